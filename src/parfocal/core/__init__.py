@@ -1,0 +1,1 @@
+"""The words everybody shares: frames, messages, states, snapshots, errors, protocols, time. No I/O."""

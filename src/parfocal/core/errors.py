@@ -1,0 +1,246 @@
+"""Every exception of parfocal, as one tree.
+
+::
+
+    ParfocalError
+    ├── BadInputError (ValueError)          the caller's: a value that cannot be used; nothing was touched
+    │   └── ConfigError                     a rig file or a setting
+    ├── CommandError                        a call that gave no result
+    │   ├── UnknownCommandError             no such command; names the nearest
+    │   ├── BadArgumentsError               refused before anything ran
+    │   ├── CommandFailedError              it ran and raised: whose fault, with the remote traceback
+    │   ├── CancelledError                  somebody cancelled it; queued or running, and why
+    │   ├── DeadlineError (TimeoutError)    its time was up
+    │   ├── ProtocolError                   bytes that are no message of ours
+    │   └── ServiceUnavailableError         nobody is there to answer
+    │       └── ServiceDiedError            it was there and ended, with this exit code
+    ├── StreamError
+    │   ├── StreamNotFoundError             no stream of that name
+    │   ├── StreamClosedError               its writer ended it; everything was read
+    │   ├── StreamTimeoutError (TimeoutError)   nothing came in time
+    │   ├── ReaderOverrunError              a lossless reader with policy "fail" fell behind
+    │   └── StreamInUseError                a living process holds it
+    ├── ProcessError
+    │   ├── AlreadyRunningError             a rig of that name runs; names its pid
+    │   ├── RigNotFoundError                no rig of that name
+    │   └── StartError                      a service did not become ready; carries the real cause
+    ├── DeviceError                         the hardware, or its simulated twin, failed
+    │   └── DeviceTimeoutError (TimeoutError)
+    ├── StorageError
+    │   ├── AlreadyExistsError              never overwritten
+    │   ├── DiskFullError
+    │   └── FolderVanishedError
+    └── TrackingError                       tables or regions that do not fit together
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class ParfocalError(Exception):
+    """The root of all errors that parfocal raises on purpose."""
+
+
+class BadInputError(ParfocalError, ValueError):
+    """A value from the caller cannot be used. Nothing was touched."""
+
+
+class ConfigError(BadInputError):
+    """A rig file or a setting is wrong; names the key, the value and what to write instead."""
+
+
+class CommandError(ParfocalError):
+    """A call gave no result.
+
+    Attributes
+    ----------
+    service, command : str
+        Whom the call was addressed to, and what was asked.
+    """
+
+    def __init__(self, message: str, *, service: str = "", command: str = "") -> None:
+        super().__init__(message)
+        self.service = service
+        self.command = command
+
+
+class UnknownCommandError(CommandError):
+    """The service has no command of that name."""
+
+
+class BadArgumentsError(CommandError, ValueError):
+    """The arguments do not fit the command's annotations; it did not run."""
+
+
+class CommandFailedError(CommandError):
+    """The command ran and raised.
+
+    Attributes
+    ----------
+    remote_type : str
+        Name of the exception's class in the service.
+    remote_traceback : str
+        The traceback, as the service saw it.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        service: str = "",
+        command: str = "",
+        remote_type: str = "",
+        remote_traceback: str = "",
+    ) -> None:
+        super().__init__(message, service=service, command=command)
+        self.remote_type = remote_type
+        self.remote_traceback = remote_traceback
+
+
+class CancelledError(CommandError):
+    """The call was cancelled while ``phase`` ("queued" or "running"), because of ``reason``."""
+
+    def __init__(
+        self, message: str, *, service: str = "", command: str = "", phase: str = "", reason: str = ""
+    ) -> None:
+        super().__init__(message, service=service, command=command)
+        self.phase = phase
+        self.reason = reason
+
+
+class DeadlineError(CommandError, TimeoutError):
+    """The deadline of the call passed before it had a result."""
+
+
+class ProtocolError(CommandError):
+    """Bytes arrived that are no message of this protocol."""
+
+
+class ServiceUnavailableError(CommandError):
+    """No such service is there to answer."""
+
+
+class ServiceDiedError(ServiceUnavailableError):
+    """The service ended; ``exit_code`` is its exit code, negative for a signal, None if unknown."""
+
+    def __init__(
+        self, message: str, *, service: str = "", command: str = "", exit_code: int | None = None
+    ) -> None:
+        super().__init__(message, service=service, command=command)
+        self.exit_code = exit_code
+
+
+class StreamError(ParfocalError):
+    """Something about a stream of frames or rows."""
+
+
+class StreamNotFoundError(StreamError):
+    """There is no stream of that name."""
+
+
+class StreamClosedError(StreamError):
+    """The writer ended the stream, and everything in it was read."""
+
+
+class StreamTimeoutError(StreamError, TimeoutError):
+    """Nothing arrived within the time asked for."""
+
+
+class ReaderOverrunError(StreamError):
+    """A lossless reader with policy "fail" fell behind the writer; ``lost`` frames are gone."""
+
+    def __init__(self, message: str, *, lost: int = 0) -> None:
+        super().__init__(message)
+        self.lost = lost
+
+
+class StreamInUseError(StreamError):
+    """A living process holds the stream, or the reader's name in it."""
+
+
+class ProcessError(ParfocalError):
+    """Starting, finding or ending processes went wrong."""
+
+
+class AlreadyRunningError(ProcessError):
+    """A rig of that name is running; ``pid`` is its process."""
+
+    def __init__(self, message: str, *, pid: int = 0) -> None:
+        super().__init__(message)
+        self.pid = pid
+
+
+class RigNotFoundError(ProcessError):
+    """No rig of that name is running."""
+
+
+class StartError(ProcessError):
+    """A service did not become ready.
+
+    Attributes
+    ----------
+    service : str
+        Which one.
+    exit_code : int or None
+        Its exit code if it ended, else None.
+    remote_traceback : str
+        Its own traceback, if it left one.
+    """
+
+    def __init__(
+        self, message: str, *, service: str = "", exit_code: int | None = None, remote_traceback: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.service = service
+        self.exit_code = exit_code
+        self.remote_traceback = remote_traceback
+
+
+class DeviceError(ParfocalError):
+    """A device, or its simulated twin, failed."""
+
+
+class DeviceTimeoutError(DeviceError, TimeoutError):
+    """A device did not answer, or did not arrive, in time."""
+
+
+class StorageError(ParfocalError):
+    """Writing or reading a recording went wrong."""
+
+
+class AlreadyExistsError(StorageError):
+    """The target exists; parfocal never overwrites a recording."""
+
+
+class DiskFullError(StorageError):
+    """No space is left where the recording goes."""
+
+
+class FolderVanishedError(StorageError):
+    """The folder of the recording disappeared while it was written."""
+
+
+class TrackingError(ParfocalError):
+    """Tables, regions or frames that do not fit together."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return a hint that names the known word nearest to `name`, or all of them.
+
+    Examples
+    --------
+    >>> nearest("cammera", ["camera", "tracker"])
+    "did you mean 'camera'?"
+    >>> nearest("laser", ["camera", "tracker"])
+    'known: camera, tracker'
+    """
+    words = sorted(known)
+    close = get_close_matches(name, words, n=1)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return "known: " + ", ".join(words) if words else "none are known"

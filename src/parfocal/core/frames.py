@@ -1,0 +1,141 @@
+"""What a frame is, and what a row is: shape, dtype, axes, pixel size, and the header that travels with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from parfocal.core.errors import BadInputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class FrameSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="frames"):
+    """What every frame of a stream looks like.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Pixels along each of `axes`, (y, x) for a camera.
+    dtype : str
+        numpy name of the pixel type, such as "uint8" or "uint16".
+    axes : str
+        One letter for each dimension, from OME's ``tczyx``.
+    pixel_size_um : float or None
+        Edge of a pixel in the sample; None if unknown.
+
+    Examples
+    --------
+    >>> spec = FrameSpec(shape=(512, 640), dtype="uint16", pixel_size_um=0.1)
+    >>> spec.nbytes
+    655360
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+    axes: str = "yx"
+    pixel_size_um: float | None = None
+
+    def __post_init__(self) -> None:
+        _check_dtype(self.dtype)
+        if not self.shape or any(n < 1 for n in self.shape):
+            raise BadInputError(f"shape {self.shape} of a frame needs at least one pixel along each axis")
+        if len(self.axes) != len(self.shape) or len(set(self.axes)) != len(self.axes):
+            raise BadInputError(f"axes {self.axes!r} must name each of the {len(self.shape)} dimensions once")
+        if not set(self.axes) <= set("tczyx"):
+            raise BadInputError(f"axes {self.axes!r} may hold only the letters t, c, z, y, x")
+        if self.pixel_size_um is not None and not self.pixel_size_um > 0:
+            raise BadInputError(f"pixel_size_um must be positive, not {self.pixel_size_um}")
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of one frame's pixels."""
+        return prod(self.shape) * np.dtype(self.dtype).itemsize
+
+
+class RowSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="rows"):
+    """What every row of a stream looks like: names and numpy types of its columns, in order.
+
+    Examples
+    --------
+    >>> spec = RowSpec(columns=(("frame", "<u8"), ("x_px", "<f8")))
+    >>> spec.numpy_dtype.names
+    ('frame', 'x_px')
+    >>> RowSpec.of(spec.numpy_dtype) == spec
+    True
+    """
+
+    columns: tuple[tuple[str, str], ...]
+
+    def __post_init__(self) -> None:
+        if not self.columns:
+            raise BadInputError("a row needs at least one column")
+        for _, dtype in self.columns:
+            _check_dtype(dtype)
+
+    @classmethod
+    def of(cls, dtype: np.dtype[Any]) -> RowSpec:
+        """Return the spec of a structured dtype with scalar fields."""
+        if dtype.names is None:
+            raise BadInputError(f"rows need a structured dtype with named columns, not {dtype}")
+        return cls(columns=tuple((name, dtype[name].str) for name in dtype.names))
+
+    @property
+    def numpy_dtype(self) -> np.dtype[Any]:
+        """The structured dtype of a row, packed."""
+        return np.dtype(list(self.columns))
+
+
+StreamSpec = FrameSpec | RowSpec
+
+
+class FrameHeader(msgspec.Struct, frozen=True, kw_only=True):
+    """What travels with a frame.
+
+    Parameters
+    ----------
+    frame : int
+        Number of the frame as the camera counts it, from 0; a gap is a frame that the camera lost.
+    time_ns : int
+        End of the exposure on the machine's monotonic clock, nanoseconds.
+    utc_ns : int
+        The same instant, nanoseconds since 1970-01-01 UTC.
+    exposure_ns : int
+        Length of the exposure, nanoseconds.
+    """
+
+    frame: int
+    time_ns: int = 0
+    utc_ns: int = 0
+    exposure_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Pixels and what travels with them.
+
+    Attributes
+    ----------
+    data : ndarray
+        The pixels, in the shape and dtype of the stream's `FrameSpec`: (y, x) for a camera. A copy of its
+        own unless the reader's method says that it lends a view.
+    header : FrameHeader
+        Frame number and times.
+    """
+
+    data: NDArray[Any]
+    header: FrameHeader
+
+
+def _check_dtype(name: str) -> None:
+    try:
+        dtype = np.dtype(name)
+    except TypeError as error:
+        raise BadInputError(f"dtype {name!r} is unknown to numpy; write 'uint8', 'uint16', ...") from error
+    if dtype.hasobject:
+        raise BadInputError(f"dtype {name!r} holds Python objects, which cannot lie in shared memory")

@@ -1,0 +1,120 @@
+"""Frozen snapshots: what a stream, a process and a rig look like at one instant."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+ProcessState = Literal["starting", "ready", "stopping", "exited", "crashed", "hung", "degraded"]
+
+
+class ReaderLedger(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of each frame (or row) since this reader attached.
+
+    ``offered == delivered + sum(dropped.values()) + in_flight`` holds in every snapshot.
+
+    Attributes
+    ----------
+    name : str
+        The reader's name.
+    pid : int
+        Its process.
+    policy : str
+        "latest", "block", "fail" or "drop".
+    offered : int
+        What the writer produced since the reader attached.
+    delivered : int
+        What the reader took and gave back.
+    dropped : dict of str to int
+        What the reader will never see, by reason: "skipped" (a latest reader moved on), "overrun" (it was
+        too slow), "sampled" (it asked for every n-th), "died" (its process ended with these unread).
+    in_flight : int
+        What lies in the ring for it, the frame in its hands included.
+    alive : bool
+        Whether its process lives and has not detached.
+    """
+
+    name: str
+    pid: int
+    policy: str
+    offered: int
+    delivered: int
+    dropped: dict[str, int]
+    in_flight: int
+    alive: bool = True
+
+    @property
+    def balances(self) -> bool:
+        """Whether everything offered is accounted for."""
+        return self.offered == self.delivered + sum(self.dropped.values()) + self.in_flight
+
+
+class StreamStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One stream and its ledger at one instant.
+
+    Attributes
+    ----------
+    name : str
+        The stream's name.
+    kind : str
+        "frames" or "rows".
+    produced : int
+        How many frames or rows the writers committed since the stream was created.
+    abandoned : int
+        Slots that a writer had begun and did not commit because it died.
+    slots : int
+        Capacity of the ring, in frames or rows.
+    writer_pid : int
+        The writing process; 0 if none is attached.
+    readers : tuple of ReaderLedger
+        Attached readers, and those that have left.
+    """
+
+    name: str
+    kind: str
+    produced: int
+    abandoned: int
+    slots: int
+    writer_pid: int
+    readers: tuple[ReaderLedger, ...] = ()
+
+
+class ProcessStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One service at one instant.
+
+    Attributes
+    ----------
+    name : str
+        The service's name in its rig.
+    state : str
+        One of `ProcessState`.
+    pid : int
+        Its process; 0 if none.
+    restarts : int
+        How often it was started again after a crash or a hang.
+    exit_code : int or None
+        Of the last process of this service that ended; negative for a signal.
+    heartbeat_age_s : float
+        Since its last heartbeat.
+    error : str
+        The last failure, in a line; "" if none.
+    """
+
+    name: str
+    state: ProcessState
+    pid: int = 0
+    restarts: int = 0
+    exit_code: int | None = None
+    heartbeat_age_s: float = 0.0
+    error: str = ""
+
+
+class RigStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """A rig at one instant: its services and its streams with their ledgers."""
+
+    name: str
+    pid: int
+    state: str
+    services: dict[str, ProcessStatus]
+    streams: dict[str, StreamStatus] = {}
