@@ -1,0 +1,225 @@
+"""A laboratory as one validated TOML file: its services, their devices, streams and policies."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from parfocal.core.errors import BadInputError, ConfigError, nearest
+
+# The short names a rig file may use for a service; anything else is written "package.module:Class".
+KINDS: dict[str, str] = {
+    "camera": "parfocal.devices.camera:CameraHost",
+    "stage": "parfocal.devices.stage:StageHost",
+    "light": "parfocal.devices.light:LightHost",
+    "tracker": "parfocal.analysis.tracker:TrackerService",
+    "tracker_worker": "parfocal.analysis.worker:TrackerWorker",
+    "recorder": "parfocal.storage.recorder:Recorder",
+}
+
+M = TypeVar("M", bound=BaseModel)
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+Name = Annotated[str, Field(pattern=rf"^{_NAME.pattern}$")]
+
+
+class ServiceConfig(BaseModel):
+    """One service: what it is, what it needs, what happens when it fails.
+
+    Parameters
+    ----------
+    kind : str
+        A short name from `KINDS`, or ``package.module:Class`` of a `parfocal.processes.Service`.
+    settings : dict
+        Checked against the service's own ``Config``.
+    depends_on : list of str
+        Services that have to be ready before this one starts.
+    policy : {"restart", "degrade", "stop"}
+        When it crashes or hangs: start it again with growing pauses, go on without it, or stop the rig.
+    max_restarts : int
+        After so many it is given up and the rig is degraded.
+    hang_after_s : float
+        Without a heartbeat for so long it counts as dead.
+    start_timeout_s : float
+        It has to be ready within this time.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: str
+    settings: dict[str, Any] = {}
+    depends_on: list[Name] = []
+    policy: Literal["restart", "degrade", "stop"] = "restart"
+    max_restarts: Annotated[int, Field(ge=0)] = 5
+    hang_after_s: Annotated[float, Field(gt=0)] = 1.0
+    start_timeout_s: Annotated[float, Field(gt=0)] = 30.0
+
+    @field_validator("kind")
+    @classmethod
+    def _kind_is_known(cls, kind: str) -> str:
+        if kind not in KINDS and ":" not in kind:
+            raise ValueError(f"kind {kind!r} is unknown ({nearest(kind, KINDS)}); or write package.module:Class")
+        return kind
+
+    @property
+    def factory(self) -> str:
+        """The class of the service, as ``package.module:Class``."""
+        return KINDS.get(self.kind, self.kind)
+
+
+class RigConfig(BaseModel):
+    """A whole laboratory.
+
+    Examples
+    --------
+    >>> config = RigConfig.model_validate({"name": "bench", "services": {"recorder": {"kind": "recorder"}}})
+    >>> config.services["recorder"].policy
+    'restart'
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Name
+    description: str = ""
+    services: dict[Name, ServiceConfig]
+
+    @model_validator(mode="after")
+    def _dependencies_exist(self) -> RigConfig:
+        if "rig" in self.services:
+            raise ValueError("a service cannot be called 'rig': that is the name of the rig's own commands")
+        for name, service in self.services.items():
+            for needed in service.depends_on:
+                if needed not in self.services:
+                    raise ValueError(f"{name} depends on {needed!r}, which is no service; " + nearest(needed, self.services))
+        return self
+
+
+def load_config(source: str | Path | Mapping[str, Any] | RigConfig) -> RigConfig:
+    """Read and check a laboratory, the settings of each service included. Starts nothing.
+
+    Parameters
+    ----------
+    source : path, mapping or RigConfig
+        A TOML file, or what one would hold.
+
+    Raises
+    ------
+    ConfigError
+        Naming the key, its value and the nearest known one.
+    """
+    where, data = _read(source)
+    config = data if isinstance(data, RigConfig) else _validated(RigConfig, data, where)
+    for name, service in config.services.items():
+        check_settings(service, f"{where}services.{name}.settings")
+    return config
+
+
+def check_settings(service: ServiceConfig, where: str) -> None:
+    """Check a service's settings against the ``Config`` of its class, which is imported for that.
+
+    Raises
+    ------
+    ConfigError
+        If the class cannot be found, or a setting does not fit.
+    """
+    model = getattr(find_factory(service.factory), "Config", None)
+    if model is not None:
+        _validated(model, service.settings, where)
+    elif service.settings:
+        raise ConfigError(f"{where}: {service.kind} takes no settings, got {', '.join(service.settings)}")
+
+
+def find_factory(factory: str) -> Any:
+    """Import the class that ``package.module:Class`` names."""
+    module_name, _, class_name = factory.partition(":")
+    try:
+        return getattr(importlib.import_module(module_name), class_name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(f"kind {factory!r} cannot be imported: {error}") from error
+
+
+def save_config(config: RigConfig, path: Path) -> None:
+    """Write a laboratory as TOML, without what is as by default."""
+    data = config.model_dump(mode="json", exclude_defaults=True)
+    path.write_text(tomli_w.dumps(data), encoding="utf-8")
+
+
+def with_changes(config: RigConfig, changes: Mapping[str, Any]) -> RigConfig:
+    """Return the laboratory with settings replaced, each addressed as ``service.setting``.
+
+    Examples
+    --------
+    >>> config = RigConfig.model_validate({"name": "bench", "services": {"camera": {"kind": "camera"}}})
+    >>> with_changes(config, {"camera.stream": "left"}).services["camera"].settings
+    {'stream': 'left'}
+    """
+    data = config.model_dump()
+    for path, value in changes.items():
+        service, _, setting = path.partition(".")
+        if service not in data["services"]:
+            raise ConfigError(f"{path!r}: no service {service!r}; {nearest(service, data['services'])}")
+        if not setting:
+            raise ConfigError(f"{path!r}: write SERVICE.SETTING=VALUE")
+        target = data["services"][service]["settings"]
+        *parents, leaf = setting.split(".")
+        for parent in parents:
+            target = target.setdefault(parent, {})
+        target[leaf] = value
+    return RigConfig.model_validate(data)
+
+
+def _read(source: str | Path | Mapping[str, Any] | RigConfig) -> tuple[str, Mapping[str, Any] | RigConfig]:
+    if isinstance(source, RigConfig | Mapping):
+        return "", source
+    path = Path(source)
+    try:
+        return f"{path.name}: ", tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"rig file {path} cannot be read: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"rig file {path} is not TOML: {error}") from error
+
+
+def _validated(model: type[M], data: Mapping[str, Any], where: str) -> M:
+    try:
+        return model.model_validate(dict(data))
+    except ValidationError as error:
+        lines = [f"{where}{_explain(model, problem)}" for problem in error.errors(include_url=False)]
+        raise ConfigError("\n".join(lines)) from error
+    except BadInputError as error:
+        raise ConfigError(f"{where}{error}") from error
+
+
+def _explain(model: type[BaseModel], problem: Any) -> str:
+    """Say in a line what is wrong with which key, and which known key is nearest."""
+    location = tuple(problem["loc"])
+    key = ".".join(str(part) for part in location)
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key {key!r}; {nearest(str(location[-1]), _known_keys(model, location[:-1]))}"
+    if problem["type"] == "missing":
+        return f"key {key!r} is missing"
+    value = "" if isinstance(problem["input"], dict) else f" (got {problem['input']!r})"
+    return f"{key + ': ' if key else ''}{problem['msg'].removeprefix('Value error, ')}{value}"
+
+
+def _known_keys(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
+    """Return the fields of the model that sits at `location` inside `model`."""
+    for part in location:
+        field = model.model_fields.get(str(part))
+        if field is None:
+            continue  # a key of a dict: its values' model was found one step before
+        inner = next((m for m in _models_in(field.annotation)), None)
+        model = inner or model
+    return list(model.model_fields)
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for argument in getattr(annotation, "__args__", ()) for found in _models_in(argument)]
