@@ -25,7 +25,8 @@
     │   ├── RigNotFoundError                no rig of that name
     │   └── StartError                      a service did not become ready; carries the real cause
     ├── DeviceError                         the hardware, or its simulated twin, failed
-    │   └── DeviceTimeoutError (TimeoutError)
+    │   ├── DeviceTimeoutError (TimeoutError)
+    │   └── UnconfirmedWriteError           sent, not confirmed: done or not, and never repeated blindly
     ├── StorageError
     │   ├── AlreadyExistsError              never overwritten
     │   ├── DiskFullError
@@ -207,6 +208,10 @@ class DeviceError(ParfocalError):
 
 class DeviceTimeoutError(DeviceError, TimeoutError):
     """A device did not answer, or did not arrive, in time."""
+
+
+class UnconfirmedWriteError(DeviceError):
+    """The connection broke between a write and its confirmation: nobody knows whether it was done."""
 
 
 class StorageError(ParfocalError):
