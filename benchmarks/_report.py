@@ -47,8 +47,9 @@ class Row:
 
 
 def conditions() -> str:
-    """The machine and the interpreter, in a line."""
-    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    """Name the machine and the interpreter, in a line."""
+    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    return f"{machine}, Python {platform.python_version()}"
 
 
 def report(rows: Sequence[Row], argv: Sequence[str] | None = None) -> None:
@@ -62,6 +63,5 @@ def report(rows: Sequence[Row], argv: Sequence[str] | None = None) -> None:
         verdict = {True: "ok", False: "MISSED", None: ""}[row.ok]
         peer = f"{row.peer} {row.peer_value:.4g} (ratio {row.ratio:.3g})" if row.peer_value else ""
         wanted = f"wanted {row.wanted}" if row.wanted else ""
-        print(
-            f"{row.name:<{width}}  {row.value:>10.4g} {row.unit:<6}  {wanted:<16}  {verdict:<6}  {peer}".rstrip()
-        )
+        number = f"{row.value:>10.4g} {row.unit:<6}"
+        print(f"{row.name:<{width}}  {number}  {wanted:<16}  {verdict:<6}  {peer}".rstrip())
