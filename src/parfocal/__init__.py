@@ -1,1 +1,26 @@
-"""parfocal runs a microscope laboratory, each part in a process of its own, and counts every frame."""
+"""parfocal runs a microscope laboratory, each part in a process of its own, and counts every frame.
+
+`open_rig` starts a laboratory from its file; `attach` joins one that runs elsewhere. Everything else is found in
+the subpackages, and imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from parfocal.rig.opening import attach, open_rig
+
+__all__ = ["__version__", "attach", "open_rig"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("attach", "open_rig"):
+        from parfocal.rig import opening
+
+        return getattr(opening, name)
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("parfocal")
+    raise AttributeError(f"module 'parfocal' has no attribute {name!r}")

@@ -1,1 +1,1 @@
-"""To be written."""
+"""A laboratory as one validated file, and what runs when it is opened."""

@@ -1,0 +1,115 @@
+"""``parfocal call`` and ``parfocal commands``: what can be asked of a rig, and asking it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+from parfocal.cli.output import console, print_json, to_json
+from parfocal.cli.values import named_values
+from parfocal.core.errors import RigNotFoundError
+from parfocal.processes import directory
+from parfocal.rig.listing import command_listing
+from parfocal.rig.opening import attach, load_source
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from parfocal.ipc import CommandInfo
+
+
+def call(
+    service: str,
+    command: str,
+    *arguments: str,
+    rig: str | None = None,
+    timeout_s: float | None = 60.0,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Call a command of a service of a running rig and print its result. Ctrl-C cancels the call.
+
+    Parameters
+    ----------
+    service
+        Name of the service, or `rig` for the rig itself.
+    command
+        Name of the command; see `parfocal commands`.
+    arguments
+        Each as name=value; values are JSON where they read as such.
+    rig
+        Which rig; may be left out while only one is running.
+    timeout_s
+        Deadline of the call.
+    json
+        Print the result as one JSON line.
+
+    Examples
+    --------
+    parfocal call camera set_exposure_ms exposure_ms=2.0
+
+    parfocal call tracker list_rois --rig tweezers --json
+    """
+    with attach(only_rig(rig)) as running:
+        pending = running[service].submit(command, timeout_s=timeout_s, **named_values(arguments))
+        try:
+            result = pending.result()
+        except KeyboardInterrupt:
+            pending.cancel("Ctrl-C")
+            raise
+    _print_result(result, json)
+
+
+def commands(
+    source: str | None = None, *, script: bool = False, json: Annotated[bool, Parameter(negative="")] = False
+) -> None:
+    """List the commands of a laboratory without starting anything.
+
+    Parameters
+    ----------
+    source
+        A rig file or a built-in rig; all kinds of services without it.
+    script
+        Only those that scripts may use.
+    json
+        Print them as one JSON object.
+
+    Examples
+    --------
+    parfocal commands
+
+    parfocal commands tweezers --script
+    """
+    listing = command_listing(None if source is None else load_source(source), script=script)
+    if json:
+        print_json(listing)
+        return
+    table = Table("service", "command", "lane", "what it does", box=None, pad_edge=False)
+    for service, infos in listing.items():
+        for info in infos:
+            table.add_row(service, signature(info), info.lane, info.summary)
+    console().print(table)
+
+
+def signature(info: CommandInfo) -> str:
+    """Return a command as it is called."""
+    parts = (
+        f"{p.name}: {p.type}" if p.required else f"{p.name}: {p.type} = {p.default}" for p in info.parameters
+    )
+    return f"{info.name}({', '.join(parts)})"
+
+
+def only_rig(name: str | None) -> str:
+    """Return `name`, or the one rig that is running."""
+    if name is not None:
+        return name
+    running = [record.rig for record in directory.rigs()]
+    if len(running) == 1:
+        return running[0]
+    known = f"name one of {', '.join(running)}" if running else "start one with `parfocal up`"
+    raise RigNotFoundError(f"{len(running) or 'no'} rigs are running; {known}")
+
+
+def _print_result(result: Any, json: bool) -> None:
+    if json:
+        print_json(result)
+    elif result is not None:
+        console().print(result if isinstance(result, str) else to_json(result))

@@ -1,0 +1,44 @@
+"""``parfocal doctor``: is this machine ready, and has something been left behind?"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cyclopts import Parameter
+from parfocal.cli.exits import Exit
+from parfocal.cli.output import console, print_json
+from parfocal.rig.diagnosis import diagnose, remove_leftovers
+from rich.table import Table
+
+Flag = Annotated[bool, Parameter(negative="")]
+
+
+def doctor(*, clean: Flag = False, json: Flag = False) -> int:
+    """Show versions, limits, shared memory and what dead rigs left; exit code 1 if something needs attention.
+
+    Parameters
+    ----------
+    clean
+        Remove what dead rigs left behind; running ones are not touched.
+    json
+        Print the findings as one JSON object.
+
+    Examples
+    --------
+    parfocal doctor
+
+    parfocal doctor --clean
+    """
+    removed = remove_leftovers() if clean else ()
+    findings = diagnose()
+    if json:
+        print_json({"findings": findings, "removed": [str(path) for path in removed]})
+    else:
+        table = Table("", "what", "found", "what to do", box=None, pad_edge=False)
+        for finding in findings:
+            mark = "[green]ok[/]" if finding.ok else "[bold red]!![/]"
+            table.add_row(mark, finding.what, finding.found, finding.remedy)
+        console().print(table)
+        for path in removed:
+            console().print(f"removed {path}")
+    return Exit.OK if all(finding.ok for finding in findings) else Exit.FAILED

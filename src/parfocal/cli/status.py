@@ -1,0 +1,61 @@
+"""``parfocal status``: a rig at one instant, or watched."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+from parfocal.cli.calls import only_rig
+from parfocal.cli.output import console, print_json
+from parfocal.cli.status_view import status_view
+from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.rig.opening import attach
+from rich.live import Live
+
+if TYPE_CHECKING:
+    from parfocal.rig.rig import Rig
+
+REFRESH_S = 0.25
+
+
+def status(
+    rig: str | None = None,
+    *,
+    watch: Annotated[bool, Parameter(negative="")] = False,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Show the services and streams of a running rig, with what each reader got, lost and has in flight.
+
+    Parameters
+    ----------
+    rig
+        Which rig; may be left out while only one is running.
+    watch
+        Refresh four times a second until Ctrl-C; with --json, one object a line.
+    json
+        Print the snapshot as one JSON object.
+
+    Examples
+    --------
+    parfocal status --watch
+
+    parfocal status tweezers --json
+    """
+    with attach(only_rig(rig)) as running:
+        if watch:
+            _watch(running, json)
+        elif json:
+            print_json(running.status())
+        else:
+            console().print(status_view(running.status()))
+
+
+def _watch(running: Rig, json: bool) -> None:
+    never = threading.Event()
+    if json:
+        while not SYSTEM_CLOCK.wait(never, REFRESH_S):
+            print_json(running.status())
+    with Live(status_view(running.status()), console=console(), auto_refresh=False) as live:
+        while not SYSTEM_CLOCK.wait(never, REFRESH_S):
+            live.update(status_view(running.status()), refresh=True)

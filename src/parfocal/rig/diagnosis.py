@@ -1,0 +1,92 @@
+"""What this machine has and what was left behind on it, as plain findings."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+import msgspec
+import psutil
+
+from parfocal.processes import directory
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LIBRARIES = ("parfocal", "numpy", "numba", "pyzmq", "msgspec", "tensorstore", "pyarrow", "pydantic")
+SHARED_MEMORY_WANTED = 512 * 2**20
+FILES_WANTED = 1024
+MEBIBYTE = 2**20
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that was looked at: what was found, whether that will do, and what to do if not."""
+
+    what: str
+    found: str
+    ok: bool = True
+    remedy: str = ""
+
+
+def diagnose() -> tuple[Finding, ...]:
+    """Look at versions, limits, shared memory, running rigs and leftovers. Changes nothing."""
+    return (_python(), *map(_library, LIBRARIES), _cores(), _shared_memory(), _open_files(), _running(), _leftovers())
+
+
+def remove_leftovers() -> tuple[Path, ...]:
+    """Remove what dead rigs left; return what was removed. Running rigs are not touched."""
+    return directory.clean()
+
+
+def _python() -> Finding:
+    ok = (3, 11) <= sys.version_info[:2] <= (3, 13)
+    remedy = "" if ok else "parfocal is tested with Python 3.11 to 3.13"
+    return Finding(what="python", found=f"{platform.python_version()} on {platform.platform()}", ok=ok, remedy=remedy)
+
+
+def _library(name: str) -> Finding:
+    try:
+        return Finding(what=name, found=version(name))
+    except PackageNotFoundError:
+        return Finding(what=name, found="missing", ok=False, remedy=f"pip install {name}")
+
+
+def _cores() -> Finding:
+    memory = psutil.virtual_memory()
+    found = f"{os.cpu_count()} cores, {memory.available // MEBIBYTE} of {memory.total // MEBIBYTE} MiB memory free"
+    ok = (os.cpu_count() or 1) >= 2
+    return Finding(what="machine", found=found, ok=ok, remedy="" if ok else "two cores or more keep up with a camera")
+
+
+def _shared_memory() -> Finding:
+    root = directory.shm_root()
+    where = next(path for path in (root, *root.parents) if path.exists())
+    free = shutil.disk_usage(where).free
+    ok = free >= SHARED_MEMORY_WANTED
+    remedy = "" if ok else f"free {SHARED_MEMORY_WANTED // MEBIBYTE} MiB there, or set PARFOCAL_SHM_DIR"
+    return Finding(what="shared memory", found=f"{root}, {free // MEBIBYTE} MiB free", ok=ok, remedy=remedy)
+
+
+def _open_files() -> Finding:
+    if sys.platform == "win32":
+        return Finding(what="open files", found="no limit of this kind")
+    import resource
+
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    ok = soft == resource.RLIM_INFINITY or soft >= FILES_WANTED
+    return Finding(what="open files", found=f"limit {soft}", ok=ok, remedy="" if ok else f"ulimit -n {FILES_WANTED}")
+
+
+def _running() -> Finding:
+    running = [f"{record.rig} (process {record.pid})" for record in directory.rigs()]
+    return Finding(what="running rigs", found=", ".join(running) or "none")
+
+
+def _leftovers() -> Finding:
+    stale = directory.stale()
+    found = ", ".join(str(path) for path in stale) or "none"
+    return Finding(what="leftovers", found=found, ok=not stale, remedy="parfocal doctor --clean" if stale else "")
