@@ -1,1 +1,1 @@
-"""To be written."""
+"""Instruments: one process owns one instrument, and each kind has a simulated twin."""

@@ -1,0 +1,88 @@
+"""Devices by name: a short one of ours, or "package.module:Class" of anybody's."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from parfocal.core.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from parfocal.devices.bench import Bench
+
+DEVICES: dict[str, str] = {
+    "replay": "parfocal.devices.replay.camera:ReplayCamera",
+    "simulated-camera": "parfocal.devices.simulated.camera:SimulatedCamera",
+    "simulated-focus": "parfocal.devices.simulated.motors:SimulatedFocus",
+    "simulated-light": "parfocal.devices.simulated.light:SimulatedLight",
+    "simulated-magnet": "parfocal.devices.simulated.motors:SimulatedMagnet",
+}
+"""Short names and the classes that they stand for."""
+
+
+def make_device(name: str, settings: Mapping[str, Any], bench: Bench, protocol: type) -> Any:
+    """Make a device, without opening it.
+
+    Parameters
+    ----------
+    name : str
+        A key of `DEVICES`, or "package.module:Class". The class is called with its settings and the bench; if
+        it has an attribute ``Settings`` (a msgspec Struct), the settings are converted to that first.
+    settings : mapping
+        Plain values, as in a rig file.
+    bench : Bench
+        Clock and folder.
+    protocol : type
+        What the device must be, such as `parfocal.core.protocols.Camera`.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such class, if a setting is unknown or wrong, or if the device is of another kind.
+
+    Examples
+    --------
+    >>> from parfocal.core.protocols import Stage
+    >>> from parfocal.devices.bench import Bench
+    >>> make_device("simulated-focus", {"speed_nm_per_s": 1e5}, Bench(), Stage).axes
+    ('z',)
+    """
+    factory = _load(name)
+    schema = getattr(factory, "Settings", None)
+    device = factory(dict(settings) if schema is None else _convert(name, settings, schema), bench)
+    if not isinstance(device, protocol):
+        missing = sorted(
+            word for word in vars(protocol) if not word.startswith("_") and not hasattr(device, word)
+        )
+        raise ConfigError(f"device {name!r} is no {protocol.__name__}: it lacks {', '.join(missing)}")
+    return device
+
+
+def _load(name: str) -> Any:
+    target = DEVICES.get(name, name)
+    if ":" not in target:
+        raise ConfigError(
+            f"no device is called {name!r}; {nearest(name, DEVICES)}; or write 'package.module:Class'"
+        )
+    module, _, attribute = target.partition(":")
+    try:
+        return getattr(import_module(module), attribute)
+    except ImportError as error:
+        raise ConfigError(f"device {name!r}: cannot import {module}: {error}") from error
+    except AttributeError as error:
+        raise ConfigError(f"device {name!r}: module {module} has no {attribute}") from error
+
+
+def _convert(name: str, settings: Mapping[str, Any], schema: Any) -> Any:
+    known = [field.name for field in msgspec.structs.fields(schema)]
+    for key in settings:
+        if key not in known:
+            raise ConfigError(f"device {name!r} has no setting {key!r}; {nearest(key, known)}")
+    try:
+        return msgspec.convert(dict(settings), schema)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"device {name!r}: {error}") from error

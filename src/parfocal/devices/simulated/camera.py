@@ -1,0 +1,209 @@
+"""A camera over a simulated tweezers microscope: beads with rings, noise, faults, and the truth."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from parfocal.core.errors import BadInputError, DeviceError
+from parfocal.core.frames import FrameSpec
+from parfocal.devices.sequence import Sequence
+from parfocal.devices.simulated.beads import BeadField, scatter
+from parfocal.devices.simulated.forces import magnet_force_pn
+from parfocal.devices.simulated.scene import backdrop
+from parfocal.devices.simulated.settings import SimulatedCameraSettings
+from parfocal.devices.simulated.truth import Truth
+from parfocal.devices.simulated.world import World
+from parfocal.tracking.simulation import add_noise, bead_stack, render
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from parfocal.core.frames import FrameHeader
+    from parfocal.devices.bench import Bench
+    from parfocal.devices.sequence import Exposure
+
+_PLANE_NM = 50.0
+
+
+class SimulatedCamera:
+    """A bright-field camera over stuck and tethered beads (a `parfocal.core.protocols.Camera`).
+
+    The focus, the magnet and the lamp of the same `World` act on its frames: they are looked at when an
+    exposure begins, and the frame is drawn while it lasts. The same seed makes the same frames.
+
+    Parameters
+    ----------
+    settings : SimulatedCameraSettings
+        The sensor and what lies before it.
+    bench : Bench
+        Clock and world.
+
+    Notes
+    -----
+    Images are those of `parfocal.tracking.simulation`, the same for each bead. The position of
+    a bead is that of one instant: motion does not blur.
+    """
+
+    Settings = SimulatedCameraSettings
+
+    def __init__(self, settings: SimulatedCameraSettings, bench: Bench) -> None:
+        self._settings = settings
+        self._bench = bench
+        self._spec = FrameSpec(
+            shape=(settings.height_px, settings.width_px),
+            dtype=settings.dtype,
+            pixel_size_um=settings.pixel_size_um,
+        )
+        self._sequence = self._new_sequence()
+        self._world: World | None = None
+
+    @property
+    def spec(self) -> FrameSpec:
+        """Shape, dtype and pixel size."""
+        return self._spec
+
+    def open(self) -> None:
+        """Lay out the field and draw the images of a bead."""
+        s = self._settings
+        rng = np.random.default_rng([s.seed, 1])
+        self._anchors = scatter(
+            s.beads, s.width_px, s.height_px, rng,
+            margin_px=min(s.image_px / 2, s.width_px / 4, s.height_px / 4), spacing_px=s.spacing_px,
+        )  # fmt: skip
+        lengths = s.tether_nm * np.clip(1 + s.tether_spread * rng.standard_normal(s.beads), 0.5, 1.5)
+        lengths[: round(s.stuck * s.beads)] = 0.0
+        self._field = BeadField(lengths, s.bead_radius_nm, s.seed)
+        planes = np.arange(s.defocus_nm - s.depth_nm, s.defocus_nm + s.depth_nm + 1, _PLANE_NM)
+        self._stack = bead_stack(s.bead_radius_nm * 1e-3, s.pixel_size_um, planes, s.image_px)
+        self._backdrop = backdrop(s.width_px, s.height_px, rng, unevenness=s.unevenness, dust=s.dust)
+        self._level, self._lit = 1.0, self._backdrop
+        self._canvas = np.empty(self._spec.shape, np.float32)
+        self._truth = Truth(s.truth_frames, s.beads)
+        self._sequence = self._new_sequence()
+        self._seen, self._elapsed_s = 0, 0.0
+        self._world = World.of(self._bench)
+        warm = np.empty((8, 8), np.float32)
+        render(warm, self._stack[:1], [-1e6], [-1e6], [0.0])
+        add_noise(warm * 0, bits=s.bits)
+
+    def close(self) -> None:
+        """Stop, and forget the field."""
+        self._sequence.stop()
+        self._world = None
+
+    def make_safe(self) -> None:
+        """Stop to expose."""
+        self._sequence.stop()
+
+    def state(self) -> dict[str, Any]:
+        """Return the settings, and rate and exposure as they are now."""
+        return {
+            "device": "simulated camera",
+            **msgspec.to_builtins(self._settings),
+            "gain_e_per_adu": self._settings.gain,
+            "frame_rate_hz": self.frame_rate_hz(),
+            "exposure_ms": self.exposure_ms(),
+            "running": self.is_running(),
+        }
+
+    def start(self, count: int | None = None) -> None:
+        """Begin to expose."""
+        self._opened()
+        self._sequence.start(count)
+
+    def stop(self) -> None:
+        """End the sequence."""
+        self._sequence.stop()
+
+    def is_running(self) -> bool:
+        """Whether frames are still to come."""
+        return self._sequence.is_running()
+
+    def exposure_ms(self) -> float:
+        """Return the exposure."""
+        return self._sequence.exposure_ms
+
+    def set_exposure_ms(self, exposure_ms: float) -> float:
+        """Set the exposure; it is cut to the period."""
+        return self._sequence.set_exposure_ms(exposure_ms)
+
+    def frame_rate_hz(self) -> float:
+        """Return the frame rate."""
+        return self._sequence.frame_rate_hz or 0.0
+
+    def set_frame_rate_hz(self, frame_rate_hz: float) -> float:
+        """Set the frame rate; the exposure is cut to the period."""
+        return self._sequence.set_frame_rate_hz(frame_rate_hz) or 0.0
+
+    def read_into(self, out: NDArray[Any], timeout_s: float) -> FrameHeader | None:
+        """Draw the next frame into `out` while it is exposed; return its header when it could be read."""
+        world = self._opened()
+        if out.shape != self._spec.shape or out.dtype != np.dtype(self._spec.dtype):
+            raise BadInputError(
+                f"out must be {self._spec.dtype} {self._spec.shape}, not {out.dtype} {out.shape}"
+            )
+        exposure = self._sequence.begin(timeout_s)
+        if exposure is None:
+            return None
+        self._draw(out, exposure, world)
+        return self._sequence.end(exposure)
+
+    def ground_truth(self, frame: int) -> NDArray[Any]:
+        """Return what frame number `frame` shows (`TRUTH_DTYPE`), one row for each bead."""
+        self._opened()
+        return self._truth.of(frame)
+
+    def inject_fault(self, kind: str, **details: Any) -> None:
+        """Make a fault happen: late, lost, error, freeze, thaw or hang; see `parfocal.devices.sequence`."""
+        self._sequence.faults.inject(kind, details)
+
+    def _draw(self, out: NDArray[Any], exposure: Exposure, world: World) -> None:
+        s, now = self._settings, exposure.start_ns
+        x, y, z = self._positions(exposure, world)
+        self._truth.keep(exposure.frame, exposure.end_ns, x, y, z)
+        self._canvas.fill(1.0)
+        plane = (z - (s.defocus_nm - s.depth_nm)) / _PLANE_NM
+        render(self._canvas, self._stack, x, y, plane)
+        level = s.light_e_per_ms * self.exposure_ms() * world.position("light", now)
+        if level != self._level:
+            self._level, self._lit = level, self._backdrop * np.float32(level)
+        np.multiply(self._canvas, self._lit, out=self._canvas)
+        add_noise(
+            self._canvas, gain_e_per_adu=s.gain, offset_adu=s.offset_adu, read_noise_e=s.read_noise_e,
+            seed=(s.seed << 64) | exposure.frame, bits=s.bits, out=out,
+        )  # fmt: skip
+
+    def _positions(self, exposure: Exposure, world: World) -> tuple[NDArray[np.float64], ...]:
+        """Move the beads on to this exposure; a frame that was lost moved them too."""
+        s, period = self._settings, 1.0 / self.frame_rate_hz()
+        force = magnet_force_pn(world.position("magnet_nm", exposure.start_ns))
+        moved = np.zeros((s.beads, 3))
+        for frame in range(self._seen, exposure.frame + 1):
+            moved = self._field.advance(frame, period, force)
+            self._elapsed_s += period
+        self._seen = exposure.frame + 1
+        moved = moved + np.asarray(s.drift_nm_per_s) * self._elapsed_s
+        nm = s.pixel_size_um * 1e3
+        focus = world.position("focus_nm", exposure.start_ns)
+        return (
+            self._anchors[:, 0] + moved[:, 0] / nm,
+            self._anchors[:, 1] + moved[:, 1] / nm,
+            focus + s.defocus_nm - moved[:, 2],
+        )
+
+    def _opened(self) -> World:
+        if self._world is None:
+            raise DeviceError("the simulated camera is closed; open it first")
+        return self._world
+
+    def _new_sequence(self) -> Sequence:
+        s = self._settings
+        return Sequence(
+            self._bench.clock,
+            frame_rate_hz=s.frame_rate_hz,
+            exposure_ms=s.exposure_ms,
+            buffer_frames=s.buffer_frames,
+        )

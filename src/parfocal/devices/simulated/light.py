@@ -1,0 +1,77 @@
+"""The simulated lamp: what the simulated camera sees by."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from parfocal.core.errors import BadInputError, DeviceError
+from parfocal.devices.faults import Faults
+from parfocal.devices.simulated.world import World
+
+if TYPE_CHECKING:
+    from parfocal.devices.bench import Bench
+
+
+class LightSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The simulated lamp has none."""
+
+
+class SimulatedLight:
+    """A lamp without delay (a `parfocal.core.protocols.LightModulator`). A world without one is fully lit.
+
+    Opening it switches it off, as closing and `make_safe` do.
+    """
+
+    Settings = LightSettings
+
+    def __init__(self, settings: LightSettings, bench: Bench) -> None:
+        self._settings = settings
+        self._bench = bench
+        self._world: World | None = None
+        self._faults = Faults({"error": {"message": "injected fault"}})
+
+    def open(self) -> None:
+        """Join the world, dark."""
+        self._world = World.of(self._bench)
+        self._set(0.0)
+
+    def close(self) -> None:
+        """Switch off, and leave the world."""
+        self.make_safe()
+        self._world = None
+
+    def make_safe(self) -> None:
+        """Switch off."""
+        if self._world is not None:
+            self._set(0.0)
+
+    def state(self) -> dict[str, Any]:
+        """Return its power."""
+        return {"device": "simulated light", "power": None if self._world is None else self.power()}
+
+    def power(self) -> float:
+        """Return the power, 0 to 1."""
+        return self._opened().position("light", self._bench.clock.monotonic_ns())
+
+    def set_power(self, fraction: float) -> None:
+        """Set the power, 0 to 1."""
+        if not 0 <= fraction <= 1:
+            raise BadInputError(f"the power must lie from 0 to 1, not {fraction}")
+        if (fault := self._faults.take("error")) is not None:
+            raise DeviceError(str(fault["message"]))
+        self._set(fraction)
+
+    def inject_fault(self, kind: str, **details: Any) -> None:
+        """Make a fault happen: "error" once, at the next `set_power`."""
+        self._opened()
+        self._faults.inject(kind, details)
+
+    def _set(self, fraction: float) -> None:
+        self._opened().move("light", fraction, self._bench.clock.monotonic_ns())
+
+    def _opened(self) -> World:
+        if self._world is None:
+            raise DeviceError("the simulated light is closed; open it first")
+        return self._world
