@@ -1,0 +1,75 @@
+"""The runs in a folder, and how each of them ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from parfocal.core.errors import BadInputError
+from parfocal.storage.manifest import FILE_NAME, Manifest, read_manifest
+
+
+class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One run in a line.
+
+    Attributes
+    ----------
+    folder : str
+        Where it lies.
+    started_utc, duration_s : str, float or None
+        When it began, and how long it lasted; None if it has no end.
+    outcome : str
+        As `Manifest.seen` tells it; "unreadable: ..." if its record is damaged.
+    stored, lost : dict of str to int
+        For each stream.
+    """
+
+    folder: str
+    started_utc: str
+    duration_s: float | None
+    outcome: str
+    stored: dict[str, int]
+    lost: dict[str, int]
+
+
+def list_runs(parent: Path) -> tuple[RunSummary, ...]:
+    """Return the runs that lie in `parent`, oldest first.
+
+    Raises
+    ------
+    BadInputError
+        If `parent` is no folder.
+    """
+    if not parent.is_dir():
+        raise BadInputError(f"there is no folder {parent}")
+    found = (_summary(path.parent) for path in parent.glob(f"*/{FILE_NAME}"))
+    return tuple(sorted(found, key=lambda run: (run.started_utc, run.folder)))
+
+
+def _summary(folder: Path) -> RunSummary:
+    try:
+        manifest = read_manifest(folder)
+    except BadInputError as error:
+        return RunSummary(
+            folder=str(folder),
+            started_utc="",
+            duration_s=None,
+            outcome=f"unreadable: {error}",
+            stored={},
+            lost={},
+        )
+    return RunSummary(
+        folder=str(folder),
+        started_utc=manifest.started.utc,
+        duration_s=_duration_s(manifest),
+        outcome=manifest.seen,
+        stored={name: stream.stored for name, stream in manifest.streams.items()},
+        lost={name: stream.lost for name, stream in manifest.streams.items()},
+    )
+
+
+def _duration_s(manifest: Manifest) -> float | None:
+    if manifest.ended is None:
+        return None
+    return (manifest.ended.monotonic_ns - manifest.started.monotonic_ns) * 1e-9

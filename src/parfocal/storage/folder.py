@@ -1,0 +1,102 @@
+"""The folder of one run: new each time, self-describing, with enough room on its disk."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+from parfocal.core.clock import SYSTEM_CLOCK, Clock
+from parfocal.core.errors import BadInputError, DiskFullError
+from parfocal.storage.disk import free_bytes, storage_errors
+
+_NAME = re.compile(r"[\w.+-]{0,80}")
+_RESERVE_BYTES = 2**18
+
+
+class RunFolder:
+    """Where everything of a run lies.
+
+    A reserve of some hundred kilobytes lies in it while it is written, so that the last words of the record
+    find room on a disk that has become full.
+
+    Attributes
+    ----------
+    path : Path
+        The folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._identity = _identity(path)
+
+    @classmethod
+    def create(
+        cls, parent: Path, name: str = "", *, least_free_bytes: int = 0, clock: Clock = SYSTEM_CLOCK
+    ) -> RunFolder:
+        """Make a new folder in `parent`, named by the time and `name`, such as ``2026-03-01T14-05-09_beads``.
+
+        Raises
+        ------
+        BadInputError
+            If `name` can't be part of a file name.
+        DiskFullError
+            If fewer than `least_free_bytes` are free there.
+        """
+        if not _NAME.fullmatch(name):
+            raise BadInputError(f"run name {name!r} may hold letters, digits and . _ + - only, 80 at most")
+        moment = datetime.fromtimestamp(clock.utc_ns() // 10**9, UTC).strftime("%Y-%m-%dT%H-%M-%S")
+        with storage_errors(parent.parent):
+            parent.mkdir(parents=True, exist_ok=True)
+            free = free_bytes(parent)
+            if free < least_free_bytes:
+                raise DiskFullError(
+                    f"only {free // 10**6} MB are free in {parent}, wanted are {least_free_bytes // 10**6} MB"
+                    ": free some space, or set least_free_mb lower"
+                )
+            folder = cls(_make(parent, "_".join(filter(None, (moment, name)))))
+            folder._reserve.write_bytes(bytes(_RESERVE_BYTES))
+        return folder
+
+    @property
+    def exists(self) -> bool:
+        """Whether it is still there, and is still the same folder."""
+        return self._identity is not None and _identity(self.path) == self._identity
+
+    @property
+    def frames(self) -> Path:
+        """Where frames go."""
+        return self.path / "frames.ome.zarr"
+
+    def rows(self, stream: str) -> Path:
+        """Where the rows of a stream go."""
+        return self.path / stream
+
+    def give_up_reserve(self) -> None:
+        """Free the reserve for the last words. Idempotent."""
+        self._reserve.unlink(missing_ok=True)
+
+    @property
+    def _reserve(self) -> Path:
+        return self.path / ".reserve"
+
+
+def _make(parent: Path, name: str) -> Path:
+    """Make a folder that did not exist: `name`, or the first free of ``name-2``, ``name-3``..."""
+    number = 1
+    while True:
+        path = parent / (name if number == 1 else f"{name}-{number}")
+        try:
+            path.mkdir()
+        except FileExistsError:
+            number += 1
+        else:
+            return path
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -1,0 +1,181 @@
+"""The record of a run: one JSON file that says what was asked, what was done, with what, and how it ended."""
+
+from __future__ import annotations
+
+import os
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from parfocal.core.clock import Clock
+from parfocal.core.errors import BadInputError
+from parfocal.core.frames import FrameSpec, RowSpec
+from parfocal.core.status import StreamStatus
+from parfocal.processes.system import is_alive, start_mark
+from parfocal.storage.disk import replace_file, storage_errors
+from parfocal.storage.outcome import RECORDING, seen_outcome
+
+FORMAT = 1
+FILE_NAME = "manifest.json"
+_PACKAGES = ("parfocal", "numpy", "tensorstore", "pyarrow", "numba", "scipy")
+
+
+class Moment(msgspec.Struct, frozen=True, kw_only=True):
+    """One instant, on the clock that the data's times are on, and in UTC."""
+
+    utc: str
+    utc_ns: int
+    monotonic_ns: int
+
+    @classmethod
+    def now(cls, clock: Clock) -> Moment:
+        """Return the instant that `clock` shows."""
+        utc_ns = clock.utc_ns()
+        text = datetime.fromtimestamp(utc_ns // 10**9, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        return cls(
+            utc=f"{text}.{utc_ns // 1000 % 10**6:06d}Z", utc_ns=utc_ns, monotonic_ns=clock.monotonic_ns()
+        )
+
+
+class Writer(msgspec.Struct, frozen=True, kw_only=True):
+    """The process that writes a record; `mark` tells it from another one with its number."""
+
+    pid: int
+    mark: str
+    host: str
+
+    @classmethod
+    def this(cls) -> Writer:
+        """Return the process that calls."""
+        return cls(pid=os.getpid(), mark=start_mark(os.getpid()), host=platform.node())
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs on this machine. A process elsewhere cannot be seen and counts as alive."""
+        return self.host != platform.node() or is_alive(self.pid, self.mark)
+
+
+class StreamRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What the run holds of one stream.
+
+    Attributes
+    ----------
+    kind : str
+        "frames" or "rows".
+    path : str
+        Where it lies, in the run's folder.
+    policy : str
+        What happens when the recorder falls behind: "block", "drop" or "fail".
+    spec : FrameSpec or RowSpec
+        What each frame or row looks like.
+    first_sequence : int
+        Number in the stream of the first one that belongs to the run.
+    expected, stored, lost : int
+        ``expected == stored + lost``.
+    renumbered : int
+        How often the camera began to count anew, as one does that was started again.
+    error : str
+        What ended the recording of this stream early.
+    ledger : StreamStatus or None
+        The stream and all its readers when the run ended.
+    """
+
+    kind: str
+    path: str
+    policy: str
+    spec: FrameSpec | RowSpec
+    first_sequence: int
+    expected: int = 0
+    stored: int = 0
+    lost: int = 0
+    renumbered: int = 0
+    error: str = ""
+    ledger: StreamStatus | None = None
+
+
+class Restart(msgspec.Struct, frozen=True, kw_only=True):
+    """The recorder was started again in the middle of the run; `stored` is what it found of each stream."""
+
+    at: Moment
+    pid: int
+    stored: dict[str, int]
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything about a run that is not a frame or a row.
+
+    Attributes
+    ----------
+    outcome : str
+        "recording" until it is closed; then "complete", "finished early", "cancelled", "failed" or
+        "incomplete: lost N". `Manifest.seen` says what it means to a reader.
+    reason : str
+        Why it ended so, in the words of whoever ended it.
+    plan, settings, devices, devices_at_end : dict
+        What was asked, and the states of the devices when it began and ended.
+    """
+
+    run: str
+    started: Moment
+    recorder: Writer
+    format: int = FORMAT
+    rig: str = ""
+    outcome: str = RECORDING
+    reason: str = ""
+    ended: Moment | None = None
+    pixel_size_um: float | None = None
+    plan: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
+    devices: dict[str, Any] = {}
+    devices_at_end: dict[str, Any] = {}
+    versions: dict[str, str] = {}
+    streams: dict[str, StreamRecord] = {}
+    restarts: tuple[Restart, ...] = ()
+    errors: tuple[str, ...] = ()
+
+    @property
+    def seen(self) -> str:
+        """The outcome as it looks now: "unknown: not closed" if the recorder died without closing the run."""
+        return seen_outcome(self.outcome, recorder_alive=self.recorder.alive)
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Replace the record in `folder`; returns when it is on stable storage.
+
+    Raises
+    ------
+    DiskFullError, FolderVanishedError, StorageError
+        If it could not be written; the one before is untouched.
+    """
+    with storage_errors(folder):
+        content = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
+        replace_file(folder / FILE_NAME, content, durable=True)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Return the record of the run in `folder`.
+
+    Raises
+    ------
+    BadInputError
+        If there is none, or it is none of ours.
+    """
+    try:
+        return msgspec.json.decode((folder / FILE_NAME).read_bytes(), type=Manifest)
+    except (OSError, msgspec.DecodeError) as error:
+        raise BadInputError(f"{folder} holds no run: {error}") from error
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what writes and computes here: Python, the system and the packages."""
+    found = {"python": platform.python_version(), "system": platform.platform()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:  # an optional one
+            continue
+    return found

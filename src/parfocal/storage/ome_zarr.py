@@ -1,0 +1,143 @@
+"""The documents of an OME-Zarr 0.5 image of frames, as pure functions of what is in it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+
+from parfocal.core.errors import BadInputError
+from parfocal.core.frames import FrameSpec
+
+Codec = Literal["blosc-lz4", "blosc-zstd", "none"]
+Document = dict[str, Any]
+
+IMAGE = "0"
+HEADERS = "headers"
+HEADER_COLUMNS = ("frame", "time_ns", "utc_ns", "exposure_ns", "sequence")
+HEADER_CHUNK = 4096
+NOT_STORED = -1
+"""All columns of a frame that is not in the file."""
+
+_SHARD_BYTES = 4 * 2**20
+_FEWEST, _MOST = 8, 256
+_BLOSC = {"blosc-lz4": ("lz4", 1), "blosc-zstd": ("zstd", 1)}
+_TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
+_LITTLE = {"name": "bytes", "configuration": {"endian": "little"}}
+
+
+class FrameLayout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How frames lie in an image: one chunk for each frame, `shard_frames` chunks in a file.
+
+    Examples
+    --------
+    >>> layout = FrameLayout.of(FrameSpec(shape=(512, 512), dtype="uint16"))
+    >>> layout.shard_frames, layout.array_document(3)["shape"]
+    (8, [3, 512, 512])
+    """
+
+    spec: FrameSpec
+    shard_frames: int
+    codec: Codec = "blosc-lz4"
+
+    def __post_init__(self) -> None:
+        order = [axis for axis in "czyx" if axis in self.spec.axes]
+        if list(self.spec.axes) != order or order[-2:] != ["y", "x"]:
+            raise BadInputError(f"axes {self.spec.axes!r} of a frame must be 'yx', 'zyx', 'cyx' or 'czyx'")
+        dtype = np.dtype(self.spec.dtype)
+        if dtype.kind not in "uifb" or not dtype.isnative:
+            raise BadInputError(
+                f"pixels of type {self.spec.dtype!r} have no name in Zarr; write 'uint8', 'uint16', ..."
+            )
+        if self.shard_frames < 1:
+            raise BadInputError(f"shard_frames must be at least 1, not {self.shard_frames}")
+
+    @classmethod
+    def of(cls, spec: FrameSpec, *, codec: Codec = "blosc-lz4", most: int | None = None) -> FrameLayout:
+        """Return the layout that suits `spec`: some megabytes a file, 8 frames or more, `most` at most."""
+        frames = min(max(_SHARD_BYTES // spec.nbytes, _FEWEST), _MOST)
+        return cls(spec=spec, shard_frames=frames if most is None else max(1, min(frames, most)), codec=codec)
+
+    def array_document(self, length: int) -> Document:
+        """Return ``zarr.json`` of the pixels of `length` frames."""
+        frame = list(self.spec.shape)
+        return {
+            "zarr_format": 3,
+            "node_type": "array",
+            "shape": [length, *frame],
+            "data_type": np.dtype(self.spec.dtype).name,
+            "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [self.shard_frames, *frame]}},
+            "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+            "fill_value": False if self.spec.dtype == "bool" else 0,
+            "codecs": [self._sharding()],
+            "dimension_names": ["t", *self.spec.axes],
+            "attributes": {},
+        }
+
+    def headers_document(self, length: int) -> Document:
+        """Return ``zarr.json`` of the headers of `length` frames: one row of integers for each."""
+        return {
+            "zarr_format": 3,
+            "node_type": "array",
+            "shape": [length, len(HEADER_COLUMNS)],
+            "data_type": "int64",
+            "chunk_grid": {
+                "name": "regular",
+                "configuration": {"chunk_shape": [HEADER_CHUNK, len(HEADER_COLUMNS)]},
+            },
+            "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+            "fill_value": NOT_STORED,
+            "codecs": [_LITTLE],
+            "dimension_names": ["t", "column"],
+            "attributes": {"columns": list(HEADER_COLUMNS), "not_stored": NOT_STORED},
+        }
+
+    def group_document(self, name: str, interval_s: float | None = None) -> Document:
+        """Return ``zarr.json`` of the image; `interval_s` is the time from frame to frame, if known."""
+        known = {"t": interval_s, "z": None, "y": self.spec.pixel_size_um, "x": self.spec.pixel_size_um}
+        axes = ("t", *self.spec.axes)
+        scale = [known.get(axis) or 1.0 for axis in axes]
+        dataset = {"path": IMAGE, "coordinateTransformations": [{"type": "scale", "scale": scale}]}
+        image = {"name": name, "axes": [_axis(a, known.get(a)) for a in axes], "datasets": [dataset]}
+        ome = {"version": "0.5", "multiscales": [image]}
+        return {
+            "zarr_format": 3,
+            "node_type": "group",
+            "attributes": {"ome": ome, "parfocal": {"layout": msgspec.to_builtins(self), "headers": HEADERS}},
+        }
+
+    def _sharding(self) -> Document:
+        return {
+            "name": "sharding_indexed",
+            "configuration": {
+                "chunk_shape": [1, *self.spec.shape],
+                "codecs": [_LITTLE, *self._compression()],
+                "index_codecs": [_LITTLE, {"name": "crc32c"}],
+                "index_location": "end",
+            },
+        }
+
+    def _compression(self) -> list[Document]:
+        if self.codec == "none":
+            return []
+        name, level = _BLOSC[self.codec]
+        size = np.dtype(self.spec.dtype).itemsize
+        shuffle = "shuffle" if size > 1 else "noshuffle"
+        settings = {"cname": name, "clevel": level, "shuffle": shuffle, "typesize": size, "blocksize": 0}
+        return [{"name": "blosc", "configuration": settings}]
+
+
+def layout_in(group: Document) -> FrameLayout:
+    """Return the layout that a group document was made from."""
+    try:
+        return msgspec.convert(group["attributes"]["parfocal"]["layout"], FrameLayout)
+    except (KeyError, TypeError, msgspec.ValidationError) as error:
+        raise BadInputError(f"this image was not written by parfocal: {error}") from error
+
+
+def _axis(name: str, size: float | None) -> Document:
+    axis = {"name": name, "type": _TYPES[name]}
+    if size is not None:
+        axis["unit"] = "second" if name == "t" else "micrometer"
+    return axis

@@ -1,0 +1,214 @@
+"""One part of a table: a Parquet file that becomes whole when it is closed, and its journal until then."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+import numpy as np
+
+from parfocal.core.errors import BadInputError
+from parfocal.storage.disk import sync_file
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from parfocal.core.frames import RowSpec
+
+_NAME = re.compile(r"part-(\d{6,})\.parquet")
+_SEQUENCE = b"sequence"
+_SPAN = "parfocal"
+
+
+class Span(msgspec.Struct, frozen=True):
+    """What a part holds: `rows` of the stream's rows from sequence number `first` up to, not with, `next`."""
+
+    first: int
+    next: int
+    rows: int
+
+    def joined(self, first: int, rows: int) -> Span:
+        """Return the span with `rows` more, which begin at `first`."""
+        return Span(self.first if self.rows else first, first + rows, self.rows + rows)
+
+
+class Piece(NamedTuple):
+    """A batch of rows and the sequence number of its first one."""
+
+    sequence: int
+    batch: pa.RecordBatch
+
+
+class PartFile:
+    """A Parquet file that takes pieces, in row groups, and gets its name when it is whole.
+
+    Parameters
+    ----------
+    path : Path
+        Its name in the end; a draft beside it until then.
+    schema : pyarrow.Schema
+        Its columns.
+    rows_per_group : int
+        Rows gathered in memory before they become a row group.
+    """
+
+    def __init__(self, path: Path, schema: pa.Schema, rows_per_group: int) -> None:
+        from pyarrow import parquet
+
+        self.span = Span(0, 0, 0)
+        self._path = path
+        self._schema = schema
+        self._rows_per_group = rows_per_group
+        self._draft = path.with_suffix(".parquet.open")
+        self._parquet = parquet.ParquetWriter(self._draft, schema)
+        self._group: list[pa.RecordBatch] = []
+        self._grouped = 0
+
+    def append(self, piece: Piece) -> None:
+        """Take a batch into memory, or with those before it into the file."""
+        self.span = self.span.joined(piece.sequence, piece.batch.num_rows)
+        self._group.append(piece.batch)
+        self._grouped += piece.batch.num_rows
+        if self._grouped >= self._rows_per_group:
+            self._write_group()
+
+    def close(self) -> None:
+        """Make the file whole, on stable storage, under its name."""
+        if self._grouped:
+            self._write_group()
+        self._parquet.add_key_value_metadata({_SPAN: msgspec.json.encode(self.span).decode()})
+        self._parquet.close()
+        sync_file(self._draft)
+        self._draft.replace(self._path)
+        sync_file(self._path.parent)
+
+    def abandon(self) -> None:
+        """Remove what is there. Never raises."""
+        with suppress(OSError, ValueError, RuntimeError):
+            self._parquet.close()
+        with suppress(OSError):
+            self._draft.unlink()
+
+    def _write_group(self) -> None:
+        import pyarrow
+
+        self._parquet.write_table(pyarrow.Table.from_batches(self._group, self._schema))
+        self._group, self._grouped = [], 0
+
+
+class OpenPart:
+    """The part that is being written: a Parquet file in the making, and the journal that outlives a crash."""
+
+    def __init__(self, folder: Path, number: int, schema: pa.Schema, rows_per_group: int) -> None:
+        import pyarrow
+        from pyarrow import ipc
+
+        path = folder / f"part-{number:06d}.parquet"
+        self._journal_path = path.with_suffix(".arrows")
+        self._journal_file = pyarrow.OSFile(str(self._journal_path), "wb")
+        self._journal = ipc.new_stream(self._journal_file, schema)
+        self._file = PartFile(path, schema, rows_per_group)
+
+    @property
+    def span(self) -> Span:
+        """What it holds."""
+        return self._file.span
+
+    def append(self, piece: Piece) -> None:
+        """Take a batch; when it returns a crash of this process cannot lose it."""
+        self._journal.write_batch(piece.batch, custom_metadata={_SEQUENCE: str(piece.sequence).encode()})
+        self._file.append(piece)
+
+    def close(self) -> None:
+        """Make the Parquet file whole, on stable storage, and remove the journal."""
+        self._file.close()
+        self._journal.close()
+        self._journal_file.close()
+        self._journal_path.unlink()
+
+    def abandon(self) -> None:
+        """Let go of the files; the journal holds every row that was taken. Never raises."""
+        with suppress(OSError, ValueError, RuntimeError):
+            self._journal_file.close()
+        self._file.abandon()
+
+
+def arrow_schema(spec: RowSpec) -> pa.Schema:
+    """Return the Arrow columns of rows of `spec`; raises `BadInputError` for a type that Arrow has not."""
+    import pyarrow
+
+    fields = []
+    for name, dtype in spec.columns:
+        try:
+            fields.append((name, pyarrow.from_numpy_dtype(np.dtype(dtype).newbyteorder("="))))
+        except pyarrow.ArrowNotImplementedError as error:
+            raise BadInputError(
+                f"column {name!r} of type {dtype!r} cannot be stored; use numbers or text"
+            ) from error
+    return pyarrow.schema(fields)
+
+
+def arrow_batch(rows: NDArray[np.void], schema: pa.Schema) -> pa.RecordBatch:
+    """Return structured `rows` (n,) as a batch with the columns of `schema`; a copy."""
+    import pyarrow
+
+    columns = []
+    for name in schema.names:
+        column = rows[name]
+        columns.append(pyarrow.array(column.astype(column.dtype.newbyteorder("="))))
+    return pyarrow.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def closed_parts(folder: Path) -> list[Path]:
+    """Return the whole parts of a table, in order."""
+    return sorted((path for path in folder.iterdir() if _NAME.fullmatch(path.name)), key=part_number)
+
+
+def open_journals(folder: Path) -> list[Path]:
+    """Return the journals of parts that are not whole, in order."""
+    found = sorted(folder.glob("part-*.arrows"), key=part_number)
+    return [path for path in found if not path.with_suffix(".parquet").exists()]
+
+
+def part_number(path: Path) -> int:
+    """Return the number of the part that `path` belongs to."""
+    return int(path.name.split(".")[0].removeprefix("part-"))
+
+
+def span_of(part: Path) -> Span:
+    """Return what a whole part holds, from its footer alone."""
+    from pyarrow import parquet
+
+    notes = parquet.read_metadata(part).metadata or {}
+    if _SPAN.encode() not in notes:
+        raise BadInputError(f"{part} is no part that parfocal wrote")
+    return msgspec.json.decode(notes[_SPAN.encode()], type=Span)
+
+
+def pieces_of(journal: Path) -> Iterator[Piece]:
+    """Yield the batches of a journal, up to where its writer was cut short."""
+    import pyarrow
+    from pyarrow import ipc
+
+    with pyarrow.OSFile(str(journal), "rb") as file:
+        try:
+            stream = ipc.open_stream(file)
+            while True:
+                batch, metadata = stream.read_next_batch_with_custom_metadata()
+                yield Piece(int(metadata[_SEQUENCE]), batch)
+        except (StopIteration, OSError, pyarrow.ArrowInvalid):  # the end, or a torn last batch
+            return
+
+
+def finish_journal(journal: Path, schema: pa.Schema, rows_per_group: int) -> None:
+    """Make a whole part out of the journal that a crash left behind."""
+    file = PartFile(journal.with_suffix(".parquet"), schema, rows_per_group)
+    for piece in pieces_of(journal):
+        file.append(piece)
+    file.close()
+    journal.unlink()

@@ -1,0 +1,59 @@
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parfocal.storage.outcome import Count, decide_outcome, seen_outcome
+
+WHOLE = Count(expected=10, stored=10)
+TORN = Count(expected=10, stored=7)
+BROKEN = Count(expected=10, stored=10, error="the disk was full")
+ENDINGS = ["complete", "finished early", "cancelled", "failed"]
+WORDS = re.compile(r"complete|finished early|cancelled|failed|incomplete: lost \d+")
+
+counts = st.builds(
+    lambda stored, lost, error: Count(expected=stored + lost, stored=stored, error=error),
+    st.integers(0, 10**9),
+    st.one_of(st.just(0), st.integers(0, 10**9)),
+    st.sampled_from(["", "the disk was full"]),
+)
+
+
+@pytest.mark.parametrize(
+    ("ending", "streams", "failed", "outcome"),
+    [
+        ("complete", [], False, "complete"),
+        ("complete", [WHOLE, WHOLE], False, "complete"),
+        ("complete", [WHOLE, TORN, TORN], False, "incomplete: lost 6"),
+        ("complete", [BROKEN], False, "incomplete: lost 0"),
+        ("complete", [WHOLE], True, "failed"),
+        ("finished early", [WHOLE], False, "finished early"),
+        ("finished early", [TORN], False, "incomplete: lost 3"),
+        ("cancelled", [WHOLE], False, "cancelled"),
+        ("cancelled", [TORN], False, "cancelled"),
+        ("cancelled", [TORN], True, "failed"),
+        ("failed", [WHOLE], False, "failed"),
+    ],
+)
+def test_each_case(ending: str, streams: list[Count], failed: bool, outcome: str) -> None:
+    assert decide_outcome(ending, streams, failed=failed) == outcome  # type: ignore[arg-type]
+
+
+@given(st.sampled_from(ENDINGS), st.lists(counts, max_size=5), st.booleans())
+def test_complete_is_said_only_when_everything_is_there(
+    ending: str, streams: list[Count], failed: bool
+) -> None:
+    outcome = decide_outcome(ending, streams, failed=failed)  # type: ignore[arg-type]
+    assert WORDS.fullmatch(outcome)
+    whole = not failed and all(count.lost == 0 and not count.error for count in streams)
+    assert (outcome == "complete") == (whole and ending == "complete")
+    assert outcome != "finished early" or (whole and ending == "finished early")
+    if outcome.startswith("incomplete"):
+        assert int(outcome.split()[-1]) == sum(count.expected - count.stored for count in streams)
+
+
+def test_a_run_whose_recorder_died_is_unknown() -> None:
+    assert seen_outcome("recording", recorder_alive=False) == "unknown: not closed"
+    assert seen_outcome("recording", recorder_alive=True) == "recording"
+    assert seen_outcome("complete", recorder_alive=False) == "complete"
