@@ -1,0 +1,1 @@
+"""A Red Pitaya that is not there: its memory, its physics, closed, and its servers."""

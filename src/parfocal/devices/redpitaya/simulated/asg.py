@@ -1,0 +1,125 @@
+"""The simulated generators: one control word for both, a table each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from parfocal.devices.redpitaya.simulated.sources import PHASE_MASK, TABLE, Level, Player, Shuffled, Source
+from parfocal.devices.redpitaya.simulated.timeline import TICKS_PER_S
+from parfocal.devices.redpitaya.simulated.words import FULL_SCALE, RegisterFile, signed
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from parfocal.devices.redpitaya.simulated.signals import Signals
+
+SLOTS = (8, 9)
+_CONTROL, _SCALE, _WRAP, _PHASE, _STEP = 0x0, 0x4, 0x8, 0xC, 0x10
+_CYCLES, _BURSTS, _DELAY = 0x18, 0x1C, 0x20
+_CHANNEL_BYTES, _TABLE_BYTES = 0x20, 0x10000
+_TRIGGER, _RESET, _ZERO, _RANDOM = 0x7, 1 << 6, 1 << 7, 1 << 12
+_SOFTWARE, _HIGH = 1, 5
+_PHASE_BITS = int(PHASE_MASK)
+_TICKS_PER_US = TICKS_PER_S // 1_000_000
+_WRITABLE = {
+    _SCALE: 0x3FFF3FFF,
+    _WRAP: _PHASE_BITS,
+    _PHASE: _PHASE_BITS,
+    _STEP: _PHASE_BITS,
+    _CYCLES: 0xFFFFFFFF,
+    _BURSTS: 0xFFFF,
+    _DELAY: 0xFFFFFFFF,
+}
+_RESET_WORDS = {_SCALE: 0x2000, _WRAP: _PHASE_BITS}
+
+
+class SimulatedAsg(RegisterFile):
+    """Both channels. The tables can be written and not read, as in the gateware."""
+
+    def __init__(self, signals: Signals) -> None:
+        channels = (0, _CHANNEL_BYTES)
+        super().__init__(
+            writable={_CONTROL: 0x1FFF1FFF}
+            | {base + offset: mask for base in channels for offset, mask in _WRITABLE.items()},
+            reset={base + offset: word for base in channels for offset, word in _RESET_WORDS.items()},
+        )
+        self._signals = signals
+        self._tables = [np.zeros(TABLE, np.int64), np.zeros(TABLE, np.int64)]
+        self._played: list[Player | None] = [None, None]
+
+    def player(self, channel: int) -> Player | None:
+        """Return what the channel plays, or None if it stands still."""
+        return self._played[channel]
+
+    def write(self, offset: int, values: NDArray[np.uint32], tick: int) -> None:
+        """Take words; a block that lies in a table at once."""
+        channel = offset // _TABLE_BYTES - 1
+        if channel < 0:
+            super().write(offset, values, tick)
+        elif channel < len(self._tables):
+            begin = offset % _TABLE_BYTES // 4
+            counts = (values & 0x3FFF).astype(np.int64)
+            counts -= (counts >> 13) << 14
+            self._tables[channel][begin : begin + len(values)] = counts
+            self._renew(channel, tick)
+
+    def write_word(self, offset: int, value: int, tick: int) -> None:
+        """Keep a word, and act on it from `tick` on."""
+        super().write_word(offset, value, tick)
+        if offset == _CONTROL:
+            for channel in (0, 1):
+                self._control(channel, value >> (16 * channel), tick)
+        elif offset in self.writable:
+            self._renew(offset // _CHANNEL_BYTES, tick)
+
+    def _control(self, channel: int, bits: int, tick: int) -> None:
+        if bits & _RESET:
+            self._played[channel] = None
+        elif bits & _TRIGGER == _SOFTWARE or (bits & _TRIGGER == _HIGH and self._played[channel] is None):
+            self._played[channel] = self._player(channel, tick, self._word(channel, _PHASE))
+        self._renew(channel, tick)
+
+    def _renew(self, channel: int, tick: int) -> None:
+        """Play on with what the registers say now; an endless waveform keeps its place in its turn."""
+        old = self._played[channel]
+        if old is not None:
+            if old.burst_ticks == 0 and self._word(channel, _CYCLES) == 0:
+                self._played[channel] = self._player(channel, tick, old.phase_at(tick))
+            else:
+                self._played[channel] = self._player(channel, old.start, old.phase)
+        self._signals.change(tick, SLOTS[channel], source=self._source(channel))
+
+    def _source(self, channel: int) -> Source:
+        bits = self.words.get(_CONTROL, 0) >> (16 * channel)
+        if bits & _ZERO:
+            return Level(0.0)
+        playing = self._played[channel]
+        if playing is None:
+            return Level(float(self._output(channel)[self._word(channel, _PHASE) >> 16]))
+        return Shuffled(playing.table, self._signals.rng) if bits & _RANDOM else playing
+
+    def _player(self, channel: int, start: int, phase: int) -> Player:
+        step, cycles = self._word(channel, _STEP), self._word(channel, _CYCLES)
+        burst = 0
+        if cycles and step:
+            burst = max(1, cycles * (_PHASE_BITS + 1) // step)
+        return Player(
+            table=self._output(channel),
+            start=start,
+            phase=phase,
+            step=step,
+            burst_ticks=burst,
+            period_ticks=max(1, burst + self._word(channel, _DELAY) * _TICKS_PER_US),
+            bursts=max(1, self._word(channel, _BURSTS)),
+        )
+
+    def _output(self, channel: int) -> NDArray[np.float64]:
+        scale = self._word(channel, _SCALE)
+        scaled = (self._tables[channel] * (scale & 0x3FFF)) >> 13
+        played: NDArray[np.float64] = (scaled + signed(scale >> 16)).astype(np.float64)
+        return np.clip(played, -FULL_SCALE, FULL_SCALE - 1)
+
+    def _word(self, channel: int, offset: int) -> int:
+        return self.words.get(channel * _CHANNEL_BYTES + offset, 0)

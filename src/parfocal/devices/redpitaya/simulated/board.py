@@ -1,0 +1,133 @@
+"""The simulated board: a memory behind which the modules live."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.core.errors import DeviceError
+from parfocal.devices.redpitaya.simulated.asg import SimulatedAsg
+from parfocal.devices.redpitaya.simulated.dsp import DspSlot, SyncBits
+from parfocal.devices.redpitaya.simulated.hk import SimulatedAms, SimulatedHk
+from parfocal.devices.redpitaya.simulated.iq import SecondQuadrature, SimulatedIq
+from parfocal.devices.redpitaya.simulated.pid import SimulatedPid
+from parfocal.devices.redpitaya.simulated.plant import Plant
+from parfocal.devices.redpitaya.simulated.scope import SimulatedScope
+from parfocal.devices.redpitaya.simulated.signals import Signals
+from parfocal.devices.redpitaya.simulated.timeline import Timeline
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from parfocal.core.clock import Clock
+    from parfocal.devices.redpitaya.simulated.words import Region
+
+_REGION = 0x100000
+_SLOT = 0x10000
+_FIRST = 0x40000000
+_DSP = 0x40300000
+_TRIG, _IIR = 3, 4
+_SCOPE_SLOTS = (8, 9)
+_TRIG_WORDS = dict.fromkeys((0x104, 0x108, 0x10C, 0x110, 0x118, 0x11C), 0xFFFFFFFF)
+_IIR_WORDS = dict.fromkeys((0x100, 0x104, 0x120), 0xFFFFFFFF)
+_IIR_CONSTANTS = {0x200: 64, 0x204: 32, 0x208: 16, 0x220: 1, 0x224: 5, 0x228: 10}
+
+
+class SimulatedBoard:
+    """A board whose outputs come back to its inputs through two plants.
+
+    It has the face of a `Link`, so that a `Board` can stand on it directly, and front ends serve it over
+    TCP. Thread-safe: each access is done alone, at one tick of the board's time.
+
+    Parameters
+    ----------
+    in1, in2 : Plant
+        What leads to the inputs; by default a wire from out1 to in1, and from out2 to in2.
+    clock : Clock
+        What the board's time follows.
+    seed : int
+        Of the noise.
+
+    Notes
+    -----
+    The trigger module (slot 3) and the IIR (slot 4) keep what is written to them and do nothing.
+    """
+
+    def __init__(
+        self,
+        *,
+        in1: Plant | None = None,
+        in2: Plant | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+        seed: int = 0,
+    ) -> None:
+        self.timeline = Timeline(clock)
+        self.signals = Signals((in1 or Plant(), in2 or Plant(source="out2")), seed)
+        self._lock = threading.Lock()
+        self._closed = False
+        self._slots = _slots(self.signals)
+        asg = SimulatedAsg(self.signals)
+        self._scope = SimulatedScope(self.signals, self._scope_inputs, asg)
+        self._regions: dict[int, Region] = {
+            _FIRST: SimulatedHk(),
+            _FIRST + _REGION: self._scope,
+            _FIRST + 2 * _REGION: asg,
+            _FIRST + 4 * _REGION: SimulatedAms(),
+            **{_DSP + _SLOT * number: slot for number, slot in enumerate(self._slots)},
+        }
+
+    def read(self, address: int, words: int) -> NDArray[np.uint32]:
+        """Return words; where nothing lives, zeros."""
+        with self._lock:
+            region, offset = self._find(address)
+            return region.read(offset, words, self.timeline.now()) if region else np.zeros(words, np.uint32)
+
+    def write(self, address: int, values: NDArray[np.integer]) -> None:
+        """Write words; where nothing lives, and to what is read only, without effect."""
+        with self._lock:
+            region, offset = self._find(address)
+            if region:
+                region.write(offset, np.asarray(values).astype(np.uint32), self.timeline.now())
+
+    def catch_up(self) -> None:
+        """Work out what happened until now, so that the next access has less to do."""
+        with self._lock:
+            tick = self.timeline.now()
+            self.signals.advance(tick)
+            self._scope.catch_up(tick)
+
+    def close(self) -> None:
+        """Refuse further accesses. Idempotent."""
+        self._closed = True
+
+    def _find(self, address: int) -> tuple[Region | None, int]:
+        if self._closed:
+            raise DeviceError("the simulated board is closed")
+        size = _SLOT if _DSP <= address < _DSP + _REGION else _REGION
+        base = address - address % size
+        return self._regions.get(base), address - base
+
+    def _scope_inputs(self) -> tuple[int, int]:
+        first, second = _SCOPE_SLOTS
+        return self._slots[first].chosen, self._slots[second].chosen
+
+
+def _slots(signals: Signals) -> list[DspSlot]:
+    """Return the 16 slots: pid0-2, trig, iir, iq0-2, two channels, in1, in2, out1, out2, iq2_2, off."""
+    sync = SyncBits()
+    pids: list[DspSlot] = [SimulatedPid(slot, signals, sync) for slot in range(3)]
+    iqs = [SimulatedIq(slot, signals, sync) for slot in range(5, 8)]
+    return [
+        *pids,
+        DspSlot(_TRIG, signals, sync, writable=_TRIG_WORDS),
+        DspSlot(_IIR, signals, sync, writable=_IIR_WORDS, reset=_IIR_CONSTANTS),
+        *iqs,
+        DspSlot(8, signals, sync, chosen=10),
+        DspSlot(9, signals, sync, chosen=11),
+        *(DspSlot(slot, signals, sync) for slot in range(10, 14)),
+        SecondQuadrature(14, signals, sync, iqs[2]),
+        DspSlot(15, signals, sync),
+    ]

@@ -1,0 +1,100 @@
+"""A DSP slot: what all of them have at the same places."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from parfocal.devices.redpitaya.simulated.words import DAC_MASK, FULL_SCALE, RegisterFile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from parfocal.devices.redpitaya.simulated.signals import Signals
+
+INPUT, OUTPUT, SATURATED, SYNC, CURRENT = 0x0, 0x4, 0x8, 0xC, 0x10
+OFF = 15
+_SLOTS = 16
+
+
+class SyncBits:
+    """The one word at 0xC that all slots show: a bit for each, set while the slot runs."""
+
+    def __init__(self) -> None:
+        self.word = (1 << _SLOTS) - 1
+        self.concerned: list[Callable[[int], None]] = []
+
+    def write(self, word: int, tick: int) -> None:
+        """Take the bits, and tell those who hold or run by them."""
+        self.word = word & ((1 << _SLOTS) - 1)
+        for tell in self.concerned:
+            tell(tick)
+
+    def runs(self, slot: int) -> bool:
+        """Whether the slot is not held."""
+        return bool(self.word >> slot & 1)
+
+
+class DspSlot(RegisterFile):
+    """Input selection, direct output, saturation, sync and the present output; a module adds its own words.
+
+    Parameters
+    ----------
+    slot : int
+        Its number.
+    signals : Signals
+        What it belongs to.
+    sync : SyncBits
+        Shared by all slots.
+    chosen : int
+        Slot that its input takes at power-on.
+    writable, reset : mapping
+        Of the module's own words.
+    """
+
+    def __init__(
+        self,
+        slot: int,
+        signals: Signals,
+        sync: SyncBits,
+        *,
+        chosen: int = OFF,
+        writable: Mapping[int, int] | None = None,
+        reset: Mapping[int, int] | None = None,
+    ) -> None:
+        super().__init__(
+            writable={INPUT: 0xF, OUTPUT: 0x3, **(writable or {})}, reset={INPUT: chosen, **(reset or {})}
+        )
+        self.slot = slot
+        self.signals = signals
+        self.sync = sync
+
+    @property
+    def chosen(self) -> int:
+        """The slot that its input takes."""
+        return self.words[INPUT]
+
+    def read_word(self, offset: int, tick: int) -> int:
+        """Return a word; the living ones as they are at `tick`."""
+        if offset == SYNC:
+            return self.sync.word
+        if offset == CURRENT:
+            return self.signals.now(self.slot, tick) & DAC_MASK
+        if offset == SATURATED:
+            return self._saturated(tick)
+        return super().read_word(offset, tick)
+
+    def write_word(self, offset: int, value: int, tick: int) -> None:
+        """Keep a word, and act on it from `tick` on."""
+        if offset == SYNC:
+            self.signals.advance(tick)
+            self.sync.write(value, tick)
+        super().write_word(offset, value, tick)
+        if offset == OUTPUT:
+            self.signals.change(tick, self.slot, outputs=value & 0x3)
+
+    def _saturated(self, tick: int) -> int:
+        flags = 0
+        for output, slot in enumerate((12, 13)):
+            if self.signals.now(slot, tick) in (-FULL_SCALE, FULL_SCALE - 1):
+                flags |= 1 << output
+        return flags

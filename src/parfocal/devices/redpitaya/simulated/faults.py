@@ -1,0 +1,97 @@
+"""What can go wrong on the line, on demand."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+from parfocal.core.errors import BadInputError, nearest
+
+KINDS = {
+    "drop": "the answer is never sent; the board did what was asked",
+    "lose": "the request is lost before the board does anything",
+    "delay": "the answer comes late, by delay_s",
+    "wrong_echo": "the answer begins with another header",
+    "half_frame": "the answer stops in the middle, and the connection stays open",
+    "refuse": "connections are closed as soon as they are made, and the present one too",
+    "die": "the server ends as if it had been killed",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One fault, waiting for its turn.
+
+    Attributes
+    ----------
+    kind : str
+        One of `KINDS`.
+    after : int
+        How many transactions pass first.
+    count : int
+        How many transactions (connections for "refuse") it hits; -1 for all.
+    letter : str
+        "r" or "w" to hit only reads or only writes; "" for both.
+    delay_s : float
+        How late, for "delay".
+    """
+
+    kind: str
+    after: int = 0
+    count: int = 1
+    letter: str = ""
+    delay_s: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise BadInputError(f"fault {self.kind!r}: {nearest(self.kind, KINDS)}")
+        if self.letter not in ("", "r", "w"):
+            raise BadInputError(f"letter {self.letter!r} of a fault is 'r', 'w' or ''")
+
+
+class FaultPlan:
+    """Faults in the order in which they were asked for; each transaction takes at most one. Thread-safe.
+
+    Examples
+    --------
+    >>> plan = FaultPlan()
+    >>> plan.add(Fault(kind="drop", after=1))
+    >>> [fault and fault.kind for fault in (plan.take("r"), plan.take("r"), plan.take("r"))]
+    [None, 'drop', None]
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._queue: list[tuple[Fault, list[int]]] = []
+
+    def add(self, fault: Fault) -> None:
+        """Let `fault` happen in its turn."""
+        with self._lock:
+            self._queue.append((fault, [fault.after, fault.count]))
+
+    def clear(self) -> None:
+        """Let nothing happen any more."""
+        with self._lock:
+            self._queue.clear()
+
+    def take(self, letter: str) -> Fault | None:
+        """Return the fault that this transaction suffers, if any. "c" stands for a new connection."""
+        with self._lock:
+            for entry in self._queue:
+                fault, left = entry
+                if not _concerns(fault, letter):
+                    continue
+                if left[0] > 0:
+                    left[0] -= 1
+                    continue
+                left[1] -= 1
+                if left[1] == 0:
+                    self._queue.remove(entry)
+                return fault
+        return None
+
+
+def _concerns(fault: Fault, letter: str) -> bool:
+    if fault.kind == "refuse":
+        return True
+    return letter != "c" and fault.letter in ("", letter)

@@ -1,0 +1,157 @@
+"""A simulated IQ module: modulates, demodulates, and averages into 62-bit sums."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from parfocal.devices.redpitaya.simulated import dsp
+from parfocal.devices.redpitaya.simulated.demodulation import demodulate
+from parfocal.devices.redpitaya.simulated.sources import Level, Tone
+from parfocal.devices.redpitaya.simulated.words import FULL_SCALE, signed
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from parfocal.devices.redpitaya.simulated.signals import Signals
+
+_FLAGS, _PHASE, _FREQUENCY, _SELECT = 0x100, 0x104, 0x108, 0x10C
+_G1, _G2, _G3, _G4 = 0x110, 0x114, 0x118, 0x11C
+_IN_FILTER, _FILTER, _AVERAGES, _SLEEP = 0x120, 0x124, 0x130, 0x134
+_SUMS = (0x140, 0x144, 0x148, 0x14C)
+_GAIN_BITS = 18
+_QUADRATURE, _DIRECT = 0, 1
+_BUSY = 1 << 31
+_IN_SHIFTS, _SHIFTS = 22, 24
+_COUNTS_OF_SUM = 2**22 / FULL_SCALE * 2
+"""What a tick adds to a sum for one count of the mean of signal x sine."""
+_SHORT_WINDOW, _LONG_WINDOW = 1 << 10, 1 << 20
+_POINTS = 32
+_WRITABLE = {
+    _FLAGS: 0x3F,
+    _PHASE: 0xFFFFFFFF,
+    _FREQUENCY: 0xFFFFFFFF,
+    _SELECT: 0xF,
+    **dict.fromkeys((_G1, _G2, _G3, _G4), (1 << _GAIN_BITS) - 1),
+    _IN_FILTER: 0xFF,
+    _FILTER: 0xFFFF,
+    _AVERAGES: 0xFFFFFFFF,
+    _SLEEP: 0xFFFFFFFF,
+}
+_CONSTANTS = dict(zip(range(0x200, 0x21C, 4), (11, 17, 32, 18, 14, 24, 8), strict=True)) | {
+    0x220: 1,
+    0x224: 5,
+    0x228: 50,
+    0x230: 2,
+    0x234: 5,
+    0x238: 10,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One averaging: its ticks, and the frequency it was started with."""
+
+    begin: int
+    end: int
+    step: int
+
+
+class SimulatedIq(dsp.DspSlot):
+    """Slots 5 to 7.
+
+    Its gain path (demodulated signal modulated again, g1 and g4), the phase-frequency detector and 2f are
+    not simulated: their registers are kept and do nothing. A quadrature goes to the DSP bus as the mean
+    over a window, and drives no output directly.
+    """
+
+    def __init__(self, slot: int, signals: Signals, sync: dsp.SyncBits) -> None:
+        super().__init__(slot, signals, sync, chosen=10, writable=_WRITABLE, reset=_CONSTANTS)
+        self._run: _Run | None = None
+        self._sums: tuple[_Run, complex] | None = None
+        sync.concerned.append(self._renew)
+
+    def read_word(self, offset: int, tick: int) -> int:
+        """Return a word; of the sums, 31 bits each, with bit 31 set while they grow."""
+        if offset not in _SUMS:
+            return super().read_word(offset, tick)
+        if self._run is None:
+            return 0
+        if tick < self._run.end:
+            return _BUSY
+        total = self._averaged(self._run)
+        part = round(total.real if offset in _SUMS[:2] else total.imag) & ((1 << 62) - 1)
+        return part & 0x7FFFFFFF if offset in _SUMS[::2] else part >> 31
+
+    def write_word(self, offset: int, value: int, tick: int) -> None:
+        """Keep a word; the frequency's starts an averaging."""
+        super().write_word(offset, value, tick)
+        if offset == _FREQUENCY:
+            begin = tick + self.words.get(_SLEEP, 0)
+            self._run = _Run(begin, begin + self.words.get(_AVERAGES, 0), value)
+        if offset in _WRITABLE:
+            self._renew(tick)
+
+    def quadrature(self, ticks: NDArray[np.int64], *, second: bool = False) -> NDArray[np.float64]:
+        """Return a demodulated quadrature in counts, between a few points if there are many ticks."""
+        if not len(ticks) or not self.sync.runs(self.slot):
+            return np.zeros(len(ticks))
+        window = int(min(max(2 * self._filter_ticks(), _SHORT_WINDOW), _LONG_WINDOW))
+        at = np.unique(np.linspace(ticks[0], ticks[-1], min(_POINTS, len(ticks))).astype(np.int64))
+        found = np.array([self._demodulated(int(tick) - window, int(tick), self._step) for tick in at])
+        part = found.imag if second else found.real
+        between: NDArray[np.float64] = np.interp(ticks, at, part)
+        return between * self._gain(_G3)
+
+    @property
+    def _step(self) -> int:
+        return self.words.get(_FREQUENCY, 0)
+
+    def _renew(self, tick: int) -> None:
+        """Drive the outputs by what the registers say now."""
+        select = self.words.get(_SELECT, 0)
+        counts = self._gain(_G2) * FULL_SCALE / (1 << (_GAIN_BITS - 1)) if self.sync.runs(self.slot) else 0.0
+        if select == _QUADRATURE:
+            self.signals.derived[self.slot] = self.quadrature
+        else:
+            self.signals.derived.pop(self.slot, None)
+        source = Tone(counts, self._step) if select == _DIRECT else Level(0.0)
+        self.signals.change(tick, self.slot, source=source)
+
+    def _averaged(self, run: _Run) -> complex:
+        if self._sums is None or self._sums[0] is not run:
+            mean = self._demodulated(run.begin, run.end, run.step) * _COUNTS_OF_SUM
+            self._sums = (run, mean * (run.end - run.begin))
+        return self._sums[1]
+
+    def _demodulated(self, begin: int, end: int, step: int) -> complex:
+        mean = demodulate(
+            lambda ticks: self.signals.slot(self.chosen, ticks), begin, end, step, self.words.get(_PHASE, 0)
+        )
+        return mean * self._input_gain(step / 2**32)
+
+    def _input_gain(self, turns_per_tick: float) -> complex:
+        """Return what the input filter, one stage, makes of the reference's frequency."""
+        byte = self.words.get(_IN_FILTER, 0)
+        if not byte & 0x80:
+            return 1.0
+        behind = 2j * np.pi * turns_per_tick / 2.0 ** ((byte & 0x1F) - _IN_SHIFTS)
+        return complex(behind / (1 + behind) if byte & 0x40 else 1 / (1 + behind))
+
+    def _filter_ticks(self) -> float:
+        """Return the time constant of the slower stage of the quadrature filter; 0 if both are off."""
+        stages = [self.words.get(_FILTER, 0) >> shift & 0xFF for shift in (0, 8)]
+        return max((2.0 ** (_SHIFTS - (byte & 0x1F)) for byte in stages if byte & 0x80), default=0.0)
+
+    def _gain(self, offset: int) -> int:
+        return signed(self.words.get(offset, 0), _GAIN_BITS)
+
+
+class SecondQuadrature(dsp.DspSlot):
+    """Slot 14: the other quadrature of iq2, as a signal."""
+
+    def __init__(self, slot: int, signals: Signals, sync: dsp.SyncBits, iq: SimulatedIq) -> None:
+        super().__init__(slot, signals, sync)
+        signals.derived[slot] = lambda ticks: iq.quadrature(ticks, second=True)

@@ -1,0 +1,80 @@
+"""The steps of the closed loop, one after another: compiled, because each needs the one before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numba
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_MEMORY_LIMIT = 4 * 8192.0
+
+
+@numba.njit(cache=True)
+def run(
+    outside: NDArray[np.float64],
+    slot: NDArray[np.int64],
+    setpoint: NDArray[np.float64],
+    proportional: NDArray[np.float64],
+    integral: NDArray[np.float64],
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+    differential: NDArray[np.bool_],
+    alpha: NDArray[np.float64],
+    high_pass: NDArray[np.bool_],
+    routes: NDArray[np.int64],
+    memory: NDArray[np.float64],
+    filters: NDArray[np.float64],
+    output: NDArray[np.float64],
+    behind: NDArray[np.float64],
+    gain: NDArray[np.float64],
+    source: NDArray[np.int64],
+    delay: NDArray[np.int64],
+    approach: NDArray[np.float64],
+    past: NDArray[np.float32],
+    first: int,
+) -> None:
+    """Let three PIDs and two plants act for as many steps as `outside` has columns.
+
+    `memory`, `filters`, `output` and `behind` (the low-passes of the plants) are the state and are changed.
+    `past` is a ring of rows: three outputs, two drives, two inputs; `first` is the number of the first step.
+    """
+    kept = past.shape[1]
+    seen = np.zeros(3)
+    for step in range(outside.shape[1]):
+        now = (first + step) % kept
+        for k in range(2):
+            driven = past[3 + source[k], (first + step - delay[k]) % kept]
+            behind[k] += approach[k] * (driven - behind[k])
+            past[5 + k, now] = gain[k] * behind[k]
+        for j in range(3):
+            value = outside[j, step]
+            if slot[j] < 3:
+                value = output[slot[j]]
+            elif slot[j] == 10 or slot[j] == 11:
+                value += past[slot[j] - 5, now]
+            elif slot[j] == 12 or slot[j] == 13:
+                value += past[slot[j] - 9, (first + step - 1) % kept]
+            value = min(max(value, -8192.0), 8191.0)
+            for stage in range(4):
+                if alpha[j, stage] > 0:
+                    filters[j, stage] += alpha[j, stage] * (value - filters[j, stage])
+                    value = value - filters[j, stage] if high_pass[j, stage] else filters[j, stage]
+            seen[j] = value
+        for j in range(3):
+            error = seen[j] - setpoint[j]
+            if differential[j] and j < 2:
+                error -= seen[1 - j]
+            memory[j] = min(max(memory[j] + integral[j] * error, -_MEMORY_LIMIT), _MEMORY_LIMIT)
+            value = min(max(proportional[j] * error + memory[j], -8192.0), 8191.0)
+            output[j] = min(max(value, low[j]), high[j])
+            past[j, now] = output[j]
+        for k in range(2):
+            total = 0.0
+            for j in range(3):
+                if routes[j] >> k & 1:
+                    total += output[j]
+            past[3 + k, now] = min(max(total, -8192.0), 8191.0)

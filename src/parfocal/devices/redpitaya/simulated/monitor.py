@@ -1,0 +1,121 @@
+"""The simulated monitor_server: the protocol of `parfocal.devices.redpitaya.wire`, from the board's side."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.devices.redpitaya.simulated.faults import Fault, FaultPlan
+from parfocal.devices.redpitaya.simulated.tcp import TcpServer, receive
+
+if TYPE_CHECKING:
+    from parfocal.devices.redpitaya.link import Link
+
+_HEADER = struct.Struct("<cBHI")
+_WORD = np.dtype("<u4")
+
+
+class MonitorServer:
+    """Serves a board's memory byte for byte as the C program does.
+
+    One connection at a time; a header with length 0 is passed over whatever its letter is; an unknown
+    letter ends the connection.
+
+    Parameters
+    ----------
+    board : Link
+        Whose memory.
+    host, port
+        Where to listen; port 0 takes a free one.
+    latency_s : float
+        What each transaction takes on top.
+    exits : bool
+        End with the first connection, as the C program does. By default it waits for the next one.
+    """
+
+    def __init__(
+        self,
+        board: Link,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        latency_s: float = 0.0,
+        exits: bool = False,
+    ) -> None:
+        self._board = board
+        self._latency_s = latency_s
+        self.faults = FaultPlan()
+        self.transactions = 0
+        self._server = TcpServer(host, port, self._converse, at_once=False, single=exits)
+        self.port = self._server.port
+        self.ended = self._server.ended
+
+    def start(self) -> None:
+        """Begin to serve, in a thread."""
+        self._server.start()
+
+    def close(self) -> None:
+        """Stop serving and wait for the thread. Idempotent."""
+        self._server.close()
+
+    def inject_fault(self, kind: str, **details: Any) -> None:
+        """Let a fault happen; see `Fault` for the kinds and details."""
+        self.faults.add(Fault(kind=kind, **details))
+
+    def _converse(self, connection: socket.socket) -> None:
+        if self.faults.take("c"):
+            return
+        while head := receive(connection, _HEADER.size):
+            letter, _, words, address = _HEADER.unpack(head)
+            if words == 0:
+                continue
+            if letter not in (b"r", b"w"):
+                return
+            body = receive(connection, 4 * words) if letter == b"w" else b""
+            if body is None:
+                return
+            self.transactions += 1
+            fault = self.faults.take(letter.decode())
+            if not self._answer(connection, head, address, words, body, fault):
+                return
+
+    def _answer(
+        self,
+        connection: socket.socket,
+        head: bytes,
+        address: int,
+        words: int,
+        body: bytes,
+        fault: Fault | None,
+    ) -> bool:
+        """Do one transaction; return whether the connection lives on."""
+        kind = fault.kind if fault else ""
+        if kind == "refuse":
+            return False
+        if kind == "die":
+            self._server.end()
+            return False
+        if kind == "lose":
+            return True
+        reply = self._perform(head, address, words, body)
+        delay_s = self._latency_s + (fault.delay_s if fault and kind == "delay" else 0.0)
+        if delay_s > 0 and SYSTEM_CLOCK.wait(self.ended, delay_s):
+            return False
+        if kind == "drop":
+            return True
+        if kind == "wrong_echo":
+            reply = bytes([reply[0], reply[1] ^ 0xFF]) + reply[2:]
+        if kind == "half_frame":
+            reply = reply[: len(reply) // 2]
+        connection.sendall(reply)
+        return True
+
+    def _perform(self, head: bytes, address: int, words: int, body: bytes) -> bytes:
+        if body:
+            self._board.write(address, np.frombuffer(body, _WORD))
+            return head
+        return head + self._board.read(address, words).astype(_WORD).tobytes()

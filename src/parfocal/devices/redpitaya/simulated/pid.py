@@ -1,0 +1,84 @@
+"""A simulated PID: its registers, as the loop's settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from parfocal.devices.redpitaya.simulated import dsp
+from parfocal.devices.redpitaya.simulated.loop import STAGES, STEP_TICKS
+from parfocal.devices.redpitaya.simulated.words import DAC_MASK, FULL_SCALE, signed
+
+if TYPE_CHECKING:
+    from parfocal.devices.redpitaya.simulated.signals import Signals
+
+_MEMORY, _SETPOINT, _P, _I, _D = 0x100, 0x104, 0x108, 0x10C, 0x110
+_FILTER, _LOW, _HIGH, _MODE = 0x120, 0x124, 0x128, 0x12C
+_GAIN_BITS, _P_SHIFT, _I_SHIFT = 24, 12, 32
+_FILTER_SHIFTS = 24
+_WRITABLE = {
+    _SETPOINT: DAC_MASK,
+    _P: (1 << _GAIN_BITS) - 1,
+    _I: (1 << _GAIN_BITS) - 1,
+    _D: (1 << _GAIN_BITS) - 1,
+    _FILTER: 0xFFFFFFFF,
+    _LOW: DAC_MASK,
+    _HIGH: DAC_MASK,
+    _MODE: 0xF,
+}
+_RESET = {
+    _LOW: -FULL_SCALE & DAC_MASK,
+    _HIGH: FULL_SCALE - 1,
+    _MODE: 7,
+    0x200: _P_SHIFT,
+    0x204: _I_SHIFT,
+    0x208: 10,
+    0x20C: _GAIN_BITS,
+    0x220: STAGES,
+    0x224: 5,
+    0x228: 10,
+}
+
+
+class SimulatedPid(dsp.DspSlot):
+    """Slots 0 to 2. The derivative gain can be written and does nothing, as in the gateware."""
+
+    def __init__(self, slot: int, signals: Signals, sync: dsp.SyncBits) -> None:
+        super().__init__(slot, signals, sync, chosen=10, writable=_WRITABLE, reset=_RESET)
+        sync.concerned.append(self._apply)
+        self._apply(0)
+
+    def read_word(self, offset: int, tick: int) -> int:
+        """Return a word; the integrator as it is at `tick`."""
+        if offset == _MEMORY:
+            self.signals.advance(tick)
+            return int(np.rint(self.signals.loop.memory[self.slot])) & 0xFFFFFFFF
+        return super().read_word(offset, tick)
+
+    def write_word(self, offset: int, value: int, tick: int) -> None:
+        """Let the loop act until `tick` as it was, then change it."""
+        self.signals.advance(tick)
+        if offset == _MEMORY:
+            self.signals.loop.memory[self.slot] = signed(value, 16)
+            return
+        super().write_word(offset, value, tick)
+        self._apply(tick)
+
+    def _apply(self, tick: int) -> None:  # noqa: ARG002  # the loop has been brought there already
+        at, j = self.signals.loop.settings, self.slot
+        frozen = 0 if self.sync.runs(j) else self.words[_MODE] & 7
+        at.slot[j] = self.chosen
+        at.setpoint[j] = signed(self.words.get(_SETPOINT, 0))
+        at.proportional[j] = 0 if frozen & 2 else self._gain(_P) / (1 << _P_SHIFT)
+        at.integral[j] = 0 if frozen & 1 else self._gain(_I) * STEP_TICKS / (1 << _I_SHIFT)
+        at.low[j], at.high[j] = signed(self.words[_LOW]), signed(self.words[_HIGH])
+        at.differential[j] = bool(self.words[_MODE] & 8)
+        for stage in range(STAGES):
+            byte = self.words.get(_FILTER, 0) >> (8 * stage) & 0xFF
+            per_tick = min(2.0 ** ((byte & 0x1F) - _FILTER_SHIFTS), 1.0)
+            at.alpha[j, stage] = 1 - (1 - per_tick) ** STEP_TICKS if byte & 0x80 else 0.0
+            at.high_pass[j, stage] = bool(byte & 0x40)
+
+    def _gain(self, offset: int) -> int:
+        return signed(self.words.get(offset, 0), _GAIN_BITS)

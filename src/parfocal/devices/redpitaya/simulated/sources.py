@@ -1,0 +1,160 @@
+"""What makes signals, as functions of the tick: evaluated where asked, however far apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+TABLE = 16384
+PHASE_MASK = np.uint64((1 << 30) - 1)
+NEVER = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class Smoothing:
+    """A one-pole low-pass of `tau_ticks`, then the mean of the last `average` ticks. Linear, of gain 1."""
+
+    tau_ticks: float = 0.0
+    average: int = 1
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether signals pass unchanged."""
+        return self.tau_ticks == 0 and self.average == 1
+
+    def gains(self, turns_per_tick: NDArray[np.floating]) -> NDArray[np.complexfloating]:
+        """Return what becomes of a unit tone at each frequency."""
+        angle = 2 * np.pi * np.asarray(turns_per_tick, float)
+        gains = 1 / (1 + 1j * angle * self.tau_ticks)
+        if self.average > 1:
+            half = angle / 2
+            ends = np.abs(np.sin(half)) < 1e-12
+            mean = np.sin(self.average * half) / (self.average * np.where(ends, 1.0, np.sin(half)))
+            gains = gains * np.where(ends, 1.0, mean) * np.exp(-1j * half * (self.average - 1))
+        return gains
+
+
+class Source(Protocol):
+    """A signal in counts."""
+
+    def values(self, ticks: NDArray[np.int64], smoothing: Smoothing) -> NDArray[np.float64]:
+        """Return the signal at `ticks`, smoothed, as if it had been on for ever."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A constant."""
+
+    counts: float
+
+    def values(self, ticks: NDArray[np.int64], smoothing: Smoothing) -> NDArray[np.float64]:  # noqa: ARG002
+        """Return the constant at each tick."""
+        return np.full(len(ticks), self.counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Tone:
+    """A sine: `step` and `phase` in turns / 2**32, coherent with every other tone at tick 0."""
+
+    counts: float
+    step: int
+    phase: int = 0
+
+    def values(self, ticks: NDArray[np.int64], smoothing: Smoothing) -> NDArray[np.float64]:
+        """Return the sine at each tick; its phase is exact however large the tick is."""
+        gain = complex(smoothing.gains(np.array([self.step / 2**32]))[0])
+        return self.counts * abs(gain) * np.sin(angles(ticks, self.step, self.phase) + np.angle(gain))
+
+
+@dataclass(frozen=True)
+class Player:
+    """A table played by a phase accumulator of 30 bits, for ever or in bursts.
+
+    Attributes
+    ----------
+    table : ndarray
+        Its 16384 values in counts, amplitude and offset applied.
+    start : int
+        Tick of the trigger.
+    phase, step : int
+        Where it starts, and how far it goes in a tick, in turns / 2**30.
+    burst_ticks, period_ticks, bursts : int
+        Length of a burst, distance between the starts of bursts, and how many; 0 bursts: one that never ends.
+    """
+
+    table: NDArray[np.float64]
+    start: int
+    phase: int
+    step: int
+    burst_ticks: int = 0
+    period_ticks: int = 0
+    bursts: int = 0
+    _smooth: dict[Smoothing, NDArray[np.float64]] = field(default_factory=dict, compare=False)
+
+    @property
+    def rest(self) -> float:
+        """What it gives before and after: the table's value at the start phase."""
+        return float(self.table[self.phase >> 16])
+
+    def values(self, ticks: NDArray[np.int64], smoothing: Smoothing) -> NDArray[np.float64]:
+        """Return the table's values at each tick, low-passed through its spectrum."""
+        since = ticks - self.start
+        if self.burst_ticks == 0:
+            return self._played(since, smoothing)
+        burst = np.clip(since // self.period_ticks, 0, self.bursts - 1)
+        within = since - burst * self.period_ticks
+        playing = (within >= 0) & (within < self.burst_ticks)
+        out = np.where(playing, self._played(within, smoothing), self.rest)
+        if smoothing.tau_ticks:
+            edge = self._played(np.array([0, self.burst_ticks]), smoothing)
+            after = np.where(playing, within, within - self.burst_ticks)
+            step = np.where(playing, self.rest - edge[0], edge[1] - self.rest)
+            out += np.where(within >= 0, step * np.exp(-np.maximum(after, 0) / smoothing.tau_ticks), 0.0)
+        return out
+
+    def phase_at(self, tick: int) -> int:
+        """Return where in its turn it is at `tick`."""
+        return (self.phase + (tick - self.start) * self.step) & int(PHASE_MASK)
+
+    def _played(self, since: NDArray[np.int64], smoothing: Smoothing) -> NDArray[np.float64]:
+        turned = since.astype(np.uint64) * np.uint64(self.step) + np.uint64(self.phase)
+        index = ((turned & PHASE_MASK) >> np.uint64(16)).astype(np.intp)
+        return self._smoothed(smoothing)[index]
+
+    def _smoothed(self, smoothing: Smoothing) -> NDArray[np.float64]:
+        if smoothing.is_nothing:
+            return self.table
+        if smoothing not in self._smooth:
+            spectrum = np.fft.rfft(self.table)
+            turns = np.arange(len(spectrum)) * (self.step / 2**30)
+            gains = np.where(turns <= 0.5, smoothing.gains(turns), 0.0)
+            self._smooth[smoothing] = np.fft.irfft(spectrum * gains, TABLE)
+        return self._smooth[smoothing]
+
+
+@dataclass(frozen=True)
+class Shuffled:
+    """A table played at random phases: white noise of the table's own distribution."""
+
+    table: NDArray[np.float64]
+    rng: np.random.Generator
+
+    def values(self, ticks: NDArray[np.int64], smoothing: Smoothing) -> NDArray[np.float64]:
+        """Return random values of the table, as quiet as smoothing makes white noise."""
+        mean = float(self.table.mean())
+        quiet = 1 / np.sqrt((1 + 2 * smoothing.tau_ticks) * smoothing.average)
+        drawn = self.table[self.rng.integers(0, TABLE, len(ticks))]
+        return mean + (drawn - mean) * quiet
+
+
+def angles(ticks: NDArray[np.int64], step: int, phase: int) -> NDArray[np.float64]:
+    """Return the phase, in radians, of an accumulator of 32 bits at each tick."""
+    turned = ticks.astype(np.uint64) * np.uint64(step) + np.uint64(phase)
+    within: NDArray[np.float64] = (turned & np.uint64(0xFFFFFFFF)).astype(np.float64)
+    return within * (2 * np.pi / 2**32)

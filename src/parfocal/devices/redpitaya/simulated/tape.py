@@ -1,0 +1,64 @@
+"""The scope's memory: what can be read, and the samples looked at before it is known which will stay."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+LENGTH = 16384
+_RING = 2 * LENGTH
+
+
+class Tape:
+    """Two channels of samples, numbered from the arming on; number k can be read at k modulo 16384.
+
+    A search for a trigger runs ahead of the end that the trigger then sets; so samples are taken onto a ring
+    twice as long, and only those up to the end are kept.
+
+    Parameters
+    ----------
+    take : callable
+        ``take(channel, begin, end)`` returns the samples with these numbers.
+    """
+
+    def __init__(self, take: Callable[[int, int, int], NDArray[np.float64]]) -> None:
+        self._take = take
+        self._ring = np.zeros((2, _RING), np.int64)
+        self._buffers = np.zeros((2, LENGTH), np.int64)
+        self._taken = 0
+        self._kept = 0
+
+    def restart(self) -> None:
+        """Begin to number at 0 again; what was kept can still be read until it is overwritten."""
+        self._taken = self._kept = 0
+
+    def samples(self, channel: int, begin: int, end: int) -> NDArray[np.int64]:
+        """Return samples by number: at most 16384 of them, and no older than 32768."""
+        self._fill(end)
+        found: NDArray[np.int64] = self._ring[channel, np.arange(begin, end) % _RING]
+        return found
+
+    def keep(self, end: int) -> None:
+        """Make the samples before number `end` readable, the last 16384 of them."""
+        self._fill(end)
+        numbers = np.arange(max(self._kept, end - LENGTH), end)
+        self._buffers[:, numbers % LENGTH] = self._ring[:, numbers % _RING]
+        self._kept = max(self._kept, end)
+
+    def read(self, channel: int, place: int, words: int) -> NDArray[np.int64]:
+        """Return what lies in a channel's buffer from `place` on."""
+        return self._buffers[channel, place : place + words]
+
+    def _fill(self, end: int) -> None:
+        begin = max(self._taken, end - LENGTH)
+        if end > begin:
+            places = np.arange(begin, end) % _RING
+            for channel in (0, 1):
+                self._ring[channel, places] = self._take(channel, begin, end)
+            self._taken = end

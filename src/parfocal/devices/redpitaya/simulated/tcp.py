@@ -1,0 +1,134 @@
+"""A TCP server in threads of its own: the part that is the same for every front end."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from typing import TYPE_CHECKING
+
+from parfocal.core.errors import DeviceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+_LOOK_UP_S = 0.1
+
+
+class TcpServer:
+    """Accepts connections and gives each to `converse`.
+
+    Parameters
+    ----------
+    host, port
+        Where to listen; port 0 takes a free one.
+    converse : callable
+        ``converse(connection)`` talks until it returns or raises OSError; the connection is closed then.
+    at_once : bool
+        Whether several conversations run side by side, each in a thread, or one after another.
+    single : bool
+        End the server with its first connection, as monitor_server does.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        converse: Callable[[socket.socket], None],
+        *,
+        at_once: bool,
+        single: bool = False,
+    ) -> None:
+        self._converse, self._at_once, self._single = converse, at_once, single
+        self._lock = threading.Lock()
+        self._connections: set[socket.socket] = set()
+        self._threads: list[threading.Thread] = []
+        self._ending = threading.Event()
+        try:
+            self._listener = socket.create_server((host, port), backlog=8 if at_once else 1)
+        except OSError as error:
+            raise DeviceError(f"cannot listen at {host}:{port}: {error}; take another port, or 0") from error
+        self._listener.settimeout(_LOOK_UP_S)
+        self.port: int = self._listener.getsockname()[1]
+        self._acceptor = threading.Thread(target=self._accept, name=f"tcp-{self.port}", daemon=True)
+
+    @property
+    def ended(self) -> threading.Event:
+        """Set when it has stopped listening, for whatever reason."""
+        return self._ending
+
+    def start(self) -> None:
+        """Begin to accept."""
+        self._acceptor.start()
+
+    def end(self) -> None:
+        """Stop listening and break every connection, from any thread, without waiting. Idempotent."""
+        self._ending.set()
+        self._listener.close()
+        with self._lock:
+            connections = list(self._connections)
+        for connection in connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """`end`, and wait for the threads. Idempotent."""
+        self.end()
+        for thread in [self._acceptor, *self._threads]:
+            if thread.is_alive() and thread is not threading.current_thread():
+                thread.join()
+
+    def __enter__(self) -> TcpServer:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _accept(self) -> None:
+        while not self._ending.is_set():
+            try:
+                connection, _ = self._listener.accept()
+            except TimeoutError:
+                continue
+            except OSError:
+                break
+            connection.settimeout(None)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with self._lock:
+                self._connections.add(connection)
+            self._threads = [thread for thread in self._threads if thread.is_alive()]
+            if self._at_once:
+                thread = threading.Thread(target=self._talk, args=(connection,), daemon=True)
+                self._threads.append(thread)
+                thread.start()
+            else:
+                self._talk(connection)
+            if self._single:
+                self.end()
+
+    def _talk(self, connection: socket.socket) -> None:
+        try:
+            if not self._ending.is_set():
+                self._converse(connection)
+        except OSError:
+            pass  # the other side went away, or `end` broke the connection
+        finally:
+            with self._lock:
+                self._connections.discard(connection)
+            connection.close()
+
+
+def receive(connection: socket.socket, count: int) -> bytes | None:
+    """Return exactly `count` bytes, or None if the other side ended first."""
+    got = bytearray(count)
+    view = memoryview(got)
+    while view:
+        now = connection.recv_into(view)
+        if now == 0:
+            return None
+        view = view[now:]
+    return bytes(got)

@@ -1,0 +1,83 @@
+"""Registers as the FPGA keeps them: values at reset, writable bits, and words with a life of their own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+DAC_BITS = 14
+DAC_MASK = (1 << DAC_BITS) - 1
+FULL_SCALE = 8192
+"""Counts for a volt: the signals inside the FPGA run from -8192 to 8191."""
+
+
+class Region(Protocol):
+    """A part of the memory, addressed from its own base. `tick` is when the access happens."""
+
+    def read(self, offset: int, words: int, tick: int) -> NDArray[np.uint32]:
+        """Return `words` words from `offset` on."""
+        ...
+
+    def write(self, offset: int, values: NDArray[np.uint32], tick: int) -> None:
+        """Take `values` from `offset` on; what is not writable stays as it is."""
+        ...
+
+
+class RegisterFile:
+    """Words that keep what is written to their writable bits, and read as 0 where there are none.
+
+    Parameters
+    ----------
+    writable : mapping of int to int
+        Writable bits of each offset; others ignore writes.
+    reset : mapping of int to int
+        Values at power-on, and of constants.
+
+    Examples
+    --------
+    >>> words = RegisterFile(writable={4: 0xFF}, reset={0: 1})
+    >>> words.write(0, np.array([7, 0x1FF], np.uint32), tick=0)
+    >>> words.read(0, 3, tick=0).tolist()
+    [1, 255, 0]
+    """
+
+    def __init__(self, writable: Mapping[int, int], reset: Mapping[int, int] | None = None) -> None:
+        self.writable = dict(writable)
+        self.words = dict(reset or {})
+
+    def read(self, offset: int, words: int, tick: int) -> NDArray[np.uint32]:
+        """Return the words one after another, as the server fetches them."""
+        got = [self.read_word(offset + 4 * i, tick) & 0xFFFFFFFF for i in range(words)]
+        return np.array(got, np.uint32)
+
+    def write(self, offset: int, values: NDArray[np.uint32], tick: int) -> None:
+        """Write the words one after another, as the server does."""
+        for i, value in enumerate(values):
+            self.write_word(offset + 4 * i, int(value), tick)
+
+    def read_word(self, offset: int, tick: int) -> int:  # noqa: ARG002  # living registers need the tick
+        """Return one word; a module with living registers overrides it."""
+        return self.words.get(offset, 0)
+
+    def write_word(self, offset: int, value: int, tick: int) -> None:  # noqa: ARG002
+        """Keep the writable bits of one word; a module that acts on writes overrides it."""
+        if offset in self.writable:
+            self.words[offset] = value & self.writable[offset]
+
+
+def signed(counts: int, bits: int = DAC_BITS) -> int:
+    """Return the low `bits` of `counts` as two's complement.
+
+    Examples
+    --------
+    >>> signed(0x2000), signed(0x1FFF)
+    (-8192, 8191)
+    """
+    counts &= (1 << bits) - 1
+    return counts - (1 << bits) if counts >> (bits - 1) else counts
