@@ -1,0 +1,102 @@
+"""The pixels of one region as a list in single precision: electrons, sensitivity and coordinates.
+
+Everything that depends on the frame - its dtype and stride, gain, offset, flat field, edges - ends here. The list
+lives in the cache of one core and is overwritten by the next bead. Even rows come first, then odd ones, each half
+padded to whole chunks with pixels of no sensitivity, so that loops have a fixed length.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from parfocal.tracking.jit import driver, kernel
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+CHUNK = 512
+"""Pixels that are worked on at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class PixelGrid:
+    """Where the pixels of a region stand in the list.
+
+    Attributes
+    ----------
+    roi_px : int
+        Edge of the region.
+    half : int
+        Where the odd rows begin; the list is twice as long.
+    x, y : ndarray of float32
+        Coordinates in the region; padding is far away.
+    """
+
+    roi_px: int
+    half: int
+    x: NDArray[np.float32]
+    y: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, roi_px: int) -> PixelGrid:
+        """Return the grid of a region with this edge."""
+        half = -(-(roi_px + 1) // 2 * roi_px // CHUNK) * CHUNK
+        x, y = np.full(2 * half, 1e6, np.float32), np.full(2 * half, 1e6, np.float32)
+        for row in range(roi_px):
+            first = row_start(row, roi_px, half)
+            x[first : first + roi_px] = np.arange(roi_px)
+            y[first : first + roi_px] = row
+        return cls(roi_px, half, x, y)
+
+    def empty(self) -> NDArray[np.float32]:
+        """Return a list for values, zero everywhere."""
+        return np.zeros(2 * self.half, np.float32)
+
+
+@kernel
+def row_start(row: int, roi: int, half: int) -> int:
+    """Return where a row of the region begins in the list."""
+    return (row & 1) * half + (row >> 1) * roi
+
+
+@kernel
+def _load_row(source: Any, gain: Any, offset: Any, top: Any, target: Any) -> int:
+    """Convert one row to electrons; return how many pixels are at `top` or above."""
+    full = 0
+    for i in range(target.size):
+        counts = np.float32(source[i])
+        target[i] = (counts - offset) * gain
+        full += counts >= top
+    return full
+
+
+@driver
+def load_region(
+    frame: Any, flat: Any, x0: int, y0: int, roi: int, half: int, camera: Any, values: Any, sensitivity: Any
+) -> tuple[int, int]:
+    """Fill `values` and `sensitivity` from the frame; return pixels inside the frame, and saturated ones.
+
+    `camera` holds gain, offset and saturation level; `flat` is (0, 0) if there is none.
+    """
+    sensitivity[:] = 0
+    inside = saturated = 0
+    first, last = max(0, -x0), min(roi, frame.shape[1] - x0)
+    for row in range(roi):
+        start = row_start(row, roi, half)
+        y = y0 + row
+        if y < 0 or y >= frame.shape[0] or first >= last:
+            values[start : start + roi] = 0
+            continue
+        values[start : start + first] = 0
+        values[start + last : start + roi] = 0
+        target = values[start + first : start + last]
+        saturated += _load_row(frame[y, x0 + first : x0 + last], camera[0], camera[1], camera[2], target)
+        inside += last - first
+        if flat.shape[0] > 0:
+            sensitivity[start + first : start + last] = flat[y, x0 + first : x0 + last]
+        else:
+            sensitivity[start + first : start + last] = 1
+    return inside, saturated

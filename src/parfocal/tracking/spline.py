@@ -1,0 +1,198 @@
+"""Uniform cubic B-splines: basis, least squares, and the fine radial profile the fit reads from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.linalg import solveh_banded
+
+from parfocal.core.errors import BadInputError
+from parfocal.tracking.jit import driver, kernel
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+FINE = 16
+"""Points of the fine profile in one pixel."""
+
+
+def basis(position: NDArray[np.float64], derivative: bool = False) -> NDArray[np.float64]:
+    """Return the four basis functions at the fractional parts of `position`, (n, 4).
+
+    Examples
+    --------
+    >>> basis(np.array([0.0, 2.5])).round(3)
+    array([[0.167, 0.667, 0.167, 0.   ],
+           [0.021, 0.479, 0.479, 0.021]])
+    """
+    t = position - np.floor(position)
+    if derivative:
+        rows = [-((1 - t) ** 2) / 2, (3 * t**2 - 4 * t) / 2, (-3 * t**2 + 2 * t + 1) / 2, t**2 / 2]
+    else:
+        rows = [(1 - t) ** 3 / 6, (3 * t**3 - 6 * t**2 + 4) / 6, (-3 * t**3 + 3 * t**2 + 3 * t + 1) / 6, t**3 / 6]
+    return np.stack(rows, axis=-1)
+
+
+def least_squares(
+    position: NDArray[np.float64],
+    values: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    intervals: int,
+    *,
+    ridge: float = 1e-6,
+) -> NDArray[np.float64]:
+    """Return the coefficients, (intervals + 3, ...), of the spline nearest to weighted samples.
+
+    Parameters
+    ----------
+    position : ndarray, (n,)
+        In knots, 0 to `intervals`.
+    values : ndarray, (n, ...)
+        Samples; several columns share the positions and weights.
+    weight : ndarray, (n,)
+        Inverse variances, up to a factor.
+    intervals : int
+        How many pieces the spline has.
+    ridge : float
+        Pull towards a straight line, relative to the mean weight, which bridges knots without samples.
+    """
+    if intervals < 1 or position.size == 0:
+        raise BadInputError(f"a spline of {intervals} intervals cannot be fitted to {position.size} samples")
+    count = intervals + 3
+    clipped = np.clip(position, 0, intervals - 1e-9)
+    first = np.floor(clipped).astype(int)
+    b = basis(clipped)
+    band, right = np.zeros((4, count)), np.zeros((count, *values.shape[1:]))
+    spread = (slice(None), *(None,) * (values.ndim - 1))
+    for i in range(4):
+        np.add.at(right, first + i, (weight * b[:, i])[spread] * values)
+        for j in range(i, 4):
+            np.add.at(band[j - i], first + i, weight * b[:, i] * b[:, j])
+    strength = ridge * max(float(weight.sum()) / count, 1e-30)
+    difference = np.array([1.0, -2.0, 1.0])
+    for i in range(count - 2):
+        for j in range(3):
+            band[: 3 - j, i + j] += strength * difference[j] * difference[j:]
+    return np.asarray(solveh_banded(band, right, lower=True))
+
+
+def _fine_basis() -> NDArray[np.float32]:
+    """Return values and derivatives of the four basis functions at the middle of each fine step."""
+    t = (np.arange(FINE) + 0.5) / FINE
+    return np.stack([basis(t).T, basis(t, derivative=True).T]).astype(np.float32)
+
+
+FINE_BASIS = _fine_basis()
+
+
+@driver
+def fit_profile(sums: Any, counts: Any, coefficients: Any, band: Any) -> bool:
+    """Fit an even radial spline to binned pixels; return False if there are too few.
+
+    `sums` and `counts` hold bins of equal width over the spline's range, `band` is scratch, (4, n). Second
+    differences are held back just enough to bridge knots without pixels.
+    """
+    n = coefficients.size
+    per_knot = sums.size // (n - 3)
+    band[:] = 0
+    coefficients[:] = 0
+    b = np.empty(4)
+    total = 0.0
+    for k in range(sums.size):
+        if counts[k] == 0:
+            continue
+        knot, t = k // per_knot, (k % per_knot + 0.5) / per_knot
+        u = 1 - t
+        b[0], b[1] = u * u * u / 6, 2 / 3 - t * t * (2 - t) / 2
+        b[2], b[3] = 2 / 3 - u * u * (2 - u) / 2, t * t * t / 6
+        total += counts[k]
+        for i in range(4):
+            coefficients[knot + i] += sums[k] * b[i]
+            for j in range(i, 4):
+                band[j - i, knot + i] += counts[k] * b[i] * b[j]
+    if total < n:
+        return False
+    for i in range(n - 2):
+        _add_difference(band, i, 1e-4)
+    band[0, 0] += 1e3 * total
+    band[0, 2] += 1e3 * total
+    band[2, 0] -= 1e3 * total
+    return _solve_band(band, coefficients)
+
+
+@driver
+def _add_difference(band: Any, i: int, strength: float) -> None:
+    """Add the penalty of one second difference to a banded matrix."""
+    band[0, i] += strength
+    band[0, i + 1] += 4 * strength
+    band[0, i + 2] += strength
+    band[1, i] -= 2 * strength
+    band[1, i + 1] -= 2 * strength
+    band[2, i] += strength
+
+
+@driver
+def _solve_band(band: Any, right: Any) -> bool:
+    """Solve in place by Cholesky; `band[d, i]` is the element (i + d, i)."""
+    n = right.size
+    for j in range(n):
+        for d in range(min(4, n - j)):
+            total = band[d, j]
+            for k in range(max(0, j + d - 3), j):
+                total -= band[j + d - k, k] * band[j - k, k]
+            if d == 0:
+                if not total > 0:
+                    return False
+                band[0, j] = np.sqrt(total)
+            else:
+                band[d, j] = total / band[0, j]
+        total = right[j]
+        for k in range(max(0, j - 3), j):
+            total -= band[j - k, k] * right[k]
+        right[j] = total / band[0, j]
+    for j in range(n - 1, -1, -1):
+        total = right[j]
+        for k in range(j + 1, min(n, j + 4)):
+            total -= band[k - j, j] * right[k]
+        right[j] = total / band[0, j]
+    return True
+
+
+@driver
+def profile_at(table: Any, position: float, coefficients: Any) -> None:
+    """Fill `coefficients`, (2, n_r), with the radial spline at a height in knots, and with its slope in z."""
+    last = table.shape[0] - 4
+    knot = min(max(int(np.floor(position)), 0), last)
+    t = np.float32(position - knot)
+    s = np.float32(1) - t
+    sixth, half, two = np.float32(1 / 6), np.float32(0.5), np.float32(2)
+    w0, w3 = s * s * s * sixth, t * t * t * sixth
+    w1 = np.float32(2 / 3) - half * t * t * (two - t)
+    w2 = np.float32(2 / 3) - half * s * s * (two - s)
+    d0, d3 = -half * s * s, half * t * t
+    d1, d2 = half * t * (np.float32(3) * t - np.float32(4)), half * s * (np.float32(4) - np.float32(3) * s)
+    _combine(table[knot], table[knot + 1], table[knot + 2], table[knot + 3], w0, w1, w2, w3, coefficients[0])
+    _combine(table[knot], table[knot + 1], table[knot + 2], table[knot + 3], d0, d1, d2, d3, coefficients[1])
+
+
+@kernel
+def _combine(a: Any, b: Any, c: Any, d: Any, wa: Any, wb: Any, wc: Any, wd: Any, out: Any) -> None:
+    for i in range(out.size):
+        out[i] = wa * a[i] + wb * b[i] + wc * c[i] + wd * d[i]
+
+
+@kernel
+def refine(coefficients: Any, fine_basis: Any, fine: Any) -> None:
+    """Fill `fine`, (3, FINE x intervals), with the profile, its slope in r for each pixel, and its slope in z."""
+    for knot in range(fine.shape[1] // FINE):
+        for i in range(FINE):
+            value = slope = height = np.float32(0)
+            for k in range(4):
+                c = coefficients[0, knot + k]
+                value += c * fine_basis[0, k, i]
+                slope += c * fine_basis[1, k, i]
+                height += coefficients[1, knot + k] * fine_basis[0, k, i]
+            fine[0, knot * FINE + i] = value
+            fine[1, knot * FINE + i] = slope
+            fine[2, knot * FINE + i] = height

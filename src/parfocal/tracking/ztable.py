@@ -1,0 +1,152 @@
+"""Tables: what each bead looks like at every distance from its centre and every height."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from parfocal.core.errors import TrackingError
+from parfocal.tracking.spline import basis
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+_FORMAT = "parfocal z tables 1"
+
+
+@dataclass(frozen=True, slots=True)
+class ZTables:
+    """Radial tables P(r, z) of all beads of a field, as bicubic B-splines.
+
+    P is the bead's contrast: intensity over background, minus 1.
+
+    Attributes
+    ----------
+    coefficients : ndarray of float32, (n_beads, z knots + 3, r knots + 3)
+        Knots are 1 px and `step_nm` apart.
+    roi_px : int
+        Edge of the regions they were made from.
+    first_nm, step_nm : float
+        Height of the first knot, and the distance of knots.
+    usable_nm : ndarray, (n_beads, 2)
+        Between which heights each table tells heights apart.
+    chi2 : ndarray, (n_beads,)
+        Of the sweep's images about their own radial profile: 1 for a symmetric bead and a true gain. If all beads
+        have about the same other value, the true gain is the one given divided by it.
+    pixel_size_um : float or None
+        Edge of a pixel in the sample, if it was told.
+    """
+
+    coefficients: NDArray[np.float32]
+    roi_px: int
+    first_nm: float
+    step_nm: float
+    usable_nm: NDArray[np.float64]
+    chi2: NDArray[np.float64]
+    pixel_size_um: float | None = None
+
+    def __len__(self) -> int:
+        return int(self.coefficients.shape[0])
+
+    @property
+    def last_nm(self) -> float:
+        """Height of the last knot."""
+        return self.first_nm + self.step_nm * (self.coefficients.shape[1] - 4)
+
+    @property
+    def reach_px(self) -> int:
+        """Largest distance from the centre in the tables."""
+        return int(self.coefficients.shape[2]) - 3
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of everything in the tables."""
+        digest = hashlib.sha256(json.dumps(self._facts(), sort_keys=True).encode())
+        for array in (self.coefficients, self.usable_nm, self.chi2):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+    def profile(self, bead: int, z_nm: float, r_px: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the contrast of a bead at one height and several distances.
+
+        Examples
+        --------
+        >>> flat = np.full((1, 8, 20), 0.5, np.float32)
+        >>> tables = ZTables(flat, 32, 0.0, 100.0, np.array([[0.0, 400.0]]), np.ones(1))
+        >>> tables.profile(0, 150.0, np.array([0.0, 3.3])).tolist()
+        [0.5, 0.5]
+        """
+        along_z = np.clip((z_nm - self.first_nm) / self.step_nm, 0, self.coefficients.shape[1] - 3 - 1e-9)
+        along_r = np.clip(np.asarray(r_px, dtype=float), 0, self.reach_px - 1e-9)
+        rows = self.coefficients[bead, int(along_z) : int(along_z) + 4].astype(float)
+        radial = basis(np.array([along_z]))[0] @ rows
+        first = np.floor(along_r).astype(int)
+        return np.asarray((basis(along_r) * radial[first[..., None] + np.arange(4)]).sum(axis=-1))
+
+    def coarse(self, radii: int) -> NDArray[np.float32]:
+        """Return each plane at the knots, 0 ... radii - 1 px, less its mean, of unit length: for the seed."""
+        knots = np.array([1, 4, 1]) / 6
+        c = self.coefficients.astype(np.float64)
+        planes = knots[0] * c[:, :-2] + knots[1] * c[:, 1:-1] + knots[2] * c[:, 2:]
+        values = knots[0] * planes[..., :-2] + knots[1] * planes[..., 1:-1] + knots[2] * planes[..., 2:]
+        values = values[..., : min(radii, self.reach_px)]
+        values = values - values.mean(axis=-1, keepdims=True)
+        length = np.sqrt((values**2).sum(axis=-1, keepdims=True))
+        return np.ascontiguousarray(values / np.maximum(length, 1e-12), dtype=np.float32)
+
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "format": _FORMAT,
+            "roi_px": self.roi_px,
+            "first_nm": self.first_nm,
+            "step_nm": self.step_nm,
+            "pixel_size_um": self.pixel_size_um,
+        }
+
+
+def save_tables(path: str | Path, tables: ZTables) -> str:
+    """Write all tables of a field to one file; return their hash.
+
+    The file is a numpy archive (``.npz``): the arrays, and a JSON text that describes them.
+    """
+    facts = json.dumps(tables._facts() | {"sha256": tables.hash})
+    with open(path, "wb") as file:
+        np.savez_compressed(
+            file,
+            facts=np.array(facts),
+            coefficients=tables.coefficients,
+            usable_nm=tables.usable_nm,
+            chi2=tables.chi2,
+        )
+    return tables.hash
+
+
+def load_tables(path: str | Path) -> ZTables:
+    """Read tables that `save_tables` wrote.
+
+    Raises
+    ------
+    TrackingError
+        If the file holds something else, or is damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            facts = json.loads(str(archive["facts"]))
+            arrays = {name: archive[name] for name in ("coefficients", "usable_nm", "chi2")}
+    except (KeyError, ValueError, EOFError, OSError) as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        raise TrackingError(f"{path} holds no z tables: {error}") from error
+    if facts.pop("format") != _FORMAT:
+        raise TrackingError(f"{path} holds z tables of another format; write them again with this version")
+    expected = facts.pop("sha256")
+    tables = ZTables(**arrays, **facts)
+    if tables.hash != expected:
+        raise TrackingError(f"the z tables in {path} are damaged: their hash is not the one they were saved with")
+    return tables
