@@ -1,1 +1,45 @@
-"""To be written."""
+"""Commands, replies and events between processes. The only place that knows zmq.
+
+A service lists its commands in a `CommandTable` and serves them with a `Server`; programs call them with a
+`Client` (or a `ServiceProxy` around it) and hear of events through a `Subscription`.
+"""
+
+from parfocal.core.messages import Event, Hello, Progress
+from parfocal.ipc.call import Call
+from parfocal.ipc.client import Client
+from parfocal.ipc.commands import BUILT_IN, MAIN, URGENT, CommandInfo, CommandTable, ParameterInfo, command
+from parfocal.ipc.context import CallContext, current_call
+from parfocal.ipc.desk import ServerStatistics
+from parfocal.ipc.endpoints import command_endpoint, event_endpoint, make_private
+from parfocal.ipc.lanes import LaneExecutor, LaneThread
+from parfocal.ipc.mux import MuxStatistics
+from parfocal.ipc.proxy import ServiceProxy
+from parfocal.ipc.server import Server
+from parfocal.ipc.subscription import Subscription
+
+__all__ = [
+    "BUILT_IN",
+    "MAIN",
+    "URGENT",
+    "Call",
+    "CallContext",
+    "Client",
+    "CommandInfo",
+    "CommandTable",
+    "Event",
+    "Hello",
+    "LaneExecutor",
+    "LaneThread",
+    "MuxStatistics",
+    "ParameterInfo",
+    "Progress",
+    "Server",
+    "ServerStatistics",
+    "ServiceProxy",
+    "Subscription",
+    "command",
+    "command_endpoint",
+    "current_call",
+    "event_endpoint",
+    "make_private",
+]

@@ -1,0 +1,172 @@
+"""What travels between processes: frozen, versioned. Frames and rows never travel this way.
+
+::
+
+    client  ── Command, Cancel, Attach ──>  service
+    client  <── Reply, Progress, Beat ────  service          (one connection, many calls by id)
+    anyone  <── Event ────────────────────  service          (published; another connection)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+PROTOCOL = 1
+"""Version of this protocol. A service refuses commands of another one, naming both."""
+
+
+class Command(msgspec.Struct, frozen=True, array_like=True, tag="command"):
+    """A call: do this, with these arguments, before that time.
+
+    Attributes
+    ----------
+    id : str
+        Unique among all calls of all clients.
+    name : str
+        The command's name in the service.
+    positional, named : list, dict
+        The arguments; numpy arrays among them travel as raw memory.
+    deadline_ns : int
+        On the machine's monotonic clock; 0 for none. An expired command that is still queued never runs.
+    version : int
+        `PROTOCOL` of the sender.
+    """
+
+    id: str
+    name: str
+    positional: list[Any] = []
+    named: dict[str, Any] = {}
+    deadline_ns: int = 0
+    version: int = PROTOCOL
+
+
+class Cancel(msgspec.Struct, frozen=True, array_like=True, tag="cancel"):
+    """Stop the call named `call`, because of `reason`. The reply says "queued", "running" or "finished"."""
+
+    id: str
+    call: str
+    reason: str = ""
+
+
+class Attach(msgspec.Struct, frozen=True, array_like=True, tag="attach"):
+    """Send progress and reply of the call `id` here too; at once, if it has finished lately."""
+
+    id: str
+
+
+class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a call has no result.
+
+    Attributes
+    ----------
+    kind : str
+        Name of the `parfocal.core.errors.CommandError` that the caller gets.
+    message : str
+        What happened, naming the service.
+    service, command : str
+        Whom, and what.
+    remote_type, remote_traceback : str
+        The exception's class and traceback in the service, if it was raised by the command.
+    phase, reason : str
+        Of a cancelled call.
+    """
+
+    kind: str
+    message: str
+    service: str = ""
+    command: str = ""
+    remote_type: str = ""
+    remote_traceback: str = ""
+    phase: str = ""
+    reason: str = ""
+
+
+class Reply(msgspec.Struct, frozen=True, array_like=True, tag="reply"):
+    """The end of a call: a value, or an error. `id` is "" where the service could not read whose it was."""
+
+    id: str
+    value: Any = None
+    error: ErrorInfo | None = None
+
+
+class Progress(msgspec.Struct, frozen=True, array_like=True, tag="progress"):
+    """How far a call has come.
+
+    Attributes
+    ----------
+    id : str
+        The call.
+    fraction : float
+        0 to 1.
+    text : str
+        In words.
+    data : any
+        What there is already: plain values and arrays.
+    """
+
+    id: str
+    fraction: float
+    text: str = ""
+    data: Any = None
+
+
+class Beat(msgspec.Struct, frozen=True, array_like=True, tag="beat"):
+    """Asks nothing and tells nothing: a service learns from sending it whether the client is still there."""
+
+
+ToService = Command | Cancel | Attach
+ToClient = Reply | Progress | Beat
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """Something happened in a service.
+
+    Attributes
+    ----------
+    service, topic : str
+        Where, and what kind: "settings", "log", "state" ...
+    sequence : int
+        Counts the events of one topic, from 1, without gaps; begins anew when the service does.
+    time_ns : int
+        On the machine's monotonic clock.
+    payload : any
+        Plain values and arrays.
+    epoch : int
+        Differs between two lives of one service.
+    """
+
+    service: str
+    topic: str
+    sequence: int
+    time_ns: int
+    payload: Any = None
+    epoch: int = 0
+
+
+class Hello(msgspec.Struct, frozen=True, kw_only=True):
+    """Who serves: the answer to the built-in command ``hello``.
+
+    Attributes
+    ----------
+    service : str
+        Its name.
+    pid : int
+        Its process.
+    version : str
+        Of parfocal.
+    protocol : int
+        Of its messages.
+    epoch : int
+        When it began to serve, nanoseconds of the monotonic clock: differs between two lives of one service.
+    details : dict
+        What the service adds: identity, capabilities, ...
+    """
+
+    service: str
+    pid: int
+    version: str
+    protocol: int = PROTOCOL
+    epoch: int = 0
+    details: dict[str, Any] = {}

@@ -1,0 +1,237 @@
+"""What a service can be asked: typed methods, gathered in a table that is checked before anything starts."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar, get_type_hints
+
+import msgspec
+
+from parfocal.core.errors import BadArgumentsError, BadInputError, UnknownCommandError, nearest
+from parfocal.ipc.convert import from_plain
+
+MAIN = "main"
+URGENT = "urgent"
+"""The lane of commands that overtake everything, such as stop."""
+BUILT_IN = frozenset({"ping", "hello", "commands", "cancel", "attach"})
+"""Answered by the server itself, whatever its lanes are doing."""
+
+OnClientLoss = Literal["cancel", "finish"]
+F = TypeVar("F", bound=Callable[..., Any])
+
+_PLAIN = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+class ParameterInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A parameter as a listing shows it; `default` is its text, "" if it is required."""
+
+    name: str
+    type: str
+    required: bool
+    default: str = ""
+
+
+class CommandInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A command as a listing shows it; `script` says whether scripts may use it."""
+
+    name: str
+    lane: str
+    parameters: tuple[ParameterInfo, ...]
+    returns: str
+    summary: str
+    script: bool
+    on_client_loss: OnClientLoss
+
+
+@dataclass(frozen=True)
+class _Mark:
+    lane: str
+    script: bool
+    name: str
+    on_client_loss: OnClientLoss
+
+
+def command(
+    *, lane: str = MAIN, script: bool = True, name: str = "", on_client_loss: OnClientLoss = "cancel"
+) -> Callable[[F], F]:
+    """Make a method a command of its service.
+
+    Parameters
+    ----------
+    lane : str
+        Commands of one lane run one after the other, in a thread of that lane's own; different lanes at once.
+    script : bool
+        Whether scripts may use it.
+    name : str
+        Its name to clients; the method's by default.
+    on_client_loss : "cancel" or "finish"
+        What becomes of a queued or running call when all clients that wait for it are gone.
+    """
+
+    def mark(method: F) -> F:
+        mark_of_it = _Mark(lane, script, name or method.__name__, on_client_loss)
+        method.__command__ = mark_of_it  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
+@dataclass(frozen=True)
+class BoundCommand:
+    """A command with what it takes to check its arguments and to run it."""
+
+    info: CommandInfo
+    run: Callable[..., Any]
+    by_position: tuple[str, ...]
+    arguments: type[msgspec.Struct]
+
+    def check(self, positional: list[Any], named: dict[str, Any]) -> dict[str, Any]:
+        """Return all arguments by name, converted to what the annotations ask; `BadArgumentsError` if not."""
+        if len(positional) > len(self.by_position):
+            raise BadArgumentsError(
+                f"{self.info.name}() takes {len(self.by_position)} positional arguments, not {len(positional)}"
+            )
+        given = dict(zip(self.by_position, positional, strict=False))
+        if twice := given.keys() & named.keys():
+            raise BadArgumentsError(f"{self.info.name}() got {', '.join(sorted(twice))} twice")
+        try:
+            checked = msgspec.convert(given | named, self.arguments, dec_hook=from_plain)
+        except msgspec.ValidationError as error:
+            takes = ", ".join(parameter.name for parameter in self.info.parameters) or "nothing"
+            raise BadArgumentsError(f"{self.info.name}(): {error} (it takes {takes})") from error
+        return {name: getattr(checked, name) for name in self.arguments.__struct_fields__}
+
+
+class CommandTable:
+    """The commands of one or more objects (or classes, to look at without making anything).
+
+    Examples
+    --------
+    >>> class Lamp:
+    ...     @command()
+    ...     def set_power(self, fraction: float) -> float:
+    ...         "Set the power, 0 to 1."
+    ...         return fraction
+    >>> table = CommandTable.of(Lamp())
+    >>> [info.name for info in table.describe()]
+    ['set_power']
+    >>> table["set_power"].check([], {"fraction": "full"})
+    Traceback (most recent call last):
+    parfocal.core.errors.BadArgumentsError: set_power(): Expected `float`, got `str` - at `$.fraction` (it takes \
+fraction)
+    """
+
+    def __init__(self, commands: dict[str, BoundCommand]) -> None:
+        self._commands = commands
+
+    @classmethod
+    def of(cls, *sources: object) -> CommandTable:
+        """Gather the commands of `sources`.
+
+        Raises
+        ------
+        BadInputError
+            If a parameter has no (usable) annotation, or two commands have one name; names them.
+        """
+        commands: dict[str, BoundCommand] = {}
+        owners: dict[str, str] = {}
+        for source in sources:
+            for where, mark, function in _marked(source):
+                if mark.name in BUILT_IN:
+                    raise BadInputError(f"command {mark.name!r} of {where} is built in; give it another name")
+                if mark.name in commands:
+                    raise BadInputError(
+                        f"{owners[mark.name]} and {where} are both a command named {mark.name!r}"
+                    )
+                owners[mark.name] = where
+                commands[mark.name] = _bind(where, mark, function, source)
+        return cls(commands)
+
+    def __getitem__(self, name: str) -> BoundCommand:
+        try:
+            return self._commands[name]
+        except KeyError:
+            hint = nearest(name, self._commands.keys() | BUILT_IN)
+            raise UnknownCommandError(f"no command {name!r}; {hint}", command=name) from None
+
+    def describe(self) -> tuple[CommandInfo, ...]:
+        """Return all commands, by name."""
+        return tuple(self._commands[name].info for name in sorted(self._commands))
+
+
+def _marked(source: object) -> Iterator[tuple[str, _Mark, Callable[..., Any]]]:
+    kind = source if isinstance(source, type) else type(source)
+    for attribute in dir(kind):
+        definitions = [base.__dict__[attribute] for base in kind.__mro__ if attribute in base.__dict__]
+        marks = [
+            item.__command__ for item in definitions if isinstance(getattr(item, "__command__", None), _Mark)
+        ]
+        if marks:  # an override without a mark of its own inherits it
+            yield f"{kind.__name__}.{attribute}", marks[0], definitions[0]
+
+
+def _bind(where: str, mark: _Mark, function: Callable[..., Any], source: object) -> BoundCommand:
+    hints = _hints(where, function)
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    fields: list[Any] = []
+    for parameter in parameters:
+        if parameter.kind not in _PLAIN:
+            raise BadInputError(
+                f"command {where} takes {parameter}, but every parameter needs a name to be given by"
+            )
+        if parameter.name not in hints:
+            raise BadInputError(f"parameter {parameter.name!r} of command {where} has no annotation")
+        fields.append(_field(parameter, hints[parameter.name]))
+    if "return" not in hints:
+        raise BadInputError(
+            f"command {where} does not say what it returns; annotate it, with None for nothing"
+        )
+    try:
+        arguments = msgspec.defstruct("Arguments", fields, kw_only=True, forbid_unknown_fields=True)
+        msgspec.json.Decoder(arguments, dec_hook=from_plain)
+    except TypeError as error:
+        raise BadInputError(f"command {where} has an annotation that cannot be checked: {error}") from error
+    return BoundCommand(
+        info=_describe(mark, function, parameters, hints),
+        run=function if isinstance(source, type) else function.__get__(source),
+        by_position=tuple(parameter.name for parameter in parameters if parameter.kind == _PLAIN[0]),
+        arguments=arguments,
+    )
+
+
+def _hints(where: str, function: Callable[..., Any]) -> dict[str, Any]:
+    try:
+        return get_type_hints(function, include_extras=True)
+    except NameError as error:
+        raise BadInputError(f"an annotation of command {where} is unknown when it runs: {error}") from error
+
+
+def _field(parameter: inspect.Parameter, hint: Any) -> Any:
+    if parameter.default is parameter.empty:
+        return (parameter.name, hint)
+    return (parameter.name, hint, msgspec.field(default_factory=lambda: parameter.default))
+
+
+def _describe(
+    mark: _Mark, function: Callable[..., Any], parameters: list[inspect.Parameter], hints: dict[str, Any]
+) -> CommandInfo:
+    described = tuple(
+        ParameterInfo(
+            name=parameter.name,
+            type=inspect.formatannotation(hints[parameter.name]),
+            required=parameter.default is parameter.empty,
+            default="" if parameter.default is parameter.empty else repr(parameter.default),
+        )
+        for parameter in parameters
+    )
+    return CommandInfo(
+        name=mark.name,
+        lane=mark.lane,
+        parameters=described,
+        returns="None" if hints["return"] is type(None) else inspect.formatannotation(hints["return"]),
+        summary=(inspect.getdoc(function) or "").partition("\n")[0],
+        script=mark.script,
+        on_client_loss=mark.on_client_loss,
+    )

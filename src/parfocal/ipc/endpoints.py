@@ -1,0 +1,86 @@
+"""Where services are reached: socket files in a folder of this user alone."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import stat
+import sys
+from typing import TYPE_CHECKING
+
+import zmq
+
+from parfocal.core.errors import BadInputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_LONGEST_PATH = 107 if sys.platform == "linux" else 103  # sun_path, less its closing zero
+
+_contexts: dict[int, zmq.Context[zmq.Socket[bytes]]] = {}
+
+
+def context() -> zmq.Context[zmq.Socket[bytes]]:
+    """Return the context that all clients and subscriptions of this process share."""
+    pid = os.getpid()
+    if pid not in _contexts:  # a forked child must not touch its parent's
+        _contexts[pid] = zmq.Context()
+    return _contexts[pid]
+
+
+def command_endpoint(folder: Path, service: str) -> str:
+    """Return where `service` takes commands.
+
+    Raises
+    ------
+    BadInputError
+        If the name cannot be a file's, or the path is too long for a socket.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> command_endpoint(Path("/run/rig"), "camera")
+    'ipc:///run/rig/camera.sock'
+    """
+    return f"ipc://{_socket_file(folder, service, 'sock')}"
+
+
+def event_endpoint(folder: Path, service: str) -> str:
+    """Return where `service` publishes its events. Raises like `command_endpoint`."""
+    return f"ipc://{_socket_file(folder, service, 'events')}"
+
+
+def make_private(folder: Path) -> None:
+    """Create `folder` for this user alone, or refuse one that others may enter."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if sys.platform == "win32":  # permissions are inherited from the user's profile there
+        return
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    if mode & 0o077:
+        raise BadInputError(f"folder {folder} is open to other users (mode {mode:o}); run chmod 700 on it")
+
+
+def is_served(endpoint: str) -> bool:
+    """Whether a living process listens at `endpoint`."""
+    if not hasattr(socket, "AF_UNIX"):
+        return False
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(endpoint.removeprefix("ipc://"))
+        except OSError:
+            return False
+        return True
+
+
+def _socket_file(folder: Path, service: str, suffix: str) -> str:
+    if not _NAME.fullmatch(service):
+        raise BadInputError(f"service name {service!r} may hold only letters, digits, '_', '-' and '.'")
+    path = str(folder / f"{service}.{suffix}")
+    length = len(os.fsencode(path))
+    if length > _LONGEST_PATH:
+        raise BadInputError(
+            f"socket path {path} has {length} bytes, but sockets allow {_LONGEST_PATH}; use a shorter folder"
+        )
+    return path

@@ -1,0 +1,67 @@
+"""Errors across processes: described in the service, raised again in the client."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any
+
+from parfocal.core import errors
+from parfocal.core.messages import ErrorInfo
+
+_KINDS: dict[str, type[errors.CommandError]] = {
+    kind.__name__: kind
+    for kind in (
+        errors.UnknownCommandError,
+        errors.BadArgumentsError,
+        errors.CommandFailedError,
+        errors.CancelledError,
+        errors.DeadlineError,
+        errors.ProtocolError,
+        errors.ServiceUnavailableError,
+    )
+}
+_DETAILS: dict[str, tuple[str, ...]] = {
+    "CommandFailedError": ("remote_type", "remote_traceback"),
+    "CancelledError": ("phase", "reason"),
+}
+
+
+def raised(error: BaseException, service: str, command: str) -> ErrorInfo:
+    """Describe what a command raised, with its traceback."""
+    return ErrorInfo(
+        kind="CommandFailedError",
+        message=f"{service}.{command} raised {type(error).__name__}: {error}",
+        service=service,
+        command=command,
+        remote_type=type(error).__name__,
+        remote_traceback="".join(traceback.format_exception(error)),
+    )
+
+
+def refused(error: errors.CommandError, service: str, command: str) -> ErrorInfo:
+    """Describe why the service itself gives no result: unknown, bad arguments, cancelled, too late ..."""
+    return ErrorInfo(
+        kind=type(error).__name__,
+        message=str(error),
+        service=service,
+        command=command,
+        phase=getattr(error, "phase", ""),
+        reason=getattr(error, "reason", ""),
+    )
+
+
+def revive(info: ErrorInfo) -> errors.CommandError:
+    """Return the exception that `info` describes; a remote traceback is added as a note.
+
+    Examples
+    --------
+    >>> error = revive(ErrorInfo(kind="CancelledError", message="stopped", phase="queued", reason="enough"))
+    >>> type(error).__name__, error.phase
+    ('CancelledError', 'queued')
+    """
+    kind = _KINDS.get(info.kind, errors.CommandError)
+    details: dict[str, Any] = {name: getattr(info, name) for name in _DETAILS.get(info.kind, ())}
+    error = kind(info.message, service=info.service, command=info.command, **details)
+    if info.remote_traceback:
+        error.add_note(f"in service {info.service!r}:\n{info.remote_traceback}")
+    return error

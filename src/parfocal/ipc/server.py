@@ -1,0 +1,183 @@
+"""The serving end: one thread receives, every lane answers for itself.
+
+::
+
+    clients ──> ROUTER ──(receiving thread)──> Desk ──> lane "main"   ─┐
+                  ^                             └─────> lane "slow"   ─┤
+                  └────────────(under the desk's lock)─────────────────┘
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import zmq
+
+from parfocal.core.clock import SYSTEM_CLOCK, Clock
+from parfocal.core.errors import BadInputError
+from parfocal.ipc.bell import Bell
+from parfocal.ipc.codec import Part
+from parfocal.ipc.commands import CommandTable
+from parfocal.ipc.desk import Desk, ServerStatistics
+from parfocal.ipc.endpoints import command_endpoint, event_endpoint, is_served, make_private
+from parfocal.ipc.lanes import LaneExecutor, Lanes
+from parfocal.ipc.publisher import Publisher
+from parfocal.ipc.waiting import descriptor, has_arrived, receive, wait_readable
+
+_BATCH = 64  # messages taken in before lanes get their turn to answer
+_BEAT_MS = 1000
+_UNREAD_LIMIT = 20_000  # messages kept for one client that does not read
+_LINGER_MS = 500
+
+
+class Server:
+    """Serves a table of commands at an endpoint.
+
+    Parameters
+    ----------
+    table : CommandTable
+        What can be asked; of an object, not of a class.
+    folder : Path
+        Holds the sockets; must belong to this user alone.
+    service : str
+        The name that clients use.
+    hello : dict, optional
+        What ``hello`` answers beyond name, process and versions: plain values.
+    executors : mapping of str to LaneExecutor
+        Who runs the jobs of a lane, for lanes that are not to get a thread of their own.
+
+    Notes
+    -----
+    Calls of one lane run in order, in one thread; lanes run at once. ``ping``, ``hello``, ``commands`` and
+    cancelling are answered by the receiving thread and overtake everything.
+    """
+
+    def __init__(
+        self,
+        table: CommandTable,
+        folder: Path,
+        service: str,
+        *,
+        hello: dict[str, Any] | None = None,
+        executors: Mapping[str, LaneExecutor] | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._folder = folder
+        self._service = service
+        self._commands_at = command_endpoint(folder, service)
+        self._events_at = event_endpoint(folder, service)
+        self._lanes = Lanes(service, executors or {})
+        self._desk = Desk(table, self._lanes, service, hello or {}, self._post, clock)
+        self._clock = clock
+        self._sleeping = False
+        self._stopping = False
+
+    def start(self) -> None:
+        """Begin to serve; returns when clients can connect.
+
+        Raises
+        ------
+        BadInputError
+            If a living process serves this name in this folder already, or the folder is open to others.
+        """
+        make_private(self._folder)
+        if is_served(self._commands_at):
+            raise BadInputError(f"service {self._service!r} is served already at {self._commands_at}")
+        self._context = zmq.Context()
+        self._router = self._context.socket(zmq.ROUTER)
+        self._router.set(zmq.ROUTER_MANDATORY, 1)
+        self._router.set(zmq.SNDHWM, _UNREAD_LIMIT)
+        self._router.set(zmq.RCVHWM, _UNREAD_LIMIT)
+        self._router.set(zmq.LINGER, _LINGER_MS)
+        self._router.bind(self._commands_at)
+        self._bell = Bell()
+        self._publisher = Publisher(
+            self._context, self._events_at, self._service, self._desk.hello.epoch, self._clock
+        )
+        self._thread = threading.Thread(target=self._serve, name=f"{self._service}:receive", daemon=True)
+        self._thread.start()
+
+    def publish(self, topic: str, payload: Any = None) -> None:
+        """Send an event to whoever subscribed. Any thread; never blocks."""
+        self._publisher.publish(topic, payload)
+
+    def statistics(self) -> ServerStatistics:
+        """Return what it did so far and what it holds."""
+        return self._desk.statistics()
+
+    def close(self, grace_s: float = 1.0) -> None:
+        """End all calls, answer every one of them, and stop serving. Idempotent.
+
+        Queued calls are cancelled, running ones asked to end; those that have not after `grace_s` are
+        answered with an error, and their thread is left behind.
+        """
+        if self._stopping or not hasattr(self, "_thread"):
+            return
+        with self._desk.lock:
+            self._desk.cancel_all()
+        self._lanes.close(grace_s)
+        with self._desk.lock:
+            self._desk.abandon_all()
+            self._stopping = True
+        self._bell.ring()
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+        with self._desk.lock:
+            self._router.close()
+        self._publisher.close()
+        self._bell.close()
+        self._context.term()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _serve(self) -> None:
+        bell = self._bell.fileno()
+        waited_for = (descriptor(self._router), bell)
+        beat_due_ns = 0
+        while True:
+            with self._desk.lock:
+                if self._stopping:
+                    return
+                now_ns = self._clock.monotonic_ns()
+                if self._desk.busy and now_ns >= beat_due_ns:
+                    self._desk.beat()
+                    beat_due_ns = now_ns + _BEAT_MS * 1_000_000
+                more = self._take_in()
+                self._sleeping = not more
+                busy = self._desk.busy
+            if more:
+                continue
+            if bell in wait_readable(waited_for, _BEAT_MS if busy else -1):
+                self._bell.hush()
+
+    def _take_in(self) -> bool:
+        """Handle what has arrived; return whether there may be more."""
+        for _ in range(_BATCH):
+            if not has_arrived(self._router):
+                return False
+            client, *parts = receive(self._router, small=2)
+            self._desk.handle(client, parts)
+        return True
+
+    def _post(self, client: bytes, parts: Sequence[Part]) -> bool:
+        if self._router.closed:
+            return False
+        try:
+            self._router.send_multipart([client, *parts], zmq.NOBLOCK)
+        except zmq.ZMQError:  # the client is gone (EHOSTUNREACH), or reads nothing (EAGAIN)
+            return False
+        if self._sleeping and has_arrived(self._router):
+            self._sleeping = False  # sending took the signal that something has arrived: pass it on
+            self._bell.ring()
+        return True

@@ -1,0 +1,127 @@
+"""Events in: what any number of services publish, handed to one callback."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import zmq
+
+from parfocal.core.errors import ProtocolError
+from parfocal.core.messages import Event
+from parfocal.ipc.bell import Bell
+from parfocal.ipc.codec import Decoder
+from parfocal.ipc.endpoints import context, event_endpoint
+from parfocal.ipc.waiting import descriptor, has_arrived, receive, wait_readable
+
+_LOG = logging.getLogger(__name__)
+_RETRY_MS, _RETRY_MOST_MS = 100, 1000
+
+
+class Subscription:
+    """Hands the events of services to a callback, from a thread of its own.
+
+    Services may start, end and start again at any time; what is published while nobody is connected is
+    lost, and counted as soon as the next event of that topic shows the gap.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds the services' sockets.
+    services : iterable of str
+        Whose events; more with `add`.
+    topics : sequence of str
+        Beginnings of the topics wanted; "" for all.
+    callback : callable
+        Called with each `Event`, in order, one at a time. What it raises is logged.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        services: Iterable[str],
+        topics: Sequence[str] = ("",),
+        *,
+        callback: Callable[[Event], None],
+    ) -> None:
+        self.lost = 0
+        self._folder = folder
+        self._callback = callback
+        self._last: dict[tuple[str, str], tuple[int, int]] = {}
+        self._decoder: Decoder[Event] = Decoder(Event)
+        self._services: set[str] = set()
+        self._lock = threading.Lock()
+        self._bell = Bell()
+        self._closed = False
+        self._socket = context().socket(zmq.SUB)
+        self._socket.set(zmq.LINGER, 0)
+        self._socket.set(zmq.RECONNECT_IVL, _RETRY_MS)
+        self._socket.set(zmq.RECONNECT_IVL_MAX, _RETRY_MOST_MS)
+        for topic in topics:
+            self._socket.subscribe(topic)
+        for service in services:
+            self.add(service)
+        self._thread = threading.Thread(target=self._listen, name="subscription", daemon=True)
+        self._thread.start()
+
+    def add(self, service: str) -> None:
+        """Listen to one more service. Any thread; idempotent."""
+        with self._lock:
+            if service not in self._services and not self._closed:
+                self._socket.connect(event_endpoint(self._folder, service))
+                self._services.add(service)
+                self._bell.ring()  # connecting may have taken the signal that something has arrived
+
+    def close(self) -> None:
+        """Stop listening; no callback runs afterwards. Idempotent. Not to be called from the callback."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        self._bell.ring()
+        self._thread.join()
+        self._socket.close()
+        self._bell.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _listen(self) -> None:
+        waited_for = (descriptor(self._socket), self._bell.fileno())
+        while not self._closed:
+            event = self._next()
+            if event is None:
+                wait_readable(waited_for)
+                self._bell.hush()
+                continue
+            self._count(event)
+            try:
+                self._callback(event)
+            except Exception:  # noqa: BLE001 - the border of a callback
+                _LOG.exception("the callback for event %s of %s failed", event.topic, event.service)
+
+    def _next(self) -> Event | None:
+        while True:
+            with self._lock:
+                if self._closed or not has_arrived(self._socket):
+                    return None
+                parts = receive(self._socket, small=2)
+            try:
+                return self._decoder.decode(parts[1:])
+            except ProtocolError as error:
+                _LOG.warning("a service in %s published %s", self._folder, error)
+
+    def _count(self, event: Event) -> None:
+        key = (event.service, event.topic)
+        epoch, sequence = self._last.get(key, (event.epoch, event.sequence - 1))
+        self.lost += event.sequence - 1 - (sequence if epoch == event.epoch else 0)
+        self._last[key] = (event.epoch, event.sequence)

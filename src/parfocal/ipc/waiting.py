@@ -1,0 +1,34 @@
+"""Waiting for sockets that several threads share, by their descriptors: zmq's own poll needs the socket."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import zmq
+
+
+def descriptor(socket: zmq.Socket[Any]) -> int:
+    """Return what becomes readable when there may be news; ask `has_arrived` before and after waiting."""
+    number: int = socket.getsockopt(zmq.FD)  # type: ignore[assignment]
+    return number
+
+
+def has_arrived(socket: zmq.Socket[Any]) -> bool:
+    """Whether a message can be received. Takes the signal on the descriptor: only under the socket's lock."""
+    events: int = socket.getsockopt(zmq.EVENTS)  # type: ignore[assignment]
+    return bool(events & zmq.POLLIN)
+
+
+def receive(socket: zmq.Socket[bytes], small: int = 1) -> list[Any]:
+    """Return the parts of the message that has arrived; those after the first `small` ones are not copied."""
+    parts: list[Any] = [socket.recv(zmq.NOBLOCK)]
+    while socket.getsockopt(zmq.RCVMORE):
+        parts.append(socket.recv(zmq.NOBLOCK, copy=len(parts) < small))
+    return parts
+
+
+def wait_readable(descriptors: Sequence[int], timeout_ms: int = -1) -> set[int]:
+    """Block until one of `descriptors` is readable; return those that are."""
+    ready: Any = zmq.zmq_poll([(number, zmq.POLLIN) for number in descriptors], timeout_ms)
+    return {number for number, _ in ready}
