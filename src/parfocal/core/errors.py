@@ -23,6 +23,7 @@
     ├── ProcessError
     │   ├── AlreadyRunningError             a rig of that name runs; names its pid
     │   ├── RigNotFoundError                no rig of that name
+    │   ├── ResourceInUseError              another process owns the device; names it and its pid
     │   └── StartError                      a service did not become ready; carries the real cause
     ├── DeviceError                         the hardware, or its simulated twin, failed
     │   ├── DeviceTimeoutError (TimeoutError)
@@ -178,6 +179,15 @@ class AlreadyRunningError(ProcessError):
 
 class RigNotFoundError(ProcessError):
     """No rig of that name is running."""
+
+
+class ResourceInUseError(ProcessError):
+    """Another process owns the resource: ``holder`` is its name, ``pid`` its process."""
+
+    def __init__(self, message: str, *, holder: str = "", pid: int = 0) -> None:
+        super().__init__(message)
+        self.holder = holder
+        self.pid = pid
 
 
 class StartError(ProcessError):

@@ -1,1 +1,1 @@
-"""To be written."""
+"""What tests need and nothing at runtime imports: a clock that is set by hand, services that misbehave."""

@@ -1,43 +1,59 @@
-"""A clock for tests: time passes when somebody waits, or when it is told to."""
+"""A clock that a test moves."""
 
 from __future__ import annotations
 
 import threading
 
+from parfocal.core.errors import BadInputError
 
-class JumpClock:
-    """A clock on which waiting takes no time: `wait` moves it on by what was asked for. Thread-safe.
+
+class ManualClock:
+    """A `parfocal.core.clock.Clock` that stands still until `advance` is called. Thread-safe.
 
     Examples
     --------
-    >>> clock = JumpClock()
-    >>> clock.wait(threading.Event(), 2.5)
-    False
+    >>> clock = ManualClock()
+    >>> clock.advance(1.5)
     >>> clock.monotonic_ns()
-    2500000000
+    1500000000
     """
 
-    def __init__(self, start_ns: int = 0, utc_ns: int = 1_700_000_000_000_000_000) -> None:
-        self._now = start_ns
-        self._utc = utc_ns - start_ns
-        self._lock = threading.Lock()
+    def __init__(self, monotonic_ns: int = 0, utc_ns: int = 1_700_000_000_000_000_000) -> None:
+        self._now_ns = monotonic_ns
+        self._utc_offset_ns = utc_ns - monotonic_ns
+        self._moved = threading.Condition()
+        self._waiting = 0
 
     def monotonic_ns(self) -> int:
-        """Return the time, which stands still."""
-        return self._now
+        """Nanoseconds, as far as it was advanced."""
+        return self._now_ns
 
     def utc_ns(self) -> int:
-        """Return the same instant in UTC."""
-        return self._now + self._utc
+        """Nanoseconds since 1970-01-01 UTC; goes along with the monotonic time."""
+        return self._now_ns + self._utc_offset_ns
 
     def wait(self, event: threading.Event, timeout_s: float) -> bool:
-        """Return at once: True if `event` is set, else False after moving on by `timeout_s`."""
-        if event.is_set():
-            return True
-        self.advance(max(0.0, timeout_s))
+        """Block until `event` is set or the clock has been advanced by `timeout_s`."""
+        end_ns = self._now_ns + int(timeout_s * 1e9)
+        with self._moved:
+            self._waiting += 1
+            self._moved.notify_all()
+            try:
+                while not event.is_set() and self._now_ns < end_ns:
+                    self._moved.wait(0.01)  # the event itself does not tell this clock
+            finally:
+                self._waiting -= 1
         return event.is_set()
 
     def advance(self, seconds: float) -> None:
-        """Move on."""
-        with self._lock:
-            self._now += round(seconds * 1e9)
+        """Let `seconds` pass, and wake whoever waited for that."""
+        if seconds < 0:
+            raise BadInputError(f"time does not go back, not even by {-seconds} s")
+        with self._moved:
+            self._now_ns += int(seconds * 1e9)
+            self._moved.notify_all()
+
+    def wait_for_waiters(self, count: int = 1, timeout_s: float = 10.0) -> bool:
+        """Block, in real time, until at least `count` threads wait on this clock; return whether they do."""
+        with self._moved:
+            return self._moved.wait_for(lambda: self._waiting >= count, timeout_s)

@@ -1,0 +1,128 @@
+"""The other side of the supervisor: ``python -m parfocal.processes.child`` runs one service.
+
+::
+
+    stdin   Begin, Open, MakeSafe, End, AbandonLoop, Verbose; its end: the rig's process is gone
+    stdout  HandShake, Failure, Ending, LogRecord, NewSettings
+    stderr  <service>.log
+
+The main thread opens the service and runs its loop. A second thread listens to stdin; it makes safe and ends
+the process itself when the main thread can't.
+"""
+
+from __future__ import annotations
+
+import _thread
+import faulthandler
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from types import FrameType
+from typing import BinaryIO
+
+from parfocal.processes import link
+from parfocal.processes.hosting import Host
+from parfocal.processes.link import Reporter
+from parfocal.processes.logs import log_to
+from parfocal.processes.system import dump_signal, read_until_orphaned
+
+ORPHAN_ENDS_WITHIN_S = 0.9
+"""From the death of the rig's process to the end of this one, whatever the service does."""
+HUNG_ENDS_WITHIN_S = 0.4
+
+CRASHED, ABANDONED, TERMINATED = 1, 70, 143
+
+
+def main() -> int:
+    """Run the service that stdin names; return the exit code."""
+    reports = _private_stdout()
+    lines = _lines(sys.stdin.fileno())
+    first = next(lines, None)
+    if first is None:
+        return 0
+    begin = link.read_control(first)
+    if not isinstance(begin, link.Begin):
+        raise SystemExit(f"the first line must be Begin, not {type(begin).__name__}")
+    reporter = Reporter(reports)
+    log_to(reporter.tell, begin.verbose)
+    host = Host(begin, reporter)
+    _prepare(begin, host)
+    threading.Thread(target=_listen, args=(lines, host), name="listener", daemon=True).start()
+    code = CRASHED if not host.run() else TERMINATED if host.terminated else 0
+    reporter.close()
+    return code
+
+
+def _lines(fd: int) -> Iterator[bytes]:
+    """Yield what the supervisor says, line by line, until it is gone."""
+    pending = b""
+    parent = os.getppid()
+    while chunk := read_until_orphaned(fd, parent):
+        *complete, pending = (pending + chunk).split(b"\n")
+        yield from complete
+
+
+def _listen(lines: Iterator[bytes], host: Host) -> None:
+    for line in lines:
+        match link.read_control(line):
+            case link.Open():
+                host.may_open.set()
+            case link.MakeSafe():
+                host.make_safe()
+            case link.End():
+                host.end("the rig asked")
+            case link.Verbose(on):
+                host.set_verbose(on)
+            case link.AbandonLoop():
+                _abandon(host, ABANDONED, HUNG_ENDS_WITHIN_S)
+    _abandon(host, 0, ORPHAN_ENDS_WITHIN_S)
+
+
+def _abandon(host: Host, code: int, within_s: float) -> None:
+    """End this process within that time, safe first, whatever the main thread does."""
+    end = time.monotonic() + within_s
+    host.end("the rig is gone" if code == 0 else "its loop hangs")
+    if not host.is_safe.wait(within_s / 3):  # the main thread can't: make safe beside it
+        threading.Thread(target=host.make_safe, name="make-safe", daemon=True).start()
+        host.is_safe.wait(within_s / 3)
+    host.is_over.wait(max(0.0, end - time.monotonic()))
+    os._exit(code)
+
+
+def _prepare(begin: link.Begin, host: Host) -> None:
+    """Make this process a good citizen: title, signals, crash reports, the rig's import path."""
+    from setproctitle import setproctitle
+
+    setproctitle(f"parfocal: {begin.rig}/{begin.spec.name}")
+    sys.path.extend(entry for entry in begin.search_path if entry not in sys.path)
+    faulthandler.enable()
+    dump = dump_signal()
+    if dump is not None:
+        faulthandler.register(dump)
+
+    def on_sigterm(number: int, frame: FrameType | None) -> None:
+        del number, frame  # runs amid any line of the main thread, so it may take no lock there
+        _thread.start_new_thread(host.terminate, ())
+
+    signal.signal(signal.SIGTERM, on_sigterm)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal is the rig's to answer
+    threading.excepthook = lambda args: host.note(args.exc_value) if args.exc_value else None
+
+
+def _private_stdout() -> BinaryIO:
+    """Keep stdout for reports, and send what the service prints to its log."""
+    private = os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return os.fdopen(private, "wb")
+
+
+if __name__ == "__main__":
+    exit_code = main()
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(exit_code)  # a thread that the service left behind shall not hold the process

@@ -1,0 +1,270 @@
+"""A service and what surrounds it in its process: loop, heartbeat, server, locks, and the way out."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import threading
+import traceback
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from parfocal.core.errors import ConfigError
+from parfocal.ipc import URGENT, CommandInfo, CommandTable, Server, command
+from parfocal.processes.heartbeat import Heartbeat
+from parfocal.processes.link import Begin, Ending, Failure, HandShake, NewSettings, Reporter
+from parfocal.processes.logs import HealthLines, set_verbose
+from parfocal.processes.loop import Loop
+from parfocal.processes.resources import owned
+from parfocal.processes.service import LOOP, Service, ServiceContext
+from parfocal.processes.settings import changed, plain, validate
+
+COMMANDS_END_WITHIN_S = 0.5
+"""How long running commands get to end when the service does."""
+
+
+class ServiceCommands:
+    """The commands that every service has."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    @command(lane="settings")
+    def get_settings(self) -> dict[str, Any]:
+        """Return all settings."""
+        return plain(self._host.service.settings)
+
+    @command(lane=LOOP)
+    def set_settings(self, changes: dict[str, Any]) -> dict[str, Any]:
+        """Change some settings; all are checked before any is changed. Returns all settings."""
+        return self._host.change_settings(changes)
+
+    @command(lane=LOOP)
+    def state(self) -> dict[str, Any]:
+        """Return what the service is set to now."""
+        return self._host.service.state()
+
+    @command(lane=URGENT)
+    def set_verbose(self, on: bool) -> None:
+        """Switch verbose logging, and the health line once a minute."""
+        self._host.set_verbose(on)
+
+    @command(lane=URGENT)
+    def stop(self) -> None:
+        """End this service: safe state, drain, close. It is not restarted."""
+        self._host.leave("a client asked")
+
+
+class Host:
+    """Runs one service in the main thread of this process, from import to close.
+
+    Attributes
+    ----------
+    service : Service
+        Once it has been made.
+    may_open : threading.Event
+        Set when everything that the service depends on is ready.
+    is_safe, is_over : threading.Event
+        Set when `make_safe` has run on the way out; when everything is closed.
+    terminated : bool
+        Whether somebody else than the rig ended it.
+    """
+
+    service: Service
+
+    def __init__(self, begin: Begin, reporter: Reporter) -> None:
+        self._begin = begin
+        self._spec = begin.spec
+        self._reporter = reporter
+        self._loop = Loop()
+        self._server: Server | None = None
+        self._log = logging.getLogger(self._spec.name)
+        self._health = HealthLines(self._log, lambda: self.service.health_line())
+        self._failed = False
+        self._opened = False
+        self.may_open = threading.Event()
+        self.stopping = threading.Event()
+        self.is_safe = threading.Event()
+        self.is_over = threading.Event()
+        self.terminated = False
+
+    @property
+    def ending(self) -> bool:
+        """Whether it is on its way out."""
+        return self.stopping.is_set()
+
+    def run(self) -> bool:
+        """Import, open, loop, close; return whether nothing fatal happened. Blocks until the end."""
+        try:
+            with ExitStack() as stack:
+                self._open(stack)
+                if not self.ending:
+                    self._loop.run(self.service.step, self._heartbeat.begin_step, self._heartbeat.end_step)
+        except BaseException as error:  # noqa: BLE001 (border of the process: told to the parent, exit code 1)
+            self._report_fatal(error)
+        self.is_safe.set()
+        self.is_over.set()
+        return not self._failed
+
+    def end(self, reason: str) -> None:
+        """Have the loop end after its present step. Any thread."""
+        if not self.ending:
+            self._log.debug("ending: %s", reason)
+        self.stopping.set()
+        self.may_open.set()
+        self._loop.end()
+
+    def terminate(self) -> None:
+        """As `end`, for a signal from outside: unless the end was meant already, it is none in order."""
+        self.terminated = not self.ending
+        self.end("it was sent SIGTERM")
+
+    def leave(self, reason: str) -> None:
+        """As `end`, and tell the supervisor that it is meant."""
+        self._reporter.tell(Ending(reason))
+        self.end(reason)
+
+    def fail(self, error: BaseException) -> None:
+        """End as if the step had raised `error`. Any thread."""
+        self._report_fatal(error)
+        self.end("it failed")
+
+    def note(self, error: BaseException) -> None:
+        """Tell the rig about an error that ends nothing. Any thread."""
+        self._reporter.tell(_failure(error, fatal=False))
+
+    def make_safe(self) -> None:
+        """Make the service safe; an error in that is told, not raised. Any thread."""
+        service = getattr(self, "service", None)
+        if service is None:
+            return
+        try:
+            service.make_safe()
+        except Exception as error:  # noqa: BLE001 (border of a callback: told and counted, the way out goes on)
+            self.note(error)
+        else:
+            if self.ending:
+                self.is_safe.set()
+
+    def change_settings(self, changes: dict[str, Any]) -> dict[str, Any]:
+        """Check and apply changes in the main thread; tell subscribers and the supervisor."""
+        old = self.service.settings
+        new = changed(old, changes)
+        self.service.settings_changed(old, new)
+        self.service.settings = new
+        values = plain(new)
+        self._publish("settings", values)
+        self._reporter.tell(NewSettings(values))
+        return values
+
+    def set_verbose(self, on: bool) -> None:
+        """Switch verbose logging and the health line."""
+        set_verbose(on)
+        self._health.switch(on)
+
+    def _open(self, stack: ExitStack) -> None:
+        """Bring everything up; what was brought up is taken down by `stack`, the service first made safe."""
+        kind = load_service(self._spec.factory)
+        settings = validate(kind.Config, self._spec.settings)
+        self.may_open.wait()
+        if self.ending:
+            return
+        folder = Path(self._begin.folder)
+        self._heartbeat = Heartbeat(folder / f"{self._spec.name}.beat")
+        self._heartbeat.start()
+        stack.callback(self._heartbeat.close)
+        service = kind(settings)
+        stack.enter_context(owned(service.resources, f"{self._begin.rig}/{self._spec.name}"))
+        context = self._context(folder)
+        stack.callback(context.close_clients)
+        self.service = service
+        server = self._make_server(folder)
+        stack.callback(self._close, server)
+        service.open(context)
+        self._opened = True
+        server.start()
+        self._server = server
+        if self._begin.verbose:
+            self.set_verbose(True)
+        self._reporter.tell(HandShake(hello={"pid": os.getpid()}))
+
+    def _close(self, server: Server) -> None:
+        """Safe state first; again when no command can change it any more."""
+        self.stopping.set()
+        self.make_safe()
+        server.close(COMMANDS_END_WITHIN_S)
+        self.make_safe()
+        if self._opened:
+            self._guarded(self.service.close)
+
+    def _make_server(self, folder: Path) -> Server:
+        return Server(
+            CommandTable.of(self.service, ServiceCommands(self)),
+            folder,
+            self._spec.name,
+            hello={"rig": self._begin.rig, "factory": self._spec.factory},
+            executors={LOOP: self._loop},
+        )
+
+    def _context(self, folder: Path) -> ServiceContext:
+        return ServiceContext(
+            rig=self._begin.rig,
+            service=self._spec.name,
+            streams=Path(self._begin.streams),
+            folder=folder,
+            log=self._log,
+            publish=self._publish,
+            wake=self._loop.wake,
+            fail=self.fail,
+            stopping=self.stopping,
+        )
+
+    def _publish(self, topic: str, payload: Any) -> None:
+        if self._server is not None:
+            self._server.publish(topic, payload)
+
+    def _guarded(self, close: Callable[[], None]) -> None:
+        try:
+            close()
+        except Exception as error:  # noqa: BLE001 (border of a callback: told and counted, the way out goes on)
+            self.note(error)
+
+    def _report_fatal(self, error: BaseException) -> None:
+        if not self._failed:
+            self._failed = True
+            self._reporter.tell(_failure(error, fatal=True))
+        self._log.error("%s", "".join(traceback.format_exception(error)))
+
+
+def load_service(factory: str) -> type[Service]:
+    """Return the class that ``package.module:Class`` names.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such module or class, or it is no `Service`.
+    """
+    module, _, name = factory.partition(":")
+    try:
+        kind = getattr(importlib.import_module(module), name)
+    except (ModuleNotFoundError, AttributeError) as error:
+        raise ConfigError(f"service class {factory!r} was not found: {error}") from error
+    if not (isinstance(kind, type) and issubclass(kind, Service)):
+        raise ConfigError(f"{factory!r} is no subclass of parfocal.processes.Service")
+    return kind
+
+
+def service_commands(factory: str) -> tuple[CommandInfo, ...]:
+    """Return the commands of a service, those that every service has included, without starting it."""
+    return CommandTable.of(load_service(factory), ServiceCommands).describe()
+
+
+def _failure(error: BaseException, fatal: bool) -> Failure:
+    return Failure(
+        error=f"{type(error).__name__}: {error}",
+        traceback="".join(traceback.format_exception(error)),
+        fatal=fatal,
+    )

@@ -1,0 +1,119 @@
+"""One log for a rig: the records of all children arrive at the parent, with name and level.
+
+::
+
+    child: logging ──> ReportHandler ──stdout pipe──> parent: LogBook ──> rig.log, and the parent's logging
+           stderr, tracebacks of crashes ───────────> <service>.log
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from parfocal.core.clock import SYSTEM_CLOCK, Clock
+from parfocal.processes.link import LogRecord
+
+HEALTH_EVERY_S = 60.0
+_FORMAT = "%(asctime)s.%(msecs)03d %(levelname)-7s %(name)s: %(message)s"
+_DATE_FORMAT = "%Y-%m-%d %H:%M:%S"
+
+
+class ReportHandler(logging.Handler):
+    """Hands the records of a child's logging to `tell`."""
+
+    def __init__(self, tell: Callable[[LogRecord], None]) -> None:
+        super().__init__()
+        self._tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Tell the parent; a traceback becomes part of the message."""
+        message = logging.Formatter().format(record)
+        self._tell(
+            LogRecord(
+                name=record.name, level=record.levelno, message=message, utc_ns=int(record.created * 1e9)
+            )
+        )
+
+
+def log_to(tell: Callable[[LogRecord], None], verbose: bool) -> None:
+    """Send all logging of this process, Python's warnings included, to `tell` and to stderr."""
+    own = logging.StreamHandler(sys.stderr)
+    own.setFormatter(logging.Formatter(_FORMAT, _DATE_FORMAT))
+    root = logging.getLogger()
+    root.handlers = [ReportHandler(tell), own]
+    logging.captureWarnings(True)
+    set_verbose(verbose)
+
+
+def set_verbose(on: bool) -> None:
+    """Let records of level DEBUG through, or only those from INFO on."""
+    logging.getLogger().setLevel(logging.DEBUG if on else logging.INFO)
+
+
+class LogBook:
+    """The parent's side: writes the records of all services into one file and into the parent's logging.
+
+    There they come from loggers named ``parfocal.RIG.SERVICE``.
+    """
+
+    def __init__(self, rig: str, path: Path) -> None:
+        self._rig = rig
+        self._file = logging.FileHandler(path, encoding="utf-8", delay=True)
+        self._file.setFormatter(logging.Formatter(_FORMAT, _DATE_FORMAT))
+
+    def write(self, service: str, record: LogRecord) -> None:
+        """Keep one record of `service`."""
+        suffix = "" if record.name == service else f".{record.name}"
+        logger = logging.getLogger(f"parfocal.{self._rig}.{service}{suffix}")
+        made = logger.makeRecord(
+            logger.name, record.level, "", 0, "%s", (record.message,), None, extra={"service": service}
+        )
+        made.created = record.utc_ns / 1e9
+        made.msecs = float(record.utc_ns // 1_000_000 % 1000)
+        self._file.handle(made)
+        if logger.isEnabledFor(record.level):
+            logger.handle(made)
+
+    def say(self, service: str, level: int, message: str) -> None:
+        """Keep a record of the supervisor's own about `service`."""
+        self.write(service, LogRecord(name=service, level=level, message=message, utc_ns=time.time_ns()))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class HealthLines:
+    """Logs what `describe` returns once a minute while it is switched on."""
+
+    def __init__(self, log: logging.Logger, describe: Callable[[], str], clock: Clock = SYSTEM_CLOCK) -> None:
+        self._log = log
+        self._describe = describe
+        self._clock = clock
+        self._off: threading.Event | None = None
+        self._lock = threading.Lock()
+
+    def switch(self, on: bool) -> None:
+        """Begin or end; the first line comes after a minute."""
+        with self._lock:
+            if on and self._off is None:
+                self._off = threading.Event()
+                threading.Thread(target=self._tell, args=(self._off,), name="health", daemon=True).start()
+            elif not on and self._off is not None:
+                self._off.set()
+                self._off = None
+
+    def _tell(self, off: threading.Event) -> None:
+        while not self._clock.wait(off, HEALTH_EVERY_S):
+            try:
+                line = self._describe()
+            except Exception:  # border of a callback: a broken line must not end the lines
+                self._log.exception("health_line() raised")
+                continue
+            if line:
+                self._log.info("%s", line)

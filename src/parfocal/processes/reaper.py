@@ -1,0 +1,111 @@
+"""A tiny process that outlives the rig's and cleans up after it, however that one died.
+
+::
+
+    rig process ---stdin---> reaper        {"folders": [...], "locks": folder}
+                                           {"add": [pid, mark]}  {"drop": pid}  {"done": true}
+
+As soon as the rig's process is gone, its children make safe and end by themselves (they see it too). After
+a second the reaper kills those that are left, and removes the rig's folders, unless a new rig of that name
+has taken them over already. Started as a file, without site-packages: it needs a few megabytes and no time.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING or __package__:
+    from parfocal.processes.locks import FileLock, sweep
+    from parfocal.processes.system import is_alive, kill, read_until_orphaned
+else:
+    from locks import FileLock, sweep
+    from system import is_alive, kill, read_until_orphaned
+
+GRACE_S = 1.0
+
+
+class Charge:
+    """What the reaper has been told: whose children to watch, and what to remove after them."""
+
+    def __init__(self) -> None:
+        self.children: dict[int, str] = {}
+        self.folders: list[Path] = []
+        self.locks: Path | None = None
+        self.done = False
+
+    def learn(self, line: bytes) -> None:
+        """Take in one line from the rig's process."""
+        message = json.loads(line)
+        if "folders" in message:
+            self.folders = [Path(folder) for folder in message["folders"]]
+            self.locks = Path(message["locks"])
+        if "add" in message:
+            pid, mark = message["add"]
+            self.children[pid] = mark
+        self.children.pop(message.get("drop", 0), None)
+        self.done = self.done or message.get("done", False)
+
+
+def listen(charge: Charge, fd: int, parent: int) -> None:
+    """Learn from `fd` until process `parent` has ended or closed it."""
+    pending = b""
+    while chunk := read_until_orphaned(fd, parent):
+        *lines, pending = (pending + chunk).split(b"\n")
+        for line in lines:
+            charge.learn(line)
+
+
+def reap(children: dict[int, str], grace_s: float) -> None:
+    """Give `children` (pid to mark) `grace_s` to end by themselves, then kill what is left."""
+    if not _all_gone(children, grace_s):
+        for pid, mark in children.items():
+            kill(pid, mark)
+        _all_gone(children, 0.5)
+
+
+def remove_folder(folder: Path) -> bool:
+    """Remove a rig's folder if no living rig holds it; return whether it is gone."""
+    try:
+        lock = FileLock.acquire(folder / "rig.lock", "reaper")
+    except FileNotFoundError:
+        return True
+    if lock is None:
+        return False
+    shutil.rmtree(folder, ignore_errors=True)
+    lock.release()
+    return not folder.exists()
+
+
+def main() -> None:
+    """Wait for the end of the rig's process; clean up unless it says that it did so itself."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    charge = Charge()
+    listen(charge, sys.stdin.fileno(), int(sys.argv[1]))
+    if charge.done:
+        return
+    reap(charge.children, GRACE_S)
+    for folder in charge.folders:
+        remove_folder(folder)
+    if charge.locks is not None:
+        sweep(charge.locks)
+
+
+def _all_gone(children: dict[int, str], within_s: float) -> bool:
+    end = time.monotonic() + within_s
+    while any(is_alive(pid, mark) for pid, mark in children.items()):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""Things that only one process of this user may own at a time: a serial port, a board, a camera."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from parfocal.core.errors import ResourceInUseError
+from parfocal.processes import directory
+from parfocal.processes.locks import FileLock, holder_of
+from parfocal.processes.system import private_folder
+
+
+@contextmanager
+def owned(resources: Iterable[str], owner: str) -> Iterator[None]:
+    """Own `resources` inside the ``with`` block, under the name `owner`, against all other processes.
+
+    The locks are the operating system's: a process that dies, however it does, owns nothing any more.
+
+    Raises
+    ------
+    ResourceInUseError
+        If another process owns one of them; names it and its pid. Then none is owned.
+    """
+    with ExitStack() as stack:
+        for resource in sorted(resources):
+            stack.callback(_own(resource, owner).release)
+        yield
+
+
+def lock_path(resource: str) -> Path:
+    """Return the file whose lock stands for `resource`; two names never share one."""
+    return directory.locks_folder() / f"{quote(resource, safe='')}.lock"
+
+
+def _own(resource: str, owner: str) -> FileLock:
+    path = lock_path(resource)
+    private_folder(path.parent)
+    lock = FileLock.acquire(path, owner)
+    if lock is None:
+        holder, pid = holder_of(path)
+        raise ResourceInUseError(
+            f"{resource} is owned by {holder} (process {pid}); stop that first, or use the device through it",
+            holder=holder,
+            pid=pid,
+        )
+    return lock

@@ -1,0 +1,128 @@
+"""What runs in a process of its own: commands, a loop step, a safe state, declared resources."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import BaseModel
+
+from parfocal.core.clock import SYSTEM_CLOCK, Clock
+from parfocal.processes import directory
+from parfocal.processes.settings import NoSettings
+
+if TYPE_CHECKING:
+    from parfocal.ipc import Client
+
+LOOP = "loop"
+"""The lane of commands that run in the service's main thread, between two steps."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceContext:
+    """What a service is given when it opens. All of it may be used from any thread.
+
+    Attributes
+    ----------
+    rig, service : str
+        Where it runs, and under which name.
+    streams : Path
+        Folder of the rig's streams.
+    folder : Path
+        Runtime folder of the rig: records, sockets, logs.
+    log : logging.Logger
+        Its records arrive in the rig's log.
+    publish : callable
+        ``publish(topic, payload)`` tells subscribers; never blocks. Before the service is ready nobody listens.
+    wake : callable
+        Have the loop do a step now.
+    fail : callable
+        ``fail(error)`` ends the service as if its step had raised `error`; for threads of the service's own.
+    stopping : threading.Event
+        Set when the service shall end; whatever waits should wait on this as well.
+    """
+
+    rig: str
+    service: str
+    streams: Path
+    folder: Path
+    log: logging.Logger
+    publish: Callable[[str, Any], None]
+    wake: Callable[[], None]
+    fail: Callable[[BaseException], None]
+    stopping: threading.Event
+    clock: Clock = SYSTEM_CLOCK
+    _clients: list[Client] = field(default_factory=list)
+
+    def connect(self, service: str) -> Client:
+        """Return a client of another service of this rig; it is closed with this service."""
+        client = directory.connect(self.rig, service)
+        self._clients.append(client)
+        return client
+
+    def close_clients(self) -> None:
+        """Close what `connect` returned. Called by the service's process."""
+        while self._clients:
+            self._clients.pop().close()
+
+
+class Service:
+    """Base of everything that runs in a process of its own; every method here may be left as it is.
+
+    ::
+
+        __init__(settings) -> open(context) -> step() step() ... -> make_safe() -> close()
+
+    Methods marked with `parfocal.ipc.command` are its commands. Those of lane ``"loop"`` run in the main
+    thread between two steps; every other lane has a thread of its own. `open`, `step`, `settings_changed`,
+    `state` and `close` are called in the main thread; `make_safe` in any.
+
+    Parameters
+    ----------
+    settings : BaseModel
+        An instance of `Config`, kept as `settings` and replaced when it is changed.
+    """
+
+    Config: ClassVar[type[BaseModel]] = NoSettings
+
+    def __init__(self, settings: Any) -> None:
+        self.settings = settings
+
+    @property
+    def resources(self) -> frozenset[str]:
+        """What it must own alone on this machine, such as ``"serial:/dev/ttyUSB0"``; locked before `open`."""
+        return frozenset()
+
+    def open(self, context: ServiceContext) -> None:
+        """Acquire everything. What is raised here is the cause that the rig's process gets."""
+
+    def step(self) -> float | None:
+        """Do one step of the loop; may wait up to 0.2 s for data.
+
+        Returns
+        -------
+        float or None
+            Seconds until the next step is wanted, 0 for at once; None if only a command or a wake wants one.
+        """
+        return None
+
+    def settings_changed(self, old: Any, new: Any) -> None:
+        """Apply settings that were checked; raising refuses the change, and `settings` stays `old`."""
+
+    def make_safe(self) -> None:
+        """Bring every output to its safe value. Called on every way out, from any thread, more than once."""
+
+    def close(self) -> None:
+        """Drain, and let go of everything. Not called if `open` was not."""
+
+    def state(self) -> dict[str, Any]:
+        """Return what it is set to now, as plain values: the record of a run keeps it."""
+        return {}
+
+    def health_line(self) -> str:
+        """Return its health in a line, which is logged once a minute while logging is verbose; "" for none."""
+        return ""

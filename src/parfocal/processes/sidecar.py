@@ -1,0 +1,96 @@
+"""The rig's hold on its reaper: told of each child, and replaced if it should die."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from parfocal.processes import reaper
+from parfocal.processes.system import LINUX
+
+_ENDS_WITHIN_S = 0.3
+
+
+class Sidecar:
+    """Starts the reaper and keeps it informed. Thread-safe.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        What it removes if this process dies.
+    locks : Path
+        Where it sweeps locks that nobody holds.
+    """
+
+    def __init__(self, folders: Sequence[Path], locks: Path) -> None:
+        self._first = {"folders": [str(folder) for folder in folders], "locks": str(locks)}
+        self._children: dict[int, str] = {}
+        self._lock = threading.Lock()
+        self._popen = self._start()
+
+    @property
+    def pid(self) -> int:
+        """The reaper's process."""
+        return self._popen.pid
+
+    def add(self, pid: int, mark: str) -> None:
+        """Put a child under its care."""
+        with self._lock:
+            self._children[pid] = mark
+            self._tell({"add": [pid, mark]})
+
+    def drop(self, pid: int) -> None:
+        """Tell that a child has ended."""
+        with self._lock:
+            self._children.pop(pid, None)
+            self._tell({"drop": pid})
+
+    def revive(self) -> bool:
+        """Start another reaper if somebody ended this one; return whether that was so."""
+        with self._lock:
+            if self._popen.poll() is None:
+                return False
+            self._discard()
+            self._popen = self._start()
+            for pid, mark in self._children.items():
+                self._tell({"add": [pid, mark]})
+            return True
+
+    def close(self) -> None:
+        """Let it end without doing anything."""
+        with self._lock:
+            self._tell({"done": True})
+            self._discard()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        quick = ["-S", "-E"] if LINUX else []  # elsewhere it needs psutil
+        self._popen = subprocess.Popen(
+            [sys.executable, *quick, reaper.__file__, str(os.getpid())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        self._tell(self._first)
+        return self._popen
+
+    def _tell(self, message: object) -> None:
+        assert self._popen.stdin is not None
+        with suppress(OSError):
+            self._popen.stdin.write(json.dumps(message).encode() + b"\n")
+            self._popen.stdin.flush()
+
+    def _discard(self) -> None:
+        assert self._popen.stdin is not None
+        with suppress(OSError):
+            self._popen.stdin.close()
+        try:
+            self._popen.wait(_ENDS_WITHIN_S)
+        except subprocess.TimeoutExpired:  # somebody stopped it
+            self._popen.kill()
+            self._popen.wait()

@@ -1,0 +1,157 @@
+"""What the operating system does for processes: the only file that asks which one it is.
+
+Standard library alone, and no other module of parfocal: the reaper runs it without either.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+from pathlib import Path
+
+LINUX = sys.platform == "linux"
+WINDOWS = sys.platform == "win32"
+
+
+def start_mark(pid: int) -> str:
+    """Return what tells process `pid` from an earlier or later one with the same number.
+
+    Returns
+    -------
+    str
+        The boot it runs under and its start time in it; "" if there is no such process, or if it has
+        ended and only waits to be collected.
+
+    Examples
+    --------
+    >>> start_mark(os.getpid()) == start_mark(os.getpid()) != ""
+    True
+    >>> start_mark(2**22 + 1)
+    ''
+    """
+    if not LINUX:
+        return _start_mark_elsewhere(pid)
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return ""
+    fields = stat[stat.rindex(b")") + 2 :].split()  # the program's name may hold spaces and brackets
+    if fields[0] in (b"Z", b"X"):
+        return ""
+    return f"{_boot()}-{fields[19].decode()}"
+
+
+def is_alive(pid: int, mark: str) -> bool:
+    """Whether the process that had `pid` and `mark` still runs (or is stopped, but could go on)."""
+    return mark != "" and start_mark(pid) == mark
+
+
+def kill(pid: int, mark: str) -> bool:
+    """End a process at once, unless its number belongs to another by now; return whether it was there."""
+    if not is_alive(pid, mark):
+        return False
+    try:
+        os.kill(pid, signal.SIGTERM if WINDOWS else signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def read_until_orphaned(fd: int, parent: int) -> bytes:
+    """Wait for bytes on `fd`; return b"" once its other end is closed or process `parent` has ended.
+
+    The process is watched beside the pipe because a fork of the parent may hold the pipe open after its
+    death. What the parent wrote before is read first.
+    """
+    watched = _process_handle(parent)
+    if watched is None:
+        return os.read(fd, 65536)
+    try:
+        ready, _, _ = select.select([fd, watched], [], [])
+        return os.read(fd, 65536) if fd in ready else b""
+    finally:
+        os.close(watched)
+
+
+def try_lock(fd: int) -> bool:
+    """Lock an open file for this process; the system lets go of it when the process ends, however it does."""
+    try:
+        if WINDOWS:
+            import msvcrt
+
+            os.lseek(fd, 1 << 30, os.SEEK_SET)  # a byte beyond the text, which others shall read
+            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        else:
+            import fcntl
+
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def private_folder(path: Path) -> Path:
+    """Make a folder, and its parents, that this user alone can enter; return it."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not WINDOWS:
+        path.chmod(0o700)
+    return path
+
+
+def shared_memory_root() -> Path:
+    """Return the folder where files are memory of this machine, or the nearest thing to it."""
+    if LINUX and os.access("/dev/shm", os.W_OK):
+        return Path(f"/dev/shm/parfocal-{os.getuid()}")
+    import tempfile
+
+    return Path(tempfile.gettempdir()) / "parfocal-streams"
+
+
+def describe_exit(code: int | None) -> str:
+    """Return an exit code in words.
+
+    Examples
+    --------
+    >>> describe_exit(-9), describe_exit(3)
+    ('was killed by SIGKILL', 'ended with exit code 3')
+    """
+    if code is None:
+        return "ended, nobody knows how"
+    if code < 0:
+        try:
+            return f"was killed by {signal.Signals(-code).name}"
+        except ValueError:
+            return f"was killed by signal {-code}"
+    return f"ended with exit code {code}"
+
+
+def dump_signal() -> int | None:
+    """Return the signal that makes a child write where its threads stand; None where there is none."""
+    return None if WINDOWS else int(signal.SIGUSR2)
+
+
+def _process_handle(pid: int) -> int | None:
+    if not hasattr(os, "pidfd_open"):
+        return None
+    try:
+        return os.pidfd_open(pid)
+    except OSError:
+        return None
+
+
+def _boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")[:8]
+
+
+def _start_mark_elsewhere(pid: int) -> str:
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return ""
+        return f"{process.create_time():.3f}"
+    except psutil.Error:
+        return ""

@@ -1,0 +1,159 @@
+"""Services to be started, killed, stopped and hung by tests."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from parfocal.core.errors import DeviceError
+from parfocal.ipc import command
+from parfocal.processes import LOOP, Service, ServiceContext
+
+
+class CounterSettings(BaseModel):
+    """What can be set of a `Counter`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    period_s: float = Field(0.01, gt=0)
+    label: str = ""
+    resource: str = ""
+    diary: str = ""
+
+
+class Counter(Service):
+    """Counts its steps, and writes what happens to it into a file, which outlives it."""
+
+    Config = CounterSettings
+    settings: CounterSettings
+
+    def __init__(self, settings: CounterSettings) -> None:
+        super().__init__(settings)
+        self.count = 0
+        self.hang = threading.Event()
+
+    @property
+    def resources(self) -> frozenset[str]:
+        """What the settings say."""
+        return frozenset({self.settings.resource} - {""})
+
+    def open(self, context: ServiceContext) -> None:
+        """Begin the diary."""
+        self.context = context
+        self.write("open")
+        context.log.info("counting")
+
+    def step(self) -> float | None:
+        """Count; or hang, if told so."""
+        self.count += 1
+        if self.hang.is_set():
+            time.sleep(3600)
+        return self.settings.period_s
+
+    def settings_changed(self, old: CounterSettings, new: CounterSettings) -> None:
+        """Refuse one label."""
+        if new.label == "forbidden":
+            raise DeviceError("this label cannot be set")
+
+    def make_safe(self) -> None:
+        """Write it down."""
+        self.write("safe")
+
+    def close(self) -> None:
+        """Write it down."""
+        self.write("close")
+
+    def state(self) -> dict[str, Any]:
+        """The label."""
+        return {"label": self.settings.label}
+
+    def health_line(self) -> str:
+        """The count."""
+        return f"{self.count} steps"
+
+    def write(self, word: str) -> None:
+        """Add a word to the diary."""
+        if self.settings.diary:
+            with Path(self.settings.diary).open("a", encoding="utf-8") as diary:
+                diary.write(f"{self.context.service} {word}\n")
+
+    @command()
+    def get_count(self) -> int:
+        """Return how many steps there were."""
+        return self.count
+
+    @command(lane=LOOP)
+    def double(self, value: int) -> int:
+        """Return twice the value, from the loop's thread."""
+        return 2 * value
+
+    @command()
+    def raise_in_thread(self, text: str) -> None:
+        """Raise in a thread that nobody waits for."""
+
+        def fail() -> None:
+            raise DeviceError(text)
+
+        threading.Thread(target=fail).start()
+
+    @command()
+    def fail(self, text: str) -> None:
+        """End as if the step had raised."""
+        self.context.fail(DeviceError(text))
+
+    @command()
+    def hang_in_step(self) -> None:
+        """Have the next step never return."""
+        self.hang.set()
+
+    @command()
+    def say(self, text: str, level: int = 20) -> None:
+        """Log something."""
+        self.context.log.log(level, "%s", text)
+
+    @command()
+    def signal_self(self, number: int) -> None:
+        """Send this process a signal."""
+        os.kill(os.getpid(), number)
+
+
+class FailsToOpen(Counter):
+    """Its device is not there."""
+
+    def open(self, context: ServiceContext) -> None:
+        """Raise the cause."""
+        super().open(context)
+        raise DeviceError("no camera on port 7")
+
+
+class Crashes(Counter):
+    """Ends without a word while it opens."""
+
+    def open(self, context: ServiceContext) -> None:
+        """Kill this process."""
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+
+class FailsInStep(Counter):
+    """Raises in its third step."""
+
+    def step(self) -> float | None:
+        """Count, and raise."""
+        if self.count == 2:
+            raise DeviceError("the third step is not possible")
+        return super().step()
+
+
+class Stubborn(Counter):
+    """Does not end when it is asked to."""
+
+    def close(self) -> None:
+        """Take for ever."""
+        super().close()
+        time.sleep(3600)
