@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from parfocal.core.errors import AlreadyExistsError, BadInputError, FolderVanishedError
-from parfocal.core.frames import Frame, FrameHeader, FrameSpec
-from parfocal.storage.frames import FrameStore, Placed, open_frames
+from parfocal.core.frames import FrameHeader, FrameSpec
+from parfocal.storage.frames import FrameStore, open_frames
 from parfocal.storage.headers import read_headers
 from parfocal.storage.ome_zarr import HEADER_CHUNK, Codec
+from parfocal.streams import HEADER_DTYPE, FrameBatch
 
 SPEC = FrameSpec(shape=(16, 24), dtype="uint16", pixel_size_um=0.1)
 
@@ -21,9 +22,16 @@ def picture(number: int, spec: FrameSpec = SPEC) -> np.ndarray:
     return np.full(spec.shape, number % 60000 + 1, spec.dtype)
 
 
-def placed(index: int, number: int | None = None) -> Placed:
-    number = index if number is None else number
-    return Placed(index, index, Frame(picture(number), FrameHeader(frame=number, time_ns=1000 * number)))
+def batch(*numbers: int, spec: FrameSpec = SPEC) -> FrameBatch:
+    headers = np.zeros(len(numbers), HEADER_DTYPE)
+    headers["frame"] = numbers
+    headers["time_ns"] = 1000 * headers["frame"]
+    return FrameBatch(np.stack([picture(number, spec) for number in numbers]), headers)
+
+
+def put(store: FrameStore, *indices: int) -> None:
+    where = np.array(indices)
+    store.put(where, where, batch(*indices, spec=store.layout.spec))
 
 
 def pixels(folder: Path) -> np.ndarray:
@@ -71,7 +79,7 @@ def test_any_reader_of_ome_zarr_accepts_it(tmp_path: Path, axes: str, shape: tup
 def test_zarr_python_reads_pixels_and_headers(tmp_path: Path) -> None:
     zarr = pytest.importorskip("zarr")
     with FrameStore.create(tmp_path / "run.ome.zarr", SPEC) as store:
-        store.put([placed(0), placed(2)])
+        put(store, 0, 2)
     group = zarr.open_group(str(store.folder), mode="r")
     np.testing.assert_array_equal(
         group["0"][:], np.stack([picture(0), np.zeros_like(picture(0)), picture(2)])
@@ -106,7 +114,7 @@ def test_frames_may_come_in_blocks_of_any_size_over_many_header_chunks(tmp_path:
     blocks = np.array_split(numbers, 23)
     with FrameStore.create(tmp_path / "a", spec) as store:
         for block in blocks:
-            store.put([Placed(n, n, Frame(picture(n, spec), FrameHeader(frame=n))) for n in block.tolist()])
+            put(store, *block.tolist())
     headers = read_headers(store.folder)
     assert np.flatnonzero(headers["frame"] >= 0).tolist() == numbers
     stored = pixels(store.folder)
@@ -133,7 +141,7 @@ def test_resuming_goes_on_where_the_file_ends(tmp_path: Path) -> None:
     second = FrameStore.resume(first.folder)
     assert (second.length, second.stored, second.numbering.next_sequence) == (8, 8, 48)
     assert second.numbering.place(50, 15) == 10
-    second.put([placed(10)])
+    put(second, 10)
     second.close()
     assert read_headers(first.folder)["frame"].tolist() == [5, 6, 7, 8, 9, 10, 11, 12, -1, -1, 10]
 
@@ -144,11 +152,28 @@ def test_resuming_an_image_without_frames(tmp_path: Path) -> None:
     assert store.numbering.place(42, 7) == 2
 
 
-def test_the_same_frame_twice_is_stored_once(tmp_path: Path) -> None:
-    with FrameStore.create(tmp_path / "a", SPEC) as store:
-        store.put([placed(0), placed(1)])
-        store.put([placed(1), placed(2)])
-    assert pixels(store.folder)[:, 0, 0].tolist() == [1, 2, 3]
+def test_frames_offered_again_are_stored_once(tmp_path: Path) -> None:
+    with FrameStore.create(tmp_path / "a", SPEC, first_sequence=70) as store:
+        store.append(batch(5, 6, 7), 70)
+        store.append(batch(6, 7, 8), 71)
+        store.append(batch(7), 72)
+        assert store.stored == 4
+    assert pixels(store.folder)[:, 0, 0].tolist() == [6, 7, 8, 9]
+    assert read_headers(store.folder)["sequence"].tolist() == [70, 71, 72, 73]
+
+
+def test_what_the_ring_lost_leaves_a_gap_at_the_beginning_too(tmp_path: Path) -> None:
+    with FrameStore.create(tmp_path / "a", SPEC, first_sequence=70) as store:
+        store.append(batch(5), 72)
+        store.append(batch(9), 74)
+    assert read_headers(store.folder)["frame"].tolist() == [-1, -1, 5, -1, -1, -1, 9]
+
+
+def test_what_ran_into_a_full_shard_is_brought_in_by_the_next(tmp_path: Path) -> None:
+    with FrameStore.create(tmp_path / "a", SPEC, most_per_shard=4) as store:
+        for first in range(0, 30, 3):
+            store.append(batch(first, first + 1, first + 2), first)
+    assert pixels(store.folder)[:, 0, 0].tolist() == list(range(1, 31))
 
 
 def test_never_overwrites(tmp_path: Path) -> None:
@@ -182,10 +207,10 @@ def test_a_spec_that_ome_zarr_cannot_hold_is_refused(tmp_path: Path, spec: Frame
 
 def test_a_folder_that_vanished_is_named_and_not_made_again(tmp_path: Path) -> None:
     store = FrameStore.create(tmp_path / "a", SPEC)
-    store.put([placed(0)])
+    put(store, 0)
     store.folder.rename(tmp_path / "elsewhere")
     with pytest.raises(FolderVanishedError, match="disappeared"):
-        store.put([placed(1)])
+        put(store, 1)
     store.abandon()
     assert not store.folder.exists()
 

@@ -6,8 +6,6 @@ reader, or whoever comes after a crash, sees exactly the frames that were acknow
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +13,13 @@ import msgspec
 import numpy as np
 
 from parfocal.core.errors import AlreadyExistsError, BadInputError, FolderVanishedError
-from parfocal.core.frames import Frame, FrameSpec
+from parfocal.core.frames import FrameSpec
 from parfocal.storage.disk import replace_file, storage_errors, sync_tree
-from parfocal.storage.headers import HeaderFile, length_of, read_headers
+from parfocal.storage.headers import HeaderFile, length_of, read_headers, runs
 from parfocal.storage.numbering import Numbering
 from parfocal.storage.ome_zarr import (
     HEADER_CHUNK,
+    HEADER_COLUMNS,
     HEADERS,
     IMAGE,
     NOT_STORED,
@@ -29,6 +28,7 @@ from parfocal.storage.ome_zarr import (
     FrameLayout,
     layout_in,
 )
+from parfocal.streams import HEADER_DTYPE, FrameBatch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,18 +39,10 @@ _ENDLESS = 2**40
 _META = "zarr.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """A frame, its index in the run, and its sequence number in the stream that it came from."""
-
-    index: int
-    sequence: int
-    frame: Frame
-
-
 class FrameStore:
     """Writes frames into an OME-Zarr image, each at its index.
 
+    An index is a frame's number in the run; a frame that was lost leaves a gap there, and shifts nothing.
     Make one with `create` or `resume`. Not thread-safe: one thread at a time.
 
     Attributes
@@ -71,8 +63,8 @@ class FrameStore:
         self._length = length
         self._array = _open_array(folder / IMAGE, layout, _ENDLESS)
         self._headers = HeaderFile(folder / HEADERS)
-        self._block: NDArray[Any] | None = None
-        self._waiting: list[Placed] = []
+        self._block: FrameBatch | None = None
+        self._taken = 0
         self._closed = False
 
     @classmethod
@@ -98,7 +90,7 @@ class FrameStore:
         codec : str
             "blosc-lz4" (fast), "blosc-zstd" (smaller) or "none".
         most_per_shard : int, optional
-            Upper limit of the frames in one file, which are also the frames that one `put` should bring.
+            Upper limit of the frames in one file, which is also how many one `append` should bring.
 
         Raises
         ------
@@ -137,59 +129,72 @@ class FrameStore:
 
     @property
     def room(self) -> int:
-        """How many frames the shard at the end can still take: the best number for the next `put`."""
+        """How many frames the shard at the end can still take: the best number for the next `append`."""
         shard = self.layout.shard_frames
         return shard - self.numbering.next_index % shard
 
-    def put(self, placed: Sequence[Placed]) -> None:
-        """Write frames straight from their memory; when it returns they are in the file.
+    def append(self, batch: FrameBatch, sequence: int) -> None:
+        """Write frames straight from their memory, each at its index; when it returns they are in the file.
 
         Parameters
         ----------
-        placed : sequence of Placed
-            With increasing indices. Their pixels are read during the call, and not after it.
+        batch : FrameBatch
+            Frames that follow one another. They are read during the call, and not after it.
+        sequence : int
+            Number in the stream of the first one. Frames that were appended before are left out, so that what
+            is offered again after a restart is stored once.
 
         Raises
         ------
         BadInputError
-            If a frame has not the shape and type of the image; nothing was written.
+            If the frames have not the shape and type of the image; nothing was written.
         DiskFullError, FolderVanishedError, StorageError
             If they could not be written; what the file held before is untouched.
         """
-        if not placed:
+        if not len(batch):
             return
-        for one in placed:
-            self._check(one.frame.data)
+        self._check(batch.data[0])
+        known = max(0, self.numbering.next_sequence - sequence)
+        fresh = FrameBatch(batch.data[known:], batch.headers[known:])
+        sequences = np.arange(sequence + known, sequence + len(batch))
+        frames = fresh.headers["frame"].tolist()
+        indices = [self.numbering.place(*pair) for pair in zip(sequences.tolist(), frames, strict=True)]
+        self.put(np.array(indices, np.int64), sequences, fresh)
+
+    def put(self, indices: NDArray[np.int64], sequences: NDArray[np.int64], batch: FrameBatch) -> None:
+        """Write frames at increasing `indices` of the caller's choice. Otherwise as `append`."""
+        if not len(batch):
+            return
+        self._check(batch.data[0])
         if not (self.folder / IMAGE / _META).exists():
             raise FolderVanishedError(f"the folder {self.folder} disappeared while it was written")
         with storage_errors(self.folder):
-            self._write_pixels(placed)
-            indices = np.array([one.index for one in placed], np.int64)
-            self._headers.put(indices, np.array([_row(one) for one in placed], np.int64))
+            self._write_pixels(indices, batch.data)
+            columns = [batch.headers[name] for name in HEADER_COLUMNS[:-1]]
+            self._headers.put(indices, np.stack([*columns, sequences], axis=1))
             self._grow(int(indices[-1]) + 1)
-        self.stored += len(placed)
+        self.stored += len(batch)
 
     def write(self, data: NDArray[Any], header: FrameHeader) -> None:
         """Copy one frame; it is in the file when its shard is full, or after `flush`.
 
-        Blocks while a full shard is written. Indices count from the first frame; a gap in the camera's
-        numbers leaves a gap in the file. Raises what `put` raises.
+        Blocks while a full shard is written. Raises what `append` raises.
         """
         self._check(data)
         if self._block is None:
-            self._block = np.empty((self.layout.shard_frames, *data.shape), data.dtype)
-        sequence = self.numbering.next_sequence
-        index = self.numbering.place(sequence, header.frame)
-        slot = self._block[len(self._waiting)]
-        np.copyto(slot, data)
-        self._waiting.append(Placed(index, sequence, Frame(slot, header)))
-        if len(self._waiting) == len(self._block) or self.room == len(self._block):
+            pixels = np.empty((self.layout.shard_frames, *data.shape), data.dtype)
+            self._block = FrameBatch(pixels, np.zeros(len(pixels), HEADER_DTYPE))
+        np.copyto(self._block.data[self._taken], data)
+        self._block.headers[self._taken] = msgspec.structs.astuple(header)
+        self._taken += 1
+        if self._taken == min(self.room, len(self._block)):
             self.flush()
 
     def flush(self) -> None:
         """Bring what `write` took into the file."""
-        waiting, self._waiting = self._waiting, []
-        self.put(waiting)
+        taken, self._taken = self._taken, 0
+        if self._block is not None and taken:
+            self.append(self._block[:taken], self.numbering.next_sequence)
 
     def close(self) -> None:
         """Write what is left, and return when all of it is on stable storage. Idempotent."""
@@ -208,7 +213,7 @@ class FrameStore:
     def abandon(self) -> None:
         """Let go of the files without writing, after an error. What was acknowledged stays readable."""
         self._closed = True
-        self._waiting.clear()
+        self._taken = 0
         self._headers.close()
 
     def __enter__(self) -> FrameStore:
@@ -225,16 +230,18 @@ class FrameStore:
                 f"which holds {spec.shape}, {spec.dtype}"
             )
 
-    def _write_pixels(self, placed: Sequence[Placed]) -> None:
+    def _write_pixels(self, indices: NDArray[np.int64], pixels: NDArray[Any]) -> None:
         import tensorstore
 
         transaction = tensorstore.Transaction()
         target = self._array.with_transaction(transaction)
         writes = [
-            target[one.index].write(one.frame.data, can_reference_source_data_indefinitely=True)
-            for one in placed
+            target[indices[start] : indices[start] + stop - start].write(
+                pixels[start:stop], can_reference_source_data_indefinitely=True
+            )
+            for start, stop in runs(indices)
         ]
-        for write in writes:  # a write whose future is let go of before it is taken would be forgotten
+        for write in writes:  # one whose future is let go of before it is taken would be forgotten
             write.copy.result()
         transaction.commit_sync()
 
@@ -280,11 +287,6 @@ def _layout_of(folder: Path) -> FrameLayout:
 
 def _write_document(folder: Path, document: Document) -> None:
     replace_file(folder / _META, msgspec.json.encode(document))
-
-
-def _row(placed: Placed) -> tuple[int, ...]:
-    header = placed.frame.header
-    return header.frame, header.time_ns, header.utc_ns, header.exposure_ns, placed.sequence
 
 
 def _interval_s(headers: NDArray[np.void]) -> float | None:

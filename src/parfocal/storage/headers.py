@@ -36,7 +36,7 @@ class HeaderFile:
 
     def put(self, indices: NDArray[np.int64], rows: NDArray[np.int64]) -> None:
         """Write `rows` (n, columns), one at each of the n increasing `indices`."""
-        for start, stop in _runs(indices):
+        for start, stop in runs(indices):
             file = self._open(int(indices[start]) // HEADER_CHUNK)
             file.seek(int(indices[start]) % HEADER_CHUNK * _ROW_BYTES)
             file.write(rows[start:stop].astype("<i8").tobytes())
@@ -105,8 +105,14 @@ def _chunk_path(folder: Path, chunk: int) -> Path:
     return folder / "c" / str(chunk) / "0"
 
 
-def _runs(indices: NDArray[np.int64]) -> list[tuple[int, int]]:
-    """Return (start, stop) of the stretches of `indices` that lie side by side in one chunk."""
+def runs(indices: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Return (start, stop) of the stretches of `indices` that lie side by side, in one chunk of headers.
+
+    Examples
+    --------
+    >>> runs(np.array([3, 4, 5, 9, 4095, 4096]))
+    [(0, 3), (3, 4), (4, 5), (5, 6)]
+    """
     apart = (np.diff(indices) != 1) | (indices[1:] % HEADER_CHUNK == 0)
     edges = [0, *(np.flatnonzero(apart) + 1).tolist(), len(indices)]
     return list(pairwise(edges))
