@@ -120,7 +120,7 @@ class Call:
             if not finished.done():
                 finished.set_result(None)
 
-        def tell(call: Call) -> None:
+        def tell(_: Call) -> None:
             loop.call_soon_threadsafe(finish)
 
         self.add_done_callback(tell)

@@ -71,8 +71,8 @@ def command(
     """
 
     def mark(method: F) -> F:
-        mark_of_it = _Mark(lane, script, name or method.__name__, on_client_loss)
-        method.__command__ = mark_of_it  # type: ignore[attr-defined]
+        marked: Any = method
+        marked.__command__ = _Mark(lane, script, name or method.__name__, on_client_loss)
         return method
 
     return mark
@@ -142,9 +142,8 @@ fraction)
                 if mark.name in BUILT_IN:
                     raise BadInputError(f"command {mark.name!r} of {where} is built in; give it another name")
                 if mark.name in commands:
-                    raise BadInputError(
-                        f"{owners[mark.name]} and {where} are both a command named {mark.name!r}"
-                    )
+                    both = f"{owners[mark.name]} and {where}"
+                    raise BadInputError(f"{both} are both a command named {mark.name!r}; rename one")
                 owners[mark.name] = where
                 commands[mark.name] = _bind(where, mark, function, source)
         return cls(commands)

@@ -206,7 +206,7 @@ class Desk:
             self._tell(client, reply)
         elif call is None:
             raise errors.UnknownCommandError(
-                f"service {self.hello.service!r} knows no call {message.id!r}: results are kept for a while only"
+                f"service {self.hello.service!r} knows no call {message.id!r}: results are kept for minutes"
             )
         elif client not in call.clients:
             call.clients.append(client)

@@ -209,7 +209,7 @@ class Exchange:
             self._wanted.notify_all()
 
     def _take_in(self, now_ns: int) -> tuple[Connection | None, list[Call]]:
-        """Handle what has arrived; if the connection is lost, return it with the calls that it takes along."""
+        """Handle what has arrived; return the connection, if it is lost, and the calls that go with it."""
         connection = self._connection
         lost = connection is not None and connection.is_lost()  # before reading: what came before is read
         while connection is not None and connection.has_arrived():
