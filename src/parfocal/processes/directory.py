@@ -2,7 +2,7 @@
 
 ::
 
-    <runtime root>/<rig>/    rig.lock  rig.json  rig.log  <service>.json  <service>.beat  <service>.log  *.sock
+    <runtime root>/<rig>/    rig.lock  rig.json  rig.log  <service>.json  .beat  .log  .sock  .events
     <runtime root>/locks/    one file for each resource that a service owns
     <shm root>/<rig>/        rig.lock  streams
 
@@ -129,7 +129,7 @@ def exit_code(rig: str, service: str) -> int | None:
 
 
 def wait_until_gone(rig: str, timeout_s: float) -> bool:
-    """Block until `rig` has ended and removed its folder, or `timeout_s` has passed; return whether it has."""
+    """Block until `rig` has ended and removed its folder; return False if `timeout_s` passed first."""
     end = time.monotonic() + timeout_s
     while (runtime_folder(rig) / "rig.json").exists():
         if time.monotonic() > end:
@@ -188,18 +188,28 @@ class RigFolders:
         sweep(locks_folder())
 
 
+def stale() -> tuple[Path, ...]:
+    """Return the folders that dead rigs left. Changes nothing."""
+    found = []
+    for folder in (folder for root in (runtime_root(), shm_root()) for folder in _folders(root)):
+        lock = FileLock.acquire(folder / "rig.lock", "look")
+        if lock is not None:
+            lock.release()
+            found.append(folder)
+    return tuple(found)
+
+
 def clean() -> tuple[Path, ...]:
     """End the processes and remove the folders and locks that dead rigs left; return what was removed."""
     removed: list[Path] = []
-    for root in (runtime_root(), shm_root()):
-        for folder in _folders(root):
-            lock = FileLock.acquire(folder / "rig.lock", "clean")
-            if lock is None:
-                continue
-            _end_leftovers(folder)
-            shutil.rmtree(folder, ignore_errors=True)
-            lock.release()
-            removed.append(folder)
+    for folder in stale():
+        lock = FileLock.acquire(folder / "rig.lock", "clean")
+        if lock is None:
+            continue
+        _end_leftovers(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+        lock.release()
+        removed.append(folder)
     removed.extend(sweep(locks_folder()))
     return tuple(removed)
 
