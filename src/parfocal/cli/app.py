@@ -1,43 +1,61 @@
-"""The commands and how they are found; each is imported when it is called."""
+"""The commands, what their help says, and what becomes of their errors."""
 
 from __future__ import annotations
 
+import inspect
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import parfocal
 from cyclopts import App, CycloptsError
+from parfocal.cli import calls, check, demo, doctor, rigs, status, track
 from parfocal.cli.exits import Exit, exit_of
 from parfocal.core.errors import ParfocalError
 
-app = App(
-    name="parfocal",
-    help="Runs a microscope laboratory, each part in a process of its own, and counts every frame.",
-    help_epilogue=(
-        "Exit codes: 0 done, 1 failed, 2 bad input, 3 frames were lost, 4 no such rig or service, 130 interrupted.\n\n"
-        "Begin with: `parfocal demo tweezers --seconds 10`"
-    ),
-    help_format="markdown",
-    version=lambda: parfocal.__version__,
-    result_action="return_value",
+EPILOGUE = (
+    "Exit codes: 0 done, 1 failed, 2 bad input, 3 frames were lost, 4 no such rig or service, 130 interrupted.\n\n"
+    "Begin with: `parfocal demo tweezers --seconds 10`"
 )
-demo = App(name="demo", help="Run a simulated laboratory from start to record.")
-app.command(demo)
-demo.command("parfocal.cli.demo:tweezers")
-app.command("parfocal.cli.track:track")
-app.command("parfocal.cli.rigs:up")
-app.command("parfocal.cli.rigs:down")
-app.command("parfocal.cli.rigs:rigs")
-app.command("parfocal.cli.status:status")
-app.command("parfocal.cli.calls:call")
-app.command("parfocal.cli.calls:commands")
-app.command("parfocal.cli.check:check")
-app.command("parfocal.cli.doctor:doctor")
+
+
+def examples(command: Callable[..., Any]) -> str:
+    """Return the examples of a command's docstring, for the end of its help.
+
+    Examples
+    --------
+    >>> examples(rigs.down)
+    '**Examples**\\n\\n    parfocal down tweezers'
+    """
+    _, _, text = (inspect.getdoc(command) or "").partition("Examples\n--------\n")
+    lines = [f"    {line}" if line else "" for line in text.strip().splitlines()]
+    return "\n".join(["**Examples**", "", *lines])
+
+
+def _make_app() -> App:
+    app = App(
+        name="parfocal",
+        help="Runs a microscope laboratory, each part in a process of its own, and counts every frame.",
+        help_epilogue=EPILOGUE,
+        help_format="markdown",
+        version=lambda: parfocal.__version__,
+        result_action="return_value",
+    )
+    simulated = App(name="demo", help="Run a simulated laboratory from start to record.", help_epilogue="")
+    app.command(simulated)
+    simulated.command(demo.tweezers, help_epilogue=examples(demo.tweezers))
+    for command in (
+        track.track, rigs.up, rigs.down, rigs.rigs, status.status, calls.call, calls.commands, check.check,
+        doctor.doctor,
+    ):  # fmt: skip
+        app.command(command, help_epilogue=examples(command))
+    return app
 
 
 def run(arguments: list[str] | None = None) -> int:
     """Run one command; print what went wrong in a line or a few; return the exit code."""
     try:
-        result = app(arguments, exit_on_error=False, print_error=True)
+        result = _make_app()(arguments, exit_on_error=False, print_error=True)
     except CycloptsError:
         return Exit.USAGE
     except (ParfocalError, KeyboardInterrupt) as error:

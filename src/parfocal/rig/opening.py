@@ -106,6 +106,9 @@ class _Owner:
     def client(self, service: str) -> Client:
         return self._supervisor.client(service)
 
+    def wait(self, timeout_s: float | None) -> bool:
+        return self._supervisor.wait(timeout_s)
+
     def stop(self) -> None:
         self._supervisor.stop()
 
@@ -139,6 +142,9 @@ class _Guest:
         self._rig.call("stop", timeout_s=STOP_TIMEOUT_S)
         if not directory.wait_until_gone(self.name, STOP_TIMEOUT_S):
             raise ProcessError(f"rig {self.name!r} has not ended after {STOP_TIMEOUT_S:g} s")
+
+    def wait(self, timeout_s: float | None) -> bool:
+        return directory.wait_until_gone(self.name, timeout_s)
 
     def leave(self) -> None:
         self._rig.close()

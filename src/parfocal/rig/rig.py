@@ -45,6 +45,10 @@ class Seat(Protocol):
         """End the rig and wait until it has ended."""
         ...
 
+    def wait(self, timeout_s: float | None) -> bool:
+        """Wait until the rig has ended; False if the time is up first."""
+        ...
+
     def leave(self) -> None:
         """Let go: the owner ends the rig, a guest only closes what it opened."""
         ...
@@ -129,9 +133,13 @@ class Rig:
 
     def subscribe(self, callback: Callable[[Event], None], topics: tuple[str, ...] = ("",)) -> Subscription:
         """Have `callback` called, in a thread of the subscription, with each event of the rig and its services."""
-        subscription = Subscription(self._seat.folder, (*self.services, "rig"), topics, callback)
+        subscription = Subscription(self._seat.folder, (*self.services, "rig"), topics, callback=callback)
         self._subscriptions.append(subscription)
         return subscription
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Block until the rig has ended, whoever ended it; return False if `timeout_s` passed first."""
+        return self._seat.wait(timeout_s)
 
     def stop(self) -> None:
         """End the rig, whoever started it: safe states, drained streams, no process left. Idempotent."""
