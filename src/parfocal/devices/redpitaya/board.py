@@ -12,7 +12,7 @@ from parfocal.core.errors import DeviceError, UnconfirmedWriteError
 from parfocal.devices.redpitaya.registers import Choice, Register
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -78,6 +78,8 @@ class Board:
     def set(self, register: Register, base: int, value: float) -> float: ...
     @overload
     def set(self, register: Choice, base: int, value: str) -> str: ...
+    @overload
+    def set(self, register: Register | Choice, base: int, value: float | str) -> float | str: ...
     def set(self, register: Register | Choice, base: int, value: float | str) -> float | str:
         """Write a field of the module at `base`; return the value that the board has now.
 
@@ -167,13 +169,11 @@ class Bank:
     def set(self, register: Register, value: float) -> float: ...
     @overload
     def set(self, register: Choice, value: str) -> str: ...
+    @overload
+    def set(self, register: Register | Choice, value: float | str) -> float | str: ...
     def set(self, register: Register | Choice, value: float | str) -> float | str:
         """Write a field; return what the board has now."""
-        return self.board.set(register, self.base, value)  # type: ignore[arg-type]  # the overloads pair them
-
-    def values(self, registers: Iterable[Register | Choice]) -> dict[str, float | str]:
-        """Return the values of `registers`, by name."""
-        return {register.name: self.board.get(register, self.base) for register in registers}
+        return self.board.set(register, self.base, value)
 
 
 def check_all(wanted: Mapping[Register | Choice, float | str]) -> None:

@@ -149,12 +149,13 @@ class Shuffled:
         """Return random values of the table, as quiet as smoothing makes white noise."""
         mean = float(self.table.mean())
         quiet = 1 / np.sqrt((1 + 2 * smoothing.tau_ticks) * smoothing.average)
-        drawn = self.table[self.rng.integers(0, TABLE, len(ticks))]
-        return mean + (drawn - mean) * quiet
+        drawn: NDArray[np.float64] = self.table[self.rng.integers(0, TABLE, len(ticks))]
+        return mean + (drawn - mean) * float(quiet)
 
 
 def angles(ticks: NDArray[np.int64], step: int, phase: int) -> NDArray[np.float64]:
     """Return the phase, in radians, of an accumulator of 32 bits at each tick."""
     turned = ticks.astype(np.uint64) * np.uint64(step) + np.uint64(phase)
-    within: NDArray[np.float64] = (turned & np.uint64(0xFFFFFFFF)).astype(np.float64)
-    return within * (2 * np.pi / 2**32)
+    within = (turned & np.uint64(0xFFFFFFFF)).astype(np.float64)
+    radians: NDArray[np.float64] = within * (2 * np.pi / 2**32)
+    return radians

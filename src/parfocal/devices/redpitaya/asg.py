@@ -1,0 +1,236 @@
+"""A generator: waveforms, tables and bursts on an output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from parfocal.core.errors import BadInputError, nearest
+from parfocal.devices.redpitaya.board import Bank, Board, check_all
+from parfocal.devices.redpitaya.memory_map import ASG, CLOCK_HZ, OUTPUT, numbered, slot_base
+from parfocal.devices.redpitaya.registers import Choice, Register
+from parfocal.devices.redpitaya.waveforms import table, words
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+TRIGGERS = {"off": 0, "immediately": 1, "ext_positive_edge": 2, "ext_negative_edge": 3}
+CHANNELS = 2
+
+CONTROL = 0x0
+TRIGGER_BITS, RESET, ZERO, RANDOM_PHASE = 0x7, 1 << 6, 1 << 7, 1 << 12
+_ALL_BITS = 0xFFFF
+_PHASE = 1 << 30
+
+AMPLITUDE = Register(
+    name="amplitude_v", offset=0x4, bits=14, scale=8192, unit="V", low=0, high=1, shared=True
+)
+OFFSET = Register(
+    name="offset_v",
+    offset=0x4,
+    low_bit=16,
+    bits=14,
+    signed=True,
+    scale=8192,
+    unit="V",
+    low=-1,
+    high=1,
+    shared=True,
+)
+WRAP = Register(name="wrap", offset=0x8, bits=30)
+PHASE = Register(name="phase_deg", offset=0xC, bits=30, scale=_PHASE / 360, unit="deg", low=0, high=360)
+FREQUENCY = Register(
+    name="frequency_hz", offset=0x10, bits=30, scale=_PHASE / CLOCK_HZ, unit="Hz", low=0, high=CLOCK_HZ / 2
+)
+CYCLES = Register(name="cycles_per_burst", offset=0x18)
+BURSTS = Register(name="bursts", offset=0x1C, bits=16)
+BURST_DELAY = Register(name="burst_delay_s", offset=0x20, scale=1e6, unit="s")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsgState:
+    """What a generator is set to, as read back."""
+
+    channel: str
+    waveform: str
+    frequency_hz: float
+    amplitude_v: float
+    offset_v: float
+    phase_deg: float
+    cycles_per_burst: int
+    bursts: int
+    burst_delay_s: float
+    trigger_source: str
+    output: str
+    running: bool
+
+
+class Asg:
+    """One of two generators.
+
+    Both share a control word, so its bits are changed under a mask; and a trigger is taken back as soon as
+    it is given, so that no change by the other one repeats it.
+
+    Parameters
+    ----------
+    board : Board
+        Whose generator.
+    channel : int
+        0 or 1.
+    """
+
+    def __init__(self, board: Board, channel: int) -> None:
+        self.name = numbered("asg", channel, CHANNELS)
+        self._board = board
+        self._bank = Bank(board, ASG + 0x20 * channel)
+        self._slot = Bank(board, slot_base(self.name))
+        self._table_address = ASG + 0x10000 * (channel + 1)
+        self._shift = 16 * channel
+        self._waveform = "unknown"
+        self._trigger_source = "off"
+
+    def setup(
+        self,
+        waveform: str = "sin",
+        *,
+        frequency_hz: float = 1e3,
+        amplitude_v: float = 0.0,
+        offset_v: float = 0.0,
+        phase_deg: float = 0.0,
+        output: str = "off",
+        trigger_source: str = "immediately",
+        cycles_per_burst: int = 0,
+        bursts: int = 1,
+        burst_delay_s: float = 0.0,
+        samples: NDArray[np.floating] | Sequence[float] | None = None,
+    ) -> AsgState:
+        """Set everything, starting from silence, and trigger.
+
+        Parameters
+        ----------
+        waveform : str
+            "sin", "cos", "ramp", "halframp", "square", "dc", "noise" or "arbitrary".
+        frequency_hz : float
+            Turns a second.
+        amplitude_v, offset_v : float
+            Half of peak to peak, and the middle, in volts; together within the output's 1 V.
+        phase_deg : float
+            Where a trigger starts the turn.
+        output : str
+            "off", "out1", "out2" or "both". The signal is on the board's bus in any case.
+        trigger_source : str
+            "immediately", "ext_positive_edge", "ext_negative_edge", or "off": armed for `trigger`.
+        cycles_per_burst : int
+            Turns after a trigger; 0: for ever.
+        bursts : int
+            How many bursts a trigger starts.
+        burst_delay_s : float
+            From the end of a burst to the next, in steps of 1 us.
+        samples : array_like, optional
+            16384 values from -1 to 1, for "arbitrary".
+
+        Raises
+        ------
+        BadInputError
+            If a value cannot be used; the bus was not touched.
+        """
+        values = table(waveform, samples)
+        _check_trigger(trigger_source)
+        _check_range(amplitude_v, offset_v, waveform)
+        settings: dict[Register | Choice, float | str] = {
+            WRAP: _PHASE - 1,
+            PHASE: phase_deg % 360,
+            FREQUENCY: frequency_hz,
+            AMPLITUDE: amplitude_v,
+            OFFSET: offset_v,
+            CYCLES: cycles_per_burst,
+            BURSTS: bursts,
+            BURST_DELAY: burst_delay_s,
+        }
+        check_all(settings)
+        OUTPUT.encode(output)
+        self._control(_ALL_BITS, ZERO | RESET)
+        for register, value in settings.items():
+            self._bank.set(register, value)
+        self._board.write_block(self._table_address, words(values))
+        self._waveform = waveform
+        self._slot.set(OUTPUT, output)
+        self._control(_ALL_BITS, RANDOM_PHASE if waveform == "noise" else 0)
+        self._arm(trigger_source)
+        return self.state()
+
+    def set_frequency(self, frequency_hz: float) -> float:
+        """Change the frequency without a jump in phase; return what the board made of it."""
+        return self._bank.set(FREQUENCY, frequency_hz)
+
+    def set_amplitude(self, amplitude_v: float) -> float:
+        """Change the amplitude; return what the board made of it."""
+        AMPLITUDE.encode(amplitude_v)
+        _check_range(amplitude_v, self._bank.get(OFFSET), self._waveform)
+        return self._bank.set(AMPLITUDE, amplitude_v)
+
+    def set_offset(self, offset_v: float) -> float:
+        """Change the offset; return what the board made of it."""
+        OFFSET.encode(offset_v)
+        _check_range(self._bank.get(AMPLITUDE), offset_v, self._waveform)
+        return self._bank.set(OFFSET, offset_v)
+
+    def set_output(self, output: str) -> str:
+        """Choose where it goes: "off", "out1", "out2" or "both"."""
+        return self._slot.set(OUTPUT, output)
+
+    def trigger(self) -> None:
+        """Start the waveform, or its bursts, now. Not repeated if the board does not confirm it."""
+        shift = self._shift
+        self._board.pulse(ASG + CONTROL, TRIGGER_BITS << shift, TRIGGERS["immediately"] << shift)
+
+    def off(self) -> None:
+        """Silence: no output, level 0, standing still."""
+        self._slot.set(OUTPUT, "off")
+        self._control(_ALL_BITS, ZERO | RESET)
+        self._trigger_source = "off"
+
+    def state(self) -> AsgState:
+        """Return what it is set to now."""
+        bits = self._board.read_word(ASG + CONTROL) >> self._shift
+        return AsgState(
+            channel=self.name,
+            waveform=self._waveform,
+            frequency_hz=self._bank.get(FREQUENCY),
+            amplitude_v=self._bank.get(AMPLITUDE),
+            offset_v=self._bank.get(OFFSET),
+            phase_deg=self._bank.get(PHASE),
+            cycles_per_burst=int(self._bank.get(CYCLES)),
+            bursts=int(self._bank.get(BURSTS)),
+            burst_delay_s=self._bank.get(BURST_DELAY),
+            trigger_source=self._trigger_source,
+            output=self._slot.get(OUTPUT),
+            running=not bits & (ZERO | RESET),
+        )
+
+    def _arm(self, trigger_source: str) -> None:
+        self._trigger_source = trigger_source
+        if trigger_source == "immediately":
+            self.trigger()
+        else:
+            self._control(TRIGGER_BITS, TRIGGERS[trigger_source])
+
+    def _control(self, mask: int, bits: int) -> None:
+        self._board.modify(ASG + CONTROL, mask << self._shift, bits << self._shift)
+
+
+def _check_trigger(source: str) -> None:
+    if source not in TRIGGERS:
+        raise BadInputError(f"trigger_source = {source!r}: {nearest(source, TRIGGERS)}")
+
+
+def _check_range(amplitude_v: float, offset_v: float, waveform: str) -> None:
+    swing_v = 0.0 if waveform == "dc" else abs(amplitude_v)
+    if swing_v + abs(offset_v) > 1:
+        raise BadInputError(
+            f"amplitude_v = {amplitude_v!r} V around offset_v = {offset_v!r} V reaches "
+            f"{swing_v + abs(offset_v):g} V; the outputs end at 1 V"
+        )

@@ -1,0 +1,83 @@
+"""Housekeeping: who the board is, its LEDs and its digital pins."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from parfocal.core.errors import BadInputError
+from parfocal.devices.redpitaya.board import Board
+from parfocal.devices.redpitaya.memory_map import HK
+
+PINS = 8
+_ID, _DNA = 0x0, 0x4
+_DIRECTION = {"P": 0x10, "N": 0x14}
+_OUT = {"P": 0x18, "N": 0x1C}
+_IN = {"P": 0x20, "N": 0x24}
+_LED = 0x30
+
+Bank = Literal["P", "N"]
+
+
+class Housekeeping:
+    """The pins of a bank share words: each change is made under a mask."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+
+    def gateware_id(self) -> int:
+        """Return the number of the loaded gateware; 1 is the one this client is made for."""
+        return self._board.read_word(HK + _ID) & 0xF
+
+    def dna(self) -> int:
+        """Return the 57 bits that are this board's own."""
+        low, high = self._board.read_words(HK + _DNA, 2)
+        return (high << 32 | low) & ((1 << 57) - 1)
+
+    def leds(self) -> int:
+        """Return the eight LEDs as bits."""
+        return self._board.read_word(HK + _LED) & 0xFF
+
+    def set_led(self, led: int, on: bool) -> None:
+        """Switch LED 0 to 7."""
+        bit = _bit("led", led)
+        self._board.modify(HK + _LED, bit, bit if on else 0)
+
+    def set_direction(self, bank: Bank, pin: int, direction: Literal["in", "out"]) -> None:
+        """Make a pin of bank "P" or "N" an input or an output."""
+        if direction not in ("in", "out"):
+            raise BadInputError(f"direction = {direction!r} is 'in' or 'out'")
+        bit = _bit("pin", pin)
+        self._board.modify(HK + _offset(_DIRECTION, bank), bit, bit if direction == "out" else 0)
+
+    def set_pin(self, bank: Bank, pin: int, on: bool) -> None:
+        """Set the level of a pin; it is seen if the pin is an output."""
+        bit = _bit("pin", pin)
+        self._board.modify(HK + _offset(_OUT, bank), bit, bit if on else 0)
+
+    def pin(self, bank: Bank, pin: int) -> bool:
+        """Return the level at a pin."""
+        return bool(self._board.read_word(HK + _offset(_IN, bank)) & _bit("pin", pin))
+
+    def off(self) -> None:
+        """Make every pin an input with a low level set."""
+        for bank in ("P", "N"):
+            self._board.modify(HK + _DIRECTION[bank], (1 << PINS) - 1, 0)
+            self._board.modify(HK + _OUT[bank], (1 << PINS) - 1, 0)
+
+    def state(self) -> dict[str, int]:
+        """Return LEDs, directions and levels as bits."""
+        words = {"leds": _LED, "direction_p": _DIRECTION["P"], "direction_n": _DIRECTION["N"]}
+        words |= {"out_p": _OUT["P"], "out_n": _OUT["N"]}
+        return {name: self._board.read_word(HK + offset) & 0xFF for name, offset in words.items()}
+
+
+def _bit(what: str, number: int) -> int:
+    if not 0 <= number < PINS:
+        raise BadInputError(f"{what} = {number!r} is outside of 0 to {PINS - 1}")
+    return 1 << number
+
+
+def _offset(offsets: dict[str, int], bank: str) -> int:
+    if bank not in offsets:
+        raise BadInputError(f"bank = {bank!r} is 'P' or 'N'")
+    return offsets[bank]

@@ -1,0 +1,68 @@
+"""Where the modules lie, and what the signals on the board's bus are called."""
+
+from __future__ import annotations
+
+from parfocal.core.errors import BadInputError, nearest
+from parfocal.devices.redpitaya.registers import Choice, Register
+
+CLOCK_HZ = 125_000_000
+TICK_S = 8e-9
+COUNTS_PER_V = 8192
+SAMPLES = 16384
+"""Length of a scope buffer, and of a generator's table."""
+
+HK = 0x40000000
+SCOPE = 0x40100000
+ASG = 0x40200000
+DSP = 0x40300000
+AMS = 0x40400000
+
+SIGNALS = {
+    "pid0": 0,
+    "pid1": 1,
+    "pid2": 2,
+    "trig": 3,
+    "iir": 4,
+    "iq0": 5,
+    "iq1": 6,
+    "iq2": 7,
+    "asg0": 8,
+    "asg1": 9,
+    "in1": 10,
+    "in2": 11,
+    "out1": 12,
+    "out2": 13,
+    "iq2_2": 14,
+    "off": 15,
+}
+"""Slots of the bus by name. Slots 8 and 9 give the generators' signals, and their inputs are the scope's."""
+
+OUTPUTS = {"off": 0, "out1": 1, "out2": 2, "both": 3}
+
+INPUT = Choice(name="input", offset=0x0, options=SIGNALS)
+OUTPUT = Choice(name="output", offset=0x4, bits=2, options=OUTPUTS)
+CURRENT = Register(
+    name="signal", offset=0x10, bits=14, signed=True, scale=COUNTS_PER_V, unit="V", access="ro"
+)
+SYNC_OFFSET = 0xC
+"""A bit for each slot, set while it runs: one word, which every slot shows."""
+
+
+def slot_base(signal: str) -> int:
+    """Return the base address of a signal's slot.
+
+    Examples
+    --------
+    >>> hex(slot_base("iq0"))
+    '0x40350000'
+    """
+    if signal not in SIGNALS:
+        raise BadInputError(f"signal {signal!r}: {nearest(signal, SIGNALS)}")
+    return DSP + 0x10000 * SIGNALS[signal]
+
+
+def numbered(kind: str, index: int, count: int) -> str:
+    """Return the name of module `index` of a kind, such as "pid0"; raise `BadInputError` if there is none."""
+    if not 0 <= index < count:
+        raise BadInputError(f"{kind}{index}: this gateware has {kind}0 to {kind}{count - 1}")
+    return f"{kind}{index}"

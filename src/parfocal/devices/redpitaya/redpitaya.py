@@ -1,0 +1,102 @@
+"""The whole board: its modules by name, and silence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.core.errors import DeviceError
+from parfocal.devices.redpitaya import ams, asg, hk, iq, pid, sampler, scope
+from parfocal.devices.redpitaya.board import Board
+from parfocal.devices.redpitaya.trace import Calibration
+
+if TYPE_CHECKING:
+    from parfocal.core.clock import Clock
+    from parfocal.devices.redpitaya.link import Link
+
+GATEWARE_ID = 1
+
+
+class _Silenceable(Protocol):
+    def off(self) -> None: ...
+
+
+class RedPitaya:
+    """The modules of one board. Any thread may call any of them.
+
+    Parameters
+    ----------
+    link : Link
+        The way to the board: a `TcpLink`, or a `SimulatedBoard`. It is closed with the board.
+    calibration : tuple of Calibration
+        Of in1 and in2.
+    clock : Clock
+        For time limits and time stamps.
+
+    Raises
+    ------
+    DeviceError
+        If the board runs another gateware.
+
+    Examples
+    --------
+    >>> from parfocal.devices.redpitaya.simulated.board import SimulatedBoard
+    >>> board = RedPitaya(SimulatedBoard())
+    >>> board.asgs[0].setup("sin", frequency_hz=1e3, amplitude_v=0.5, output="out1").frequency_hz
+    1000.0076144933699
+    >>> trace = board.scope.acquire(input="in1", decimation=64, averaging=False)
+    >>> float(trace.volts.max()), float(trace.time_s[0])
+    (0.4998779296875, 5.12e-07)
+    >>> board.close()
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        *,
+        calibration: tuple[Calibration, Calibration] = (Calibration(), Calibration()),
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self.board = Board(link)
+        self.hk = hk.Housekeeping(self.board)
+        found = self.hk.gateware_id()
+        if found != GATEWARE_ID:
+            raise DeviceError(
+                f"the board has gateware {found} instead of {GATEWARE_ID}; load pyrpl's bitstream first"
+            )
+        self.scope = scope.Scope(self.board, calibration=calibration, clock=clock)
+        self.asgs = tuple(asg.Asg(self.board, channel) for channel in range(asg.CHANNELS))
+        self.pids = tuple(pid.Pid(self.board, index) for index in range(pid.COUNT))
+        self.iqs = tuple(iq.Iq(self.board, index, clock=clock) for index in range(iq.COUNT))
+        self.sampler = sampler.Sampler(self.board)
+        self.slow = ams.SlowOutputs(self.board)
+
+    def make_safe(self) -> None:
+        """Bring every output to 0 V: generators, controllers, modulators, slow outputs, digital pins.
+
+        Each is tried even if one before it failed; the first failure is raised at the end.
+        """
+        failures: list[DeviceError] = []
+        modules: list[_Silenceable] = [*self.asgs, *self.iqs, *self.pids, self.slow, self.hk]
+        for module in modules:
+            try:
+                module.off()
+            except DeviceError as error:
+                failures.append(error)
+        if failures:
+            raise failures[0]
+
+    def state(self) -> dict[str, Any]:
+        """Return what everything is set to now, as plain values and frozen snapshots."""
+        return {
+            "scope": self.scope.state(),
+            **{asg.name: asg.state() for asg in self.asgs},
+            **{pid.name: pid.state() for pid in self.pids},
+            **{iq.name: iq.state() for iq in self.iqs},
+            "slow": self.slow.state(),
+            "hk": self.hk.state(),
+        }
+
+    def close(self) -> None:
+        """Let go of the board; its outputs stay as they are. Idempotent."""
+        self.board.close()

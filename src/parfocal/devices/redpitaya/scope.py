@@ -1,0 +1,309 @@
+"""The scope: armed, triggered and fresh traces of two signals."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.core.errors import BadInputError, DeviceError, DeviceTimeoutError
+from parfocal.devices.redpitaya.board import Bank
+from parfocal.devices.redpitaya.memory_map import INPUT, SAMPLES, SCOPE, TICK_S, slot_base
+from parfocal.devices.redpitaya.pacing import Wait, uncancelled
+from parfocal.devices.redpitaya.registers import Choice, Register, volts
+from parfocal.devices.redpitaya.trace import Calibration, Trace, in_order
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from parfocal.core.clock import Clock
+    from parfocal.devices.redpitaya.board import Board
+
+TRIGGERS = {
+    "off": 0,
+    "immediately": 1,
+    "ch1_positive_edge": 2,
+    "ch1_negative_edge": 3,
+    "ch2_positive_edge": 4,
+    "ch2_negative_edge": 5,
+    "ext_positive_edge": 6,
+    "ext_negative_edge": 7,
+    "asg0": 8,
+    "asg1": 9,
+    "dsp": 10,
+}
+DECIMATIONS = tuple(1 << power for power in range(17))
+
+CONTROL = 0x0
+ARM, RESET, DELAYED = 1, 2, 4
+SOURCE = Choice(name="trigger_source", offset=0x4, options=TRIGGERS, volatile=True)
+THRESHOLD = volts("threshold_v", 0x8)
+AFTER = Register(name="samples after the trigger", offset=0x10, low=1)
+DECIMATION = Register(name="decimation", offset=0x14, bits=17, low=1, high=65536)
+TRIGGER_POINTER = Register(name="trigger pointer", offset=0x1C, access="ro")
+HYSTERESIS = Register(name="hysteresis_v", offset=0x20, bits=14, scale=8192, unit="V", low=0, high=0.999)
+AVERAGING = Register(name="averaging", offset=0x28, bits=1)
+TIME, TRIGGER_TIME = 0x15C, 0x164
+BUFFERS = (0x10000, 0x20000)
+
+_POLL_S = 0.002
+_WRAP_MARGIN = 1 << 20
+
+
+class Trigger(NamedTuple):
+    """What the scope waits for, as read back."""
+
+    source: str
+    threshold_v: float
+    hysteresis_v: float
+
+
+class Scope:
+    """Takes one trace at a time. Settings that a call leaves out stay as they are.
+
+    Parameters
+    ----------
+    board : Board
+        Whose scope.
+    calibration : tuple of Calibration
+        Of in1 and in2; other signals are not calibrated.
+    clock : Clock
+        For time limits and `Trace.triggered_ns`.
+    """
+
+    def __init__(
+        self,
+        board: Board,
+        *,
+        calibration: tuple[Calibration, Calibration] = (Calibration(), Calibration()),
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._board = board
+        self._bank = Bank(board, SCOPE)
+        self._channels = (Bank(board, slot_base("asg0")), Bank(board, slot_base("asg1")))
+        self._calibration = dict(zip(("in1", "in2"), calibration, strict=True))
+        self._clock = clock
+        self._busy = threading.Lock()
+        self._sequence = 0
+        self._stops = 0
+        self._trigger_source = "immediately"
+
+    def set_decimation(self, decimation: int) -> int:
+        """Take a sample every `decimation` ticks: a power of two, 1 to 65536. Return what the board took."""
+        self._check_decimation(decimation)
+        return int(self._bank.set(DECIMATION, decimation))
+
+    def set_averaging(self, averaging: bool) -> bool:
+        """Choose whether a sample is the mean of its ticks. Return what the board took."""
+        return bool(self._bank.set(AVERAGING, averaging))
+
+    def set_trigger(
+        self, source: str, threshold_v: float | None = None, hysteresis_v: float | None = None
+    ) -> Trigger:
+        """Choose what the next traces wait for; one threshold and hysteresis serve both channels.
+
+        Raises
+        ------
+        BadInputError
+            If there is no such source, or a voltage is out of range. Nothing was written.
+        """
+        self._check_trigger(source, threshold_v, hysteresis_v)
+        self._trigger_source = source
+        if threshold_v is not None:
+            self._bank.set(THRESHOLD, threshold_v)
+        if hysteresis_v is not None:
+            self._bank.set(HYSTERESIS, hysteresis_v)
+        return Trigger(source, self._bank.get(THRESHOLD), self._bank.get(HYSTERESIS))
+
+    def acquire(
+        self,
+        *,
+        input: str | None = None,
+        input2: str | None = None,
+        decimation: int | None = None,
+        averaging: bool | None = None,
+        trigger_source: str | None = None,
+        threshold_v: float | None = None,
+        hysteresis_v: float | None = None,
+        trigger_delay_s: float = 0.0,
+        timeout_s: float | None = None,
+        wait: Wait = uncancelled,
+    ) -> Trace:
+        """Arm, wait for the trigger, and return a trace that was taken since.
+
+        Parameters
+        ----------
+        input, input2 : str, optional
+            Signals of the channels, such as "in1" or "pid0". The second is fetched only if it is given.
+        decimation, averaging, trigger_source, threshold_v, hysteresis_v : optional
+            As `set_decimation`, `set_averaging` and `set_trigger` take them.
+        trigger_delay_s : float
+            From the trigger to the middle of the trace, in seconds. Without effect for "immediately", whose
+            trace begins with the trigger.
+        timeout_s : float, optional
+            How long to wait for the trigger and the samples; for ever by default.
+        wait : callable
+            Waits, and raises when the trace is no longer wanted: the scope is disarmed then.
+
+        Raises
+        ------
+        BadInputError
+            If a value cannot be used; the bus was not touched.
+        DeviceTimeoutError
+            If no trigger came in time.
+        DeviceError
+            If another acquisition is under way, or what came is not fresh.
+        """
+        source = self._trigger_source if trigger_source is None else trigger_source
+        self._check_trigger(source, threshold_v, hysteresis_v)
+        self._check_decimation(decimation)
+        for name in (input, input2):
+            if name is not None:
+                INPUT.encode(name)
+        if source == "off":
+            raise BadInputError("trigger_source = 'off' never triggers; take 'immediately' or an edge")
+        if not self._busy.acquire(blocking=False):
+            raise DeviceError("the scope is taking another trace; wait for it or cancel it")
+        try:
+            every = int(self._bank.get(DECIMATION)) if decimation is None else decimation
+            after = _samples_after(source, trigger_delay_s, every)
+            for bank, name in zip(self._channels, (input, input2), strict=True):
+                if name is not None:
+                    bank.set(INPUT, name)
+            if decimation is not None:
+                self.set_decimation(decimation)
+            if averaging is not None:
+                self.set_averaging(averaging)
+            self.set_trigger(source, threshold_v, hysteresis_v)
+            return self._take(source, every, after, timeout_s, wait, second=input2 is not None)
+        finally:
+            self._busy.release()
+
+    def traces(self, count: int | None = None, **settings: Any) -> Iterator[Trace]:
+        """Yield trace after trace, `count` or for ever, each as `acquire` with `settings` takes it."""
+        taken = 0
+        while count is None or taken < count:
+            yield self.acquire(**settings)
+            taken += 1
+
+    def stop(self) -> None:
+        """Disarm; an acquisition under way fails. Any thread, at any time."""
+        self._stops += 1
+        self._board.write_word(SCOPE + CONTROL, RESET)
+
+    def state(self) -> dict[str, Any]:
+        """Return what it is set to now."""
+        first, second = (bank.get(INPUT) for bank in self._channels)
+        return {
+            "input": first,
+            "input2": second,
+            "decimation": int(self._bank.get(DECIMATION)),
+            "averaging": bool(self._bank.get(AVERAGING)),
+            "trigger_source": self._trigger_source,
+            "threshold_v": self._bank.get(THRESHOLD),
+            "hysteresis_v": self._bank.get(HYSTERESIS),
+        }
+
+    def _take(
+        self, source: str, decimation: int, after: int, timeout_s: float | None, wait: Wait, *, second: bool
+    ) -> Trace:
+        self.stop()
+        stops = self._stops
+        self._bank.set(AFTER, after)
+        armed_tick, armed_ns = self._now()
+        try:
+            self._board.write_word(SCOPE + CONTROL, ARM)
+            self._bank.set(SOURCE, source)
+            self._wait_until_done(source, decimation * after * TICK_S, timeout_s, wait)
+            tick = self._counter(TRIGGER_TIME)
+            if tick < armed_tick or self._stops != stops:
+                raise DeviceError(
+                    f"the scope was stopped, or the board restarted, before the trace was complete (armed at "
+                    f"tick {armed_tick}, last trigger at {tick}); its old samples were not taken"
+                )
+            return self._fetch(source, decimation, after, tick, armed_ns + 8 * (tick - armed_tick), second)
+        except BaseException:
+            self._disarm_quietly()
+            raise
+
+    def _wait_until_done(self, source: str, length_s: float, timeout_s: float | None, wait: Wait) -> None:
+        begin_ns = self._clock.monotonic_ns()
+        while self._board.read_word(SCOPE + CONTROL) & (ARM | DELAYED):
+            waited_s = (self._clock.monotonic_ns() - begin_ns) * 1e-9
+            if timeout_s is not None and waited_s >= timeout_s:
+                raise DeviceTimeoutError(
+                    f"no trigger ({source}, threshold {self._bank.get(THRESHOLD):g} V) and {length_s:.3g} s "
+                    f"of samples within {timeout_s:g} s; is there a signal that crosses it?"
+                )
+            left_s = length_s - waited_s
+            wait(left_s if left_s > _POLL_S else _POLL_S / 4)
+
+    def _fetch(
+        self, source: str, decimation: int, after: int, tick: int, triggered_ns: int, second: bool
+    ) -> Trace:
+        pointer = int(self._bank.get(TRIGGER_POINTER))
+        names = tuple(bank.get(INPUT) for bank in self._channels[: 1 + second])
+        channels = []
+        for name, offset in zip(names, BUFFERS, strict=False):
+            ring = self._board.read_block(SCOPE + offset, SAMPLES)
+            calibration = self._calibration.get(name, Calibration())
+            channels.append(calibration.volts(in_order(ring, pointer, after)))
+        self._sequence += 1
+        return Trace(
+            sequence=self._sequence,
+            inputs=names,
+            volts=channels[0],
+            volts2=channels[1] if second else None,
+            decimation=decimation,
+            averaging=bool(self._bank.get(AVERAGING)),
+            trigger_source=source,
+            first=after + 1 - SAMPLES,
+            trigger_tick=tick,
+            triggered_ns=triggered_ns,
+        )
+
+    def _now(self) -> tuple[int, int]:
+        """Return the board's tick, and the monotonic time at which it was read."""
+        before = self._clock.monotonic_ns()
+        tick = self._counter(TIME)
+        return tick, (before + self._clock.monotonic_ns()) // 2
+
+    def _counter(self, offset: int) -> int:
+        """Return a 64-bit counter, whose low word is read first and may have wrapped in between."""
+        while True:
+            low, high = self._board.read_words(SCOPE + offset, 2)
+            if offset != TIME or low < 2**32 - _WRAP_MARGIN:
+                return high << 32 | low
+
+    def _disarm_quietly(self) -> None:
+        try:
+            self.stop()
+        except DeviceError:
+            return  # the line is down; the error that led here says so
+
+    @staticmethod
+    def _check_decimation(decimation: int | None) -> None:
+        if decimation is not None and decimation not in DECIMATIONS:
+            raise BadInputError(f"decimation = {decimation!r} is no power of two from 1 to 65536")
+
+    @staticmethod
+    def _check_trigger(source: str, threshold_v: float | None, hysteresis_v: float | None) -> None:
+        SOURCE.encode(source)
+        if threshold_v is not None:
+            THRESHOLD.encode(threshold_v)
+        if hysteresis_v is not None:
+            HYSTERESIS.encode(hysteresis_v)
+
+
+def _samples_after(source: str, delay_s: float, decimation: int) -> int:
+    """Return how many samples follow the trigger: all, or half of them and what the delay adds."""
+    if source == "immediately":
+        return SAMPLES
+    shift = round(delay_s / (decimation * TICK_S))
+    after = SAMPLES // 2 + shift
+    if not 1 <= after < 2**32:
+        low, high = (limit * decimation * TICK_S for limit in (1 - SAMPLES // 2, 2**32 - 1 - SAMPLES // 2))
+        raise BadInputError(
+            f"trigger_delay_s = {delay_s!r} s is outside of {low:g} to {high:g} s at decimation {decimation}"
+        )
+    return after

@@ -1,0 +1,89 @@
+"""The waveforms of the generators: one turn in 16384 values from -1 to 1. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from parfocal.core.errors import BadInputError, nearest
+from parfocal.devices.redpitaya.memory_map import COUNTS_PER_V, SAMPLES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+WAVEFORMS = ("sin", "cos", "ramp", "halframp", "square", "dc", "noise", "arbitrary")
+"""ramp rises and falls, halframp rises and jumps back; dc is the offset alone; noise is white and Gaussian,
+and its amplitude is four standard deviations."""
+
+_SIGMAS = 4
+
+
+def table(
+    waveform: str, samples: NDArray[np.floating] | Sequence[float] | None = None
+) -> NDArray[np.float64]:
+    """Return one turn of a waveform.
+
+    Parameters
+    ----------
+    waveform : str
+        One of `WAVEFORMS`.
+    samples : array_like, optional
+        The turn itself, 16384 values from -1 to 1: with "arbitrary", and only then.
+
+    Raises
+    ------
+    BadInputError
+        If there is no such waveform, or `samples` do not fit.
+
+    Examples
+    --------
+    >>> [float(v) for v in table("ramp")[[0, 4096, 8192, 12288]]]
+    [-1.0, 0.0, 1.0, 0.0]
+    >>> table("arbitrary", [0.0, 1.0])
+    Traceback (most recent call last):
+        ...
+    parfocal.core.errors.BadInputError: samples of shape (2,): a table has 16384 values; numpy.interp ...
+    """
+    if waveform not in WAVEFORMS:
+        raise BadInputError(f"waveform = {waveform!r}: {nearest(waveform, WAVEFORMS)}")
+    if (samples is not None) != (waveform == "arbitrary"):
+        raise BadInputError(f"waveform = {waveform!r}: samples belong to 'arbitrary', and to it alone")
+    if samples is not None:
+        return _checked(np.asarray(samples, float))
+    turn = np.arange(SAMPLES) / SAMPLES
+    if waveform == "sin":
+        return np.sin(2 * np.pi * turn)
+    if waveform == "cos":
+        return np.cos(2 * np.pi * turn)
+    if waveform == "ramp":
+        return 1 - 2 * np.abs(1 - 2 * turn)
+    if waveform == "halframp":
+        return 2 * turn - 1
+    if waveform == "square":
+        return np.where(turn < 0.5, 1.0, -1.0)
+    if waveform == "noise":
+        return np.clip(np.random.default_rng().normal(0, 1 / _SIGMAS, SAMPLES), -1, 1)
+    return np.zeros(SAMPLES)
+
+
+def words(values: NDArray[np.float64]) -> NDArray[np.uint32]:
+    """Return a turn as the board's words: 14 bits, two's complement; 1 becomes 8191 counts of 8192."""
+    counts = np.clip(np.rint(values * COUNTS_PER_V), -COUNTS_PER_V, COUNTS_PER_V - 1).astype(np.int64)
+    return (counts & 0x3FFF).astype(np.uint32)
+
+
+def _checked(samples: NDArray[np.float64]) -> NDArray[np.float64]:
+    if samples.shape != (SAMPLES,):
+        raise BadInputError(
+            f"samples of shape {samples.shape}: a table has {SAMPLES} values; numpy.interp stretches yours"
+        )
+    wrong = ~(np.abs(samples) <= 1)
+    if wrong.any():
+        index = int(np.argmax(wrong))
+        raise BadInputError(
+            f"samples[{index}] = {samples[index]} is outside of -1 to 1; amplitude_v scales them"
+        )
+    return samples
