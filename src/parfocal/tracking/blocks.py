@@ -58,9 +58,10 @@ class Camera:
 
 @driver
 def load_regions(
-    frame: Any, flat: Any, corners: Any, roi: int, half: int, camera: Any, values: Any, sensitivity: Any, seen: Any
+    frame: Any, flat: Any, corners: Any, roi: int, camera: Any, values: Any, sensitivity: Any, seen: Any
 ) -> None:
     """Load each region; `seen`, (n, 2), gets the pixels inside the frame and the saturated ones."""
+    half = values.shape[1] // 2
     for i in range(corners.shape[0]):
         seen[i] = load_region(
             frame, flat, corners[i, 1], corners[i, 0], roi, half, camera, values[i], sensitivity[i]
@@ -101,7 +102,7 @@ def for_each_block(
     grid: PixelGrid, count: int, threads: ThreadPoolExecutor | None, work: Callable[[slice], None]
 ) -> None:
     """Call `work` with slices of at most a cacheful of regions, on the threads if there are any."""
-    block = max(1, _BLOCK_BYTES // (8 * grid.x.size))
+    block = max(1, _BLOCK_BYTES // (8 * grid.length))
     slices = [slice(first, min(first + block, count)) for first in range(0, count, block)]
     if threads is None or len(slices) < 2:
         for part in slices:

@@ -72,7 +72,6 @@ class ZTableBuilder:
         if n_beads < 1 or not step_nm > 0:
             raise BadInputError(f"n_beads {n_beads} and step_nm {step_nm} must be positive")
         self._grid = PixelGrid.of(roi_px)
-        self._xy = np.stack([self._grid.x, self._grid.y])
         self._camera = Camera(gain_e_per_adu, offset_adu, read_noise_e)
         self._flat = np.zeros((0, 0), np.float32) if flat is None else np.asarray(flat, np.float32)
         self._beads = n_beads
@@ -100,17 +99,17 @@ class ZTableBuilder:
 
         def work(part: slice) -> None:
             count = part.stop - part.start
-            values = np.zeros((count, self._grid.x.size), np.float32)
+            values = np.zeros((count, self._grid.length), np.float32)
             sensitivity = np.zeros_like(values)
             seen, out = np.zeros((count, 2), np.int64), np.zeros((count, RESULTS))
             sums = np.zeros((count, self._knots * BINS), np.float32)
             counts = np.zeros_like(sums)
             grid = self._grid
             load_regions(
-                view, flat, places[part], grid.roi_px, grid.half, limits, values, sensitivity, seen
+                view, flat, places[part], grid.roi_px, limits, values, sensitivity, seen
             )  # fmt: skip
             fit_centres(
-                values, sensitivity, self._xy, FINE_BASIS, grid.roi_px, grid.half, self._knots,
+                values, sensitivity, self._grid.places, FINE_BASIS, grid.roi_px, self._knots,
                 self._camera.noise, np.inf, out, sums, counts,
             )  # fmt: skip
             good = (out[:, FLAGS].astype(np.int64) & int(_REJECTED)) == 0

@@ -157,17 +157,16 @@ def _fit(view: NDArray[Any], corners: NDArray[np.int64], roi: int, noise: float)
     """Fit each region by its own symmetry, with counts scaled so that their variance is their mean."""
     grid = PixelGrid.of(roi)
     gain = max(float(np.mean(view)), 1e-6) / noise
-    values = np.zeros((len(corners), grid.x.size), np.float32)
+    values = np.zeros((len(corners), grid.length), np.float32)
     sensitivity, out = np.zeros_like(values), np.zeros((len(corners), RESULTS))
     limits = np.array([gain, 0, np.inf], np.float32)
     seen = np.zeros((len(corners), 2), np.int64)
     flat = np.zeros((0, 0), np.float32)
-    load_regions(view, flat, corners, roi, grid.half, limits, values, sensitivity, seen)
+    load_regions(view, flat, corners, roi, limits, values, sensitivity, seen)
     knots = roi // 2
     sums = np.zeros((len(corners), knots * BINS), np.float32)
-    xy = np.stack([grid.x, grid.y])
     fit_centres(
-        values, sensitivity, xy, FINE_BASIS, roi, grid.half, knots, 0.0, np.inf, out, sums, np.zeros_like(sums)
+        values, sensitivity, grid.places, FINE_BASIS, roi, knots, 0.0, np.inf, out, sums, np.zeros_like(sums)
     )
     return out
 

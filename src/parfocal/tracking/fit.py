@@ -104,7 +104,6 @@ def fit_regions(
     fine_basis: Any,
     directions: Any,
     roi: int,
-    half: int,
     reach: float,
     noise: float,
     most_chi2: float,
@@ -114,6 +113,8 @@ def fit_regions(
     scratch, index = np.zeros(SCRATCH, np.float32), np.zeros(CHUNK, np.int32)
     coefficients = np.zeros((2, tables.shape[2]), np.float32)
     fine = np.zeros((3, (tables.shape[2] - 3) * FINE), np.float32)
+    half = grid.shape[1] // 2
+    gradient = np.zeros((3, half), np.float32)
     profile = np.zeros(coarse.shape[2], np.float32)
     score = np.zeros(coarse.shape[1], np.float32)
     seed, p, best = np.zeros(3), np.zeros(PARAMETERS), np.zeros(PARAMETERS)
@@ -123,7 +124,7 @@ def fit_regions(
         row[:] = np.nan
         row[FLAGS] = 0
         v, s = values[i], sensitivity[i]
-        if not seed_centre(v, s, grid, roi, half, noise, seed):
+        if not seed_centre(v, s, grid, roi, noise, gradient, seed):
             row[FLAGS] = _EMPTY
             row[AMPLITUDE] = 0
             row[OFFSET] = seed[2]

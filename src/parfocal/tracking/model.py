@@ -73,19 +73,49 @@ def _differentiate(
 
 
 @kernel
-def _product(scratch: Any, first: int, second: int) -> Any:
+def _product(first: Any, second: Any) -> Any:
     total = np.float32(0)
     for i in range(CHUNK):
-        total += scratch[first * CHUNK + i] * scratch[second * CHUNK + i]
+        total += first[i] * second[i]
     return total
 
 
 @kernel
-def _weighed(scratch: Any) -> Any:
+def _right_hand_side(scratch: Any, sums: Any) -> None:
+    """Add the products of the residual with each column, and how many pixels count."""
+    x = y = z = a = b = chi2 = np.float32(0)
+    for i in range(CHUNK):
+        residual = scratch[5 * CHUNK + i]
+        x += residual * scratch[i]
+        y += residual * scratch[CHUNK + i]
+        z += residual * scratch[2 * CHUNK + i]
+        a += residual * scratch[3 * CHUNK + i]
+        b += residual * scratch[4 * CHUNK + i]
+        chi2 += residual * residual
+    last = COLUMNS - 1
+    sums[last, 0] += x
+    sums[last, 1] += y
+    sums[last, 2] += z
+    sums[last, 3] += a
+    sums[last, 4] += b
+    sums[last, 5] += chi2
+
+
+@kernel
+def _counted(scale: Any) -> Any:
     count = np.float32(0)
     for i in range(CHUNK):
-        count += np.float32(1) if scratch[4 * CHUNK + i] > np.float32(0) else np.float32(0)
+        count += np.float32(1) if scale[i] > np.float32(0) else np.float32(0)
     return count
+
+
+@driver
+def _matrix(scratch: Any, sums: Any) -> None:
+    """Add the products of the derivatives with one another."""
+    for row in range(PARAMETERS):
+        left = scratch[row * CHUNK : (row + 1) * CHUNK]
+        for column in range(row + 1):
+            sums[row, column] += _product(left, scratch[column * CHUNK : (column + 1) * CHUNK])
 
 
 @driver
@@ -121,10 +151,10 @@ def accumulate(
         _differentiate(
             values[start : start + CHUNK], sensitivity[start : start + CHUNK], x, y, p, reach, noise, scratch, index
         )
-        count += _weighed(scratch)
-        for row in range(0 if full else COLUMNS - 1, COLUMNS):
-            for column in range(row + 1):
-                sums[row, column] += _product(scratch, row, column)
+        count += _counted(scratch[4 * CHUNK : 5 * CHUNK])
+        _right_hand_side(scratch, sums)
+        if full:
+            _matrix(scratch, sums)
     return count
 
 

@@ -29,31 +29,31 @@ class PixelGrid:
     ----------
     roi_px : int
         Edge of the region.
-    half : int
-        Where the odd rows begin; the list is twice as long.
-    x, y : ndarray of float32
-        Coordinates in the region; padding is far away.
+    places : ndarray of float32, (3, length)
+        x and y in the region, padding far away; and 1 for pixels of even rows that have all their neighbours.
     """
 
     roi_px: int
-    half: int
-    x: NDArray[np.float32]
-    y: NDArray[np.float32]
+    places: NDArray[np.float32]
 
     @classmethod
     def of(cls, roi_px: int) -> PixelGrid:
         """Return the grid of a region with this edge."""
-        half = -(-(roi_px + 1) // 2 * roi_px // CHUNK) * CHUNK
-        x, y = np.full(2 * half, 1e6, np.float32), np.full(2 * half, 1e6, np.float32)
+        half = -(-((roi_px + 1) // 2) * roi_px // CHUNK) * CHUNK
+        places = np.full((3, 2 * half), 1e6, np.float32)
+        places[2] = 0
         for row in range(roi_px):
-            first = row_start(row, roi_px, half)
-            x[first : first + roi_px] = np.arange(roi_px)
-            y[first : first + roi_px] = row
-        return cls(roi_px, half, x, y)
+            part = slice(row_start(row, roi_px, half), row_start(row, roi_px, half) + roi_px)
+            places[0, part] = np.arange(roi_px)
+            places[1, part] = row
+            if row % 2 == 0 and 0 < row < roi_px - 1:
+                places[2, part.start + 1 : part.stop - 1] = 1
+        return cls(roi_px, places)
 
-    def empty(self) -> NDArray[np.float32]:
-        """Return a list for values, zero everywhere."""
-        return np.zeros(2 * self.half, np.float32)
+    @property
+    def length(self) -> int:
+        """How many pixels the list holds, padding included."""
+        return int(self.places.shape[1])
 
 
 @kernel
@@ -63,13 +63,20 @@ def row_start(row: int, roi: int, half: int) -> int:
 
 
 @kernel
-def _load_row(source: Any, gain: Any, offset: Any, top: Any, target: Any) -> int:
-    """Convert one row to electrons; return how many pixels are at `top` or above."""
-    full = 0
+def _load_row(source: Any, gain: Any, offset: Any, target: Any) -> Any:
+    """Convert one row to electrons; return its highest count."""
+    highest = source[0]
     for i in range(target.size):
-        counts = np.float32(source[i])
-        target[i] = (counts - offset) * gain
-        full += counts >= top
+        highest = max(highest, source[i])
+        target[i] = (np.float32(source[i]) - offset) * gain
+    return np.float32(highest)
+
+
+@kernel
+def _count_full(source: Any, top: Any) -> int:
+    full = 0
+    for i in range(source.size):
+        full += np.float32(source[i]) >= top
     return full
 
 
@@ -93,7 +100,9 @@ def load_region(
         values[start : start + first] = 0
         values[start + last : start + roi] = 0
         target = values[start + first : start + last]
-        saturated += _load_row(frame[y, x0 + first : x0 + last], camera[0], camera[1], camera[2], target)
+        source = frame[y, x0 + first : x0 + last]
+        if _load_row(source, camera[0], camera[1], target) >= camera[2]:
+            saturated += _count_full(source, camera[2])
         inside += last - first
         if flat.shape[0] > 0:
             sensitivity[start + first : start + last] = flat[y, x0 + first : x0 + last]

@@ -20,111 +20,101 @@ DIRECTIONS = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)]).astype(np.float32)
 
 
 @kernel
-def _sum(values: Any, sensitivity: Any) -> Any:
+def _sum(values: Any, sensitivity: Any, last: int) -> Any:
     total = seen = np.float32(0)
-    for i in range(values.size):
+    for i in range(last):
         total += values[i]
         seen += sensitivity[i]
     return total, seen
 
 
 @kernel
-def _signal_moments(values: Any, sensitivity: Any, grid: Any, level: Any, floor: Any) -> Any:
+def _signal_moments(values: Any, sensitivity: Any, x: Any, y: Any, last: int, level: Any, floor: Any) -> Any:
     """Weight and first moments of squared deviations above `floor`."""
     total = along_x = along_y = zero = np.float32(0)
-    for i in range(values.size):
+    for i in range(last):
         s = sensitivity[i]
         deviation = values[i] - level * s
         excess = deviation * deviation - floor
         weight = excess if (excess > zero) & (s > zero) else zero
         total += weight
-        along_x += weight * grid[0, i]
-        along_y += weight * grid[1, i]
+        along_x += weight * x[i]
+        along_y += weight * y[i]
     return total, along_x, along_y
 
 
 @kernel
-def _gradient_lines(above: Any, here: Any, below: Any, seen: Any, row: Any, cx: Any, cy: Any, floor: Any, wide: Any) -> Any:
-    """Normal equations of the point nearest to the gradient lines of one row, relative to (cx, cy)."""
-    xx = xy = yy = bx = by = zero = np.float32(0)
-    one, two, tiny = np.float32(1), np.float32(2), np.float32(1e-6)
-    dy = row - cy
-    for i in range(1, here.size - 1):
-        gx = above[i + 1] - above[i - 1] + two * (here[i + 1] - here[i - 1]) + below[i + 1] - below[i - 1]
-        gy = below[i - 1] - above[i - 1] + two * (below[i] - above[i]) + below[i + 1] - above[i + 1]
-        dx = np.float32(i) - cx
+def _gradients(values: Any, sensitivity: Any, inner: Any, roi: int, half: int, floor: Any, gradient: Any) -> None:
+    """Fill `gradient`, (3, half), at the even rows: along x, along y, and strength above `floor`, 0 to 1."""
+    n = half - roi - 1
+    above, left, right, below = values[half - 1 :], values[roi - 1 :], values[roi + 1 :], values[half + roi - 1 :]
+    above_1, above_2, below_1, below_2 = above[1:], above[2:], below[1:], below[2:]
+    seen, inside = sensitivity[roi:], inner[roi:]
+    along_x, along_y, strength = gradient[0, roi:], gradient[1, roi:], gradient[2, roi:]
+    zero, one, two, tiny = np.float32(0), np.float32(1), np.float32(2), np.float32(1e-6)
+    for i in range(n):
+        rise, fall = below_2[i] - above[i], above_2[i] - below[i]
+        gx = fall + rise + two * (right[i] - left[i])
+        gy = rise - fall + two * (below_1[i] - above_1[i])
         energy = gx * gx + gy * gy
         excess = energy - floor
-        window = one / (one + (dx * dx + dy * dy) * wide)
-        keep = (excess > zero) & (seen[i] > zero)
-        weight = (excess / (energy + tiny) * window * window) if keep else zero
-        across = gy * dx - gx * dy
+        along_x[i] = gx
+        along_y[i] = gy
+        weight = excess / (energy + tiny)
+        strength[i] = weight if (excess > zero) & (seen[i] * inside[i] > zero) else zero
+
+
+@kernel
+def _gradient_lines(gradient: Any, x: Any, y: Any, cx: Any, cy: Any, narrow: Any, out: Any) -> None:
+    """Fill `out` with the normal equations of the point nearest to the gradient lines, relative to (cx, cy)."""
+    xx = xy = yy = bx = by = np.float32(0)
+    one = np.float32(1)
+    along_x, along_y, strength = gradient[0], gradient[1], gradient[2]
+    for i in range(strength.size):
+        gx, gy = along_x[i], along_y[i]
+        dx, dy = x[i] - cx, y[i] - cy
+        window = one + (dx * dx + dy * dy) * narrow
+        weight = strength[i] / (window * window)
+        across = weight * (gy * dx - gx * dy)
         xx += weight * gy * gy
         xy -= weight * gx * gy
         yy += weight * gx * gx
-        bx += weight * gy * across
-        by -= weight * gx * across
-    return xx, xy, yy, bx, by
-
-
-@driver
-def _centre_of_symmetry(
-    values: Any, sensitivity: Any, roi: int, half: int, cx: float, cy: float, floor: float, width: float
-) -> tuple[float, float, float]:
-    """Return the shift from (cx, cy) to the centre of symmetry and the strength of the gradients."""
-    xx = xy = yy = bx = by = 0.0
-    for row in range(1, roi - 1):
-        above, here = row_start(row - 1, roi, half), row_start(row, roi, half)
-        below = row_start(row + 1, roi, half)
-        part = _gradient_lines(
-            values[above : above + roi],
-            values[here : here + roi],
-            values[below : below + roi],
-            sensitivity[here : here + roi],
-            np.float32(row),
-            np.float32(cx),
-            np.float32(cy),
-            np.float32(floor),
-            np.float32(1 / width**2),
-        )
-        xx += part[0]
-        xy += part[1]
-        yy += part[2]
-        bx += part[3]
-        by += part[4]
-    determinant = xx * yy - xy * xy
-    if not determinant > 1e-6 * (xx + yy) ** 2:
-        return 0.0, 0.0, 0.0
-    return (yy * bx - xy * by) / determinant, (xx * by - xy * bx) / determinant, xx + yy
+        bx += gy * across
+        by -= gx * across
+    out[0], out[1], out[2], out[3], out[4] = xx, xy, yy, bx, by
 
 
 @driver
 def seed_centre(
-    values: Any, sensitivity: Any, grid: Any, roi: int, half: int, noise: float, out: Any
+    values: Any, sensitivity: Any, grid: Any, roi: int, noise: float, gradient: Any, out: Any
 ) -> bool:
     """Fill `out` with x, y and the mean level; return whether there is any signal above the noise."""
-    total, seen = _sum(values, sensitivity)
+    half = grid.shape[1] // 2
+    total, seen = _sum(values, sensitivity, half)
     if seen <= 0:
         return False
     level = total / seen
     out[0] = out[1] = 0.5 * (roi - 1)
     out[2] = level
     variance = max(level, 0.0) + noise
+    x, y = grid[0, :half], grid[1, :half]
     weight, along_x, along_y = _signal_moments(
-        values, sensitivity, grid, np.float32(level), np.float32(6 * variance)
+        values, sensitivity, x, y, half, np.float32(level), np.float32(6 * variance)
     )
     if weight <= 0:
         return False
     out[0], out[1] = along_x / weight, along_y / weight
+    _gradients(values, sensitivity, grid[2], roi, half, np.float32(96 * variance), gradient)
+    sums = np.empty(5)
     for turn in range(3):
         width = (0.25 if turn == 0 else 0.12) * roi
-        dx, dy, strength = _centre_of_symmetry(
-            values, sensitivity, roi, half, out[0], out[1], 96 * variance, width
-        )
-        if strength <= 0:
+        _gradient_lines(gradient, x, y, np.float32(out[0]), np.float32(out[1]), np.float32(1 / width**2), sums)
+        xx, xy, yy, bx, by = sums
+        determinant = xx * yy - xy * xy
+        if not determinant > 1e-6 * (xx + yy) ** 2:
             return False
-        out[0] = min(max(out[0] + dx, 0.0), roi - 1.0)
-        out[1] = min(max(out[1] + dy, 0.0), roi - 1.0)
+        out[0] = min(max(out[0] + (yy * bx - xy * by) / determinant, 0.0), roi - 1.0)
+        out[1] = min(max(out[1] + (xx * by - xy * bx) / determinant, 0.0), roi - 1.0)
     return True
 
 

@@ -185,14 +185,14 @@ def _combine(a: Any, b: Any, c: Any, d: Any, wa: Any, wb: Any, wc: Any, wd: Any,
 @kernel
 def refine(coefficients: Any, fine_basis: Any, fine: Any) -> None:
     """Fill `fine`, (3, FINE x intervals), with the profile, its slope in r for each pixel, and its slope in z."""
+    b, d = fine_basis[0], fine_basis[1]
     for knot in range(fine.shape[1] // FINE):
+        c0, c1 = coefficients[0, knot], coefficients[0, knot + 1]
+        c2, c3 = coefficients[0, knot + 2], coefficients[0, knot + 3]
+        s0, s1 = coefficients[1, knot], coefficients[1, knot + 1]
+        s2, s3 = coefficients[1, knot + 2], coefficients[1, knot + 3]
         for i in range(FINE):
-            value = slope = height = np.float32(0)
-            for k in range(4):
-                c = coefficients[0, knot + k]
-                value += c * fine_basis[0, k, i]
-                slope += c * fine_basis[1, k, i]
-                height += coefficients[1, knot + k] * fine_basis[0, k, i]
-            fine[0, knot * FINE + i] = value
-            fine[1, knot * FINE + i] = slope
-            fine[2, knot * FINE + i] = height
+            k = knot * FINE + i
+            fine[0, k] = c0 * b[0, i] + c1 * b[1, i] + c2 * b[2, i] + c3 * b[3, i]
+            fine[1, k] = c0 * d[0, i] + c1 * d[1, i] + c2 * d[2, i] + c3 * d[3, i]
+            fine[2, k] = s0 * b[0, i] + s1 * b[1, i] + s2 * b[2, i] + s3 * b[3, i]

@@ -81,7 +81,6 @@ def fit_centres(
     grid: Any,
     fine_basis: Any,
     roi: int,
-    half: int,
     knots: int,
     noise: float,
     most_chi2: float,
@@ -96,6 +95,7 @@ def fit_centres(
     inverse, matrix = np.zeros((PARAMETERS, PARAMETERS)), np.zeros((COLUMNS, COLUMNS))
     step, seed, single = np.zeros(PARAMETERS), np.zeros(3), np.zeros(PARAMETERS, np.float32)
     middle = 0.5 * (roi - 1)
+    gradient = np.zeros((3, grid.shape[1] // 2), np.float32)
     for i in range(values.shape[0]):
         row = out[i]
         row[:] = np.nan
@@ -103,7 +103,7 @@ def fit_centres(
         v, s = values[i], sensitivity[i]
         sums[i] = 0
         counts[i] = 0
-        if not seed_centre(v, s, grid, roi, half, noise, seed):
+        if not seed_centre(v, s, grid, roi, noise, gradient, seed):
             row[FLAGS], row[AMPLITUDE], row[OFFSET] = _EMPTY, 0, seed[2]
             continue
         x, y = seed[0], seed[1]

@@ -86,7 +86,6 @@ class BeadTracker:
             raise BadInputError(f"threads must be at least 1, not {threads}")
         self._tables = tables
         self._grid = PixelGrid.of(roi_px)
-        self._xy = np.stack([self._grid.x, self._grid.y])
         self._camera = Camera(gain_e_per_adu, offset_adu, read_noise_e, saturation_adu)
         self._flat = np.zeros((0, 0), np.float32) if flat is None else np.ascontiguousarray(flat, np.float32)
         self._coarse = None if tables is None else tables.coarse(roi_px // 2 - 1)
@@ -131,10 +130,10 @@ class BeadTracker:
         out, seen = np.empty((len(places), RESULTS)), np.empty((len(places), 2), np.int64)
 
         def work(part: slice) -> None:
-            values = np.zeros((part.stop - part.start, self._grid.x.size), np.float32)
+            values = np.zeros((part.stop - part.start, self._grid.length), np.float32)
             sensitivity = np.zeros_like(values)
             load_regions(
-                view, flat, places[part], self._grid.roi_px, self._grid.half, limits, values, sensitivity, seen[part]
+                view, flat, places[part], self._grid.roi_px, limits, values, sensitivity, seen[part]
             )
             self._fit(values, sensitivity, which[part], out[part])
 
@@ -163,13 +162,13 @@ class BeadTracker:
             knots = fit_reach(grid.roi_px)
             sums = np.zeros((len(values), knots * BINS), np.float32)
             fit_centres(
-                values, sensitivity, self._xy, FINE_BASIS, grid.roi_px, grid.half, knots, noise, self._max_chi2,
+                values, sensitivity, self._grid.places, FINE_BASIS, grid.roi_px, knots, noise, self._max_chi2,
                 out, sums, np.zeros_like(sums),
             )  # fmt: skip
             return
         fit_regions(
-            values, sensitivity, self._xy, self._tables.coefficients, self._coarse, which, FINE_BASIS, DIRECTIONS,
-            grid.roi_px, grid.half, float(self._tables.reach_px), noise, self._max_chi2, out,
+            values, sensitivity, self._grid.places, self._tables.coefficients, self._coarse, which, FINE_BASIS, DIRECTIONS,
+            grid.roi_px, float(self._tables.reach_px), noise, self._max_chi2, out,
         )  # fmt: skip
 
     def _rows(
