@@ -6,12 +6,12 @@ from parfocal.core.errors import BadInputError, DeviceError
 from parfocal.core.protocols import CanFail, Stage
 from parfocal.devices.bench import Bench
 from parfocal.devices.registry import make_device
-from parfocal.testing.clock import JumpClock
+from parfocal.testing.jump_clock import JumpClock
 
 
 @pytest.fixture
 def clock():
-    return JumpClock(start_ns=1_000_000_000)
+    return JumpClock(monotonic_ns=1_000_000_000)
 
 
 @pytest.fixture(params=["simulated-focus", "simulated-magnet"])

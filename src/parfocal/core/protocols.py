@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from parfocal.core.frames import FrameHeader, FrameSpec
@@ -77,6 +78,19 @@ class Camera(Device, Protocol):
 
 
 @runtime_checkable
+class HasFrameRate(Protocol):
+    """A camera whose frame rate can be set."""
+
+    def frame_rate_hz(self) -> float:
+        """Return the frames in a second."""
+        ...
+
+    def set_frame_rate_hz(self, frame_rate_hz: float) -> float:
+        """Set the frame rate; return what the camera made of it. The exposure may be cut to the period."""
+        ...
+
+
+@runtime_checkable
 class Stage(Device, Protocol):
     """A device that moves something along named axes, such as ``("z",)`` for a focus motor; nanometres."""
 
@@ -131,6 +145,11 @@ class CanFail(Protocol):
 @runtime_checkable
 class KnowsTruth(Protocol):
     """A simulated camera that knows what its frames show."""
+
+    @property
+    def truth_dtype(self) -> np.dtype[Any]:
+        """The structured type of the rows that `ground_truth` returns."""
+        ...
 
     def ground_truth(self, frame: int) -> NDArray[Any]:
         """Return a structured array of what frame number `frame` shows, one row for each object."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from inspect import getattr_static
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -54,10 +55,10 @@ def make_device(name: str, settings: Mapping[str, Any], bench: Bench, protocol: 
     factory = _load(name)
     schema = getattr(factory, "Settings", None)
     device = factory(dict(settings) if schema is None else _convert(name, settings, schema), bench)
-    if not isinstance(device, protocol):
-        missing = sorted(
-            word for word in vars(protocol) if not word.startswith("_") and not hasattr(device, word)
-        )
+    missing = [
+        word for word in dir(protocol) if word[0] != "_" and getattr_static(device, word, None) is None
+    ]
+    if missing:
         raise ConfigError(f"device {name!r} is no {protocol.__name__}: it lacks {', '.join(missing)}")
     return device
 

@@ -71,6 +71,11 @@ class Sequence:
         self.set_frame_rate_hz(frame_rate_hz)
 
     @property
+    def next_frame(self) -> int:
+        """Number of the next frame."""
+        return self._next
+
+    @property
     def frame_rate_hz(self) -> float | None:
         """Frames in a second; None as fast as they are read."""
         return 1e9 / self._period_ns if self._period_ns else None

@@ -14,7 +14,7 @@ from parfocal.devices.simulated.beads import BeadField, scatter
 from parfocal.devices.simulated.forces import magnet_force_pn
 from parfocal.devices.simulated.scene import backdrop
 from parfocal.devices.simulated.settings import SimulatedCameraSettings
-from parfocal.devices.simulated.truth import Truth
+from parfocal.devices.simulated.truth import TRUTH_DTYPE, Truth
 from parfocal.devices.simulated.world import World
 from parfocal.tracking.simulation import add_noise, bead_stack, render
 
@@ -59,6 +59,11 @@ class SimulatedCamera:
         )
         self._sequence = self._new_sequence()
         self._world: World | None = None
+
+    @property
+    def truth_dtype(self) -> np.dtype[Any]:
+        """Columns of the truth."""
+        return TRUTH_DTYPE
 
     @property
     def spec(self) -> FrameSpec:

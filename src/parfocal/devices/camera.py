@@ -1,0 +1,278 @@
+"""The host of a camera: one process that owns it and writes its frames into a stream."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from contextlib import ExitStack
+from typing import Annotated, Any
+
+import msgspec
+from numpy.typing import NDArray
+from pydantic import Field
+
+from parfocal.core.errors import BadInputError, DeviceError, StreamTimeoutError
+from parfocal.core.frames import FrameHeader, RowSpec
+from parfocal.core.protocols import Camera, HasFrameRate, KnowsTruth
+from parfocal.devices.camera_tally import CameraTally
+from parfocal.devices.hosting import DeviceConfig, DeviceHost
+from parfocal.devices.snap import Snap
+from parfocal.ipc import command, current_call
+from parfocal.processes import LOOP
+from parfocal.streams import Slot, StreamWriter, open_stream
+
+_WAIT_S = 0.1
+_TRUTH_ROWS = 1 << 17
+
+
+class CameraConfig(DeviceConfig):
+    """Settings of a camera host.
+
+    Parameters
+    ----------
+    slots : int
+        How many frames the ring holds.
+    autostart : bool
+        Start the camera as soon as it is open.
+    truth : str
+        Name of a row stream for what each frame shows, if the camera knows it; "" for none.
+    frame_timeout_s : float
+        Without a frame for so long (and one exposure), a timeout is counted and logged.
+    """
+
+    slots: Annotated[int, Field(ge=2)] = 64
+    autostart: bool = False
+    truth: str = ""
+    frame_timeout_s: Annotated[float, Field(gt=0)] = 1.0
+
+
+class CameraHost(DeviceHost):
+    """Runs a camera; its frames are the stream of the host's name.
+
+    The camera fills each slot of the ring in place. If the host crashed while an endless sequence was on, its
+    successor starts one again; frame numbers and counts go on.
+    """
+
+    Config = CameraConfig
+    protocol = Camera
+    settings: CameraConfig
+    device: Camera
+
+    def surround(self, stack: ExitStack) -> None:
+        """Make the streams; start if that is wanted, or was on before a crash."""
+        context, clock = self.context, self.context.clock
+        self._wishes: deque[Snap] = deque()
+        self._snaps: list[Snap] = []
+        self._slot: Slot | None = None
+        self._lend: ExitStack = stack.enter_context(ExitStack())
+        self._writer = StreamWriter(context.streams, context.service, self.device.spec, self.settings.slots)
+        stack.callback(self._writer.close)
+        stack.callback(self._end_snaps)
+        stack.callback(self._return_slot)
+        self._truth = self._truth_writer(stack)
+        counts = context.streams / f"{context.service}.counts"
+        self._tally = CameraTally(counts, owner=os.getppid(), now_ns=clock.monotonic_ns())
+        if self._tally.was_running:
+            context.log.warning("taking up the sequence that a crash interrupted")
+        if self.settings.autostart or self._tally.was_running:
+            self.start()
+
+    def step(self) -> float | None:
+        """Fill the next slot, or wait for a while for it; idle while no sequence is on."""
+        self._take_wishes()
+        if not self.device.is_running():
+            self._return_slot()
+            self._fail_snaps("the camera was stopped")
+            return None
+        try:
+            header = self.device.read_into(self._borrowed().data, _WAIT_S)
+        except StreamTimeoutError:
+            return 0.0
+        except DeviceError as error:
+            self._failed(error)
+            return 0.0
+        if header is None:
+            self._check_overdue()
+        else:
+            self._commit(header)
+        return 0.0
+
+    @command(lane=LOOP)
+    def start(self, count: int | None = None) -> None:
+        """Begin to expose `count` frames, or until `stop`."""
+        self.device.start(count)
+        self._tally.want_running(count is None)
+        self._tally.begin(self.context.clock.monotonic_ns())
+        self.context.publish("camera", {"running": True, "count": count})
+        self.context.wake()
+
+    @command(lane=LOOP)
+    def stop_sequence(self) -> None:
+        """End the sequence; nothing happens if none is on."""
+        self.device.stop()
+        self._tally.want_running(False)
+        self.context.publish("camera", {"running": False, "count": None})
+
+    @command(lane="snap")
+    def snap(self, count: int = 1) -> list[FrameHeader]:
+        """Take `count` frames into the stream, of a running camera the next ones; returns their headers."""
+        if count < 1:
+            raise BadInputError(f"count must be 1 or more, not {count}")
+        wish = Snap(count)
+        self._wishes.append(wish)
+        self.context.wake()
+        try:
+            return wish.wait(current_call())
+        finally:
+            wish.given_up = True
+            self.context.wake()
+
+    @command(lane=LOOP)
+    def set_exposure_ms(self, exposure_ms: float) -> float:
+        """Set the exposure; returns what the camera made of it."""
+        return self.device.set_exposure_ms(exposure_ms)
+
+    @command(lane=LOOP)
+    def exposure_ms(self) -> float:
+        """Return the exposure."""
+        return self.device.exposure_ms()
+
+    @command(lane=LOOP)
+    def set_frame_rate_hz(self, frame_rate_hz: float) -> float:
+        """Set the frame rate; returns what the camera made of it."""
+        return self._with_rate().set_frame_rate_hz(frame_rate_hz)
+
+    @command(lane=LOOP)
+    def frame_rate_hz(self) -> float:
+        """Return the frame rate."""
+        return self._with_rate().frame_rate_hz()
+
+    @command(lane=LOOP)
+    def is_running(self) -> bool:
+        """Whether a sequence is on."""
+        return self.device.is_running()
+
+    @command(lane=LOOP)
+    def ground_truth(self, frame: int) -> NDArray[Any]:
+        """Return what a frame of a simulated camera shows, one row for each object."""
+        return self._truth_of(frame)
+
+    @command(lane="counts")
+    def counts(self) -> dict[str, int]:
+        """Return frames, those the camera lost, timeouts and errors, since the rig was started."""
+        return self._tally.counts()
+
+    @command(lane="counts")
+    def health(self) -> str:
+        """Return the camera's health in a line."""
+        return self.health_line()
+
+    def state(self) -> dict[str, Any]:
+        """Return the camera's state, the shape of its frames, and its counts."""
+        spec = msgspec.to_builtins(self.device.spec)
+        return {**self.device.state(), "spec": spec, "counts": self._tally.counts()}
+
+    def health_line(self) -> str:
+        """Return rate, counts, age of the last frame, and how full the ring is for its slowest reader."""
+        tally, counts = self._tally, self._tally.counts()
+        stream = open_stream(self.context.streams, self.context.service).status()
+        fullest = max((reader.in_flight for reader in stream.readers if reader.alive), default=0)
+        age = tally.seconds_since_frame(self.context.clock.monotonic_ns())
+        numbers = ", ".join(f"{number} {name}" for name, number in counts.items())
+        full = 100 * fullest / stream.slots
+        return f"{tally.fps:.1f} fps, {numbers}, last frame {age:.1f} s ago, ring {full:.0f} % full"
+
+    def _commit(self, header: FrameHeader) -> None:
+        """Publish the slot, and tell everybody who counts."""
+        slot = self._borrowed()
+        number = header.frame
+        if self._tally.first_frame:
+            header = msgspec.structs.replace(header, frame=number + self._tally.first_frame)
+        slot.header = header
+        self._slot = None
+        self._lend.close()
+        self._tally.frame(header)
+        for snap in self._snaps:
+            snap.frame(header)
+        self._snaps = [snap for snap in self._snaps if not snap.done]
+        if self._truth is not None:
+            self._truth.write_rows(self._truth_of(header.frame), timeout_s=_WAIT_S)
+
+    def _borrowed(self) -> Slot:
+        """Return the slot that is being filled: it is kept until a frame has come."""
+        if self._slot is None:
+            self._slot = self._lend.enter_context(self._writer.slot(timeout_s=_WAIT_S))
+        return self._slot
+
+    def _return_slot(self) -> None:
+        """Give the slot back unfilled."""
+        if self._slot is not None:
+            self._slot = None
+            lend = self._lend.pop_all()
+            lend.__exit__(_NoFrame, _NoFrame(), None)
+
+    def _take_wishes(self) -> None:
+        while self._wishes:
+            snap = self._wishes.popleft()
+            if not self.device.is_running():
+                self._tally.begin(self.context.clock.monotonic_ns())
+                self.device.start(snap.count)
+                snap.started = True
+            self._snaps.append(snap)
+        for snap in [snap for snap in self._snaps if snap.given_up]:
+            self._snaps.remove(snap)
+            if snap.started:
+                self.device.stop()
+
+    def _fail_snaps(self, why: str) -> None:
+        while self._snaps:
+            self._snaps.pop().fail(DeviceError(why))
+
+    def _end_snaps(self) -> None:
+        self._snaps.extend(self._wishes)
+        self._wishes.clear()
+        self._fail_snaps("the camera is being closed")
+
+    def _failed(self, error: DeviceError) -> None:
+        """Count a failure; calls that wait get it, otherwise it ends the host."""
+        self._tally.error()
+        waiting, self._snaps = self._snaps, []
+        for snap in waiting:
+            snap.fail(error)
+        if not any(snap.started for snap in waiting):
+            raise error
+        self.context.log.error("%s", error)
+        self.device.stop()
+
+    def _check_overdue(self) -> None:
+        patience = self.settings.frame_timeout_s + self.device.exposure_ms() * 1e-3
+        if self._tally.overdue(self.context.clock.monotonic_ns(), patience):
+            message = f"no frame for {patience:.1f} s"
+            self.context.log.warning(message)
+            self.context.publish("timeout", {"message": message, **self._tally.counts()})
+
+    def _with_rate(self) -> HasFrameRate:
+        if not isinstance(self.device, HasFrameRate):
+            raise BadInputError(f"camera {self.settings.device!r} has no frame rate that can be set")
+        return self.device
+
+    def _truth_of(self, frame: int) -> NDArray[Any]:
+        if not isinstance(self.device, KnowsTruth):
+            raise BadInputError(f"camera {self.settings.device!r} does not know the truth")
+        rows = self.device.ground_truth(frame - self._tally.first_frame)
+        rows["frame"] = frame
+        return rows
+
+    def _truth_writer(self, stack: ExitStack) -> StreamWriter | None:
+        if not self.settings.truth:
+            return None
+        if not isinstance(self.device, KnowsTruth):
+            raise BadInputError(f"camera {self.settings.device!r} does not know the truth; set truth = ''")
+        spec = RowSpec.of(self.device.truth_dtype)
+        writer = StreamWriter(self.context.streams, self.settings.truth, spec, _TRUTH_ROWS)
+        stack.callback(writer.close)
+        return writer
+
+
+class _NoFrame(Exception):
+    """Ends the loan of a slot that was not filled."""

@@ -1,0 +1,86 @@
+"""What a camera host counts: frames, gaps, times without a frame. It outlives a restart of the host."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from parfocal.streams.counters import Counters
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from parfocal.core.frames import FrameHeader
+
+_NAMES = ("next_frame", "frames", "lost", "timeouts", "errors", "running")
+_RATE_OVER = 200
+
+
+class CameraTally:
+    """Counts of one camera. Used by one thread; anybody may read `counts`.
+
+    Parameters
+    ----------
+    path : Path
+        Where the counts lie.
+    owner : int
+        Pid of the rig's main process: another rig begins at 0.
+    now_ns : int
+        Now.
+    """
+
+    def __init__(self, path: Path, owner: int, now_ns: int) -> None:
+        self._counters = Counters(path, _NAMES, owner)
+        self.first_frame = self._counters["next_frame"]
+        self._last_ns = now_ns
+        self._ends: deque[int] = deque(maxlen=_RATE_OVER)
+
+    @property
+    def was_running(self) -> bool:
+        """Whether the last thing that was wanted of the camera was an endless sequence."""
+        return bool(self._counters["running"])
+
+    def want_running(self, on: bool) -> None:
+        """Note whether an endless sequence is wanted: it is taken up again after a crash."""
+        self._counters["running"] = on
+
+    def frame(self, header: FrameHeader) -> None:
+        """Count a frame, and those that are missing before it."""
+        counters = self._counters
+        counters["lost"] += max(0, header.frame - counters["next_frame"])
+        counters["frames"] += 1
+        counters["next_frame"] = header.frame + 1
+        self._last_ns = header.time_ns
+        self._ends.append(header.time_ns)
+
+    def begin(self, now_ns: int) -> None:
+        """Begin anew to wait and to measure the rate: a sequence starts."""
+        self._last_ns = now_ns
+        self._ends.clear()
+
+    def error(self) -> None:
+        """Count a failure of the camera."""
+        self._counters["errors"] += 1
+
+    def overdue(self, now_ns: int, patience_s: float) -> bool:
+        """Whether no frame has come for `patience_s`; counts that, and begins to wait anew."""
+        if now_ns - self._last_ns < patience_s * 1e9:
+            return False
+        self._counters["timeouts"] += 1
+        self._last_ns = now_ns
+        return True
+
+    @property
+    def fps(self) -> float:
+        """Frames a second over the last ones; 0 if there are too few."""
+        spanned = self._ends[-1] - self._ends[0] if len(self._ends) > 1 else 0
+        return (len(self._ends) - 1) / spanned * 1e9 if spanned > 0 else 0.0
+
+    def seconds_since_frame(self, now_ns: int) -> float:
+        """Since the last frame, or whatever made the waiting begin anew."""
+        return (now_ns - self._last_ns) * 1e-9
+
+    def counts(self) -> dict[str, int]:
+        """Return frames, lost, timeouts and errors since the rig was started."""
+        counts = self._counters.snapshot()
+        return {name: counts[name] for name in ("frames", "lost", "timeouts", "errors")}
