@@ -1,0 +1,87 @@
+"""Doorbells: how a sleeping process is woken by an unrelated one.
+
+A bell is a Unix datagram socket beside the ring, or a UDP port on the loopback interface where there are no
+such sockets or the path is too long for one. Ringing carries no data; what happened stands in the words of
+the segment.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_LOOPBACK = "127.0.0.1"
+_PATH_LIMIT = 100
+
+
+class Bell:
+    """The end that is waited on.
+
+    Attributes
+    ----------
+    port : int
+        Its UDP port, 0 for a Unix socket.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        if _fits(path):
+            path.unlink(missing_ok=True)
+            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            self._socket.bind(str(path))
+            self.port = 0
+        else:
+            self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self._socket.bind((_LOOPBACK, 0))
+            self.port = int(self._socket.getsockname()[1])
+
+    def wait(self, timeout_s: float) -> bool:
+        """Sleep until the bell rings; return False if it didn't within `timeout_s`."""
+        self._socket.settimeout(max(timeout_s, 1e-6))
+        try:
+            self._socket.recv(1)
+        except TimeoutError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Take the bell down. Idempotent."""
+        if self._socket.fileno() >= 0:
+            self._socket.close()
+            if self.port == 0:
+                self._path.unlink(missing_ok=True)
+
+
+class Ringer:
+    """The end that rings: connected to the bell at `path`, or at `port` if that isn't 0."""
+
+    def __init__(self, path: Path, port: int) -> None:
+        self._address = (_LOOPBACK, port) if port else str(path)
+        self._socket = socket.socket(socket.AF_INET if port else socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        self._connected = False
+
+    def ring(self) -> bool:
+        """Wake whoever waits; return False if nobody holds that bell."""
+        try:
+            if not self._connected:
+                self._socket.connect(self._address)
+                self._connected = True
+            self._socket.send(b"!")
+        except BlockingIOError:
+            return True  # enough rings lie there already
+        except (FileNotFoundError, ConnectionError):
+            self._connected = False
+            return False
+        return True
+
+    def close(self) -> None:
+        """Let go of the bell. Idempotent."""
+        self._socket.close()
+
+
+def _fits(path: Path) -> bool:
+    return hasattr(socket, "AF_UNIX") and len(str(path).encode()) <= _PATH_LIMIT

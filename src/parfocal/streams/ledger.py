@@ -1,0 +1,141 @@
+"""The ledger: pure arithmetic from the words of a ring to `ReaderLedger`.
+
+A reader keeps one cursor, its `position`, and counts what it dropped; the writer keeps `head` (the next
+sequence number) and `tail` (the oldest one still in the ring). Everything else is derived, so that
+
+    offered == delivered + dropped + in flight
+
+holds by construction, whatever was killed between which two instructions::
+
+    first          position      tail                      head
+      |  delivered    |   lost    |        in flight         |
+      |  + recorded   | (derived) |                          |
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from parfocal.core.status import ReaderLedger
+from parfocal.streams.layout import unpack_pin
+
+FREE, ATTACHED, LEFT, DIED = range(4)
+POLICIES = ("latest", "block", "fail", "drop")
+LATEST, BLOCK, FAIL, DROP = range(4)
+
+
+class Record(NamedTuple):
+    """One reader's account, as it stands in a bank of its seat.
+
+    ``position`` is the next sequence number it will be offered; ``skipped``, ``overrun``, ``sampled`` and
+    ``died`` say how many below it were not delivered. A reader that left or died keeps its position;
+    ``end`` is then where offers ended, and ``lost`` how many from its position on the ring had let go.
+    """
+
+    phase: int
+    pid: int
+    started: int
+    policy: int
+    first: int
+    position: int
+    skipped: int = 0
+    overrun: int = 0
+    sampled: int = 0
+    died: int = 0
+    end: int = 0
+    lost: int = 0
+
+
+class Cursors(NamedTuple):
+    """What the account is held against: the writer's cursors, and the reader's lease."""
+
+    head: int
+    tail: int
+    pin: int = 0
+
+
+def lost_unseen(position: int, cursors: Cursors) -> int:
+    """Return how many from `position` on the ring has let go, not counting what a lease still holds.
+
+    Examples
+    --------
+    >>> lost_unseen(10, Cursors(head=40, tail=15))
+    5
+    """
+    if cursors.tail <= position:
+        return 0
+    first, after = unpack_pin(cursors.pin)
+    held = max(0, min(after, cursors.tail) - max(first, position))
+    return cursors.tail - position - held
+
+
+def freeze(record: Record, cursors: Cursors) -> Record:
+    """Return the account of a reader that died: nothing more is offered, what lies unread is lost."""
+    return record._replace(phase=DIED, end=cursors.head, lost=lost_unseen(record.position, cursors))
+
+
+def resume(record: Record, tail: int) -> Record:
+    """Return the account of a reader that comes back: what the ring still holds is in flight again.
+
+    Frames that were unread when it was given up and are gone now have died with it; those that came
+    and went afterwards are overrun.
+    """
+    gone = max(0, tail - record.position)
+    overrun = gone
+    if record.phase == DIED:
+        overrun = min(gone, record.lost + max(0, tail - record.end))
+    again = record._replace(
+        phase=ATTACHED, position=record.position + gone, died=record.died + gone - overrun, end=0, lost=0
+    )
+    return count_lost(again, overrun)
+
+
+def count_lost(record: Record, lost: int) -> Record:
+    """Return `record` with `lost` frames counted by the name that its policy gives them."""
+    if record.policy == LATEST:
+        return record._replace(skipped=record.skipped + lost)
+    return record._replace(overrun=record.overrun + lost)
+
+
+def reader_ledger(record: Record, cursors: Cursors, *, name: str, durable: bool, alive: bool) -> ReaderLedger:
+    """Return what became of each frame that was offered to this reader.
+
+    Parameters
+    ----------
+    record, cursors
+        Taken at one instant.
+    name
+        What to call the reader.
+    durable
+        Whether it may come back under its name: what lies unread for a dead reader is then in flight
+        until it is given up; otherwise it died with it.
+    alive
+        Whether its process lives.
+    """
+    attached = record.phase == ATTACHED
+    if attached and not alive and not durable:
+        record, attached = freeze(record, cursors), False
+    end = cursors.head if attached else record.end
+    lost = lost_unseen(record.position, cursors) if attached else record.lost
+    unread = end - record.position - lost
+    delivered = (
+        record.position - record.first - record.skipped - record.overrun - record.sampled - record.died
+    )
+    final = count_lost(record, lost)
+    dropped = {
+        "skipped": final.skipped,
+        "overrun": final.overrun,
+        "sampled": final.sampled,
+        "died": final.died + (unread if record.phase == DIED else 0),
+        "left": unread if record.phase == LEFT else 0,
+    }
+    return ReaderLedger(
+        name=name,
+        pid=record.pid,
+        policy=POLICIES[record.policy],
+        offered=end - record.first,
+        delivered=delivered,
+        dropped={reason: count for reason, count in dropped.items() if count},
+        in_flight=unread if attached else 0,
+        alive=attached and alive,
+    )

@@ -1,0 +1,148 @@
+"""Arrays over a ring's memory: frames in slots, and rows that wrap around at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+
+from parfocal.core.frames import Frame, FrameHeader, FrameSpec
+from parfocal.streams import layout as at
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from parfocal.streams.segment import Segment
+
+
+@dataclass(frozen=True, slots=True)
+class FrameBatch(Sequence[Frame]):
+    """Frames that follow one another; also a sequence of `Frame`.
+
+    Attributes
+    ----------
+    data : ndarray
+        Pixels, (n, y, x). A view into the ring, read-only, while leased; a copy of its own otherwise.
+    headers : ndarray
+        One row for each frame, columns as in `HEADER_DTYPE`. Always a copy.
+    """
+
+    data: NDArray[Any]
+    headers: NDArray[Any]
+
+    def __len__(self) -> int:
+        return len(self.headers)
+
+    @overload
+    def __getitem__(self, index: int) -> Frame: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> FrameBatch: ...
+
+    def __getitem__(self, index: int | slice) -> Frame | FrameBatch:
+        if isinstance(index, slice):
+            return FrameBatch(self.data[index], self.headers[index])
+        frame, time_ns, utc_ns, exposure_ns = self.headers[index].item()
+        header = FrameHeader(frame=frame, time_ns=time_ns, utc_ns=utc_ns, exposure_ns=exposure_ns)
+        return Frame(self.data[index], header)
+
+
+class FrameShelf:
+    """The slots of a ring of frames, as arrays."""
+
+    def __init__(self, segment: Segment) -> None:
+        layout = segment.layout
+        if not isinstance(layout.spec, FrameSpec):
+            raise TypeError("rows have no slots")
+        self._words = segment.words
+        self._slots = layout.slots
+        self._first_index = layout.index // 8
+        self._first_header = layout.headers // 8
+        self._index = np.frombuffer(segment.words, "<i8", layout.slots, layout.index)
+        self._headers = np.frombuffer(segment.words, at.SLOT_DTYPE, layout.slots, layout.headers)
+        dtype = layout.item_dtype
+        inner = tuple(np.empty(layout.spec.shape, np.dtype("u1")).strides)
+        strides = (layout.stride, *(step * dtype.itemsize for step in inner))
+        shape = (layout.slots, *layout.spec.shape)
+        self._pixels: NDArray[Any] = np.ndarray(shape, dtype, segment.data, 0, strides)
+
+    def views(self, slot: int, count: int) -> NDArray[Any]:
+        """Return the pixels of `count` neighbouring slots, (n, y, x)."""
+        return self._pixels[slot : slot + count]
+
+    def view(self, slot: int) -> NDArray[Any]:
+        """Return the pixels of one slot, (y, x)."""
+        pixels: NDArray[Any] = self._pixels[slot]
+        return pixels
+
+    def header(self, slot: int) -> FrameHeader:
+        """Return what travels with the frame in `slot`."""
+        start = self._first_header + slot * at.SLOT_WORDS
+        frame, time_ns, utc_ns, exposure_ns = self._words[start + 1 : start + 5].tolist()
+        return FrameHeader(frame=frame, time_ns=time_ns, utc_ns=utc_ns, exposure_ns=exposure_ns)
+
+    def batch(self, slot: int, count: int, step: slice) -> FrameBatch:
+        """Return those of `count` neighbouring slots that `step` selects."""
+        rows = self._headers[slot : slot + count][step]
+        headers = np.empty(len(rows), at.HEADER_DTYPE)
+        for column in at.HEADER_DTYPE.names or ():
+            headers[column] = rows[column]
+        return FrameBatch(self.views(slot, count)[step], headers)
+
+    def set_header(self, slot: int, header: FrameHeader) -> None:
+        """Write what travels with the frame in `slot`."""
+        words = self._words
+        start = self._first_header + slot * at.SLOT_WORDS
+        words[start + 1] = header.frame
+        words[start + 2] = header.time_ns
+        words[start + 3] = header.utc_ns
+        words[start + 4] = header.exposure_ns
+
+    def set_headers(self, slot: int, headers: NDArray[Any]) -> None:
+        """Write what travels with the frames in neighbouring slots."""
+        rows = self._headers[slot : slot + len(headers)]
+        for column in at.HEADER_DTYPE.names or ():
+            rows[column] = headers[column]
+
+    def enter(self, sequence: int, slot: int, count: int) -> None:
+        """Note in the index that `count` frames from `sequence` on lie in neighbouring slots."""
+        words = self._words
+        for offset in range(count):
+            words[self._first_header + (slot + offset) * at.SLOT_WORDS] = sequence + offset
+            words[self._first_index + (sequence + offset) % self._slots] = slot + offset
+
+    def find(self, sequence: int, most: int) -> tuple[int, int]:
+        """Return the slot of frame `sequence`, and how many of `most` lie side by side from there."""
+        start = sequence % self._slots
+        if most == 1:
+            return self._words[self._first_index + start], 1
+        run = self._index[start : start + most].copy()
+        straight = np.flatnonzero(np.diff(run) != 1)
+        return int(run[0]), int(straight[0]) + 1 if len(straight) else len(run)
+
+
+class RowShelf:
+    """The rows of a ring, as arrays."""
+
+    def __init__(self, segment: Segment) -> None:
+        layout = segment.layout
+        self.capacity = layout.slots
+        self._rows: NDArray[Any] = np.ndarray((layout.slots,), layout.item_dtype, segment.data)
+
+    def copy(self, sequence: int, count: int) -> NDArray[Any]:
+        """Return a copy of `count` rows from number `sequence` on."""
+        start = sequence % self.capacity
+        rows = self._rows[start : start + count]
+        if len(rows) == count:
+            return rows.copy()
+        return np.concatenate([rows, self._rows[: count - len(rows)]])
+
+    def put(self, sequence: int, rows: NDArray[Any]) -> None:
+        """Write `rows` at number `sequence`."""
+        start = sequence % self.capacity
+        straight = min(len(rows), self.capacity - start)
+        self._rows[start : start + straight] = rows[:straight]
+        if straight < len(rows):
+            self._rows[: len(rows) - straight] = rows[straight:]

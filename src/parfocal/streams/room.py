@@ -1,0 +1,103 @@
+"""Room in the ring: what the writer may overwrite, and when.
+
+A frame leaves the ring in two steps. The tail passes it, so that no reader takes it any more; then its slot
+is free, unless a reader still holds a lease on it: that slot waits in limbo while the writer goes on with
+others. So a view is never overwritten, and a slow reader never holds the writer up unless its policy is
+"block".
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from parfocal.streams import layout as at
+from parfocal.streams.segment import fence
+
+if TYPE_CHECKING:
+    from parfocal.streams.roster import Roster
+    from parfocal.streams.segment import Segment
+
+
+def pass_tail(words: memoryview, roster: Roster, target: int, timeout_s: float | None) -> None:
+    """Let everything below sequence number `target` leave the ring, once no blocking reader wants it.
+
+    The intent is announced first: a reader that attaches at this moment either sees it or is seen.
+    """
+    if target <= words[at.TAIL]:
+        return
+    if words[at.INTENT] < target:
+        words[at.INTENT] = target
+        fence()
+    if roster.held_up(target):
+        roster.wait_while(lambda: roster.held_up(target), timeout_s)
+    words[at.TAIL] = target
+    fence()
+
+
+class SlotPool:
+    """Slots for frames: which ones are free, and which ones wait for the end of a lease."""
+
+    def __init__(self, segment: Segment, roster: Roster) -> None:
+        self._words = segment.words
+        self._roster = roster
+        self._slots = segment.layout.slots
+        self._index = segment.layout.index // 8
+        self._sequences = segment.layout.headers // 8
+        used = [self._slot_of(sequence) for sequence in range(self._words[at.TAIL], self._words[at.HEAD])]
+        next_slot = used[-1] + 1 if used else 0
+        self._free: deque[int] = deque()
+        self._limbo = [slot % self._slots for slot in range(next_slot, next_slot + self._slots)]
+        self._limbo = [slot for slot in self._limbo if slot not in set(used)]
+        self._sort_limbo()
+
+    def claim(self, most: int, timeout_s: float | None) -> tuple[int, int]:
+        """Return a free slot, and how many from there on are free, too, up to `most`."""
+        if self._limbo:
+            self._roster.look_after()
+            self._sort_limbo()
+        if not self._free:
+            self._make_room(most, timeout_s)
+        free = self._free
+        first = free.popleft()
+        count = 1
+        while count < most and free and free[0] == first + count:
+            free.popleft()
+            count += 1
+        return first, count
+
+    def give_back(self, first: int, count: int) -> None:
+        """Take slots back that were claimed and not committed."""
+        self._free.extendleft(range(first + count - 1, first - 1, -1))
+
+    def _make_room(self, most: int, timeout_s: float | None) -> None:
+        words = self._words
+        while not self._free:
+            tail = words[at.TAIL]
+            target = min(tail + max(1, min(most, self._slots // 2)), words[at.HEAD])
+            if target == tail:
+                self._roster.wait_while(self._all_leased, timeout_s)
+                return
+            pass_tail(words, self._roster, target, timeout_s)
+            self._limbo += [self._slot_of(sequence) for sequence in range(tail, target)]
+            self._sort_limbo()
+
+    def _all_leased(self) -> bool:
+        self._sort_limbo()
+        return not self._free
+
+    def _sort_limbo(self) -> None:
+        leases = self._roster.leases()
+        if not leases:
+            self._free.extend(self._limbo)
+            self._limbo = []
+            return
+        waiting: list[int] = []
+        for slot in self._limbo:
+            sequence = self._words[self._sequences + slot * at.SLOT_WORDS]
+            leased = any(first <= sequence < after for first, after in leases)
+            (waiting if leased else self._free).append(slot)
+        self._limbo = waiting
+
+    def _slot_of(self, sequence: int) -> int:
+        return int(self._words[self._index + sequence % self._slots])

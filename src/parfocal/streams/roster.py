@@ -1,0 +1,119 @@
+"""The writer's view of its readers: whom to wake, who holds it up, who leases what."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from parfocal.core.errors import StreamTimeoutError
+from parfocal.streams import layout as at
+from parfocal.streams.doorbell import Bell, Ringer
+from parfocal.streams.ledger import ATTACHED
+from parfocal.streams.seats import give_up_if_dead, read_record
+from parfocal.streams.segment import fence
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from parfocal.streams.segment import Segment
+
+_LOOK_S = 0.2
+
+
+class _Guest(NamedTuple):
+    seat: int
+    base: int
+    ringer: Ringer
+
+
+class Roster:
+    """Readers that the writer has to mind. One thread at a time."""
+
+    def __init__(self, segment: Segment) -> None:
+        self._segment = segment
+        self._words = segment.words
+        self._bell = Bell(segment.bell_path("w"))
+        self._words[at.WRITER_PORT] = self._bell.port
+        self._guests: list[_Guest] = []
+        self._registry = -1
+        self._looked = time.monotonic()
+
+    def ring(self) -> None:
+        """Wake the readers that sleep; what they shall see was stored before."""
+        fence()
+        words = self._words
+        for guest in self._current():
+            if words[guest.base + at.WAITING] and not guest.ringer.ring():
+                self.look_after()
+
+    def held_up(self, target: int) -> bool:
+        """Return whether a blocking reader still wants something below sequence number `target`."""
+        words = self._words
+        return any(words[guest.base + at.CURSOR] < target for guest in self._current())
+
+    def leases(self) -> list[tuple[int, int]]:
+        """Return the ranges of sequence numbers that readers hold."""
+        words = self._words
+        pins = [words[guest.base + at.PIN] for guest in self._current()]
+        return [at.unpack_pin(pin) for pin in pins if pin]
+
+    def wait_while(self, blocked: Callable[[], bool], timeout_s: float | None) -> None:
+        """Sleep until a reader's step ends what `blocked` tells; the dead are given up meanwhile.
+
+        Raises
+        ------
+        StreamTimeoutError
+            If it still holds after `timeout_s`.
+        """
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        self._words[at.WRITER_WAITING] = 1
+        try:
+            while True:
+                fence()
+                if not blocked():
+                    return
+                left = _LOOK_S if deadline is None else min(_LOOK_S, deadline - time.monotonic())
+                if left <= 0:
+                    raise StreamTimeoutError(
+                        f"{self._segment.path.stem}: readers held the writer for {timeout_s} s"
+                    )
+                self._bell.wait(left)
+                self.look_after()
+        finally:
+            self._words[at.WRITER_WAITING] = 0
+
+    def look_after(self) -> None:
+        """Give up readers whose process is gone, at most every 0.2 s."""
+        now = time.monotonic()
+        if now - self._looked < _LOOK_S:
+            return
+        self._looked = now
+        with contextlib.suppress(StreamTimeoutError), self._segment.locked(patience_s=0):
+            for guest in self._current():
+                give_up_if_dead(self._segment, guest.seat)
+
+    def close(self) -> None:
+        """Let go of all bells. Idempotent."""
+        for guest in self._guests:
+            guest.ringer.close()
+        self._guests = []
+        self._bell.close()
+
+    def _current(self) -> list[_Guest]:
+        words = self._words
+        if words[at.REGISTRY] != self._registry:
+            for guest in self._guests:
+                guest.ringer.close()
+            self._registry = words[at.REGISTRY]
+            seats = [seat for seat in range(at.SEATS) if _minds(words, seat)]
+            self._guests = [self._guest(seat) for seat in seats]
+        return self._guests
+
+    def _guest(self, seat: int) -> _Guest:
+        base = at.seat_base(seat)
+        return _Guest(seat, base, Ringer(self._segment.bell_path(seat), self._words[base + at.PORT]))
+
+
+def _minds(words: memoryview, seat: int) -> bool:
+    return words[at.seat_base(seat) + at.CURSOR] != at.NEVER or read_record(words, seat).phase == ATTACHED

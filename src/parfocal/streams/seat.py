@@ -1,0 +1,139 @@
+"""A reader's own seat: its position, its counts, its lease and its sleep."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from parfocal.core.errors import StreamClosedError, StreamTimeoutError
+from parfocal.streams import layout as at
+from parfocal.streams import ledger
+from parfocal.streams.doorbell import Ringer
+from parfocal.streams.seats import read_account, read_record, sit_down, write_record
+from parfocal.streams.segment import fence
+
+if TYPE_CHECKING:
+    from parfocal.streams.segment import Segment
+
+_BACKSTOP_S = 0.5  # a writer killed between its store and its ring wakes nobody
+
+
+class Seat:
+    """One reader's place at a ring. One thread at a time.
+
+    Attributes
+    ----------
+    position : int
+        Sequence number of the next frame or row that it is offered.
+    """
+
+    def __init__(self, segment: Segment, name: str, policy: str) -> None:
+        self._segment = segment
+        self._words = segment.words
+        self._blocks = policy == "block"
+        self._number, self._bell = sit_down(segment, name, ledger.POLICIES.index(policy))
+        self._base = at.seat_base(self._number)
+        record = read_record(self._words, self._number)
+        self.position = record.position
+        self._skipped = record.skipped
+        self._overrun = record.overrun
+        self._sampled = record.sampled
+        self._turn = self._words[self._base + at.TURN]
+        self._writer_bell: Ringer | None = None
+        self.closed = False
+
+    def move(self, position: int, *, skipped: int = 0, overrun: int = 0, sampled: int = 0) -> None:
+        """Go on to `position`; what lies between and isn't named here was delivered."""
+        words = self._words
+        self.position = position
+        self._skipped += skipped
+        self._overrun += overrun
+        self._sampled += sampled
+        turn = self._turn + 1
+        bank = self._base + at.BANKS[turn & 1]
+        words[bank + _POSITION] = position
+        words[bank + _SKIPPED] = self._skipped
+        words[bank + _OVERRUN] = self._overrun
+        words[bank + _SAMPLED] = self._sampled
+        words[self._base + at.TURN] = self._turn = turn
+        if self._blocks:
+            words[self._base + at.CURSOR] = position
+            self._tell_writer()
+
+    def lease(self, first: int, count: int) -> bool:
+        """Hold `count` frames from `first` on; return False if the ring may have let go of one already."""
+        self._words[self._base + at.PIN] = at.pack_pin(first, count)
+        fence()
+        return bool(self._words[at.TAIL] <= first)
+
+    def end_lease(self) -> None:
+        """Hold nothing any more."""
+        self._words[self._base + at.PIN] = 0
+        self._tell_writer()
+
+    def wait(self, deadline: float | None) -> None:
+        """Sleep until something lies beyond the position.
+
+        Raises
+        ------
+        StreamClosedError
+            If nothing will.
+        StreamTimeoutError
+            If nothing did before `deadline`, on `time.monotonic`.
+        """
+        words = self._words
+        waiting = self._base + at.WAITING
+        words[waiting] = 1
+        try:
+            while True:
+                fence()
+                ended = words[at.CLOSED]
+                if words[at.HEAD] > self.position:
+                    return
+                if ended:
+                    raise StreamClosedError(self._why_ended(ended))
+                left = _BACKSTOP_S if deadline is None else min(_BACKSTOP_S, deadline - time.monotonic())
+                if left <= 0:
+                    raise StreamTimeoutError(
+                        f"nothing new came in stream {self._segment.path.stem!r} in time"
+                    )
+                self._bell.wait(left)
+        finally:
+            words[waiting] = 0
+
+    def close(self) -> None:
+        """Leave: what lies unread is counted as such. Idempotent."""
+        if self.closed:
+            return
+        self.closed = True
+        words = self._words
+        words[self._base + at.PIN] = 0
+        record, cursors = read_account(words, self._number)
+        frozen = ledger.freeze(record, cursors)
+        write_record(words, self._number, frozen._replace(phase=ledger.LEFT))
+        words[self._base + at.CURSOR] = at.NEVER
+        words[self._base + at.WAITING] = 0
+        self._tell_writer()
+        self._bell.close()
+        if self._writer_bell is not None:
+            self._writer_bell.close()
+
+    def _tell_writer(self) -> None:
+        fence()
+        words = self._words
+        if not words[at.WRITER_WAITING]:
+            return
+        if self._writer_bell is None:
+            self._writer_bell = Ringer(self._segment.bell_path("w"), words[at.WRITER_PORT])
+        self._writer_bell.ring()
+
+    def _why_ended(self, ended: int) -> str:
+        name = self._segment.path.stem
+        if ended == at.SUPERSEDED:
+            return f"stream {name!r} was replaced by one of another kind; open it again"
+        return f"stream {name!r} has ended, and everything in it was read"
+
+
+_POSITION, _SKIPPED, _OVERRUN, _SAMPLED = (
+    ledger.Record._fields.index(field) for field in ("position", "skipped", "overrun", "sampled")
+)

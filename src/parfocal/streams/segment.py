@@ -1,0 +1,234 @@
+"""The file that a ring lives in: made whole before it has its name, mapped, locked, replaced, removed.
+
+On x86-64 an aligned 8-byte store is seen whole, and stores are seen in the order of the program, so plain
+stores into `Segment.words` publish what was written before. Only where a store must be seen before a *later
+load* of the same process is a `fence` needed. Other processors reorder more; there each publishing store
+would need a release fence and each first load an acquire fence, which plain Python doesn't have.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import threading
+import time
+import weakref
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from parfocal.core.errors import StreamError, StreamNotFoundError, StreamTimeoutError
+from parfocal.processes.system import try_lock
+from parfocal.streams import layout as at
+from parfocal.streams.liveness import Owner, is_alive, this_process
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_gate = threading.Lock()
+_LOCK_PAUSE_S = 0.001
+
+
+def fence() -> None:
+    """Let every store before be seen before any load after: taking a lock is a locked instruction."""
+    _gate.acquire()
+    _gate.release()
+
+
+def words_of(buffer: mmap.mmap) -> memoryview:
+    """Return the signed 8-byte words of a mapping; a store to one is a single store of the processor."""
+    return memoryview(buffer).cast("q")
+
+
+class Segment:
+    """A mapped ring. The mapping ends when the last one that uses it (a view, too) lets go of it.
+
+    Attributes
+    ----------
+    path : Path
+        The ring's file.
+    layout : Layout
+        Where everything lies in it.
+    words : memoryview
+        The control words, to read and to write.
+    data : memoryview
+        Pixels or rows; can be written only in the writer's mapping.
+    """
+
+    def __init__(self, path: Path, fd: int, layout: at.Layout, *, writable: bool) -> None:
+        self.path = path
+        self.layout = layout
+        self._fd = fd
+        weakref.finalize(self, os.close, fd)
+        control = mmap.mmap(fd, layout.data)
+        access = mmap.ACCESS_WRITE if writable else mmap.ACCESS_READ
+        pixels = mmap.mmap(fd, layout.size - layout.data, access=access, offset=layout.data)
+        self.words = words_of(control)
+        self.data = memoryview(pixels)
+        _touch(control)
+        _touch(pixels)
+
+    @classmethod
+    def create(cls, path: Path, layout: at.Layout, generation: int) -> Segment:
+        """Make a ring under a provisional name; `publish` gives it its own."""
+        provisional = path.with_name(f"{path.stem}.{os.getpid()}.new")
+        fd = os.open(provisional, os.O_RDWR | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
+        try:
+            _allocate(fd, layout.size, path)
+        except BaseException:
+            os.close(fd)
+            provisional.unlink(missing_ok=True)
+            raise
+        ring = cls(path, fd, layout, writable=True)
+        text = at.encode_spec(layout.spec)
+        memoryview(ring.words).cast("B")[at.SPEC_START : at.SPEC_START + len(text)] = text
+        for seat in range(at.SEATS):
+            ring.words[at.seat_base(seat) + at.CURSOR] = at.NEVER
+        ring.words[at.GENERATION] = generation
+        ring.words[at.IDENTITY] = int.from_bytes(os.urandom(4), "little")
+        ring.words[at.SLOTS] = layout.slots
+        ring.words[at.SPEC_BYTES] = len(text)
+        ring.adopt(this_process())
+        ring.words[at.VERSION] = at.FORMAT
+        ring.words[at.MAGIC] = at.MAGIC_NUMBER
+        return ring
+
+    @classmethod
+    def attach(cls, path: Path, *, writable: bool = False) -> Segment:
+        """Map the ring at `path`.
+
+        Raises
+        ------
+        StreamNotFoundError
+            If there is no such file.
+        StreamError
+            If it is no ring of this format.
+        """
+        try:
+            fd = os.open(path, os.O_RDWR | getattr(os, "O_BINARY", 0))
+        except FileNotFoundError as error:
+            raise StreamNotFoundError(f"there is no stream {path.stem!r} in {path.parent}") from error
+        try:
+            layout = _read_layout(fd, path)
+        except BaseException:
+            os.close(fd)
+            raise
+        return cls(path, fd, layout, writable=writable)
+
+    def publish(self, *, replace: bool) -> bool:
+        """Give the ring its name; return False if another one has it and `replace` doesn't allow that."""
+        provisional = self.path.with_name(f"{self.path.stem}.{os.getpid()}.new")
+        try:
+            if replace:
+                os.replace(provisional, self.path)
+            elif os.name == "nt":
+                os.rename(provisional, self.path)
+            else:
+                os.link(provisional, self.path)
+        except FileExistsError:
+            return False
+        finally:
+            provisional.unlink(missing_ok=True)
+        return True
+
+    def is_current(self) -> bool:
+        """Return whether the file under the ring's name is still this one."""
+        try:
+            return os.path.samestat(os.fstat(self._fd), self.path.stat())
+        except FileNotFoundError:
+            return False
+
+    @contextlib.contextmanager
+    def locked(self, patience_s: float = 10.0) -> Iterator[None]:
+        """Hold the lock of the seats: for attaching, giving up and taking over, never for data.
+
+        The system frees it if this process ends. A ring that has lost its name needs none: nobody finds it.
+
+        Raises
+        ------
+        StreamTimeoutError
+            If another one has held it for `patience_s`.
+        """
+        lock = self._open_again()
+        try:
+            deadline = time.monotonic() + patience_s
+            while lock is not None and not try_lock(lock):
+                if time.monotonic() >= deadline:
+                    raise StreamTimeoutError(
+                        f"{self.path} stayed locked for {patience_s:g} s: was a process stopped while it attached?"
+                    )
+                time.sleep(_LOCK_PAUSE_S)
+            yield
+        finally:
+            if lock is not None:
+                os.close(lock)
+
+    def _open_again(self) -> int | None:
+        try:
+            lock = os.open(self.path, os.O_RDWR)
+        except FileNotFoundError:
+            return None
+        if os.path.samestat(os.fstat(lock), os.fstat(self._fd)):
+            return lock
+        os.close(lock)
+        return None
+
+    def writer(self) -> Owner:
+        """Return the writing process; its pid is 0 if none is attached."""
+        return Owner(self.words[at.WRITER_PID], self.words[at.WRITER_STARTED])
+
+    def writer_alive(self) -> bool:
+        """Return whether the writing process lives."""
+        return is_alive(self.writer())
+
+    def adopt(self, owner: Owner) -> None:
+        """Make `owner` the writer; what the last one left unfinished is abandoned, and counted once."""
+        self.words[at.WRITER_PID] = 0
+        self.words[at.WRITER_WAITING] = 0
+        self.words[at.ABANDONED] = self.words[at.BEGUN] - self.words[at.HEAD]
+        self.words[at.WRITER_STARTED] = owner.started
+        self.words[at.WRITER_PID] = owner.pid
+
+    def bell_path(self, seat: int | str) -> Path:
+        """Return where the bell of a seat hangs, or that of the writer ("w"); no two rings share one."""
+        return self.path.with_name(f"{self.path.stem}.{self.words[at.IDENTITY]:08x}.{seat}.bell")
+
+
+def _allocate(fd: int, size: int, path: Path) -> None:
+    try:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(fd, 0, size)
+        else:
+            blank = bytes(1 << 20)
+            for start in range(0, size, len(blank)):
+                os.write(fd, blank[: size - start])
+    except OSError as error:
+        raise StreamError(
+            f"no room for {size / 1e6:.0f} MB of {path}: {error.strerror}; use fewer slots, or free memory"
+        ) from error
+
+
+def _read_layout(fd: int, path: Path) -> at.Layout:
+    size = os.fstat(fd).st_size
+    if size < at.SEATS_START:
+        raise StreamError(f"{path} is no ring of parfocal: it has {size} bytes; remove it")
+    with mmap.mmap(fd, at.SEATS_START, access=mmap.ACCESS_READ) as start:
+        words = np.frombuffer(start, "<i8", count=at.SPEC_START // 8).tolist()
+        text = start[at.SPEC_START : at.SPEC_START + max(0, words[at.SPEC_BYTES])]
+    if (words[at.MAGIC], words[at.VERSION]) != (at.MAGIC_NUMBER, at.FORMAT):
+        raise StreamError(f"{path} is no ring of format {at.FORMAT}; end who made it and remove it")
+    try:
+        layout = at.Layout.of(at.decode_spec(text), words[at.SLOTS])
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise StreamError(f"{path} describes no stream that can be: {error}; remove it") from error
+    if layout.size != size:
+        raise StreamError(f"{path} has {size} bytes, not the {layout.size} it describes; remove it")
+    return layout
+
+
+def _touch(buffer: mmap.mmap) -> None:
+    """Bring every page into this process now, not at the first frame."""
+    np.frombuffer(buffer, np.uint8)[:: mmap.PAGESIZE].max()

@@ -1,0 +1,272 @@
+"""The writing end: one process makes the ring, or takes over that of a dead one, and fills it."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from parfocal.core.errors import BadInputError, StreamError, StreamInUseError, StreamNotFoundError
+from parfocal.core.frames import FrameHeader, FrameSpec, RowSpec, StreamSpec
+from parfocal.streams import layout as at
+from parfocal.streams.liveness import this_process
+from parfocal.streams.pixels import FrameShelf, RowShelf
+from parfocal.streams.room import SlotPool, pass_tail
+from parfocal.streams.roster import Roster
+from parfocal.streams.segment import Segment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+class Slot:
+    """A slot that is being filled in place.
+
+    Attributes
+    ----------
+    data : ndarray
+        The pixels to fill, in the shape and dtype of the stream; holds anything before that.
+    header : FrameHeader or None
+        Set it before the end of the block.
+    """
+
+    def __init__(self, data: NDArray[Any]) -> None:
+        self.data = data
+        self.header: FrameHeader | None = None
+
+
+class StreamWriter:
+    """The single writer of a stream. One thread at a time; close it, or use it in a ``with``.
+
+    Nothing here waits for a reader, except for one with policy "block" that lags a whole ring behind.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the stream lives; made if it isn't there.
+    name : str
+        Letters, digits, "-" and "_".
+    spec : FrameSpec or RowSpec
+        What every frame or row looks like.
+    slots : int
+        How many frames or rows the ring holds.
+
+    Raises
+    ------
+    StreamInUseError
+        If a living process writes this stream.
+    StreamError
+        If there is no room for the ring.
+
+    Notes
+    -----
+    A ring whose writer died is taken over if it has the same `spec` and `slots`: sequence numbers and
+    readers go on, and what the dead one had begun is abandoned and counted. Otherwise that ring ends for
+    its readers (`StreamClosedError`) and a new one takes its name.
+    """
+
+    def __init__(self, folder: Path, name: str, spec: StreamSpec, slots: int = 64) -> None:
+        if not _NAME.fullmatch(name):
+            raise BadInputError(
+                f"a stream can't be called {name!r}: use up to 64 letters, digits, '-' or '_'"
+            )
+        self.name = name
+        self.spec = spec
+        layout = at.Layout.of(spec, slots)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._segment = _take_ring(folder / f"{name}.ring", layout)
+        self._words = self._segment.words
+        self._roster = Roster(self._segment)
+        self._slots = slots
+        self._closed = False
+        if isinstance(spec, FrameSpec):
+            self._frames = FrameShelf(self._segment)
+            self._pool = SlotPool(self._segment, self._roster)
+        else:
+            self._rows = RowShelf(self._segment)
+
+    def write(self, data: NDArray[Any], header: FrameHeader, *, timeout_s: float | None = None) -> None:
+        """Copy one frame into the ring.
+
+        Raises
+        ------
+        BadInputError
+            If `data` has another shape or dtype than the stream.
+        StreamTimeoutError
+            If a blocking reader held the writer for `timeout_s`; nothing was written.
+        """
+        self._check_frames(data.shape, data.dtype, ())
+        slot = self._begin(timeout_s)
+        try:
+            np.copyto(self._frames.view(slot), data)
+            self._frames.set_header(slot, header)
+        except BaseException:
+            self._abandon(slot, 1)
+            raise
+        self._commit(slot, 1)
+
+    @contextlib.contextmanager
+    def slot(self, *, timeout_s: float | None = None) -> Iterator[Slot]:
+        """Lend a slot to be filled in place; committed at the end, abandoned and counted on an exception.
+
+        Raises
+        ------
+        BadInputError
+            If its header was not set.
+        """
+        self._check_kind(FrameSpec)
+        number = self._begin(timeout_s)
+        slot = Slot(self._frames.view(number))
+        try:
+            yield slot
+            if slot.header is None:
+                raise BadInputError(f"stream {self.name!r}: set slot.header before the slot is committed")
+            self._frames.set_header(number, slot.header)
+        except BaseException:
+            self._abandon(number, 1)
+            raise
+        self._commit(number, 1)
+
+    def write_many(
+        self,
+        frames: NDArray[Any],
+        headers: NDArray[Any] | Sequence[FrameHeader],
+        *,
+        timeout_s: float | None = None,
+    ) -> None:
+        """Copy frames (n, y, x) into the ring, with a header for each, or an array of `HEADER_DTYPE`.
+
+        Readers see them in portions of up to half a ring.
+        """
+        self._check_frames(frames.shape, frames.dtype, frames.shape[:1])
+        table = headers if isinstance(headers, np.ndarray) else _header_table(headers)
+        if len(table) != len(frames):
+            raise BadInputError(f"{len(frames)} frames came with {len(table)} headers")
+        done = 0
+        while done < len(frames):
+            slot, count = self._pool.claim(len(frames) - done, timeout_s)
+            self._words[at.BEGUN] += count
+            try:
+                np.copyto(self._frames.views(slot, count), frames[done : done + count])
+                self._frames.set_headers(slot, table[done : done + count])
+            except BaseException:
+                self._abandon(slot, count)
+                raise
+            self._commit(slot, count)
+            done += count
+
+    def write_rows(self, rows: NDArray[Any], *, timeout_s: float | None = None) -> None:
+        """Copy rows, a structured array of the stream's columns, into the ring.
+
+        Readers see them in portions of up to half a ring.
+        """
+        self._check_kind(RowSpec)
+        wanted = self._segment.layout.item_dtype
+        if rows.dtype != wanted or rows.ndim != 1:
+            raise BadInputError(f"stream {self.name!r} takes rows of {wanted}, not {rows.dtype} {rows.shape}")
+        words = self._words
+        portion = self._slots // 2
+        for start in range(0, len(rows), portion):
+            part = rows[start : start + portion]
+            head = words[at.HEAD]
+            pass_tail(words, self._roster, head + len(part) - self._slots, timeout_s)
+            words[at.BEGUN] += len(part)
+            self._rows.put(head, part)
+            words[at.HEAD] = head + len(part)
+            self._roster.ring()
+
+    def close(self) -> None:
+        """End the stream: readers read what is there and then get `StreamClosedError`. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        self._words[at.CLOSED] = at.ENDED
+        self._roster.ring()
+        self._words[at.WRITER_PID] = 0
+        self._roster.close()
+        if self._segment.is_current():
+            with contextlib.suppress(PermissionError):  # Windows keeps files that readers have open
+                self._segment.path.unlink(missing_ok=True)
+
+    def __enter__(self) -> StreamWriter:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if not getattr(self, "_closed", True):
+            warnings.warn(f"the writer of stream {self.name!r} was not closed", ResourceWarning, stacklevel=2)
+            self.close()
+
+    def _begin(self, timeout_s: float | None) -> int:
+        slot, _ = self._pool.claim(1, timeout_s)
+        self._words[at.BEGUN] += 1
+        return slot
+
+    def _commit(self, slot: int, count: int) -> None:
+        head = self._words[at.HEAD]
+        self._frames.enter(head, slot, count)
+        self._words[at.HEAD] = head + count
+        self._roster.ring()
+
+    def _abandon(self, slot: int, count: int) -> None:
+        self._words[at.ABANDONED] = self._words[at.BEGUN] - self._words[at.HEAD]
+        self._pool.give_back(slot, count)
+
+    def _check_kind(self, kind: type) -> None:
+        if self._closed:
+            raise StreamError(f"stream {self.name!r} was closed by this writer")
+        if not isinstance(self.spec, kind):
+            raise BadInputError(f"stream {self.name!r} holds {_kind(self.spec)}: write those")
+
+    def _check_frames(self, shape: tuple[int, ...], dtype: np.dtype[Any], batch: tuple[int, ...]) -> None:
+        self._check_kind(FrameSpec)
+        layout = self._segment.layout
+        assert isinstance(layout.spec, FrameSpec)
+        if shape != batch + layout.spec.shape or dtype != layout.item_dtype:
+            wanted = f"{layout.spec.shape} {layout.spec.dtype}"
+            raise BadInputError(f"stream {self.name!r} takes frames of {wanted}, not {shape} {dtype}")
+
+
+def _take_ring(path: Path, layout: at.Layout) -> Segment:
+    """Return the ring to write: a new one, one that a dead writer left, or one that replaces such a one."""
+    while True:
+        try:
+            old = Segment.attach(path, writable=True)
+        except StreamNotFoundError:
+            ring = Segment.create(path, layout, generation=1)
+            if ring.publish(replace=False):
+                return ring
+            continue
+        with old.locked():
+            if not old.is_current():
+                continue
+            if old.writer_alive():
+                raise StreamInUseError(
+                    f"process {old.writer().pid} writes stream {path.stem!r}; end it first"
+                )
+            if old.layout == layout and old.words[at.CLOSED] == at.OPEN:
+                old.adopt(this_process())
+                return old
+            ring = Segment.create(path, layout, generation=old.words[at.GENERATION] + 1)
+            old.words[at.CLOSED] = at.SUPERSEDED
+            ring.publish(replace=True)
+            return ring
+
+
+def _header_table(headers: Sequence[FrameHeader]) -> NDArray[Any]:
+    rows = [(h.frame, h.time_ns, h.utc_ns, h.exposure_ns) for h in headers]
+    return np.array(rows, dtype=at.HEADER_DTYPE)
+
+
+def _kind(spec: StreamSpec) -> str:
+    return "rows" if isinstance(spec, RowSpec) else "frames"
