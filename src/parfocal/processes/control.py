@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -21,6 +22,8 @@ from parfocal.processes.link import Report
 from parfocal.processes.sidecar import Sidecar
 from parfocal.processes.spec import ServiceSpec, levels
 from parfocal.processes.ward import Ward
+
+_LOG = logging.getLogger(__name__)
 
 STOP_WITHIN_S = 4.3
 """For all services together; what they leave unused is the next one's. With the rest it stays below 5 s."""
@@ -97,7 +100,7 @@ class Control:
 
     def restart(self, name: str) -> None:
         """Have one service end in order and start again. Any thread."""
-        self.post(lambda: self.stopping or self._live(self.wards[name], lifecycle.Restart()))
+        self.post(lambda: self._restart(name))
 
     def set_verbose(self, on: bool) -> None:
         """Switch verbose logging of all services. Any thread."""
@@ -113,6 +116,19 @@ class Control:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        try:
+            self._watch()
+        except BaseException as error:  # noqa: BLE001 (border of the thread: nothing is left running unwatched)
+            _LOG.critical("the supervisor failed and ends the rig", exc_info=True)
+            self._begin_stop(f"the supervisor failed: {error}")
+            for ward in self.wards.values():
+                ward.kill()
+        self._on_over()
+        if not self.started.done():
+            stopped = ProcessError(f"the rig was stopped while it started: {self._stop_reason}")
+            self.started.set_exception(self._start_error or stopped)
+
+    def _watch(self) -> None:
         reaper_ns = 0
         while not self._is_over():
             now = self._clock.monotonic_ns()
@@ -130,10 +146,6 @@ class Control:
                 reaper_ns = now + int(REAPER_EVERY_S * 1e9)
             self._open_those_that_may()
             self._go_on_stopping()
-        self._on_over()
-        if not self.started.done():
-            stopped = ProcessError(f"the rig was stopped while it started: {self._stop_reason}")
-            self.started.set_exception(self._start_error or stopped)
 
     def _take(self, wait_s: float) -> None:
         """Run what is in the inbox, waiting for the first."""
@@ -171,7 +183,7 @@ class Control:
             case link.Failure():
                 ward.errors += 1
                 if report.fatal:
-                    ward.last_traceback = report.traceback
+                    ward.last_failure = report
                     self._live(ward, lifecycle.Failed(report.error))
         self._on_report(ward, report)
 
@@ -189,6 +201,10 @@ class Control:
                 self._live(ward, lifecycle.Stop())
         if stop_rig is not None:
             self._begin_stop(stop_rig.reason)
+
+    def _restart(self, name: str) -> None:
+        if not self.stopping:
+            self._live(self.wards[name], lifecycle.Restart())
 
     def _set_verbose(self, on: bool) -> None:
         for ward in self.wards.values():

@@ -20,12 +20,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
-from platformdirs import user_runtime_path
 
 from parfocal.core.errors import AlreadyRunningError, RigNotFoundError, nearest
 from parfocal.core.status import ProcessState
 from parfocal.processes.locks import FileLock, holder_of, sweep
-from parfocal.processes.system import is_alive, kill, private_folder, shared_memory_root, start_mark
+from parfocal.processes.system import (
+    is_alive,
+    kill,
+    private_folder,
+    shared_memory_root,
+    start_mark,
+    user_runtime_root,
+)
 
 if TYPE_CHECKING:
     from parfocal.ipc import Client
@@ -63,7 +69,7 @@ class ServiceRecord(msgspec.Struct, frozen=True, kw_only=True):
 def runtime_root() -> Path:
     """Return the folder of all rigs' runtime folders: ``$PARFOCAL_RUNTIME_DIR``, or one of this user's."""
     chosen = os.environ.get("PARFOCAL_RUNTIME_DIR")
-    return Path(chosen) if chosen else user_runtime_path("parfocal", appauthor=False)
+    return Path(chosen) if chosen else user_runtime_root()
 
 
 def shm_root() -> Path:

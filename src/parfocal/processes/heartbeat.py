@@ -79,20 +79,24 @@ class Pulse:
         beat, _ = _BOTH.unpack_from(self._map, 0)
         return max(0, now_ns - beat) / 1e9 if beat else 0.0
 
-    def due_ns(self) -> int:
+    def due_ns(self, loop_too: bool = True) -> int:
         """Return when it counts as hung unless it gives another sign of life: the time to look again."""
-        beat, step = _BOTH.unpack_from(self._map, 0)
+        beat, step = self._stamps(loop_too)
         return judged_at(beat, step, self._counted_from_ns, self._hang_after_ns)
 
-    def verdict(self, now_ns: int) -> str:
-        """Return why it counts as hung; "" if it doesn't."""
-        beat, step = _BOTH.unpack_from(self._map, 0)
+    def verdict(self, now_ns: int, loop_too: bool = True) -> str:
+        """Return why it counts as hung, by its beat or also by its loop; "" if it doesn't."""
+        beat, step = self._stamps(loop_too)
         since = self._counted_from_ns
         if now_ns < judged_at(beat, step, since, self._hang_after_ns):
             return ""
         if now_ns - max(beat, since) >= self._hang_after_ns:
             return f"hung: no heartbeat for {(now_ns - max(beat, since)) / 1e9:.1f} s"
         return f"hung: in one step for {(now_ns - max(step, since)) / 1e9:.1f} s"
+
+    def _stamps(self, loop_too: bool) -> tuple[int, int]:
+        beat, step = _BOTH.unpack_from(self._map, 0)
+        return beat, step if loop_too else 0
 
 
 def judged_at(beat_ns: int, step_ns: int, counted_from_ns: int, hang_after_ns: int) -> int:

@@ -164,6 +164,7 @@ class Host:
         """Switch verbose logging and the health line."""
         set_verbose(on)
         self._health.switch(on)
+        self._log.info("verbose logging is %s", "on" if on else "off")
 
     def _open(self, stack: ExitStack) -> None:
         """Bring everything up; what was brought up is taken down by `stack`, the service first made safe."""
@@ -175,7 +176,6 @@ class Host:
         folder = Path(self._begin.folder)
         self._heartbeat = Heartbeat(folder / f"{self._spec.name}.beat")
         self._heartbeat.start()
-        stack.callback(self._heartbeat.close)
         service = kind(settings)
         stack.enter_context(owned(service.resources, f"{self._begin.rig}/{self._spec.name}"))
         context = self._context(folder)

@@ -1,4 +1,4 @@
-"""What becomes of a service: pure, (life, event) -> (life, actions). The supervisor only carries the actions out.
+"""What becomes of a service: pure, (life, event) -> (life, actions). The supervisor carries the actions out.
 
 ::
 
@@ -154,7 +154,7 @@ Outcome = tuple[Life, tuple[Action, ...]]
 
 
 def react(life: Life, event: Event, spec: ServiceSpec) -> Outcome:
-    """Return what `event` makes of `life`, and what is to be done. An event that comes too late changes nothing.
+    """Return what `event` makes of `life`, and what is to be done; one that comes too late changes nothing.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """What a process and its supervisor tell each other over the child's stdin and stdout: one JSON line each.
 
-The pipe is there before any socket and works until the last moment: a cause of failure, or the last log record,
-does not depend on anything else. At its end each side knows that the other is gone.
+The pipe is there before any socket and works until the last moment: a cause of failure, or the last log
+record, depends on nothing else. At its end each side knows that the other is gone.
 """
 
 from __future__ import annotations
@@ -97,8 +97,8 @@ def to_line(message: Control | Report) -> bytes:
 
     Examples
     --------
-    >>> to_line(Verbose(True))
-    b'{"type":"Verbose","on":true}\\n'
+    >>> to_line(Verbose(True)).decode().strip()
+    '{"type":"Verbose","on":true}'
     """
     return _encoder.encode(message) + b"\n"
 
@@ -114,7 +114,7 @@ def read_report(line: bytes) -> Report:
 
 
 class Reporter:
-    """The child's voice: a bounded queue and a thread that writes, so that nobody ever waits for the parent."""
+    """The child's voice: a bounded queue and a thread that writes, so that nobody waits for the parent."""
 
     def __init__(self, out: BinaryIO, capacity: int = 1000) -> None:
         self._out = out
@@ -125,7 +125,7 @@ class Reporter:
         self._thread.start()
 
     def tell(self, report: Report) -> None:
-        """Queue a report. If the parent reads nothing and the queue is full, log records are dropped, and counted."""
+        """Queue a report. If the parent reads nothing, log records are dropped and counted once full."""
         if isinstance(report, LogRecord) and self._queue.qsize() >= self._capacity:
             self._lost += 1
         else:

@@ -14,7 +14,7 @@ Job = Callable[[], None]
 class Loop:
     """Runs jobs and steps in the thread that calls `run`. Everything else may be called from any thread.
 
-    A step is due when the last one said so; at once after `wake`; and after a job if the last one set no time.
+    A step is due when the last one said so; after `wake`; and after a job if the last one set no time.
     """
 
     def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:

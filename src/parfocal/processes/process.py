@@ -19,8 +19,8 @@ from parfocal.processes.system import dump_signal, start_mark
 class ChildProcess:
     """A running ``parfocal.processes.child``.
 
-    Two threads wait for it: one reads its reports, one sees its end. A third process that inherited its stdout
-    can thus not hide its death.
+    Two threads wait for it: one reads its reports, one sees its end. A third process that inherited its
+    stdout can thus not hide its death.
 
     Parameters
     ----------

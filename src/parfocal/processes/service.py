@@ -37,7 +37,7 @@ class ServiceContext:
     log : logging.Logger
         Its records arrive in the rig's log.
     publish : callable
-        ``publish(topic, payload)`` tells subscribers; never blocks. Before the service is ready nobody listens.
+        ``publish(topic, payload)`` tells subscribers; never blocks. Before it is ready nobody listens.
     wake : callable
         Have the loop do a step now.
     fail : callable
@@ -124,5 +124,5 @@ class Service:
         return {}
 
     def health_line(self) -> str:
-        """Return its health in a line, which is logged once a minute while logging is verbose; "" for none."""
+        """Return its health in a line, logged once a minute while logging is verbose; "" for none."""
         return ""

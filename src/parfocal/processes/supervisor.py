@@ -69,9 +69,9 @@ class RigCommands:
 class Supervisor:
     """Starts the services of a rig, watches them, and ends them.
 
-    Lives in the rig's own process, and serves the name "rig" to all others: commands of `RigCommands`, and the
-    events ``state`` (a service's life changed), ``error`` (something raised in a service, with its traceback)
-    and ``log`` (a record of any service). Thread-safe.
+    Lives in the rig's own process, and serves the name "rig" to all others: commands of `RigCommands`, and
+    the events ``state`` (a service's life changed), ``error`` (something raised in a service, with its
+    traceback) and ``log`` (a record of any service). Thread-safe.
 
     Parameters
     ----------
@@ -100,6 +100,7 @@ class Supervisor:
         self._listeners: list[OnEvent] = []
         self._resources = ExitStack()
         self._control: Control | None = None
+        self._sidecar: Sidecar | None = None
         self._server: Server | None = None
         self._book: LogBook | None = None
 
@@ -214,6 +215,11 @@ class Supervisor:
         """
         self._listeners.append(listener)
 
+    @property
+    def reaper_pid(self) -> int:
+        """The process that cleans up if this one dies; 0 before the start."""
+        return self._sidecar.pid if self._sidecar is not None else 0
+
     def __enter__(self) -> Self:
         self.start()
         return self
@@ -227,7 +233,7 @@ class Supervisor:
         """Claim the name, and bring up what a rig has beside its services."""
         folders = RigFolders.claim(self.rig)
         self._resources.callback(folders.release)
-        sidecar = Sidecar((folders.runtime, folders.streams), directory.locks_folder())
+        self._sidecar = sidecar = Sidecar((folders.runtime, folders.streams), directory.locks_folder())
         self._resources.callback(sidecar.close)
         self._book = LogBook(self.rig, folders.runtime / "rig.log")
         self._resources.callback(self._book.close)

@@ -93,20 +93,34 @@ def try_lock(fd: int) -> bool:
 
 
 def private_folder(path: Path) -> Path:
-    """Make a folder, and its parents, that this user alone can enter; return it."""
+    """Make a folder that this user alone can enter; return it. Raises if it is another user's."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not WINDOWS:
         path.chmod(0o700)
     return path
 
 
+def user_runtime_root() -> Path:
+    """Return the folder of this user's runtime files, which a restart of the machine may clear."""
+    given = os.environ.get("XDG_RUNTIME_DIR")
+    if given and os.access(given, os.W_OK):
+        return Path(given) / "parfocal"
+    return _temporary("parfocal")
+
+
 def shared_memory_root() -> Path:
     """Return the folder where files are memory of this machine, or the nearest thing to it."""
     if LINUX and os.access("/dev/shm", os.W_OK):
         return Path(f"/dev/shm/parfocal-{os.getuid()}")
+    return _temporary("parfocal-streams")
+
+
+def _temporary(name: str) -> Path:
+    """Return a folder for temporary files whose name is this user's."""
     import tempfile
 
-    return Path(tempfile.gettempdir()) / "parfocal-streams"
+    user = "" if WINDOWS else f"-{os.getuid()}"  # Windows gives each user a temporary folder
+    return Path(tempfile.gettempdir()) / f"{name}{user}"
 
 
 def describe_exit(code: int | None) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Literal
 
 import msgspec
@@ -25,6 +27,7 @@ Post = Callable[[Callable[[], None]], None]
 TERMINATE_AT = 0.7
 """At which part of the time to end a process is sent SIGTERM; at the whole it is killed."""
 _NEVER_NS = 2**63
+_LAST_WORDS = 4000
 
 
 class Ward:
@@ -55,7 +58,7 @@ class Ward:
         self.opened = False
         self.verbose = False
         self.errors = 0
-        self.last_traceback = ""
+        self.last_failure: link.Failure | None = None
         self._folders = folders
         self._sidecar = sidecar
         self._post = post
@@ -95,6 +98,11 @@ class Ward:
         self.life, actions = lifecycle.react(before, event, self.spec)
         if isinstance(event, lifecycle.Exited):
             self._forget_process()
+            if self.life.error and not self.last_failure:
+                self.last_failure = link.Failure(
+                    error=self.life.error, traceback=self._last_words(), fatal=True
+                )
+                self._on_report(self, self.last_failure)
         if self.life.state != before.state:
             self._due.clear()
         stop_rig = None
@@ -118,6 +126,11 @@ class Ward:
         if self._process is not None:
             self._process.tell(message)
 
+    def kill(self) -> None:
+        """End the process at once, if there is one."""
+        if self._process is not None:
+            self._process.kill()
+
     def keep_settings(self, values: dict[str, object]) -> None:
         """Begin with these settings from the next start on."""
         self.spec = msgspec.structs.replace(self.spec, settings=values)
@@ -131,8 +144,7 @@ class Ward:
 
     def due_ns(self) -> int:
         """Return when to `check` again."""
-        judged = self._pulse.due_ns() if self._pulse is not None and self.life.state == "ready" else _NEVER_NS
-        return min(judged, *self._due.values(), _NEVER_NS)
+        return min(self._judged_ns(), *self._due.values(), _NEVER_NS)
 
     def count_afresh(self) -> None:
         """Hold no silence against it from before now: the supervisor itself was away."""
@@ -150,14 +162,15 @@ class Ward:
                 yield lifecycle.Hung(f"not ready after {self.spec.start_timeout_s:g} s")
             elif self._process is not None:
                 self._process.terminate() if name == "terminate" else self._process.kill()
-        if self._pulse is not None and self.life.state == "ready":
-            verdict = self._pulse.verdict(now)
-            if verdict:
-                yield lifecycle.Hung(verdict)
+        if now >= self._judged_ns() and self._pulse is not None and self._process is not None:
+            if self.life.state == "ready":
+                yield lifecycle.Hung(self._pulse.verdict(now))
+            else:
+                self._process.kill()  # while it ends its loop may stand still, but it must go on beating
 
     def start_error(self) -> StartError:
         """Return why it did not become ready."""
-        left = self.last_traceback or self._tail_of_log()
+        left = self.last_failure.traceback if self.last_failure is not None else ""
         error = StartError(
             f"service {self.spec.name!r} did not become ready: {self.life.error or 'it ended'}",
             service=self.spec.name,
@@ -167,6 +180,11 @@ class Ward:
         if left:
             error.add_note(f"in service {self.spec.name!r}:\n{left}")
         return error
+
+    def _judged_ns(self) -> int:
+        if self._pulse is None or self.life.state not in ("ready", "stopping"):
+            return _NEVER_NS
+        return self._pulse.due_ns(loop_too=self.life.state == "ready")
 
     def _act(self, action: lifecycle.Action) -> None:
         match action:
@@ -191,7 +209,7 @@ class Ward:
         self._pulse = Pulse(path, self.spec.hang_after_s, now)
         self._spawned_ns = now
         self.opened = False
-        self.last_traceback = ""
+        self.last_failure = None
         begin = link.Begin(
             rig=self._folders.rig,
             spec=self.spec,
@@ -230,11 +248,14 @@ class Ward:
             exit_code=life.exit_code,
             error=life.error,
         )
-        write_record(self._folders.runtime / f"{self.spec.name}.json", record)
+        with suppress(OSError):  # others may find it stale, but this rig goes on
+            write_record(self._folders.runtime / f"{self.spec.name}.json", record)
 
-    def _tail_of_log(self) -> str:
+    def _last_words(self) -> str:
+        """Return the end of its own log: where a crash or the dump of a hung process is found."""
         try:
-            text = (self._folders.runtime / f"{self.spec.name}.log").read_text(errors="replace")
+            with (self._folders.runtime / f"{self.spec.name}.log").open("rb") as log:
+                log.seek(max(0, log.seek(0, os.SEEK_END) - _LAST_WORDS))
+                return log.read().decode(errors="replace")
         except OSError:
             return ""
-        return text[-4000:]

@@ -58,6 +58,7 @@ class Counter(Service):
 
     def settings_changed(self, old: CounterSettings, new: CounterSettings) -> None:
         """Refuse one label."""
+        del old
         if new.label == "forbidden":
             raise DeviceError("this label cannot be set")
 
@@ -70,11 +71,11 @@ class Counter(Service):
         self.write("close")
 
     def state(self) -> dict[str, Any]:
-        """The label."""
+        """Return the label."""
         return {"label": self.settings.label}
 
     def health_line(self) -> str:
-        """The count."""
+        """Return the count."""
         return f"{self.count} steps"
 
     def write(self, word: str) -> None:
@@ -137,7 +138,17 @@ class Crashes(Counter):
 
     def open(self, context: ServiceContext) -> None:
         """Kill this process."""
+        del context
         os.kill(os.getpid(), signal.SIGSEGV)
+
+
+class NeverReady(Counter):
+    """Takes for ever to open."""
+
+    def open(self, context: ServiceContext) -> None:
+        """Wait."""
+        super().open(context)
+        time.sleep(3600)
 
 
 class FailsInStep(Counter):

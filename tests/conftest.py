@@ -1,0 +1,102 @@
+"""Every test gets folders of its own for rigs, and leaves nothing behind: no process, file, socket, pipe."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+SETTLES_WITHIN_S = 3.0
+ROOT_VARIABLES = ("PARFOCAL_RUNTIME_DIR", "PARFOCAL_SHM_DIR")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_context() -> None:
+    """Make what a process makes only once, before anything is counted."""
+    import zmq
+
+    from parfocal.ipc.endpoints import context
+
+    context().socket(zmq.PAIR).close(0)
+
+
+@pytest.fixture(autouse=True)
+def rig_roots(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path, Path]]:
+    """Short folders for runtime files and streams, set in the environment; checks what the test left."""
+    roots = tuple(Path(tempfile.mkdtemp(prefix="pf")) for _ in ROOT_VARIABLES)
+    for variable, root in zip(ROOT_VARIABLES, roots, strict=True):
+        monkeypatch.setenv(variable, str(root))
+    untouched_ns = roots[0].stat().st_mtime_ns
+    handles = open_handles()
+    yield roots
+    was_used = roots[0].stat().st_mtime_ns != untouched_ns
+    left = settled(lambda: leftovers(roots, handles, was_used))
+    end_processes(roots if was_used else ())
+    for root in roots:
+        shutil.rmtree(root, ignore_errors=True)
+    assert not left, "the test left behind: " + "; ".join(left)
+
+
+def settled(look) -> list[str]:
+    """Return what `look` finds, once it finds nothing or some time has passed."""
+    end = time.monotonic() + SETTLES_WITHIN_S
+    while (found := look()) and time.monotonic() < end:
+        time.sleep(0.02)
+    return found
+
+
+def leftovers(roots: tuple[Path, ...], handles: Counter[str], was_used: bool) -> list[str]:
+    found = [f"file {path}" for root in roots for path in root.rglob("*") if not path.is_dir()]
+    found += [f"process {process.pid} {process.name()}" for process in processes(roots if was_used else ())]
+    found += [f"{count} open {kind}" for kind, count in (open_handles() - handles).items()]
+    return found
+
+
+def processes(roots: tuple[Path, ...]) -> list[psutil.Process]:
+    """Return the children of this process, and any process that works in one of `roots`."""
+    mine = psutil.Process()
+    found = {process.pid: process for process in mine.children(recursive=True)}
+    for process in psutil.process_iter() if roots else ():
+        try:
+            if process.pid != mine.pid and process.environ().get(ROOT_VARIABLES[0]) == str(roots[0]):
+                found[process.pid] = process
+        except psutil.Error:
+            continue
+    return [p for p in found.values() if p.is_running() and not is_collected_elsewhere(p)]
+
+
+def is_collected_elsewhere(process: psutil.Process) -> bool:
+    """Whether it has ended, and only some other parent has not yet noticed."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE and process.ppid() != os.getpid()
+    except psutil.Error:
+        return True
+
+
+def end_processes(roots: tuple[Path, ...]) -> None:
+    for process in processes(roots):
+        process.kill()
+
+
+def open_handles() -> Counter[str]:
+    """Count the sockets and pipes of this process by kind."""
+    if sys.platform != "linux":
+        return Counter()
+    kinds: Counter[str] = Counter()
+    for entry in os.listdir("/proc/self/fd"):
+        try:
+            target = os.readlink(f"/proc/self/fd/{entry}")
+        except OSError:
+            continue
+        kind, _, number = target.partition(":[")
+        if number and kind in ("socket", "pipe"):
+            kinds[kind] += 1
+    return kinds

@@ -1,0 +1,74 @@
+"""Rigs that end with their test, and ears for what they tell."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from parfocal.processes import ServiceSpec, Supervisor
+
+PATIENCE_S = 30.0
+
+
+class Ears:
+    """Keeps the events of a rig, and waits for one that fits."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, dict[str, Any]]] = []
+        self._news = threading.Condition()
+
+    def __call__(self, topic: str, payload: dict[str, Any]) -> None:
+        with self._news:
+            self.heard.append((topic, payload))
+            self._news.notify_all()
+
+    def wait(self, topic: str, **wanted: Any) -> dict[str, Any]:
+        """Return the first event of `topic` whose payload has all of `wanted`."""
+        with self._news:
+            assert self._news.wait_for(lambda: self.find(topic, **wanted) is not None, PATIENCE_S), (
+                f"no {topic} with {wanted} among {self.heard}"
+            )
+            found = self.find(topic, **wanted)
+        assert found is not None
+        return found
+
+    def find(self, topic: str, **wanted: Any) -> dict[str, Any] | None:
+        for heard, payload in self.heard:
+            if heard == topic and wanted.items() <= payload.items():
+                return payload
+        return None
+
+
+MakeRig = Callable[..., tuple[Supervisor, Ears]]
+
+
+@pytest.fixture
+def make_rig() -> Iterator[MakeRig]:
+    """Make a rig from specs; it is stopped after the test."""
+    made: list[Supervisor] = []
+
+    def make(*specs: ServiceSpec, name: str = "bench", **options: Any) -> tuple[Supervisor, Ears]:
+        supervisor, ears = Supervisor(name, specs, **options), Ears()
+        supervisor.on_event(ears)
+        made.append(supervisor)
+        return supervisor, ears
+
+    yield make
+    for supervisor in made:
+        supervisor.stop()
+
+
+@pytest.fixture
+def spec() -> Callable[..., ServiceSpec]:
+    """Make a spec of one of the test services."""
+
+    def make(name: str = "a", kind: str = "Counter", **fields: Any) -> ServiceSpec:
+        settings = fields.pop("settings", {})
+        return ServiceSpec(
+            name=name, factory=f"parfocal.testing.services:{kind}", settings=settings, **fields
+        )
+
+    return make

@@ -1,0 +1,125 @@
+"""Children that are killed, stopped, hung and terminated in the middle of their work."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from parfocal.core.errors import ServiceUnavailableError
+from parfocal.processes import directory
+
+SEEN_WITHIN_S = 1.0
+STOPPED_WITHIN_S = 5.0
+NOISE_S = 2.0  # of a loaded machine; the figures measured are in the decision page
+
+
+def seen_after_s(payload: dict[str, object], since_ns: int) -> float:
+    return (int(str(payload["time_ns"])) - since_ns) / 1e9
+
+
+@pytest.mark.parametrize("policy", ["restart", "degrade"])
+@pytest.mark.parametrize(
+    ("number", "state"), [(signal.SIGKILL, "crashed"), (signal.SIGSTOP, "hung"), (signal.SIGTERM, "crashed")]
+)
+def test_a_child_that_is_killed_or_stopped_is_named_and_handled(
+    make_rig, spec, policy, number, state
+) -> None:
+    rig, ears = make_rig(spec(policy=policy), spec("other"))
+    with rig, rig.client("a") as client:
+        pid = rig.status().services["a"].pid
+        other = rig.status().services["other"].pid
+        began_ns = time.monotonic_ns()
+        os.kill(pid, number)
+        if state == "crashed" and policy == "degrade":
+            state = "degraded"
+        seen = ears.wait("state", name="a", state=state)
+        assert seen_after_s(seen, began_ns) < SEEN_WITHIN_S + NOISE_S
+        assert seen["error"]
+        if policy == "restart":
+            ears.wait("state", name="a", state="ready", restarts=1)
+            assert client.call("double", 2, timeout_s=10) == 4
+            assert client.hello().pid != pid
+            assert rig.status().state == "running"
+        else:
+            ears.wait("state", name="a", state="degraded")
+            with pytest.raises(ServiceUnavailableError):
+                client.call("double", 2, timeout_s=10)
+            assert rig.status().state == "degraded"
+        assert rig.status().services["other"].pid == other
+
+
+def test_a_hung_step_is_named_dumped_made_safe_and_restarted(make_rig, spec, tmp_path) -> None:
+    diary = tmp_path / "diary"
+    rig, ears = make_rig(spec(settings={"diary": str(diary)}))
+    with rig, rig.client("a") as client:
+        client.call("hang_in_step", timeout_s=10)
+        hung = ears.wait("state", name="a", state="hung")
+        assert "in one step" in hung["error"]
+        error = ears.wait("error", service="a")
+        assert "in step" in error["traceback"], "the dump shows where it hangs"
+        ears.wait("state", name="a", state="ready", restarts=1)
+        assert "a safe" in diary.read_text(), "outputs are safe although the loop hangs"
+        assert client.call("double", 2, timeout_s=10) == 4
+
+
+def test_a_step_that_raises_is_safe_told_and_restarted_until_given_up(make_rig, spec, tmp_path) -> None:
+    diary = tmp_path / "diary"
+    bad = spec(
+        kind="FailsInStep", max_restarts=1, back_off_s=0.01, settings={"diary": str(diary), "period_s": 0.05}
+    )
+    rig, ears = make_rig(bad)
+    with rig:
+        error = ears.wait("error", service="a", fatal=True)
+        assert error["error"] == "DeviceError: the third step is not possible"
+        assert "in step" in error["traceback"]
+        given_up = ears.wait("state", name="a", state="degraded")
+        assert (given_up["exit_code"], given_up["restarts"]) == (1, 1)
+        known = directory.record("bench", "a")
+        assert known is not None
+        assert (known.state, known.exit_code, known.pid) == ("degraded", 1, 0)
+        assert rig.status().services["a"].error == "DeviceError: the third step is not possible"
+    assert diary.read_text().split("\n")[:3] == ["a open", "a safe", "a safe"]
+
+
+def test_a_failure_in_a_thread_of_the_service_counts_as_its_own(make_rig, spec) -> None:
+    rig, ears = make_rig(spec(policy="degrade"))
+    with rig, rig.client("a") as client:
+        client.submit("fail", "lamp burnt out")
+        assert ears.wait("state", name="a", state="degraded")["error"] == "DeviceError: lamp burnt out"
+
+
+def test_the_loss_of_an_important_service_ends_the_rig(make_rig, spec) -> None:
+    rig, _ = make_rig(spec(policy="stop"), spec("other"))
+    rig.start()
+    os.kill(rig.status().services["a"].pid, signal.SIGKILL)
+    assert rig.wait(10)
+    assert rig.status().state == "stopped"
+    assert directory.rigs() == ()
+
+
+def test_stop_ends_in_time_with_stopped_and_stubborn_children(make_rig, spec) -> None:
+    rig, _ = make_rig(
+        spec("first", "Stubborn"),
+        spec("second", depends_on=("first",)),
+        spec("third", "Stubborn", depends_on=("second",)),
+    )
+    rig.start()
+    os.kill(rig.status().services["second"].pid, signal.SIGSTOP)
+    began = time.monotonic()
+    rig.stop()
+    assert time.monotonic() - began < STOPPED_WITHIN_S + NOISE_S
+    assert {service.pid for service in rig.status().services.values()} == {0}
+
+
+def test_a_killed_reaper_is_replaced(make_rig, spec) -> None:
+    rig, _ = make_rig(spec())
+    with rig:
+        first = rig.reaper_pid
+        os.kill(first, signal.SIGKILL)
+        end = time.monotonic() + 10
+        while rig.reaper_pid == first and time.monotonic() < end:
+            time.sleep(0.02)
+        assert rig.reaper_pid != first

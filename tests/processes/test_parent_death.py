@@ -1,0 +1,143 @@
+"""The rig's own process is killed: its children go, its folders go, and the next start works at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from parfocal.processes import Supervisor, directory
+
+PROGRAM = """
+import json, sys
+from parfocal.processes import ServiceSpec, Supervisor
+names, settings = json.loads(sys.argv[1]), json.loads(sys.argv[2])
+specs = [ServiceSpec(name=n, factory="parfocal.testing.services:Counter", settings=settings) for n in names]
+supervisor = Supervisor("bench", specs)
+supervisor.start()
+print(json.dumps({name: s.pid for name, s in supervisor.status().services.items()}), flush=True)
+sys.stdin.readline()
+"""
+GONE_WITHIN_S = 2.0
+NOISE_S = 2.0  # of a loaded machine; the figures measured are in the decision page
+
+Start = Callable[..., tuple["subprocess.Popen[str]", dict[str, int]]]
+
+
+@pytest.fixture
+def start_program() -> Iterator[Start]:
+    programs: list[subprocess.Popen[str]] = []
+
+    def start(*names: str, **settings: Any) -> tuple[subprocess.Popen[str], dict[str, int]]:
+        program = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, json.dumps(names), json.dumps(settings)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        programs.append(program)
+        assert program.stdout is not None
+        return program, json.loads(program.stdout.readline())
+
+    yield start
+    for program in programs:
+        if program.poll() is None:
+            program.kill()
+        program.wait()
+        for pipe in (program.stdin, program.stdout):
+            assert pipe is not None
+            pipe.close()
+
+
+def gone_after_s(pids: dict[str, int]) -> float:
+    began = time.monotonic()
+    while any(is_running(pid) for pid in pids.values()) and time.monotonic() - began < 20:
+        time.sleep(0.02)
+    return time.monotonic() - began
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def folders_vanish() -> bool:
+    end = time.monotonic() + 10
+    folders = directory.runtime_folder("bench"), directory.shm_folder("bench")
+    while any(folder.exists() for folder in folders) and time.monotonic() < end:
+        time.sleep(0.02)
+    return not any(folder.exists() for folder in folders)
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_children_and_folders_go_with_a_killed_parent(start_program, tmp_path: Path, stopped: bool) -> None:
+    diary = tmp_path / "diary"
+    program, pids = start_program("a", "b", "c", diary=str(diary))
+    if stopped:
+        os.kill(pids["b"], signal.SIGSTOP)
+    program.kill()
+    assert gone_after_s(pids) < GONE_WITHIN_S + NOISE_S
+    assert folders_vanish()
+    safe = {line for line in diary.read_text().splitlines() if line.endswith("safe")}
+    assert safe == {"a safe", "c safe"} | (set() if stopped else {"b safe"})
+
+
+def test_the_next_start_works_at_once(start_program, spec) -> None:
+    program, pids = start_program("a", "b")
+    os.kill(pids["b"], signal.SIGSTOP)
+    program.kill()
+    program.wait()
+    with Supervisor("bench", [spec("a"), spec("b")]) as rig:
+        assert rig.status().state == "running"
+        assert not any(is_running(pid) for pid in pids.values())
+        time.sleep(1.5)  # the old reaper has come and gone
+        assert rig.folder.exists()
+        assert rig.streams.exists()
+        assert {service.state for service in rig.status().services.values()} == {"ready"}
+
+
+def test_the_whole_group_killed_leaves_nothing_that_clean_does_not_find(start_program) -> None:
+    program, pids = start_program("a", "b")
+    reapers = [p for p in psutil.Process(program.pid).children() if p.pid not in pids.values()]
+    os.kill(pids["b"], signal.SIGSTOP)
+    for reaper in reapers:
+        reaper.kill()
+    program.kill()
+    program.wait()
+    assert is_running(pids["b"])
+    removed = directory.clean()
+    assert directory.runtime_folder("bench") in removed
+    assert gone_after_s(pids) < GONE_WITHIN_S + NOISE_S
+    assert folders_vanish()
+
+
+def test_an_orderly_exit_without_stop_ends_in_order(start_program, tmp_path: Path) -> None:
+    diary = tmp_path / "diary"
+    program, pids = start_program("a", diary=str(diary))
+    assert program.stdin is not None
+    program.stdin.write("\n")
+    program.stdin.flush()
+    assert program.wait(20) == 0
+    assert diary.read_text().splitlines()[-1] == "a close"
+    assert not directory.runtime_folder("bench").exists()
+    assert not any(is_running(pid) for pid in pids.values())
+
+
+def test_a_recycled_pid_is_neither_alive_nor_killed() -> None:
+    from parfocal.processes.system import is_alive, kill, start_mark
+
+    mark = start_mark(os.getpid())
+    assert is_alive(os.getpid(), mark)
+    assert not is_alive(os.getpid(), mark + "0")
+    assert not kill(os.getpid(), mark + "0")

@@ -1,0 +1,226 @@
+"""Start, commands, settings, logs and the end in order, with real processes."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+import pytest
+
+from parfocal.core.errors import (
+    AlreadyRunningError,
+    BadInputError,
+    CommandFailedError,
+    ConfigError,
+    ProcessError,
+    RigNotFoundError,
+    ServiceDiedError,
+    ServiceUnavailableError,
+    StartError,
+)
+from parfocal.core.status import RigStatus
+from parfocal.ipc import Subscription
+from parfocal.processes import ServiceSpec, directory
+from parfocal.processes.hosting import service_commands
+
+
+def diary_of(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines()
+
+
+def test_services_start_in_order_and_end_drained(make_rig, spec, tmp_path) -> None:
+    diary = tmp_path / "diary"
+    settings = {"diary": str(diary)}
+    rig, _ = make_rig(
+        spec("sink", depends_on=("source",), settings=settings), spec("source", settings=settings)
+    )
+    with rig:
+        status = rig.status()
+        assert status.state == "running"
+        assert {name: service.state for name, service in status.services.items()} == {
+            "source": "ready",
+            "sink": "ready",
+        }
+        assert diary_of(diary) == ["source open", "sink open"]
+    said = diary_of(diary)
+    for name in ("source", "sink"):
+        assert said.index(f"{name} safe") < said.index(f"{name} close")
+    assert said.index("source close") < said.index("sink close"), "who sends ends before who reads"
+    assert rig.status().state == "stopped"
+    assert not directory.runtime_folder("bench").exists()
+    assert not directory.shm_folder("bench").exists()
+
+
+def test_commands_run_in_the_loop_or_beside_it(make_rig, spec) -> None:
+    rig, _ = make_rig(spec(settings={"label": "x"}))
+    with rig, rig.client("a") as client:
+        assert client.call("double", 21, timeout_s=10) == 42
+        assert client.call("state", timeout_s=10) == {"label": "x"}
+        assert client.call("get_count", timeout_s=10) > 0
+        assert client.hello().details["rig"] == "bench"
+    with pytest.raises(BadInputError, match="did you mean"):
+        rig.client("aa")
+
+
+def test_settings_change_is_checked_told_and_survives_a_restart(make_rig, spec) -> None:
+    rig, _ = make_rig(spec())
+    told = []
+    with rig, rig.client("a") as client:
+        subscription = Subscription(rig.folder, ["a"], ("settings",), callback=told.append)
+        with pytest.raises(CommandFailedError, match="period_s"):
+            client.call("set_settings", {"period_s": -1}, timeout_s=10)
+        with pytest.raises(CommandFailedError, match="cannot be set"):
+            client.call("set_settings", {"label": "forbidden"}, timeout_s=10)
+        while not told:  # a subscription needs a moment to connect
+            client.call("set_settings", {"label": "kept"}, timeout_s=10)
+        assert told[0].payload["label"] == "kept"
+        rig.restart("a")
+        assert client.call("get_settings", timeout_s=10)["label"] == "kept"
+        assert rig.status().services["a"].restarts == 0
+        subscription.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "cause", "code"),
+    [
+        ("FailsToOpen", "DeviceError: no camera on port 7", 1),
+        ("Crashes", "was killed by SIGSEGV", -11),
+        ("Missing", "was not found", 1),
+    ],
+)
+def test_a_failed_start_raises_the_real_cause(make_rig, spec, tmp_path, kind, cause, code) -> None:
+    diary = tmp_path / "diary"
+    rig, ears = make_rig(
+        spec("good", settings={"diary": str(diary)}), spec("bad", kind, depends_on=("good",))
+    )
+    with pytest.raises(StartError, match="'bad' did not become ready") as caught:
+        rig.start()
+    assert cause in str(caught.value)
+    assert (caught.value.service, caught.value.exit_code) == ("bad", code)
+    assert caught.value.remote_traceback
+    assert diary_of(diary)[-1] == "good close"
+    assert cause in ears.wait("error", service="bad")["error"]
+    assert rig.status().services["bad"].pid == 0
+
+
+def test_a_service_that_is_never_ready_is_given_up(make_rig, spec) -> None:
+    slow = ServiceSpec(name="slow", factory="parfocal.testing.services:NeverReady", start_timeout_s=1.0)
+    rig, _ = make_rig(slow)
+    with pytest.raises(StartError, match="not ready after 1 s"):
+        rig.start()
+
+
+def test_wrong_settings_and_wrong_graphs_start_nothing(make_rig, spec) -> None:
+    with pytest.raises(ConfigError, match="circle: a, b"):
+        make_rig(spec("a", depends_on=("b",)), spec("b", depends_on=("a",)))
+    with pytest.raises(ConfigError, match="two services named 'a'"):
+        make_rig(spec("a"), spec("a"))
+    with pytest.raises(BadInputError, match="rig name 'a/b'"):
+        make_rig(name="a/b")
+    rig, _ = make_rig(spec("a", settings={"perriod_s": 1}))
+    with pytest.raises(StartError, match="did you mean 'period_s'"):
+        rig.start()
+
+
+def test_starting_twice_warns_and_a_stopped_one_stays_stopped(make_rig, spec) -> None:
+    rig, _ = make_rig(spec())
+    rig.start()
+    with pytest.warns(RuntimeWarning, match="started already"):
+        rig.start()
+    rig.stop()
+    rig.stop()
+    with pytest.raises(ProcessError, match="cannot be started again"):
+        rig.start()
+
+
+def test_one_rig_of_a_name_and_two_of_two(make_rig, spec) -> None:
+    first, _ = make_rig(spec(), name="one")
+    second, _ = make_rig(spec(), name="two")
+    again, _ = make_rig(spec(), name="one")
+    with first, second:
+        with pytest.raises(AlreadyRunningError, match=str(os.getpid())) as caught:
+            again.start()
+        assert caught.value.pid == os.getpid()
+        assert [record.rig for record in directory.rigs()] == ["one", "two"]
+        with directory.connect("one", "a") as a, directory.connect("two", "a") as b:
+            assert a.hello().pid != b.hello().pid
+    assert directory.rigs() == ()
+    with pytest.raises(RigNotFoundError):
+        directory.rig_record("one")
+
+
+def test_a_resource_has_one_owner_on_this_machine(make_rig, spec) -> None:
+    board = {"resource": "tcp:board-1:5000"}
+    first, _ = make_rig(spec("owner", settings=board), name="one")
+    second, _ = make_rig(spec("other", settings=board), name="two")
+    with first:
+        pid = first.status().services["owner"].pid
+        with pytest.raises(StartError, match=rf"owned by one/owner \(process {pid}\)"):
+            second.start()
+    third, _ = make_rig(spec("other", settings=board), name="two")
+    with third:
+        assert third.status().services["other"].state == "ready"
+
+
+def test_the_rig_serves_itself(make_rig, spec) -> None:
+    rig, _ = make_rig(spec())
+    rig.start()
+    with directory.connect("bench") as client:
+        status = client.call("status", timeout_s=10, returns=RigStatus)
+        assert status.services["a"].state == "ready"
+        client.call("restart", "a", timeout_s=30)
+        after = client.call("status", timeout_s=10, returns=RigStatus)
+        assert after.services["a"].pid != status.services["a"].pid
+        client.call("stop", timeout_s=10)
+        assert directory.wait_until_gone("bench", 10)
+    assert rig.wait(10)
+
+
+def test_a_stopped_service_tells_its_callers_and_stays_stopped(make_rig, spec) -> None:
+    rig, ears = make_rig(spec(), spec("b"))
+    with rig, rig.client("a") as client:
+        client.call("stop", timeout_s=10)
+        assert ears.wait("state", name="a", state="exited")["exit_code"] == 0
+        with pytest.raises(ServiceUnavailableError):
+            client.call("get_count", timeout_s=10)
+        assert rig.status().services["b"].state == "ready"
+
+
+def test_errors_and_logs_of_children_arrive_with_their_name(make_rig, spec, caplog) -> None:
+    rig, ears = make_rig(spec())
+    with rig, rig.client("a") as client, caplog.at_level(logging.DEBUG, "parfocal.bench"):
+        client.call("raise_in_thread", "odd", timeout_s=10)
+        error = ears.wait("error", service="a", fatal=False)
+        assert error["error"] == "DeviceError: odd"
+        assert "in fail" in error["traceback"]
+        assert error["count"] == 1
+        client.call("say", "a quiet word", 10, timeout_s=10)
+        client.call("say", "a loud word", 30, timeout_s=10)
+        ears.wait("log", service="a", message="a loud word")
+        assert ears.find("log", message="a quiet word") is None
+        rig.set_verbose(True)
+        ears.wait("log", service="a", message="verbose logging is on")
+        client.call("say", "another quiet word", 10, timeout_s=10)
+        ears.wait("log", service="a", message="another quiet word", level=10)
+        log = (rig.folder / "rig.log").read_text()
+        assert "WARNING parfocal.bench.a: a loud word" in log
+        assert "DeviceError: odd" in log
+    assert ("parfocal.bench.a", logging.WARNING, "a loud word") in caplog.record_tuples
+
+
+def test_what_a_rig_offers_is_listed_without_starting_it() -> None:
+    names = {info.name for info in service_commands("parfocal.testing.services:Counter")}
+    assert {"double", "get_count", "get_settings", "set_settings", "state", "set_verbose", "stop"} <= names
+
+
+def test_a_call_to_a_service_that_died_names_its_exit_code(make_rig, spec) -> None:
+    rig, ears = make_rig(spec(policy="degrade"))
+    with rig, rig.client("a") as client:
+        call = client.submit("hang_in_step")
+        call.result(10)
+        client.submit("signal_self", 9)
+        ears.wait("state", name="a", state="degraded")
+        with pytest.raises(ServiceDiedError, match="-9") as caught:
+            client.call("get_count", timeout_s=10)
+        assert caught.value.exit_code == -9
