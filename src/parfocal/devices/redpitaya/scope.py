@@ -109,10 +109,7 @@ class Scope:
         """
         self._check_trigger(source, threshold_v, hysteresis_v)
         self._trigger_source = source
-        if threshold_v is not None:
-            self._bank.set(THRESHOLD, threshold_v)
-        if hysteresis_v is not None:
-            self._bank.set(HYSTERESIS, hysteresis_v)
+        self._set_levels(threshold_v, hysteresis_v)
         return Trigger(source, self._bank.get(THRESHOLD), self._bank.get(HYSTERESIS))
 
     def acquire(
@@ -135,8 +132,10 @@ class Scope:
         ----------
         input, input2 : str, optional
             Signals of the channels, such as "in1" or "pid0". The second is fetched only if it is given.
-        decimation, averaging, trigger_source, threshold_v, hysteresis_v : optional
+        decimation, averaging, threshold_v, hysteresis_v : optional
             As `set_decimation`, `set_averaging` and `set_trigger` take them.
+        trigger_source : str, optional
+            What to wait for this time; by default what `set_trigger` chose, at first "immediately".
         trigger_delay_s : float
             From the trigger to the middle of the trace, in seconds. Without effect for "immediately", whose
             trace begins with the trigger.
@@ -174,7 +173,7 @@ class Scope:
                 self.set_decimation(decimation)
             if averaging is not None:
                 self.set_averaging(averaging)
-            self.set_trigger(source, threshold_v, hysteresis_v)
+            self._set_levels(threshold_v, hysteresis_v)
             return self._take(source, every, after, timeout_s, wait, second=input2 is not None)
         finally:
             self._busy.release()
@@ -225,6 +224,12 @@ class Scope:
         except BaseException:
             self._disarm_quietly()
             raise
+
+    def _set_levels(self, threshold_v: float | None, hysteresis_v: float | None) -> None:
+        if threshold_v is not None:
+            self._bank.set(THRESHOLD, threshold_v)
+        if hysteresis_v is not None:
+            self._bank.set(HYSTERESIS, hysteresis_v)
 
     def _wait_until_done(self, source: str, length_s: float, timeout_s: float | None, wait: Wait) -> None:
         begin_ns = self._clock.monotonic_ns()

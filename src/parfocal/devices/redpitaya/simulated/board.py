@@ -99,6 +99,10 @@ class SimulatedBoard:
             self.signals.advance(tick)
             self._scope.catch_up(tick)
 
+    def warm_up(self) -> None:
+        """Compile what the PIDs need, so that the first of them does not have to wait for it."""
+        self.signals.loop.warm_up()
+
     def close(self) -> None:
         """Refuse further accesses. Idempotent."""
         self._closed = True

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from parfocal.devices.redpitaya.simulated.loop_kernel import run
 from parfocal.devices.redpitaya.simulated.words import FULL_SCALE
 
 if TYPE_CHECKING:
@@ -94,6 +93,11 @@ class Loop:
             self._work(min(goal, self._step + self._settling), seen)
             self._jump(goal)
 
+    def warm_up(self) -> None:
+        """Load the compiled steps."""
+        if not self.is_acting:
+            self._run(np.zeros((PIDS, 0)), 0)
+
     def output(self, pid: int, ticks: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the output of a PID, in counts."""
         return self._row(_OUTPUT + pid, ticks)
@@ -131,10 +135,17 @@ class Loop:
             outside = np.zeros((PIDS, len(ticks)))
             for pid in np.flatnonzero(at.acting | at.acting[[1, 0, 2]]):
                 outside[pid] = seen(int(at.slot[pid]), ticks)
-            run(
-                outside, at.slot, at.setpoint, at.proportional, at.integral, at.low, at.high, at.differential,
-                at.alpha, at.high_pass, self.routes, self.memory, self._filters, self._output, self._behind,
-                self._gain, self._source, self._delay, self._approach, self._past, self._step,
-            )  # fmt: skip
+            self._run(outside, self._step)
             self._step = end
             self._oldest = max(self._oldest, end - KEPT)
+
+    def _run(self, outside: NDArray[np.float64], first: int) -> None:
+        # Loading the compiler takes half a second: boards whose PIDs stay off do without.
+        from parfocal.devices.redpitaya.simulated.loop_kernel import run
+
+        at = self.settings
+        run(
+            outside, at.slot, at.setpoint, at.proportional, at.integral, at.low, at.high, at.differential,
+            at.alpha, at.high_pass, self.routes, self.memory, self._filters, self._output, self._behind,
+            self._gain, self._source, self._delay, self._approach, self._past, first,
+        )  # fmt: skip

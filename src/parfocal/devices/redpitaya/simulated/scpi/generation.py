@@ -1,0 +1,146 @@
+"""The SOUR and OUTPUT commands, on the generators."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from parfocal.devices.redpitaya.asg import Asg
+from parfocal.devices.redpitaya.memory_map import SAMPLES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from parfocal.devices.redpitaya.board import Board
+
+_TURN = np.arange(SAMPLES) / SAMPLES
+
+
+class Generator:
+    """One output's generator: settings that take effect while it is on."""
+
+    def __init__(self, board: Board, output: int) -> None:
+        self._asg = Asg(board, output - 1)
+        self._output = f"out{output}"
+        self.reset()
+
+    def reset(self) -> None:
+        """Go off, back to the settings at power-on."""
+        self.settings: dict[str, Any] = {
+            "FUNC": "SINE",
+            "FREQ": 1000.0,
+            "VOLT": 1.0,
+            "OFFS": 0.0,
+            "PHAS": 0.0,
+            "DCYC": 0.5,
+            "NCYC": 0,
+            "NOR": 1,
+            "INT:PER": 0.0,
+            "STAT": "CONTINUOUS",
+            "SOUR": "INT",
+        }
+        self._table = np.zeros(SAMPLES)
+        self.on = False
+        self._asg.off()
+
+    def change(self, name: str, value: Any) -> None:
+        """Change a setting; only what goes on without a break is changed in a running generator."""
+        self.settings[name] = value
+        if self.on and name == "FREQ":
+            self._asg.set_frequency(value)
+        elif self.on:
+            self.switch(True)
+
+    def load(self, *values: str) -> None:
+        """Take an arbitrary table, stretched to 16384 values."""
+        given = np.array([float(value) for value in values])
+        self._table = np.interp(_TURN, np.arange(len(given)) / len(given), given, period=1)
+        self.change("FUNC", "ARBITRARY")
+
+    def switch(self, on: bool) -> None:
+        """Go on or off."""
+        self.on = on
+        if not on:
+            self._asg.off()
+            return
+        at = self.settings
+        burst = at["STAT"] == "BURST"
+        self._asg.setup(
+            "arbitrary",
+            samples=np.clip(self._shape(), -1, 1),
+            frequency_hz=at["FREQ"],
+            amplitude_v=0.0 if at["FUNC"].startswith("DC") else at["VOLT"],
+            offset_v=self._offset(),
+            phase_deg=at["PHAS"],
+            output=self._output,
+            trigger_source="immediately" if at["SOUR"] == "INT" and not burst else "off",
+            cycles_per_burst=int(at["NCYC"]) if burst else 0,
+            bursts=int(at["NOR"]),
+        )
+
+    def trigger(self) -> None:
+        """Start it now."""
+        self._asg.trigger()
+
+    def _offset(self) -> float:
+        level = {"DC": self.settings["VOLT"], "DC_NEG": -self.settings["VOLT"]}
+        return float(level.get(self.settings["FUNC"], self.settings["OFFS"]))
+
+    def _shape(self) -> NDArray[np.float64]:
+        shapes: dict[str, NDArray[np.float64]] = {
+            "SINE": np.sin(2 * np.pi * _TURN),
+            "SQUARE": np.where(_TURN < 0.5, 1.0, -1.0),
+            "TRIANGLE": 1 - 4 * np.abs((_TURN + 0.25) % 1 - 0.5),
+            "SAWU": 2 * _TURN - 1,
+            "SAWD": 1 - 2 * _TURN,
+            "PWM": np.where(self.settings["DCYC"] > _TURN, 1.0, -1.0),
+            "ARBITRARY": self._table,
+        }
+        return shapes.get(self.settings["FUNC"], np.zeros(SAMPLES))
+
+
+_SETTINGS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "SOUR#:FUNC": ("FUNC", str.upper),
+    "SOUR#:FREQ[:FIX]": ("FREQ", float),
+    "SOUR#:VOLT": ("VOLT", float),
+    "SOUR#:VOLT:OFFS": ("OFFS", float),
+    "SOUR#:PHAS": ("PHAS", float),
+    "SOUR#:DCYC": ("DCYC", float),
+    "SOUR#:BURS:STAT": ("STAT", str.upper),
+    "SOUR#:BURS:NCYC": ("NCYC", int),
+    "SOUR#:BURS:NOR": ("NOR", int),
+    "SOUR#:TRig:SOUR": ("SOUR", str.upper),
+}
+
+
+def commands(generators: Mapping[int, Generator]) -> Mapping[str, Callable[..., object]]:
+    """Return the commands by pattern; each takes the numbers in its header, then its arguments, as text."""
+
+    def reset() -> None:
+        for generator in generators.values():
+            generator.reset()
+
+    table: dict[str, Callable[..., object]] = {
+        "GEN:RST": reset,
+        "OUTPUT#:STATE": lambda output, on: generators[int(output)].switch(on.upper() in ("ON", "1")),
+        "OUTPUT#:STATE?": lambda output: int(generators[int(output)].on),
+        "SOUR#:TRAC:DATA:DATA": lambda output, *values: generators[int(output)].load(*values),
+        "SOUR#:TRig:INT": lambda output: generators[int(output)].trigger(),
+    }
+    for pattern, (name, kind) in _SETTINGS.items():
+        table[pattern] = _setter(generators, name, kind)
+        table[pattern + "?"] = _getter(generators, name)
+    return table
+
+
+def _setter(
+    generators: Mapping[int, Generator], name: str, kind: Callable[[str], Any]
+) -> Callable[[str, str], None]:
+    return lambda output, value: generators[int(output)].change(name, kind(value))
+
+
+def _getter(generators: Mapping[int, Generator], name: str) -> Callable[[str], object]:
+    return lambda output: generators[int(output)].settings[name]
