@@ -194,7 +194,7 @@ class CameraHost(DeviceHost):
         self._tally.frame(header)
         for snap in self._snaps:
             snap.frame(header)
-        self._snaps = [snap for snap in self._snaps if not snap.done]
+        self._snaps = [snap for snap in self._snaps if not snap.complete]
         if self._truth is not None:
             self._truth.write_rows(self._truth_of(header.frame), timeout_s=_WAIT_S)
 
@@ -212,17 +212,20 @@ class CameraHost(DeviceHost):
             lend.__exit__(_NoFrame, _NoFrame(), None)
 
     def _take_wishes(self) -> None:
+        """End what nobody waits for any more, then begin what is newly asked for."""
+        for snap in [snap for snap in self._snaps if snap.given_up]:
+            self._snaps.remove(snap)
+            if snap.started:
+                self.device.stop()
         while self._wishes:
             snap = self._wishes.popleft()
+            if snap.given_up:
+                continue
             if not self.device.is_running():
                 self._tally.begin(self.context.clock.monotonic_ns())
                 self.device.start(snap.count)
                 snap.started = True
             self._snaps.append(snap)
-        for snap in [snap for snap in self._snaps if snap.given_up]:
-            self._snaps.remove(snap)
-            if snap.started:
-                self.device.stop()
 
     def _fail_snaps(self, why: str) -> None:
         while self._snaps:

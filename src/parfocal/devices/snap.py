@@ -33,15 +33,14 @@ class Snap:
         self._arrived: queue.SimpleQueue[FrameHeader | Exception] = queue.SimpleQueue()
 
     @property
-    def done(self) -> bool:
-        """Whether it has all its frames, or is given up."""
-        return self.given_up or self._taken >= self.count
+    def complete(self) -> bool:
+        """Whether it has all its frames."""
+        return self._taken >= self.count
 
     def frame(self, header: FrameHeader) -> None:
         """Hand it a frame's header."""
-        if not self.done:
-            self._taken += 1
-            self._arrived.put(header)
+        self._taken += 1
+        self._arrived.put(header)
 
     def fail(self, error: Exception) -> None:
         """Tell the one who waits that no more frames will come."""

@@ -1,0 +1,225 @@
+"""Hosts in processes of their own, as a rig runs them."""
+
+import os
+import signal
+
+import numpy as np
+import pytest
+
+from parfocal.core.errors import (
+    BadArgumentsError,
+    CancelledError,
+    CommandError,
+    CommandFailedError,
+    DeadlineError,
+    StartError,
+)
+from parfocal.devices.simulated.truth import TRUTH_DTYPE
+from parfocal.streams import open_stream
+
+FIELD = {"width_px": 64, "height_px": 48, "beads": 2, "stuck": 0.5, "image_px": 16, "depth_nm": 200.0}
+CAMERA = {"device": "simulated-camera", "settings": FIELD, "truth": "truth"}
+FOCUS = {"device": "simulated-focus"}
+
+
+def wait_until(condition, event_source, patience_s=30.0):
+    """Look again with every row or frame that comes."""
+    for _ in range(int(patience_s * 100)):
+        if condition():
+            return
+        event_source.read(timeout_s=patience_s)
+    raise AssertionError("it did not happen")
+
+
+def test_a_camera_fills_its_stream_and_counts(rig):
+    bench = rig(camera=CAMERA)
+    camera = bench.client("camera")
+    stream, truth = open_stream(bench.streams, "camera"), open_stream(bench.streams, "truth")
+    with stream.lossless() as frames, truth.lossless() as rows:
+        camera.call("start", 20, timeout_s=10)
+        seen = [frames.read(timeout_s=30) for _ in range(20)]
+        true = np.concatenate([rows.read(timeout_s=30) for _ in range(1)])
+        while len(true) < 40:
+            true = np.concatenate([true, rows.read(timeout_s=30)])
+    assert [frame.header.frame for frame in seen] == list(range(20))
+    assert seen[0].data.shape == (48, 64)
+    assert true.dtype == TRUTH_DTYPE
+    assert list(true["frame"][::2]) == list(range(20))
+    np.testing.assert_array_equal(camera.call("ground_truth", 7), true[14:16])
+    assert camera.call("counts") == {"frames": 20, "lost": 0, "timeouts": 0, "errors": 0}
+    state = camera.call("state")
+    assert state["spec"]["shape"] == [48, 64]
+    assert "20 frames" in camera.call("health")
+    assert stream.status().abandoned == 0
+
+
+def test_snap_tells_how_far_it_is_and_returns_headers(rig):
+    bench = rig(camera=CAMERA)
+    camera = bench.client("camera")
+    call = camera.submit("snap", count=10, timeout_s=30)
+    headers = call.result()
+    assert [header["frame"] for header in headers] == list(range(10))
+    assert call.progress.fraction == 1.0
+    assert camera.call("snap", timeout_s=30)[0]["frame"] == 10
+    assert open_stream(bench.streams, "camera").status().produced == 11
+    with pytest.raises(CommandFailedError, match="count"):
+        camera.call("snap", count=0, timeout_s=10)
+
+
+def test_a_cancelled_snap_stops_the_camera(rig):
+    camera = rig(camera=CAMERA).client("camera")
+    call = camera.submit("snap", count=1_000_000)
+    assert camera.call("is_running", timeout_s=10) in (True, False)
+    assert call.cancel("enough") in ("queued", "running")
+    with pytest.raises(CancelledError, match="enough"):
+        call.result(30)
+    with pytest.raises(DeadlineError):
+        camera.call("snap", count=1_000_000, timeout_s=0.2)
+    assert len(camera.call("snap", count=2, timeout_s=30)) == 2
+    assert camera.call("is_running", timeout_s=10) is False
+
+
+def test_snapping_a_running_camera_takes_the_next_and_leaves_it_on(rig):
+    camera = rig(camera={**CAMERA, "autostart": True}).client("camera")
+    first = camera.call("snap", count=3, timeout_s=30)
+    assert [header["frame"] - first[0]["frame"] for header in first] == [0, 1, 2]
+    assert camera.call("is_running", timeout_s=10) is True
+    camera.call("stop_sequence", timeout_s=10)
+    assert camera.call("is_running", timeout_s=10) is False
+
+
+def test_settings_of_the_camera(rig):
+    camera = rig(camera=CAMERA).client("camera")
+    assert camera.call("set_exposure_ms", 2.0, timeout_s=10) == 2.0
+    assert camera.call("set_frame_rate_hz", 1000.0, timeout_s=10) == 1000.0
+    assert camera.call("exposure_ms", timeout_s=10) == 1.0
+    assert camera.call("state", timeout_s=10)["frame_rate_hz"] == 1000.0
+    with pytest.raises(BadArgumentsError):
+        camera.call("set_exposure_ms", "long", timeout_s=10)
+    with pytest.raises(CommandError, match="exposure_ms must be positive"):
+        camera.call("set_exposure_ms", -1.0, timeout_s=10)
+    with pytest.raises(CommandError, match="keeps its settings"):
+        camera.call("set_settings", {"device": "replay"}, timeout_s=10)
+
+
+def test_lost_frames_and_timeouts_are_counted(rig):
+    bench = rig(camera={**CAMERA, "frame_timeout_s": 0.1})
+    camera = bench.client("camera")
+    with open_stream(bench.streams, "camera").lossless() as frames:
+        camera.call("inject_fault", "lost", {"frames": 3}, timeout_s=10)
+        camera.call("start", 10, timeout_s=10)
+        assert frames.read(timeout_s=30).header.frame == 3
+        for _ in range(6):
+            frames.read(timeout_s=30)
+        assert camera.call("counts")["lost"] == 3
+        camera.call("inject_fault", "freeze", {"seconds": 0.5}, timeout_s=10)
+        camera.call("start", timeout_s=10)
+        frames.read(timeout_s=30)
+        assert camera.call("counts")["timeouts"] >= 1
+    with pytest.raises(CommandError, match="freeze"):
+        camera.call("inject_fault", "freez", timeout_s=10)
+
+
+def test_an_error_during_a_snap_is_its_error(rig):
+    camera = rig(camera=CAMERA).client("camera")
+    camera.call("inject_fault", "error", {"message": "too hot"}, timeout_s=10)
+    with pytest.raises(CommandFailedError, match="too hot"):
+        camera.call("snap", count=5, timeout_s=30)
+    assert len(camera.call("snap", count=1, timeout_s=30)) == 1
+    assert camera.call("counts")["errors"] == 1
+
+
+def test_after_a_crash_the_sequence_goes_on_and_frames_are_numbered_on(rig):
+    bench = rig(camera=CAMERA, focus=FOCUS)
+    camera = bench.client("camera")
+    bench.client("focus").call("move_to", 300.0, timeout_s=30)
+    with open_stream(bench.streams, "camera").lossless() as frames:
+        camera.call("start", timeout_s=10)
+        for _ in range(5):
+            before = frames.read(timeout_s=30).header.frame
+        os.kill(bench.status().services["camera"].pid, signal.SIGKILL)
+        numbers = [before]
+        wait_until(
+            lambda: (
+                numbers.append(frames.read(timeout_s=60).header.frame)
+                or bench.status().services["camera"].restarts
+            ),
+            frames,
+        )
+        numbers.extend(frames.read(timeout_s=60).header.frame for _ in range(50))
+    assert numbers == sorted(set(numbers))
+    assert bench.client("camera").call("ground_truth", numbers[-1], timeout_s=10)["z_nm"].max() == 3300.0
+
+
+def test_a_camera_that_cannot_open_tells_why(rig):
+    with pytest.raises(StartError, match=r"nowhere\.tif does not exist"):
+        rig(camera={"device": "replay", "settings": {"path": "nowhere.tif"}})
+
+
+def test_a_stage_arrives_and_tells_rows(rig):
+    bench = rig(focus=FOCUS)
+    focus = bench.client("focus")
+    with open_stream(bench.streams, "focus").lossless() as rows:
+        call = focus.submit("move_to", 5000.0, timeout_s=30)
+        assert call.result() == 5000.0
+        assert focus.call("position") == 5000.0
+        wait_until(lambda: rows.read(timeout_s=30)["z_nm"][-1] == 5000.0, rows)
+    assert focus.call("move_by", -1000.0, "z", timeout_s=30) == 4000.0
+    assert focus.call("limits") == [-10_000.0, 10_000.0]
+    assert focus.call("axes") == ["z"]
+    assert focus.call("state")["positions_nm"] == {"z": 4000.0}
+    with pytest.raises(CommandError, match="limits are -10000"):
+        focus.call("move_to", 1e9, timeout_s=10)
+    with pytest.raises(CommandError, match="no axis 'w'"):
+        focus.call("position", "w", timeout_s=10)
+    assert focus.call("position") == 4000.0
+
+
+def test_a_cancelled_move_halts(rig):
+    magnet = rig(magnet={"device": "simulated-magnet", "settings": {"speed_nm_per_s": 100_000.0}}).client(
+        "magnet"
+    )
+    call = magnet.submit("move_to", 10e6)
+    while not magnet.call("is_moving"):
+        assert not call.done()
+    call.cancel("too far")
+    with pytest.raises(CancelledError, match="too far"):
+        call.result(30)
+    assert magnet.call("is_moving") is False
+    assert magnet.call("position") < 10e6
+
+
+def test_halt_overtakes_a_move(rig):
+    magnet = rig(magnet={"device": "simulated-magnet", "settings": {"speed_nm_per_s": 100_000.0}}).client(
+        "magnet"
+    )
+    call = magnet.submit("move_to", 10e6)
+    while not magnet.call("is_moving"):
+        assert not call.done()
+    magnet.call("halt", timeout_s=10)
+    with pytest.raises(CommandFailedError, match="was halted"):
+        call.result(30)
+
+
+def test_a_stuck_stage_times_out(rig):
+    focus = rig(focus={**FOCUS, "move_timeout_s": 0.2}).client("focus")
+    focus.call("inject_fault", "stuck", timeout_s=10)
+    with pytest.raises(CommandFailedError, match="did not arrive"):
+        focus.call("move_to", 100.0, timeout_s=30)
+
+
+def test_a_light_is_off_until_it_is_asked_for(rig):
+    bench = rig(lamp={"device": "simulated-light"}, camera=CAMERA)
+    lamp, camera = bench.client("lamp"), bench.client("camera")
+    assert lamp.call("power") == 0.0
+    with open_stream(bench.streams, "camera").lossless() as frames:
+        camera.call("snap", timeout_s=30)
+        assert frames.read(timeout_s=30).data.mean() < 20
+        assert lamp.call("set_power", 1.0) == 1.0
+        camera.call("snap", timeout_s=30)
+        assert frames.read(timeout_s=30).data.mean() > 1000
+        lamp.call("off")
+        camera.call("snap", timeout_s=30)
+        assert frames.read(timeout_s=30).data.mean() < 20
+    with pytest.raises(CommandError, match="power must lie"):
+        lamp.call("set_power", 1.5)
