@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,6 +15,8 @@ from parfocal.ipc.convert import from_plain
 if TYPE_CHECKING:
     from parfocal.core.errors import CommandError
     from parfocal.core.messages import Progress
+
+_LOG = logging.getLogger(__name__)
 
 
 class CallHome(Protocol):
@@ -152,9 +155,15 @@ class Call:
     def run_callbacks(self) -> None:
         """Call those that wait for the end, each once, if it has come. For the client's own thread."""
         while self._settled and self._callbacks:
-            self._callbacks.pop(0)(self)
+            self._run(self._callbacks.pop(0), self)
 
     def run_listeners(self, progress: Progress) -> None:
         """Call those that want progress. For the client's own thread."""
         for function in list(self._listeners):
-            function(progress)
+            self._run(function, progress)
+
+    def _run(self, function: Callable[[Any], None], told: Any) -> None:
+        try:
+            function(told)
+        except Exception:  # noqa: BLE001 - the border of a callback
+            _LOG.exception("a callback of %r failed", self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import secrets
 from collections.abc import Callable
@@ -136,8 +137,9 @@ class Client:
         return str(self._cancel(call, reason).result())
 
     def cancel_soon(self, call: Call, reason: str) -> None:
-        """Cancel `call` without waiting for the answer."""
-        self._cancel(call, reason)
+        """Cancel `call` without waiting for the answer, if it can be sent at all."""
+        with contextlib.suppress(errors.CommandError):
+            self._cancel(call, reason)
 
     def run_callback(self, function: Callable[[], None]) -> None:
         """Have the client's own thread call `function`."""

@@ -11,11 +11,11 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from importlib.metadata import version
 from typing import Any
 
 import msgspec
 
-from parfocal import __version__
 from parfocal.core import errors
 from parfocal.core.clock import Clock
 from parfocal.core.messages import (
@@ -99,7 +99,7 @@ class Desk:
         self.hello = Hello(
             service=service,
             pid=os.getpid(),
-            version=__version__,
+            version=version("parfocal"),
             epoch=clock.monotonic_ns(),
             details=dict(details),
         )

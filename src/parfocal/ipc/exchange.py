@@ -93,8 +93,9 @@ class Exchange:
                     command=call.command,
                 )
             self._mux.open(call.id, call, deadline_ns)
-            if deadline_ns and deadline_ns < self._asleep_until_ns:
-                self._bell.ring()
+            sooner = deadline_ns and deadline_ns < self._asleep_until_ns
+            if sooner or (self._asleep_until_ns and self._connection.has_arrived()):
+                self._wake()  # sending took the signal that something has arrived: pass it on
         if dead is not None:
             self._bury(dead, casualties)
 
@@ -113,8 +114,7 @@ class Exchange:
         """Have the client's own thread run something."""
         with self._lock:
             self._errands.append(errand)
-            if self._receiving:
-                self._bell.ring()
+            self._wake()
         self.attend()
 
     def wait(self, call: Call, timeout_s: float | None) -> bool:
@@ -142,7 +142,7 @@ class Exchange:
             for call in self._mux.drain():
                 self._settle(call, None, CancelledError("the client was closed", service=self._service))
             self._wanted.notify()
-            self._bell.ring()
+            self._wake()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
         with self._wanted:
@@ -155,7 +155,12 @@ class Exchange:
         if self._connection is not None:
             self._connection.close()
         self._connection = Connection(self._endpoint)
-        if self._receiving:
+        self._wake()
+
+    def _wake(self) -> None:
+        """Have the receiving thread look again, if it sleeps."""
+        if self._asleep_until_ns:
+            self._asleep_until_ns = 0
             self._bell.ring()
 
     def _pass(self, gate: Gate, timeout_s: float | None) -> bool:
@@ -178,16 +183,18 @@ class Exchange:
             while True:
                 with self._lock:
                     now_ns = self._clock.monotonic_ns()
+                    self._asleep_until_ns = 0
                     dead, casualties = self._take_in(now_ns)
                     if (until() or self._closed or now_ns >= limit_ns) and dead is None:
                         return
-                    self._asleep_until_ns = min(limit_ns, self._mux.next_deadline_ns() or _FOREVER_NS)
+                    wake_ns = min(limit_ns, self._mux.next_deadline_ns() or _FOREVER_NS)
+                    self._asleep_until_ns = wake_ns
                     connection = self._connection
                     descriptors = connection.descriptors if connection is not None else ()
                 if dead is not None:
                     self._bury(dead, casualties)
                     continue
-                self._sleep(descriptors, self._asleep_until_ns - now_ns)
+                self._sleep(descriptors, wake_ns - now_ns)
         finally:
             with self._lock:
                 self._hand_over()
@@ -296,8 +303,5 @@ class Exchange:
                     self._receiving = True
             if errand is None:
                 self._receive(lambda: bool(self._errands) or not len(self._mux), _FOREVER_NS)
-                continue
-            try:
+            else:
                 errand()
-            except Exception:  # noqa: BLE001 - the border of a callback
-                _LOG.exception("a callback of a call to %r failed", self._service)

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from parfocal.core.errors import BadArgumentsError, BadInputError, UnknownCommandError
+from parfocal.ipc import CommandTable, command
+
+from .bench import Bench
+
+
+def test_describes_a_class_without_making_one() -> None:
+    described = {info.name: info for info in CommandTable.of(Bench).describe()}
+    add = described["add"]
+    assert add.lane == "main"
+    assert add.summary == "Add two numbers."
+    assert add.returns == "float"
+    assert [(p.name, p.type, p.required, p.default) for p in add.parameters] == [
+        ("a", "int", True, ""),
+        ("b", "float", False, "1.0"),
+        ("note", "str", False, "''"),
+    ]
+    assert described["record"].on_client_loss == "finish"
+
+
+def test_refuses_what_cannot_be_checked() -> None:
+    class NoAnnotation:
+        @command()
+        def move(self, where) -> None: ...  # type: ignore[no-untyped-def]
+
+    class NoReturn:
+        @command()
+        def move(self, where: float): ...  # type: ignore[no-untyped-def]
+
+    class Anything:
+        @command()
+        def move(self, *where: float) -> None: ...
+
+    class BuiltIn:
+        @command()
+        def ping(self) -> None: ...
+
+    for wrong, word in (
+        (NoAnnotation, "where"),
+        (NoReturn, "returns"),
+        (Anything, "where"),
+        (BuiltIn, "ping"),
+    ):
+        with pytest.raises(BadInputError, match=word):
+            CommandTable.of(wrong)
+
+
+def test_names_both_of_two_commands_with_one_name() -> None:
+    class Lamp:
+        @command()
+        def on(self) -> None: ...
+
+    class Fan:
+        @command(name="on")
+        def start(self) -> None: ...
+
+    with pytest.raises(BadInputError, match=r"Lamp\.on and Fan\.start"):
+        CommandTable.of(Lamp(), Fan())
+
+
+def test_an_override_stays_a_command() -> None:
+    class Quiet(Bench):
+        def fail(self, what: str) -> None:
+            return None
+
+    assert CommandTable.of(Quiet())["fail"].run(what="x") is None
+
+
+@pytest.mark.parametrize(
+    ("positional", "named", "word"),
+    [
+        ([], {}, "required field `a`"),
+        (["one"], {}, "Expected `int`"),
+        ([1, 2.0, "x"], {}, "positional"),
+        ([1], {"a": 1}, "twice"),
+        ([1], {"colour": 2}, "colour"),
+        ([1], {"b": None}, r"\$\.b"),
+    ],
+)
+def test_arguments_are_refused_by_name(positional: list[object], named: dict[str, object], word: str) -> None:
+    with pytest.raises(BadArgumentsError, match=word):
+        CommandTable.of(Bench())["add"].check(positional, named)
+
+
+def test_unknown_commands_name_the_nearest() -> None:
+    with pytest.raises(UnknownCommandError, match="did you mean 'scan'"):
+        CommandTable.of(Bench())["scna"]
+
+
+def test_arrays_are_converted_only_without_loss() -> None:
+    class Camera:
+        @command()
+        def show(self, image: NDArray[np.float32]) -> None: ...
+
+    show = CommandTable.of(Camera())["show"]
+    assert show.check([np.arange(3, dtype=np.uint8)], {})["image"].dtype == np.float32
+    assert show.check([[1, 2.5]], {})["image"].dtype == np.float32
+    with pytest.raises(BadArgumentsError, match="float64"):
+        show.check([np.arange(3.0)], {})
