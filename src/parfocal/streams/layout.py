@@ -42,7 +42,7 @@ SEATS = 64
 SEAT_WORDS = 64
 
 # Words of a seat, counted from its first.
-TURN, CURSOR, PIN, WAITING, PORT, NAME_BYTES = range(6)
+TURN, CURSOR, BLOCKS, PIN, WAITING, PORT, NAME_BYTES = range(7)
 BANKS = (8, 24)
 NAME = 40
 NAME_LIMIT = (SEAT_WORDS - NAME) * 8
@@ -52,7 +52,7 @@ PIN_COUNT_BITS = 20
 PIN_LIMIT = (1 << PIN_COUNT_BITS) - 1
 
 NEVER = (1 << 63) - 1
-"""The cursor of a reader that never holds the writer up."""
+"""The cursor of a reader that wants nothing but the newest."""
 
 SLOT_DTYPE = np.dtype(
     [

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from parfocal.streams.segment import Segment
 
 
+_WARM_BYTES = 65536  # smaller frames gain more from lying side by side, so that they are lent in batches
+
+
 def pass_tail(words: memoryview, roster: Roster, target: int, timeout_s: float | None) -> None:
     """Let everything below sequence number `target` leave the ring, once no blocking reader wants it.
 
@@ -44,6 +47,7 @@ class SlotPool:
         self._slots = segment.layout.slots
         self._index = segment.layout.index // 8
         self._sequences = segment.layout.headers // 8
+        self._reuse_warm = segment.layout.stride >= _WARM_BYTES
         used = [self._slot_of(sequence) for sequence in range(self._words[at.TAIL], self._words[at.HEAD])]
         next_slot = used[-1] + 1 if used else 0
         self._free: deque[int] = deque()
@@ -56,6 +60,8 @@ class SlotPool:
         if self._limbo:
             self._roster.look_after()
             self._sort_limbo()
+        if self._reuse_warm:
+            self._let_go_of_read()
         if not self._free:
             self._make_room(most, timeout_s)
         free = self._free
@@ -69,6 +75,15 @@ class SlotPool:
     def give_back(self, first: int, count: int) -> None:
         """Take slots back that were claimed and not committed."""
         self._free.extendleft(range(first + count - 1, first - 1, -1))
+
+    def _let_go_of_read(self) -> None:
+        """Free what every reader has passed, so that the next frame goes where the caches are warm."""
+        tail = self._words[at.TAIL]
+        target = self._roster.first_wanted(self._words[at.HEAD] - 1)
+        if target > tail:
+            pass_tail(self._words, self._roster, target, None)
+            self._limbo += [self._slot_of(sequence) for sequence in range(tail, target)]
+            self._sort_limbo()
 
     def _make_room(self, most: int, timeout_s: float | None) -> None:
         words = self._words
@@ -88,16 +103,18 @@ class SlotPool:
 
     def _sort_limbo(self) -> None:
         leases = self._roster.leases()
-        if not leases:
-            self._free.extend(self._limbo)
-            self._limbo = []
-            return
-        waiting: list[int] = []
-        for slot in self._limbo:
-            sequence = self._words[self._sequences + slot * at.SLOT_WORDS]
-            leased = any(first <= sequence < after for first, after in leases)
-            (waiting if leased else self._free).append(slot)
-        self._limbo = waiting
+        free, self._limbo = self._limbo, []
+        if leases:
+            self._limbo = [slot for slot in free if self._is_leased(slot, leases)]
+            free = [slot for slot in free if slot not in self._limbo]
+        if self._reuse_warm:
+            self._free.extendleft(reversed(free))
+        else:
+            self._free.extend(free)
+
+    def _is_leased(self, slot: int, leases: list[tuple[int, int]]) -> bool:
+        sequence = self._words[self._sequences + slot * at.SLOT_WORDS]
+        return any(first <= sequence < after for first, after in leases)
 
     def _slot_of(self, sequence: int) -> int:
         return int(self._words[self._index + sequence % self._slots])

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from parfocal.core.errors import StreamTimeoutError
 from parfocal.streams import layout as at
 from parfocal.streams.doorbell import Bell, Ringer
-from parfocal.streams.ledger import ATTACHED
-from parfocal.streams.seats import give_up_if_dead, read_record
+from parfocal.streams.ledger import ATTACHED, DIED
+from parfocal.streams.seats import give_up_if_dead, read_name, read_record
 from parfocal.streams.segment import fence
 
 if TYPE_CHECKING:
@@ -50,7 +50,17 @@ class Roster:
     def held_up(self, target: int) -> bool:
         """Return whether a blocking reader still wants something below sequence number `target`."""
         words = self._words
-        return any(words[guest.base + at.CURSOR] < target for guest in self._current())
+        return any(
+            words[guest.base + at.CURSOR] < target and words[guest.base + at.BLOCKS]
+            for guest in self._current()
+        )
+
+    def first_wanted(self, newest: int) -> int:
+        """Return the lowest sequence number that a reader still wants, or that of the newest frame."""
+        words = self._words
+        for guest in self._current():
+            newest = min(newest, words[guest.base + at.CURSOR])
+        return newest
 
     def leases(self) -> list[tuple[int, int]]:
         """Return the ranges of sequence numbers that readers hold."""
@@ -116,4 +126,9 @@ class Roster:
 
 
 def _minds(words: memoryview, seat: int) -> bool:
-    return words[at.seat_base(seat) + at.CURSOR] != at.NEVER or read_record(words, seat).phase == ATTACHED
+    phase = read_record(words, seat).phase
+    return (
+        bool(words[at.seat_base(seat) + at.BLOCKS])
+        or phase == ATTACHED
+        or (phase == DIED and read_name(words, seat) != "")
+    )

@@ -30,7 +30,7 @@ class Seat:
     def __init__(self, segment: Segment, name: str, policy: str) -> None:
         self._segment = segment
         self._words = segment.words
-        self._blocks = policy == "block"
+        self._wants_all = policy != "latest"
         self._number, self._bell = sit_down(segment, name, ledger.POLICIES.index(policy))
         self._base = at.seat_base(self._number)
         record = read_record(self._words, self._number)
@@ -56,9 +56,8 @@ class Seat:
         words[bank + _OVERRUN] = self._overrun
         words[bank + _SAMPLED] = self._sampled
         words[self._base + at.TURN] = self._turn = turn
-        if self._blocks:
+        if self._wants_all:
             words[self._base + at.CURSOR] = position
-            self._tell_writer()
 
     def lease(self, first: int, count: int) -> bool:
         """Hold `count` frames from `first` on; return False if the ring may have let go of one already."""
@@ -112,6 +111,7 @@ class Seat:
         frozen = ledger.freeze(record, cursors)
         write_record(words, self._number, frozen._replace(phase=ledger.LEFT))
         words[self._base + at.CURSOR] = at.NEVER
+        words[self._base + at.BLOCKS] = 0
         words[self._base + at.WAITING] = 0
         self._tell_writer()
         self._bell.close()

@@ -95,8 +95,8 @@ def give_up_if_dead(segment: Segment, seat: int) -> None:
     if attached:
         write_record(words, seat, ledger.freeze(record, cursors))
         segment.bell_path(seat).unlink(missing_ok=True)
-    if words[base + at.CURSOR] != at.NEVER or words[base + at.PIN] or words[base + at.WAITING]:
-        words[base + at.CURSOR] = at.NEVER
+    if words[base + at.BLOCKS] or words[base + at.PIN] or words[base + at.WAITING]:
+        words[base + at.BLOCKS] = 0
         words[base + at.PIN] = 0
         words[base + at.WAITING] = 0
         words[at.REGISTRY] += 1
@@ -195,7 +195,7 @@ def _settle_again(words: memoryview, base: int, before: Record, policy: int) -> 
     before = before._replace(pid=owner.pid, started=owner.started, policy=policy)
     tail = words[at.TAIL] if before.phase == ledger.DIED or policy == ledger.BLOCK else 0
     record = ledger.resume(before, tail)
-    if policy == ledger.BLOCK and words[base + at.CURSOR] <= record.position:
+    if policy == ledger.BLOCK and words[base + at.BLOCKS] and words[base + at.CURSOR] <= record.position:
         words[base + at.CURSOR] = record.position  # it has held the writer all the while
         return record
     while _hold(words, base, policy, record.position) > record.position:
@@ -205,10 +205,10 @@ def _settle_again(words: memoryview, base: int, before: Record, policy: int) -> 
 
 def _hold(words: memoryview, base: int, policy: int, position: int) -> int:
     """Let a blocking reader hold the writer at `position`; return how far the writer may have gone unheld."""
-    if policy != ledger.BLOCK:
-        words[base + at.CURSOR] = at.NEVER
-        return 0
-    words[base + at.CURSOR] = position
+    words[base + at.CURSOR] = at.NEVER if policy == ledger.LATEST else position
+    words[base + at.BLOCKS] = policy == ledger.BLOCK
     words[at.REGISTRY] += 1
+    if policy != ledger.BLOCK:
+        return 0
     fence()
     return int(words[at.INTENT])

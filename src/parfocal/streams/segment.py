@@ -158,7 +158,7 @@ class Segment:
             while lock is not None and not try_lock(lock):
                 if time.monotonic() >= deadline:
                     raise StreamTimeoutError(
-                        f"{self.path} stayed locked for {patience_s:g} s: was a process stopped while it attached?"
+                        f"{self.path} stayed locked for {patience_s:g} s: was a process stopped there?"
                     )
                 time.sleep(_LOCK_PAUSE_S)
             yield
