@@ -60,8 +60,8 @@ class FrameShelf:
         self._slots = layout.slots
         self._first_index = layout.index // 8
         self._first_header = layout.headers // 8
-        self._index = np.frombuffer(segment.words, "<i8", layout.slots, layout.index)
-        self._headers = np.frombuffer(segment.words, at.SLOT_DTYPE, layout.slots, layout.headers)
+        self._index = np.frombuffer(segment.control, "<i8", layout.slots, layout.index)
+        self._headers = np.frombuffer(segment.control, at.SLOT_DTYPE, layout.slots, layout.headers)
         dtype = layout.item_dtype
         inner = tuple(np.empty(layout.spec.shape, np.dtype("u1")).strides)
         strides = (layout.stride, *(step * dtype.itemsize for step in inner))

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from parfocal.streams.segment import Segment
 
 
-_WARM_BYTES = 65536  # smaller frames gain more from lying side by side, so that they are lent in batches
+_WARM_BYTES = 8 << 20
+_WARM_SLOTS = 2
 
 
 def pass_tail(words: memoryview, roster: Roster, target: int, timeout_s: float | None) -> None:
@@ -39,7 +40,11 @@ def pass_tail(words: memoryview, roster: Roster, target: int, timeout_s: float |
 
 
 class SlotPool:
-    """Slots for frames: which ones are free, and which ones wait for the end of a lease."""
+    """Slots for frames: which ones are free, and which ones wait for the end of a lease.
+
+    As long as the readers keep up, the same few slots are used over and over, because the caches hold
+    them; the others are the reserve for readers that lag.
+    """
 
     def __init__(self, segment: Segment, roster: Roster) -> None:
         self._words = segment.words
@@ -47,12 +52,11 @@ class SlotPool:
         self._slots = segment.layout.slots
         self._index = segment.layout.index // 8
         self._sequences = segment.layout.headers // 8
-        self._reuse_warm = segment.layout.stride >= _WARM_BYTES
-        used = [self._slot_of(sequence) for sequence in range(self._words[at.TAIL], self._words[at.HEAD])]
-        next_slot = used[-1] + 1 if used else 0
-        self._free: deque[int] = deque()
-        self._limbo = [slot % self._slots for slot in range(next_slot, next_slot + self._slots)]
-        self._limbo = [slot for slot in self._limbo if slot not in set(used)]
+        self._warm_slots = max(_WARM_SLOTS, _WARM_BYTES // segment.layout.stride)
+        self._warm: deque[int] = deque()
+        self._reserve: deque[int] = deque()
+        used = {self._slot_of(sequence) for sequence in range(self._words[at.TAIL], self._words[at.HEAD])}
+        self._limbo = [slot for slot in range(self._slots) if slot not in used]
         self._sort_limbo()
 
     def claim(self, most: int, timeout_s: float | None) -> tuple[int, int]:
@@ -60,11 +64,11 @@ class SlotPool:
         if self._limbo:
             self._roster.look_after()
             self._sort_limbo()
-        if self._reuse_warm:
+        if not self._warm:
             self._let_go_of_read()
-        if not self._free:
-            self._make_room(most, timeout_s)
-        free = self._free
+            if not self._warm and not self._reserve:
+                self._make_room(most, timeout_s)
+        free = self._warm or self._reserve
         first = free.popleft()
         count = 1
         while count < most and free and free[0] == first + count:
@@ -74,43 +78,44 @@ class SlotPool:
 
     def give_back(self, first: int, count: int) -> None:
         """Take slots back that were claimed and not committed."""
-        self._free.extendleft(range(first + count - 1, first - 1, -1))
+        self._limbo += range(first, first + count)
+        self._sort_limbo()
 
     def _let_go_of_read(self) -> None:
-        """Free what every reader has passed, so that the next frame goes where the caches are warm."""
-        tail = self._words[at.TAIL]
+        """Let everything leave the ring that all readers have passed, except for the newest frame."""
         target = self._roster.first_wanted(self._words[at.HEAD] - 1)
-        if target > tail:
-            pass_tail(self._words, self._roster, target, None)
-            self._limbo += [self._slot_of(sequence) for sequence in range(tail, target)]
-            self._sort_limbo()
+        if target > self._words[at.TAIL]:
+            self._let_go(target, None)
 
     def _make_room(self, most: int, timeout_s: float | None) -> None:
+        """Let the oldest leave the ring, though a reader may want them, until a slot is free."""
         words = self._words
-        while not self._free:
-            tail = words[at.TAIL]
-            target = min(tail + max(1, min(most, self._slots // 2)), words[at.HEAD])
-            if target == tail:
+        while not self._warm and not self._reserve:
+            target = min(words[at.TAIL] + max(1, min(most, self._slots // 2)), words[at.HEAD])
+            if target == words[at.TAIL]:
                 self._roster.wait_while(self._all_leased, timeout_s)
-                return
-            pass_tail(words, self._roster, target, timeout_s)
-            self._limbo += [self._slot_of(sequence) for sequence in range(tail, target)]
-            self._sort_limbo()
+            else:
+                self._let_go(target, timeout_s)
+
+    def _let_go(self, target: int, timeout_s: float | None) -> None:
+        tail = self._words[at.TAIL]
+        pass_tail(self._words, self._roster, target, timeout_s)
+        self._limbo += [self._slot_of(sequence) for sequence in range(tail, target)]
+        self._sort_limbo()
 
     def _all_leased(self) -> bool:
         self._sort_limbo()
-        return not self._free
+        return not self._warm and not self._reserve
 
     def _sort_limbo(self) -> None:
         leases = self._roster.leases()
-        free, self._limbo = self._limbo, []
-        if leases:
-            self._limbo = [slot for slot in free if self._is_leased(slot, leases)]
-            free = [slot for slot in free if slot not in self._limbo]
-        if self._reuse_warm:
-            self._free.extendleft(reversed(free))
-        else:
-            self._free.extend(free)
+        waiting: list[int] = []
+        for slot in self._limbo:
+            if leases and self._is_leased(slot, leases):
+                waiting.append(slot)
+            else:
+                (self._warm if slot < self._warm_slots else self._reserve).append(slot)
+        self._limbo = waiting
 
     def _is_leased(self, slot: int, leases: list[tuple[int, int]]) -> bool:
         sequence = self._words[self._sequences + slot * at.SLOT_WORDS]

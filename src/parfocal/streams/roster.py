@@ -83,25 +83,27 @@ class Roster:
                 fence()
                 if not blocked():
                     return
+                if self.look_after():
+                    continue
                 left = _LOOK_S if deadline is None else min(_LOOK_S, deadline - time.monotonic())
                 if left <= 0:
-                    raise StreamTimeoutError(
-                        f"{self._segment.path.stem}: readers held the writer for {timeout_s} s"
-                    )
+                    name = self._segment.path.stem
+                    raise StreamTimeoutError(f"readers of stream {name!r} held its writer for {timeout_s} s")
                 self._bell.wait(left)
-                self.look_after()
         finally:
             self._words[at.WRITER_WAITING] = 0
 
-    def look_after(self) -> None:
-        """Give up readers whose process is gone, at most every 0.2 s."""
+    def look_after(self) -> bool:
+        """Give up readers whose process is gone, at most every 0.2 s; return whether there were any."""
         now = time.monotonic()
         if now - self._looked < _LOOK_S:
-            return
+            return False
         self._looked = now
+        given_up = False
         with contextlib.suppress(StreamTimeoutError), self._segment.locked(patience_s=0):
             for guest in self._current():
-                give_up_if_dead(self._segment, guest.seat)
+                given_up |= give_up_if_dead(self._segment, guest.seat)
+        return given_up
 
     def close(self) -> None:
         """Let go of all bells. Idempotent."""

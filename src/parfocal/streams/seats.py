@@ -84,22 +84,24 @@ def read_ledgers(words: memoryview) -> tuple[ReaderLedger, ...]:
     return tuple(ledgers)
 
 
-def give_up_if_dead(segment: Segment, seat: int) -> None:
-    """Free the writer of the reader in `seat` if its process is gone. Under the lock."""
+def give_up_if_dead(segment: Segment, seat: int) -> bool:
+    """Free the writer of a reader whose process is gone; return whether it was held. Under the lock."""
     words = segment.words
     base = at.seat_base(seat)
     record, cursors = read_account(words, seat)
     attached = record.phase == ledger.ATTACHED
     if attached and is_alive(Owner(record.pid, record.started)):
-        return
+        return False
     if attached:
         write_record(words, seat, ledger.freeze(record, cursors))
         segment.bell_path(seat).unlink(missing_ok=True)
-    if words[base + at.BLOCKS] or words[base + at.PIN] or words[base + at.WAITING]:
-        words[base + at.BLOCKS] = 0
-        words[base + at.PIN] = 0
-        words[base + at.WAITING] = 0
-        words[at.REGISTRY] += 1
+    elif not (words[base + at.BLOCKS] or words[base + at.PIN] or words[base + at.WAITING]):
+        return False
+    words[base + at.BLOCKS] = 0
+    words[base + at.PIN] = 0
+    words[base + at.WAITING] = 0
+    words[at.REGISTRY] += 1
+    return True
 
 
 def sit_down(segment: Segment, name: str, policy: int) -> tuple[int, Bell]:

@@ -38,9 +38,9 @@ def fence() -> None:
     _gate.release()
 
 
-def words_of(buffer: mmap.mmap) -> memoryview:
+def words_of(control: memoryview) -> memoryview:
     """Return the signed 8-byte words of a mapping; a store to one is a single store of the processor."""
-    return memoryview(buffer).cast("q")
+    return control.cast("q")
 
 
 class Segment:
@@ -52,8 +52,8 @@ class Segment:
         The ring's file.
     layout : Layout
         Where everything lies in it.
-    words : memoryview
-        The control words, to read and to write.
+    control, words : memoryview
+        What stands before the data, as bytes and as words; to read and to write.
     data : memoryview
         Pixels or rows; can be written only in the writer's mapping.
     """
@@ -66,7 +66,8 @@ class Segment:
         control = mmap.mmap(fd, layout.data)
         access = mmap.ACCESS_WRITE if writable else mmap.ACCESS_READ
         pixels = mmap.mmap(fd, layout.size - layout.data, access=access, offset=layout.data)
-        self.words = words_of(control)
+        self.control = memoryview(control)
+        self.words = words_of(self.control)
         self.data = memoryview(pixels)
         _touch(control)
         _touch(pixels)
@@ -84,7 +85,7 @@ class Segment:
             raise
         ring = cls(path, fd, layout, writable=True)
         text = at.encode_spec(layout.spec)
-        memoryview(ring.words).cast("B")[at.SPEC_START : at.SPEC_START + len(text)] = text
+        ring.control[at.SPEC_START : at.SPEC_START + len(text)] = text
         for seat in range(at.SEATS):
             ring.words[at.seat_base(seat) + at.CURSOR] = at.NEVER
         ring.words[at.GENERATION] = generation

@@ -1,0 +1,291 @@
+"""Any history of writers and readers, slow, late, killed at any store or coming back, balances exactly.
+
+Processes are played in one: each actor has a number of its own, "lives" as long as the theatre says so, and
+may be told to die before its n-th store into the ring.
+"""
+
+import contextlib
+import gc
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from parfocal.core.errors import ReaderOverrunError, StreamInUseError, StreamTimeoutError
+from parfocal.core.frames import FrameHeader, FrameSpec, RowSpec
+from parfocal.streams import LatestReader, StreamWriter, liveness, open_stream, roster, segment
+
+SLOTS = 4
+FRAMES = FrameSpec(shape=(2, 3), dtype="uint32")
+ROWS = RowSpec(columns=(("number", "<u4"),))
+
+
+class KilledError(BaseException):
+    """The actor died."""
+
+
+@dataclass
+class Life:
+    """Who is on stage, who lives, and how many stores the one on stage may still make."""
+
+    living: set[int] = field(default_factory=set)
+    on_stage: int = 0
+    stores_left: int = -1
+
+    def enter(self, pid: int, stores: int = -1) -> None:
+        self.living.add(pid)
+        self.on_stage = pid
+        self.stores_left = stores
+
+    def die(self, pid: int) -> None:
+        self.living.discard(pid)
+        self.stores_left = -1
+
+
+class MortalWords:
+    """The words of a ring, as one who may die sees them."""
+
+    def __init__(self, words: memoryview, life: Life) -> None:
+        self._words = words
+        self._life = life
+
+    def __getitem__(self, key: int | slice) -> int | memoryview:
+        return self._words[key]
+
+    def __setitem__(self, key: int, value: int) -> None:
+        if self._life.stores_left == 0:
+            raise KilledError
+        self._life.stores_left -= 1
+        self._words[key] = value
+
+
+class Theatre:
+    """Plays a history against the ring, and keeps its own account of it."""
+
+    def __init__(self, folder: Path, life: Life, kind: str) -> None:
+        self.folder = folder
+        self.life = life
+        self.rows = kind == "rows"
+        self.writer: StreamWriter | None = None
+        self.writer_pid = 0
+        self.readers: dict[int, LatestReader] = {}
+        self.names: dict[int, str] = {}
+        self.got: dict[int, int] = {}
+        self.leases: dict[int, contextlib.ExitStack] = {}
+        self.held: dict[int, tuple[np.ndarray, list[int]]] = {}
+        self.pids = iter(range(1000, 100_000))
+        self.number = 0
+        self.committed: list[int] = []
+        self.take_over(-1)
+        self.stream = open_stream(folder, "s")
+
+    def take_over(self, stores: int) -> None:
+        if self.writer is not None:
+            return
+        pid = next(self.pids)
+        self.life.enter(pid, stores)
+        try:
+            self.writer = StreamWriter(self.folder, "s", ROWS if self.rows else FRAMES, SLOTS)
+        except KilledError:
+            self.life.die(pid)
+        self.writer_pid = pid
+
+    def write(self, count: int, stores: int) -> None:
+        if self.writer is None:
+            return
+        self.life.enter(self.writer_pid, stores)
+        numbers = list(range(self.number, self.number + count))
+        self.number += count
+        before = self.stream.status().produced
+        try:
+            self._put(numbers)
+        except StreamTimeoutError:
+            pass
+        except KilledError:
+            self.kill_writer()
+        done = self.stream.status().produced - before
+        self.committed += numbers[:done]
+
+    def _put(self, numbers: list[int]) -> None:
+        assert self.writer is not None
+        if self.rows:
+            self.writer.write_rows(np.array([(n,) for n in numbers], ROWS.numpy_dtype), timeout_s=0)
+        elif len(numbers) == 1:
+            self.writer.write(np.full((2, 3), numbers[0], "u4"), FrameHeader(frame=numbers[0]), timeout_s=0)
+        else:
+            frames = np.array(numbers, "u4")[:, None, None] * np.ones((1, 2, 3), "u4")
+            self.writer.write_many(frames, [FrameHeader(frame=n) for n in numbers], timeout_s=0)
+
+    def kill_writer(self) -> None:
+        if self.writer is not None:
+            self.life.die(self.writer_pid)
+            self.writer._closed = True
+            self.writer._roster._bell._socket.close()
+            self.writer = None
+
+    def attach(self, policy: str, name: str, stores: int) -> None:
+        pid = next(self.pids)
+        self.life.enter(pid, stores)
+        try:
+            reader = self.stream.latest(name) if policy == "latest" else self.stream.lossless(policy, name)
+        except StreamInUseError:
+            self.life.die(pid)
+            return
+        except KilledError:
+            self.life.die(pid)
+            return
+        self.readers[pid] = reader
+        self.got[pid] = 0
+
+    def read(self, which: int, stores: int) -> None:
+        pid = self._choose(which)
+        if pid is None or pid in self.leases:
+            return
+        self.life.enter(pid, stores)
+        reader = self.readers[pid]
+        try:
+            taken = reader.read(timeout_s=0)
+        except (StreamTimeoutError, ReaderOverrunError):
+            return
+        except KilledError:
+            self.kill_reader(which)
+            return
+        last = reader.position
+        numbers = taken["number"].tolist() if self.rows else [taken.header.frame]
+        assert numbers == self.committed[last - len(numbers) : last]
+        if not self.rows:
+            assert (taken.data == numbers[0]).all()
+        self.got[pid] += len(numbers)
+
+    def lease(self, which: int, most: int) -> None:
+        pid = self._choose(which)
+        if pid is None or pid in self.leases or self.rows or isinstance(self.readers[pid], LatestReader):
+            return
+        self.life.enter(pid)
+        stack = contextlib.ExitStack()
+        try:
+            batch = stack.enter_context(self.readers[pid].lease_many(most, timeout_s=0))
+        except (StreamTimeoutError, ReaderOverrunError):
+            return
+        first = self.readers[pid].position
+        numbers = self.committed[first : first + len(batch)]
+        assert batch.headers["frame"].tolist() == numbers
+        self.leases[pid] = stack
+        self.held[pid] = (batch.data, numbers)
+
+    def give_back(self, which: int, stores: int) -> None:
+        pid = self._choose(which)
+        if pid is None or pid not in self.leases:
+            return
+        self.life.enter(pid, stores)
+        _, numbers = self.held.pop(pid)
+        try:
+            self.leases.pop(pid).close()
+        except KilledError:
+            self.kill_reader(which)
+            return
+        self.got[pid] += len(numbers)
+
+    def kill_reader(self, which: int) -> None:
+        pid = self._choose(which)
+        if pid is None:
+            return
+        self.life.die(pid)
+        reader = self.readers.pop(pid)
+        reader._seat.closed = True
+        reader._seat._bell._socket.close()
+        self.held.pop(pid, None)
+        lease = self.leases.pop(pid, None)
+        if lease is not None:
+            lease.close()
+
+    def leave(self, which: int, stores: int) -> None:
+        pid = self._choose(which)
+        if pid is None or pid in self.leases:
+            return
+        self.life.enter(pid, stores)
+        try:
+            self.readers[pid].close()
+        except KilledError:
+            self.kill_reader(which)
+            return
+        del self.readers[pid]
+
+    def check(self) -> None:
+        status = self.stream.status()
+        assert status.produced == len(self.committed)
+        assert status.abandoned >= 0
+        for ledger in status.readers:
+            assert ledger.balances, ledger
+            counts = [ledger.offered, ledger.delivered, ledger.in_flight, *ledger.dropped.values()]
+            assert min(counts) >= 0, ledger
+            assert ledger.in_flight <= SLOTS * 2
+            assert ledger.alive == (ledger.pid in self.readers)
+            if ledger.policy == "block" and ledger.alive and not ledger.name.startswith("n"):
+                assert ledger.dropped == {}
+            if ledger.pid in self.readers and not ledger.name.startswith("n"):
+                assert ledger.delivered == self.got[ledger.pid]
+        for pixels, numbers in self.held.values():
+            assert (pixels == np.array(numbers)[:, None, None]).all(), "a leased frame was overwritten"
+
+    def end(self) -> None:
+        for pid in list(self.readers):
+            self.kill_reader(list(self.readers).index(pid))
+        self.kill_writer()
+
+    def _choose(self, which: int) -> int | None:
+        return list(self.readers)[which % len(self.readers)] if self.readers else None
+
+
+which = st.integers(0, 3)
+dying = st.one_of(st.just(-1), st.just(-1), st.integers(0, 60))
+steps = st.one_of(
+    st.tuples(st.just("write"), st.integers(1, 6), dying),
+    st.tuples(st.just("write"), st.integers(1, 3), st.just(-1)),
+    st.tuples(st.just("read"), which, dying),
+    st.tuples(st.just("read"), which, st.just(-1)),
+    st.tuples(st.just("lease"), which, st.integers(1, 4)),
+    st.tuples(st.just("give_back"), which, dying),
+    st.tuples(
+        st.just("attach"),
+        st.sampled_from(["latest", "block", "fail", "drop"]),
+        st.sampled_from(["", "", "n1", "n2"]),
+        dying,
+    ),
+    st.tuples(st.just("kill_reader"), which),
+    st.tuples(st.just("leave"), which, dying),
+    st.tuples(st.just("kill_writer")),
+    st.tuples(st.just("take_over"), dying),
+)
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("kind", ["frames", "rows"])
+def test_any_history_balances(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    life = Life()
+    monkeypatch.setattr(liveness, "start_mark", lambda pid: "alive" if pid in life.living else "")
+    monkeypatch.setattr(liveness, "os", SimpleNamespace(getpid=lambda: life.on_stage))
+    monkeypatch.setattr(segment, "words_of", lambda control: MortalWords(control.cast("q"), life))
+    monkeypatch.setattr(roster, "_LOOK_S", 0.0)
+
+    @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.lists(steps, min_size=5, max_size=60))
+    def play(history: list[tuple]) -> None:
+        folder = Path(tempfile.mkdtemp(prefix="pf-", dir="/dev/shm" if Path("/dev/shm").exists() else None))
+        theatre = Theatre(folder, life, kind)
+        try:
+            for name, *arguments in history:
+                getattr(theatre, name)(*arguments)
+                theatre.check()
+        finally:
+            theatre.end()
+            shutil.rmtree(folder)
+
+    play()
+    gc.collect()
