@@ -10,6 +10,7 @@ import pytest
 
 from parfocal.core.errors import AlreadyExistsError, BadInputError, FolderVanishedError
 from parfocal.core.frames import FrameHeader, FrameSpec
+from parfocal.storage.block import Placed
 from parfocal.storage.frames import FrameStore, open_frames
 from parfocal.storage.headers import read_headers
 from parfocal.storage.ome_zarr import HEADER_CHUNK, Codec
@@ -31,7 +32,7 @@ def batch(*numbers: int, spec: FrameSpec = SPEC) -> FrameBatch:
 
 def put(store: FrameStore, *indices: int) -> None:
     where = np.array(indices)
-    store.put(where, where, batch(*indices, spec=store.layout.spec))
+    store.put(Placed(where, where, batch(*indices, spec=store.layout.spec)))
 
 
 def pixels(folder: Path) -> np.ndarray:
@@ -185,7 +186,7 @@ def test_never_overwrites(tmp_path: Path) -> None:
 @pytest.mark.parametrize("wrong", [np.zeros((16, 23), "uint16"), np.zeros((16, 24), "uint8")])
 def test_a_frame_that_does_not_fit_is_refused(tmp_path: Path, wrong: np.ndarray) -> None:
     store = FrameStore.create(tmp_path / "a", SPEC)
-    with pytest.raises(BadInputError, match="does not fit"):
+    with pytest.raises(BadInputError, match="do not fit"):
         store.write(wrong, FrameHeader(frame=0))
     assert store.numbering.next_index == 0
 

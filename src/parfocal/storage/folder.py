@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -71,6 +72,10 @@ class RunFolder:
     def rows(self, stream: str) -> Path:
         """Where the rows of a stream go."""
         return self.path / stream
+
+    def discard(self) -> None:
+        """Remove it: for a run that never began."""
+        shutil.rmtree(self.path, ignore_errors=True)
 
     def give_up_reserve(self) -> None:
         """Free the reserve for the last words. Idempotent."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from parfocal.core.errors import AlreadyExistsError, BadInputError, FolderVanishedError
 from parfocal.core.frames import FrameSpec
+from parfocal.storage.block import Block, Placed
 from parfocal.storage.disk import replace_file, storage_errors, sync_tree
 from parfocal.storage.headers import HeaderFile, length_of, read_headers, runs
 from parfocal.storage.numbering import Numbering
@@ -63,8 +64,7 @@ class FrameStore:
         self._length = length
         self._array = _open_array(folder / IMAGE, layout, _ENDLESS)
         self._headers = HeaderFile(folder / HEADERS)
-        self._block: FrameBatch | None = None
-        self._taken = 0
+        self._block: Block | None = None
         self._closed = False
 
     @classmethod
@@ -141,8 +141,8 @@ class FrameStore:
         batch : FrameBatch
             Frames that follow one another. They are read during the call, and not after it.
         sequence : int
-            Number in the stream of the first one. Frames that were appended before are left out, so that what
-            is offered again after a restart is stored once.
+            Number in the stream of the first one. Frames that were taken before are left out, so that what is
+            offered again after a restart is stored once.
 
         Raises
         ------
@@ -151,21 +151,47 @@ class FrameStore:
         DiskFullError, FolderVanishedError, StorageError
             If they could not be written; what the file held before is untouched.
         """
-        if not len(batch):
-            return
-        self._check(batch.data[0])
-        known = max(0, self.numbering.next_sequence - sequence)
-        fresh = FrameBatch(batch.data[known:], batch.headers[known:])
-        sequences = np.arange(sequence + known, sequence + len(batch))
-        frames = fresh.headers["frame"].tolist()
-        indices = [self.numbering.place(*pair) for pair in zip(sequences.tolist(), frames, strict=True)]
-        self.put(np.array(indices, np.int64), sequences, fresh)
+        if self._block is not None and self._block.taken:
+            self.hold(batch, sequence)
+            self.flush()
+        else:
+            self.put(self._place(batch, sequence))
 
-    def put(self, indices: NDArray[np.int64], sequences: NDArray[np.int64], batch: FrameBatch) -> None:
-        """Write frames at increasing `indices` of the caller's choice. Otherwise as `append`."""
+    def hold(self, batch: FrameBatch, sequence: int) -> None:
+        """Copy frames as `append` takes them; they go to the file when their shard is full, or by `flush`.
+
+        Blocks while a full shard is written. Raises what `append` raises.
+        """
+        placed = self._place(batch, sequence)
+        if self._block is None:
+            self._block = Block(self.layout.spec, self.layout.shard_frames)
+        for start in range(0, len(placed.batch), self.layout.shard_frames):
+            part = slice(start, start + self.layout.shard_frames)
+            some = Placed(placed.indices[part], placed.sequences[part], placed.batch[part])
+            if self._block.room < len(some.batch):
+                self.flush()
+            self._block.add(some)
+        if not self._block.room or self.room == self.layout.shard_frames:
+            self.flush()
+
+    def write(self, data: NDArray[Any], header: FrameHeader) -> None:
+        """Copy the next frame, as `hold` does; what the camera's numbers say was lost leaves a gap."""
+        headers = np.array([msgspec.structs.astuple(header)], HEADER_DTYPE)
+        self.hold(FrameBatch(data[np.newaxis], headers), self.numbering.next_sequence)
+
+    def flush(self) -> None:
+        """Bring what was copied into the file."""
+        if self._block is not None:
+            placed = self._block.content
+            self._block.clear()
+            self.put(placed)
+
+    def put(self, placed: Placed) -> None:
+        """Write frames at increasing indices of the caller's choice. Otherwise as `append`."""
+        indices, sequences, batch = placed
         if not len(batch):
             return
-        self._check(batch.data[0])
+        self._check(batch)
         if not (self.folder / IMAGE / _META).exists():
             raise FolderVanishedError(f"the folder {self.folder} disappeared while it was written")
         with storage_errors(self.folder):
@@ -174,27 +200,6 @@ class FrameStore:
             self._headers.put(indices, np.stack([*columns, sequences], axis=1))
             self._grow(int(indices[-1]) + 1)
         self.stored += len(batch)
-
-    def write(self, data: NDArray[Any], header: FrameHeader) -> None:
-        """Copy one frame; it is in the file when its shard is full, or after `flush`.
-
-        Blocks while a full shard is written. Raises what `append` raises.
-        """
-        self._check(data)
-        if self._block is None:
-            pixels = np.empty((self.layout.shard_frames, *data.shape), data.dtype)
-            self._block = FrameBatch(pixels, np.zeros(len(pixels), HEADER_DTYPE))
-        np.copyto(self._block.data[self._taken], data)
-        self._block.headers[self._taken] = msgspec.structs.astuple(header)
-        self._taken += 1
-        if self._taken == min(self.room, len(self._block)):
-            self.flush()
-
-    def flush(self) -> None:
-        """Bring what `write` took into the file."""
-        taken, self._taken = self._taken, 0
-        if self._block is not None and taken:
-            self.append(self._block[:taken], self.numbering.next_sequence)
 
     def close(self) -> None:
         """Write what is left, and return when all of it is on stable storage. Idempotent."""
@@ -213,7 +218,7 @@ class FrameStore:
     def abandon(self) -> None:
         """Let go of the files without writing, after an error. What was acknowledged stays readable."""
         self._closed = True
-        self._taken = 0
+        self._block = None
         self._headers.close()
 
     def __enter__(self) -> FrameStore:
@@ -222,11 +227,21 @@ class FrameStore:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _check(self, data: NDArray[Any]) -> None:
-        spec = self.layout.spec
-        if data.shape != spec.shape or data.dtype != np.dtype(spec.dtype):
+    def _place(self, batch: FrameBatch, sequence: int) -> Placed:
+        """Return those frames of `batch` that are new, with their indices."""
+        self._check(batch)
+        known = max(0, self.numbering.next_sequence - sequence)
+        fresh = batch[known:]
+        sequences = np.arange(sequence + known, sequence + known + len(fresh))
+        numbers = zip(sequences.tolist(), fresh.headers["frame"].tolist(), strict=True)
+        indices = np.array([self.numbering.place(*pair) for pair in numbers], np.int64)
+        return Placed(indices, sequences, fresh)
+
+    def _check(self, batch: FrameBatch) -> None:
+        spec, data = self.layout.spec, batch.data
+        if data.shape[1:] != spec.shape or data.dtype != np.dtype(spec.dtype):
             raise BadInputError(
-                f"a frame of shape {data.shape}, {data.dtype} does not fit into {self.folder.name}, "
+                f"frames of shape {data.shape[1:]}, {data.dtype} do not fit into {self.folder.name}, "
                 f"which holds {spec.shape}, {spec.dtype}"
             )
 

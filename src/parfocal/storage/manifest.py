@@ -7,7 +7,7 @@ import platform
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -21,6 +21,10 @@ from parfocal.storage.outcome import RECORDING, seen_outcome
 
 FORMAT = 1
 FILE_NAME = "manifest.json"
+Policy = Literal["block", "drop", "fail"]
+"""When the disk is slower than a stream: its writer waits; or what was missed is counted as lost; or the
+recording of that stream ends there."""
+
 _PACKAGES = ("parfocal", "numpy", "tensorstore", "pyarrow", "numba", "scipy")
 
 
@@ -74,6 +78,8 @@ class StreamRecord(msgspec.Struct, frozen=True, kw_only=True):
         What each frame or row looks like.
     first_sequence : int
         Number in the stream of the first one that belongs to the run.
+    ring : str
+        Tells the ring that it came from, from another one of the same name.
     expected, stored, lost : int
         ``expected == stored + lost``.
     renumbered : int
@@ -86,9 +92,10 @@ class StreamRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: str
     path: str
-    policy: str
+    policy: Policy
     spec: FrameSpec | RowSpec
     first_sequence: int
+    ring: str = ""
     expected: int = 0
     stored: int = 0
     lost: int = 0
@@ -98,11 +105,18 @@ class StreamRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Restart(msgspec.Struct, frozen=True, kw_only=True):
-    """The recorder was started again in the middle of the run; `stored` is what it found of each stream."""
+    """The recorder was started again in the middle of the run.
+
+    Attributes
+    ----------
+    stored, lost : dict of str to int
+        For each stream, what it found on the disk, and what was lost while it was away.
+    """
 
     at: Moment
     pid: int
     stored: dict[str, int]
+    lost: dict[str, int] = {}
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,324 @@
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from parfocal.core.errors import (
+    BadInputError,
+    DiskFullError,
+    FolderVanishedError,
+    ReaderOverrunError,
+    StreamNotFoundError,
+)
+from parfocal.core.frames import FrameHeader, FrameSpec, RowSpec
+from parfocal.storage import list_runs, open_frames, read_headers, read_manifest, read_rows
+from parfocal.storage.frames import FrameStore
+from parfocal.storage.manifest import write_manifest
+from parfocal.storage.outcome import Ending
+from parfocal.storage.recording import Recording, Request
+from parfocal.storage.sources import Rules, Site, Source
+from parfocal.streams import StreamWriter
+
+SPEC = FrameSpec(shape=(8, 8), dtype="uint16", pixel_size_um=0.5)
+ROW = np.dtype([("n", "<u8")])
+RULES = Rules()
+REQUEST = Request(name="test", plan={"seconds": 1}, devices={"camera": {"exposure_ms": 2}})
+
+
+class Bench:
+    """A camera, a table of rows and a recording of both."""
+
+    def __init__(self, streams: Path, parent: Path) -> None:
+        self.camera = StreamWriter(streams, "camera", SPEC)
+        self.rows = StreamWriter(streams, "tracks", RowSpec.of(ROW), slots=8192)
+        self.parent = parent
+        self.errors: list[tuple[str, Exception]] = []
+        self.failed = threading.Event()
+        self.site = Site(streams=streams, rig="bench", service="recorder", on_error=self._note)
+
+    def begin(self, *, policy: str = "block", rules: Rules = RULES) -> Recording:
+        sources = [Source(name="camera", policy=policy), Source(name="tracks")]  # type: ignore[arg-type]
+        self.recording = Recording.begin(self.parent, sources, REQUEST, self.site, rules, 0)
+        return self.recording
+
+    def show(self, *numbers: int) -> None:
+        for number in numbers:
+            pixels = np.full(SPEC.shape, number + 1, SPEC.dtype)
+            self.camera.write(pixels, FrameHeader(frame=number, time_ns=number * 1000))
+
+    def tell(self, first: int, count: int) -> None:
+        rows = np.zeros(count, ROW)
+        rows["n"] = np.arange(first, first + count)
+        self.rows.write_rows(rows)
+
+    def _note(self, stream: str, error: Exception) -> None:
+        self.errors.append((stream, error))
+        self.failed.set()
+
+
+@pytest.fixture
+def bench(streams: Path, tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(streams, tmp_path / "runs")
+    with ExitStack() as stack:
+        stack.enter_context(made.camera)
+        stack.enter_context(made.rows)
+        yield made
+
+
+def run_to_end(recording: Recording, ending: Ending = "complete") -> tuple[str, dict[str, int]]:
+    manifest = recording.finish(ending, "because")
+    assert read_manifest(recording.folder.path) == manifest
+    return manifest.outcome, {name: stream.lost for name, stream in manifest.streams.items()}
+
+
+def frames_in(recording: Recording) -> list[int]:
+    return open_frames(recording.folder.frames).read().result()[:, 0, 0].tolist()
+
+
+def rows_in(recording: Recording) -> list[int]:
+    return read_rows(recording.folder.rows("tracks"))["n"].to_pylist()
+
+
+def wait_for(recording: Recording, done: Callable[[], bool], timeout_s: float = 20.0) -> None:
+    for _ in range(int(timeout_s / 0.02)):
+        if done():
+            return
+        threading.Event().wait(0.02)
+    raise AssertionError(f"not in time: {recording.progress()}")
+
+
+def test_every_frame_and_row_once_and_at_its_place(bench: Bench) -> None:
+    bench.show(0, 1, 2)
+    bench.tell(0, 5)
+    recording = bench.begin()
+    recording.start()
+    bench.show(*range(100, 400))
+    for first in range(1000, 3000, 10):
+        bench.tell(first, 10)
+    assert run_to_end(recording) == ("complete", {"camera": 0, "tracks": 0})
+    assert frames_in(recording) == list(range(101, 401))
+    assert rows_in(recording) == list(range(1000, 3000))
+    manifest = recording.manifest
+    assert manifest.plan == {"seconds": 1}
+    assert manifest.devices == {"camera": {"exposure_ms": 2}}
+    assert manifest.pixel_size_um == 0.5
+    assert manifest.reason == "because"
+    ledger = manifest.streams["camera"].ledger
+    assert ledger is not None
+    assert all(reader.balances for reader in ledger.readers)
+    assert sorted(path.name for path in recording.folder.path.iterdir()) == [
+        "frames.ome.zarr",
+        "manifest.json",
+        "tracks",
+    ]
+
+
+def test_what_comes_after_the_end_is_not_in_the_run(bench: Bench) -> None:
+    recording = bench.begin()
+    recording.start()
+    bench.show(0, 1, 2)
+    writing = threading.Event()
+
+    def go_on() -> None:
+        for number in range(3, 200):
+            bench.show(number)
+            writing.set()
+
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    writing.wait()
+    manifest = recording.finish("finished early")
+    thread.join()
+    stored = manifest.streams["camera"].stored
+    assert manifest.outcome == "finished early"
+    assert frames_in(recording) == list(range(1, stored + 1))
+    assert recording.finish("cancelled", "too late") is manifest
+
+
+def test_a_slow_trickle_is_in_the_file_before_the_end(bench: Bench) -> None:
+    recording = bench.begin()
+    recording.start()
+    bench.show(0)
+    wait_for(recording, lambda: recording.progress()["camera"].stored == 1)
+    assert frames_in(recording) == [1]
+    bench.show(1, 2)
+    wait_for(recording, lambda: recording.progress()["camera"].stored == 3)
+    assert recording.progress()["camera"].behind == 0
+    assert run_to_end(recording)[0] == "complete"
+
+
+def test_frames_that_the_camera_lost_leave_gaps(bench: Bench) -> None:
+    recording = bench.begin()
+    recording.start()
+    bench.show(10, 11, 14)
+    assert run_to_end(recording) == ("incomplete: lost 2", {"camera": 2, "tracks": 0})
+    assert frames_in(recording) == [11, 12, 0, 0, 15]
+    assert read_headers(recording.folder.frames)["frame"].tolist() == [10, 11, -1, -1, 14]
+
+
+def test_frames_that_the_ring_lost_leave_gaps(bench: Bench) -> None:
+    recording = bench.begin(policy="drop")
+    bench.show(*range(200))
+    recording.start()
+    outcome, lost = run_to_end(recording)
+    stored = [number for number in frames_in(recording) if number]
+    assert outcome == f"incomplete: lost {200 - len(stored)}"
+    assert lost["camera"] == 200 - len(stored) >= 100
+    assert stored == list(range(201 - len(stored), 201))
+    assert len(frames_in(recording)) == 200
+
+
+def test_the_policy_fail_ends_the_recording_of_that_stream_alone(bench: Bench) -> None:
+    recording = bench.begin(policy="fail")
+    bench.show(*range(200))
+    bench.tell(0, 100)
+    recording.start()
+    assert bench.failed.wait(20)
+    bench.tell(100, 100)
+    outcome, lost = run_to_end(recording)
+    assert outcome == "incomplete: lost 200"
+    assert lost == {"camera": 200, "tracks": 0}
+    assert isinstance(bench.errors[0][1], ReaderOverrunError)
+    assert rows_in(recording) == list(range(200))
+
+
+def test_a_camera_that_counts_anew_overwrites_nothing(bench: Bench) -> None:
+    recording = bench.begin()
+    recording.start()
+    bench.show(7, 8, 9)
+    bench.show(0, 1)
+    assert run_to_end(recording)[0] == "complete"
+    assert frames_in(recording) == [8, 9, 10, 1, 2]
+    assert recording.manifest.streams["camera"].renumbered == 1
+
+
+def test_a_stream_that_ends_during_the_run(bench: Bench) -> None:
+    recording = bench.begin()
+    recording.start()
+    bench.show(*range(20))
+    bench.camera.close()
+    assert run_to_end(recording)[0] == "complete"
+    assert frames_in(recording) == list(range(1, 21))
+
+
+def test_a_stream_that_is_replaced_during_the_run_is_an_error(bench: Bench, streams: Path) -> None:
+    recording = bench.begin()
+    recording.start()
+    bench.show(*range(20))
+    bench.camera.close()
+    with StreamWriter(streams, "camera", FrameSpec(shape=(4, 4), dtype="uint8")) as other:
+        other.write(np.zeros((4, 4), "uint8"), FrameHeader(frame=0))
+        manifest = recording.finish("complete")
+    assert manifest.outcome == "incomplete: lost 1"
+    assert "replaced" in manifest.streams["camera"].error
+    assert manifest.streams["camera"].stored == 20
+
+
+def test_an_unknown_stream_leaves_nothing_behind(bench: Bench) -> None:
+    with pytest.raises(StreamNotFoundError):
+        Recording.begin(bench.parent, [Source(name="camra")], REQUEST, bench.site, Rules(), 0)
+    assert not bench.parent.exists()
+
+
+def test_two_streams_of_frames_are_refused(bench: Bench, streams: Path) -> None:
+    with StreamWriter(streams, "other", SPEC), pytest.raises(BadInputError, match="one stream of frames"):
+        Recording.begin(
+            bench.parent, [Source(name="camera"), Source(name="other")], REQUEST, bench.site, Rules(), 0
+        )
+    assert not bench.parent.exists()
+
+
+def test_a_run_that_cannot_begin_leaves_nothing_behind(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise DiskFullError("full")
+
+    monkeypatch.setattr("parfocal.storage.recording.write_manifest", fail)
+    with pytest.raises(DiskFullError):
+        bench.begin()
+    assert not list(bench.parent.iterdir())
+
+
+def test_a_disk_error_is_named_and_the_other_streams_go_on(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = bench.begin()
+    recording.start()
+    bench.show(*range(16))
+    wait_for(recording, lambda: recording.progress()["camera"].stored == 16)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(FrameStore, "_write_pixels", full)
+    bench.show(*range(16, 200))
+    bench.tell(0, 50)
+    assert bench.failed.wait(20)
+    stream, error = bench.errors[0]
+    assert (stream, type(error)) == ("camera", DiskFullError)
+    assert "DiskFullError" in read_manifest(recording.folder.path).errors[0]
+    outcome, lost = run_to_end(recording)
+    assert outcome == "incomplete: lost 184"
+    assert lost == {"camera": 184, "tracks": 0}
+    assert frames_in(recording) == list(range(1, 17))
+
+
+def test_a_disk_error_makes_a_failed_run_if_asked(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    recording = bench.begin(rules=Rules(stop_on_error=True))
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(FrameStore, "_write_pixels", full)
+    recording.start()
+    bench.show(*range(8))
+    assert bench.failed.wait(20)
+    assert run_to_end(recording) == ("failed", {"camera": 8, "tracks": 0})
+
+
+def test_a_folder_that_vanishes_is_named_even_when_nothing_comes(bench: Bench) -> None:
+    recording = bench.begin()
+    recording.start()
+    bench.show(*range(8))
+    wait_for(recording, lambda: recording.progress()["camera"].stored == 8)
+    shutil.rmtree(recording.folder.path)
+    recording.look()
+    assert bench.failed.wait(20)
+    manifest = recording.finish("complete")
+    assert {type(error) for _, error in bench.errors} == {FolderVanishedError}
+    assert manifest.outcome == "failed"
+    assert manifest.streams["camera"].stored == 0
+    assert manifest.streams["camera"].lost == 8
+    assert any("could not be closed" in line for line in manifest.errors)
+    assert not recording.folder.path.exists()
+
+
+def test_going_on_after_a_crash(bench: Bench) -> None:
+    """The process is the same here; test_recorder kills a real one."""
+    first = bench.begin()
+    before = first.manifest
+    first.start()
+    bench.show(*range(20))
+    bench.tell(0, 30)
+    wait_for(
+        first, lambda: first.progress()["camera"].stored == 20 and first.progress()["tracks"].stored == 30
+    )
+    for lane in first._lanes.values():
+        lane.give_up(ConnectionAbortedError("the process died"))
+    for lane in first._lanes.values():
+        lane.join()
+    write_manifest(first.folder.path, before)
+    second = Recording.go_on(first.folder.path, bench.site, Rules())
+    second.start()
+    bench.show(*range(20, 40))
+    bench.tell(30, 10)
+    assert run_to_end(second) == ("complete", {"camera": 0, "tracks": 0})
+    assert frames_in(second) == list(range(1, 41))
+    assert rows_in(second) == list(range(40))
+    assert second.manifest.restarts[0].stored == {"camera": 20, "tracks": 30}
+    assert [run.outcome for run in list_runs(bench.parent)] == ["complete"]
+    with pytest.raises(BadInputError, match="closed: complete"):
+        Recording.go_on(first.folder.path, bench.site, Rules())
