@@ -164,9 +164,9 @@ def _fit(view: NDArray[Any], corners: NDArray[np.int64], roi: int, noise: float)
     flat = np.zeros((0, 0), np.float32)
     load_regions(view, flat, corners, roi, limits, values, sensitivity, seen)
     knots = roi // 2
-    sums = np.zeros((len(corners), knots * BINS), np.float32)
+    binned = np.zeros((len(corners), knots * BINS, 2), np.float32)
     fit_centres(
-        values, sensitivity, grid.places, FINE_BASIS, roi, knots, 0.0, np.inf, out, sums, np.zeros_like(sums)
+        values, sensitivity, grid.places, FINE_BASIS, roi, knots, 0.0, np.inf, out, binned
     )
     return out
 

@@ -119,11 +119,32 @@ def _matrix(scratch: Any, sums: Any) -> None:
 
 
 @driver
+def columns_of_chunk(
+    values: Any,
+    sensitivity: Any,
+    grid: Any,
+    start: int,
+    fine: Any,
+    p: Any,
+    reach: Any,
+    noise: Any,
+    scratch: Any,
+    index: Any,
+) -> None:
+    """Fill the columns of `scratch` for the chunk of pixels that begins at `start`."""
+    part = slice(start, start + CHUNK)
+    x, y = grid[0, part], grid[1, part]
+    top = np.float32(min(reach, fine.shape[1] // FINE) * FINE - 1)
+    _distances(x, y, p[0], p[1], top, scratch, index)
+    _look_up(fine, index, scratch)
+    _differentiate(values[part], sensitivity[part], x, y, p, reach, noise, scratch, index)
+
+
+@driver
 def accumulate(
     values: Any,
     sensitivity: Any,
     grid: Any,
-    first: int,
     last: int,
     fine: Any,
     p: Any,
@@ -134,7 +155,7 @@ def accumulate(
     index: Any,
     sums: Any,
 ) -> float:
-    """Sum products of the columns over pixels `first` to `last` into `sums`; return how many pixels counted.
+    """Sum products of the columns over pixels up to `last` into `sums`; return how many pixels counted.
 
     The last row of `sums`, (COLUMNS, COLUMNS), is the right-hand side and, at its end, chi2. The rows above,
     the lower triangle of the Fisher matrix, are filled only if `full`.
@@ -143,14 +164,8 @@ def accumulate(
     if full:
         sums[:] = 0
     count = 0.0
-    top = np.float32(min(reach, fine.shape[1] // FINE) * FINE - 1)
-    for start in range(first, last, CHUNK):
-        x, y = grid[0, start : start + CHUNK], grid[1, start : start + CHUNK]
-        _distances(x, y, p[0], p[1], top, scratch, index)
-        _look_up(fine, index, scratch)
-        _differentiate(
-            values[start : start + CHUNK], sensitivity[start : start + CHUNK], x, y, p, reach, noise, scratch, index
-        )
+    for start in range(0, last, CHUNK):
+        columns_of_chunk(values, sensitivity, grid, start, fine, p, reach, noise, scratch, index)
         count += _counted(scratch[4 * CHUNK : 5 * CHUNK])
         _right_hand_side(scratch, sums)
         if full:

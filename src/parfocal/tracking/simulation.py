@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 from scipy.special import j0, jv
 
 from parfocal.core.errors import BadInputError
@@ -24,7 +25,7 @@ from parfocal.tracking.rendering import add_noise, render
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Optics", "add_noise", "bead_stack", "radial_profiles", "render"]
+__all__ = ["Optics", "SymmetricBead", "add_noise", "bead_stack", "radial_profiles", "render"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,58 @@ def radial_profiles(
     return np.abs(field) ** 2 + np.abs(crossed) ** 2
 
 
+class SymmetricBead:
+    """A bead without aberrations as a smooth function: images at any place, and how they change with it.
+
+    Parameters
+    ----------
+    radius_um, pixel_size_um : float
+        Radius of the bead, and edge of a pixel in the sample.
+    z_range_nm : tuple of float
+        Between which heights it will be asked for.
+    reach_px : float
+        How far from its centre.
+    optics : Optics, optional
+        Without aberrations.
+
+    Examples
+    --------
+    >>> bead = SymmetricBead(0.5, 0.1, (1000.0, 3000.0), 50)
+    >>> bead.image(20.3, 20.1, 2000.0, 48).shape
+    (48, 48)
+    """
+
+    def __init__(
+        self,
+        radius_um: float,
+        pixel_size_um: float,
+        z_range_nm: tuple[float, float],
+        reach_px: float,
+        optics: Optics | None = None,
+    ) -> None:
+        low, high = z_range_nm
+        z = np.linspace(low - 60, high + 60, int((high - low) / 20) + 7)
+        r = np.linspace(0, reach_px + 1, int(10 * reach_px) + 11)
+        profiles = radial_profiles(radius_um, r * pixel_size_um, z, optics)
+        self._along_z = CubicSpline(z, profiles)
+        self._r = r
+
+    def image(self, x_px: float, y_px: float, z_nm: float, roi_px: int) -> NDArray[np.float64]:
+        """Return intensity over background of a region in which the bead lies at x, y, z."""
+        axis = np.arange(roi_px)
+        distance = np.hypot(*np.meshgrid(axis - x_px, axis - y_px))
+        return np.asarray(CubicSpline(self._r, self._along_z(z_nm))(distance))
+
+    def slopes(self, x_px: float, y_px: float, z_nm: float, roi_px: int) -> NDArray[np.float64]:
+        """Return the derivatives of the image by x and y (for each pixel) and z (for each nm), (3, y, x)."""
+        axis = np.arange(roi_px)
+        dx, dy = np.meshgrid(axis - x_px, axis - y_px)
+        distance = np.hypot(dx, dy)
+        along_r = CubicSpline(self._r, self._along_z(z_nm))(distance, 1) / np.maximum(distance, 1e-9)
+        along_z = CubicSpline(self._r, self._along_z(z_nm, 1))(distance)
+        return np.stack([-along_r * dx, -along_r * dy, along_z])
+
+
 def bead_stack(
     radius_um: float,
     pixel_size_um: float,
@@ -147,18 +200,10 @@ def bead_stack(
     else:
         r = np.linspace(0, distance.max(), 8 * roi_px)
         profiles = radial_profiles(radius_um, r * pixel_size_um, z, optics)
-        images = np.stack([_cubic(r, profile, distance) for profile in profiles])
+        images = np.stack([CubicSpline(r, profile)(distance) for profile in profiles])
     half = (roi_px - 1) / 2
     fade = np.clip((half - distance) / (half / 5 if taper_px is None else max(taper_px, 1e-9)), 0, 1)
     return (1 + (images - 1) * np.sin(np.pi / 2 * fade) ** 2).astype(np.float32)
-
-
-def _cubic(
-    r: NDArray[np.float64], profile: NDArray[np.float64], distance: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    from scipy.interpolate import CubicSpline
-
-    return np.asarray(CubicSpline(r, profile)(distance))
 
 
 def _pupil_rule(

@@ -87,30 +87,31 @@ FINE_BASIS = _fine_basis()
 
 
 @driver
-def fit_profile(sums: Any, counts: Any, coefficients: Any, band: Any) -> bool:
+def fit_profile(binned: Any, coefficients: Any, band: Any) -> bool:
     """Fit an even radial spline to binned pixels; return False if there are too few.
 
-    `sums` and `counts` hold bins of equal width over the spline's range, `band` is scratch, (4, n). Second
-    differences are held back just enough to bridge knots without pixels.
+    `binned`, (bins, 2), holds sums and counts in equal steps over the spline's range, `band` is scratch, (4, n).
+    Second differences are held back just enough to bridge knots without pixels.
     """
     n = coefficients.size
-    per_knot = sums.size // (n - 3)
+    per_knot = len(binned) // (n - 3)
     band[:] = 0
     coefficients[:] = 0
     b = np.empty(4)
     total = 0.0
-    for k in range(sums.size):
-        if counts[k] == 0:
+    for k in range(len(binned)):
+        value, count = binned[k]
+        if count == 0:
             continue
         knot, t = k // per_knot, (k % per_knot + 0.5) / per_knot
         u = 1 - t
         b[0], b[1] = u * u * u / 6, 2 / 3 - t * t * (2 - t) / 2
         b[2], b[3] = 2 / 3 - u * u * (2 - u) / 2, t * t * t / 6
-        total += counts[k]
+        total += count
         for i in range(4):
-            coefficients[knot + i] += sums[k] * b[i]
+            coefficients[knot + i] += value * b[i]
             for j in range(i, 4):
-                band[j - i, knot + i] += counts[k] * b[i] * b[j]
+                band[j - i, knot + i] += count * b[i] * b[j]
     if total < n:
         return False
     for i in range(n - 2):

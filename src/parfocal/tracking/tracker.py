@@ -58,6 +58,8 @@ class BeadTracker:
         Counts of a full pixel; the top of the frame's integer type if not given (say 4095 for 12 bits in uint16).
     max_chi2 : float
         Above it a fit is flagged `Flag.BAD_FIT`.
+    tilted_light : bool
+        Whether to fit, with tables, a plane of light over each region too; takes about three times as long.
 
     Notes
     -----
@@ -77,6 +79,7 @@ class BeadTracker:
         threads: int = 1,
         saturation_adu: float | None = None,
         max_chi2: float = 1.2,
+        tilted_light: bool = False,
     ) -> None:
         if not 8 <= roi_px <= 256:
             raise BadInputError(f"roi_px must be from 8 to 256, not {roi_px}")
@@ -90,6 +93,7 @@ class BeadTracker:
         self._flat = np.zeros((0, 0), np.float32) if flat is None else np.ascontiguousarray(flat, np.float32)
         self._coarse = None if tables is None else tables.coarse(roi_px // 2 - 1)
         self._max_chi2 = float(max_chi2)
+        self._tilted = bool(tilted_light)
         self._pool = ThreadPoolExecutor(threads, "tracking") if threads > 1 else None
 
     def close(self) -> None:
@@ -160,15 +164,15 @@ class BeadTracker:
         grid, noise = self._grid, self._camera.noise
         if self._tables is None or self._coarse is None:
             knots = fit_reach(grid.roi_px)
-            sums = np.zeros((len(values), knots * BINS), np.float32)
+            binned = np.zeros((len(values), knots * BINS, 2), np.float32)
             fit_centres(
                 values, sensitivity, self._grid.places, FINE_BASIS, grid.roi_px, knots, noise, self._max_chi2,
-                out, sums, np.zeros_like(sums),
+                out, binned,
             )  # fmt: skip
             return
         fit_regions(
             values, sensitivity, self._grid.places, self._tables.coefficients, self._coarse, which, FINE_BASIS, DIRECTIONS,
-            grid.roi_px, float(self._tables.reach_px), noise, self._max_chi2, out,
+            grid.roi_px, float(self._tables.reach_px), noise, self._max_chi2, self._tilted, out,
         )  # fmt: skip
 
     def _rows(
