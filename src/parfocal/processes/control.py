@@ -18,7 +18,7 @@ from parfocal.core.clock import SYSTEM_CLOCK, Clock
 from parfocal.core.errors import ProcessError, StartError
 from parfocal.processes import lifecycle, link
 from parfocal.processes.directory import RigFolders
-from parfocal.processes.link import Report
+from parfocal.processes.link import LogRecord, Report
 from parfocal.processes.sidecar import Sidecar
 from parfocal.processes.spec import ServiceSpec, levels
 from parfocal.processes.ward import Ward
@@ -40,7 +40,10 @@ class Control:
     on_change : callable
         ``on_change(ward)`` after each change of a service's life, in this thread.
     on_report : callable
-        ``on_report(ward, report)`` with whatever a process says, in this thread.
+        ``on_report(ward, report)`` with whatever a process says, in this thread; except for log records:
+    on_log : callable
+        ``on_log(ward, record)`` in the thread that reads from the process: one that logs more than can
+        be written fills its own pipe, and nobody's memory.
     on_stopping : callable
         ``on_stopping(reason)`` when the end begins, in this thread.
     on_over : callable
@@ -60,6 +63,7 @@ class Control:
         *,
         on_change: Callable[[Ward], None],
         on_report: Callable[[Ward, Report], None],
+        on_log: Callable[[Ward, LogRecord], None],
         on_stopping: Callable[[str], None],
         on_over: Callable[[], None],
         clock: Clock = SYSTEM_CLOCK,
@@ -73,7 +77,7 @@ class Control:
         self._on_stopping = on_stopping
         self._on_over = on_over
         self.wards = {
-            spec.name: Ward(spec, folders, sidecar, self.post, self._hear, self._live, clock)
+            spec.name: Ward(spec, folders, sidecar, self.post, self._hear, on_log, self._live, clock)
             for spec in specs
         }
         self.started: Future[None] = Future()
@@ -119,10 +123,10 @@ class Control:
         try:
             self._watch()
         except BaseException as error:  # noqa: BLE001 (border of the thread: nothing is left running unwatched)
-            _LOG.critical("the supervisor failed and ends the rig", exc_info=True)
-            self._begin_stop(f"the supervisor failed: {error}")
             for ward in self.wards.values():
                 ward.kill()
+            _LOG.critical("the supervisor failed and ended the rig", exc_info=True)
+            self._stop_reason = self._stop_reason or f"the supervisor failed: {error}"
         self._on_over()
         if not self.started.done():
             stopped = ProcessError(f"the rig was stopped while it started: {self._stop_reason}")

@@ -63,6 +63,8 @@ class LogBook:
 
     def __init__(self, rig: str, path: Path) -> None:
         self._rig = rig
+        self._lock = threading.Lock()
+        self._closed = False
         self._file = logging.FileHandler(path, encoding="utf-8", delay=True)
         self._file.setFormatter(logging.Formatter(_FORMAT, _DATE_FORMAT))
 
@@ -75,7 +77,9 @@ class LogBook:
         )
         made.created = record.utc_ns / 1e9
         made.msecs = float(record.utc_ns // 1_000_000 % 1000)
-        self._file.handle(made)
+        with self._lock:
+            if not self._closed:
+                self._file.handle(made)
         if logger.isEnabledFor(record.level):
             logger.handle(made)
 
@@ -84,8 +88,10 @@ class LogBook:
         self.write(service, LogRecord(name=service, level=level, message=message, utc_ns=time.time_ns()))
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file; later records reach the parent's logging alone."""
+        with self._lock:
+            self._closed = True
+            self._file.close()
 
 
 class HealthLines:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import threading
 import warnings
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
@@ -98,6 +99,7 @@ class Supervisor:
         self._verbose = verbose
         self._state = StateMachine("new", _STATES)
         self._listeners: list[OnEvent] = []
+        self._telling = threading.RLock()
         self._resources = ExitStack()
         self._control: Control | None = None
         self._sidecar: Sidecar | None = None
@@ -209,9 +211,9 @@ class Supervisor:
             self._control.set_verbose(on)
 
     def on_event(self, listener: OnEvent) -> None:
-        """Have ``listener(topic, payload)`` called with each of the rig's events, in the supervisor's thread.
+        """Have ``listener(topic, payload)`` called with each of the rig's events, one at a time.
 
-        It must return soon, and must not call `stop` or `restart`.
+        It is called in the supervisor's threads, so it must return soon and not call `stop` or `restart`.
         """
         self._listeners.append(listener)
 
@@ -243,6 +245,7 @@ class Supervisor:
             sidecar,
             on_change=self._tell_change,
             on_report=self._tell_report,
+            on_log=self._tell_log,
             on_stopping=self._tell_stopping,
             on_over=self._finish,
         )
@@ -259,8 +262,11 @@ class Supervisor:
 
     def _finish(self) -> None:
         """Take everything down. Runs in the supervisor's thread when no process is left."""
-        self._resources.close()
-        self._state.advance("stopped")
+        try:
+            self._resources.close()
+        finally:
+            self._state.advance("stopping")
+            self._state.advance("stopped")
 
     def _tell_stopping(self, reason: str) -> None:
         self._state.advance("stopping")
@@ -275,27 +281,28 @@ class Supervisor:
             self._book.say(status.name, level, f"{status.state}{detail}")
         self._tell("state", {**msgspec.structs.asdict(status), "time_ns": SYSTEM_CLOCK.monotonic_ns()})
 
+    def _tell_log(self, ward: Ward, record: link.LogRecord) -> None:
+        if self._book is not None:
+            self._book.write(ward.spec.name, record)
+        self._tell("log", {"service": ward.spec.name, **msgspec.structs.asdict(record)})
+
     def _tell_report(self, ward: Ward, report: Report) -> None:
+        if not isinstance(report, link.Failure):
+            return
         service = ward.spec.name
-        match report:
-            case link.LogRecord():
-                if self._book is not None:
-                    self._book.write(service, report)
-                self._tell("log", {"service": service, **msgspec.structs.asdict(report)})
-            case link.Failure():
-                if self._book is not None and not report.fatal:
-                    self._book.say(service, logging.ERROR, report.traceback)
-                detail = msgspec.structs.asdict(report)
-                self._tell("error", {"service": service, "count": ward.errors, **detail})
+        if self._book is not None and not report.fatal:
+            self._book.say(service, logging.ERROR, report.traceback)
+        self._tell("error", {"service": service, "count": ward.errors, **msgspec.structs.asdict(report)})
 
     def _tell(self, topic: str, payload: dict[str, Any]) -> None:
         if self._server is not None:
             self._server.publish(topic, payload)
-        for listener in self._listeners:
-            try:
-                listener(topic, payload)
-            except Exception:  # border of a callback: logged, and the rig goes on
-                logging.getLogger(__name__).exception("a listener of rig %r raised", self.rig)
+        with self._telling:
+            for listener in self._listeners:
+                try:
+                    listener(topic, payload)
+                except Exception:  # border of a callback: logged, and the rig goes on
+                    logging.getLogger(__name__).exception("a listener of rig %r raised", self.rig)
 
     def _check(self, service: str) -> None:
         names = [spec.name for spec in self._specs]

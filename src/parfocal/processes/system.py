@@ -69,7 +69,10 @@ def read_until_orphaned(fd: int, parent: int) -> bytes:
     if watched is None:
         return os.read(fd, 65536)
     try:
-        ready, _, _ = select.select([fd, watched], [], [])
+        poll = select.poll()
+        poll.register(fd, select.POLLIN | select.POLLHUP)
+        poll.register(watched, select.POLLIN)
+        ready = [number for number, _ in poll.poll()]
         return os.read(fd, 65536) if fd in ready else b""
     finally:
         os.close(watched)

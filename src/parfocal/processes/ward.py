@@ -16,7 +16,7 @@ from parfocal.processes import lifecycle, link
 from parfocal.processes.directory import RigFolders, ServiceRecord, write_record
 from parfocal.processes.heartbeat import Pulse
 from parfocal.processes.lifecycle import Event, Life, StopRig
-from parfocal.processes.link import Control, Report
+from parfocal.processes.link import Control, LogRecord, Report
 from parfocal.processes.process import ChildProcess, search_path
 from parfocal.processes.sidecar import Sidecar
 from parfocal.processes.spec import ServiceSpec
@@ -38,7 +38,9 @@ class Ward:
     post : callable
         Has a callable run in the supervisor's thread.
     on_report : callable
-        Called there with this object and what its process says.
+        Called there with this object and what its process says; except for log records:
+    on_log : callable
+        Called with this object and a log record, in the thread that reads from the process.
     on_event : callable
         Called there with this object and what happened to it.
     """
@@ -50,6 +52,7 @@ class Ward:
         sidecar: Sidecar,
         post: Post,
         on_report: Callable[[Ward, Report], None],
+        on_log: Callable[[Ward, LogRecord], None],
         on_event: Callable[[Ward, Event], None],
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
@@ -63,6 +66,7 @@ class Ward:
         self._sidecar = sidecar
         self._post = post
         self._on_report = on_report
+        self._on_log = on_log
         self._on_event = on_event
         self._clock = clock
         self._process: ChildProcess | None = None
@@ -220,11 +224,17 @@ class Ward:
         )
         self._process = ChildProcess(
             begin,
-            lambda report: self._post(lambda: self._on_report(self, report)),
+            self._hear,
             lambda code: self._post(lambda: self._on_event(self, self._exited(code))),
         )
         self._sidecar.add(self._process.pid, self._process.mark)
         self._set("ready", self.spec.start_timeout_s)
+
+    def _hear(self, report: Report) -> None:
+        if isinstance(report, LogRecord):
+            self._on_log(self, report)
+        else:
+            self._post(lambda: self._on_report(self, report))
 
     def _exited(self, code: int) -> lifecycle.Exited:
         return lifecycle.Exited(code, (self._clock.monotonic_ns() - self._spawned_ns) / 1e9)
