@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from parfocal.storage.arrays import read_array
 from parfocal.storage.catalogue import RunSummary, list_runs
 from parfocal.storage.folder import RunFolder
 from parfocal.storage.frames import FrameStore, open_frames
@@ -25,6 +26,7 @@ __all__ = [
     "RunSummary",
     "list_runs",
     "open_frames",
+    "read_array",
     "read_headers",
     "read_manifest",
     "read_rows",

@@ -1,0 +1,63 @@
+"""``parfocal demo``: a simulated laboratory from start to record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from parfocal.cli.job import run_job
+from parfocal.rig.demo import DemoPlan, run_demo
+
+Flag = Annotated[bool, Parameter(negative="")]
+
+
+def tweezers(
+    *,
+    seconds: float = 10.0,
+    fps: float = 100.0,
+    beads: int = 50,
+    size: tuple[int, int] = (640, 512),
+    workers: int = 1,
+    record_frames: Flag = False,
+    out: Path = Path("runs"),
+    seed: int = 0,
+    json: Flag = False,
+) -> int:
+    """Run a magnetic-tweezers experiment on a simulated microscope, and compare the tracks with the truth.
+
+    A camera, a focus motor, a magnet, a tracker and a recorder start in processes of their own; beads are found,
+    their z tables built in a focus sweep; then every frame is tracked and its rows are recorded.
+
+    Parameters
+    ----------
+    seconds
+        Length of the measurement, after the focus sweep.
+    fps
+        Frames a second.
+    beads
+        How many beads lie in the field.
+    size
+        Width and height of a frame, px.
+    workers
+        Processes that track.
+    record_frames
+        Record the pixels too, as OME-Zarr.
+    out
+        Folder for the run's own new folder.
+    seed
+        The same seed makes the same beads and the same noise.
+    json
+        Print the summary as one JSON object in the last line.
+
+    Examples
+    --------
+    parfocal demo tweezers
+
+    parfocal demo tweezers --seconds 10 --fps 200 --beads 100 --workers 2 --record-frames --json
+    """
+    plan = DemoPlan(
+        seconds=seconds, fps=fps, beads=beads, size=size, workers=workers,
+        record_frames=record_frames, out=out, seed=seed,
+    )  # fmt: skip
+    return run_job(lambda tell: run_demo(plan, tell), json=json)

@@ -1,0 +1,54 @@
+"""A job with live progress, a summary at its end, and an exit code that says how it went."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from parfocal.cli.exits import exit_of_outcome
+from parfocal.cli.output import console, print_json
+from parfocal.cli.summary_view import summary_view
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from parfocal.rig.measurement import Progress as Step
+    from parfocal.rig.summary import Summary
+
+
+def run_job(job: Callable[[Callable[[Step], None]], Summary], *, json: bool) -> int:
+    """Run a job and show how far it is; print its summary; return the exit code.
+
+    Parameters
+    ----------
+    job : callable
+        Is given a function to tell its progress, and returns its summary, also after Ctrl-C.
+    json : bool
+        Keep stdout for the one JSON line; progress goes to stderr.
+    """
+    shown = console(quiet=json)
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description:14}"),
+        BarColumn(),
+        TextColumn("{task.fields[text]}"),
+        TimeElapsedColumn(),
+        console=shown,
+    ) as progress:
+        bars: dict[str, int] = {}
+
+        def tell(step: Step) -> None:
+            if step.phase not in bars:
+                for done in bars.values():
+                    progress.update(done, completed=1.0)  # type: ignore[arg-type]
+                bars[step.phase] = progress.add_task(step.phase, total=1.0, text="")
+            progress.update(bars[step.phase], completed=step.fraction, text=step.text)  # type: ignore[arg-type]
+
+        summary = job(tell)
+        for done in bars.values():
+            progress.update(done, completed=1.0)  # type: ignore[arg-type]
+    if json:
+        print_json(summary)
+    else:
+        shown.print(summary_view(summary))
+    return exit_of_outcome(summary.outcome)

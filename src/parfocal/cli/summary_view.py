@@ -1,0 +1,41 @@
+"""What a run came to, as people read it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from parfocal.rig.summary import Summary
+
+
+def summary_view(summary: Summary) -> Table:
+    """Return the summary as two columns: what, and how much."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bright_black")
+    table.add_column()
+    for name, text in _lines(summary):
+        table.add_row(name, text)
+    return table
+
+
+def _lines(summary: Summary) -> list[tuple[str, str]]:
+    frames = summary.frames
+    dropped = ", ".join(f"{count} {reason}" for reason, count in frames.dropped.items()) or "0"
+    counted = f"{frames.produced} produced = {frames.tracked} tracked + {dropped} dropped; {frames.recorded} recorded"
+    delay = summary.latency_ms
+    lines = [
+        ("outcome", f"[bold]{summary.outcome}[/]" + (f" ({summary.reason})" if summary.reason else "")),
+        ("frames", counted),
+        ("beads", str(summary.beads)),
+        ("rate", f"{summary.fps['camera']:.1f} fps camera, {summary.fps['tracked']:.1f} fps tracked"),
+        ("latency", f"{delay['p50']:.1f} ms median, {delay['p99']:.1f} ms p99, from exposure end to readable row"),
+    ]
+    if summary.error is not None:
+        x, y, z = (summary.error[f"{axis}_rms_nm"] for axis in "xyz")
+        lines.append(("error", f"x {x:.2f} nm, y {y:.2f} nm, z {z:.2f} nm RMS against the truth"))
+    if summary.overlay:
+        lines.append(("picture", summary.overlay))
+    lines.append(("saved in", summary.run))
+    return lines

@@ -1,0 +1,103 @@
+"""``parfocal demo tweezers``: a whole magnetic-tweezers experiment on simulated devices."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from parfocal.core.errors import BadInputError
+from parfocal.rig.config import RigConfig, load_config, with_changes
+from parfocal.rig.measurement import Progress, measure
+from parfocal.rig.opening import load_source, open_rig
+from parfocal.rig.results import summarise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from parfocal.rig.rig import Rig
+    from parfocal.rig.summary import Summary
+
+PIXEL_SIZE_NM = 100.0
+STRONG_NM = 500_000.0
+"""Where the magnet pulls so hard that tethered beads stand still enough for their tables."""
+WORKING_NM = 2_000_000.0
+
+
+class DemoPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to simulate, track and record."""
+
+    seconds: float = 10.0
+    fps: float = 100.0
+    beads: int = 50
+    size: tuple[int, int] = (640, 512)
+    workers: int = 1
+    record_frames: bool = False
+    out: Path = Path("runs")
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("seconds", "fps"):
+            if not getattr(self, name) > 0:
+                raise BadInputError(f"{name} must be positive, not {getattr(self, name):g}")
+        if self.beads < 0 or self.workers < 1 or self.seed < 0:
+            raise BadInputError("beads and seed must not be negative, and workers must be 1 or more")
+        if min(self.size) < 64:
+            raise BadInputError(f"size must be 64 by 64 px or more, not {self.size[0]} by {self.size[1]}")
+
+    @property
+    def frames(self) -> int:
+        """How many frames."""
+        return max(1, round(self.seconds * self.fps))
+
+
+def demo_config(plan: DemoPlan) -> RigConfig:
+    """Return the built-in tweezers rig, as the plan wants it, under a name of its own.
+
+    Examples
+    --------
+    >>> demo_config(DemoPlan(workers=2)).services["tracker"].settings["workers"]
+    2
+    """
+    changes: dict[str, Any] = {
+        "camera.settings.width_px": plan.size[0],
+        "camera.settings.height_px": plan.size[1],
+        "camera.settings.beads": plan.beads,
+        "camera.settings.frame_rate_hz": plan.fps,
+        "camera.settings.exposure_ms": min(5.0, 500.0 / plan.fps),
+        "camera.settings.seed": plan.seed,
+        "tracker.workers": plan.workers,
+        "recorder.folder": str(plan.out),
+    }
+    if plan.record_frames:
+        changes["recorder.frames"] = "camera"
+    config = with_changes(load_source("tweezers"), changes)
+    return load_config(config.model_copy(update={"name": f"demo-{os.getpid()}"}))
+
+
+def run_demo(plan: DemoPlan, tell: Callable[[Progress], None]) -> Summary:
+    """Find the beads, build their tables in a focus sweep, measure, and compare with the truth."""
+    config = demo_config(plan)
+    tell(Progress(phase="starting", fraction=0.0, text=f"{len(config.services)} services"))
+    with open_rig(config) as rig:
+        beads = prepare(rig, tell)
+        done = measure(rig, frames=plan.frames, plan=msgspec.to_builtins(plan, enc_hook=str), tell=tell, name="demo")
+        status = rig.status()
+    return summarise(done, status, beads, pixel_size_nm=PIXEL_SIZE_NM)
+
+
+def prepare(rig: Rig, tell: Callable[[Progress], None]) -> int:
+    """Find the beads and build their z tables, as one does on the bench; return how many there are."""
+    rig["camera"].start()
+    tell(Progress(phase="finding beads", fraction=0.0))
+    found = rig["tracker"].find_beads(timeout_s=60.0)
+    if found:
+        rig["magnet"].move_to(STRONG_NM, timeout_s=30.0)
+        sweep = rig["tracker"].submit("build_tables", timeout_s=300.0)
+        sweep.on_progress(lambda p: tell(Progress(phase="focus sweep", fraction=p.fraction, text=p.text)))
+        sweep.result()
+        rig["magnet"].move_to(WORKING_NM, timeout_s=30.0)
+    rig["camera"].stop_sequence()
+    return len(found)

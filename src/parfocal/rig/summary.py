@@ -1,0 +1,114 @@
+"""What a run came to, in one object: pure functions on its rows and counts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from parfocal.core.status import ProcessStatus
+
+
+class FrameCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the frames: ``produced == tracked + sum(dropped.values())`` when all went through.
+
+    Attributes
+    ----------
+    produced : int
+        By the camera, in this run.
+    tracked : int
+        Whose rows were published, each once.
+    recorded : int
+        That are on disk: their rows, and their pixels too if the run recorded frames.
+    dropped : dict of str to int
+        By reason; empty if none was.
+    """
+
+    produced: int
+    tracked: int
+    recorded: int
+    dropped: dict[str, int] = {}
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
+    """What a run came to: the last line that ``--json`` prints.
+
+    Attributes
+    ----------
+    outcome, run : str
+        How it ended, and the folder of its record.
+    beads : int
+        Regions that were tracked.
+    latency_ms : dict
+        p50 and p99 over the frames, from the end of an exposure until its rows were readable.
+    fps : dict
+        "camera" and "tracked", frames a second.
+    error : dict or None
+        RMS against the truth, where there is one.
+    services : dict
+        Process and restarts of each.
+    reason : str
+        Why it ended so; "" if there is nothing to say.
+    overlay : str or None
+        Picture of a frame with what was found in it.
+    """
+
+    outcome: str
+    run: str
+    frames: FrameCounts
+    beads: int
+    latency_ms: dict[str, float]
+    fps: dict[str, float]
+    error: dict[str, float] | None
+    services: dict[str, dict[str, int]]
+    reason: str = ""
+    overlay: str | None = None
+
+
+def latency_ms(tracks: NDArray[Any]) -> dict[str, float]:
+    """Return the median and the 99th percentile of the time from exposure end to readable rows.
+
+    Parameters
+    ----------
+    tracks : structured ndarray
+        With fields ``frame, time_ns, written_ns``.
+
+    Examples
+    --------
+    >>> rows = np.array([(0, 0, 2_000_000), (0, 0, 2_000_000), (1, 0, 4_000_000)],
+    ...                 [("frame", "u8"), ("time_ns", "i8"), ("written_ns", "i8")])
+    >>> latency_ms(rows)["p50"]
+    3.0
+    """
+    _, first = np.unique(tracks["frame"], return_index=True)
+    delays = (tracks["written_ns"][first] - tracks["time_ns"][first]) * 1e-6
+    return {name: _percentile(delays, q) for name, q in (("p50", 50), ("p99", 99))}
+
+
+def rates(tracks: NDArray[Any]) -> dict[str, float]:
+    """Return frames a second: as they were exposed, and as their rows were published."""
+    _, first = np.unique(tracks["frame"], return_index=True)
+    rows = tracks[first]
+    return {"camera": _rate(rows["time_ns"]), "tracked": _rate(rows["written_ns"])}
+
+
+def services_summary(services: Iterable[ProcessStatus]) -> dict[str, dict[str, int]]:
+    """Return process and restarts of each service."""
+    return {service.name: {"pid": service.pid, "restarts": service.restarts} for service in services}
+
+
+def _percentile(values: NDArray[Any], q: float) -> float:
+    return round(float(np.percentile(values, q)), 3) if len(values) else float("nan")
+
+
+def _rate(times_ns: NDArray[Any]) -> float:
+    if len(times_ns) < 2:
+        return float("nan")
+    span_s = float(times_ns.max() - times_ns.min()) * 1e-9
+    return round((len(times_ns) - 1) / span_s, 2) if span_s > 0 else float("nan")

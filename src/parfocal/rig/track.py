@@ -1,0 +1,84 @@
+"""``parfocal track``: the beads of a movie, through the same camera, tracker and recorder as a live one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from parfocal.core.errors import BadInputError
+from parfocal.rig.config import RigConfig, load_config, with_changes
+from parfocal.rig.measurement import Progress, measure
+from parfocal.rig.opening import load_source, open_rig
+from parfocal.rig.results import summarise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from parfocal.rig.rig import Rig
+    from parfocal.rig.summary import Summary
+
+
+class TrackPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which movie, which beads, which tables. Without `rois` the beads are found in the first image."""
+
+    movie: Path
+    rois: Path | None = None
+    roi_px: int = 64
+    zlut: Path | None = None
+    out: Path = Path("runs")
+    workers: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("movie", "rois", "zlut"):
+            path = getattr(self, name)
+            if path is not None and not path.exists():
+                raise BadInputError(f"{name}: there is nothing at {path}")
+        if self.roi_px % 2 or not 8 <= self.roi_px <= 256:
+            raise BadInputError(f"roi_px must be even and from 8 to 256, not {self.roi_px}")
+        if self.workers < 1:
+            raise BadInputError(f"workers must be 1 or more, not {self.workers}")
+
+
+def track_config(plan: TrackPlan) -> RigConfig:
+    """Return the built-in replay rig for a movie, under a name of its own."""
+    changes: dict[str, Any] = {
+        "camera.settings.path": str(plan.movie.absolute()),
+        "tracker.roi_px": plan.roi_px,
+        "tracker.workers": plan.workers,
+        "recorder.folder": str(plan.out.absolute()),
+    }
+    config = with_changes(load_source("replay"), changes)
+    return load_config(config.model_copy(update={"name": f"track-{os.getpid()}"}))
+
+
+def run_track(plan: TrackPlan, tell: Callable[[Progress], None]) -> Summary:
+    """Find or load the beads, track every image of the movie, and draw what was found."""
+    config = track_config(plan)
+    tell(Progress(phase="starting", fraction=0.0, text=plan.movie.name))
+    with open_rig(config) as rig:
+        beads = choose_beads(rig, plan, tell)
+        done = measure(
+            rig, frames=None, plan=msgspec.to_builtins(plan, enc_hook=str), tell=tell, name=plan.movie.stem
+        )
+        overlay = Path(done.report["run"]) / "overlay.png"
+        rig["tracker"].save_overlay(path=str(overlay), timeout_s=30.0)
+        status = rig.status()
+    summary = summarise(done, status, beads, pixel_size_nm=1.0)
+    return msgspec.structs.replace(summary, overlay=str(overlay))
+
+
+def choose_beads(rig: Rig, plan: TrackPlan, tell: Callable[[Progress], None]) -> int:
+    """Load the beads, or find them in the first image; return how many there are."""
+    tell(Progress(phase="finding beads", fraction=0.0))
+    rig["camera"].snap(count=1, timeout_s=30.0)
+    tracker = rig["tracker"]
+    if plan.rois is None:
+        tracker.find_beads(timeout_s=60.0)
+    else:
+        tracker.load_rois(path=str(plan.rois.absolute()), timeout_s=30.0)
+    if plan.zlut is not None:
+        tracker.load_tables(path=str(plan.zlut.absolute()), timeout_s=30.0)
+    return len(tracker.list_rois())
