@@ -204,7 +204,7 @@ class Recorder(Service):
         return self._finish(outcome, reason, devices)
 
     @command(lane="run", on_client_loss="finish")
-    def cancel(self, reason: str = "") -> RunReport:
+    def cancel_run(self, reason: str = "") -> RunReport:
         """End the run as cancelled; what was produced up to now is stored."""
         return self.finish(reason, "cancelled")
 

@@ -1,0 +1,290 @@
+"""The recorder as a service: real processes, really killed."""
+
+import os
+import shutil
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from parfocal.core.errors import CommandFailedError
+from parfocal.core.frames import FrameHeader, FrameSpec, RowSpec
+from parfocal.core.messages import Event
+from parfocal.ipc import Client, Subscription
+from parfocal.processes import ServiceSpec, Supervisor, directory
+from parfocal.storage import list_runs, open_frames, read_headers, read_manifest, read_rows
+from parfocal.streams import StreamWriter, open_stream
+
+SPEC = FrameSpec(shape=(16, 16), dtype="uint16")
+ROW = np.dtype([("n", "<u8")])
+PATIENCE_S = 40.0
+
+
+class Lab:
+    """A rig whose one service is a recorder; this process is the camera."""
+
+    def __init__(self, runs: Path, streams: Path) -> None:
+        self._open = ExitStack()
+        self.runs = runs
+        self.streams = streams
+        self.told: list[Event] = []
+        self._news = threading.Condition()
+
+    def start(self, *, slots: int = 64, policy: str = "restart", **settings: Any) -> Client:
+        settings = {
+            "folder": str(self.runs),
+            "frames": "camera",
+            "rows": ["tracks"],
+            "least_free_mb": 0,
+        } | settings
+        spec = ServiceSpec(
+            name="recorder",
+            factory="parfocal.storage.recorder:Recorder",
+            settings=settings,
+            policy=policy,  # type: ignore[arg-type]
+        )
+        self.rig = Supervisor("bench", [spec])
+        keep = self._open.enter_context
+        keep(self.rig)
+        self.camera = keep(StreamWriter(self.streams, "camera", SPEC, slots=slots))
+        self.tracks = keep(StreamWriter(self.streams, "tracks", RowSpec.of(ROW), slots=2**16))
+        self.client = self.rig.client("recorder")
+        self._open.callback(self.client.close)
+        ears = Subscription(self.rig.folder, ["recorder"], callback=self._hear)
+        self._open.callback(ears.close)
+        return self.client
+
+    def stop(self) -> None:
+        self._open.close()
+
+    def show(self, *numbers: int) -> None:
+        for number in numbers:
+            self.camera.write(np.full(SPEC.shape, number + 1, SPEC.dtype), FrameHeader(frame=number))
+
+    def tell(self, first: int, count: int) -> None:
+        rows = np.zeros(count, ROW)
+        rows["n"] = np.arange(first, first + count)
+        self.tracks.write_rows(rows)
+
+    def call(self, name: str, /, *args: Any, **named: Any) -> Any:
+        return self.client.call(name, *args, timeout_s=PATIENCE_S, **named)
+
+    def stored(self) -> dict[str, int]:
+        return {name: stream["stored"] for name, stream in self.call("status")["streams"].items()}
+
+    def pid(self) -> int:
+        return self.rig.status().services["recorder"].pid
+
+    def wait_for_event(self, topic: str) -> dict[str, Any]:
+        def find() -> Event | None:
+            return next((event for event in self.told if event.topic == topic), None)
+
+        with self._news:
+            assert self._news.wait_for(lambda: find() is not None, PATIENCE_S), self.told
+        found = find()
+        assert found is not None
+        return found.payload  # type: ignore[no-any-return]
+
+    def wait_until_back(self) -> None:
+        wait_for(lambda: (s := self.rig.status().services["recorder"]).restarts == 1 and s.state == "ready")
+
+    def _hear(self, event: Event) -> None:
+        with self._news:
+            self.told.append(event)
+            self._news.notify_all()
+
+
+def wait_for(done: Callable[[], bool]) -> None:
+    for _ in range(int(PATIENCE_S / 0.02)):
+        if done():
+            return
+        threading.Event().wait(0.02)
+    raise AssertionError("not in time")
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    made = Lab(tmp_path / "runs", directory.shm_folder("bench"))
+    yield made
+    made.stop()
+
+
+def frames_in(run: str) -> list[int]:
+    return open_frames(Path(run) / "frames.ome.zarr").read().result()[:, 0, 0].tolist()
+
+
+def rows_in(run: str) -> list[int]:
+    return read_rows(Path(run) / "tracks")["n"].to_pylist()
+
+
+def test_a_run_from_start_to_end(lab: Lab) -> None:
+    lab.start()
+    assert lab.call("status")["run"] == ""
+    with pytest.raises(CommandFailedError, match="no run was started"):
+        lab.call("finish")
+    run = lab.call("start", name="beads", plan={"n": 1}, devices={"camera": {"exposure_ms": 1.5}})
+    assert lab.call("state") == {"run": run}
+    with pytest.raises(CommandFailedError, match="recorded already"):
+        lab.call("start")
+    with pytest.raises(CommandFailedError, match="finish it before"):
+        lab.call("set_settings", {"frames": None})
+    lab.show(*range(50))
+    lab.tell(0, 500)
+    report = lab.call("finish", reason="all done", devices={"camera": {"exposure_ms": 3}})
+    assert report["outcome"] == "complete"
+    assert report["stored"] == {"camera": 50, "tracks": 500}
+    assert frames_in(run) == list(range(1, 51))
+    assert rows_in(run) == list(range(500))
+    manifest = read_manifest(Path(run))
+    assert manifest.rig == "bench"
+    assert manifest.reason == "all done"
+    assert manifest.devices_at_end == {"camera": {"exposure_ms": 3}}
+    assert lab.call("finish", outcome="cancelled") == report
+    status = lab.call("status")
+    assert (status["outcome"], status["run"]) == ("complete", run)
+    assert lab.wait_for_event("run.finished")["outcome"] == "complete"
+    second = lab.call("start")
+    assert lab.call("cancel_run", "the wrong sample")["outcome"] == "cancelled"
+    assert [run.outcome for run in list_runs(lab.runs)] == ["complete", "cancelled"]
+    assert read_manifest(Path(second)).reason == "the wrong sample"
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_recorder_that_was_killed_goes_on_with_the_same_run(lab: Lab, number: signal.Signals) -> None:
+    lab.start(slots=512)
+    run = lab.call("start")
+    lab.show(*range(1000, 1100))
+    lab.tell(0, 1000)
+    wait_for(lambda: lab.stored() == {"camera": 100, "tracks": 1000})
+    lab.show(*range(1100, 1103))
+    os.kill(lab.pid(), number)
+    lab.show(*range(1103, 1200))
+    lab.tell(1000, 100)
+    lab.wait_until_back()
+    lab.show(*range(1200, 1210))
+    lab.tell(1100, 10)
+    report = lab.call("finish")
+    assert report["outcome"] == "complete", report
+    assert report["restarts"] == 1
+    assert frames_in(run) == [n + 1 for n in range(1000, 1210)]
+    assert rows_in(run) == list(range(1110))
+    restart = read_manifest(Path(run)).restarts[0]
+    assert restart.stored["camera"] >= 100
+    assert restart.lost == {"camera": 0, "tracks": 0}
+
+
+def test_what_is_lost_while_the_recorder_is_away_is_told(lab: Lab) -> None:
+    lab.start(slots=64)
+    run = lab.call("start")
+    lab.show(*range(100))
+    wait_for(lambda: open_stream(lab.streams, "camera").status().readers[0].in_flight == 0)
+    known = lab.stored()["camera"]
+    os.kill(lab.pid(), signal.SIGKILL)
+    lab.show(*range(100, 400))
+    lab.wait_until_back()
+    report = lab.call("finish")
+    lost = report["lost"]["camera"]
+    assert lost >= 200
+    assert report["outcome"] == f"incomplete: lost {lost}"
+    frames = frames_in(run)
+    assert len(frames) == 400
+    assert [n for n, pixel in enumerate(frames) if pixel not in (0, n + 1)] == []
+    held = read_headers(Path(run) / "frames.ome.zarr")["frame"] >= 0
+    assert held.sum() == 400 - lost
+    assert [pixel == 0 for pixel in frames] == [not there for there in held.tolist()]
+    assert known <= held.sum()
+    assert read_manifest(Path(run)).restarts[0].lost["camera"] >= 200
+
+
+def test_a_run_that_nobody_closed_is_readable_and_says_so(lab: Lab) -> None:
+    lab.start(policy="degrade")
+    run = lab.call("start")
+    lab.show(*range(16))
+    lab.tell(0, 100)
+    wait_for(lambda: lab.stored() == {"camera": 16, "tracks": 100})
+    assert [summary.outcome for summary in list_runs(lab.runs)] == ["recording"]
+    os.kill(lab.pid(), signal.SIGKILL)
+    wait_for(lambda: lab.rig.status().services["recorder"].state == "degraded")
+    assert [summary.outcome for summary in list_runs(lab.runs)] == ["unknown: not closed"]
+    assert frames_in(run) == list(range(1, 17))
+    assert rows_in(run) == list(range(100))
+
+
+def test_the_end_of_the_rig_closes_the_run(lab: Lab) -> None:
+    lab.start()
+    run = lab.call("start")
+    lab.show(*range(20))
+    lab.rig.stop()
+    manifest = read_manifest(Path(run))
+    assert manifest.outcome == "finished early"
+    assert manifest.reason == "the recorder was stopped"
+    assert frames_in(run) == list(range(1, 21))
+
+
+def test_a_folder_that_vanishes_is_told_and_acquisition_goes_on(lab: Lab) -> None:
+    lab.start()
+    run = lab.call("start")
+    lab.show(*range(8))
+    wait_for(lambda: lab.stored()["camera"] == 8)
+    wait_for(lambda: bool(lab.told))
+    shutil.rmtree(run)
+    told = lab.wait_for_event("storage.error")
+    assert (told["error"], told["stop"], told["run"]) == ("FolderVanishedError", False, run)
+    lab.show(*range(8, 100))
+    report = lab.call("finish")
+    assert report["outcome"] == "failed"
+    assert report["stored"]["camera"] == 0
+    second = lab.call("start")
+    lab.show(100)
+    assert lab.call("finish")["outcome"] == "complete"
+    assert frames_in(second) == [101]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of two megabytes."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if shutil.which("mount") is None or os.name == "nt" or os.geteuid() != 0:
+        pytest.skip("only root can mount a disk")
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("this machine does not let us mount a disk")
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+@pytest.mark.parametrize("policy", ["go on", "stop"])
+def test_a_full_disk(small_disk: Path, lab: Lab, policy: str) -> None:
+    lab.start(folder=str(small_disk), on_storage_error=policy, codec="none")
+    run = lab.call("start")
+    wait_for(lambda: bool(lab.told))
+    number = 0
+    while not any(event.topic == "storage.error" for event in lab.told):
+        lab.show(*range(number, number + 8))
+        number += 8
+        if number % 800 == 0:
+            wait_for(lambda: lab.call("status")["streams"]["camera"]["behind"] == 0)
+    told = lab.wait_for_event("storage.error")
+    assert (told["error"], told["stop"]) == ("DiskFullError", policy == "stop")
+    if policy == "stop":
+        assert lab.wait_for_event("run.finished")["outcome"] == "failed"
+    lab.show(*range(number, number + 8))
+    report = lab.call("finish")
+    manifest = read_manifest(Path(run))
+    assert report["outcome"] == manifest.outcome
+    assert manifest.outcome.startswith("failed" if policy == "stop" else "incomplete: lost ")
+    assert any("DiskFullError" in line for line in manifest.errors)
+    stream = manifest.streams["camera"]
+    assert stream.expected == stream.stored + stream.lost
+    frames = frames_in(run)
+    assert sum(pixel > 0 for pixel in frames) == stream.stored
+    assert [n for n, pixel in enumerate(frames) if pixel not in (0, n + 1)] == []
