@@ -75,11 +75,9 @@ def lock(arguments: list[str]) -> int:
     make_environment()
     options = ["--universal", "--python-version", "3.11", "--generate-hashes", "--no-header", "--quiet"]
     groups = {"dev": ["--group", "dev"], "peers": ["--group", "peers", "-c", "locks/dev.txt"]}
+    compile_ = [str(PYTHON), "-m", "uv", "pip", "compile", "pyproject.toml"]
     for name, group in groups.items():
-        target = f"locks/{name}.txt"
-        code = run(
-            str(PYTHON), "-m", "uv", "pip", "compile", "pyproject.toml", *group, *options, *arguments, "-o", target
-        )
+        code = run(*compile_, *group, *options, *arguments, "-o", f"locks/{name}.txt")
         if code:
             return code
     return 0
@@ -103,7 +101,8 @@ def set_up(*locks: str) -> None:
 def make_environment() -> None:
     """Make .venv with uv in it."""
     if sys.version_info < (3, 11):
-        sys.exit(f"dev.py: needs Python 3.11 or later; this is {sys.version.split()[0]}. Try python3.12 dev.py")
+        found = sys.version.split()[0]
+        sys.exit(f"dev.py: needs Python 3.11 or later; this is {found}. Try python3.12 dev.py")
     if not PYTHON.exists():
         need_ensurepip()
         say(f"making a Python environment in {VENV.name}")

@@ -20,7 +20,8 @@ def rows(frames, beads, rng, x_sigma=0.0):
     return tracks, truth
 
 
-def test_rms_is_that_of_the_noise(rng=np.random.default_rng(1)):
+def test_rms_is_that_of_the_noise():
+    rng = np.random.default_rng(1)
     tracks, truth = rows(400, 20, rng, x_sigma=0.05)
     errors = tracking_errors(tracks, truth, pixel_size_nm=100.0)
     assert errors["x_rms_nm"] == pytest.approx(5.0, rel=0.05)
@@ -28,26 +29,30 @@ def test_rms_is_that_of_the_noise(rng=np.random.default_rng(1)):
     assert errors["beads"] == 20
 
 
-def test_other_numbers_and_another_order_of_beads_do_not_matter(rng=np.random.default_rng(2)):
+def test_other_numbers_and_another_order_of_beads_do_not_matter():
+    rng = np.random.default_rng(2)
     tracks, truth = rows(10, 5, rng)
     tracks["bead"] = 100 - tracks["bead"]
     shuffled = rng.permutation(tracks)
     assert tracking_errors(shuffled, truth, pixel_size_nm=100.0)["x_rms_nm"] == 0.0
 
 
-def test_a_false_bead_is_not_paired(rng=np.random.default_rng(3)):
+def test_a_false_bead_is_not_paired():
+    rng = np.random.default_rng(3)
     tracks, truth = rows(10, 5, rng)
     tracks["x_px"][tracks["bead"] == 0] += 25
     assert tracking_errors(tracks, truth, pixel_size_nm=100.0)["beads"] == 4
 
 
-def test_each_bead_may_have_a_z_origin_of_its_own(rng=np.random.default_rng(4)):
+def test_each_bead_may_have_a_z_origin_of_its_own():
+    rng = np.random.default_rng(4)
     tracks, truth = rows(11, 5, rng)
     tracks["z_nm"] += 1000.0 * tracks["bead"]
     assert tracking_errors(tracks, truth, pixel_size_nm=100.0)["z_rms_nm"] == pytest.approx(0.0, abs=1e-9)
 
 
-def test_unmeasured_rows_are_left_out(rng=np.random.default_rng(5)):
+def test_unmeasured_rows_are_left_out():
+    rng = np.random.default_rng(5)
     tracks, truth = rows(11, 5, rng)
     tracks["z_nm"] = np.nan
     errors = tracking_errors(tracks, truth, pixel_size_nm=100.0)

@@ -29,7 +29,7 @@ BENCH = {
             "camera depends on 'stge', which is no service; did you mean 'stage'?",
         ),
         ({"services": {"rig": {"kind": "camera"}}}, "a service cannot be called 'rig'"),
-        ({"services": {"camera": {"kind": "nowhere.at_all:Camera"}}}, "kind 'nowhere.at_all:Camera' cannot be imported"),
+        ({"services": {"camera": {"kind": "no.where:Camera"}}}, "kind 'no.where:Camera' cannot be imported"),
         ({"services": {"camera": {"kind": "camera", "hang_after_s": 0}}}, "hang_after_s"),
     ],
 )

@@ -7,25 +7,27 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from cyclopts import App, CycloptsError, Parameter
+
 import parfocal
-from cyclopts import App, CycloptsError
 from parfocal.cli import calls, check, demo, doctor, rigs, status, track
 from parfocal.cli.exits import Exit, exit_of
 from parfocal.core.errors import ParfocalError
 
 EPILOGUE = (
-    "Exit codes: 0 done, 1 failed, 2 bad input, 3 frames were lost, 4 no such rig or service, 130 interrupted.\n\n"
+    "Exit codes: 0 done, 1 failed, 2 bad input, 3 frames were lost, 4 no such rig or service, "
+    "130 interrupted.\n\n"
     "Begin with: `parfocal demo tweezers --seconds 10`"
 )
 
 
 def examples(command: Callable[..., Any]) -> str:
-    """Return the examples of a command's docstring, for the end of its help.
+    r"""Return the examples of a command's docstring, for the end of its help.
 
     Examples
     --------
     >>> examples(rigs.down)
-    '**Examples**\\n\\n    parfocal down tweezers'
+    '**Examples**\n\n    parfocal down tweezers'
     """
     _, _, text = (inspect.getdoc(command) or "").partition("Examples\n--------\n")
     lines = [f"    {line}" if line else "" for line in text.strip().splitlines()]
@@ -39,6 +41,7 @@ def _make_app() -> App:
         help_epilogue=EPILOGUE,
         help_format="markdown",
         version=lambda: parfocal.__version__,
+        default_parameter=Parameter(negative=()),
         result_action="return_value",
     )
     simulated = App(name="demo", help="Run a simulated laboratory from start to record.", help_epilogue="")
@@ -69,5 +72,7 @@ def print_error(error: BaseException) -> None:
     remote = getattr(error, "remote_traceback", "")
     if remote:
         sys.stderr.write(remote.rstrip() + "\n\n")
-    text = "interrupted; everything was ended in order" if isinstance(error, KeyboardInterrupt) else str(error)
+    text = (
+        "interrupted; everything was ended in order" if isinstance(error, KeyboardInterrupt) else str(error)
+    )
     sys.stderr.write(f"parfocal: {text}\n")

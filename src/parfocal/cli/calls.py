@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from cyclopts import Parameter
+from rich.table import Table
+
 from parfocal.cli.output import console, print_json, to_json
 from parfocal.cli.values import named_values
 from parfocal.core.errors import RigNotFoundError
 from parfocal.processes import directory
 from parfocal.rig.listing import command_listing
 from parfocal.rig.opening import attach, load_source
-from rich.table import Table
 
 if TYPE_CHECKING:
     from parfocal.ipc import CommandInfo
@@ -23,7 +23,7 @@ def call(
     *arguments: str,
     rig: str | None = None,
     timeout_s: float | None = 60.0,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    json: bool = False,
 ) -> None:
     """Call a command of a service of a running rig and print its result. Ctrl-C cancels the call.
 
@@ -58,9 +58,7 @@ def call(
     _print_result(result, json)
 
 
-def commands(
-    source: str | None = None, *, script: bool = False, json: Annotated[bool, Parameter(negative="")] = False
-) -> None:
+def commands(source: str | None = None, *, script: bool = False, json: bool = False) -> None:
     """List the commands of a laboratory without starting anything.
 
     Parameters

@@ -1,17 +1,15 @@
-"""``parfocal check``: is this rig file sound?"""
+"""``parfocal check``: tells whether a rig file is sound."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import Parameter
 from parfocal.cli.output import console, print_json
 from parfocal.rig.assemble import service_specs
 from parfocal.rig.config import load_config
 
 
-def check(file: Path, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:
+def check(file: Path, *, json: bool = False) -> None:
     """Check a rig file: keys, values, dependencies, each service's own settings. Starts nothing.
 
     Parameters

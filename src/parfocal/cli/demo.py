@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import Parameter
 from parfocal.cli.job import run_job
 from parfocal.rig.demo import DemoPlan, run_demo
-
-Flag = Annotated[bool, Parameter(negative="")]
 
 
 def tweezers(
@@ -19,15 +15,15 @@ def tweezers(
     beads: int = 50,
     size: tuple[int, int] = (640, 512),
     workers: int = 1,
-    record_frames: Flag = False,
+    record_frames: bool = False,
     out: Path = Path("runs"),
     seed: int = 0,
-    json: Flag = False,
+    json: bool = False,
 ) -> int:
     """Run a magnetic-tweezers experiment on a simulated microscope, and compare the tracks with the truth.
 
-    A camera, a focus motor, a magnet, a tracker and a recorder start in processes of their own; beads are found,
-    their z tables built in a focus sweep; then every frame is tracked and its rows are recorded.
+    A camera, a focus motor, a magnet, a tracker and a recorder start in processes of their own. Beads are
+    found, their z tables built in a focus sweep; then every frame is tracked and its rows are recorded.
 
     Parameters
     ----------

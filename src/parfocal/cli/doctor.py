@@ -1,19 +1,15 @@
-"""``parfocal doctor``: is this machine ready, and has something been left behind?"""
+"""``parfocal doctor``: tells whether this machine is ready, and what was left behind."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from rich.table import Table
 
-from cyclopts import Parameter
 from parfocal.cli.exits import Exit
 from parfocal.cli.output import console, print_json
 from parfocal.rig.diagnosis import diagnose, remove_leftovers
-from rich.table import Table
-
-Flag = Annotated[bool, Parameter(negative="")]
 
 
-def doctor(*, clean: Flag = False, json: Flag = False) -> int:
+def doctor(*, clean: bool = False, json: bool = False) -> int:
     """Show versions, limits, shared memory and what dead rigs left; exit code 1 if something needs attention.
 
     Parameters

@@ -11,15 +11,14 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
+from rich.table import Table
+
 from parfocal.cli.calls import only_rig
 from parfocal.cli.output import console, print_json
 from parfocal.cli.values import named_values
 from parfocal.core.errors import StartError
 from parfocal.processes import directory
 from parfocal.rig.opening import attach, load_source, open_rig
-from rich.table import Table
-
-Flag = Annotated[bool, Parameter(negative="")]
 
 
 def up(
@@ -27,8 +26,8 @@ def up(
     *,
     name: str | None = None,
     set_: Annotated[list[str] | None, Parameter(name="--set")] = None,
-    detach: Flag = False,
-    json: Flag = False,
+    detach: bool = False,
+    json: bool = False,
 ) -> None:
     """Start a laboratory and keep it running until Ctrl-C or `parfocal down`.
 
@@ -84,7 +83,7 @@ def down(rig: str | None = None) -> None:
     console().print(f"rig {name!r} has ended")
 
 
-def rigs(*, json: Flag = False) -> None:
+def rigs(*, json: bool = False) -> None:
     """List the laboratories that run on this machine for this user.
 
     Parameters
@@ -114,7 +113,12 @@ def _up_detached(source: str, name: str | None, changes: list[str]) -> None:
     config = load_source(source)
     log = directory.runtime_root() / f"{name or config.name}.up.log"
     log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    words = [source, "--json", *(["--name", name] if name else []), *(w for c in changes for w in ("--set", c))]
+    words = [
+        source,
+        "--json",
+        *(["--name", name] if name else []),
+        *(w for c in changes for w in ("--set", c)),
+    ]
     with log.open("wb") as errors:
         child = subprocess.Popen(
             [sys.executable, "-m", "parfocal", "up", *words],
@@ -129,7 +133,9 @@ def _up_detached(source: str, name: str | None, changes: list[str]) -> None:
     if not ready:
         code = child.wait()
         raise StartError(Path(log).read_text(errors="replace").strip(), service="rig", exit_code=code)
-    console().print(f"rig {name or config.name!r} is ready as process {child.pid}; end it with `parfocal down`")
+    console().print(
+        f"rig {name or config.name!r} is ready as process {child.pid}; end it with `parfocal down`"
+    )
 
 
 def _interrupt(_signal: int, _frame: object) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import Parameter
+from rich.live import Live
+
 from parfocal.cli.calls import only_rig
 from parfocal.cli.output import console, print_json
 from parfocal.cli.status_view import status_view
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.rig.opening import attach
-from rich.live import Live
 
 if TYPE_CHECKING:
     from parfocal.rig.rig import Rig
@@ -22,8 +22,8 @@ REFRESH_S = 0.25
 def status(
     rig: str | None = None,
     *,
-    watch: Annotated[bool, Parameter(negative="")] = False,
-    json: Annotated[bool, Parameter(negative="")] = False,
+    watch: bool = False,
+    json: bool = False,
 ) -> None:
     """Show the services and streams of a running rig, with what each reader got, lost and has in flight.
 

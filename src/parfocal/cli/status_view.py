@@ -18,7 +18,9 @@ _COLOURS = {"ready": "green", "starting": "yellow", "stopping": "yellow", "exite
 
 def status_view(status: RigStatus) -> Group:
     """Return the services and the streams of a rig as two tables."""
-    title = Text.assemble(("rig ", "bright_black"), (status.name, "bold"), f"  {status.state}  process {status.pid}")
+    title = Text.assemble(
+        ("rig ", "bright_black"), (status.name, "bold"), f"  {status.state}  process {status.pid}"
+    )
     return Group(title, _services(status.services.values()), _streams(status.streams.values()))
 
 
@@ -35,7 +37,17 @@ def _service_row(service: ProcessStatus) -> tuple[str | Text, ...]:
 
 
 def _streams(streams: Iterable[StreamStatus]) -> Table:
-    table = Table("stream", "produced", "reader", "policy", "delivered", "dropped", "in flight", box=None, pad_edge=False)
+    table = Table(
+        "stream",
+        "produced",
+        "reader",
+        "policy",
+        "delivered",
+        "dropped",
+        "in flight",
+        box=None,
+        pad_edge=False,
+    )
     for stream in streams:
         for row in _stream_rows(stream):
             table.add_row(*row)

@@ -23,14 +23,17 @@ def summary_view(summary: Summary) -> Table:
 def _lines(summary: Summary) -> list[tuple[str, str]]:
     frames = summary.frames
     dropped = ", ".join(f"{count} {reason}" for reason, count in frames.dropped.items()) or "0"
-    counted = f"{frames.produced} produced = {frames.tracked} tracked + {dropped} dropped; {frames.recorded} recorded"
+    counted = f"{frames.produced} produced = {frames.tracked} tracked + {dropped} dropped"
     delay = summary.latency_ms
     lines = [
         ("outcome", f"[bold]{summary.outcome}[/]" + (f" ({summary.reason})" if summary.reason else "")),
-        ("frames", counted),
+        ("frames", f"{counted}; {frames.recorded} recorded"),
         ("beads", str(summary.beads)),
         ("rate", f"{summary.fps['camera']:.1f} fps camera, {summary.fps['tracked']:.1f} fps tracked"),
-        ("latency", f"{delay['p50']:.1f} ms median, {delay['p99']:.1f} ms p99, from exposure end to readable row"),
+        (
+            "latency",
+            f"{delay['p50']:.1f} ms median, {delay['p99']:.1f} ms p99, from exposure end to readable row",
+        ),
     ]
     if summary.error is not None:
         x, y, z = (summary.error[f"{axis}_rms_nm"] for axis in "xyz")

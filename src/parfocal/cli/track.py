@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import Parameter
 from parfocal.cli.job import run_job
 from parfocal.core.errors import BadInputError
 from parfocal.rig.track import TrackPlan, run_track
-
-Flag = Annotated[bool, Parameter(negative="")]
 
 
 def track(
     movie: Path,
     *,
     rois: Path | None = None,
-    find: Flag = False,
+    find: bool = False,
     roi_px: int = 64,
     zlut: Path | None = None,
     out: Path = Path("runs"),
     workers: int = 1,
-    json: Flag = False,
+    json: bool = False,
 ) -> int:
     """Track the beads of a movie, and write rows and a picture of what was found.
 

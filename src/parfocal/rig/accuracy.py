@@ -80,7 +80,9 @@ def pair_beads(tracks: NDArray[Any], truth: NDArray[Any], capture_px: float) -> 
     }
 
 
-def _differences(tracks: NDArray[Any], truth: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+def _differences(
+    tracks: NDArray[Any], truth: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     _, left, right = np.intersect1d(tracks["frame"], truth["frame"], return_indices=True)
     x, y, z = (tracks[left][axis] - truth[right][axis] for axis in ("x_px", "y_px", "z_nm"))
     z = z[np.isfinite(z)]

@@ -64,7 +64,9 @@ class ServiceConfig(BaseModel):
     @classmethod
     def _kind_is_known(cls, kind: str) -> str:
         if kind not in KINDS and ":" not in kind:
-            raise ValueError(f"kind {kind!r} is unknown ({nearest(kind, KINDS)}); or write package.module:Class")
+            raise ValueError(
+                f"kind {kind!r} is unknown ({nearest(kind, KINDS)}); or write package.module:Class"
+            )
         return kind
 
     @property
@@ -96,7 +98,10 @@ class RigConfig(BaseModel):
         for name, service in self.services.items():
             for needed in service.depends_on:
                 if needed not in self.services:
-                    raise ValueError(f"{name} depends on {needed!r}, which is no service; " + nearest(needed, self.services))
+                    raise ValueError(
+                        f"{name} depends on {needed!r}, which is no service; "
+                        + nearest(needed, self.services)
+                    )
         return self
 
 

@@ -83,7 +83,9 @@ def run_demo(plan: DemoPlan, tell: Callable[[Progress], None]) -> Summary:
     tell(Progress(phase="starting", fraction=0.0, text=f"{len(config.services)} services"))
     with open_rig(config) as rig:
         beads = prepare(rig, tell)
-        done = measure(rig, frames=plan.frames, plan=msgspec.to_builtins(plan, enc_hook=str), tell=tell, name="demo")
+        done = measure(
+            rig, frames=plan.frames, plan=msgspec.to_builtins(plan, enc_hook=str), tell=tell, name="demo"
+        )
         status = rig.status()
     return summarise(done, status, beads, pixel_size_nm=PIXEL_SIZE_NM)
 

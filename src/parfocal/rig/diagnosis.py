@@ -34,7 +34,15 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 def diagnose() -> tuple[Finding, ...]:
     """Look at versions, limits, shared memory, running rigs and leftovers. Changes nothing."""
-    return (_python(), *map(_library, LIBRARIES), _cores(), _shared_memory(), _open_files(), _running(), _leftovers())
+    return (
+        _python(),
+        *map(_library, LIBRARIES),
+        _cores(),
+        _shared_memory(),
+        _open_files(),
+        _running(),
+        _leftovers(),
+    )
 
 
 def remove_leftovers() -> tuple[Path, ...]:
@@ -45,7 +53,9 @@ def remove_leftovers() -> tuple[Path, ...]:
 def _python() -> Finding:
     ok = (3, 11) <= sys.version_info[:2] <= (3, 13)
     remedy = "" if ok else "parfocal is tested with Python 3.11 to 3.13"
-    return Finding(what="python", found=f"{platform.python_version()} on {platform.platform()}", ok=ok, remedy=remedy)
+    return Finding(
+        what="python", found=f"{platform.python_version()} on {platform.platform()}", ok=ok, remedy=remedy
+    )
 
 
 def _library(name: str) -> Finding:
@@ -57,9 +67,12 @@ def _library(name: str) -> Finding:
 
 def _cores() -> Finding:
     memory = psutil.virtual_memory()
-    found = f"{os.cpu_count()} cores, {memory.available // MEBIBYTE} of {memory.total // MEBIBYTE} MiB memory free"
+    free, total = memory.available // MEBIBYTE, memory.total // MEBIBYTE
+    found = f"{os.cpu_count()} cores, {free} of {total} MiB memory free"
     ok = (os.cpu_count() or 1) >= 2
-    return Finding(what="machine", found=found, ok=ok, remedy="" if ok else "two cores or more keep up with a camera")
+    return Finding(
+        what="machine", found=found, ok=ok, remedy="" if ok else "two cores or more keep up with a camera"
+    )
 
 
 def _shared_memory() -> Finding:
@@ -78,7 +91,9 @@ def _open_files() -> Finding:
 
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     ok = soft == resource.RLIM_INFINITY or soft >= FILES_WANTED
-    return Finding(what="open files", found=f"limit {soft}", ok=ok, remedy="" if ok else f"ulimit -n {FILES_WANTED}")
+    return Finding(
+        what="open files", found=f"limit {soft}", ok=ok, remedy="" if ok else f"ulimit -n {FILES_WANTED}"
+    )
 
 
 def _running() -> Finding:
@@ -89,4 +104,6 @@ def _running() -> Finding:
 def _leftovers() -> Finding:
     stale = directory.stale()
     found = ", ".join(str(path) for path in stale) or "none"
-    return Finding(what="leftovers", found=found, ok=not stale, remedy="parfocal doctor --clean" if stale else "")
+    return Finding(
+        what="leftovers", found=found, ok=not stale, remedy="parfocal doctor --clean" if stale else ""
+    )

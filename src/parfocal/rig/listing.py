@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from parfocal.rig.config import RigConfig
 
 
-def command_listing(config: RigConfig | None = None, *, script: bool = False) -> dict[str, tuple[CommandInfo, ...]]:
+def command_listing(
+    config: RigConfig | None = None, *, script: bool = False
+) -> dict[str, tuple[CommandInfo, ...]]:
     """Return the commands of each service of a laboratory, or of each kind of service there is.
 
     Parameters

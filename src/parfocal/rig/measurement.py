@@ -36,7 +36,6 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""
 
 
-
 class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     """What a measurement left: the recorder's report, and the tracker's and the camera's counts.
 
@@ -120,7 +119,9 @@ class _RawCounts(NamedTuple):
         )
 
 
-def _follow(rig: Rig, begin: _RawCounts, frames: int | None, tell: Callable[[Progress], None]) -> tuple[str, str]:
+def _follow(
+    rig: Rig, begin: _RawCounts, frames: int | None, tell: Callable[[Progress], None]
+) -> tuple[str, str]:
     """Wait until the camera has ended and every frame is accounted for; return outcome and reason."""
     never = threading.Event()
     while True:

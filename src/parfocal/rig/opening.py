@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.resources
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +74,7 @@ def builtin_rigs() -> dict[str, Path]:
 
 
 def load_source(source: str | Path | Mapping[str, Any] | RigConfig) -> RigConfig:
-    """Read and check a laboratory from a file, a built-in rig's name, or what a file would hold. Starts nothing.
+    """Read and check a laboratory: a file, a built-in rig's name, or what a file would hold. Starts nothing.
 
     Examples
     --------
@@ -83,7 +84,9 @@ def load_source(source: str | Path | Mapping[str, Any] | RigConfig) -> RigConfig
     if isinstance(source, str) and "." not in source and "/" not in source and not Path(source).exists():
         known = builtin_rigs()
         if source not in known:
-            raise ConfigError(f"there is no rig file and no built-in rig {source!r}; {nearest(source, known)}")
+            raise ConfigError(
+                f"there is no rig file and no built-in rig {source!r}; {nearest(source, known)}"
+            )
         source = known[source]
     return load_config(source)
 
@@ -144,7 +147,7 @@ class _Guest:
             raise ProcessError(f"rig {self.name!r} has not ended after {STOP_TIMEOUT_S:g} s")
 
     def wait(self, timeout_s: float | None) -> bool:
-        return directory.wait_until_gone(self.name, timeout_s)
+        return directory.wait_until_gone(self.name, math.inf if timeout_s is None else timeout_s)
 
     def leave(self) -> None:
         self._rig.close()

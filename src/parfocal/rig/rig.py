@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import msgspec
 
@@ -34,11 +34,11 @@ class Seat(Protocol):
         ...
 
     def status(self) -> RigStatus:
-        """The services now, without streams."""
+        """Return the services now, without streams."""
         ...
 
     def client(self, service: str) -> Client:
-        """A connection to a service, to be closed by whoever asked."""
+        """Return a connection to a service, to be closed by whoever asked."""
         ...
 
     def stop(self) -> None:
@@ -57,8 +57,8 @@ class Seat(Protocol):
 class Rig:
     """A running laboratory: its services by name, its streams, its status.
 
-    Made by `parfocal.open_rig` (leaving the ``with`` block ends the rig) and by `parfocal.attach` (leaving it lets the
-    rig run on). Thread-safe.
+    Made by `parfocal.open_rig` (leaving the ``with`` block ends the rig) and by `parfocal.attach` (leaving
+    it lets the rig run on). Thread-safe.
 
     Attributes
     ----------
@@ -132,7 +132,7 @@ class Rig:
         return msgspec.structs.replace(self._seat.status(), streams=streams)
 
     def subscribe(self, callback: Callable[[Event], None], topics: tuple[str, ...] = ("",)) -> Subscription:
-        """Have `callback` called, in a thread of the subscription, with each event of the rig and its services."""
+        """Have `callback` called with each event of the rig and its services, in a thread of its own."""
         subscription = Subscription(self._seat.folder, (*self.services, "rig"), topics, callback=callback)
         self._subscriptions.append(subscription)
         return subscription
@@ -147,7 +147,7 @@ class Rig:
         self._seat.stop()
 
     def close(self) -> None:
-        """Let go of the rig: it ends if this process opened it, and runs on if this process attached. Idempotent."""
+        """Let go: a rig that this process opened ends; one it attached to runs on. Idempotent."""
         self._close_connections()
         self._seat.leave()
 

@@ -81,8 +81,10 @@ def latency_ms(tracks: NDArray[Any]) -> dict[str, float]:
 
     Examples
     --------
-    >>> rows = np.array([(0, 0, 2_000_000), (0, 0, 2_000_000), (1, 0, 4_000_000)],
-    ...                 [("frame", "u8"), ("time_ns", "i8"), ("written_ns", "i8")])
+    >>> rows = np.array(
+    ...     [(0, 0, 2_000_000), (0, 0, 2_000_000), (1, 0, 4_000_000)],
+    ...     [("frame", "u8"), ("time_ns", "i8"), ("written_ns", "i8")],
+    ... )
     >>> latency_ms(rows)["p50"]
     3.0
     """
