@@ -42,6 +42,11 @@ class Connection:
         self._news = self._socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED | sum(_LOST))
         self._socket.connect(endpoint)
         self.descriptors = (descriptor(self._socket), descriptor(self._news))
+        self.is_lost()  # a descriptor tells of news only once it was found that there are none
+
+    def has_news(self, ready: set[int]) -> bool:
+        """Whether, the descriptors that are readable being `ready`, it is worth asking `is_lost`."""
+        return self.lost or self.descriptors[1] in ready
 
     def is_lost(self) -> bool:
         """Look for news; whether the connection is over."""

@@ -126,11 +126,16 @@ class Desk:
             self._outcomes[type(error).__name__] += 1
             self._tell(client, encode(Reply(id, error=faults.refused(error, self.hello.service, name))))
 
-    def beat(self) -> None:
-        """Find out which clients are gone, and end by policy the calls that nobody waits for any more."""
-        clients = {client for call in self._roster.active() for client in call.clients}
+    def beat(self, age_ns: int) -> None:
+        """Find out which clients are gone, and end by policy the calls that nobody waits for any more.
+
+        Only for calls that are as old as `age_ns`: the others will be answered presently.
+        """
+        old_ns = self._clock.monotonic_ns() - age_ns
+        calls = [call for call in self._roster.active() if call.arrived_ns <= old_ns]
+        clients = {client for call in calls for client in call.clients}
         gone = {client for client in clients if not self._post(client, _BEAT)}
-        for call in self._roster.active() if gone else ():
+        for call in calls if gone else ():
             call.clients = [client for client in call.clients if client not in gone]
             if not call.clients and call.command.info.on_client_loss == "cancel":
                 self._end(call, "its client is gone")

@@ -83,7 +83,7 @@ class Exchange:
         with self._lock:
             if self._closed:
                 raise CancelledError(f"the client of {self._service!r} is closed", service=self._service)
-            if self._connection is None or self._connection.is_lost():
+            if self._connection is None or (not self._receiving and self._connection.is_lost()):
                 dead, casualties = self._connection, self._mux.drain()
                 self._connect()
             if self._connection is None or not self._connection.send(parts):
@@ -179,12 +179,13 @@ class Exchange:
 
     def _receive(self, until: Callable[[], bool], limit_ns: int) -> None:
         """Receive for everybody until something is true, or the time is up."""
+        ready: set[int] = set()
         try:
             while True:
                 with self._lock:
                     now_ns = self._clock.monotonic_ns()
                     self._asleep_until_ns = 0
-                    dead, casualties = self._take_in(now_ns)
+                    dead, casualties = self._take_in(now_ns, ready, until)
                     if (until() or self._closed or now_ns >= limit_ns) and dead is None:
                         return
                     wake_ns = min(limit_ns, self._mux.next_deadline_ns() or _FOREVER_NS)
@@ -194,16 +195,18 @@ class Exchange:
                 if dead is not None:
                     self._bury(dead, casualties)
                     continue
-                self._sleep(descriptors, wake_ns - now_ns)
+                ready = self._sleep(descriptors, wake_ns - now_ns)
         finally:
             with self._lock:
                 self._hand_over()
 
-    def _sleep(self, descriptors: tuple[int, ...], sleep_ns: int) -> None:
+    def _sleep(self, descriptors: tuple[int, ...], sleep_ns: int) -> set[int]:
         bell = self._bell.fileno()
         timeout_ms = -1 if sleep_ns > _FOREVER_NS // 2 else -(-sleep_ns // 1_000_000)
-        if bell in wait_readable((*descriptors, bell), timeout_ms):
+        ready = wait_readable((*descriptors, bell), timeout_ms)
+        if bell in ready:
             self._bell.hush()
+        return ready
 
     def _hand_over(self) -> None:
         self._receiving = False
@@ -215,12 +218,19 @@ class Exchange:
         elif len(self._mux) or self._errands or self._closed:
             self._wanted.notify_all()
 
-    def _take_in(self, now_ns: int) -> tuple[Connection | None, list[Call]]:
-        """Handle what has arrived; return the connection, if it is lost, and the calls that go with it."""
+    def _take_in(
+        self, now_ns: int, ready: set[int], until: Callable[[], bool]
+    ) -> tuple[Connection | None, list[Call]]:
+        """Handle what has arrived; return the connection, if it is lost, and the calls that go with it.
+
+        Stops early when `until` is true; whoever receives next begins where this ended.
+        """
         connection = self._connection
-        lost = connection is not None and connection.is_lost()  # before reading: what came before is read
-        while connection is not None and connection.has_arrived():
+        lost = connection is not None and connection.has_news(ready) and connection.is_lost()
+        while connection is not None and connection.has_arrived():  # after asking: what came before is read
             self._handle(connection.receive())
+            if not lost and until():
+                break
         for call in self._mux.expire(now_ns):
             late = f"{self._service}.{call.command} gave no result before its deadline"
             self._settle(call, None, DeadlineError(late, service=self._service, command=call.command))

@@ -29,7 +29,7 @@ from parfocal.ipc.publisher import Publisher
 from parfocal.ipc.waiting import descriptor, has_arrived, receive, wait_readable
 
 _BATCH = 64  # messages taken in before lanes get their turn to answer
-_BEAT_MS = 1000
+_BEAT_NS = 500_000_000
 _UNREAD_LIMIT = 20_000  # messages kept for one client that does not read
 _LINGER_MS = 500
 
@@ -151,14 +151,14 @@ class Server:
                     return
                 now_ns = self._clock.monotonic_ns()
                 if self._desk.busy and now_ns >= beat_due_ns:
-                    self._desk.beat()
-                    beat_due_ns = now_ns + _BEAT_MS * 1_000_000
+                    self._desk.beat(_BEAT_NS)
+                    beat_due_ns = now_ns + _BEAT_NS
                 more = self._take_in()
                 self._sleeping = not more
                 busy = self._desk.busy
             if more:
                 continue
-            if bell in wait_readable(waited_for, _BEAT_MS if busy else -1):
+            if bell in wait_readable(waited_for, _BEAT_NS // 1_000_000 if busy else -1):
                 self._bell.hush()
 
     def _take_in(self) -> bool:

@@ -7,6 +7,9 @@ from typing import Any
 
 import zmq
 
+_READABLE = int(zmq.POLLIN)  # plain numbers: arithmetic with zmq's enums takes longer than asking the socket
+_NOW = int(zmq.NOBLOCK)
+
 
 def descriptor(socket: zmq.Socket[Any]) -> int:
     """Return what becomes readable when there may be news; ask `has_arrived` before and after waiting."""
@@ -17,18 +20,18 @@ def descriptor(socket: zmq.Socket[Any]) -> int:
 def has_arrived(socket: zmq.Socket[Any]) -> bool:
     """Whether a message can be received. Takes the signal on the descriptor: only under the socket's lock."""
     events: int = socket.getsockopt(zmq.EVENTS)  # type: ignore[assignment]
-    return bool(events & zmq.POLLIN)
+    return bool(events & _READABLE)
 
 
 def receive(socket: zmq.Socket[bytes], small: int = 1) -> list[Any]:
     """Return the parts of the message that has arrived; those after the first `small` ones are not copied."""
-    parts: list[Any] = [socket.recv(zmq.NOBLOCK)]
+    parts: list[Any] = [socket.recv(_NOW)]
     while socket.getsockopt(zmq.RCVMORE):
-        parts.append(socket.recv(zmq.NOBLOCK, copy=len(parts) < small))
+        parts.append(socket.recv(_NOW, copy=len(parts) < small))
     return parts
 
 
 def wait_readable(descriptors: Sequence[int], timeout_ms: int = -1) -> set[int]:
     """Block until one of `descriptors` is readable; return those that are."""
-    ready: Any = zmq.zmq_poll([(number, zmq.POLLIN) for number in descriptors], timeout_ms)
+    ready: Any = zmq.zmq_poll([(number, _READABLE) for number in descriptors], timeout_ms)
     return {number for number, _ in ready}

@@ -1,0 +1,279 @@
+"""Commands between processes: round trip, throughput, overtaking, deadlines, cancel, death.
+
+Run ``python benchmarks/commands.py [--json] [--quick]``. The peer is what one would write first: a pair of
+`multiprocessing.Queue` with ids, and one worker that takes one command after another.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from _report import Row, report
+from numpy.typing import NDArray
+
+from parfocal.core.errors import CommandError
+from parfocal.ipc import Client, CommandTable, Server, command, current_call
+
+CLIENTS = 4
+PEER = "multiprocessing.Queue"
+
+
+class Board:
+    """A fast command, a slow one and a trace."""
+
+    @command()
+    def read(self, address: int) -> int:
+        return address
+
+    @command(lane="scope")
+    def acquire(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    @command(lane="scope")
+    def acquire_long(self) -> None:
+        current_call().wait(30.0)
+
+    @command()
+    def trace(self, samples: int) -> NDArray[np.float32]:
+        return np.zeros(samples, np.float32)
+
+
+# --- parfocal: this script, started again, is the service and the clients
+
+
+def serve(folder: str) -> None:
+    with Server(CommandTable.of(Board()), Path(folder), "board"):
+        print("ready", flush=True)
+        sys.stdin.read()
+
+
+def hammer(folder: str, seconds: str) -> None:
+    """Call as often as it goes, one call after another."""
+    with Client(Path(folder), "board") as client:
+        client.call("read", 0)
+        print("ready", flush=True)
+        sys.stdin.readline()
+        print(calls_within(lambda: client.call("read", 1), float(seconds)), flush=True)
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, __file__, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+@contextmanager
+def board(folder: str) -> Iterator[subprocess.Popen[str]]:
+    process = start("serve", folder)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def parfocal_rate(folder: str, seconds: float) -> float:
+    """Calls per second of all clients together."""
+    clients = [start("hammer", folder, str(seconds)) for _ in range(CLIENTS)]
+    for client in clients:
+        assert client.stdin is not None
+        client.stdin.write("go\n")
+        client.stdin.flush()
+    return sum(int(client.communicate()[0]) for client in clients) / seconds
+
+
+# --- the peer
+
+
+def peer_worker(requests: Any, replies: list[Any]) -> None:
+    while True:
+        client, id, name, argument = requests.get()
+        if name == "acquire":
+            time.sleep(argument)
+        answer = [0.0] * argument if name == "trace" else argument
+        replies[client].put((id, answer))
+
+
+def peer_call(requests: Any, replies: list[Any], name: str, argument: Any, client: int = 0) -> Any:
+    id = time.monotonic_ns()
+    requests.put((client, id, name, argument))
+    while True:
+        answered, value = replies[client].get()
+        if answered == id:
+            return value
+
+
+def peer_hammer(requests: Any, replies: list[Any], client: int, seconds: float, counts: Any) -> None:
+    call: Callable[[], Any] = lambda: peer_call(requests, replies, "read", 1, client)  # noqa: E731
+    call()
+    counts.put(calls_within(call, seconds))
+
+
+@contextmanager
+def peer() -> Iterator[tuple[Any, list[Any]]]:
+    spawn = multiprocessing.get_context("spawn")
+    requests, replies = spawn.Queue(), [spawn.Queue() for _ in range(CLIENTS)]
+    worker = spawn.Process(target=peer_worker, args=(requests, replies), daemon=True)
+    worker.start()
+    peer_call(requests, replies, "read", 0)
+    try:
+        yield requests, replies
+    finally:
+        worker.kill()
+        worker.join()
+
+
+def peer_rate(requests: Any, replies: list[Any], seconds: float) -> float:
+    spawn = multiprocessing.get_context("spawn")
+    counts = spawn.Queue()
+    clients = [
+        spawn.Process(target=peer_hammer, args=(requests, replies, number, seconds, counts))
+        for number in range(CLIENTS)
+    ]
+    for client in clients:
+        client.start()
+    total = sum(counts.get() for _ in clients)
+    for client in clients:
+        client.join()
+    return float(total) / seconds
+
+
+# --- what is measured
+
+
+def calls_within(call: Callable[[], Any], seconds: float) -> int:
+    count, end = 0, time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        call()
+        count += 1
+    return count
+
+
+def timed(call: Callable[[], Any], count: int) -> tuple[float, float]:
+    """Median and 99th percentile of the time a call takes, seconds."""
+    times = np.empty(count)
+    for k in range(count):
+        begin = time.perf_counter()
+        call()
+        times[k] = time.perf_counter() - begin
+    return float(np.median(times)), float(np.percentile(times, 99))
+
+
+def timed_beside(busy: Callable[[], Any], call: Callable[[], Any], count: int) -> tuple[float, float]:
+    """The same, while `busy` is repeated in another thread; a call every millisecond or so."""
+    stop = threading.Event()
+
+    def keep_busy() -> None:
+        while not stop.is_set():
+            busy()
+
+    def paced() -> None:
+        call()
+
+    thread = threading.Thread(target=keep_busy)
+    thread.start()
+    time.sleep(0.05)
+    times = []
+    for _ in range(count):
+        begin = time.perf_counter()
+        paced()
+        times.append(time.perf_counter() - begin)
+        time.sleep(0.001)
+    stop.set()
+    thread.join()
+    return float(np.median(times)), float(np.percentile(times, 99))
+
+
+def expired_then_ping(client: Client) -> float:
+    """Seconds that a ping takes after 20 calls expired behind a slow one; same client."""
+    slow = client.submit("acquire", 0.1)
+    late = [client.submit("acquire", 0.04, timeout_s=0.02) for _ in range(20)]
+    for call in late:
+        call.exception()
+    elapsed = client.ping()
+    slow.result()
+    begin = time.perf_counter()
+    client.call("acquire", 0.0)  # the same lane: nothing of what expired is in its way
+    return max(elapsed, time.perf_counter() - begin)
+
+
+def cancel_running(client: Client) -> float:
+    call = client.submit("acquire_long")
+    time.sleep(0.05)
+    begin = time.perf_counter()
+    call.cancel("benchmark")
+    call.exception()
+    return time.perf_counter() - begin
+
+
+def told_of_death(client: Client, service: subprocess.Popen[str]) -> float:
+    call = client.submit("acquire_long")
+    time.sleep(0.05)
+    begin = time.perf_counter()
+    service.kill()
+    assert isinstance(call.exception(), CommandError)
+    return time.perf_counter() - begin
+
+
+def measure(folder: str, quick: bool) -> list[Row]:
+    count, seconds = (500, 1.0) if quick else (5000, 4.0)
+    with peer() as (requests, replies):
+        peer_idle = timed(lambda: peer_call(requests, replies, "read", 1), count)
+        peer_trace = timed(lambda: peer_call(requests, replies, "trace", 16384), count // 10)
+        peer_calls = peer_rate(requests, replies, seconds)
+        peer_busy = peer_beside(requests, replies, count // 20)
+    with board(folder) as service, Client(Path(folder), "board", death=service.poll) as client:
+        idle = timed(lambda: client.call("read", 1), count)
+        ping = timed(client.ping, count)
+        trace = timed(lambda: client.call("trace", 16384), count // 5)
+        with Client(Path(folder), "board") as other:
+            busy = timed_beside(
+                lambda: other.call("acquire", 0.05), lambda: client.call("read", 1), count // 5
+            )
+        rate = parfocal_rate(folder, seconds)
+        expired = expired_then_ping(client)
+        cancelled = max(cancel_running(client) for _ in range(10))
+        death = told_of_death(client, service)
+    micro, milli = 1e6, 1e3
+    return [
+        Row("idle round trip p50", idle[0] * micro, "us", "<= 100", PEER, peer_idle[0] * micro),
+        Row("idle round trip p99", idle[1] * micro, "us", "", PEER, peer_idle[1] * micro),
+        Row("ping p50", ping[0] * micro, "us"),
+        Row("throughput, 4 client processes", rate, "1/s", ">= 15000", PEER, peer_calls),
+        Row("fast beside a 50 ms command p50", busy[0] * milli, "ms", "<= 0.5", PEER, peer_busy[0] * milli),
+        Row("fast beside a 50 ms command p99", busy[1] * milli, "ms", "<= 3", PEER, peer_busy[1] * milli),
+        Row("trace of 16384 samples p50", trace[0] * milli, "ms", "<= 0.2", PEER, peer_trace[0] * milli),
+        Row("20 expired calls, then a ping", expired * milli, "ms", "<= 5"),
+        Row("cancel of a running command, worst of 10", cancelled * milli, "ms", "<= 20"),
+        Row("service killed, caller told", death * milli, "ms", "<= 500"),
+    ]
+
+
+def peer_beside(requests: Any, replies: list[Any], count: int) -> tuple[float, float]:
+    def busy() -> None:
+        peer_call(requests, replies, "acquire", 0.05, client=1)
+
+    return timed_beside(busy, lambda: peer_call(requests, replies, "read", 1), count)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["serve"]:
+        serve(*sys.argv[2:])
+    elif sys.argv[1:2] == ["hammer"]:
+        hammer(*sys.argv[2:])
+    else:
+        with tempfile.TemporaryDirectory(prefix="pf") as place:
+            report(measure(place, "--quick" in sys.argv))
