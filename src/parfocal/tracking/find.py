@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.ndimage import maximum_filter, uniform_filter
+from scipy.spatial import cKDTree
 
 from parfocal.core.errors import BadInputError
 from parfocal.tracking.blocks import load_regions, readable
@@ -28,11 +29,15 @@ FOUND_DTYPE = np.dtype([("x_px", "<f8"), ("y_px", "<f8"), ("score", "<f8")])
 """Centres in frame coordinates, and how much of the image each bead's own rings explain, 0 to 1."""
 
 _BIN = 2
+_LOWEST, _DISTURBING = 0.22, 0.45
+"""Votes, relative to those of a typical bead, worth a fit, and worth keeping away from."""
 _SHORTEST = 3
+_FLOOR = 120.0
+"""Energy of a Sobel gradient, in variances of a pixel, from which it votes; noise alone has 24 on average."""
 
 
 def find_beads(
-    frame: NDArray[Any], min_distance_px: int = 40, *, min_score: float = 0.7, min_votes: float = 0.3
+    frame: NDArray[Any], min_distance_px: int = 40, *, min_score: float = 0.7, min_contrast: float = 0.45
 ) -> NDArray[np.void]:
     """Find free-standing beads at any height.
 
@@ -45,8 +50,8 @@ def find_beads(
         undisturbed. Also the size of the region that decides; take about the width of a bead with its rings.
     min_score : float
         How much of the variance around a bead its rings must explain, 0 to 1.
-    min_votes : float
-        Votes needed, relative to those of a typical bead in this frame: small dirt has few.
+    min_contrast : float
+        Contrast needed, relative to that of a typical bead in this frame: dirt has less.
 
     Returns
     -------
@@ -68,10 +73,19 @@ def find_beads(
     image = view.astype(np.float32)
     noise = _noise_variance(image)
     votes = np.zeros((-(-image.shape[0] // _BIN), -(-image.shape[1] // _BIN)), np.float32)
-    _vote(image, np.float32(120 * noise), min_distance_px // 2, votes)
+    _vote(image, np.float32(_FLOOR * noise), min_distance_px // 2, votes)
     votes = uniform_filter(votes, 3, mode="constant")
     peaks, heights = _peaks(votes, min_distance_px)
-    return _judge(view, peaks, heights, noise, min_distance_px, min_score, min_votes)
+    found, contrast = _judge(view, peaks, noise, min_distance_px)
+    beadlike = (found["score"] > min_score) & (contrast > min_contrast * _typical(contrast, found["score"]))
+    disturbing = beadlike | (heights > _DISTURBING * _typical(heights, heights))
+    good = beadlike & _alone(found, disturbing, min_distance_px)
+    return np.sort(found[good], order="score")[::-1]
+
+
+def _typical(values: NDArray[np.floating[Any]], rank: NDArray[np.floating[Any]]) -> float:
+    """Return the median of the values whose rank is more than half of the highest."""
+    return float(np.median(values[rank > 0.5 * rank.max()])) if values.size and rank.max() > 0 else 0.0
 
 
 def _noise_variance(image: NDArray[np.float32]) -> float:
@@ -113,44 +127,34 @@ def _vote(image: Any, floor: Any, longest: int, votes: Any) -> None:
 
 
 def _peaks(votes: NDArray[np.float32], apart: int) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """Return local maxima of the votes as (n, 2) (y, x) in pixels, and their heights."""
+    """Return where votes culminate, as (n, 2) (y, x) in pixels, and how many there are; not the lowest ones."""
     window = max(3, apart // (3 * _BIN))
-    top = (votes == maximum_filter(votes, window)) & (votes > 0.1 * votes.max(initial=0)) & (votes > 0)
-    places = np.argwhere(top)
-    return places * float(_BIN) + (_BIN - 1) / 2, votes[top]
+    no_ties = votes + np.linspace(0, 0.05, votes.size, dtype=np.float32).reshape(votes.shape)
+    top = (no_ties == maximum_filter(no_ties, window)) & (votes > 0)
+    places, heights = np.argwhere(top), votes[top]
+    high = heights > _LOWEST * _typical(heights, heights)
+    return places[high] * float(_BIN) + (_BIN - 1) / 2, heights[high]
 
 
 def _judge(
-    view: NDArray[Any],
-    peaks: NDArray[np.float64],
-    heights: NDArray[np.float32],
-    noise: float,
-    apart: int,
-    min_score: float,
-    min_votes: float,
-) -> NDArray[np.void]:
-    """Fit each maximum and keep those that are beads and stand free."""
+    view: NDArray[Any], peaks: NDArray[np.float64], noise: float, apart: int
+) -> tuple[NDArray[np.void], NDArray[np.float64]]:
+    """Fit each maximum; return places, scores, and contrasts; both are 0 for no beads, and near the edge."""
+    found = np.zeros(len(peaks), FOUND_DTYPE)
+    if not len(peaks):
+        return found, np.zeros(0)
     roi = apart + apart % 2
     corners = np.rint(peaks - (roi - 1) / 2).astype(np.int64)
     inside = (corners >= 0).all(axis=1) & (corners + roi <= np.array(view.shape)).all(axis=1)
-    found = np.zeros(len(peaks), FOUND_DTYPE)
-    if not len(peaks):
-        return found
     found["y_px"], found["x_px"] = peaks.T
-    found["score"][inside] = 0
     rows = _fit(view, corners, roi, noise)
-    mean = max(float(np.mean(view)), 1e-6)
-    signal = (rows[:, AMPLITUDE] * rows[:, OFFSET]) ** 2 * noise / mean
-    rest = np.maximum(rows[:, CHI2] - 1, 0) * noise * rows[:, OFFSET] / mean
-    score = np.nan_to_num(signal / np.maximum(signal + rest * mean / mean, 1e-12))
+    contrast = (rows[:, AMPLITUDE] * rows[:, OFFSET]) ** 2
+    rest = np.maximum(rows[:, CHI2] - 1, 0) * np.maximum(rows[:, OFFSET], 1e-6)
     fitted = inside & ((rows[:, FLAGS].astype(int) & int(Flag.EMPTY | Flag.AT_EDGE)) == 0)
     found["x_px"][fitted] = rows[fitted, X] + corners[fitted, 1]
     found["y_px"][fitted] = rows[fitted, Y] + corners[fitted, 0]
-    found["score"] = np.where(fitted, score, 0)
-    typical = float(np.median(heights[heights > 0.5 * heights.max()]))
-    real = heights > min_votes * typical
-    good = real & (found["score"] > min_score) & _alone(found, real, apart)
-    return np.sort(found[good], order="score")[::-1]
+    found["score"][fitted] = (contrast / np.maximum(contrast + rest, 1e-12))[fitted]
+    return found, np.where(fitted, rows[:, AMPLITUDE], 0.0)
 
 
 def _fit(view: NDArray[Any], corners: NDArray[np.int64], roi: int, noise: float) -> NDArray[np.float64]:
@@ -171,10 +175,11 @@ def _fit(view: NDArray[Any], corners: NDArray[np.int64], roi: int, noise: float)
     return out
 
 
-def _alone(found: NDArray[np.void], real: NDArray[np.bool_], apart: int) -> NDArray[np.bool_]:
-    """Return which have no other real one within `apart`."""
-    dx = found["x_px"][:, None] - found["x_px"]
-    dy = found["y_px"][:, None] - found["y_px"]
-    near = (np.hypot(dx, dy) < apart) & real[None, :]
-    np.fill_diagonal(near, False)
-    return np.asarray(~near.any(axis=1))
+def _alone(found: NDArray[np.void], disturbing: NDArray[np.bool_], apart: int) -> NDArray[np.bool_]:
+    """Return which have no disturbing one within `apart`."""
+    places = np.stack([found["x_px"], found["y_px"]], axis=1)
+    pairs = cKDTree(places).query_pairs(apart, output_type="ndarray") if len(places) else np.zeros((0, 2), int)
+    alone = np.ones(len(found), bool)
+    alone[pairs[disturbing[pairs[:, 1]], 0]] = False
+    alone[pairs[disturbing[pairs[:, 0]], 1]] = False
+    return alone

@@ -161,7 +161,9 @@ def fit_regions(
             taken = place
         all_pixels = pixels
         p[:] = best
-        for _ in range(_MASK_ROUNDS if chi2 > 1 + 5 * np.sqrt(2 / max(pixels, 1.0)) else 0):
+        on_table = 0 <= p[2] <= tables.shape[1] - 3.0
+        unexplained = settled and on_table and chi2 > 1 + 5 * np.sqrt(2 / max(pixels, 1.0))
+        for _ in range(_MASK_ROUNDS if unexplained else 0):
             profile_at(table, p[2], coefficients)
             refine(coefficients, fine_basis, fine)
             single[:] = p
@@ -170,7 +172,7 @@ def fit_regions(
             new_chi2, ok, new_pixels = fit_height(
                 v, s, grid, table, fine_basis, p, reach, noise, roi, coefficients, fine, scratch, index, inverse
             )
-            if not ok or new_pixels < 0.35 * all_pixels:
+            if not ok or new_pixels < 0.4 * all_pixels:
                 break
             flags = _NEIGHBOUR
             best[:], best_inverse[:] = p, inverse
