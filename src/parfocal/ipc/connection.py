@@ -26,7 +26,7 @@ class Connection:
     Attributes
     ----------
     established : bool
-        Whether the service answered the handshake.
+        Whether somebody was there to accept it.
     lost : bool
         Whether it is over; `established` tells a service that ended from one that was never there.
     """
@@ -39,7 +39,7 @@ class Connection:
         self._socket.set(zmq.RECONNECT_IVL, _NEVER_MS)
         self._socket.set(zmq.SNDHWM, _UNREAD_LIMIT)
         self._socket.set(zmq.RCVHWM, _UNREAD_LIMIT)
-        self._news = self._socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED | sum(_LOST))
+        self._news = self._socket.get_monitor_socket(zmq.EVENT_CONNECTED | sum(_LOST))
         self._socket.connect(endpoint)
         self.descriptors = (descriptor(self._socket), descriptor(self._news))
         self.is_lost()  # a descriptor tells of news only once it was found that there are none
@@ -52,7 +52,7 @@ class Connection:
         """Look for news; whether the connection is over."""
         while not self.lost and has_arrived(self._news):
             event = parse_monitor_message(self._news.recv_multipart())["event"]
-            if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
+            if event == zmq.EVENT_CONNECTED:
                 self.established = True
             else:
                 self.lost = True
