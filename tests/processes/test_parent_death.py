@@ -15,16 +15,24 @@ from typing import Any
 import psutil
 import pytest
 
+from parfocal.core.status import RigStatus
 from parfocal.processes import Supervisor, directory
+from parfocal.processes.system import is_alive, kill, start_mark
 
 PROGRAM = """
-import json, sys
+import json, os, signal, sys
 from parfocal.processes import ServiceSpec, Supervisor
 names, settings = json.loads(sys.argv[1]), json.loads(sys.argv[2])
+fork = settings.pop("fork", False)
 specs = [ServiceSpec(name=n, factory="parfocal.testing.services:Counter", settings=settings) for n in names]
 supervisor = Supervisor("bench", specs)
 supervisor.start()
 print(json.dumps({name: s.pid for name, s in supervisor.status().services.items()}), flush=True)
+if fork:
+    child = os.fork()
+    if child == 0:
+        signal.pause()
+    print(child, flush=True)
 sys.stdin.readline()
 """
 GONE_WITHIN_S = 2.0
@@ -134,9 +142,35 @@ def test_an_orderly_exit_without_stop_ends_in_order(start_program, tmp_path: Pat
     assert not any(is_running(pid) for pid in pids.values())
 
 
-def test_a_recycled_pid_is_neither_alive_nor_killed() -> None:
-    from parfocal.processes.system import is_alive, kill, start_mark
+def test_a_rig_that_was_frozen_as_a_whole_blames_nobody(start_program) -> None:
+    program, pids = start_program("a", "b")
+    everyone = [program.pid, *pids.values()]
+    for pid in everyone:
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(2.0)  # longer than any of them may be silent
+    for pid in everyone:
+        os.kill(pid, signal.SIGCONT)
+    with directory.connect("bench") as client, directory.connect("bench", "a") as a:
+        assert a.call("double", 2, timeout_s=20) == 4
+        status = client.call("status", timeout_s=20, returns=RigStatus)
+    assert {name: (service.pid, service.restarts) for name, service in status.services.items()} == {
+        name: (pid, 0) for name, pid in pids.items()
+    }
 
+
+def test_a_fork_of_the_parent_does_not_hide_its_death(start_program) -> None:
+    program, pids = start_program("a", fork=True)
+    assert program.stdout is not None
+    fork = int(program.stdout.readline())
+    program.kill()
+    try:
+        assert gone_after_s(pids) < GONE_WITHIN_S + NOISE_S
+        assert folders_vanish()
+    finally:
+        os.kill(fork, signal.SIGKILL)
+
+
+def test_a_recycled_pid_is_neither_alive_nor_killed() -> None:
     mark = start_mark(os.getpid())
     assert is_alive(os.getpid(), mark)
     assert not is_alive(os.getpid(), mark + "0")

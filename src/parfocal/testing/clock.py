@@ -22,7 +22,7 @@ class ManualClock:
         self._now_ns = monotonic_ns
         self._utc_offset_ns = utc_ns - monotonic_ns
         self._moved = threading.Condition()
-        self._waiting = 0
+        self._ends_ns: list[int] = []
 
     def monotonic_ns(self) -> int:
         """Nanoseconds, as far as it was advanced."""
@@ -34,15 +34,15 @@ class ManualClock:
 
     def wait(self, event: threading.Event, timeout_s: float) -> bool:
         """Block until `event` is set or the clock has been advanced by `timeout_s`."""
-        end_ns = self._now_ns + int(timeout_s * 1e9)
         with self._moved:
-            self._waiting += 1
+            end_ns = self._now_ns + int(timeout_s * 1e9)
+            self._ends_ns.append(end_ns)
             self._moved.notify_all()
             try:
                 while not event.is_set() and self._now_ns < end_ns:
                     self._moved.wait(0.01)  # the event itself does not tell this clock
             finally:
-                self._waiting -= 1
+                self._ends_ns.remove(end_ns)
         return event.is_set()
 
     def advance(self, seconds: float) -> None:
@@ -54,6 +54,9 @@ class ManualClock:
             self._moved.notify_all()
 
     def wait_for_waiters(self, count: int = 1, timeout_s: float = 10.0) -> bool:
-        """Block, in real time, until at least `count` threads wait on this clock; return whether they do."""
+        """Block, in real time, until `count` threads wait for a later time; return whether they do."""
         with self._moved:
-            return self._moved.wait_for(lambda: self._waiting >= count, timeout_s)
+            return self._moved.wait_for(lambda: self._pending() >= count, timeout_s)
+
+    def _pending(self) -> int:
+        return sum(end_ns > self._now_ns for end_ns in self._ends_ns)

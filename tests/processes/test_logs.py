@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import io
+import logging
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from parfocal.processes.link import HandShake, LogRecord, Reporter, read_report
+from parfocal.processes.logs import HEALTH_EVERY_S, HealthLines, LogBook, ReportHandler
+from parfocal.testing.clock import ManualClock
+
+
+def record(message: str) -> LogRecord:
+    return LogRecord(name="a", level=logging.INFO, message=message, utc_ns=10**18)
+
+
+def test_a_traceback_becomes_part_of_the_message() -> None:
+    told: list[LogRecord] = []
+    logger = logging.Logger("camera")
+    logger.addHandler(ReportHandler(told.append))
+    try:
+        raise ZeroDivisionError("boom")
+    except ZeroDivisionError:
+        logger.exception("it failed")
+    assert told[0].name == "camera"
+    assert told[0].message.startswith("it failed\nTraceback")
+    assert "ZeroDivisionError: boom" in told[0].message
+
+
+def test_the_book_names_rig_service_and_logger(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    book = LogBook("bench", tmp_path / "rig.log")
+    with caplog.at_level(logging.INFO, "parfocal.bench"):
+        book.write("a", record("one"))
+        book.write("b", record("two"))
+    book.close()
+    book.write("a", record("late"))
+    assert [(entry.name, entry.message) for entry in caplog.records][:2] == [
+        ("parfocal.bench.a", "one"),
+        ("parfocal.bench.b.a", "two"),
+    ]
+    lines = (tmp_path / "rig.log").read_text().splitlines()
+    assert [line.partition("INFO")[2].strip() for line in lines] == [
+        "parfocal.bench.a: one",
+        "parfocal.bench.b.a: two",
+    ]
+
+
+def test_health_is_told_once_a_minute_while_switched_on() -> None:
+    told: list[str] = []
+    heard = threading.Semaphore(0)
+
+    class Keeper(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            told.append(record.getMessage())
+            heard.release()
+
+    logger = logging.Logger("camera")
+    logger.addHandler(Keeper())
+    clock, answers = ManualClock(), iter(["100 fps", "", "99 fps"])
+    lines = HealthLines(logger, lambda: next(answers), clock)
+    lines.switch(True)
+    lines.switch(True)
+    for _ in range(3):
+        assert clock.wait_for_waiters(1)
+        clock.advance(HEALTH_EVERY_S)
+    for _ in range(2):
+        assert heard.acquire(timeout=10)
+    lines.switch(False)
+    assert told == ["100 fps", "99 fps"]
+
+
+def test_nobody_waits_for_a_parent_that_reads_nothing() -> None:
+    read_fd, write_fd = os.pipe()
+    with os.fdopen(read_fd, "rb") as reader, os.fdopen(write_fd, "wb") as writer:
+        reporter = Reporter(writer, capacity=10)
+        for number in range(3000):
+            reporter.tell(record(f"{number} " + "x" * 100))
+        reporter.tell(HandShake())
+        lines: list[object] = []
+
+        def read() -> None:
+            for line in reader:
+                lines.append(read_report(line))
+                if isinstance(lines[-1], HandShake):
+                    return
+
+        thread = threading.Thread(target=read)
+        thread.start()
+        thread.join(20)
+        reporter.close(timeout_s=10)
+    kept = [line for line in lines if isinstance(line, LogRecord)]
+    assert isinstance(lines[-1], HandShake), "what is no log record is never dropped"
+    assert 10 <= len(kept) < 3000
+    assert any("log records were dropped" in line.message for line in kept)
+
+
+def test_reports_to_a_parent_that_is_gone_end_quietly() -> None:
+    class Gone(io.BytesIO):
+        def write(self, data: object) -> int:
+            raise BrokenPipeError
+
+    reporter = Reporter(Gone())
+    reporter.tell(HandShake())
+    reporter.close(timeout_s=10)
