@@ -72,7 +72,7 @@ class SimulatedAsg(RegisterFile):
             for channel in (0, 1):
                 self._control(channel, value >> (16 * channel), tick)
         elif offset in self.writable:
-            self._renew(offset // _CHANNEL_BYTES, tick)
+            self._renew((offset - _SCALE) // _CHANNEL_BYTES, tick)
 
     def _control(self, channel: int, bits: int, tick: int) -> None:
         if bits & _RESET:

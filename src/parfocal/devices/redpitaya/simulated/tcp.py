@@ -89,6 +89,12 @@ class TcpServer:
         self.close()
 
     def _accept(self) -> None:
+        try:
+            self._accept_until_ended()
+        finally:
+            self.end()
+
+    def _accept_until_ended(self) -> None:
         while not self._ending.is_set():
             try:
                 connection, _ = self._listener.accept()
@@ -108,7 +114,7 @@ class TcpServer:
             else:
                 self._talk(connection)
             if self._single:
-                self.end()
+                return
 
     def _talk(self, connection: socket.socket) -> None:
         try:

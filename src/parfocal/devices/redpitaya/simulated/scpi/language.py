@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_KEYWORD = re.compile(r"(\[?):?([A-Z*]+)([a-z]*)(#?)(\??)(\]?)")
+_KEYWORD = re.compile(r"(\[?):?([A-Z*]+)([a-z]*)(#?)\]?")
 
 
 class Line(NamedTuple):
@@ -43,15 +43,15 @@ def compiled(pattern: str) -> re.Pattern[str]:
     >>> trigger = compiled("ACQ:TRig:STAT?")
     >>> bool(trigger.fullmatch("acq:trig:stat?")), bool(trigger.fullmatch("ACQ:TR:STAT?"))
     (True, True)
-    >>> compiled("SOUR#:FREQ[:FIX]").fullmatch("SOUR2:FREQ").groups()
+    >>> compiled("SOUR#:FREQ[:FIX]?").fullmatch("SOUR2:FREQ?").groups()
     ('2',)
     """
     text = ""
-    for opened, short, more, number, query, _ in _KEYWORD.findall(pattern):
+    for opened, short, more, number in _KEYWORD.findall(pattern):
         colon = ":" if text else ""
         part = f"{colon}{re.escape(short)}(?:{more})?" + (r"(\d+)" if number else "")
         text += f"(?:{part})?" if opened else part
-        text += r"\?" if query else ""
+    text += r"\?" if pattern.endswith("?") else ""
     return re.compile(text, re.IGNORECASE)
 
 
