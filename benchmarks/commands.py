@@ -33,18 +33,22 @@ class Board:
 
     @command()
     def read(self, address: int) -> int:
+        """Return at once."""
         return address
 
     @command(lane="scope")
     def acquire(self, seconds: float) -> None:
+        """Be busy, whatever anybody wants."""
         time.sleep(seconds)
 
     @command(lane="scope")
     def acquire_long(self) -> None:
+        """Wait to be cancelled."""
         current_call().wait(30.0)
 
     @command()
     def trace(self, samples: int) -> NDArray[np.float32]:
+        """Hand over an array."""
         return np.zeros(samples, np.float32)
 
 
@@ -86,7 +90,7 @@ def board(folder: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def parfocal_rate(folder: str, seconds: float) -> float:
-    """Calls per second of all clients together."""
+    """Return the calls per second of all clients together."""
     clients = [start("hammer", folder, str(seconds)) for _ in range(CLIENTS)]
     for client in clients:
         assert client.stdin is not None
@@ -173,15 +177,12 @@ def timed(call: Callable[[], Any], count: int) -> tuple[float, float]:
 
 
 def timed_beside(busy: Callable[[], Any], call: Callable[[], Any], count: int) -> tuple[float, float]:
-    """The same, while `busy` is repeated in another thread; a call every millisecond or so."""
+    """Do the same while `busy` is repeated in another thread; a call every millisecond or so."""
     stop = threading.Event()
 
     def keep_busy() -> None:
         while not stop.is_set():
             busy()
-
-    def paced() -> None:
-        call()
 
     thread = threading.Thread(target=keep_busy)
     thread.start()
@@ -189,12 +190,19 @@ def timed_beside(busy: Callable[[], Any], call: Callable[[], Any], count: int) -
     times = []
     for _ in range(count):
         begin = time.perf_counter()
-        paced()
+        call()
         times.append(time.perf_counter() - begin)
         time.sleep(0.001)
     stop.set()
     thread.join()
     return float(np.median(times)), float(np.percentile(times, 99))
+
+
+def peer_beside(requests: Any, replies: list[Any], count: int) -> tuple[float, float]:
+    def busy() -> None:
+        peer_call(requests, replies, "acquire", 0.05, client=1)
+
+    return timed_beside(busy, lambda: peer_call(requests, replies, "read", 1), count)
 
 
 def expired_then_ping(client: Client) -> float:
@@ -260,13 +268,6 @@ def measure(folder: str, quick: bool) -> list[Row]:
         Row("cancel of a running command, worst of 10", cancelled * milli, "ms", "<= 20"),
         Row("service killed, caller told", death * milli, "ms", "<= 500"),
     ]
-
-
-def peer_beside(requests: Any, replies: list[Any], count: int) -> tuple[float, float]:
-    def busy() -> None:
-        peer_call(requests, replies, "acquire", 0.05, client=1)
-
-    return timed_beside(busy, lambda: peer_call(requests, replies, "read", 1), count)
 
 
 if __name__ == "__main__":
