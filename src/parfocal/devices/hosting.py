@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from parfocal.core.errors import BadInputError, ConfigError
 from parfocal.core.protocols import CanFail
 from parfocal.devices.bench import Bench
-from parfocal.devices.registry import make_device
+from parfocal.devices.registry import check_device, make_device
 from parfocal.ipc import command
 from parfocal.processes import Service, ServiceContext
 
@@ -30,6 +30,11 @@ class DeviceConfig(BaseModel):
 
     device: str
     settings: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _device_takes_them(self) -> Self:
+        check_device(self.device, self.settings)
+        return self
 
 
 class DeviceHost(Service):

@@ -63,6 +63,26 @@ def make_device(name: str, settings: Mapping[str, Any], bench: Bench, protocol: 
     return device
 
 
+def check_device(name: str, settings: Mapping[str, Any]) -> None:
+    """Check that there is such a device and that it takes these settings. Makes nothing.
+
+    Raises
+    ------
+    ConfigError
+        As `make_device` does.
+
+    Examples
+    --------
+    >>> check_device("simulated-focus", {"sped_nm_per_s": 1e5})
+    Traceback (most recent call last):
+    parfocal.core.errors.ConfigError: device 'simulated-focus' has no setting 'sped_nm_per_s'; did you mean \
+'speed_nm_per_s'?
+    """
+    schema = getattr(_load(name), "Settings", None)
+    if schema is not None:
+        _convert(name, settings, schema)
+
+
 def _load(name: str) -> Any:
     target = DEVICES.get(name, name)
     if ":" not in target:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from parfocal.processes import ServiceSpec
 
 if TYPE_CHECKING:
     from parfocal.rig.config import RigConfig, ServiceConfig
+
+
+_SHARED = ("frames", "policy", "threads")
+"""Settings of a tracker that its workers have too."""
 
 
 def service_specs(config: RigConfig) -> tuple[ServiceSpec, ...]:
@@ -20,12 +24,26 @@ def service_specs(config: RigConfig) -> tuple[ServiceSpec, ...]:
     ...     {"name": "bench", "services": {"tracker": {"kind": "tracker", "settings": {"workers": 2}}}}
     ... )
     >>> [spec.name for spec in service_specs(config)]
-    ['tracker', 'tracker-1', 'tracker-2']
+    ['tracker-1', 'tracker-2', 'tracker']
     """
-    return tuple(
-        spec
-        for name, service in config.services.items()
-        for spec in (_spec(name, service), *_workers(name, service))
+    return tuple(spec for name, service in config.services.items() for spec in _specs(name, service))
+
+
+def _specs(name: str, service: ServiceConfig) -> tuple[ServiceSpec, ...]:
+    """Return a service's processes: one, and before it the workers if it is a tracker, which do its numbers."""
+    if service.kind != "tracker":
+        return (_spec(name, service),)
+    count = int(service.settings.get("workers", 1))
+    workers = tuple(_worker(name, service, index, count) for index in range(count))
+    needed = [*service.depends_on, *(worker.name for worker in workers)]
+    return *workers, _spec(name, service.model_copy(update={"depends_on": needed}))
+
+
+def _worker(name: str, service: ServiceConfig, index: int, count: int) -> ServiceSpec:
+    shared = {key: service.settings[key] for key in _SHARED if key in service.settings}
+    settings = {"front": name, "index": index, "workers": count, **shared}
+    return _spec(
+        f"{name}-{index + 1}", service.model_copy(update={"kind": "tracker_worker", "settings": settings})
     )
 
 
@@ -40,18 +58,3 @@ def _spec(name: str, service: ServiceConfig) -> ServiceSpec:
         hang_after_s=service.hang_after_s,
         start_timeout_s=service.start_timeout_s,
     )
-
-
-def _workers(name: str, service: ServiceConfig) -> tuple[ServiceSpec, ...]:
-    """Return the worker processes of a tracker, which do its numbers; none for any other service."""
-    if service.kind != "tracker":
-        return ()
-    count = int(service.settings.get("workers", 1))
-    return tuple(_worker(name, service, index, count) for index in range(count))
-
-
-def _worker(name: str, service: ServiceConfig, index: int, count: int) -> ServiceSpec:
-    settings: dict[str, Any] = {"front": name, "index": index, "workers": count}
-    inherited = {key: service.settings[key] for key in ("frames",) if key in service.settings}
-    worker = service.model_copy(update={"kind": "tracker_worker", "settings": settings | inherited})
-    return _spec(f"{name}-{index + 1}", worker)

@@ -19,8 +19,8 @@ KINDS: dict[str, str] = {
     "camera": "parfocal.devices.camera:CameraHost",
     "stage": "parfocal.devices.stage:StageHost",
     "light": "parfocal.devices.light:LightHost",
-    "tracker": "parfocal.analysis.tracker:TrackerService",
-    "tracker_worker": "parfocal.analysis.worker:TrackerWorker",
+    "tracker": "parfocal.analysis.beads.tracker:TrackerService",
+    "tracker_worker": "parfocal.analysis.beads.worker:TrackerWorker",
     "recorder": "parfocal.storage.recorder:Recorder",
 }
 

@@ -94,7 +94,7 @@ def prepare(rig: Rig, tell: Callable[[Progress], None]) -> int:
     """Find the beads and build their z tables, as one does on the bench; return how many there are."""
     rig["camera"].start()
     tell(Progress(phase="finding beads", fraction=0.0))
-    found = rig["tracker"].find_beads(timeout_s=60.0)
+    found = rig["tracker"].find_beads(timeout_s=60.0)["rois"]
     if found:
         rig["magnet"].move_to(STRONG_NM, timeout_s=30.0)
         sweep = rig["tracker"].submit("build_tables", timeout_s=300.0)

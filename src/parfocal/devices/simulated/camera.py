@@ -12,11 +12,9 @@ from parfocal.core.frames import FrameSpec
 from parfocal.devices.sequence import Sequence
 from parfocal.devices.simulated.beads import BeadField, scatter
 from parfocal.devices.simulated.forces import magnet_force_pn
-from parfocal.devices.simulated.scene import backdrop
 from parfocal.devices.simulated.settings import SimulatedCameraSettings
 from parfocal.devices.simulated.truth import TRUTH_DTYPE, Truth
 from parfocal.devices.simulated.world import World
-from parfocal.tracking.simulation import add_noise, bead_stack, render
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,8 +22,6 @@ if TYPE_CHECKING:
     from parfocal.core.frames import FrameHeader
     from parfocal.devices.bench import Bench
     from parfocal.devices.sequence import Exposure
-
-_PLANE_NM = 50.0
 
 
 class SimulatedCamera:
@@ -72,6 +68,8 @@ class SimulatedCamera:
 
     def open(self) -> None:
         """Lay out the field and draw the images of a bead."""
+        from parfocal.devices.simulated.picture import Picture  # compiled code: looked at where it runs alone
+
         s = self._settings
         rng = np.random.default_rng([s.seed, 1])
         self._anchors = scatter(
@@ -81,18 +79,11 @@ class SimulatedCamera:
         lengths = s.tether_nm * np.clip(1 + s.tether_spread * rng.standard_normal(s.beads), 0.5, 1.5)
         lengths[: round(s.stuck * s.beads)] = 0.0
         self._field = BeadField(lengths, s.bead_radius_nm, s.seed)
-        planes = np.arange(s.defocus_nm - s.depth_nm, s.defocus_nm + s.depth_nm + 1, _PLANE_NM)
-        self._stack = bead_stack(s.bead_radius_nm * 1e-3, s.pixel_size_um, planes, s.image_px)
-        self._backdrop = backdrop(s.width_px, s.height_px, rng, unevenness=s.unevenness, dust=s.dust)
-        self._level, self._lit = 1.0, self._backdrop
-        self._canvas = np.empty(self._spec.shape, np.float32)
+        self._picture = Picture(s, rng)
         self._truth = Truth(s.truth_frames, s.beads)
         self._sequence = self._new_sequence()
         self._seen, self._elapsed_s = 0, 0.0
         self._world = World.of(self._bench)
-        warm = np.empty((8, 8), np.float32)
-        render(warm, self._stack[:1], [-1e6], [-1e6], [0.0])
-        add_noise(warm * 0, bits=s.bits)
 
     def close(self) -> None:
         """Stop, and forget the field."""
@@ -169,17 +160,8 @@ class SimulatedCamera:
         s, now = self._settings, exposure.start_ns
         x, y, z = self._positions(exposure, world)
         self._truth.keep(exposure.frame, exposure.end_ns, x, y, z)
-        self._canvas.fill(1.0)
-        plane = (z - (s.defocus_nm - s.depth_nm)) / _PLANE_NM
-        render(self._canvas, self._stack, x, y, plane)
-        level = s.light_e_per_ms * self.exposure_ms() * world.position("light", now)
-        if level != self._level:
-            self._level, self._lit = level, self._backdrop * np.float32(level)
-        np.multiply(self._canvas, self._lit, out=self._canvas)
-        add_noise(
-            self._canvas, gain_e_per_adu=s.gain, offset_adu=s.offset_adu, read_noise_e=s.read_noise_e,
-            seed=(s.seed << 64) | exposure.frame, bits=s.bits, out=out,
-        )  # fmt: skip
+        level_e = s.light_e_per_ms * self.exposure_ms() * world.position("light", now)
+        self._picture.draw(out, x, y, z, level_e, exposure.frame)
 
     def _positions(self, exposure: Exposure, world: World) -> tuple[NDArray[np.float64], ...]:
         """Move the beads on to this exposure; a frame that was lost moved them too."""

@@ -1,0 +1,122 @@
+"""The command line: help, exit codes, errors, and a rig from start to end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from parfocal.cli.app import run
+from parfocal.processes import directory
+
+COMMANDS = ["demo tweezers", "track", "up", "down", "rigs", "status", "call", "commands", "check", "doctor"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_help_has_examples(command, capsys):
+    assert run([*command.split(), "--help"]) == 0
+    printed = capsys.readouterr().out
+    assert "Examples" in printed
+    assert f"parfocal {command}" in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["nonsense"], 2, "nonsense"),
+        (["down", "nobody"], 4, "no rig 'nobody' is running"),
+        (["status"], 4, "no rigs are running; start one with `parfocal up`"),
+        (["check", "none.toml"], 2, "cannot be read"),
+        (["up", "twezers"], 2, "did you mean 'tweezers'?"),
+        (["up", "tweezers", "--set", "camra.slots=3"], 2, "did you mean 'camera'?"),
+        (["up", "tweezers", "--set", "camera.slts=3"], 2, "did you mean 'slots'?"),
+        (["up", "tweezers", "--set", "camera.settings.bead=3"], 2, "did you mean 'beads'?"),
+        (["demo", "tweezers", "--seconds", "0"], 2, "seconds must be positive"),
+        (["track", "none.tif"], 2, "there is nothing at none.tif"),
+        (["commands", "tweezzers"], 2, "did you mean 'tweezers'?"),
+    ],
+)
+def test_bad_input_is_refused_with_a_remedy_before_anything_starts(arguments, code, said, capsys):
+    assert run(arguments) == code
+    printed = capsys.readouterr()
+    assert said in " ".join((printed.out + printed.err).split())
+    assert directory.rigs() == ()
+
+
+def test_commands_are_listed_without_starting_anything(capsys):
+    assert run(["commands", "tweezers", "--json"]) == 0
+    listing = json.loads(capsys.readouterr().out)
+    assert {"camera", "focus", "magnet", "tracker", "tracker-1", "recorder"} == set(listing)
+    names = {info["name"] for info in listing["camera"]}
+    assert {"start", "snap", "set_exposure_ms"} <= names
+    assert directory.rigs() == ()
+
+
+def test_doctor_tells_versions_and_leftovers(capsys):
+    assert run(["doctor", "--json"]) == 0
+    findings = {finding["what"]: finding for finding in json.loads(capsys.readouterr().out)["findings"]}
+    assert {"python", "numpy", "shared memory", "open files", "leftovers"} <= set(findings)
+
+    stale = directory.runtime_folder("gone")
+    stale.mkdir(parents=True)
+    assert run(["doctor", "--json"]) == 1
+    capsys.readouterr()
+    assert run(["doctor", "--clean", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["removed"] == [str(stale)]
+    assert not stale.exists()
+
+
+@pytest.fixture
+def warm(tmp_path, monkeypatch):
+    """A rig file with a service of the test's own."""
+    (tmp_path / "heaters.py").write_text(
+        "from parfocal.ipc import command\n"
+        "from parfocal.processes import Service\n"
+        "class Heater(Service):\n"
+        "    @command()\n"
+        "    def double(self, value: float) -> float:\n"
+        "        'Return twice the value.'\n"
+        "        return 2 * value\n"
+    )
+    path = tmp_path / "warm.toml"
+    path.write_text('name = "warm"\n[services.heater]\nkind = "heaters:Heater"\n')
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    return path
+
+
+def test_a_rig_is_started_asked_and_ended_by_four_programs(warm, capsys):
+    assert run(["up", str(warm), "--detach"]) == 0
+    assert run(["rigs", "--json"]) == 0
+    assert run(["status", "--json"]) == 0
+    *_, listed, status = capsys.readouterr().out.splitlines()
+    assert [rig["rig"] for rig in json.loads(listed)["rigs"]] == ["warm"]
+    assert json.loads(status)["services"]["heater"]["state"] == "ready"
+
+    assert run(["call", "heater", "double", "value=21", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == 42.0
+    assert run(["call", "heater", "double", "value=much"]) == 2
+    assert run(["call", "heater", "duble", "value=1"]) == 2
+    assert "did you mean 'double'?" in capsys.readouterr().err
+    assert run(["up", str(warm)]) == 1
+    assert "is running already as process" in capsys.readouterr().err
+
+    assert run(["down"]) == 0
+    assert directory.rigs() == ()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
+def test_ctrl_c_ends_the_rig_in_order(warm):
+    up = subprocess.Popen(
+        [sys.executable, "-m", "parfocal", "up", str(warm), "--json"], stdout=subprocess.PIPE, text=True
+    )
+    with up, up.stdout:
+        assert json.loads(up.stdout.readline())["rig"] == "warm"
+        began = time.monotonic()
+        up.send_signal(signal.SIGINT)
+        assert up.wait(timeout=30) == 130
+    assert time.monotonic() - began < 30
+    assert directory.rigs() == ()
