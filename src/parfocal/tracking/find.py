@@ -129,7 +129,7 @@ def _vote(image: Any, floor: Any, longest: int, votes: Any) -> None:
 def _peaks(votes: NDArray[np.float32], apart: int) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
     """Return where votes culminate, as (n, 2) (y, x) in pixels, and how many there are; not the lowest ones."""
     window = max(3, apart // (3 * _BIN))
-    no_ties = votes + np.linspace(0, 0.05, votes.size, dtype=np.float32).reshape(votes.shape)
+    no_ties = votes + np.linspace(0, 0.05, votes.size).reshape(votes.shape)
     top = (no_ties == maximum_filter(no_ties, window)) & (votes > 0)
     places, heights = np.argwhere(top), votes[top]
     high = heights > _LOWEST * _typical(heights, heights)

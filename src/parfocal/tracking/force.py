@@ -1,0 +1,235 @@
+"""Stiffness and force from the motion of a tethered bead.
+
+A camera averages the bead's motion over its exposure and samples it: both change spectrum and variance. Here the
+covariance of exposures of an overdamped bead in a harmonic well is exact, and so are its spectrum, aliasing included,
+and its Allan variance (for full exposure these are the closed forms of Lansdorp and Saleh 2012,
+doi:10.1063/1.3687431). Both are fitted by maximum likelihood.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.optimize import minimize
+
+from parfocal.core.errors import BadInputError
+from parfocal.tracking.drift import allan_variance
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import ArrayLike, NDArray
+
+_BOLTZMANN = 0.01380649
+"""pN nm / K."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stiffness:
+    """A harmonic well, as fitted.
+
+    Attributes
+    ----------
+    stiffness_pn_per_nm, drag_pn_s_per_nm : float
+        Of the well, and of the bead in its fluid.
+    stiffness_error : float
+        Standard deviation of the stiffness, relative to it.
+    corner_hz : float
+        Where the spectrum bends.
+    """
+
+    stiffness_pn_per_nm: float
+    drag_pn_s_per_nm: float
+    stiffness_error: float
+    corner_hz: float
+
+
+def covariance(
+    lags: ArrayLike, variance: float, relaxation_s: float, interval_s: float, exposure_s: float
+) -> NDArray[np.float64]:
+    """Return the covariance of exposures so many frames apart.
+
+    Examples
+    --------
+    A short exposure sees the full variance, a long one less:
+
+    >>> covariance([0], 4.0, 0.1, 0.01, 1e-6).round(3).tolist(), covariance([0], 4.0, 0.1, 1.0, 1.0).round(3).tolist()
+    ([4.0], [0.72])
+    """
+    w = exposure_s / relaxation_s
+    k = np.asarray(lags, dtype=float)
+    if w < 1e-4:
+        return np.asarray(variance * np.exp(-k * interval_s / relaxation_s))
+    at_zero = 2 * (w + np.expm1(-w)) / w**2
+    later = (2 * np.sinh(w / 2) / w) ** 2 * np.exp(-k * interval_s / relaxation_s)
+    return np.asarray(variance * np.where(k == 0, at_zero, later))
+
+
+def power_spectrum(
+    frequency_hz: ArrayLike, variance: float, relaxation_s: float, interval_s: float, exposure_s: float
+) -> NDArray[np.float64]:
+    """Return the one-sided spectrum of sampled exposures, aliasing included, up to half the frame rate."""
+    first, second = covariance([0, 1], variance, relaxation_s, interval_s, exposure_s)
+    a = np.exp(-interval_s / relaxation_s)
+    cosine = np.cos(2 * np.pi * np.asarray(frequency_hz) * interval_s)
+    return np.asarray(2 * interval_s * (first + 2 * second * (cosine - a) / (1 - 2 * a * cosine + a * a)))
+
+
+def expected_allan_variance(
+    windows: ArrayLike, variance: float, relaxation_s: float, interval_s: float, exposure_s: float
+) -> NDArray[np.float64]:
+    """Return the Allan variance of exposures averaged over windows of so many frames."""
+    m = np.asarray(windows, dtype=float)
+    first, second = covariance([0, 1], variance, relaxation_s, interval_s, exposure_s)
+    a = np.exp(-interval_s / relaxation_s)
+    gap = -np.expm1(-interval_s / relaxation_s)
+    fade = -np.expm1(-m * interval_s / relaxation_s)
+    own = first / m + 2 * second * (m * gap - fade) / (gap * m) ** 2
+    return np.asarray(own - second * (fade / (gap * m)) ** 2)
+
+
+def fit_power_spectrum(
+    trace_nm: ArrayLike,
+    rate_hz: float,
+    *,
+    exposure_s: float | None = None,
+    localisation_nm: float = 0.0,
+    temperature_k: float = 298.0,
+) -> Stiffness:
+    """Fit the spectrum of a trace.
+
+    Parameters
+    ----------
+    trace_nm : array_like, (frames,)
+        One coordinate across the tether, evenly spaced in time, drift removed.
+    rate_hz : float
+        Frames in a second.
+    exposure_s : float, optional
+        The whole frame interval if not given.
+    localisation_nm : float
+        Standard deviation of the tracking itself, as the tracker gives it.
+    temperature_k : float
+        Of the fluid.
+    """
+    x = _checked(trace_nm)
+    interval = 1 / rate_hz
+    power = 2 * interval / x.size * np.abs(np.fft.rfft(x - x.mean())) ** 2
+    frequency = np.fft.rfftfreq(x.size, interval)
+    inside = slice(1, power.size - (1 - x.size % 2))
+    frequency, power, count = _pooled(frequency[inside], power[inside])
+    floor = 2 * interval * localisation_nm**2
+
+    def model(variance: float, relaxation: float) -> NDArray[np.float64]:
+        return floor + power_spectrum(frequency, variance, relaxation, interval, exposure_s or interval)
+
+    return _fit(model, power, count, x, interval, temperature_k)
+
+
+def fit_allan_variance(
+    trace_nm: ArrayLike,
+    rate_hz: float,
+    *,
+    exposure_s: float | None = None,
+    localisation_nm: float = 0.0,
+    temperature_k: float = 298.0,
+) -> Stiffness:
+    """Fit the Allan variance of a trace; arguments as for `fit_power_spectrum`. Less disturbed by slow drift."""
+    x = _checked(trace_nm)
+    interval = 1 / rate_hz
+    windows = 2 ** np.arange(int(np.log2(x.size / 8)))
+    measured = allan_variance(x, windows)
+    shape = 0.5 * (x.size / windows - 1)
+
+    def model(variance: float, relaxation: float) -> NDArray[np.float64]:
+        well = expected_allan_variance(windows, variance, relaxation, interval, exposure_s or interval)
+        return well + localisation_nm**2 / windows
+
+    return _fit(model, measured, shape, x, interval, temperature_k)
+
+
+def force_pn(stiffness_pn_per_nm: float, extension_nm: float, radius_nm: float = 0.0) -> float:
+    """Return the force that holds a bead at the end of a tether.
+
+    Parameters
+    ----------
+    stiffness_pn_per_nm : float
+        From the motion across the tether.
+    extension_nm : float
+        Of the tether.
+    radius_nm : float
+        0 for motion along the field, about which the bead does not turn (short pendulum); the bead's radius for
+        motion across it, where the bead turns with the tether (long pendulum).
+
+    Examples
+    --------
+    >>> force_pn(0.001, 1000.0), force_pn(0.001, 1000.0, 500.0)
+    (1.0, 1.5)
+    """
+    return stiffness_pn_per_nm * (extension_nm + radius_nm)
+
+
+def _checked(trace: ArrayLike) -> NDArray[np.float64]:
+    x = np.asarray(trace, dtype=float)
+    if x.ndim != 1 or x.size < 64:
+        raise BadInputError(f"a trace needs at least 64 samples in one dimension, not shape {x.shape}")
+    if not np.isfinite(x).all():
+        raise BadInputError(f"{int((~np.isfinite(x)).sum())} samples of the trace are no numbers; fill or cut them")
+    return x
+
+
+def _pooled(
+    frequency: NDArray[np.float64], power: NDArray[np.float64], most: int = 400
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Average neighbouring frequencies, more of them the higher they are, so that few points remain."""
+    edges = np.unique(np.rint(np.geomspace(1, power.size + 1, most)).astype(int)) - 1
+    count = np.diff(edges).astype(float)
+    return np.add.reduceat(frequency, edges[:-1]) / count, np.add.reduceat(power, edges[:-1]) / count, count
+
+
+def _fit(
+    model: Callable[[float, float], NDArray[np.float64]],
+    measured: NDArray[np.float64],
+    shape: NDArray[np.float64],
+    x: NDArray[np.float64],
+    interval: float,
+    temperature: float,
+) -> Stiffness:
+    """Maximise the likelihood of gamma-distributed values of these shapes over variance and relaxation time."""
+
+    def cost(p: NDArray[np.float64]) -> float:
+        expected = model(float(np.exp(p[0])), float(np.exp(p[1])))
+        return float((shape * (measured / expected + np.log(expected))).sum())
+
+    start = np.array([np.log(max(float(x.var()), 1e-12)), np.log(_relaxation(x, interval))])
+    best = minimize(cost, start, method="Nelder-Mead", options={"xatol": 1e-4, "fatol": 1e-3, "maxiter": 400}).x
+    variance, relaxation = np.exp(best)
+    stiffness = _BOLTZMANN * temperature / variance
+    return Stiffness(
+        stiffness_pn_per_nm=float(stiffness),
+        drag_pn_s_per_nm=float(stiffness * relaxation),
+        stiffness_error=_deviation(cost, best),
+        corner_hz=float(1 / (2 * np.pi * relaxation)),
+    )
+
+
+def _relaxation(x: NDArray[np.float64], interval: float) -> float:
+    """Return a first guess of the relaxation time, from the correlation of neighbours."""
+    centred = x - x.mean()
+    correlation = float((centred[1:] * centred[:-1]).sum() / max((centred**2).sum(), 1e-30))
+    return interval / -np.log(np.clip(correlation, 0.05, 0.999))
+
+
+def _deviation(cost: Callable[[NDArray[np.float64]], float], best: NDArray[np.float64]) -> float:
+    """Return the standard deviation of the first (logarithmic) parameter, from the curvature of the cost."""
+    h = 0.02
+    e = np.eye(2) * h
+    middle = cost(best)
+    curvature = np.empty((2, 2))
+    for i in range(2):
+        curvature[i, i] = (cost(best + e[i]) - 2 * middle + cost(best - e[i])) / h**2
+    mixed = cost(best + e[0] + e[1]) - cost(best + e[0] - e[1]) - cost(best - e[0] + e[1]) + cost(best - e[0] - e[1])
+    curvature[0, 1] = curvature[1, 0] = mixed / (4 * h**2)
+    determinant = float(np.linalg.det(curvature))
+    return float(np.sqrt(curvature[1, 1] / determinant)) if determinant > 0 else float("inf")
