@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from parfocal.core.errors import AlreadyRunningError, ResourceInUseError, RigNotFoundError
+from parfocal.core.errors import AlreadyRunningError, BadInputError, ResourceInUseError, RigNotFoundError
 from parfocal.processes import directory
 from parfocal.processes.directory import RigFolders, RigRecord, ServiceRecord, write_record
 from parfocal.processes.locks import FileLock, holder_of, sweep
@@ -66,7 +66,7 @@ def test_of_two_resources_none_is_owned_if_one_cannot_be() -> None:
 
 
 def test_two_names_never_share_a_lock() -> None:
-    names = ["a/b", "a_b", "a%2Fb", "A/b", "a b", "ä"]
+    names = ["a/b", "a_b", "a%2Fb", "A/b", "a b", "ä", "x" * 300, "x" * 301]
     assert len({lock_path(name) for name in names}) == len(names)
     assert {lock_path(name).parent for name in names} == {directory.locks_folder()}
 
@@ -91,6 +91,7 @@ def test_a_dead_rig_is_cleaned_up_by_the_next_of_its_name() -> None:
     stream = directory.shm_folder("bench") / "camera.ring"
     for path in (folder, stream.parent):
         path.mkdir(parents=True, mode=0o700)
+        (path / "rig.lock").touch()
     stream.write_bytes(b"old")
     mine = ServiceRecord(service="a", state="ready", pid=stranger.pid, mark=start_mark(stranger.pid))
     write_record(folder / "a.json", mine)
@@ -116,11 +117,37 @@ def test_clean_leaves_living_rigs_alone() -> None:
     folders = RigFolders.claim("alive")
     dead = directory.runtime_folder("dead")
     dead.mkdir()
+    (dead / "rig.lock").touch()
+    strangers = directory.runtime_root() / "holiday"
+    strangers.mkdir()
     (dead / "rig.json").write_text("{half a rec")
-    (directory.locks_folder()).mkdir(exist_ok=True)
+    directory.locks_folder().mkdir(exist_ok=True)
+    assert directory.stale() == (dead,)
+    assert directory.stale() == (dead,), "looking changes nothing"
     assert directory.clean() == (dead,)
     assert folders.runtime.exists()
+    assert strangers.exists(), "what no rig made is nobody's to remove"
     folders.release()
+
+
+def test_a_folder_that_no_rig_made_is_not_taken() -> None:
+    photos = directory.shm_folder("photos")
+    photos.mkdir(parents=True)
+    (photos / "cat.png").touch()
+    with pytest.raises(BadInputError, match="no rig's folder"):
+        RigFolders.claim("photos")
+    assert (photos / "cat.png").exists()
+    assert not directory.runtime_folder("photos").exists()
+    (photos / "cat.png").unlink()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
+def test_a_root_that_others_may_enter_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    monkeypatch.setenv("PARFOCAL_RUNTIME_DIR", str(tmp_path))
+    with pytest.raises(PermissionError, match="chmod 700"):
+        RigFolders.claim("bench")
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
 
 
 def test_records_are_replaced_in_one_step_and_garbage_is_none() -> None:

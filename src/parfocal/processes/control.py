@@ -146,7 +146,8 @@ class Control:
                 for event in ward.check():
                     self._live(ward, event)
             if now >= reaper_ns and not self.stopping:
-                self._sidecar.revive()
+                if self._sidecar.revive():
+                    _LOG.warning("somebody ended the reaper; another one was started")
                 reaper_ns = now + int(REAPER_EVERY_S * 1e9)
             self._open_those_that_may()
             self._go_on_stopping()

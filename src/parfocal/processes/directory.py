@@ -13,7 +13,6 @@ A process is told by its pid and its start mark, so a recycled pid never counts 
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -21,9 +20,17 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from parfocal.core.errors import AlreadyRunningError, RigNotFoundError, nearest
+from parfocal.core.errors import AlreadyRunningError, BadInputError, RigNotFoundError, nearest
 from parfocal.core.status import ProcessState
-from parfocal.processes.locks import FileLock, holder_of, sweep
+from parfocal.processes.locks import (
+    FOLDER_LOCK,
+    FileLock,
+    empty_folder,
+    holder_of,
+    lock_leftover,
+    remove_folder,
+    sweep,
+)
 from parfocal.processes.system import (
     is_alive,
     kill,
@@ -168,6 +175,8 @@ class RigFolders:
         ------
         AlreadyRunningError
             If a rig of that name runs; names its pid.
+        BadInputError
+            If a folder of that name is there which no rig made.
         """
         locks: list[FileLock] = []
         folders = runtime_folder(rig), shm_folder(rig)
@@ -176,10 +185,10 @@ class RigFolders:
                 locks.append(_hold(folder, rig, timeout_s))  # noqa: PERF401 (those held so far are released)
             for folder in folders:
                 _end_leftovers(folder)
-                _empty(folder)
+                empty_folder(folder)
         except BaseException:
             for lock in locks:
-                lock.release()
+                _let_go(lock)
             raise
         return cls(rig, *folders, tuple(locks))
 
@@ -187,10 +196,7 @@ class RigFolders:
         """Remove both folders and let go of the name. Idempotent."""
         for lock in self._locks:
             if lock.held:
-                _empty(lock.path.parent)
-                lock.release()
-                with suppress(OSError):
-                    lock.path.parent.rmdir()
+                remove_folder(lock)
         sweep(locks_folder())
 
 
@@ -198,9 +204,9 @@ def stale() -> tuple[Path, ...]:
     """Return the folders that dead rigs left. Changes nothing."""
     found = []
     for folder in (folder for root in (runtime_root(), shm_root()) for folder in _folders(root)):
-        lock = FileLock.acquire(folder / "rig.lock", "look")
+        lock = lock_leftover(folder, "look")
         if lock is not None:
-            lock.release()
+            lock.forget()
             found.append(folder)
     return tuple(found)
 
@@ -209,31 +215,38 @@ def clean() -> tuple[Path, ...]:
     """End the processes and remove the folders and locks that dead rigs left; return what was removed."""
     removed: list[Path] = []
     for folder in stale():
-        lock = FileLock.acquire(folder / "rig.lock", "clean")
-        if lock is None:
-            continue
-        _end_leftovers(folder)
-        shutil.rmtree(folder, ignore_errors=True)
-        lock.release()
-        removed.append(folder)
+        lock = lock_leftover(folder, "clean")
+        if lock is not None:
+            _end_leftovers(folder)
+            remove_folder(lock)
+            removed.append(folder)
     removed.extend(sweep(locks_folder()))
     return tuple(removed)
 
 
 def _hold(folder: Path, rig: str, timeout_s: float) -> FileLock:
+    if folder.exists() and any(folder.iterdir()) and not (folder / FOLDER_LOCK).exists():
+        raise BadInputError(f"{folder} is not empty and no rig's folder; choose another name for the rig")
     end = time.monotonic() + timeout_s  # a reaper or `clean` may be at it for a moment
     while True:
         with suppress(FileNotFoundError):  # it was removed between the two
             private_folder(folder.parent)
-            lock = FileLock.acquire(private_folder(folder) / "rig.lock", rig)
+            lock = FileLock.acquire(private_folder(folder) / FOLDER_LOCK, rig)
             if lock is not None:
                 return lock
         if time.monotonic() > end:
-            _, pid = holder_of(folder / "rig.lock")
+            _, pid = holder_of(folder / FOLDER_LOCK)
             raise AlreadyRunningError(
                 f"a rig {rig!r} is running already as process {pid}; stop it, or choose another name", pid=pid
             )
         time.sleep(0.02)
+
+
+def _let_go(lock: FileLock) -> None:
+    if list(lock.path.parent.iterdir()) == [lock.path]:
+        remove_folder(lock)
+    else:
+        lock.forget()  # what a dead rig left there stays to be found
 
 
 def _end_leftovers(folder: Path) -> None:
@@ -246,16 +259,6 @@ def _end_leftovers(folder: Path) -> None:
         left = [process for process in left if is_alive(*process)]
     for process in left:
         kill(*process)
-
-
-def _empty(folder: Path) -> None:
-    for entry in folder.iterdir():
-        if entry.name == "rig.lock":
-            continue
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry, ignore_errors=True)
-        else:
-            entry.unlink(missing_ok=True)
 
 
 def _folders(root: Path) -> list[Path]:

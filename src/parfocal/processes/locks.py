@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,10 @@ if TYPE_CHECKING or __package__:
     from parfocal.processes.system import start_mark, try_lock
 else:  # beside the reaper, which is started as a file
     from system import start_mark, try_lock
+
+
+FOLDER_LOCK = "rig.lock"
+"""The file in a rig's folder whose holder is the rig."""
 
 
 class FileLock:
@@ -58,7 +63,7 @@ class FileLock:
         self.forget()
 
     def forget(self) -> None:
-        """Close the file without removing it: a fork is not the holder."""
+        """Let go without removing the file."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
             os.close(fd)
@@ -94,6 +99,37 @@ def sweep(folder: Path) -> list[Path]:
             lock.release()
             swept.append(path)
     return swept
+
+
+def empty_folder(folder: Path) -> None:
+    """Remove everything in a locked folder but the lock itself."""
+    for entry in folder.iterdir():
+        if entry.name == FOLDER_LOCK:
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink(missing_ok=True)
+
+
+def remove_folder(lock: FileLock) -> None:
+    """Remove the folder that `lock` locks, the lock last: what has no lock is nobody's to remove."""
+    folder = lock.path.parent
+    empty_folder(folder)
+    lock.release()
+    with suppress(OSError):  # somebody has taken it by now
+        folder.rmdir()
+
+
+def lock_leftover(folder: Path, name: str) -> FileLock | None:
+    """Lock a folder that was locked before; None if it is gone, was never locked, or somebody holds it."""
+    path = folder / FOLDER_LOCK
+    if not path.exists():
+        return None
+    try:
+        return FileLock.acquire(path, name)
+    except FileNotFoundError:
+        return None
 
 
 def _is_at(fd: int, path: Path) -> bool:

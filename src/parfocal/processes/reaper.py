@@ -13,7 +13,6 @@ has taken them over already. Started as a file, without site-packages: it needs 
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import sys
 import time
@@ -21,10 +20,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING or __package__:
-    from parfocal.processes.locks import FileLock, sweep
+    from parfocal.processes.locks import lock_leftover, remove_folder, sweep
     from parfocal.processes.system import is_alive, kill, read_until_orphaned
 else:
-    from locks import FileLock, sweep
+    from locks import lock_leftover, remove_folder, sweep
     from system import is_alive, kill, read_until_orphaned
 
 GRACE_S = 1.0
@@ -69,19 +68,6 @@ def reap(children: dict[int, str], grace_s: float) -> None:
         _all_gone(children, 0.5)
 
 
-def remove_folder(folder: Path) -> bool:
-    """Remove a rig's folder if no living rig holds it; return whether it is gone."""
-    try:
-        lock = FileLock.acquire(folder / "rig.lock", "reaper")
-    except FileNotFoundError:
-        return True
-    if lock is None:
-        return False
-    shutil.rmtree(folder, ignore_errors=True)
-    lock.release()
-    return not folder.exists()
-
-
 def main() -> None:
     """Wait for the end of the rig's process; clean up unless it says that it did so itself."""
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
@@ -93,7 +79,9 @@ def main() -> None:
         return
     reap(charge.children, GRACE_S)
     for folder in charge.folders:
-        remove_folder(folder)
+        lock = lock_leftover(folder, "reaper")
+        if lock is not None:
+            remove_folder(lock)
     if charge.locks is not None:
         sweep(charge.locks)
 

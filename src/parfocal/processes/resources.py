@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from hashlib import blake2b
 from pathlib import Path
 from urllib.parse import quote
 
@@ -11,6 +12,8 @@ from parfocal.core.errors import ResourceInUseError
 from parfocal.processes import directory
 from parfocal.processes.locks import FileLock, holder_of
 from parfocal.processes.system import private_folder
+
+_LONGEST_NAME = 200
 
 
 @contextmanager
@@ -32,7 +35,10 @@ def owned(resources: Iterable[str], owner: str) -> Iterator[None]:
 
 def lock_path(resource: str) -> Path:
     """Return the file whose lock stands for `resource`; two names never share one."""
-    return directory.locks_folder() / f"{quote(resource, safe='')}.lock"
+    name = quote(resource, safe="")
+    if len(name) > _LONGEST_NAME:
+        name = f"{name[:100]}-{blake2b(name.encode(), digest_size=16).hexdigest()}"
+    return directory.locks_folder() / f"{name}.lock"
 
 
 def _own(resource: str, owner: str) -> FileLock:

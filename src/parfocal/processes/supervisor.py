@@ -145,11 +145,20 @@ class Supervisor:
 
         Every service makes safe at once. Then those that send end before those that read, so that what was
         sent is drained; one that does not end in its share of the time is terminated, then killed.
+
+        Raises
+        ------
+        ProcessError
+            If the operating system cannot end a process, such as one inside a driver that never returns.
         """
         if self._state.move("new", "stopped"):
             return
         self.begin_stop("the rig's process asked")
-        self.wait(_STOP_GIVES_UP_S)
+        if not self.wait(_STOP_GIVES_UP_S):
+            left = [name for name, service in self.status().services.items() if service.pid]
+            raise ProcessError(
+                f"rig {self.rig!r} has not ended after {_STOP_GIVES_UP_S:g} s: {left} are left"
+            )
 
     def begin_stop(self, reason: str) -> None:
         """Begin to `stop`; return at once."""

@@ -96,10 +96,22 @@ def try_lock(fd: int) -> bool:
 
 
 def private_folder(path: Path) -> Path:
-    """Make a folder that this user alone can enter; return it. Raises if it is another user's."""
+    """Make a folder that this user alone can enter; return it.
+
+    Raises
+    ------
+    PermissionError
+        If it is there already, and is another user's or open to others.
+    """
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not WINDOWS:
-        path.chmod(0o700)
+        found = path.stat()
+        if found.st_uid != os.getuid():
+            raise PermissionError(f"folder {path} belongs to another user; choose another")
+        if found.st_mode & 0o077:
+            raise PermissionError(
+                f"folder {path} is open to other users; run chmod 700 on it, or choose another"
+            )
     return path
 
 
