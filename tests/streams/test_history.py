@@ -86,6 +86,7 @@ class Theatre:
         self.stream = open_stream(folder, "s")
 
     def take_over(self, stores: int) -> None:
+        """A writer comes, if there is none."""
         if self.writer is not None:
             return
         pid = next(self.pids)
@@ -244,25 +245,29 @@ class Theatre:
 
 
 which = st.integers(0, 3)
-dying = st.one_of(st.just(-1), st.just(-1), st.integers(0, 60))
-steps = st.one_of(
-    st.tuples(st.just("write"), st.integers(1, 6), dying),
-    st.tuples(st.just("write"), st.integers(1, 3), st.just(-1)),
-    st.tuples(st.just("read"), which, dying),
-    st.tuples(st.just("read"), which, st.just(-1)),
+never = st.just(-1)
+dying = st.integers(0, 40)
+policies = st.sampled_from(["latest", "block", "fail", "drop"])
+names = st.sampled_from(["", "", "n1", "n2"])
+quiet = st.one_of(
+    st.tuples(st.just("write"), st.integers(1, 6), never),
+    st.tuples(st.just("read"), which, never),
     st.tuples(st.just("lease"), which, st.integers(1, 4)),
-    st.tuples(st.just("give_back"), which, dying),
-    st.tuples(
-        st.just("attach"),
-        st.sampled_from(["latest", "block", "fail", "drop"]),
-        st.sampled_from(["", "", "n1", "n2"]),
-        dying,
-    ),
-    st.tuples(st.just("kill_reader"), which),
-    st.tuples(st.just("leave"), which, dying),
-    st.tuples(st.just("kill_writer")),
-    st.tuples(st.just("take_over"), dying),
+    st.tuples(st.just("give_back"), which, never),
+    st.tuples(st.just("attach"), policies, names, never),
 )
+violent = st.one_of(
+    st.tuples(st.just("write"), st.integers(1, 6), dying),
+    st.tuples(st.just("read"), which, dying),
+    st.tuples(st.just("give_back"), which, dying),
+    st.tuples(st.just("attach"), policies, names, dying),
+    st.tuples(st.just("leave"), which, st.one_of(never, dying)),
+    st.tuples(st.just("kill_reader"), which),
+    st.tuples(st.just("kill_writer")),
+    st.tuples(st.just("take_over"), st.one_of(never, dying)),
+)
+audience = st.lists(st.tuples(st.just("attach"), policies, names, never), min_size=1, max_size=3)
+scenes = st.lists(st.one_of(*[quiet] * 6, violent), min_size=20, max_size=60)
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
@@ -274,13 +279,15 @@ def test_any_history_balances(kind: str, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(segment, "words_of", lambda control: MortalWords(control.cast("q"), life))
     monkeypatch.setattr(roster, "_LOOK_S", 0.0)
 
-    @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(st.lists(steps, min_size=5, max_size=60))
-    def play(history: list[tuple]) -> None:
+    @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(audience, scenes)
+    def play(first: list[tuple], then: list[tuple]) -> None:
         folder = Path(tempfile.mkdtemp(prefix="pf-", dir="/dev/shm" if Path("/dev/shm").exists() else None))
         theatre = Theatre(folder, life, kind)
         try:
-            for name, *arguments in history:
+            for name, *arguments in first + then:
+                if name == "write":
+                    theatre.take_over(-1)
                 getattr(theatre, name)(*arguments)
                 theatre.check()
         finally:

@@ -1,0 +1,182 @@
+"""Real processes, really killed and stopped."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from parfocal.core.errors import StreamTimeoutError
+from parfocal.core.frames import FrameHeader, FrameSpec
+from parfocal.core.status import ReaderLedger
+from parfocal.streams import Stream, StreamWriter, open_stream, reclaim
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals")
+
+Start = Callable[..., "subprocess.Popen[str]"]
+SPEC = FrameSpec(shape=(64, 64), dtype="uint32")
+LONG_S = 30.0
+
+
+@pytest.fixture
+def start(folder: Path) -> Iterator[Start]:
+    actors: list[subprocess.Popen[str]] = []
+
+    def run(role: str, *arguments: object) -> subprocess.Popen[str]:
+        command = [sys.executable, str(Path(__file__).with_name("actors.py")), role, str(folder)]
+        actor = subprocess.Popen(
+            [*command, *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        actors.append(actor)
+        assert heard(actor) == "ready"
+        return actor
+
+    yield run
+    for actor in actors:
+        actor.kill()
+        actor.communicate()
+
+
+def heard(actor: "subprocess.Popen[str]") -> str:
+    assert actor.stdout is not None
+    return actor.stdout.readline().strip()
+
+
+def go(actor: "subprocess.Popen[str]") -> None:
+    assert actor.stdin is not None
+    actor.stdin.write("go\n")
+    actor.stdin.flush()
+
+
+def write(writer: StreamWriter, number: int, timeout_s: float = LONG_S) -> None:
+    writer.write(np.full(SPEC.shape, number, "u4"), FrameHeader(frame=number), timeout_s=timeout_s)
+
+
+def write_many(writer: StreamWriter, numbers: range) -> None:
+    for number in numbers:
+        write(writer, number, timeout_s=0.3)
+
+
+def ledger_of(stream: Stream, pid: int) -> ReaderLedger:
+    status = stream.status()
+    assert all(ledger.balances for ledger in status.readers), status
+    return next(ledger for ledger in status.readers if ledger.pid == pid)
+
+
+@pytest.mark.parametrize("policy", ["block", "drop"])
+def test_a_reader_killed_with_a_frame_in_its_hands_frees_the_writer(
+    folder: Path, start: Start, policy: str
+) -> None:
+    with StreamWriter(folder, "s", SPEC, 4) as writer:
+        stream = open_stream(folder, "s")
+        holder = start("hold", policy)
+        write(writer, 0)
+        assert heard(holder) == "holding"
+        holder.kill()
+        holder.wait()
+        for number in range(1, 40):
+            write(writer, number)
+        ledger = ledger_of(stream, holder.pid)
+        assert not ledger.alive
+        assert ledger.delivered == 0
+        assert ledger.in_flight == 0
+        assert ledger.dropped.get("died", 0) + ledger.dropped.get("overrun", 0) == ledger.offered
+
+
+def test_a_stopped_reader_holds_nobody_up_unless_it_blocks(folder: Path, start: Start) -> None:
+    with StreamWriter(folder, "s", SPEC, 4) as writer:
+        stream = open_stream(folder, "s")
+        lagging = start("hold", "drop")
+        eager = start("read", "block")
+        write(writer, 0)
+        assert heard(lagging) == "holding"
+        os.kill(lagging.pid, signal.SIGSTOP)
+        for number in range(1, 200):
+            write(writer, number)
+        ledger = ledger_of(stream, lagging.pid)
+        assert ledger.alive
+        assert ledger.dropped["overrun"] >= 200 - 1 - 4
+        os.kill(eager.pid, signal.SIGSTOP)
+        with pytest.raises(StreamTimeoutError, match="held its writer"):
+            write_many(writer, range(200, 220))
+        produced = stream.status().produced
+        os.kill(eager.pid, signal.SIGCONT)
+        for number in range(produced, 300):
+            write(writer, number)
+    assert heard(eager) == "300"
+    assert ledger_of(stream, eager.pid).delivered == 300
+
+
+def test_a_writer_killed_at_any_moment_is_replaced_and_readers_go_on(folder: Path, start: Start) -> None:
+    dice = random.Random(2)
+    writer = start("write", 0)
+    stream = open_stream(folder, "s")
+    readers = [start("read", "block"), start("read", "drop")]
+    with stream.latest() as latest:
+        for round_ in range(8):
+            go(writer)
+            goal = stream.status().produced + dice.randrange(1, 400)
+            while latest.position < goal:
+                frame = latest.read(timeout_s=LONG_S)
+                assert (frame.data == frame.header.frame).all()
+            writer.kill()
+            writer.wait()
+            assert stream.status().writer_pid == 0
+            writer = start("write", 50 if round_ == 7 else 0)
+        go(writer)
+        assert writer.wait(LONG_S) == 0
+    produced = stream.status().produced
+    assert heard(readers[0]) == str(produced)
+    got = int(heard(readers[1]))
+    ledger = ledger_of(stream, readers[1].pid)
+    assert ledger.delivered == got
+    assert ledger.offered == produced
+
+
+def test_readers_killed_at_any_moment_leave_the_rest_exact(folder: Path, start: Start) -> None:
+    dice = random.Random(3)
+    with StreamWriter(folder, "s", SPEC, 8) as writer:
+        stream = open_stream(folder, "s")
+        survivor = start("read", "block")
+        number = 0
+        for round_ in range(6):
+            victim = start("read", ["block", "drop", "fail"][round_ % 3], "v" if round_ % 2 else "")
+            for _ in range(dice.randrange(1, 300)):
+                write(writer, number)
+                number += 1
+            victim.kill()
+            victim.wait()
+            for _ in range(20):
+                write(writer, number)
+                number += 1
+            ledger_of(stream, victim.pid)
+    assert heard(survivor) == str(number)
+
+
+def test_an_unrelated_reader_that_comes_and_goes_leaves_the_stream_intact(folder: Path, start: Start) -> None:
+    with StreamWriter(folder, "s", SPEC, 4) as writer, open_stream(folder, "s").lossless() as reader:
+        visitor = start("glance")
+        write(writer, 0)
+        assert visitor.wait(LONG_S) == 0
+        write(writer, 1)
+        assert [reader.read(timeout_s=0).header.frame for _ in range(2)] == [0, 1]
+        with open_stream(folder, "s").latest() as again:
+            write(writer, 2)
+            assert again.read(timeout_s=0).header.frame == 2
+    assert list(folder.iterdir()) == []
+
+
+def test_what_the_dead_left_is_reclaimed(folder: Path, start: Start) -> None:
+    writer = start("write", 0)
+    reader = start("read", "block")
+    assert reclaim(folder) == ()
+    for actor in (writer, reader):
+        actor.kill()
+        actor.wait()
+    assert reclaim(folder) == ("s",)
+    assert list(folder.iterdir()) == []
