@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -24,6 +25,8 @@ from parfocal.core.status import RigStatus
 from parfocal.ipc import Subscription
 from parfocal.processes import ServiceSpec, directory
 from parfocal.processes.hosting import service_commands
+
+PYTHON = sys.executable
 
 
 def diary_of(path: Path) -> list[str]:
@@ -104,6 +107,14 @@ def test_a_failed_start_raises_the_real_cause(make_rig, spec, tmp_path, kind, ca
         assert diary_of(diary)[-1] == "good close"
     assert cause in ears.wait("error", service="bad")["error"]
     assert rig.status().services["bad"].pid == 0
+
+
+def test_a_process_that_cannot_be_started_is_a_failed_start(make_rig, spec, monkeypatch) -> None:
+    rig, _ = make_rig(spec())
+    monkeypatch.setattr("sys.executable", "/nowhere/python")
+    monkeypatch.setattr("parfocal.processes.sidecar.sys", SimpleNamespace(executable=PYTHON))
+    with pytest.raises(StartError, match=r"could not be started.*/nowhere/python"):
+        rig.start()
 
 
 def test_a_service_that_is_never_ready_is_given_up(make_rig, spec) -> None:

@@ -114,11 +114,6 @@ class Control:
         """Have `job` run in this thread. Any thread."""
         self._inbox.put(job)
 
-    def join(self, timeout_s: float | None = None) -> bool:
-        """Wait until everything has ended; return whether it has."""
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
-
     def _run(self) -> None:
         try:
             self._watch()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import logging
-import os
 import threading
 import traceback
 from collections.abc import Callable
@@ -119,7 +118,9 @@ class Host:
 
     def terminate(self) -> None:
         """As `end`, for a signal from outside: unless the end was meant already, it is none in order."""
-        self.terminated = not self.ending
+        if not self.ending:
+            self.terminated = True
+            self._reporter.tell(Failure(error="somebody sent it SIGTERM", traceback="", fatal=True))
         self.end("it was sent SIGTERM")
 
     def leave(self, reason: str) -> None:
@@ -189,7 +190,7 @@ class Host:
         self._server = server
         if self._begin.verbose:
             self.set_verbose(True)
-        self._reporter.tell(HandShake(hello={"pid": os.getpid()}))
+        self._reporter.tell(HandShake())
 
     def _close(self, server: Server) -> None:
         """Safe state first; again when no command can change it any more."""

@@ -49,10 +49,8 @@ class Verbose(msgspec.Struct, frozen=True, tag=True):
     on: bool
 
 
-class HandShake(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class HandShake(msgspec.Struct, frozen=True, tag=True):
     """The service is open and answers commands."""
-
-    hello: dict[str, Any] = {}
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -63,7 +63,7 @@ def changed(current: M, changes: Mapping[str, Any]) -> M:
     >>> changed(Lamp(colour="green"), {"power": 0.5})
     Lamp(power=0.5, colour='green')
     """
-    given = {name: getattr(current, name) for name in current.model_fields_set}
+    given = current.model_dump(by_alias=True, exclude_unset=True)
     return validate(type(current), {**given, **changes})
 
 

@@ -24,8 +24,9 @@ from parfocal.processes.spec import ServiceSpec
 Deadline = Literal["ready", "back-off", "terminate", "kill"]
 Post = Callable[[Callable[[], None]], None]
 
-TERMINATE_AT = 0.7
-"""At which part of the time to end a process is sent SIGTERM; at the whole it is killed."""
+CANNOT_START = 71
+"""Stands for the exit code of a process that the operating system would not start."""
+_END_SHARES: tuple[tuple[Deadline, float], ...] = (("terminate", 0.7), ("kill", 1.0))  # of the time to end
 _NEVER_NS = 2**63
 _LAST_WORDS = 4000
 
@@ -142,9 +143,8 @@ class Ward:
     def limit_end(self, within_s: float) -> None:
         """Allow no longer than this for the end that was asked for."""
         now = self._clock.monotonic_ns()
-        for name, share in (("terminate", TERMINATE_AT), ("kill", 1.0)):
-            key: Deadline = "terminate" if name == "terminate" else "kill"
-            self._due[key] = min(self._due.get(key, _NEVER_NS), now + int(within_s * share * 1e9))
+        for name, share in _END_SHARES:
+            self._due[name] = min(self._due.get(name, _NEVER_NS), now + int(within_s * share * 1e9))
 
     def due_ns(self) -> int:
         """Return when to `check` again."""
@@ -222,13 +222,15 @@ class Ward:
             search_path=search_path(),
             verbose=self.verbose,
         )
-        self._process = ChildProcess(
-            begin,
-            self._hear,
-            lambda code: self._post(lambda: self._on_event(self, self._exited(code))),
-        )
-        self._sidecar.add(self._process.pid, self._process.mark)
         self._set("ready", self.spec.start_timeout_s)
+        try:
+            self._process = ChildProcess(begin, self._hear, self._hear_exit)
+        except OSError as error:  # no memory, no file handle, too many processes
+            reason = f"its process could not be started: {error}"
+            self._hear(link.Failure(error=reason, traceback="", fatal=True))
+            self._hear_exit(CANNOT_START)
+        else:
+            self._sidecar.add(self._process.pid, self._process.mark)
 
     def _hear(self, report: Report) -> None:
         if isinstance(report, LogRecord):
@@ -236,8 +238,9 @@ class Ward:
         else:
             self._post(lambda: self._on_report(self, report))
 
-    def _exited(self, code: int) -> lifecycle.Exited:
-        return lifecycle.Exited(code, (self._clock.monotonic_ns() - self._spawned_ns) / 1e9)
+    def _hear_exit(self, code: int) -> None:
+        lived_s = (self._clock.monotonic_ns() - self._spawned_ns) / 1e9
+        self._post(lambda: self._on_event(self, lifecycle.Exited(code, lived_s)))
 
     def _forget_process(self) -> None:
         if self._process is not None:
