@@ -30,7 +30,7 @@ def service_specs(config: RigConfig) -> tuple[ServiceSpec, ...]:
 
 
 def _specs(name: str, service: ServiceConfig) -> tuple[ServiceSpec, ...]:
-    """Return a service's processes: one, and before it the workers if it is a tracker, which do its numbers."""
+    """Return a service's processes: itself, and for a tracker the workers before it, which do its numbers."""
     if service.kind != "tracker":
         return (_spec(name, service),)
     count = int(service.settings.get("workers", 1))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from parfocal.core.clock import SYSTEM_CLOCK
-from parfocal.core.errors import CommandError, ServiceUnavailableError
+from parfocal.core.errors import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from parfocal.rig.rig import Rig
 
 LOOK_S = 0.05
+ANSWER_S = 5.0
+GIVEN_UP = ("degraded", "exited")
 PATIENCE_S = 10.0
 """How long nothing may move after the camera has ended before the rest is given up and counted."""
 
@@ -85,7 +87,7 @@ def measure(
         rig["camera"].start(count=frames)
         ending, reason = _follow(rig, begin, frames, tell)
     except KeyboardInterrupt:
-        rig["camera"].stop_sequence(timeout_s=5.0)
+        rig["camera"].stop_sequence(timeout_s=ANSWER_S)
         ending, reason = "cancelled", "Ctrl-C"
         _settle(rig, begin, tell)
     report = rig["recorder"].finish(reason=reason, outcome=ending, devices=_states(rig), timeout_s=60.0)
@@ -124,21 +126,25 @@ def _follow(
 ) -> tuple[str, str]:
     """Wait until the camera has ended and every frame is accounted for; return outcome and reason."""
     never = threading.Event()
+    restarted = ""
     while True:
         SYSTEM_CLOCK.wait(never, LOOK_S)
         try:
-            running = rig["camera"].is_running(timeout_s=5.0)
+            running = rig["camera"].is_running(timeout_s=ANSWER_S)
             now = _raw_counts(rig).since(begin)
-        except ServiceUnavailableError:
-            continue  # it is being started again; the supervisor gives up for us if it can't be
+            if not running and frames is not None and now.produced < frames:
+                restarted = "the camera was started again in the middle"
+                rig["camera"].start(count=frames - now.produced, timeout_s=ANSWER_S)
+                running = True
+        except CommandError:  # whoever was asked is being started again, or was given up
+            given_up = [name for name, service in rig.status().services.items() if service.state in GIVEN_UP]
+            if given_up:
+                return "failed", f"{', '.join(given_up)} could not be started again"
+            continue
         tell(Progress(phase="measuring", fraction=_fraction(now, frames), text=_text(now)))
-        if running:
-            continue
-        if frames is not None and now.produced < frames:
-            rig["camera"].start(count=frames - now.produced)  # it crashed in the middle and is back
-            continue
-        _settle(rig, begin, tell)
-        return "complete", ""
+        if not running:
+            _settle(rig, begin, tell)
+            return "complete", restarted
 
 
 def _settle(rig: Rig, begin: _RawCounts, tell: Callable[[Progress], None]) -> None:
@@ -160,17 +166,25 @@ def _settle(rig: Rig, begin: _RawCounts, tell: Callable[[Progress], None]) -> No
 
 
 def _raw_counts(rig: Rig) -> _RawCounts:
-    counts = rig["tracker"].counts(timeout_s=5.0)
+    counts = rig["tracker"].counts(timeout_s=ANSWER_S)
     produced = rig.stream("camera").status().produced
     return _RawCounts(produced, counts["tracked"], dict(counts["dropped"]))
 
 
 def _settings(rig: Rig) -> dict[str, Any]:
-    return {name: rig[name].get_settings(timeout_s=5.0) for name in rig.services}
+    return {name: _answer(rig, name, "get_settings") for name in rig.services}
 
 
 def _states(rig: Rig) -> dict[str, Any]:
-    return {name: rig[name].state(timeout_s=5.0) for name in rig.services if name != "recorder"}
+    return {name: _answer(rig, name, "state") for name in rig.services if name != "recorder"}
+
+
+def _answer(rig: Rig, service: str, command: str) -> Any:
+    """Return what a service answers, or why it does not: the record keeps either."""
+    try:
+        return rig[service].submit(command, timeout_s=ANSWER_S).result()
+    except CommandError as error:
+        return {"unknown": str(error)}
 
 
 def _fraction(now: Counts, frames: int | None) -> float:
