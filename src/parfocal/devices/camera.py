@@ -185,10 +185,10 @@ class CameraHost(DeviceHost):
     def _commit(self, header: FrameHeader) -> None:
         """Publish the slot, and tell everybody who counts."""
         slot = self._borrowed()
-        number = header.frame
         if self._tally.first_frame:
-            header = msgspec.structs.replace(header, frame=number + self._tally.first_frame)
+            header = msgspec.structs.replace(header, frame=header.frame + self._tally.first_frame)
         slot.header = header
+        self._tally.claim(header)
         self._slot = None
         self._lend.close()
         self._tally.frame(header)

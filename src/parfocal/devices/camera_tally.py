@@ -44,12 +44,15 @@ class CameraTally:
         """Note whether an endless sequence is wanted: it is taken up again after a crash."""
         self._counters["running"] = on
 
-    def frame(self, header: FrameHeader) -> None:
-        """Count a frame, and those that are missing before it."""
+    def claim(self, header: FrameHeader) -> None:
+        """Take a frame's number, before anybody can see it: no successor will use it again."""
         counters = self._counters
         counters["lost"] += max(0, header.frame - counters["next_frame"])
-        counters["frames"] += 1
         counters["next_frame"] = header.frame + 1
+
+    def frame(self, header: FrameHeader) -> None:
+        """Count a frame that everybody can see now."""
+        self._counters["frames"] += 1
         self._last_ns = header.time_ns
         self._ends.append(header.time_ns)
 

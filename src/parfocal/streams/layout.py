@@ -29,7 +29,7 @@ FORMAT = 1
 
 # Header words: what the ring is, and who writes it.
 MAGIC, VERSION, GENERATION, SLOTS, SPEC_BYTES, CLOSED = range(6)
-IDENTITY, WRITER_PID, WRITER_STARTED, WRITER_WAITING, WRITER_PORT, REGISTRY = range(6, 12)
+IDENTITY, WRITER_PID, WRITER_STARTED, WRITER_WAITING, WRITER_PORT, REGISTRY, CREATED = range(6, 13)
 # Header words: the writer's cursors, on a cache line of their own.
 HEAD, TAIL, INTENT, BEGUN, ABANDONED = range(16, 21)
 

@@ -90,6 +90,7 @@ class Segment:
             ring.words[at.seat_base(seat) + at.CURSOR] = at.NEVER
         ring.words[at.GENERATION] = generation
         ring.words[at.IDENTITY] = int.from_bytes(os.urandom(4), "little")
+        ring.words[at.CREATED] = time.monotonic_ns()
         ring.words[at.SLOTS] = layout.slots
         ring.words[at.SPEC_BYTES] = len(text)
         ring.adopt(this_process())

@@ -46,6 +46,11 @@ class Stream:
         """How many rings have had this name, one after another, this one included."""
         return int(self._segment.words[at.GENERATION])
 
+    @property
+    def created_ns(self) -> int:
+        """When the ring was made, on the monotonic clock: later rings of this name have later times."""
+        return int(self._segment.words[at.CREATED])
+
     def status(self) -> StreamStatus:
         """Return the stream and the ledger of each reader at this instant."""
         words = self._segment.words

@@ -1,0 +1,89 @@
+"""A worker's numbers: all beads of one frame, those with a z table and those without."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from parfocal.core.errors import TrackingError
+from parfocal.tracking import ROW_DTYPE, BeadTracker, Flag, ZTables, load_tables
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from parfocal.analysis.beads.assignment import Assignment
+
+
+class FieldTracker:
+    """Tracks the regions of a `Assignment`. Close it.
+
+    Attributes
+    ----------
+    failures : int
+        Frames that could not be tracked at all; their rows are NaN and flagged.
+    """
+
+    def __init__(self, assignment: Assignment, threads: int = 1) -> None:
+        self.beads = assignment.rois.beads
+        self.version = assignment.rois.version
+        self.failures = 0
+        self.last_failure = ""
+        self._corners = assignment.rois.corners()
+        tables = load_tables(assignment.tables) if assignment.tables else None
+        places = {bead: place for place, bead in enumerate(assignment.table_beads)}
+        if tables is None:
+            table_of = np.full(len(self.beads), -1)
+        elif not assignment.table_beads:
+            table_of = np.zeros(len(self.beads), int)
+        else:
+            table_of = np.array([places.get(bead, -1) for bead in self.beads], dtype=int)
+        self._groups: list[tuple[BeadTracker, NDArray[Any], NDArray[Any] | None]] = []
+        for use, which in ((tables, table_of >= 0), (None, table_of < 0)):
+            chosen = np.flatnonzero(which)
+            if len(chosen):
+                tracker = BeadTracker(
+                    use,
+                    assignment.rois.roi_px,
+                    gain_e_per_adu=assignment.noise.gain_e_per_adu,
+                    offset_adu=assignment.noise.offset_adu,
+                    read_noise_e=assignment.noise.read_noise_e,
+                    threads=threads,
+                )
+                self._groups.append((tracker, chosen, None if use is None else table_of[chosen]))
+
+    def track(self, frame: NDArray[Any]) -> NDArray[Any]:
+        """Return a row (`parfocal.tracking.ROW_DTYPE`) for each bead, in the order of the regions."""
+        rows = np.zeros(len(self.beads), ROW_DTYPE)
+        for tracker, chosen, tables in self._groups:
+            try:
+                rows[chosen] = tracker.track(frame, self._corners[chosen], tables)
+            except (TrackingError, ValueError, ArithmeticError) as error:
+                self.failures += 1
+                self.last_failure = f"{type(error).__name__}: {error}"
+                rows[chosen] = _lost_row()
+        return rows
+
+    def close(self) -> None:
+        """End its threads."""
+        for tracker, _, _ in self._groups:
+            tracker.close()
+
+
+def warm(dtype: str, roi_px: int) -> None:
+    """Load the compiled code for frames of this type, so that the first frame does not wait for it."""
+    blank = np.full((roi_px, roi_px), 5, dtype)
+    flat = np.zeros((1, 8, roi_px), np.float32)
+    tables = ZTables(flat, roi_px, 0.0, 100.0, usable_nm=np.array([[0.0, 400.0]]), chi2=np.ones(1))
+    for use in (None, tables):
+        with BeadTracker(use, roi_px) as tracker:
+            tracker.track(blank, [(0, 0)])
+
+
+def _lost_row() -> NDArray[Any]:
+    row = np.zeros((), ROW_DTYPE)
+    for name in ROW_DTYPE.names or ():
+        if row.dtype[name].kind == "f":
+            row[name] = np.nan
+    row["flags"] = Flag.EMPTY | Flag.NOT_CONVERGED
+    return row

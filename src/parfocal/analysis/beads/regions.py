@@ -1,0 +1,97 @@
+"""The front's regions and tables: changed by one thread at a time, frozen while tables are made."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from parfocal.core.errors import BadInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from parfocal.analysis.beads.assignment import Assignment, CameraNoise
+    from parfocal.analysis.beads.rois import RoiSet
+
+NO_BEAD = -1
+"""In place of a bead that is gone, whose table is still there."""
+
+
+class Regions:
+    """Holds the `Assignment` of the workers and tells them of each change. Thread-safe.
+
+    Parameters
+    ----------
+    assignment : Assignment
+        To begin with.
+    tell : callable
+        Called with each new assignment, by one thread at a time.
+    """
+
+    def __init__(self, assignment: Assignment, tell: Callable[[Assignment], None]) -> None:
+        self._tell = tell
+        self._lock = threading.RLock()
+        self._frozen = ""
+        self.assignment = assignment
+
+    def change(self, how: Callable[[RoiSet], RoiSet]) -> RoiSet:
+        """Change the regions; tables stay with the beads that stay.
+
+        Raises
+        ------
+        BadInputError
+            If the change makes no sense, or the regions are frozen.
+        """
+        with self._lock:
+            self._check_free()
+            return self._set(rois=how(self.assignment.rois))
+
+    def replace(self, how: Callable[[RoiSet], RoiSet]) -> RoiSet:
+        """Put other beads in place of all; tables are forgotten. Raises as `change`."""
+        with self._lock:
+            self._check_free()
+            return self._set(rois=how(self.assignment.rois), tables="", tables_hash="", table_beads=())
+
+    def renumber(self) -> RoiSet:
+        """Give the beads new numbers, and their tables with them. Raises as `change`."""
+        with self._lock:
+            self._check_free()
+            old, tables = self.assignment.rois, self.assignment.table_beads
+            new = old.renumbered()
+            numbers = dict(zip(old.beads, new.beads, strict=True))
+            return self._set(rois=new, table_beads=tuple(numbers.get(bead, NO_BEAD) for bead in tables))
+
+    def set_tables(self, path: Path | None, beads: tuple[int, ...], digest: str) -> None:
+        """Take tables from a file, those of `beads` in their order, or one for all; None forgets them."""
+        with self._lock:
+            self._check_free()
+            self._set(tables="" if path is None else str(path), tables_hash=digest, table_beads=beads)
+
+    def set_noise(self, noise: CameraNoise) -> None:
+        """Take over the camera's noise."""
+        with self._lock:
+            self._set(noise=noise)
+
+    @contextmanager
+    def frozen(self, why: str) -> Iterator[None]:
+        """Refuse changes for a while."""
+        with self._lock:
+            self._check_free()
+            self._frozen = why
+        try:
+            yield
+        finally:
+            self._frozen = ""
+
+    def _check_free(self) -> None:
+        if self._frozen:
+            raise BadInputError(f"the regions cannot be changed now: {self._frozen}")
+
+    def _set(self, **changes: Any) -> RoiSet:
+        self.assignment = msgspec.structs.replace(self.assignment, **changes)
+        self._tell(self.assignment)
+        return self.assignment.rois

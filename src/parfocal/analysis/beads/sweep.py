@@ -1,0 +1,138 @@
+"""A focus sweep for z tables: per plane move, wait for arrival, take only frames exposed after that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from parfocal.core.errors import BadInputError, StreamTimeoutError, TrackingError
+from parfocal.tracking import ZTableBuilder, ZTables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    from parfocal.analysis.beads.assignment import Assignment
+    from parfocal.core.frames import Frame
+    from parfocal.ipc import CallContext, Client
+    from parfocal.streams import LosslessReader
+
+MOST_PLANES = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class SweepPlan:
+    """Which planes, in nm from where the focus stands at the beginning, and how many frames in each."""
+
+    z_min_nm: float
+    z_max_nm: float
+    step_nm: float
+    frames_per_plane: int
+
+    def planes(self) -> NDArray[np.float64]:
+        """Return the planes, lowest first.
+
+        Raises
+        ------
+        BadInputError
+            If the grid makes no sense.
+
+        Examples
+        --------
+        >>> SweepPlan(-200.0, 200.0, 100.0, 5).planes().tolist()
+        [-200.0, -100.0, 0.0, 100.0, 200.0]
+        """
+        if not self.z_min_nm < self.z_max_nm or not self.step_nm > 0:
+            raise BadInputError(f"a sweep needs z_min < z_max and step > 0, not {self}")
+        if self.frames_per_plane < 1:
+            raise BadInputError(f"frames_per_plane must be 1 or more, not {self.frames_per_plane}")
+        count = int(np.floor((self.z_max_nm - self.z_min_nm) / self.step_nm + 1e-9)) + 1
+        if not 4 <= count <= MOST_PLANES:
+            raise BadInputError(f"a sweep of {count} planes: from 4 to {MOST_PLANES} are possible")
+        return np.asarray(self.z_min_nm + self.step_nm * np.arange(count), dtype=np.float64)
+
+
+def check_limits(
+    planes: NDArray[np.float64], home_nm: float, limits: tuple[float, float], focus: str
+) -> None:
+    """Refuse a sweep that leaves the limits of the focus, before anything moves."""
+    low, high = home_nm + float(planes[0]), home_nm + float(planes[-1])
+    if low < limits[0] or high > limits[1]:
+        raise BadInputError(
+            f"the sweep goes from {low:.0f} to {high:.0f} nm, "
+            f"but the limits of {focus!r} are {limits[0]:.0f} and {limits[1]:.0f} nm"
+        )
+
+
+def run_sweep(
+    plan: SweepPlan,
+    assignment: Assignment,
+    focus: Client,
+    frames: LosslessReader,
+    call: CallContext,
+    now_ns: Callable[[], int],
+    *,
+    pixel_size_um: float | None = None,
+    settle_s: float = 0.0,
+    move_timeout_s: float = 10.0,
+    frame_timeout_s: float = 2.0,
+) -> ZTables:
+    """Sweep the focus and return a table for each bead; whatever happens, the focus goes back.
+
+    Heights in the tables are positions of the focus relative to where it stood at the beginning.
+
+    Raises
+    ------
+    BadInputError
+        If the grid makes no sense, leaves the limits of the focus, or there are no regions.
+    StreamTimeoutError
+        If no frame comes.
+    CancelledError, DeadlineError
+        If the call ends before.
+    """
+    planes, corners = plan.planes(), assignment.rois.corners()
+    if not len(corners):
+        raise BadInputError("there are no regions to make tables for; add or find beads first")
+    home = float(focus.call("position", timeout_s=move_timeout_s))
+    low, high = focus.call("limits", timeout_s=move_timeout_s)
+    check_limits(planes, home, (low, high), focus.service)
+    builder = ZTableBuilder(
+        assignment.rois.roi_px,
+        len(corners),
+        step_nm=max(plan.step_nm, 50.0),
+        gain_e_per_adu=assignment.noise.gain_e_per_adu,
+        offset_adu=assignment.noise.offset_adu,
+        read_noise_e=assignment.noise.read_noise_e,
+        pixel_size_um=pixel_size_um,
+    )
+    try:
+        for number, plane in enumerate(planes.tolist()):
+            call.progress(number / len(planes), f"plane {number + 1} of {len(planes)}: {plane:.0f} nm")
+            focus.call("move_to", home + plane, timeout_s=move_timeout_s)
+            call.wait(settle_s)
+            for frame in exposed_after(now_ns(), plan.frames_per_plane, frames, frame_timeout_s):
+                call.check()
+                builder.add(frame.data, corners, z_nm=plane)
+    finally:
+        focus.call("move_to", home, timeout_s=move_timeout_s)
+    call.progress(1.0, "making the tables")
+    try:
+        return builder.finish()
+    except ValueError as error:
+        raise TrackingError(f"no tables from this sweep: {error}") from error
+
+
+def exposed_after(time_ns: int, count: int, frames: LosslessReader, timeout_s: float) -> Iterator[Frame]:
+    """Lend the next `count` frames whose exposure began after `time_ns`."""
+    taken = 0
+    while taken < count:
+        try:
+            with frames.lease(timeout_s=timeout_s) as frame:
+                if frame.header.time_ns - frame.header.exposure_ns >= time_ns:
+                    taken += 1
+                    yield frame
+        except StreamTimeoutError as error:
+            raise StreamTimeoutError(f"no frame came within {timeout_s} s; start the camera") from error

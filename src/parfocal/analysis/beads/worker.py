@@ -1,0 +1,235 @@
+"""A worker of the tracker: tracks every k-th frame and sends its rows to the front."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from parfocal.analysis.beads.assignment import Assignment, assignment_path, load_assignment
+from parfocal.analysis.beads.field import FieldTracker, warm
+from parfocal.analysis.beads.newest import NewestFrame
+from parfocal.analysis.beads.rois import RoiSet
+from parfocal.analysis.beads.rows import PART_DTYPE, part_rows
+from parfocal.core.errors import BadInputError, StreamClosedError, StreamNotFoundError, StreamTimeoutError
+from parfocal.core.frames import FrameSpec, RowSpec
+from parfocal.ipc import command, current_call
+from parfocal.processes import LOOP, Service, ServiceContext
+from parfocal.streams import LosslessReader, Stream, StreamWriter, open_stream
+from parfocal.tracking import find_beads, save_tables
+
+_WAIT_S = 0.1
+_REOPEN_S = 0.1
+_DRAIN_S = 1.0
+_FIND_ROWS = np.dtype([("x_px", "<f8"), ("y_px", "<f8"), ("score", "<f8")])
+
+
+class WorkerConfig(BaseModel):
+    """Settings of a worker; the tracker's front has the same for all.
+
+    Parameters
+    ----------
+    front : str
+        Service that gives the regions and merges the rows.
+    frames : str
+        Stream of frames.
+    index, workers : int
+        Which one of how many: worker j takes the frames j, j + workers, j + 2 workers ...
+    policy : "drop" or "block"
+        Too slow, it loses frames, which are counted; or it holds the camera up, for recordings.
+    threads : int
+        Threads that share a frame.
+    slots : int
+        Rows that wait for the front.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    front: str = "tracker"
+    frames: str = "camera"
+    index: Annotated[int, Field(ge=0)] = 0
+    workers: Annotated[int, Field(ge=1)] = 1
+    policy: Literal["drop", "block"] = "drop"
+    threads: Annotated[int, Field(ge=1)] = 1
+    slots: Annotated[int, Field(ge=1024)] = 1 << 16
+
+
+class TrackerWorker(Service):
+    """Reads frames without a copy, tracks all regions, and writes rows (`PART_DTYPE`) for the front."""
+
+    Config = WorkerConfig
+    settings: WorkerConfig
+
+    def open(self, context: ServiceContext) -> None:
+        """Attach to the frames, load compiled code, and take up the assignment that there is."""
+        self.context = context
+        self._reader: LosslessReader | None = None
+        self._field: FieldTracker | None = None
+        self._unsent: NDArray[Any] | None = None
+        stream = open_stream(context.streams, self.settings.frames, timeout_s=10.0)
+        with ExitStack() as stack:
+            stack.callback(self._detach)
+            self._attach(stream)
+            spec = stream.spec
+            if not isinstance(spec, FrameSpec):
+                raise BadInputError(f"stream {self.settings.frames!r} holds rows, no frames")
+            warm(spec.dtype, 32)
+            self._newest = NewestFrame(context.streams, self.settings.frames)
+            stack.callback(self._newest.close)
+            self._writer = StreamWriter(
+                context.streams, context.service, RowSpec.of(PART_DTYPE), self.settings.slots
+            )
+            stack.callback(self._writer.close)
+            stack.callback(self._drop_field)
+            self.refresh()
+            self._closing = stack.pop_all()
+
+    def step(self) -> float | None:
+        """Track the next frame, or wait for it for a while."""
+        if self._reader is None and not self._reattach():
+            return _REOPEN_S
+        try:
+            self._track_next(_WAIT_S)
+        except StreamTimeoutError:
+            pass
+        except StreamClosedError:
+            self._detach()
+        return 0.0
+
+    def close(self) -> None:
+        """Track what is left, if the camera has ended already; then end."""
+        end_ns = self.context.clock.monotonic_ns() + round(_DRAIN_S * 1e9)
+        try:
+            while self._reader is not None and self.context.clock.monotonic_ns() < end_ns:
+                self._track_next(0.0)
+        except (StreamTimeoutError, StreamClosedError):
+            pass
+        self._closing.close()
+
+    def state(self) -> dict[str, Any]:
+        """Return the version of the regions it works by."""
+        field = self._field
+        return {
+            "roi_version": None if field is None else field.version,
+            "beads": 0 if field is None else len(field.beads),
+            "failures": 0 if field is None else field.failures,
+            "last_failure": "" if field is None else field.last_failure,
+        }
+
+    @command(lane=LOOP, script=False)
+    def refresh(self) -> int:
+        """Take up the regions and tables that the front wrote; returns the version of the regions."""
+        assignment = self._load()
+        if assignment is None:
+            return 0
+        field = FieldTracker(assignment, self.settings.threads)
+        self._drop_field()
+        self._field = field
+        return assignment.rois.version
+
+    @command(lane="find", script=False)
+    def find(self, min_distance_px: int, min_score: float) -> NDArray[Any]:
+        """Find beads in the newest frame; returns their x_px, y_px and score, best first."""
+        frame = self._newest.read()
+        current_call().check()
+        found = find_beads(frame.data, min_distance_px, min_score=min_score)
+        return found.astype(_FIND_ROWS)
+
+    @command(lane="sweep", script=False)
+    def sweep(
+        self,
+        focus: str,
+        z_min_nm: float,
+        z_max_nm: float,
+        step_nm: float,
+        frames_per_plane: int,
+        settle_s: float,
+        rois: RoiSet,
+        path: Path,
+    ) -> dict[str, Any]:
+        """Make z tables of these regions by a focus sweep, and save them at `path`; returns their quality."""
+        from parfocal.analysis.beads.sweep import SweepPlan, run_sweep
+
+        assignment = self._load()
+        if assignment is None:
+            raise BadInputError(f"tracker {self.settings.front!r} has not given this worker anything to do")
+        assignment = msgspec.structs.replace(assignment, rois=rois)
+        plan = SweepPlan(z_min_nm, z_max_nm, step_nm, frames_per_plane)
+        stream = open_stream(self.context.streams, self.settings.frames)
+        assert isinstance(stream.spec, FrameSpec)
+        with self.context.connect(focus) as client, stream.lossless(policy="drop") as frames:
+            tables = run_sweep(
+                plan, assignment, client, frames, current_call(), self.context.clock.monotonic_ns,
+                pixel_size_um=stream.spec.pixel_size_um, settle_s=settle_s,
+            )  # fmt: skip
+        save_tables(path, tables)
+        return {
+            "beads": list(rois.beads),
+            "usable_nm": tables.usable_nm.tolist(),
+            "chi2": tables.chi2.tolist(),
+            "hash": tables.hash,
+        }
+
+    def _load(self) -> Assignment | None:
+        path = assignment_path(self.context.streams, self.settings.front)
+        return load_assignment(path, os.getppid())
+
+    def _track_next(self, timeout_s: float) -> None:
+        """Track one frame; its rows are sent before it is given back, so that none is lost in between."""
+        assert self._reader is not None
+        if self._unsent is not None:
+            self._send(self._unsent, timeout_s)
+        with self._reader.lease(timeout_s=timeout_s) as frame:
+            field = self._field
+            beads = () if field is None else field.beads
+            tracked = np.zeros(0, PART_DTYPE) if field is None else field.track(frame.data)
+            rows = part_rows(
+                tracked,
+                frame.header,
+                beads,
+                ring_ns=self._ring_ns,
+                sequence=self._reader.position,
+                roi_version=0 if field is None else field.version,
+                worker_pid=os.getpid(),
+            )
+            self._send(rows, 0.0)
+
+    def _send(self, rows: NDArray[Any], timeout_s: float) -> None:
+        """Hand rows to the front, or keep them if it has no room; no other frame is tracked until it has."""
+        self._unsent = rows
+        self._writer.write_rows(rows, timeout_s=timeout_s)
+        self._unsent = None
+
+    def _attach(self, stream: Stream) -> None:
+        settings = self.settings
+        self._ring_ns = stream.created_ns
+        self._reader = stream.lossless(
+            policy=settings.policy, name=self.context.service, every=settings.workers, offset=settings.index
+        )
+
+    def _reattach(self) -> bool:
+        """Attach to a new stream of that name, once there is one."""
+        try:
+            stream = open_stream(self.context.streams, self.settings.frames)
+        except StreamNotFoundError:
+            return False
+        if stream.ended():
+            return False
+        self._attach(stream)
+        return True
+
+    def _detach(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+        self._reader = None
+
+    def _drop_field(self) -> None:
+        if self._field is not None:
+            self._field.close()
+        self._field = None

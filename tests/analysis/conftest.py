@@ -1,0 +1,95 @@
+"""Rigs with a simulated microscope and a tracker, which end with their test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from parfocal.ipc import Client
+from parfocal.processes import ServiceSpec, Supervisor
+
+FIELD = {
+    "width_px": 320, "height_px": 320, "beads": 4, "stuck": 0.5, "image_px": 64, "spacing_px": 100.0,
+    "dust": 0, "depth_nm": 1500.0, "seed": 3,
+}  # fmt: skip
+
+
+class Rig(Supervisor):
+    """Keeps one client for each service."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.clients: dict[str, Client] = {}
+
+    def client(self, service: str) -> Client:
+        """Return the client of a service; it is closed with the rig."""
+        if service not in self.clients:
+            self.clients[service] = super().client(service)
+        return self.clients[service]
+
+    def stop(self) -> None:
+        """Close the clients, and stop."""
+        for client in self.clients.values():
+            client.close()
+        super().stop()
+
+
+def tracker_specs(workers: int, tracker: dict[str, Any], worker: dict[str, Any]) -> list[ServiceSpec]:
+    names = [f"tracker-{n + 1}" for n in range(workers)]
+    front = ServiceSpec(
+        name="tracker",
+        factory="parfocal.analysis.beads.tracker:TrackerService",
+        settings={"workers": workers, "read_noise_e": 8.0, "offset_adu": 2.0, **tracker},
+        depends_on=("camera", *names),
+    )
+    return [
+        front,
+        *(
+            ServiceSpec(
+                name=name,
+                factory="parfocal.analysis.beads.worker:TrackerWorker",
+                settings={"index": index, "workers": workers, **worker},
+                depends_on=("camera",),
+            )
+            for index, name in enumerate(names)
+        ),
+    ]
+
+
+@pytest.fixture
+def rig() -> Iterator[Callable[..., Rig]]:
+    """Start ``rig(camera={...}, workers=2)``: camera, focus, tracker and its workers."""
+    running: list[Rig] = []
+
+    def start(
+        camera: dict[str, Any] | None = None,
+        workers: int = 1,
+        tracker: dict[str, Any] | None = None,
+        worker: dict[str, Any] | None = None,
+        **host: Any,
+    ) -> Rig:
+        device = {
+            "device": "simulated-camera",
+            "settings": {**FIELD, **(camera or {})},
+            "truth": "truth",
+            **host,
+        }
+        specs = [
+            ServiceSpec(name="camera", factory="parfocal.devices.camera:CameraHost", settings=device),
+            ServiceSpec(
+                name="focus",
+                factory="parfocal.devices.stage:StageHost",
+                settings={"device": "simulated-focus"},
+            ),
+            *tracker_specs(workers, tracker or {}, worker or {}),
+        ]
+        made = Rig("bench", specs)
+        running.append(made)
+        made.start()
+        return made
+
+    yield start
+    for made in running:
+        made.stop()

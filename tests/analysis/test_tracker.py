@@ -1,0 +1,208 @@
+"""The tracker as a rig runs it: front and workers in processes of their own."""
+
+import json
+import os
+import signal
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from parfocal.analysis.beads.rows import TRACK_DTYPE
+from parfocal.core.errors import CancelledError, CommandError
+from parfocal.streams import open_stream
+
+
+def balances(counts):
+    return counts["produced"] == counts["tracked"] + sum(counts["dropped"].values()) + counts["in_flight"]
+
+
+def rows_of(reader, frames):
+    """Read rows until the last of `frames` frames is complete."""
+    rows = np.zeros(0, TRACK_DTYPE)
+    while len(np.unique(rows["frame"])) < frames:
+        rows = np.concatenate([rows, reader.read(timeout_s=60)])
+    return rows
+
+
+def find_all(bench):
+    bench.client("camera").call("snap", timeout_s=30)
+    return bench.client("tracker").call("find_beads", timeout_s=30)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_every_frame_is_tracked_once_and_in_order(rig, workers):
+    bench = rig(workers=workers)
+    camera, tracker = bench.client("camera"), bench.client("tracker")
+    found = find_all(bench)
+    assert len(found["rois"]) == 4
+    tracker.call("drain", timeout_s=30)
+    with (
+        open_stream(bench.streams, "tracks").lossless() as reader,
+        open_stream(bench.streams, "truth").lossless() as truth,
+    ):
+        camera.call("start", 60, timeout_s=10)
+        rows = rows_of(reader, 60)
+        true = np.concatenate([truth.read(timeout_s=30)])
+        while len(true) < 240:
+            true = np.concatenate([true, truth.read(timeout_s=30)])
+    assert list(rows["frame"]) == list(np.repeat(np.arange(1, 61), 4))
+    assert list(rows["bead"][:4]) == [0, 1, 2, 3]
+    assert (np.diff(rows["written_ns"]) >= 0).all()
+    assert (rows["written_ns"] > rows["time_ns"]).all()
+    assert set(rows["roi_version"]) == {1}
+    assert np.isnan(rows["z_nm"]).all()
+    for row in rows:
+        here = true[true["frame"] == row["frame"]]
+        distance = np.hypot(here["x_px"] - row["x_px"], here["y_px"] - row["y_px"])
+        assert distance.min() < 0.2
+    counts = tracker.call("drain", timeout_s=30)
+    assert counts == {"produced": 61, "tracked": 61, "dropped": {}, "in_flight": 0}
+
+
+def test_tables_from_a_sweep_give_heights(rig):
+    bench = rig(camera={"stuck": 1.0, "beads": 1})
+    camera, tracker, focus = bench.client("camera"), bench.client("tracker"), bench.client("focus")
+    camera.call("start", timeout_s=10)
+    tracker.call("find_beads", timeout_s=30)
+    call = tracker.submit("build_tables", z_min_nm=-600.0, z_max_nm=600.0, frames_per_plane=3, timeout_s=60)
+    quality = call.result()
+    assert quality["beads"] == [0]
+    assert call.progress.fraction == 1.0
+    assert focus.call("position") == 0.0
+    focus.call("move_to", 250.0, timeout_s=10)
+    camera.call("stop_sequence", timeout_s=10)
+    tracker.call("drain", timeout_s=30)
+    with open_stream(bench.streams, "tracks").lossless() as reader:
+        camera.call("snap", 5, timeout_s=30)
+        rows = rows_of(reader, 5)
+    assert rows["z_nm"] == pytest.approx(np.full(5, 250.0), abs=30.0)
+    assert not rows["flags"].any()
+
+
+def test_a_cancelled_sweep_goes_back_and_changes_nothing(rig):
+    bench = rig(camera={"stuck": 1.0})
+    camera, tracker, focus = bench.client("camera"), bench.client("tracker"), bench.client("focus")
+    camera.call("start", timeout_s=10)
+    tracker.call("find_beads", timeout_s=30)
+    call = tracker.submit("build_tables", z_min_nm=-600.0, z_max_nm=600.0, step_nm=1.0)
+    while call.progress is None:
+        tracker.ping()
+    with pytest.raises(CommandError, match="z tables are being made"):
+        tracker.call("clear_rois", timeout_s=10)
+    call.cancel("tea")
+    with pytest.raises(CancelledError, match="tea"):
+        call.result(30)
+    assert focus.call("position", timeout_s=30) == 0.0
+    tracker.call("clear_rois", timeout_s=10)
+    for wrong, why in (
+        ({"z_min_nm": 5.0, "z_max_nm": 5.0}, "z_min"),
+        ({"z_min_nm": -30_000.0, "step_nm": 1000.0}, "limits of .focus. are -10000"),
+    ):
+        tracker.call("add_roi", 100.0, 100.0, timeout_s=10)
+        with pytest.raises(CommandError, match=why):
+            tracker.call("build_tables", timeout_s=30, **wrong)
+
+
+def test_regions_are_changed_saved_and_loaded(rig, tmp_path):
+    bench = rig()
+    tracker = bench.client("tracker")
+    assert tracker.call("add_roi", 100.0, 90.0) == 0
+    assert tracker.call("add_rois", [(150.0, 90.0), (0.0, 0.0)]) == [1, 2]
+    tracker.call("move_roi", 1, 151.0, 95.0)
+    tracker.call("remove_roi", 0)
+    rois = tracker.call("list_rois")
+    assert rois["version"] == 4
+    assert [(r["bead"], r["x_px"], r["y_px"]) for r in rois["rois"]] == [(1, 151.0, 95.0), (2, 32.0, 32.0)]
+    tracker.call("save_rois", str(tmp_path / "rois.json"))
+    assert json.loads((tmp_path / "rois.json").read_text())["roi_px"] == 64
+    assert [r["bead"] for r in tracker.call("renumber_rois")["rois"]] == [0, 1]
+    tracker.call("clear_rois")
+    assert tracker.call("load_rois", str(tmp_path / "rois.json"))["version"] == 7
+    assert bench.client("tracker-1").call("state")["roi_version"] == 7
+    with pytest.raises(CommandError, match="no bead 9"):
+        tracker.call("move_roi", 9, 1.0, 1.0)
+    with pytest.raises(CommandError, match="no z tables"):
+        tracker.call("save_tables", str(tmp_path / "tables.npz"))
+
+
+def test_one_bad_region_harms_only_itself(rig):
+    bench = rig(camera={"beads": 1})
+    camera, tracker = bench.client("camera"), bench.client("tracker")
+    find_all(bench)
+    bead = tracker.call("list_rois")["rois"][0]
+    empty = 40.0 if bead["x_px"] > 160 else 280.0
+    tracker.call("add_roi", empty, 96.0)
+    tracker.call("drain", timeout_s=30)
+    with open_stream(bench.streams, "tracks").lossless() as reader:
+        camera.call("snap", 3, timeout_s=30)
+        rows = rows_of(reader, 3)
+    good, bad = rows[rows["bead"] == 0], rows[rows["bead"] == 1]
+    assert len(good) == len(bad) == 3
+    assert bad["flags"].any()
+    assert not good["flags"].any()
+    assert np.isfinite(good["x_px"]).all()
+
+
+def test_a_picture_of_the_frame_with_its_regions(rig, tmp_path):
+    bench = rig()
+    find_all(bench)
+    bench.client("tracker").call("overlay", str(tmp_path / "overlay.png"), timeout_s=30)
+    with Image.open(tmp_path / "overlay.png") as picture:
+        assert picture.size == (320, 320)
+        assert (255, 196, 0) in set(map(tuple, np.asarray(picture).reshape(-1, 3).tolist()))
+
+
+def test_a_killed_worker_is_counted_and_the_others_go_on(rig):
+    bench = rig(workers=2)
+    camera, tracker = bench.client("camera"), bench.client("tracker")
+    find_all(bench)
+    with open_stream(bench.streams, "tracks").lossless() as reader:
+        camera.call("start", timeout_s=10)
+        rows_of(reader, 20)
+        os.kill(bench.status().services["tracker-1"].pid, signal.SIGKILL)
+        last = 0
+        while not (
+            bench.status().services["tracker-1"].restarts
+            and last % 2
+            and bench.status().services["tracker-1"].state == "ready"
+        ):
+            last = int(reader.read(timeout_s=60)["frame"][-1])
+        rows = rows_of(reader, 40)
+        camera.call("stop_sequence", timeout_s=10)
+        counts = tracker.call("drain", timeout_s=60)
+    assert (np.diff(rows["frame"].astype(int)) >= 0).all()
+    assert balances(counts)
+    assert counts["in_flight"] == 0
+    assert set(counts["dropped"]) <= {"worker died", "overrun"}
+    assert counts["produced"] == open_stream(bench.streams, "camera").status().produced
+
+
+def test_a_killed_front_goes_on_with_an_exact_ledger(rig):
+    bench = rig(workers=2)
+    camera, tracker = bench.client("camera"), bench.client("tracker")
+    find_all(bench)
+    camera.call("start", timeout_s=10)
+    with open_stream(bench.streams, "tracks").lossless() as reader:
+        rows_of(reader, 20)
+        os.kill(bench.status().services["tracker"].pid, signal.SIGKILL)
+        before = rows_of(reader, 1)["frame"][-1]
+        after = rows_of(reader, 100)["frame"]
+        camera.call("stop_sequence", timeout_s=10)
+        counts = tracker.call("drain", timeout_s=60)
+    assert (np.diff(after.astype(int)) >= 0).all()
+    assert after[-1] > before
+    assert balances(counts)
+    assert counts["produced"] == open_stream(bench.streams, "camera").status().produced
+    assert len(tracker.call("list_rois")["rois"]) == 4
+
+
+def test_a_camera_that_is_restarted_goes_on(rig):
+    bench = rig(workers=2)
+    camera, tracker = bench.client("camera"), bench.client("tracker")
+    find_all(bench)
+    tracker.call("drain", timeout_s=30)
+    bench.restart("camera")
+    camera.call("snap", 9, timeout_s=30)
+    counts = tracker.call("drain", timeout_s=30)
+    assert counts == {"produced": 10, "tracked": 10, "dropped": {}, "in_flight": 0}
