@@ -49,7 +49,8 @@ class Lab:
             settings=settings,
             policy=policy,  # type: ignore[arg-type]
         )
-        self.rig = Supervisor("bench", [spec])
+        source = ServiceSpec(name="source", factory="parfocal.testing.services:Counter")
+        self.rig = Supervisor("bench", [spec, source] if "stop_calls" in settings else [spec])
         keep = self._open.enter_context
         keep(self.rig)
         self.camera = keep(StreamWriter(self.streams, "camera", SPEC, slots=slots))
@@ -264,7 +265,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize("policy", ["go on", "stop"])
 def test_a_full_disk(small_disk: Path, lab: Lab, policy: str) -> None:
-    lab.start(folder=str(small_disk), on_storage_error=policy, codec="none")
+    lab.start(folder=str(small_disk), on_storage_error=policy, codec="none", stop_calls={"source": "stop"})
     run = lab.call("start")
     wait_for(lambda: bool(lab.told))
     number = 0
@@ -277,6 +278,9 @@ def test_a_full_disk(small_disk: Path, lab: Lab, policy: str) -> None:
     assert (told["error"], told["stop"]) == ("DiskFullError", policy == "stop")
     if policy == "stop":
         assert lab.wait_for_event("run.finished")["outcome"] == "failed"
+        wait_for(lambda: lab.rig.status().services["source"].state == "exited")
+    else:
+        assert lab.rig.status().services["source"].state == "ready"
     lab.show(*range(number, number + 8))
     report = lab.call("finish")
     manifest = read_manifest(Path(run))
