@@ -12,7 +12,7 @@ LED, ID, BUFFER = 0x40000030, 0x40000000, 0x40110000
 
 @pytest.fixture
 def hasty(device):
-    link = TcpLink("127.0.0.1", device.port, timeout_s=0.2)
+    link = TcpLink("127.0.0.1", device.port, timeout_s=0.4)
     link.read(ID, 1)
     yield link
     link.close()
@@ -69,7 +69,7 @@ def test_a_read_survives_one_fault(hasty, device, kind):
 
 
 def test_a_late_answer_is_never_taken_for_the_next_one(hasty, device):
-    device.inject_fault("delay", delay_s=0.4)
+    device.inject_fault("delay", delay_s=0.5)
     assert hasty.read(0x40300200, 1).tolist() == [12]
     assert hasty.read(ID, 1).tolist() == [1]
 

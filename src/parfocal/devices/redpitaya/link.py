@@ -57,8 +57,9 @@ class TcpLink:
     timeout_s : float
         Longest silence within a transaction.
     revive : callable, optional
-        Called before connecting again, from the thread that needs the bus: monitor_server exits with its
-        connection, so somebody has to start it again (see `parfocal.devices.redpitaya.ssh`).
+        Starts monitor_server (see `parfocal.devices.redpitaya.ssh`). Called, from the thread that needs the
+        bus, when nobody listens at first, and before each connection after the first: the server exits with
+        its connection.
 
     Raises
     ------
@@ -162,8 +163,10 @@ class TcpLink:
             raise DeviceError(f"the link to {self.address} is closed")
         if self._socket is not None:
             return self._socket
-        if self._connections and self._revive is not None:
-            self._revive()
+        revive = self._revive
+        if revive is not None and self._connections:
+            revive()
+            revive = None
         cause: OSError | None = None
         for pause_s in _BACK_OFF_S:
             if SYSTEM_CLOCK.wait(self._closed, pause_s):
@@ -172,6 +175,9 @@ class TcpLink:
                 self._socket = self._open()
             except OSError as error:
                 cause = error
+                if revive is not None:
+                    revive()
+                    revive = None
             else:
                 self._connections += 1
                 if self._closed.is_set():

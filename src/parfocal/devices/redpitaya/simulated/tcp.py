@@ -64,8 +64,10 @@ class TcpServer:
 
     def end(self) -> None:
         """Stop listening and break every connection, from any thread, without waiting. Idempotent."""
-        self._ending.set()
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # or it would listen on while its thread waits
         self._listener.close()
+        self._ending.set()
         with self._lock:
             connections = list(self._connections)
         for connection in connections:

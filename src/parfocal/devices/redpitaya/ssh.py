@@ -1,0 +1,155 @@
+"""Starts monitor_server on a board over SSH, where nobody else does. Needs the extra ``redpitaya``."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import shlex
+import threading
+from typing import TYPE_CHECKING, Any
+
+from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.core.errors import ConfigError, DeviceError
+from parfocal.devices.redpitaya.link import DEFAULT_PORT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_SERVER = "/opt/pyrpl/monitor_server"
+_SETTLE_S = 0.5
+_POLL_S = 0.02
+
+
+class BoardShell:
+    """A login on the board, that keeps monitor_server running.
+
+    Parameters
+    ----------
+    host, port
+        Of the board's SSH server.
+    user, password
+        The login; without a password keys and the agent are tried.
+    known_hosts : Path, optional
+        Where the board's host key is, beside the user's own file of known hosts.
+    trust_unknown_host : bool
+        Take a board whose key is nowhere, as on a wire of one's own. A key that changed is refused anyway.
+    server : str
+        Path of monitor_server on the board.
+    server_port : int
+        Where it shall listen.
+    timeout_s : float
+        For each step of the login.
+
+    Examples
+    --------
+    ::
+
+        shell = BoardShell("rp-f00000.local", password="root")
+        link = TcpLink("rp-f00000.local", revive=shell.start_server)
+    """
+
+    def __init__(
+        self,
+        host: str,
+        *,
+        port: int = 22,
+        user: str = "root",
+        password: str | None = None,
+        known_hosts: Path | None = None,
+        trust_unknown_host: bool = False,
+        server: str = _SERVER,
+        server_port: int = DEFAULT_PORT,
+        timeout_s: float = 5.0,
+    ) -> None:
+        self._host, self._port, self._user, self._password = host, port, user, password
+        self._known_hosts, self._trust = known_hosts, trust_unknown_host
+        self._command = f"killall monitor_server; exec {shlex.quote(server)} {int(server_port)}"
+        self._timeout_s = timeout_s
+        self._client: Any = None
+
+    def start_server(self) -> None:
+        """End a monitor_server that runs on the board, and start a new one.
+
+        Raises
+        ------
+        ConfigError
+            If the extra is not installed, or the board's host key is not known.
+        DeviceError
+            If the login failed, or the server ended at once: with what it said.
+        """
+        client = self._logged_in()
+        try:
+            channel = client.get_transport().open_session(timeout=self._timeout_s)
+            channel.set_combine_stderr(True)
+            channel.exec_command(self._command)
+            self._check_alive(channel)
+        except _ssh_errors() as error:
+            self.close()
+            raise DeviceError(f"cannot start monitor_server on {self._host} over SSH: {error}") from error
+
+    def close(self) -> None:
+        """Log out, which ends the server too. Idempotent."""
+        client, self._client = self._client, None
+        if client is not None:
+            with contextlib.suppress(OSError):
+                client.close()
+
+    def _logged_in(self) -> Any:
+        if self._client is not None and self._client.get_transport().is_active():
+            return self._client
+        paramiko = _paramiko()
+        client = paramiko.SSHClient()
+        client.load_system_host_keys()
+        if self._known_hosts is not None:
+            client.load_host_keys(str(self._known_hosts))
+        client.set_missing_host_key_policy(
+            paramiko.WarningPolicy() if self._trust else paramiko.RejectPolicy()
+        )
+        try:
+            client.connect(
+                self._host,
+                self._port,
+                self._user,
+                self._password,
+                timeout=self._timeout_s,
+                auth_timeout=self._timeout_s,
+                banner_timeout=self._timeout_s,
+                look_for_keys=self._password is None,
+                allow_agent=self._password is None,
+            )
+        except _ssh_errors() as error:
+            client.close()
+            if "not found in known_hosts" in str(error):
+                raise ConfigError(
+                    f"the host key of {self._host}:{self._port} is not known; log in once with ssh, or give "
+                    "known_hosts, or trust_unknown_host = true on a network of your own"
+                ) from error
+            raise DeviceError(f"cannot log in to {self._user}@{self._host}:{self._port}: {error}") from error
+        self._client = client
+        return client
+
+    def _check_alive(self, channel: Any) -> None:
+        never = threading.Event()
+        waited_s = 0.0
+        while waited_s < _SETTLE_S:
+            if channel.exit_status_ready():
+                said = channel.recv(4096).decode("utf-8", "replace").strip()
+                raise DeviceError(
+                    f"monitor_server on {self._host} ended at once ({said or 'it said nothing'}); is it "
+                    "installed there, for this version of the board's system?"
+                )
+            SYSTEM_CLOCK.wait(never, _POLL_S)
+            waited_s += _POLL_S
+
+
+def _paramiko() -> Any:
+    try:
+        return importlib.import_module("paramiko")
+    except ImportError as error:
+        raise ConfigError(
+            "starting monitor_server over SSH needs paramiko: pip install 'parfocal[redpitaya]'"
+        ) from error
+
+
+def _ssh_errors() -> tuple[type[BaseException], ...]:
+    return (_paramiko().SSHException, OSError, EOFError)

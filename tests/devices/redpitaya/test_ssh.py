@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import socket
+import threading
+
+import pytest
+
+from parfocal.core.errors import ConfigError, DeviceError
+from parfocal.devices.redpitaya.link import TcpLink
+from parfocal.devices.redpitaya.simulated.server import SimulatedRedPitaya
+from parfocal.devices.redpitaya.ssh import BoardShell
+
+paramiko = pytest.importorskip("paramiko", reason="the extra redpitaya is not installed")
+
+
+class Door(paramiko.ServerInterface):
+    def __init__(self, board):
+        self.board = board
+
+    def check_auth_password(self, username, password):
+        right = (username, password) == ("root", "root")
+        return paramiko.AUTH_SUCCESSFUL if right else paramiko.AUTH_FAILED
+
+    def get_allowed_auths(self, username):
+        return "password"
+
+    def check_channel_request(self, kind, chanid):
+        return paramiko.OPEN_SUCCEEDED
+
+    def check_channel_exec_request(self, channel, command):
+        self.board.typed.append(command.decode())
+        self.board.run(channel)
+        return True
+
+
+class SshBoard:
+    """Logs root in, and "runs" one command: by `on_command`, or by failing."""
+
+    def __init__(self, on_command=None):
+        self.typed = []
+        self.key = paramiko.ECDSAKey.generate()
+        self._on_command = on_command
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._transports = []
+        self._thread = threading.Thread(target=self._accept)
+        self._thread.start()
+
+    def run(self, channel):
+        if self._on_command:
+            self._on_command()
+        else:
+            threading.Thread(target=self._fail, args=(channel,)).start()
+
+    def close(self):
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for transport in self._transports:
+            transport.close()
+        self._thread.join()
+
+    def _fail(self, channel):
+        channel.sendall_stderr(b"monitor_server: not found")
+        channel.send_exit_status(127)
+        channel.close()
+
+    def _accept(self):
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            transport = paramiko.Transport(connection)
+            transport.add_server_key(self.key)
+            self._transports.append(transport)
+            try:
+                transport.start_server(server=Door(self))
+            except (paramiko.SSHException, EOFError, OSError):
+                continue
+
+
+@pytest.fixture
+def known(tmp_path):
+    def known(board):
+        path = tmp_path / "known_hosts"
+        path.write_text(f"[127.0.0.1]:{board.port} {board.key.get_name()} {board.key.get_base64()}\n")
+        return path
+
+    return known
+
+
+def test_the_server_is_started_when_nobody_listens(known):
+    with SimulatedRedPitaya() as probe:
+        free_port = probe.port
+    started = []
+
+    def start():
+        device = SimulatedRedPitaya(port=free_port)
+        device.start()
+        started.append(device)
+
+    board = SshBoard(start)
+    shell = BoardShell(
+        "127.0.0.1", port=board.port, password="root", known_hosts=known(board), server_port=free_port
+    )
+    try:
+        link = TcpLink("127.0.0.1", free_port, revive=shell.start_server)
+        assert link.read(0x40000000, 1).tolist() == [1]
+        assert board.typed == [f"killall monitor_server; exec /opt/pyrpl/monitor_server {free_port}"]
+        link.close()
+    finally:
+        shell.close()
+        board.close()
+        for device in started:
+            device.close()
+
+
+def test_an_unknown_host_key_is_refused():
+    board = SshBoard()
+    shell = BoardShell("127.0.0.1", port=board.port, password="root")
+    try:
+        with pytest.raises(ConfigError, match=r"host key of 127\.0\.0\.1:\d+ is not known"):
+            shell.start_server()
+        assert board.typed == []
+    finally:
+        shell.close()
+        board.close()
+
+
+def test_a_wrong_password_and_a_missing_server_are_told(known):
+    board = SshBoard()
+    shell = BoardShell("127.0.0.1", port=board.port, password="root", known_hosts=known(board))
+    wrong = BoardShell("127.0.0.1", port=board.port, password="toor", known_hosts=known(board))
+    try:
+        with pytest.raises(DeviceError, match=r"cannot log in to root@127\.0\.0\.1"):
+            wrong.start_server()
+        with pytest.raises(DeviceError, match="monitor_server: not found"):
+            shell.start_server()
+    finally:
+        wrong.close()
+        shell.close()
+        board.close()
