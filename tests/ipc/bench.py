@@ -83,6 +83,19 @@ class Bench:
         assert self.gate.wait(LONG_S)
         return "held"
 
+    @command()
+    def hold_main(self) -> str:
+        """Wait for the gate in the main lane."""
+        self.entered.release()
+        assert self.gate.wait(LONG_S)
+        self.log.append("held")
+        return threading.current_thread().name
+
+    @command()
+    def thread(self) -> str:
+        self.log.append("thread")
+        return threading.current_thread().name
+
     @command(lane="slow")
     def note(self, word: str) -> None:
         self.log.append(word)

@@ -101,6 +101,22 @@ def test_a_lane_keeps_its_order_and_holds_up_no_other(client: Client, bench: Ben
     assert bench.log[1:] == [str(k) for k in range(50)]
 
 
+def test_a_slow_command_of_the_main_lane_holds_up_no_other_lane(client: Client, bench: Bench) -> None:
+    for _ in range(3):
+        bench.gate.clear()
+        held = client.submit("hold_main")
+        behind = [client.submit("thread") for _ in range(3)]
+        assert bench.entered.acquire(timeout=LONG_S)
+        client.ping(LONG_S)
+        client.submit("note", "other lane").result(LONG_S)
+        assert client.submit("thread").cancel("enough") == "queued"
+        assert not held.done()
+        assert client.call("stop") == "stopped"
+        threads = {call.result(LONG_S) for call in [held, *behind]}
+        assert threads == {"bench:main"}  # a lane keeps its thread, whoever receives meanwhile
+        assert client.call("reset_log") == ["other lane", "held", "thread", "thread", "thread"]
+
+
 def test_cancel_says_what_it_found(client: Client, bench: Bench) -> None:
     held = client.submit("hold")
     queued = client.submit("note", "never")

@@ -1,16 +1,15 @@
-"""The serving end: one thread receives, every lane answers for itself.
+"""The serving end: the thread of the main lane receives, every lane answers for itself.
 
 ::
 
-    clients ──> ROUTER ──(receiving thread)──> Desk ──> lane "main"   ─┐
-                  ^                             └─────> lane "slow"   ─┤
-                  └────────────(under the desk's lock)─────────────────┘
+    clients ──> ROUTER ──(Reception)──> Desk ──> lane "main", in the same thread ─┐
+                  ^                      └─────> lane "slow", in its own         ─┤
+                  └────────────────(under the desk's lock)────────────────────────┘
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,11 +20,12 @@ from parfocal.core.clock import SYSTEM_CLOCK, Clock
 from parfocal.core.errors import BadInputError
 from parfocal.ipc.bell import Bell
 from parfocal.ipc.codec import Part
-from parfocal.ipc.commands import CommandTable
+from parfocal.ipc.commands import MAIN, CommandTable
 from parfocal.ipc.desk import Desk, ServerStatistics
 from parfocal.ipc.endpoints import command_endpoint, event_endpoint, is_served, make_private
 from parfocal.ipc.lanes import LaneExecutor, Lanes
 from parfocal.ipc.publisher import Publisher
+from parfocal.ipc.reception import Reception
 from parfocal.ipc.waiting import descriptor, has_arrived, receive, wait_readable
 
 _BATCH = 64  # messages taken in before lanes get their turn to answer
@@ -53,7 +53,7 @@ class Server:
     Notes
     -----
     Calls of one lane run in order, in one thread; lanes run at once. ``ping``, ``hello``, ``commands`` and
-    cancelling are answered by the receiving thread and overtake everything.
+    cancelling are answered by whoever receives and overtake everything.
     """
 
     def __init__(
@@ -70,11 +70,13 @@ class Server:
         self._service = service
         self._commands_at = command_endpoint(folder, service)
         self._events_at = event_endpoint(folder, service)
-        self._lanes = Lanes(service, executors or {})
+        self._reception = Reception(service, self._receive, self._wake)
+        self._lanes = Lanes(service, {MAIN: self._reception, **(executors or {})})
         self._desk = Desk(table, self._lanes, service, hello or {}, self._post, clock)
         self._clock = clock
         self._sleeping = False
-        self._stopping = False
+        self._started = self._stopping = False
+        self._beat_due_ns = 0
 
     def start(self) -> None:
         """Begin to serve; returns when clients can connect.
@@ -98,8 +100,8 @@ class Server:
         self._publisher = Publisher(
             self._context, self._events_at, self._service, self._desk.hello.epoch, self._clock
         )
-        self._thread = threading.Thread(target=self._serve, name=f"{self._service}:receive", daemon=True)
-        self._thread.start()
+        self._reception.start()
+        self._started = True
 
     def publish(self, topic: str, payload: Any = None) -> None:
         """Send an event to whoever subscribed. Any thread; never blocks."""
@@ -115,17 +117,16 @@ class Server:
         Queued calls are cancelled, running ones asked to end; those that have not after `grace_s` are
         answered with an error, and their thread is left behind.
         """
-        if self._stopping or not hasattr(self, "_thread"):
+        if self._stopping or not self._started:
             return
         with self._desk.lock:
             self._desk.cancel_all()
         self._lanes.close(grace_s)
+        self._reception.drain(grace_s)
         with self._desk.lock:
             self._desk.abandon_all()
             self._stopping = True
-        self._bell.ring()
-        if threading.current_thread() is not self._thread:
-            self._thread.join()
+        self._reception.stop()
         with self._desk.lock:
             self._router.close()
         self._publisher.close()
@@ -141,19 +142,27 @@ class Server:
     ) -> None:
         self.close()
 
-    def _serve(self) -> None:
-        bell = self._bell.fileno()
-        waited_for = (descriptor(self._router), bell)
-        beat_due_ns = 0
+    def _wake(self) -> None:
+        self._bell.ring()
+
+    def _receive(self, until: Callable[[], bool]) -> None:
+        """Handle what arrives, until something is true."""
+        with self._desk.lock:
+            if self._stopping:
+                return
+            bell = self._bell.fileno()
+            waited_for = (descriptor(self._router), bell)
         while True:
             with self._desk.lock:
                 if self._stopping:
                     return
                 now_ns = self._clock.monotonic_ns()
-                if self._desk.busy and now_ns >= beat_due_ns:
+                if self._desk.busy and now_ns >= self._beat_due_ns:
                     self._desk.beat(_BEAT_NS)
-                    beat_due_ns = now_ns + _BEAT_NS
+                    self._beat_due_ns = now_ns + _BEAT_NS
                 more = self._take_in()
+                if until():
+                    return
                 self._sleeping = not more
                 busy = self._desk.busy
             if more:
