@@ -68,6 +68,13 @@ def test_a_read_survives_one_fault(hasty, device, kind):
     assert hasty.connections == 2
 
 
+def test_an_answer_in_crumbs_is_an_answer(link, device):
+    device.inject_fault("crumbs", count=2)
+    link.write(0x40100008, np.array([0x1234]))
+    assert link.read(0x40300200, 4).tolist() == [12, 32, 10, 24]
+    assert link.connections == 1
+
+
 def test_a_late_answer_is_never_taken_for_the_next_one(hasty, device):
     device.inject_fault("delay", delay_s=0.5)
     assert hasty.read(0x40300200, 1).tolist() == [12]

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from parfocal.core.errors import BadInputError, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 KINDS = {
     "drop": "the answer is never sent; the board did what was asked",
     "lose": "the request is lost before the board does anything",
     "delay": "the answer comes late, by delay_s",
     "wrong_echo": "the answer begins with another header",
+    "crumbs": "the answer comes byte by byte",
     "half_frame": "the answer stops in the middle, and the connection stays open",
     "refuse": "connections are closed as soon as they are made, and the present one too",
     "die": "the server ends as if it had been killed",
@@ -42,11 +47,35 @@ class Fault:
     letter: str = ""
     delay_s: float = 0.5
 
+    @classmethod
+    def parse(cls, text: str) -> Fault:
+        """Return the fault that a line such as ``drop,after=10,letter=w`` asks for.
+
+        Examples
+        --------
+        >>> Fault.parse("delay,delay_s=0.2,count=-1")
+        Fault(kind='delay', after=0, count=-1, letter='', delay_s=0.2)
+        """
+        kind, *details = text.split(",")
+        given: dict[str, Any] = {}
+        for detail in details:
+            name, _, value = detail.partition("=")
+            if name not in _DETAILS:
+                raise BadInputError(f"{detail!r} of fault {text!r}: {nearest(name, _DETAILS)}")
+            try:
+                given[name] = _DETAILS[name](value)
+            except ValueError as error:
+                raise BadInputError(f"{detail!r} of fault {text!r} is no number") from error
+        return cls(kind=kind, **given)
+
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise BadInputError(f"fault {self.kind!r}: {nearest(self.kind, KINDS)}")
         if self.letter not in ("", "r", "w"):
             raise BadInputError(f"letter {self.letter!r} of a fault is 'r', 'w' or ''")
+
+
+_DETAILS: dict[str, Callable[[str], Any]] = {"after": int, "count": int, "letter": str, "delay_s": float}
 
 
 class FaultPlan:

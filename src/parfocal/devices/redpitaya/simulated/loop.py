@@ -1,7 +1,7 @@
 """The PIDs in their closed loops, in steps of 256 ticks (2.048 us).
 
 The FPGA works at every tick. At this step a loop with a unity-gain frequency up to the largest integral
-gain that the registers hold (39 kHz) is still stable, and 1 s of board time takes about 50 ms.
+gain that the registers hold (39 kHz) is still stable, and 1 s of board time takes about 80 ms.
 """
 
 from __future__ import annotations
@@ -71,6 +71,7 @@ class Loop:
         self._step = 0
         self._oldest = 0
         self._used = False
+        self._unsettled = 0
 
     @property
     def is_acting(self) -> bool:
@@ -89,9 +90,16 @@ class Loop:
         if self.is_acting:
             self._jump(goal - KEPT)
             self._work(goal, seen)
+            self._unsettled = self._settling
         else:
-            self._work(min(goal, self._step + self._settling), seen)
+            begin = self._step
+            self._work(min(goal, begin + self._unsettled), seen)
+            self._unsettled -= self._step - begin
             self._jump(goal)
+
+    def disturb(self) -> None:
+        """Say that a setting was changed: what follows from it has to be worked through."""
+        self._unsettled = self._settling
 
     def warm_up(self) -> None:
         """Load the compiled steps."""

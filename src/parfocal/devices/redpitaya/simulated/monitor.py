@@ -111,7 +111,8 @@ class MonitorServer:
             reply = bytes([reply[0], reply[1] ^ 0xFF]) + reply[2:]
         if kind == "half_frame":
             reply = reply[: len(reply) // 2]
-        connection.sendall(reply)
+        for part in (reply[i : i + 1] for i in range(len(reply))) if kind == "crumbs" else [reply]:
+            connection.sendall(part)
         return True
 
     def _perform(self, head: bytes, address: int, words: int, body: bytes) -> bytes:

@@ -61,12 +61,14 @@ class SimulatedPid(dsp.DspSlot):
         self.signals.advance(tick)
         if offset == _MEMORY:
             self.signals.loop.memory[self.slot] = signed(value, 16)
+            self.signals.loop.disturb()
             return
         super().write_word(offset, value, tick)
         self._apply(tick)
 
     def _apply(self, tick: int) -> None:  # noqa: ARG002  # the loop has been brought there already
         at, j = self.signals.loop.settings, self.slot
+        self.signals.loop.disturb()
         frozen = 0 if self.sync.runs(j) else self.words[_MODE] & 7
         at.slot[j] = self.chosen
         at.setpoint[j] = signed(self.words.get(_SETPOINT, 0))
