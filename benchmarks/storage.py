@@ -65,12 +65,12 @@ def recorder(frames: Frames, folder: Path, repeats: int) -> Seconds:
     """Time the intake alone: the camera fills the ring while the clock stands still; one pass to warm up."""
     spec = FrameSpec(shape=frames.shape[1:], dtype="uint16")
     store = FrameStore.create(folder / "frames.ome.zarr", spec, most_per_shard=SLOTS // 4)
-    intake = FrameIntake(store)
     passes = []
     with (
         StreamWriter(folder, "camera", spec, slots=SLOTS) as camera,
         open_stream(folder, "camera").lossless("drop", name="recorder") as reader,
     ):
+        intake = FrameIntake(store, open_stream(folder, "camera"))
         for number in range(0, (repeats + 1) * len(frames), SLOTS):
             for offset in range(SLOTS):
                 frame = frames[(number + offset) % len(frames)]

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from parfocal.core.clock import SYSTEM_CLOCK
@@ -69,6 +70,12 @@ def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert plain["started"]["utc"].endswith("Z")
     assert {"python", "numpy", "tensorstore"} <= set(plain["versions"])
     assert os.listdir(tmp_path) == [FILE_NAME]
+
+
+def test_values_that_json_has_no_words_for_are_kept_as_well_as_they_can_be(tmp_path: Path) -> None:
+    odd = {"table": np.arange(3), "gain": np.float32(2), "file": Path("a"), "nothing": float("nan")}
+    write_manifest(tmp_path, manifest(devices=odd))
+    assert read_manifest(tmp_path).devices == {"table": [0, 1, 2], "gain": 2.0, "file": "a", "nothing": None}
 
 
 def test_a_run_that_nobody_closed_is_unknown(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ class RunFolder:
         if not _NAME.fullmatch(name):
             raise BadInputError(f"run name {name!r} may hold letters, digits and . _ + - only, 80 at most")
         moment = datetime.fromtimestamp(clock.utc_ns() // 10**9, UTC).strftime("%Y-%m-%dT%H-%M-%S")
-        with storage_errors(parent.parent):
+        with storage_errors(next(above for above in parent.absolute().parents if above.is_dir())):
             parent.mkdir(parents=True, exist_ok=True)
             free = free_bytes(parent)
             if free < least_free_bytes:

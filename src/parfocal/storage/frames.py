@@ -29,6 +29,7 @@ from parfocal.storage.ome_zarr import (
     FrameLayout,
     layout_in,
 )
+from parfocal.storage.outcome import Count
 from parfocal.streams import HEADER_DTYPE, FrameBatch
 
 if TYPE_CHECKING:
@@ -132,6 +133,12 @@ class FrameStore:
         """How many frames the shard at the end can still take: the best number for the next `append`."""
         shard = self.layout.shard_frames
         return shard - self.numbering.next_index % shard
+
+    def count(self, end: int = 0) -> Count:
+        """Return what is stored of all that was produced before number `end`, or that the camera lost."""
+        numbering = self.numbering
+        expected = numbering.next_index + max(0, end - numbering.next_sequence)
+        return Count(expected=expected, stored=self.stored)
 
     def append(self, batch: FrameBatch, sequence: int) -> None:
         """Write frames straight from their memory, each at its index; when it returns they are in the file.
@@ -284,7 +291,7 @@ def _open_array(folder: Path, layout: FrameLayout, length: int, **mode: Any) -> 
     schema = {key: document[key] for key in document if key not in ("zarr_format", "node_type")}
     spec = {
         "driver": "zarr3",
-        "kvstore": {"driver": "file", "path": str(folder)},
+        "kvstore": {"driver": "file", "path": folder.as_posix()},
         "metadata": schema,
         "assume_metadata": True,
         "context": {"file_io_sync": False, "cache_pool": {"total_bytes_limit": 0}},

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from parfocal.core.errors import StreamClosedError, StreamTimeoutError
 from parfocal.storage.disk import sync_tree
-from parfocal.storage.outcome import Count
 
 if TYPE_CHECKING:
     from parfocal.storage.frames import FrameStore
+    from parfocal.storage.outcome import Count
     from parfocal.storage.tables import RowStore
-    from parfocal.streams import LosslessReader
+    from parfocal.streams import LosslessReader, Stream
 
 
 class Intake(Protocol):
@@ -62,8 +62,9 @@ class FrameIntake:
 
     patience_s = 0.5
 
-    def __init__(self, store: FrameStore) -> None:
+    def __init__(self, store: FrameStore, stream: Stream) -> None:
         self.store = store
+        self._stream = stream
 
     @property
     def renumbered(self) -> int:
@@ -79,7 +80,7 @@ class FrameIntake:
         """Store what the shard has room for.
 
         Frames that lie scattered in the ring come in several leases; they are copied, so that their shard is
-        written once and not with each of them.
+        written once and not with each of them. A process that is killed meanwhile has lost them.
         """
         wanted = max(1, min(self.bite, until - reader.position))
         taken = self._lend(reader, until, wanted, timeout_s)
@@ -90,9 +91,7 @@ class FrameIntake:
 
     def count(self, end: int) -> Count:
         """Return the count, with the frames that the camera lost by its own numbers."""
-        numbering = self.store.numbering
-        expected = numbering.next_index + max(0, end - numbering.next_sequence)
-        return Count(expected=expected, stored=self.store.stored)
+        return self.store.count(end)
 
     def tend(self) -> None:
         """Nothing is due."""
@@ -108,7 +107,8 @@ class FrameIntake:
     def _lend(self, reader: LosslessReader, until: int, wanted: int, timeout_s: float) -> int:
         with reader.lease_many(wanted, timeout_s) as batch:
             mine = batch[: max(0, until - reader.position)]
-            give = self.store.append if len(mine) == wanted else self.store.hold
+            is_all = len(batch) == wanted or reader.position + len(batch) == self._stream.status().produced
+            give = self.store.append if is_all else self.store.hold
             give(mine, reader.position)
         return len(batch)
 
@@ -119,9 +119,8 @@ class RowIntake:
     patience_s = 0.05
     renumbered = 0
 
-    def __init__(self, store: RowStore, first_sequence: int, bite: int) -> None:
+    def __init__(self, store: RowStore, bite: int) -> None:
         self.store = store
-        self._first_sequence = first_sequence
         self._bite = bite
 
     @property
@@ -137,8 +136,7 @@ class RowIntake:
 
     def count(self, end: int) -> Count:
         """Return the count."""
-        expected = max(end, self.store.next_sequence) - self._first_sequence
-        return Count(expected=expected, stored=self.store.stored)
+        return self.store.count(end)
 
     def tend(self) -> None:
         """Close a part that is old."""

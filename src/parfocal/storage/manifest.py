@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+import numpy as np
 
 from parfocal.core.clock import Clock
 from parfocal.core.errors import BadInputError
@@ -166,7 +167,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         If it could not be written; the one before is untouched.
     """
     with storage_errors(folder):
-        content = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
+        content = msgspec.json.format(msgspec.json.encode(manifest, enc_hook=_plain), indent=2)
         replace_file(folder / FILE_NAME, content, durable=True)
 
 
@@ -182,6 +183,13 @@ def read_manifest(folder: Path) -> Manifest:
         return msgspec.json.decode((folder / FILE_NAME).read_bytes(), type=Manifest)
     except (OSError, msgspec.DecodeError) as error:
         raise BadInputError(f"{folder} holds no run: {error}") from error
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON can hold of a value that somebody put into plan, settings or device states."""
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    return str(value)
 
 
 def versions() -> dict[str, str]:

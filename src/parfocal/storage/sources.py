@@ -143,7 +143,7 @@ def open_lane(source: Source, stream: Stream, setup: Setup) -> tuple[Lane, Strea
             first_sequence=reader.position,
             ring=ring_mark(setup.site, source.name),
         )
-        intake = _new_intake(path, record, _bite(stream), setup)
+        intake = _new_intake(path, record, stream, setup)
         undo.pop_all()
     return Lane(source.name, stream, reader, intake, setup.on_lane_error, setup.site.clock), record
 
@@ -162,7 +162,7 @@ def reopen_lane(name: str, record: StreamRecord, setup: Setup) -> Lane:
     path = setup.store_of(name, record.spec)
     with ExitStack() as undo:
         reader = undo.enter_context(stream.lossless(record.policy, name=setup.reader))
-        intake = _old_intake(path, record, _bite(stream), setup)
+        intake = _old_intake(path, record, stream, setup)
         undo.pop_all()
     return Lane(name, stream, reader, intake, setup.on_lane_error, setup.site.clock)
 
@@ -170,34 +170,42 @@ def reopen_lane(name: str, record: StreamRecord, setup: Setup) -> Lane:
 def salvage(name: str, record: StreamRecord, setup: Setup) -> Count:
     """Close the store of a stream that can't be taken up again; return what is known of it."""
     try:
-        intake = _old_intake(setup.store_of(name, record.spec), record, 1, setup)
-        intake.close()
+        store = _old_store(setup.store_of(name, record.spec), record, setup)
+        store.close()
     except ParfocalError:
         return Count(expected=0, stored=0)
-    return intake.count(0)
+    return store.count(0)
 
 
 def _bite(stream: Stream) -> int:
     return max(1, stream.status().slots // _RING_SHARE)
 
 
-def _new_intake(path: Path, record: StreamRecord, bite: int, setup: Setup) -> Intake:
+def _new_intake(path: Path, record: StreamRecord, stream: Stream, setup: Setup) -> Intake:
     first, rules = record.first_sequence, setup.rules
     if isinstance(record.spec, FrameSpec):
-        return FrameIntake(
-            FrameStore.create(path, record.spec, first_sequence=first, codec=rules.codec, most_per_shard=bite)
+        bite = _bite(stream)
+        image = FrameStore.create(
+            path, record.spec, first_sequence=first, codec=rules.codec, most_per_shard=bite
         )
+        return FrameIntake(image, stream)
     table = RowStore.create(
         path, record.spec, first_sequence=first, limits=rules.limits, clock=setup.site.clock
     )
-    return RowIntake(table, first, bite)
+    return RowIntake(table, _bite(stream))
 
 
-def _old_intake(path: Path, record: StreamRecord, bite: int, setup: Setup) -> Intake:
-    first, rules = record.first_sequence, setup.rules
+def _old_intake(path: Path, record: StreamRecord, stream: Stream, setup: Setup) -> Intake:
+    store = _old_store(path, record, setup)
+    if isinstance(store, FrameStore):
+        return FrameIntake(store, stream)
+    return RowIntake(store, _bite(stream))
+
+
+def _old_store(path: Path, record: StreamRecord, setup: Setup) -> FrameStore | RowStore:
+    first = record.first_sequence
     if isinstance(record.spec, FrameSpec):
-        return FrameIntake(FrameStore.resume(path, first_sequence=first))
-    table = RowStore.resume(
-        path, record.spec, first_sequence=first, limits=rules.limits, clock=setup.site.clock
+        return FrameStore.resume(path, first_sequence=first)
+    return RowStore.resume(
+        path, record.spec, first_sequence=first, limits=setup.rules.limits, clock=setup.site.clock
     )
-    return RowIntake(table, first, bite)

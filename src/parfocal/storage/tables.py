@@ -15,6 +15,7 @@ import msgspec
 from parfocal.core.clock import SYSTEM_CLOCK, Clock
 from parfocal.core.errors import AlreadyExistsError, BadInputError, FolderVanishedError, StorageError
 from parfocal.storage.disk import storage_errors
+from parfocal.storage.outcome import Count
 from parfocal.storage.parts import (
     OpenPart,
     Piece,
@@ -69,6 +70,7 @@ class RowStore:
         self.folder = folder
         self.stored = 0
         self.next_sequence = first_sequence
+        self._first_sequence = first_sequence
         self._dtype = spec.numpy_dtype
         self._schema = arrow_schema(spec)
         self._limits = limits
@@ -142,6 +144,10 @@ class RowStore:
                     store.next_sequence = span.next
                 store._part_number = part_number(part) + 1
         return store
+
+    def count(self, end: int = 0) -> Count:
+        """Return what is stored of all that was produced before number `end` of the stream."""
+        return Count(expected=max(end, self.next_sequence) - self._first_sequence, stored=self.stored)
 
     def append(self, rows: NDArray[np.void], sequence: int | None = None) -> None:
         """Take rows; when it returns, a crash of this process cannot lose them.
