@@ -90,6 +90,7 @@ class SlotPool:
     def _make_room(self, most: int, timeout_s: float | None) -> None:
         """Let the oldest leave the ring, though a reader may want them, until a slot is free."""
         words = self._words
+        self._roster.look_after()
         while not self._warm and not self._reserve:
             target = min(words[at.TAIL] + max(1, min(most, self._slots // 2)), words[at.HEAD])
             if target == words[at.TAIL]:

@@ -1,0 +1,185 @@
+"""What only streams of frames do: slots in place, leases, batches, take-overs."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from parfocal.core.errors import BadInputError, StreamClosedError, StreamError, StreamTimeoutError
+from parfocal.core.frames import FrameHeader, FrameSpec, RowSpec
+from parfocal.streams import HEADER_DTYPE, StreamWriter, doorbell, liveness, open_stream, reclaim
+
+SPEC = FrameSpec(shape=(2, 3), dtype="uint8")
+
+
+def write(writer: StreamWriter, *numbers: int) -> None:
+    for n in numbers:
+        writer.write(np.full((2, 3), n, "u1"), FrameHeader(frame=n), timeout_s=0)
+
+
+def test_a_slot_is_filled_in_place_or_abandoned(folder: Path) -> None:
+    with StreamWriter(folder, "s", SPEC, 3) as writer, open_stream(folder, "s").lossless() as reader:
+        with writer.slot() as slot:
+            slot.data[...] = 7
+            slot.header = FrameHeader(frame=1, time_ns=2, utc_ns=3, exposure_ns=4)
+        with pytest.raises(ZeroDivisionError), writer.slot():
+            raise ZeroDivisionError
+        with pytest.raises(BadInputError, match=r"slot\.header"), writer.slot():
+            pass
+        frame = reader.read(timeout_s=0)
+        assert frame.header == FrameHeader(frame=1, time_ns=2, utc_ns=3, exposure_ns=4)
+        assert (frame.data == 7).all()
+        status = open_stream(folder, "s").status()
+        assert (status.produced, status.abandoned) == (1, 2)
+
+
+def test_a_lease_is_a_read_only_view_that_nobody_overwrites(folder: Path) -> None:
+    with StreamWriter(folder, "s", SPEC, 3) as writer, open_stream(folder, "s").lossless("drop") as reader:
+        write(writer, 0)
+        with reader.lease(timeout_s=0) as frame:
+            write(writer, *range(1, 30))
+            assert (frame.data == 0).all()
+            with pytest.raises(ValueError, match="read-only"):
+                frame.data[0, 0] = 1
+            with pytest.raises(ValueError, match="WRITEABLE"):
+                frame.data.setflags(write=True)
+        (ledger,) = open_stream(folder, "s").status().readers
+        assert ledger.delivered == 1
+        assert ledger.dropped == {"overrun": 27}
+        assert reader.read(timeout_s=0).header.frame == 28
+
+
+def test_frames_in_batches(folder: Path) -> None:
+    headers = np.zeros(10, HEADER_DTYPE)
+    headers["frame"] = np.arange(10)
+    frames = np.arange(10, dtype="u1")[:, None, None] * np.ones((1, 2, 3), "u1")
+    with StreamWriter(folder, "s", SPEC, 16) as writer, open_stream(folder, "s").lossless() as reader:
+        got: list[int] = []
+        for round_ in range(5):
+            writer.write_many(frames, headers)
+            while reader.position < 10 * (round_ + 1):
+                with reader.lease_many(4, timeout_s=0) as batch:
+                    assert (batch.data == batch.headers["frame"][:, None, None]).all()
+                    assert [frame.header.frame for frame in batch] == batch.headers["frame"].tolist()
+                    got += batch[:].headers["frame"].tolist()
+        assert got == list(range(10)) * 5
+        writer.write_many(frames[:2], [FrameHeader(frame=0), FrameHeader(frame=1)])
+        assert len(reader.read_many(5, timeout_s=0)) == 2
+        with pytest.raises(BadInputError, match="2 frames came with 3 headers"):
+            writer.write_many(frames[:2], headers[:3])
+
+
+def test_wrong_frames_are_refused_before_anything_is_touched(folder: Path) -> None:
+    with StreamWriter(folder, "s", SPEC, 3) as writer:
+        with pytest.raises(BadInputError, match=r"takes frames of \(2, 3\) uint8, not \(3, 2\) uint8"):
+            writer.write(np.zeros((3, 2), "u1"), FrameHeader(frame=0))
+        with pytest.raises(BadInputError, match="float64"):
+            writer.write(np.zeros((2, 3)), FrameHeader(frame=0))
+        with pytest.raises(BadInputError, match="holds frames"):
+            writer.write_rows(np.zeros(1, [("a", "<i4")]))
+        assert open_stream(folder, "s").status().produced == 0
+
+
+def test_another_kind_takes_the_name_of_a_dead_writers_ring(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = StreamWriter(folder, "s", SPEC, 3)
+    stream = open_stream(folder, "s")
+    reader = stream.lossless()
+    write(first, 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(liveness, "start_mark", lambda _pid: "later")  # all that came before is dead
+        with StreamWriter(folder, "s", SPEC, 4) as second:
+            again = open_stream(folder, "s")
+            assert (stream.generation, again.generation) == (1, 2)
+            with again.latest():
+                write(second, 5)
+                assert reader.read(timeout_s=0).header.frame == 0
+                with pytest.raises(StreamClosedError, match="replaced"):
+                    reader.read(timeout_s=5)
+                reader.close()
+                write(second, 6)
+        first.close()
+    assert list(folder.iterdir()) == []
+
+
+def test_a_named_reader_goes_on_where_it_died(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with StreamWriter(folder, "s", SPEC, 4) as writer:
+        stream = open_stream(folder, "s")
+        died = stream.lossless("drop", "recorder")
+        write(writer, 0, 1, 2)
+        assert died.read(timeout_s=0).header.frame == 0
+        died._seat.closed = True
+        died._seat._bell.close()
+        alive = liveness.start_mark
+        monkeypatch.setattr(liveness, "start_mark", lambda pid: alive(pid) + "again")
+        with stream.lossless("block", "recorder") as back:
+            assert back.position == 1
+            assert [back.read(timeout_s=0).header.frame for _ in range(2)] == [1, 2]
+            (ledger,) = stream.status().readers
+            assert (ledger.offered, ledger.delivered, ledger.policy) == (3, 3, "block")
+
+
+def test_bells_fall_back_to_the_loopback_interface(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doorbell, "_PATH_LIMIT", 0)
+    with StreamWriter(folder, "s", SPEC, 3) as writer, open_stream(folder, "s").latest() as reader:
+        assert sorted(os.listdir(folder)) == ["s.ring"]
+        bell = reader._seat._bell
+        assert bell.port > 0
+        ringer = doorbell.Ringer(folder / "none", bell.port)
+        assert ringer.ring()
+        ringer.close()
+        assert bell.wait(5.0)
+        write(writer, 3)
+        assert reader.read(timeout_s=5).header.frame == 3
+
+
+def test_a_bell_that_nobody_holds_says_so(folder: Path) -> None:
+    bell = doorbell.Bell(folder / "b.bell")
+    ringer = doorbell.Ringer(folder / "b.bell", bell.port)
+    assert ringer.ring()
+    bell.close()
+    assert not ringer.ring()
+    again = doorbell.Bell(folder / "b.bell")
+    assert ringer.ring()
+    assert again.wait(5.0)
+    for end in (again, ringer):
+        end.close()
+
+
+def test_foreign_files_are_named_and_left_alone(folder: Path) -> None:
+    (folder / "s.ring").write_bytes(b"short")
+    with pytest.raises(StreamError, match="5 bytes"):
+        open_stream(folder, "s")
+    (folder / "s.ring").write_bytes(bytes(100_000))
+    with pytest.raises(StreamError, match="no ring of format"):
+        StreamWriter(folder, "s", SPEC, 3)
+    (folder / "t.999999999.new").write_bytes(b"")
+    assert reclaim(folder) == ()
+    assert os.listdir(folder) == ["s.ring"]
+
+
+def test_no_seat_is_left(folder: Path) -> None:
+    rows = RowSpec(columns=(("a", "<i4"),))
+    with StreamWriter(folder, "s", rows, 4):
+        stream = open_stream(folder, "s")
+        readers = [stream.latest() for _ in range(64)]
+        with pytest.raises(StreamError, match="64 seats"):
+            stream.latest()
+        readers.pop().close()
+        readers.append(stream.latest())
+        for reader in readers:
+            reader.close()
+        with stream.lossless() as last, pytest.raises(StreamTimeoutError):
+            last.read(timeout_s=0)
+
+
+def test_forgetting_to_close_warns(folder: Path) -> None:
+    writer = StreamWriter(folder, "s", SPEC, 3)
+    reader = open_stream(folder, "s").latest()
+    with pytest.warns(ResourceWarning, match="a reader of 's' was not closed"):
+        del reader
+    with pytest.warns(ResourceWarning, match="the writer of stream 's' was not closed"):
+        del writer
+    assert list(folder.iterdir()) == []
