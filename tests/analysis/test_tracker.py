@@ -6,10 +6,11 @@ import signal
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from parfocal.analysis.beads.rows import TRACK_DTYPE
-from parfocal.core.errors import CancelledError, CommandError
+from parfocal.core.errors import CancelledError, CommandError, DeadlineError
 from parfocal.streams import open_stream
 
 
@@ -206,3 +207,70 @@ def test_a_camera_that_is_restarted_goes_on(rig):
     camera.call("snap", 9, timeout_s=30)
     counts = tracker.call("drain", timeout_s=30)
     assert counts == {"produced": 10, "tracked": 10, "dropped": {}, "in_flight": 0}
+
+
+def movie(tmp_path, frames=100):
+    """A movie of one bead, tiled: small, and fast to replay."""
+    rng = np.random.default_rng(1)
+    tifffile.imwrite(
+        tmp_path / "m.tif", rng.poisson(500, (frames, 64, 64)).astype(np.uint16), photometric="minisblack"
+    )
+    return {"device": "replay", "settings": {"path": str(tmp_path / "m.tif"), "rate": "fastest"}, "truth": ""}
+
+
+def test_a_movie_is_tracked_as_fast_as_it_goes_and_whole(rig, tmp_path):
+    bench = rig(workers=2, worker={"policy": "block"}, **movie(tmp_path, 500))
+    camera, tracker = bench.client("camera"), bench.client("tracker")
+    tracker.call("add_roi", 32.0, 32.0)
+    with open_stream(bench.streams, "tracks").lossless() as reader:
+        camera.call("start", timeout_s=10)
+        rows = rows_of(reader, 500)
+    assert list(rows["frame"]) == list(range(500))
+    assert tracker.call("drain", timeout_s=30) == {
+        "produced": 500,
+        "tracked": 500,
+        "dropped": {},
+        "in_flight": 0,
+    }
+
+
+def test_a_reader_that_blocks_holds_everything_up_and_nobody_dies_of_it(rig, tmp_path):
+    options = {"worker": {"policy": "block", "slots": 1024}, "tracker": {"slots": 1024}}
+    bench = rig(workers=2, **options, **movie(tmp_path, 6000))
+    camera, tracker = bench.client("camera"), bench.client("tracker")
+    tracker.call("add_roi", 32.0, 32.0)
+    frames = open_stream(bench.streams, "camera")
+    with open_stream(bench.streams, "tracks").lossless() as reader:
+        camera.call("start", timeout_s=10)
+        before = -1
+        while frames.status().produced > before:  # until nothing moves any more
+            before = frames.status().produced
+            with pytest.raises(DeadlineError):
+                tracker.call("drain", timeout_s=1.5)
+        assert before < 6000
+        rows = rows_of(reader, 6000)
+    assert list(rows["frame"]) == list(range(6000))
+    assert {name: service.restarts for name, service in bench.status().services.items()} == {
+        "camera": 0, "focus": 0, "tracker": 0, "tracker-1": 0, "tracker-2": 0,
+    }  # fmt: skip
+
+
+def test_a_stopped_worker_is_replaced_and_counted(rig):
+    bench = rig(workers=2)
+    camera, tracker = bench.client("camera"), bench.client("tracker")
+    find_all(bench)
+    with open_stream(bench.streams, "tracks").lossless() as reader:
+        camera.call("start", timeout_s=10)
+        rows_of(reader, 20)
+        os.kill(bench.status().services["tracker-2"].pid, signal.SIGSTOP)
+        while (
+            bench.status().services["tracker-2"].restarts == 0
+            or bench.status().services["tracker-2"].state != "ready"
+        ):
+            reader.read(timeout_s=60)
+        rows_of(reader, 40)
+        camera.call("stop_sequence", timeout_s=10)
+        counts = tracker.call("drain", timeout_s=60)
+    assert balances(counts)
+    assert counts["tracked"] > 60
+    assert set(counts["dropped"]) <= {"worker died", "overrun", "late"}

@@ -15,7 +15,6 @@ from parfocal.analysis.beads.assignment import Assignment, CameraNoise, assignme
 from parfocal.analysis.beads.collector import Collector
 from parfocal.analysis.beads.ledger import TrackLedger
 from parfocal.analysis.beads.newest import NewestFrame
-from parfocal.analysis.beads.overlay import draw_overlay
 from parfocal.analysis.beads.regions import Regions
 from parfocal.analysis.beads.rois import RoiSet
 from parfocal.analysis.beads.rows import TRACK_DTYPE
@@ -263,6 +262,8 @@ class TrackerService(Service):
     @command(lane="find")
     def overlay(self, path: Path) -> None:
         """Write a picture (PNG) of the newest frame with all regions."""
+        from parfocal.analysis.beads.overlay import draw_overlay
+
         draw_overlay(self._newest.read().data, self._regions.assignment.rois, path)
 
     @command(lane="counts")

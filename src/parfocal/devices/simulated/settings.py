@@ -60,7 +60,7 @@ class SimulatedCameraSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_
     tether_nm: float = 1000.0
     tether_spread: float = 0.03
     defocus_nm: float = 3000.0
-    depth_nm: float = 3000.0
+    depth_nm: float = 2200.0
     image_px: int = 96
     spacing_px: float = 64.0
     unevenness: float = 0.1
