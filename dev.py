@@ -95,6 +95,8 @@ def set_up(*locks: str) -> None:
     install = [str(PYTHON), "-m", "uv", "pip", "install", "--quiet", "--python", str(PYTHON)]
     must(*install, "--require-hashes", *files)
     must(*install, "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
+    say("compiling the numerics, once")
+    must(str(PYTHON), "-c", "from parfocal.tracking import warm_up; warm_up()")
     stamp.write_text(wanted)
 
 

@@ -38,7 +38,7 @@ class ServiceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     hang_after_s : float
         It counts as hung this long after its last sign of life, or within one step of its loop.
     start_timeout_s : float
-        How long it may take to become ready.
+        How long it may take to become ready, once those it depends on are.
     stop_timeout_s : float
         How long it may take to end in order; what the rig's end leaves it may be less.
 

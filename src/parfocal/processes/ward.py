@@ -222,7 +222,6 @@ class Ward:
             search_path=search_path(),
             verbose=self.verbose,
         )
-        self._set("ready", self.spec.start_timeout_s)
         try:
             self._process = ChildProcess(begin, self._hear, self._hear_exit)
         except OSError as error:  # no memory, no file handle, too many processes

@@ -47,7 +47,8 @@ class ServiceConfig(BaseModel):
     hang_after_s : float
         Without a heartbeat for so long it counts as dead.
     start_timeout_s : float
-        It has to be ready within this time.
+        It has to be ready within this time, once those it depends on are. Long enough for a first start
+        on a new machine, which compiles the numerics.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -58,7 +59,7 @@ class ServiceConfig(BaseModel):
     policy: Literal["restart", "degrade", "stop"] = "restart"
     max_restarts: Annotated[int, Field(ge=0)] = 5
     hang_after_s: Annotated[float, Field(gt=0)] = 1.0
-    start_timeout_s: Annotated[float, Field(gt=0)] = 30.0
+    start_timeout_s: Annotated[float, Field(gt=0)] = 180.0
 
     @field_validator("kind")
     @classmethod
