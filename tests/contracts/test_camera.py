@@ -187,6 +187,14 @@ def test_a_frozen_camera_times_out_until_it_thaws(camera, clock):
     assert read(camera)[1] is not None
 
 
+def test_a_hanging_camera_answers_much_too_late(camera, clock):
+    camera.start()
+    before = clock.monotonic_ns()
+    camera.inject_fault("hang", seconds=5.0)
+    read(camera, timeout_s=0.1)
+    assert clock.monotonic_ns() >= before + 5_000_000_000
+
+
 def test_unknown_faults_name_the_known(camera):
     with pytest.raises(BadInputError, match="freeze"):
         camera.inject_fault("freze")

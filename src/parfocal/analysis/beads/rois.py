@@ -113,12 +113,17 @@ class RoiSet(msgspec.Struct, frozen=True, kw_only=True):
 
     def free_of(self, middles: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
         """Return those middles whose regions overlap neither one of this set nor one before them."""
-        taken = [(roi.x_px, roi.y_px) for roi in self.rois]
+        asked = list(middles)
+        count = len(self.rois)
+        taken = np.empty((count + len(asked), 2))
+        taken[:count] = np.array([(roi.x_px, roi.y_px) for roi in self.rois]).reshape(-1, 2)
         free: list[tuple[float, float]] = []
-        for x, y in middles:
-            if all(max(abs(x - a), abs(y - b)) >= self.roi_px for a, b in taken):
-                taken.append((x, y))
-                free.append((x, y))
+        for middle in asked:
+            apart = np.abs(taken[:count] - middle).max(axis=1)
+            if not (apart < self.roi_px).any():
+                taken[count] = middle
+                count += 1
+                free.append(middle)
         return free
 
     def save(self, path: Path) -> None:

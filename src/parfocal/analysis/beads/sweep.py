@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from parfocal.core.errors import BadInputError, StreamTimeoutError, TrackingError
+from parfocal.core.errors import BadInputError, CommandError, StreamTimeoutError, TrackingError
 from parfocal.tracking import ZTableBuilder, ZTables
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from parfocal.streams import LosslessReader
 
 MOST_PLANES = 2000
+_LOOK_S = 0.002
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ def run_sweep(
     try:
         for number, plane in enumerate(planes.tolist()):
             call.progress(number / len(planes), f"plane {number + 1} of {len(planes)}: {plane:.0f} nm")
-            focus.call("move_to", home + plane, timeout_s=move_timeout_s)
+            move_focus(focus, home + plane, move_timeout_s, call)
             call.wait(settle_s)
             for frame in exposed_after(now_ns(), plan.frames_per_plane, frames, frame_timeout_s):
                 call.check()
@@ -123,6 +125,19 @@ def run_sweep(
         return builder.finish()
     except ValueError as error:
         raise TrackingError(f"no tables from this sweep: {error}") from error
+
+
+def move_focus(focus: Client, position_nm: float, timeout_s: float, call: CallContext) -> None:
+    """Move the focus and wait until it has arrived; it halts if the call ends before."""
+    move = focus.submit("move_to", position_nm, timeout_s=timeout_s)
+    try:
+        while not move.done():
+            call.wait(_LOOK_S)
+    except BaseException:
+        with suppress(CommandError):
+            move.cancel("the sweep ended")
+        raise
+    move.result()
 
 
 def exposed_after(time_ns: int, count: int, frames: LosslessReader, timeout_s: float) -> Iterator[Frame]:

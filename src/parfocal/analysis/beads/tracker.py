@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from parfocal.ipc import Call
 
 _STEP_S = 0.25
-_REFRESH_S = 2.0
+_REFRESH_S = 0.8  # below the second after which a step counts as hung
+_GIVE_BACK_S = 10.0
 _LOOK_S = 0.05
 
 
@@ -321,8 +322,9 @@ class TrackerService(Service):
             while not asked.done():
                 call.wait(_LOOK_S)
         except BaseException as error:
-            asked.cancel(str(error))
-            asked.exception(_REFRESH_S)
+            with suppress(CommandError):
+                asked.cancel(str(error))
+                asked.exception(_GIVE_BACK_S)
             raise
         return asked.result()
 
