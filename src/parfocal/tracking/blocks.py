@@ -69,7 +69,7 @@ def load_regions(
 
 
 def readable(frame: NDArray[Any], flat: NDArray[np.float32]) -> tuple[NDArray[Any], NDArray[np.float32]]:
-    """Return a read-only view that kernels know, and the flat field with pixels that are no numbers left out."""
+    """Return a read-only view that kernels know, and the flat field, 0 where the frame holds no number."""
     if frame.ndim != 2:
         raise BadInputError(f"a frame must be (y, x), not of shape {frame.shape}")
     if flat.size and flat.shape != frame.shape:
@@ -94,7 +94,9 @@ def checked_corners(corners: ArrayLike) -> NDArray[np.int64]:
     if array.size == 0:
         return np.zeros((0, 2), np.int64)
     if array.ndim != 2 or array.shape[1] != 2 or array.dtype.kind not in "iu":
-        raise BadInputError(f"corners must be whole numbers (y0, x0), (n, 2), not {array.dtype} {array.shape}")
+        raise BadInputError(
+            f"corners must be whole numbers (y0, x0), (n, 2), not {array.dtype} {array.shape}"
+        )
     return np.ascontiguousarray(array, dtype=np.int64)
 
 

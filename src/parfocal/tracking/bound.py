@@ -35,7 +35,8 @@ def cramer_rao(
     roi_px : int
         Edge of the region.
     background_e, read_noise_e, gain_e_per_adu : float
-        Electrons in a pixel of background, RMS read noise in electrons, electrons for a count (0: no rounding).
+        Electrons in a pixel of background, RMS read noise in electrons, electrons for a count (0: no
+        rounding).
 
     Examples
     --------

@@ -181,8 +181,8 @@ def _through(
 ) -> NDArray[np.float64]:
     """Return the cubic spline of a table from its planes.
 
-    A cubic spline straight through planes 100 nm apart would be wrong by 0.1 nm of height between them; so the
-    planes are joined by a quintic one, which the cubic one then follows as closely as it can.
+    A cubic spline straight through planes 100 nm apart would be wrong by 0.1 nm of height between them; so
+    the planes are joined by a quintic one, which the cubic one then follows as closely as it can.
     """
     order = np.argsort(z)
     joined = make_interp_spline(z[order], radial[order], k=5 if len(z) > 5 else 3)

@@ -44,7 +44,9 @@ def subtract_drift(
     values = np.asarray(traces, dtype=float)
     chosen = np.asarray(references, dtype=np.int64)
     if values.ndim != 2 or chosen.size == 0:
-        raise BadInputError(f"traces of shape {values.shape} with {chosen.size} references: (frames, beads), >= 1")
+        raise BadInputError(
+            f"traces of shape {values.shape} with {chosen.size} references: (frames, beads), >= 1"
+        )
     moved = values[:, chosen] - np.nanmean(values[:, chosen], axis=0)
     weight = np.ones_like(moved) if sigma is None else 1 / np.asarray(sigma, dtype=float)[:, chosen] ** 2
     weight = np.where(np.isfinite(moved) & np.isfinite(weight), weight, 0.0)
@@ -59,7 +61,8 @@ def subtract_drift(
 def allan_variance(trace: ArrayLike, windows: ArrayLike) -> NDArray[np.float64]:
     """Return the overlapping Allan variance of a trace for windows of so many samples.
 
-    Half the mean square difference of the means of adjacent windows; a window longer than half the trace gives NaN.
+    Half the mean square difference of the means of adjacent windows; a window longer than half the trace
+    gives NaN.
 
     Examples
     --------

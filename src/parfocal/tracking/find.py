@@ -1,8 +1,8 @@
 """Finding beads without a template: pixels vote along their gradient, the symmetric fit decides.
 
-Every pixel with a gradient above the noise votes for the points on the line along it; at any height, all rings of a
-bead vote for its centre. Maxima of the votes are then fitted with their own radial profile, and kept if it explains
-the image.
+Every pixel with a gradient above the noise votes for the points on the line along it; at any height, all
+rings of a bead vote for its centre. Maxima of the votes are then fitted with their own radial profile, and
+kept if it explains the image.
 """
 
 from __future__ import annotations
@@ -46,8 +46,9 @@ def find_beads(
     frame : ndarray of numbers, (y, x)
         An image with beads that are more than a few pixels wide.
     min_distance_px : int
-        Beads nearer to one another, or to the frame's edge than half of it, are left out: they cannot be tracked
-        undisturbed. Also the size of the region that decides; take about the width of a bead with its rings.
+        Beads nearer to one another, or to the frame's edge than half of it, are left out: they cannot be
+        tracked undisturbed. Also the size of the region that decides; take about the width of a bead with its
+        rings.
     min_score : float
         How much of the variance around a bead its rings must explain, 0 to 1.
     min_contrast : float
@@ -100,7 +101,9 @@ def _noise_variance(image: NDArray[np.float32]) -> float:
 def _gradient_row(above: Any, here: Any, below: Any, along_x: Any, along_y: Any) -> None:
     two = np.float32(2)
     for i in range(1, here.size - 1):
-        along_x[i] = above[i + 1] - above[i - 1] + two * (here[i + 1] - here[i - 1]) + below[i + 1] - below[i - 1]
+        along_x[i] = (
+            above[i + 1] - above[i - 1] + two * (here[i + 1] - here[i - 1]) + below[i + 1] - below[i - 1]
+        )
         along_y[i] = below[i - 1] - above[i - 1] + two * (below[i] - above[i]) + below[i + 1] - above[i + 1]
 
 
@@ -127,7 +130,7 @@ def _vote(image: Any, floor: Any, longest: int, votes: Any) -> None:
 
 
 def _peaks(votes: NDArray[np.float32], apart: int) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """Return where votes culminate, as (n, 2) (y, x) in pixels, and how many there are; not the lowest ones."""
+    """Return where votes culminate, as (n, 2) (y, x) in pixels, and how many; not the lowest ones."""
     window = max(3, apart // (3 * _BIN))
     no_ties = votes + np.linspace(0, 0.05, votes.size).reshape(votes.shape)
     top = (no_ties == maximum_filter(no_ties, window)) & (votes > 0)
@@ -169,16 +172,16 @@ def _fit(view: NDArray[Any], corners: NDArray[np.int64], roi: int, noise: float)
     load_regions(view, flat, corners, roi, limits, values, sensitivity, seen)
     knots = roi // 2
     binned = np.zeros((len(corners), knots * BINS, 2), np.float32)
-    fit_centres(
-        values, sensitivity, grid.places, FINE_BASIS, roi, knots, 0.0, np.inf, out, binned
-    )
+    fit_centres(values, sensitivity, grid.places, FINE_BASIS, roi, knots, 0.0, np.inf, out, binned)
     return out
 
 
 def _alone(found: NDArray[np.void], disturbing: NDArray[np.bool_], apart: int) -> NDArray[np.bool_]:
     """Return which have no disturbing one within `apart`."""
     places = np.stack([found["x_px"], found["y_px"]], axis=1)
-    pairs = cKDTree(places).query_pairs(apart, output_type="ndarray") if len(places) else np.zeros((0, 2), int)
+    pairs = (
+        cKDTree(places).query_pairs(apart, output_type="ndarray") if len(places) else np.zeros((0, 2), int)
+    )
     alone = np.ones(len(found), bool)
     alone[pairs[disturbing[pairs[:, 1]], 0]] = False
     alone[pairs[disturbing[pairs[:, 0]], 1]] = False

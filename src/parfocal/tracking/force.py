@@ -1,9 +1,9 @@
 """Stiffness and force from the motion of a tethered bead.
 
-A camera averages the bead's motion over its exposure and samples it: both change spectrum and variance. Here the
-covariance of exposures of an overdamped bead in a harmonic well is exact, and so are its spectrum, aliasing included,
-and its Allan variance (for full exposure these are the closed forms of Lansdorp and Saleh 2012,
-doi:10.1063/1.3687431). Both are fitted by maximum likelihood.
+A camera averages the bead's motion over its exposure and samples it: both change spectrum and variance. Here
+the covariance of exposures of an overdamped bead in a harmonic well is exact, and so are its spectrum,
+aliasing included, and its Allan variance (for full exposure these are the closed forms of Lansdorp and Saleh
+2012, doi:10.1063/1.3687431). Both are fitted by maximum likelihood.
 """
 
 from __future__ import annotations
@@ -55,7 +55,10 @@ def covariance(
     --------
     A short exposure sees the full variance, a long one less:
 
-    >>> covariance([0], 4.0, 0.1, 0.01, 1e-6).round(3).tolist(), covariance([0], 4.0, 0.1, 1.0, 1.0).round(3).tolist()
+    >>> (
+    ...     covariance([0], 4.0, 0.1, 0.01, 1e-6).round(3).tolist(),
+    ...     covariance([0], 4.0, 0.1, 1.0, 1.0).round(3).tolist(),
+    ... )
     ([4.0], [0.72])
     """
     w = exposure_s / relaxation_s
@@ -83,7 +86,6 @@ def expected_allan_variance(
     """Return the Allan variance of exposures averaged over windows of so many frames."""
     m = np.asarray(windows, dtype=float)
     first, second = covariance([0, 1], variance, relaxation_s, interval_s, exposure_s)
-    a = np.exp(-interval_s / relaxation_s)
     gap = -np.expm1(-interval_s / relaxation_s)
     fade = -np.expm1(-m * interval_s / relaxation_s)
     own = first / m + 2 * second * (m * gap - fade) / (gap * m) ** 2
@@ -135,7 +137,7 @@ def fit_allan_variance(
     localisation_nm: float = 0.0,
     temperature_k: float = 298.0,
 ) -> Stiffness:
-    """Fit the Allan variance of a trace; arguments as for `fit_power_spectrum`. Less disturbed by slow drift."""
+    """Fit the Allan variance, which slow drift disturbs less; arguments as for `fit_power_spectrum`."""
     x = _checked(trace_nm)
     interval = 1 / rate_hz
     windows = 2 ** np.arange(int(np.log2(x.size / 8)))
@@ -159,8 +161,8 @@ def force_pn(stiffness_pn_per_nm: float, extension_nm: float, radius_nm: float =
     extension_nm : float
         Of the tether.
     radius_nm : float
-        0 for motion along the field, about which the bead does not turn (short pendulum); the bead's radius for
-        motion across it, where the bead turns with the tether (long pendulum).
+        0 for motion along the field, about which the bead does not turn (short pendulum); the bead's radius
+        for motion across it, where the bead turns with the tether (long pendulum).
 
     Examples
     --------
@@ -175,7 +177,9 @@ def _checked(trace: ArrayLike) -> NDArray[np.float64]:
     if x.ndim != 1 or x.size < 64:
         raise BadInputError(f"a trace needs at least 64 samples in one dimension, not shape {x.shape}")
     if not np.isfinite(x).all():
-        raise BadInputError(f"{int((~np.isfinite(x)).sum())} samples of the trace are no numbers; fill or cut them")
+        raise BadInputError(
+            f"{int((~np.isfinite(x)).sum())} samples of the trace are no numbers; fill or cut them"
+        )
     return x
 
 
@@ -196,14 +200,16 @@ def _fit(
     interval: float,
     temperature: float,
 ) -> Stiffness:
-    """Maximise the likelihood of gamma-distributed values of these shapes over variance and relaxation time."""
+    """Maximise the likelihood of gamma-distributed values over variance and relaxation time."""
 
     def cost(p: NDArray[np.float64]) -> float:
         expected = model(float(np.exp(p[0])), float(np.exp(p[1])))
         return float((shape * (measured / expected + np.log(expected))).sum())
 
     start = np.array([np.log(max(float(x.var()), 1e-12)), np.log(_relaxation(x, interval))])
-    best = minimize(cost, start, method="Nelder-Mead", options={"xatol": 1e-4, "fatol": 1e-3, "maxiter": 400}).x
+    best = minimize(
+        cost, start, method="Nelder-Mead", options={"xatol": 1e-4, "fatol": 1e-3, "maxiter": 400}
+    ).x
     variance, relaxation = np.exp(best)
     stiffness = _BOLTZMANN * temperature / variance
     return Stiffness(
@@ -229,7 +235,12 @@ def _deviation(cost: Callable[[NDArray[np.float64]], float], best: NDArray[np.fl
     curvature = np.empty((2, 2))
     for i in range(2):
         curvature[i, i] = (cost(best + e[i]) - 2 * middle + cost(best - e[i])) / h**2
-    mixed = cost(best + e[0] + e[1]) - cost(best + e[0] - e[1]) - cost(best - e[0] + e[1]) + cost(best - e[0] - e[1])
+    mixed = (
+        cost(best + e[0] + e[1])
+        - cost(best + e[0] - e[1])
+        - cost(best - e[0] + e[1])
+        + cost(best - e[0] - e[1])
+    )
     curvature[0, 1] = curvature[1, 0] = mixed / (4 * h**2)
     determinant = float(np.linalg.det(curvature))
     return float(np.sqrt(curvature[1, 1] / determinant)) if determinant > 0 else float("inf")

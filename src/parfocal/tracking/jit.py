@@ -1,11 +1,11 @@
-"""How kernels are compiled: without the GIL, cached on disk, single precision with free reordering of sums."""
+"""How kernels are compiled: without the GIL, cached on disk, sums in any order."""
 
 from __future__ import annotations
 
 import numba as nb
 
 kernel = nb.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
-"""For inner loops over pixels, which must vectorise. No NaN may reach them: `fastmath` assumes there is none."""
+"""For inner loops over pixels, which must vectorise; they assume that there is no NaN."""
 
 driver = nb.njit(nogil=True, cache=True, error_model="numpy")
 """For what steers them, with strict floating point."""

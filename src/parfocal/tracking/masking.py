@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from parfocal.tracking.jit import driver
-from parfocal.tracking.model import columns_of_chunk
+from parfocal.tracking.model import Region, Work, fill_columns
 from parfocal.tracking.pixels import CHUNK
 
 BLOCK = 8
@@ -17,35 +15,24 @@ _EXCESS = 1.7
 
 
 @driver
-def mask_outliers(
-    values: Any,
-    sensitivity: Any,
-    grid: Any,
-    roi: int,
-    fine: Any,
-    p: Any,
-    reach: Any,
-    noise: Any,
-    scratch: Any,
-    index: Any,
-) -> int:
-    """Set the sensitivity to 0 in squares that the model `p` does not explain; return how many pixels that were."""
-    across = (roi + BLOCK - 1) // BLOCK
+def mask_outliers(region: Region, work: Work) -> int:
+    """Set the sensitivity to 0 in squares that the model does not explain; return how many pixels that were."""
+    grid, sensitivity, across = region.grid, region.sensitivity, (region.roi + BLOCK - 1) // BLOCK
     chi2, count = np.zeros(across * across), np.zeros(across * across)
-    for start in range(0, values.size, CHUNK):
-        columns_of_chunk(values, sensitivity, grid, start, fine, p, reach, noise, scratch, index)
+    for start in range(0, grid.shape[1], CHUNK):
+        fill_columns(region, work, start)
         for i in range(CHUNK):
-            if scratch[4 * CHUNK + i] > 0:
+            if work.scratch[4 * CHUNK + i] > 0:
                 k = int(grid[1, start + i]) // BLOCK * across + int(grid[0, start + i]) // BLOCK
-                chi2[k] += scratch[5 * CHUNK + i] ** 2
+                chi2[k] += work.scratch[5 * CHUNK + i] ** 2
                 count[k] += 1
     used = count >= BLOCK
     if not used.any():
         return 0
     limit = _EXCESS * np.median(chi2[used] / count[used])
     masked = 0
-    for i in range(values.size):
-        if sensitivity[i] > 0 and grid[0, i] < roi:
+    for i in range(grid.shape[1]):
+        if sensitivity[i] > 0:
             k = int(grid[1, i]) // BLOCK * across + int(grid[0, i]) // BLOCK
             if used[k] and chi2[k] > limit * count[k]:
                 sensitivity[i] = 0

@@ -1,13 +1,13 @@
 """Residuals and derivatives of the bead model over a list of pixels, and the sums a least-squares step needs.
 
-The model of a pixel at distance r from the bead is ``mu = s (b + a P(r, z))``: sensitivity s, background b, contrast
-a times the profile P. Residuals and derivatives are divided by the standard deviation expected from the model, shot
-and read noise, so that the sums are the Fisher matrix and its right-hand side.
+The model of a pixel at distance r from the bead is ``mu = s (b + a P(r, z))``: sensitivity s, background b,
+contrast a times the profile P. Residuals and derivatives are divided by the standard deviation expected from
+the model, shot and read noise, so that the sums are the Fisher matrix and its right-hand side.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,8 +20,41 @@ PARAMETERS = 5
 COLUMNS = PARAMETERS + 1
 """The derivatives and the residual."""
 _RADIUS, _INVERSE, _SLOPE = COLUMNS, COLUMNS + 1, COLUMNS + 2
-SCRATCH = (COLUMNS + 3) * CHUNK
-"""Length of the scratch list of one thread."""
+
+
+class Region(NamedTuple):
+    """One region and what is fixed while it is fitted."""
+
+    values: Any
+    sensitivity: Any
+    grid: Any
+    roi: int
+    reach: Any
+    noise: Any
+
+
+class Work(NamedTuple):
+    """Arrays that one thread works in: columns, profile, and the model now (x, y, -, contrast, background)."""
+
+    scratch: Any
+    index: Any
+    coefficients: Any
+    fine: Any
+    sums: Any
+    model: Any
+
+
+@driver
+def new_work(knots: int) -> Work:
+    """Return arrays for a radial spline of so many intervals."""
+    return Work(
+        np.zeros((COLUMNS + 3) * CHUNK, np.float32),
+        np.zeros(CHUNK, np.int32),
+        np.zeros((2, knots + 3), np.float32),
+        np.zeros((3, knots * FINE), np.float32),
+        np.zeros((COLUMNS, COLUMNS)),
+        np.zeros(PARAMETERS, np.float32),
+    )
 
 
 @kernel
@@ -119,63 +152,50 @@ def _matrix(scratch: Any, sums: Any) -> None:
 
 
 @driver
-def columns_of_chunk(
-    values: Any,
-    sensitivity: Any,
-    grid: Any,
-    start: int,
-    fine: Any,
-    p: Any,
-    reach: Any,
-    noise: Any,
-    scratch: Any,
-    index: Any,
-) -> None:
-    """Fill the columns of `scratch` for the chunk of pixels that begins at `start`."""
+def fill_columns(region: Region, work: Work, start: int) -> None:
+    """Fill the columns for the chunk of pixels that begins at `start`, for the model in `work`."""
     part = slice(start, start + CHUNK)
-    x, y = grid[0, part], grid[1, part]
-    top = np.float32(min(reach, fine.shape[1] // FINE) * FINE - 1)
-    _distances(x, y, p[0], p[1], top, scratch, index)
-    _look_up(fine, index, scratch)
-    _differentiate(values[part], sensitivity[part], x, y, p, reach, noise, scratch, index)
+    x, y, p = region.grid[0, part], region.grid[1, part], work.model
+    top = np.float32(min(region.reach, work.fine.shape[1] // FINE) * FINE - 1)
+    _distances(x, y, p[0], p[1], top, work.scratch, work.index)
+    _look_up(work.fine, work.index, work.scratch)
+    _differentiate(
+        region.values[part],
+        region.sensitivity[part],
+        x,
+        y,
+        p,
+        region.reach,
+        region.noise,
+        work.scratch,
+        work.index,
+    )
 
 
 @driver
-def accumulate(
-    values: Any,
-    sensitivity: Any,
-    grid: Any,
-    last: int,
-    fine: Any,
-    p: Any,
-    reach: Any,
-    noise: Any,
-    full: bool,
-    scratch: Any,
-    index: Any,
-    sums: Any,
-) -> float:
-    """Sum products of the columns over pixels up to `last` into `sums`; return how many pixels counted.
+def accumulate(region: Region, work: Work, last: int, full: bool) -> float:
+    """Sum products of the columns over pixels up to `last` into `work.sums`; return how many pixels counted.
 
-    The last row of `sums`, (COLUMNS, COLUMNS), is the right-hand side and, at its end, chi2. The rows above,
+    The last row of the sums, (COLUMNS, COLUMNS), is the right-hand side and, at its end, chi2. The rows above,
     the lower triangle of the Fisher matrix, are filled only if `full`.
     """
+    sums = work.sums
     sums[COLUMNS - 1] = 0
     if full:
         sums[:] = 0
     count = 0.0
     for start in range(0, last, CHUNK):
-        columns_of_chunk(values, sensitivity, grid, start, fine, p, reach, noise, scratch, index)
-        count += _counted(scratch[4 * CHUNK : 5 * CHUNK])
-        _right_hand_side(scratch, sums)
+        fill_columns(region, work, start)
+        count += _counted(work.scratch[4 * CHUNK : 5 * CHUNK])
+        _right_hand_side(work.scratch, sums)
         if full:
-            _matrix(scratch, sums)
+            _matrix(work.scratch, sums)
     return count
 
 
 @driver
 def solve(matrix: Any, right: Any, active: int, out: Any, inverse: Any) -> bool:
-    """Solve the leading `active` equations by Cholesky; fill the solution and the inverse; False if singular."""
+    """Solve the first `active` equations; fill the solution and the inverse; False if singular."""
     n = active
     lower = np.zeros((n, n))
     for i in range(n):

@@ -1,8 +1,8 @@
 """The pixels of one region as a list in single precision: electrons, sensitivity and coordinates.
 
-Everything that depends on the frame - its dtype and stride, gain, offset, flat field, edges - ends here. The list
-lives in the cache of one core and is overwritten by the next bead. Even rows come first, then odd ones, each half
-padded to whole chunks with pixels of no sensitivity, so that loops have a fixed length.
+Everything that depends on the frame - its dtype and stride, gain, offset, flat field, edges - ends here. The
+list lives in the cache of one core and is overwritten by the next bead. Even rows come first, then odd ones,
+each half padded to whole chunks with pixels of no sensitivity, so that loops have a fixed length.
 """
 
 from __future__ import annotations

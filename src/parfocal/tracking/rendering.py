@@ -36,7 +36,8 @@ def render(
         Images of one bead over a background of 1, from `parfocal.tracking.simulation.bead_stack`; the bead's
         centre lies in the middle of the array, at ``(roi - 1) / 2``.
     x_px, y_px : array_like, (n,)
-        Centres of the beads; the centre of pixel (0, 0) is the origin. Beads may lie partly or wholly outside.
+        Centres of the beads; the centre of pixel (0, 0) is the origin. Beads may lie partly or wholly
+        outside.
     plane : array_like, (n,)
         Height as a fractional index into the stack, ``(z_nm - z_nm[0]) / step_nm``, clipped to its ends.
     brightness : float
@@ -44,8 +45,8 @@ def render(
 
     Notes
     -----
-    Windowed-sinc interpolation in x and y (8 taps), cubic in z. The contrasts of overlapping beads add up, which
-    neglects that their scattered waves interfere with one another. About 10 us for a bead of 64 px.
+    Windowed-sinc interpolation in x and y (8 taps), cubic in z. The contrasts of overlapping beads add up,
+    which neglects that their scattered waves interfere with one another. About 10 us for a bead of 64 px.
     """
     if frame.dtype != np.float32 or frame.ndim != 2:
         raise BadInputError(f"frame must be float32 (y, x), not {frame.dtype} of shape {frame.shape}")
@@ -121,7 +122,7 @@ def _sinc_kernel() -> NDArray[np.float32]:
 
 
 def _normal_quantiles() -> NDArray[np.float32]:
-    """Normal deviates at equal probabilities, scaled so that the sum of two of them has variance 1."""
+    """Return normal deviates at equal probabilities, scaled so that the sum of two of them has variance 1."""
     values = ndtri((np.arange(_QUANTILES) + 0.5) / _QUANTILES)
     return (values / np.sqrt(2 * np.mean(values**2))).astype(np.float32)
 

@@ -47,5 +47,6 @@ ROW_DTYPE = np.dtype(
     ]
 )
 """Columns of a row: positions in frame coordinates (the centre of pixel (0, 0) is the origin), their standard
-deviations, chi2 for each degree of freedom, the bead's contrast relative to its table (1 for the same bead in the
+deviations, chi2 for each degree of freedom, the bead's contrast relative to its table (1 for the same bead in
+the
 same light), the background in counts, and the sum of `Flag`."""

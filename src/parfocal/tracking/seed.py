@@ -1,8 +1,8 @@
 """Where the fit begins, from the image alone: centre of signal, centre of symmetry, coarse height.
 
 The centre of symmetry is the point nearest to all lines along the gradient (Parthasarathy 2012,
-doi:10.1038/nmeth.2071), here weighted with the gradient's strength above what noise explains, and with a window
-around the centre of signal, so that neighbours and empty background pull little.
+doi:10.1038/nmeth.2071), here weighted with the gradient's strength above what noise explains, and with a
+window around the centre of signal, so that neighbours and empty background pull little.
 """
 
 from __future__ import annotations
@@ -44,14 +44,21 @@ def _signal_moments(values: Any, sensitivity: Any, x: Any, y: Any, last: int, le
 
 
 @kernel
-def _gradients(values: Any, sensitivity: Any, inner: Any, roi: int, half: int, floor: Any, gradient: Any) -> None:
+def _gradients(
+    values: Any, sensitivity: Any, inner: Any, roi: int, half: int, floor: Any, gradient: Any
+) -> None:
     """Fill `gradient`, (3, half), at the even rows: along x, along y, and strength above `floor`, 0 to 1."""
     n = half - roi - 1
-    above, left, right, below = values[half - 1 :], values[roi - 1 :], values[roi + 1 :], values[half + roi - 1 :]
+    above, left, right, below = (
+        values[half - 1 :],
+        values[roi - 1 :],
+        values[roi + 1 :],
+        values[half + roi - 1 :],
+    )
     above_1, above_2, below_1, below_2 = above[1:], above[2:], below[1:], below[2:]
     seen, inside = sensitivity[roi:], inner[roi:]
     along_x, along_y, strength = gradient[0, roi:], gradient[1, roi:], gradient[2, roi:]
-    zero, one, two, tiny = np.float32(0), np.float32(1), np.float32(2), np.float32(1e-6)
+    zero, two, tiny = np.float32(0), np.float32(2), np.float32(1e-6)
     for i in range(n):
         rise, fall = below_2[i] - above[i], above_2[i] - below[i]
         gx = fall + rise + two * (right[i] - left[i])
@@ -66,7 +73,7 @@ def _gradients(values: Any, sensitivity: Any, inner: Any, roi: int, half: int, f
 
 @kernel
 def _gradient_lines(gradient: Any, x: Any, y: Any, cx: Any, cy: Any, narrow: Any, out: Any) -> None:
-    """Fill `out` with the normal equations of the point nearest to the gradient lines, relative to (cx, cy)."""
+    """Fill `out` with the equations of the point nearest to all gradient lines, relative to (cx, cy)."""
     xx = xy = yy = bx = by = np.float32(0)
     one = np.float32(1)
     along_x, along_y, strength = gradient[0], gradient[1], gradient[2]
@@ -108,7 +115,9 @@ def seed_centre(
     sums = np.empty(5)
     for turn in range(3):
         width = (0.25 if turn == 0 else 0.12) * roi
-        _gradient_lines(gradient, x, y, np.float32(out[0]), np.float32(out[1]), np.float32(1 / width**2), sums)
+        _gradient_lines(
+            gradient, x, y, np.float32(out[0]), np.float32(out[1]), np.float32(1 / width**2), sums
+        )
         xx, xy, yy, bx, by = sums
         determinant = xx * yy - xy * xy
         if not determinant > 1e-6 * (xx + yy) ** 2:
@@ -120,9 +129,10 @@ def seed_centre(
 
 @driver
 def spoke_profile(
-    values: Any, sensitivity: Any, roi: int, half: int, x: float, y: float, directions: Any, profile: Any
+    values: Any, sensitivity: Any, roi: int, x: float, y: float, directions: Any, profile: Any
 ) -> None:
-    """Fill `profile` with the mean at 0, 1, 2 ... pixels from the centre along the spokes; 0 where all leave."""
+    """Fill `profile` with the mean over the spokes, 0, 1, 2 ... pixels from the centre; NaN outside."""
+    half = values.size // 2
     for j in range(profile.size):
         total = seen = np.float32(0)
         for k in range(directions.shape[1]):
@@ -137,7 +147,7 @@ def spoke_profile(
 
 @driver
 def rank_heights(profile: Any, coarse: Any, score: Any) -> None:
-    """Fill `score` with the correlation of the profile with each plane of `coarse`, whose rows are normalised."""
+    """Fill `score` with the correlation of the profile with each plane of `coarse`."""
     mean = np.float32(0)
     count = 0
     for j in range(profile.size):

@@ -1,12 +1,12 @@
 """Images of a bead in bright field with known truth.
 
-The model: a plane wave (coherent, unpolarised, along the optical axis) meets a homogeneous sphere; the scattered
-wave is that of Lorenz and Mie; an aplanatic objective collects it up to its numerical aperture and the Debye
-integral gives its field in any plane; there it interferes with the wave that passed by. Aberrations are phases in
-the pupil.
+The model: a plane wave (coherent, unpolarised, along the optical axis) meets a homogeneous sphere; the
+scattered wave is that of Lorenz and Mie; an aplanatic objective collects it up to its numerical aperture and
+the Debye integral gives its field in any plane; there it interferes with the wave that passed by. Aberrations
+are phases in the pupil.
 
-Its limits: no cover glass and no index mismatch, no multiple scattering between beads, no partial coherence, and the
-intensity is sampled at the centre of each pixel.
+Its limits: no cover glass and no index mismatch, no multiple scattering between beads, no partial coherence,
+and the intensity is sampled at the centre of each pixel.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class Optics:
     index_medium : float
         Refractive index around the bead and in front of the objective.
     index_bead : complex
-        Refractive index of the bead; the imaginary part is positive for absorption. The value given stands for
-        polystyrene full of iron oxide.
+        Refractive index of the bead; the imaginary part is positive for absorption. The value given stands
+        for polystyrene full of iron oxide.
     coma_waves, astigmatism_waves : float
         RMS wavefront error in wavelengths, along x.
     """
@@ -183,7 +183,8 @@ def bead_stack(
     optics : Optics, optional
         With coma or astigmatism the images are not radially symmetric.
     taper_px : float, optional
-        Over how many pixels at the rim the image fades into the background; a fifth of the half width if not given.
+        Over how many pixels at the rim the image fades into the background; a fifth of the half width if not
+        given.
 
     Examples
     --------
@@ -209,7 +210,7 @@ def bead_stack(
 def _pupil_rule(
     optics: Optics, reach_um: float, depth_um: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return cosines over the aperture and weights of a Gauss rule fine enough for `reach_um` and `depth_um`."""
+    """Return cosines over the aperture and weights of a Gauss rule that is fine enough."""
     edge = np.sqrt(1 - (optics.na / optics.index_medium) ** 2)
     count = int(40 + optics.wavenumber * (reach_um + depth_um))
     node, weight = np.polynomial.legendre.leggauss(count)

@@ -30,7 +30,12 @@ def basis(position: NDArray[np.float64], derivative: bool = False) -> NDArray[np
     if derivative:
         rows = [-((1 - t) ** 2) / 2, (3 * t**2 - 4 * t) / 2, (-3 * t**2 + 2 * t + 1) / 2, t**2 / 2]
     else:
-        rows = [(1 - t) ** 3 / 6, (3 * t**3 - 6 * t**2 + 4) / 6, (-3 * t**3 + 3 * t**2 + 3 * t + 1) / 6, t**3 / 6]
+        rows = [
+            (1 - t) ** 3 / 6,
+            (3 * t**3 - 6 * t**2 + 4) / 6,
+            (-3 * t**3 + 3 * t**2 + 3 * t + 1) / 6,
+            t**3 / 6,
+        ]
     return np.stack(rows, axis=-1)
 
 
@@ -90,8 +95,8 @@ FINE_BASIS = _fine_basis()
 def fit_profile(binned: Any, coefficients: Any, band: Any) -> bool:
     """Fit an even radial spline to binned pixels; return False if there are too few.
 
-    `binned`, (bins, 2), holds sums and counts in equal steps over the spline's range, `band` is scratch, (4, n).
-    Second differences are held back just enough to bridge knots without pixels.
+    `binned`, (bins, 2), holds sums and counts in equal steps over the spline's range, `band` is scratch, (4,
+    n). Second differences are held back just enough to bridge knots without pixels.
     """
     n = coefficients.size
     per_knot = len(binned) // (n - 3)
@@ -185,7 +190,7 @@ def _combine(a: Any, b: Any, c: Any, d: Any, wa: Any, wb: Any, wc: Any, wd: Any,
 
 @kernel
 def refine(coefficients: Any, fine_basis: Any, fine: Any) -> None:
-    """Fill `fine`, (3, FINE x intervals), with the profile, its slope in r for each pixel, and its slope in z."""
+    """Fill `fine`, (3, FINE x intervals), with the profile and its slopes in r and z."""
     b, d = fine_basis[0], fine_basis[1]
     for knot in range(fine.shape[1] // FINE):
         c0, c1 = coefficients[0, knot], coefficients[0, knot + 1]

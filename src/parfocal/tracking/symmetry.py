@@ -1,12 +1,13 @@
 """x and y without a table: the centre about which the image is best described by its own radial profile.
 
-Each turn bins the pixels by distance, fits a radial spline to the bins, and takes a Fisher-scoring step in x and y
-against it. Profile and position are orthogonal for a symmetric image, so the step is as good as with a known profile.
+Each turn bins the pixels by distance, fits a radial spline to the bins, and takes a Fisher-scoring step in x
+and y against it. Profile and position are orthogonal for a symmetric image, so the step is as good as with a
+known profile.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,11 +22,11 @@ from parfocal.tracking.fit import (
     Y,
 )
 from parfocal.tracking.jit import driver, kernel
-from parfocal.tracking.model import COLUMNS, PARAMETERS, SCRATCH, accumulate, solve
+from parfocal.tracking.model import COLUMNS, PARAMETERS, Region, Work, accumulate, new_work, solve
 from parfocal.tracking.pixels import CHUNK
 from parfocal.tracking.rows import Flag
 from parfocal.tracking.seed import seed_centre
-from parfocal.tracking.spline import FINE, fit_profile, refine
+from parfocal.tracking.spline import fit_profile, refine
 
 BINS = 8
 """Bins in one pixel of radius."""
@@ -34,8 +35,19 @@ _BAD_FIT, _NOT_CONVERGED = int(Flag.BAD_FIT), int(Flag.NOT_CONVERGED)
 _MOST_TURNS = 10
 
 
+class _Bins(NamedTuple):
+    """Bins of distance, (bins + 2, 2) sums and counts: what is too far away ends in the last two; their spline."""
+
+    shares: Any
+    pairs: Any
+    coefficients: Any
+    band: Any
+
+
 @kernel
-def _bin_places(x: Any, y: Any, sensitivity: Any, x0: Any, y0: Any, last: Any, bins: Any, shares: Any) -> None:
+def _bin_places(
+    x: Any, y: Any, sensitivity: Any, x0: Any, y0: Any, last: Any, bins: Any, shares: Any
+) -> None:
     """Find the lower of the two bins nearest to each pixel of a chunk and the share of the upper one."""
     scale, half, zero, one = np.float32(BINS), np.float32(0.5), np.float32(0), np.float32(1)
     for i in range(CHUNK):
@@ -49,22 +61,17 @@ def _bin_places(x: Any, y: Any, sensitivity: Any, x0: Any, y0: Any, last: Any, b
 
 
 @driver
-def _bin(
-    values: Any, sensitivity: Any, grid: Any, last: int, x0: float, y0: float, bins: Any, shares: Any, pairs: Any
-) -> None:
-    """Share pixels and their sensitivity among the two nearest bins of distance from the centre.
-
-    `pairs` is (bins + 2, 2); pixels too far away end in the last two.
-    """
+def _bin(region: Region, last: int, x0: float, y0: float, index: Any, bins: _Bins) -> None:
+    """Share pixels and their sensitivity among the two nearest bins of distance from the centre."""
+    pairs, shares = bins.pairs, bins.shares
     pairs[:] = 0
-    top = np.float32(pairs.shape[0] - 2)
-    one = np.float32(1)
+    top, one = np.float32(pairs.shape[0] - 2), np.float32(1)
     for start in range(0, last, CHUNK):
         part = slice(start, start + CHUNK)
-        v, s = values[part], sensitivity[part]
-        _bin_places(grid[0, part], grid[1, part], s, np.float32(x0), np.float32(y0), top, bins, shares)
+        v, s, x, y = region.values[part], region.sensitivity[part], region.grid[0, part], region.grid[1, part]
+        _bin_places(x, y, s, np.float32(x0), np.float32(y0), top, index, shares)
         for i in range(CHUNK):
-            k, upper = np.uint32(bins[i]), shares[i]
+            k, upper = np.uint32(index[i]), shares[i]
             lower = one - upper
             pairs[k, 0] += lower * v[i]
             pairs[k, 1] += lower * s[i]
@@ -74,7 +81,7 @@ def _bin(
 
 @driver
 def _contrast(coefficients: Any, binned: Any, noise: float) -> tuple[float, float, float]:
-    """Return the background, the RMS contrast relative to it, and its significance (about 1 without a bead)."""
+    """Return the background, the RMS contrast over it, and its significance (1 without a bead)."""
     outer = outer_count = squares = total = 0.0
     for k in range(len(binned)):
         if 4 * k >= 3 * len(binned):
@@ -98,6 +105,34 @@ def _contrast(coefficients: Any, binned: Any, noise: float) -> tuple[float, floa
 
 
 @driver
+def _fit_centre(
+    region: Region, fine_basis: Any, work: Work, bins: _Bins, place: Any, inverse: Any
+) -> tuple[float, bool]:
+    """Improve x and y in `place`; return chi2 for each degree of freedom and whether it settled."""
+    step, right, knots = np.zeros(PARAMETERS), work.sums[COLUMNS - 1], bins.coefficients.size - 3
+    chi2, size = np.nan, region.values.size
+    for turn in range(_MOST_TURNS):
+        last = size // 2 if turn == 0 else size
+        _bin(region, last, place[0], place[1], work.index, bins)
+        if not fit_profile(bins.pairs[:-2], bins.coefficients, bins.band):
+            return chi2, False
+        work.coefficients[0] = bins.coefficients
+        refine(work.coefficients, fine_basis, work.fine)
+        work.model[0], work.model[1], work.model[3], work.model[4] = place[0], place[1], 1, 0
+        pixels = accumulate(region, work, last, True)
+        if pixels < 2 * knots or not solve(work.sums, right, 2, step, inverse):
+            return chi2, False
+        gained = step[0] * right[0] + step[1] * right[1]
+        chi2 = (right[PARAMETERS] - gained) / (pixels - knots - PARAMETERS)
+        for k in range(2):
+            moved = place[k] + min(max(step[k], -1.0), 1.0)
+            place[k] = min(max(moved, 0.0), region.roi - 1.0)
+        if turn > 0 and gained < 4.0:
+            return chi2, True
+    return chi2, False
+
+
+@driver
 def fit_centres(
     values: Any,
     sensitivity: Any,
@@ -111,58 +146,44 @@ def fit_centres(
     binned: Any,
 ) -> None:
     """Fit x and y of each region of a block; fill `out` and the binned pixels around the centre found."""
-    scratch, index = np.zeros(SCRATCH, np.float32), np.zeros(CHUNK, np.int32)
-    fine, both = np.zeros((3, knots * FINE), np.float32), np.zeros((2, knots + 3), np.float32)
-    coefficients, band = np.zeros(knots + 3), np.zeros((4, knots + 3))
-    inverse, matrix = np.zeros((PARAMETERS, PARAMETERS)), np.zeros((COLUMNS, COLUMNS))
-    step, seed, single = np.zeros(PARAMETERS), np.zeros(3), np.zeros(PARAMETERS, np.float32)
-    middle = 0.5 * (roi - 1)
-    shares, pairs = np.zeros(CHUNK, np.float32), np.zeros((knots * BINS + 2, 2), np.float32)
-    gradient = np.zeros((3, grid.shape[1] // 2), np.float32)
+    work, inverse = new_work(knots), np.zeros((PARAMETERS, PARAMETERS))
+    bins = _Bins(
+        np.zeros(CHUNK, np.float32),
+        np.zeros((knots * BINS + 2, 2), np.float32),
+        np.zeros(knots + 3),
+        np.zeros((4, knots + 3)),
+    )
+    gradient, seed = np.zeros((3, grid.shape[1] // 2), np.float32), np.zeros(3)
     for i in range(values.shape[0]):
+        region = Region(values[i], sensitivity[i], grid, roi, np.float32(knots), np.float32(noise))
         row = out[i]
         row[:] = np.nan
-        row[FLAGS] = 0
-        v, s = values[i], sensitivity[i]
         binned[i] = 0
-        if not seed_centre(v, s, grid, roi, noise, gradient, seed):
+        if not seed_centre(values[i], sensitivity[i], grid, roi, noise, gradient, seed):
             row[FLAGS], row[AMPLITUDE], row[OFFSET] = _EMPTY, 0, seed[2]
             continue
-        x, y = seed[0], seed[1]
-        settled = False
-        for turn in range(_MOST_TURNS):
-            last = v.size // 2 if turn == 0 else v.size
-            _bin(v, s, grid, last, x, y, index, shares, pairs)
-            if not fit_profile(pairs[:-2], coefficients, band):
-                break
-            both[0] = coefficients
-            refine(both, fine_basis, fine)
-            single[0], single[1], single[3], single[4] = x, y, 1, 0
-            pixels = accumulate(
-                v, s, grid, last, fine, single, np.float32(knots), np.float32(noise), True, scratch, index, matrix
-            )
-            right = matrix[COLUMNS - 1]
-            if pixels < 2 * knots or not solve(matrix, right, 2, step, inverse):
-                break
-            gained = step[0] * right[0] + step[1] * right[1]
-            x = min(max(x + min(max(step[0], -1.0), 1.0), 0.0), roi - 1.0)
-            y = min(max(y + min(max(step[1], -1.0), 1.0), 0.0), roi - 1.0)
-            row[CHI2] = (right[COLUMNS - 1] - gained) / (pixels - knots - 5)
-            row[SIGMA_X], row[SIGMA_Y] = np.sqrt(inverse[0, 0]), np.sqrt(inverse[1, 1])
-            if turn > 0 and gained < 4.0:
-                settled = True
-                break
-        binned[i] = pairs[:-2]
-        row[X], row[Y] = x, y
-        background, contrast, significance = _contrast(coefficients, binned[i], noise)
-        row[OFFSET], row[AMPLITUDE] = background, contrast
-        flags = 0
-        if not (significance > 4 and row[SIGMA_X] < 1 and row[SIGMA_Y] < 1):
-            flags |= _EMPTY
-        if max(abs(x - middle), abs(y - middle)) > 0.32 * roi:
-            flags |= _AT_EDGE
-        if not row[CHI2] < most_chi2:
-            flags |= _BAD_FIT
-        if not settled:
-            flags |= _NOT_CONVERGED
-        row[FLAGS] = flags
+        row[CHI2], settled = _fit_centre(region, fine_basis, work, bins, seed, inverse)
+        binned[i] = bins.pairs[:-2]
+        row[X], row[Y], row[SIGMA_X], row[SIGMA_Y] = (
+            seed[0],
+            seed[1],
+            np.sqrt(inverse[0, 0]),
+            np.sqrt(inverse[1, 1]),
+        )
+        row[OFFSET], row[AMPLITUDE], significance = _contrast(bins.coefficients, binned[i], noise)
+        row[FLAGS] = _verdict(row, significance, settled, roi, most_chi2)
+
+
+@driver
+def _verdict(row: Any, significance: float, settled: bool, roi: int, most_chi2: float) -> int:
+    """Return the flags of a row."""
+    flags, middle = 0, 0.5 * (roi - 1)
+    if not (significance > 4 and row[SIGMA_X] < 1 and row[SIGMA_Y] < 1):
+        flags |= _EMPTY
+    if max(abs(row[X] - middle), abs(row[Y] - middle)) > 0.32 * roi:
+        flags |= _AT_EDGE
+    if not row[CHI2] < most_chi2:
+        flags |= _BAD_FIT
+    if not settled:
+        flags |= _NOT_CONVERGED
+    return flags

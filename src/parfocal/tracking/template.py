@@ -47,7 +47,9 @@ def find_like(
     image = np.asarray(frame, dtype=np.float32)
     left, top = round(x_px - (size_px - 1) / 2), round(y_px - (size_px - 1) / 2)
     if image.ndim != 2 or min(left, top) < 0 or top + size_px > len(image) or left + size_px > image.shape[1]:
-        raise BadInputError(f"an example of {size_px} px around ({x_px}, {y_px}) leaves the frame {image.shape}")
+        raise BadInputError(
+            f"an example of {size_px} px around ({x_px}, {y_px}) leaves the frame {image.shape}"
+        )
     score = _correlation(image - image.mean(), image[top : top + size_px, left : left + size_px])
     peaks = np.argwhere((score == maximum_filter(score, size_px)) & (score >= min_score))
     found = np.zeros(len(peaks), FOUND_DTYPE)

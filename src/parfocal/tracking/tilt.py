@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from parfocal.tracking.jit import driver, kernel
-from parfocal.tracking.model import columns_of_chunk
+from parfocal.tracking.model import Region, Work, fill_columns
 from parfocal.tracking.pixels import CHUNK
 
 
@@ -42,29 +42,18 @@ def _apply(sensitivity: Any, x: Any, y: Any, middle: Any, slope_x: Any, slope_y:
 
 
 @driver
-def remove_tilt(
-    values: Any,
-    sensitivity: Any,
-    grid: Any,
-    roi: int,
-    fine: Any,
-    p: Any,
-    reach: Any,
-    noise: Any,
-    scratch: Any,
-    index: Any,
-) -> float:
-    """Tilt the sensitivity so that the model `p` fits best; return the larger change across the region."""
+def remove_tilt(region: Region, work: Work) -> float:
+    """Tilt the sensitivity so that the model fits best; return the larger change across the region."""
     sums = np.zeros(5)
-    middle = np.float32(0.5 * (roi - 1))
-    for start in range(0, values.size, CHUNK):
-        columns_of_chunk(values, sensitivity, grid, start, fine, p, reach, noise, scratch, index)
+    grid, middle = region.grid, np.float32(0.5 * (region.roi - 1))
+    for start in range(0, grid.shape[1], CHUNK):
+        fill_columns(region, work, start)
         part = slice(start, start + CHUNK)
-        _tilt_sums(scratch, grid[0, part], grid[1, part], middle, p[3], p[4], sums)
+        _tilt_sums(work.scratch, grid[0, part], grid[1, part], middle, work.model[3], work.model[4], sums)
     xx, xy, yy, rx, ry = sums
     determinant = xx * yy - xy * xy
     if not determinant > 1e-9 * xx * yy:
         return 0.0
     slope_x, slope_y = (yy * rx - xy * ry) / determinant, (xx * ry - xy * rx) / determinant
-    _apply(sensitivity, grid[0], grid[1], middle, np.float32(slope_x), np.float32(slope_y))
-    return max(abs(slope_x), abs(slope_y)) * roi
+    _apply(region.sensitivity, grid[0], grid[1], middle, np.float32(slope_x), np.float32(slope_y))
+    return max(abs(slope_x), abs(slope_y)) * region.roi

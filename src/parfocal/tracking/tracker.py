@@ -44,8 +44,8 @@ class BeadTracker:
     Parameters
     ----------
     tables : ZTables or None
-        A table for each bead, or a single one for all: with a bead of 3 % larger radius than the table's, z is off
-        by about 90 nm. None: x and y alone, from the symmetry of each image; z is NaN.
+        A table for each bead, or a single one for all: with a bead of 3 % larger radius than the table's, z
+        is off by about 90 nm. None: x and y alone, from the symmetry of each image; z is NaN.
     roi_px : int
         Edge of the regions; with tables, that of the tables.
     gain_e_per_adu, offset_adu, read_noise_e : float
@@ -55,7 +55,8 @@ class BeadTracker:
     threads : int
         How many work on a frame. The results do not depend on it.
     saturation_adu : float, optional
-        Counts of a full pixel; the top of the frame's integer type if not given (say 4095 for 12 bits in uint16).
+        Counts of a full pixel; the top of the frame's integer type if not given (say 4095 for 12 bits in
+        uint16).
     max_chi2 : float
         Above it a fit is flagged `Flag.BAD_FIT`.
     tilted_light : bool
@@ -63,8 +64,8 @@ class BeadTracker:
 
     Notes
     -----
-    Each row depends on nothing but its own region, the table and the settings: there is no state. Not thread-safe
-    only in `close`. Close it, or use it in ``with``, if it has several threads.
+    Each row depends on nothing but its own region, the table and the settings: there is no state. Not
+    thread-safe only in `close`. Close it, or use it in ``with``, if it has several threads.
     """
 
     def __init__(
@@ -136,9 +137,7 @@ class BeadTracker:
         def work(part: slice) -> None:
             values = np.zeros((part.stop - part.start, self._grid.length), np.float32)
             sensitivity = np.zeros_like(values)
-            load_regions(
-                view, flat, places[part], self._grid.roi_px, limits, values, sensitivity, seen[part]
-            )
+            load_regions(view, flat, places[part], self._grid.roi_px, limits, values, sensitivity, seen[part])
             self._fit(values, sensitivity, which[part], out[part])
 
         for_each_block(self._grid, len(places), self._pool, work)
@@ -150,7 +149,7 @@ class BeadTracker:
             raise BadInputError(f"beads has shape {which.shape}, but there are {count} corners")
         if self._tables is None or len(self._tables) == 1:
             return np.zeros(count, np.int64)
-        if count and not (0 <= which.min() and which.max() < len(self._tables)):
+        if count and not (which.min() >= 0 and which.max() < len(self._tables)):
             raise TrackingError(f"bead {int(which.max())} has no table: there are {len(self._tables)}")
         return which
 
@@ -171,16 +170,29 @@ class BeadTracker:
             )  # fmt: skip
             return
         fit_regions(
-            values, sensitivity, self._grid.places, self._tables.coefficients, self._coarse, which, FINE_BASIS, DIRECTIONS,
-            grid.roi_px, float(self._tables.reach_px), noise, self._max_chi2, self._tilted, out,
-        )  # fmt: skip
+            values,
+            sensitivity,
+            grid.places,
+            self._tables.coefficients,
+            self._coarse,
+            which,
+            FINE_BASIS,
+            DIRECTIONS,
+            grid.roi_px,
+            noise,
+            self._max_chi2,
+            self._tilted,
+            out,
+        )
 
     def _rows(
         self, out: NDArray[np.float64], seen: NDArray[np.int64], corners: NDArray[np.int64]
     ) -> NDArray[np.void]:
         rows = np.zeros(len(out), ROW_DTYPE)
         rows["x_px"], rows["y_px"] = out[:, X] + corners[:, 1], out[:, Y] + corners[:, 0]
-        step, first = (np.nan, np.nan) if self._tables is None else (self._tables.step_nm, self._tables.first_nm)
+        step, first = (
+            (np.nan, np.nan) if self._tables is None else (self._tables.step_nm, self._tables.first_nm)
+        )
         rows["z_nm"] = out[:, Z] * step + first
         rows["sigma_x_px"], rows["sigma_y_px"] = out[:, SIGMA_X], out[:, SIGMA_Y]
         rows["sigma_z_nm"] = out[:, SIGMA_Z] * step

@@ -37,8 +37,8 @@ class ZTables:
     usable_nm : ndarray, (n_beads, 2)
         Between which heights each table tells heights apart.
     chi2 : ndarray, (n_beads,)
-        Of the sweep's images about their own radial profile: 1 for a symmetric bead and a true gain. If all beads
-        have about the same other value, the true gain is the one given divided by it.
+        Of the sweep's images about their own radial profile: 1 for a symmetric bead and a true gain. If all
+        beads have about the same other value, the true gain is the one given divided by it.
     pixel_size_um : float or None
         Edge of a pixel in the sample, if it was told.
     """
@@ -148,5 +148,7 @@ def load_tables(path: str | Path) -> ZTables:
     expected = facts.pop("sha256")
     tables = ZTables(**arrays, **facts)
     if tables.hash != expected:
-        raise TrackingError(f"the z tables in {path} are damaged: their hash is not the one they were saved with")
+        raise TrackingError(
+            f"the z tables in {path} are damaged: their hash is not the one they were saved with"
+        )
     return tables
