@@ -57,7 +57,7 @@ class ZTables:
     @property
     def last_nm(self) -> float:
         """Height of the last knot."""
-        return self.first_nm + self.step_nm * (self.coefficients.shape[1] - 4)
+        return self.first_nm + self.step_nm * (self.coefficients.shape[1] - 3)
 
     @property
     def reach_px(self) -> int:
@@ -79,7 +79,7 @@ class ZTables:
         --------
         >>> flat = np.full((1, 8, 20), 0.5, np.float32)
         >>> tables = ZTables(flat, 32, 0.0, 100.0, np.array([[0.0, 400.0]]), np.ones(1))
-        >>> tables.profile(0, 150.0, np.array([0.0, 3.3])).tolist()
+        >>> tables.profile(0, 150.0, np.array([0.0, 3.3])).round(3).tolist()
         [0.5, 0.5]
         """
         along_z = np.clip((z_nm - self.first_nm) / self.step_nm, 0, self.coefficients.shape[1] - 3 - 1e-9)
