@@ -119,6 +119,13 @@ class Bench:
             current_call().progress((step + 1) / steps, f"step {step}", np.full(4, step))
         return "reported"
 
+    @command(lane="slow")
+    def announce(self) -> str:
+        """Report progress, then wait for the gate."""
+        current_call().progress(0.5, "half")
+        assert self.gate.wait(LONG_S)
+        return "announced"
+
     @command(lane="recording", on_client_loss="finish")
     def record(self) -> str:
         self.entered.release()

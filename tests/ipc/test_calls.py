@@ -168,6 +168,13 @@ def test_waiting_less_does_not_end_the_call(client: Client, bench: Bench) -> Non
     assert held.result(LONG_S) == "held"
 
 
+def test_progress_is_heard_while_somebody_waits_for_the_result(client: Client, bench: Bench) -> None:
+    assert client.call("add", 1) == 2.0  # the connection stands
+    call = client.submit("announce")
+    call.on_progress(lambda _: bench.gate.set())  # only this lets the call end
+    assert call.result(LONG_S) == "announced"
+
+
 def test_progress_with_data_comes_before_the_end(client: Client, bench: Bench) -> None:
     heard: list[Any] = []
     call = client.submit("report", 3)

@@ -256,12 +256,13 @@ class Exchange:
                 call.progress = message
                 if call.has_listeners:
                     self._errands.append(lambda: call.run_listeners(message))
+                    self._wanted.notify_all()
 
     def _settle(self, call: Call, value: Any, error: CommandError | None) -> None:
         call.settle(value, error)
         if call.has_listeners:
             self._errands.append(call.run_callbacks)
-            self._wanted.notify()
+            self._wanted.notify_all()
         for gate in self._gates:
             if gate.call is call:
                 gate.open()
