@@ -140,7 +140,9 @@ def test_off_is_0_volts(board, clock):
         ({"waveform": "arbitrary"}, "samples belong to 'arbitrary'"),
         ({"waveform": "arbitrary", "samples": np.full(16384, 1.5)}, r"samples\[0\] = 1.5"),
         ({"waveform": "arbitrary", "samples": np.full(16384, np.nan)}, r"samples\[0\] = nan"),
-        ({"bursts": 70_000}, "bursts = 70000 is outside of 0 to 65535"),
+        ({"bursts": 70_000}, "bursts = 70000 is outside of 1 to 65536"),
+        ({"bursts": 2}, "without an end"),
+        ({"bursts": 2, "cycles_per_burst": 1}, "at least 1e-06 s between them"),
     ],
 )
 def test_bad_input_touches_nothing(device, link, settings, message):

@@ -5,23 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from parfocal.core.errors import BadInputError, nearest
 from parfocal.devices.redpitaya.board import Bank, Board, check_all
-from parfocal.devices.redpitaya.memory_map import ASG, CLOCK_HZ, OUTPUT, numbered, slot_base
+from parfocal.devices.redpitaya.memory_map import ASG, CLOCK_HZ, OUTPUT, SAMPLES, numbered, slot_base
 from parfocal.devices.redpitaya.registers import Choice, Register
 from parfocal.devices.redpitaya.waveforms import table, words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
 TRIGGERS = {"off": 0, "immediately": 1, "ext_positive_edge": 2, "ext_negative_edge": 3}
 CHANNELS = 2
 
 CONTROL = 0x0
-TRIGGER_BITS, RESET, ZERO, RANDOM_PHASE = 0x7, 1 << 6, 1 << 7, 1 << 12
+TRIGGER_BITS, WRAPS, RESET, ZERO, RANDOM_PHASE = 0x7, 1 << 4, 1 << 6, 1 << 7, 1 << 12
 _ALL_BITS = 0xFFFF
 _PHASE = 1 << 30
 
@@ -46,7 +47,8 @@ FREQUENCY = Register(
     name="frequency_hz", offset=0x10, bits=30, scale=_PHASE / CLOCK_HZ, unit="Hz", low=0, high=CLOCK_HZ / 2
 )
 CYCLES = Register(name="cycles_per_burst", offset=0x18)
-BURSTS = Register(name="bursts", offset=0x1C, bits=16)
+REPEATS = Register(name="bursts", offset=0x1C, bits=16)
+"""How many bursts follow the first one."""
 BURST_DELAY = Register(name="burst_delay_s", offset=0x20, scale=1e6, unit="s")
 
 
@@ -90,6 +92,7 @@ class Asg:
         self._table_address = ASG + 0x10000 * (channel + 1)
         self._shift = 16 * channel
         self._waveform = "unknown"
+        self._table_phase_deg = 0.0
         self._trigger_source = "off"
 
     def setup(
@@ -126,9 +129,9 @@ class Asg:
         cycles_per_burst : int
             Turns after a trigger; 0: for ever.
         bursts : int
-            How many bursts a trigger starts.
+            How many bursts a trigger starts, 1 to 65536.
         burst_delay_s : float
-            From the end of a burst to the next, in steps of 1 us.
+            From the end of a burst to the next, in steps of 1 us; at least 1 us if there are several.
         samples : array_like, optional
             16384 values from -1 to 1, for "arbitrary".
 
@@ -140,14 +143,17 @@ class Asg:
         values = table(waveform, samples)
         _check_trigger(trigger_source)
         _check_range(amplitude_v, offset_v, waveform)
+        _check_bursts(cycles_per_burst, bursts, burst_delay_s)
+        # A turn ends with the table: so that bursts have whole turns, their table begins at the start phase.
+        shift = round(phase_deg / 360 * SAMPLES) % SAMPLES if cycles_per_burst else 0
         settings: dict[Register | Choice, float | str] = {
             WRAP: _PHASE - 1,
-            PHASE: phase_deg % 360,
+            PHASE: 0.0 if cycles_per_burst else phase_deg % 360,
             FREQUENCY: frequency_hz,
             AMPLITUDE: amplitude_v,
             OFFSET: offset_v,
             CYCLES: cycles_per_burst,
-            BURSTS: bursts,
+            REPEATS: bursts - 1,
             BURST_DELAY: burst_delay_s,
         }
         check_all(settings)
@@ -155,10 +161,10 @@ class Asg:
         self._control(_ALL_BITS, ZERO | RESET)
         for register, value in settings.items():
             self._bank.set(register, value)
-        self._board.write_block(self._table_address, words(values))
-        self._waveform = waveform
+        self._board.write_block(self._table_address, words(np.roll(values, -shift)))
+        self._waveform, self._table_phase_deg = waveform, shift * 360 / SAMPLES
         self._slot.set(OUTPUT, output)
-        self._control(_ALL_BITS, RANDOM_PHASE if waveform == "noise" else 0)
+        self._control(_ALL_BITS, WRAPS | (RANDOM_PHASE if waveform == "noise" else 0))
         self._arm(trigger_source)
         return self.state()
 
@@ -183,9 +189,14 @@ class Asg:
         return self._slot.set(OUTPUT, output)
 
     def trigger(self) -> None:
-        """Start the waveform, or its bursts, now. Not repeated if the board does not confirm it."""
-        shift = self._shift
-        self._board.pulse(ASG + CONTROL, TRIGGER_BITS << shift, TRIGGERS["immediately"] << shift)
+        """Start the waveform, or its bursts, now, from the start phase, even if it plays.
+
+        Not repeated if the board does not confirm it.
+        """
+        for mask, bits in ((RESET, RESET), (TRIGGER_BITS, TRIGGERS["immediately"])):
+            self._board.pulse(ASG + CONTROL, mask << self._shift, bits << self._shift)
+        if self._trigger_source != "immediately":
+            self._control(TRIGGER_BITS, TRIGGERS[self._trigger_source])
 
     def off(self) -> None:
         """Silence: no output, level 0, standing still."""
@@ -202,9 +213,9 @@ class Asg:
             frequency_hz=self._bank.get(FREQUENCY),
             amplitude_v=self._bank.get(AMPLITUDE),
             offset_v=self._bank.get(OFFSET),
-            phase_deg=self._bank.get(PHASE),
+            phase_deg=self._bank.get(PHASE) + self._table_phase_deg,
             cycles_per_burst=int(self._bank.get(CYCLES)),
-            bursts=int(self._bank.get(BURSTS)),
+            bursts=int(self._bank.get(REPEATS)) + 1,
             burst_delay_s=self._bank.get(BURST_DELAY),
             trigger_source=self._trigger_source,
             output=self._slot.get(OUTPUT),
@@ -225,6 +236,17 @@ class Asg:
 def _check_trigger(source: str) -> None:
     if source not in TRIGGERS:
         raise BadInputError(f"trigger_source = {source!r}: {nearest(source, TRIGGERS)}")
+
+
+def _check_bursts(cycles: int, bursts: int, delay_s: float) -> None:
+    if not 1 <= bursts <= 1 << REPEATS.bits:
+        raise BadInputError(f"bursts = {bursts!r} is outside of 1 to {1 << REPEATS.bits}")
+    if bursts > 1 and cycles < 1:
+        raise BadInputError(f"bursts = {bursts!r} without an end: give cycles_per_burst too")
+    if bursts > 1 and round(delay_s * BURST_DELAY.scale) < 1:
+        raise BadInputError(
+            f"burst_delay_s = {delay_s!r} s: several bursts need at least 1e-06 s between them"
+        )
 
 
 def _check_range(amplitude_v: float, offset_v: float, waveform: str) -> None:

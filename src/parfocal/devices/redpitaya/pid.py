@@ -123,7 +123,7 @@ class Pid:
         integrator_v : float
             Put into the integrator, -4 to 4 V.
         differential : bool
-            Take the other one's input (pid0 and pid1) off the error.
+            Take the filtered input of the other one (of pid0 and pid1) for the setpoint.
         paused : bool
             Hold the gains at 0; the output stays where its integrator is.
 

@@ -43,10 +43,12 @@ DECIMATION = Register(name="decimation", offset=0x14, bits=17, low=1, high=65536
 TRIGGER_POINTER = Register(name="trigger pointer", offset=0x1C, access="ro")
 HYSTERESIS = Register(name="hysteresis_v", offset=0x20, bits=14, scale=8192, unit="V", low=0, high=0.999)
 AVERAGING = Register(name="averaging", offset=0x28, bits=1)
+BEFORE = Register(name="samples before the trigger", offset=0x2C, access="ro")
 TIME, TRIGGER_TIME = 0x15C, 0x164
 BUFFERS = (0x10000, 0x20000)
 
 _POLL_S = 0.002
+_SLOW = 1024
 _WRAP_MARGIN = 1 << 20
 
 
@@ -215,7 +217,7 @@ class Scope:
             self._bank.set(SOURCE, source)
             self._wait_until_done(source, decimation * after * TICK_S, timeout_s, wait)
             tick = self._counter(TRIGGER_TIME)
-            if tick < armed_tick or self._stops != stops:
+            if tick < armed_tick or self._stops != stops or not self._is_complete(tick, decimation, after):
                 raise DeviceError(
                     f"the scope was stopped, or the board restarted, before the trace was complete (armed at "
                     f"tick {armed_tick}, last trigger at {tick}); its old samples were not taken"
@@ -224,6 +226,16 @@ class Scope:
         except BaseException:
             self._disarm_quietly()
             raise
+
+    def _is_complete(self, trigger_tick: int, decimation: int, after: int) -> bool:
+        """Whether the samples after the trigger had the time to be taken: a reset leaves its own time there.
+
+        A short trace may have had that time since a reset too; but then samples were counted before its
+        trigger, and a reset clears their count.
+        """
+        if self._now()[0] - trigger_tick < (after - 1) * decimation:
+            return False
+        return decimation > _SLOW or self._bank.get(BEFORE) > 0
 
     def _set_levels(self, threshold_v: float | None, hysteresis_v: float | None) -> None:
         if threshold_v is not None:

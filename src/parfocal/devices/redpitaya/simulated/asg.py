@@ -19,9 +19,10 @@ SLOTS = (8, 9)
 _CONTROL, _SCALE, _WRAP, _PHASE, _STEP = 0x0, 0x4, 0x8, 0xC, 0x10
 _CYCLES, _BURSTS, _DELAY = 0x18, 0x1C, 0x20
 _CHANNEL_BYTES, _TABLE_BYTES = 0x20, 0x10000
-_TRIGGER, _RESET, _ZERO, _RANDOM = 0x7, 1 << 6, 1 << 7, 1 << 12
+_TRIGGER, _WRAPS, _RESET, _ZERO, _RANDOM = 0x7, 1 << 4, 1 << 6, 1 << 7, 1 << 12
 _SOFTWARE, _HIGH = 1, 5
 _PHASE_BITS = int(PHASE_MASK)
+_TURN = _PHASE_BITS + 1
 _TICKS_PER_US = TICKS_PER_S // 1_000_000
 _WRITABLE = {
     _SCALE: 0x3FFF3FFF,
@@ -77,22 +78,27 @@ class SimulatedAsg(RegisterFile):
     def _control(self, channel: int, bits: int, tick: int) -> None:
         if bits & _RESET:
             self._played[channel] = None
-        elif bits & _TRIGGER == _SOFTWARE or (bits & _TRIGGER == _HIGH and self._played[channel] is None):
+        elif bits & _TRIGGER in (_SOFTWARE, _HIGH) and self._stands(channel, tick):
             self._played[channel] = self._player(channel, tick, self._word(channel, _PHASE))
         self._renew(channel, tick)
+
+    def _stands(self, channel: int, tick: int) -> bool:
+        """Whether a trigger starts it: one that plays does not hear it."""
+        playing = self._played[channel]
+        return playing is None or playing.has_ended(tick)
 
     def _renew(self, channel: int, tick: int) -> None:
         """Play on with what the registers say now; an endless waveform keeps its place in its turn."""
         old = self._played[channel]
         if old is not None:
-            if old.burst_ticks == 0 and self._word(channel, _CYCLES) == 0:
+            if old.burst_ticks == old.turn_ticks == 0 and self._word(channel, _CYCLES) == 0:
                 self._played[channel] = self._player(channel, tick, old.phase_at(tick))
             else:
                 self._played[channel] = self._player(channel, old.start, old.phase)
         self._signals.change(tick, SLOTS[channel], source=self._source(channel))
 
     def _source(self, channel: int) -> Source:
-        bits = self.words.get(_CONTROL, 0) >> (16 * channel)
+        bits = self._bits(channel)
         if bits & _ZERO:
             return Level(0.0)
         playing = self._played[channel]
@@ -102,18 +108,24 @@ class SimulatedAsg(RegisterFile):
 
     def _player(self, channel: int, start: int, phase: int) -> Player:
         step, cycles = self._word(channel, _STEP), self._word(channel, _CYCLES)
-        burst = 0
-        if cycles and step:
-            burst = max(1, cycles * (_PHASE_BITS + 1) // step)
+        repeats, delay = self._word(channel, _BURSTS), self._word(channel, _DELAY) * _TICKS_PER_US
+        turn = 0 if self._bits(channel) & _WRAPS or step == 0 else -(-(_TURN - phase) // step)
+        burst = cycles * turn if turn else -(-(cycles * _TURN - phase) // max(step, 1))
+        if cycles == 0 or step == 0 or (repeats and delay == 0):
+            burst = 0  # without a delay each repetition begins before the one before it has ended
         return Player(
             table=self._output(channel),
             start=start,
             phase=phase,
             step=step,
+            turn_ticks=turn,
             burst_ticks=burst,
-            period_ticks=max(1, burst + self._word(channel, _DELAY) * _TICKS_PER_US),
-            bursts=max(1, self._word(channel, _BURSTS)),
+            period_ticks=max(1, burst + delay),
+            bursts=repeats + 1,
         )
+
+    def _bits(self, channel: int) -> int:
+        return self.words.get(_CONTROL, 0) >> (16 * channel)
 
     def _output(self, channel: int) -> NDArray[np.float64]:
         scale = self._word(channel, _SCALE)

@@ -65,9 +65,7 @@ def run(
                     value = value - filters[j, stage] if high_pass[j, stage] else filters[j, stage]
             seen[j] = value
         for j in range(3):
-            error = seen[j] - setpoint[j]
-            if differential[j] and j < 2:
-                error -= seen[1 - j]
+            error = seen[j] - (seen[1 - j] if differential[j] and j < 2 else setpoint[j])
             memory[j] = min(max(memory[j] + integral[j] * error, -_MEMORY_LIMIT), _MEMORY_LIMIT)
             value = min(max(proportional[j] * error + memory[j], -8192.0), 8191.0)
             output[j] = min(max(value, low[j]), high[j])

@@ -24,7 +24,6 @@ _DEBOUNCE, _NOW_1, _NOW_2, _TIME, _TRIGGER_TIME, _ENOUGH = 0x90, 0x154, 0x158, 0
 _ARM, _RESET, _DELAYED, _KEEP = 1, 2, 4, 8
 _OFF, _SOFTWARE, _ASG0, _ASG1 = 0, 1, 8, 9
 _EDGES = {2: (0, True), 3: (0, False), 4: (1, True), 5: (1, False)}
-_TURN = 1 << 30
 _BLOCK = LENGTH // 2
 _SCANNED = 65536
 """Samples that one look goes through. Of a longer wait only the last ones are seen: at full rate a trigger
@@ -93,7 +92,7 @@ class SimulatedScope(RegisterFile):
         if offset == _TRIGGER_POINTER:
             return (self._trigger or 0) % LENGTH
         if offset == _SINCE_ARM:
-            return self._count(tick)
+            return self._count(tick) if self._trigger is None else self._trigger
         if offset in (_NOW_1, _NOW_2):
             return self._signals.now(self._inputs()[offset == _NOW_2], tick) & DAC_MASK
         if offset in (_TIME, _TIME + 4):
@@ -142,6 +141,7 @@ class SimulatedScope(RegisterFile):
             self._tape.restart()
         if value & _RESET:
             self.words[_SOURCE] = _OFF
+            self._trigger_tick = tick
         self._keep = bool(value & _KEEP)
 
     def _count(self, tick: int) -> int:
@@ -210,7 +210,7 @@ class SimulatedScope(RegisterFile):
         if player is None or player.step == 0 or begin >= count:
             return
         first = int(self._ticks(begin, begin + 1)[0])
-        wait = -(-(-player.phase_at(first) % _TURN) // player.step)
-        sample = begin + -(-wait // self._decimation)
+        turn = player.next_turn(first)
+        sample = begin + -((first - turn) // self._decimation)
         if sample < count:
-            self._triggered(sample, first + wait)
+            self._triggered(sample, turn)

@@ -84,23 +84,21 @@ class Player:
         Tick of the trigger.
     phase, step : int
         Where it starts, and how far it goes in a tick, in turns / 2**30.
+    turn_ticks : int
+        Length of a turn that begins at the start phase each time; 0: one turn runs into the next.
     burst_ticks, period_ticks, bursts : int
-        Length of a burst, distance between the starts of bursts, and how many; 0 bursts: one that never ends.
+        Length of a burst, distance between the starts of bursts, and how many; 0 ticks: one that never ends.
     """
 
     table: NDArray[np.float64]
     start: int
     phase: int
     step: int
+    turn_ticks: int = 0
     burst_ticks: int = 0
     period_ticks: int = 0
     bursts: int = 0
     _smooth: dict[Smoothing, NDArray[np.float64]] = field(default_factory=dict, compare=False)
-
-    @property
-    def rest(self) -> float:
-        """What it gives before and after: the table's value at the start phase."""
-        return float(self.table[self.phase >> 16])
 
     def values(self, ticks: NDArray[np.int64], smoothing: Smoothing) -> NDArray[np.float64]:
         """Return the table's values at each tick, low-passed through its spectrum."""
@@ -110,19 +108,39 @@ class Player:
         burst = np.clip(since // self.period_ticks, 0, self.bursts - 1)
         within = since - burst * self.period_ticks
         playing = (within >= 0) & (within < self.burst_ticks)
-        out = np.where(playing, self._played(within, smoothing), self.rest)
+        ends = np.array([0, self.burst_ticks])
+        before, after_it = self._played(ends, Smoothing())
+        rest = np.where((within < 0) & (burst == 0), before, after_it)
+        out = np.where(playing, self._played(within, smoothing), rest)
         if smoothing.tau_ticks:
-            edge = self._played(np.array([0, self.burst_ticks]), smoothing)
+            edge = self._played(ends, smoothing)
             after = np.where(playing, within, within - self.burst_ticks)
-            step = np.where(playing, self.rest - edge[0], edge[1] - self.rest)
+            rested = np.where(burst == 0, before, after_it)
+            step = np.where(playing, rested - edge[0], edge[1] - after_it)
             out += np.where(within >= 0, step * np.exp(-np.maximum(after, 0) / smoothing.tau_ticks), 0.0)
         return out
 
     def phase_at(self, tick: int) -> int:
         """Return where in its turn it is at `tick`."""
-        return (self.phase + (tick - self.start) * self.step) & int(PHASE_MASK)
+        since = tick - self.start
+        if self.turn_ticks:
+            since %= self.turn_ticks
+        return (self.phase + since * self.step) & int(PHASE_MASK)
+
+    def has_ended(self, tick: int) -> bool:
+        """Return whether its last burst is over at `tick`."""
+        last = self.start + (self.bursts - 1) * self.period_ticks + self.burst_ticks
+        return self.burst_ticks > 0 and tick >= last
+
+    def next_turn(self, tick: int) -> int:
+        """Return the first tick, from `tick` on, at which a turn begins."""
+        if self.turn_ticks:
+            return tick + (self.start - tick) % self.turn_ticks
+        return tick - (-(-self.phase_at(tick) & int(PHASE_MASK)) // self.step)
 
     def _played(self, since: NDArray[np.int64], smoothing: Smoothing) -> NDArray[np.float64]:
+        if self.turn_ticks:
+            since = since % self.turn_ticks
         turned = since.astype(np.uint64) * np.uint64(self.step) + np.uint64(self.phase)
         index = ((turned & PHASE_MASK) >> np.uint64(16)).astype(np.intp)
         return self._smoothed(smoothing)[index]

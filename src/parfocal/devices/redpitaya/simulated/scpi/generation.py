@@ -78,7 +78,8 @@ class Generator:
             output=self._output,
             trigger_source="immediately" if at["SOUR"] == "INT" and not burst else "off",
             cycles_per_burst=int(at["NCYC"]) if burst else 0,
-            bursts=int(at["NOR"]),
+            bursts=int(at["NOR"]) if burst else 1,
+            burst_delay_s=max(1e-6, at["INT:PER"] * 1e-6 - at["NCYC"] / at["FREQ"]),
         )
 
     def trigger(self) -> None:
@@ -112,6 +113,7 @@ _SETTINGS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "SOUR#:BURS:STAT": ("STAT", str.upper),
     "SOUR#:BURS:NCYC": ("NCYC", int),
     "SOUR#:BURS:NOR": ("NOR", int),
+    "SOUR#:BURS:INT:PER": ("INT:PER", float),
     "SOUR#:TRig:SOUR": ("SOUR", str.upper),
 }
 
