@@ -49,10 +49,14 @@ class Case:
 
     def expose(self, expected: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Return counts for an image relative to its background."""
-        electrons = rng.poisson(np.maximum(self.electrons * expected, 0)) + rng.normal(0, READ_NOISE_E, expected.shape)
+        electrons = rng.poisson(np.maximum(self.electrons * expected, 0)) + rng.normal(
+            0, READ_NOISE_E, expected.shape
+        )
         return np.clip(np.floor(electrons / self.gain + 0.5), 0, 65535).astype(np.uint16)
 
-    def places(self, count: int, rng: np.random.Generator, side: float = 0.5, inset_nm: float = 150) -> np.ndarray:
+    def places(
+        self, count: int, rng: np.random.Generator, side: float = 0.5, inset_nm: float = 150
+    ) -> np.ndarray:
         """Return random (x, y, z), (count, 3)."""
         xy = self.middle + rng.uniform(-side, side, (count, 2))
         z = rng.uniform(self.low_nm + inset_nm, self.high_nm - inset_nm, (count, 1))

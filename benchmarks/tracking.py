@@ -1,10 +1,10 @@
-"""How well and how fast beads are tracked, beside the Cramer-Rao bound and beside magtrack 1.0 on the same images.
+"""How well and how fast beads are tracked, beside the Cramer-Rao bound and magtrack 1.0, same images.
 
     python benchmarks/tracking.py [--json] [--quick] [--field IMAGE]
 
-Images: Lorenz-Mie scattering and a Debye integral, NA 1.2 in water, 100 nm pixels, shot noise, 8 e- read noise; tables
-from 30 noisy self-centred frames on each 100 nm plane. Times on one core are CPU times, the best of several runs, with
-the peer interleaved; those of two threads are wall times.
+Images: Lorenz-Mie scattering and a Debye integral, NA 1.2 in water, 100 nm pixels, shot noise, 8 e- read
+noise; tables from 30 noisy self-centred frames on each 100 nm plane. Times on one core are CPU times, the
+best of several runs, with the peer interleaved; those of two threads are wall times.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from _beads import PIXEL_NM, FastHistogram, Peer, case, errors_nm, rms, track
 from _report import Row, report
 from scipy.signal import lfilter
 
-from parfocal.tracking import BeadTracker, Flag, ZTableBuilder, ZTables, find_beads, warm_up
+from parfocal.tracking import BeadTracker, ZTableBuilder, ZTables, find_beads, warm_up
 from parfocal.tracking.force import fit_allan_variance, fit_power_spectrum
 from parfocal.tracking.simulation import Optics, add_noise, bead_stack, render
 
@@ -31,7 +32,7 @@ COUNT = 300 if QUICK else 1200
 def best_of(
     work: Callable[[], object], repeats: int = 7, clock: Callable[[], float] = time.thread_time
 ) -> float:
-    """Return the shortest of several times, seconds: CPU times of this thread if nothing else is asked for."""
+    """Return the shortest of several times, seconds; by default CPU times of this thread."""
     times = []
     for _ in range(repeats):
         begin = clock()
@@ -56,14 +57,20 @@ def accuracy() -> list[Row]:
             rows += [
                 Row(f"{text}, {axis}", float(r), "x", "<= 1.05") for axis, r in zip("xyz", ratio, strict=True)
             ]
-            sigma = np.stack([found["sigma_x_px"] * PIXEL_NM, found["sigma_y_px"] * PIXEL_NM, found["sigma_z_nm"]], 1)
+            sigma = np.stack(
+                [found["sigma_x_px"] * PIXEL_NM, found["sigma_y_px"] * PIXEL_NM, found["sigma_z_nm"]], 1
+            )
             pulls.append(rms(sigma) / rms(error))
             chi2.append(float(found["chi2"].mean()))
             flagged.append(float((found["flags"] != 0).mean()))
     off = np.abs(np.array(pulls) - 1)
-    rows.append(Row("predicted sigma against true RMS, mean of all", 100 * abs(np.mean(pulls) - 1), "%", "<= 5"))
+    rows.append(
+        Row("predicted sigma against true RMS, mean of all", 100 * abs(np.mean(pulls) - 1), "%", "<= 5")
+    )
     rows.append(Row("predicted sigma against true RMS, worst of 27", 100 * float(off.max()), "%"))
-    rows.append(Row("chi2 of good fits, farthest from 1", float(np.abs(np.array(chi2) - 1).max()), "", "<= 0.05"))
+    rows.append(
+        Row("chi2 of good fits, farthest from 1", float(np.abs(np.array(chi2) - 1).max()), "", "<= 0.05")
+    )
     rows.append(Row("good beads flagged", 100 * float(np.mean(flagged)), "%", "<= 1"))
     return rows
 
@@ -89,7 +96,14 @@ def bias_and_crosstalk(peer: Peer, tracker: BeadTracker) -> list[Row]:
     return [
         Row("z bias, rms", float(rms(bias)), "nm", "<= 0.3"),
         Row("z bias, largest", float(np.abs(bias).max()), "nm", "<= 1"),
-        Row("crosstalk of z from x, y, peak to peak, largest", max(ours), "nm", "<= 2", "magtrack", np.nanmax(theirs)),
+        Row(
+            "crosstalk of z from x, y, peak to peak, largest",
+            max(ours),
+            "nm",
+            "<= 2",
+            "magtrack",
+            np.nanmax(theirs),
+        ),
     ]
 
 
@@ -101,8 +115,14 @@ def against_peer(peer: Peer, tracker: BeadTracker) -> list[Row]:
     ours = rms(errors_nm(track(tracker, images), places))
     theirs = rms((peer.track(images) - places) * [PIXEL_NM, PIXEL_NM, 1])
     gain, wanted = theirs / ours, (">= 2", ">= 2", ">= 8")
-    rows = [Row(f"RMS of {a} at ROI 64", float(o), "nm", "", "magtrack", float(t)) for a, o, t in zip("xyz", ours, theirs)]
-    rows += [Row(f"magtrack's RMS over ours, {a}", float(g), "x", w) for a, g, w in zip("xyz", gain, wanted)]
+    rows = [
+        Row(f"RMS of {a} at ROI 64", float(o), "nm", "", "magtrack", float(t))
+        for a, o, t in zip("xyz", ours, theirs, strict=True)
+    ]
+    rows += [
+        Row(f"magtrack's RMS over ours, {a}", float(g), "x", w)
+        for a, g, w in zip("xyz", gain, wanted, strict=True)
+    ]
     return rows
 
 
@@ -118,10 +138,10 @@ def speed() -> list[Row]:
         ours, published, faster = [], [], []
         core = peer.magtrack.core
         for _ in range(3 if QUICK else 6):
-            ours.append(best_of(lambda: track(tracker, images), 4))
-            published.append(best_of(lambda: peer.track(images), 1))
+            ours.append(best_of(partial(track, tracker, images), 4))
+            published.append(best_of(partial(peer.track, images), 1))
             core.np = FastHistogram()
-            faster.append(best_of(lambda: peer.track(images), 1))
+            faster.append(best_of(partial(peer.track, images), 1))
             core.np = np
         per_s = [200 / min(times) for times in (ours, published, faster)]
         rows.append(Row(f"beads/s, ROI {roi}, one core", per_s[0], "1/s", "", "magtrack", per_s[1]))
@@ -151,7 +171,9 @@ def whole_frame(tables: ZTables) -> list[Row]:
             double.append(best_of(lambda: two.track(counts, corners), 1, time.perf_counter))
         good = float((one.track(counts, corners)["flags"] == 0).mean())
     return [
-        Row("500 beads of 64 px, 2048 x 2048, one core, median", 1e3 * float(np.median(single)), "ms", "<= 12"),
+        Row(
+            "500 beads of 64 px, 2048 x 2048, one core, median", 1e3 * float(np.median(single)), "ms", "<= 12"
+        ),
         Row("the same, p99 over median", float(np.percentile(single, 99) / np.median(single)), "x", "<= 1.5"),
         Row("two threads against one, wall time, best of each", min(wall) / min(double), "x", ">= 1.7"),
         Row("results independent of threads", float(same), "", ">= 1"),
@@ -171,7 +193,10 @@ def robustness(tracker: BeadTracker) -> list[Row]:
         image = np.ones((roi, roi))
         for _ in range(rng.integers(1, 5)):
             (cx, cy), (a, b), turn = rng.uniform(-18, 18, 2), rng.uniform(1.5, 8, 2), rng.uniform(0, np.pi)
-            u, v = (x - cx) * np.cos(turn) + (y - cy) * np.sin(turn), (y - cy) * np.cos(turn) - (x - cx) * np.sin(turn)
+            u, v = (
+                (x - cx) * np.cos(turn) + (y - cy) * np.sin(turn),
+                (y - cy) * np.cos(turn) - (x - cx) * np.sin(turn),
+            )
             image += rng.uniform(-0.5, 0.5) * np.exp(-((u / a) ** 2) / 2 - (v / b) ** 2 / 2)
         return image
 
@@ -185,7 +210,9 @@ def robustness(tracker: BeadTracker) -> list[Row]:
         return bead.image(this.middle, this.middle, z, roi)
 
     def cut() -> np.ndarray:
-        return bead.image(rng.uniform(-12, 8), rng.uniform(8, 56), rng.uniform(this.low_nm, this.high_nm), roi)
+        return bead.image(
+            rng.uniform(-12, 8), rng.uniform(8, 56), rng.uniform(this.low_nm, this.high_nm), roi
+        )
 
     bad = {
         "empty": [np.ones((roi, roi))] * count,
@@ -197,14 +224,16 @@ def robustness(tracker: BeadTracker) -> list[Row]:
     rows = []
     for name, images in bad.items():
         found = track(tracker, np.stack([this.expose(image, rng) for image in images]))
-        rows.append(Row(f"bad regions flagged: {name}", 100 * float((found["flags"] != 0).mean()), "%", ">= 99"))
+        rows.append(
+            Row(f"bad regions flagged: {name}", 100 * float((found["flags"] != 0).mean()), "%", ">= 99")
+        )
     bound = this.bound(bead, places)
     tilted = BeadTracker(tracker._tables, roi, tilted_light=True, **this.camera)
     slope = np.stack([this.expose(image * (1 + 0.1 * x / roi), rng) for image in clean])
     for name, chosen, wanted in (("fitted", tilted, "<= 1.2"), ("ignored", tracker, "")):
         ratio = float((rms(errors_nm(track(chosen, slope), places)) / rms(bound)).max())
         rows.append(Row(f"10 % gradient of light, {name}: worst axis over the bound", ratio, "x", wanted))
-    return rows + [capture(tracker)] + asymmetric()
+    return [*rows, capture(tracker), *asymmetric()]
 
 
 def capture(tracker: BeadTracker) -> Row:
@@ -213,13 +242,15 @@ def capture(tracker: BeadTracker) -> Row:
     bead, lost = this.bead(), 0
     for _ in range(4 if QUICK else 40):
         places = this.places(250, rng, 12.0, 0.0)
-        error = errors_nm(track(tracker, np.stack([this.expose(bead.image(*p, 64), rng) for p in places])), places)
+        error = errors_nm(
+            track(tracker, np.stack([this.expose(bead.image(*p, 64), rng) for p in places])), places
+        )
         lost += int((~(np.abs(error) < [10, 10, 30]).all(axis=1)).sum())
     return Row(f"lost of {1000 if QUICK else 10000}, +-12 px and the whole table", lost, "", "<= 0")
 
 
 def asymmetric() -> list[Row]:
-    """What images with coma and astigmatism cost, tables made from such images."""
+    """Measure what images with coma and astigmatism cost, tables made from such images."""
     this, rng, rows = case(64), np.random.default_rng(13), []
     z = np.arange(this.low_nm, this.high_nm + 1, 50.0)
     for name in ("coma", "astigmatism"):
@@ -232,16 +263,24 @@ def asymmetric() -> list[Row]:
                 return out
 
             frames = [
-                (float(h), this.expose(image(*p[:2], h), rng)) for h in z[::2] for p in this.places(10, rng, 2.0)
+                (float(h), this.expose(image(*p[:2], h), rng))
+                for h in z[::2]
+                for p in this.places(10, rng, 2.0)
             ]
             tracker = BeadTracker(this.tables(frames), 64, max_chi2=1e9, **this.camera)
             places = this.places(100, rng)
             found = track(tracker, np.stack([this.expose(image(*p), rng) for p in places]))
             error = errors_nm(found, places)
-            walk = np.stack([np.polyval(np.polyfit(places[:, 2], e, 7), places[:, 2]) for e in error.T], axis=1)
+            walk = np.stack(
+                [np.polyval(np.polyfit(places[:, 2], e, 7), places[:, 2]) for e in error.T], axis=1
+            )
             spread = rms(error - walk) / rms(this.bound(this.bead(), places))
-            rows.append(Row(f"{name} {waves} waves: x, scatter over the symmetric bound", float(spread[0]), "x"))
-            rows.append(Row(f"{name} {waves} waves: z, scatter over the symmetric bound", float(spread[2]), "x"))
+            rows.append(
+                Row(f"{name} {waves} waves: x, scatter over the symmetric bound", float(spread[0]), "x")
+            )
+            rows.append(
+                Row(f"{name} {waves} waves: z, scatter over the symmetric bound", float(spread[2]), "x")
+            )
             walk -= walk.mean(axis=0)
             rows.append(Row(f"{name} {waves} waves: x walks with height, RMS", float(rms(walk)[0]), "nm"))
             rows.append(Row(f"{name} {waves} waves: z walks with height, RMS", float(rms(walk)[2]), "nm"))
@@ -286,14 +325,20 @@ def finder() -> list[Row]:
         render(frame, stack, *truth.T, rng.uniform(0, 120, count), 5000)
         y, x = np.mgrid[-25:25, -25:25]
         for cx, cy in rng.integers(25, 999, (spots, 2)):
-            spot = rng.uniform(-0.5, 0.5) * np.exp(-((x / rng.uniform(1, 5)) ** 2) / 2 - (y / rng.uniform(1, 5)) ** 2 / 2)
+            spot = rng.uniform(-0.5, 0.5) * np.exp(
+                -((x / rng.uniform(1, 5)) ** 2) / 2 - (y / rng.uniform(1, 5)) ** 2 / 2
+            )
             if np.hypot(*(truth - [cx, cy]).T).min() > 45:
                 frame[cy - 25 : cy + 25, cx - 25 : cx + 25] += 5000 * spot
         counts = add_noise(np.maximum(frame, 0), gain_e_per_adu=4.9, read_noise_e=8.0, seed=seed)
         times.append(best_of(lambda counts=counts: find_beads(counts), 4))
         found = find_beads(counts)
         near = np.hypot(found["x_px"][:, None] - truth[:, 0], found["y_px"][:, None] - truth[:, 1]) < 1
-        hits, found_all, truth_all = hits + int(near.any(axis=0).sum()), found_all + len(found), truth_all + count
+        hits, found_all, truth_all = (
+            hits + int(near.any(axis=0).sum()),
+            found_all + len(found),
+            truth_all + count,
+        )
     rows = [
         Row("finder at 1024 x 1024, slowest field", 1e3 * max(times), "ms", "<= 150"),
         Row("finder, recall", hits / truth_all, "", ">= 0.99"),

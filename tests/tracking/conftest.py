@@ -21,7 +21,10 @@ class Field:
     bead: SymmetricBead
     tables: ZTables
 
-    camera = {"gain_e_per_adu": GAIN, "read_noise_e": READ_NOISE}
+    @property
+    def camera(self) -> dict[str, float]:
+        """What the tracker is told of it."""
+        return {"gain_e_per_adu": GAIN, "read_noise_e": READ_NOISE}
 
     def expose(self, images: np.ndarray, seed: int) -> np.ndarray:
         """Counts for images relative to their background."""
@@ -53,7 +56,9 @@ def expose(images: np.ndarray, seed: int) -> np.ndarray:
 def field() -> Field:
     bead = SymmetricBead(0.525, 0.1, (LOW - 600, HIGH + 600), 2.2 * ROI)
     rng = np.random.default_rng(1)
-    builder = ZTableBuilder(roi_px=ROI, n_beads=1, gain_e_per_adu=GAIN, read_noise_e=READ_NOISE, pixel_size_um=0.1)
+    builder = ZTableBuilder(
+        roi_px=ROI, n_beads=1, gain_e_per_adu=GAIN, read_noise_e=READ_NOISE, pixel_size_um=0.1
+    )
     for z in np.arange(LOW, HIGH + 1, 100.0):
         for k in range(12):
             x, y = 31.5 + rng.uniform(-2, 2, 2)

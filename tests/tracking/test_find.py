@@ -24,13 +24,18 @@ def scene(stack, places, planes, seed, size=512):
 
 
 def missed_and_wrong(found, places):
-    near = np.hypot(*(np.stack([found["x_px"], found["y_px"]])[:, :, None] - np.transpose(places)[:, None, :])) < 1
+    near = (
+        np.hypot(*(np.stack([found["x_px"], found["y_px"]])[:, :, None] - np.transpose(places)[:, None, :]))
+        < 1
+    )
     return int((~near.any(axis=0)).sum()), int((~near.any(axis=1)).sum())
 
 
 def test_finds_every_bead_at_any_height_and_no_dirt(stack):
     rng = np.random.default_rng(1)
-    places = np.array([(60 + 78 * i, 60 + 78 * j) for i in range(6) for j in range(6)]) + rng.uniform(-8, 8, (36, 2))
+    places = np.array([(60 + 78 * i, 60 + 78 * j) for i in range(6) for j in range(6)]) + rng.uniform(
+        -8, 8, (36, 2)
+    )
     counts = scene(stack, places, rng.uniform(0, 100, 36), 2).astype(float)
     y, x = np.mgrid[-20:20, -20:20]
     for i in range(5):

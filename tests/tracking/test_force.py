@@ -46,7 +46,9 @@ def test_localisation_noise_is_allowed_for():
     for _ in range(20):
         x, truth = trace(20, rng)
         noisy = x + rng.normal(0, 0.5 * x.std(), x.size)
-        ratio.append(fit_power_spectrum(noisy, RATE, localisation_nm=0.5 * x.std()).stiffness_pn_per_nm / truth)
+        ratio.append(
+            fit_power_spectrum(noisy, RATE, localisation_nm=0.5 * x.std()).stiffness_pn_per_nm / truth
+        )
     assert abs(np.mean(ratio) - 1) < 0.06
 
 

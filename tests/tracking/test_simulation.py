@@ -60,7 +60,9 @@ def test_noise_has_the_variance_it_should_and_repeats():
     counts = add_noise(light, gain_e_per_adu=2.0, offset_adu=100, read_noise_e=30, seed=5)
     assert abs(counts.mean() - 2600) < 0.5
     assert abs(counts.var() / ((5000 + 900) / 4 + 1 / 12) - 1) < 0.02
-    assert np.array_equal(counts, add_noise(light, gain_e_per_adu=2.0, offset_adu=100, read_noise_e=30, seed=5))
+    assert np.array_equal(
+        counts, add_noise(light, gain_e_per_adu=2.0, offset_adu=100, read_noise_e=30, seed=5)
+    )
     assert add_noise(light, bits=8).max() == 255
     with pytest.raises(BadInputError, match="bits"):
         add_noise(light, bits=17)

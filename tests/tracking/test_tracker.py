@@ -114,7 +114,7 @@ def test_off_the_table_and_at_the_edge(field, track):
 @pytest.mark.parametrize("away", [15.0, 30.0, 45.0])
 def test_a_neighbour_is_masked_and_flagged(field, track, away):
     places = field.places(40, seed=15)
-    other = places + [away, 0.0, 0.0]
+    other = places + np.array([away, 0.0, 0.0])
     images = field.images(places) + field.images(other) - 1
     rows = track(BeadTracker(field.tables, 64, **field.camera), field.expose(images, 16))
     assert (rows["flags"] != 0).all()

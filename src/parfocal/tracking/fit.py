@@ -124,7 +124,7 @@ def _fit_tilted(region: Region, table: Any, fine_basis: Any, work: Work, state: 
 
 @driver
 def _fit_masked(region: Region, table: Any, fine_basis: Any, work: Work, best: State, state: State) -> bool:
-    """Go on from the best fit without the squares that do not belong to the bead; return whether any was cut."""
+    """Go on from the best fit without what does not belong to the bead; return whether any was cut."""
     all_pixels = best.quality[2]
     cut = False
     _copy(best, state)

@@ -118,7 +118,7 @@ def fit_power_spectrum(
     x = _checked(trace_nm)
     interval = 1 / rate_hz
     power = 2 * interval / x.size * np.abs(np.fft.rfft(x - x.mean())) ** 2
-    frequency = np.fft.rfftfreq(x.size, interval)
+    frequency = np.arange(power.size, dtype=np.float64) / (x.size * interval)
     inside = slice(1, power.size - (1 - x.size % 2))
     frequency, power, count = _pooled(frequency[inside], power[inside])
     floor = 2 * interval * localisation_nm**2
@@ -224,7 +224,7 @@ def _relaxation(x: NDArray[np.float64], interval: float) -> float:
     """Return a first guess of the relaxation time, from the correlation of neighbours."""
     centred = x - x.mean()
     correlation = float((centred[1:] * centred[:-1]).sum() / max((centred**2).sum(), 1e-30))
-    return interval / -np.log(np.clip(correlation, 0.05, 0.999))
+    return float(interval / -np.log(np.clip(correlation, 0.05, 0.999)))
 
 
 def _deviation(cost: Callable[[NDArray[np.float64]], float], best: NDArray[np.float64]) -> float:

@@ -16,7 +16,7 @@ _EXCESS = 1.7
 
 @driver
 def mask_outliers(region: Region, work: Work) -> int:
-    """Set the sensitivity to 0 in squares that the model does not explain; return how many pixels that were."""
+    """Set the sensitivity to 0 where the model does not explain the image; return in how many pixels."""
     grid, sensitivity, across = region.grid, region.sensitivity, (region.roi + BLOCK - 1) // BLOCK
     chi2, count = np.zeros(across * across), np.zeros(across * across)
     for start in range(0, grid.shape[1], CHUNK):

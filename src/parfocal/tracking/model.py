@@ -34,7 +34,7 @@ class Region(NamedTuple):
 
 
 class Work(NamedTuple):
-    """Arrays that one thread works in: columns, profile, and the model now (x, y, -, contrast, background)."""
+    """What one thread works in: columns, profile, and the model (x, y, -, contrast, background)."""
 
     scratch: Any
     index: Any
@@ -176,8 +176,8 @@ def fill_columns(region: Region, work: Work, start: int) -> None:
 def accumulate(region: Region, work: Work, last: int, full: bool) -> float:
     """Sum products of the columns over pixels up to `last` into `work.sums`; return how many pixels counted.
 
-    The last row of the sums, (COLUMNS, COLUMNS), is the right-hand side and, at its end, chi2. The rows above,
-    the lower triangle of the Fisher matrix, are filled only if `full`.
+    The last row of the sums, (COLUMNS, COLUMNS), is the right-hand side and, at its end, chi2. The rows
+    above, the lower triangle of the Fisher matrix, are filled only if `full`.
     """
     sums = work.sums
     sums[COLUMNS - 1] = 0

@@ -118,13 +118,13 @@ def _sinc_kernel() -> NDArray[np.float32]:
     t = np.arange(_TAPS)[None, :] - (_TAPS // 2 - 1) - shift
     window = np.i0(5.0 * np.sqrt(np.clip(1 - (t / (_TAPS / 2)) ** 2, 0, None))) / np.i0(5.0)
     weight = np.sinc(t) * window
-    return (weight / weight.sum(axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(weight / weight.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
 def _normal_quantiles() -> NDArray[np.float32]:
     """Return normal deviates at equal probabilities, scaled so that the sum of two of them has variance 1."""
     values = ndtri((np.arange(_QUANTILES) + 0.5) / _QUANTILES)
-    return (values / np.sqrt(2 * np.mean(values**2))).astype(np.float32)
+    return np.asarray(values / np.sqrt(2 * np.mean(values**2)), dtype=np.float32)
 
 
 _KERNEL = _sinc_kernel()

@@ -182,4 +182,4 @@ def best_height(score: Any, taken: float, apart: float) -> float:
     bend = score[best - 1] - 2 * score[best] + score[best + 1]
     if bend >= 0:
         return float(best)
-    return best + 0.5 * (score[best - 1] - score[best + 1]) / bend
+    return float(best + 0.5 * (score[best - 1] - score[best + 1]) / bend)

@@ -105,7 +105,7 @@ def radial_profiles(
     argument = optics.wavenumber * sine[:, None] * r
     field = 1 - (defocus * even) @ j0(argument)
     crossed = (defocus * odd) @ jv(2, argument)
-    return np.abs(field) ** 2 + np.abs(crossed) ** 2
+    return np.asarray(np.abs(field) ** 2 + np.abs(crossed) ** 2)
 
 
 class SymmetricBead:
@@ -194,7 +194,7 @@ def bead_stack(
     """
     optics = optics or Optics()
     z = np.atleast_1d(np.asarray(z_nm, dtype=float))
-    axis = np.arange(roi_px) - (roi_px - 1) / 2
+    axis = np.arange(roi_px, dtype=np.float64) - (roi_px - 1) / 2
     distance = np.hypot(*np.meshgrid(axis, axis))
     if optics.coma_waves or optics.astigmatism_waves:
         images = np.stack([_aberrated_image(radius_um, axis * pixel_size_um, height, optics) for height in z])
@@ -204,7 +204,7 @@ def bead_stack(
         images = np.stack([CubicSpline(r, profile)(distance) for profile in profiles])
     half = (roi_px - 1) / 2
     fade = np.clip((half - distance) / (half / 5 if taper_px is None else max(taper_px, 1e-9)), 0, 1)
-    return (1 + (images - 1) * np.sin(np.pi / 2 * fade) ** 2).astype(np.float32)
+    return np.asarray(1 + (images - 1) * np.sin(np.pi / 2 * fade) ** 2, dtype=np.float32)
 
 
 def _pupil_rule(
@@ -247,4 +247,4 @@ def _aberrated_image(
     crossed = field(odd * np.sin(2 * phi))
     passed = 1.0
     both = np.abs(passed - straight - twice) ** 2 + np.abs(passed - straight + twice) ** 2
-    return both / 2 + np.abs(crossed) ** 2
+    return np.asarray(both / 2 + np.abs(crossed) ** 2)

@@ -36,7 +36,7 @@ _MOST_TURNS = 10
 
 
 class _Bins(NamedTuple):
-    """Bins of distance, (bins + 2, 2) sums and counts: what is too far away ends in the last two; their spline."""
+    """Bins of distance, (bins + 2, 2) sums and counts, of which the last two take the rest; their spline."""
 
     shares: Any
     pairs: Any

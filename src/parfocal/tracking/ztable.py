@@ -57,7 +57,7 @@ class ZTables:
     @property
     def last_nm(self) -> float:
         """Height of the last knot."""
-        return self.first_nm + self.step_nm * (self.coefficients.shape[1] - 3)
+        return self.first_nm + self.step_nm * (int(self.coefficients.shape[1]) - 3)
 
     @property
     def reach_px(self) -> int:
