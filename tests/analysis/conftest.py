@@ -10,6 +10,7 @@ import pytest
 from parfocal.ipc import Client
 from parfocal.processes import ServiceSpec, Supervisor
 
+COMPILES_WITHIN_S = 110.0
 FIELD = {
     "width_px": 320, "height_px": 320, "beads": 4, "stuck": 0.5, "image_px": 64, "spacing_px": 100.0,
     "dust": 0, "depth_nm": 1500.0, "seed": 3,
@@ -43,6 +44,7 @@ def tracker_specs(workers: int, tracker: dict[str, Any], worker: dict[str, Any])
         factory="parfocal.analysis.beads.tracker:TrackerService",
         settings={"workers": workers, "read_noise_e": 8.0, "offset_adu": 2.0, **tracker},
         depends_on=("camera", *names),
+        start_timeout_s=COMPILES_WITHIN_S,
     )
     return [
         front,
@@ -52,6 +54,7 @@ def tracker_specs(workers: int, tracker: dict[str, Any], worker: dict[str, Any])
                 factory="parfocal.analysis.beads.worker:TrackerWorker",
                 settings={"index": index, "workers": workers, **worker},
                 depends_on=("camera",),
+                start_timeout_s=COMPILES_WITHIN_S,
             )
             for index, name in enumerate(names)
         ),
@@ -77,7 +80,12 @@ def rig() -> Iterator[Callable[..., Rig]]:
             **host,
         }
         specs = [
-            ServiceSpec(name="camera", factory="parfocal.devices.camera:CameraHost", settings=device),
+            ServiceSpec(
+                name="camera",
+                factory="parfocal.devices.camera:CameraHost",
+                settings=device,
+                start_timeout_s=COMPILES_WITHIN_S,
+            ),
             ServiceSpec(
                 name="focus",
                 factory="parfocal.devices.stage:StageHost",

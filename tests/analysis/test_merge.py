@@ -98,6 +98,25 @@ def test_a_new_ring_begins_when_all_have_gone_on():
     assert merge.dropped["overrun"] == 1
 
 
+def test_a_worker_says_where_it_begins():
+    merge = Merge(2, ring_ns=5)
+    begins = [
+        FramePart(9, 4, 1, np.zeros(0, PART_DTYPE)),
+        FramePart(9, 5, 1, np.zeros(0, PART_DTYPE)),
+    ]
+    merge.feed(0, [begins[0], part(4, ring_ns=9)])
+    merge.feed(1, [begins[1]])
+    assert given_by(merge) == []
+    assert merge.next_ring() == 9
+    merge.begin_ring(9)
+    assert given_by(merge) == [4]
+    assert merge.next == 5
+    assert merge.dropped["stream restarted"] == 4
+    merge.feed(1, [part(5, ring_ns=9)])
+    assert given_by(merge) == [5]
+    assert not merge.is_waiting()
+
+
 def test_parts_are_cut_however_they_arrive():
     rows = np.concatenate([rows_of(4), rows_of(5, beads=()), rows_of(6, beads=(3, 1, 2))])
     for size in range(1, len(rows) + 1):

@@ -206,7 +206,11 @@ def test_a_camera_that_is_restarted_goes_on(rig):
     bench.restart("camera")
     camera.call("snap", 9, timeout_s=30)
     counts = tracker.call("drain", timeout_s=30)
-    assert counts == {"produced": 10, "tracked": 10, "dropped": {}, "in_flight": 0}
+    assert counts["produced"] == counts["tracked"] + counts["dropped"].get("stream restarted", 0) == 10
+    with open_stream(bench.streams, "tracks").lossless() as reader:
+        camera.call("snap", 9, timeout_s=30)
+        assert list(rows_of(reader, 9)["frame"][::4]) == list(range(10, 19))
+    assert tracker.call("drain", timeout_s=30)["tracked"] == counts["tracked"] + 9
 
 
 def movie(tmp_path, frames=100):

@@ -9,6 +9,7 @@ import pytest
 from parfocal.ipc import Client
 from parfocal.processes import ServiceSpec, Supervisor
 
+COMPILES_WITHIN_S = 110.0
 HOSTS = {
     "camera": "parfocal.devices.camera:CameraHost",
     "focus": "parfocal.devices.stage:StageHost",
@@ -40,7 +41,10 @@ def rig() -> Iterator[Callable[..., Rig]]:
     running: list[Rig] = []
 
     def start(**hosts: dict[str, object]) -> Rig:
-        specs = [ServiceSpec(name=name, factory=HOSTS[name], settings=it) for name, it in hosts.items()]
+        specs = [
+            ServiceSpec(name=name, factory=HOSTS[name], settings=it, start_timeout_s=COMPILES_WITHIN_S)
+            for name, it in hosts.items()
+        ]
         supervisor = Rig("bench", specs)
         running.append(supervisor)
         supervisor.start()

@@ -89,6 +89,59 @@ def test_a_generator_that_waits_stays_silent(board, clock):
     assert np.ptp(seen(board, clock, decimation=64).volts) > 0.9
 
 
+@pytest.mark.parametrize("phase_deg", [0, 90, 200])
+def test_a_burst_has_whole_turns_from_any_phase(board, clock, phase_deg):
+    asg = board.asgs[0]
+    state = asg.setup(
+        "sin",
+        frequency_hz=10e3,
+        amplitude_v=0.5,
+        phase_deg=phase_deg,
+        output="out1",
+        trigger_source="off",
+        cycles_per_burst=5,
+    )
+    assert (state.phase_deg, state.bursts) == (pytest.approx(phase_deg, abs=0.02), 1)
+    waits = iter(range(100))
+
+    def fire(seconds):
+        clock.sleep(seconds)
+        if next(waits) == 3:
+            asg.trigger()
+
+    trace = board.scope.acquire(
+        input="in1", decimation=8, averaging=False, trigger_source="asg0", timeout_s=1.0, wait=fire
+    )
+    begin = int(np.flatnonzero(trace.time_s == 0)[0]) + 1
+    length = round(5 / 10e3 / (8 * 8e-9))
+    turn = np.arange(length) * 8 * 8e-9 * 10e3
+    wanted = 0.5 * np.sin(2 * np.pi * turn + np.deg2rad(phase_deg))
+    assert np.abs(trace.volts[begin : begin + length] - wanted).max() < 6e-3
+    assert np.ptp(trace.volts[begin + length + 2 :]) == 0
+
+
+def test_a_trigger_starts_a_running_generator_again(board, clock):
+    asg = board.asgs[0]
+    asg.setup("sin", frequency_hz=10.0, amplitude_v=0.5, phase_deg=90, output="out1")
+    clock.sleep(0.025)
+    assert abs(board.sampler.read("in1")) < 0.1
+    asg.trigger()
+    assert board.sampler.read("in1") == pytest.approx(0.5, abs=0.01)
+
+
+def test_without_the_wrap_bit_each_turn_begins_at_the_start_phase(board):
+    """As the gateware does it: so the client sets the bit, or frequencies would be wrong."""
+    board.asgs[0].setup("halframp", frequency_hz=1e3, amplitude_v=0.5, phase_deg=180, output="out1")
+    board.board.write_word(0x40200000, 1 << 6)
+    board.board.write_word(0x40200000, 1)
+    link = board.board.link
+    tick = link.timeline.now() + np.arange(250_000)
+    values = link.signals.slot(8, tick)
+    jumps = np.flatnonzero(np.diff(values) < -1000)
+    assert values.min() >= -1
+    assert set(np.diff(jumps)) == {62_500}
+
+
 def test_changes_of_one_do_not_start_the_other_again(board, clock):
     """Both share a control word; a finished burst of one must not begin again when the other is changed."""
     first, second = board.asgs

@@ -98,6 +98,37 @@ def test_a_write_is_never_sent_twice(hasty, device, kind):
     assert hasty.read(LED, 1).tolist() == [3 if done else 0]
 
 
+def test_under_every_fault_nobody_gets_another_s_words(device):
+    """Four threads read constants while the line misbehaves: what comes is right, or an error."""
+    link = TcpLink("127.0.0.1", device.port, timeout_s=0.05)
+    constants = {0x40300200: 12, 0x40340200: 64, 0x40350200: 11, 0x40350208: 32}
+    counts = {"right": 0, "wrong": 0, "failed": 0}
+    lock = threading.Lock()
+
+    def read(address, constant):
+        for _ in range(100):
+            try:
+                kind = "right" if link.read(address, 1)[0] == constant else "wrong"
+            except DeviceError:
+                kind = "failed"
+            with lock:
+                counts[kind] += 1
+
+    for number, kind in enumerate(
+        ["drop", "wrong_echo", "half_frame", "refuse", "lose", "crumbs", "delay"] * 3
+    ):
+        device.inject_fault(kind, after=10 + 3 * number, delay_s=0.08)
+    threads = [threading.Thread(target=read, args=pair) for pair in constants.items()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    link.close()
+    assert counts["wrong"] == 0
+    assert counts["right"] > 300
+    assert link.connections > 5
+
+
 def test_a_dead_server_is_told_and_revived():
     with SimulatedRedPitaya() as device:
         port = device.port

@@ -76,6 +76,17 @@ def test_the_input_filter_slows_the_loop_s_eye(build, clock):
     assert np.ptp(volts) < 0.3
 
 
+def test_a_pair_takes_the_other_s_input_for_its_setpoint(build, clock):
+    board = build(in2=Plant(source="out2", gain=0, offset_v=0.3))
+    board.pids[1].configure(input="in2")
+    state = board.pids[0].configure(setpoint_v=-0.7, i_hz=-1e3, input="in1", output="out1", differential=True)
+    clock.sleep(0.05)
+    assert state.differential
+    assert board.sampler.read("in1") == pytest.approx(0.3, abs=2e-3)
+    with pytest.raises(BadInputError, match="pair"):
+        board.pids[2].configure(differential=True)
+
+
 def test_values_are_quantised_and_read_back(build):
     board = build()
     state = board.pids[0].configure(p=0.1, i_hz=100.0, setpoint_v=0.3, min_v=-0.5, max_v=0.5)

@@ -97,7 +97,8 @@ def test_traces_are_numbered_and_dated(board, clock):
     assert abs(traces[2].triggered_ns - clock.now_ns) < 5e6
 
 
-def test_an_old_trace_cannot_pass_for_a_new_one(board, clock):
+@pytest.mark.parametrize("decimation", [1, 8, 64, 8192])
+def test_an_old_trace_cannot_pass_for_a_new_one(board, clock, decimation):
     """Somebody resets the scope while it waits: what lies in its buffer is refused."""
     board.scope.acquire(input="in1", decimation=8, wait=clock.sleep)
     hits = iter(range(100))
@@ -109,7 +110,11 @@ def test_an_old_trace_cannot_pass_for_a_new_one(board, clock):
 
     with pytest.raises(DeviceError, match="old samples were not taken"):
         board.scope.acquire(
-            input="in1", trigger_source="ch1_positive_edge", threshold_v=0.9, decimation=8, wait=meddle
+            input="in1",
+            trigger_source="ch1_positive_edge",
+            threshold_v=0.9,
+            decimation=decimation,
+            wait=meddle,
         )
 
 

@@ -7,20 +7,24 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from parfocal.analysis.beads.rows import FRAME
+from parfocal.analysis.beads.rows import BEGINS, FRAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-REASONS = ("overrun", "late", "worker died", "tracker restarted")
+REASONS = ("overrun", "late", "worker died", "stream restarted", "tracker restarted")
 """Why a frame was not tracked: its worker was too slow for the ring; it was not waited for any longer; its
-worker ended; the front itself ended with rows that it had not yet passed on."""
+worker ended; a new stream of frames began before its worker had found it; the front itself ended with rows that
+it had not yet passed on."""
 
 
 class FramePart(NamedTuple):
-    """One tracked frame: its place in the ring, and its rows, that for the frame first."""
+    """One tracked frame: its place in the ring, and its rows, that for the frame first.
+
+    Without any rows it says that its worker will give nothing before that place.
+    """
 
     ring_ns: int
     sequence: int
@@ -44,8 +48,11 @@ class PartReader:
         for start, end in zip(starts.tolist(), ends, strict=True):
             part = rows[start:end]
             head = part[0]
-            if len(part) == head["count"] + 1:
-                yield FramePart(int(head["ring_ns"]), int(head["sequence"]), int(head["worker_pid"]), part)
+            place = int(head["ring_ns"]), int(head["sequence"]), int(head["worker_pid"])
+            if head["count"] == BEGINS:
+                yield FramePart(*place, part[:0])
+            elif len(part) == head["count"] + 1:
+                yield FramePart(*place, part)
             elif end == len(rows):
                 self._rest = part
 
@@ -71,19 +78,13 @@ class Merge:
 
     Examples
     --------
-    >>> merge = Merge(workers=2)
-    >>> (
-    ...     merge.feed(1, [FramePart(0, 1, 5, None)]),
-    ...     [part.sequence for part in merge.ready()],
-    ...     merge.is_waiting(),
-    ... )
-    (None, [], True)
-    >>> (
-    ...     merge.feed(0, [FramePart(0, 0, 4, None)]),
-    ...     [part.sequence for part in merge.ready()],
-    ...     merge.is_waiting(),
-    ... )
-    (None, [0, 1], False)
+    >>> merge, rows = Merge(workers=2), np.zeros(1)
+    >>> merge.feed(1, [FramePart(0, 1, 5, rows)])
+    >>> [part.sequence for part in merge.ready()], merge.is_waiting()
+    ([], True)
+    >>> merge.feed(0, [FramePart(0, 0, 4, rows)])
+    >>> [part.sequence for part in merge.ready()], merge.is_waiting()
+    ([0, 1], False)
     """
 
     def __init__(self, workers: int, ring_ns: int = 0, start: int = 0, resumed: bool = False) -> None:
@@ -94,6 +95,7 @@ class Merge:
         self._queues: list[deque[FramePart]] = [deque() for _ in range(workers)]
         self._pids = [0] * workers
         self._missing: dict[int, str] = {}
+        self._fresh: set[int] = set()
 
     @property
     def owner(self) -> int:
@@ -104,8 +106,7 @@ class Merge:
         """Take frames of one worker, in its order; what was given up or came before is passed over."""
         queue = self._queues[worker]
         for part in parts:
-            newest = (queue[-1].ring_ns, queue[-1].sequence + 1) if queue else (self.ring_ns, self.next)
-            if (part.ring_ns, part.sequence) >= newest:
+            if (part.ring_ns, part.sequence) >= (_after(queue[-1]) if queue else (self.ring_ns, self.next)):
                 queue.append(part)
                 self._missing.pop(worker, None)
 
@@ -120,8 +121,10 @@ class Merge:
                     continue
                 queue.popleft()
                 self._pids[self.owner] = part.worker_pid
-                self.next += 1
-                yield part
+                self._fresh.discard(self.owner)
+                if len(part.rows):
+                    self.next += 1
+                    yield part
             elif (queue or self.owner in self._missing) and self._is_overtaken():
                 self._drop_one(self._missing.get(self.owner, "overrun"))
             else:
@@ -157,6 +160,7 @@ class Merge:
         """Go on with the first frame of a newer ring."""
         self.ring_ns, self.next = ring_ns, 0
         self._missing.clear()
+        self._fresh = set(range(len(self._queues)))
 
     def _is_overtaken(self) -> bool:
         return any(queue and queue[0].ring_ns == self.ring_ns for queue in self._queues)
@@ -164,6 +168,8 @@ class Merge:
     def _why_missing(self, part: FramePart) -> str:
         """Why frames before this one will not come: another process sent them, or this one skipped them."""
         known = self._pids[self.owner]
+        if self.owner in self._fresh:
+            return "stream restarted"
         if known == 0:
             return self._unknown
         return "overrun" if known == part.worker_pid else "worker died"
@@ -171,3 +177,8 @@ class Merge:
     def _drop_one(self, reason: str) -> None:
         self.dropped[reason] += 1
         self.next += 1
+
+
+def _after(part: FramePart) -> tuple[int, int]:
+    """Return the first place that the same worker can give after this part."""
+    return part.ring_ns, part.sequence + min(1, len(part.rows))

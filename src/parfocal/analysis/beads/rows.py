@@ -44,6 +44,9 @@ many beads it has; then the row. A frame begins with a row for itself, whose bea
 FRAME = -1
 """In place of a bead: this row stands for the frame itself."""
 
+BEGINS = -1
+"""In place of a count: no frame was tracked; the worker begins, or begins again, at this place."""
+
 _MEASURED = (
     "x_px",
     "y_px",
@@ -94,6 +97,14 @@ def part_rows(
     for name in _MEASURED:
         rows[name][1:] = tracked[name]
     return rows
+
+
+def begin_row(*, ring_ns: int, sequence: int, worker_pid: int) -> NDArray[Any]:
+    """Return the row that says where a worker begins."""
+    row = np.zeros(1, PART_DTYPE)
+    row["ring_ns"], row["sequence"], row["worker_pid"] = ring_ns, sequence, worker_pid
+    row["bead"], row["count"] = FRAME, BEGINS
+    return row
 
 
 def track_rows(part: NDArray[Any]) -> NDArray[Any]:

@@ -16,7 +16,7 @@ from parfocal.analysis.beads.assignment import Assignment, assignment_path, load
 from parfocal.analysis.beads.field import FieldTracker, warm
 from parfocal.analysis.beads.newest import NewestFrame
 from parfocal.analysis.beads.rois import RoiSet
-from parfocal.analysis.beads.rows import PART_DTYPE, part_rows
+from parfocal.analysis.beads.rows import PART_DTYPE, begin_row, part_rows
 from parfocal.core.errors import BadInputError, StreamClosedError, StreamNotFoundError, StreamTimeoutError
 from parfocal.core.frames import FrameSpec, RowSpec
 from parfocal.ipc import command, current_call
@@ -25,7 +25,7 @@ from parfocal.streams import LosslessReader, Stream, StreamWriter, open_stream
 from parfocal.tracking import find_beads, save_tables
 
 _WAIT_S = 0.1
-_REOPEN_S = 0.1
+_REOPEN_S = 0.02
 _DRAIN_S = 1.0
 _FIND_ROWS = np.dtype([("x_px", "<f8"), ("y_px", "<f8"), ("score", "<f8")])
 
@@ -75,7 +75,6 @@ class TrackerWorker(Service):
         stream = open_stream(context.streams, self.settings.frames, timeout_s=10.0)
         with ExitStack() as stack:
             stack.callback(self._detach)
-            self._attach(stream)
             spec = stream.spec
             if not isinstance(spec, FrameSpec):
                 raise BadInputError(f"stream {self.settings.frames!r} holds rows, no frames")
@@ -87,6 +86,7 @@ class TrackerWorker(Service):
             )
             stack.callback(self._writer.close)
             stack.callback(self._drop_field)
+            self._attach(stream)
             self.refresh()
             self._closing = stack.pop_all()
 
@@ -212,6 +212,8 @@ class TrackerWorker(Service):
         self._reader = stream.lossless(
             policy=settings.policy, name=self.context.service, every=settings.workers, offset=settings.index
         )
+        begins = self._reader.position
+        self._unsent = begin_row(ring_ns=self._ring_ns, sequence=begins, worker_pid=os.getpid())
 
     def _reattach(self) -> bool:
         """Attach to a new stream of that name, once there is one."""
