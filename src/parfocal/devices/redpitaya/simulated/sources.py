@@ -133,9 +133,23 @@ class Player:
         return self.burst_ticks > 0 and tick >= last
 
     def next_turn(self, tick: int) -> int:
-        """Return the first tick, from `tick` on, at which a turn begins."""
+        """Return the first tick, from `tick` on, at which a turn begins; `NEVER` after the last burst."""
+        tick = max(tick, self.start)
+        if self.burst_ticks == 0:
+            return self._turn_after(tick)
+        burst = (tick - self.start) // self.period_ticks
+        begin = self.start + burst * self.period_ticks
+        if burst < self.bursts:
+            turn = begin + self._turn_after(self.start + tick - begin) - self.start
+            if turn < begin + self.burst_ticks:
+                return turn
+        return begin + self.period_ticks if burst + 1 < self.bursts else NEVER
+
+    def _turn_after(self, tick: int) -> int:
         if self.turn_ticks:
             return tick + (self.start - tick) % self.turn_ticks
+        if tick == self.start:
+            return tick
         return tick - (-(-self.phase_at(tick) & int(PHASE_MASK)) // self.step)
 
     def _played(self, since: NDArray[np.int64], smoothing: Smoothing) -> NDArray[np.float64]:
