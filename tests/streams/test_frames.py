@@ -1,6 +1,8 @@
 """What only streams of frames do: slots in place, leases, batches, take-overs."""
 
 import os
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +10,16 @@ import pytest
 
 from parfocal.core.errors import BadInputError, StreamClosedError, StreamError, StreamTimeoutError
 from parfocal.core.frames import FrameHeader, FrameSpec, RowSpec
-from parfocal.streams import HEADER_DTYPE, StreamWriter, doorbell, liveness, open_stream, reclaim
+from parfocal.streams import (
+    HEADER_DTYPE,
+    StreamWriter,
+    doorbell,
+    layout,
+    liveness,
+    open_stream,
+    reclaim,
+    seat,
+)
 
 SPEC = FrameSpec(shape=(2, 3), dtype="uint8")
 
@@ -183,3 +194,28 @@ def test_forgetting_to_close_warns(folder: Path) -> None:
     with pytest.warns(ResourceWarning, match="the writer of stream 's' was not closed"):
         del writer
     assert list(folder.iterdir()) == []
+
+
+def test_a_ring_that_came_for_nothing_costs_no_wake_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seat, "_BACKSTOP_S", 1000.0)
+    got: list[int] = []
+    with StreamWriter(folder, "s", SPEC, 8) as writer, open_stream(folder, "s").lossless() as reader:
+        base = layout.seat_base(reader._seat._number)
+
+        def read() -> None:
+            for _ in range(3):
+                got.append(reader.read(timeout_s=60).header.frame)
+
+        thread = threading.Thread(target=read)
+        thread.start()
+        for n in range(3):
+            while not writer._words[base + layout.WAITING]:
+                time.sleep(0)
+            for _ in range(3):
+                writer._roster.ring()  # as by a writer that was late, and finds the reader asleep again
+            write(writer, n)
+            while len(got) <= n:
+                assert thread.is_alive()
+                time.sleep(0)
+        thread.join()
+    assert got == [0, 1, 2]

@@ -28,6 +28,7 @@ class Bell:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._timeout_s = 0.0
         if _fits(path):
             path.unlink(missing_ok=True)
             self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -40,7 +41,9 @@ class Bell:
 
     def wait(self, timeout_s: float) -> bool:
         """Sleep until the bell rings; return False if it didn't within `timeout_s`."""
-        self._socket.settimeout(max(timeout_s, 1e-6))
+        if timeout_s != self._timeout_s:
+            self._timeout_s = timeout_s
+            self._socket.settimeout(max(timeout_s, 1e-6))
         try:
             self._socket.recv(1)
         except TimeoutError:

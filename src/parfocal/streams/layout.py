@@ -54,17 +54,8 @@ PIN_LIMIT = (1 << PIN_COUNT_BITS) - 1
 NEVER = (1 << 63) - 1
 """The cursor of a reader that wants nothing but the newest."""
 
-SLOT_DTYPE = np.dtype(
-    [
-        ("sequence", "<i8"),
-        ("frame", "<i8"),
-        ("time_ns", "<i8"),
-        ("utc_ns", "<i8"),
-        ("exposure_ns", "<i8"),
-        ("unused", "<i8", (3,)),
-    ]
-)
-SLOT_WORDS = SLOT_DTYPE.itemsize // 8
+SLOT_WORDS = 8
+"""Before each slot's pixels: its sequence number, the four columns of `HEADER_DTYPE`, and three to spare."""
 
 HEADER_DTYPE = np.dtype([("frame", "<i8"), ("time_ns", "<i8"), ("utc_ns", "<i8"), ("exposure_ns", "<i8")])
 """Headers of many frames as one array: a column for each field of `FrameHeader`."""
@@ -112,7 +103,7 @@ class Layout:
             stride = spec.numpy_dtype.itemsize
         else:
             headers = _round_up(index + slots * 8, _LINE)
-            after = headers + slots * SLOT_DTYPE.itemsize
+            after = headers + slots * SLOT_WORDS * 8
             stride = _round_up(spec.nbytes, _PAGE if spec.nbytes >= _PAGE else _LINE)
         data = _round_up(after, _GRANULE)
         return cls(spec, slots, index, headers, data, stride, data + stride * slots)

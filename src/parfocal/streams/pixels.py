@@ -61,7 +61,8 @@ class FrameShelf:
         self._first_index = layout.index // 8
         self._first_header = layout.headers // 8
         self._index = np.frombuffer(segment.control, "<i8", layout.slots, layout.index)
-        self._headers = np.frombuffer(segment.control, at.SLOT_DTYPE, layout.slots, layout.headers)
+        headers = np.frombuffer(segment.control, "<i8", layout.slots * at.SLOT_WORDS, layout.headers)
+        self._headers = headers.reshape(layout.slots, at.SLOT_WORDS)[:, 1:5]
         dtype = layout.item_dtype
         inner = tuple(np.empty(layout.spec.shape, np.dtype("u1")).strides)
         strides = (layout.stride, *(step * dtype.itemsize for step in inner))
@@ -85,10 +86,7 @@ class FrameShelf:
 
     def batch(self, slot: int, count: int, step: slice) -> FrameBatch:
         """Return those of `count` neighbouring slots that `step` selects."""
-        rows = self._headers[slot : slot + count][step]
-        headers = np.empty(len(rows), at.HEADER_DTYPE)
-        for column in at.HEADER_DTYPE.names or ():
-            headers[column] = rows[column]
+        headers = self._headers[slot : slot + count][step].copy().view(at.HEADER_DTYPE).reshape(-1)
         return FrameBatch(self.views(slot, count)[step], headers)
 
     def set_header(self, slot: int, header: FrameHeader) -> None:
@@ -102,9 +100,8 @@ class FrameShelf:
 
     def set_headers(self, slot: int, headers: NDArray[Any]) -> None:
         """Write what travels with the frames in neighbouring slots."""
-        rows = self._headers[slot : slot + len(headers)]
-        for column in at.HEADER_DTYPE.names or ():
-            rows[column] = headers[column]
+        table = np.ascontiguousarray(headers, at.HEADER_DTYPE)
+        self._headers[slot : slot + len(headers)] = table.view("<i8").reshape(-1, 4)
 
     def enter(self, sequence: int, slot: int, count: int) -> None:
         """Note in the index that `count` frames from `sequence` on lie in neighbouring slots."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from parfocal.core.errors import StreamTimeoutError
 from parfocal.streams import layout as at
@@ -21,10 +22,12 @@ if TYPE_CHECKING:
 _LOOK_S = 0.2
 
 
-class _Guest(NamedTuple):
+@dataclass(slots=True)
+class _Guest:
     seat: int
     base: int
     ringer: Ringer
+    rung: int = 0  # the sleep that it was woken from last
 
 
 class Roster:
@@ -44,8 +47,12 @@ class Roster:
         fence()
         words = self._words
         for guest in self._current():
-            if words[guest.base + at.WAITING] and not guest.ringer.ring():
-                self.look_after()
+            sleep = words[guest.base + at.WAITING]
+            if sleep and sleep != guest.rung:
+                guest.rung = sleep
+                if not guest.ringer.ring():
+                    guest.rung = 0
+                    self.look_after()
 
     def held_up(self, target: int) -> bool:
         """Return whether a blocking reader still wants something below sequence number `target`."""

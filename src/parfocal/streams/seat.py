@@ -39,6 +39,7 @@ class Seat:
         self._overrun = record.overrun
         self._sampled = record.sampled
         self._turn = self._words[self._base + at.TURN]
+        self._sleeps = 0
         self._writer_bell: Ringer | None = None
         self.closed = False
 
@@ -82,9 +83,10 @@ class Seat:
         """
         words = self._words
         waiting = self._base + at.WAITING
-        words[waiting] = 1
         try:
             while True:
+                self._sleeps += 1
+                words[waiting] = self._sleeps  # each sleep has its number, so that one ring ends it
                 fence()
                 ended = words[at.CLOSED]
                 if words[at.HEAD] > self.position:

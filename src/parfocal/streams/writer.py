@@ -86,6 +86,8 @@ class StreamWriter:
         self._words = self._segment.words
         self._roster = Roster(self._segment)
         self._slots = slots
+        self._dtype = layout.item_dtype
+        self._shape = spec.shape if isinstance(spec, FrameSpec) else ()
         self._closed = False
         if isinstance(spec, FrameSpec):
             self._frames = FrameShelf(self._segment)
@@ -103,7 +105,7 @@ class StreamWriter:
         StreamTimeoutError
             If a blocking reader held the writer for `timeout_s`; nothing was written.
         """
-        self._check_frames(data.shape, data.dtype, ())
+        self._check_frames(data.shape, data.dtype)
         slot = self._begin(timeout_s)
         try:
             np.copyto(self._frames.view(slot), data)
@@ -146,7 +148,7 @@ class StreamWriter:
 
         Readers see them in portions of up to half a ring.
         """
-        self._check_frames(frames.shape, frames.dtype, frames.shape[:1])
+        self._check_frames(frames.shape[1:], frames.dtype)
         table = headers if isinstance(headers, np.ndarray) else _header_table(headers)
         if len(table) != len(frames):
             raise BadInputError(f"{len(frames)} frames came with {len(table)} headers")
@@ -169,8 +171,8 @@ class StreamWriter:
         Readers see them in portions of up to half a ring.
         """
         self._check_kind(RowSpec)
-        wanted = self._segment.layout.item_dtype
-        if rows.dtype != wanted or rows.ndim != 1:
+        if rows.dtype != self._dtype or rows.ndim != 1:
+            wanted = self._dtype
             raise BadInputError(f"stream {self.name!r} takes rows of {wanted}, not {rows.dtype} {rows.shape}")
         words = self._words
         portion = self._slots // 2
@@ -228,13 +230,12 @@ class StreamWriter:
         if not isinstance(self.spec, kind):
             raise BadInputError(f"stream {self.name!r} holds {_kind(self.spec)}: write those")
 
-    def _check_frames(self, shape: tuple[int, ...], dtype: np.dtype[Any], batch: tuple[int, ...]) -> None:
+    def _check_frames(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         self._check_kind(FrameSpec)
-        layout = self._segment.layout
-        assert isinstance(layout.spec, FrameSpec)
-        if shape != batch + layout.spec.shape or dtype != layout.item_dtype:
-            wanted = f"{layout.spec.shape} {layout.spec.dtype}"
-            raise BadInputError(f"stream {self.name!r} takes frames of {wanted}, not {shape} {dtype}")
+        if shape != self._shape or dtype != self._dtype:
+            raise BadInputError(
+                f"stream {self.name!r} takes frames of {self._shape} {self._dtype}, not {shape} {dtype}"
+            )
 
 
 def _take_ring(path: Path, layout: at.Layout) -> Segment:
