@@ -69,6 +69,7 @@ class Lane:
         self._verdict: Exception | None = None
         self._nudged = threading.Event()
         self._took_ns = clock.monotonic_ns()
+        self._bite_took_s = 0.0
         self._thread = threading.Thread(target=self._run, name=f"lane of {name}", daemon=True)
 
     def start(self) -> None:
@@ -148,7 +149,9 @@ class Lane:
             return
         if self.found_lost is None:
             self.found_lost = self._intake.count(0).lost - lost_before
-        self._took_ns = self._clock.monotonic_ns()
+        now_ns = self._clock.monotonic_ns()
+        self._bite_took_s = (now_ns - self._took_ns) * 1e-9
+        self._took_ns = now_ns
 
     def _pause_s(self) -> float:
         """Return how long to wait for a good bite; 0 if there is one, or if what there is has waited."""
@@ -160,8 +163,9 @@ class Lane:
         missing = self._intake.bite - available
         if missing <= 0:
             return 0.0
-        until_full_s = elapsed_s * missing / max(1, available)
-        return min(max(until_full_s, _SHORTEST_S), _LONGEST_S, left_s)
+        at_this_rate_s = elapsed_s * missing / max(1, available)
+        like_last_time_s = self._bite_took_s - elapsed_s
+        return min(max(at_this_rate_s, like_last_time_s, _SHORTEST_S), _LONGEST_S, left_s)
 
     def _fail(self, error: Exception) -> None:
         self.error = error

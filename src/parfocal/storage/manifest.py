@@ -79,8 +79,8 @@ class StreamRecord(msgspec.Struct, frozen=True, kw_only=True):
         What each frame or row looks like.
     first_sequence : int
         Number in the stream of the first one that belongs to the run.
-    ring : str
-        Tells the ring that it came from, from another one of the same name.
+    ring_created_ns : int
+        When the ring that it came from was made: tells it from a later one of the same name.
     expected, stored, lost : int
         ``expected == stored + lost``.
     renumbered : int
@@ -96,7 +96,7 @@ class StreamRecord(msgspec.Struct, frozen=True, kw_only=True):
     policy: Policy
     spec: FrameSpec | RowSpec
     first_sequence: int
-    ring: str = ""
+    ring_created_ns: int = 0
     expected: int = 0
     stored: int = 0
     lost: int = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,22 +106,13 @@ def find_stream(site: Site, name: str) -> Stream:
     return open_stream(site.streams, name, _FIND_S)
 
 
-def ring_mark(site: Site, name: str) -> str:
-    """Return what tells the ring that has the name now from those that had it before; "" if none has."""
-    try:
-        status = (site.streams / f"{name}.ring").stat()
-    except OSError:
-        return ""
-    return f"{status.st_dev:x}-{status.st_ino:x}"
-
-
 def in_successor(site: Site, name: str, record: StreamRecord) -> int | None:
-    """Return what was produced into another ring that has the stream's name by now; None if there is none."""
-    if ring_mark(site, name) in ("", record.ring):
+    """Return what was produced into a later ring that has the stream's name by now; None if there is none."""
+    try:
+        stream = open_stream(site.streams, name)
+    except StreamError:
         return None
-    with suppress(StreamError):
-        return open_stream(site.streams, name).status().produced
-    return None
+    return None if stream.created_ns == record.ring_created_ns else stream.status().produced
 
 
 def open_lane(source: Source, stream: Stream, setup: Setup) -> tuple[Lane, StreamRecord]:
@@ -141,7 +132,7 @@ def open_lane(source: Source, stream: Stream, setup: Setup) -> tuple[Lane, Strea
             policy=source.policy,
             spec=stream.spec,
             first_sequence=reader.position,
-            ring=ring_mark(setup.site, source.name),
+            ring_created_ns=stream.created_ns,
         )
         intake = _new_intake(path, record, stream, setup)
         undo.pop_all()
@@ -157,7 +148,7 @@ def reopen_lane(name: str, record: StreamRecord, setup: Setup) -> Lane:
         If the stream is another one by now, or the store can't be read.
     """
     stream = find_stream(setup.site, name)
-    if ring_mark(setup.site, name) != record.ring:
+    if stream.created_ns != record.ring_created_ns:
         raise StreamError(f"stream {name!r} was replaced by another one while the recorder was away")
     path = setup.store_of(name, record.spec)
     with ExitStack() as undo:
