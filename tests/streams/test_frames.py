@@ -1,6 +1,7 @@
 """What only streams of frames do: slots in place, leases, batches, take-overs."""
 
 import os
+import queue
 import threading
 import time
 from pathlib import Path
@@ -198,13 +199,13 @@ def test_forgetting_to_close_warns(folder: Path) -> None:
 
 def test_a_ring_that_came_for_nothing_costs_no_wake_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(seat, "_BACKSTOP_S", 1000.0)
-    got: list[int] = []
+    got: queue.Queue[int] = queue.Queue()
     with StreamWriter(folder, "s", SPEC, 8) as writer, open_stream(folder, "s").lossless() as reader:
         base = layout.seat_base(reader._seat._number)
 
         def read() -> None:
             for _ in range(3):
-                got.append(reader.read(timeout_s=60).header.frame)
+                got.put(reader.read(timeout_s=60).header.frame)
 
         thread = threading.Thread(target=read)
         thread.start()
@@ -214,8 +215,5 @@ def test_a_ring_that_came_for_nothing_costs_no_wake_up(folder: Path, monkeypatch
             for _ in range(3):
                 writer._roster.ring()  # as by a writer that was late, and finds the reader asleep again
             write(writer, n)
-            while len(got) <= n:
-                assert thread.is_alive()
-                time.sleep(0)
+            assert got.get(timeout=30) == n
         thread.join()
-    assert got == [0, 1, 2]

@@ -62,7 +62,7 @@ class Segment:
         self.path = path
         self.layout = layout
         self._fd = fd
-        weakref.finalize(self, os.close, fd)
+        weakref.finalize(self, os.close, fd).atexit = False  # who is forgotten until then still needs it
         control = mmap.mmap(fd, layout.data)
         access = mmap.ACCESS_WRITE if writable else mmap.ACCESS_READ
         pixels = mmap.mmap(fd, layout.size - layout.data, access=access, offset=layout.data)
