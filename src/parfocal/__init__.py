@@ -1,7 +1,7 @@
 """parfocal runs a microscope laboratory, each part in a process of its own, and counts every frame.
 
-`open_rig` starts a laboratory from its file; `attach` joins one that runs elsewhere. Everything else is found in
-the subpackages, and imported when it is first used.
+`open_rig` starts a laboratory from its file; `attach` joins one that runs elsewhere. Everything else is
+found in the subpackages, and imported when it is first used.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ def tweezers(
     seconds: float = 10.0,
     fps: float = 100.0,
     beads: int = 50,
-    size: tuple[int, int] = (640, 512),
+    size: tuple[int, int] | None = None,
     workers: int = 1,
     record_frames: bool = False,
     out: Path = Path("runs"),
@@ -34,7 +34,7 @@ def tweezers(
     beads
         How many beads lie in the field.
     size
-        Width and height of a frame, px.
+        Width and height of a frame, px; by default what holds the beads side by side.
     workers
         Processes that track.
     record_frames

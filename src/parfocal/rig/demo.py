@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,9 @@ PIXEL_SIZE_NM = 100.0
 STRONG_NM = 500_000.0
 """Where the magnet pulls so hard that tethered beads stand still enough for their tables."""
 WORKING_NM = 2_000_000.0
+PITCH_PX = 80
+MARGIN_PX = 64
+LEAST_PX = 64
 
 
 class DemoPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,7 +36,7 @@ class DemoPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     seconds: float = 10.0
     fps: float = 100.0
     beads: int = 50
-    size: tuple[int, int] = (640, 512)
+    size: tuple[int, int] | None = None
     workers: int = 1
     record_frames: bool = False
     out: Path = Path("runs")
@@ -44,8 +48,17 @@ class DemoPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                 raise BadInputError(f"{name} must be positive, not {getattr(self, name):g}")
         if self.beads < 0 or self.workers < 1 or self.seed < 0:
             raise BadInputError("beads and seed must not be negative, and workers must be 1 or more")
-        if min(self.size) < 64:
-            raise BadInputError(f"size must be 64 by 64 px or more, not {self.size[0]} by {self.size[1]}")
+        if min(self.size_px) < LEAST_PX:
+            raise BadInputError(f"size must be {LEAST_PX} by {LEAST_PX} px or more, not {self.size}")
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Width and height: as asked for, or what holds the beads at `PITCH_PX` from one another."""
+        if self.size is not None:
+            return self.size
+        columns = max(3, math.ceil(math.sqrt(self.beads * 4 / 3)))
+        rows = max(3, math.ceil(self.beads / columns))
+        return columns * PITCH_PX + MARGIN_PX, rows * PITCH_PX + MARGIN_PX
 
     @property
     def frames(self) -> int:
@@ -62,8 +75,8 @@ def demo_config(plan: DemoPlan) -> RigConfig:
     2
     """
     changes: dict[str, Any] = {
-        "camera.settings.width_px": plan.size[0],
-        "camera.settings.height_px": plan.size[1],
+        "camera.settings.width_px": plan.size_px[0],
+        "camera.settings.height_px": plan.size_px[1],
         "camera.settings.beads": plan.beads,
         "camera.settings.frame_rate_hz": plan.fps,
         "camera.settings.exposure_ms": min(5.0, 500.0 / plan.fps),

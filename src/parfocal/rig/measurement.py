@@ -81,6 +81,7 @@ def measure(
     Measurement
         Also after Ctrl-C: the camera is stopped and what was produced up to then is saved.
     """
+    rig["tracker"].drain(timeout_s=PATIENCE_S)  # frames from before belong to nobody's measurement
     begin = _raw_counts(rig)
     rig["recorder"].start(name=name, plan=plan, settings=_settings(rig), devices=_states(rig))
     try:

@@ -13,10 +13,6 @@ from parfocal.devices.redpitaya.simulated.server import SimulatedRedPitaya
 collect_ignore_glob = ["strangers/*"]
 
 
-def pytest_configure(config):
-    config.addinivalue_line("markers", "strangers: published clients in an environment of their own; opt-in")
-
-
 class SteppedClock:
     """A clock that goes on when somebody waits, and by 10 us whenever it is read."""
 
