@@ -31,7 +31,7 @@ def find_all(bench):
     return bench.client("tracker").call("find_beads", timeout_s=30)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_every_frame_is_tracked_once_and_in_order(rig, workers):
     bench = rig(workers=workers)
     camera, tracker = bench.client("camera"), bench.client("tracker")
@@ -81,6 +81,7 @@ def test_tables_from_a_sweep_give_heights(rig):
     assert not rows["flags"].any()
 
 
+@pytest.mark.slow
 def test_a_cancelled_sweep_goes_back_and_changes_nothing(rig):
     bench = rig(camera={"stuck": 1.0})
     camera, tracker, focus = bench.client("camera"), bench.client("tracker"), bench.client("focus")
@@ -179,6 +180,7 @@ def test_a_killed_worker_is_counted_and_the_others_go_on(rig):
     assert counts["produced"] == open_stream(bench.streams, "camera").status().produced
 
 
+@pytest.mark.slow
 def test_a_killed_front_goes_on_with_an_exact_ledger(rig):
     bench = rig(workers=2)
     camera, tracker = bench.client("camera"), bench.client("tracker")
@@ -238,6 +240,7 @@ def test_a_movie_is_tracked_as_fast_as_it_goes_and_whole(rig, tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_a_reader_that_blocks_holds_everything_up_and_nobody_dies_of_it(rig, tmp_path):
     options = {"worker": {"policy": "block", "slots": 1024}, "tracker": {"slots": 1024}}
     bench = rig(workers=2, **options, **movie(tmp_path, 6000))
@@ -259,6 +262,7 @@ def test_a_reader_that_blocks_holds_everything_up_and_nobody_dies_of_it(rig, tmp
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_stopped_worker_is_replaced_and_counted(rig):
     bench = rig(workers=2)
     camera, tracker = bench.client("camera"), bench.client("tracker")

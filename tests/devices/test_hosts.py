@@ -5,6 +5,7 @@ import signal
 
 import numpy as np
 import pytest
+import tifffile
 
 from parfocal.core.errors import (
     BadArgumentsError,
@@ -20,6 +21,17 @@ from parfocal.streams import open_stream
 FIELD = {"width_px": 64, "height_px": 48, "beads": 2, "stuck": 0.5, "image_px": 16, "depth_nm": 200.0}
 CAMERA = {"device": "simulated-camera", "settings": FIELD, "truth": "truth"}
 FOCUS = {"device": "simulated-focus"}
+
+
+@pytest.fixture
+def replay(tmp_path):
+    """A camera that is ready sooner than a simulated one: a short movie without end."""
+    movie = np.arange(10 * 8 * 8, dtype=np.uint16).reshape(10, 8, 8)
+    tifffile.imwrite(tmp_path / "movie.tif", movie, photometric="minisblack")
+    return {
+        "device": "replay",
+        "settings": {"path": str(tmp_path / "movie.tif"), "rate": 100.0, "loop": True},
+    }
 
 
 def wait_until(condition, event_source, patience_s=30.0):
@@ -53,8 +65,8 @@ def test_a_camera_fills_its_stream_and_counts(rig):
     assert stream.status().abandoned == 0
 
 
-def test_snap_tells_how_far_it_is_and_returns_headers(rig):
-    bench = rig(camera=CAMERA)
+def test_snap_tells_how_far_it_is_and_returns_headers(rig, replay):
+    bench = rig(camera=replay)
     camera = bench.client("camera")
     call = camera.submit("snap", count=10, timeout_s=30)
     headers = call.result()
@@ -66,8 +78,8 @@ def test_snap_tells_how_far_it_is_and_returns_headers(rig):
         camera.call("snap", count=0, timeout_s=10)
 
 
-def test_a_cancelled_snap_stops_the_camera(rig):
-    camera = rig(camera=CAMERA).client("camera")
+def test_a_cancelled_snap_stops_the_camera(rig, replay):
+    camera = rig(camera=replay).client("camera")
     call = camera.submit("snap", count=1_000_000)
     assert camera.call("is_running", timeout_s=10) in (True, False)
     assert call.cancel("enough") in ("queued", "running")
@@ -79,8 +91,8 @@ def test_a_cancelled_snap_stops_the_camera(rig):
     assert camera.call("is_running", timeout_s=10) is False
 
 
-def test_snapping_a_running_camera_takes_the_next_and_leaves_it_on(rig):
-    camera = rig(camera={**CAMERA, "autostart": True}).client("camera")
+def test_snapping_a_running_camera_takes_the_next_and_leaves_it_on(rig, replay):
+    camera = rig(camera={**replay, "autostart": True}).client("camera")
     first = camera.call("snap", count=3, timeout_s=30)
     assert [header["frame"] - first[0]["frame"] for header in first] == [0, 1, 2]
     assert camera.call("is_running", timeout_s=10) is True
@@ -88,8 +100,8 @@ def test_snapping_a_running_camera_takes_the_next_and_leaves_it_on(rig):
     assert camera.call("is_running", timeout_s=10) is False
 
 
-def test_settings_of_the_camera(rig):
-    camera = rig(camera=CAMERA).client("camera")
+def test_settings_of_the_camera(rig, replay):
+    camera = rig(camera=replay).client("camera")
     assert camera.call("set_exposure_ms", 2.0, timeout_s=10) == 2.0
     assert camera.call("set_frame_rate_hz", 1000.0, timeout_s=10) == 1000.0
     assert camera.call("exposure_ms", timeout_s=10) == 1.0
@@ -99,11 +111,11 @@ def test_settings_of_the_camera(rig):
     with pytest.raises(CommandError, match="exposure_ms must be positive"):
         camera.call("set_exposure_ms", -1.0, timeout_s=10)
     with pytest.raises(CommandError, match="keeps its settings"):
-        camera.call("set_settings", {"device": "replay"}, timeout_s=10)
+        camera.call("set_settings", {"settings": {"path": "other.tif"}}, timeout_s=10)
 
 
-def test_lost_frames_and_timeouts_are_counted(rig):
-    bench = rig(camera={**CAMERA, "frame_timeout_s": 0.1})
+def test_lost_frames_and_timeouts_are_counted(rig, replay):
+    bench = rig(camera={**replay, "frame_timeout_s": 0.1})
     camera = bench.client("camera")
     with open_stream(bench.streams, "camera").lossless() as frames:
         camera.call("inject_fault", "lost", {"frames": 3}, timeout_s=10)
@@ -120,8 +132,8 @@ def test_lost_frames_and_timeouts_are_counted(rig):
         camera.call("inject_fault", "freez", timeout_s=10)
 
 
-def test_an_error_during_a_snap_is_its_error(rig):
-    camera = rig(camera=CAMERA).client("camera")
+def test_an_error_during_a_snap_is_its_error(rig, replay):
+    camera = rig(camera=replay).client("camera")
     camera.call("inject_fault", "error", {"message": "too hot"}, timeout_s=10)
     with pytest.raises(CommandFailedError, match="too hot"):
         camera.call("snap", count=5, timeout_s=30)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from parfocal.core.errors import TrackingError
-from parfocal.tracking import ROW_DTYPE, BeadTracker, Flag, ZTables, load_tables
+from parfocal.tracking import ROW_DTYPE, BeadTracker, Flag, load_tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,16 +68,6 @@ class FieldTracker:
         """End its threads."""
         for tracker, _, _ in self._groups:
             tracker.close()
-
-
-def warm(dtype: str, roi_px: int) -> None:
-    """Load the compiled code for frames of this type, so that the first frame does not wait for it."""
-    blank = np.full((roi_px, roi_px), 5, dtype)
-    flat = np.zeros((1, 8, roi_px), np.float32)
-    tables = ZTables(flat, roi_px, 0.0, 100.0, usable_nm=np.array([[0.0, 400.0]]), chi2=np.ones(1))
-    for use in (None, tables):
-        with BeadTracker(use, roi_px) as tracker:
-            tracker.track(blank, [(0, 0)])
 
 
 def _lost_row() -> NDArray[Any]:

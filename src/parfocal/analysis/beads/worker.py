@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from parfocal.analysis.beads.assignment import Assignment, assignment_path, load_assignment
-from parfocal.analysis.beads.field import FieldTracker, warm
+from parfocal.analysis.beads.field import FieldTracker
 from parfocal.analysis.beads.newest import NewestFrame
 from parfocal.analysis.beads.rois import RoiSet
 from parfocal.analysis.beads.rows import PART_DTYPE, begin_row, part_rows
@@ -22,7 +22,7 @@ from parfocal.core.frames import FrameSpec, RowSpec
 from parfocal.ipc import command, current_call
 from parfocal.processes import LOOP, Service, ServiceContext
 from parfocal.streams import LosslessReader, Stream, StreamWriter, open_stream
-from parfocal.tracking import find_beads, save_tables
+from parfocal.tracking import find_beads, save_tables, warm_up
 
 _WAIT_S = 0.1
 _REOPEN_S = 0.02
@@ -78,7 +78,7 @@ class TrackerWorker(Service):
             spec = stream.spec
             if not isinstance(spec, FrameSpec):
                 raise BadInputError(f"stream {self.settings.frames!r} holds rows, no frames")
-            warm(spec.dtype, 32)
+            warm_up()
             self._newest = NewestFrame(context.streams, self.settings.frames)
             stack.callback(self._newest.close)
             self._writer = StreamWriter(
