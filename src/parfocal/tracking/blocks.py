@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -56,15 +57,30 @@ class Camera:
         return np.array([self.gain_e_per_adu, self.offset_adu, top], np.float32)
 
 
+class BlockMemory(threading.local):
+    """Pixel lists for one block, kept by each thread so that they stay in its cache."""
+
+    def __init__(self, length: int) -> None:
+        self._lists = np.zeros((2, block_size(length), length), np.float32)
+
+    def lists(self, count: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return values and sensitivities for so many regions, with whatever is in them."""
+        return self._lists[0, :count], self._lists[1, :count]
+
+
+def block_size(length: int) -> int:
+    """Return how many regions of so many pixels are worked on together."""
+    return max(1, _BLOCK_BYTES // (8 * length))
+
+
 @driver
 def load_regions(
     frame: Any, flat: Any, corners: Any, roi: int, camera: Any, values: Any, sensitivity: Any, seen: Any
 ) -> None:
     """Load each region; `seen`, (n, 2), gets the pixels inside the frame and the saturated ones."""
-    half = values.shape[1] // 2
     for i in range(corners.shape[0]):
         seen[i] = load_region(
-            frame, flat, corners[i, 1], corners[i, 0], roi, half, camera, values[i], sensitivity[i]
+            frame, flat, corners[i, 1], corners[i, 0], roi, camera, values[i], sensitivity[i]
         )
 
 
@@ -104,7 +120,7 @@ def for_each_block(
     grid: PixelGrid, count: int, threads: ThreadPoolExecutor | None, work: Callable[[slice], None]
 ) -> None:
     """Call `work` with slices of at most a cacheful of regions, on the threads if there are any."""
-    block = max(1, _BLOCK_BYTES // (8 * grid.length))
+    block = block_size(grid.length)
     slices = [slice(first, min(first + block, count)) for first in range(0, count, block)]
     if threads is None or len(slices) < 2:
         for part in slices:

@@ -8,7 +8,14 @@ import numpy as np
 from scipy.interpolate import make_interp_spline
 
 from parfocal.core.errors import BadInputError, TrackingError
-from parfocal.tracking.blocks import Camera, checked_corners, for_each_block, load_regions, readable
+from parfocal.tracking.blocks import (
+    BlockMemory,
+    Camera,
+    checked_corners,
+    for_each_block,
+    load_regions,
+    readable,
+)
 from parfocal.tracking.fit import CHI2, FLAGS, RESULTS
 from parfocal.tracking.pixels import PixelGrid
 from parfocal.tracking.rows import Flag
@@ -73,6 +80,7 @@ class ZTableBuilder:
         if n_beads < 1 or not step_nm > 0:
             raise BadInputError(f"n_beads {n_beads} and step_nm {step_nm} must be positive")
         self._grid = PixelGrid.of(roi_px)
+        self._memory = BlockMemory(self._grid.length)
         self._camera = Camera(gain_e_per_adu, offset_adu, read_noise_e)
         self._flat = np.zeros((0, 0), np.float32) if flat is None else np.asarray(flat, np.float32)
         self._beads = n_beads
@@ -100,8 +108,7 @@ class ZTableBuilder:
 
         def work(part: slice) -> None:
             count = part.stop - part.start
-            values = np.zeros((count, self._grid.length), np.float32)
-            sensitivity = np.zeros_like(values)
+            values, sensitivity = self._memory.lists(count)
             seen, out = np.zeros((count, 2), np.int64), np.zeros((count, RESULTS))
             binned = np.zeros((count, self._knots * BINS, 2), np.float32)
             grid = self._grid

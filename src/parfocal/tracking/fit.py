@@ -12,7 +12,7 @@ import numpy as np
 
 from parfocal.tracking.jit import driver
 from parfocal.tracking.masking import mask_outliers
-from parfocal.tracking.model import COLUMNS, PARAMETERS, Region, Work, accumulate, new_work, solve
+from parfocal.tracking.model import COLUMNS, PARAMETERS, Region, Work, accumulate, new_work, solve, variances
 from parfocal.tracking.rows import Flag
 from parfocal.tracking.seed import best_height, rank_heights, seed_centre, spoke_profile
 from parfocal.tracking.spline import profile_at, refine
@@ -32,13 +32,13 @@ _BEYOND = 0.3
 
 
 class State(NamedTuple):
-    """Where a fit stands: parameters (x, y, z, contrast, background), inverse Fisher matrix, and quality.
+    """Where a fit stands: parameters (x, y, z, contrast, background), root of the Fisher matrix, and quality.
 
     `quality` holds chi2 for each degree of freedom, whether it settled, and how many pixels counted.
     """
 
     p: Any
-    inverse: Any
+    root: Any
     quality: Any
 
 
@@ -50,7 +50,7 @@ def _new_state() -> State:
 @driver
 def _copy(source: State, target: State) -> None:
     target.p[:] = source.p
-    target.inverse[:] = source.inverse
+    target.root[:] = source.root
     target.quality[:] = source.quality
 
 
@@ -99,7 +99,7 @@ def _fit(region: Region, table: Any, fine_basis: Any, work: Work, state: State) 
         for i in range(PARAMETERS):
             for j in range(i + 1):
                 matrix[i, j] = work.sums[i, j] * pixels / pixels_in_matrix
-        if not solve(matrix, right, PARAMETERS, step, state.inverse):
+        if not solve(matrix, right, PARAMETERS, state.root, step):
             return
         gained = 0.0
         for i in range(PARAMETERS):
@@ -210,14 +210,16 @@ def fit_regions(
 @driver
 def _report(row: Any, best: State, knots: float, roi: int, most_chi2: float, masked: bool) -> None:
     """Fill a row from a fit, with its verdicts."""
-    p, inverse, chi2 = best.p, best.inverse, best.quality[0]
+    p, chi2, variance = best.p, best.quality[0], np.full(PARAMETERS, np.nan)
+    if np.isfinite(chi2):
+        variances(best.root, PARAMETERS, variance)
     flags = _NEIGHBOUR if masked else 0
     row[X], row[Y], row[Z], row[CHI2], row[OFFSET] = p[0], p[1], p[2], chi2, p[4]
     for k in range(3):
-        row[SIGMA_X + k] = np.sqrt(inverse[k, k])
+        row[SIGMA_X + k] = np.sqrt(variance[k])
     row[AMPLITUDE] = p[3] / p[4] if p[4] != 0 else np.nan
     middle = 0.5 * (roi - 1)
-    if not (p[3] > 6 * np.sqrt(inverse[3, 3]) and p[3] > 0.15 * p[4]):
+    if not (p[3] > 6 * np.sqrt(variance[3]) and p[3] > 0.15 * p[4]):
         flags |= _EMPTY
     if not 0 <= p[2] <= knots:
         flags |= _OFF_TABLE

@@ -19,7 +19,8 @@ PARAMETERS = 5
 """x, y, z, contrast, background, in this order."""
 COLUMNS = PARAMETERS + 1
 """The derivatives and the residual."""
-_RADIUS, _INVERSE, _SLOPE = COLUMNS, COLUMNS + 1, COLUMNS + 2
+_Y, _Z, _A, _B, _RESIDUAL, _RADIUS, _INVERSE, _SLOPE = (np.uint64(k * CHUNK) for k in range(1, COLUMNS + 3))
+"""Where columns begin in the scratch list; unsigned, so that no index needs a test for being negative."""
 
 
 class Region(NamedTuple):
@@ -58,51 +59,51 @@ def new_work(knots: int) -> Work:
 
 
 @kernel
-def _distances(x: Any, y: Any, x0: Any, y0: Any, last: Any, scratch: Any, index: Any) -> None:
+def _distances(grid: Any, start: Any, x0: Any, y0: Any, last: Any, scratch: Any, index: Any) -> None:
     """Distances from the centre, their inverses, and the place in the fine profile."""
     one, tiny, fine = np.float32(1), np.float32(1e-6), np.float32(FINE)
-    for i in range(CHUNK):
-        dx, dy = x[i] - x0, y[i] - y0
+    for i in range(np.uint64(CHUNK)):
+        dx, dy = grid[0, start + i] - x0, grid[1, start + i] - y0
         square = dx * dx + dy * dy + tiny
         inverse = one / np.sqrt(square)
         r = square * inverse
         place = r * fine
-        scratch[_RADIUS * CHUNK + i] = r
-        scratch[_INVERSE * CHUNK + i] = inverse
+        scratch[_RADIUS + i] = r
+        scratch[_INVERSE + i] = inverse
         index[i] = np.int32(place if place < last else last)
 
 
 @kernel
 def _look_up(fine: Any, index: Any, scratch: Any) -> None:
     """Read the profile, its slope in r and its slope in z."""
-    for i in range(CHUNK):
-        k = np.uint32(index[i])
-        scratch[3 * CHUNK + i] = fine[0, k]
-        scratch[_SLOPE * CHUNK + i] = fine[1, k]
-        scratch[2 * CHUNK + i] = fine[2, k]
+    for i in range(np.uint64(CHUNK)):
+        k = np.uint64(index[i])
+        scratch[_A + i] = fine[0, k]
+        scratch[_SLOPE + i] = fine[1, k]
+        scratch[_Z + i] = fine[2, k]
 
 
 @kernel
 def _differentiate(
-    values: Any, sensitivity: Any, x: Any, y: Any, p: Any, reach: Any, noise: Any, scratch: Any, index: Any
+    values: Any, sensitivity: Any, grid: Any, start: Any, p: Any, reach: Any, noise: Any, scratch: Any, index: Any
 ) -> None:
     """Fill the columns: derivatives and residual over the expected standard deviation."""
     one, zero, half, step = np.float32(1), np.float32(0), np.float32(0.5), np.float32(1 / FINE)
     x0, y0, a, b = p[0], p[1], p[3], p[4]
-    for i in range(CHUNK):
-        r, slope, s = scratch[_RADIUS * CHUNK + i], scratch[_SLOPE * CHUNK + i], sensitivity[i]
-        profile = scratch[3 * CHUNK + i] + slope * (r - (np.float32(index[i]) + half) * step)
+    for i in range(np.uint64(CHUNK)):
+        r, slope, s = scratch[_RADIUS + i], scratch[_SLOPE + i], sensitivity[start + i]
+        profile = scratch[_A + i] + slope * (r - (np.float32(index[i]) + half) * step)
         mu = s * (a * profile + b)
         weight = one / np.sqrt((mu if mu > one else one) + noise)
         weight = weight if (r < reach) & (s > zero) else zero
         scale = s * weight
-        g = -a * slope * scratch[_INVERSE * CHUNK + i] * scale
-        scratch[i] = g * (x[i] - x0)
-        scratch[CHUNK + i] = g * (y[i] - y0)
-        scratch[2 * CHUNK + i] = a * scratch[2 * CHUNK + i] * scale
-        scratch[3 * CHUNK + i] = profile * scale
-        scratch[4 * CHUNK + i] = scale
-        scratch[5 * CHUNK + i] = (values[i] - mu) * weight
+        g = -a * slope * scratch[_INVERSE + i] * scale
+        scratch[i] = g * (grid[0, start + i] - x0)
+        scratch[_Y + i] = g * (grid[1, start + i] - y0)
+        scratch[_Z + i] = a * scratch[_Z + i] * scale
+        scratch[_A + i] = profile * scale
+        scratch[_B + i] = scale
+        scratch[_RESIDUAL + i] = (values[start + i] - mu) * weight
 
 
 @kernel
@@ -114,9 +115,10 @@ def _product(first: Any, second: Any) -> Any:
 
 
 @kernel
-def _right_hand_side(scratch: Any, sums: Any) -> None:
-    """Add the products of the residual with each column, and how many pixels count."""
-    x = y = z = a = b = chi2 = np.float32(0)
+def _right_hand_side(scratch: Any, sums: Any) -> Any:
+    """Add the products of the residual with each column; return how many pixels count."""
+    x = y = z = a = b = chi2 = count = zero = np.float32(0)
+    one = np.float32(1)
     for i in range(CHUNK):
         residual = scratch[5 * CHUNK + i]
         x += residual * scratch[i]
@@ -125,6 +127,7 @@ def _right_hand_side(scratch: Any, sums: Any) -> None:
         a += residual * scratch[3 * CHUNK + i]
         b += residual * scratch[4 * CHUNK + i]
         chi2 += residual * residual
+        count += one if scratch[4 * CHUNK + i] > zero else zero
     last = COLUMNS - 1
     sums[last, 0] += x
     sums[last, 1] += y
@@ -132,13 +135,6 @@ def _right_hand_side(scratch: Any, sums: Any) -> None:
     sums[last, 3] += a
     sums[last, 4] += b
     sums[last, 5] += chi2
-
-
-@kernel
-def _counted(scale: Any) -> Any:
-    count = np.float32(0)
-    for i in range(CHUNK):
-        count += np.float32(1) if scale[i] > np.float32(0) else np.float32(0)
     return count
 
 
@@ -154,16 +150,14 @@ def _matrix(scratch: Any, sums: Any) -> None:
 @driver
 def fill_columns(region: Region, work: Work, start: int) -> None:
     """Fill the columns for the chunk of pixels that begins at `start`, for the model in `work`."""
-    part = slice(start, start + CHUNK)
-    x, y, p = region.grid[0, part], region.grid[1, part], work.model
-    top = np.float32(min(region.reach, work.fine.shape[1] // FINE) * FINE - 1)
-    _distances(x, y, p[0], p[1], top, work.scratch, work.index)
+    p, first = work.model, np.uint64(start)
+    _distances(region.grid, first, p[0], p[1], _top(region, work), work.scratch, work.index)
     _look_up(work.fine, work.index, work.scratch)
     _differentiate(
-        region.values[part],
-        region.sensitivity[part],
-        x,
-        y,
+        region.values,
+        region.sensitivity,
+        region.grid,
+        first,
         p,
         region.reach,
         region.noise,
@@ -173,32 +167,46 @@ def fill_columns(region: Region, work: Work, start: int) -> None:
 
 
 @driver
+def _top(region: Region, work: Work) -> Any:
+    """Return the last place of the fine profile that is used."""
+    return np.float32(min(region.reach, work.fine.shape[1] // FINE) * FINE - 1)
+
+
+@driver
 def accumulate(region: Region, work: Work, last: int, full: bool) -> float:
     """Sum products of the columns over pixels up to `last` into `work.sums`; return how many pixels counted.
 
-    The last row of the sums, (COLUMNS, COLUMNS), is the right-hand side and, at its end, chi2. The rows
-    above, the lower triangle of the Fisher matrix, are filled only if `full`.
+    The last row of the sums, (COLUMNS, COLUMNS), is the right-hand side and, at its end, chi2. The rows above,
+    the lower triangle of the Fisher matrix, are filled only if `full`.
     """
-    sums = work.sums
+    values, sensitivity, grid, reach, noise = (
+        region.values,
+        region.sensitivity,
+        region.grid,
+        region.reach,
+        region.noise,
+    )
+    scratch, index, fine, sums, p = work.scratch, work.index, work.fine, work.sums, work.model
+    top = _top(region, work)
     sums[COLUMNS - 1] = 0
     if full:
         sums[:] = 0
     count = 0.0
     for start in range(0, last, CHUNK):
-        fill_columns(region, work, start)
-        count += _counted(work.scratch[4 * CHUNK : 5 * CHUNK])
-        _right_hand_side(work.scratch, sums)
+        first = np.uint64(start)
+        _distances(grid, first, p[0], p[1], top, scratch, index)
+        _look_up(fine, index, scratch)
+        _differentiate(values, sensitivity, grid, first, p, reach, noise, scratch, index)
+        count += _right_hand_side(scratch, sums)
         if full:
-            _matrix(work.scratch, sums)
+            _matrix(scratch, sums)
     return count
 
 
 @driver
-def solve(matrix: Any, right: Any, active: int, out: Any, inverse: Any) -> bool:
-    """Solve the first `active` equations; fill the solution and the inverse; False if singular."""
-    n = active
-    lower = np.zeros((n, n))
-    for i in range(n):
+def solve(matrix: Any, right: Any, active: int, lower: Any, out: Any) -> bool:
+    """Solve the first `active` equations by Cholesky, which fills `lower` too; False if singular."""
+    for i in range(active):
         for j in range(i + 1):
             total = matrix[i, j]
             for k in range(j):
@@ -209,18 +217,29 @@ def solve(matrix: Any, right: Any, active: int, out: Any, inverse: Any) -> bool:
                 lower[i, i] = np.sqrt(total)
             else:
                 lower[i, j] = total / lower[j, j]
-    for column in range(n + 1):
-        for i in range(n):
-            total = right[i] if column == n else (1.0 if i == column else 0.0)
-            for k in range(i):
-                total -= lower[i, k] * out[k]
-            out[i] = total / lower[i, i]
-        for i in range(n - 1, -1, -1):
-            total = out[i]
-            for k in range(i + 1, n):
-                total -= lower[k, i] * out[k]
-            out[i] = total / lower[i, i]
-        if column < n:
-            for i in range(n):
-                inverse[i, column] = out[i]
+    for i in range(active):
+        total = right[i]
+        for k in range(i):
+            total -= lower[i, k] * out[k]
+        out[i] = total / lower[i, i]
+    for i in range(active - 1, -1, -1):
+        total = out[i]
+        for k in range(i + 1, active):
+            total -= lower[k, i] * out[k]
+        out[i] = total / lower[i, i]
     return True
+
+
+@driver
+def variances(lower: Any, active: int, out: Any) -> None:
+    """Fill the diagonal of the inverse of the matrix that was solved."""
+    column = np.zeros(active)
+    for first in range(active):
+        total = 0.0
+        for i in range(first, active):
+            value = 1.0 if i == first else 0.0
+            for k in range(first, i):
+                value -= lower[i, k] * column[k]
+            column[i] = value / lower[i, i]
+            total += column[i] * column[i]
+        out[first] = total

@@ -82,30 +82,35 @@ def _count_full(source: Any, top: Any) -> int:
 
 @driver
 def load_region(
-    frame: Any, flat: Any, x0: int, y0: int, roi: int, half: int, camera: Any, values: Any, sensitivity: Any
+    frame: Any, flat: Any, x0: int, y0: int, roi: int, camera: Any, values: Any, sensitivity: Any
 ) -> tuple[int, int]:
     """Fill `values` and `sensitivity` from the frame; return pixels inside the frame, and saturated ones.
 
     `camera` holds gain, offset and saturation level; `flat` is (0, 0) if there is none.
     """
-    sensitivity[:] = 0
+    half = values.size // 2
     inside = saturated = 0
     first, last = max(0, -x0), min(roi, frame.shape[1] - x0)
+    whole = first == 0 and last == roi and y0 >= 0 and y0 + roi <= frame.shape[0]
+    if not whole or flat.shape[0] > 0:
+        sensitivity[:] = 0
+        values[:] = 0
+    else:
+        for start in (0, half):
+            rows = (roi + 1) // 2 if start == 0 else roi // 2
+            sensitivity[start : start + rows * roi] = 1
+            sensitivity[start + rows * roi : start + half] = 0
     for row in range(roi):
-        start = row_start(row, roi, half)
         y = y0 + row
         if y < 0 or y >= frame.shape[0] or first >= last:
-            values[start : start + roi] = 0
             continue
-        values[start : start + first] = 0
-        values[start + last : start + roi] = 0
-        target = values[start + first : start + last]
-        source = frame[y, x0 + first : x0 + last]
+        start = row_start(row, roi, half)
+        source, target = frame[y, x0 + first : x0 + last], values[start + first : start + last]
         if _load_row(source, camera[0], camera[1], target) >= camera[2]:
             saturated += _count_full(source, camera[2])
         inside += last - first
         if flat.shape[0] > 0:
             sensitivity[start + first : start + last] = flat[y, x0 + first : x0 + last]
-        else:
+        elif not whole:
             sensitivity[start + first : start + last] = 1
     return inside, saturated

@@ -13,7 +13,7 @@ from parfocal.tracking.jit import driver, kernel
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FINE = 16
+FINE = 8
 """Points of the fine profile in one pixel."""
 
 

@@ -22,7 +22,7 @@ from parfocal.tracking.fit import (
     Y,
 )
 from parfocal.tracking.jit import driver, kernel
-from parfocal.tracking.model import COLUMNS, PARAMETERS, Region, Work, accumulate, new_work, solve
+from parfocal.tracking.model import COLUMNS, PARAMETERS, Region, Work, accumulate, new_work, solve, variances
 from parfocal.tracking.pixels import CHUNK
 from parfocal.tracking.rows import Flag
 from parfocal.tracking.seed import seed_centre
@@ -106,7 +106,7 @@ def _contrast(coefficients: Any, binned: Any, noise: float) -> tuple[float, floa
 
 @driver
 def _fit_centre(
-    region: Region, fine_basis: Any, work: Work, bins: _Bins, place: Any, inverse: Any
+    region: Region, fine_basis: Any, work: Work, bins: _Bins, place: Any, root: Any
 ) -> tuple[float, bool]:
     """Improve x and y in `place`; return chi2 for each degree of freedom and whether it settled."""
     step, right, knots = np.zeros(PARAMETERS), work.sums[COLUMNS - 1], bins.coefficients.size - 3
@@ -120,7 +120,7 @@ def _fit_centre(
         refine(work.coefficients, fine_basis, work.fine)
         work.model[0], work.model[1], work.model[3], work.model[4] = place[0], place[1], 1, 0
         pixels = accumulate(region, work, last, True)
-        if pixels < 2 * knots or not solve(work.sums, right, 2, step, inverse):
+        if pixels < 2 * knots or not solve(work.sums, right, 2, root, step):
             return chi2, False
         gained = step[0] * right[0] + step[1] * right[1]
         chi2 = (right[PARAMETERS] - gained) / (pixels - knots - PARAMETERS)
@@ -146,7 +146,7 @@ def fit_centres(
     binned: Any,
 ) -> None:
     """Fit x and y of each region of a block; fill `out` and the binned pixels around the centre found."""
-    work, inverse = new_work(knots), np.zeros((PARAMETERS, PARAMETERS))
+    work, root, variance = new_work(knots), np.zeros((2, 2)), np.zeros(2)
     bins = _Bins(
         np.zeros(CHUNK, np.float32),
         np.zeros((knots * BINS + 2, 2), np.float32),
@@ -162,14 +162,12 @@ def fit_centres(
         if not seed_centre(values[i], sensitivity[i], grid, roi, noise, gradient, seed):
             row[FLAGS], row[AMPLITUDE], row[OFFSET] = _EMPTY, 0, seed[2]
             continue
-        row[CHI2], settled = _fit_centre(region, fine_basis, work, bins, seed, inverse)
+        row[CHI2], settled = _fit_centre(region, fine_basis, work, bins, seed, root)
         binned[i] = bins.pairs[:-2]
-        row[X], row[Y], row[SIGMA_X], row[SIGMA_Y] = (
-            seed[0],
-            seed[1],
-            np.sqrt(inverse[0, 0]),
-            np.sqrt(inverse[1, 1]),
-        )
+        if np.isfinite(row[CHI2]):
+            variances(root, 2, variance)
+            row[SIGMA_X], row[SIGMA_Y] = np.sqrt(variance[0]), np.sqrt(variance[1])
+        row[X], row[Y] = seed[0], seed[1]
         row[OFFSET], row[AMPLITUDE], significance = _contrast(bins.coefficients, binned[i], noise)
         row[FLAGS] = _verdict(row, significance, settled, roi, most_chi2)
 

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from parfocal.core.errors import BadInputError, TrackingError
-from parfocal.tracking.blocks import Camera, checked_corners, for_each_block, load_regions, readable
+from parfocal.tracking.blocks import (
+    BlockMemory,
+    Camera,
+    checked_corners,
+    for_each_block,
+    load_regions,
+    readable,
+)
 from parfocal.tracking.build import fit_reach
 from parfocal.tracking.fit import (
     AMPLITUDE,
@@ -90,6 +97,7 @@ class BeadTracker:
             raise BadInputError(f"threads must be at least 1, not {threads}")
         self._tables = tables
         self._grid = PixelGrid.of(roi_px)
+        self._memory = BlockMemory(self._grid.length)
         self._camera = Camera(gain_e_per_adu, offset_adu, read_noise_e, saturation_adu)
         self._flat = np.zeros((0, 0), np.float32) if flat is None else np.ascontiguousarray(flat, np.float32)
         self._coarse = None if tables is None else tables.coarse(roi_px // 2 - 1)
@@ -135,8 +143,7 @@ class BeadTracker:
         out, seen = np.empty((len(places), RESULTS)), np.empty((len(places), 2), np.int64)
 
         def work(part: slice) -> None:
-            values = np.zeros((part.stop - part.start, self._grid.length), np.float32)
-            sensitivity = np.zeros_like(values)
+            values, sensitivity = self._memory.lists(part.stop - part.start)
             load_regions(view, flat, places[part], self._grid.roi_px, limits, values, sensitivity, seen[part])
             self._fit(values, sensitivity, which[part], out[part])
 
