@@ -23,7 +23,11 @@ from parfocal.streams import HEADER_DTYPE, StreamWriter, open_stream
 
 Taken = tuple[int, int, Any]
 END = -1
-DEPTH = 16
+
+
+def depth(spec: FrameSpec) -> int:
+    """Return how many frames each transport may hold for a reader: 4 large ones, or 16."""
+    return min(16, max(4, (32 << 20) // spec.nbytes))
 
 
 class Sender(Protocol):
@@ -37,7 +41,7 @@ class Sender(Protocol):
 class ParfocalSender:
     """A stream's writer."""
 
-    def __init__(self, folder: Path, spec: FrameSpec, slots: int = DEPTH) -> None:
+    def __init__(self, folder: Path, spec: FrameSpec, slots: int) -> None:
         self.writer = StreamWriter(folder, "bench", spec, slots)
 
     def send(self, pixels: Any, number: int) -> None:
@@ -90,20 +94,20 @@ def queue_receive(queue: Queue[Any], ready: Any) -> Iterator[Taken]:
         yield taken
 
 
-def make_queues(readers: int) -> list[Queue[Any]]:
-    return [get_context("spawn").Queue(DEPTH) for _ in range(readers)]
+def make_queues(readers: int, spec: FrameSpec) -> list[Queue[Any]]:
+    return [get_context("spawn").Queue(depth(spec)) for _ in range(readers)]
 
 
 class ZmqSender:
     """One PUSH socket for each receiver; numpy memory is handed over without a copy on this side."""
 
-    def __init__(self, folder: Path, readers: int) -> None:
+    def __init__(self, folder: Path, readers: int, spec: FrameSpec) -> None:
         import zmq
 
         self.sockets = []
         for index in range(readers):
             socket = zmq.Context.instance().socket(zmq.PUSH)
-            socket.setsockopt(zmq.SNDHWM, DEPTH)
+            socket.setsockopt(zmq.SNDHWM, depth(spec))
             socket.bind(f"ipc://{folder}/zmq-{index}")
             self.sockets.append(socket)
 
@@ -122,7 +126,7 @@ def zmq_receive(folder: Path, ready: Any, index: int, spec: FrameSpec) -> Iterat
     import zmq
 
     socket = zmq.Context.instance().socket(zmq.PULL)
-    socket.setsockopt(zmq.RCVHWM, DEPTH)
+    socket.setsockopt(zmq.RCVHWM, depth(spec))
     socket.connect(f"ipc://{folder}/zmq-{index}")
     ready.put("ready")
     while True:
@@ -137,7 +141,7 @@ def zmq_receive(folder: Path, ready: Any, index: int, spec: FrameSpec) -> Iterat
 class IceoryxEnds:
     """An iceoryx2 service that loses nothing (the publisher retries), and an event that wakes."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, spec: FrameSpec) -> None:
         import iceoryx2 as iox2
 
         iox2.set_log_level(iox2.LogLevel.Error)
@@ -148,7 +152,7 @@ class IceoryxEnds:
             self.node.service_builder(name)
             .publish_subscribe(iox2.Slice[ctypes.c_uint8])
             .enable_safe_overflow(False)
-            .subscriber_max_buffer_size(DEPTH)
+            .subscriber_max_buffer_size(depth(spec))
             .max_subscribers(4)
             .open_or_create()
         )
@@ -157,7 +161,7 @@ class IceoryxEnds:
 
 class IceoryxSender(IceoryxEnds):
     def __init__(self, folder: Path, spec: FrameSpec) -> None:
-        super().__init__(folder)
+        super().__init__(folder, spec)
         self.size = spec.nbytes + 16
         builder = self.service.publisher_builder().initial_max_slice_len(self.size)
         self.publisher = builder.backpressure_strategy(
@@ -179,7 +183,7 @@ class IceoryxSender(IceoryxEnds):
 
 
 def iceoryx_receive(folder: Path, ready: Any, spec: FrameSpec) -> Iterator[Taken]:
-    ends = IceoryxEnds(folder)
+    ends = IceoryxEnds(folder, spec)
     subscriber = ends.service.subscriber_builder().create()
     listener = ends.event.listener_builder().create()
     ready.put("ready")

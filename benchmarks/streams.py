@@ -22,12 +22,12 @@ from typing import Any
 import numpy as np
 from _report import Row, report
 from _transports import (
-    DEPTH,
     IceoryxSender,
     ParfocalSender,
     QueueSender,
     Taken,
     ZmqSender,
+    depth,
     iceoryx_receive,
     make_queues,
     parfocal_receive,
@@ -73,7 +73,7 @@ def make_sender(kind: str, where: Path, spec: FrameSpec, queues: list[Any], slot
     if kind == "queue":
         return QueueSender(queues)
     if kind == "zmq":
-        return ZmqSender(where, len(queues))
+        return ZmqSender(where, len(queues), spec)
     return IceoryxSender(where, spec) if kind == "iceoryx2" else ParfocalSender(where, spec, slots)
 
 
@@ -99,10 +99,10 @@ def reader(
 
 
 @contextmanager
-def session(kind: str, spec: FrameSpec, works: list[dict[str, Any]], slots: int = DEPTH) -> Iterator[Any]:
+def session(kind: str, spec: FrameSpec, works: list[dict[str, Any]], slots: int) -> Iterator[Any]:
     """Lend a sender with processes that read from it; their results stand in it after the end."""
     with folder() as where:
-        queues = make_queues(len(works)) if kind == "queue" else [None] * len(works)
+        queues = make_queues(len(works), spec) if kind == "queue" else [None] * len(works)
         sender = make_sender(kind, where, spec, queues, slots)
         ready = SPAWN.Queue()
         processes = []
@@ -139,7 +139,7 @@ def rate(kind: str, spec: FrameSpec, readers: int, seconds: float, **work: Any) 
     """Return the frames/s that all readers got."""
     batch = work.get("batch", 1) if work.pop("send_batches", False) else 1
     source = np.ones(spec.shape if batch == 1 else (batch, *spec.shape), spec.dtype)
-    slots = max(DEPTH, 16 * batch)
+    slots = max(depth(spec), 64 * batch if batch > 16 else 0)
     sent = 0
     with session(kind, spec, [work] * readers, slots) as sender:
         start = time.monotonic()
@@ -168,7 +168,7 @@ def bandwidth(seconds: float) -> list[Row]:
     ]
     for what, spec, readers, wanted, work in cases:
         name = f"{what} {spec.shape[0]}^2 {spec.dtype}, {readers} readers: of copyto"
-        copying = copy_rate(spec, DEPTH)
+        copying = copy_rate(spec, depth(spec))
         ratio = max(_ratio("parfocal", spec, readers, seconds, work, copying) for _ in range(RUNS))
         for peer in PEERS:
             plain = {key: value for key, value in work.items() if key != "batch"}
