@@ -62,6 +62,7 @@ def test_doctor_tells_versions_and_leftovers(capsys):
 
     stale = directory.runtime_folder("gone")
     stale.mkdir(parents=True)
+    (stale / "rig.lock").touch()
     assert run(["doctor", "--json"]) == 1
     capsys.readouterr()
     assert run(["doctor", "--clean", "--json"]) == 0
@@ -89,7 +90,8 @@ def warm(tmp_path, monkeypatch):
 
 
 def test_a_rig_is_started_asked_and_ended_by_four_programs(warm, capsys):
-    assert run(["up", str(warm), "--detach"]) == 0
+    command = [sys.executable, "-m", "parfocal", "up", str(warm), "--detach"]
+    assert subprocess.run(command, timeout=60, check=True, capture_output=True).returncode == 0
     assert run(["rigs", "--json"]) == 0
     assert run(["status", "--json"]) == 0
     *_, listed, status = capsys.readouterr().out.splitlines()

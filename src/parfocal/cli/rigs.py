@@ -6,8 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -111,15 +111,9 @@ def rigs(*, json: bool = False) -> None:
 def _up_detached(source: str, name: str | None, changes: list[str]) -> None:
     """Start ``parfocal up`` in a session of its own and wait until its first line says that it is ready."""
     config = load_source(source)
-    log = directory.runtime_root() / f"{name or config.name}.up.log"
-    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    words = [
-        source,
-        "--json",
-        *(["--name", name] if name else []),
-        *(w for c in changes for w in ("--set", c)),
-    ]
-    with log.open("wb") as errors:
+    words = [source, "--json", *(["--name", name] if name else [])]
+    words += [word for change in changes for word in ("--set", change)]
+    with tempfile.TemporaryFile() as errors:
         child = subprocess.Popen(
             [sys.executable, "-m", "parfocal", "up", *words],
             stdin=subprocess.DEVNULL,
@@ -127,15 +121,16 @@ def _up_detached(source: str, name: str | None, changes: list[str]) -> None:
             stderr=errors,
             start_new_session=True,
         )
-    assert child.stdout is not None
-    with child.stdout as answer:
-        ready = answer.readline()
-    if not ready:
-        code = child.wait()
-        raise StartError(Path(log).read_text(errors="replace").strip(), service="rig", exit_code=code)
-    console().print(
-        f"rig {name or config.name!r} is ready as process {child.pid}; end it with `parfocal down`"
-    )
+        assert child.stdout is not None
+        with child.stdout as answer:
+            ready = answer.readline()
+        if not ready:
+            code = child.wait()
+            errors.seek(0)
+            said = errors.read().decode(errors="replace").strip()
+            raise StartError(said, service="rig", exit_code=code)
+    shown = f"rig {name or config.name!r} is ready as process {child.pid}"
+    console().print(f"{shown}; end it with `parfocal down`")
 
 
 def _interrupt(_signal: int, _frame: object) -> None:
