@@ -7,9 +7,10 @@ import pytest
 from parfocal.core.errors import ConfigError
 from parfocal.rig.config import RigConfig, load_config, save_config, with_changes
 
+CAMERA = {"kind": "camera", "settings": {"device": "simulated-camera"}}
 BENCH = {
     "name": "bench",
-    "services": {"camera": {"kind": "camera"}, "tracker": {"kind": "tracker", "depends_on": ["camera"]}},
+    "services": {"camera": CAMERA, "tracker": {"kind": "tracker", "depends_on": ["camera"]}},
 }
 
 
@@ -45,8 +46,11 @@ def test_all_problems_are_reported_at_once():
 
 
 def test_service_settings_are_checked_before_anything_starts():
-    wrong = {"name": "bench", "services": {"camera": {"kind": "camera", "settings": {"strem": "left"}}}}
-    with pytest.raises(ConfigError, match=r"services\.camera\.settings.*'strem'.*did you mean 'stream'"):
+    wrong = {
+        "name": "bench",
+        "services": {"camera": {"kind": "camera", "settings": {"device": "replay", "slts": 4}}},
+    }
+    with pytest.raises(ConfigError, match=r"services\.camera\.settings.*'slts'.*did you mean 'slots'"):
         load_config(wrong)
 
 

@@ -122,7 +122,7 @@ def load_config(source: str | Path | Mapping[str, Any] | RigConfig) -> RigConfig
     where, data = _read(source)
     config = data if isinstance(data, RigConfig) else _validated(RigConfig, data, where)
     for name, service in config.services.items():
-        check_settings(service, f"{where}services.{name}.settings")
+        check_settings(service, f"{where}services.{name}.settings: ")
     return config
 
 
@@ -138,7 +138,7 @@ def check_settings(service: ServiceConfig, where: str) -> None:
     if model is not None:
         _validated(model, service.settings, where)
     elif service.settings:
-        raise ConfigError(f"{where}: {service.kind} takes no settings, got {', '.join(service.settings)}")
+        raise ConfigError(f"{where}{service.kind} takes no settings, got {', '.join(service.settings)}")
 
 
 def find_factory(factory: str) -> Any:
