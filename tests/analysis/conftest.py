@@ -75,7 +75,7 @@ def rig() -> Iterator[Callable[..., Rig]]:
     ) -> Rig:
         device = {
             "device": "simulated-camera",
-            "settings": {**FIELD, **(camera or {})},
+            "options": {**FIELD, **(camera or {})},
             "truth": "truth",
             **host,
         }

@@ -221,7 +221,7 @@ def movie(tmp_path, frames=100):
     tifffile.imwrite(
         tmp_path / "m.tif", rng.poisson(500, (frames, 64, 64)).astype(np.uint16), photometric="minisblack"
     )
-    return {"device": "replay", "settings": {"path": str(tmp_path / "m.tif"), "rate": "fastest"}, "truth": ""}
+    return {"device": "replay", "options": {"path": str(tmp_path / "m.tif"), "rate": "fastest"}, "truth": ""}
 
 
 def test_a_movie_is_tracked_as_fast_as_it_goes_and_whole(rig, tmp_path):

@@ -33,7 +33,7 @@ def test_every_help_has_examples(command, capsys):
         (["up", "twezers"], 2, "did you mean 'tweezers'?"),
         (["up", "tweezers", "--set", "camra.slots=3"], 2, "did you mean 'camera'?"),
         (["up", "tweezers", "--set", "camera.slts=3"], 2, "did you mean 'slots'?"),
-        (["up", "tweezers", "--set", "camera.settings.bead=3"], 2, "did you mean 'beads'?"),
+        (["up", "tweezers", "--set", "camera.options.bead=3"], 2, "did you mean 'beads'?"),
         (["demo", "tweezers", "--seconds", "0"], 2, "seconds must be positive"),
         (["track", "none.tif"], 2, "there is nothing at none.tif"),
         (["commands", "tweezzers"], 2, "did you mean 'tweezers'?"),

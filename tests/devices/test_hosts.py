@@ -19,7 +19,7 @@ from parfocal.devices.simulated.truth import TRUTH_DTYPE
 from parfocal.streams import open_stream
 
 FIELD = {"width_px": 64, "height_px": 48, "beads": 2, "stuck": 0.5, "image_px": 16, "depth_nm": 200.0}
-CAMERA = {"device": "simulated-camera", "settings": FIELD, "truth": "truth"}
+CAMERA = {"device": "simulated-camera", "options": FIELD, "truth": "truth"}
 FOCUS = {"device": "simulated-focus"}
 
 
@@ -30,7 +30,7 @@ def replay(tmp_path):
     tifffile.imwrite(tmp_path / "movie.tif", movie, photometric="minisblack")
     return {
         "device": "replay",
-        "settings": {"path": str(tmp_path / "movie.tif"), "rate": 100.0, "loop": True},
+        "options": {"path": str(tmp_path / "movie.tif"), "rate": 100.0, "loop": True},
     }
 
 
@@ -111,7 +111,7 @@ def test_settings_of_the_camera(rig, replay):
     with pytest.raises(CommandError, match="exposure_ms must be positive"):
         camera.call("set_exposure_ms", -1.0, timeout_s=10)
     with pytest.raises(CommandError, match="keeps its settings"):
-        camera.call("set_settings", {"settings": {"path": "other.tif"}}, timeout_s=10)
+        camera.call("set_settings", {"options": {"path": "other.tif"}}, timeout_s=10)
 
 
 def test_lost_frames_and_timeouts_are_counted(rig, replay):
@@ -165,7 +165,7 @@ def test_after_a_crash_the_sequence_goes_on_and_frames_are_numbered_on(rig):
 
 def test_a_camera_that_cannot_open_tells_why(rig):
     with pytest.raises(StartError, match=r"nowhere\.tif does not exist"):
-        rig(camera={"device": "replay", "settings": {"path": "nowhere.tif"}})
+        rig(camera={"device": "replay", "options": {"path": "nowhere.tif"}})
 
 
 def test_a_stage_arrives_and_tells_rows(rig):
@@ -188,7 +188,7 @@ def test_a_stage_arrives_and_tells_rows(rig):
 
 
 def test_a_cancelled_move_halts(rig):
-    magnet = rig(magnet={"device": "simulated-magnet", "settings": {"speed_nm_per_s": 100_000.0}}).client(
+    magnet = rig(magnet={"device": "simulated-magnet", "options": {"speed_nm_per_s": 100_000.0}}).client(
         "magnet"
     )
     call = magnet.submit("move_to", 10e6)
@@ -202,7 +202,7 @@ def test_a_cancelled_move_halts(rig):
 
 
 def test_halt_overtakes_a_move(rig):
-    magnet = rig(magnet={"device": "simulated-magnet", "settings": {"speed_nm_per_s": 100_000.0}}).client(
+    magnet = rig(magnet={"device": "simulated-magnet", "options": {"speed_nm_per_s": 100_000.0}}).client(
         "magnet"
     )
     call = magnet.submit("move_to", 10e6)

@@ -14,10 +14,10 @@ from parfocal.storage import open_frames, read_array, read_manifest
 
 FRAMES = 150
 SMALL = {
-    "camera.settings.width_px": 256,
-    "camera.settings.height_px": 256,
-    "camera.settings.beads": 4,
-    "camera.settings.frame_rate_hz": 50.0,
+    "camera.options.width_px": 256,
+    "camera.options.height_px": 256,
+    "camera.options.beads": 4,
+    "camera.options.frame_rate_hz": 50.0,
     "recorder.frames": "camera",
 }
 WAIT_S = 60

@@ -70,7 +70,7 @@ def run(arguments: list[str] | None = None) -> int:
 def print_error(error: BaseException) -> None:
     """Say on stderr what failed, with the service's own traceback if there is one."""
     remote = getattr(error, "remote_traceback", "")
-    if remote:
+    if remote and exit_of(error) != Exit.USAGE:  # a refusal says all there is to say
         sys.stderr.write(remote.rstrip() + "\n\n")
     text = (
         "interrupted; everything was ended in order" if isinstance(error, KeyboardInterrupt) else str(error)

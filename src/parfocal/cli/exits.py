@@ -23,6 +23,9 @@ class Exit(IntEnum):
     """Ctrl-C; everything was ended in order."""
 
 
+_REFUSALS = ("BadInputError", "ConfigError")
+
+
 def exit_of(error: BaseException) -> Exit:
     """Return the exit code for an error.
 
@@ -34,6 +37,8 @@ def exit_of(error: BaseException) -> Exit:
     if isinstance(error, KeyboardInterrupt):
         return Exit.INTERRUPTED
     if isinstance(error, errors.BadInputError | errors.BadArgumentsError | errors.UnknownCommandError):
+        return Exit.USAGE
+    if isinstance(error, errors.CommandFailedError) and error.remote_type in _REFUSALS:
         return Exit.USAGE
     if isinstance(error, errors.RigNotFoundError | errors.ServiceUnavailableError):
         return Exit.NOT_THERE

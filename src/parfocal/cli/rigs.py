@@ -46,7 +46,7 @@ def up(
 
     Examples
     --------
-    parfocal up tweezers --set camera.frame_rate_hz=200
+    parfocal up tweezers --set camera.options.frame_rate_hz=200
 
     parfocal up my-lab.toml --name left --detach
     """

@@ -22,18 +22,18 @@ class DeviceConfig(BaseModel):
     ----------
     device : str
         A short name of `parfocal.devices.registry.DEVICES`, or "package.module:Class".
-    settings : dict
+    options : dict
         Of the device.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     device: str
-    settings: dict[str, Any] = {}
+    options: dict[str, Any] = {}
 
     @model_validator(mode="after")
     def _device_takes_them(self) -> Self:
-        check_device(self.device, self.settings)
+        check_device(self.device, self.options)
         return self
 
 
@@ -47,7 +47,7 @@ class DeviceHost(Service):
         self.context = context
         self._closing = ExitStack()
         bench = Bench(clock=context.clock, folder=context.streams)
-        device = make_device(self.settings.device, self.settings.settings, bench, self.protocol)
+        device = make_device(self.settings.device, self.settings.options, bench, self.protocol)
         with ExitStack() as stack:
             stack.callback(device.close)
             stack.callback(device.make_safe)
@@ -61,7 +61,7 @@ class DeviceHost(Service):
 
     def settings_changed(self, old: Any, new: Any) -> None:
         """Refuse another device: an open one keeps its settings."""
-        if (old.device, old.settings) != (new.device, new.settings):
+        if (old.device, old.options) != (new.device, new.options):
             raise ConfigError("an open device keeps its settings: use its commands, or restart the service")
 
     def make_safe(self) -> None:

@@ -75,12 +75,12 @@ def demo_config(plan: DemoPlan) -> RigConfig:
     2
     """
     changes: dict[str, Any] = {
-        "camera.settings.width_px": plan.size_px[0],
-        "camera.settings.height_px": plan.size_px[1],
-        "camera.settings.beads": plan.beads,
-        "camera.settings.frame_rate_hz": plan.fps,
-        "camera.settings.exposure_ms": min(5.0, 500.0 / plan.fps),
-        "camera.settings.seed": plan.seed,
+        "camera.options.width_px": plan.size_px[0],
+        "camera.options.height_px": plan.size_px[1],
+        "camera.options.beads": plan.beads,
+        "camera.options.frame_rate_hz": plan.fps,
+        "camera.options.exposure_ms": min(5.0, 500.0 / plan.fps),
+        "camera.options.seed": plan.seed,
         "tracker.workers": plan.workers,
         "recorder.folder": str(plan.out),
     }

@@ -45,7 +45,7 @@ class TrackPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 def track_config(plan: TrackPlan) -> RigConfig:
     """Return the built-in replay rig for a movie, under a name of its own."""
     changes: dict[str, Any] = {
-        "camera.settings.path": str(plan.movie.absolute()),
+        "camera.options.path": str(plan.movie.absolute()),
         "tracker.roi_px": plan.roi_px,
         "tracker.workers": plan.workers,
         "recorder.folder": str(plan.out.absolute()),
