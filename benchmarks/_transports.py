@@ -26,8 +26,8 @@ END = -1
 
 
 def depth(spec: FrameSpec) -> int:
-    """Return how many frames each transport may hold for a reader: 4 large ones, or 16."""
-    return min(16, max(4, (32 << 20) // spec.nbytes))
+    """Return how many frames each transport may hold for a reader: 4 large ones, up to 64 small ones."""
+    return min(64, max(4, (32 << 20) // spec.nbytes))
 
 
 class Sender(Protocol):
@@ -66,7 +66,7 @@ def parfocal_receive(folder: Path, ready: Any, *, policy: str = "block", batch: 
                 with reader.lease() as frame:
                     yield frame.header.frame, frame.header.time_ns, frame.data
             while True:
-                with reader.lease_many(batch) as frames:
+                with reader.lease_many(batch, least=batch // 2) as frames:
                     last = frames.headers[-1]
                     yield int(last["frame"]), int(last["time_ns"]), frames.data
 

@@ -59,7 +59,7 @@ def kind(request: pytest.FixtureRequest) -> Any:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(prefix="pf-"))
+    path = Path(tempfile.mkdtemp(prefix="pfs-"))
     yield path
     assert list(path.iterdir()) == []
     shutil.rmtree(path)

@@ -18,7 +18,7 @@ def folder() -> Iterator[Path]:
     """A folder for streams; nothing of it is mapped or open after the test."""
     before = _open_files()
     shm = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    path = Path(tempfile.mkdtemp(prefix="pf-", dir=shm))
+    path = Path(tempfile.mkdtemp(prefix="pfs-", dir=shm))
     yield path
     left = sorted(entry.name for entry in path.iterdir())
     shutil.rmtree(path)

@@ -282,7 +282,7 @@ def test_any_history_balances(kind: str, monkeypatch: pytest.MonkeyPatch) -> Non
     @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
     @given(audience, scenes)
     def play(first: list[tuple], then: list[tuple]) -> None:
-        folder = Path(tempfile.mkdtemp(prefix="pf-", dir="/dev/shm" if Path("/dev/shm").exists() else None))
+        folder = Path(tempfile.mkdtemp(prefix="pfs-", dir="/dev/shm" if Path("/dev/shm").exists() else None))
         theatre = Theatre(folder, life, kind)
         try:
             for name, *arguments in first + then:

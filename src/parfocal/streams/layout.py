@@ -42,7 +42,7 @@ SEATS = 64
 SEAT_WORDS = 64
 
 # Words of a seat, counted from its first.
-TURN, CURSOR, BLOCKS, PIN, WAITING, PORT, NAME_BYTES = range(7)
+TURN, CURSOR, BLOCKS, PIN, WANTED, WAITING, PORT, NAME_BYTES = range(8)
 BANKS = (8, 24)
 NAME = 40
 NAME_LIMIT = (SEAT_WORDS - NAME) * 8

@@ -175,9 +175,9 @@ class LosslessReader(AttachedReader):
                 return Frame(frame.data.copy(), frame.header)
         return self._read_rows(timeout_s, most)
 
-    def read_many(self, most: int, timeout_s: float | None = None) -> FrameBatch:
-        """Return copies of the next frames: at least one, up to `most`. Raises like `read`."""
-        with self.lease_many(most, timeout_s) as batch:
+    def read_many(self, most: int, timeout_s: float | None = None, least: int = 1) -> FrameBatch:
+        """Return copies of the next frames, from one up to `most`. Raises like `read`; see `lease_many`."""
+        with self.lease_many(most, timeout_s, least) as batch:
             return FrameBatch(batch.data.copy(), batch.headers)
 
     @contextlib.contextmanager
@@ -188,36 +188,39 @@ class LosslessReader(AttachedReader):
         anew: copy what you keep.
         """
         shelf = self._slots()
-        first, slot, _ = self._hold(shelf, 1, timeout_s)
+        first, slot, _ = self._hold(shelf, 1, timeout_s, 1)
         try:
             yield Frame(shelf.view(slot), shelf.header(slot))
         finally:
             self._give_back(first, 1)
 
     @contextlib.contextmanager
-    def lease_many(self, most: int, timeout_s: float | None = None) -> Iterator[FrameBatch]:
+    def lease_many(self, most: int, timeout_s: float | None = None, least: int = 1) -> Iterator[FrameBatch]:
         """Lend the next frames as one read-only view (n, y, x), from one up to `most`. Raises like `read`.
 
         They lie side by side, so there may be fewer than are available. A reader that doesn't block may
-        hold a quarter of the ring at most.
+        hold a quarter of the ring at most. With `least`, it is woken once there are so many, or after half
+        a second: fewer wake-ups for the writer to give, at the price of their age.
         """
         shelf = self._slots()
         if most < 1:
             raise BadInputError(f"most must be at least 1, not {most}")
-        first, slot, count = self._hold(shelf, most, timeout_s)
+        first, slot, count = self._hold(shelf, most, timeout_s, min(least, most))
         try:
             yield shelf.batch(slot, count, slice(None, None, self._every))
         finally:
             self._give_back(first, count)
 
-    def _hold(self, shelf: FrameShelf, most: int, timeout_s: float | None) -> tuple[int, int, int]:
+    def _hold(
+        self, shelf: FrameShelf, most: int, timeout_s: float | None, least: int
+    ) -> tuple[int, int, int]:
         """Lease the next frames: return the first one's number and slot, and how many there are."""
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         limit = (
             self._segment.layout.slots if self._policy == "block" else max(1, self._segment.layout.slots // 4)
         )
         while True:
-            available = self._advance(deadline)
+            available = self._advance(deadline, least)
             first = self._seat.position
             count = min((most - 1) * self._every + 1, available, limit)
             if self._seat.lease(first, count):
@@ -248,8 +251,9 @@ class LosslessReader(AttachedReader):
                 self._seat.move(first + count, sampled=count - len(taken))
                 return taken
 
-    def _advance(self, deadline: float | None) -> int:
+    def _advance(self, deadline: float | None, least: int = 1) -> int:
         """Wait until there is something to take at the position; return how much is there from it on."""
+        waited = False
         words = self._words
         seat = self._seat
         while True:
@@ -261,9 +265,10 @@ class LosslessReader(AttachedReader):
             if unwanted and head > seat.position:
                 unwanted = min(unwanted, head - seat.position)
                 seat.move(seat.position + unwanted, sampled=unwanted)
-            if head > seat.position:
+            if head - seat.position >= (1 if waited else least):
                 return int(head - seat.position)
-            seat.wait(deadline)
+            seat.wait(deadline, 1 if waited else least)
+            waited = True
 
     def _count_lost(self, tail: int) -> None:
         lost = tail - self._seat.position

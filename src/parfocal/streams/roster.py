@@ -42,13 +42,13 @@ class Roster:
         self._registry = -1
         self._looked = time.monotonic()
 
-    def ring(self) -> None:
-        """Wake the readers that sleep; what they shall see was stored before."""
+    def ring(self, upto: int) -> None:
+        """Wake the readers that sleep until there is what lies below `upto`; it was stored before."""
         fence()
         words = self._words
         for guest in self._current():
             sleep = words[guest.base + at.WAITING]
-            if sleep and sleep != guest.rung:
+            if sleep and sleep != guest.rung and words[guest.base + at.WANTED] <= upto:
                 guest.rung = sleep
                 if not guest.ringer.ring():
                     guest.rung = 0

@@ -71,8 +71,8 @@ class Seat:
         self._words[self._base + at.PIN] = 0
         self._tell_writer()
 
-    def wait(self, deadline: float | None) -> None:
-        """Sleep until something lies beyond the position.
+    def wait(self, deadline: float | None, least: int = 1) -> None:
+        """Sleep until something lies beyond the position; for up to half a second, until there is `least`.
 
         Raises
         ------
@@ -83,15 +83,19 @@ class Seat:
         """
         words = self._words
         waiting = self._base + at.WAITING
+        wanted = self.position + least
+        words[self._base + at.WANTED] = wanted
         try:
             while True:
                 self._sleeps += 1
                 words[waiting] = self._sleeps  # each sleep has its number, so that one ring ends it
                 fence()
                 ended = words[at.CLOSED]
-                if words[at.HEAD] > self.position:
+                if words[at.HEAD] >= wanted:
                     return
                 if ended:
+                    if words[at.HEAD] > self.position:
+                        return
                     raise StreamClosedError(self._why_ended(ended))
                 left = _BACKSTOP_S if deadline is None else min(_BACKSTOP_S, deadline - time.monotonic())
                 if left <= 0:
@@ -99,6 +103,7 @@ class Seat:
                         f"nothing new came in stream {self._segment.path.stem!r} in time"
                     )
                 self._bell.wait(left)
+                wanted = self.position + 1  # enough has been waited for more
         finally:
             words[waiting] = 0
 

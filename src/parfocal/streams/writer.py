@@ -183,7 +183,7 @@ class StreamWriter:
             words[at.BEGUN] += len(part)
             self._rows.put(head, part)
             words[at.HEAD] = head + len(part)
-            self._roster.ring()
+            self._roster.ring(head + len(part))
 
     def close(self) -> None:
         """End the stream: readers read what is there and then get `StreamClosedError`. Idempotent."""
@@ -191,7 +191,7 @@ class StreamWriter:
             return
         self._closed = True
         self._words[at.CLOSED] = at.ENDED
-        self._roster.ring()
+        self._roster.ring(at.NEVER)
         self._words[at.WRITER_PID] = 0
         self._roster.close()
         if self._segment.is_current():
@@ -218,7 +218,7 @@ class StreamWriter:
         head = self._words[at.HEAD]
         self._frames.enter(head, slot, count)
         self._words[at.HEAD] = head + count
-        self._roster.ring()
+        self._roster.ring(head + count)
 
     def _abandon(self, slot: int, count: int) -> None:
         self._words[at.ABANDONED] = self._words[at.BEGUN] - self._words[at.HEAD]
