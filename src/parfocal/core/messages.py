@@ -84,11 +84,24 @@ class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reply(msgspec.Struct, frozen=True, array_like=True, tag="reply"):
-    """The end of a call: a value, or an error. `id` is "" where the service could not read whose it was."""
+    """The end of a call: a value, or an error.
+
+    Attributes
+    ----------
+    id : str
+        The call; "" where the service could not read whose it was.
+    value : any
+        Plain values and arrays.
+    error : ErrorInfo or None
+        Why there is no value.
+    kind : str
+        What the value was, "module:Class", if its command declares a dataclass or a struct.
+    """
 
     id: str
     value: Any = None
     error: ErrorInfo | None = None
+    kind: str = ""
 
 
 class Progress(msgspec.Struct, frozen=True, array_like=True, tag="progress"):

@@ -14,6 +14,7 @@ from parfocal.ipc.endpoints import command_endpoint, event_endpoint, make_privat
 from parfocal.ipc.lanes import LaneExecutor, LaneThread
 from parfocal.ipc.mux import MuxStatistics
 from parfocal.ipc.proxy import ServiceProxy
+from parfocal.ipc.results import Declared
 from parfocal.ipc.server import Server
 from parfocal.ipc.subscription import Subscription
 
@@ -26,6 +27,7 @@ __all__ = [
     "Client",
     "CommandInfo",
     "CommandTable",
+    "Declared",
     "Event",
     "Hello",
     "LaneExecutor",

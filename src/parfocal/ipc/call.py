@@ -11,6 +11,7 @@ import msgspec
 
 from parfocal.core.errors import DeadlineError, ProtocolError
 from parfocal.ipc.convert import from_plain
+from parfocal.ipc.results import Declared, result_type
 
 if TYPE_CHECKING:
     from parfocal.core.errors import CommandError
@@ -134,11 +135,12 @@ class Call:
             raise
         return self.result()
 
-    def settle(self, value: Any, error: CommandError | None) -> None:
-        """End the call. For its client, once, under the client's lock."""
-        if error is None and self._returns is not Any:
+    def settle(self, value: Any, error: CommandError | None, kind: str = "") -> None:
+        """End the call; `kind` is what its command declares. For its client, once, under its lock."""
+        returns = result_type(kind) if self._returns is Declared else self._returns
+        if error is None and returns is not Any:
             try:
-                value = msgspec.convert(value, self._returns, dec_hook=from_plain)
+                value = msgspec.convert(value, returns, dec_hook=from_plain)
             except msgspec.ValidationError as wrong:
                 value, error = (
                     None,

@@ -63,7 +63,8 @@ class Client:
         timeout_s : float, optional
             The deadline, from now. It travels along: still queued then, the command never runs.
         returns : type, optional
-            What to convert the result to, such as a struct; plain values and arrays by default.
+            What to convert the result to, such as a struct, or `Declared` for what the command declares;
+            plain values and arrays by default.
 
         Raises
         ------

@@ -5,12 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, get_type_hints
+from string import Formatter
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from parfocal.core.errors import BadArgumentsError, BadInputError, UnknownCommandError, nearest
 from parfocal.ipc.convert import from_plain
+from parfocal.ipc.results import result_name
 
 MAIN = "main"
 URGENT = "urgent"
@@ -34,7 +36,23 @@ class ParameterInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CommandInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """A command as a listing shows it; `script` says whether scripts may use it."""
+    """A command as a listing shows it.
+
+    Attributes
+    ----------
+    name, summary : str
+        What it is called, and what it does.
+    lane : str
+        Its lane; ``"{module}"`` stands for the lane that its argument `module` names.
+    parameters : tuple of ParameterInfo
+        What it takes.
+    returns, result : str
+        Text of the declared result; "module:Class" of it, if it is a dataclass or a struct.
+    script : bool
+        Whether scripts may use it.
+    on_client_loss : str
+        "cancel" or "finish".
+    """
 
     name: str
     lane: str
@@ -43,6 +61,7 @@ class CommandInfo(msgspec.Struct, frozen=True, kw_only=True):
     summary: str
     script: bool
     on_client_loss: OnClientLoss
+    result: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,6 +81,7 @@ def command(
     ----------
     lane : str
         Commands of one lane run one after the other, in a thread of that lane's own; different lanes at once.
+        ``"{channel}"`` gives each value of the parameter `channel`, a ``Literal``, a lane of its own.
     script : bool
         Whether scripts may use it.
     name : str
@@ -86,6 +106,11 @@ class BoundCommand:
     run: Callable[..., Any]
     by_position: tuple[str, ...]
     arguments: type[msgspec.Struct]
+    lane_varies: bool = False
+
+    def lane(self, arguments: dict[str, Any]) -> str:
+        """Return the lane of a call with these arguments."""
+        return self.info.lane.format_map(arguments) if self.lane_varies else self.info.lane
 
     def check(self, positional: list[Any], named: dict[str, Any]) -> dict[str, Any]:
         """Return all arguments by name, converted to what the annotations ask; `BadArgumentsError` if not."""
@@ -193,7 +218,19 @@ def _bind(where: str, mark: _Mark, function: Callable[..., Any], source: object)
         run=function if isinstance(source, type) else function.__get__(source),
         by_position=tuple(parameter.name for parameter in parameters if parameter.kind == _PLAIN[0]),
         arguments=arguments,
+        lane_varies=_lane_varies(where, mark.lane, hints),
     )
+
+
+def _lane_varies(where: str, lane: str, hints: dict[str, Any]) -> bool:
+    """Whether a lane depends on arguments; only a `Literal` keeps the number of lanes in bounds."""
+    names = [name for _, name, _, _ in Formatter().parse(lane) if name is not None]
+    for name in names:
+        if get_origin(hints.get(name)) is not Literal or not get_args(hints[name]):
+            raise BadInputError(
+                f"lane {lane!r} of command {where} needs a parameter {name!r} annotated as a Literal"
+            )
+    return bool(names)
 
 
 def _hints(where: str, function: Callable[..., Any]) -> dict[str, Any]:
@@ -229,4 +266,5 @@ def _describe(
         summary=(inspect.getdoc(function) or "").partition("\n")[0],
         script=mark.script,
         on_client_loss=mark.on_client_loss,
+        result=result_name(hints["return"]),
     )

@@ -176,7 +176,7 @@ class Desk:
             return
         command = self._table[message.name]
         arguments = command.check(message.positional, message.named)
-        lane = command.info.lane
+        lane = command.lane(arguments)
         self._refuse_if_full(message, lane)
         call = ActiveCall(
             message.id, command, arguments, message.deadline_ns, [client], self._clock.monotonic_ns()
@@ -229,7 +229,7 @@ class Desk:
         """Run a call, in its lane's thread."""
         name = call.command.info.name
         with self.lock:
-            self._queued[call.command.info.lane] -= 1
+            self._queued[call.command.lane(call.arguments)] -= 1
             if call.deadline_ns and call.phase == "queued" and self._clock.monotonic_ns() >= call.deadline_ns:
                 late = f"{self.hello.service}.{name} was still queued at its deadline and did not run"
                 self._fail(call, errors.DeadlineError(late))
@@ -252,7 +252,7 @@ class Desk:
     def _execute(self, call: ActiveCall, context: CallContext) -> tuple[str, list[Part]]:
         try:
             value = run_within(context, partial(call.command.run, **call.arguments))
-            return "done", encode(Reply(call.id, value))
+            return "done", encode(Reply(call.id, value, kind=call.command.info.result))
         except (errors.CancelledError, errors.DeadlineError) as error:
             own = call.cancelled.is_set() or context.remaining_s() == 0.0
             describe = faults.refused if own else faults.raised

@@ -249,7 +249,8 @@ class Exchange:
         if isinstance(message, Reply):
             call = self._mux.settle(message.id)
             if call is not None:
-                self._settle(call, message.value, faults.revive(message.error) if message.error else None)
+                failure = faults.revive(message.error) if message.error else None
+                self._settle(call, message.value, failure, message.kind)
         elif isinstance(message, Progress):
             call = self._mux.get(message.id)
             if call is not None:
@@ -258,8 +259,8 @@ class Exchange:
                     self._errands.append(lambda: call.run_listeners(message))
                     self._wanted.notify_all()
 
-    def _settle(self, call: Call, value: Any, error: CommandError | None) -> None:
-        call.settle(value, error)
+    def _settle(self, call: Call, value: Any, error: CommandError | None, kind: str = "") -> None:
+        call.settle(value, error, kind)
         if call.has_listeners:
             self._errands.append(call.run_callbacks)
             self._wanted.notify_all()

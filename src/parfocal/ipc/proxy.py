@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from parfocal.ipc.results import Declared
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 class ServiceProxy:
     """Calls the commands of a service as methods: ``camera.set_exposure_ms(2.0)``.
+
+    A result whose command declares a dataclass or a struct arrives as one.
 
     Parameters
     ----------
@@ -28,7 +32,7 @@ class ServiceProxy:
     def __getattr__(self, command: str) -> Callable[..., Any]:
         if command.startswith("_"):
             raise AttributeError(command)
-        return partial(self._client.call, command)
+        return partial(self._client.call, command, returns=Declared)
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *(info.name for info in self._client.commands())]
@@ -38,7 +42,7 @@ class ServiceProxy:
 
     def submit(self, command: str, /, *args: Any, timeout_s: float | None = None, **kwargs: Any) -> Call:
         """Ask for a command and return at once: see `Client.submit`."""
-        return self._client.submit(command, *args, timeout_s=timeout_s, **kwargs)
+        return self._client.submit(command, *args, timeout_s=timeout_s, returns=Declared, **kwargs)
 
     def commands(self) -> tuple[CommandInfo, ...]:
         """Return what the service can be asked."""

@@ -1,0 +1,56 @@
+"""Results that arrive as what they were: a command's declared dataclass or struct, named in its reply.
+
+The bytes stay plain data: the name only says what to make of them. A program that lacks the class keeps the
+plain data, and nothing but dataclasses and structs is ever made.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import is_dataclass
+from functools import cache
+from typing import Any
+
+import msgspec
+
+
+class Declared:
+    """Given as ``returns=Declared``: convert a result to what its command declares."""
+
+
+def result_name(annotation: Any) -> str:
+    """Return where others find a declared result, "module:Class"; "" if it arrives as plain data.
+
+    Examples
+    --------
+    >>> from parfocal.core.messages import Hello
+    >>> result_name(Hello), result_name(list[Hello]), result_name(float)
+    ('parfocal.core.messages:Hello', '', '')
+    """
+    if not _is_record(annotation):
+        return ""
+    module, name = annotation.__module__, annotation.__qualname__
+    return "" if module == "__main__" or "." in name else f"{module}:{name}"
+
+
+@cache
+def result_type(name: str) -> Any:
+    """Return the class that `result_name` named; `Any` if there is none here.
+
+    Examples
+    --------
+    >>> result_type("parfocal.core.messages:Hello").__name__
+    'Hello'
+    >>> result_type("builtins:eval"), result_type("no.such:Thing"), result_type("")
+    (typing.Any, typing.Any, typing.Any)
+    """
+    module, _, attribute = name.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), attribute) if module else None
+    except (ImportError, AttributeError):
+        return Any
+    return found if _is_record(found) else Any
+
+
+def _is_record(thing: Any) -> bool:
+    return isinstance(thing, type) and (is_dataclass(thing) or issubclass(thing, msgspec.Struct))
