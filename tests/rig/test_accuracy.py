@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from parfocal.rig.accuracy import tracking_errors
+from parfocal.tracking.rows import Flag
 
 DTYPE = [("frame", "u8"), ("bead", "i4"), ("x_px", "f8"), ("y_px", "f8"), ("z_nm", "f8")]
+DTYPE += [("sigma_x_px", "f4"), ("sigma_y_px", "f4"), ("sigma_z_nm", "f4"), ("flags", "u4")]
 
 
 def rows(frames, beads, rng, x_sigma=0.0):
@@ -15,6 +17,7 @@ def rows(frames, beads, rng, x_sigma=0.0):
     truth["x_px"] = 50.0 * truth["bead"] + rng.normal(0, 1, len(truth))
     truth["y_px"] = 30.0
     truth["z_nm"] = rng.normal(0, 100, len(truth))
+    truth["sigma_x_px"] = truth["sigma_y_px"] = truth["sigma_z_nm"] = max(x_sigma, 1e-3)
     tracks = truth.copy()
     tracks["x_px"] += rng.normal(0, x_sigma, len(truth))
     return tracks, truth
@@ -26,7 +29,18 @@ def test_rms_is_that_of_the_noise():
     errors = tracking_errors(tracks, truth, pixel_size_nm=100.0)
     assert errors["x_rms_nm"] == pytest.approx(5.0, rel=0.05)
     assert errors["y_rms_nm"] == 0.0
+    assert errors["x_over_bound"] == pytest.approx(1.0, rel=0.05)
     assert errors["beads"] == 20
+
+
+def test_what_the_tracker_calls_unusable_is_left_out_and_counted():
+    tracks, truth = rows(10, 10, np.random.default_rng(6))
+    tracks["x_px"][:20] += 20
+    tracks["flags"][:20] = Flag.BAD_FIT
+    tracks["flags"][20:] = Flag.NEIGHBOUR
+    errors = tracking_errors(tracks, truth, pixel_size_nm=100.0, capture_px=60.0)
+    assert errors["x_rms_nm"] == 0.0
+    assert errors["flagged"] == pytest.approx(0.2)
 
 
 def test_other_numbers_and_another_order_of_beads_do_not_matter():

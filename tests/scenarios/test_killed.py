@@ -69,14 +69,14 @@ def test_a_process_dies_in_the_middle(victim, signal_number, tmp_path):
 def check_counts(done):
     assert done.produced >= FRAMES
     assert done.tracked + sum(done.dropped.values()) == done.produced
-    lost = sum(done.report["lost"].values())
-    assert done.report["outcome"] == ("complete" if not lost else f"incomplete: lost {lost}")
+    lost = sum(done.report.lost.values())
+    assert done.report.outcome == ("complete" if not lost else f"incomplete: lost {lost}")
 
 
 def check_files(done, folder):
     (run,) = [path for path in folder.iterdir() if path.is_dir()]
     manifest = read_manifest(run)
-    assert json.loads((run / "manifest.json").read_text())["outcome"] == done.report["outcome"]
+    assert json.loads((run / "manifest.json").read_text())["outcome"] == done.report.outcome
     stored = {name: stream.stored for name, stream in manifest.streams.items()}
     for name in ("tracks", "truth"):
         assert len(read_array(run / name)) == stored[name]

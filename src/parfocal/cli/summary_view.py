@@ -38,6 +38,9 @@ def _lines(summary: Summary) -> list[tuple[str, str]]:
     if summary.error is not None:
         x, y, z = (summary.error[f"{axis}_rms_nm"] for axis in "xyz")
         lines.append(("error", f"x {x:.2f} nm, y {y:.2f} nm, z {z:.2f} nm RMS against the truth"))
+        x, y, z = (summary.error[f"{axis}_over_bound"] for axis in "xyz")
+        bound = f"x {x:.2f}, y {y:.2f}, z {z:.2f} times the Cramer-Rao bound"
+        lines.append(("", f"{bound}; {summary.error['flagged']:.1%} of rows flagged unusable"))
     if summary.overlay:
         lines.append(("picture", summary.overlay))
     lines.append(("saved in", summary.run))

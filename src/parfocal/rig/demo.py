@@ -25,7 +25,7 @@ PIXEL_SIZE_NM = 100.0
 STRONG_NM = 500_000.0
 """Where the magnet pulls so hard that tethered beads stand still enough for their tables."""
 WORKING_NM = 2_000_000.0
-PITCH_PX = 80
+PITCH_PX = 96
 MARGIN_PX = 64
 LEAST_PX = 64
 
@@ -107,7 +107,7 @@ def prepare(rig: Rig, tell: Callable[[Progress], None]) -> int:
     """Find the beads and build their z tables, as one does on the bench; return how many there are."""
     rig["camera"].start()
     tell(Progress(phase="finding beads", fraction=0.0))
-    found = rig["tracker"].find_beads(timeout_s=60.0)["rois"]
+    found = rig["tracker"].find_beads(timeout_s=60.0).rois
     if found:
         rig["magnet"].move_to(STRONG_NM, timeout_s=30.0)
         sweep = rig["tracker"].submit("build_tables", timeout_s=300.0)

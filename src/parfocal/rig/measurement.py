@@ -9,6 +9,7 @@ import msgspec
 
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import CommandError
+from parfocal.storage.recorder import RunReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +44,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    report : dict
+    report : RunReport
         Of the recorder: folder of the run, outcome, reason, stored and lost of each stream.
     produced, tracked : int
         Frames.
@@ -53,7 +54,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
         Whether it was ended by Ctrl-C.
     """
 
-    report: dict[str, Any]
+    report: RunReport
     produced: int
     tracked: int
     dropped: dict[str, int]

@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 def summarise(done: Measurement, status: RigStatus, beads: int, pixel_size_nm: float) -> Summary:
     """Return the summary of a measurement whose record is closed, from what is on disk."""
-    run = Path(done.report["run"])
-    stored: dict[str, int] = done.report["stored"]
+    run = Path(done.report.run)
+    stored = done.report.stored
     tracks = read_array(run / "tracks")
     with_rows = len(np.unique(tracks["frame"])) if beads else done.tracked
     errors = None
     if "truth" in stored:
         errors = tracking_errors(tracks, read_array(run / "truth"), pixel_size_nm=pixel_size_nm)
     return Summary(
-        outcome=done.report["outcome"],
-        reason=done.report["reason"],
+        outcome=done.report.outcome,
+        reason=done.report.reason,
         run=str(run),
         frames=FrameCounts(
             produced=done.produced,

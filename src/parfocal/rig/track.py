@@ -63,7 +63,7 @@ def run_track(plan: TrackPlan, tell: Callable[[Progress], None]) -> Summary:
         done = measure(
             rig, frames=None, plan=msgspec.to_builtins(plan, enc_hook=str), tell=tell, name=plan.movie.stem
         )
-        overlay = Path(done.report["run"]) / "overlay.png"
+        overlay = Path(done.report.run) / "overlay.png"
         rig["tracker"].overlay(path=str(overlay), timeout_s=30.0)
         status = rig.status()
     summary = summarise(done, status, beads, pixel_size_nm=1.0)
@@ -81,4 +81,4 @@ def choose_beads(rig: Rig, plan: TrackPlan, tell: Callable[[Progress], None]) ->
         tracker.load_rois(path=str(plan.rois.absolute()), timeout_s=30.0)
     if plan.zlut is not None:
         tracker.load_tables(path=str(plan.zlut.absolute()), timeout_s=30.0)
-    return len(tracker.list_rois()["rois"])
+    return len(tracker.list_rois().rois)
