@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from parfocal.tracking.jit import driver
-from parfocal.tracking.model import Region, Work, fill_columns
+from parfocal.tracking.model import COLUMN, Region, Work, fill_columns
 from parfocal.tracking.pixels import CHUNK
 
 BLOCK = 8
@@ -22,9 +22,9 @@ def mask_outliers(region: Region, work: Work) -> int:
     for start in range(0, grid.shape[1], CHUNK):
         fill_columns(region, work, start)
         for i in range(CHUNK):
-            if work.scratch[4 * CHUNK + i] > 0:
+            if work.scratch[4 * COLUMN + i] > 0:
                 k = int(grid[1, start + i]) // BLOCK * across + int(grid[0, start + i]) // BLOCK
-                chi2[k] += work.scratch[5 * CHUNK + i] ** 2
+                chi2[k] += work.scratch[5 * COLUMN + i] ** 2
                 count[k] += 1
     used = count >= BLOCK
     if not used.any():

@@ -19,8 +19,12 @@ PARAMETERS = 5
 """x, y, z, contrast, background, in this order."""
 COLUMNS = PARAMETERS + 1
 """The derivatives and the residual."""
-_Y, _Z, _A, _B, _RESIDUAL, _RADIUS, _INVERSE, _SLOPE = (np.uint64(k * CHUNK) for k in range(1, COLUMNS + 3))
+COLUMN = CHUNK + 48
+"""Distance of columns in the scratch list; no power of two, lest they compete for places in the cache."""
+_Y, _Z, _A, _B, _RESIDUAL, _OFF, _INVERSE = (np.uint64(k * COLUMN) for k in range(1, COLUMNS + 2))
 """Where columns begin in the scratch list; unsigned, so that no index needs a test for being negative."""
+
+_SHIFT, _FAR = FINE.bit_length() - 1, 1e3
 
 
 class Region(NamedTuple):
@@ -35,12 +39,19 @@ class Region(NamedTuple):
 
 
 class Work(NamedTuple):
-    """What one thread works in: columns, profile, and the model (x, y, -, contrast, background)."""
+    """What one thread works in: columns, profile, and the model (x, y, -, contrast, background).
+
+    `fine` holds the profile as four numbers for each place, and `packed` the same memory as one number of
+    16 bytes, which the look-up copies whole; so do `found` and `taken` for the pixels of a chunk.
+    """
 
     scratch: Any
     index: Any
     coefficients: Any
+    packed: Any
     fine: Any
+    taken: Any
+    found: Any
     sums: Any
     model: Any
 
@@ -48,59 +59,72 @@ class Work(NamedTuple):
 @driver
 def new_work(knots: int) -> Work:
     """Return arrays for a radial spline of so many intervals."""
+    packed, taken = np.zeros(knots * FINE, np.complex128), np.zeros(CHUNK, np.complex128)
     return Work(
-        np.zeros((COLUMNS + 3) * CHUNK, np.float32),
+        np.zeros((COLUMNS + 2) * COLUMN, np.float32),
         np.zeros(CHUNK, np.int32),
         np.zeros((2, knots + 3), np.float32),
-        np.zeros((3, knots * FINE), np.float32),
+        packed,
+        packed.view(np.float32),
+        taken,
+        taken.view(np.float32),
         np.zeros((COLUMNS, COLUMNS)),
         np.zeros(PARAMETERS, np.float32),
     )
 
 
 @kernel
-def _distances(grid: Any, start: Any, x0: Any, y0: Any, last: Any, scratch: Any, index: Any) -> None:
-    """Distances from the centre, their inverses, and the place in the fine profile."""
-    one, tiny, fine = np.float32(1), np.float32(1e-6), np.float32(FINE)
+def _distances(
+    grid: Any, start: Any, x0: Any, y0: Any, reach: Any, knots: Any, scratch: Any, index: Any
+) -> None:
+    """Fill distances from the nearest place of the fine profile, inverse radii, and that place."""
+    one, half, tiny, fine, far = (
+        np.float32(1),
+        np.float32(0.5),
+        np.float32(1e-6),
+        np.float32(FINE),
+        np.float32(_FAR),
+    )
     for i in range(np.uint64(CHUNK)):
         dx, dy = grid[0, start + i] - x0, grid[1, start + i] - y0
         square = dx * dx + dy * dy + tiny
         inverse = one / np.sqrt(square)
         r = square * inverse
-        place = r * fine
-        scratch[_RADIUS + i] = r
+        step = np.int32(r * fine if r < reach else tiny)
+        scratch[_OFF + i] = r - (np.float32(step) + half) / fine if r < reach else far
         scratch[_INVERSE + i] = inverse
-        index[i] = np.int32(place if place < last else last)
+        index[i] = (step & np.int32(FINE - 1)) * knots + (step >> np.int32(_SHIFT))
 
 
 @kernel
-def _look_up(fine: Any, index: Any, scratch: Any) -> None:
-    """Read the profile, its slope in r and its slope in z."""
+def _look_up(packed: Any, index: Any, taken: Any) -> None:
+    """Read the profile, its slope and curvature in r, and its slope in z."""
     for i in range(np.uint64(CHUNK)):
-        k = np.uint64(index[i])
-        scratch[_A + i] = fine[0, k]
-        scratch[_SLOPE + i] = fine[1, k]
-        scratch[_Z + i] = fine[2, k]
+        taken[i] = packed[np.uint64(index[i])]
 
 
 @kernel
 def _differentiate(
-    values: Any, sensitivity: Any, grid: Any, start: Any, p: Any, reach: Any, noise: Any, scratch: Any, index: Any
+    values: Any, sensitivity: Any, grid: Any, start: Any, p: Any, noise: Any, scratch: Any, found: Any
 ) -> None:
     """Fill the columns: derivatives and residual over the expected standard deviation."""
-    one, zero, half, step = np.float32(1), np.float32(0), np.float32(0.5), np.float32(1 / FINE)
+    one, two, three, four = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
+    unit, zero, half = np.float32(1), np.float32(0), np.float32(0.5)
     x0, y0, a, b = p[0], p[1], p[3], p[4]
     for i in range(np.uint64(CHUNK)):
-        r, slope, s = scratch[_RADIUS + i], scratch[_SLOPE + i], sensitivity[start + i]
-        profile = scratch[_A + i] + slope * (r - (np.float32(index[i]) + half) * step)
+        off, s, k = scratch[_OFF + i], sensitivity[start + i], four * i
+        bend = found[k + three] * off
+        slope = found[k + one] + bend
+        profile = found[k] + (slope - half * bend) * off
         mu = s * (a * profile + b)
-        weight = one / np.sqrt((mu if mu > one else one) + noise)
-        weight = weight if (r < reach) & (s > zero) else zero
+        weight = unit / np.sqrt((mu if mu > unit else unit) + noise)
+        weight = weight if (off < unit) & (s > zero) else zero
         scale = s * weight
-        g = -a * slope * scratch[_INVERSE + i] * scale
+        profile = profile if off < unit else zero
+        g = -a * slope * scratch[_INVERSE + i] * scale if off < unit else zero
         scratch[i] = g * (grid[0, start + i] - x0)
         scratch[_Y + i] = g * (grid[1, start + i] - y0)
-        scratch[_Z + i] = a * scratch[_Z + i] * scale
+        scratch[_Z + i] = a * found[k + two] * scale
         scratch[_A + i] = profile * scale
         scratch[_B + i] = scale
         scratch[_RESIDUAL + i] = (values[start + i] - mu) * weight
@@ -120,14 +144,14 @@ def _right_hand_side(scratch: Any, sums: Any) -> Any:
     x = y = z = a = b = chi2 = count = zero = np.float32(0)
     one = np.float32(1)
     for i in range(CHUNK):
-        residual = scratch[5 * CHUNK + i]
+        residual = scratch[5 * COLUMN + i]
         x += residual * scratch[i]
-        y += residual * scratch[CHUNK + i]
-        z += residual * scratch[2 * CHUNK + i]
-        a += residual * scratch[3 * CHUNK + i]
-        b += residual * scratch[4 * CHUNK + i]
+        y += residual * scratch[COLUMN + i]
+        z += residual * scratch[2 * COLUMN + i]
+        a += residual * scratch[3 * COLUMN + i]
+        b += residual * scratch[4 * COLUMN + i]
         chi2 += residual * residual
-        count += one if scratch[4 * CHUNK + i] > zero else zero
+        count += one if scratch[4 * COLUMN + i] > zero else zero
     last = COLUMNS - 1
     sums[last, 0] += x
     sums[last, 1] += y
@@ -142,61 +166,41 @@ def _right_hand_side(scratch: Any, sums: Any) -> Any:
 def _matrix(scratch: Any, sums: Any) -> None:
     """Add the products of the derivatives with one another."""
     for row in range(PARAMETERS):
-        left = scratch[row * CHUNK : (row + 1) * CHUNK]
+        left = scratch[row * COLUMN : (row + 1) * COLUMN]
         for column in range(row + 1):
-            sums[row, column] += _product(left, scratch[column * CHUNK : (column + 1) * CHUNK])
+            sums[row, column] += _product(left, scratch[column * COLUMN : (column + 1) * COLUMN])
 
 
 @driver
 def fill_columns(region: Region, work: Work, start: int) -> None:
     """Fill the columns for the chunk of pixels that begins at `start`, for the model in `work`."""
-    p, first = work.model, np.uint64(start)
-    _distances(region.grid, first, p[0], p[1], _top(region, work), work.scratch, work.index)
-    _look_up(work.fine, work.index, work.scratch)
+    p, first, knots = work.model, np.uint64(start), np.int32(work.packed.size // FINE)
+    _distances(region.grid, first, p[0], p[1], region.reach, knots, work.scratch, work.index)
+    _look_up(work.packed, work.index, work.taken)
     _differentiate(
-        region.values,
-        region.sensitivity,
-        region.grid,
-        first,
-        p,
-        region.reach,
-        region.noise,
-        work.scratch,
-        work.index,
+        region.values, region.sensitivity, region.grid, first, p, region.noise, work.scratch, work.found
     )
-
-
-@driver
-def _top(region: Region, work: Work) -> Any:
-    """Return the last place of the fine profile that is used."""
-    return np.float32(min(region.reach, work.fine.shape[1] // FINE) * FINE - 1)
 
 
 @driver
 def accumulate(region: Region, work: Work, last: int, full: bool) -> float:
     """Sum products of the columns over pixels up to `last` into `work.sums`; return how many pixels counted.
 
-    The last row of the sums, (COLUMNS, COLUMNS), is the right-hand side and, at its end, chi2. The rows above,
+    The last row of the sums, (COLUMNS, COLUMNS), is the right-hand side and, at its end, chi2. The others,
     the lower triangle of the Fisher matrix, are filled only if `full`.
     """
-    values, sensitivity, grid, reach, noise = (
-        region.values,
-        region.sensitivity,
-        region.grid,
-        region.reach,
-        region.noise,
-    )
-    scratch, index, fine, sums, p = work.scratch, work.index, work.fine, work.sums, work.model
-    top = _top(region, work)
+    values, sensitivity, grid = region.values, region.sensitivity, region.grid
+    scratch, index, packed, p = work.scratch, work.index, work.packed, work.model
+    taken, found, sums, knots = work.taken, work.found, work.sums, np.int32(work.packed.size // FINE)
     sums[COLUMNS - 1] = 0
     if full:
         sums[:] = 0
     count = 0.0
     for start in range(0, last, CHUNK):
         first = np.uint64(start)
-        _distances(grid, first, p[0], p[1], top, scratch, index)
-        _look_up(fine, index, scratch)
-        _differentiate(values, sensitivity, grid, first, p, reach, noise, scratch, index)
+        _distances(grid, first, p[0], p[1], region.reach, knots, scratch, index)
+        _look_up(packed, index, taken)
+        _differentiate(values, sensitivity, grid, first, p, region.noise, scratch, found)
         count += _right_hand_side(scratch, sums)
         if full:
             _matrix(scratch, sums)

@@ -63,20 +63,25 @@ def row_start(row: int, roi: int, half: int) -> int:
 
 
 @kernel
-def _load_row(source: Any, gain: Any, offset: Any, target: Any) -> Any:
-    """Convert one row to electrons; return its highest count."""
-    highest = source[0]
-    for i in range(target.size):
-        highest = max(highest, source[i])
-        target[i] = (np.float32(source[i]) - offset) * gain
-    return np.float32(highest)
+def _load_rows(
+    source: Any, x0: int, y0: int, box: Any, roi: int, half: int, gain: Any, offset: Any, out: Any
+) -> None:
+    """Convert what lies in the frame: `box` is its first and last x, and first and last y, in the region.
+
+    Unsigned indices need no test for being negative, without which the loop vectorises.
+    """
+    first, last = np.uint64(box[0]), np.uint64(box[1])
+    for row in range(box[2], box[3]):
+        start, y = np.uint64(row_start(row, roi, half)), np.uint64(y0 + row)
+        for i in range(first, last):
+            out[start + i] = (np.float32(source[y, np.uint64(x0) + i]) - offset) * gain
 
 
 @kernel
-def _count_full(source: Any, top: Any) -> int:
-    full = 0
-    for i in range(source.size):
-        full += np.float32(source[i]) >= top
+def _count_full(values: Any, top: Any) -> Any:
+    full, one, zero = np.float32(0), np.float32(1), np.float32(0)
+    for i in range(values.size):
+        full += one if values[i] >= top else zero
     return full
 
 
@@ -89,28 +94,24 @@ def load_region(
     `camera` holds gain, offset and saturation level; `flat` is (0, 0) if there is none.
     """
     half = values.size // 2
-    inside = saturated = 0
-    first, last = max(0, -x0), min(roi, frame.shape[1] - x0)
-    whole = first == 0 and last == roi and y0 >= 0 and y0 + roi <= frame.shape[0]
-    if not whole or flat.shape[0] > 0:
+    box = (max(0, -x0), min(roi, frame.shape[1] - x0), max(0, -y0), min(roi, frame.shape[0] - y0))
+    inside = max(0, box[1] - box[0]) * max(0, box[3] - box[2])
+    values[:] = 0
+    if inside == 0:
         sensitivity[:] = 0
-        values[:] = 0
+        return 0, 0
+    _load_rows(frame, x0, y0, box, roi, half, camera[0], camera[1], values)
+    if flat.shape[0] > 0:
+        sensitivity[:] = 0
+        _load_rows(flat, x0, y0, box, roi, half, np.float32(1), np.float32(0), sensitivity)
+    elif inside == roi * roi:
+        sensitivity[: (roi + 1) // 2 * roi] = 1
+        sensitivity[(roi + 1) // 2 * roi : half] = 0
+        sensitivity[half : half + roi // 2 * roi] = 1
+        sensitivity[half + roi // 2 * roi :] = 0
     else:
-        for start in (0, half):
-            rows = (roi + 1) // 2 if start == 0 else roi // 2
-            sensitivity[start : start + rows * roi] = 1
-            sensitivity[start + rows * roi : start + half] = 0
-    for row in range(roi):
-        y = y0 + row
-        if y < 0 or y >= frame.shape[0] or first >= last:
-            continue
-        start = row_start(row, roi, half)
-        source, target = frame[y, x0 + first : x0 + last], values[start + first : start + last]
-        if _load_row(source, camera[0], camera[1], target) >= camera[2]:
-            saturated += _count_full(source, camera[2])
-        inside += last - first
-        if flat.shape[0] > 0:
-            sensitivity[start + first : start + last] = flat[y, x0 + first : x0 + last]
-        elif not whole:
-            sensitivity[start + first : start + last] = 1
-    return inside, saturated
+        sensitivity[:] = 0
+        for row in range(box[2], box[3]):
+            start = row_start(row, roi, half)
+            sensitivity[start + box[0] : start + box[1]] = 1
+    return inside, int(_count_full(values, (camera[2] - camera[1]) * camera[0]))

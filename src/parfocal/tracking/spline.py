@@ -13,8 +13,8 @@ from parfocal.tracking.jit import driver, kernel
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FINE = 8
-"""Points of the fine profile in one pixel."""
+FINE = 4
+"""Points of the fine profile in one pixel, a power of two."""
 
 
 def basis(position: NDArray[np.float64], derivative: bool = False) -> NDArray[np.float64]:
@@ -83,9 +83,10 @@ def least_squares(
 
 
 def _fine_basis() -> NDArray[np.float32]:
-    """Return values and derivatives of the four basis functions at the middle of each fine step."""
+    """Return values and two derivatives of the four basis functions at the middle of each fine step."""
     t = (np.arange(FINE) + 0.5) / FINE
-    return np.stack([basis(t).T, basis(t, derivative=True).T]).astype(np.float32)
+    bend = np.stack([1 - t, 3 * t - 2, 1 - 3 * t, t])
+    return np.stack([basis(t).T, basis(t, derivative=True).T, bend]).astype(np.float32)
 
 
 FINE_BASIS = _fine_basis()
@@ -190,15 +191,39 @@ def _combine(a: Any, b: Any, c: Any, d: Any, wa: Any, wb: Any, wc: Any, wd: Any,
 
 @kernel
 def refine(coefficients: Any, fine_basis: Any, fine: Any) -> None:
-    """Fill `fine`, (3, FINE x intervals), with the profile and its slopes in r and z."""
-    b, d = fine_basis[0], fine_basis[1]
-    for knot in range(fine.shape[1] // FINE):
-        c0, c1 = coefficients[0, knot], coefficients[0, knot + 1]
-        c2, c3 = coefficients[0, knot + 2], coefficients[0, knot + 3]
-        s0, s1 = coefficients[1, knot], coefficients[1, knot + 1]
-        s2, s3 = coefficients[1, knot + 2], coefficients[1, knot + 3]
-        for i in range(FINE):
-            k = knot * FINE + i
-            fine[0, k] = c0 * b[0, i] + c1 * b[1, i] + c2 * b[2, i] + c3 * b[3, i]
-            fine[1, k] = c0 * d[0, i] + c1 * d[1, i] + c2 * d[2, i] + c3 * d[3, i]
-            fine[2, k] = s0 * b[0, i] + s1 * b[1, i] + s2 * b[2, i] + s3 * b[3, i]
+    """Fill `fine`, four numbers a place: the profile, its slopes in r and in z, its curvature in r.
+
+    Places are ordered by their part of a pixel, FINE of them, then by pixel: so the inner loop runs along the
+    coefficients.
+    """
+    knots = np.uint64(coefficients.shape[1] - 3)
+    one, two, three, four = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
+    for part in range(np.uint64(FINE)):
+        b0, b1, b2, b3 = (
+            fine_basis[0, 0, part],
+            fine_basis[0, 1, part],
+            fine_basis[0, 2, part],
+            fine_basis[0, 3, part],
+        )
+        d0, d1, d2, d3 = (
+            fine_basis[1, 0, part],
+            fine_basis[1, 1, part],
+            fine_basis[1, 2, part],
+            fine_basis[1, 3, part],
+        )
+        e0, e1, e2, e3 = (
+            fine_basis[2, 0, part],
+            fine_basis[2, 1, part],
+            fine_basis[2, 2, part],
+            fine_basis[2, 3, part],
+        )
+        for knot in range(knots):
+            k = four * (part * knots + knot)
+            c0, c1 = coefficients[0, knot], coefficients[0, knot + one]
+            c2, c3 = coefficients[0, knot + two], coefficients[0, knot + three]
+            s0, s1 = coefficients[1, knot], coefficients[1, knot + one]
+            s2, s3 = coefficients[1, knot + two], coefficients[1, knot + three]
+            fine[k] = c0 * b0 + c1 * b1 + c2 * b2 + c3 * b3
+            fine[k + one] = c0 * d0 + c1 * d1 + c2 * d2 + c3 * d3
+            fine[k + two] = s0 * b0 + s1 * b1 + s2 * b2 + s3 * b3
+            fine[k + three] = c0 * e0 + c1 * e1 + c2 * e2 + c3 * e3

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from parfocal.tracking.jit import driver, kernel
-from parfocal.tracking.model import Region, Work, fill_columns
+from parfocal.tracking.model import COLUMN, Region, Work, fill_columns
 from parfocal.tracking.pixels import CHUNK
 
 
@@ -16,11 +16,11 @@ def _tilt_sums(scratch: Any, x: Any, y: Any, middle: Any, a: Any, b: Any, sums: 
     """Add the normal equations of the two slopes for one chunk."""
     xx = xy = yy = rx = ry = zero = np.float32(0)
     for i in range(CHUNK):
-        light = a * scratch[3 * CHUNK + i] + b * scratch[4 * CHUNK + i]
-        used = scratch[4 * CHUNK + i] > zero
+        light = a * scratch[3 * COLUMN + i] + b * scratch[4 * COLUMN + i]
+        used = scratch[4 * COLUMN + i] > zero
         along_x = (x[i] - middle) * light if used else zero
         along_y = (y[i] - middle) * light if used else zero
-        residual = scratch[5 * CHUNK + i]
+        residual = scratch[5 * COLUMN + i]
         xx += along_x * along_x
         xy += along_x * along_y
         yy += along_y * along_y
