@@ -10,7 +10,7 @@ from typing import Any
 from cyclopts import App, CycloptsError, Parameter
 
 import parfocal
-from parfocal.cli import calls, check, demo, doctor, rigs, status, track
+from parfocal.cli import calls, check, demo, doctor, rigs, sim, status, track
 from parfocal.cli.exits import Exit, exit_of
 from parfocal.core.errors import ParfocalError
 
@@ -47,6 +47,11 @@ def _make_app() -> App:
     simulated = App(name="demo", help="Run a simulated laboratory from start to record.", help_epilogue="")
     app.command(simulated)
     simulated.command(demo.tweezers, help_epilogue=examples(demo.tweezers))
+    instruments = App(
+        name="sim", help="Run a simulated instrument as a program of its own.", help_epilogue=""
+    )
+    app.command(instruments)
+    instruments.command(sim.redpitaya, help_epilogue=examples(sim.redpitaya))
     for command in (
         track.track, rigs.up, rigs.down, rigs.rigs, status.status, calls.call, calls.commands, check.check,
         doctor.doctor,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from parfocal.cli.job import run_job
-from parfocal.rig.demo import DemoPlan, run_demo
 
 
 def tweezers(
@@ -52,6 +51,8 @@ def tweezers(
 
     parfocal demo tweezers --seconds 10 --fps 200 --beads 100 --workers 2 --record-frames --json
     """
+    from parfocal.rig.demo import DemoPlan, run_demo  # the numerics take a second to import
+
     plan = DemoPlan(
         seconds=seconds, fps=fps, beads=beads, size=size, workers=workers,
         record_frames=record_frames, out=out, seed=seed,

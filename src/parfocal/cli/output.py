@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import msgspec
@@ -28,8 +29,18 @@ def to_json(value: Any) -> str:
     >>> to_json({"z_rms_nm": float("nan"), "beads": 3})
     '{"z_rms_nm":null,"beads":3}'
     """
-    return msgspec.json.encode(value, enc_hook=_plain).decode()
+    return msgspec.json.encode(_told(value), enc_hook=_plain).decode()
+
+
+def _told(value: Any) -> Any:
+    """Return a dataclass as its fields and properties: what is worked out from the fields belongs to it."""
+    if not is_dataclass(value) or isinstance(value, type):
+        return value
+    properties = [name for name, item in vars(type(value)).items() if isinstance(item, property)]
+    return {name: getattr(value, name) for name in (*(field.name for field in fields(value)), *properties)}
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, complex):
+        return {"real": value.real, "imag": value.imag}
     return value.tolist() if hasattr(value, "tolist") else str(value)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from parfocal.cli.job import run_job
 from parfocal.core.errors import BadInputError
-from parfocal.rig.track import TrackPlan, run_track
 
 
 def track(
@@ -47,6 +46,8 @@ def track(
 
     parfocal track beads.ome.zarr --rois rois.json --zlut tables.npz --workers 2 --json
     """
+    from parfocal.rig.track import TrackPlan, run_track  # the numerics take a second to import
+
     if rois is not None and find:
         raise BadInputError("--rois and --find exclude each other: load the beads or find them")
     plan = TrackPlan(movie=movie, rois=rois, roi_px=roi_px, zlut=zlut, out=out, workers=workers)
