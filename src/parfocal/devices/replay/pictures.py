@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from parfocal.core.errors import DeviceError
-from parfocal.devices.replay.source import TIFF_SUFFIXES, checked_dtype
+from parfocal.devices.replay.planes import TIFF_SUFFIXES, checked_dtype
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,7 +9,7 @@ import numpy as np
 import tensorstore
 
 from parfocal.core.errors import DeviceError
-from parfocal.devices.replay.source import checked_dtype, frame_count, plane_index
+from parfocal.devices.replay.planes import checked_dtype, frame_count, plane_index
 
 if TYPE_CHECKING:
     from pathlib import Path
