@@ -1,1 +1,1 @@
-"""To be written."""
+"""Live steps over streams: numbers from frames while they come."""
