@@ -26,8 +26,8 @@ END = -1
 
 
 def depth(spec: FrameSpec) -> int:
-    """Return how many frames each transport may hold for a reader: 4 large ones, up to 64 small ones."""
-    return min(64, max(4, (32 << 20) // spec.nbytes))
+    """Return how many frames each transport may hold for a reader: 16 large ones, up to 64 small ones."""
+    return min(64, max(16, (32 << 20) // spec.nbytes))
 
 
 class Sender(Protocol):
