@@ -192,6 +192,10 @@ class Scope:
         self._stops += 1
         self._board.write_word(SCOPE + CONTROL, RESET)
 
+    def tick(self) -> int:
+        """Return the board's counter: ticks of 8 ns since it began."""
+        return self._now()[0]
+
     def state(self) -> dict[str, Any]:
         """Return what it is set to now."""
         first, second = (bank.get(INPUT) for bank in self._channels)

@@ -1,0 +1,85 @@
+"""What concerns the whole board: any signal now, pins, slow outputs, leases, silence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from parfocal.devices.redpitaya.shared import OutputName
+from parfocal.ipc import URGENT, command, current_call
+
+if TYPE_CHECKING:
+    from parfocal.devices.redpitaya.shared import SharedBoard
+
+_LOOK_S = 60.0
+
+
+class BoardCommands:
+    """A lane for each of sampler, hk and ams; leases have their own."""
+
+    board: SharedBoard
+
+    @command(lane="sampler")
+    def sampler_read(self, signal: str = "in1", readings: int = 1) -> float:
+        """Return what a signal is right now, in volts, as the mean of some readings."""
+        return self.board.pitaya.sampler.read(signal, readings=readings)
+
+    @command(lane="hk")
+    def identity(self) -> dict[str, Any]:
+        """Return the board's gateware and its own 57-bit number, read from the board."""
+        hk = self.board.pitaya.hk
+        return {"gateware": hk.gateware_id(), "dna": f"{hk.dna():015x}"}
+
+    @command(lane="hk")
+    def led_set(self, led: int, on: bool) -> None:
+        """Switch LED 0 to 7."""
+        self.board.change("hk", {f"led{led}": on}, lambda: self.board.pitaya.hk.set_led(led, on))
+
+    @command(lane="hk")
+    def pin_setup(
+        self, bank: Literal["P", "N"], pin: int, direction: Literal["in", "out"], on: bool = False
+    ) -> bool:
+        """Set a digital pin's level and direction; returns the level at the pin."""
+        hk = self.board.pitaya.hk
+
+        def act() -> None:
+            hk.set_pin(bank, pin, on)
+            hk.set_direction(bank, pin, direction)
+
+        self.board.change("hk", {f"{bank}{pin}": [direction, on]}, act)
+        return hk.pin(bank, pin)
+
+    @command(lane="hk")
+    def pin_read(self, bank: Literal["P", "N"], pin: int) -> bool:
+        """Return the level at a digital pin."""
+        return self.board.pitaya.hk.pin(bank, pin)
+
+    @command(lane="ams")
+    def slow_set(self, dac: int, volts: float) -> float:
+        """Set slow output 2 or 3, 0 to 1.8 V; returns what the board made of it."""
+        return self.board.change(
+            "slow", {f"dac{dac}_v": volts}, lambda: self.board.pitaya.slow.set(dac, volts)
+        )
+
+    @command(lane="ams")
+    def slow_read(self, dac: int) -> float:
+        """Return what slow output 0 to 3 is set to, in volts."""
+        return self.board.pitaya.slow.read(dac)
+
+    @command(lane="{module}-lease")
+    def output_lease(self, module: OutputName) -> None:
+        """Lease a module's output for as long as this call lasts: it is silent at the end of it.
+
+        The end is a cancel, the call's deadline, the death of the client or of the host. Progress tells that
+        the lease is held; a second lease of the same module waits for the end of the first.
+        """
+        call = current_call()
+        with self.board.leased(module):
+            call.progress(0.0, "held")
+            while True:
+                call.wait(_LOOK_S)
+
+    @command(lane=URGENT)
+    def outputs_off(self) -> None:
+        """Bring every output of the board to 0 V, and forget what was declared for them."""
+        self.board.make_safe()
+        self.board.forget_all()

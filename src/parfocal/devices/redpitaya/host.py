@@ -1,0 +1,94 @@
+"""The host of a Red Pitaya: the one process that owns a board, for any number of clients at once."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from typing import Any
+
+from parfocal.core.errors import ConfigError, DeviceError
+from parfocal.devices.redpitaya.commands.asg import AsgCommands
+from parfocal.devices.redpitaya.commands.board import BoardCommands
+from parfocal.devices.redpitaya.commands.iq import IqCommands
+from parfocal.devices.redpitaya.commands.pid import PidCommands
+from parfocal.devices.redpitaya.commands.scope import STREAM_SPEC, ScopeCommands
+from parfocal.devices.redpitaya.declared import Declared
+from parfocal.devices.redpitaya.redpitaya import RedPitaya
+from parfocal.devices.redpitaya.settings import RedPitayaConfig, board_name, calibrations, open_link
+from parfocal.devices.redpitaya.shared import SharedBoard
+from parfocal.devices.redpitaya.watch import Watch
+from parfocal.processes import Service, ServiceContext
+from parfocal.streams import StreamWriter
+
+
+class RedPitayaHost(ScopeCommands, AsgCommands, PidCommands, IqCommands, BoardCommands, Service):
+    """Owns a board. Commands of one module keep their order; those of different modules overlap.
+
+    Each set is published under the module's name with the values that the board made of it. After a crash
+    of the host, or a restart of the board, outputs are at 0 V first and then as they were declared; what is
+    leased, and bursts, stay off. The stream of the host's name holds the traces of `scope_stream`.
+    """
+
+    Config = RedPitayaConfig
+    settings: RedPitayaConfig
+
+    @property
+    def resources(self) -> frozenset[str]:
+        """The board, under the one name it has."""
+        return frozenset({board_name(self.settings.address)})
+
+    def open(self, context: ServiceContext) -> None:
+        """Connect, bring every output to 0 V, then restore what was declared before a crash."""
+        self.context = context
+        self._closing = ExitStack()
+        with ExitStack() as stack:
+            link = open_link(self.settings)
+            stack.callback(link.close)
+            pitaya = RedPitaya(link, calibration=calibrations(self.settings), clock=context.clock)
+            declared = Declared(context.folder / f"{context.service}.declared", owner=os.getppid())
+            board = SharedBoard(pitaya, declared, context.publish)
+            board.make_safe()
+            self.board = board
+            if declared.modules():
+                context.log.warning("restoring what was declared before: %s", ", ".join(declared.modules()))
+                board.restore()
+            else:
+                board.change("scope", _without_second(pitaya.scope.state()), lambda: None)
+            self.traces = StreamWriter(context.streams, context.service, STREAM_SPEC, self.settings.slots)
+            stack.callback(self.traces.close)
+            watch = Watch(board, self._link_changed, context.clock)
+            stack.callback(watch.close)
+            self._closing = stack.pop_all()
+
+    def settings_changed(self, old: Any, new: Any) -> None:
+        """Refuse: an open board keeps its address."""
+        if old != new:
+            raise ConfigError(
+                "an open board keeps its settings: change the rig file, and restart the service"
+            )
+
+    def make_safe(self) -> None:
+        """Bring every output to 0 V."""
+        board = getattr(self, "board", None)
+        if board is not None:
+            board.make_safe()
+
+    def close(self) -> None:
+        """Let go of the board."""
+        self._closing.close()
+
+    def state(self) -> dict[str, Any]:
+        """Return what everything is known to be set to; the board is not asked."""
+        return {"address": self.settings.address, **self.board.states()}
+
+    def _link_changed(self, news: dict[str, Any]) -> None:
+        if news["connected"]:
+            self.context.log.warning("the board is back%s", ", restarted" if news["restarted"] else "")
+        else:
+            self.context.log.error("%s", DeviceError(news["error"]))
+        self.context.publish("board", news)
+
+
+def _without_second(state: dict[str, Any]) -> dict[str, Any]:
+    """Return a scope's settings without the second channel, which a trace has only if it is asked for."""
+    return {key: value for key, value in state.items() if key != "input2"}

@@ -1,0 +1,132 @@
+"""Settings of a board's host, and the one name that a board has."""
+
+from __future__ import annotations
+
+import socket
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from parfocal.core.errors import ConfigError
+from parfocal.devices.redpitaya.link import DEFAULT_PORT, TcpLink
+from parfocal.devices.redpitaya.ssh import BoardShell
+from parfocal.devices.redpitaya.trace import Calibration
+
+
+class SshConfig(BaseModel):
+    """How to start the board's server over SSH when it does not run; needs the extra ``redpitaya``.
+
+    Parameters
+    ----------
+    user, password, port
+        The login; without a password the user's own keys are tried.
+    trust_unknown_host : bool
+        Take a host key that is not known. Host keys are checked otherwise.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    user: str = "root"
+    password: str | None = None
+    port: Annotated[int, Field(gt=0, lt=65536)] = 22
+    trust_unknown_host: bool = False
+
+
+class InputCalibration(BaseModel):
+    """What an input's counts mean: ``volts = counts / 8192 * gain + offset_v``; 20 for jumpers on HV."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    gain: float = 1.0
+    offset_v: float = 0.0
+
+
+class RedPitayaConfig(BaseModel):
+    """Settings of a host.
+
+    Parameters
+    ----------
+    address : str
+        Where monitor_server listens: ``tcp://host:port``.
+    timeout_s : float
+        Longest silence within a transaction.
+    in1, in2 : InputCalibration
+        Of the inputs.
+    slots : int
+        How many traces the stream's ring holds.
+    ssh : SshConfig, optional
+        Start the server over SSH.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    address: str = f"tcp://127.0.0.1:{DEFAULT_PORT}"
+    timeout_s: Annotated[float, Field(gt=0)] = 1.0
+    in1: InputCalibration = InputCalibration()
+    in2: InputCalibration = InputCalibration()
+    slots: Annotated[int, Field(ge=2)] = 32
+    ssh: SshConfig | None = None
+
+    @field_validator("address")
+    @classmethod
+    def _address_reads(cls, address: str) -> str:
+        split_address(address)
+        return address
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Return host and port of ``tcp://host:port``.
+
+    Examples
+    --------
+    >>> split_address("tcp://RP-f00000.local")
+    ('rp-f00000.local', 2222)
+    """
+    parts = urlsplit(address)
+    try:
+        port = parts.port or DEFAULT_PORT
+    except ValueError as error:
+        raise ConfigError(f"address {address!r}: its port is no number from 1 to 65535") from error
+    if parts.scheme != "tcp" or not parts.hostname or parts.path:
+        raise ConfigError(f"address {address!r} must read tcp://host:port, such as tcp://192.168.1.100:2222")
+    return parts.hostname, port
+
+
+def board_name(address: str) -> str:
+    """Return the one name of the board at an address, however the address is written.
+
+    Examples
+    --------
+    >>> board_name("tcp://localhost"), board_name("tcp://127.0.0.1:2222")
+    ('redpitaya:127.0.0.1:2222', 'redpitaya:127.0.0.1:2222')
+    """
+    host, port = split_address(address)
+    try:
+        found = socket.getaddrinfo(host, port, family=socket.AF_INET, type=socket.SOCK_STREAM)
+    except OSError:
+        return f"redpitaya:{host}:{port}"  # `open` says that it cannot be reached
+    return f"redpitaya:{found[0][4][0]}:{port}"
+
+
+def open_link(settings: RedPitayaConfig) -> TcpLink:
+    """Connect to the board, starting its server if that was asked for."""
+    host, port = split_address(settings.address)
+    ssh = settings.ssh
+    if ssh is None:
+        return TcpLink(host, port, timeout_s=settings.timeout_s)
+    shell = BoardShell(
+        host,
+        port=ssh.port,
+        user=ssh.user,
+        password=ssh.password,
+        trust_unknown_host=ssh.trust_unknown_host,
+        server_port=port,
+    )
+    return TcpLink(host, port, timeout_s=settings.timeout_s, revive=shell.start_server)
+
+
+def calibrations(settings: RedPitayaConfig) -> tuple[Calibration, Calibration]:
+    """Return the calibrations of in1 and in2."""
+    first, second = (Calibration(each.gain, each.offset_v) for each in (settings.in1, settings.in2))
+    return first, second

@@ -1,0 +1,174 @@
+"""One board for many: each change is remembered, told to everybody, and undone by silence."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from parfocal.devices.redpitaya.turn import Turn
+
+if TYPE_CHECKING:
+    from parfocal.devices.redpitaya.declared import Declared
+    from parfocal.devices.redpitaya.redpitaya import RedPitaya
+
+AsgName = Literal["asg0", "asg1"]
+PidName = Literal["pid0", "pid1", "pid2"]
+IqName = Literal["iq0", "iq1", "iq2"]
+OutputName = Literal["asg0", "asg1", "pid0", "pid1", "pid2", "iq0", "iq1", "iq2", "slow", "hk"]
+
+T = TypeVar("T")
+Tell = Callable[[str, dict[str, Any]], None]
+
+
+class SharedBoard:
+    """The modules of a board by name, and what is known of them without asking the board.
+
+    Parameters
+    ----------
+    pitaya : RedPitaya
+        The board.
+    declared : Declared
+        Keeps what it is meant to be set to.
+    tell : callable
+        Told the module's name and its new settings after each change.
+
+    Attributes
+    ----------
+    scope_turn : Turn
+        Who takes traces: the scope does one at a time.
+    scope_has : dict
+        What the scope was set to by the last trace; empty if that is not known.
+    """
+
+    def __init__(self, pitaya: RedPitaya, declared: Declared, tell: Tell) -> None:
+        self.pitaya = pitaya
+        self.declared = declared
+        self.scope_turn = Turn()
+        self.scope_has: dict[str, Any] = {}
+        self._tell = tell
+        named: list[Any] = [*pitaya.asgs, *pitaya.pids, *pitaya.iqs]
+        self.modules: dict[str, Any] = {
+            **{module.name: module for module in named},
+            "slow": pitaya.slow,
+            "hk": pitaya.hk,
+            "scope": pitaya.scope,
+        }
+        self._locks = {name: threading.RLock() for name in self.modules}
+        self._states: dict[str, dict[str, Any]] = {name: {} for name in self.modules}
+
+    def change(
+        self, name: str, settings: Mapping[str, Any], act: Callable[[], T], *, anew: bool = False
+    ) -> T:
+        """Do what changes a module; then remember the settings, and tell what the board made of them.
+
+        Parameters
+        ----------
+        name : str
+            The module.
+        settings : mapping
+            What was asked for; None for what stays as it is.
+        act : callable
+            Does it; returns the module's state, or the read-back value of the one setting.
+        anew : bool
+            What was declared before is over.
+        """
+        given = {key: value for key, value in settings.items() if value is not None}
+        with self._locks[name]:
+            result = act()
+            if anew:
+                self.declared.forget(name)
+            self.declared.update(name, given)
+            self.note(name, _seen(given, result))
+        return result
+
+    def note(self, name: str, seen: Mapping[str, Any]) -> None:
+        """Tell everybody what a module is set to, if that is news."""
+        state = self._states[name]
+        news = {key: value for key, value in seen.items() if key not in state or state[key] != value}
+        if news:
+            state.update(news)
+            self._tell(name, news)
+
+    def silence(self, name: str) -> None:
+        """Bring a module's output to its safe value, at once; then again, when no change is under way."""
+        module = self.modules[name]
+        module.off()
+        with self._locks[name]:
+            module.off()
+            self.declared.forget(name)
+            self._states[name].clear()
+            self._tell(name, {"on": False})
+
+    @contextmanager
+    def leased(self, name: str) -> Iterator[None]:
+        """Keep a module's output for the length of the ``with`` block; it is silent afterwards."""
+        self.declared.lend(name)
+        try:
+            yield
+        finally:
+            self.silence(name)
+            self.declared.take_back(name)
+
+    def make_safe(self) -> None:
+        """Stop the scope and bring every output to 0 V; raises at once if the board is out of reach."""
+        self.pitaya.scope.stop()
+        self.scope_has.clear()
+        self.pitaya.make_safe()
+
+    def restore(self) -> None:
+        """Set every module as it was declared. A burst is not played again: nobody asked for a second one."""
+        for name, settings in self.declared.modules().items():
+            if settings.get("cycles_per_burst"):
+                self.declared.forget(name)
+                continue
+            with self._locks[name]:
+                self.note(name, _seen(settings, self._apply(name, settings)))
+
+    def states(self) -> dict[str, dict[str, Any]]:
+        """Return what every module is known to be set to, without asking the board."""
+        return {name: dict(state) for name, state in self._states.items()}
+
+    def forget_all(self) -> None:
+        """Drop all that was declared for outputs."""
+        for name in self.modules:
+            if name != "scope":
+                self.declared.forget(name)
+                self._states[name].clear()
+                self._tell(name, {"on": False})
+
+    def _apply(self, name: str, settings: dict[str, Any]) -> Any:
+        module = self.modules[name]
+        if name.startswith(("asg", "iq")):
+            return module.setup(**settings)
+        if name.startswith("pid"):
+            return module.configure(**settings)
+        if name == "slow":
+            return {key: module.set(int(key[3]), volts) for key, volts in settings.items()}
+        if name == "hk":
+            return _set_pins(module, settings)
+        return settings  # the scope's are given with each trace
+
+
+def _set_pins(hk: Any, settings: dict[str, Any]) -> dict[str, Any]:
+    for key, value in settings.items():
+        if key.startswith("led"):
+            hk.set_led(int(key[3]), value)
+        else:
+            direction, on = value
+            hk.set_pin(key[0], int(key[1]), on)
+            hk.set_direction(key[0], int(key[1]), direction)
+    return settings
+
+
+def _seen(given: Mapping[str, Any], result: Any) -> dict[str, Any]:
+    """Return the settings as the board has them: a whole state, or the one value that was set."""
+    if is_dataclass(result) and not isinstance(result, type):
+        return asdict(result)
+    if isinstance(result, dict):
+        return result
+    if len(given) == 1 and result is not None:
+        return dict.fromkeys(given, result)
+    return dict(given)
