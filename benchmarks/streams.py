@@ -161,8 +161,10 @@ def bandwidth(seconds: float) -> list[Row]:
     cases = [
         ("views", LARGE, 1, ">= 0.8", {}),
         ("views", LARGE, 3, "", {}),
-        ("views", SMALL, 1, ">= 0.55", {"batch": 32}),
-        ("views", SMALL, 3, ">= 0.45", {"batch": 32}),
+        ("views", SMALL, 1, ">= 0.55", {}),
+        ("views", SMALL, 3, ">= 0.45", {}),
+        ("views in batches", SMALL, 1, "", {"batch": 32}),
+        ("views in batches", SMALL, 3, "", {"batch": 32}),
         ("pixels", LARGE, 1, "", {"pixels": True}),
         ("pixels", LARGE, 3, "", {"pixels": True}),
         ("pixels", SMALL, 1, "", {"pixels": True}),
