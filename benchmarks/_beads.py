@@ -134,7 +134,10 @@ def load_magtrack() -> ModuleType:
 
 
 class FastHistogram:
-    """numpy with an `add.at` that counts in bins: what the peer would be with one line changed."""
+    """numpy with an `add.at` that counts in bins: what the peer would be with one line changed.
+
+    Stands in for the peer's array module, which it asks for numpy.
+    """
 
     class _Add:
         def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -150,5 +153,12 @@ class FastHistogram:
 
     add = _Add()
 
+    def __init__(self, replaced: Any) -> None:
+        self._replaced = replaced
+
+    def get_array_module(self, *_: Any) -> Any:
+        """Return itself, for arrays of any kind."""
+        return self
+
     def __getattr__(self, name: str) -> Any:
-        return getattr(np, name)
+        return getattr(np, name) if hasattr(np, name) else getattr(self._replaced, name)
