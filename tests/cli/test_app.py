@@ -12,7 +12,19 @@ import pytest
 from parfocal.cli.app import run
 from parfocal.processes import directory
 
-COMMANDS = ["demo tweezers", "track", "up", "down", "rigs", "status", "call", "commands", "check", "doctor"]
+COMMANDS = [
+    "demo tweezers",
+    "sim redpitaya",
+    "track",
+    "up",
+    "down",
+    "rigs",
+    "status",
+    "call",
+    "commands",
+    "check",
+    "doctor",
+]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -37,6 +49,10 @@ def test_every_help_has_examples(command, capsys):
         (["demo", "tweezers", "--seconds", "0"], 2, "seconds must be positive"),
         (["track", "none.tif"], 2, "there is nothing at none.tif"),
         (["commands", "tweezzers"], 2, "did you mean 'tweezers'?"),
+        (["sim", "redpitaya", "--fault", "dorp"], 2, "did you mean 'drop'?"),
+        (["sim", "redpitaya", "--in1", "gian=2"], 2, "known: source, gain"),
+        (["sim", "redpitaya", "--port", "70000"], 2, "0 takes a free one"),
+        (["up", "redpitaya", "--set", "board.address=udp://x"], 2, "must read tcp://host:port"),
     ],
 )
 def test_bad_input_is_refused_with_a_remedy_before_anything_starts(arguments, code, said, capsys):

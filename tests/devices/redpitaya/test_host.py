@@ -158,6 +158,7 @@ def test_the_face(rig):
         assert board.identity()["gateware"] == 1
         assert board.ping() < WAIT_S
         assert board.state()["asg0"]["amplitude_v"] == 0.5
+        assert board.known(module="scope")["decimation"] == 8
         board.outputs_off()
         assert not board.asg_get(channel="asg0").running
 

@@ -18,6 +18,11 @@ class BoardCommands:
 
     board: SharedBoard
 
+    @command(lane="known")
+    def known(self, module: OutputName | Literal["scope"]) -> dict[str, Any]:
+        """Return what a module is known to be set to; the board is not asked. `asg_get` and such ask it."""
+        return self.board.states()[module]
+
     @command(lane="sampler")
     def sampler_read(self, signal: str = "in1", readings: int = 1) -> float:
         """Return what a signal is right now, in volts, as the mean of some readings."""

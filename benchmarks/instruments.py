@@ -1,0 +1,377 @@
+"""One board for many: what a shared Red Pitaya costs, beside what one would write first.
+
+Run ``python benchmarks/instruments.py [--json] [--quick]``. The board is simulated at the wire, in a process
+of its own, once without and once with 0.2 ms added to each of its transactions. The peers own the same board
+through the same client: (a) one worker that takes one command after another from a `multiprocessing.Queue`,
+replies with ids; (b) Pyro5, a thread for each connection, when it is installed.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import numpy as np
+from _report import Row, report
+
+import parfocal
+from parfocal.core.errors import CommandError, ServiceUnavailableError
+from parfocal.devices.redpitaya.link import TcpLink
+from parfocal.devices.redpitaya.redpitaya import RedPitaya
+
+CLIENTS = 4
+DECIMATION = 256
+"""A trace of 34 ms, and its transfer."""
+MILLI = 1e3
+QUEUE, PYRO = "multiprocessing.Queue", "Pyro5"
+
+Timing = tuple[float, float]
+Ask = Callable[..., Any]
+
+
+@contextmanager
+def simulated(latency_ms: float) -> Iterator[int]:
+    """Run a simulated board; yield its port."""
+    words = [sys.executable, "-m", "parfocal", "sim", "redpitaya", "--port", "0", "--json"]
+    process = subprocess.Popen([*words, "--latency-ms", str(latency_ms)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield int(json.loads(process.stdout.readline())["address"].rpartition(":")[2])
+    finally:
+        process.kill()
+        process.communicate()
+
+
+# --- the peers
+
+
+class Owner:
+    """The board as a peer's worker owns it; every method returns plain data."""
+
+    def __init__(self, port: int) -> None:
+        self._board = RedPitaya(TcpLink("127.0.0.1", port))
+
+    def read(self) -> float:
+        """Return a signal now."""
+        return self._board.sampler.read("in1")
+
+    def trace(self) -> list[float]:
+        """Take a trace."""
+        volts: list[float] = self._board.scope.acquire(input="in1", decimation=DECIMATION).volts.tolist()
+        return volts
+
+    def hand_over(self) -> list[float]:
+        """Return as much as a trace holds."""
+        return [0.0] * 16384
+
+
+def queue_worker(port: int, requests: Any, replies: list[Any]) -> None:
+    owner = Owner(port)
+    while True:
+        client, id, name = requests.get()
+        replies[client].put((id, getattr(owner, name)()))
+
+
+def queue_ask(requests: Any, replies: list[Any], client: int = 0) -> Ask:
+    def ask(name: str) -> Any:
+        id = time.monotonic_ns()
+        requests.put((client, id, name))
+        while True:
+            answered, value = replies[client].get()
+            if answered == id:
+                return value
+
+    return ask
+
+
+def queue_hammer(requests: Any, replies: list[Any], client: int, seconds: float, counts: Any) -> None:
+    ask = queue_ask(requests, replies, client)
+    ask("read")
+    counts.put(calls_within(lambda: ask("read"), seconds))
+
+
+def pyro_serve(port: int, found: Any) -> None:
+    import Pyro5.api
+
+    Pyro5.api.config.SERVERTYPE = "thread"
+    with Pyro5.api.Daemon() as daemon:
+        found.put(str(daemon.register(Pyro5.api.expose(Owner)(port))))
+        daemon.requestLoop()
+
+
+def pyro_ask(uri: str) -> Ask:
+    import Pyro5.api
+
+    proxy = Pyro5.api.Proxy(uri)
+    return lambda name: getattr(proxy, name)()
+
+
+def pyro_hammer(uri: str, seconds: float, counts: Any) -> None:
+    ask = pyro_ask(uri)
+    ask("read")
+    counts.put(calls_within(lambda: ask("read"), seconds))
+
+
+def peer(name: str, port: int, seconds: float) -> dict[str, Any]:
+    """Measure a peer: a fast command idle and beside traces, a trace handed over, throughput."""
+    spawn = multiprocessing.get_context("spawn")
+    counts, found = spawn.Queue(), spawn.Queue()
+    requests, replies = spawn.Queue(), [spawn.Queue() for _ in range(CLIENTS)]
+    if name == QUEUE:
+        worker = spawn.Process(target=queue_worker, args=(port, requests, replies), daemon=True)
+        worker.start()
+        asks = [queue_ask(requests, replies, client) for client in range(2)]
+        hammers = [
+            spawn.Process(target=queue_hammer, args=(requests, replies, k, seconds, counts))
+            for k in range(CLIENTS)
+        ]
+    else:
+        worker = spawn.Process(target=pyro_serve, args=(port, found), daemon=True)
+        worker.start()
+        uri = found.get(timeout=60)
+        asks = [pyro_ask(uri)]
+        hammers = [spawn.Process(target=pyro_hammer, args=(uri, seconds, counts)) for _ in range(CLIENTS)]
+    try:
+        asks[0]("read")
+        measured: dict[str, Any] = {
+            "idle": timed(lambda: asks[0]("read"), 300),
+            "trace": timed(lambda: asks[0]("hand_over"), 50),
+            # a Pyro5 proxy belongs to the thread that made it
+            "busy": beside(lambda: asks[1] if name == QUEUE else pyro_ask(uri), asks[0], seconds),
+        }
+        for hammer in hammers:
+            hammer.start()
+        measured["rate"] = sum(counts.get(timeout=120) for _ in hammers) / seconds
+        for hammer in hammers:
+            hammer.join()
+        return measured
+    finally:
+        worker.kill()
+        worker.join()
+
+
+def peers() -> tuple[str, ...]:
+    with suppress(ImportError):
+        import Pyro5.api  # noqa: F401
+
+        return QUEUE, PYRO
+    return (QUEUE,)
+
+
+# --- what is measured
+
+
+def calls_within(call: Callable[[], Any], seconds: float) -> int:
+    count, end = 0, time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        call()
+        count += 1
+    return count
+
+
+def timed(call: Callable[[], Any], count: int) -> Timing:
+    """Median and 99th percentile of the time a call takes, seconds."""
+    times = np.empty(count)
+    for k in range(count):
+        begin = time.perf_counter()
+        call()
+        times[k] = time.perf_counter() - begin
+    return float(np.median(times)), float(np.percentile(times, 99))
+
+
+def beside(make_busy: Callable[[], Ask], ask: Ask, seconds: float) -> Timing:
+    """Time a fast command, one every millisecond or so, while another client takes trace after trace."""
+    stop, began = threading.Event(), threading.Event()
+
+    def keep_busy() -> None:
+        busy = make_busy()
+        while not stop.is_set():
+            began.set()
+            busy("trace")
+
+    thread = threading.Thread(target=keep_busy)
+    thread.start()
+    began.wait()
+    times, end = [], time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        begin = time.perf_counter()
+        ask("read")
+        times.append(time.perf_counter() - begin)
+        time.sleep(0.001)
+    stop.set()
+    thread.join()
+    return float(np.median(times)), float(np.percentile(times, 99))
+
+
+def our_ask(board: Any) -> Ask:
+    commands: dict[str, Callable[[], Any]] = {
+        "read": lambda: board.sampler_read(signal="in1"),
+        "known": lambda: board.known(module="slow"),
+        "trace": lambda: board.scope_acquire(input="in1", decimation=DECIMATION),
+    }
+    return lambda name: commands[name]()
+
+
+def hammer(rig: str, command: str, seconds: str) -> None:
+    """Ask for one thing as often as it goes."""
+    with parfocal.attach(rig) as joined:
+        ask = our_ask(joined["board"])
+        ask(command)
+        print("ready", flush=True)
+        sys.stdin.readline()
+        print(calls_within(lambda: ask(command), float(seconds)), flush=True)
+
+
+def our_rate(rig: str, command_name: str, seconds: float) -> float:
+    """Return the calls per second of four programs together."""
+    command = [sys.executable, __file__, "hammer", rig, command_name, str(seconds)]
+    clients = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(CLIENTS)
+    ]
+    for client in clients:
+        assert client.stdout is not None
+        client.stdout.readline()
+    for client in clients:
+        assert client.stdin is not None
+        client.stdin.write("go\n")
+        client.stdin.flush()
+    return sum(int(client.communicate()[0]) for client in clients) / seconds
+
+
+def cancel_running(board: Any) -> float:
+    call = board.submit("scope_acquire", trigger_source="ch1_positive_edge", threshold_v=0.9)
+    time.sleep(0.05)
+    begin = time.perf_counter()
+    call.cancel("benchmark")
+    call.exception()
+    return time.perf_counter() - begin
+
+
+def expired_then_ping(board: Any) -> float:
+    """Seconds that a command of the same lane takes after 20 that expired behind a waiting trace."""
+    waiting = board.submit("scope_acquire", trigger_source="ch1_positive_edge", threshold_v=0.9)
+    for call in [board.submit("scope_acquire", timeout_s=0.05) for _ in range(20)]:
+        call.exception()
+    ping = float(board.ping())
+    waiting.cancel("benchmark")
+    begin = time.perf_counter()
+    board.scope_set_decimation(DECIMATION)
+    return max(ping, time.perf_counter() - begin)
+
+
+def killed(rig: Any) -> tuple[float, float]:
+    """Seconds until a caller knows that the host was killed, and until the board can be used again."""
+    board = rig["board"]
+    call = board.submit("scope_acquire", trigger_source="ch1_positive_edge", threshold_v=0.9)
+    time.sleep(0.1)
+    begin = time.perf_counter()
+    os.kill(rig.status().services["board"].pid, signal.SIGKILL)
+    assert isinstance(call.exception(), CommandError)
+    told_s = time.perf_counter() - begin
+    while True:
+        try:
+            board.sampler_read(signal="in1")
+        except ServiceUnavailableError:
+            time.sleep(0.01)
+        else:
+            return told_s, time.perf_counter() - begin
+
+
+def ours(port: int, seconds: float, *, everything: bool) -> dict[str, Any]:
+    changes = {"board.address": f"tcp://127.0.0.1:{port}"}
+    with parfocal.open_rig("redpitaya", changes=changes) as rig, parfocal.attach("redpitaya") as other:
+        board = rig["board"]
+        ask, busy = our_ask(board), our_ask(other["board"])
+        ask("trace")
+        measured: dict[str, Any] = {
+            "read": timed(lambda: ask("read"), 300),
+            "busy": beside(lambda: busy, ask, seconds),
+        }
+        if everything:
+            measured["idle"] = timed(lambda: ask("known"), 1000)
+            measured["ping"] = timed(board.ping, 1000)
+            measured["rate"] = our_rate("redpitaya", "known", seconds)
+            measured["reads"] = our_rate("redpitaya", "read", seconds)
+            measured["cancel"] = max(cancel_running(board) for _ in range(10))
+            measured["expired"] = expired_then_ping(board)
+            measured["told"], measured["restarted"] = killed(rig)
+        return measured
+
+
+def measure(quick: bool) -> list[Row]:
+    seconds = 1.0 if quick else 4.0
+    rows: list[Row] = []
+    for latency_ms, p50, p99 in ((0.0, 0.5, 3.0), (0.2, 1.5, 5.0)):
+        with simulated(latency_ms) as port:
+            mine = ours(port, seconds, everything=latency_ms == 0)
+        for name in peers():
+            with simulated(latency_ms) as port:
+                theirs = peer(name, port, seconds)
+            rows += compared(mine, theirs, name, latency_ms, p50, p99)
+        if latency_ms == 0:
+            rows += alone(mine)
+    return rows
+
+
+def compared(
+    mine: dict[str, Any], theirs: dict[str, Any], name: str, latency_ms: float, p50: float, p99: float
+) -> list[Row]:
+    """Return the rows that a peer has too."""
+    where = f"bus + {latency_ms:g} ms"
+    rows = [
+        Row(
+            f"fast beside traces p50, {where}",
+            mine["busy"][0] * MILLI,
+            "ms",
+            f"<= {p50}",
+            name,
+            theirs["busy"][0] * MILLI,
+        ),
+        Row(
+            f"fast beside traces p99, {where}",
+            mine["busy"][1] * MILLI,
+            "ms",
+            f"<= {p99}",
+            name,
+            theirs["busy"][1] * MILLI,
+        ),
+        Row(
+            f"register read p50, {where}", mine["read"][0] * MILLI, "ms", "", name, theirs["idle"][0] * MILLI
+        ),
+    ]
+    if latency_ms == 0:
+        rows.append(Row("register reads, 4 programs", mine["reads"], "1/s", "", name, theirs["rate"]))
+    return rows
+
+
+def alone(mine: dict[str, Any]) -> list[Row]:
+    """Return the rows that only a service with ids, cancel and restart has."""
+    return [
+        Row("idle round trip p50", mine["idle"][0] * 1e6, "us", "<= 100"),
+        Row("throughput, 4 programs", mine["rate"], "1/s", ">= 15000"),
+        Row("ping p50", mine["ping"][0] * 1e6, "us", "<= 100"),
+        Row("cancel of a running acquisition, worst of 10", mine["cancel"] * MILLI, "ms", "<= 20"),
+        Row("20 expired calls, then a ping and a command", mine["expired"] * MILLI, "ms", "<= 5"),
+        Row("host killed, caller told", mine["told"] * MILLI, "ms", "<= 500"),
+        Row("host killed, board usable again", mine["restarted"] * MILLI, "ms", "<= 3000"),
+    ]
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["hammer"]:
+        hammer(*sys.argv[2:])
+    else:
+        with tempfile.TemporaryDirectory(prefix="pf") as place:
+            os.environ |= {"PARFOCAL_RUNTIME_DIR": f"{place}/r", "PARFOCAL_SHM_DIR": f"{place}/s"}
+            report(measure("--quick" in sys.argv))
