@@ -253,6 +253,18 @@ def test_the_output_of_a_killed_client_goes_off(rig, board, actor):
     assert not board.asg_get(channel="asg0").running
 
 
+def test_an_output_that_could_not_be_switched_off_is_when_the_board_is_back(device, share):
+    board = share(device.port, timeout_s=0.2)["board"]
+    held = board.submit("output_lease", module="asg0")
+    until(lambda: held.progress is not None)
+    board.asg_setup(channel="asg0", waveform="dc", offset_v=0.5, output="out1")
+    device.inject_fault("refuse", count=-1)
+    held.cancel("done")
+    assert isinstance(held.exception(timeout_s=WAIT_S), CommandError)
+    device.monitor.faults.clear()
+    until(lambda: again(lambda: board.sampler_read(signal="out1")) == 0.0)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="kills with SIGKILL")
 def test_the_host_is_killed_in_the_middle_of_calls(rig, board):
     made = board.asg_setup(channel="asg0", frequency_hz=2e3, amplitude_v=0.25, output="out1")

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from parfocal.core.errors import DeviceError
 from parfocal.devices.redpitaya.turn import Turn
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class SharedBoard:
             "scope": pitaya.scope,
         }
         self._locks = {name: threading.RLock() for name in self.modules}
+        self._still_on: set[str] = set()
         self._states: dict[str, dict[str, Any]] = {name: {} for name in self.modules}
 
     def change(
@@ -78,6 +80,7 @@ class SharedBoard:
         given = {key: value for key, value in settings.items() if value is not None}
         with self._locks[name]:
             result = act()
+            self._still_on.discard(name)
             if anew:
                 self.declared.forget(name)
             self.declared.update(name, given)
@@ -93,14 +96,25 @@ class SharedBoard:
             self._tell(name, news)
 
     def silence(self, name: str) -> None:
-        """Bring a module's output to its safe value, at once; then again, when no change is under way."""
-        module = self.modules[name]
-        module.off()
-        with self._locks[name]:
-            module.off()
-            self.declared.forget(name)
-            self._states[name].clear()
-            self._tell(name, {"on": False})
+        """Bring a module's output to its safe value, at once; then again, when no change is under way.
+
+        If the board is out of reach, it is done when the board is back.
+        """
+        self.declared.forget(name)
+        try:
+            self.modules[name].off()
+            with self._locks[name]:
+                self._silence(name)
+        except DeviceError:
+            self._still_on.add(name)
+            raise
+
+    def finish_silence(self) -> None:
+        """Silence what could not be silenced when it should have been, and was not set up since."""
+        for name in sorted(self._still_on):
+            with self._locks[name]:
+                if name in self._still_on:
+                    self._silence(name)
 
     @contextmanager
     def leased(self, name: str) -> Iterator[None]:
@@ -109,8 +123,10 @@ class SharedBoard:
         try:
             yield
         finally:
-            self.silence(name)
-            self.declared.take_back(name)
+            try:
+                self.silence(name)
+            finally:
+                self.declared.take_back(name)
 
     def make_safe(self) -> None:
         """Stop the scope and bring every output to 0 V; raises at once if the board is out of reach."""
@@ -138,6 +154,13 @@ class SharedBoard:
                 self.declared.forget(name)
                 self._states[name].clear()
                 self._tell(name, {"on": False})
+
+    def _silence(self, name: str) -> None:
+        self.modules[name].off()
+        self.declared.forget(name)
+        self._still_on.discard(name)
+        self._states[name].clear()
+        self._tell(name, {"on": False})
 
     def _apply(self, name: str, settings: dict[str, Any]) -> Any:
         module = self.modules[name]

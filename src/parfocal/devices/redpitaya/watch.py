@@ -60,6 +60,7 @@ class Watch:
         if restarted:
             self._board.make_safe()
             self._board.restore()
+        self._board.finish_silence()
         self._tick, self._at_ns = tick, at_ns
         if restarted or not self._connected:
             self._connected = True
