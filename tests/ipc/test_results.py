@@ -60,6 +60,14 @@ def test_a_declared_dataclass_arrives_as_one(scope: Client) -> None:
     assert isinstance(scope.call("curve", returns=Declared), Curve)
 
 
+def test_a_result_fetched_by_another_client_is_one_too(scope: Client, folder: Any) -> None:
+    call = ServiceProxy(scope).submit("curve")
+    call.result(timeout_s=10)
+    with Client(folder, "scope") as other:
+        fetched = ServiceProxy(other).attach_call(call.id).result(timeout_s=10)
+    assert isinstance(fetched, Curve)
+
+
 def test_other_results_are_plain_data(scope: Client) -> None:
     assert isinstance(scope.call("curve"), dict)
     (plain,) = ServiceProxy(scope).curves()

@@ -86,12 +86,12 @@ class Client:
         self._exchange.attend()
         return call
 
-    def attach_call(self, id: str) -> Call:
+    def attach_call(self, id: str, returns: Any = Any) -> Call:
         """Return a call that was made before, by this or another client, to get its progress and result."""
         known = self._exchange.get(id)
         if known is not None:
             return known
-        call = Call(self, id, self.service, f"call {id}")
+        call = Call(self, id, self.service, f"call {id}", returns)
         self._exchange.send(call, Attach(id))
         self._exchange.attend()
         return call

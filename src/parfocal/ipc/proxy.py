@@ -44,6 +44,10 @@ class ServiceProxy:
         """Ask for a command and return at once: see `Client.submit`."""
         return self._client.submit(command, *args, timeout_s=timeout_s, returns=Declared, **kwargs)
 
+    def attach_call(self, id: str) -> Call:
+        """Return a call that was made before, by any program, to get its progress and result."""
+        return self._client.attach_call(id, returns=Declared)
+
     def commands(self) -> tuple[CommandInfo, ...]:
         """Return what the service can be asked."""
         return self._client.commands()
