@@ -28,7 +28,8 @@ class ReaderLedger(msgspec.Struct, frozen=True, kw_only=True):
         What the reader took and gave back.
     dropped : dict of str to int
         What the reader will never see, by reason: "skipped" (a latest reader moved on), "overrun" (it was
-        too slow), "sampled" (it asked for every n-th), "died" (its process ended with these unread).
+        too slow), "sampled" (it asked for every n-th), "died" (its process ended with these unread), "left"
+        (it detached with these unread).
     in_flight : int
         What lies in the ring for it, the frame in its hands included.
     alive : bool

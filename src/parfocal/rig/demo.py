@@ -11,6 +11,7 @@ import msgspec
 
 from parfocal.core.errors import BadInputError
 from parfocal.rig.config import RigConfig, load_config, with_changes
+from parfocal.rig.keeping import keep_beads
 from parfocal.rig.measurement import Progress, measure
 from parfocal.rig.opening import load_source, open_rig
 from parfocal.rig.results import summarise
@@ -99,8 +100,10 @@ def run_demo(plan: DemoPlan, tell: Callable[[Progress], None]) -> Summary:
         done = measure(
             rig, frames=plan.frames, plan=msgspec.to_builtins(plan, enc_hook=str), tell=tell, name="demo"
         )
+        overlay = keep_beads(rig, Path(done.report.run))
         status = rig.status()
-    return summarise(done, status, beads, pixel_size_nm=PIXEL_SIZE_NM)
+    summary = summarise(done, status, beads, pixel_size_nm=PIXEL_SIZE_NM)
+    return msgspec.structs.replace(summary, overlay=overlay)
 
 
 def prepare(rig: Rig, tell: Callable[[Progress], None]) -> int:

@@ -10,6 +10,7 @@ import msgspec
 
 from parfocal.core.errors import BadInputError
 from parfocal.rig.config import RigConfig, load_config, with_changes
+from parfocal.rig.keeping import keep_beads
 from parfocal.rig.measurement import Progress, measure
 from parfocal.rig.opening import load_source, open_rig
 from parfocal.rig.results import summarise
@@ -63,11 +64,10 @@ def run_track(plan: TrackPlan, tell: Callable[[Progress], None]) -> Summary:
         done = measure(
             rig, frames=None, plan=msgspec.to_builtins(plan, enc_hook=str), tell=tell, name=plan.movie.stem
         )
-        overlay = Path(done.report.run) / "overlay.png"
-        rig["tracker"].overlay(path=str(overlay), timeout_s=30.0)
+        overlay = keep_beads(rig, Path(done.report.run))
         status = rig.status()
     summary = summarise(done, status, beads, pixel_size_nm=1.0)
-    return msgspec.structs.replace(summary, overlay=str(overlay))
+    return msgspec.structs.replace(summary, overlay=overlay)
 
 
 def choose_beads(rig: Rig, plan: TrackPlan, tell: Callable[[Progress], None]) -> int:
