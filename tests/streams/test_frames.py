@@ -213,7 +213,7 @@ def test_a_ring_that_came_for_nothing_costs_no_wake_up(folder: Path, monkeypatch
             while not writer._words[base + layout.WAITING]:
                 time.sleep(0)
             for _ in range(3):
-                writer._roster.ring(layout.NEVER)  # as by a writer that was late, and finds the reader asleep again
+                writer._roster.ring(layout.NEVER)  # as a late writer does, who finds the reader asleep again
             write(writer, n)
             assert got.get(timeout=30) == n
         thread.join()
