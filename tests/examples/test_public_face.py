@@ -46,7 +46,7 @@ def test_the_readmes_python_runs(tmp_path):
 
 
 def test_the_readmes_shell_session_runs(tmp_path):
-    commands = [line for block in blocks("") for line in block.splitlines() if line.startswith("parfocal ")]
+    commands = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("parfocal ")]
     assert [command.split()[1] for command in commands] == ["up", "status", "call", "commands", "down"]
     for command in commands:
         run_python("-m", *shlex.split(command), cwd=tmp_path)
@@ -55,7 +55,7 @@ def test_the_readmes_shell_session_runs(tmp_path):
 def test_the_readmes_set_up_commands_exist():
     named = {
         line.split()[2]
-        for block in blocks("")
+        for block in blocks("sh")
         for line in block.splitlines()
         if line.startswith("python3 dev.py")
     }
