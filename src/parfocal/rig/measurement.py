@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from parfocal.core.clock import SYSTEM_CLOCK
-from parfocal.core.errors import CommandError
+from parfocal.core.errors import CommandError, ServiceUnavailableError
 from parfocal.storage.recorder import RunReport
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def measure(
         rig["camera"].stop_sequence(timeout_s=ANSWER_S)
         ending, reason = "cancelled", "Ctrl-C"
         _settle(rig, begin, tell)
-    report = rig["recorder"].finish(reason=reason, outcome=ending, devices=_states(rig), timeout_s=60.0)
+    report = _finish(rig, ending, reason)
     end = _raw_counts(rig)
     dropped = {
         cause: count - begin.dropped.get(cause, 0)
@@ -171,6 +171,23 @@ def _raw_counts(rig: Rig) -> _RawCounts:
     counts = rig["tracker"].counts(timeout_s=ANSWER_S)
     produced = rig.stream("camera").status().produced
     return _RawCounts(produced, counts["tracked"], dict(counts["dropped"]))
+
+
+def _finish(rig: Rig, ending: str, reason: str) -> RunReport:
+    """Close the record; a recorder that is just being started again takes the run up, and is waited for."""
+    never, clock = threading.Event(), SYSTEM_CLOCK
+    give_up_ns = clock.monotonic_ns() + int(PATIENCE_S * 1e9)
+    while True:
+        try:
+            report: RunReport = rig["recorder"].finish(
+                reason=reason, outcome=ending, devices=_states(rig), timeout_s=60.0
+            )
+        except ServiceUnavailableError:
+            if clock.monotonic_ns() > give_up_ns:
+                raise
+            clock.wait(never, LOOK_S)
+        else:
+            return report
 
 
 def _settings(rig: Rig) -> dict[str, Any]:
