@@ -1,17 +1,19 @@
 #!/usr/bin/env python3
 """Sets up parfocal from a bare checkout and runs it: needs a Python 3.11 or later, nothing else.
 
-usage: python3 dev.py demo [ARGUMENTS]    set up, then `parfocal demo tweezers ARGUMENTS`
-       python3 dev.py test [ARGUMENTS]    set up, then `pytest ARGUMENTS`
-       python3 dev.py check               set up, then lint, format, types and layers
-       python3 dev.py bench NAME [ARGS]   set up with the peers, then benchmarks/NAME.py ARGS
-       python3 dev.py lock                write locks/*.txt anew from pyproject.toml
+usage: python3 dev.py demo [ARGUMENTS]       set up, then `parfocal demo tweezers ARGUMENTS`
+       python3 dev.py test [ARGUMENTS]       set up, then `pytest ARGUMENTS`
+       python3 dev.py strangers [ARGUMENTS]  set up programs of others, then `pytest -m strangers ARGUMENTS`
+       python3 dev.py check                  set up, then lint, format, types and layers
+       python3 dev.py bench NAME [ARGS]      set up with the peers, then benchmarks/NAME.py ARGS
+       python3 dev.py lock                   write locks/*.txt anew from pyproject.toml
 
-Everything lands in .venv in this folder; a second call finds it and starts at once.
+Everything lands in .venv and .venv-* in this folder; a second call finds it and starts at once.
 """
 
 from __future__ import annotations
 
+import ctypes.util
 import hashlib
 import importlib.util
 import os
@@ -19,12 +21,38 @@ import shutil
 import subprocess
 import sys
 import venv
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent
-VENV = ROOT / ".venv"
-BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
-PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
+
+
+class Environment(NamedTuple):
+    """A folder of Python packages: all of its locks, our own distributions, and what Linux must have."""
+
+    folder: str
+    locks: tuple[str, ...]  # each a dependency group of pyproject.toml, a later one fitted to the earlier
+    ours: tuple[str, ...] = (".",)  # folders, installed editable
+    system: Mapping[str, str] = {}
+
+
+# Debian's packages, and the library or program by which any Linux shows that it has the same.
+QT = {
+    "libegl1": "EGL",
+    "libgl1": "GL",
+    "libxkbcommon0": "xkbcommon",
+    "libdbus-1-3": "dbus-1",
+    "libfontconfig1": "fontconfig",
+    "libxcb-cursor0": "xcb-cursor",
+    "xvfb": "Xvfb",
+}
+ENVIRONMENTS = {
+    "dev": Environment(".venv", ("dev",)),
+    "bench": Environment(".venv", ("dev", "peers")),
+    "strangers": Environment(".venv-strangers", ("strangers",), ours=(), system=QT),
+}
+STRANGERS = ("strangers",)  # tests find their Pythons in PARFOCAL_STRANGERS_PYTHON and so on
 CHECKS = (
     ("ruff", "check"),
     ("ruff", "format", "--check"),
@@ -35,7 +63,7 @@ CHECKS = (
 
 def main(arguments: list[str]) -> int:
     """Do what the first argument names; return an exit code."""
-    jobs = {"demo": demo, "test": test, "check": check, "bench": bench, "lock": lock}
+    jobs = {"demo": demo, "test": test, "strangers": strangers, "check": check, "bench": bench, "lock": lock}
     if not arguments or arguments[0] not in jobs:
         print(__doc__)
         return 0 if arguments in ([], ["-h"], ["--help"]) else 2
@@ -44,20 +72,25 @@ def main(arguments: list[str]) -> int:
 
 def demo(arguments: list[str]) -> int:
     """Run the simulated tweezers microscope."""
-    set_up("dev")
-    return run(str(BIN / "parfocal"), "demo", "tweezers", *arguments)
+    return run(program(set_up("dev"), "parfocal"), "demo", "tweezers", *arguments)
 
 
 def test(arguments: list[str]) -> int:
     """Run the tests."""
-    set_up("dev")
-    return run(str(PYTHON), "-m", "pytest", *arguments)
+    return run(set_up("dev"), "-m", "pytest", *arguments)
+
+
+def strangers(arguments: list[str]) -> int:
+    """Run the tests that need programs of others, each set up in an environment of its own."""
+    python = set_up("dev")
+    os.environ.update({f"PARFOCAL_{name.upper()}_PYTHON": set_up(name) for name in STRANGERS})
+    return run(python, "-m", "pytest", "-m", "strangers", *arguments)
 
 
 def check(arguments: list[str]) -> int:
     """Run every check that is no test; all of them, also after one failed."""
-    set_up("dev")
-    return max(run(str(BIN / tool), *rest, *arguments) for tool, *rest in CHECKS)
+    python = set_up("dev")
+    return max(run(program(python, tool), *rest, *arguments) for tool, *rest in CHECKS)
 
 
 def bench(arguments: list[str]) -> int:
@@ -66,72 +99,113 @@ def bench(arguments: list[str]) -> int:
     if not arguments or arguments[0] not in known:
         print(f"dev.py: name a benchmark: {', '.join(known)}", file=sys.stderr)
         return 2
-    set_up("dev", "peers")
-    return run(str(PYTHON), str(ROOT / "benchmarks" / f"{arguments[0]}.py"), *arguments[1:])
+    return run(set_up("bench"), str(ROOT / "benchmarks" / f"{arguments[0]}.py"), *arguments[1:])
 
 
 def lock(arguments: list[str]) -> int:
     """Resolve pyproject.toml into exact versions with hashes, for all systems and Pythons."""
-    make_environment()
     options = ["--universal", "--python-version", "3.11", "--generate-hashes", "--no-header", "--quiet"]
-    groups = {"dev": ["--group", "dev"], "peers": ["--group", "peers", "-c", "locks/dev.txt"]}
-    compile_ = [str(PYTHON), "-m", "uv", "pip", "compile", "pyproject.toml"]
-    for name, group in groups.items():
-        code = run(*compile_, *group, *options, *arguments, "-o", f"locks/{name}.txt")
-        if code:
-            return code
+    python = with_uv()
+    for name, sources in lock_sources().items():
+        must(python, "-m", "uv", "pip", "compile", *sources, *options, *arguments, "-o", f"locks/{name}.txt")
     return 0
 
 
-def set_up(*locks: str) -> None:
-    """Bring .venv to what the locks say, unless it is there already."""
-    wanted = fingerprint(locks)
-    stamp = VENV / "parfocal-setup.txt"
+def lock_sources() -> dict[str, list[str]]:
+    """Return what each lock is resolved from: a group, our own needs beside it, and the locks it must fit."""
+    sources: dict[str, list[str]] = {}
+    for environment in ENVIRONMENTS.values():
+        ours = ["pyproject.toml"] if environment.ours else []
+        for place, name in enumerate(environment.locks):
+            fitted = [
+                word for earlier in environment.locks[:place] for word in ("-c", f"locks/{earlier}.txt")
+            ]
+            sources[name] = [*ours, "--group", name, *fitted]
+    return sources
+
+
+def set_up(name: str) -> str:
+    """Bring an environment to what its locks say, unless it is there already; return its Python."""
+    environment = ENVIRONMENTS[name]
+    wanted = fingerprint(environment)
+    stamp = ROOT / environment.folder / "parfocal-setup.txt"
+    python = python_in(environment.folder)
     if stamp.is_file() and stamp.read_text() == wanted:
-        return
-    make_environment()
-    say(f"installing the locked packages ({', '.join(locks)}) and parfocal itself into {VENV.name}")
-    files = [word for name in locks for word in ("-r", str(ROOT / "locks" / f"{name}.txt"))]
-    install = [str(PYTHON), "-m", "uv", "pip", "install", "--quiet", "--python", str(PYTHON)]
-    must(*install, "--require-hashes", *files)
-    must(*install, "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
-    say("compiling the numerics, once")
-    must(str(PYTHON), "-c", "from parfocal.tracking import warm_up; warm_up()")
+        return python
+    need_system(missing(environment.system))
+    install = [with_uv(), "-m", "uv", "pip", "install", "--quiet", "--python", make(environment.folder)]
+    say(f"installing the locked packages ({', '.join(environment.locks)}) into {environment.folder}")
+    must(*install, "--require-hashes", *(f"--requirements=locks/{lock}.txt" for lock in environment.locks))
+    for folder in environment.ours:
+        must(*install, "--no-deps", "--no-build-isolation", "--editable", folder)
+    if environment.ours:
+        say("compiling the numerics, once")
+        must(python, "-c", "from parfocal.tracking import warm_up; warm_up()")
     stamp.write_text(wanted)
+    return python
 
 
-def make_environment() -> None:
-    """Make .venv with uv in it."""
+def with_uv() -> str:
+    """Return a Python that has uv, which installs the rest: that of .venv, made if need be."""
+    python = make(ENVIRONMENTS["dev"].folder)
+    if run(python, "-c", "import uv", quiet=True):
+        say("installing uv, which installs the rest")
+        must(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "uv")
+    return python
+
+
+def make(folder: str) -> str:
+    """Make an empty environment, unless it is there; return its Python."""
     if sys.version_info < (3, 11):
         found = sys.version.split()[0]
         sys.exit(f"dev.py: needs Python 3.11 or later; this is {found}. Try python3.12 dev.py")
-    if not PYTHON.exists():
-        need_ensurepip()
-        say(f"making a Python environment in {VENV.name}")
-        venv.create(VENV, with_pip=True)
-    if run(str(PYTHON), "-c", "import uv", quiet=True):
-        say("installing uv, which installs the rest")
-        must(str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "uv")
+    python = python_in(folder)
+    if not Path(python).exists():
+        if not importlib.util.find_spec("ensurepip"):  # Debian leaves it out of python3
+            need_system([f"python3.{sys.version_info.minor}-venv"])
+        say(f"making a Python environment in {folder}")
+        venv.create(ROOT / folder, with_pip=True)
+    return python
 
 
-def need_ensurepip() -> None:
-    """Debian leaves ensurepip out of python3: install the package that has it, or say how."""
-    if importlib.util.find_spec("ensurepip"):
+def need_system(packages: list[str]) -> None:
+    """Install Debian packages, or say how."""
+    if not packages:
         return
-    package = f"python3.{sys.version_info.minor}-venv"
-    if shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0:
-        say(f"installing the system package {package}")
-        must("apt-get", "update", "-qq")
-        must("apt-get", "install", "-y", "-qq", package)
-        return
-    sys.exit(f"dev.py: this Python cannot make environments; run: sudo apt-get install {package}")
+    names = " ".join(packages)
+    if not (shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0):
+        sys.exit(
+            f"dev.py: this system lacks {names}; on Debian or Ubuntu, run: sudo apt-get install -y {names}"
+        )
+    say(f"installing the system packages {names}")
+    os.environ["DEBIAN_FRONTEND"] = "noninteractive"
+    must("apt-get", "update", "-qq")
+    must("apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages)
 
 
-def fingerprint(locks: tuple[str, ...]) -> str:
-    """Return what .venv must have been set up from."""
-    files = [ROOT / "pyproject.toml", *(ROOT / "locks" / f"{name}.txt" for name in locks)]
+def missing(system: Mapping[str, str]) -> list[str]:
+    """Return the Debian packages whose library or program this Linux does not have."""
+    if sys.platform != "linux":
+        return []
+    shows = (ctypes.util.find_library, shutil.which)
+    return [package for package, shown in system.items() if not any(look(shown) for look in shows)]
+
+
+def fingerprint(environment: Environment) -> str:
+    """Return what an environment must have been set up from."""
+    files = [ROOT / "pyproject.toml", *(ROOT / "locks" / f"{name}.txt" for name in environment.locks)]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
-    return f"{digest} {' '.join(locks)}\n"
+    return f"{digest} {' '.join(environment.locks)}\n"
+
+
+def python_in(folder: str) -> str:
+    """Return the Python of an environment."""
+    return str(ROOT / folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+
+
+def program(python: str, name: str) -> str:
+    """Return a program that is installed beside a Python."""
+    return str(Path(python).with_name(name))
 
 
 def say(text: str) -> None:
