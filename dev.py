@@ -33,7 +33,7 @@ class Environment(NamedTuple):
 
     folder: str
     locks: tuple[str, ...]  # each a dependency group of pyproject.toml, a later one fitted to the earlier
-    ours: tuple[str, ...] = (".",)  # folders, installed editable
+    ours: tuple[str, ...] = (".",)  # folders, installed editable: the locks have hatchling and editables
     system: Mapping[str, str] = {}
 
 
