@@ -59,7 +59,7 @@ def test_the_readmes_set_up_commands_exist():
         for line in block.splitlines()
         if line.startswith("python3 dev.py")
     }
-    assert named == {"demo", "test"}
+    assert named == {"demo", "strangers", "test"}
     helped = run_python(str(ROOT / "dev.py"), "--help", cwd=ROOT)
     assert all(f"dev.py {word}" in helped for word in named)
 
