@@ -133,11 +133,16 @@ def set_up(name: str) -> str:
     if stamp.is_file() and stamp.read_text() == wanted:
         return python
     need_system(missing(environment.system))
-    install = [with_uv(), "-m", "uv", "pip", "install", "--quiet", "--python", make(environment.folder)]
+    install = [
+        with_uv(),
+        *"-m uv pip install --quiet --compile-bytecode --python".split(),
+        make(environment.folder),
+    ]
     say(f"installing the locked packages ({', '.join(environment.locks)}) into {environment.folder}")
     must(*install, "--require-hashes", *(f"--requirements=locks/{lock}.txt" for lock in environment.locks))
     for folder in environment.ours:
         must(*install, "--no-deps", "--no-build-isolation", "--editable", folder)
+        must(python, "-m", "compileall", "-q", f"{folder}/src")
     if environment.ours:
         say("compiling the numerics, once")
         must(python, "-c", "from parfocal.tracking import warm_up; warm_up()")
