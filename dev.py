@@ -135,7 +135,7 @@ def set_up(name: str) -> str:
     need_system(missing(environment.system))
     install = [
         with_uv(),
-        *"-m uv pip install --quiet --compile-bytecode --python".split(),
+        *["-m", "uv", "pip", "install", "--quiet", "--compile-bytecode", "--python"],
         make(environment.folder),
     ]
     say(f"installing the locked packages ({', '.join(environment.locks)}) into {environment.folder}")
