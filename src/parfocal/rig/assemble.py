@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from parfocal.rig.config import RigConfig, ServiceConfig
 
 
+_RULES = ("policy", "back_off_s", "max_restarts", "hang_after_s", "start_timeout_s", "stop_timeout_s")
+"""What a rig file says of a service in the words of its `ServiceSpec`."""
+
 _SHARED = ("frames", "policy", "threads")
 """Settings of a tracker that its workers have too."""
 
@@ -48,13 +51,5 @@ def _worker(name: str, service: ServiceConfig, index: int, count: int) -> Servic
 
 
 def _spec(name: str, service: ServiceConfig) -> ServiceSpec:
-    return ServiceSpec(
-        name=name,
-        factory=service.factory,
-        settings=service.settings,
-        depends_on=tuple(service.depends_on),
-        policy=service.policy,
-        max_restarts=service.max_restarts,
-        hang_after_s=service.hang_after_s,
-        start_timeout_s=service.start_timeout_s,
-    )
+    rules = service.model_dump(include={"settings", *_RULES})
+    return ServiceSpec(name=name, factory=service.factory, depends_on=tuple(service.depends_on), **rules)

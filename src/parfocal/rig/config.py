@@ -43,6 +43,8 @@ class ServiceConfig(BaseModel):
         Services that have to be ready before this one starts.
     policy : {"restart", "degrade", "stop"}
         When it crashes or hangs: start it again with growing pauses, go on without it, or stop the rig.
+    back_off_s : float
+        Pause before the first restart; doubles with each failure in a row, up to 30 s.
     max_restarts : int
         After so many it is given up and the rig is degraded.
     hang_after_s : float
@@ -50,6 +52,8 @@ class ServiceConfig(BaseModel):
     start_timeout_s : float
         It has to be ready within this time, once those it depends on are. Long enough for a first start
         on a new machine, which compiles the numerics.
+    stop_timeout_s : float
+        It has to end in order within this time, or is terminated and then killed.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -58,9 +62,11 @@ class ServiceConfig(BaseModel):
     settings: dict[str, Any] = {}
     depends_on: list[Name] = []
     policy: Literal["restart", "degrade", "stop"] = "restart"
+    back_off_s: Annotated[float, Field(ge=0)] = 0.2
     max_restarts: Annotated[int, Field(ge=0)] = 5
     hang_after_s: Annotated[float, Field(gt=0)] = 1.0
     start_timeout_s: Annotated[float, Field(gt=0)] = 180.0
+    stop_timeout_s: Annotated[float, Field(gt=0)] = 4.0
 
     @field_validator("kind")
     @classmethod
