@@ -274,6 +274,7 @@ def test_the_host_is_killed_in_the_middle_of_calls(rig, board):
     lease = board.submit("output_lease", module="iq0")
     until(lambda: lease.progress is not None)
     board.iq_setup(iq="iq0", amplitude_v=0.5, output="out2")
+    before = [board.scope_acquire(decimation=1).sequence for _ in range(3)][-1]
     waiting = board.submit("scope_acquire", trigger_source="ch1_positive_edge", threshold_v=0.9)
     behind = board.submit("scope_acquire")
     os.kill(rig.status().services["board"].pid, signal.SIGKILL)
@@ -287,6 +288,7 @@ def test_the_host_is_killed_in_the_middle_of_calls(rig, board):
     assert board.iq_get(iq="iq0").output == "off"
     trace = board.scope_acquire(input="in1", decimation=64, trigger_source="immediately")
     assert np.ptp(trace.volts) == pytest.approx(1.0, abs=0.01)
+    assert trace.sequence > before
 
 
 def test_the_boards_server_is_killed_in_the_middle_of_calls(share):

@@ -5,8 +5,10 @@ import threading
 
 import pytest
 
-from parfocal.core.errors import ConfigError, DeviceError
+import parfocal
+from parfocal.core.errors import ConfigError, DeviceError, StartError
 from parfocal.devices.redpitaya.link import TcpLink
+from parfocal.devices.redpitaya.simulated.monitor import MonitorServer
 from parfocal.devices.redpitaya.simulated.server import SimulatedRedPitaya
 from parfocal.devices.redpitaya.ssh import BoardShell
 
@@ -51,6 +53,12 @@ class SshBoard:
             self._on_command()
         else:
             threading.Thread(target=self._fail, args=(channel,)).start()
+
+    def logged_in(self):
+        """Who is, once those that leave have left."""
+        for transport in self._transports:
+            transport.join(30)
+        return sum(transport.is_active() for transport in self._transports)
 
     def close(self):
         self._listener.shutdown(socket.SHUT_RDWR)
@@ -142,3 +150,64 @@ def test_a_wrong_password_and_a_missing_server_are_told(known):
         wrong.close()
         shell.close()
         board.close()
+
+
+class SoldBoard:
+    """A board as it comes: its FPGA always runs; its server does when somebody started it, for one client."""
+
+    def __init__(self):
+        with SimulatedRedPitaya() as probe:
+            self.port = probe.port
+        self.device = SimulatedRedPitaya(port=None)
+        self.device.start()
+        self.shell = SshBoard(self.start_server)
+        self.monitor = None
+
+    def start_server(self):
+        if self.monitor is not None:
+            self.monitor.close()
+        self.monitor = MonitorServer(self.device.board, port=self.port, exits=True)
+        self.monitor.start()
+
+    def close(self):
+        self.shell.close()
+        if self.monitor is not None:
+            self.monitor.close()
+        self.device.close()
+
+
+@pytest.fixture
+def sold():
+    board = SoldBoard()
+    yield board
+    board.close()
+
+
+def login(sold, known, **changes):
+    ssh = {"port": sold.shell.port, "password": "root", "known_hosts": str(known(sold.shell))} | changes
+    return {"board.address": f"tcp://127.0.0.1:{sold.port}", "board.ssh": ssh}
+
+
+def test_a_host_starts_the_server_and_starts_it_again_when_it_ended(sold, known):
+    with parfocal.open_rig("redpitaya", changes=login(sold, known, server="/opt/other server")) as rig:
+        board = rig["board"]
+        board.asg_setup(channel="asg0", waveform="dc", offset_v=0.25, output="out1")
+        assert board.scope_acquire(input="in1", decimation=1).volts.mean() == pytest.approx(0.25, abs=0.01)
+        start = f"killall monitor_server; exec '/opt/other server' {sold.port}"
+        assert sold.shell.typed == [start]
+        sold.monitor.inject_fault("die", letter="r")
+        assert board.sampler_read(signal="out1", timeout_s=60) == pytest.approx(0.25, abs=0.01)
+        assert sold.shell.typed == [start, start]
+        assert rig.status().services["board"].restarts == 0
+    assert sold.shell.logged_in() == 0
+
+
+def test_a_host_that_cannot_log_in_says_why(sold, known):
+    for changes, said in (
+        ({"password": "toor"}, "cannot log in to root@"),
+        ({"known_hosts": None}, "host key of .* is not known"),
+        ({"pasword": "root"}, "pasword"),
+    ):
+        with pytest.raises((StartError, ConfigError), match=said):
+            parfocal.open_rig("redpitaya", changes=login(sold, known, **changes))
+    assert sold.shell.typed == []

@@ -16,6 +16,7 @@ from parfocal.devices.redpitaya.declared import Declared
 from parfocal.devices.redpitaya.redpitaya import RedPitaya
 from parfocal.devices.redpitaya.settings import RedPitayaConfig, board_name, calibrations, open_link
 from parfocal.devices.redpitaya.shared import SharedBoard
+from parfocal.devices.redpitaya.tally import Tally
 from parfocal.devices.redpitaya.watch import Watch
 from parfocal.processes import Service, ServiceContext
 from parfocal.streams import StreamWriter
@@ -42,9 +43,11 @@ class RedPitayaHost(ScopeCommands, AsgCommands, PidCommands, IqCommands, BoardCo
         self.context = context
         self._closing = ExitStack()
         with ExitStack() as stack:
-            link = open_link(self.settings)
-            stack.callback(link.close)
-            pitaya = RedPitaya(link, calibration=calibrations(self.settings), clock=context.clock)
+            link = open_link(self.settings, stack)
+            numbers = Tally(context.folder / f"{context.service}.traces")
+            pitaya = RedPitaya(
+                link, calibration=calibrations(self.settings), numbers=numbers, clock=context.clock
+            )
             declared = Declared(context.folder / f"{context.service}.declared", owner=os.getppid())
             board = SharedBoard(pitaya, declared, context.publish)
             board.make_safe()

@@ -11,6 +11,8 @@ from parfocal.devices.redpitaya.board import Board
 from parfocal.devices.redpitaya.trace import Calibration
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from parfocal.core.clock import Clock
     from parfocal.devices.redpitaya.link import Link
 
@@ -30,6 +32,8 @@ class RedPitaya:
         The way to the board: a `TcpLink`, or a `SimulatedBoard`. It is closed with the board.
     calibration : tuple of Calibration
         Of in1 and in2.
+    numbers : iterator of int, optional
+        Of the scope's traces: 1, 2, 3, ... by default.
     clock : Clock
         For time limits and time stamps.
 
@@ -55,6 +59,7 @@ class RedPitaya:
         link: Link,
         *,
         calibration: tuple[Calibration, Calibration] = (Calibration(), Calibration()),
+        numbers: Iterator[int] | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.board = Board(link)
@@ -64,7 +69,7 @@ class RedPitaya:
             raise DeviceError(
                 f"the board has gateware {found} instead of {GATEWARE_ID}; load pyrpl's bitstream first"
             )
-        self.scope = scope.Scope(self.board, calibration=calibration, clock=clock)
+        self.scope = scope.Scope(self.board, calibration=calibration, numbers=numbers, clock=clock)
         self.asgs = tuple(asg.Asg(self.board, channel) for channel in range(asg.CHANNELS))
         self.pids = tuple(pid.Pid(self.board, index) for index in range(pid.COUNT))
         self.iqs = tuple(iq.Iq(self.board, index, clock=clock) for index in range(iq.COUNT))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -69,6 +70,8 @@ class Scope:
         Whose scope.
     calibration : tuple of Calibration
         Of in1 and in2; other signals are not calibrated.
+    numbers : iterator of int, optional
+        Of the traces: 1, 2, 3, ... by default.
     clock : Clock
         For time limits and `Trace.triggered_ns`.
     """
@@ -78,6 +81,7 @@ class Scope:
         board: Board,
         *,
         calibration: tuple[Calibration, Calibration] = (Calibration(), Calibration()),
+        numbers: Iterator[int] | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._board = board
@@ -86,7 +90,7 @@ class Scope:
         self._calibration = dict(zip(("in1", "in2"), calibration, strict=True))
         self._clock = clock
         self._busy = threading.Lock()
-        self._sequence = 0
+        self._numbers = numbers or itertools.count(1)
         self._stops = 0
         self._trigger_source = "immediately"
 
@@ -269,9 +273,8 @@ class Scope:
             ring = self._board.read_block(SCOPE + offset, SAMPLES)
             calibration = self._calibration.get(name, Calibration())
             channels.append(calibration.volts(in_order(ring, pointer, after)))
-        self._sequence += 1
         return Trace(
-            sequence=self._sequence,
+            sequence=next(self._numbers),
             inputs=names,
             volts=channels[0],
             volts2=channels[1] if second else None,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -10,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from parfocal.core.errors import ConfigError
 from parfocal.devices.redpitaya.link import DEFAULT_PORT, TcpLink
-from parfocal.devices.redpitaya.ssh import BoardShell
+from parfocal.devices.redpitaya.ssh import DEFAULT_SERVER, BoardShell
 from parfocal.devices.redpitaya.trace import Calibration
 
 
@@ -21,8 +23,12 @@ class SshConfig(BaseModel):
     ----------
     user, password, port
         The login; without a password the user's own keys are tried.
+    known_hosts : Path, optional
+        Where the board's host key is, beside the user's own file of known hosts.
     trust_unknown_host : bool
         Take a host key that is not known. Host keys are checked otherwise.
+    server : str
+        Path of monitor_server on the board.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -30,7 +36,9 @@ class SshConfig(BaseModel):
     user: str = "root"
     password: str | None = None
     port: Annotated[int, Field(gt=0, lt=65536)] = 22
+    known_hosts: Path | None = None
     trust_unknown_host: bool = False
+    server: str = DEFAULT_SERVER
 
 
 class InputCalibration(BaseModel):
@@ -109,21 +117,17 @@ def board_name(address: str) -> str:
     return f"redpitaya:{found[0][4][0]}:{port}"
 
 
-def open_link(settings: RedPitayaConfig) -> TcpLink:
-    """Connect to the board, starting its server if that was asked for."""
+def open_link(settings: RedPitayaConfig, closing: ExitStack) -> TcpLink:
+    """Connect to the board, starting its server if that was asked for; `closing` lets go of both."""
     host, port = split_address(settings.address)
-    ssh = settings.ssh
-    if ssh is None:
-        return TcpLink(host, port, timeout_s=settings.timeout_s)
-    shell = BoardShell(
-        host,
-        port=ssh.port,
-        user=ssh.user,
-        password=ssh.password,
-        trust_unknown_host=ssh.trust_unknown_host,
-        server_port=port,
-    )
-    return TcpLink(host, port, timeout_s=settings.timeout_s, revive=shell.start_server)
+    revive = None
+    if settings.ssh is not None:
+        shell = BoardShell(host, server_port=port, **settings.ssh.model_dump())
+        closing.callback(shell.close)
+        revive = shell.start_server
+    link = TcpLink(host, port, timeout_s=settings.timeout_s, revive=revive)
+    closing.callback(link.close)
+    return link
 
 
 def calibrations(settings: RedPitayaConfig) -> tuple[Calibration, Calibration]:

@@ -15,7 +15,7 @@ from parfocal.devices.redpitaya.link import DEFAULT_PORT
 if TYPE_CHECKING:
     from pathlib import Path
 
-_SERVER = "/opt/pyrpl/monitor_server"
+DEFAULT_SERVER = "/opt/pyrpl/monitor_server"
 _SETTLE_S = 0.5
 _POLL_S = 0.02
 
@@ -57,7 +57,7 @@ class BoardShell:
         password: str | None = None,
         known_hosts: Path | None = None,
         trust_unknown_host: bool = False,
-        server: str = _SERVER,
+        server: str = DEFAULT_SERVER,
         server_port: int = DEFAULT_PORT,
         timeout_s: float = 5.0,
     ) -> None:

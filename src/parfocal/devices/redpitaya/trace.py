@@ -40,7 +40,7 @@ class Trace:
     Attributes
     ----------
     sequence : int
-        Counts this scope's traces, from 1.
+        Counts this scope's traces, from 1; it goes on when a host is restarted.
     inputs : tuple of str
         The signals.
     volts, volts2 : ndarray of float32
