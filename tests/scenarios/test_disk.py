@@ -1,4 +1,4 @@
-"""The disk fails in the middle of a measurement: named at once, and the acquisition ends or goes on by policy."""
+"""The disk fails in mid-measurement: named at once, and the acquisition ends or goes on by policy."""
 
 import queue
 import shutil
