@@ -138,6 +138,15 @@ def test_cancel_says_what_it_found(client: Client, bench: Bench) -> None:
     assert client.call("reset_log") == ["safe"]  # "never" never ran
 
 
+def test_a_cancel_that_waits_for_no_answer(client: Client, bench: Bench) -> None:
+    scan = client.submit("scan")
+    assert bench.entered.acquire(timeout=LONG_S)
+    scan.cancel_soon("in a hurry")
+    with pytest.raises(CancelledError, match="in a hurry"):
+        scan.result(LONG_S)
+    scan.cancel_soon("again")
+
+
 def test_expired_calls_do_not_run(client: Client, server: Server, bench: Bench) -> None:
     held = client.submit("hold")
     assert bench.entered.acquire(timeout=LONG_S)

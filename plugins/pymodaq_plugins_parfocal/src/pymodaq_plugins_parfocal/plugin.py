@@ -1,0 +1,93 @@
+"""What viewers and actuators have in common: a board, a way to ask it, and a way to tell the user."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from pymodaq.control_modules.thread_commands import ThreadStatus
+from pymodaq_utils.config import GlobalConfig
+from pymodaq_utils.utils import ThreadCommand
+
+from parfocal.core.errors import ParfocalError, ServiceUnavailableError
+from pymodaq_plugins_parfocal import parameters
+from pymodaq_plugins_parfocal.attached import AttachedBoard
+from pymodaq_plugins_parfocal.inquiry import Courier, Inquiry
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pymodaq_gui.parameter import Parameter
+
+    from pymodaq_plugins_parfocal.inquiry import Then
+
+_DEFAULTS = GlobalConfig()("parfocal", "board")
+BOARD = parameters.board(_DEFAULTS["rig"], _DEFAULTS["service"])
+
+
+class BoardPlugin:
+    """A plugin that asks a shared board, and never waits for it. To be mixed into a base class of PyMoDAQ."""
+
+    controller: AttachedBoard | None
+
+    def ini_attributes(self) -> None:
+        """Begin without a board."""
+        self.controller = None
+        self._courier = Courier(self)
+
+    def attach(self, controller: AttachedBoard | None) -> tuple[str, bool]:
+        """Attach to the board as a master, or share the master's; return what PyMoDAQ wants to know."""
+        rig, service = self.settings["rig"], self.settings["service"]
+        try:
+            self.controller = AttachedBoard(rig, service) if self.is_master else controller
+        except ParfocalError as error:
+            self.tell(str(error))
+            return str(error), False
+        if self.controller is None:
+            return "a slave shares its master's board: initialise the master first", False
+        return f"attached to {rig}/{service}", True
+
+    def ask(self, commands: Sequence[tuple[str, dict[str, Any]]], then: Then) -> Inquiry:
+        """Ask the board; see `Inquiry`."""
+        submit = _no_board if self.controller is None else self.controller.submit
+        return Inquiry(submit, self._courier, commands, then)
+
+    def tell(self, text: str) -> None:
+        """Show a line to the user."""
+        self.emit_status(ThreadCommand(ThreadStatus.UPDATE_STATUS, text))
+
+    def write_setup(self) -> None:
+        """Write the module's set-up, if the plugin has one."""
+
+    def leave(self) -> None:
+        """Let go of the board, if this plugin attached to it."""
+        if self.controller is not None and self.is_master:
+            self.controller.close()
+
+
+class SetupPlugin(BoardPlugin):
+    """A plugin whose settings `parameters.setup` a user may have written to the module from here."""
+
+    @abstractmethod
+    def setup_command(self, settings: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        """Return the command that writes the settings to the module."""
+
+    def commit_settings(self, param: Parameter) -> None:
+        """Write the set-up if it has changed."""
+        if param.name() == parameters.OWN_SETUP or param.parent().name() == parameters.SETUP:
+            self.write_setup()
+        super().commit_settings(param)
+
+    def write_setup(self) -> None:
+        """Write the module's set-up, if that is to be done from here."""
+        if self.settings[parameters.OWN_SETUP]:
+            settings = parameters.values(self.settings.child(parameters.SETUP))
+            self.ask([self.setup_command(settings)], self._was_set_up)
+
+    def _was_set_up(self, _: list[Any], error: ParfocalError | None) -> None:
+        if error is not None:
+            self.tell(str(error))
+
+
+def _no_board(command: str, **_: Any) -> NoReturn:
+    raise ServiceUnavailableError(f"{command}: no board is attached; initialise the plugin first")
