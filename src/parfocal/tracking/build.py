@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.interpolate import make_interp_spline
 
 from parfocal.core.errors import BadInputError, TrackingError
 from parfocal.tracking.blocks import (
@@ -191,6 +190,8 @@ def _through(
     A cubic spline straight through planes 100 nm apart would be wrong by 0.1 nm of height between them; so
     the planes are joined by a quintic one, which the cubic one then follows as closely as it can.
     """
+    from scipy.interpolate import make_interp_spline  # takes longer to import than all the rest
+
     order = np.argsort(z)
     joined = make_interp_spline(z[order], radial[order], k=5 if len(z) > 5 else 3)
     dense = np.arange(8 * intervals + 1) / 8

@@ -10,8 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.ndimage import maximum_filter, uniform_filter
-from scipy.spatial import cKDTree
 
 from parfocal.core.errors import BadInputError
 from parfocal.tracking.blocks import load_regions, readable
@@ -75,7 +73,7 @@ def find_beads(
     noise = _noise_variance(image)
     votes = np.zeros((-(-image.shape[0] // _BIN), -(-image.shape[1] // _BIN)), np.float32)
     _vote(image, np.float32(_FLOOR * noise), min_distance_px // 2, votes)
-    votes = uniform_filter(votes, 3, mode="constant")
+    votes = _around(votes, 3, np.add)
     peaks, heights = _peaks(votes, min_distance_px)
     found, contrast = _judge(view, peaks, noise, min_distance_px)
     beadlike = (found["score"] > min_score) & (contrast > min_contrast * _typical(contrast, found["score"]))
@@ -129,11 +127,25 @@ def _vote(image: Any, floor: Any, longest: int, votes: Any) -> None:
                         votes[y // _BIN, x // _BIN] += 1
 
 
+def _around(votes: NDArray[Any], window: int, combine: np.ufunc) -> NDArray[Any]:
+    """Return what `combine` makes of the square of this edge around each place; outside there are zeros."""
+    for axis in (0, 1):
+        margin = [(0, 0), (0, 0)]
+        margin[axis] = (window // 2, window - 1 - window // 2)
+        line = np.moveaxis(np.pad(votes, margin), axis, 0)
+        size = len(line) - window + 1
+        total = line[:size].copy()
+        for k in range(1, window):
+            combine(total, line[k : k + size], out=total)
+        votes = np.moveaxis(total, 0, axis)
+    return votes
+
+
 def _peaks(votes: NDArray[np.float32], apart: int) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
     """Return where votes culminate, as (n, 2) (y, x) in pixels, and how many; not the lowest ones."""
     window = max(3, apart // (3 * _BIN))
     no_ties = votes + np.linspace(0, 0.05, votes.size).reshape(votes.shape)
-    top = (no_ties == maximum_filter(no_ties, window)) & (votes > 0)
+    top = (no_ties == _around(no_ties, window, np.maximum)) & (votes > 0)
     places, heights = np.argwhere(top), votes[top]
     high = heights > _LOWEST * _typical(heights, heights)
     return places[high] * float(_BIN) + (_BIN - 1) / 2, heights[high]
@@ -177,12 +189,7 @@ def _fit(view: NDArray[Any], corners: NDArray[np.int64], roi: int, noise: float)
 
 
 def _alone(found: NDArray[np.void], disturbing: NDArray[np.bool_], apart: int) -> NDArray[np.bool_]:
-    """Return which have no disturbing one within `apart`."""
-    places = np.stack([found["x_px"], found["y_px"]], axis=1)
-    pairs = (
-        cKDTree(places).query_pairs(apart, output_type="ndarray") if len(places) else np.zeros((0, 2), int)
-    )
-    alone = np.ones(len(found), bool)
-    alone[pairs[disturbing[pairs[:, 1]], 0]] = False
-    alone[pairs[disturbing[pairs[:, 0]], 1]] = False
-    return alone
+    """Return which have no other, disturbing one within `apart`."""
+    x, y = found["x_px"], found["y_px"]
+    near = [np.hypot(x[disturbing] - x[k], y[disturbing] - y[k]) <= apart for k in range(len(found))]
+    return np.array([seen.sum() == own for seen, own in zip(near, disturbing, strict=True)], bool)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numba as nb
 import numpy as np
-from scipy.special import ndtri
 
 from parfocal.core.errors import BadInputError
 
@@ -123,7 +123,8 @@ def _sinc_kernel() -> NDArray[np.float32]:
 
 def _normal_quantiles() -> NDArray[np.float32]:
     """Return normal deviates at equal probabilities, scaled so that the sum of two of them has variance 1."""
-    values = ndtri((np.arange(_QUANTILES) + 0.5) / _QUANTILES)
+    normal = NormalDist()
+    values = np.array([normal.inv_cdf((k + 0.5) / _QUANTILES) for k in range(_QUANTILES)])
     return np.asarray(values / np.sqrt(2 * np.mean(values**2)), dtype=np.float32)
 
 

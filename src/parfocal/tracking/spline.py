@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.linalg import solveh_banded
 
 from parfocal.core.errors import BadInputError
 from parfocal.tracking.jit import driver, kernel
@@ -62,6 +61,8 @@ def least_squares(
     ridge : float
         Pull towards a straight line, relative to the mean weight, which bridges knots without samples.
     """
+    from scipy.linalg import solveh_banded
+
     if intervals < 1 or position.size == 0:
         raise BadInputError(f"a spline of {intervals} intervals cannot be fitted to {position.size} samples")
     count = intervals + 3

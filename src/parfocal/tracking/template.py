@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.fft import irfft2, next_fast_len, rfft2
-from scipy.ndimage import maximum_filter, uniform_filter
 
 from parfocal.core.errors import BadInputError
 from parfocal.tracking.find import FOUND_DTYPE
@@ -44,6 +42,8 @@ def find_like(
     >>> np.sort(find_like(frame, 70, 100)["x_px"]).round().tolist()
     [70.0, 200.0]
     """
+    from scipy.ndimage import maximum_filter
+
     image = np.asarray(frame, dtype=np.float32)
     left, top = round(x_px - (size_px - 1) / 2), round(y_px - (size_px - 1) / 2)
     if image.ndim != 2 or min(left, top) < 0 or top + size_px > len(image) or left + size_px > image.shape[1]:
@@ -60,6 +60,9 @@ def find_like(
 
 def _correlation(image: NDArray[np.float32], example: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the correlation coefficient of the example with every place where it fits."""
+    from scipy.fft import irfft2, next_fast_len, rfft2
+    from scipy.ndimage import uniform_filter
+
     size = len(example)
     template = example - example.mean()
     shape = [next_fast_len(n, real=True) for n in image.shape]

@@ -4,30 +4,33 @@ from __future__ import annotations
 
 import numpy as np
 
-from parfocal.tracking.build import ZTableBuilder
+from parfocal.tracking.build import ZTableBuilder, fit_reach
 from parfocal.tracking.find import find_beads
 from parfocal.tracking.rendering import add_noise, render
 from parfocal.tracking.tracker import BeadTracker
+from parfocal.tracking.ztable import ZTables
+
+_ROI = 32
 
 
 def warm_up() -> None:
     """Compile or load everything that tracking, tables and finding need, for uint8 and uint16 frames.
 
-    Takes about half a second once the kernels are cached on disk, and half a minute the first time.
+    Takes a quarter of a second once the kernels are cached on disk, and half a minute the first time.
     """
-    axis = np.arange(32) - 15.5
-    distance = np.hypot(*np.meshgrid(axis, axis))
-    z = np.arange(0.0, 501.0, 100.0)
-    stack = np.stack([1 + 0.5 * np.cos(distance * (1 + h / 2000)) * np.exp(-distance / 6) for h in z])
-    stack = stack.astype(np.float32)
-    builder = ZTableBuilder(roi_px=32, n_beads=1)
-    for height, image in zip(z, stack, strict=True):
-        builder.add((1000 * image).astype(np.uint16), [(0, 0)], z_nm=float(height))
-    tables = builder.finish()
-    frame = np.full((64, 64), 100, np.float32)
-    render(frame, stack, 31.5, 31.5, 2.5, 100.0)
+    radius, z = np.arange(fit_reach(_ROI) + 3.0), np.arange(5.0)[:, None]
+    profiles = 0.5 * np.cos(radius * (1 + z / 20)) * np.exp(-radius / 6)
+    tables = ZTables(
+        profiles[None].astype(np.float32), _ROI, 0.0, 100.0, np.array([[0.0, 100.0]]), np.ones(1)
+    )
+    distance = np.hypot(*np.meshgrid(*2 * [np.arange(_ROI) - (_ROI - 1) / 2]))
+    image = 1 + np.interp(distance, radius, profiles[2]).astype(np.float32)
+    frame = np.full((2 * _ROI, 2 * _ROI), 100, np.float32)
+    render(frame, image[None], _ROI, _ROI, 0.0, 100.0)
+    corners = [(_ROI // 2, _ROI // 2)]
     for bits in (8, 16):
         counts = add_noise(frame, bits=bits)
         for chosen in (tables, None):
-            BeadTracker(chosen, 32).track(counts, [(16, 16)])
-    find_beads(add_noise(frame), 32)
+            BeadTracker(chosen, _ROI).track(counts, corners)
+        ZTableBuilder(_ROI, 1).add(counts, corners, z_nm=0.0)
+    find_beads(counts, _ROI)
