@@ -30,9 +30,10 @@ def test_regions_always_lie_within_the_image(middles):
     assert (corners <= np.array([480 - 64, 640 - 64])).all()
 
 
-def test_those_that_overlap_are_not_free():
+def test_those_that_are_too_near_are_not_free():
     rois = EMPTY.added([(100, 100)])
-    assert rois.free_of([(130, 130), (164, 100), (200, 110), (300, 300)]) == [(164, 100), (300, 300)]
+    assert rois.free_of([(120, 130), (140, 100), (160, 130), (300, 300)], 40) == [(140, 100), (300, 300)]
+    assert EMPTY.free_of([], 40) == []
 
 
 def test_a_file_brings_them_back(tmp_path):
@@ -42,8 +43,14 @@ def test_a_file_brings_them_back(tmp_path):
     assert again.rois == rois.rois
     assert again.version == 2
     assert again.next_bead == 2
-    small = RoiSet(roi_px=64, width_px=128, height_px=128).loaded(tmp_path / "rois.json")
-    assert small.rois == (Roi(1, 96.0, 96.0),)
+    small = RoiSet(roi_px=64, width_px=220, height_px=220).loaded(tmp_path / "rois.json")
+    assert small.rois == (Roi(1, 188.0, 188.0),)
+
+
+def test_a_file_of_another_image_is_refused(tmp_path):
+    EMPTY.added([(100, 100), (600, 100)]).save(tmp_path / "rois.json")
+    with pytest.raises(BadInputError, match=r"bead 1 at \(600, 100\).*128 x 128 px.*640 x 480"):
+        RoiSet(roi_px=64, width_px=128, height_px=128).loaded(tmp_path / "rois.json")
 
 
 @pytest.mark.parametrize(
@@ -59,7 +66,7 @@ def test_a_file_of_something_else_is_refused(text, tmp_path):
 
 def test_a_file_of_another_size_is_refused(tmp_path):
     RoiSet(roi_px=32, width_px=640, height_px=480).save(tmp_path / "rois.json")
-    with pytest.raises(BadInputError, match="32 px, not 64"):
+    with pytest.raises(BadInputError, match="32 px, but roi_px is 64"):
         EMPTY.loaded(tmp_path / "rois.json")
 
 

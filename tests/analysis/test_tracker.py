@@ -81,6 +81,24 @@ def test_tables_from_a_sweep_give_heights(rig):
     assert not rows["flags"].any()
 
 
+def test_one_example_finds_the_others(rig):
+    bench = rig()
+    tracker = bench.client("tracker")
+    found = find_all(bench)["rois"]
+    tracker.call("clear_rois")
+    click = found[1]["x_px"] + 1.0, found[1]["y_px"] - 1.0
+    like = tracker.call("find_like", *click, min_score=0.4, timeout_s=30)["rois"]
+    assert len(like) == 4
+    for roi in found:
+        assert min(np.hypot(roi["x_px"] - r["x_px"], roi["y_px"] - r["y_px"]) for r in like) < 2.5
+    again = tracker.call("find_like", bead=2, min_score=0.4, timeout_s=30)["rois"]
+    assert again == like, "a bead that has a region is not added again"
+    with pytest.raises(CommandError, match="a bead that has a region"):
+        tracker.call("find_like", x_px=100.0, timeout_s=30)
+    with pytest.raises(CommandError, match="there is no bead 9"):
+        tracker.call("find_like", bead=9, timeout_s=30)
+
+
 @pytest.mark.slow
 def test_a_cancelled_sweep_goes_back_and_changes_nothing(rig):
     bench = rig(camera={"stuck": 1.0})

@@ -78,6 +78,10 @@ class RoiSet(msgspec.Struct, frozen=True, kw_only=True):
         """Numbers of the beads, in the order of the regions."""
         return tuple(roi.bead for roi in self.rois)
 
+    def __getitem__(self, bead: int) -> Roi:
+        """Return the region of a bead; `BadInputError` if it has none."""
+        return self.rois[self._place(bead)]
+
     def corners(self) -> NDArray[np.int64]:
         """Return (n, 2): y and x of each region's first pixel."""
         middles = np.array([(roi.y_px, roi.x_px) for roi in self.rois]).reshape(-1, 2)
@@ -111,16 +115,15 @@ class RoiSet(msgspec.Struct, frozen=True, kw_only=True):
             tuple(msgspec.structs.replace(roi, bead=n) for n, roi in enumerate(self.rois)), len(self.rois)
         )
 
-    def free_of(self, middles: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
-        """Return those middles whose regions overlap neither one of this set nor one before them."""
+    def free_of(self, middles: Iterable[tuple[float, float]], apart_px: float) -> list[tuple[float, float]]:
+        """Return those middles that are `apart_px` from every bead of this set and from those before them."""
         asked = list(middles)
         count = len(self.rois)
         taken = np.empty((count + len(asked), 2))
         taken[:count] = np.array([(roi.x_px, roi.y_px) for roi in self.rois]).reshape(-1, 2)
         free: list[tuple[float, float]] = []
         for middle in asked:
-            apart = np.abs(taken[:count] - middle).max(axis=1)
-            if not (apart < self.roi_px).any():
+            if not (np.hypot(*(taken[:count] - middle).T) < apart_px).any():
                 taken[count] = middle
                 count += 1
                 free.append(middle)
@@ -137,13 +140,20 @@ class RoiSet(msgspec.Struct, frozen=True, kw_only=True):
         Raises
         ------
         BadInputError
-            If the file holds no regions, or regions of another size.
+            If the file holds no regions, or regions of another size or beyond the image.
         """
         saved = _read(path)
         if saved.roi_px != self.roi_px:
             raise BadInputError(
-                f"{path} holds regions of {saved.roi_px} px, not {self.roi_px}; set roi_px first"
+                f"{path} holds regions of {saved.roi_px} px, but roi_px is {self.roi_px}; make them the same"
             )
+        for roi in saved.rois:
+            if not (0 <= roi.x_px < self.width_px and 0 <= roi.y_px < self.height_px):
+                raise BadInputError(
+                    f"{path} holds bead {roi.bead} at ({roi.x_px:g}, {roi.y_px:g}), outside of this image of "
+                    f"{self.width_px} x {self.height_px} px; the regions are of one of {saved.width_px} x "
+                    f"{saved.height_px} px"
+                )
         rois = tuple(Roi(roi.bead, *self._clamped(roi.x_px, roi.y_px)) for roi in saved.rois)
         return self._changed(rois, max((roi.bead + 1 for roi in rois), default=0))
 

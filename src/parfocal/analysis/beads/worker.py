@@ -22,12 +22,11 @@ from parfocal.core.frames import FrameSpec, RowSpec
 from parfocal.ipc import command, current_call
 from parfocal.processes import LOOP, Service, ServiceContext
 from parfocal.streams import LosslessReader, Stream, StreamWriter, open_stream
-from parfocal.tracking import find_beads, save_tables, warm_up
+from parfocal.tracking import find_beads, find_like, save_tables, warm_up
 
 _WAIT_S = 0.1
 _REOPEN_S = 0.02
 _DRAIN_S = 1.0
-_FIND_ROWS = np.dtype([("x_px", "<f8"), ("y_px", "<f8"), ("score", "<f8")])
 
 
 class WorkerConfig(BaseModel):
@@ -136,10 +135,12 @@ class TrackerWorker(Service):
     @command(lane="find", script=False)
     def find(self, min_distance_px: int, min_score: float) -> NDArray[Any]:
         """Find beads in the newest frame; returns their x_px, y_px and score, best first."""
-        frame = self._newest.read()
-        current_call().check()
-        found = find_beads(frame.data, min_distance_px, min_score=min_score)
-        return found.astype(_FIND_ROWS)
+        return find_beads(self._newest.read().data, min_distance_px, min_score=min_score)
+
+    @command(lane="find", script=False)
+    def find_like(self, size_px: int, min_score: float, x_px: float, y_px: float) -> NDArray[Any]:
+        """Find what looks like the square around x, y in the newest frame; returns as `find`."""
+        return find_like(self._newest.read().data, x_px, y_px, size_px, min_score=min_score)
 
     @command(lane="sweep", script=False)
     def sweep(

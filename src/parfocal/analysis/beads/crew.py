@@ -1,0 +1,76 @@
+"""The front's view of its workers: all are told what to go by; the first that lives is asked the rest."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from parfocal.analysis.beads.assignment import assignment_path
+from parfocal.core.errors import CommandError, ServiceUnavailableError
+from parfocal.ipc import current_call
+
+if TYPE_CHECKING:
+    from parfocal.analysis.beads.assignment import Assignment
+    from parfocal.ipc import Call
+    from parfocal.processes import ServiceContext
+
+_REFRESH_S = 0.8  # below the second after which a step counts as hung
+_GIVE_BACK_S = 10.0
+_LOOK_S = 0.05
+
+
+class Crew:
+    """The workers of a tracker. Any thread.
+
+    Parameters
+    ----------
+    context : ServiceContext
+        Of the front.
+    count : int
+        How many workers; they are called like the front, with -1, -2 ... behind.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Their services, in the order of their index.
+    """
+
+    def __init__(self, context: ServiceContext, count: int) -> None:
+        self.names = tuple(f"{context.service}-{n + 1}" for n in range(count))
+        self._context = context
+        self._clients = [context.connect(name) for name in self.names]
+
+    def tell(self, assignment: Assignment) -> None:
+        """Write the assignment, and wait until the workers go by it; a dead one will when it is back."""
+        context = self._context
+        assignment.save(assignment_path(context.streams, context.service))
+        for call in [client.submit("refresh", timeout_s=_REFRESH_S) for client in self._clients]:
+            try:
+                call.result()
+            except CommandError as error:
+                context.log.warning("%s has not taken up the regions yet: %s", call.service, error)
+        context.publish("rois", assignment.rois)
+
+    def ask(self, name: str, *args: Any) -> Any:
+        """Return what the first worker that is there answers; passes on its progress, and the wish to end."""
+        call, asked = current_call(), self._submit(name, *args)
+        asked.on_progress(lambda progress: call.progress(progress.fraction, progress.text, progress.data))
+        try:
+            while not asked.done():
+                call.wait(_LOOK_S)
+        except BaseException as error:
+            with suppress(CommandError):
+                asked.cancel(str(error))
+                asked.exception(_GIVE_BACK_S)
+            raise
+        return asked.result()
+
+    def _submit(self, name: str, *args: Any) -> Call:
+        for client in self._clients:
+            try:
+                client.ping()
+            except CommandError:
+                continue
+            return client.submit(name, *args)
+        front = self._context.service
+        raise ServiceUnavailableError(f"no worker of {front!r} is there", service=front)
