@@ -1,18 +1,27 @@
-"""What a board is meant to be set to: kept in a file, so that it outlives the process that set it."""
+"""What a board is meant to be set to: kept in a file, so that it outlives the process that set it.
+
+Each change is added to the file's end, which costs microseconds; now and then the file is written anew.
+"""
 
 from __future__ import annotations
 
 import os
+import struct
 import threading
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 Settings = dict[str, Any]
+Change = tuple[str, Settings | None]
+"""A module, and what was changed of it; None if all of it is forgotten."""
+
+_LENGTH = struct.Struct("<I")
+_LONGEST = 4 << 20
 
 
 class Declared:
@@ -44,13 +53,8 @@ class Declared:
         self._owner = owner
         self._lock = threading.Lock()
         self._lent: set[str] = set()
-        self._modules: dict[str, Settings] = {}
-        if path.exists():
-            found_owner, modules = msgspec.msgpack.decode(
-                path.read_bytes(), type=tuple[int, dict[str, Settings]]
-            )
-            if found_owner == owner:
-                self._modules = modules
+        self._modules = _load(path, owner) if path.exists() else {}
+        self._write_anew()
 
     def modules(self) -> dict[str, Settings]:
         """Return all settings, a copy."""
@@ -66,31 +70,69 @@ class Declared:
         """Change some settings of a module."""
         with self._lock:
             self._modules.setdefault(module, {}).update(settings)
-            self._save()
+            self._keep(module, dict(settings))
 
     def forget(self, module: str) -> None:
         """Drop what was declared for a module."""
         with self._lock:
             if self._modules.pop(module, None) is not None:
-                self._save()
+                self._keep(module, None)
 
     def lend(self, module: str) -> None:
         """Keep a module's settings out of the file: they end with the process."""
         with self._lock:
+            self._keep(module, None)
             self._lent.add(module)
-            self._save()
 
     def take_back(self, module: str) -> None:
         """End `lend`."""
         with self._lock:
             self._lent.discard(module)
-            self._save()
+            self._keep(module, self._modules.get(module))
 
-    def _save(self) -> None:
-        kept = {name: settings for name, settings in self._modules.items() if name not in self._lent}
+    def _keep(self, module: str, settings: Settings | None) -> None:
+        if module in self._lent:
+            return
+        with self._path.open("ab") as file:
+            file.write(_packed((module, settings)))
+            grown = file.tell() > _LONGEST
+        if grown:
+            self._write_anew()
+
+    def _write_anew(self) -> None:
+        kept = [change for change in self._modules.items() if change[0] not in self._lent]
         written = self._path.with_suffix(".new")
-        written.write_bytes(msgspec.msgpack.encode((self._owner, kept), enc_hook=_plain))
+        written.write_bytes(b"".join(map(_packed, (self._owner, *kept))))
         os.replace(written, self._path)
+
+
+def _load(path: Path, owner: int) -> dict[str, Settings]:
+    found_owner, *changes = _unpacked(path.read_bytes())
+    modules: dict[str, Settings] = {}
+    if found_owner != owner:
+        return modules
+    for module, settings in msgspec.convert(changes, list[Change]):
+        if settings is None:
+            modules.pop(module, None)
+        else:
+            modules.setdefault(module, {}).update(settings)
+    return modules
+
+
+def _packed(thing: Any) -> bytes:
+    packed = msgspec.msgpack.encode(thing, enc_hook=_plain)
+    return _LENGTH.pack(len(packed)) + packed
+
+
+def _unpacked(data: bytes) -> Iterator[Any]:
+    """Return what was packed, up to where the writer was killed."""
+    start = _LENGTH.size
+    while start <= len(data):
+        end = start + _LENGTH.unpack_from(data, start - _LENGTH.size)[0]
+        if end > len(data):
+            return
+        yield msgspec.msgpack.decode(data[start:end])
+        start = end + _LENGTH.size
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from parfocal.devices.redpitaya import declared
+from parfocal.devices.redpitaya.declared import Declared
+
+MODULES = {"asg0": {"amplitude_v": 0.5, "samples": [0.0, 1.0]}, "pid0": {"p": -0.5, "i_hz": 3.0}}
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "board.declared"
+
+
+@pytest.fixture
+def kept(path):
+    kept = Declared(path, owner=1)
+    kept.update("pid0", {"p": -1.0, "i_hz": 3.0})
+    kept.update("asg0", {"amplitude_v": 0.5, "samples": np.array([0.0, 1.0])})
+    kept.update("iq0", {"gain": 1.0})
+    kept.update("pid0", {"p": -0.5})
+    kept.forget("iq0")
+    return kept
+
+
+def found(path, owner=1):
+    return Declared(path, owner).modules()
+
+
+def test_what_was_declared_is_found_by_the_next_of_the_same_owner(kept, path):
+    assert found(path) == MODULES
+    assert found(path, owner=2) == found(path) == {}
+
+
+def test_what_is_lent_ends_with_the_process(kept, path):
+    kept.lend("asg0")
+    kept.update("asg0", {"amplitude_v": 1.0})
+    kept.update("pid0", {"p": -0.25})
+    copy = path.with_name("copy")
+    copy.write_bytes(path.read_bytes())
+    assert found(copy) == {"pid0": {"p": -0.25, "i_hz": 3.0}}
+    kept.take_back("asg0")
+    assert found(path)["asg0"]["amplitude_v"] == 1.0
+
+
+def test_a_change_whose_writer_was_killed_is_as_if_it_had_not_begun(kept, path):
+    whole = path.read_bytes()
+    kept.update("pid0", {"p": 7.0})
+    for length in range(len(whole), path.stat().st_size):
+        path.with_name("cut").write_bytes(path.read_bytes()[:length])
+        assert found(path.with_name("cut")) == MODULES
+
+
+def test_the_file_stays_short(kept, path, monkeypatch):
+    monkeypatch.setattr(declared, "_LONGEST", 2000)
+    for k in range(500):
+        kept.update("pid0", {"p": k / 1000})
+    kept.update("pid0", {"p": -0.5})
+    assert path.stat().st_size < 2100
+    assert found(path) == MODULES
