@@ -5,7 +5,7 @@ So nothing that was meant for a service that died can reach the one that replace
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 import zmq
@@ -13,7 +13,7 @@ from zmq.utils.monitor import parse_monitor_message
 
 from parfocal.ipc.codec import Part
 from parfocal.ipc.endpoints import context
-from parfocal.ipc.waiting import descriptor, has_arrived, receive
+from parfocal.ipc.waiting import descriptor, has_arrived, receive, send
 
 _NEVER_MS = 3_600_000  # with -1, zmq would drop what has arrived but was not read when the service ends
 _UNREAD_LIMIT = 20_000
@@ -44,7 +44,7 @@ class Connection:
         self.descriptors = (descriptor(self._socket), descriptor(self._news))
         self.is_lost()  # a descriptor tells of news only once it was found that there are none
 
-    def has_news(self, ready: set[int]) -> bool:
+    def has_news(self, ready: Container[int]) -> bool:
         """Whether, the descriptors that are readable being `ready`, it is worth asking `is_lost`."""
         return self.lost or self.descriptors[1] in ready
 
@@ -61,7 +61,7 @@ class Connection:
     def send(self, parts: Sequence[Part]) -> bool:
         """Hand a message over; False if too many wait already."""
         try:
-            self._socket.send_multipart(parts, zmq.NOBLOCK)
+            send(self._socket, parts)
         except zmq.Again:
             return False
         return True

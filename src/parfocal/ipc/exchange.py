@@ -15,7 +15,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 from parfocal.core.clock import Clock
@@ -179,7 +179,7 @@ class Exchange:
 
     def _receive(self, until: Callable[[], bool], limit_ns: int) -> None:
         """Receive for everybody until something is true, or the time is up."""
-        ready: set[int] = set()
+        ready: Container[int] = ()
         try:
             while True:
                 with self._lock:
@@ -200,7 +200,7 @@ class Exchange:
             with self._lock:
                 self._hand_over()
 
-    def _sleep(self, descriptors: tuple[int, ...], sleep_ns: int) -> set[int]:
+    def _sleep(self, descriptors: tuple[int, ...], sleep_ns: int) -> Container[int]:
         bell = self._bell.fileno()
         timeout_ms = -1 if sleep_ns > _FOREVER_NS // 2 else -(-sleep_ns // 1_000_000)
         ready = wait_readable((*descriptors, bell), timeout_ms)
@@ -219,7 +219,7 @@ class Exchange:
             self._wanted.notify_all()
 
     def _take_in(
-        self, now_ns: int, ready: set[int], until: Callable[[], bool]
+        self, now_ns: int, ready: Container[int], until: Callable[[], bool]
     ) -> tuple[Connection | None, list[Call]]:
         """Handle what has arrived; return the connection, if it is lost, and the calls that go with it.
 

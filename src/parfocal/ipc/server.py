@@ -26,7 +26,7 @@ from parfocal.ipc.endpoints import command_endpoint, event_endpoint, is_served, 
 from parfocal.ipc.lanes import LaneExecutor, Lanes
 from parfocal.ipc.publisher import Publisher
 from parfocal.ipc.reception import Reception
-from parfocal.ipc.waiting import descriptor, has_arrived, receive, wait_readable
+from parfocal.ipc.waiting import descriptor, has_arrived, receive, send, wait_readable
 
 _BATCH = 64  # messages taken in before lanes get their turn to answer
 _BEAT_NS = 500_000_000
@@ -156,10 +156,9 @@ class Server:
             with self._desk.lock:
                 if self._stopping:
                     return
-                now_ns = self._clock.monotonic_ns()
-                if self._desk.busy and now_ns >= self._beat_due_ns:
-                    self._desk.beat(_BEAT_NS)
-                    self._beat_due_ns = now_ns + _BEAT_NS
+                self._sleeping = False
+                if self._desk.busy:
+                    self._beat()
                 more = self._take_in()
                 if until():
                     return
@@ -169,6 +168,12 @@ class Server:
                 continue
             if bell in wait_readable(waited_for, _BEAT_NS // 1_000_000 if busy else -1):
                 self._bell.hush()
+
+    def _beat(self) -> None:
+        now_ns = self._clock.monotonic_ns()
+        if now_ns >= self._beat_due_ns:
+            self._desk.beat(_BEAT_NS)
+            self._beat_due_ns = now_ns + _BEAT_NS
 
     def _take_in(self) -> bool:
         """Handle what has arrived; return whether there may be more."""
@@ -183,7 +188,7 @@ class Server:
         if self._router.closed:
             return False
         try:
-            self._router.send_multipart([client, *parts], zmq.NOBLOCK)
+            send(self._router, [client, *parts])
         except zmq.ZMQError:  # the client is gone (EHOSTUNREACH), or reads nothing (EAGAIN)
             return False
         if self._sleeping and has_arrived(self._router):

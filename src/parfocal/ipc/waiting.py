@@ -9,6 +9,7 @@ import zmq
 
 _READABLE = int(zmq.POLLIN)  # plain numbers: arithmetic with zmq's enums takes longer than asking the socket
 _NOW = int(zmq.NOBLOCK)
+_NOW_AND_MORE = _NOW | int(zmq.SNDMORE)
 
 
 def descriptor(socket: zmq.Socket[Any]) -> int:
@@ -23,6 +24,14 @@ def has_arrived(socket: zmq.Socket[Any]) -> bool:
     return bool(events & _READABLE)
 
 
+def send(socket: zmq.Socket[bytes], parts: Sequence[Any]) -> None:
+    """Hand over a message, a copy; raises `zmq.ZMQError` if nobody is there to take it, or too many wait."""
+    last = len(parts) - 1
+    for part in parts[:last]:
+        socket.send(part, _NOW_AND_MORE)
+    socket.send(parts[last], _NOW)
+
+
 def receive(socket: zmq.Socket[bytes], small: int = 1) -> list[Any]:
     """Return the parts of the message that has arrived; those after the first `small` ones are not copied."""
     parts: list[Any] = [socket.recv(_NOW)]
@@ -31,7 +40,7 @@ def receive(socket: zmq.Socket[bytes], small: int = 1) -> list[Any]:
     return parts
 
 
-def wait_readable(descriptors: Sequence[int], timeout_ms: int = -1) -> set[int]:
-    """Block until one of `descriptors` is readable; return those that are."""
+def wait_readable(descriptors: Sequence[int], timeout_ms: int = -1) -> dict[int, int]:
+    """Block until one of `descriptors` is readable; return those that are, as keys."""
     ready: Any = zmq.zmq_poll([(number, _READABLE) for number in descriptors], timeout_ms)
-    return {number for number, _ in ready}
+    return dict(ready)
