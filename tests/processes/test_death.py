@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 
 import pytest
 
-from parfocal.core.errors import ServiceUnavailableError
-from parfocal.processes import directory
+from parfocal.core.errors import ProcessError, ServiceUnavailableError
+from parfocal.processes import directory, lifecycle
 
 SEEN_WITHIN_S = 1.0
 STOPPED_WITHIN_S = 5.0
@@ -127,3 +128,35 @@ def test_a_killed_reaper_is_replaced(make_rig, spec) -> None:
         while rig.reaper_pid == first and time.monotonic() < end:
             time.sleep(0.02)
         assert rig.reaper_pid != first
+
+
+def test_a_runtime_folder_that_vanishes_costs_only_who_must_start_again(make_rig, spec, tmp_path) -> None:
+    diary = tmp_path / "diary"
+    rig, ears = make_rig(spec(back_off_s=0.01, max_restarts=1), spec("other", settings={"diary": str(diary)}))
+    with rig:
+        other = rig.status().services["other"].pid
+        shutil.rmtree(rig.folder)
+        os.kill(rig.status().services["a"].pid, signal.SIGKILL)
+        lost = ears.wait("state", name="a", state="degraded")
+        assert "could not be started" in lost["error"]
+        assert rig.status().services["other"].pid == other
+    assert {"other safe", "other close"} <= set(diary.read_text().splitlines())
+    assert not rig.streams.exists()
+    again, _ = make_rig(spec())
+    with again:
+        assert again.status().state == "running"
+
+
+def test_a_supervisor_that_fails_leaves_every_service_safe(make_rig, spec, tmp_path, monkeypatch) -> None:
+    diary = tmp_path / "diary"
+    rig, _ = make_rig(spec(settings={"diary": str(diary)}))
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("a bug of our own")
+
+    with rig:
+        monkeypatch.setattr(lifecycle, "react", fail)
+        with pytest.raises(ProcessError, match="not ready again"):
+            rig.restart("a")
+        assert rig.wait(30)
+    assert "a safe" in diary.read_text(encoding="utf-8").splitlines()

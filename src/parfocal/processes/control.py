@@ -118,14 +118,21 @@ class Control:
         try:
             self._watch()
         except BaseException as error:  # noqa: BLE001 (border of the thread: nothing is left running unwatched)
-            for ward in self.wards.values():
-                ward.kill()
+            self._abandon_all()
             _LOG.critical("the supervisor failed and ended the rig", exc_info=True)
             self._stop_reason = self._stop_reason or f"the supervisor failed: {error}"
         self._on_over()
         if not self.started.done():
             stopped = ProcessError(f"the rig was stopped while it started: {self._stop_reason}")
             self.started.set_exception(self._start_error or stopped)
+
+    def _abandon_all(self) -> None:
+        """End every process unwatched: each makes safe by itself, and is killed if it has not ended."""
+        for ward in self.wards.values():
+            ward.tell(link.AbandonLoop())
+        self._clock.wait(threading.Event(), lifecycle.HANG_GRACE_S)
+        for ward in self.wards.values():
+            ward.kill()
 
     def _watch(self) -> None:
         reaper_ns = 0

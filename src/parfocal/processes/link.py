@@ -6,6 +6,7 @@ record, depends on nothing else. At its end each side knows that the other is go
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from queue import SimpleQueue
@@ -91,14 +92,20 @@ _reports: msgspec.json.Decoder[Report] = msgspec.json.Decoder(Report)
 
 
 def to_line(message: Control | Report) -> bytes:
-    """Return a message as a line.
+    r"""Return a message as a line.
 
     Examples
     --------
     >>> to_line(Verbose(True)).decode().strip()
     '{"type":"Verbose","on":true}'
+    >>> read_report(to_line(Ending("cannot read \udcff.tif"))).reason
+    'cannot read ?.tif'
     """
-    return _encoder.encode(message) + b"\n"
+    try:
+        return _encoder.encode(message) + b"\n"
+    except UnicodeEncodeError:  # half characters, as the names of files that are not in UTF-8
+        plain = msgspec.to_builtins(message, enc_hook=str)
+        return json.dumps(plain, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 
 
 def read_control(line: bytes) -> Control:

@@ -103,7 +103,7 @@ def sweep(folder: Path) -> list[Path]:
 
 def empty_folder(folder: Path) -> None:
     """Remove everything in a locked folder but the lock itself."""
-    for entry in folder.iterdir():
+    for entry in folder.iterdir() if folder.is_dir() else ():  # somebody may have removed it
         if entry.name == FOLDER_LOCK:
             continue
         if entry.is_dir() and not entry.is_symlink():

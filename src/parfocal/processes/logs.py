@@ -3,22 +3,23 @@
 ::
 
     child: logging ──> ReportHandler ──stdout pipe──> parent: LogBook ──> rig.log, and the parent's logging
-           stderr, tracebacks of crashes ───────────> <service>.log
+           stdout, stderr, crashes ─────────────────> <service>.log
 """
 
 from __future__ import annotations
 
 import logging
-import sys
 import threading
 import time
 from collections.abc import Callable
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from parfocal.core.clock import SYSTEM_CLOCK, Clock
 from parfocal.processes.link import LogRecord
 
 HEALTH_EVERY_S = 60.0
+_LONGEST_LOG = 8 * 2**20  # bytes; there is one older file beside it, and both lie in memory on most systems
 _FORMAT = "%(asctime)s.%(msecs)03d %(levelname)-7s %(name)s: %(message)s"
 _DATE_FORMAT = "%Y-%m-%d %H:%M:%S"
 
@@ -41,11 +42,8 @@ class ReportHandler(logging.Handler):
 
 
 def log_to(tell: Callable[[LogRecord], None], verbose: bool) -> None:
-    """Send all logging of this process, Python's warnings included, to `tell` and to stderr."""
-    own = logging.StreamHandler(sys.stderr)
-    own.setFormatter(logging.Formatter(_FORMAT, _DATE_FORMAT))
-    root = logging.getLogger()
-    root.handlers = [ReportHandler(tell), own]
+    """Send all logging of this process, Python's warnings included, to `tell`."""
+    logging.getLogger().handlers = [ReportHandler(tell)]
     logging.captureWarnings(True)
     set_verbose(verbose)
 
@@ -65,7 +63,9 @@ class LogBook:
         self._rig = rig
         self._lock = threading.Lock()
         self._closed = False
-        self._file = logging.FileHandler(path, encoding="utf-8", delay=True)
+        self._file = RotatingFileHandler(
+            path, maxBytes=_LONGEST_LOG, backupCount=1, encoding="utf-8", delay=True
+        )
         self._file.setFormatter(logging.Formatter(_FORMAT, _DATE_FORMAT))
 
     def write(self, service: str, record: LogRecord) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from hashlib import blake2b
@@ -14,6 +15,8 @@ from parfocal.processes.locks import FileLock, holder_of
 from parfocal.processes.system import private_folder
 
 _LONGEST_NAME = 200
+_SWEPT_WITHIN_S = 0.2
+"""Whoever looks for leftover locks holds each for a moment."""
 
 
 @contextmanager
@@ -44,12 +47,15 @@ def lock_path(resource: str) -> Path:
 def _own(resource: str, owner: str) -> FileLock:
     path = lock_path(resource)
     private_folder(path.parent)
-    lock = FileLock.acquire(path, owner)
-    if lock is None:
-        holder, pid = holder_of(path)
-        raise ResourceInUseError(
-            f"{resource} is owned by {holder} (process {pid}); stop that first, or use the device through it",
-            holder=holder,
-            pid=pid,
-        )
+    end = time.monotonic() + _SWEPT_WITHIN_S
+    while (lock := FileLock.acquire(path, owner)) is None:
+        if time.monotonic() > end:
+            holder, pid = holder_of(path)
+            raise ResourceInUseError(
+                f"{resource} is owned by {holder} (process {pid}); stop that first, or use the device "
+                "through it",
+                holder=holder,
+                pid=pid,
+            )
+        time.sleep(0.01)
     return lock

@@ -65,7 +65,10 @@ def read_until_orphaned(fd: int, parent: int) -> bytes:
     The process is watched beside the pipe because a fork of the parent may hold the pipe open after its
     death. What the parent wrote before is read first.
     """
-    watched = _process_handle(parent)
+    try:
+        watched = _process_handle(parent)
+    except ProcessLookupError:
+        return os.read(fd, 65536) if select.select([fd], [], [], 0)[0] else b""
     if watched is None:
         return os.read(fd, 65536)
     try:
@@ -162,10 +165,13 @@ def dump_signal() -> int | None:
 
 
 def _process_handle(pid: int) -> int | None:
+    """Return what can be waited on for the end of a process; None where the system has no such thing."""
     if not hasattr(os, "pidfd_open"):
         return None
     try:
         return os.pidfd_open(pid)
+    except ProcessLookupError:
+        raise
     except OSError:
         return None
 

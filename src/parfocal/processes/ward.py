@@ -168,7 +168,8 @@ class Ward:
                 self._process.terminate() if name == "terminate" else self._process.kill()
         if now >= self._judged_ns() and self._pulse is not None and self._process is not None:
             if self.life.state == "ready":
-                yield lifecycle.Hung(self._pulse.verdict(now))
+                if verdict := self._pulse.verdict(now):  # "" if it has just beaten
+                    yield lifecycle.Hung(verdict)
             else:
                 self._process.kill()  # while it ends its loop may stand still, but it must go on beating
 
@@ -209,8 +210,6 @@ class Ward:
 
     def _spawn(self) -> None:
         now = self._clock.monotonic_ns()
-        path = self._folders.runtime / f"{self.spec.name}.beat"
-        self._pulse = Pulse(path, self.spec.hang_after_s, now)
         self._spawned_ns = now
         self.opened = False
         self.last_failure = None
@@ -223,8 +222,9 @@ class Ward:
             verbose=self.verbose,
         )
         try:
+            self._pulse = Pulse(self._folders.runtime / f"{self.spec.name}.beat", self.spec.hang_after_s, now)
             self._process = ChildProcess(begin, self._hear, self._hear_exit)
-        except OSError as error:  # no memory, no file handle, too many processes
+        except OSError as error:  # no memory, no file handle, no disk, no runtime folder any more
             reason = f"its process could not be started: {error}"
             self._hear(link.Failure(error=reason, traceback="", fatal=True))
             self._hear_exit(CANNOT_START)
