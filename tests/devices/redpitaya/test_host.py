@@ -88,8 +88,8 @@ def actor() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start one of the programs in actors.py."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(role: str, number: int = 0) -> subprocess.Popen[str]:
-        command = [sys.executable, str(ACTORS), role, "redpitaya", str(number)]
+    def start(role: str, *numbers: int) -> subprocess.Popen[str]:
+        command = [sys.executable, str(ACTORS), role, "redpitaya", *map(str, numbers)]
         started.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
         return started[-1]
 
@@ -251,6 +251,7 @@ def test_the_output_of_a_killed_client_goes_off(rig, board, actor):
     client.kill()
     until(lambda: board.sampler_read(signal="out1") == 0.0)
     assert not board.asg_get(channel="asg0").running
+    assert board.scope_stream(count=1, timeout_s=WAIT_S) == 1  # nobody else's goes on
 
 
 def test_an_output_that_could_not_be_switched_off_is_when_the_board_is_back(device, share):
@@ -359,7 +360,9 @@ def test_four_programs_at_once(share, actor):
         wanted = np.array([wire.transfer(frequency) for frequency in found["frequency_hz"]])
         assert np.abs(transfer / wanted - 1).max() < 0.01
         amplitude = 0.25 * abs(wire.transfer(1e3))
-        assert told(seeing)["amplitudes_v"] == pytest.approx([amplitude] * 10, rel=0.02)
+        sines = told(seeing)
+        assert sines["amplitudes_v"] == pytest.approx([amplitude] * 10, rel=0.02)
+        assert sines["frequencies_hz"] == pytest.approx([1e3] * 10, rel=0.002)
         assert told(locking)["held_v"][5:] == pytest.approx([0.2] * 25, abs=0.02)
         for process in (playing, seeing, locking, finding):
             assert process.wait(WAIT_S) == 0
@@ -370,10 +373,30 @@ def test_four_programs_at_once(share, actor):
     "calls", [4_000, pytest.param(1_000_000, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])]
 )
 def test_no_reply_is_ever_anothers(rig, actor, calls):
-    processes = [actor("hammer", calls // 16) for _ in range(4)]
-    answers = [told(process) for process in processes]
-    assert sum(answer["calls"] for answer in answers) == calls
-    assert [answer["crossed"] for answer in answers] == [[]] * 4
+    processes = [actor("hammer", calls // 16, place) for place in range(4)]
+    for process in processes:
+        assert told(process)["ready"]
+    for process in processes:
+        assert told(process) == {"right": calls // 4, "failed": 0, "crossed": []}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="kills with SIGKILL")
+def test_chaos_in_the_middle_of_calls(device, share, actor):
+    """While programs ask: a client is killed, every fault of the line strikes, the host is killed."""
+    rig = share(device.port, timeout_s=0.2)
+    programs = [actor("hammer", 500, place) for place in range(3)]
+    for program in programs:
+        assert told(program)["ready"]
+    programs.pop().kill()
+    for number, kind in enumerate(sorted(KINDS.keys() - {"die"}) * 2):
+        device.inject_fault(kind, after=20 + 17 * number, delay_s=0.3)
+    until(lambda: not device.monitor.faults)
+    os.kill(rig.status().services["board"].pid, signal.SIGKILL)
+    answers = [told(program) for program in programs]
+    assert [(found["right"], found["crossed"]) for found in answers] == [(2000, [])] * 2
+    assert sum(found["failed"] for found in answers) > 0
+    assert rig.status().services["board"].restarts == 1
+    assert rig["board"].scope_acquire(decimation=1, timeout_s=WAIT_S).sequence > 0
 
 
 def test_an_abandoned_call_does_not_break_the_next(board):

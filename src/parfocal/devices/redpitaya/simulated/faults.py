@@ -103,6 +103,10 @@ class FaultPlan:
         with self._lock:
             self._queue.clear()
 
+    def __len__(self) -> int:
+        with self._lock:
+            return len(self._queue)
+
     def take(self, letter: str) -> Fault | None:
         """Return the fault that this transaction suffers, if any. "c" stands for a new connection."""
         with self._lock:
