@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _RULES = ("policy", "back_off_s", "max_restarts", "hang_after_s", "start_timeout_s", "stop_timeout_s")
 """What a rig file says of a service in the words of its `ServiceSpec`."""
 
-_SHARED = ("frames", "policy", "threads")
+_SHARED = ("frames", "profiles", "policy", "threads")
 """Settings of a tracker that its workers have too."""
 
 

@@ -21,13 +21,20 @@ class CameraNoise(msgspec.Struct, frozen=True, kw_only=True):
     read_noise_e: float = 0.0
 
 
+class Watch(msgspec.Struct, frozen=True):
+    """A bead whose radial profile is wanted, of every so many frames."""
+
+    bead: int
+    every: int = 1
+
+
 class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     """All that a worker needs.
 
     Parameters
     ----------
     owner : int
-        Pid of the rig's main process: a assignment of another rig is not taken over.
+        Pid of the rig's main process: an assignment of another rig is not taken over.
     rois : RoiSet
         Regions and their version.
     tables, tables_hash : str
@@ -36,6 +43,8 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
         Whose tables they are, in their order; empty if the one table in the file is for all beads.
     noise : CameraNoise
         Of the camera.
+    watched : Watch or None
+        The bead whose radial profile is wanted.
     """
 
     owner: int
@@ -44,6 +53,7 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     tables_hash: str = ""
     table_beads: tuple[int, ...] = ()
     noise: CameraNoise = CameraNoise()
+    watched: Watch | None = None
 
     def save(self, path: Path) -> None:
         """Write it as a whole: whoever reads meanwhile gets the one before."""

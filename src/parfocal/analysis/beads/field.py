@@ -30,7 +30,8 @@ class FieldTracker:
         self.failures = 0
         self.last_failure = ""
         self._corners = assignment.rois.corners()
-        tables = load_tables(assignment.tables) if assignment.tables else None
+        self._offset_adu = assignment.noise.offset_adu
+        self._tables = tables = load_tables(assignment.tables) if assignment.tables else None
         places = {bead: place for place, bead in enumerate(assignment.table_beads)}
         if tables is None:
             table_of = np.full(len(self.beads), -1)
@@ -38,6 +39,7 @@ class FieldTracker:
             table_of = np.zeros(len(self.beads), int)
         else:
             table_of = np.array([places.get(bead, -1) for bead in self.beads], dtype=int)
+        self._table_of = table_of
         self._groups: list[tuple[BeadTracker, NDArray[Any], NDArray[Any] | None]] = []
         for use, which in ((tables, table_of >= 0), (None, table_of < 0)):
             chosen = np.flatnonzero(which)
@@ -63,6 +65,23 @@ class FieldTracker:
                 self.last_failure = f"{type(error).__name__}: {error}"
                 rows[chosen] = _lost_row()
         return rows
+
+    def expected(self, place: int, row: NDArray[Any], r_px: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the counts that a bead's fitted model has at these distances; NaN without a table or a fit.
+
+        Parameters
+        ----------
+        place : int
+            Of the bead, in the order of the regions.
+        row : ndarray
+            Of that bead, from `track`.
+        r_px : ndarray
+            Any shape, which is that of the result.
+        """
+        if self._tables is None or self._table_of[place] < 0 or not np.isfinite(row["z_nm"]):
+            return np.full(r_px.shape, np.nan)
+        contrast = row["amplitude"] * self._tables.profile(self._table_of[place], float(row["z_nm"]), r_px)
+        return np.asarray((row["offset"] - self._offset_adu) * (1 + contrast) + self._offset_adu)
 
     def close(self) -> None:
         """End its threads."""

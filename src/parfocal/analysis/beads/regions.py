@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from parfocal.analysis.beads.assignment import Assignment, CameraNoise
+    from parfocal.analysis.beads.assignment import Assignment, CameraNoise, Watch
     from parfocal.analysis.beads.rois import RoiSet
 
 NO_BEAD = -1
@@ -63,7 +63,11 @@ class Regions:
             old, tables = self.assignment.rois, self.assignment.table_beads
             new = old.renumbered()
             numbers = dict(zip(old.beads, new.beads, strict=True))
-            return self._set(rois=new, table_beads=tuple(numbers.get(bead, NO_BEAD) for bead in tables))
+            watched = self.assignment.watched
+            if watched is not None:
+                watched = msgspec.structs.replace(watched, bead=numbers.get(watched.bead, NO_BEAD))
+            renumbered = tuple(numbers.get(bead, NO_BEAD) for bead in tables)
+            return self._set(rois=new, table_beads=renumbered, watched=watched)
 
     def set_tables(self, path: Path | None, beads: tuple[int, ...], digest: str) -> None:
         """Take tables from a file, those of `beads` in their order, or one for all; None forgets them."""
@@ -75,6 +79,19 @@ class Regions:
         """Take over the camera's noise."""
         with self._lock:
             self._set(noise=noise)
+
+    def watch(self, watched: Watch | None) -> None:
+        """Have a bead's radial profile made, or no longer any.
+
+        Raises
+        ------
+        BadInputError
+            If that bead has no region.
+        """
+        with self._lock:
+            if watched is not None:
+                self.assignment.rois[watched.bead]
+            self._set(watched=watched)
 
     @contextmanager
     def frozen(self, why: str) -> Iterator[None]:

@@ -39,6 +39,8 @@ class TrackerConfig(BaseModel):
         Stream of frames.
     tracks : str
         Name of the stream of rows (`TRACK_DTYPE`).
+    profiles : str
+        Name of the stream of the watched bead's profiles (`parfocal.analysis.beads.profile.PROFILE_DTYPE`).
     workers : int
         How many processes track; their services are called like this one with -1, -2 ... behind.
     policy : "drop" or "block"
@@ -59,6 +61,7 @@ class TrackerConfig(BaseModel):
 
     frames: str = "camera"
     tracks: str = "tracks"
+    profiles: str = "profiles"
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     policy: Literal["drop", "block"] = "drop"
     threads: Annotated[int, Field(ge=1)] = 1
@@ -132,6 +135,7 @@ class TrackerService(RegionCommands, TableCommands, ViewCommands, Service):
                 "beads": list(assignment.table_beads),
                 "hash": assignment.tables_hash,
             },
+            "profile": self.watching(),
             "noise": msgspec.to_builtins(assignment.noise),
             "counts": self._collector.counts(),
         }

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from parfocal.analysis.beads.assignment import Assignment, assignment_path, load_assignment
+from parfocal.analysis.beads.feed import ProfileFeed
 from parfocal.analysis.beads.field import FieldTracker
 from parfocal.analysis.beads.newest import NewestFrame
 from parfocal.analysis.beads.rois import RoiSet
@@ -38,6 +39,8 @@ class WorkerConfig(BaseModel):
         Service that gives the regions and merges the rows.
     frames : str
         Stream of frames.
+    profiles : str
+        Stream of radial profiles of a watched bead, which the first worker writes.
     index, workers : int
         Which one of how many: worker j takes the frames j, j + workers, j + 2 workers ...
     policy : "drop" or "block"
@@ -52,6 +55,7 @@ class WorkerConfig(BaseModel):
 
     front: str = "tracker"
     frames: str = "camera"
+    profiles: str = "profiles"
     index: Annotated[int, Field(ge=0)] = 0
     workers: Annotated[int, Field(ge=1)] = 1
     policy: Literal["drop", "block"] = "drop"
@@ -85,6 +89,9 @@ class TrackerWorker(Service):
             )
             stack.callback(self._writer.close)
             stack.callback(self._drop_field)
+            self._feed = self._make_feed()
+            if self._feed is not None:
+                stack.callback(self._feed.close)
             self._attach(stream)
             self.refresh()
             self._closing = stack.pop_all()
@@ -130,6 +137,8 @@ class TrackerWorker(Service):
         field = FieldTracker(assignment, self.settings.threads)
         self._drop_field()
         self._field = field
+        if self._feed is not None:
+            self._feed.follow(assignment)
         return assignment.rois.version
 
     @command(lane="find", script=False)
@@ -176,6 +185,11 @@ class TrackerWorker(Service):
             "chi2": tables.chi2.tolist(),
             "hash": tables.hash,
         }
+
+    def _make_feed(self) -> ProfileFeed | None:
+        if self.settings.index:
+            return None
+        return ProfileFeed(self.context, self.settings.frames, self.settings.profiles)
 
     def _load(self) -> Assignment | None:
         path = assignment_path(self.context.streams, self.settings.front)
