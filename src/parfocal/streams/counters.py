@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import mmap
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from parfocal.processes.mapped import mapped_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +24,12 @@ class Counters:
         In the order in which they lie in the file.
     owner : int
         On whose behalf they count, such as the pid of the rig's main process: numbers that were counted for
-        another owner are set to 0. 0 looks without touching anything.
+        another owner are set to 0. 0 takes them as they are.
+
+    Raises
+    ------
+    OSError
+        If there is no room for them.
 
     Examples
     --------
@@ -39,10 +45,7 @@ class Counters:
 
     def __init__(self, path: Path, names: Sequence[str], owner: int = 0) -> None:
         self._places = {name: place for place, name in enumerate(names, start=1)}
-        size = 8 * (len(names) + 1)
-        with path.open("a+b") as file:
-            file.truncate(size)
-            self._numbers = np.frombuffer(mmap.mmap(file.fileno(), size), np.int64)
+        self._numbers = np.frombuffer(mapped_file(path, 8 * (len(names) + 1)), np.int64)
         if owner and self._numbers[0] != owner:
             self._numbers[:] = 0
             self._numbers[0] = owner

@@ -8,9 +8,11 @@ others. So a view is never overwritten, and a slow reader never holds the writer
 
 from __future__ import annotations
 
-from collections import deque
+import contextlib
+import heapq
 from typing import TYPE_CHECKING
 
+from parfocal.core.errors import StreamTimeoutError
 from parfocal.streams import layout as at
 from parfocal.streams.segment import fence
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 _WARM_BYTES = 8 << 20
 _WARM_SLOTS = 2
+_MOMENT_S = 0.001
 
 
 def pass_tail(words: memoryview, roster: Roster, target: int, timeout_s: float | None) -> None:
@@ -42,8 +45,8 @@ def pass_tail(words: memoryview, roster: Roster, target: int, timeout_s: float |
 class SlotPool:
     """Slots for frames: which ones are free, and which ones wait for the end of a lease.
 
-    As long as the readers keep up, the same few slots are used over and over, because the caches hold
-    them; the others are the reserve for readers that lag.
+    The free slot with the lowest number is the one that is taken, so as long as the readers keep up, the same
+    few are used over and over, and the caches hold them; the others are the reserve for readers that lag.
     """
 
     def __init__(self, segment: Segment, roster: Roster) -> None:
@@ -53,8 +56,8 @@ class SlotPool:
         self._index = segment.layout.index // 8
         self._sequences = segment.layout.headers // 8
         self._warm_slots = max(_WARM_SLOTS, _WARM_BYTES // segment.layout.stride)
-        self._warm: deque[int] = deque()
-        self._reserve: deque[int] = deque()
+        self._free: list[int] = []  # a heap
+        self._rested_at = -1
         used = {self._slot_of(sequence) for sequence in range(self._words[at.TAIL], self._words[at.HEAD])}
         self._limbo = [slot for slot in range(self._slots) if slot not in used]
         self._sort_limbo()
@@ -64,15 +67,16 @@ class SlotPool:
         if self._limbo:
             self._roster.look_after()
             self._sort_limbo()
-        if not self._warm:
+        if not self._is_warm():
             self._let_go_of_read()
-            if not self._warm and not self._reserve:
+            if not self._is_warm():
+                self._rest(timeout_s)
+            if not self._free:
                 self._make_room(most, timeout_s)
-        free = self._warm or self._reserve
-        first = free.popleft()
+        first = heapq.heappop(self._free)
         count = 1
-        while count < most and free and free[0] == first + count:
-            free.popleft()
+        while count < most and self._free and self._free[0] == first + count:
+            heapq.heappop(self._free)
             count += 1
         return first, count
 
@@ -81,17 +85,32 @@ class SlotPool:
         self._limbo += range(first, first + count)
         self._sort_limbo()
 
+    def _is_warm(self) -> bool:
+        return bool(self._free) and self._free[0] < self._warm_slots
+
     def _let_go_of_read(self) -> None:
         """Let everything leave the ring that all readers have passed, except for the newest frame."""
         target = self._roster.first_wanted(self._words[at.HEAD] - 1)
         if target > self._words[at.TAIL]:
             self._let_go(target, None)
 
+    def _rest(self, timeout_s: float | None) -> None:
+        """Leave blocking readers that are at work a moment, rather than take memory that no cache holds."""
+        words = self._words
+        wanted = min(words[at.TAIL] + max(1, self._warm_slots // 2), words[at.HEAD] - 1)
+        if words[at.TAIL] == self._rested_at or not self._roster.held_up(wanted):
+            return
+        with contextlib.suppress(StreamTimeoutError):
+            moment_s = _MOMENT_S if timeout_s is None else min(_MOMENT_S, timeout_s)
+            self._roster.wait_while(lambda: self._roster.held_up(wanted), moment_s, wanted)
+        self._let_go_of_read()
+        self._rested_at = words[at.TAIL]
+
     def _make_room(self, most: int, timeout_s: float | None) -> None:
         """Let the oldest leave the ring, though a reader may want them, until a slot is free."""
         words = self._words
         self._roster.look_after()
-        while not self._warm and not self._reserve:
+        while not self._free:
             target = min(words[at.TAIL] + max(1, min(most, self._slots // 2)), words[at.HEAD])
             if target == words[at.TAIL]:
                 self._roster.wait_while(self._all_leased, timeout_s)
@@ -106,7 +125,7 @@ class SlotPool:
 
     def _all_leased(self) -> bool:
         self._sort_limbo()
-        return not self._warm and not self._reserve
+        return not self._free
 
     def _sort_limbo(self) -> None:
         leases = self._roster.leases()
@@ -115,7 +134,7 @@ class SlotPool:
             if leases and self._is_leased(slot, leases):
                 waiting.append(slot)
             else:
-                (self._warm if slot < self._warm_slots else self._reserve).append(slot)
+                heapq.heappush(self._free, slot)
         self._limbo = waiting
 
     def _is_leased(self, slot: int, leases: list[tuple[int, int]]) -> bool:

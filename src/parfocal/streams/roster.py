@@ -75,8 +75,10 @@ class Roster:
         pins = [words[guest.base + at.PIN] for guest in self._current()]
         return [at.unpack_pin(pin) for pin in pins if pin]
 
-    def wait_while(self, blocked: Callable[[], bool], timeout_s: float | None) -> None:
+    def wait_while(self, blocked: Callable[[], bool], timeout_s: float | None, upto: int = 1) -> None:
         """Sleep until a reader's step ends what `blocked` tells; the dead are given up meanwhile.
+
+        Readers wake the writer only with steps to or beyond sequence number `upto`.
 
         Raises
         ------
@@ -84,7 +86,7 @@ class Roster:
             If it still holds after `timeout_s`.
         """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        self._words[at.WRITER_WAITING] = 1
+        self._words[at.WRITER_WAITING] = upto
         try:
             while True:
                 fence()

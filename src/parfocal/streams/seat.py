@@ -69,7 +69,7 @@ class Seat:
     def end_lease(self) -> None:
         """Hold nothing any more."""
         self._words[self._base + at.PIN] = 0
-        self._tell_writer()
+        self._tell_writer(self.position)
 
     def wait(self, deadline: float | None, least: int = 1) -> None:
         """Sleep until something lies beyond the position; for up to half a second, until there is `least`.
@@ -81,6 +81,7 @@ class Seat:
         StreamTimeoutError
             If nothing did before `deadline`, on `time.monotonic`.
         """
+        self._tell_writer(self.position)  # of what was passed over
         words = self._words
         waiting = self._base + at.WAITING
         wanted = self.position + least
@@ -120,15 +121,16 @@ class Seat:
         words[self._base + at.CURSOR] = at.NEVER
         words[self._base + at.BLOCKS] = 0
         words[self._base + at.WAITING] = 0
-        self._tell_writer()
+        self._tell_writer(at.NEVER)
         self._bell.close()
         if self._writer_bell is not None:
             self._writer_bell.close()
 
-    def _tell_writer(self) -> None:
+    def _tell_writer(self, position: int) -> None:
+        """Wake the writer if it waits for this reader to be at `position`, or anywhere before."""
         fence()
         words = self._words
-        if not words[at.WRITER_WAITING]:
+        if not 0 < words[at.WRITER_WAITING] <= position:
             return
         if self._writer_bell is None:
             self._writer_bell = Ringer(self._segment.bell_path("w"), words[at.WRITER_PORT])

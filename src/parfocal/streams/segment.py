@@ -20,6 +20,7 @@ import msgspec
 import numpy as np
 
 from parfocal.core.errors import StreamError, StreamNotFoundError, StreamTimeoutError
+from parfocal.processes.mapped import allocate
 from parfocal.processes.system import try_lock
 from parfocal.streams import layout as at
 from parfocal.streams.liveness import Owner, is_alive, this_process
@@ -78,7 +79,7 @@ class Segment:
         provisional = path.with_name(f"{path.stem}.{os.getpid()}.new")
         fd = os.open(provisional, os.O_RDWR | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
         try:
-            _allocate(fd, layout.size, path)
+            _take_room(fd, layout.size, path)
         except BaseException:
             os.close(fd)
             provisional.unlink(missing_ok=True)
@@ -199,14 +200,9 @@ class Segment:
         return self.path.with_name(f"{self.path.stem}.{self.words[at.IDENTITY]:08x}.{seat}.bell")
 
 
-def _allocate(fd: int, size: int, path: Path) -> None:
+def _take_room(fd: int, size: int, path: Path) -> None:
     try:
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(fd, 0, size)
-        else:
-            blank = bytes(1 << 20)
-            for start in range(0, size, len(blank)):
-                os.write(fd, blank[: size - start])
+        allocate(fd, size)
     except OSError as error:
         raise StreamError(
             f"no room for {size / 1e6:.0f} MB of {path}: {error.strerror}; use fewer slots, or free memory"

@@ -46,7 +46,8 @@ class Slot:
 class StreamWriter:
     """The single writer of a stream. One thread at a time; close it, or use it in a ``with``.
 
-    Nothing here waits for a reader, except for one with policy "block" that lags a whole ring behind.
+    Nothing here waits for a reader, except for one with policy "block": if it lags a whole ring behind; and
+    for up to a millisecond at a time if it is at work, but lags by more than the caches hold.
 
     Parameters
     ----------
