@@ -69,7 +69,8 @@ def test_a_process_dies_in_the_middle(victim, signal_number, tmp_path):
 def check_counts(done):
     assert done.produced >= FRAMES
     assert done.tracked + sum(done.dropped.values()) == done.produced
-    lost = sum(done.report.lost.values())
+    lost = sum(done.report.lost.values()) + sum(done.report.losses.values())
+    assert sum(done.report.losses.values()) + done.report.lost["camera"] >= sum(done.dropped.values())
     assert done.report.outcome == ("complete" if not lost else f"incomplete: lost {lost}")
 
 

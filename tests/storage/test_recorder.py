@@ -207,6 +207,20 @@ def test_what_is_lost_while_the_recorder_is_away_is_told(lab: Lab) -> None:
     assert read_manifest(Path(run)).restarts[0].lost["camera"] >= 200
 
 
+def test_a_start_that_fails_half_way_leaves_nothing_and_holds_nobody(lab: Lab) -> None:
+    lab.start(policies={"camera": "block"})
+    pointer = lab.rig.folder / "recorder.run"
+    pointer.mkdir()
+    with pytest.raises(CommandFailedError, match=r"recorder\.run|directory"):
+        lab.call("start")
+    lab.show(*range(200))  # more than the ring holds: nobody blocks the camera
+    assert list(lab.runs.iterdir()) == []
+    pointer.rmdir()
+    lab.call("start")
+    lab.show(200)
+    assert lab.call("finish")["stored"]["camera"] == 1
+
+
 def test_a_run_that_nobody_closed_is_readable_and_says_so(lab: Lab) -> None:
     lab.start(policy="degrade")
     run = lab.call("start")

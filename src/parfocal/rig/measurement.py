@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, NamedTuple
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import CommandError, ServiceUnavailableError
+from parfocal.rig.frame_ledger import FrameLedger, read_ledger
 from parfocal.storage.recorder import RunReport
 
 if TYPE_CHECKING:
@@ -16,19 +18,13 @@ if TYPE_CHECKING:
 
     from parfocal.rig.rig import Rig
 
+R = TypeVar("R")
+
 LOOK_S = 0.05
 ANSWER_S = 5.0
 GIVEN_UP = ("degraded", "exited")
 PATIENCE_S = 10.0
 """How long nothing may move after the camera has ended before the rest is given up and counted."""
-
-
-class Counts(NamedTuple):
-    """Frames so far in this measurement."""
-
-    produced: int = 0
-    tracked: int = 0
-    dropped: int = 0
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,9 +43,9 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     report : RunReport
         Of the recorder: folder of the run, outcome, reason, stored and lost of each stream.
     produced, tracked : int
-        Frames.
+        Frames that were exposed, those that the camera lost included; and those of which rows are published.
     dropped : dict of str to int
-        Frames that were not tracked, by reason.
+        Frames that were not tracked, by reason: "camera" for those that never left it.
     interrupted : bool
         Whether it was ended by Ctrl-C.
     """
@@ -83,111 +79,109 @@ def measure(
         Also after Ctrl-C: the camera is stopped and what was produced up to then is saved.
     """
     rig["tracker"].drain(timeout_s=PATIENCE_S)  # frames from before belong to nobody's measurement
-    begin = _raw_counts(rig)
+    before = read_ledger(rig)
     rig["recorder"].start(name=name, plan=plan, settings=_settings(rig), devices=_states(rig))
     try:
-        rig["camera"].start(count=frames)
-        ending, reason = _follow(rig, begin, frames, tell)
-    except KeyboardInterrupt:
-        rig["camera"].stop_sequence(timeout_s=ANSWER_S)
-        ending, reason = "cancelled", "Ctrl-C"
-        _settle(rig, begin, tell)
-    report = _finish(rig, ending, reason)
-    end = _raw_counts(rig)
-    dropped = {
-        cause: count - begin.dropped.get(cause, 0)
-        for cause, count in end.dropped.items()
-        if count > begin.dropped.get(cause, 0)
-    }
+        ending, reason = _acquire(rig, before, frames, tell)
+        ledger = _patiently(lambda: read_ledger(rig)).since(before).closed()
+    except Exception as error:  # whatever it is: the run does not go on being recorded
+        with suppress(CommandError):
+            _finish(rig, "failed", f"{type(error).__name__}: {error}", {})
+        raise
+    recorded = rig["recorder"].get_settings(timeout_s=ANSWER_S)["frames"] == "camera"
+    report = _finish(rig, ending, reason, ledger.losses(camera_recorded=recorded))
     return Measurement(
         report=report,
-        produced=end.produced - begin.produced,
-        tracked=end.tracked - begin.tracked,
-        dropped=dropped,
+        produced=ledger.exposed,
+        tracked=ledger.tracked,
+        dropped=ledger.dropped,
         interrupted=ending == "cancelled",
     )
 
 
-class _RawCounts(NamedTuple):
-    """Counts since the rig was started."""
-
-    produced: int
-    tracked: int
-    dropped: dict[str, int]
-
-    def since(self, begin: _RawCounts) -> Counts:
-        return Counts(
-            self.produced - begin.produced,
-            self.tracked - begin.tracked,
-            sum(self.dropped.values()) - sum(begin.dropped.values()),
-        )
+def _acquire(
+    rig: Rig, before: FrameLedger, frames: int | None, tell: Callable[[Progress], None]
+) -> tuple[str, str]:
+    """Run the camera until its end or Ctrl-C; return outcome and reason when all frames are accounted for."""
+    try:
+        rig["camera"].start(count=frames)
+        ending = _follow(rig, before, frames, tell)
+    except KeyboardInterrupt:
+        rig["camera"].stop_sequence(timeout_s=ANSWER_S)
+        ending = "cancelled", "Ctrl-C"
+    if ending[0] != "failed":
+        _settle(rig, before, tell)
+    return ending
 
 
 def _follow(
-    rig: Rig, begin: _RawCounts, frames: int | None, tell: Callable[[Progress], None]
+    rig: Rig, before: FrameLedger, frames: int | None, tell: Callable[[Progress], None]
 ) -> tuple[str, str]:
-    """Wait until the camera has ended and every frame is accounted for; return outcome and reason."""
-    never = threading.Event()
-    restarted = ""
+    """Wait until the camera has ended; return outcome and reason."""
+    restarts, reason = _restarts(rig), ""
     while True:
-        SYSTEM_CLOCK.wait(never, LOOK_S)
+        _pause()
         try:
             running = rig["camera"].is_running(timeout_s=ANSWER_S)
-            now = _raw_counts(rig).since(begin)
-            if not running and frames is not None and now.produced < frames:
-                restarted = "the camera was started again in the middle"
-                rig["camera"].start(count=frames - now.produced, timeout_s=ANSWER_S)
-                running = True
+            now = read_ledger(rig).since(before)
+            tell(Progress(phase="measuring", fraction=_fraction(now, frames), text=_text(now)))
+            if running:
+                continue
+            if frames is None or now.exposed >= frames:
+                return "complete", reason
+            restarts_now = _restarts(rig)
+            if restarts_now == restarts:
+                return "finished early", f"the camera was stopped after {now.exposed} of {frames} frames"
+            restarts, reason = restarts_now, "the camera was started again in the middle"
+            rig["camera"].start(count=frames - now.exposed, timeout_s=ANSWER_S)
         except CommandError:  # whoever was asked is being started again, or was given up
             given_up = [name for name, service in rig.status().services.items() if service.state in GIVEN_UP]
             if given_up:
                 return "failed", f"{', '.join(given_up)} could not be started again"
-            continue
-        tell(Progress(phase="measuring", fraction=_fraction(now, frames), text=_text(now)))
-        if not running:
-            _settle(rig, begin, tell)
-            return "complete", restarted
 
 
-def _settle(rig: Rig, begin: _RawCounts, tell: Callable[[Progress], None]) -> None:
+def _settle(rig: Rig, before: FrameLedger, tell: Callable[[Progress], None]) -> None:
     """Wait until each frame is tracked or dropped, as long as anything moves."""
-    never = threading.Event()
     clock = SYSTEM_CLOCK
-    last, since_ns = Counts(), clock.monotonic_ns()
+    last, since_ns = before, clock.monotonic_ns()
     while clock.monotonic_ns() - since_ns < PATIENCE_S * 1e9:
-        try:
-            now = _raw_counts(rig).since(begin)
-        except CommandError:
-            now = last
-        if now != last:
-            last, since_ns = now, clock.monotonic_ns()
-        tell(Progress(phase="finishing", fraction=_fraction(now, now.produced), text=_text(now)))
-        if now.tracked + now.dropped >= now.produced:
-            return
-        clock.wait(never, LOOK_S)
+        with suppress(CommandError):
+            now = read_ledger(rig).since(before)
+            tell(Progress(phase="finishing", fraction=_fraction(now, now.exposed), text=_text(now)))
+            if not now.in_flight:
+                return
+            if now != last:
+                last, since_ns = now, clock.monotonic_ns()
+        _pause()
 
 
-def _raw_counts(rig: Rig) -> _RawCounts:
-    counts = rig["tracker"].counts(timeout_s=ANSWER_S)
-    produced = rig.stream("camera").status().produced
-    return _RawCounts(produced, counts["tracked"], dict(counts["dropped"]))
-
-
-def _finish(rig: Rig, ending: str, reason: str) -> RunReport:
+def _finish(rig: Rig, ending: str, reason: str, losses: dict[str, int]) -> RunReport:
     """Close the record; a recorder that is just being started again takes the run up, and is waited for."""
-    never, clock = threading.Event(), SYSTEM_CLOCK
-    give_up_ns = clock.monotonic_ns() + int(PATIENCE_S * 1e9)
+    devices = _states(rig)
+    report: RunReport = _patiently(
+        lambda: rig["recorder"].finish(reason=reason, outcome=ending, devices=devices, losses=losses)
+    )
+    return report
+
+
+def _patiently(ask: Callable[[], R]) -> R:
+    """Return what `ask` returns; a service that is just being started again is waited for."""
+    give_up_ns = SYSTEM_CLOCK.monotonic_ns() + int(PATIENCE_S * 1e9)
     while True:
         try:
-            report: RunReport = rig["recorder"].finish(
-                reason=reason, outcome=ending, devices=_states(rig), timeout_s=60.0
-            )
+            return ask()
         except ServiceUnavailableError:
-            if clock.monotonic_ns() > give_up_ns:
+            if SYSTEM_CLOCK.monotonic_ns() > give_up_ns:
                 raise
-            clock.wait(never, LOOK_S)
-        else:
-            return report
+            _pause()
+
+
+def _pause() -> None:
+    SYSTEM_CLOCK.wait(threading.Event(), LOOK_S)
+
+
+def _restarts(rig: Rig) -> int:
+    return rig.status().services["camera"].restarts
 
 
 def _settings(rig: Rig) -> dict[str, Any]:
@@ -206,10 +200,10 @@ def _answer(rig: Rig, service: str, command: str) -> Any:
         return {"unknown": str(error)}
 
 
-def _fraction(now: Counts, frames: int | None) -> float:
-    return min(1.0, (now.tracked + now.dropped) / frames) if frames else 0.0
+def _fraction(now: FrameLedger, frames: int | None) -> float:
+    return min(1.0, (now.exposed - now.in_flight) / frames) if frames else 0.0
 
 
-def _text(now: Counts) -> str:
-    lost = f", {now.dropped} dropped" if now.dropped else ""
-    return f"{now.produced} produced, {now.tracked} tracked{lost}"
+def _text(now: FrameLedger) -> str:
+    lost = f", {sum(now.dropped.values())} dropped" if now.dropped else ""
+    return f"{now.exposed} exposed, {now.tracked} tracked{lost}"

@@ -132,6 +132,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         Why it ended so, in the words of whoever ended it.
     plan, settings, devices, devices_at_end : dict
         What was asked, and the states of the devices when it began and ended.
+    losses : dict of str to int
+        What never came to a recorded stream, by reason, as whoever ended the run counted it.
     """
 
     run: str
@@ -149,6 +151,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     devices_at_end: dict[str, Any] = {}
     versions: dict[str, str] = {}
     streams: dict[str, StreamRecord] = {}
+    losses: dict[str, int] = {}
     restarts: tuple[Restart, ...] = ()
     errors: tuple[str, ...] = ()
 

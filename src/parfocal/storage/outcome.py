@@ -40,7 +40,9 @@ class Count(msgspec.Struct, frozen=True, kw_only=True):
         return self.expected - self.stored
 
 
-def decide_outcome(ending: Ending, counts: Iterable[Count], *, failed: bool = False) -> str:
+def decide_outcome(
+    ending: Ending, counts: Iterable[Count], *, lost_before: int = 0, failed: bool = False
+) -> str:
     """Return the outcome that tells the truth.
 
     Parameters
@@ -49,6 +51,8 @@ def decide_outcome(ending: Ending, counts: Iterable[Count], *, failed: bool = Fa
         How it was ended, in the words of whoever ended it.
     counts : iterable of Count
         One for each recorded stream.
+    lost_before : int
+        What never came to a recorded stream.
     failed : bool
         Whether an error was one that ends the run, by policy.
 
@@ -63,6 +67,8 @@ def decide_outcome(ending: Ending, counts: Iterable[Count], *, failed: bool = Fa
     >>> whole, torn = Count(expected=9, stored=9), Count(expected=9, stored=7)
     >>> decide_outcome("complete", [whole]), decide_outcome("complete", [whole, torn])
     ('complete', 'incomplete: lost 2')
+    >>> decide_outcome("complete", [whole], lost_before=3)
+    'incomplete: lost 3'
     >>> decide_outcome("cancelled", [torn]), decide_outcome("complete", [whole], failed=True)
     ('cancelled', 'failed')
     """
@@ -71,7 +77,7 @@ def decide_outcome(ending: Ending, counts: Iterable[Count], *, failed: bool = Fa
     if ending == "cancelled":
         return "cancelled"
     counts = tuple(counts)
-    lost = sum(count.lost for count in counts)
+    lost = lost_before + sum(count.lost for count in counts)
     if lost or any(count.error for count in counts):
         return f"incomplete: lost {lost}"
     return ending

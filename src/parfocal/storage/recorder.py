@@ -9,10 +9,10 @@ from typing import Any, Literal
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
-from parfocal.core.errors import BadInputError, ParfocalError
+from parfocal.core.errors import BadInputError, ParfocalError, StorageError
 from parfocal.ipc import command
 from parfocal.processes import Service, ServiceContext
-from parfocal.storage.disk import free_bytes, replace_file
+from parfocal.storage.disk import free_bytes, replace_file, storage_errors
 from parfocal.storage.manifest import Manifest, Policy
 from parfocal.storage.ome_zarr import Codec
 from parfocal.storage.outcome import RECORDING, Ending
@@ -84,13 +84,24 @@ class RecorderStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunReport(msgspec.Struct, frozen=True, kw_only=True):
-    """How a run ended: its folder, its outcome, and for each stream what is stored and what is lost."""
+    """How a run ended.
+
+    Attributes
+    ----------
+    run, outcome, reason : str
+        Its folder, how it ended, and why.
+    stored, lost : dict of str to int
+        For each stream, frames or rows.
+    losses : dict of str to int
+        What never came to a recorded stream, by reason.
+    """
 
     run: str
     outcome: str
     reason: str
     stored: dict[str, int]
     lost: dict[str, int]
+    losses: dict[str, int]
     restarts: int
     errors: tuple[str, ...]
 
@@ -157,7 +168,7 @@ class Recorder(Service):
     def close(self) -> None:
         """Close a run that is still recorded, as one that was finished early."""
         if self._is_recording():
-            self._finish("finished early", "the recorder was stopped", {})
+            self._finish("finished early", "the recorder was stopped")
 
     @command(lane="run", on_client_loss="finish")
     def start(
@@ -181,12 +192,16 @@ class Recorder(Service):
             request = Request(name=name, plan=plan, settings=settings, devices=devices)
             folder = chosen.folder.absolute()
             least = int(chosen.least_free_mb * _MB)
-            self._recording = Recording.begin(
-                folder, chosen.sources, request, self._site, chosen.rules, least
-            )
-            path = str(self._recording.folder.path)
-            replace_file(self._pointer, path.encode())
-            self._recording.start()
+            recording = Recording.begin(folder, chosen.sources, request, self._site, chosen.rules, least)
+            path = str(recording.folder.path)
+            try:
+                with storage_errors(self._pointer.parent):
+                    replace_file(self._pointer, path.encode())
+            except StorageError:  # without it nobody could go on with the run after a crash
+                recording.discard()
+                raise
+            self._recording = recording
+            recording.start()
         self._context.wake()
         self._context.publish("run.started", {"run": path})
         return path
@@ -197,11 +212,15 @@ class Recorder(Service):
         reason: str = "",
         outcome: Ending = "complete",
         devices: dict[str, Any] = {},  # noqa: B006 (never changed)
+        losses: dict[str, int] = {},  # noqa: B006
     ) -> RunReport:
-        """End the run: store what was produced up to now, and close its record with the true outcome."""
+        """End the run: store what was produced up to now, and close its record with the true outcome.
+
+        `losses` are what never came to a recorded stream, by reason: such a run is not complete.
+        """
         if self._recording is None:
             raise BadInputError("no run was started")
-        return self._finish(outcome, reason, devices)
+        return self._finish(outcome, reason, devices, losses)
 
     @command(lane="run", on_client_loss="finish")
     def cancel_run(self, reason: str = "") -> RunReport:
@@ -229,11 +248,18 @@ class Recorder(Service):
     def _is_recording(self) -> bool:
         return self._recording is not None and self._recording.manifest.outcome == RECORDING
 
-    def _finish(self, ending: Ending, reason: str, devices: dict[str, Any]) -> RunReport:
+    def _finish(
+        self,
+        ending: Ending,
+        reason: str,
+        devices: dict[str, Any] | None = None,
+        losses: dict[str, int] | None = None,
+    ) -> RunReport:
         assert self._recording is not None
         with self._ending:
             ran = self._is_recording()
-            report = _report(self._recording.finish(ending, reason, devices), self._recording.folder.path)
+            manifest = self._recording.finish(ending, reason, devices, losses)
+            report = _report(manifest, self._recording.folder.path)
             self._pointer.unlink(missing_ok=True)
         if ran:
             self._context.publish("run.finished", msgspec.to_builtins(report))
@@ -265,7 +291,7 @@ class Recorder(Service):
                 self._context.connect(service).call(name, timeout_s=1.0)
             except ParfocalError as error:
                 self._context.log.error("%s.%s() did not stop the acquisition: %s", service, name, error)
-        self._finish("failed", reason, {})
+        self._finish("failed", reason)
 
 
 def _load(settings: RecorderSettings) -> None:
@@ -283,6 +309,7 @@ def _report(manifest: Manifest, path: Path) -> RunReport:
         reason=manifest.reason,
         stored={name: stream.stored for name, stream in manifest.streams.items()},
         lost={name: stream.lost for name, stream in manifest.streams.items()},
+        losses=manifest.losses,
         restarts=len(manifest.restarts),
         errors=manifest.errors,
     )

@@ -108,9 +108,7 @@ class Recording:
                 )
             recording._set(_first_manifest(run, request, records, site))
         except BaseException:
-            for lane in recording._lanes.values():
-                lane.dismiss()
-            run.discard()
+            recording.discard()
             raise
         return recording
 
@@ -159,7 +157,13 @@ class Recording:
         """Return how each stream is doing."""
         return {name: self._progress_of(name, record) for name, record in self._manifest.streams.items()}
 
-    def finish(self, ending: Ending, reason: str = "", devices: dict[str, Any] | None = None) -> Manifest:
+    def finish(
+        self,
+        ending: Ending,
+        reason: str = "",
+        devices: dict[str, Any] | None = None,
+        losses: dict[str, int] | None = None,
+    ) -> Manifest:
         """Take what has been produced up to now, bring all of it to stable storage, and close the record.
 
         Blocks until that is done. Idempotent: what was closed stays as it was.
@@ -170,6 +174,8 @@ class Recording:
             How it ended, for whoever ends it; the record says "complete" only if nothing is missing.
         devices : dict, optional
             What the devices are set to at the end.
+        losses : dict of str to int, optional
+            What never came to a recorded stream, by reason: it is missing, too.
 
         Returns
         -------
@@ -182,8 +188,14 @@ class Recording:
                     lane.finish()
                 for lane in self._lanes.values():
                     lane.join()
-                self._close(ending, reason, devices or {})
+                self._close(ending, reason, devices or {}, losses or {})
             return self._manifest
+
+    def discard(self) -> None:
+        """Take back a run that was not started yet: nothing is left of it."""
+        for lane in self._lanes.values():
+            lane.dismiss()
+        self.folder.discard()
 
     def start(self) -> None:
         """Have the lanes run."""
@@ -241,18 +253,19 @@ class Recording:
         lost = max(0, count.lost - behind)
         return StreamProgress(stored=count.stored, lost=lost, behind=behind, error=count.error)
 
-    def _close(self, ending: Ending, reason: str, devices: dict[str, Any]) -> None:
+    def _close(self, ending: Ending, reason: str, devices: dict[str, Any], losses: dict[str, int]) -> None:
         with suppress(OSError):
             self.folder.give_up_reserve()
         records = {name: self._final(name, record) for name, record in self._manifest.streams.items()}
         counts = [Count(expected=r.expected, stored=r.stored, error=r.error) for r in records.values()]
         failed = self._rules.stop_on_error and any(count.error for count in counts)
         changes = {
-            "outcome": decide_outcome(ending, counts, failed=failed),
+            "outcome": decide_outcome(ending, counts, lost_before=sum(losses.values()), failed=failed),
             "reason": reason,
             "ended": Moment.now(self._site.clock),
             "devices_at_end": devices,
             "streams": records,
+            "losses": losses,
             "restarts": self._restarts(),
         }
         try:

@@ -1,0 +1,83 @@
+"""What became of the frames of a rig, as its camera and its tracker count them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from parfocal.rig.rig import Rig
+
+BY_CAMERA = "camera"
+"""Reason of the frames that never left the camera."""
+UNFINISHED = "unfinished"
+"""Reason of the frames that were neither tracked nor dropped when a measurement ended."""
+_ANSWER_S = 5.0
+
+
+class FrameLedger(NamedTuple):
+    """Frames by what became of them; ``exposed == tracked + sum(dropped.values()) + in_flight``.
+
+    Examples
+    --------
+    >>> before = FrameLedger(10, 9, {"overrun": 1})
+    >>> FrameLedger(110, 100, {"overrun": 3, "died": 2}).since(before)
+    FrameLedger(exposed=100, tracked=91, dropped={'overrun': 2, 'died': 2})
+    """
+
+    exposed: int
+    tracked: int
+    dropped: dict[str, int]
+
+    @property
+    def in_flight(self) -> int:
+        """Frames whose fate is open."""
+        return self.exposed - self.tracked - sum(self.dropped.values())
+
+    def since(self, before: FrameLedger) -> FrameLedger:
+        """Return what has come since `before`."""
+        dropped = {
+            reason: count - before.dropped.get(reason, 0)
+            for reason, count in self.dropped.items()
+            if count > before.dropped.get(reason, 0)
+        }
+        return FrameLedger(self.exposed - before.exposed, self.tracked - before.tracked, dropped)
+
+    def closed(self) -> FrameLedger:
+        """Return the ledger with nothing in flight: what is, has been given up.
+
+        Examples
+        --------
+        >>> FrameLedger(10, 8, {}).closed().dropped
+        {'unfinished': 2}
+        """
+        if not self.in_flight:
+            return self
+        return self._replace(dropped={**self.dropped, UNFINISHED: self.in_flight})
+
+    def losses(self, *, camera_recorded: bool) -> dict[str, int]:
+        """Return what no recorded stream knows of; one of frames counts the camera's losses itself.
+
+        Examples
+        --------
+        >>> FrameLedger(10, 7, {"camera": 1, "died": 2}).losses(camera_recorded=True)
+        {'died': 2}
+        """
+        return {
+            reason: count
+            for reason, count in self.dropped.items()
+            if not (camera_recorded and reason == BY_CAMERA)
+        }
+
+
+def read_ledger(rig: Rig) -> FrameLedger:
+    """Return the frames since the rig was started.
+
+    Raises
+    ------
+    CommandError
+        If camera or tracker don't answer just now.
+    """
+    counts = rig["tracker"].counts(timeout_s=_ANSWER_S)
+    lost = rig["camera"].counts(timeout_s=_ANSWER_S)["lost"]
+    by_camera = {BY_CAMERA: lost} if lost else {}
+    return FrameLedger(counts["produced"] + lost, counts["tracked"], {**counts["dropped"], **by_camera})
