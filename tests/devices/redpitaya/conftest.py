@@ -1,9 +1,15 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+import parfocal
 from parfocal.devices.redpitaya.link import TcpLink
 from parfocal.devices.redpitaya.redpitaya import RedPitaya
 from parfocal.devices.redpitaya.simulated.board import SimulatedBoard
@@ -11,6 +17,8 @@ from parfocal.devices.redpitaya.simulated.server import SimulatedRedPitaya
 
 # These run in an environment of their own: see test_strangers.py.
 collect_ignore_glob = ["strangers/*"]
+
+ACTORS = Path(__file__).with_name("actors.py")
 
 
 class SteppedClock:
@@ -45,6 +53,19 @@ def device():
 
 
 @pytest.fixture
+def writes(device, monkeypatch):
+    """What is written to the board, as it comes: addresses and words."""
+    log, write = [], device.board.write
+
+    def note(address, values):
+        log.append((address, values.tolist()))
+        write(address, values)
+
+    monkeypatch.setattr(device.board, "write", note)
+    return log
+
+
+@pytest.fixture
 def link(device):
     link = TcpLink("127.0.0.1", device.port)
     yield link
@@ -64,3 +85,46 @@ def build(clock):
         return RedPitaya(SimulatedBoard(clock=clock, **plants), clock=clock)
 
     return build
+
+
+@pytest.fixture
+def share() -> Iterator[Callable[..., parfocal.rig.rig.Rig]]:
+    """Start a rig for a board at a port."""
+    opened: list[Any] = []
+
+    def share(port: int, name: str = "redpitaya", **settings: Any) -> Any:
+        changes = {"board.address": f"tcp://127.0.0.1:{port}"}
+        changes |= {f"board.{key}": value for key, value in settings.items()}
+        rig = parfocal.open_rig("redpitaya", name=name, changes=changes)
+        opened.append(rig)
+        return rig
+
+    yield share
+    for rig in opened:
+        rig.close()
+
+
+@pytest.fixture
+def rig(device, share):
+    return share(device.port)
+
+
+@pytest.fixture
+def board(rig):
+    return rig["board"]
+
+
+@pytest.fixture
+def actor() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start one of the programs in actors.py."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(role: str, *numbers: int) -> subprocess.Popen[str]:
+        command = [sys.executable, str(ACTORS), role, "redpitaya", *map(str, numbers)]
+        started.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()

@@ -1,7 +1,10 @@
+from contextlib import closing
+
 import numpy as np
 import pytest
 
-from parfocal.core.errors import BadInputError
+from parfocal.core.errors import BadInputError, DeviceTimeoutError, UnconfirmedWriteError
+from parfocal.devices.redpitaya.link import TcpLink
 from parfocal.devices.redpitaya.redpitaya import RedPitaya
 from parfocal.devices.redpitaya.waveforms import WAVEFORMS, table
 
@@ -153,6 +156,28 @@ def test_changes_of_one_do_not_start_the_other_again(board, clock):
     clock.sleep(0.0005)
     volts = seen(board, clock, decimation=8).volts
     assert np.ptp(volts) == 0
+
+
+@pytest.mark.parametrize("back_at_once", [True, False])
+def test_a_trigger_cut_in_the_middle_is_never_given_again(device, back_at_once):
+    """The board took it, its answer was lost; then the other generator changes their common word."""
+    with closing(RedPitaya(TcpLink("127.0.0.1", device.port, timeout_s=0.1))) as board:
+        first, second = board.asgs
+        first.setup("sin", frequency_hz=1e5, amplitude_v=0.5, trigger_source="off", cycles_per_burst=5)
+        device.inject_fault("drop", letter="w", after=2)
+        if not back_at_once:
+            device.inject_fault("refuse", after=4, count=-1)
+        with pytest.raises(UnconfirmedWriteError):
+            first.trigger()
+        assert bool(device.monitor.faults) is not back_at_once
+        device.monitor.faults.clear()
+
+        def change_the_other(seconds):
+            second.setup("sin", amplitude_v=0.1)
+            second.off()
+
+        with pytest.raises(DeviceTimeoutError):
+            board.scope.acquire(decimation=1, trigger_source="asg0", timeout_s=0.2, wait=change_the_other)
 
 
 def test_frequency_changes_without_a_jump(board, clock):

@@ -94,6 +94,7 @@ class Asg:
         self._waveform = "unknown"
         self._table_phase_deg = 0.0
         self._trigger_source = "off"
+        board.event(ASG + CONTROL, TRIGGER_BITS << self._shift, TRIGGERS["immediately"] << self._shift)
 
     def setup(
         self,
@@ -193,10 +194,9 @@ class Asg:
 
         Not repeated if the board does not confirm it.
         """
-        for mask, bits in ((RESET, RESET), (TRIGGER_BITS, TRIGGERS["immediately"])):
-            self._board.pulse(ASG + CONTROL, mask << self._shift, bits << self._shift)
-        if self._trigger_source != "immediately":
-            self._control(TRIGGER_BITS, TRIGGERS[self._trigger_source])
+        armed = 0 if self._trigger_source == "immediately" else TRIGGERS[self._trigger_source]
+        self._pulse(RESET, RESET)
+        self._pulse(TRIGGER_BITS, TRIGGERS["immediately"], then=armed)
 
     def off(self) -> None:
         """Silence: no output, level 0, standing still."""
@@ -231,6 +231,10 @@ class Asg:
 
     def _control(self, mask: int, bits: int) -> None:
         self._board.modify(ASG + CONTROL, mask << self._shift, bits << self._shift)
+
+    def _pulse(self, mask: int, bits: int, then: int = 0) -> None:
+        shift = self._shift
+        self._board.pulse(ASG + CONTROL, mask << shift, bits << shift, then=then << shift)
 
 
 def _check_trigger(source: str) -> None:

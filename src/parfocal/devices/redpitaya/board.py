@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import defaultdict
 from typing import TYPE_CHECKING, overload
@@ -38,6 +39,7 @@ class Board:
         self._word_locks: defaultdict[int, threading.RLock] = defaultdict(threading.RLock)
         self._locks_guard = threading.Lock()
         self._shadow: dict[int, int] = {}
+        self._events: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
 
     def close(self) -> None:
         """Close the link. Idempotent."""
@@ -124,18 +126,37 @@ class Board:
             self.write_word(address, word)
             self._shadow[address] = word
 
-    def pulse(self, address: int, mask: int, bits: int, *, shadowed: bool = False) -> None:
-        """Write `bits` under `mask`, then zeros there: an event, that no later change of the word repeats."""
+    def pulse(self, address: int, mask: int, bits: int, *, then: int = 0) -> None:
+        """Write `bits` under `mask`, and at once `then` there: an event, that no later change repeats.
+
+        Raises
+        ------
+        UnconfirmedWriteError
+            If it is unknown whether the board took it. It was not sent again, and taken back if the board
+            could be reached.
+        """
         with self._word_lock(address):
-            word = self._merged(address, mask, bits, shadowed=shadowed)
-            self._shadow[address] = word & ~mask
-            self.write_word(address, word)
-            self.write_word(address, word & ~mask)
+            before = self._merged(address, mask, then, shadowed=False)
+            self._shadow[address] = before
+            try:
+                self.write_word(address, (before & ~mask) | (bits & mask))
+            except UnconfirmedWriteError:
+                with contextlib.suppress(DeviceError):  # out of reach: then it stands, and `event` is for that
+                    self._write_surely(address, _WHOLE_WORD, before)
+                raise
+            self._write_surely(address, _WHOLE_WORD, before)
+
+    def event(self, address: int, mask: int, bits: int) -> None:
+        """Say that `bits` under `mask` are an event: found standing, they are dropped, not written again."""
+        self._events[address].append((mask, bits))
 
     def _merged(self, address: int, mask: int, bits: int, *, shadowed: bool) -> int:
         if mask == _WHOLE_WORD:
             return bits
         others = self._shadow.get(address, 0) if shadowed else self.read_word(address)
+        for event_mask, event in self._events[address]:
+            if others & event_mask == event:
+                others &= ~event_mask
         return (others & ~mask) | (bits & mask)
 
     def _write_surely(self, address: int, mask: int, bits: int) -> None:

@@ -109,6 +109,20 @@ class SharedBoard:
             self._still_on.add(name)
             raise
 
+    def silence_all(self) -> None:
+        """Do as `silence` to every output, all of them at once first."""
+        outputs = [name for name in self.modules if name != "scope"]
+        for name in outputs:
+            self.declared.forget(name)
+        try:
+            self.make_safe()
+            for name in outputs:
+                with self._locks[name]:
+                    self._silence(name)
+        except DeviceError:
+            self._still_on.update(outputs)
+            raise
+
     def finish_silence(self) -> None:
         """Silence what could not be silenced when it should have been, and was not set up since."""
         for name in sorted(self._still_on):
@@ -136,24 +150,17 @@ class SharedBoard:
 
     def restore(self) -> None:
         """Set every module as it was declared. A burst is not played again: nobody asked for a second one."""
-        for name, settings in self.declared.modules().items():
-            if settings.get("cycles_per_burst"):
-                self.declared.forget(name)
-                continue
+        for name in self.declared.modules():
             with self._locks[name]:
-                self.note(name, _seen(settings, self._apply(name, settings)))
+                settings = self.declared.of(name)  # or what was silenced since would be set again
+                if settings.get("cycles_per_burst"):
+                    self.declared.forget(name)
+                elif settings:
+                    self.note(name, _seen(settings, self._apply(name, settings)))
 
     def states(self) -> dict[str, dict[str, Any]]:
         """Return what every module is known to be set to, without asking the board."""
         return {name: dict(state) for name, state in self._states.items()}
-
-    def forget_all(self) -> None:
-        """Drop all that was declared for outputs."""
-        for name in self.modules:
-            if name != "scope":
-                self.declared.forget(name)
-                self._states[name].clear()
-                self._tell(name, {"on": False})
 
     def _silence(self, name: str) -> None:
         self.modules[name].off()

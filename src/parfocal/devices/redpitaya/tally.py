@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
+from parfocal.streams.counters import Counters
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,13 +32,11 @@ class Tally:
     """
 
     def __init__(self, path: Path) -> None:
-        with path.open("ab") as file:
-            file.truncate(8)
-        self._last = np.memmap(path, np.uint64, "r+", shape=(1,))
+        self._counters = Counters(path, ("last",))
 
     def __iter__(self) -> Tally:
         return self
 
     def __next__(self) -> int:
-        self._last[0] += 1
-        return int(self._last[0])
+        self._counters["last"] += 1
+        return self._counters["last"]

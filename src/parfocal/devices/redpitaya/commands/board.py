@@ -85,6 +85,9 @@ class BoardCommands:
 
     @command(lane=URGENT)
     def outputs_off(self) -> None:
-        """Bring every output of the board to 0 V, and forget what was declared for them."""
-        self.board.make_safe()
-        self.board.forget_all()
+        """Bring every output of the board to 0 V, and forget what was declared for them.
+
+        It overtakes everything, and a change that is under way is undone. If the board is out of reach, it is
+        done when the board is back.
+        """
+        self.board.silence_all()

@@ -1,0 +1,65 @@
+"""What tests of a shared board have in common."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from parfocal.core.errors import CommandFailedError, ServiceUnavailableError
+
+WAIT_S = 60.0
+
+
+class Ears:
+    """Keeps the board's events."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, dict[str, Any]]] = []
+        self._news = threading.Condition()
+
+    def __call__(self, event: Any) -> None:
+        with self._news:
+            self.heard.append((event.topic, event.payload))
+            self._news.notify_all()
+
+    def wait(self, topic: str, **wanted: Any) -> None:
+        def found() -> bool:
+            return any(heard == topic and wanted.items() <= payload.items() for heard, payload in self.heard)
+
+        with self._news:
+            assert self._news.wait_for(found, WAIT_S), f"no {topic} {wanted} among {self.heard}"
+
+
+def told(process: subprocess.Popen[str]) -> dict[str, Any]:
+    """Return the next line that a program prints."""
+    assert process.stdout is not None
+    facts: dict[str, Any] = json.loads(process.stdout.readline())
+    return facts
+
+
+def events_of(rig: Any) -> Ears:
+    ears = Ears()
+    rig.subscribe(ears)
+    return ears
+
+
+def until(look: Callable[[], bool]) -> None:
+    end = time.monotonic() + WAIT_S
+    while not look():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def again(call: Callable[[], Any]) -> Any:
+    """Call until the service, or its board, is back."""
+    end = time.monotonic() + WAIT_S
+    while True:
+        try:
+            return call()
+        except (ServiceUnavailableError, CommandFailedError):
+            assert time.monotonic() < end
+            time.sleep(0.05)
