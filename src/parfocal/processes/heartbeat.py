@@ -7,12 +7,12 @@
 
 from __future__ import annotations
 
-import mmap
 import struct
 import threading
 from pathlib import Path
 
 from parfocal.core.clock import SYSTEM_CLOCK, Clock
+from parfocal.processes.mapped import mapped_file
 
 BEAT_EVERY_S = 0.2
 _BEAT = struct.Struct("=q")
@@ -26,7 +26,7 @@ class Heartbeat:
     """
 
     def __init__(self, path: Path, clock: Clock = SYSTEM_CLOCK) -> None:
-        self._map = _mapped(path)
+        self._map = mapped_file(path, _BOTH.size)
         self._clock = clock
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
@@ -65,8 +65,7 @@ class Pulse:
 
     def __init__(self, path: Path, hang_after_s: float, now_ns: int) -> None:
         path.unlink(missing_ok=True)  # a new file: an older mapping stays what it is
-        path.write_bytes(bytes(_BOTH.size))
-        self._map = _mapped(path)
+        self._map = mapped_file(path, _BOTH.size)
         self._hang_after_ns = int(hang_after_s * 1e9)
         self._counted_from_ns = now_ns
 
@@ -113,8 +112,3 @@ def judged_at(beat_ns: int, step_ns: int, counted_from_ns: int, hang_after_ns: i
     """
     oldest = min(beat_ns, step_ns) if step_ns else beat_ns
     return max(oldest, counted_from_ns) + hang_after_ns
-
-
-def _mapped(path: Path) -> mmap.mmap:
-    with path.open("r+b") as file:
-        return mmap.mmap(file.fileno(), _BOTH.size)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import mmap
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from parfocal.core.errors import BadInputError, nearest
+from parfocal.processes.mapped import mapped_file
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
     from parfocal.devices.bench import Bench
@@ -68,7 +66,8 @@ class World:
         if bench.folder is None:
             world: World = bench.local.setdefault("world", cls(np.zeros(len(HOME), _MOTION)))
             return world
-        return cls(_mapped(bench.folder / _FILE))
+        shared = mapped_file(bench.folder / _FILE, len(HOME) * _MOTION.itemsize)
+        return cls(np.frombuffer(shared, _MOTION))
 
     def motion(self, name: str) -> Motion:
         """Return the last move of `name`, undivided even while its writer changes it."""
@@ -101,10 +100,3 @@ def _index(name: str) -> int:
     if name not in HOME:
         raise BadInputError(f"the simulated world has no {name!r}; {nearest(name, HOME)}")
     return list(HOME).index(name)
-
-
-def _mapped(path: Path) -> NDArray[Any]:
-    size = len(HOME) * _MOTION.itemsize
-    with path.open("a+b") as file:
-        file.truncate(size)
-        return np.frombuffer(mmap.mmap(file.fileno(), size), _MOTION)
