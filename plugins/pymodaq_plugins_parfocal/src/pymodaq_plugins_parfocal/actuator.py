@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -56,6 +56,13 @@ class BoardActuator(BoardPlugin, DAQ_Move_base):
     """Moves without blocking, and shows what others set as well, as soon as they do.
 
     The value shown is the board's own, as it was read back. An error leaves a move unfinished.
+
+    Attributes
+    ----------
+    axes : mapping
+        What can be moved, by the names that PyMoDAQ shows.
+    known : dict
+        What each module is known to be set to.
     """
 
     is_multiaxes = True
@@ -65,7 +72,7 @@ class BoardActuator(BoardPlugin, DAQ_Move_base):
     def ini_attributes(self) -> None:
         """Begin without knowing any value."""
         super().ini_attributes()
-        self._values: dict[tuple[str, str], float] = {}
+        self.known: dict[str, dict[str, Any]] = {}
         self._move: Inquiry | None = None
         self._look: Inquiry | None = None
         self._ears: Subscription | None = None
@@ -118,6 +125,10 @@ class BoardActuator(BoardPlugin, DAQ_Move_base):
         """Whether the board has confirmed the move."""
         return self._move is None
 
+    def take_setup(self, state: Any) -> None:
+        """Take note of what the board made of the set-up, and show it."""
+        self._note(getattr(state, self.axis.selector), asdict(state))
+
     def close(self) -> None:
         """Let go of the board; what was set stays."""
         for inquiry in (self._move, self._look):
@@ -136,8 +147,7 @@ class BoardActuator(BoardPlugin, DAQ_Move_base):
             name: self.controller.submit(axis.getter, timeout_s=_INIT_TIMEOUT_S, **{axis.selector: name})
             for name, axis in modules.items()
         }
-        for name, call in calls.items():
-            self._note(name, call.result())
+        self.known = {name: asdict(call.result()) for name, call in calls.items()}
 
     def _ask_state(self, axis: BoardAxis) -> Inquiry:
         return self.ask([(axis.getter, {axis.selector: axis.module})], partial(self._take_state, axis))
@@ -145,21 +155,22 @@ class BoardActuator(BoardPlugin, DAQ_Move_base):
     def _take_state(self, axis: BoardAxis, results: list[Any], error: CommandError | None) -> None:
         self._look = None
         if error is None:
-            self._note(axis.module, results[0])
-            self.emit_value(self._value())
+            self._note(axis.module, asdict(results[0]))
         else:
             self.tell(str(error))
 
     def _hear(self, event: Event) -> None:
-        """Take what somebody has set; a module that was switched off is asked what that made of it."""
-        axis = self.axis
-        if event.topic != axis.module:
-            return
-        if axis.setting in event.payload:
-            self._values[axis.module, axis.setting] = event.payload[axis.setting]
+        """Take note of what somebody has set; a module that was switched off is asked what that made of it."""
+        if event.payload.get("on") is False:
+            if event.topic == self.axis.module and self._look is None:
+                self._look = self._ask_state(self.axis)
+        else:
+            self._note(event.topic, event.payload)
+
+    def _note(self, module: str, news: Mapping[str, Any]) -> None:
+        self.known[module].update(news)
+        if module == self.axis.module:
             self.emit_value(self._value())
-        elif event.payload.get("on") is False and self._look is None:
-            self._look = self._ask_state(axis)
 
     def _send(self, value: float, then: Callable[[], None] = lambda: None) -> None:
         if self._move is not None:
@@ -176,15 +187,10 @@ class BoardActuator(BoardPlugin, DAQ_Move_base):
             self.poll_timer.stop()
             self.tell(str(error))
             return
-        self._values[axis.module, axis.setting] = results[0]
+        self.known[axis.module][axis.setting] = results[0]
         then()
-
-    def _note(self, module: str, state: Any) -> None:
-        for axis in self.axes.values():
-            if axis.module == module:
-                self._values[module, axis.setting] = getattr(state, axis.setting)
 
     def _value(self) -> DataActuator:
         axis = self.axis
-        value = self._values.get((axis.module, axis.setting), float("nan"))
+        value = self.known[axis.module][axis.setting]
         return self.get_position_with_scaling(DataActuator(self._title, data=value, units=axis.unit))

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pymodaq_utils.logger import get_module_name, set_logger
-from qtpy.QtCore import QObject, Qt, Signal, Slot
+from qtpy.QtCore import QCoreApplication, QObject, Qt, Signal, Slot
 
 from parfocal.core.errors import CommandError
 
@@ -21,23 +21,24 @@ _LOG = set_logger(get_module_name(__file__))
 
 
 class Courier(QObject):
-    """Carries what happens in other threads into the thread of a plugin.
-
-    Parameters
-    ----------
-    plugin : QObject
-        Its thread is the one.
-    """
+    """Carries what happens in other threads into the thread of a plugin: the one that makes it."""
 
     _posted = Signal(object, object)
+    _sent_round = Signal(object)
 
-    def __init__(self, plugin: QObject) -> None:
-        super().__init__(plugin)
+    def __init__(self) -> None:
+        super().__init__()
+        self._screen = _Screen(self)
         self._posted.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
+        self._sent_round.connect(self._screen.send_back, Qt.ConnectionType.QueuedConnection)
 
     def post(self, to: Callable[[Any], None], what: Any) -> None:
         """Have ``to(what)`` called in the plugin's thread, soon. Any thread."""
         self._posted.emit(to, what)
+
+    def post_round(self, to: Callable[[], None]) -> None:
+        """Have ``to()`` called in the plugin's thread once the screen's has done all it was given so far."""
+        self._sent_round.emit(to)
 
     @Slot(object, object)
     def _deliver(self, to: Callable[[Any], None], what: Any) -> None:
@@ -45,6 +46,20 @@ class Courier(QObject):
             to(what)
         except Exception:  # noqa: BLE001 - the border of a Qt slot: beyond it, the program would end
             _LOG.exception("%r could not take what the board said", to)
+
+
+class _Screen(QObject):
+    """Lives in the thread that draws, and sends back what reaches it there."""
+
+    def __init__(self, courier: Courier) -> None:
+        super().__init__()
+        self._courier = courier
+        self.moveToThread(QCoreApplication.instance().thread())
+
+    @Slot(object)
+    def send_back(self, to: Callable[[], None]) -> None:
+        """Post what arrived back to the plugin's thread."""
+        self._courier.post(lambda _: to(), None)
 
 
 class Inquiry:
@@ -89,6 +104,8 @@ class Inquiry:
             call.cancel_soon(reason)
 
     def _settle(self, call: Call) -> None:
+        if self._then is None:
+            return
         error = call.exception()
         self._left -= 1
         if error is not None:
@@ -97,10 +114,8 @@ class Inquiry:
             self._tell([each.result() for each in self._calls], None)
 
     def _fail(self, error: CommandError) -> None:
-        then = self._then
+        self._tell([], error)
         self.drop("another command of the same inquiry failed")
-        if then is not None:
-            then([], error)
 
     def _tell(self, results: list[Any], error: CommandError | None) -> None:
         then, self._then = self._then, None

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from pymodaq_gui.parameter import Parameter
 
+    from parfocal.core.errors import CommandError
     from pymodaq_plugins_parfocal.inquiry import Then
 
 _DEFAULTS = GlobalConfig()("parfocal", "board")
@@ -33,7 +34,7 @@ class BoardPlugin:
     def ini_attributes(self) -> None:
         """Begin without a board."""
         self.controller = None
-        self._courier = Courier(self)
+        self._courier = Courier()
 
     def attach(self, controller: AttachedBoard | None) -> tuple[str, bool]:
         """Attach to the board as a master, or share the master's; return what PyMoDAQ wants to know."""
@@ -58,6 +59,9 @@ class BoardPlugin:
 
     def write_setup(self) -> None:
         """Write the module's set-up, if the plugin has one."""
+
+    def take_setup(self, state: Any) -> None:
+        """Take note of what the board made of the set-up."""
 
     def leave(self) -> None:
         """Let go of the board, if this plugin attached to it."""
@@ -84,8 +88,10 @@ class SetupPlugin(BoardPlugin):
             settings = parameters.values(self.settings.child(parameters.SETUP))
             self.ask([self.setup_command(settings)], self._was_set_up)
 
-    def _was_set_up(self, _: list[Any], error: ParfocalError | None) -> None:
-        if error is not None:
+    def _was_set_up(self, results: list[Any], error: CommandError | None) -> None:
+        if error is None:
+            self.take_setup(results[0])
+        else:
             self.tell(str(error))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pymodaq.control_modules.thread_commands import ThreadStatus
@@ -33,9 +34,11 @@ class BoardViewer(BoardPlugin, DAQ_Viewer_base):
     ::
 
         idle ── snap ──> asking ── answer: emit ──────────> idle
-             ── grab ──> asking ── answer: emit ──> asking ...       live: until Stop
+             ── grab ──> asking ── answer: emit; once it is drawn ──> asking ...    live: until Stop
                          asking ── error: tell ───> idle; live: asks again after a pause
                          asking ── Stop: cancel ──> idle
+
+    A dashboard that draws more slowly than the board measures gets fewer data, and never a growing queue.
     """
 
     live_mode_available = True
@@ -94,6 +97,9 @@ class BoardViewer(BoardPlugin, DAQ_Viewer_base):
             self._inquiry.drop("asked anew")
         self._inquiry = self.ask(self.commands(), self._take)
 
+    def _grab_later(self, pause_ms: int) -> None:
+        QTimer.singleShot(pause_ms, self._grab_again)
+
     def _grab_again(self) -> None:
         if self._live and self._inquiry is None:
             self._grab()
@@ -103,15 +109,13 @@ class BoardViewer(BoardPlugin, DAQ_Viewer_base):
         if error is not None:
             self._fail(error)
             return
-        if self._live and not self._pause_ms:
-            self._grab()  # the board is at work while PyMoDAQ shows what there is
-        elif self._live:
-            QTimer.singleShot(self._pause_ms, self._grab_again)
         self.dte_signal.emit(DataToExport(self._title, data=self.data(results)))
+        if self._live:
+            self._courier.post_round(partial(self._grab_later, self._pause_ms))
 
     def _fail(self, error: CommandError) -> None:
         if self._live:
-            QTimer.singleShot(RETRY_MS, self._grab_again)
+            self._grab_later(RETRY_MS)
         else:
             self.emit_status(ThreadCommand(ThreadStatus.STOP))
         self.tell(str(error))

@@ -59,9 +59,11 @@ class DAQ_Move_ParfocalAsg(SetupPlugin, BoardActuator):
     ]
 
     def setup_command(self, settings: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-        """Set the generator up from silence, at the frequency and amplitude that it has."""
+        """Set the generator up anew at its frequency, and at its amplitude if it runs: otherwise at 0 V."""
         channel = self.axis.module
-        keeps = {name: self._values[channel, name] for name in ("frequency_hz", "amplitude_v")}
+        known = self.known[channel]
+        amplitude_v = known["amplitude_v"] if known["running"] else 0.0
+        keeps = {"frequency_hz": known["frequency_hz"], "amplitude_v": amplitude_v}
         return "asg_setup", {"channel": channel, **keeps, **settings}
 
 

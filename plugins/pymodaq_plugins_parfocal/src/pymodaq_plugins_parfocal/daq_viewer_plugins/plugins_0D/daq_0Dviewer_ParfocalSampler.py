@@ -17,7 +17,7 @@ _READABLE = [name for name in SIGNALS if name != "off"]
 
 
 class DAQ_0DViewer_ParfocalSampler(BoardViewer):
-    """What signals of a shared Red Pitaya are right now, in volts: inputs, outputs, and what any module makes.
+    """What signals of a shared Red Pitaya are right now, in volts: inputs, outputs, any module.
 
     Needs a rig that runs, such as ``parfocal up redpitaya``. Signals are read one after another.
     """
