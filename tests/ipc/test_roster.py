@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from parfocal.ipc import CommandTable
+from parfocal.ipc import CallContext, CommandTable
 from parfocal.ipc.roster import KEPT_BYTES, KEPT_CALLS, KEPT_NS, ActiveCall, Roster
 
 from .bench import Bench
@@ -9,7 +9,7 @@ COMMAND = CommandTable.of(Bench)["echo"]
 
 
 def finish(roster: Roster, id: str, reply: bytes = b"x", now_ns: int = 0) -> ActiveCall:
-    call = ActiveCall(id, COMMAND, {}, 0, [], 0)
+    call = ActiveCall(CallContext(id), COMMAND, {}, "main", [], 0)
     roster.admit(call)
     assert roster.begin(call)
     assert roster.finish(call, [reply], now_ns)

@@ -118,14 +118,15 @@ class BoundCommand:
             allowed = f"{len(self.by_position)} positional arguments, not {len(positional)}"
             raise BadArgumentsError(f"{self.info.name}() takes {allowed}")
         given = dict(zip(self.by_position, positional, strict=False))
-        if twice := given.keys() & named.keys():
+        if named and (twice := given.keys() & named.keys()):
             raise BadArgumentsError(f"{self.info.name}() got {', '.join(sorted(twice))} twice")
+        given.update(named)
         try:
-            checked = msgspec.convert(given | named, self.arguments, dec_hook=from_plain)
+            checked = msgspec.convert(given, self.arguments, dec_hook=from_plain)
         except msgspec.ValidationError as error:
             takes = ", ".join(parameter.name for parameter in self.info.parameters) or "nothing"
             raise BadArgumentsError(f"{self.info.name}(): {error} (it takes {takes})") from error
-        return {name: getattr(checked, name) for name in self.arguments.__struct_fields__}
+        return msgspec.structs.asdict(checked)
 
 
 class CommandTable:

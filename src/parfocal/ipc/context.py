@@ -10,11 +10,11 @@ from typing import Any
 from parfocal.core.clock import SYSTEM_CLOCK, Clock
 from parfocal.core.errors import CancelledError, DeadlineError
 
-Report = Callable[[float, str, Any], None]
+Report = Callable[[str, float, str, Any], None]
 
 
-def _nowhere(fraction: float, text: str, data: Any) -> None:
-    del fraction, text, data
+def _nowhere(id: str, fraction: float, text: str, data: Any) -> None:
+    del id, fraction, text, data
 
 
 class CallContext:
@@ -26,39 +26,45 @@ class CallContext:
         Which one.
     deadline_ns : int
         On the monotonic clock; 0 for none.
-    cancelled : threading.Event
-        Set when somebody wants it to end.
     report : callable
-        Takes progress: fraction, text, data.
-    why : callable
-        Returns the reason of the cancellation.
+        Takes progress: id, fraction, text, data.
     """
+
+    __slots__ = ("_clock", "_ended", "_lock", "_reason", "_report", "command", "deadline_ns", "id", "service")
 
     def __init__(
         self,
         id: str = "",
         service: str = "",
         command: str = "",
-        *,
         deadline_ns: int = 0,
-        cancelled: threading.Event | None = None,
         report: Report = _nowhere,
-        why: Callable[[], str] = str,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.id = id
         self.service = service
         self.command = command
         self.deadline_ns = deadline_ns
-        self._cancelled = cancelled or threading.Event()
         self._report = report
-        self._why = why
         self._clock = clock
+        self._reason: str | None = None
+        self._ended: threading.Event | None = None  # made by the first wait: most commands never do
+        self._lock = threading.Lock()
+
+    def __str__(self) -> str:
+        return f"{self.service}.{self.command}"
 
     @property
     def cancelled(self) -> bool:
         """Whether somebody wants the call to end."""
-        return self._cancelled.is_set()
+        return self._reason is not None
+
+    def cancel(self, reason: str) -> None:
+        """Have the command end, if it looks; the first reason stays. Any thread."""
+        with self._lock:
+            self._reason = self._reason or reason
+            if self._ended is not None:
+                self._ended.set()
 
     def remaining_s(self) -> float | None:
         """Return the time left until the deadline, not below 0; None if there is no deadline."""
@@ -68,28 +74,29 @@ class CallContext:
 
     def progress(self, fraction: float, text: str = "", data: Any = None) -> None:
         """Tell whoever waits how far it is. Never blocks; `data` may hold arrays, which are copied."""
-        self._report(float(fraction), text, data)
+        self._report(self.id, float(fraction), text, data)
 
     def check(self) -> None:
         """Raise `CancelledError` or `DeadlineError` if the call is to end; cheap."""
-        name = f"{self.service}.{self.command}"
-        if self._cancelled.is_set():
-            reason = self._why()
+        if self._reason is not None:
             raise CancelledError(
-                f"{name} was cancelled while running: {reason or 'no reason given'}",
+                f"{self} was cancelled while running: {self._reason or 'no reason given'}",
                 service=self.service,
                 command=self.command,
                 phase="running",
-                reason=reason,
+                reason=self._reason,
             )
         if self.deadline_ns and self._clock.monotonic_ns() >= self.deadline_ns:
-            raise DeadlineError(f"{name} ran past its deadline", service=self.service, command=self.command)
+            raise DeadlineError(f"{self} ran past its deadline", service=self.service, command=self.command)
 
     def wait(self, seconds: float) -> None:
         """Sleep for `seconds`; wakes at once, and raises, when the call is to end."""
+        with self._lock:
+            ended = self._ended = self._ended or threading.Event()
+            if self._reason is not None:
+                ended.set()
         remaining = self.remaining_s()
-        limited = seconds if remaining is None else min(seconds, remaining)
-        self._clock.wait(self._cancelled, limited)
+        self._clock.wait(ended, seconds if remaining is None else min(seconds, remaining))
         self.check()
 
 
@@ -105,10 +112,10 @@ def current_call() -> CallContext:
     return _current.get() or CallContext()
 
 
-def run_within(context: CallContext, run: Callable[[], Any]) -> Any:
+def run_within(context: CallContext, run: Callable[..., Any], arguments: dict[str, Any]) -> Any:
     """Run something as the command that `context` belongs to."""
     token = _current.set(context)
     try:
-        return run()
+        return run(**arguments)
     finally:
         _current.reset(token)

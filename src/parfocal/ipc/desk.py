@@ -178,9 +178,10 @@ class Desk:
         arguments = command.check(message.positional, message.named)
         lane = command.lane(arguments)
         self._refuse_if_full(message, lane)
-        call = ActiveCall(
-            message.id, command, arguments, message.deadline_ns, [client], self._clock.monotonic_ns()
+        context = CallContext(
+            message.id, self.hello.service, message.name, message.deadline_ns, self._report, self._clock
         )
+        call = ActiveCall(context, command, arguments, lane, [client], self._clock.monotonic_ns())
         self._roster.admit(call)
         self._calls += 1
         self._queued[lane] += 1
@@ -218,43 +219,31 @@ class Desk:
 
     def _end(self, call: ActiveCall, reason: str) -> None:
         if call.phase == "running":
-            call.reason = call.reason or reason
-            call.cancelled.set()
+            call.context.cancel(reason)
             return
-        name = f"{self.hello.service}.{call.command.info.name}"
-        message = f"{name} was cancelled while queued: {reason or 'no reason given'}"
+        message = f"{call.context} was cancelled while queued: {reason or 'no reason given'}"
         self._fail(call, errors.CancelledError(message, phase="queued", reason=reason))
 
     def _work(self, call: ActiveCall) -> None:
         """Run a call, in its lane's thread."""
-        name = call.command.info.name
         with self.lock:
-            self._queued[call.command.lane(call.arguments)] -= 1
-            if call.deadline_ns and call.phase == "queued" and self._clock.monotonic_ns() >= call.deadline_ns:
-                late = f"{self.hello.service}.{name} was still queued at its deadline and did not run"
+            self._queued[call.lane] -= 1
+            if call.phase == "queued" and call.context.remaining_s() == 0.0:
+                late = f"{call.context} was still queued at its deadline and did not run"
                 self._fail(call, errors.DeadlineError(late))
             if not self._roster.begin(call):
                 return
-        context = CallContext(
-            call.id,
-            self.hello.service,
-            name,
-            deadline_ns=call.deadline_ns,
-            cancelled=call.cancelled,
-            report=partial(self._report, call),
-            why=lambda: call.reason,
-            clock=self._clock,
-        )
-        outcome, reply = self._execute(call, context)
+        outcome, reply = self._execute(call)
         with self.lock:
             self._finish(call, outcome, reply)
 
-    def _execute(self, call: ActiveCall, context: CallContext) -> tuple[str, list[Part]]:
+    def _execute(self, call: ActiveCall) -> tuple[str, list[Part]]:
+        context = call.context
         try:
-            value = run_within(context, partial(call.command.run, **call.arguments))
+            value = run_within(context, call.command.run, call.arguments)
             return "done", encode(Reply(call.id, value, kind=call.command.info.result))
         except (errors.CancelledError, errors.DeadlineError) as error:
-            own = call.cancelled.is_set() or context.remaining_s() == 0.0
+            own = context.cancelled or context.remaining_s() == 0.0
             describe = faults.refused if own else faults.raised
             return self._failure(call, describe(error, context.service, context.command))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the border of a callback; the caller gets it
@@ -273,10 +262,11 @@ class Desk:
             for client in call.clients:
                 self._tell(client, reply)
 
-    def _report(self, call: ActiveCall, fraction: float, text: str, data: Any) -> None:
-        parts = encode(Progress(call.id, fraction, text, data))
+    def _report(self, id: str, fraction: float, text: str, data: Any) -> None:
+        parts = encode(Progress(id, fraction, text, data))
         with self.lock:
-            for client in call.clients:
+            call = self._roster.get(id)
+            for client in call.clients if call is not None else ():
                 self._tell(client, parts)
 
     def _answer(self, client: bytes, id: str, value: Any) -> None:

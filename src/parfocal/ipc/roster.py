@@ -8,13 +8,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from parfocal.ipc.codec import Part
 from parfocal.ipc.commands import BoundCommand
+from parfocal.ipc.context import CallContext
 
 Phase = Literal["queued", "running", "finished"]
 
@@ -29,21 +29,24 @@ class ActiveCall:
 
     Attributes
     ----------
-    cancelled : threading.Event
-        Set as soon as somebody wants it to end; `reason` says why.
+    context : CallContext
+        Its id and deadline, and the wish to end it once it runs: what its command sees.
     clients : list of bytes
         Who waits for it: routing ids.
     """
 
-    id: str
+    context: CallContext
     command: BoundCommand
     arguments: dict[str, Any]
-    deadline_ns: int
+    lane: str
     clients: list[bytes]
     arrived_ns: int
     phase: Phase = "queued"
-    reason: str = ""
-    cancelled: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def id(self) -> str:
+        """Its name among all calls."""
+        return self.context.id
 
 
 class Roster:
@@ -99,7 +102,7 @@ class Roster:
             return False
         call.phase = "finished"
         del self._active[call.id]
-        size = sum(len(part) for part in reply)
+        size = sum(map(len, reply))
         self._kept[call.id] = (now_ns, size, reply)
         self._kept_bytes += size
         self._forget(now_ns)
