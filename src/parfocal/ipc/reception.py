@@ -39,8 +39,9 @@ class Reception:
         self._receive = receive
         self._wake = wake
         self._jobs: deque[Job] = deque()
-        self._turn = threading.Condition()
-        self._busy = self._deputised = self._relieved = self._stopping = False
+        self._turn = threading.Lock()
+        self._idle = threading.Condition(self._turn)
+        self._busy = self._deputised = self._relieved = self._draining = self._stopping = False
         self._asleep = True
         self._rounds = 0
         self._alarm = threading.Semaphore(0)
@@ -62,7 +63,8 @@ class Reception:
         if threading.current_thread() is self._main:
             return False
         with self._turn:
-            return self._turn.wait_for(lambda: not self._busy and not self._jobs, timeout_s)
+            self._draining = True
+            return self._idle.wait_for(lambda: not self._busy and not self._jobs, timeout_s)
 
     def stop(self) -> None:
         """End both threads; the main one is left behind if its command does not end."""
@@ -91,7 +93,8 @@ class Reception:
         with self._turn:
             self._busy = False
             self._relieved = deputised = self._deputised
-            self._turn.notify_all()
+            if self._draining:
+                self._idle.notify_all()
         if deputised:
             self._wake()
             self._left.acquire()  # two receiving at once could take each other's wake-ups

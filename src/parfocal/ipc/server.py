@@ -29,7 +29,7 @@ from parfocal.ipc.reception import Reception
 from parfocal.ipc.waiting import descriptor, has_arrived, receive, send, wait_readable
 
 _BATCH = 64  # messages taken in before lanes get their turn to answer
-_BEAT_NS = 500_000_000
+_BEAT_MS = 500
 _UNREAD_LIMIT = 20_000  # messages kept for one client that does not read
 _LINGER_MS = 500
 
@@ -97,6 +97,7 @@ class Server:
         self._router.set(zmq.LINGER, _LINGER_MS)
         self._router.bind(self._commands_at)
         self._bell = Bell()
+        self._waited_for = (descriptor(self._router), self._bell.fileno())
         self._publisher = Publisher(
             self._context, self._events_at, self._service, self._desk.hello.epoch, self._clock
         )
@@ -147,11 +148,6 @@ class Server:
 
     def _receive(self, until: Callable[[], bool]) -> None:
         """Handle what arrives, until something is true."""
-        with self._desk.lock:
-            if self._stopping:
-                return
-            bell = self._bell.fileno()
-            waited_for = (descriptor(self._router), bell)
         while True:
             with self._desk.lock:
                 if self._stopping:
@@ -166,22 +162,22 @@ class Server:
                 busy = self._desk.busy
             if more:
                 continue
-            if bell in wait_readable(waited_for, _BEAT_NS // 1_000_000 if busy else -1):
+            if self._bell.fileno() in wait_readable(self._waited_for, _BEAT_MS if busy else -1):
                 self._bell.hush()
 
     def _beat(self) -> None:
         now_ns = self._clock.monotonic_ns()
         if now_ns >= self._beat_due_ns:
-            self._desk.beat(_BEAT_NS)
-            self._beat_due_ns = now_ns + _BEAT_NS
+            self._desk.beat(_BEAT_MS * 1_000_000)
+            self._beat_due_ns = now_ns + _BEAT_MS * 1_000_000
 
     def _take_in(self) -> bool:
         """Handle what has arrived; return whether there may be more."""
         for _ in range(_BATCH):
             if not has_arrived(self._router):
                 return False
-            client, *parts = receive(self._router, small=2)
-            self._desk.handle(client, parts)
+            client = self._router.recv(zmq.NOBLOCK)
+            self._desk.handle(client, receive(self._router))
         return True
 
     def _post(self, client: bytes, parts: Sequence[Part]) -> bool:

@@ -114,7 +114,7 @@ class Subscription:
             with self._lock:
                 if self._closed or not has_arrived(self._socket):
                     return None
-                parts = receive(self._socket, small=2)
+                parts = receive(self._socket)
             try:
                 return self._decoder.decode(parts[1:])
             except ProtocolError as error:

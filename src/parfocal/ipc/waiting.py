@@ -32,11 +32,11 @@ def send(socket: zmq.Socket[bytes], parts: Sequence[Any]) -> None:
     socket.send(parts[last], _NOW)
 
 
-def receive(socket: zmq.Socket[bytes], small: int = 1) -> list[Any]:
-    """Return the parts of the message that has arrived; those after the first `small` ones are not copied."""
-    parts: list[Any] = [socket.recv(_NOW)]
-    while socket.getsockopt(zmq.RCVMORE):
-        parts.append(socket.recv(_NOW, copy=len(parts) < small))
+def receive(socket: zmq.Socket[bytes]) -> list[Any]:
+    """Return the parts of the message that has arrived, not copied: frames."""
+    parts = [socket.recv(_NOW, copy=False)]
+    while parts[-1].more:
+        parts.append(socket.recv(_NOW, copy=False))
     return parts
 
 
