@@ -158,9 +158,13 @@ class SharedBoard:
                 elif settings:
                     self.note(name, _seen(settings, self._apply(name, settings)))
 
+    def state(self, name: str) -> dict[str, Any]:
+        """Return what a module is known to be set to, without asking the board."""
+        return dict(self._states[name])
+
     def states(self) -> dict[str, dict[str, Any]]:
         """Return what every module is known to be set to, without asking the board."""
-        return {name: dict(state) for name, state in self._states.items()}
+        return {name: self.state(name) for name in self._states}
 
     def _silence(self, name: str) -> None:
         self.modules[name].off()

@@ -14,14 +14,14 @@ _LOOK_S = 60.0
 
 
 class BoardCommands:
-    """A lane for each of sampler, hk and ams; leases have their own."""
+    """A lane for each of sampler, hk and ams; leases have their own. The main lane holds what needs no bus."""
 
     board: SharedBoard
 
-    @command(lane="known")
+    @command()
     def known(self, module: OutputName | Literal["scope"]) -> dict[str, Any]:
         """Return what a module is known to be set to; the board is not asked. `asg_get` and such ask it."""
-        return self.board.states()[module]
+        return self.board.state(module)
 
     @command(lane="sampler")
     def sampler_read(self, signal: str = "in1", readings: int = 1) -> float:
