@@ -35,7 +35,7 @@ def test_the_book_names_rig_service_and_logger(tmp_path: Path, caplog: pytest.Lo
     with caplog.at_level(logging.INFO, "parfocal.bench"):
         book.write("a", record("one"))
         book.write("b", record("two"))
-    book.close()
+        book.close(timeout_s=10)
     book.write("a", record("late"))
     assert [(entry.name, entry.message) for entry in caplog.records][:2] == [
         ("parfocal.bench.a", "one"),
@@ -46,6 +46,30 @@ def test_the_book_names_rig_service_and_logger(tmp_path: Path, caplog: pytest.Lo
         "parfocal.bench.a: one",
         "parfocal.bench.b.a: two",
     ]
+
+
+def test_a_terminal_that_takes_nothing_holds_up_nobody_but_who_logs(tmp_path: Path) -> None:
+    taken, go_on = threading.Event(), threading.Event()
+
+    class Stuck(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            taken.set()
+            go_on.wait(60)
+
+    logger, handler = logging.getLogger("parfocal.stuck"), Stuck()
+    logger.addHandler(handler)
+    logger.propagate = False
+    book = LogBook("stuck", tmp_path / "rig.log")
+    try:
+        book.say("a", logging.WARNING, "first")
+        assert taken.wait(10)
+        for number in range(5000):
+            book.say("a", logging.WARNING, f"{number}")
+    finally:
+        go_on.set()
+        logger.removeHandler(handler)
+        book.close(timeout_s=10)
+    assert 2 <= len((tmp_path / "rig.log").read_text().splitlines()) < 5000
 
 
 def test_health_is_told_once_a_minute_while_switched_on() -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from parfocal.core.status import RigStatus
 from parfocal.processes import Supervisor, directory
-from parfocal.processes.system import is_alive, kill, start_mark
+from parfocal.processes.system import is_alive, kill, lines_until_orphaned, start_mark
 
 PROGRAM = """
 import json, os, signal, sys
@@ -175,3 +175,16 @@ def test_a_recycled_pid_is_neither_alive_nor_killed() -> None:
     assert is_alive(os.getpid(), mark)
     assert not is_alive(os.getpid(), mark + "0")
     assert not kill(os.getpid(), mark + "0")
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs a handle on a process")
+def test_a_parent_that_is_dead_already_is_noticed_although_a_fork_holds_the_pipe() -> None:
+    parent = subprocess.Popen([sys.executable, "-c", ""])
+    parent.wait()
+    read_fd, write_fd = os.pipe()  # this process holds the other end, as a fork of the parent would
+    try:
+        os.write(write_fd, b"last words\n")
+        assert list(lines_until_orphaned(read_fd, parent.pid)) == [b"last words"]
+    finally:
+        os.close(read_fd)
+        os.close(write_fd)

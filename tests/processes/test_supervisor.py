@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -31,6 +32,14 @@ PYTHON = sys.executable
 
 def diary_of(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8").splitlines()
+
+
+def wait_for_text(path: Path, *wanted: str) -> None:
+    for _ in range(1500):
+        if path.exists() and all(text in path.read_text(encoding="utf-8") for text in wanted):
+            return
+        threading.Event().wait(0.02)
+    raise AssertionError(path.read_text(encoding="utf-8"))
 
 
 def test_services_start_in_order_and_end_drained(make_rig, spec, tmp_path) -> None:
@@ -216,9 +225,7 @@ def test_errors_and_logs_of_children_arrive_with_their_name(make_rig, spec, capl
         ears.wait("log", service="a", message="verbose logging is on")
         client.call("say", "another quiet word", 10, timeout_s=10)
         ears.wait("log", service="a", message="another quiet word", level=10)
-        log = (rig.folder / "rig.log").read_text()
-        assert "WARNING parfocal.bench.a: a loud word" in log
-        assert "DeviceError: odd" in log
+        wait_for_text(rig.folder / "rig.log", "DeviceError: odd", "WARNING parfocal.bench.a: a loud word")
     assert ("parfocal.bench.a", logging.WARNING, "a loud word") in caplog.record_tuples
 
 

@@ -28,7 +28,7 @@ from parfocal.processes import link
 from parfocal.processes.hosting import Host
 from parfocal.processes.link import Reporter
 from parfocal.processes.logs import log_to
-from parfocal.processes.system import dump_signal, read_until_orphaned
+from parfocal.processes.system import dump_signal, lines_until_orphaned
 
 ORPHAN_ENDS_WITHIN_S = 0.9
 """From the death of the rig's process to the end of this one, whatever the service does."""
@@ -40,7 +40,7 @@ CRASHED, ABANDONED, TERMINATED = 1, 70, 143
 def main() -> int:
     """Run the service that stdin names; return the exit code."""
     reports = _private_stdout()
-    lines = _lines(sys.stdin.fileno())
+    lines = lines_until_orphaned(sys.stdin.fileno(), os.getppid())
     first = next(lines, None)
     if first is None:
         return 0
@@ -55,15 +55,6 @@ def main() -> int:
     code = CRASHED if not host.run() else TERMINATED if host.terminated else 0
     reporter.close()
     return code
-
-
-def _lines(fd: int) -> Iterator[bytes]:
-    """Yield what the supervisor says, line by line, until it is gone."""
-    pending = b""
-    parent = os.getppid()
-    while chunk := read_until_orphaned(fd, parent):
-        *complete, pending = (pending + chunk).split(b"\n")
-        yield from complete
 
 
 def _listen(lines: Iterator[bytes], host: Host) -> None:

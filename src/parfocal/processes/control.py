@@ -121,10 +121,12 @@ class Control:
             self._abandon_all()
             _LOG.critical("the supervisor failed and ended the rig", exc_info=True)
             self._stop_reason = self._stop_reason or f"the supervisor failed: {error}"
-        self._on_over()
-        if not self.started.done():
-            stopped = ProcessError(f"the rig was stopped while it started: {self._stop_reason}")
-            self.started.set_exception(self._start_error or stopped)
+        try:
+            self._on_over()
+        finally:
+            if not self.started.done():
+                stopped = ProcessError(f"the rig was stopped while it started: {self._stop_reason}")
+                self.started.set_exception(self._start_error or stopped)
 
     def _abandon_all(self) -> None:
         """End every process unwatched: each makes safe by itself, and is killed if it has not ended."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -194,10 +194,11 @@ class RigFolders:
 
     def release(self) -> None:
         """Remove both folders and let go of the name. Idempotent."""
-        for lock in self._locks:
-            if lock.held:
-                remove_folder(lock)
-        sweep(locks_folder())
+        with ExitStack() as stack:
+            stack.callback(sweep, locks_folder())
+            for lock in self._locks:
+                if lock.held:
+                    stack.callback(remove_folder, lock)
 
 
 def stale() -> tuple[Path, ...]:

@@ -12,14 +12,17 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from queue import Full, Queue
 
 from parfocal.core.clock import SYSTEM_CLOCK, Clock
 from parfocal.processes.link import LogRecord
 
 HEALTH_EVERY_S = 60.0
 _LONGEST_LOG = 8 * 2**20  # bytes; there is one older file beside it, and both lie in memory on most systems
+_RECORDS = 1000
 _FORMAT = "%(asctime)s.%(msecs)03d %(levelname)-7s %(name)s: %(message)s"
 _DATE_FORMAT = "%Y-%m-%d %H:%M:%S"
 
@@ -54,44 +57,55 @@ def set_verbose(on: bool) -> None:
 
 
 class LogBook:
-    """The parent's side: writes the records of all services into one file and into the parent's logging.
+    """The parent's side: brings the records of all services into one file and into the parent's logging.
 
-    There they come from loggers named ``parfocal.RIG.SERVICE``.
+    There they come from loggers named ``parfocal.RIG.SERVICE``. A thread does it: a terminal that takes
+    nothing, or a slow handler, holds up the services that log and nobody else.
     """
 
     def __init__(self, rig: str, path: Path) -> None:
         self._rig = rig
-        self._lock = threading.Lock()
-        self._closed = False
         self._file = RotatingFileHandler(
             path, maxBytes=_LONGEST_LOG, backupCount=1, encoding="utf-8", delay=True
         )
         self._file.setFormatter(logging.Formatter(_FORMAT, _DATE_FORMAT))
+        self._queue: Queue[logging.LogRecord | None] = Queue(_RECORDS)
+        self._thread = threading.Thread(target=self._keep, name="log", daemon=True)
+        self._thread.start()
 
     def write(self, service: str, record: LogRecord) -> None:
-        """Keep one record of `service`."""
+        """Keep one record of `service`. Blocks while others are not taken: only who logs waits for that."""
+        self._queue.put(self._made(service, record))
+
+    def say(self, service: str, level: int, message: str) -> None:
+        """Keep a record of the supervisor's own about `service`, if there is room for it. Never blocks."""
+        record = LogRecord(name=service, level=level, message=message, utc_ns=time.time_ns())
+        with suppress(Full):
+            self._queue.put_nowait(self._made(service, record))
+
+    def close(self, timeout_s: float = 0.5) -> None:
+        """Bring what is there to its places, but wait no longer than `timeout_s` for it."""
+        with suppress(Full):
+            self._queue.put(None, timeout=timeout_s)
+            self._thread.join(timeout_s)
+
+    def _made(self, service: str, record: LogRecord) -> logging.LogRecord:
         suffix = "" if record.name == service else f".{record.name}"
-        logger = logging.getLogger(f"parfocal.{self._rig}.{service}{suffix}")
-        made = logger.makeRecord(
-            logger.name, record.level, "", 0, "%s", (record.message,), None, extra={"service": service}
+        name = f"parfocal.{self._rig}.{service}{suffix}"
+        made = logging.getLogger(name).makeRecord(
+            name, record.level, "", 0, "%s", (record.message,), None, extra={"service": service}
         )
         made.created = record.utc_ns / 1e9
         made.msecs = float(record.utc_ns // 1_000_000 % 1000)
-        with self._lock:
-            if not self._closed:
-                self._file.handle(made)
-        if logger.isEnabledFor(record.level):
-            logger.handle(made)
+        return made
 
-    def say(self, service: str, level: int, message: str) -> None:
-        """Keep a record of the supervisor's own about `service`."""
-        self.write(service, LogRecord(name=service, level=level, message=message, utc_ns=time.time_ns()))
-
-    def close(self) -> None:
-        """Close the file; later records reach the parent's logging alone."""
-        with self._lock:
-            self._closed = True
-            self._file.close()
+    def _keep(self) -> None:
+        while (record := self._queue.get()) is not None:
+            self._file.handle(record)
+            logger = logging.getLogger(record.name)
+            if logger.isEnabledFor(record.levelno):
+                logger.handle(record)
+        self._file.close()
 
 
 class HealthLines:

@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING or __package__:
     from parfocal.processes.locks import lock_leftover, remove_folder, sweep
-    from parfocal.processes.system import is_alive, kill, read_until_orphaned
+    from parfocal.processes.system import is_alive, kill, lines_until_orphaned
 else:
     from locks import lock_leftover, remove_folder, sweep
-    from system import is_alive, kill, read_until_orphaned
+    from system import is_alive, kill, lines_until_orphaned
 
 GRACE_S = 1.0
 
@@ -53,11 +53,8 @@ class Charge:
 
 def listen(charge: Charge, fd: int, parent: int) -> None:
     """Learn from `fd` until process `parent` has ended or closed it."""
-    pending = b""
-    while chunk := read_until_orphaned(fd, parent):
-        *lines, pending = (pending + chunk).split(b"\n")
-        for line in lines:
-            charge.learn(line)
+    for line in lines_until_orphaned(fd, parent):
+        charge.learn(line)
 
 
 def reap(children: dict[int, str], grace_s: float) -> None:

@@ -10,6 +10,11 @@ import select
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Self
 
 LINUX = sys.platform == "linux"
 WINDOWS = sys.platform == "win32"
@@ -59,26 +64,50 @@ def kill(pid: int, mark: str) -> bool:
     return True
 
 
-def read_until_orphaned(fd: int, parent: int) -> bytes:
-    """Wait for bytes on `fd`; return b"" once its other end is closed or process `parent` has ended.
+def lines_until_orphaned(fd: int, parent: int) -> Iterator[bytes]:
+    """Yield the lines that come on `fd`, until its other end is closed or process `parent` has ended.
 
     The process is watched beside the pipe because a fork of the parent may hold the pipe open after its
     death. What the parent wrote before is read first.
     """
-    try:
-        watched = _process_handle(parent)
-    except ProcessLookupError:
-        return os.read(fd, 65536) if select.select([fd], [], [], 0)[0] else b""
-    if watched is None:
-        return os.read(fd, 65536)
-    try:
+    pending = b""
+    with _Watched(parent) as watched:
+        while chunk := watched.read(fd):
+            *complete, pending = (pending + chunk).split(b"\n")
+            yield from complete
+
+
+class _Watched:
+    """A process whose end can be waited for beside a pipe, where the system can do that."""
+
+    def __init__(self, pid: int) -> None:
+        self._gone = False
+        self._handle = -1
+        if hasattr(os, "pidfd_open"):
+            try:
+                self._handle = os.pidfd_open(pid)
+            except ProcessLookupError:
+                self._gone = True
+            except OSError:  # a system that doesn't allow it: the pipe's end must do
+                pass
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._handle >= 0:
+            os.close(self._handle)
+
+    def read(self, fd: int) -> bytes:
+        """Wait for bytes on `fd`; b"" at its end, or when the process is gone and nothing is left to read."""
+        if self._handle < 0 and not self._gone:
+            return os.read(fd, 65536)
         poll = select.poll()
         poll.register(fd, select.POLLIN | select.POLLHUP)
-        poll.register(watched, select.POLLIN)
-        ready = [number for number, _ in poll.poll()]
+        if not self._gone:
+            poll.register(self._handle, select.POLLIN)
+        ready = [number for number, _ in poll.poll(0 if self._gone else None)]
         return os.read(fd, 65536) if fd in ready else b""
-    finally:
-        os.close(watched)
 
 
 def try_lock(fd: int) -> bool:
@@ -162,18 +191,6 @@ def describe_exit(code: int | None) -> str:
 def dump_signal() -> int | None:
     """Return the signal that makes a child write where its threads stand; None where there is none."""
     return None if WINDOWS else int(signal.SIGUSR2)
-
-
-def _process_handle(pid: int) -> int | None:
-    """Return what can be waited on for the end of a process; None where the system has no such thing."""
-    if not hasattr(os, "pidfd_open"):
-        return None
-    try:
-        return os.pidfd_open(pid)
-    except ProcessLookupError:
-        raise
-    except OSError:
-        return None
 
 
 def _boot() -> str:

@@ -224,7 +224,10 @@ class Ward:
         try:
             self._pulse = Pulse(self._folders.runtime / f"{self.spec.name}.beat", self.spec.hang_after_s, now)
             self._process = ChildProcess(begin, self._hear, self._hear_exit)
-        except OSError as error:  # no memory, no file handle, no disk, no runtime folder any more
+        except (
+            OSError,
+            RuntimeError,
+        ) as error:  # no memory, handle, thread, disk or folder
             reason = f"its process could not be started: {error}"
             self._hear(link.Failure(error=reason, traceback="", fatal=True))
             self._hear_exit(CANNOT_START)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from parfocal.ipc import CommandTable
+from parfocal.processes.hosting import service_commands
 from parfocal.rig.assemble import service_specs
-from parfocal.rig.config import KINDS, find_factory
+from parfocal.rig.config import KINDS
 
 if TYPE_CHECKING:
     from parfocal.ipc import CommandInfo
@@ -32,10 +32,6 @@ def command_listing(
     """
     factories = KINDS if config is None else {spec.name: spec.factory for spec in service_specs(config)}
     return {
-        name: tuple(info for info in _commands_of(factory) if info.script or not script)
+        name: tuple(info for info in service_commands(factory) if info.script or not script)
         for name, factory in factories.items()
     }
-
-
-def _commands_of(factory: str) -> tuple[CommandInfo, ...]:
-    return CommandTable.of(find_factory(factory)).describe()
