@@ -7,7 +7,11 @@ the segment.
 
 from __future__ import annotations
 
+import math
+import os
 import socket
+import struct
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,6 +32,7 @@ class Bell:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._maker = os.getpid()
         self._timeout_s = 0.0
         if _fits(path):
             path.unlink(missing_ok=True)
@@ -39,22 +44,27 @@ class Bell:
             self._socket.bind((_LOOPBACK, 0))
             self.port = int(self._socket.getsockname()[1])
 
+    @property
+    def is_inherited(self) -> bool:
+        """Whether this is the copy that a fork has of the bell of another process."""
+        return os.getpid() != self._maker
+
     def wait(self, timeout_s: float) -> bool:
         """Sleep until the bell rings; return False if it didn't within `timeout_s`."""
         if timeout_s != self._timeout_s:
             self._timeout_s = timeout_s
-            self._socket.settimeout(max(timeout_s, 1e-6))
+            _set_timeout(self._socket, max(timeout_s, 1e-6))
         try:
             self._socket.recv(1)
-        except TimeoutError:
+        except (TimeoutError, BlockingIOError):
             return False
         return True
 
     def close(self) -> None:
-        """Take the bell down. Idempotent."""
+        """Take the bell down; a fork only lets go of its copy. Idempotent."""
         if self._socket.fileno() >= 0:
             self._socket.close()
-            if self.port == 0:
+            if self.port == 0 and not self.is_inherited:
                 self._path.unlink(missing_ok=True)
 
 
@@ -84,6 +94,15 @@ class Ringer:
     def close(self) -> None:
         """Let go of the bell. Idempotent."""
         self._socket.close()
+
+
+def _set_timeout(end: socket.socket, timeout_s: float) -> None:
+    """Let `recv` wait so long: in one call of the system, where it can; `settimeout` makes it two."""
+    if sys.platform == "win32":
+        end.settimeout(timeout_s)
+        return
+    seconds, microseconds = divmod(math.ceil(timeout_s * 1e6), 10**6)
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", seconds, microseconds))
 
 
 def _fits(path: Path) -> bool:
