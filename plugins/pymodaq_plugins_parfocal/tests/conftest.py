@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,10 +21,7 @@ for _variable in ("HOME", "PARFOCAL_RUNTIME_DIR", "PARFOCAL_SHM_DIR"):
         shutil.rmtree, os.environ[_variable], ignore_errors=True
     )  # when PyMoDAQ has ended as well
 
-import pymodaq_utils.config  # noqa: E402
-
-pymodaq_utils.config.CONFIG_BASE_PATH = Path(os.environ["HOME"])
-
+import isolated  # noqa: E402, F401
 from pymodaq.utils.plugin_testing import make_actuator, make_detector  # noqa: E402
 from pymodaq_gui.qt_utils import mkQApp  # noqa: E402
 

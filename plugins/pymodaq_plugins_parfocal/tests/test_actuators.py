@@ -16,15 +16,8 @@ from pymodaq_plugins_parfocal.daq_move_plugins.daq_move_ParfocalPid import DAQ_M
 from pymodaq_plugins_parfocal.daq_viewer_plugins.plugins_1D.daq_1Dviewer_ParfocalScope import (
     DAQ_1DViewer_ParfocalScope as Scope,
 )
-
+from spectrum import frequency_hz
 from waiting import LONG_MS, until
-
-
-def frequency_hz(trace) -> float:
-    """Return the strongest frequency of a trace."""
-    volts, time = trace.data[0], trace.get_axis_from_index(0)[0].get_data()
-    spectrum = np.abs(np.fft.rfft(volts * np.hanning(len(volts))))
-    return float(np.fft.rfftfreq(len(volts), time[1] - time[0])[spectrum.argmax()])
 
 
 def volts(value: float) -> DataActuator:

@@ -14,7 +14,6 @@ from pymodaq_plugins_parfocal.daq_viewer_plugins.plugins_0D.daq_0Dviewer_Parfoca
 from pymodaq_plugins_parfocal.daq_viewer_plugins.plugins_1D.daq_1Dviewer_ParfocalScope import (
     DAQ_1DViewer_ParfocalScope as Scope,
 )
-
 from waiting import LONG_MS, WAIT_S, until
 
 NEVER = {"trigger_source": "ch1_positive_edge", "threshold_v": 0.9}

@@ -160,7 +160,7 @@ class BoardActuator(BoardPlugin, DAQ_Move_base):
             self.tell(str(error))
 
     def _hear(self, event: Event) -> None:
-        """Take note of what somebody has set; a module that was switched off is asked what that made of it."""
+        """Take note of what somebody has set; one that was switched off is asked about it."""
         if event.payload.get("on") is False:
             if event.topic == self.axis.module and self._look is None:
                 self._look = self._ask_state(self.axis)

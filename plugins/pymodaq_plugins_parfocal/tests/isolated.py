@@ -1,0 +1,7 @@
+"""To be imported before PyMoDAQ, which makes files where its configuration lies: for tests, below HOME."""
+
+from pathlib import Path
+
+import pymodaq_utils.config
+
+pymodaq_utils.config.CONFIG_BASE_PATH = Path.home()
