@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from parfocal.tracking.pixels import PixelGrid, load_region
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import ThreadPoolExecutor
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -117,14 +118,27 @@ def checked_corners(corners: ArrayLike) -> NDArray[np.int64]:
 
 
 def for_each_block(
-    grid: PixelGrid, count: int, threads: ThreadPoolExecutor | None, work: Callable[[slice], None]
+    grid: PixelGrid,
+    count: int,
+    work: Callable[[slice], None],
+    pool: ThreadPoolExecutor | None = None,
+    helpers: int = 0,
 ) -> None:
-    """Call `work` with slices of at most a cacheful of regions, on the threads if there are any."""
+    """Call `work` with slices of at most a cacheful of regions, here and on so many threads of the pool.
+
+    Who is free takes the next slice; so the caller works too, instead of waiting for threads to wake up.
+    """
     block = block_size(grid.length)
-    slices = [slice(first, min(first + block, count)) for first in range(0, count, block)]
-    if threads is None or len(slices) < 2:
+    slices = iter([slice(first, min(first + block, count)) for first in range(0, count, block)])
+
+    def work_on() -> None:
         for part in slices:
             work(part)
-    else:
-        for done in [threads.submit(work, part) for part in slices]:
-            done.result()
+
+    others = [pool.submit(work_on) for _ in range(helpers)] if pool is not None and count > block else []
+    try:
+        work_on()
+    finally:
+        wait(others)
+    for other in others:
+        other.result()

@@ -126,7 +126,7 @@ class ZTableBuilder:
             self._chi2[part, 0] += np.where(good, out[:, CHI2], 0)
             self._chi2[part, 1] += good
 
-        for_each_block(grid=self._grid, count=self._beads, threads=None, work=work)
+        for_each_block(self._grid, self._beads, work)
 
     def finish(self) -> ZTables:
         """Return the tables of all beads.

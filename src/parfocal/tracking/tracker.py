@@ -103,7 +103,8 @@ class BeadTracker:
         self._coarse = None if tables is None else tables.coarse(roi_px // 2 - 1)
         self._max_chi2 = float(max_chi2)
         self._tilted = bool(tilted_light)
-        self._pool = ThreadPoolExecutor(threads, "tracking") if threads > 1 else None
+        self._helpers = threads - 1
+        self._pool = ThreadPoolExecutor(threads - 1, "tracking") if threads > 1 else None
 
     def close(self) -> None:
         """End its threads. Idempotent."""
@@ -147,7 +148,7 @@ class BeadTracker:
             load_regions(view, flat, places[part], self._grid.roi_px, limits, values, sensitivity, seen[part])
             self._fit(values, sensitivity, which[part], out[part])
 
-        for_each_block(self._grid, len(places), self._pool, work)
+        for_each_block(self._grid, len(places), work, self._pool, self._helpers)
         return self._rows(out, seen, places)
 
     def _which(self, count: int, beads: ArrayLike | None) -> NDArray[np.int64]:
