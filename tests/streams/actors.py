@@ -1,5 +1,6 @@
 """What the tests run in processes of their own: ``python actors.py ROLE FOLDER [ARGUMENT ...]``."""
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -54,6 +55,26 @@ def glance(folder: Path) -> None:
     with open_stream(folder, "s", 10).latest() as reader:
         print("ready", flush=True)
         reader.read(timeout_s=30)
+
+
+def fork(folder: Path) -> None:
+    """Hold both ends, let a fork let go of its copies of them, and go on."""
+    writer = StreamWriter(folder, "s", SPEC, 4)
+    reader = open_stream(folder, "s").lossless(name="recorder")
+    child = os.fork()
+    if child == 0:
+        del reader
+        writer.close()
+        sys.exit()
+    assert os.waitpid(child, 0)[1] == 0
+    writer.write(np.zeros((64, 64), "u4"), FrameHeader(frame=0))
+    status = open_stream(folder, "s").status()
+    assert status.writer_pid == os.getpid()
+    assert status.readers[0].alive
+    print(len(list(folder.glob("*.bell"))), "bells", flush=True)
+    reader.read(timeout_s=30)
+    reader.close()
+    writer.close()
 
 
 if __name__ == "__main__":

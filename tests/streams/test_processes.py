@@ -171,6 +171,14 @@ def test_an_unrelated_reader_that_comes_and_goes_leaves_the_stream_intact(folder
     assert list(folder.iterdir()) == []
 
 
+def test_a_fork_that_lets_go_of_its_copies_ends_nothing(folder: Path) -> None:
+    command = [sys.executable, "-W", "error", str(Path(__file__).with_name("actors.py")), "fork", str(folder)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 0, ended.stderr
+    assert (ended.stdout, ended.stderr) == ("2 bells\n", "")
+    assert list(folder.iterdir()) == []
+
+
 def test_what_the_dead_left_is_reclaimed(folder: Path, start: Start) -> None:
     writer = start("write", 0)
     reader = start("read", "block")

@@ -43,7 +43,10 @@ class AttachedReader:
         return self._segment.writer_alive()
 
     def close(self) -> None:
-        """Leave the stream; what is unread is counted as "left". Idempotent."""
+        """Leave the stream; what is unread is counted as "left". Idempotent.
+
+        A fork only lets go of its copy of the reader.
+        """
         self._seat.close()
 
     def __enter__(self) -> Self:
@@ -57,9 +60,9 @@ class AttachedReader:
     def __del__(self) -> None:
         seat = getattr(self, "_seat", None)
         if seat is not None and not seat.closed:
-            warnings.warn(
-                f"a reader of {self._segment.path.stem!r} was not closed", ResourceWarning, stacklevel=2
-            )
+            if not seat.is_inherited:
+                message = f"a reader of {self._segment.path.stem!r} was not closed"
+                warnings.warn(message, ResourceWarning, stacklevel=2)
             seat.close()
 
     def _check_open(self) -> None:

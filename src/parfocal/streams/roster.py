@@ -42,6 +42,11 @@ class Roster:
         self._registry = -1
         self._looked = time.monotonic()
 
+    @property
+    def is_inherited(self) -> bool:
+        """Whether this is the copy that a fork has of the roster of another process."""
+        return self._bell.is_inherited
+
     def ring(self, upto: int) -> None:
         """Wake the readers that sleep until there is what lies below `upto`; it was stored before."""
         fence()

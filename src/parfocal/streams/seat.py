@@ -108,11 +108,23 @@ class Seat:
         finally:
             words[waiting] = 0
 
+    @property
+    def is_inherited(self) -> bool:
+        """Whether this is the copy that a fork has of the seat of another process."""
+        return self._bell.is_inherited
+
     def close(self) -> None:
-        """Leave: what lies unread is counted as such. Idempotent."""
+        """Leave: what lies unread is counted as such. A fork only lets go of its copy. Idempotent."""
         if self.closed:
             return
         self.closed = True
+        if not self.is_inherited:
+            self._leave()
+        self._bell.close()
+        if self._writer_bell is not None:
+            self._writer_bell.close()
+
+    def _leave(self) -> None:
         words = self._words
         words[self._base + at.PIN] = 0
         record, cursors = read_account(words, self._number)
@@ -122,9 +134,6 @@ class Seat:
         words[self._base + at.BLOCKS] = 0
         words[self._base + at.WAITING] = 0
         self._tell_writer(at.NEVER)
-        self._bell.close()
-        if self._writer_bell is not None:
-            self._writer_bell.close()
 
     def _tell_writer(self, position: int) -> None:
         """Wake the writer if it waits for this reader to be at `position`, or anywhere before."""

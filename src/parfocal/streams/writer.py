@@ -187,17 +187,16 @@ class StreamWriter:
             self._roster.ring(head + len(part))
 
     def close(self) -> None:
-        """End the stream: readers read what is there and then get `StreamClosedError`. Idempotent."""
+        """End the stream: readers read what is there and then get `StreamClosedError`. Idempotent.
+
+        A fork only lets go of its copy of the writer.
+        """
         if self._closed:
             return
         self._closed = True
-        self._words[at.CLOSED] = at.ENDED
-        self._roster.ring(at.NEVER)
-        self._words[at.WRITER_PID] = 0
+        if not self._roster.is_inherited:
+            self._end()
         self._roster.close()
-        if self._segment.is_current():
-            with contextlib.suppress(PermissionError):  # Windows keeps files that readers have open
-                self._segment.path.unlink(missing_ok=True)
 
     def __enter__(self) -> StreamWriter:
         return self
@@ -207,8 +206,18 @@ class StreamWriter:
 
     def __del__(self) -> None:
         if not getattr(self, "_closed", True):
-            warnings.warn(f"the writer of stream {self.name!r} was not closed", ResourceWarning, stacklevel=2)
+            if not self._roster.is_inherited:
+                message = f"the writer of stream {self.name!r} was not closed"
+                warnings.warn(message, ResourceWarning, stacklevel=2)
             self.close()
+
+    def _end(self) -> None:
+        self._words[at.CLOSED] = at.ENDED
+        self._roster.ring(at.NEVER)
+        self._words[at.WRITER_PID] = 0
+        if self._segment.is_current():
+            with contextlib.suppress(PermissionError):  # Windows keeps files that readers have open
+                self._segment.path.unlink(missing_ok=True)
 
     def _begin(self, timeout_s: float | None) -> int:
         slot, _ = self._pool.claim(1, timeout_s)
