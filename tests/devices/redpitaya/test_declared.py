@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import logging
+import shutil
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 
@@ -60,3 +64,51 @@ def test_the_file_stays_short(kept, path, monkeypatch):
     kept.update("pid0", {"p": -0.5})
     assert path.stat().st_size < 2100
     assert found(path) == MODULES
+
+
+@contextmanager
+def room(size):
+    """Let files grow no longer than that, as on a full disk: the last write is torn."""
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("bytes_left", [0, 3])
+def test_what_was_switched_off_on_a_full_disk_never_comes_back(kept, path, caplog, bytes_left):
+    with room(path.stat().st_size + bytes_left):
+        kept.forget("asg0")
+        assert path.stat().st_size == 0
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+    copy = path.with_name("copy")
+    copy.write_bytes(path.read_bytes())
+    assert found(copy) == {}
+    kept.update("pid1", {"p": 1.0})
+    assert found(path) == {"pid0": MODULES["pid0"], "pid1": {"p": 1.0}}
+
+
+def test_what_a_stranger_writes_into_the_file_hides_nothing(kept, path):
+    with path.open("ab") as file:
+        file.write(b"\x40\x00\x00\x00\x92")
+    kept.forget("asg0")
+    assert found(path) == {"pid0": MODULES["pid0"]}
+
+
+def test_a_vanished_folder_holds_up_nobody(kept, path):
+    shutil.rmtree(path.parent)
+    kept.forget("asg0")
+    kept.update("pid0", {"p": 1.0})
+    assert kept.modules() == {"pid0": {"p": 1.0, "i_hz": 3.0}}
+    path.parent.mkdir()
+    kept.update("pid0", {"p": 2.0})
+    assert found(path) == kept.modules()
+
+
+@pytest.mark.parametrize("junk", [b"junk", b"\x01\x00\x00\x00\xc1", b"\x01\0\0\0\x01\x01\0\0\0\x05"])
+def test_a_file_that_cannot_be_read_declares_nothing(path, junk):
+    path.write_bytes(junk)
+    assert found(path) == {}

@@ -1,10 +1,14 @@
 """What a board is meant to be set to: kept in a file, so that it outlives the process that set it.
 
-Each change is added to the file's end, which costs microseconds; now and then the file is written anew.
+Each change is added to the file's end, which costs microseconds; now and then the file is written anew. Where
+it cannot be written (a full or vanished folder) it is emptied, and written anew with the next change: without
+its end it would have outputs come on that were switched off.
 """
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 import struct
 import threading
@@ -22,10 +26,12 @@ Change = tuple[str, Settings | None]
 
 _LENGTH = struct.Struct("<I")
 _LONGEST = 4 << 20
+_UNKNOWN = -1
+_LOG = logging.getLogger(__name__)
 
 
 class Declared:
-    """Settings by module, as they were asked for. Thread-safe.
+    """Settings by module, as they were asked for. Thread-safe. A file that fails is logged, never raised.
 
     Parameters
     ----------
@@ -53,8 +59,9 @@ class Declared:
         self._owner = owner
         self._lock = threading.Lock()
         self._lent: set[str] = set()
-        self._modules = _load(path, owner) if path.exists() else {}
-        self._write_anew()
+        self._modules = _load(path, owner)
+        self._size = 0
+        self._save()
 
     def modules(self) -> dict[str, Settings]:
         """Return all settings, a copy."""
@@ -91,27 +98,48 @@ class Declared:
             self._keep(module, self._modules.get(module))
 
     def _keep(self, module: str, settings: Settings | None) -> None:
-        if module in self._lent:
-            return
+        if module not in self._lent:
+            self._save((module, settings))
+
+    def _save(self, change: Change | None = None) -> None:
+        try:
+            if change is None or not self._append(change):
+                self._write_anew()
+        except OSError as error:
+            if self._size != _UNKNOWN:
+                _LOG.error("what is declared cannot be kept: outputs stay at 0 V after a crash (%s)", error)
+            self._size = _UNKNOWN
+            with contextlib.suppress(OSError):
+                os.truncate(self._path, 0)
+
+    def _append(self, change: Change) -> bool:
+        """Add a change to the file; return False if that is torn, or has grown long."""
         with self._path.open("ab") as file:
-            file.write(_packed((module, settings)))
-            grown = file.tell() > _LONGEST
-        if grown:
-            self._write_anew()
+            if file.tell() != self._size:
+                return False
+            file.write(_packed(change))
+            self._size = file.tell()
+        return self._size <= _LONGEST
 
     def _write_anew(self) -> None:
         kept = [change for change in self._modules.items() if change[0] not in self._lent]
         written = self._path.with_suffix(".new")
-        written.write_bytes(b"".join(map(_packed, (self._owner, *kept))))
+        self._size = written.write_bytes(b"".join(map(_packed, (self._owner, *kept))))
         os.replace(written, self._path)
 
 
 def _load(path: Path, owner: int) -> dict[str, Settings]:
-    found_owner, *changes = _unpacked(path.read_bytes())
+    """Return what `owner` declared; nothing if the file cannot be read."""
+    try:
+        found = list(_unpacked(path.read_bytes()))
+        changes = msgspec.convert(found[1:] if found[:1] == [owner] else [], list[Change])
+    except FileNotFoundError:
+        return {}
+    except (OSError, msgspec.MsgspecError) as error:
+        _LOG.error("what was declared cannot be read: outputs stay at 0 V (%s: %s)", path, error)
+        return {}
     modules: dict[str, Settings] = {}
-    if found_owner != owner:
-        return modules
-    for module, settings in msgspec.convert(changes, list[Change]):
+    for module, settings in changes:
         if settings is None:
             modules.pop(module, None)
         else:
