@@ -141,7 +141,7 @@ class Board:
             try:
                 self.write_word(address, (before & ~mask) | (bits & mask))
             except UnconfirmedWriteError:
-                with contextlib.suppress(DeviceError):  # out of reach: then it stands, and `event` is for that
+                with contextlib.suppress(DeviceError):  # else it stands until `_merged` drops it
                     self._write_surely(address, _WHOLE_WORD, before)
                 raise
             self._write_surely(address, _WHOLE_WORD, before)
