@@ -257,10 +257,12 @@ class Desk:
         self._finish(call, *self._failure(call, info))
 
     def _finish(self, call: ActiveCall, outcome: str, reply: list[Part]) -> None:
-        if self._roster.finish(call, reply, self._clock.monotonic_ns()):
-            self._outcomes[outcome] += 1
-            for client in call.clients:
-                self._tell(client, reply)
+        if call.phase == "finished":
+            return
+        for client in call.clients:  # first of all: somebody waits for it
+            self._tell(client, reply)
+        self._roster.finish(call, reply, self._clock.monotonic_ns())
+        self._outcomes[outcome] += 1
 
     def _report(self, id: str, fraction: float, text: str, data: Any) -> None:
         parts = encode(Progress(id, fraction, text, data))

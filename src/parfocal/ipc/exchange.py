@@ -230,7 +230,7 @@ class Exchange:
         while connection is not None and connection.has_arrived():  # after asking: what came before is read
             self._handle(connection.receive())
             if not lost and until():
-                break
+                return None, []
         for call in self._mux.expire(now_ns):
             late = f"{self._service}.{call.command} gave no result before its deadline"
             self._settle(call, None, DeadlineError(late, service=self._service, command=call.command))

@@ -96,17 +96,14 @@ class Roster:
         call.phase = "running"
         return True
 
-    def finish(self, call: ActiveCall, reply: list[Part], now_ns: int) -> bool:
-        """End a call and keep its reply; False if it is over already."""
-        if call.phase == "finished":
-            return False
+    def finish(self, call: ActiveCall, reply: list[Part], now_ns: int) -> None:
+        """End a call that is not over yet, and keep its reply."""
         call.phase = "finished"
         del self._active[call.id]
         size = sum(map(len, reply))
         self._kept[call.id] = (now_ns, size, reply)
         self._kept_bytes += size
         self._forget(now_ns)
-        return True
 
     def _forget(self, now_ns: int) -> None:
         while len(self._kept) > 1:
