@@ -1,4 +1,5 @@
 import threading
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -168,6 +169,32 @@ def test_closing_breaks_off_and_is_idempotent(hasty, device):
     assert len(failed) == 1
     with pytest.raises(DeviceError, match="closed"):
         hasty.read(ID, 1)
+
+
+def test_a_reserved_link_is_cut_off_for_all_others_at_once(device):
+    """Others' blocks end where they are: also what stands in the queue does nothing any more."""
+    with closing(TcpLink("127.0.0.1", device.port)) as link:
+        failed, writing = [], threading.Event()
+
+        def write_on(k):
+            try:
+                while True:
+                    link.write(LED, np.array([0xF0 + k]))
+                    writing.set()
+            except DeviceError as error:
+                failed.append(str(error))
+
+        threads = [threading.Thread(target=write_on, args=(k,)) for k in range(4)]
+        for thread in threads:
+            thread.start()
+        assert writing.wait(60)
+        link.reserve()
+        link.write(LED, np.array([1]))
+        for thread in threads:
+            thread.join()
+        assert link.read(LED, 1).tolist() == [1]
+        assert len(failed) == 4
+        assert "kept for switching off" in failed[0]
 
 
 def test_bad_addresses_never_reach_the_board(link, device):

@@ -14,7 +14,7 @@ from fake_shell import FakeShell
 from pyrpl import RedPitaya
 
 
-def see_a_sine(board):
+def see_two_waves(board):
     board.asg0.setup(
         waveform="sin",
         frequency=1e3,
@@ -22,6 +22,9 @@ def see_a_sine(board):
         offset=0.1,
         trigger_source="immediately",
         output_direct="out1",
+    )
+    board.asg1.setup(
+        waveform="halframp", frequency=5e3, amplitude=0.3, trigger_source="immediately", output_direct="out2"
     )
     board.scope.setup(
         input1="in1",
@@ -34,26 +37,63 @@ def see_a_sine(board):
         trigger_delay=0,
     )
     board.scope.decimation = 64
-    curves = board.scope.single()
-    tone = np.exp(-2j * np.pi * board.asg0.frequency * board.scope.times)
-    board.asg0.output_direct = "off"
-    return {
-        "frequency": board.asg0.frequency,
-        "amplitude": 2 * abs(np.mean((curves[1] - 0.1) * tone)),
-        "through_the_plant": 2 * abs(np.mean((curves[0] - np.mean(curves[0])) * tone)),
-        "around_the_trigger": [float(value) for value in curves[1][8190:8193]],
+    plant, sine = board.scope.single()
+    board.scope.setup(input1="out2", input2="in1", trigger_source="ch1_negative_edge", threshold=0.15)
+    ramp, _ = board.scope.single()
+    found = {
+        "frequencies": [board.asg0.frequency, board.asg1.frequency],
+        "time": board.scope.times.tolist(),
+        "sine": sine.tolist(),
+        "plant": plant.tolist(),
+        "ramp": ramp.tolist(),
     }
+    board.asg0.output_direct = board.asg1.output_direct = "off"
+    return found
 
 
-def hold_a_setpoint(board):
+def hold_setpoints(board):
+    """A loop that follows its setpoint, and one whose output ends at a limit."""
     board.pid0.setup(
         input="in1", output_direct="out1", setpoint=0.2, p=0, i=-1000, inputfilter=[0, 0, 0, 0], ival=0
     )
-    time.sleep(0.3)
-    held = float(np.mean([board.sampler.in1 for _ in range(100)]))
+    held = {}
+    for setpoint, limit in ((0.2, 1.0), (-0.3, 1.0), (0.4, 0.25)):
+        board.pid0.setpoint, board.pid0.max_voltage = setpoint, limit
+        time.sleep(0.2)
+        held[setpoint] = [
+            float(np.mean([board.sampler.in1 for _ in range(100)])),
+            float(board.sampler.pid0),
+            float(board.pid0.setpoint),
+        ]
     board.pid0.i = 0
     board.pid0.output_direct = "off"
-    return held
+    board.pid0.max_voltage = 1.0
+    return list(held.values())
+
+
+def demodulate(board):
+    """A signal of the generator, seen by a demodulator as a constant."""
+    frequency = 125e6 / 1024  # both have it exactly
+    board.asg0.setup(frequency=frequency, amplitude=0.4, trigger_source="immediately", output_direct="out1")
+    board.iq1.setup(
+        frequency=frequency,
+        amplitude=0,
+        input="asg0",
+        output_direct="off",
+        output_signal="quadrature",
+        bandwidth=[1e3, 1e3],
+        quadrature_factor=1,
+        gain=0,
+        acbandwidth=0,
+    )
+    time.sleep(0.01)
+    found = []
+    for phase in (0, 90, 180, 270):
+        board.iq1.phase = phase
+        time.sleep(0.01)
+        found.append(float(np.mean([board.sampler.iq1 for _ in range(50)])))
+    board.asg0.output_direct = "off"
+    return {"frequency": board.iq1.frequency, "quadratures": found}
 
 
 def measure_a_transfer_function(board):
@@ -86,8 +126,9 @@ def main():
     )
     found = {
         "typed": shell.commands,
-        "sine": see_a_sine(board),
-        "held": hold_a_setpoint(board),
+        "waves": see_two_waves(board),
+        "held": hold_setpoints(board),
+        "demodulated": demodulate(board),
         "transfer": measure_a_transfer_function(board),
     }
     board.ams.dac2 = 1.0
