@@ -70,7 +70,8 @@ class LightHost(DeviceHost):
 
     @command(lane=URGENT)
     def off(self) -> None:
-        """Switch off."""
+        """Switch off: at once, and again after a change that is under way."""
+        self.device.make_safe()
         with self._lock:
             self.device.make_safe()
             self._tell()

@@ -112,7 +112,8 @@ class StageHost(DeviceHost):
 
     @command(lane=URGENT)
     def halt(self) -> None:
-        """Stop every axis where it is; a move that is under way fails."""
+        """Stop every axis where it is, also one that is just being started; a move under way fails."""
+        self.device.halt()
         with self._lock:
             self._halts += 1
             self.device.halt()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import reprlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from string import Formatter
@@ -16,9 +17,13 @@ from parfocal.ipc.results import result_name
 
 MAIN = "main"
 URGENT = "urgent"
-"""The lane of commands that overtake everything, such as stop."""
+"""For commands that overtake everything, such as stop: each has a lane of its own and waits for no other."""
 BUILT_IN = frozenset({"ping", "hello", "commands", "cancel", "attach"})
 """Answered by the server itself, whatever its lanes are doing."""
+RESERVED = BUILT_IN | {"submit", "attach_call"}
+"""What clients and proxies have as methods of their own."""
+OPTIONS = frozenset({"timeout_s", "returns"})
+"""What clients take beside the arguments of a command."""
 
 OnClientLoss = Literal["cancel", "finish"]
 F = TypeVar("F", bound=Callable[..., Any])
@@ -125,7 +130,8 @@ class BoundCommand:
             checked = msgspec.convert(given, self.arguments, dec_hook=from_plain)
         except msgspec.ValidationError as error:
             takes = ", ".join(parameter.name for parameter in self.info.parameters) or "nothing"
-            raise BadArgumentsError(f"{self.info.name}(): {error} (it takes {takes})") from error
+            shown = ", ".join(f"{key}={reprlib.repr(value)}" for key, value in given.items())
+            raise BadArgumentsError(f"{self.info.name}({shown}): {error} (it takes {takes})") from error
         return msgspec.structs.asdict(checked)
 
 
@@ -162,7 +168,7 @@ class CommandTable:
         owners: dict[str, str] = {}
         for source in sources:
             for where, mark, function in _marked(source):
-                if mark.name in BUILT_IN:
+                if mark.name in RESERVED:
                     raise BadInputError(f"command {mark.name!r} of {where} is built in; give it another name")
                 if mark.name in commands:
                     both = f"{owners[mark.name]} and {where}"
@@ -201,6 +207,11 @@ def _bind(where: str, mark: _Mark, function: Callable[..., Any], source: object)
         if parameter.kind not in _PLAIN:
             raise BadInputError(
                 f"command {where} takes {parameter}, but every parameter needs a name to be given by"
+            )
+        if parameter.name in OPTIONS:
+            raise BadInputError(
+                f"parameter {parameter.name!r} of command {where} cannot be given: for clients it is an "
+                "option of the call itself; rename it (current_call().remaining_s() is the time left)"
             )
         if parameter.name not in hints:
             raise BadInputError(f"parameter {parameter.name!r} of command {where} has no annotation")
@@ -261,7 +272,7 @@ def _describe(
     )
     return CommandInfo(
         name=mark.name,
-        lane=mark.lane,
+        lane=f"{URGENT} {mark.name}" if mark.lane == URGENT else mark.lane,
         parameters=described,
         returns="None" if hints["return"] is type(None) else inspect.formatannotation(hints["return"]),
         summary=(inspect.getdoc(function) or "").partition("\n")[0],

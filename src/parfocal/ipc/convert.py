@@ -24,7 +24,10 @@ def from_plain(wanted: Any, value: Any) -> Any:
     if isinstance(kind, type) and issubclass(Path, kind) and isinstance(value, str):
         return Path(value)
     if isinstance(kind, type) and issubclass(kind, np.generic) and isinstance(value, bool | int | float):
-        return kind(value)
+        try:
+            return kind(value)
+        except OverflowError as error:
+            raise ValueError(f"Expected `{kind.__name__}`, got {value}") from error
     raise ValueError(f"Expected `{getattr(kind, '__name__', kind)}`, got `{type(value).__name__}`")
 
 

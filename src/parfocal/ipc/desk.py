@@ -125,6 +125,9 @@ class Desk:
         except errors.CommandError as error:
             self._outcomes[type(error).__name__] += 1
             self._tell(client, encode(Reply(id, error=faults.refused(error, self.hello.service, name))))
+        except Exception as error:  # noqa: BLE001 (border of the thread that hears everybody: it goes on)
+            self._outcomes[type(error).__name__] += 1
+            self._tell(client, encode(Reply(id, error=faults.raised(error, self.hello.service, name))))
 
     def beat(self, age_ns: int) -> None:
         """Find out which clients are gone, and end by policy the calls that nobody waits for any more.
@@ -246,7 +249,7 @@ class Desk:
             own = context.cancelled or context.remaining_s() == 0.0
             describe = faults.refused if own else faults.raised
             return self._failure(call, describe(error, context.service, context.command))
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - the border of a callback; the caller gets it
+        except BaseException as error:  # noqa: BLE001 (border of a callback: the caller gets it, the lane lives)
             return self._failure(call, faults.raised(error, context.service, context.command))
 
     def _failure(self, call: ActiveCall, info: ErrorInfo) -> tuple[str, list[Part]]:

@@ -30,11 +30,11 @@ def raised(error: BaseException, service: str, command: str) -> ErrorInfo:
     """Describe what a command raised, with its traceback."""
     return ErrorInfo(
         kind="CommandFailedError",
-        message=f"{service}.{command} raised {type(error).__name__}: {error}",
+        message=_sendable(f"{service}.{command} raised {type(error).__name__}: {error}"),
         service=service,
         command=command,
         remote_type=type(error).__name__,
-        remote_traceback="".join(traceback.format_exception(error)),
+        remote_traceback=_sendable("".join(traceback.format_exception(error))),
     )
 
 
@@ -42,12 +42,17 @@ def refused(error: errors.CommandError, service: str, command: str) -> ErrorInfo
     """Describe why the service itself gives no result: unknown, bad arguments, cancelled, too late ..."""
     return ErrorInfo(
         kind=type(error).__name__,
-        message=str(error),
+        message=_sendable(str(error)),
         service=service,
         command=command,
         phase=getattr(error, "phase", ""),
-        reason=getattr(error, "reason", ""),
+        reason=_sendable(getattr(error, "reason", "")),
     )
+
+
+def _sendable(text: str) -> str:
+    """Return the text without half characters, such as stand in names of files that are not in UTF-8."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def revive(info: ErrorInfo) -> errors.CommandError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from queue import SimpleQueue
 from typing import Protocol
@@ -30,9 +31,12 @@ class LaneThread:
         """Take a job; returns at once."""
         self._jobs.put(job)
 
-    def close(self, timeout_s: float) -> bool:
-        """End the thread after its last job; return whether it ended in time."""
+    def end(self) -> None:
+        """End the thread after its last job."""
         self._jobs.put(None)
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait until the thread has ended; return whether it did in time."""
         if threading.current_thread() is not self._thread:
             self._thread.join(timeout_s)
         return not self._thread.is_alive()
@@ -59,5 +63,12 @@ class Lanes:
         executor.submit(job)
 
     def close(self, timeout_s: float) -> list[str]:
-        """End the threads made here; return the lanes whose command would not end in time."""
-        return [lane for lane, thread in self._threads.items() if not thread.close(timeout_s)]
+        """End the threads made here; return the lanes whose command has not ended after that time for all."""
+        end = time.monotonic() + timeout_s
+        for thread in self._threads.values():
+            thread.end()
+        return [
+            lane
+            for lane, thread in self._threads.items()
+            if not thread.join(max(0.0, end - time.monotonic()))
+        ]

@@ -18,7 +18,7 @@ from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import BadInputError, ProcessError, nearest
 from parfocal.core.states import StateMachine
 from parfocal.core.status import ProcessStatus, RigStatus
-from parfocal.ipc import URGENT, Client, CommandTable, Server, command
+from parfocal.ipc import URGENT, Client, CommandTable, Server, command, current_call
 from parfocal.processes import directory, link
 from parfocal.processes.control import Control
 from parfocal.processes.directory import RIG_SERVICE, RigFolders, new_rig_record, write_record
@@ -36,6 +36,7 @@ _STATES = {
     "stopped": frozenset[str](),
 }
 _STOP_GIVES_UP_S = 10.0
+_RESTART_WITHIN_S = 30.0
 
 OnEvent = Callable[[str, dict[str, Any]], None]
 
@@ -57,9 +58,9 @@ class RigCommands:
         self._supervisor.begin_stop("a client asked")
 
     @command(lane="restart")
-    def restart(self, service: str, timeout_s: float = 30.0) -> None:
+    def restart(self, service: str) -> None:
         """End one service in order and start it again; returns when it is ready."""
-        self._supervisor.restart(service, timeout_s)
+        self._supervisor.restart(service, current_call().remaining_s() or _RESTART_WITHIN_S)
 
     @command(lane=URGENT)
     def set_verbose(self, on: bool) -> None:
@@ -189,7 +190,7 @@ class Supervisor:
             self._check(service)
         return directory.connect(self.rig, service)
 
-    def restart(self, service: str, timeout_s: float = 30.0) -> None:
+    def restart(self, service: str, timeout_s: float = _RESTART_WITHIN_S) -> None:
         """End one service in order and start it again; return when it is ready.
 
         Raises
