@@ -4,6 +4,7 @@
 usage: python3 dev.py demo [ARGUMENTS]       set up, then `parfocal demo tweezers ARGUMENTS`
        python3 dev.py test [ARGUMENTS]       set up, then `pytest ARGUMENTS`
        python3 dev.py strangers [ARGUMENTS]  set up programs of others, then `pytest -m strangers ARGUMENTS`
+       python3 dev.py plugins [ARGUMENTS]    set up PyMoDAQ, then its checks and tests of our plugins
        python3 dev.py check                  set up, then lint, format, types and layers
        python3 dev.py bench NAME [ARGS]      set up with the peers, then benchmarks/NAME.py ARGS
        python3 dev.py lock                   write locks/*.txt anew from pyproject.toml
@@ -51,7 +52,11 @@ ENVIRONMENTS = {
     "dev": Environment(".venv", ("dev",)),
     "bench": Environment(".venv", ("dev", "peers")),
     "strangers": Environment(".venv-strangers", ("strangers",), ours=(), system=QT),
+    "pymodaq": Environment(
+        ".venv-pymodaq", ("pymodaq",), ours=(".", "plugins/pymodaq_plugins_parfocal"), system=QT
+    ),
 }
+BENCHES = {"dashboards": "pymodaq"}  # whose environment is another than "bench"
 STRANGERS = ("strangers",)  # tests find their Pythons in PARFOCAL_STRANGERS_PYTHON and so on
 CHECKS = (
     ("ruff", "check"),
@@ -63,7 +68,7 @@ CHECKS = (
 
 def main(arguments: list[str]) -> int:
     """Do what the first argument names; return an exit code."""
-    jobs = {"demo": demo, "test": test, "strangers": strangers, "check": check, "bench": bench, "lock": lock}
+    jobs = {job.__name__: job for job in (demo, test, strangers, plugins, check, bench, lock)}
     if not arguments or arguments[0] not in jobs:
         print(__doc__)
         return 0 if arguments in ([], ["-h"], ["--help"]) else 2
@@ -87,6 +92,15 @@ def strangers(arguments: list[str]) -> int:
     return run(python, "-m", "pytest", "-m", "strangers", *arguments)
 
 
+def plugins(arguments: list[str]) -> int:
+    """Ask PyMoDAQ about our plugins, and run their tests in it."""
+    python = set_up("pymodaq")
+    folder = ENVIRONMENTS["pymodaq"].ours[-1]
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    code = run(program(python, "check_plugin"), Path(folder).name, "--fail-on", "warning")
+    return max(code, run(python, "-m", "pytest", "-c", f"{folder}/pyproject.toml", *(arguments or [folder])))
+
+
 def check(arguments: list[str]) -> int:
     """Run every check that is no test; all of them, also after one failed."""
     python = set_up("dev")
@@ -99,7 +113,8 @@ def bench(arguments: list[str]) -> int:
     if not arguments or arguments[0] not in known:
         print(f"dev.py: name a benchmark: {', '.join(known)}", file=sys.stderr)
         return 2
-    return run(set_up("bench"), str(ROOT / "benchmarks" / f"{arguments[0]}.py"), *arguments[1:])
+    python = set_up(BENCHES.get(arguments[0], "bench"))
+    return run(python, str(ROOT / "benchmarks" / f"{arguments[0]}.py"), *arguments[1:])
 
 
 def lock(arguments: list[str]) -> int:
@@ -198,7 +213,8 @@ def missing(system: Mapping[str, str]) -> list[str]:
 
 def fingerprint(environment: Environment) -> str:
     """Return what an environment must have been set up from."""
-    files = [ROOT / "pyproject.toml", *(ROOT / "locks" / f"{name}.txt" for name in environment.locks)]
+    ours = [f"{folder}/pyproject.toml" for folder in (".", *environment.ours[1:])]
+    files = [ROOT / name for name in (*ours, *(f"locks/{name}.txt" for name in environment.locks))]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
     return f"{digest} {' '.join(environment.locks)}\n"
 

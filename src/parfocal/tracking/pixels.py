@@ -7,7 +7,6 @@ each half padded to whole chunks with pixels of no sensitivity, so that loops ha
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +19,6 @@ if TYPE_CHECKING:
 
 CHUNK = 512
 """Pixels that are worked on at a time."""
-
-
-def aligned(*shape: int) -> NDArray[np.float32]:
-    """Return zeros that begin at a line of the cache, lest every vector lie across two."""
-    memory = np.zeros(math.prod(shape) + 15, np.float32)
-    first = -memory.ctypes.data % 64 // 4
-    return memory[first : first + math.prod(shape)].reshape(shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +40,8 @@ class PixelGrid:
     def of(cls, roi_px: int) -> PixelGrid:
         """Return the grid of a region with this edge."""
         half = -(-((roi_px + 1) // 2) * roi_px // CHUNK) * CHUNK
-        places = aligned(3, 2 * half)
-        places[:2] = 1e6
+        places = np.full((3, 2 * half), 1e6, np.float32)
+        places[2] = 0
         for row in range(roi_px):
             part = slice(row_start(row, roi_px, half), row_start(row, roi_px, half) + roi_px)
             places[0, part] = np.arange(roi_px)
