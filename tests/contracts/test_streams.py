@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from parfocal.core.errors import (
 )
 from parfocal.core.frames import FrameHeader, FrameSpec, RowSpec
 from parfocal.core.status import ReaderLedger
-from parfocal.streams import StreamWriter, open_stream, stream_names
+from parfocal.streams import LosslessReader, StreamWriter, open_stream, stream_names
 
 SLOTS = 6
 
@@ -32,6 +33,10 @@ class Frames:
     def write(writer: StreamWriter, *numbers: int, timeout_s: float | None = 1.0) -> None:
         for n in numbers:
             writer.write(np.full((3, 4), n, "u2"), FrameHeader(frame=n), timeout_s=timeout_s)
+
+    @staticmethod
+    def lease(reader: LosslessReader) -> AbstractContextManager[Any]:
+        return reader.lease(timeout_s=0)
 
     @staticmethod
     def numbers(taken: Any) -> list[int]:
@@ -46,6 +51,10 @@ class Rows:
     def write(cls, writer: StreamWriter, *numbers: int, timeout_s: float | None = 1.0) -> None:
         for n in numbers:
             writer.write_rows(np.array([(n, n)], cls.spec.numpy_dtype), timeout_s=timeout_s)
+
+    @staticmethod
+    def lease(reader: LosslessReader) -> AbstractContextManager[Any]:
+        return reader.lease_rows(timeout_s=0)
 
     @staticmethod
     def numbers(taken: Any) -> list[int]:
@@ -143,6 +152,17 @@ def test_every_third(kind: Any, writer: StreamWriter, folder: Path) -> None:
             got += drain(kind, reader)
         assert got == [1, 4, 7]
         assert only(folder).dropped == {"sampled": 7}
+
+
+def test_a_lease_counts_when_it_ends(kind: Any, writer: StreamWriter, folder: Path) -> None:
+    with open_stream(folder, "s").lossless("drop") as reader:
+        kind.write(writer, 0)
+        with kind.lease(reader) as taken:
+            assert kind.numbers(taken) == [0]
+            kind.write(writer, *range(1, SLOTS + 2))
+            ledger = only(folder)
+            assert (ledger.delivered, reader.position) == (0, 0)
+        assert (only(folder).delivered, reader.position) == (1, 1)
 
 
 def test_the_latest_reader_ends_with_the_newest(kind: Any, writer: StreamWriter, folder: Path) -> None:

@@ -166,19 +166,20 @@ class Theatre:
 
     def lease(self, which: int, most: int) -> None:
         pid = self._choose(which)
-        if pid is None or pid in self.leases or self.rows or isinstance(self.readers[pid], LatestReader):
+        if pid is None or pid in self.leases or isinstance(self.readers[pid], LatestReader):
             return
         self.life.enter(pid)
+        reader = self.readers[pid]
+        lend = reader.lease_rows(0, most) if self.rows else reader.lease_many(most, 0)
         stack = contextlib.ExitStack()
         try:
-            batch = stack.enter_context(self.readers[pid].lease_many(most, timeout_s=0))
+            taken = stack.enter_context(lend)
         except (StreamTimeoutError, ReaderOverrunError):
             return
-        first = self.readers[pid].position
-        numbers = self.committed[first : first + len(batch)]
-        assert batch.headers["frame"].tolist() == numbers
+        numbers = self.committed[reader.position :][: len(taken)]
+        assert (taken["number"] if self.rows else taken.headers["frame"]).tolist() == numbers
         self.leases[pid] = stack
-        self.held[pid] = (batch.data, numbers)
+        self.held[pid] = (taken["number"] if self.rows else np.moveaxis(taken.data, 0, -1), numbers)
 
     def give_back(self, which: int, stores: int) -> None:
         pid = self._choose(which)
@@ -233,7 +234,7 @@ class Theatre:
             if ledger.pid in self.readers and not ledger.name.startswith("n"):
                 assert ledger.delivered == self.got[ledger.pid]
         for pixels, numbers in self.held.values():
-            assert (pixels == np.array(numbers)[:, None, None]).all(), "a leased frame was overwritten"
+            assert (pixels == numbers).all(), "a leased frame was overwritten"
 
     def end(self) -> None:
         for pid in list(self.readers):

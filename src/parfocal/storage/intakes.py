@@ -129,10 +129,9 @@ class RowIntake:
         return self._bite
 
     def take(self, reader: LosslessReader, until: int, timeout_s: float) -> None:
-        """Store all rows there are."""
-        rows = reader.read(timeout_s)
-        first = reader.position - len(rows)
-        self.store.append(rows[: max(0, until - first)], first)
+        """Store all rows there are. A process that is killed meanwhile finds them in the ring again."""
+        with reader.lease_rows(timeout_s) as rows:
+            self.store.append(rows[: max(0, until - reader.position)], reader.position)
 
     def count(self, end: int) -> Count:
         """Return the count."""

@@ -73,7 +73,7 @@ class AttachedReader:
         self._check_open()
         if self._frames is None:
             raise BadInputError(
-                f"stream {self._segment.path.stem!r} holds rows: read() copies them, nothing is lent"
+                f"stream {self._segment.path.stem!r} holds rows: lease_rows() or read() copies them"
             )
         return self._frames
 
@@ -176,7 +176,8 @@ class LosslessReader(AttachedReader):
         if self._frames is not None:
             with self.lease(timeout_s) as frame:
                 return Frame(frame.data.copy(), frame.header)
-        return self._read_rows(timeout_s, most)
+        with self.lease_rows(timeout_s, most) as rows:
+            return rows
 
     def read_many(self, most: int, timeout_s: float | None = None, least: int = 1) -> FrameBatch:
         """Return copies of the next frames, from one up to `most`. Raises like `read`; see `lease_many`."""
@@ -214,6 +215,24 @@ class LosslessReader(AttachedReader):
         finally:
             self._give_back(first, count)
 
+    @contextlib.contextmanager
+    def lease_rows(self, timeout_s: float | None = None, most: int | None = None) -> Iterator[Any]:
+        """Lend a copy of the next rows, of all there are or of up to `most`. Raises like `read`.
+
+        They count as delivered at the end of the block, not before: after an exception in it they are
+        offered again, and so they are to a named reader that died in it, if the ring still holds them.
+        """
+        self._check_open()
+        if self._rows is None:
+            raise BadInputError(f"stream {self._segment.path.stem!r} holds frames: lease() lends them")
+        rows, first = self._hold_rows(self._rows, most or at.PIN_LIMIT, timeout_s)
+        after = first
+        try:
+            yield rows[:: self._every]
+            after = first + len(rows)
+        finally:
+            self._give_back(first, after - first)
+
     def _hold(
         self, shelf: FrameShelf, most: int, timeout_s: float | None, least: int
     ) -> tuple[int, int, int]:
@@ -240,19 +259,18 @@ class LosslessReader(AttachedReader):
         self._seat.move(first + count, sampled=count - -(-count // self._every))
         self._seat.end_lease()
 
-    def _read_rows(self, timeout_s: float | None, most: int | None) -> Any:
-        assert self._rows is not None
-        self._check_open()
+    def _hold_rows(self, shelf: RowShelf, most: int, timeout_s: float | None) -> tuple[Any, int]:
+        """Lease the next rows: return a copy, in which are unwanted ones, too, and the first one's number."""
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while True:
             available = self._advance(deadline)
             first = self._seat.position
-            count = available if most is None else min((most - 1) * self._every + 1, available)
-            rows = self._rows.copy(first, count)
-            if self._words[at.TAIL] <= first:
-                taken = rows[:: self._every]
-                self._seat.move(first + count, sampled=count - len(taken))
-                return taken
+            count = min((most - 1) * self._every + 1, available, at.PIN_LIMIT)
+            if self._seat.lease(first, count):
+                rows = shelf.copy(first, count)
+                if self._words[at.TAIL] <= first:
+                    return rows, first
+            self._seat.end_lease()
 
     def _advance(self, deadline: float | None, least: int = 1) -> int:
         """Wait until there is something to take at the position; return how much is there from it on."""
