@@ -11,7 +11,7 @@ import numpy as np
 
 from parfocal.core.errors import BadInputError
 from parfocal.tracking.jit import driver
-from parfocal.tracking.pixels import PixelGrid, load_region
+from parfocal.tracking.pixels import PixelGrid, aligned, load_region
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +62,7 @@ class BlockMemory(threading.local):
     """Pixel lists for one block, kept by each thread so that they stay in its cache."""
 
     def __init__(self, length: int) -> None:
-        self._lists = np.zeros((2, block_size(length), length), np.float32)
+        self._lists = aligned(2, block_size(length), length)
 
     def lists(self, count: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return values and sensitivities for so many regions, with whatever is in them."""

@@ -7,6 +7,7 @@ each half padded to whole chunks with pixels of no sensitivity, so that loops ha
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
 
 CHUNK = 512
 """Pixels that are worked on at a time."""
+
+
+def aligned(*shape: int) -> NDArray[np.float32]:
+    """Return zeros that begin at a line of the cache, lest every vector lie across two."""
+    memory = np.zeros(math.prod(shape) + 15, np.float32)
+    first = -memory.ctypes.data % 64 // 4
+    return memory[first : first + math.prod(shape)].reshape(shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +48,8 @@ class PixelGrid:
     def of(cls, roi_px: int) -> PixelGrid:
         """Return the grid of a region with this edge."""
         half = -(-((roi_px + 1) // 2) * roi_px // CHUNK) * CHUNK
-        places = np.full((3, 2 * half), 1e6, np.float32)
-        places[2] = 0
+        places = aligned(3, 2 * half)
+        places[:2] = 1e6
         for row in range(roi_px):
             part = slice(row_start(row, roi_px, half), row_start(row, roi_px, half) + roi_px)
             places[0, part] = np.arange(roi_px)
