@@ -82,6 +82,30 @@ def test_frames_in_batches(folder: Path) -> None:
             writer.write_many(frames[:2], headers[:3])
 
 
+@pytest.mark.parametrize("kind", ["rows", "frames"])
+def test_what_was_written_before_a_reader_held_the_writer_is_told(folder: Path, kind: str) -> None:
+    rows = np.arange(12).astype([("n", "<i8")])
+    frames = np.zeros((12, 2, 3), "u1")
+    headers = [FrameHeader(frame=number) for number in range(12)]
+    spec = SPEC if kind == "frames" else RowSpec.of(rows.dtype)
+    with StreamWriter(folder, "s", spec, 8) as writer, open_stream(folder, "s").lossless("block") as reader:
+
+        def put(start: int) -> None:
+            if kind == "rows":
+                writer.write_rows(rows[start:], timeout_s=0)
+            else:
+                writer.write_many(frames[start:], headers[start:], timeout_s=0)
+
+        with pytest.raises(StreamTimeoutError, match="8 of 12 were written") as caught:
+            put(0)
+        written = caught.value.written
+        del caught  # and with its traceback what holds the ring
+        while reader.position < written:
+            reader.read(timeout_s=0)
+        put(written)
+        assert open_stream(folder, "s").status().produced == 12
+
+
 def test_wrong_frames_are_refused_before_anything_is_touched(folder: Path) -> None:
     with StreamWriter(folder, "s", SPEC, 3) as writer:
         with pytest.raises(BadInputError, match=r"takes frames of \(2, 3\) uint8, not \(3, 2\) uint8"):

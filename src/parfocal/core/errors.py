@@ -150,7 +150,17 @@ class StreamClosedError(StreamError):
 
 
 class StreamTimeoutError(StreamError, TimeoutError):
-    """Nothing arrived within the time asked for."""
+    """Nothing arrived within the time asked for, or no room came.
+
+    Attributes
+    ----------
+    written : int
+        How many of the frames or rows that were to be written together are in the stream all the same.
+    """
+
+    def __init__(self, message: str, *, written: int = 0) -> None:
+        super().__init__(message)
+        self.written = written
 
 
 class ReaderOverrunError(StreamError):

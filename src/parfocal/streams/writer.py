@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from parfocal.core.errors import BadInputError, StreamError, StreamInUseError, StreamNotFoundError
+from parfocal.core.errors import (
+    BadInputError,
+    StreamError,
+    StreamInUseError,
+    StreamNotFoundError,
+    StreamTimeoutError,
+)
 from parfocal.core.frames import FrameHeader, FrameSpec, RowSpec, StreamSpec
 from parfocal.streams import layout as at
 from parfocal.streams.liveness import this_process
@@ -21,6 +27,7 @@ from parfocal.streams.segment import Segment
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+    from typing import Self
 
     from numpy.typing import NDArray
 
@@ -148,6 +155,11 @@ class StreamWriter:
         """Copy frames (n, y, x) into the ring, with a header for each, or an array of `HEADER_DTYPE`.
 
         Readers see them in portions of up to half a ring.
+
+        Raises
+        ------
+        StreamTimeoutError
+            If a blocking reader held the writer for `timeout_s`: go on behind those that were `written`.
         """
         self._check_frames(frames.shape[1:], frames.dtype)
         table = headers if isinstance(headers, np.ndarray) else _header_table(headers)
@@ -155,7 +167,10 @@ class StreamWriter:
             raise BadInputError(f"{len(frames)} frames came with {len(table)} headers")
         done = 0
         while done < len(frames):
-            slot, count = self._pool.claim(len(frames) - done, timeout_s)
+            try:
+                slot, count = self._pool.claim(len(frames) - done, timeout_s)
+            except StreamTimeoutError as error:
+                raise _cut_short(error, done, len(frames)) from error
             self._words[at.BEGUN] += count
             try:
                 np.copyto(self._frames.views(slot, count), frames[done : done + count])
@@ -170,6 +185,11 @@ class StreamWriter:
         """Copy rows, a structured array of the stream's columns, into the ring.
 
         Readers see them in portions of up to half a ring.
+
+        Raises
+        ------
+        StreamTimeoutError
+            If a blocking reader held the writer for `timeout_s`: go on behind those that were `written`.
         """
         self._check_kind(RowSpec)
         if rows.dtype != self._dtype or rows.ndim != 1:
@@ -180,7 +200,10 @@ class StreamWriter:
         for start in range(0, len(rows), portion):
             part = rows[start : start + portion]
             head = words[at.HEAD]
-            pass_tail(words, self._roster, head + len(part) - self._slots, timeout_s)
+            try:
+                pass_tail(words, self._roster, head + len(part) - self._slots, timeout_s)
+            except StreamTimeoutError as error:
+                raise _cut_short(error, start, len(rows)) from error
             words[at.BEGUN] += len(part)
             self._rows.put(head, part)
             words[at.HEAD] = head + len(part)
@@ -198,7 +221,7 @@ class StreamWriter:
             self._end()
         self._roster.close()
 
-    def __enter__(self) -> StreamWriter:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -277,6 +300,10 @@ def _take_ring(path: Path, layout: at.Layout) -> Segment:
 def _header_table(headers: Sequence[FrameHeader]) -> NDArray[Any]:
     rows = [(h.frame, h.time_ns, h.utc_ns, h.exposure_ns) for h in headers]
     return np.array(rows, dtype=at.HEADER_DTYPE)
+
+
+def _cut_short(error: StreamTimeoutError, written: int, wanted: int) -> StreamTimeoutError:
+    return StreamTimeoutError(f"{error}; {written} of {wanted} were written", written=written)
 
 
 def _kind(spec: StreamSpec) -> str:

@@ -168,13 +168,14 @@ class Collector:
     def _write(self, parts: list[FramePart]) -> None:
         rows = track_rows(np.concatenate([part.rows[1:] for part in parts]))
         rows["written_ns"] = self._clock.monotonic_ns()
-        while len(rows):
+        while True:
             try:
                 self._tracks.write_rows(rows, timeout_s=_WAIT_S)
                 return
-            except StreamTimeoutError:
+            except StreamTimeoutError as error:
                 if self._ended.is_set():
                     raise
+                rows = rows[error.written :]
 
     def _change_ring(self, ring_ns: int) -> None:
         """Count what the old ring had and nobody tracked; go on with the new one."""

@@ -101,6 +101,8 @@ class ProfileFeed:
     def _write(self, rows: NDArray[Any]) -> None:
         """Wait for a reader that blocks this stream: frames that go by meanwhile are counted as lost."""
         while not self._ended.is_set():
-            with suppress(StreamTimeoutError):
+            try:
                 self._writer.write_rows(rows, timeout_s=_WAIT_S)
                 return
+            except StreamTimeoutError as error:
+                rows = rows[error.written :]

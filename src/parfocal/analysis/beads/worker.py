@@ -218,7 +218,11 @@ class TrackerWorker(Service):
     def _send(self, rows: NDArray[Any], timeout_s: float) -> None:
         """Hand rows to the front, or keep them if it has no room; no other frame is tracked until it has."""
         self._unsent = rows
-        self._writer.write_rows(rows, timeout_s=timeout_s)
+        try:
+            self._writer.write_rows(rows, timeout_s=timeout_s)
+        except StreamTimeoutError as error:
+            self._unsent = rows[error.written :]
+            raise
         self._unsent = None
 
     def _attach(self, stream: Stream) -> None:
