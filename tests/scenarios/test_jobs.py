@@ -51,7 +51,7 @@ def test_the_demo_tracks_and_records_every_frame_once(tmp_path):
     assert open_frames(run / "frames.ome.zarr").shape[0] == 100
     tracks = read_array(run / "tracks")
     assert len(tracks) == 600
-    assert {"rois.json", "tables.npz", "overlay.png"} <= {path.name for path in run.iterdir()}
+    assert {"rois.json", "tables.npz", "overlay.png", "tracks.png"} <= {path.name for path in run.iterdir()}
     assert np.unique(tracks["frame"]).size == 100
     assert directory.rigs() == ()
 
@@ -118,7 +118,8 @@ def test_a_movie_is_tracked_with_a_picture_of_what_was_found(movie, tmp_path):
     assert summary["frames"] == {"produced": 12, "tracked": 12, "recorded": 12, "dropped": {}}
     assert summary["beads"] == 3
     assert summary["error"] is None
-    assert Path(summary["overlay"]).read_bytes().startswith(b"\x89PNG")
+    for picture in ("overlay", "chart"):
+        assert Path(summary[picture]).read_bytes().startswith(b"\x89PNG")
     tracks = read_array(Path(summary["run"]) / "tracks")
     tracks = tracks.reshape(12, 3)
     for bead in range(3):

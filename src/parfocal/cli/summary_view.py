@@ -29,19 +29,19 @@ def _lines(summary: Summary) -> list[tuple[str, str]]:
         ("outcome", f"[bold]{summary.outcome}[/]" + (f" ({summary.reason})" if summary.reason else "")),
         ("frames", f"{counted}; {frames.recorded} recorded"),
         ("beads", str(summary.beads)),
-        ("rate", f"{summary.fps['camera']:.1f} fps camera, {summary.fps['tracked']:.1f} fps tracked"),
-        (
-            "latency",
-            f"{delay['p50']:.1f} ms median, {delay['p99']:.1f} ms p99, from exposure end to readable row",
-        ),
     ]
+    if frames.tracked > 1 and summary.beads:
+        rate = f"{summary.fps['camera']:.1f} fps camera, {summary.fps['tracked']:.1f} fps tracked"
+        lines.append(("rate", rate))
+    if summary.beads:
+        late = f"{delay['p50']:.1f} ms median, {delay['p99']:.1f} ms p99"
+        lines.append(("latency", f"{late}, from exposure end to readable row"))
     if summary.error is not None:
         x, y, z = (summary.error[f"{axis}_rms_nm"] for axis in "xyz")
         lines.append(("error", f"x {x:.2f} nm, y {y:.2f} nm, z {z:.2f} nm RMS against the truth"))
         x, y, z = (summary.error[f"{axis}_over_bound"] for axis in "xyz")
         bound = f"x {x:.2f}, y {y:.2f}, z {z:.2f} times the Cramer-Rao bound"
         lines.append(("", f"{bound}; {summary.error['flagged']:.1%} of rows flagged unusable"))
-    if summary.overlay:
-        lines.append(("picture", summary.overlay))
+    lines += [("picture", picture) for picture in (summary.overlay, summary.chart) if picture]
     lines.append(("saved in", summary.run))
     return lines

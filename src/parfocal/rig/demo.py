@@ -102,8 +102,10 @@ def run_demo(plan: DemoPlan, tell: Callable[[Progress], None]) -> Summary:
         )
         overlay = keep_beads(rig, Path(done.report.run))
         status = rig.status()
-    summary = summarise(done, status, beads, pixel_size_nm=PIXEL_SIZE_NM)
-    return msgspec.structs.replace(summary, overlay=overlay)
+    return summarise(
+        done, status, beads, title="Simulated tweezers", pixel_size_nm=PIXEL_SIZE_NM, seconds=True,
+        overlay=overlay,
+    )  # fmt: skip
 
 
 def prepare(rig: Rig, tell: Callable[[Progress], None]) -> int:

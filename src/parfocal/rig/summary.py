@@ -57,6 +57,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
         Why it ended so; "" if there is nothing to say.
     overlay : str or None
         Picture of a frame with what was found in it.
+    chart : str or None
+        Picture of the tracks, with chi2 and sigma of all beads; None without any row.
     """
 
     outcome: str
@@ -69,6 +71,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     services: dict[str, dict[str, int]]
     reason: str = ""
     overlay: str | None = None
+    chart: str | None = None
 
 
 def latency_ms(tracks: NDArray[Any]) -> dict[str, float]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from parfocal.core.errors import BadInputError
+from parfocal.core.frames import FrameSpec
 from parfocal.rig.config import RigConfig, load_config, with_changes
 from parfocal.rig.keeping import keep_beads
 from parfocal.rig.measurement import Progress, measure
@@ -65,9 +66,10 @@ def run_track(plan: TrackPlan, tell: Callable[[Progress], None]) -> Summary:
             rig, frames=None, plan=msgspec.to_builtins(plan, enc_hook=str), tell=tell, name=plan.movie.stem
         )
         overlay = keep_beads(rig, Path(done.report.run))
-        status = rig.status()
-    summary = summarise(done, status, beads, pixel_size_nm=1.0)
-    return msgspec.structs.replace(summary, overlay=overlay)
+        spec, status = rig.stream("camera").spec, rig.status()
+    assert isinstance(spec, FrameSpec)
+    pixel_size_nm = None if spec.pixel_size_um is None else spec.pixel_size_um * 1e3
+    return summarise(done, status, beads, title=plan.movie.name, pixel_size_nm=pixel_size_nm, overlay=overlay)
 
 
 def choose_beads(rig: Rig, plan: TrackPlan, tell: Callable[[Progress], None]) -> int:

@@ -179,17 +179,26 @@ class Collector:
 
     def _change_ring(self, ring_ns: int) -> None:
         """Count what the old ring had and nobody tracked; go on with the new one."""
-        self._merge.drop_until(self._ring.status().produced, "overrun")
+        if self._is_at_ring():
+            self._merge.drop_until(self._ring.status().produced, "overrun")
         self._ledger.note(self._merge, 0)
-        self._ledger.end_ring(self._merge)
         self._merge.begin_ring(ring_ns)
-        self._ledger.begin_ring(self._merge)
+        self._ledger.change_ring(self._merge)
         self._ring = open_stream(self._folder, self._frames)
+
+    def _is_at_ring(self) -> bool:
+        """Whether the merge is at the ring that is open; a front that came back may still be at an older one.
+
+        How long that one was, nobody knows any more.
+        """
+        return self._ring.created_ns == self._merge.ring_ns
 
     def _produced(self) -> int:
         """Return the frames of the present ring, and those of a newer one of which no part has come yet."""
         ring = self._ring
         produced = ring.status().produced
+        if not self._is_at_ring():
+            return self._merge.next + produced
         if ring.ended():
             with suppress(StreamNotFoundError):
                 newer = open_stream(self._folder, self._frames)

@@ -11,11 +11,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-_NAMES = ("tracked", *REASONS, "started", "ring_ns", "start", "ended", "next")
+_PLACE = ("ring_ns", "before", "next")
+"""Ring of the next frame, how many frames were offered before that ring, and the next frame in it."""
+
+_NAMES = ("tracked", *REASONS, "started", *(f"{name} {bank}" for bank in (0, 1) for name in _PLACE), "turn")
 
 
 class TrackLedger:
     """Counts of the merge, so that produced = tracked + dropped + in flight at any time.
+
+    A front may be killed between any two stores. How far it was stands in one of two banks, and a single store
+    goes over to the other one; frames that it had gone by without telling what became of them were lost by that.
 
     Parameters
     ----------
@@ -31,32 +37,31 @@ class TrackLedger:
     def begin(self, workers: int, ring_ns: int, produced: int) -> Merge:
         """Return the merge to go on with: from where a dead front was, or from the next frame of the ring."""
         counters = self._counters
-        resumed = bool(counters["started"])
-        if resumed:
-            merge = Merge(workers, counters["ring_ns"], counters["next"], resumed=True)
-            merge.dropped.update({reason: counters[reason] for reason in REASONS})
-            return merge
-        counters["ring_ns"], counters["start"], counters["next"] = ring_ns, produced, produced
-        counters["started"] = 1
-        return Merge(workers, ring_ns, produced)
+        if not counters["started"]:
+            self._store(0, ring_ns, -produced, produced)
+            counters["started"] = 1
+            return Merge(workers, ring_ns, produced)
+        numbers = counters.snapshot()
+        ring_ns, before, place = _place(numbers)
+        told = numbers["tracked"] + sum(numbers[reason] for reason in REASONS)
+        counters["tracker restarted"] += before + place - told
+        merge = Merge(workers, ring_ns, place, resumed=True)
+        merge.dropped.update({reason: counters[reason] for reason in REASONS})
+        return merge
 
     def note(self, merge: Merge, tracked: int) -> None:
         """Take over how far the merge is; `tracked` more frames were passed on."""
         counters = self._counters
-        counters["next"] = merge.next  # first: who reads it last never sees more outcomes than frames
+        # first: who reads it last never sees more outcomes than frames
+        counters[f"next {counters['turn']}"] = merge.next
         for reason, count in merge.dropped.items():
             counters[reason] = count
         counters["tracked"] += tracked
 
-    def end_ring(self, merge: Merge) -> None:
-        """Close the account of a ring whose frames were all given or dropped."""
-        counters = self._counters
-        counters["ended"] += merge.next - counters["start"]
-
-    def begin_ring(self, merge: Merge) -> None:
-        """Open the account of a new ring."""
-        counters = self._counters
-        counters["start"], counters["next"], counters["ring_ns"] = 0, 0, merge.ring_ns
+    def change_ring(self, merge: Merge) -> None:
+        """Go over to the ring where the merge is now; all frames of the one before were given or dropped."""
+        _, before, place = _place(self._counters.snapshot())
+        self._store(1 - self._counters["turn"], merge.ring_ns, before + place, 0)
 
     def counts(self, produced: Callable[[], int]) -> dict[str, Any]:
         """Return frames offered, tracked, dropped by reason, and in flight. Any thread.
@@ -65,10 +70,21 @@ class TrackLedger:
         """
         numbers = self._counters.snapshot()
         dropped = {reason: numbers[reason] for reason in REASONS if numbers[reason]}
-        offered = numbers["ended"] + max(produced(), numbers["next"]) - numbers["start"]
+        _, before, place = _place(numbers)
+        offered = before + max(produced(), place)
         return {
             "produced": offered,
             "tracked": numbers["tracked"],
             "dropped": dropped,
             "in_flight": offered - numbers["tracked"] - sum(dropped.values()),
         }
+
+    def _store(self, bank: int, *place: int) -> None:
+        for name, value in zip(_PLACE, place, strict=True):
+            self._counters[f"{name} {bank}"] = value
+        self._counters["turn"] = bank
+
+
+def _place(numbers: dict[str, int]) -> tuple[int, int, int]:
+    ring_ns, before, place = (numbers[f"{name} {numbers['turn']}"] for name in _PLACE)
+    return ring_ns, before, place

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,13 +15,11 @@ if TYPE_CHECKING:
     from parfocal.analysis.beads.rois import RoiSet
 
 _REGION = (255, 196, 0)
-_CENTRE = (0, 220, 255)
-_CROSS_PX = 4
+_DARK = (20, 20, 20)
+_TEXT_PX = 14
 
 
-def draw_overlay(
-    frame: NDArray[Any], rois: RoiSet, path: Path, centres: dict[int, tuple[float, float]] | None = None
-) -> None:
+def draw_overlay(frame: NDArray[Any], rois: RoiSet, path: Path) -> None:
     """Write a PNG of a frame, its contrast stretched, with a numbered square for each region.
 
     Parameters
@@ -32,18 +30,15 @@ def draw_overlay(
         The regions.
     path : Path
         Where to write; replaced if it is there.
-    centres : dict, optional
-        x, y of beads where they were tracked; shown as crosses.
     """
     low, high = np.percentile(frame, (0.1, 99.9))
     grey = np.clip((frame - low) / max(float(high - low), 1e-9) * 255, 0, 255).astype(np.uint8)
     picture = Image.fromarray(np.repeat(grey[:, :, None], 3, axis=2))
-    pen = ImageDraw.Draw(picture)
-    for roi, (y, x) in zip(rois.rois, rois.corners().tolist(), strict=True):
-        pen.rectangle((x, y, x + rois.roi_px - 1, y + rois.roi_px - 1), outline=_REGION)
-        pen.text((x + 2, y + 1), str(roi.bead), fill=_REGION)
-    for x, y in (centres or {}).values():
-        if np.isfinite(x) and np.isfinite(y):
-            pen.line((x - _CROSS_PX, y, x + _CROSS_PX, y), fill=_CENTRE)
-            pen.line((x, y - _CROSS_PX, x, y + _CROSS_PX), fill=_CENTRE)
+    pen, font = ImageDraw.Draw(picture), ImageFont.load_default(_TEXT_PX)
+    corners, last = rois.corners().tolist(), rois.roi_px - 1
+    for y, x in corners:
+        pen.rectangle((x, y, x + last, y + last), outline=_REGION)
+    for roi, (y, x) in zip(rois.rois, corners, strict=True):  # after all squares, so that none crosses them
+        place = (x + 3, y + 2)
+        pen.text(place, str(roi.bead), fill=_REGION, font=font, stroke_width=2, stroke_fill=_DARK)
     picture.save(path, format="PNG")

@@ -1,0 +1,94 @@
+"""How well each bead was tracked, from the rows of a run. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from parfocal.tracking.rows import Flag
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+QUALITY_DTYPE = np.dtype(
+    [
+        ("bead", "<i4"),
+        ("rows", "<i8"),
+        ("unusable", "<f8"),
+        ("chi2", "<f8"),
+        ("chi2_low", "<f8"),
+        ("chi2_high", "<f8"),
+        ("sigma_x_px", "<f8"),
+        ("sigma_y_px", "<f8"),
+        ("sigma_z_nm", "<f8"),
+    ]
+)
+"""A bead of a run: number of its rows, part of them that is not usable, median of chi2 and between which
+values nine tenths of it lie, medians of the sigmas; NaN where nothing was measured."""
+
+
+def usable(rows: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which rows carry no flag but `Flag.NEIGHBOUR`: their positions are worth what sigma says.
+
+    Examples
+    --------
+    >>> usable(np.array([(0,), (64,), (8,)], [("flags", "u4")])).tolist()
+    [True, True, False]
+    """
+    return np.asarray((rows["flags"] & ~np.uint32(Flag.NEIGHBOUR)) == 0)
+
+
+def bead_quality(rows: NDArray[Any]) -> NDArray[Any]:
+    """Return one of `QUALITY_DTYPE` for each bead, by number.
+
+    Parameters
+    ----------
+    rows : ndarray
+        With the fields of `parfocal.analysis.beads.rows.TRACK_DTYPE`.
+    """
+    order = np.argsort(rows["bead"], kind="stable")
+    beads, starts = np.unique(rows["bead"][order], return_index=True)
+    quality = np.zeros(len(beads), QUALITY_DTYPE)
+    for entry, bead, part in zip(quality, beads, np.split(rows[order], starts[1:]), strict=False):
+        chi2 = _finite(part["chi2"])
+        entry["bead"], entry["rows"], entry["unusable"] = bead, len(part), 1 - usable(part).mean()
+        entry["chi2_low"], entry["chi2"], entry["chi2_high"] = np.percentile(chi2, (5, 50, 95))
+        for name in ("sigma_x_px", "sigma_y_px", "sigma_z_nm"):
+            entry[name] = np.median(_finite(part[name]))
+    return quality
+
+
+def best_beads(quality: NDArray[Any], most: int) -> list[int]:
+    """Return the numbers of the `most` beads with the fewest unusable rows, and of those the lowest chi2.
+
+    Examples
+    --------
+    >>> quality = np.zeros(3, QUALITY_DTYPE)
+    >>> quality["bead"], quality["chi2"], quality["unusable"] = [4, 5, 6], [1.1, 1.0, 0.9], [0, 0, 0.5]
+    >>> best_beads(quality, 2)
+    [4, 5]
+    """
+    order = np.lexsort((quality["chi2"], quality["unusable"]))
+    return sorted(quality["bead"][order[:most]].tolist())
+
+
+def flag_shares(rows: NDArray[Any]) -> dict[str, float]:
+    """Return the part of the rows that carries each flag, commonest first; only flags that occur.
+
+    Examples
+    --------
+    >>> flag_shares(np.array([(0,), (64,), (72,), (0,)], [("flags", "u4")]))
+    {'neighbour': 0.5, 'bad fit': 0.25}
+    """
+    shares = {
+        str(flag.name).lower().replace("_", " "): float(((rows["flags"] & np.uint32(flag)) != 0).mean())
+        for flag in Flag
+        if len(rows)
+    }
+    return {name: share for name, share in sorted(shares.items(), key=lambda item: -item[1]) if share}
+
+
+def _finite(values: NDArray[Any]) -> NDArray[Any]:
+    finite = values[np.isfinite(values)]
+    return finite if len(finite) else np.array([np.nan])
