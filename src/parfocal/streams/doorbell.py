@@ -43,6 +43,7 @@ class Bell:
             self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             self._socket.bind((_LOOPBACK, 0))
             self.port = int(self._socket.getsockname()[1])
+        self._hangs = True
 
     @property
     def is_inherited(self) -> bool:
@@ -62,7 +63,8 @@ class Bell:
 
     def close(self) -> None:
         """Take the bell down; a fork only lets go of its copy. Idempotent."""
-        if self._socket.fileno() >= 0:
+        if self._hangs:
+            self._hangs = False
             self._socket.close()
             if self.port == 0 and not self.is_inherited:
                 self._path.unlink(missing_ok=True)

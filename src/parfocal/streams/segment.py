@@ -13,7 +13,6 @@ import mmap
 import os
 import threading
 import time
-import weakref
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -47,6 +46,11 @@ def words_of(control: memoryview) -> memoryview:
 class Segment:
     """A mapped ring. The mapping ends when the last one that uses it (a view, too) lets go of it.
 
+    Parameters
+    ----------
+    fd : int
+        Of the ring's file; closed here, whatever happens: a mapping needs none.
+
     Attributes
     ----------
     path : Path
@@ -62,11 +66,13 @@ class Segment:
     def __init__(self, path: Path, fd: int, layout: at.Layout, *, writable: bool) -> None:
         self.path = path
         self.layout = layout
-        self._fd = fd
-        weakref.finalize(self, os.close, fd).atexit = False  # who is forgotten until then still needs it
-        control = mmap.mmap(fd, layout.data)
-        access = mmap.ACCESS_WRITE if writable else mmap.ACCESS_READ
-        pixels = mmap.mmap(fd, layout.size - layout.data, access=access, offset=layout.data)
+        try:
+            self._stat = os.fstat(fd)  # enough to know the file by: no other is this one while it is mapped
+            control = mmap.mmap(fd, layout.data)
+            access = mmap.ACCESS_WRITE if writable else mmap.ACCESS_READ
+            pixels = mmap.mmap(fd, layout.size - layout.data, access=access, offset=layout.data)
+        finally:
+            os.close(fd)
         self.control = memoryview(control)
         self.words = words_of(self.control)
         self.data = memoryview(pixels)
@@ -140,7 +146,7 @@ class Segment:
     def is_current(self) -> bool:
         """Return whether the file under the ring's name is still this one."""
         try:
-            return os.path.samestat(os.fstat(self._fd), self.path.stat())
+            return os.path.samestat(self._stat, self.path.stat())
         except FileNotFoundError:
             return False
 
@@ -174,7 +180,7 @@ class Segment:
             lock = os.open(self.path, os.O_RDWR)
         except FileNotFoundError:
             return None
-        if os.path.samestat(os.fstat(lock), os.fstat(self._fd)):
+        if os.path.samestat(os.fstat(lock), self._stat):
             return lock
         os.close(lock)
         return None
