@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
 from parfocal.core.errors import ConfigError
-from parfocal.processes.settings import changed, export_toml, import_toml, plain, validate
+from parfocal.processes.settings import changed, export_toml, import_toml, plain
+from parfocal.processes.validation import validate
 
 
 class Light(BaseModel):
@@ -24,11 +25,11 @@ class Lab(BaseModel):
 
 
 def test_each_wrong_key_is_named_with_its_value() -> None:
-    with pytest.raises(ConfigError, match=r"'exposure_ms' cannot be -1.*greater than 0.*'label' cannot be 3"):
+    with pytest.raises(ConfigError, match=r"exposure_ms: .*greater than 0 \(got -1\)\nlabel: .* \(got 3\)"):
         validate(Lab, {"exposure_ms": -1, "label": 3})
-    with pytest.raises(ConfigError, match=r"'light.power' cannot be 2"):
+    with pytest.raises(ConfigError, match=r"light.power: .*\(got 2\)"):
         validate(Lab, {"light": {"power": 2}})
-    with pytest.raises(ConfigError, match=r"'exposure' is unknown; did you mean 'exposure_ms'"):
+    with pytest.raises(ConfigError, match=r"unknown key 'exposure'; did you mean 'exposure_ms'"):
         validate(Lab, {"exposure": 1})
 
 

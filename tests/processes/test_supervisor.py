@@ -99,7 +99,7 @@ def test_settings_change_is_checked_told_and_survives_a_restart(make_rig, spec) 
     [
         ("FailsToOpen", "DeviceError: no camera on port 7", 1),
         ("Crashes", "was killed by SIGSEGV", -11),
-        ("Missing", "was not found", 1),
+        ("Missing", "cannot be imported", 1),
     ],
 )
 def test_a_failed_start_raises_the_real_cause(make_rig, spec, tmp_path, kind, cause, code) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from inspect import getattr_static
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from parfocal.core.errors import ConfigError, nearest
+from parfocal.processes.loading import load_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,13 +89,7 @@ def _load(name: str) -> Any:
         raise ConfigError(
             f"no device is called {name!r}; {nearest(name, DEVICES)}; or write 'package.module:Class'"
         )
-    module, _, attribute = target.partition(":")
-    try:
-        return getattr(import_module(module), attribute)
-    except ImportError as error:
-        raise ConfigError(f"device {name!r}: cannot import {module}: {error}") from error
-    except AttributeError as error:
-        raise ConfigError(f"device {name!r}: module {module} has no {attribute}") from error
+    return load_object(target, f"device {name!r}")
 
 
 def _convert(name: str, settings: Mapping[str, Any], schema: Any) -> Any:

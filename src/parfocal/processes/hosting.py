@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import threading
 import traceback
@@ -15,11 +14,13 @@ from parfocal.core.errors import ConfigError
 from parfocal.ipc import URGENT, CommandInfo, CommandTable, Server, command
 from parfocal.processes.heartbeat import Heartbeat
 from parfocal.processes.link import Begin, Ending, Failure, HandShake, NewSettings, Reporter
+from parfocal.processes.loading import load_object
 from parfocal.processes.logs import HealthLines, set_verbose
 from parfocal.processes.loop import Loop
 from parfocal.processes.resources import owned
 from parfocal.processes.service import LOOP, Service, ServiceContext
-from parfocal.processes.settings import changed, plain, validate
+from parfocal.processes.settings import changed, plain
+from parfocal.processes.validation import validate
 
 COMMANDS_END_WITHIN_S = 0.5
 """How long running commands get to end when the service does."""
@@ -248,11 +249,7 @@ def load_service(factory: str) -> type[Service]:
     ConfigError
         If there is no such module or class, or it is no `Service`.
     """
-    module, _, name = factory.partition(":")
-    try:
-        kind = getattr(importlib.import_module(module), name)
-    except (ModuleNotFoundError, AttributeError) as error:
-        raise ConfigError(f"service class {factory!r} was not found: {error}") from error
+    kind = load_object(factory, f"service class {factory!r}")
     if not (isinstance(kind, type) and issubclass(kind, Service)):
         raise ConfigError(f"{factory!r} is no subclass of parfocal.processes.Service")
     return kind

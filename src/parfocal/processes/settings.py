@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from parfocal.core.errors import ConfigError, nearest
+from parfocal.core.errors import ConfigError
+from parfocal.processes.validation import explain, unknown_keys, validate
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -18,33 +19,6 @@ class NoSettings(BaseModel):
     """The model of a service that has nothing to set."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def validate(model: type[M], values: Mapping[str, Any]) -> M:
-    """Return the settings that `values` describe; what is missing takes the model's default.
-
-    Raises
-    ------
-    ConfigError
-        Naming each key that is unknown, missing or wrong, its value, and what it should be.
-
-    Examples
-    --------
-    >>> class Lamp(BaseModel):
-    ...     power: float = 0.0
-    >>> validate(Lamp, {"power": 1}).power
-    1.0
-    >>> validate(Lamp, {"powr": 1})
-    Traceback (most recent call last):
-    parfocal.core.errors.ConfigError: setting 'powr' is unknown; did you mean 'power'?
-    """
-    for key in values:
-        if key not in _keys(model):
-            raise ConfigError(f"setting {key!r} is unknown; {nearest(key, _keys(model))}")
-    try:
-        return model.model_validate(dict(values))
-    except ValidationError as error:
-        raise ConfigError("; ".join(_sentence(detail) for detail in error.errors())) from error
 
 
 def changed(current: M, changes: Mapping[str, Any]) -> M:
@@ -97,38 +71,19 @@ def import_toml(model: type[M], path: Path) -> tuple[M, tuple[str, ...]]:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        return validate(model, {}), (
-            f"{path} could not be read, so all settings take their defaults: {error}",
-        )
-    warnings: list[str] = []
+        unread = f"{path} could not be read, so all settings take their defaults: {error}"
+        return validate(model, {}), (unread,)
+    unknown = unknown_keys(model, values)
+    values = {key: value for key, value in values.items() if key not in unknown}
+    warnings = [f"{line}; it was left out" for line in unknown.values()]
     while True:
         try:
-            return model.model_validate(_known(model, values, warnings)), tuple(warnings)
+            return model.model_validate(values), tuple(warnings)
         except ValidationError as error:
-            wrong = {str(detail["loc"][0]): detail for detail in error.errors() if detail["loc"]}
-            given = {key: detail for key, detail in wrong.items() if key in values}
+            wrong = {str(problem["loc"][0]): problem for problem in error.errors() if problem["loc"]}
+            given = {key: problem for key, problem in wrong.items() if key in values}
             if not given:  # a default is missing, or the keys do not fit together
-                raise ConfigError("; ".join(_sentence(detail) for detail in error.errors())) from error
-            for key, detail in given.items():
+                raise ConfigError("\n".join(explain(model, each) for each in error.errors())) from error
+            for key, problem in given.items():
                 del values[key]
-                warnings.append(f"{_sentence(detail)}; it takes its default")
-
-
-def _known(model: type[BaseModel], values: dict[str, Any], warnings: list[str]) -> dict[str, Any]:
-    known = _keys(model)
-    for key in [key for key in values if key not in known]:
-        del values[key]
-        warnings.append(f"setting {key!r} is unknown and was left out; {nearest(key, known)}")
-    return values
-
-
-def _keys(model: type[BaseModel]) -> set[str]:
-    fields = model.model_fields.items()
-    return {name for name, _ in fields} | {field.alias for _, field in fields if field.alias}
-
-
-def _sentence(detail: Any) -> str:
-    key = ".".join(str(part) for part in detail["loc"]) or "all settings together"
-    if detail["type"] == "missing":
-        return f"setting {key!r} is missing"
-    return f"setting {key!r} cannot be {detail['input']!r}: {detail['msg']}"
+                warnings.append(f"{explain(model, problem)}; it was left out")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from parfocal.core.errors import BadInputError, ConfigError, nearest
+from parfocal.core.errors import ConfigError, nearest
+from parfocal.processes.loading import load_object
+from parfocal.processes.validation import validate
 
 # The short names a rig file may use for a service; anything else is written "package.module:Class".
 KINDS: dict[str, str] = {
@@ -25,7 +26,6 @@ KINDS: dict[str, str] = {
     "recorder": "parfocal.storage.recorder:Recorder",
 }
 
-M = TypeVar("M", bound=BaseModel)
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 Name = Annotated[str, Field(pattern=rf"^{_NAME.pattern}$")]
 
@@ -127,7 +127,7 @@ def load_config(source: str | Path | Mapping[str, Any] | RigConfig) -> RigConfig
         Naming the key, its value and the nearest known one.
     """
     where, data = _read(source)
-    config = data if isinstance(data, RigConfig) else _validated(RigConfig, data, where)
+    config = data if isinstance(data, RigConfig) else validate(RigConfig, data, where)
     for name, service in config.services.items():
         check_settings(service, f"{where}services.{name}.settings: ")
     return config
@@ -141,20 +141,11 @@ def check_settings(service: ServiceConfig, where: str) -> None:
     ConfigError
         If the class cannot be found, or a setting does not fit.
     """
-    model = getattr(find_factory(service.factory), "Config", None)
+    model = getattr(load_object(service.factory, f"kind {service.factory!r}"), "Config", None)
     if model is not None:
-        _validated(model, service.settings, where)
+        validate(model, service.settings, where)
     elif service.settings:
         raise ConfigError(f"{where}{service.kind} takes no settings, got {', '.join(service.settings)}")
-
-
-def find_factory(factory: str) -> Any:
-    """Import the class that ``package.module:Class`` names."""
-    module_name, _, class_name = factory.partition(":")
-    try:
-        return getattr(importlib.import_module(module_name), class_name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(f"kind {factory!r} cannot be imported: {error}") from error
 
 
 def save_config(config: RigConfig, path: Path) -> None:
@@ -197,42 +188,3 @@ def _read(source: str | Path | Mapping[str, Any] | RigConfig) -> tuple[str, Mapp
         raise ConfigError(f"rig file {path} cannot be read: {error.strerror or error}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"rig file {path} is not TOML: {error}") from error
-
-
-def _validated(model: type[M], data: Mapping[str, Any], where: str) -> M:
-    try:
-        return model.model_validate(dict(data))
-    except ValidationError as error:
-        lines = [f"{where}{_explain(model, problem)}" for problem in error.errors(include_url=False)]
-        raise ConfigError("\n".join(lines)) from error
-    except BadInputError as error:
-        raise ConfigError(f"{where}{error}") from error
-
-
-def _explain(model: type[BaseModel], problem: Any) -> str:
-    """Say in a line what is wrong with which key, and which known key is nearest."""
-    location = tuple(problem["loc"])
-    key = ".".join(str(part) for part in location)
-    if problem["type"] == "extra_forbidden":
-        return f"unknown key {key!r}; {nearest(str(location[-1]), _known_keys(model, location[:-1]))}"
-    if problem["type"] == "missing":
-        return f"key {key!r} is missing"
-    value = "" if isinstance(problem["input"], dict) else f" (got {problem['input']!r})"
-    return f"{key + ': ' if key else ''}{problem['msg'].removeprefix('Value error, ')}{value}"
-
-
-def _known_keys(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
-    """Return the fields of the model that sits at `location` inside `model`."""
-    for part in location:
-        field = model.model_fields.get(str(part))
-        if field is None:
-            continue  # a key of a dict: its values' model was found one step before
-        inner = next((m for m in _models_in(field.annotation)), None)
-        model = inner or model
-    return list(model.model_fields)
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [found for argument in getattr(annotation, "__args__", ()) for found in _models_in(argument)]

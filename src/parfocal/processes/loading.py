@@ -1,0 +1,42 @@
+"""Classes by their address, ``package.module:Class``: where rig files and specs point to code."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from parfocal.core.errors import ConfigError
+
+
+def load_object(address: str, what: str) -> Any:
+    """Import what ``package.module:Name`` names.
+
+    Parameters
+    ----------
+    address : str
+        Of a class or function.
+    what : str
+        How an error calls it.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such module, it has no such name, or it raises when it is imported, as a vendor's
+        library may that does not find its driver.
+
+    Examples
+    --------
+    >>> load_object("math:pi", "constant 'math:pi'")
+    3.141592653589793
+    >>> load_object("math:pie", "constant 'math:pie'")
+    Traceback (most recent call last):
+    parfocal.core.errors.ConfigError: constant 'math:pie' cannot be imported: math has no 'pie'
+    """
+    module_name, _, name = address.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:  # border to code of others: whatever it raises, the file names the wrong thing
+        raise ConfigError(f"{what} cannot be imported: {type(error).__name__}: {error}") from error
+    if not hasattr(module, name):
+        raise ConfigError(f"{what} cannot be imported: {module_name} has no {name!r}")
+    return getattr(module, name)

@@ -1,0 +1,87 @@
+"""Values checked against a pydantic model, with an error that names each key and the nearest known one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from parfocal.core.errors import BadInputError, ConfigError, nearest
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def validate(model: type[M], values: Mapping[str, Any], where: str = "") -> M:
+    """Return the model that `values` describe; what is missing takes the model's default.
+
+    Parameters
+    ----------
+    where : str
+        What each line of an error begins with.
+
+    Raises
+    ------
+    ConfigError
+        A line for each key that is unknown, missing or wrong, with its value and what it should be.
+
+    Examples
+    --------
+    >>> class Lamp(BaseModel):
+    ...     power: float = 0.0
+    >>> validate(Lamp, {"power": 1}).power
+    1.0
+    >>> validate(Lamp, {"powr": 1}, "lamp.toml: ")
+    Traceback (most recent call last):
+    parfocal.core.errors.ConfigError: lamp.toml: unknown key 'powr'; did you mean 'power'?
+    """
+    unknown = unknown_keys(model, values)
+    lines = list(unknown.values())
+    try:
+        made = model.model_validate({key: value for key, value in values.items() if key not in unknown})
+        if not lines:
+            return made
+    except ValidationError as error:
+        lines += [explain(model, problem) for problem in error.errors(include_url=False)]
+    except BadInputError as error:
+        lines.append(str(error))
+    raise ConfigError("\n".join(f"{where}{line}" for line in lines))
+
+
+def unknown_keys(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, str]:
+    """Return the keys that the model does not have, each with a line that says so.
+
+    Also of a model that would ignore them: what is written without effect is a mistake.
+    """
+    known = {*model.model_fields, *_known_keys(model, ())}
+    if model.model_config.get("extra") == "allow":
+        return {}
+    return {key: f"unknown key {key!r}; {nearest(key, known)}" for key in values if key not in known}
+
+
+def explain(model: type[BaseModel], problem: Any) -> str:
+    """Return in a line what is wrong with which key: one of the problems of a ``ValidationError``."""
+    location = tuple(problem["loc"])
+    key = ".".join(str(part) for part in location)
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key {key!r}; {nearest(str(location[-1]), _known_keys(model, location[:-1]))}"
+    if problem["type"] == "missing":
+        return f"key {key!r} is missing"
+    value = "" if isinstance(problem["input"], dict) else f" (got {problem['input']!r})"
+    return f"{key + ': ' if key else ''}{problem['msg'].removeprefix('Value error, ')}{value}"
+
+
+def _known_keys(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
+    """Return the keys of the model that sits at `location` inside `model`."""
+    for part in location:
+        field = model.model_fields.get(str(part))
+        if field is None:
+            continue  # a key of a dict: its values' model was found one step before
+        model = next(iter(_models_in(field.annotation)), model)
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for argument in getattr(annotation, "__args__", ()) for found in _models_in(argument)]
