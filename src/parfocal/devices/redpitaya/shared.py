@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from parfocal.core.errors import DeviceError
+from parfocal.core.errors import UnconfirmedWriteError
 from parfocal.devices.redpitaya.turn import Turn
 
 if TYPE_CHECKING:
@@ -79,8 +79,8 @@ class SharedBoard:
         """
         given = {key: value for key, value in settings.items() if value is not None}
         with self._locks[name]:
+            self._silence_if_due(name)
             result = act()
-            self._still_on.discard(name)
             if anew:
                 self.declared.forget(name)
             self.declared.update(name, given)
@@ -100,35 +100,25 @@ class SharedBoard:
 
         If the board is out of reach, it is done when the board is back.
         """
+        self._still_on.add(name)
         self.declared.forget(name)
-        try:
-            self.modules[name].off()
-            with self._locks[name]:
-                self._silence(name)
-        except DeviceError:
-            self._still_on.add(name)
-            raise
+        self.modules[name].off()
+        self._silence(name)
 
     def silence_all(self) -> None:
         """Do as `silence` to every output, all of them at once first."""
         outputs = [name for name in self.modules if name != "scope"]
+        self._still_on.update(outputs)
         for name in outputs:
             self.declared.forget(name)
-        try:
-            self.make_safe()
-            for name in outputs:
-                with self._locks[name]:
-                    self._silence(name)
-        except DeviceError:
-            self._still_on.update(outputs)
-            raise
+        self.make_safe()
+        for name in outputs:
+            self._silence(name)
 
     def finish_silence(self) -> None:
-        """Silence what could not be silenced when it should have been, and was not set up since."""
+        """Silence what could not be silenced when it should have been."""
         for name in sorted(self._still_on):
-            with self._locks[name]:
-                if name in self._still_on:
-                    self._silence(name)
+            self._silence_if_due(name)
 
     @contextmanager
     def leased(self, name: str) -> Iterator[None]:
@@ -144,7 +134,8 @@ class SharedBoard:
 
     def make_safe(self) -> None:
         """Stop the scope and bring every output to 0 V; raises at once if the board is out of reach."""
-        self.pitaya.scope.stop()
+        with suppress(UnconfirmedWriteError):  # perhaps it goes on; outputs shall not for that
+            self.pitaya.scope.stop()
         self.scope_has.clear()
         self.pitaya.make_safe()
 
@@ -166,12 +157,19 @@ class SharedBoard:
         """Return what every module is known to be set to, without asking the board."""
         return {name: self.state(name) for name in self._states}
 
+    def _silence_if_due(self, name: str) -> None:
+        with self._locks[name]:
+            if name in self._still_on:
+                self._silence(name)
+
     def _silence(self, name: str) -> None:
-        self.modules[name].off()
-        self.declared.forget(name)
-        self._still_on.discard(name)
-        self._states[name].clear()
-        self._tell(name, {"on": False})
+        with self._locks[name]:
+            self._still_on.add(name)  # until it is known to be off
+            self.modules[name].off()
+            self.declared.forget(name)
+            self._still_on.discard(name)
+            self._states[name].clear()
+            self._tell(name, {"on": False})
 
     def _apply(self, name: str, settings: dict[str, Any]) -> Any:
         module = self.modules[name]
