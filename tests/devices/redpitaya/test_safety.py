@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -11,17 +12,20 @@ from pathlib import Path
 import pytest
 
 from parfocal.core.clock import SYSTEM_CLOCK
-from parfocal.core.errors import CommandError, CommandFailedError
+from parfocal.core.errors import CommandError, CommandFailedError, DeviceError
 from parfocal.devices.redpitaya.declared import Declared
+from parfocal.devices.redpitaya.host import RedPitayaHost
 from parfocal.devices.redpitaya.link import TcpLink
 from parfocal.devices.redpitaya.redpitaya import RedPitaya
+from parfocal.devices.redpitaya.settings import RedPitayaConfig
 from parfocal.devices.redpitaya.shared import SharedBoard
-from parfocal.devices.redpitaya.simulated.server import SimulatedRedPitaya
 from parfocal.devices.redpitaya.watch import Watch
+from parfocal.processes import ServiceContext
 
 from .sharing import WAIT_S, again, until
 
 ASG0_OUTPUT = 0x40380004
+ASG0_BURST_DELAY = 0x40200020
 
 
 def routed(device):
@@ -80,15 +84,47 @@ def test_a_host_that_fails_in_the_middle_of_restoring_leaves_nothing_on(device, 
     assert routed(device) == 0
 
 
-def test_what_is_under_way_at_the_end_switches_nothing_on_afterwards(share):
-    """On a line so slow that there is no time for a second silence."""
-    with SimulatedRedPitaya(latency_s=0.05) as device:
-        rig = share(device.port)
-        before = device.monitor.transactions
-        rig["board"].submit("asg_setup", channel="asg0", waveform="dc", offset_v=0.5, output="out1")
-        until(lambda: device.monitor.transactions >= before + 12)
-        rig.close()
-        assert routed(device) == 0
+def test_what_is_under_way_at_the_end_switches_nothing_on_afterwards(device, writes, tmp_path):
+    host, context = (
+        RedPitayaHost(RedPitayaConfig(address=f"tcp://127.0.0.1:{device.port}")),
+        at_work(tmp_path),
+    )
+    host.open(context)
+    device.inject_fault("delay", delay_s=0.02, count=-1)
+    failed = []
+
+    def set_up():
+        try:
+            host.asg_setup(channel="asg0", waveform="dc", offset_v=0.5, output="out1")
+        except DeviceError as error:
+            failed.append(str(error))
+
+    writes.clear()
+    thread = threading.Thread(target=set_up)
+    thread.start()
+    until(lambda: any(address == ASG0_BURST_DELAY for address, _ in writes))
+    context.stopping.set()
+    host.make_safe()
+    device.monitor.faults.clear()
+    thread.join()
+    host.close()
+    assert routed(device) == 0
+    assert "kept for switching off" in failed[0]
+
+
+def at_work(folder):
+    """What a host is given in its process."""
+    return ServiceContext(
+        rig="redpitaya",
+        service="board",
+        streams=folder,
+        folder=folder,
+        log=logging.getLogger("board"),
+        publish=lambda topic, payload: None,
+        wake=lambda: None,
+        fail=lambda error: None,
+        stopping=threading.Event(),
+    )
 
 
 def test_a_watch_that_cannot_go_on_says_so(device, link, tmp_path):

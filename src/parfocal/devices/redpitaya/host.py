@@ -42,16 +42,17 @@ class RedPitayaHost(ScopeCommands, AsgCommands, PidCommands, IqCommands, BoardCo
         """Connect, bring every output to 0 V, then restore what was declared before a crash."""
         self.context = context
         self._closing = ExitStack()
-        with ExitStack() as stack:
+        with ExitStack() as stack, ExitStack() as failing:
             link = open_link(self.settings, stack)
+            RedPitaya(link).make_safe()  # before anything else can fail
             numbers = Tally(context.folder / f"{context.service}.traces")
             pitaya = RedPitaya(
                 link, calibration=calibrations(self.settings), numbers=numbers, clock=context.clock
             )
             declared = Declared(context.folder / f"{context.service}.declared", owner=os.getppid())
             board = SharedBoard(pitaya, declared, context.publish)
-            board.make_safe()
-            self.board = board
+            self.link, self.board = link, board
+            failing.callback(self.make_safe)
             if declared.modules():
                 context.log.warning("restoring what was declared before: %s", ", ".join(declared.modules()))
                 board.restore()
@@ -59,8 +60,9 @@ class RedPitayaHost(ScopeCommands, AsgCommands, PidCommands, IqCommands, BoardCo
                 board.change("scope", _without_second(pitaya.scope.state()), lambda: None)
             self.traces = StreamWriter(context.streams, context.service, STREAM_SPEC, self.settings.slots)
             stack.callback(self.traces.close)
-            watch = Watch(board, self._link_changed, context.clock)
+            watch = Watch(board, self._link_changed, context.fail, context.clock)
             stack.callback(watch.close)
+            failing.pop_all()
             self._closing = stack.pop_all()
 
     def settings_changed(self, old: Any, new: Any) -> None:
@@ -71,10 +73,12 @@ class RedPitayaHost(ScopeCommands, AsgCommands, PidCommands, IqCommands, BoardCo
             )
 
     def make_safe(self) -> None:
-        """Bring every output to 0 V."""
-        board = getattr(self, "board", None)
-        if board is not None:
-            board.make_safe()
+        """Bring every output to 0 V; if the host is ending, nobody else changes anything from then on."""
+        if not hasattr(self, "board"):
+            return
+        if self.context.stopping.is_set():
+            self.link.reserve()
+        self.board.make_safe()
 
     def close(self) -> None:
         """Let go of the board."""

@@ -82,6 +82,7 @@ class TcpLink:
         self._bus = FairLock()
         self._closed = threading.Event()
         self._connections = 0
+        self._reserved: set[int] = set()
         self._socket: socket.socket | None = None
         with self._bus:
             self._connect()
@@ -122,6 +123,13 @@ class TcpLink:
             self._write_piece(piece, wire.payload(values[start : start + piece.words]))
             start += piece.words
 
+    def reserve(self) -> None:
+        """Keep the board for the calling thread: from now on others' transactions fail.
+
+        One that is under way is finished before the caller's next. Of several threads each is kept.
+        """
+        self._reserved.add(threading.get_ident())
+
     def close(self) -> None:
         """Shut the connection; a transaction under way fails. Idempotent, from any thread."""
         self._closed.set()
@@ -161,6 +169,8 @@ class TcpLink:
     def _connect(self) -> socket.socket:
         if self._closed.is_set():
             raise DeviceError(f"the link to {self.address} is closed")
+        if self._reserved and threading.get_ident() not in self._reserved:
+            raise DeviceError(f"the link to {self.address} is kept for switching off: its host is ending")
         if self._socket is not None:
             return self._socket
         revive = self._revive

@@ -28,11 +28,20 @@ class Watch:
         Whom to look after.
     tell : callable
         Told of each change: ``{"connected": bool, "restarted": bool, "error": str}``.
+    fail : callable
+        Given whatever else goes wrong: the watch has ended then.
     """
 
-    def __init__(self, board: SharedBoard, tell: Callable[[dict[str, Any]], None], clock: Clock) -> None:
+    def __init__(
+        self,
+        board: SharedBoard,
+        tell: Callable[[dict[str, Any]], None],
+        fail: Callable[[BaseException], None],
+        clock: Clock,
+    ) -> None:
         self._board = board
         self._tell = tell
+        self._fail = fail
         self._clock = clock
         self._closing = threading.Event()
         self._tick, self._at_ns = board.pitaya.scope.tick(), clock.monotonic_ns()
@@ -46,13 +55,19 @@ class Watch:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._clock.wait(self._closing, LOOK_EVERY_S):
-            try:
-                self._look()
-            except DeviceError as error:
-                if self._connected and not self._closing.is_set():
-                    self._connected = False
-                    self._tell({"connected": False, "restarted": False, "error": str(error)})
+        try:
+            while not self._clock.wait(self._closing, LOOK_EVERY_S):
+                self._watch()
+        except Exception as error:  # noqa: BLE001 (border of a thread: told, and the host ends)
+            self._fail(error)
+
+    def _watch(self) -> None:
+        try:
+            self._look()
+        except DeviceError as error:
+            if self._connected and not self._closing.is_set():
+                self._connected = False
+                self._tell({"connected": False, "restarted": False, "error": str(error)})
 
     def _look(self) -> None:
         tick, at_ns = self._board.pitaya.scope.tick(), self._clock.monotonic_ns()
