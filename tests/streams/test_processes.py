@@ -21,6 +21,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals")
 Start = Callable[..., "subprocess.Popen[str]"]
 SPEC = FrameSpec(shape=(64, 64), dtype="uint32")
 LONG_S = 30.0
+KILLS = 24
 
 
 @pytest.fixture
@@ -88,6 +89,20 @@ def test_a_reader_killed_with_a_frame_in_its_hands_frees_the_writer(
         assert ledger.dropped.get("died", 0) + ledger.dropped.get("overrun", 0) == ledger.offered
 
 
+def test_a_dead_blocking_reader_holds_the_writer_for_less_than_a_second(folder: Path, start: Start) -> None:
+    with StreamWriter(folder, "s", SPEC, 4) as writer:
+        for name in ("", "recorder"):
+            holder = start("hold", "block", name)
+            write(writer, 0)
+            assert heard(holder) == "holding"
+            with pytest.raises(StreamTimeoutError, match="held its writer"):
+                write_many(writer, range(10))
+            holder.kill()
+            holder.wait()
+            for number in range(20):
+                write(writer, number, timeout_s=1.0)
+
+
 def test_a_stopped_reader_holds_nobody_up_unless_it_blocks(folder: Path, start: Start) -> None:
     with StreamWriter(folder, "s", SPEC, 4) as writer:
         stream = open_stream(folder, "s")
@@ -118,7 +133,7 @@ def test_a_writer_killed_at_any_moment_is_replaced_and_readers_go_on(folder: Pat
     stream = open_stream(folder, "s")
     readers = [start("read", "block"), start("read", "drop")]
     with stream.latest() as latest:
-        for round_ in range(8):
+        for round_ in range(KILLS):
             go(writer)
             goal = stream.status().produced + dice.randrange(1, 400)
             while latest.position < goal:
@@ -127,11 +142,14 @@ def test_a_writer_killed_at_any_moment_is_replaced_and_readers_go_on(folder: Pat
             writer.kill()
             writer.wait()
             assert stream.status().writer_pid == 0
-            writer = start("write", 50 if round_ == 7 else 0)
+            for reader in readers:
+                ledger_of(stream, reader.pid)
+            writer = start("write", 50 if round_ == KILLS - 1 else 0)
         go(writer)
         assert writer.wait(LONG_S) == 0
     produced = stream.status().produced
     assert heard(readers[0]) == str(produced)
+    assert ledger_of(stream, readers[0].pid).dropped == {}
     got = int(heard(readers[1]))
     ledger = ledger_of(stream, readers[1].pid)
     assert ledger.delivered == got
@@ -168,6 +186,29 @@ def test_an_unrelated_reader_that_comes_and_goes_leaves_the_stream_intact(folder
         with open_stream(folder, "s").latest() as again:
             write(writer, 2)
             assert again.read(timeout_s=0).header.frame == 2
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("policy", ["block", "drop", "fail"])
+def test_an_unrelated_reader_that_is_killed_leaves_the_stream_intact(
+    folder: Path, start: Start, policy: str
+) -> None:
+    with StreamWriter(folder, "s", SPEC, 4) as writer, open_stream(folder, "s").lossless() as reader:
+        stream = open_stream(folder, "s")
+        visitor = start("read", policy)
+        write(writer, 0)
+        visitor.kill()
+        visitor.wait()
+        numbers = []
+        for number in range(1, 30):
+            write(writer, number)
+            numbers.append(reader.read(timeout_s=0).header.frame)
+        assert numbers == list(range(29))
+        assert ledger_of(stream, os.getpid()).dropped == {}
+        assert not ledger_of(stream, visitor.pid).alive
+        with stream.lossless() as again:
+            write(writer, 30)
+            assert again.read(timeout_s=0).header.frame == 30
     assert list(folder.iterdir()) == []
 
 
