@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import numpy as np
 import pytest
 from pymodaq.utils.data import DataActuator
@@ -43,6 +46,27 @@ def test_what_the_generator_is_moved_to_is_what_the_scope_sees(board, plug):
         assert np.ptp(trace.data[0]) == pytest.approx(1.0, abs=0.02)
     assert move_rel_and_wait(asg, 500.0, LONG_MS).value("Hz") == pytest.approx(10500, abs=0.3)
     assert move_home_and_wait(asg, LONG_MS).value("Hz") == pytest.approx(1e3, abs=0.12)
+
+
+def test_what_was_set_up_from_here_goes_off_with_it_unless_that_is_not_wanted(board, plug):
+    for off_at_end, left_v in ((True, 0.0), (False, 0.25)):
+        asg = plug(Asg)
+        for name, value in {"waveform": "dc", "offset_v": 0.25}.items():
+            asg.settings.child("setup", name).setValue(value)
+        asg.settings.child("off_at_end").setValue(off_at_end)
+        asg.settings.child("own_setup").setValue(True)
+        asg.commit_settings(asg.settings.child("own_setup"))
+        until(lambda: board.sampler_read(signal="out1") == pytest.approx(0.25, abs=0.01))
+        asg.close()
+        until(lambda: board.sampler_read(signal="out1") == pytest.approx(left_v, abs=0.01))  # noqa: B023
+    assert board.asg_get(channel="asg0").running
+
+
+def test_a_lease_that_ends_with_the_boards_host_is_told(rig, plug):
+    asg = plug(Asg, own_setup=True)
+    os.kill(rig.status().services["board"].pid, signal.SIGKILL)
+    until(lambda: any("asg0 is off" in text for _, text in asg.said))
+    until(lambda: rig.status().services["board"].state == "ready")
 
 
 def test_a_setpoint_is_moved_and_the_loop_follows(board, plug):

@@ -82,6 +82,11 @@ class BoardActuator(BoardPlugin, DAQ_Move_base):
         """The one that is chosen."""
         return self.axes[self.axis_name]
 
+    @property
+    def module(self) -> str:
+        """The one whose axis is chosen."""
+        return self.axis.module
+
     def ini_stage(self, controller: AttachedBoard | None = None) -> tuple[str, bool]:
         """Attach to the board, and read where every axis is."""
         info, initialized = self.attach(controller)
@@ -130,7 +135,7 @@ class BoardActuator(BoardPlugin, DAQ_Move_base):
         self._note(getattr(state, self.axis.selector), asdict(state))
 
     def close(self) -> None:
-        """Let go of the board; what was set stays."""
+        """Let go of the board."""
         for inquiry in (self._move, self._look):
             if inquiry is not None:
                 inquiry.drop("closed")

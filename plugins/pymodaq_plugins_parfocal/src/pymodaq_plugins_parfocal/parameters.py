@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     Tree = dict[str, Any]
 
 OWN_SETUP = "own_setup"
+OFF_AT_END = "off_at_end"
 SETUP = "setup"
 
 
@@ -65,9 +66,11 @@ def setup(module: str, settings: Sequence[Tree]) -> list[Tree]:
 
     The names are those of the arguments of its command.
     """
-    tip = f"Write these to {module}, now and when one changes; otherwise other programs set it up"
+    own = f"Write these to {module}, now and when one changes; otherwise other programs set it up"
+    off = f"If set up from here, {module} goes off when the plugin is closed or PyMoDAQ dies"
     return [
-        switch(OWN_SETUP, "Set up from here:", False, tip),
+        switch(OWN_SETUP, "Set up from here:", False, own),
+        switch(OFF_AT_END, "Off when this ends:", True, off),
         {"title": "Set-up:", "name": SETUP, "type": "group", "children": list(settings)},
     ]
 

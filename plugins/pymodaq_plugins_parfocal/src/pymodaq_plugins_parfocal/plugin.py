@@ -70,7 +70,23 @@ class BoardPlugin:
 
 
 class SetupPlugin(BoardPlugin):
-    """A plugin whose settings `parameters.setup` a user may have written to the module from here."""
+    """A plugin whose settings `parameters.setup` a user may have written to the module from here.
+
+    The module is leased then: its output goes off when the plugin ends, however that comes about.
+
+    Attributes
+    ----------
+    module : str
+        The one that is set up, such as "asg0"; for subclasses to tell.
+    """
+
+    module: str
+
+    def ini_attributes(self) -> None:
+        """Begin without a lease."""
+        super().ini_attributes()
+        self._lease: Inquiry | None = None
+        self._leased = ""
 
     @abstractmethod
     def setup_command(self, settings: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -78,15 +94,36 @@ class SetupPlugin(BoardPlugin):
 
     def commit_settings(self, param: Parameter) -> None:
         """Write the set-up if it has changed."""
-        if param.name() == parameters.OWN_SETUP or param.parent().name() == parameters.SETUP:
+        own = (parameters.OWN_SETUP, parameters.OFF_AT_END)
+        if param.name() in own or param.parent().name() == parameters.SETUP:
             self.write_setup()
         super().commit_settings(param)
 
     def write_setup(self) -> None:
         """Write the module's set-up, if that is to be done from here."""
-        if self.settings[parameters.OWN_SETUP]:
+        own = self.settings[parameters.OWN_SETUP]
+        self._lease_module(self.module if own and self.settings[parameters.OFF_AT_END] else "")
+        if own:
             settings = parameters.values(self.settings.child(parameters.SETUP))
             self.ask([self.setup_command(settings)], self._was_set_up)
+
+    def leave(self) -> None:
+        """End the lease, and let go of the board."""
+        self._lease_module("")
+        super().leave()
+
+    def _lease_module(self, module: str) -> None:
+        """Lease a module, or none, instead of what is leased now."""
+        if module == self._leased:
+            return
+        if self._lease is not None:
+            self._lease.drop("given back")
+        self._leased = module
+        self._lease = self.ask([("output_lease", {"module": module})], self._lost_lease) if module else None
+
+    def _lost_lease(self, _: list[Any], error: CommandError | None) -> None:
+        self.tell(f"{self._leased} is off: {error}")
+        self._leased, self._lease = "", None
 
     def _was_set_up(self, results: list[Any], error: CommandError | None) -> None:
         if error is None:

@@ -60,11 +60,10 @@ class DAQ_Move_ParfocalAsg(SetupPlugin, BoardActuator):
 
     def setup_command(self, settings: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         """Set the generator up anew at its frequency, and at its amplitude if it runs: otherwise at 0 V."""
-        channel = self.axis.module
-        known = self.known[channel]
+        known = self.known[self.module]
         amplitude_v = known["amplitude_v"] if known["running"] else 0.0
         keeps = {"frequency_hz": known["frequency_hz"], "amplitude_v": amplitude_v}
-        return "asg_setup", {"channel": channel, **keeps, **settings}
+        return "asg_setup", {"channel": self.module, **keeps, **settings}
 
 
 if __name__ == "__main__":

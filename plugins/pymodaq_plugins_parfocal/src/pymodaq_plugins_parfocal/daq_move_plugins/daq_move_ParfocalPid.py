@@ -57,7 +57,7 @@ class DAQ_Move_ParfocalPid(SetupPlugin, BoardActuator):
 
     def setup_command(self, settings: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         """Configure the controller; setpoint and integrator stay."""
-        return "pid_configure", {"pid": self.axis.module, **settings}
+        return "pid_configure", {"pid": self.module, **settings}
 
 
 if __name__ == "__main__":

@@ -50,9 +50,14 @@ class DAQ_0DViewer_ParfocalIq(SetupPlugin, BoardViewer):
         names = ("iq", "averaging_s", "settling_s")
         return [("iq_get_measurement", {name: self.settings[name] for name in names})]
 
+    @property
+    def module(self) -> str:
+        """The one that is chosen."""
+        return self.settings["iq"]
+
     def setup_command(self, settings: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         """Set the module up from silence."""
-        return "iq_setup", {"iq": self.settings["iq"], **settings}
+        return "iq_setup", {"iq": self.module, **settings}
 
     def data(self, results: list[Any]) -> list[DataFromPlugins]:
         """Show the two quadratures and their magnitude in one plot, the phase in another."""
