@@ -146,3 +146,16 @@ def test_one_picture_is_a_series_of_one(movie, tmp_path):
     code, summary = parfocal("track", picture, "--out", tmp_path)
     assert code == 0
     assert summary["frames"]["tracked"] == 1
+
+
+def test_what_is_no_movie_is_refused_in_a_line(tmp_path):
+    movie = tmp_path / "text.tif"
+    movie.write_text("no image")
+    done = subprocess.run(
+        [sys.executable, "-m", "parfocal", "track", str(movie), "--out", str(tmp_path / "runs")],
+        capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith("parfocal: movie: cannot replay")
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "runs").exists()

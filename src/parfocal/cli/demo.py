@@ -24,6 +24,11 @@ def tweezers(
     A camera, a focus motor, a magnet, a tracker and a recorder start in processes of their own. Beads are
     found, their z tables built in a focus sweep; then every frame is tracked and its rows are recorded.
 
+    In OUT, a new folder for the run: `tracks/` and `truth/` (Parquet, a row for each bead and frame),
+    `tracks.png` (tracks of the best beads, chi2 and sigma of all), `overlay.png` (the beads in a frame),
+    `rois.json`, `tables.npz`, with --record-frames `frames.ome.zarr`, and `manifest.json` (what was asked,
+    with which settings and versions, and how it ended).
+
     Parameters
     ----------
     seconds

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from parfocal.core.errors import BadInputError
+from parfocal.analysis.beads.fitting import fitting_tables
+from parfocal.analysis.beads.rois import RoiSet
+from parfocal.core.errors import BadInputError, DeviceError
 from parfocal.core.frames import FrameSpec
+from parfocal.devices.replay.source import open_source
 from parfocal.rig.config import RigConfig, load_config, with_changes
 from parfocal.rig.keeping import keep_beads
 from parfocal.rig.measurement import Progress, measure
@@ -24,12 +27,15 @@ if TYPE_CHECKING:
 
 
 class TrackPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which movie, which beads, which tables. Without `rois` the beads are found in the first image."""
+    """Which movie, which beads, which tables, which camera. Without `rois` the beads are found in a frame."""
 
     movie: Path
     rois: Path | None = None
     roi_px: int = 64
     zlut: Path | None = None
+    gain_e_per_adu: float = 1.0
+    offset_adu: float = 0.0
+    read_noise_e: float = 0.0
     out: Path = Path("runs")
     workers: int = 1
 
@@ -44,12 +50,36 @@ class TrackPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             raise BadInputError(f"workers must be 1 or more, not {self.workers}")
 
 
+def check_inputs(plan: TrackPlan) -> None:
+    """Open the movie, the regions and the tables before anything is started.
+
+    Raises
+    ------
+    BadInputError
+        If one of them is something else, or does not fit the others.
+    """
+    try:
+        source = open_source(plan.movie)
+    except DeviceError as error:
+        raise BadInputError(f"movie: {error}") from error
+    height, width = source.shape
+    source.close()
+    rois = RoiSet(roi_px=plan.roi_px, width_px=width, height_px=height)
+    if plan.rois is not None:
+        rois = rois.loaded(plan.rois)
+    if plan.zlut is not None:
+        fitting_tables(plan.zlut, rois, count=plan.rois is not None)
+
+
 def track_config(plan: TrackPlan) -> RigConfig:
     """Return the built-in replay rig for a movie, under a name of its own."""
     changes: dict[str, Any] = {
         "camera.options.path": str(plan.movie.absolute()),
         "tracker.roi_px": plan.roi_px,
         "tracker.workers": plan.workers,
+        "tracker.gain_e_per_adu": plan.gain_e_per_adu,
+        "tracker.offset_adu": plan.offset_adu,
+        "tracker.read_noise_e": plan.read_noise_e,
         "recorder.folder": str(plan.out.absolute()),
     }
     config = with_changes(load_source("replay"), changes)
@@ -58,6 +88,7 @@ def track_config(plan: TrackPlan) -> RigConfig:
 
 def run_track(plan: TrackPlan, tell: Callable[[Progress], None]) -> Summary:
     """Find or load the beads, track every image of the movie, and draw what was found."""
+    check_inputs(plan)
     config = track_config(plan)
     tell(Progress(phase="starting", fraction=0.0, text=plan.movie.name))
     with open_rig(config) as rig:

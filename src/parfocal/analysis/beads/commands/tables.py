@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from parfocal.analysis.beads.fitting import fitting_tables
 from parfocal.core.errors import BadInputError
 from parfocal.ipc import command
 
@@ -48,13 +49,8 @@ class TableCommands:
     @command(lane="tables")
     def load_tables(self, path: Path) -> str:
         """Take z tables from a file, one for each bead in their order or one for all; returns their hash."""
-        from parfocal.tracking import load_tables
-
-        tables, rois = load_tables(path), self.regions.assignment.rois
-        if tables.roi_px != rois.roi_px:
-            raise BadInputError(f"{path} holds tables for regions of {tables.roi_px} px, not {rois.roi_px}")
-        if len(tables) not in (1, len(rois.rois)):
-            raise BadInputError(f"{path} holds {len(tables)} tables, but there are {len(rois.rois)} beads")
+        rois = self.regions.assignment.rois
+        tables = fitting_tables(path, rois)
         kept = self._tables_path("loaded")
         shutil.copyfile(path, kept)
         self.regions.set_tables(kept, rois.beads if len(tables) > 1 else (), tables.hash)
