@@ -27,6 +27,7 @@ from _report import Row, report
 import parfocal
 from parfocal.core.errors import CommandError, ServiceUnavailableError
 from parfocal.devices.redpitaya.link import TcpLink
+from parfocal.devices.redpitaya.memory_map import SAMPLES
 from parfocal.devices.redpitaya.redpitaya import RedPitaya
 
 CLIENTS = 4
@@ -251,6 +252,13 @@ def our_rate(rig: str, command_name: str, seconds: float) -> float:
     return sum(int(client.communicate()[0]) for client in clients) / seconds
 
 
+def handed_over(board: Any, count: int) -> Timing:
+    """Time what it takes to get a trace that the host has already: asked for by its id, no bus in it."""
+    taken = board.submit("scope_acquire", input="in1", decimation=1)
+    assert len(taken.result().volts) == SAMPLES
+    return timed(lambda: board.attach_call(taken.id).result(), count)
+
+
 def cancel_running(board: Any) -> float:
     call = board.submit("scope_acquire", trigger_source="ch1_positive_edge", threshold_v=0.9)
     time.sleep(0.05)
@@ -306,8 +314,9 @@ def ours(port: int, seconds: float, *, everything: bool) -> dict[str, Any]:
             measured["ping"] = timed(board.ping, 1000)
             measured["rate"] = our_rate("redpitaya", "known", seconds)
             measured["reads"] = our_rate("redpitaya", "read", seconds)
+            measured["handed over"] = handed_over(board, 500)
             measured["cancel"] = max(cancel_running(board) for _ in range(10))
-            measured["expired"] = expired_then_ping(board)
+            measured["expired"] = float(np.median([expired_then_ping(board) for _ in range(5)]))
             measured["told"], measured["restarted"] = killed(rig)
         return measured
 
@@ -374,8 +383,9 @@ def alone(mine: dict[str, Any]) -> list[Row]:
         Row("idle round trip p50", mine["idle"][0] * 1e6, "us", "<= 100"),
         Row("throughput, 4 programs", mine["rate"], "1/s", ">= 15000"),
         Row("ping p50", mine["ping"][0] * 1e6, "us", "<= 100"),
+        Row("trace of 16384 samples handed over, p50", mine["handed over"][0] * MILLI, "ms", "<= 0.2"),
         Row("cancel of a running acquisition, worst of 10", mine["cancel"] * MILLI, "ms", "<= 20"),
-        Row("20 expired calls, then a ping and a command", mine["expired"] * MILLI, "ms", "<= 5"),
+        Row("20 expired calls, then a ping, median of 5", mine["expired"] * MILLI, "ms", "<= 5"),
         Row("host killed, caller told", mine["told"] * MILLI, "ms", "<= 500"),
         Row("host killed, board usable again", mine["restarted"] * MILLI, "ms", "<= 3000"),
     ]

@@ -14,7 +14,7 @@ _LOOK_S = 60.0
 
 
 class BoardCommands:
-    """A lane for each of sampler, hk and ams; leases have their own. The main lane holds what needs no bus."""
+    """A lane for each of sampler, hk and ams; leases have their own. What needs no bus is in the main one."""
 
     board: SharedBoard
 
