@@ -22,6 +22,8 @@ COMMANDS = [
     "status",
     "call",
     "commands",
+    "settings",
+    "runs",
     "check",
     "doctor",
 ]

@@ -10,7 +10,7 @@ from typing import Any
 from cyclopts import App, CycloptsError, Parameter
 
 import parfocal
-from parfocal.cli import calls, check, demo, doctor, rigs, sim, status, track
+from parfocal.cli import calls, check, demo, doctor, rigs, runs, settings, sim, status, track
 from parfocal.cli.exits import Exit, exit_of
 from parfocal.core.errors import ParfocalError
 
@@ -53,8 +53,8 @@ def _make_app() -> App:
     app.command(instruments)
     instruments.command(sim.redpitaya, help_epilogue=examples(sim.redpitaya))
     for command in (
-        track.track, rigs.up, rigs.down, rigs.rigs, status.status, calls.call, calls.commands, check.check,
-        doctor.doctor,
+        track.track, rigs.up, rigs.down, rigs.rigs, status.status, calls.call, calls.commands,
+        settings.settings, runs.runs, check.check, doctor.doctor,
     ):  # fmt: skip
         app.command(command, help_epilogue=examples(command))
     return app

@@ -10,6 +10,7 @@ from parfocal.ipc.results import Declared
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from parfocal.core.messages import Hello
     from parfocal.ipc.call import Call
     from parfocal.ipc.client import Client
     from parfocal.ipc.commands import CommandInfo
@@ -51,6 +52,10 @@ class ServiceProxy:
     def commands(self) -> tuple[CommandInfo, ...]:
         """Return what the service can be asked."""
         return self._client.commands()
+
+    def hello(self) -> Hello:
+        """Return who serves, and what it says of itself."""
+        return self._client.hello()
 
     def ping(self) -> float:
         """Return how long the service takes to answer, seconds."""

@@ -1,0 +1,50 @@
+"""Settings of a running service, and the runs in a folder, as a shell sees them."""
+
+import json
+
+import pytest
+
+from parfocal.cli.app import run
+from parfocal.rig.opening import open_rig
+
+
+@pytest.fixture
+def rig(tmp_path):
+    config = {
+        "name": "desk",
+        "services": {"recorder": {"kind": "recorder", "settings": {"folder": str(tmp_path / "runs")}}},
+    }
+    with open_rig(config) as rig:
+        yield rig
+
+
+def shown(capsys):
+    return json.loads(capsys.readouterr().out.splitlines()[-1])
+
+
+def test_settings_are_shown_changed_saved_and_loaded(rig, tmp_path, capsys):
+    file = tmp_path / "recorder.toml"
+    assert run(["settings", "recorder", "codec=blosc-zstd", "--save", str(file), "--json"]) == 0
+    assert shown(capsys)["codec"] == "blosc-zstd"
+    assert run(["settings", "recorder", "codec=fast"]) == 2
+    assert "codec: " in capsys.readouterr().err
+    assert run(["settings", "recorder", "codec=none", "--json"]) == 0
+    assert shown(capsys)["codec"] == "none"
+
+    file.write_text('colour = "red"\n' + file.read_text())
+    assert run(["settings", "recorder", "--load", str(file), "--json"]) == 0
+    printed = capsys.readouterr()
+    assert "unknown key 'colour'" in printed.err
+    assert json.loads(printed.out)["codec"] == "blosc-zstd" == rig["recorder"].get_settings()["codec"]
+    assert run(["settings", "recorder", "--load", "none.toml"]) == 2
+    assert run(["settings", "recorder"]) == 0
+    assert "blosc-zstd" in capsys.readouterr().out
+
+
+def test_runs_are_listed_with_their_outcome(rig, tmp_path, capsys):
+    runs = tmp_path / "runs"
+    assert run(["runs", str(runs)]) == 2
+    assert "there is no folder" in capsys.readouterr().err
+    runs.mkdir()
+    assert run(["runs", str(runs), "--json"]) == 0
+    assert shown(capsys) == {"runs": []}
