@@ -112,16 +112,25 @@ def test_off_the_table_and_at_the_edge(field, track):
 
 
 @pytest.mark.parametrize("away", [15.0, 30.0, 45.0])
-def test_a_neighbour_is_masked_and_flagged(field, track, away):
+def test_a_neighbour_is_flagged(field, track, away):
     places = field.places(40, seed=15)
     other = places + np.array([away, 0.0, 0.0])
     images = field.images(places) + field.images(other) - 1
     rows = track(BeadTracker(field.tables, 64, **field.camera), field.expose(images, 16))
     assert (rows["flags"] != 0).all()
-    if away == 45.0:
-        masked = (rows["flags"] & Flag.NEIGHBOUR) != 0
-        assert masked.mean() > 0.9
-        assert rms(errors(rows, places)[masked, 0]) < 0.05
+
+
+def test_a_neighbours_rings_are_taken_away_and_sigma_tells_the_rest(field, track):
+    places = field.places(100, seed=15)
+    other = places + np.array([45.0, 0.0, 0.0])
+    images = field.images(places) + field.images(other) - 1
+    rows = track(BeadTracker(field.tables, 64, **field.camera), field.expose(images, 16))
+    apart = rows["flags"] == Flag.NEIGHBOUR
+    assert apart.mean() > 0.85
+    error = errors(rows, places)[apart]
+    sigma = np.stack([rows["sigma_x_px"], rows["sigma_y_px"], rows["sigma_z_nm"]], axis=1)[apart]
+    assert (rms(error) < 2 * rms(field.bound(places))).all()
+    assert (np.abs(rms(error / sigma) - 1) < 0.5).all()
 
 
 def test_tilted_light_costs_nothing_when_fitted(field, track):

@@ -15,9 +15,8 @@ from parfocal.tracking.blocks import (
     load_regions,
     readable,
 )
-from parfocal.tracking.fit import CHI2, FLAGS, RESULTS
 from parfocal.tracking.pixels import PixelGrid
-from parfocal.tracking.rows import Flag
+from parfocal.tracking.rows import CHI2, FLAGS, RESULTS, Flag
 from parfocal.tracking.spline import FINE_BASIS, fit_profile, least_squares
 from parfocal.tracking.symmetry import BINS, fit_centres
 from parfocal.tracking.ztable import ZTables

@@ -13,10 +13,9 @@ import numpy as np
 
 from parfocal.core.errors import BadInputError
 from parfocal.tracking.blocks import load_regions, readable
-from parfocal.tracking.fit import AMPLITUDE, CHI2, FLAGS, OFFSET, RESULTS, X, Y
 from parfocal.tracking.jit import driver, kernel
 from parfocal.tracking.pixels import PixelGrid
-from parfocal.tracking.rows import Flag
+from parfocal.tracking.rows import AMPLITUDE, CHI2, FLAGS, OFFSET, RESULTS, Flag, X, Y
 from parfocal.tracking.spline import FINE_BASIS
 from parfocal.tracking.symmetry import BINS, fit_centres
 

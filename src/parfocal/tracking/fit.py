@@ -13,13 +13,11 @@ import numpy as np
 from parfocal.tracking.jit import driver
 from parfocal.tracking.masking import mask_outliers
 from parfocal.tracking.model import COLUMNS, PARAMETERS, Region, Work, accumulate, new_work, solve, variances
-from parfocal.tracking.rows import Flag
+from parfocal.tracking.neighbour import Rings, fill_residuals, find_rings, new_rings, take_rings
+from parfocal.tracking.rows import AMPLITUDE, CHI2, FLAGS, OFFSET, SIGMA_X, Flag, X, Y, Z
 from parfocal.tracking.seed import best_height, rank_heights, seed_centre, spoke_profile
 from parfocal.tracking.spline import profile_at, refine
 from parfocal.tracking.tilt import remove_tilt
-
-X, Y, Z, SIGMA_X, SIGMA_Y, SIGMA_Z, CHI2, AMPLITUDE, OFFSET, FLAGS, RESULTS = range(11)
-"""Columns of what a fit returns."""
 
 _EMPTY, _OFF_TABLE, _AT_EDGE = int(Flag.EMPTY), int(Flag.OFF_TABLE), int(Flag.AT_EDGE)
 _BAD_FIT, _NOT_CONVERGED, _NEIGHBOUR = int(Flag.BAD_FIT), int(Flag.NOT_CONVERGED), int(Flag.NEIGHBOUR)
@@ -27,6 +25,11 @@ _MOST_STEPS = 8
 _HEIGHTS_TRIED = 2
 _MASK_ROUNDS = 4
 _TILT_ROUNDS = 3
+_RING_ROUNDS = 3
+_RINGS_EXPLAIN, _RINGS_AWAY = 0.6, 0.35
+"""Rings are a neighbour's if they explain this part of what the bead leaves, from so many regions away."""
+_COHERENT = 6.0
+"""What a fit leaves unexplained, rings of others, counts as one for so many pixels: sigma contains it so."""
 _BEYOND = 0.3
 """How far, in knots, the fit may step over an end of the table."""
 
@@ -141,6 +144,40 @@ def _fit_masked(region: Region, table: Any, fine_basis: Any, work: Work, best: S
 
 
 @driver
+def _fit_without_rings(
+    region: Region,
+    table: Any,
+    fine_basis: Any,
+    gradient: Any,
+    rings: Rings,
+    work: Work,
+    best: State,
+    state: State,
+) -> bool:
+    """Go on from the best fit without a neighbour's rings; return whether there are any."""
+    rings.values[:] = region.values
+    variance = max(best.p[4], 0.0) + region.noise
+    _copy(best, state)
+    for turn in range(_RING_ROUNDS):
+        _set_model(table, fine_basis, state.p, work)
+        region.values[:] = rings.values
+        fill_residuals(region, work, rings.rest)
+        found = turn > 0 or find_rings(region, rings, gradient, variance)
+        if not (found and take_rings(region, rings, fine_basis, variance, 3)):
+            break
+        _fit(region, table, fine_basis, work, state)
+        if state.quality[1] == 0:
+            break
+    left = (state.quality[0] - 1) / (best.quality[0] - 1)
+    away = np.hypot(rings.place[0] - state.p[0], rings.place[1] - state.p[1])
+    if state.quality[1] > 0 and left < 1 - _RINGS_EXPLAIN and away > _RINGS_AWAY * region.roi:
+        _copy(state, best)
+        return True
+    region.values[:] = rings.values
+    return False
+
+
+@driver
 def _fit_region(
     region: Region,
     table: Any,
@@ -149,11 +186,13 @@ def _fit_region(
     fine_basis: Any,
     tilted: bool,
     most_chi2: float,
+    gradient: Any,
+    rings: Rings,
     work: Work,
     best: State,
     state: State,
 ) -> bool:
-    """Fill `best` with the best fit from the likeliest heights; return whether a part was masked."""
+    """Fill `best` with the best fit from the likeliest heights; return whether a neighbour was left out."""
     knots = table.shape[0] - 3.0
     taken = -1.0
     for attempt in range(_HEIGHTS_TRIED):
@@ -169,7 +208,11 @@ def _fit_region(
         taken = place
     by_chance = 1 + 5 * np.sqrt(2 / max(best.quality[2], 1.0))
     if best.quality[1] > 0 and 0 <= best.p[2] <= knots and best.quality[0] > by_chance:
-        return bool(_fit_masked(region, table, fine_basis, work, best, state))
+        apart = _fit_without_rings(region, table, fine_basis, gradient, rings, work, best, state)
+        by_chance = 1 + 5 * np.sqrt(2 / max(best.quality[2], 1.0))
+        return bool(apart and best.quality[0] < by_chance) or bool(
+            _fit_masked(region, table, fine_basis, work, best, state) or apart
+        )
     return False
 
 
@@ -192,6 +235,7 @@ def fit_regions(
     """Fit each region of a block; fill `out`, (n, RESULTS). The sensitivity may be changed."""
     reach = tables.shape[2] - 3
     work, best, state = new_work(reach), _new_state(), _new_state()
+    rings = new_rings(roi, grid.shape[1])
     gradient, seed = np.zeros((3, grid.shape[1] // 2), np.float32), np.zeros(3)
     profile, score = np.zeros(coarse.shape[2], np.float32), np.zeros(coarse.shape[1], np.float32)
     for i in range(values.shape[0]):
@@ -203,7 +247,9 @@ def fit_regions(
         spoke_profile(values[i], sensitivity[i], roi, seed[0], seed[1], directions, profile)
         rank_heights(profile, coarse[which[i]], score)
         table = tables[which[i]]
-        masked = _fit_region(region, table, score, seed, fine_basis, tilted, most_chi2, work, best, state)
+        masked = _fit_region(
+            region, table, score, seed, fine_basis, tilted, most_chi2, gradient, rings, work, best, state
+        )
         _report(out[i], best, tables.shape[1] - 3.0, roi, most_chi2, masked)
 
 
@@ -215,8 +261,10 @@ def _report(row: Any, best: State, knots: float, roi: int, most_chi2: float, mas
         variances(best.root, PARAMETERS, variance)
     flags = _NEIGHBOUR if masked else 0
     row[X], row[Y], row[Z], row[CHI2], row[OFFSET] = p[0], p[1], p[2], chi2, p[4]
+    by_chance = 1 + 5 * np.sqrt(2 / max(best.quality[2], 1.0))
+    spread = 1 + _COHERENT * max(chi2 - 1, 0.0) if masked or chi2 > by_chance else 1.0
     for k in range(3):
-        row[SIGMA_X + k] = np.sqrt(variance[k])
+        row[SIGMA_X + k] = np.sqrt(variance[k] * spread)
     row[AMPLITUDE] = p[3] / p[4] if p[4] != 0 else np.nan
     middle = 0.5 * (roi - 1)
     if not (p[3] > 6 * np.sqrt(variance[3]) and p[3] > 0.15 * p[4]):

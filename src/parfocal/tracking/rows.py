@@ -32,6 +32,9 @@ class Flag(IntFlag):
     """Another bead's rings reach into the region; pixels on its side were left out."""
 
 
+X, Y, Z, SIGMA_X, SIGMA_Y, SIGMA_Z, CHI2, AMPLITUDE, OFFSET, FLAGS, RESULTS = range(11)
+"""Columns of what a fit returns."""
+
 ROW_DTYPE = np.dtype(
     [
         ("x_px", "<f8"),

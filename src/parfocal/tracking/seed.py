@@ -44,7 +44,7 @@ def _signal_moments(values: Any, sensitivity: Any, x: Any, y: Any, last: int, le
 
 
 @kernel
-def _gradients(
+def gradients(
     values: Any, sensitivity: Any, inner: Any, roi: int, half: int, floor: Any, gradient: Any
 ) -> None:
     """Fill `gradient`, (3, half), at the even rows: along x, along y, and strength above `floor`, 0 to 1."""
@@ -72,7 +72,7 @@ def _gradients(
 
 
 @kernel
-def _gradient_lines(gradient: Any, x: Any, y: Any, cx: Any, cy: Any, narrow: Any, out: Any) -> None:
+def gradient_lines(gradient: Any, x: Any, y: Any, cx: Any, cy: Any, narrow: Any, out: Any) -> None:
     """Fill `out` with the equations of the point nearest to all gradient lines, relative to (cx, cy)."""
     xx = xy = yy = bx = by = np.float32(0)
     one = np.float32(1)
@@ -111,13 +111,11 @@ def seed_centre(
     if weight <= 0:
         return False
     out[0], out[1] = along_x / weight, along_y / weight
-    _gradients(values, sensitivity, grid[2], roi, half, np.float32(96 * variance), gradient)
+    gradients(values, sensitivity, grid[2], roi, half, np.float32(96 * variance), gradient)
     sums = np.empty(5)
     for turn in range(3):
         width = (0.25 if turn == 0 else 0.12) * roi
-        _gradient_lines(
-            gradient, x, y, np.float32(out[0]), np.float32(out[1]), np.float32(1 / width**2), sums
-        )
+        gradient_lines(gradient, x, y, np.float32(out[0]), np.float32(out[1]), np.float32(1 / width**2), sums)
         xx, xy, yy, bx, by = sums
         determinant = xx * yy - xy * xy
         if not determinant > 1e-6 * (xx + yy) ** 2:

@@ -11,20 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from parfocal.tracking.fit import (
-    AMPLITUDE,
-    CHI2,
-    FLAGS,
-    OFFSET,
-    SIGMA_X,
-    SIGMA_Y,
-    X,
-    Y,
-)
 from parfocal.tracking.jit import driver, kernel
 from parfocal.tracking.model import COLUMNS, PARAMETERS, Region, Work, accumulate, new_work, solve, variances
 from parfocal.tracking.pixels import CHUNK
-from parfocal.tracking.rows import Flag
+from parfocal.tracking.rows import AMPLITUDE, CHI2, FLAGS, OFFSET, SIGMA_X, SIGMA_Y, Flag, X, Y
 from parfocal.tracking.seed import seed_centre
 from parfocal.tracking.spline import fit_profile, refine
 
@@ -35,7 +25,7 @@ _BAD_FIT, _NOT_CONVERGED = int(Flag.BAD_FIT), int(Flag.NOT_CONVERGED)
 _MOST_TURNS = 10
 
 
-class _Bins(NamedTuple):
+class Bins(NamedTuple):
     """Bins of distance, (bins + 2, 2) sums and counts, of which the last two take the rest; their spline."""
 
     shares: Any
@@ -61,7 +51,7 @@ def _bin_places(
 
 
 @driver
-def _bin(region: Region, last: int, x0: float, y0: float, index: Any, bins: _Bins) -> None:
+def bin_pixels(region: Region, last: int, x0: float, y0: float, index: Any, bins: Bins) -> None:
     """Share pixels and their sensitivity among the two nearest bins of distance from the centre."""
     pairs, shares = bins.pairs, bins.shares
     pairs[:] = 0
@@ -106,14 +96,14 @@ def _contrast(coefficients: Any, binned: Any, noise: float) -> tuple[float, floa
 
 @driver
 def _fit_centre(
-    region: Region, fine_basis: Any, work: Work, bins: _Bins, place: Any, root: Any
+    region: Region, fine_basis: Any, work: Work, bins: Bins, place: Any, root: Any
 ) -> tuple[float, bool]:
     """Improve x and y in `place`; return chi2 for each degree of freedom and whether it settled."""
     step, right, knots = np.zeros(PARAMETERS), work.sums[COLUMNS - 1], bins.coefficients.size - 3
     chi2, size = np.nan, region.values.size
     for turn in range(_MOST_TURNS):
         last = size // 2 if turn == 0 else size
-        _bin(region, last, place[0], place[1], work.index, bins)
+        bin_pixels(region, last, place[0], place[1], work.index, bins)
         if not fit_profile(bins.pairs[:-2], bins.coefficients, bins.band):
             return chi2, False
         work.coefficients[0] = bins.coefficients
@@ -147,7 +137,7 @@ def fit_centres(
 ) -> None:
     """Fit x and y of each region of a block; fill `out` and the binned pixels around the centre found."""
     work, root, variance = new_work(knots), np.zeros((2, 2)), np.zeros(2)
-    bins = _Bins(
+    bins = Bins(
         np.zeros(CHUNK, np.float32),
         np.zeros((knots * BINS + 2, 2), np.float32),
         np.zeros(knots + 3),

@@ -17,22 +17,23 @@ from parfocal.tracking.blocks import (
     readable,
 )
 from parfocal.tracking.build import fit_reach
-from parfocal.tracking.fit import (
+from parfocal.tracking.fit import fit_regions
+from parfocal.tracking.pixels import PixelGrid
+from parfocal.tracking.rows import (
     AMPLITUDE,
     CHI2,
     FLAGS,
     OFFSET,
     RESULTS,
+    ROW_DTYPE,
     SIGMA_X,
     SIGMA_Y,
     SIGMA_Z,
+    Flag,
     X,
     Y,
     Z,
-    fit_regions,
 )
-from parfocal.tracking.pixels import PixelGrid
-from parfocal.tracking.rows import ROW_DTYPE, Flag
 from parfocal.tracking.seed import DIRECTIONS
 from parfocal.tracking.spline import FINE_BASIS
 from parfocal.tracking.symmetry import BINS, fit_centres
