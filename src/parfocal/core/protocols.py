@@ -154,16 +154,3 @@ class KnowsTruth(Protocol):
     def ground_truth(self, frame: int) -> NDArray[Any]:
         """Return a structured array of what frame number `frame` shows, one row for each object."""
         ...
-
-
-@runtime_checkable
-class Sink(Protocol):
-    """Where frames go: storage behind a seam that a run can see."""
-
-    def write(self, data: NDArray[Any], header: FrameHeader) -> None:
-        """Take one frame. May be called again only after it returned; `data` may be reused then."""
-        ...
-
-    def close(self) -> None:
-        """Bring everything that was taken to stable storage. Idempotent."""
-        ...

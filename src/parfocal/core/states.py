@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Generic, TypeVar
 
 from parfocal.core.errors import BadInputError
@@ -20,8 +20,6 @@ class StateMachine(Generic[S]):
         Where it begins.
     table : mapping of S to frozenset of S
         For each state those that may follow. A state with no followers is an end.
-    on_change : callable, optional
-        Called as ``on_change(old, new)`` after each transition, in the thread that made it, outside the lock.
 
     Notes
     -----
@@ -36,19 +34,13 @@ class StateMachine(Generic[S]):
     False
     """
 
-    def __init__(
-        self,
-        initial: S,
-        table: Mapping[S, frozenset[S]],
-        on_change: Callable[[S, S], None] | None = None,
-    ) -> None:
+    def __init__(self, initial: S, table: Mapping[S, frozenset[S]]) -> None:
         unknown = {new for followers in table.values() for new in followers} | {initial}
         if not unknown <= set(table):
             raise BadInputError(f"states {unknown - set(table)} are not in the table")
         self._table = table
         self._state = initial
         self._changed = threading.Condition()
-        self._on_change = on_change
 
     @property
     def state(self) -> S:
@@ -70,8 +62,6 @@ class StateMachine(Generic[S]):
                 return False
             self._state = new
             self._changed.notify_all()
-        if self._on_change is not None:
-            self._on_change(expected, new)
         return True
 
     def advance(self, new: S) -> bool:
