@@ -182,7 +182,7 @@ def whole_frame(tables: ZTables) -> list[Row]:
     ]
 
 
-def robustness(tracker: BeadTracker) -> list[Row]:
+def robustness(tables: ZTables, tracker: BeadTracker) -> list[Row]:
     """Bad regions flagged, beads captured without state, uneven light, images that are not symmetric."""
     this, rng = case(64), np.random.default_rng(11)
     bead, roi, count = this.bead(), 64, 60 if QUICK else 300
@@ -229,7 +229,7 @@ def robustness(tracker: BeadTracker) -> list[Row]:
             Row(f"bad regions flagged: {name}", 100 * float((found["flags"] != 0).mean()), "%", ">= 99")
         )
     bound = this.bound(bead, places)
-    tilted = BeadTracker(tracker._tables, roi, tilted_light=True, **this.camera)
+    tilted = BeadTracker(tables, roi, tilted_light=True, **this.camera)
     slope = np.stack([this.expose(image * (1 + 0.1 * x / roi), rng) for image in clean])
     for name, chosen, wanted in (("fitted", tilted, "<= 1.2"), ("ignored", tracker, "")):
         ratio = float((rms(errors_nm(track(chosen, slope), places)) / rms(bound)).max())
@@ -383,7 +383,12 @@ def main() -> None:
     tables = this.tables(frames)
     peer, tracker = Peer(frames), BeadTracker(tables, 64, **this.camera)
     rows += speed() + whole_frame(tables) + [table_build()] + finder() + force()
-    rows += bias_and_crosstalk(peer, tracker) + against_peer(peer, tracker) + robustness(tracker) + accuracy()
+    rows += (
+        bias_and_crosstalk(peer, tracker)
+        + against_peer(peer, tracker)
+        + robustness(tables, tracker)
+        + accuracy()
+    )
     report(rows)
 
 
