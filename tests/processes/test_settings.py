@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
 from parfocal.core.errors import ConfigError
-from parfocal.processes.settings import changed, export_toml, import_toml, plain
+from parfocal.processes.settings import Secret, changed, export_toml, import_toml, plain
 from parfocal.processes.validation import validate
 
 
@@ -82,3 +82,16 @@ def test_a_missing_value_without_a_default_is_an_error(tmp_path: Path) -> None:
     path.write_text("")
     with pytest.raises(ConfigError, match="'port' is missing"):
         import_toml(Needs, path)
+
+
+class Login(BaseModel):
+    user: str = "root"
+    password: Secret | None = None
+
+
+def test_a_secret_is_kept_and_not_shown() -> None:
+    login = changed(validate(Login, {"password": "sesame"}), {"user": "ali"})
+    assert "sesame" not in f"{login!r} {login} {plain(login)} {login.model_dump()}"
+    assert validate(Login, plain(login, secrets=True)) == login
+    with pytest.raises(ConfigError, match=r"password: .*in place of a secret"):
+        changed(login, plain(login))

@@ -159,7 +159,7 @@ class Host:
         self.service.settings = new
         values = plain(new)
         self._publish("settings", values)
-        self._reporter.tell(NewSettings(values))
+        self._reporter.tell(NewSettings(plain(new, secrets=True)))
         return values
 
     def set_verbose(self, on: bool) -> None:

@@ -5,14 +5,43 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    PlainSerializer,
+    SecretStr,
+    SerializationInfo,
+    ValidationError,
+)
 
 from parfocal.core.errors import ConfigError
 from parfocal.processes.validation import explain, unknown_keys, validate
 
 M = TypeVar("M", bound=BaseModel)
+
+
+def _shown(secret: SecretStr, info: SerializationInfo) -> str:
+    return secret.get_secret_value() if info.context == _WITH_SECRETS else str(secret)
+
+
+def _unmasked(secret: SecretStr) -> SecretStr:
+    if secret.get_secret_value() == str(secret):
+        raise ValueError(
+            "this is what is shown in place of a secret: give the secret itself, or leave it out"
+        )
+    return secret
+
+
+_WITH_SECRETS = {"secrets": True}
+Secret = Annotated[
+    SecretStr,
+    PlainSerializer(_shown, return_type=str, when_used="json"),
+    AfterValidator(_unmasked),
+]
+"""A setting such as a password: only asterisks of it are shown, recorded and published."""
 
 
 class NoSettings(BaseModel):
@@ -41,9 +70,18 @@ def changed(current: M, changes: Mapping[str, Any]) -> M:
     return validate(type(current), {**given, **changes})
 
 
-def plain(settings: BaseModel) -> dict[str, Any]:
-    """Return settings as values that JSON and messages can hold."""
-    return settings.model_dump(mode="json")
+def plain(settings: BaseModel, *, secrets: bool = False) -> dict[str, Any]:
+    """Return settings as values that JSON and messages can hold; `secrets` for no eyes but the service's own.
+
+    Examples
+    --------
+    >>> class Login(BaseModel):
+    ...     password: Secret
+    >>> login = Login(password="open sesame")
+    >>> plain(login), plain(login, secrets=True)
+    ({'password': '**********'}, {'password': 'open sesame'})
+    """
+    return settings.model_dump(mode="json", context=_WITH_SECRETS if secrets else None)
 
 
 def export_toml(settings: BaseModel, path: Path) -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import os
 import socket
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,8 @@ from parfocal.devices.redpitaya.simulated.monitor import MonitorServer
 from parfocal.devices.redpitaya.simulated.server import SimulatedRedPitaya
 from parfocal.devices.redpitaya.ssh import BoardShell
 
+from .sharing import again, events_of, until
+
 paramiko = pytest.importorskip("paramiko", reason="the extra redpitaya is not installed")
 
 
@@ -20,7 +24,7 @@ class Door(paramiko.ServerInterface):
         self.board = board
 
     def check_auth_password(self, username, password):
-        right = (username, password) == ("root", "root")
+        right = username == "root" and password in ("root", "open sesame")
         return paramiko.AUTH_SUCCESSFUL if right else paramiko.AUTH_FAILED
 
     def get_allowed_auths(self, username):
@@ -200,6 +204,23 @@ def test_a_host_starts_the_server_and_starts_it_again_when_it_ended(sold, known)
         assert sold.shell.typed == [start, start]
         assert rig.status().services["board"].restarts == 0
     assert sold.shell.logged_in() == 0
+
+
+def test_a_password_is_nowhere_to_be_read_and_outlives_a_restart(sold, known):
+    changes = login(sold, known, password="open sesame")
+    with parfocal.open_rig("redpitaya", changes=changes) as rig:
+        settings = rig["board"].get_settings()
+        assert settings["ssh"]["password"] == "*" * 10
+        heard = events_of(rig)
+        until(lambda: rig["board"].set_settings({}) and any(topic == "settings" for topic, _ in heard.heard))
+        heard.wait("settings", ssh=settings["ssh"])
+        files = [path for path in Path(os.environ["PARFOCAL_RUNTIME_DIR"]).rglob("*") if path.is_file()]
+        assert files
+        assert not [path for path in files if b"sesame" in path.read_bytes()]
+        before = len(sold.shell.typed)
+        rig["rig"].restart(service="board")
+        assert again(lambda: rig["board"].sampler_read(signal="out1")) == 0.0
+        assert len(sold.shell.typed) > before
 
 
 def test_a_host_that_cannot_log_in_says_why(sold, known):

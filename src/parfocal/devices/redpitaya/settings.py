@@ -14,6 +14,7 @@ from parfocal.core.errors import ConfigError
 from parfocal.devices.redpitaya.link import DEFAULT_PORT, TcpLink
 from parfocal.devices.redpitaya.ssh import DEFAULT_SERVER, BoardShell
 from parfocal.devices.redpitaya.trace import Calibration
+from parfocal.processes.settings import Secret
 
 
 class SshConfig(BaseModel):
@@ -34,7 +35,7 @@ class SshConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     user: str = "root"
-    password: str | None = None
+    password: Secret | None = None
     port: Annotated[int, Field(gt=0, lt=65536)] = 22
     known_hosts: Path | None = None
     trust_unknown_host: bool = False
@@ -122,7 +123,10 @@ def open_link(settings: RedPitayaConfig, closing: ExitStack) -> TcpLink:
     host, port = split_address(settings.address)
     revive = None
     if settings.ssh is not None:
-        shell = BoardShell(host, server_port=port, **settings.ssh.model_dump())
+        login = settings.ssh.model_dump()
+        if settings.ssh.password is not None:
+            login["password"] = settings.ssh.password.get_secret_value()
+        shell = BoardShell(host, server_port=port, **login)
         closing.callback(shell.close)
         revive = shell.start_server
     link = TcpLink(host, port, timeout_s=settings.timeout_s, revive=revive)
