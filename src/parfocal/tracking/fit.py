@@ -34,6 +34,12 @@ _BEYOND = 0.3
 """How far, in knots, the fit may step over an end of the table."""
 
 
+@driver
+def _by_chance(expected: float, pixels: float) -> float:
+    """Return the chi2 that images like those of the table do not exceed; theirs was `expected`."""
+    return float(max(expected, 1.0) * (1 + 5 * np.sqrt(2 / max(pixels, 1.0))))
+
+
 class State(NamedTuple):
     """Where a fit stands: parameters (x, y, z, contrast, background), root of the Fisher matrix, and quality.
 
@@ -182,6 +188,7 @@ def _fit_region(
     region: Region,
     table: Any,
     score: Any,
+    expected: float,
     seed: Any,
     fine_basis: Any,
     tilted: bool,
@@ -206,10 +213,10 @@ def _fit_region(
         if best.quality[0] < most_chi2 and best.quality[1] > 0:
             break
         taken = place
-    by_chance = 1 + 5 * np.sqrt(2 / max(best.quality[2], 1.0))
+    by_chance = _by_chance(expected, best.quality[2])
     if best.quality[1] > 0 and 0 <= best.p[2] <= knots and best.quality[0] > by_chance:
         apart = _fit_without_rings(region, table, fine_basis, gradient, rings, work, best, state)
-        by_chance = 1 + 5 * np.sqrt(2 / max(best.quality[2], 1.0))
+        by_chance = _by_chance(expected, best.quality[2])
         return bool(apart and best.quality[0] < by_chance) or bool(
             _fit_masked(region, table, fine_basis, work, best, state) or apart
         )
@@ -223,6 +230,7 @@ def fit_regions(
     grid: Any,
     tables: Any,
     coarse: Any,
+    expected: Any,
     which: Any,
     fine_basis: Any,
     directions: Any,
@@ -248,20 +256,34 @@ def fit_regions(
         rank_heights(profile, coarse[which[i]], score)
         table = tables[which[i]]
         masked = _fit_region(
-            region, table, score, seed, fine_basis, tilted, most_chi2, gradient, rings, work, best, state
+            region,
+            table,
+            score,
+            expected[which[i]],
+            seed,
+            fine_basis,
+            tilted,
+            most_chi2,
+            gradient,
+            rings,
+            work,
+            best,
+            state,
         )
-        _report(out[i], best, tables.shape[1] - 3.0, roi, most_chi2, masked)
+        _report(out[i], best, tables.shape[1] - 3.0, roi, expected[which[i]], most_chi2, masked)
 
 
 @driver
-def _report(row: Any, best: State, knots: float, roi: int, most_chi2: float, masked: bool) -> None:
+def _report(
+    row: Any, best: State, knots: float, roi: int, expected: float, most_chi2: float, masked: bool
+) -> None:
     """Fill a row from a fit, with its verdicts."""
     p, chi2, variance = best.p, best.quality[0], np.full(PARAMETERS, np.nan)
     if np.isfinite(chi2):
         variances(best.root, PARAMETERS, variance)
     flags = _NEIGHBOUR if masked else 0
     row[X], row[Y], row[Z], row[CHI2], row[OFFSET] = p[0], p[1], p[2], chi2, p[4]
-    by_chance = 1 + 5 * np.sqrt(2 / max(best.quality[2], 1.0))
+    by_chance = _by_chance(expected, best.quality[2])
     spread = 1 + _COHERENT * max(chi2 - 1, 0.0) if masked or chi2 > by_chance else 1.0
     for k in range(3):
         row[SIGMA_X + k] = np.sqrt(variance[k] * spread)

@@ -184,6 +184,7 @@ class BeadTracker:
             grid.places,
             self._tables.coefficients,
             self._coarse,
+            self._tables.chi2,
             which,
             FINE_BASIS,
             DIRECTIONS,
