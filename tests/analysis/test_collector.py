@@ -36,6 +36,28 @@ class Held(StreamWriter):
             raise
 
 
+def collector_of(folder: Path, tracks: StreamWriter, failures: list[BaseException]) -> Collector:
+    ledger = TrackLedger(folder / "counts", 1)
+    return Collector(
+        folder, "camera", ["part"], tracks, ledger, SYSTEM_CLOCK, late_after_s=LONG_S, failed=failures.append
+    )
+
+
+def track(folder: Path, camera: StreamWriter, part: StreamWriter, frames: range) -> None:
+    """Write frames into a new ring, and one bead for each of them."""
+    ring_ns = open_stream(folder, "camera").created_ns
+    for sequence, frame in enumerate(frames):
+        header = FrameHeader(frame=frame)
+        camera.write(np.zeros((2, 2), "u1"), header)
+        tell(part, header, ring_ns, sequence)
+
+
+def tell(part: StreamWriter, header: FrameHeader, ring_ns: int, sequence: int) -> None:
+    tracked = np.zeros(1, TRACK_DTYPE)
+    rows = part_rows(tracked, header, (0,), ring_ns=ring_ns, sequence=sequence, roi_version=1, worker_pid=7)
+    part.write_rows(rows)
+
+
 def test_rows_that_a_reader_held_up_are_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(collector, "_WAIT_S", 0.02)
     failures: list[BaseException] = []
@@ -45,19 +67,8 @@ def test_rows_that_a_reader_held_up_are_written_once(tmp_path: Path, monkeypatch
         Held(tmp_path, "tracks", RowSpec.of(TRACK_DTYPE), 8) as tracks,
         open_stream(tmp_path, "tracks").lossless("block") as reader,
     ):
-        front = Collector(
-            tmp_path, "camera", ["part"], tracks, TrackLedger(tmp_path / "counts", 1), SYSTEM_CLOCK,
-            late_after_s=LONG_S, failed=failures.append,
-        )  # fmt: skip
-        ring_ns = open_stream(tmp_path, "camera").created_ns
-        for frame in range(12):
-            header = FrameHeader(frame=frame)
-            camera.write(np.zeros((2, 2), "u1"), header)
-            tracked = np.zeros(1, TRACK_DTYPE)
-            rows = part_rows(
-                tracked, header, (0,), ring_ns=ring_ns, sequence=frame, roi_version=1, worker_pid=7
-            )
-            part.write_rows(rows)
+        front = collector_of(tmp_path, tracks, failures)
+        track(tmp_path, camera, part, range(12))
         front.start()
         try:
             assert tracks.was_held.wait(LONG_S)
@@ -68,4 +79,37 @@ def test_rows_that_a_reader_held_up_are_written_once(tmp_path: Path, monkeypatch
             front.close()
         assert got == list(range(12))
         assert front.counts() == {"produced": 12, "tracked": 12, "dropped": {}, "in_flight": 0}
+    assert failures == []
+
+
+def test_a_front_that_comes_back_after_the_camera_did_invents_no_losses(tmp_path: Path) -> None:
+    failures: list[BaseException] = []
+    spec = FrameSpec(shape=(2, 2), dtype="uint8")
+    with (
+        StreamWriter(tmp_path, "part", RowSpec.of(PART_DTYPE), 64) as part,
+        StreamWriter(tmp_path, "tracks", RowSpec.of(TRACK_DTYPE), 64) as tracks,
+        open_stream(tmp_path, "tracks").lossless("block") as reader,
+    ):
+
+        def frames_until(count: int) -> list[int]:
+            got: list[int] = []
+            while len(got) < count:
+                got += reader.read(timeout_s=LONG_S)["frame"].tolist()
+            return got
+
+        with StreamWriter(tmp_path, "camera", spec, 16) as camera:
+            ring_ns = open_stream(tmp_path, "camera").created_ns
+            front = collector_of(tmp_path, tracks, failures)
+            front.start()
+            track(tmp_path, camera, part, range(3))
+            assert frames_until(3) == [0, 1, 2]
+            front.close()
+        with StreamWriter(tmp_path, "camera", spec, 16) as camera:
+            front = collector_of(tmp_path, tracks, failures)
+            tell(part, FrameHeader(frame=3), ring_ns, 3)  # a worker had not sent it yet
+            track(tmp_path, camera, part, range(4, 14))
+            front.start()
+            assert frames_until(11) == list(range(3, 14))
+            front.close()
+            assert front.counts() == {"produced": 14, "tracked": 14, "dropped": {}, "in_flight": 0}
     assert failures == []

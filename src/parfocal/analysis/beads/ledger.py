@@ -20,8 +20,9 @@ _NAMES = ("tracked", *REASONS, "started", *(f"{name} {bank}" for bank in (0, 1) 
 class TrackLedger:
     """Counts of the merge, so that produced = tracked + dropped + in flight at any time.
 
-    A front may be killed between any two stores. How far it was stands in one of two banks, and a single store
-    goes over to the other one; frames that it had gone by without telling what became of them were lost by that.
+    A front may be killed between any two stores. How far it was stands in one of two banks, and a single
+    store goes over to the other one; of which frames it had not yet told what became, its successor tells
+    that they were lost.
 
     Parameters
     ----------
