@@ -12,6 +12,7 @@ from parfocal.core.errors import (
     CommandError,
     CommandFailedError,
     DeadlineError,
+    ServiceUnavailableError,
     StartError,
 )
 from parfocal.devices.redpitaya.commands.iq import Sweep
@@ -69,11 +70,18 @@ def test_what_cannot_be_done_is_refused_before_the_board_is_touched(board, write
     assert writes == before
 
 
-def test_one_owner_for_a_board(rig, device, share):
-    with pytest.raises(StartError, match=r"redpitaya/board \(process \d+\)"):
-        parfocal.open_rig(
-            "redpitaya", name="second", changes={"board.address": f"tcp://LOCALHOST:{device.port}"}
-        )
+def test_a_board_has_one_owner_until_that_is_stopped(rig, board, device, share):
+    board.asg_setup(channel="asg0", waveform="dc", offset_v=0.5, output="out1")
+    owner = f"redpitaya/board \\(process {rig.status().services['board'].pid}\\)"
+    elsewhere = {"board.address": f"tcp://LOCALHOST:{device.port}"}
+    with pytest.raises(StartError, match=owner):
+        parfocal.open_rig("redpitaya", name="second", changes=elsewhere)
+    board.stop()
+    until(lambda: rig.status().services["board"].state == "exited")
+    with parfocal.open_rig("redpitaya", name="second", changes=elsewhere) as second:
+        assert second["board"].sampler_read(signal="out1") == 0.0
+    with pytest.raises(ServiceUnavailableError):
+        board.sampler_read()
 
 
 def test_a_board_that_is_not_there_is_told_at_the_start():
