@@ -83,7 +83,7 @@ class RegionCommands:
         y_px: float | None = None,
         bead: int | None = None,
         min_distance_px: int = 0,
-        min_score: float = 0.5,
+        min_score: float = 0.6,
         most: int = 10_000,
     ) -> RoiSet:
         """Find what looks like one example in the newest frame, and add it; returns all regions.
