@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+import parfocal
 from parfocal.cli.app import run
 
 
@@ -56,3 +57,22 @@ def test_a_simulated_board_fails_as_it_was_told(program, capsys):
     assert run(["up", "redpitaya", "--set", f"board.address={facts['address']}"]) == 1
     assert "no monitor_server answers" in capsys.readouterr().err
     assert simulated.wait(30) == 1
+
+
+def test_a_line_that_fails_as_it_was_told(program, capsys):
+    """A pulse that a fault hits says so, and is not sent again; afterwards all is as before."""
+    kinds = ("drop", "crumbs", "lose", "delay", "wrong_echo", "half_frame", "refuse")
+    faults = [f"{kind},letter=w,after={400 + 11 * n},delay_s=0.4" for n, kind in enumerate(kinds)]
+    _, facts = program("sim", "redpitaya", "--port", "0", *(f"--fault={fault}" for fault in faults))
+    up, _ = program("up", "redpitaya", f"--set=board.address={facts['address']}", "--set=board.timeout_s=0.2")
+    errors = []
+    with parfocal.attach("redpitaya") as rig:
+        for _ in range(300):
+            error = rig["board"].submit("asg_trigger").exception(timeout_s=30)
+            errors += [str(error)] if error else []
+    assert errors
+    assert all("not sent again" in error or "failed twice" in error for error in errors)
+    assert run(["call", "board", "pid_set_setpoint", "setpoint_v=0.25", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == 0.25
+    assert run(["down"]) == 0
+    assert up.wait(30) == 0
