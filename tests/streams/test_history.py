@@ -19,7 +19,9 @@ from hypothesis import strategies as st
 
 from parfocal.core.errors import ReaderOverrunError, StreamInUseError, StreamTimeoutError
 from parfocal.core.frames import FrameHeader, FrameSpec, RowSpec
-from parfocal.streams import LatestReader, StreamWriter, liveness, open_stream, roster, segment
+from parfocal.streams import LatestReader, StreamWriter, layout, liveness, open_stream, roster, segment
+from parfocal.streams.ledger import FREE, LEFT, Record
+from parfocal.streams.seats import read_name, read_record
 
 SLOTS = 4
 FRAMES = FrameSpec(shape=(2, 3), dtype="uint32")
@@ -65,6 +67,14 @@ class MortalWords:
         self._words[key] = value
 
 
+@dataclass
+class Account:
+    """What the theatre knows of a name: what all who bore it got, and how it stood at the last death."""
+
+    got: int = 0
+    away: Record | None = None
+
+
 class Theatre:
     """Plays a history against the ring, and keeps its own account of it."""
 
@@ -76,6 +86,7 @@ class Theatre:
         self.writer_pid = 0
         self.readers: dict[int, LatestReader] = {}
         self.names: dict[int, str] = {}
+        self.accounts: dict[str, Account] = {}
         self.got: dict[int, int] = {}
         self.leases: dict[int, contextlib.ExitStack] = {}
         self.held: dict[int, tuple[np.ndarray, list[int]]] = {}
@@ -140,9 +151,49 @@ class Theatre:
             return
         except KilledError:
             self.life.die(pid)
+            self.names[pid] = name
+            self.accounts.setdefault(name, Account())
+            self.note_death(pid)
             return
         self.readers[pid] = reader
         self.got[pid] = 0
+        if name:
+            self.names[pid] = name
+            self.check_return(name)
+
+    def check_return(self, name: str) -> None:
+        """Who comes back goes on where it was; what left the ring meanwhile is dropped, and nothing else."""
+        now = self.record_of(name)
+        before = self.accounts.setdefault(name, Account()).away
+        if before is None or before.phase in (FREE, LEFT):
+            self.accounts[name] = Account()
+            assert now.first == now.position
+            return
+        words = self.stream._segment.words
+        counted = max(now.position, words[layout.TAIL])  # what it drops at its next step is counted already
+        assert now.first == before.first
+        assert counted >= before.position
+        assert counted <= max(before.position, words[layout.TAIL], words[layout.INTENT])
+        assert dropped(now) - dropped(before) == now.position - before.position
+        assert now.died - before.died <= SLOTS * 2  # what was unread when it was given up lay in the ring
+
+    def record_of(self, name: str) -> Record:
+        words = self.stream._segment.words
+        seats = [seat for seat in range(layout.SEATS) if read_name(words, seat) == name]
+        return read_record(words, seats[0]) if seats else Record(FREE, 0, 0, 0, 0, 0)
+
+    def note_death(self, pid: int) -> None:
+        """A death in the middle of a step leaves it done or not done: the account says which."""
+        name = self.names.pop(pid, "")
+        if not name:
+            return
+        record = self.record_of(name)
+        if record.phase == FREE:  # it never had a seat, and what stands there is another's
+            return
+        account = self.accounts[name]
+        delivered = record.position - record.first - dropped(record)
+        assert account.got <= delivered <= account.got + SLOTS * 2
+        self.accounts[name] = Account(delivered, record)
 
     def read(self, which: int, stores: int) -> None:
         pid = self._choose(which)
@@ -199,6 +250,9 @@ class Theatre:
         if pid is None:
             return
         self.life.die(pid)
+        if pid in self.names:
+            self.accounts[self.names[pid]].got += self.got[pid]
+        self.note_death(pid)
         reader = self.readers.pop(pid)
         reader._seat.closed = True
         reader._seat._bell._socket.close()
@@ -218,6 +272,7 @@ class Theatre:
             self.kill_reader(which)
             return
         del self.readers[pid]
+        self.accounts.pop(self.names.pop(pid, ""), None)
 
     def check(self) -> None:
         status = self.stream.status()
@@ -231,8 +286,10 @@ class Theatre:
             assert ledger.alive == (ledger.pid in self.readers)
             if ledger.policy == "block" and ledger.alive and not ledger.name.startswith("n"):
                 assert ledger.dropped == {}
-            if ledger.pid in self.readers and not ledger.name.startswith("n"):
-                assert ledger.delivered == self.got[ledger.pid]
+            if ledger.pid in self.readers:
+                name = self.names.get(ledger.pid, "")
+                before = self.accounts[name].got if name else 0
+                assert ledger.delivered == before + self.got[ledger.pid]
         for pixels, numbers in self.held.values():
             assert (pixels == numbers).all(), "a leased frame was overwritten"
 
@@ -243,6 +300,10 @@ class Theatre:
 
     def _choose(self, which: int) -> int | None:
         return list(self.readers)[which % len(self.readers)] if self.readers else None
+
+
+def dropped(record: Record) -> int:
+    return record.skipped + record.overrun + record.sampled + record.died
 
 
 which = st.integers(0, 3)
