@@ -58,7 +58,7 @@ def test_a_camera_fills_its_stream_and_counts(rig):
     assert true.dtype == TRUTH_DTYPE
     assert list(true["frame"][::2]) == list(range(20))
     np.testing.assert_array_equal(camera.call("ground_truth", 7), true[14:16])
-    assert camera.call("counts") == {"frames": 20, "lost": 0, "timeouts": 0, "errors": 0}
+    assert camera.call("counts") == {"frames": 20, "lost": 0, "timeouts": 0, "errors": 0, "untold": 0}
     state = camera.call("state")
     assert state["spec"]["shape"] == [48, 64]
     assert "20 frames" in camera.call("health")
@@ -112,6 +112,21 @@ def test_settings_of_the_camera(rig, replay):
         camera.call("set_exposure_ms", -1.0, timeout_s=10)
     with pytest.raises(CommandError, match="keeps its settings"):
         camera.call("set_settings", {"options": {"path": "other.tif"}}, timeout_s=10)
+
+
+def test_who_blocks_the_stream_of_truth_holds_up_no_camera(rig):
+    many = {"options": {**FIELD, "beads": 3000}}  # rows of 43 frames fill the stream
+    bench = rig(camera={**CAMERA, **many})
+    camera = bench.client("camera")
+    stream = open_stream(bench.streams, "camera")
+    with stream.lossless() as frames, open_stream(bench.streams, "truth").lossless("block") as rows:
+        camera.call("start", 60, timeout_s=10)
+        assert [frames.read(timeout_s=30).header.frame for _ in range(60)] == list(range(60))
+        camera.call("is_running", timeout_s=10)  # the loop is done with the last frame
+        told = len(np.unique(rows.read(timeout_s=30)["frame"]))
+    counts = camera.call("counts")
+    assert counts["untold"] == 60 - told > 0
+    assert counts["errors"] == 0
 
 
 def test_lost_frames_and_timeouts_are_counted(rig, replay):

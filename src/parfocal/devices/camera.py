@@ -35,7 +35,8 @@ class CameraConfig(DeviceConfig):
     autostart : bool
         Start the camera as soon as it is open.
     truth : str
-        Name of a row stream for what each frame shows, if the camera knows it; "" for none.
+        Name of a row stream for what each frame shows, if the camera knows it; "" for none. Where a reader
+        leaves no room for them, rows are left out, and their frames counted as untold.
     frame_timeout_s : float
         Without a frame for so long (and one exposure), a timeout is counted and logged.
     """
@@ -159,7 +160,7 @@ class CameraHost(DeviceHost):
 
     @command(lane="counts")
     def counts(self) -> dict[str, int]:
-        """Return frames, those the camera lost, timeouts and errors, since the rig was started."""
+        """Return frames, those the camera lost, timeouts, errors, and frames whose truth found no room."""
         return self._tally.counts()
 
     @command(lane="counts")
@@ -196,7 +197,10 @@ class CameraHost(DeviceHost):
             snap.frame(header)
         self._snaps = [snap for snap in self._snaps if not snap.complete]
         if self._truth is not None:
-            self._truth.write_rows(self._truth_of(header.frame), timeout_s=_WAIT_S)
+            try:
+                self._truth.write_rows(self._truth_of(header.frame), timeout_s=0.0)
+            except StreamTimeoutError:  # who reads it holds up no camera
+                self._tally.untold()
 
     def _borrowed(self) -> Slot:
         """Return the slot that is being filled: it is kept until a frame has come."""

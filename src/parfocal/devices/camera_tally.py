@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from parfocal.core.frames import FrameHeader
 
-_NAMES = ("next_frame", "frames", "lost", "timeouts", "errors", "running")
+_NAMES = ("next_frame", "frames", "lost", "timeouts", "errors", "untold", "running")
 _RATE_OVER = 200
 
 
@@ -61,6 +61,10 @@ class CameraTally:
         self._last_ns = now_ns
         self._ends.clear()
 
+    def untold(self) -> None:
+        """Count a frame whose truth found no room in its stream."""
+        self._counters["untold"] += 1
+
     def error(self) -> None:
         """Count a failure of the camera."""
         self._counters["errors"] += 1
@@ -84,6 +88,6 @@ class CameraTally:
         return (now_ns - self._last_ns) * 1e-9
 
     def counts(self) -> dict[str, int]:
-        """Return frames, lost, timeouts and errors since the rig was started."""
+        """Return frames, lost, timeouts, errors, and frames of untold truth since the rig was started."""
         counts = self._counters.snapshot()
-        return {name: counts[name] for name in ("frames", "lost", "timeouts", "errors")}
+        return {name: counts[name] for name in ("frames", "lost", "timeouts", "errors", "untold")}
