@@ -7,6 +7,7 @@ the segment.
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import socket
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _LOOPBACK = "127.0.0.1"
 _PATH_LIMIT = 100
+_FULL = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS)  # the last one on macOS
 
 
 class Bell:
@@ -86,9 +88,11 @@ class Ringer:
                 self._socket.connect(self._address)
                 self._connected = True
             self._socket.send(b"!")
-        except BlockingIOError:
-            return True  # enough rings lie there already
-        except (FileNotFoundError, ConnectionError):
+        except OSError as error:
+            if error.errno in _FULL:
+                return True  # enough rings lie there already
+            if not isinstance(error, FileNotFoundError | ConnectionError):
+                raise
             self._connected = False
             return False
         return True
