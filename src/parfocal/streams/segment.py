@@ -82,7 +82,7 @@ class Segment:
     @classmethod
     def create(cls, path: Path, layout: at.Layout, generation: int) -> Segment:
         """Make a ring under a provisional name; `publish` gives it its own."""
-        provisional = path.with_name(f"{path.stem}.{os.getpid()}.new")
+        provisional = _provisional(path)
         fd = os.open(provisional, os.O_RDWR | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
         try:
             _take_room(fd, layout.size, path)
@@ -129,7 +129,7 @@ class Segment:
 
     def publish(self, *, replace: bool) -> bool:
         """Give the ring its name; return False if another one has it and `replace` doesn't allow that."""
-        provisional = self.path.with_name(f"{self.path.stem}.{os.getpid()}.new")
+        provisional = _provisional(self.path)
         try:
             if replace:
                 os.replace(provisional, self.path)
@@ -204,6 +204,17 @@ class Segment:
     def bell_path(self, seat: int | str) -> Path:
         """Return where the bell of a seat hangs, or that of the writer ("w"); no two rings share one."""
         return self.path.with_name(f"{self.path.stem}.{self.words[at.IDENTITY]:08x}.{seat}.bell")
+
+
+def maker_of(provisional: Path) -> Owner:
+    """Return the process that made a ring under this provisional name, or still makes it."""
+    pid, _, started = provisional.stem.rpartition(".")[2].partition("-")
+    return Owner(int(pid), int(started)) if pid.isdigit() and started.isdigit() else Owner(0, 0)
+
+
+def _provisional(path: Path) -> Path:
+    maker = this_process()
+    return path.with_name(f"{path.stem}.{maker.pid}-{maker.started}.new")
 
 
 def _take_room(fd: int, size: int, path: Path) -> None:

@@ -7,8 +7,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
-
 from parfocal.core.errors import StreamError, StreamNotFoundError
 from parfocal.core.frames import FrameSpec, StreamSpec
 from parfocal.core.status import StreamStatus
@@ -18,7 +16,7 @@ from parfocal.streams.doorbell import Ringer
 from parfocal.streams.liveness import Owner, is_alive
 from parfocal.streams.reader import LatestReader, LosslessReader
 from parfocal.streams.seats import read_ledgers, read_record
-from parfocal.streams.segment import Segment
+from parfocal.streams.segment import Segment, maker_of
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -135,8 +133,7 @@ def reclaim(folder: Path) -> tuple[str, ...]:
             if _remove_if_stale(path):
                 removed.append(name)
     for path in Path(folder).glob("*.new"):
-        maker = path.stem.rpartition(".")[2]
-        if not (maker.isdigit() and psutil.pid_exists(int(maker))):
+        if not is_alive(maker_of(path)):
             path.unlink(missing_ok=True)
     for path in Path(folder).glob("*.bell"):
         _remove_if_silent(path)
