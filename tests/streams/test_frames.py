@@ -1,7 +1,9 @@
 """What only streams of frames do: slots in place, leases, batches, take-overs."""
 
+import errno
 import os
 import queue
+import socket
 import threading
 import time
 from pathlib import Path
@@ -241,3 +243,45 @@ def test_a_ring_that_came_for_nothing_costs_no_wake_up(folder: Path, monkeypatch
             write(writer, n)
             assert got.get(timeout=30) == n
         thread.join()
+
+
+def test_a_reader_of_the_newest_sleeps_while_there_is_none(folder: Path) -> None:
+    """One of two slots is leased and the other one is being filled: the ring is empty for this reader."""
+    with (
+        StreamWriter(folder, "s", SPEC, 2) as writer,
+        open_stream(folder, "s").lossless("drop") as holder,
+        open_stream(folder, "s").latest() as reader,
+    ):
+        write(writer, 0, 1)
+        with holder.lease(timeout_s=0), writer.slot(timeout_s=0) as slot:
+            with pytest.raises(StreamTimeoutError):
+                reader.read(timeout_s=0.01)
+            slot.data[:] = 2
+            slot.header = FrameHeader(frame=2)
+        assert reader.read(timeout_s=0).header.frame == 2
+        ledgers = {ledger.policy: ledger for ledger in open_stream(folder, "s").status().readers}
+        assert ledgers["latest"].dropped == {"skipped": 2}
+
+
+def test_a_full_bell_of_any_system_holds_nobody_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class FullSocket(socket.socket):
+        def send(self, *_: object) -> int:
+            raise OSError(errno.ENOBUFS, "No buffer space available")
+
+    bell = doorbell.Bell(folder / "b.bell")
+    monkeypatch.setattr(doorbell.socket, "socket", FullSocket)
+    ringer = doorbell.Ringer(folder / "b.bell", bell.port)
+    assert ringer.ring()
+    ringer.close()
+    bell.close()
+
+
+def test_a_half_made_ring_goes_unless_its_maker_lives(folder: Path) -> None:
+    me = liveness.this_process()
+    half_made = folder / f"s.{me.pid}-{me.started}.new"
+    left_behind = folder / f"s.{me.pid}-{me.started + 1}.new"  # by an earlier process of that number
+    half_made.touch()
+    left_behind.touch()
+    reclaim(folder)
+    assert list(folder.iterdir()) == [half_made]
+    half_made.unlink()

@@ -115,7 +115,9 @@ class LatestReader(AttachedReader):
         shelf = self._slots()
         newest = self._words[at.HEAD] - 1
         slot, _ = shelf.find(newest, 1) if seat.lease(newest, 1) else (0, 0)
-        if self._words[at.TAIL] > newest:
+        tail = self._words[at.TAIL]
+        if tail > newest:
+            seat.move(tail, skipped=tail - seat.position)
             seat.end_lease()
             return None
         if newest > seat.position:
