@@ -1,9 +1,11 @@
 """What only streams of frames do: slots in place, leases, batches, take-overs."""
 
 import errno
+import itertools
 import os
 import queue
 import socket
+import sys
 import threading
 import time
 from pathlib import Path
@@ -285,3 +287,29 @@ def test_a_half_made_ring_goes_unless_its_maker_lives(folder: Path) -> None:
     reclaim(folder)
     assert list(folder.iterdir()) == [half_made]
     half_made.unlink()
+
+
+def mapped_kb(path: Path) -> int:
+    """Return how much of a file this process has in its own page tables."""
+    lines = iter(Path("/proc/self/smaps").read_text().splitlines())
+    ends = str(path)
+    return sum(
+        int(line.split()[1])
+        for head in lines
+        if head.endswith(ends)
+        for line in itertools.islice(lines, 12)
+        if line.startswith("Rss:")
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+def test_a_look_at_a_stream_brings_in_no_pixels(folder: Path) -> None:
+    spec = FrameSpec(shape=(256, 256), dtype="uint8")
+    with StreamWriter(folder, "s", spec, 64) as writer:
+        writer.write(np.zeros((256, 256), "u1"), FrameHeader(frame=0))
+        before = mapped_kb(folder / "s.ring")
+        stream = open_stream(folder, "s")
+        assert stream.produced == stream.status().produced == 1
+        assert mapped_kb(folder / "s.ring") - before < 1024
+        with stream.lossless():
+            assert mapped_kb(folder / "s.ring") - before >= 4096

@@ -107,7 +107,7 @@ class FrameIntake:
     def _lend(self, reader: LosslessReader, until: int, wanted: int, timeout_s: float) -> int:
         with reader.lease_many(wanted, timeout_s) as batch:
             mine = batch[: max(0, until - reader.position)]
-            is_all = len(batch) == wanted or reader.position + len(batch) == self._stream.status().produced
+            is_all = len(batch) == wanted or reader.position + len(batch) == self._stream.produced
             give = self.store.append if is_all else self.store.hold
             give(mine, reader.position)
         return len(batch)

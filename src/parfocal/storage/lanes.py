@@ -84,7 +84,7 @@ class Lane:
     def finish(self) -> None:
         """Have it take what has been produced up to now, and close. Returns at once; idempotent."""
         if self._end is None:
-            self._end = self.stream.status().produced
+            self._end = self.stream.produced
         self._nudged.set()
 
     def give_up(self, error: Exception) -> None:
@@ -117,7 +117,7 @@ class Lane:
         return msgspec.structs.replace(count, error=str(self.error or ""))
 
     def _produced(self) -> int:
-        return self.stream.status().produced if self._end is None else self._end
+        return self.stream.produced if self._end is None else self._end
 
     def _run(self) -> None:
         try:

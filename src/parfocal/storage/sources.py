@@ -112,7 +112,7 @@ def in_successor(site: Site, name: str, record: StreamRecord) -> int | None:
         stream = open_stream(site.streams, name)
     except StreamError:
         return None
-    return None if stream.created_ns == record.ring_created_ns else stream.status().produced
+    return None if stream.created_ns == record.ring_created_ns else stream.produced
 
 
 def open_lane(source: Source, stream: Stream, setup: Setup) -> tuple[Lane, StreamRecord]:

@@ -28,6 +28,7 @@ class AttachedReader:
         self.name = name
         self.spec: StreamSpec = segment.layout.spec
         self._segment = segment
+        segment.bring_in()
         self._words = segment.words
         self._frames = FrameShelf(segment) if isinstance(self.spec, FrameSpec) else None
         self._rows = None if self._frames else RowShelf(segment)

@@ -76,8 +76,8 @@ class Segment:
         self.control = memoryview(control)
         self.words = words_of(self.control)
         self.data = memoryview(pixels)
+        self._is_in = False
         _touch(control)
-        _touch(pixels)
 
     @classmethod
     def create(cls, path: Path, layout: at.Layout, generation: int) -> Segment:
@@ -185,6 +185,12 @@ class Segment:
         os.close(lock)
         return None
 
+    def bring_in(self) -> None:
+        """Bring every page of the data into this process now, not at the first frame. To look takes none."""
+        if not self._is_in:
+            _touch(self.data)
+            self._is_in = True
+
     def writer(self) -> Owner:
         """Return the writing process; its pid is 0 if none is attached."""
         return Owner(self.words[at.WRITER_PID], self.words[at.WRITER_STARTED])
@@ -244,6 +250,5 @@ def _read_layout(fd: int, path: Path) -> at.Layout:
     return layout
 
 
-def _touch(buffer: mmap.mmap) -> None:
-    """Bring every page into this process now, not at the first frame."""
+def _touch(buffer: mmap.mmap | memoryview) -> None:
     np.frombuffer(buffer, np.uint8)[:: mmap.PAGESIZE].max()

@@ -49,6 +49,11 @@ class Stream:
         """When the ring was made, on the monotonic clock: later rings of this name have later times."""
         return int(self._segment.words[at.CREATED])
 
+    @property
+    def produced(self) -> int:
+        """How many frames or rows were written so far. A look at one word, for who asks often."""
+        return int(self._segment.words[at.HEAD])
+
     def status(self) -> StreamStatus:
         """Return the stream and the ledger of each reader at this instant."""
         words = self._segment.words

@@ -91,6 +91,7 @@ class StreamWriter:
         layout = at.Layout.of(spec, slots)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._segment = _take_ring(folder / f"{name}.ring", layout)
+        self._segment.bring_in()
         self._words = self._segment.words
         self._roster = Roster(self._segment)
         self._slots = slots

@@ -70,7 +70,7 @@ class Collector:
         self._stuck = (-1, 0)
         self._ring = open_stream(folder, frames)
         self._readers: list[LosslessReader | None] = [self._attached(part, patience_s=20.0) for part in parts]
-        self._merge = ledger.begin(len(parts), self._ring.created_ns, self._ring.status().produced)
+        self._merge = ledger.begin(len(parts), self._ring.created_ns, self._ring.produced)
         self._threads = [
             threading.Thread(target=self._collect, args=(worker, part), name=f"part {part}", daemon=True)
             for worker, part in enumerate(parts)
@@ -180,7 +180,7 @@ class Collector:
     def _change_ring(self, ring_ns: int) -> None:
         """Count what the old ring had and nobody tracked; go on with the new one."""
         if self._is_at_ring():
-            self._merge.drop_until(self._ring.status().produced, "overrun")
+            self._merge.drop_until(self._ring.produced, "overrun")
         self._ledger.note(self._merge, 0)
         self._merge.begin_ring(ring_ns)
         self._ledger.change_ring(self._merge)
@@ -196,14 +196,14 @@ class Collector:
     def _produced(self) -> int:
         """Return the frames of the present ring, and those of a newer one of which no part has come yet."""
         ring = self._ring
-        produced = ring.status().produced
+        produced = ring.produced
         if not self._is_at_ring():
             return self._merge.next + produced
         if ring.ended():
             with suppress(StreamNotFoundError):
                 newer = open_stream(self._folder, self._frames)
                 if newer.created_ns != ring.created_ns:
-                    produced += newer.status().produced
+                    produced += newer.produced
         return produced
 
     def _attached(self, part: str, patience_s: float) -> LosslessReader:
