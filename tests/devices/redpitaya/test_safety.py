@@ -103,7 +103,6 @@ def test_what_is_under_way_at_the_end_switches_nothing_on_afterwards(device, wri
     thread = threading.Thread(target=set_up)
     thread.start()
     until(lambda: any(address == ASG0_BURST_DELAY for address, _ in writes))
-    context.stopping.set()
     host.make_safe()
     device.monitor.faults.clear()
     thread.join()
@@ -138,7 +137,7 @@ def test_a_watch_that_cannot_go_on_says_so(device, link, tmp_path):
         raise OSError("nobody to tell")
 
     board = SharedBoard(RedPitaya(link), Declared(tmp_path / "declared", 1), lambda name, news: None)
-    with closing(Watch(board, tell, fail, SYSTEM_CLOCK)):
+    with closing(Watch(board, tell, fail, SYSTEM_CLOCK, threading.Event())):
         device.inject_fault("refuse", count=-1)
         assert has_failed.wait(WAIT_S)
     assert str(failed) == "[OSError('nobody to tell')]"

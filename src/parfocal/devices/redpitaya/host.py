@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from contextlib import ExitStack
 from typing import Any
 
@@ -42,6 +43,7 @@ class RedPitayaHost(ScopeCommands, AsgCommands, PidCommands, IqCommands, BoardCo
         """Connect, bring every output to 0 V, then restore what was declared before a crash."""
         self.context = context
         self._closing = ExitStack()
+        self._leaving = threading.Event()
         with ExitStack() as stack, ExitStack() as failing:
             link = open_link(self.settings, stack)
             RedPitaya(link).make_safe()  # before anything else can fail
@@ -60,7 +62,7 @@ class RedPitayaHost(ScopeCommands, AsgCommands, PidCommands, IqCommands, BoardCo
                 board.change("scope", _without_second(pitaya.scope.state()), lambda: None)
             self.traces = StreamWriter(context.streams, context.service, STREAM_SPEC, self.settings.slots)
             stack.callback(self.traces.close)
-            watch = Watch(board, self._link_changed, context.fail, context.clock)
+            watch = Watch(board, self._link_changed, context.fail, context.clock, self._leaving)
             stack.callback(watch.close)
             failing.pop_all()
             self._closing = stack.pop_all()
@@ -73,12 +75,11 @@ class RedPitayaHost(ScopeCommands, AsgCommands, PidCommands, IqCommands, BoardCo
             )
 
     def make_safe(self) -> None:
-        """Bring every output to 0 V; if the host is ending, nobody else changes anything from then on."""
-        if not hasattr(self, "board"):
-            return
-        if self.context.stopping.is_set():
+        """Bring every output to 0 V; nobody else reaches the board from then on."""
+        if hasattr(self, "board"):
+            self._leaving.set()
             self.link.reserve()
-        self.board.make_safe()
+            self.board.make_safe()
 
     def close(self) -> None:
         """Let go of the board."""

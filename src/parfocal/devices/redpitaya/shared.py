@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -134,8 +134,10 @@ class SharedBoard:
 
     def make_safe(self) -> None:
         """Stop the scope and bring every output to 0 V; raises at once if the board is out of reach."""
-        with suppress(UnconfirmedWriteError):  # perhaps it goes on; outputs shall not for that
+        try:
             self.pitaya.scope.stop()
+        except UnconfirmedWriteError:
+            self.pitaya.scope.tick()  # if the board answers, outputs go off though the scope may go on
         self.scope_has.clear()
         self.pitaya.make_safe()
 

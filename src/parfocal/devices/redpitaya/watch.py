@@ -30,6 +30,10 @@ class Watch:
         Told of each change: ``{"connected": bool, "restarted": bool, "error": str}``.
     fail : callable
         Given whatever else goes wrong: the watch has ended then.
+    clock : Clock
+        For the time between two looks.
+    closing : threading.Event
+        Once it is set there is no further look, and nothing is told.
     """
 
     def __init__(
@@ -38,12 +42,13 @@ class Watch:
         tell: Callable[[dict[str, Any]], None],
         fail: Callable[[BaseException], None],
         clock: Clock,
+        closing: threading.Event,
     ) -> None:
         self._board = board
         self._tell = tell
         self._fail = fail
         self._clock = clock
-        self._closing = threading.Event()
+        self._closing = closing
         self._tick, self._at_ns = board.pitaya.scope.tick(), clock.monotonic_ns()
         self._connected = True
         self._thread = threading.Thread(target=self._run, name="board-watch", daemon=True)
