@@ -25,16 +25,16 @@ LINE_ERRORS = {"DeviceError", "DeviceTimeoutError", "UnconfirmedWriteError"}
 
 def question(board, number: int):
     """Ask for what no other question's reply answers; return the call, and what tells the right reply."""
-    kind, pid = number % 8, f"pid{number % 3}"
+    kind, pid = number % 16, f"pid{number % 3}"
     if kind < 2:
         wanted = number * STEP_HZ
         call = board.submit("asg_set_frequency", frequency_hz=wanted, channel=f"asg{kind}")
         return call, lambda value: abs(value - wanted) < STEP_HZ / 4
     if kind == 2:
         return board.submit("pid_get_setpoint", pid=pid), lambda value: value == SETPOINTS_V[pid]
-    if kind == 3:
+    if kind < 7:
         return board.submit("known", module=pid), lambda value: value["setpoint_v"] == SETPOINTS_V[pid]
-    if kind == 4:
+    if kind == 7:
         return board.submit("sampler_read", signal=f"s{number}x"), lambda error: f"'s{number}x'" in error
     return board.submit("asg_get", channel=f"a{number}x"), lambda error: f"a{number}x" in error
 
