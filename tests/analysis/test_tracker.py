@@ -65,10 +65,12 @@ def test_tables_from_a_sweep_give_heights(rig):
     bench = rig(camera={"stuck": 1.0, "beads": 1})
     camera, tracker, focus = bench.client("camera"), bench.client("tracker"), bench.client("focus")
     camera.call("start", timeout_s=10)
-    tracker.call("find_beads", timeout_s=30)
+    (bead,) = tracker.call("find_beads", timeout_s=30)["rois"]
+    empty = [40.0 if bead[axis] > 160 else 280.0 for axis in ("x_px", "y_px")]
+    tracker.call("add_roi", *empty, timeout_s=10)
     call = tracker.submit("build_tables", z_min_nm=-600.0, z_max_nm=600.0, frames_per_plane=3, timeout_s=60)
     quality = call.result()
-    assert quality["beads"] == [0]
+    assert (quality["beads"], quality["without"]) == ([0], [1])
     assert call.progress.fraction == 1.0
     assert focus.call("position") == 0.0
     focus.call("move_to", 250.0, timeout_s=10)
@@ -77,8 +79,11 @@ def test_tables_from_a_sweep_give_heights(rig):
     with open_stream(bench.streams, "tracks").lossless() as reader:
         camera.call("snap", 5, timeout_s=30)
         rows = rows_of(reader, 5)
-    assert rows["z_nm"] == pytest.approx(np.full(5, 250.0), abs=30.0)
-    assert not rows["flags"].any()
+    seen, nothing = rows[rows["bead"] == 0], rows[rows["bead"] == 1]
+    assert seen["z_nm"] == pytest.approx(np.full(5, 250.0), abs=30.0)
+    assert not seen["flags"].any()
+    assert np.isnan(nothing["z_nm"]).all(), "a region that shows no bead takes no table from the others"
+    assert nothing["flags"].all()
 
 
 def test_one_example_finds_the_others(rig):

@@ -60,8 +60,11 @@ def test_a_sweep_needs_heights_and_beads():
         builder.finish()
     for z in range(0, 600, 100):
         builder.add(np.full((50, 50), 90, np.uint8), [(0, 0), (9, 9)], z_nm=z)
+    assert builder.heights_seen().tolist() == [0, 0]
     with pytest.raises(TrackingError, match=r"beads \[0, 1\]"):
         builder.finish()
+    with pytest.raises(TrackingError, match=r"beads \[1\]"):
+        builder.finish([1])
 
 
 def test_planes_at_odd_heights_in_any_order(field, track):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rich.pretty import Pretty
 from rich.table import Table
 
-from parfocal.cli.output import console, print_json, to_json
+from parfocal.cli.output import console, print_json
 from parfocal.cli.values import named_values
 from parfocal.core.errors import RigNotFoundError
 from parfocal.processes import directory
@@ -15,6 +16,9 @@ from parfocal.rig.opening import attach, load_source
 
 if TYPE_CHECKING:
     from parfocal.ipc import CommandInfo
+
+_SHOWN = 12
+"""Elements of a list that people are shown."""
 
 
 def call(
@@ -40,7 +44,7 @@ def call(
     timeout_s
         Deadline of the call.
     json
-        Print the result as one JSON line.
+        Print the result as one JSON line, all of it; without this, long ones are cut.
 
     Examples
     --------
@@ -110,4 +114,4 @@ def _print_result(result: Any, json: bool) -> None:
     if json:
         print_json(result)
     elif result is not None:
-        console().print(result if isinstance(result, str) else to_json(result))
+        console().print(result if isinstance(result, str) else Pretty(result, max_length=_SHOWN))

@@ -24,6 +24,7 @@ from parfocal.tracking.ztable import ZTables
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+LEAST_HEIGHTS = 4
 _REJECTED = Flag.EMPTY | Flag.AT_EDGE | Flag.NOT_CONVERGED
 
 
@@ -127,35 +128,43 @@ class ZTableBuilder:
 
         for_each_block(self._grid, self._beads, work)
 
-    def finish(self) -> ZTables:
-        """Return the tables of all beads.
+    def heights_seen(self) -> NDArray[np.int64]:
+        """Return at how many heights each bead was seen so far, (n_beads,): a table needs `LEAST_HEIGHTS`."""
+        seen = [plane.frames > 0 for plane in self._planes.values()]
+        return np.sum(seen, axis=0, dtype=np.int64) if seen else np.zeros(self._beads, np.int64)
+
+    def finish(self, beads: ArrayLike | None = None) -> ZTables:
+        """Return the tables of all beads, or of those that are named, in that order.
 
         Raises
         ------
         TrackingError
-            If a bead was seen at too few heights to make a table; names the beads.
+            If one of them was seen at too few heights to make a table; names the beads.
         """
+        wanted = np.arange(self._beads) if beads is None else np.asarray(beads, np.int64)
         keys = sorted(self._planes)
-        if len(keys) < 4:
-            raise TrackingError(f"a table needs at least 4 heights; the sweep has {len(keys)}")
+        if len(keys) < LEAST_HEIGHTS:
+            raise TrackingError(f"a table needs at least {LEAST_HEIGHTS} heights; the sweep has {len(keys)}")
         planes = [self._planes[key] for key in keys]
         frames = np.stack([plane.frames for plane in planes])
-        poor = np.flatnonzero((frames > 0).sum(axis=0) < 4)
+        poor = wanted[self.heights_seen()[wanted] < LEAST_HEIGHTS]
         if poor.size:
-            raise TrackingError(f"beads {poor.tolist()} were found at fewer than 4 heights of the sweep")
+            raise TrackingError(
+                f"beads {poor.tolist()} were found at fewer than {LEAST_HEIGHTS} heights of the sweep"
+            )
         heights = np.stack([plane.height for plane in planes]) / np.maximum(frames, 1)
         first = float(heights[frames > 0].min())
         intervals = max(1, int(np.ceil((float(heights[frames > 0].max()) - first) / self._step - 1e-6)))
-        shape = (self._beads, intervals + 3, self._knots + 3)
-        coefficients, usable = np.zeros(shape, np.float32), np.zeros((self._beads, 2))
-        for bead in range(self._beads):
+        shape = (len(wanted), intervals + 3, self._knots + 3)
+        coefficients, usable = np.zeros(shape, np.float32), np.zeros((len(wanted), 2))
+        for place, bead in enumerate(wanted.tolist()):
             radial = np.stack([plane.radial(bead) for plane in planes])
             seen = frames[:, bead] > 0
             table = _through(heights[seen, bead], radial[seen], first, self._step, intervals)
             background = _background(planes, bead)
-            coefficients[bead] = table / background - 1
-            usable[bead] = first + self._step * _usable_knots(coefficients[bead])
-        chi2 = self._chi2[:, 0] / np.maximum(self._chi2[:, 1], 1)
+            coefficients[place] = table / background - 1
+            usable[place] = first + self._step * _usable_knots(coefficients[place])
+        chi2 = self._chi2[wanted, 0] / np.maximum(self._chi2[wanted, 1], 1)
         return ZTables(coefficients, self._grid.roi_px, first, self._step, usable, chi2, self._pixel_size)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from parfocal.core.errors import BadInputError, CommandError, StreamTimeoutError, TrackingError
 from parfocal.tracking import ZTableBuilder, ZTables
+from parfocal.tracking.build import LEAST_HEIGHTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -81,10 +82,17 @@ def run_sweep(
     settle_s: float = 0.0,
     move_timeout_s: float = 10.0,
     frame_timeout_s: float = 2.0,
-) -> ZTables:
-    """Sweep the focus and return a table for each bead; whatever happens, the focus goes back.
+) -> tuple[ZTables, tuple[int, ...]]:
+    """Sweep the focus and make a table for each bead; whatever happens, the focus goes back.
 
     Heights in the tables are positions of the focus relative to where it stood at the beginning.
+
+    Returns
+    -------
+    tables : ZTables
+        In the order of the beads.
+    beads : tuple of int
+        Those that were seen at half of the heights; the others, such as an empty region, get no table.
 
     Raises
     ------
@@ -121,10 +129,10 @@ def run_sweep(
     finally:
         focus.call("move_to", home, timeout_s=move_timeout_s)
     call.progress(1.0, "making the tables")
-    try:
-        return builder.finish()
-    except ValueError as error:
-        raise TrackingError(f"no tables from this sweep: {error}") from error
+    seen = np.flatnonzero(builder.heights_seen() >= max(LEAST_HEIGHTS, len(planes) / 2))
+    if not seen.size:
+        raise TrackingError("no tables from this sweep: no bead was seen at enough of its heights")
+    return builder.finish(seen), tuple(assignment.rois.beads[place] for place in seen.tolist())
 
 
 def move_focus(focus: Client, position_nm: float, timeout_s: float, call: CallContext) -> None:

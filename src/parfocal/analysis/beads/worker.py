@@ -174,13 +174,14 @@ class TrackerWorker(Service):
         stream = open_stream(self.context.streams, self.settings.frames)
         assert isinstance(stream.spec, FrameSpec)
         with self.context.connect(focus) as client, stream.lossless(policy="drop") as frames:
-            tables = run_sweep(
+            tables, beads = run_sweep(
                 plan, assignment, client, frames, current_call(), self.context.clock.monotonic_ns,
                 pixel_size_um=stream.spec.pixel_size_um, settle_s=settle_s,
             )  # fmt: skip
         save_tables(path, tables)
         return {
-            "beads": list(rois.beads),
+            "beads": list(beads),
+            "without": [bead for bead in rois.beads if bead not in beads],
             "usable_nm": tables.usable_nm.tolist(),
             "chi2": tables.chi2.tolist(),
             "hash": tables.hash,

@@ -35,6 +35,7 @@ class TableCommands:
     ) -> dict[str, Any]:
         """Make a z table of each bead by a focus sweep about where the focus stands; returns their quality.
 
+        A region that shows no bead gets none, and is named as "without": its z stays NaN.
         The regions are frozen meanwhile. Heights are positions of the focus relative to where it stood.
         Cancelled, the focus goes back and the tables stay as they were.
         """
@@ -43,7 +44,7 @@ class TableCommands:
             quality: dict[str, Any] = self.crew.ask(
                 "sweep", focus, z_min_nm, z_max_nm, step_nm, frames_per_plane, settle_s, rois, str(path)
             )
-        self.regions.set_tables(path, rois.beads, quality["hash"])
+        self.regions.set_tables(path, tuple(quality["beads"]), quality["hash"])
         return quality
 
     @command(lane="tables")
