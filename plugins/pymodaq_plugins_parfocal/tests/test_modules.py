@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -39,7 +40,7 @@ class Seen:
 @pytest.fixture
 def viewer(board) -> Iterator[Callable[..., tuple[Any, Seen]]]:
     """Open a DAQ_Viewer, initialised."""
-    yield from opening(lambda name: DAQ_Viewer(title=name, daq_type="DAQ1D"), "detector")
+    yield from opening(lambda name, kind="DAQ1D": DAQ_Viewer(title=name, daq_type=kind), "detector")
 
 
 @pytest.fixture
@@ -48,12 +49,17 @@ def mover(board) -> Iterator[Callable[..., tuple[Any, Seen]]]:
     yield from opening(lambda name: DAQ_Move(title=name), "actuator")
 
 
-def opening(make: Callable[[str], Any], role: str) -> Iterator[Callable[..., tuple[Any, Seen]]]:
+def opening(make: Callable[..., Any], role: str) -> Iterator[Callable[..., tuple[Any, Seen]]]:
     opened: list[Any] = []
 
-    def open_module(name: str, **settings: Any) -> tuple[Any, Seen]:
-        module = make(name)
+    def open_module(name: str, *kind: str, shares: Any = None, **settings: Any) -> tuple[Any, Seen]:
+        module = make(name, *kind)
         setattr(module, role, name)
+        if shares is not None:  # as PyMoDAQ's dashboard does for slaves
+            module.controller_and_thread = dataclasses.replace(
+                shares.controller_and_thread, initialized=False
+            )
+            module.master = False
         for setting, value in settings.items():
             change(module, setting, value)
         seen = Seen(module)
@@ -63,7 +69,7 @@ def opening(make: Callable[[str], Any], role: str) -> Iterator[Callable[..., tup
         return module, seen
 
     yield open_module
-    for module in opened:
+    for module in reversed(opened):
         module.quit_fun()
 
 
@@ -141,6 +147,21 @@ def test_a_viewer_that_waits_can_be_closed(board, viewer):
     scope.quit_fun()
     assert thread.isFinished()
     assert not waits_for_trigger(board)
+
+
+def test_a_slave_goes_on_in_the_thread_of_a_master_that_waits(board, viewer):
+    scope, traces = viewer("ParfocalScope", trigger_source="ch1_positive_edge", threshold_v=0.9)
+    sampler, values = viewer("ParfocalSampler", "DAQ0D", shares=scope)
+    scope.grab_data(True)
+    until(lambda: waits_for_trigger(board))
+    sampler.grab_data(True)
+    until(lambda: len(values.data) > 5)
+    board.asg_setup(channel="asg0", waveform="square", amplitude_v=1.0, output="out1")
+    until(lambda: len(traces.data) > 5)
+    count = len(values.data)
+    until(lambda: len(values.data) > count + 5)
+    for module in (sampler, scope):
+        module.stop()
 
 
 def test_a_rig_that_is_not_there_is_told_in_the_status_line(board):
