@@ -32,7 +32,8 @@ def test_a_watched_bead_has_its_profile_beside_its_model(rig):
         tracker.call("watch_profile", 1, every=2)
         rows = next_frames(reader, 3)
         assert np.isnan(rows["model"]).all(), "there is no table yet"
-        tracker.call("build_tables", z_min_nm=-600.0, z_max_nm=600.0, frames_per_plane=3, timeout_s=60)
+        sweep = {"z_min_nm": -600.0, "z_max_nm": 600.0, "frames_per_plane": 3}
+        quality = tracker.call("build_tables", **sweep, timeout_s=60)
         focus.call("move_to", 150.0, timeout_s=10)
         while np.isnan(rows["model"]).any() or rows["flags"].any():
             rows = next_frames(reader, 1)
@@ -46,7 +47,7 @@ def test_a_watched_bead_has_its_profile_beside_its_model(rig):
         noise = np.sqrt(one["intensity"] / one["pixels"])
         assert np.abs((one["intensity"] - one["model"]) / noise).max() < 6
         assert np.ptp(one["intensity"]) > 20 * noise.max(), "there are rings"
-        assert one["chi2"][0] == pytest.approx(1, abs=0.2)
+        assert one["chi2"][0] == pytest.approx(quality["chi2"][1], rel=0.15), "as in the sweep"
         (ledger,) = readers_for_profiles(bench)
         assert ledger.balances
         assert ledger.delivered > 5

@@ -121,6 +121,8 @@ class Control:
             self._abandon_all()
             _LOG.critical("the supervisor failed and ended the rig", exc_info=True)
             self._stop_reason = self._stop_reason or f"the supervisor failed: {error}"
+            with self.changed:
+                self.changed.notify_all()
         try:
             self._on_over()
         finally:

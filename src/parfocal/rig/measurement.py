@@ -80,7 +80,8 @@ def measure(
     """
     rig["tracker"].drain(timeout_s=PATIENCE_S)  # frames from before belong to nobody's measurement
     before = read_ledger(rig)
-    rig["recorder"].start(name=name, plan=plan, settings=_settings(rig), devices=_states(rig))
+    settings = _settings(rig)
+    rig["recorder"].start(name=name, plan=plan, settings=settings, devices=_states(rig))
     try:
         ending, reason = _acquire(rig, before, frames, tell)
         ledger = _patiently(lambda: read_ledger(rig)).since(before).closed()
@@ -88,7 +89,7 @@ def measure(
         with suppress(CommandError):
             _finish(rig, "failed", f"{type(error).__name__}: {error}", {})
         raise
-    recorded = rig["recorder"].get_settings(timeout_s=ANSWER_S)["frames"] == "camera"
+    recorded = settings["recorder"]["frames"] == "camera"
     report = _finish(rig, ending, reason, ledger.losses(camera_recorded=recorded))
     return Measurement(
         report=report,

@@ -30,6 +30,8 @@ _RINGS_EXPLAIN, _RINGS_AWAY = 0.6, 0.35
 """Rings are a neighbour's if they explain this part of what the bead leaves, from so many regions away."""
 _COHERENT = 6.0
 """What a fit leaves unexplained, rings of others, counts as one for so many pixels: sigma contains it so."""
+_WORST_TABLE = 2.0
+"""A table whose own images left a larger chi2 is no bead's: its fits are judged as if it were this."""
 _BEYOND = 0.3
 """How far, in knots, the fit may step over an end of the table."""
 
@@ -255,6 +257,7 @@ def fit_regions(
         spoke_profile(values[i], sensitivity[i], roi, seed[0], seed[1], directions, profile)
         rank_heights(profile, coarse[which[i]], score)
         table = tables[which[i]]
+        most = most_chi2 * min(max(expected[which[i]], 1.0), _WORST_TABLE)
         masked = _fit_region(
             region,
             table,
@@ -263,14 +266,14 @@ def fit_regions(
             seed,
             fine_basis,
             tilted,
-            most_chi2,
+            most,
             gradient,
             rings,
             work,
             best,
             state,
         )
-        _report(out[i], best, tables.shape[1] - 3.0, roi, expected[which[i]], most_chi2, masked)
+        _report(out[i], best, tables.shape[1] - 3.0, roi, expected[which[i]], most, masked)
 
 
 @driver

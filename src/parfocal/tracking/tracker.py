@@ -66,7 +66,8 @@ class BeadTracker:
         Counts of a full pixel; the top of the frame's integer type if not given (say 4095 for 12 bits in
         uint16).
     max_chi2 : float
-        Above it a fit is flagged `Flag.BAD_FIT`.
+        Above it a fit is flagged `Flag.BAD_FIT`; with tables, above it times the chi2 of the bead's table
+        (from 1 to 2 of it counts): what was uneven when the table was made is no fault of the fit.
     tilted_light : bool
         Whether to fit, with tables, a plane of light over each region too; takes about three times as long.
 
