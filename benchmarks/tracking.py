@@ -42,7 +42,7 @@ def best_of(
 
 
 def accuracy() -> list[Row]:
-    """RMS errors over the bound, predicted sigma over RMS, chi2, good rows flagged."""
+    """RMS errors over the bound and over the predicted sigma, chi2, good rows flagged."""
     rows, pulls, chi2, flagged = [], [], [], []
     for roi in (50, 64, 100):
         for electrons in (200.0, 5000.0, 30000.0):
@@ -60,7 +60,7 @@ def accuracy() -> list[Row]:
             sigma = np.stack(
                 [found["sigma_x_px"] * PIXEL_NM, found["sigma_y_px"] * PIXEL_NM, found["sigma_z_nm"]], 1
             )
-            pulls.append(rms(sigma) / rms(error))
+            pulls.append(rms(error / sigma))
             chi2.append(float(found["chi2"].mean()))
             flagged.append(float((found["flags"] != 0).mean()))
     off = np.abs(np.array(pulls) - 1)
