@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from parfocal.core.errors import AlreadyRunningError, BadInputError, RigNotFoundError, nearest
+from parfocal.core.files import replace_file
 from parfocal.core.status import ProcessState
 from parfocal.processes.locks import (
     FOLDER_LOCK,
@@ -153,9 +154,7 @@ def wait_until_gone(rig: str, timeout_s: float) -> bool:
 
 def write_record(path: Path, content: RigRecord | ServiceRecord) -> None:
     """Replace a record in one step, so that a reader finds the old one or the new one, never half."""
-    new = path.with_suffix(".new")
-    new.write_bytes(msgspec.json.encode(content))
-    new.replace(path)
+    replace_file(path, msgspec.json.encode(content))
 
 
 class RigFolders:

@@ -1,4 +1,4 @@
-"""Files that survive: replaced whole, brought to stable storage; and errors that say what befell the disk."""
+"""The disk: how much fits, everything brought to stable storage, and errors that say what befell it."""
 
 from __future__ import annotations
 
@@ -7,40 +7,14 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from parfocal.core.errors import DiskFullError, FolderVanishedError, ParfocalError, StorageError
+from parfocal.core.files import sync_file
 
 _FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
 _OS_CODE = re.compile(r"os_error_code='(\d+)'")
-
-
-def replace_file(path: Path, content: bytes, *, durable: bool = False) -> None:
-    """Give the file at `path` a new content at once: a reader sees the old or the new one, never a part.
-
-    Parameters
-    ----------
-    path : Path
-        In a folder that exists.
-    content : bytes
-        All of it.
-    durable : bool
-        Whether to return only after the content and its name are on stable storage.
-    """
-    draft = path.with_name(f".{path.name}.new")
-    try:
-        with draft.open("wb") as file:
-            file.write(content)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError:
-        draft.unlink(missing_ok=True)
-        raise
-    if durable:
-        sync_file(path.parent)
 
 
 def sync_tree(folder: Path) -> None:
@@ -49,18 +23,6 @@ def sync_tree(folder: Path) -> None:
         for name in names:
             sync_file(Path(parent, name))
         sync_file(Path(parent))
-
-
-def sync_file(path: Path) -> None:
-    """Return only after the file or folder at `path` is on stable storage."""
-    if path.is_dir() and os.name == "nt":  # Windows has no handle of a folder to flush
-        return
-    with suppress(FileNotFoundError):  # replaced or removed since it was listed: nothing left to bring down
-        handle = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def free_bytes(folder: Path) -> int:

@@ -13,9 +13,10 @@ import msgspec
 import numpy as np
 
 from parfocal.core.errors import AlreadyExistsError, BadInputError, FolderVanishedError
+from parfocal.core.files import replace_file
 from parfocal.core.frames import FrameSpec
 from parfocal.storage.block import Block, Placed
-from parfocal.storage.disk import replace_file, storage_errors, sync_tree
+from parfocal.storage.disk import storage_errors, sync_tree
 from parfocal.storage.headers import HeaderFile, length_of, read_headers, runs
 from parfocal.storage.numbering import Numbering
 from parfocal.storage.ome_zarr import (

@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from parfocal.core.errors import BadInputError
+from parfocal.core.files import replace_file
 from parfocal.storage.ome_zarr import HEADER_CHUNK, HEADER_COLUMNS, HEADERS, IMAGE, NOT_STORED
 
 if TYPE_CHECKING:
@@ -54,9 +55,7 @@ class HeaderFile:
         path = _chunk_path(self._folder, chunk)
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            draft = path.with_suffix(".new")
-            draft.write_bytes(np.full(HEADER_CHUNK * len(HEADER_COLUMNS), NOT_STORED, "<i8").tobytes())
-            draft.replace(path)
+            replace_file(path, np.full(HEADER_CHUNK * len(HEADER_COLUMNS), NOT_STORED, "<i8").tobytes())
         self._chunk = chunk
         self._file = path.open("r+b", buffering=0)
         return self._file

@@ -14,10 +14,11 @@ import numpy as np
 
 from parfocal.core.clock import Clock
 from parfocal.core.errors import BadInputError
+from parfocal.core.files import replace_file
 from parfocal.core.frames import FrameSpec, RowSpec
 from parfocal.core.status import StreamStatus
 from parfocal.processes.system import is_alive, start_mark
-from parfocal.storage.disk import replace_file, storage_errors
+from parfocal.storage.disk import storage_errors
 from parfocal.storage.outcome import RECORDING, seen_outcome
 
 FORMAT = 1

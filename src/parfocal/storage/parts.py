@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from parfocal.core.errors import BadInputError
-from parfocal.storage.disk import sync_file
+from parfocal.core.files import sync_file
 
 if TYPE_CHECKING:
     import pyarrow as pa

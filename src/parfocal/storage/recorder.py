@@ -10,9 +10,10 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
 from parfocal.core.errors import BadInputError, ParfocalError, StorageError
+from parfocal.core.files import replace_file
 from parfocal.ipc import command
 from parfocal.processes import Service, ServiceContext
-from parfocal.storage.disk import free_bytes, replace_file, storage_errors
+from parfocal.storage.disk import free_bytes, storage_errors
 from parfocal.storage.manifest import Manifest, Policy
 from parfocal.storage.ome_zarr import Codec
 from parfocal.storage.outcome import RECORDING, Ending

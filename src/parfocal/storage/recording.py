@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from parfocal.core.errors import BadInputError, FolderVanishedError, ParfocalError, StorageError
+from parfocal.core.files import sync_file
 from parfocal.core.frames import FrameSpec
-from parfocal.storage.disk import sync_file
 from parfocal.storage.folder import RunFolder
 from parfocal.storage.lanes import Lane
 from parfocal.storage.manifest import (

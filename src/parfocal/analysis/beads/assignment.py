@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from parfocal.analysis.beads.rois import RoiSet
+from parfocal.core.files import replace_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,9 +57,7 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
 
     def save(self, path: Path) -> None:
         """Write it as a whole: whoever reads meanwhile gets the one before."""
-        draft = path.with_suffix(".draft")
-        draft.write_bytes(msgspec.json.encode(self))
-        os.replace(draft, path)
+        replace_file(path, msgspec.json.encode(self))
 
 
 def assignment_path(streams: Path, front: str) -> Path:

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from parfocal.core.files import replace_file
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
@@ -123,9 +125,9 @@ class Declared:
 
     def _write_anew(self) -> None:
         kept = [change for change in self._modules.items() if change[0] not in self._lent]
-        written = self._path.with_suffix(".new")
-        self._size = written.write_bytes(b"".join(map(_packed, (self._owner, *kept))))
-        os.replace(written, self._path)
+        content = b"".join(map(_packed, (self._owner, *kept)))
+        replace_file(self._path, content)
+        self._size = len(content)
 
 
 def _load(path: Path, owner: int) -> dict[str, Settings]:
