@@ -18,7 +18,10 @@ BENCH = {
     ("change", "message"),
     [
         ({"nam": "x"}, "unknown key 'nam'; did you mean 'name'?"),
-        ({"name": "Two Words"}, "name: String should match pattern"),
+        (
+            {"name": "Two Words"},
+            "name: a name is 1 to 32 of a-z, 0-9, '-' and '_', and begins with a letter (got 'Two Words')",
+        ),
         ({"services": {"camera": {"kind": "camra"}}}, "kind 'camra' is unknown (did you mean 'camera'?)"),
         ({"services": {"camera": {}}}, "key 'services.camera.kind' is missing"),
         (

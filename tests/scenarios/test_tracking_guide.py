@@ -18,10 +18,10 @@ SMALL = {
 def test_the_session_of_the_guide_runs(tmp_path):
     (session,) = re.findall(r"## In a rig\n.*?```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)
     changes = SMALL | {"recorder.folder": str(tmp_path)}
-    with open_rig("tweezers", name="guide", changes=changes) as rig:
-        rig["camera"].start()
-        names = {"rig": rig}
+    with open_rig("tweezers", changes=changes) as rig:
+        names = {}
         exec(session, names)
+        names["rig"].close()
         assert len(rig["tracker"].list_rois().rois) == 6
     rings = names["rings"]
     assert set(rings["bead"]) == {3}

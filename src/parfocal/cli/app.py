@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -62,6 +63,7 @@ def _make_app() -> App:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run one command; print what went wrong in a line or a few; return the exit code."""
+    logging.basicConfig(format="%(name)s: %(message)s", level=logging.WARNING)
     try:
         result = _make_app()(arguments, exit_on_error=False, print_error=True)
     except CycloptsError:

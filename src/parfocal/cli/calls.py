@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rich.pretty import Pretty
-from rich.table import Table
+from rich.table import Column, Table
 
 from parfocal.cli.output import console, print_json
 from parfocal.cli.values import named_values
@@ -84,7 +84,9 @@ def commands(source: str | None = None, *, script: bool = False, json: bool = Fa
     if json:
         print_json(listing)
         return
-    table = Table("service", "command", "lane", "what it does", box=None, pad_edge=False)
+    table = Table(
+        "service", Column("command", overflow="fold"), "lane", "what it does", box=None, pad_edge=False
+    )
     for service, infos in listing.items():
         for info in infos:
             table.add_row(service, signature(info), info.lane, info.summary)

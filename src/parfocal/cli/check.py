@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from parfocal.cli.output import console, print_json
 from parfocal.rig.assemble import service_specs
-from parfocal.rig.config import load_config
+from parfocal.rig.listing import command_listing
+from parfocal.rig.opening import load_source
 
 
-def check(file: Path, *, json: bool = False) -> None:
-    """Check a rig file: keys, values, dependencies, each service's own settings. Starts nothing.
+def check(source: str, *, json: bool = False) -> None:
+    """Check a rig file: keys, values, dependencies, each service's settings and commands. Starts nothing.
 
     Parameters
     ----------
-    file
-        A rig file (TOML).
+    source
+        A rig file (TOML), or the name of a built-in rig.
     json
         Print what it stands for as one JSON object.
 
@@ -23,10 +22,11 @@ def check(file: Path, *, json: bool = False) -> None:
     --------
     parfocal check tweezers.toml
     """
-    config = load_config(file)
+    config = load_source(source)
     specs = service_specs(config)
+    command_listing(config)
     if json:
         print_json({"rig": config.name, "services": {spec.name: spec.factory for spec in specs}})
     else:
         names = ", ".join(spec.name for spec in specs)
-        console().print(f"{file} is sound: rig {config.name!r} with {len(specs)} services: {names}")
+        console().print(f"{source} is sound: rig {config.name!r} with {len(specs)} services: {names}")

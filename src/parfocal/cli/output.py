@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -9,10 +10,16 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
+_FILE_WIDTH = 240
+"""Columns where nobody's window ends: in a file or a pipe."""
+
 
 def console(*, quiet: bool = False) -> Console:
     """Return where people read: stdout, or stderr if stdout belongs to a script."""
-    return Console(stderr=quiet, highlight=False)
+    shown = Console(stderr=quiet, highlight=False)
+    if not shown.is_terminal and "COLUMNS" not in os.environ:
+        shown.width = _FILE_WIDTH
+    return shown
 
 
 def print_json(value: Any) -> None:

@@ -129,8 +129,8 @@ def _up_detached(source: str, name: str | None, changes: list[str]) -> None:
             errors.seek(0)
             said = errors.read().decode(errors="replace").strip()
             raise StartError(said, service="rig", exit_code=code)
-    shown = f"rig {name or config.name!r} is ready as process {child.pid}"
-    console().print(f"{shown}; end it with `parfocal down`")
+    rig = name or config.name
+    console().print(f"rig {rig!r} is ready as process {child.pid}; end it with `parfocal down {rig}`")
 
 
 def _interrupt(_signal: int, _frame: object) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from parfocal.cli.output import console, print_json
 from parfocal.storage import list_runs
 
 
 def runs(folder: Path = Path("runs"), *, json: bool = False) -> None:
-    """List the runs in a folder: when each began, how long it lasted, how it ended, what is stored.
+    """List the runs in a folder, oldest first: how long each lasted, how it ended, what is stored.
 
     Parameters
     ----------
@@ -30,9 +30,9 @@ def runs(folder: Path = Path("runs"), *, json: bool = False) -> None:
     if json:
         print_json({"runs": found})
         return
-    table = Table("run", "began (UTC)", "seconds", "outcome", "stored", box=None, pad_edge=False)
+    table = Table(Column("run", overflow="fold"), "seconds", "outcome", "stored", box=None, pad_edge=False)
     for run in found:
         seconds = "" if run.duration_s is None else f"{run.duration_s:.1f}"
         stored = ", ".join(f"{count} {name}" for name, count in run.stored.items())
-        table.add_row(Path(run.folder).name, run.started_utc[:19], seconds, run.outcome, stored)
+        table.add_row(Path(run.folder).name, seconds, run.outcome, stored)
     console().print(table)

@@ -56,6 +56,9 @@ def _watch(running: Rig, json: bool) -> None:
     if json:
         while not SYSTEM_CLOCK.wait(never, REFRESH_S):
             print_json(running.status())
+    if not console().is_terminal:  # a file or a pipe: one picture after the other
+        while not SYSTEM_CLOCK.wait(never, REFRESH_S):
+            console().print(status_view(running.status()))
     with Live(status_view(running.status()), console=console(), auto_refresh=False) as live:
         while not SYSTEM_CLOCK.wait(never, REFRESH_S):
             live.update(status_view(running.status()), refresh=True)

@@ -20,6 +20,18 @@ def summary_view(summary: Summary) -> Table:
     return table
 
 
+def _flags(shares: dict[str, float]) -> str:
+    """Return which flags the rows carry.
+
+    Examples
+    --------
+    >>> _flags({"saturated": 0.921}), _flags({})
+    ('; rows flagged: 92.1% saturated', '')
+    """
+    told = ", ".join(f"{share:.1%} {flag}" for flag, share in shares.items())
+    return f"; rows flagged: {told}" if told else ""
+
+
 def _lines(summary: Summary) -> list[tuple[str, str]]:
     frames = summary.frames
     dropped = ", ".join(f"{count} {reason}" for reason, count in frames.dropped.items()) or "0"
@@ -28,7 +40,7 @@ def _lines(summary: Summary) -> list[tuple[str, str]]:
     lines = [
         ("outcome", f"[bold]{summary.outcome}[/]" + (f" ({summary.reason})" if summary.reason else "")),
         ("frames", f"{counted}; {frames.recorded} recorded"),
-        ("beads", str(summary.beads)),
+        ("beads", f"{summary.beads}{_flags(summary.flagged)}"),
     ]
     if frames.tracked > 1 and summary.beads:
         rate = f"{summary.fps['camera']:.1f} fps camera, {summary.fps['tracked']:.1f} fps tracked"

@@ -238,7 +238,6 @@ class Host:
         if not self._failed:
             self._failed = True
             self._reporter.tell(_failure(error, fatal=True))
-        self._log.error("%s", "".join(traceback.format_exception(error)))
 
 
 def load_service(factory: str) -> type[Service]:

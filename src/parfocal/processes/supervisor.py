@@ -300,8 +300,9 @@ class Supervisor:
         if not isinstance(report, link.Failure):
             return
         service = ward.spec.name
-        if self._book is not None and not report.fatal:
-            self._book.say(service, logging.ERROR, report.traceback)
+        told_by_start = report.fatal and self._state.state == "starting"
+        if self._book is not None and not told_by_start:
+            self._book.say(service, logging.ERROR, report.traceback or report.error)
         self._tell("error", {"service": service, "count": ward.errors, **msgspec.structs.asdict(report)})
 
     def _tell(self, topic: str, payload: dict[str, Any]) -> None:

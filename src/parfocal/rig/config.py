@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from parfocal.core.errors import ConfigError, nearest
 from parfocal.processes.loading import load_object
@@ -27,7 +28,15 @@ KINDS: dict[str, str] = {
 }
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
-Name = Annotated[str, Field(pattern=rf"^{_NAME.pattern}$")]
+
+
+def _checked_name(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ValueError("a name is 1 to 32 of a-z, 0-9, '-' and '_', and begins with a letter")
+    return name
+
+
+Name = Annotated[str, AfterValidator(_checked_name)]
 
 
 class ServiceConfig(BaseModel):
@@ -119,7 +128,8 @@ def load_config(source: str | Path | Mapping[str, Any] | RigConfig) -> RigConfig
     Parameters
     ----------
     source : path, mapping or RigConfig
-        A TOML file, or what one would hold.
+        A TOML file, or what one would hold. Modules beside the file can be imported from then on, here and in
+        the rig's processes.
 
     Raises
     ------
@@ -182,6 +192,9 @@ def _read(source: str | Path | Mapping[str, Any] | RigConfig) -> tuple[str, Mapp
     if isinstance(source, RigConfig | Mapping):
         return "", source
     path = Path(source)
+    beside = str(path.absolute().parent)
+    if beside not in sys.path:  # last, so that it can hide nothing
+        sys.path.append(beside)
     try:
         return f"{path.name}: ", tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

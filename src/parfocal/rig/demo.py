@@ -15,6 +15,8 @@ from parfocal.rig.keeping import keep_beads
 from parfocal.rig.measurement import Progress, measure
 from parfocal.rig.opening import load_source, open_rig
 from parfocal.rig.results import summarise
+from parfocal.storage.folder import check_place
+from parfocal.storage.recorder import LEAST_FREE_MB, MB
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,8 +49,8 @@ class DemoPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         for name in ("seconds", "fps"):
             if not getattr(self, name) > 0:
                 raise BadInputError(f"{name} must be positive, not {getattr(self, name):g}")
-        if self.beads < 0 or self.workers < 1 or self.seed < 0:
-            raise BadInputError("beads and seed must not be negative, and workers must be 1 or more")
+        if self.beads < 1 or self.workers < 1 or self.seed < 0:
+            raise BadInputError("beads and workers must be 1 or more, and seed must not be negative")
         if min(self.size_px) < LEAST_PX:
             raise BadInputError(f"size must be {LEAST_PX} by {LEAST_PX} px or more, not {self.size}")
 
@@ -93,6 +95,7 @@ def demo_config(plan: DemoPlan) -> RigConfig:
 
 def run_demo(plan: DemoPlan, tell: Callable[[Progress], None]) -> Summary:
     """Find the beads, build their tables in a focus sweep, measure, and compare with the truth."""
+    check_place(plan.out, int(LEAST_FREE_MB * MB))
     config = demo_config(plan)
     tell(Progress(phase="starting", fraction=0.0, text=f"{len(config.services)} services"))
     with open_rig(config) as rig:

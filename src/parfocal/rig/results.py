@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from parfocal.analysis.beads.chart import draw_chart
+from parfocal.analysis.beads.quality import flag_shares
 from parfocal.rig.accuracy import tracking_errors
 from parfocal.rig.summary import FrameCounts, Summary, latency_ms, rates, services_summary
 from parfocal.storage import read_array
@@ -64,6 +65,7 @@ def summarise(
             dropped=done.dropped,
         ),
         beads=beads,
+        flagged=flag_shares(tracks),
         latency_ms=latency_ms(tracks),
         fps=rates(tracks),
         error=errors,

@@ -53,6 +53,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
         RMS against the truth, where there is one.
     services : dict
         Process and restarts of each.
+    flagged : dict of str to float
+        Part of the rows with each flag, by its name.
     reason : str
         Why it ended so; "" if there is nothing to say.
     overlay : str or None
@@ -69,6 +71,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     fps: dict[str, float]
     error: dict[str, float] | None
     services: dict[str, dict[str, int]]
+    flagged: dict[str, float] = {}
     reason: str = ""
     overlay: str | None = None
     chart: str | None = None

@@ -18,6 +18,8 @@ from parfocal.rig.keeping import keep_beads
 from parfocal.rig.measurement import Progress, measure
 from parfocal.rig.opening import load_source, open_rig
 from parfocal.rig.results import summarise
+from parfocal.storage.folder import check_place
+from parfocal.storage.recorder import LEAST_FREE_MB, MB
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,6 +91,7 @@ def track_config(plan: TrackPlan) -> RigConfig:
 def run_track(plan: TrackPlan, tell: Callable[[Progress], None]) -> Summary:
     """Find or load the beads, track every image of the movie, and draw what was found."""
     check_inputs(plan)
+    check_place(plan.out, int(LEAST_FREE_MB * MB))
     config = track_config(plan)
     tell(Progress(phase="starting", fraction=0.0, text=plan.movie.name))
     with open_rig(config) as rig:

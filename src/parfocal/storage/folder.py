@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from datetime import UTC, datetime
@@ -40,21 +41,16 @@ class RunFolder:
         Raises
         ------
         BadInputError
-            If `name` can't be part of a file name.
+            If `name` can't be part of a file name, or `parent` is no folder that can be written to.
         DiskFullError
             If fewer than `least_free_bytes` are free there.
         """
         if not _NAME.fullmatch(name):
             raise BadInputError(f"run name {name!r} may hold letters, digits and . _ + - only, 80 at most")
         moment = datetime.fromtimestamp(clock.utc_ns() // 10**9, UTC).strftime("%Y-%m-%dT%H-%M-%S")
-        with storage_errors(next(above for above in parent.absolute().parents if above.is_dir())):
+        check_place(parent, least_free_bytes)
+        with storage_errors(parent):
             parent.mkdir(parents=True, exist_ok=True)
-            free = free_bytes(parent)
-            if free < least_free_bytes:
-                raise DiskFullError(
-                    f"only {free // 10**6} MB are free in {parent}, wanted are {least_free_bytes // 10**6} MB"
-                    ": free some space, or set least_free_mb lower"
-                )
             folder = cls(_make(parent, "_".join(filter(None, (moment, name)))))
             folder._reserve.write_bytes(bytes(_RESERVE_BYTES))
         return folder
@@ -84,6 +80,32 @@ class RunFolder:
     @property
     def _reserve(self) -> Path:
         return self.path / ".reserve"
+
+
+def check_place(parent: Path, least_free_bytes: int = 0) -> None:
+    """Check that runs can go to the folder `parent`, which need not be there yet. Makes nothing.
+
+    Raises
+    ------
+    BadInputError
+        If something else is there, or it cannot be written to.
+    DiskFullError
+        If fewer than `least_free_bytes` are free there.
+    """
+    whole = parent.absolute()
+    nearest = next(path for path in (whole, *whole.parents) if path.exists())
+    if not nearest.is_dir():
+        raise BadInputError(f"runs cannot go to {parent}: {nearest} is a file; name a folder")
+    if not os.access(nearest, os.W_OK):
+        raise BadInputError(
+            f"runs cannot go to {parent}: {nearest} cannot be written to; name another folder"
+        )
+    free = free_bytes(nearest)
+    if free < least_free_bytes:
+        raise DiskFullError(
+            f"only {free // 10**6} MB are free in {nearest}, wanted are {least_free_bytes // 10**6} MB: free "
+            "some space, name another folder, or set least_free_mb of the recorder lower"
+        )
 
 
 def _make(parent: Path, name: str) -> Path:

@@ -22,7 +22,8 @@ from parfocal.storage.sources import Rules, Site, Source
 from parfocal.storage.tables import PartLimits
 
 _LOOK_S = 0.25
-_MB = 10**6
+MB = 10**6
+LEAST_FREE_MB = 500.0
 
 
 class RecorderSettings(BaseModel):
@@ -45,7 +46,7 @@ class RecorderSettings(BaseModel):
     codec: Codec = "blosc-lz4"
     rows_per_part: int = Field(2**20, ge=1)
     seconds_per_part: float = Field(300.0, gt=0)
-    least_free_mb: float = Field(500.0, ge=0)
+    least_free_mb: float = Field(LEAST_FREE_MB, ge=0)
     """A run does not begin with less than this free."""
 
     @property
@@ -192,8 +193,9 @@ class Recorder(Service):
                 )
             request = Request(name=name, plan=plan, settings=settings, devices=devices)
             folder = chosen.folder.absolute()
-            least = int(chosen.least_free_mb * _MB)
-            recording = Recording.begin(folder, chosen.sources, request, self._site, chosen.rules, least)
+            recording = Recording.begin(
+                folder, chosen.sources, request, self._site, chosen.rules, int(chosen.least_free_mb * MB)
+            )
             path = str(recording.folder.path)
             try:
                 with storage_errors(self._pointer.parent):
@@ -241,7 +243,7 @@ class Recorder(Service):
             run=str(path),
             outcome=manifest.outcome,
             elapsed_s=(now - manifest.started.monotonic_ns) * 1e-9,
-            free_mb=free_bytes(path) / _MB if path.exists() else 0.0,
+            free_mb=free_bytes(path) / MB if path.exists() else 0.0,
             streams=recording.progress(),
             errors=manifest.errors,
         )
