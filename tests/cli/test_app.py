@@ -51,6 +51,8 @@ def test_every_help_has_examples(command, capsys):
         (["demo", "tweezers", "--seconds", "0"], 2, "seconds must be positive"),
         (["track", "none.tif"], 2, "there is nothing at none.tif"),
         (["commands", "tweezzers"], 2, "did you mean 'tweezers'?"),
+        (["demo", "tweezers", "--beads", "0"], 2, "beads and workers must be 1 or more"),
+        (["demo", "tweezers", "--out", __file__], 2, "is a file; name a folder"),
         (["sim", "redpitaya", "--fault", "dorp"], 2, "did you mean 'drop'?"),
         (["sim", "redpitaya", "--in1", "gian=2"], 2, "known: source, gain"),
         (["sim", "redpitaya", "--port", "70000"], 2, "0 takes a free one"),
@@ -86,6 +88,22 @@ def test_doctor_tells_versions_and_leftovers(capsys):
     assert run(["doctor", "--clean", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["removed"] == [str(stale)]
     assert not stale.exists()
+
+
+def test_classes_beside_a_rig_file_are_found_and_their_commands_checked(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    lab, module = tmp_path / "lab.toml", tmp_path / "boilers.py"
+    lab.write_text('name = "lab"\n[services.boiler]\nkind = "boilers:Boiler"\n')
+    module.write_text(
+        "from parfocal.ipc import command\n"
+        "from parfocal.processes import Service\n"
+        "class Boiler(Service):\n"
+        "    @command()\n"
+        "    def heat(self, power) -> None: ...\n"
+    )
+    assert run(["check", str(lab)]) == 2
+    assert "parameter 'power' of command Boiler.heat has no annotation" in capsys.readouterr().err
+    assert run(["check", "tweezers"]) == 0
 
 
 @pytest.fixture
