@@ -101,6 +101,17 @@ def test_bad_regions_are_flagged_and_touch_no_other(field):
     assert flags[7] & Flag.AT_EDGE
 
 
+@pytest.mark.parametrize("missing", [0.0, 0.05, 0.1, 0.2, 0.4])
+@pytest.mark.parametrize("with_table", [True, False])
+def test_uneven_light_is_no_bead(field, with_table, missing):
+    y, x = np.mgrid[0:320, 0:320]
+    light = 1 - missing * (1 - np.exp(-((x - 120) ** 2 + (y - 190) ** 2) / (2 * 200.0**2)))
+    frame = field.expose(light, 17)
+    tracker = BeadTracker(field.tables if with_table else None, 64, **field.camera)
+    corners = [(y0, x0) for y0 in range(0, 257, 16) for x0 in range(0, 257, 16)]
+    assert (tracker.track(frame, corners)["flags"] & Flag.EMPTY).all()
+
+
 def test_off_the_table_and_at_the_edge(field, track):
     tracker = BeadTracker(field.tables, 64, **field.camera)
     beyond = np.array([(31.0, 31.0, z) for z in (600.0, 900.0, 4080.0, 4300.0)])

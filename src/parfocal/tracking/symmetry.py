@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from parfocal.tracking.jit import driver, kernel
+from parfocal.tracking.light import gain_over_light
 from parfocal.tracking.model import COLUMNS, PARAMETERS, Region, Work, accumulate, new_work, solve, variances
 from parfocal.tracking.pixels import CHUNK
 from parfocal.tracking.rows import AMPLITUDE, CHI2, FLAGS, OFFSET, SIGMA_X, SIGMA_Y, Flag, X, Y
@@ -70,8 +71,8 @@ def bin_pixels(region: Region, last: int, x0: float, y0: float, index: Any, bins
 
 
 @driver
-def _contrast(coefficients: Any, binned: Any, noise: float) -> tuple[float, float, float]:
-    """Return the background, the RMS contrast over it, and its significance (1 without a bead)."""
+def _contrast(coefficients: Any, binned: Any) -> tuple[float, float]:
+    """Return the background and the RMS contrast over it."""
     outer = outer_count = squares = total = 0.0
     for k in range(len(binned)):
         if 4 * k >= 3 * len(binned):
@@ -89,9 +90,7 @@ def _contrast(coefficients: Any, binned: Any, noise: float) -> tuple[float, floa
         )
         squares += binned[k, 1] * (value - background) ** 2
         total += binned[k, 1]
-    spread = squares / max(total, 1.0)
-    noise_level = (max(background, 1.0) + noise) * coefficients.size / max(total, 1.0)
-    return background, np.sqrt(spread) / max(background, 1e-6), spread / noise_level
+    return background, np.sqrt(squares / max(total, 1.0)) / max(background, 1e-6)
 
 
 @driver
@@ -158,13 +157,14 @@ def fit_centres(
             variances(root, 2, variance)
             row[SIGMA_X], row[SIGMA_Y] = np.sqrt(variance[0]), np.sqrt(variance[1])
         row[X], row[Y] = seed[0], seed[1]
-        row[OFFSET], row[AMPLITUDE], significance = _contrast(bins.coefficients, binned[i], noise)
+        row[OFFSET], row[AMPLITUDE] = _contrast(bins.coefficients, binned[i])
+        significance = gain_over_light(region, work, row[OFFSET]) / bins.coefficients.size
         row[FLAGS] = _verdict(row, significance, settled, roi, most_chi2)
 
 
 @driver
 def _verdict(row: Any, significance: float, settled: bool, roi: int, most_chi2: float) -> int:
-    """Return the flags of a row."""
+    """Return the flags of a row; `significance` is about 1, or less in uneven light, without a bead."""
     flags, middle = 0, 0.5 * (roi - 1)
     if not (significance > 4 and row[SIGMA_X] < 1 and row[SIGMA_Y] < 1):
         flags |= _EMPTY
