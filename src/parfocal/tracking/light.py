@@ -68,11 +68,11 @@ def gain_over_light(region: Region, work: Work, level: float) -> float:
     sums, matrix = np.zeros(23), np.empty((_TERMS, _TERMS))
     root, light = np.zeros((_TERMS, _TERMS)), np.zeros(_TERMS)
     grid, middle = region.grid, np.float32(0.5 * (region.roi - 1))
-    scale, level = np.float32(2.0 / region.roi), np.float32(level)
+    scale, about = np.float32(2.0 / region.roi), np.float32(level)
     for start in range(0, grid.shape[1], CHUNK):
         fill_columns(region, work, start)
         part = slice(start, start + CHUNK)
-        _moments(work.scratch, grid[0, part], grid[1, part], middle, scale, level, sums)
+        _moments(work.scratch, grid[0, part], grid[1, part], middle, scale, about, sums)
     for i in range(_TERMS):
         for j in range(_TERMS):
             matrix[i, j] = sums[_MOMENT[i, j]]
