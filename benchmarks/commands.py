@@ -2,7 +2,7 @@
 
 Run ``python benchmarks/commands.py [--json] [--quick]``. The peer is what one would write first: a pair of
 `multiprocessing.Queue` with ids, and one worker that takes one command after another. Beside the round trip
-stands that of pyzmq itself, a DEALER and a ROUTER that echoes: nothing that uses it can be faster. Round trips
+stands that of pyzmq itself, a DEALER and a ROUTER that echoes: nothing that uses it is faster. Round trips
 and rates are taken in rounds, one of each in turn, and the best round of each counts: the machine has other
 work.
 """
