@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from parfocal.streams.segment import Segment
 
 _BACKSTOP_S = 0.5  # a writer killed between its store and its ring wakes nobody
+
+_let_others_run = getattr(os, "sched_yield", lambda: time.sleep(0))  # Windows has no other way
 
 
 class Seat:
@@ -86,6 +89,9 @@ class Seat:
         waiting = self._base + at.WAITING
         wanted = self.position + least
         words[self._base + at.WANTED] = wanted
+        _let_others_run()  # on a busy machine the next frame is often there then, which saves sleep and ring
+        if words[at.HEAD] >= wanted:
+            return
         try:
             while True:
                 self._sleeps += 1
