@@ -13,7 +13,6 @@ import multiprocessing
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from typing import Any
 import numpy as np
 import zmq
 from _report import Row, report
+from _timing import ROUNDS, Timing, best, calls_within, timed, timed_beside
 from numpy.typing import NDArray
 
 from parfocal.core.errors import CommandError
@@ -31,7 +31,6 @@ from parfocal.ipc import Client, CommandTable, Server, command, current_call
 CLIENTS = 4
 PEER = "multiprocessing.Queue"
 BARE = "bare pyzmq echo"
-ROUNDS = 5
 
 
 class Board:
@@ -192,53 +191,6 @@ def bare(folder: str) -> Iterator[Callable[[], Any]]:
 # --- what is measured
 
 
-def calls_within(call: Callable[[], Any], seconds: float) -> int:
-    count, end = 0, time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        call()
-        count += 1
-    return count
-
-
-def timed(call: Callable[[], Any], count: int) -> tuple[float, float]:
-    """Median and 99th percentile of the time a call takes, seconds."""
-    times = np.empty(count)
-    for k in range(count):
-        begin = time.perf_counter()
-        call()
-        times[k] = time.perf_counter() - begin
-    return float(np.median(times)), float(np.percentile(times, 99))
-
-
-def timed_beside(busy: Callable[[], Any], call: Callable[[], Any], count: int) -> tuple[float, float]:
-    """Do the same while `busy` is repeated in another thread; a call every millisecond or so."""
-    stop = threading.Event()
-
-    def keep_busy() -> None:
-        while not stop.is_set():
-            busy()
-
-    thread = threading.Thread(target=keep_busy)
-    thread.start()
-    time.sleep(0.05)
-    times = []
-    for _ in range(count):
-        begin = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - begin)
-        time.sleep(0.001)
-    stop.set()
-    thread.join()
-    return float(np.median(times)), float(np.percentile(times, 99))
-
-
-def peer_beside(requests: Any, replies: list[Any], count: int) -> tuple[float, float]:
-    def busy() -> None:
-        peer_call(requests, replies, "acquire", 0.05, client=1)
-
-    return timed_beside(busy, lambda: peer_call(requests, replies, "read", 1), count)
-
-
 def expired_then_ping(client: Client) -> float:
     """Seconds that a ping takes after 20 calls expired behind a slow one; same client."""
     slow = client.submit("acquire", 0.1)
@@ -270,15 +222,9 @@ def told_of_death(client: Client, service: subprocess.Popen[str]) -> float:
     return time.perf_counter() - begin
 
 
-def best(rounds: list[tuple[float, float]]) -> tuple[float, float]:
-    """Lowest median and lowest 99th percentile."""
-    medians, tails = zip(*rounds, strict=True)
-    return min(medians), min(tails)
-
-
 def measure(folder: str, quick: bool) -> list[Row]:
     count, seconds = (200, 0.4) if quick else (1000, 1.5)
-    trips: dict[str, list[tuple[float, float]]] = {}
+    trips: dict[str, list[Timing]] = {}
     rates: dict[str, list[float]] = {}
     with (
         peer() as (requests, replies),
@@ -295,30 +241,55 @@ def measure(folder: str, quick: bool) -> list[Row]:
             "trace": lambda: client.call("trace", 16384),
             "peer trace": lambda: peer_call(requests, replies, "trace", 16384),
         }
+        busy: dict[str, Callable[[], Any]] = {
+            "idle": lambda: other.call("acquire", 0.05),
+            "peer": lambda: peer_call(requests, replies, "acquire", 0.05, client=1),
+        }
         for _ in range(ROUNDS):
             for name, call in in_turn.items():
                 trips.setdefault(name, []).append(timed(call, count))
-        for _ in range(ROUNDS):
+            for name, call in busy.items():
+                beside = timed_beside(lambda call=call: call, in_turn[name], seconds)
+                trips.setdefault(f"{name} busy", []).append(beside)
             rates.setdefault("own", []).append(parfocal_rate(folder, seconds))
             rates.setdefault("peer", []).append(peer_rate(requests, replies, seconds))
-        peer_busy = peer_beside(requests, replies, count // 4)
-        busy = timed_beside(lambda: other.call("acquire", 0.05), lambda: client.call("read", 1), count)
         expired = expired_then_ping(client)
         cancelled = max(cancel_running(client) for _ in range(10))
         death = told_of_death(client, service)
-    idle, ping, trace = best(trips["idle"]), best(trips["ping"]), best(trips["trace"])
-    peer_idle, peer_trace, echoed = best(trips["peer"]), best(trips["peer trace"]), best(trips["bare"])
-    rate, peer_calls = max(rates["own"]), max(rates["peer"])
+    rate, peers_rate = max(rates["own"]), max(rates["peer"])
+    at = {name: best(rounds) for name, rounds in trips.items()}
+    own, peers, beside, peers_beside = at["idle"], at["peer"], at["idle busy"], at["peer busy"]
     micro, milli = 1e6, 1e3
     return [
-        Row("idle round trip p50", idle[0] * micro, "us", "<= 100", PEER, peer_idle[0] * micro),
-        Row("idle round trip p99", idle[1] * micro, "us", "", PEER, peer_idle[1] * micro),
-        Row("idle round trip p50 beside pyzmq's own", idle[0] * micro, "us", "", BARE, echoed[0] * micro),
-        Row("ping p50", ping[0] * micro, "us"),
-        Row("throughput, 4 client processes", rate, "1/s", ">= 15000", PEER, peer_calls),
-        Row("fast beside a 50 ms command p50", busy[0] * milli, "ms", "<= 0.5", PEER, peer_busy[0] * milli),
-        Row("fast beside a 50 ms command p99", busy[1] * milli, "ms", "<= 3", PEER, peer_busy[1] * milli),
-        Row("trace of 16384 samples p50", trace[0] * milli, "ms", "<= 0.2", PEER, peer_trace[0] * milli),
+        Row("idle round trip p50", own.p50 * micro, "us", "<= 100", PEER, peers.p50 * micro),
+        Row("idle round trip p99", own.p99 * micro, "us", "", PEER, peers.p99 * micro),
+        Row("idle round trip p50", own.p50 * micro, "us", "", BARE, at["bare"].p50 * micro),
+        Row("ping p50", at["ping"].p50 * micro, "us"),
+        Row("throughput, 4 client processes", rate, "1/s", ">= 15000", PEER, peers_rate),
+        Row(
+            "fast beside a 50 ms command p50",
+            beside.p50 * milli,
+            "ms",
+            "<= 0.5",
+            PEER,
+            peers_beside.p50 * milli,
+        ),
+        Row(
+            "fast beside a 50 ms command p99",
+            beside.p99 * milli,
+            "ms",
+            "<= 3",
+            PEER,
+            peers_beside.p99 * milli,
+        ),
+        Row(
+            "trace of 16384 samples p50",
+            at["trace"].p50 * milli,
+            "ms",
+            "<= 0.2",
+            PEER,
+            at["peer trace"].p50 * milli,
+        ),
         Row("20 expired calls, then a ping", expired * milli, "ms", "<= 5"),
         Row("cancel of a running command, worst of 10", cancelled * milli, "ms", "<= 20"),
         Row("service killed, caller told", death * milli, "ms", "<= 500"),
