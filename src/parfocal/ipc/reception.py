@@ -3,9 +3,11 @@
 ::
 
     main:    receive ── run ── receive ── run a slow one ......... ── receive    quick commands: no hop
-    deputy:  asleep ── looks every ms while there is traffic ── receives ─┘      nothing waits above 1 ms
+    deputy:  asleep ── looks now and then while there is traffic ── receives ─┘  nothing waits above 10 ms
 
-Waking a second thread for each command would cost more than most commands do. One thread receives at a time.
+Waking a second thread for each command would cost more than most commands do, and one that wakes every
+millisecond makes each take a third longer: the deputy looks that often only while commands that last keep
+coming. One thread receives at a time.
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ from collections.abc import Callable
 
 from parfocal.ipc.lanes import Job
 
-_LASTING_S = 0.001  # a command that runs longer than this gets a deputy
+_LASTING_S = 0.001  # a command that runs longer than this gets a deputy, when it looks
+_RARELY_S, _OFTEN_S = 0.01, 0.001  # between two looks: as a rule, and after a command that lasted
+_ALERT = 1000  # looks for which it stays so
 _CALM = 20  # looks without traffic before the deputy sleeps until the next command
 
 Receive = Callable[[Callable[[], bool]], None]
@@ -44,6 +48,7 @@ class Reception:
         self._busy = self._deputised = self._relieved = self._draining = self._stopping = False
         self._asleep = True
         self._rounds = 0
+        self._began_s = 0.0
         self._alarm = threading.Semaphore(0)
         self._left = threading.Semaphore(0)
         self._main = threading.Thread(target=self._work, name=f"{service}:main", daemon=True)
@@ -85,6 +90,7 @@ class Reception:
         with self._turn:
             self._busy = True
             self._rounds += 1
+            self._began_s = time.monotonic()
             asleep, self._asleep = self._asleep, False
         if asleep:
             self._alarm.release()
@@ -100,27 +106,29 @@ class Reception:
             self._left.acquire()  # two receiving at once could take each other's wake-ups
 
     def _deputise(self) -> None:
+        alert = 0
         while not self._stopping:
             self._alarm.acquire()
             calm = 0
             while calm < _CALM and not self._stopping:
                 rounds = self._rounds
-                time.sleep(_LASTING_S)
-                self._stand_in(rounds)
+                time.sleep(_OFTEN_S if alert else _RARELY_S)
+                alert = _ALERT if self._stand_in() else max(0, alert - 1)
                 calm = 0 if self._rounds != rounds else calm + 1
                 if calm == _CALM and not self._may_sleep(rounds):
                     calm = 0
 
-    def _stand_in(self, rounds: int) -> None:
-        """Receive while the jobs last that were running a moment ago already."""
+    def _stand_in(self) -> bool:
+        """Receive while the jobs run, if they have run for long already; return whether they had."""
         with self._turn:
-            self._deputised = self._busy and self._rounds == rounds
+            self._deputised = self._busy and time.monotonic() - self._began_s >= _LASTING_S
             if not self._deputised:
-                return
+                return False
         self._receive(lambda: self._relieved or self._stopping)
         with self._turn:
             self._deputised = self._relieved = False
         self._left.release()
+        return True
 
     def _may_sleep(self, rounds: int) -> bool:
         with self._turn:
