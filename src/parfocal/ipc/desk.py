@@ -32,9 +32,10 @@ from parfocal.core.messages import (
 )
 from parfocal.ipc import faults
 from parfocal.ipc.codec import Decoder, Part, encode
-from parfocal.ipc.commands import CommandTable
+from parfocal.ipc.commands import MAIN, CommandTable
 from parfocal.ipc.context import CallContext, run_within
 from parfocal.ipc.lanes import Lanes
+from parfocal.ipc.reception import LASTING_S
 from parfocal.ipc.roster import ActiveCall, Roster
 
 LANE_LIMIT = 10_000
@@ -74,6 +75,7 @@ class Desk:
     """Takes messages, gives replies.
 
     `lock` guards everything, `post` included: `handle`, `beat` and `cancel_all` are called with it held.
+    `expect_lasting` is called when a command of the main lane comes that lasted when it ran last.
     """
 
     def __init__(
@@ -83,16 +85,19 @@ class Desk:
         service: str,
         details: Mapping[str, Any],
         post: Post,
+        expect_lasting: Callable[[], None],
         clock: Clock,
     ) -> None:
         self.lock = threading.Lock()
         self._table = table
         self._lanes = lanes
         self._post = post
+        self._expect_lasting = expect_lasting
         self._clock = clock
         self._decoder: Decoder[ToService] = Decoder(ToService)
         self._roster = Roster()
         self._closing = False
+        self._lasting: set[str] = set()
         self._queued: Counter[str] = Counter()
         self._outcomes: Counter[str] = Counter()
         self._calls = self._undelivered = 0
@@ -189,6 +194,8 @@ class Desk:
         self._calls += 1
         self._queued[lane] += 1
         self._lanes.submit(lane, partial(self._work, call))
+        if lane == MAIN and message.name in self._lasting:
+            self._expect_lasting()
 
     def _refuse_if_full(self, message: Command, lane: str) -> None:
         if self._closing:
@@ -236,9 +243,12 @@ class Desk:
                 self._fail(call, errors.DeadlineError(late))
             if not self._roster.begin(call):
                 return
+        began_ns = self._clock.monotonic_ns()
         outcome, reply = self._execute(call)
         with self.lock:
             self._finish(call, outcome, reply)
+            lasted = self._clock.monotonic_ns() - began_ns > LASTING_S * 1e9
+            (self._lasting.add if lasted else self._lasting.discard)(call.command.info.name)
 
     def _execute(self, call: ActiveCall) -> tuple[str, list[Part]]:
         context = call.context

@@ -72,7 +72,9 @@ class Server:
         self._events_at = event_endpoint(folder, service)
         self._reception = Reception(service, self._receive, self._wake)
         self._lanes = Lanes(service, {MAIN: self._reception, **(executors or {})})
-        self._desk = Desk(table, self._lanes, service, hello or {}, self._post, clock)
+        self._desk = Desk(
+            table, self._lanes, service, hello or {}, self._post, self._reception.expect_lasting, clock
+        )
         self._clock = clock
         self._sleeping = False
         self._started = self._stopping = False
