@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import zmq
+from _echo import BARE, bare
 from _report import Row, report
 from _timing import ROUNDS, Timing, best, calls_within, timed, timed_beside
 from numpy.typing import NDArray
@@ -30,7 +30,6 @@ from parfocal.ipc import Client, CommandTable, Server, command, current_call
 
 CLIENTS = 4
 PEER = "multiprocessing.Queue"
-BARE = "bare pyzmq echo"
 
 
 class Board:
@@ -158,34 +157,6 @@ def peer_rate(requests: Any, replies: list[Any], seconds: float) -> float:
     for client in clients:
         client.join()
     return float(total) / seconds
-
-
-# --- pyzmq with nothing around it
-
-
-def echo(address: str) -> None:
-    router = zmq.Context().socket(zmq.ROUTER)
-    router.bind(address)
-    while True:
-        router.send_multipart(router.recv_multipart())
-
-
-@contextmanager
-def bare(folder: str) -> Iterator[Callable[[], Any]]:
-    address = f"ipc://{folder}/echo"
-    server = multiprocessing.get_context("spawn").Process(target=echo, args=(address,), daemon=True)
-    server.start()
-    with zmq.Context() as context, context.socket(zmq.DEALER) as dealer:
-        dealer.connect(address)
-
-        def call() -> None:
-            dealer.send_multipart([b"read", b"1"])
-            dealer.recv_multipart()
-
-        call()
-        yield call
-    server.kill()
-    server.join()
 
 
 # --- what is measured

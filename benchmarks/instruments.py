@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from _echo import BARE, bare
 from _report import Row, report
 from _timing import ROUNDS, Timing, best_of, calls_within, timed, timed_beside
 
@@ -276,6 +277,8 @@ def ours(port: int, seconds: float, *, everything: bool) -> dict[str, Any]:
             ),
         }
         if everything:
+            with tempfile.TemporaryDirectory(prefix="pf") as place, bare(place) as echoed:
+                measured["echo"] = best_of(lambda: timed(echoed, 1000))
             measured["idle"] = best_of(lambda: timed(lambda: ask("known"), 1000))
             measured["ping"] = best_of(lambda: timed(board.ping, 1000))
             measured["rate"] = max(our_rate("redpitaya", "known", seconds) for _ in range(ROUNDS))
@@ -346,7 +349,7 @@ def compared(
 def alone(mine: dict[str, Any]) -> list[Row]:
     """Return the rows that only a service with ids, cancel and restart has."""
     return [
-        Row("idle round trip p50", mine["idle"][0] * 1e6, "us", "<= 100"),
+        Row("idle round trip p50", mine["idle"][0] * 1e6, "us", "<= 100", BARE, mine["echo"][0] * 1e6),
         Row("throughput, 4 programs", mine["rate"], "1/s", ">= 15000"),
         Row("ping p50", mine["ping"][0] * 1e6, "us", "<= 100"),
         Row("trace of 16384 samples handed over, p50", mine["handed over"][0] * MILLI, "ms", "<= 0.2"),
