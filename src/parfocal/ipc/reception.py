@@ -6,8 +6,9 @@
     deputy:  asleep ──────── woken if that is expected ──── receives ─────┘      nothing waits above 1 ms
 
 Waking a second thread for each command would cost more than most commands do. So the deputy is woken for
-those that lasted when they ran last; the first time it finds out by itself, with a look every 50 ms while there is
-traffic. (A look every millisecond makes each command take a third longer.) One thread receives at a time.
+those that lasted when they ran last; the first time it finds out by itself, with a look every 50 ms while
+commands come. (A look every millisecond makes each command take a third longer.) One thread receives at
+a time.
 """
 
 from __future__ import annotations

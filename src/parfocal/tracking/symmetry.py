@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from parfocal.tracking.jit import driver, kernel
-from parfocal.tracking.light import gain_over_light
 from parfocal.tracking.model import COLUMNS, PARAMETERS, Region, Work, accumulate, new_work, solve, variances
 from parfocal.tracking.pixels import CHUNK
 from parfocal.tracking.rows import AMPLITUDE, CHI2, FLAGS, OFFSET, SIGMA_X, SIGMA_Y, Flag, X, Y
@@ -71,6 +70,19 @@ def bin_pixels(region: Region, last: int, x0: float, y0: float, index: Any, bins
 
 
 @driver
+def _profile(coefficients: Any, k: int) -> float:
+    """Return the profile in the middle of a bin."""
+    knot, t = k // BINS, (k % BINS + 0.5) / BINS
+    u = 1 - t
+    return float(
+        coefficients[knot] * u * u * u / 6
+        + coefficients[knot + 1] * (2 / 3 - t * t * (2 - t) / 2)
+        + coefficients[knot + 2] * (2 / 3 - u * u * (2 - u) / 2)
+        + coefficients[knot + 3] * t * t * t / 6
+    )
+
+
+@driver
 def _contrast(coefficients: Any, binned: Any) -> tuple[float, float]:
     """Return the background and the RMS contrast over it."""
     outer = outer_count = squares = total = 0.0
@@ -80,17 +92,33 @@ def _contrast(coefficients: Any, binned: Any) -> tuple[float, float]:
             outer_count += binned[k, 1]
     background = outer / max(outer_count, 1.0)
     for k in range(len(binned)):
-        knot, t = k // BINS, (k % BINS + 0.5) / BINS
-        u = 1 - t
-        value = (
-            coefficients[knot] * u * u * u / 6
-            + coefficients[knot + 1] * (2 / 3 - t * t * (2 - t) / 2)
-            + coefficients[knot + 2] * (2 / 3 - u * u * (2 - u) / 2)
-            + coefficients[knot + 3] * t * t * t / 6
-        )
-        squares += binned[k, 1] * (value - background) ** 2
+        squares += binned[k, 1] * (_profile(coefficients, k) - background) ** 2
         total += binned[k, 1]
     return background, np.sqrt(squares / max(total, 1.0)) / max(background, 1e-6)
+
+
+@driver
+def _significance(coefficients: Any, binned: Any, background: float, noise: float, radius: float) -> float:
+    """Return by how much the profile differs from a parabola, in units of what noise does: 1 for no bead.
+
+    A parabola is what is left of smooth light, a surface of second order, in its mean over whole circles:
+    those up to `radius`.
+    """
+    n = nr = nrr = nv = nrv = nvv = 0.0
+    for k in range(min(int(radius * BINS), len(binned))):
+        r, count, value = ((k + 0.5) / BINS) ** 2, binned[k, 1], _profile(coefficients, k) - background
+        n += count
+        nr += count * r
+        nrr += count * r * r
+        nv += count * value
+        nrv += count * r * value
+        nvv += count * value * value
+    determinant = n * nrr - nr * nr
+    if not determinant > 1e-9 * n * nrr:
+        return 0.0
+    level, bend = (nrr * nv - nr * nrv) / determinant, (n * nrv - nr * nv) / determinant
+    left = nvv - level * nv - bend * nrv
+    return left / (max(background, 1.0) + noise) / (radius + 3)
 
 
 @driver
@@ -158,13 +186,14 @@ def fit_centres(
             row[SIGMA_X], row[SIGMA_Y] = np.sqrt(variance[0]), np.sqrt(variance[1])
         row[X], row[Y] = seed[0], seed[1]
         row[OFFSET], row[AMPLITUDE] = _contrast(bins.coefficients, binned[i])
-        significance = gain_over_light(region, work, row[OFFSET]) / bins.coefficients.size
+        radius = min(seed[0], seed[1], roi - 1 - seed[0], roi - 1 - seed[1])
+        significance = _significance(bins.coefficients, binned[i], row[OFFSET], noise, radius)
         row[FLAGS] = _verdict(row, significance, settled, roi, most_chi2)
 
 
 @driver
 def _verdict(row: Any, significance: float, settled: bool, roi: int, most_chi2: float) -> int:
-    """Return the flags of a row; `significance` is about 1, or less in uneven light, without a bead."""
+    """Return the flags of a row."""
     flags, middle = 0, 0.5 * (roi - 1)
     if not (significance > 4 and row[SIGMA_X] < 1 and row[SIGMA_Y] < 1):
         flags |= _EMPTY
