@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pyarrow import parquet
 
-from parfocal.core.errors import AlreadyExistsError, BadInputError, FolderVanishedError
+from parfocal.core.errors import AlreadyExistsError, BadInputError, FolderVanishedError, StorageError
 from parfocal.core.frames import RowSpec
 from parfocal.storage.tables import PartLimits, RowStore, read_rows
 
@@ -139,6 +139,25 @@ def test_a_journal_cut_at_any_byte_gives_its_whole_batches(tmp_path: Path) -> No
         journal.write_bytes(content[:cut])
         whole = 10 * sum(end <= cut for end in ends)
         assert numbers(store.folder) == list(range(whole))
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="a file that answers with an I/O error")
+def test_a_journal_that_the_disk_does_not_give_is_no_empty_one(tmp_path: Path) -> None:
+    store = RowStore.create(tmp_path / "t", SPEC)
+    store.append(rows(0, 10))
+    store.abandon()
+    journal, safe = store.folder / "part-000000.arrows", tmp_path / "safe"
+    journal.rename(safe)
+    journal.symlink_to("/proc/self/mem")  # reading its first byte is an I/O error, as from a failing disk
+    with pytest.raises(OSError, match="Input/output error"):
+        read_rows(store.folder)
+    with pytest.raises(StorageError, match="Input/output error"):
+        RowStore.resume(store.folder, SPEC)
+    assert [path.name for path in store.folder.iterdir()] == [journal.name]
+    journal.unlink()
+    safe.rename(journal)
+    RowStore.resume(store.folder, SPEC).close()
+    assert numbers(store.folder) == list(range(10))
 
 
 def test_a_crash_between_part_and_journal_counts_no_row_twice(tmp_path: Path) -> None:

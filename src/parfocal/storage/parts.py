@@ -191,7 +191,13 @@ def span_of(part: Path) -> Span:
 
 
 def pieces_of(journal: Path) -> Iterator[Piece]:
-    """Yield the batches of a journal, up to where its writer was cut short."""
+    """Yield the batches of a journal, up to where its writer was cut short.
+
+    Raises
+    ------
+    OSError
+        If the disk does not give what is in it: that is no end.
+    """
     import pyarrow
     from pyarrow import ipc
 
@@ -201,14 +207,21 @@ def pieces_of(journal: Path) -> Iterator[Piece]:
             while True:
                 batch, metadata = stream.read_next_batch_with_custom_metadata()
                 yield Piece(int(metadata[_SEQUENCE]), batch)
-        except (StopIteration, OSError, pyarrow.ArrowInvalid):  # the end, or a torn last batch
+        except (StopIteration, pyarrow.ArrowInvalid):  # the end, or a torn last batch
             return
+        except OSError as error:
+            if error.errno is not None:  # from the system; pyarrow's own word for a torn batch has no number
+                raise
 
 
 def finish_journal(journal: Path, schema: pa.Schema, rows_per_group: int) -> None:
-    """Make a whole part out of the journal that a crash left behind."""
+    """Make a whole part out of the journal that a crash left behind; one that can't be read stays as it is."""
     file = PartFile(journal.with_suffix(".parquet"), schema, rows_per_group)
-    for piece in pieces_of(journal):
-        file.append(piece)
-    file.close()
+    try:
+        for piece in pieces_of(journal):
+            file.append(piece)
+        file.close()
+    except BaseException:
+        file.abandon()
+        raise
     journal.unlink()

@@ -230,6 +230,8 @@ def read_rows(folder: Path) -> pa.Table:
     ------
     BadInputError
         If there is no table at `folder`.
+    OSError
+        If the disk does not give what is in it.
     """
     if not folder.is_dir():
         raise BadInputError(f"there is no table at {folder}")
