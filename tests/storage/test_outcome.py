@@ -9,8 +9,9 @@ from parfocal.storage.outcome import Count, decide_outcome, seen_outcome
 WHOLE = Count(expected=10, stored=10)
 TORN = Count(expected=10, stored=7)
 BROKEN = Count(expected=10, stored=10, error="the disk was full")
+UNSEEN = Count(expected=10, stored=9, error="its ring is gone", uncounted=True)
 ENDINGS = ["complete", "finished early", "cancelled", "failed"]
-WORDS = re.compile(r"complete|finished early|cancelled|failed|incomplete: lost \d+")
+WORDS = re.compile(r"complete|finished early|cancelled|failed|incomplete: lost (at least )?\d+")
 
 counts = st.builds(
     lambda stored, lost, error: Count(expected=stored + lost, stored=stored, error=error),
@@ -27,6 +28,8 @@ counts = st.builds(
         ("complete", [WHOLE, WHOLE], False, "complete"),
         ("complete", [WHOLE, TORN, TORN], False, "incomplete: lost 6"),
         ("complete", [BROKEN], False, "incomplete: lost 0"),
+        ("complete", [UNSEEN, TORN], False, "incomplete: lost at least 4"),
+        ("cancelled", [UNSEEN], False, "cancelled"),
         ("complete", [WHOLE], True, "failed"),
         ("finished early", [WHOLE], False, "finished early"),
         ("finished early", [TORN], False, "incomplete: lost 3"),

@@ -296,8 +296,8 @@ def test_a_folder_that_vanishes_is_named_even_when_nothing_comes(bench: Bench) -
     assert not recording.folder.path.exists()
 
 
-def test_going_on_after_a_crash(bench: Bench) -> None:
-    """The process is the same here; test_recorder kills a real one."""
+def crash(bench: Bench) -> Recording:
+    """Record 20 frames and 30 rows, and leave them as a process that died would."""
     first = bench.begin()
     before = first.manifest
     first.start()
@@ -311,6 +311,12 @@ def test_going_on_after_a_crash(bench: Bench) -> None:
     for lane in first._lanes.values():
         lane.join()
     write_manifest(first.folder.path, before)
+    return first
+
+
+def test_going_on_after_a_crash(bench: Bench) -> None:
+    """The process is the same here; test_recorder kills a real one."""
+    first = crash(bench)
     second = Recording.go_on(first.folder.path, bench.site, Rules())
     second.start()
     bench.show(*range(20, 40))
@@ -322,3 +328,29 @@ def test_going_on_after_a_crash(bench: Bench) -> None:
     assert [run.outcome for run in list_runs(bench.parent)] == ["complete"]
     with pytest.raises(BadInputError, match="closed: complete"):
         Recording.go_on(first.folder.path, bench.site, Rules())
+
+
+def test_going_on_where_the_frames_cannot_be_read(bench: Bench) -> None:
+    first = crash(bench)
+    torn = first.folder.frames / "headers" / "c" / "0" / "0"
+    torn.write_bytes(torn.read_bytes()[:100])
+    second = Recording.go_on(first.folder.path, bench.site, Rules())
+    second.start()
+    bench.show(20, 21)
+    bench.tell(30, 10)
+    assert run_to_end(second) == ("incomplete: lost at least 20", {"camera": 20, "tracks": 0})
+    camera = second.manifest.streams["camera"]
+    assert (camera.stored, camera.uncounted) == (0, True)
+    assert "cannot be read" in camera.error
+    assert rows_in(second) == list(range(40))
+
+
+def test_going_on_when_the_stream_is_another_one_by_now(bench: Bench, streams: Path) -> None:
+    first = crash(bench)
+    bench.camera.close()
+    with StreamWriter(streams, "camera", SPEC):
+        second = Recording.go_on(first.folder.path, bench.site, Rules())
+        second.start()
+        assert run_to_end(second) == ("incomplete: lost at least 0", {"camera": 0, "tracks": 0})
+    assert second.manifest.streams["camera"].stored == 20
+    assert frames_in(second) == list(range(1, 21))

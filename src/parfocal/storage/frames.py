@@ -116,7 +116,8 @@ class FrameStore:
     def resume(cls, folder: Path, *, first_sequence: int = 0) -> FrameStore:
         """Go on with an image whose writer ended without closing it."""
         layout = _layout_of(folder)
-        headers = read_headers(folder)
+        with storage_errors(folder):
+            headers = read_headers(folder)
         held = np.flatnonzero(headers["frame"] != NOT_STORED)
         numbering = Numbering(first_sequence)
         if held.size:

@@ -88,6 +88,8 @@ class StreamRecord(msgspec.Struct, frozen=True, kw_only=True):
         How often the camera began to count anew, as one does that was started again.
     error : str
         What ended the recording of this stream early.
+    uncounted : bool
+        Whether more may be lost than `lost` says: the stream went on, or ended, where nobody saw it.
     ledger : StreamStatus or None
         The stream and all its readers when the run ended.
     """
@@ -103,6 +105,7 @@ class StreamRecord(msgspec.Struct, frozen=True, kw_only=True):
     lost: int = 0
     renumbered: int = 0
     error: str = ""
+    uncounted: bool = False
     ledger: StreamStatus | None = None
 
 
@@ -128,7 +131,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     outcome : str
         "recording" until it is closed; then "complete", "finished early", "cancelled", "failed" or
-        "incomplete: lost N". `Manifest.seen` says what it means to a reader.
+        "incomplete: lost N" or "incomplete: lost at least N". `Manifest.seen` says what it means to a reader.
     reason : str
         Why it ended so, in the words of whoever ended it.
     plan, settings, devices, devices_at_end : dict

@@ -28,11 +28,14 @@ class Count(msgspec.Struct, frozen=True, kw_only=True):
         What is on the disk.
     error : str
         What ended the recording of this stream early; "" if nothing did.
+    uncounted : bool
+        Whether more may be lost than `expected` knows of.
     """
 
     expected: int
     stored: int
     error: str = ""
+    uncounted: bool = False
 
     @property
     def lost(self) -> int:
@@ -71,6 +74,8 @@ def decide_outcome(
     'incomplete: lost 3'
     >>> decide_outcome("cancelled", [torn]), decide_outcome("complete", [whole], failed=True)
     ('cancelled', 'failed')
+    >>> decide_outcome("complete", [whole, Count(expected=2, stored=0, uncounted=True)])
+    'incomplete: lost at least 2'
     """
     if failed or ending == "failed":
         return "failed"
@@ -78,6 +83,8 @@ def decide_outcome(
         return "cancelled"
     counts = tuple(counts)
     lost = lost_before + sum(count.lost for count in counts)
+    if any(count.uncounted for count in counts):
+        return f"incomplete: lost at least {lost}"
     if lost or any(count.error for count in counts):
         return f"incomplete: lost {lost}"
     return ending

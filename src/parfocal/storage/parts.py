@@ -215,7 +215,7 @@ def pieces_of(journal: Path) -> Iterator[Piece]:
 
 
 def finish_journal(journal: Path, schema: pa.Schema, rows_per_group: int) -> None:
-    """Make a whole part out of the journal that a crash left behind; one that can't be read stays as it is."""
+    """Make a whole part out of the journal that a crash left behind; one that can't be read stays."""
     file = PartFile(journal.with_suffix(".parquet"), schema, rows_per_group)
     try:
         for piece in pieces_of(journal):

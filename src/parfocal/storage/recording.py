@@ -206,8 +206,7 @@ class Recording:
         try:
             self._lanes[name] = reopen_lane(name, record, self._setup)
         except ParfocalError as error:
-            count = salvage(name, record, self._setup)
-            self._note(name, msgspec.structs.replace(count, error=str(error)), error)
+            self._note(name, salvage(name, record, self._setup, error), error)
 
     def _lane_ended(self, lane: Lane, error: Exception) -> None:
         with suppress(OSError):
@@ -257,7 +256,7 @@ class Recording:
         with suppress(OSError):
             self.folder.give_up_reserve()
         records = {name: self._final(name, record) for name, record in self._manifest.streams.items()}
-        counts = [Count(expected=r.expected, stored=r.stored, error=r.error) for r in records.values()]
+        counts = [_count_in(record) for record in records.values()]
         failed = self._rules.stop_on_error and any(count.error for count in counts)
         changes = {
             "outcome": decide_outcome(ending, counts, lost_before=sum(losses.values()), failed=failed),
@@ -296,7 +295,18 @@ class Recording:
 
 def _counted(record: StreamRecord, count: Count) -> StreamRecord:
     return msgspec.structs.replace(
-        record, expected=count.expected, stored=count.stored, lost=count.lost, error=count.error
+        record,
+        expected=count.expected,
+        stored=count.stored,
+        lost=count.lost,
+        error=count.error,
+        uncounted=count.uncounted,
+    )
+
+
+def _count_in(record: StreamRecord) -> Count:
+    return Count(
+        expected=record.expected, stored=record.stored, error=record.error, uncounted=record.uncounted
     )
 
 

@@ -158,14 +158,31 @@ def reopen_lane(name: str, record: StreamRecord, setup: Setup) -> Lane:
     return Lane(name, stream, reader, intake, setup.on_lane_error, setup.site.clock)
 
 
-def salvage(name: str, record: StreamRecord, setup: Setup) -> Count:
-    """Close the store of a stream that can't be taken up again; return what is known of it."""
+def salvage(name: str, record: StreamRecord, setup: Setup, why: Exception) -> Count:
+    """Close the store of a stream that can't be taken up again, `why` says why; return what is known of it.
+
+    Nobody sees what the stream still brings, so more may be lost than is counted. Of a store that can't be
+    read nothing counts as stored.
+    """
+    end = _known_end(setup.site, name, record)
     try:
         store = _old_store(setup.store_of(name, record.spec), record, setup)
         store.close()
-    except ParfocalError:
-        return Count(expected=0, stored=0)
-    return store.count(0)
+    except ParfocalError as error:
+        told = f"{why}; what was stored cannot be read: {error}"
+        known = Count(expected=end - record.first_sequence, stored=0, error=told)
+    else:
+        known = msgspec.structs.replace(store.count(end), error=str(why))
+    return msgspec.structs.replace(known, uncounted=True)
+
+
+def _known_end(site: Site, name: str, record: StreamRecord) -> int:
+    """Return how far the stream is known to have come: where the run began, if its ring is gone."""
+    try:
+        stream = open_stream(site.streams, name)
+    except StreamError:
+        return record.first_sequence
+    return stream.produced if stream.created_ns == record.ring_created_ns else record.first_sequence
 
 
 def _bite(stream: Stream) -> int:
