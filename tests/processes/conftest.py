@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,6 +41,15 @@ class Ears:
             if heard == topic and wanted.items() <= payload.items():
                 return payload
         return None
+
+
+def wait_for_text(path: Path, *wanted: str) -> None:
+    """Wait until a file holds all of `wanted`."""
+    for _ in range(1500):
+        if path.exists() and all(text in path.read_text(encoding="utf-8") for text in wanted):
+            return
+        threading.Event().wait(0.02)
+    raise AssertionError(path.read_text(encoding="utf-8"))
 
 
 MakeRig = Callable[..., tuple[Supervisor, Ears]]

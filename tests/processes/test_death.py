@@ -12,6 +12,8 @@ import pytest
 from parfocal.core.errors import ProcessError, ServiceUnavailableError
 from parfocal.processes import directory, lifecycle
 
+from .conftest import wait_for_text
+
 SEEN_WITHIN_S = 1.0
 STOPPED_WITHIN_S = 5.0
 NOISE_S = 2.0  # of a loaded machine; the figures measured are in the decision page
@@ -68,6 +70,20 @@ def test_a_hung_step_is_named_dumped_made_safe_and_restarted(make_rig, spec, tmp
         ears.wait("state", name="a", state="ready", restarts=1)
         assert "a safe" in diary.read_text(), "outputs are safe although the loop hangs"
         assert client.call("double", 2, timeout_s=10) == 4
+
+
+@pytest.mark.parametrize("command", ["light_too_late", "light_too_late_in_main"])
+def test_a_command_that_outlasts_its_service_does_not_have_the_last_word(
+    make_rig, spec, tmp_path, command
+) -> None:
+    diary = tmp_path / "diary"
+    rig, ears = make_rig(spec(kind="Lingers", settings={"diary": str(diary)}))
+    with rig, rig.client("a") as client:
+        client.submit(command)
+        wait_for_text(diary, "a waits")
+    assert diary.read_text().splitlines()[-4:] == ["a safe", "a close", "a on", "a safe"]
+    logged = [payload["message"] for topic, payload in ears.heard if topic == "log"]
+    assert any(f"{command} did not end: outputs are made safe again" in message for message in logged)
 
 
 def test_a_step_that_raises_is_safe_told_and_restarted_until_given_up(make_rig, spec, tmp_path) -> None:

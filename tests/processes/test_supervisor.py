@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -27,19 +26,13 @@ from parfocal.ipc import Subscription
 from parfocal.processes import ServiceSpec, directory
 from parfocal.processes.hosting import service_commands
 
+from .conftest import wait_for_text
+
 PYTHON = sys.executable
 
 
 def diary_of(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8").splitlines()
-
-
-def wait_for_text(path: Path, *wanted: str) -> None:
-    for _ in range(1500):
-        if path.exists() and all(text in path.read_text(encoding="utf-8") for text in wanted):
-            return
-        threading.Event().wait(0.02)
-    raise AssertionError(path.read_text(encoding="utf-8"))
 
 
 def test_services_start_in_order_and_end_drained(make_rig, spec, tmp_path) -> None:

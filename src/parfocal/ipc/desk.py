@@ -154,11 +154,14 @@ class Desk:
         for call in self._roster.active():
             self._end(call, CLOSING)
 
-    def abandon_all(self) -> None:
-        """Give every call that is left an error: nobody will finish it."""
-        for call in self._roster.active():
+    def abandon_all(self) -> tuple[str, ...]:
+        """Give every call that is left an error: nobody will finish it. Return those that still run."""
+        left = self._roster.active()
+        running = tuple(str(call.context) for call in left if call.phase == "running")
+        for call in left:
             gone = errors.ServiceUnavailableError(f"service {self.hello.service!r} closed before it answered")
             self._fail(call, gone)
+        return running
 
     def statistics(self) -> ServerStatistics:
         """Return the counts."""

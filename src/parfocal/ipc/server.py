@@ -114,20 +114,25 @@ class Server:
         """Return what it did so far and what it holds."""
         return self._desk.statistics()
 
-    def close(self, grace_s: float = 1.0) -> None:
+    def close(self, grace_s: float = 1.0) -> tuple[str, ...]:
         """End all calls, answer every one of them, and stop serving. Idempotent.
 
         Queued calls are cancelled, running ones asked to end; those that have not after `grace_s` are
         answered with an error, and their thread is left behind.
+
+        Returns
+        -------
+        tuple of str
+            The commands that are left behind: they still run, and nobody can stop them.
         """
         if self._stopping or not self._started:
-            return
+            return ()
         with self._desk.lock:
             self._desk.cancel_all()
         self._lanes.close(grace_s)
         self._reception.drain(grace_s)
         with self._desk.lock:
-            self._desk.abandon_all()
+            left_behind = self._desk.abandon_all()
             self._stopping = True
         self._reception.stop()
         with self._desk.lock:
@@ -135,6 +140,7 @@ class Server:
         self._publisher.close()
         self._bell.close()
         self._context.term()
+        return left_behind
 
     def __enter__(self) -> Self:
         self.start()

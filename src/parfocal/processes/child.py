@@ -20,6 +20,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from types import FrameType
 from typing import BinaryIO
@@ -33,17 +34,19 @@ from parfocal.processes.system import dump_signal, lines_until_orphaned
 ORPHAN_ENDS_WITHIN_S = 0.9
 """From the death of the rig's process to the end of this one, whatever the service does."""
 HUNG_ENDS_WITHIN_S = 0.4
+LAST_SAFE_WITHIN_S = 0.1
+"""Of those times, what is left for making safe once more: a command may have gone on beside."""
 
 CRASHED, ABANDONED, TERMINATED = 1, 70, 143
 
 
-def main() -> int:
-    """Run the service that stdin names; return the exit code."""
+def main() -> None:
+    """Run the service that stdin names, and end this process."""
     reports = _private_stdout()
     lines = lines_until_orphaned(sys.stdin.fileno(), os.getppid())
     first = next(lines, None)
     if first is None:
-        return 0
+        return
     begin = link.read_control(first)
     if not isinstance(begin, link.Begin):
         raise SystemExit(f"the first line must be Begin, not {type(begin).__name__}")
@@ -54,7 +57,12 @@ def main() -> int:
     threading.Thread(target=_listen, args=(lines, host), name="listener", daemon=True).start()
     code = CRASHED if not host.run() else TERMINATED if host.terminated else 0
     reporter.close()
-    return code
+    logging.shutdown()
+    if host.left_behind:
+        _make_safe_at_last(host)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # a thread that the service left behind shall not hold the process
 
 
 def _listen(lines: Iterator[bytes], host: Host) -> None:
@@ -78,10 +86,25 @@ def _abandon(host: Host, code: int, within_s: float) -> None:
     end = time.monotonic() + within_s
     host.end("the rig is gone" if code == 0 else "its loop hangs")
     if not host.is_safe.wait(within_s / 3):  # the main thread can't: make safe beside it
-        threading.Thread(target=host.make_safe, name="make-safe", daemon=True).start()
-        host.is_safe.wait(within_s / 3)
-    host.is_over.wait(max(0.0, end - time.monotonic()))
+        _make_safe_beside(host, within_s / 3)
+    is_over = host.is_over.wait(max(0.0, end - LAST_SAFE_WITHIN_S - time.monotonic()))
+    if not is_over or host.left_behind:
+        _make_safe_beside(host, LAST_SAFE_WITHIN_S)
     os._exit(code)
+
+
+def _make_safe_beside(host: Host, within_s: float) -> None:
+    thread = threading.Thread(target=host.make_safe, name="make-safe", daemon=True)
+    thread.start()
+    thread.join(within_s)
+
+
+def _make_safe_at_last(host: Host) -> None:
+    """Make safe once more; nobody reads reports any more, so an error goes to the service's own log."""
+    try:
+        host.service.make_safe()
+    except Exception:  # noqa: BLE001 (border of a callback: told, the way out goes on)
+        traceback.print_exc()
 
 
 def _prepare(begin: link.Begin, host: Host) -> None:
@@ -112,8 +135,4 @@ def _private_stdout() -> BinaryIO:
 
 
 if __name__ == "__main__":
-    exit_code = main()
-    logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(exit_code)  # a thread that the service left behind shall not hold the process
+    main()

@@ -71,6 +71,8 @@ class Host:
         Set when `make_safe` has run on the way out; when everything is closed.
     terminated : bool
         Whether somebody else than the rig ended it.
+    left_behind : tuple of str
+        Commands that outlasted the server: they may switch something on as long as this process lives.
     """
 
     service: Service
@@ -90,6 +92,7 @@ class Host:
         self.is_safe = threading.Event()
         self.is_over = threading.Event()
         self.terminated = False
+        self.left_behind: tuple[str, ...] = ()
 
     @property
     def ending(self) -> bool:
@@ -194,11 +197,14 @@ class Host:
         self._reporter.tell(HandShake())
 
     def _close(self, server: Server) -> None:
-        """Safe state first; again when no command can change it any more."""
+        """Safe state first; again when no command can change it any more, but for those left behind."""
         self.stopping.set()
         self.make_safe()
-        server.close(COMMANDS_END_WITHIN_S)
+        self.left_behind = server.close(COMMANDS_END_WITHIN_S)
         self.make_safe()
+        if self.left_behind:
+            commands = ", ".join(self.left_behind)
+            self._log.warning("%s did not end: outputs are made safe again right before the exit", commands)
         if self._opened:
             self._guarded(self.service.close)
 

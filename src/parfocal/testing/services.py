@@ -161,6 +161,33 @@ class FailsInStep(Counter):
         return super().step()
 
 
+class Lingers(Counter):
+    """Has a command that nothing ends, and that switches on when everything has been made safe."""
+
+    def __init__(self, settings: CounterSettings) -> None:
+        super().__init__(settings)
+        self.closed, self.lit = threading.Event(), threading.Event()
+
+    @command(lane="driver")
+    def light_too_late(self) -> None:
+        """Switch on once the service is closed."""
+        self.write("waits")
+        self.closed.wait()
+        self.write("on")
+        self.lit.set()
+
+    @command()
+    def light_too_late_in_main(self) -> None:
+        """Do the same in the main lane."""
+        self.light_too_late()
+
+    def close(self) -> None:
+        """Let go of the command, and see it switch on."""
+        super().close()
+        self.closed.set()
+        self.lit.wait()
+
+
 class Stubborn(Counter):
     """Does not end when it is asked to."""
 
