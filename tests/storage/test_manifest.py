@@ -78,6 +78,22 @@ def test_values_that_json_has_no_words_for_are_kept_as_well_as_they_can_be(tmp_p
     assert read_manifest(tmp_path).devices == {"table": [0, 1, 2], "gain": 2.0, "file": "a", "nothing": None}
 
 
+def test_what_json_cannot_hold_is_spelled_out(tmp_path: Path) -> None:
+    endless: dict[str, object] = {"x_um": 1.5}
+    endless["me"] = endless
+    states = {
+        "stage": {"steps": 2**70, None: "home", "label": "\udc80"},
+        "light": [2**64, {True}],
+        "me": endless,
+    }
+    write_manifest(tmp_path, manifest(devices=states, outcome="cancelled"))
+    record = read_manifest(tmp_path)
+    assert record.outcome == "cancelled"
+    assert record.devices["stage"] == {"steps": hex(2**70), "None": "home", "label": "\\udc80"}
+    assert record.devices["light"] == [hex(2**64), [True]]
+    assert record.devices["me"]["x_um"] == 1.5
+
+
 def test_a_run_that_nobody_closed_is_unknown(tmp_path: Path) -> None:
     write_manifest(tmp_path, manifest())
     assert read_manifest(tmp_path).seen == "recording"

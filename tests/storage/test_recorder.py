@@ -265,6 +265,28 @@ def test_a_folder_that_vanishes_is_told_and_acquisition_goes_on(lab: Lab) -> Non
     assert frames_in(second) == [101]
 
 
+def test_a_record_that_cannot_be_closed_is_closed_when_it_can(lab: Lab) -> None:
+    lab.start()
+    run = lab.call("start")
+    wait_for(lambda: bool(lab.told))
+    lab.show(*range(8))
+    in_the_way = Path(run) / ".manifest.json.new"
+    in_the_way.mkdir()
+    report = lab.call("finish", devices={"stage": {None: 1}})
+    assert report["outcome"] == "failed"
+    assert "could not be closed" in report["errors"][-1]
+    second = lab.call("start")
+    assert read_manifest(Path(run)).outcome == "recording"
+    in_the_way.rmdir()
+    wait_for(lambda: read_manifest(Path(run)).outcome == "complete")
+    assert read_manifest(Path(run)).devices_at_end == {"stage": {"None": 1}}
+    wait_for(
+        lambda: [e.payload["outcome"] for e in lab.told if e.topic == "run.finished"][1:] == ["complete"]
+    )
+    assert lab.call("status")["run"] == second
+    assert lab.call("finish")["outcome"] == "complete"
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of two megabytes."""

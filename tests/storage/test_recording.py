@@ -314,6 +314,26 @@ def crash(bench: Bench) -> Recording:
     return first
 
 
+def test_last_words_that_the_disk_does_not_take_are_tried_again(bench: Bench) -> None:
+    recording = bench.begin()
+    recording.start()
+    bench.show(*range(20))
+    in_the_way = recording.folder.path / ".manifest.json.new"
+    in_the_way.mkdir()
+    manifest = recording.finish("complete", "all done")
+    assert (manifest.outcome, recording.unclosed) == ("failed", True)
+    assert "could not be closed: StorageError" in manifest.errors[-1]
+    assert read_manifest(recording.folder.path).outcome == "recording"
+    assert not recording.close()
+    assert recording.manifest == manifest
+    in_the_way.rmdir()
+    assert recording.close()
+    assert run_to_end(recording, "cancelled") == ("complete", {"camera": 0, "tracks": 0})
+    closed = recording.manifest
+    assert (closed.reason, closed.ended, closed.errors) == ("all done", manifest.ended, manifest.errors)
+    assert not recording.unclosed
+
+
 def test_going_on_after_a_crash(bench: Bench) -> None:
     """The process is the same here; test_recorder kills a real one."""
     first = crash(bench)

@@ -27,6 +27,9 @@ Policy = Literal["block", "drop", "fail"]
 """When the disk is slower than a stream: its writer waits; or what was missed is counted as lost; or the
 recording of that stream ends there."""
 
+_FREE = ("plan", "settings", "devices", "devices_at_end")
+"""What others put into the record: nobody knows what it holds."""
+_DEEPEST = 50
 _PACKAGES = ("parfocal", "numpy", "tensorstore", "pyarrow", "numba", "scipy")
 
 
@@ -168,14 +171,15 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Replace the record in `folder`; returns when it is on stable storage.
 
+    What JSON has no words for in plan, settings and device states is spelled out as text.
+
     Raises
     ------
     DiskFullError, FolderVanishedError, StorageError
         If it could not be written; the one before is untouched.
     """
     with storage_errors(folder):
-        content = msgspec.json.format(msgspec.json.encode(manifest, enc_hook=_plain), indent=2)
-        replace_file(folder / FILE_NAME, content, durable=True)
+        replace_file(folder / FILE_NAME, msgspec.json.format(_encoded(manifest), indent=2), durable=True)
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -190,6 +194,30 @@ def read_manifest(folder: Path) -> Manifest:
         return msgspec.json.decode((folder / FILE_NAME).read_bytes(), type=Manifest)
     except (OSError, msgspec.DecodeError) as error:
         raise BadInputError(f"{folder} holds no run: {error}") from error
+
+
+def _encoded(manifest: Manifest) -> bytes:
+    try:
+        return msgspec.json.encode(manifest, enc_hook=_plain)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        spelled = {name: _spelled(getattr(manifest, name)) for name in _FREE}
+        return msgspec.json.encode(msgspec.structs.replace(manifest, **spelled))
+
+
+def _spelled(value: Any, depth: int = 0) -> Any:
+    """Return `value` with text wherever it holds a number, a key, a text or a depth that JSON does not."""
+    match value:
+        case dict() if depth < _DEEPEST:
+            return {_spelled(str(key)): _spelled(item, depth + 1) for key, item in value.items()}
+        case list() | tuple() | set() | frozenset() if depth < _DEEPEST:
+            return [_spelled(item, depth + 1) for item in value]
+        case np.ndarray() | np.generic():
+            return _spelled(value.tolist(), depth + 1)
+        case None | bool() | float():
+            return value
+        case int():
+            return value if -(2**63) <= value < 2**64 else hex(value)
+    return str(value).encode(errors="backslashreplace").decode()
 
 
 def _plain(value: Any) -> Any:

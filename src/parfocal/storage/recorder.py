@@ -14,7 +14,7 @@ from parfocal.core.files import replace_file
 from parfocal.ipc import command
 from parfocal.processes import Service, ServiceContext
 from parfocal.storage.disk import free_bytes, storage_errors
-from parfocal.storage.manifest import Manifest, Policy
+from parfocal.storage.manifest import Policy
 from parfocal.storage.ome_zarr import Codec
 from parfocal.storage.outcome import RECORDING, Ending
 from parfocal.storage.recording import Recording, Request, StreamProgress
@@ -22,6 +22,7 @@ from parfocal.storage.sources import Rules, Site, Source
 from parfocal.storage.tables import PartLimits
 
 _LOOK_S = 0.25
+_AGAIN_S = 1.0
 MB = 10**6
 LEAST_FREE_MB = 500.0
 
@@ -112,7 +113,8 @@ class Recorder(Service):
     """Records one run at a time; no camera waits for the disk unless the policy of its stream is "block".
 
     Publishes ``run.started``, ``run.finished`` (a `RunReport`) and ``storage.error`` (stream, error, message,
-    run, stop).
+    run, stop). A run whose last words the disk does not take has failed; they are tried again every second,
+    and ``run.finished`` comes once more, with the true outcome, when they are on it.
     """
 
     Config = RecorderSettings
@@ -121,6 +123,7 @@ class Recorder(Service):
     def __init__(self, settings: RecorderSettings) -> None:
         super().__init__(settings)
         self._recording: Recording | None = None
+        self._unclosed: dict[Path, Recording] = {}
         self._starting = threading.Lock()
         self._ending = threading.Lock()
 
@@ -140,12 +143,12 @@ class Recorder(Service):
             self._go_on(Path(self._pointer.read_text(encoding="utf-8")))
 
     def step(self) -> float | None:
-        """Look after the run."""
-        recording = self._recording
-        if recording is None or recording.manifest.outcome != RECORDING:
-            return None
-        recording.look()
-        return _LOOK_S
+        """Look after the run, and after those before it whose last words are not on the disk."""
+        self._close_again()
+        if self._recording is not None and self._is_recording():
+            self._recording.look()
+            return _LOOK_S
+        return _AGAIN_S if self._unclosed else None
 
     def settings_changed(self, old: RecorderSettings, new: RecorderSettings) -> None:
         """Refuse changes while a run is recorded."""
@@ -171,6 +174,7 @@ class Recorder(Service):
         """Close a run that is still recorded, as one that was finished early."""
         if self._is_recording():
             self._finish("finished early", "the recorder was stopped")
+        self._close_again()
 
     @command(lane="run", on_client_loss="finish")
     def start(
@@ -260,13 +264,25 @@ class Recorder(Service):
     ) -> RunReport:
         assert self._recording is not None
         with self._ending:
+            recording = self._recording
             ran = self._is_recording()
-            manifest = self._recording.finish(ending, reason, devices, losses)
-            report = _report(manifest, self._recording.folder.path)
+            manifest = recording.finish(ending, reason, devices, losses)
             self._pointer.unlink(missing_ok=True)
+            if ran and recording.unclosed:
+                self._context.log.error("%s: %s", recording.folder.path, manifest.errors[-1])
+                self._unclosed[recording.folder.path] = recording
         if ran:
-            self._context.publish("run.finished", msgspec.to_builtins(report))
-        return report
+            self._tell_end(recording)
+        return _report(recording)
+
+    def _close_again(self) -> None:
+        for path, recording in tuple(self._unclosed.items()):
+            if recording.close():
+                del self._unclosed[path]
+                self._tell_end(recording)
+
+    def _tell_end(self, recording: Recording) -> None:
+        self._context.publish("run.finished", msgspec.to_builtins(_report(recording)))
 
     def _go_on(self, path: Path) -> None:
         try:
@@ -305,9 +321,10 @@ def _load(settings: RecorderSettings) -> None:
         import pyarrow.parquet  # noqa: F401
 
 
-def _report(manifest: Manifest, path: Path) -> RunReport:
+def _report(recording: Recording) -> RunReport:
+    manifest = recording.manifest
     return RunReport(
-        run=str(path),
+        run=str(recording.folder.path),
         outcome=manifest.outcome,
         reason=manifest.reason,
         stored={name: stream.stored for name, stream in manifest.streams.items()},

@@ -76,6 +76,7 @@ class Recording:
         self._lanes: dict[str, Lane] = {}
         self._changing = threading.Lock()
         self._finishing = threading.Lock()
+        self._last_words: Manifest | None = None
         self._manifest: Manifest
 
     @classmethod
@@ -143,6 +144,11 @@ class Recording:
         """The record as it stands."""
         return self._manifest
 
+    @property
+    def unclosed(self) -> bool:
+        """Whether it has ended, and its record on the disk does not say so yet."""
+        return self._last_words is not None
+
     def look(self) -> None:
         """See whether the folder is still there, and note what is known by now; call it now and then."""
         if not self.folder.exists:
@@ -166,7 +172,8 @@ class Recording:
     ) -> Manifest:
         """Take what has been produced up to now, bring all of it to stable storage, and close the record.
 
-        Blocks until that is done. Idempotent: what was closed stays as it was.
+        Blocks until that is done. Idempotent: what was closed stays as it was. While the disk does not take
+        the record, the run is `unclosed`: the next `finish` or `close` tries again.
 
         Parameters
         ----------
@@ -188,8 +195,15 @@ class Recording:
                     lane.finish()
                 for lane in self._lanes.values():
                     lane.join()
-                self._close(ending, reason, devices or {}, losses or {})
+                self._last_words = self._decide(ending, reason, devices or {}, losses or {})
+            self._write_last_words()
             return self._manifest
+
+    def close(self) -> bool:
+        """Write the last words of a run that is `unclosed`; return whether they are on the disk."""
+        with self._finishing:
+            self._write_last_words()
+            return not self.unclosed
 
     def discard(self) -> None:
         """Take back a run that was not started yet: nothing is left of it."""
@@ -252,30 +266,42 @@ class Recording:
         lost = max(0, count.lost - behind)
         return StreamProgress(stored=count.stored, lost=lost, behind=behind, error=count.error)
 
-    def _close(self, ending: Ending, reason: str, devices: dict[str, Any], losses: dict[str, int]) -> None:
+    def _decide(
+        self, ending: Ending, reason: str, devices: dict[str, Any], losses: dict[str, int]
+    ) -> Manifest:
+        """Return the record as it should be in the end."""
         with suppress(OSError):
             self.folder.give_up_reserve()
         records = {name: self._final(name, record) for name, record in self._manifest.streams.items()}
         counts = [_count_in(record) for record in records.values()]
         failed = self._rules.stop_on_error and any(count.error for count in counts)
-        changes = {
-            "outcome": decide_outcome(ending, counts, lost_before=sum(losses.values()), failed=failed),
-            "reason": reason,
-            "ended": Moment.now(self._site.clock),
-            "devices_at_end": devices,
-            "streams": records,
-            "losses": losses,
-            "restarts": self._restarts(),
-        }
-        try:
-            sync_file(self.folder.path.parent)
-            self._change(**changes)
-        except (StorageError, OSError) as error:
-            errors = (*self._manifest.errors, f"the record could not be closed: {error}")
-            outcome = decide_outcome(ending, counts, failed=True)
-            self._manifest = msgspec.structs.replace(
-                self._manifest, **changes | {"outcome": outcome, "errors": errors}
-            )
+        return msgspec.structs.replace(
+            self._manifest,
+            outcome=decide_outcome(ending, counts, lost_before=sum(losses.values()), failed=failed),
+            reason=reason,
+            ended=Moment.now(self._site.clock),
+            devices_at_end=devices,
+            streams=records,
+            losses=losses,
+            restarts=self._restarts(),
+        )
+
+    def _write_last_words(self) -> None:
+        """Close the record on the disk, if that is due; until the disk takes it, the run counts as failed."""
+        words = self._last_words
+        if words is None:
+            return
+        with self._changing:
+            try:
+                sync_file(self.folder.path.parent)
+                write_manifest(self.folder.path, words)
+            except Exception as error:  # noqa: BLE001 (the border of the record: told in it, and tried again)
+                if self._manifest.outcome == RECORDING:  # the first time
+                    told = f"the record could not be closed: {type(error).__name__}: {error}"
+                    words = msgspec.structs.replace(words, errors=(*words.errors, told))
+                self._manifest, self._last_words = msgspec.structs.replace(words, outcome="failed"), words
+            else:
+                self._manifest, self._last_words = words, None
 
     def _final(self, name: str, record: StreamRecord) -> StreamRecord:
         lane = self._lanes.get(name)
