@@ -1,6 +1,7 @@
 """The two jobs of the command line as a newcomer types them, and interrupted in the middle."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -77,6 +78,28 @@ def test_ctrl_c_saves_what_was_measured_and_says_cancelled(tmp_path):
     assert directory.rigs() == ()
 
 
+@pytest.mark.parametrize("phase", ["finding beads", "plane 3 of 21"])
+def test_ctrl_c_before_the_measurement_says_that_nothing_is_recorded(phase, tmp_path):
+    demo = subprocess.Popen(
+        [sys.executable, "-u", "-m", "parfocal", "demo", "tweezers", "--beads", "2", "--out", str(tmp_path)],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ | {"TTY_COMPATIBLE": "1"},
+    )  # fmt: skip
+    with demo:
+        seen = ""
+        while phase not in seen:
+            seen += demo.stdout.read(1)
+            assert demo.poll() is None, seen
+        demo.send_signal(signal.SIGINT)
+        printed, _ = demo.communicate(timeout=TIMEOUT_S)
+    assert demo.returncode == 130
+    last = printed.splitlines()[-1]
+    assert last.endswith(
+        "parfocal: interrupted; everything was ended in order; nothing had been recorded yet"
+    )
+    assert list(tmp_path.iterdir()) == []
+    assert directory.rigs() == ()
+
+
 def wait_for_rows(rig, count):
     """Block until `count` rows are recorded by a rig that another process starts."""
     from parfocal.core.errors import ParfocalError
@@ -122,10 +145,11 @@ def test_a_movie_is_tracked_with_a_picture_of_what_was_found(movie, tmp_path):
         assert Path(summary[picture]).read_bytes().startswith(b"\x89PNG")
     tracks = read_array(Path(summary["run"]) / "tracks")
     tracks = tracks.reshape(12, 3)
+    assert (tracks["frame"] == np.arange(12)[:, None]).all()
     for bead in range(3):
         xy = np.stack([tracks["x_px"][:, bead], tracks["y_px"][:, bead]], axis=1)
-        nearest = np.hypot(*(places - xy[:, None]).transpose(2, 0, 1)).min(axis=1)
-        assert nearest.max() < 0.05
+        missed = np.hypot(*(places - xy[:, None]).transpose(2, 0, 1)).min(axis=1)
+        assert missed.max() < 0.05
     assert np.isnan(tracks["z_nm"]).all()
 
 

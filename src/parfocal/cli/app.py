@@ -44,6 +44,7 @@ def _make_app() -> App:
         version=lambda: parfocal.__version__,
         default_parameter=Parameter(negative=()),
         result_action="return_value",
+        suppress_keyboard_interrupt=False,
     )
     simulated = App(name="demo", help="Run a simulated laboratory from start to record.", help_epilogue="")
     app.command(simulated)
@@ -68,18 +69,21 @@ def run(arguments: list[str] | None = None) -> int:
         result = _make_app()(arguments, exit_on_error=False, print_error=True)
     except CycloptsError:
         return Exit.USAGE
-    except (ParfocalError, KeyboardInterrupt) as error:
+    except (ParfocalError, PermissionError, KeyboardInterrupt) as error:
         print_error(error)
         return exit_of(error)
     return int(result or 0)
 
 
 def print_error(error: BaseException) -> None:
-    """Say on stderr what failed, with the service's own traceback if there is one."""
+    """Say on stderr what failed, with the service's own traceback if there is one.
+
+    An interrupt says what became of what was under way, where that is more than that all was ended in order.
+    """
     remote = getattr(error, "remote_traceback", "")
     if remote and exit_of(error) != Exit.USAGE:  # a refusal says all there is to say
         sys.stderr.write(remote.rstrip() + "\n\n")
-    text = (
-        "interrupted; everything was ended in order" if isinstance(error, KeyboardInterrupt) else str(error)
-    )
+    text = str(error)
+    if isinstance(error, KeyboardInterrupt):
+        text = f"interrupted; {text or 'everything was ended in order'}"
     sys.stderr.write(f"parfocal: {text}\n")

@@ -58,7 +58,7 @@ def call(
             result = pending.result()
         except KeyboardInterrupt:
             pending.cancel("Ctrl-C")
-            raise
+            raise KeyboardInterrupt(f"{service}.{command} was cancelled") from None
     _print_result(result, json)
 
 

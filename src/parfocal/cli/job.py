@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -9,6 +10,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from parfocal.cli.exits import exit_of_outcome
 from parfocal.cli.output import console, print_json
 from parfocal.cli.summary_view import summary_view
+from parfocal.storage import read_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,9 +25,14 @@ def run_job(job: Callable[[Callable[[Step], None]], Summary], *, json: bool) -> 
     Parameters
     ----------
     job : callable
-        Is given a function to tell its progress, and returns its summary, also after Ctrl-C.
+        Is given a function to tell its progress, and returns its summary, also after Ctrl-C in a measurement.
     json : bool
         Keep stdout for the one JSON line; progress goes to stderr.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        After Ctrl-C at another time; says what is saved.
     """
     shown = console(quiet=json)
     with Progress(
@@ -37,15 +44,21 @@ def run_job(job: Callable[[Callable[[Step], None]], Summary], *, json: bool) -> 
         console=shown,
     ) as progress:
         bars: dict[str, int] = {}
+        run = ""
 
         def tell(step: Step) -> None:
+            nonlocal run
+            run = step.run or run
             if step.phase not in bars:
                 for done in bars.values():
                     progress.update(done, completed=1.0)  # type: ignore[arg-type]
                 bars[step.phase] = progress.add_task(step.phase, total=1.0, text="")
             progress.update(bars[step.phase], completed=step.fraction, text=step.text)  # type: ignore[arg-type]
 
-        summary = job(tell)
+        try:
+            summary = job(tell)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"everything was ended in order; {_saved(run)}") from None
         for done in bars.values():
             progress.update(done, completed=1.0)  # type: ignore[arg-type]
     if json:
@@ -53,3 +66,9 @@ def run_job(job: Callable[[Callable[[Step], None]], Summary], *, json: bool) -> 
     else:
         shown.print(summary_view(summary))
     return exit_of_outcome(summary.outcome)
+
+
+def _saved(run: str) -> str:
+    if not run:
+        return "nothing had been recorded yet"
+    return f"the record says {read_manifest(Path(run)).outcome!r}, rows are saved in {run}"

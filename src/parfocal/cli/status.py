@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from rich.live import Live
@@ -44,7 +45,8 @@ def status(
     """
     with attach(only_rig(rig)) as running:
         if watch:
-            _watch(running, json)
+            with suppress(KeyboardInterrupt):
+                _watch(running, json)
         elif json:
             print_json(running.status())
         else:

@@ -28,11 +28,12 @@ PATIENCE_S = 10.0
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a job is: what it is doing, which part of that is done, and a few words."""
+    """How far a job is: what it does, which part of it is done, a few words, the record if there is one."""
 
     phase: str
     fraction: float
     text: str = ""
+    run: str = ""
 
 
 class Measurement(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +82,8 @@ def measure(
     rig["tracker"].drain(timeout_s=PATIENCE_S)  # frames from before belong to nobody's measurement
     before = read_ledger(rig)
     settings = _settings(rig)
-    rig["recorder"].start(name=name, plan=plan, settings=settings, devices=_states(rig))
+    run = rig["recorder"].start(name=name, plan=plan, settings=settings, devices=_states(rig))
+    tell(Progress(phase="measuring", fraction=0.0, run=run))
     try:
         ending, reason = _acquire(rig, before, frames, tell)
         ledger = _patiently(lambda: read_ledger(rig)).since(before).closed()

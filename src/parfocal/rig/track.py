@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 
 from parfocal.analysis.beads.fitting import fitting_tables
 from parfocal.analysis.beads.rois import RoiSet
@@ -20,6 +22,7 @@ from parfocal.rig.opening import load_source, open_rig
 from parfocal.rig.results import summarise
 from parfocal.storage.folder import check_place
 from parfocal.storage.recorder import LEAST_FREE_MB, MB
+from parfocal.tracking import find_beads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,12 +112,25 @@ def run_track(plan: TrackPlan, tell: Callable[[Progress], None]) -> Summary:
 def choose_beads(rig: Rig, plan: TrackPlan, tell: Callable[[Progress], None]) -> int:
     """Load the beads, or find them in the first image; return how many there are."""
     tell(Progress(phase="finding beads", fraction=0.0))
-    rig["camera"].snap(count=1, timeout_s=30.0)
     tracker = rig["tracker"]
     if plan.rois is None:
-        tracker.find_beads(timeout_s=60.0)
+        tracker.add_rois(find_in_first_image(plan), timeout_s=30.0)
     else:
         tracker.load_rois(path=str(plan.rois.absolute()), timeout_s=30.0)
     if plan.zlut is not None:
         tracker.load_tables(path=str(plan.zlut.absolute()), timeout_s=30.0)
     return len(tracker.list_rois().rois)
+
+
+def find_in_first_image(plan: TrackPlan) -> list[tuple[float, float]]:
+    """Return x and y of the free-standing beads, best first.
+
+    The image is read from the file: the camera has shown none yet, so that each is tracked and counted once,
+    the first one as frame 0.
+    """
+    with closing(open_source(plan.movie)) as source:
+        image = np.empty(source.shape, source.dtype)
+        source.read_into(0, image)
+    rois = RoiSet(roi_px=plan.roi_px, width_px=image.shape[1], height_px=image.shape[0])
+    found = find_beads(image, rois.apart_px)
+    return rois.free_of(zip(found["x_px"].tolist(), found["y_px"].tolist(), strict=True), rois.apart_px)

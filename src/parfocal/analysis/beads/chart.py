@@ -48,7 +48,7 @@ def draw_chart(
     pixel_size_nm : float, optional
         Edge of a pixel in the sample; without it x and y are drawn in pixels.
     seconds : bool
-        Draw over time, not over the number of the frame; both count from the first.
+        Draw over the time since the first row, not over the number of the frame.
     """
     import matplotlib as mpl  # takes a second to import, and is wanted at the end of a run alone
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -98,7 +98,7 @@ def _draw_traces(
     for line, bead in zip(axes, beads, strict=True):
         own = rows[rows["bead"] == bead]
         good = usable(own)
-        along = (own["time_ns"] - rows["time_ns"][0]) * 1e-9 if seconds else own["frame"] - rows["frame"][0]
+        along = (own["time_ns"] - rows["time_ns"][0]) * 1e-9 if seconds else own["frame"]
         for panel, (name, scale, _) in zip(line, columns, strict=False):
             measured = own[name][good if good.any() else np.isfinite(own[name])]
             middle = np.median(measured) if measured.size else 0.0

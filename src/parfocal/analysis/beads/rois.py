@@ -78,6 +78,11 @@ class RoiSet(msgspec.Struct, frozen=True, kw_only=True):
         """Numbers of the beads, in the order of the regions."""
         return tuple(roi.bead for roi in self.rois)
 
+    @property
+    def apart_px(self) -> int:
+        """How far found beads lie from one another if nothing else is asked for: 5/8 of a region's edge."""
+        return max(8, self.roi_px * 5 // 8)
+
     def __getitem__(self, bead: int) -> Roi:
         """Return the region of a bead; `BadInputError` if it has none."""
         return self.rois[self._place(bead)]

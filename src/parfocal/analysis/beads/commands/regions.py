@@ -104,7 +104,7 @@ class RegionCommands:
 
     def _add_found(self, apart_px: int, most: int, finder: str, *args: float) -> RoiSet:
         """Ask a worker to find beads, and add those that keep their distance from all others."""
-        apart_px = apart_px or max(8, self.regions.assignment.rois.roi_px * 5 // 8)
+        apart_px = apart_px or self.regions.assignment.rois.apart_px
         found = self.crew.ask(finder, apart_px, *args)
         places = list(zip(found["x_px"].tolist(), found["y_px"].tolist(), strict=True))
         return self.regions.change(lambda rois: rois.added(rois.free_of(places, apart_px)[:most]))
