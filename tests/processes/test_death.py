@@ -6,13 +6,14 @@ import os
 import shutil
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from parfocal.core.errors import ProcessError, ServiceUnavailableError
+from parfocal.core.errors import ProcessError, ServiceUnavailableError, StartError
 from parfocal.processes import directory, lifecycle
 
-from .conftest import wait_for_text
+from .conftest import PATIENCE_S, wait_for_text
 
 SEEN_WITHIN_S = 1.0
 STOPPED_WITHIN_S = 5.0
@@ -56,6 +57,26 @@ def test_a_child_that_is_killed_or_stopped_is_named_and_handled(
                 client.call("double", 2, timeout_s=10)
             assert rig.status().state == "degraded"
         assert rig.status().services["other"].pid == other
+
+
+def test_a_child_that_is_stopped_while_it_opens_is_named(make_rig, spec, tmp_path) -> None:
+    diary = tmp_path / "diary"
+    rig, ears = make_rig(spec(kind="NeverReady", settings={"diary": str(diary)}))
+    with ThreadPoolExecutor(1) as pool:
+        starting = pool.submit(rig.start)
+        wait_for_text(diary, "a open")
+        began_ns = time.monotonic_ns()
+        os.kill(rig.status().services["a"].pid, signal.SIGSTOP)
+        seen = ears.wait("state", error="hung: somebody stopped its process while it started")
+        assert seen_after_s(seen, began_ns) < SEEN_WITHIN_S + NOISE_S
+        with pytest.raises(StartError, match="somebody stopped its process"):
+            starting.result(PATIENCE_S)
+
+
+def test_a_child_that_opens_without_a_sign_of_life_is_left_alone(make_rig, spec) -> None:
+    rig, _ = make_rig(spec(kind="Deaf", hang_after_s=0.3))
+    with rig:
+        assert rig.status().services["a"].restarts == 0
 
 
 def test_a_hung_step_is_named_dumped_made_safe_and_restarted(make_rig, spec, tmp_path) -> None:

@@ -77,6 +77,7 @@ def _listen(lines: Iterator[bytes], host: Host) -> None:
             case link.Verbose(on):
                 host.set_verbose(on)
             case link.AbandonLoop():
+                faulthandler.dump_traceback(file=2)  # no other thread runs meanwhile
                 _abandon(host, ABANDONED, HUNG_ENDS_WITHIN_S)
     _abandon(host, 0, ORPHAN_ENDS_WITHIN_S)
 

@@ -13,7 +13,7 @@ from typing import IO
 
 from parfocal.processes import link
 from parfocal.processes.link import Control, Report
-from parfocal.processes.system import dump_signal, start_mark
+from parfocal.processes.system import dump_signal, is_stopped, start_mark
 
 
 class ChildProcess:
@@ -71,8 +71,12 @@ class ChildProcess:
         """End it at once, stopped or not."""
         self._popen.kill()
 
+    def is_stopped(self) -> bool:
+        """Whether somebody stopped it, so that none of its threads runs."""
+        return is_stopped(self.pid)
+
     def dump(self) -> None:
-        """Have it write where its threads stand to its log, if it can."""
+        """Have it write where its threads stand to its log, if it can. One that is busy may crash."""
         number = dump_signal()
         if number is not None:
             self._popen.send_signal(number)

@@ -38,14 +38,28 @@ def start_mark(pid: int) -> str:
     """
     if not LINUX:
         return _start_mark_elsewhere(pid)
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_bytes()
-    except OSError:
-        return ""
-    fields = stat[stat.rindex(b")") + 2 :].split()  # the program's name may hold spaces and brackets
-    if fields[0] in (b"Z", b"X"):
+    fields = _stat(pid)
+    if fields[0] in (b"", b"Z", b"X"):
         return ""
     return f"{_boot()}-{fields[19].decode()}"
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether process `pid` is there, but was stopped, as by SIGSTOP.
+
+    Examples
+    --------
+    >>> is_stopped(os.getpid())
+    False
+    """
+    if LINUX:
+        return _stat(pid)[0] == b"T"
+    import psutil
+
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_STOPPED)
+    except psutil.Error:
+        return False
 
 
 def is_alive(pid: int, mark: str) -> bool:
@@ -191,6 +205,15 @@ def describe_exit(code: int | None) -> str:
 def dump_signal() -> int | None:
     """Return the signal that makes a child write where its threads stand; None where there is none."""
     return None if WINDOWS else int(signal.SIGUSR2)
+
+
+def _stat(pid: int) -> list[bytes]:
+    """Return the fields of ``/proc/<pid>/stat`` from the state on, which is b"" if there is none."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return [b""]
+    return stat[stat.rindex(b")") + 2 :].split()  # the program's name may hold spaces and brackets
 
 
 def _boot() -> str:

@@ -21,12 +21,13 @@ from parfocal.processes.process import ChildProcess, search_path
 from parfocal.processes.sidecar import Sidecar
 from parfocal.processes.spec import ServiceSpec
 
-Deadline = Literal["ready", "back-off", "terminate", "kill"]
+Deadline = Literal["ready", "back-off", "dump", "terminate", "kill"]
 Post = Callable[[Callable[[], None]], None]
 
 CANNOT_START = 71
 """Stands for the exit code of a process that the operating system would not start."""
 _END_SHARES: tuple[tuple[Deadline, float], ...] = (("terminate", 0.7), ("kill", 1.0))  # of the time to end
+_DUMP_SHARE = 0.9
 _NEVER_NS = 2**63
 _LAST_WORDS = 4000
 
@@ -165,13 +166,9 @@ class Ward:
             elif name == "ready":
                 yield lifecycle.Hung(f"not ready after {self.spec.start_timeout_s:g} s")
             elif self._process is not None:
-                self._process.terminate() if name == "terminate" else self._process.kill()
+                self._send(name, self._process)
         if now >= self._judged_ns() and self._pulse is not None and self._process is not None:
-            if self.life.state == "ready":
-                if verdict := self._pulse.verdict(now):  # "" if it has just beaten
-                    yield lifecycle.Hung(verdict)
-            else:
-                self._process.kill()  # while it ends its loop may stand still, but it must go on beating
+            yield from self._judge(self._process, self._pulse, now)
 
     def start_error(self) -> StartError:
         """Return why it did not become ready."""
@@ -186,8 +183,21 @@ class Ward:
             error.add_note(f"in service {self.spec.name!r}:\n{left}")
         return error
 
+    def _judge(self, process: ChildProcess, pulse: Pulse, now_ns: int) -> Iterator[Event]:
+        """Decide about a process that has given no sign of life."""
+        match self.life.state:
+            case "ready":
+                if verdict := pulse.verdict(now_ns):  # "" if it has just beaten
+                    yield lifecycle.Hung(verdict)
+            case "starting":  # an import, or a driver that opens, may keep even the heartbeat waiting
+                pulse.count_afresh(now_ns)
+                if process.is_stopped():
+                    yield lifecycle.Hung("hung: somebody stopped its process while it started")
+            case _:
+                process.kill()  # while it ends its loop may stand still, but it must go on beating
+
     def _judged_ns(self) -> int:
-        if self._pulse is None or self.life.state not in ("ready", "stopping"):
+        if self._pulse is None or self.life.state not in ("starting", "ready", "stopping"):
             return _NEVER_NS
         return self._pulse.due_ns(loop_too=self.life.state == "ready")
 
@@ -203,9 +213,8 @@ class Ward:
             case lifecycle.KillAfter(within_s):
                 self.limit_end(within_s)
             case lifecycle.Abandon(within_s):
-                if self._process is not None:
-                    self._process.dump()
                 self.tell(link.AbandonLoop())
+                self._set("dump", _DUMP_SHARE * within_s)  # it has ended by then, unless it can't even listen
                 self._set("kill", within_s)
 
     def _spawn(self) -> None:
@@ -248,6 +257,15 @@ class Ward:
         if self._process is not None:
             self._sidecar.drop(self._process.pid)
         self._process = self._pulse = None
+
+    def _send(self, name: Deadline, process: ChildProcess) -> None:
+        match name:
+            case "dump":
+                process.dump()
+            case "terminate":
+                process.terminate()
+            case _:
+                process.kill()
 
     def _set(self, name: Deadline, within_s: float) -> None:
         self._due[name] = self._clock.monotonic_ns() + int(within_s * 1e9)

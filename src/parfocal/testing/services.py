@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import threading
@@ -149,6 +150,15 @@ class NeverReady(Counter):
         """Wait."""
         super().open(context)
         time.sleep(3600)
+
+
+class Deaf(Counter):
+    """Opens in a driver that lets no other thread run meanwhile, not even its heartbeat."""
+
+    def open(self, context: ServiceContext) -> None:
+        """Take a while."""
+        super().open(context)
+        ctypes.PyDLL(None).usleep(900_000)
 
 
 class FailsInStep(Counter):
