@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from parfocal.core.errors import BadInputError, TrackingError
-from parfocal.tracking import ROW_DTYPE, BeadTracker, Flag
+from parfocal.tracking import ROW_DTYPE, BeadTracker, Flag, ZTableBuilder, cramer_rao
 
 
 def errors(rows, places):
@@ -179,3 +179,20 @@ def test_wrong_input_is_named(field):
     with pytest.raises(BadInputError, match="beads has shape"):
         tracker.track(np.zeros((99, 99), np.uint8), [(0, 0)], [0, 1])
     assert len(tracker.track(np.zeros((99, 99), np.uint8), np.zeros((0, 2), int))) == 0
+
+
+def test_regions_of_an_odd_size_reach_the_bound_too(field, track):
+    middle, facts = np.array([16.0, 16.0]), {"background_e": 5000, "read_noise_e": 8.0, "gain_e_per_adu": 4.9}
+    rng = np.random.default_rng(8)
+    builder = ZTableBuilder(roi_px=33, n_beads=1, **field.camera)
+    for z in np.arange(1000.0, 4001.0, 100.0):
+        images = [field.bead.image(*(middle + rng.uniform(-2, 2, 2)), z, 33) for _ in range(12)]
+        for image in field.expose(np.stack(images), int(z)):
+            builder.add(image, [(0, 0)], z_nm=z)
+    places = np.hstack([middle + rng.uniform(-0.5, 0.5, (300, 2)), rng.uniform(1150, 3850, (300, 1))])
+    frames = field.expose(np.stack([field.bead.image(*place, 33) for place in places]), 9)
+    bound = rms([cramer_rao(field.bead, *place, 33, **facts) for place in places])
+    for tables, axes in ((builder.finish(), slice(3)), (None, slice(2))):
+        rows = track(BeadTracker(tables, 33, **field.camera), frames)
+        assert (rms(errors(rows, places)[:, axes]) < 1.15 * bound[axes]).all()
+        assert (rows["flags"] == 0).mean() > 0.99

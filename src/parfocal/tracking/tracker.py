@@ -55,7 +55,7 @@ class BeadTracker:
         A table for each bead, or a single one for all: with a bead of 3 % larger radius than the table's, z
         is off by about 90 nm. None: x and y alone, from the symmetry of each image; z is NaN.
     roi_px : int
-        Edge of the regions; with tables, that of the tables.
+        Edge of the regions, even or odd; with tables, that of the tables.
     gain_e_per_adu, offset_adu, read_noise_e : float
         Of the camera. They set the weights, the sigmas and chi2.
     flat : array_like, optional
