@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -75,17 +77,37 @@ def test_an_override_stays_a_command() -> None:
 @pytest.mark.parametrize(
     ("positional", "named", "word"),
     [
-        ([], {}, "required field `a`"),
-        (["one"], {}, "Expected `int`"),
+        ([], {}, "a is missing"),
+        (["one"], {}, "a: expected `int`, got `str`"),
         ([1, 2.0, "x"], {}, "positional"),
         ([1], {"a": 1}, "twice"),
-        ([1], {"colour": 2}, "colour"),
-        ([1], {"b": None}, r"\$\.b"),
+        ([1], {"colour": 2}, "no argument 'colour'; known: a, b"),
+        ([1], {"b": None}, "b: expected `float`, got `null`"),
     ],
 )
 def test_arguments_are_refused_by_name(positional: list[object], named: dict[str, object], word: str) -> None:
     with pytest.raises(BadArgumentsError, match=word):
         CommandTable.of(Bench())["add"].check(positional, named)
+
+
+def test_a_choice_is_refused_with_what_there_is_to_choose_nearest_first() -> None:
+    class Generator:
+        @command()
+        def emit(
+            self,
+            wave: Literal["ramp", "sin"],
+            output: Literal["out1", "out2"] | None = None,
+            gains: list[Literal[1, 5]] = [],  # noqa: B006 (never changed)
+        ) -> None: ...
+
+    emit = CommandTable.of(Generator())["emit"]
+    for wrong, said in (
+        ({"wave": "sine"}, r"wave must be 'sin' or 'ramp', not 'sine'$"),
+        ({"wave": "sin", "output": "2"}, r"output must be 'out2', 'out1' or None, not '2'$"),
+        ({"wave": "sin", "gains": [1, 3]}, r"gains\[1\]: invalid enum value 3$"),
+    ):
+        with pytest.raises(BadArgumentsError, match=said):
+            emit.check([], wrong)
 
 
 def test_unknown_commands_name_the_nearest() -> None:

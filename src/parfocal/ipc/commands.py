@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import reprlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from string import Formatter
@@ -13,6 +12,7 @@ import msgspec
 
 from parfocal.core.errors import BadArgumentsError, BadInputError, UnknownCommandError, nearest
 from parfocal.ipc.convert import from_plain
+from parfocal.ipc.refusals import refusal
 from parfocal.ipc.results import result_name
 
 MAIN = "main"
@@ -129,9 +129,7 @@ class BoundCommand:
         try:
             checked = msgspec.convert(given, self.arguments, dec_hook=from_plain)
         except msgspec.ValidationError as error:
-            takes = ", ".join(parameter.name for parameter in self.info.parameters) or "nothing"
-            shown = ", ".join(f"{key}={reprlib.repr(value)}" for key, value in given.items())
-            raise BadArgumentsError(f"{self.info.name}({shown}): {error} (it takes {takes})") from error
+            raise BadArgumentsError(refusal(self.info.name, given, self.arguments)) from error
         return msgspec.structs.asdict(checked)
 
 
