@@ -1,14 +1,25 @@
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from parfocal.core.errors import ConfigError
-from parfocal.processes.settings import Secret, changed, export_toml, import_toml, plain
+from parfocal.processes import ServiceSpec
+from parfocal.processes.link import Begin, read_control, to_line
+from parfocal.processes.settings import (
+    Secret,
+    changed,
+    export_toml,
+    import_toml,
+    kept_for_restart,
+    plain,
+)
 from parfocal.processes.validation import validate
 
 
@@ -95,3 +106,54 @@ def test_a_secret_is_kept_and_not_shown() -> None:
     assert validate(Login, plain(login, secrets=True)) == login
     with pytest.raises(ConfigError, match=r"password: .*in place of a secret"):
         changed(login, plain(login))
+
+
+class Limits(BaseModel):
+    upper: float = 0.0
+    weights: list[float] = []
+    extra: Any = None
+    slot: int = Field(0, alias="port")
+
+
+@pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan])
+def test_numbers_without_end_and_none_at_all_come_back(number: float, tmp_path: Path) -> None:
+    limits = changed(Limits(), {"upper": number, "weights": [number, 1.0]})
+    begin = Begin(
+        rig="r", folder="", streams="", search_path=[],
+        spec=ServiceSpec(name="a", factory="m:C", settings=kept_for_restart(limits)),
+    )  # fmt: skip
+    arrived = read_control(to_line(begin))
+    assert isinstance(arrived, Begin)
+    assert repr(validate(Limits, arrived.spec.settings)) == repr(limits)
+    export_toml(limits, tmp_path / "limits.toml")
+    assert repr(import_toml(Limits, tmp_path / "limits.toml")) == repr((limits, ()))
+
+
+def test_a_setting_is_known_outside_by_its_alias(tmp_path: Path) -> None:
+    limits = changed(Limits(port=3), {"upper": 1.0})
+    assert plain(limits)["port"] == 3
+    assert validate(Limits, kept_for_restart(limits)) == limits
+    export_toml(limits, tmp_path / "limits.toml")
+    assert import_toml(Limits, tmp_path / "limits.toml") == (limits, ())
+    with pytest.raises(ConfigError, match="unknown key 'slot'"):
+        changed(limits, {"slot": 4})
+
+
+def test_a_name_that_is_taken_beside_its_alias_changes_the_setting() -> None:
+    class Both(BaseModel):
+        model_config = ConfigDict(populate_by_name=True)
+        slot: int = Field(0, alias="port")
+
+    assert changed(Both(port=3), {"slot": 4}).slot == 4
+
+
+def test_what_would_be_another_after_a_restart_is_refused() -> None:
+    class Torn(BaseModel):
+        slot: int = Field(0, validation_alias="in", serialization_alias="out")
+
+    with pytest.raises(ConfigError, match=r"extra: nan would be None after a restart; choose another"):
+        kept_for_restart(Limits(extra=math.nan))
+    with pytest.raises(ConfigError, match=r"cannot be kept for a restart: .*object"):
+        kept_for_restart(Limits(extra=object()))
+    with pytest.raises(ConfigError, match=r"after a restart: unknown key 'out'"):
+        kept_for_restart(Torn())

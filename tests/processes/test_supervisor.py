@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import sys
 from pathlib import Path
@@ -78,11 +79,15 @@ def test_settings_change_is_checked_told_and_survives_a_restart(make_rig, spec) 
             client.call("set_settings", {"period_s": -1}, timeout_s=10)
         with pytest.raises(CommandFailedError, match="cannot be set"):
             client.call("set_settings", {"label": "forbidden"}, timeout_s=10)
+        with pytest.raises(CommandFailedError, match="extra: inf would be None after a restart"):
+            client.call("set_settings", {"extra": math.inf}, timeout_s=10)
         while not told:  # a subscription needs a moment to connect
             client.call("set_settings", {"label": "kept"}, timeout_s=10)
         assert told[0].payload["label"] == "kept"
+        client.call("set_settings", {"limit": -math.inf}, timeout_s=10)
         rig.restart("a")
-        assert client.call("get_settings", timeout_s=10)["label"] == "kept"
+        settings = client.call("get_settings", timeout_s=10)
+        assert (settings["label"], settings["limit"]) == ("kept", -math.inf)
         assert rig.status().services["a"].restarts == 0
         subscription.close()
 

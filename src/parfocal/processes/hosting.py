@@ -19,7 +19,7 @@ from parfocal.processes.logs import HealthLines, set_verbose
 from parfocal.processes.loop import Loop
 from parfocal.processes.resources import owned
 from parfocal.processes.service import LOOP, Service, ServiceContext
-from parfocal.processes.settings import changed, plain
+from parfocal.processes.settings import changed, kept_for_restart, plain
 from parfocal.processes.validation import validate
 
 COMMANDS_END_WITHIN_S = 0.5
@@ -158,11 +158,12 @@ class Host:
         """Check and apply changes in the main thread; tell subscribers and the supervisor."""
         old = self.service.settings
         new = changed(old, changes)
+        kept = kept_for_restart(new)
         self.service.settings_changed(old, new)
         self.service.settings = new
         values = plain(new)
         self._publish("settings", values)
-        self._reporter.tell(NewSettings(plain(new, secrets=True)))
+        self._reporter.tell(NewSettings(kept))
         return values
 
     def set_verbose(self, on: bool) -> None:

@@ -86,36 +86,33 @@ class NewSettings(msgspec.Struct, frozen=True, tag=True):
 Control = Begin | Open | MakeSafe | End | AbandonLoop | Verbose
 Report = HandShake | Failure | Ending | LogRecord | NewSettings
 
-_encoder = msgspec.json.Encoder(enc_hook=str)
-_controls: msgspec.json.Decoder[Control] = msgspec.json.Decoder(Control)
-_reports: msgspec.json.Decoder[Report] = msgspec.json.Decoder(Report)
-
 
 def to_line(message: Control | Report) -> bytes:
-    r"""Return a message as a line.
+    r"""Return a message as a line; infinities and NaN are themselves, as Python's own JSON has them.
 
     Examples
     --------
     >>> to_line(Verbose(True)).decode().strip()
-    '{"type":"Verbose","on":true}'
+    '{"type": "Verbose", "on": true}'
+    >>> read_report(to_line(NewSettings({"limit": float("inf")}))).values
+    {'limit': inf}
     >>> read_report(to_line(Ending("cannot read \udcff.tif"))).reason
     'cannot read ?.tif'
     """
-    try:
-        return _encoder.encode(message) + b"\n"
-    except UnicodeEncodeError:  # half characters, as the names of files that are not in UTF-8
-        plain = msgspec.to_builtins(message, enc_hook=str)
-        return json.dumps(plain, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+    plain = msgspec.to_builtins(message, enc_hook=str)
+    return json.dumps(plain, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 
 
 def read_control(line: bytes) -> Control:
     """Return what the supervisor says in `line`."""
-    return _controls.decode(line)
+    control: Control = msgspec.convert(json.loads(line), Control)
+    return control
 
 
 def read_report(line: bytes) -> Report:
     """Return what a child says in `line`."""
-    return _reports.decode(line)
+    report: Report = msgspec.convert(json.loads(line), Report)
+    return report
 
 
 class Reporter:

@@ -16,9 +16,10 @@ from pydantic import (
     SerializationInfo,
     ValidationError,
 )
+from pydantic_core import PydanticSerializationError
 
 from parfocal.core.errors import ConfigError
-from parfocal.processes.validation import explain, unknown_keys, validate
+from parfocal.processes.validation import explain, known_keys, unknown_keys, validate
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -66,12 +67,62 @@ def changed(current: M, changes: Mapping[str, Any]) -> M:
     >>> changed(Lamp(colour="green"), {"power": 0.5})
     Lamp(power=0.5, colour='green')
     """
+    keys = known_keys(type(current))
     given = current.model_dump(by_alias=True, exclude_unset=True)
-    return validate(type(current), {**given, **changes})
+    return validate(type(current), {**given, **{keys.get(key, key): changes[key] for key in changes}})
+
+
+def kept_for_restart(settings: BaseModel) -> dict[str, Any]:
+    """Return `plain` settings, secrets as well, once it is sure that they give the same settings again.
+
+    Raises
+    ------
+    ConfigError
+        A line for each setting that would be another one, with its value and what to do.
+
+    Examples
+    --------
+    >>> class Limits(BaseModel):
+    ...     lower: float = 0.0
+    ...     upper: Any = 1.0
+    >>> kept_for_restart(Limits(lower=float("-inf")))
+    {'lower': -inf, 'upper': 1.0}
+    >>> kept_for_restart(Limits(upper=float("inf")))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    parfocal.core.errors.ConfigError: upper: inf would be None after a restart; choose another value, ...
+    """
+    model = type(settings)
+    try:
+        kept = plain(settings, secrets=True)
+    except PydanticSerializationError as error:
+        raise ConfigError(f"settings {settings!r} cannot be kept for a restart: {error}") from error
+    again = validate(model, kept, "choose another value, this one cannot be set again after a restart: ")
+    lines = [
+        f"{key}: {value!r} would be {back!r} after a restart; choose another value, or have its type changed"
+        for key, value, back in (
+            (field.alias or name, getattr(settings, name), getattr(again, name))
+            for name, field in model.model_fields.items()
+        )
+        if not _same(value, back)
+    ]
+    if lines:
+        raise ConfigError("\n".join(lines))
+    return kept
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two values are equal; what is not a number is so to itself."""
+    if isinstance(one, BaseModel):
+        return type(one) is type(other) and _same(dict(one), dict(other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, list | tuple) and type(one) is type(other):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return bool(one == other) or (one != one and other != other)
 
 
 def plain(settings: BaseModel, *, secrets: bool = False) -> dict[str, Any]:
-    """Return settings as values that JSON and messages can hold; `secrets` for no eyes but the service's own.
+    """Return settings, by alias, as values that JSON and messages can hold; `secrets` for the service alone.
 
     Examples
     --------
@@ -81,14 +132,15 @@ def plain(settings: BaseModel, *, secrets: bool = False) -> dict[str, Any]:
     >>> plain(login), plain(login, secrets=True)
     ({'password': '**********'}, {'password': 'open sesame'})
     """
-    return settings.model_dump(mode="json", context=_WITH_SECRETS if secrets else None)
+    return settings.model_dump(mode="json", by_alias=True, context=_WITH_SECRETS if secrets else None)
 
 
 def export_toml(settings: BaseModel, path: Path) -> None:
     """Write settings to a TOML file. TOML has no null: a setting that is None is left to its default."""
     import tomli_w
 
-    path.write_bytes(tomli_w.dumps(settings.model_dump(mode="json", exclude_none=True)).encode())
+    values = settings.model_dump(mode="json", by_alias=True, exclude_none=True)
+    path.write_bytes(tomli_w.dumps(values).encode())
 
 
 def import_toml(model: type[M], path: Path) -> tuple[M, tuple[str, ...]]:

@@ -53,10 +53,25 @@ def unknown_keys(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str,
 
     Also of a model that would ignore them: what is written without effect is a mistake.
     """
-    known = {*model.model_fields, *_known_keys(model, ())}
+    known = known_keys(model)
     if model.model_config.get("extra") == "allow":
         return {}
     return {key: f"unknown key {key!r}; {nearest(key, known)}" for key in values if key not in known}
+
+
+def known_keys(model: type[BaseModel]) -> dict[str, str]:
+    """Return the keys that the model takes: a setting's alias, if it has one, stands for it outside.
+
+    Returns
+    -------
+    dict
+        For each key the one that `plain` gives: another one only for a name that is taken beside its alias.
+    """
+    keys = {field.alias or name: field.alias or name for name, field in model.model_fields.items()}
+    config = model.model_config
+    if config.get("populate_by_name") or config.get("validate_by_name"):
+        keys |= {name: field.alias or name for name, field in model.model_fields.items()}
+    return keys
 
 
 def explain(model: type[BaseModel], problem: Any) -> str:
@@ -78,7 +93,7 @@ def _known_keys(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
         if field is None:
             continue  # a key of a dict: its values' model was found one step before
         model = next(iter(_models_in(field.annotation)), model)
-    return [field.alias or name for name, field in model.model_fields.items()]
+    return list(known_keys(model))
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

@@ -26,6 +26,8 @@ class CounterSettings(BaseModel):
     label: str = ""
     resource: str = ""
     diary: str = ""
+    limit: float = 0.0
+    extra: Any = None
 
 
 class Counter(Service):
