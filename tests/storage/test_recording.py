@@ -1,3 +1,4 @@
+import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from parfocal.core.errors import (
     DiskFullError,
     FolderVanishedError,
     ReaderOverrunError,
+    StorageError,
     StreamNotFoundError,
 )
 from parfocal.core.frames import FrameHeader, FrameSpec, RowSpec
@@ -312,6 +314,22 @@ def crash(bench: Bench) -> Recording:
         lane.join()
     write_manifest(first.folder.path, before)
     return first
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a file that cannot be synced")
+@pytest.mark.parametrize("more", [0, 8])
+def test_frames_of_which_the_disk_may_have_lost_some_are_never_a_complete_run(
+    bench: Bench, more: int
+) -> None:
+    recording = bench.begin()
+    recording.start()
+    bench.show(*range(8))
+    wait_for(recording, lambda: recording.progress()["camera"].stored == 8)
+    recording._lanes["camera"]._intake.store._syncing.add(Path("/dev/null"))  # type: ignore[attr-defined]
+    wait_for(recording, lambda: recording._lanes["camera"].count().uncounted)
+    bench.show(*range(8, 8 + more))
+    assert run_to_end(recording) == (f"incomplete: lost at least {more}", {"camera": more, "tracks": 0})
+    assert [type(error) for _, error in bench.errors] == [StorageError]
 
 
 def test_last_words_that_the_disk_does_not_take_are_tried_again(bench: Bench) -> None:

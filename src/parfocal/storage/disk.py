@@ -1,9 +1,8 @@
-"""The disk: how much fits, everything brought to stable storage, and errors that say what befell it."""
+"""The disk: how much fits, and errors that say what befell it."""
 
 from __future__ import annotations
 
 import errno
-import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -11,18 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from parfocal.core.errors import DiskFullError, FolderVanishedError, ParfocalError, StorageError
-from parfocal.core.files import sync_file
 
 _FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
 _OS_CODE = re.compile(r"os_error_code='(\d+)'")
-
-
-def sync_tree(folder: Path) -> None:
-    """Return only after every file and folder below `folder` is on stable storage."""
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            sync_file(Path(parent, name))
-        sync_file(Path(parent))
 
 
 def free_bytes(folder: Path) -> int:

@@ -13,10 +13,10 @@ import msgspec
 import numpy as np
 
 from parfocal.core.errors import AlreadyExistsError, BadInputError, FolderVanishedError
-from parfocal.core.files import replace_file
+from parfocal.core.files import replace_file, sync_file
 from parfocal.core.frames import FrameSpec
 from parfocal.storage.block import Block, Placed
-from parfocal.storage.disk import storage_errors, sync_tree
+from parfocal.storage.disk import storage_errors
 from parfocal.storage.headers import HeaderFile, length_of, read_headers, runs
 from parfocal.storage.numbering import Numbering
 from parfocal.storage.ome_zarr import (
@@ -31,6 +31,7 @@ from parfocal.storage.ome_zarr import (
     layout_in,
 )
 from parfocal.storage.outcome import Count
+from parfocal.storage.sync import SyncThread
 from parfocal.streams import HEADER_DTYPE, FrameBatch
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 _ENDLESS = 2**40
 _META = "zarr.json"
+_CHUNKS = "c"
 
 
 class FrameStore:
@@ -65,7 +67,8 @@ class FrameStore:
         self.stored = stored
         self._length = length
         self._array = _open_array(folder / IMAGE, layout, _ENDLESS)
-        self._headers = HeaderFile(folder / HEADERS)
+        self._syncing = SyncThread(f"sync of {folder.name}")
+        self._headers = HeaderFile(folder / HEADERS, self._sync_headers)
         self._block: Block | None = None
         self._closed = False
 
@@ -123,7 +126,9 @@ class FrameStore:
         if held.size:
             last = headers[held[-1]]
             numbering.resume(index=int(held[-1]), sequence=int(last["sequence"]), number=int(last["frame"]))
-        return cls(folder, layout, length_of(folder / IMAGE), numbering, held.size)
+        store = cls(folder, layout, length_of(folder / IMAGE), numbering, held.size)
+        store._syncing.add(folder)  # nobody knows how much of it the process before this one has brought down
+        return store
 
     @property
     def length(self) -> int:
@@ -140,7 +145,7 @@ class FrameStore:
         """Return what is stored of all that was produced before number `end`, or that the camera lost."""
         numbering = self.numbering
         expected = numbering.next_index + max(0, end - numbering.next_sequence)
-        return Count(expected=expected, stored=self.stored)
+        return Count(expected=expected, stored=self.stored, uncounted=self._syncing.failed)
 
     def append(self, batch: FrameBatch, sequence: int) -> None:
         """Write frames straight from their memory, each at its index; when it returns they are in the file.
@@ -204,10 +209,12 @@ class FrameStore:
         if not (self.folder / IMAGE / _META).exists():
             raise FolderVanishedError(f"the folder {self.folder} disappeared while it was written")
         with storage_errors(self.folder):
+            self._syncing.check()
             self._write_pixels(indices, batch.data)
             columns = [batch.headers[name] for name in HEADER_COLUMNS[:-1]]
             self._headers.put(indices, np.stack([*columns, sequences], axis=1))
             self._grow(int(indices[-1]) + 1)
+            self._sync_shards(indices)
         self.stored += len(batch)
 
     def close(self) -> None:
@@ -216,19 +223,23 @@ class FrameStore:
             return
         self._closed = True
         self.flush()
-        self._headers.close()
         with storage_errors(self.folder):
+            self._headers.close()
             interval_s = _interval_s(read_headers(self.folder, most=HEADER_CHUNK))
             _write_document(
                 self.folder, self.layout.group_document(self.folder.name.split(".")[0], interval_s)
             )
-            sync_tree(self.folder)
+            for part in (self.folder / IMAGE, self.folder / HEADERS, self.folder):
+                for path in (part / _META, part / _CHUNKS, part):
+                    sync_file(path)
+            self._syncing.close()
 
     def abandon(self) -> None:
         """Let go of the files without writing, after an error. What was acknowledged stays readable."""
         self._closed = True
         self._block = None
         self._headers.close()
+        self._syncing.abandon()
 
     def __enter__(self) -> FrameStore:
         return self
@@ -268,6 +279,14 @@ class FrameStore:
         for write in writes:  # one whose future is let go of before it is taken would be forgotten
             write.copy.result()
         transaction.commit_sync()
+
+    def _sync_shards(self, indices: NDArray[np.int64]) -> None:
+        for number in np.unique(indices // self.layout.shard_frames).tolist():
+            path = self.folder / IMAGE / self.layout.shard_path(number)
+            self._syncing.add(path, len(self.layout.spec.shape))
+
+    def _sync_headers(self, chunk: Path) -> None:
+        self._syncing.add(chunk, 1)
 
     def _grow(self, length: int) -> None:
         if length > self._length:

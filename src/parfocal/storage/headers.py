@@ -14,6 +14,7 @@ from parfocal.core.files import replace_file
 from parfocal.storage.ome_zarr import HEADER_CHUNK, HEADER_COLUMNS, HEADERS, IMAGE, NOT_STORED
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import BinaryIO
 
     from numpy.typing import NDArray
@@ -28,10 +29,14 @@ class HeaderFile:
     ----------
     folder : Path
         Of the array; its ``zarr.json`` is the caller's.
+    on_left : callable
+        Told the file that was written last when another one begins, and at the end; it lies in a folder of
+        its own.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, on_left: Callable[[Path], None]) -> None:
         self._folder = folder
+        self._on_left = on_left
         self._chunk = -1
         self._file: BinaryIO | None = None
 
@@ -47,6 +52,7 @@ class HeaderFile:
         if self._file is not None:
             self._file.close()
             self._file = None
+            self._on_left(_chunk_path(self._folder, self._chunk))
 
     def _open(self, chunk: int) -> BinaryIO:
         if self._file is not None and chunk == self._chunk:

@@ -6,7 +6,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from parfocal.core.errors import StreamClosedError, StreamTimeoutError
-from parfocal.storage.disk import sync_tree
 
 if TYPE_CHECKING:
     from parfocal.storage.frames import FrameStore
@@ -144,7 +143,6 @@ class RowIntake:
     def close(self) -> None:
         """Bring everything to stable storage."""
         self.store.close()
-        sync_tree(self.store.folder)
 
     def abandon(self) -> None:
         """Let go of the files as they are."""

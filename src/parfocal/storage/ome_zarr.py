@@ -35,6 +35,8 @@ class FrameLayout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     >>> layout = FrameLayout.of(FrameSpec(shape=(512, 512), dtype="uint16"))
     >>> layout.shard_frames, layout.array_document(3)["shape"]
     (8, [3, 512, 512])
+    >>> layout.shard_path(2)
+    'c/2/0/0'
     """
 
     spec: FrameSpec
@@ -58,6 +60,10 @@ class FrameLayout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         """Return the layout that suits `spec`: some megabytes a file, 8 frames or more, `most` at most."""
         frames = min(max(_SHARD_BYTES // spec.nbytes, _FEWEST), _MOST)
         return cls(spec=spec, shard_frames=frames if most is None else max(1, min(frames, most)), codec=codec)
+
+    def shard_path(self, number: int) -> str:
+        """Return where shard `number` of the pixels lies in their array, in a folder for each axis."""
+        return "/".join(["c", str(number), *("0" for _ in self.spec.shape)])
 
     def array_document(self, length: int) -> Document:
         """Return ``zarr.json`` of the pixels of `length` frames."""

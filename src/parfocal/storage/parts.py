@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from parfocal.core.frames import RowSpec
+    from parfocal.storage.sync import SyncThread
 
 _NAME = re.compile(r"part-(\d{6,})\.parquet")
 _SEQUENCE = b"sequence"
@@ -55,15 +56,18 @@ class PartFile:
         Its columns.
     rows_per_group : int
         Rows gathered in memory before they become a row group.
+    syncing : SyncThread
+        Brings row groups to stable storage while the next ones come.
     """
 
-    def __init__(self, path: Path, schema: pa.Schema, rows_per_group: int) -> None:
+    def __init__(self, path: Path, schema: pa.Schema, rows_per_group: int, syncing: SyncThread) -> None:
         from pyarrow import parquet
 
         self.span = Span(0, 0, 0)
         self._path = path
         self._schema = schema
         self._rows_per_group = rows_per_group
+        self._syncing = syncing
         self._draft = path.with_suffix(".parquet.open")
         self._parquet = parquet.ParquetWriter(self._draft, schema)
         self._group: list[pa.RecordBatch] = []
@@ -83,7 +87,8 @@ class PartFile:
             self._write_group()
         self._parquet.add_key_value_metadata({_SPAN: msgspec.json.encode(self.span).decode()})
         self._parquet.close()
-        sync_file(self._draft)
+        self._syncing.add(self._draft)
+        self._syncing.wait()
         self._draft.replace(self._path)
         sync_file(self._path.parent)
 
@@ -99,12 +104,15 @@ class PartFile:
 
         self._parquet.write_table(pyarrow.Table.from_batches(self._group, self._schema))
         self._group, self._grouped = [], 0
+        self._syncing.add(self._draft)
 
 
 class OpenPart:
     """The part that is being written: a Parquet file in the making, and the journal that outlives a crash."""
 
-    def __init__(self, folder: Path, number: int, schema: pa.Schema, rows_per_group: int) -> None:
+    def __init__(
+        self, folder: Path, number: int, schema: pa.Schema, rows_per_group: int, syncing: SyncThread
+    ) -> None:
         import pyarrow
         from pyarrow import ipc
 
@@ -112,7 +120,7 @@ class OpenPart:
         self._journal_path = path.with_suffix(".arrows")
         self._journal_file = pyarrow.OSFile(str(self._journal_path), "wb")
         self._journal = ipc.new_stream(self._journal_file, schema)
-        self._file = PartFile(path, schema, rows_per_group)
+        self._file = PartFile(path, schema, rows_per_group, syncing)
 
     @property
     def span(self) -> Span:
@@ -214,9 +222,9 @@ def pieces_of(journal: Path) -> Iterator[Piece]:
                 raise
 
 
-def finish_journal(journal: Path, schema: pa.Schema, rows_per_group: int) -> None:
+def finish_journal(journal: Path, schema: pa.Schema, rows_per_group: int, syncing: SyncThread) -> None:
     """Make a whole part out of the journal that a crash left behind; one that can't be read stays."""
-    file = PartFile(journal.with_suffix(".parquet"), schema, rows_per_group)
+    file = PartFile(journal.with_suffix(".parquet"), schema, rows_per_group, syncing)
     try:
         for piece in pieces_of(journal):
             file.append(piece)

@@ -14,6 +14,7 @@ import msgspec
 
 from parfocal.core.clock import SYSTEM_CLOCK, Clock
 from parfocal.core.errors import AlreadyExistsError, BadInputError, FolderVanishedError, StorageError
+from parfocal.core.files import sync_file
 from parfocal.storage.disk import storage_errors
 from parfocal.storage.outcome import Count
 from parfocal.storage.parts import (
@@ -28,6 +29,7 @@ from parfocal.storage.parts import (
     pieces_of,
     span_of,
 )
+from parfocal.storage.sync import SyncThread
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,6 +77,7 @@ class RowStore:
         self._schema = arrow_schema(spec)
         self._limits = limits
         self._clock = clock
+        self._syncing = SyncThread(f"sync of {folder.name}")
         self._part: OpenPart | None = None
         self._part_number = 0
         self._part_opened_ns = 0
@@ -136,7 +139,7 @@ class RowStore:
                 if journal.with_suffix(".parquet").exists():
                     journal.unlink()
                 else:
-                    finish_journal(journal, store._schema, ROWS_PER_GROUP)
+                    finish_journal(journal, store._schema, ROWS_PER_GROUP, store._syncing)
             for part in closed_parts(folder):
                 span = span_of(part)
                 store.stored += span.rows
@@ -147,7 +150,8 @@ class RowStore:
 
     def count(self, end: int = 0) -> Count:
         """Return what is stored of all that was produced before number `end` of the stream."""
-        return Count(expected=max(end, self.next_sequence) - self._first_sequence, stored=self.stored)
+        expected = max(end, self.next_sequence) - self._first_sequence
+        return Count(expected=expected, stored=self.stored, uncounted=self._syncing.failed)
 
     def append(self, rows: NDArray[np.void], sequence: int | None = None) -> None:
         """Take rows; when it returns, a crash of this process cannot lose them.
@@ -178,6 +182,7 @@ class RowStore:
         if not self.folder.is_dir():
             raise FolderVanishedError(f"the folder {self.folder} disappeared while it was written")
         with storage_errors(self.folder):
+            self._syncing.check()
             piece = Piece(max(first, self.next_sequence), arrow_batch(fresh, self._schema))
             self._open_part().append(piece)
             self.stored += len(fresh)
@@ -196,12 +201,16 @@ class RowStore:
         """Close the open part; all rows are on stable storage then. Idempotent."""
         if self._part is not None:
             self._close_part()
+        with storage_errors(self.folder):
+            sync_file(self.folder)  # names that a process before this one gave
+            self._syncing.close()
 
     def abandon(self) -> None:
         """Let go of the files without writing, after an error. `read_rows` still finds every row taken."""
         if self._part is not None:
             self._part.abandon()
             self._part = None
+        self._syncing.abandon()
 
     def __enter__(self) -> RowStore:
         return self
@@ -211,7 +220,7 @@ class RowStore:
 
     def _open_part(self) -> OpenPart:
         if self._part is None:
-            self._part = OpenPart(self.folder, self._part_number, self._schema, ROWS_PER_GROUP)
+            self._part = OpenPart(self.folder, self._part_number, self._schema, ROWS_PER_GROUP, self._syncing)
             self._part_number += 1
             self._part_opened_ns = self._clock.monotonic_ns()
         return self._part
