@@ -9,6 +9,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from parfocal.analysis.beads.overlay import GOOD
 from parfocal.analysis.beads.rows import TRACK_DTYPE
 from parfocal.core.errors import CancelledError, CommandError, DeadlineError
 from parfocal.streams import open_stream
@@ -84,6 +85,22 @@ def test_tables_from_a_sweep_give_heights(rig):
     assert not seen["flags"].any()
     assert np.isnan(nothing["z_nm"]).all(), "a region that shows no bead takes no table from the others"
     assert nothing["flags"].all()
+
+
+def test_a_sweep_that_cannot_be_is_refused_as_if_there_were_no_worker(rig):
+    tracker = rig().client("tracker")
+    tracker.call("add_roi", 100.0, 100.0, timeout_s=10)
+    raised = "^tracker.build_tables raised BadInputError: "
+    for wrong, said in (
+        (
+            {"focus": "nope"},
+            "rig 'bench' has no service 'nope' to move the focus; known: camera,",
+        ),
+        ({"focus": "camera"}, "service 'camera' is no stage: it has no 'position'"),
+        ({"z_min_nm": 1e6, "z_max_nm": 2e6, "step_nm": 1e5}, "the sweep goes from 1000000 to 2000000 nm"),
+    ):
+        with pytest.raises(CommandError, match=raised + said):
+            tracker.call("build_tables", **wrong, timeout_s=30)
 
 
 def test_one_example_finds_the_others(rig):
@@ -174,8 +191,8 @@ def test_a_picture_of_the_frame_with_its_regions(rig, tmp_path):
     find_all(bench)
     bench.client("tracker").call("overlay", str(tmp_path / "overlay.png"), timeout_s=30)
     with Image.open(tmp_path / "overlay.png") as picture:
-        assert picture.size == (320, 320)
-        assert (255, 196, 0) in set(map(tuple, np.asarray(picture).reshape(-1, 3).tolist()))
+        assert picture.width == 320 < picture.height, "the legend lies below the frame"
+        assert GOOD in set(map(tuple, np.asarray(picture).reshape(-1, 3).tolist()))
 
 
 def test_a_killed_worker_is_counted_and_the_others_go_on(rig):

@@ -81,7 +81,7 @@ def print_error(error: BaseException) -> None:
     An interrupt says what became of what was under way, where that is more than that all was ended in order.
     """
     remote = getattr(error, "remote_traceback", "")
-    if remote and exit_of(error) != Exit.USAGE:  # a refusal says all there is to say
+    if remote and not getattr(error, "original", None):  # what is raised on purpose says all there is to say
         sys.stderr.write(remote.rstrip() + "\n\n")
     text = str(error)
     if isinstance(error, KeyboardInterrupt):

@@ -23,9 +23,6 @@ class Exit(IntEnum):
     """Ctrl-C; everything was ended in order."""
 
 
-_REFUSALS = ("BadInputError", "ConfigError")
-
-
 def exit_of(error: BaseException) -> Exit:
     """Return the exit code for an error.
 
@@ -38,7 +35,7 @@ def exit_of(error: BaseException) -> Exit:
         return Exit.INTERRUPTED
     if isinstance(error, errors.BadInputError | errors.BadArgumentsError | errors.UnknownCommandError):
         return Exit.USAGE
-    if isinstance(error, errors.CommandFailedError) and error.remote_type in _REFUSALS:
+    if isinstance(error, errors.CommandFailedError) and isinstance(error.original, errors.BadInputError):
         return Exit.USAGE
     if isinstance(error, errors.RigNotFoundError | errors.ServiceUnavailableError):
         return Exit.NOT_THERE

@@ -103,6 +103,23 @@ class CommandFailedError(CommandError):
         self.remote_type = remote_type
         self.remote_traceback = remote_traceback
 
+    @property
+    def original(self) -> ParfocalError | None:
+        """What the command raised, if it is of this tree, so that its message says all there is to say.
+
+        Examples
+        --------
+        >>> message = "stage.move_to raised BadInputError: 9 nm is beyond the limit"
+        >>> where = {"service": "stage", "command": "move_to"}
+        >>> CommandFailedError(message, **where, remote_type="BadInputError").original
+        BadInputError('9 nm is beyond the limit')
+        >>> CommandFailedError("...", **where, remote_type="KeyError").original
+        """
+        kind = globals().get(self.remote_type)
+        if not (isinstance(kind, type) and issubclass(kind, ParfocalError)):
+            return None
+        return kind(str(self).removeprefix(f"{self.service}.{self.command} raised {self.remote_type}: "))
+
 
 class CancelledError(CommandError):
     """The call was cancelled while ``phase`` ("queued" or "running"), because of ``reason``."""

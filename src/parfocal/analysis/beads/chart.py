@@ -80,7 +80,7 @@ def _draw_head(
     counts = f"{_count(beads, 'bead')}{shown}, {_count(frames, 'frame')}"
     bad = 1 - usable(rows).mean()
     shares = ", ".join(f"{name} {_percent(share)}" for name, share in flag_shares(rows).items())
-    flags = f"{_percent(bad)} of rows not usable" if bad else "all rows usable"
+    flags = f"{_percent(bad)} of rows not usable, in red" if bad else "all rows usable"
     flags += f" (flags: {shares})" if shares else ""
     part.text(0.01, 0.72, title, fontsize=12, weight="bold", va="center")
     part.text(0.01, 0.25, f"{counts}; {flags}", va="center", color="0.25")

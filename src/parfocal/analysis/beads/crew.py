@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from parfocal.analysis.beads.assignment import assignment_path
-from parfocal.core.errors import CommandError, ServiceUnavailableError
+from parfocal.core.errors import CommandError, CommandFailedError, ServiceUnavailableError
 from parfocal.ipc import current_call
 
 if TYPE_CHECKING:
@@ -52,7 +52,10 @@ class Crew:
         context.publish("rois", assignment.rois)
 
     def ask(self, name: str, *args: Any) -> Any:
-        """Return what the first worker that is there answers; passes on its progress, and the wish to end."""
+        """Return what the first worker that is there answers; passes on its progress, and the wish to end.
+
+        What the worker raises on purpose is raised here as if there were no worker in between.
+        """
         call, asked = current_call(), self._submit(name, *args)
         asked.on_progress(lambda progress: call.progress(progress.fraction, progress.text, progress.data))
         try:
@@ -63,7 +66,12 @@ class Crew:
                 asked.cancel(str(error))
                 asked.exception(_GIVE_BACK_S)
             raise
-        return asked.result()
+        try:
+            return asked.result()
+        except CommandFailedError as error:
+            if error.original is None:
+                raise
+            raise error.original from error
 
     def _submit(self, name: str, *args: Any) -> Call:
         for client in self._clients:

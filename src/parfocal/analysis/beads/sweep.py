@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from parfocal.core.errors import BadInputError, CommandError, StreamTimeoutError, TrackingError
+from parfocal.core.errors import (
+    BadInputError,
+    CommandError,
+    StreamTimeoutError,
+    TrackingError,
+    UnknownCommandError,
+)
 from parfocal.tracking import ZTableBuilder, ZTables
 from parfocal.tracking.build import LEAST_HEIGHTS
 
@@ -106,8 +112,11 @@ def run_sweep(
     planes, corners = plan.planes(), assignment.rois.corners()
     if not len(corners):
         raise BadInputError("there are no regions to make tables for; add or find beads first")
-    home = float(focus.call("position", timeout_s=move_timeout_s))
-    low, high = focus.call("limits", timeout_s=move_timeout_s)
+    try:
+        home = float(focus.call("position", timeout_s=move_timeout_s))
+        low, high = focus.call("limits", timeout_s=move_timeout_s)
+    except UnknownCommandError as error:
+        raise BadInputError(f"service {focus.service!r} is no stage: it has no {error.command!r}") from error
     check_limits(planes, home, (low, high), focus.service)
     builder = ZTableBuilder(
         assignment.rois.roi_px,

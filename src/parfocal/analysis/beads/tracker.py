@@ -16,7 +16,6 @@ from parfocal.analysis.beads.commands.tables import TableCommands
 from parfocal.analysis.beads.commands.views import ViewCommands
 from parfocal.analysis.beads.crew import Crew
 from parfocal.analysis.beads.ledger import TrackLedger
-from parfocal.analysis.beads.newest import NewestFrame
 from parfocal.analysis.beads.regions import Regions
 from parfocal.analysis.beads.rois import RoiSet
 from parfocal.analysis.beads.rows import TRACK_DTYPE
@@ -93,8 +92,6 @@ class TrackerService(RegionCommands, TableCommands, ViewCommands, Service):
         self.regions = Regions(self._first_assignment(spec), self.crew.tell)
         self.regions.assignment.save(assignment_path(streams, context.service))
         with ExitStack() as stack:
-            self.newest = NewestFrame(streams, settings.frames)
-            stack.callback(self.newest.close)
             tracks = StreamWriter(streams, settings.tracks, RowSpec.of(TRACK_DTYPE), settings.slots)
             stack.callback(tracks.close)
             ledger = TrackLedger(streams / f"{context.service}.counts", os.getppid())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,10 +18,16 @@ from parfocal.analysis.beads.field import FieldTracker
 from parfocal.analysis.beads.newest import NewestFrame
 from parfocal.analysis.beads.rois import RoiSet
 from parfocal.analysis.beads.rows import PART_DTYPE, begin_row, part_rows
-from parfocal.core.errors import BadInputError, StreamClosedError, StreamNotFoundError, StreamTimeoutError
+from parfocal.core.errors import (
+    BadInputError,
+    StreamClosedError,
+    StreamNotFoundError,
+    StreamTimeoutError,
+    nearest,
+)
 from parfocal.core.frames import FrameSpec, RowSpec
 from parfocal.ipc import command, current_call
-from parfocal.processes import LOOP, Service, ServiceContext
+from parfocal.processes import LOOP, Service, ServiceContext, directory
 from parfocal.streams import LosslessReader, Stream, StreamWriter, open_stream
 from parfocal.tracking import find_beads, find_like, save_tables, warm_up
 
@@ -151,6 +157,16 @@ class TrackerWorker(Service):
         """Find what looks like the square around x, y in the newest frame; returns as `find`."""
         return find_like(self._newest.read().data, x_px, y_px, size_px, min_score=min_score)
 
+    @command(lane="find", script=False)
+    def overlay(self, path: Path) -> None:
+        """Write a picture of the newest frame with all regions, in the colours of their verdicts."""
+        from parfocal.analysis.beads.overlay import draw_overlay
+
+        assignment, frame = self._assigned(), self._newest.read()
+        with closing(FieldTracker(assignment)) as field:
+            flags = field.track(frame.data)["flags"]
+        draw_overlay(frame.data, assignment.rois, flags, path)
+
     @command(lane="sweep", script=False)
     def sweep(
         self,
@@ -166,10 +182,11 @@ class TrackerWorker(Service):
         """Make z tables of these regions by a focus sweep, and save them at `path`; returns their quality."""
         from parfocal.analysis.beads.sweep import SweepPlan, run_sweep
 
-        assignment = self._load()
-        if assignment is None:
-            raise BadInputError(f"tracker {self.settings.front!r} has not given this worker anything to do")
-        assignment = msgspec.structs.replace(assignment, rois=rois)
+        rig = directory.rig_record(self.context.rig)
+        if focus not in rig.services:
+            hint = nearest(focus, rig.services)
+            raise BadInputError(f"rig {rig.rig!r} has no service {focus!r} to move the focus; {hint}")
+        assignment = msgspec.structs.replace(self._assigned(), rois=rois)
         plan = SweepPlan(z_min_nm, z_max_nm, step_nm, frames_per_plane)
         stream = open_stream(self.context.streams, self.settings.frames)
         assert isinstance(stream.spec, FrameSpec)
@@ -191,6 +208,12 @@ class TrackerWorker(Service):
         if self.settings.index:
             return None
         return ProfileFeed(self.context, self.settings.frames, self.settings.profiles)
+
+    def _assigned(self) -> Assignment:
+        assignment = self._load()
+        if assignment is None:
+            raise BadInputError(f"tracker {self.settings.front!r} has not given this worker anything to do")
+        return assignment
 
     def _load(self) -> Assignment | None:
         path = assignment_path(self.context.streams, self.settings.front)

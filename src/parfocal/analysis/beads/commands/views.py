@@ -10,22 +10,20 @@ from parfocal.core.errors import BadInputError
 from parfocal.ipc import command
 
 if TYPE_CHECKING:
-    from parfocal.analysis.beads.newest import NewestFrame
+    from parfocal.analysis.beads.crew import Crew
     from parfocal.analysis.beads.regions import Regions
 
 
 class ViewCommands:
     """A picture of all regions, and the live profile of one bead."""
 
-    newest: NewestFrame
+    crew: Crew
     regions: Regions
 
     @command(lane="find")
     def overlay(self, path: Path) -> None:
-        """Write a picture (PNG) of the newest frame with all regions."""
-        from parfocal.analysis.beads.overlay import draw_overlay
-
-        draw_overlay(self.newest.read().data, self.regions.assignment.rois, path)
+        """Write a picture (PNG) of the newest frame with all regions, in the colours of their verdicts."""
+        self.crew.ask("overlay", str(path.absolute()))
 
     @command(lane="rois")
     def watch_profile(self, bead: int, every: int = 1) -> None:
