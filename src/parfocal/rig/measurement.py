@@ -89,10 +89,10 @@ def measure(
         ledger = _patiently(lambda: read_ledger(rig)).since(before).closed()
     except Exception as error:  # whatever it is: the run does not go on being recorded
         with suppress(CommandError):
-            _finish(rig, "failed", f"{type(error).__name__}: {error}", {})
+            _finish(rig, "failed", f"{type(error).__name__}: {error}", {}, tell)
         raise
     recorded = settings["recorder"]["frames"] == "camera"
-    report = _finish(rig, ending, reason, ledger.losses(camera_recorded=recorded))
+    report = _finish(rig, ending, reason, ledger.losses(camera_recorded=recorded), tell)
     return Measurement(
         report=report,
         produced=ledger.exposed,
@@ -158,13 +158,22 @@ def _settle(rig: Rig, before: FrameLedger, tell: Callable[[Progress], None]) -> 
         _pause()
 
 
-def _finish(rig: Rig, ending: str, reason: str, losses: dict[str, int]) -> RunReport:
-    """Close the record; a recorder that is just being started again takes the run up, and is waited for."""
-    devices = _states(rig)
-    report: RunReport = _patiently(
-        lambda: rig["recorder"].finish(reason=reason, outcome=ending, devices=devices, losses=losses)
-    )
-    return report
+def _finish(
+    rig: Rig, ending: str, reason: str, losses: dict[str, int], tell: Callable[[Progress], None]
+) -> RunReport:
+    """Close the record, however long the disk takes; a recorder that is started again takes the run up."""
+    words: dict[str, Any] = {"reason": reason, "outcome": ending, "devices": _states(rig), "losses": losses}
+
+    def close() -> RunReport:
+        call = rig["recorder"].submit("finish", **words)
+        while not call.done():
+            _pause()
+            if call.progress is not None:
+                tell(Progress(phase="saving", fraction=call.progress.fraction, text=call.progress.text))
+        report: RunReport = call.result()
+        return report
+
+    return _patiently(close)
 
 
 def _patiently(ask: Callable[[], R]) -> R:

@@ -92,9 +92,10 @@ class Lane:
         self._verdict = error
         self._nudged.set()
 
-    def join(self) -> None:
-        """Wait until its thread has ended."""
-        self._thread.join()
+    def join(self, timeout_s: float | None = None) -> bool:
+        """Wait until its thread has ended; False if `timeout_s` passed first."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
 
     @property
     def running(self) -> bool:

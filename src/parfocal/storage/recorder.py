@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from parfocal.core.errors import BadInputError, ParfocalError, StorageError
 from parfocal.core.files import replace_file
-from parfocal.ipc import command
+from parfocal.ipc import command, current_call
 from parfocal.processes import Service, ServiceContext
 from parfocal.storage.disk import free_bytes, storage_errors
 from parfocal.storage.manifest import Policy
@@ -223,7 +223,8 @@ class Recorder(Service):
     ) -> RunReport:
         """End the run: store what was produced up to now, and close its record with the true outcome.
 
-        `losses` are what never came to a recorded stream, by reason: such a run is not complete.
+        Takes as long as the disk does, and tells how far it is. `losses` are what never came to a recorded
+        stream, by reason: such a run is not complete.
         """
         if self._recording is None:
             raise BadInputError("no run was started")
@@ -266,7 +267,7 @@ class Recorder(Service):
         with self._ending:
             recording = self._recording
             ran = self._is_recording()
-            manifest = recording.finish(ending, reason, devices, losses)
+            manifest = recording.finish(ending, reason, devices, losses, current_call().progress)
             self._pointer.unlink(missing_ok=True)
             if ran and recording.unclosed:
                 self._context.log.error("%s: %s", recording.folder.path, manifest.errors[-1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,8 @@ from parfocal.storage.sources import (
     reopen_lane,
     salvage,
 )
+
+_TELL_S = 0.25
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,6 +171,7 @@ class Recording:
         reason: str = "",
         devices: dict[str, Any] | None = None,
         losses: dict[str, int] | None = None,
+        tell: Callable[[float, str], None] = lambda *_: None,
     ) -> Manifest:
         """Take what has been produced up to now, bring all of it to stable storage, and close the record.
 
@@ -183,6 +186,8 @@ class Recording:
             What the devices are set to at the end.
         losses : dict of str to int, optional
             What never came to a recorded stream, by reason: it is missing, too.
+        tell : callable
+            Called as ``tell(fraction, text)`` several times a second as long as it lasts, in this thread.
 
         Returns
         -------
@@ -193,8 +198,9 @@ class Recording:
             if self._manifest.outcome == RECORDING:
                 for lane in self._lanes.values():
                     lane.finish()
-                for lane in self._lanes.values():
-                    lane.join()
+                for number, lane in enumerate(self._lanes.values()):
+                    while not lane.join(_TELL_S):
+                        tell(number / len(self._lanes), _task_of(lane))
                 self._last_words = self._decide(ending, reason, devices or {}, losses or {})
             self._write_last_words()
             return self._manifest
@@ -317,6 +323,10 @@ class Recording:
         return msgspec.structs.replace(
             _counted(record, count), renumbered=lane.renumbered, ledger=lane.stream.status()
         )
+
+
+def _task_of(lane: Lane) -> str:
+    return f"{lane.name}: {f'{lane.behind} behind' if lane.behind else 'on its way to stable storage'}"
 
 
 def _counted(record: StreamRecord, count: Count) -> StreamRecord:
