@@ -83,6 +83,9 @@ def test_a_reader_killed_with_a_frame_in_its_hands_frees_the_writer(
         for number in range(1, 40):
             write(writer, number)
         ledger = ledger_of(stream, holder.pid)
+        assert ledger.name == f"actors.py (pid {holder.pid})", (
+            "a reader without a name is called by its program"
+        )
         assert not ledger.alive
         assert ledger.delivered == 0
         assert ledger.in_flight == 0

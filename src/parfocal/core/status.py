@@ -17,7 +17,7 @@ class ReaderLedger(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     name : str
-        The reader's name.
+        The reader's name; of one without, its service's or script's, and its process.
     pid : int
         Its process.
     policy : str

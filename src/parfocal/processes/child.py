@@ -30,6 +30,7 @@ from parfocal.processes.hosting import Host
 from parfocal.processes.link import Reporter
 from parfocal.processes.logs import log_to
 from parfocal.processes.system import dump_signal, lines_until_orphaned
+from parfocal.processes.titles import give_title
 
 ORPHAN_ENDS_WITHIN_S = 0.9
 """From the death of the rig's process to the end of this one, whatever the service does."""
@@ -110,9 +111,7 @@ def _make_safe_at_last(host: Host) -> None:
 
 def _prepare(begin: link.Begin, host: Host) -> None:
     """Make this process a good citizen: title, signals, crash reports, the rig's import path."""
-    from setproctitle import setproctitle
-
-    setproctitle(f"parfocal: {begin.rig}/{begin.spec.name}")
+    give_title(begin.rig, begin.spec.name)
     sys.path.extend(entry for entry in begin.search_path if entry not in sys.path)
     faulthandler.enable()
     dump = dump_signal()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from parfocal.core.errors import BadInputError, StreamError, StreamInUseError
+from parfocal.processes.titles import this_program
 from parfocal.streams import layout as at
 from parfocal.streams import ledger
 from parfocal.streams.doorbell import Bell
@@ -62,12 +63,7 @@ def read_account(words: memoryview, seat: int) -> tuple[Record, Cursors]:
 
 def read_name(words: memoryview, seat: int) -> str:
     """Return the name that `seat` was taken under; "" for a reader that isn't durable."""
-    base = at.seat_base(seat)
-    return (
-        words[base + at.NAME : base + at.SEAT_WORDS]
-        .tobytes()[: words[base + at.NAME_BYTES]]
-        .decode(errors="replace")
-    )
+    return _read_text(words, seat) if words[at.seat_base(seat) + at.NAME_BYTES] > 0 else ""
 
 
 def read_ledgers(words: memoryview) -> tuple[ReaderLedger, ...]:
@@ -78,7 +74,7 @@ def read_ledgers(words: memoryview) -> tuple[ReaderLedger, ...]:
         if record.phase == ledger.FREE:
             continue
         name = read_name(words, seat)
-        shown = name or f"{ledger.POLICIES[record.policy]}-{seat}"
+        shown = name or f"{_read_text(words, seat)} (pid {record.pid})"
         alive = is_alive(Owner(record.pid, record.started))
         ledgers.append(ledger.reader_ledger(record, cursors, name=shown, durable=bool(name), alive=alive))
     return tuple(ledgers)
@@ -165,7 +161,7 @@ def _occupy(words: memoryview, seat: int, before: Record | None, name: str, poli
     words[base + at.WAITING] = 0
     if before is None:
         write_record(words, seat, read_record(words, seat)._replace(phase=ledger.FREE))
-        _write_name(words, base, name.encode())
+        _write_name(words, base, name)
         record = _settle_new(words, base, policy)
     else:
         record = _settle_again(words, base, before, policy)
@@ -174,9 +170,17 @@ def _occupy(words: memoryview, seat: int, before: Record | None, name: str, poli
     words[at.REGISTRY] += 1
 
 
-def _write_name(words: memoryview, base: int, name: bytes) -> None:
-    words[base + at.NAME_BYTES] = len(name)
-    padded = name.ljust(at.NAME_LIMIT, b"\0")
+def _read_text(words: memoryview, seat: int) -> str:
+    base = at.seat_base(seat)
+    text = words[base + at.NAME : base + at.SEAT_WORDS].tobytes()[: abs(words[base + at.NAME_BYTES])]
+    return text.decode(errors="replace")
+
+
+def _write_name(words: memoryview, base: int, name: str) -> None:
+    """Write the reader's name; without one that of its program, as a negative number of bytes says."""
+    text = (name or this_program()).encode()[: at.NAME_LIMIT]
+    words[base + at.NAME_BYTES] = len(text) if name else -len(text)
+    padded = text.ljust(at.NAME_LIMIT, b"\0")
     for offset in range(at.SEAT_WORDS - at.NAME):
         eight = padded[offset * 8 : offset * 8 + 8]
         words[base + at.NAME + offset] = int.from_bytes(eight, "little", signed=True)
