@@ -14,6 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from parfocal.core.reminder import still_open
+
 SETTLES_WITHIN_S = 3.0
 KEEPS_HANDLES = {"storage", "examples"}  # zarr-python keeps an event loop for as long as the process lives
 ROOT_VARIABLES = ("PARFOCAL_RUNTIME_DIR", "PARFOCAL_SHM_DIR")
@@ -36,10 +38,11 @@ def rig_roots(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -
     for variable, root in zip(ROOT_VARIABLES, roots, strict=True):
         monkeypatch.setenv(variable, str(root))
     untouched_ns = roots[0].stat().st_mtime_ns
+    open_before = Counter(still_open())
     handles = None if KEEPS_HANDLES & set(request.node.path.parts) else open_handles()
     yield roots
     was_used = roots[0].stat().st_mtime_ns != untouched_ns
-    left = settled(lambda: leftovers(roots, handles, was_used))
+    left = settled(lambda: leftovers(roots, handles, was_used) + unclosed(open_before))
     end_processes(roots if was_used else ())
     for root in roots:
         shutil.rmtree(root, ignore_errors=True)
@@ -60,6 +63,10 @@ def leftovers(roots: tuple[Path, ...], handles: Counter[str] | None, was_used: b
     if handles is not None:
         found += [f"{count} open {kind}" for kind, count in (open_handles() - handles).items()]
     return found
+
+
+def unclosed(before: Counter[str]) -> list[str]:
+    return [f"{count} open: {what}" for what, count in (Counter(still_open()) - before).items()]
 
 
 def processes(roots: tuple[Path, ...]) -> list[psutil.Process]:

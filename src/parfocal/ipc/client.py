@@ -13,6 +13,7 @@ from typing import Any, Self
 from parfocal.core import errors
 from parfocal.core.clock import SYSTEM_CLOCK, Clock
 from parfocal.core.messages import Attach, Cancel, Command, Hello
+from parfocal.core.reminder import Reminder
 from parfocal.ipc.call import Call
 from parfocal.ipc.commands import CommandInfo
 from parfocal.ipc.endpoints import command_endpoint
@@ -52,6 +53,7 @@ class Client:
         self._exchange = Exchange(command_endpoint(folder, service), service, death, clock)
         self._prefix = secrets.token_hex(6)
         self._numbers = itertools.count(1)
+        self._reminder = Reminder(self, f"the client of service {service!r}", let_go=self._exchange.close)
 
     def call(
         self, command: str, /, *args: Any, timeout_s: float | None = None, returns: Any = Any, **kwargs: Any
@@ -119,6 +121,7 @@ class Client:
 
     def close(self) -> None:
         """Let go of the service; calls in flight fail here, and end there by their policy. Idempotent."""
+        self._reminder.cancel()
         self._exchange.close()
 
     def __enter__(self) -> Self:

@@ -18,6 +18,7 @@ import zmq
 
 from parfocal.core.clock import SYSTEM_CLOCK, Clock
 from parfocal.core.errors import BadInputError
+from parfocal.core.reminder import Reminder
 from parfocal.ipc.bell import Bell
 from parfocal.ipc.codec import Part
 from parfocal.ipc.commands import MAIN, CommandTable
@@ -105,6 +106,7 @@ class Server:
         )
         self._reception.start()
         self._started = True
+        self._reminder = Reminder(self, f"the server of service {self._service!r}")
 
     def publish(self, topic: str, payload: Any = None) -> None:
         """Send an event to whoever subscribed. Any thread; never blocks."""
@@ -127,6 +129,7 @@ class Server:
         """
         if self._stopping or not self._started:
             return ()
+        self._reminder.cancel()
         with self._desk.lock:
             self._desk.cancel_all()
         self._lanes.close(grace_s)

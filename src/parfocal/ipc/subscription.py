@@ -13,6 +13,7 @@ import zmq
 
 from parfocal.core.errors import ProtocolError
 from parfocal.core.messages import Event
+from parfocal.core.reminder import Reminder
 from parfocal.ipc.bell import Bell
 from parfocal.ipc.codec import Decoder
 from parfocal.ipc.endpoints import context, event_endpoint
@@ -67,6 +68,8 @@ class Subscription:
             self.add(service)
         self._thread = threading.Thread(target=self._listen, name="subscription", daemon=True)
         self._thread.start()
+        named = ", ".join(sorted(self._services)) or "no service yet"
+        self._reminder = Reminder(self, f"the subscription to events of {named}")
 
     def add(self, service: str) -> None:
         """Listen to one more service. Any thread; idempotent."""
@@ -82,6 +85,7 @@ class Subscription:
             if self._closed:
                 return
             self._closed = True
+        self._reminder.cancel()
         self._bell.ring()
         self._thread.join()
         self._socket.close()

@@ -16,6 +16,7 @@ import msgspec
 
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import BadInputError, ProcessError, nearest
+from parfocal.core.reminder import Reminder
 from parfocal.core.states import StateMachine
 from parfocal.core.status import ProcessStatus, RigStatus
 from parfocal.ipc import URGENT, Client, CommandTable, Server, command, current_call
@@ -264,11 +265,20 @@ class Supervisor:
         self._resources.callback(self._server.close)
         names = tuple(spec.name for spec in self._specs)
         write_record(folders.runtime / "rig.json", new_rig_record(self.rig, names, folders.streams))
-        atexit.register(self.stop)
-        self._resources.callback(atexit.unregister, self.stop)
+        name = f"the supervisor of rig {self.rig!r}"
+        reminder = Reminder(self, name, "use it in a with block, or call its stop()")
+        self._resources.callback(reminder.cancel)
+        atexit.register(self._end_at_exit, reminder)
+        self._resources.callback(atexit.unregister, self._end_at_exit)
         if self._verbose:
             self._control.set_verbose(True)
         return self._control
+
+    def _end_at_exit(self, reminder: Reminder) -> None:
+        try:
+            reminder.warn()
+        finally:
+            self.stop()
 
     def _finish(self) -> None:
         """Take everything down. Runs in the supervisor's thread when no process is left."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 import msgspec
 
 from parfocal.core.errors import BadInputError, StreamNotFoundError, nearest
+from parfocal.core.reminder import Reminder
 from parfocal.core.status import RigStatus
 from parfocal.ipc import ServiceProxy, Subscription
 from parfocal.streams import open_stream, stream_names
@@ -72,6 +73,7 @@ class Rig:
         self._proxies: dict[str, ServiceProxy] = {}
         self._clients: list[Client] = []
         self._subscriptions: list[Subscription] = []
+        self._reminder = Reminder(self, f"rig {seat.name!r}")
 
     @property
     def services(self) -> tuple[str, ...]:
@@ -163,6 +165,7 @@ class Rig:
         return f"<Rig {self.name!r}: {', '.join(self.services)} (seen from process {os.getpid()})>"
 
     def _close_connections(self) -> None:
+        self._reminder.cancel()
         while self._subscriptions:
             self._subscriptions.pop().close()
         self._proxies.clear()
