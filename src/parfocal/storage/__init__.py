@@ -5,6 +5,8 @@
     Recorder (service) ── Recording ─┬─ FrameLane ── FrameStore   frames.ome.zarr
                                      ├─ RowLane ──── RowStore     <stream>/part-*.parquet
                                      └─ Manifest  ── outcome      manifest.json
+
+Each store has a `SyncThread`, which brings what was written to stable storage behind its back.
 """
 
 from __future__ import annotations

@@ -27,12 +27,10 @@ class SyncThread:
     --------
     >>> import tempfile
     >>> from pathlib import Path
-    >>> folder = Path(tempfile.mkdtemp())
-    >>> (folder / "words").write_text("some")
-    4
-    >>> syncing = SyncThread("sync")
-    >>> syncing.add(folder / "words")
-    >>> syncing.close()  # returns when they are on stable storage
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     syncing = SyncThread("sync")
+    ...     syncing.add(Path(file.name))
+    ...     syncing.close()  # returns when the file is on stable storage
     """
 
     def __init__(self, name: str) -> None:
