@@ -34,7 +34,7 @@ class SyncThread:
     """
 
     def __init__(self, name: str) -> None:
-        self._error: OSError | None = None
+        self._error: Exception | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
 
     def add(self, path: Path, folders: int = 0) -> None:
@@ -55,7 +55,7 @@ class SyncThread:
         return self._error is not None
 
     def check(self) -> None:
-        """Raise the OSError that kept something from stable storage; its content may be lost."""
+        """Raise what kept something from stable storage, mostly an OSError; its content may be lost."""
         if self._error is not None:
             raise self._error
 
@@ -77,7 +77,7 @@ class SyncThread:
             sync_tree(path)
             for folder in path.parents[:folders]:
                 sync_file(folder)
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 (border of the thread: `check` raises it)
             self._error = self._error or error
 
 
