@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 from rich.pretty import Pretty
@@ -9,16 +10,19 @@ from rich.table import Column, Table
 
 from parfocal.cli.output import console, print_json
 from parfocal.cli.values import named_values
-from parfocal.core.errors import RigNotFoundError
+from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.core.errors import RigNotFoundError, ServiceUnavailableError
 from parfocal.processes import directory
 from parfocal.rig.listing import command_listing
 from parfocal.rig.opening import attach, load_source
 
 if TYPE_CHECKING:
     from parfocal.ipc import CommandInfo
+    from parfocal.rig.rig import Rig
 
 _SHOWN = 12
 """Elements of a list that people are shown."""
+_ENDS_WITHIN_NS = 5_000_000_000
 
 
 def call(
@@ -59,6 +63,12 @@ def call(
         except KeyboardInterrupt:
             pending.cancel("Ctrl-C")
             raise KeyboardInterrupt(f"{service}.{command} was cancelled") from None
+        except ServiceUnavailableError:
+            if command != "stop" or not _has_ended(running, service):
+                raise
+            result = None
+        if command == "stop" and not json and _has_ended(running, service):
+            result = f"service {service!r} has ended in order"
     _print_result(result, json)
 
 
@@ -110,6 +120,16 @@ def only_rig(name: str | None) -> str:
         return running[0]
     known = f"name one of {', '.join(running)}" if running else "start one with `parfocal up`"
     raise RigNotFoundError(f"{len(running) or 'no'} rigs are running; {known}")
+
+
+def _has_ended(running: Rig, service: str) -> bool:
+    """Wait a while for the end of a service that was told to; return whether it came."""
+    never, end_ns = threading.Event(), SYSTEM_CLOCK.monotonic_ns() + _ENDS_WITHIN_NS
+    while service in running and SYSTEM_CLOCK.monotonic_ns() < end_ns:
+        if running.status().services[service].state == "exited":
+            return True
+        SYSTEM_CLOCK.wait(never, 0.02)
+    return False
 
 
 def _print_result(result: Any, json: bool) -> None:
