@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -29,6 +30,12 @@ def _shared_context() -> None:
     from parfocal.ipc.endpoints import context
 
     context().socket(zmq.PAIR).close(0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ctrl_c_is_heard() -> None:
+    """A shell that runs the tests in its background has them, and all they start, ignore it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
@@ -91,8 +98,11 @@ def is_collected_elsewhere(process: psutil.Process) -> bool:
 
 
 def end_processes(roots: tuple[Path, ...]) -> None:
-    for process in processes(roots):
+    """Kill what is left, and collect it: the tests that follow are not to be blamed for it."""
+    left = processes(roots)
+    for process in left:
         process.kill()
+    psutil.wait_procs(left, SETTLES_WITHIN_S)
 
 
 def open_handles() -> Counter[str]:
