@@ -10,11 +10,13 @@ from parfocal.core.errors import CommandError, CommandFailedError, ServiceUnavai
 from parfocal.ipc import current_call
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from parfocal.analysis.beads.assignment import Assignment
     from parfocal.ipc import Call
     from parfocal.processes import ServiceContext
 
-_REFRESH_S = 0.8  # below the second after which a step counts as hung
+_REFRESH_S = 0.8
 _GIVE_BACK_S = 10.0
 _LOOK_S = 0.05
 
@@ -40,16 +42,18 @@ class Crew:
         self._context = context
         self._clients = [context.connect(name) for name in self.names]
 
-    def tell(self, assignment: Assignment) -> None:
-        """Write the assignment, and wait until the workers go by it; a dead one will when it is back."""
+    def tell(self, assignment: Assignment) -> Callable[[], None]:
+        """Write the assignment, and tell the workers to go by it; return what waits until they do.
+
+        One that doesn't answer in time is named in the log; a dead one will go by it when it is back.
+        """
         context = self._context
         assignment.save(assignment_path(context.streams, context.service))
-        for call in [client.submit("refresh", timeout_s=_REFRESH_S) for client in self._clients]:
-            try:
-                call.result()
-            except CommandError as error:
-                context.log.warning("%s has not taken up the regions yet: %s", call.service, error)
+        calls = [client.submit("refresh", timeout_s=_REFRESH_S) for client in self._clients]
+        for call in calls:
+            call.add_done_callback(self._note)
         context.publish("rois", assignment.rois)
+        return lambda: _wait_for(calls)
 
     def ask(self, name: str, *args: Any) -> Any:
         """Return what the first worker that is there answers; passes on its progress, and the wish to end.
@@ -73,6 +77,10 @@ class Crew:
                 raise
             raise error.original from error
 
+    def _note(self, call: Call) -> None:
+        if error := call.exception():
+            self._context.log.warning("%s has not taken up the regions yet: %s", call.service, error)
+
     def _submit(self, name: str, *args: Any) -> Call:
         for client in self._clients:
             try:
@@ -82,3 +90,8 @@ class Crew:
             return client.submit(name, *args)
         front = self._context.service
         raise ServiceUnavailableError(f"no worker of {front!r} is there", service=front)
+
+
+def _wait_for(calls: Iterable[Call]) -> None:
+    for call in calls:
+        call.exception()

@@ -29,17 +29,18 @@ class Regions:
     assignment : Assignment
         To begin with.
     tell : callable
-        Called with each new assignment, by one thread at a time.
+        Called with each new assignment, by one thread at a time, and returns what waits until the workers go
+        by it. Nobody is kept from another change meanwhile.
     """
 
-    def __init__(self, assignment: Assignment, tell: Callable[[Assignment], None]) -> None:
+    def __init__(self, assignment: Assignment, tell: Callable[[Assignment], Callable[[], None]]) -> None:
         self._tell = tell
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
         self._frozen = ""
         self.assignment = assignment
 
     def change(self, how: Callable[[RoiSet], RoiSet]) -> RoiSet:
-        """Change the regions; tables stay with the beads that stay.
+        """Change the regions; tables stay with the beads that stay. Waits for workers, unlike `set_noise`.
 
         Raises
         ------
@@ -48,13 +49,17 @@ class Regions:
         """
         with self._lock:
             self._check_free()
-            return self._set(rois=how(self.assignment.rois))
+            new, wait = self._set(rois=how(self.assignment.rois))
+        wait()
+        return new
 
     def replace(self, how: Callable[[RoiSet], RoiSet]) -> RoiSet:
         """Put other beads in place of all; tables are forgotten. Raises as `change`."""
         with self._lock:
             self._check_free()
-            return self._set(rois=how(self.assignment.rois), tables="", tables_hash="", table_beads=())
+            new, wait = self._set(rois=how(self.assignment.rois), tables="", tables_hash="", table_beads=())
+        wait()
+        return new
 
     def renumber(self) -> RoiSet:
         """Give the beads new numbers, and their tables with them. Raises as `change`."""
@@ -67,16 +72,20 @@ class Regions:
             if watched is not None:
                 watched = msgspec.structs.replace(watched, bead=numbers.get(watched.bead, NO_BEAD))
             renumbered = tuple(numbers.get(bead, NO_BEAD) for bead in tables)
-            return self._set(rois=new, table_beads=renumbered, watched=watched)
+            _, wait = self._set(rois=new, table_beads=renumbered, watched=watched)
+        wait()
+        return new
 
     def set_tables(self, path: Path | None, beads: tuple[int, ...], digest: str) -> None:
         """Take tables from a file, those of `beads` in their order, or one for all; None forgets them."""
         with self._lock:
             self._check_free()
-            self._set(tables="" if path is None else str(path), tables_hash=digest, table_beads=beads)
+            file = "" if path is None else str(path)
+            _, wait = self._set(tables=file, tables_hash=digest, table_beads=beads)
+        wait()
 
     def set_noise(self, noise: CameraNoise) -> None:
-        """Take over the camera's noise."""
+        """Take over the camera's noise; waits for no worker, as the front's loop must not."""
         with self._lock:
             self._set(noise=noise)
 
@@ -91,7 +100,8 @@ class Regions:
         with self._lock:
             if watched is not None:
                 self.assignment.rois[watched.bead]
-            self._set(watched=watched)
+            _, wait = self._set(watched=watched)
+        wait()
 
     @contextmanager
     def frozen(self, why: str) -> Iterator[None]:
@@ -108,7 +118,7 @@ class Regions:
         if self._frozen:
             raise BadInputError(f"the regions cannot be changed now: {self._frozen}")
 
-    def _set(self, **changes: Any) -> RoiSet:
+    def _set(self, **changes: Any) -> tuple[RoiSet, Callable[[], None]]:
+        """Return the regions now, and what waits until the workers go by them: not under the lock."""
         self.assignment = msgspec.structs.replace(self.assignment, **changes)
-        self._tell(self.assignment)
-        return self.assignment.rois
+        return self.assignment.rois, self._tell(self.assignment)
