@@ -75,6 +75,11 @@ def test_commands_are_listed_without_starting_anything(capsys):
     assert directory.rigs() == ()
 
 
+def test_brackets_in_a_listing_are_text(capsys):
+    assert run(["commands", "tweezers"]) == 0
+    assert "add_rois(middles: list[tuple[float, float]])" in capsys.readouterr().out
+
+
 def test_doctor_tells_versions_and_leftovers(capsys):
     assert run(["doctor", "--json"]) == 0
     findings = {finding["what"]: finding for finding in json.loads(capsys.readouterr().out)["findings"]}

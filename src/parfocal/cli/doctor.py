@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich.table import Table
+from rich.text import Text
 
 from parfocal.cli.exits import Exit
 from parfocal.cli.output import console, print_json
@@ -32,7 +33,7 @@ def doctor(*, clean: bool = False, json: bool = False) -> int:
     else:
         table = Table("", "what", "found", "what to do", box=None, pad_edge=False)
         for finding in findings:
-            mark = "[green]ok[/]" if finding.ok else "[bold red]!![/]"
+            mark = Text("ok", style="green") if finding.ok else Text("!!", style="bold red")
             table.add_row(mark, finding.what, finding.found, finding.remedy)
         console().print(table)
         for path in removed:

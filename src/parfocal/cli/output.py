@@ -15,8 +15,8 @@ _FILE_WIDTH = 240
 
 
 def console(*, quiet: bool = False) -> Console:
-    """Return where people read: stdout, or stderr if stdout belongs to a script."""
-    shown = Console(stderr=quiet, highlight=False)
+    """Return where people read: stdout, or stderr if stdout belongs to a script. Brackets are text there."""
+    shown = Console(stderr=quiet, highlight=False, markup=False)
     if not shown.is_terminal and "COLUMNS" not in os.environ:
         shown.width = _FILE_WIDTH
     return shown

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from parfocal.rig.summary import Summary
@@ -32,13 +33,16 @@ def _flags(shares: dict[str, float]) -> str:
     return f"; rows flagged: {told}" if told else ""
 
 
-def _lines(summary: Summary) -> list[tuple[str, str]]:
+def _lines(summary: Summary) -> list[tuple[str, str | Text]]:
     frames = summary.frames
     dropped = ", ".join(f"{count} {reason}" for reason, count in frames.dropped.items()) or "0"
     counted = f"{frames.produced} produced = {frames.tracked} tracked + {dropped} dropped"
     delay = summary.latency_ms
-    lines = [
-        ("outcome", f"[bold]{summary.outcome}[/]" + (f" ({summary.reason})" if summary.reason else "")),
+    lines: list[tuple[str, str | Text]] = [
+        (
+            "outcome",
+            Text.assemble((summary.outcome, "bold"), f" ({summary.reason})" if summary.reason else ""),
+        ),
         ("frames", f"{counted}; {frames.recorded} recorded"),
         ("beads", f"{summary.beads}{_flags(summary.flagged)}"),
     ]
