@@ -128,7 +128,7 @@ def _up_detached(source: str, name: str | None, changes: list[str]) -> None:
             code = child.wait()
             errors.seek(0)
             said = errors.read().decode(errors="replace").strip()
-            raise StartError(said, service="rig", exit_code=code)
+            raise StartError(said.removeprefix("parfocal: "), service="rig", exit_code=code)
     rig = name or config.name
     console().print(f"rig {rig!r} is ready as process {child.pid}; end it with `parfocal down {rig}`")
 
