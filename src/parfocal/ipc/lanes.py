@@ -35,11 +35,10 @@ class LaneThread:
         """End the thread after its last job."""
         self._jobs.put(None)
 
-    def join(self, timeout_s: float) -> bool:
-        """Wait until the thread has ended; return whether it did in time."""
+    def join(self, timeout_s: float) -> None:
+        """Wait until the thread has ended, or that time is over; from the thread itself, not at all."""
         if threading.current_thread() is not self._thread:
             self._thread.join(timeout_s)
-        return not self._thread.is_alive()
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
@@ -62,13 +61,10 @@ class Lanes:
             executor = self._executors[lane] = self._threads[lane] = thread
         executor.submit(job)
 
-    def close(self, timeout_s: float) -> list[str]:
-        """End the threads made here; return the lanes whose command has not ended after that time for all."""
+    def close(self, timeout_s: float) -> None:
+        """End the threads made here; those whose command has not ended after that time for all are left."""
         end = time.monotonic() + timeout_s
         for thread in self._threads.values():
             thread.end()
-        return [
-            lane
-            for lane, thread in self._threads.items()
-            if not thread.join(max(0.0, end - time.monotonic()))
-        ]
+        for thread in self._threads.values():
+            thread.join(max(0.0, end - time.monotonic()))
