@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import math
 import os
+import select
 import socket
 import struct
 import sys
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LOOPBACK = "127.0.0.1"
+_TICKS_S = 0.02  # a time limit on a socket is rounded up to the system's ticks, of up to 10 ms; poll's is not
 _PATH_LIMIT = 100
 _FULL = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS)  # the last one on macOS
 
@@ -46,6 +48,9 @@ class Bell:
             self._socket.bind((_LOOPBACK, 0))
             self.port = int(self._socket.getsockname()[1])
         self._hangs = True
+        self._soon = None if sys.platform == "win32" else select.poll()
+        if self._soon is not None:
+            self._soon.register(self._socket, select.POLLIN)
 
     @property
     def is_inherited(self) -> bool:
@@ -54,6 +59,8 @@ class Bell:
 
     def wait(self, timeout_s: float) -> bool:
         """Sleep until the bell rings; return False if it didn't within `timeout_s`."""
+        if timeout_s < _TICKS_S and self._soon is not None and not self._soon.poll(timeout_s * 1e3):
+            return False
         if timeout_s != self._timeout_s:
             self._timeout_s = timeout_s
             _set_timeout(self._socket, max(timeout_s, 1e-6))
