@@ -11,6 +11,7 @@ import time
 from typing import Annotated
 
 from cyclopts import Parameter
+from rich.status import Status
 from rich.table import Table
 
 from parfocal.cli.calls import only_rig
@@ -55,7 +56,9 @@ def up(
         return
     signal.signal(signal.SIGTERM, _interrupt)
     began = time.monotonic()
-    with open_rig(source, name=name, changes=named_values(set_ or [])) as rig:
+    with _starting(source):
+        opened = open_rig(source, name=name, changes=named_values(set_ or []))
+    with opened as rig:
         if json:
             print_json({"rig": rig.name, "pid": os.getpid(), "services": rig.services})
         else:
@@ -122,7 +125,7 @@ def _up_detached(source: str, name: str | None, changes: list[str]) -> None:
             start_new_session=True,
         )
         assert child.stdout is not None
-        with child.stdout as answer:
+        with child.stdout as answer, _starting(source):
             ready = answer.readline()
         if not ready:
             code = child.wait()
@@ -131,6 +134,11 @@ def _up_detached(source: str, name: str | None, changes: list[str]) -> None:
             raise StartError(said.removeprefix("parfocal: "), service="rig", exit_code=code)
     rig = name or config.name
     console().print(f"rig {rig!r} is ready as process {child.pid}; end it with `parfocal down {rig}`")
+
+
+def _starting(source: str) -> Status:
+    """Tell whoever watches a terminal why nothing happens yet."""
+    return console(quiet=True).status(f"starting {source} (the very first start compiles for half a minute)")
 
 
 def _interrupt(_signal: int, _frame: object) -> None:
