@@ -14,7 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -99,19 +100,22 @@ def stop_ms(board: Any, times: int) -> float:
     return float(np.max(found))
 
 
-def drawing() -> DAQ_Viewer:
-    """Return a viewer with its window."""
+@contextmanager
+def drawing() -> Iterator[DAQ_Viewer]:
+    """Lend a viewer with its window, which nothing else keeps from the garbage collector."""
     window, viewer = create_load_daq_viewer()
     viewer.detector = SelectedModule(DAQTypesEnum["DAQ1D"], "ParfocalScope")
     window.show()
-    return viewer
+    yield viewer
+    window.show(False)
 
 
-def hidden() -> DAQ_Viewer:
-    """Return a viewer without a window, as in a script."""
+@contextmanager
+def hidden() -> Iterator[DAQ_Viewer]:
+    """Lend a viewer without a window, as in a script."""
     viewer = DAQ_Viewer(title="scope", daq_type="DAQ1D")
     viewer.detector = "ParfocalScope"
-    return viewer
+    yield viewer
 
 
 def measure(board: Any, seconds: float) -> list[Row]:
@@ -124,8 +128,9 @@ def measure(board: Any, seconds: float) -> list[Row]:
     rows = [
         Row("grabs of 16 384 samples, one by one in PyMoDAQ's harness", snaps, "/s", ">= 50", PEER, plain)
     ]
-    for name, viewer in (("without a window", hidden()), ("drawn in its window", drawing())):
-        rows.append(Row(f"live grab, {name}", live_rate(viewer, seconds), "/s", ">= 50", PEER, plain))
+    for name, lent in (("without a window", hidden()), ("drawn in its window", drawing())):
+        with lent as viewer:
+            rows.append(Row(f"live grab, {name}", live_rate(viewer, seconds), "/s", ">= 50", PEER, plain))
     rows.append(Row("Stop of a grab that waits for its trigger, worst", stop_ms(board, 20), "ms", "<= 20"))
     return rows
 
