@@ -37,7 +37,9 @@ def scan() -> None:
 def look() -> None:
     """Take traces while the others work, and hear what they change."""
     with parfocal.attach("redpitaya") as rig:
-        rig.subscribe(lambda event: print(f"heard: {event.topic} {sorted(event.payload)}"), topics=("pid0",))
+        rig.subscribe(
+            lambda notice: print(f"heard: {notice.topic} {sorted(notice.payload)}"), topics=("pid0",)
+        )
         board = rig["board"]
         for _ in range(3):
             trace = board.scope_acquire(input="in1", decimation=64)

@@ -15,7 +15,7 @@ PATIENCE_S = 30.0
 
 
 class Ears:
-    """Keeps the events of a rig, and waits for one that fits."""
+    """Keeps the notices of a rig, and waits for one that fits."""
 
     def __init__(self) -> None:
         self.heard: list[tuple[str, dict[str, Any]]] = []
@@ -27,7 +27,7 @@ class Ears:
             self._news.notify_all()
 
     def wait(self, topic: str, **wanted: Any) -> dict[str, Any]:
-        """Return the first event of `topic` whose payload has all of `wanted`."""
+        """Return the first notice of `topic` whose payload has all of `wanted`."""
         with self._news:
             assert self._news.wait_for(lambda: self.find(topic, **wanted) is not None, PATIENCE_S), (
                 f"no {topic} with {wanted} among {self.heard}"

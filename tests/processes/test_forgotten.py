@@ -40,7 +40,7 @@ def test_what_is_open_when_the_program_ends_is_named_and_the_rig_ended() -> None
     assert sorted(line for line in told if "was not closed" in line) == [
         f"the client of service 'a' was not closed: {HOW} close()",
         f"the server of service 'bell' was not closed: {HOW} close()",
-        f"the subscription to events of a was not closed: {HOW} close()",
+        f"the subscription to notices of a was not closed: {HOW} close()",
         f"the supervisor of rig 'bench' was not closed: {HOW} stop()",
     ]
     assert directory.rigs() == ()

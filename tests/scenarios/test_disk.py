@@ -23,7 +23,9 @@ def test_a_run_folder_vanishes(policy, tmp_path):
     changes = SMALL | {"recorder.folder": str(tmp_path), "recorder.on_storage_error": policy}
     heard = queue.Queue()
     with open_rig("tweezers", name="disk", changes=changes) as rig:
-        rig.subscribe(lambda event: heard.put((event.topic, event.payload)), topics=("storage.error", "run."))
+        rig.subscribe(
+            lambda notice: heard.put((notice.topic, notice.payload)), topics=("storage.error", "run.")
+        )
         run = rig["recorder"].start(timeout_s=WAIT_S)
         rig["camera"].start(count=None)
         with rig.stream("camera").lossless() as frames:

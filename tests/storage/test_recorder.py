@@ -15,7 +15,7 @@ import pytest
 
 from parfocal.core.errors import CommandFailedError
 from parfocal.core.frames import FrameHeader, FrameSpec, RowSpec
-from parfocal.core.messages import Event
+from parfocal.core.messages import Notice
 from parfocal.ipc import Client, Subscription
 from parfocal.processes import ServiceSpec, Supervisor, directory
 from parfocal.storage import list_runs, open_frames, read_headers, read_manifest, read_rows
@@ -33,7 +33,7 @@ class Lab:
         self._open = ExitStack()
         self.runs = runs
         self.streams = streams
-        self.told: list[Event] = []
+        self.told: list[Notice] = []
         self._news = threading.Condition()
 
     def start(self, *, slots: int = 64, policy: str = "restart", **settings: Any) -> Client:
@@ -83,8 +83,8 @@ class Lab:
         return self.rig.status().services["recorder"].pid
 
     def wait_for_event(self, topic: str) -> dict[str, Any]:
-        def find() -> Event | None:
-            return next((event for event in self.told if event.topic == topic), None)
+        def find() -> Notice | None:
+            return next((notice for notice in self.told if notice.topic == topic), None)
 
         with self._news:
             assert self._news.wait_for(lambda: find() is not None, PATIENCE_S), self.told
@@ -95,9 +95,9 @@ class Lab:
     def wait_until_back(self) -> None:
         wait_for(lambda: (s := self.rig.status().services["recorder"]).restarts == 1 and s.state == "ready")
 
-    def _hear(self, event: Event) -> None:
+    def _hear(self, notice: Notice) -> None:
         with self._news:
-            self.told.append(event)
+            self.told.append(notice)
             self._news.notify_all()
 
 
@@ -309,7 +309,7 @@ def test_a_full_disk(small_disk: Path, lab: Lab, policy: str) -> None:
     run = lab.call("start")
     wait_for(lambda: bool(lab.told))
     number = 0
-    while not any(event.topic == "storage.error" for event in lab.told):
+    while not any(notice.topic == "storage.error" for notice in lab.told):
         lab.show(*range(number, number + 8))
         number += 8
         if number % 800 == 0:

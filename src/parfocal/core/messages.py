@@ -4,7 +4,7 @@
 
     client  ── Command, Cancel, Attach ──>  service
     client  <── Reply, Progress, Beat ────  service          (one connection, many calls by id)
-    anyone  <── Event ────────────────────  service          (published; another connection)
+    anyone  <── Notice ───────────────────  service          (published; another connection)
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ ToService = Command | Cancel | Attach
 ToClient = Reply | Progress | Beat
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """Something happened in a service.
 
     Attributes
@@ -141,7 +141,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     service, topic : str
         Where, and what kind: "settings", "log", "state" ...
     sequence : int
-        Counts the events of one topic, from 1, without gaps; begins anew when the service does.
+        Counts the notices of one topic, from 1, without gaps; begins anew when the service does.
     time_ns : int
         On the machine's monotonic clock.
     payload : any

@@ -1,16 +1,16 @@
-"""Commands, replies and events between processes. The only place that knows zmq.
+"""Commands, replies and notices between processes. The only place that knows zmq.
 
 A service lists its commands in a `CommandTable` and serves them with a `Server`; programs call them with a
-`Client` (or a `ServiceProxy` around it) and hear of events through a `Subscription`.
+`Client` (or a `ServiceProxy` around it) and hear of notices through a `Subscription`.
 """
 
-from parfocal.core.messages import Event, Hello, Progress
+from parfocal.core.messages import Hello, Notice, Progress
 from parfocal.ipc.call import Call
 from parfocal.ipc.client import Client
 from parfocal.ipc.commands import BUILT_IN, MAIN, URGENT, CommandInfo, CommandTable, ParameterInfo, command
 from parfocal.ipc.context import CallContext, current_call
 from parfocal.ipc.desk import ServerStatistics
-from parfocal.ipc.endpoints import command_endpoint, event_endpoint, make_private
+from parfocal.ipc.endpoints import command_endpoint, make_private, notice_endpoint
 from parfocal.ipc.lanes import LaneExecutor, LaneThread
 from parfocal.ipc.mux import MuxStatistics
 from parfocal.ipc.proxy import ServiceProxy
@@ -28,7 +28,7 @@ __all__ = [
     "CommandInfo",
     "CommandTable",
     "Declared",
-    "Event",
+    "Notice",
     "Hello",
     "LaneExecutor",
     "LaneThread",
@@ -42,6 +42,6 @@ __all__ = [
     "command",
     "command_endpoint",
     "current_call",
-    "event_endpoint",
+    "notice_endpoint",
     "make_private",
 ]

@@ -47,9 +47,9 @@ def command_endpoint(folder: Path, service: str) -> str:
     return f"ipc://{_socket_file(folder, service, 'sock')}"
 
 
-def event_endpoint(folder: Path, service: str) -> str:
-    """Return where `service` publishes its events. Raises like `command_endpoint`."""
-    return f"ipc://{_socket_file(folder, service, 'events')}"
+def notice_endpoint(folder: Path, service: str) -> str:
+    """Return where `service` publishes its notices. Raises like `command_endpoint`."""
+    return f"ipc://{_socket_file(folder, service, 'notices')}"
 
 
 def make_private(folder: Path) -> None:

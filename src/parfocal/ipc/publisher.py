@@ -1,4 +1,4 @@
-"""Events out: one publisher in a service, any number of subscriptions elsewhere."""
+"""Notices out: one publisher in a service, any number of subscriptions elsewhere."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 import zmq
 
 from parfocal.core.clock import Clock
-from parfocal.core.messages import Event
+from parfocal.core.messages import Notice
 from parfocal.ipc.codec import encode
 
 
 class Publisher:
-    """Publishes the events of a service; each topic counts its own. Thread-safe, and never blocks."""
+    """Publishes the notices of a service; each topic counts its own. Thread-safe, and never blocks."""
 
     def __init__(
         self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str, service: str, epoch: int, clock: Clock
@@ -29,11 +29,11 @@ class Publisher:
         self._socket.bind(endpoint)
 
     def publish(self, topic: str, payload: Any) -> None:
-        """Send an event to whoever subscribed; after `close`, to nobody."""
+        """Send a notice to whoever subscribed; after `close`, to nobody."""
         with self._lock:
             if self._socket.closed:
                 return
-            event = Event(
+            notice = Notice(
                 service=self._service,
                 topic=topic,
                 sequence=self._sequence[topic] + 1,
@@ -41,7 +41,7 @@ class Publisher:
                 payload=payload,
                 epoch=self._epoch,
             )
-            self._socket.send_multipart([topic.encode(), *encode(event)])
+            self._socket.send_multipart([topic.encode(), *encode(notice)])
             self._sequence[topic] += 1
 
     def close(self) -> None:

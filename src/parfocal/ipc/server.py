@@ -23,7 +23,7 @@ from parfocal.ipc.bell import Bell
 from parfocal.ipc.codec import Part
 from parfocal.ipc.commands import MAIN, CommandTable
 from parfocal.ipc.desk import Desk, ServerStatistics
-from parfocal.ipc.endpoints import command_endpoint, event_endpoint, is_served, make_private
+from parfocal.ipc.endpoints import command_endpoint, is_served, make_private, notice_endpoint
 from parfocal.ipc.lanes import LaneExecutor, Lanes
 from parfocal.ipc.publisher import Publisher
 from parfocal.ipc.reception import Reception
@@ -70,7 +70,7 @@ class Server:
         self._folder = folder
         self._service = service
         self._commands_at = command_endpoint(folder, service)
-        self._events_at = event_endpoint(folder, service)
+        self._notices_at = notice_endpoint(folder, service)
         self._reception = Reception(service, self._receive, self._wake)
         self._lanes = Lanes(service, {MAIN: self._reception, **(executors or {})})
         self._desk = Desk(
@@ -102,14 +102,14 @@ class Server:
         self._bell = Bell()
         self._waited_for = (descriptor(self._router), self._bell.fileno())
         self._publisher = Publisher(
-            self._context, self._events_at, self._service, self._desk.hello.epoch, self._clock
+            self._context, self._notices_at, self._service, self._desk.hello.epoch, self._clock
         )
         self._reception.start()
         self._started = True
         self._reminder = Reminder(self, f"the server of service {self._service!r}")
 
     def publish(self, topic: str, payload: Any = None) -> None:
-        """Send an event to whoever subscribed. Any thread; never blocks."""
+        """Send a notice to whoever subscribed. Any thread; never blocks."""
         self._publisher.publish(topic, payload)
 
     def statistics(self) -> ServerStatistics:

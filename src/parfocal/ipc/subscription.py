@@ -1,4 +1,4 @@
-"""Events in: what any number of services publish, handed to one callback."""
+"""Notices in: what any number of services publish, handed to one callback."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Self
 import zmq
 
 from parfocal.core.errors import ProtocolError
-from parfocal.core.messages import Event
+from parfocal.core.messages import Notice
 from parfocal.core.reminder import Reminder
 from parfocal.ipc.bell import Bell
 from parfocal.ipc.codec import Decoder
-from parfocal.ipc.endpoints import context, event_endpoint
+from parfocal.ipc.endpoints import context, notice_endpoint
 from parfocal.ipc.waiting import descriptor, has_arrived, receive, wait_readable
 
 _LOG = logging.getLogger(__name__)
@@ -24,21 +24,21 @@ _RETRY_MS, _RETRY_MOST_MS = 100, 1000
 
 
 class Subscription:
-    """Hands the events of services to a callback, from a thread of its own.
+    """Hands the notices of services to a callback, from a thread of its own.
 
     Services may start, end and start again at any time; what is published while nobody is connected is
-    lost, and counted as soon as the next event of that topic shows the gap.
+    lost, and counted as soon as the next notice of that topic shows the gap.
 
     Parameters
     ----------
     folder : Path
         Holds the services' sockets.
     services : iterable of str
-        Whose events; more with `add`.
+        Whose notices; more with `add`.
     topics : sequence of str
         Beginnings of the topics wanted; "" for all.
     callback : callable
-        Called with each `Event`, in order, one at a time. What it raises is logged.
+        Called with each `Notice`, in order, one at a time. What it raises is logged.
     """
 
     def __init__(
@@ -47,13 +47,13 @@ class Subscription:
         services: Iterable[str],
         topics: Sequence[str] = ("",),
         *,
-        callback: Callable[[Event], None],
+        callback: Callable[[Notice], None],
     ) -> None:
         self.lost = 0
         self._folder = folder
         self._callback = callback
         self._last: dict[tuple[str, str], tuple[int, int]] = {}
-        self._decoder: Decoder[Event] = Decoder(Event)
+        self._decoder: Decoder[Notice] = Decoder(Notice)
         self._services: set[str] = set()
         self._lock = threading.Lock()
         self._bell = Bell()
@@ -69,13 +69,13 @@ class Subscription:
         self._thread = threading.Thread(target=self._listen, name="subscription", daemon=True)
         self._thread.start()
         named = ", ".join(sorted(self._services)) or "no service yet"
-        self._reminder = Reminder(self, f"the subscription to events of {named}")
+        self._reminder = Reminder(self, f"the subscription to notices of {named}")
 
     def add(self, service: str) -> None:
         """Listen to one more service. Any thread; idempotent."""
         with self._lock:
             if service not in self._services and not self._closed:
-                self._socket.connect(event_endpoint(self._folder, service))
+                self._socket.connect(notice_endpoint(self._folder, service))
                 self._services.add(service)
                 self._bell.ring()  # connecting may have taken the signal that something has arrived
 
@@ -102,18 +102,18 @@ class Subscription:
     def _listen(self) -> None:
         waited_for = (descriptor(self._socket), self._bell.fileno())
         while not self._closed:
-            event = self._next()
-            if event is None:
+            notice = self._next()
+            if notice is None:
                 wait_readable(waited_for)
                 self._bell.hush()
                 continue
-            self._count(event)
+            self._count(notice)
             try:
-                self._callback(event)
+                self._callback(notice)
             except Exception:  # noqa: BLE001 - the border of a callback
-                _LOG.exception("the callback for event %s of %s failed", event.topic, event.service)
+                _LOG.exception("the callback for notice %s of %s failed", notice.topic, notice.service)
 
-    def _next(self) -> Event | None:
+    def _next(self) -> Notice | None:
         while True:
             with self._lock:
                 if self._closed or not has_arrived(self._socket):
@@ -124,8 +124,8 @@ class Subscription:
             except ProtocolError as error:
                 _LOG.warning("a service in %s published %s", self._folder, error)
 
-    def _count(self, event: Event) -> None:
-        key = (event.service, event.topic)
-        epoch, sequence = self._last.get(key, (event.epoch, event.sequence - 1))
-        self.lost += event.sequence - 1 - (sequence if epoch == event.epoch else 0)
-        self._last[key] = (event.epoch, event.sequence)
+    def _count(self, notice: Notice) -> None:
+        key = (notice.service, notice.topic)
+        epoch, sequence = self._last.get(key, (notice.epoch, notice.sequence - 1))
+        self.lost += notice.sequence - 1 - (sequence if epoch == notice.epoch else 0)
+        self._last[key] = (notice.epoch, notice.sequence)

@@ -3,7 +3,7 @@
 ::
 
     reports, exits, requests ──> inbox ──> this thread ──> wards (start, tell, kill)
-                                               └────────> on_change, on_report: records, log, events
+                                               └────────> on_change, on_report: records, log, notices
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 ::
 
-    <runtime root>/<rig>/    rig.lock  rig.json  rig.log  <service>.json  .beat  .log  .sock  .events
+    <runtime root>/<rig>/    rig.lock  rig.json  rig.log  <service>.json  .beat  .log  .sock  .notices
     <runtime root>/locks/    one file for each resource that a service owns
     <shm root>/<rig>/        rig.lock  streams
 

@@ -73,7 +73,7 @@ class Supervisor:
     """Starts the services of a rig, watches them, and ends them.
 
     Lives in the rig's own process, and serves the name "rig" to all others: commands of `RigCommands`, and
-    the events ``state`` (a service's life changed), ``error`` (something raised in a service, with its
+    the notices ``state`` (a service's life changed), ``error`` (something raised in a service, with its
     traceback) and ``log`` (a record of any service). Thread-safe.
 
     Parameters
@@ -222,7 +222,7 @@ class Supervisor:
             self._control.set_verbose(on)
 
     def on_event(self, listener: OnEvent) -> None:
-        """Have ``listener(topic, payload)`` called with each of the rig's events, one at a time.
+        """Have ``listener(topic, payload)`` called with each of the rig's notices, one at a time.
 
         It is called in the supervisor's threads, so it must return soon and not call `stop` or `restart`.
         """

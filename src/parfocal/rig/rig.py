@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from parfocal.core.messages import Event
+    from parfocal.core.messages import Notice
     from parfocal.ipc import Client
     from parfocal.streams import Stream
 
@@ -133,8 +133,8 @@ class Rig:
                 continue  # ended between the listing and the look
         return msgspec.structs.replace(self._seat.status(), streams=streams)
 
-    def subscribe(self, callback: Callable[[Event], None], topics: tuple[str, ...] = ("",)) -> Subscription:
-        """Have `callback` called with each event of the rig and its services, in a thread of its own."""
+    def subscribe(self, callback: Callable[[Notice], None], topics: tuple[str, ...] = ("",)) -> Subscription:
+        """Have `callback` called with each notice of the rig and its services, in a thread of its own."""
         subscription = Subscription(self._seat.folder, (*self.services, "rig"), topics, callback=callback)
         self._subscriptions.append(subscription)
         return subscription

@@ -15,7 +15,7 @@ WAIT_S = 60.0
 
 
 class Ears:
-    """Keeps the board's events."""
+    """Keeps the board's notices."""
 
     def __init__(self) -> None:
         self.heard: list[tuple[str, dict[str, Any]]] = []

@@ -14,7 +14,7 @@ from parfocal.core.errors import CommandError
 from pymodaq_plugins_parfocal.plugin import BoardPlugin
 
 if TYPE_CHECKING:
-    from parfocal.core.messages import Event
+    from parfocal.core.messages import Notice
     from parfocal.ipc import Subscription
     from pymodaq_plugins_parfocal.attached import AttachedBoard
     from pymodaq_plugins_parfocal.inquiry import Inquiry
@@ -164,13 +164,13 @@ class BoardActuator(BoardPlugin, DAQ_Move_base):
         else:
             self.tell(str(error))
 
-    def _hear(self, event: Event) -> None:
+    def _hear(self, notice: Notice) -> None:
         """Take note of what somebody has set; one that was switched off is asked about it."""
-        if event.payload.get("on") is False:
-            if event.topic == self.axis.module and self._look is None:
+        if notice.payload.get("on") is False:
+            if notice.topic == self.axis.module and self._look is None:
                 self._look = self._ask_state(self.axis)
         else:
-            self._note(event.topic, event.payload)
+            self._note(notice.topic, notice.payload)
 
     def _note(self, module: str, news: Mapping[str, Any]) -> None:
         self.known[module].update(news)

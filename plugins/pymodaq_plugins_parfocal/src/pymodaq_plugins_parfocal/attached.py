@@ -9,7 +9,7 @@ import parfocal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from parfocal.core.messages import Event
+    from parfocal.core.messages import Notice
     from parfocal.ipc import Call, Subscription
 
 
@@ -45,8 +45,8 @@ class AttachedBoard:
         """Ask for a command and return at once."""
         return self._proxy.submit(command, timeout_s=timeout_s, **arguments)
 
-    def listen(self, topics: tuple[str, ...], callback: Callable[[Event], None]) -> Subscription:
-        """Have `callback` called, in a thread of its own, with each event of some modules."""
+    def listen(self, topics: tuple[str, ...], callback: Callable[[Notice], None]) -> Subscription:
+        """Have `callback` called, in a thread of its own, with each notice of some modules."""
         return self._rig.subscribe(callback, topics)
 
     def close(self) -> None:
