@@ -6,7 +6,7 @@ import tifffile
 
 from parfocal.core.errors import BadInputError, DeviceError
 from parfocal.core.protocols import Camera, CanFail
-from parfocal.devices.bench import Bench
+from parfocal.devices.context import DeviceContext
 from parfocal.devices.registry import make_device
 from parfocal.testing.jump_clock import JumpClock
 
@@ -18,7 +18,7 @@ def clock():
 
 @pytest.fixture(params=["simulated", "simulated 8 bit", "replay", "replay as fast as read"])
 def camera(request, clock, tmp_path):
-    bench = Bench(clock=clock)
+    bench = DeviceContext(clock=clock)
     if request.param.startswith("replay"):
         movie = tmp_path / "movie.tif"
         tifffile.imwrite(movie, np.arange(40 * 20 * 24, dtype=np.uint16).reshape(40, 20, 24))

@@ -3,22 +3,22 @@
 import pytest
 
 from parfocal.core.errors import BadInputError, DeviceError
-from parfocal.core.protocols import CanFail, LightModulator
-from parfocal.devices.bench import Bench
+from parfocal.core.protocols import CanFail, LightSource
+from parfocal.devices.context import DeviceContext
 from parfocal.devices.registry import make_device
 from parfocal.testing.jump_clock import JumpClock
 
 
 @pytest.fixture(params=["simulated-light"])
 def light(request):
-    device = make_device(request.param, {}, Bench(clock=JumpClock()), LightModulator)
+    device = make_device(request.param, {}, DeviceContext(clock=JumpClock()), LightSource)
     device.open()
     yield device
     device.close()
 
 
 def test_it_is_off_when_opened(light):
-    assert isinstance(light, LightModulator)
+    assert isinstance(light, LightSource)
     assert light.power() == 0.0
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from parfocal.core.errors import BadInputError, DeviceError
 from parfocal.core.protocols import CanFail, Stage
-from parfocal.devices.bench import Bench
+from parfocal.devices.context import DeviceContext
 from parfocal.devices.registry import make_device
 from parfocal.testing.jump_clock import JumpClock
 
@@ -16,7 +16,7 @@ def clock():
 
 @pytest.fixture(params=["simulated-focus", "simulated-magnet"])
 def stage(request, clock):
-    device = make_device(request.param, {}, Bench(clock=clock), Stage)
+    device = make_device(request.param, {}, DeviceContext(clock=clock), Stage)
     device.open()
     yield device
     device.close()

@@ -8,7 +8,7 @@ from PIL import Image
 
 from parfocal.core.errors import BadInputError, ConfigError, DeviceError
 from parfocal.core.protocols import Camera
-from parfocal.devices.bench import Bench
+from parfocal.devices.context import DeviceContext
 from parfocal.devices.registry import make_device
 from parfocal.testing.jump_clock import JumpClock
 
@@ -26,7 +26,7 @@ def cameras():
 
 
 def opened(path, **settings):
-    camera = make_device("replay", {"path": str(path), **settings}, Bench(clock=JumpClock()), Camera)
+    camera = make_device("replay", {"path": str(path), **settings}, DeviceContext(clock=JumpClock()), Camera)
     OPENED.append(camera)
     camera.open()
     return camera
@@ -232,10 +232,10 @@ def test_a_file_that_vanishes_is_told(tmp_path):
 def test_wrong_settings_are_refused(tmp_path):
     for wrong in ({"rate": "slow"}, {"paht": "x"}, {"path": 3}):
         with pytest.raises(ConfigError):
-            make_device("replay", {"path": "x", **wrong}, Bench(), Camera)
+            make_device("replay", {"path": "x", **wrong}, DeviceContext(), Camera)
     with pytest.raises(BadInputError, match="rate"):
-        make_device("replay", {"path": "x", "rate": 0.0}, Bench(), Camera)
+        make_device("replay", {"path": "x", "rate": 0.0}, DeviceContext(), Camera)
     with pytest.raises(ConfigError, match="did you mean 'replay'"):
-        make_device("repaly", {}, Bench(), Camera)
+        make_device("repaly", {}, DeviceContext(), Camera)
     with pytest.raises(ConfigError, match="no Camera: it lacks"):
-        make_device("simulated-focus", {}, Bench(), Camera)
+        make_device("simulated-focus", {}, DeviceContext(), Camera)

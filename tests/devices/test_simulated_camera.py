@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from parfocal.core.errors import BadInputError, ConfigError
-from parfocal.core.protocols import Camera, KnowsTruth, LightModulator, Stage
-from parfocal.devices.bench import Bench
+from parfocal.core.protocols import Camera, KnowsTruth, LightSource, Stage
+from parfocal.devices.context import DeviceContext
 from parfocal.devices.registry import make_device
 from parfocal.devices.simulated.camera import SimulatedCamera
 from parfocal.devices.simulated.settings import SimulatedCameraSettings
@@ -15,7 +15,7 @@ SMALL = {"width_px": 128, "height_px": 128, "beads": 4, "spacing_px": 40.0, "ima
 
 @pytest.fixture
 def bench():
-    return Bench(clock=JumpClock())
+    return DeviceContext(clock=JumpClock())
 
 
 def opened(bench, **changes):
@@ -32,16 +32,16 @@ def film(camera, count):
 
 
 def test_the_same_seed_makes_the_same_frames():
-    first = film(opened(Bench(clock=JumpClock()), seed=7), 5)[0]
-    again = film(opened(Bench(clock=JumpClock()), seed=7), 5)[0]
-    other = film(opened(Bench(clock=JumpClock()), seed=8), 5)[0]
+    first = film(opened(DeviceContext(clock=JumpClock()), seed=7), 5)[0]
+    again = film(opened(DeviceContext(clock=JumpClock()), seed=7), 5)[0]
+    other = film(opened(DeviceContext(clock=JumpClock()), seed=8), 5)[0]
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
 
 
 def test_lost_frames_do_not_change_the_later_ones(bench):
     camera = opened(bench, seed=7)
-    whole = film(opened(Bench(clock=JumpClock()), seed=7), 6)[0]
+    whole = film(opened(DeviceContext(clock=JumpClock()), seed=7), 6)[0]
     film(camera, 2)
     camera.inject_fault("lost", frames=2)
     camera.start()
@@ -113,7 +113,7 @@ def test_the_magnet_changes_the_motion(bench):
 
 def test_the_lamp_is_what_it_sees_by(bench):
     camera = opened(bench)
-    light = make_device("simulated-light", {}, bench, LightModulator)
+    light = make_device("simulated-light", {}, bench, LightSource)
     assert film(camera, 1)[0].mean() > 1000
     light.open()
     assert film(camera, 1)[0].mean() < 10

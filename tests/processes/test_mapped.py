@@ -14,7 +14,7 @@ from parfocal.processes.mapped import mapped_file
 FILL = """
 import sys
 from pathlib import Path
-from types import SimpleNamespace as Bench
+from types import SimpleNamespace as DeviceContext
 
 from parfocal.devices.redpitaya.tally import Tally
 from parfocal.devices.simulated.world import World
@@ -25,7 +25,7 @@ folder = Path(sys.argv[1])
 makes = {
     "counters": lambda: Counters(folder / "a.counts", ["a"], owner=7),
     "tally": lambda: next(Tally(folder / "a.traces")),
-    "world": lambda: World.of(Bench(folder=folder)).move("light", 0.5, 0),
+    "world": lambda: World.of(DeviceContext(folder=folder)).move("light", 0.5, 0),
     "pulse": lambda: Pulse(folder / "a.beat", 1.0, 0).verdict(0),
 }
 try:

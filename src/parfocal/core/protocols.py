@@ -121,7 +121,7 @@ class Stage(Device, Protocol):
 
 
 @runtime_checkable
-class LightModulator(Device, Protocol):
+class LightSource(Device, Protocol):
     """A lamp, laser or LED line. Its safe value is off."""
 
     def power(self) -> float:

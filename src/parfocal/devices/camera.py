@@ -14,8 +14,8 @@ from pydantic import Field
 from parfocal.core.errors import BadInputError, DeviceError, StreamTimeoutError
 from parfocal.core.frames import FrameHeader, RowSpec
 from parfocal.core.protocols import Camera, HasFrameRate, KnowsTruth
-from parfocal.devices.camera_tally import CameraTally
-from parfocal.devices.hosting import DeviceConfig, DeviceHost
+from parfocal.devices.camera_counts import CameraCounts
+from parfocal.devices.device_host import DeviceConfig, DeviceHost
 from parfocal.devices.snap import Snap
 from parfocal.ipc import command, current_call
 from parfocal.processes import LOOP
@@ -72,10 +72,10 @@ class CameraHost(DeviceHost):
         stack.callback(self._return_slot)
         self._truth = self._truth_writer(stack)
         counts = context.streams / f"{context.service}.counts"
-        self._tally = CameraTally(counts, owner=os.getppid(), now_ns=clock.monotonic_ns())
-        if self._tally.was_running:
+        self._counts = CameraCounts(counts, owner=os.getppid(), now_ns=clock.monotonic_ns())
+        if self._counts.was_running:
             context.log.warning("taking up the sequence that a crash interrupted")
-        if self.settings.autostart or self._tally.was_running:
+        if self.settings.autostart or self._counts.was_running:
             self.start()
 
     def step(self) -> float | None:
@@ -102,8 +102,8 @@ class CameraHost(DeviceHost):
     def start(self, count: int | None = None) -> None:
         """Begin to expose `count` frames, or until `stop`."""
         self.device.start(count)
-        self._tally.want_running(count is None)
-        self._tally.begin(self.context.clock.monotonic_ns())
+        self._counts.want_running(count is None)
+        self._counts.begin(self.context.clock.monotonic_ns())
         self.context.publish("camera", {"running": True, "count": count})
         self.context.wake()
 
@@ -111,7 +111,7 @@ class CameraHost(DeviceHost):
     def stop_sequence(self) -> None:
         """End the sequence; nothing happens if none is on."""
         self.device.stop()
-        self._tally.want_running(False)
+        self._counts.want_running(False)
         self.context.publish("camera", {"running": False, "count": None})
 
     @command(lane="snap")
@@ -161,7 +161,7 @@ class CameraHost(DeviceHost):
     @command(lane="counts")
     def counts(self) -> dict[str, int]:
         """Return frames, those the camera lost, timeouts, errors, and frames whose truth found no room."""
-        return self._tally.counts()
+        return self._counts.counts()
 
     @command(lane="counts")
     def health(self) -> str:
@@ -171,28 +171,28 @@ class CameraHost(DeviceHost):
     def state(self) -> dict[str, Any]:
         """Return the camera's state, the shape of its frames, and its counts."""
         spec = msgspec.to_builtins(self.device.spec)
-        return {**self.device.state(), "spec": spec, "counts": self._tally.counts()}
+        return {**self.device.state(), "spec": spec, "counts": self._counts.counts()}
 
     def health_line(self) -> str:
         """Return rate, counts, age of the last frame, and how full the ring is for its slowest reader."""
-        tally, counts = self._tally, self._tally.counts()
+        counts = self._counts.counts()
         stream = open_stream(self.context.streams, self.context.service).status()
         fullest = max((reader.in_flight for reader in stream.readers if reader.alive), default=0)
-        age = tally.seconds_since_frame(self.context.clock.monotonic_ns())
+        age = self._counts.seconds_since_frame(self.context.clock.monotonic_ns())
         numbers = ", ".join(f"{number} {name}" for name, number in counts.items())
         full = 100 * fullest / stream.slots
-        return f"{tally.fps:.1f} fps, {numbers}, last frame {age:.1f} s ago, ring {full:.0f} % full"
+        return f"{self._counts.fps:.1f} fps, {numbers}, last frame {age:.1f} s ago, ring {full:.0f} % full"
 
     def _commit(self, header: FrameHeader) -> None:
         """Publish the slot, and tell everybody who counts."""
         slot = self._borrowed()
-        if self._tally.first_frame:
-            header = msgspec.structs.replace(header, frame=header.frame + self._tally.first_frame)
+        if self._counts.first_frame:
+            header = msgspec.structs.replace(header, frame=header.frame + self._counts.first_frame)
         slot.header = header
-        self._tally.claim(header)
+        self._counts.claim(header)
         self._slot = None
         self._lend.close()
-        self._tally.frame(header)
+        self._counts.frame(header)
         for snap in self._snaps:
             snap.frame(header)
         self._snaps = [snap for snap in self._snaps if not snap.complete]
@@ -200,7 +200,7 @@ class CameraHost(DeviceHost):
             try:
                 self._truth.write_rows(self._truth_of(header.frame), timeout_s=0.0)
             except StreamTimeoutError:  # who reads it holds up no camera
-                self._tally.untold()
+                self._counts.untold()
 
     def _borrowed(self) -> Slot:
         """Return the slot that is being filled: it is kept until a frame has come."""
@@ -226,7 +226,7 @@ class CameraHost(DeviceHost):
             if snap.given_up:
                 continue
             if not self.device.is_running():
-                self._tally.begin(self.context.clock.monotonic_ns())
+                self._counts.begin(self.context.clock.monotonic_ns())
                 self.device.start(snap.count)
                 snap.started = True
             self._snaps.append(snap)
@@ -242,7 +242,7 @@ class CameraHost(DeviceHost):
 
     def _failed(self, error: DeviceError) -> None:
         """Count a failure; calls that wait get it, otherwise it ends the host."""
-        self._tally.error()
+        self._counts.error()
         waiting, self._snaps = self._snaps, []
         for snap in waiting:
             snap.fail(error)
@@ -253,10 +253,10 @@ class CameraHost(DeviceHost):
 
     def _check_overdue(self) -> None:
         patience = self.settings.frame_timeout_s + self.device.exposure_ms() * 1e-3
-        if self._tally.overdue(self.context.clock.monotonic_ns(), patience):
+        if self._counts.overdue(self.context.clock.monotonic_ns(), patience):
             message = f"no frame for {patience:.1f} s"
             self.context.log.warning(message)
-            self.context.publish("timeout", {"message": message, **self._tally.counts()})
+            self.context.publish("timeout", {"message": message, **self._counts.counts()})
 
     def _with_rate(self) -> HasFrameRate:
         if not isinstance(self.device, HasFrameRate):
@@ -266,7 +266,7 @@ class CameraHost(DeviceHost):
     def _truth_of(self, frame: int) -> NDArray[Any]:
         if not isinstance(self.device, KnowsTruth):
             raise BadInputError(f"camera {self.settings.device!r} does not know the truth")
-        rows = self.device.ground_truth(frame - self._tally.first_frame)
+        rows = self.device.ground_truth(frame - self._counts.first_frame)
         rows["frame"] = frame
         return rows
 

@@ -11,8 +11,8 @@ from pydantic import Field
 
 from parfocal.core.errors import StreamTimeoutError
 from parfocal.core.frames import RowSpec
-from parfocal.core.protocols import LightModulator
-from parfocal.devices.hosting import DeviceConfig, DeviceHost
+from parfocal.core.protocols import LightSource
+from parfocal.devices.device_host import DeviceConfig, DeviceHost
 from parfocal.ipc import URGENT, command
 from parfocal.streams import StreamWriter
 
@@ -36,9 +36,9 @@ class LightHost(DeviceHost):
     """Runs a light; the stream of the host's name holds ``time_ns`` and ``power``."""
 
     Config = LightConfig
-    protocol = LightModulator
+    protocol = LightSource
     settings: LightConfig
-    device: LightModulator
+    device: LightSource
 
     def surround(self, stack: ExitStack) -> None:
         """Make the stream of powers."""

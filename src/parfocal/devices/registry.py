@@ -13,7 +13,7 @@ from parfocal.processes.loading import load_object
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from parfocal.devices.bench import Bench
+    from parfocal.devices.context import DeviceContext
 
 DEVICES: dict[str, str] = {
     "replay": "parfocal.devices.replay.camera:ReplayCamera",
@@ -25,17 +25,17 @@ DEVICES: dict[str, str] = {
 """Short names and the classes that they stand for."""
 
 
-def make_device(name: str, settings: Mapping[str, Any], bench: Bench, protocol: type) -> Any:
+def make_device(name: str, settings: Mapping[str, Any], context: DeviceContext, protocol: type) -> Any:
     """Make a device, without opening it.
 
     Parameters
     ----------
     name : str
-        A key of `DEVICES`, or "package.module:Class". The class is called with its settings and the bench; if
-        it has an attribute ``Settings`` (a msgspec Struct), the settings are converted to that first.
+        A key of `DEVICES`, or "package.module:Class". The class is called with its settings and the
+        context; if it has an attribute ``Settings`` (a msgspec Struct), the settings are converted first.
     settings : mapping
         Plain values, as in a rig file.
-    bench : Bench
+    context : DeviceContext
         Clock and folder.
     protocol : type
         What the device must be, such as `parfocal.core.protocols.Camera`.
@@ -48,13 +48,13 @@ def make_device(name: str, settings: Mapping[str, Any], bench: Bench, protocol: 
     Examples
     --------
     >>> from parfocal.core.protocols import Stage
-    >>> from parfocal.devices.bench import Bench
-    >>> make_device("simulated-focus", {"speed_nm_per_s": 1e5}, Bench(), Stage).axes
+    >>> from parfocal.devices.context import DeviceContext
+    >>> make_device("simulated-focus", {"speed_nm_per_s": 1e5}, DeviceContext(), Stage).axes
     ('z',)
     """
     factory = _load(name)
     schema = getattr(factory, "Settings", None)
-    device = factory(dict(settings) if schema is None else _convert(name, settings, schema), bench)
+    device = factory(dict(settings) if schema is None else _convert(name, settings, schema), context)
     missing = [
         word for word in dir(protocol) if word[0] != "_" and getattr_static(device, word, None) is None
     ]

@@ -12,7 +12,7 @@ from pydantic import Field
 from parfocal.core.errors import BadInputError, DeviceError, DeviceTimeoutError, StreamTimeoutError, nearest
 from parfocal.core.frames import RowSpec
 from parfocal.core.protocols import Stage
-from parfocal.devices.hosting import DeviceConfig, DeviceHost
+from parfocal.devices.device_host import DeviceConfig, DeviceHost
 from parfocal.ipc import URGENT, command, current_call
 from parfocal.streams import StreamWriter
 

@@ -10,14 +10,14 @@ import numpy as np
 
 from parfocal.core.errors import BadInputError, DeviceError
 from parfocal.core.frames import FrameSpec
+from parfocal.devices.exposures import ExposureSchedule
 from parfocal.devices.replay.source import Source, open_source
-from parfocal.devices.sequence import Sequence
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from parfocal.core.frames import FrameHeader
-    from parfocal.devices.bench import Bench
+    from parfocal.devices.context import DeviceContext
 
 
 class ReplaySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -54,14 +54,14 @@ class ReplayCamera:
 
     Settings = ReplaySettings
 
-    def __init__(self, settings: ReplaySettings, bench: Bench) -> None:
+    def __init__(self, settings: ReplaySettings, context: DeviceContext) -> None:
         rate = settings.rate
         if not isinstance(rate, str) and not rate > 0:
             raise BadInputError(f"rate must be positive, 'own' or 'fastest', not {rate}")
         self._settings = settings
-        self._bench = bench
+        self._context = context
         self._source: Source | None = None
-        self._sequence = Sequence(bench.clock, frame_rate_hz=None, exposure_ms=1.0)
+        self._exposures = ExposureSchedule(context.clock, frame_rate_hz=None, exposure_ms=1.0)
         self._first = 0
 
     @property
@@ -80,18 +80,18 @@ class ReplayCamera:
             rate = self._source.frame_rate_hz or 25.0
         pace = None if rate == "fastest" else float(rate)
         exposure = 1.0 if pace is None else min(1.0, 1e3 / pace)
-        self._sequence = Sequence(self._bench.clock, frame_rate_hz=pace, exposure_ms=exposure)
+        self._exposures = ExposureSchedule(self._context.clock, frame_rate_hz=pace, exposure_ms=exposure)
 
     def close(self) -> None:
         """Stop, and close the recording."""
-        self._sequence.stop()
+        self._exposures.stop()
         if self._source is not None:
             self._source.close()
         self._source = None
 
     def make_safe(self) -> None:
         """Stop to play."""
-        self._sequence.stop()
+        self._exposures.stop()
 
     def state(self) -> dict[str, Any]:
         """Return the settings, and the number of images."""
@@ -99,7 +99,7 @@ class ReplayCamera:
             "device": "replay camera",
             **msgspec.to_builtins(self._settings),
             "images": None if self._source is None else len(self._source),
-            "frame_rate_hz": self._sequence.frame_rate_hz,
+            "frame_rate_hz": self._exposures.frame_rate_hz,
             "exposure_ms": self.exposure_ms(),
             "running": self.is_running(),
         }
@@ -109,48 +109,48 @@ class ReplayCamera:
         source = self._opened()
         if not self._settings.loop:
             count = len(source) if count is None else min(count, len(source))
-        self._sequence.start(count)
-        self._first = self._sequence.next_frame
+        self._exposures.start(count)
+        self._first = self._exposures.next_frame
 
     def stop(self) -> None:
         """End the sequence."""
-        self._sequence.stop()
+        self._exposures.stop()
 
     def is_running(self) -> bool:
         """Whether images are still to come."""
-        return self._sequence.is_running()
+        return self._exposures.is_running()
 
     def exposure_ms(self) -> float:
         """Return what `set_exposure_ms` set; it changes the times of the frames alone."""
-        return self._sequence.exposure_ms
+        return self._exposures.exposure_ms
 
     def set_exposure_ms(self, exposure_ms: float) -> float:
         """Set what the frame headers say."""
-        return self._sequence.set_exposure_ms(exposure_ms)
+        return self._exposures.set_exposure_ms(exposure_ms)
 
     def frame_rate_hz(self) -> float:
         """Return the frame rate; infinite if it plays as fast as it is read."""
-        return self._sequence.frame_rate_hz or float("inf")
+        return self._exposures.frame_rate_hz or float("inf")
 
     def set_frame_rate_hz(self, frame_rate_hz: float) -> float:
         """Set the frame rate; infinite plays as fast as it is read."""
         endless = frame_rate_hz == float("inf")
-        return self._sequence.set_frame_rate_hz(None if endless else frame_rate_hz) or float("inf")
+        return self._exposures.set_frame_rate_hz(None if endless else frame_rate_hz) or float("inf")
 
     def read_into(self, out: NDArray[Any], timeout_s: float) -> FrameHeader | None:
         """Fill `out` with the next image when it is due."""
         source = self._opened()
         if out.shape != source.shape or out.dtype != source.dtype:
             raise BadInputError(f"out must be {source.dtype} {source.shape}, not {out.dtype} {out.shape}")
-        exposure = self._sequence.begin(timeout_s)
+        exposure = self._exposures.begin(timeout_s)
         if exposure is None:
             return None
         source.read_into((exposure.frame - self._first) % len(source), np.asarray(out))
-        return self._sequence.end(exposure)
+        return self._exposures.end(exposure)
 
     def inject_fault(self, kind: str, **details: Any) -> None:
-        """Make a fault happen: late, lost, error, freeze, thaw or hang; see `parfocal.devices.sequence`."""
-        self._sequence.faults.inject(kind, details)
+        """Make a fault happen: late, lost, error, freeze, thaw or hang; see `parfocal.devices.exposures`."""
+        self._exposures.faults.inject(kind, details)
 
     def _opened(self) -> Source:
         if self._source is None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from parfocal.core.errors import BadInputError, DeviceError
 from parfocal.core.frames import FrameSpec
-from parfocal.devices.sequence import Sequence
+from parfocal.devices.exposures import ExposureSchedule
 from parfocal.devices.simulated.beads import BeadField, scatter
 from parfocal.devices.simulated.forces import magnet_force_pn
 from parfocal.devices.simulated.settings import SimulatedCameraSettings
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from parfocal.core.frames import FrameHeader
-    from parfocal.devices.bench import Bench
-    from parfocal.devices.sequence import Exposure
+    from parfocal.devices.context import DeviceContext
+    from parfocal.devices.exposures import Exposure
 
 
 class SimulatedCamera:
@@ -34,7 +34,7 @@ class SimulatedCamera:
     ----------
     settings : SimulatedCameraSettings
         The sensor and what lies before it.
-    bench : Bench
+    context : DeviceContext
         Clock and world.
 
     Notes
@@ -45,15 +45,15 @@ class SimulatedCamera:
 
     Settings = SimulatedCameraSettings
 
-    def __init__(self, settings: SimulatedCameraSettings, bench: Bench) -> None:
+    def __init__(self, settings: SimulatedCameraSettings, context: DeviceContext) -> None:
         self._settings = settings
-        self._bench = bench
+        self._context = context
         self._spec = FrameSpec(
             shape=(settings.height_px, settings.width_px),
             dtype=settings.dtype,
             pixel_size_um=settings.pixel_size_um,
         )
-        self._sequence = self._new_sequence()
+        self._exposures = self._new_schedule()
         self._world: World | None = None
 
     @property
@@ -81,18 +81,18 @@ class SimulatedCamera:
         self._field = BeadField(lengths, s.bead_radius_nm, s.seed)
         self._picture = Picture(s, rng)
         self._truth = Truth(s.truth_frames, s.beads)
-        self._sequence = self._new_sequence()
+        self._exposures = self._new_schedule()
         self._seen, self._elapsed_s = 0, 0.0
-        self._world = World.of(self._bench)
+        self._world = World.of(self._context)
 
     def close(self) -> None:
         """Stop, and forget the field."""
-        self._sequence.stop()
+        self._exposures.stop()
         self._world = None
 
     def make_safe(self) -> None:
         """Stop to expose."""
-        self._sequence.stop()
+        self._exposures.stop()
 
     def state(self) -> dict[str, Any]:
         """Return the settings, and rate and exposure as they are now."""
@@ -108,31 +108,31 @@ class SimulatedCamera:
     def start(self, count: int | None = None) -> None:
         """Begin to expose."""
         self._opened()
-        self._sequence.start(count)
+        self._exposures.start(count)
 
     def stop(self) -> None:
         """End the sequence."""
-        self._sequence.stop()
+        self._exposures.stop()
 
     def is_running(self) -> bool:
         """Whether frames are still to come."""
-        return self._sequence.is_running()
+        return self._exposures.is_running()
 
     def exposure_ms(self) -> float:
         """Return the exposure."""
-        return self._sequence.exposure_ms
+        return self._exposures.exposure_ms
 
     def set_exposure_ms(self, exposure_ms: float) -> float:
         """Set the exposure; it is cut to the period."""
-        return self._sequence.set_exposure_ms(exposure_ms)
+        return self._exposures.set_exposure_ms(exposure_ms)
 
     def frame_rate_hz(self) -> float:
         """Return the frame rate."""
-        return self._sequence.frame_rate_hz or 0.0
+        return self._exposures.frame_rate_hz or 0.0
 
     def set_frame_rate_hz(self, frame_rate_hz: float) -> float:
         """Set the frame rate; the exposure is cut to the period."""
-        return self._sequence.set_frame_rate_hz(frame_rate_hz) or 0.0
+        return self._exposures.set_frame_rate_hz(frame_rate_hz) or 0.0
 
     def read_into(self, out: NDArray[Any], timeout_s: float) -> FrameHeader | None:
         """Draw the next frame into `out` while it is exposed; return its header when it could be read."""
@@ -141,11 +141,11 @@ class SimulatedCamera:
             raise BadInputError(
                 f"out must be {self._spec.dtype} {self._spec.shape}, not {out.dtype} {out.shape}"
             )
-        exposure = self._sequence.begin(timeout_s)
+        exposure = self._exposures.begin(timeout_s)
         if exposure is None:
             return None
         self._draw(out, exposure, world)
-        return self._sequence.end(exposure)
+        return self._exposures.end(exposure)
 
     def ground_truth(self, frame: int) -> NDArray[Any]:
         """Return what frame number `frame` shows (`TRUTH_DTYPE`), one row for each bead."""
@@ -153,8 +153,8 @@ class SimulatedCamera:
         return self._truth.of(frame)
 
     def inject_fault(self, kind: str, **details: Any) -> None:
-        """Make a fault happen: late, lost, error, freeze, thaw or hang; see `parfocal.devices.sequence`."""
-        self._sequence.faults.inject(kind, details)
+        """Make a fault happen: late, lost, error, freeze, thaw or hang; see `parfocal.devices.exposures`."""
+        self._exposures.faults.inject(kind, details)
 
     def _draw(self, out: NDArray[Any], exposure: Exposure, world: World) -> None:
         s, now = self._settings, exposure.start_ns
@@ -186,10 +186,10 @@ class SimulatedCamera:
             raise DeviceError("the simulated camera is closed; open it first")
         return self._world
 
-    def _new_sequence(self) -> Sequence:
+    def _new_schedule(self) -> ExposureSchedule:
         s = self._settings
-        return Sequence(
-            self._bench.clock,
+        return ExposureSchedule(
+            self._context.clock,
             frame_rate_hz=s.frame_rate_hz,
             exposure_ms=s.exposure_ms,
             buffer_frames=s.buffer_frames,

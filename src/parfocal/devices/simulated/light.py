@@ -11,7 +11,7 @@ from parfocal.devices.faults import Faults
 from parfocal.devices.simulated.world import World
 
 if TYPE_CHECKING:
-    from parfocal.devices.bench import Bench
+    from parfocal.devices.context import DeviceContext
 
 
 class LightSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -19,22 +19,22 @@ class LightSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class SimulatedLight:
-    """A lamp without delay (a `parfocal.core.protocols.LightModulator`). A world without one is fully lit.
+    """A lamp without delay (a `parfocal.core.protocols.LightSource`). A world without one is fully lit.
 
     Opening it switches it off, as closing and `make_safe` do.
     """
 
     Settings = LightSettings
 
-    def __init__(self, settings: LightSettings, bench: Bench) -> None:
+    def __init__(self, settings: LightSettings, context: DeviceContext) -> None:
         self._settings = settings
-        self._bench = bench
+        self._context = context
         self._world: World | None = None
         self._faults = Faults({"error": {"message": "injected fault"}})
 
     def open(self) -> None:
         """Join the world, dark."""
-        self._world = World.of(self._bench)
+        self._world = World.of(self._context)
         self._set(0.0)
 
     def close(self) -> None:
@@ -53,7 +53,7 @@ class SimulatedLight:
 
     def power(self) -> float:
         """Return the power, 0 to 1."""
-        return self._opened().position("light", self._bench.clock.monotonic_ns())
+        return self._opened().position("light", self._context.clock.monotonic_ns())
 
     def set_power(self, fraction: float) -> None:
         """Set the power, 0 to 1."""
@@ -69,7 +69,7 @@ class SimulatedLight:
         self._faults.inject(kind, details)
 
     def _set(self, fraction: float) -> None:
-        self._opened().move("light", fraction, self._bench.clock.monotonic_ns())
+        self._opened().move("light", fraction, self._context.clock.monotonic_ns())
 
     def _opened(self) -> World:
         if self._world is None:

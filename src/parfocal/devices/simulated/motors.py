@@ -12,7 +12,7 @@ from parfocal.devices.faults import Faults
 from parfocal.devices.simulated.world import World
 
 if TYPE_CHECKING:
-    from parfocal.devices.bench import Bench
+    from parfocal.devices.context import DeviceContext
 
 
 class FocusSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,11 +40,11 @@ class _Motor:
 
     _moves: ClassVar[str]
 
-    def __init__(self, settings: FocusSettings | MagnetSettings, bench: Bench) -> None:
+    def __init__(self, settings: FocusSettings | MagnetSettings, context: DeviceContext) -> None:
         if not settings.low_nm < settings.high_nm or not settings.speed_nm_per_s > 0:
             raise BadInputError(f"limits must go up and the speed be positive, not {settings}")
         self._settings = settings
-        self._bench = bench
+        self._context = context
         self._world: World | None = None
         self._lock = threading.Lock()
         self._faults = Faults({"error": {"message": "injected fault"}, "stuck": {}, "free": {}})
@@ -57,7 +57,7 @@ class _Motor:
 
     def open(self) -> None:
         """Join the world."""
-        self._world = World.of(self._bench)
+        self._world = World.of(self._context)
 
     def close(self) -> None:
         """Leave the world."""
@@ -84,7 +84,7 @@ class _Motor:
     def position_nm(self, axis: str) -> float:
         """Return where it is now."""
         _check(axis)
-        return self._opened().position(self._moves, self._bench.clock.monotonic_ns())
+        return self._opened().position(self._moves, self._context.clock.monotonic_ns())
 
     def move_to(self, axis: str, position_nm: float) -> None:
         """Begin to move; returns at once."""
@@ -94,18 +94,18 @@ class _Motor:
         with self._lock:
             self._disturb()
             speed = 1e-6 if self._stuck else self._settings.speed_nm_per_s
-            self._opened().move(self._moves, position_nm, self._bench.clock.monotonic_ns(), speed)
+            self._opened().move(self._moves, position_nm, self._context.clock.monotonic_ns(), speed)
 
     def is_moving(self, axis: str) -> bool:
         """Whether it is not yet at its target."""
         _check(axis)
         self._disturb()
-        return self._opened().motion(self._moves).arrives_ns() > self._bench.clock.monotonic_ns()
+        return self._opened().motion(self._moves).arrives_ns() > self._context.clock.monotonic_ns()
 
     def halt(self) -> None:
         """Stop where it is."""
         with self._lock:
-            now = self._bench.clock.monotonic_ns()
+            now = self._context.clock.monotonic_ns()
             world = self._opened()
             world.move(self._moves, world.position(self._moves, now), now, self._settings.speed_nm_per_s)
 

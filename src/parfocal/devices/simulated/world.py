@@ -12,7 +12,7 @@ from parfocal.processes.mapped import mapped_file
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from parfocal.devices.bench import Bench
+    from parfocal.devices.context import DeviceContext
 
 HOME = {"focus_nm": 0.0, "magnet_nm": 2e6, "light": 1.0}
 """What the world holds, and where each thing stands before anybody moved it."""
@@ -61,12 +61,12 @@ class World:
         self._motions = motions
 
     @classmethod
-    def of(cls, bench: Bench) -> World:
-        """Return the world of this bench: in its folder, or inside the bench if it has none."""
-        if bench.folder is None:
-            world: World = bench.local.setdefault("world", cls(np.zeros(len(HOME), _MOTION)))
+    def of(cls, context: DeviceContext) -> World:
+        """Return the world of this context: in its folder, or inside the context if it has none."""
+        if context.folder is None:
+            world: World = context.local.setdefault("world", cls(np.zeros(len(HOME), _MOTION)))
             return world
-        shared = mapped_file(bench.folder / _FILE, len(HOME) * _MOTION.itemsize)
+        shared = mapped_file(context.folder / _FILE, len(HOME) * _MOTION.itemsize)
         return cls(np.frombuffer(shared, _MOTION))
 
     def motion(self, name: str) -> Motion:

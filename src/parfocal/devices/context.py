@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Bench:
+class DeviceContext:
     """Handed to each device when it is made.
 
     Attributes

@@ -33,7 +33,7 @@ class Exposure:
     ready_ns: int
 
 
-class Sequence:
+class ExposureSchedule:
     """The timing of a simulated or replayed camera.
 
     Frame n of a sequence ends its exposure n + 1 periods after `start`, whether anybody reads or not. Like a

@@ -16,7 +16,7 @@ _NAMES = ("next_frame", "frames", "lost", "timeouts", "errors", "untold", "runni
 _RATE_OVER = 200
 
 
-class CameraTally:
+class CameraCounts:
     """Counts of one camera. Used by one thread; anybody may read `counts`.
 
     Parameters

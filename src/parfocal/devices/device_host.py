@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from parfocal.core.errors import BadInputError, ConfigError
 from parfocal.core.protocols import CanFail
-from parfocal.devices.bench import Bench
+from parfocal.devices.context import DeviceContext
 from parfocal.devices.registry import check_device, make_device
 from parfocal.ipc import command
 from parfocal.processes import Service, ServiceContext
@@ -46,8 +46,8 @@ class DeviceHost(Service):
         """Make and open the device, then what goes around it; if that fails, nothing stays open."""
         self.context = context
         self._closing = ExitStack()
-        bench = Bench(clock=context.clock, folder=context.streams)
-        device = make_device(self.settings.device, self.settings.options, bench, self.protocol)
+        surroundings = DeviceContext(clock=context.clock, folder=context.streams)
+        device = make_device(self.settings.device, self.settings.options, surroundings, self.protocol)
         with ExitStack() as stack:
             stack.callback(device.close)
             stack.callback(device.make_safe)
