@@ -7,6 +7,7 @@ usage: python3 dev.py demo [ARGUMENTS]       set up, then `parfocal demo tweezer
        python3 dev.py plugins [ARGUMENTS]    set up PyMoDAQ, then its checks and tests of our plugins
        python3 dev.py check                  set up, then lint, format, types and layers
        python3 dev.py bench NAME [ARGS]      set up with the peers, then benchmarks/NAME.py ARGS
+       python3 dev.py benchmarks [ARGUMENTS] the same for all in short forms: `pytest -m benchmarks ARGUMENTS`
        python3 dev.py lock                   write locks/*.txt anew from pyproject.toml
 
 Everything lands in .venv and .venv-* in this folder; a second call finds it and starts at once.
@@ -68,7 +69,7 @@ CHECKS = (
 
 def main(arguments: list[str]) -> int:
     """Do what the first argument names; return an exit code."""
-    jobs = {job.__name__: job for job in (demo, test, strangers, plugins, check, bench, lock)}
+    jobs = {job.__name__: job for job in (demo, test, strangers, plugins, check, bench, benchmarks, lock)}
     if not arguments or arguments[0] not in jobs:
         print(__doc__)
         return 0 if arguments in ([], ["-h"], ["--help"]) else 2
@@ -115,6 +116,13 @@ def bench(arguments: list[str]) -> int:
         return 2
     python = set_up(BENCHES.get(arguments[0], "bench"))
     return run(python, str(ROOT / "benchmarks" / f"{arguments[0]}.py"), *arguments[1:])
+
+
+def benchmarks(arguments: list[str]) -> int:
+    """Run every benchmark in its short form beside its peers, and check what it prints."""
+    elsewhere = {name: set_up(name) for name in sorted(set(BENCHES.values()))}
+    os.environ.update({f"PARFOCAL_{name.upper()}_PYTHON": python for name, python in elsewhere.items()})
+    return run(set_up("bench"), "-m", "pytest", "-m", "benchmarks", *(arguments or ["tests/benchmarks"]))
 
 
 def lock(arguments: list[str]) -> int:

@@ -14,8 +14,7 @@ from parfocal.tracking.simulation import SymmetricBead
 
 READ_NOISE_E = 8.0
 PIXEL_NM = 100.0
-SWEEP_NM, SWEEP_FRAMES = 100.0, 30
-"""Every table is made from so many noisy frames on each plane, self-centred."""
+SWEEP_NM = 100.0
 
 
 @dataclass(frozen=True)
@@ -62,11 +61,13 @@ class Case:
         z = rng.uniform(self.low_nm + inset_nm, self.high_nm - inset_nm, (count, 1))
         return np.hstack([xy, z])
 
-    def sweep(self, bead: SymmetricBead, rng: np.random.Generator) -> list[tuple[float, np.ndarray]]:
-        """Return heights and frames of a focus sweep in which the bead wanders by 2 px."""
+    def sweep(
+        self, bead: SymmetricBead, rng: np.random.Generator, each: int
+    ) -> list[tuple[float, np.ndarray]]:
+        """Return heights and frames of a focus sweep, `each` a plane, in which the bead wanders by 2 px."""
         frames = []
         for z in np.arange(self.low_nm, self.high_nm + 1, SWEEP_NM):
-            for x, y, _ in self.places(SWEEP_FRAMES, rng, 2.0):
+            for x, y, _ in self.places(each, rng, 2.0):
                 frames.append((float(z), self.expose(bead.image(x, y, z, self.roi), rng)))
         return frames
 

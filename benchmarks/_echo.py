@@ -25,13 +25,16 @@ def bare(folder: str) -> Iterator[Callable[[], Any]]:
     server = multiprocessing.get_context("spawn").Process(target=echo, args=(address,), daemon=True)
     server.start()
     with zmq.Context() as context, context.socket(zmq.DEALER) as dealer:
+        dealer.setsockopt(zmq.RCVTIMEO, 30_000)
         dealer.connect(address)
 
         def call() -> None:
             dealer.send_multipart([b"read", b"1"])
             dealer.recv_multipart()
 
-        call()
-        yield call
-    server.kill()
-    server.join()
+        try:
+            call()
+            yield call
+        finally:
+            server.kill()
+            server.join()

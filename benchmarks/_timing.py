@@ -62,9 +62,9 @@ def best(rounds: Sequence[Timing]) -> Timing:
     return Timing(min(one.p50 for one in rounds), min(one.p99 for one in rounds))
 
 
-def best_of(measure: Callable[[], Timing]) -> Timing:
+def best_of(rounds: int, measure: Callable[[], Timing]) -> Timing:
     """Measure in rounds, and return the best."""
-    return best([measure() for _ in range(ROUNDS)])
+    return best([measure() for _ in range(rounds)])
 
 
 def _seconds(call: Call) -> float:

@@ -1,9 +1,9 @@
 """Commands between processes: round trip, throughput, overtaking, deadlines, cancel, death.
 
-Run ``python benchmarks/commands.py [--json] [--quick]``. The peer is what one would write first: a pair of
-`multiprocessing.Queue` with ids, and one worker that takes one command after another. Beside the round trip
-stands that of pyzmq itself, a DEALER and a ROUTER that echoes: nothing that uses it is faster. Round trips
-and rates are taken in rounds, one of each in turn, and the best round of each counts: the machine has other
+Run ``python benchmarks/commands.py [--json] [--quick | --short]``. The peer is what one would write first: a
+pair of `multiprocessing.Queue` with ids, and one worker that takes one command after another. Beside the
+round trip stands that of pyzmq itself, a DEALER and a ROUTER that echoes: nothing that uses it is faster.
+Everything is taken in rounds, ours and the peer's in turn, and the best of each counts: the machine has other
 work.
 """
 
@@ -16,19 +16,23 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _aside import Aside
 from _echo import BARE, bare
-from _report import Row, report
-from _timing import ROUNDS, Timing, best, calls_within, timed, timed_beside
+from _report import Failed, Row, Size, following, parser, run
+from _timing import ROUNDS, best, calls_within, timed, timed_beside
 from numpy.typing import NDArray
 
 from parfocal.core.errors import CommandError
 from parfocal.ipc import Client, CommandTable, Server, command, current_call
 
 CLIENTS = 4
+MICRO, MILLI = 1e6, 1e3
 PEER = "multiprocessing.Queue"
 
 
@@ -144,6 +148,19 @@ def peer() -> Iterator[tuple[Any, list[Any]]]:
         worker.join()
 
 
+def peer_round(count: int, seconds: float) -> dict[str, Any]:
+    """Measure a peer of its own once."""
+    with peer() as (requests, replies):
+        call: Callable[[], Any] = lambda: peer_call(requests, replies, "read", 1)  # noqa: E731
+        busy: Callable[[], Any] = lambda: peer_call(requests, replies, "acquire", 0.05, client=1)  # noqa: E731
+        return {
+            "idle": timed(call, count),
+            "busy": timed_beside(lambda: busy, call, seconds),
+            "trace": timed(lambda: peer_call(requests, replies, "trace", 16384), count),
+            "rate": peer_rate(requests, replies, seconds),
+        }
+
+
 def peer_rate(requests: Any, replies: list[Any], seconds: float) -> float:
     spawn = multiprocessing.get_context("spawn")
     counts = spawn.Queue()
@@ -193,78 +210,80 @@ def told_of_death(client: Client, service: subprocess.Popen[str]) -> float:
     return time.perf_counter() - begin
 
 
-def measure(folder: str, quick: bool) -> list[Row]:
-    count, seconds = (200, 0.4) if quick else (1000, 1.5)
-    trips: dict[str, list[Timing]] = {}
-    rates: dict[str, list[float]] = {}
+def own_round(calls: dict[str, Callable[[], Any]], busy: Client, folder: str, size: Size) -> dict[str, Any]:
+    """Measure ours once, and the echo that nothing can beat."""
+    count, seconds = work_of(size)
+    return {
+        **{name: timed(call, count) for name, call in calls.items()},
+        "busy": timed_beside(lambda: lambda: busy.call("acquire", 0.05), calls["idle"], seconds),
+        "rate": parfocal_rate(folder, seconds),
+    }
+
+
+def work_of(size: Size) -> tuple[int, float]:
+    """Return how many round trips and how many seconds of work a round takes."""
+    return size.of((1000, 1.5), (200, 0.4), (20, 0.1))
+
+
+def measure(folder: str, size: Size) -> Iterator[Row]:
+    own, peers = [], []
     with (
-        peer() as (requests, replies),
+        Aside() as aside,
         bare(folder) as bare_call,
         board(folder) as service,
         Client(Path(folder), "board", death=service.poll) as client,
         Client(Path(folder), "board") as other,
     ):
-        in_turn: dict[str, Callable[[], Any]] = {
+        calls: dict[str, Callable[[], Any]] = {
             "idle": lambda: client.call("read", 1),
             "ping": client.ping,
             "bare": bare_call,
-            "peer": lambda: peer_call(requests, replies, "read", 1),
             "trace": lambda: client.call("trace", 16384),
-            "peer trace": lambda: peer_call(requests, replies, "trace", 16384),
         }
-        busy: dict[str, Callable[[], Any]] = {
-            "idle": lambda: other.call("acquire", 0.05),
-            "peer": lambda: peer_call(requests, replies, "acquire", 0.05, client=1),
-        }
-        for _ in range(ROUNDS):
-            for name, call in in_turn.items():
-                trips.setdefault(name, []).append(timed(call, count))
-            for name, call in busy.items():
-                beside = timed_beside(lambda call=call: call, in_turn[name], seconds)
-                trips.setdefault(f"{name} busy", []).append(beside)
-            rates.setdefault("own", []).append(parfocal_rate(folder, seconds))
-            rates.setdefault("peer", []).append(peer_rate(requests, replies, seconds))
+        for _ in range(size.of(ROUNDS, ROUNDS, 1)):
+            own.append(own_round(calls, other, folder, size))
+            peers.append(aside.call(peer_round, *work_of(size)))
         expired = expired_then_ping(client)
         cancelled = max(cancel_running(client) for _ in range(10))
         death = told_of_death(client, service)
-    rate, peers_rate = max(rates["own"]), max(rates["peer"])
-    at = {name: best(rounds) for name, rounds in trips.items()}
-    own, peers, beside, peers_beside = at["idle"], at["peer"], at["idle busy"], at["peer busy"]
-    micro, milli = 1e6, 1e3
-    return [
-        Row("idle round trip p50", own.p50 * micro, "us", "<= 100", PEER, peers.p50 * micro),
-        Row("idle round trip p99", own.p99 * micro, "us", "", PEER, peers.p99 * micro),
-        Row("idle round trip p50", own.p50 * micro, "us", "", BARE, at["bare"].p50 * micro),
-        Row("ping p50", at["ping"].p50 * micro, "us"),
-        Row("throughput, 4 client processes", rate, "1/s", ">= 15000", PEER, peers_rate),
-        Row(
-            "fast beside a 50 ms command p50",
-            beside.p50 * milli,
-            "ms",
-            "<= 0.5",
-            PEER,
-            peers_beside.p50 * milli,
-        ),
-        Row(
-            "fast beside a 50 ms command p99",
-            beside.p99 * milli,
-            "ms",
-            "<= 3",
-            PEER,
-            peers_beside.p99 * milli,
-        ),
-        Row(
-            "trace of 16384 samples p50",
-            at["trace"].p50 * milli,
-            "ms",
-            "<= 0.2",
-            PEER,
-            at["peer trace"].p50 * milli,
-        ),
-        Row("20 expired calls, then a ping", expired * milli, "ms", "<= 5"),
-        Row("cancel of a running command, worst of 10", cancelled * milli, "ms", "<= 20"),
-        Row("service killed, caller told", death * milli, "ms", "<= 500"),
-    ]
+    yield from compared(best_round(*own), following(*peers, by=best_round))
+    yield Row("20 expired calls, then a ping", expired * MILLI, "ms", "<= 5")
+    yield Row("cancel of a running command, worst of 10", cancelled * MILLI, "ms", "<= 20")
+    yield Row("service killed, caller told", death * MILLI, "ms", "<= 500")
+
+
+def best_round(*rounds: dict[str, Any]) -> dict[str, Any]:
+    """Return the best of each."""
+    return {
+        name: max(one[name] for one in rounds) if name == "rate" else best([one[name] for one in rounds])
+        for name in rounds[0]
+    }
+
+
+def compared(own: dict[str, Any], theirs: dict[str, Any] | Failed) -> Iterator[Row]:
+    """Yield what the peer does, too."""
+
+    def of_peer(name: str, part: str, scale: float) -> float | Failed:
+        return following(theirs, by=lambda best: scale * getattr(best[name], part))
+
+    for name, key, scale, unit, limits in (
+        ("idle round trip", "idle", MICRO, "us", ("<= 100", "")),
+        ("fast beside a 50 ms command", "busy", MILLI, "ms", ("<= 0.5", "<= 3")),
+        ("trace of 16384 samples", "trace", MILLI, "ms", ("<= 0.2", "")),
+    ):
+        for part, wanted in zip(("p50", "p99"), limits, strict=True):
+            value = scale * getattr(own[key], part)
+            yield Row(f"{name} {part}", value, unit, wanted, PEER, of_peer(key, part, scale))
+    yield Row("idle round trip p50", own["idle"].p50 * MICRO, "us", "", BARE, own["bare"].p50 * MICRO)
+    yield Row("ping p50", own["ping"].p50 * MICRO, "us")
+    rate = following(theirs, by=itemgetter("rate"))
+    yield Row(f"throughput, {CLIENTS} client processes", own["rate"], "1/s", ">= 15000", PEER, rate)
+
+
+def main() -> int:
+    options = parser(__doc__).parse_args()
+    with tempfile.TemporaryDirectory(prefix="pf") as place:
+        return run({"commands": partial(measure, place)}, options)
 
 
 if __name__ == "__main__":
@@ -273,5 +292,4 @@ if __name__ == "__main__":
     elif sys.argv[1:2] == ["hammer"]:
         hammer(*sys.argv[2:])
     else:
-        with tempfile.TemporaryDirectory(prefix="pf") as place:
-            report(measure(place, "--quick" in sys.argv))
+        sys.exit(main())

@@ -1,7 +1,8 @@
 """PyMoDAQ over a shared Red Pitaya: how many grabs it gets, and how soon Stop is one.
 
-Run ``python dev.py bench dashboards [--json] [--quick]``: PyMoDAQ has an environment of its own. The board is
-simulated at the wire, in a process of its own. The peer is a loop over the same board without PyMoDAQ.
+Run ``python dev.py bench dashboards [--json] [--quick | --short]``: PyMoDAQ has an environment of its own.
+The board is simulated at the wire, in a process of its own. The peer is a loop over the same board without
+PyMoDAQ.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _report import Row, report
+from _report import Row, Size, parser, run
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 for _variable in ("HOME", "PARFOCAL_RUNTIME_DIR", "PARFOCAL_SHM_DIR"):
@@ -118,25 +120,25 @@ def hidden() -> Iterator[DAQ_Viewer]:
     yield viewer
 
 
-def measure(board: Any, seconds: float) -> list[Row]:
+def measure(board: Any, size: Size) -> Iterator[Row]:
     """Measure everything."""
+    seconds = size.of(4.0, 1.0, 0.2)
     board.asg_setup(channel="asg0", frequency_hz=2e4, amplitude_v=0.5, output="out1")
     plain = rate(lambda: board.scope_acquire(trigger_source="immediately", **SHORT), seconds)
     scope = make_detector(Scope, decimation=1)
     snaps = rate(lambda: grab_and_wait(scope), seconds)
     scope.close()
-    rows = [
-        Row("grabs of 16 384 samples, one by one in PyMoDAQ's harness", snaps, "/s", ">= 50", PEER, plain)
-    ]
+    yield Row("grabs of 16 384 samples, one by one in PyMoDAQ's harness", snaps, "/s", ">= 50", PEER, plain)
     for name, lent in (("without a window", hidden()), ("drawn in its window", drawing())):
         with lent as viewer:
-            rows.append(Row(f"live grab, {name}", live_rate(viewer, seconds), "/s", ">= 50", PEER, plain))
-    rows.append(Row("Stop of a grab that waits for its trigger, worst", stop_ms(board, 20), "ms", "<= 20"))
-    return rows
+            yield Row(f"live grab, {name}", live_rate(viewer, seconds), "/s", ">= 50", PEER, plain)
+    worst = stop_ms(board, size.of(20, 20, 3))
+    yield Row("Stop of a grab that waits for its trigger, worst", worst, "ms", "<= 20")
 
 
-def main() -> None:
+def main() -> int:
     """Run everything on a board of its own."""
+    options = parser(__doc__).parse_args()
     mkQApp("benchmark")
     words = [sys.executable, "-m", "parfocal", "sim", "redpitaya", "--port", "0", "--json"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as simulator:
@@ -144,11 +146,10 @@ def main() -> None:
             assert simulator.stdout is not None
             address = json.loads(simulator.stdout.readline())["address"]
             with parfocal.open_rig("redpitaya", changes={"board.address": address}) as rig:
-                rows = measure(rig["board"], 1.0 if "--quick" in sys.argv else 4.0)
+                return run({"dashboards": partial(measure, rig["board"])}, options)
         finally:
             simulator.kill()
-    report(rows)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

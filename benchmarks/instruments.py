@@ -1,10 +1,10 @@
 """One board for many: what a shared Red Pitaya costs, beside what one would write first.
 
-Run ``python benchmarks/instruments.py [--json] [--quick]``. The board is simulated at the wire, in a process
-of its own, once without and once with 0.2 ms added to each of its transactions. The peers own the same board
-through the same client: (a) one worker that takes one command after another from a `multiprocessing.Queue`,
-replies with ids; (b) Pyro5, a thread for each connection, when it is installed. Everything is
-taken in rounds, of which the best counts: the machine has other work.
+Run ``python benchmarks/instruments.py [--json] [--quick | --short]``. The board is simulated at the wire, in
+a process of its own, once without and once with 0.2 ms added to each of its transactions. The peers own the
+same board through the same client: (a) one worker that takes one command after another from a
+`multiprocessing.Queue`, replies with ids; (b) Pyro5, a thread for each connection. Everything is taken in
+rounds, of which the best counts: the machine has other work.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from typing import Any
+from contextlib import contextmanager
+from operator import itemgetter
+from typing import Any, NamedTuple
 
+from _aside import Aside
 from _echo import BARE, bare
-from _report import Row, report
+from _report import Failed, Row, Size, following, parser, run
 from _timing import ROUNDS, Timing, best_of, calls_within, timed, timed_beside
 
 import parfocal
@@ -39,6 +41,19 @@ MILLI = 1e3
 QUEUE, PYRO = "multiprocessing.Queue", "Pyro5"
 
 Ask = Callable[..., Any]
+
+
+class Work(NamedTuple):
+    """How much is measured: rounds, calls in each (of which traces take a few), seconds of a busy board."""
+
+    rounds: int
+    calls: int
+    seconds: float
+
+    @property
+    def traces(self) -> int:
+        """How many traces are taken in a round."""
+        return max(self.calls // 6, 5)
 
 
 @contextmanager
@@ -125,8 +140,11 @@ def pyro_hammer(uri: str, seconds: float, counts: Any) -> None:
     counts.put(calls_within(lambda: ask("read"), seconds))
 
 
-def peer(name: str, port: int, seconds: float) -> dict[str, Any]:
+def peer(name: str, port: int, work: Work) -> dict[str, Any]:
     """Measure a peer: a fast command idle and beside traces, a trace handed over, throughput."""
+    rounds, calls, seconds = work
+    if name == PYRO:
+        import Pyro5.api  # noqa: F401  (here rather than in the worker, whose failure would have to be waited for)
     spawn = multiprocessing.get_context("spawn")
     counts, found = spawn.Queue(), spawn.Queue()
     requests, replies = spawn.Queue(), [spawn.Queue() for _ in range(CLIENTS)]
@@ -158,23 +176,15 @@ def peer(name: str, port: int, seconds: float) -> dict[str, Any]:
     try:
         asks[0]("read")
         measured: dict[str, Any] = {
-            "idle": best_of(lambda: timed(lambda: asks[0]("read"), 300)),
-            "trace": best_of(lambda: timed(lambda: asks[0]("short_trace"), 50)),
-            "busy": best_of(lambda: timed_beside(busy, lambda: asks[0]("read"), seconds)),
+            "idle": best_of(rounds, lambda: timed(lambda: asks[0]("read"), calls)),
+            "trace": best_of(rounds, lambda: timed(lambda: asks[0]("short_trace"), work.traces)),
+            "busy": best_of(rounds, lambda: timed_beside(busy, lambda: asks[0]("read"), seconds)),
         }
-        measured["rate"] = max(rate() for _ in range(ROUNDS))
+        measured["rate"] = max(rate() for _ in range(rounds))
         return measured
     finally:
         worker.kill()
         worker.join()
-
-
-def peers() -> tuple[str, ...]:
-    with suppress(ImportError):
-        import Pyro5.api  # noqa: F401
-
-        return QUEUE, PYRO
-    return (QUEUE,)
 
 
 # --- what is measured
@@ -263,87 +273,69 @@ def killed(rig: Any) -> tuple[float, float]:
             return told_s, time.perf_counter() - begin
 
 
-def ours(port: int, seconds: float, *, everything: bool) -> dict[str, Any]:
+def ours(port: int, work: Work, *, everything: bool) -> dict[str, Any]:
+    """Measure ours: what a peer can do, too, or everything."""
+    rounds, calls, seconds = work
     changes = {"board.address": f"tcp://127.0.0.1:{port}"}
     with parfocal.open_rig("redpitaya", changes=changes) as rig, parfocal.attach("redpitaya") as other:
         board = rig["board"]
         ask, busy = our_ask(board), our_ask(other["board"])
         ask("trace")
         measured: dict[str, Any] = {
-            "read": best_of(lambda: timed(lambda: ask("read"), 300)),
-            "trace": best_of(lambda: timed(lambda: ask("short_trace"), 50)),
+            "read": best_of(rounds, lambda: timed(lambda: ask("read"), calls)),
+            "trace": best_of(rounds, lambda: timed(lambda: ask("short_trace"), work.traces)),
             "busy": best_of(
-                lambda: timed_beside(lambda: lambda: busy("trace"), lambda: ask("read"), seconds)
+                rounds, lambda: timed_beside(lambda: lambda: busy("trace"), lambda: ask("read"), seconds)
             ),
         }
         if everything:
             with tempfile.TemporaryDirectory(prefix="pf") as place, bare(place) as echoed:
-                measured["echo"] = best_of(lambda: timed(echoed, 1000))
-            measured["idle"] = best_of(lambda: timed(lambda: ask("known"), 1000))
-            measured["ping"] = best_of(lambda: timed(board.ping, 1000))
-            measured["rate"] = max(our_rate("redpitaya", "known", seconds) for _ in range(ROUNDS))
-            measured["reads"] = max(our_rate("redpitaya", "read", seconds) for _ in range(ROUNDS))
-            measured["handed over"] = handed_over(board, 500)
+                measured["echo"] = best_of(rounds, lambda: timed(echoed, 3 * calls))
+            measured["idle"] = best_of(rounds, lambda: timed(lambda: ask("known"), 3 * calls))
+            measured["ping"] = best_of(rounds, lambda: timed(board.ping, 3 * calls))
+            measured["rate"] = max(our_rate("redpitaya", "known", seconds) for _ in range(rounds))
+            measured["reads"] = max(our_rate("redpitaya", "read", seconds) for _ in range(rounds))
+            measured["handed over"] = handed_over(board, 2 * calls)
             measured["cancel"] = max(cancel_running(board) for _ in range(10))
             measured["expired"] = statistics.median(expired_then_ping(board) for _ in range(5))
             measured["told"], measured["restarted"] = killed(rig)
         return measured
 
 
-def measure(quick: bool) -> list[Row]:
-    seconds = 0.5 if quick else 1.5
-    rows: list[Row] = []
-    for latency_ms, p50, p99 in ((0.0, 0.5, 3.0), (0.2, 1.5, 5.0)):
+def measure(size: Size) -> Iterator[Row]:
+    """Measure ours and the peers on boards of their own."""
+    work = size.of(Work(ROUNDS, 300, 1.5), Work(ROUNDS, 300, 0.5), Work(1, 20, 0.1))
+    for latency_ms, limits in ((0.0, ("<= 0.5", "<= 3")), (0.2, ("<= 1.5", "<= 5"))):
         with simulated(latency_ms) as port:
-            mine = ours(port, seconds, everything=latency_ms == 0)
-        for name in peers():
-            with simulated(latency_ms) as port:
-                theirs = peer(name, port, seconds)
-            rows += compared(mine, theirs, name, latency_ms, p50, p99)
+            mine = ours(port, work, everything=latency_ms == 0)
+        for name in (QUEUE, PYRO):
+            with simulated(latency_ms) as port, Aside() as aside:
+                theirs = aside.call(peer, name, port, work)
+            yield from compared(mine, theirs, name, latency_ms, limits)
         if latency_ms == 0:
-            rows += alone(mine)
-    return rows
+            yield from alone(mine)
 
 
 def compared(
-    mine: dict[str, Any], theirs: dict[str, Any], name: str, latency_ms: float, p50: float, p99: float
-) -> list[Row]:
-    """Return the rows that a peer has too."""
-    where = f"bus + {latency_ms:g} ms"
-    rows = [
-        Row(
-            f"fast beside traces p50, {where}",
-            mine["busy"][0] * MILLI,
-            "ms",
-            f"<= {p50}",
-            name,
-            theirs["busy"][0] * MILLI,
-        ),
-        Row(
-            f"fast beside traces p99, {where}",
-            mine["busy"][1] * MILLI,
-            "ms",
-            f"<= {p99}",
-            name,
-            theirs["busy"][1] * MILLI,
-        ),
-        Row(
-            f"register read p50, {where}", mine["read"][0] * MILLI, "ms", "", name, theirs["idle"][0] * MILLI
-        ),
-    ]
-    rows.append(
-        Row(
-            f"trace of 0.13 ms, all in, p50, {where}",
-            mine["trace"][0] * MILLI,
-            "ms",
-            "",
-            name,
-            theirs["trace"][0] * MILLI,
-        )
-    )
+    mine: dict[str, Any],
+    theirs: dict[str, Any] | Failed,
+    name: str,
+    latency_ms: float,
+    limits: tuple[str, str],
+) -> Iterator[Row]:
+    """Yield the rows that a peer has too."""
+    for what, own_key, key, part, wanted in (
+        ("fast beside traces p50", "busy", "busy", "p50", limits[0]),
+        ("fast beside traces p99", "busy", "busy", "p99", limits[1]),
+        ("register read p50", "read", "idle", "p50", ""),
+        ("trace of 0.13 ms, all in, p50", "trace", "trace", "p50", ""),
+    ):
+        value = MILLI * getattr(mine[own_key], part)
+        peers = following(theirs, by=lambda found, k=key, p=part: MILLI * getattr(found[k], p))
+        yield Row(f"{what}, bus + {latency_ms:g} ms", value, "ms", wanted, name, peers)
     if latency_ms == 0:
-        rows.append(Row("register reads, 4 programs", mine["reads"], "1/s", "", name, theirs["rate"]))
-    return rows
+        rate = following(theirs, by=itemgetter("rate"))
+        yield Row(f"register reads, {CLIENTS} programs", mine["reads"], "1/s", "", name, rate)
 
 
 def alone(mine: dict[str, Any]) -> list[Row]:
@@ -360,10 +352,15 @@ def alone(mine: dict[str, Any]) -> list[Row]:
     ]
 
 
+def main() -> int:
+    options = parser(__doc__).parse_args()
+    with tempfile.TemporaryDirectory(prefix="pf") as place:
+        os.environ |= {"PARFOCAL_RUNTIME_DIR": f"{place}/r", "PARFOCAL_SHM_DIR": f"{place}/s"}
+        return run({"instruments": measure}, options)
+
+
 if __name__ == "__main__":
     if sys.argv[1:2] == ["hammer"]:
         hammer(*sys.argv[2:])
     else:
-        with tempfile.TemporaryDirectory(prefix="pf") as place:
-            os.environ |= {"PARFOCAL_RUNTIME_DIR": f"{place}/r", "PARFOCAL_SHM_DIR": f"{place}/s"}
-            report(measure("--quick" in sys.argv))
+        sys.exit(main())

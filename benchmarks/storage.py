@@ -1,25 +1,28 @@
 """The recorder's frames and rows on their way to the disk, on one core.
 
-Run ``python benchmarks/storage.py [--json] [--quick] [--folder DIR]``. Frames look like a camera's (Poisson
-noise on a background). Each round writes the same frames with plain ``os.write``, by the recorder's own path
-from the ring into OME-Zarr, and with the peers; the fastest round of each counts, so that what else runs on
-the machine does not. Bringing all of it to stable storage at the end is left out. The folder is memory-backed
-by default, so that the disk's own speed is left out, too.
+Run ``python benchmarks/storage.py [--json] [--quick | --short] [--folder DIR]``. Frames look like a camera's
+(Poisson noise on a background). Each round writes the same frames with plain ``os.write``, by the recorder's
+own path from the ring into OME-Zarr, and with the peers, each in a process of its own; the fastest round
+of each counts, so that what else runs on the machine does not. Bringing all of it to stable storage at the
+end is left out. The folder is memory-backed by default, so that the disk's own speed is left out, too.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _report import Row, report
+from _aside import Aside
+from _report import Failed, Row, Size, following, parser, run
 from numpy.typing import NDArray
 
 from parfocal.core.frames import FrameHeader, FrameSpec, RowSpec
@@ -29,7 +32,6 @@ from parfocal.storage.tables import ROWS_PER_GROUP
 from parfocal.streams import StreamWriter, open_stream
 
 SLOTS = 32
-PARTS = 15
 FOREVER = 2**62
 Frames = NDArray[np.uint16]
 Seconds = float
@@ -86,58 +88,61 @@ def recorder(frames: Frames, folder: Path, repeats: int) -> Seconds:
     return sum(passes[len(frames) // SLOTS :])
 
 
-def ome_writers(backend: str) -> Callable[[Frames, Path, int], Seconds]:
-    def write(frames: Frames, folder: Path, repeats: int) -> Seconds:
-        import ome_writers as ome
+def ome_writers(stack: Path, backend: str, repeats: int, folder: Path) -> Seconds:
+    """Time a peer with the frames that a file holds: it runs in a process of its own."""
+    import ome_writers as ome
 
-        count, size = repeats * len(frames), frames.shape[1]
-        settings = ome.AcquisitionSettings(
-            root_path=str(folder / "peer.ome.zarr"),
-            dimensions=[
-                ome.Dimension(name="t", count=count, chunk_size=1, type="time"),
-                ome.Dimension(name="y", count=size, type="space"),
-                ome.Dimension(name="x", count=size, type="space"),
-            ],
-            dtype="uint16",
-            compression="blosc-lz4",
-            format=ome.OmeZarrFormat(backend=backend),
-        )
-        start = time.perf_counter()
-        with ome.create_stream(settings) as stream:
-            for _ in range(repeats):
-                for frame in frames:
-                    stream.append(frame)
-        return time.perf_counter() - start
+    frames = np.load(stack)
+    count, size = repeats * len(frames), frames.shape[1]
+    settings = ome.AcquisitionSettings(
+        root_path=str(folder / "peer.ome.zarr"),
+        dimensions=[
+            ome.Dimension(name="t", count=count, chunk_size=1, type="time"),
+            ome.Dimension(name="y", count=size, type="space"),
+            ome.Dimension(name="x", count=size, type="space"),
+        ],
+        dtype="uint16",
+        compression="blosc-lz4",
+        format=ome.OmeZarrFormat(backend=backend),
+    )
+    start = time.perf_counter()
+    with ome.create_stream(settings) as stream:
+        for _ in range(repeats):
+            for frame in frames:
+                stream.append(frame)
+    return time.perf_counter() - start
 
-    return write
+
+BACKENDS = ("tensorstore", "acquire-zarr")
 
 
-def frame_rows(size: int, frames: Frames, rounds: int, repeats: int, root: Path) -> list[Row]:
-    ways = {
-        "os.write": plain_write,
-        "recorder": recorder,
-        "ome-writers/tensorstore": ome_writers("tensorstore"),
-        "ome-writers/acquire-zarr": ome_writers("acquire-zarr"),
-    }
-    speeds: dict[str, list[float]] = {name: [] for name in ways}
+def frame_rows(size: int, count: int, rounds: int, repeats: int, root: Path) -> Iterator[Row]:
+    """Write frames in all ways in turn; the fastest round of each counts, the first warms up."""
+    frames, stack = camera_frames(count, size), root / "frames.npy"
+    np.save(stack, frames)
+    with ExitStack() as peers:
+        ways: dict[str, Callable[[Path], Seconds | Failed]] = {
+            "os.write": lambda folder: plain_write(frames, folder, repeats),
+            "recorder": lambda folder: recorder(frames, folder, repeats),
+        }
+        for backend in BACKENDS:
+            aside = peers.enter_context(Aside())
+            ways[f"ome-writers/{backend}"] = partial(aside.call, ome_writers, stack, backend, repeats)
+        found: dict[str, list[Seconds | Failed]] = {name: [] for name in ways}
+        for _ in range(rounds + 1):
+            for name, write in ways.items():
+                folder = Path(tempfile.mkdtemp(dir=root))
+                found[name].append(write(folder))
+                shutil.rmtree(folder)
     gigabytes = frames.nbytes * repeats / 1e9
-    for turn in range(rounds + 1):
-        for name, write in ways.items():
-            folder = Path(tempfile.mkdtemp(dir=root))
-            seconds = write(frames, folder, repeats)
-            shutil.rmtree(folder)
-            if turn:  # the first round warms up
-                speeds[name].append(gigabytes / seconds)
-    fastest = {name: max(speed) for name, speed in speeds.items()}
-    ours = fastest["recorder"]
-    name = f"frames {size}^2, recorder"
-    return [
-        Row(f"{name} over os.write", ours / fastest["os.write"], "ratio", ">= 0.6"),
-        *(Row(name, ours, "GB/s", "", peer, fastest[peer]) for peer in ways if peer != "recorder"),
-    ]
+    fastest = {name: following(*all_, by=lambda *s: gigabytes / min(s[1:])) for name, all_ in found.items()}
+    name, ours = f"frames {size}^2, recorder", fastest["recorder"]
+    yield Row(f"{name} over os.write", ours / fastest["os.write"], "ratio", ">= 0.6")
+    for backend in BACKENDS:
+        yield Row(name, ours, "GB/s", "", f"ome-writers/{backend}", fastest[f"ome-writers/{backend}"])
 
 
-def append_costs(count: int, root: Path) -> list[Row]:
+def append_costs(count: int, root: Path, parts: int) -> list[Row]:
     """Append 1000 rows at a time to a table of `count` rows and, in turn, to one that was empty.
 
     A part's worth each time, so that row groups and the closing of parts are in the cost.
@@ -155,7 +160,7 @@ def append_costs(count: int, root: Path) -> list[Row]:
         RowStore.resume(folder / "long", spec, limits=limits) as long,
         RowStore.create(folder / "new", spec, limits=limits) as new,
     ):
-        for _ in range(PARTS):
+        for _ in range(parts):
             for name, store in (("new", new), ("long", long)):
                 costs[name].append([timed(store.append, rows) for _ in range(part)])
     shutil.rmtree(folder)
@@ -176,33 +181,29 @@ def timed(call: Callable[[Any], None], argument: Any) -> Seconds:
     return time.perf_counter() - start
 
 
-def options() -> Any:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
-    parser.add_argument("--quick", action="store_true", help="a tenth of the work")
-    parser.add_argument("--folder", type=Path, help="where to write; memory-backed by default")
-    return parser.parse_args()
+def frames_part(size: Size, root: Path) -> Iterator[Row]:
+    """Measure small and large frames."""
+    rounds = size.of(9, 3, 1)
+    yield from frame_rows(512, 64, rounds, size.of(6, 2, 1), root)
+    yield from frame_rows(size.of(2048, 2048, 1024), 32, rounds, size.of(2, 1, 1), root)
 
 
-def main() -> None:
-    chosen = options()
+def rows_part(size: Size, root: Path) -> list[Row]:
+    """Measure appending to a long table."""
+    return append_costs(size.of(10**7, 10**6, 10**5), root, size.of(15, 15, 2))
+
+
+def main() -> int:
+    options = parser(__doc__)
+    options.add_argument("--folder", type=Path, help="where to write; memory-backed by default")
+    chosen = options.parse_args()
     memory = Path("/dev/shm")
-    root = Path(tempfile.mkdtemp(dir=chosen.folder or (memory if memory.is_dir() else None)))
     if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    rounds = 3 if chosen.quick else 9
-    try:
-        rows = []
-        for size, count, repeats in (
-            (512, 64, 2 if chosen.quick else 6),
-            (2048, 32, 1 if chosen.quick else 2),
-        ):
-            rows += frame_rows(size, camera_frames(count, size), rounds, repeats, root)
-        rows += append_costs(10**6 if chosen.quick else 10**7, root)
-    finally:
-        shutil.rmtree(root)
-    report(rows)
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # of the peers' processes, too
+    with tempfile.TemporaryDirectory(dir=chosen.folder or (memory if memory.is_dir() else None)) as root:
+        parts = {"frames": frames_part, "rows": rows_part}
+        return run({name: partial(part, root=Path(root)) for name, part in parts.items()}, chosen)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,26 +1,29 @@
 """Frames and rows between processes: bandwidth, latency, cost and patience, beside its peers.
 
-``python benchmarks/streams.py [--json] [--seconds S] [--only PART]``; needs the `peers` group. Close
-everything else: with two cores, whatever else runs is in the numbers. Each figure is the best of three.
+``python benchmarks/streams.py [--json] [--quick | --short] [--seconds S] [--only PART]``. Close everything
+else: with two cores, whatever else runs is in the numbers. Each figure is the best of three. Every way of
+carrying frames sends from a process of its own: one that fails, hangs or is not installed (group `peers`) is
+a row that says so.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
-import shutil
 import signal
 import statistics
+import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from multiprocessing import get_context
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _report import Row, report
+from _aside import SPAWN, Aside
+from _report import Failed, Row, Size, following, parser, run
 from _transports import (
     IceoryxSender,
     ParfocalSender,
@@ -38,7 +41,7 @@ from _transports import (
 from parfocal.core.frames import FrameSpec, RowSpec
 from parfocal.streams import StreamWriter, open_stream
 
-SPAWN = get_context("spawn")
+OURS = "parfocal"
 RUNS = 3
 PEERS = ("queue", "zmq", "iceoryx2")
 TINY = FrameSpec(shape=(64, 64), dtype="uint8")
@@ -49,14 +52,9 @@ ROWS = RowSpec(columns=(("frame", "<u8"), *((f"c{i}", "<f8") for i in range(9)))
 
 @contextmanager
 def folder() -> Iterator[Path]:
-    """Lend a folder in shared memory; it goes away."""
-    path = Path(
-        tempfile.mkdtemp(prefix="bench-streams-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
-    )
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path)
+    """Lend a folder where `main` wants all of them; it goes away."""
+    with tempfile.TemporaryDirectory(prefix="bench-streams-", ignore_cleanup_errors=True) as path:
+        yield Path(path)
 
 
 def receive(
@@ -82,7 +80,16 @@ def make_sender(kind: str, where: Path, spec: FrameSpec, queues: list[Any], slot
 def reader(
     kind: str, where: Path, spec: FrameSpec, index: int, queue: Any, ready: Any, work: dict[str, Any]
 ) -> None:
-    """Take every frame; report the end, the count, CPU seconds and latencies."""
+    """Take every frame; report the end, the count, CPU seconds and latencies, or what went wrong."""
+    try:
+        ready.put(take_all(kind, where, spec, index, queue, ready, work))
+    except Exception as error:  # noqa: BLE001  (told to whoever measures)
+        ready.put(Failed.by(error))
+
+
+def take_all(
+    kind: str, where: Path, spec: FrameSpec, index: int, queue: Any, ready: Any, work: dict[str, Any]
+) -> tuple[int, float, int, float, list[int]]:
     count, numbers, latencies = 0, [], []
     started = 0.0
     options = {"policy": work.get("policy", "block"), "batch": work.get("batch", 1)}
@@ -97,7 +104,15 @@ def reader(
             time.sleep(work["pause_s"])
         count += len(pixels) if pixels.ndim > len(spec.shape) else 1
         numbers.append(number)
-    ready.put((index, time.monotonic(), count, time.process_time() - started, latencies))
+    return index, time.monotonic(), count, time.process_time() - started, latencies
+
+
+def told(ready: Any) -> Any:
+    """Return what the next reader reports; raise what went wrong there."""
+    report = ready.get(timeout=60)
+    if isinstance(report, Failed):
+        raise RuntimeError(f"a reader failed: {report.reason}")
+    return report
 
 
 @contextmanager
@@ -107,20 +122,24 @@ def session(kind: str, spec: FrameSpec, works: list[dict[str, Any]], slots: int)
         queues = make_queues(len(works), spec) if kind == "queue" else [None] * len(works)
         sender = make_sender(kind, where, spec, queues, slots)
         ready = SPAWN.Queue()
-        processes = []
-        for index, work in enumerate(works):
-            process = SPAWN.Process(
-                target=reader, args=(kind, where, spec, index, queues[index], ready, work)
-            )
-            process.start()
-            processes.append(process)
-        for _ in processes:
-            ready.get(timeout=60)
-        time.sleep(0.2)  # zmq connects in the background
-        sender.processes, sender.results, sender.where = processes, [], where
-        yield sender
-        sender.close()
-        sender.results = sorted(ready.get(timeout=60) for _ in processes)
+        processes = [
+            SPAWN.Process(target=reader, args=(kind, where, spec, index, queues[index], ready, work))
+            for index, work in enumerate(works)
+        ]
+        try:
+            for process in processes:
+                process.start()
+            for _ in processes:
+                told(ready)
+            time.sleep(0.2)  # zmq connects in the background
+            sender.processes, sender.results, sender.where = processes, [], where
+            yield sender
+            sender.close()
+            sender.results = sorted(told(ready) for _ in processes)
+        except BaseException:
+            for process in processes:
+                process.kill()
+            raise
         for process in processes:
             process.join()
 
@@ -137,8 +156,16 @@ def copy_rate(spec: FrameSpec, slots: int) -> float:
     return spec.nbytes / statistics.median(times[slots:])
 
 
-def rate(kind: str, spec: FrameSpec, readers: int, seconds: float, **work: Any) -> float:
+def rate(
+    kind: str,
+    spec: FrameSpec,
+    readers: int,
+    seconds: float,
+    work: dict[str, Any],
+    own_work: dict[str, Any] | None = None,
+) -> float:
     """Return the frames/s that all readers got."""
+    work = work | (own_work or {})
     batch = work.get("batch", 1) if work.pop("send_batches", False) else 1
     source = np.ones(spec.shape if batch == 1 else (batch, *spec.shape), spec.dtype)
     slots = max(depth(spec), 64 * batch if batch > 16 else 0)
@@ -155,51 +182,78 @@ def rate(kind: str, spec: FrameSpec, readers: int, seconds: float, **work: Any) 
     return sent / (max(result[1] for result in sender.results) - start)
 
 
-def bandwidth(seconds: float) -> list[Row]:
+CASES: list[tuple[str, FrameSpec, int, str, dict[str, Any]]] = [
+    ("views", LARGE, 1, ">= 0.8", {}),
+    ("views", LARGE, 3, "", {}),
+    ("views", SMALL, 1, ">= 0.55", {}),
+    ("views", SMALL, 3, ">= 0.45", {}),
+    ("views in batches", SMALL, 1, "", {"batch": 32}),
+    ("views in batches", SMALL, 3, "", {"batch": 32}),
+    ("pixels", LARGE, 1, "", {"pixels": True}),
+    ("pixels", LARGE, 3, "", {"pixels": True}),
+    ("pixels", SMALL, 1, "", {"pixels": True}),
+    ("pixels", SMALL, 3, "", {"pixels": True}),
+]
+
+
+class Ways:
+    """Ours and each peer's way of carrying frames, each measured in a process of its own, in turns."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._aside = {kind: stack.enter_context(Aside()) for kind in (OURS, *PEERS)}
+
+    def measure(
+        self, work: Callable[..., Any], *args: Any, runs: int, often: tuple[str, ...], **own: Any
+    ) -> dict[str, list[Any] | Failed]:
+        """Return what `work` returned for each kind in `runs` turns, or for all but `often` in one.
+
+        What disturbs one way then disturbs its rival. `own` are arguments that ours alone takes.
+        """
+        results: dict[str, list[Any]] = {kind: [] for kind in self._aside}
+        for turn in range(runs):
+            for kind, aside in self._aside.items():
+                if turn == 0 or kind in often:
+                    results[kind].append(aside.call(work, kind, *args, **(own if kind == OURS else {})))
+        for failed in (value for value in results[OURS] if isinstance(value, Failed)):
+            raise RuntimeError(failed.reason)
+        return {kind: following(*values, by=lambda *all_: list(all_)) for kind, values in results.items()}
+
+
+@contextmanager
+def ways() -> Iterator[Ways]:
+    """Lend all ways."""
+    with ExitStack() as stack:
+        yield Ways(stack)
+
+
+def share(frame: float, rates: list[float]) -> float:
+    """Return what the best rate is of that at which frames are copied, `frame` being the time of a copy."""
+    return frame * max(rates)
+
+
+def bandwidth(size: Size, seconds: float) -> Iterator[Row]:
     """Compare views and pixels to plain copying in the same run."""
-    rows = []
-    cases = [
-        ("views", LARGE, 1, ">= 0.8", {}),
-        ("views", LARGE, 3, "", {}),
-        ("views", SMALL, 1, ">= 0.55", {}),
-        ("views", SMALL, 3, ">= 0.45", {}),
-        ("views in batches", SMALL, 1, "", {"batch": 32}),
-        ("views in batches", SMALL, 3, "", {"batch": 32}),
-        ("pixels", LARGE, 1, "", {"pixels": True}),
-        ("pixels", LARGE, 3, "", {"pixels": True}),
-        ("pixels", SMALL, 1, "", {"pixels": True}),
-        ("pixels", SMALL, 3, "", {"pixels": True}),
-    ]
-    for what, spec, readers, wanted, work in cases:
-        name = f"{what} {spec.shape[0]}^2 {spec.dtype}, {readers} readers: of copyto"
-        copying = copy_rate(spec, depth(spec))
-        plain = {key: value for key, value in work.items() if key != "batch"}
-        runs: dict[str, list[float]] = {kind: [] for kind in ("parfocal", *PEERS)}
-        for turn in range(RUNS):  # in turns, so that what disturbs one disturbs its rival
-            for kind in runs:
-                if turn == 0 or kind in ("parfocal", "iceoryx2"):
-                    options = work if kind == "parfocal" else plain
-                    frames = rate(kind, spec, readers, seconds, **options)
-                    runs[kind].append(frames * spec.nbytes / copying)
+    runs, rivals = size.of(RUNS, RUNS, 1), (OURS, "iceoryx2")
+    with ways() as carried:
+        for what, spec, readers, wanted, work in size.of(CASES, CASES, CASES[-1:]):
+            name = f"{what} {spec.shape[0]}^2 {spec.dtype}, {readers} readers: of copyto"
+            of_copying = partial(share, spec.nbytes / copy_rate(spec, depth(spec)))
+            pixels, batch = {"pixels": "pixels" in work}, {k: v for k, v in work.items() if k == "batch"}
+            rates = carried.measure(
+                rate, spec, readers, seconds, pixels, runs=runs, often=rivals, own_work=batch
+            )
+            best = {kind: following(found, by=of_copying) for kind, found in rates.items()}
+            for peer in PEERS:
+                asked = wanted if peer == "iceoryx2" else ""
+                if what == "pixels" and peer == "iceoryx2" and not isinstance(best[peer], Failed):
+                    asked = f">= {best[peer]:.3f}"
+                yield Row(name, best[OURS], "x", asked, peer, best[peer])
+        batches = {"batch": 64, "send_batches": True}
+        rates = carried.measure(rate, TINY, 3, seconds, {}, runs=runs, often=(OURS,), own_work=batches)
+        fast = {kind: following(found, by=max) for kind, found in rates.items()}
         for peer in PEERS:
-            asked = wanted if peer == "iceoryx2" else ""
-            if what == "pixels" and peer == "iceoryx2":
-                asked = f">= {max(runs[peer]):.3f}"
-            rows.append(Row(name, max(runs["parfocal"]), "x", asked, peer, max(runs[peer])))
-    fast = max(rate("parfocal", TINY, 3, seconds, batch=64, send_batches=True) for _ in range(RUNS))
-    slow = {peer: rate(peer, TINY, 3, seconds) for peer in PEERS}
-    rows += [
-        Row(
-            "64^2 uint8 in batches of 64, 3 readers",
-            fast,
-            "fps",
-            ">= 100000" if peer == "iceoryx2" else "",
-            peer,
-            slow[peer],
-        )
-        for peer in PEERS
-    ]
-    return rows
+            asked = ">= 100000" if peer == "iceoryx2" else ""
+            yield Row("64^2 uint8 in batches of 64, 3 readers", fast[OURS], "fps", asked, peer, fast[peer])
 
 
 def paced(
@@ -223,7 +277,9 @@ def paced(
         cpu = time.process_time() - cpu
         for index in stopped:
             os.kill(sender.processes[index].pid, signal.SIGCONT)
-        status = open_stream(sender.where, "bench").status() if kind == "parfocal" else None
+        balances = kind != OURS or all(
+            ledger.balances for ledger in open_stream(sender.where, "bench").status().readers
+        )
     latencies = np.concatenate([r[4] for r in sender.results if not works[r[0]]]) / 1e3
     return {
         "p50": float(np.percentile(latencies, 50)),
@@ -233,53 +289,47 @@ def paced(
         "reader": max(r[3] for r in sender.results if not works[r[0]]) / elapsed * 100,
         "longest_ms": longest * 1e3,
         "rate": total / (elapsed + 1 / fps),
-        "status": status,
+        "balances": float(balances),
     }
 
 
-def calmest(kind: str, seconds: float, works: list[dict[str, Any]]) -> dict[str, Any]:
+def calmest(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the one of several paced runs that the rest of the machine disturbed least."""
-    return min(
-        (paced(kind, seconds, works) for _ in range(RUNS)), key=lambda run: run["p99"] + run["longest_ms"]
-    )
+    return min(runs, key=lambda run: run["p99"] + run["longest_ms"])
 
 
-def latency(seconds: float) -> list[Row]:
+def latency(size: Size, seconds: float) -> Iterator[Row]:
     """Send 512^2 uint16 at 500 fps to two readers."""
-    ours = calmest("parfocal", seconds, [{}, {}])
-    rows = []
+    kinds = (OURS, *PEERS)
+    with ways() as carried:
+        found = carried.measure(paced, seconds, [{}, {}], runs=size.of(RUNS, RUNS, 1), often=kinds)
+    best = {kind: following(runs, by=calmest) for kind, runs in found.items()}
     wanted = {"p50": "<= 100", "p99": "<= 300", "lost": "<= 0", "writer": "<= 6", "reader": "<= 2"}
     units = {"p50": "us", "p99": "us", "lost": "frames", "writer": "%", "reader": "%"}
     for peer in PEERS:
-        theirs = calmest(peer, seconds, [{}, {}])
         for what, limit in wanted.items():
             asked = limit if peer == "iceoryx2" else ""
-            rows.append(Row(f"500 fps of 512^2: {what}", ours[what], units[what], asked, peer, theirs[what]))
-    return rows
+            theirs = following(best[peer], by=itemgetter(what))
+            yield Row(f"500 fps of 512^2: {what}", best[OURS][what], units[what], asked, peer, theirs)
 
 
-def patience(seconds: float) -> list[Row]:
+def patience(size: Size, seconds: float) -> Iterator[Row]:
     """Put two lossless readers beside one that takes 10 ms a frame, or is stopped."""
-    plain = calmest("parfocal", seconds, [{}, {}])
-    rows = []
+    turns = range(size.of(RUNS, RUNS, 1))
+    plain = calmest([paced(OURS, seconds, [{}, {}]) for _ in turns])
     for name, third in (
         ("10 ms reader", {"pause_s": 0.01, "policy": "drop"}),
         ("stopped reader", {"stopped": True, "policy": "drop"}),
     ):
-        beside = calmest("parfocal", seconds, [{}, {}, third])
-        balances = all(ledger.balances for ledger in beside["status"].readers)
-        rows += [
-            Row(f"beside a {name}: lost to the others", beside["lost"], "frames", "<= 0"),
-            Row(
-                f"beside a {name}: writer's rate against none", beside["rate"] / plain["rate"], "x", ">= 0.99"
-            ),
-            Row(f"beside a {name}: longest write", beside["longest_ms"], "ms", "<= 5"),
-            Row(f"beside a {name}: ledger balances", float(balances), "", ">= 1"),
-        ]
-    return rows
+        beside = calmest([paced(OURS, seconds, [{}, {}, third]) for _ in turns])
+        rate_kept = beside["rate"] / plain["rate"]
+        yield Row(f"beside a {name}: lost to the others", beside["lost"], "frames", "<= 0")
+        yield Row(f"beside a {name}: writer's rate against none", rate_kept, "x", ">= 0.99")
+        yield Row(f"beside a {name}: longest write", beside["longest_ms"], "ms", "<= 5")
+        yield Row(f"beside a {name}: ledger balances", beside["balances"], "", ">= 1")
 
 
-def rows_rate(seconds: float) -> list[Row]:
+def rows_rate(_: Size, seconds: float) -> list[Row]:
     """Write ten rows at a time, with one reader attached in this process."""
     table = np.zeros(10, ROWS.numpy_dtype)
     times = []
@@ -305,17 +355,18 @@ def rows_rate(seconds: float) -> list[Row]:
 PARTS = {"bandwidth": bandwidth, "latency": latency, "patience": patience, "rows": rows_rate}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--seconds", type=float, default=1.0, help="of each measurement")
-    parser.add_argument("--only", choices=PARTS)
-    options = parser.parse_args()
-    rows = [
-        row for name, part in PARTS.items() if options.only in (None, name) for row in part(options.seconds)
-    ]
-    report(rows)
+def main() -> int:
+    options = parser(__doc__)
+    options.add_argument("--seconds", type=float, help="of each measurement; 1 if not told")
+    chosen = options.parse_args()
+    seconds = Size(chosen.quick, chosen.short).of(1.0, 0.4, 0.1) if chosen.seconds is None else chosen.seconds
+    if not 0 < seconds < 3600:
+        sys.exit(f"--seconds {seconds}: must be above 0, and below an hour")
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(dir=memory, prefix="pf", ignore_cleanup_errors=True) as place:
+        os.environ["TMPDIR"] = tempfile.tempdir = place  # also of the processes that send
+        return run({name: partial(part, seconds=seconds) for name, part in PARTS.items()}, chosen)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,6 +1,6 @@
 """How well and how fast beads are tracked, beside the Cramer-Rao bound and magtrack 1.0, same images.
 
-    python benchmarks/tracking.py [--json] [--quick] [--field IMAGE]
+    python benchmarks/tracking.py [--json] [--quick | --short] [--only PART] [--field IMAGE]
 
 Images: Lorenz-Mie scattering and a Debye integral, NA 1.2 in water, 100 nm pixels, shot noise, 8 e- read
 noise; tables from 30 noisy self-centred frames on each 100 nm plane. Times on one core are CPU times, the
@@ -11,22 +11,19 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 from _beads import PIXEL_NM, FastHistogram, Peer, case, errors_nm, rms, track
-from _report import Row, report
+from _report import Failed, Parts, Row, Size, attempt, following, parser, run
 from scipy.signal import lfilter
 
 from parfocal.tracking import BeadTracker, ZTableBuilder, ZTables, find_beads, warm_up
 from parfocal.tracking.force import fit_allan_variance, fit_power_spectrum
 from parfocal.tracking.simulation import Optics, add_noise, bead_stack, render
-
-QUICK = "--quick" in sys.argv
-COUNT = 300 if QUICK else 1200
 
 
 def best_of(
@@ -41,15 +38,25 @@ def best_of(
     return min(times)
 
 
-def accuracy() -> list[Row]:
+def many(size: Size) -> int:
+    """Return how many images an RMS is taken over."""
+    return size.of(1200, 300, 20)
+
+
+def of_sweep(size: Size) -> int:
+    """Return how many noisy frames of each plane a table is made from, self-centred."""
+    return size.of(30, 30, 3)
+
+
+def accuracy(size: Size) -> list[Row]:
     """RMS errors over the bound and over the predicted sigma, chi2, good rows flagged."""
     rows, pulls, chi2, flagged = [], [], [], []
-    for roi in (50, 64, 100):
-        for electrons in (200.0, 5000.0, 30000.0):
+    for roi in size.of((50, 64, 100), (50, 64, 100), (50,)):
+        for electrons in size.of((200.0, 5000.0, 30000.0), (200.0, 5000.0, 30000.0), (5000.0,)):
             this, rng = case(roi, electrons), np.random.default_rng([roi, int(electrons)])
             bead = this.bead()
-            tracker = BeadTracker(this.tables(this.sweep(bead, rng)), roi, **this.camera)
-            places = this.places(COUNT, rng)
+            tracker = BeadTracker(this.tables(this.sweep(bead, rng, of_sweep(size))), roi, **this.camera)
+            places = this.places(many(size), rng)
             found = track(tracker, np.stack([this.expose(bead.image(*p, roi), rng) for p in places]))
             error, bound = errors_nm(found, places), this.bound(bead, places)
             ratio = rms(error / bound)
@@ -67,7 +74,7 @@ def accuracy() -> list[Row]:
     rows.append(
         Row("predicted sigma against true RMS, mean of all", 100 * abs(np.mean(pulls) - 1), "%", "<= 5")
     )
-    rows.append(Row("predicted sigma against true RMS, worst of 27", 100 * float(off.max()), "%"))
+    rows.append(Row("predicted sigma against true RMS, worst of all", 100 * float(off.max()), "%"))
     rows.append(
         Row("chi2 of good fits, farthest from 1", float(np.abs(np.array(chi2) - 1).max()), "", "<= 0.05")
     )
@@ -75,7 +82,7 @@ def accuracy() -> list[Row]:
     return rows
 
 
-def bias_and_crosstalk(peer: Peer, tracker: BeadTracker) -> list[Row]:
+def bias_and_crosstalk(size: Size, peer: Peer | Failed, tracker: BeadTracker) -> list[Row]:
     """Mean errors along z, and z against the position within a pixel, in images without noise."""
     this = case(64)
     bead = this.bead()
@@ -88,11 +95,11 @@ def bias_and_crosstalk(peer: Peer, tracker: BeadTracker) -> list[Row]:
     bias = errors_nm(track(tracker, images(places)), places)[:, 2]
     grid = this.middle + (np.arange(8) + 0.5) / 8 - 0.5
     ours, theirs = [], []
-    for z in np.linspace(this.low_nm + 300, this.high_nm - 300, 3 if QUICK else 9):
+    for z in np.linspace(this.low_nm + 300, this.high_nm - 300, size.of(9, 3, 1)):
         places = np.array([(x, y, z) for x in grid for y in grid])
         still = images(places)
         ours.append(np.ptp(track(tracker, still)["z_nm"]))
-        theirs.append(np.ptp(peer.track(still)[:, 2]))
+        theirs.append(following(positions(peer, still), by=lambda found: np.ptp(found[:, 2])))
     return [
         Row("z bias, rms", float(rms(bias)), "nm", "<= 0.3"),
         Row("z bias, largest", float(np.abs(bias).max()), "nm", "<= 1"),
@@ -102,57 +109,73 @@ def bias_and_crosstalk(peer: Peer, tracker: BeadTracker) -> list[Row]:
             "nm",
             "<= 2",
             "magtrack",
-            np.nanmax(theirs),
+            following(*theirs, by=lambda *values: np.nanmax(values)),
         ),
     ]
 
 
-def against_peer(peer: Peer, tracker: BeadTracker) -> list[Row]:
+def positions(peer: Peer | Failed, images: np.ndarray) -> np.ndarray | Failed:
+    """Return x, y, z as the peer has them, (n, 3)."""
+    return following(peer, by=lambda there: attempt(there.track, images))
+
+
+def against_peer(size: Size, peer: Peer | Failed, tracker: BeadTracker) -> list[Row]:
     """RMS of both on the same images with the same table budget."""
     this, rng = case(64), np.random.default_rng(7)
-    bead, places = this.bead(), this.places(COUNT // 2, np.random.default_rng(8))
+    bead, places = this.bead(), this.places(many(size) // 2, np.random.default_rng(8))
     images = np.stack([this.expose(bead.image(*p, 64), rng) for p in places])
     ours = rms(errors_nm(track(tracker, images), places))
-    theirs = rms((peer.track(images) - places) * [PIXEL_NM, PIXEL_NM, 1])
-    gain, wanted = theirs / ours, (">= 2", ">= 2", ">= 8")
-    rows = [
-        Row(f"RMS of {a} at ROI 64", float(o), "nm", "", "magtrack", float(t))
-        for a, o, t in zip("xyz", ours, theirs, strict=True)
-    ]
-    rows += [
-        Row(f"magtrack's RMS over ours, {a}", float(g), "x", w)
-        for a, g, w in zip("xyz", gain, wanted, strict=True)
-    ]
+    theirs = following(
+        positions(peer, images), by=lambda found: rms((found - places) * [PIXEL_NM, PIXEL_NM, 1])
+    )
+    rows = []
+    for axis, own, wanted in zip("xyz", ours, (">= 2", ">= 2", ">= 8"), strict=True):
+        their = following(theirs, by=lambda found, axis=axis: float(found["xyz".index(axis)]))
+        gain = following(their, by=lambda value, own=own: value / float(own))
+        rows.append(Row(f"RMS of {axis} at ROI 64", float(own), "nm", "", "magtrack", their))
+        rows.append(Row(f"magtrack's RMS over ours, {axis}", gain, "x", wanted))
     return rows
 
 
-def speed() -> list[Row]:
+def peer_times(peer: Peer, images: np.ndarray) -> tuple[float, float]:
+    """Return the peer's time as published, and with a faster histogram."""
+    core = peer.magtrack.core
+    published, module = best_of(partial(peer.track, images), 1), core.cp
+    core.cp = FastHistogram(module)
+    try:
+        return published, best_of(partial(peer.track, images), 1)
+    finally:
+        core.cp = module
+
+
+def speed(size: Size) -> Iterator[Row]:
     """Beads a second on one core, interleaved with the peer as published and with a faster histogram."""
-    rows = []
+    count = size.of(200, 200, 20)
     for roi in (50, 64, 100):
         this, rng = case(roi), np.random.default_rng(roi)
         bead = this.bead()
-        frames = this.sweep(bead, rng)
-        peer, tracker = Peer(frames), BeadTracker(this.tables(frames), roi, **this.camera)
-        images = np.stack([this.expose(bead.image(*p, roi), rng) for p in this.places(200, rng)])
-        ours, published, faster = [], [], []
-        core = peer.magtrack.core
-        module = core.cp
-        for _ in range(3 if QUICK else 6):
+        frames = this.sweep(bead, rng, of_sweep(size))
+        peer, tracker = attempt(Peer, frames), BeadTracker(this.tables(frames), roi, **this.camera)
+        images = np.stack([this.expose(bead.image(*p, roi), rng) for p in this.places(count, rng)])
+        ours, theirs = [], []
+        for _ in range(size.of(6, 3, 1)):
             ours.append(best_of(partial(track, tracker, images), 4))
-            published.append(best_of(partial(peer.track, images), 1))
-            core.cp = FastHistogram(module)
-            faster.append(best_of(partial(peer.track, images), 1))
-            core.cp = module
-        per_s = [200 / min(times) for times in (ours, published, faster)]
-        rows.append(Row(f"beads/s, ROI {roi}, one core", per_s[0], "1/s", "", "magtrack", per_s[1]))
-        wanted = ">= 15" if roi == 64 else ""
-        rows.append(Row(f"speed over magtrack as published, ROI {roi}", per_s[0] / per_s[1], "x", wanted))
-        rows.append(Row(f"speed over magtrack with bincount, ROI {roi}", per_s[0] / per_s[2], "x"))
-    return rows
+            theirs.append(following(peer, by=lambda there, what=images: attempt(peer_times, there, what)))
+        own = count / min(ours)
+        published, faster = (
+            following(*theirs, by=lambda *times, which=which: count / min(pair[which] for pair in times))
+            for which in (0, 1)
+        )
+        yield Row(f"beads/s, ROI {roi}, one core", own, "1/s", "", "magtrack", published)
+        for what, their, wanted in (
+            ("as published", published, ">= 15" if roi == 64 else ""),
+            ("with bincount", faster, ""),
+        ):
+            ratio = following(their, by=lambda per_s, own=own: own / per_s)
+            yield Row(f"speed over magtrack {what}, ROI {roi}", ratio, "x", wanted)
 
 
-def whole_frame(tables: ZTables) -> list[Row]:
+def whole_frame(size: Size, tables: ZTables) -> list[Row]:
     """500 beads of 64 px in a frame of 2048 x 2048, one and two threads."""
     this, rng = case(64), np.random.default_rng(3)
     z = np.arange(this.low_nm, this.high_nm + 1, 50.0)
@@ -166,7 +189,7 @@ def whole_frame(tables: ZTables) -> list[Row]:
     with BeadTracker(many, 64, **this.camera) as one, BeadTracker(many, 64, threads=2, **this.camera) as two:
         same = np.array_equal(one.track(counts, corners).tobytes(), two.track(counts, corners).tobytes())
         single, wall, double = [], [], []
-        for _ in range(40 if QUICK else 200):
+        for _ in range(size.of(200, 40, 5)):
             single.append(best_of(lambda: one.track(counts, corners), 1))
             wall.append(best_of(lambda: one.track(counts, corners), 1, time.perf_counter))
             double.append(best_of(lambda: two.track(counts, corners), 1, time.perf_counter))
@@ -182,10 +205,10 @@ def whole_frame(tables: ZTables) -> list[Row]:
     ]
 
 
-def robustness(tables: ZTables, tracker: BeadTracker) -> list[Row]:
+def robustness(size: Size, tables: ZTables, tracker: BeadTracker) -> list[Row]:
     """Bad regions flagged, beads captured without state, uneven light, images that are not symmetric."""
     this, rng = case(64), np.random.default_rng(11)
-    bead, roi, count = this.bead(), 64, 60 if QUICK else 300
+    bead, roi, count = this.bead(), 64, size.of(300, 60, 10)
     places = this.places(count, rng)
     y, x = np.mgrid[:roi, :roi] - this.middle
     clean = [bead.image(*p, roi) for p in places]
@@ -234,28 +257,28 @@ def robustness(tables: ZTables, tracker: BeadTracker) -> list[Row]:
     for name, chosen, wanted in (("fitted", tilted, "<= 1.2"), ("ignored", tracker, "")):
         ratio = float((rms(errors_nm(track(chosen, slope), places)) / rms(bound)).max())
         rows.append(Row(f"10 % gradient of light, {name}: worst axis over the bound", ratio, "x", wanted))
-    return [*rows, capture(tracker), *asymmetric()]
+    return [*rows, capture(size, tracker), *asymmetric(size)]
 
 
-def capture(tracker: BeadTracker) -> Row:
+def capture(size: Size, tracker: BeadTracker) -> Row:
     """Count beads lost anywhere within 12 px and over the whole table."""
     this, rng = case(64), np.random.default_rng(12)
-    bead, lost = this.bead(), 0
-    for _ in range(4 if QUICK else 40):
-        places = this.places(250, rng, 12.0, 0.0)
+    bead, lost, rounds, each = this.bead(), 0, size.of(40, 4, 1), size.of(250, 250, 20)
+    for _ in range(rounds):
+        places = this.places(each, rng, 12.0, 0.0)
         error = errors_nm(
             track(tracker, np.stack([this.expose(bead.image(*p, 64), rng) for p in places])), places
         )
         lost += int((~(np.abs(error) < [10, 10, 30]).all(axis=1)).sum())
-    return Row(f"lost of {1000 if QUICK else 10000}, +-12 px and the whole table", lost, "", "<= 0")
+    return Row(f"lost of {rounds * each}, +-12 px and the whole table", lost, "", "<= 0")
 
 
-def asymmetric() -> list[Row]:
+def asymmetric(size: Size) -> list[Row]:
     """Measure what images with coma and astigmatism cost, tables made from such images."""
     this, rng, rows = case(64), np.random.default_rng(13), []
     z = np.arange(this.low_nm, this.high_nm + 1, 50.0)
     for name in ("coma", "astigmatism"):
-        for waves in (0.01, 0.02, 0.03):
+        for waves in size.of((0.01, 0.02, 0.03), (0.01, 0.02, 0.03), (0.02,)):
             stack = bead_stack(this.radius_um, 0.1, z, 96, Optics(**{f"{name}_waves": waves}), taper_px=8)
 
             def image(x: float, y: float, height: float, stack: np.ndarray = stack) -> np.ndarray:
@@ -266,10 +289,10 @@ def asymmetric() -> list[Row]:
             frames = [
                 (float(h), this.expose(image(*p[:2], h), rng))
                 for h in z[::2]
-                for p in this.places(10, rng, 2.0)
+                for p in this.places(size.of(10, 10, 2), rng, 2.0)
             ]
             tracker = BeadTracker(this.tables(frames), 64, max_chi2=1e9, **this.camera)
-            places = this.places(100, rng)
+            places = this.places(size.of(100, 100, 20), rng)
             found = track(tracker, np.stack([this.expose(image(*p), rng) for p in places]))
             error = errors_nm(found, places)
             walk = np.stack(
@@ -289,7 +312,7 @@ def asymmetric() -> list[Row]:
     return rows
 
 
-def table_build() -> Row:
+def table_build(size: Size) -> Row:
     """Time of 1200 frames of a sweep with 20 beads, for each bead."""
     this, rng = case(64), np.random.default_rng(4)
     z = np.arange(this.low_nm, this.high_nm + 1, 50.0)
@@ -308,14 +331,15 @@ def table_build() -> Row:
             builder.add(frames[k // 30], corners, z_nm=float(height))
         builder.finish()
 
-    return Row("table build, 1200 frames", 1e3 * best_of(build, 1 if QUICK else 3) / 20, "ms a bead", "<= 50")
+    return Row("table build, 1200 frames", 1e3 * best_of(build, size.of(3, 1, 1)) / 20, "ms a bead", "<= 50")
 
 
-def finder() -> list[Row]:
+def finder(size: Size, field: Path | None) -> list[Row]:
     """Find beads in fields of 1024 x 1024 with mixed heights, dense, and with dirt."""
     z = np.arange(0, 6001, 50.0)
     stack, hits, found_all, truth_all, times = bead_stack(0.525, 0.1, z, 96), 0, 0, 0, []
-    for seed, (count, apart, spots) in enumerate([(60, 70, 0), (120, 60, 0), (60, 70, 60), (150, 48, 30)]):
+    fields = [(60, 70, 0), (120, 60, 0), (60, 70, 60), (150, 48, 30)]
+    for seed, (count, apart, spots) in enumerate(size.of(fields, fields, fields[:1])):
         rng = np.random.default_rng(seed)
         places: list[np.ndarray] = []
         while len(places) < count:
@@ -345,22 +369,22 @@ def finder() -> list[Row]:
         Row("finder, recall", hits / truth_all, "", ">= 0.99"),
         Row("finder, precision", hits / max(found_all, 1), "", ">= 0.99"),
     ]
-    if "--field" in sys.argv:
+    if field is not None:
         from PIL import Image
 
-        image = np.asarray(Image.open(Path(sys.argv[sys.argv.index("--field") + 1])))
+        image = np.asarray(Image.open(field))
         rows.append(Row("beads found in the real field", len(find_beads(image)), ""))
     return rows
 
 
-def force() -> list[Row]:
+def force(size: Size) -> list[Row]:
     """Stiffness from 20 s at 100 Hz with full exposure, corners from 3 to 40 Hz."""
     rng, drag, rows = np.random.default_rng(5), 1e-5, []
     for name, fit in (("power spectrum", fit_power_spectrum), ("Allan variance", fit_allan_variance)):
         bias, times = [], []
         for corner in (3, 10, 20, 40):
             stiffness = 2 * np.pi * corner * drag
-            for _ in range(10 if QUICK else 40):
+            for _ in range(size.of(40, 10, 1)):
                 decay = np.exp(-stiffness / drag * 0.01 / 40)
                 steps = rng.normal(0, np.sqrt(4.1143 / stiffness * (1 - decay**2)), 40 * 2000)
                 trace = lfilter([1.0], [1.0, -decay], steps).reshape(2000, 40).mean(axis=1)
@@ -373,24 +397,47 @@ def force() -> list[Row]:
     return rows
 
 
-def main() -> None:
+def warming_up() -> Row:
+    """Time what a process spends before its first frame."""
+    return Row("warm-up with kernels cached", best_of(warm_up, 1, time.perf_counter), "s")
+
+
+class Setting:
+    """The table, the tracker and the peer that several parts share, made when the first asks."""
+
+    def __init__(self, size: Size) -> None:
+        this = case(64)
+        frames = this.sweep(this.bead(), np.random.default_rng(2), of_sweep(size))
+        self.tables = this.tables(frames)
+        self.peer, self.tracker = attempt(Peer, frames), BeadTracker(self.tables, 64, **this.camera)
+
+
+def parts(field: Path | None) -> Parts:
+    """Return what is measured, in this order."""
+    shared = lru_cache(Setting)
+    return {
+        "warm-up": lambda _: [
+            Row("warm-up with kernels cached", best_of(warm_up, 1, time.perf_counter), "s")
+        ],
+        "speed": speed,
+        "frame": lambda size: whole_frame(size, shared(size).tables),
+        "table": lambda size: [table_build(size)],
+        "finder": lambda size: finder(size, field),
+        "force": force,
+        "bias": lambda size: bias_and_crosstalk(size, shared(size).peer, shared(size).tracker),
+        "peer": lambda size: against_peer(size, shared(size).peer, shared(size).tracker),
+        "robustness": lambda size: robustness(size, shared(size).tables, shared(size).tracker),
+        "accuracy": accuracy,
+    }
+
+
+def main() -> int:
     """Run everything."""
-    begin = time.perf_counter()
-    warm_up()
-    rows = [Row("warm-up with kernels cached", time.perf_counter() - begin, "s")]
-    this = case(64)
-    frames = this.sweep(this.bead(), np.random.default_rng(2))
-    tables = this.tables(frames)
-    peer, tracker = Peer(frames), BeadTracker(tables, 64, **this.camera)
-    rows += speed() + whole_frame(tables) + [table_build()] + finder() + force()
-    rows += (
-        bias_and_crosstalk(peer, tracker)
-        + against_peer(peer, tracker)
-        + robustness(tables, tracker)
-        + accuracy()
-    )
-    report(rows)
+    options = parser(__doc__)
+    options.add_argument("--field", type=Path, help="an image in which beads are found and counted, too")
+    chosen = options.parse_args()
+    return run(parts(chosen.field), chosen)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
