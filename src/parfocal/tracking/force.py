@@ -15,6 +15,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from parfocal.core.errors import BadInputError
+from parfocal.tracking.checks import checked_number
 from parfocal.tracking.drift import allan_variance
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 _BOLTZMANN = 0.01380649
 """pN nm / K."""
+_COLDEST_K, _HOTTEST_K = 250.0, 400.0
+"""Between which a bead moves in a fluid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,8 @@ def covariance(
 ) -> NDArray[np.float64]:
     """Return the covariance of exposures so many frames apart.
 
+    `variance` is that of the motion itself; `exposure_s` lies between 0, no blur, and `interval_s`.
+
     Examples
     --------
     A short exposure sees the full variance, a long one less:
@@ -61,6 +66,13 @@ def covariance(
     ... )
     ([4.0], [0.72])
     """
+    _check_well(variance, relaxation_s, interval_s, exposure_s)
+    return _covariance(lags, variance, relaxation_s, interval_s, exposure_s)
+
+
+def _covariance(
+    lags: ArrayLike, variance: float, relaxation_s: float, interval_s: float, exposure_s: float
+) -> NDArray[np.float64]:
     w = exposure_s / relaxation_s
     k = np.asarray(lags, dtype=float)
     if w < 1e-4:
@@ -74,7 +86,14 @@ def power_spectrum(
     frequency_hz: ArrayLike, variance: float, relaxation_s: float, interval_s: float, exposure_s: float
 ) -> NDArray[np.float64]:
     """Return the one-sided spectrum of sampled exposures, aliasing included, up to half the frame rate."""
-    first, second = covariance([0, 1], variance, relaxation_s, interval_s, exposure_s)
+    _check_well(variance, relaxation_s, interval_s, exposure_s)
+    return _spectrum(frequency_hz, variance, relaxation_s, interval_s, exposure_s)
+
+
+def _spectrum(
+    frequency_hz: ArrayLike, variance: float, relaxation_s: float, interval_s: float, exposure_s: float
+) -> NDArray[np.float64]:
+    first, second = _covariance([0, 1], variance, relaxation_s, interval_s, exposure_s)
     a = np.exp(-interval_s / relaxation_s)
     cosine = np.cos(2 * np.pi * np.asarray(frequency_hz) * interval_s)
     return np.asarray(2 * interval_s * (first + 2 * second * (cosine - a) / (1 - 2 * a * cosine + a * a)))
@@ -84,8 +103,15 @@ def expected_allan_variance(
     windows: ArrayLike, variance: float, relaxation_s: float, interval_s: float, exposure_s: float
 ) -> NDArray[np.float64]:
     """Return the Allan variance of exposures averaged over windows of so many frames."""
+    _check_well(variance, relaxation_s, interval_s, exposure_s)
+    return _allan(windows, variance, relaxation_s, interval_s, exposure_s)
+
+
+def _allan(
+    windows: ArrayLike, variance: float, relaxation_s: float, interval_s: float, exposure_s: float
+) -> NDArray[np.float64]:
     m = np.asarray(windows, dtype=float)
-    first, second = covariance([0, 1], variance, relaxation_s, interval_s, exposure_s)
+    first, second = _covariance([0, 1], variance, relaxation_s, interval_s, exposure_s)
     gap = -np.expm1(-interval_s / relaxation_s)
     fade = -np.expm1(-m * interval_s / relaxation_s)
     own = first / m + 2 * second * (m * gap - fade) / (gap * m) ** 2
@@ -109,14 +135,21 @@ def fit_power_spectrum(
     rate_hz : float
         Frames in a second.
     exposure_s : float, optional
-        The whole frame interval if not given.
+        From 0, no blur, to the whole frame interval, which is taken if it is not given.
     localisation_nm : float
-        Standard deviation of the tracking itself, as the tracker gives it.
+        Standard deviation of the tracking itself, as the tracker gives it; less than that of the trace.
     temperature_k : float
-        Of the fluid.
+        Of the fluid, in kelvin.
+
+    Raises
+    ------
+    BadInputError
+        If there are fewer than 64 samples, some are no numbers, none differs from the others by more than
+        rounding, or an argument lies where physics does not; names the value.
     """
-    x = _checked(trace_nm)
-    interval = 1 / rate_hz
+    interval, exposure = _checked_times(rate_hz, exposure_s)
+    x = _checked_trace(trace_nm, localisation_nm)
+    checked_number("temperature_k", temperature_k, least=_COLDEST_K, most=_HOTTEST_K, hint="in kelvin")
     power = 2 * interval / x.size * np.abs(np.fft.rfft(x - x.mean())) ** 2
     frequency = np.arange(power.size, dtype=np.float64) / (x.size * interval)
     inside = slice(1, power.size - (1 - x.size % 2))
@@ -124,7 +157,7 @@ def fit_power_spectrum(
     floor = 2 * interval * localisation_nm**2
 
     def model(variance: float, relaxation: float) -> NDArray[np.float64]:
-        return floor + power_spectrum(frequency, variance, relaxation, interval, exposure_s or interval)
+        return floor + _spectrum(frequency, variance, relaxation, interval, exposure)
 
     return _fit(model, power, count, x, interval, temperature_k)
 
@@ -138,14 +171,15 @@ def fit_allan_variance(
     temperature_k: float = 298.0,
 ) -> Stiffness:
     """Fit the Allan variance, which slow drift disturbs less; arguments as for `fit_power_spectrum`."""
-    x = _checked(trace_nm)
-    interval = 1 / rate_hz
+    interval, exposure = _checked_times(rate_hz, exposure_s)
+    x = _checked_trace(trace_nm, localisation_nm)
+    checked_number("temperature_k", temperature_k, least=_COLDEST_K, most=_HOTTEST_K, hint="in kelvin")
     windows = 2 ** np.arange(int(np.log2(x.size / 8)))
     measured = allan_variance(x, windows)
     shape = 0.5 * (x.size / windows - 1)
 
     def model(variance: float, relaxation: float) -> NDArray[np.float64]:
-        well = expected_allan_variance(windows, variance, relaxation, interval, exposure_s or interval)
+        well = _allan(windows, variance, relaxation, interval, exposure)
         return well + localisation_nm**2 / windows
 
     return _fit(model, measured, shape, x, interval, temperature_k)
@@ -169,16 +203,45 @@ def force_pn(stiffness_pn_per_nm: float, extension_nm: float, radius_nm: float =
     >>> force_pn(0.001, 1000.0), force_pn(0.001, 1000.0, 500.0)
     (1.0, 1.5)
     """
-    return stiffness_pn_per_nm * (extension_nm + radius_nm)
+    stiffness = checked_number("stiffness_pn_per_nm", stiffness_pn_per_nm, above=0)
+    extension = checked_number("extension_nm", extension_nm, least=0)
+    return stiffness * (extension + checked_number("radius_nm", radius_nm, least=0))
 
 
-def _checked(trace: ArrayLike) -> NDArray[np.float64]:
+def _check_well(variance: float, relaxation_s: float, interval_s: float, exposure_s: float) -> None:
+    checked_number("variance", variance, above=0)
+    checked_number("relaxation_s", relaxation_s, above=0)
+    checked_number("interval_s", interval_s, above=0)
+    checked_number("exposure_s", exposure_s, least=0, most=interval_s, hint="not longer than the interval")
+
+
+def _checked_times(rate_hz: float, exposure_s: float | None) -> tuple[float, float]:
+    """Return the interval of frames and the exposure, seconds."""
+    interval = 1 / checked_number("rate_hz", rate_hz, above=0, hint="frames in a second")
+    if exposure_s is None:
+        return interval, interval
+    hint = f"in seconds, and not longer than the frame interval of {interval:g} s"
+    longest = interval * (1 + 1e-9)  # 0.01 s at 100 Hz, whatever rounding makes of it
+    return interval, min(checked_number("exposure_s", exposure_s, least=0, most=longest, hint=hint), interval)
+
+
+def _checked_trace(trace: ArrayLike, localisation_nm: float) -> NDArray[np.float64]:
+    """Return a trace that moves more than its localisation alone would."""
+    checked_number("localisation_nm", localisation_nm, least=0)
     x = np.asarray(trace, dtype=float)
     if x.ndim != 1 or x.size < 64:
         raise BadInputError(f"a trace needs at least 64 samples in one dimension, not shape {x.shape}")
     if not np.isfinite(x).all():
         raise BadInputError(
             f"{int((~np.isfinite(x)).sum())} samples of the trace are no numbers; fill or cut them"
+        )
+    spread = float(x.std())
+    if not spread > 1e-9 * float(np.abs(x).max()):
+        raise BadInputError(f"the trace does not move: all samples are {x[0]:g} nm")
+    if not localisation_nm < spread:
+        raise BadInputError(
+            f"localisation_nm is {localisation_nm:g}, but the whole trace moves by {spread:g} nm (RMS): "
+            "nothing would be left for the bead"
         )
     return x
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from parfocal.core.errors import BadInputError, ConfigError
+from parfocal.tracking.checks import checked_number
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -61,10 +62,12 @@ def fit_worm_like_chain(
         raise BadInputError(
             f"a chain needs at least 4 forces and as many extensions, not {force.shape} and {extension.shape}"
         )
-    if not (np.isfinite(extension).all() and (force > 0).all() and np.isfinite(force).all()):
-        raise BadInputError(
-            "forces and extensions must be numbers, and forces positive; leave the others out"
-        )
+    for name, values in (("force_pn", force), ("extension_nm", extension)):
+        wrong = values[~(np.isfinite(values) & (values > 0))]
+        if wrong.size:
+            raise BadInputError(f"{name} must be positive numbers, not {wrong.tolist()}; leave those out")
+    checked_number("stretch_pn", stretch_pn, above=0)
+    checked_number("temperature_k", temperature_k, least=250, most=400, hint="in kelvin")
     try:
         from lumicks import pylake
     except ImportError as error:
