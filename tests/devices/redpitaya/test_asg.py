@@ -3,7 +3,7 @@ from contextlib import closing
 import numpy as np
 import pytest
 
-from parfocal.core.errors import BadInputError, DeviceTimeoutError, UnconfirmedWriteError
+from parfocal.core.errors import BadInputError, DeviceError, DeviceTimeoutError, UnconfirmedWriteError
 from parfocal.devices.redpitaya.link import TcpLink
 from parfocal.devices.redpitaya.redpitaya import RedPitaya
 from parfocal.devices.redpitaya.waveforms import WAVEFORMS, table
@@ -205,6 +205,14 @@ def test_off_is_0_volts(board, clock):
     assert board.asgs[0].state().running is False
 
 
+def test_a_trigger_of_a_silent_generator_is_refused(board):
+    board.asgs[0].setup("sin", amplitude_v=0.5, trigger_source="off")
+    board.asgs[0].trigger()
+    board.asgs[0].off()
+    with pytest.raises(DeviceError, match="asg0 is off, so a trigger starts nothing"):
+        board.asgs[0].trigger()
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -219,6 +227,8 @@ def test_off_is_0_volts(board, clock):
         ({"waveform": "arbitrary", "samples": np.full(16384, 1.5)}, r"samples\[0\] = 1.5"),
         ({"waveform": "arbitrary", "samples": np.full(16384, np.nan)}, r"samples\[0\] = nan"),
         ({"bursts": 70_000}, "bursts = 70000 is outside of 1 to 65536"),
+        ({"phase_deg": float("nan")}, "phase_deg = nan"),
+        ({"burst_delay_s": float("inf")}, "burst_delay_s = inf"),
         ({"bursts": 2}, "without an end"),
         ({"bursts": 2, "cycles_per_burst": 1}, "at least 1e-06 s between them"),
     ],

@@ -15,8 +15,9 @@ from parfocal.core.errors import (
     ServiceUnavailableError,
     StartError,
 )
-from parfocal.devices.redpitaya.commands.iq import Sweep
+from parfocal.devices.redpitaya.iq import Sweep
 from parfocal.devices.redpitaya.link import TcpLink
+from parfocal.devices.redpitaya.pid import Settling
 from parfocal.devices.redpitaya.redpitaya import RedPitaya
 
 from .sharing import WAIT_S, again, events_of, told, until
@@ -154,6 +155,34 @@ def test_off_is_done_when_the_board_is_back_if_it_could_not_be(device, share):
         board.outputs_off()
     device.monitor.faults.clear()
     until(lambda: again(lambda: board.sampler_read(signal="out2")) == 0.0)
+
+
+def test_a_loop_is_waited_for_with_progress_and_a_cancel(rig, board):
+    never = board.submit("pid_wait_settled", pid="pid0", within_v=1e-3, for_s=0.05)
+    late = board.submit("pid_wait_settled", pid="pid1", within_v=0.01, for_s=60.0)
+    board.pid_configure(pid="pid0", input="in2", output="out2", setpoint_v=0.2)
+    until(lambda: never.progress is not None and "pid0 is -0.2" in never.progress.text)
+    assert board.pid_configure(pid="pid0", i_hz=-2e3, timeout_s=WAIT_S).i_hz < 0, "it was not in the way"
+    settled = never.result(timeout_s=WAIT_S)
+    assert isinstance(settled, Settling)
+    assert settled.held_s >= 0.05
+    assert abs(settled.deviation_v) <= 1e-3
+    assert never.progress.fraction == 1.0
+    assert late.cancel("enough") == "running"
+    assert isinstance(late.exception(timeout_s=WAIT_S), CancelledError)
+    with pytest.raises(DeadlineError):
+        board.pid_wait_settled("pid0", 1e-3, 60.0, timeout_s=0.2)
+
+
+def test_volts_are_the_same_for_whoever_asks(device, share):
+    board = share(device.port, in1={"gain": 20.0, "offset_v": 0.5})["board"]
+    board.asg_setup(channel="asg0", waveform="dc", offset_v=0.25, output="out1")
+    assert board.sampler_read(signal="in1", readings=10) == pytest.approx(5.5, abs=0.01)
+    assert board.scope_acquire(input="in1", decimation=1).volts.mean() == pytest.approx(5.5, abs=0.01)
+    assert board.scope_set_trigger("ch1_positive_edge", threshold_v=6.0)["threshold_v"] == pytest.approx(
+        6.0, abs=3e-3
+    )
+    assert board.pid_configure(setpoint_v=5.0, input="in1").setpoint_v == pytest.approx(5.0, abs=3e-3)
 
 
 def test_a_set_by_one_is_heard_by_all(rig):

@@ -108,6 +108,9 @@ def test_off_is_silent(build, clock):
         ({"frequency_hz": 1e3, "bandwidth_hz": (1.0, 2.0, 3.0)}, "more than the 2 stages"),
         ({"frequency_hz": 1e3, "bandwidth_hz": 1e-3}, "bandwidth_hz = 0.001 Hz"),
         ({"frequency_hz": 1e3, "acbandwidth_hz": -5.0}, "acbandwidth_hz = -5.0 Hz is negative"),
+        ({"frequency_hz": 1e3, "acbandwidth_hz": float("nan")}, "acbandwidth_hz = nan Hz"),
+        ({"frequency_hz": 1e3, "bandwidth_hz": [float("nan")]}, "bandwidth_hz = nan Hz"),
+        ({"frequency_hz": 1e3, "phase_deg": float("inf")}, "phase_deg = inf"),
         ({"frequency_hz": 1e3, "output_signal": "quadratur"}, "did you mean 'quadrature'"),
     ],
 )
@@ -126,4 +129,6 @@ def test_a_bad_frequency_or_time_stops_a_sweep_before_its_first_point(device, li
         board.iqs[0].sweep([1e3, 1e9])
     with pytest.raises(BadInputError, match=r"averaging_s = 100\.0 s is outside of 8e-09 to 34\.3"):
         board.iqs[0].measure(averaging_s=100.0)
+    with pytest.raises(BadInputError, match="settling_s = nan s"):
+        board.iqs[0].measure(settling_s=float("nan"))
     assert device.monitor.transactions == before

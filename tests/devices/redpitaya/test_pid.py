@@ -104,6 +104,8 @@ def test_values_are_quantised_and_read_back(build):
         ({"i_hz": 1e6}, "i_hz = 1000000.0 Hz is outside of"),
         ({"setpoint_v": 2.0}, "setpoint_v = 2.0 V"),
         ({"integrator_v": 5.0}, "integrator_v = 5.0 V is outside of -4 to 4 V"),
+        ({"min_v": 0.5, "max_v": -0.5}, "min_v = 0.5 V is above max_v = -0.5 V"),
+        ({"input_filter_hz": [float("nan")]}, "input_filter_hz = nan Hz"),
         ({"input": "in9"}, "input = 'in9'"),
         ({"p": 1.0, "output": "out9"}, "output = 'out9'"),
         ({"input_filter_hz": [1.0, 2.0, 3.0, 4.0, 5.0]}, "more than the 4 stages"),
@@ -115,6 +117,66 @@ def test_bad_input_touches_nothing(device, link, settings, message):
     with pytest.raises(BadInputError, match=message):
         board.pids[0].configure(**settings)
     assert device.monitor.transactions == before
+
+
+def test_limits_that_no_output_can_keep_are_refused_beside_the_board_s_own(build):
+    board = build()
+    board.pids[0].configure(max_v=0.25)
+    with pytest.raises(BadInputError, match=r"min_v = 0.5 V is above max_v = 0.25 V"):
+        board.pids[0].configure(min_v=0.5)
+    assert board.pids[0].state().min_v == -1.0
+
+
+def test_a_loop_has_settled_once_it_stayed_near_its_setpoint(build, clock):
+    board = build()
+    board.pids[0].configure(setpoint_v=0.5, i_hz=-20.0, input="in1", output="out1")
+    looks = list(board.pids[0].settle(0.01, 0.2, wait=clock.sleep))
+    assert abs(looks[0].deviation_v) > 0.4
+    assert [each.held_s for each in looks[:2]] == [0.0, 0.0]
+    last = looks[-1]
+    assert last.held_s >= 0.2 > looks[-2].held_s
+    assert abs(last.deviation_v) <= 0.01
+    assert last.deviation_v == next(each.deviation_v for each in looks if abs(each.deviation_v) <= 0.01)
+    assert last.waited_s == pytest.approx(np.log(0.5 / 0.01) / (2 * np.pi * 20) + 0.2, rel=0.1)
+    assert abs(board.sampler.read("in1") - 0.5) < 0.01
+
+
+def test_an_instant_outside_begins_the_wait_anew(build, clock):
+    board = build(in1=Plant(gain=0, offset_v=0.1))
+    board.pids[0].configure(setpoint_v=0.1, input="in1")
+    held = []
+    for now in board.pids[0].settle(0.01, 0.1, wait=clock.sleep):
+        held.append(now.held_s)
+        if len(held) in (20, 21):
+            board.pids[0].set_setpoint(0.3 if len(held) == 20 else 0.1)
+    assert held[19] > 0.03
+    assert held[20] == held[21] == 0.0
+    assert now.waited_s > 0.13
+
+
+def test_a_pair_has_settled_when_both_inputs_agree(build, clock):
+    board = build(in2=Plant(source="out2", gain=0, offset_v=0.3))
+    board.pids[1].configure(input="in2")
+    board.pids[0].configure(setpoint_v=-0.7, i_hz=-1e3, input="in1", output="out1", differential=True)
+    *_, last = board.pids[0].settle(0.01, 0.01, wait=clock.sleep)
+    assert board.sampler.read("in1") == pytest.approx(0.3, abs=0.01)
+    assert abs(last.deviation_v) <= 0.01
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((0.0, 0.1), "within_v = 0.0 V must be positive"),
+        ((float("nan"), 0.1), "within_v = nan V"),
+        ((0.1, -1.0), "for_s = -1.0 s"),
+        ((0.1, 0.1), "pid0 has no input that could settle"),
+    ],
+)
+def test_what_cannot_settle_is_refused(build, arguments, message):
+    board = build()
+    board.pids[0].configure(input="off")
+    with pytest.raises(BadInputError, match=message):
+        board.pids[0].settle(*arguments)
 
 
 def test_no_derivative_gain_may_be_said_too(build):

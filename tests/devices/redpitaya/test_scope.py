@@ -158,6 +158,8 @@ def test_one_acquisition_at_a_time(board, clock):
         ({"trigger_source": "off"}, "never triggers"),
         ({"threshold_v": 2.0}, "threshold_v = 2.0 V is outside of -1 to 1 V"),
         ({"hysteresis_v": -0.1}, "hysteresis_v = -0.1 V"),
+        ({"trigger_delay_s": 1e-3}, "such a trace begins with its trigger; leave the delay out"),
+        ({"trigger_source": "asg0", "trigger_delay_s": float("nan")}, "trigger_delay_s = nan s"),
         (
             {"trigger_source": "asg0", "decimation": 1, "trigger_delay_s": -1.0},
             r"trigger_delay_s = -1.0 s is outside of -6.5528e-05",

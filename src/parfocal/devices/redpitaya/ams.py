@@ -40,6 +40,10 @@ class SlowOutputs:
             raise BadInputError(f"dac = {dac!r} is outside of 0 to {len(_OFFSETS) - 1}")
         return decode(self._board.read_word(AMS + _OFFSETS[dac]))
 
+    def restore(self, **settings: float) -> dict[str, float]:
+        """Set some of them: ``dac2_v=0.9``; returns what the board made of it."""
+        return {name: self.set(int(name[3]), volts) for name, volts in settings.items()}
+
     def off(self) -> None:
         """Set dac2 and dac3 to 0 V."""
         for dac in _WRITABLE:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from parfocal.core.errors import BadInputError, nearest
-from parfocal.devices.redpitaya.board import Bank, Board, check_all
+from parfocal.core.errors import BadInputError, DeviceError, nearest
+from parfocal.devices.redpitaya.board import Board, ModuleRegisters, check_all
 from parfocal.devices.redpitaya.memory_map import ASG, CLOCK_HZ, OUTPUT, SAMPLES, numbered, slot_base
-from parfocal.devices.redpitaya.registers import Choice, Register
+from parfocal.devices.redpitaya.registers import Angle, Count, Field, Register
 from parfocal.devices.redpitaya.waveforms import table, words
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
 TRIGGERS = {"off": 0, "immediately": 1, "ext_positive_edge": 2, "ext_negative_edge": 3}
 CHANNELS = 2
@@ -41,15 +37,15 @@ OFFSET = Register(
     high=1,
     shared=True,
 )
-WRAP = Register(name="wrap", offset=0x8, bits=30)
-PHASE = Register(name="phase_deg", offset=0xC, bits=30, scale=_PHASE / 360, unit="deg", low=0, high=360)
+WRAP = Count(name="wrap", offset=0x8, bits=30)
+PHASE = Angle(name="phase_deg", offset=0xC, bits=30)
 FREQUENCY = Register(
     name="frequency_hz", offset=0x10, bits=30, scale=_PHASE / CLOCK_HZ, unit="Hz", low=0, high=CLOCK_HZ / 2
 )
-CYCLES = Register(name="cycles_per_burst", offset=0x18)
-REPEATS = Register(name="bursts", offset=0x1C, bits=16)
-"""How many bursts follow the first one."""
+CYCLES = Count(name="cycles_per_burst", offset=0x18)
+BURSTS = Count(name="bursts", offset=0x1C, bits=16, low=1, base=1)
 BURST_DELAY = Register(name="burst_delay_s", offset=0x20, scale=1e6, unit="s")
+_PLAIN = (FREQUENCY, AMPLITUDE, OFFSET, CYCLES, BURSTS, BURST_DELAY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,14 +83,15 @@ class Asg:
     def __init__(self, board: Board, channel: int) -> None:
         self.name = numbered("asg", channel, CHANNELS)
         self._board = board
-        self._bank = Bank(board, ASG + 0x20 * channel)
-        self._slot = Bank(board, slot_base(self.name))
+        self._registers = ModuleRegisters(board, ASG + 0x20 * channel)
+        self._slot = ModuleRegisters(board, slot_base(self.name))
         self._table_address = ASG + 0x10000 * (channel + 1)
         self._shift = 16 * channel
         self._waveform = "unknown"
         self._table_phase_deg = 0.0
         self._trigger_source = "off"
-        board.event(ASG + CONTROL, TRIGGER_BITS << self._shift, TRIGGERS["immediately"] << self._shift)
+        self._is_off = False
+        board.never_repeat(ASG + CONTROL, TRIGGER_BITS << self._shift, TRIGGERS["immediately"] << self._shift)
 
     def setup(
         self,
@@ -109,9 +106,9 @@ class Asg:
         cycles_per_burst: int = 0,
         bursts: int = 1,
         burst_delay_s: float = 0.0,
-        samples: NDArray[np.floating] | Sequence[float] | None = None,
+        samples: NDArray[np.float64] | None = None,
     ) -> AsgState:
-        """Set everything, starting from silence, and trigger.
+        """Set up a generator from silence, and trigger it. Returns what the board made of it.
 
         Parameters
         ----------
@@ -145,89 +142,99 @@ class Asg:
         _check_trigger(trigger_source)
         _check_range(amplitude_v, offset_v, waveform)
         _check_bursts(cycles_per_burst, bursts, burst_delay_s)
+        PHASE.encode(phase_deg)
         # A turn ends with the table: so that bursts have whole turns, their table begins at the start phase.
         shift = round(phase_deg / 360 * SAMPLES) % SAMPLES if cycles_per_burst else 0
-        settings: dict[Register | Choice, float | str] = {
+        settings: dict[Field[Any], Any] = {
             WRAP: _PHASE - 1,
-            PHASE: 0.0 if cycles_per_burst else phase_deg % 360,
+            PHASE: 0.0 if cycles_per_burst else phase_deg,
             FREQUENCY: frequency_hz,
             AMPLITUDE: amplitude_v,
             OFFSET: offset_v,
             CYCLES: cycles_per_burst,
-            REPEATS: bursts - 1,
+            BURSTS: bursts,
             BURST_DELAY: burst_delay_s,
         }
-        check_all(settings)
-        OUTPUT.encode(output)
+        check_all(settings | {OUTPUT: output})
         self._control(_ALL_BITS, ZERO | RESET)
-        for register, value in settings.items():
-            self._bank.set(register, value)
+        self._registers.set_all(settings)
         self._board.write_block(self._table_address, words(np.roll(values, -shift)))
         self._waveform, self._table_phase_deg = waveform, shift * 360 / SAMPLES
         self._slot.set(OUTPUT, output)
         self._control(_ALL_BITS, WRAPS | (RANDOM_PHASE if waveform == "noise" else 0))
+        self._is_off = False
         self._arm(trigger_source)
         return self.state()
 
+    restore = setup
+
     def set_frequency(self, frequency_hz: float) -> float:
-        """Change the frequency without a jump in phase; return what the board made of it."""
-        return self._bank.set(FREQUENCY, frequency_hz)
+        """Change the frequency without a jump in phase; returns what the board made of it."""
+        return self._registers.set(FREQUENCY, frequency_hz)
 
     def set_amplitude(self, amplitude_v: float) -> float:
-        """Change the amplitude; return what the board made of it."""
+        """Change the amplitude; returns what the board made of it."""
         AMPLITUDE.encode(amplitude_v)
-        _check_range(amplitude_v, self._bank.get(OFFSET), self._waveform)
-        return self._bank.set(AMPLITUDE, amplitude_v)
+        _check_range(amplitude_v, self._registers.get(OFFSET), self._waveform)
+        return self._registers.set(AMPLITUDE, amplitude_v)
 
     def set_offset(self, offset_v: float) -> float:
-        """Change the offset; return what the board made of it."""
+        """Change the offset; returns what the board made of it."""
         OFFSET.encode(offset_v)
-        _check_range(self._bank.get(AMPLITUDE), offset_v, self._waveform)
-        return self._bank.set(OFFSET, offset_v)
+        _check_range(self._registers.get(AMPLITUDE), offset_v, self._waveform)
+        return self._registers.set(OFFSET, offset_v)
 
     def set_output(self, output: str) -> str:
         """Choose where it goes: "off", "out1", "out2" or "both"."""
         return self._slot.set(OUTPUT, output)
 
     def trigger(self) -> None:
-        """Start the waveform, or its bursts, now, from the start phase, even if it plays.
+        """Start the waveform, or its bursts, from the start phase. Never repeated by itself.
 
-        Not repeated if the board does not confirm it.
+        What plays begins anew.
+
+        Raises
+        ------
+        DeviceError
+            If the generator is off, or the board did not confirm the trigger.
         """
-        armed = 0 if self._trigger_source == "immediately" else TRIGGERS[self._trigger_source]
-        self._pulse(RESET, RESET)
-        self._pulse(TRIGGER_BITS, TRIGGERS["immediately"], then=armed)
+        if self._is_off:
+            raise DeviceError(f"{self.name} is off, so a trigger starts nothing: set it up first")
+        self._fire()
 
     def off(self) -> None:
-        """Silence: no output, level 0, standing still."""
+        """Silence a generator.
+
+        Nothing goes out, its level is 0, and it stands still.
+        """
         self._slot.set(OUTPUT, "off")
         self._control(_ALL_BITS, ZERO | RESET)
-        self._trigger_source = "off"
+        self._trigger_source, self._is_off = "off", True
 
     def state(self) -> AsgState:
-        """Return what it is set to now."""
+        """Return what a generator is set to, read from the board."""
         bits = self._board.read_word(ASG + CONTROL) >> self._shift
         return AsgState(
             channel=self.name,
             waveform=self._waveform,
-            frequency_hz=self._bank.get(FREQUENCY),
-            amplitude_v=self._bank.get(AMPLITUDE),
-            offset_v=self._bank.get(OFFSET),
-            phase_deg=self._bank.get(PHASE) + self._table_phase_deg,
-            cycles_per_burst=int(self._bank.get(CYCLES)),
-            bursts=int(self._bank.get(REPEATS)) + 1,
-            burst_delay_s=self._bank.get(BURST_DELAY),
+            phase_deg=self._registers.get(PHASE) + self._table_phase_deg,
             trigger_source=self._trigger_source,
             output=self._slot.get(OUTPUT),
             running=not bits & (ZERO | RESET),
+            **self._registers.get_all(_PLAIN),
         )
 
     def _arm(self, trigger_source: str) -> None:
         self._trigger_source = trigger_source
         if trigger_source == "immediately":
-            self.trigger()
+            self._fire()
         else:
             self._control(TRIGGER_BITS, TRIGGERS[trigger_source])
+
+    def _fire(self) -> None:
+        armed = 0 if self._trigger_source == "immediately" else TRIGGERS[self._trigger_source]
+        self._pulse(RESET, RESET)
+        self._pulse(TRIGGER_BITS, TRIGGERS["immediately"], then=armed)
 
     def _control(self, mask: int, bits: int) -> None:
         self._board.modify(ASG + CONTROL, mask << self._shift, bits << self._shift)
@@ -243,8 +250,8 @@ def _check_trigger(source: str) -> None:
 
 
 def _check_bursts(cycles: int, bursts: int, delay_s: float) -> None:
-    if not 1 <= bursts <= 1 << REPEATS.bits:
-        raise BadInputError(f"bursts = {bursts!r} is outside of 1 to {1 << REPEATS.bits}")
+    BURSTS.encode(bursts)
+    BURST_DELAY.encode(delay_s)
     if bursts > 1 and cycles < 1:
         raise BadInputError(f"bursts = {bursts!r} without an end: give cycles_per_burst too")
     if bursts > 1 and round(delay_s * BURST_DELAY.scale) < 1:

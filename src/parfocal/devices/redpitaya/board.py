@@ -5,21 +5,25 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import defaultdict
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from parfocal.core.errors import DeviceError, UnconfirmedWriteError
-from parfocal.devices.redpitaya.registers import Choice, Register
+from parfocal.devices.redpitaya.memory_map import INPUT
+from parfocal.devices.redpitaya.trace import Calibration
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from parfocal.devices.redpitaya.link import Link
+    from parfocal.devices.redpitaya.registers import Field
 
 _WHOLE_WORD = 0xFFFFFFFF
+
+T = TypeVar("T")
 
 
 class Board:
@@ -32,18 +36,32 @@ class Board:
     ----------
     link : Link
         The way to the board's memory. The board closes it.
+    calibration : tuple of Calibration
+        Of in1 and in2.
     """
 
-    def __init__(self, link: Link) -> None:
+    def __init__(
+        self, link: Link, *, calibration: tuple[Calibration, Calibration] = (Calibration(), Calibration())
+    ) -> None:
         self.link = link
+        self._calibration = dict(zip(("in1", "in2"), calibration, strict=True))
         self._word_locks: defaultdict[int, threading.RLock] = defaultdict(threading.RLock)
         self._locks_guard = threading.Lock()
         self._shadow: dict[int, int] = {}
-        self._events: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+        self._momentary: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
 
     def close(self) -> None:
         """Close the link. Idempotent."""
         self.link.close()
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether any input's counts mean something else than 1/8192 V."""
+        return any(each != Calibration() for each in self._calibration.values())
+
+    def calibration(self, signal: str) -> Calibration:
+        """Return what the counts of a signal mean; only those of in1 and in2 may be calibrated."""
+        return self._calibration.get(signal, Calibration())
 
     def read_word(self, address: int) -> int:
         """Return the word at `address`."""
@@ -65,24 +83,14 @@ class Board:
         """Write a block; others use the bus between its pieces."""
         self.link.write(address, values)
 
-    @overload
-    def get(self, register: Register, base: int) -> float: ...
-    @overload
-    def get(self, register: Choice, base: int) -> str: ...
-    def get(self, register: Register | Choice, base: int) -> float | str:
+    def get(self, field: Field[T], base: int) -> T:
         """Return the value of a field of the module at `base`; what was written last if it is unreadable."""
-        address = base + register.offset
-        if register.access == "wo":
-            return register.decode(self._shadow.get(address, 0))
-        return register.decode(self.read_word(address))
+        address = base + field.offset
+        if field.access == "wo":
+            return field.decode(self._shadow.get(address, 0))
+        return field.decode(self.read_word(address))
 
-    @overload
-    def set(self, register: Register, base: int, value: float) -> float: ...
-    @overload
-    def set(self, register: Choice, base: int, value: str) -> str: ...
-    @overload
-    def set(self, register: Register | Choice, base: int, value: float | str) -> float | str: ...
-    def set(self, register: Register | Choice, base: int, value: float | str) -> float | str:
+    def set(self, field: Field[T], base: int, value: T) -> T:
         """Write a field of the module at `base`; return the value that the board has now.
 
         Raises
@@ -94,21 +102,21 @@ class Board:
         UnconfirmedWriteError
             If it is unknown whether the board took it, and writing twice could do harm.
         """
-        bits = register.encode(value)  # type: ignore[arg-type]  # the overloads pair them
-        address = base + register.offset
-        mask = register.mask if register.shared else _WHOLE_WORD
-        if register.access == "wo" or register.volatile:
-            self.modify(address, mask, bits, shadowed=register.access == "wo")
-            return register.decode(bits)
+        bits = field.encode(value)
+        address = base + field.offset
+        mask = field.mask if field.shared else _WHOLE_WORD
+        if field.access == "wo" or field.volatile:
+            self.modify(address, mask, bits, shadowed=field.access == "wo")
+            return field.decode(bits)
         with self._word_lock(address):
             self._write_surely(address, mask, bits)
             now = self.read_word(address)
-        if now & register.mask != bits:
+        if now & field.mask != bits:
             raise DeviceError(
-                f"{register.name} at {address:#x} reads back {register.decode(now)!r} after {value!r} was "
+                f"{field.name} at {address:#x} reads back {field.decode(now)!r} after {value!r} was "
                 "written; is another program changing it, or another gateware loaded?"
             )
-        return register.decode(now)
+        return field.decode(now)
 
     def modify(self, address: int, mask: int, bits: int, *, shadowed: bool = False) -> None:
         """Set the bits under `mask` of a word to `bits`; nobody else's change of the word gets lost.
@@ -127,7 +135,7 @@ class Board:
             self._shadow[address] = word
 
     def pulse(self, address: int, mask: int, bits: int, *, then: int = 0) -> None:
-        """Write `bits` under `mask`, and at once `then` there: an event, that no later change repeats.
+        """Write `bits` under `mask`, and `then` there at once: a trigger, which no later change repeats.
 
         Raises
         ------
@@ -146,17 +154,17 @@ class Board:
                 raise
             self._write_surely(address, _WHOLE_WORD, before)
 
-    def event(self, address: int, mask: int, bits: int) -> None:
-        """Say that `bits` under `mask` are an event: found standing, they are dropped, not written again."""
-        self._events[address].append((mask, bits))
+    def never_repeat(self, address: int, mask: int, bits: int) -> None:
+        """Have `bits` under `mask`, such as a trigger, dropped where they are found standing in the word."""
+        self._momentary[address].append((mask, bits))
 
     def _merged(self, address: int, mask: int, bits: int, *, shadowed: bool) -> int:
         if mask == _WHOLE_WORD:
             return bits
         others = self._shadow.get(address, 0) if shadowed else self.read_word(address)
-        for event_mask, event in self._events[address]:
-            if others & event_mask == event:
-                others &= ~event_mask
+        for momentary_mask, momentary in self._momentary[address]:
+            if others & momentary_mask == momentary:
+                others &= ~momentary_mask
         return (others & ~mask) | (bits & mask)
 
     def _write_surely(self, address: int, mask: int, bits: int) -> None:
@@ -171,33 +179,38 @@ class Board:
             return self._word_locks[address]
 
 
-class Bank:
-    """The registers of one module: a board and the base address that its offsets count from."""
+class ModuleRegisters:
+    """The registers of one module: a board, and the base address that offsets count from."""
 
     def __init__(self, board: Board, base: int) -> None:
         self.board = board
         self.base = base
 
-    @overload
-    def get(self, register: Register) -> float: ...
-    @overload
-    def get(self, register: Choice) -> str: ...
-    def get(self, register: Register | Choice) -> float | str:
+    def get(self, field: Field[T]) -> T:
         """Return the value of a field."""
-        return self.board.get(register, self.base)
+        return self.board.get(field, self.base)
 
-    @overload
-    def set(self, register: Register, value: float) -> float: ...
-    @overload
-    def set(self, register: Choice, value: str) -> str: ...
-    @overload
-    def set(self, register: Register | Choice, value: float | str) -> float | str: ...
-    def set(self, register: Register | Choice, value: float | str) -> float | str:
+    def calibration(self, signal: str | None = None) -> Calibration:
+        """Return the calibration of `signal`, by default of the one that is the module's input now."""
+        if signal is None and self.board.calibrated:
+            signal = self.get(INPUT)
+        return self.board.calibration(signal or "")
+
+    def get_all(self, fields: Sequence[Field[Any]]) -> dict[str, Any]:
+        """Return the values of some fields by their names."""
+        return {field.name: self.get(field) for field in fields}
+
+    def set(self, field: Field[T], value: T) -> T:
         """Write a field; return what the board has now."""
-        return self.board.set(register, self.base, value)
+        return self.board.set(field, self.base, value)
+
+    def set_all(self, values: Mapping[Field[Any], Any]) -> None:
+        """Write some fields, in their order; see `check_all`."""
+        for field, value in values.items():
+            self.set(field, value)
 
 
-def check_all(wanted: Mapping[Register | Choice, float | str]) -> None:
+def check_all(values: Mapping[Field[Any], Any]) -> None:
     """Raise `BadInputError` if any of the values cannot be written: before the first of them is."""
-    for register, value in wanted.items():
-        register.encode(value)  # type: ignore[arg-type]  # a wrong kind of value raises
+    for field, value in values.items():
+        field.encode(value)

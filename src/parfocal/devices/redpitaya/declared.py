@@ -1,8 +1,7 @@
-"""What a board is meant to be set to: kept in a file, so that it outlives the process that set it.
+"""What a board is meant to be set to: kept in a file as JSON, so that it outlives the process that set it.
 
-Each change is added to the file's end, which costs microseconds; now and then the file is written anew. Where
-it cannot be written (a full or vanished folder) it is emptied, and written anew with the next change: without
-its end it would have outputs come on that were switched off.
+The file is replaced as a whole with each change. Where it cannot be written (a full or vanished folder) it is
+emptied, and written anew with the next change: an old one would have outputs come on that were switched off.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import struct
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -19,17 +17,18 @@ import msgspec
 from parfocal.core.files import replace_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
 Settings = dict[str, Any]
-Change = tuple[str, Settings | None]
-"""A module, and what was changed of it; None if all of it is forgotten."""
-
-_LENGTH = struct.Struct("<I")
-_LONGEST = 4 << 20
-_UNKNOWN = -1
 _LOG = logging.getLogger(__name__)
+
+
+class _Kept(msgspec.Struct, forbid_unknown_fields=True):
+    """The file: whose settings they are, and the settings of each module."""
+
+    owner: int
+    modules: dict[str, Settings]
 
 
 class Declared:
@@ -61,8 +60,9 @@ class Declared:
         self._owner = owner
         self._lock = threading.Lock()
         self._lent: set[str] = set()
+        self._failing = False
         self._modules = _load(path, owner)
-        self._size = 0
+        self._encoded = {name: _encode(settings) for name, settings in self._modules.items()}
         self._save()
 
     def modules(self) -> dict[str, Settings]:
@@ -75,94 +75,62 @@ class Declared:
         with self._lock:
             return dict(self._modules.get(module, {}))
 
-    def update(self, module: str, settings: Mapping[str, Any]) -> None:
-        """Change some settings of a module."""
+    def update(self, module: str, settings: Mapping[str, Any], *, anew: bool = False) -> None:
+        """Change some settings of a module; `anew`: instead of all that were declared before."""
         with self._lock:
-            self._modules.setdefault(module, {}).update(settings)
-            self._keep(module, dict(settings))
+            before = {} if anew else self._modules.get(module, {})
+            self._modules[module] = {**before, **settings}
+            self._encoded[module] = _encode(self._modules[module])
+            if module not in self._lent:
+                self._save()
 
     def forget(self, module: str) -> None:
         """Drop what was declared for a module."""
         with self._lock:
-            if self._modules.pop(module, None) is not None:
-                self._keep(module, None)
+            self._encoded.pop(module, None)
+            if self._modules.pop(module, None) is not None and module not in self._lent:
+                self._save()
 
     def lend(self, module: str) -> None:
         """Keep a module's settings out of the file: they end with the process."""
         with self._lock:
-            self._keep(module, None)
             self._lent.add(module)
+            self._save()
 
     def take_back(self, module: str) -> None:
         """End `lend`."""
         with self._lock:
             self._lent.discard(module)
-            self._keep(module, self._modules.get(module))
+            self._save()
 
-    def _keep(self, module: str, settings: Settings | None) -> None:
-        if module not in self._lent:
-            self._save((module, settings))
-
-    def _save(self, change: Change | None = None) -> None:
+    def _save(self) -> None:
+        kept = {name: settings for name, settings in self._encoded.items() if name not in self._lent}
         try:
-            if change is None or not self._append(change):
-                self._write_anew()
+            replace_file(self._path, msgspec.json.encode({"owner": self._owner, "modules": kept}))
+            self._failing = False
         except OSError as error:
-            if self._size != _UNKNOWN:
+            if not self._failing:
                 _LOG.error("what is declared cannot be kept: outputs stay at 0 V after a crash (%s)", error)
-            self._size = _UNKNOWN
+            self._failing = True
             with contextlib.suppress(OSError):
                 os.truncate(self._path, 0)
 
-    def _append(self, change: Change) -> bool:
-        """Add a change to the file; return False if that is torn, or has grown long."""
-        with self._path.open("ab") as file:
-            if file.tell() != self._size:
-                return False
-            file.write(_packed(change))
-            self._size = file.tell()
-        return self._size <= _LONGEST
-
-    def _write_anew(self) -> None:
-        kept = [change for change in self._modules.items() if change[0] not in self._lent]
-        content = b"".join(map(_packed, (self._owner, *kept)))
-        replace_file(self._path, content)
-        self._size = len(content)
-
 
 def _load(path: Path, owner: int) -> dict[str, Settings]:
-    """Return what `owner` declared; nothing if the file cannot be read."""
+    """Return what `owner` declared; nothing if the file cannot be read, or was emptied."""
     try:
-        found = list(_unpacked(path.read_bytes()))
-        changes = msgspec.convert(found[1:] if found[:1] == [owner] else [], list[Change])
+        content = path.read_bytes()
+        kept = msgspec.json.decode(content, type=_Kept) if content else None
     except FileNotFoundError:
         return {}
     except (OSError, msgspec.MsgspecError) as error:
         _LOG.error("what was declared cannot be read: outputs stay at 0 V (%s: %s)", path, error)
         return {}
-    modules: dict[str, Settings] = {}
-    for module, settings in changes:
-        if settings is None:
-            modules.pop(module, None)
-        else:
-            modules.setdefault(module, {}).update(settings)
-    return modules
+    return kept.modules if kept is not None and kept.owner == owner else {}
 
 
-def _packed(thing: Any) -> bytes:
-    packed = msgspec.msgpack.encode(thing, enc_hook=_plain)
-    return _LENGTH.pack(len(packed)) + packed
-
-
-def _unpacked(data: bytes) -> Iterator[Any]:
-    """Return what was packed, up to where the writer was killed."""
-    start = _LENGTH.size
-    while start <= len(data):
-        end = start + _LENGTH.unpack_from(data, start - _LENGTH.size)[0]
-        if end > len(data):
-            return
-        yield msgspec.msgpack.decode(data[start:end])
-        start = end + _LENGTH.size
+def _encode(settings: Settings) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(settings, enc_hook=_plain))
 
 
 def _plain(value: Any) -> Any:

@@ -7,15 +7,28 @@ about twice the one before.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from parfocal.core.errors import BadInputError
 from parfocal.devices.redpitaya.memory_map import CLOCK_HZ
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from parfocal.devices.redpitaya.registers import Field
 
 _ON, _HIGH_PASS, _SHIFT = 0x80, 0x40, 0x1F
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Filter(Field[Sequence[float]]):
+    """A filter block as a field: the corner of each stage in Hz, as `encode` takes them."""
+
+    stages: int
+    shifts: int
+
+    def _counts(self, value: Sequence[float]) -> int:
+        return encode(value, stages=self.stages, shifts=self.shifts, name=self.name)
+
+    def _value(self, counts: int) -> tuple[float, ...]:
+        return decode(counts, stages=self.stages, shifts=self.shifts)
 
 
 def max_shift(lowest_hz: float) -> int:

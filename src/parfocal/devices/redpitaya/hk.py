@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from parfocal.core.errors import BadInputError
 from parfocal.devices.redpitaya.board import Board
@@ -15,11 +15,11 @@ _OUT = {"P": 0x18, "N": 0x1C}
 _IN = {"P": 0x20, "N": 0x24}
 _LED = 0x30
 
-Bank = Literal["P", "N"]
+PinRow = Literal["P", "N"]
 
 
 class Housekeeping:
-    """The pins of a bank share words: each change is made under a mask."""
+    """LEDs and two rows of pins, "P" and "N"; each row shares its words, which are changed under a mask."""
 
     def __init__(self, board: Board) -> None:
         self._board = board
@@ -42,19 +42,19 @@ class Housekeeping:
         bit = _bit("led", led)
         self._board.modify(HK + _LED, bit, bit if on else 0)
 
-    def set_direction(self, bank: Bank, pin: int, direction: Literal["in", "out"]) -> None:
-        """Make a pin of bank "P" or "N" an input or an output."""
+    def set_direction(self, bank: PinRow, pin: int, direction: Literal["in", "out"]) -> None:
+        """Make a pin of row "P" or "N" an input or an output."""
         if direction not in ("in", "out"):
             raise BadInputError(f"direction = {direction!r} is 'in' or 'out'")
         bit = _bit("pin", pin)
         self._board.modify(HK + _offset(_DIRECTION, bank), bit, bit if direction == "out" else 0)
 
-    def set_pin(self, bank: Bank, pin: int, on: bool) -> None:
+    def set_pin(self, bank: PinRow, pin: int, on: bool) -> None:
         """Set the level of a pin; it is seen if the pin is an output."""
         bit = _bit("pin", pin)
         self._board.modify(HK + _offset(_OUT, bank), bit, bit if on else 0)
 
-    def pin(self, bank: Bank, pin: int) -> bool:
+    def pin(self, bank: PinRow, pin: int) -> bool:
         """Return the level at a pin."""
         return bool(self._board.read_word(HK + _offset(_IN, bank)) & _bit("pin", pin))
 
@@ -63,6 +63,17 @@ class Housekeeping:
         for bank in ("P", "N"):
             self._board.modify(HK + _DIRECTION[bank], (1 << PINS) - 1, 0)
             self._board.modify(HK + _OUT[bank], (1 << PINS) - 1, 0)
+
+    def restore(self, **settings: Any) -> dict[str, Any]:
+        """Set LEDs and pins: ``led3=True``, ``P5=("out", True)``; returns them."""
+        for name, value in settings.items():
+            if name.startswith("led"):
+                self.set_led(int(name[3:]), value)
+            else:
+                direction, on = value
+                self.set_pin(name[0], int(name[1:]), on)  # type: ignore[arg-type]  # checked there
+                self.set_direction(name[0], int(name[1:]), direction)  # type: ignore[arg-type]
+        return settings
 
     def state(self) -> dict[str, int]:
         """Return LEDs, directions and levels as bits."""

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
 from parfocal.core.errors import ConfigError, DeviceError
-from parfocal.devices.redpitaya.commands.asg import AsgCommands
 from parfocal.devices.redpitaya.commands.board import BoardCommands
-from parfocal.devices.redpitaya.commands.iq import IqCommands
-from parfocal.devices.redpitaya.commands.pid import PidCommands
+from parfocal.devices.redpitaya.commands.modules import ModuleCommands
 from parfocal.devices.redpitaya.commands.scope import STREAM_SPEC, ScopeCommands
 from parfocal.devices.redpitaya.declared import Declared
 from parfocal.devices.redpitaya.redpitaya import RedPitaya
 from parfocal.devices.redpitaya.settings import RedPitayaConfig, board_name, calibrations, open_link
 from parfocal.devices.redpitaya.shared import SharedBoard
-from parfocal.devices.redpitaya.tally import Tally
 from parfocal.devices.redpitaya.watch import Watch
 from parfocal.processes import Service, ServiceContext
 from parfocal.streams import StreamWriter
+from parfocal.streams.counters import Counters
 
 
-class RedPitayaHost(ScopeCommands, AsgCommands, PidCommands, IqCommands, BoardCommands, Service):
+class RedPitayaHost(ScopeCommands, ModuleCommands, BoardCommands, Service):
     """Owns a board. Commands of one module keep their order; those of different modules overlap.
 
     Each set is published under the module's name with the values that the board made of it. After a crash
@@ -47,7 +46,7 @@ class RedPitayaHost(ScopeCommands, AsgCommands, PidCommands, IqCommands, BoardCo
         with ExitStack() as stack, ExitStack() as failing:
             link = open_link(self.settings, stack)
             RedPitaya(link).make_safe()  # before anything else can fail
-            numbers = Tally(context.folder / f"{context.service}.traces")
+            numbers = _count_on(Counters(context.folder / f"{context.service}.traces", ("last",)))
             pitaya = RedPitaya(
                 link, calibration=calibrations(self.settings), numbers=numbers, clock=context.clock
             )
@@ -95,6 +94,13 @@ class RedPitayaHost(ScopeCommands, AsgCommands, PidCommands, IqCommands, BoardCo
         else:
             self.context.log.error("%s", DeviceError(news["error"]))
         self.context.publish("board", news)
+
+
+def _count_on(counters: Counters) -> Iterator[int]:
+    """Yield 1, 2, ...; the next process goes on. Each is used up before it is given: none is given twice."""
+    while True:
+        counters["last"] += 1
+        yield counters["last"]
 
 
 def _without_second(state: dict[str, Any]) -> dict[str, Any]:

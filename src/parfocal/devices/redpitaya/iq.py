@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import BadInputError, DeviceTimeoutError
-from parfocal.devices.redpitaya import filters
-from parfocal.devices.redpitaya.board import Bank, Board, check_all
+from parfocal.devices.redpitaya.board import Board, ModuleRegisters, check_all
+from parfocal.devices.redpitaya.filters import Filter, max_shift
 from parfocal.devices.redpitaya.memory_map import (
     CLOCK_HZ,
     DSP,
@@ -21,23 +25,20 @@ from parfocal.devices.redpitaya.memory_map import (
     slot_base,
 )
 from parfocal.devices.redpitaya.pacing import Wait, uncancelled
-from parfocal.devices.redpitaya.registers import Choice, Register
+from parfocal.devices.redpitaya.registers import Angle, Choice, Count, Field, Register
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
     from parfocal.core.clock import Clock
 
 COUNT = 3
+_TICKS = 1 << 32
 OUTPUT_SIGNALS = {"quadrature": 0, "output_direct": 1, "pfd": 2, "off": 3}
-_TURN = 1 << 32
-
-FLAGS = Register(name="flags", offset=0x100, low_bit=1, bits=5, shared=True)
-PHASE = Register(name="phase", offset=0x104)
+FLAGS = Count(name="flags", offset=0x100, low_bit=1, bits=5, shared=True)
+PHASE = Angle(name="phase_deg", offset=0x104, sign=-1)
 FREQUENCY = Register(
     name="frequency_hz",
     offset=0x108,
-    scale=_TURN / CLOCK_HZ,
+    scale=_TICKS / CLOCK_HZ,
     unit="Hz",
     low=0,
     high=CLOCK_HZ / 2,
@@ -50,15 +51,15 @@ AMPLITUDE = Register(
     name="amplitude_v", offset=0x114, bits=18, signed=True, scale=1 << 17, unit="V", low=0, high=1
 )
 FACTOR = Register(name="quadrature_factor", offset=0x118, bits=18, signed=True)
-INPUT_FILTER = Register(name="acbandwidth_hz", offset=0x120, bits=8)
-FILTER = Register(name="bandwidth_hz", offset=0x124, bits=16)
-AVERAGES = Register(name="averages", offset=0x130, low=1)
-SLEEP = Register(name="settling ticks", offset=0x134)
+INPUT_FILTER = Filter(name="acbandwidth_hz", offset=0x120, bits=8, stages=1, shifts=max_shift(50))
+FILTER = Filter(name="bandwidth_hz", offset=0x124, bits=16, stages=2, shifts=max_shift(10))
+AVERAGES = Count(name="averages", offset=0x130, low=1)
+SLEEP = Count(name="settling ticks", offset=0x134)
+_PLAIN = (FREQUENCY, AMPLITUDE, PHASE, FILTER, GAIN, FACTOR, INPUT, OUTPUT, SIGNAL)
 SUMS = 0x140
 
 _BUSY = 1 << 31
 _VOLTS_OF_SUM = 4 * 2.0**-24
-_INPUT_SHIFTS, _SHIFTS = filters.max_shift(50), filters.max_shift(10)
 _LATE_S = 1.0
 _POLL_S = 0.001
 
@@ -90,8 +91,8 @@ class Measurement:
     frequency_hz : float
         As the board has it.
     i_v, q_v : float
-        In phase and in quadrature with the module's sine, in volts: the input's part at the frequency is
-        ``i_v sin(wt) + q_v cos(wt)``.
+        In phase and in quadrature with the module's sine, in volts at the input's connector: the input's part
+        at the frequency is ``i_v sin(wt) + q_v cos(wt)``.
     amplitude_v : float
         Of the module's sine.
     averages : int
@@ -112,6 +113,30 @@ class Measurement:
         return complex(self.i_v, self.q_v) / self.amplitude_v
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Sweep:
+    """A network analyser's curve.
+
+    Attributes
+    ----------
+    frequency_hz : ndarray of float64
+        As the board had them.
+    transfer : ndarray of complex128
+        Input over the module's sine, at each frequency.
+    """
+
+    frequency_hz: NDArray[np.float64]
+    transfer: NDArray[np.complex128]
+
+    @classmethod
+    def of(cls, points: list[Measurement]) -> Sweep:
+        """Return the curve through some points."""
+        return cls(
+            np.array([point.frequency_hz for point in points], np.float64),
+            np.array([point.transfer for point in points], np.complex128),
+        )
+
+
 class Iq:
     """One of three modules. A measurement, and each point of a sweep, has the module for itself.
 
@@ -128,42 +153,43 @@ class Iq:
     def __init__(self, board: Board, index: int, *, clock: Clock = SYSTEM_CLOCK) -> None:
         self.name = numbered("iq", index, COUNT)
         self._board = board
-        self._bank = Bank(board, slot_base(self.name))
+        self._registers = ModuleRegisters(board, slot_base(self.name))
         self._sync_bit = 1 << SIGNALS[self.name]
         self._clock = clock
 
     def setup(
         self,
         *,
-        frequency_hz: float,
+        frequency_hz: float = 1e3,
         amplitude_v: float = 0.0,
-        phase_deg: float = 0.0,
         input: str = "in1",
         output: str = "off",
         output_signal: str = "output_direct",
-        bandwidth_hz: float | Sequence[float] = (100.0, 100.0),
+        phase_deg: float = 0.0,
+        bandwidth_hz: list[float] | float = 100.0,
         acbandwidth_hz: float = 0.0,
         gain: float = 0.0,
         quadrature_factor: float = 1.0,
     ) -> IqState:
-        """Set everything, starting from silence.
+        """Set up a module, and switch it on. Returns what the board made of it.
 
         Parameters
         ----------
         frequency_hz, amplitude_v : float
             Of the sine that goes out, and with which the input is demodulated.
-        phase_deg : float
-            Of the demodulation, relative to the sine.
         input, output : str
             The signal to demodulate; where the module's output goes: "off", "out1", "out2" or "both".
         output_signal : str
             What the output is: "output_direct" (the sine), "quadrature" (demodulated), "pfd" or "off".
-        bandwidth_hz : float or sequence of two
+        phase_deg : float
+            Of the demodulation, relative to the sine.
+        bandwidth_hz : float or list of two
             Corners of the low-pass behind the demodulation, 0 for none.
         acbandwidth_hz : float
             Corner of the high-pass before it, 0 for none.
         gain : float
-            With which the demodulated signal is modulated again, onto the output: a band-pass.
+            With which the demodulated signal is modulated again, onto the output: a band-pass. From converter
+            to converter, as all that stays on the board: a calibration does not change it.
         quadrature_factor : float
             Amplification of the demodulated signal, a whole number.
 
@@ -172,38 +198,35 @@ class Iq:
         BadInputError
             If a value cannot be used; the bus was not touched.
         """
-        stages = (bandwidth_hz,) if isinstance(bandwidth_hz, int | float) else tuple(bandwidth_hz)
         if acbandwidth_hz < 0:
             raise BadInputError(
                 f"acbandwidth_hz = {acbandwidth_hz!r} Hz is negative; it is a high-pass in any case"
             )
-        settings: dict[Register | Choice, float | str] = {
+        settings: dict[Field[Any], Any] = {
             INPUT: input,
             SIGNAL: output_signal,
-            PHASE: -round(phase_deg / 360 * _TURN) % _TURN,
+            PHASE: phase_deg,
             FLAGS: 0,
             GAIN: gain,
             GAIN_AGAIN: gain,
             FACTOR: quadrature_factor,
-            INPUT_FILTER: filters.encode(
-                [-acbandwidth_hz], stages=1, shifts=_INPUT_SHIFTS, name="acbandwidth_hz"
-            ),
-            FILTER: filters.encode(stages, stages=2, shifts=_SHIFTS, name="bandwidth_hz"),
+            INPUT_FILTER: [-acbandwidth_hz],
+            FILTER: [bandwidth_hz] if isinstance(bandwidth_hz, int | float) else bandwidth_hz,
             AMPLITUDE: amplitude_v,
             FREQUENCY: frequency_hz,
+            OUTPUT: output,
         }
         check_all(settings)
-        OUTPUT.encode(output)
         self.off()
-        for register, value in settings.items():
-            self._bank.set(register, value)
-        self._bank.set(OUTPUT, output)
+        self._registers.set_all(settings)
         self._board.modify(DSP + SYNC_OFFSET, self._sync_bit, self._sync_bit)
         return self.state()
 
+    restore = setup
+
     def set_amplitude(self, amplitude_v: float) -> float:
-        """Change the sine's amplitude; return what the board made of it."""
-        return self._bank.set(AMPLITUDE, amplitude_v)
+        """Change the sine's amplitude; returns what the board made of it."""
+        return self._registers.set(AMPLITUDE, amplitude_v)
 
     def measure(
         self,
@@ -213,7 +236,7 @@ class Iq:
         settling_s: float = 0.0,
         wait: Wait = uncancelled,
     ) -> Measurement:
-        """Demodulate the input for `averaging_s`, after `settling_s`, and return the mean.
+        """Change the frequency if one is given, wait `settling_s`, demodulate for `averaging_s`.
 
         Parameters
         ----------
@@ -232,23 +255,23 @@ class Iq:
         DeviceTimeoutError
             If the board is still averaging 1 s after it should have ended.
         """
-        sleep = round(settling_s / TICK_S)
-        _check_ticks("averaging_s", averaging_s, round(averaging_s / TICK_S), least=1)
-        _check_ticks("settling_s", settling_s, sleep, least=0)
+        _check_time("averaging_s", averaging_s, least=1)
+        _check_time("settling_s", settling_s, least=0)
         if frequency_hz is not None:
             FREQUENCY.encode(frequency_hz)
-        frequency_hz = self._bank.get(FREQUENCY) if frequency_hz is None else frequency_hz
-        averages = _whole_turns(averaging_s, frequency_hz)
-        self._bank.set(AVERAGES, averages)
-        self._bank.set(SLEEP, sleep)
+        frequency_hz = self._registers.get(FREQUENCY) if frequency_hz is None else frequency_hz
+        averages, sleep = _whole_turns(averaging_s, frequency_hz), round(settling_s / TICK_S)
+        gain = self._registers.calibration().gain
+        self._registers.set(AVERAGES, averages)
+        self._registers.set(SLEEP, sleep)
         # Writing the frequency starts the averaging, be it the same.
-        frequency_hz = self._bank.set(FREQUENCY, frequency_hz)
+        frequency_hz = self._registers.set(FREQUENCY, frequency_hz)
         i_sum, q_sum = self._sums((averages + sleep) * TICK_S, wait)
         return Measurement(
             frequency_hz=frequency_hz,
-            i_v=i_sum / averages * _VOLTS_OF_SUM,
-            q_v=q_sum / averages * _VOLTS_OF_SUM,
-            amplitude_v=self._bank.get(AMPLITUDE),
+            i_v=i_sum / averages * _VOLTS_OF_SUM * gain,
+            q_v=q_sum / averages * _VOLTS_OF_SUM * gain,
+            amplitude_v=self._registers.get(AMPLITUDE),
             averages=averages,
         )
 
@@ -260,7 +283,7 @@ class Iq:
         settling_s: float = 0.0,
         wait: Wait = uncancelled,
     ) -> Iterator[Measurement]:
-        """Measure at one frequency after another, yielding each point when it is there.
+        """Measure at one frequency after another, yielding each point when it is there; see `measure`.
 
         Raises
         ------
@@ -276,34 +299,27 @@ class Iq:
         )
 
     def off(self) -> None:
-        """Silence: no output, no sine, held."""
-        self._bank.set(OUTPUT, "off")
-        self._bank.set(AMPLITUDE, 0.0)
+        """Silence a module.
+
+        Nothing goes out, its sine has no amplitude, and its phase is held.
+        """
+        self._registers.set_all({OUTPUT: "off", AMPLITUDE: 0.0})
         self._board.modify(DSP + SYNC_OFFSET, self._sync_bit, 0)
 
     def state(self) -> IqState:
-        """Return what it is set to now."""
-        words = [int(self._bank.get(register)) for register in (PHASE, INPUT_FILTER, FILTER)]
+        """Return what a module is set to, read from the board."""
         return IqState(
             iq=self.name,
-            frequency_hz=self._bank.get(FREQUENCY),
-            amplitude_v=self._bank.get(AMPLITUDE),
-            phase_deg=(-words[0] % _TURN) * 360 / _TURN,
-            bandwidth_hz=filters.decode(words[2], stages=2, shifts=_SHIFTS),
-            acbandwidth_hz=abs(filters.decode(words[1], stages=1, shifts=_INPUT_SHIFTS)[0]),
-            gain=self._bank.get(GAIN),
-            quadrature_factor=self._bank.get(FACTOR),
-            input=self._bank.get(INPUT),
-            output=self._bank.get(OUTPUT),
-            output_signal=self._bank.get(SIGNAL),
+            acbandwidth_hz=abs(self._registers.get(INPUT_FILTER)[0]),
             on=bool(self._board.read_word(DSP + SYNC_OFFSET) & self._sync_bit),
+            **self._registers.get_all(_PLAIN),
         )
 
     def _sums(self, length_s: float, wait: Wait) -> tuple[int, int]:
         begin_ns = self._clock.monotonic_ns()
         wait(length_s)
         while True:
-            words = self._board.read_words(self._bank.base + SUMS, 4)
+            words = self._board.read_words(self._registers.base + SUMS, 4)
             if not any(word & _BUSY for word in words):
                 return _signed62(words[0], words[1]), _signed62(words[2], words[3])
             waited_s = (self._clock.monotonic_ns() - begin_ns) * 1e-9
@@ -328,11 +344,11 @@ def _whole_turns(averaging_s: float, frequency_hz: float) -> int:
     (1250000, 12500)
     """
     turns = round(averaging_s * frequency_hz)
-    return min(round(turns / frequency_hz / TICK_S) if turns else round(averaging_s / TICK_S), _TURN - 1)
+    return min(round(turns / frequency_hz / TICK_S) if turns else round(averaging_s / TICK_S), _TICKS - 1)
 
 
-def _check_ticks(name: str, value_s: float, ticks: int, *, least: int) -> None:
-    if not least <= ticks < _TURN:
+def _check_time(name: str, value_s: float, *, least: int) -> None:
+    if not least <= value_s / TICK_S + 0.5 < _TICKS:
         raise BadInputError(
-            f"{name} = {value_s!r} s is outside of {least * TICK_S:g} to {(_TURN - 1) * TICK_S:g} s"
+            f"{name} = {value_s!r} s is outside of {least * TICK_S:g} to {(_TICKS - 1) * TICK_S:g} s"
         )

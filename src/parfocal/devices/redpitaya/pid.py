@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import BadInputError
-from parfocal.devices.redpitaya import filters
-from parfocal.devices.redpitaya.board import Bank, Board, check_all
+from parfocal.devices.redpitaya.board import Board, ModuleRegisters, check_all
+from parfocal.devices.redpitaya.filters import Filter, max_shift
 from parfocal.devices.redpitaya.memory_map import (
     DSP,
     INPUT,
@@ -19,10 +21,12 @@ from parfocal.devices.redpitaya.memory_map import (
     numbered,
     slot_base,
 )
-from parfocal.devices.redpitaya.registers import Choice, Register, volts
+from parfocal.devices.redpitaya.pacing import Wait, uncancelled
+from parfocal.devices.redpitaya.registers import Count, Field, Flag, Register, volts
+from parfocal.devices.redpitaya.sampler import read_signal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from parfocal.core.clock import Clock
 
 COUNT = 3
 INTEGRATOR = Register(
@@ -41,12 +45,13 @@ PROPORTIONAL = Register(name="p", offset=0x108, bits=24, signed=True, scale=1 <<
 INTEGRAL = Register(
     name="i_hz", offset=0x10C, bits=24, signed=True, scale=2 * math.pi * TICK_S * 2**32, unit="Hz"
 )
-FILTER = Register(name="input_filter", offset=0x120)
+FILTER = Filter(name="input_filter_hz", offset=0x120, stages=4, shifts=max_shift(10))
 LOW = volts("min_v", 0x124)
 HIGH = volts("max_v", 0x128)
-FROZEN = Register(name="gains frozen while paused", offset=0x12C, bits=3, shared=True)
-DIFFERENTIAL = Register(name="differential", offset=0x12C, low_bit=3, bits=1, shared=True)
-_FILTER_STAGES, _FILTER_SHIFTS = 4, filters.max_shift(10)
+FROZEN = Count(name="gains frozen while paused", offset=0x12C, bits=3, shared=True)
+DIFFERENTIAL = Flag(name="differential", offset=0x12C, low_bit=3, shared=True)
+_PLAIN = (PROPORTIONAL, INTEGRAL, INPUT, OUTPUT, LOW, HIGH, FILTER, INTEGRATOR, DIFFERENTIAL)
+_LOOK_S = 0.002
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +72,31 @@ class PidState:
     paused: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settling:
+    """How near a controller's input is to its setpoint.
+
+    Attributes
+    ----------
+    deviation_v : float
+        Input minus setpoint, in volts; at the end the largest one of the last `held_s`.
+    held_s : float
+        For how long it has been near enough, in seconds.
+    waited_s : float
+        For how long that was waited for, in seconds.
+    """
+
+    deviation_v: float
+    held_s: float
+    waited_s: float
+
+
 class Pid:
     """One of three controllers: output = p e + 2 pi i_hz (integral of e), e = filtered input - setpoint.
 
-    So a loop whose plant has a positive gain wants negative p and i_hz.
+    So a loop whose plant has a positive gain wants negative p and i_hz. The setpoint is in volts at the
+    input's connector, as it is calibrated; in the formula, e is in volts at the converter behind it (with a
+    calibration's gain of 20, a twentieth).
 
     Parameters
     ----------
@@ -78,13 +104,16 @@ class Pid:
         Whose controller.
     index : int
         0, 1 or 2.
+    clock : Clock
+        For `settle`.
     """
 
-    def __init__(self, board: Board, index: int) -> None:
+    def __init__(self, board: Board, index: int, *, clock: Clock = SYSTEM_CLOCK) -> None:
         self.name = numbered("pid", index, COUNT)
         self._board = board
-        self._bank = Bank(board, slot_base(self.name))
+        self._registers = ModuleRegisters(board, slot_base(self.name))
         self._sync_bit = 1 << SIGNALS[self.name]
+        self._clock = clock
 
     def configure(
         self,
@@ -97,17 +126,18 @@ class Pid:
         output: str | None = None,
         min_v: float | None = None,
         max_v: float | None = None,
-        input_filter_hz: Sequence[float] | None = None,
+        input_filter_hz: list[float] | None = None,
         integrator_v: float | None = None,
         differential: bool | None = None,
         paused: bool | None = None,
     ) -> PidState:
-        """Set what is given; the rest stays as it is.
+        """Set what is given; the rest stays as it is. Returns what the board made of it.
 
         Parameters
         ----------
         setpoint_v : float
-            What the filtered input should be, in volts.
+            What the filtered input should be, in volts at its connector. It stays the same when the input is
+            changed to one with another calibration.
         p : float
             Proportional gain.
         i_hz : float
@@ -136,65 +166,131 @@ class Pid:
             raise BadInputError(
                 f"d = {d!r}: this gateware has no derivative gain; leave d out, and use p and i_hz"
             )
-        wanted: dict[Register | Choice, float | str | None] = {
-            SETPOINT: setpoint_v,
+        if differential and self.name == "pid2":
+            raise BadInputError("differential = True: only pid0 and pid1 are a pair")
+        wanted: dict[Field[Any], Any] = {
+            **self._setpoint_and_input(setpoint_v, input),
             LOW: min_v,
             HIGH: max_v,
-            INPUT: input,
             DIFFERENTIAL: differential,
-            FILTER: None if input_filter_hz is None else _filter_word(input_filter_hz),
+            FILTER: input_filter_hz,
             PROPORTIONAL: p,
             INTEGRAL: i_hz,
             INTEGRATOR: integrator_v,
             OUTPUT: output,
         }
-        given = {register: value for register, value in wanted.items() if value is not None}
+        given = {field: value for field, value in wanted.items() if value is not None}
         check_all(given)
-        if differential and self.name == "pid2":
-            raise BadInputError("differential = True: only pid0 and pid1 are a pair")
-        for register, value in given.items():
-            self._bank.set(register, value)
+        self._check_limits(min_v, max_v)
+        self._registers.set_all(given)
         if paused is not None:
             self._board.modify(DSP + SYNC_OFFSET, self._sync_bit, 0 if paused else self._sync_bit)
         return self.state()
 
     def set_setpoint(self, setpoint_v: float) -> float:
-        """Set the setpoint; return what the board made of it."""
-        return self._bank.set(SETPOINT, setpoint_v)
+        """Set the setpoint; returns what the board made of it."""
+        return self._registers.set(self._setpoint(), setpoint_v)
 
     def setpoint(self) -> float:
-        """Return the setpoint, in volts."""
-        return self._bank.get(SETPOINT)
+        """Return the setpoint, read from the board."""
+        return self._registers.get(self._setpoint())
 
     def integrator(self) -> float:
         """Return what the integrator holds now, in volts."""
-        return self._bank.get(INTEGRATOR)
+        return self._registers.get(INTEGRATOR)
+
+    def settle(
+        self, within_v: float = 0.01, for_s: float = 0.1, *, wait: Wait = uncancelled
+    ) -> Iterator[Settling]:
+        """Wait until the input has been near the setpoint for a while, yielding how far that is.
+
+        The input is read every 2 ms, as it is before the controller's filters: its noise counts.
+
+        Parameters
+        ----------
+        within_v : float
+            How near is near enough, in volts at the input's connector.
+        for_s : float
+            For how long it has to be, without a break, in seconds.
+        wait : callable
+            Waits, and raises when it is no longer wanted.
+
+        Raises
+        ------
+        BadInputError
+            If a value cannot be used, or the controller has no input; before the first is yielded.
+        """
+        if not 0 < within_v < math.inf:
+            raise BadInputError(f"within_v = {within_v!r} V must be positive")
+        if not 0 <= for_s < math.inf:
+            raise BadInputError(f"for_s = {for_s!r} s must be 0 or positive")
+        if self._registers.get(INPUT) == "off":
+            raise BadInputError(f"{self.name} has no input that could settle: configure one first")
+        return self._settle(within_v, for_s, wait)
 
     def off(self) -> None:
-        """Silence: no output, no gains, an empty integrator."""
-        self._bank.set(OUTPUT, "off")
-        self._bank.set(PROPORTIONAL, 0.0)
-        self._bank.set(INTEGRAL, 0.0)
-        self._bank.set(INTEGRATOR, 0.0)
+        """Silence a controller: no output, no gains, an empty integrator."""
+        self._registers.set_all({OUTPUT: "off", PROPORTIONAL: 0.0, INTEGRAL: 0.0, INTEGRATOR: 0.0})
 
     def state(self) -> PidState:
-        """Return what it is set to now."""
-        word = int(self._bank.get(FILTER))
+        """Return what a controller is set to, and what its integrator holds, read from the board."""
         return PidState(
             pid=self.name,
             setpoint_v=self.setpoint(),
-            p=self._bank.get(PROPORTIONAL),
-            i_hz=self._bank.get(INTEGRAL),
-            input=self._bank.get(INPUT),
-            output=self._bank.get(OUTPUT),
-            min_v=self._bank.get(LOW),
-            max_v=self._bank.get(HIGH),
-            input_filter_hz=filters.decode(word, stages=_FILTER_STAGES, shifts=_FILTER_SHIFTS),
-            integrator_v=self.integrator(),
-            differential=bool(self._bank.get(DIFFERENTIAL)),
             paused=not self._board.read_word(DSP + SYNC_OFFSET) & self._sync_bit,
+            **self._registers.get_all(_PLAIN),
         )
 
+    restore = configure
 
-def _filter_word(corners_hz: Sequence[float]) -> int:
-    return filters.encode(corners_hz, stages=_FILTER_STAGES, shifts=_FILTER_SHIFTS, name="input_filter_hz")
+    def _setpoint(self, signal: str | None = None) -> Register:
+        return SETPOINT.calibrated(self._registers.calibration(signal))
+
+    def _setpoint_and_input(self, setpoint_v: float | None, input: str | None) -> dict[Field[Any], Any]:
+        """Return what to write for both: the setpoint is kept in volts if only the input changes."""
+        if input is None:
+            return {} if setpoint_v is None else {self._setpoint(): setpoint_v}
+        INPUT.encode(input)
+        if setpoint_v is None and self._registers.calibration() != self._board.calibration(input):
+            setpoint_v = self.setpoint()
+        return {self._setpoint(input): setpoint_v, INPUT: input}
+
+    def _check_limits(self, min_v: float | None, max_v: float | None) -> None:
+        """Refuse limits that no output can keep; one that is not given is as the board has it."""
+        if min_v is None and max_v is None:
+            return
+        low = self._registers.get(LOW) if min_v is None else min_v
+        high = self._registers.get(HIGH) if max_v is None else max_v
+        if low > high:
+            raise BadInputError(f"min_v = {low!r} V is above max_v = {high!r} V")
+
+    def _settle(self, within_v: float, for_s: float, wait: Wait) -> Iterator[Settling]:
+        begin_ns = self._clock.monotonic_ns()
+        since_ns: int | None = None
+        largest_v = 0.0
+        while True:
+            deviation_v = self._deviation()
+            now_ns = self._clock.monotonic_ns()
+            if abs(deviation_v) > within_v:
+                since_ns, largest_v = None, 0.0
+            else:
+                since_ns = now_ns if since_ns is None else since_ns
+                largest_v = max(largest_v, deviation_v, key=abs)
+            held_s = 0.0 if since_ns is None else (now_ns - since_ns) / 1e9
+            settled = since_ns is not None and held_s >= for_s
+            yield Settling(
+                deviation_v=largest_v if settled else deviation_v,
+                held_s=held_s,
+                waited_s=(now_ns - begin_ns) / 1e9,
+            )
+            if settled:
+                return
+            wait(_LOOK_S)
+
+    def _deviation(self) -> float:
+        """Return input minus setpoint now; of a differential controller, minus the other's input."""
+        input_v = read_signal(self._board, self._registers.get(INPUT))
+        if not self._registers.get(DIFFERENTIAL):
+            return input_v - self.setpoint()
+        other = ModuleRegisters(self._board, slot_base("pid1" if self.name == "pid0" else "pid0"))
+        return input_v - read_signal(self._board, other.get(INPUT))

@@ -62,16 +62,16 @@ class RedPitaya:
         numbers: Iterator[int] | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self.board = Board(link)
+        self.board = Board(link, calibration=calibration)
         self.hk = hk.Housekeeping(self.board)
         found = self.hk.gateware_id()
         if found != GATEWARE_ID:
             raise DeviceError(
                 f"the board has gateware {found} instead of {GATEWARE_ID}; load pyrpl's bitstream first"
             )
-        self.scope = scope.Scope(self.board, calibration=calibration, numbers=numbers, clock=clock)
+        self.scope = scope.Scope(self.board, numbers=numbers, clock=clock)
         self.asgs = tuple(asg.Asg(self.board, channel) for channel in range(asg.CHANNELS))
-        self.pids = tuple(pid.Pid(self.board, index) for index in range(pid.COUNT))
+        self.pids = tuple(pid.Pid(self.board, index, clock=clock) for index in range(pid.COUNT))
         self.iqs = tuple(iq.Iq(self.board, index, clock=clock) for index in range(iq.COUNT))
         self.sampler = sampler.Sampler(self.board)
         self.slow = ams.SlowOutputs(self.board)

@@ -19,17 +19,22 @@ class Sampler:
     def __init__(self, board: Board) -> None:
         self._board = board
 
-    def read(self, signal: str, *, readings: int = 1) -> float:
-        """Return a signal in volts, as the mean of some readings.
+    def read(self, signal: str = "in1", readings: int = 1) -> float:
+        """Return what a signal is right now, in volts, as the mean of some readings.
 
         Parameters
         ----------
         signal : str
-            Such as "in1", "out2", "pid0", "asg1" or "iq0".
+            Such as "in1", "out2", "pid0", "asg1" or "iq0"; in1 and in2 in volts at their connectors.
         readings : int
             1 to 10000.
         """
-        base = slot_base(signal)
+        slot_base(signal)
         if not 1 <= readings <= MOST_READINGS:
             raise BadInputError(f"readings = {readings!r} is outside of 1 to {MOST_READINGS}")
-        return sum(self._board.get(CURRENT, base) for _ in range(readings)) / readings
+        return sum(read_signal(self._board, signal) for _ in range(readings)) / readings
+
+
+def read_signal(board: Board, signal: str) -> float:
+    """Return what a signal is right now, in volts; of an input, at its connector."""
+    return board.get(CURRENT.calibrated(board.calibration(signal)), slot_base(signal))

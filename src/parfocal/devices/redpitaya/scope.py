@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import itertools
 import threading
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import BadInputError, DeviceError, DeviceTimeoutError
-from parfocal.devices.redpitaya.board import Bank
+from parfocal.devices.redpitaya.board import ModuleRegisters
 from parfocal.devices.redpitaya.memory_map import INPUT, SAMPLES, SCOPE, TICK_S, slot_base
 from parfocal.devices.redpitaya.pacing import Wait, uncancelled
-from parfocal.devices.redpitaya.registers import Choice, Register, volts
-from parfocal.devices.redpitaya.trace import Calibration, Trace, in_order
+from parfocal.devices.redpitaya.registers import Count, Flag
+from parfocal.devices.redpitaya.trace import Trace, in_order
+from parfocal.devices.redpitaya.trigger import (
+    SOURCE,
+    Trigger,
+    TriggerLevels,
+    check_source,
+    samples_after,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,45 +27,21 @@ if TYPE_CHECKING:
     from parfocal.core.clock import Clock
     from parfocal.devices.redpitaya.board import Board
 
-TRIGGERS = {
-    "off": 0,
-    "immediately": 1,
-    "ch1_positive_edge": 2,
-    "ch1_negative_edge": 3,
-    "ch2_positive_edge": 4,
-    "ch2_negative_edge": 5,
-    "ext_positive_edge": 6,
-    "ext_negative_edge": 7,
-    "asg0": 8,
-    "asg1": 9,
-    "dsp": 10,
-}
 DECIMATIONS = tuple(1 << power for power in range(17))
 
 CONTROL = 0x0
 ARM, RESET, DELAYED = 1, 2, 4
-SOURCE = Choice(name="trigger_source", offset=0x4, options=TRIGGERS, volatile=True)
-THRESHOLD = volts("threshold_v", 0x8)
-AFTER = Register(name="samples after the trigger", offset=0x10, low=1)
-DECIMATION = Register(name="decimation", offset=0x14, bits=17, low=1, high=65536)
-TRIGGER_POINTER = Register(name="trigger pointer", offset=0x1C, access="ro")
-HYSTERESIS = Register(name="hysteresis_v", offset=0x20, bits=14, scale=8192, unit="V", low=0, high=0.999)
-AVERAGING = Register(name="averaging", offset=0x28, bits=1)
-BEFORE = Register(name="samples before the trigger", offset=0x2C, access="ro")
+AFTER = Count(name="samples after the trigger", offset=0x10, low=1)
+DECIMATION = Count(name="decimation", offset=0x14, bits=17, low=1, high=65536)
+TRIGGER_POINTER = Count(name="trigger pointer", offset=0x1C, access="ro")
+AVERAGING = Flag(name="averaging", offset=0x28)
+BEFORE = Count(name="samples before the trigger", offset=0x2C, access="ro")
 TIME, TRIGGER_TIME = 0x15C, 0x164
 BUFFERS = (0x10000, 0x20000)
 
 _POLL_S = 0.002
 _SLOW = 1024
 _WRAP_MARGIN = 1 << 20
-
-
-class Trigger(NamedTuple):
-    """What the scope waits for, as read back."""
-
-    source: str
-    threshold_v: float
-    hysteresis_v: float
 
 
 class Scope:
@@ -68,8 +51,6 @@ class Scope:
     ----------
     board : Board
         Whose scope.
-    calibration : tuple of Calibration
-        Of in1 and in2; other signals are not calibrated.
     numbers : iterator of int, optional
         Of the traces: 1, 2, 3, ... by default.
     clock : Clock
@@ -80,14 +61,13 @@ class Scope:
         self,
         board: Board,
         *,
-        calibration: tuple[Calibration, Calibration] = (Calibration(), Calibration()),
         numbers: Iterator[int] | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._board = board
-        self._bank = Bank(board, SCOPE)
-        self._channels = (Bank(board, slot_base("asg0")), Bank(board, slot_base("asg1")))
-        self._calibration = dict(zip(("in1", "in2"), calibration, strict=True))
+        self._registers = ModuleRegisters(board, SCOPE)
+        self._channels = tuple(ModuleRegisters(board, slot_base(name)) for name in ("asg0", "asg1"))
+        self._levels = TriggerLevels(self._registers, self._channels)
         self._clock = clock
         self._busy = threading.Lock()
         self._numbers = numbers or itertools.count(1)
@@ -97,11 +77,11 @@ class Scope:
     def set_decimation(self, decimation: int) -> int:
         """Take a sample every `decimation` ticks: a power of two, 1 to 65536. Return what the board took."""
         self._check_decimation(decimation)
-        return int(self._bank.set(DECIMATION, decimation))
+        return self._registers.set(DECIMATION, decimation)
 
     def set_averaging(self, averaging: bool) -> bool:
         """Choose whether a sample is the mean of its ticks. Return what the board took."""
-        return bool(self._bank.set(AVERAGING, averaging))
+        return self._registers.set(AVERAGING, averaging)
 
     def set_trigger(
         self, source: str, threshold_v: float | None = None, hysteresis_v: float | None = None
@@ -113,10 +93,10 @@ class Scope:
         BadInputError
             If there is no such source, or a voltage is out of range. Nothing was written.
         """
-        self._check_trigger(source, threshold_v, hysteresis_v)
+        levels = self._levels.prepare(source, threshold_v, hysteresis_v)
         self._trigger_source = source
-        self._set_levels(threshold_v, hysteresis_v)
-        return Trigger(source, self._bank.get(THRESHOLD), self._bank.get(HYSTERESIS))
+        self._levels.write(levels, source)
+        return self._levels.read(source)
 
     def acquire(
         self,
@@ -143,8 +123,8 @@ class Scope:
         trigger_source : str, optional
             What to wait for this time; by default what `set_trigger` chose, at first "immediately".
         trigger_delay_s : float
-            From the trigger to the middle of the trace, in seconds. Without effect for "immediately", whose
-            trace begins with the trigger.
+            From the trigger to the middle of the trace, in seconds. Refused for "immediately", whose trace
+            begins with the trigger.
         timeout_s : float, optional
             How long to wait for the trigger and the samples; for ever by default.
         wait : callable
@@ -160,26 +140,26 @@ class Scope:
             If another acquisition is under way, or what came is not fresh.
         """
         source = self._trigger_source if trigger_source is None else trigger_source
-        self._check_trigger(source, threshold_v, hysteresis_v)
+        inputs = (input, input2)
+        check_source(source, trigger_delay_s)
         self._check_decimation(decimation)
-        for name in (input, input2):
+        for name in inputs:
             if name is not None:
                 INPUT.encode(name)
-        if source == "off":
-            raise BadInputError("trigger_source = 'off' never triggers; take 'immediately' or an edge")
+        levels = self._levels.prepare(source, threshold_v, hysteresis_v, inputs)
         if not self._busy.acquire(blocking=False):
             raise DeviceError("the scope is taking another trace; wait for it or cancel it")
         try:
-            every = int(self._bank.get(DECIMATION)) if decimation is None else decimation
-            after = _samples_after(source, trigger_delay_s, every)
-            for bank, name in zip(self._channels, (input, input2), strict=True):
+            every = self._registers.get(DECIMATION) if decimation is None else decimation
+            after = samples_after(source, trigger_delay_s, every)
+            for channel, name in zip(self._channels, inputs, strict=True):
                 if name is not None:
-                    bank.set(INPUT, name)
+                    channel.set(INPUT, name)
             if decimation is not None:
                 self.set_decimation(decimation)
             if averaging is not None:
                 self.set_averaging(averaging)
-            self._set_levels(threshold_v, hysteresis_v)
+            self._levels.write(levels, source, inputs)
             return self._take(source, every, after, timeout_s, wait, second=input2 is not None)
         finally:
             self._busy.release()
@@ -201,16 +181,14 @@ class Scope:
         return self._now()[0]
 
     def state(self) -> dict[str, Any]:
-        """Return what it is set to now."""
-        first, second = (bank.get(INPUT) for bank in self._channels)
+        """Return what the scope is set to, read from the board."""
+        first, second = (channel.get(INPUT) for channel in self._channels)
         return {
             "input": first,
             "input2": second,
-            "decimation": int(self._bank.get(DECIMATION)),
-            "averaging": bool(self._bank.get(AVERAGING)),
-            "trigger_source": self._trigger_source,
-            "threshold_v": self._bank.get(THRESHOLD),
-            "hysteresis_v": self._bank.get(HYSTERESIS),
+            "decimation": self._registers.get(DECIMATION),
+            "averaging": self._registers.get(AVERAGING),
+            **self._levels.read(self._trigger_source)._asdict(),
         }
 
     def _take(
@@ -218,11 +196,11 @@ class Scope:
     ) -> Trace:
         self.stop()
         stops = self._stops
-        self._bank.set(AFTER, after)
+        self._registers.set(AFTER, after)
         armed_tick, armed_ns = self._now()
         try:
             self._board.write_word(SCOPE + CONTROL, ARM)
-            self._bank.set(SOURCE, source)
+            self._registers.set(SOURCE, self._levels.source_of_counts(source))
             self._wait_until_done(source, decimation * after * TICK_S, timeout_s, wait)
             tick = self._counter(TRIGGER_TIME)
             if tick < armed_tick or self._stops != stops or not self._is_complete(tick, decimation, after):
@@ -243,21 +221,16 @@ class Scope:
         """
         if self._now()[0] - trigger_tick < (after - 1) * decimation:
             return False
-        return decimation > _SLOW or self._bank.get(BEFORE) > 0
-
-    def _set_levels(self, threshold_v: float | None, hysteresis_v: float | None) -> None:
-        if threshold_v is not None:
-            self._bank.set(THRESHOLD, threshold_v)
-        if hysteresis_v is not None:
-            self._bank.set(HYSTERESIS, hysteresis_v)
+        return decimation > _SLOW or self._registers.get(BEFORE) > 0
 
     def _wait_until_done(self, source: str, length_s: float, timeout_s: float | None, wait: Wait) -> None:
         begin_ns = self._clock.monotonic_ns()
         while self._board.read_word(SCOPE + CONTROL) & (ARM | DELAYED):
             waited_s = (self._clock.monotonic_ns() - begin_ns) * 1e-9
             if timeout_s is not None and waited_s >= timeout_s:
+                threshold_v = self._levels.read(source).threshold_v
                 raise DeviceTimeoutError(
-                    f"no trigger ({source}, threshold {self._bank.get(THRESHOLD):g} V) and {length_s:.3g} s "
+                    f"no trigger ({source}, threshold {threshold_v:g} V) and {length_s:.3g} s "
                     f"of samples within {timeout_s:g} s; is there a signal that crosses it?"
                 )
             left_s = length_s - waited_s
@@ -266,20 +239,19 @@ class Scope:
     def _fetch(
         self, source: str, decimation: int, after: int, tick: int, triggered_ns: int, second: bool
     ) -> Trace:
-        pointer = int(self._bank.get(TRIGGER_POINTER))
-        names = tuple(bank.get(INPUT) for bank in self._channels[: 1 + second])
+        pointer = self._registers.get(TRIGGER_POINTER)
+        names = tuple(channel.get(INPUT) for channel in self._channels[: 1 + second])
         channels = []
         for name, offset in zip(names, BUFFERS, strict=False):
             ring = self._board.read_block(SCOPE + offset, SAMPLES)
-            calibration = self._calibration.get(name, Calibration())
-            channels.append(calibration.volts(in_order(ring, pointer, after)))
+            channels.append(self._board.calibration(name).volts(in_order(ring, pointer, after)))
         return Trace(
             sequence=next(self._numbers),
             inputs=names,
             volts=channels[0],
             volts2=channels[1] if second else None,
             decimation=decimation,
-            averaging=bool(self._bank.get(AVERAGING)),
+            averaging=self._registers.get(AVERAGING),
             trigger_source=source,
             first=after + 1 - SAMPLES,
             trigger_tick=tick,
@@ -309,25 +281,3 @@ class Scope:
     def _check_decimation(decimation: int | None) -> None:
         if decimation is not None and decimation not in DECIMATIONS:
             raise BadInputError(f"decimation = {decimation!r} is no power of two from 1 to 65536")
-
-    @staticmethod
-    def _check_trigger(source: str, threshold_v: float | None, hysteresis_v: float | None) -> None:
-        SOURCE.encode(source)
-        if threshold_v is not None:
-            THRESHOLD.encode(threshold_v)
-        if hysteresis_v is not None:
-            HYSTERESIS.encode(hysteresis_v)
-
-
-def _samples_after(source: str, delay_s: float, decimation: int) -> int:
-    """Return how many samples follow the trigger: all, or half of them and what the delay adds."""
-    if source == "immediately":
-        return SAMPLES
-    shift = round(delay_s / (decimation * TICK_S))
-    after = SAMPLES // 2 + shift
-    if not 1 <= after < 2**32:
-        low, high = (limit * decimation * TICK_S for limit in (1 - SAMPLES // 2, 2**32 - 1 - SAMPLES // 2))
-        raise BadInputError(
-            f"trigger_delay_s = {delay_s!r} s is outside of {low:g} to {high:g} s at decimation {decimation}"
-        )
-    return after

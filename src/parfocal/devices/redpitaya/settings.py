@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from parfocal.core.errors import ConfigError
+from parfocal.core.errors import BadInputError, ConfigError
 from parfocal.devices.redpitaya.link import DEFAULT_PORT, TcpLink
 from parfocal.devices.redpitaya.ssh import DEFAULT_SERVER, BoardShell
 from parfocal.devices.redpitaya.trace import Calibration
@@ -43,12 +43,23 @@ class SshConfig(BaseModel):
 
 
 class InputCalibration(BaseModel):
-    """What an input's counts mean: ``volts = counts / 8192 * gain + offset_v``; 20 for jumpers on HV."""
+    """What an input's counts mean: ``volts = counts / 8192 * gain + offset_v``; 20 for jumpers on HV.
+
+    All volts of that input are meant so: of traces, thresholds, the sampler, setpoints and IQ measurements.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     gain: float = 1.0
     offset_v: float = 0.0
+
+    @model_validator(mode="after")
+    def _is_usable(self) -> InputCalibration:
+        try:
+            Calibration(self.gain, self.offset_v)
+        except BadInputError as error:
+            raise ValueError(str(error)) from error
+        return self
 
 
 class RedPitayaConfig(BaseModel):

@@ -9,7 +9,7 @@ from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from parfocal.core.errors import UnconfirmedWriteError
-from parfocal.devices.redpitaya.turn import Turn
+from parfocal.devices.redpitaya.fairlock import FairLock
 
 if TYPE_CHECKING:
     from parfocal.devices.redpitaya.declared import Declared
@@ -38,8 +38,8 @@ class SharedBoard:
 
     Attributes
     ----------
-    scope_turn : Turn
-        Who takes traces: the scope does one at a time.
+    scope_lock : FairLock
+        Held by who takes a trace, or sets the scope up.
     scope_has : dict
         What the scope was set to by the last trace; empty if that is not known.
     """
@@ -47,7 +47,7 @@ class SharedBoard:
     def __init__(self, pitaya: RedPitaya, declared: Declared, tell: Tell) -> None:
         self.pitaya = pitaya
         self.declared = declared
-        self.scope_turn = Turn()
+        self.scope_lock = FairLock()
         self.scope_has: dict[str, Any] = {}
         self._tell = tell
         named: list[Any] = [*pitaya.asgs, *pitaya.pids, *pitaya.iqs]
@@ -81,9 +81,7 @@ class SharedBoard:
         with self._locks[name]:
             self._silence_if_due(name)
             result = act()
-            if anew:
-                self.declared.forget(name)
-            self.declared.update(name, given)
+            self.declared.update(name, given, anew=anew)
             self.note(name, _seen(given, result))
         return result
 
@@ -149,7 +147,9 @@ class SharedBoard:
                 if settings.get("cycles_per_burst"):
                     self.declared.forget(name)
                 elif settings:
-                    self.note(name, _seen(settings, self._apply(name, settings)))
+                    given = name == "scope"  # with each trace
+                    restored = settings if given else self.modules[name].restore(**settings)
+                    self.note(name, _seen(settings, restored))
 
     def state(self, name: str) -> dict[str, Any]:
         """Return what a module is known to be set to, without asking the board."""
@@ -172,29 +172,6 @@ class SharedBoard:
             self._still_on.discard(name)
             self._states[name].clear()
             self._tell(name, {"on": False})
-
-    def _apply(self, name: str, settings: dict[str, Any]) -> Any:
-        module = self.modules[name]
-        if name.startswith(("asg", "iq")):
-            return module.setup(**settings)
-        if name.startswith("pid"):
-            return module.configure(**settings)
-        if name == "slow":
-            return {key: module.set(int(key[3]), volts) for key, volts in settings.items()}
-        if name == "hk":
-            return _set_pins(module, settings)
-        return settings  # the scope's are given with each trace
-
-
-def _set_pins(hk: Any, settings: dict[str, Any]) -> dict[str, Any]:
-    for key, value in settings.items():
-        if key.startswith("led"):
-            hk.set_led(int(key[3]), value)
-        else:
-            direction, on = value
-            hk.set_pin(key[0], int(key[1]), on)
-            hk.set_direction(key[0], int(key[1]), direction)
-    return settings
 
 
 def _seen(given: Mapping[str, Any], result: Any) -> dict[str, Any]:

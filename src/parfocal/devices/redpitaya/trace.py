@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from parfocal.core.errors import BadInputError
 from parfocal.devices.redpitaya.memory_map import COUNTS_PER_V, SAMPLES, TICK_S
 
 
@@ -14,11 +16,23 @@ from parfocal.devices.redpitaya.memory_map import COUNTS_PER_V, SAMPLES, TICK_S
 class Calibration:
     """What a converter's counts mean: ``volts = counts / 8192 * gain + offset_v``.
 
-    A gain of 20 is that of the inputs with the jumpers on HV.
+    A gain of 20 is that of the inputs with the jumpers on HV; a negative one that of an input with an
+    inverting amplifier before it.
+
+    Raises
+    ------
+    BadInputError
+        If the gain is 0, or one of them is no finite number.
     """
 
     gain: float = 1.0
     offset_v: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.gain) or self.gain == 0:
+            raise BadInputError(f"gain = {self.gain!r} of an input must be a finite number other than 0")
+        if not math.isfinite(self.offset_v):
+            raise BadInputError(f"offset_v = {self.offset_v!r} V of an input must be a finite number")
 
     def volts(self, words: NDArray[np.uint32]) -> NDArray[np.float32]:
         """Return the voltages of 14-bit words, as a new array.

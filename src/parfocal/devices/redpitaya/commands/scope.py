@@ -10,8 +10,9 @@ import numpy as np
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import DeviceError, StreamTimeoutError
 from parfocal.core.frames import FrameHeader, FrameSpec
+from parfocal.devices.redpitaya.commands.derived import like
 from parfocal.devices.redpitaya.memory_map import SAMPLES, TICK_S
-from parfocal.devices.redpitaya.scope import Scope, Trigger
+from parfocal.devices.redpitaya.scope import Scope
 from parfocal.devices.redpitaya.trace import Trace
 from parfocal.ipc import URGENT, command, current_call
 
@@ -50,41 +51,19 @@ class ScopeCommands:
     ) -> dict[str, Any]:
         """Choose what the next traces wait for; returns what the board made of it."""
         asked = {"trigger_source": source, "threshold_v": threshold_v, "hysteresis_v": hysteresis_v}
-        return self.board.change(
-            "scope",
-            asked,
-            lambda: _trigger(self._alone(lambda: self._scope.set_trigger(source, threshold_v, hysteresis_v))),
-        )
 
-    @command(lane="scope")
-    def scope_acquire(
-        self,
-        *,
-        input: str | None = None,
-        input2: str | None = None,
-        decimation: int | None = None,
-        averaging: bool | None = None,
-        trigger_source: str | None = None,
-        threshold_v: float | None = None,
-        hysteresis_v: float | None = None,
-        trigger_delay_s: float = 0.0,
-    ) -> Trace:
-        """Arm, wait for the trigger, return a fresh trace. What is left out is as it was; cancel disarms.
+        def choose() -> dict[str, Any]:
+            return self._scope.set_trigger(source, threshold_v, hysteresis_v)._asdict()
 
-        Parameters as of `parfocal.devices.redpitaya.scope.Scope.acquire`.
-        """
+        return self.board.change("scope", asked, lambda: self._alone(choose))
+
+    @like(Scope.acquire, lane="scope", without=("timeout_s", "wait"))
+    def scope_acquire(self, input2: str | None = None, trigger_delay_s: float = 0.0, **asked: Any) -> Trace:
+        """Arm, wait for the trigger, return a fresh trace. What is left out is as it was; cancel disarms."""
         call = current_call()
-        asked = {
-            "input": input,
-            "decimation": decimation,
-            "averaging": averaging,
-            "trigger_source": trigger_source,
-            "threshold_v": threshold_v,
-            "hysteresis_v": hysteresis_v,
-        }
         given = {name: value for name, value in asked.items() if value is not None}
         declared = self.board.declared.of("scope")
-        with self.board.scope_turn.taken(call.check):
+        with self.board.scope_lock.taken(call.check):
             trace = self._take(declared | given, input2, trigger_delay_s, call.wait)
         if given.items() - declared.items():
             self.board.change("scope", given, lambda: None)
@@ -140,7 +119,7 @@ class ScopeCommands:
 
     def _alone(self, act: Callable[[], T]) -> T:
         self.board.scope_has.clear()
-        with self.board.scope_turn.taken(current_call().check):
+        with self.board.scope_lock.taken(current_call().check):
             return act()
 
     def _take(self, settings: dict[str, Any], input2: str | None, delay_s: float, wait: Wait) -> Trace:
@@ -161,7 +140,7 @@ class ScopeCommands:
         self, call: CallContext, settings: dict[str, Any], input2: str | None, delay_s: float
     ) -> Trace | None:
         """Return the next trace; None if somebody else's turn came first."""
-        turn = self.board.scope_turn
+        turn = self.board.scope_lock
         waited_s = 0.0
 
         def wait(seconds: float, /) -> None:
@@ -197,11 +176,3 @@ class ScopeCommands:
 
 class _OthersFirst(DeviceError):
     """The stream's trigger did not come, and somebody else wants a trace."""
-
-
-def _trigger(trigger: Trigger) -> dict[str, Any]:
-    return {
-        "trigger_source": trigger.source,
-        "threshold_v": trigger.threshold_v,
-        "hysteresis_v": trigger.hysteresis_v,
-    }

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from parfocal.devices.redpitaya import scope as registers
-from parfocal.devices.redpitaya.board import Bank
+from parfocal.devices.redpitaya.board import ModuleRegisters
 from parfocal.devices.redpitaya.memory_map import SAMPLES, SCOPE
-from parfocal.devices.redpitaya.registers import Register
+from parfocal.devices.redpitaya.registers import Count, Field
 from parfocal.devices.redpitaya.simulated.scpi.language import ascii_block, binary_block
+from parfocal.devices.redpitaya.trigger import HYSTERESIS, SOURCE, THRESHOLD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,8 +34,10 @@ _TRIGGERS = {
     "AWG_PE": "asg0",
     "AWG_NE": "asg0",
 }
-_POINTER = Register(name="write pointer", offset=0x18, access="ro")
+_POINTER = Count(name="write pointer", offset=0x18, access="ro")
 _CENTRE = SAMPLES // 2
+
+T = TypeVar("T")
 
 
 class Acquisition:
@@ -46,7 +49,7 @@ class Acquisition:
 
     def __init__(self, board: Board) -> None:
         self._board = board
-        self._bank = Bank(board, SCOPE)
+        self._registers = ModuleRegisters(board, SCOPE)
         self.reset()
 
     def reset(self) -> None:
@@ -57,14 +60,14 @@ class Acquisition:
         self._wanted = "off"
         self._fired = False
         self.stop()
-        self._bank.set(registers.DECIMATION, 1)
-        self._bank.set(registers.AVERAGING, 1)
-        self._bank.set(registers.THRESHOLD, 0)
+        self._registers.set(registers.DECIMATION, 1)
+        self._registers.set(registers.AVERAGING, True)
+        self._registers.set(THRESHOLD, 0)
 
     def start(self) -> None:
         """Begin to fill the buffers, waiting for no trigger yet."""
         self._wanted, self._fired = "off", False
-        self._bank.set(registers.AFTER, max(1, _CENTRE + self._delay))
+        self._registers.set(registers.AFTER, max(1, _CENTRE + self._delay))
         self._control(registers.RESET)
         self._control(registers.ARM)
 
@@ -75,7 +78,7 @@ class Acquisition:
     def trigger(self, source: str) -> None:
         """Wait for a trigger, or give it."""
         self._wanted, self._fired = _TRIGGERS[source.upper()], False
-        self._bank.set(registers.SOURCE, self._wanted)
+        self._registers.set(SOURCE, self._wanted)
 
     def status(self) -> str:
         """Return "TD" once triggered, or if there is nothing to wait for; else "WAIT"."""
@@ -87,16 +90,16 @@ class Acquisition:
 
     def trigger_position(self) -> int:
         """Return where in the buffer the trigger was."""
-        return int(self._bank.get(registers.TRIGGER_POINTER))
+        return self._registers.get(registers.TRIGGER_POINTER)
 
     def position(self) -> int:
         """Return where in the buffer the next sample goes."""
-        return int(self._bank.get(_POINTER))
+        return self._registers.get(_POINTER)
 
     def set_delay(self, samples: int) -> None:
         """Set the distance from the trigger to the middle of the buffer."""
         self._delay = samples
-        self._bank.set(registers.AFTER, max(1, _CENTRE + samples))
+        self._registers.set(registers.AFTER, max(1, _CENTRE + samples))
 
     def delay(self) -> int:
         """Return the distance from the trigger to the middle of the buffer."""
@@ -119,13 +122,13 @@ class Acquisition:
             return ascii_block(values, whole=whole)
         return binary_block(values, whole=whole, big_endian=self.big_endian)
 
-    def setting(self, register: Register) -> float:
+    def setting(self, field: Field[T]) -> T:
         """Return a setting of the scope."""
-        return self._bank.get(register)
+        return self._registers.get(field)
 
-    def change(self, register: Register, value: float) -> None:
+    def change(self, field: Field[T], value: T) -> None:
         """Change a setting of the scope."""
-        self._bank.set(register, value)
+        self._registers.set(field, value)
 
     def _volts(self, channel: int, counts: NDArray[np.int64]) -> NDArray[np.float64]:
         full_scale_v = 20.0 if self.gains[channel] == "HV" else 1.0
@@ -138,7 +141,7 @@ class Acquisition:
             bits = self._bits()
             self._fired = bool(bits & registers.DELAYED) or not bits & registers.ARM
             if not self._fired and self._wanted == "immediately":
-                self._bank.set(registers.SOURCE, self._wanted)
+                self._registers.set(SOURCE, self._wanted)
                 self._fired = bool(self._bits() & registers.DELAYED)
         return self._fired
 
@@ -170,7 +173,7 @@ def commands(acquisition: Acquisition) -> Mapping[str, Callable[..., object]]:
         "ACQ:START": acq.start,
         "ACQ:STOP": acq.stop,
         "ACQ:DEC[:Factor]": lambda value: acq.change(registers.DECIMATION, int(value)),
-        "ACQ:DEC[:Factor]?": lambda: int(acq.setting(registers.DECIMATION)),
+        "ACQ:DEC[:Factor]?": lambda: acq.setting(registers.DECIMATION),
         "ACQ:AVG": lambda value: acq.change(registers.AVERAGING, value.upper() == "ON"),
         "ACQ:AVG?": lambda: "ON" if acq.setting(registers.AVERAGING) else "OFF",
         "ACQ:DATA:Units": units,
@@ -181,10 +184,10 @@ def commands(acquisition: Acquisition) -> Mapping[str, Callable[..., object]]:
         "ACQ:TRig": acq.trigger,
         "ACQ:TRig:STAT?": acq.status,
         "ACQ:TRig:FILL?": acq.filled,
-        "ACQ:TRig:LEV": lambda value: acq.change(registers.THRESHOLD, float(value)),
-        "ACQ:TRig:LEV?": lambda: acq.setting(registers.THRESHOLD),
-        "ACQ:TRig:HYST": lambda value: acq.change(registers.HYSTERESIS, float(value)),
-        "ACQ:TRig:HYST?": lambda: acq.setting(registers.HYSTERESIS),
+        "ACQ:TRig:LEV": lambda value: acq.change(THRESHOLD, float(value)),
+        "ACQ:TRig:LEV?": lambda: acq.setting(THRESHOLD),
+        "ACQ:TRig:HYST": lambda value: acq.change(HYSTERESIS, float(value)),
+        "ACQ:TRig:HYST?": lambda: acq.setting(HYSTERESIS),
         "ACQ:TRig:DLY": lambda value: acq.set_delay(int(value)),
         "ACQ:TRig:DLY?": acq.delay,
         "ACQ:TRig:DLY:NS": lambda value: acq.set_delay(round(float(value) / 8)),

@@ -1,0 +1,170 @@
+"""Commands derived from the methods of a board's modules, which say once what can be asked and how.
+
+Name, type, default and description of each argument are those of the method.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any, TypeVar, get_args
+
+from parfocal.ipc import command
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Modules:
+    """Equal modules of a board: a command has an argument that names one of them, and a lane for each.
+
+    Attributes
+    ----------
+    argument : str
+        What that argument is called, such as "pid".
+    names : a ``Literal``
+        The names it can have; the first one is the default.
+
+    Examples
+    --------
+    ::
+
+        class PidCommands:
+            board: SharedBoard
+            pid_configure = Modules("pid", PidName).changing(Pid.configure)
+    """
+
+    argument: str
+    names: Any
+
+    @property
+    def lane(self) -> str:
+        """The lane of each module."""
+        return f"{{{self.argument}}}"
+
+    @property
+    def parameter(self) -> inspect.Parameter:
+        """The argument that names a module."""
+        first = get_args(self.names)[0]
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        return inspect.Parameter(self.argument, kind, default=first, annotation=self.names)
+
+    def changing(
+        self, method: Callable[..., Any], *, anew: bool = False, passing: Collection[str] = ()
+    ) -> Any:
+        """Return a command that changes settings of a module, remembers them, and tells everybody.
+
+        Parameters
+        ----------
+        method : callable
+            Of the module; returns what the board made of it.
+        anew : bool
+            What was set before is over.
+        passing : collection of str
+            Arguments that are done once, and not remembered.
+        """
+
+        def change(host: Any, name: str, arguments: dict[str, Any]) -> Any:
+            lasting = {key: value for key, value in arguments.items() if key not in passing}
+            module = host.board.modules[name]
+            return host.board.change(name, lasting, lambda: method(module, **arguments), anew=anew)
+
+        return self._command(method, change)
+
+    def calling(self, method: Callable[..., Any]) -> Any:
+        """Return a command that calls a module's method: one that reads, or does something once."""
+
+        def call(host: Any, name: str, arguments: dict[str, Any]) -> Any:
+            return method(host.board.modules[name], **arguments)
+
+        return self._command(method, call)
+
+    def silencing(self, method: Callable[..., Any]) -> Any:
+        """Return a command that silences a module, for which `method` only describes it."""
+
+        def silence(host: Any, name: str, _: dict[str, Any]) -> None:
+            host.board.silence(name)
+
+        return self._command(method, silence)
+
+    def like(self, method: Callable[..., Any], *, without: Collection[str] = ()) -> Callable[[F], F]:
+        """Make a function a command that takes a module's name and the arguments of `method`."""
+        return like(method, lane=self.lane, first=self.parameter, without=without)
+
+    def _command(self, method: Callable[..., Any], act: Callable[[Any, str, dict[str, Any]], Any]) -> Any:
+        default = self.parameter.default
+
+        def run(host: Any, **arguments: Any) -> Any:
+            return act(host, arguments.pop(self.argument, default), arguments)
+
+        return _NamedLater(run, self.like(method))
+
+
+def like(
+    method: Callable[..., Any],
+    *,
+    lane: str,
+    first: inspect.Parameter | None = None,
+    without: Collection[str] = (),
+) -> Callable[[F], F]:
+    """Make a function a command that takes the arguments of `method`.
+
+    Parameters
+    ----------
+    method : callable
+        Gives the arguments, what is returned, and the description; a docstring of the function's own stands
+        above that of the arguments.
+    lane : str
+        The command's lane.
+    first : Parameter, optional
+        Taken as well: after those without a default, before all others.
+    without : collection of str
+        Arguments of `method` that the command does not take.
+    """
+
+    def mark(function: F) -> F:
+        signature = _signature(method, first, without)
+        function.__doc__ = _description(function.__doc__, method, without)
+        function.__annotations__ = {name: each.annotation for name, each in signature.parameters.items()}
+        function.__annotations__["return"] = signature.return_annotation
+        function.__signature__ = signature  # type: ignore[attr-defined]
+        return command(lane=lane)(function)
+
+    return mark
+
+
+@dataclass(frozen=True)
+class _NamedLater:
+    """A command that gets the name of the class attribute that it is assigned to."""
+
+    run: Callable[..., Any]
+    mark: Callable[[Callable[..., Any]], Callable[..., Any]]
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.run.__name__ = name
+        self.run.__qualname__ = f"{owner.__qualname__}.{name}"
+        setattr(owner, name, self.mark(self.run))
+
+
+def _signature(
+    method: Callable[..., Any], first: inspect.Parameter | None, without: Collection[str]
+) -> inspect.Signature:
+    signature = inspect.signature(method, eval_str=True)
+    parameters = [each for each in signature.parameters.values() if each.name not in without]
+    if first is not None:
+        required = [each for each in parameters if each.default is each.empty and each.kind == first.kind]
+        parameters.insert(len(required), first)
+    return signature.replace(parameters=parameters)
+
+
+def _description(own: str | None, method: Callable[..., Any], without: Collection[str]) -> str:
+    """Return the docstring of a command: `method`'s, with another beginning, without some arguments."""
+    described = inspect.getdoc(method) or ""
+    for name in without:
+        described = re.sub(rf"^{name} : .*\n(?:    .*\n?)+", "", described, flags=re.MULTILINE)
+    if own is None:
+        return described
+    rest = described.partition("\nParameters\n")[2]
+    return f"{inspect.cleandoc(own)}\n\nParameters\n{rest}" if rest else own

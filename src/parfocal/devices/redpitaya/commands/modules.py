@@ -1,0 +1,101 @@
+"""The commands of generators, controllers and IQ modules: their methods, for whoever names one of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from parfocal.devices.redpitaya.asg import Asg
+from parfocal.devices.redpitaya.commands.derived import Modules
+from parfocal.devices.redpitaya.iq import Iq, Measurement, Sweep
+from parfocal.devices.redpitaya.pid import Pid, Settling
+from parfocal.devices.redpitaya.shared import AsgName, IqName, PidName
+from parfocal.ipc import command, current_call
+
+if TYPE_CHECKING:
+    from parfocal.devices.redpitaya.shared import SharedBoard
+
+ASGS, PIDS, IQS = Modules("channel", AsgName), Modules("pid", PidName), Modules("iq", IqName)
+
+_TELL_EVERY_S = 0.1
+
+
+class ModuleCommands:
+    """Each module has a lane of its own; to wait for a controller is not in the way of changing it."""
+
+    board: SharedBoard
+
+    asg_setup = ASGS.changing(Asg.setup, anew=True)
+    asg_set_frequency = ASGS.changing(Asg.set_frequency)
+    asg_set_amplitude = ASGS.changing(Asg.set_amplitude)
+    asg_set_offset = ASGS.changing(Asg.set_offset)
+    asg_trigger = ASGS.calling(Asg.trigger)
+    asg_get = ASGS.calling(Asg.state)
+    asg_off = ASGS.silencing(Asg.off)
+
+    pid_configure = PIDS.changing(Pid.configure, passing=("d", "integrator_v"))
+    pid_set_setpoint = PIDS.changing(Pid.set_setpoint)
+    pid_get_setpoint = PIDS.calling(Pid.setpoint)
+    pid_get = PIDS.calling(Pid.state)
+    pid_off = PIDS.silencing(Pid.off)
+
+    iq_setup = IQS.changing(Iq.setup, anew=True)
+    iq_set_amplitude = IQS.changing(Iq.set_amplitude)
+    iq_get = IQS.calling(Iq.state)
+    iq_off = IQS.silencing(Iq.off)
+
+    @command(lane="{pid}-settling")
+    def pid_wait_settled(self, pid: PidName = "pid0", within_v: float = 0.01, for_s: float = 0.1) -> Settling:
+        """Wait until a controller's input has been within `within_v` of its setpoint for `for_s`.
+
+        Progress tells how far it is. It waits for ever unless the call has a deadline (`timeout_s`) or is
+        cancelled; the controller goes on in any case.
+
+        Parameters
+        ----------
+        pid : str
+            Which controller.
+        within_v : float
+            How near is near enough, in volts at the input's connector; its noise counts.
+        for_s : float
+            For how long it has to be, without a break, in seconds.
+        """
+        call, next_s = current_call(), 0.0
+        module: Pid = self.board.modules[pid]
+        for now in module.settle(within_v, for_s, wait=call.wait):
+            if now.waited_s >= next_s or now.held_s >= for_s:
+                text = f"{pid} is {now.deviation_v:.4g} V off, within {within_v:g} V for {now.held_s:.3g} s"
+                call.progress(min(now.held_s / for_s, 1.0) if for_s else 0.0, text)
+                next_s = now.waited_s + _TELL_EVERY_S
+        return now
+
+    @IQS.like(Iq.measure, without=("wait",))
+    def iq_get_measurement(self, iq: IqName = "iq0", **asked: Any) -> Measurement:  # noqa: D102 - as `Iq.measure`
+        module: Iq = self.board.modules[iq]
+        measured = module.measure(**asked, wait=current_call().wait)
+        self._note_frequency(iq, asked.get("frequency_hz"), measured)
+        return measured
+
+    @command(lane=IQS.lane)
+    def iq_sweep(
+        self,
+        frequencies_hz: list[float],
+        iq: IqName = "iq0",
+        *,
+        averaging_s: float = 0.01,
+        settling_s: float = 0.0,
+    ) -> Sweep:
+        """Measure the transfer function at one frequency after another; progress carries what there is."""
+        call, points = current_call(), []
+        module: Iq = self.board.modules[iq]
+        for point in module.sweep(
+            frequencies_hz, averaging_s=averaging_s, settling_s=settling_s, wait=call.wait
+        ):
+            points.append(point)
+            self._note_frequency(iq, frequencies_hz[len(points) - 1], point)
+            done = len(points) / len(frequencies_hz)
+            call.progress(done, f"{point.frequency_hz:.4g} Hz", data=Sweep.of(points))
+        return Sweep.of(points)
+
+    def _note_frequency(self, iq: IqName, wanted_hz: float | None, measured: Measurement) -> None:
+        if wanted_hz is not None:
+            self.board.change(iq, {"frequency_hz": wanted_hz}, lambda: measured.frequency_hz)
