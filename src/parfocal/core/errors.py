@@ -27,11 +27,13 @@
     │   └── StartError                      a service did not become ready; carries the real cause
     ├── DeviceError                         the hardware, or its simulated twin, failed
     │   ├── DeviceTimeoutError (TimeoutError)
+    │   ├── FrameLostError                  this one frame; the sequence goes on with the next
     │   └── UnconfirmedWriteError           sent, not confirmed: done or not, and never repeated blindly
     ├── StorageError
     │   ├── AlreadyExistsError              never overwritten
     │   ├── DiskFullError
     │   └── FolderVanishedError
+    ├── MovieError                          images in a file cannot be read; names the file and why
     └── TrackingError                       tables or regions that do not fit together
 """
 
@@ -247,6 +249,14 @@ class DeviceTimeoutError(DeviceError, TimeoutError):
     """A device did not answer, or did not arrive, in time."""
 
 
+class FrameLostError(DeviceError):
+    """A camera could not deliver one frame, whose number is ``frame``; the next call asks for the next one."""
+
+    def __init__(self, message: str, *, frame: int = 0) -> None:
+        super().__init__(message)
+        self.frame = frame
+
+
 class UnconfirmedWriteError(DeviceError):
     """The connection broke between a write and its confirmation: nobody knows whether it was done."""
 
@@ -265,6 +275,10 @@ class DiskFullError(StorageError):
 
 class FolderVanishedError(StorageError):
     """The folder of the recording disappeared while it was written."""
+
+
+class MovieError(ParfocalError):
+    """A file of images, or one image of it, cannot be read; begins with the name of the file."""
 
 
 class TrackingError(ParfocalError):

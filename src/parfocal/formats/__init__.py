@@ -1,0 +1,28 @@
+"""Files that people have, read as frames: TIFF, OME-Zarr, image folders, NDTiff, HDF5, videos.
+
+::
+
+    open_movie(path, options) ─── Movie ─── PlaneReader   one for each format: what is in the file, its planes
+                                    │
+                                    └────── MovieOptions  which channel, position and plane; times and sizes
+
+A `Movie` is for whoever shows, browses, plays or tracks it: its images by index, when each was taken, how
+large a pixel is, who says so, and what of the file it leaves unread.
+"""
+
+from __future__ import annotations
+
+from parfocal.formats.contents import Contents, PlaneReader
+from parfocal.formats.movie import Movie, MovieFacts
+from parfocal.formats.opening import known_formats, open_movie
+from parfocal.formats.options import MovieOptions
+
+__all__ = [
+    "Contents",
+    "Movie",
+    "MovieFacts",
+    "MovieOptions",
+    "PlaneReader",
+    "known_formats",
+    "open_movie",
+]

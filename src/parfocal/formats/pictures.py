@@ -1,0 +1,141 @@
+"""Image files as a movie: one file, or all those of a folder that belong together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from parfocal.core.errors import MovieError
+from parfocal.formats.contents import Contents, Told
+from parfocal.formats.micromanager import elapsed_s, grid_of, pixel_size_um, read_metadata
+from parfocal.formats.numbered import missing_between, one_movie, suffix_of
+from parfocal.formats.pages import TIFF_SUFFIXES, pages_of, read_page
+from parfocal.formats.picture import PICTURE_SUFFIXES, look_of, read_picture
+from parfocal.formats.selection import ranges
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+
+class PictureReader:
+    """Images of one shape in files of their own; TIFFs of several pages follow one another.
+
+    Parameters
+    ----------
+    files : list of Path
+        In their order.
+    path : Path
+        The file, or the folder they come from.
+    unread : tuple of str
+        What else is in the folder.
+    """
+
+    def __init__(self, files: list[Path], path: Path, unread: tuple[str, ...] = ()) -> None:
+        first = _read(files[0], 0)
+        self._images = [(file, page) for file in files for page in range(_pages(file, first.shape, files[0]))]
+        grid = _grid(files, len(self._images))
+        self._at = {place: number for number, place in enumerate(grid.places)}
+        shape = (first.shape[0], first.shape[1])
+        metadata = read_metadata(path) if path.is_dir() else {}
+        each = [metadata.get(file.name, {}) for file, _ in self._images]
+        size = next((size for one in each if (size := pixel_size_um(one)) is not None), None)
+        times = np.full(grid.planes, np.nan)
+        times[grid.places] = [elapsed_s(one) for one in each]
+        kind = suffix_of(files[0]).removeprefix(".").upper()
+        self.contents = Contents(
+            path=path,
+            format=f"folder of {kind}" if path.is_dir() else kind,
+            axes=grid.axes,
+            sizes=grid.sizes,
+            shape=shape,
+            dtype=first.dtype,
+            pixel_size_um=None if size is None else Told(size, "Micro-Manager PixelSizeUm"),
+            plane_times_s=times.reshape(grid.sizes) if np.isfinite(times).any() else None,
+            plane_times_from="Micro-Manager ElapsedTime-ms",
+            missing=frozenset(range(grid.planes)) - set(grid.places),
+            unread=unread,
+            remarks=(*grid.remarks, *(("compressed with loss (JPEG)",) if kind == "JPG" else ())),
+        )
+
+    @classmethod
+    def of_folder(cls, folder: Path) -> PictureReader:
+        """Return the movie in a folder; hidden files, as macOS leaves them (``._name``), are no images."""
+        known = (*TIFF_SUFFIXES, *PICTURE_SUFFIXES)
+        files = [
+            file
+            for file in folder.iterdir()
+            if file.suffix.lower() in known and not file.name.startswith(".") and file.is_file()
+        ]
+        if not files:
+            raise MovieError(f"{folder}: {_nothing_in(folder, known)}")
+        movie, unread = one_movie(files, folder)
+        return cls(movie, folder, unread)
+
+    def read_into(self, plane: int, out: NDArray[Any]) -> None:
+        """Fill `out` with a plane."""
+        file, page = self._images[self._at[plane]]
+        image = _read(file, page)
+        if image.shape != out.shape or image.dtype != out.dtype:
+            raise MovieError(
+                f"{file} is {image.dtype} {image.shape}, the first image {out.dtype} {out.shape}"
+            )
+        np.copyto(out, image)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class _Grid:
+    """Where each image stands: by axes that the names tell, by their numbers, or one after the other."""
+
+    def __init__(
+        self, axes: str, sizes: tuple[int, ...], places: list[int], remarks: tuple[str, ...] = ()
+    ) -> None:
+        self.axes = axes
+        self.sizes = sizes
+        self.places = places
+        self.remarks = remarks
+
+    @property
+    def planes(self) -> int:
+        return int(np.prod(self.sizes, dtype=np.int64))
+
+
+def _grid(files: list[Path], images: int) -> _Grid:
+    if images != len(files):  # some have several pages
+        return _Grid("t", (images,), list(range(images)))
+    names = [file.name for file in files]
+    named = grid_of(names)
+    if named is not None:
+        return _Grid(*named)
+    numbered = missing_between(names)
+    if numbered is None:
+        return _Grid("t", (images,), list(range(images)))
+    places, count, missing = numbered
+    told = (f"numbers missing between {names[0]} and {names[-1]}: {ranges(missing)}",) if missing else ()
+    return _Grid("t", (count,), places, told)
+
+
+def _pages(file: Path, shape: tuple[int, ...], first: Path) -> int:
+    """Return how many images a file holds; refuse one of another shape than the first file's."""
+    if file.suffix.lower() in TIFF_SUFFIXES:
+        found, pages = pages_of(file)
+    else:
+        found, pages = look_of(file), 1
+    if found != shape:
+        raise MovieError(f"{file}: it is {found}, but {first.name} is {shape}; a movie has one shape")
+    return pages
+
+
+def _read(file: Path, page: int) -> NDArray[Any]:
+    return read_page(file, page) if file.suffix.lower() in TIFF_SUFFIXES else read_picture(file)
+
+
+def _nothing_in(folder: Path, known: tuple[str, ...]) -> str:
+    """Return why a folder is no movie, and where in it one may be."""
+    inner = sorted({file.parent.name for suffix in known for file in folder.glob(f"[!.]*/[!.]*{suffix}")})
+    hint = f"; its folder {inner[0]} does" if len(inner) == 1 else f"; its folders {', '.join(inner[:5])} do"
+    return "a folder that is no OME-Zarr and holds no images" + (hint if inner else "")

@@ -1,0 +1,192 @@
+"""OME-Zarr 0.4 and 0.5, bioformats2raw's layout of several images, and parfocal's own recordings."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tensorstore
+
+from parfocal.core.errors import MovieError
+from parfocal.formats.contents import Contents, Told
+from parfocal.formats.pixels import native
+from parfocal.formats.units import micrometres, seconds
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+_CACHE_BYTES = 200_000_000
+
+
+@dataclass(frozen=True)
+class _Image:
+    """One image: its full-resolution array, and what its document tells."""
+
+    store: Any
+    axes: str
+    pixel_size_um: Told | None
+    interval_s: Told | None
+    headers: dict[str, NDArray[np.int64]]
+
+    @property
+    def look(self) -> str:
+        return f"{tuple(self.store.shape)} {self.store.dtype.name}"
+
+
+class ZarrReader:
+    """The full-resolution arrays of an OME-Zarr; several images of one shape are positions.
+
+    Parameters
+    ----------
+    path : Path
+        An image, or a folder of images as bioformats2raw makes it.
+    position : int or "all"
+        Which image, where they differ in shape.
+    """
+
+    def __init__(self, path: Path, position: int | str = 0) -> None:
+        folders = _image_folders(path)
+        images = [_image(folder) for folder in folders]
+        unread: tuple[str, ...] = ()
+        if len({image.look for image in images}) > 1:
+            listed = ", ".join(
+                f"image {folder.name} is {one.look}" for folder, one in zip(folders, images, strict=True)
+            )
+            if position == "all" or int(position) >= len(images):
+                raise MovieError(f"{path}: its images differ in shape or type: {listed}")
+            unread = (f"positions of another shape (--position chooses): {listed}",)
+            images = [images[int(position)]]
+        self._images = images
+        self.contents = _contents(path, images, [folder.name for folder in folders], unread)
+
+    def read_into(self, plane: int, out: NDArray[Any]) -> None:
+        """Fill `out` with a plane."""
+        place = (
+            tuple(int(n) for n in np.unravel_index(plane, self.contents.sizes)) if self.contents.sizes else ()
+        )
+        store = self._images[0].store
+        if len(self._images) > 1:
+            store, place = self._images[place[0]].store, place[1:]
+        np.copyto(out, store[place].read().result())
+
+    def close(self) -> None:
+        """Let go of the arrays."""
+        self._images = []
+
+
+def _contents(path: Path, images: list[_Image], names: list[str], unread: tuple[str, ...]) -> Contents:
+    first = images[0]
+    axes, sizes = first.axes, tuple(int(n) for n in first.store.shape)
+    if len(axes) != len(sizes) or not axes.endswith("yx"):
+        raise MovieError(
+            f"{path}: axes {axes!r} for an array of shape {sizes}; wanted are ones that end in 'yx'"
+        )
+    outer, sizes, shape = axes[:-2], sizes[:-2], (sizes[-2], sizes[-1])
+    headers = first.headers if len(images) == 1 and outer == "t" else {}
+    lost = headers["frame"] == -1 if headers else np.zeros(0, bool)
+    times = headers.get("time_ns")
+    if len(images) > 1:
+        outer, sizes = "p" + outer, (len(images), *sizes)
+    return Contents(
+        path=path,
+        format="parfocal recording" if headers else "OME-Zarr",
+        axes=outer,
+        sizes=sizes,
+        shape=shape,
+        dtype=native(first.store.dtype.numpy_dtype, path),
+        names={"p": tuple(names)} if len(images) > 1 else {},
+        pixel_size_um=first.pixel_size_um,
+        interval_s=first.interval_s,
+        plane_times_s=None if times is None else np.where(lost, np.nan, times * 1e-9),
+        plane_times_from="recorded exposure ends",
+        missing=frozenset(np.flatnonzero(lost).tolist()),
+        unread=unread,
+    )
+
+
+def _image_folders(path: Path) -> list[Path]:
+    """Return the folders of the images: `path` itself, or those in it that bioformats2raw lists."""
+    attributes = _attributes(path)
+    if "plate" in attributes:
+        raise MovieError(f"{path}: it is a plate; give one of its images, such as {path.name}/A/1/0")
+    if "bioformats2raw.layout" not in attributes:
+        return [path]
+    listed = _attributes(path / "OME").get("series") if (path / "OME").is_dir() else None
+    names = [str(name) for name in listed or []]
+    if not names:
+        names = sorted((p.name for p in path.iterdir() if p.name.isdecimal()), key=int)
+    if not names:
+        raise MovieError(f"{path}: it holds no image")
+    return [path / name for name in names]
+
+
+def _image(folder: Path) -> _Image:
+    attributes = _attributes(folder)
+    multiscales = attributes.get("multiscales")
+    if not multiscales:
+        raise MovieError(f"{folder}: it is a Zarr without OME multiscales metadata")
+    try:
+        dataset = multiscales[0]["datasets"][0]
+        axes = [
+            axis if isinstance(axis, dict) else {"name": axis} for axis in multiscales[0].get("axes", "tczyx")
+        ]
+        names = "".join(str(axis["name"]).lower() for axis in axes)
+        store = _open(folder / str(dataset["path"]))
+    except (KeyError, IndexError, TypeError) as error:
+        raise MovieError(f"{folder}: its multiscales metadata lacks {error}") from error
+    sizes, times = _steps(axes, [*dataset.get("coordinateTransformations", [])])
+    return _Image(store, names, sizes, times, _headers(folder, attributes))
+
+
+def _attributes(folder: Path) -> dict[str, Any]:
+    """Return the attributes of a group, those of OME at the top, whatever the version of Zarr."""
+    try:
+        if (folder / "zarr.json").exists():
+            found = json.loads((folder / "zarr.json").read_text(encoding="utf-8")).get("attributes", {})
+            return {**found, **found.get("ome", {})}
+        file = folder / ".zattrs"
+        found = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    except (OSError, ValueError, AttributeError) as error:
+        raise MovieError(f"{folder}: its metadata cannot be read: {error}") from error
+    return dict(found)
+
+
+def _open(folder: Path) -> Any:
+    driver = "zarr3" if (folder / "zarr.json").exists() else "zarr"
+    try:
+        return tensorstore.open(
+            {"driver": driver, "kvstore": {"driver": "file", "path": folder.as_posix()}},
+            open=True,
+            read=True,
+            context=tensorstore.Context({"cache_pool": {"total_bytes_limit": _CACHE_BYTES}}),
+        ).result()
+    except (ValueError, OSError) as error:
+        raise MovieError(f"{folder}: {error}") from error
+
+
+def _steps(axes: list[dict[str, Any]], transformations: list[Any]) -> tuple[Told | None, Told | None]:
+    """Return micrometres a pixel along x and seconds a frame along t, where the units are told."""
+    scale: list[Any] = next((one["scale"] for one in transformations if one.get("type") == "scale"), [])
+    found: dict[str, Told] = {}
+    for axis, step in zip(axes, scale, strict=False):
+        name = str(axis["name"]).lower()
+        convert = seconds if name == "t" else micrometres
+        value = convert(step, axis.get("unit"))
+        if value is not None:
+            found[name] = Told(value, f"OME-Zarr scale of {name}")
+    return found.get("x"), found.get("t")
+
+
+def _headers(folder: Path, attributes: dict[str, Any]) -> dict[str, NDArray[np.int64]]:
+    """Return what was recorded with each frame of a parfocal recording, by the column's name; else {}."""
+    own = attributes.get("parfocal")
+    if not isinstance(own, dict) or "headers" not in own:
+        return {}
+    place = folder / str(own["headers"])
+    columns = _attributes(place).get("columns", [])
+    rows = np.asarray(_open(place).read().result())
+    return {str(name): rows[:, number] for number, name in enumerate(columns)}
