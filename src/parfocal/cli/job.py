@@ -49,6 +49,8 @@ def run_job(job: Callable[[Callable[[Step], None]], Summary], *, json: bool) -> 
         def tell(step: Step) -> None:
             nonlocal run
             run = step.run or run
+            for note in step.notes:
+                progress.console.print(note)
             if step.phase not in bars:
                 for done in bars.values():
                     progress.update(done, completed=1.0)  # type: ignore[arg-type]

@@ -47,9 +47,9 @@ def _lines(summary: Summary) -> list[tuple[str, str | Text]]:
         ("beads", f"{summary.beads}{_flags(summary.flagged)}"),
     ]
     if frames.tracked > 1 and summary.beads:
-        rate = f"{summary.fps['camera']:.1f} fps camera, {summary.fps['tracked']:.1f} fps tracked"
-        lines.append(("rate", rate))
-    if summary.beads:
+        taken = f"{summary.fps['camera']:.1f} fps camera" if summary.fps["camera"] > 0 else "times untold"
+        lines.append(("rate", f"{taken}, {summary.fps['tracked']:.1f} fps tracked"))
+    if summary.beads and summary.movie is None:
         late = f"{delay['p50']:.1f} ms median, {delay['p99']:.1f} ms p99"
         lines.append(("latency", f"{late}, from exposure end to readable row"))
     if summary.error is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from parfocal.cli.job import run_job
 from parfocal.core.errors import BadInputError
@@ -15,6 +16,13 @@ def track(
     find: bool = False,
     roi_px: int = 64,
     zlut: Path | None = None,
+    channel: int | str = 0,
+    position: int | Literal["all"] = 0,
+    plane: int | Literal["all"] = "all",
+    fps: float | None = None,
+    pixel_size_um: float | None = None,
+    counts_per_unit: float | None = None,
+    counts_at_zero: float = 0.0,
     gain_e_per_adu: float = 1.0,
     offset_adu: float = 0.0,
     read_noise_e: float = 0.0,
@@ -32,7 +40,8 @@ def track(
     Parameters
     ----------
     movie
-        TIFF, OME-TIFF, OME-Zarr, a PNG or a folder of images; one image is a series of one.
+        TIFF of any kind, OME-Zarr, NDTiff, HDF5 (file.h5:/dataset), a video, a picture, or a folder of images
+        in the order of the numbers in their names; one image is a movie of one.
     rois
         Regions of the beads: the rois.json of a run, or what the tracker saved.
     find
@@ -41,6 +50,20 @@ def track(
         Edge of a region, px; even.
     zlut
         Z tables: the tables.npz of a run, or what the tracker saved; without them only x and y are tracked.
+    channel
+        Which channel of the movie: its number, from 0, or its name; "all" runs through them.
+    position
+        Which position of the stage (series), from 0; "all" runs through them.
+    plane
+        Which plane of a z stack, from 0; all are run through otherwise.
+    fps
+        Images a second, if the movie does not tell, or tells wrongly.
+    pixel_size_um
+        Edge of a pixel in the sample, likewise.
+    counts_per_unit
+        Counts for a unit of signed or floating-point values, such as 65535 for values from 0 to 1.
+    counts_at_zero
+        Counts for a value of 0.
     gain_e_per_adu
         Electrons for one count of the camera. Together with the next two it sets sigma, chi2 and the flags.
     offset_adu
@@ -58,6 +81,8 @@ def track(
     --------
     parfocal track movie.tif
 
+    parfocal track cells.ome.tif --channel 1 --fps 100 --pixel-size-um 0.1
+
     parfocal track camera8bit.png --gain-e-per-adu 40 --read-noise-e 8
 
     parfocal track beads.ome.zarr --rois rois.json --zlut tables.npz --workers 2 --json
@@ -67,7 +92,9 @@ def track(
     if rois is not None and find:
         raise BadInputError("--rois and --find exclude each other: load the beads or find them")
     plan = TrackPlan(
-        movie=movie, rois=rois, roi_px=roi_px, zlut=zlut, gain_e_per_adu=gain_e_per_adu,
-        offset_adu=offset_adu, read_noise_e=read_noise_e, out=out, workers=workers,
+        movie=movie, rois=rois, roi_px=roi_px, zlut=zlut, channel=channel, position=position, plane=plane,
+        frame_rate_hz=fps, pixel_size_um=pixel_size_um, counts_per_unit=counts_per_unit,
+        counts_at_zero=counts_at_zero, gain_e_per_adu=gain_e_per_adu, offset_adu=offset_adu,
+        read_noise_e=read_noise_e, out=out, workers=workers,
     )  # fmt: skip
     return run_job(lambda tell: run_track(plan, tell), json=json)

@@ -250,7 +250,7 @@ class DeviceTimeoutError(DeviceError, TimeoutError):
 
 
 class FrameLostError(DeviceError):
-    """A camera could not deliver one frame, whose number is ``frame``; the next call asks for the next one."""
+    """A camera could not deliver the frame whose number is ``frame``; the next call asks for the next one."""
 
     def __init__(self, message: str, *, frame: int = 0) -> None:
         super().__init__(message)

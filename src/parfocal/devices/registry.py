@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from parfocal.devices.context import DeviceContext
 
 DEVICES: dict[str, str] = {
-    "replay": "parfocal.devices.replay.camera:ReplayCamera",
+    "replay": "parfocal.devices.replay:ReplayCamera",
     "simulated-camera": "parfocal.devices.simulated.camera:SimulatedCamera",
     "simulated-focus": "parfocal.devices.simulated.motors:SimulatedFocus",
     "simulated-light": "parfocal.devices.simulated.light:SimulatedLight",

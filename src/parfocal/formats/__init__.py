@@ -13,8 +13,9 @@ large a pixel is, who says so, and what of the file it leaves unread.
 from __future__ import annotations
 
 from parfocal.formats.contents import Contents, PlaneReader
+from parfocal.formats.counts import are_counts
 from parfocal.formats.movie import Movie, MovieFacts
-from parfocal.formats.opening import known_formats, open_movie
+from parfocal.formats.opening import known_formats, location_exists, open_movie
 from parfocal.formats.options import MovieOptions
 
 __all__ = [
@@ -23,6 +24,8 @@ __all__ = [
     "MovieFacts",
     "MovieOptions",
     "PlaneReader",
+    "are_counts",
     "known_formats",
+    "location_exists",
     "open_movie",
 ]

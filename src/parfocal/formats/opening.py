@@ -40,6 +40,17 @@ def known_formats() -> str:
     return f"{', '.join(files)}, and folders: OME-Zarr, NDTiff, images in files of their own"
 
 
+def location_exists(path: Path) -> bool:
+    """Whether there is a file or folder at `path`, or, for ``file.h5:/dataset``, such a file.
+
+    Examples
+    --------
+    >>> location_exists(Path("nowhere.h5:/data"))
+    False
+    """
+    return split_location(path)[0].exists()
+
+
 def open_movie(path: Path | str, options: MovieOptions | None = None) -> Movie:
     """Open a file or folder of images.
 

@@ -11,7 +11,7 @@ import numpy as np
 from parfocal.core.errors import MovieError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -98,6 +98,18 @@ def ranges(numbers: Iterable[int], most: int = 8) -> str:
     parts = [ordered[a:b] for a, b in pairwise(starts)]
     words = [f"{part[0]}-{part[-1]}" if len(part) > 1 else str(part[0]) for part in parts]
     return ", ".join(words[:most]) + (" and more" if len(words) > most else "")
+
+
+def listed(looks: Sequence[str], word: str) -> str:
+    """Return how each of several things looks, those that look alike together.
+
+    Examples
+    --------
+    >>> listed(["(6, 8) uint16", "(5, 8) uint16", "(6, 8) uint16"], "series")
+    '(5, 8) uint16: series 1; (6, 8) uint16: series 0, 2'
+    """
+    alike = {look: [number for number, one in enumerate(looks) if one == look] for look in sorted(set(looks))}
+    return "; ".join(f"{look}: {word} {ranges(numbers)}" for look, numbers in alike.items())
 
 
 def _wanted(contents: Contents, axis: str, size: int, options: MovieOptions) -> int | None:

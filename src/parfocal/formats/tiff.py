@@ -12,6 +12,7 @@ from parfocal.core.errors import MovieError
 from parfocal.formats.contents import Contents
 from parfocal.formats.pages import errors
 from parfocal.formats.pixels import native, read_raw
+from parfocal.formats.selection import listed
 from parfocal.formats.tiff_words import Words, words_of
 
 if TYPE_CHECKING:
@@ -158,13 +159,13 @@ def _series_of(
     looks = [f"{tuple(series.shape)} {series.dtype}" for series in found]
     if len(set(looks)) == 1:
         return found, None
-    listed = ", ".join(f"series {number} is {look}" for number, look in enumerate(looks))
+    found_looks = listed(looks, "series")
     if not file.is_ome or position == "all":
-        raise MovieError(f"{path}: its images differ in shape or type: {listed}")
+        raise MovieError(f"{path}: its images differ in shape or type: {found_looks}")
     if int(position) >= len(found):
-        raise MovieError(f"{path}: no position {position}; {listed}")
-    others = ", ".join(f"{number} {look}" for number, look in enumerate(looks) if number != position)
-    return [found[int(position)]], (f"positions of another shape (--position chooses): {others}",)
+        raise MovieError(f"{path}: no position {position}; {found_looks}")
+    others = f"{len(found) - 1} of {len(found)} positions: read is position {position}, --position chooses"
+    return [found[int(position)]], (f"{others} ({found_looks})",)
 
 
 def _planes(series: Any) -> int:

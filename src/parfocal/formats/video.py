@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".m4v", ".wmv", ".webm")
+_HINT = "known are MP4, AVI, MOV, MKV, WMV and WebM, as far as FFmpeg decodes them"
 _LOSSLESS = ("rawvideo", "ffv1", "huffyuv", "ffvhuff", "png", "utvideo", "bmp")
 _LUMA = ("yuv", "gray", "nv")
 """Pixel formats whose first plane is the brightness as it was coded; a conversion would stretch its range."""
@@ -35,7 +36,8 @@ class VideoReader:
         try:
             self._container = av.open(str(path))
         except self._errors as error:
-            raise MovieError(f"{path}: {error}") from error
+            why = getattr(error, "strerror", None) or error
+            raise MovieError(f"{path}: it is no video that can be decoded ({why}); {_HINT}") from error
         try:
             self._list(path)
             self.contents = self._contents(path)
@@ -77,7 +79,7 @@ class VideoReader:
     def _contents(self, path: Path) -> Contents:
         first = self._image(0)
         codec = self._stream.codec_context.name
-        times = (np.array(self._stamps, np.float64) - self._stamps[0]) * float(self._stream.time_base)
+        times = (np.array(self._stamps, np.float64) - self._stamps[0]) * float(self._stream.time_base or 1)
         rate = self._stream.average_rate
         others = len(self._container.streams.video) - 1
         return Contents(

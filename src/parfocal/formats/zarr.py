@@ -12,6 +12,7 @@ import tensorstore
 from parfocal.core.errors import MovieError
 from parfocal.formats.contents import Contents, Told
 from parfocal.formats.pixels import native
+from parfocal.formats.selection import listed
 from parfocal.formats.units import micrometres, seconds
 
 if TYPE_CHECKING:
@@ -52,13 +53,13 @@ class ZarrReader:
         folders = _image_folders(path)
         images = [_image(folder) for folder in folders]
         unread: tuple[str, ...] = ()
-        if len({image.look for image in images}) > 1:
-            listed = ", ".join(
-                f"image {folder.name} is {one.look}" for folder, one in zip(folders, images, strict=True)
-            )
+        looks = [image.look for image in images]
+        if len(set(looks)) > 1:
+            found = listed(looks, "image")
             if position == "all" or int(position) >= len(images):
-                raise MovieError(f"{path}: its images differ in shape or type: {listed}")
-            unread = (f"positions of another shape (--position chooses): {listed}",)
+                raise MovieError(f"{path}: its images differ in shape or type: {found}")
+            others = f"{len(images) - 1} of {len(images)} positions: read is position {position}"
+            unread = (f"{others}, --position chooses ({found})",)
             images = [images[int(position)]]
         self._images = images
         self.contents = _contents(path, images, [folder.name for folder in folders], unread)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from parfocal.formats import MovieFacts
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -46,9 +48,10 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     beads : int
         Regions that were tracked.
     latency_ms : dict
-        p50 and p99 over the frames, from the end of an exposure until its rows were readable.
+        p50 and p99 over the frames, from the end of an exposure until its rows were readable; NaN of a movie.
     fps : dict
-        "camera" and "tracked", frames a second.
+        "camera" and "tracked", frames a second: as they were taken, NaN if a movie does not tell; and as
+        their rows were published.
     error : dict or None
         RMS against the truth, where there is one.
     services : dict
@@ -61,6 +64,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
         Picture of a frame with what was found in it.
     chart : str or None
         Picture of the tracks, with chi2 and sigma of all beads; None without any row.
+    movie : MovieFacts or None
+        Where the frames came from, if from a file: its times and pixel size and who tells them, what of it
+        was left unread.
     """
 
     outcome: str
@@ -75,6 +81,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     reason: str = ""
     overlay: str | None = None
     chart: str | None = None
+    movie: MovieFacts | None = None
 
 
 def latency_ms(tracks: NDArray[Any]) -> dict[str, float]:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-from contextlib import closing
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
 
 from parfocal.analysis.beads.fitting import fitting_tables
 from parfocal.analysis.beads.rois import RoiSet
-from parfocal.core.errors import BadInputError, DeviceError
+from parfocal.core.errors import BadInputError, MovieError
 from parfocal.core.frames import FrameSpec
-from parfocal.devices.replay.source import open_source
+from parfocal.formats import Movie, MovieFacts, MovieOptions, are_counts, location_exists, open_movie
 from parfocal.rig.config import RigConfig, load_config, with_changes
 from parfocal.rig.keeping import keep_beads
 from parfocal.rig.measurement import Progress, measure
@@ -31,8 +30,12 @@ if TYPE_CHECKING:
     from parfocal.rig.summary import Summary
 
 
-class TrackPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which movie, which beads, which tables, which camera. Without `rois` the beads are found in a frame."""
+class TrackPlan(MovieOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which movie, which of its images, which beads, which tables, which camera.
+
+    Without `rois` the beads are found in the first image. See `parfocal.formats.MovieOptions` for what may be
+    chosen of a movie.
+    """
 
     movie: Path
     rois: Path | None = None
@@ -45,7 +48,10 @@ class TrackPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     workers: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("movie", "rois", "zlut"):
+        super().__post_init__()
+        if not location_exists(self.movie):
+            raise BadInputError(f"movie: there is nothing at {self.movie}")
+        for name in ("rois", "zlut"):
             path = getattr(self, name)
             if path is not None and not path.exists():
                 raise BadInputError(f"{name}: there is nothing at {path}")
@@ -55,25 +61,44 @@ class TrackPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             raise BadInputError(f"workers must be 1 or more, not {self.workers}")
 
 
-def check_inputs(plan: TrackPlan) -> None:
-    """Open the movie, the regions and the tables before anything is started.
+def check_inputs(plan: TrackPlan) -> MovieFacts:
+    """Open the movie, the regions and the tables before anything is started; return what the movie is.
 
     Raises
     ------
     BadInputError
         If one of them is something else, or does not fit the others.
     """
-    try:
-        source = open_source(plan.movie)
-    except DeviceError as error:
-        raise BadInputError(f"movie: {error}") from error
-    height, width = source.shape
-    source.close()
+    with opened_movie(plan) as movie:
+        facts = movie.facts
+    height, width = facts.shape
     rois = RoiSet(roi_px=plan.roi_px, width_px=width, height_px=height)
     if plan.rois is not None:
         rois = rois.loaded(plan.rois)
     if plan.zlut is not None:
         fitting_tables(plan.zlut, rois, count=plan.rois is not None)
+    return facts
+
+
+def opened_movie(plan: TrackPlan) -> Movie:
+    """Open the movie; refuse one that cannot be tracked.
+
+    Raises
+    ------
+    BadInputError
+        If it cannot be read, or its pixels are no counts and no scale is given.
+    """
+    try:
+        movie = open_movie(plan.movie, plan)
+    except MovieError as error:
+        raise BadInputError(f"movie: cannot replay {error}") from error
+    if not are_counts(movie.dtype):
+        movie.close()
+        raise BadInputError(
+            f"movie: {plan.movie} holds {movie.dtype} values, and beads are tracked in counts of a camera: "
+            "tell how many counts a unit is (--counts-per-unit, and --counts-at-zero for negative values)"
+        )
+    return movie
 
 
 def track_config(plan: TrackPlan) -> RigConfig:
@@ -87,26 +112,62 @@ def track_config(plan: TrackPlan) -> RigConfig:
         "tracker.read_noise_e": plan.read_noise_e,
         "recorder.folder": str(plan.out.absolute()),
     }
+    chosen = {name: value for name, value in plan.movie_options().items() if value is not None}
+    changes |= {f"camera.options.{name}": value for name, value in chosen.items()}
     config = with_changes(load_source("replay"), changes)
     return load_config(config.model_copy(update={"name": f"track-{os.getpid()}"}))
 
 
 def run_track(plan: TrackPlan, tell: Callable[[Progress], None]) -> Summary:
     """Find or load the beads, track every image of the movie, and draw what was found."""
-    check_inputs(plan)
+    facts = check_inputs(plan)
     check_place(plan.out, int(LEAST_FREE_MB * MB))
     config = track_config(plan)
-    tell(Progress(phase="starting", fraction=0.0, text=plan.movie.name))
+    tell(Progress(phase="starting", fraction=0.0, text=plan.movie.name, notes=notes_on(facts)))
     with open_rig(config) as rig:
         beads = choose_beads(rig, plan, tell)
         done = measure(
-            rig, frames=None, plan=msgspec.to_builtins(plan, enc_hook=str), tell=tell, name=plan.movie.stem
+            rig,
+            frames=facts.images,
+            plan={**msgspec.to_builtins(plan, enc_hook=str), "source": msgspec.to_builtins(facts)},
+            tell=tell,
+            name=run_name(plan.movie),
         )
         overlay = keep_beads(rig, Path(done.report.run))
         spec, status = rig.stream("camera").spec, rig.status()
     assert isinstance(spec, FrameSpec)
     pixel_size_nm = None if spec.pixel_size_um is None else spec.pixel_size_um * 1e3
-    return summarise(done, status, beads, title=plan.movie.name, pixel_size_nm=pixel_size_nm, overlay=overlay)
+    summary = summarise(
+        done, status, beads, title=plan.movie.name, pixel_size_nm=pixel_size_nm,
+        seconds=facts.frame_rate_hz is not None, overlay=overlay,
+    )  # fmt: skip
+    unmeasured = {"p50": float("nan"), "p99": float("nan")}  # its exposures ended long ago
+    return msgspec.structs.replace(summary, latency_ms=unmeasured, movie=facts)
+
+
+def notes_on(facts: MovieFacts) -> tuple[str, ...]:
+    """Return what should be known of a movie before its rows are used, a line each."""
+    rate = "no time" if facts.frame_rate_hz is None else f"{facts.frame_rate_hz:g} images a second"
+    times = f"{rate} ({facts.times_from})"
+    if facts.frame_rate_hz is None and facts.images > 1:
+        times = "times untold: rows carry the number of the image alone; --fps tells"
+    size = f"pixel {facts.pixel_size_um} um ({facts.pixel_size_from})"
+    if facts.pixel_size_um is None:
+        size = "pixel size untold: --pixel-size-um tells"
+    about = f"{facts.format}, {facts.images} image{'' if facts.images == 1 else 's'}; {times}; {size}"
+    return (about, *(f"left unread: {words}" for words in facts.unread), *facts.remarks)
+
+
+def run_name(movie: Path) -> str:
+    """Return the name of a run after its movie: what a folder's name may hold.
+
+    Examples
+    --------
+    >>> run_name(Path("/data/bead [3] 100%.ome.tif")), run_name(Path("...tif"))
+    ('bead_3_100', 'movie')
+    """
+    stem = movie.name.partition(".ome.")[0].removesuffix(movie.suffix)
+    return re.sub(r"[^\w.+-]+", "_", stem).strip("_.")[:60] or "movie"
 
 
 def choose_beads(rig: Rig, plan: TrackPlan, tell: Callable[[Progress], None]) -> int:
@@ -128,9 +189,8 @@ def find_in_first_image(plan: TrackPlan) -> list[tuple[float, float]]:
     The image is read from the file: the camera has shown none yet, so that each is tracked and counted once,
     the first one as frame 0.
     """
-    with closing(open_source(plan.movie)) as source:
-        image = np.empty(source.shape, source.dtype)
-        source.read_into(0, image)
+    with opened_movie(plan) as movie:
+        image = movie.read(0)
     rois = RoiSet(roi_px=plan.roi_px, width_px=image.shape[1], height_px=image.shape[0])
     found = find_beads(image, rois.apart_px)
     return rois.free_of(zip(found["x_px"].tolist(), found["y_px"].tolist(), strict=True), rois.apart_px)
