@@ -11,7 +11,7 @@ import msgspec
 from numpy.typing import NDArray
 from pydantic import Field
 
-from parfocal.core.errors import BadInputError, DeviceError, StreamTimeoutError
+from parfocal.core.errors import BadInputError, DeviceError, FrameLostError, StreamTimeoutError
 from parfocal.core.frames import FrameHeader, RowSpec
 from parfocal.core.protocols import Camera, HasFrameRate, KnowsTruth
 from parfocal.devices.camera_counts import CameraCounts
@@ -88,6 +88,9 @@ class CameraHost(DeviceHost):
         try:
             header = self.device.read_into(self._borrowed().data, _WAIT_S)
         except StreamTimeoutError:
+            return 0.0
+        except FrameLostError as error:
+            self._lose(error)
             return 0.0
         except DeviceError as error:
             self._failed(error)
@@ -192,7 +195,7 @@ class CameraHost(DeviceHost):
         self._counts.claim(header)
         self._slot = None
         self._lend.close()
-        self._counts.frame(header)
+        self._counts.frame(header, self.context.clock.monotonic_ns())
         for snap in self._snaps:
             snap.frame(header)
         self._snaps = [snap for snap in self._snaps if not snap.complete]
@@ -239,6 +242,12 @@ class CameraHost(DeviceHost):
         self._snaps.extend(self._wishes)
         self._wishes.clear()
         self._fail_snaps("the camera is being closed")
+
+    def _lose(self, error: FrameLostError) -> None:
+        """Count a frame that the camera could not deliver, and say which; the sequence goes on."""
+        self._counts.lose(error.frame + self._counts.first_frame)
+        self.context.log.error("%s", error)
+        self.context.publish("lost", {"message": str(error), **self._counts.counts()})
 
     def _failed(self, error: DeviceError) -> None:
         """Count a failure; calls that wait get it, otherwise it ends the host."""

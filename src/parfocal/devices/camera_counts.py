@@ -50,11 +50,16 @@ class CameraCounts:
         counters["lost"] += max(0, header.frame - counters["next_frame"])
         counters["next_frame"] = header.frame + 1
 
-    def frame(self, header: FrameHeader) -> None:
-        """Count a frame that everybody can see now."""
+    def frame(self, header: FrameHeader, now_ns: int) -> None:
+        """Count a frame that everybody can see from `now_ns` on; its own times may be those of a movie."""
         self._counters["frames"] += 1
-        self._last_ns = header.time_ns
+        self._last_ns = now_ns
         self._ends.append(header.time_ns)
+
+    def lose(self, frame: int) -> None:
+        """Count frame number `frame`, and any before it that did not come, as lost."""
+        self._counters["lost"] += max(0, frame + 1 - self._counters["next_frame"])
+        self._counters["next_frame"] = max(frame + 1, self._counters["next_frame"])
 
     def begin(self, now_ns: int) -> None:
         """Begin anew to wait and to measure the rate: a sequence starts."""

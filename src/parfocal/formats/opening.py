@@ -84,7 +84,7 @@ def open_movie(path: Path | str, options: MovieOptions | None = None) -> Movie:
 def _reader_of(path: Path, options: MovieOptions) -> PlaneReader:
     file, dataset = split_location(path)
     if not file.exists():
-        raise MovieError(f"{path}: it does not exist")
+        raise MovieError(f"{path} does not exist")
     if file.is_dir():
         return _folder_reader(file, options)
     suffix = file.suffix.lower()
