@@ -8,7 +8,7 @@ from parfocal.core.errors import BadInputError, DeviceError
 from parfocal.core.protocols import Camera, CanFail
 from parfocal.devices.context import DeviceContext
 from parfocal.devices.registry import make_device
-from parfocal.testing.jump_clock import JumpClock
+from parfocal.testing.clock import JumpClock
 
 
 @pytest.fixture

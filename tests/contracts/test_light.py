@@ -6,7 +6,7 @@ from parfocal.core.errors import BadInputError, DeviceError
 from parfocal.core.protocols import CanFail, LightSource
 from parfocal.devices.context import DeviceContext
 from parfocal.devices.registry import make_device
-from parfocal.testing.jump_clock import JumpClock
+from parfocal.testing.clock import JumpClock
 
 
 @pytest.fixture(params=["simulated-light"])

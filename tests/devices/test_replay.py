@@ -10,7 +10,7 @@ from parfocal.core.errors import BadInputError, ConfigError, DeviceError
 from parfocal.core.protocols import Camera
 from parfocal.devices.context import DeviceContext
 from parfocal.devices.registry import make_device
-from parfocal.testing.jump_clock import JumpClock
+from parfocal.testing.clock import JumpClock
 
 OPENED = []
 MOVIE = (np.arange(5 * 6 * 8, dtype=np.uint16) * 7).reshape(5, 6, 8)

@@ -7,7 +7,7 @@ from parfocal.devices.context import DeviceContext
 from parfocal.devices.registry import make_device
 from parfocal.devices.simulated.camera import SimulatedCamera
 from parfocal.devices.simulated.settings import SimulatedCameraSettings
-from parfocal.testing.jump_clock import JumpClock
+from parfocal.testing.clock import JumpClock
 from parfocal.tracking.simulation import radial_profiles
 
 SMALL = {"width_px": 128, "height_px": 128, "beads": 4, "spacing_px": 40.0, "image_px": 64, "depth_nm": 800.0}

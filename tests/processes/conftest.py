@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from parfocal.ipc import Server
 from parfocal.processes import ServiceSpec, Supervisor
 
 PATIENCE_S = 30.0
@@ -56,13 +57,22 @@ MakeRig = Callable[..., tuple[Supervisor, Ears]]
 
 
 @pytest.fixture
-def make_rig() -> Iterator[MakeRig]:
+def make_rig(monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeRig]:
     """Make a rig from specs; it is stopped after the test."""
     made: list[Supervisor] = []
+    ears_of: dict[str, Ears] = {}
+    publish = Server.publish
+
+    def publish_and_note(server: Server, topic: str, payload: Any = None) -> None:
+        publish(server, topic, payload)
+        if server._folder.name in ears_of:
+            ears_of[server._folder.name](topic, payload)
+
+    monkeypatch.setattr(Server, "publish", publish_and_note)
 
     def make(*specs: ServiceSpec, name: str = "bench", **options: Any) -> tuple[Supervisor, Ears]:
         supervisor, ears = Supervisor(name, specs, **options), Ears()
-        supervisor.on_event(ears)
+        ears_of[name] = ears
         made.append(supervisor)
         return supervisor, ears
 

@@ -9,7 +9,10 @@ import pytest
 
 from parfocal.core.errors import AlreadyRunningError, BadInputError, ResourceInUseError, RigNotFoundError
 from parfocal.processes import directory
-from parfocal.processes.directory import RigFolders, RigRecord, ServiceRecord, write_record
+from parfocal.processes import folders as rig_folders
+from parfocal.processes.directory import RigRecord, ServiceRecord, write_record
+from parfocal.processes.folders import RigFolders
+from parfocal.processes.identity import start_mark
 from parfocal.processes.locks import FileLock, holder_of, sweep
 from parfocal.processes.resources import lock_path, owned
 
@@ -85,8 +88,6 @@ def test_claimed_folders_are_private_and_exclusive() -> None:
 
 def test_a_dead_rig_is_cleaned_up_by_the_next_of_its_name() -> None:
     stranger = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    from parfocal.processes.system import start_mark
-
     folder = directory.runtime_folder("bench")
     stream = directory.shm_folder("bench") / "camera.ring"
     for path in (folder, stream.parent):
@@ -122,9 +123,9 @@ def test_clean_leaves_living_rigs_alone() -> None:
     strangers.mkdir()
     (dead / "rig.json").write_text("{half a rec")
     directory.locks_folder().mkdir(exist_ok=True)
-    assert directory.stale() == (dead,)
-    assert directory.stale() == (dead,), "looking changes nothing"
-    assert directory.clean() == (dead,)
+    assert rig_folders.stale() == (dead,)
+    assert rig_folders.stale() == (dead,), "looking changes nothing"
+    assert rig_folders.clean() == (dead,)
     assert folders.runtime.exists()
     assert strangers.exists(), "what no rig made is nobody's to remove"
     folders.release()

@@ -5,19 +5,30 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parfocal.processes.heartbeat import BEAT_EVERY_S, Heartbeat, Pulse, judged_at
+from parfocal.processes.heartbeat import (
+    BEAT_EVERY_S,
+    Heartbeat,
+    HeartbeatMonitor,
+    Stamps,
+    look_at,
+    step_over_at,
+)
 from parfocal.testing.clock import ManualClock
 
 SECOND = 10**9
 
 
-def beating(path: Path) -> tuple[ManualClock, Pulse, Heartbeat]:
+def idle() -> float:
+    return 0.0
+
+
+def beating(path: Path, step_limit_s: float = 5.0) -> tuple[ManualClock, HeartbeatMonitor, Heartbeat]:
     clock = ManualClock(monotonic_ns=SECOND)
-    pulse = Pulse(path, 1.0, clock.monotonic_ns())
-    heartbeat = Heartbeat(path, clock)
+    monitor = HeartbeatMonitor(path, 1.0, clock.monotonic_ns())
+    heartbeat = Heartbeat(path, step_limit_s, clock)
     heartbeat.start()
     assert clock.wait_for_waiters()
-    return clock, pulse, heartbeat
+    return clock, monitor, heartbeat
 
 
 def stop(clock: ManualClock, heartbeat: Heartbeat) -> None:
@@ -25,41 +36,59 @@ def stop(clock: ManualClock, heartbeat: Heartbeat) -> None:
     heartbeat.close()
 
 
+def verdict_when_due(monitor: HeartbeatMonitor, processor_s=idle) -> tuple[int, str]:
+    """Ask for a verdict whenever one is due; return the first, and when it came."""
+    while not (verdict := monitor.verdict(due := monitor.due_ns(), processor_s)):
+        continue
+    return due, verdict
+
+
 def test_silence_is_judged_after_its_time(tmp_path: Path) -> None:
-    path = tmp_path / "a.beat"
-    pulse = Pulse(path, 1.0, 5 * SECOND)
-    assert pulse.verdict(6 * SECOND - 1) == ""
-    assert "no heartbeat for 1.0 s" in pulse.verdict(6 * SECOND)
+    monitor = HeartbeatMonitor(tmp_path / "a.beat", 1.0, 5 * SECOND)
+    assert verdict_when_due(monitor) == (6 * SECOND, "hung: no heartbeat for 1.0 s")
 
 
 def test_a_supervisor_that_was_away_counts_afresh(tmp_path: Path) -> None:
-    pulse = Pulse(tmp_path / "a.beat", 1.0, 0)
-    pulse.count_afresh(60 * SECOND)
-    assert pulse.verdict(60 * SECOND + SECOND // 2) == ""
-    assert pulse.due_ns() == 61 * SECOND
+    monitor = HeartbeatMonitor(tmp_path / "a.beat", 1.0, 0)
+    monitor.count_afresh(60 * SECOND)
+    assert verdict_when_due(monitor)[0] == 61 * SECOND
 
 
-def test_a_step_that_does_not_end_is_named(tmp_path: Path) -> None:
-    clock, pulse, heartbeat = beating(tmp_path / "a.beat")
+def test_a_step_is_busy_until_its_limit_and_hung_after_it(tmp_path: Path) -> None:
+    clock, monitor, heartbeat = beating(tmp_path / "a.beat", step_limit_s=1.5)
     heartbeat.begin_step()
-    now = clock.monotonic_ns()
-    assert pulse.verdict(now + SECOND // 2) == ""
-    assert "no heartbeat" in pulse.verdict(now + SECOND)
-    clock.advance(BEAT_EVERY_S)
-    assert clock.wait_for_waiters(), "it has beaten again"
-    assert "in one step for 1.0 s" in pulse.verdict(now + SECOND)
-    assert pulse.verdict(now + SECOND, loop_too=False) == ""
+    begun = clock.monotonic_ns()
+    for _ in range(7):
+        clock.advance(BEAT_EVERY_S)
+        assert clock.wait_for_waiters(), "it has beaten again"
+        assert monitor.verdict(clock.monotonic_ns(), idle) == ""
+    assert monitor.busy_s(begun + SECOND) == 1.0
+    over = begun + 3 * SECOND // 2
+    assert monitor.due_ns() == over
+    assert monitor.verdict(over, idle) == "hung: in one step for 1.5 s (its step_limit_s is 1.5)"
+    assert monitor.verdict(over, idle, loop_too=False) == ""
     heartbeat.end_step()
-    assert pulse.verdict(now + SECOND) == ""
+    assert monitor.verdict(over, idle) == ""
+    assert monitor.busy_s(over) == 0.0
+    stop(clock, heartbeat)
+
+
+def test_a_silent_process_that_works_is_busy_until_the_limit_of_a_step(tmp_path: Path) -> None:
+    clock, monitor, heartbeat = beating(tmp_path / "a.beat", step_limit_s=5.0)
+    begun = clock.monotonic_ns()
+    used = iter(range(1000))
+    due, verdict = verdict_when_due(monitor, lambda: float(next(used)))
+    assert begun + 5 * SECOND <= due <= begun + 5 * SECOND + SECOND // 4
+    assert "no heartbeat" in verdict
     stop(clock, heartbeat)
 
 
 times = st.integers(0, 10**12)
 
 
-@given(beat=times, step=times, since=times, after=st.integers(1, 10**10))
+@given(beat=times, step=times, since=times, after=st.integers(4, 10**10))
 def test_nobody_is_judged_before_all_had_their_time(beat: int, step: int, since: int, after: int) -> None:
-    judged = judged_at(beat, step, since, after)
-    assert judged >= since + after
-    assert judged >= min(beat, step or beat) + after
-    assert judged <= max(since, beat) + after
+    assert look_at(beat, since, after) >= max(beat, since) + after // 2
+    over = step_over_at(Stamps(beat, step, after), since)
+    assert over >= max(step, since) + after
+    assert (over > 10**13) == (step == 0)

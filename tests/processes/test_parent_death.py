@@ -16,8 +16,9 @@ import psutil
 import pytest
 
 from parfocal.core.status import RigStatus
-from parfocal.processes import Supervisor, directory
-from parfocal.processes.system import is_alive, kill, lines_until_orphaned, start_mark
+from parfocal.processes import Supervisor, directory, folders
+from parfocal.processes.identity import Identity, start_mark
+from parfocal.processes.system import lines_until_orphaned
 
 PROGRAM = """
 import json, os, signal, sys
@@ -124,7 +125,7 @@ def test_the_whole_group_killed_leaves_nothing_that_clean_does_not_find(start_pr
     program.kill()
     program.wait()
     assert is_running(pids["b"])
-    removed = directory.clean()
+    removed = folders.clean()
     assert directory.runtime_folder("bench") in removed
     assert gone_after_s(pids) < GONE_WITHIN_S + NOISE_S
     assert folders_vanish()
@@ -172,9 +173,10 @@ def test_a_fork_of_the_parent_does_not_hide_its_death(start_program) -> None:
 
 def test_a_recycled_pid_is_neither_alive_nor_killed() -> None:
     mark = start_mark(os.getpid())
-    assert is_alive(os.getpid(), mark)
-    assert not is_alive(os.getpid(), mark + "0")
-    assert not kill(os.getpid(), mark + "0")
+    other = f"{mark[:-1]}{'1' if mark[-1] == '0' else '0'}"
+    assert Identity(os.getpid(), mark).alive
+    assert not Identity(os.getpid(), other).alive
+    assert not Identity(os.getpid(), other).kill()
 
 
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs a handle on a process")

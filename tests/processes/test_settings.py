@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from parfocal.core.errors import ConfigError
 from parfocal.processes import ServiceSpec
-from parfocal.processes.link import Begin, read_control, to_line
+from parfocal.processes.link import Begin, read_order, to_line
 from parfocal.processes.settings import (
     Secret,
     changed,
@@ -122,7 +122,7 @@ def test_numbers_without_end_and_none_at_all_come_back(number: float, tmp_path: 
         rig="r", folder="", streams="", search_path=[],
         spec=ServiceSpec(name="a", factory="m:C", settings=kept_for_restart(limits)),
     )  # fmt: skip
-    arrived = read_control(to_line(begin))
+    arrived = read_order(to_line(begin))
     assert isinstance(arrived, Begin)
     assert repr(validate(Limits, arrived.spec.settings)) == repr(limits)
     export_toml(limits, tmp_path / "limits.toml")

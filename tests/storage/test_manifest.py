@@ -11,7 +11,7 @@ import pytest
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import BadInputError, FolderVanishedError
 from parfocal.core.frames import FrameSpec
-from parfocal.processes.system import start_mark
+from parfocal.processes.identity import start_mark
 from parfocal.storage.catalogue import list_runs
 from parfocal.storage.manifest import (
     FILE_NAME,

@@ -15,6 +15,7 @@ import pytest
 
 from parfocal.core.errors import BadInputError, StreamClosedError, StreamError, StreamTimeoutError
 from parfocal.core.frames import FrameHeader, FrameSpec, RowSpec
+from parfocal.processes import identity
 from parfocal.streams import (
     HEADER_DTYPE,
     StreamWriter,
@@ -129,7 +130,7 @@ def test_another_kind_takes_the_name_of_a_dead_writers_ring(
     reader = stream.lossless()
     write(first, 0)
     with monkeypatch.context() as patch:
-        patch.setattr(liveness, "start_mark", lambda _pid: "later")  # all that came before is dead
+        patch.setattr(identity, "start_mark", lambda _pid: "0" * 15)  # all that came before is dead
         with StreamWriter(folder, "s", SPEC, 4) as second:
             again = open_stream(folder, "s")
             assert (stream.generation, again.generation) == (1, 2)
@@ -152,8 +153,8 @@ def test_a_named_reader_goes_on_where_it_died(folder: Path, monkeypatch: pytest.
         assert died.read(timeout_s=0).header.frame == 0
         died._seat.closed = True
         died._seat._bell.close()
-        alive = liveness.start_mark
-        monkeypatch.setattr(liveness, "start_mark", lambda pid: alive(pid) + "again")
+        alive = identity.start_mark
+        monkeypatch.setattr(identity, "start_mark", lambda pid: f"{int(alive(pid), 16) ^ 1:015x}")
         with stream.lossless("block", "recorder") as back:
             assert back.position == 1
             assert [back.read(timeout_s=0).header.frame for _ in range(2)] == [1, 2]

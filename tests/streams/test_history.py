@@ -6,11 +6,11 @@ may be told to die before its n-th store into the ring.
 
 import contextlib
 import gc
+import os
 import shutil
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from parfocal.core.errors import ReaderOverrunError, StreamInUseError, StreamTimeoutError
 from parfocal.core.frames import FrameHeader, FrameSpec, RowSpec
-from parfocal.streams import LatestReader, StreamWriter, layout, liveness, open_stream, roster, segment
+from parfocal.processes import identity
+from parfocal.streams import LatestReader, StreamWriter, layout, open_stream, roster, segment
 from parfocal.streams.ledger import FREE, LEFT, Record
 from parfocal.streams.seats import read_name, read_record
 
@@ -336,8 +337,9 @@ scenes = st.lists(st.one_of(*[quiet] * 6, violent), min_size=20, max_size=60)
 @pytest.mark.parametrize("kind", ["frames", "rows"])
 def test_any_history_balances(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     life = Life()
-    monkeypatch.setattr(liveness, "start_mark", lambda pid: "alive" if pid in life.living else "")
-    monkeypatch.setattr(liveness, "os", SimpleNamespace(getpid=lambda: life.on_stage))
+    mark = identity.start_mark(os.getpid())
+    monkeypatch.setattr(identity, "start_mark", lambda pid: mark if pid in life.living else "")
+    monkeypatch.setattr(identity, "this_process", lambda: identity.Identity(life.on_stage, mark))
     monkeypatch.setattr(segment, "words_of", lambda control: MortalWords(control.cast("q"), life))
     monkeypatch.setattr(roster, "_LOOK_S", 0.0)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any
 
 from rich.pretty import Pretty
@@ -10,7 +9,7 @@ from rich.table import Column, Table
 
 from parfocal.cli.output import console, print_json
 from parfocal.cli.values import named_values
-from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.core.clock import poll_until
 from parfocal.core.errors import RigNotFoundError, ServiceUnavailableError
 from parfocal.processes import directory
 from parfocal.rig.listing import command_listing
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 12
 """Elements of a list that people are shown."""
-_ENDS_WITHIN_NS = 5_000_000_000
+_ENDS_WITHIN_S = 5.0
 
 
 def call(
@@ -124,12 +123,9 @@ def only_rig(name: str | None) -> str:
 
 def _has_ended(running: Rig, service: str) -> bool:
     """Wait a while for the end of a service that was told to; return whether it came."""
-    never, end_ns = threading.Event(), SYSTEM_CLOCK.monotonic_ns() + _ENDS_WITHIN_NS
-    while service in running and SYSTEM_CLOCK.monotonic_ns() < end_ns:
-        if running.status().services[service].state == "exited":
-            return True
-        SYSTEM_CLOCK.wait(never, 0.02)
-    return False
+    if service not in running:
+        return False
+    return poll_until(lambda: running.status().services[service].state == "exited", _ENDS_WITHIN_S)
 
 
 def _print_result(result: Any, json: bool) -> None:

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -17,6 +16,7 @@ from rich.table import Table
 from parfocal.cli.calls import only_rig
 from parfocal.cli.output import console, print_json
 from parfocal.cli.values import named_values
+from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import StartError
 from parfocal.processes import directory
 from parfocal.rig.opening import attach, load_source, open_rig
@@ -55,14 +55,14 @@ def up(
         _up_detached(source, name, set_ or [])
         return
     signal.signal(signal.SIGTERM, _interrupt)
-    began = time.monotonic()
+    began_ns = SYSTEM_CLOCK.monotonic_ns()
     with _starting(source):
         opened = open_rig(source, name=name, changes=named_values(set_ or []))
     with opened as rig:
         if json:
             print_json({"rig": rig.name, "pid": os.getpid(), "services": rig.services})
         else:
-            ready_s = time.monotonic() - began
+            ready_s = (SYSTEM_CLOCK.monotonic_ns() - began_ns) / 1e9
             console().print(f"rig {rig.name!r} is ready after {ready_s:.1f} s: {', '.join(rig.services)}")
             console().print(f"end it with Ctrl-C or `parfocal down {rig.name}`")
         rig.wait()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from rich.live import Live
 
@@ -15,6 +14,8 @@ from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.rig.opening import attach
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from parfocal.rig.rig import Rig
 
 REFRESH_S = 0.25
@@ -54,13 +55,15 @@ def status(
 
 
 def _watch(running: Rig, json: bool) -> None:
-    never = threading.Event()
     if json:
-        while not SYSTEM_CLOCK.wait(never, REFRESH_S):
-            print_json(running.status())
+        _forever(lambda: print_json(running.status()))
     if not console().is_terminal:  # a file or a pipe: one picture after the other
-        while not SYSTEM_CLOCK.wait(never, REFRESH_S):
-            console().print(status_view(running.status()))
+        _forever(lambda: console().print(status_view(running.status())))
     with Live(status_view(running.status()), console=console(), auto_refresh=False) as live:
-        while not SYSTEM_CLOCK.wait(never, REFRESH_S):
-            live.update(status_view(running.status()), refresh=True)
+        _forever(lambda: live.update(status_view(running.status()), refresh=True))
+
+
+def _forever(show: Callable[[], None]) -> NoReturn:
+    while True:
+        SYSTEM_CLOCK.sleep(REFRESH_S)
+        show()

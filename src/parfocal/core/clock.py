@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Clock(Protocol):
@@ -26,6 +29,10 @@ class Clock(Protocol):
         """Block until `event` is set or `timeout_s` has passed on this clock; return whether it is set."""
         ...
 
+    def sleep(self, seconds: float) -> None:
+        """Block until `seconds` have passed on this clock; 0 or less lets other threads run."""
+        ...
+
 
 class SystemClock:
     """The clock of this machine."""
@@ -42,5 +49,29 @@ class SystemClock:
         """Block until `event` is set or `timeout_s` has passed."""
         return event.wait(max(0.0, timeout_s))
 
+    def sleep(self, seconds: float) -> None:
+        """Block until `seconds` have passed."""
+        time.sleep(max(0.0, seconds))
+
 
 SYSTEM_CLOCK = SystemClock()
+
+
+def poll_until(
+    condition: Callable[[], bool], timeout_s: float, *, every_s: float = 0.02, clock: Clock = SYSTEM_CLOCK
+) -> bool:
+    """Ask `condition` again and again until it holds; return False if `timeout_s` passed first.
+
+    For what nothing tells: the end of another program's process, a file that goes. It is asked at least once.
+
+    Examples
+    --------
+    >>> poll_until(lambda: True, 0.0), poll_until(lambda: False, 0.0)
+    (True, False)
+    """
+    end_ns = clock.monotonic_ns() + int(min(timeout_s, 1e9) * 1e9)
+    while not condition():
+        if clock.monotonic_ns() >= end_ns:
+            return False
+        clock.sleep(every_s)
+    return True

@@ -1,4 +1,4 @@
-"""Files that readers find whole: replaced in one step, and brought to stable storage where that is asked."""
+"""Files that readers find whole, replaced in one step; and folders that belong to one user."""
 
 from __future__ import annotations
 
@@ -47,3 +47,21 @@ def sync_file(path: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def private_folder(path: Path) -> Path:
+    """Make a folder that this user alone can enter; return it.
+
+    Raises
+    ------
+    PermissionError
+        If it is there already, and is another user's or open to others.
+    """
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if os.name == "nt":  # permissions come from the user's profile there
+        return path
+    if {path.lstat().st_uid, path.stat().st_uid} != {os.getuid()}:  # a link of somebody else's is refused too
+        raise PermissionError(f"folder {path} belongs to another user; choose another")
+    if path.stat().st_mode & 0o077:
+        raise PermissionError(f"folder {path} is open to other users; run chmod 700 on it, or choose another")
+    return path

@@ -98,6 +98,8 @@ class ProcessStatus(msgspec.Struct, frozen=True, kw_only=True):
         Of the last process of this service that ended; negative for a signal.
     heartbeat_age_s : float
         Since its last heartbeat.
+    busy_s : float
+        Since its loop began the step or command that it is in; 0 between two of them.
     error : str
         The last failure, in a line; "" if none.
     """
@@ -108,6 +110,7 @@ class ProcessStatus(msgspec.Struct, frozen=True, kw_only=True):
     restarts: int = 0
     exit_code: int | None = None
     heartbeat_age_s: float = 0.0
+    busy_s: float = 0.0
     error: str = ""
 
 

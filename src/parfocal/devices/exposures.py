@@ -187,7 +187,7 @@ class ExposureSchedule:
     def _disturb(self) -> None:
         """Let the faults that wait happen now."""
         if (fault := self.faults.take("hang")) is not None:
-            self._clock.wait(threading.Event(), fault["seconds"])
+            self._clock.sleep(fault["seconds"])
         if (fault := self.faults.take("freeze")) is not None:
             self._frozen_until = self._clock.monotonic_ns() + round(fault["seconds"] * 1e9)
         if self.faults.take("thaw") is not None:

@@ -10,7 +10,7 @@ from parfocal.ipc.client import Client
 from parfocal.ipc.commands import BUILT_IN, MAIN, URGENT, CommandInfo, CommandTable, ParameterInfo, command
 from parfocal.ipc.context import CallContext, current_call
 from parfocal.ipc.desk import ServerStatistics
-from parfocal.ipc.endpoints import command_endpoint, make_private, notice_endpoint
+from parfocal.ipc.endpoints import command_endpoint, notice_endpoint
 from parfocal.ipc.lanes import LaneExecutor, LaneThread
 from parfocal.ipc.mux import MuxStatistics
 from parfocal.ipc.proxy import ServiceProxy
@@ -43,5 +43,4 @@ __all__ = [
     "command_endpoint",
     "current_call",
     "notice_endpoint",
-    "make_private",
 ]

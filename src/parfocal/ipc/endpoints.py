@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import socket
-import stat
 import sys
 from typing import TYPE_CHECKING
 
@@ -50,16 +49,6 @@ def command_endpoint(folder: Path, service: str) -> str:
 def notice_endpoint(folder: Path, service: str) -> str:
     """Return where `service` publishes its notices. Raises like `command_endpoint`."""
     return f"ipc://{_socket_file(folder, service, 'notices')}"
-
-
-def make_private(folder: Path) -> None:
-    """Create `folder` for this user alone, or refuse one that others may enter."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if sys.platform == "win32":  # permissions are inherited from the user's profile there
-        return
-    mode = stat.S_IMODE(folder.stat().st_mode)
-    if mode & 0o077:
-        raise BadInputError(f"folder {folder} is open to other users (mode {mode:o}); run chmod 700 on it")
 
 
 def is_served(endpoint: str) -> bool:

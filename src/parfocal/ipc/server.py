@@ -18,12 +18,13 @@ import zmq
 
 from parfocal.core.clock import SYSTEM_CLOCK, Clock
 from parfocal.core.errors import BadInputError
+from parfocal.core.files import private_folder
 from parfocal.core.reminder import Reminder
 from parfocal.ipc.bell import Bell
 from parfocal.ipc.codec import Part
 from parfocal.ipc.commands import MAIN, CommandTable
 from parfocal.ipc.desk import Desk, ServerStatistics
-from parfocal.ipc.endpoints import command_endpoint, is_served, make_private, notice_endpoint
+from parfocal.ipc.endpoints import command_endpoint, is_served, notice_endpoint
 from parfocal.ipc.lanes import LaneExecutor, Lanes
 from parfocal.ipc.publisher import Publisher
 from parfocal.ipc.reception import Reception
@@ -87,9 +88,11 @@ class Server:
         Raises
         ------
         BadInputError
-            If a living process serves this name in this folder already, or the folder is open to others.
+            If a living process serves this name in this folder already.
+        PermissionError
+            If the folder is another user's, or open to others.
         """
-        make_private(self._folder)
+        private_folder(self._folder)
         if is_served(self._commands_at):
             raise BadInputError(f"service {self._service!r} is served already at {self._commands_at}")
         self._context = zmq.Context()

@@ -19,18 +19,18 @@ import os
 import signal
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Iterator
 from types import FrameType
 from typing import BinaryIO
 
+from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.processes import link
-from parfocal.processes.hosting import Host
+from parfocal.processes.host import Host
+from parfocal.processes.identity import give_title
 from parfocal.processes.link import Reporter
 from parfocal.processes.logs import log_to
 from parfocal.processes.system import dump_signal, lines_until_orphaned
-from parfocal.processes.titles import give_title
 
 ORPHAN_ENDS_WITHIN_S = 0.9
 """From the death of the rig's process to the end of this one, whatever the service does."""
@@ -48,11 +48,11 @@ def main() -> None:
     first = next(lines, None)
     if first is None:
         return
-    begin = link.read_control(first)
+    begin = link.read_order(first)
     if not isinstance(begin, link.Begin):
         raise SystemExit(f"the first line must be Begin, not {type(begin).__name__}")
     reporter = Reporter(reports)
-    log_to(reporter.tell, begin.verbose)
+    log_to(reporter.send, begin.verbose)
     host = Host(begin, reporter)
     _prepare(begin, host)
     threading.Thread(target=_listen, args=(lines, host), name="listener", daemon=True).start()
@@ -68,7 +68,7 @@ def main() -> None:
 
 def _listen(lines: Iterator[bytes], host: Host) -> None:
     for line in lines:
-        match link.read_control(line):
+        match link.read_order(line):
             case link.Open():
                 host.may_open.set()
             case link.MakeSafe():
@@ -85,11 +85,12 @@ def _listen(lines: Iterator[bytes], host: Host) -> None:
 
 def _abandon(host: Host, code: int, within_s: float) -> None:
     """End this process within that time, safe first, whatever the main thread does."""
-    end = time.monotonic() + within_s
+    end_ns = SYSTEM_CLOCK.monotonic_ns() + int(within_s * 1e9)
     host.end("the rig is gone" if code == 0 else "its loop hangs")
     if not host.is_safe.wait(within_s / 3):  # the main thread can't: make safe beside it
         _make_safe_beside(host, within_s / 3)
-    is_over = host.is_over.wait(max(0.0, end - LAST_SAFE_WITHIN_S - time.monotonic()))
+    left_s = (end_ns - SYSTEM_CLOCK.monotonic_ns()) / 1e9 - LAST_SAFE_WITHIN_S
+    is_over = SYSTEM_CLOCK.wait(host.is_over, left_s)
     if not is_over or host.left_behind:
         _make_safe_beside(host, LAST_SAFE_WITHIN_S)
     os._exit(code)

@@ -2,31 +2,46 @@
 
 ::
 
-    <service>.beat   int64 last beat | int64 begin of the step, 0 between steps    (monotonic ns)
+    <service>.beat   int64 last beat | int64 begin of the step, 0 between steps | int64 limit of a step   (ns)
 """
 
 from __future__ import annotations
 
 import struct
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from parfocal.core.clock import SYSTEM_CLOCK, Clock
 from parfocal.processes.mapped import mapped_file
 
 BEAT_EVERY_S = 0.2
-_BEAT = struct.Struct("=q")
-_BOTH = struct.Struct("=qq")
+_STAMP = struct.Struct("=q")
+_ALL = struct.Struct("=qqq")
+_FIRST_LOOK = 0.75
+"""Share of the allowed silence after which the processor time of a silent process is noted."""
+_WORKING_SHARE = 0.2
+"""A silent process that uses more of a processor than this is at work, and keeps its own threads waiting."""
+_NEVER_NS = 2**63 - 1
 
 
 class Heartbeat:
-    """The child's side: a thread that beats, and two stamps around each step of the loop.
+    """The child's side: a thread that beats, and stamps around each step of the loop.
 
     Stamping costs less than a microsecond, so the loop may do it at any rate.
+
+    Parameters
+    ----------
+    path : Path
+        The file; made if it is not there.
+    step_limit_s : float
+        How long one step may take before the process counts as hung.
     """
 
-    def __init__(self, path: Path, clock: Clock = SYSTEM_CLOCK) -> None:
-        self._map = mapped_file(path, _BOTH.size)
+    def __init__(self, path: Path, step_limit_s: float, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._map = mapped_file(path, _ALL.size)
+        _STAMP.pack_into(self._map, 16, int(step_limit_s * 1e9))
         self._clock = clock
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
@@ -37,11 +52,11 @@ class Heartbeat:
 
     def begin_step(self) -> None:
         """Say that the loop is in a step from now on."""
-        _BEAT.pack_into(self._map, 8, self._clock.monotonic_ns())
+        _STAMP.pack_into(self._map, 8, self._clock.monotonic_ns())
 
     def end_step(self) -> None:
         """Say that the loop is between steps."""
-        _BEAT.pack_into(self._map, 8, 0)
+        _STAMP.pack_into(self._map, 8, 0)
 
     def close(self) -> None:
         """Stop beating."""
@@ -51,64 +66,120 @@ class Heartbeat:
 
     def _beat(self) -> None:
         while True:
-            _BEAT.pack_into(self._map, 0, self._clock.monotonic_ns())
+            _STAMP.pack_into(self._map, 0, self._clock.monotonic_ns())
             if self._clock.wait(self._ended, BEAT_EVERY_S):
                 return
 
 
-class Pulse:
-    """The supervisor's side: judges one process by what it last stamped.
+class Stamps(NamedTuple):
+    """What a process last stamped, ns; 0 is never."""
+
+    beat: int
+    step: int
+    limit: int
+
+
+class HeartbeatMonitor:
+    """The other side: judges one process by what it stamped last.
+
+    A process counts as hung when it is silent for `silent_after_s`, unless it works without letting its own
+    threads run, as some libraries do; or when its loop is in one step for longer than the limit it declared.
 
     Judging by one's own absence would kill healthy children after the supervisor itself was stopped: whoever
     notices that he was late calls `count_afresh`.
+
+    Parameters
+    ----------
+    path : Path
+        The file; made anew.
+    silent_after_s : float
+        How long it may be silent.
+    now_ns : int
+        Silence is counted from here on.
     """
 
-    def __init__(self, path: Path, hang_after_s: float, now_ns: int) -> None:
+    def __init__(self, path: Path, silent_after_s: float, now_ns: int) -> None:
         path.unlink(missing_ok=True)  # a new file: an older mapping stays what it is
-        self._map = mapped_file(path, _BOTH.size)
-        self._hang_after_ns = int(hang_after_s * 1e9)
+        self._map = mapped_file(path, _ALL.size)
+        self._silent_after_ns = int(silent_after_s * 1e9)
         self._counted_from_ns = now_ns
+        self._noted: tuple[int, int, float] | None = None  # last beat, when looked, processor time by then
 
     def count_afresh(self, now_ns: int) -> None:
-        """Count no silence from before `now_ns`."""
+        """Count no silence and no step from before `now_ns`."""
         self._counted_from_ns = now_ns
+        self._noted = None
 
     def age_s(self, now_ns: int) -> float:
         """Return the time since the last beat; 0 if there was none yet."""
-        beat, _ = _BOTH.unpack_from(self._map, 0)
+        beat = self._stamps().beat
         return max(0, now_ns - beat) / 1e9 if beat else 0.0
 
+    def busy_s(self, now_ns: int) -> float:
+        """Return how long the loop has been in the present step; 0 between steps."""
+        step = self._stamps().step
+        return max(0, now_ns - step) / 1e9 if step else 0.0
+
     def due_ns(self, loop_too: bool = True) -> int:
-        """Return when it counts as hung unless it gives another sign of life: the time to look again."""
-        beat, step = self._stamps(loop_too)
-        return judged_at(beat, step, self._counted_from_ns, self._hang_after_ns)
+        """Return when to ask for a verdict, unless it gives another sign of life before."""
+        stamps = self._stamps()
+        look = look_at(stamps.beat, self._counted_from_ns, self._silent_after_ns)
+        if self._noted is not None and self._noted[0] == stamps.beat:
+            look = self._noted[1] + int(self._silent_after_ns * (1 - _FIRST_LOOK))
+        return min(look, step_over_at(stamps, self._counted_from_ns) if loop_too else _NEVER_NS)
 
-    def verdict(self, now_ns: int, loop_too: bool = True) -> str:
-        """Return why it counts as hung, by its beat or also by its loop; "" if it doesn't."""
-        beat, step = self._stamps(loop_too)
-        since = self._counted_from_ns
-        if now_ns < judged_at(beat, step, since, self._hang_after_ns):
+    def verdict(self, now_ns: int, processor_s: Callable[[], float], loop_too: bool = True) -> str:
+        """Return why it counts as hung, by its beat or also by its loop; "" if it doesn't.
+
+        Parameters
+        ----------
+        processor_s : callable
+            Returns how much processor time the process has used.
+        """
+        stamps, since = self._stamps(), self._counted_from_ns
+        if loop_too and now_ns >= step_over_at(stamps, since):
+            lasts_s, limit_s = (now_ns - max(stamps.step, since)) / 1e9, stamps.limit / 1e9
+            return f"hung: in one step for {lasts_s:.1f} s (its step_limit_s is {limit_s:g})"
+        if now_ns < look_at(stamps.beat, since, self._silent_after_ns):
             return ""
-        if now_ns - max(beat, since) >= self._hang_after_ns:
-            return f"hung: no heartbeat for {(now_ns - max(beat, since)) / 1e9:.1f} s"
-        return f"hung: in one step for {(now_ns - max(step, since)) / 1e9:.1f} s"
+        silent_ns = now_ns - max(stamps.beat, since)
+        works = self._works(stamps.beat, now_ns, processor_s())
+        if silent_ns < self._silent_after_ns or (works and silent_ns < stamps.limit):
+            return ""
+        return f"hung: no heartbeat for {silent_ns / 1e9:.1f} s"
 
-    def _stamps(self, loop_too: bool) -> tuple[int, int]:
-        beat, step = _BOTH.unpack_from(self._map, 0)
-        return beat, step if loop_too else 0
+    def _works(self, beat_ns: int, now_ns: int, processor_s: float) -> bool:
+        """Whether it used the processor since it was looked at before in this silence, if it was."""
+        before, self._noted = self._noted, (beat_ns, now_ns, processor_s)
+        if before is None or before[0] != beat_ns:
+            return True
+        return processor_s - before[2] > _WORKING_SHARE * (now_ns - before[1]) / 1e9
+
+    def _stamps(self) -> Stamps:
+        return Stamps(*_ALL.unpack_from(self._map, 0))
 
 
-def judged_at(beat_ns: int, step_ns: int, counted_from_ns: int, hang_after_ns: int) -> int:
-    """Return when a process that last stamped these values counts as hung.
+def look_at(beat_ns: int, counted_from_ns: int, silent_after_ns: int) -> int:
+    """Return when a process that last beat then is to be looked at more closely.
 
     Examples
     --------
-    >>> judged_at(beat_ns=50, step_ns=0, counted_from_ns=10, hang_after_ns=100)
-    150
-    >>> judged_at(beat_ns=50, step_ns=20, counted_from_ns=10, hang_after_ns=100)
+    >>> look_at(beat_ns=50, counted_from_ns=10, silent_after_ns=100)
+    125
+    """
+    return max(beat_ns, counted_from_ns) + int(silent_after_ns * _FIRST_LOOK)
+
+
+def step_over_at(stamps: Stamps, counted_from_ns: int) -> int:
+    """Return when the present step has lasted for too long; in 292 years if there is none.
+
+    Examples
+    --------
+    >>> step_over_at(Stamps(beat=50, step=20, limit=100), counted_from_ns=10)
     120
-    >>> judged_at(beat_ns=50, step_ns=20, counted_from_ns=70, hang_after_ns=100)
+    >>> step_over_at(Stamps(beat=50, step=20, limit=100), counted_from_ns=70)
     170
     """
-    oldest = min(beat_ns, step_ns) if step_ns else beat_ns
-    return max(oldest, counted_from_ns) + hang_after_ns
+    if not stamps.step:
+        return _NEVER_NS
+    return max(stamps.step, counted_from_ns) + stamps.limit

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from queue import SimpleQueue
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import msgspec
 
+from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.processes.spec import ServiceSpec
 
 
@@ -83,11 +83,11 @@ class NewSettings(msgspec.Struct, frozen=True, tag=True):
     values: dict[str, Any]
 
 
-Control = Begin | Open | MakeSafe | End | AbandonLoop | Verbose
+Order = Begin | Open | MakeSafe | End | AbandonLoop | Verbose
 Report = HandShake | Failure | Ending | LogRecord | NewSettings
 
 
-def to_line(message: Control | Report) -> bytes:
+def to_line(message: Order | Report) -> bytes:
     r"""Return a message as a line; infinities and NaN are themselves, as Python's own JSON has them.
 
     Examples
@@ -103,10 +103,10 @@ def to_line(message: Control | Report) -> bytes:
     return json.dumps(plain, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
 
 
-def read_control(line: bytes) -> Control:
+def read_order(line: bytes) -> Order:
     """Return what the supervisor says in `line`."""
-    control: Control = msgspec.convert(json.loads(line), Control)
-    return control
+    order: Order = msgspec.convert(json.loads(line), Order)
+    return order
 
 
 def read_report(line: bytes) -> Report:
@@ -115,41 +115,88 @@ def read_report(line: bytes) -> Report:
     return report
 
 
-class Reporter:
-    """The child's voice: a bounded queue and a thread that writes, so that nobody waits for the parent."""
+class LineWriter:
+    """Writes lines to a pipe in a thread of its own, so that nobody waits for a process that does not read.
 
-    def __init__(self, out: BinaryIO, capacity: int = 1000) -> None:
+    Parameters
+    ----------
+    out : binary file
+        Where lines go; flushed after each. It stays open.
+    name : str
+        Of the thread.
+    """
+
+    def __init__(self, out: IO[bytes], name: str) -> None:
         self._out = out
-        self._capacity = capacity
-        self._queue: SimpleQueue[Report | None] = SimpleQueue()
-        self._lost = 0
-        self._thread = threading.Thread(target=self._write, name="reporter", daemon=True)
+        self._lines: SimpleQueue[bytes | None] = SimpleQueue()
+        self._waiting = 0
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._write, name=name, daemon=True)
         self._thread.start()
 
-    def tell(self, report: Report) -> None:
-        """Queue a report. If the parent reads nothing, log records are dropped and counted once full."""
-        if isinstance(report, LogRecord) and self._queue.qsize() >= self._capacity:
-            self._lost += 1
-        else:
-            self._queue.put(report)
+    @property
+    def waiting_bytes(self) -> int:
+        """What has been put and not yet been written."""
+        return self._waiting
 
-    def close(self, timeout_s: float = 0.3) -> None:
-        """Write what is queued, but wait no longer than `timeout_s` for it."""
-        self._queue.put(None)
+    def put(self, line: bytes) -> None:
+        """Have `line` written after all others; returns at once. Lost if the reader is gone."""
+        with self._lock:
+            self._waiting += len(line)
+        self._lines.put(line)
+
+    def close(self, timeout_s: float) -> bool:
+        """End the thread after the last line; return False if it has not ended after `timeout_s`."""
+        self._lines.put(None)
         self._thread.join(timeout_s)
+        return not self._thread.is_alive()
 
     def _write(self) -> None:
         try:
-            while (report := self._queue.get()) is not None:
-                self._out.write(to_line(report))
-                if self._lost:
-                    lost, self._lost = self._lost, 0
-                    self._out.write(to_line(_lost_records(lost)))
+            while (line := self._lines.get()) is not None:
+                self._out.write(line)
                 self._out.flush()
-        except OSError:
-            pass  # the parent is gone; whoever listens to stdin sees that too
+                with self._lock:
+                    self._waiting -= len(line)
+        except (OSError, ValueError):
+            pass  # the reader is gone, or the pipe was closed; whoever waits for its end sees that too
+
+
+class Reporter:
+    """How a child reports. While the rig's process takes nothing, log records are dropped and counted.
+
+    Parameters
+    ----------
+    out : binary file
+        The pipe to the rig's process.
+    limit_bytes : int
+        Log records are dropped while more than this waits to be written.
+    """
+
+    def __init__(self, out: IO[bytes], limit_bytes: int = 2**20) -> None:
+        self._writer = LineWriter(out, "reporter")
+        self._limit_bytes = limit_bytes
+        self._lost = 0
+
+    def send(self, report: Report) -> None:
+        """Queue a report; never blocks. Any thread."""
+        if isinstance(report, LogRecord) and self._writer.waiting_bytes > self._limit_bytes:
+            self._lost += 1
+            return
+        self._report_loss()
+        self._writer.put(to_line(report))
+
+    def close(self, timeout_s: float = 0.3) -> None:
+        """Write what is queued, but wait no longer than `timeout_s` for it."""
+        self._report_loss()
+        self._writer.close(timeout_s)
+
+    def _report_loss(self) -> None:
+        if self._lost:
+            lost, self._lost = self._lost, 0
+            self._writer.put(to_line(_lost_records(lost)))
 
 
 def _lost_records(count: int) -> LogRecord:
     message = f"{count} log records were dropped because the rig's process did not take them"
-    return LogRecord(name="parfocal.logs", level=30, message=message, utc_ns=time.time_ns())
+    return LogRecord(name="parfocal.logs", level=30, message=message, utc_ns=SYSTEM_CLOCK.utc_ns())

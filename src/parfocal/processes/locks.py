@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 if TYPE_CHECKING or __package__:
-    from parfocal.processes.system import start_mark, try_lock
+    from parfocal.processes.identity import this_process
+    from parfocal.processes.system import try_lock
 else:  # beside the reaper, which is started as a file
-    from system import start_mark, try_lock
+    from identity import this_process
+    from system import try_lock
 
 
 FOLDER_LOCK = "rig.lock"
@@ -43,7 +45,7 @@ class FileLock:
             if _is_at(fd, path):
                 break
             os.close(fd)
-        holder = {"name": name, "pid": os.getpid(), "mark": start_mark(os.getpid())}
+        holder = {"name": name, **this_process()._asdict()}
         os.ftruncate(fd, 0)
         os.lseek(fd, 0, os.SEEK_SET)
         os.write(fd, json.dumps(holder).encode())

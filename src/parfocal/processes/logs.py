@@ -9,8 +9,9 @@
 from __future__ import annotations
 
 import logging
+import os
+import shutil
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from logging.handlers import RotatingFileHandler
@@ -21,32 +22,33 @@ from parfocal.core.clock import SYSTEM_CLOCK, Clock
 from parfocal.processes.link import LogRecord
 
 HEALTH_EVERY_S = 60.0
-_LONGEST_LOG = 8 * 2**20  # bytes; there is one older file beside it, and both lie in memory on most systems
+LONGEST_LOG = 8 * 2**20
+"""Bytes of a log; there is one older file beside it."""
 _RECORDS = 1000
 _FORMAT = "%(asctime)s.%(msecs)03d %(levelname)-7s %(name)s: %(message)s"
 _DATE_FORMAT = "%Y-%m-%d %H:%M:%S"
 
 
 class ReportHandler(logging.Handler):
-    """Hands the records of a child's logging to `tell`."""
+    """Hands the records of a child's logging to `send`."""
 
-    def __init__(self, tell: Callable[[LogRecord], None]) -> None:
+    def __init__(self, send: Callable[[LogRecord], None]) -> None:
         super().__init__()
-        self._tell = tell
+        self._send = send
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Tell the parent; a traceback becomes part of the message."""
+        """Send it to the parent; a traceback becomes part of the message."""
         message = logging.Formatter().format(record)
-        self._tell(
+        self._send(
             LogRecord(
                 name=record.name, level=record.levelno, message=message, utc_ns=int(record.created * 1e9)
             )
         )
 
 
-def log_to(tell: Callable[[LogRecord], None], verbose: bool) -> None:
-    """Send all logging of this process, Python's warnings included, to `tell`."""
-    logging.getLogger().handlers = [ReportHandler(tell)]
+def log_to(send: Callable[[LogRecord], None], verbose: bool) -> None:
+    """Send all logging of this process, Python's warnings included, through `send`."""
+    logging.getLogger().handlers = [ReportHandler(send)]
     logging.captureWarnings(True)
     set_verbose(verbose)
 
@@ -59,35 +61,36 @@ def set_verbose(on: bool) -> None:
 class LogBook:
     """The parent's side: brings the records of all services into one file and into the parent's logging.
 
-    There they come from loggers named ``parfocal.RIG.SERVICE``. A thread does it: a terminal that takes
-    nothing, or a slow handler, holds up the services that log and nobody else.
+    There they come from loggers named ``parfocal.RIG.SERVICE``. Each of the two has a thread of its own: a
+    terminal that takes nothing, or a slow handler, keeps nothing from the file, and nobody waits for either.
+    Records that one of them has not taken when a thousand wait for it are dropped there, and counted.
     """
 
     def __init__(self, rig: str, path: Path) -> None:
         self._rig = rig
-        self._file = RotatingFileHandler(
-            path, maxBytes=_LONGEST_LOG, backupCount=1, encoding="utf-8", delay=True
+        file = RotatingFileHandler(
+            path, maxBytes=LONGEST_LOG, backupCount=1, encoding="utf-8", errors="replace", delay=True
         )
-        self._file.setFormatter(logging.Formatter(_FORMAT, _DATE_FORMAT))
-        self._queue: Queue[logging.LogRecord | None] = Queue(_RECORDS)
-        self._thread = threading.Thread(target=self._keep, name="log", daemon=True)
-        self._thread.start()
+        file.setFormatter(logging.Formatter(_FORMAT, _DATE_FORMAT))
+        self._outlets = (
+            _Outlet("log file", self._made, file.handle, file.close),
+            _Outlet("log", self._made, _handle_here),
+        )
 
     def write(self, service: str, record: LogRecord) -> None:
-        """Keep one record of `service`. Blocks while others are not taken: only who logs waits for that."""
-        self._queue.put(self._made(service, record))
+        """Keep one record of `service`. Any thread; never blocks."""
+        for outlet in self._outlets:
+            outlet.put(self._made(service, record))
 
     def say(self, service: str, level: int, message: str) -> None:
-        """Keep a record of the supervisor's own about `service`, if there is room for it. Never blocks."""
-        record = LogRecord(name=service, level=level, message=message, utc_ns=time.time_ns())
-        with suppress(Full):
-            self._queue.put_nowait(self._made(service, record))
+        """Keep a record of the supervisor's own about `service`. Any thread; never blocks."""
+        utc_ns = SYSTEM_CLOCK.utc_ns()
+        self.write(service, LogRecord(name=service, level=level, message=message, utc_ns=utc_ns))
 
     def close(self, timeout_s: float = 0.5) -> None:
-        """Bring what is there to its places, but wait no longer than `timeout_s` for it."""
-        with suppress(Full):
-            self._queue.put(None, timeout=timeout_s)
-            self._thread.join(timeout_s)
+        """Bring what is there to its places, but wait no longer than `timeout_s` for each of them."""
+        for outlet in self._outlets:
+            outlet.close(timeout_s)
 
     def _made(self, service: str, record: LogRecord) -> logging.LogRecord:
         suffix = "" if record.name == service else f".{record.name}"
@@ -99,13 +102,69 @@ class LogBook:
         made.msecs = float(record.utc_ns // 1_000_000 % 1000)
         return made
 
-    def _keep(self) -> None:
+
+class _Outlet:
+    """Where records go, by a bounded queue and a thread."""
+
+    def __init__(
+        self,
+        name: str,
+        make: Callable[[str, LogRecord], logging.LogRecord],
+        handle: Callable[[logging.LogRecord], object],
+        close: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._make = make
+        self._handle = handle
+        self._close = close
+        self._dropped = 0
+        self._queue: Queue[logging.LogRecord | None] = Queue(_RECORDS)
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread.start()
+
+    def put(self, record: logging.LogRecord) -> None:
+        try:
+            self._queue.put_nowait(record)
+        except Full:
+            self._dropped += 1
+
+    def close(self, timeout_s: float) -> None:
+        with suppress(Full):
+            self._queue.put(None, timeout=timeout_s)
+            self._thread.join(timeout_s)
+
+    def _work(self) -> None:
         while (record := self._queue.get()) is not None:
-            self._file.handle(record)
-            logger = logging.getLogger(record.name)
-            if logger.isEnabledFor(record.levelno):
-                logger.handle(record)
-        self._file.close()
+            self._guarded(record)
+            if self._dropped:
+                dropped, self._dropped = self._dropped, 0
+                message = f"{dropped} log records were dropped here, because it took them too slowly"
+                utc_ns = SYSTEM_CLOCK.utc_ns()
+                lost = LogRecord(name="rig", level=logging.WARNING, message=message, utc_ns=utc_ns)
+                self._guarded(self._make("rig", lost))
+        self._close()
+
+    def _guarded(self, record: logging.LogRecord) -> None:
+        try:
+            self._handle(record)
+        except Exception:  # noqa: BLE001 (border of a callback: a handler of the user's; the others go on)
+            self._dropped += 1
+
+
+def _handle_here(record: logging.LogRecord) -> None:
+    """Hand a record to the logging of this process."""
+    logger = logging.getLogger(record.name)
+    if logger.isEnabledFor(record.levelno):
+        logger.handle(record)
+
+
+def limit_log(path: Path, longest: int) -> None:
+    """Keep a log short that another process appends to: once too long, it is moved to ``<name>.1``.
+
+    What is written between the copy and the cut is lost.
+    """
+    if path.stat().st_size > longest:
+        shutil.copyfile(path, path.with_name(f"{path.name}.1"))
+        os.truncate(path, 0)
 
 
 class HealthLines:
@@ -123,12 +182,14 @@ class HealthLines:
         with self._lock:
             if on and self._off is None:
                 self._off = threading.Event()
-                threading.Thread(target=self._tell, args=(self._off,), name="health", daemon=True).start()
+                threading.Thread(
+                    target=self._log_lines, args=(self._off,), name="health", daemon=True
+                ).start()
             elif not on and self._off is not None:
                 self._off.set()
                 self._off = None
 
-    def _tell(self, off: threading.Event) -> None:
+    def _log_lines(self, off: threading.Event) -> None:
         while not self._clock.wait(off, HEALTH_EVERY_S):
             try:
                 line = self._describe()

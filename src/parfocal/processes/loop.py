@@ -5,10 +5,38 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 from parfocal.core.clock import SYSTEM_CLOCK, Clock
+from parfocal.ipc.lanes import Job
 
-Job = Callable[[], None]
+_LONGEST_WAIT_S = 3600.0
+
+
+class MainLoop(Protocol):
+    """What runs in the main thread of a service: `Loop`, or one that another library owns, such as Qt's."""
+
+    def submit(self, job: Job) -> None:
+        """Have `job` run in the main thread. Any thread; returns at once."""
+        ...
+
+    def wake(self) -> None:
+        """Make a step due now. Any thread; returns at once."""
+        ...
+
+    def end(self) -> None:
+        """Have `run` return soon. Any thread; returns at once."""
+        ...
+
+    def run(
+        self, step: Callable[[], float | None], begin: Callable[[], None], end: Callable[[], None]
+    ) -> None:
+        """Do jobs and steps in the calling thread until `end` was called, with `begin` and `end` around each.
+
+        A loop that does more than these, such as drawing windows, calls `begin` anew at each turn: the time
+        since then counts against the service's limit for one step.
+        """
+        ...
 
 
 class Loop:
@@ -19,28 +47,29 @@ class Loop:
 
     def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
         self._clock = clock
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._news = threading.Event()
         self._jobs: deque[Job] = deque()
         self._woken = True
         self._ended = False
 
     def submit(self, job: Job) -> None:
         """Have `job` run between two steps. It must not raise."""
-        with self._changed:
+        with self._lock:
             self._jobs.append(job)
-            self._changed.notify()
+        self._news.set()
 
     def wake(self) -> None:
         """Make a step due now."""
-        with self._changed:
+        with self._lock:
             self._woken = True
-            self._changed.notify()
+        self._news.set()
 
     def end(self) -> None:
         """Have `run` return after the present job or step. Jobs that are queued by then are dropped."""
-        with self._changed:
+        with self._lock:
             self._ended = True
-            self._changed.notify()
+        self._news.set()
 
     def run(
         self, step: Callable[[], float | None], begin: Callable[[], None], end: Callable[[], None]
@@ -64,15 +93,17 @@ class Loop:
 
     def _wait(self, due_ns: int | None) -> bool:
         """Block until there is something to do; False at the end."""
-        with self._changed:
-            while not (self._ended or self._jobs or self._is_due(due_ns)):
-                now_ns = self._clock.monotonic_ns()
-                self._changed.wait(None if due_ns is None else max(0.0, (due_ns - now_ns) / 1e9))
-            return not self._ended
+        while True:
+            self._news.clear()
+            with self._lock:
+                if self._ended or self._jobs or self._is_due(due_ns):
+                    return not self._ended
+            wait_s = _LONGEST_WAIT_S if due_ns is None else (due_ns - self._clock.monotonic_ns()) / 1e9
+            self._clock.wait(self._news, wait_s)
 
     def _take(self, due_ns: int | None, after_job: bool) -> Job | None:
         """Return the next job, or None for a step. Neither many jobs nor eager steps starve the other."""
-        with self._changed:
+        with self._lock:
             if self._jobs and not (after_job and self._is_due(due_ns)):
                 return self._jobs.popleft()
             self._woken = False

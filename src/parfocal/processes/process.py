@@ -1,4 +1,4 @@
-"""The supervisor's hold on one process: started, told things, heard, and its end seen at once."""
+"""The supervisor's hold on one process: started, given orders, its reports read, and its end seen at once."""
 
 from __future__ import annotations
 
@@ -12,15 +12,19 @@ from pathlib import Path
 from typing import IO
 
 from parfocal.processes import link
-from parfocal.processes.link import Control, Report
-from parfocal.processes.system import dump_signal, is_stopped, start_mark
+from parfocal.processes.identity import identity_of, is_stopped, processor_s
+from parfocal.processes.link import LineWriter, Order, Report
+from parfocal.processes.system import dump_signal, end_group, wait_for_end
+
+_CLOSES_WITHIN_S = 0.1
 
 
 class ChildProcess:
-    """A running ``parfocal.processes.child``.
+    """A running ``parfocal.processes.child``, in a session of its own.
 
-    Two threads wait for it: one reads its reports, one sees its end. A third process that inherited its
-    stdout can thus not hide its death.
+    Three threads serve it: one writes orders, so that a child that reads none holds up nobody; one reads its
+    reports; one sees its end, which a third process that inherited its stdout can thus not hide. What it
+    started itself ends with it.
 
     Parameters
     ----------
@@ -37,7 +41,8 @@ class ChildProcess:
     ) -> None:
         self._on_report = on_report
         self._on_exit = on_exit
-        with (Path(begin.folder) / f"{begin.spec.name}.log").open("ab") as log:
+        name = begin.spec.name
+        with (Path(begin.folder) / f"{name}.log").open("ab") as log:
             self._popen = subprocess.Popen(
                 [sys.executable, "-P", "-m", "parfocal.processes.child"],
                 stdin=subprocess.PIPE,
@@ -45,23 +50,20 @@ class ChildProcess:
                 stderr=log,
                 start_new_session=True,
             )
-        self.pid = self._popen.pid
-        self.mark = start_mark(self.pid)
-        self._writing = threading.Lock()
-        self.tell(begin)
+        self.identity = identity_of(self._popen.pid)
+        assert self._popen.stdin is not None
         assert self._popen.stdout is not None
+        self._orders = LineWriter(self._popen.stdin, f"{name}:orders")
+        self.send(begin)
         self._reader = threading.Thread(
-            target=self._read, args=(self._popen.stdout,), name=f"{begin.spec.name}:reports", daemon=True
+            target=self._read, args=(self._popen.stdout,), name=f"{name}:reports", daemon=True
         )
         self._reader.start()
-        threading.Thread(target=self._wait, name=f"{begin.spec.name}:exit", daemon=True).start()
+        threading.Thread(target=self._wait, name=f"{name}:exit", daemon=True).start()
 
-    def tell(self, message: Control) -> None:
-        """Send a line; if it has ended by now, nothing happens."""
-        assert self._popen.stdin is not None
-        with self._writing, suppress(OSError, ValueError):
-            self._popen.stdin.write(link.to_line(message))
-            self._popen.stdin.flush()
+    def send(self, order: Order) -> None:
+        """Have an order written to it; returns at once. If it has ended by now, nothing happens."""
+        self._orders.put(link.to_line(order))
 
     def terminate(self) -> None:
         """Ask the operating system to end it; a service ends in order then, if it can."""
@@ -73,7 +75,11 @@ class ChildProcess:
 
     def is_stopped(self) -> bool:
         """Whether somebody stopped it, so that none of its threads runs."""
-        return is_stopped(self.pid)
+        return is_stopped(self.identity.pid)
+
+    def processor_s(self) -> float:
+        """Return how much processor time it has used."""
+        return processor_s(self.identity.pid)
 
     def dump(self) -> None:
         """Have it write where its threads stand to its log, if it can. One that is busy may crash."""
@@ -87,11 +93,14 @@ class ChildProcess:
                 self._on_report(link.read_report(line))
 
     def _wait(self) -> None:
+        wait_for_end(self._popen.pid)
+        end_group(self._popen.pid)  # its number is still its own: nobody has collected it
         code = self._popen.wait()
         self._reader.join(0.2)
-        with self._writing, suppress(OSError):
-            assert self._popen.stdin is not None
-            self._popen.stdin.close()
+        if self._orders.close(_CLOSES_WITHIN_S):  # else some process holds the other end, and reads nothing
+            with suppress(OSError):
+                assert self._popen.stdin is not None
+                self._popen.stdin.close()
         self._on_exit(code)
 
 

@@ -16,15 +16,18 @@ import json
 import signal
 import sys
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING or __package__:
+    from parfocal.processes.identity import Identity
     from parfocal.processes.locks import lock_leftover, remove_folder, sweep
-    from parfocal.processes.system import is_alive, kill, lines_until_orphaned
+    from parfocal.processes.system import end_group, lines_until_orphaned
 else:
+    from identity import Identity
     from locks import lock_leftover, remove_folder, sweep
-    from system import is_alive, kill, lines_until_orphaned
+    from system import end_group, lines_until_orphaned
 
 GRACE_S = 1.0
 
@@ -33,7 +36,7 @@ class Charge:
     """What the reaper has been told: whose children to watch, and what to remove after them."""
 
     def __init__(self) -> None:
-        self.children: dict[int, str] = {}
+        self.children: dict[int, Identity] = {}
         self.folders: list[Path] = []
         self.locks: Path | None = None
         self.done = False
@@ -46,7 +49,7 @@ class Charge:
             self.locks = Path(message["locks"])
         if "add" in message:
             pid, mark = message["add"]
-            self.children[pid] = mark
+            self.children[pid] = Identity(pid, mark)
         self.children.pop(message.get("drop", 0), None)
         self.done = self.done or message.get("done", False)
 
@@ -57,12 +60,14 @@ def listen(charge: Charge, fd: int, parent: int) -> None:
         charge.learn(line)
 
 
-def reap(children: dict[int, str], grace_s: float) -> None:
-    """Give `children` (pid to mark) `grace_s` to end by themselves, then kill what is left."""
+def reap(children: Collection[Identity], grace_s: float) -> None:
+    """Give `children` `grace_s` to end by themselves, then kill what is left, and what they had started."""
     if not _all_gone(children, grace_s):
-        for pid, mark in children.items():
-            kill(pid, mark)
+        for child in children:
+            child.kill()
         _all_gone(children, 0.5)
+    for child in children:
+        end_group(child.pid)
 
 
 def main() -> None:
@@ -74,7 +79,7 @@ def main() -> None:
     listen(charge, sys.stdin.fileno(), int(sys.argv[1]))
     if charge.done:
         return
-    reap(charge.children, GRACE_S)
+    reap(charge.children.values(), GRACE_S)
     for folder in charge.folders:
         lock = lock_leftover(folder, "reaper")
         if lock is not None:
@@ -83,9 +88,9 @@ def main() -> None:
         sweep(charge.locks)
 
 
-def _all_gone(children: dict[int, str], within_s: float) -> bool:
+def _all_gone(children: Collection[Identity], within_s: float) -> bool:
     end = time.monotonic() + within_s
-    while any(is_alive(pid, mark) for pid, mark in children.items()):
+    while any(child.alive for child in children):
         if time.monotonic() > end:
             return False
         time.sleep(0.02)

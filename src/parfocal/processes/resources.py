@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from urllib.parse import quote
 
+from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import ResourceInUseError
+from parfocal.core.files import private_folder
 from parfocal.processes import directory
 from parfocal.processes.locks import FileLock, holder_of
-from parfocal.processes.system import private_folder
 
 _LONGEST_NAME = 200
 _SWEPT_WITHIN_S = 0.2
@@ -47,9 +47,9 @@ def lock_path(resource: str) -> Path:
 def _own(resource: str, owner: str) -> FileLock:
     path = lock_path(resource)
     private_folder(path.parent)
-    end = time.monotonic() + _SWEPT_WITHIN_S
+    end_ns = SYSTEM_CLOCK.monotonic_ns() + int(_SWEPT_WITHIN_S * 1e9)
     while (lock := FileLock.acquire(path, owner)) is None:
-        if time.monotonic() > end:
+        if SYSTEM_CLOCK.monotonic_ns() > end_ns:
             holder, pid = holder_of(path)
             raise ResourceInUseError(
                 f"{resource} is owned by {holder} (process {pid}); stop that first, or use the device "
@@ -57,5 +57,5 @@ def _own(resource: str, owner: str) -> FileLock:
                 holder=holder,
                 pid=pid,
             )
-        time.sleep(0.01)
+        SYSTEM_CLOCK.sleep(0.01)
     return lock

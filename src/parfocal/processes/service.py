@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel
 
-from parfocal.core.clock import SYSTEM_CLOCK, Clock
+from parfocal.core.clock import Clock
 from parfocal.processes import directory
+from parfocal.processes.loop import Loop, MainLoop
 from parfocal.processes.settings import NoSettings
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class ServiceContext:
         ``fail(error)`` ends the service as if its step had raised `error`; for threads of the service's own.
     stopping : threading.Event
         Set when the service shall end; whatever waits should wait on this as well.
+    clock : Clock
+        The time that the service goes by: a test may run it on one of its own.
     """
 
     rig: str
@@ -55,7 +58,7 @@ class ServiceContext:
     wake: Callable[[], None]
     fail: Callable[[BaseException], None]
     stopping: threading.Event
-    clock: Clock = SYSTEM_CLOCK
+    clock: Clock
     _clients: list[Client] = field(default_factory=list)
 
     def connect(self, service: str) -> Client:
@@ -85,12 +88,26 @@ class Service:
     ----------
     settings : BaseModel
         An instance of `Config`, kept as `settings` and replaced when it is changed.
+
+    Attributes
+    ----------
+    Config : type of BaseModel
+        The model of its settings.
+    step_limit_s : float
+        How long one `step`, or one command of lane ``"loop"``, may take. Until then a long one is shown as
+        busy, after it the service counts as hung. A rig file may say otherwise.
     """
 
     Config: ClassVar[type[BaseModel]] = NoSettings
+    step_limit_s: ClassVar[float] = 30.0
 
     def __init__(self, settings: Any) -> None:
         self.settings = settings
+
+    @classmethod
+    def make_loop(cls, clock: Clock) -> MainLoop:
+        """Return what runs in the main thread; a service with windows returns one that belongs to Qt."""
+        return Loop(clock)
 
     @property
     def resources(self) -> frozenset[str]:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from parfocal.processes import reaper
+from parfocal.processes.identity import Identity
 from parfocal.processes.system import LINUX
 
 _ENDS_WITHIN_S = 0.3
@@ -30,7 +31,7 @@ class Sidecar:
 
     def __init__(self, folders: Sequence[Path], locks: Path) -> None:
         self._first = {"folders": [str(folder) for folder in folders], "locks": str(locks)}
-        self._children: dict[int, str] = {}
+        self._children: dict[int, Identity] = {}
         self._lock = threading.Lock()
         self._popen = self._start()
 
@@ -39,17 +40,17 @@ class Sidecar:
         """The reaper's process."""
         return self._popen.pid
 
-    def add(self, pid: int, mark: str) -> None:
-        """Put a child under its care."""
+    def add(self, child: Identity) -> None:
+        """Have it end this child, if this process dies and the child does not end by itself."""
         with self._lock:
-            self._children[pid] = mark
-            self._tell({"add": [pid, mark]})
+            self._children[child.pid] = child
+            self._send({"add": child})
 
     def drop(self, pid: int) -> None:
         """Tell that a child has ended."""
         with self._lock:
             self._children.pop(pid, None)
-            self._tell({"drop": pid})
+            self._send({"drop": pid})
 
     def revive(self) -> bool:
         """Start another reaper if somebody ended this one; return whether that was so."""
@@ -58,14 +59,14 @@ class Sidecar:
                 return False
             self._discard()
             self._popen = self._start()
-            for pid, mark in self._children.items():
-                self._tell({"add": [pid, mark]})
+            for child in self._children.values():
+                self._send({"add": child})
             return True
 
     def close(self) -> None:
         """Let it end without doing anything."""
         with self._lock:
-            self._tell({"done": True})
+            self._send({"done": True})
             self._discard()
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -76,10 +77,10 @@ class Sidecar:
             stdout=subprocess.DEVNULL,
             start_new_session=True,
         )
-        self._tell(self._first)
+        self._send(self._first)
         return self._popen
 
-    def _tell(self, message: object) -> None:
+    def _send(self, message: object) -> None:
         assert self._popen.stdin is not None
         with suppress(OSError):
             self._popen.stdin.write(json.dumps(message).encode() + b"\n")

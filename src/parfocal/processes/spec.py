@@ -12,6 +12,12 @@ from parfocal.core.errors import BadInputError, ConfigError, nearest
 
 RestartPolicy = Literal["restart", "degrade", "stop"]
 
+RESERVED = {
+    "rig": "that is the name of the rig's own commands",
+    "runs": "that is the name of the service that carries out runs",
+}
+"""Names that no service of a rig file can have."""
+
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}", re.IGNORECASE)
 
 
@@ -36,11 +42,17 @@ class ServiceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     max_restarts : int
         Failures in a row after which it is given up ("degraded").
     hang_after_s : float
-        It counts as hung this long after its last sign of life, or within one step of its loop.
+        Its process counts as hung when it is silent for so long: stopped, or stuck in a driver.
+    step_limit_s : float, optional
+        One step of its loop may take so long; by default what its class declares.
     start_timeout_s : float
         How long it may take to become ready, once those it depends on are.
     stop_timeout_s : float
         How long it may take to end in order; what the rig's end leaves it may be less.
+    safe_when_lost : tuple of str
+        Services that steer it: when one of them ends or hangs, this one's outputs are made safe.
+    part_of : str
+        The service that it was made for, such as a tracker's worker, and is removed with; "" for none.
 
     Examples
     --------
@@ -56,8 +68,11 @@ class ServiceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     back_off_s: float = 0.2
     max_restarts: int = 5
     hang_after_s: float = 1.0
+    step_limit_s: float | None = None
     start_timeout_s: float = 30.0
     stop_timeout_s: float = 4.0
+    safe_when_lost: tuple[str, ...] = ()
+    part_of: str = ""
 
     def __post_init__(self) -> None:
         check_name(self.name, "service")
@@ -71,11 +86,10 @@ class ServiceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
                 f"service {self.name!r}: its class {attribute} is defined in the program that was started; "
                 "move it to a module of its own, which its process can import"
             )
-        for field in ("hang_after_s", "start_timeout_s", "stop_timeout_s"):
-            if not getattr(self, field) > 0:
-                raise ConfigError(
-                    f"{field} of service {self.name!r} must be positive, not {getattr(self, field)}"
-                )
+        for field in ("hang_after_s", "step_limit_s", "start_timeout_s", "stop_timeout_s"):
+            value = getattr(self, field)
+            if value is not None and not 0 < value < 1e9:
+                raise ConfigError(f"{field} of service {self.name!r} must be positive, not {value}")
 
 
 def check_name(name: str, kind: str) -> str:
@@ -86,6 +100,8 @@ def check_name(name: str, kind: str) -> str:
     BadInputError
         If it can't.
     """
+    if kind == "service" and name in RESERVED:
+        raise ConfigError(f"a service cannot be called {name!r}: {RESERVED[name]}; choose another name")
     if not _NAME.fullmatch(name) or name in ("locks",):
         raise BadInputError(
             f"{kind} name {name!r} must be 1 to 40 letters, digits, '-' or '_', beginning with a letter"
@@ -125,7 +141,7 @@ def levels(specs: Iterable[ServiceSpec]) -> tuple[tuple[str, ...], ...]:
 def _needs(specs: tuple[ServiceSpec, ...]) -> dict[str, frozenset[str]]:
     needs: dict[str, frozenset[str]] = {}
     for spec in specs:
-        if spec.name in needs or spec.name == "rig":
+        if spec.name in needs:
             raise ConfigError(f"there are two services named {spec.name!r}; each needs a name of its own")
         needs[spec.name] = frozenset(spec.depends_on)
     for name, needed in needs.items():

@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import atexit
-import logging
 import os
-import threading
+import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-import msgspec
-
-from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import BadInputError, ProcessError, nearest
 from parfocal.core.reminder import Reminder
 from parfocal.core.states import StateMachine
 from parfocal.core.status import ProcessStatus, RigStatus
 from parfocal.ipc import URGENT, Client, CommandTable, Server, command, current_call
-from parfocal.processes import directory, link
-from parfocal.processes.control import Control
-from parfocal.processes.directory import RIG_SERVICE, RigFolders, new_rig_record, write_record
-from parfocal.processes.link import Report
-from parfocal.processes.logs import LogBook
+from parfocal.processes import directory
+from parfocal.processes.announcer import Announcer
+from parfocal.processes.directory import RIG_SERVICE
+from parfocal.processes.folders import RigFolders
 from parfocal.processes.sidecar import Sidecar
 from parfocal.processes.spec import ServiceSpec, check_name, levels
-from parfocal.processes.ward import Ward
+from parfocal.processes.supervision import Supervision
 
 _STATES = {
     "new": frozenset({"starting", "stopped"}),
@@ -38,8 +33,6 @@ _STATES = {
 }
 _STOP_GIVES_UP_S = 10.0
 _RESTART_WITHIN_S = 30.0
-
-OnEvent = Callable[[str, dict[str, Any]], None]
 
 
 class RigCommands:
@@ -63,6 +56,17 @@ class RigCommands:
         """End one service in order and start it again; returns when it is ready."""
         self._supervisor.restart(service, current_call().remaining_s() or _RESTART_WITHIN_S)
 
+    @command(lane="services")
+    def add(self, specs: list[ServiceSpec], search_path: list[str]) -> None:
+        """Start more services; returns when they are ready. `search_path` says where else to import from."""
+        sys.path.extend(entry for entry in search_path if entry not in sys.path)
+        self._supervisor.add(*specs)
+
+    @command(lane="services")
+    def remove(self, service: str) -> None:
+        """End a service in order; the rig has it no longer."""
+        self._supervisor.remove(service)
+
     @command(lane=URGENT)
     def set_verbose(self, on: bool) -> None:
         """Switch verbose logging of all services."""
@@ -73,8 +77,8 @@ class Supervisor:
     """Starts the services of a rig, watches them, and ends them.
 
     Lives in the rig's own process, and serves the name "rig" to all others: commands of `RigCommands`, and
-    the notices ``state`` (a service's life changed), ``error`` (something raised in a service, with its
-    traceback) and ``log`` (a record of any service). Thread-safe.
+    the topics ``state`` (a service's life changed), ``services`` (one came or went), ``error`` (something
+    raised in a service, with its traceback) and ``log`` (a record of any service). Thread-safe.
 
     Parameters
     ----------
@@ -84,6 +88,8 @@ class Supervisor:
         Its services.
     verbose : bool
         Whether services log verbosely from the start.
+    detached : bool
+        Whether listings show it as one that runs on in the background.
 
     Examples
     --------
@@ -92,21 +98,20 @@ class Supervisor:
     'new'
     """
 
-    def __init__(self, rig: str, specs: Iterable[ServiceSpec], *, verbose: bool = False) -> None:
+    def __init__(
+        self, rig: str, specs: Iterable[ServiceSpec], *, verbose: bool = False, detached: bool = False
+    ) -> None:
         self.rig = check_name(rig, "rig")
         self.folder = directory.runtime_folder(rig)
         self.streams = directory.shm_folder(rig)
         self._specs = tuple(specs)
         levels(self._specs)
         self._verbose = verbose
+        self._detached = detached
         self._state = StateMachine("new", _STATES)
-        self._listeners: list[OnEvent] = []
-        self._telling = threading.RLock()
         self._resources = ExitStack()
-        self._control: Control | None = None
+        self._supervision: Supervision | None = None
         self._sidecar: Sidecar | None = None
-        self._server: Server | None = None
-        self._book: LogBook | None = None
 
     def start(self) -> None:
         """Start all services, and return when each is ready. Twice: warns, and does nothing.
@@ -128,15 +133,15 @@ class Supervisor:
             warnings.warn(f"rig {self.rig!r} was started already", RuntimeWarning, stacklevel=2)
             return
         try:
-            control = self._prepare()
+            supervision = self._prepare()
         except BaseException:
             self._resources.close()
             self._state.advance("stopping")
             self._state.advance("stopped")
             raise
-        control.start()
+        supervision.start()
         try:
-            control.started.result()
+            supervision.started.result()
         except BaseException:
             self.stop()
             raise
@@ -164,8 +169,8 @@ class Supervisor:
 
     def begin_stop(self, reason: str) -> None:
         """Begin to `stop`; return at once."""
-        if self._control is not None:
-            self._control.stop(reason)
+        if self._supervision is not None:
+            self._supervision.stop(reason)
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Block until the rig has ended, whoever ended it; return False if `timeout_s` passed first."""
@@ -173,13 +178,10 @@ class Supervisor:
 
     def status(self) -> RigStatus:
         """Return a snapshot of all services. Streams are for a higher layer to add."""
-        wards = self._control.wards if self._control is not None else {}
-        services = {
-            spec.name: wards[spec.name].status()
-            if spec.name in wards
-            else ProcessStatus(name=spec.name, state="exited")
-            for spec in self._specs
-        }
+        if self._supervision is None:
+            services = {spec.name: ProcessStatus(name=spec.name, state="exited") for spec in self._specs}
+        else:
+            services = {name: each.status() for name, each in self._supervision.services.items()}
         state = self._state.state
         if state == "running" and any(service.state == "degraded" for service in services.values()):
             state = "degraded"
@@ -200,33 +202,65 @@ class Supervisor:
             If it isn't by then, or the rig does not run.
         """
         self._check(service)
-        control = self._control
-        if control is None or self._state.state not in ("starting", "running"):
-            raise ProcessError(f"rig {self.rig!r} does not run, so {service!r} cannot be restarted")
-        before = control.wards[service].status().pid
-        control.restart(service)
+        supervision = self._running(f"{service!r} cannot be restarted")
+        before = supervision.services[service].status().pid
+        supervision.restart(service)
 
         def is_back() -> bool:
-            now = control.wards[service].status()
-            return (now.state == "ready" and now.pid != before) or control.stopping
+            now = supervision.services[service].status()
+            return (now.state == "ready" and now.pid != before) or supervision.stopping
 
-        with control.changed:
-            back = control.changed.wait_for(is_back, timeout_s)
-        if not back or control.stopping:
-            status = control.wards[service].status()
+        with supervision.changed:
+            back = supervision.changed.wait_for(is_back, timeout_s)
+        if not back or supervision.stopping:
+            status = supervision.services[service].status()
             raise ProcessError(f"service {service!r} is not ready again: {status.state} {status.error}")
+
+    def add(self, *specs: ServiceSpec) -> None:
+        """Start more services of a running rig, one after the other; return when the last one is ready.
+
+        Everybody who is attached to the rig can use them from then on.
+
+        Raises
+        ------
+        ConfigError
+            If there is a service of such a name, or one depends on a service that there isn't.
+        StartError
+            If one did not become ready; carries its own error. Those before it were removed again.
+        ProcessError
+            If the rig does not run.
+        """
+        supervision = self._running("no service can be added")
+        with ExitStack() as undo:
+            for spec in specs:
+                supervision.add(spec).result()
+                undo.callback(self._take_back, spec.name)
+            undo.pop_all()
+
+    def _take_back(self, name: str) -> None:
+        if self._supervision is not None:
+            self._supervision.remove(name).result()
+
+    def remove(self, service: str) -> None:
+        """End one service in order, with those that are part of it; the rig has no such services any more.
+
+        Raises
+        ------
+        BadInputError
+            If there is none of that name, or another service depends on it.
+        ProcessError
+            If the rig does not run.
+        """
+        self._check(service)
+        supervision = self._running(f"{service!r} cannot be removed")
+        parts = [name for name, each in supervision.services.items() if each.spec.part_of == service]
+        for name in (service, *parts):
+            supervision.remove(name).result()
 
     def set_verbose(self, on: bool) -> None:
         """Switch verbose logging of all services, while they run."""
-        if self._control is not None:
-            self._control.set_verbose(on)
-
-    def on_event(self, listener: OnEvent) -> None:
-        """Have ``listener(topic, payload)`` called with each of the rig's notices, one at a time.
-
-        It is called in the supervisor's threads, so it must return soon and not call `stop` or `restart`.
-        """
-        self._listeners.append(listener)
+        if self._supervision is not None:
+            self._supervision.set_verbose(on)
 
     @property
     def reaper_pid(self) -> int:
@@ -242,43 +276,42 @@ class Supervisor:
     ) -> None:
         self.stop()
 
-    def _prepare(self) -> Control:
+    def _prepare(self) -> Supervision:
         """Claim the name, and bring up what a rig has beside its services."""
         folders = RigFolders.claim(self.rig)
         self._resources.callback(folders.release)
+        server = Server(CommandTable.of(RigCommands(self)), folders.runtime, RIG_SERVICE)
+        announcer = Announcer(folders, server.publish, detached=self._detached)
+        self._resources.callback(announcer.close)
         self._sidecar = sidecar = Sidecar((folders.runtime, folders.streams), directory.locks_folder())
         self._resources.callback(sidecar.close)
-        self._book = LogBook(self.rig, folders.runtime / "rig.log")
-        self._resources.callback(self._book.close)
-        self._control = Control(
+        self._supervision = Supervision(
             self._specs,
             folders,
             sidecar,
-            on_change=self._tell_change,
-            on_report=self._tell_report,
-            on_log=self._tell_log,
-            on_stopping=self._tell_stopping,
+            announcer,
+            on_stopping=self._notice_stopping,
             on_over=self._finish,
+            verbose=self._verbose,
         )
-        self._server = Server(CommandTable.of(RigCommands(self)), folders.runtime, RIG_SERVICE)
-        self._server.start()
-        self._resources.callback(self._server.close)
-        names = tuple(spec.name for spec in self._specs)
-        write_record(folders.runtime / "rig.json", new_rig_record(self.rig, names, folders.streams))
+        server.start()
+        self._resources.callback(server.close)
+        announcer.services_changed(tuple(spec.name for spec in self._specs))
         name = f"the supervisor of rig {self.rig!r}"
         reminder = Reminder(self, name, "use it in a with block, or call its stop()")
         self._resources.callback(reminder.cancel)
         atexit.register(self._end_at_exit, reminder)
         self._resources.callback(atexit.unregister, self._end_at_exit)
-        if self._verbose:
-            self._control.set_verbose(True)
-        return self._control
+        return self._supervision
 
     def _end_at_exit(self, reminder: Reminder) -> None:
         try:
             reminder.warn()
         finally:
             self.stop()
+
+    def _notice_stopping(self) -> None:
+        self._state.advance("stopping")
 
     def _finish(self) -> None:
         """Take everything down. Runs in the supervisor's thread when no process is left."""
@@ -288,44 +321,19 @@ class Supervisor:
             self._state.advance("stopping")
             self._state.advance("stopped")
 
-    def _tell_stopping(self, reason: str) -> None:
-        self._state.advance("stopping")
-        if self._book is not None:
-            self._book.say(RIG_SERVICE, logging.INFO, f"stopping: {reason}")
-
-    def _tell_change(self, ward: Ward) -> None:
-        status = ward.status()
-        if self._book is not None:
-            level = logging.WARNING if status.state in ("crashed", "hung", "degraded") else logging.INFO
-            detail = f" ({status.error})" if status.error else ""
-            self._book.say(status.name, level, f"{status.state}{detail}")
-        self._tell("state", {**msgspec.structs.asdict(status), "time_ns": SYSTEM_CLOCK.monotonic_ns()})
-
-    def _tell_log(self, ward: Ward, record: link.LogRecord) -> None:
-        if self._book is not None:
-            self._book.write(ward.spec.name, record)
-        self._tell("log", {"service": ward.spec.name, **msgspec.structs.asdict(record)})
-
-    def _tell_report(self, ward: Ward, report: Report) -> None:
-        if not isinstance(report, link.Failure):
-            return
-        service = ward.spec.name
-        told_by_start = report.fatal and self._state.state == "starting"
-        if self._book is not None and not told_by_start:
-            self._book.say(service, logging.ERROR, report.traceback or report.error)
-        self._tell("error", {"service": service, "count": ward.errors, **msgspec.structs.asdict(report)})
-
-    def _tell(self, topic: str, payload: dict[str, Any]) -> None:
-        if self._server is not None:
-            self._server.publish(topic, payload)
-        with self._telling:
-            for listener in self._listeners:
-                try:
-                    listener(topic, payload)
-                except Exception:  # border of a callback: logged, and the rig goes on
-                    logging.getLogger(__name__).exception("a listener of rig %r raised", self.rig)
-
     def _check(self, service: str) -> None:
-        names = [spec.name for spec in self._specs]
-        if service not in names:
-            raise BadInputError(f"rig {self.rig!r} has no service {service!r}; {nearest(service, names)}")
+        if service not in self._services:
+            raise BadInputError(
+                f"rig {self.rig!r} has no service {service!r}; {nearest(service, self._services)}"
+            )
+
+    @property
+    def _services(self) -> tuple[str, ...]:
+        if self._supervision is not None:
+            return tuple(self._supervision.services)
+        return tuple(spec.name for spec in self._specs)
+
+    def _running(self, purpose: str) -> Supervision:
+        if self._supervision is None or self._state.state not in ("starting", "running"):
+            raise ProcessError(f"rig {self.rig!r} does not run, so {purpose}")
+        return self._supervision

@@ -1,6 +1,6 @@
-"""What the operating system does for processes: the only file that asks which one it is.
+"""What operating systems do differently: waiting for a parent's end, locks, folders, exit codes, signals.
 
-Standard library alone, and no other module of parfocal: the reaper runs it without either.
+The standard library alone is imported here, and no other module of parfocal: the reaper runs this file.
 """
 
 from __future__ import annotations
@@ -18,64 +18,6 @@ if TYPE_CHECKING:
 
 LINUX = sys.platform == "linux"
 WINDOWS = sys.platform == "win32"
-
-
-def start_mark(pid: int) -> str:
-    """Return what tells process `pid` from an earlier or later one with the same number.
-
-    Returns
-    -------
-    str
-        The boot it runs under and its start time in it; "" if there is no such process, or if it has
-        ended and only waits to be collected.
-
-    Examples
-    --------
-    >>> start_mark(os.getpid()) == start_mark(os.getpid()) != ""
-    True
-    >>> start_mark(2**22 + 1)
-    ''
-    """
-    if not LINUX:
-        return _start_mark_elsewhere(pid)
-    fields = _stat(pid)
-    if fields[0] in (b"", b"Z", b"X"):
-        return ""
-    return f"{_boot()}-{fields[19].decode()}"
-
-
-def is_stopped(pid: int) -> bool:
-    """Whether process `pid` is there, but was stopped, as by SIGSTOP.
-
-    Examples
-    --------
-    >>> is_stopped(os.getpid())
-    False
-    """
-    if LINUX:
-        return _stat(pid)[0] == b"T"
-    import psutil
-
-    try:
-        return bool(psutil.Process(pid).status() == psutil.STATUS_STOPPED)
-    except psutil.Error:
-        return False
-
-
-def is_alive(pid: int, mark: str) -> bool:
-    """Whether the process that had `pid` and `mark` still runs (or is stopped, but could go on)."""
-    return mark != "" and start_mark(pid) == mark
-
-
-def kill(pid: int, mark: str) -> bool:
-    """End a process at once, unless its number belongs to another by now; return whether it was there."""
-    if not is_alive(pid, mark):
-        return False
-    try:
-        os.kill(pid, signal.SIGTERM if WINDOWS else signal.SIGKILL)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def lines_until_orphaned(fd: int, parent: int) -> Iterator[bytes]:
@@ -124,6 +66,28 @@ class _Watched:
         return os.read(fd, 65536) if fd in ready else b""
 
 
+def wait_for_end(pid: int) -> None:
+    """Block until child `pid` of this process has ended, and leave it to be collected, where that can be."""
+    if hasattr(os, "waitid"):
+        try:
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        except ChildProcessError:  # somebody has collected it
+            return
+
+
+def end_group(pid: int) -> None:
+    """End what process `pid` has started, and what that has started, unless it left the group of `pid`.
+
+    The number of a group is not given to a process as long as one of the group is left.
+    """
+    if not hasattr(os, "killpg"):
+        return
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):  # none is left, or only what has ended
+        return
+
+
 def try_lock(fd: int) -> bool:
     """Lock an open file for this process; the system lets go of it when the process ends, however it does."""
     try:
@@ -141,32 +105,13 @@ def try_lock(fd: int) -> bool:
     return True
 
 
-def private_folder(path: Path) -> Path:
-    """Make a folder that this user alone can enter; return it.
-
-    Raises
-    ------
-    PermissionError
-        If it is there already, and is another user's or open to others.
-    """
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not WINDOWS:
-        found = path.stat()
-        if found.st_uid != os.getuid():
-            raise PermissionError(f"folder {path} belongs to another user; choose another")
-        if found.st_mode & 0o077:
-            raise PermissionError(
-                f"folder {path} is open to other users; run chmod 700 on it, or choose another"
-            )
-    return path
-
-
 def user_runtime_root() -> Path:
-    """Return the folder of this user's runtime files, which a restart of the machine may clear."""
-    given = os.environ.get("XDG_RUNTIME_DIR")
-    if given and os.access(given, os.W_OK):
-        return Path(given) / "parfocal"
-    return _temporary("parfocal")
+    """Return the folder of this user's locks, records and sockets, which a restart of the machine may clear.
+
+    It is the same for a desktop, a remote shell and a scheduled job, whatever their environments say, and a
+    logout does not remove it.
+    """
+    return Path(f"/tmp/parfocal-{os.getuid()}") if LINUX else _temporary("parfocal")
 
 
 def shared_memory_root() -> Path:
@@ -205,28 +150,3 @@ def describe_exit(code: int | None) -> str:
 def dump_signal() -> int | None:
     """Return the signal that makes a child write where its threads stand; None where there is none."""
     return None if WINDOWS else int(signal.SIGUSR2)
-
-
-def _stat(pid: int) -> list[bytes]:
-    """Return the fields of ``/proc/<pid>/stat`` from the state on, which is b"" if there is none."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_bytes()
-    except OSError:
-        return [b""]
-    return stat[stat.rindex(b")") + 2 :].split()  # the program's name may hold spaces and brackets
-
-
-def _boot() -> str:
-    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")[:8]
-
-
-def _start_mark_elsewhere(pid: int) -> str:
-    import psutil
-
-    try:
-        process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return ""
-        return f"{process.create_time():.3f}"
-    except psutil.Error:
-        return ""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import psutil
 
-from parfocal.processes import directory
+from parfocal.processes import directory, folders
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +47,7 @@ def diagnose() -> tuple[Finding, ...]:
 
 def remove_leftovers() -> tuple[Path, ...]:
     """Remove what dead rigs left; return what was removed. Running rigs are not touched."""
-    return directory.clean()
+    return folders.clean()
 
 
 def _python() -> Finding:
@@ -102,7 +102,7 @@ def _running() -> Finding:
 
 
 def _leftovers() -> Finding:
-    stale = directory.stale()
+    stale = folders.stale()
     found = ", ".join(str(path) for path in stale) or "none"
     return Finding(
         what="leftovers", found=found, ok=not stale, remedy="parfocal doctor --clean" if stale else ""

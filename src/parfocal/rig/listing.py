@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from parfocal.processes.hosting import service_commands
+from parfocal.processes.host import service_commands
 from parfocal.rig.assemble import service_specs
 from parfocal.rig.config import KINDS
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -193,7 +192,7 @@ def _patiently(ask: Callable[[], R]) -> R:
 
 
 def _pause() -> None:
-    SYSTEM_CLOCK.wait(threading.Event(), LOOK_S)
+    SYSTEM_CLOCK.sleep(LOOK_S)
 
 
 def _restarts(rig: Rig) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -17,7 +16,7 @@ from parfocal.core.errors import BadInputError
 from parfocal.core.files import replace_file
 from parfocal.core.frames import FrameSpec, RowSpec
 from parfocal.core.status import StreamStatus
-from parfocal.processes.system import is_alive, start_mark
+from parfocal.processes.identity import Identity, this_process
 from parfocal.storage.disk import storage_errors
 from parfocal.storage.outcome import RECORDING, seen_outcome
 
@@ -60,12 +59,13 @@ class Writer(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def this(cls) -> Writer:
         """Return the process that calls."""
-        return cls(pid=os.getpid(), mark=start_mark(os.getpid()), host=platform.node())
+        pid, mark = this_process()
+        return cls(pid=pid, mark=mark, host=platform.node())
 
     @property
     def alive(self) -> bool:
         """Whether it runs on this machine. A process elsewhere cannot be seen and counts as alive."""
-        return self.host != platform.node() or is_alive(self.pid, self.mark)
+        return self.host != platform.node() or Identity(self.pid, self.mark).alive
 
 
 class StreamRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from parfocal.core.errors import BadInputError, StreamError, StreamInUseError
-from parfocal.processes.titles import this_program
+from parfocal.processes.identity import this_program
 from parfocal.streams import layout as at
 from parfocal.streams import ledger
 from parfocal.streams.doorbell import Bell

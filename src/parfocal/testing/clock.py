@@ -1,4 +1,4 @@
-"""A clock that a test moves."""
+"""Clocks that stand still until somebody moves them: a test, or whoever waits."""
 
 from __future__ import annotations
 
@@ -45,6 +45,10 @@ class ManualClock:
                 self._ends_ns.remove(end_ns)
         return event.is_set()
 
+    def sleep(self, seconds: float) -> None:
+        """Block until the clock has been advanced by `seconds`."""
+        self.wait(threading.Event(), seconds)
+
     def advance(self, seconds: float) -> None:
         """Let `seconds` pass, and wake whoever waited for that."""
         if seconds < 0:
@@ -60,3 +64,23 @@ class ManualClock:
 
     def _pending(self) -> int:
         return sum(end_ns > self._now_ns for end_ns in self._ends_ns)
+
+
+class JumpClock(ManualClock):
+    """A `ManualClock` that is moved on by whoever waits, by as long as was asked for. Thread-safe.
+
+    Examples
+    --------
+    >>> clock = JumpClock()
+    >>> clock.wait(threading.Event(), 2.5)
+    False
+    >>> clock.monotonic_ns()
+    2500000000
+    """
+
+    def wait(self, event: threading.Event, timeout_s: float) -> bool:
+        """Return at once: True if `event` is set, else False after moving on by `timeout_s`."""
+        if event.is_set():
+            return True
+        self.advance(max(0.0, timeout_s))
+        return event.is_set()

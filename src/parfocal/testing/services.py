@@ -6,12 +6,12 @@ import ctypes
 import os
 import signal
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import DeviceError
 from parfocal.ipc import command
 from parfocal.processes import LOOP, Service, ServiceContext
@@ -56,7 +56,7 @@ class Counter(Service):
         """Count; or hang, if told so."""
         self.count += 1
         if self.hang.is_set():
-            time.sleep(3600)
+            SYSTEM_CLOCK.sleep(3600)
         return self.settings.period_s
 
     def settings_changed(self, old: CounterSettings, new: CounterSettings) -> None:
@@ -151,7 +151,7 @@ class NeverReady(Counter):
     def open(self, context: ServiceContext) -> None:
         """Wait."""
         super().open(context)
-        time.sleep(3600)
+        SYSTEM_CLOCK.sleep(3600)
 
 
 class Deaf(Counter):
@@ -206,4 +206,4 @@ class Stubborn(Counter):
     def close(self) -> None:
         """Take for ever."""
         super().close()
-        time.sleep(3600)
+        SYSTEM_CLOCK.sleep(3600)

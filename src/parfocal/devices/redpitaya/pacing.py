@@ -44,4 +44,4 @@ def until(cancel: threading.Event, clock: Clock = SYSTEM_CLOCK) -> Wait:
 
 def uncancelled(seconds: float, /) -> None:
     """Wait; nobody can cancel it."""
-    SYSTEM_CLOCK.wait(threading.Event(), seconds)
+    SYSTEM_CLOCK.sleep(seconds)

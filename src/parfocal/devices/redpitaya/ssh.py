@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import importlib
 import shlex
-import threading
 from typing import TYPE_CHECKING, Any
 
 from parfocal.core.clock import SYSTEM_CLOCK
@@ -129,7 +128,6 @@ class BoardShell:
         return client
 
     def _check_alive(self, channel: Any) -> None:
-        never = threading.Event()
         waited_s = 0.0
         while waited_s < _SETTLE_S:
             if channel.exit_status_ready():
@@ -138,7 +136,7 @@ class BoardShell:
                     f"monitor_server on {self._host} ended at once ({said or 'it said nothing'}); is it "
                     "installed there, for this version of the board's system?"
                 )
-            SYSTEM_CLOCK.wait(never, _POLL_S)
+            SYSTEM_CLOCK.sleep(_POLL_S)
             waited_s += _POLL_S
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -13,10 +13,12 @@ from parfocal.core.clock import SYSTEM_CLOCK, Clock
 from parfocal.core.errors import StartError
 from parfocal.core.status import ProcessStatus
 from parfocal.processes import lifecycle, link
-from parfocal.processes.directory import RigFolders, ServiceRecord, write_record
-from parfocal.processes.heartbeat import Pulse
+from parfocal.processes.directory import ServiceRecord, write_record
+from parfocal.processes.folders import RigFolders
+from parfocal.processes.heartbeat import HeartbeatMonitor
 from parfocal.processes.lifecycle import Event, Life, StopRig
-from parfocal.processes.link import Control, LogRecord, Report
+from parfocal.processes.link import LogRecord, Order, Report
+from parfocal.processes.logs import LONGEST_LOG, limit_log
 from parfocal.processes.process import ChildProcess, search_path
 from parfocal.processes.sidecar import Sidecar
 from parfocal.processes.spec import ServiceSpec
@@ -29,11 +31,20 @@ CANNOT_START = 71
 _END_SHARES: tuple[tuple[Deadline, float], ...] = (("terminate", 0.7), ("kill", 1.0))  # of the time to end
 _DUMP_SHARE = 0.9
 _NEVER_NS = 2**63
-_LAST_WORDS = 4000
+_END_OF_LOG = 4000
+"""Bytes of a service's own log that tell how it ended."""
 
 
-class Ward:
-    """The supervisor's knowledge of one service. All methods but `status` belong to the supervisor's thread.
+class Change(NamedTuple):
+    """What an event changed: whether the life is another one, whether the rig ends, what became known."""
+
+    life: bool
+    stop_rig: StopRig | None
+    failure: link.Failure | None
+
+
+class SupervisedService:
+    """What the supervisor knows of one service. All methods but `status` belong to the supervisor's thread.
 
     Parameters
     ----------
@@ -43,8 +54,8 @@ class Ward:
         Called there with this object and what its process says; except for log records:
     on_log : callable
         Called with this object and a log record, in the thread that reads from the process.
-    on_event : callable
-        Called there with this object and what happened to it.
+    on_exit : callable
+        Called there with this object and the `Exited` of its process.
     """
 
     def __init__(
@@ -52,16 +63,18 @@ class Ward:
         spec: ServiceSpec,
         folders: RigFolders,
         sidecar: Sidecar,
+        *,
         post: Post,
-        on_report: Callable[[Ward, Report], None],
-        on_log: Callable[[Ward, LogRecord], None],
-        on_event: Callable[[Ward, Event], None],
+        on_report: Callable[[SupervisedService, Report], None],
+        on_log: Callable[[SupervisedService, LogRecord], None],
+        on_exit: Callable[[SupervisedService, lifecycle.Exited], None],
+        verbose: bool = False,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.spec = spec
         self.life = Life()
         self.opened = False
-        self.verbose = False
+        self.verbose = verbose
         self.errors = 0
         self.last_failure: link.Failure | None = None
         self._folders = folders
@@ -69,46 +82,45 @@ class Ward:
         self._post = post
         self._on_report = on_report
         self._on_log = on_log
-        self._on_event = on_event
+        self._on_exit = on_exit
         self._clock = clock
         self._process: ChildProcess | None = None
-        self._pulse: Pulse | None = None
+        self._monitor: HeartbeatMonitor | None = None
         self._spawned_ns = 0
         self._due: dict[Deadline, int] = {}
 
     def status(self) -> ProcessStatus:
         """Return a snapshot. Any thread."""
-        life, process, pulse = self.life, self._process, self._pulse
+        life, process, monitor = self.life, self._process, self._monitor
+        now_ns = self._clock.monotonic_ns()
         alive = process is not None and life.has_process
         return ProcessStatus(
             name=self.spec.name,
             state=life.state,
-            pid=process.pid if process is not None and alive else 0,
+            pid=process.identity.pid if process is not None and alive else 0,
             restarts=life.restarts,
             exit_code=life.exit_code,
-            heartbeat_age_s=pulse.age_s(self._clock.monotonic_ns()) if pulse is not None and alive else 0.0,
+            heartbeat_age_s=monitor.age_s(now_ns) if monitor is not None and alive else 0.0,
+            busy_s=monitor.busy_s(now_ns) if monitor is not None and life.state == "ready" else 0.0,
             error=life.error,
         )
 
-    def live(self, event: Event) -> tuple[bool, StopRig | None]:
-        """Let the lifecycle react to `event`, and do what it says.
+    @property
+    def is_lost(self) -> bool:
+        """Whether nobody can count on it now, and it is not on its way up."""
+        return self.life.state in ("hung", "crashed", "degraded", "exited")
 
-        Returns
-        -------
-        changed : bool
-            Whether its life is another one now.
-        stop_rig : StopRig or None
-            Whether that is to end the whole rig.
-        """
+    def live(self, event: Event) -> Change:
+        """Let the lifecycle react to `event`, do what it says, and return what that changed."""
         before = self.life
         self.life, actions = lifecycle.react(before, event, self.spec)
+        failure = None
         if isinstance(event, lifecycle.Exited):
             self._forget_process()
             if self.life.error and not self.last_failure:
-                self.last_failure = link.Failure(
-                    error=self.life.error, traceback=self._last_words(), fatal=True
-                )
-                self._on_report(self, self.last_failure)
+                failure = link.Failure(error=self.life.error, traceback=self._end_of_log(), fatal=True)
+                self.last_failure = failure
+                self.errors += 1
         if self.life.state != before.state:
             self._due.clear()
         stop_rig = None
@@ -119,18 +131,29 @@ class Ward:
                 self._act(action)
         if self.life != before:
             self._record()
-        return self.life != before, stop_rig
+        return Change(self.life != before, stop_rig, failure)
+
+    def limit_log(self) -> None:
+        """Cut what the process itself wrote to its log, once that is too long."""
+        with suppress(OSError):  # a log that is gone or cannot be cut ends no rig
+            limit_log(self._folders.runtime / f"{self.spec.name}.log", LONGEST_LOG)
+
+    def remove_files(self) -> None:
+        """Remove what shows it to others: it is no service of the rig any more. Its log stays."""
+        for suffix in ("json", "beat"):
+            with suppress(OSError):
+                (self._folders.runtime / f"{self.spec.name}.{suffix}").unlink(missing_ok=True)
 
     def open(self) -> None:
         """Let the process open: what it depends on is ready."""
         self.opened = True
         self._set("ready", self.spec.start_timeout_s)
-        self.tell(link.Open())
+        self.send(link.Open())
 
-    def tell(self, message: Control) -> None:
-        """Tell the process, if there is one."""
+    def send(self, order: Order) -> None:
+        """Have an order written to the process, if there is one."""
         if self._process is not None:
-            self._process.tell(message)
+            self._process.send(order)
 
     def kill(self) -> None:
         """End the process at once, if there is one."""
@@ -153,8 +176,8 @@ class Ward:
 
     def count_afresh(self) -> None:
         """Hold no silence against it from before now: the supervisor itself was away."""
-        if self._pulse is not None:
-            self._pulse.count_afresh(self._clock.monotonic_ns())
+        if self._monitor is not None:
+            self._monitor.count_afresh(self._clock.monotonic_ns())
 
     def check(self) -> Iterator[Event]:
         """Carry out what is due; yield what that means for its life."""
@@ -167,8 +190,8 @@ class Ward:
                 yield lifecycle.Hung(f"not ready after {self.spec.start_timeout_s:g} s")
             elif self._process is not None:
                 self._send(name, self._process)
-        if now >= self._judged_ns() and self._pulse is not None and self._process is not None:
-            yield from self._judge(self._process, self._pulse, now)
+        if now >= self._judged_ns() and self._monitor is not None and self._process is not None:
+            yield from self._judge(self._process, self._monitor, now)
 
     def start_error(self) -> StartError:
         """Return why it did not become ready."""
@@ -183,23 +206,24 @@ class Ward:
             error.add_note(f"in service {self.spec.name!r}:\n{left}")
         return error
 
-    def _judge(self, process: ChildProcess, pulse: Pulse, now_ns: int) -> Iterator[Event]:
+    def _judge(self, process: ChildProcess, monitor: HeartbeatMonitor, now_ns: int) -> Iterator[Event]:
         """Decide about a process that has given no sign of life."""
         match self.life.state:
             case "ready":
-                if verdict := pulse.verdict(now_ns):  # "" if it has just beaten
+                if verdict := monitor.verdict(now_ns, process.processor_s):
                     yield lifecycle.Hung(verdict)
             case "starting":  # an import, or a driver that opens, may keep even the heartbeat waiting
-                pulse.count_afresh(now_ns)
+                monitor.count_afresh(now_ns)
                 if process.is_stopped():
                     yield lifecycle.Hung("hung: somebody stopped its process while it started")
-            case _:
-                process.kill()  # while it ends its loop may stand still, but it must go on beating
+            case _:  # while it ends its loop may stand still, but it must go on beating
+                if monitor.verdict(now_ns, process.processor_s, loop_too=False):
+                    process.kill()
 
     def _judged_ns(self) -> int:
-        if self._pulse is None or self.life.state not in ("starting", "ready", "stopping"):
+        if self._monitor is None or self.life.state not in ("starting", "ready", "stopping"):
             return _NEVER_NS
-        return self._pulse.due_ns(loop_too=self.life.state == "ready")
+        return self._monitor.due_ns(loop_too=self.life.state == "ready")
 
     def _act(self, action: lifecycle.Action) -> None:
         match action:
@@ -208,12 +232,12 @@ class Ward:
             case lifecycle.BackOff(pause_s):
                 self._set("back-off", pause_s)
             case lifecycle.AskToStop(within_s):
-                self.tell(link.End())
+                self.send(link.End())
                 self.limit_end(within_s)
             case lifecycle.KillAfter(within_s):
                 self.limit_end(within_s)
             case lifecycle.Abandon(within_s):
-                self.tell(link.AbandonLoop())
+                self.send(link.AbandonLoop())
                 self._set("dump", _DUMP_SHARE * within_s)  # it has ended by then, unless it can't even listen
                 self._set("kill", within_s)
 
@@ -231,32 +255,30 @@ class Ward:
             verbose=self.verbose,
         )
         try:
-            self._pulse = Pulse(self._folders.runtime / f"{self.spec.name}.beat", self.spec.hang_after_s, now)
-            self._process = ChildProcess(begin, self._hear, self._hear_exit)
-        except (
-            OSError,
-            RuntimeError,
-        ) as error:  # no memory, handle, thread, disk or folder
+            beat = self._folders.runtime / f"{self.spec.name}.beat"
+            self._monitor = HeartbeatMonitor(beat, self.spec.hang_after_s, now)
+            self._process = ChildProcess(begin, self._receive, self._notice_exit)
+        except (OSError, RuntimeError) as error:  # no memory, handle, thread, disk or folder
             reason = f"its process could not be started: {error}"
-            self._hear(link.Failure(error=reason, traceback="", fatal=True))
-            self._hear_exit(CANNOT_START)
+            self._receive(link.Failure(error=reason, traceback="", fatal=True))
+            self._notice_exit(CANNOT_START)
         else:
-            self._sidecar.add(self._process.pid, self._process.mark)
+            self._sidecar.add(self._process.identity)
 
-    def _hear(self, report: Report) -> None:
+    def _receive(self, report: Report) -> None:
         if isinstance(report, LogRecord):
             self._on_log(self, report)
         else:
             self._post(lambda: self._on_report(self, report))
 
-    def _hear_exit(self, code: int) -> None:
+    def _notice_exit(self, code: int) -> None:
         lived_s = (self._clock.monotonic_ns() - self._spawned_ns) / 1e9
-        self._post(lambda: self._on_event(self, lifecycle.Exited(code, lived_s)))
+        self._post(lambda: self._on_exit(self, lifecycle.Exited(code, lived_s)))
 
     def _forget_process(self) -> None:
         if self._process is not None:
-            self._sidecar.drop(self._process.pid)
-        self._process = self._pulse = None
+            self._sidecar.drop(self._process.identity.pid)
+        self._process = self._monitor = None
 
     def _send(self, name: Deadline, process: ChildProcess) -> None:
         match name:
@@ -272,11 +294,12 @@ class Ward:
 
     def _record(self) -> None:
         process, life = self._process, self.life
+        pid, mark = process.identity if process is not None else (0, "")
         record = ServiceRecord(
             service=self.spec.name,
             state=life.state,
-            pid=process.pid if process is not None else 0,
-            mark=process.mark if process is not None else "",
+            pid=pid,
+            mark=mark,
             restarts=life.restarts,
             exit_code=life.exit_code,
             error=life.error,
@@ -284,11 +307,11 @@ class Ward:
         with suppress(OSError):  # others may find it stale, but this rig goes on
             write_record(self._folders.runtime / f"{self.spec.name}.json", record)
 
-    def _last_words(self) -> str:
-        """Return the end of its own log: where a crash or the dump of a hung process is found."""
+    def _end_of_log(self) -> str:
+        """Return the end of its own log: what a crash printed, where the threads of a hung process stood."""
         try:
             with (self._folders.runtime / f"{self.spec.name}.log").open("rb") as log:
-                log.seek(max(0, log.seek(0, os.SEEK_END) - _LAST_WORDS))
+                log.seek(max(0, log.seek(0, os.SEEK_END) - _END_OF_LOG))
                 return log.read().decode(errors="replace")
         except OSError:
             return ""

@@ -10,13 +10,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from parfocal.core.clock import SYSTEM_CLOCK, Clock
 from parfocal.core.errors import ConfigError
 from parfocal.ipc import URGENT, CommandInfo, CommandTable, Server, command
 from parfocal.processes.heartbeat import Heartbeat
 from parfocal.processes.link import Begin, Ending, Failure, HandShake, NewSettings, Reporter
 from parfocal.processes.loading import load_object
 from parfocal.processes.logs import HealthLines, set_verbose
-from parfocal.processes.loop import Loop
+from parfocal.processes.loop import MainLoop
 from parfocal.processes.resources import owned
 from parfocal.processes.service import LOOP, Service, ServiceContext
 from parfocal.processes.settings import changed, kept_for_restart, plain
@@ -77,14 +78,15 @@ class Host:
 
     service: Service
 
-    def __init__(self, begin: Begin, reporter: Reporter) -> None:
+    def __init__(self, begin: Begin, reporter: Reporter, clock: Clock = SYSTEM_CLOCK) -> None:
         self._begin = begin
         self._spec = begin.spec
         self._reporter = reporter
-        self._loop = Loop()
+        self._clock = clock
+        self._loop: MainLoop | None = None
         self._server: Server | None = None
         self._log = logging.getLogger(self._spec.name)
-        self._health = HealthLines(self._log, lambda: self.service.health_line())
+        self._health = HealthLines(self._log, lambda: self.service.health_line(), clock)
         self._failed = False
         self._opened = False
         self.may_open = threading.Event()
@@ -103,9 +105,9 @@ class Host:
         """Import, open, loop, close; return whether nothing fatal happened. Blocks until the end."""
         try:
             with ExitStack() as stack:
-                self._open(stack)
-                if not self.ending:
-                    self._loop.run(self.service.step, self._heartbeat.begin_step, self._heartbeat.end_step)
+                loop = self._open(stack)
+                if loop is not None and not self.ending:
+                    loop.run(self.service.step, self._heartbeat.begin_step, self._heartbeat.end_step)
         except BaseException as error:  # noqa: BLE001 (border of the process: told to the parent, exit code 1)
             self._report_fatal(error)
         self.is_safe.set()
@@ -118,18 +120,19 @@ class Host:
             self._log.debug("ending: %s", reason)
         self.stopping.set()
         self.may_open.set()
-        self._loop.end()
+        if self._loop is not None:
+            self._loop.end()
 
     def terminate(self) -> None:
         """As `end`, for a signal from outside: unless the end was meant already, it is none in order."""
         if not self.ending:
             self.terminated = True
-            self._reporter.tell(Failure(error="somebody sent it SIGTERM", traceback="", fatal=True))
+            self._reporter.send(Failure(error="somebody sent it SIGTERM", traceback="", fatal=True))
         self.end("it was sent SIGTERM")
 
     def leave(self, reason: str) -> None:
         """As `end`, and tell the supervisor that it is meant."""
-        self._reporter.tell(Ending(reason))
+        self._reporter.send(Ending(reason))
         self.end(reason)
 
     def fail(self, error: BaseException) -> None:
@@ -139,7 +142,7 @@ class Host:
 
     def note(self, error: BaseException) -> None:
         """Tell the rig about an error that ends nothing. Any thread."""
-        self._reporter.tell(_failure(error, fatal=False))
+        self._reporter.send(_failure(error, fatal=False))
 
     def make_safe(self) -> None:
         """Make the service safe; an error in that is told, not raised. Any thread."""
@@ -163,7 +166,7 @@ class Host:
         self.service.settings = new
         values = plain(new)
         self._publish("settings", values)
-        self._reporter.tell(NewSettings(kept))
+        self._reporter.send(NewSettings(kept))
         return values
 
     def set_verbose(self, on: bool) -> None:
@@ -172,22 +175,30 @@ class Host:
         self._health.switch(on)
         self._log.info("verbose logging is %s", "on" if on else "off")
 
-    def _open(self, stack: ExitStack) -> None:
-        """Bring everything up; what was brought up is taken down by `stack`, the service first made safe."""
+    def _open(self, stack: ExitStack) -> MainLoop | None:
+        """Bring everything up; `stack` takes down what was brought up, and makes the service safe first.
+
+        Returns
+        -------
+        MainLoop or None
+            What to run; None if it shall end before it was opened.
+        """
         kind = load_service(self._spec.factory)
         settings = validate(kind.Config, self._spec.settings)
         self.may_open.wait()
         if self.ending:
-            return
+            return None
         folder = Path(self._begin.folder)
-        self._heartbeat = Heartbeat(folder / f"{self._spec.name}.beat")
+        limit_s = self._spec.step_limit_s or kind.step_limit_s
+        self._heartbeat = Heartbeat(folder / f"{self._spec.name}.beat", limit_s, self._clock)
         self._heartbeat.start()
         service = kind(settings)
         stack.enter_context(owned(service.resources, f"{self._begin.rig}/{self._spec.name}"))
-        context = self._context(folder)
+        self._loop = loop = kind.make_loop(self._clock)
+        context = self._context(folder, loop)
         stack.callback(context.close_clients)
         self.service = service
-        server = self._make_server(folder)
+        server = self._make_server(folder, loop)
         stack.callback(self._close, server)
         service.open(context)
         self._opened = True
@@ -195,7 +206,8 @@ class Host:
         self._server = server
         if self._begin.verbose:
             self.set_verbose(True)
-        self._reporter.tell(HandShake())
+        self._reporter.send(HandShake())
+        return loop
 
     def _close(self, server: Server) -> None:
         """Safe state first; again when no command can change it any more, but for those left behind."""
@@ -209,16 +221,17 @@ class Host:
         if self._opened:
             self._guarded(self.service.close)
 
-    def _make_server(self, folder: Path) -> Server:
+    def _make_server(self, folder: Path, loop: MainLoop) -> Server:
         return Server(
             CommandTable.of(self.service, ServiceCommands(self)),
             folder,
             self._spec.name,
             hello={"rig": self._begin.rig, "factory": self._spec.factory},
-            executors={LOOP: self._loop},
+            executors={LOOP: loop},
+            clock=self._clock,
         )
 
-    def _context(self, folder: Path) -> ServiceContext:
+    def _context(self, folder: Path, loop: MainLoop) -> ServiceContext:
         return ServiceContext(
             rig=self._begin.rig,
             service=self._spec.name,
@@ -226,9 +239,10 @@ class Host:
             folder=folder,
             log=self._log,
             publish=self._publish,
-            wake=self._loop.wake,
+            wake=loop.wake,
             fail=self.fail,
             stopping=self.stopping,
+            clock=self._clock,
         )
 
     def _publish(self, topic: str, payload: Any) -> None:
@@ -244,7 +258,7 @@ class Host:
     def _report_fatal(self, error: BaseException) -> None:
         if not self._failed:
             self._failed = True
-            self._reporter.tell(_failure(error, fatal=True))
+            self._reporter.send(_failure(error, fatal=True))
 
 
 def load_service(factory: str) -> type[Service]:

@@ -1,0 +1,137 @@
+"""The folders of rigs: claimed by the process that starts one, and cleaned up after those that died."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING
+
+from parfocal.core.clock import poll_until
+from parfocal.core.errors import AlreadyRunningError, BadInputError
+from parfocal.core.files import private_folder
+from parfocal.processes.directory import (
+    ServiceRecord,
+    locks_folder,
+    read_record,
+    rig_folders,
+    runtime_folder,
+    runtime_root,
+    shm_folder,
+    shm_root,
+)
+from parfocal.processes.locks import (
+    FOLDER_LOCK,
+    FileLock,
+    empty_folder,
+    holder_of,
+    lock_leftover,
+    remove_folder,
+    sweep,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_GRACE_S = 1.0
+
+
+class RigFolders:
+    """The two folders of a rig, held by this process: made by `claim`, removed by `release`."""
+
+    def __init__(self, rig: str, runtime: Path, streams: Path, locks: tuple[FileLock, ...]) -> None:
+        self.rig = rig
+        self.runtime = runtime
+        self.streams = streams
+        self._locks = locks
+
+    @classmethod
+    def claim(cls, rig: str, timeout_s: float = 0.5) -> RigFolders:
+        """Take the folders of `rig`, and clean up after one of that name that did not.
+
+        Raises
+        ------
+        AlreadyRunningError
+            If a rig of that name runs; names its pid.
+        BadInputError
+            If a folder of that name is there which no rig made.
+        """
+        locks: list[FileLock] = []
+        folders = runtime_folder(rig), shm_folder(rig)
+        try:
+            for folder in folders:
+                locks.append(_hold(folder, rig, timeout_s))  # noqa: PERF401 (those held so far are released)
+            for folder in folders:
+                _end_leftovers(folder)
+                empty_folder(folder)
+        except BaseException:
+            for lock in locks:
+                _let_go(lock)
+            raise
+        return cls(rig, *folders, tuple(locks))
+
+    def release(self) -> None:
+        """Remove both folders and let go of the name. Idempotent."""
+        with ExitStack() as stack:
+            stack.callback(sweep, locks_folder())
+            for lock in self._locks:
+                if lock.held:
+                    stack.callback(remove_folder, lock)
+
+
+def stale() -> tuple[Path, ...]:
+    """Return the folders that dead rigs left. Changes nothing."""
+    found = []
+    for folder in (folder for root in (runtime_root(), shm_root()) for folder in rig_folders(root)):
+        lock = lock_leftover(folder, "look")
+        if lock is not None:
+            lock.forget()
+            found.append(folder)
+    return tuple(found)
+
+
+def clean() -> tuple[Path, ...]:
+    """End the processes and remove the folders and locks that dead rigs left; return what was removed."""
+    removed: list[Path] = []
+    for folder in stale():
+        lock = lock_leftover(folder, "clean")
+        if lock is not None:
+            _end_leftovers(folder)
+            remove_folder(lock)
+            removed.append(folder)
+    removed.extend(sweep(locks_folder()))
+    return tuple(removed)
+
+
+def _hold(folder: Path, rig: str, timeout_s: float) -> FileLock:
+    if folder.exists() and any(folder.iterdir()) and not (folder / FOLDER_LOCK).exists():
+        raise BadInputError(f"{folder} is not empty and no rig's folder; choose another name for the rig")
+    held: list[FileLock] = []
+
+    def try_it() -> bool:
+        with suppress(FileNotFoundError):  # it was removed between the two
+            private_folder(folder.parent)
+            lock = FileLock.acquire(private_folder(folder) / FOLDER_LOCK, rig)
+            held.extend([lock] if lock is not None else [])
+        return bool(held)
+
+    if not poll_until(try_it, timeout_s):  # a reaper or `clean` may be at it for a moment
+        _, pid = holder_of(folder / FOLDER_LOCK)
+        raise AlreadyRunningError(
+            f"a rig {rig!r} is running already as process {pid}; stop it, or choose another name", pid=pid
+        )
+    return held[0]
+
+
+def _let_go(lock: FileLock) -> None:
+    if list(lock.path.parent.iterdir()) == [lock.path]:
+        remove_folder(lock)
+    else:
+        lock.forget()  # what a dead rig left there stays to be found
+
+
+def _end_leftovers(folder: Path) -> None:
+    """End children of a rig whose process died: they have a moment to do it themselves."""
+    found = [read_record(path, ServiceRecord) for path in folder.glob("*.json") if path.name != "rig.json"]
+    left = [record.process for record in found if record is not None and record.process.alive]
+    if not poll_until(lambda: not any(process.alive for process in left), _GRACE_S):
+        for process in left:
+            process.kill()
