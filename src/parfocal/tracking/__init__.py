@@ -2,7 +2,7 @@
 
 from parfocal.tracking.bound import cramer_rao
 from parfocal.tracking.build import ZTableBuilder
-from parfocal.tracking.find import find_beads
+from parfocal.tracking.find import find_beads, find_candidates
 from parfocal.tracking.rows import ROW_DTYPE, Flag
 from parfocal.tracking.template import find_like
 from parfocal.tracking.tracker import BeadTracker
@@ -17,6 +17,7 @@ __all__ = [
     "ZTables",
     "cramer_rao",
     "find_beads",
+    "find_candidates",
     "find_like",
     "load_tables",
     "save_tables",

@@ -1,23 +1,24 @@
 """Finding beads without a template: pixels vote along their gradient, the symmetric fit decides.
 
-Every pixel with a gradient above the noise votes for the points on the line along it; at any height, all
-rings of a bead vote for its centre. Maxima of the votes are then fitted with their own radial profile, and
-kept if it explains the image.
+Maxima of the votes are fitted with their own radial profile, and kept if it explains the image, if they keep
+their distance, and if the tracker finds a bead there as well.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from parfocal.core.errors import BadInputError
 from parfocal.tracking.blocks import load_regions, readable
-from parfocal.tracking.jit import driver, kernel
+from parfocal.tracking.impulses import noise_variance, without_impulses
 from parfocal.tracking.pixels import PixelGrid
 from parfocal.tracking.rows import AMPLITUDE, CHI2, FLAGS, OFFSET, RESULTS, Flag, X, Y
 from parfocal.tracking.spline import FINE_BASIS
 from parfocal.tracking.symmetry import BINS, fit_centres
+from parfocal.tracking.tracker import BeadTracker
+from parfocal.tracking.votes import typical, vote
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,23 +26,36 @@ if TYPE_CHECKING:
 FOUND_DTYPE = np.dtype([("x_px", "<f8"), ("y_px", "<f8"), ("score", "<f8")])
 """Centres in frame coordinates, and how much of the image each bead's own rings explain, 0 to 1."""
 
-_BIN = 2
-_LOWEST, _DISTURBING = 0.22, 0.45
-"""Votes, relative to those of a typical bead, worth a fit, and worth keeping away from."""
-_SHORTEST = 3
-_FLOOR = 120.0
-"""Energy of a Sobel gradient, in variances of a pixel, from which it votes; noise alone has 24 on average."""
+_DISTURBING = 0.45
+"""Votes, relative to those of a typical bead, that are worth keeping away from."""
+_REGION = 1.6
+"""Edge of the region that a tracker has around a bead, in distances of beads."""
+_NO_BEAD = np.uint32(Flag.EMPTY | Flag.NOT_CONVERGED)
+
+
+class Candidates(NamedTuple):
+    """What may be a bead: places and scores, contrasts, and votes; a score of 0 where nothing was fitted."""
+
+    found: NDArray[np.void]
+    contrast: NDArray[np.float64]
+    votes: NDArray[np.float32]
 
 
 def find_beads(
-    frame: NDArray[Any], min_distance_px: int = 40, *, min_score: float = 0.7, min_contrast: float = 0.45
+    frame: NDArray[Any],
+    min_distance_px: int = 40,
+    *,
+    min_score: float = 0.7,
+    min_contrast: float = 0.45,
+    tracker: BeadTracker | None = None,
 ) -> NDArray[np.void]:
     """Find free-standing beads at any height.
 
     Parameters
     ----------
     frame : ndarray of numbers, (y, x)
-        An image with beads that are more than a few pixels wide.
+        An image with beads that are more than a few pixels wide. Pixels that stand out alone count for
+        nothing.
     min_distance_px : int
         Beads nearer to one another, or to the frame's edge than half of it, are left out: they cannot be
         tracked undisturbed. Also the size of the region that decides; take about the width of a bead with its
@@ -50,6 +64,9 @@ def find_beads(
         How much of the variance around a bead its rings must explain, 0 to 1.
     min_contrast : float
         Contrast needed, relative to that of a typical bead in this frame: dirt has less.
+    tracker : BeadTracker, optional
+        The one without tables that will follow them: what it calls empty in this frame is no find. If not
+        given, one with regions of 1.6 times the distance that knows nothing of the camera.
 
     Returns
     -------
@@ -65,89 +82,48 @@ def find_beads(
     >>> sorted(found["x_px"].round(1).tolist())
     [70.2, 200.0]
     """
-    if not 8 <= min_distance_px <= 256:
-        raise BadInputError(f"min_distance_px must be from 8 to 256, not {min_distance_px}")
+    calm, noise = _calm(frame, min_distance_px)
+    found, contrast, votes = _candidates(calm, noise, min_distance_px)
+    beadlike = (found["score"] > min_score) & (contrast > min_contrast * typical(contrast, found["score"]))
+    disturbing = beadlike | (votes > _DISTURBING * typical(votes, votes))
+    good = found[beadlike & _alone(found, disturbing, min_distance_px)]
+    if tracker is None:
+        gain = min(max(float(np.mean(calm)), 1e-6) / noise, 1.0)  # one electron a count, or more noise
+        tracker = BeadTracker(None, min(2 * round(_REGION / 2 * min_distance_px), 256), gain_e_per_adu=gain)
+    return np.sort(good[_is_bead(calm, good, tracker)], order="score")[::-1]
+
+
+def find_candidates(frame: NDArray[Any], min_distance_px: int = 40) -> NDArray[np.void]:
+    """Return all places at which `find_beads` looks, good or not, as it does; best score first."""
+    calm, noise = _calm(frame, min_distance_px)
+    found = _candidates(calm, noise, min_distance_px).found
+    return np.sort(found[found["score"] > 0], order="score")[::-1]
+
+
+def _calm(frame: NDArray[Any], apart: int) -> tuple[NDArray[Any], float]:
+    """Return the frame without impulses, of its own type if that is a camera's, and a pixel's variance."""
+    if not 8 <= apart <= 256:
+        raise BadInputError(f"min_distance_px must be from 8 to 256, not {apart}")
     view, _ = readable(frame, np.zeros((0, 0), np.float32))
     image = view.astype(np.float32)
-    noise = _noise_variance(image)
-    votes = np.zeros((-(-image.shape[0] // _BIN), -(-image.shape[1] // _BIN)), np.float32)
-    _vote(image, np.float32(_FLOOR * noise), min_distance_px // 2, votes)
-    votes = _around(votes, 3, np.add)
-    peaks, heights = _peaks(votes, min_distance_px)
-    found, contrast = _judge(view, peaks, noise, min_distance_px)
-    beadlike = (found["score"] > min_score) & (contrast > min_contrast * _typical(contrast, found["score"]))
-    disturbing = beadlike | (heights > _DISTURBING * _typical(heights, heights))
-    good = beadlike & _alone(found, disturbing, min_distance_px)
-    return np.sort(found[good], order="score")[::-1]
+    noise = noise_variance(image)
+    return without_impulses(image, noise).astype(view.dtype), noise
 
 
-def _typical(values: NDArray[np.floating[Any]], rank: NDArray[np.floating[Any]]) -> float:
-    """Return the median of the values whose rank is more than half of the highest."""
-    return float(np.median(values[rank > 0.5 * rank.max()])) if values.size and rank.max() > 0 else 0.0
+def _candidates(calm: NDArray[Any], noise: float, apart: int) -> Candidates:
+    peaks, votes = vote(calm.astype(np.float32), noise, apart)
+    return Candidates(*_judge(calm, peaks, noise, apart), votes)
 
 
-def _noise_variance(image: NDArray[np.float32]) -> float:
-    """Return the variance of a pixel, from the median energy of a difference that ignores slopes."""
-    part = image[::3]
-    second = part[:, 2:] - 2 * part[:, 1:-1] + part[:, :-2]
-    spread = float(np.median(np.abs(second)))
-    return max((spread / 0.6745) ** 2 / 6, 1e-3)
-
-
-@kernel
-def _gradient_row(above: Any, here: Any, below: Any, along_x: Any, along_y: Any) -> None:
-    two = np.float32(2)
-    for i in range(1, here.size - 1):
-        along_x[i] = (
-            above[i + 1] - above[i - 1] + two * (here[i + 1] - here[i - 1]) + below[i + 1] - below[i - 1]
-        )
-        along_y[i] = below[i - 1] - above[i - 1] + two * (below[i] - above[i]) + below[i + 1] - above[i + 1]
-
-
-@driver
-def _vote(image: Any, floor: Any, longest: int, votes: Any) -> None:
-    """Add a vote to each point between the shortest and longest distance along each strong gradient."""
-    height, width = image.shape
-    along_x, along_y = np.zeros(width, np.float32), np.zeros(width, np.float32)
-    for row in range(1, height - 1):
-        _gradient_row(image[row - 1], image[row], image[row + 1], along_x, along_y)
-        for column in range(1, width - 1):
-            gx, gy = along_x[column], along_y[column]
-            energy = gx * gx + gy * gy
-            if energy < floor:
-                continue
-            scale = np.float32(1) / np.sqrt(energy)
-            gx, gy = gx * scale, gy * scale
-            for distance in range(_SHORTEST, longest + 1, _BIN):
-                for sign in (-1, 1):
-                    x = int(column + sign * distance * gx + np.float32(0.5))
-                    y = int(row + sign * distance * gy + np.float32(0.5))
-                    if 0 <= x < width and 0 <= y < height:
-                        votes[y // _BIN, x // _BIN] += 1
-
-
-def _around(votes: NDArray[Any], window: int, combine: np.ufunc) -> NDArray[Any]:
-    """Return what `combine` makes of the square of this edge around each place; outside there are zeros."""
-    for axis in (0, 1):
-        margin = [(0, 0), (0, 0)]
-        margin[axis] = (window // 2, window - 1 - window // 2)
-        line = np.moveaxis(np.pad(votes, margin), axis, 0)
-        size = len(line) - window + 1
-        total = line[:size].copy()
-        for k in range(1, window):
-            combine(total, line[k : k + size], out=total)
-        votes = np.moveaxis(total, 0, axis)
-    return votes
-
-
-def _peaks(votes: NDArray[np.float32], apart: int) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """Return where votes culminate, as (n, 2) (y, x) in pixels, and how many; not the lowest ones."""
-    window = max(3, apart // (3 * _BIN))
-    no_ties = votes + np.linspace(0, 0.05, votes.size).reshape(votes.shape)
-    top = (no_ties == _around(no_ties, window, np.maximum)) & (votes > 0)
-    places, heights = np.argwhere(top), votes[top]
-    high = heights > _LOWEST * _typical(heights, heights)
-    return places[high] * float(_BIN) + (_BIN - 1) / 2, heights[high]
+def _is_bead(calm: NDArray[Any], found: NDArray[np.void], tracker: BeadTracker) -> NDArray[np.bool_]:
+    """Return where the tracker finds a bead as well, and not another one."""
+    roi = tracker.roi_px
+    middles = np.stack([found["y_px"], found["x_px"]], axis=1)
+    most = np.maximum(np.array(calm.shape) - roi, 0)
+    corners = np.clip(np.rint(middles - (roi - 1) / 2), 0, most).astype(np.int64)
+    rows = tracker.track(calm, corners, np.zeros(len(found), np.int64))
+    away = np.hypot(rows["x_px"] - found["x_px"], rows["y_px"] - found["y_px"])
+    return np.asarray(((rows["flags"] & _NO_BEAD) == 0) & (away < roi / 8))
 
 
 def _judge(

@@ -108,6 +108,11 @@ class BeadTracker:
         self._helpers = threads - 1
         self._pool = ThreadPoolExecutor(threads - 1, "tracking") if threads > 1 else None
 
+    @property
+    def roi_px(self) -> int:
+        """Edge of the regions."""
+        return self._grid.roi_px
+
     def close(self) -> None:
         """End its threads. Idempotent."""
         if self._pool is not None:
