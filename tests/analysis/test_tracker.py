@@ -38,6 +38,9 @@ def test_every_frame_is_tracked_once_and_in_order(rig, workers):
     camera, tracker = bench.client("camera"), bench.client("tracker")
     found = find_all(bench)
     assert len(found["rois"]) == 4
+    candidates = tracker.call("find_candidates", timeout_s=30)
+    for roi in found["rois"]:
+        assert min(np.hypot(x - roi["x_px"], y - roi["y_px"]) for x, y, _ in candidates) < 1
     tracker.call("drain", timeout_s=30)
     with (
         open_stream(bench.streams, "tracks").lossless() as reader,

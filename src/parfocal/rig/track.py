@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from parfocal.analysis.beads.finding import find_in_movie
 from parfocal.analysis.beads.fitting import fitting_tables
 from parfocal.analysis.beads.rois import RoiSet
 from parfocal.core.errors import BadInputError, MovieError
@@ -21,7 +23,7 @@ from parfocal.rig.opening import load_source, open_rig
 from parfocal.rig.results import summarise
 from parfocal.storage.folder import check_place
 from parfocal.storage.recorder import LEAST_FREE_MB, MB
-from parfocal.tracking import find_beads
+from parfocal.tracking import BeadTracker, find_beads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -171,11 +173,11 @@ def run_name(movie: Path) -> str:
 
 
 def choose_beads(rig: Rig, plan: TrackPlan, tell: Callable[[Progress], None]) -> int:
-    """Load the beads, or find them in the first image; return how many there are."""
+    """Load the beads, or find them in an early image; return how many there are."""
     tell(Progress(phase="finding beads", fraction=0.0))
     tracker = rig["tracker"]
     if plan.rois is None:
-        tracker.add_rois(find_in_first_image(plan), timeout_s=30.0)
+        tracker.add_rois(find_in(plan), timeout_s=30.0)
     else:
         tracker.load_rois(path=str(plan.rois.absolute()), timeout_s=30.0)
     if plan.zlut is not None:
@@ -183,14 +185,16 @@ def choose_beads(rig: Rig, plan: TrackPlan, tell: Callable[[Progress], None]) ->
     return len(tracker.list_rois().rois)
 
 
-def find_in_first_image(plan: TrackPlan) -> list[tuple[float, float]]:
-    """Return x and y of the free-standing beads, best first.
+def find_in(plan: TrackPlan) -> list[tuple[float, float]]:
+    """Return x and y of the free-standing beads in the first image that is not dark, best first.
 
-    The image is read from the file: the camera has shown none yet, so that each is tracked and counted once,
-    the first one as frame 0.
+    The images are read from the file: the camera has shown none yet, so that each is tracked and counted
+    once, the first one as frame 0.
     """
-    with opened_movie(plan) as movie:
-        image = movie.read(0)
-    rois = RoiSet(roi_px=plan.roi_px, width_px=image.shape[1], height_px=image.shape[0])
-    found = find_beads(image, rois.apart_px)
+    camera = {name: getattr(plan, name) for name in ("gain_e_per_adu", "offset_adu", "read_noise_e")}
+    with opened_movie(plan) as movie, BeadTracker(None, plan.roi_px, **camera) as tracker:
+        height, width = movie.shape
+        rois = RoiSet(roi_px=plan.roi_px, width_px=width, height_px=height)
+        find = partial(find_beads, min_distance_px=rois.apart_px, tracker=tracker)
+        found = find_in_movie(movie.read, len(movie), find)
     return rois.free_of(zip(found["x_px"].tolist(), found["y_px"].tolist(), strict=True), rois.apart_px)

@@ -13,6 +13,25 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from parfocal.analysis.beads.assignment import Assignment
+    from parfocal.tracking import ZTables
+
+
+def bead_tracker(assignment: Assignment, tables: ZTables | None, threads: int = 1) -> BeadTracker:
+    """Return a tracker for regions of this assignment, with these tables; close it."""
+    noise = assignment.noise
+    return BeadTracker(
+        tables,
+        assignment.rois.roi_px,
+        gain_e_per_adu=noise.gain_e_per_adu,
+        offset_adu=noise.offset_adu,
+        read_noise_e=noise.read_noise_e,
+        threads=threads,
+    )
+
+
+def free_tracker(assignment: Assignment) -> BeadTracker:
+    """Return a tracker for beads that have no table yet; close it."""
+    return bead_tracker(assignment, None)
 
 
 class FieldTracker:
@@ -44,14 +63,7 @@ class FieldTracker:
         for use, which in ((tables, table_of >= 0), (None, table_of < 0)):
             chosen = np.flatnonzero(which)
             if len(chosen):
-                tracker = BeadTracker(
-                    use,
-                    assignment.rois.roi_px,
-                    gain_e_per_adu=assignment.noise.gain_e_per_adu,
-                    offset_adu=assignment.noise.offset_adu,
-                    read_noise_e=assignment.noise.read_noise_e,
-                    threads=threads,
-                )
+                tracker = bead_tracker(assignment, use, threads)
                 self._groups.append((tracker, chosen, None if use is None else table_of[chosen]))
 
     def track(self, frame: NDArray[Any]) -> NDArray[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from parfocal.analysis.beads.assignment import Assignment, assignment_path, load_assignment
 from parfocal.analysis.beads.feed import ProfileFeed
-from parfocal.analysis.beads.field import FieldTracker
+from parfocal.analysis.beads.field import FieldTracker, free_tracker
+from parfocal.analysis.beads.finding import find_in_newest
 from parfocal.analysis.beads.newest import NewestFrame
 from parfocal.analysis.beads.rois import RoiSet
 from parfocal.analysis.beads.rows import PART_DTYPE, begin_row, part_rows
@@ -29,7 +31,7 @@ from parfocal.core.frames import FrameSpec, RowSpec
 from parfocal.ipc import command, current_call
 from parfocal.processes import LOOP, Service, ServiceContext, directory
 from parfocal.streams import LosslessReader, Stream, StreamWriter, open_stream
-from parfocal.tracking import find_beads, find_like, save_tables, warm_up
+from parfocal.tracking import find_beads, find_candidates, find_like, save_tables, warm_up
 
 _WAIT_S = 0.1
 _REOPEN_S = 0.02
@@ -149,8 +151,15 @@ class TrackerWorker(Service):
 
     @command(lane="find", script=False)
     def find(self, min_distance_px: int, min_score: float) -> NDArray[Any]:
-        """Find beads in the newest frame; returns their x_px, y_px and score, best first."""
-        return find_beads(self._newest.read().data, min_distance_px, min_score=min_score)
+        """Find beads in the newest frame, or the next that shows any; their x_px, y_px, score, best first."""
+        with free_tracker(self._assigned()) as tracker:
+            find = partial(find_beads, min_distance_px=min_distance_px, min_score=min_score, tracker=tracker)
+            return find_in_newest(self._newest.read, find, current_call().wait)
+
+    @command(lane="find", script=False)
+    def find_candidates(self, min_distance_px: int) -> NDArray[Any]:
+        """Return all places that may be beads in the newest frame; as `find`."""
+        return find_candidates(self._newest.read().data, min_distance_px)
 
     @command(lane="find", script=False)
     def find_like(self, size_px: int, min_score: float, x_px: float, y_px: float) -> NDArray[Any]:

@@ -71,10 +71,18 @@ class RegionCommands:
     def find_beads(self, min_distance_px: int = 0, min_score: float = 0.7, most: int = 10_000) -> RoiSet:
         """Find free-standing beads at any height in the newest frame, and add them; returns all regions.
 
-        Those nearer than `min_distance_px` to another bead are left out; 0 takes five eighths of a region's
-        edge. Regions may overlap: the tracker leaves out what belongs to a neighbour, and flags it.
+        If it shows none, such as a dark one, the next ones are looked at. What the tracker would call empty
+        is left out; `find_candidates` tells all that may be beads. Those nearer than `min_distance_px` to
+        another bead are left out; 0 takes five eighths of a region's edge. Regions may overlap: the tracker
+        leaves out what belongs to a neighbour, and flags it.
         """
         return self._add_found(min_distance_px, most, "find", min_score)
+
+    @command(lane="find")
+    def find_candidates(self, min_distance_px: int = 0) -> list[tuple[float, float, float]]:
+        """Return x, y and score (0 to 1) of all places that may be beads in the newest frame; adds none."""
+        found = self.crew.ask("find_candidates", min_distance_px or self.regions.assignment.rois.apart_px)
+        return list(zip(*(found[name].tolist() for name in ("x_px", "y_px", "score")), strict=True))
 
     @command(lane="find")
     def find_like(
