@@ -50,6 +50,8 @@ class Contents:
         Seconds at which each plane was taken, in the shape of `sizes`, NaN where it is not known.
     plane_times_from : str
         Who says so.
+    position_chosen : bool
+        Whether the reader took one position of several, as it must where they differ in shape.
     missing : frozenset of int
         Planes of the grid that the file does not hold, counted in the order of the grid.
     unread : tuple of str
@@ -69,6 +71,7 @@ class Contents:
     interval_s: Told | None = None
     plane_times_s: NDArray[np.float64] | None = None
     plane_times_from: str = ""
+    position_chosen: bool = False
     missing: frozenset[int] = frozenset()
     unread: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()

@@ -38,10 +38,11 @@ def read_page(file: Path, page: int) -> NDArray[Any]:
 
 
 def errors() -> tuple[type[Exception], ...]:
-    """Return what tifffile and its decoders (`RuntimeError`) raise for a damaged file."""
+    """Return what tifffile and its decoders (`RuntimeError`) raise for what they cannot read."""
     import tifffile
 
-    return (ValueError, OSError, IndexError, KeyError, TypeError, RuntimeError, tifffile.TiffFileError)
+    wrong = (ValueError, IndexError, KeyError, TypeError)
+    return (*wrong, OSError, RuntimeError, ImportError, tifffile.TiffFileError)
 
 
 def _opened(file: Path) -> Any:

@@ -137,6 +137,8 @@ def _check_absent(contents: Contents, options: MovieOptions) -> None:
     """Refuse a choice along an axis that the file does not have."""
     for axis, word in _WORDS.items():
         wanted = getattr(options, word)
+        if axis == "p" and contents.position_chosen:
+            continue
         if axis not in contents.axes and wanted not in (0, "all"):
             raise MovieError(f"{contents.path}: it has 1 {word}, no {word} {wanted} (they count from 0)")
 

@@ -104,6 +104,7 @@ class TiffReader:
             interval_s=words.interval_s,
             plane_times_s=words.times_s(axes, sizes),
             plane_times_from=words.times_from,
+            position_chosen=unread is not None,
             missing=frozenset(self._missing()),
             unread=unread or (),
             remarks=self._remarks(),
@@ -132,7 +133,7 @@ class TiffReader:
         try:
             page.asarray()
         except _ERRORS as error:
-            if "imagecodecs" in str(error):
+            if isinstance(error, ImportError) or "imagecodecs" in str(error):
                 kind = page.keyframe.compression.name
                 raise MovieError(
                     f"{self._path}: it is compressed ({kind}): pip install 'parfocal[tiff]' (imagecodecs)"

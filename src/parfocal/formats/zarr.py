@@ -104,6 +104,7 @@ def _contents(path: Path, images: list[_Image], names: list[str], unread: tuple[
         interval_s=first.interval_s,
         plane_times_s=None if times is None else np.where(lost, np.nan, times * 1e-9),
         plane_times_from="recorded exposure ends",
+        position_chosen=bool(unread),
         missing=frozenset(np.flatnonzero(lost).tolist()),
         unread=unread,
     )
