@@ -54,7 +54,8 @@ def up(
     if detach:
         _up_detached(source, name, set_ or [])
         return
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        signal.signal(number, _interrupt)
     began_ns = SYSTEM_CLOCK.monotonic_ns()
     with _starting(source):
         opened = open_rig(source, name=name, changes=named_values(set_ or []))
@@ -141,5 +142,5 @@ def _starting(source: str) -> Status:
     return console(quiet=True).status(f"starting {source} (the very first start compiles for half a minute)")
 
 
-def _interrupt(_signal: int, _frame: object) -> None:
-    raise KeyboardInterrupt
+def _interrupt(number: int, _frame: object) -> None:
+    raise KeyboardInterrupt(signal.Signals(number).name)

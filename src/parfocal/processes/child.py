@@ -71,7 +71,8 @@ def _listen(lines: Iterator[bytes], host: Host) -> None:
         match link.read_order(line):
             case link.Open():
                 host.may_open.set()
-            case link.MakeSafe():
+            case link.MakeSafe(reason):
+                host.stop_reason = reason or host.stop_reason
                 host.make_safe()
             case link.End():
                 host.end("the rig asked")

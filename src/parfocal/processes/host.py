@@ -48,6 +48,16 @@ class ServiceCommands:
         """Return what the service is set to now."""
         return self._host.service.state()
 
+    @command(lane="record")
+    def losses(self) -> dict[str, int]:
+        """Return what the service never brought to its streams, by reason, since the rig was started."""
+        return self._host.service.losses()
+
+    @command(lane="record", script=False)
+    def save_record(self, folder: Path) -> None:
+        """Write the files that the service gives to the record of a run into a folder."""
+        self._host.service.save_record(folder)
+
     @command(lane=URGENT)
     def set_verbose(self, on: bool) -> None:
         """Switch verbose logging, and the health line once a minute."""
@@ -70,6 +80,8 @@ class Host:
         Set when everything that the service depends on is ready.
     is_safe, is_over : threading.Event
         Set when `make_safe` has run on the way out; when everything is closed.
+    stop_reason : str
+        Why it ends, or is about to; "" before that.
     terminated : bool
         Whether somebody else than the rig ended it.
     left_behind : tuple of str
@@ -93,6 +105,7 @@ class Host:
         self.stopping = threading.Event()
         self.is_safe = threading.Event()
         self.is_over = threading.Event()
+        self.stop_reason = ""
         self.terminated = False
         self.left_behind: tuple[str, ...] = ()
 
@@ -118,6 +131,7 @@ class Host:
         """Have the loop end after its present step. Any thread."""
         if not self.ending:
             self._log.debug("ending: %s", reason)
+        self.stop_reason = self.stop_reason or reason
         self.stopping.set()
         self.may_open.set()
         if self._loop is not None:
@@ -242,6 +256,7 @@ class Host:
             wake=loop.wake,
             fail=self.fail,
             stopping=self.stopping,
+            stop_reason=lambda: self.stop_reason,
             clock=self._clock,
         )
 

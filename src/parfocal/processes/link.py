@@ -33,7 +33,9 @@ class Open(msgspec.Struct, frozen=True, tag=True):
 
 
 class MakeSafe(msgspec.Struct, frozen=True, tag=True):
-    """Bring outputs to safe values now; the end follows."""
+    """Bring outputs to safe values now; with a reason, the end of the rig follows."""
+
+    reason: str = ""
 
 
 class End(msgspec.Struct, frozen=True, tag=True):

@@ -45,6 +45,8 @@ class ServiceContext:
         ``fail(error)`` ends the service as if its step had raised `error`; for threads of the service's own.
     stopping : threading.Event
         Set when the service shall end; whatever waits should wait on this as well.
+    stop_reason : callable
+        Why the service ends, or is about to, in a few words; "" as long as it shall run.
     clock : Clock
         The time that the service goes by: a test may run it on one of its own.
     """
@@ -58,6 +60,7 @@ class ServiceContext:
     wake: Callable[[], None]
     fail: Callable[[BaseException], None]
     stopping: threading.Event
+    stop_reason: Callable[[], str]
     clock: Clock
     _clients: list[Client] = field(default_factory=list)
 
@@ -139,6 +142,21 @@ class Service:
     def state(self) -> dict[str, Any]:
         """Return what it is set to now, as plain values: the record of a run keeps it."""
         return {}
+
+    def losses(self) -> dict[str, int]:
+        """Return how many frames or rows never came to its streams, by reason, since the rig was started.
+
+        A run during which one of them grows is not complete. Called in a thread of its own, like
+        `save_record`.
+        """
+        return {}
+
+    def save_record(self, folder: Path) -> None:
+        """Write what the record of a run shall keep beside settings and state into `folder`, as files.
+
+        Called when a run begins and when it ends, in a thread of its own. The recorder puts the files into
+        the run's folder, and their hashes into its record.
+        """
 
     def health_line(self) -> str:
         """Return its health in a line, logged once a minute while logging is verbose; "" for none."""

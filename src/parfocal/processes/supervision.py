@@ -317,7 +317,7 @@ class Supervision:
         self._on_stopping()
         self._announcer.stopping(reason)
         for service in self.services.values():
-            service.send(link.MakeSafe())
+            service.send(link.MakeSafe(reason))
             if service.life.state not in ("starting", "ready"):  # nothing to drain, or on its way out already
                 self._live(service, lifecycle.Stop())
 

@@ -147,11 +147,12 @@ class Supervisor:
             raise
         self._state.move("starting", "running")
 
-    def stop(self) -> None:
+    def stop(self, reason: str = "the rig's process asked") -> None:
         """End all services in order, within 5 s, and remove the rig's folders. Idempotent.
 
-        Every service makes safe at once. Then those that send end before those that read, so that what was
-        sent is drained; one that does not end in its share of the time is terminated, then killed.
+        Records of runs tell the `reason`. Every service makes safe at once. Then those that send end before
+        those that read, so that what was sent is drained; one that does not end in its share of the time is
+        terminated, then killed.
 
         Raises
         ------
@@ -160,7 +161,7 @@ class Supervisor:
         """
         if self._state.move("new", "stopped"):
             return
-        self.begin_stop("the rig's process asked")
+        self.begin_stop(reason)
         if not self.wait(_STOP_GIVES_UP_S):
             left = [name for name, service in self.status().services.items() if service.pid]
             raise ProcessError(

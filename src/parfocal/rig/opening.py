@@ -112,8 +112,8 @@ class _Owner:
     def wait(self, timeout_s: float | None) -> bool:
         return self._supervisor.wait(timeout_s)
 
-    def stop(self) -> None:
-        self._supervisor.stop()
+    def stop(self, reason: str) -> None:
+        self._supervisor.stop(reason)
 
     leave = stop
 
@@ -141,7 +141,8 @@ class _Guest:
     def client(self, service: str) -> Client:
         return directory.connect(self.name, service)
 
-    def stop(self) -> None:
+    def stop(self, reason: str) -> None:
+        del reason  # the rig says who asked
         self._rig.call("stop", timeout_s=STOP_TIMEOUT_S)
         if not directory.wait_until_gone(self.name, STOP_TIMEOUT_S):
             raise ProcessError(f"rig {self.name!r} has not ended after {STOP_TIMEOUT_S:g} s")
@@ -149,5 +150,6 @@ class _Guest:
     def wait(self, timeout_s: float | None) -> bool:
         return directory.wait_until_gone(self.name, math.inf if timeout_s is None else timeout_s)
 
-    def leave(self) -> None:
+    def leave(self, reason: str) -> None:
+        del reason
         self._rig.close()

@@ -42,15 +42,15 @@ class Seat(Protocol):
         """Return a connection to a service, to be closed by whoever asked."""
         ...
 
-    def stop(self) -> None:
-        """End the rig and wait until it has ended."""
+    def stop(self, reason: str) -> None:
+        """End the rig and wait until it has ended; the records of its runs tell the reason."""
         ...
 
     def wait(self, timeout_s: float | None) -> bool:
         """Wait until the rig has ended; False if the time is up first."""
         ...
 
-    def leave(self) -> None:
+    def leave(self, reason: str) -> None:
         """Let go: the owner ends the rig, a guest only closes what it opened."""
         ...
 
@@ -146,12 +146,11 @@ class Rig:
     def stop(self) -> None:
         """End the rig, whoever started it: safe states, drained streams, no process left. Idempotent."""
         self._close_connections()
-        self._seat.stop()
+        self._seat.stop("the rig's process asked")
 
     def close(self) -> None:
         """Let go: a rig that this process opened ends; one it attached to runs on. Idempotent."""
-        self._close_connections()
-        self._seat.leave()
+        self._let_go("the rig's process closed it")
 
     def __enter__(self) -> Self:
         return self
@@ -159,10 +158,14 @@ class Rig:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        self._let_go("the rig's process left it" if error is None else _reason_of(error))
 
     def __repr__(self) -> str:
         return f"<Rig {self.name!r}: {', '.join(self.services)} (seen from process {os.getpid()})>"
+
+    def _let_go(self, reason: str) -> None:
+        self._close_connections()
+        self._seat.leave(reason)
 
     def _close_connections(self) -> None:
         self._reminder.cancel()
@@ -171,3 +174,16 @@ class Rig:
         self._proxies.clear()
         while self._clients:
             self._clients.pop().close()
+
+
+def _reason_of(error: BaseException) -> str:
+    """Return why a program lets go of its rig, as the records of its runs tell it.
+
+    Examples
+    --------
+    >>> _reason_of(KeyboardInterrupt("SIGTERM")), _reason_of(ValueError("no"))
+    ('SIGTERM', "the rig's process failed: ValueError: no")
+    """
+    if isinstance(error, KeyboardInterrupt):
+        return str(error) or "Ctrl-C"
+    return f"the rig's process failed: {type(error).__name__}: {error}"

@@ -123,6 +123,7 @@ def at_work(folder):
         wake=lambda: None,
         fail=lambda error: None,
         stopping=threading.Event(),
+        stop_reason=str,
         clock=SYSTEM_CLOCK,
     )
 
