@@ -2,6 +2,7 @@
 
 import os
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,6 +22,13 @@ from parfocal.streams import open_stream
 FIELD = {"width_px": 64, "height_px": 48, "beads": 2, "stuck": 0.5, "image_px": 16, "depth_nm": 200.0}
 CAMERA = {"device": "simulated-camera", "options": FIELD, "truth": "truth"}
 FOCUS = {"device": "simulated-focus"}
+HOME_MADE = "gadgets:HomeMadeCamera"
+
+
+@pytest.fixture(autouse=True)
+def modules_beside_the_tests(monkeypatch):
+    """A device may be a class in a module beside the rig file: here, beside this file."""
+    monkeypatch.syspath_prepend(Path(__file__).parent)
 
 
 @pytest.fixture
@@ -200,6 +208,78 @@ def test_a_stage_arrives_and_tells_rows(rig):
     with pytest.raises(CommandError, match="no axis 'w'"):
         focus.call("position", "w", timeout_s=10)
     assert focus.call("position") == 4000.0
+
+
+def test_several_axes_in_their_own_units_move_together(rig):
+    axes = {
+        "x": {"unit": "um", "speed": 1e5},
+        "rotation": {"unit": "turn", "low": -20.0, "high": 20.0, "speed": 1e3},
+    }
+    bench = rig(focus={"device": "simulated-stage", "options": {"axes": axes}})
+    stage = bench.client("focus")
+    with open_stream(bench.streams, "focus").lossless() as rows:
+        assert stage.call("move", {"x": 120.0, "rotation": -4.5}, timeout_s=30) == {
+            "x": 120.0,
+            "rotation": -4.5,
+        }
+        assert set(rows.read(timeout_s=30).dtype.names) == {"time_ns", "x_um", "rotation_turn"}
+    assert stage.call("move", {"x": -20.0}, relative=True, timeout_s=30) == {"x": 100.0}
+    assert stage.call("positions") == {"x": 100.0, "rotation": -4.5}
+    assert stage.call("move", {"x": 100.0}, timeout_s=30) == {"x": 100.0}
+    assert stage.call("state")["positions_turn"] == {"rotation": -4.5}
+    assert stage.call("describe_axes")[1]["unit"] == "turn"
+    with pytest.raises(CommandError, match=r"measured in um, not in nm; use move\(\{'x': ...\}\)"):
+        stage.call("move_to", 1.0, "x", timeout_s=10)
+    with pytest.raises(CommandError, match="limits are -20"):
+        stage.call("move", {"x": 0.0, "rotation": 21.0}, timeout_s=10)
+    assert stage.call("positions") == {"x": 100.0, "rotation": -4.5}
+
+
+def test_a_slow_move_may_take_as_long_as_its_distance_asks(rig):
+    slow = {"axes": {"x": {"speed": 100.0}}}
+    stage = rig(focus={"device": "simulated-stage", "options": slow, "move_margin_s": 0.0}).client("focus")
+    assert stage.call("move", {"x": 50.0}, timeout_s=30) == {"x": 50.0}
+    assert stage.call("set_speed", 1e5, "x", timeout_s=10) == 1e5
+    stage.call("inject_fault", "stuck", timeout_s=10)
+    with pytest.raises(CommandFailedError, match=r"did not arrive within 0\.001 s: x at"):
+        stage.call("move", {"x": 0.0}, timeout_s=30)
+
+
+def test_commands_of_a_device_are_commands_of_its_service(rig):
+    bench = rig(camera={"device": HOME_MADE})
+    camera = bench.client("camera")
+    info = {info.name: info for info in camera.commands()}["set_gain"]
+    assert (info.lane, info.summary) == ("loop", "Set the gain, 1 to 8; returns the gain.")
+    assert camera.call("set_gain", 2.5, timeout_s=10) == 2.5
+    with open_stream(bench.streams, "camera").lossless() as frames:
+        camera.call("snap", timeout_s=30)
+        assert (frames.read(timeout_s=30).data == 25).all()
+    assert camera.call("state", timeout_s=10)["gain"] == 2.5
+
+
+@pytest.mark.parametrize(
+    ("command", "value", "words"),
+    [
+        ("set_gain", 9.0, "gain must lie from 1 to 8, not 9.0"),
+        ("set_gain", float("nan"), "gain must be a finite number"),
+        ("set_exposure_ms", -5.0, "exposure_ms must lie from 0.1 to 50, not -5.0"),
+        ("set_exposure_ms", float("inf"), "exposure_ms must be a finite number"),
+    ],
+)
+def test_no_driver_sees_what_its_device_refuses(rig, command, value, words):
+    camera = rig(camera={"device": HOME_MADE}).client("camera")
+    with pytest.raises(CommandError, match=words):
+        camera.call(command, value, timeout_s=10)
+
+
+def test_a_device_may_take_other_settings_or_refuse_them(rig):
+    camera = rig(camera={"device": HOME_MADE}).client("camera")
+    camera.call("set_settings", {"options": {"width_px": 16}}, timeout_s=10)
+    with pytest.raises(CommandError, match="as wide as it is"):
+        camera.call("set_settings", {"options": {"width_px": 32}}, timeout_s=10)
+    with pytest.raises(CommandError, match="unknown key 'with_px'; did you mean 'width_px'"):
+        camera.call("set_settings", {"options": {"with_px": 32}}, timeout_s=10)
+    assert camera.call("get_settings", timeout_s=10)["options"] == {"width_px": 16}
 
 
 def test_a_cancelled_move_halts(rig):

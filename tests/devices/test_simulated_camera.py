@@ -82,7 +82,7 @@ def test_the_focus_moves_the_height_of_all(bench):
     focus = make_device("simulated-focus", {}, bench, Stage)
     focus.open()
     film(camera, 1)
-    focus.move_to("z", 400.0)
+    focus.move_to({"z": 400.0})
     bench.clock.advance(1.0)
     film(camera, 1)
     stuck = camera.ground_truth(0)["bead"] < 1
@@ -96,7 +96,7 @@ def test_the_magnet_changes_the_motion(bench):
     magnet.open()
 
     def spread(magnet_nm):
-        magnet.move_to("z", magnet_nm)
+        magnet.move_to({"z": magnet_nm})
         bench.clock.advance(10.0)
         headers = film(camera, 300)[1]
         rows = np.stack([camera.ground_truth(header.frame) for header in headers[20:]])

@@ -1,17 +1,17 @@
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 
 from parfocal.core.errors import BadInputError
 from parfocal.devices.context import DeviceContext
-from parfocal.devices.simulated.world import HOME, World
+from parfocal.devices.simulated.world import World
 
 
 def test_a_new_world_is_at_home():
     world = World.of(DeviceContext())
-    assert {name: world.position(name, 0) for name in HOME} == HOME
+    assert world.position("magnet_nm", 0, home=2e6) == 2e6
+    assert world.position("x_um", 0) == 0.0
 
 
 def test_a_move_is_seen_at_any_time():
@@ -38,13 +38,22 @@ def test_it_outlives_the_process_that_made_it(tmp_path):
 def test_a_writer_that_died_in_the_middle_does_not_stop_the_others(tmp_path):
     world = World.of(DeviceContext(folder=tmp_path))
     world.move("light", 0.5, now_ns=0)
-    world._motions["sequence"] += 1
+    world._row("light")["sequence"] += 1
     assert world.position("light", 1) == 0.5
     world.move("light", 0.25, now_ns=1)
     assert world.position("light", 2) == 0.25
-    assert (world._motions["sequence"] % 2 == np.array([1, 1, 0])).all()
+    assert world._row("light")["sequence"] % 2 == 0
 
 
-def test_an_unknown_thing_is_named():
-    with pytest.raises(BadInputError, match="'laser'"):
-        World.of(DeviceContext()).position("laser", 0)
+def test_any_number_of_things_move_and_none_disturbs_another(tmp_path):
+    world = World.of(DeviceContext(folder=tmp_path))
+    for place in range(100):
+        world.move(f"axis{place}_um", float(place), now_ns=0)
+    other = World.of(DeviceContext(folder=tmp_path))
+    assert [other.position(f"axis{place}_um", 1) for place in range(100)] == list(range(100))
+
+
+@pytest.mark.parametrize("name", ["../light", "", "a b", "x" * 101])
+def test_a_name_that_is_no_file_is_refused(name):
+    with pytest.raises(BadInputError, match="named like"):
+        World.of(DeviceContext()).position(name, 0)

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+import math
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_checkable
+
+import msgspec
+
+from parfocal.core.errors import BadInputError, nearest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy as np
     from numpy.typing import NDArray
 
     from parfocal.core.frames import FrameHeader, FrameSpec
+
+Unit = Literal["nm", "um", "mm", "deg", "turn"]
+"""Of the axis of a stage."""
 
 
 @runtime_checkable
@@ -38,7 +48,7 @@ class Camera(Device, Protocol):
 
     @property
     def spec(self) -> FrameSpec:
-        """What its frames look like. Fixed while open."""
+        """What its frames look like. While it is open only what is marked `reshapes` may change that."""
         ...
 
     def start(self, count: int | None = None) -> None:
@@ -78,6 +88,24 @@ class Camera(Device, Protocol):
 
 
 @runtime_checkable
+class HasLimits(Protocol):
+    """A device that declares between which values its settings may lie: its host refuses others."""
+
+    def limits(self) -> Mapping[str, tuple[float, float]]:
+        """Return the lowest and the highest value by the name of the argument, such as ``exposure_ms``."""
+        ...
+
+
+@runtime_checkable
+class TakesSettings(Protocol):
+    """A device whose settings can be changed while it is open."""
+
+    def settings_changed(self, old: Any, new: Any) -> None:
+        """Apply settings that were checked; raising refuses the change, and `old` stays."""
+        ...
+
+
+@runtime_checkable
 class HasFrameRate(Protocol):
     """A camera whose frame rate can be set."""
 
@@ -90,25 +118,83 @@ class HasFrameRate(Protocol):
         ...
 
 
+class Axis(msgspec.Struct, frozen=True, kw_only=True):
+    """One axis of a stage.
+
+    Parameters
+    ----------
+    name : str
+        Such as "x", "z" or "rotation".
+    unit : str
+        Of its positions: "nm", "um", "mm", "deg" or "turn".
+    low, high : float
+        The lowest and the highest position.
+    speed : float
+        At which it moves, units per second: the time limit of a move is computed from it.
+
+    Examples
+    --------
+    >>> focus = Axis(name="z", unit="nm", low=0.0, high=1e5, speed=5e4)
+    >>> focus.seconds_for(1e4)
+    0.2
+    """
+
+    name: str
+    unit: Unit
+    low: float
+    high: float
+    speed: float
+
+    def __post_init__(self) -> None:
+        if self.unit not in get_args(Unit):
+            raise BadInputError(
+                f"axis {self.name!r}: {nearest(self.unit, get_args(Unit))}, not {self.unit!r}"
+            )
+        if not self.name.isidentifier():
+            raise BadInputError(f"an axis is named like a variable, such as 'x', not {self.name!r}")
+        if not self.low < self.high or not 0 < self.speed < math.inf:
+            raise BadInputError(
+                f"axis {self.name!r}: its limits must go up and its speed be positive, not "
+                f"{self.low}, {self.high} {self.unit} and {self.speed} {self.unit}/s"
+            )
+
+    def check(self, position: float) -> None:
+        """Refuse a position that is beyond the limits, or no number, with `BadInputError`."""
+        if not self.low <= position <= self.high:
+            raise BadInputError(
+                f"{self.name} cannot go to {position} {self.unit}; its limits are {self.low} to {self.high} "
+                f"{self.unit}"
+            )
+
+    def seconds_for(self, distance: float) -> float:
+        """Return how long a move over `distance` lasts at this speed, seconds."""
+        return abs(distance) / self.speed
+
+
 @runtime_checkable
 class Stage(Device, Protocol):
-    """A device that moves something along named axes, such as ``("z",)`` for a focus motor; nanometres."""
+    """A device that moves something along named axes, each in a unit of its own: a focus, a magnet, x and y.
+
+    Any thread may call it, one at a time, but for `halt` and `make_safe`, which may come at any time.
+    """
 
     @property
-    def axes(self) -> tuple[str, ...]:
-        """Names of its axes."""
+    def axes(self) -> tuple[Axis, ...]:
+        """Its axes with their limits and speeds as they are now; their names and units stay as they are."""
         ...
 
-    def limits_nm(self, axis: str) -> tuple[float, float]:
-        """Return the lowest and highest position of `axis`."""
+    def position(self, axis: str) -> float:
+        """Return the position read back now, in the unit of the axis; `BadInputError` for an unknown axis."""
         ...
 
-    def position_nm(self, axis: str) -> float:
-        """Return the position read back now."""
-        ...
+    def move_to(self, targets: Mapping[str, float]) -> None:
+        """Begin to move all axes that `targets` names, together; returns at once.
 
-    def move_to(self, axis: str, position_nm: float) -> None:
-        """Begin to move; returns at once. Raises `BadInputError` outside the limits, before it moves."""
+        Raises
+        ------
+        BadInputError
+            For an unknown axis, or a target beyond the limits of its axis; nothing moves then.
+        """
         ...
 
     def is_moving(self, axis: str) -> bool:
@@ -117,6 +203,15 @@ class Stage(Device, Protocol):
 
     def halt(self) -> None:
         """Stop every axis where it is."""
+        ...
+
+
+@runtime_checkable
+class HasSpeed(Protocol):
+    """A stage whose speeds can be set."""
+
+    def set_speed(self, axis: str, speed: float) -> float:
+        """Set the speed of an axis, units per second; return what the stage made of it."""
         ...
 
 

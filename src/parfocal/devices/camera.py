@@ -104,6 +104,8 @@ class CameraHost(DeviceHost):
     @command(lane=LOOP)
     def start(self, count: int | None = None) -> None:
         """Begin to expose `count` frames, or until `stop`."""
+        if count is not None and count < 1:
+            raise BadInputError(f"count must be 1 or more, or None for no end, not {count}")
         self.device.start(count)
         self._counts.want_running(count is None)
         self._counts.begin(self.context.clock.monotonic_ns())
@@ -134,6 +136,7 @@ class CameraHost(DeviceHost):
     @command(lane=LOOP)
     def set_exposure_ms(self, exposure_ms: float) -> float:
         """Set the exposure; returns what the camera made of it."""
+        self.check_limits(exposure_ms=exposure_ms)
         return self.device.set_exposure_ms(exposure_ms)
 
     @command(lane=LOOP)
@@ -144,6 +147,7 @@ class CameraHost(DeviceHost):
     @command(lane=LOOP)
     def set_frame_rate_hz(self, frame_rate_hz: float) -> float:
         """Set the frame rate; returns what the camera made of it."""
+        self.check_limits(frame_rate_hz=frame_rate_hz)
         return self._with_rate().set_frame_rate_hz(frame_rate_hz)
 
     @command(lane=LOOP)

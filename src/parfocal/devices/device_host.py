@@ -1,16 +1,19 @@
-"""What all device hosts share: the device's settings, its state, its faults, its way out."""
+"""What all device hosts share: the device's settings, commands, limits, state, faults, and its way out."""
 
 from __future__ import annotations
 
+import threading
 from contextlib import ExitStack
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from parfocal.core.errors import BadInputError, ConfigError
-from parfocal.core.protocols import CanFail
+from parfocal.core.protocols import CanFail, TakesSettings
 from parfocal.devices.context import DeviceContext
-from parfocal.devices.registry import check_device, make_device
+from parfocal.devices.device_commands import device_commands
+from parfocal.devices.limits import check_limits
+from parfocal.devices.registry import check_settings, load_device, make_device
 from parfocal.ipc import command
 from parfocal.processes import Service, ServiceContext
 
@@ -23,7 +26,7 @@ class DeviceConfig(BaseModel):
     device : str
         A short name of `parfocal.devices.registry.DEVICES`, or "package.module:Class".
     options : dict
-        Of the device.
+        Of the device: checked against its class's ``Settings``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -33,21 +36,38 @@ class DeviceConfig(BaseModel):
 
     @model_validator(mode="after")
     def _device_takes_them(self) -> Self:
-        check_device(self.device, self.options)
+        check_settings(self.device, self.options)
         return self
 
 
 class DeviceHost(Service):
-    """A service that owns one device. Subclasses say which protocol, and what goes around it."""
+    """A service that owns one device. Subclasses say which protocol, and what goes around it.
+
+    Methods of the device that are marked with `parfocal.ipc.command` are commands of this service. They run
+    in the device's own thread, which is the loop of this service, unless they name a lane, with `lock` held.
+
+    Attributes
+    ----------
+    lock : RLock
+        Held during each call of the device that must not come between two others.
+    """
 
     protocol: type
+
+    def __init__(self, settings: Any) -> None:
+        super().__init__(settings)
+        self.lock = threading.RLock()
+
+    def command_sources(self) -> tuple[object, ...]:
+        """Return what offers the device's own commands."""
+        return (device_commands(load_device(self.settings.device), self),)
 
     def open(self, context: ServiceContext) -> None:
         """Make and open the device, then what goes around it; if that fails, nothing stays open."""
         self.context = context
         self._closing = ExitStack()
-        surroundings = DeviceContext(clock=context.clock, folder=context.streams)
-        device = make_device(self.settings.device, self.settings.options, surroundings, self.protocol)
+        around = DeviceContext(clock=context.clock, folder=context.streams)
+        device = make_device(self.settings.device, self.settings.options, around, self.protocol)
         with ExitStack() as stack:
             stack.callback(device.close)
             stack.callback(device.make_safe)
@@ -59,10 +79,28 @@ class DeviceHost(Service):
     def surround(self, stack: ExitStack) -> None:
         """Set up what the host needs beside the open device; `stack` closes it, last one first."""
 
+    def call_device(self, method: str, arguments: dict[str, Any], reshapes: bool) -> Any:
+        """Call a method of the device that is a command, its arguments within the declared limits."""
+        if reshapes:
+            raise ConfigError(f"{method} is marked as reshaping frames, which only a camera has")
+        return self._call(method, arguments)
+
+    def check_limits(self, **values: float) -> None:
+        """Refuse values that are no numbers or beyond what the device declares, with `BadInputError`."""
+        check_limits(self.device, values)
+
     def settings_changed(self, old: Any, new: Any) -> None:
-        """Refuse another device: an open one keeps its settings."""
-        if (old.device, old.options) != (new.device, new.options):
+        """Hand changed options to a device that takes them while open; refuse another device."""
+        if old.device != new.device:
+            raise ConfigError(f"device {old.device!r} stays as long as it is open: restart the service")
+        if old.options == new.options:
+            return
+        if not isinstance(self.device, TakesSettings):
             raise ConfigError("an open device keeps its settings: use its commands, or restart the service")
+        with self.lock:
+            self.device.settings_changed(
+                check_settings(old.device, old.options), check_settings(new.device, new.options)
+            )
 
     def make_safe(self) -> None:
         """Make the device safe."""
@@ -85,3 +123,13 @@ class DeviceHost(Service):
         if not isinstance(self.device, CanFail):
             raise BadInputError(f"device {self.settings.device!r} is real: faults cannot be asked for")
         self.device.inject_fault(kind, **(details or {}))
+
+    def _call(self, method: str, arguments: dict[str, Any]) -> Any:
+        numbers = {
+            name: value
+            for name, value in arguments.items()
+            if isinstance(value, int | float) and not isinstance(value, bool)
+        }
+        self.check_limits(**numbers)
+        with self.lock:
+            return getattr(self.device, method)(**arguments)

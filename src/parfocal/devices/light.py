@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import ExitStack, suppress
 from typing import Annotated, Any
 
@@ -42,7 +41,6 @@ class LightHost(DeviceHost):
 
     def surround(self, stack: ExitStack) -> None:
         """Make the stream of powers."""
-        self._lock = threading.RLock()
         self._writer = StreamWriter(
             self.context.streams, self.context.service, RowSpec.of(_DTYPE), slots=_ROWS
         )
@@ -50,31 +48,32 @@ class LightHost(DeviceHost):
 
     def step(self) -> float | None:
         """Tell the power."""
-        self._tell()
+        self._write_row()
         return self.settings.telemetry_s
 
     @command()
     def set_power(self, fraction: float) -> float:
         """Set the power, 0 to 1; returns the power read back."""
-        with self._lock:
+        self.check_limits(fraction=fraction)
+        with self.lock:
             if self.context.stopping.is_set():
                 fraction = 0.0
             self.device.set_power(fraction)
-            return self._tell()
+            return self._write_row()
 
     @command(lane="read")
     def power(self) -> float:
         """Return the power read back, 0 to 1."""
-        with self._lock:
+        with self.lock:
             return self.device.power()
 
     @command(lane=URGENT)
     def off(self) -> None:
         """Switch off: at once, and again after a change that is under way."""
         self.device.make_safe()
-        with self._lock:
+        with self.lock:
             self.device.make_safe()
-            self._tell()
+            self._write_row()
 
     def make_safe(self) -> None:
         """Switch off, whatever else is going on."""
@@ -84,12 +83,12 @@ class LightHost(DeviceHost):
 
     def state(self) -> dict[str, Any]:
         """Return the device's state and its power."""
-        with self._lock:
+        with self.lock:
             return {**self.device.state(), "power": self.device.power()}
 
-    def _tell(self) -> float:
+    def _write_row(self) -> float:
         """Write a row of the power now; return it."""
-        with self._lock:
+        with self.lock:
             power = self.device.power()
             row = np.array([(self.context.clock.monotonic_ns(), power)], _DTYPE)
             with suppress(StreamTimeoutError):  # the next row tells more

@@ -9,6 +9,7 @@ import msgspec
 
 from parfocal.core.errors import ConfigError, nearest
 from parfocal.processes.loading import load_object
+from parfocal.processes.validation import validate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +22,7 @@ DEVICES: dict[str, str] = {
     "simulated-focus": "parfocal.devices.simulated.motors:SimulatedFocus",
     "simulated-light": "parfocal.devices.simulated.light:SimulatedLight",
     "simulated-magnet": "parfocal.devices.simulated.motors:SimulatedMagnet",
+    "simulated-stage": "parfocal.devices.simulated.motors:SimulatedStage",
 }
 """Short names and the classes that they stand for."""
 
@@ -31,10 +33,9 @@ def make_device(name: str, settings: Mapping[str, Any], context: DeviceContext, 
     Parameters
     ----------
     name : str
-        A key of `DEVICES`, or "package.module:Class". The class is called with its settings and the
-        context; if it has an attribute ``Settings`` (a msgspec Struct), the settings are converted first.
+        A key of `DEVICES`, or "package.module:Class". The class is called with its settings and the context.
     settings : mapping
-        Plain values, as in a rig file.
+        Plain values, as in a rig file; checked as by `check_settings`.
     context : DeviceContext
         Clock and folder.
     protocol : type
@@ -49,12 +50,10 @@ def make_device(name: str, settings: Mapping[str, Any], context: DeviceContext, 
     --------
     >>> from parfocal.core.protocols import Stage
     >>> from parfocal.devices.context import DeviceContext
-    >>> make_device("simulated-focus", {"speed_nm_per_s": 1e5}, DeviceContext(), Stage).axes
-    ('z',)
+    >>> make_device("simulated-focus", {"speed_nm_per_s": 1e5}, DeviceContext(), Stage).axes[0].name
+    'z'
     """
-    factory = _load(name)
-    schema = getattr(factory, "Settings", None)
-    device = factory(dict(settings) if schema is None else _convert(name, settings, schema), context)
+    device = load_device(name)(check_settings(name, settings), context)
     missing = [
         word for word in dir(protocol) if word[0] != "_" and getattr_static(device, word, None) is None
     ]
@@ -63,8 +62,14 @@ def make_device(name: str, settings: Mapping[str, Any], context: DeviceContext, 
     return device
 
 
-def check_device(name: str, settings: Mapping[str, Any]) -> None:
+def check_settings(name: str, settings: Mapping[str, Any]) -> Any:
     """Check that there is such a device and that it takes these settings. Makes nothing.
+
+    Returns
+    -------
+    BaseModel or dict
+        What the class is called with: an instance of its ``Settings`` (a pydantic model, as the ``Config`` of
+        a service is, or a msgspec Struct), or a dict of `settings` if it has none.
 
     Raises
     ------
@@ -73,31 +78,35 @@ def check_device(name: str, settings: Mapping[str, Any]) -> None:
 
     Examples
     --------
-    >>> check_device("simulated-focus", {"sped_nm_per_s": 1e5})
+    >>> check_settings("simulated-focus", {"sped_nm_per_s": 1e5})
     Traceback (most recent call last):
-    parfocal.core.errors.ConfigError: device 'simulated-focus' has no setting 'sped_nm_per_s'; did you mean \
+    parfocal.core.errors.ConfigError: device 'simulated-focus': unknown key 'sped_nm_per_s'; did you mean \
 'speed_nm_per_s'?
     """
-    schema = getattr(_load(name), "Settings", None)
-    if schema is not None:
-        _convert(name, settings, schema)
+    model = getattr(load_device(name), "Settings", None)
+    if model is None:
+        return dict(settings)
+    where = f"device {name!r}: "
+    return (_converted if issubclass(model, msgspec.Struct) else validate)(model, settings, where)
 
 
-def _load(name: str) -> Any:
+def _converted(model: type[msgspec.Struct], settings: Mapping[str, Any], where: str) -> msgspec.Struct:
+    """Return the struct that `settings` describe, with errors like those of a pydantic model."""
+    known = [field.name for field in msgspec.structs.fields(model)]
+    for key in settings:
+        if key not in known:
+            raise ConfigError(f"{where}unknown key {key!r}; {nearest(key, known)}")
+    try:
+        return msgspec.convert(dict(settings), model)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{where}{error}") from error
+
+
+def load_device(name: str) -> Any:
+    """Return the class of a device, or raise `ConfigError`."""
     target = DEVICES.get(name, name)
     if ":" not in target:
         raise ConfigError(
             f"no device is called {name!r}; {nearest(name, DEVICES)}; or write 'package.module:Class'"
         )
     return load_object(target, f"device {name!r}")
-
-
-def _convert(name: str, settings: Mapping[str, Any], schema: Any) -> Any:
-    known = [field.name for field in msgspec.structs.fields(schema)]
-    for key in settings:
-        if key not in known:
-            raise ConfigError(f"device {name!r} has no setting {key!r}; {nearest(key, known)}")
-    try:
-        return msgspec.convert(dict(settings), schema)
-    except msgspec.ValidationError as error:
-        raise ConfigError(f"device {name!r}: {error}") from error

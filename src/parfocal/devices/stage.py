@@ -1,18 +1,18 @@
-"""The host of a stage or focus motor: moves that can be watched and cancelled, positions as rows."""
+"""The host of a stage, focus or magnet: moves that can be watched and cancelled, positions as rows."""
 
 from __future__ import annotations
 
-import threading
 from contextlib import ExitStack, suppress
 from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field
 
-from parfocal.core.errors import BadInputError, DeviceError, DeviceTimeoutError, StreamTimeoutError, nearest
+from parfocal.core.errors import BadInputError, DeviceError, StreamTimeoutError, nearest
 from parfocal.core.frames import RowSpec
-from parfocal.core.protocols import Stage
+from parfocal.core.protocols import Axis, HasSpeed, Stage
 from parfocal.devices.device_host import DeviceConfig, DeviceHost
+from parfocal.devices.move import Move
 from parfocal.ipc import URGENT, command, current_call
 from parfocal.streams import StreamWriter
 
@@ -28,17 +28,21 @@ class StageConfig(DeviceConfig):
         How often a move is looked at, and told as a row.
     telemetry_s : float
         How often the position is told as a row while nothing moves.
-    move_timeout_s : float
-        A move that takes longer is halted and fails.
+    move_margin_s : float
+        A move may take what its distance and the speed of its axis ask for, twice, and so much more; one
+        that takes longer is halted and fails.
+    move_timeout_s : float or None
+        A fixed limit instead, for stages that do not know their speed.
     """
 
     poll_s: Annotated[float, Field(gt=0, le=1)] = 0.01
     telemetry_s: Annotated[float, Field(gt=0)] = 1.0
-    move_timeout_s: Annotated[float, Field(gt=0)] = 30.0
+    move_margin_s: Annotated[float, Field(ge=0)] = 5.0
+    move_timeout_s: Annotated[float | None, Field(gt=0)] = None
 
 
 class StageHost(DeviceHost):
-    """Runs a stage; the stream of the host's name holds ``time_ns`` and ``<axis>_nm`` for each axis."""
+    """Runs a stage; the stream of the host's name holds ``time_ns`` and ``<axis>_<unit>`` for each axis."""
 
     Config = StageConfig
     protocol = Stage
@@ -47,10 +51,10 @@ class StageHost(DeviceHost):
 
     def surround(self, stack: ExitStack) -> None:
         """Make the stream of positions."""
-        self._lock = threading.RLock()
         self._halts = 0
-        columns = [("time_ns", "<i8"), *((f"{axis}_nm", "<f8") for axis in self.device.axes)]
-        self._dtype = np.dtype(columns)
+        self._dtype = np.dtype(
+            [("time_ns", "<i8"), *((f"{axis.name}_{axis.unit}", "<f8") for axis in self.device.axes)]
+        )
         self._writer = StreamWriter(
             self.context.streams, self.context.service, RowSpec.of(self._dtype), slots=_ROWS
         )
@@ -58,108 +62,152 @@ class StageHost(DeviceHost):
 
     def step(self) -> float | None:
         """Tell where it stands."""
-        self._tell()
+        self._write_row()
         return self.settings.telemetry_s
 
     @command(lane="move")
-    def move_to(self, position_nm: float, axis: str = "") -> float:
-        """Move an axis (the only one, if there is one) and wait until it arrives; returns the position.
+    def move(self, targets: dict[str, float], relative: bool = False) -> dict[str, float]:
+        """Move several axes together and wait until all have arrived; returns where they stand.
 
-        Cancelled, or past its deadline, it halts. Positions beyond the limits are refused before it moves.
+        Targets are in the unit of each axis; with `relative` they are distances from where it is. Cancelled,
+        or past its deadline, everything halts. Positions beyond the limits are refused before anything moves.
+        A move takes at most twice the time that distance and speed ask for, and `move_margin_s`.
         """
-        name = self._axis(axis)
-        with self._lock:
-            start = self.device.position_nm(name)
+        if not targets:
+            raise BadInputError("targets is empty; name an axis, such as {'x': 10.0}")
+        axes = {self._axis(name).name: value for name, value in targets.items()}
+        with self.lock:
+            starts = self._positions()
+            ends = {name: starts[name] + value if relative else value for name, value in axes.items()}
+            for name, end in ends.items():
+                self._axis(name).check(end)
+            move = self._plan(starts, ends)
             halts = self._halts
-            self.device.move_to(name, position_nm)
+            self.device.move_to(ends)
         try:
-            self._arrive(name, start, position_nm, halts)
+            self._arrive(move, halts)
         except BaseException:
             self.halt()
             raise
-        self._tell()
-        return self.position(name)
+        positions = self._write_row()
+        return {name: positions[name] for name in ends}
+
+    @command(lane="move")
+    def move_to(self, position_nm: float, axis: str = "") -> float:
+        """Move an axis in nanometres (the only one, if there is one) as `move` does; returns the position."""
+        name = self._axis(axis, unit="nm").name
+        return self.move({name: position_nm})[name]
 
     @command(lane="move")
     def move_by(self, distance_nm: float, axis: str = "") -> float:
-        """Move an axis by a distance from where it is; as `move_to`."""
-        name = self._axis(axis)
-        return self.move_to(self.position(name) + distance_nm, name)
+        """Move an axis in nanometres by a distance from where it is; as `move_to`."""
+        name = self._axis(axis, unit="nm").name
+        return self.move({name: distance_nm}, relative=True)[name]
 
     @command(lane="read")
     def position(self, axis: str = "") -> float:
-        """Return the position of an axis, nanometres."""
-        name = self._axis(axis)
-        with self._lock:
-            return self.device.position_nm(name)
+        """Return the position of an axis, in its unit."""
+        name = self._axis(axis).name
+        with self.lock:
+            return self.device.position(name)
+
+    @command(lane="read")
+    def positions(self) -> dict[str, float]:
+        """Return the position of every axis, in its unit."""
+        with self.lock:
+            return self._positions()
 
     @command(lane="read")
     def is_moving(self, axis: str = "") -> bool:
         """Whether an axis is not yet at its target."""
-        name = self._axis(axis)
-        with self._lock:
+        name = self._axis(axis).name
+        with self.lock:
             return self.device.is_moving(name)
 
     @command(lane="read")
     def limits(self, axis: str = "") -> tuple[float, float]:
-        """Return the lowest and the highest position of an axis."""
-        return self.device.limits_nm(self._axis(axis))
+        """Return the lowest and the highest position of an axis, in its unit."""
+        found = self._axis(axis)
+        return found.low, found.high
 
     @command(lane="read")
     def axes(self) -> tuple[str, ...]:
         """Return the names of its axes."""
+        return tuple(axis.name for axis in self.device.axes)
+
+    @command(lane="read")
+    def describe_axes(self) -> tuple[Axis, ...]:
+        """Return its axes: name, unit, limits and speed."""
         return self.device.axes
+
+    @command(lane="move")
+    def set_speed(self, speed: float, axis: str = "") -> float:
+        """Set the speed of an axis, units per second; returns what the stage made of it."""
+        name = self._axis(axis).name
+        if not isinstance(self.device, HasSpeed):
+            raise BadInputError(f"stage {self.context.service!r} has no speed that can be set")
+        if not 0 < speed < np.inf:
+            raise BadInputError(f"speed must be positive and finite, not {speed}")
+        with self.lock:
+            return self.device.set_speed(name, speed)
 
     @command(lane=URGENT)
     def halt(self) -> None:
         """Stop every axis where it is, also one that is just being started; a move under way fails."""
         self.device.halt()
-        with self._lock:
+        with self.lock:
             self._halts += 1
             self.device.halt()
 
     def state(self) -> dict[str, Any]:
-        """Return the device's state, and where each axis stands."""
-        with self._lock:
-            positions = {axis: self.device.position_nm(axis) for axis in self.device.axes}
-            return {**self.device.state(), "positions_nm": positions}
+        """Return the device's state, and where each axis stands: ``positions_nm`` and so on by unit."""
+        with self.lock:
+            positions = self._positions()
+        by_unit: dict[str, dict[str, float]] = {}
+        for axis in self.device.axes:
+            by_unit.setdefault(f"positions_{axis.unit}", {})[axis.name] = positions[axis.name]
+        return {**self.device.state(), **by_unit}
 
-    def _axis(self, axis: str) -> str:
-        axes = self.device.axes
-        if axis in axes:
-            return axis
-        if not axis and len(axes) == 1:
-            return axes[0]
-        raise BadInputError(f"stage {self.context.service!r} has no axis {axis!r}; {nearest(axis, axes)}")
+    def _axis(self, name: str, unit: str = "") -> Axis:
+        """Return an axis by name, the only one for ""; refuse one that is measured in another unit."""
+        axes = {axis.name: axis for axis in self.device.axes}
+        if not name and len(axes) == 1:
+            name = next(iter(axes))
+        if name not in axes:
+            known = nearest(name, axes)
+            raise BadInputError(f"stage {self.context.service!r} has no axis {name!r}; {known}")
+        axis = axes[name]
+        if unit and axis.unit != unit:
+            instead = f"move({{{name!r}: ...}})"
+            raise BadInputError(f"axis {name!r} is measured in {axis.unit}, not in {unit}; use {instead}")
+        return axis
 
-    def _arrive(self, axis: str, start: float, target: float, halts: int) -> None:
-        """Wait until the axis is at its target, telling how far it is."""
+    def _plan(self, starts: dict[str, float], ends: dict[str, float]) -> Move:
+        axes = tuple(self._axis(name) for name in ends)
+        return Move(axes, starts, ends, self.settings.move_margin_s, self.settings.move_timeout_s)
+
+    def _arrive(self, move: Move, halts: int) -> None:
+        """Wait until all axes are at their targets, telling how far they are."""
         call, clock = current_call(), self.context.clock
-        give_up_ns = clock.monotonic_ns() + round(self.settings.move_timeout_s * 1e9)
-        while self.is_moving(axis):
-            position = self._tell()[axis]
-            part = 1.0 if target == start else (position - start) / (target - start)
-            call.progress(
-                min(max(part, 0.0), 1.0), f"{axis} at {position:.0f} nm on its way to {target:.0f} nm"
-            )
+        give_up_ns = clock.monotonic_ns() + round(move.limit_s * 1e9)
+        while any(self.is_moving(name) for name in move.ends):
+            positions = self._write_row()
+            call.progress(move.fraction(positions), move.describe(positions))
             if clock.monotonic_ns() > give_up_ns:
-                raise DeviceTimeoutError(
-                    f"{axis} did not arrive at {target} nm within {self.settings.move_timeout_s} s; "
-                    f"it is at {position} nm"
-                )
+                raise move.too_slow(positions)
             call.wait(self.settings.poll_s)
-            self._check_going_on()
+            if self.context.stopping.is_set():
+                raise DeviceError(f"stage {self.context.service!r} is being closed")
         if self._halts != halts:
-            raise DeviceError(f"{axis} was halted at {self.position(axis)} nm on its way to {target} nm")
+            raise DeviceError(f"was halted: {move.describe(self._positions())}")
 
-    def _check_going_on(self) -> None:
-        if self.context.stopping.is_set():
-            raise DeviceError(f"stage {self.context.service!r} is being closed")
+    def _positions(self) -> dict[str, float]:
+        return {axis.name: self.device.position(axis.name) for axis in self.device.axes}
 
-    def _tell(self) -> dict[str, float]:
+    def _write_row(self) -> dict[str, float]:
         """Write a row of where everything stands now; return that."""
-        with self._lock:
-            positions = {axis: self.device.position_nm(axis) for axis in self.device.axes}
+        with self.lock:
+            positions = self._positions()
             row = np.array([(self.context.clock.monotonic_ns(), *positions.values())], self._dtype)
             with suppress(StreamTimeoutError):  # the next row tells more
                 self._writer.write_rows(row, timeout_s=0.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -237,7 +237,7 @@ class Host:
 
     def _make_server(self, folder: Path, loop: MainLoop) -> Server:
         return Server(
-            CommandTable.of(self.service, ServiceCommands(self)),
+            CommandTable.of(self.service, *self.service.command_sources(), ServiceCommands(self)),
             folder,
             self._spec.name,
             hello={"rig": self._begin.rig, "factory": self._spec.factory},
@@ -290,9 +290,16 @@ def load_service(factory: str) -> type[Service]:
     return kind
 
 
-def service_commands(factory: str) -> tuple[CommandInfo, ...]:
-    """Return the commands of a service, those that every service has included, without starting it."""
-    return CommandTable.of(load_service(factory), ServiceCommands).describe()
+def service_commands(factory: str, settings: Mapping[str, Any] | None = None) -> tuple[CommandInfo, ...]:
+    """Return the commands of a service, those that every service has included, without starting it.
+
+    With settings also those of its `Service.command_sources`, such as the device that they name.
+    """
+    kind = load_service(factory)
+    if settings is None:
+        return CommandTable.of(kind, ServiceCommands).describe()
+    service = kind(validate(kind.Config, settings))
+    return CommandTable.of(service, *service.command_sources(), ServiceCommands).describe()
 
 
 def _failure(error: BaseException, fatal: bool) -> Failure:

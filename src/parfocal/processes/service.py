@@ -117,6 +117,10 @@ class Service:
         """What it must own alone on this machine, such as ``"serial:/dev/ttyUSB0"``; locked before `open`."""
         return frozenset()
 
+    def command_sources(self) -> tuple[object, ...]:
+        """Return objects whose marked methods are commands of this service too. Called before `open`."""
+        return ()
+
     def open(self, context: ServiceContext) -> None:
         """Acquire everything. What is raised here is the cause that the rig's process gets."""
 

@@ -30,8 +30,11 @@ def command_listing(
     BadInputError
         If a service's table is not sound, such as two handlers for one command.
     """
-    factories = KINDS if config is None else {spec.name: spec.factory for spec in service_specs(config)}
+    if config is None:
+        tables = {name: service_commands(factory) for name, factory in KINDS.items()}
+    else:
+        specs = service_specs(config)
+        tables = {spec.name: service_commands(spec.factory, spec.settings) for spec in specs}
     return {
-        name: tuple(info for info in service_commands(factory) if info.script or not script)
-        for name, factory in factories.items()
+        name: tuple(info for info in table if info.script or not script) for name, table in tables.items()
     }

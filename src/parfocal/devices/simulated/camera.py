@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import numpy as np
 
 from parfocal.core.errors import BadInputError, DeviceError
@@ -12,6 +11,8 @@ from parfocal.core.frames import FrameSpec
 from parfocal.devices.exposures import ExposureSchedule
 from parfocal.devices.simulated.beads import BeadField, scatter
 from parfocal.devices.simulated.forces import magnet_force_pn
+from parfocal.devices.simulated.light import FULL
+from parfocal.devices.simulated.motors import SimulatedFocus, SimulatedMagnet
 from parfocal.devices.simulated.settings import SimulatedCameraSettings
 from parfocal.devices.simulated.truth import TRUTH_DTYPE, Truth
 from parfocal.devices.simulated.world import World
@@ -98,7 +99,7 @@ class SimulatedCamera:
         """Return the settings, and rate and exposure as they are now."""
         return {
             "device": "simulated camera",
-            **msgspec.to_builtins(self._settings),
+            **self._settings.model_dump(mode="json"),
             "gain_e_per_adu": self._settings.gain,
             "frame_rate_hz": self.frame_rate_hz(),
             "exposure_ms": self.exposure_ms(),
@@ -160,13 +161,15 @@ class SimulatedCamera:
         s, now = self._settings, exposure.start_ns
         x, y, z = self._positions(exposure, world)
         self._truth.keep(exposure.frame, exposure.end_ns, x, y, z)
-        level_e = s.light_e_per_ms * self.exposure_ms() * world.position("light", now)
+        level_e = s.light_e_per_ms * self.exposure_ms() * world.position("light", now, FULL)
         self._picture.draw(out, x, y, z, level_e, exposure.frame)
 
     def _positions(self, exposure: Exposure, world: World) -> tuple[NDArray[np.float64], ...]:
         """Move the beads on to this exposure; a frame that was lost moved them too."""
         s, period = self._settings, 1.0 / self.frame_rate_hz()
-        force = magnet_force_pn(world.position("magnet_nm", exposure.start_ns))
+        force = magnet_force_pn(
+            world.position(SimulatedMagnet.THING, exposure.start_ns, SimulatedMagnet.HOME_NM)
+        )
         moved = np.zeros((s.beads, 3))
         for frame in range(self._seen, exposure.frame + 1):
             moved = self._field.advance(frame, period, force)
@@ -174,7 +177,7 @@ class SimulatedCamera:
         self._seen = exposure.frame + 1
         moved = moved + np.asarray(s.drift_nm_per_s) * self._elapsed_s
         nm = s.pixel_size_um * 1e3
-        focus = world.position("focus_nm", exposure.start_ns)
+        focus = world.position(SimulatedFocus.THING, exposure.start_ns, SimulatedFocus.HOME_NM)
         return (
             self._anchors[:, 0] + moved[:, 0] / nm,
             self._anchors[:, 1] + moved[:, 1] / nm,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
+from pydantic import BaseModel, ConfigDict
 
 from parfocal.core.errors import BadInputError, DeviceError
 from parfocal.devices.faults import Faults
@@ -14,8 +14,22 @@ if TYPE_CHECKING:
     from parfocal.devices.context import DeviceContext
 
 
-class LightSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The simulated lamp has none."""
+FULL = 1.0
+"""The light of a world in which nobody has opened a lamp."""
+
+
+class LightSettings(BaseModel):
+    """What the simulated lamp is called in its world.
+
+    Parameters
+    ----------
+    thing : str
+        Where its power stands; the simulated tweezers camera sees by "light".
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    thing: str = "light"
 
 
 class SimulatedLight:
@@ -53,7 +67,7 @@ class SimulatedLight:
 
     def power(self) -> float:
         """Return the power, 0 to 1."""
-        return self._opened().position("light", self._context.clock.monotonic_ns())
+        return self._opened().position(self._settings.thing, self._context.clock.monotonic_ns(), FULL)
 
     def set_power(self, fraction: float) -> None:
         """Set the power, 0 to 1."""
@@ -69,7 +83,7 @@ class SimulatedLight:
         self._faults.inject(kind, details)
 
     def _set(self, fraction: float) -> None:
-        self._opened().move("light", fraction, self._context.clock.monotonic_ns())
+        self._opened().move(self._settings.thing, fraction, self._context.clock.monotonic_ns(), home=FULL)
 
     def _opened(self) -> World:
         if self._world is None:

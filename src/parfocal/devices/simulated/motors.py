@@ -1,59 +1,112 @@
-"""The simulated focus motor and the simulated magnet."""
+"""Simulated motors: the focus, the magnet, and a stage with any axes."""
 
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-import msgspec
+from pydantic import BaseModel, ConfigDict
 
 from parfocal.core.errors import BadInputError, DeviceError, nearest
+from parfocal.core.protocols import Axis, Unit
 from parfocal.devices.faults import Faults
 from parfocal.devices.simulated.world import World
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from parfocal.devices.context import DeviceContext
 
 
-class FocusSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SimulatedAxis(BaseModel):
+    """One axis of a simulated stage.
+
+    Parameters
+    ----------
+    unit : str
+        Of positions and limits.
+    low, high, speed : float
+        Limits, and the speed in units per second.
+    home : float
+        Where it stands in a world in which nobody has moved it.
+    thing : str
+        What it moves in the simulated world; by default ``<axis>_<unit>``.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    unit: Unit = "um"
+    low: float = -10_000.0
+    high: float = 10_000.0
+    speed: float = 5_000.0
+    home: float = 0.0
+    thing: str = ""
+
+
+class StageSettings(BaseModel):
+    """The axes of a simulated stage by name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    axes: dict[str, SimulatedAxis] = {"x": SimulatedAxis(), "y": SimulatedAxis()}
+
+
+class FocusSettings(BaseModel):
     """Limits and speed of the simulated focus."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     low_nm: float = -10_000.0
     high_nm: float = 10_000.0
     speed_nm_per_s: float = 50_000.0
 
 
-class MagnetSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class MagnetSettings(BaseModel):
     """Limits and speed of the simulated magnet, heights above contact with the flow cell."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     low_nm: float = 0.0
     high_nm: float = 10e6
     speed_nm_per_s: float = 5e6
 
 
-class _Motor:
-    """One axis of the simulated world, moved at constant speed (a `parfocal.core.protocols.Stage`).
+class SimulatedStage:
+    """Axes of the simulated world, each moved at constant speed (a `parfocal.core.protocols.Stage`).
 
-    Thread-safe. It keeps no position of its own: a motor that is closed, or whose process died, stands where
+    Thread-safe. It keeps no position of its own: a stage that is closed, or whose process died, stands where
     the world says, and a move that was under way arrives.
+
+    Parameters
+    ----------
+    settings : StageSettings
+        Its axes.
+    context : DeviceContext
+        Clock and world.
     """
 
-    _moves: ClassVar[str]
+    Settings: type[BaseModel] = StageSettings
 
-    def __init__(self, settings: FocusSettings | MagnetSettings, context: DeviceContext) -> None:
-        if not settings.low_nm < settings.high_nm or not settings.speed_nm_per_s > 0:
-            raise BadInputError(f"limits must go up and the speed be positive, not {settings}")
+    def __init__(self, settings: Any, context: DeviceContext) -> None:
         self._settings = settings
         self._context = context
+        self._made = self.axes_of(settings)
+        self._axes = {name: _axis(name, made) for name, made in self._made.items()}
         self._world: World | None = None
         self._lock = threading.Lock()
         self._faults = Faults({"error": {"message": "injected fault"}, "stuck": {}, "free": {}})
         self._stuck = False
 
+    @staticmethod
+    def axes_of(settings: Any) -> dict[str, SimulatedAxis]:
+        """Return the axes that settings describe, by name."""
+        axes: dict[str, SimulatedAxis] = settings.axes
+        return axes
+
     @property
-    def axes(self) -> tuple[str, ...]:
-        """One axis, z."""
-        return ("z",)
+    def axes(self) -> tuple[Axis, ...]:
+        """Its axes, with the speeds as they are now."""
+        return tuple(self._axes.values())
 
     def open(self) -> None:
         """Join the world."""
@@ -69,49 +122,63 @@ class _Motor:
             self.halt()
 
     def state(self) -> dict[str, Any]:
-        """Return the settings and where it stands."""
-        return {
-            "device": f"simulated {self._moves.removesuffix('_nm')}",
-            **msgspec.to_builtins(self._settings),
-            "position_nm": None if self._world is None else self.position_nm("z"),
-        }
+        """Return what it is."""
+        return {"device": "simulated stage", **self._settings.model_dump(mode="json")}
 
-    def limits_nm(self, axis: str) -> tuple[float, float]:
-        """Return the lowest and highest position."""
-        _check(axis)
-        return self._settings.low_nm, self._settings.high_nm
+    def position(self, axis: str) -> float:
+        """Return where an axis is now."""
+        self._axis(axis)
+        thing, home = self._moved_by(axis)
+        return self._opened().position(thing, self._now_ns(), home)
 
-    def position_nm(self, axis: str) -> float:
-        """Return where it is now."""
-        _check(axis)
-        return self._opened().position(self._moves, self._context.clock.monotonic_ns())
-
-    def move_to(self, axis: str, position_nm: float) -> None:
+    def move_to(self, targets: Mapping[str, float]) -> None:
         """Begin to move; returns at once."""
-        low, high = self.limits_nm(axis)
-        if not low <= position_nm <= high:
-            raise BadInputError(f"{axis} cannot go to {position_nm} nm; its limits are {low} to {high} nm")
+        for axis, target in targets.items():
+            self._axis(axis).check(target)
         with self._lock:
             self._disturb()
-            speed = 1e-6 if self._stuck else self._settings.speed_nm_per_s
-            self._opened().move(self._moves, position_nm, self._context.clock.monotonic_ns(), speed)
+            for axis, target in targets.items():
+                self._send(axis, target, 1e-6 if self._stuck else self._axes[axis].speed)
 
     def is_moving(self, axis: str) -> bool:
-        """Whether it is not yet at its target."""
-        _check(axis)
+        """Whether an axis is not yet at its target."""
+        self._axis(axis)
         self._disturb()
-        return self._opened().motion(self._moves).arrives_ns() > self._context.clock.monotonic_ns()
+        thing, home = self._moved_by(axis)
+        return self._opened().motion(thing, home).arrives_ns() > self._now_ns()
 
     def halt(self) -> None:
         """Stop where it is."""
         with self._lock:
-            now = self._context.clock.monotonic_ns()
-            world = self._opened()
-            world.move(self._moves, world.position(self._moves, now), now, self._settings.speed_nm_per_s)
+            for axis in self._axes:
+                self._send(axis, self.position(axis), self._axes[axis].speed)
+
+    def set_speed(self, axis: str, speed: float) -> float:
+        """Set the speed of moves that begin from now on, units per second."""
+        old = self._axis(axis)
+        self._axes[axis] = Axis(name=axis, unit=old.unit, low=old.low, high=old.high, speed=speed)
+        return speed
 
     def inject_fault(self, kind: str, **details: Any) -> None:
         """Make a fault happen: "error" once, or "stuck" (moves never arrive) until "free"."""
         self._faults.inject(kind, details)
+
+    def _send(self, axis: str, target: float, speed: float) -> None:
+        thing, home = self._moved_by(axis)
+        self._opened().move(thing, target, self._now_ns(), speed, home)
+
+    def _moved_by(self, axis: str) -> tuple[str, float]:
+        """Return what an axis moves in the world, and where that stands before it is moved."""
+        made = self._made[axis]
+        return made.thing or f"{axis}_{made.unit}", made.home
+
+    def _axis(self, axis: str) -> Axis:
+        if axis not in self._axes:
+            raise BadInputError(f"no axis is called {axis!r}; {nearest(axis, self._axes)}")
+        return self._axes[axis]
+
+    def _now_ns(self) -> int:
+        return self._context.clock.monotonic_ns()
 
     def _disturb(self) -> None:
         if (fault := self._faults.take("error")) is not None:
@@ -123,24 +190,46 @@ class _Motor:
 
     def _opened(self) -> World:
         if self._world is None:
-            raise DeviceError("the simulated motor is closed; open it first")
+            raise DeviceError("the simulated stage is closed; open it first")
         return self._world
 
 
-class SimulatedFocus(_Motor):
+class SimulatedFocus(SimulatedStage):
     """Moves the focal plane: its position adds to the height of the focal plane above every bead."""
 
     Settings = FocusSettings
-    _moves = "focus_nm"
+    THING = "focus_nm"
+    HOME_NM = 0.0
+
+    @staticmethod
+    def axes_of(settings: FocusSettings) -> dict[str, SimulatedAxis]:
+        """Return its one axis, z."""
+        return {"z": _nanometres(settings, SimulatedFocus.THING, SimulatedFocus.HOME_NM)}
 
 
-class SimulatedMagnet(_Motor):
+class SimulatedMagnet(SimulatedStage):
     """Moves the magnet: the higher, the smaller the force on the tethers."""
 
     Settings = MagnetSettings
-    _moves = "magnet_nm"
+    THING = "magnet_nm"
+    HOME_NM = 2e6
+
+    @staticmethod
+    def axes_of(settings: MagnetSettings) -> dict[str, SimulatedAxis]:
+        """Return its one axis, z."""
+        return {"z": _nanometres(settings, SimulatedMagnet.THING, SimulatedMagnet.HOME_NM)}
 
 
-def _check(axis: str) -> None:
-    if axis != "z":
-        raise BadInputError(f"no axis is called {axis!r}; {nearest(axis, ('z',))}")
+def _nanometres(settings: FocusSettings | MagnetSettings, thing: str, home: float) -> SimulatedAxis:
+    return SimulatedAxis(
+        unit="nm",
+        low=settings.low_nm,
+        high=settings.high_nm,
+        speed=settings.speed_nm_per_s,
+        home=home,
+        thing=thing,
+    )
+
+
+def _axis(name: str, made: SimulatedAxis) -> Axis:
+    return Axis(name=name, unit=made.unit, low=made.low, high=made.high, speed=made.speed)

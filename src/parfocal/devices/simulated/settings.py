@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import msgspec
+from typing import Annotated
 
-from parfocal.core.errors import BadInputError
+from pydantic import BaseModel, ConfigDict, Field
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Part = Annotated[float, Field(ge=0, le=1)]
 
 
-class SimulatedCameraSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SimulatedCameraSettings(BaseModel):
     """What the simulated camera is like, and what lies before it.
 
     Parameters
@@ -44,50 +48,33 @@ class SimulatedCameraSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_
         Frames that wait for a late reader; frames whose truth is remembered.
     """
 
-    width_px: int = 512
-    height_px: int = 512
-    bits: int = 16
-    pixel_size_um: float = 0.1
-    frame_rate_hz: float = 100.0
-    exposure_ms: float = 5.0
-    light_e_per_ms: float = 1000.0
-    gain_e_per_adu: float = 0.0
-    offset_adu: float = 2.0
-    read_noise_e: float = 8.0
-    beads: int = 50
-    stuck: float = 0.2
-    bead_radius_nm: float = 525.0
-    tether_nm: float = 1000.0
-    tether_spread: float = 0.03
-    defocus_nm: float = 3000.0
-    depth_nm: float = 2200.0
-    image_px: int = 96
-    spacing_px: float = 64.0
-    unevenness: float = 0.1
-    dust: int = 6
-    drift_nm_per_s: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    seed: int = 0
-    buffer_frames: int = 256
-    truth_frames: int = 16384
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    def __post_init__(self) -> None:
-        whole = {
-            name: getattr(self, name) for name in ("width_px", "height_px", "buffer_frames", "truth_frames")
-        }
-        for name, value in whole.items():
-            if value < 1:
-                raise BadInputError(f"{name} must be 1 or more, not {value}")
-        positive = ("pixel_size_um", "light_e_per_ms", "bead_radius_nm", "tether_nm", "depth_nm")
-        for name in positive:
-            if not getattr(self, name) > 0:
-                raise BadInputError(f"{name} must be positive, not {getattr(self, name)}")
-        for name in ("stuck", "unevenness", "tether_spread"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise BadInputError(f"{name} must lie from 0 to 1, not {getattr(self, name)}")
-        if not 1 <= self.bits <= 16:
-            raise BadInputError(f"bits must lie from 1 to 16, not {self.bits}")
-        if not 0 <= self.seed < 2**63 or self.beads < 0 or self.dust < 0 or self.image_px < 8:
-            raise BadInputError("seed, beads and dust must not be negative, and image_px must be 8 or more")
+    width_px: Annotated[int, Field(ge=1)] = 512
+    height_px: Annotated[int, Field(ge=1)] = 512
+    bits: Annotated[int, Field(ge=1, le=16)] = 16
+    pixel_size_um: Positive = 0.1
+    frame_rate_hz: Positive = 100.0
+    exposure_ms: Positive = 5.0
+    light_e_per_ms: Positive = 1000.0
+    gain_e_per_adu: NotNegative = 0.0
+    offset_adu: NotNegative = 2.0
+    read_noise_e: NotNegative = 8.0
+    beads: Annotated[int, Field(ge=0)] = 50
+    stuck: Part = 0.2
+    bead_radius_nm: Positive = 525.0
+    tether_nm: Positive = 1000.0
+    tether_spread: Part = 0.03
+    defocus_nm: float = 3000.0
+    depth_nm: Positive = 2200.0
+    image_px: Annotated[int, Field(ge=8)] = 96
+    spacing_px: NotNegative = 64.0
+    unevenness: Part = 0.1
+    dust: Annotated[int, Field(ge=0)] = 6
+    drift_nm_per_s: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    buffer_frames: Annotated[int, Field(ge=1)] = 256
+    truth_frames: Annotated[int, Field(ge=1)] = 16384
 
     @property
     def dtype(self) -> str:

@@ -1,26 +1,26 @@
-"""Where the simulated motors and the lamp stand: numbers in one mapped file that outlive their processes."""
+"""Where simulated things stand: a mapped file for each, which outlives the process that moves it."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from parfocal.core.errors import BadInputError, nearest
+from parfocal.core.errors import BadInputError
 from parfocal.processes.mapped import mapped_file
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from parfocal.devices.context import DeviceContext
 
-HOME = {"focus_nm": 0.0, "magnet_nm": 2e6, "light": 1.0}
-"""What the world holds, and where each thing stands before anybody moved it."""
-
 _MOTION = np.dtype(
     [("sequence", "<i8"), ("origin", "<f8"), ("target", "<f8"), ("start_ns", "<i8"), ("speed", "<f8")]
 )
-_FILE = "simulated.world"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _ATTEMPTS = 1000
 
 
@@ -51,27 +51,25 @@ class Motion(NamedTuple):
 
 
 class World:
-    """The simulated things that move. Each of them is written by one process and read by any.
+    """The simulated things that move, by name: each is written by one process and read by any.
 
-    A move is written once and evaluated by whoever looks, at the time it asks about: nothing ticks.
-    Made by `World.of`; a file full of zeros is a world at `HOME`, so whoever comes first may make it.
+    A move is written once and evaluated by whoever looks, at the time it asks about: nothing ticks. What
+    nobody has moved yet stands at the home that whoever asks gives. Made by `World.of`.
     """
 
-    def __init__(self, motions: NDArray[Any]) -> None:
-        self._motions = motions
+    def __init__(self, folder: Path | None, local: dict[str, NDArray[Any]]) -> None:
+        self._folder = folder
+        self._rows = local
 
     @classmethod
     def of(cls, context: DeviceContext) -> World:
-        """Return the world of this context: in its folder, or inside the context if it has none."""
-        if context.folder is None:
-            world: World = context.local.setdefault("world", cls(np.zeros(len(HOME), _MOTION)))
-            return world
-        shared = mapped_file(context.folder / _FILE, len(HOME) * _MOTION.itemsize)
-        return cls(np.frombuffer(shared, _MOTION))
+        """Return the world of a device: files in its context's folder, or arrays in a context without one."""
+        rows = {} if context.folder is not None else context.local.setdefault("world", {})
+        return cls(context.folder, rows)
 
-    def motion(self, name: str) -> Motion:
-        """Return the last move of `name`, undivided even while its writer changes it."""
-        row = self._motions[_index(name)]
+    def motion(self, name: str, home: float = 0.0) -> Motion:
+        """Return the last move of `name`, whole even while its writer changes it."""
+        row = self._row(name)
         now: Any = row.copy()
         for _ in range(_ATTEMPTS):
             before = int(row["sequence"])
@@ -79,24 +77,32 @@ class World:
             if before % 2 == 0 and int(row["sequence"]) == before:
                 break
         if now["sequence"] == 0:
-            return Motion(HOME[name], HOME[name], 0, 1.0)
+            return Motion(home, home, 0, 1.0)
         return Motion(float(now["origin"]), float(now["target"]), int(now["start_ns"]), float(now["speed"]))
 
-    def position(self, name: str, now_ns: int) -> float:
-        """Return where `name` is at `now_ns`."""
-        return self.motion(name).position(now_ns)
+    def position(self, name: str, now_ns: int, home: float = 0.0) -> float:
+        """Return where `name` is at `now_ns`; at `home` if nobody has moved it."""
+        return self.motion(name, home).position(now_ns)
 
-    def move(self, name: str, target: float, now_ns: int, speed: float = np.inf) -> None:
-        """Send `name` from where it is now to `target`, at `speed` units per second."""
-        origin = self.position(name, now_ns)
-        row = self._motions[_index(name)]
+    def move(self, name: str, target: float, now_ns: int, speed: float = np.inf, home: float = 0.0) -> None:
+        """Send `name` from where it is now (from `home` the first time) to `target`, units per second."""
+        origin = self.position(name, now_ns, home)
+        row = self._row(name)
         even = int(row["sequence"]) // 2 * 2
         row["sequence"] = even + 1
         row["origin"], row["target"], row["start_ns"], row["speed"] = origin, target, now_ns, speed
         row["sequence"] = even + 2
 
+    def _row(self, name: str) -> Any:
+        """Return the record of a thing, which is full of zeros until it is moved."""
+        if name not in self._rows:
+            if not _NAME.fullmatch(name):
+                raise BadInputError(f"a thing in a simulated world is named like 'focus_nm', not {name!r}")
+            self._rows[name] = self._new_row(name)
+        return self._rows[name][0]
 
-def _index(name: str) -> int:
-    if name not in HOME:
-        raise BadInputError(f"the simulated world has no {name!r}; {nearest(name, HOME)}")
-    return list(HOME).index(name)
+    def _new_row(self, name: str) -> NDArray[Any]:
+        if self._folder is None:
+            return np.zeros(1, _MOTION)
+        shared = mapped_file(self._folder / f"world.{name}", _MOTION.itemsize)
+        return np.frombuffer(shared, _MOTION)

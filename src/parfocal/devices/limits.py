@@ -1,0 +1,40 @@
+"""Values checked against what a device declares, before its driver sees them. Pure."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from parfocal.core.errors import BadInputError
+from parfocal.core.protocols import HasLimits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def check_limits(device: Any, values: Mapping[str, float]) -> None:
+    """Refuse what is not finite, or beyond the limits that a device declares (`HasLimits`).
+
+    Raises
+    ------
+    BadInputError
+        Naming the value, and the limits.
+
+    Examples
+    --------
+    >>> class Camera:
+    ...     def limits(self):
+    ...         return {"exposure_ms": (0.01, 10_000.0)}
+    >>> check_limits(Camera(), {"exposure_ms": 5.0, "gain": 2.0})
+    >>> check_limits(Camera(), {"exposure_ms": -5.0})
+    Traceback (most recent call last):
+    parfocal.core.errors.BadInputError: exposure_ms must lie from 0.01 to 10000, not -5.0
+    """
+    declared = device.limits() if isinstance(device, HasLimits) else {}
+    for name, value in values.items():
+        if not math.isfinite(value):
+            raise BadInputError(f"{name} must be a finite number, not {value}")
+        if name in declared:
+            low, high = declared[name]
+            if not low <= value <= high:
+                raise BadInputError(f"{name} must lie from {low:.10g} to {high:.10g}, not {value}")
