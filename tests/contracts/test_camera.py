@@ -8,8 +8,8 @@ from parfocal.core.errors import BadInputError
 from parfocal.core.protocols import Camera
 from parfocal.devices.context import DeviceContext
 from parfocal.devices.registry import make_device
-from parfocal.testing.contracts import CAMERA, Trial
 from parfocal.testing.clock import JumpClock
+from parfocal.testing.contracts import CAMERA, Trial
 
 FIELD = {"width_px": 96, "height_px": 80, "beads": 2, "image_px": 32, "depth_nm": 500.0}
 

@@ -5,8 +5,8 @@ import pytest
 from parfocal.core.protocols import LightSource
 from parfocal.devices.context import DeviceContext
 from parfocal.devices.registry import make_device
-from parfocal.testing.contracts import LIGHT, Trial
 from parfocal.testing.clock import JumpClock
+from parfocal.testing.contracts import LIGHT, Trial
 
 
 @pytest.mark.parametrize("name", ["simulated-light"])

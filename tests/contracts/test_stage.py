@@ -5,8 +5,8 @@ import pytest
 from parfocal.core.protocols import Stage
 from parfocal.devices.context import DeviceContext
 from parfocal.devices.registry import make_device
-from parfocal.testing.contracts import STAGE, Trial
 from parfocal.testing.clock import JumpClock
+from parfocal.testing.contracts import STAGE, Trial
 
 TURNING = {
     "axes": {"x": {"unit": "um"}, "rotation": {"unit": "turn", "low": -50.0, "high": 50.0, "speed": 2.0}}

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from parfocal.core.clock import Clock
@@ -35,11 +34,10 @@ class Trial:
 
     device: Any
     clock: Clock
-    _never: threading.Event = field(default_factory=threading.Event)
 
     def pause(self, seconds: float) -> None:
         """Let time pass on the device's clock."""
-        self.clock.wait(self._never, seconds)
+        self.clock.sleep(seconds)
 
     def wait_until(self, condition: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
         """Look again and again until something is true; `AssertionError` if it is not within the time."""
