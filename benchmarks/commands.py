@@ -29,7 +29,7 @@ from _timing import ROUNDS, best, calls_within, timed, timed_beside
 from numpy.typing import NDArray
 
 from parfocal.core.errors import CommandError
-from parfocal.ipc import Client, CommandTable, Server, command, current_call
+from parfocal.ipc import RECEIVER, Client, CommandTable, Server, command, current_call
 
 CLIENTS = 4
 MICRO, MILLI = 1e6, 1e3
@@ -39,24 +39,29 @@ PEER = "multiprocessing.Queue"
 class Board:
     """A fast command, a slow one and a trace."""
 
-    @command()
+    @command(lane=RECEIVER, effect="reads")
     def read(self, address: int) -> int:
-        """Return at once."""
+        """Return at once, from the receiver thread."""
         return address
 
-    @command(lane="scope")
+    @command(effect="reads")
+    def read_in_lane(self, address: int) -> int:
+        """Return at once, from a lane: another thread is woken."""
+        return address
+
+    @command(lane="scope", effect="reads")
     def acquire(self, seconds: float) -> None:
         """Be busy, whatever anybody wants."""
         time.sleep(seconds)
 
-    @command(lane="scope")
+    @command(lane="scope", effect="reads")
     def acquire_long(self) -> None:
         """Wait to be cancelled."""
         current_call().wait(30.0)
 
-    @command()
+    @command(lane=RECEIVER, effect="reads")
     def trace(self, samples: int) -> NDArray[np.float32]:
-        """Hand over an array."""
+        """Hand over an array, from the receiver thread."""
         return np.zeros(samples, np.float32)
 
 
@@ -236,6 +241,7 @@ def measure(folder: str, size: Size) -> Iterator[Row]:
     ):
         calls: dict[str, Callable[[], Any]] = {
             "idle": lambda: client.call("read", 1),
+            "lane": lambda: client.call("read_in_lane", 1),
             "ping": client.ping,
             "bare": bare_call,
             "trace": lambda: client.call("trace", 16384),
@@ -274,7 +280,8 @@ def compared(own: dict[str, Any], theirs: dict[str, Any] | Failed) -> Iterator[R
         for part, wanted in zip(("p50", "p99"), limits, strict=True):
             value = scale * getattr(own[key], part)
             yield Row(f"{name} {part}", value, unit, wanted, PEER, of_peer(key, part, scale))
-    yield Row("idle round trip p50", own["idle"].p50 * MICRO, "us", "", BARE, own["bare"].p50 * MICRO)
+    for name, key in (("", "idle"), (", command in a lane", "lane")):
+        yield Row(f"idle round trip p50{name}", own[key].p50 * MICRO, "us", "", BARE, own["bare"].p50 * MICRO)
     yield Row("ping p50", own["ping"].p50 * MICRO, "us")
     rate = following(theirs, by=itemgetter("rate"))
     yield Row(f"throughput, {CLIENTS} client processes", own["rate"], "1/s", ">= 15000", PEER, rate)

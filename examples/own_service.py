@@ -14,12 +14,12 @@ class Heater(Service):
     target_c = 20.0
     now_c = 20.0
 
-    @command()
+    @command(effect="reads")
     def temperature_c(self) -> float:
         """Return the temperature now."""
         return self.now_c
 
-    @command(lane="heating")
+    @command(lane="heating", effect="changes")
     def heat_to(self, target_c: float, *, step_c: float = 0.5) -> float:
         """Heat until `target_c`; can be watched and cancelled."""
         call = current_call()

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import ast
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import parfocal
 from parfocal.core.errors import BadArgumentsError, BadInputError, UnknownCommandError
 from parfocal.ipc import CommandTable, command
 
@@ -125,3 +128,22 @@ def test_arrays_are_converted_only_without_loss() -> None:
     assert show.check([[1, 2.5]], {})["image"].dtype == np.float32
     with pytest.raises(BadArgumentsError, match="float64"):
         show.check([np.arange(3.0)], {})
+
+
+def test_every_command_of_ours_says_what_it_does() -> None:
+    undeclared = [
+        f"{path.name}:{call.lineno}"
+        for path in Path(parfocal.__file__).parent.rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(call, ast.Call)
+        and getattr(call.func, "id", "") == "command"
+        and "effect" not in [keyword.arg for keyword in call.keywords]
+    ]
+    assert undeclared == []
+
+
+def test_a_declaration_that_means_nothing_is_refused() -> None:
+    with pytest.raises(BadInputError, match="'writes'"):
+        command(effect="writes")  # type: ignore[arg-type]
+    with pytest.raises(BadInputError, match="'wait'"):
+        command(on_client_loss="wait")  # type: ignore[arg-type]

@@ -2,9 +2,9 @@
 
 ::
 
-    client  ── Command, Cancel, Attach ──>  service
-    client  <── Reply, Progress, Beat ────  service          (one connection, many calls by id)
-    anyone  <── Notice ───────────────────  service          (published; another connection)
+    client  ── Command, Cancel, Attach, Lease, Release, Alive ──>  service
+    client  <── Reply, Progress, Beat, LeaseLost ────────────────  service  (one connection, many calls by id)
+    anyone  <── Notice ──────────────────────────────────────────  service  (published; another connection)
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Version of this protocol. A service refuses commands of another one, naming both."""
 
 
@@ -54,6 +54,38 @@ class Attach(msgspec.Struct, frozen=True, array_like=True, tag="attach"):
     """Send progress and reply of the call `id` here too; at once, if it has finished lately."""
 
     id: str
+
+
+class Lease(msgspec.Struct, frozen=True, array_like=True, tag="lease"):
+    """Make `output` safe when this client ends, or is silent for `period_ns`; replaces its earlier lease.
+
+    Attributes
+    ----------
+    id : str
+        Of this request; the reply has no value.
+    output : str
+        One of those that the service names; "" for all that the service switches.
+    period_ns : int
+        How long the client may be silent. Whatever it sends counts, answers to `Beat` above all.
+    """
+
+    id: str
+    output: str
+    period_ns: int
+
+
+class Release(msgspec.Struct, frozen=True, array_like=True, tag="release"):
+    """End the lease of `output`, which stays as it is, or is made safe first if `make_safe`."""
+
+    id: str
+    output: str
+    make_safe: bool = False
+
+
+class Alive(msgspec.Struct, frozen=True, array_like=True, tag="alive"):
+    """The receiver thread of the client runs: its answer to a `Beat`. Has no reply."""
+
+    id: str = ""
 
 
 class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,11 +158,27 @@ class Progress(msgspec.Struct, frozen=True, array_like=True, tag="progress"):
 
 
 class Beat(msgspec.Struct, frozen=True, array_like=True, tag="beat"):
-    """Asks nothing and tells nothing: a service learns from sending it whether the client is still there."""
+    """Sent while calls last or leases are held: it cannot reach a client that is gone; others answer `Alive`.
+
+    Attributes
+    ----------
+    held_up : dict of str to str
+        The client's queued calls by id, each with what runs in its lane, such as "stage.move_to, which has
+        run for 3.2 s".
+    """
+
+    held_up: dict[str, str] = {}
 
 
-ToService = Command | Cancel | Attach
-ToClient = Reply | Progress | Beat
+class LeaseLost(msgspec.Struct, frozen=True, array_like=True, tag="lease_lost"):
+    """The service has made `output` safe and ended its lease, because of `reason`."""
+
+    output: str
+    reason: str
+
+
+ToService = Command | Cancel | Attach | Lease | Release | Alive
+ToClient = Reply | Progress | Beat | LeaseLost
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):

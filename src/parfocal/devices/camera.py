@@ -17,7 +17,7 @@ from parfocal.core.protocols import Camera, HasFrameRate, KnowsTruth
 from parfocal.devices.camera_counts import CameraCounts
 from parfocal.devices.device_host import DeviceConfig, DeviceHost
 from parfocal.devices.snap import Snap
-from parfocal.ipc import command, current_call
+from parfocal.ipc import RECEIVER, command, current_call
 from parfocal.processes import LOOP
 from parfocal.streams import Slot, StreamWriter, open_stream
 
@@ -101,7 +101,7 @@ class CameraHost(DeviceHost):
             self._commit(header)
         return 0.0
 
-    @command(lane=LOOP)
+    @command(lane=LOOP, effect="changes")
     def start(self, count: int | None = None) -> None:
         """Begin to expose `count` frames, or until `stop`."""
         if count is not None and count < 1:
@@ -112,14 +112,14 @@ class CameraHost(DeviceHost):
         self.context.publish("camera", {"running": True, "count": count})
         self.context.wake()
 
-    @command(lane=LOOP)
+    @command(lane=LOOP, effect="stops")
     def stop_sequence(self) -> None:
         """End the sequence; nothing happens if none is on."""
         self.device.stop()
         self._counts.want_running(False)
         self.context.publish("camera", {"running": False, "count": None})
 
-    @command(lane="snap")
+    @command(lane="snap", effect="changes")
     def snap(self, count: int = 1) -> list[FrameHeader]:
         """Take `count` frames into the stream, of a running camera the next ones; returns their headers."""
         if count < 1:
@@ -133,44 +133,44 @@ class CameraHost(DeviceHost):
             wish.given_up = True
             self.context.wake()
 
-    @command(lane=LOOP)
+    @command(lane=LOOP, effect="changes")
     def set_exposure_ms(self, exposure_ms: float) -> float:
         """Set the exposure; returns what the camera made of it."""
         self.check_limits(exposure_ms=exposure_ms)
         return self.device.set_exposure_ms(exposure_ms)
 
-    @command(lane=LOOP)
+    @command(lane=LOOP, effect="reads")
     def exposure_ms(self) -> float:
         """Return the exposure."""
         return self.device.exposure_ms()
 
-    @command(lane=LOOP)
+    @command(lane=LOOP, effect="changes")
     def set_frame_rate_hz(self, frame_rate_hz: float) -> float:
         """Set the frame rate; returns what the camera made of it."""
         self.check_limits(frame_rate_hz=frame_rate_hz)
         return self._with_rate().set_frame_rate_hz(frame_rate_hz)
 
-    @command(lane=LOOP)
+    @command(lane=LOOP, effect="reads")
     def frame_rate_hz(self) -> float:
         """Return the frame rate."""
         return self._with_rate().frame_rate_hz()
 
-    @command(lane=LOOP)
+    @command(lane=LOOP, effect="reads")
     def is_running(self) -> bool:
         """Whether a sequence is on."""
         return self.device.is_running()
 
-    @command(lane=LOOP)
+    @command(lane=LOOP, effect="reads")
     def ground_truth(self, frame: int) -> NDArray[Any]:
         """Return what a frame of a simulated camera shows, one row for each object."""
         return self._truth_of(frame)
 
-    @command(lane="counts")
+    @command(lane=RECEIVER, effect="reads")
     def counts(self) -> dict[str, int]:
         """Return frames, those the camera lost, timeouts, errors, and frames whose truth found no room."""
         return self._counts.counts()
 
-    @command(lane="counts")
+    @command(lane="counts", effect="reads")
     def health(self) -> str:
         """Return the camera's health in a line."""
         return self.health_line()

@@ -117,7 +117,7 @@ class DeviceHost(Service):
         state: dict[str, Any] = self.device.state()
         return state
 
-    @command(lane="faults", script=False)
+    @command(lane="faults", effect="changes", script=False)
     def inject_fault(self, kind: str, details: dict[str, Any] | None = None) -> None:
         """Make a simulated device fail; an unknown kind is answered by those it knows."""
         if not isinstance(self.device, CanFail):

@@ -51,7 +51,7 @@ class LightHost(DeviceHost):
         self._write_row()
         return self.settings.telemetry_s
 
-    @command()
+    @command(effect="changes")
     def set_power(self, fraction: float) -> float:
         """Set the power, 0 to 1; returns the power read back."""
         self.check_limits(fraction=fraction)
@@ -61,13 +61,13 @@ class LightHost(DeviceHost):
             self.device.set_power(fraction)
             return self._write_row()
 
-    @command(lane="read")
+    @command(lane="read", effect="reads")
     def power(self) -> float:
         """Return the power read back, 0 to 1."""
         with self.lock:
             return self.device.power()
 
-    @command(lane=URGENT)
+    @command(lane=URGENT, effect="stops")
     def off(self) -> None:
         """Switch off: at once, and again after a change that is under way."""
         self.device.make_safe()

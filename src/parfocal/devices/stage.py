@@ -13,7 +13,7 @@ from parfocal.core.frames import RowSpec
 from parfocal.core.protocols import Axis, HasSpeed, Stage
 from parfocal.devices.device_host import DeviceConfig, DeviceHost
 from parfocal.devices.move import Move
-from parfocal.ipc import URGENT, command, current_call
+from parfocal.ipc import RECEIVER, URGENT, command, current_call
 from parfocal.streams import StreamWriter
 
 _ROWS = 1 << 14
@@ -65,7 +65,7 @@ class StageHost(DeviceHost):
         self._write_row()
         return self.settings.telemetry_s
 
-    @command(lane="move")
+    @command(lane="move", effect="changes")
     def move(self, targets: dict[str, float], relative: bool = False) -> dict[str, float]:
         """Move several axes together and wait until all have arrived; returns where they stand.
 
@@ -92,55 +92,55 @@ class StageHost(DeviceHost):
         positions = self._write_row()
         return {name: positions[name] for name in ends}
 
-    @command(lane="move")
+    @command(lane="move", effect="changes")
     def move_to(self, position_nm: float, axis: str = "") -> float:
         """Move an axis in nanometres (the only one, if there is one) as `move` does; returns the position."""
         name = self._axis(axis, unit="nm").name
         return self.move({name: position_nm})[name]
 
-    @command(lane="move")
+    @command(lane="move", effect="changes")
     def move_by(self, distance_nm: float, axis: str = "") -> float:
         """Move an axis in nanometres by a distance from where it is; as `move_to`."""
         name = self._axis(axis, unit="nm").name
         return self.move({name: distance_nm}, relative=True)[name]
 
-    @command(lane="read")
+    @command(lane="read", effect="reads")
     def position(self, axis: str = "") -> float:
         """Return the position of an axis, in its unit."""
         name = self._axis(axis).name
         with self.lock:
             return self.device.position(name)
 
-    @command(lane="read")
+    @command(lane="read", effect="reads")
     def positions(self) -> dict[str, float]:
         """Return the position of every axis, in its unit."""
         with self.lock:
             return self._positions()
 
-    @command(lane="read")
+    @command(lane="read", effect="reads")
     def is_moving(self, axis: str = "") -> bool:
         """Whether an axis is not yet at its target."""
         name = self._axis(axis).name
         with self.lock:
             return self.device.is_moving(name)
 
-    @command(lane="read")
+    @command(lane="read", effect="reads")
     def limits(self, axis: str = "") -> tuple[float, float]:
         """Return the lowest and the highest position of an axis, in its unit."""
         found = self._axis(axis)
         return found.low, found.high
 
-    @command(lane="read")
+    @command(lane=RECEIVER, effect="reads")
     def axes(self) -> tuple[str, ...]:
         """Return the names of its axes."""
         return tuple(axis.name for axis in self.device.axes)
 
-    @command(lane="read")
+    @command(lane="read", effect="reads")
     def describe_axes(self) -> tuple[Axis, ...]:
         """Return its axes: name, unit, limits and speed."""
         return self.device.axes
 
-    @command(lane="move")
+    @command(lane="move", effect="changes")
     def set_speed(self, speed: float, axis: str = "") -> float:
         """Set the speed of an axis, units per second; returns what the stage made of it."""
         name = self._axis(axis).name
@@ -151,7 +151,7 @@ class StageHost(DeviceHost):
         with self.lock:
             return self.device.set_speed(name, speed)
 
-    @command(lane=URGENT)
+    @command(lane=URGENT, effect="stops")
     def halt(self) -> None:
         """Stop every axis where it is, also one that is just being started; a move under way fails."""
         self.device.halt()

@@ -7,20 +7,30 @@ A service lists its commands in a `CommandTable` and serves them with a `Server`
 from parfocal.core.messages import Hello, Notice, Progress
 from parfocal.ipc.call import Call
 from parfocal.ipc.client import Client
-from parfocal.ipc.commands import BUILT_IN, MAIN, URGENT, CommandInfo, CommandTable, ParameterInfo, command
+from parfocal.ipc.command_table import CommandTable
+from parfocal.ipc.commands import (
+    BUILT_IN,
+    MAIN,
+    RECEIVER,
+    URGENT,
+    CommandInfo,
+    Effect,
+    ParameterInfo,
+    command,
+)
 from parfocal.ipc.context import CallContext, current_call
-from parfocal.ipc.desk import ServerStatistics
 from parfocal.ipc.endpoints import command_endpoint, notice_endpoint
 from parfocal.ipc.lanes import LaneExecutor, LaneThread
 from parfocal.ipc.mux import MuxStatistics
 from parfocal.ipc.proxy import ServiceProxy
 from parfocal.ipc.results import Declared
-from parfocal.ipc.server import Server
+from parfocal.ipc.server import Server, ServerStatistics
 from parfocal.ipc.subscription import Subscription
 
 __all__ = [
     "BUILT_IN",
     "MAIN",
+    "RECEIVER",
     "URGENT",
     "Call",
     "CallContext",
@@ -28,6 +38,7 @@ __all__ = [
     "CommandInfo",
     "CommandTable",
     "Declared",
+    "Effect",
     "Notice",
     "Hello",
     "LaneExecutor",

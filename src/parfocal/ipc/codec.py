@@ -19,8 +19,15 @@ _ARRAY = 1  # msgpack extension: (index of the part, dtype, shape)
 _FOREIGN = (msgspec.MsgspecError, TypeError, ValueError, IndexError, KeyError, OverflowError, RecursionError)
 
 
-def encode(message: Any) -> list[Part]:
-    """Return the parts of `message`: one for itself, then one for each array in it, not copied.
+def encode(message: Any, *, by_value: bool = False) -> list[Part]:
+    """Return the parts of `message`: one for itself, then one for each array in it.
+
+    Parameters
+    ----------
+    message : any
+        Plain values, structs, dataclasses, enums, paths and arrays.
+    by_value : bool
+        Copy the arrays, so that the parts are nobody else's memory. Otherwise they are views.
 
     Raises
     ------
@@ -37,7 +44,7 @@ def encode(message: Any) -> list[Part]:
 
     def out_of_band(value: Any) -> Any:
         if isinstance(value, np.ndarray):
-            return _array_reference(value, parts)
+            return _array_reference(value, parts, by_value)
         if isinstance(value, np.generic):
             return value.item()
         if isinstance(value, Path):
@@ -84,10 +91,11 @@ class Decoder(Generic[T]):
         return np.ndarray(shape, _dtype(dtype), memoryview(self._parts[index]))
 
 
-def _array_reference(array: Any, parts: list[Part]) -> msgspec.msgpack.Ext:
+def _array_reference(array: Any, parts: list[Part], by_value: bool) -> msgspec.msgpack.Ext:
     if array.dtype.hasobject:
         raise TypeError("an array of Python objects cannot travel between processes")
-    flat: Any = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    contiguous = np.array(array, order="C") if by_value else np.ascontiguousarray(array)
+    flat: Any = contiguous.reshape(-1).view(np.uint8)
     parts.append(memoryview(flat))
     dtype = array.dtype.str if array.dtype.names is None else array.dtype.descr
     return msgspec.msgpack.Ext(_ARRAY, msgspec.msgpack.encode((len(parts) - 1, dtype, array.shape)))

@@ -1,4 +1,4 @@
-"""What a running command knows of its call: progress goes out, the wish to end comes in."""
+"""Running a command, and what it knows of its call: progress goes out, the wish to end comes in."""
 
 from __future__ import annotations
 
@@ -9,8 +9,15 @@ from typing import Any
 
 from parfocal.core.clock import SYSTEM_CLOCK, Clock
 from parfocal.core.errors import CancelledError, DeadlineError
+from parfocal.core.messages import Reply
+from parfocal.ipc import faults
+from parfocal.ipc.codec import Part, encode
+from parfocal.ipc.command_table import BoundCommand
 
 Report = Callable[[str, float, str, Any], None]
+
+
+_LOCK = threading.Lock()  # of all contexts: it is held for a moment, when one is cancelled or begins to wait
 
 
 def _nowhere(id: str, fraction: float, text: str, data: Any) -> None:
@@ -30,7 +37,7 @@ class CallContext:
         Takes progress: id, fraction, text, data.
     """
 
-    __slots__ = ("_clock", "_ended", "_lock", "_reason", "_report", "command", "deadline_ns", "id", "service")
+    __slots__ = ("_clock", "_ended", "_reason", "_report", "command", "deadline_ns", "id", "service")
 
     def __init__(
         self,
@@ -49,7 +56,6 @@ class CallContext:
         self._clock = clock
         self._reason: str | None = None
         self._ended: threading.Event | None = None  # made by the first wait: most commands never do
-        self._lock = threading.Lock()
 
     def __str__(self) -> str:
         return f"{self.service}.{self.command}"
@@ -61,7 +67,7 @@ class CallContext:
 
     def cancel(self, reason: str) -> None:
         """Have the command end, if it looks; the first reason stays. Any thread."""
-        with self._lock:
+        with _LOCK:
             self._reason = self._reason or reason
             if self._ended is not None:
                 self._ended.set()
@@ -91,7 +97,7 @@ class CallContext:
 
     def wait(self, seconds: float) -> None:
         """Sleep for `seconds`; wakes at once, and raises, when the call is to end."""
-        with self._lock:
+        with _LOCK:
             ended = self._ended = self._ended or threading.Event()
             if self._reason is not None:
                 ended.set()
@@ -112,10 +118,20 @@ def current_call() -> CallContext:
     return _current.get() or CallContext()
 
 
-def run_within(context: CallContext, run: Callable[..., Any], arguments: dict[str, Any]) -> Any:
-    """Run something as the command that `context` belongs to."""
+def execute(context: CallContext, command: BoundCommand, arguments: dict[str, Any]) -> tuple[str, list[Part]]:
+    """Run a command; return how it ended, "done" or a kind of error, and its reply. Never raises.
+
+    Arrays of the result are copied: what the service goes on writing into changes no reply.
+    """
     token = _current.set(context)
     try:
-        return run(**arguments)
+        value = command.run(**arguments)
+        return "done", encode(Reply(context.id, value, kind=command.info.result), by_value=True)
+    except (CancelledError, DeadlineError) as error:
+        own = context.cancelled or context.remaining_s() == 0.0
+        info = (faults.refused if own else faults.raised)(error, context.service, context.command)
+    except BaseException as error:  # noqa: BLE001 (border of a callback: the caller gets it, the lane lives)
+        info = faults.raised(error, context.service, context.command)
     finally:
         _current.reset(token)
+    return info.kind, encode(Reply(context.id, error=info))

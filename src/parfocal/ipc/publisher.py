@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import Counter
 from typing import Any
@@ -10,11 +11,22 @@ import zmq
 
 from parfocal.core.clock import Clock
 from parfocal.core.messages import Notice
-from parfocal.ipc.codec import encode
+from parfocal.ipc.codec import Part, encode
+from parfocal.ipc.outbox import Unsent
+
+UNREAD_NOTICES = 1_000
+"""What zmq holds for one subscriber that does not read; beyond, it misses notices, and sees the gap."""
+LARGE_BYTES = 65_536
+UNREAD_LARGE_BYTES = 64 * 2**20
+"""Large notices that may be unread together; more are dropped, for all: zmq does not tell who is slow."""
+_LOG = logging.getLogger(__name__)
 
 
 class Publisher:
-    """Publishes the notices of a service; each topic counts its own. Thread-safe, and never blocks."""
+    """Publishes the notices of a service; each topic counts its own. Thread-safe, and never blocks.
+
+    What subscribers leave unread is bounded: 1000 notices below 64 KiB each, 64 MiB of larger ones in all.
+    """
 
     def __init__(
         self, context: zmq.Context[zmq.Socket[bytes]], endpoint: str, service: str, epoch: int, clock: Clock
@@ -23,9 +35,12 @@ class Publisher:
         self._epoch = epoch
         self._clock = clock
         self._sequence: Counter[str] = Counter()
+        self._large = Unsent()
+        self._dropped = 0
         self._lock = threading.Lock()
         self._socket = context.socket(zmq.PUB)
         self._socket.set(zmq.LINGER, 500)
+        self._socket.set(zmq.SNDHWM, UNREAD_NOTICES)
         self._socket.bind(endpoint)
 
     def publish(self, topic: str, payload: Any) -> None:
@@ -41,10 +56,28 @@ class Publisher:
                 payload=payload,
                 epoch=self._epoch,
             )
-            self._socket.send_multipart([topic.encode(), *encode(notice)])
+            self._send([topic.encode(), *encode(notice, by_value=True)])
             self._sequence[topic] += 1
+
+    def statistics(self) -> tuple[int, int]:
+        """Return how many large notices were dropped, and the bytes of those that are unread."""
+        with self._lock:
+            self._large.settle()
+            return self._dropped, self._large.size
 
     def close(self) -> None:
         """Stop publishing. Idempotent."""
         with self._lock:
             self._socket.close()
+
+    def _send(self, parts: list[Part]) -> None:
+        size = sum(map(len, parts))
+        if size < LARGE_BYTES:
+            self._socket.send_multipart(parts)
+            return
+        self._large.settle()
+        if self._large.size and self._large.size + size > UNREAD_LARGE_BYTES:
+            self._dropped += 1
+            _LOG.warning("a notice of %r was dropped: a subscriber does not read", self._service)
+            return
+        self._large.send(self._socket, parts, size)

@@ -1,39 +1,83 @@
-"""The serving end: the thread of the main lane receives, every lane answers for itself.
+"""The serving end: one thread receives, always; each lane has a thread, and sends its own replies.
 
 ::
 
-    clients ──> ROUTER ──(Reception)──> Desk ──> lane "main", in the same thread ─┐
-                  ^                      └─────> lane "slow", in its own         ─┤
-                  └────────────────(under the desk's lock)────────────────────────┘
+    clients ──> ROUTER ──> receiver thread ──> Dispatcher ──> Run ──> thread of a lane ─┐
+                  ^             │  (under the lock)            └────> receiver thread  ─┤  Dispatcher.end
+                  └── Outbox <──┴──────────────── Send <────────────────────────────────┘
+
+What is decided is in `dispatcher`; here are the sockets, the lock and the threads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+import os
+import threading
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import msgspec
 import zmq
 
 from parfocal.core.clock import SYSTEM_CLOCK, Clock
 from parfocal.core.errors import BadInputError
 from parfocal.core.files import private_folder
+from parfocal.core.messages import Hello, Progress
 from parfocal.core.reminder import Reminder
 from parfocal.ipc.bell import Bell
-from parfocal.ipc.codec import Part
-from parfocal.ipc.commands import MAIN, CommandTable
-from parfocal.ipc.desk import Desk, ServerStatistics
+from parfocal.ipc.calls import ActiveCall
+from parfocal.ipc.codec import Part, encode
+from parfocal.ipc.command_table import CommandTable
+from parfocal.ipc.commands import RECEIVER
+from parfocal.ipc.context import CallContext, execute
+from parfocal.ipc.dispatcher import Action, Dispatcher, DispatcherStatistics, Interrupt, MakeSafe, Run, Send
 from parfocal.ipc.endpoints import command_endpoint, is_served, notice_endpoint
 from parfocal.ipc.lanes import LaneExecutor, Lanes
+from parfocal.ipc.outbox import UNREAD_BYTES, UNREAD_MESSAGES, UNREAD_PROGRESS_BYTES, Outbox
 from parfocal.ipc.publisher import Publisher
-from parfocal.ipc.reception import Reception
-from parfocal.ipc.waiting import descriptor, has_arrived, receive, send, wait_readable
+from parfocal.ipc.waiting import descriptor, has_arrived, receive, wait_readable
 
-_BATCH = 64  # messages taken in before lanes get their turn to answer
-_BEAT_MS = 500
-_UNREAD_LIMIT = 20_000  # messages kept for one client that does not read
+_LOG = logging.getLogger(__name__)
+_LEASES = "leases"  # the lane of make_safe
+_BATCH = 64  # messages taken in before the clock is looked at
+_TAKEN_IN = 1_000  # messages that wait to be received: beyond, they stay with their senders
 _LINGER_MS = 500
+
+
+class ServerStatistics(DispatcherStatistics, frozen=True, kw_only=True):
+    """What a server did so far, and what it holds: each buffer in messages and in bytes.
+
+    Attributes
+    ----------
+    calls : int
+        Commands admitted.
+    outcomes : dict of str to int
+        How they ended: "done", or the kind of error; refused ones are among them.
+    undelivered : int
+        Messages that a client left no room for.
+    queued, queued_bytes : int
+        Calls waiting in lanes, and the bytes of their messages.
+    running : int
+        Calls being executed.
+    kept, kept_bytes : int
+        Replies kept for clients that come back.
+    unread, unread_bytes : int
+        Messages that clients have not read yet, without the last 256 KiB for each.
+    notices_dropped, notices_unread_bytes : int
+        Large notices that nobody got because too many were unread; bytes of those that are.
+    leases : int
+        Outputs that are made safe when a client ends or is silent.
+    """
+
+    unread: int
+    unread_bytes: int
+    notices_dropped: int
+    notices_unread_bytes: int
 
 
 class Server:
@@ -51,11 +95,17 @@ class Server:
         What ``hello`` answers beyond name, process and versions: plain values.
     executors : mapping of str to LaneExecutor
         Who runs the jobs of a lane, for lanes that are not to get a thread of their own.
+    make_safe : callable, optional
+        ``make_safe(output, reason)`` brings an output to its safe value, "" for all; called in a thread of
+        its own, one at a time, when the client that leased the output is gone (within 1 s), was silent for
+        the period of its lease, or asks for it. What it raises is logged. Without it, nothing can be leased.
+    outputs : collection of str
+        Names of outputs that can be leased one by one.
 
     Notes
     -----
     Calls of one lane run in order, in one thread; lanes run at once. ``ping``, ``hello``, ``commands`` and
-    cancelling are answered by whoever receives and overtake everything.
+    cancelling are answered by the receiver thread and overtake everything.
     """
 
     def __init__(
@@ -66,21 +116,29 @@ class Server:
         *,
         hello: dict[str, Any] | None = None,
         executors: Mapping[str, LaneExecutor] | None = None,
+        make_safe: Callable[[str, str], None] | None = None,
+        outputs: Collection[str] = (),
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._folder = folder
         self._service = service
         self._commands_at = command_endpoint(folder, service)
         self._notices_at = notice_endpoint(folder, service)
-        self._reception = Reception(service, self._receive, self._wake)
-        self._lanes = Lanes(service, {MAIN: self._reception, **(executors or {})})
-        self._desk = Desk(
-            table, self._lanes, service, hello or {}, self._post, self._reception.expect_lasting, clock
+        self._hello = Hello(
+            service=service,
+            pid=os.getpid(),
+            version=version("parfocal"),
+            epoch=clock.monotonic_ns(),
+            details=hello or {},
         )
+        self._dispatcher = Dispatcher(table, self._hello, None if make_safe is None else outputs)
+        self._make_safe = make_safe
+        self._lanes = Lanes(service, executors or {})
         self._clock = clock
-        self._sleeping = False
-        self._started = self._stopping = False
-        self._beat_due_ns = 0
+        self._lock = threading.Lock()  # guards the dispatcher, the router and what follows
+        self._contexts: dict[str, CallContext] = {}
+        self._sleeping = self._started = self._stopping = False
+        self._receiver = threading.Thread(target=self._receive, name=f"{service}:receiver", daemon=True)
 
     def start(self) -> None:
         """Begin to serve; returns when clients can connect.
@@ -98,16 +156,17 @@ class Server:
         self._context = zmq.Context()
         self._router = self._context.socket(zmq.ROUTER)
         self._router.set(zmq.ROUTER_MANDATORY, 1)
-        self._router.set(zmq.SNDHWM, _UNREAD_LIMIT)
-        self._router.set(zmq.RCVHWM, _UNREAD_LIMIT)
+        self._router.set(zmq.SNDHWM, UNREAD_MESSAGES)
+        self._router.set(zmq.RCVHWM, _TAKEN_IN)
         self._router.set(zmq.LINGER, _LINGER_MS)
         self._router.bind(self._commands_at)
+        self._outbox = Outbox(self._router)
         self._bell = Bell()
         self._waited_for = (descriptor(self._router), self._bell.fileno())
         self._publisher = Publisher(
-            self._context, self._notices_at, self._service, self._desk.hello.epoch, self._clock
+            self._context, self._notices_at, self._service, self._hello.epoch, self._clock
         )
-        self._reception.start()
+        self._receiver.start()
         self._started = True
         self._reminder = Reminder(self, f"the server of service {self._service!r}")
 
@@ -117,7 +176,17 @@ class Server:
 
     def statistics(self) -> ServerStatistics:
         """Return what it did so far and what it holds."""
-        return self._desk.statistics()
+        with self._lock:
+            decided = self._dispatcher.statistics()
+            unread, unread_bytes = self._outbox.unread()
+        dropped, notices_bytes = self._publisher.statistics()
+        return ServerStatistics(
+            **msgspec.structs.asdict(decided),
+            unread=unread,
+            unread_bytes=unread_bytes,
+            notices_dropped=dropped,
+            notices_unread_bytes=notices_bytes,
+        )
 
     def close(self, grace_s: float = 1.0) -> tuple[str, ...]:
         """End all calls, answer every one of them, and stop serving. Idempotent.
@@ -133,15 +202,17 @@ class Server:
         if self._stopping or not self._started:
             return ()
         self._reminder.cancel()
-        with self._desk.lock:
-            self._desk.cancel_all()
+        with self._lock:
+            self._perform(self._dispatcher.close(self._clock.monotonic_ns()))
         self._lanes.close(grace_s)
-        self._reception.drain(grace_s)
-        with self._desk.lock:
-            left_behind = self._desk.abandon_all()
+        with self._lock:
+            left_behind, actions = self._dispatcher.abandon(self._clock.monotonic_ns())
+            self._perform(actions)
             self._stopping = True
-        self._reception.stop()
-        with self._desk.lock:
+        self._bell.ring()
+        if self._receiver is not threading.current_thread():
+            self._receiver.join(grace_s)
+        with self._lock:
             self._router.close()
         self._publisher.close()
         self._bell.close()
@@ -157,51 +228,108 @@ class Server:
     ) -> None:
         self.close()
 
-    def _wake(self) -> None:
-        self._bell.ring()
+    # --- the receiver thread
 
-    def _receive(self, until: Callable[[], bool]) -> None:
-        """Handle what arrives, until something is true."""
-        while True:
-            with self._desk.lock:
-                if self._stopping:
-                    return
-                self._sleeping = False
-                if self._desk.busy:
-                    self._beat()
-                more = self._take_in()
-                if until():
-                    return
-                self._sleeping = not more
-                busy = self._desk.busy
-            if more:
-                continue
-            if self._bell.fileno() in wait_readable(self._waited_for, _BEAT_MS if busy else -1):
-                self._bell.hush()
+    def _receive(self) -> None:
+        """Handle what arrives, look after what runs out, sleep in between."""
+        while not self._stopping:
+            for _ in range(_BATCH):
+                arrived = self._take_in()
+                if arrived is None:
+                    break
+                self._handle(*arrived)
+            due_ns = self._tick()
+            if arrived is None:
+                self._sleep(due_ns)
 
-    def _beat(self) -> None:
-        now_ns = self._clock.monotonic_ns()
-        if now_ns >= self._beat_due_ns:
-            self._desk.beat(_BEAT_MS * 1_000_000)
-            self._beat_due_ns = now_ns + _BEAT_MS * 1_000_000
+    def _take_in(self) -> tuple[bytes, list[Any]] | None:
+        """Return the next message and who sent it; None if there is none, and this thread may sleep."""
+        with self._lock:
+            self._sleeping = not self._stopping and not has_arrived(self._router)
+            if self._sleeping or self._stopping:
+                return None
+            return self._router.recv(zmq.NOBLOCK), receive(self._router)
 
-    def _take_in(self) -> bool:
-        """Handle what has arrived; return whether there may be more."""
-        for _ in range(_BATCH):
-            if not has_arrived(self._router):
-                return False
-            client = self._router.recv(zmq.NOBLOCK)
-            self._desk.handle(client, receive(self._router))
-        return True
+    def _handle(self, client: bytes, parts: list[Any]) -> None:
+        request = self._dispatcher.read(parts)
+        with self._lock:
+            jobs = self._perform(self._dispatcher.receive(client, request, self._clock.monotonic_ns()))
+        for job in jobs:
+            job()
 
-    def _post(self, client: bytes, parts: Sequence[Part]) -> bool:
+    def _tick(self) -> int | None:
+        """Look after time, if that is due; return when it is due next."""
+        with self._lock:
+            due_ns = self._dispatcher.next_tick_ns()
+            if due_ns is None or due_ns > (now_ns := self._clock.monotonic_ns()):
+                return due_ns
+            self._perform(self._dispatcher.tick(now_ns))
+            return self._dispatcher.next_tick_ns()
+
+    def _sleep(self, due_ns: int | None) -> None:
+        timeout_ms = -1
+        if due_ns is not None:
+            timeout_ms = max(0, -(-(due_ns - self._clock.monotonic_ns()) // 1_000_000))
+        if self._bell.fileno() in wait_readable(self._waited_for, timeout_ms):
+            self._bell.hush()
+
+    # --- any thread
+
+    def _perform(self, actions: list[Action]) -> list[Callable[[], None]]:
+        """Carry out what was decided, under the lock; return what the receiver thread runs without it."""
+        jobs: list[Callable[[], None]] = []
+        for action in actions:
+            match action:
+                case Send():
+                    self._send(action)
+                case Run(call) if call.lane == RECEIVER:
+                    jobs.append(partial(self._run, call))
+                case Run(call):
+                    self._lanes.submit(call.lane, partial(self._run, call))
+                case Interrupt(call, reason):
+                    self._contexts[call.id].cancel(reason)
+                case MakeSafe(output, reason):
+                    self._lanes.submit(_LEASES, partial(self._guard_output, output, reason))
+        return jobs
+
+    def _send(self, action: Send) -> None:
         if self._router.closed:
-            return False
-        try:
-            send(self._router, [client, *parts])
-        except zmq.ZMQError:  # the client is gone (EHOSTUNREACH), or reads nothing (EAGAIN)
-            return False
+            return
+        most_bytes = UNREAD_BYTES if action.reply_to else UNREAD_PROGRESS_BYTES
+        delivery = self._outbox.send(action.client, action.parts, most_bytes)
+        if delivery == "gone":
+            self._perform(self._dispatcher.gone(action.client, self._clock.monotonic_ns()))
+        elif delivery == "full":
+            self._perform(self._dispatcher.undelivered(action))
         if self._sleeping and has_arrived(self._router):
             self._sleeping = False  # sending took the signal that something has arrived: pass it on
             self._bell.ring()
-        return True
+
+    def _run(self, call: ActiveCall) -> None:
+        """Run a call and send its reply, in the thread of its lane."""
+        with self._lock:
+            runs, actions = self._dispatcher.begin(call, self._clock.monotonic_ns())
+            self._perform(actions)
+            if not runs:
+                return
+            name = call.command.info.name
+            context = CallContext(call.id, self._service, name, call.deadline_ns, self._report, self._clock)
+            self._contexts[call.id] = context
+        outcome, reply = execute(context, call.command, call.arguments)
+        with self._lock:
+            self._contexts.pop(call.id)
+            self._perform(self._dispatcher.end(call, outcome, reply, self._clock.monotonic_ns()))
+
+    def _report(self, id: str, fraction: float, text: str, data: Any) -> None:
+        parts: list[Part] = encode(Progress(id, fraction, text, data), by_value=True)
+        with self._lock:
+            self._perform(self._dispatcher.progress(id, parts))
+
+    def _guard_output(self, output: str, reason: str) -> None:
+        if self._make_safe is None:
+            return
+        _LOG.warning("service %r makes %s safe: %s", self._service, output or "all outputs", reason)
+        try:
+            self._make_safe(output, reason)
+        except Exception:  # noqa: BLE001 (border of a callback: logged, the next lease is looked after)
+            _LOG.exception("service %r could not make %s safe", self._service, output or "its outputs")

@@ -12,7 +12,7 @@ from typing import Any
 
 from parfocal.core.clock import SYSTEM_CLOCK, Clock
 from parfocal.core.errors import ConfigError
-from parfocal.ipc import URGENT, CommandInfo, CommandTable, Server, command
+from parfocal.ipc import RECEIVER, URGENT, CommandInfo, CommandTable, Server, command
 from parfocal.processes.heartbeat import Heartbeat
 from parfocal.processes.link import Begin, Ending, Failure, HandShake, NewSettings, Reporter
 from parfocal.processes.loading import load_object
@@ -33,37 +33,37 @@ class ServiceCommands:
     def __init__(self, host: Host) -> None:
         self._host = host
 
-    @command(lane="settings")
+    @command(lane=RECEIVER, effect="reads")
     def get_settings(self) -> dict[str, Any]:
         """Return all settings."""
         return plain(self._host.service.settings)
 
-    @command(lane=LOOP)
+    @command(lane=LOOP, effect="changes")
     def set_settings(self, changes: dict[str, Any]) -> dict[str, Any]:
         """Change some settings; all are checked before any is changed. Returns all settings."""
         return self._host.change_settings(changes)
 
-    @command(lane=LOOP)
+    @command(lane=LOOP, effect="reads")
     def state(self) -> dict[str, Any]:
         """Return what the service is set to now."""
         return self._host.service.state()
 
-    @command(lane="record")
+    @command(lane="record", effect="reads")
     def losses(self) -> dict[str, int]:
         """Return what the service never brought to its streams, by reason, since the rig was started."""
         return self._host.service.losses()
 
-    @command(lane="record", script=False)
+    @command(lane="record", effect="reads", script=False)
     def save_record(self, folder: Path) -> None:
         """Write the files that the service gives to the record of a run into a folder."""
         self._host.service.save_record(folder)
 
-    @command(lane=URGENT)
+    @command(lane=URGENT, effect="reads")
     def set_verbose(self, on: bool) -> None:
         """Switch verbose logging, and the health line once a minute."""
         self._host.set_verbose(on)
 
-    @command(lane=URGENT)
+    @command(lane=URGENT, effect="stops")
     def stop(self) -> None:
         """End this service: safe state, drain, close. It is not restarted."""
         self._host.leave("a client asked")

@@ -176,7 +176,7 @@ class Recorder(Service):
             self._finish("finished early", "the recorder was stopped")
         self._close_again()
 
-    @command(lane="run", on_client_loss="finish")
+    @command(lane="run", effect="changes", on_client_loss="finish")
     def start(
         self,
         name: str = "",
@@ -213,7 +213,7 @@ class Recorder(Service):
         self._context.publish("run.started", {"run": path})
         return path
 
-    @command(lane="run", on_client_loss="finish")
+    @command(lane="run", effect="changes", on_client_loss="finish")
     def finish(
         self,
         reason: str = "",
@@ -230,12 +230,12 @@ class Recorder(Service):
             raise BadInputError("no run was started")
         return self._finish(outcome, reason, devices, losses)
 
-    @command(lane="run", on_client_loss="finish")
+    @command(lane="run", effect="stops", on_client_loss="finish")
     def cancel_run(self, reason: str = "") -> RunReport:
         """End the run as cancelled; what was produced up to now is stored."""
         return self.finish(reason, "cancelled")
 
-    @command(lane="status")
+    @command(lane="status", effect="reads")
     def status(self) -> RecorderStatus:
         """Return how the run is doing, or how the last one ended."""
         recording = self._recording

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import DeviceError
-from parfocal.ipc import command
+from parfocal.ipc import RECEIVER, command
 from parfocal.processes import LOOP, Service, ServiceContext
 
 
@@ -87,17 +87,17 @@ class Counter(Service):
             with Path(self.settings.diary).open("a", encoding="utf-8") as diary:
                 diary.write(f"{self.context.service} {word}\n")
 
-    @command()
+    @command(lane=RECEIVER, effect="reads")
     def get_count(self) -> int:
         """Return how many steps there were."""
         return self.count
 
-    @command(lane=LOOP)
+    @command(lane=LOOP, effect="reads")
     def double(self, value: int) -> int:
         """Return twice the value, from the loop's thread."""
         return 2 * value
 
-    @command()
+    @command(effect="changes")
     def raise_in_thread(self, text: str) -> None:
         """Raise in a thread that nobody waits for."""
 
@@ -106,22 +106,22 @@ class Counter(Service):
 
         threading.Thread(target=fail).start()
 
-    @command()
+    @command(effect="changes")
     def fail(self, text: str) -> None:
         """End as if the step had raised."""
         self.context.fail(DeviceError(text))
 
-    @command()
+    @command(effect="changes")
     def hang_in_step(self) -> None:
         """Have the next step never return."""
         self.hang.set()
 
-    @command()
+    @command(effect="changes")
     def say(self, text: str, level: int = 20) -> None:
         """Log something."""
         self.context.log.log(level, "%s", text)
 
-    @command()
+    @command(effect="changes")
     def signal_self(self, number: int) -> None:
         """Send this process a signal."""
         os.kill(os.getpid(), number)
@@ -180,7 +180,7 @@ class Lingers(Counter):
         super().__init__(settings)
         self.closed, self.lit = threading.Event(), threading.Event()
 
-    @command(lane="driver")
+    @command(lane="driver", effect="changes")
     def light_too_late(self) -> None:
         """Switch on once the service is closed."""
         self.write("waits")
@@ -188,7 +188,7 @@ class Lingers(Counter):
         self.write("on")
         self.lit.set()
 
-    @command()
+    @command(effect="changes")
     def light_too_late_in_main(self) -> None:
         """Do the same in the main lane."""
         self.light_too_late()

@@ -142,12 +142,12 @@ class TrackerService(RegionCommands, TableCommands, ViewCommands, Service):
         counts = self._collector.counts()
         return ", ".join(f"{value} {name}" for name, value in counts.items())
 
-    @command(lane="counts")
+    @command(lane="counts", effect="reads")
     def counts(self) -> dict[str, Any]:
         """Return how many frames were produced, tracked, dropped by reason, and are in flight."""
         return self._collector.counts()
 
-    @command(lane="drain")
+    @command(lane="drain", effect="reads")
     def drain(self) -> dict[str, Any]:
         """Wait until every frame that was produced is tracked or dropped; returns the counts."""
         call = current_call()

@@ -136,7 +136,7 @@ class TrackerWorker(Service):
             "last_failure": "" if field is None else field.last_failure,
         }
 
-    @command(lane=LOOP, script=False)
+    @command(lane=LOOP, effect="changes", script=False)
     def refresh(self) -> int:
         """Take up the regions and tables that the front wrote; returns the version of the regions."""
         assignment = self._load()
@@ -149,24 +149,24 @@ class TrackerWorker(Service):
             self._feed.follow(assignment)
         return assignment.rois.version
 
-    @command(lane="find", script=False)
+    @command(lane="find", effect="reads", script=False)
     def find(self, min_distance_px: int, min_score: float) -> NDArray[Any]:
         """Find beads in the newest frame, or the next that shows any; their x_px, y_px, score, best first."""
         with free_tracker(self._assigned()) as tracker:
             find = partial(find_beads, min_distance_px=min_distance_px, min_score=min_score, tracker=tracker)
             return find_in_newest(self._newest.read, find, current_call().wait)
 
-    @command(lane="find", script=False)
+    @command(lane="find", effect="reads", script=False)
     def find_candidates(self, min_distance_px: int) -> NDArray[Any]:
         """Return all places that may be beads in the newest frame; as `find`."""
         return find_candidates(self._newest.read().data, min_distance_px)
 
-    @command(lane="find", script=False)
+    @command(lane="find", effect="reads", script=False)
     def find_like(self, size_px: int, min_score: float, x_px: float, y_px: float) -> NDArray[Any]:
         """Find what looks like the square around x, y in the newest frame; returns as `find`."""
         return find_like(self._newest.read().data, x_px, y_px, size_px, min_score=min_score)
 
-    @command(lane="find", script=False)
+    @command(lane="find", effect="reads", script=False)
     def overlay(self, path: Path) -> None:
         """Write a picture of the newest frame with all regions, in the colours of their verdicts."""
         from parfocal.analysis.beads.overlay import draw_overlay
@@ -176,7 +176,7 @@ class TrackerWorker(Service):
             flags = field.track(frame.data)["flags"]
         draw_overlay(frame.data, assignment.rois, flags, path)
 
-    @command(lane="sweep", script=False)
+    @command(lane="sweep", effect="changes", script=False)
     def sweep(
         self,
         focus: str,

@@ -20,54 +20,54 @@ class RegionCommands:
     crew: Crew
     regions: Regions
 
-    @command(lane="rois")
+    @command(lane="rois", effect="changes")
     def add_roi(self, x_px: float, y_px: float) -> int:
         """Add a bead at x, y; returns its number."""
         return self.regions.change(lambda rois: rois.added([(x_px, y_px)])).beads[-1]
 
-    @command(lane="rois")
+    @command(lane="rois", effect="changes")
     def add_rois(self, middles: list[tuple[float, float]]) -> list[int]:
         """Add beads at x, y; returns their numbers."""
         if not middles:
             return []
         return list(self.regions.change(lambda rois: rois.added(middles)).beads[-len(middles) :])
 
-    @command(lane="rois")
+    @command(lane="rois", effect="changes")
     def move_roi(self, bead: int, x_px: float, y_px: float) -> None:
         """Move a bead's region."""
         self.regions.change(lambda rois: rois.moved(bead, x_px, y_px))
 
-    @command(lane="rois")
+    @command(lane="rois", effect="changes")
     def remove_roi(self, bead: int) -> None:
         """Remove a bead."""
         self.regions.change(lambda rois: rois.removed(bead))
 
-    @command(lane="rois")
+    @command(lane="rois", effect="changes")
     def clear_rois(self) -> None:
         """Remove all beads, and their tables."""
         self.regions.replace(RoiSet.cleared)
 
-    @command(lane="rois")
+    @command(lane="rois", effect="changes")
     def renumber_rois(self) -> RoiSet:
         """Give the beads the numbers 0, 1, 2 ... in their order; tables stay with their beads."""
         return self.regions.renumber()
 
-    @command(lane="rois")
+    @command(lane="rois", effect="reads")
     def list_rois(self) -> RoiSet:
         """Return all regions and their version."""
         return self.regions.assignment.rois
 
-    @command(lane="rois")
+    @command(lane="rois", effect="changes")
     def load_rois(self, path: Path) -> RoiSet:
         """Replace all regions by those in a file; tables are forgotten."""
         return self.regions.replace(lambda rois: rois.loaded(path))
 
-    @command(lane="rois")
+    @command(lane="rois", effect="reads")
     def save_rois(self, path: Path) -> None:
         """Write all regions to a file."""
         self.regions.assignment.rois.save(path)
 
-    @command(lane="find")
+    @command(lane="find", effect="changes")
     def find_beads(self, min_distance_px: int = 0, min_score: float = 0.7, most: int = 10_000) -> RoiSet:
         """Find free-standing beads at any height in the newest frame, and add them; returns all regions.
 
@@ -78,13 +78,13 @@ class RegionCommands:
         """
         return self._add_found(min_distance_px, most, "find", min_score)
 
-    @command(lane="find")
+    @command(lane="find", effect="reads")
     def find_candidates(self, min_distance_px: int = 0) -> list[tuple[float, float, float]]:
         """Return x, y and score (0 to 1) of all places that may be beads in the newest frame; adds none."""
         found = self.crew.ask("find_candidates", min_distance_px or self.regions.assignment.rois.apart_px)
         return list(zip(*(found[name].tolist() for name in ("x_px", "y_px", "score")), strict=True))
 
-    @command(lane="find")
+    @command(lane="find", effect="changes")
     def find_like(
         self,
         x_px: float | None = None,

@@ -23,7 +23,7 @@ class TableCommands:
     crew: Crew
     regions: Regions
 
-    @command(lane="tables")
+    @command(lane="tables", effect="changes")
     def build_tables(
         self,
         focus: str = "focus",
@@ -47,7 +47,7 @@ class TableCommands:
         self.regions.set_tables(path, tuple(quality["beads"]), quality["hash"])
         return quality
 
-    @command(lane="tables")
+    @command(lane="tables", effect="changes")
     def load_tables(self, path: Path) -> str:
         """Take z tables from a file, one for each bead in their order or one for all; returns their hash."""
         rois = self.regions.assignment.rois
@@ -57,7 +57,7 @@ class TableCommands:
         self.regions.set_tables(kept, rois.beads if len(tables) > 1 else (), tables.hash)
         return tables.hash
 
-    @command(lane="tables")
+    @command(lane="tables", effect="reads")
     def save_tables(self, path: Path) -> str:
         """Write the z tables to a file, in the order in which they were made; returns their hash."""
         assignment = self.regions.assignment
@@ -66,7 +66,7 @@ class TableCommands:
         shutil.copyfile(assignment.tables, path)
         return assignment.tables_hash
 
-    @command(lane="tables")
+    @command(lane="tables", effect="changes")
     def clear_tables(self) -> None:
         """Forget the z tables: from then on z is NaN."""
         self.regions.set_tables(None, (), "")

@@ -20,12 +20,12 @@ class ViewCommands:
     crew: Crew
     regions: Regions
 
-    @command(lane="find")
+    @command(lane="find", effect="reads")
     def overlay(self, path: Path) -> None:
         """Write a picture (PNG) of the newest frame with all regions, in the colours of their verdicts."""
         self.crew.ask("overlay", str(path.absolute()))
 
-    @command(lane="rois")
+    @command(lane="rois", effect="reads")
     def watch_profile(self, bead: int, every: int = 1) -> None:
         """Write the radial profile of a bead in every so many frames to the stream of profiles.
 
@@ -36,7 +36,7 @@ class ViewCommands:
             raise BadInputError(f"every must be 1 or more, not {every}")
         self.regions.watch(Watch(bead, every))
 
-    @command(lane="rois")
+    @command(lane="rois", effect="reads")
     def unwatch_profile(self) -> None:
         """Make profiles no longer."""
         self.regions.watch(None)

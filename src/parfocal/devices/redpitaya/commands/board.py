@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from parfocal.devices.redpitaya.shared import OutputName
-from parfocal.ipc import URGENT, command, current_call
+from parfocal.ipc import RECEIVER, URGENT, command, current_call
 
 if TYPE_CHECKING:
     from parfocal.devices.redpitaya.shared import SharedBoard
@@ -14,32 +14,32 @@ _LOOK_S = 60.0
 
 
 class BoardCommands:
-    """A lane for each of sampler, hk and ams; leases have their own. What needs no bus is in the main one."""
+    """A lane for each of sampler, hk and ams; leases have their own. What needs no bus is read at once."""
 
     board: SharedBoard
 
-    @command()
+    @command(lane=RECEIVER, effect="reads")
     def known(self, module: OutputName | Literal["scope"]) -> dict[str, Any]:
         """Return what a module is known to be set to; the board is not asked. `asg_get` and such ask it."""
         return self.board.state(module)
 
-    @command(lane="sampler")
+    @command(lane="sampler", effect="reads")
     def sampler_read(self, signal: str = "in1", readings: int = 1) -> float:
         """Return what a signal is right now, in volts, as the mean of some readings."""
         return self.board.pitaya.sampler.read(signal, readings=readings)
 
-    @command(lane="hk")
+    @command(lane="hk", effect="reads")
     def identity(self) -> dict[str, Any]:
         """Return the board's gateware and its own 57-bit number, read from the board."""
         hk = self.board.pitaya.hk
         return {"gateware": hk.gateware_id(), "dna": f"{hk.dna():015x}"}
 
-    @command(lane="hk")
+    @command(lane="hk", effect="changes")
     def led_set(self, led: int, on: bool) -> None:
         """Switch LED 0 to 7."""
         self.board.change("hk", {f"led{led}": on}, lambda: self.board.pitaya.hk.set_led(led, on))
 
-    @command(lane="hk")
+    @command(lane="hk", effect="changes")
     def pin_setup(
         self, bank: Literal["P", "N"], pin: int, direction: Literal["in", "out"], on: bool = False
     ) -> bool:
@@ -53,24 +53,24 @@ class BoardCommands:
         self.board.change("hk", {f"{bank}{pin}": [direction, on]}, act)
         return hk.pin(bank, pin)
 
-    @command(lane="hk")
+    @command(lane="hk", effect="reads")
     def pin_read(self, bank: Literal["P", "N"], pin: int) -> bool:
         """Return the level at a digital pin."""
         return self.board.pitaya.hk.pin(bank, pin)
 
-    @command(lane="ams")
+    @command(lane="ams", effect="changes")
     def slow_set(self, dac: int, volts: float) -> float:
         """Set slow output 2 or 3, 0 to 1.8 V; returns what the board made of it."""
         return self.board.change(
             "slow", {f"dac{dac}_v": volts}, lambda: self.board.pitaya.slow.set(dac, volts)
         )
 
-    @command(lane="ams")
+    @command(lane="ams", effect="reads")
     def slow_read(self, dac: int) -> float:
         """Return what slow output 0 to 3 is set to, in volts."""
         return self.board.pitaya.slow.read(dac)
 
-    @command(lane="{module}-lease")
+    @command(lane="{module}-lease", effect="changes")
     def output_lease(self, module: OutputName) -> None:
         """Lease a module's output for as long as this call lasts: it is silent at the end of it.
 
@@ -83,7 +83,7 @@ class BoardCommands:
             while True:
                 call.wait(_LOOK_S)
 
-    @command(lane=URGENT)
+    @command(lane=URGENT, effect="stops")
     def outputs_off(self) -> None:
         """Bring every output of the board to 0 V, and forget what was declared for them.
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_args
 
-from parfocal.ipc import command
+from parfocal.ipc import Effect, command
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -71,15 +71,15 @@ class Modules:
             module = host.board.modules[name]
             return host.board.change(name, lasting, lambda: method(module, **arguments), anew=anew)
 
-        return self._command(method, change)
+        return self._command(method, change, "changes")
 
-    def calling(self, method: Callable[..., Any]) -> Any:
-        """Return a command that calls a module's method: one that reads, or does something once."""
+    def calling(self, method: Callable[..., Any], *, effect: Effect) -> Any:
+        """Return a command that calls a module's method: one that "reads", or "changes" something once."""
 
         def call(host: Any, name: str, arguments: dict[str, Any]) -> Any:
             return method(host.board.modules[name], **arguments)
 
-        return self._command(method, call)
+        return self._command(method, call, effect)
 
     def silencing(self, method: Callable[..., Any]) -> Any:
         """Return a command that silences a module, for which `method` only describes it."""
@@ -87,25 +87,30 @@ class Modules:
         def silence(host: Any, name: str, _: dict[str, Any]) -> None:
             host.board.silence(name)
 
-        return self._command(method, silence)
+        return self._command(method, silence, "stops")
 
-    def like(self, method: Callable[..., Any], *, without: Collection[str] = ()) -> Callable[[F], F]:
+    def like(
+        self, method: Callable[..., Any], *, effect: Effect, without: Collection[str] = ()
+    ) -> Callable[[F], F]:
         """Make a function a command that takes a module's name and the arguments of `method`."""
-        return like(method, lane=self.lane, first=self.parameter, without=without)
+        return like(method, lane=self.lane, effect=effect, first=self.parameter, without=without)
 
-    def _command(self, method: Callable[..., Any], act: Callable[[Any, str, dict[str, Any]], Any]) -> Any:
+    def _command(
+        self, method: Callable[..., Any], act: Callable[[Any, str, dict[str, Any]], Any], effect: Effect
+    ) -> Any:
         default = self.parameter.default
 
         def run(host: Any, **arguments: Any) -> Any:
             return act(host, arguments.pop(self.argument, default), arguments)
 
-        return _NamedLater(run, self.like(method))
+        return _NamedLater(run, self.like(method, effect=effect))
 
 
 def like(
     method: Callable[..., Any],
     *,
     lane: str,
+    effect: Effect,
     first: inspect.Parameter | None = None,
     without: Collection[str] = (),
 ) -> Callable[[F], F]:
@@ -116,8 +121,8 @@ def like(
     method : callable
         Gives the arguments, what is returned, and the description; a docstring of the function's own stands
         above that of the arguments.
-    lane : str
-        The command's lane.
+    lane, effect : str
+        As `parfocal.ipc.command` takes them.
     first : Parameter, optional
         Taken as well: after those without a default, before all others.
     without : collection of str
@@ -130,7 +135,7 @@ def like(
         function.__annotations__ = {name: each.annotation for name, each in signature.parameters.items()}
         function.__annotations__["return"] = signature.return_annotation
         function.__signature__ = signature  # type: ignore[attr-defined]
-        return command(lane=lane)(function)
+        return command(lane=lane, effect=effect)(function)
 
     return mark
 

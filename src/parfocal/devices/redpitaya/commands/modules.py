@@ -28,22 +28,22 @@ class ModuleCommands:
     asg_set_frequency = ASGS.changing(Asg.set_frequency)
     asg_set_amplitude = ASGS.changing(Asg.set_amplitude)
     asg_set_offset = ASGS.changing(Asg.set_offset)
-    asg_trigger = ASGS.calling(Asg.trigger)
-    asg_get = ASGS.calling(Asg.state)
+    asg_trigger = ASGS.calling(Asg.trigger, effect="changes")
+    asg_get = ASGS.calling(Asg.state, effect="reads")
     asg_off = ASGS.silencing(Asg.off)
 
     pid_configure = PIDS.changing(Pid.configure, passing=("d", "integrator_v"))
     pid_set_setpoint = PIDS.changing(Pid.set_setpoint)
-    pid_get_setpoint = PIDS.calling(Pid.setpoint)
-    pid_get = PIDS.calling(Pid.state)
+    pid_get_setpoint = PIDS.calling(Pid.setpoint, effect="reads")
+    pid_get = PIDS.calling(Pid.state, effect="reads")
     pid_off = PIDS.silencing(Pid.off)
 
     iq_setup = IQS.changing(Iq.setup, anew=True)
     iq_set_amplitude = IQS.changing(Iq.set_amplitude)
-    iq_get = IQS.calling(Iq.state)
+    iq_get = IQS.calling(Iq.state, effect="reads")
     iq_off = IQS.silencing(Iq.off)
 
-    @command(lane="{pid}-settling")
+    @command(lane="{pid}-settling", effect="reads")
     def pid_wait_settled(self, pid: PidName = "pid0", within_v: float = 0.01, for_s: float = 0.1) -> Settling:
         """Wait until a controller's input has been within `within_v` of its setpoint for `for_s`.
 
@@ -68,14 +68,14 @@ class ModuleCommands:
                 next_s = now.waited_s + _TELL_EVERY_S
         return now
 
-    @IQS.like(Iq.measure, without=("wait",))
+    @IQS.like(Iq.measure, effect="changes", without=("wait",))
     def iq_get_measurement(self, iq: IqName = "iq0", **asked: Any) -> Measurement:  # noqa: D102 - as `Iq.measure`
         module: Iq = self.board.modules[iq]
         measured = module.measure(**asked, wait=current_call().wait)
         self._note_frequency(iq, asked.get("frequency_hz"), measured)
         return measured
 
-    @command(lane=IQS.lane)
+    @command(lane=IQS.lane, effect="changes")
     def iq_sweep(
         self,
         frequencies_hz: list[float],

@@ -36,7 +36,7 @@ class ScopeCommands:
     board: SharedBoard
     traces: StreamWriter
 
-    @command(lane="scope")
+    @command(lane="scope", effect="changes")
     def scope_set_decimation(self, decimation: int) -> int:
         """Take a sample every `decimation` ticks of 8 ns: a power of two, 1 to 65536."""
         return self.board.change(
@@ -45,7 +45,7 @@ class ScopeCommands:
             lambda: self._alone(lambda: self._scope.set_decimation(decimation)),
         )
 
-    @command(lane="scope")
+    @command(lane="scope", effect="changes")
     def scope_set_trigger(
         self, source: str, threshold_v: float | None = None, hysteresis_v: float | None = None
     ) -> dict[str, Any]:
@@ -57,7 +57,7 @@ class ScopeCommands:
 
         return self.board.change("scope", asked, lambda: self._alone(choose))
 
-    @like(Scope.acquire, lane="scope", without=("timeout_s", "wait"))
+    @like(Scope.acquire, lane="scope", effect="changes", without=("timeout_s", "wait"))
     def scope_acquire(self, input2: str | None = None, trigger_delay_s: float = 0.0, **asked: Any) -> Trace:
         """Arm, wait for the trigger, return a fresh trace. What is left out is as it was; cancel disarms."""
         call = current_call()
@@ -69,7 +69,7 @@ class ScopeCommands:
             self.board.change("scope", given, lambda: None)
         return trace
 
-    @command(lane="stream")
+    @command(lane="stream", effect="changes")
     def scope_stream(
         self,
         count: int | None = None,
@@ -103,12 +103,12 @@ class ScopeCommands:
                 call.progress(written / count if count else 0.0, f"{written} traces")
         return written
 
-    @command(lane=URGENT)
+    @command(lane=URGENT, effect="stops")
     def scope_stop(self) -> None:
         """Disarm: a trace that is under way fails."""
         self._scope.stop()
 
-    @command(lane="scope")
+    @command(lane="scope", effect="reads")
     def scope_get(self) -> dict[str, Any]:
         """Return what the scope is set to, read from the board."""
         return self._scope.state()

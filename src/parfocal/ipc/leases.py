@@ -1,0 +1,114 @@
+"""Outputs bound to a client: made safe when it ends, or is silent for longer than it promised. Pure.
+
+A client says which output, and how long it may be silent. Its receiver thread answers the service's beats,
+also while the program computes or waits; so silence means that the whole process stands still.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from parfocal.core.errors import BadArgumentsError
+
+SHORTEST_PERIOD_NS = 100_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class LostLease:
+    """A lease that ended because of its client: its output is to be made safe now.
+
+    Attributes
+    ----------
+    output : str
+        Which output; "" for all.
+    client : bytes
+        Whose lease it was.
+    reason : str
+        What became of the client.
+    """
+
+    output: str
+    client: bytes
+    reason: str
+
+
+class LeaseTable:
+    """Who holds which output, and when each client was last heard of.
+
+    Examples
+    --------
+    >>> leases = LeaseTable()
+    >>> leases.take(b"notebook", "laser", period_ns=2_000_000_000, now_ns=0)
+    >>> leases.heard(b"notebook", 1_500_000_000)
+    >>> leases.expire(2_000_000_000)
+    []
+    >>> leases.expire(3_500_000_000)
+    [LostLease(output='laser', client=b'notebook', reason='its client was silent for 2.0 s')]
+    >>> len(leases)
+    0
+    """
+
+    def __init__(self) -> None:
+        self._periods: dict[tuple[bytes, str], int] = {}
+        self._heard_ns: dict[bytes, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._periods)
+
+    def take(self, client: bytes, output: str, period_ns: int, now_ns: int) -> None:
+        """Bind `output` to `client`; raises `BadArgumentsError` for a period below 0.1 s."""
+        if period_ns < SHORTEST_PERIOD_NS:
+            raise BadArgumentsError(f"the period of a lease is 0.1 s or more, not {period_ns / 1e9} s")
+        self._periods[client, output] = period_ns
+        self._heard_ns[client] = now_ns
+
+    def release(self, client: bytes, output: str) -> bool:
+        """Forget a lease; False if there was none."""
+        known = self._periods.pop((client, output), None) is not None
+        self._forget_silent()
+        return known
+
+    def clients(self) -> set[bytes]:
+        """Return who holds a lease."""
+        return set(self._heard_ns)
+
+    def heard(self, client: bytes, now_ns: int) -> None:
+        """Take note that something came from `client`."""
+        if client in self._heard_ns:
+            self._heard_ns[client] = now_ns
+
+    def stalled(self, duration_ns: int) -> None:
+        """Do not count a time in which this process itself stood still: nobody was asked meanwhile."""
+        for client in self._heard_ns:
+            self._heard_ns[client] += duration_ns
+
+    def gone(self, client: bytes) -> list[LostLease]:
+        """End all leases of a client whose connection is lost."""
+        held = [key for key in self._periods if key[0] == client]
+        return [self._lose(key, "its client is gone") for key in held]
+
+    def expire(self, now_ns: int) -> list[LostLease]:
+        """End the leases of clients that have been silent for too long."""
+        late = [
+            (key, period_ns)
+            for key, period_ns in self._periods.items()
+            if now_ns - self._heard_ns[key[0]] >= period_ns
+        ]
+        return [self._lose(key, f"its client was silent for {period / 1e9:.1f} s") for key, period in late]
+
+    def ends_ns(self) -> list[int]:
+        """Return when each lease runs out, if nothing is heard until then."""
+        return [self._heard_ns[key[0]] + period_ns for key, period_ns in self._periods.items()]
+
+    def look_every_ns(self, longest_ns: int) -> int:
+        """Return how often clients must be asked for a sign of life, at most every `longest_ns`."""
+        return min([longest_ns, *(period_ns // 4 for period_ns in self._periods.values())])
+
+    def _lose(self, key: tuple[bytes, str], reason: str) -> LostLease:
+        del self._periods[key]
+        self._forget_silent()
+        return LostLease(key[1], key[0], reason)
+
+    def _forget_silent(self) -> None:
+        holders = {client for client, _ in self._periods}
+        self._heard_ns = {client: at for client, at in self._heard_ns.items() if client in holders}
