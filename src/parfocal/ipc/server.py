@@ -146,11 +146,12 @@ class Server:
         Raises
         ------
         BadInputError
-            If a living process serves this name in this folder already.
-        PermissionError
-            If the folder is another user's, or open to others.
+            If a living process serves this name in this folder already, or the folder is open to others.
         """
-        private_folder(self._folder)
+        try:
+            private_folder(self._folder)
+        except PermissionError as error:
+            raise BadInputError(f"sockets are for one user alone: {error}") from error
         if is_served(self._commands_at):
             raise BadInputError(f"service {self._service!r} is served already at {self._commands_at}")
         self._context = zmq.Context()
