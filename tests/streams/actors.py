@@ -1,5 +1,6 @@
 """What the tests run in processes of their own: ``python actors.py ROLE FOLDER [ARGUMENT ...]``."""
 
+import contextlib
 import os
 import sys
 import time
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from parfocal.core.errors import StreamClosedError
+from parfocal.core.errors import StreamClosedError, WriterDiedError
 from parfocal.core.frames import FrameHeader, FrameSpec
 from parfocal.streams import StreamWriter, open_stream
 
@@ -33,10 +34,10 @@ def read(folder: Path, policy: str, name: str = "") -> None:
         print("ready", flush=True)
         try:
             while True:
-                with reader.lease() as frame:
+                with contextlib.suppress(WriterDiedError), reader.lease() as frame:
                     low, high = int(frame.data.min()), int(frame.data.max())
                     assert low == high == frame.header.frame == reader.position, (low, high, frame.header)
-                got += 1
+                    got += 1
         except StreamClosedError:
             print(got, flush=True)
 

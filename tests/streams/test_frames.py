@@ -23,8 +23,8 @@ from parfocal.streams import (
     layout,
     liveness,
     open_stream,
+    reader_entry,
     reclaim,
-    seat,
 )
 
 SPEC = FrameSpec(shape=(2, 3), dtype="uint8")
@@ -151,8 +151,8 @@ def test_a_named_reader_goes_on_where_it_died(folder: Path, monkeypatch: pytest.
         died = stream.lossless("drop", "recorder")
         write(writer, 0, 1, 2)
         assert died.read(timeout_s=0).header.frame == 0
-        died._seat.closed = True
-        died._seat._bell.close()
+        died._entry.closed = True
+        died._entry._doorbell.close()
         alive = identity.start_mark
         monkeypatch.setattr(identity, "start_mark", lambda pid: f"{int(alive(pid), 16) ^ 1:015x}")
         with stream.lossless("block", "recorder") as back:
@@ -162,11 +162,11 @@ def test_a_named_reader_goes_on_where_it_died(folder: Path, monkeypatch: pytest.
             assert (ledger.offered, ledger.delivered, ledger.policy) == (3, 3, "block")
 
 
-def test_bells_fall_back_to_the_loopback_interface(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doorbells_fall_back_to_the_loopback_interface(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doorbell, "_PATH_LIMIT", 0)
     with StreamWriter(folder, "s", SPEC, 3) as writer, open_stream(folder, "s").latest() as reader:
         assert sorted(os.listdir(folder)) == ["s.ring"]
-        bell = reader._seat._bell
+        bell = reader._entry._doorbell
         assert bell.port > 0
         ringer = doorbell.Ringer(folder / "none", bell.port)
         assert ringer.ring()
@@ -176,13 +176,13 @@ def test_bells_fall_back_to_the_loopback_interface(folder: Path, monkeypatch: py
         assert reader.read(timeout_s=5).header.frame == 3
 
 
-def test_a_bell_that_nobody_holds_says_so(folder: Path) -> None:
-    bell = doorbell.Bell(folder / "b.bell")
+def test_a_doorbell_that_nobody_holds_says_so(folder: Path) -> None:
+    bell = doorbell.Doorbell(folder / "b.bell")
     ringer = doorbell.Ringer(folder / "b.bell", bell.port)
     assert ringer.ring()
     bell.close()
     assert not ringer.ring()
-    again = doorbell.Bell(folder / "b.bell")
+    again = doorbell.Doorbell(folder / "b.bell")
     assert ringer.ring()
     assert again.wait(5.0)
     for end in (again, ringer):
@@ -201,12 +201,12 @@ def test_foreign_files_are_named_and_left_alone(folder: Path) -> None:
     assert os.listdir(folder) == ["s.ring"]
 
 
-def test_no_seat_is_left(folder: Path) -> None:
+def test_no_entry_is_left(folder: Path) -> None:
     rows = RowSpec(columns=(("a", "<i4"),))
     with StreamWriter(folder, "s", rows, 4):
         stream = open_stream(folder, "s")
         readers = [stream.latest() for _ in range(64)]
-        with pytest.raises(StreamError, match="64 seats"):
+        with pytest.raises(StreamError, match="64 reader entries"):
             stream.latest()
         readers.pop().close()
         readers.append(stream.latest())
@@ -227,10 +227,10 @@ def test_forgetting_to_close_warns(folder: Path) -> None:
 
 
 def test_a_ring_that_came_for_nothing_costs_no_wake_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(seat, "_BACKSTOP_S", 1000.0)
+    monkeypatch.setattr(reader_entry, "_BACKSTOP_S", 1000.0)
     got: queue.Queue[int] = queue.Queue()
     with StreamWriter(folder, "s", SPEC, 8) as writer, open_stream(folder, "s").lossless() as reader:
-        base = layout.seat_base(reader._seat._number)
+        base = layout.entry_base(reader._entry.number)
 
         def read() -> None:
             for _ in range(3):
@@ -242,7 +242,7 @@ def test_a_ring_that_came_for_nothing_costs_no_wake_up(folder: Path, monkeypatch
             while not writer._words[base + layout.WAITING]:
                 time.sleep(0)
             for _ in range(3):
-                writer._roster.ring(layout.NEVER)  # as a late writer does, who finds the reader asleep again
+                writer._readers.ring(layout.NEVER)  # as a late writer does, who finds the reader asleep again
             write(writer, n)
             assert got.get(timeout=30) == n
         thread.join()
@@ -271,7 +271,7 @@ def test_a_full_bell_of_any_system_holds_nobody_up(folder: Path, monkeypatch: py
         def send(self, *_: object) -> int:
             raise OSError(errno.ENOBUFS, "No buffer space available")
 
-    bell = doorbell.Bell(folder / "b.bell")
+    bell = doorbell.Doorbell(folder / "b.bell")
     monkeypatch.setattr(doorbell.socket, "socket", FullSocket)
     ringer = doorbell.Ringer(folder / "b.bell", bell.port)
     assert ringer.ring()

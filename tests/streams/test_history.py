@@ -17,12 +17,26 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from parfocal.core.errors import ReaderOverrunError, StreamInUseError, StreamTimeoutError
+from parfocal.core.errors import (
+    ReaderOverrunError,
+    StreamError,
+    StreamInUseError,
+    StreamTimeoutError,
+    WriterDiedError,
+)
 from parfocal.core.frames import FrameHeader, FrameSpec, RowSpec
 from parfocal.processes import identity
-from parfocal.streams import LatestReader, StreamWriter, layout, open_stream, roster, segment
+from parfocal.streams import (
+    LatestReader,
+    StreamWriter,
+    attached,
+    layout,
+    open_stream,
+    reader_entry,
+    segment,
+)
 from parfocal.streams.ledger import FREE, LEFT, Record
-from parfocal.streams.seats import read_name, read_record
+from parfocal.streams.reader_table import read_name, read_record
 
 SLOTS = 4
 FRAMES = FrameSpec(shape=(2, 3), dtype="uint32")
@@ -91,6 +105,8 @@ class Theatre:
         self.got: dict[int, int] = {}
         self.leases: dict[int, contextlib.ExitStack] = {}
         self.held: dict[int, tuple[np.ndarray, list[int]]] = {}
+        self.taken = 0
+        self.deaths = 0
         self.pids = iter(range(1000, 100_000))
         self.number = 0
         self.committed: list[int] = []
@@ -139,10 +155,12 @@ class Theatre:
         if self.writer is not None:
             self.life.die(self.writer_pid)
             self.writer._closed = True
-            self.writer._roster._bell._socket.close()
+            self.writer._readers._doorbell._socket.close()
             self.writer = None
 
     def attach(self, policy: str, name: str, stores: int) -> None:
+        if self.record_of(name).phase == FREE:
+            self.accounts.pop(name, None)  # others have needed the entry
         pid = next(self.pids)
         self.life.enter(pid, stores)
         try:
@@ -180,8 +198,9 @@ class Theatre:
 
     def record_of(self, name: str) -> Record:
         words = self.stream._segment.words
-        seats = [seat for seat in range(layout.SEATS) if read_name(words, seat) == name]
-        return read_record(words, seats[0]) if seats else Record(FREE, 0, 0, 0, 0, 0)
+        entries = [entry for entry in range(layout.ENTRIES) if read_name(words, entry) == name]
+        records = [read_record(words, entry) for entry in entries]
+        return next((record for record in records if record.phase != FREE), Record(FREE, 0, 0, 0, 0, 0))
 
     def note_death(self, pid: int) -> None:
         """A death in the middle of a step leaves it done or not done: the account says which."""
@@ -189,7 +208,7 @@ class Theatre:
         if not name:
             return
         record = self.record_of(name)
-        if record.phase == FREE:  # it never had a seat, and what stands there is another's
+        if record.phase == FREE:  # it never had an entry, and what stands there is another's
             return
         account = self.accounts[name]
         delivered = record.position - record.first - dropped(record)
@@ -204,7 +223,13 @@ class Theatre:
         reader = self.readers[pid]
         try:
             taken = reader.read(timeout_s=0)
-        except (StreamTimeoutError, ReaderOverrunError):
+        except ReaderOverrunError:
+            return
+        except StreamTimeoutError:
+            assert self.writer is not None
+            return
+        except WriterDiedError:
+            assert self.writer is None
             return
         except KilledError:
             self.kill_reader(which)
@@ -215,6 +240,7 @@ class Theatre:
         if not self.rows:
             assert (taken.data == numbers[0]).all()
         self.got[pid] += len(numbers)
+        self.taken += len(numbers)
 
     def lease(self, which: int, most: int) -> None:
         pid = self._choose(which)
@@ -226,37 +252,48 @@ class Theatre:
         stack = contextlib.ExitStack()
         try:
             taken = stack.enter_context(lend)
-        except (StreamTimeoutError, ReaderOverrunError):
+        except (StreamTimeoutError, ReaderOverrunError, WriterDiedError):
             return
+        with pytest.raises(StreamError, match="in use"):
+            reader.read(timeout_s=0)
         numbers = self.committed[reader.position :][: len(taken)]
         assert (taken["number"] if self.rows else taken.headers["frame"]).tolist() == numbers
         self.leases[pid] = stack
         self.held[pid] = (taken["number"] if self.rows else np.moveaxis(taken.data, 0, -1), numbers)
 
-    def give_back(self, which: int, stores: int) -> None:
+    def give_back(self, which: int, stores: int, fails: bool = False) -> None:
+        """A lease ends; if its block failed, nothing of it was delivered."""
         pid = self._choose(which)
         if pid is None or pid not in self.leases:
             return
         self.life.enter(pid, stores)
         _, numbers = self.held.pop(pid)
+        position = self.readers[pid].position
         try:
-            self.leases.pop(pid).close()
+            with contextlib.suppress(ZeroDivisionError), self.leases.pop(pid):
+                if fails:
+                    raise ZeroDivisionError
         except KilledError:
             self.kill_reader(which)
             return
-        self.got[pid] += len(numbers)
+        if fails:
+            assert self.readers[pid].position == position
+        else:
+            self.got[pid] += len(numbers)
+            self.taken += len(numbers)
 
     def kill_reader(self, which: int) -> None:
         pid = self._choose(which)
         if pid is None:
             return
+        self.deaths += 1
         self.life.die(pid)
         if pid in self.names:
             self.accounts[self.names[pid]].got += self.got[pid]
         self.note_death(pid)
         reader = self.readers.pop(pid)
-        reader._seat.closed = True
-        reader._seat._bell._socket.close()
+        reader._entry.closed = True
+        reader._entry._doorbell._socket.close()
         self.held.pop(pid, None)
         lease = self.leases.pop(pid, None)
         if lease is not None:
@@ -279,11 +316,15 @@ class Theatre:
         status = self.stream.status()
         assert status.produced == len(self.committed)
         assert status.abandoned >= 0
+        delivered = sum(ledger.delivered for ledger in status.readers)
+        assert self.taken <= delivered <= self.taken + self.deaths * SLOTS * 2, "of former readers, too"
         for ledger in status.readers:
-            assert ledger.balances, ledger
+            assert ledger.balances, ledger.imbalance
             counts = [ledger.offered, ledger.delivered, ledger.in_flight, *ledger.dropped.values()]
             assert min(counts) >= 0, ledger
             assert ledger.in_flight <= SLOTS * 2
+            if ledger.pid == 0:
+                continue  # the sum of former readers
             assert ledger.alive == (ledger.pid in self.readers)
             if ledger.policy == "block" and ledger.alive and not ledger.name.startswith("n"):
                 assert ledger.dropped == {}
@@ -317,6 +358,7 @@ quiet = st.one_of(
     st.tuples(st.just("read"), which, never),
     st.tuples(st.just("lease"), which, st.integers(1, 4)),
     st.tuples(st.just("give_back"), which, never),
+    st.tuples(st.just("give_back"), which, never, st.just(True)),
     st.tuples(st.just("attach"), policies, names, never),
 )
 violent = st.one_of(
@@ -341,7 +383,9 @@ def test_any_history_balances(kind: str, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(identity, "start_mark", lambda pid: mark if pid in life.living else "")
     monkeypatch.setattr(identity, "this_process", lambda: identity.Identity(life.on_stage, mark))
     monkeypatch.setattr(segment, "words_of", lambda control: MortalWords(control.cast("q"), life))
-    monkeypatch.setattr(roster, "_LOOK_S", 0.0)
+    monkeypatch.setattr(attached, "_LOOK_S", 0.0)
+    monkeypatch.setattr(reader_entry, "_LOOK_S", 0.0)
+    monkeypatch.setattr(layout, "ENTRIES", 3)  # so that entries are used again
 
     @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
     @given(audience, scenes)

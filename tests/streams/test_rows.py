@@ -8,7 +8,7 @@ import pytest
 
 from parfocal.core.errors import BadInputError
 from parfocal.core.frames import FrameSpec, RowSpec
-from parfocal.streams import StreamWriter, open_stream, roster
+from parfocal.streams import StreamWriter, attached, open_stream
 
 SPEC = RowSpec(columns=(("n", "<i8"),))
 
@@ -53,7 +53,7 @@ def test_frames_are_leased_as_such(folder: Path) -> None:
 def test_a_step_of_the_reader_wakes_the_writer_that_waits_for_it(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(roster, "_LOOK_S", 1000.0)
+    monkeypatch.setattr(attached, "_LOOK_S", 1000.0)
     with StreamWriter(folder, "s", SPEC, 4) as writer, open_stream(folder, "s").lossless() as reader:
         write(writer, 0, 1)
         write(writer, 2, 3)

@@ -17,6 +17,8 @@
     ├── StreamError
     │   ├── StreamNotFoundError             no stream of that name
     │   ├── StreamClosedError               its writer ended it; everything was read
+    │   ├── WriterDiedError                 the process that wrote it has ended without closing it
+    │   ├── StreamRemovedError              its file was removed while it was in use
     │   ├── StreamTimeoutError (TimeoutError)   nothing came in time
     │   ├── ReaderOverrunError              a lossless reader with policy "fail" fell behind
     │   └── StreamInUseError                a living process holds it
@@ -166,6 +168,18 @@ class StreamNotFoundError(StreamError):
 
 class StreamClosedError(StreamError):
     """The writer ended the stream, and everything in it was read."""
+
+
+class WriterDiedError(StreamError):
+    """The writing process ended without closing the stream; everything it published was read.
+
+    Another process may take the stream over: reading again waits for it. A reader with ``follow=True`` does
+    so by itself.
+    """
+
+
+class StreamRemovedError(StreamError):
+    """The stream's file was removed in use: by a logout, a cleaner of shared memory, or by hand."""
 
 
 class StreamTimeoutError(StreamError, TimeoutError):

@@ -107,12 +107,15 @@ class FrameHeader(msgspec.Struct, frozen=True, kw_only=True):
         The same instant, nanoseconds since 1970-01-01 UTC.
     exposure_ns : int
         Length of the exposure, nanoseconds.
+    event : int
+        Number of the plan's event that this frame was taken for, from 0; -1 if it belongs to none.
     """
 
     frame: int
     time_ns: int = 0
     utc_ns: int = 0
     exposure_ns: int = 0
+    event: int = -1
 
 
 @dataclass(frozen=True, slots=True)

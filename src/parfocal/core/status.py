@@ -12,7 +12,8 @@ ProcessState = Literal["starting", "ready", "stopping", "exited", "crashed", "hu
 class ReaderLedger(msgspec.Struct, frozen=True, kw_only=True):
     """What became of each frame (or row) since this reader attached.
 
-    ``offered == delivered + sum(dropped.values()) + in_flight`` holds in every snapshot.
+    ``offered == delivered + sum(dropped.values()) + in_flight`` holds in every snapshot, unless somebody has
+    counted wrong: `balances` compares, `imbalance` says who.
 
     Attributes
     ----------
@@ -21,7 +22,7 @@ class ReaderLedger(msgspec.Struct, frozen=True, kw_only=True):
     pid : int
         Its process.
     policy : str
-        "latest", "block", "fail" or "drop".
+        "latest", "block", "fail" or "drop"; "various" in the sum of former readers.
     offered : int
         What the writer produced since the reader attached.
     delivered : int
@@ -47,8 +48,36 @@ class ReaderLedger(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def balances(self) -> bool:
-        """Whether everything offered is accounted for."""
-        return self.offered == self.delivered + sum(self.dropped.values()) + self.in_flight
+        """Whether everything offered is accounted for, once each."""
+        return not self.imbalance
+
+    @property
+    def imbalance(self) -> str:
+        """What is wrong with the account, and on which side; "" if nothing is.
+
+        What is offered and in flight follows from the writer's and the reader's positions; what was delivered
+        and dropped the reader has counted one by one.
+
+        Examples
+        --------
+        >>> ledger = ReaderLedger(
+        ...     name="recorder", pid=1, policy="block", offered=8, delivered=9, dropped={}, in_flight=0
+        ... )
+        >>> ledger.imbalance
+        "reader 'recorder' counted 9 of 8 that were offered"
+        """
+        dropped = sum(self.dropped.values())
+        counted = self.delivered + dropped + self.in_flight
+        negative = [reason for reason, count in self.dropped.items() if count < 0]
+        if self.in_flight < 0 or self.offered < 0:
+            return (
+                f"the writer's position lies before that of reader {self.name!r}: {self.in_flight} in flight"
+            )
+        if self.delivered < 0 or negative:
+            return f"reader {self.name!r} counted less than nothing as {(negative or ['delivered'])[0]}"
+        if counted != self.offered:
+            return f"reader {self.name!r} counted {counted} of {self.offered} that were offered"
+        return ""
 
 
 class StreamStatus(msgspec.Struct, frozen=True, kw_only=True):

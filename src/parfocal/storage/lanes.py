@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from parfocal.core.clock import Clock
-from parfocal.core.errors import StorageError, StreamClosedError, StreamError, StreamTimeoutError
+from parfocal.core.errors import (
+    StorageError,
+    StreamClosedError,
+    StreamError,
+    StreamTimeoutError,
+    WriterDiedError,
+)
 
 if TYPE_CHECKING:
     from parfocal.storage.intakes import Intake
@@ -143,7 +149,7 @@ class Lane:
         lost_before = self._intake.count(0).lost
         try:
             self._intake.take(self._reader, ENDLESS if self._end is None else self._end, _TAKE_S)
-        except StreamTimeoutError:
+        except (StreamTimeoutError, WriterDiedError):  # another process may take over from a dead one
             return
         except StreamClosedError:
             self._ended = True

@@ -1,9 +1,17 @@
-"""Frames and rows through shared memory: one writer, many readers, and a ledger that always balances."""
+"""Frames and rows through shared memory: one writer, many readers, and a ledger for each of them."""
 
+from parfocal.streams.latest import LatestReader
 from parfocal.streams.layout import HEADER_DTYPE
-from parfocal.streams.pixels import FrameBatch
-from parfocal.streams.reader import LatestReader, LosslessReader
-from parfocal.streams.stream import Stream, open_stream, reclaim, stream_names
+from parfocal.streams.lossless import LosslessReader
+from parfocal.streams.slots import FrameBatch
+from parfocal.streams.stream import (
+    Stream,
+    follow_latest,
+    follow_lossless,
+    open_stream,
+    reclaim,
+    stream_names,
+)
 from parfocal.streams.writer import Slot, StreamWriter
 
 __all__ = [
@@ -14,6 +22,8 @@ __all__ = [
     "Slot",
     "Stream",
     "StreamWriter",
+    "follow_latest",
+    "follow_lossless",
     "open_stream",
     "reclaim",
     "stream_names",

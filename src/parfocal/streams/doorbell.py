@@ -25,7 +25,7 @@ _PATH_LIMIT = 100
 _FULL = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS)  # the last one on macOS
 
 
-class Bell:
+class Doorbell:
     """The end that is waited on.
 
     Attributes
@@ -69,6 +69,26 @@ class Bell:
         except (TimeoutError, BlockingIOError):
             return False
         return True
+
+    async def wait_async(self, timeout_s: float) -> None:
+        """Wait as `wait` does, without holding up the event loop of this thread."""
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        rung = asyncio.Event()
+        try:
+            loop.add_reader(self._socket, rung.set)
+        except NotImplementedError:  # an event loop of Windows that watches no sockets
+            await asyncio.sleep(min(timeout_s, _TICKS_S))
+            return
+        try:
+            async with asyncio.timeout(timeout_s):
+                await rung.wait()
+            self._socket.recv(1)
+        except TimeoutError:
+            pass
+        finally:
+            loop.remove_reader(self._socket)
 
     def close(self) -> None:
         """Take the bell down; a fork only lets go of its copy. Idempotent."""

@@ -2,15 +2,16 @@
 
 ::
 
-    0        header words     who, how many, the writer's cursors
+    0        header words     who, how many, the writer's cursors, the account of former readers
     512      the spec         JSON
-    16384    seats            one for each reader: cursor, lease, two banks of its ledger, name
+    16384    reader entries   one for each reader: cursor, lease, its account twice, name
     49152    index            frames only: in which slot a sequence number lies
     ...      slot headers     frames only: frame number and times of what lies in a slot
     ...      data             slots, or rows; begins at a multiple of 64 KiB
 
 All cursors are aligned 8-byte words, each with one writer at a time, so that a store is seen whole or not
-at all. A word's index counts words from the start of the file.
+at all. A word's index counts words from the start of the file. What takes several words (an account) stands
+in two buffers; the lowest bit of its version says which one is valid, so that one store replaces it.
 """
 
 from __future__ import annotations
@@ -22,46 +23,57 @@ import msgspec
 import numpy as np
 
 from parfocal.core.errors import BadInputError
-from parfocal.core.frames import FrameSpec, RowSpec, StreamSpec
+from parfocal.core.frames import FrameHeader, FrameSpec, RowSpec, StreamSpec
 
 MAGIC_NUMBER = int.from_bytes(b"parfocal", "little")
-FORMAT = 1
+FORMAT = 2
 
 # Header words: what the ring is, and who writes it.
 MAGIC, VERSION, GENERATION, SLOTS, SPEC_BYTES, CLOSED = range(6)
-IDENTITY, WRITER_PID, WRITER_STARTED, WRITER_WAITING, WRITER_PORT, REGISTRY, CREATED = range(6, 13)
+IDENTITY, WRITER_WAITING, WRITER_PORT, REGISTRY, CREATED = range(6, 11)
+# The first ring of a chain of generations, how many frames all earlier ones held, and who holds the lock.
+ORIGIN, BEFORE, LOCKED_BY = range(11, 14)
 # Header words: the writer's cursors, on a cache line of their own.
 HEAD, TAIL, INTENT, BEGUN, ABANDONED = range(16, 21)
+# Header words: the account of all readers whose entries others have by now.
+FORMER_VERSION = 24
+FORMER_BUFFERS = (32, 48)
+# Header words: the writing process.
+WRITER_VERSION = 25
+WRITER_BUFFERS = (26, 28)
 
 # Values of CLOSED.
 OPEN, ENDED, SUPERSEDED = range(3)
 
 SPEC_START = 512
-SEATS_START = 16384
-SEATS = 64
-SEAT_WORDS = 64
+ENTRIES_START = 16384
+ENTRIES = 64
+ENTRY_WORDS = 64
 
-# Words of a seat, counted from its first.
-TURN, CURSOR, BLOCKS, PIN, WANTED, WAITING, PORT, NAME_BYTES = range(8)
-BANKS = (8, 24)
-NAME = 40
-NAME_LIMIT = (SEAT_WORDS - NAME) * 8
+# Words of a reader's entry, counted from its first.
+ACCOUNT_VERSION, CURSOR, BLOCKS, LEASE, WANTED, WAITING, PORT, NAME_BYTES, FOLLOWS = range(9)
+ACCOUNT_BUFFERS = (16, 32)
+NAME = 48
+NAME_LIMIT = (ENTRY_WORDS - NAME) * 8
+
+# Values of FOLLOWS: whether a reader goes on with the next generation, and whether it has got to this one.
+STAYS, FOLLOWING, EXPECTED = range(3)
 
 # A lease in one word: the first sequence number, and how many from there.
-PIN_COUNT_BITS = 20
-PIN_LIMIT = (1 << PIN_COUNT_BITS) - 1
+LEASE_COUNT_BITS = 20
+LEASE_LIMIT = (1 << LEASE_COUNT_BITS) - 1
 
 NEVER = (1 << 63) - 1
 """The cursor of a reader that wants nothing but the newest."""
 
 SLOT_WORDS = 8
-"""Before each slot's pixels: its sequence number, the four columns of `HEADER_DTYPE`, and three to spare."""
+"""Before each slot's pixels: its sequence number, the columns of `HEADER_DTYPE`, and two to spare."""
 
-HEADER_DTYPE = np.dtype([("frame", "<i8"), ("time_ns", "<i8"), ("utc_ns", "<i8"), ("exposure_ns", "<i8")])
+HEADER_DTYPE = np.dtype([(name, "<i8") for name in FrameHeader.__struct_fields__])
 """Headers of many frames as one array: a column for each field of `FrameHeader`."""
 
 _GRANULE = 65536
-_SPEC_LIMIT = SEATS_START - SPEC_START
+_SPEC_LIMIT = ENTRIES_START - SPEC_START
 _PAGE = 4096
 _LINE = 64
 
@@ -88,15 +100,15 @@ class Layout:
     @classmethod
     def of(cls, spec: StreamSpec, slots: int) -> Layout:
         """Return where everything of a ring with `slots` frames (or rows) of `spec` lies."""
-        if not 2 <= slots < PIN_LIMIT and isinstance(spec, FrameSpec):
-            raise BadInputError(f"slots must be from 2 to {PIN_LIMIT - 1}, not {slots}")
+        if not 2 <= slots < LEASE_LIMIT and isinstance(spec, FrameSpec):
+            raise BadInputError(f"slots must be from 2 to {LEASE_LIMIT - 1}, not {slots}")
         if slots < 2:
             raise BadInputError(f"a ring needs room for at least 2 rows, not {slots}")
         if len(encode_spec(spec)) > _SPEC_LIMIT:
             raise BadInputError(
                 f"the description of a row takes more than {_SPEC_LIMIT} bytes: fewer columns"
             )
-        index = SEATS_START + SEATS * SEAT_WORDS * 8
+        index = ENTRIES_START + ENTRIES * ENTRY_WORDS * 8
         if isinstance(spec, RowSpec):
             headers = index
             after = headers
@@ -114,26 +126,26 @@ class Layout:
         return self.spec.numpy_dtype if isinstance(self.spec, RowSpec) else np.dtype(self.spec.dtype)
 
 
-def seat_base(seat: int) -> int:
-    """Return the first word of seat number `seat`."""
-    return SEATS_START // 8 + seat * SEAT_WORDS
+def entry_base(entry: int) -> int:
+    """Return the first word of the reader entry number `entry`."""
+    return ENTRIES_START // 8 + entry * ENTRY_WORDS
 
 
-def pack_pin(first: int, count: int) -> int:
+def pack_lease(first: int, count: int) -> int:
     """Return the word that leases `count` sequence numbers from `first`; 0 leases nothing.
 
     Examples
     --------
-    >>> unpack_pin(pack_pin(1000, 3))
+    >>> unpack_lease(pack_lease(1000, 3))
     (1000, 1003)
     """
-    return first << PIN_COUNT_BITS | count
+    return first << LEASE_COUNT_BITS | count
 
 
-def unpack_pin(word: int) -> tuple[int, int]:
+def unpack_lease(word: int) -> tuple[int, int]:
     """Return the first leased sequence number and the one after the last."""
-    first = word >> PIN_COUNT_BITS
-    return first, first + (word & PIN_LIMIT)
+    first = word >> LEASE_COUNT_BITS
+    return first, first + (word & LEASE_LIMIT)
 
 
 def encode_spec(spec: StreamSpec) -> bytes:

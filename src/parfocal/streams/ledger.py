@@ -1,11 +1,13 @@
 """The ledger: pure arithmetic from the words of a ring to `ReaderLedger`.
 
-A reader keeps one cursor, its `position`, and counts what it dropped; the writer keeps `head` (the next
-sequence number) and `tail` (the oldest one still in the ring). Everything else is derived, so that
+The writer keeps `head` (the next sequence number) and `tail` (the oldest one still in the ring). A reader
+keeps its `position`, and counts what was delivered where it gives it back, and what it dropped where it finds
+it gone. What is offered follows from head, what is in flight from head and position, so
 
     offered == delivered + dropped + in flight
 
-holds by construction, whatever was killed between which two instructions::
+compares two accounts of one thing. All counts of a reader change by one store, so the identity holds whatever
+was killed between which two instructions; where it doesn't, a reader or the ring has counted wrong::
 
     first          position      tail                      head
       |  delivered    |   lost    |        in flight         |
@@ -17,19 +19,22 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from parfocal.core.status import ReaderLedger
-from parfocal.streams.layout import unpack_pin
+from parfocal.streams.layout import unpack_lease
+from parfocal.streams.liveness import Owner
 
 FREE, ATTACHED, LEFT, DIED = range(4)
 POLICIES = ("latest", "block", "fail", "drop")
 LATEST, BLOCK, FAIL, DROP = range(4)
+_REASONS = ("skipped", "overrun", "sampled", "died", "left")
 
 
 class Record(NamedTuple):
-    """One reader's account, as it stands in a bank of its seat.
+    """One reader's account, as it stands in its entry.
 
-    ``position`` is the next sequence number it will be offered; ``skipped``, ``overrun``, ``sampled`` and
-    ``died`` say how many below it were not delivered. A reader that left or died keeps its position;
-    ``end`` is then where offers ended, and ``lost`` how many from its position on the ring had let go.
+    ``position`` is the next sequence number it will be offered; of those below it, ``delivered`` were
+    delivered, and ``skipped``, ``overrun``, ``sampled`` and ``died`` were not. A reader that left or died
+    keeps its position; ``end`` is then where offers ended, and ``lost`` how many from its position on the
+    ring had let go. ``first`` is below 0 for a reader that missed that many of earlier generations.
     """
 
     phase: int
@@ -38,6 +43,7 @@ class Record(NamedTuple):
     policy: int
     first: int
     position: int
+    delivered: int = 0
     skipped: int = 0
     overrun: int = 0
     sampled: int = 0
@@ -45,13 +51,65 @@ class Record(NamedTuple):
     end: int = 0
     lost: int = 0
 
+    @property
+    def owner(self) -> Owner:
+        """The reader's process."""
+        return Owner(self.pid, self.started)
+
+
+class Former(NamedTuple):
+    """The summed accounts of readers that are gone and whose entries were needed for others.
+
+    ``entry`` and ``version`` say which account was added last: with it in this sum, it isn't added again.
+    """
+
+    readers: int = 0
+    offered: int = 0
+    delivered: int = 0
+    skipped: int = 0
+    overrun: int = 0
+    sampled: int = 0
+    died: int = 0
+    left: int = 0
+    entry: int = 0
+    version: int = 0
+
+    def plus(self, gone: ReaderLedger, entry: int, version: int) -> Former:
+        """Return the sum with the account of one more reader, which stood in `entry` as `version`."""
+        dropped = gone.dropped
+        return Former(
+            readers=self.readers + 1,
+            offered=self.offered + gone.offered,
+            delivered=self.delivered + gone.delivered,
+            skipped=self.skipped + dropped.get("skipped", 0),
+            overrun=self.overrun + dropped.get("overrun", 0),
+            sampled=self.sampled + dropped.get("sampled", 0),
+            died=self.died + dropped.get("died", 0),
+            left=self.left + dropped.get("left", 0),
+            entry=entry,
+            version=version,
+        )
+
+    def ledger(self) -> ReaderLedger:
+        """Return the sum as one account."""
+        return ReaderLedger(
+            name=f"{self.readers} former readers",
+            pid=0,
+            policy="various",
+            offered=self.offered,
+            delivered=self.delivered,
+            dropped={reason: count for reason in _REASONS if (count := getattr(self, reason))},
+            in_flight=0,
+            alive=False,
+        )
+
 
 class Cursors(NamedTuple):
     """What the account is held against: the writer's cursors, and the reader's lease."""
 
     head: int
     tail: int
-    pin: int = 0
+    lease: int = 0
 
 
 def lost_unseen(position: int, cursors: Cursors) -> int:
@@ -64,7 +122,7 @@ def lost_unseen(position: int, cursors: Cursors) -> int:
     """
     if cursors.tail <= position:
         return 0
-    first, after = unpack_pin(cursors.pin)
+    first, after = unpack_lease(cursors.lease)
     held = max(0, min(after, cursors.tail) - max(first, position))
     return cursors.tail - position - held
 
@@ -118,9 +176,6 @@ def reader_ledger(record: Record, cursors: Cursors, *, name: str, durable: bool,
     end = cursors.head if attached else record.end
     lost = lost_unseen(record.position, cursors) if attached else record.lost
     unread = end - record.position - lost
-    delivered = (
-        record.position - record.first - record.skipped - record.overrun - record.sampled - record.died
-    )
     final = count_lost(record, lost)
     dropped = {
         "skipped": final.skipped,
@@ -134,7 +189,7 @@ def reader_ledger(record: Record, cursors: Cursors, *, name: str, durable: bool,
         pid=record.pid,
         policy=POLICIES[record.policy],
         offered=end - record.first,
-        delivered=delivered,
+        delivered=record.delivered,
         dropped={reason: count for reason, count in dropped.items() if count},
         in_flight=unread if attached else 0,
         alive=attached and alive,

@@ -3,7 +3,8 @@
 On x86-64 an aligned 8-byte store is seen whole, and stores are seen in the order of the program, so plain
 stores into `Segment.words` publish what was written before. Only where a store must be seen before a *later
 load* of the same process is a `fence` needed. Other processors reorder more; there each publishing store
-would need a release fence and each first load an acquire fence, which plain Python doesn't have.
+would need a release fence and each first load an acquire fence, which plain Python doesn't have, so rings
+are refused there.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
+import platform
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -18,18 +20,20 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from parfocal.core.errors import StreamError, StreamNotFoundError, StreamTimeoutError
+from parfocal.core.errors import StreamError, StreamNotFoundError, StreamRemovedError, StreamTimeoutError
 from parfocal.processes.mapped import allocate
 from parfocal.processes.system import try_lock
 from parfocal.streams import layout as at
 from parfocal.streams.liveness import Owner, is_alive, this_process
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 _gate = threading.Lock()
 _LOCK_PAUSE_S = 0.001
+_LOCK_PATIENCE_S = 1.0
+_ORDERED_PROCESSORS = ("x86_64", "amd64")
 
 
 def fence() -> None:
@@ -38,9 +42,51 @@ def fence() -> None:
     _gate.release()
 
 
+def check_processor() -> None:
+    """Refuse a processor on which plain stores may be seen in another order than the program's.
+
+    Raises
+    ------
+    StreamError
+        If this is one.
+    """
+    processor = platform.machine()
+    if processor.lower() not in _ORDERED_PROCESSORS:
+        raise StreamError(
+            f"streams need a processor that shows stores in their order (x86-64), not {processor!r}: readers "
+            "could take a frame before its pixels are there; run the rig on an x86-64 machine"
+        )
+
+
 def words_of(control: memoryview) -> memoryview:
     """Return the signed 8-byte words of a mapping; a store to one is a single store of the processor."""
     return control.cast("q")
+
+
+def read_buffered(words: memoryview, version: int, buffers: tuple[int, int], count: int) -> list[int]:
+    """Return `count` words of the valid one of two buffers as they were at one instant.
+
+    Parameters
+    ----------
+    version : int
+        The word whose lowest bit says which buffer is valid.
+    buffers : tuple of int
+        The first word of each.
+    """
+    while True:
+        before = words[version]
+        first = buffers[before & 1]
+        values: list[int] = words[first : first + count].tolist()
+        if words[version] == before:
+            return values
+
+
+def write_buffered(words: memoryview, version: int, buffers: tuple[int, int], values: Sequence[int]) -> None:
+    """Write into the buffer that isn't valid, and make it so by one store. One process at a time."""
+    after = words[version] + 1
+    for offset, value in enumerate(values):
+        words[buffers[after & 1] + offset] = value
+    words[version] = after
 
 
 class Segment:
@@ -82,6 +128,7 @@ class Segment:
     @classmethod
     def create(cls, path: Path, layout: at.Layout, generation: int) -> Segment:
         """Make a ring under a provisional name; `publish` gives it its own."""
+        check_processor()
         provisional = _provisional(path)
         fd = os.open(provisional, os.O_RDWR | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
         try:
@@ -93,11 +140,11 @@ class Segment:
         ring = cls(path, fd, layout, writable=True)
         text = at.encode_spec(layout.spec)
         ring.control[at.SPEC_START : at.SPEC_START + len(text)] = text
-        for seat in range(at.SEATS):
-            ring.words[at.seat_base(seat) + at.CURSOR] = at.NEVER
+        for entry in range(at.ENTRIES):
+            ring.words[at.entry_base(entry) + at.CURSOR] = at.NEVER
         ring.words[at.GENERATION] = generation
         ring.words[at.IDENTITY] = int.from_bytes(os.urandom(4), "little")
-        ring.words[at.CREATED] = time.monotonic_ns()
+        ring.words[at.CREATED] = ring.words[at.ORIGIN] = time.monotonic_ns()
         ring.words[at.SLOTS] = layout.slots
         ring.words[at.SPEC_BYTES] = len(text)
         ring.adopt(this_process())
@@ -116,6 +163,7 @@ class Segment:
         StreamError
             If it is no ring of this format.
         """
+        check_processor()
         try:
             fd = os.open(path, os.O_RDWR | getattr(os, "O_BINARY", 0))
         except FileNotFoundError as error:
@@ -150,30 +198,46 @@ class Segment:
         except FileNotFoundError:
             return False
 
+    def check_current(self) -> None:
+        """Raise `StreamRemovedError` if the ring's file was removed, though nobody closed the stream."""
+        if not self.is_current() and self.words[at.CLOSED] == at.OPEN:
+            raise StreamRemovedError(
+                f"stream {self.path.stem!r}: its file {self.path} was removed while it was in use. The "
+                "system does so when the user logs out (RemoveIPC=yes in logind.conf), and so do cleaners of "
+                "temporary files"
+            )
+
     @contextlib.contextmanager
-    def locked(self, patience_s: float = 10.0) -> Iterator[None]:
-        """Hold the lock of the seats: for attaching, giving up and taking over, never for data.
+    def locked(self, patience_s: float = _LOCK_PATIENCE_S) -> Iterator[None]:
+        """Hold the lock of the reader entries: for attaching, giving up and taking over, never for data.
 
         The system frees it if this process ends. A ring that has lost its name needs none: nobody finds it.
 
         Raises
         ------
         StreamTimeoutError
-            If another one has held it for `patience_s`.
+            If another process has held it for `patience_s`; names it.
         """
         lock = self._open_again()
         try:
             deadline = time.monotonic() + patience_s
             while lock is not None and not try_lock(lock):
                 if time.monotonic() >= deadline:
-                    raise StreamTimeoutError(
-                        f"{self.path} stayed locked for {patience_s:g} s: was a process stopped there?"
-                    )
+                    raise StreamTimeoutError(self._why_locked(max(patience_s, _LOCK_PATIENCE_S)))
                 time.sleep(_LOCK_PAUSE_S)
+            self.words[at.LOCKED_BY] = os.getpid()
             yield
+            self.words[at.LOCKED_BY] = 0
         finally:
             if lock is not None:
                 os.close(lock)
+
+    def _why_locked(self, patience_s: float) -> str:
+        holder = self.words[at.LOCKED_BY]
+        return (
+            f"process {holder} has held the lock of stream {self.path.stem!r} for {patience_s:g} s: it was "
+            f"probably stopped; let it go on (kill -CONT {holder}) or end it"
+        )
 
     def _open_again(self) -> int | None:
         try:
@@ -193,23 +257,25 @@ class Segment:
 
     def writer(self) -> Owner:
         """Return the writing process; its pid is 0 if none is attached."""
-        return Owner(self.words[at.WRITER_PID], self.words[at.WRITER_STARTED])
+        return Owner(*read_buffered(self.words, at.WRITER_VERSION, at.WRITER_BUFFERS, len(Owner._fields)))
 
     def writer_alive(self) -> bool:
-        """Return whether the writing process lives."""
+        """Return whether the writing process lives, as far as can be told."""
         return is_alive(self.writer())
 
     def adopt(self, owner: Owner) -> None:
         """Make `owner` the writer; what the last one left unfinished is abandoned, and counted once."""
-        self.words[at.WRITER_PID] = 0
         self.words[at.WRITER_WAITING] = 0
         self.words[at.ABANDONED] = self.words[at.BEGUN] - self.words[at.HEAD]
-        self.words[at.WRITER_STARTED] = owner.started
-        self.words[at.WRITER_PID] = owner.pid
+        self.note_writer(owner)
 
-    def bell_path(self, seat: int | str) -> Path:
-        """Return where the bell of a seat hangs, or that of the writer ("w"); no two rings share one."""
-        return self.path.with_name(f"{self.path.stem}.{self.words[at.IDENTITY]:08x}.{seat}.bell")
+    def note_writer(self, owner: Owner) -> None:
+        """Replace the writing process by one store, so that nobody takes half of it for another one."""
+        write_buffered(self.words, at.WRITER_VERSION, at.WRITER_BUFFERS, owner)
+
+    def doorbell_path(self, entry: int | str) -> Path:
+        """Return the path of a reader's doorbell, or of the writer's ("w"); no two rings share one."""
+        return self.path.with_name(f"{self.path.stem}.{self.words[at.IDENTITY]:08x}.{entry}.bell")
 
 
 def maker_of(provisional: Path) -> Owner:
@@ -234,9 +300,9 @@ def _take_room(fd: int, size: int, path: Path) -> None:
 
 def _read_layout(fd: int, path: Path) -> at.Layout:
     size = os.fstat(fd).st_size
-    if size < at.SEATS_START:
+    if size < at.ENTRIES_START:
         raise StreamError(f"{path} is no ring of parfocal: it has {size} bytes; remove it")
-    with mmap.mmap(fd, at.SEATS_START, access=mmap.ACCESS_READ) as start:
+    with mmap.mmap(fd, at.ENTRIES_START, access=mmap.ACCESS_READ) as start:
         words = np.frombuffer(start, "<i8", count=at.SPEC_START // 8).tolist()
         text = start[at.SPEC_START : at.SPEC_START + max(0, words[at.SPEC_BYTES])]
     if (words[at.MAGIC], words[at.VERSION]) != (at.MAGIC_NUMBER, at.FORMAT):

@@ -13,12 +13,15 @@ from parfocal.core.status import StreamStatus
 from parfocal.streams import layout as at
 from parfocal.streams import ledger
 from parfocal.streams.doorbell import Ringer
-from parfocal.streams.liveness import Owner, is_alive
-from parfocal.streams.reader import LatestReader, LosslessReader
-from parfocal.streams.seats import read_ledgers, read_record
+from parfocal.streams.latest import LatestReader
+from parfocal.streams.liveness import is_alive
+from parfocal.streams.lossless import LosslessReader
+from parfocal.streams.reader import Rings
+from parfocal.streams.reader_table import read_ledgers, read_record
 from parfocal.streams.segment import Segment, maker_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Literal
 
 _LOOK_S = 0.01
@@ -71,16 +74,39 @@ class Stream:
             readers=readers,
         )
 
-    def ended(self) -> bool:
-        """Return whether its writer has closed it, or another ring has taken its name."""
-        return bool(self._segment.words[at.CLOSED] != at.OPEN)
+    @property
+    def produced_before(self) -> int:
+        """How many frames or rows the earlier generations of this stream held together."""
+        return int(self._segment.words[at.BEFORE])
 
-    def latest(self, name: str = "") -> LatestReader:
+    def ended(self) -> bool:
+        """Return whether its writer has closed it, another ring has its name, or its file was removed."""
+        return bool(self._segment.words[at.CLOSED] != at.OPEN) or not self._segment.is_current()
+
+    def latest(
+        self,
+        name: str = "",
+        *,
+        newest: bool = False,
+        follow: bool = False,
+        on_attach: Callable[[LatestReader], None] | None = None,
+    ) -> LatestReader:
         """Attach a reader that may skip. Offers begin with the next frame.
 
-        A `name` makes it durable: whoever comes back under it after a crash goes on where it was.
+        Parameters
+        ----------
+        name : str
+            Makes it durable: whoever comes back under it after a crash goes on where it was.
+        newest : bool
+            Begin with the frame that is there, if there is one.
+        follow : bool
+            Go on with the successor's frames when the writer dies, the stream ends or changes its shape;
+            `read` then waits for the successor, and `spec` shows what it writes.
+        on_attach : callable
+            Called with the reader, in the thread that makes or reads it, each time it has got to a ring,
+            before anything of it is read.
         """
-        return LatestReader(self._segment, name)
+        return LatestReader(Rings(self._segment.path, self._segment, follow), name, newest, on_attach)
 
     def lossless(
         self,
@@ -88,12 +114,55 @@ class Stream:
         name: str = "",
         every: int = 1,
         offset: int = 0,
+        *,
+        follow: bool = False,
+        on_attach: Callable[[LosslessReader], None] | None = None,
     ) -> LosslessReader:
         """Attach a reader that gets every frame in order; see `LosslessReader` for what `policy` means.
 
-        A `name` makes it durable: whoever comes back under it after a crash goes on where it was.
+        A `name` makes it durable: whoever comes back under it after a crash goes on where it was. `follow`
+        and `on_attach` mean the same as for `latest`; of a successor it is offered everything from the first
+        frame on.
         """
-        return LosslessReader(self._segment, name, policy, every, offset)
+        return LosslessReader(
+            Rings(self._segment.path, self._segment, follow), name, policy, every, offset, on_attach
+        )
+
+
+def follow_latest(
+    folder: Path, stream: str, name: str = "", on_attach: Callable[[LatestReader], None] | None = None
+) -> LatestReader:
+    """Return a reader of the newest frame of a stream that need not be there yet.
+
+    It begins with the frame that is there, and goes on through every end and restart of the writer; see
+    `Stream.latest`.
+    """
+    return LatestReader(_find_rings(folder, stream), name, True, on_attach)
+
+
+def follow_lossless(
+    folder: Path,
+    stream: str,
+    policy: Literal["block", "fail", "drop"] = "block",
+    name: str = "",
+    every: int = 1,
+    offset: int = 0,
+    *,
+    on_attach: Callable[[LosslessReader], None] | None = None,
+) -> LosslessReader:
+    """Return a reader of every frame of a stream that need not be there yet.
+
+    It begins with the next frame, or the first one of a stream that is made later, and goes on through every
+    end and restart of the writer; see `Stream.lossless`.
+    """
+    return LosslessReader(_find_rings(folder, stream), name, policy, every, offset, on_attach)
+
+
+def _find_rings(folder: Path, stream: str) -> Rings:
+    path = _path_of(folder, stream)
+    with contextlib.suppress(StreamNotFoundError):
+        return Rings(path, Segment.attach(path), follows=True)
+    return Rings(path, None, follows=True)
 
 
 def open_stream(folder: Path, name: str, timeout_s: float = 0.0) -> Stream:
@@ -112,12 +181,16 @@ def open_stream(folder: Path, name: str, timeout_s: float = 0.0) -> Stream:
     deadline = time.monotonic() + timeout_s
     while True:
         try:
-            return Stream(Segment.attach(Path(folder) / f"{name}.ring"))
+            return Stream(Segment.attach(_path_of(folder, name)))
         except StreamNotFoundError as error:
             if time.monotonic() >= deadline:
                 known = ", ".join(stream_names(folder)) or "none"
                 raise StreamNotFoundError(f"{error}; streams there: {known}") from None
             time.sleep(_LOOK_S)
+
+
+def _path_of(folder: Path, name: str) -> Path:
+    return Path(folder) / f"{name}.ring"
 
 
 def stream_names(folder: Path) -> tuple[str, ...]:
@@ -128,7 +201,7 @@ def stream_names(folder: Path) -> tuple[str, ...]:
 def reclaim(folder: Path) -> tuple[str, ...]:
     """Remove what the dead left in `folder`; return the names of the streams that were removed.
 
-    A stream is removed if its writer is dead and no living reader is attached. Half-made rings and bells
+    A stream is removed if its writer is dead and no living reader is attached. Half-made rings and doorbells
     without an owner go, too. What a living process uses stays.
     """
     removed = []
@@ -147,9 +220,9 @@ def reclaim(folder: Path) -> tuple[str, ...]:
 
 def _remove_if_stale(path: Path) -> bool:
     ring = Segment.attach(path)
-    with ring.locked(patience_s=1.0):
-        records = [read_record(ring.words, seat) for seat in range(at.SEATS)]
-        owners = [Owner(record.pid, record.started) for record in records if record.phase == ledger.ATTACHED]
+    with ring.locked():
+        records = [read_record(ring.words, entry) for entry in range(at.ENTRIES)]
+        owners = [record.owner for record in records if record.phase == ledger.ATTACHED]
         if any(is_alive(owner) for owner in (ring.writer(), *owners)):
             return False
         path.unlink()

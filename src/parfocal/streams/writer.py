@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import re
+import time
 import warnings
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from parfocal.core.errors import (
     BadInputError,
     StreamError,
-    StreamInUseError,
-    StreamNotFoundError,
     StreamTimeoutError,
 )
 from parfocal.core.frames import FrameHeader, FrameSpec, RowSpec, StreamSpec
 from parfocal.streams import layout as at
-from parfocal.streams.liveness import this_process
-from parfocal.streams.pixels import FrameShelf, RowShelf
-from parfocal.streams.room import SlotPool, pass_tail
-from parfocal.streams.roster import Roster
-from parfocal.streams.segment import Segment
+from parfocal.streams.attached import AttachedReaders
+from parfocal.streams.free_slots import SlotPool, pass_tail
+from parfocal.streams.generations import next_generation, take_ring
+from parfocal.streams.liveness import Owner
+from parfocal.streams.reader_table import read_ledgers
+from parfocal.streams.slots import FrameSlots, RowBuffer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,7 +32,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from parfocal.core.status import ReaderLedger
+    from parfocal.streams.segment import Segment
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_CHECK_FILE_S = 0.5
 
 
 class Slot:
@@ -87,22 +92,61 @@ class StreamWriter:
                 f"a stream can't be called {name!r}: use up to 64 letters, digits, '-' or '_'"
             )
         self.name = name
-        self.spec = spec
         layout = at.Layout.of(spec, slots)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._segment = _take_ring(folder / f"{name}.ring", layout)
-        self._segment.bring_in()
-        self._words = self._segment.words
-        self._roster = Roster(self._segment)
-        self._slots = slots
-        self._dtype = layout.item_dtype
-        self._shape = spec.shape if isinstance(spec, FrameSpec) else ()
+        self._checked_s = time.monotonic()
+        self._write_into(take_ring(folder / f"{name}.ring", layout))
+        self._lent = False
         self._closed = False
-        if isinstance(spec, FrameSpec):
-            self._frames = FrameShelf(self._segment)
-            self._pool = SlotPool(self._segment, self._roster)
-        else:
-            self._rows = RowShelf(self._segment)
+
+    def readers(self) -> tuple[ReaderLedger, ...]:
+        """Return the ledger of each reader: whom a change would meet, such as a recorder, before `reopen`."""
+        return read_ledgers(self._words)
+
+    @property
+    def spec(self) -> StreamSpec:
+        """What every frame or row looks like."""
+        return self._segment.layout.spec
+
+    def reopen(self, spec: StreamSpec, slots: int | None = None, *, timeout_s: float | None = None) -> None:
+        """Go on with the stream's next generation: a new ring, of other frames or rows, under the same name.
+
+        Readers that follow read the old ring to its end and go on with the first frame of the new one; others
+        get `StreamClosedError` there. With the same `spec` and `slots` nothing happens.
+
+        Parameters
+        ----------
+        spec : FrameSpec or RowSpec
+            What every frame or row looks like from now on.
+        slots : int or None
+            How many of them the new ring holds; None for as many as the old one.
+        timeout_s : float or None
+            How long to wait for a blocking reader that has not got to the present generation yet: it would
+            lose this one. None waits as long as it lives.
+
+        Raises
+        ------
+        StreamTimeoutError
+            If one has not got there in time; nothing has changed then.
+        StreamError
+            If there is no room for the new ring; nothing has changed then.
+        """
+        self._check_open()
+        if self._lent:
+            raise StreamError(f"stream {self.name!r}: give the slot back that is being filled, then reopen")
+        old = self._segment
+        layout = at.Layout.of(spec, self._slots if slots is None else slots)
+        if layout == old.layout:
+            return
+        if self._readers.expects():
+            self._readers.wait_while(self._readers.expects, timeout_s)
+        with old.locked():
+            old.check_current()
+            new = next_generation(old, layout)
+        self._readers.ring(at.NEVER)
+        self._readers.close()
+        old.note_writer(Owner(0, 0))
+        self._write_into(new)
 
     def write(self, data: NDArray[Any], header: FrameHeader, *, timeout_s: float | None = None) -> None:
         """Copy one frame into the ring.
@@ -136,6 +180,7 @@ class StreamWriter:
         self._check_kind(FrameSpec)
         number = self._begin(timeout_s)
         slot = Slot(self._frames.view(number))
+        self._lent = True
         try:
             yield slot
             if slot.header is None:
@@ -144,6 +189,8 @@ class StreamWriter:
         except BaseException:
             self._abandon(number, 1)
             raise
+        finally:
+            self._lent = False
         self._commit(number, 1)
 
     def write_many(
@@ -202,13 +249,14 @@ class StreamWriter:
             part = rows[start : start + portion]
             head = words[at.HEAD]
             try:
-                pass_tail(words, self._roster, head + len(part) - self._slots, timeout_s)
+                pass_tail(words, self._readers, head + len(part) - self._slots, timeout_s)
             except StreamTimeoutError as error:
                 raise _cut_short(error, start, len(rows)) from error
             words[at.BEGUN] += len(part)
             self._rows.put(head, part)
             words[at.HEAD] = head + len(part)
-            self._roster.ring(head + len(part))
+            self._readers.ring(head + len(part))
+        self._check_file()
 
     def close(self) -> None:
         """End the stream: readers read what is there and then get `StreamClosedError`. Idempotent.
@@ -218,9 +266,9 @@ class StreamWriter:
         if self._closed:
             return
         self._closed = True
-        if not self._roster.is_inherited:
+        if not self._readers.is_inherited:
             self._end()
-        self._roster.close()
+        self._readers.close()
 
     def __enter__(self) -> Self:
         return self
@@ -230,15 +278,15 @@ class StreamWriter:
 
     def __del__(self) -> None:
         if not getattr(self, "_closed", True):
-            if not self._roster.is_inherited:
+            if not self._readers.is_inherited:
                 message = f"the writer of stream {self.name!r} was not closed"
                 warnings.warn(message, ResourceWarning, stacklevel=2)
             self.close()
 
     def _end(self) -> None:
         self._words[at.CLOSED] = at.ENDED
-        self._roster.ring(at.NEVER)
-        self._words[at.WRITER_PID] = 0
+        self._readers.ring(at.NEVER)
+        self._segment.note_writer(Owner(0, 0))
         if self._segment.is_current():
             with contextlib.suppress(PermissionError):  # Windows keeps files that readers have open
                 self._segment.path.unlink(missing_ok=True)
@@ -252,15 +300,42 @@ class StreamWriter:
         head = self._words[at.HEAD]
         self._frames.enter(head, slot, count)
         self._words[at.HEAD] = head + count
-        self._roster.ring(head + count)
+        self._readers.ring(head + count)
+        self._check_file()
 
     def _abandon(self, slot: int, count: int) -> None:
         self._words[at.ABANDONED] = self._words[at.BEGUN] - self._words[at.HEAD]
         self._pool.give_back(slot, count)
 
-    def _check_kind(self, kind: type) -> None:
+    def _write_into(self, segment: Segment) -> None:
+        """Take a ring that this process writes, or will write, as the one to write into."""
+        segment.bring_in()
+        layout = segment.layout
+        self._segment = segment
+        self._words = segment.words
+        self._readers = AttachedReaders(segment)
+        self._slots = layout.slots
+        self._dtype = layout.item_dtype
+        self._shape = layout.spec.shape if isinstance(layout.spec, FrameSpec) else ()
+        if isinstance(layout.spec, FrameSpec):
+            self._frames = FrameSlots(segment)
+            self._pool = SlotPool(segment, self._readers)
+        else:
+            self._rows = RowBuffer(segment)
+
+    def _check_file(self) -> None:
+        """Twice a second, see that the ring still has its name; raises `StreamRemovedError` if not."""
+        now = time.monotonic()
+        if now - self._checked_s > _CHECK_FILE_S:
+            self._checked_s = now
+            self._segment.check_current()
+
+    def _check_open(self) -> None:
         if self._closed:
             raise StreamError(f"stream {self.name!r} was closed by this writer")
+
+    def _check_kind(self, kind: type) -> None:
+        self._check_open()
         if not isinstance(self.spec, kind):
             raise BadInputError(f"stream {self.name!r} holds {_kind(self.spec)}: write those")
 
@@ -272,35 +347,8 @@ class StreamWriter:
             )
 
 
-def _take_ring(path: Path, layout: at.Layout) -> Segment:
-    """Return the ring to write: a new one, one that a dead writer left, or one that replaces such a one."""
-    while True:
-        try:
-            old = Segment.attach(path, writable=True)
-        except StreamNotFoundError:
-            ring = Segment.create(path, layout, generation=1)
-            if ring.publish(replace=False):
-                return ring
-            continue
-        with old.locked():
-            if not old.is_current():
-                continue
-            if old.writer_alive():
-                raise StreamInUseError(
-                    f"process {old.writer().pid} writes stream {path.stem!r}; end it first"
-                )
-            if old.layout == layout and old.words[at.CLOSED] == at.OPEN:
-                old.adopt(this_process())
-                return old
-            ring = Segment.create(path, layout, generation=old.words[at.GENERATION] + 1)
-            old.words[at.CLOSED] = at.SUPERSEDED
-            ring.publish(replace=True)
-            return ring
-
-
 def _header_table(headers: Sequence[FrameHeader]) -> NDArray[Any]:
-    rows = [(h.frame, h.time_ns, h.utc_ns, h.exposure_ns) for h in headers]
-    return np.array(rows, dtype=at.HEADER_DTYPE)
+    return np.array([msgspec.structs.astuple(header) for header in headers], dtype=at.HEADER_DTYPE)
 
 
 def _cut_short(error: StreamTimeoutError, written: int, wanted: int) -> StreamTimeoutError:

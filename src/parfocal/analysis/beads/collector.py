@@ -11,8 +11,8 @@ import numpy as np
 from parfocal.analysis.beads.ledger import TrackLedger
 from parfocal.analysis.beads.merge import FramePart, PartReader
 from parfocal.analysis.beads.rows import track_rows
-from parfocal.core.errors import StreamClosedError, StreamError, StreamNotFoundError, StreamTimeoutError
-from parfocal.streams import LosslessReader, Stream, StreamWriter, open_stream
+from parfocal.core.errors import StreamNotFoundError, StreamTimeoutError
+from parfocal.streams import LosslessReader, StreamWriter, open_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from parfocal.core.clock import Clock
 
 _WAIT_S = 0.5
-_REOPEN_S = 0.1
+_FIND_S = 20.0
 _PATIENCE_S = 0.05
 _NAME = "merge"
 
@@ -69,10 +69,11 @@ class Collector:
         self._news = threading.Condition()
         self._stuck = (-1, 0)
         self._ring = open_stream(folder, frames)
-        self._readers: list[LosslessReader | None] = [self._attached(part, patience_s=20.0) for part in parts]
+        self._cutters = [PartReader() for _ in parts]
+        self._readers = [self._reader_of(worker, part) for worker, part in enumerate(parts)]
         self._merge = ledger.begin(len(parts), self._ring.created_ns, self._ring.produced)
         self._threads = [
-            threading.Thread(target=self._collect, args=(worker, part), name=f"part {part}", daemon=True)
+            threading.Thread(target=self._collect, args=(worker,), name=f"part {part}", daemon=True)
             for worker, part in enumerate(parts)
         ]
 
@@ -102,7 +103,7 @@ class Collector:
             if self._stuck[0] != self._merge.next:
                 self._stuck = (self._merge.next, now)
             reader = self._readers[self._merge.owner]
-            if reader is None or not reader.writer_alive():
+            if not (reader.attached() and reader.writer_alive()):
                 self._merge.give_up("worker died")
             elif now - self._stuck[1] > self._late_ns:
                 self._merge.give_up("late")
@@ -119,37 +120,23 @@ class Collector:
         with self._news:
             self._news.wait(timeout_s)
 
-    def _collect(self, worker: int, part: str) -> None:
+    def _collect(self, worker: int) -> None:
         """Run the thread of one worker's part."""
         try:
-            cutter = PartReader()
-            while not self._ended.is_set():
-                reader = self._readers[worker]
-                if reader is None:
-                    if self._drained.is_set() or self._ended.wait(_REOPEN_S):
-                        return
-                    self._readers[worker] = self._reattached(part)
-                    continue
-                try:
-                    rows = reader.read(timeout_s=0.0 if self._drained.is_set() else _WAIT_S)
-                except StreamTimeoutError:
-                    if self._drained.is_set():
-                        return
-                    continue
-                except StreamClosedError:
-                    self._readers[worker] = None
-                    reader.close()
-                    cutter = PartReader()
-                    continue
-                with self._lock:
-                    self._merge.feed(worker, list(cutter.frames(rows)))
-                    self._pass_on()
+            with self._readers[worker] as reader:
+                while not self._ended.is_set():
+                    drained = self._drained.is_set()
+                    try:
+                        rows = reader.read(timeout_s=0.0 if drained else _WAIT_S)
+                    except StreamTimeoutError:
+                        if drained:
+                            return
+                        continue
+                    with self._lock:
+                        self._merge.feed(worker, list(self._cutters[worker].frames(rows)))
+                        self._pass_on()
         except Exception as error:  # noqa: BLE001 (border of a thread: told to the service, which ends by it)
             self._failed(error)
-        finally:
-            reader = self._readers[worker]
-            if reader is not None:
-                reader.close()
 
     def _pass_on(self) -> None:
         """Write what is next. Under the lock."""
@@ -206,12 +193,11 @@ class Collector:
                     produced += newer.produced
         return produced
 
-    def _attached(self, part: str, patience_s: float) -> LosslessReader:
-        return open_stream(self._folder, part, timeout_s=patience_s).lossless(policy="block", name=_NAME)
+    def _reader_of(self, worker: int, part: str) -> LosslessReader:
+        """Attach to a worker's part; a frame that the ring before left unfinished is never completed."""
 
-    def _reattached(self, part: str) -> LosslessReader | None:
-        try:
-            stream: Stream = open_stream(self._folder, part)
-            return None if stream.ended() else stream.lossless(policy="block", name=_NAME)
-        except (StreamNotFoundError, StreamError):
-            return None
+        def begin(_: LosslessReader) -> None:
+            self._cutters[worker] = PartReader()
+
+        stream = open_stream(self._folder, part, timeout_s=_FIND_S)
+        return stream.lossless("block", _NAME, follow=True, on_attach=begin)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from parfocal.analysis.beads.profile import PROFILE_DTYPE, BeadProfiler
-from parfocal.core.errors import StreamClosedError, StreamNotFoundError, StreamTimeoutError
+from parfocal.core.errors import StreamTimeoutError
 from parfocal.core.frames import RowSpec
-from parfocal.streams import Stream, StreamWriter, open_stream
+from parfocal.streams import StreamWriter, follow_lossless
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -77,18 +76,14 @@ class ProfileFeed:
     def _run(self, watch: Watch) -> None:
         """Run the thread."""
         try:
-            while not self._ended.is_set():
-                with suppress(StreamNotFoundError, StreamClosedError):
-                    stream = open_stream(self._context.streams, self._frames)
-                    if not stream.ended():
-                        self._read(stream, watch)
-                self._ended.wait(_WAIT_S)  # until the camera is back
+            self._read(watch)
         except Exception as error:  # noqa: BLE001 (border of a thread: told to the service, which ends by it)
             self._context.fail(error)
 
-    def _read(self, stream: Stream, watch: Watch) -> None:
-        name = f"{self._context.service}.profiles"
-        with stream.lossless(policy="drop", name=name, every=watch.every) as frames:
+    def _read(self, watch: Watch) -> None:
+        context = self._context
+        reader = f"{context.service}.profiles"
+        with follow_lossless(context.streams, self._frames, "drop", reader, watch.every) as frames:
             while not self._ended.is_set():
                 try:
                     with frames.lease(timeout_s=_WAIT_S) as frame, self._lock:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,13 +20,7 @@ from parfocal.analysis.beads.finding import find_in_newest
 from parfocal.analysis.beads.newest import NewestFrame
 from parfocal.analysis.beads.rois import RoiSet
 from parfocal.analysis.beads.rows import PART_DTYPE, begin_row, part_rows
-from parfocal.core.errors import (
-    BadInputError,
-    StreamClosedError,
-    StreamNotFoundError,
-    StreamTimeoutError,
-    nearest,
-)
+from parfocal.core.errors import BadInputError, StreamTimeoutError, nearest
 from parfocal.core.frames import FrameSpec, RowSpec
 from parfocal.ipc import command, current_call
 from parfocal.processes import LOOP, Service, ServiceContext, directory
@@ -34,7 +28,6 @@ from parfocal.streams import LosslessReader, Stream, StreamWriter, open_stream
 from parfocal.tracking import find_beads, find_candidates, find_like, save_tables, warm_up
 
 _WAIT_S = 0.1
-_REOPEN_S = 0.02
 _DRAIN_S = 1.0
 
 
@@ -80,12 +73,10 @@ class TrackerWorker(Service):
     def open(self, context: ServiceContext) -> None:
         """Attach to the frames, load compiled code, and take up the assignment that there is."""
         self.context = context
-        self._reader: LosslessReader | None = None
         self._field: FieldTracker | None = None
-        self._unsent: NDArray[Any] | None = None
+        self._unsent = np.zeros(0, PART_DTYPE)
         stream = open_stream(context.streams, self.settings.frames, timeout_s=10.0)
         with ExitStack() as stack:
-            stack.callback(self._detach)
             spec = stream.spec
             if not isinstance(spec, FrameSpec):
                 raise BadInputError(f"stream {self.settings.frames!r} holds rows, no frames")
@@ -100,30 +91,23 @@ class TrackerWorker(Service):
             self._feed = self._make_feed()
             if self._feed is not None:
                 stack.callback(self._feed.close)
-            self._attach(stream)
+            self._reader = self._reader_of(stream)
+            stack.callback(self._reader.close)
             self.refresh()
             self._closing = stack.pop_all()
 
     def step(self) -> float | None:
         """Track the next frame, or wait for it for a while."""
-        if self._reader is None and not self._reattach():
-            return _REOPEN_S
-        try:
+        with suppress(StreamTimeoutError):
             self._track_next(_WAIT_S)
-        except StreamTimeoutError:
-            pass
-        except StreamClosedError:
-            self._detach()
         return 0.0
 
     def close(self) -> None:
         """Track what is left, if the camera has ended already; then end."""
         end_ns = self.context.clock.monotonic_ns() + round(_DRAIN_S * 1e9)
-        try:
-            while self._reader is not None and self.context.clock.monotonic_ns() < end_ns:
+        with suppress(StreamTimeoutError):
+            while self.context.clock.monotonic_ns() < end_ns:
                 self._track_next(0.0)
-        except (StreamTimeoutError, StreamClosedError):
-            pass
         self._closing.close()
 
     def state(self) -> dict[str, Any]:
@@ -229,10 +213,14 @@ class TrackerWorker(Service):
         return load_assignment(path, os.getppid())
 
     def _track_next(self, timeout_s: float) -> None:
-        """Track one frame; its rows are sent before it is given back, so that none is lost in between."""
-        assert self._reader is not None
-        if self._unsent is not None:
-            self._send(self._unsent, timeout_s)
+        """Track one frame; its rows are sent, or kept, before it is given back: none is lost in between.
+
+        Raises
+        ------
+        StreamTimeoutError
+            If there is no frame, or no room for the rows of the last one, within `timeout_s`.
+        """
+        self._send(timeout_s)
         with self._reader.lease(timeout_s=timeout_s) as frame:
             field = self._field
             beads = () if field is None else field.beads
@@ -246,42 +234,35 @@ class TrackerWorker(Service):
                 roi_version=0 if field is None else field.version,
                 worker_pid=os.getpid(),
             )
-            self._send(rows, 0.0)
+            self._unsent = np.concatenate([self._unsent, rows])
+            with suppress(StreamTimeoutError):  # no other frame is tracked until the front has room
+                self._send(0.0)
 
-    def _send(self, rows: NDArray[Any], timeout_s: float) -> None:
-        """Hand rows to the front, or keep them if it has no room; no other frame is tracked until it has."""
-        self._unsent = rows
+    def _send(self, timeout_s: float) -> None:
+        """Hand rows to the front; what it has no room for is kept, and `StreamTimeoutError` raised."""
         try:
-            self._writer.write_rows(rows, timeout_s=timeout_s)
+            self._writer.write_rows(self._unsent, timeout_s=timeout_s)
         except StreamTimeoutError as error:
-            self._unsent = rows[error.written :]
+            self._unsent = self._unsent[error.written :]
             raise
-        self._unsent = None
+        self._unsent = self._unsent[:0]
 
-    def _attach(self, stream: Stream) -> None:
+    def _reader_of(self, stream: Stream) -> LosslessReader:
         settings = self.settings
-        self._ring_ns = stream.created_ns
-        self._reader = stream.lossless(
-            policy=settings.policy, name=self.context.service, every=settings.workers, offset=settings.index
+        return stream.lossless(
+            settings.policy,
+            self.context.service,
+            settings.workers,
+            settings.index,
+            follow=True,
+            on_attach=self._begin_ring,
         )
-        begins = self._reader.position
-        self._unsent = begin_row(ring_ns=self._ring_ns, sequence=begins, worker_pid=os.getpid())
 
-    def _reattach(self) -> bool:
-        """Attach to a new stream of that name, once there is one."""
-        try:
-            stream = open_stream(self.context.streams, self.settings.frames)
-        except StreamNotFoundError:
-            return False
-        if stream.ended():
-            return False
-        self._attach(stream)
-        return True
-
-    def _detach(self) -> None:
-        if self._reader is not None:
-            self._reader.close()
-        self._reader = None
+    def _begin_ring(self, reader: LosslessReader) -> None:
+        """Tell the front where this worker begins in a ring of frames that it has just got to."""
+        self._ring_ns = reader.created_ns
+        begins = begin_row(ring_ns=self._ring_ns, sequence=reader.position, worker_pid=os.getpid())
+        self._unsent = np.concatenate([self._unsent, begins])
 
     def _drop_field(self) -> None:
         if self._field is not None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from parfocal.streams.segment import Segment
 
+_AFTER_HEADER = 1 + len(at.HEADER_DTYPE.fields or ())
+
 
 @dataclass(frozen=True, slots=True)
 class FrameBatch(Sequence[Frame]):
@@ -44,12 +46,15 @@ class FrameBatch(Sequence[Frame]):
     def __getitem__(self, index: int | slice) -> Frame | FrameBatch:
         if isinstance(index, slice):
             return FrameBatch(self.data[index], self.headers[index])
-        frame, time_ns, utc_ns, exposure_ns = self.headers[index].item()
-        header = FrameHeader(frame=frame, time_ns=time_ns, utc_ns=utc_ns, exposure_ns=exposure_ns)
-        return Frame(self.data[index], header)
+        return Frame(self.data[index], _header_of(self.headers[index].item()))
 
 
-class FrameShelf:
+def _header_of(words: Sequence[int]) -> FrameHeader:
+    frame, time_ns, utc_ns, exposure_ns, event = words
+    return FrameHeader(frame=frame, time_ns=time_ns, utc_ns=utc_ns, exposure_ns=exposure_ns, event=event)
+
+
+class FrameSlots:
     """The slots of a ring of frames, as arrays."""
 
     def __init__(self, segment: Segment) -> None:
@@ -62,7 +67,7 @@ class FrameShelf:
         self._first_header = layout.headers // 8
         self._index = np.frombuffer(segment.control, "<i8", layout.slots, layout.index)
         headers = np.frombuffer(segment.control, "<i8", layout.slots * at.SLOT_WORDS, layout.headers)
-        self._headers = headers.reshape(layout.slots, at.SLOT_WORDS)[:, 1:5]
+        self._headers = headers.reshape(layout.slots, at.SLOT_WORDS)[:, 1:_AFTER_HEADER]
         dtype = layout.item_dtype
         inner = tuple(np.empty(layout.spec.shape, np.dtype("u1")).strides)
         strides = (layout.stride, *(step * dtype.itemsize for step in inner))
@@ -81,8 +86,7 @@ class FrameShelf:
     def header(self, slot: int) -> FrameHeader:
         """Return what travels with the frame in `slot`."""
         start = self._first_header + slot * at.SLOT_WORDS
-        frame, time_ns, utc_ns, exposure_ns = self._words[start + 1 : start + 5].tolist()
-        return FrameHeader(frame=frame, time_ns=time_ns, utc_ns=utc_ns, exposure_ns=exposure_ns)
+        return _header_of(self._words[start + 1 : start + _AFTER_HEADER].tolist())
 
     def batch(self, slot: int, count: int, step: slice) -> FrameBatch:
         """Return those of `count` neighbouring slots that `step` selects."""
@@ -97,11 +101,12 @@ class FrameShelf:
         words[start + 2] = header.time_ns
         words[start + 3] = header.utc_ns
         words[start + 4] = header.exposure_ns
+        words[start + 5] = header.event
 
     def set_headers(self, slot: int, headers: NDArray[Any]) -> None:
         """Write what travels with the frames in neighbouring slots."""
         table = np.ascontiguousarray(headers, at.HEADER_DTYPE)
-        self._headers[slot : slot + len(headers)] = table.view("<i8").reshape(-1, 4)
+        self._headers[slot : slot + len(headers)] = table.view("<i8").reshape(len(headers), -1)
 
     def enter(self, sequence: int, slot: int, count: int) -> None:
         """Note in the index that `count` frames from `sequence` on lie in neighbouring slots."""
@@ -120,7 +125,7 @@ class FrameShelf:
         return int(run[0]), int(straight[0]) + 1 if len(straight) else len(run)
 
 
-class RowShelf:
+class RowBuffer:
     """The rows of a ring, as arrays."""
 
     def __init__(self, segment: Segment) -> None:
