@@ -168,7 +168,7 @@ def test_after_a_crash_the_sequence_goes_on_and_frames_are_numbered_on(rig):
     bench = rig(camera=CAMERA, focus=FOCUS)
     camera = bench.client("camera")
     bench.client("focus").call("move_to", 300.0, timeout_s=30)
-    with open_stream(bench.streams, "camera").lossless() as frames:
+    with open_stream(bench.streams, "camera").lossless(follow=True) as frames:
         camera.call("start", timeout_s=10)
         for _ in range(5):
             before = frames.read(timeout_s=30).header.frame

@@ -170,6 +170,8 @@ class Theatre:
             return
         except KilledError:
             self.life.die(pid)
+            if name and name in self.names.values():
+                return  # it died before it could be refused
             self.names[pid] = name
             self.accounts.setdefault(name, Account())
             self.note_death(pid)
