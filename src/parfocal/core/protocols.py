@@ -172,6 +172,23 @@ class Axis(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @runtime_checkable
+class CanResume(Protocol):
+    """A camera whose sequence can be taken up where it was interrupted, such as one that plays a movie."""
+
+    @property
+    def first_frame(self) -> int:
+        """Number of the frame with which the newest sequence began; negative if it began before `open`."""
+        ...
+
+    def resume(self, done: int, count: int | None = None) -> None:
+        """Go on with a sequence of which `done` frames are done: `count` more, or to its end.
+
+        Nothing is begun if it was over.
+        """
+        ...
+
+
+@runtime_checkable
 class Stage(Device, Protocol):
     """A device that moves something along named axes, each in a unit of its own: a focus, a magnet, x and y.
 

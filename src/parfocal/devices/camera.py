@@ -13,7 +13,7 @@ from pydantic import Field
 
 from parfocal.core.errors import BadInputError, DeviceError, FrameLostError, StreamTimeoutError
 from parfocal.core.frames import FrameHeader, RowSpec
-from parfocal.core.protocols import Camera, HasFrameRate, KnowsTruth
+from parfocal.core.protocols import Camera, CanResume, HasFrameRate, KnowsTruth
 from parfocal.devices.camera_counts import CameraCounts
 from parfocal.devices.device_host import DeviceConfig, DeviceHost
 from parfocal.devices.snap import Snap
@@ -50,8 +50,9 @@ class CameraConfig(DeviceConfig):
 class CameraHost(DeviceHost):
     """Runs a camera; its frames are the stream of the host's name.
 
-    The camera fills each slot of the ring in place. If the host crashed while an endless sequence was on, its
-    successor starts one again; frame numbers and counts go on.
+    The camera fills each slot of the ring in place. If the host crashed while a sequence was on, its
+    successor goes on with it where it was interrupted, if the camera can; of others it starts an endless one
+    again. Frame numbers and counts go on.
     """
 
     Config = CameraConfig
@@ -73,15 +74,18 @@ class CameraHost(DeviceHost):
         self._truth = self._truth_writer(stack)
         counts = context.streams / f"{context.service}.counts"
         self._counts = CameraCounts(counts, owner=os.getppid(), now_ns=clock.monotonic_ns())
+        self._counts.settle(open_stream(context.streams, context.service).produced)
+        self._last_lost = -2  # of the frames that this host read
         if self._counts.was_running:
-            context.log.warning("taking up the sequence that a crash interrupted")
-        if self.settings.autostart or self._counts.was_running:
+            self._take_up()
+        elif self.settings.autostart:
             self.start()
 
     def step(self) -> float | None:
         """Fill the next slot, or wait for a while for it; idle while no sequence is on."""
         self._take_wishes()
         if not self.device.is_running():
+            self._counts.end_sequence()
             self._return_slot()
             self._fail_snaps("the camera was stopped")
             return None
@@ -107,7 +111,8 @@ class CameraHost(DeviceHost):
         if count is not None and count < 1:
             raise BadInputError(f"count must be 1 or more, or None for no end, not {count}")
         self.device.start(count)
-        self._counts.want_running(count is None)
+        first = self.device.first_frame if isinstance(self.device, CanResume) else 0
+        self._counts.begin_sequence(self._counts.first_frame + first, count)
         self._counts.begin(self.context.clock.monotonic_ns())
         self.context.publish("camera", {"running": True, "count": count})
         self.context.wake()
@@ -116,7 +121,7 @@ class CameraHost(DeviceHost):
     def stop_sequence(self) -> None:
         """End the sequence; nothing happens if none is on."""
         self.device.stop()
-        self._counts.want_running(False)
+        self._counts.end_sequence()
         self.context.publish("camera", {"running": False, "count": None})
 
     @command(lane="snap", effect="changes")
@@ -190,6 +195,20 @@ class CameraHost(DeviceHost):
         full = 100 * fullest / stream.slots
         return f"{self._counts.fps:.1f} fps, {numbers}, last frame {age:.1f} s ago, ring {full:.0f} % full"
 
+    def _take_up(self) -> None:
+        """Go on with the sequence that a crash interrupted; with a counted one if the camera can resume."""
+        counts = self._counts
+        if not isinstance(self.device, CanResume):
+            if counts.sequence_left is None:
+                self.context.log.warning("starting anew the endless sequence that a crash interrupted")
+                self.start()
+            return
+        self.context.log.warning("a crash interrupted a sequence after %d frames", counts.sequence_done)
+        if counts.sequence_left is None or counts.sequence_left > 0:
+            self.device.resume(counts.sequence_done, counts.sequence_left)
+        counts.begin(self.context.clock.monotonic_ns())
+        self.context.wake()
+
     def _commit(self, header: FrameHeader) -> None:
         """Publish the slot, and tell everybody who counts."""
         slot = self._borrowed()
@@ -250,8 +269,10 @@ class CameraHost(DeviceHost):
     def _lose(self, error: FrameLostError) -> None:
         """Count a frame that the camera could not deliver, and say which; the sequence goes on."""
         self._counts.lose(error.frame + self._counts.first_frame)
-        self.context.log.error("%s", error)
-        self.context.publish("lost", {"message": str(error), **self._counts.counts()})
+        if error.frame != self._last_lost + 1:  # of many in a row, the first one is told
+            self.context.log.error("%s", error)
+            self.context.publish("lost", {"message": str(error), **self._counts.counts()})
+        self._last_lost = error.frame
 
     def _failed(self, error: DeviceError) -> None:
         """Count a failure; calls that wait get it, otherwise it ends the host."""

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
     from parfocal.core.frames import FrameHeader
 
-_NAMES = ("next_frame", "frames", "lost", "timeouts", "errors", "untold", "running")
+_NAMES = (
+    *("next_frame", "frames", "lost", "timeouts", "errors", "untold"),
+    *("running", "sequence_first", "sequence_count", "frames_before_ring"),
+)
 _RATE_OVER = 200
 
 
@@ -37,12 +40,43 @@ class CameraCounts:
 
     @property
     def was_running(self) -> bool:
-        """Whether the last thing that was wanted of the camera was an endless sequence."""
+        """Whether a sequence was on, and neither over nor stopped."""
         return bool(self._counters["running"])
 
-    def want_running(self, on: bool) -> None:
-        """Note whether an endless sequence is wanted: it is taken up again after a crash."""
-        self._counters["running"] = on
+    @property
+    def sequence_done(self) -> int:
+        """How many frames of the newest sequence were delivered or lost."""
+        return self._counters["next_frame"] - self._counters["sequence_first"]
+
+    @property
+    def sequence_left(self) -> int | None:
+        """How many frames of the newest sequence are still to come; None if it has no count."""
+        count = self._counters["sequence_count"]
+        return count - self.sequence_done if count else None
+
+    def begin_sequence(self, first: int, count: int | None) -> None:
+        """Note that a sequence is on: the number of its first frame, and how many, None without an end."""
+        self._counters["sequence_first"] = first
+        self._counters["sequence_count"] = count or 0
+        self._counters["running"] = True
+
+    def end_sequence(self) -> None:
+        """Note that the sequence is over: a successor does not take it up."""
+        self._counters["running"] = False
+
+    def settle(self, published: int) -> None:
+        """Find out, after a crash, what became of the frame whose number was claimed last.
+
+        Parameters
+        ----------
+        published : int
+            How many frames went through the ring, by all hosts that wrote it; 0 of a new one.
+        """
+        counters = self._counters
+        if not published:
+            counters["frames_before_ring"] = counters["frames"]
+        counters["frames"] = counters["frames_before_ring"] + published
+        counters["lost"] = counters["next_frame"] - counters["frames"]
 
     def claim(self, header: FrameHeader) -> None:
         """Take a frame's number, before anybody can see it: no successor will use it again."""

@@ -11,7 +11,7 @@ import numpy as np
 from parfocal.core.errors import BadInputError, DeviceError, FrameLostError, MovieError
 from parfocal.core.frames import FrameSpec
 from parfocal.devices.exposures import ExposureSchedule
-from parfocal.formats import Movie, MovieOptions, open_movie
+from parfocal.formats import Movie, MovieOptions, Unreadable, open_movie
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -65,6 +65,7 @@ class ReplayCamera:
         self._context = context
         self._movie: Movie | None = None
         self._schedule = ExposureSchedule(context.clock, frame_rate_hz=None, exposure_ms=1.0)
+        self._unreadable = Unreadable()
         self._own_times = False
         self._first = 0
         self._start_ns = 0
@@ -82,6 +83,7 @@ class ReplayCamera:
             self._movie = open_movie(Path(self._settings.path), self._settings)
         except MovieError as error:
             raise DeviceError(f"cannot replay {error}") from error
+        self._unreadable = Unreadable()
         rate = self._settings.rate
         self._own_times = isinstance(rate, str)
         if rate == "own":
@@ -108,6 +110,7 @@ class ReplayCamera:
             "device": "replay camera",
             **msgspec.to_builtins(self._settings),
             "movie": None if self._movie is None else msgspec.to_builtins(self._movie.facts),
+            "unreadable": self._unreadable.words(),
             "frame_rate_hz": self._schedule.frame_rate_hz,
             "exposure_ms": self.exposure_ms(),
             "running": self.is_running(),
@@ -128,6 +131,11 @@ class ReplayCamera:
         self._schedule.start(count)
         self._first = self._schedule.next_frame - done
         self._start_ns = self._context.clock.monotonic_ns() - round(self._offset_s(done) * 1e9)
+
+    @property
+    def first_frame(self) -> int:
+        """Number of the frame that shows image 0 of the newest sequence."""
+        return self._first
 
     def stop(self) -> None:
         """End the sequence."""
@@ -176,6 +184,7 @@ class ReplayCamera:
             movie.read_into(number % len(movie), np.asarray(out))
         except MovieError as error:
             self._schedule.end(exposure)
+            self._unreadable.add(number % len(movie), str(error.__cause__ or error))
             raise FrameLostError(str(error), frame=exposure.frame) from error
         header = self._schedule.end(exposure)
         return self._timed(header, number) if self._own_times else header

@@ -17,6 +17,7 @@ from parfocal.formats.counts import are_counts
 from parfocal.formats.movie import Movie, MovieFacts
 from parfocal.formats.opening import known_formats, location_exists, open_movie
 from parfocal.formats.options import MovieOptions
+from parfocal.formats.unreadable import Unreadable
 
 __all__ = [
     "Contents",
@@ -24,6 +25,7 @@ __all__ = [
     "MovieFacts",
     "MovieOptions",
     "PlaneReader",
+    "Unreadable",
     "are_counts",
     "known_formats",
     "location_exists",

@@ -90,6 +90,7 @@ def measure(
     try:
         ending, reason = _acquire(rig, before, frames, tell)
         ledger = _patiently(lambda: read_ledger(rig)).since(before).closed()
+        reason = "; ".join(filter(None, (reason, *_unreadable(rig))))
     except Exception as error:  # whatever it is: the run does not go on being recorded
         with suppress(CommandError):
             _finish(rig, "failed", f"{type(error).__name__}: {error}", {}, tell)
@@ -205,6 +206,12 @@ def _settings(rig: Rig) -> dict[str, Any]:
 
 def _states(rig: Rig) -> dict[str, Any]:
     return {name: _answer(rig, name, "state") for name in rig.services if name != "recorder"}
+
+
+def _unreadable(rig: Rig) -> list[str]:
+    """Return which images of a movie could not be read, if the camera plays one."""
+    state = _answer(rig, "camera", "state")
+    return [str(words) for words in state.get("unreadable", [])]
 
 
 def _answer(rig: Rig, service: str, command: str) -> Any:
