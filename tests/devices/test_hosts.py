@@ -16,6 +16,7 @@ from parfocal.core.errors import (
     DeadlineError,
     StartError,
 )
+from parfocal.core.status import RECORDING
 from parfocal.devices.simulated.truth import TRUTH_DTYPE
 from parfocal.streams import open_stream
 
@@ -270,6 +271,51 @@ def test_no_driver_sees_what_its_device_refuses(rig, command, value, words):
     camera = rig(camera={"device": HOME_MADE}).client("camera")
     with pytest.raises(CommandError, match=words):
         camera.call(command, value, timeout_s=10)
+
+
+def test_between_sequences_frames_change_their_shape_and_readers_follow(rig):
+    bench = rig(camera=CAMERA)
+    camera = bench.client("camera")
+    with (
+        open_stream(bench.streams, "camera").lossless(follow=True) as frames,
+        open_stream(bench.streams, "truth").lossless() as truth,
+    ):
+        camera.call("snap", timeout_s=30)
+        assert frames.read(timeout_s=30).data.shape == (48, 64)
+        sensor = truth.read(timeout_s=30)
+        assert camera.call("set_binning", 2, timeout_s=10) == 2
+        camera.call("snap", timeout_s=30)
+        binned = frames.read(timeout_s=30)
+        assert binned.data.shape == frames.spec.shape == (24, 32)
+        assert frames.spec.pixel_size_um == pytest.approx(0.2)
+        seen = truth.read(timeout_s=30)
+        assert camera.call("set_region", 16, 8, 32, 24, timeout_s=10) == [16, 8, 32, 24]
+        camera.call("snap", timeout_s=30)
+        assert frames.read(timeout_s=30).data.shape == (12, 16)
+        assert camera.call("state", timeout_s=10)["spec"]["shape"] == [12, 16]
+        moved = truth.read(timeout_s=30)
+    stuck = sensor["bead"] == 0
+    assert seen["x_px"][stuck] == pytest.approx((sensor["x_px"][stuck] - 0.5) / 2)
+    assert moved["x_px"][stuck] == pytest.approx((sensor["x_px"][stuck] - 16.5) / 2)
+    assert binned.header.frame == 1
+
+
+def test_while_exposing_or_recording_frames_keep_their_shape(rig):
+    bench = rig(camera=CAMERA)
+    camera = bench.client("camera")
+    camera.call("start", timeout_s=10)
+    with pytest.raises(CommandError, match="set_binning changes what frames look like: end the sequence"):
+        camera.call("set_binning", 2, timeout_s=10)
+    camera.call("stop_sequence", timeout_s=10)
+    with (
+        open_stream(bench.streams, "camera").lossless(name=f"disk{RECORDING}"),
+        pytest.raises(CommandError, match=r"disk \(recording\) goes on"),
+    ):
+        camera.call("set_binning", 2, timeout_s=10)
+    with pytest.raises(CommandError, match="binning must be one of 1, 2, 4, 8, not 3"):
+        camera.call("set_binning", 3, timeout_s=10)
+    assert camera.call("set_binning", 4, timeout_s=10) == 4
+    assert camera.call("binning", timeout_s=10) == 4
 
 
 def test_a_device_may_take_other_settings_or_refuse_them(rig):

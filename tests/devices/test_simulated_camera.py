@@ -194,3 +194,35 @@ def test_rate_and_exposure_keep_each_other_in_bounds(bench):
     assert camera.set_frame_rate_hz(50.0) == 50.0
     assert camera.exposure_ms() == 5.0
     assert film(camera, 3)[1][2].time_ns == 60_000_000
+
+
+def test_a_binned_pixel_holds_the_electrons_of_all_its_pixels(bench):
+    whole = film(opened(bench, bits=16, dust=0), 1)[0][0].astype(float)
+    camera = opened(DeviceContext(clock=JumpClock()), bits=16, dust=0, binning=2)
+    binned = film(camera, 1)[0][0].astype(float)
+    offset = camera.spec.sensor.offset_adu
+    np.testing.assert_allclose(
+        binned - offset, (whole - offset).reshape(64, 2, 64, 2).sum(axis=(1, 3)), atol=1.0
+    )
+    assert camera.spec.sensor.read_noise_e == pytest.approx(2 * 8.0)
+    assert camera.spec.pixel_size_um == pytest.approx(0.2)
+
+
+def test_a_region_shows_the_same_pixels(bench):
+    whole = film(opened(bench), 1)[0][0]
+    part = film(opened(DeviceContext(clock=JumpClock()), region=(20, 30, 64, 48)), 1)[0][0]
+    np.testing.assert_array_equal(part, whole[30:78, 20:84])
+
+
+@pytest.mark.parametrize("region", [(0, 0, 129, 10), (-1, 0, 10, 10), (0, 0, 0, 10), (120, 0, 9, 9)])
+def test_a_region_beyond_the_sensor_is_refused(bench, region):
+    camera = opened(bench)
+    with pytest.raises(BadInputError, match="region"):
+        camera.set_region(*region)
+    assert camera.spec.shape == (128, 128)
+
+
+def test_the_camera_tells_what_its_counts_mean(bench):
+    sensor = opened(bench, bits=12, gain_e_per_adu=3.0, offset_adu=100.0, read_noise_e=5.0).spec.sensor
+    assert (sensor.gain_e_per_adu, sensor.offset_adu, sensor.read_noise_e) == (3.0, 100.0, 5.0)
+    assert sensor.saturates_at == 4095.0

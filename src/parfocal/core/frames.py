@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,49 @@ from parfocal.core.errors import BadInputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+class Sensor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the counts of a camera mean. The camera tells it, once; everybody else reads it from the stream.
+
+    Parameters
+    ----------
+    gain_e_per_adu : float
+        Electrons for one count.
+    offset_adu : float
+        Counts of a pixel without light.
+    read_noise_e : float
+        RMS of the read noise, electrons.
+    saturation_adu : float
+        From so many counts on a pixel tells no more; 0 if unknown.
+    bit_depth : int
+        Bits that a count has; 0 if unknown. Saturation lies at their end, if it isn't told.
+
+    Examples
+    --------
+    >>> Sensor(gain_e_per_adu=0.5, bit_depth=12).saturates_at
+    4095.0
+    """
+
+    gain_e_per_adu: float = 1.0
+    offset_adu: float = 0.0
+    read_noise_e: float = 0.0
+    saturation_adu: float = 0.0
+    bit_depth: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("gain_e_per_adu", "offset_adu", "read_noise_e", "saturation_adu"):
+            if not math.isfinite(getattr(self, name)):
+                raise BadInputError(f"{name} of a sensor must be finite, not {getattr(self, name)}")
+        if not self.gain_e_per_adu > 0 or self.read_noise_e < 0 or not 0 <= self.bit_depth <= 64:
+            raise BadInputError(f"a sensor has a positive gain, no negative noise, 0 to 64 bits, not {self}")
+
+    @property
+    def saturates_at(self) -> float | None:
+        """The counts at which a pixel is saturated; None if nobody knows."""
+        if self.saturation_adu > 0:
+            return self.saturation_adu
+        return float((1 << self.bit_depth) - 1) if self.bit_depth else None
 
 
 class FrameSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="frames"):
@@ -28,6 +72,8 @@ class FrameSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         One letter for each dimension, from OME's ``tczyx``.
     pixel_size_um : float or None
         Edge of a pixel in the sample; None if unknown.
+    sensor : Sensor or None
+        What the counts mean; None if the source does not know.
 
     Examples
     --------
@@ -40,6 +86,7 @@ class FrameSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     dtype: str
     axes: str = "yx"
     pixel_size_um: float | None = None
+    sensor: Sensor | None = None
 
     def __post_init__(self) -> None:
         _check_dtype(self.dtype)

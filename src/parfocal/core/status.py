@@ -9,6 +9,10 @@ import msgspec
 ProcessState = Literal["starting", "ready", "stopping", "exited", "crashed", "hung", "degraded"]
 
 
+RECORDING = " (recording)"
+"""With this at its end, the name of a reader says that it brings what it reads to a record."""
+
+
 class ReaderLedger(msgspec.Struct, frozen=True, kw_only=True):
     """What became of each frame (or row) since this reader attached.
 
@@ -45,6 +49,11 @@ class ReaderLedger(msgspec.Struct, frozen=True, kw_only=True):
     dropped: dict[str, int]
     in_flight: int
     alive: bool = True
+
+    @property
+    def records(self) -> bool:
+        """Whether it is a recording that goes on: the stream may not change its shape then."""
+        return self.alive and self.name.endswith(RECORDING)
 
     @property
     def balances(self) -> bool:

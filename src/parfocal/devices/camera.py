@@ -22,6 +22,7 @@ from parfocal.processes import LOOP
 from parfocal.streams import Slot, StreamWriter, open_stream
 
 _WAIT_S = 0.1
+_REOPENS_WITHIN_S = 1.0
 _TRUTH_ROWS = 1 << 17
 
 
@@ -104,6 +105,23 @@ class CameraHost(DeviceHost):
         else:
             self._commit(header)
         return 0.0
+
+    def call_device(self, method: str, arguments: dict[str, Any], reshapes: bool) -> Any:
+        """Call a command of the camera; if its frames look different then, the stream goes on with those.
+
+        Raises
+        ------
+        BadInputError
+            If it would reshape the frames while a sequence is on, or while they are recorded.
+        """
+        if reshapes:
+            self._check_may_reshape(method)
+        result = self._call(method, arguments)
+        if self.device.spec != self._writer.spec:
+            self._return_slot()
+            self._writer.reopen(self.device.spec, timeout_s=_REOPENS_WITHIN_S)
+            self.context.publish("frames", {"spec": msgspec.to_builtins(self.device.spec)})
+        return result
 
     @command(lane=LOOP, effect="changes")
     def start(self, count: int | None = None) -> None:
@@ -208,6 +226,15 @@ class CameraHost(DeviceHost):
             self.device.resume(counts.sequence_done, counts.sequence_left)
         counts.begin(self.context.clock.monotonic_ns())
         self.context.wake()
+
+    def _check_may_reshape(self, method: str) -> None:
+        if self.device.is_running():
+            raise BadInputError(f"{method} changes what frames look like: end the sequence first")
+        recording = [reader.name for reader in self._writer.readers() if reader.records]
+        if recording:
+            raise BadInputError(
+                f"{method} changes what frames look like, and {', '.join(recording)} goes on: finish it first"
+            )
 
     def _commit(self, header: FrameHeader) -> None:
         """Publish the slot, and tell everybody who counts."""

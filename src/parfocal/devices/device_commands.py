@@ -74,5 +74,8 @@ def _forward(name: str, method: Any) -> Callable[..., Any]:
 
     forwarded: Any = forward
     declared = method.__command__
-    forwarded.__command__ = dataclasses.replace(declared, lane=LOOP) if declared.lane == MAIN else declared
+    in_loop = (
+        changes_shape or declared.lane == MAIN
+    )  # the loop fills the frames, so it alone may reshape them
+    forwarded.__command__ = dataclasses.replace(declared, lane=LOOP) if in_loop else declared
     return forward

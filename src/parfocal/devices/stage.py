@@ -52,6 +52,7 @@ class StageHost(DeviceHost):
     def surround(self, stack: ExitStack) -> None:
         """Make the stream of positions."""
         self._halts = 0
+        self._names = tuple(axis.name for axis in self.device.axes)
         self._dtype = np.dtype(
             [("time_ns", "<i8"), *((f"{axis.name}_{axis.unit}", "<f8") for axis in self.device.axes)]
         )
@@ -133,7 +134,7 @@ class StageHost(DeviceHost):
     @command(lane=RECEIVER, effect="reads")
     def axes(self) -> tuple[str, ...]:
         """Return the names of its axes."""
-        return tuple(axis.name for axis in self.device.axes)
+        return self._names
 
     @command(lane="read", effect="reads")
     def describe_axes(self) -> tuple[Axis, ...]:

@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from parfocal.core.errors import BadInputError, DeviceError
-from parfocal.core.frames import FrameSpec
+from parfocal.core.frames import FrameSpec, Sensor
+from parfocal.devices.device_commands import reshapes
 from parfocal.devices.exposures import ExposureSchedule
 from parfocal.devices.simulated.beads import BeadField, scatter
 from parfocal.devices.simulated.forces import magnet_force_pn
 from parfocal.devices.simulated.light import FULL
 from parfocal.devices.simulated.motors import SimulatedFocus, SimulatedMagnet
+from parfocal.devices.simulated.readout import Readout
 from parfocal.devices.simulated.settings import SimulatedCameraSettings
 from parfocal.devices.simulated.truth import TRUTH_DTYPE, Truth
 from parfocal.devices.simulated.world import World
+from parfocal.ipc import command
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,11 +52,7 @@ class SimulatedCamera:
     def __init__(self, settings: SimulatedCameraSettings, context: DeviceContext) -> None:
         self._settings = settings
         self._context = context
-        self._spec = FrameSpec(
-            shape=(settings.height_px, settings.width_px),
-            dtype=settings.dtype,
-            pixel_size_um=settings.pixel_size_um,
-        )
+        self._readout = self._new_readout(settings.region, settings.binning)
         self._exposures = self._new_schedule()
         self._world: World | None = None
 
@@ -64,8 +63,19 @@ class SimulatedCamera:
 
     @property
     def spec(self) -> FrameSpec:
-        """Shape, dtype and pixel size."""
-        return self._spec
+        """Shape, dtype and pixel size, with the present binning and region, and what the counts mean."""
+        s, binning = self._settings, self._readout.binning
+        return FrameSpec(
+            shape=self._readout.shape,
+            dtype=s.dtype,
+            pixel_size_um=s.pixel_size_um * binning,
+            sensor=Sensor(
+                gain_e_per_adu=s.gain,
+                offset_adu=s.offset_adu,
+                read_noise_e=s.read_noise_e * binning,
+                bit_depth=s.bits,
+            ),
+        )
 
     def open(self) -> None:
         """Lay out the field and draw the images of a bead."""
@@ -82,6 +92,8 @@ class SimulatedCamera:
         self._field = BeadField(lengths, s.bead_radius_nm, s.seed)
         self._picture = Picture(s, rng)
         self._truth = Truth(s.truth_frames, s.beads)
+        self._sensor = np.zeros((s.height_px, s.width_px), s.dtype)
+        self._whole = self._new_readout(None, 1)
         self._exposures = self._new_schedule()
         self._seen, self._elapsed_s = 0, 0.0
         self._world = World.of(self._context)
@@ -103,6 +115,7 @@ class SimulatedCamera:
             "gain_e_per_adu": self._settings.gain,
             "frame_rate_hz": self.frame_rate_hz(),
             "exposure_ms": self.exposure_ms(),
+            "binning": self._readout.binning,
             "running": self.is_running(),
         }
 
@@ -138,10 +151,9 @@ class SimulatedCamera:
     def read_into(self, out: NDArray[Any], timeout_s: float) -> FrameHeader | None:
         """Draw the next frame into `out` while it is exposed; return its header when it could be read."""
         world = self._opened()
-        if out.shape != self._spec.shape or out.dtype != np.dtype(self._spec.dtype):
-            raise BadInputError(
-                f"out must be {self._spec.dtype} {self._spec.shape}, not {out.dtype} {out.shape}"
-            )
+        shape, dtype = self._readout.shape, self._settings.dtype
+        if out.shape != shape or out.dtype != np.dtype(dtype):
+            raise BadInputError(f"out must be {dtype} {shape}, not {out.dtype} {out.shape}")
         exposure = self._exposures.begin(timeout_s)
         if exposure is None:
             return None
@@ -153,6 +165,32 @@ class SimulatedCamera:
         self._opened()
         return self._truth.of(frame)
 
+    @reshapes
+    @command()
+    def set_binning(self, binning: int) -> int:
+        """Make squares of 1, 2, 4 or 8 pixels into one; returns the binning."""
+        now = self._readout
+        self._readout = self._new_readout((now.x_px, now.y_px, now.width_px, now.height_px), binning)
+        return binning
+
+    @command(effect="reads")
+    def binning(self) -> int:
+        """Return how many pixels along an edge make one."""
+        return self._readout.binning
+
+    @reshapes
+    @command()
+    def set_region(self, x_px: int, y_px: int, width_px: int, height_px: int) -> tuple[int, int, int, int]:
+        """Read a rectangle of the sensor alone, in its own pixels; returns x, y, width and height."""
+        self._readout = self._new_readout((x_px, y_px, width_px, height_px), self._readout.binning)
+        return x_px, y_px, width_px, height_px
+
+    @reshapes
+    @command()
+    def clear_region(self) -> None:
+        """Read the whole sensor again."""
+        self._readout = self._new_readout(None, self._readout.binning)
+
     def inject_fault(self, kind: str, **details: Any) -> None:
         """Make a fault happen: late, lost, error, freeze, thaw or hang; see `parfocal.devices.exposures`."""
         self._exposures.faults.inject(kind, details)
@@ -160,9 +198,13 @@ class SimulatedCamera:
     def _draw(self, out: NDArray[Any], exposure: Exposure, world: World) -> None:
         s, now = self._settings, exposure.start_ns
         x, y, z = self._positions(exposure, world)
-        self._truth.keep(exposure.frame, exposure.end_ns, x, y, z)
+        self._truth.keep(exposure.frame, exposure.end_ns, *self._readout.to_frame(x, y), z)
         level_e = s.light_e_per_ms * self.exposure_ms() * world.position("light", now, FULL)
-        self._picture.draw(out, x, y, z, level_e, exposure.frame)
+        if self._readout == self._whole:
+            self._picture.draw(out, x, y, z, level_e, exposure.frame)
+            return
+        self._picture.draw(self._sensor, x, y, z, level_e, exposure.frame)
+        self._readout.read(self._sensor, out, offset_adu=s.offset_adu, bits=s.bits)
 
     def _positions(self, exposure: Exposure, world: World) -> tuple[NDArray[np.float64], ...]:
         """Move the beads on to this exposure; a frame that was lost moved them too."""
@@ -183,6 +225,10 @@ class SimulatedCamera:
             self._anchors[:, 1] + moved[:, 1] / nm,
             focus + s.defocus_nm - moved[:, 2],
         )
+
+    def _new_readout(self, region: tuple[int, int, int, int] | None, binning: int) -> Readout:
+        sensor = (self._settings.height_px, self._settings.width_px)
+        return Readout.checked(*(region or (0, 0, sensor[1], sensor[0])), binning, sensor)
 
     def _opened(self) -> World:
         if self._world is None:

@@ -22,6 +22,9 @@ class SimulatedCameraSettings(BaseModel):
         The exposure is cut to the period.
     light_e_per_ms
         Electrons in a pixel of the brightest background for each millisecond of exposure, at full light.
+    binning, region
+        Pixels along an edge that make one; and x, y, width and height of what is read of the sensor, in its
+        own pixels, None for all of it. Both can be changed by commands.
     gain_e_per_adu
         Electrons for one count; 0 chooses 1 for 16 bits, and for fewer bits what puts the background of the
         first exposure at 40 % of the range.
@@ -54,6 +57,8 @@ class SimulatedCameraSettings(BaseModel):
     height_px: Annotated[int, Field(ge=1)] = 512
     bits: Annotated[int, Field(ge=1, le=16)] = 16
     pixel_size_um: Positive = 0.1
+    binning: int = 1
+    region: tuple[int, int, int, int] | None = None
     frame_rate_hz: Positive = 100.0
     exposure_ms: Positive = 5.0
     light_e_per_ms: Positive = 1000.0
