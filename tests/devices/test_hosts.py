@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +99,28 @@ def test_a_cancelled_snap_stops_the_camera(rig, replay):
         camera.call("snap", count=1_000_000, timeout_s=0.2)
     assert len(camera.call("snap", count=2, timeout_s=30)) == 2
     assert camera.call("is_running", timeout_s=10) is False
+
+
+def test_a_snap_has_no_frame_that_was_exposed_before_it_was_asked_for(rig):
+    slow = {**FIELD, "frame_rate_hz": 4.0, "exposure_ms": 250.0}
+    bench = rig(camera={"device": "simulated-camera", "options": slow}, focus=FOCUS)
+    camera = bench.client("camera")
+    with open_stream(bench.streams, "camera").latest() as frames:
+        camera.call("start", timeout_s=10)
+        for _ in range(3):
+            frames.read(timeout_s=30)  # the next exposure began with its end
+            asked_ns = time.monotonic_ns()
+            (header,) = camera.call("snap", timeout_s=30)
+            assert header["time_ns"] - header["exposure_ns"] >= asked_ns
+
+
+def test_a_snap_that_a_finite_sequence_leaves_unfinished_is_taken_on_its_own(rig, replay):
+    bench = rig(camera={**replay, "options": {**replay["options"], "rate": 20.0}})
+    camera = bench.client("camera")
+    with open_stream(bench.streams, "camera").lossless() as frames:
+        camera.call("start", 3, timeout_s=10)
+        frames.read(timeout_s=30)
+        assert len(camera.call("snap", count=5, timeout_s=30)) == 5
 
 
 def test_snapping_a_running_camera_takes_the_next_and_leaves_it_on(rig, replay):

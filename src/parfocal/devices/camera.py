@@ -16,7 +16,7 @@ from parfocal.core.frames import FrameHeader, RowSpec
 from parfocal.core.protocols import Camera, CanResume, HasFrameRate, KnowsTruth
 from parfocal.devices.camera_counts import CameraCounts
 from parfocal.devices.device_host import DeviceConfig, DeviceHost
-from parfocal.devices.snap import Snap
+from parfocal.devices.snap import Snap, exposure_began_ns
 from parfocal.ipc import RECEIVER, command, current_call
 from parfocal.processes import LOOP
 from parfocal.streams import Slot, StreamWriter, open_stream
@@ -67,6 +67,7 @@ class CameraHost(DeviceHost):
         self._wishes: deque[Snap] = deque()
         self._snaps: list[Snap] = []
         self._slot: Slot | None = None
+        self._sequence_ns = self._read_ns = clock.monotonic_ns()
         self._lend: ExitStack = stack.enter_context(ExitStack())
         self._writer = StreamWriter(context.streams, context.service, self.device.spec, self.settings.slots)
         stack.callback(self._writer.close)
@@ -88,8 +89,8 @@ class CameraHost(DeviceHost):
         if not self.device.is_running():
             self._counts.end_sequence()
             self._return_slot()
-            self._fail_snaps("the camera was stopped")
-            return None
+            return self._after_sequence()
+        self._read_ns = self.context.clock.monotonic_ns()
         try:
             header = self.device.read_into(self._borrowed().data, _WAIT_S)
         except StreamTimeoutError:
@@ -128,10 +129,9 @@ class CameraHost(DeviceHost):
         """Begin to expose `count` frames, or until `stop`."""
         if count is not None and count < 1:
             raise BadInputError(f"count must be 1 or more, or None for no end, not {count}")
-        self.device.start(count)
+        self._expose(count)
         first = self.device.first_frame if isinstance(self.device, CanResume) else 0
         self._counts.begin_sequence(self._counts.first_frame + first, count)
-        self._counts.begin(self.context.clock.monotonic_ns())
         self.context.publish("camera", {"running": True, "count": count})
         self.context.wake()
 
@@ -139,15 +139,19 @@ class CameraHost(DeviceHost):
     def stop_sequence(self) -> None:
         """End the sequence; nothing happens if none is on."""
         self.device.stop()
+        self._fail_snaps("the camera was stopped")
         self._counts.end_sequence()
         self.context.publish("camera", {"running": False, "count": None})
 
     @command(lane="snap", effect="changes")
     def snap(self, count: int = 1) -> list[FrameHeader]:
-        """Take `count` frames into the stream, of a running camera the next ones; returns their headers."""
+        """Take `count` frames into the stream, of a running camera the next ones; returns their headers.
+
+        No frame counts whose exposure began before the call.
+        """
         if count < 1:
             raise BadInputError(f"count must be 1 or more, not {count}")
-        wish = Snap(count)
+        wish = Snap(count, self.context.clock.monotonic_ns())
         self._wishes.append(wish)
         self.context.wake()
         try:
@@ -246,8 +250,9 @@ class CameraHost(DeviceHost):
         self._slot = None
         self._lend.close()
         self._counts.frame(header, self.context.clock.monotonic_ns())
+        began_ns = exposure_began_ns(header, self._sequence_ns, self._read_ns)
         for snap in self._snaps:
-            snap.frame(header)
+            snap.frame(header, began_ns)
         self._snaps = [snap for snap in self._snaps if not snap.complete]
         if self._truth is not None:
             try:
@@ -279,10 +284,23 @@ class CameraHost(DeviceHost):
             if snap.given_up:
                 continue
             if not self.device.is_running():
-                self._counts.begin(self.context.clock.monotonic_ns())
-                self.device.start(snap.count)
+                self._expose(snap.missing)
                 snap.started = True
             self._snaps.append(snap)
+
+    def _after_sequence(self) -> float | None:
+        """Take frames that are still asked for in a sequence of their own; return when to go on."""
+        waiting = [snap for snap in self._snaps if not snap.started]
+        self._snaps = [snap for snap in self._snaps if snap.started]
+        self._fail_snaps("the camera ended the sequence")
+        self._wishes.extendleft(reversed(waiting))
+        return 0.0 if self._wishes else None
+
+    def _expose(self, count: int | None) -> None:
+        """Start the camera, and note since when what it takes is of this sequence."""
+        self._sequence_ns = self.context.clock.monotonic_ns()
+        self.device.start(count)
+        self._counts.begin(self._sequence_ns)
 
     def _fail_snaps(self, why: str) -> None:
         while self._snaps:

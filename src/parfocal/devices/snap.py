@@ -1,4 +1,4 @@
-"""A wish for some frames, from the thread that waits for them to the one that makes them."""
+"""A request for some frames, from the thread that waits for them to the one that makes them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,14 @@ _LOOK_S = 0.05
 
 
 class Snap:
-    """The next `count` frames of a camera, asked for by a call.
+    """The next `count` frames of a camera whose exposure began after a call had asked for them.
+
+    Parameters
+    ----------
+    count : int
+        How many.
+    asked_ns : int
+        When they were asked for, on the rig's monotonic clock.
 
     Attributes
     ----------
@@ -25,20 +32,28 @@ class Snap:
         Whether nobody waits for it any more.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, asked_ns: int) -> None:
         self.count = count
+        self._asked_ns = asked_ns
         self.started = False
         self.given_up = False
         self._taken = 0
         self._arrived: queue.SimpleQueue[FrameHeader | Exception] = queue.SimpleQueue()
 
     @property
+    def missing(self) -> int:
+        """How many frames it has not got yet."""
+        return self.count - self._taken
+
+    @property
     def complete(self) -> bool:
         """Whether it has all its frames."""
-        return self._taken >= self.count
+        return self.missing <= 0
 
-    def frame(self, header: FrameHeader) -> None:
-        """Hand it a frame's header."""
+    def frame(self, header: FrameHeader, began_ns: int) -> None:
+        """Hand it a frame's header; one whose exposure began too early is none of its own."""
+        if began_ns < self._asked_ns:
+            return
         self._taken += 1
         self._arrived.put(header)
 
@@ -69,3 +84,26 @@ class Snap:
             headers.append(arrived)
             call.progress(len(headers) / self.count, f"{len(headers)} of {self.count} frames")
         return headers
+
+
+def exposure_began_ns(header: FrameHeader, sequence_ns: int, read_ns: int) -> int:
+    """Return when the exposure of a frame began, on the rig's monotonic clock.
+
+    Parameters
+    ----------
+    header : FrameHeader
+        Of the frame.
+    sequence_ns : int
+        When the sequence began that it is of. A frame that ended before has a time of its own, as in a movie.
+    read_ns : int
+        When the camera was asked for the frame: what such a frame counts as begun at.
+
+    Examples
+    --------
+    >>> from parfocal.core.frames import FrameHeader
+    >>> exposure_began_ns(FrameHeader(frame=0, time_ns=1500, exposure_ns=300), sequence_ns=1000, read_ns=1400)
+    1200
+    >>> exposure_began_ns(FrameHeader(frame=0, time_ns=7, exposure_ns=5), sequence_ns=1000, read_ns=1400)
+    1400
+    """
+    return read_ns if header.time_ns < sequence_ns else header.time_ns - header.exposure_ns
