@@ -50,7 +50,7 @@ def run_job(job: Callable[[Callable[[Step], None]], Summary], *, json: bool) -> 
             nonlocal run
             run = step.run or run
             for note in step.notes:
-                progress.console.print(note)
+                progress.console.print(note, soft_wrap=True)
             if step.phase not in bars:
                 for done in bars.values():
                     progress.update(done, completed=1.0)  # type: ignore[arg-type]

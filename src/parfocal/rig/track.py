@@ -149,15 +149,17 @@ def run_track(plan: TrackPlan, tell: Callable[[Progress], None]) -> Summary:
 
 def notes_on(facts: MovieFacts) -> tuple[str, ...]:
     """Return what should be known of a movie before its rows are used, a line each."""
-    rate = "no time" if facts.frame_rate_hz is None else f"{facts.frame_rate_hz:g} images a second"
-    times = f"{rate} ({facts.times_from})"
-    if facts.frame_rate_hz is None and facts.images > 1:
-        times = "times untold: rows carry the number of the image alone; --fps tells"
-    size = f"pixel {facts.pixel_size_um} um ({facts.pixel_size_from})"
-    if facts.pixel_size_um is None:
-        size = "pixel size untold: --pixel-size-um tells"
-    about = f"{facts.format}, {facts.images} image{'' if facts.images == 1 else 's'}; {times}; {size}"
-    return (about, *(f"left unread: {words}" for words in facts.unread), *facts.remarks)
+    about = f"movie: {facts.format}, {facts.images} image{'' if facts.images == 1 else 's'}"
+    if facts.frame_rate_hz is not None:
+        times = f"times: {facts.frame_rate_hz:g} images a second ({facts.times_from})"
+    else:
+        times = "times: untold, rows carry the number of the image alone; --fps tells"
+    if facts.pixel_size_um is not None:
+        size = f"pixel size: {facts.pixel_size_um:g} um ({facts.pixel_size_from})"
+    else:
+        size = "pixel size: untold, rows are in pixels; --pixel-size-um tells"
+    unread = [f"left unread: {words}" for words in facts.unread]
+    return (about, *([times] if facts.images > 1 else []), size, *unread, *facts.remarks)
 
 
 def run_name(movie: Path) -> str:
