@@ -108,3 +108,6 @@ class QuickStage(SimulatedStage):
 
 class Paperweight:
     """Neither camera nor stage nor light."""
+
+    def __init__(self, settings: Any, context: Any) -> None:
+        pass

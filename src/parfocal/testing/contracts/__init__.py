@@ -10,7 +10,7 @@ In your own tests::
 
     @pytest.mark.parametrize("promise", CAMERA, ids=str)
     def test_my_camera(promise):
-        device = MyCamera({}, DeviceContext())
+        device = MyCamera(MyCamera.Settings(), DeviceContext())
         device.open()
         try:
             promise.check(Trial(device, SYSTEM_CLOCK))

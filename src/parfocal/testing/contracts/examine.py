@@ -28,21 +28,21 @@ class Verdict:
     why: str = ""
 
 
-def kind_of(device_class: Any) -> Promises:
-    """Return the promises that a class of devices has to keep: those of the protocol it has most methods of.
+def kind_of(device: Any) -> Promises:
+    """Return the promises that a device, open or not, has to keep: those of the protocol that it satisfies.
 
     Raises
     ------
     BadInputError
         If it lacks methods of every protocol; names those that the nearest one misses.
     """
-    missing = {promises.kind: _missing(device_class, protocol) for protocol, promises in KINDS}
+    missing = {promises.kind: _missing(device, protocol) for protocol, promises in KINDS}
     for _, promises in KINDS:
         if not missing[promises.kind]:
             return promises
     nearest = min(missing, key=lambda kind: len(missing[kind]))
     raise BadInputError(
-        f"{device_class.__name__} is no camera, stage or light: of a {nearest} it lacks "
+        f"{type(device).__name__} is no camera, stage or light: of a {nearest} it lacks "
         + ", ".join(missing[nearest])
     )
 
@@ -94,6 +94,6 @@ def _place(error: AssertionError) -> str:
     return "".join(frame.code_context or ()).strip() if frame else "an assertion failed"
 
 
-def _missing(device_class: Any, protocol: type) -> list[str]:
+def _missing(device: Any, protocol: type) -> list[str]:
     words = [word for word in dir(protocol) if not word.startswith("_")]
-    return [word for word in words if inspect.getattr_static(device_class, word, None) is None]
+    return [word for word in words if inspect.getattr_static(device, word, None) is None]

@@ -42,10 +42,10 @@ def try_device(name: str, options: Mapping[str, Any], allowed: Collection[str]) 
     """
     device_class = load_device(name)
     settings = check_settings(name, options)
-    promises = kind_of(device_class)
     needs = cast("list[Needs]", ["exposure", *allowed])
     with TemporaryDirectory() as folder:
         context = DeviceContext(clock=SYSTEM_CLOCK, folder=Path(folder))
+        promises = kind_of(device_class(settings, context))
         return promises.kind, list(
             examine(lambda: device_class(settings, context), promises, SYSTEM_CLOCK, needs)
         )

@@ -1,0 +1,58 @@
+"""The page "your own instruments": its files, commands and test, as a newcomer would type them."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "your-own-instruments.md").read_text(encoding="utf-8")
+FOLDER = ROOT / "examples" / "own_lab"
+
+
+def run(*command, cwd=FOLDER):
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=110)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_its_commands_run():
+    (session,) = re.findall(r"```sh\n(.*?)```", PAGE, flags=re.DOTALL)
+    commands = [shlex.split(line) for line in session.splitlines()]
+    assert commands[0] == ["cd", "examples/own_lab"]
+    checked = [run(sys.executable, "-m", *words) for words in commands[1:] if words[0] == "parfocal"]
+    assert "is sound" in checked[0]
+    assert "12 kept, 0 broken, 6 not tried" in checked[1]
+    assert commands[-1] == ["python", "try_it.py"]
+    tried = run(sys.executable, "-W", "error", "try_it.py")
+    assert "brightness: 400.0" in tried
+    assert "temperature: 36.6" in tried
+    assert "gain must lie from 1 to 16, not 99.0" in tried
+
+
+def test_its_test_passes(tmp_path):
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
+    (tmp_path / "test_mine.py").write_text(f"import sys\nsys.path.append({str(FOLDER)!r})\n{code}")
+    assert "18 passed" in run(sys.executable, "-m", "pytest", "-q", ".", cwd=tmp_path)
+
+
+@pytest.mark.parametrize("exposure_ms", [1.0, 250.0])
+def test_its_camera_exposes_as_long_as_asked(exposure_ms, monkeypatch):
+    monkeypatch.syspath_prepend(FOLDER)
+    import home_made
+    import numpy as np
+
+    from parfocal.devices.context import DeviceContext
+    from parfocal.testing.clock import JumpClock
+
+    clock = JumpClock()
+    camera = home_made.HomeMadeCamera(home_made.CameraSettings(), DeviceContext(clock=clock))
+    camera.open()
+    camera.set_exposure_ms(exposure_ms)
+    camera.start(count=2)
+    out = np.zeros(camera.spec.shape, camera.spec.dtype)
+    headers = [header for _ in range(20) if (header := camera.read_into(out, 0.1)) is not None]
+    assert [header.time_ns for header in headers] == [round(exposure_ms * 1e6), round(2 * exposure_ms * 1e6)]
