@@ -55,7 +55,7 @@ def _make_app() -> App:
     app.command(instruments)
     instruments.command(sim.redpitaya, help_epilogue=examples(sim.redpitaya))
     for command in (
-        track.track, rigs.up, rigs.down, rigs.rigs, status.status, calls.call, calls.commands,
+        track.track, rigs.up, rigs.down, rigs.restart, rigs.rigs, status.status, calls.call, calls.commands,
         settings.settings, runs.runs, check.check, doctor.doctor,
     ):  # fmt: skip
         app.command(command, help_epilogue=examples(command))

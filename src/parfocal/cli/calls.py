@@ -13,7 +13,7 @@ from parfocal.core.clock import poll_until
 from parfocal.core.errors import RigNotFoundError, ServiceUnavailableError
 from parfocal.processes import directory
 from parfocal.rig.listing import command_listing
-from parfocal.rig.opening import attach, load_source
+from parfocal.rig.opening import attach_or_open, load_source
 
 if TYPE_CHECKING:
     from parfocal.ipc import CommandInfo
@@ -43,7 +43,8 @@ def call(
     arguments
         Each as name=value; values are JSON where they read as such.
     rig
-        Which rig; may be left out while only one is running.
+        Which rig: a running one; else a built-in one or a file, which is started and ended again. May be left
+        out while only one is running.
     timeout_s
         Deadline of the call.
     json
@@ -55,7 +56,7 @@ def call(
 
     parfocal call tracker list_rois --rig tweezers --json
     """
-    with attach(only_rig(rig)) as running:
+    with attach_or_open(only_rig(rig)) as running:
         pending = running[service].submit(command, timeout_s=timeout_s, **named_values(arguments))
         try:
             result = pending.result()

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from parfocal.cli.exits import Exit
 from parfocal.cli.output import console, print_json
-from parfocal.rig.diagnosis import diagnose, remove_leftovers
+from parfocal.rig.diagnosis import Finding, diagnose, remove_leftovers
 
 
 def doctor(*, clean: bool = False, json: bool = False) -> int:
@@ -33,9 +33,15 @@ def doctor(*, clean: bool = False, json: bool = False) -> int:
     else:
         table = Table("", "what", "found", "what to do", box=None, pad_edge=False)
         for finding in findings:
-            mark = Text("ok", style="green") if finding.ok else Text("!!", style="bold red")
+            mark = _mark(finding)
             table.add_row(mark, finding.what, finding.found, finding.remedy)
         console().print(table)
         for path in removed:
             console().print(f"removed {path}")
-    return Exit.OK if all(finding.ok for finding in findings) else Exit.FAILED
+    return Exit.OK if all(finding.ok for finding in findings if finding.needed) else Exit.FAILED
+
+
+def _mark(finding: Finding) -> Text:
+    if finding.ok:
+        return Text("ok", style="green")
+    return Text("!!", style="bold red") if finding.needed else Text("!", style="yellow")

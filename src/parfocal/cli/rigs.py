@@ -1,25 +1,25 @@
-"""``parfocal up``, ``down`` and ``rigs``: starting, ending and listing laboratories."""
+"""``parfocal up``, ``down``, ``restart`` and ``rigs``: starting, ending and listing laboratories."""
 
 from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
-import tempfile
-from typing import Annotated
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
-from rich.status import Status
 from rich.table import Table
 
 from parfocal.cli.calls import only_rig
 from parfocal.cli.output import console, print_json
 from parfocal.cli.values import named_values
 from parfocal.core.clock import SYSTEM_CLOCK
-from parfocal.core.errors import StartError
 from parfocal.processes import directory
-from parfocal.rig.opening import attach, load_source, open_rig
+from parfocal.rig.opening import attach, open_rig
+
+if TYPE_CHECKING:
+    from rich.status import Status
 
 
 def up(
@@ -51,22 +51,27 @@ def up(
 
     parfocal up my-lab.toml --name left --detach
     """
-    if detach:
-        _up_detached(source, name, set_ or [])
-        return
     for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
         signal.signal(number, _interrupt)
+    if not detach:
+        _stay_in_front()
     began_ns = SYSTEM_CLOCK.monotonic_ns()
     with _starting(source):
-        opened = open_rig(source, name=name, changes=named_values(set_ or []))
+        opened = open_rig(source, name=name, changes=named_values(set_ or []), detach=detach)
     with opened as rig:
+        pid = rig.status().pid
         if json:
-            print_json({"rig": rig.name, "pid": os.getpid(), "services": rig.services})
+            print_json({"rig": rig.name, "pid": pid, "services": rig.services})
+        elif detach:
+            console().print(
+                f"rig {rig.name!r} is ready as process {pid}; end it with `parfocal down {rig.name}`"
+            )
         else:
             ready_s = (SYSTEM_CLOCK.monotonic_ns() - began_ns) / 1e9
             console().print(f"rig {rig.name!r} is ready after {ready_s:.1f} s: {', '.join(rig.services)}")
             console().print(f"end it with Ctrl-C or `parfocal down {rig.name}`")
-        rig.wait()
+        if not detach:
+            rig.wait()
 
 
 def down(rig: str | None = None) -> None:
@@ -85,6 +90,27 @@ def down(rig: str | None = None) -> None:
     with attach(name) as running:
         running.stop()
     console().print(f"rig {name!r} has ended")
+
+
+def restart(service: str, *, rig: str | None = None) -> None:
+    """End a service in order and start it again, also one that was given up; returns when it is ready.
+
+    Parameters
+    ----------
+    service
+        Name of the service.
+    rig
+        Which rig; may be left out while only one is running.
+
+    Examples
+    --------
+    parfocal restart camera
+
+    parfocal restart tracker --rig tweezers
+    """
+    with attach(only_rig(rig)) as running:
+        running.restart(service)
+    console().print(f"service {service!r} is ready again")
 
 
 def rigs(*, json: bool = False) -> None:
@@ -106,40 +132,32 @@ def rigs(*, json: bool = False) -> None:
     if not running:
         console().print("no rig is running; start one with `parfocal up`")
         return
-    table = Table("rig", "process", "services", box=None, pad_edge=False)
+    table = Table("rig", "process", "", "services", box=None, pad_edge=False)
     for record in running:
-        table.add_row(record.rig, str(record.pid), ", ".join(record.services))
+        how = "detached" if record.detached else ""
+        table.add_row(record.rig, str(record.pid), how, ", ".join(record.services))
     console().print(table)
-
-
-def _up_detached(source: str, name: str | None, changes: list[str]) -> None:
-    """Start ``parfocal up`` in a session of its own and wait until its first line says that it is ready."""
-    config = load_source(source)
-    words = [source, "--json", *(["--name", name] if name else [])]
-    words += [word for change in changes for word in ("--set", change)]
-    with tempfile.TemporaryFile() as errors:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "parfocal", "up", *words],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            start_new_session=True,
-        )
-        assert child.stdout is not None
-        with child.stdout as answer, _starting(source):
-            ready = answer.readline()
-        if not ready:
-            code = child.wait()
-            errors.seek(0)
-            said = errors.read().decode(errors="replace").strip()
-            raise StartError(said.removeprefix("parfocal: "), service="rig", exit_code=code)
-    rig = name or config.name
-    console().print(f"rig {rig!r} is ready as process {child.pid}; end it with `parfocal down {rig}`")
 
 
 def _starting(source: str) -> Status:
     """Tell whoever watches a terminal why nothing happens yet."""
     return console(quiet=True).status(f"starting {source} (the very first start compiles for half a minute)")
+
+
+def _stay_in_front() -> None:
+    """Keep a rig going that a terminal would stop: a stopped process watches none of its services."""
+    if not hasattr(signal, "SIGTSTP"):
+        return
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    signal.signal(signal.SIGTSTP, _refuse_to_stop)
+
+
+def _refuse_to_stop(_signal: int, _frame: object) -> None:
+    with suppress(OSError):
+        os.write(
+            sys.stderr.fileno(),
+            b"\na running rig cannot be put aside: end it with Ctrl-C, or start it with --detach\n",
+        )
 
 
 def _interrupt(number: int, _frame: object) -> None:

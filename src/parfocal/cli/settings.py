@@ -12,7 +12,7 @@ from parfocal.cli.calls import only_rig
 from parfocal.cli.output import console, print_json, to_json
 from parfocal.cli.values import named_values
 from parfocal.core.errors import BadInputError
-from parfocal.rig.opening import attach
+from parfocal.rig.opening import attach_or_open
 from parfocal.rig.settings_files import save_settings, take_settings
 
 
@@ -37,7 +37,8 @@ def settings(
     save
         Write all settings, as they are then, to this TOML file.
     rig
-        Which rig; may be left out while only one is running.
+        Which rig: a running one; else a built-in one or a file, which is started and ended again. May be left
+        out while only one is running.
     json
         Print them as one JSON line.
 
@@ -51,7 +52,7 @@ def settings(
     """
     if load is not None and not load.is_file():
         raise BadInputError(f"there is no file {load} to load settings from")
-    with attach(only_rig(rig)) as running:
+    with attach_or_open(only_rig(rig)) as running:
         if load is not None:
             _, warnings = take_settings(running, service, load)
             sys.stderr.writelines(f"parfocal: {warning}\n" for warning in warnings)

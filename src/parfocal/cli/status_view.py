@@ -8,11 +8,14 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from parfocal.processes.announcer import how_to_restart
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from parfocal.core.status import ProcessStatus, ReaderLedger, RigStatus, StreamStatus
 
+_BUSY_FROM_S = 1.0
 _COLOURS = {"ready": "green", "starting": "yellow", "stopping": "yellow", "exited": "bright_black"}
 
 
@@ -32,8 +35,15 @@ def _services(services: Iterable[ProcessStatus]) -> Table:
 
 
 def _service_row(service: ProcessStatus) -> tuple[str | Text, ...]:
-    state = Text(service.state, style=_COLOURS.get(service.state, "bold red"))
-    return service.name, state, str(service.pid or "-"), str(service.restarts), service.error
+    word, colour = service.state, _COLOURS.get(service.state, "bold red")
+    if service.busy_s >= _BUSY_FROM_S:
+        return service.name, Text(f"busy {service.busy_s:.0f} s", style="yellow"), *_details(service)
+    return service.name, Text(word, style=colour), *_details(service)
+
+
+def _details(service: ProcessStatus) -> tuple[str, str, str]:
+    advice = f"{service.error}; {how_to_restart(service)}" if service.state == "degraded" else service.error
+    return str(service.pid or "-"), str(service.restarts), advice
 
 
 def _streams(streams: Iterable[StreamStatus]) -> Table:

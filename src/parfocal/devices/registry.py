@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from parfocal.core.errors import ConfigError, nearest
-from parfocal.processes.loading import load_object
+from parfocal.processes import loading
+from parfocal.processes.loading import load_object, plugins
 from parfocal.processes.validation import validate
 
 if TYPE_CHECKING:
@@ -104,9 +105,10 @@ def _converted(model: type[msgspec.Struct], settings: Mapping[str, Any], where: 
 
 def load_device(name: str) -> Any:
     """Return the class of a device, or raise `ConfigError`."""
-    target = DEVICES.get(name, name)
-    if ":" not in target:
-        raise ConfigError(
-            f"no device is called {name!r}; {nearest(name, DEVICES)}; or write 'package.module:Class'"
-        )
-    return load_object(target, f"device {name!r}")
+    if ":" in name or name in DEVICES:
+        return load_object(DEVICES.get(name, name), f"device {name!r}")
+    added = plugins(loading.DEVICES)
+    if name not in added:
+        known = nearest(name, [*DEVICES, *added])
+        raise ConfigError(f"no device is called {name!r}; {known}; or write 'package.module:Class'")
+    return load_object(added[name].address, f"device {name!r} of {added[name].package}")

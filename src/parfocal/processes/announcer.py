@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.core.status import ProcessStatus
 from parfocal.processes import link
 from parfocal.processes.directory import RIG_SERVICE, new_rig_record, write_record
 from parfocal.processes.logs import LogBook
@@ -26,9 +27,16 @@ if TYPE_CHECKING:
 _SERIOUS = ("crashed", "hung", "degraded")
 
 
-def how_to_restart(service: str) -> str:
-    """Return what people can do about a service that was given up."""
-    return f"; start it again with `parfocal restart {service}`"
+def how_to_restart(service: ProcessStatus) -> str:
+    """Return that a service was given up, and what people can do about it.
+
+    Examples
+    --------
+    >>> how_to_restart(ProcessStatus(name="camera", state="degraded", restarts=5))
+    'given up after 5 restarts: start it again with `parfocal restart camera`'
+    """
+    after = f" after {service.restarts} restarts" if service.restarts else ""
+    return f"given up{after}: start it again with `parfocal restart {service.name}`"
 
 
 class Announcer:
@@ -65,15 +73,15 @@ class Announcer:
         """Record and tell which services there are."""
         record = new_rig_record(self._folders.rig, names, self._folders.streams, detached=self._detached)
         write_record(self._folders.runtime / "rig.json", record)
-        self._publish("services", list(names))
+        self._publish("services", {"names": list(names)})
 
     def state_changed(self, service: SupervisedService) -> None:
         """Tell that the life of a service changed."""
         status = service.status()
         level = logging.WARNING if status.state in _SERIOUS else logging.INFO
         detail = f" ({status.error})" if status.error else ""
-        advice = how_to_restart(status.name) if status.state == "degraded" else ""
-        self._log.say(status.name, level, f"{status.state}{detail}{advice}")
+        advice = how_to_restart(status) if status.state == "degraded" else ""
+        self._log.say(status.name, level, f"{status.state}{detail} {advice}".rstrip())
         self._publish("state", {**msgspec.structs.asdict(status), "time_ns": SYSTEM_CLOCK.monotonic_ns()})
 
     def made_safe(self, service: str, lost: str) -> None:

@@ -1,11 +1,45 @@
-"""Classes by their address, ``package.module:Class``: where rig files and specs point to code."""
+"""Classes by their address, ``package.module:Class``, or by a short name of an installed package."""
 
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any, NamedTuple
 
 from parfocal.core.errors import ConfigError
+
+SERVICES = "parfocal.services"
+"""The group of entry points that name kinds of services."""
+DEVICES = "parfocal.devices"
+"""The group of entry points that name devices."""
+
+
+class Plugin(NamedTuple):
+    """What an installed package adds: the address of a class, and the package with its version."""
+
+    address: str
+    package: str
+
+
+@cache
+def plugins(group: str) -> dict[str, Plugin]:
+    """Return what installed packages add under short names, by name. Imports nothing of theirs.
+
+    Parameters
+    ----------
+    group : str
+        `SERVICES` or `DEVICES`.
+
+    Examples
+    --------
+    >>> plugins("a.group.that.nobody.knows")
+    {}
+    """
+    return {
+        point.name: Plugin(point.value, f"{point.dist.name} {point.dist.version}" if point.dist else "?")
+        for point in entry_points(group=group)
+    }
 
 
 def load_object(address: str, what: str) -> Any:

@@ -100,7 +100,7 @@ def check_name(name: str, kind: str) -> str:
     BadInputError
         If it can't.
     """
-    if kind == "service" and name in RESERVED:
+    if kind == "service" and name == "rig":
         raise ConfigError(f"a service cannot be called {name!r}: {RESERVED[name]}; choose another name")
     if not _NAME.fullmatch(name) or name in ("locks",):
         raise BadInputError(

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from parfocal.processes import ServiceSpec
+from parfocal.rig.config import check_service
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from parfocal.rig.config import RigConfig, ServiceConfig
 
 
-_RULES = ("policy", "back_off_s", "max_restarts", "hang_after_s", "start_timeout_s", "stop_timeout_s")
+_RULES = (
+    "policy",
+    "back_off_s",
+    "max_restarts",
+    "hang_after_s",
+    "step_limit_s",
+    "start_timeout_s",
+    "stop_timeout_s",
+)
 """What a rig file says of a service in the words of its `ServiceSpec`."""
 
 _SHARED = ("frames", "profiles", "policy", "threads")
@@ -32,6 +43,17 @@ def service_specs(config: RigConfig) -> tuple[ServiceSpec, ...]:
     return tuple(spec for name, service in config.services.items() for spec in _specs(name, service))
 
 
+def specs_of_service(name: str, service: ServiceConfig | Mapping[str, Any]) -> tuple[ServiceSpec, ...]:
+    """Check what is said of one service, as in a rig file, and return its processes.
+
+    Raises
+    ------
+    ConfigError
+        If it is not valid.
+    """
+    return _specs(name, check_service(name, service))
+
+
 def _specs(name: str, service: ServiceConfig) -> tuple[ServiceSpec, ...]:
     """Return a service's processes: itself, and for a tracker the workers before it, which do its numbers."""
     if service.kind != "tracker":
@@ -45,11 +67,17 @@ def _specs(name: str, service: ServiceConfig) -> tuple[ServiceSpec, ...]:
 def _worker(name: str, service: ServiceConfig, index: int, count: int) -> ServiceSpec:
     shared = {key: service.settings[key] for key in _SHARED if key in service.settings}
     settings = {"front": name, "index": index, "workers": count, **shared}
-    return _spec(
-        f"{name}-{index + 1}", service.model_copy(update={"kind": "tracker_worker", "settings": settings})
-    )
+    worker = service.model_copy(update={"kind": "tracker_worker", "settings": settings})
+    return _spec(f"{name}-{index + 1}", worker, part_of=name)
 
 
-def _spec(name: str, service: ServiceConfig) -> ServiceSpec:
+def _spec(name: str, service: ServiceConfig, part_of: str = "") -> ServiceSpec:
     rules = service.model_dump(include={"settings", *_RULES})
-    return ServiceSpec(name=name, factory=service.factory, depends_on=tuple(service.depends_on), **rules)
+    return ServiceSpec(
+        name=name,
+        factory=service.factory,
+        depends_on=tuple(service.depends_on),
+        safe_when_lost=tuple(service.safe_when_lost),
+        part_of=part_of,
+        **rules,
+    )

@@ -13,7 +13,8 @@ import tomli_w
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from parfocal.core.errors import ConfigError, nearest
-from parfocal.processes.loading import load_object
+from parfocal.processes.loading import SERVICES, load_object, plugins
+from parfocal.processes.spec import RESERVED
 from parfocal.processes.validation import validate
 
 # The short names a rig file may use for a service; anything else is written "package.module:Class".
@@ -45,7 +46,8 @@ class ServiceConfig(BaseModel):
     Parameters
     ----------
     kind : str
-        A short name from `KINDS`, or ``package.module:Class`` of a `parfocal.processes.Service`.
+        A short name from `KINDS` or of an installed package's entry point ``parfocal.services``, or
+        ``package.module:Class`` of a `parfocal.processes.Service`.
     settings : dict
         Checked against the service's own ``Config``.
     depends_on : list of str
@@ -57,7 +59,12 @@ class ServiceConfig(BaseModel):
     max_restarts : int
         After so many it is given up and the rig is degraded.
     hang_after_s : float
-        Without a heartbeat for so long it counts as dead.
+        A process that is silent for so long counts as hung: it was stopped, or is stuck in a driver.
+    step_limit_s : float, optional
+        One step of its loop, or one of its commands there, may take so long; until then it is shown as busy,
+        after it as hung. By default what its class declares: 30 s unless it says otherwise.
+    safe_when_lost : list of str
+        Services that steer this one: when one of them ends, crashes or hangs, its outputs are made safe.
     start_timeout_s : float
         It has to be ready within this time, once those it depends on are. Long enough for a first start
         on a new machine, which compiles the numerics.
@@ -74,22 +81,27 @@ class ServiceConfig(BaseModel):
     back_off_s: Annotated[float, Field(ge=0)] = 0.2
     max_restarts: Annotated[int, Field(ge=0)] = 5
     hang_after_s: Annotated[float, Field(gt=0)] = 1.0
+    step_limit_s: Annotated[float, Field(gt=0)] | None = None
+    safe_when_lost: list[Name] = []
     start_timeout_s: Annotated[float, Field(gt=0)] = 180.0
     stop_timeout_s: Annotated[float, Field(gt=0)] = 4.0
 
     @field_validator("kind")
     @classmethod
     def _kind_is_known(cls, kind: str) -> str:
-        if kind not in KINDS and ":" not in kind:
+        if kind not in KINDS and ":" not in kind and kind not in plugins(SERVICES):
+            known = [*KINDS, *plugins(SERVICES)]
             raise ValueError(
-                f"kind {kind!r} is unknown ({nearest(kind, KINDS)}); or write package.module:Class"
+                f"kind {kind!r} is unknown ({nearest(kind, known)}); or write package.module:Class"
             )
         return kind
 
     @property
     def factory(self) -> str:
         """The class of the service, as ``package.module:Class``."""
-        return KINDS.get(self.kind, self.kind)
+        if ":" in self.kind or self.kind in KINDS:
+            return KINDS.get(self.kind, self.kind)
+        return plugins(SERVICES)[self.kind].address
 
 
 class RigConfig(BaseModel):
@@ -110,15 +122,17 @@ class RigConfig(BaseModel):
 
     @model_validator(mode="after")
     def _dependencies_exist(self) -> RigConfig:
-        if "rig" in self.services:
-            raise ValueError("a service cannot be called 'rig': that is the name of the rig's own commands")
         for name, service in self.services.items():
-            for needed in service.depends_on:
-                if needed not in self.services:
-                    raise ValueError(
-                        f"{name} depends on {needed!r}, which is no service; "
-                        + nearest(needed, self.services)
-                    )
+            _check_not_reserved(name)
+            for word, others in (
+                ("depends on", service.depends_on),
+                ("is to be safe when it loses", service.safe_when_lost),
+            ):
+                for other in others:
+                    if other not in self.services:
+                        raise ValueError(
+                            f"{name} {word} {other!r}, which is no service; {nearest(other, self.services)}"
+                        )
         return self
 
 
@@ -141,6 +155,29 @@ def load_config(source: str | Path | Mapping[str, Any] | RigConfig) -> RigConfig
     for name, service in config.services.items():
         check_settings(service, f"{where}services.{name}.settings: ")
     return config
+
+
+def check_service(name: str, service: ServiceConfig | Mapping[str, Any]) -> ServiceConfig:
+    """Check what is said of one service beside a rig file, its settings included. Starts nothing.
+
+    Raises
+    ------
+    ConfigError
+        Naming the key, its value and the nearest known one; or the name, if no service can have it.
+    """
+    where = f"services.{name}: "
+    checked = service if isinstance(service, ServiceConfig) else validate(ServiceConfig, service, where)
+    try:
+        _check_not_reserved(_checked_name(name))
+    except ValueError as error:
+        raise ConfigError(f"{where}{error}") from error
+    check_settings(checked, where)
+    return checked
+
+
+def _check_not_reserved(name: str) -> None:
+    if name in RESERVED:
+        raise ValueError(f"a service cannot be called {name!r}: {RESERVED[name]}; choose another name")
 
 
 def check_settings(service: ServiceConfig, where: str) -> None:
@@ -196,7 +233,7 @@ def _read(source: str | Path | Mapping[str, Any] | RigConfig) -> tuple[str, Mapp
     if beside not in sys.path:  # last, so that it can hide nothing
         sys.path.append(beside)
     try:
-        return f"{path.name}: ", tomllib.loads(path.read_text(encoding="utf-8"))
+        return f"{path.name}: ", tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"rig file {path} cannot be read: {error.strerror or error}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

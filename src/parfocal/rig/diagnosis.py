@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 import msgspec
 import psutil
 
-from parfocal.processes import directory, folders
+from parfocal.core.errors import ConfigError
+from parfocal.processes import directory, folders, loading
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 LIBRARIES = ("parfocal", "numpy", "numba", "pyzmq", "msgspec", "tensorstore", "pyarrow", "pydantic")
@@ -24,12 +26,16 @@ MEBIBYTE = 2**20
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that was looked at: what was found, whether that will do, and what to do if not."""
+    """One thing that was looked at: what was found, whether that will do, and what to do if not.
+
+    What is not `ok`, but is not `needed` either, is worth knowing and keeps nothing from working.
+    """
 
     what: str
     found: str
     ok: bool = True
     remedy: str = ""
+    needed: bool = True
 
 
 def diagnose() -> tuple[Finding, ...]:
@@ -40,6 +46,7 @@ def diagnose() -> tuple[Finding, ...]:
         _cores(),
         _shared_memory(),
         _open_files(),
+        *_plugins(),
         _running(),
         _leftovers(),
     )
@@ -94,6 +101,20 @@ def _open_files() -> Finding:
     return Finding(
         what="open files", found=f"limit {soft}", ok=ok, remedy="" if ok else f"ulimit -n {FILES_WANTED}"
     )
+
+
+def _plugins() -> Iterator[Finding]:
+    """Yield what installed packages add; each is imported, as a rig that names it would."""
+    for group, word in ((loading.SERVICES, "kind of service"), (loading.DEVICES, "device")):
+        for name, plugin in sorted(loading.plugins(group).items()):
+            what, found = f"{word} {name}", f"{plugin.address} of {plugin.package}"
+            try:
+                loading.load_object(plugin.address, "it")
+            except ConfigError as error:
+                remedy = f"{error}; install another version of the package, or do without it"
+                yield Finding(what=what, found=found, ok=False, remedy=remedy, needed=False)
+            else:
+                yield Finding(what=what, found=found)
 
 
 def _running() -> Finding:

@@ -1,25 +1,21 @@
-"""Opening a laboratory here, or attaching to one that runs elsewhere."""
+"""Opening a laboratory here or in the background, and attaching to one that runs."""
 
 from __future__ import annotations
 
 import importlib.resources
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from parfocal.core.errors import ConfigError, ProcessError, nearest
+from parfocal.core.errors import ConfigError, RigNotFoundError, nearest
 from parfocal.processes import Supervisor, directory
 from parfocal.rig.assemble import service_specs
 from parfocal.rig.config import RigConfig, load_config, with_changes
+from parfocal.rig.connections import AttachedRig, OwnedRig
+from parfocal.rig.detached import start_detached
 from parfocal.rig.rig import Rig
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from parfocal.core.status import RigStatus
-    from parfocal.ipc import Client
-
-STOP_TIMEOUT_S = 8.0
 
 
 def open_rig(
@@ -27,6 +23,7 @@ def open_rig(
     *,
     name: str | None = None,
     changes: Mapping[str, Any] | None = None,
+    detach: bool = False,
 ) -> Rig:
     """Start a laboratory and return it when every service is ready.
 
@@ -38,6 +35,9 @@ def open_rig(
         Another name than the file's, so that two of one kind can run side by side.
     changes : mapping, optional
         Settings to replace, each as ``{"service.setting": value}``.
+    detach : bool
+        Whether it runs on in the background, in a process of its own: leaving the ``with`` block, or the end
+        of this program, lets it run on; its `stop` ends it, from any program that attaches.
 
     Raises
     ------
@@ -51,9 +51,12 @@ def open_rig(
     config = load_config(with_changes(load_source(source), changes or {}))
     if name is not None:
         config = load_config({**config.model_dump(), "name": name})
+    if detach:
+        start_detached(config)
+        return attach(config.name)
     supervisor = Supervisor(config.name, service_specs(config))
     supervisor.start()
-    return Rig(_Owner(supervisor))
+    return Rig(OwnedRig(supervisor))
 
 
 def attach(name: str) -> Rig:
@@ -64,7 +67,29 @@ def attach(name: str) -> Rig:
     RigNotFoundError
         If none of that name runs; names those that do.
     """
-    return Rig(_Guest(name))
+    return Rig(AttachedRig(name))
+
+
+def attach_or_open(source: str) -> Rig:
+    """Return the running rig of that name; else start the built-in rig, or the file, that `source` names.
+
+    Leaving it ends it only if it was started here.
+
+    Raises
+    ------
+    RigNotFoundError
+        If nothing of that name runs, is built in, or is a file.
+    ConfigError, AlreadyRunningError, StartError
+        As `open_rig`.
+    """
+    running = [record.rig for record in directory.rigs()]
+    if source in running:
+        return attach(source)
+    if source not in builtin_rigs() and not Path(source).is_file():
+        known = nearest(source, [*running, *builtin_rigs()])
+        raise RigNotFoundError(f"no rig {source!r} is running, and none is built in or a file; {known}")
+    config = load_source(source)
+    return attach(config.name) if config.name in running else open_rig(config)
 
 
 def builtin_rigs() -> dict[str, Path]:
@@ -74,82 +99,19 @@ def builtin_rigs() -> dict[str, Path]:
 
 
 def load_source(source: str | Path | Mapping[str, Any] | RigConfig) -> RigConfig:
-    """Read and check a laboratory: a file, a built-in rig's name, or what a file would hold. Starts nothing.
+    """Read and check a laboratory: a built-in rig's name, a file, or what a file would hold. Starts nothing.
+
+    A name without a dot or a slash is a built-in rig's, whatever lies in the working directory; write
+    ``./name`` for a file of that name.
 
     Examples
     --------
     >>> load_source({"name": "bench", "services": {}}).name
     'bench'
     """
-    if isinstance(source, str) and "." not in source and "/" not in source and not Path(source).exists():
-        known = builtin_rigs()
-        if source not in known:
-            raise ConfigError(
-                f"there is no rig file and no built-in rig {source!r}; {nearest(source, known)}"
-            )
+    known = builtin_rigs()
+    if isinstance(source, str) and source in known:
         source = known[source]
+    elif isinstance(source, str) and not {".", "/", "\\"} & set(source) and not Path(source).is_file():
+        raise ConfigError(f"there is no rig file and no built-in rig {source!r}; {nearest(source, known)}")
     return load_config(source)
-
-
-class _Owner:
-    """The seat of the process that started the rig."""
-
-    def __init__(self, supervisor: Supervisor) -> None:
-        self._supervisor = supervisor
-        self.name = supervisor.rig
-        self.folder = supervisor.folder
-        self.streams = supervisor.streams
-
-    def services(self) -> tuple[str, ...]:
-        return tuple(self._supervisor.status().services)
-
-    def status(self) -> RigStatus:
-        return self._supervisor.status()
-
-    def client(self, service: str) -> Client:
-        return self._supervisor.client(service)
-
-    def wait(self, timeout_s: float | None) -> bool:
-        return self._supervisor.wait(timeout_s)
-
-    def stop(self, reason: str) -> None:
-        self._supervisor.stop(reason)
-
-    leave = stop
-
-
-class _Guest:
-    """The seat of a process that found the rig in the directory."""
-
-    def __init__(self, name: str) -> None:
-        record = directory.rig_record(name)
-        self.name = name
-        self.folder = directory.runtime_folder(name)
-        self.streams = Path(record.streams)
-        self._services = record.services
-        self._rig = directory.connect(name)
-
-    def services(self) -> tuple[str, ...]:
-        return self._services
-
-    def status(self) -> RigStatus:
-        from parfocal.core.status import RigStatus
-
-        status: RigStatus = self._rig.call("status", timeout_s=5.0, returns=RigStatus)
-        return status
-
-    def client(self, service: str) -> Client:
-        return directory.connect(self.name, service)
-
-    def stop(self, reason: str) -> None:
-        del reason  # the rig says who asked
-        self._rig.call("stop", timeout_s=STOP_TIMEOUT_S)
-        if not directory.wait_until_gone(self.name, STOP_TIMEOUT_S):
-            raise ProcessError(f"rig {self.name!r} has not ended after {STOP_TIMEOUT_S:g} s")
-
-    def wait(self, timeout_s: float | None) -> bool:
-        return directory.wait_until_gone(self.name, math.inf if timeout_s is None else timeout_s)
-
-    def leave(self, reason: str) -> None:
-        del reason
-        self._rig.close()

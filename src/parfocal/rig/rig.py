@@ -3,63 +3,33 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from parfocal.core.errors import BadInputError, StreamNotFoundError, nearest
+from parfocal.core.errors import BadInputError, ConfigError, StreamNotFoundError, nearest
 from parfocal.core.reminder import Reminder
-from parfocal.core.status import RigStatus
 from parfocal.ipc import ServiceProxy, Subscription
+from parfocal.rig.assemble import specs_of_service
 from parfocal.streams import open_stream, stream_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Mapping
     from types import TracebackType
 
     from parfocal.core.messages import Notice
+    from parfocal.core.status import RigStatus
     from parfocal.ipc import Client
+    from parfocal.rig.config import ServiceConfig
+    from parfocal.rig.connections import RigConnection
     from parfocal.streams import Stream
-
-
-class Seat(Protocol):
-    """Where a rig is held from: the process that owns it, or one that attached to it."""
-
-    name: str
-    folder: Path
-    streams: Path
-
-    def services(self) -> tuple[str, ...]:
-        """Names of the services."""
-        ...
-
-    def status(self) -> RigStatus:
-        """Return the services now, without streams."""
-        ...
-
-    def client(self, service: str) -> Client:
-        """Return a connection to a service, to be closed by whoever asked."""
-        ...
-
-    def stop(self, reason: str) -> None:
-        """End the rig and wait until it has ended; the records of its runs tell the reason."""
-        ...
-
-    def wait(self, timeout_s: float | None) -> bool:
-        """Wait until the rig has ended; False if the time is up first."""
-        ...
-
-    def leave(self, reason: str) -> None:
-        """Let go: the owner ends the rig, a guest only closes what it opened."""
-        ...
 
 
 class Rig:
     """A running laboratory: its services by name, its streams, its status.
 
-    Made by `parfocal.open_rig` (leaving the ``with`` block ends the rig) and by `parfocal.attach` (leaving
-    it lets the rig run on). Thread-safe.
+    Made by `parfocal.open_rig` (leaving the ``with`` block ends the rig, unless it is detached) and by
+    `parfocal.attach` (leaving it lets the rig run on). Thread-safe.
 
     Attributes
     ----------
@@ -67,18 +37,23 @@ class Rig:
         The rig's name, one of those that ``parfocal rigs`` lists.
     """
 
-    def __init__(self, seat: Seat) -> None:
-        self.name = seat.name
-        self._seat = seat
+    def __init__(self, connection: RigConnection) -> None:
+        self.name = connection.name
+        self._connection = connection
         self._proxies: dict[str, ServiceProxy] = {}
-        self._clients: list[Client] = []
+        self._clients: dict[str, Client] = {}
         self._subscriptions: list[Subscription] = []
-        self._reminder = Reminder(self, f"rig {seat.name!r}")
+        self._reminder = Reminder(self, f"rig {connection.name!r}")
 
     @property
     def services(self) -> tuple[str, ...]:
-        """Names of the services, in the order of their start."""
-        return self._seat.services()
+        """Names of the services there are now, in the order in which they came."""
+        return self._connection.services()
+
+    @property
+    def detached(self) -> bool:
+        """Whether it runs in the background, so that it outlives this program."""
+        return self._connection.detached
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.services)
@@ -95,19 +70,17 @@ class Rig:
             If the rig has no such service; names the nearest.
         """
         if service not in self._proxies:
-            if service != "rig" and service not in self.services:
-                raise BadInputError(
-                    f"rig {self.name!r} has no service {service!r}; {nearest(service, self.services)}"
-                )
-            client = self._seat.client(service)
-            self._clients.append(client)
+            if service != "rig":
+                self._check(service)
+            client = self._connection.client(service)
+            self._clients[service] = client
             self._proxies[service] = ServiceProxy(client)
         return self._proxies[service]
 
     @property
     def streams(self) -> tuple[str, ...]:
         """Names of the streams that exist now."""
-        return tuple(stream_names(self._seat.streams))
+        return tuple(stream_names(self._connection.streams))
 
     def stream(self, name: str, timeout_s: float = 5.0) -> Stream:
         """Return a stream of frames or rows, waiting up to `timeout_s` for a service to create it.
@@ -118,7 +91,7 @@ class Rig:
             If there is none of that name by then; names the nearest.
         """
         try:
-            return open_stream(self._seat.streams, name, timeout_s=timeout_s)
+            return open_stream(self._connection.streams, name, timeout_s=timeout_s)
         except StreamNotFoundError as error:
             hint = nearest(name, self.streams)
             raise StreamNotFoundError(f"rig {self.name!r} has no stream {name!r}; {hint}") from error
@@ -128,25 +101,78 @@ class Rig:
         streams = {}
         for name in self.streams:
             try:
-                streams[name] = open_stream(self._seat.streams, name).status()
+                streams[name] = open_stream(self._connection.streams, name).status()
             except StreamNotFoundError:
                 continue  # ended between the listing and the look
-        return msgspec.structs.replace(self._seat.status(), streams=streams)
+        return msgspec.structs.replace(self._connection.status(), streams=streams)
 
     def subscribe(self, callback: Callable[[Notice], None], topics: tuple[str, ...] = ("",)) -> Subscription:
-        """Have `callback` called with each notice of the rig and its services, in a thread of its own."""
-        subscription = Subscription(self._seat.folder, (*self.services, "rig"), topics, callback=callback)
+        """Have `callback` called with each notice of the rig and its services, in a thread of its own.
+
+        Services that are added later are heard too.
+        """
+
+        def receive(notice: Notice) -> None:
+            if (notice.service, notice.topic) == ("rig", "services"):
+                for service in notice.payload["names"]:
+                    subscription.add(service)
+            if notice.topic.startswith(topics):
+                callback(notice)
+
+        services = (*self.services, "rig")
+        subscription = Subscription(
+            self._connection.folder, services, (*topics, "services"), callback=receive
+        )
         self._subscriptions.append(subscription)
         return subscription
 
+    def add(self, name: str, service: ServiceConfig | Mapping[str, Any]) -> None:
+        """Start one more service, which everybody can use from then on; return when it is ready.
+
+        Parameters
+        ----------
+        name : str
+            One that no service of the rig has.
+        service : ServiceConfig or mapping
+            What a rig file would say of it: ``{"kind": "stage", "settings": {...}}``.
+
+        Raises
+        ------
+        ConfigError
+            If the rig has a service of that name, or what is said of it is not valid.
+        StartError
+            If it did not become ready; carries its own error. The rig is as before.
+        """
+        specs = specs_of_service(name, service)
+        if name in self.services:
+            raise ConfigError(f"rig {self.name!r} has a service {name!r} already; choose another name")
+        self._connection.add(specs)
+
+    def remove(self, service: str) -> None:
+        """End a service in order; the rig has it no longer.
+
+        Raises
+        ------
+        BadInputError
+            If there is none of that name, or another service depends on it.
+        """
+        self._check(service)
+        self._forget(service)
+        self._connection.remove(service)
+
+    def restart(self, service: str) -> None:
+        """End a service in order and start it again, also one that was given up; return when it is ready."""
+        self._check(service)
+        self._connection.restart(service)
+
     def wait(self, timeout_s: float | None = None) -> bool:
         """Block until the rig has ended, whoever ended it; return False if `timeout_s` passed first."""
-        return self._seat.wait(timeout_s)
+        return self._connection.wait(timeout_s)
 
     def stop(self) -> None:
         """End the rig, whoever started it: safe states, drained streams, no process left. Idempotent."""
         self._close_connections()
-        self._seat.stop("the rig's process asked")
+        self._connection.stop("the rig's process asked")
 
     def close(self) -> None:
         """Let go: a rig that this process opened ends; one it attached to runs on. Idempotent."""
@@ -165,7 +191,7 @@ class Rig:
 
     def _let_go(self, reason: str) -> None:
         self._close_connections()
-        self._seat.leave(reason)
+        self._connection.leave(reason)
 
     def _close_connections(self) -> None:
         self._reminder.cancel()
@@ -173,7 +199,19 @@ class Rig:
             self._subscriptions.pop().close()
         self._proxies.clear()
         while self._clients:
-            self._clients.pop().close()
+            self._clients.popitem()[1].close()
+
+    def _check(self, service: str) -> None:
+        if service not in self.services:
+            raise BadInputError(
+                f"rig {self.name!r} has no service {service!r}; {nearest(service, self.services)}"
+            )
+
+    def _forget(self, service: str) -> None:
+        self._proxies.pop(service, None)
+        client = self._clients.pop(service, None)
+        if client is not None:
+            client.close()
 
 
 def _reason_of(error: BaseException) -> str:

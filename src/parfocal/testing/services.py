@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import subprocess
 import threading
 from pathlib import Path
 from typing import Any
@@ -207,3 +208,38 @@ class Stubborn(Counter):
         """Take for ever."""
         super().close()
         SYSTEM_CLOCK.sleep(3600)
+
+
+class Lamp(Counter):
+    """Is lit by a command, and dark when it is safe: it writes both down."""
+
+    @command()
+    def light(self) -> None:
+        """Light it."""
+        self.write("lit")
+
+
+class Parent(Counter):
+    """Starts programs of its own, which know nothing of it."""
+
+    @command()
+    def start_programs(self) -> list[int]:
+        """Start a program that starts another; return their process numbers."""
+        shell = subprocess.Popen(
+            ["sh", "-c", "sleep 600 & echo $!; wait"], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL
+        )
+        assert shell.stdout is not None
+        return [shell.pid, int(shell.stdout.readline())]
+
+
+class Slow(Counter):
+    """Takes a while for a step, with or without letting its own threads run."""
+
+    def step(self) -> float | None:
+        """Take 1.5 s or more."""
+        self.count += 1
+        if self.settings.label == "lets nobody run":
+            pow(3, 1 << 10_000, (1 << 10_000) - 1)  # one call of seconds, which no other thread interrupts
+        else:
+            SYSTEM_CLOCK.sleep(1.5)
+        return self.settings.period_s

@@ -1,0 +1,162 @@
+"""Rigs that run on in the background: ``python -m parfocal.rig.detached`` is the process of one.
+
+::
+
+    stdin   Begin: the laboratory, and where to import from
+    stdout  Ready or Failed, one line
+    stderr  what cannot be told so; once it is ready, ``rig.err`` in the rig's runtime folder
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import traceback
+from typing import IO, TYPE_CHECKING, Any
+
+import msgspec
+
+from parfocal.core import errors
+from parfocal.core.errors import ParfocalError, StartError
+from parfocal.rig.connections import search_path
+
+if TYPE_CHECKING:
+    from parfocal.rig.config import RigConfig
+
+_ENDS_WITHIN_S = 10.0
+
+
+class Begin(msgspec.Struct, frozen=True):
+    """What the process of a detached rig is given."""
+
+    config: dict[str, Any]
+    search_path: list[str]
+
+
+class Ready(msgspec.Struct, frozen=True, tag=True):
+    """Every service is ready."""
+
+    pid: int
+
+
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    """It did not start: an error of `parfocal.core.errors`, by its class, its text and its attributes."""
+
+    kind: str
+    message: str
+    attributes: dict[str, Any]
+
+
+def start_detached(config: RigConfig) -> int:
+    """Start a rig in a process and a session of its own; return its process when every service is ready.
+
+    Raises
+    ------
+    AlreadyRunningError, StartError
+        As `parfocal.open_rig`; nothing is left running.
+    """
+    begin = Begin(config.model_dump(mode="json"), search_path())
+    with tempfile.TemporaryFile() as said:
+        child = subprocess.Popen(
+            [sys.executable, "-P", "-m", "parfocal.rig.detached"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            start_new_session=True,
+        )
+        try:
+            answer = _ask(child, msgspec.json.encode(begin))
+        except BaseException:  # Ctrl-C: what has begun is ended, and nobody else would do it
+            child.terminate()
+            child.wait(_ENDS_WITHIN_S)
+            raise
+        if answer is None:
+            said.seek(0)
+            text = said.read().decode(errors="replace").strip()
+            raise StartError(
+                f"the rig's process ended: {text or 'it said nothing'}", service="rig", exit_code=child.wait()
+            )
+    if isinstance(answer, Failed):
+        child.wait()
+        raise _error_of(answer)
+    child.returncode = 0  # it runs on; its end is noticed here only so that the system can forget it
+    threading.Thread(target=os.waitpid, args=(child.pid, 0), name="detached rig", daemon=True).start()
+    return answer.pid
+
+
+def _ask(child: subprocess.Popen[bytes], begin: bytes) -> Ready | Failed | None:
+    assert child.stdin is not None
+    assert child.stdout is not None
+    with child.stdin as stdin, child.stdout as stdout:
+        stdin.write(begin + b"\n")
+        stdin.flush()
+        line = stdout.readline()
+    return msgspec.json.decode(line, type=Ready | Failed) if line else None
+
+
+def _error_of(failed: Failed) -> ParfocalError:
+    kind = getattr(errors, failed.kind, StartError)
+    error: ParfocalError = kind(failed.message, **failed.attributes)
+    return error
+
+
+def main() -> None:
+    """Start the rig that stdin describes, tell how that went, and run until somebody ends it."""
+    begin = msgspec.json.decode(sys.stdin.buffer.readline(), type=Begin)
+    sys.path.extend(entry for entry in begin.search_path if entry not in sys.path)
+    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    answers = sys.stdout.buffer
+    try:
+        _run(begin, answers)
+    except KeyboardInterrupt:
+        return
+    except ParfocalError as error:
+        attributes = {name: value for name, value in vars(error).items() if not name.startswith("_")}
+        _tell(answers, Failed(type(error).__name__, str(error), attributes))
+        raise SystemExit(1) from None
+
+
+def _run(begin: Begin, answers: IO[bytes]) -> None:
+    from parfocal.processes import Supervisor
+    from parfocal.rig.assemble import service_specs
+    from parfocal.rig.config import load_config
+
+    config = load_config(begin.config)
+    supervisor = Supervisor(config.name, service_specs(config), detached=True)
+    with supervisor:
+        _tell(answers, Ready(os.getpid()))
+        _let_go_of_the_terminal(str(supervisor.folder / "rig.err"))
+        try:
+            supervisor.wait()
+        except KeyboardInterrupt as error:
+            supervisor.stop(str(error))
+
+
+def _tell(answers: IO[bytes], answer: Ready | Failed) -> None:
+    try:
+        answers.write(msgspec.json.encode(answer, enc_hook=str) + b"\n")
+        answers.flush()
+    except OSError:  # whoever started it is gone
+        traceback.print_exc()
+
+
+def _let_go_of_the_terminal(log: str) -> None:
+    """Read nothing, print nothing, and write errors to the file `log`."""
+    nothing, errors_to = os.open(os.devnull, os.O_RDWR), os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for descriptor, target in ((0, nothing), (1, nothing), (2, errors_to)):
+        os.dup2(target, descriptor)
+    os.close(nothing)
+    os.close(errors_to)
+
+
+def _interrupt(number: int, _frame: object) -> None:
+    raise KeyboardInterrupt(signal.Signals(number).name)
+
+
+if __name__ == "__main__":
+    main()
