@@ -16,7 +16,6 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace as DeviceContext
 
-from parfocal.devices.redpitaya.tally import Tally
 from parfocal.devices.simulated.world import World
 from parfocal.processes.heartbeat import HeartbeatMonitor
 from parfocal.streams.counters import Counters
@@ -24,7 +23,6 @@ from parfocal.streams.counters import Counters
 folder = Path(sys.argv[1])
 makes = {
     "counters": lambda: Counters(folder / "a.counts", ["a"], owner=7),
-    "tally": lambda: next(Tally(folder / "a.traces")),
     "world": lambda: World.of(DeviceContext(folder=folder)).move("light", 0.5, 0),
     "monitor": lambda: HeartbeatMonitor(folder / "a.beat", 1.0, 0).age_s(0),
 }
@@ -54,7 +52,7 @@ def small_memory(tmp_path: Path) -> list[str]:
     return start
 
 
-@pytest.mark.parametrize("what", ["counters", "tally", "world", "monitor"])
+@pytest.mark.parametrize("what", ["counters", "world", "monitor"])
 def test_a_full_memory_is_named(small_memory: list[str], tmp_path: Path, what: str) -> None:
     command = [*small_memory, sys.executable, "-c", FILL, str(tmp_path), what]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
