@@ -6,6 +6,8 @@ from PIL import Image
 
 from parfocal.analysis.beads.rois import RoiSet
 from parfocal.core.errors import BadInputError
+from parfocal.core.frames import FrameSpec
+from parfocal.rig.ring_size import rows_bytes, slots_for
 from parfocal.rig.track import TrackPlan, check_inputs, track_config
 from parfocal.tracking import ZTables, save_tables
 
@@ -65,3 +67,12 @@ def test_what_fits_is_taken(folder):
         check_inputs(plan(folder, **options))
     settings = track_config(plan(folder, gain_e_per_adu=4.9, read_noise_e=8.0)).services["tracker"].settings
     assert (settings["gain_e_per_adu"], settings["offset_adu"], settings["read_noise_e"]) == (4.9, 0.0, 8.0)
+
+
+def test_a_movie_that_does_not_fit_into_shared_memory_says_what_to_do():
+    spec = FrameSpec(shape=(4096, 4096), dtype="uint16")
+    with pytest.raises(
+        BadInputError, match=r"images of 4096 x 4096 need \d+ MB .* 64 MB are free: .*PARFOCAL_SHM_DIR"
+    ):
+        slots_for(spec, workers=2, free_bytes=64_000_000)
+    assert slots_for(spec, workers=2, free_bytes=rows_bytes(2) + 4 * spec.nbytes) == 4

@@ -95,7 +95,7 @@ def demo_config(plan: DemoPlan) -> RigConfig:
 
 def run_demo(plan: DemoPlan, tell: Callable[[Progress], None]) -> Summary:
     """Find the beads, build their tables in a focus sweep, measure, and compare with the truth."""
-    check_place(plan.out, int(LEAST_FREE_MB * MB))
+    check_place(plan.out, int(LEAST_FREE_MB * MB), remedy="name another folder with --out")
     config = demo_config(plan)
     tell(Progress(phase="starting", fraction=0.0, text=f"{len(config.services)} services"))
     with open_rig(config) as rig:

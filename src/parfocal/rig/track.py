@@ -21,6 +21,7 @@ from parfocal.rig.keeping import keep_beads
 from parfocal.rig.measurement import Progress, measure
 from parfocal.rig.opening import load_source, open_rig
 from parfocal.rig.results import summarise
+from parfocal.rig.ring_size import MOST_SLOTS, free_shared_bytes, slots_for
 from parfocal.storage.folder import check_place
 from parfocal.storage.recorder import LEAST_FREE_MB, MB
 from parfocal.tracking import BeadTracker, find_beads
@@ -103,10 +104,11 @@ def opened_movie(plan: TrackPlan) -> Movie:
     return movie
 
 
-def track_config(plan: TrackPlan) -> RigConfig:
-    """Return the built-in replay rig for a movie, under a name of its own."""
+def track_config(plan: TrackPlan, slots: int = MOST_SLOTS) -> RigConfig:
+    """Return the built-in replay rig for a movie, under a name of its own; `slots` frames fit in its ring."""
     changes: dict[str, Any] = {
         "camera.options.path": str(plan.movie.absolute()),
+        "camera.slots": slots,
         "tracker.roi_px": plan.roi_px,
         "tracker.workers": plan.workers,
         "tracker.gain_e_per_adu": plan.gain_e_per_adu,
@@ -123,8 +125,9 @@ def track_config(plan: TrackPlan) -> RigConfig:
 def run_track(plan: TrackPlan, tell: Callable[[Progress], None]) -> Summary:
     """Find or load the beads, track every image of the movie, and draw what was found."""
     facts = check_inputs(plan)
-    check_place(plan.out, int(LEAST_FREE_MB * MB))
-    config = track_config(plan)
+    check_place(plan.out, int(LEAST_FREE_MB * MB), remedy="name another folder with --out")
+    spec = FrameSpec(shape=facts.shape, dtype=facts.dtype, pixel_size_um=facts.pixel_size_um)
+    config = track_config(plan, slots_for(spec, plan.workers, free_shared_bytes()))
     tell(Progress(phase="starting", fraction=0.0, text=plan.movie.name, notes=notes_on(facts)))
     with open_rig(config) as rig:
         beads = choose_beads(rig, plan, tell)
@@ -136,8 +139,7 @@ def run_track(plan: TrackPlan, tell: Callable[[Progress], None]) -> Summary:
             name=run_name(plan.movie),
         )
         overlay = keep_beads(rig, Path(done.report.run))
-        spec, status = rig.stream("camera").spec, rig.status()
-    assert isinstance(spec, FrameSpec)
+        status = rig.status()
     pixel_size_nm = None if spec.pixel_size_um is None else spec.pixel_size_um * 1e3
     summary = summarise(
         done, status, beads, title=plan.movie.name, pixel_size_nm=pixel_size_nm,

@@ -82,8 +82,15 @@ class RunFolder:
         return self.path / ".reserve"
 
 
-def check_place(parent: Path, least_free_bytes: int = 0) -> None:
+def check_place(
+    parent: Path,
+    least_free_bytes: int = 0,
+    *,
+    remedy: str = "name another folder, or set least_free_mb of the recorder lower",
+) -> None:
     """Check that runs can go to the folder `parent`, which need not be there yet. Makes nothing.
+
+    `remedy` is what whoever asks can do beside freeing space, for the error.
 
     Raises
     ------
@@ -104,7 +111,7 @@ def check_place(parent: Path, least_free_bytes: int = 0) -> None:
     if free < least_free_bytes:
         raise DiskFullError(
             f"only {free // 10**6} MB are free in {nearest}, wanted are {least_free_bytes // 10**6} MB: free "
-            "some space, name another folder, or set least_free_mb of the recorder lower"
+            f"some space, or {remedy}"
         )
 
 
