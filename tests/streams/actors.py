@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -49,6 +50,14 @@ def hold(folder: Path, policy: str, name: str = "") -> None:
         with reader.lease():
             print("holding", flush=True)
             time.sleep(600)
+
+
+def lock(folder: Path) -> None:
+    """Be stopped while holding the lock of the stream's readers."""
+    with open_stream(folder, "s", 10)._segment.locked():
+        print("ready", flush=True)
+        os.kill(os.getpid(), signal.SIGSTOP)
+        print("going on", flush=True)
 
 
 def glance(folder: Path) -> None:

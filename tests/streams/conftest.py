@@ -1,12 +1,16 @@
-"""Short folders in memory, and a look at what a test left behind."""
+"""Short folders in memory, processes to read and write in them, and a look at what a test left behind."""
 
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+Start = Callable[..., "subprocess.Popen[str]"]
 
 
 def _open_files() -> int:
@@ -23,3 +27,27 @@ def folder() -> Iterator[Path]:
     left = sorted(entry.name for entry in path.iterdir())
     shutil.rmtree(path)
     assert _open_files() <= before, f"descriptors leaked; left in the folder: {left}"
+
+
+@pytest.fixture
+def start(folder: Path) -> Iterator[Start]:
+    actors: list[subprocess.Popen[str]] = []
+
+    def run(role: str, *arguments: object) -> subprocess.Popen[str]:
+        command = [sys.executable, str(Path(__file__).with_name("actors.py")), role, str(folder)]
+        actor = subprocess.Popen(
+            [*command, *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        actors.append(actor)
+        assert heard(actor) == "ready"
+        return actor
+
+    yield run
+    for actor in actors:
+        actor.kill()
+        actor.communicate()
+
+
+def heard(actor: "subprocess.Popen[str]") -> str:
+    assert actor.stdout is not None
+    return actor.stdout.readline().strip()

@@ -5,7 +5,6 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,36 +15,13 @@ from parfocal.core.frames import FrameHeader, FrameSpec
 from parfocal.core.status import ReaderLedger
 from parfocal.streams import Stream, StreamWriter, open_stream, reclaim
 
+from .conftest import Start, heard
+
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals")
 
-Start = Callable[..., "subprocess.Popen[str]"]
 SPEC = FrameSpec(shape=(64, 64), dtype="uint32")
 LONG_S = 30.0
 KILLS = 24
-
-
-@pytest.fixture
-def start(folder: Path) -> Iterator[Start]:
-    actors: list[subprocess.Popen[str]] = []
-
-    def run(role: str, *arguments: object) -> subprocess.Popen[str]:
-        command = [sys.executable, str(Path(__file__).with_name("actors.py")), role, str(folder)]
-        actor = subprocess.Popen(
-            [*command, *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        actors.append(actor)
-        assert heard(actor) == "ready"
-        return actor
-
-    yield run
-    for actor in actors:
-        actor.kill()
-        actor.communicate()
-
-
-def heard(actor: "subprocess.Popen[str]") -> str:
-    assert actor.stdout is not None
-    return actor.stdout.readline().strip()
 
 
 def go(actor: "subprocess.Popen[str]") -> None:
