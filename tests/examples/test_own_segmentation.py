@@ -25,7 +25,8 @@ def test_a_slow_segmentation_goes_on_after_a_crash_and_counts_what_it_lost(tmp_p
     frames = ast.literal_eval(re.search(r"segmented frames (\[.*\])", done.stdout)[1])
     assert len(frames) >= 10
     assert frames == sorted(frames)
-    delivered, offered, lost = re.search(r"objects: (\d+) of (\d+) segmented, lost: (.*)", done.stdout).groups()
+    told = re.search(r"objects: (\d+) of (\d+) segmented, lost: (.*)", done.stdout)
+    delivered, offered, lost = told.groups()
     assert len(set(frames)) - 2 <= int(delivered), "all but the one it died in and the one in its hands"
     assert int(delivered) + sum(ast.literal_eval(lost).values()) <= int(offered)
     assert ast.literal_eval(lost)["overrun"] > 0
