@@ -32,6 +32,7 @@ class Bench:
         self.entered = threading.Semaphore(0)
         self.ended = threading.Semaphore(0)
         self.log: list[Any] = []
+        self.buffer = np.arange(100.0)
 
     @command()
     def add(self, a: int, b: float = 1.0, *, note: str = "") -> float:
@@ -118,6 +119,20 @@ class Bench:
         for step in range(steps):
             current_call().progress((step + 1) / steps, f"step {step}", np.full(4, step))
         return "reported"
+
+    @command(lane="reports")
+    def report_large(self) -> str:
+        """Report 250 times a megabyte once the gate is open."""
+        self.entered.release()
+        assert self.gate.wait(LONG_S)
+        for step in range(250):
+            current_call().progress(step / 250, "", np.zeros(2**20, np.uint8))
+        return "reported"
+
+    @command(effect="reads")
+    def look(self) -> NDArray[np.float64]:
+        """Return the buffer itself, which goes on changing."""
+        return self.buffer
 
     @command(lane="slow")
     def announce(self) -> str:

@@ -91,8 +91,8 @@ class CallTable:
     @property
     def queued(self) -> tuple[int, int]:
         """How many calls wait in lanes, and the bytes of their messages."""
-        lanes = self._lanes.values()
-        return sum(lane.calls for lane in lanes), sum(lane.size for lane in lanes)
+        sizes = [call.size for call in self._active.values() if call.phase == "queued"]
+        return len(sizes), sum(sizes)
 
     def active(self) -> list[ActiveCall]:
         """Return the calls that are queued or running."""

@@ -221,7 +221,7 @@ class Dispatcher:
         """Send beats to those who wait for calls that last, or hold leases; end what has run out."""
         every_ns = self._leases.look_every_ns(BEAT_NS)
         stalled_ns = now_ns - self._ticked_ns - 2 * every_ns
-        if self._ticked_ns and stalled_ns > 0:
+        if stalled_ns > 0:
             self._leases.stalled(stalled_ns)
         lost = self._leases.expire(now_ns)
         actions: list[Action] = [action for lease in lost for action in self._lose(lease)]
