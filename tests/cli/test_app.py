@@ -75,6 +75,16 @@ def test_commands_are_listed_without_starting_anything(capsys):
     assert directory.rigs() == ()
 
 
+def test_commands_of_one_service_are_listed(capsys):
+    assert run(["commands", "tweezers", "--service", "focus"]) == 0
+    told = capsys.readouterr().out
+    assert "  halt()" in told
+    assert "stops, lane urgent halt: " in told
+    assert "snap(" not in told
+    assert run(["commands", "--service", "camra"]) == 2
+    assert "there is no service 'camra'; did you mean 'camera'?" in capsys.readouterr().err
+
+
 def test_brackets_in_a_listing_are_text(capsys):
     assert run(["commands", "tweezers"]) == 0
     assert "add_rois(middles: list[tuple[float, float]])" in capsys.readouterr().out

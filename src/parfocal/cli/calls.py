@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rich.padding import Padding
 from rich.pretty import Pretty
-from rich.table import Column, Table
+from rich.text import Text
 
 from parfocal.cli.output import console, print_json
 from parfocal.cli.values import named_values
 from parfocal.core.clock import poll_until
 from parfocal.core.errors import RigNotFoundError, ServiceUnavailableError
+from parfocal.ipc.commands import RECEIVER
 from parfocal.processes import directory
 from parfocal.rig.listing import command_listing
 from parfocal.rig.opening import attach_or_open, load_source
@@ -72,13 +74,17 @@ def call(
     _print_result(result, json)
 
 
-def commands(source: str | None = None, *, script: bool = False, json: bool = False) -> None:
+def commands(
+    source: str | None = None, *, service: str | None = None, script: bool = False, json: bool = False
+) -> None:
     """List the commands of a laboratory without starting anything.
 
     Parameters
     ----------
     source
         A rig file or a built-in rig; all kinds of services without it.
+    service
+        Only those of this service (or kind of service).
     script
         Only those that scripts may use.
     json
@@ -88,27 +94,27 @@ def commands(source: str | None = None, *, script: bool = False, json: bool = Fa
     --------
     parfocal commands
 
-    parfocal commands tweezers --script
+    parfocal commands tweezers --service camera
     """
-    listing = command_listing(None if source is None else load_source(source), script=script)
+    listing = command_listing(None if source is None else load_source(source), service, script=script)
     if json:
         print_json(listing)
         return
-    table = Table(
-        "service", Column("command", overflow="fold"), "lane", "what it does", box=None, pad_edge=False
-    )
-    for service, infos in listing.items():
+    for name, infos in listing.items():
+        console().print(Text(name, "bold"))
         for info in infos:
-            table.add_row(service, signature(info), info.lane, info.summary)
-    console().print(table)
+            console().print(Padding(Text(signature(info)), (0, 0, 0, 2)))
+            where = "at once" if info.lane == RECEIVER else f"lane {info.lane}"
+            console().print(Padding(Text(f"{info.effect}, {where}: {info.summary}", "dim"), (0, 0, 0, 6)))
 
 
 def signature(info: CommandInfo) -> str:
-    """Return a command as it is called."""
+    """Return a command as it is called, and what it returns."""
     parts = (
         f"{p.name}: {p.type}" if p.required else f"{p.name}: {p.type} = {p.default}" for p in info.parameters
     )
-    return f"{info.name}({', '.join(parts)})"
+    returns = "" if info.returns == "None" else f" -> {info.returns}"
+    return f"{info.name}({', '.join(parts)}){returns}"
 
 
 def only_rig(name: str | None) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from parfocal.core.errors import BadInputError, nearest
 from parfocal.processes.host import service_commands
 from parfocal.rig.assemble import service_specs
 from parfocal.rig.config import KINDS
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def command_listing(
-    config: RigConfig | None = None, *, script: bool = False
+    config: RigConfig | None = None, service: str | None = None, *, script: bool = False
 ) -> dict[str, tuple[CommandInfo, ...]]:
     """Return the commands of each service of a laboratory, or of each kind of service there is.
 
@@ -22,19 +23,26 @@ def command_listing(
     ----------
     config : RigConfig, optional
         A checked laboratory; without it the kinds that rig files may name.
+    service : str, optional
+        Only this service, or kind.
     script : bool
         Only commands that scripts may use.
 
     Raises
     ------
     BadInputError
-        If a service's table is not sound, such as two handlers for one command.
+        If there is no such service, or a service's table is not sound, such as two commands of one name.
     """
+    makers: dict[str, tuple[str, Any]]
     if config is None:
-        tables = {name: service_commands(factory) for name, factory in KINDS.items()}
+        makers = {name: (factory, None) for name, factory in KINDS.items()}
     else:
-        specs = service_specs(config)
-        tables = {spec.name: service_commands(spec.factory, spec.settings) for spec in specs}
+        makers = {spec.name: (spec.factory, spec.settings) for spec in service_specs(config)}
+    if service is not None:
+        if service not in makers:
+            raise BadInputError(f"there is no service {service!r}; {nearest(service, makers)}")
+        makers = {service: makers[service]}
     return {
-        name: tuple(info for info in table if info.script or not script) for name, table in tables.items()
+        name: tuple(info for info in service_commands(*made) if info.script or not script)
+        for name, made in makers.items()
     }
