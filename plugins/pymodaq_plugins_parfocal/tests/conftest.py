@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -33,17 +34,33 @@ def _application():
     return mkQApp("tests")
 
 
-@pytest.fixture(scope="session")
-def rig() -> Iterator[Any]:
-    """A board's process, and its host's."""
+@contextmanager
+def shared(name: str, **changes: Any) -> Iterator[Any]:
+    """Run a board's process, and its host's in a rig of some name."""
     words = [sys.executable, "-m", "parfocal", "sim", "redpitaya", "--port", "0", "--json"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as simulator:
         try:
             address = json.loads(simulator.stdout.readline())["address"]
-            with parfocal.open_rig("redpitaya", changes={"board.address": address}) as rig:
+            with parfocal.open_rig(
+                "redpitaya", name=name, changes={"board.address": address, **changes}
+            ) as rig:
                 yield rig
         finally:
             simulator.kill()
+
+
+@pytest.fixture(scope="session")
+def rig() -> Iterator[Any]:
+    """A rig with a board."""
+    with shared("redpitaya") as rig:
+        yield rig
+
+
+@pytest.fixture
+def rig_with_jumpers() -> Iterator[Any]:
+    """A rig with a board whose in1 has its jumpers on HV."""
+    with shared("jumpers", **{"board.in1": {"gain": 20.0}}) as rig:
+        yield rig
 
 
 @pytest.fixture

@@ -5,3 +5,4 @@ from pathlib import Path
 import pymodaq_utils.config
 
 pymodaq_utils.config.CONFIG_BASE_PATH = Path.home()
+pymodaq_utils.config.get_set_local_dir.cache_clear()

@@ -140,3 +140,13 @@ def test_stop_leaves_the_value_that_there_is(board, plug):
     asg.move_abs(volts(0.5))
     asg.stop_motion()
     until(lambda: done)
+
+
+def test_a_move_arrives_whose_step_is_larger_than_pymodaqs_epsilon(rig_with_jumpers, plug):
+    """With jumpers on HV a step of a setpoint is 2.4 mV."""
+    board = rig_with_jumpers["board"]
+    board.pid_configure(pid="pid0", input="in1")
+    pid = plug(Pid, rig="jumpers")
+    for wanted in (5.0012, 7.0034):
+        reached = move_abs_and_wait(pid, wanted, LONG_MS).value("V")
+        assert reached == board.pid_get_setpoint(pid="pid0") == pytest.approx(wanted, abs=1.3e-3)

@@ -65,7 +65,8 @@ def test_the_boards_server_is_killed_in_the_middle_of_calls(share):
         board.asg_setup(channel="asg0", waveform="dc", offset_v=0.25, output="out1")
         waiting = board.submit("scope_acquire", trigger_source="ch1_positive_edge", threshold_v=0.9)
         first.kill()
-        with pytest.raises(CommandFailedError, match="no monitor_server answers"):
+        # Refused, or reset if it was killed just when the client came back: the board is named in any case.
+        with pytest.raises(CommandFailedError, match=f"tcp://127.0.0.1:{port}"):
             waiting.result(timeout_s=WAIT_S)
         ears.wait("board", connected=False)
         second, _ = simulate(port)

@@ -193,6 +193,8 @@ class BoardActuator(BoardPlugin, DAQ_Move_base):
             self.tell(str(error))
             return
         self.known[axis.module][axis.setting] = results[0]
+        if axis == self.axis:
+            self.target_value = self._value()  # a step of a calibrated input may be larger than epsilon
         then()
 
     def _value(self) -> DataActuator:

@@ -8,8 +8,9 @@ from pymodaq.control_modules.viewer_utility_classes import main
 from pymodaq.utils.data import Axis, DataFromPlugins
 
 from parfocal.devices.redpitaya.memory_map import SIGNALS, TICK_S
-from parfocal.devices.redpitaya.scope import DECIMATIONS, TRIGGERS
+from parfocal.devices.redpitaya.scope import DECIMATIONS
 from parfocal.devices.redpitaya.trace import Trace
+from parfocal.devices.redpitaya.trigger import TRIGGERS
 from pymodaq_plugins_parfocal.parameters import choice, quantity, switch
 from pymodaq_plugins_parfocal.viewer import VIEWER, BoardViewer
 
@@ -28,9 +29,15 @@ class DAQ_1DViewer_ParfocalScope(BoardViewer):
         choice("decimation", "Decimation:", DECIMATIONS, 64, "A sample every so many ticks of 8 ns"),
         switch("averaging", "Average ticks:", True, "A sample is the mean of its ticks, or one of them"),
         choice("trigger_source", "Trigger:", [name for name in TRIGGERS if name != "off"], "immediately"),
-        quantity("threshold_v", "Threshold:", 0.0, "V", limits=(-1, 1)),
-        quantity("hysteresis_v", "Hysteresis:", 0.01, "V", limits=(0, 0.999)),
-        quantity("trigger_delay_s", "Delay:", 0.0, "s", tip="Of the trace's middle after the trigger"),
+        quantity("threshold_v", "Threshold:", 0.0, "V", tip="At the input's connector"),
+        quantity("hysteresis_v", "Hysteresis:", 0.01, "V"),
+        quantity(
+            "trigger_delay_s",
+            "Delay:",
+            0.0,
+            "s",
+            tip="Of the trace's middle after an edge",
+        ),
     ]
 
     def commands(self) -> list[tuple[str, dict[str, Any]]]:
