@@ -14,24 +14,26 @@ from parfocal.core.errors import CommandFailedError, ServiceUnavailableError
 WAIT_S = 60.0
 
 
-class Ears:
+class NoticeLog:
     """Keeps the board's notices."""
 
     def __init__(self) -> None:
-        self.heard: list[tuple[str, dict[str, Any]]] = []
+        self.received: list[tuple[str, dict[str, Any]]] = []
         self._news = threading.Condition()
 
     def __call__(self, event: Any) -> None:
         with self._news:
-            self.heard.append((event.topic, event.payload))
+            self.received.append((event.topic, event.payload))
             self._news.notify_all()
 
     def wait(self, topic: str, **wanted: Any) -> None:
         def found() -> bool:
-            return any(heard == topic and wanted.items() <= payload.items() for heard, payload in self.heard)
+            return any(
+                received == topic and wanted.items() <= payload.items() for received, payload in self.received
+            )
 
         with self._news:
-            assert self._news.wait_for(found, WAIT_S), f"no {topic} {wanted} among {self.heard}"
+            assert self._news.wait_for(found, WAIT_S), f"no {topic} {wanted} among {self.received}"
 
 
 def told(process: subprocess.Popen[str]) -> dict[str, Any]:
@@ -41,10 +43,10 @@ def told(process: subprocess.Popen[str]) -> dict[str, Any]:
     return facts
 
 
-def events_of(rig: Any) -> Ears:
-    ears = Ears()
-    rig.subscribe(ears)
-    return ears
+def notices_of(rig: Any) -> NoticeLog:
+    notices = NoticeLog()
+    rig.subscribe(notices)
+    return notices
 
 
 def until(look: Callable[[], bool]) -> None:

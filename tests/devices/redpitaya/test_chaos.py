@@ -16,7 +16,7 @@ from parfocal.devices.redpitaya.simulated.faults import KINDS
 from parfocal.devices.redpitaya.simulated.plant import Plant
 from parfocal.devices.redpitaya.simulated.server import SimulatedRedPitaya
 
-from .sharing import WAIT_S, again, events_of, told, until
+from .sharing import WAIT_S, again, notices_of, told, until
 
 OUTPUT_ROUTES = {0x40300004 + 0x10000 * slot for slot in (0, 1, 2, 5, 6, 7, 8, 9)}
 
@@ -61,17 +61,17 @@ def test_the_boards_server_is_killed_in_the_middle_of_calls(share):
     port = int(facts["address"].rpartition(":")[2])
     try:
         rig = share(port)
-        board, ears = rig["board"], events_of(rig)
+        board, notices = rig["board"], notices_of(rig)
         board.asg_setup(channel="asg0", waveform="dc", offset_v=0.25, output="out1")
         waiting = board.submit("scope_acquire", trigger_source="ch1_positive_edge", threshold_v=0.9)
         first.kill()
         # Refused, or reset if it was killed just when the client came back: the board is named in any case.
         with pytest.raises(CommandFailedError, match=f"tcp://127.0.0.1:{port}"):
             waiting.result(timeout_s=WAIT_S)
-        ears.wait("board", connected=False)
+        notices.wait("board", connected=False)
         second, _ = simulate(port)
         try:
-            ears.wait("board", connected=True, restarted=True)
+            notices.wait("board", connected=True, restarted=True)
             assert board.sampler_read(signal="in1") == pytest.approx(0.25, abs=0.01)
             trace = board.scope_acquire(trigger_source="immediately", input="in1", decimation=1)
             assert trace.volts.mean() == pytest.approx(0.25, abs=0.01)

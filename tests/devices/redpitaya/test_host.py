@@ -20,7 +20,7 @@ from parfocal.devices.redpitaya.link import TcpLink
 from parfocal.devices.redpitaya.pid import Settling
 from parfocal.devices.redpitaya.redpitaya import RedPitaya
 
-from .sharing import WAIT_S, again, events_of, told, until
+from .sharing import WAIT_S, again, notices_of, told, until
 
 
 def test_the_face(rig):
@@ -115,13 +115,13 @@ def test_a_call_is_followed_and_its_result_fetched_by_another_program(rig, board
     with parfocal.attach("redpitaya") as other:
         swept = other["board"].submit("iq_sweep", frequencies_hz=frequencies, averaging_s=0.05)
         until(lambda: swept.progress is not None)
-        followed, heard = board.attach_call(swept.id), []
-        followed.on_progress(lambda progress: heard.append(progress))
+        followed, received = board.attach_call(swept.id), []
+        followed.on_progress(lambda progress: received.append(progress))
         curve = followed.result(timeout_s=WAIT_S)
         assert isinstance(curve, Sweep)
         assert curve.frequency_hz == pytest.approx(frequencies, rel=1e-3)
-        until(lambda: bool(heard) and heard[-1].fraction == 1.0)
-        assert len(heard[-1].data["frequency_hz"]) == 5
+        until(lambda: bool(received) and received[-1].fraction == 1.0)
+        assert len(received[-1].data["frequency_hz"]) == 5
         taken = other["board"].submit("scope_acquire", decimation=1)
         trace = taken.result(timeout_s=WAIT_S)
     fetched = board.attach_call(taken.id).result(timeout_s=WAIT_S)
@@ -187,10 +187,10 @@ def test_volts_are_the_same_for_whoever_asks(device, share):
 
 def test_a_set_by_one_is_heard_by_all(rig):
     with parfocal.attach("redpitaya") as other:
-        ears = events_of(other)
-        until(lambda: rig["board"].pid_set_setpoint(0.1) and any(t == "pid0" for t, _ in ears.heard))
+        notices = notices_of(other)
+        until(lambda: rig["board"].pid_set_setpoint(0.1) and any(t == "pid0" for t, _ in notices.received))
         quantised = rig["board"].pid_set_setpoint(0.2)
-        ears.wait("pid0", setpoint_v=quantised)
+        notices.wait("pid0", setpoint_v=quantised)
 
 
 def test_traces_go_on_in_a_stream_while_others_take_their_own(rig, board):
@@ -216,7 +216,7 @@ def test_traces_go_on_in_a_stream_while_others_take_their_own(rig, board):
 
 
 def test_a_lease_ends_with_its_call(rig, board):
-    ears = events_of(rig)
+    notices = notices_of(rig)
     with pytest.raises(DeadlineError):
         board.output_lease(module="asg1", timeout_s=0.1)
     held = board.submit("output_lease", module="asg0")
@@ -224,7 +224,7 @@ def test_a_lease_ends_with_its_call(rig, board):
     board.asg_setup(channel="asg0", waveform="dc", offset_v=0.5, output="out1")
     held.cancel("done")
     assert isinstance(held.exception(timeout_s=WAIT_S), CancelledError)
-    ears.wait("asg0", on=False)
+    notices.wait("asg0", on=False)
     assert board.sampler_read(signal="out1") == 0.0
 
 

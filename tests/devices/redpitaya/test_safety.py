@@ -14,12 +14,12 @@ import pytest
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import CommandError, CommandFailedError, DeviceError
 from parfocal.devices.redpitaya.declared import Declared
+from parfocal.devices.redpitaya.health import HealthCheck
 from parfocal.devices.redpitaya.host import RedPitayaHost
 from parfocal.devices.redpitaya.link import TcpLink
 from parfocal.devices.redpitaya.redpitaya import RedPitaya
 from parfocal.devices.redpitaya.settings import RedPitayaConfig
 from parfocal.devices.redpitaya.shared import SharedBoard
-from parfocal.devices.redpitaya.watch import Watch
 from parfocal.processes import ServiceContext
 
 from .sharing import WAIT_S, again, until
@@ -139,7 +139,7 @@ def test_a_watch_that_cannot_go_on_says_so(device, link, tmp_path):
         raise OSError("nobody to tell")
 
     board = SharedBoard(RedPitaya(link), Declared(tmp_path / "declared", 1), lambda name, news: None)
-    with closing(Watch(board, tell, fail, SYSTEM_CLOCK, threading.Event())):
+    with closing(HealthCheck(board, tell, fail, SYSTEM_CLOCK, threading.Event())):
         device.inject_fault("refuse", count=-1)
         assert has_failed.wait(WAIT_S)
     assert str(failed) == "[OSError('nobody to tell')]"

@@ -14,7 +14,7 @@ from parfocal.devices.redpitaya.simulated.monitor import MonitorServer
 from parfocal.devices.redpitaya.simulated.server import SimulatedRedPitaya
 from parfocal.devices.redpitaya.ssh import BoardShell
 
-from .sharing import again, events_of, until
+from .sharing import again, notices_of, until
 
 paramiko = pytest.importorskip("paramiko", reason="the extra redpitaya is not installed")
 
@@ -211,9 +211,13 @@ def test_a_password_is_nowhere_to_be_read_and_outlives_a_restart(sold, known):
     with parfocal.open_rig("redpitaya", changes=changes) as rig:
         settings = rig["board"].get_settings()
         assert settings["ssh"]["password"] == "*" * 10
-        heard = events_of(rig)
-        until(lambda: rig["board"].set_settings({}) and any(topic == "settings" for topic, _ in heard.heard))
-        heard.wait("settings", ssh=settings["ssh"])
+        notices = notices_of(rig)
+        until(
+            lambda: (
+                rig["board"].set_settings({}) and any(topic == "settings" for topic, _ in notices.received)
+            )
+        )
+        notices.wait("settings", ssh=settings["ssh"])
         files = [path for path in Path(os.environ["PARFOCAL_RUNTIME_DIR"]).rglob("*") if path.is_file()]
         assert files
         assert not [path for path in files if b"sesame" in path.read_bytes()]

@@ -1,4 +1,4 @@
-"""An actuator over a shared board: a move is a call, done when the board has confirmed it."""
+"""Base of the actuators: a move is submitted, and done when the board has confirmed it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from parfocal.core.messages import Notice
     from parfocal.ipc import Subscription
     from pymodaq_plugins_parfocal.attached import AttachedBoard
-    from pymodaq_plugins_parfocal.inquiry import Inquiry
+    from pymodaq_plugins_parfocal.call_group import CallGroup
 
 _INIT_TIMEOUT_S = 5.0
 
@@ -73,9 +73,9 @@ class BoardActuator(BoardPlugin, DAQ_Move_base):
         """Begin without knowing any value."""
         super().ini_attributes()
         self.known: dict[str, dict[str, Any]] = {}
-        self._move: Inquiry | None = None
-        self._look: Inquiry | None = None
-        self._ears: Subscription | None = None
+        self._move: CallGroup | None = None
+        self._look: CallGroup | None = None
+        self._subscription: Subscription | None = None
 
     @property
     def axis(self) -> BoardAxis:
@@ -136,25 +136,27 @@ class BoardActuator(BoardPlugin, DAQ_Move_base):
 
     def close(self) -> None:
         """Let go of the board."""
-        for inquiry in (self._move, self._look):
-            if inquiry is not None:
-                inquiry.drop("closed")
+        for group in (self._move, self._look):
+            if group is not None:
+                group.drop("closed")
         self._move = self._look = None
-        if self._ears is not None:
-            self._ears.close()
+        if self._subscription is not None:
+            self._subscription.close()
         self.leave()
 
     def _read_all(self) -> None:
-        """Read every module once, waiting for it, and hear from then on when somebody sets one."""
+        """Read every module once, waiting for it, and subscribe to what others set."""
         modules = {axis.module: axis for axis in self.axes.values()}
-        self._ears = self.controller.listen(tuple(modules), partial(self._courier.post, self._hear))
+        self._subscription = self.controller.listen(
+            tuple(modules), partial(self._bridge.post, self._take_notice)
+        )
         calls = {
             name: self.controller.submit(axis.getter, timeout_s=_INIT_TIMEOUT_S, **{axis.selector: name})
             for name, axis in modules.items()
         }
         self.known = {name: asdict(call.result()) for name, call in calls.items()}
 
-    def _ask_state(self, axis: BoardAxis) -> Inquiry:
+    def _ask_state(self, axis: BoardAxis) -> CallGroup:
         return self.ask([(axis.getter, {axis.selector: axis.module})], partial(self._take_state, axis))
 
     def _take_state(self, axis: BoardAxis, results: list[Any], error: CommandError | None) -> None:
@@ -164,7 +166,7 @@ class BoardActuator(BoardPlugin, DAQ_Move_base):
         else:
             self.tell(str(error))
 
-    def _hear(self, notice: Notice) -> None:
+    def _take_notice(self, notice: Notice) -> None:
         """Take note of what somebody has set; one that was switched off is asked about it."""
         if notice.payload.get("on") is False:
             if notice.topic == self.axis.module and self._look is None:

@@ -1,4 +1,4 @@
-"""The controller that plugins share: a board of a running rig, attached."""
+"""The controller that plugins share: a client of the board in a running rig."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What viewers and actuators have in common: a board, a way to ask it, and a way to tell the user."""
+"""Base of all plugins: attaches to a board, submits commands, and shows status lines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pymodaq_utils.utils import ThreadCommand
 from parfocal.core.errors import ParfocalError, ServiceUnavailableError
 from pymodaq_plugins_parfocal import parameters
 from pymodaq_plugins_parfocal.attached import AttachedBoard
-from pymodaq_plugins_parfocal.inquiry import Courier, Inquiry
+from pymodaq_plugins_parfocal.call_group import CallGroup, SignalBridge
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pymodaq_gui.parameter import Parameter
 
     from parfocal.core.errors import CommandError
-    from pymodaq_plugins_parfocal.inquiry import Then
+    from pymodaq_plugins_parfocal.call_group import Then
 
 _DEFAULTS = GlobalConfig()("parfocal", "board")
 BOARD = parameters.board(_DEFAULTS["rig"], _DEFAULTS["service"])
@@ -34,7 +34,7 @@ class BoardPlugin:
     def ini_attributes(self) -> None:
         """Begin without a board."""
         self.controller = None
-        self._courier = Courier()
+        self._bridge = SignalBridge()
 
     def attach(self, controller: AttachedBoard | None) -> tuple[str, bool]:
         """Attach to the board as a master, or share the master's; return what PyMoDAQ wants to know."""
@@ -48,10 +48,10 @@ class BoardPlugin:
             return "a slave shares its master's board: initialise the master first", False
         return f"attached to {rig}/{service}", True
 
-    def ask(self, commands: Sequence[tuple[str, dict[str, Any]]], then: Then) -> Inquiry:
-        """Ask the board; see `Inquiry`."""
+    def ask(self, commands: Sequence[tuple[str, dict[str, Any]]], then: Then) -> CallGroup:
+        """Ask the board; see `CallGroup`."""
         submit = _no_board if self.controller is None else self.controller.submit
-        return Inquiry(submit, self._courier, commands, then)
+        return CallGroup(submit, self._bridge, commands, then)
 
     def tell(self, text: str) -> None:
         """Show a line to the user."""
@@ -85,7 +85,7 @@ class SetupPlugin(BoardPlugin):
     def ini_attributes(self) -> None:
         """Begin without a lease."""
         super().ini_attributes()
-        self._lease: Inquiry | None = None
+        self._lease: CallGroup | None = None
         self._leased = ""
 
     @abstractmethod

@@ -1,4 +1,4 @@
-"""A viewer over a shared board: a grab is a call, and its data are emitted when the answer has come."""
+"""Base of the viewers: a grab is submitted, and its data are emitted when the result has come."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from parfocal.core.errors import CommandError
     from pymodaq_plugins_parfocal.attached import AttachedBoard
-    from pymodaq_plugins_parfocal.inquiry import Inquiry
+    from pymodaq_plugins_parfocal.call_group import CallGroup
 
 RETRY_MS = 500
 """How long a live grab waits after an error before it asks again."""
@@ -46,7 +46,7 @@ class BoardViewer(BoardPlugin, DAQ_Viewer_base):
     def ini_attributes(self) -> None:
         """Begin idle."""
         super().ini_attributes()
-        self._inquiry: Inquiry | None = None
+        self._pending: CallGroup | None = None
         self._live = False
         self._pause_ms = 0
 
@@ -75,14 +75,14 @@ class BoardViewer(BoardPlugin, DAQ_Viewer_base):
     def stop(self) -> None:
         """End the grab: a call that runs is cancelled, and the board is ready for the next."""
         self._live = False
-        if self._inquiry is not None:
-            self._inquiry.drop("stopped")
-            self._inquiry = None
+        if self._pending is not None:
+            self._pending.drop("stopped")
+            self._pending = None
 
     def commit_settings(self, param: Parameter) -> None:
         """Have a grab that is under way begin again with the new settings."""
         super().commit_settings(param)
-        if self._inquiry is not None:
+        if self._pending is not None:
             self._grab()
 
     def close(self) -> None:
@@ -93,25 +93,25 @@ class BoardViewer(BoardPlugin, DAQ_Viewer_base):
         self.leave()
 
     def _grab(self) -> None:
-        if self._inquiry is not None:
-            self._inquiry.drop("asked anew")
-        self._inquiry = self.ask(self.commands(), self._take)
+        if self._pending is not None:
+            self._pending.drop("asked anew")
+        self._pending = self.ask(self.commands(), self._take)
 
     def _grab_later(self, pause_ms: int) -> None:
         QTimer.singleShot(pause_ms, self._grab_again)
 
     def _grab_again(self) -> None:
-        if self._live and self._inquiry is None:
+        if self._live and self._pending is None:
             self._grab()
 
     def _take(self, results: list[Any], error: CommandError | None) -> None:
-        self._inquiry = None
+        self._pending = None
         if error is not None:
             self._fail(error)
             return
         self.dte_signal.emit(DataToExport(self._title, data=self.data(results)))
         if self._live:
-            self._courier.post_round(partial(self._grab_later, self._pause_ms))
+            self._bridge.post_round(partial(self._grab_later, self._pause_ms))
 
     def _fail(self, error: CommandError) -> None:
         if self._live:

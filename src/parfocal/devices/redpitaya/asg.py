@@ -184,10 +184,6 @@ class Asg:
         _check_range(self._registers.get(AMPLITUDE), offset_v, self._waveform)
         return self._registers.set(OFFSET, offset_v)
 
-    def set_output(self, output: str) -> str:
-        """Choose where it goes: "off", "out1", "out2" or "both"."""
-        return self._slot.set(OUTPUT, output)
-
     def trigger(self) -> None:
         """Start the waveform, or its bursts, from the start phase. Never repeated by itself.
 

@@ -1,4 +1,4 @@
-"""The board as registers: typed values in, quantised values out, shared words changed under a mask."""
+"""Typed access to a board's registers: values are checked, rounded to what the bits hold, and read back."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class Declared:
     ...     declared = Declared(path, owner=1)
     ...     declared.update("pid0", {"p": -0.5})
     ...     declared.update("asg0", {"amplitude_v": 1.0})
-    ...     declared.lend("asg0")
+    ...     declared.lease("asg0")
     ...     Declared(path, owner=1).modules(), Declared(path, owner=2).modules()
     ({'pid0': {'p': -0.5}}, {})
     """
@@ -59,7 +59,7 @@ class Declared:
         self._path = path
         self._owner = owner
         self._lock = threading.Lock()
-        self._lent: set[str] = set()
+        self._leased: set[str] = set()
         self._failing = False
         self._modules = _load(path, owner)
         self._encoded = {name: _encode(settings) for name, settings in self._modules.items()}
@@ -81,30 +81,30 @@ class Declared:
             before = {} if anew else self._modules.get(module, {})
             self._modules[module] = {**before, **settings}
             self._encoded[module] = _encode(self._modules[module])
-            if module not in self._lent:
+            if module not in self._leased:
                 self._save()
 
     def forget(self, module: str) -> None:
         """Drop what was declared for a module."""
         with self._lock:
             self._encoded.pop(module, None)
-            if self._modules.pop(module, None) is not None and module not in self._lent:
+            if self._modules.pop(module, None) is not None and module not in self._leased:
                 self._save()
 
-    def lend(self, module: str) -> None:
+    def lease(self, module: str) -> None:
         """Keep a module's settings out of the file: they end with the process."""
         with self._lock:
-            self._lent.add(module)
+            self._leased.add(module)
             self._save()
 
-    def take_back(self, module: str) -> None:
-        """End `lend`."""
+    def end_lease(self, module: str) -> None:
+        """End `lease`."""
         with self._lock:
-            self._lent.discard(module)
+            self._leased.discard(module)
             self._save()
 
     def _save(self) -> None:
-        kept = {name: settings for name, settings in self._encoded.items() if name not in self._lent}
+        kept = {name: settings for name, settings in self._encoded.items() if name not in self._leased}
         try:
             replace_file(self._path, msgspec.json.encode({"owner": self._owner, "modules": kept}))
             self._failing = False

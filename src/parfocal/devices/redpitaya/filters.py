@@ -1,4 +1,4 @@
-"""The word of a filter block: up to four stages, a byte each. Pure.
+"""Filter blocks: up to four stages in one word, a byte for each stage. Pure.
 
 A stage is one pole: y += alpha (x - y), alpha = 2**shift / 2**max_shift. So only certain corners exist, each
 about twice the one before.

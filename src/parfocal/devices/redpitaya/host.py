@@ -1,4 +1,4 @@
-"""The host of a Red Pitaya: the one process that owns a board, for any number of clients at once."""
+"""The host of a Red Pitaya: the process that owns a board and serves any number of clients at once."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from parfocal.devices.redpitaya.commands.board import BoardCommands
 from parfocal.devices.redpitaya.commands.modules import ModuleCommands
 from parfocal.devices.redpitaya.commands.scope import STREAM_SPEC, ScopeCommands
 from parfocal.devices.redpitaya.declared import Declared
+from parfocal.devices.redpitaya.health import HealthCheck
 from parfocal.devices.redpitaya.redpitaya import RedPitaya
 from parfocal.devices.redpitaya.settings import RedPitayaConfig, board_name, calibrations, open_link
 from parfocal.devices.redpitaya.shared import SharedBoard
-from parfocal.devices.redpitaya.watch import Watch
 from parfocal.processes import Service, ServiceContext
 from parfocal.streams import StreamWriter
 from parfocal.streams.counters import Counters
@@ -61,8 +61,8 @@ class RedPitayaHost(ScopeCommands, ModuleCommands, BoardCommands, Service):
                 board.change("scope", _without_second(pitaya.scope.state()), lambda: None)
             self.traces = StreamWriter(context.streams, context.service, STREAM_SPEC, self.settings.slots)
             stack.callback(self.traces.close)
-            watch = Watch(board, self._link_changed, context.fail, context.clock, self._leaving)
-            stack.callback(watch.close)
+            health = HealthCheck(board, self._link_changed, context.fail, context.clock, self._leaving)
+            stack.callback(health.close)
             failing.pop_all()
             self._closing = stack.pop_all()
 

@@ -1,4 +1,4 @@
-"""An IQ module: a sine out, a demodulated signal in, and their ratio: a lock-in or network analyser."""
+"""An IQ module: a sine on an output, and an input demodulated with it: a lock-in or network analyser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way to the board's memory: one TCP connection, one transaction at a time."""
+"""The connection to the board's memory: reads and writes over TCP, one transaction at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Waiting that can be cancelled: what long measurements wait with is handed to them."""
+"""How a measurement waits: with a function that it is given, so that its caller can cancel it."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from parfocal.devices.redpitaya.memory_map import (
     slot_base,
 )
 from parfocal.devices.redpitaya.pacing import Wait, uncancelled
-from parfocal.devices.redpitaya.registers import Count, Field, Flag, Register, volts
+from parfocal.devices.redpitaya.registers import Field, Flag, Register, volts
 from parfocal.devices.redpitaya.sampler import read_signal
 
 if TYPE_CHECKING:
@@ -48,7 +48,6 @@ INTEGRAL = Register(
 FILTER = Filter(name="input_filter_hz", offset=0x120, stages=4, shifts=max_shift(10))
 LOW = volts("min_v", 0x124)
 HIGH = volts("max_v", 0x128)
-FROZEN = Count(name="gains frozen while paused", offset=0x12C, bits=3, shared=True)
 DIFFERENTIAL = Flag(name="differential", offset=0x12C, low_bit=3, shared=True)
 _PLAIN = (PROPORTIONAL, INTEGRAL, INPUT, OUTPUT, LOW, HIGH, FILTER, INTEGRATOR, DIFFERENTIAL)
 _LOOK_S = 0.002

@@ -1,4 +1,4 @@
-"""The whole board: its modules by name, and silence."""
+"""The whole board: its modules by name, and `make_safe`, which brings every output to 0 V."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Registers as declared data: where they lie, what their bits mean, and what may be written. Pure."""
+"""Fields of registers as declared data: the address, bits, unit and limits of each. Pure."""
 
 from __future__ import annotations
 

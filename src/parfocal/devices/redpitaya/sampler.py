@@ -1,4 +1,4 @@
-"""The sampler: what any signal on the board is right now."""
+"""The sampler: reads what any signal on the board is at this instant."""
 
 from __future__ import annotations
 

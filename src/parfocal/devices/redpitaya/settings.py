@@ -1,4 +1,4 @@
-"""Settings of a board's host, and the one name that a board has."""
+"""Settings of a board's host, and the name under which a board is locked."""
 
 from __future__ import annotations
 

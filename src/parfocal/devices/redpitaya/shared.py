@@ -1,4 +1,4 @@
-"""One board for many: each change is remembered, told to everybody, and undone by silence."""
+"""A board that many clients share: changes are remembered and published, outputs can be switched off."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ IqName = Literal["iq0", "iq1", "iq2"]
 OutputName = Literal["asg0", "asg1", "pid0", "pid1", "pid2", "iq0", "iq1", "iq2", "slow", "hk"]
 
 T = TypeVar("T")
-Tell = Callable[[str, dict[str, Any]], None]
+Publish = Callable[[str, dict[str, Any]], None]
 
 
 class SharedBoard:
@@ -33,8 +33,8 @@ class SharedBoard:
         The board.
     declared : Declared
         Keeps what it is meant to be set to.
-    tell : callable
-        Told the module's name and its new settings after each change.
+    publish : callable
+        Given the module's name and its new settings after each change.
 
     Attributes
     ----------
@@ -44,12 +44,12 @@ class SharedBoard:
         What the scope was set to by the last trace; empty if that is not known.
     """
 
-    def __init__(self, pitaya: RedPitaya, declared: Declared, tell: Tell) -> None:
+    def __init__(self, pitaya: RedPitaya, declared: Declared, publish: Publish) -> None:
         self.pitaya = pitaya
         self.declared = declared
         self.scope_lock = FairLock()
         self.scope_has: dict[str, Any] = {}
-        self._tell = tell
+        self._publish = publish
         named: list[Any] = [*pitaya.asgs, *pitaya.pids, *pitaya.iqs]
         self.modules: dict[str, Any] = {
             **{module.name: module for module in named},
@@ -64,7 +64,7 @@ class SharedBoard:
     def change(
         self, name: str, settings: Mapping[str, Any], act: Callable[[], T], *, anew: bool = False
     ) -> T:
-        """Do what changes a module; then remember the settings, and tell what the board made of them.
+        """Do what changes a module; then remember the settings, and publish what the board made of them.
 
         Parameters
         ----------
@@ -86,12 +86,12 @@ class SharedBoard:
         return result
 
     def note(self, name: str, seen: Mapping[str, Any]) -> None:
-        """Tell everybody what a module is set to, if that is news."""
+        """Publish what a module is set to, if that is news."""
         state = self._states[name]
         news = {key: value for key, value in seen.items() if key not in state or state[key] != value}
         if news:
             state.update(news)
-            self._tell(name, news)
+            self._publish(name, news)
 
     def silence(self, name: str) -> None:
         """Bring a module's output to its safe value, at once; then again, when no change is under way.
@@ -121,14 +121,14 @@ class SharedBoard:
     @contextmanager
     def leased(self, name: str) -> Iterator[None]:
         """Keep a module's output for the length of the ``with`` block; it is silent afterwards."""
-        self.declared.lend(name)
+        self.declared.lease(name)
         try:
             yield
         finally:
             try:
                 self.silence(name)
             finally:
-                self.declared.take_back(name)
+                self.declared.end_lease(name)
 
     def make_safe(self) -> None:
         """Stop the scope and bring every output to 0 V; raises at once if the board is out of reach."""
@@ -171,7 +171,7 @@ class SharedBoard:
             self.declared.forget(name)
             self._still_on.discard(name)
             self._states[name].clear()
-            self._tell(name, {"on": False})
+            self._publish(name, {"on": False})
 
 
 def _seen(given: Mapping[str, Any], result: Any) -> dict[str, Any]:

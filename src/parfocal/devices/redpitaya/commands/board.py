@@ -1,4 +1,4 @@
-"""What concerns the whole board: any signal now, pins, slow outputs, leases, silence."""
+"""Commands for the whole board: read a signal, set pins and slow outputs, lease an output, switch off."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Commands derived from the methods of a board's modules, which say once what can be asked and how.
+"""Makes commands out of the methods of a board's modules.
 
-Name, type, default and description of each argument are those of the method.
+A command has the arguments, types, defaults and docstring of the method that it calls.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Modules:
     def changing(
         self, method: Callable[..., Any], *, anew: bool = False, passing: Collection[str] = ()
     ) -> Any:
-        """Return a command that changes settings of a module, remembers them, and tells everybody.
+        """Return a command that changes settings of a module, remembers them, and publishes them.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""The commands of generators, controllers and IQ modules: their methods, for whoever names one of them."""
+"""Commands of generators, PID controllers and IQ modules, made from the methods of `Asg`, `Pid` and `Iq`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scope's commands: single traces for whoever asks, and one stream of them for everybody."""
+"""The scope's commands: a trace for the caller, or a stream of traces for everybody."""
 
 from __future__ import annotations
 

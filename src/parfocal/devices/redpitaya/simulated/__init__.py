@@ -1,1 +1,1 @@
-"""A Red Pitaya that is not there: its memory, its physics, closed, and its servers."""
+"""A simulated Red Pitaya: its memory, its signals in closed loops, and its network servers."""

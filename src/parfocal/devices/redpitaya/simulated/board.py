@@ -1,4 +1,4 @@
-"""The simulated board: a memory behind which the modules live."""
+"""The simulated board: reads and writes of its memory go to the simulated module at that address."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from parfocal.core.clock import Clock
-    from parfocal.devices.redpitaya.simulated.words import Region
+    from parfocal.devices.redpitaya.simulated.words import MemoryRegion
 
 _REGION = 0x100000
 _SLOT = 0x10000
@@ -71,7 +71,7 @@ class SimulatedBoard:
         self._slots = _slots(self.signals)
         asg = SimulatedAsg(self.signals)
         self._scope = SimulatedScope(self.signals, self._scope_inputs, asg)
-        self._regions: dict[int, Region] = {
+        self._regions: dict[int, MemoryRegion] = {
             _FIRST: SimulatedHk(),
             _FIRST + _REGION: self._scope,
             _FIRST + 2 * _REGION: asg,
@@ -107,7 +107,7 @@ class SimulatedBoard:
         """Refuse further accesses. Idempotent."""
         self._closed = True
 
-    def _find(self, address: int) -> tuple[Region | None, int]:
+    def _find(self, address: int) -> tuple[MemoryRegion | None, int]:
         if self._closed:
             raise DeviceError("the simulated board is closed")
         size = _SLOT if _DSP <= address < _DSP + _REGION else _REGION

@@ -1,4 +1,4 @@
-"""A DSP slot: what all of them have at the same places."""
+"""A DSP slot: the registers that every slot has at the same offsets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can go wrong on the line, on demand."""
+"""Faults of the connection, made on demand: see `KINDS`."""
 
 from __future__ import annotations
 

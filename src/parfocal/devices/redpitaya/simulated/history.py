@@ -1,4 +1,4 @@
-"""What drove the outputs, and since when: a trace may begin before the last change."""
+"""Which settings drove the outputs, and since which tick: a trace may begin before the last change."""
 
 from __future__ import annotations
 

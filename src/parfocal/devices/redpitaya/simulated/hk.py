@@ -1,4 +1,4 @@
-"""The simulated housekeeping: identity, LEDs, digital pins. And the slow converters."""
+"""Simulated housekeeping (identity, LEDs, digital pins) and slow converters."""
 
 from __future__ import annotations
 

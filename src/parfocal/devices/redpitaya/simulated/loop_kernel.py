@@ -1,4 +1,4 @@
-"""The steps of the closed loop, one after another: compiled, because each needs the one before."""
+"""The compiled steps of the closed loops: each step needs the result of the one before."""
 
 from __future__ import annotations
 

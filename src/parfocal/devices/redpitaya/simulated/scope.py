@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from parfocal.devices.redpitaya.simulated.sample_buffer import LENGTH, SampleBuffer
 from parfocal.devices.redpitaya.simulated.schmitt import first_edge
-from parfocal.devices.redpitaya.simulated.tape import LENGTH, Tape
 from parfocal.devices.redpitaya.simulated.words import DAC_MASK, RegisterFile, signed
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class SimulatedScope(RegisterFile):
     def __init__(self, signals: Signals, inputs: Callable[[], tuple[int, int]], asg: SimulatedAsg) -> None:
         super().__init__(writable=_WRITABLE, reset=_RESET_WORDS)
         self._signals, self._inputs, self._asg = signals, inputs, asg
-        self._tape = Tape(self._take)
+        self._buffer = SampleBuffer(self._take)
         self._armed = self._keep = self._delayed = False
         self._base_count, self._base_tick = 0, 0
         self._end = 0
@@ -79,8 +79,8 @@ class SimulatedScope(RegisterFile):
         if channel > 1:
             return np.zeros(words, np.uint32)
         self.catch_up(tick)
-        self._tape.keep(self._count(tick))
-        return (self._tape.read(channel, offset % 0x10000 // 4, words) & DAC_MASK).astype(np.uint32)
+        self._buffer.keep(self._count(tick))
+        return (self._buffer.read(channel, offset % 0x10000 // 4, words) & DAC_MASK).astype(np.uint32)
 
     def read_word(self, offset: int, tick: int) -> int:
         """Return a word as it is at `tick`."""
@@ -111,7 +111,7 @@ class SimulatedScope(RegisterFile):
             return
         count = self._count(tick)
         if offset in (_DECIMATION, _AVERAGING) and self._armed:
-            self._tape.keep(count)
+            self._buffer.keep(count)
             self._base_count, self._base_tick = count, tick
         super().write_word(offset, value, tick)
         if offset == _SOURCE:
@@ -138,7 +138,7 @@ class SimulatedScope(RegisterFile):
             self._trigger = None
             self._base_count, self._base_tick, self._end = 0, tick, 0
             self._looked, self._level = 0, 0
-            self._tape.restart()
+            self._buffer.restart()
         if value & _RESET:
             self.words[_SOURCE] = _OFF
             self._trigger_tick = tick
@@ -175,7 +175,7 @@ class SimulatedScope(RegisterFile):
         self._delayed = False
         self.words[_SOURCE] = _OFF
         if not self._keep:
-            self._tape.keep(end)
+            self._buffer.keep(end)
             self._armed, self._end = False, end
 
     def _look_for_trigger(self, count: int) -> None:
@@ -192,7 +192,7 @@ class SimulatedScope(RegisterFile):
         while self._trigger is None and begin < count:
             end = min(begin + _BLOCK, count)
             edge, self._level = first_edge(
-                self._tape.samples(channel, begin, end),
+                self._buffer.samples(channel, begin, end),
                 signed(self.words[_THRESHOLD]),
                 abs(signed(self.words[_HYSTERESIS])),
                 rising=rising,

@@ -1,4 +1,4 @@
-"""The simulated Red Pitaya as a device on the network: one board, its servers, and its time going on."""
+"""The simulated Red Pitaya as a device on the network: a board, its servers, and a thread for its time."""
 
 from __future__ import annotations
 

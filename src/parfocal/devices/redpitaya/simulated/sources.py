@@ -1,4 +1,4 @@
-"""What makes signals, as functions of the tick: evaluated where asked, however far apart."""
+"""Sources of signals, as functions of the tick: any tick can be computed without those before it."""
 
 from __future__ import annotations
 

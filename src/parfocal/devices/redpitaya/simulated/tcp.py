@@ -1,4 +1,4 @@
-"""A TCP server in threads of its own: the part that is the same for every front end."""
+"""A TCP server in threads of its own: what every simulated protocol needs."""
 
 from __future__ import annotations
 

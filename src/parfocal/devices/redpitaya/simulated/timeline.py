@@ -1,4 +1,4 @@
-"""The board's own time: a counter at 125 MHz, read off an injected clock."""
+"""The board's own time: a counter at 125 MHz, computed from an injected clock."""
 
 from __future__ import annotations
 

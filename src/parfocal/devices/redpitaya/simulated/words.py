@@ -1,4 +1,4 @@
-"""Registers as the FPGA keeps them: values at reset, writable bits, and words with a life of their own."""
+"""Registers as the FPGA keeps them: their values at reset, and which bits can be written."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FULL_SCALE = 8192
 """Counts for a volt: the signals inside the FPGA run from -8192 to 8191."""
 
 
-class Region(Protocol):
+class MemoryRegion(Protocol):
     """A part of the memory, addressed from its own base. `tick` is when the access happens."""
 
     def read(self, offset: int, words: int, tick: int) -> NDArray[np.uint32]:

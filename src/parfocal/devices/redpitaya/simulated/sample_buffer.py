@@ -1,4 +1,4 @@
-"""The scope's memory: what can be read, and the samples looked at before it is known which will stay."""
+"""The scope's memory: 16384 samples of each channel, and samples in which a trigger is looked for."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LENGTH = 16384
 _RING = 2 * LENGTH
 
 
-class Tape:
+class SampleBuffer:
     """Two channels of samples, numbered from the arming on; number k can be read at k modulo 16384.
 
     A search for a trigger runs ahead of the end that the trigger then sets; so samples are taken onto a ring

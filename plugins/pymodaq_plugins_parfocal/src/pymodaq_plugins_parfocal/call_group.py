@@ -1,4 +1,4 @@
-"""Asking the board without waiting: questions leave from a plugin's thread, and answers come back to it."""
+"""Commands submitted together, without waiting; their results are brought into the plugin's thread."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _LOG = set_logger(get_module_name(__file__))
 
 
-class Courier(QObject):
+class SignalBridge(QObject):
     """Carries what happens in other threads into the thread of a plugin: the one that makes it."""
 
     _posted = Signal(object, object)
@@ -51,25 +51,25 @@ class Courier(QObject):
 class _Screen(QObject):
     """Lives in the thread that draws, and sends back what reaches it there."""
 
-    def __init__(self, courier: Courier) -> None:
+    def __init__(self, bridge: SignalBridge) -> None:
         super().__init__()
-        self._courier = courier
+        self._bridge = bridge
         self.moveToThread(QCoreApplication.instance().thread())
 
     @Slot(object)
     def send_back(self, to: Callable[[], None]) -> None:
         """Post what arrived back to the plugin's thread."""
-        self._courier.post(lambda _: to(), None)
+        self._bridge.post(lambda _: to(), None)
 
 
-class Inquiry:
+class CallGroup:
     """Commands that were submitted together; when all have answered, `then` is called, once.
 
     Parameters
     ----------
     submit : callable
         Asks for a command, as `AttachedBoard.submit` does.
-    courier : Courier
+    bridge : SignalBridge
         Brings the answers.
     commands : sequence of (str, dict)
         Names and arguments.
@@ -81,7 +81,7 @@ class Inquiry:
     def __init__(
         self,
         submit: Callable[..., Call],
-        courier: Courier,
+        bridge: SignalBridge,
         commands: Sequence[tuple[str, dict[str, Any]]],
         then: Then,
     ) -> None:
@@ -91,11 +91,11 @@ class Inquiry:
             for command, arguments in commands:
                 self._calls.append(submit(command, **arguments))
         except CommandError as error:
-            courier.post(self._fail, error)
+            bridge.post(self._fail, error)
         else:
             self._left = len(self._calls)
             for call in self._calls:
-                call.add_done_callback(partial(courier.post, self._settle))
+                call.add_done_callback(partial(bridge.post, self._settle))
 
     def drop(self, reason: str) -> None:
         """Cancel what has no answer yet, without waiting; `then` is not called any more. Idempotent."""
@@ -115,7 +115,7 @@ class Inquiry:
 
     def _fail(self, error: CommandError) -> None:
         self._tell([], error)
-        self.drop("another command of the same inquiry failed")
+        self.drop("another command of the same group failed")
 
     def _tell(self, results: list[Any], error: CommandError | None) -> None:
         then, self._then = self._then, None

@@ -1,4 +1,4 @@
-"""Looks after the board from the side: whether it can be reached, and is still as it was set up."""
+"""Checks, in a thread of its own, whether a board can be reached, and whether it was restarted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOOK_EVERY_S = 0.25
 _SLACK_S = 0.1
 
 
-class Watch:
+class HealthCheck:
     """A thread that reads the board's counter four times a second.
 
     When the board restarted, all outputs are brought to 0 V and set as they were declared.
@@ -25,33 +25,33 @@ class Watch:
     Parameters
     ----------
     board : SharedBoard
-        Whom to look after.
-    tell : callable
-        Told of each change: ``{"connected": bool, "restarted": bool, "error": str}``.
+        Which board.
+    publish : callable
+        Given each change: ``{"connected": bool, "restarted": bool, "error": str}``.
     fail : callable
-        Given whatever else goes wrong: the watch has ended then.
+        Given whatever else goes wrong; the thread has ended then.
     clock : Clock
         For the time between two looks.
     closing : threading.Event
-        Once it is set there is no further look, and nothing is told.
+        Once it is set there is no further look, and nothing is published.
     """
 
     def __init__(
         self,
         board: SharedBoard,
-        tell: Callable[[dict[str, Any]], None],
+        publish: Callable[[dict[str, Any]], None],
         fail: Callable[[BaseException], None],
         clock: Clock,
         closing: threading.Event,
     ) -> None:
         self._board = board
-        self._tell = tell
+        self._publish = publish
         self._fail = fail
         self._clock = clock
         self._closing = closing
         self._tick, self._at_ns = board.pitaya.scope.tick(), clock.monotonic_ns()
         self._connected = True
-        self._thread = threading.Thread(target=self._run, name="board-watch", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="board-health", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
@@ -62,17 +62,17 @@ class Watch:
     def _run(self) -> None:
         try:
             while not self._clock.wait(self._closing, LOOK_EVERY_S):
-                self._watch()
+                self._check()
         except Exception as error:  # noqa: BLE001 (border of a thread: told, and the host ends)
             self._fail(error)
 
-    def _watch(self) -> None:
+    def _check(self) -> None:
         try:
             self._look()
         except DeviceError as error:
             if self._connected and not self._closing.is_set():
                 self._connected = False
-                self._tell({"connected": False, "restarted": False, "error": str(error)})
+                self._publish({"connected": False, "restarted": False, "error": str(error)})
 
     def _look(self) -> None:
         tick, at_ns = self._board.pitaya.scope.tick(), self._clock.monotonic_ns()
@@ -84,7 +84,7 @@ class Watch:
         self._tick, self._at_ns = tick, at_ns
         if restarted or not self._connected:
             self._connected = True
-            self._tell({"connected": True, "restarted": restarted, "error": ""})
+            self._publish({"connected": True, "restarted": restarted, "error": ""})
 
 
 def has_restarted(before: int, now: int, elapsed_s: float) -> bool:
