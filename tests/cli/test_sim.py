@@ -28,7 +28,7 @@ def program():
         process.communicate()
 
 
-def test_a_simulated_board_is_shared_and_asked_from_the_shell(program, capsys):
+def test_a_simulated_board_is_shared_and_asked_from_the_shell(program, capsys, tmp_path):
     words = ("--port", "0", "--scpi-port", "0", "--in1", "gain=0.5")
     simulated, facts = program("sim", "redpitaya", *words)
     assert facts["scpi_port"] > 0
@@ -36,8 +36,13 @@ def test_a_simulated_board_is_shared_and_asked_from_the_shell(program, capsys):
     assert ready["services"] == ["board"]
     assert run(["call", "board", "asg_setup", "waveform=dc", "offset_v=0.5", "output=out1"]) == 0
     capsys.readouterr()
-    assert run(["call", "board", "scope_acquire", "decimation=64", "input=in1", "--json"]) == 0
-    trace = json.loads(capsys.readouterr().out)
+    acquire = ["call", "board", "scope_acquire", "decimation=64", "input=in1", "--json"]
+    assert run([*acquire, "--out", str(tmp_path / "no" / "trace.json")]) == 2
+    assert "there is no folder" in capsys.readouterr().err
+    assert run([*acquire, "--out", str(tmp_path / "trace.json")]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["volts"], told["sequence"]) == ({"array": "float32", "shape": [16384]}, 1)
+    trace = json.loads((tmp_path / "trace.json").read_text("utf-8"))
     assert trace["volts"] == pytest.approx([0.25] * 16384, abs=0.01)
     assert trace["time_s"][1] - trace["time_s"][0] == pytest.approx(64 * 8e-9)
     assert trace["sequence"] == 1

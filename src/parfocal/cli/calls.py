@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.padding import Padding
 from rich.pretty import Pretty
 from rich.text import Text
 
-from parfocal.cli.output import console, print_json
+from parfocal.cli.output import console, print_json, to_json
 from parfocal.cli.values import named_values
 from parfocal.core.clock import poll_until
-from parfocal.core.errors import RigNotFoundError, ServiceUnavailableError
+from parfocal.core.errors import BadInputError, RigNotFoundError, ServiceUnavailableError
 from parfocal.ipc.commands import RECEIVER
 from parfocal.processes import directory
 from parfocal.rig.listing import command_listing
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _SHOWN = 12
 """Elements of a list that people are shown."""
+_PRINTED = 1000
+"""Elements of an array that a JSON line holds."""
 _ENDS_WITHIN_S = 5.0
 
 
@@ -33,6 +36,7 @@ def call(
     rig: str | None = None,
     timeout_s: float | None = 60.0,
     json: bool = False,
+    out: Path | None = None,
 ) -> None:
     """Call a command of a service of a running rig and print its result. Ctrl-C cancels the call.
 
@@ -50,14 +54,20 @@ def call(
     timeout_s
         Deadline of the call.
     json
-        Print the result as one JSON line, all of it; without this, long ones are cut.
+        Print the result as one JSON line; arrays of more than 1000 elements are told by their type and shape.
+    out
+        Write the result to this file as JSON, all of it.
 
     Examples
     --------
     parfocal call camera set_exposure_ms exposure_ms=2.0
 
     parfocal call tracker list_rois --rig tweezers --json
+
+    parfocal call board scope_acquire --out trace.json
     """
+    if out is not None and not out.absolute().parent.is_dir():
+        raise BadInputError(f"there is no folder {out.absolute().parent} for --out {out}")
     with attach_or_open(only_rig(rig)) as running:
         pending = running[service].submit(command, timeout_s=timeout_s, **named_values(arguments))
         try:
@@ -71,7 +81,7 @@ def call(
             result = None
         if command == "stop" and not json and _has_ended(running, service):
             result = f"service {service!r} has ended in order"
-    _print_result(result, json)
+    _tell(result, json, out)
 
 
 def commands(
@@ -135,8 +145,12 @@ def _has_ended(running: Rig, service: str) -> bool:
     return poll_until(lambda: running.status().services[service].state == "exited", _ENDS_WITHIN_S)
 
 
-def _print_result(result: Any, json: bool) -> None:
+def _tell(result: Any, json: bool, out: Path | None) -> None:
+    if out is not None:
+        out.write_text(to_json(result) + "\n", encoding="utf-8")
     if json:
-        print_json(result)
+        print_json(result, _PRINTED)
+    elif out is not None:
+        console().print(f"written to {out}")
     elif result is not None:
         console().print(result if isinstance(result, str) else Pretty(result, max_length=_SHOWN))

@@ -8,6 +8,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 import msgspec
+import numpy as np
 from rich.console import Console
 
 _FILE_WIDTH = 240
@@ -22,21 +23,31 @@ def console(*, quiet: bool = False) -> Console:
     return shown
 
 
-def print_json(value: Any) -> None:
-    """Print one object in one line, NaN as null, and flush it."""
-    sys.stdout.write(to_json(value) + "\n")
+def print_json(value: Any, longest: int | None = None) -> None:
+    """Print one object in one line, as `to_json`, and flush it."""
+    sys.stdout.write(to_json(value, longest) + "\n")
     sys.stdout.flush()
 
 
-def to_json(value: Any) -> str:
-    """Return a value as JSON in one line; arrays become lists, anything unknown its text.
+def to_json(value: Any, longest: int | None = None) -> str:
+    """Return a value as JSON in one line, NaN as null; arrays become lists, anything unknown its text.
+
+    An array of more elements than `longest` is told by its type and shape.
 
     Examples
     --------
     >>> to_json({"z_rms_nm": float("nan"), "beads": 3})
     '{"z_rms_nm":null,"beads":3}'
+    >>> to_json({"volts": np.zeros(3)}), to_json({"volts": np.zeros(3)}, longest=2)
+    ('{"volts":[0.0,0.0,0.0]}', '{"volts":{"array":"float64","shape":[3]}}')
     """
-    return msgspec.json.encode(_told(value), enc_hook=_plain).decode()
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, np.ndarray) and longest is not None and value.size > longest:
+            return {"array": str(value.dtype), "shape": value.shape}
+        return _plain(value)
+
+    return msgspec.json.encode(_told(value), enc_hook=plain).decode()
 
 
 def _told(value: Any) -> Any:
