@@ -22,7 +22,7 @@ import threading
 import traceback
 from collections.abc import Iterator
 from types import FrameType
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.processes import link
@@ -54,16 +54,21 @@ def main() -> None:
     reporter = Reporter(reports)
     log_to(reporter.send, begin.verbose)
     host = Host(begin, reporter)
-    _prepare(begin, host)
+    prepare_process(begin, host)
     threading.Thread(target=_listen, args=(lines, host), name="listener", daemon=True).start()
     code = CRASHED if not host.run() else TERMINATED if host.terminated else 0
     reporter.close()
+    end_process(host, code)
+
+
+def end_process(host: Host, code: int) -> NoReturn:
+    """End this process, although the service may have left threads or commands behind."""
     logging.shutdown()
     if host.left_behind:
         _make_safe_at_last(host)
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(code)  # a thread that the service left behind shall not hold the process
+    os._exit(code)
 
 
 def _listen(lines: Iterator[bytes], host: Host) -> None:
@@ -89,15 +94,16 @@ def _abandon(host: Host, code: int, within_s: float) -> None:
     end_ns = SYSTEM_CLOCK.monotonic_ns() + int(within_s * 1e9)
     host.end("the rig is gone" if code == 0 else "its loop hangs")
     if not host.is_safe.wait(within_s / 3):  # the main thread can't: make safe beside it
-        _make_safe_beside(host, within_s / 3)
+        make_safe_beside(host, within_s / 3)
     left_s = (end_ns - SYSTEM_CLOCK.monotonic_ns()) / 1e9 - LAST_SAFE_WITHIN_S
     is_over = SYSTEM_CLOCK.wait(host.is_over, left_s)
     if not is_over or host.left_behind:
-        _make_safe_beside(host, LAST_SAFE_WITHIN_S)
+        make_safe_beside(host, LAST_SAFE_WITHIN_S)
     os._exit(code)
 
 
-def _make_safe_beside(host: Host, within_s: float) -> None:
+def make_safe_beside(host: Host, within_s: float) -> None:
+    """Make safe in a thread of its own, and wait no longer than that for it."""
     thread = threading.Thread(target=host.make_safe, name="make-safe", daemon=True)
     thread.start()
     thread.join(within_s)
@@ -111,7 +117,7 @@ def _make_safe_at_last(host: Host) -> None:
         traceback.print_exc()
 
 
-def _prepare(begin: link.Begin, host: Host) -> None:
+def prepare_process(begin: link.Begin, host: Host) -> None:
     """Make this process a good citizen: title, signals, crash reports, the rig's import path."""
     give_title(begin.rig, begin.spec.name)
     sys.path.extend(entry for entry in begin.search_path if entry not in sys.path)

@@ -4,6 +4,7 @@
 
     <runtime root>/<rig>/    rig.lock  rig.json  rig.log  <service>.json  .beat  .log  .sock  .notices
     <runtime root>/locks/    one file for each resource that a service owns
+    <runtime root>/services/ a folder for each standalone service
     <shm root>/<rig>/        rig.lock  streams
 
 Whoever holds ``rig.lock`` is the rig; the system lets go of the lock when its process ends, however it does.
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 RIG_SERVICE = "rig"
 LOCKS_FOLDER = "locks"
+SERVICES_FOLDER = "services"
+"""Standalone services have a folder each in here."""
 
 R = TypeVar("R", bound=msgspec.Struct)
 
@@ -151,7 +154,9 @@ def rig_folders(root: Path) -> list[Path]:
     """Return the folders in a root that may be rigs'."""
     if not root.is_dir():
         return []
-    return sorted(path for path in root.iterdir() if path.is_dir() and path.name != LOCKS_FOLDER)
+    return sorted(
+        path for path in root.iterdir() if path.is_dir() and path.name not in (LOCKS_FOLDER, SERVICES_FOLDER)
+    )
 
 
 def read_record(path: Path, kind: type[R]) -> R | None:

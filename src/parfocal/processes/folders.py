@@ -9,6 +9,7 @@ from parfocal.core.clock import poll_until
 from parfocal.core.errors import AlreadyRunningError, BadInputError
 from parfocal.core.files import private_folder
 from parfocal.processes.directory import (
+    SERVICES_FOLDER,
     ServiceRecord,
     locks_folder,
     read_record,
@@ -18,6 +19,7 @@ from parfocal.processes.directory import (
     shm_folder,
     shm_root,
 )
+from parfocal.processes.identity import this_process
 from parfocal.processes.locks import (
     FOLDER_LOCK,
     FileLock,
@@ -29,6 +31,7 @@ from parfocal.processes.locks import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
 _GRACE_S = 1.0
@@ -44,8 +47,10 @@ class RigFolders:
         self._locks = locks
 
     @classmethod
-    def claim(cls, rig: str, timeout_s: float = 0.5) -> RigFolders:
+    def claim(cls, rig: str, timeout_s: float = 0.5, *, keep: Collection[str] = ()) -> RigFolders:
         """Take the folders of `rig`, and clean up after one of that name that did not.
+
+        Files that are named in `keep` stay.
 
         Raises
         ------
@@ -58,10 +63,10 @@ class RigFolders:
         folders = runtime_folder(rig), shm_folder(rig)
         try:
             for folder in folders:
-                locks.append(_hold(folder, rig, timeout_s))  # noqa: PERF401 (those held so far are released)
+                locks.append(_hold(folder, rig, timeout_s, keep))  # noqa: PERF401 (those held so far are released)
             for folder in folders:
                 _end_leftovers(folder)
-                empty_folder(folder)
+                empty_folder(folder, keep)
         except BaseException:
             for lock in locks:
                 _let_go(lock)
@@ -80,7 +85,8 @@ class RigFolders:
 def stale() -> tuple[Path, ...]:
     """Return the folders that dead rigs left. Changes nothing."""
     found = []
-    for folder in (folder for root in (runtime_root(), shm_root()) for folder in rig_folders(root)):
+    roots = [root / below for root in (runtime_root(), shm_root()) for below in ("", SERVICES_FOLDER)]
+    for folder in (folder for root in roots for folder in rig_folders(root)):
         lock = lock_leftover(folder, "look")
         if lock is not None:
             lock.forget()
@@ -101,8 +107,9 @@ def clean() -> tuple[Path, ...]:
     return tuple(removed)
 
 
-def _hold(folder: Path, rig: str, timeout_s: float) -> FileLock:
-    if folder.exists() and any(folder.iterdir()) and not (folder / FOLDER_LOCK).exists():
+def _hold(folder: Path, rig: str, timeout_s: float, keep: Collection[str]) -> FileLock:
+    found = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    if not found <= {*keep} and FOLDER_LOCK not in found:
         raise BadInputError(f"{folder} is not empty and no rig's folder; choose another name for the rig")
     held: list[FileLock] = []
 
@@ -131,7 +138,9 @@ def _let_go(lock: FileLock) -> None:
 def _end_leftovers(folder: Path) -> None:
     """End children of a rig whose process died: they have a moment to do it themselves."""
     found = [read_record(path, ServiceRecord) for path in folder.glob("*.json") if path.name != "rig.json"]
+    mine = this_process()
     left = [record.process for record in found if record is not None and record.process.alive]
+    left = [process for process in left if process != mine]
     if not poll_until(lambda: not any(process.alive for process in left), _GRACE_S):
         for process in left:
             process.kill()

@@ -79,6 +79,14 @@ class Stamps(NamedTuple):
     limit: int
 
 
+def read_stamps(path: Path) -> Stamps | None:
+    """Return what a process last stamped into its file; None if there is no such file yet."""
+    try:
+        return Stamps(*_ALL.unpack(path.read_bytes()))
+    except (OSError, struct.error):
+        return None
+
+
 class HeartbeatMonitor:
     """The other side: judges one process by what it stamped last.
 

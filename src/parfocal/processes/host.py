@@ -14,7 +14,7 @@ from parfocal.core.clock import SYSTEM_CLOCK, Clock
 from parfocal.core.errors import ConfigError
 from parfocal.ipc import RECEIVER, URGENT, CommandInfo, CommandTable, Server, command
 from parfocal.processes.heartbeat import Heartbeat
-from parfocal.processes.link import Begin, Ending, Failure, HandShake, NewSettings, Reporter
+from parfocal.processes.link import Begin, Ending, Failure, HandShake, NewSettings, Reports
 from parfocal.processes.loading import load_object
 from parfocal.processes.logs import HealthLines, set_verbose
 from parfocal.processes.loop import MainLoop
@@ -74,6 +74,8 @@ class Host:
 
     Attributes
     ----------
+    rig, name : str
+        Where it runs, and under which name.
     service : Service
         Once it has been made.
     may_open : threading.Event
@@ -90,7 +92,15 @@ class Host:
 
     service: Service
 
-    def __init__(self, begin: Begin, reporter: Reporter, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(
+        self,
+        begin: Begin,
+        reporter: Reports,
+        clock: Clock = SYSTEM_CLOCK,
+        hello: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.rig, self.name = begin.rig, begin.spec.name
+        self._hello = hello or {}
         self._begin = begin
         self._spec = begin.spec
         self._reporter = reporter
@@ -108,6 +118,19 @@ class Host:
         self.stop_reason = ""
         self.terminated = False
         self.left_behind: tuple[str, ...] = ()
+
+    @property
+    def calls(self) -> int:
+        """How many calls it has taken; 0 before it is open."""
+        return self._server.statistics().calls if self._server is not None else 0
+
+    @property
+    def is_called(self) -> bool:
+        """Whether a call waits or runs now."""
+        if self._server is None:
+            return False
+        statistics = self._server.statistics()
+        return statistics.queued + statistics.running > 0
 
     @property
     def ending(self) -> bool:
@@ -170,6 +193,14 @@ class Host:
         else:
             if self.ending:
                 self.is_safe.set()
+
+    def _make_safe_for(self, output: str, reason: str) -> None:
+        """Make one output safe, or all: its commander is lost. Called in a thread of the server's."""
+        self._log.warning("%s made safe: %s", f"output {output!r} is" if output else "outputs are", reason)
+        if output:
+            self._guarded(lambda: self.service.make_output_safe(output))
+        else:
+            self.make_safe()
 
     def change_settings(self, changes: dict[str, Any]) -> dict[str, Any]:
         """Check and apply changes in the main thread; tell subscribers and the supervisor."""
@@ -240,8 +271,10 @@ class Host:
             CommandTable.of(self.service, *self.service.command_sources(), ServiceCommands(self)),
             folder,
             self._spec.name,
-            hello={"rig": self._begin.rig, "factory": self._spec.factory},
+            hello={"rig": self.rig, "factory": self._spec.factory, **self._hello},
             executors={LOOP: loop},
+            make_safe=self._make_safe_for,
+            outputs=self.service.outputs,
             clock=self._clock,
         )
 

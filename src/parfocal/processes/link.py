@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 from queue import SimpleQueue
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 import msgspec
 
@@ -115,6 +115,14 @@ def read_report(line: bytes) -> Report:
     """Return what a child says in `line`."""
     report: Report = msgspec.convert(json.loads(line), Report)
     return report
+
+
+class Reports(Protocol):
+    """Where a service's process sends what it has to say: a `Reporter`, or the record of a standalone one."""
+
+    def send(self, report: Report) -> None:
+        """Take a report; never blocks. Any thread."""
+        ...
 
 
 class LineWriter:

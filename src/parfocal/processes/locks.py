@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -103,10 +104,10 @@ def sweep(folder: Path) -> list[Path]:
     return swept
 
 
-def empty_folder(folder: Path) -> None:
-    """Remove everything in a locked folder but the lock itself."""
+def empty_folder(folder: Path, keep: Collection[str] = ()) -> None:
+    """Remove everything in a locked folder but the lock itself, and what is named in `keep`."""
     for entry in folder.iterdir() if folder.is_dir() else ():  # somebody may have removed it
-        if entry.name == FOLDER_LOCK:
+        if entry.name == FOLDER_LOCK or entry.name in keep:
             continue
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry, ignore_errors=True)

@@ -99,10 +99,13 @@ class Service:
     step_limit_s : float
         How long one `step`, or one command of lane ``"loop"``, may take. Until then a long one is shown as
         busy, after it the service counts as hung. A rig file may say otherwise.
+    outputs : tuple of str
+        Names of outputs that clients can bind to themselves one by one, see `make_output_safe`.
     """
 
     Config: ClassVar[type[BaseModel]] = NoSettings
     step_limit_s: ClassVar[float] = 30.0
+    outputs: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, settings: Any) -> None:
         self.settings = settings
@@ -139,6 +142,11 @@ class Service:
 
     def make_safe(self) -> None:
         """Bring every output to its safe value. Called on every way out, from any thread, more than once."""
+
+    def make_output_safe(self, output: str) -> None:
+        """Bring one of `outputs` to its safe value: who switched it on is gone, or silent. Any thread."""
+        del output
+        self.make_safe()
 
     def close(self) -> None:
         """Drain, and let go of everything. Not called if `open` was not."""

@@ -9,11 +9,14 @@ import os
 import select
 import signal
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import subprocess
+    from collections.abc import Callable, Iterator
     from typing import Self
 
 LINUX = sys.platform == "linux"
@@ -73,6 +76,21 @@ def wait_for_end(pid: int) -> None:
             os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
         except ChildProcessError:  # somebody has collected it
             return
+
+
+def run_on(child: subprocess.Popen[bytes], first: Callable[[], None] = lambda: None) -> None:
+    """Let a child outlive this process, and collect it if it ends before. `first` runs before that.
+
+    Both happen in a thread of their own, for which nobody waits.
+    """
+    child.returncode = 0  # nobody is to be warned that it runs on
+
+    def work() -> None:
+        first()
+        with suppress(ChildProcessError):
+            os.waitpid(child.pid, 0)
+
+    threading.Thread(target=work, name="run on", daemon=True).start()
 
 
 def end_group(pid: int) -> None:

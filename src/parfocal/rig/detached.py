@@ -14,7 +14,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import traceback
 from typing import IO, TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ import msgspec
 
 from parfocal.core import errors
 from parfocal.core.errors import ParfocalError, StartError
+from parfocal.processes.system import run_on
 from parfocal.rig.connections import search_path
 
 if TYPE_CHECKING:
@@ -83,8 +83,7 @@ def start_detached(config: RigConfig) -> int:
     if isinstance(answer, Failed):
         child.wait()
         raise _error_of(answer)
-    child.returncode = 0  # it runs on; its end is noticed here only so that the system can forget it
-    threading.Thread(target=os.waitpid, args=(child.pid, 0), name="detached rig", daemon=True).start()
+    run_on(child)
     return answer.pid
 
 
