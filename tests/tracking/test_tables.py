@@ -15,7 +15,7 @@ def test_quality_of_a_table_is_told(field):
     tables = field.tables
     assert abs(tables.chi2[0] - 1) < 0.02
     assert (tables.first_nm, tables.last_nm) == (1000.0, 4000.0)
-    assert tables.usable_nm[0].tolist() == [1000.0, 4000.0]
+    assert tables.usable_nm[0].tolist() == [1100.0, 3900.0]
 
 
 def test_the_table_is_the_bead(field):

@@ -163,7 +163,7 @@ class ZTableBuilder:
             table = _through(heights[seen, bead], radial[seen], first, self._step, intervals)
             background = _background(planes, bead)
             coefficients[place] = table / background - 1
-            usable[place] = first + self._step * _usable_knots(coefficients[place])
+            usable[place] = _usable(coefficients[place], heights[seen, bead], first, self._step)
         chi2 = self._chi2[wanted, 0] / np.maximum(self._chi2[wanted, 1], 1)
         return ZTables(coefficients, self._grid.roi_px, first, self._step, usable, chi2, self._pixel_size)
 
@@ -214,10 +214,21 @@ def _background(planes: list[_Plane], bead: int) -> float:
     return max(float(total) / max(float(count), 1.0), 1e-6)
 
 
-def _usable_knots(table: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the first and last knot between which the image changes enough with height."""
+def _usable(
+    table: NDArray[np.float32], seen_nm: NDArray[np.float64], first: float, step: float
+) -> NDArray[np.float64]:
+    """Return the lowest and highest usable height.
+
+    The image changes enough with height there, and the cell at either end of what was seen is left out: a
+    knot, or the distance of planes if that is larger. Only one side holds the table there, and a bead beyond
+    the end must have where to be seen that it is.
+    """
     slope = np.diff(table.astype(float), axis=0)
     radius = np.clip(np.arange(table.shape[1]) - 1.0, 0, None)
     information = (slope**2 * radius).sum(axis=1)
     places = np.flatnonzero(information > 0.02 * np.median(information))
-    return np.array([max(places[0] - 1.0, 0.0), min(float(places[-1]), table.shape[0] - 3.0)])
+    low, high = max(places[0] - 1.0, 0.0), min(float(places[-1]), table.shape[0] - 3.0)
+    planes = np.sort(seen_nm)
+    inner = max(planes[0] + step, planes[1]), min(planes[-1] - step, planes[-2])
+    usable = max(first + step * low, inner[0]), min(first + step * high, inner[1])
+    return np.array([usable[0], max(usable)])

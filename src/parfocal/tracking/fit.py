@@ -15,14 +15,21 @@ from parfocal.tracking.masking import mask_outliers
 from parfocal.tracking.model import COLUMNS, PARAMETERS, Region, Work, accumulate, new_work, solve, variances
 from parfocal.tracking.neighbour import Rings, fill_residuals, find_rings, new_rings, take_rings
 from parfocal.tracking.rows import AMPLITUDE, CHI2, FLAGS, OFFSET, SIGMA_X, Flag, X, Y, Z
-from parfocal.tracking.seed import best_height, rank_heights, seed_centre, spoke_profile
+from parfocal.tracking.seed import SPOKES, next_height, rank_heights, seed_centre, spoke_profile
 from parfocal.tracking.spline import profile_at, refine
 from parfocal.tracking.tilt import remove_tilt
 
 _EMPTY, _OFF_TABLE, _AT_EDGE = int(Flag.EMPTY), int(Flag.OFF_TABLE), int(Flag.AT_EDGE)
 _BAD_FIT, _NOT_CONVERGED, _NEIGHBOUR = int(Flag.BAD_FIT), int(Flag.NOT_CONVERGED), int(Flag.NEIGHBOUR)
+_AMBIGUOUS = int(Flag.AMBIGUOUS)
 _MOST_STEPS = 8
-_HEIGHTS_TRIED = 2
+_MOST_HEIGHTS, _HEIGHTS_IF_BAD = 4, 2
+_APART, _APART_IF_BAD = 1.5, 4.0
+"""Distance, in knots, of a height that is tried from those that were, after a good fit and a bad one."""
+_RIVALS = 60.0
+"""Heights whose coarse profiles differ by less, in units of chi2, are all tried."""
+_SAME = 16.0
+"""Two heights whose fits differ by less, in units of chi2, cannot be told apart."""
 _MASK_ROUNDS = 4
 _TILT_ROUNDS = 3
 _RING_ROUNDS = 3
@@ -186,6 +193,55 @@ def _fit_without_rings(
 
 
 @driver
+def _fit_heights(
+    region: Region,
+    table: Any,
+    score: Any,
+    expected: float,
+    seed: Any,
+    fine_basis: Any,
+    tilted: bool,
+    most_chi2: float,
+    work: Work,
+    best: State,
+    state: State,
+) -> float:
+    """Fill `best` with the best fit from the likeliest heights; return by how much the next is worse.
+
+    That is a difference of chi2; infinite if no other height was worth a try.
+    """
+    tried, height, behind = np.zeros(2 * _MOST_HEIGHTS), np.zeros(2), np.inf
+    first, variance = 0.0, max(seed[2], 1.0) + region.noise
+    for count in range(_MOST_HEIGHTS):
+        likely = min(most_chi2, _by_chance(expected, best.quality[2]))
+        settled = count > 0 and best.quality[0] < likely and best.quality[1] > 0
+        if not next_height(score, tried, 2 * count, _APART if settled else _APART_IF_BAD, height):
+            break
+        if count == 0:
+            first = height[1]
+        elif settled or count >= _HEIGHTS_IF_BAD:
+            apart = (first * first - max(height[1], 0.0) ** 2) * SPOKES / variance
+            if apart > _RIVALS * max(best.quality[0], 1.0):
+                break
+        state.p[0], state.p[1], state.p[2] = seed[0], seed[1], height[0]
+        state.p[3], state.p[4] = seed[2], seed[2]
+        _fit(region, table, fine_basis, work, state)
+        if tilted:
+            _fit_tilted(region, table, fine_basis, work, state)
+        tried[2 * count], tried[2 * count + 1] = height[0], state.p[2]
+        if count == 0:
+            _copy(state, best)
+            continue
+        better = state.quality[0] < best.quality[0]
+        if abs(state.p[2] - best.p[2]) > 0.5 and np.isfinite(state.quality[0]):
+            difference = abs(state.quality[0] - best.quality[0]) * (best.quality[2] - PARAMETERS)
+            behind = difference if better else min(behind, difference)
+        if better:
+            _copy(state, best)
+    return behind
+
+
+@driver
 def _fit_region(
     region: Region,
     table: Any,
@@ -200,29 +256,24 @@ def _fit_region(
     work: Work,
     best: State,
     state: State,
-) -> bool:
-    """Fill `best` with the best fit from the likeliest heights; return whether a neighbour was left out."""
+) -> int:
+    """Fill `best` with the best fit; return whether a neighbour was left out or the height is ambiguous."""
     knots = table.shape[0] - 3.0
-    taken = -1.0
-    for attempt in range(_HEIGHTS_TRIED):
-        place = best_height(score, taken, 4.0)
-        state.p[0], state.p[1], state.p[2], state.p[3], state.p[4] = seed[0], seed[1], place, seed[2], seed[2]
-        _fit(region, table, fine_basis, work, state)
-        if tilted:
-            _fit_tilted(region, table, fine_basis, work, state)
-        if attempt == 0 or state.quality[0] < best.quality[0]:
-            _copy(state, best)
-        if best.quality[0] < most_chi2 and best.quality[1] > 0:
-            break
-        taken = place
-    by_chance = _by_chance(expected, best.quality[2])
+    behind = _fit_heights(
+        region, table, score, expected, seed, fine_basis, tilted, most_chi2, work, best, state
+    )  # fmt: skip
+    by_chance, flags = _by_chance(expected, best.quality[2]), 0
+    coherent = _COHERENT * max(best.quality[0] - 1, 0.0) if best.quality[0] > by_chance else 0.0
+    if behind < _SAME * (1 + coherent):
+        flags |= _AMBIGUOUS
     if best.quality[1] > 0 and 0 <= best.p[2] <= knots and best.quality[0] > by_chance:
         apart = _fit_without_rings(region, table, fine_basis, gradient, rings, work, best, state)
         by_chance = _by_chance(expected, best.quality[2])
-        return bool(apart and best.quality[0] < by_chance) or bool(
+        if (apart and best.quality[0] < by_chance) or (
             _fit_masked(region, table, fine_basis, work, best, state) or apart
-        )
-    return False
+        ):
+            flags |= _NEIGHBOUR
+    return flags
 
 
 @driver
@@ -233,6 +284,7 @@ def fit_regions(
     tables: Any,
     coarse: Any,
     expected: Any,
+    usable: Any,
     which: Any,
     fine_basis: Any,
     directions: Any,
@@ -242,7 +294,10 @@ def fit_regions(
     tilted: bool,
     out: Any,
 ) -> None:
-    """Fit each region of a block; fill `out`, (n, RESULTS). The sensitivity may be changed."""
+    """Fit each region of a block; fill `out`, (n, RESULTS). The sensitivity may be changed.
+
+    `usable`, (n_tables, 2), holds between which heights, in knots, each table is good.
+    """
     reach = tables.shape[2] - 3
     work, best, state = new_work(reach), _new_state(), _new_state()
     rings = new_rings(roi, grid.shape[1])
@@ -258,7 +313,7 @@ def fit_regions(
         rank_heights(profile, coarse[which[i]], score)
         table = tables[which[i]]
         most = most_chi2 * min(max(expected[which[i]], 1.0), _WORST_TABLE)
-        masked = _fit_region(
+        flags = _fit_region(
             region,
             table,
             score,
@@ -273,28 +328,27 @@ def fit_regions(
             best,
             state,
         )
-        _report(out[i], best, tables.shape[1] - 3.0, roi, expected[which[i]], most, masked)
+        _report(out[i], best, usable[which[i]], roi, expected[which[i]], most, flags)
 
 
 @driver
 def _report(
-    row: Any, best: State, knots: float, roi: int, expected: float, most_chi2: float, masked: bool
+    row: Any, best: State, usable: Any, roi: int, expected: float, most_chi2: float, flags: int
 ) -> None:
     """Fill a row from a fit, with its verdicts."""
     p, chi2, variance = best.p, best.quality[0], np.full(PARAMETERS, np.nan)
     if np.isfinite(chi2):
         variances(best.root, PARAMETERS, variance)
-    flags = _NEIGHBOUR if masked else 0
     row[X], row[Y], row[Z], row[CHI2], row[OFFSET] = p[0], p[1], p[2], chi2, p[4]
     by_chance = _by_chance(expected, best.quality[2])
-    spread = 1 + _COHERENT * max(chi2 - 1, 0.0) if masked or chi2 > by_chance else 1.0
+    spread = 1 + _COHERENT * max(chi2 - 1, 0.0) if flags & _NEIGHBOUR or chi2 > by_chance else 1.0
     for k in range(3):
         row[SIGMA_X + k] = np.sqrt(variance[k] * spread)
     row[AMPLITUDE] = p[3] / p[4] if p[4] != 0 else np.nan
     middle = 0.5 * (roi - 1)
     if not (p[3] > 6 * np.sqrt(variance[3]) and p[3] > 0.15 * p[4]):
         flags |= _EMPTY
-    if not 0 <= p[2] <= knots:
+    if not usable[0] <= p[2] <= usable[1]:
         flags |= _OFF_TABLE
     if max(abs(p[0] - middle), abs(p[1] - middle)) > 0.32 * roi:
         flags |= _AT_EDGE

@@ -19,7 +19,7 @@ class Flag(IntFlag):
     EMPTY = 1
     """There is no bead in the region, or no light, or not a number."""
     OFF_TABLE = 2
-    """The height lies at or beyond an end of the table."""
+    """The height lies beyond what is usable of the table, or the table's end."""
     AT_EDGE = 4
     """The region leaves the frame, or the bead lies too far from the region's middle."""
     BAD_FIT = 8
@@ -30,6 +30,8 @@ class Flag(IntFlag):
     """Pixels stand at the top of the camera's range."""
     NEIGHBOUR = 64
     """Another bead's rings reach into the region; pixels on its side were left out."""
+    AMBIGUOUS = 128
+    """Another height explains the image about as well."""
 
 
 X, Y, Z, SIGMA_X, SIGMA_Y, SIGMA_Z, CHI2, AMPLITUDE, OFFSET, FLAGS, RESULTS = range(11)

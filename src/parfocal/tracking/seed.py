@@ -168,16 +168,26 @@ def _dot(a: Any, b: Any) -> Any:
 
 
 @driver
-def best_height(score: Any, taken: float, apart: float) -> float:
-    """Return the place of the highest score, between planes, at least `apart` from `taken` (-1: anywhere)."""
-    best = -1
+def next_height(score: Any, tried: Any, count: int, apart: float, out: Any) -> bool:
+    """Fill `out` with place, between planes, and score of the best height that was not tried yet.
+
+    `tried` holds `count` places; what is nearer than `apart` to one of them is left out. False if none is
+    left.
+    """
+    best, last = -1, score.size - 1
     for k in range(score.size):
-        free = taken < 0 or abs(k - taken) >= apart
+        free = True
+        for j in range(count):
+            free = free and abs(k - tried[j]) >= apart
         if free and (best < 0 or score[k] > score[best]):
             best = k
-    if best <= 0 or best >= score.size - 1:
-        return float(max(best, 0))
-    bend = score[best - 1] - 2 * score[best] + score[best + 1]
-    if bend >= 0:
-        return float(best)
-    return float(best + 0.5 * (score[best - 1] - score[best + 1]) / bend)
+    if best < 0:
+        return False
+    out[0], out[1] = best, score[best]
+    if 0 < best < last:
+        bend = score[best - 1] - 2 * score[best] + score[best + 1]
+        slope = 0.5 * (score[best + 1] - score[best - 1])
+        if bend < -abs(slope):  # it culminates here
+            out[0] = best - slope / bend
+            out[1] = score[best] - 0.5 * slope * slope / bend
+    return True

@@ -103,6 +103,7 @@ class BeadTracker:
         self._camera = Camera(gain_e_per_adu, offset_adu, read_noise_e, saturation_adu)
         self._flat = np.zeros((0, 0), np.float32) if flat is None else np.ascontiguousarray(flat, np.float32)
         self._coarse = None if tables is None else tables.coarse(roi_px // 2 - 1)
+        self._usable = np.zeros((0, 2)) if tables is None else tables.usable_knots()
         self._max_chi2 = float(max_chi2)
         self._tilted = bool(tilted_light)
         self._helpers = threads - 1
@@ -191,6 +192,7 @@ class BeadTracker:
             self._tables.coefficients,
             self._coarse,
             self._tables.chi2,
+            self._usable,
             which,
             FINE_BASIS,
             DIRECTIONS,

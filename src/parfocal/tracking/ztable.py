@@ -35,7 +35,8 @@ class ZTables:
     first_nm, step_nm : float
         Height of the first knot, and the distance of knots.
     usable_nm : ndarray, (n_beads, 2)
-        Between which heights each table tells heights apart.
+        Between which heights each table is good: it tells heights apart there, and is not the last cell of
+        the sweep, whose far end nothing holds. Rows beyond are flagged.
     chi2 : ndarray, (n_beads,)
         Of the sweep's images about their own radial profile: 1 for a symmetric bead and a true gain. If all
         beads have about the same other value, the true gain is the one given divided by it.
@@ -88,6 +89,11 @@ class ZTables:
         radial = basis(np.array([along_z]))[0] @ rows
         first = np.floor(along_r).astype(int)
         return np.asarray((basis(along_r) * radial[first[..., None] + np.arange(4)]).sum(axis=-1))
+
+    def usable_knots(self) -> NDArray[np.float64]:
+        """Return `usable_nm` in knots, within the table, (n_beads, 2)."""
+        knots = (np.asarray(self.usable_nm, dtype=float) - self.first_nm) / self.step_nm
+        return np.clip(knots, 0.0, self.coefficients.shape[1] - 3.0)
 
     def coarse(self, radii: int) -> NDArray[np.float32]:
         """Return each plane at the knots, 0 ... radii - 1 px, less its mean, of unit length: for the seed."""

@@ -25,6 +25,7 @@ COLOURS: dict[Flag, _Colour] = {
     Flag.NOT_CONVERGED: (205, 120, 255),
     Flag.BAD_FIT: (255, 80, 80),
     Flag.SATURATED: (255, 150, 30),
+    Flag.AMBIGUOUS: (255, 120, 190),
     Flag.AT_EDGE: (90, 160, 255),
     Flag.OFF_TABLE: (60, 220, 230),
     Flag.NEIGHBOUR: (255, 235, 60),
