@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parfocal.core.errors import BadInputError
+from parfocal.core.errors import BadInputError, StreamTimeoutError
 from parfocal.core.frames import FrameSpec, RowSpec
+from parfocal.processes import identity
 from parfocal.streams import StreamWriter, attached, open_stream
 
 SPEC = RowSpec(columns=(("n", "<i8"),))
@@ -64,3 +65,19 @@ def test_a_step_of_the_reader_wakes_the_writer_that_waits_for_it(
             got += reader.read(timeout_s=60)["n"].tolist()
         thread.join()
         assert got == [0, 1, 2, 3, 4]
+
+
+def test_a_reader_that_cannot_be_looked_at_is_not_dead(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cannot_tell(_pid: int) -> str:
+        raise OSError("too many open files")
+
+    monkeypatch.setattr(attached, "_LOOK_S", 0.0)
+    with StreamWriter(folder, "s", SPEC, 4) as writer, open_stream(folder, "s").lossless() as reader:
+        write(writer, 0, 1)
+        write(writer, 2, 3)
+        monkeypatch.setattr(identity, "start_mark", cannot_tell)
+        with pytest.raises(StreamTimeoutError, match="held its writer"):
+            write(writer, 4, timeout_s=0.05)
+        assert reader.read(timeout_s=0)["n"].tolist() == [0, 1, 2, 3]
+        (ledger,) = writer.readers()
+        assert (ledger.alive, ledger.delivered, ledger.dropped) == (True, 4, {})

@@ -17,6 +17,8 @@ from parfocal.streams.slots import FrameBatch
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from parfocal.streams.slots import FrameSlots
+
 
 class LosslessReader(AttachedReader):
     """Reads every frame or row in order, and says of each one it did not get why. Made by `Stream.lossless`.
@@ -98,10 +100,9 @@ class LosslessReader(AttachedReader):
         anew: copy what you keep. After an exception in the block the frame counts as not delivered and is
         offered again, if the ring still holds it.
         """
-        first, slot, _ = self._hold(1, timeout_s, 1)
+        slots, first, slot, _ = self._hold(1, timeout_s, 1)
         delivered = 0
         try:
-            slots = self._frame_slots()
             yield Frame(slots.view(slot), slots.header(slot))
             delivered = 1
         finally:
@@ -118,10 +119,10 @@ class LosslessReader(AttachedReader):
         """
         if most < 1:
             raise BadInputError(f"most must be at least 1, not {most}")
-        first, slot, count = self._hold(most, timeout_s, min(least, most))
+        slots, first, slot, count = self._hold(most, timeout_s, min(least, most))
         after, delivered = first, 0
         try:
-            batch = self._frame_slots().batch(slot, count, slice(None, None, self._every))
+            batch = slots.batch(slot, count, slice(None, None, self._every))
             yield batch
             after, delivered = first + count, len(batch)
         finally:
@@ -145,28 +146,29 @@ class LosslessReader(AttachedReader):
         finally:
             self._give_back(after, delivered)
 
-    def _hold(self, most: int, timeout_s: float | None, least: int) -> tuple[int, int, int]:
-        """Lease the next frames: return the first one's number and slot, and how many there are.
+    def _hold(self, most: int, timeout_s: float | None, least: int) -> tuple[FrameSlots, int, int, int]:
+        """Lease the next frames: return where they lie, the first one's number and slot, and how many.
 
         The reader is in use until they are given back.
         """
         self._begin()
         try:
-            if self._segment is not None:
+            if self._rows is not None:
                 self._frame_slots()
             deadline = _deadline(timeout_s)
             while True:
-                available = self._advance(deadline, least)
-                slots, entry = self._frame_slots(), self._entry
+                available = self._available(least) or self._advance(deadline, least)
+                slots, entry = self._frames or self._frame_slots(), self._entry
                 assert entry is not None
                 first = entry.position
-                count = min((most - 1) * self._every + 1, available, self._most_held())
+                limit = self._capacity if self._policy == "block" else max(1, self._capacity // 4)
+                count = min((most - 1) * self._every + 1, available, limit)
                 if entry.lease(first, count):
                     slot, run = slots.find(first, count)
                     if self._words[at.TAIL] <= first:
                         if run < count:
                             entry.lease(first, run)
-                        return first, slot, run
+                        return slots, first, slot, run
                 entry.end_lease()
         except BaseException:
             self._end()
@@ -176,11 +178,11 @@ class LosslessReader(AttachedReader):
         """Lease the next rows: return a copy, in which are unwanted ones, too, and the first one's number."""
         self._begin()
         try:
-            if self._segment is not None:
+            if self._frames is not None:
                 self._row_buffer()
             deadline = _deadline(timeout_s)
             while True:
-                available = self._advance(deadline, 1)
+                available = self._available(1) or self._advance(deadline, 1)
                 rows, entry = self._row_buffer(), self._entry
                 assert entry is not None
                 first = entry.position
@@ -216,16 +218,16 @@ class LosslessReader(AttachedReader):
             entry.end_lease()
         self._end()
 
-    def _most_held(self) -> int:
-        slots = self._ring().layout.slots
-        return slots if self._policy == "block" else max(1, slots // 4)
-
     def _advance(self, deadline: float | None, least: int) -> int:
-        """Wait until there is something to take at the position; return how much is there from it on."""
-        while not (available := self._available(least)):
+        """Wait until there is something to take at the position, for up to half a second until `least`.
+
+        Returns how much there is from it on.
+        """
+        while True:
             self._wait(deadline, least)
             least = 1
-        return available
+            if available := self._available(least):
+                return available
 
     def _available(self, least: int) -> int:
         """Return how much there is to take at the position; 0 if less than `least`."""

@@ -59,6 +59,7 @@ class AttachedReader(abc.ABC):
         self._entry: ReaderEntry | None = None
         self._segment: Segment | None = None
         self._words = memoryview(b"")
+        self._capacity = 0
         self._frames: FrameSlots | None = None
         self._rows: RowBuffer | None = None
         if rings.first is not None:
@@ -251,6 +252,7 @@ class AttachedReader(abc.ABC):
         self._entry = entry
         self._segment = segment
         self._words = segment.words
+        self._capacity = segment.layout.slots
         frames = isinstance(segment.layout.spec, FrameSpec)
         self._frames = FrameSlots(segment) if frames else None
         self._rows = None if frames else RowBuffer(segment)

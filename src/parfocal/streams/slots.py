@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from parfocal.streams.segment import Segment
 
+_HEADER = struct.Struct(f"<{len(at.HEADER_DTYPE.fields or ())}q")
 _AFTER_HEADER = 1 + len(at.HEADER_DTYPE.fields or ())
 
 
@@ -62,6 +64,8 @@ class FrameSlots:
         if not isinstance(layout.spec, FrameSpec):
             raise TypeError("rows have no slots")
         self._words = segment.words
+        self._control = segment.control
+        self._headers_start = layout.headers + 8  # behind the sequence number
         self._slots = layout.slots
         self._first_index = layout.index // 8
         self._first_header = layout.headers // 8
@@ -85,8 +89,7 @@ class FrameSlots:
 
     def header(self, slot: int) -> FrameHeader:
         """Return what travels with the frame in `slot`."""
-        start = self._first_header + slot * at.SLOT_WORDS
-        return _header_of(self._words[start + 1 : start + _AFTER_HEADER].tolist())
+        return _header_of(_HEADER.unpack_from(self._control, self._headers_start + slot * at.SLOT_WORDS * 8))
 
     def batch(self, slot: int, count: int, step: slice) -> FrameBatch:
         """Return those of `count` neighbouring slots that `step` selects."""
@@ -95,13 +98,16 @@ class FrameSlots:
 
     def set_header(self, slot: int, header: FrameHeader) -> None:
         """Write what travels with the frame in `slot`."""
-        words = self._words
-        start = self._first_header + slot * at.SLOT_WORDS
-        words[start + 1] = header.frame
-        words[start + 2] = header.time_ns
-        words[start + 3] = header.utc_ns
-        words[start + 4] = header.exposure_ns
-        words[start + 5] = header.event
+        start = self._headers_start + slot * at.SLOT_WORDS * 8
+        _HEADER.pack_into(
+            self._control,
+            start,
+            header.frame,
+            header.time_ns,
+            header.utc_ns,
+            header.exposure_ns,
+            header.event,
+        )
 
     def set_headers(self, slot: int, headers: NDArray[Any]) -> None:
         """Write what travels with the frames in neighbouring slots."""

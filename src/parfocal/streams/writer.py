@@ -94,7 +94,7 @@ class StreamWriter:
         self.name = name
         layout = at.Layout.of(spec, slots)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._checked_s = time.monotonic()
+        self._check_due_s = time.monotonic() + _CHECK_FILE_S
         self._write_into(take_ring(folder / f"{name}.ring", layout))
         self._lent = False
         self._closed = False
@@ -256,7 +256,8 @@ class StreamWriter:
             self._rows.put(head, part)
             words[at.HEAD] = head + len(part)
             self._readers.ring(head + len(part))
-        self._check_file()
+        if time.monotonic() > self._check_due_s:
+            self._check_file()
 
     def close(self) -> None:
         """End the stream: readers read what is there and then get `StreamClosedError`. Idempotent.
@@ -301,7 +302,8 @@ class StreamWriter:
         self._frames.enter(head, slot, count)
         self._words[at.HEAD] = head + count
         self._readers.ring(head + count)
-        self._check_file()
+        if time.monotonic() > self._check_due_s:
+            self._check_file()
 
     def _abandon(self, slot: int, count: int) -> None:
         self._words[at.ABANDONED] = self._words[at.BEGUN] - self._words[at.HEAD]
@@ -324,11 +326,9 @@ class StreamWriter:
             self._rows = RowBuffer(segment)
 
     def _check_file(self) -> None:
-        """Twice a second, see that the ring still has its name; raises `StreamRemovedError` if not."""
-        now = time.monotonic()
-        if now - self._checked_s > _CHECK_FILE_S:
-            self._checked_s = now
-            self._segment.check_current()
+        """See that the ring still has its name; raises `StreamRemovedError` if not. Due twice a second."""
+        self._check_due_s = time.monotonic() + _CHECK_FILE_S
+        self._segment.check_current()
 
     def _check_open(self) -> None:
         if self._closed:
