@@ -149,6 +149,30 @@ def test_a_released_lease_is_over() -> None:
     assert sent(ask(dispatcher, Release("a-3", "laser", True))) == [Reply("a-3", False)]
 
 
+def test_a_call_can_be_bound_to_a_client_that_must_not_be_silent() -> None:
+    dispatcher = make()
+    (run,) = ask(dispatcher, Command("a-1", "scan", lease_ns=SECOND_NS))
+    assert isinstance(run, Run)
+    assert dispatcher.begin(run.call, 0) == (True, [])
+    started(dispatcher, "a-2", "record")
+    ended_ns, actions = silence(dispatcher)
+    assert (ended_ns, actions) == (SECOND_NS, [Interrupt(run.call, "its client was silent for 1.0 s")])
+    assert sent(dispatcher.end(run.call, "CancelledError", [encode(Reply("a-1"))[0]], 1)) == [Reply("a-1")]
+    (short,) = sent(ask(dispatcher, Command("a-3", "scan", lease_ns=1)))
+    assert short.error.kind == "BadArgumentsError"
+    assert dispatcher.statistics().leases == 0
+
+
+def test_a_call_that_ends_is_bound_no_longer() -> None:
+    dispatcher = make()
+    (run,) = ask(dispatcher, Command("a-1", "scan", lease_ns=SECOND_NS))
+    assert isinstance(run, Run)
+    dispatcher.begin(run.call, 0)
+    assert dispatcher.statistics().leases == 1
+    dispatcher.end(run.call, "done", [b"x"], 1)
+    assert dispatcher.next_tick_ns() is None
+
+
 def test_leases_that_cannot_be_are_refused() -> None:
     for dispatcher, message, why in (
         (make(), Lease("a", "lasr", SECOND_NS), "did you mean 'laser'"),

@@ -32,6 +32,8 @@ class Command(msgspec.Struct, frozen=True, array_like=True, tag="command"):
         On the machine's monotonic clock; 0 for none. An expired command that is still queued never runs.
     version : int
         `PROTOCOL` of the sender.
+    lease_ns : int
+        How long the client may be silent before it counts as gone for this call; 0 for as long as it likes.
     """
 
     id: str
@@ -40,6 +42,7 @@ class Command(msgspec.Struct, frozen=True, array_like=True, tag="command"):
     named: dict[str, Any] = {}
     deadline_ns: int = 0
     version: int = PROTOCOL
+    lease_ns: int = 0
 
 
 class Cancel(msgspec.Struct, frozen=True, array_like=True, tag="cancel"):

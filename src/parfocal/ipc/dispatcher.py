@@ -37,7 +37,7 @@ from parfocal.ipc import faults
 from parfocal.ipc.calls import ActiveCall, CallTable
 from parfocal.ipc.codec import Decoder, Part, encode
 from parfocal.ipc.command_table import BoundCommand, CommandTable
-from parfocal.ipc.leases import LeaseTable, LostLease
+from parfocal.ipc.leases import LeaseTable, LostLease, check_period
 
 BEAT_NS = 500_000_000
 """How often clients are sent a beat while calls last; those that hold leases perhaps more often."""
@@ -165,12 +165,15 @@ class Dispatcher:
 
     def gone(self, client: bytes, now_ns: int) -> list[Action]:
         """Forget a client: its leases are lost, calls that nobody else waits for end by their policy."""
-        actions: list[Action] = [MakeSafe(lost.output, lost.reason) for lost in self._leases.gone(client)]
+        actions: list[Action] = [
+            MakeSafe(lost.kept, lost.reason)
+            for lost in self._leases.gone(client)
+            if isinstance(lost.kept, str)
+        ]
         for call in self._calls.active():
             if client in call.clients:
                 call.clients.remove(client)
-                if not call.clients and call.command.info.on_client_loss == "cancel":
-                    actions += self._end(call, "its client is gone", now_ns)
+                actions += [] if call.clients else self._orphan(call, "its client is gone", now_ns)
         return actions
 
     def undelivered(self, send: Send) -> list[Action]:
@@ -202,6 +205,9 @@ class Dispatcher:
         if not self._calls.finish(call, reply, now_ns):
             return []
         self._outcomes[outcome] += 1
+        if len(self._leases):
+            for client in call.clients:
+                self._leases.release(client, call)
         return [Send(client, reply, call.id) for client in call.clients]
 
     def progress(self, id: str, parts: Sequence[Part]) -> list[Action]:
@@ -224,7 +230,7 @@ class Dispatcher:
         if stalled_ns > 0:
             self._leases.stalled(stalled_ns)
         lost = self._leases.expire(now_ns)
-        actions: list[Action] = [action for lease in lost for action in self._lose(lease)]
+        actions: list[Action] = [action for lease in lost for action in self._lose(lease, now_ns)]
         if now_ns >= self._ticked_ns + every_ns:
             self._ticked_ns = now_ns
             actions += self._beats(now_ns)
@@ -277,8 +283,12 @@ class Dispatcher:
             message.deadline_ns,
             request.size,
         )
+        if message.lease_ns:
+            check_period(message.lease_ns)
         self._calls.admit(call)
         self._admitted += 1
+        if message.lease_ns:
+            self._keep(client, call, message.lease_ns, now_ns)
         return [Run(call)]
 
     def _cancel(self, client: bytes, message: Cancel, now_ns: int) -> list[Action]:
@@ -307,9 +317,7 @@ class Dispatcher:
             raise errors.BadArgumentsError(
                 f"service {self._hello.service!r} has no output {message.output!r} to lease; {hint}"
             )
-        if not len(self._leases):
-            self._ticked_ns = now_ns  # nothing was looked after before, so nothing was missed
-        self._leases.take(client, message.output, message.period_ns, now_ns)
+        self._keep(client, message.output, message.period_ns, now_ns)
         return [Send(client, encode(Reply(message.id)), message.id)]
 
     def _release(self, client: bytes, message: Release) -> list[Action]:
@@ -317,9 +325,22 @@ class Dispatcher:
         safe = [MakeSafe(message.output, "its lease was released")] if held and message.make_safe else []
         return [*safe, Send(client, encode(Reply(message.id, held)), message.id)]
 
-    def _lose(self, lost: LostLease) -> list[Action]:
-        told = encode(LeaseLost(lost.output, lost.reason))
-        return [MakeSafe(lost.output, lost.reason), Send(lost.client, told)]
+    def _keep(self, client: bytes, kept: str | ActiveCall, period_ns: int, now_ns: int) -> None:
+        if not len(self._leases):
+            self._ticked_ns = now_ns  # nothing was looked after before, so nothing was missed
+        self._leases.take(client, kept, period_ns, now_ns)
+
+    def _lose(self, lost: LostLease, now_ns: int) -> list[Action]:
+        """End what a silent client kept."""
+        if isinstance(lost.kept, ActiveCall):
+            alone = lost.kept.clients == [lost.client]
+            return self._orphan(lost.kept, lost.reason, now_ns) if alone else []
+        told = encode(LeaseLost(str(lost.kept), lost.reason))
+        return [MakeSafe(str(lost.kept), lost.reason), Send(lost.client, told)]
+
+    def _orphan(self, call: ActiveCall, reason: str, now_ns: int) -> list[Action]:
+        """End a call that nobody waits for any more, if that is its policy."""
+        return self._end(call, reason, now_ns) if call.command.info.on_client_loss == "cancel" else []
 
     def _beats(self, now_ns: int) -> list[Action]:
         held_up: dict[bytes, dict[str, str]] = {client: {} for client in self._leases.clients()}

@@ -1,11 +1,12 @@
-"""Outputs bound to a client: made safe when it ends, or is silent for longer than it promised. Pure.
+"""Outputs and calls bound to a client: they end when it ends, or is silent for longer than it promised. Pure.
 
-A client says which output, and how long it may be silent. Its receiver thread answers the service's beats,
+A client says what is bound, and how long it may be silent. Its receiver thread answers the service's beats,
 also while the program computes or waits; so silence means that the whole process stands still.
 """
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 from parfocal.core.errors import BadArgumentsError
@@ -15,25 +16,31 @@ SHORTEST_PERIOD_NS = 100_000_000
 
 @dataclass(frozen=True, slots=True)
 class LostLease:
-    """A lease that ended because of its client: its output is to be made safe now.
+    """A lease that ended because of its client: what it kept is to end now.
 
     Attributes
     ----------
-    output : str
-        Which output; "" for all.
+    kept : str or any
+        An output, "" for all; or a call.
     client : bytes
         Whose lease it was.
     reason : str
         What became of the client.
     """
 
-    output: str
+    kept: Hashable
     client: bytes
     reason: str
 
 
+def check_period(period_ns: int) -> None:
+    """Raise `BadArgumentsError` for a period below 0.1 s."""
+    if period_ns < SHORTEST_PERIOD_NS:
+        raise BadArgumentsError(f"the period of a lease is 0.1 s or more, not {period_ns / 1e9} s")
+
+
 class LeaseTable:
-    """Who holds which output, and when each client was last heard of.
+    """Who keeps what, and when each client was last heard of.
 
     Examples
     --------
@@ -43,28 +50,33 @@ class LeaseTable:
     >>> leases.expire(2_000_000_000)
     []
     >>> leases.expire(3_500_000_000)
-    [LostLease(output='laser', client=b'notebook', reason='its client was silent for 2.0 s')]
+    [LostLease(kept='laser', client=b'notebook', reason='its client was silent for 2.0 s')]
     >>> len(leases)
     0
     """
 
     def __init__(self) -> None:
-        self._periods: dict[tuple[bytes, str], int] = {}
+        self._periods: dict[tuple[bytes, Hashable], int] = {}
         self._heard_ns: dict[bytes, int] = {}
 
     def __len__(self) -> int:
         return len(self._periods)
 
-    def take(self, client: bytes, output: str, period_ns: int, now_ns: int) -> None:
-        """Bind `output` to `client`; raises `BadArgumentsError` for a period below 0.1 s."""
-        if period_ns < SHORTEST_PERIOD_NS:
-            raise BadArgumentsError(f"the period of a lease is 0.1 s or more, not {period_ns / 1e9} s")
-        self._periods[client, output] = period_ns
+    def take(self, client: bytes, kept: Hashable, period_ns: int, now_ns: int) -> None:
+        """Bind `kept` to `client`, or give it another period.
+
+        Raises
+        ------
+        BadArgumentsError
+            If the period is below 0.1 s.
+        """
+        check_period(period_ns)
+        self._periods[client, kept] = period_ns
         self._heard_ns[client] = now_ns
 
-    def release(self, client: bytes, output: str) -> bool:
+    def release(self, client: bytes, kept: Hashable) -> bool:
         """Forget a lease; False if there was none."""
-        known = self._periods.pop((client, output), None) is not None
+        known = self._periods.pop((client, kept), None) is not None
         self._forget_silent()
         return known
 
@@ -104,7 +116,7 @@ class LeaseTable:
         """Return how often clients must be asked for a sign of life, at most every `longest_ns`."""
         return min([longest_ns, *(period_ns // 4 for period_ns in self._periods.values())])
 
-    def _lose(self, key: tuple[bytes, str], reason: str) -> LostLease:
+    def _lose(self, key: tuple[bytes, Hashable], reason: str) -> LostLease:
         del self._periods[key]
         self._forget_silent()
         return LostLease(key[1], key[0], reason)
