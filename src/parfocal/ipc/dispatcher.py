@@ -37,7 +37,7 @@ from parfocal.ipc import faults
 from parfocal.ipc.calls import ActiveCall, CallTable
 from parfocal.ipc.codec import Decoder, Part, encode
 from parfocal.ipc.command_table import BoundCommand, CommandTable
-from parfocal.ipc.leases import LeaseTable, LostLease, check_period
+from parfocal.ipc.lease_table import LeaseTable, LostLease, check_period
 
 BEAT_NS = 500_000_000
 """How often clients are sent a beat while calls last; those that hold leases perhaps more often."""
