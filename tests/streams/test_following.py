@@ -192,13 +192,12 @@ def test_a_reopened_stream_shows_another_shape_to_who_follows(folder: Path) -> N
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 def test_through_any_generations_each_frame_is_read_once_or_counted(folder: Path, history: list) -> None:
     """A reader that drops may miss whole generations: it counts their frames all the same."""
-    made, got, everything = [0], [], []
-    seen: list[int] = []
+    made: list[int] = [0]  # in each generation
+    got: list[int] = []
+    everything: list[int] = []
     with StreamWriter(folder, "s", SMALL, 4) as stream:
         blocking = open_stream(folder, "s").lossless(follow=True)
-        dropping = open_stream(folder, "s").lossless(
-            "drop", follow=True, on_attach=lambda reader: seen.append(reader.generation)
-        )
+        dropping = open_stream(folder, "s").lossless("drop", follow=True)
         with blocking, dropping:
 
             def read(reader: LosslessReader, into: list[int]) -> None:
@@ -227,11 +226,25 @@ def test_through_any_generations_each_frame_is_read_once_or_counted(folder: Path
                         made[-1] += 1
             assert everything == list(range(sum(made)))
             assert got == sorted(set(got))
-            (ledger,) = [r for r in open_stream(folder, "s").status().readers if r.policy == "drop"]
-            missed = sum(made[seen[-2] : -1]) if len(seen) > 1 else 0
-            assert seen[-1] == len(made)
-            assert ledger.offered == missed + made[-1]
-            assert ledger.balances, ledger.imbalance
+            ledgers = {reader.policy: reader for reader in open_stream(folder, "s").status().readers}
+            for policy, numbers in (("block", everything), ("drop", got)):
+                ledger = ledgers[policy]
+                assert ledger.offered == sum(made), "an account goes on from ring to ring"
+                assert ledger.delivered == len(numbers)
+                assert ledger.balances, ledger.imbalance
+
+
+def test_readers_that_have_gone_stay_in_the_ledger_of_the_next_generation(folder: Path) -> None:
+    with StreamWriter(folder, "s", SMALL, 4) as stream:
+        with open_stream(folder, "s").lossless() as first, open_stream(folder, "s").latest() as second:
+            write(stream, 0, 1, 2)
+            assert numbers_of(first, 1) == [0]
+            second.read(timeout_s=0)
+        stream.reopen(LARGE)
+        (former,) = open_stream(folder, "s").status().readers
+        assert (former.name, former.offered, former.delivered) == ("2 former readers", 6, 2)
+        assert former.dropped == {"left": 2, "skipped": 2}
+        assert former.balances
 
 
 def test_one_lease_at_a_time_and_a_failed_one_is_no_delivery(folder: Path) -> None:

@@ -48,8 +48,10 @@ class Request(NamedTuple):
         Whether it goes on with the next generation.
     expected : int
         The entry that it had in the generation before; -1 for none.
+    before : Record or None
+        Its account in that generation.
     missed : int
-        How many of earlier generations it was never offered, though it should have been.
+        How many frames lay in generations in between, of which it saw none.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Request(NamedTuple):
     since: Since = "now"
     follows: bool = False
     expected: int = -1
+    before: Record | None = None
     missed: int = 0
 
 
@@ -167,8 +170,8 @@ def _begin_again(words: memoryview, base: int, before: Record, request: Request)
     """Return the account of a reader that comes back: where it was, or where the ring now begins."""
     me, policy = this_process(), request.policy
     before = before._replace(pid=me.pid, started=me.started, policy=policy)
-    if request.missed:
-        before = ledger.count_lost(before._replace(first=before.first - request.missed), request.missed)
+    if request.before is not None:
+        before = ledger.go_on(before, request.before, request.missed)
     tail = words[at.TAIL] if before.phase == ledger.DIED or policy == ledger.BLOCK else 0
     record = ledger.resume(before, tail)
     if policy == ledger.BLOCK and words[base + at.BLOCKS] and words[base + at.CURSOR] <= record.position:

@@ -13,8 +13,18 @@ from parfocal.core.errors import StreamInUseError, StreamNotFoundError
 from parfocal.streams import layout as at
 from parfocal.streams import ledger
 from parfocal.streams.ledger import Record
-from parfocal.streams.liveness import is_alive, this_process
-from parfocal.streams.reader_table import read_name, read_record, write_name, write_record
+from parfocal.streams.liveness import this_process
+from parfocal.streams.reader_table import (
+    finish_release,
+    give_up_if_dead,
+    ledger_of,
+    read_former,
+    read_name,
+    read_record,
+    write_former,
+    write_name,
+    write_record,
+)
 from parfocal.streams.segment import Segment
 
 if TYPE_CHECKING:
@@ -59,16 +69,26 @@ def _hand_over(old: Segment, new: Segment) -> None:
     """Expect the readers of a ring that follow its stream in the next one, from its first frame on.
 
     Until they get there they have entries of the same numbers in it, which hold its writer up if they block.
-    Under the lock of the old ring, before others can find the new one.
+    The accounts of those that have gone are summed in it. Under the lock of the old ring, before others can
+    find the new one.
     """
-    words = new.words
+    finish_release(old.words)
+    former = read_former(old.words)._replace(entry=0, version=0)
     for entry in range(at.ENTRIES):
-        base = at.entry_base(entry)
+        give_up_if_dead(old, entry)
         record = read_record(old.words, entry)
-        if record.phase != ledger.ATTACHED or not old.words[base + at.FOLLOWS] or not is_alive(record.owner):
-            continue
-        write_name(words, entry, read_name(old.words, entry))
-        write_record(words, entry, Record(ledger.ATTACHED, *record.owner, record.policy, 0, 0))
-        words[base + at.CURSOR] = at.NEVER if record.policy == ledger.LATEST else 0
-        words[base + at.BLOCKS] = record.policy == ledger.BLOCK
-        words[base + at.FOLLOWS] = at.EXPECTED
+        gone = ledger_of(old.words, entry)
+        if record.phase in (ledger.LEFT, ledger.DIED) and gone is not None:
+            former = former.plus(gone, entry=0, version=0)
+        elif record.phase == ledger.ATTACHED and old.words[at.entry_base(entry) + at.FOLLOWS]:
+            _expect(new.words, entry, record, read_name(old.words, entry))
+    write_former(new.words, former)
+
+
+def _expect(words: memoryview, entry: int, record: Record, name: str) -> None:
+    base = at.entry_base(entry)
+    write_name(words, entry, name)
+    write_record(words, entry, Record(ledger.ATTACHED, *record.owner, record.policy, 0, 0))
+    words[base + at.CURSOR] = at.NEVER if record.policy == ledger.LATEST else 0
+    words[base + at.BLOCKS] = record.policy == ledger.BLOCK
+    words[base + at.FOLLOWS] = at.EXPECTED

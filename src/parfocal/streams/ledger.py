@@ -34,7 +34,7 @@ class Record(NamedTuple):
     ``position`` is the next sequence number it will be offered; of those below it, ``delivered`` were
     delivered, and ``skipped``, ``overrun``, ``sampled`` and ``died`` were not. A reader that left or died
     keeps its position; ``end`` is then where offers ended, and ``lost`` how many from its position on the
-    ring had let go. ``first`` is below 0 for a reader that missed that many of earlier generations.
+    ring had let go. ``first`` is below 0 for a reader that was offered so many in earlier generations.
     """
 
     phase: int
@@ -146,6 +146,30 @@ def resume(record: Record, tail: int) -> Record:
         phase=ATTACHED, position=record.position + gone, died=record.died + gone - overrun, end=0, lost=0
     )
     return count_lost(again, overrun)
+
+
+def go_on(record: Record, before: Record, missed: int) -> Record:
+    """Return the account of a reader in a new ring, with what it counted in the ring before added.
+
+    Parameters
+    ----------
+    record
+        In the new ring, at its first frame.
+    before
+        In the ring that it comes from.
+    missed
+        How many frames lay in rings between the two, of which it saw none.
+    """
+    passed = before.position - before.first
+    together = record._replace(
+        first=record.first - passed - missed,
+        delivered=record.delivered + before.delivered,
+        skipped=record.skipped + before.skipped,
+        overrun=record.overrun + before.overrun,
+        sampled=record.sampled + before.sampled,
+        died=record.died + before.died,
+    )
+    return count_lost(together, missed)
 
 
 def count_lost(record: Record, lost: int) -> Record:

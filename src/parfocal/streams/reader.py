@@ -26,6 +26,7 @@ from parfocal.core.frames import FrameSpec, StreamSpec
 from parfocal.streams import layout as at
 from parfocal.streams.attaching import Request
 from parfocal.streams.reader_entry import ReaderEntry
+from parfocal.streams.reader_table import read_record
 from parfocal.streams.segment import Segment
 from parfocal.streams.slots import FrameSlots, RowBuffer
 
@@ -241,8 +242,10 @@ class AttachedReader(abc.ABC):
             if segment.words[at.IDENTITY] == last.words[at.IDENTITY]:
                 return False
             if segment.words[at.ORIGIN] == last.words[at.ORIGIN]:
+                number = self._entry.number
                 missed = segment.words[at.BEFORE] - last.words[at.BEFORE] - last.words[at.HEAD]
-                request = request._replace(expected=self._entry.number, missed=missed)
+                before = read_record(last.words, number)
+                request = request._replace(expected=number, before=before, missed=missed)
         self._attach(segment, request)
         return True
 

@@ -74,7 +74,7 @@ def read_ledgers(words: memoryview) -> tuple[ReaderLedger, ...]:
         version = words[at.FORMER_VERSION]
         former = read_former(words)
         ledgers = [
-            _ledger_of(words, entry)
+            ledger_of(words, entry)
             for entry in range(at.ENTRIES)
             if (former.entry, former.version) != (entry + 1, _version(words, entry))
         ]
@@ -89,12 +89,16 @@ def read_former(words: memoryview) -> Former:
     return Former(*read_buffered(words, at.FORMER_VERSION, at.FORMER_BUFFERS, len(Former._fields)))
 
 
+def write_former(words: memoryview, former: Former) -> None:
+    """Replace the summed account. Under the lock."""
+    write_buffered(words, at.FORMER_VERSION, at.FORMER_BUFFERS, former)
+
+
 def release_entry(words: memoryview, entry: int) -> None:
     """Free an entry; the account in it goes into the sum of former readers, exactly once. Under the lock."""
-    gone = _ledger_of(words, entry)
+    gone = ledger_of(words, entry)
     if gone is not None:
-        sum_ = read_former(words).plus(gone, entry + 1, _version(words, entry))
-        write_buffered(words, at.FORMER_VERSION, at.FORMER_BUFFERS, sum_)
+        write_former(words, read_former(words).plus(gone, entry + 1, _version(words, entry)))
     finish_release(words)
 
 
@@ -129,7 +133,8 @@ def give_up_if_dead(segment: Segment, entry: int) -> bool:
     return True
 
 
-def _ledger_of(words: memoryview, entry: int) -> ReaderLedger | None:
+def ledger_of(words: memoryview, entry: int) -> ReaderLedger | None:
+    """Return the ledger of the reader whose account stands in `entry`; None if that is free."""
     record, cursors = read_account(words, entry)
     if record.phase == ledger.FREE:
         return None
