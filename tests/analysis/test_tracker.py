@@ -78,7 +78,7 @@ def test_tables_from_a_sweep_give_heights(rig):
     assert call.progress.fraction == 1.0
     assert focus.call("position") == 0.0
     focus.call("move_to", 250.0, timeout_s=10)
-    camera.call("stop_sequence", timeout_s=10)
+    camera.call("stop", timeout_s=10)
     tracker.call("drain", timeout_s=30)
     with open_stream(bench.streams, "tracks").lossless() as reader:
         camera.call("snap", 5, timeout_s=30)
@@ -214,7 +214,7 @@ def test_a_killed_worker_is_counted_and_the_others_go_on(rig):
         ):
             last = int(reader.read(timeout_s=60)["frame"][-1])
         rows = rows_of(reader, 40)
-        camera.call("stop_sequence", timeout_s=10)
+        camera.call("stop", timeout_s=10)
         counts = tracker.call("drain", timeout_s=60)
     assert (np.diff(rows["frame"].astype(int)) >= 0).all()
     assert balances(counts)
@@ -234,7 +234,7 @@ def test_a_killed_front_goes_on_with_an_exact_ledger(rig):
         os.kill(bench.status().services["tracker"].pid, signal.SIGKILL)
         before = rows_of(reader, 1)["frame"][-1]
         after = rows_of(reader, 100)["frame"]
-        camera.call("stop_sequence", timeout_s=10)
+        camera.call("stop", timeout_s=10)
         counts = tracker.call("drain", timeout_s=60)
     assert (np.diff(after.astype(int)) >= 0).all()
     assert after[-1] > before
@@ -320,7 +320,7 @@ def test_a_stopped_worker_is_replaced_and_counted(rig):
         ):
             reader.read(timeout_s=60)
         rows_of(reader, 40)
-        camera.call("stop_sequence", timeout_s=10)
+        camera.call("stop", timeout_s=10)
         counts = tracker.call("drain", timeout_s=60)
     assert balances(counts)
     assert counts["tracked"] > 60

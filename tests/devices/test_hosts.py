@@ -128,7 +128,7 @@ def test_snapping_a_running_camera_takes_the_next_and_leaves_it_on(rig, replay):
     first = camera.call("snap", count=3, timeout_s=30)
     assert [header["frame"] - first[0]["frame"] for header in first] == [0, 1, 2]
     assert camera.call("is_running", timeout_s=10) is True
-    camera.call("stop_sequence", timeout_s=10)
+    camera.call("stop", timeout_s=10)
     assert camera.call("is_running", timeout_s=10) is False
 
 
@@ -329,7 +329,7 @@ def test_while_exposing_or_recording_frames_keep_their_shape(rig):
     camera.call("start", timeout_s=10)
     with pytest.raises(CommandError, match="set_binning changes what frames look like: end the sequence"):
         camera.call("set_binning", 2, timeout_s=10)
-    camera.call("stop_sequence", timeout_s=10)
+    camera.call("stop", timeout_s=10)
     with (
         open_stream(bench.streams, "camera").lossless(name=f"disk{RECORDING}"),
         pytest.raises(CommandError, match=r"disk \(recording\) goes on"),

@@ -197,14 +197,19 @@ def test_the_rig_serves_itself(make_rig, spec) -> None:
     assert rig.wait(10)
 
 
-def test_a_stopped_service_tells_its_callers_and_stays_stopped(make_rig, spec) -> None:
+def test_an_ended_service_tells_its_callers_and_stays_ended(make_rig, spec) -> None:
     rig, ears = make_rig(spec(), spec("b"))
     with rig, rig.client("a") as client:
-        client.call("stop", timeout_s=10)
+        with pytest.raises(CommandFailedError, match=r"rig\.end\('a'\)"):
+            client.call("stop", timeout_s=10)
+        rig.end("a")
+        rig.end("a")
         assert ears.wait("state", name="a", state="exited")["exit_code"] == 0
         with pytest.raises(ServiceUnavailableError):
             client.call("get_count", timeout_s=10)
         assert rig.status().services["b"].state == "ready"
+        rig.restart("a")
+        assert client.call("get_count", timeout_s=10) >= 0
 
 
 def test_errors_and_logs_of_children_arrive_with_their_name(make_rig, spec, caplog) -> None:
@@ -237,7 +242,7 @@ def test_processes_are_told_by_their_titles(make_rig, spec) -> None:
 
 def test_what_a_rig_offers_is_listed_without_starting_it() -> None:
     names = {info.name for info in service_commands("parfocal.testing.services:Counter")}
-    assert {"double", "get_count", "get_settings", "set_settings", "state", "set_verbose", "stop"} <= names
+    assert {"double", "get_count", "get_settings", "set_settings", "state", "set_verbose"} <= names
 
 
 def test_a_call_to_a_service_that_died_names_its_exit_code(make_rig, spec) -> None:

@@ -42,7 +42,7 @@ def test_a_run_folder_vanishes(policy, tmp_path):
             else:
                 assert frames.read(timeout_s=WAIT_S).header.frame >= 10
                 assert rig["camera"].is_running()
-                rig["camera"].stop_sequence()
+                rig["camera"].stop()
                 assert rig["recorder"].finish().outcome != "complete"
 
 

@@ -64,7 +64,7 @@ def test_frames_that_the_tracker_dropped_are_missing(rig):
 
 
 def test_a_camera_that_somebody_stops_ends_the_run_early(rig):
-    done = measure(rig, frames=10 * FRAMES, plan={}, tell=Once(lambda: rig["camera"].stop_sequence()))
+    done = measure(rig, frames=10 * FRAMES, plan={}, tell=Once(lambda: rig["camera"].stop()))
     assert done.produced < 10 * FRAMES
     assert done.report.outcome == "finished early"
     assert done.report.reason == f"the camera was stopped after {done.produced} of {10 * FRAMES} frames"
@@ -78,4 +78,4 @@ def test_a_caller_that_fails_leaves_no_run_open(rig):
         measure(rig, frames=10 * FRAMES, plan={}, tell=Once(fail))
     status = rig["recorder"].status()
     assert status.outcome == "failed"
-    rig["camera"].stop_sequence()
+    rig["camera"].stop()

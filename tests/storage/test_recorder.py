@@ -305,7 +305,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize("policy", ["go on", "stop"])
 def test_a_full_disk(small_disk: Path, lab: Lab, policy: str) -> None:
-    lab.start(folder=str(small_disk), on_storage_error=policy, codec="none", stop_calls={"source": "stop"})
+    lab.start(folder=str(small_disk), on_storage_error=policy, codec="none", stop_calls={"source": "leave"})
     run = lab.call("start")
     wait_for(lambda: bool(lab.told))
     number = 0

@@ -11,8 +11,7 @@ from rich.text import Text
 
 from parfocal.cli.output import console, print_json, to_json
 from parfocal.cli.values import named_values
-from parfocal.core.clock import poll_until
-from parfocal.core.errors import BadInputError, RigNotFoundError, ServiceUnavailableError
+from parfocal.core.errors import BadInputError, RigNotFoundError
 from parfocal.ipc.commands import RECEIVER
 from parfocal.processes import directory
 from parfocal.rig.listing import command_listing
@@ -20,13 +19,11 @@ from parfocal.rig.opening import attach_or_open, load_source
 
 if TYPE_CHECKING:
     from parfocal.ipc import CommandInfo
-    from parfocal.rig.rig import Rig
 
 _SHOWN = 12
 """Elements of a list that people are shown."""
 _PRINTED = 1000
 """Elements of an array that a JSON line holds."""
-_ENDS_WITHIN_S = 5.0
 
 
 def call(
@@ -75,12 +72,6 @@ def call(
         except KeyboardInterrupt:
             pending.cancel("Ctrl-C")
             raise KeyboardInterrupt(f"{service}.{command} was cancelled") from None
-        except ServiceUnavailableError:
-            if command != "stop" or not _has_ended(running, service):
-                raise
-            result = None
-        if command == "stop" and not json and _has_ended(running, service):
-            result = f"service {service!r} has ended in order"
     _tell(result, json, out)
 
 
@@ -136,13 +127,6 @@ def only_rig(name: str | None) -> str:
         return running[0]
     known = f"name one of {', '.join(running)}" if running else "start one with `parfocal up`"
     raise RigNotFoundError(f"{len(running) or 'no'} rigs are running; {known}")
-
-
-def _has_ended(running: Rig, service: str) -> bool:
-    """Wait a while for the end of a service that was told to; return whether it came."""
-    if service not in running:
-        return False
-    return poll_until(lambda: running.status().services[service].state == "exited", _ENDS_WITHIN_S)
 
 
 def _tell(result: Any, json: bool, out: Path | None) -> None:

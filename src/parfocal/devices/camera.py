@@ -137,6 +137,11 @@ class CameraHost(DeviceHost):
 
     @command(lane=LOOP, effect="stops")
     def stop_sequence(self) -> None:
+        """Do as `stop`, which is its name now."""
+        self.stop()
+
+    @command(lane=LOOP, effect="stops")
+    def stop(self) -> None:
         """End the sequence; nothing happens if none is on."""
         self.device.stop()
         self._fail_snaps("the camera was stopped")

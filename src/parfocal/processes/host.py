@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from parfocal.core.clock import SYSTEM_CLOCK, Clock
-from parfocal.core.errors import ConfigError
+from parfocal.core.errors import BadInputError, ConfigError
 from parfocal.ipc import RECEIVER, URGENT, CommandInfo, CommandTable, Server, command
 from parfocal.processes.heartbeat import Heartbeat
 from parfocal.processes.link import Begin, Ending, Failure, HandShake, NewSettings, Reports
@@ -63,10 +63,32 @@ class ServiceCommands:
         """Switch verbose logging, and the health line once a minute."""
         self._host.set_verbose(on)
 
+
+class EndCommand:
+    """The command that ends a standalone service. One of a rig is ended by the rig."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
     @command(lane=URGENT, effect="stops")
-    def stop(self) -> None:
-        """End this service: safe state, drain, close. It is not restarted."""
+    def end(self) -> None:
+        """End this service: safe state, drain, close."""
         self._host.leave("a client asked")
+
+
+class StopCommand:
+    """What is left of the command by which every service ended, before a camera's `stop` got its name."""
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+
+    @command(lane=URGENT, effect="reads", script=False)
+    def stop(self) -> None:
+        """Refused: a service is ended by its rig, with `end`."""
+        raise BadInputError(
+            f"a service is ended by its rig: rig.end({self._service!r}), or "
+            f"`parfocal call rig end service={self._service}`"
+        )
 
 
 class Host:
@@ -266,9 +288,17 @@ class Host:
         if self._opened:
             self._guarded(self.service.close)
 
+    def _command_sources(self) -> list[object]:
+        sources = [self.service, *self.service.command_sources(), ServiceCommands(self)]
+        if self._begin.standalone:
+            sources.append(EndCommand(self))
+        elif not any(hasattr(source, "stop") for source in sources):
+            sources.append(StopCommand(self.name))
+        return sources
+
     def _make_server(self, folder: Path, loop: MainLoop) -> Server:
         return Server(
-            CommandTable.of(self.service, *self.service.command_sources(), ServiceCommands(self)),
+            CommandTable.of(*self._command_sources()),
             folder,
             self._spec.name,
             hello={"rig": self.rig, "factory": self._spec.factory, **self._hello},
@@ -288,6 +318,7 @@ class Host:
             publish=self._publish,
             wake=loop.wake,
             fail=self.fail,
+            end=self.leave,
             stopping=self.stopping,
             stop_reason=lambda: self.stop_reason,
             clock=self._clock,

@@ -26,6 +26,7 @@ class Begin(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     streams: str
     search_path: list[str]
     verbose: bool = False
+    standalone: bool = False
 
 
 class Open(msgspec.Struct, frozen=True, tag=True):

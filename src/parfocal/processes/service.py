@@ -43,6 +43,8 @@ class ServiceContext:
         Have the loop do a step now.
     fail : callable
         ``fail(error)`` ends the service as if its step had raised `error`; for threads of the service's own.
+    end : callable
+        ``end(reason)`` ends the service in order, and for good: as when the user closes its window.
     stopping : threading.Event
         Set when the service shall end; whatever waits should wait on this as well.
     stop_reason : callable
@@ -59,6 +61,7 @@ class ServiceContext:
     publish: Callable[[str, Any], None]
     wake: Callable[[], None]
     fail: Callable[[BaseException], None]
+    end: Callable[[str], None]
     stopping: threading.Event
     stop_reason: Callable[[], str]
     clock: Clock

@@ -173,7 +173,7 @@ def end_service(record: StandaloneRecord, *, force: bool = False) -> None:
         with connect_service(record.service) as client:
             try:
                 if client.hello().details.get("token") == record.token:
-                    client.call("stop", timeout_s=_ENDS_WITHIN_S)
+                    client.call("end", timeout_s=_ENDS_WITHIN_S)
             except (ServiceUnavailableError, TimeoutError):
                 pass  # it ends, or it does not: seen below
         poll_until(lambda: not process.alive, _ENDS_WITHIN_S)

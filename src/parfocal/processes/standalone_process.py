@@ -92,6 +92,7 @@ def main() -> None:
         folder=str(folders.runtime),
         streams=str(folders.streams),
         search_path=start.search_path,
+        standalone=True,
     )
     host = Host(begin, keeper, hello={"token": start.token})
     host.may_open.set()

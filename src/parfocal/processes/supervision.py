@@ -105,6 +105,10 @@ class Supervision:
         """Have one service end in order and start again."""
         self.post(lambda: self._restart(name))
 
+    def end(self, name: str) -> None:
+        """Have one service end in order, and stay ended."""
+        self.post(lambda: self._end(name))
+
     def add(self, spec: ServiceSpec) -> Future[None]:
         """Start one more service; the result comes when it is ready, or its `StartError` when it is gone."""
         added: Future[None] = Future()
@@ -302,6 +306,10 @@ class Supervision:
     def _restart(self, name: str) -> None:
         if not self.stopping and name in self.services:
             self._live(self.services[name], lifecycle.Restart())
+
+    def _end(self, name: str) -> None:
+        if name in self.services:
+            self._live(self.services[name], lifecycle.Stop())
 
     def _set_verbose(self, on: bool) -> None:
         self._verbose = on

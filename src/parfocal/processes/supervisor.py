@@ -56,6 +56,11 @@ class RigCommands:
         """End one service in order and start it again; returns when it is ready."""
         self._supervisor.restart(service, current_call().remaining_s() or _RESTART_WITHIN_S)
 
+    @command(lane="services", effect="stops")
+    def end(self, service: str) -> None:
+        """End one service in order; it stays ended until it is restarted."""
+        self._supervisor.end(service)
+
     @command(lane="services", effect="changes")
     def add(self, specs: list[ServiceSpec], search_path: list[str]) -> None:
         """Start more services; returns when they are ready. `search_path` says where else to import from."""
@@ -241,6 +246,25 @@ class Supervisor:
     def _take_back(self, name: str) -> None:
         if self._supervision is not None:
             self._supervision.remove(name).result()
+
+    def end(self, service: str, timeout_s: float = _RESTART_WITHIN_S) -> None:
+        """End one service in order, and return when it has ended; `restart` starts it again. Idempotent.
+
+        Raises
+        ------
+        ProcessError
+            If it has not ended by then, or the rig does not run.
+        """
+        self._check(service)
+        supervision = self._running(f"{service!r} cannot be ended alone")
+        supervision.end(service)
+        with supervision.changed:
+            ended = supervision.changed.wait_for(
+                lambda: supervision.services[service].status().state == "exited", timeout_s
+            )
+        if not ended:
+            status = supervision.services[service].status()
+            raise ProcessError(f"service {service!r} has not ended: {status.state} {status.error}")
 
     def remove(self, service: str) -> None:
         """End one service in order, with those that are part of it; the rig has no such services any more.

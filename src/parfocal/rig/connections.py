@@ -55,6 +55,10 @@ class RigConnection(Protocol):
         """End a service and start it again; return when it is ready."""
         ...
 
+    def end(self, service: str) -> None:
+        """End a service, which stays ended until it is restarted; return when it has ended."""
+        ...
+
     def stop(self, reason: str) -> None:
         """End the rig and wait until it has ended; the records of its runs tell the reason."""
         ...
@@ -102,6 +106,10 @@ class OwnedRig:
     def restart(self, service: str) -> None:
         """End a service and start it again; return when it is ready."""
         self._supervisor.restart(service, START_TIMEOUT_S)
+
+    def end(self, service: str) -> None:
+        """End a service; return when it has ended."""
+        self._supervisor.end(service)
 
     def wait(self, timeout_s: float | None) -> bool:
         """Wait until the rig has ended; False if the time is up first."""
@@ -159,6 +167,10 @@ class AttachedRig:
     def restart(self, service: str) -> None:
         """End a service and start it again; return when it is ready."""
         self._rig.call("restart", service, timeout_s=START_TIMEOUT_S)
+
+    def end(self, service: str) -> None:
+        """End a service; return when it has ended."""
+        self._rig.call("end", service, timeout_s=STOP_TIMEOUT_S)
 
     def stop(self, reason: str) -> None:
         """End the rig and wait until it has ended. It says itself who asked."""

@@ -122,5 +122,5 @@ def prepare(rig: Rig, tell: Callable[[Progress], None]) -> int:
         sweep.on_progress(lambda p: tell(Progress(phase="focus sweep", fraction=p.fraction, text=p.text)))
         sweep.result()
         rig["magnet"].move_to(WORKING_NM, timeout_s=30.0)
-    rig["camera"].stop_sequence()
+    rig["camera"].stop()
     return len(found)

@@ -114,7 +114,7 @@ def _acquire(
         rig["camera"].start(count=frames)
         ending = _follow(rig, before, frames, tell)
     except KeyboardInterrupt:
-        rig["camera"].stop_sequence(timeout_s=ANSWER_S)
+        rig["camera"].stop(timeout_s=ANSWER_S)
         ending = "cancelled", "Ctrl-C"
     if ending[0] != "failed":
         _settle(rig, before, tell)

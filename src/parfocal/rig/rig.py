@@ -160,6 +160,11 @@ class Rig:
         self._forget(service)
         self._connection.remove(service)
 
+    def end(self, service: str) -> None:
+        """End a service in order: outputs safe, drained, its process gone. It stays ended until `restart`."""
+        self._check(service)
+        self._connection.end(service)
+
     def restart(self, service: str) -> None:
         """End a service in order and start it again, also one that was given up; return when it is ready."""
         self._check(service)

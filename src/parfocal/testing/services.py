@@ -112,6 +112,11 @@ class Counter(Service):
         """End as if the step had raised."""
         self.context.fail(DeviceError(text))
 
+    @command(effect="stops")
+    def leave(self) -> None:
+        """End in order, of its own accord."""
+        self.context.end("it has counted enough")
+
     @command(effect="changes")
     def hang_in_step(self) -> None:
         """Have the next step never return."""

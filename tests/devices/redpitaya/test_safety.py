@@ -122,6 +122,7 @@ def at_work(folder):
         publish=lambda topic, payload: None,
         wake=lambda: None,
         fail=lambda error: None,
+        end=lambda reason: None,
         stopping=threading.Event(),
         stop_reason=str,
         clock=SYSTEM_CLOCK,
