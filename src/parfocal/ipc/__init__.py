@@ -18,9 +18,8 @@ from parfocal.ipc.commands import (
     ParameterInfo,
     command,
 )
-from parfocal.ipc.context import CallContext, current_call
 from parfocal.ipc.endpoints import command_endpoint, notice_endpoint
-from parfocal.ipc.lanes import LaneExecutor, LaneThread
+from parfocal.ipc.lanes import CallContext, LaneExecutor, LaneThread, current_call
 from parfocal.ipc.mux import MuxStatistics
 from parfocal.ipc.proxy import ServiceProxy
 from parfocal.ipc.results import Declared

@@ -1,12 +1,24 @@
-"""Lanes: jobs of one lane run in order, jobs of different lanes at once."""
+"""Where commands run, and what a running command knows of its call.
+
+Jobs of one lane run in order, in its thread; jobs of different lanes at once. A command reports its progress
+through its `CallContext`, and finds out there that it is to end.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from queue import SimpleQueue
-from typing import Protocol
+from typing import Any, Protocol
+
+from parfocal.core.clock import SYSTEM_CLOCK, Clock
+from parfocal.core.errors import CancelledError, DeadlineError
+from parfocal.core.messages import Reply
+from parfocal.ipc import faults
+from parfocal.ipc.codec import Part, encode
+from parfocal.ipc.command_table import BoundCommand
 
 Job = Callable[[], None]
 
@@ -68,3 +80,126 @@ class Lanes:
             thread.end()
         for thread in self._threads.values():
             thread.join(max(0.0, end - time.monotonic()))
+
+
+Report = Callable[[str, float, str, Any], None]
+
+
+_LOCK = threading.Lock()  # of all contexts: it is held for a moment, when one is cancelled or begins to wait
+
+
+def _nowhere(id: str, fraction: float, text: str, data: Any) -> None:
+    del id, fraction, text, data
+
+
+class CallContext:
+    """The call that a command is running for.
+
+    Parameters
+    ----------
+    id, service, command : str
+        Which one.
+    deadline_ns : int
+        On the monotonic clock; 0 for none.
+    report : callable
+        Takes progress: id, fraction, text, data.
+    """
+
+    __slots__ = ("_clock", "_ended", "_reason", "_report", "command", "deadline_ns", "id", "service")
+
+    def __init__(
+        self,
+        id: str = "",
+        service: str = "",
+        command: str = "",
+        deadline_ns: int = 0,
+        report: Report = _nowhere,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self.id = id
+        self.service = service
+        self.command = command
+        self.deadline_ns = deadline_ns
+        self._report = report
+        self._clock = clock
+        self._reason: str | None = None
+        self._ended: threading.Event | None = None  # made by the first wait: most commands never do
+
+    def __str__(self) -> str:
+        return f"{self.service}.{self.command}"
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether somebody wants the call to end."""
+        return self._reason is not None
+
+    def cancel(self, reason: str) -> None:
+        """Have the command end, if it looks; the first reason stays. Any thread."""
+        with _LOCK:
+            self._reason = self._reason or reason
+            if self._ended is not None:
+                self._ended.set()
+
+    def remaining_s(self) -> float | None:
+        """Return the time left until the deadline, not below 0; None if there is no deadline."""
+        if not self.deadline_ns:
+            return None
+        return max(0.0, (self.deadline_ns - self._clock.monotonic_ns()) / 1e9)
+
+    def progress(self, fraction: float, text: str = "", data: Any = None) -> None:
+        """Tell whoever waits how far it is. Never blocks; `data` may hold arrays, which are copied."""
+        self._report(self.id, float(fraction), text, data)
+
+    def check(self) -> None:
+        """Raise `CancelledError` or `DeadlineError` if the call is to end; cheap."""
+        if self._reason is not None:
+            raise CancelledError(
+                f"{self} was cancelled while running: {self._reason or 'no reason given'}",
+                service=self.service,
+                command=self.command,
+                phase="running",
+                reason=self._reason,
+            )
+        if self.deadline_ns and self._clock.monotonic_ns() >= self.deadline_ns:
+            raise DeadlineError(f"{self} ran past its deadline", service=self.service, command=self.command)
+
+    def wait(self, seconds: float) -> None:
+        """Sleep for `seconds`; wakes at once, and raises, when the call is to end."""
+        with _LOCK:
+            ended = self._ended = self._ended or threading.Event()
+            if self._reason is not None:
+                ended.set()
+        remaining = self.remaining_s()
+        self._clock.wait(ended, seconds if remaining is None else min(seconds, remaining))
+        self.check()
+
+
+_current: ContextVar[CallContext | None] = ContextVar("parfocal_call", default=None)
+
+
+def current_call() -> CallContext:
+    """Return the context of the command that runs in this thread.
+
+    A method that is called directly, not as a command, gets a context that nobody listens to and that is
+    never cancelled: the same code works in both.
+    """
+    return _current.get() or CallContext()
+
+
+def execute(context: CallContext, command: BoundCommand, arguments: dict[str, Any]) -> tuple[str, list[Part]]:
+    """Run a command; return how it ended, "done" or a kind of error, and its reply. Never raises.
+
+    Arrays of the result are copied: what the service goes on writing into changes no reply.
+    """
+    token = _current.set(context)
+    try:
+        value = command.run(**arguments)
+        return "done", encode(Reply(context.id, value, kind=command.info.result), by_value=True)
+    except (CancelledError, DeadlineError) as error:
+        own = context.cancelled or context.remaining_s() == 0.0
+        info = (faults.refused if own else faults.raised)(error, context.service, context.command)
+    except BaseException as error:  # noqa: BLE001 (border of a callback: the caller gets it, the lane lives)
+        info = faults.raised(error, context.service, context.command)
+    finally:
+        _current.reset(token)
+    return info.kind, encode(Reply(context.id, error=info))

@@ -34,10 +34,9 @@ from parfocal.ipc.calls import ActiveCall
 from parfocal.ipc.codec import Part, encode
 from parfocal.ipc.command_table import CommandTable
 from parfocal.ipc.commands import RECEIVER
-from parfocal.ipc.context import CallContext, execute
 from parfocal.ipc.dispatcher import Action, Dispatcher, DispatcherStatistics, Interrupt, MakeSafe, Run, Send
 from parfocal.ipc.endpoints import command_endpoint, is_served, notice_endpoint
-from parfocal.ipc.lanes import LaneExecutor, Lanes
+from parfocal.ipc.lanes import CallContext, LaneExecutor, Lanes, execute
 from parfocal.ipc.outbox import UNREAD_BYTES, UNREAD_MESSAGES, UNREAD_PROGRESS_BYTES, Outbox
 from parfocal.ipc.publisher import Publisher
 from parfocal.ipc.waiting import descriptor, has_arrived, receive, wait_readable
