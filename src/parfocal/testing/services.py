@@ -218,7 +218,7 @@ class Stubborn(Counter):
 class Lamp(Counter):
     """Is lit by a command, and dark when it is safe: it writes both down."""
 
-    @command()
+    @command(effect="changes")
     def light(self) -> None:
         """Light it."""
         self.write("lit")
@@ -227,7 +227,7 @@ class Lamp(Counter):
 class Parent(Counter):
     """Starts programs of its own, which know nothing of it."""
 
-    @command()
+    @command(effect="changes")
     def start_programs(self) -> list[int]:
         """Start a program that starts another; return their process numbers."""
         shell = subprocess.Popen(

@@ -166,7 +166,7 @@ class SimulatedCamera:
         return self._truth.of(frame)
 
     @reshapes
-    @command()
+    @command(effect="changes")
     def set_binning(self, binning: int) -> int:
         """Make squares of 1, 2, 4 or 8 pixels into one; returns the binning."""
         now = self._readout
@@ -179,14 +179,14 @@ class SimulatedCamera:
         return self._readout.binning
 
     @reshapes
-    @command()
+    @command(effect="changes")
     def set_region(self, x_px: int, y_px: int, width_px: int, height_px: int) -> tuple[int, int, int, int]:
         """Read a rectangle of the sensor alone, in its own pixels; returns x, y, width and height."""
         self._readout = self._new_readout((x_px, y_px, width_px, height_px), self._readout.binning)
         return x_px, y_px, width_px, height_px
 
     @reshapes
-    @command()
+    @command(effect="changes")
     def clear_region(self) -> None:
         """Read the whole sensor again."""
         self._readout = self._new_readout(None, self._readout.binning)
