@@ -39,7 +39,7 @@ class Rig(Supervisor):
 
 def tracker_specs(workers: int, tracker: dict[str, Any], worker: dict[str, Any]) -> list[ServiceSpec]:
     names = [f"tracker-{n + 1}" for n in range(workers)]
-    front = ServiceSpec(
+    coordinator = ServiceSpec(
         name="tracker",
         factory="parfocal.analysis.beads.tracker:TrackerService",
         settings={"workers": workers, "read_noise_e": 8.0, "offset_adu": 2.0, **tracker},
@@ -47,7 +47,7 @@ def tracker_specs(workers: int, tracker: dict[str, Any], worker: dict[str, Any])
         start_timeout_s=COMPILES_WITHIN_S,
     )
     return [
-        front,
+        coordinator,
         *(
             ServiceSpec(
                 name=name,

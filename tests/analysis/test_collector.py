@@ -1,4 +1,4 @@
-"""The front's threads over real streams: what goes wrong between the parts and the tracks."""
+"""The coordinator's threads over real streams: what goes wrong between the parts and the tracks."""
 
 from __future__ import annotations
 
@@ -67,18 +67,18 @@ def test_rows_that_a_reader_held_up_are_written_once(tmp_path: Path, monkeypatch
         Held(tmp_path, "tracks", RowSpec.of(TRACK_DTYPE), 8) as tracks,
         open_stream(tmp_path, "tracks").lossless("block") as reader,
     ):
-        front = collector_of(tmp_path, tracks, failures)
+        coordinator = collector_of(tmp_path, tracks, failures)
         track(tmp_path, camera, part, range(12))
-        front.start()
+        coordinator.start()
         try:
             assert tracks.was_held.wait(LONG_S)
             got: list[int] = []
             while len(got) < 12:
                 got += reader.read(timeout_s=LONG_S)["frame"].tolist()
         finally:
-            front.close()
+            coordinator.close()
         assert got == list(range(12))
-        assert front.counts() == {"produced": 12, "tracked": 12, "dropped": {}, "in_flight": 0}
+        assert coordinator.counts() == {"produced": 12, "tracked": 12, "dropped": {}, "in_flight": 0}
     assert failures == []
 
 
@@ -99,17 +99,17 @@ def test_a_front_that_comes_back_after_the_camera_did_invents_no_losses(tmp_path
 
         with StreamWriter(tmp_path, "camera", spec, 16) as camera:
             ring_ns = open_stream(tmp_path, "camera").created_ns
-            front = collector_of(tmp_path, tracks, failures)
-            front.start()
+            coordinator = collector_of(tmp_path, tracks, failures)
+            coordinator.start()
             track(tmp_path, camera, part, range(3))
             assert frames_until(3) == [0, 1, 2]
-            front.close()
+            coordinator.close()
         with StreamWriter(tmp_path, "camera", spec, 16) as camera:
-            front = collector_of(tmp_path, tracks, failures)
+            coordinator = collector_of(tmp_path, tracks, failures)
             tell(part, FrameHeader(frame=3), ring_ns, 3)  # a worker had not sent it yet
             track(tmp_path, camera, part, range(4, 14))
-            front.start()
+            coordinator.start()
             assert frames_until(11) == list(range(3, 14))
-            front.close()
-            assert front.counts() == {"produced": 14, "tracked": 14, "dropped": {}, "in_flight": 0}
+            coordinator.close()
+            assert coordinator.counts() == {"produced": 14, "tracked": 14, "dropped": {}, "in_flight": 0}
     assert failures == []

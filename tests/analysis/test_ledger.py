@@ -1,4 +1,4 @@
-"""The front may be killed between any two stores of its account: what it was in the middle of is counted."""
+"""The coordinator may be killed between any two stores of its account: all frames are counted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tracker as a rig runs it: front and workers in processes of their own."""
+"""The tracker as a rig runs it: coordinator and workers in processes of their own."""
 
 import json
 import os

@@ -66,7 +66,7 @@ def _specs(name: str, service: ServiceConfig) -> tuple[ServiceSpec, ...]:
 
 def _worker(name: str, service: ServiceConfig, index: int, count: int) -> ServiceSpec:
     shared = {key: service.settings[key] for key in _SHARED if key in service.settings}
-    settings = {"front": name, "index": index, "workers": count, **shared}
+    settings = {"coordinator": name, "index": index, "workers": count, **shared}
     worker = service.model_copy(update={"kind": "tracker_worker", "settings": settings})
     return _spec(f"{name}-{index + 1}", worker, part_of=name)
 

@@ -1,1 +1,1 @@
-"""Live bead tracking over streams: regions, workers that track, a front that puts their rows in order."""
+"""Live bead tracking over streams: regions, workers that track, a coordinator that orders their rows."""

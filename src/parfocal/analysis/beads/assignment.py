@@ -60,9 +60,9 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
         replace_file(path, msgspec.json.encode(self))
 
 
-def assignment_path(streams: Path, front: str) -> Path:
+def assignment_path(streams: Path, coordinator: str) -> Path:
     """Return where the assignment of a tracker lies."""
-    return streams / f"{front}.assignment"
+    return streams / f"{coordinator}.assignment"
 
 
 def load_assignment(path: Path, owner: int) -> Assignment | None:

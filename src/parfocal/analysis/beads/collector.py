@@ -1,4 +1,4 @@
-"""The front's other half: one thread for each worker's part, one merge, one stream of tracks."""
+"""The workers' parts put into one stream of tracks: a thread for each part, and one merge."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ class Collector:
         self._ring = open_stream(self._folder, self._frames)
 
     def _is_at_ring(self) -> bool:
-        """Whether the merge is at the ring that is open; a front that came back may still be at an older one.
+        """Whether the merge is at the ring that is open; a coordinator that came back may be at an older one.
 
         How long that one was, nobody knows any more.
         """

@@ -1,4 +1,4 @@
-"""What became of each frame that the tracker was offered. It outlives a restart of the front."""
+"""What became of each frame that the tracker was offered. It outlives a restart of the coordinator."""
 
 from __future__ import annotations
 
@@ -14,15 +14,21 @@ if TYPE_CHECKING:
 _PLACE = ("ring_ns", "before", "next")
 """Ring of the next frame, how many frames were offered before that ring, and the next frame in it."""
 
-_NAMES = ("tracked", *REASONS, "started", *(f"{name} {bank}" for bank in (0, 1) for name in _PLACE), "turn")
+_NAMES = (
+    "tracked",
+    *REASONS,
+    "started",
+    *(f"{name} {buffer}" for buffer in (0, 1) for name in _PLACE),
+    "version",
+)
 
 
 class TrackLedger:
     """Counts of the merge, so that produced = tracked + dropped + in flight at any time.
 
-    A front may be killed between any two stores. How far it was stands in one of two banks, and a single
-    store goes over to the other one; of which frames it had not yet told what became, its successor tells
-    that they were lost.
+    A coordinator may be killed between any two stores. How far it was stands in one of two buffers, and a
+    single store goes over to the other one; of which frames it had not yet told what became, its successor
+    tells that they were lost.
 
     Parameters
     ----------
@@ -36,7 +42,7 @@ class TrackLedger:
         self._counters = Counters(path, _NAMES, owner)
 
     def begin(self, workers: int, ring_ns: int, produced: int) -> Merge:
-        """Return the merge to go on with: from where a dead front was, or from the next frame of the ring."""
+        """Return the merge to go on with: from where a dead coordinator was, or from the next frame."""
         counters = self._counters
         if not counters["started"]:
             self._store(0, ring_ns, -produced, produced)
@@ -54,7 +60,7 @@ class TrackLedger:
         """Take over how far the merge is; `tracked` more frames were passed on."""
         counters = self._counters
         # first: who reads it last never sees more outcomes than frames
-        counters[f"next {counters['turn']}"] = merge.next
+        counters[f"next {counters['version']}"] = merge.next
         for reason, count in merge.dropped.items():
             counters[reason] = count
         counters["tracked"] += tracked
@@ -62,7 +68,7 @@ class TrackLedger:
     def change_ring(self, merge: Merge) -> None:
         """Go over to the ring where the merge is now; all frames of the one before were given or dropped."""
         _, before, place = _place(self._counters.snapshot())
-        self._store(1 - self._counters["turn"], merge.ring_ns, before + place, 0)
+        self._store(1 - self._counters["version"], merge.ring_ns, before + place, 0)
 
     def counts(self, produced: Callable[[], int]) -> dict[str, Any]:
         """Return frames offered, tracked, dropped by reason, and in flight. Any thread.
@@ -80,12 +86,12 @@ class TrackLedger:
             "in_flight": offered - numbers["tracked"] - sum(dropped.values()),
         }
 
-    def _store(self, bank: int, *place: int) -> None:
+    def _store(self, buffer: int, *place: int) -> None:
         for name, value in zip(_PLACE, place, strict=True):
-            self._counters[f"{name} {bank}"] = value
-        self._counters["turn"] = bank
+            self._counters[f"{name} {buffer}"] = value
+        self._counters["version"] = buffer
 
 
 def _place(numbers: dict[str, int]) -> tuple[int, int, int]:
-    ring_ns, before, place = (numbers[f"{name} {numbers['turn']}"] for name in _PLACE)
+    ring_ns, before, place = (numbers[f"{name} {numbers['version']}"] for name in _PLACE)
     return ring_ns, before, place

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 REASONS = ("overrun", "late", "worker died", "stream restarted", "tracker restarted")
 """Why a frame was not tracked: its worker was too slow for the ring; it was not waited for any longer; its
-worker ended; a new stream of frames began before its worker had found it; the front itself ended with rows
-that it had not yet passed on."""
+worker ended; a new stream of frames began before its worker had found it; the coordinator itself ended with
+rows that it had not yet passed on."""
 
 
 class FramePart(NamedTuple):

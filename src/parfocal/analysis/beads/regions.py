@@ -1,4 +1,4 @@
-"""The front's regions and tables: changed by one thread at a time, frozen while tables are made."""
+"""The coordinator's regions and tables: changed by one thread at a time, frozen while tables are made."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Regions:
         wait()
 
     def set_noise(self, noise: CameraNoise) -> None:
-        """Take over the camera's noise; waits for no worker, as the front's loop must not."""
+        """Take over the camera's noise; waits for no worker, as the coordinator's loop must not."""
         with self._lock:
             self._set(noise=noise)
 

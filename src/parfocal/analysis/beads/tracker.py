@@ -1,4 +1,4 @@
-"""The front of the tracker: it owns regions and tables, commands the workers, puts their rows in order."""
+"""The coordinator of the tracker: owns regions and tables, commands the workers, orders their rows."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from parfocal.analysis.beads.collector import Collector
 from parfocal.analysis.beads.commands.regions import RegionCommands
 from parfocal.analysis.beads.commands.tables import TableCommands
 from parfocal.analysis.beads.commands.views import ViewCommands
-from parfocal.analysis.beads.crew import Crew
 from parfocal.analysis.beads.ledger import TrackLedger
 from parfocal.analysis.beads.regions import Regions
 from parfocal.analysis.beads.rois import RoiSet
 from parfocal.analysis.beads.rows import TRACK_DTYPE
+from parfocal.analysis.beads.workers import Workers
 from parfocal.core.errors import BadInputError, ConfigError
 from parfocal.core.frames import FrameSpec, RowSpec
 from parfocal.ipc import command, current_call
@@ -85,18 +85,18 @@ class TrackerService(RegionCommands, TableCommands, ViewCommands, Service):
         """Attach to the frames and to the workers' rows."""
         self.context = context
         streams, settings = context.streams, self.settings
-        self.crew = Crew(context, settings.workers)
+        self.workers = Workers(context, settings.workers)
         spec = open_stream(streams, settings.frames, timeout_s=10.0).spec
         if not isinstance(spec, FrameSpec):
             raise BadInputError(f"stream {settings.frames!r} holds rows, no frames")
-        self.regions = Regions(self._first_assignment(spec), self.crew.tell)
+        self.regions = Regions(self._first_assignment(spec), self.workers.assign)
         self.regions.assignment.save(assignment_path(streams, context.service))
         with ExitStack() as stack:
             tracks = StreamWriter(streams, settings.tracks, RowSpec.of(TRACK_DTYPE), settings.slots)
             stack.callback(tracks.close)
             ledger = TrackLedger(streams / f"{context.service}.counts", os.getppid())
             self._collector = Collector(
-                streams, settings.frames, self.crew.names, tracks, ledger, context.clock,
+                streams, settings.frames, self.workers.names, tracks, ledger, context.clock,
                 late_after_s=settings.late_after_s, failed=context.fail,
             )  # fmt: skip
             self._collector.start()

@@ -1,4 +1,4 @@
-"""A worker of the tracker: tracks every k-th frame and sends its rows to the front."""
+"""A worker of the tracker: tracks every k-th frame and sends its rows to the coordinator."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ _DRAIN_S = 1.0
 
 
 class WorkerConfig(BaseModel):
-    """Settings of a worker; the tracker's front has the same for all.
+    """Settings of a worker; the tracker's coordinator has the same for all.
 
     Parameters
     ----------
-    front : str
+    coordinator : str
         Service that gives the regions and merges the rows.
     frames : str
         Stream of frames.
@@ -49,12 +49,12 @@ class WorkerConfig(BaseModel):
     threads : int
         Threads that share a frame.
     slots : int
-        Rows that wait for the front.
+        Rows that wait for the coordinator.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    front: str = "tracker"
+    coordinator: str = "tracker"
     frames: str = "camera"
     profiles: str = "profiles"
     index: Annotated[int, Field(ge=0)] = 0
@@ -65,7 +65,7 @@ class WorkerConfig(BaseModel):
 
 
 class TrackerWorker(Service):
-    """Reads frames without a copy, tracks all regions, and writes rows (`PART_DTYPE`) for the front."""
+    """Reads frames without a copy, tracks all regions, and writes rows (`PART_DTYPE`) for the coordinator."""
 
     Config = WorkerConfig
     settings: WorkerConfig
@@ -122,7 +122,7 @@ class TrackerWorker(Service):
 
     @command(lane=LOOP, effect="changes", script=False)
     def refresh(self) -> int:
-        """Take up the regions and tables that the front wrote; returns the version of the regions."""
+        """Take up the regions and tables that the coordinator wrote; returns the version of the regions."""
         assignment = self._load()
         if assignment is None:
             return 0
@@ -205,11 +205,13 @@ class TrackerWorker(Service):
     def _assigned(self) -> Assignment:
         assignment = self._load()
         if assignment is None:
-            raise BadInputError(f"tracker {self.settings.front!r} has not given this worker anything to do")
+            raise BadInputError(
+                f"tracker {self.settings.coordinator!r} has not given this worker anything to do"
+            )
         return assignment
 
     def _load(self) -> Assignment | None:
-        path = assignment_path(self.context.streams, self.settings.front)
+        path = assignment_path(self.context.streams, self.settings.coordinator)
         return load_assignment(path, os.getppid())
 
     def _track_next(self, timeout_s: float) -> None:
@@ -235,11 +237,11 @@ class TrackerWorker(Service):
                 worker_pid=os.getpid(),
             )
             self._unsent = np.concatenate([self._unsent, rows])
-            with suppress(StreamTimeoutError):  # no other frame is tracked until the front has room
+            with suppress(StreamTimeoutError):  # no other frame is tracked until the coordinator has room
                 self._send(0.0)
 
     def _send(self, timeout_s: float) -> None:
-        """Hand rows to the front; what it has no room for is kept, and `StreamTimeoutError` raised."""
+        """Hand rows to the coordinator; what it has no room for is kept, and `StreamTimeoutError` raised."""
         try:
             self._writer.write_rows(self._unsent, timeout_s=timeout_s)
         except StreamTimeoutError as error:
@@ -259,7 +261,7 @@ class TrackerWorker(Service):
         )
 
     def _begin_ring(self, reader: LosslessReader) -> None:
-        """Tell the front where this worker begins in a ring of frames that it has just got to."""
+        """Tell the coordinator where this worker begins in a ring of frames that it has just got to."""
         self._ring_ns = reader.created_ns
         begins = begin_row(ring_ns=self._ring_ns, sequence=reader.position, worker_pid=os.getpid())
         self._unsent = np.concatenate([self._unsent, begins])

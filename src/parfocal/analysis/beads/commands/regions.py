@@ -10,14 +10,14 @@ from parfocal.core.errors import BadInputError
 from parfocal.ipc import command
 
 if TYPE_CHECKING:
-    from parfocal.analysis.beads.crew import Crew
     from parfocal.analysis.beads.regions import Regions
+    from parfocal.analysis.beads.workers import Workers
 
 
 class RegionCommands:
     """Those that change regions return when all workers that live go by them."""
 
-    crew: Crew
+    workers: Workers
     regions: Regions
 
     @command(lane="rois", effect="changes")
@@ -81,7 +81,7 @@ class RegionCommands:
     @command(lane="find", effect="reads")
     def find_candidates(self, min_distance_px: int = 0) -> list[tuple[float, float, float]]:
         """Return x, y and score (0 to 1) of all places that may be beads in the newest frame; adds none."""
-        found = self.crew.ask("find_candidates", min_distance_px or self.regions.assignment.rois.apart_px)
+        found = self.workers.ask("find_candidates", min_distance_px or self.regions.assignment.rois.apart_px)
         return list(zip(*(found[name].tolist() for name in ("x_px", "y_px", "score")), strict=True))
 
     @command(lane="find", effect="changes")
@@ -113,6 +113,6 @@ class RegionCommands:
     def _add_found(self, apart_px: int, most: int, finder: str, *args: float) -> RoiSet:
         """Ask a worker to find beads, and add those that keep their distance from all others."""
         apart_px = apart_px or self.regions.assignment.rois.apart_px
-        found = self.crew.ask(finder, apart_px, *args)
+        found = self.workers.ask(finder, apart_px, *args)
         places = list(zip(found["x_px"].tolist(), found["y_px"].tolist(), strict=True))
         return self.regions.change(lambda rois: rois.added(rois.free_of(places, apart_px)[:most]))

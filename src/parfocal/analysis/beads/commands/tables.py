@@ -11,8 +11,8 @@ from parfocal.core.errors import BadInputError
 from parfocal.ipc import command
 
 if TYPE_CHECKING:
-    from parfocal.analysis.beads.crew import Crew
     from parfocal.analysis.beads.regions import Regions
+    from parfocal.analysis.beads.workers import Workers
     from parfocal.processes import ServiceContext
 
 
@@ -20,7 +20,7 @@ class TableCommands:
     """Tables belong to the beads that were there when they were made or loaded."""
 
     context: ServiceContext
-    crew: Crew
+    workers: Workers
     regions: Regions
 
     @command(lane="tables", effect="changes")
@@ -41,7 +41,7 @@ class TableCommands:
         """
         rois, path = self.regions.assignment.rois, self._tables_path("sweep")
         with self.regions.frozen("z tables are being made"):
-            quality: dict[str, Any] = self.crew.ask(
+            quality: dict[str, Any] = self.workers.ask(
                 "sweep", focus, z_min_nm, z_max_nm, step_nm, frames_per_plane, settle_s, rois, str(path)
             )
         self.regions.set_tables(path, tuple(quality["beads"]), quality["hash"])

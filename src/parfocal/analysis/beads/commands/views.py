@@ -10,20 +10,20 @@ from parfocal.core.errors import BadInputError
 from parfocal.ipc import command
 
 if TYPE_CHECKING:
-    from parfocal.analysis.beads.crew import Crew
     from parfocal.analysis.beads.regions import Regions
+    from parfocal.analysis.beads.workers import Workers
 
 
 class ViewCommands:
     """A picture of all regions, and the live profile of one bead."""
 
-    crew: Crew
+    workers: Workers
     regions: Regions
 
     @command(lane="find", effect="reads")
     def overlay(self, path: Path) -> None:
         """Write a picture (PNG) of the newest frame with all regions, in the colours of their verdicts."""
-        self.crew.ask("overlay", str(path.absolute()))
+        self.workers.ask("overlay", str(path.absolute()))
 
     @command(lane="rois", effect="reads")
     def watch_profile(self, bead: int, every: int = 1) -> None:

@@ -1,4 +1,4 @@
-"""The front's view of its workers: all are told what to go by; the first that lives is asked the rest."""
+"""The coordinator's connection to its workers: each gets all assignments, the first that lives commands."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _GIVE_BACK_S = 10.0
 _LOOK_S = 0.05
 
 
-class Crew:
+class Workers:
     """The workers of a tracker. Any thread.
 
     Parameters
     ----------
     context : ServiceContext
-        Of the front.
+        Of the coordinator.
     count : int
-        How many workers; they are called like the front, with -1, -2 ... behind.
+        How many workers; they have the coordinator's name, with -1, -2 ... behind.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class Crew:
         self._context = context
         self._clients = [context.connect(name) for name in self.names]
 
-    def tell(self, assignment: Assignment) -> Callable[[], None]:
+    def assign(self, assignment: Assignment) -> Callable[[], None]:
         """Write the assignment, and tell the workers to go by it; return what waits until they do.
 
         One that doesn't answer in time is named in the log; a dead one will go by it when it is back.
@@ -88,8 +88,8 @@ class Crew:
             except CommandError:
                 continue
             return client.submit(name, *args)
-        front = self._context.service
-        raise ServiceUnavailableError(f"no worker of {front!r} is there", service=front)
+        tracker = self._context.service
+        raise ServiceUnavailableError(f"no worker of {tracker!r} is there", service=tracker)
 
 
 def _wait_for(calls: Iterable[Call]) -> None:
