@@ -101,7 +101,7 @@ def test_what_others_set_is_shown_at_once(board, plug):
 def test_a_value_is_shown_at_once_and_put_right_when_the_board_has_said_it(board, plug):
     asg = plug(Asg)
     turn_to(asg, "asg0 amplitude")
-    asg._ears.close()  # deaf: only asking tells
+    asg._subscription.close()  # deaf: only asking tells
     board.asg_set_amplitude(0.125, channel="asg0")
     shown = []
     asg.emit_value = lambda value: shown.append(value.value())
