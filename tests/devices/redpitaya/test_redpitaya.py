@@ -67,6 +67,8 @@ def test_sampler_pins_and_slow_outputs(build):
         board.slow.set(2, 2.0)
     with pytest.raises(BadInputError, match="signal 'in5'"):
         board.sampler.read("in5")
+    with pytest.raises(BadInputError, match="pin P3 becomes an input: on = True would do nothing"):
+        board.hk.setup_pin("P", 3, "in", on=True)
     with pytest.raises(BadInputError, match="pin = 8"):
         board.hk.set_pin("N", 8, True)
 

@@ -54,6 +54,20 @@ class Housekeeping:
         bit = _bit("pin", pin)
         self._board.modify(HK + _offset(_OUT, bank), bit, bit if on else 0)
 
+    def setup_pin(self, bank: PinRow, pin: int, direction: Literal["in", "out"], on: bool = False) -> bool:
+        """Set a pin's level, then its direction; return the level at the pin.
+
+        Raises
+        ------
+        BadInputError
+            If there is no such pin, or an input is given a level. Nothing was written.
+        """
+        if direction == "in" and on:
+            raise BadInputError(f"pin {bank}{pin} becomes an input: on = True would do nothing; leave it out")
+        self.set_pin(bank, pin, on)
+        self.set_direction(bank, pin, direction)
+        return self.pin(bank, pin)
+
     def pin(self, bank: PinRow, pin: int) -> bool:
         """Return the level at a pin."""
         return bool(self._board.read_word(HK + _offset(_IN, bank)) & _bit("pin", pin))
@@ -70,9 +84,7 @@ class Housekeeping:
             if name.startswith("led"):
                 self.set_led(int(name[3:]), value)
             else:
-                direction, on = value
-                self.set_pin(name[0], int(name[1:]), on)  # type: ignore[arg-type]  # checked there
-                self.set_direction(name[0], int(name[1:]), direction)  # type: ignore[arg-type]
+                self.setup_pin(name[0], int(name[1:]), *value)  # type: ignore[arg-type]  # checked there
         return settings
 
     def state(self) -> dict[str, int]:

@@ -44,14 +44,9 @@ class BoardCommands:
         self, bank: Literal["P", "N"], pin: int, direction: Literal["in", "out"], on: bool = False
     ) -> bool:
         """Set a digital pin's level and direction; returns the level at the pin."""
-        hk = self.board.pitaya.hk
-
-        def act() -> None:
-            hk.set_pin(bank, pin, on)
-            hk.set_direction(bank, pin, direction)
-
-        self.board.change("hk", {f"{bank}{pin}": [direction, on]}, act)
-        return hk.pin(bank, pin)
+        settings = {f"{bank}{pin}": [direction, on]}
+        self.board.change("hk", settings, lambda: self.board.pitaya.hk.restore(**settings))
+        return self.board.pitaya.hk.pin(bank, pin)
 
     @command(lane="hk", effect="reads")
     def pin_read(self, bank: Literal["P", "N"], pin: int) -> bool:
