@@ -103,12 +103,32 @@ def test_what_is_under_way_at_the_end_switches_nothing_on_afterwards(device, wri
     thread = threading.Thread(target=set_up)
     thread.start()
     until(lambda: any(address == ASG0_BURST_DELAY for address, _ in writes))
+    context.stopping.set()
     host.make_safe()
     device.monitor.faults.clear()
     thread.join()
     host.close()
     assert routed(device) == 0
     assert "kept for switching off" in failed[0]
+
+
+def test_a_board_that_was_made_safe_in_between_can_be_used_again(device, tmp_path):
+    """As when a service on which its outputs depend is lost, or the one who leased them all."""
+    host = RedPitayaHost(RedPitayaConfig(address=f"tcp://127.0.0.1:{device.port}"))
+    host.open(at_work(tmp_path))
+    try:
+        for module in ("asg0", "asg1"):
+            host.asg_setup(channel=module, waveform="dc", offset_v=0.5, output="both")
+        host.make_output_safe("asg1")
+        assert host.sampler_read("out1") == pytest.approx(0.5, abs=1e-3)
+        host.make_safe()
+        assert host.sampler_read("out1") == 0.0
+        assert host.board.declared.modules().keys() == {"scope"}
+        host.asg_setup(channel="asg0", waveform="dc", offset_v=0.25, output="out1")
+        assert host.sampler_read("out1") == pytest.approx(0.25, abs=1e-3)
+    finally:
+        host.close()
+    assert set(host.outputs) == {"asg0", "asg1", "pid0", "pid1", "pid2", "iq0", "iq1", "iq2", "slow", "hk"}
 
 
 def at_work(folder):

@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, get_args
 
 from parfocal.core.errors import ConfigError, DeviceError
 from parfocal.devices.redpitaya.commands.board import BoardCommands
@@ -16,7 +16,7 @@ from parfocal.devices.redpitaya.declared import Declared
 from parfocal.devices.redpitaya.health import HealthCheck
 from parfocal.devices.redpitaya.redpitaya import RedPitaya
 from parfocal.devices.redpitaya.settings import RedPitayaConfig, board_name, calibrations, open_link
-from parfocal.devices.redpitaya.shared import SharedBoard
+from parfocal.devices.redpitaya.shared import OutputName, SharedBoard
 from parfocal.processes import Service, ServiceContext
 from parfocal.streams import StreamWriter
 from parfocal.streams.counters import Counters
@@ -31,6 +31,7 @@ class RedPitayaHost(ScopeCommands, ModuleCommands, BoardCommands, Service):
     """
 
     Config = RedPitayaConfig
+    outputs = get_args(OutputName)
     settings: RedPitayaConfig
 
     @property
@@ -74,11 +75,19 @@ class RedPitayaHost(ScopeCommands, ModuleCommands, BoardCommands, Service):
             )
 
     def make_safe(self) -> None:
-        """Bring every output to 0 V; nobody else reaches the board from then on."""
-        if hasattr(self, "board"):
+        """Bring every output to 0 V; when the host is ending, nobody else reaches the board from then on."""
+        if not hasattr(self, "board"):
+            return
+        if self.context.stopping.is_set():
             self._leaving.set()
             self.link.reserve()
             self.board.make_safe()
+        else:
+            self.board.silence_all()
+
+    def make_output_safe(self, output: str) -> None:
+        """Silence one module: whoever leased it is gone."""
+        self.board.silence(output)
 
     def close(self) -> None:
         """Let go of the board."""
