@@ -11,7 +11,7 @@ from typing import Any
 from cyclopts import App, CycloptsError, Parameter
 
 import parfocal
-from parfocal.cli import calls, check, demo, doctor, rigs, runs, settings, sim, status, track
+from parfocal.cli import calls, check, demo, doctor, export, plot, rigs, runs, settings, sim, status, track
 from parfocal.cli.exits import Exit, exit_of
 from parfocal.core.errors import ParfocalError
 
@@ -56,7 +56,7 @@ def _make_app() -> App:
     instruments.command(sim.redpitaya, help_epilogue=examples(sim.redpitaya))
     for command in (
         track.track, rigs.up, rigs.down, rigs.restart, rigs.rigs, status.status, calls.call, calls.commands,
-        settings.settings, runs.runs, check.check, doctor.doctor,
+        settings.settings, runs.runs, export.export, plot.plot, check.check, doctor.doctor,
     ):  # fmt: skip
         app.command(command, help_epilogue=examples(command))
     return app

@@ -12,6 +12,7 @@ from parfocal.core.errors import BadInputError
 def track(
     movie: Path,
     *,
+    stream: str = "",
     rois: Path | None = None,
     find: bool = False,
     roi_px: int = 64,
@@ -41,7 +42,10 @@ def track(
     ----------
     movie
         TIFF of any kind, OME-Zarr, NDTiff, HDF5 (file.h5:/dataset), a video, a picture, or a folder of images
-        in the order of the numbers in their names; one image is a movie of one.
+        in the order of the numbers in their names; one image is a movie of one. Or the folder of a run that
+        recorded frames.
+    stream
+        Which frames of a run, where it recorded several streams of them.
     rois
         Regions of the beads: the rois.json of a run, or what the tracker saved.
     find
@@ -92,9 +96,9 @@ def track(
     if rois is not None and find:
         raise BadInputError("--rois and --find exclude each other: load the beads or find them")
     plan = TrackPlan(
-        movie=movie, rois=rois, roi_px=roi_px, zlut=zlut, channel=channel, position=position, plane=plane,
-        frame_rate_hz=fps, pixel_size_um=pixel_size_um, counts_per_unit=counts_per_unit,
-        counts_at_zero=counts_at_zero, gain_e_per_adu=gain_e_per_adu, offset_adu=offset_adu,
+        movie=movie, stream=stream, channel=channel, position=position, plane=plane, frame_rate_hz=fps,
+        pixel_size_um=pixel_size_um, counts_per_unit=counts_per_unit, counts_at_zero=counts_at_zero,
+        rois=rois, roi_px=roi_px, zlut=zlut, gain_e_per_adu=gain_e_per_adu, offset_adu=offset_adu,
         read_noise_e=read_noise_e, out=out, workers=workers,
     )  # fmt: skip
     return run_job(lambda tell: run_track(plan, tell), json=json)

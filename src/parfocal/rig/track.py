@@ -20,6 +20,7 @@ from parfocal.rig.config import RigConfig, load_config, with_changes
 from parfocal.rig.keeping import keep_beads
 from parfocal.rig.measurement import Progress, measure
 from parfocal.rig.opening import load_source, open_rig
+from parfocal.rig.recorded import RecordedRun, is_run
 from parfocal.rig.results import summarise
 from parfocal.rig.ring_size import MOST_SLOTS, free_shared_bytes, slots_for
 from parfocal.storage.folder import check_place
@@ -36,11 +37,13 @@ if TYPE_CHECKING:
 class TrackPlan(MovieOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which movie, which of its images, which beads, which tables, which camera.
 
+    `movie` may be the folder of a run, whose frames are taken: those of `stream`, where it recorded several.
     Without `rois` the beads are found in the first image. See `parfocal.formats.MovieOptions` for what may be
     chosen of a movie.
     """
 
     movie: Path
+    stream: str = ""
     rois: Path | None = None
     roi_px: int = 64
     zlut: Path | None = None
@@ -62,6 +65,17 @@ class TrackPlan(MovieOptions, frozen=True, kw_only=True, forbid_unknown_fields=T
             raise BadInputError(f"roi_px must be even and from 8 to 256, not {self.roi_px}")
         if self.workers < 1:
             raise BadInputError(f"workers must be 1 or more, not {self.workers}")
+        if self.stream and not is_run(self.movie):
+            raise BadInputError(
+                f"stream {self.stream!r}: {self.movie} is no recorded run, so it has no streams"
+            )
+
+    @property
+    def file(self) -> Path:
+        """Where the images are: the movie itself, or what a run recorded of a stream."""
+        if not is_run(self.movie):
+            return self.movie
+        return RecordedRun.open(self.movie).one_stream("frames", self.stream)
 
 
 def check_inputs(plan: TrackPlan) -> MovieFacts:
@@ -92,7 +106,7 @@ def opened_movie(plan: TrackPlan) -> Movie:
         If it cannot be read, or its pixels are no counts and no scale is given.
     """
     try:
-        movie = open_movie(plan.movie, plan)
+        movie = open_movie(plan.file, plan)
     except MovieError as error:
         raise BadInputError(f"movie: cannot replay {error}") from error
     if not are_counts(movie.dtype):
@@ -107,7 +121,7 @@ def opened_movie(plan: TrackPlan) -> Movie:
 def track_config(plan: TrackPlan, slots: int = MOST_SLOTS) -> RigConfig:
     """Return the built-in replay rig for a movie, under a name of its own; `slots` frames fit in its ring."""
     changes: dict[str, Any] = {
-        "camera.options.path": str(plan.movie.absolute()),
+        "camera.options.path": str(plan.file.absolute()),
         "camera.slots": slots,
         "tracker.roi_px": plan.roi_px,
         "tracker.workers": plan.workers,
@@ -128,7 +142,9 @@ def run_track(plan: TrackPlan, tell: Callable[[Progress], None]) -> Summary:
     check_place(plan.out, int(LEAST_FREE_MB * MB), remedy="name another folder with --out")
     spec = FrameSpec(shape=facts.shape, dtype=facts.dtype, pixel_size_um=facts.pixel_size_um)
     config = track_config(plan, slots_for(spec, plan.workers, free_shared_bytes()))
-    tell(Progress(phase="starting", fraction=0.0, text=plan.movie.name, notes=notes_on(facts)))
+    doubt = RecordedRun.open(plan.movie).doubt if is_run(plan.movie) else ""
+    notes = (*notes_on(facts), *filter(None, (doubt,)))
+    tell(Progress(phase="starting", fraction=0.0, text=plan.movie.name, notes=notes))
     with open_rig(config) as rig:
         beads = choose_beads(rig, plan, tell)
         done = measure(
@@ -171,8 +187,11 @@ def run_name(movie: Path) -> str:
     --------
     >>> run_name(Path("/data/bead [3] 100%.ome.tif")), run_name(Path("...tif"))
     ('bead_3_100', 'movie')
+    >>> run_name(Path("runs/2026-03-01T14-05-09_beads"))
+    'beads'
     """
     stem = movie.name.partition(".ome.")[0].removesuffix(movie.suffix)
+    stem = re.sub(r"^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d_?", "", stem)
     return re.sub(r"[^\w.+-]+", "_", stem).strip("_.")[:60] or "movie"
 
 

@@ -109,6 +109,7 @@ def _draw_traces(
         panel.set_title(label)
     for panel in axes[-1]:
         panel.set_xlabel("time (s)" if seconds else "frame")
+    part.align_ylabels(axes[:, 0])
 
 
 def _draw_trace(panel: Axes, along: NDArray[Any], values: NDArray[Any], good: NDArray[np.bool_]) -> None:

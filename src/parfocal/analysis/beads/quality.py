@@ -22,10 +22,15 @@ QUALITY_DTYPE = np.dtype(
         ("sigma_x_px", "<f8"),
         ("sigma_y_px", "<f8"),
         ("sigma_z_nm", "<f8"),
+        ("motion", "<f8"),
     ]
 )
 """A bead of a run: number of its rows, part of them that is not usable, median of chi2 and between which
-values nine tenths of it lie, medians of the sigmas; NaN where nothing was measured."""
+values nine tenths of it lie, medians of the sigmas, and its steps in x and y from row to row in units of what
+sigma alone would make them; NaN where nothing was measured."""
+
+TETHERED_MOTION = 2.0
+"""A bead whose steps are larger than so many times their uncertainty moves: it hangs on something."""
 
 
 def usable(rows: NDArray[Any]) -> NDArray[np.bool_]:
@@ -56,11 +61,33 @@ def bead_quality(rows: NDArray[Any]) -> NDArray[Any]:
         entry["chi2_low"], entry["chi2"], entry["chi2_high"] = np.percentile(chi2, (5, 50, 95))
         for name in ("sigma_x_px", "sigma_y_px", "sigma_z_nm"):
             entry[name] = np.median(_finite(part[name]))
+        entry["motion"] = motion(part[usable(part)])
     return quality
 
 
+def motion(rows: NDArray[Any]) -> float:
+    """Return the RMS step of a bead in x and y from row to row over what sigma makes it; NaN of one row.
+
+    Steps from row to row leave out drift, which moves stuck beads as well.
+
+    Examples
+    --------
+    >>> rows = np.zeros(3, [(name, "f8") for name in ("x_px", "y_px", "sigma_x_px", "sigma_y_px")])
+    >>> rows["sigma_x_px"] = rows["sigma_y_px"] = 0.01
+    >>> rows["x_px"] = [5.0, 5.02, 5.0]
+    >>> round(motion(rows), 6)
+    1.0
+    """
+    steps = [np.diff(rows[name]) for name in ("x_px", "y_px")]
+    variances = [rows[name][1:] ** 2 + rows[name][:-1] ** 2 for name in ("sigma_x_px", "sigma_y_px")]
+    ratios = _finite(np.concatenate([step**2 / var for step, var in zip(steps, variances, strict=True)]))
+    return float(np.sqrt(ratios.mean()))
+
+
 def best_beads(quality: NDArray[Any], most: int) -> list[int]:
-    """Return the numbers of the `most` beads with the fewest unusable rows, and of those the lowest chi2.
+    """Return the numbers of the `most` best beads: in tenths, with the fewest rows that are not usable.
+
+    Of those that are alike, tethered ones come before stuck ones, and then those with the lowest chi2.
 
     Examples
     --------
@@ -68,8 +95,12 @@ def best_beads(quality: NDArray[Any], most: int) -> list[int]:
     >>> quality["bead"], quality["chi2"], quality["unusable"] = [4, 5, 6], [1.1, 1.0, 0.9], [0, 0, 0.5]
     >>> best_beads(quality, 2)
     [4, 5]
+    >>> quality["motion"] = [1.0, 9.0, 9.0]
+    >>> best_beads(quality, 1)
+    [5]
     """
-    order = np.lexsort((quality["chi2"], quality["unusable"]))
+    stuck = ~(quality["motion"] > TETHERED_MOTION)
+    order = np.lexsort((quality["chi2"], stuck, np.round(quality["unusable"], 1)))
     return sorted(quality["bead"][order[:most]].tolist())
 
 

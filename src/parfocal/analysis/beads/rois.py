@@ -147,7 +147,7 @@ class RoiSet(msgspec.Struct, frozen=True, kw_only=True):
         BadInputError
             If the file holds no regions, or regions of another size or beyond the image.
         """
-        saved = _read(path)
+        saved = saved_rois(path)
         if saved.roi_px != self.roi_px:
             raise BadInputError(
                 f"{path} holds regions of {saved.roi_px} px, but roi_px is {self.roi_px}; make them the same"
@@ -191,7 +191,14 @@ class RoiSet(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def _read(path: Path) -> RoiSet:
+def saved_rois(path: Path) -> RoiSet:
+    """Return the regions in a file as they were saved.
+
+    Raises
+    ------
+    BadInputError
+        If the file holds no regions.
+    """
     try:
         document: Any = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(document, dict) or document.pop("format", None) != _FORMAT:

@@ -1,0 +1,35 @@
+"""``parfocal plot``: the pictures of a recorded run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from parfocal.cli.output import console, print_json
+
+
+def plot(run: Path, *, stream: str = "", out: Path | None = None, json: bool = False) -> None:
+    """Draw the pictures of a recorded run: `tracks.png`, and `overlay.png` if it recorded frames and regions.
+
+    Parameters
+    ----------
+    run
+        Folder of the run.
+    stream
+        Which rows, where it recorded tracks of several trackers.
+    out
+        Folder for the pictures; the run's own otherwise, where they replace those that are there.
+    json
+        Print the files as one JSON line.
+
+    Examples
+    --------
+    parfocal plot runs/2026-03-01T14-05-09_beads
+    """
+    from parfocal.rig.plot import plot_run
+
+    pictures = plot_run(run, stream=stream, out=out)
+    if json:
+        print_json({"files": [str(picture) for picture in pictures]})
+        return
+    for picture in pictures:
+        console().print(str(picture), soft_wrap=True)

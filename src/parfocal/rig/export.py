@@ -1,0 +1,100 @@
+"""``parfocal export``: a recorded run for programs that know neither Zarr nor Parquet."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from parfocal.core.errors import AlreadyExistsError, BadInputError, MovieError
+from parfocal.formats import open_movie
+from parfocal.formats.write_tiff import write_tiff
+from parfocal.rig.recorded import RecordedRun, batches_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from numpy.typing import NDArray
+
+Target = Literal["tiff", "csv"]
+_KINDS: dict[Target, str] = {"tiff": "frames", "csv": "rows"}
+_SUFFIXES: dict[Target, str] = {"tiff": ".ome.tif", "csv": ".csv"}
+
+
+def export_run(
+    folder: Path,
+    to: Target,
+    *,
+    stream: str = "",
+    out: Path | None = None,
+    tell: Callable[[str], None],
+) -> list[Path]:
+    """Write the frames of a run as OME-TIFF, or its rows as CSV; a file for each stream.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run.
+    to : "tiff" or "csv"
+        Frames, or rows.
+    stream : str
+        Only this one.
+    out : Path, optional
+        Folder for the files; ``export`` in the run's folder otherwise.
+    tell : callable
+        Told what is being written.
+
+    Returns
+    -------
+    list of Path
+        The files.
+
+    Raises
+    ------
+    BadInputError
+        If there is no run, or nothing in it to write as that.
+    AlreadyExistsError
+        If one of the files is there; nothing is written then.
+    """
+    run = RecordedRun.open(folder)
+    kind = _KINDS[to]
+    streams = {stream: run.one_stream(kind, stream)} if stream else run.streams(kind)
+    if not streams:
+        held = ", ".join(run.manifest.streams) or "nothing"
+        raise BadInputError(f"the run {folder} holds no {kind}, but {held}")
+    place = folder / "export" if out is None else out
+    files = {name: place / f"{name}{_SUFFIXES[to]}" for name in streams}
+    for file in files.values():
+        if file.exists():
+            raise AlreadyExistsError(f"{file} exists; name another folder with --out, or move it away")
+    place.mkdir(parents=True, exist_ok=True)
+    for name, file in files.items():
+        tell(f"{name} -> {file}")
+        if to == "tiff":
+            _export_frames(streams[name], file)
+        else:
+            write_csv(batches_of(streams[name]), file)
+    return list(files.values())
+
+
+def write_csv(batches: Iterable[NDArray[Any]], file: Path) -> None:
+    """Write structured rows as CSV with a line of column names; the file gets its name when it is whole."""
+    part = file.with_name(file.name + ".part")
+    try:
+        with part.open("w", newline="", encoding="utf-8") as opened:
+            writer = csv.writer(opened)
+            for number, rows in enumerate(batches):
+                if number == 0:
+                    writer.writerow(rows.dtype.names or ())
+                writer.writerows(rows.tolist())
+        part.rename(file)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _export_frames(image: Path, file: Path) -> None:
+    try:
+        with open_movie(image) as movie:
+            write_tiff(movie, file)
+    except MovieError as error:
+        raise BadInputError(f"frames: {error}") from error

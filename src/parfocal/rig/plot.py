@@ -1,0 +1,112 @@
+"""``parfocal plot``: the pictures of a recorded run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from parfocal.analysis.beads.chart import draw_chart
+from parfocal.analysis.beads.overlay import draw_overlay
+from parfocal.analysis.beads.rois import saved_rois
+from parfocal.analysis.beads.rows import TRACK_DTYPE
+from parfocal.core.errors import BadInputError, nearest
+from parfocal.core.frames import RowSpec
+from parfocal.formats import open_movie
+from parfocal.rig.recorded import RecordedRun, batches_of
+from parfocal.storage import read_headers
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+REGIONS = "rois.json"
+
+
+def plot_run(folder: Path, *, stream: str = "", out: Path | None = None) -> list[Path]:
+    """Draw ``tracks.png``, and ``overlay.png`` where the run has frames and regions; replaced if there.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run.
+    stream : str
+        Which rows, where it recorded tracks of several trackers.
+    out : Path, optional
+        Folder for the pictures; the run's own otherwise.
+
+    Returns
+    -------
+    list of Path
+        The pictures.
+
+    Raises
+    ------
+    BadInputError
+        If there is no run, or it has no rows of tracks.
+    """
+    run = RecordedRun.open(folder)
+    place = folder if out is None else out
+    place.mkdir(parents=True, exist_ok=True)
+    rows = track_rows(run, stream)
+    chart = place / "tracks.png"
+    timed = bool(np.ptp(rows["time_ns"]) > 0)
+    size_um = pixel_size_um(run)
+    title = f"{run.manifest.run} ({run.manifest.seen})"
+    draw_chart(
+        rows, chart, title=title, pixel_size_nm=None if size_um is None else size_um * 1e3, seconds=timed
+    )
+    overlay = _draw_last_frame(run, rows, place / "overlay.png")
+    return [chart, *([overlay] if overlay else [])]
+
+
+def track_rows(run: RecordedRun, stream: str = "", most: int = 1_000_000) -> NDArray[Any]:
+    """Return the rows of tracks of a run, of long ones those of every second, third ... frame."""
+    names = [name for name, _ in run.manifest.streams.items() if _holds_tracks(run, name)]
+    if stream and stream not in names:
+        raise BadInputError(f"{run.folder} has no tracks of a stream {stream!r}; {nearest(stream, names)}")
+    if not stream and len(names) != 1:
+        told = f"tracks in {', '.join(names)}: choose with --stream" if names else "no tracks of beads"
+        raise BadInputError(f"the run {run.folder} holds {told}")
+    name = stream or names[0]
+    every = max(1, -(-run.manifest.streams[name].stored // most))
+    parts = [rows[rows["frame"] % every == 0] for rows in batches_of(run.streams("rows")[name])]
+    rows = np.concatenate(parts) if parts else np.empty(0, TRACK_DTYPE)
+    if not len(rows):
+        raise BadInputError(f"the run {run.folder} holds no row of {name}: there is nothing to draw")
+    return rows
+
+
+def pixel_size_um(run: RecordedRun) -> float | None:
+    """Return the edge of a pixel, as the run or its camera's frames tell it."""
+    camera = run.manifest.devices.get("camera")
+    spec = camera.get("spec") if isinstance(camera, dict) else None
+    told = spec.get("pixel_size_um") if isinstance(spec, dict) else None
+    size = run.manifest.pixel_size_um or told
+    return float(size) if size else None
+
+
+def _holds_tracks(run: RecordedRun, name: str) -> bool:
+    spec = run.manifest.streams[name].spec
+    return isinstance(spec, RowSpec) and {"bead", "chi2", "flags"} <= {column for column, _ in spec.columns}
+
+
+def _draw_last_frame(run: RecordedRun, rows: NDArray[Any], path: Path) -> Path | None:
+    """Draw the last recorded frame that has rows; None if the run has no frames, or no regions."""
+    images = run.streams("frames")
+    regions = run.folder / REGIONS
+    if len(images) != 1 or not regions.exists():
+        return None
+    (image,) = images.values()
+    numbers = read_headers(image)["frame"]
+    numbers = numbers[numbers >= 0]
+    shared = np.flatnonzero(np.isin(numbers, rows["frame"]))
+    if not shared.size:
+        return None
+    rois = saved_rois(regions)
+    with open_movie(image) as movie:
+        frame = movie.read(int(shared[-1]))
+    shown = rows[rows["frame"] == numbers[shared[-1]]]
+    flags = dict(zip(shown["bead"].tolist(), shown["flags"].tolist(), strict=True))
+    draw_overlay(frame, rois, np.array([flags.get(bead, 0) for bead in rois.beads], np.uint32), path)
+    return path
