@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, get_args, runtime_checkable
 
 import msgspec
 
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from parfocal.core.frames import FrameHeader, FrameSpec
+    from parfocal.core.status import StoredCount
+
+Batch = TypeVar("Batch", contravariant=True)
+"""Frames or rows that follow one another, as a reader lends them: a `FrameBatch`, or a structured array."""
 
 Unit = Literal["nm", "um", "mm", "deg", "turn"]
 """Of the axis of a stage."""
@@ -172,6 +176,15 @@ class Axis(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @runtime_checkable
+class CountsFrames(Protocol):
+    """A camera that counts what it takes, whether anybody gets it or not."""
+
+    def next_frame(self) -> int:
+        """Return the number that the next frame will have: frames before it that did not come are lost."""
+        ...
+
+
+@runtime_checkable
 class CanResume(Protocol):
     """A camera whose sequence can be taken up where it was interrupted, such as one that plays a movie."""
 
@@ -265,4 +278,75 @@ class KnowsTruth(Protocol):
 
     def ground_truth(self, frame: int) -> NDArray[Any]:
         """Return a structured array of what frame number `frame` shows, one row for each object."""
+        ...
+
+
+class Sink(Protocol[Batch]):
+    """Where the frames or the rows of one stream go, such as an image or a table on disk.
+
+    The sink decides where each of them lies: by its number in the run, or by the plan's event that it was
+    taken for. It is used by one thread at a time, which may be another one after a restart of the recorder.
+
+    Attributes
+    ----------
+    patience_s : float
+        What waits in the stream is appended after so long, even if it is less than `batch`.
+    """
+
+    patience_s: float
+
+    @property
+    def next_sequence(self) -> int:
+        """Number in the stream of the frame or row that is expected next."""
+        ...
+
+    @property
+    def batch(self) -> int:
+        """How many frames or rows the next `append` should bring, if there are so many."""
+        ...
+
+    def append(self, items: Batch, sequence: int, *, more: bool = False) -> None:
+        """Store frames or rows that follow one another; those that were stored before are left out.
+
+        Parameters
+        ----------
+        items : batch
+            Read during the call and not after it: whoever lends them takes them back.
+        sequence : int
+            Number in the stream of the first one.
+        more : bool
+            Whether others follow at once: then copies may be kept until an `append` without `more`, or
+            `tend`. Without it, a crash of this process after the call loses none of them.
+
+        Raises
+        ------
+        BadInputError
+            If they have another shape or type than the sink; nothing was stored.
+        StorageError
+            If they could not be stored; what was stored before stays readable.
+        """
+        ...
+
+    def count(self, end: int = 0, next_number: int = -1) -> StoredCount:
+        """Return what is stored of all that the run should hold. Any thread.
+
+        Parameters
+        ----------
+        end : int
+            Number in the stream at which the run ends.
+        next_number : int
+            Number that the producer would give its next frame; -1 if it does not tell.
+        """
+        ...
+
+    def tend(self) -> None:
+        """Do what is due without new data, and store what was kept. Called several times a second."""
+        ...
+
+    def close(self) -> None:
+        """Return when everything is on stable storage. Idempotent."""
+        ...
+
+    def abandon(self) -> None:
+        """Let go of the files as they are, after an error; what was stored stays readable. Never raises."""
         ...

@@ -6,6 +6,9 @@ from typing import Literal
 
 import msgspec
 
+UNKNOWN_NUMBER = -1
+"""In place of a frame number that nobody has told."""
+
 ProcessState = Literal["starting", "ready", "stopping", "exited", "crashed", "hung", "degraded"]
 
 
@@ -160,3 +163,35 @@ class RigStatus(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     services: dict[str, ProcessStatus]
     streams: dict[str, StreamStatus] = {}
+
+
+class StoredCount(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one recorded stream between the first and the last moment of a run.
+
+    ``expected == stored + lost`` always.
+
+    Attributes
+    ----------
+    expected : int
+        Frames or rows that the run should hold: all that were produced, and those that the producer's own
+        numbers say it lost.
+    stored : int
+        What is on the disk.
+    renumbered : int
+        How often the producer began to count anew.
+    error : str
+        What ended the recording of this stream early; "" if nothing did.
+    uncounted : bool
+        Whether more may be lost than `expected` knows of.
+    """
+
+    expected: int
+    stored: int
+    renumbered: int = 0
+    error: str = ""
+    uncounted: bool = False
+
+    @property
+    def lost(self) -> int:
+        """Frames or rows that are not on the disk."""
+        return self.expected - self.stored

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from parfocal.core.errors import BadInputError, DeviceError, FrameLostError, StreamTimeoutError
 from parfocal.core.frames import FrameHeader, RowSpec
-from parfocal.core.protocols import Camera, CanResume, HasFrameRate, KnowsTruth
+from parfocal.core.protocols import Camera, CanResume, CountsFrames, HasFrameRate, KnowsTruth
 from parfocal.devices.camera_counts import CameraCounts
 from parfocal.devices.device_host import DeviceConfig, DeviceHost
 from parfocal.devices.snap import Snap, exposure_began_ns
@@ -77,6 +77,7 @@ class CameraHost(DeviceHost):
         counts = context.streams / f"{context.service}.counts"
         self._counts = CameraCounts(counts, owner=os.getppid(), now_ns=clock.monotonic_ns())
         self._counts.settle(open_stream(context.streams, context.service).produced)
+        self._tell_next_number()
         self._last_lost = -2  # of the frames that this host read
         if self._counts.was_running:
             self._take_up()
@@ -87,7 +88,7 @@ class CameraHost(DeviceHost):
         """Fill the next slot, or wait for a while for it; idle while no sequence is on."""
         self._take_wishes()
         if not self.device.is_running():
-            self._counts.end_sequence()
+            self._end_sequence()
             self._return_slot()
             return self._after_sequence()
         self._read_ns = self.context.clock.monotonic_ns()
@@ -121,6 +122,7 @@ class CameraHost(DeviceHost):
         if self.device.spec != self._writer.spec:
             self._return_slot()
             self._writer.reopen(self.device.spec, timeout_s=_REOPENS_WITHIN_S)
+            self._tell_next_number()
             self.context.publish("frames", {"spec": msgspec.to_builtins(self.device.spec)})
         return result
 
@@ -145,7 +147,7 @@ class CameraHost(DeviceHost):
         """End the sequence; nothing happens if none is on."""
         self.device.stop()
         self._fail_snaps("the camera was stopped")
-        self._counts.end_sequence()
+        self._end_sequence(stopped=True)
         self.context.publish("camera", {"running": False, "count": None})
 
     @command(lane="snap", effect="changes")
@@ -212,6 +214,11 @@ class CameraHost(DeviceHost):
         spec = msgspec.to_builtins(self.device.spec)
         return {**self.device.state(), "spec": spec, "counts": self._counts.counts()}
 
+    def losses(self) -> dict[str, int]:
+        """Return the frames that the camera lost, and those whose truth found no room in its stream."""
+        counts = self._counts.counts()
+        return {"camera": counts["lost"], "truth without room": counts["untold"]}
+
     def health_line(self) -> str:
         """Return rate, counts, age of the last frame, and how full the ring is for its slowest reader."""
         counts = self._counts.counts()
@@ -252,6 +259,7 @@ class CameraHost(DeviceHost):
             header = msgspec.structs.replace(header, frame=header.frame + self._counts.first_frame)
         slot.header = header
         self._counts.claim(header)
+        self._tell_next_number()
         self._slot = None
         self._lend.close()
         self._counts.frame(header, self.context.clock.monotonic_ns())
@@ -307,6 +315,30 @@ class CameraHost(DeviceHost):
         self.device.start(count)
         self._counts.begin(self._sequence_ns)
 
+    def _end_sequence(self, *, stopped: bool = False) -> None:
+        """Note that a sequence is over, and count its last frames if the camera took, but never gave them.
+
+        The camera's own numbers tell, if it knows them; else the count that was asked for, if the sequence
+        was not stopped.
+        """
+        counts = self._counts
+        if not counts.was_running:
+            return
+        made = counts.next_frame
+        if isinstance(self.device, CountsFrames):
+            made = counts.first_frame + self.device.next_frame()
+        elif not stopped:
+            made += counts.sequence_left or 0
+        counts.end_sequence()
+        if made > counts.next_frame:
+            self.context.log.error("the last %d frames never came", made - counts.next_frame)
+            counts.lose(made - 1)
+            self._tell_next_number()
+
+    def _tell_next_number(self) -> None:
+        """Tell readers which number the next frame will have: so they know of frames that never came."""
+        self._writer.tell_next_number(self._counts.next_frame)
+
     def _fail_snaps(self, why: str) -> None:
         while self._snaps:
             self._snaps.pop().fail(DeviceError(why))
@@ -319,6 +351,7 @@ class CameraHost(DeviceHost):
     def _lose(self, error: FrameLostError) -> None:
         """Count a frame that the camera could not deliver, and say which; the sequence goes on."""
         self._counts.lose(error.frame + self._counts.first_frame)
+        self._tell_next_number()
         if error.frame != self._last_lost + 1:  # of many in a row, the first one is told
             self.context.log.error("%s", error)
             self.context.publish("lost", {"message": str(error), **self._counts.counts()})

@@ -39,6 +39,11 @@ class CameraCounts:
         self._ends: deque[int] = deque(maxlen=_RATE_OVER)
 
     @property
+    def next_frame(self) -> int:
+        """Number of the next frame."""
+        return self._counters["next_frame"]
+
+    @property
     def was_running(self) -> bool:
         """Whether a sequence was on, and neither over nor stopped."""
         return bool(self._counters["running"])

@@ -120,6 +120,10 @@ class ReplayCamera:
         """Play from the first image: `count` frames, or to the end, or, in a loop, until `stop`."""
         self.resume(0, count)
 
+    def next_frame(self) -> int:
+        """Return the number that the next frame will have."""
+        return self._schedule.next_frame
+
     def resume(self, done: int, count: int | None = None) -> None:
         """Go on with a sequence of which `done` frames are done: `count` more, or to the end."""
         movie = self._opened()

@@ -94,6 +94,11 @@ class AttachedReader(abc.ABC):
         return int(self._ring().words[at.HEAD])
 
     @property
+    def next_number(self) -> int:
+        """Number that the producer would give its next frame, as it tells; -1 if it does not."""
+        return self._ring().next_number
+
+    @property
     def position(self) -> int:
         """Sequence number of the next frame or row that is offered, in the ring that is read."""
         return 0 if self._entry is None else self._entry.position

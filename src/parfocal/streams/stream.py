@@ -57,6 +57,11 @@ class Stream:
         """How many frames or rows were written so far. A look at one word, for who asks often."""
         return int(self._segment.words[at.HEAD])
 
+    @property
+    def next_number(self) -> int:
+        """Number that the producer would give its next frame, as it tells; -1 if it does not."""
+        return self._segment.next_number
+
     def status(self) -> StreamStatus:
         """Return the stream and the ledger of each reader at this instant."""
         words = self._segment.words

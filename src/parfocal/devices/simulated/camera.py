@@ -132,6 +132,10 @@ class SimulatedCamera:
         """Whether frames are still to come."""
         return self._exposures.is_running()
 
+    def next_frame(self) -> int:
+        """Return the number that the next frame will have."""
+        return self._exposures.next_frame
+
     def exposure_ms(self) -> float:
         """Return the exposure."""
         return self._exposures.exposure_ms
