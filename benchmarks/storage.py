@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,13 +26,12 @@ from _report import Failed, Row, Size, following, parser, run
 from numpy.typing import NDArray
 
 from parfocal.core.frames import FrameHeader, FrameSpec, RowSpec
-from parfocal.storage import FrameStore, PartLimits, RowStore, open_frames
-from parfocal.storage.intakes import FrameIntake
+from parfocal.storage import FrameSink, PartLimits, RowSink, open_frames
+from parfocal.storage.source import Source
 from parfocal.storage.tables import ROWS_PER_GROUP
 from parfocal.streams import StreamWriter, open_stream
 
 SLOTS = 32
-FOREVER = 2**62
 Frames = NDArray[np.uint16]
 Seconds = float
 
@@ -64,28 +63,28 @@ def plain_write(frames: Frames, folder: Path, repeats: int) -> Seconds:
 
 
 def recorder(frames: Frames, folder: Path, repeats: int) -> Seconds:
-    """Time the intake alone: the camera fills the ring while the clock stands still; one pass to warm up."""
+    """Time the way from the ring to the file: the camera fills the ring while the clock stands still."""
     spec = FrameSpec(shape=frames.shape[1:], dtype="uint16")
-    store = FrameStore.create(folder / "frames.ome.zarr", spec, most_per_shard=SLOTS // 4)
+    sink = FrameSink.create(folder / "frames.ome.zarr", spec, most_per_shard=SLOTS // 4)
     passes = []
     with (
         StreamWriter(folder, "camera", spec, slots=SLOTS) as camera,
-        open_stream(folder, "camera").lossless("drop", name="recorder") as reader,
+        closing(Source(folder, open_stream(folder, "camera"), "drop", "recorder")) as source,
     ):
-        intake = FrameIntake(store, open_stream(folder, "camera"))
         for number in range(0, (repeats + 1) * len(frames), SLOTS):
             for offset in range(SLOTS):
                 frame = frames[(number + offset) % len(frames)]
                 camera.write(frame, FrameHeader(frame=number + offset, time_ns=number + offset))
             start = time.perf_counter()
-            while reader.position < number + SLOTS:
-                intake.take(reader, FOREVER, 1.0)
+            while source.position < number + SLOTS:
+                with source.lease(sink.batch, 1.0) as (some, sequence, is_all):
+                    sink.append(some, sequence, more=not is_all and len(some) < sink.batch)
             passes.append(time.perf_counter() - start)
-    store.close()
-    stored = open_frames(store.folder)
+    sink.close()
+    stored = open_frames(sink.folder)
     assert stored.shape[0] == (repeats + 1) * len(frames)
     assert np.array_equal(stored[stored.shape[0] - 1].read().result(), frames[-1])
-    return sum(passes[len(frames) // SLOTS :])
+    return sum(passes[len(frames) // SLOTS :])  # one pass to warm up
 
 
 def ome_writers(stack: Path, backend: str, repeats: int, folder: Path) -> Seconds:
@@ -153,12 +152,12 @@ def append_costs(count: int, root: Path, parts: int) -> list[Row]:
     folder = Path(tempfile.mkdtemp(dir=root))
     spec, limits = RowSpec.of(TRACK), PartLimits(rows=part * len(rows))
     costs: dict[str, list[list[float]]] = {"long": [], "new": []}
-    with RowStore.create(folder / "long", spec) as long:
+    with RowSink.create(folder / "long", spec) as long:
         while long.stored < count:
             long.append(rows)
     with (
-        RowStore.resume(folder / "long", spec, limits=limits) as long,
-        RowStore.create(folder / "new", spec, limits=limits) as new,
+        RowSink.resume(folder / "long", spec, limits=limits) as long,
+        RowSink.create(folder / "new", spec, limits=limits) as new,
     ):
         for _ in range(parts):
             for name, store in (("new", new), ("long", long)):

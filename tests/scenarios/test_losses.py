@@ -45,7 +45,7 @@ def test_frames_that_the_camera_lost_are_missing_and_no_restart_is_invented(rig)
     fault = Once(lambda: rig["camera"].inject_fault("lost", {"frames": 7}))
     done = measure(rig, frames=FRAMES, plan={}, tell=fault)
     assert (done.produced, done.tracked, done.dropped) == (FRAMES, FRAMES - 7, {"camera": 7})
-    assert (done.report.outcome, done.report.reason) == ("incomplete: lost 7", "")
+    assert (done.report.outcome, done.report.reason) == ("incomplete: lost 7", "7 lost (camera)")
     assert done.report.losses == {"camera": 7}
 
 

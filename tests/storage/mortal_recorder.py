@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from parfocal.storage import list_runs
-from parfocal.storage.recording import Recording, Request
-from parfocal.storage.sources import Rules, Site, Source
-from parfocal.storage.tables import PartLimits, RowStore
+from parfocal.storage.recording import Recording
+from parfocal.storage.requests import RunRequest, Site, StreamRequest
+from parfocal.storage.tables import PartLimits, RowSink
 
-RULES = Rules(limits=PartLimits(rows=500))  # a part is closed again and again
+LIMITS = PartLimits(rows=500)  # a part is closed again and again
 
 
 def die() -> None:
@@ -31,28 +31,29 @@ def plan_death(dice: random.Random) -> None:
     moment = dice.choice(["before", "after", "any"])
     if moment == "any":
         threading.Timer(dice.uniform(0.0, 0.2), die).start()
-    store = RowStore.append
+    store = RowSink.append
 
-    def append(self: RowStore, rows: Any, sequence: int | None = None) -> None:
+    def append(self: RowSink, rows: Any, sequence: int | None = None, **how: bool) -> None:
         left[0] -= 1
         if not left[0] and moment == "before":
             die()
-        store(self, rows, sequence)
+        store(self, rows, sequence, **how)
         if not left[0] and moment == "after":
             die()
 
-    RowStore.append = append  # type: ignore[method-assign]
+    RowSink.append = append  # type: ignore[method-assign]
 
 
 def record(streams: Path, runs: Path, number: int, deaths: int) -> None:
     """Begin the run or go on with it; finish it if this child is the last one."""
     site = Site(streams=streams, rig="bench", service="recorder", on_error=print)
     if number == 0:
-        recording = Recording.begin(runs, [Source(name="tracks", policy="block")], Request(), site, RULES, 0)
+        tracks = StreamRequest(name="tracks", policy="block", limits=LIMITS)
+        recording = Recording.begin(runs, [tracks], RunRequest(), site)
     if number < deaths:
         plan_death(random.Random(number))
     if number > 0:
-        recording = Recording.go_on(Path(list_runs(runs)[0].folder), site, RULES)
+        recording = Recording.go_on(Path(list_runs(runs)[0].folder), site, LIMITS)
     recording.start()
     print(number, flush=True)
     sys.stdin.readline()

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from parfocal.core.frames import FrameHeader, FrameSpec
-from parfocal.storage.recording import Recording, Request
-from parfocal.storage.sources import Rules, Site, Source
+from parfocal.storage.recording import Recording
+from parfocal.storage.requests import RunRequest, Site, StreamRequest
 from parfocal.streams import StreamWriter
 
 SPEC = FrameSpec(shape=(8, 8), dtype="uint16")
@@ -16,7 +16,7 @@ PATIENCE_S = 40.0
 
 def begin(streams: Path, runs: Path) -> Recording:
     site = Site(streams=streams, rig="bench", service="recorder", on_error=print)
-    return Recording.begin(runs, [Source(name="camera")], Request(), site, Rules(), 0)
+    return Recording.begin(runs, [StreamRequest(name="camera")], RunRequest(), site)
 
 
 def test_the_end_waits_for_the_disk_and_tells_what_it_waits_for(streams: Path, tmp_path: Path) -> None:
@@ -24,7 +24,7 @@ def test_the_end_waits_for_the_disk_and_tells_what_it_waits_for(streams: Path, t
     disk = threading.Event()
     with StreamWriter(streams, "camera", SPEC) as camera:
         recording = begin(streams, tmp_path)
-        recording._lanes["camera"]._intake.store._syncing._thread.submit(disk.wait)  # type: ignore[attr-defined]
+        recording._recorders["camera"]._sink._syncing._thread.submit(disk.wait)  # type: ignore[attr-defined]
         recording.start()
         camera.write(np.ones(SPEC.shape, SPEC.dtype), FrameHeader(frame=0))
 

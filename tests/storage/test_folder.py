@@ -1,9 +1,11 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from parfocal.core.errors import BadInputError, DiskFullError
-from parfocal.storage.folder import RunFolder
+from parfocal.core.errors import DiskFullError
+from parfocal.storage.folder import RunFolder, safe_name
 
 
 class Noon:
@@ -28,11 +30,33 @@ def test_each_run_gets_a_new_folder(tmp_path: Path) -> None:
     assert RunFolder.create(tmp_path, clock=Noon()).path.name == "2023-11-14T22-13-20"
 
 
-@pytest.mark.parametrize("name", ["a/b", "..\\x", "a b", "x" * 81, "a\n"])
-def test_a_name_that_no_folder_can_have_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(BadInputError, match="run name"):
-        RunFolder.create(tmp_path, name)
-    assert not list(tmp_path.iterdir())
+@pytest.mark.parametrize(
+    ("name", "on_disk"),
+    [
+        ("a/b", "a-b"),
+        ("..\\x", "x"),
+        ("60 % [2. Tröpfchen]", "60-2.-Tröpfchen"),
+        ("x" * 200, "x" * 120),
+        (".hidden", "hidden"),
+        ("con", "con"),
+        ("a\n", "a"),
+        ("u\u0308 \udcff", "ü"),
+        ("", ""),
+        (" . ", ""),
+    ],
+)
+def test_any_name_is_made_safe(tmp_path: Path, name: str, on_disk: str) -> None:
+    folder = RunFolder.create(tmp_path, name, clock=Noon())
+    assert folder.path.name == "_".join(filter(None, ["2023-11-14T22-13-20", on_disk]))
+
+
+@given(st.text(max_size=300))
+def test_whatever_a_run_is_called_its_folder_can_be_made(name: str) -> None:
+    made = safe_name(name)
+    assert len(made.encode()) <= 120
+    assert not set(made) & set('/\\:*?"<>|%[](){}$&; \n\t\0')
+    assert not made.startswith((".", "-"))
+    assert safe_name(made) == made
 
 
 def test_too_little_space_is_refused_before_the_run(tmp_path: Path) -> None:

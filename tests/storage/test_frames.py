@@ -10,10 +10,11 @@ import pytest
 
 from parfocal.core.errors import AlreadyExistsError, BadInputError, FolderVanishedError
 from parfocal.core.frames import FrameHeader, FrameSpec
-from parfocal.storage.block import Placed
-from parfocal.storage.frames import FrameStore, open_frames
+from parfocal.storage.frame_buffer import PlacedFrames
+from parfocal.storage.frames import FrameSink
 from parfocal.storage.headers import read_headers
 from parfocal.storage.ome_zarr import HEADER_CHUNK, Codec
+from parfocal.storage.reading import open_frames
 from parfocal.streams import HEADER_DTYPE, FrameBatch
 
 SPEC = FrameSpec(shape=(16, 24), dtype="uint16", pixel_size_um=0.1)
@@ -30,9 +31,9 @@ def batch(*numbers: int, spec: FrameSpec = SPEC) -> FrameBatch:
     return FrameBatch(np.stack([picture(number, spec) for number in numbers]), headers)
 
 
-def put(store: FrameStore, *indices: int) -> None:
+def put(store: FrameSink, *indices: int) -> None:
     where = np.array(indices)
-    store.put(Placed(where, where, batch(*indices, spec=store.layout.spec)))
+    store.put(PlacedFrames(where, where, batch(*indices, spec=store.layout.spec)))
 
 
 def pixels(folder: Path) -> np.ndarray:
@@ -44,7 +45,7 @@ def pixels(folder: Path) -> np.ndarray:
 def test_what_is_written_is_read(tmp_path: Path, codec: Codec, dtype: str) -> None:
     spec = FrameSpec(shape=(16, 24), dtype=dtype)
     frames = np.random.default_rng(1).integers(0, 200, (21, 16, 24)).astype(dtype)
-    with FrameStore.create(tmp_path / "a.ome.zarr", spec, codec=codec, most_per_shard=8) as store:
+    with FrameSink.create(tmp_path / "a.ome.zarr", spec, codec=codec, most_per_shard=8) as store:
         for number, frame in enumerate(frames):
             store.write(frame, FrameHeader(frame=number + 500, time_ns=number, utc_ns=7, exposure_ns=3))
         assert store.length == 16
@@ -64,7 +65,7 @@ def test_any_reader_of_ome_zarr_accepts_it(tmp_path: Path, axes: str, shape: tup
 
     spec = FrameSpec(shape=shape, dtype="uint8", axes=axes, pixel_size_um=0.25)
     folder = tmp_path / "run.ome.zarr"
-    with FrameStore.create(folder, spec) as store:
+    with FrameSink.create(folder, spec) as store:
         for number in range(3):
             store.write(picture(number, spec), FrameHeader(frame=number, time_ns=number * 20_000_000))
         yaozarrs.validate_zarr_store(str(folder))
@@ -79,7 +80,7 @@ def test_any_reader_of_ome_zarr_accepts_it(tmp_path: Path, axes: str, shape: tup
 
 def test_zarr_python_reads_pixels_and_headers(tmp_path: Path) -> None:
     zarr = pytest.importorskip("zarr")
-    with FrameStore.create(tmp_path / "run.ome.zarr", SPEC) as store:
+    with FrameSink.create(tmp_path / "run.ome.zarr", SPEC) as store:
         put(store, 0, 2)
     group = zarr.open_group(str(store.folder), mode="r")
     np.testing.assert_array_equal(
@@ -90,7 +91,7 @@ def test_zarr_python_reads_pixels_and_headers(tmp_path: Path) -> None:
 
 def test_a_buffer_may_be_reused_at_once(tmp_path: Path) -> None:
     buffer = np.empty(SPEC.shape, SPEC.dtype)
-    with FrameStore.create(tmp_path / "a", SPEC, most_per_shard=4) as store:
+    with FrameSink.create(tmp_path / "a", SPEC, most_per_shard=4) as store:
         for number in range(40):
             buffer[:] = number
             store.write(buffer, FrameHeader(frame=number))
@@ -99,7 +100,7 @@ def test_a_buffer_may_be_reused_at_once(tmp_path: Path) -> None:
 
 
 def test_a_gap_shifts_nothing_and_is_told(tmp_path: Path) -> None:
-    with FrameStore.create(tmp_path / "a", SPEC) as store:
+    with FrameSink.create(tmp_path / "a", SPEC) as store:
         for number in (100, 101, 104, 105):
             store.write(picture(number), FrameHeader(frame=number))
     assert (store.length, store.stored) == (6, 4)
@@ -113,7 +114,7 @@ def test_frames_may_come_in_blocks_of_any_size_over_many_header_chunks(tmp_path:
         n for n in range(2 * HEADER_CHUNK + 10) if n % 1000 != 7 and not HEADER_CHUNK <= n < HEADER_CHUNK + 3
     ]
     blocks = np.array_split(numbers, 23)
-    with FrameStore.create(tmp_path / "a", spec) as store:
+    with FrameSink.create(tmp_path / "a", spec) as store:
         for block in blocks:
             put(store, *block.tolist())
     headers = read_headers(store.folder)
@@ -123,7 +124,7 @@ def test_frames_may_come_in_blocks_of_any_size_over_many_header_chunks(tmp_path:
 
 
 def test_the_file_claims_only_what_is_in_it(tmp_path: Path) -> None:
-    with FrameStore.create(tmp_path / "a", SPEC, most_per_shard=8) as store:
+    with FrameSink.create(tmp_path / "a", SPEC, most_per_shard=8) as store:
         assert open_frames(store.folder).shape[0] == 0
         for number in range(11):
             store.write(picture(number), FrameHeader(frame=number))
@@ -134,12 +135,12 @@ def test_the_file_claims_only_what_is_in_it(tmp_path: Path) -> None:
 
 
 def test_resuming_goes_on_where_the_file_ends(tmp_path: Path) -> None:
-    first = FrameStore.create(tmp_path / "a", SPEC, first_sequence=40, most_per_shard=8)
+    first = FrameSink.create(tmp_path / "a", SPEC, first_sequence=40, most_per_shard=8)
     for number in range(8):
         first.write(picture(number), FrameHeader(frame=number + 5))
     first.write(picture(8), FrameHeader(frame=13))  # taken, never flushed: the process ends here
     first.abandon()
-    second = FrameStore.resume(first.folder)
+    second = FrameSink.resume(first.folder)
     assert (second.length, second.stored, second.numbering.next_sequence) == (8, 8, 48)
     assert second.numbering.place(50, 15) == 10
     put(second, 10)
@@ -148,13 +149,13 @@ def test_resuming_goes_on_where_the_file_ends(tmp_path: Path) -> None:
 
 
 def test_resuming_an_image_without_frames(tmp_path: Path) -> None:
-    FrameStore.create(tmp_path / "a", SPEC, first_sequence=40)
-    store = FrameStore.resume(tmp_path / "a", first_sequence=40)
+    FrameSink.create(tmp_path / "a", SPEC, first_sequence=40)
+    store = FrameSink.resume(tmp_path / "a", first_sequence=40)
     assert store.numbering.place(42, 7) == 2
 
 
 def test_frames_offered_again_are_stored_once(tmp_path: Path) -> None:
-    with FrameStore.create(tmp_path / "a", SPEC, first_sequence=70) as store:
+    with FrameSink.create(tmp_path / "a", SPEC, first_sequence=70) as store:
         store.append(batch(5, 6, 7), 70)
         store.append(batch(6, 7, 8), 71)
         store.append(batch(7), 72)
@@ -164,14 +165,14 @@ def test_frames_offered_again_are_stored_once(tmp_path: Path) -> None:
 
 
 def test_what_the_ring_lost_leaves_a_gap_at_the_beginning_too(tmp_path: Path) -> None:
-    with FrameStore.create(tmp_path / "a", SPEC, first_sequence=70) as store:
+    with FrameSink.create(tmp_path / "a", SPEC, first_sequence=70) as store:
         store.append(batch(5), 72)
         store.append(batch(9), 74)
     assert read_headers(store.folder)["frame"].tolist() == [-1, -1, 5, -1, -1, -1, 9]
 
 
 def test_what_ran_into_a_full_shard_is_brought_in_by_the_next(tmp_path: Path) -> None:
-    with FrameStore.create(tmp_path / "a", SPEC, most_per_shard=4) as store:
+    with FrameSink.create(tmp_path / "a", SPEC, most_per_shard=4) as store:
         for first in range(0, 30, 3):
             store.append(batch(first, first + 1, first + 2), first)
     assert pixels(store.folder)[:, 0, 0].tolist() == list(range(1, 31))
@@ -180,12 +181,12 @@ def test_what_ran_into_a_full_shard_is_brought_in_by_the_next(tmp_path: Path) ->
 def test_never_overwrites(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     with pytest.raises(AlreadyExistsError, match="never overwritten"):
-        FrameStore.create(tmp_path / "a", SPEC)
+        FrameSink.create(tmp_path / "a", SPEC)
 
 
 @pytest.mark.parametrize("wrong", [np.zeros((16, 23), "uint16"), np.zeros((16, 24), "uint8")])
 def test_a_frame_that_does_not_fit_is_refused(tmp_path: Path, wrong: np.ndarray) -> None:
-    store = FrameStore.create(tmp_path / "a", SPEC)
+    store = FrameSink.create(tmp_path / "a", SPEC)
     with pytest.raises(BadInputError, match="do not fit"):
         store.write(wrong, FrameHeader(frame=0))
     assert store.numbering.next_index == 0
@@ -202,12 +203,12 @@ def test_a_frame_that_does_not_fit_is_refused(tmp_path: Path, wrong: np.ndarray)
 )
 def test_a_spec_that_ome_zarr_cannot_hold_is_refused(tmp_path: Path, spec: FrameSpec) -> None:
     with pytest.raises(BadInputError):
-        FrameStore.create(tmp_path / "a", spec)
+        FrameSink.create(tmp_path / "a", spec)
     assert not (tmp_path / "a").exists()
 
 
 def test_a_folder_that_vanished_is_named_and_not_made_again(tmp_path: Path) -> None:
-    store = FrameStore.create(tmp_path / "a", SPEC)
+    store = FrameSink.create(tmp_path / "a", SPEC)
     put(store, 0)
     store.folder.rename(tmp_path / "elsewhere")
     with pytest.raises(FolderVanishedError, match="disappeared"):
@@ -223,12 +224,12 @@ def test_a_full_disk_is_named_and_leaves_the_file_true(tmp_path: Path) -> None:
         import numpy as np
         from parfocal.core.errors import DiskFullError
         from parfocal.core.frames import FrameHeader, FrameSpec
-        from parfocal.storage import FrameStore
+        from parfocal.storage import FrameSink
 
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         random = np.random.default_rng(0)
         spec = FrameSpec(shape=(64, 64), dtype="uint16")
-        store = FrameStore.create(Path(sys.argv[1]), spec, most_per_shard=8)
+        store = FrameSink.create(Path(sys.argv[1]), spec, most_per_shard=8)
         number = 0
         def write(frame):
             global number
@@ -252,16 +253,16 @@ def test_a_full_disk_is_named_and_leaves_the_file_true(tmp_path: Path) -> None:
     )
     assert "is full" in run.stdout, run.stderr
     assert open_frames(tmp_path / "a").shape[0] == 16
-    assert FrameStore.resume(tmp_path / "a").stored == 16
+    assert FrameSink.resume(tmp_path / "a").stored == 16
 
 
 KILLED = """
     import sys, numpy as np
     from pathlib import Path
     from parfocal.core.frames import FrameHeader, FrameSpec
-    from parfocal.storage import FrameStore
+    from parfocal.storage import FrameSink
 
-    store = FrameStore.create(Path(sys.argv[1]), FrameSpec(shape=(16, 24), dtype="uint16"), most_per_shard=8)
+    store = FrameSink.create(Path(sys.argv[1]), FrameSpec(shape=(16, 24), dtype="uint16"), most_per_shard=8)
     number = 0
     while True:
         store.write(np.full((16, 24), number % 60000 + 1, "uint16"), FrameHeader(frame=number))
@@ -291,4 +292,4 @@ def test_everything_acknowledged_survives_a_kill(tmp_path: Path, after: int) -> 
     stored = pixels(tmp_path / "a")
     assert len(stored) >= acknowledged
     np.testing.assert_array_equal(stored[:, 0, 0], np.arange(len(stored)) % 60000 + 1)
-    assert FrameStore.resume(tmp_path / "a").stored == len(stored)
+    assert FrameSink.resume(tmp_path / "a").stored == len(stored)

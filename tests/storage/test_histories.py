@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parfocal.core.frames import FrameSpec, RowSpec
-from parfocal.storage import FrameStore, PartLimits, RowStore, open_frames, read_headers, read_rows
+from parfocal.storage import FrameSink, PartLimits, RowSink, open_frames, read_headers, read_rows
 from parfocal.streams import HEADER_DTYPE, FrameBatch
 
 SPEC = FrameSpec(shape=(2, 3), dtype="uint16")
@@ -39,14 +39,14 @@ def frames(first: int, count: int) -> FrameBatch:
 @given(steps)
 def test_frames(history: History) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        store = FrameStore.create(Path(folder, "a"), SPEC, most_per_shard=4)
+        store = FrameSink.create(Path(folder, "a"), SPEC, most_per_shard=4)
         expected: set[int] = set()
         held: set[int] = set()
         position = 0
         for action, count, lost, again in history:
             if action == "crash":
                 store.abandon()
-                store = FrameStore.resume(store.folder)
+                store = FrameSink.resume(store.folder)
                 survived = held & set(read_headers(store.folder)["sequence"].tolist())
                 expected |= survived
                 assert store.stored == len(expected)
@@ -55,7 +55,7 @@ def test_frames(history: History) -> None:
                 continue
             first = position + lost if lost else max(0, position - again)
             until = max(position, first) + count
-            (store.append if action == "append" else store.hold)(frames(first, until - first), first)
+            store.append(frames(first, until - first), first, more=action == "hold")
             fresh = set(range(max(position, first), until))
             position = until
             if action == "append":
@@ -79,13 +79,13 @@ def test_frames(history: History) -> None:
 @given(steps)
 def test_rows(history: History) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        store = RowStore.create(Path(folder, "a"), RowSpec.of(ROW), limits=LIMITS)
+        store = RowSink.create(Path(folder, "a"), RowSpec.of(ROW), limits=LIMITS)
         expected: list[int] = []
         position = 0
         for action, count, lost, again in history:
             if action == "crash":
                 store.abandon()
-                store = RowStore.resume(store.folder, RowSpec.of(ROW), limits=LIMITS)
+                store = RowSink.resume(store.folder, RowSpec.of(ROW), limits=LIMITS)
                 assert (store.stored, store.next_sequence) == (len(expected), position)
                 continue
             first = position + lost if lost else max(0, position - again)

@@ -16,13 +16,13 @@ from parfocal.storage.catalogue import list_runs
 from parfocal.storage.manifest import (
     FILE_NAME,
     Manifest,
-    Moment,
     StreamRecord,
     Writer,
     read_manifest,
     versions,
     write_manifest,
 )
+from parfocal.storage.moment import Moment
 
 STREAM = StreamRecord(
     kind="frames",

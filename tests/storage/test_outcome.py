@@ -4,17 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parfocal.storage.outcome import Count, decide_outcome, seen_outcome
+from parfocal.core.status import StoredCount
+from parfocal.storage.outcome import decide_outcome, seen_outcome
 
-WHOLE = Count(expected=10, stored=10)
-TORN = Count(expected=10, stored=7)
-BROKEN = Count(expected=10, stored=10, error="the disk was full")
-UNSEEN = Count(expected=10, stored=9, error="its ring is gone", uncounted=True)
+WHOLE = StoredCount(expected=10, stored=10)
+TORN = StoredCount(expected=10, stored=7)
+BROKEN = StoredCount(expected=10, stored=10, error="the disk was full")
+UNSEEN = StoredCount(expected=10, stored=9, error="its ring is gone", uncounted=True)
 ENDINGS = ["complete", "finished early", "cancelled", "failed"]
 WORDS = re.compile(r"complete|finished early|cancelled|failed|incomplete: lost (at least )?\d+")
 
 counts = st.builds(
-    lambda stored, lost, error: Count(expected=stored + lost, stored=stored, error=error),
+    lambda stored, lost, error: StoredCount(expected=stored + lost, stored=stored, error=error),
     st.integers(0, 10**9),
     st.one_of(st.just(0), st.integers(0, 10**9)),
     st.sampled_from(["", "the disk was full"]),
@@ -39,13 +40,13 @@ counts = st.builds(
         ("failed", [WHOLE], False, "failed"),
     ],
 )
-def test_each_case(ending: str, streams: list[Count], failed: bool, outcome: str) -> None:
+def test_each_case(ending: str, streams: list[StoredCount], failed: bool, outcome: str) -> None:
     assert decide_outcome(ending, streams, failed=failed) == outcome  # type: ignore[arg-type]
 
 
 @given(st.sampled_from(ENDINGS), st.lists(counts, max_size=5), st.booleans())
 def test_complete_is_said_only_when_everything_is_there(
-    ending: str, streams: list[Count], failed: bool
+    ending: str, streams: list[StoredCount], failed: bool
 ) -> None:
     outcome = decide_outcome(ending, streams, failed=failed)  # type: ignore[arg-type]
     assert WORDS.fullmatch(outcome)

@@ -242,7 +242,7 @@ def test_the_end_of_the_rig_closes_the_run(lab: Lab) -> None:
     lab.rig.stop()
     manifest = read_manifest(Path(run))
     assert manifest.outcome == "finished early"
-    assert manifest.reason == "the recorder was stopped"
+    assert manifest.reason == "the recorder was ended: the rig's process asked"
     assert frames_in(run) == list(range(1, 21))
 
 

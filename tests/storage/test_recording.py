@@ -3,6 +3,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,17 +19,16 @@ from parfocal.core.errors import (
 )
 from parfocal.core.frames import FrameHeader, FrameSpec, RowSpec
 from parfocal.storage import list_runs, open_frames, read_headers, read_manifest, read_rows
-from parfocal.storage.frames import FrameStore
+from parfocal.storage.frames import FrameSink
 from parfocal.storage.manifest import write_manifest
 from parfocal.storage.outcome import Ending
-from parfocal.storage.recording import Recording, Request
-from parfocal.storage.sources import Rules, Site, Source
+from parfocal.storage.recording import Recording
+from parfocal.storage.requests import RunRequest, Site, StreamRequest
 from parfocal.streams import StreamWriter
 
 SPEC = FrameSpec(shape=(8, 8), dtype="uint16", pixel_size_um=0.5)
 ROW = np.dtype([("n", "<u8")])
-RULES = Rules()
-REQUEST = Request(name="test", plan={"seconds": 1}, devices={"camera": {"exposure_ms": 2}})
+REQUEST = RunRequest(name="test", plan={"seconds": 1}, devices={"camera": {"exposure_ms": 2}})
 
 
 class Bench:
@@ -42,14 +42,14 @@ class Bench:
         self.failed = threading.Event()
         self.site = Site(streams=streams, rig="bench", service="recorder", on_error=self._note)
 
-    def begin(self, *, policy: str = "block", rules: Rules = RULES) -> Recording:
-        sources = [Source(name="camera", policy=policy), Source(name="tracks")]  # type: ignore[arg-type]
-        self.recording = Recording.begin(self.parent, sources, REQUEST, self.site, rules, 0)
+    def begin(self, *, policy: str = "block") -> Recording:
+        sources = [StreamRequest(name="camera", policy=policy), StreamRequest(name="tracks")]  # type: ignore[arg-type]
+        self.recording = Recording.begin(self.parent, sources, REQUEST, self.site)
         return self.recording
 
     def show(self, *numbers: int) -> None:
         for number in numbers:
-            pixels = np.full(SPEC.shape, number + 1, SPEC.dtype)
+            pixels = np.full(SPEC.shape, (number + 1) % 2**16, SPEC.dtype)
             self.camera.write(pixels, FrameHeader(frame=number, time_ns=number * 1000))
 
     def tell(self, first: int, count: int) -> None:
@@ -78,11 +78,11 @@ def run_to_end(recording: Recording, ending: Ending = "complete") -> tuple[str, 
 
 
 def frames_in(recording: Recording) -> list[int]:
-    return open_frames(recording.folder.frames).read().result()[:, 0, 0].tolist()
+    return open_frames(recording.folder.path / "frames.ome.zarr").read().result()[:, 0, 0].tolist()
 
 
 def rows_in(recording: Recording) -> list[int]:
-    return read_rows(recording.folder.rows("tracks"))["n"].to_pylist()
+    return read_rows(recording.folder.path / "tracks")["n"].to_pylist()
 
 
 def wait_for(recording: Recording, done: Callable[[], bool], timeout_s: float = 20.0) -> None:
@@ -159,7 +159,7 @@ def test_frames_that_the_camera_lost_leave_gaps(bench: Bench) -> None:
     bench.show(10, 11, 14)
     assert run_to_end(recording) == ("incomplete: lost 2", {"camera": 2, "tracks": 0})
     assert frames_in(recording) == [11, 12, 0, 0, 15]
-    assert read_headers(recording.folder.frames)["frame"].tolist() == [10, 11, -1, -1, 14]
+    assert read_headers(recording.folder.path / "frames.ome.zarr")["frame"].tolist() == [10, 11, -1, -1, 14]
 
 
 def test_frames_that_the_ring_lost_leave_gaps(bench: Bench) -> None:
@@ -193,9 +193,10 @@ def test_a_camera_that_counts_anew_overwrites_nothing(bench: Bench) -> None:
     recording.start()
     bench.show(7, 8, 9)
     bench.show(0, 1)
-    assert run_to_end(recording)[0] == "complete"
+    assert run_to_end(recording)[0] == "incomplete: lost at least 0", "what it lost meanwhile nobody knows"
     assert frames_in(recording) == [8, 9, 10, 1, 2]
     assert recording.manifest.streams["camera"].renumbered == 1
+    assert "began to count anew" in recording.manifest.reason
 
 
 def test_a_stream_that_ends_during_the_run(bench: Bench) -> None:
@@ -207,7 +208,60 @@ def test_a_stream_that_ends_during_the_run(bench: Bench) -> None:
     assert frames_in(recording) == list(range(1, 21))
 
 
-def test_a_stream_that_is_replaced_during_the_run_is_an_error(bench: Bench, streams: Path) -> None:
+def test_a_writer_that_is_started_again_is_followed_but_the_run_is_not_complete(
+    bench: Bench, streams: Path
+) -> None:
+    recording = bench.begin()
+    recording.start()
+    bench.show(*range(20))
+    bench.camera.close()
+    with StreamWriter(streams, "camera", SPEC) as bench.camera:
+        bench.show(*range(22, 40))
+        assert run_to_end(recording) == ("incomplete: lost at least 2", {"camera": 2, "tracks": 0})
+    assert [n for n in frames_in(recording) if n] == [*range(1, 21), *range(23, 41)]
+    assert recording.manifest.streams["camera"].ring.ring == 2
+    assert "2 of 40 of camera are missing" in recording.manifest.reason
+
+
+def test_a_restart_across_which_everything_asked_for_was_produced_is_complete(
+    bench: Bench, streams: Path
+) -> None:
+    recording = bench.begin()
+    recording.start()
+    bench.show(*range(20))
+    bench.camera.close()
+    with StreamWriter(streams, "camera", SPEC) as bench.camera:
+        bench.show(*range(20, 40))
+        assert recording.finish("complete", missing=0).outcome == "complete"
+    assert frames_in(recording) == list(range(1, 41))
+
+
+def test_frames_that_the_camera_lost_first_and_last_belong_to_their_run(bench: Bench) -> None:
+    bench.camera.tell_next_number(0)
+    first = bench.begin()
+    first.start()
+    bench.show(*range(5, 41))
+    bench.camera.tell_next_number(50)
+    assert run_to_end(first) == ("incomplete: lost 14", {"camera": 14, "tracks": 0})
+    assert frames_in(first) == [0] * 5 + list(range(6, 42))
+    second = bench.begin()
+    second.start()
+    bench.show(*range(50, 60))
+    bench.camera.tell_next_number(60)
+    assert run_to_end(second) == ("complete", {"camera": 0, "tracks": 0})
+
+
+def test_a_jump_of_the_numbers_takes_no_room(bench: Bench) -> None:
+    recording = bench.begin()
+    recording.start()
+    bench.show(0, 1, 2**40, 2**40 + 1)
+    assert run_to_end(recording)[0] == "incomplete: lost at least 0"
+    assert frames_in(recording) == [1, 2, 1, 2]  # the pixels' 16 bits of number + 1
+
+
+def test_a_writer_that_comes_back_with_other_frames_ends_the_recording_of_its_stream(
+    bench: Bench, streams: Path
+) -> None:
     recording = bench.begin()
     recording.start()
     bench.show(*range(20))
@@ -215,30 +269,38 @@ def test_a_stream_that_is_replaced_during_the_run_is_an_error(bench: Bench, stre
     with StreamWriter(streams, "camera", FrameSpec(shape=(4, 4), dtype="uint8")) as other:
         other.write(np.zeros((4, 4), "uint8"), FrameHeader(frame=0))
         manifest = recording.finish("complete")
-    assert manifest.outcome == "incomplete: lost 1"
-    assert "replaced" in manifest.streams["camera"].error
+    assert manifest.outcome == "incomplete: lost at least 1"
+    assert "holds something else" in manifest.streams["camera"].error
     assert manifest.streams["camera"].stored == 20
 
 
 def test_an_unknown_stream_leaves_nothing_behind(bench: Bench) -> None:
     with pytest.raises(StreamNotFoundError):
-        Recording.begin(bench.parent, [Source(name="camra")], REQUEST, bench.site, Rules(), 0)
+        Recording.begin(bench.parent, [StreamRequest(name="camra")], REQUEST, bench.site)
     assert not bench.parent.exists()
 
 
-def test_two_streams_of_frames_are_refused(bench: Bench, streams: Path) -> None:
-    with StreamWriter(streams, "other", SPEC), pytest.raises(BadInputError, match="one stream of frames"):
-        Recording.begin(
-            bench.parent, [Source(name="camera"), Source(name="other")], REQUEST, bench.site, Rules(), 0
-        )
-    assert not bench.parent.exists()
+def test_a_run_holds_several_streams_of_frames(bench: Bench, streams: Path) -> None:
+    labels = FrameSpec(shape=(3, 5), dtype="uint8")
+    wanted = [StreamRequest(name="camera"), StreamRequest(name="labels"), StreamRequest(name="tracks")]
+    with StreamWriter(streams, "labels", labels) as other:
+        recording = Recording.begin(bench.parent, wanted, REQUEST, bench.site)
+        recording.start()
+        bench.show(0, 1)
+        for number in range(3):
+            other.write(np.full(labels.shape, number + 1, "uint8"), FrameHeader(frame=number))
+        assert run_to_end(recording)[0] == "complete"
+    paths = {name: stream.path for name, stream in recording.manifest.streams.items()}
+    assert paths == {"camera": "frames.ome.zarr", "labels": "labels.ome.zarr", "tracks": "tracks"}
+    stored = open_frames(recording.folder.path / "labels.ome.zarr").read().result()
+    assert (stored.shape, stored[:, 0, 0].tolist()) == ((3, 3, 5), [1, 2, 3])
 
 
 def test_a_run_that_cannot_begin_leaves_nothing_behind(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise DiskFullError("full")
 
-    monkeypatch.setattr("parfocal.storage.recording.write_manifest", fail)
+    monkeypatch.setattr("parfocal.storage.run_record.write_manifest", fail)
     with pytest.raises(DiskFullError):
         bench.begin()
     assert not list(bench.parent.iterdir())
@@ -255,7 +317,7 @@ def test_a_disk_error_is_named_and_the_other_streams_go_on(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(FrameStore, "_write_pixels", full)
+    monkeypatch.setattr(FrameSink, "_write_pixels", full)
     bench.show(*range(16, 200))
     bench.tell(0, 50)
     assert bench.failed.wait(20)
@@ -269,12 +331,13 @@ def test_a_disk_error_is_named_and_the_other_streams_go_on(
 
 
 def test_a_disk_error_makes_a_failed_run_if_asked(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    recording = bench.begin(rules=Rules(stop_on_error=True))
+    bench.site = replace(bench.site, stop_on_error=True)
+    recording = bench.begin()
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(FrameStore, "_write_pixels", full)
+    monkeypatch.setattr(FrameSink, "_write_pixels", full)
     recording.start()
     bench.show(*range(8))
     assert bench.failed.wait(20)
@@ -308,10 +371,10 @@ def crash(bench: Bench) -> Recording:
     wait_for(
         first, lambda: first.progress()["camera"].stored == 20 and first.progress()["tracks"].stored == 30
     )
-    for lane in first._lanes.values():
-        lane.give_up(ConnectionAbortedError("the process died"))
-    for lane in first._lanes.values():
-        lane.join()
+    for recorder in first._recorders.values():
+        recorder.fail(ConnectionAbortedError("the process died"))
+    for recorder in first._recorders.values():
+        recorder.join()
     write_manifest(first.folder.path, before)
     return first
 
@@ -325,8 +388,8 @@ def test_frames_of_which_the_disk_may_have_lost_some_are_never_a_complete_run(
     recording.start()
     bench.show(*range(8))
     wait_for(recording, lambda: recording.progress()["camera"].stored == 8)
-    recording._lanes["camera"]._intake.store._syncing.add(Path("/dev/null"))  # type: ignore[attr-defined]
-    wait_for(recording, lambda: recording._lanes["camera"].count().uncounted)
+    recording._recorders["camera"]._sink._syncing.add(Path("/dev/null"))  # type: ignore[attr-defined]
+    wait_for(recording, lambda: recording._recorders["camera"].count().uncounted)
     bench.show(*range(8, 8 + more))
     assert run_to_end(recording) == (f"incomplete: lost at least {more}", {"camera": more, "tracks": 0})
     assert [type(error) for _, error in bench.errors] == [StorageError]
@@ -355,7 +418,7 @@ def test_last_words_that_the_disk_does_not_take_are_tried_again(bench: Bench) ->
 def test_going_on_after_a_crash(bench: Bench) -> None:
     """The process is the same here; test_recorder kills a real one."""
     first = crash(bench)
-    second = Recording.go_on(first.folder.path, bench.site, Rules())
+    second = Recording.go_on(first.folder.path, bench.site)
     second.start()
     bench.show(*range(20, 40))
     bench.tell(30, 10)
@@ -365,14 +428,14 @@ def test_going_on_after_a_crash(bench: Bench) -> None:
     assert second.manifest.restarts[0].stored == {"camera": 20, "tracks": 30}
     assert [run.outcome for run in list_runs(bench.parent)] == ["complete"]
     with pytest.raises(BadInputError, match="closed: complete"):
-        Recording.go_on(first.folder.path, bench.site, Rules())
+        Recording.go_on(first.folder.path, bench.site)
 
 
 def test_going_on_where_the_frames_cannot_be_read(bench: Bench) -> None:
     first = crash(bench)
-    torn = first.folder.frames / "headers" / "c" / "0" / "0"
+    torn = first.folder.path / "frames.ome.zarr" / "headers" / "c" / "0" / "0"
     torn.write_bytes(torn.read_bytes()[:100])
-    second = Recording.go_on(first.folder.path, bench.site, Rules())
+    second = Recording.go_on(first.folder.path, bench.site)
     second.start()
     bench.show(20, 21)
     bench.tell(30, 10)
@@ -387,7 +450,7 @@ def test_going_on_when_the_stream_is_another_one_by_now(bench: Bench, streams: P
     first = crash(bench)
     bench.camera.close()
     with StreamWriter(streams, "camera", SPEC):
-        second = Recording.go_on(first.folder.path, bench.site, Rules())
+        second = Recording.go_on(first.folder.path, bench.site)
         second.start()
         assert run_to_end(second) == ("incomplete: lost at least 0", {"camera": 0, "tracks": 0})
     assert second.manifest.streams["camera"].stored == 20

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from parfocal.core.frames import FrameHeader, FrameSpec, RowSpec
-from parfocal.storage.frames import FrameStore
+from parfocal.storage.frames import FrameSink
 from parfocal.storage.headers import HEADER_CHUNK
 from parfocal.storage.sync import SyncThread, sync_tree
-from parfocal.storage.tables import PartLimits, RowStore
+from parfocal.storage.tables import PartLimits, RowSink
 
 SPEC = FrameSpec(shape=(2, 2), dtype="uint16")
 ROW = np.dtype([("n", "<u8")])
@@ -41,32 +41,32 @@ def synced(monkeypatch: pytest.MonkeyPatch) -> Synced:
     return Synced(monkeypatch)
 
 
-def write(store: FrameStore, first: int, count: int) -> None:
+def write(store: FrameSink, first: int, count: int) -> None:
     for number in range(first, first + count):
         store.write(np.full(SPEC.shape, number % 60000, SPEC.dtype), FrameHeader(frame=number))
 
 
-def append(store: RowStore, first: int, count: int) -> None:
+def append(store: RowSink, first: int, count: int) -> None:
     for number in range(first, first + count):
         store.append(np.array([(number,)], ROW))
 
 
 def test_everything_of_an_image_is_synced_when_it_is_closed(tmp_path: Path, synced: Synced) -> None:
-    first = FrameStore.create(tmp_path / "a", SPEC, most_per_shard=64)
+    first = FrameSink.create(tmp_path / "a", SPEC, most_per_shard=64)
     write(first, 0, 100)
     first.flush()
     first.abandon()
-    second = FrameStore.resume(tmp_path / "a")
+    second = FrameSink.resume(tmp_path / "a")
     write(second, 100, HEADER_CHUNK)
     second.close()
     assert synced.left_out(second.folder) == []
 
 
 def test_everything_of_a_table_is_synced_when_it_is_closed(tmp_path: Path, synced: Synced) -> None:
-    first = RowStore.create(tmp_path / "t", RowSpec.of(ROW), limits=PartLimits(rows=10))
+    first = RowSink.create(tmp_path / "t", RowSpec.of(ROW), limits=PartLimits(rows=10))
     append(first, 0, 33)
     first.abandon()
-    second = RowStore.resume(tmp_path / "t", RowSpec.of(ROW))
+    second = RowSink.resume(tmp_path / "t", RowSpec.of(ROW))
     append(second, 33, 5)
     second.close()
     assert second.stored == 38
@@ -77,7 +77,7 @@ def test_everything_of_a_table_is_synced_when_it_is_closed(tmp_path: Path, synce
 def test_the_end_of_an_image_costs_the_same_at_any_length(
     tmp_path: Path, synced: Synced, shards: int
 ) -> None:
-    store = FrameStore.create(tmp_path / "a", SPEC, most_per_shard=2)
+    store = FrameSink.create(tmp_path / "a", SPEC, most_per_shard=2)
     write(store, 0, 2 * shards)
     store._syncing.wait()
     before = synced.count
@@ -88,7 +88,7 @@ def test_the_end_of_an_image_costs_the_same_at_any_length(
 
 @pytest.mark.parametrize("parts", [2, 50])
 def test_the_end_of_a_table_costs_the_same_at_any_length(tmp_path: Path, synced: Synced, parts: int) -> None:
-    store = RowStore.create(tmp_path / "t", RowSpec.of(ROW), limits=PartLimits(rows=2))
+    store = RowSink.create(tmp_path / "t", RowSpec.of(ROW), limits=PartLimits(rows=2))
     append(store, 0, 2 * parts + 1)
     before = synced.count
     store.close()
@@ -99,7 +99,7 @@ def test_row_groups_are_synced_before_their_part_is_whole(
     tmp_path: Path, synced: Synced, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("parfocal.storage.tables.ROWS_PER_GROUP", 4)
-    with RowStore.create(tmp_path / "t", RowSpec.of(ROW)) as store:
+    with RowSink.create(tmp_path / "t", RowSpec.of(ROW)) as store:
         append(store, 0, 8)
         store._syncing.wait()
         assert not [path for path in synced.left_out(store.folder) if path.endswith(".parquet.open")]

@@ -11,7 +11,8 @@ from pyarrow import parquet
 
 from parfocal.core.errors import AlreadyExistsError, BadInputError, FolderVanishedError, StorageError
 from parfocal.core.frames import RowSpec
-from parfocal.storage.tables import PartLimits, RowStore, read_rows
+from parfocal.storage.reading import read_rows
+from parfocal.storage.tables import PartLimits, RowSink
 
 DTYPE = np.dtype([("n", "<u8"), ("x_px", "<f8"), ("bead", "<i4"), ("flag", "?")])
 SPEC = RowSpec.of(DTYPE)
@@ -48,7 +49,7 @@ class Tick:
 
 
 def test_what_is_appended_is_read(tmp_path: Path) -> None:
-    with RowStore.create(tmp_path / "tracks", SPEC) as store:
+    with RowSink.create(tmp_path / "tracks", SPEC) as store:
         for first in range(0, 1000, 10):
             store.append(rows(first, 10))
         while_open = read_rows(store.folder)
@@ -62,24 +63,22 @@ def test_what_is_appended_is_read(tmp_path: Path) -> None:
 
 def test_parts_end_by_size_and_by_age(tmp_path: Path) -> None:
     clock = Tick()
-    with RowStore.create(
-        tmp_path / "t", SPEC, limits=PartLimits(rows=100, seconds=5.0), clock=clock
-    ) as store:
+    with RowSink.create(tmp_path / "t", SPEC, limits=PartLimits(rows=100, seconds=5.0), clock=clock) as store:
         store.append(rows(0, 99))
         assert not list(store.folder.glob("*.parquet"))
         store.append(rows(99, 50))
         assert len(list(store.folder.glob("*.parquet"))) == 1
         store.append(rows(149, 1))
         clock.ns = 6_000_000_000
-        store.rotate_if_due()
+        store.tend()
         assert len(list(store.folder.glob("*.parquet"))) == 2
         assert not list(store.folder.glob("*.arrows"))
-        store.rotate_if_due()
+        store.tend()
     assert numbers(store.folder) == list(range(150))
 
 
 def test_a_table_without_rows_still_tells_its_columns(tmp_path: Path) -> None:
-    with RowStore.create(tmp_path / "t", SPEC) as store:
+    with RowSink.create(tmp_path / "t", SPEC) as store:
         assert read_rows(store.folder).num_rows == 0
     table = read_rows(store.folder)
     assert table.column_names == list(DTYPE.names or ())
@@ -88,7 +87,7 @@ def test_a_table_without_rows_still_tells_its_columns(tmp_path: Path) -> None:
 
 def test_row_groups_fill_while_a_part_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("parfocal.storage.tables.ROWS_PER_GROUP", 64)
-    with RowStore.create(tmp_path / "t", SPEC) as store:
+    with RowSink.create(tmp_path / "t", SPEC) as store:
         for first in range(0, 320, 32):
             store.append(rows(first, 32))
     assert parquet.read_metadata(store.folder / "part-000000.parquet").num_row_groups == 5
@@ -96,7 +95,7 @@ def test_row_groups_fill_while_a_part_grows(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_rows_offered_again_are_stored_once(tmp_path: Path) -> None:
-    with RowStore.create(tmp_path / "t", SPEC, first_sequence=10) as store:
+    with RowSink.create(tmp_path / "t", SPEC, first_sequence=10) as store:
         store.append(rows(10, 5), 10)
         store.append(rows(12, 3), 12)
         store.append(rows(13, 5), 13)
@@ -106,12 +105,12 @@ def test_rows_offered_again_are_stored_once(tmp_path: Path) -> None:
 
 
 def test_resuming_makes_a_part_of_the_journal(tmp_path: Path) -> None:
-    first = RowStore.create(tmp_path / "t", SPEC, first_sequence=100, limits=PartLimits(rows=50))
+    first = RowSink.create(tmp_path / "t", SPEC, first_sequence=100, limits=PartLimits(rows=50))
     for start in range(100, 270, 10):
         first.append(rows(start, 10), start)
     first.abandon()
     assert numbers(first.folder) == list(range(100, 270))
-    with RowStore.resume(first.folder, SPEC, first_sequence=100) as second:
+    with RowSink.resume(first.folder, SPEC, first_sequence=100) as second:
         assert (second.stored, second.next_sequence) == (170, 270)
         second.append(rows(265, 10), 265)
     assert numbers(first.folder) == list(range(100, 275))
@@ -119,15 +118,15 @@ def test_resuming_makes_a_part_of_the_journal(tmp_path: Path) -> None:
 
 
 def test_resuming_a_table_without_rows(tmp_path: Path) -> None:
-    RowStore.create(tmp_path / "t", SPEC, first_sequence=7).abandon()
-    with RowStore.resume(tmp_path / "t", SPEC, first_sequence=7) as store:
+    RowSink.create(tmp_path / "t", SPEC, first_sequence=7).abandon()
+    with RowSink.resume(tmp_path / "t", SPEC, first_sequence=7) as store:
         assert (store.stored, store.next_sequence) == (0, 7)
         store.append(rows(7, 1), 7)
     assert numbers(tmp_path / "t") == [7]
 
 
 def test_a_journal_cut_at_any_byte_gives_its_whole_batches(tmp_path: Path) -> None:
-    store = RowStore.create(tmp_path / "t", SPEC)
+    store = RowSink.create(tmp_path / "t", SPEC)
     ends = []
     journal = store.folder / "part-000000.arrows"
     for start in range(0, 30, 10):
@@ -143,7 +142,7 @@ def test_a_journal_cut_at_any_byte_gives_its_whole_batches(tmp_path: Path) -> No
 
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="a file that answers with an I/O error")
 def test_a_journal_that_the_disk_does_not_give_is_no_empty_one(tmp_path: Path) -> None:
-    store = RowStore.create(tmp_path / "t", SPEC)
+    store = RowSink.create(tmp_path / "t", SPEC)
     store.append(rows(0, 10))
     store.abandon()
     journal, safe = store.folder / "part-000000.arrows", tmp_path / "safe"
@@ -152,31 +151,31 @@ def test_a_journal_that_the_disk_does_not_give_is_no_empty_one(tmp_path: Path) -
     with pytest.raises(OSError, match="Input/output error"):
         read_rows(store.folder)
     with pytest.raises(StorageError, match="Input/output error"):
-        RowStore.resume(store.folder, SPEC)
+        RowSink.resume(store.folder, SPEC)
     assert [path.name for path in store.folder.iterdir()] == [journal.name]
     journal.unlink()
     safe.rename(journal)
-    RowStore.resume(store.folder, SPEC).close()
+    RowSink.resume(store.folder, SPEC).close()
     assert numbers(store.folder) == list(range(10))
 
 
 def test_a_crash_between_part_and_journal_counts_no_row_twice(tmp_path: Path) -> None:
-    store = RowStore.create(tmp_path / "t", SPEC)
+    store = RowSink.create(tmp_path / "t", SPEC)
     store.append(rows(0, 10))
     kept = (store.folder / "part-000000.arrows").read_bytes()
     store.close()
     (store.folder / "part-000000.arrows").write_bytes(kept)
     assert numbers(store.folder) == list(range(10))
-    with RowStore.resume(store.folder, SPEC) as again:
+    with RowSink.resume(store.folder, SPEC) as again:
         assert again.stored == 10
     assert not list(store.folder.glob("*.arrows"))
 
 
 def test_columns_that_do_not_fit_are_refused(tmp_path: Path) -> None:
-    with RowStore.create(tmp_path / "t", SPEC) as store, pytest.raises(BadInputError, match="do not fit"):
+    with RowSink.create(tmp_path / "t", SPEC) as store, pytest.raises(BadInputError, match="do not fit"):
         store.append(np.zeros(3, [("other", "f8")]))
     with pytest.raises(BadInputError, match="'z' of type"):
-        RowStore.create(tmp_path / "u", RowSpec(columns=(("z", "c16"),)))
+        RowSink.create(tmp_path / "u", RowSpec(columns=(("z", "c16"),)))
     with pytest.raises(BadInputError, match="hold nothing"):
         PartLimits(rows=0)
     with pytest.raises(BadInputError, match="no table"):
@@ -186,18 +185,18 @@ def test_columns_that_do_not_fit_are_refused(tmp_path: Path) -> None:
 def test_other_byte_order_and_text(tmp_path: Path) -> None:
     dtype = np.dtype([("a", ">f8"), ("name", "<U8")])
     table = np.array([(1.5, "ab"), (2.5, "c")], dtype)
-    with RowStore.create(tmp_path / "t", RowSpec.of(dtype)) as store:
+    with RowSink.create(tmp_path / "t", RowSpec.of(dtype)) as store:
         store.append(table)
     assert read_rows(store.folder).to_pylist() == [{"a": 1.5, "name": "ab"}, {"a": 2.5, "name": "c"}]
 
 
 def test_never_overwrites(tmp_path: Path) -> None:
     with pytest.raises(AlreadyExistsError, match="never overwritten"):
-        RowStore.create(tmp_path, SPEC)
+        RowSink.create(tmp_path, SPEC)
 
 
 def test_a_folder_that_vanished_is_named(tmp_path: Path) -> None:
-    store = RowStore.create(tmp_path / "t", SPEC)
+    store = RowSink.create(tmp_path / "t", SPEC)
     store.folder.rename(tmp_path / "elsewhere")
     with pytest.raises(FolderVanishedError, match="disappeared"):
         store.append(rows(0, 1))
@@ -212,11 +211,11 @@ def test_a_full_disk_is_named_and_loses_nothing_acknowledged(tmp_path: Path) -> 
         import numpy as np
         from parfocal.core.errors import DiskFullError
         from parfocal.core.frames import RowSpec
-        from parfocal.storage import RowStore
+        from parfocal.storage import RowSink
 
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         dtype = np.dtype([("n", "<u8")])
-        store = RowStore.create(Path(sys.argv[1]), RowSpec.of(dtype))
+        store = RowSink.create(Path(sys.argv[1]), RowSpec.of(dtype))
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
         try:
             for n in range(10**6):
@@ -240,10 +239,10 @@ KILLED = """
     import sys, numpy as np
     from pathlib import Path
     from parfocal.core.frames import RowSpec
-    from parfocal.storage import PartLimits, RowStore
+    from parfocal.storage import PartLimits, RowSink
 
     dtype = np.dtype([("n", "<u8"), ("x", "<f8")])
-    store = RowStore.create(Path(sys.argv[1]), RowSpec.of(dtype), limits=PartLimits(rows=200))
+    store = RowSink.create(Path(sys.argv[1]), RowSpec.of(dtype), limits=PartLimits(rows=200))
     first = 0
     while True:
         table = np.zeros(13, dtype)

@@ -56,7 +56,7 @@ def _make_app() -> App:
     instruments.command(sim.redpitaya, help_epilogue=examples(sim.redpitaya))
     for command in (
         track.track, rigs.up, rigs.down, rigs.restart, rigs.rigs, status.status, calls.call, calls.commands,
-        settings.settings, runs.runs, export.export, plot.plot, check.check, doctor.doctor,
+        settings.settings, runs.runs, runs.note, export.export, plot.plot, check.check, doctor.doctor,
     ):  # fmt: skip
         app.command(command, help_epilogue=examples(command))
     return app

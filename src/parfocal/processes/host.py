@@ -54,9 +54,9 @@ class ServiceCommands:
         return self._host.service.losses()
 
     @command(lane="record", effect="reads", script=False)
-    def save_record(self, folder: Path) -> None:
-        """Write the files that the service gives to the record of a run into a folder."""
-        self._host.service.save_record(folder)
+    def save_record(self, folder: Path, at_end: bool) -> None:
+        """Write the files that the service gives to the record of a run, at its start or end, to a folder."""
+        self._host.service.save_record(folder, at_end=at_end)
 
     @command(lane=URGENT, effect="reads")
     def set_verbose(self, on: bool) -> None:

@@ -166,11 +166,12 @@ class Service:
         """
         return {}
 
-    def save_record(self, folder: Path) -> None:
+    def save_record(self, folder: Path, *, at_end: bool) -> None:
         """Write what the record of a run shall keep beside settings and state into `folder`, as files.
 
         Called when a run begins and when it ends, in a thread of its own. The recorder puts the files into
-        the run's folder, and their hashes into its record.
+        the run's folder, in place of those of the same names before, and their hashes into its record. What
+        is raised stands in the record, too; files that are there by then are kept.
         """
 
     def health_line(self) -> str:

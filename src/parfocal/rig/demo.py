@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +12,11 @@ import msgspec
 
 from parfocal.core.errors import BadInputError
 from parfocal.rig.config import RigConfig, load_config, with_changes
-from parfocal.rig.keeping import keep_beads
 from parfocal.rig.measurement import Progress, measure
 from parfocal.rig.opening import load_source, open_rig
-from parfocal.rig.results import summarise
+from parfocal.rig.results import summarise, uselessness
 from parfocal.storage.folder import check_place
-from parfocal.storage.recorder import LEAST_FREE_MB, MB
+from parfocal.storage.recorder_settings import LEAST_FREE_MB, MB
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,14 +101,17 @@ def run_demo(plan: DemoPlan, tell: Callable[[Progress], None]) -> Summary:
     with open_rig(config) as rig:
         beads = prepare(rig, tell)
         done = measure(
-            rig, frames=plan.frames, plan=msgspec.to_builtins(plan, enc_hook=str), tell=tell, name="demo"
+            rig,
+            frames=plan.frames,
+            plan=msgspec.to_builtins(plan, enc_hook=str),
+            tell=tell,
+            name="demo",
+            judge=partial(uselessness, beads=beads),
         )
-        overlay = keep_beads(rig, Path(done.report.run))
         status = rig.status()
     return summarise(
-        done, status, beads, title="Simulated tweezers", pixel_size_nm=PIXEL_SIZE_NM, seconds=True,
-        overlay=overlay,
-    )  # fmt: skip
+        done, status, beads, title="Simulated tweezers", pixel_size_nm=PIXEL_SIZE_NM, seconds=True
+    )
 
 
 def prepare(rig: Rig, tell: Callable[[Progress], None]) -> int:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from parfocal.core.errors import AlreadyExistsError, BadInputError, MovieError
 from parfocal.formats import open_movie
 from parfocal.formats.write_tiff import write_tiff
-from parfocal.rig.recorded import RecordedRun, batches_of
+from parfocal.rig.recorded import RecordedRun
+from parfocal.storage import iter_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -73,7 +74,7 @@ def export_run(
         if to == "tiff":
             _export_frames(streams[name], file)
         else:
-            write_csv(batches_of(streams[name]), file)
+            write_csv(iter_rows(streams[name]), file)
     return list(files.values())
 
 

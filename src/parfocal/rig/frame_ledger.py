@@ -17,16 +17,21 @@ _ANSWER_S = 5.0
 class FrameLedger(NamedTuple):
     """Frames by what became of them; ``exposed == tracked + sum(dropped.values()) + in_flight``.
 
+    `rows` were published of beads in tracked frames, and `usable` ones of them carry no flag that spoils
+    them.
+
     Examples
     --------
     >>> before = FrameLedger(10, 9, {"overrun": 1})
     >>> FrameLedger(110, 100, {"overrun": 3, "died": 2}).since(before)
-    FrameLedger(exposed=100, tracked=91, dropped={'overrun': 2, 'died': 2})
+    FrameLedger(exposed=100, tracked=91, dropped={'overrun': 2, 'died': 2}, rows=0, usable=0)
     """
 
     exposed: int
     tracked: int
     dropped: dict[str, int]
+    rows: int = 0
+    usable: int = 0
 
     @property
     def in_flight(self) -> int:
@@ -40,7 +45,13 @@ class FrameLedger(NamedTuple):
             for reason, count in self.dropped.items()
             if count > before.dropped.get(reason, 0)
         }
-        return FrameLedger(self.exposed - before.exposed, self.tracked - before.tracked, dropped)
+        return FrameLedger(
+            self.exposed - before.exposed,
+            self.tracked - before.tracked,
+            dropped,
+            self.rows - before.rows,
+            self.usable - before.usable,
+        )
 
     def closed(self) -> FrameLedger:
         """Return the ledger with nothing in flight: what is, has been given up.
@@ -54,19 +65,10 @@ class FrameLedger(NamedTuple):
             return self
         return self._replace(dropped={**self.dropped, UNFINISHED: self.in_flight})
 
-    def losses(self, *, camera_recorded: bool) -> dict[str, int]:
-        """Return what no recorded stream knows of; one of frames counts the camera's losses itself.
-
-        Examples
-        --------
-        >>> FrameLedger(10, 7, {"camera": 1, "died": 2}).losses(camera_recorded=True)
-        {'died': 2}
-        """
-        return {
-            reason: count
-            for reason, count in self.dropped.items()
-            if not (camera_recorded and reason == BY_CAMERA)
-        }
+    @property
+    def unfinished(self) -> dict[str, int]:
+        """What was given up at the end, by its reason: no service knows of that."""
+        return {reason: count for reason, count in self.dropped.items() if reason == UNFINISHED}
 
 
 def read_ledger(rig: Rig) -> FrameLedger:
@@ -78,6 +80,13 @@ def read_ledger(rig: Rig) -> FrameLedger:
         If camera or tracker don't answer just now.
     """
     counts = rig["tracker"].counts(timeout_s=_ANSWER_S)
+    rows = rig["tracker"].row_counts(timeout_s=_ANSWER_S)
     lost = rig["camera"].counts(timeout_s=_ANSWER_S)["lost"]
     by_camera = {BY_CAMERA: lost} if lost else {}
-    return FrameLedger(counts["produced"] + lost, counts["tracked"], {**counts["dropped"], **by_camera})
+    return FrameLedger(
+        counts["produced"] + lost,
+        counts["tracked"],
+        {**counts["dropped"], **by_camera},
+        rows["rows"],
+        rows["usable"],
+    )

@@ -10,7 +10,7 @@ import msgspec
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import CommandError, ServiceUnavailableError
 from parfocal.rig.frame_ledger import FrameLedger, read_ledger
-from parfocal.storage.recorder import RunReport
+from parfocal.storage.recorder_settings import RunReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +62,13 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def measure(
-    rig: Rig, *, frames: int | None, plan: dict[str, Any], tell: Callable[[Progress], None], name: str = ""
+    rig: Rig,
+    *,
+    frames: int | None,
+    plan: dict[str, Any],
+    tell: Callable[[Progress], None],
+    name: str = "",
+    judge: Callable[[FrameLedger], str] = lambda _: "",
 ) -> Measurement:
     """Record and track one sequence of the camera.
 
@@ -76,6 +82,11 @@ def measure(
         What was asked, for the record.
     tell : callable
         Told of the progress, in the thread of the caller.
+    name : str
+        Of the run.
+    judge : callable
+        Is given the counts of the measurement, and returns why it is of no use, "" if it is: then it has
+        failed.
 
     Returns
     -------
@@ -84,8 +95,7 @@ def measure(
     """
     rig["tracker"].drain(timeout_s=PATIENCE_S)  # frames from before belong to nobody's measurement
     before = read_ledger(rig)
-    settings = _settings(rig)
-    run = rig["recorder"].start(name=name, plan=plan, settings=settings, devices=_states(rig))
+    run = rig["recorder"].start(name=name, plan=plan)
     tell(Progress(phase="measuring", fraction=0.0, run=run))
     try:
         ending, reason = _acquire(rig, before, frames, tell)
@@ -93,10 +103,14 @@ def measure(
         reason = "; ".join(filter(None, (reason, *_unreadable(rig))))
     except Exception as error:  # whatever it is: the run does not go on being recorded
         with suppress(CommandError):
-            _finish(rig, "failed", f"{type(error).__name__}: {error}", {}, tell)
+            _finish(rig, tell, outcome="failed", reason=f"{type(error).__name__}: {error}")
         raise
-    recorded = settings["recorder"]["frames"] == "camera"
-    report = _finish(rig, ending, reason, ledger.losses(camera_recorded=recorded), tell)
+    if ending == "complete" and (useless := judge(ledger)):
+        ending, reason = "failed", useless
+    compared = frames is not None and ending == "complete"  # what was asked with what was exposed
+    report = _finish(
+        rig, tell, outcome=ending, reason=reason, losses=ledger.unfinished, missing=0 if compared else None
+    )
     return Measurement(
         report=report,
         produced=ledger.exposed,
@@ -109,13 +123,13 @@ def measure(
 def _acquire(
     rig: Rig, before: FrameLedger, frames: int | None, tell: Callable[[Progress], None]
 ) -> tuple[str, str]:
-    """Run the camera until its end or Ctrl-C; return outcome and reason when all frames are accounted for."""
+    """Run the camera until its end or a signal; return outcome and reason when all is accounted for."""
     try:
         rig["camera"].start(count=frames)
         ending = _follow(rig, before, frames, tell)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         rig["camera"].stop(timeout_s=ANSWER_S)
-        ending = "cancelled", "Ctrl-C"
+        ending = "cancelled", str(interrupt) or "Ctrl-C"
     if ending[0] != "failed":
         _settle(rig, before, tell)
     return ending
@@ -162,18 +176,19 @@ def _settle(rig: Rig, before: FrameLedger, tell: Callable[[Progress], None]) -> 
         _pause()
 
 
-def _finish(
-    rig: Rig, ending: str, reason: str, losses: dict[str, int], tell: Callable[[Progress], None]
-) -> RunReport:
-    """Close the record, however long the disk takes; a recorder that is started again takes the run up."""
-    words: dict[str, Any] = {"reason": reason, "outcome": ending, "devices": _states(rig), "losses": losses}
+def _finish(rig: Rig, tell: Callable[[Progress], None], **words: Any) -> RunReport:
+    """Close the record, however long the disk takes; a recorder that is started again takes the run up.
+
+    A signal that comes meanwhile changes nothing: what is saved is saved.
+    """
 
     def close() -> RunReport:
         call = rig["recorder"].submit("finish", **words)
         while not call.done():
-            _pause()
-            if call.progress is not None:
-                tell(Progress(phase="saving", fraction=call.progress.fraction, text=call.progress.text))
+            with suppress(KeyboardInterrupt):
+                _pause()
+                if call.progress is not None:
+                    tell(Progress(phase="saving", fraction=call.progress.fraction, text=call.progress.text))
         report: RunReport = call.result()
         return report
 
@@ -200,26 +215,13 @@ def _restarts(rig: Rig) -> int:
     return rig.status().services["camera"].restarts
 
 
-def _settings(rig: Rig) -> dict[str, Any]:
-    return {name: _answer(rig, name, "get_settings") for name in rig.services}
-
-
-def _states(rig: Rig) -> dict[str, Any]:
-    return {name: _answer(rig, name, "state") for name in rig.services if name != "recorder"}
-
-
 def _unreadable(rig: Rig) -> list[str]:
     """Return which images of a movie could not be read, if the camera plays one."""
-    state = _answer(rig, "camera", "state")
-    return [str(words) for words in state.get("unreadable", [])]
-
-
-def _answer(rig: Rig, service: str, command: str) -> Any:
-    """Return what a service answers, or why it does not: the record keeps either."""
     try:
-        return rig[service].submit(command, timeout_s=ANSWER_S).result()
-    except CommandError as error:
-        return {"unknown": str(error)}
+        state = rig["camera"].state(timeout_s=ANSWER_S)
+    except CommandError:  # the record says why it does not answer
+        return []
+    return [str(words) for words in state.get("unreadable", [])]
 
 
 def _fraction(now: FrameLedger, frames: int | None) -> float:

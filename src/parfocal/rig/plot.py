@@ -14,8 +14,8 @@ from parfocal.analysis.beads.rows import TRACK_DTYPE
 from parfocal.core.errors import BadInputError, nearest
 from parfocal.core.frames import RowSpec
 from parfocal.formats import open_movie
-from parfocal.rig.recorded import RecordedRun, batches_of
-from parfocal.storage import read_headers
+from parfocal.rig.recorded import RecordedRun
+from parfocal.storage import iter_rows, read_headers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,7 +70,7 @@ def track_rows(run: RecordedRun, stream: str = "", most: int = 1_000_000) -> NDA
         raise BadInputError(f"the run {run.folder} holds {told}")
     name = stream or names[0]
     every = max(1, -(-run.manifest.streams[name].stored // most))
-    parts = [rows[rows["frame"] % every == 0] for rows in batches_of(run.streams("rows")[name])]
+    parts = [rows[rows["frame"] % every == 0] for rows in iter_rows(run.streams("rows")[name])]
     rows = np.concatenate(parts) if parts else np.empty(0, TRACK_DTYPE)
     if not len(rows):
         raise BadInputError(f"the run {run.folder} holds no row of {name}: there is nothing to draw")

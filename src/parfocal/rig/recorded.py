@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from parfocal.core.errors import BadInputError, nearest
-from parfocal.storage import Manifest, read_array, read_manifest
+from parfocal.storage import Manifest, read_manifest
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    pass
 
 MANIFEST = "manifest.json"
 
@@ -76,8 +75,3 @@ class RecordedRun(msgspec.Struct, frozen=True, kw_only=True):
 def is_run(path: Path) -> bool:
     """Whether a folder is that of a recorded run."""
     return (path / MANIFEST).is_file()
-
-
-def batches_of(table: Path) -> Iterator[NDArray[Any]]:
-    """Yield the rows of a table in order, as structured arrays."""
-    yield read_array(table)

@@ -5,17 +5,42 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from parfocal.analysis.beads.chart import draw_chart
-from parfocal.analysis.beads.quality import flag_shares
 from parfocal.rig.accuracy import tracking_errors
-from parfocal.rig.summary import FrameCounts, Summary, latency_ms, rates, services_summary
-from parfocal.storage import read_array
+from parfocal.rig.digest import MOST_ROWS, digest_of, sampled_rows
+from parfocal.rig.summary import FrameCounts, Summary, services_summary
 
 if TYPE_CHECKING:
     from parfocal.core.status import RigStatus
+    from parfocal.rig.frame_ledger import FrameLedger
     from parfocal.rig.measurement import Measurement
+
+
+def uselessness(counts: FrameLedger, beads: int) -> str:
+    """Return why a measurement is of no use, whatever was stored; "" if it is of use.
+
+    Parameters
+    ----------
+    counts : FrameLedger
+        Of the measurement.
+    beads : int
+        Regions that were tracked.
+
+    Examples
+    --------
+    >>> from parfocal.rig.frame_ledger import FrameLedger
+    >>> uselessness(FrameLedger(9, 9, {}), 0)
+    'there was no bead to track'
+    >>> uselessness(FrameLedger(9, 9, {}, rows=18, usable=0), 2)
+    'not one of 18 rows is usable: all carry flags'
+    >>> uselessness(FrameLedger(9, 9, {}, rows=18, usable=1), 2)
+    ''
+    """
+    if not beads:
+        return "there was no bead to track"
+    if counts.tracked and not counts.usable:
+        return f"not one of {counts.rows} rows is usable: all carry flags"
+    return ""
 
 
 def summarise(
@@ -26,7 +51,6 @@ def summarise(
     title: str,
     pixel_size_nm: float | None = None,
     seconds: bool = False,
-    overlay: str | None = None,
 ) -> Summary:
     """Return the summary of a measurement whose record is closed, and draw ``tracks.png`` beside its rows.
 
@@ -40,20 +64,23 @@ def summarise(
         Edge of a pixel in the sample. Only with it can rows be compared with the truth.
     seconds : bool
         Draw over time, not over the number of the frame.
-    overlay : str, optional
-        Picture of the beads that was kept.
     """
     run = Path(done.report.run)
     stored = done.report.stored
-    tracks = read_array(run / "tracks")
-    with_rows = len(np.unique(tracks["frame"])) if beads else done.tracked
+    digest = digest_of(run / "tracks")
+    every = max(1, -(-digest.rows // MOST_ROWS))
+    tracks = sampled_rows(run / "tracks", every)
     errors = None
-    if "truth" in stored and pixel_size_nm is not None:
-        errors = tracking_errors(tracks, read_array(run / "truth"), pixel_size_nm=pixel_size_nm)
+    if "truth" in stored and pixel_size_nm is not None and len(tracks):
+        truth = sampled_rows(run / "truth", every)
+        errors = tracking_errors(tracks, truth, pixel_size_nm=pixel_size_nm)
     chart = None
     if len(tracks):
         chart = str(run / "tracks.png")
-        draw_chart(tracks, Path(chart), title=title, pixel_size_nm=pixel_size_nm, seconds=seconds)
+        shown = title if every == 1 else f"{title} (one frame of {every})"
+        draw_chart(tracks, Path(chart), title=shown, pixel_size_nm=pixel_size_nm, seconds=seconds)
+    with_rows = digest.frames if beads else done.tracked
+    overlay = run / "overlay.png"
     return Summary(
         outcome=done.report.outcome,
         reason=done.report.reason,
@@ -65,11 +92,11 @@ def summarise(
             dropped=done.dropped,
         ),
         beads=beads,
-        flagged=flag_shares(tracks),
-        latency_ms=latency_ms(tracks),
-        fps=rates(tracks),
+        flagged=digest.flagged(),
+        latency_ms=digest.latency_ms(),
+        fps=digest.rates(),
         error=errors,
         services=services_summary(status.services.values()),
-        overlay=overlay,
+        overlay=str(overlay) if overlay.exists() else None,
         chart=chart,
     )

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
-import numpy as np
 
 from parfocal.formats import MovieFacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from numpy.typing import NDArray
 
     from parfocal.core.status import ProcessStatus
 
@@ -84,46 +81,6 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     movie: MovieFacts | None = None
 
 
-def latency_ms(tracks: NDArray[Any]) -> dict[str, float]:
-    """Return the median and the 99th percentile of the time from exposure end to readable rows.
-
-    Parameters
-    ----------
-    tracks : structured ndarray
-        With fields ``frame, time_ns, written_ns``.
-
-    Examples
-    --------
-    >>> rows = np.array(
-    ...     [(0, 0, 2_000_000), (0, 0, 2_000_000), (1, 0, 4_000_000)],
-    ...     [("frame", "u8"), ("time_ns", "i8"), ("written_ns", "i8")],
-    ... )
-    >>> latency_ms(rows)["p50"]
-    3.0
-    """
-    _, first = np.unique(tracks["frame"], return_index=True)
-    delays = (tracks["written_ns"][first] - tracks["time_ns"][first]) * 1e-6
-    return {name: _percentile(delays, q) for name, q in (("p50", 50), ("p99", 99))}
-
-
-def rates(tracks: NDArray[Any]) -> dict[str, float]:
-    """Return frames a second: as they were exposed, and as their rows were published."""
-    _, first = np.unique(tracks["frame"], return_index=True)
-    rows = tracks[first]
-    return {"camera": _rate(rows["time_ns"]), "tracked": _rate(rows["written_ns"])}
-
-
 def services_summary(services: Iterable[ProcessStatus]) -> dict[str, dict[str, int]]:
     """Return process and restarts of each service."""
     return {service.name: {"pid": service.pid, "restarts": service.restarts} for service in services}
-
-
-def _percentile(values: NDArray[Any], q: float) -> float:
-    return round(float(np.percentile(values, q)), 3) if len(values) else float("nan")
-
-
-def _rate(times_ns: NDArray[Any]) -> float:
-    if len(times_ns) < 2:
-        return float("nan")
-    span_s = float(times_ns.max() - times_ns.min()) * 1e-9
-    return round((len(times_ns) - 1) / span_s, 2) if span_s > 0 else float("nan")

@@ -17,14 +17,13 @@ from parfocal.core.errors import BadInputError, MovieError
 from parfocal.core.frames import FrameSpec
 from parfocal.formats import Movie, MovieFacts, MovieOptions, are_counts, location_exists, open_movie
 from parfocal.rig.config import RigConfig, load_config, with_changes
-from parfocal.rig.keeping import keep_beads
 from parfocal.rig.measurement import Progress, measure
 from parfocal.rig.opening import load_source, open_rig
 from parfocal.rig.recorded import RecordedRun, is_run
-from parfocal.rig.results import summarise
+from parfocal.rig.results import summarise, uselessness
 from parfocal.rig.ring_size import MOST_SLOTS, free_shared_bytes, slots_for
 from parfocal.storage.folder import check_place
-from parfocal.storage.recorder import LEAST_FREE_MB, MB
+from parfocal.storage.recorder_settings import LEAST_FREE_MB, MB
 from parfocal.tracking import BeadTracker, find_beads
 
 if TYPE_CHECKING:
@@ -153,13 +152,13 @@ def run_track(plan: TrackPlan, tell: Callable[[Progress], None]) -> Summary:
             plan={**msgspec.to_builtins(plan, enc_hook=str), "source": msgspec.to_builtins(facts)},
             tell=tell,
             name=run_name(plan.movie),
+            judge=partial(uselessness, beads=beads),
         )
-        overlay = keep_beads(rig, Path(done.report.run))
         status = rig.status()
     pixel_size_nm = None if spec.pixel_size_um is None else spec.pixel_size_um * 1e3
     summary = summarise(
         done, status, beads, title=plan.movie.name, pixel_size_nm=pixel_size_nm,
-        seconds=facts.frame_rate_hz is not None, overlay=overlay,
+        seconds=facts.frame_rate_hz is not None,
     )  # fmt: skip
     unmeasured = {"p50": float("nan"), "p99": float("nan")}  # its exposures ended long ago
     return msgspec.structs.replace(summary, latency_ms=unmeasured, movie=facts)
@@ -181,18 +180,15 @@ def notes_on(facts: MovieFacts) -> tuple[str, ...]:
 
 
 def run_name(movie: Path) -> str:
-    """Return the name of a run after its movie: what a folder's name may hold.
+    """Return the name of a run after its movie; `parfocal.storage.folder.safe_name` makes it safe.
 
     Examples
     --------
-    >>> run_name(Path("/data/bead [3] 100%.ome.tif")), run_name(Path("...tif"))
-    ('bead_3_100', 'movie')
-    >>> run_name(Path("runs/2026-03-01T14-05-09_beads"))
-    'beads'
+    >>> run_name(Path("/data/bead [3] 100%.ome.tif")), run_name(Path("runs/2026-03-01T14-05-09_beads"))
+    ('bead [3] 100%', 'beads')
     """
     stem = movie.name.partition(".ome.")[0].removesuffix(movie.suffix)
-    stem = re.sub(r"^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d_?", "", stem)
-    return re.sub(r"[^\w.+-]+", "_", stem).strip("_.")[:60] or "movie"
+    return re.sub(r"^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d_?", "", stem)
 
 
 def choose_beads(rig: Rig, plan: TrackPlan, tell: Callable[[Progress], None]) -> int:

@@ -1,31 +1,42 @@
-"""Recordings: frames as OME-Zarr, rows as Parquet, and a record that tells the truth about both.
+"""Recordings: streams into files, and a record that tells the truth about them.
 
 ::
 
-    Recorder (service) ── Recording ─┬─ FrameLane ── FrameStore   frames.ome.zarr
-                                     ├─ RowLane ──── RowStore     <stream>/part-*.parquet
-                                     └─ Manifest  ── outcome      manifest.json
+    Recorder ──── Recording ─┬─ StreamRecorder ─── Sink       one for each stream: its thread, its files
+    (service)     (one run)  │   Source (follows the stream)    FrameSink       frames.ome.zarr
+                             │                                  EventFrameSink  frames.ome.zarr, by events
+                             │                                  RowSink         <stream>/part-*.parquet
+                             └─ RunRecord ── final_manifest   manifest.json: outcome, reason, settings, losses
 
-Each store has a `SyncThread`, which brings what was written to stable storage behind its back.
+Each sink has a `SyncThread`, which brings what was written to stable storage behind its back. `sinks.py`
+says how to add a third kind. Reading needs none of this: `read_manifest`, `read_rows`, `read_array`,
+`iter_rows`, `open_frames`, `read_headers`, `list_runs`.
 """
 
 from __future__ import annotations
 
-from parfocal.storage.arrays import read_array
 from parfocal.storage.catalogue import RunSummary, list_runs
+from parfocal.storage.event_frames import EventFrameSink
 from parfocal.storage.folder import RunFolder
-from parfocal.storage.frames import FrameStore, open_frames
+from parfocal.storage.frames import FrameSink
 from parfocal.storage.headers import read_headers
 from parfocal.storage.manifest import Manifest, read_manifest
-from parfocal.storage.tables import PartLimits, RowStore, read_rows
+from parfocal.storage.notes import annotate_run
+from parfocal.storage.ome_zarr import EventLayout
+from parfocal.storage.reading import iter_rows, open_frames, read_array, read_rows
+from parfocal.storage.tables import PartLimits, RowSink
 
 __all__ = [
-    "FrameStore",
+    "EventFrameSink",
+    "EventLayout",
+    "FrameSink",
     "Manifest",
     "PartLimits",
-    "RowStore",
+    "RowSink",
     "RunFolder",
     "RunSummary",
+    "annotate_run",
+    "iter_rows",
     "list_runs",
     "open_frames",
     "read_array",

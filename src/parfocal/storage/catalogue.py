@@ -19,8 +19,10 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
         Where it lies.
     started_utc, duration_s : str, float or None
         When it began, and how long it lasted; None if it has no end.
-    outcome : str
-        As `Manifest.seen` tells it; "unreadable: ..." if its record is damaged.
+    outcome, reason : str
+        As `Manifest.seen` tells it, and why; "unreadable: ..." if its record is damaged.
+    name, operator, sample, notes : str
+        What it was called, and what people say about it.
     stored, lost : dict of str to int
         For each stream.
     """
@@ -31,9 +33,14 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str
     stored: dict[str, int]
     lost: dict[str, int]
+    reason: str = ""
+    name: str = ""
+    operator: str = ""
+    sample: str = ""
+    notes: str = ""
 
 
-def list_runs(parent: Path) -> tuple[RunSummary, ...]:
+def list_runs(parent: Path | str) -> tuple[RunSummary, ...]:
     """Return the runs that lie in `parent`, oldest first.
 
     Raises
@@ -41,6 +48,7 @@ def list_runs(parent: Path) -> tuple[RunSummary, ...]:
     BadInputError
         If `parent` is no folder.
     """
+    parent = Path(parent)
     if not parent.is_dir():
         raise BadInputError(f"there is no folder {parent}")
     found = (_summary(path.parent) for path in parent.glob(f"*/{FILE_NAME}"))
@@ -66,6 +74,11 @@ def _summary(folder: Path) -> RunSummary:
         outcome=manifest.seen,
         stored={name: stream.stored for name, stream in manifest.streams.items()},
         lost={name: stream.lost for name, stream in manifest.streams.items()},
+        reason=manifest.reason,
+        name=manifest.name,
+        operator=manifest.operator,
+        sample=manifest.sample,
+        notes=manifest.notes,
     )
 
 

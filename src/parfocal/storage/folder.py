@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import unicodedata
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,15 +13,17 @@ from parfocal.core.clock import SYSTEM_CLOCK, Clock
 from parfocal.core.errors import BadInputError, DiskFullError
 from parfocal.storage.disk import free_bytes, storage_errors
 
-_NAME = re.compile(r"[\w.+-]{0,80}")
+_LONGEST_BYTES = 120
+"""Of a run's name; the time, a number and the names of files in it need the rest of what systems allow."""
+_UNSAFE = re.compile(r"[^\w.+-]+")
 _RESERVE_BYTES = 2**18
 
 
 class RunFolder:
     """Where everything of a run lies.
 
-    A reserve of some hundred kilobytes lies in it while it is written, so that the last words of the record
-    find room on a disk that has become full.
+    A reserve of some hundred kilobytes lies in it while it is written, so that the final record
+    finds room on a disk that has become full.
 
     Attributes
     ----------
@@ -38,20 +41,20 @@ class RunFolder:
     ) -> RunFolder:
         """Make a new folder in `parent`, named by the time and `name`, such as ``2026-03-01T14-05-09_beads``.
 
+        Whatever `name` holds, the folder has a name that every system and shell takes: see `safe_name`.
+
         Raises
         ------
         BadInputError
-            If `name` can't be part of a file name, or `parent` is no folder that can be written to.
+            If `parent` is no folder that can be written to.
         DiskFullError
             If fewer than `least_free_bytes` are free there.
         """
-        if not _NAME.fullmatch(name):
-            raise BadInputError(f"run name {name!r} may hold letters, digits and . _ + - only, 80 at most")
         moment = datetime.fromtimestamp(clock.utc_ns() // 10**9, UTC).strftime("%Y-%m-%dT%H-%M-%S")
         check_place(parent, least_free_bytes)
         with storage_errors(parent):
             parent.mkdir(parents=True, exist_ok=True)
-            folder = cls(_make(parent, "_".join(filter(None, (moment, name)))))
+            folder = cls(_make(parent, "_".join(filter(None, (moment, safe_name(name))))))
             folder._reserve.write_bytes(bytes(_RESERVE_BYTES))
         return folder
 
@@ -60,26 +63,35 @@ class RunFolder:
         """Whether it is still there, and is still the same folder."""
         return self._identity is not None and _identity(self.path) == self._identity
 
-    @property
-    def frames(self) -> Path:
-        """Where frames go."""
-        return self.path / "frames.ome.zarr"
-
-    def rows(self, stream: str) -> Path:
-        """Where the rows of a stream go."""
-        return self.path / stream
-
     def discard(self) -> None:
         """Remove it: for a run that never began."""
         shutil.rmtree(self.path, ignore_errors=True)
 
     def give_up_reserve(self) -> None:
-        """Free the reserve for the last words. Idempotent."""
+        """Free the reserve for the final record. Idempotent."""
         self._reserve.unlink(missing_ok=True)
 
     @property
     def _reserve(self) -> Path:
         return self.path / ".reserve"
+
+
+def safe_name(name: str) -> str:
+    """Return what a run called `name` is called on the disk.
+
+    Letters of any script, digits and ``. _ + -`` stay; whatever else there is becomes one ``-``; what is too
+    long is cut. Names begin and end with none of ``. -``.
+
+    Examples
+    --------
+    >>> safe_name("60 % Tröpfchen [2. Versuch]"), safe_name("../.hidden"), safe_name(" ")
+    ('60-Tröpfchen-2.-Versuch', 'hidden', '')
+    >>> len(safe_name("ö" * 200).encode())
+    120
+    """
+    text = unicodedata.normalize("NFC", name.encode("utf-8", "replace").decode())
+    text = _UNSAFE.sub("-", text).strip(".-")
+    return text.encode()[:_LONGEST_BYTES].decode(errors="ignore").strip(".-")
 
 
 def check_place(

@@ -6,11 +6,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 import numpy as np
 
 from parfocal.core.errors import BadInputError
 from parfocal.core.files import replace_file
+from parfocal.storage.image import read_document
 from parfocal.storage.ome_zarr import HEADER_CHUNK, HEADER_COLUMNS, HEADERS, IMAGE, NOT_STORED
 
 if TYPE_CHECKING:
@@ -67,43 +67,53 @@ class HeaderFile:
         return self._file
 
 
-def read_headers(image: Path, *, most: int | None = None) -> NDArray[np.void]:
+def read_headers(image: Path | str, *, most: int | None = None) -> NDArray[np.void]:
     """Return what travelled with each frame of an image, in their order.
 
     Parameters
     ----------
-    image : Path
-        Folder of the OME-Zarr image.
+    image : path
+        Folder of the OME-Zarr image, such as ``RUN/frames.ome.zarr``.
     most : int, optional
         Read only the first ones.
 
     Returns
     -------
     structured array (n,)
-        Columns `frame`, `time_ns`, `utc_ns`, `exposure_ns`, `sequence`; all -1 where a frame was lost.
+        A column for each field of `FrameHeader` (`frame`, `time_ns`, `utc_ns`, `exposure_ns` ...), and
+        `sequence`, the number in the stream; all -1 where a frame was lost.
 
     Raises
     ------
     BadInputError
         If `image` holds no frames written by parfocal.
     """
+    image = Path(image)
     length = length_of(image / IMAGE)
     length = length if most is None else min(length, most)
-    rows = np.full((length, len(HEADER_COLUMNS)), NOT_STORED, "<i8")
+    columns = _columns_of(image / HEADERS)
+    rows = np.full((length, len(columns)), NOT_STORED, "<i8")
     for chunk in range(-(-length // HEADER_CHUNK)):
         path = _chunk_path(image / HEADERS, chunk)
         if path.exists():
             part = rows[chunk * HEADER_CHUNK : (chunk + 1) * HEADER_CHUNK]
-            part[:] = np.fromfile(path, "<i8").reshape(-1, len(HEADER_COLUMNS))[: len(part)]
-    return rows.view([(name, "<i8") for name in HEADER_COLUMNS])[:, 0]
+            part[:] = np.fromfile(path, "<i8").reshape(-1, len(columns))[: len(part)]
+    return rows.view([(name, "<i8") for name in columns])[:, 0]
 
 
 def length_of(array: Path) -> int:
-    """Return how many rows the ``zarr.json`` of the Zarr array in the folder `array` claims."""
+    """Return how many frames, or rows, the document of the Zarr array in the folder `array` claims."""
     try:
-        return int(msgspec.json.decode((array / "zarr.json").read_bytes())["shape"][0])
-    except (OSError, ValueError, LookupError, TypeError) as error:
+        return int(read_document(array)["shape"][0])
+    except (LookupError, TypeError, ValueError) as error:
         raise BadInputError(f"{array} holds no Zarr array: {error}") from error
+
+
+def _columns_of(headers: Path) -> tuple[str, ...]:
+    try:
+        return tuple(read_document(headers)["attributes"]["columns"])
+    except (LookupError, TypeError) as error:
+        raise BadInputError(f"{headers} holds no headers of parfocal's frames: {error}") from error
 
 
 def _chunk_path(folder: Path, chunk: int) -> Path:

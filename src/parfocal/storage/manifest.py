@@ -3,50 +3,32 @@
 from __future__ import annotations
 
 import platform
-from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import numpy as np
 
-from parfocal.core.clock import Clock
 from parfocal.core.errors import BadInputError
 from parfocal.core.files import replace_file
 from parfocal.core.frames import FrameSpec, RowSpec
-from parfocal.core.status import StreamStatus
+from parfocal.core.status import UNKNOWN_NUMBER, StreamStatus
 from parfocal.processes.identity import Identity, this_process
+from parfocal.storage.collecting import Artifact
 from parfocal.storage.disk import storage_errors
+from parfocal.storage.incidents import Incident
+from parfocal.storage.moment import Moment
+from parfocal.storage.ome_zarr import EventLayout
 from parfocal.storage.outcome import RECORDING, seen_outcome
+from parfocal.storage.source import Policy, RingPlace
 
 FORMAT = 1
 FILE_NAME = "manifest.json"
-Policy = Literal["block", "drop", "fail"]
-"""When the disk is slower than a stream: its writer waits; or what was missed is counted as lost; or the
-recording of that stream ends there."""
-
 _FREE = ("plan", "settings", "devices", "devices_at_end")
 """What others put into the record: nobody knows what it holds."""
 _DEEPEST = 50
 _PACKAGES = ("parfocal", "numpy", "tensorstore", "pyarrow", "numba", "scipy")
-
-
-class Moment(msgspec.Struct, frozen=True, kw_only=True):
-    """One instant, on the clock that the data's times are on, and in UTC."""
-
-    utc: str
-    utc_ns: int
-    monotonic_ns: int
-
-    @classmethod
-    def now(cls, clock: Clock) -> Moment:
-        """Return the instant that `clock` shows."""
-        utc_ns = clock.utc_ns()
-        text = datetime.fromtimestamp(utc_ns // 10**9, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        return cls(
-            utc=f"{text}.{utc_ns // 1000 % 10**6:06d}Z", utc_ns=utc_ns, monotonic_ns=clock.monotonic_ns()
-        )
 
 
 class Writer(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,12 +37,13 @@ class Writer(msgspec.Struct, frozen=True, kw_only=True):
     pid: int
     mark: str
     host: str
+    service: str = ""
 
     @classmethod
-    def this(cls) -> Writer:
-        """Return the process that calls."""
+    def this(cls, service: str = "") -> Writer:
+        """Return the process that calls, which runs that service."""
         pid, mark = this_process()
-        return cls(pid=pid, mark=mark, host=platform.node())
+        return cls(pid=pid, mark=mark, host=platform.node(), service=service)
 
     @property
     def alive(self) -> bool:
@@ -74,21 +57,26 @@ class StreamRecord(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     kind : str
-        "frames" or "rows".
+        Which sink holds it: "frames", "events" or "rows".
     path : str
         Where it lies, in the run's folder.
     policy : str
         What happens when the recorder falls behind: "block", "drop" or "fail".
     spec : FrameSpec or RowSpec
         What each frame or row looks like.
-    first_sequence : int
-        Number in the stream of the first one that belongs to the run.
-    ring_created_ns : int
-        When the ring that it came from was made: tells it from a later one of the same name.
+    first_sequence, first_number : int
+        Number in the stream of the first one that belongs to the run, and the number that its producer should
+        give it; -1 if the producer does not tell.
+    ring : RingPlace
+        Which ring was read last: a later one than the first if the writer was started again in order.
+    writer : str
+        The service that wrote the stream when the run began; "" if it was none of the rig's.
     expected, stored, lost : int
         ``expected == stored + lost``.
     renumbered : int
-        How often the camera began to count anew, as one does that was started again.
+        How often the producer began to count anew.
+    events : EventLayout or None
+        Where the frames of events lie.
     error : str
         What ended the recording of this stream early.
     uncounted : bool
@@ -102,11 +90,14 @@ class StreamRecord(msgspec.Struct, frozen=True, kw_only=True):
     policy: Policy
     spec: FrameSpec | RowSpec
     first_sequence: int
-    ring_created_ns: int = 0
+    first_number: int = UNKNOWN_NUMBER
+    ring: RingPlace = RingPlace(created_ns=0)
+    writer: str = ""
     expected: int = 0
     stored: int = 0
     lost: int = 0
     renumbered: int = 0
+    events: EventLayout | None = None
     error: str = ""
     uncounted: bool = False
     ledger: StreamStatus | None = None
@@ -127,6 +118,14 @@ class Restart(msgspec.Struct, frozen=True, kw_only=True):
     lost: dict[str, int] = {}
 
 
+class Edit(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of what people say about a run: `field` became `value` at that moment."""
+
+    at: Moment
+    field: str
+    value: str
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """Everything about a run that is not a frame or a row.
 
@@ -137,13 +136,30 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         "incomplete: lost N" or "incomplete: lost at least N". `Manifest.seen` says what it means to a reader.
     reason : str
         Why it ended so, in the words of whoever ended it.
+    run, name : str
+        Its folder's name, and the name that it was given.
+    operator, sample, notes : str
+        What people say about it, as it stands.
+    edits : tuple of Edit
+        How that came about, oldest first.
     plan, settings, devices, devices_at_end : dict
-        What was asked, and the states of the devices when it began and ended.
+        What was asked; the settings of all services; their states when it began and ended.
+    artifacts : dict of str to Artifact
+        Files that services gave to the record, by name.
+    missing : dict of str to str
+        What could not be had of which service, and why.
+    losses_at_start : dict of str to (dict of str to int)
+        What each service had lost by then since the rig was started, by reason.
     losses : dict of str to int
-        What never came to a recorded stream, by reason, as whoever ended the run counted it.
+        What never came to a recorded stream, by reason, as services and whoever ended the run counted it.
+    incidents : tuple of Incident
+        Which services ended or were started again during the run.
+    restarts : tuple of Restart
+        Of the recorder itself.
     """
 
     run: str
+    name: str = ""
     started: Moment
     recorder: Writer
     format: int = FORMAT
@@ -152,13 +168,21 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     ended: Moment | None = None
     pixel_size_um: float | None = None
+    operator: str = ""
+    sample: str = ""
+    notes: str = ""
+    edits: tuple[Edit, ...] = ()
     plan: dict[str, Any] = {}
     settings: dict[str, Any] = {}
     devices: dict[str, Any] = {}
     devices_at_end: dict[str, Any] = {}
     versions: dict[str, str] = {}
     streams: dict[str, StreamRecord] = {}
+    artifacts: dict[str, Artifact] = {}
+    missing: dict[str, str] = {}
+    losses_at_start: dict[str, dict[str, int]] = {}
     losses: dict[str, int] = {}
+    incidents: tuple[Incident, ...] = ()
     restarts: tuple[Restart, ...] = ()
     errors: tuple[str, ...] = ()
 
@@ -182,7 +206,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         replace_file(folder / FILE_NAME, msgspec.json.format(_encoded(manifest), indent=2), durable=True)
 
 
-def read_manifest(folder: Path) -> Manifest:
+def read_manifest(folder: Path | str) -> Manifest:
     """Return the record of the run in `folder`.
 
     Raises
@@ -191,7 +215,7 @@ def read_manifest(folder: Path) -> Manifest:
         If there is none, or it is none of ours.
     """
     try:
-        return msgspec.json.decode((folder / FILE_NAME).read_bytes(), type=Manifest)
+        return msgspec.json.decode(Path(folder, FILE_NAME).read_bytes(), type=Manifest)
     except (OSError, msgspec.DecodeError) as error:
         raise BadInputError(f"{folder} holds no run: {error}") from error
 

@@ -9,13 +9,15 @@ import numpy as np
 
 from parfocal.core.errors import BadInputError
 from parfocal.core.frames import FrameSpec
+from parfocal.streams import HEADER_DTYPE
 
 Codec = Literal["blosc-lz4", "blosc-zstd", "none"]
 Document = dict[str, Any]
 
 IMAGE = "0"
 HEADERS = "headers"
-HEADER_COLUMNS = ("frame", "time_ns", "utc_ns", "exposure_ns", "sequence")
+HEADER_COLUMNS = (*(HEADER_DTYPE.names or ()), "sequence")
+"""What is kept of each frame: all that travelled with it, and its number in the stream."""
 HEADER_CHUNK = 4096
 NOT_STORED = -1
 """All columns of a frame that is not in the file."""
@@ -99,10 +101,16 @@ class FrameLayout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             "attributes": {"columns": list(HEADER_COLUMNS), "not_stored": NOT_STORED},
         }
 
-    def group_document(self, name: str, interval_s: float | None = None) -> Document:
-        """Return ``zarr.json`` of the image; `interval_s` is the time from frame to frame, if known."""
+    def group_document(
+        self, name: str, interval_s: float | None = None, axes: tuple[str, ...] = ()
+    ) -> Document:
+        """Return ``zarr.json`` of the image.
+
+        `interval_s` is the time from frame to frame, if known; `axes` are those of the pixels, by default t
+        and the frame's own.
+        """
         known = {"t": interval_s, "z": None, "y": self.spec.pixel_size_um, "x": self.spec.pixel_size_um}
-        axes = ("t", *self.spec.axes)
+        axes = axes or ("t", *self.spec.axes)
         scale = [known.get(axis) or 1.0 for axis in axes]
         dataset = {"path": IMAGE, "coordinateTransformations": [{"type": "scale", "scale": scale}]}
         image = {"name": name, "axes": [_axis(a, known.get(a)) for a in axes], "datasets": [dataset]}
@@ -113,12 +121,17 @@ class FrameLayout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             "attributes": {"ome": ome, "parfocal": {"layout": msgspec.to_builtins(self), "headers": HEADERS}},
         }
 
+    @property
+    def frame_codecs(self) -> list[Document]:
+        """How the pixels of one frame are encoded."""
+        return [_LITTLE, *self._compression()]
+
     def _sharding(self) -> Document:
         return {
             "name": "sharding_indexed",
             "configuration": {
                 "chunk_shape": [1, *self.spec.shape],
-                "codecs": [_LITTLE, *self._compression()],
+                "codecs": self.frame_codecs,
                 "index_codecs": [_LITTLE, {"name": "crc32c"}],
                 "index_location": "end",
             },
@@ -147,3 +160,72 @@ def _axis(name: str, size: float | None) -> Document:
     if size is not None:
         axis["unit"] = "second" if name == "t" else "micrometer"
     return axis
+
+
+class EventLayout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the frames of a plan's events lie: its axes, outermost first, and how long each is.
+
+    Events are numbered in the order of the axes, the last one fastest. A first axis t may grow.
+
+    Examples
+    --------
+    >>> layout = EventLayout(axes="tpc", sizes=(20, 3, 2))
+    >>> layout.index_of(9)
+    {'t': 1, 'p': 1, 'c': 1}
+    """
+
+    axes: str
+    sizes: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if not self.axes or len(set(self.axes)) != len(self.axes) or not set(self.axes) <= set("tpcz"):
+            raise BadInputError(f"axes {self.axes!r} of events must be some of 't', 'p', 'c', 'z', each once")
+        if len(self.sizes) != len(self.axes) or any(size < 1 for size in self.sizes):
+            raise BadInputError(
+                f"sizes {self.sizes} must tell a length of 1 or more for each of {self.axes!r}"
+            )
+
+    def index_of(self, event: int) -> dict[str, int]:
+        """Return the index of an event along each axis."""
+        index = {}
+        for axis, size in zip(self.axes[:0:-1], self.sizes[:0:-1], strict=True):
+            event, index[axis] = divmod(event, size)
+        index[self.axes[0]] = event
+        return {axis: index[axis] for axis in self.axes}
+
+    def size(self, axis: str) -> int:
+        """Return how long `axis` is; 1 for one that the plan does not have."""
+        return self.sizes[self.axes.index(axis)] if axis in self.axes else 1
+
+
+def event_image_documents(
+    spec: FrameSpec, codec: Codec, outer: dict[str, int], name: str
+) -> tuple[Document, Document, Document]:
+    """Return the documents of the image of one position: its group, its pixels, and its headers.
+
+    Parameters
+    ----------
+    spec : FrameSpec
+        Of each frame: y and x.
+    codec : str
+        As in `FrameLayout`.
+    outer : dict
+        Lengths along t, c and z, those that the plan has, in this order.
+    name : str
+        Of the image.
+    """
+    layout = FrameLayout(spec=spec, shard_frames=1, codec=codec)
+    frame, lengths = list(spec.shape), list(outer.values())
+    pixels = layout.array_document(1)
+    pixels["shape"] = [*lengths, *frame]
+    pixels["chunk_grid"]["configuration"]["chunk_shape"] = [1] * len(lengths) + frame
+    pixels["codecs"] = layout.frame_codecs
+    pixels["dimension_names"] = [*outer, *spec.axes]
+    headers = layout.headers_document(1)
+    headers["shape"] = [*lengths, len(HEADER_COLUMNS)]
+    inner = lengths[1:] if "t" in outer else lengths
+    first = [1] if "t" in outer else []
+    headers["chunk_grid"]["configuration"]["chunk_shape"] = [*first, *inner, len(HEADER_COLUMNS)]
+    headers["dimension_names"] = [*outer, "column"]
+    group = layout.group_document(name, axes=(*outer, *spec.axes))
+    return group, pixels, headers

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
-import msgspec
+from parfocal.core.status import StoredCount
 
 Ending = Literal["complete", "finished early", "cancelled", "failed"]
 """How whoever ends a run says that it ended."""
@@ -14,37 +14,13 @@ RECORDING = "recording"
 UNKNOWN = "unknown: not closed"
 
 
-class Count(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one recorded stream between the first and the last moment of a run.
-
-    ``expected == stored + lost`` always.
-
-    Attributes
-    ----------
-    expected : int
-        Frames or rows that the run should hold: all that were produced, and those that the camera itself
-        says it lost.
-    stored : int
-        What is on the disk.
-    error : str
-        What ended the recording of this stream early; "" if nothing did.
-    uncounted : bool
-        Whether more may be lost than `expected` knows of.
-    """
-
-    expected: int
-    stored: int
-    error: str = ""
-    uncounted: bool = False
-
-    @property
-    def lost(self) -> int:
-        """Frames or rows that are not on the disk."""
-        return self.expected - self.stored
-
-
 def decide_outcome(
-    ending: Ending, counts: Iterable[Count], *, lost_before: int = 0, failed: bool = False
+    ending: Ending,
+    counts: Iterable[StoredCount],
+    *,
+    lost_before: int = 0,
+    failed: bool = False,
+    interrupted: bool = False,
 ) -> str:
     """Return the outcome that tells the truth.
 
@@ -52,12 +28,15 @@ def decide_outcome(
     ----------
     ending : str
         How it was ended, in the words of whoever ended it.
-    counts : iterable of Count
+    counts : iterable of StoredCount
         One for each recorded stream.
     lost_before : int
         What never came to a recorded stream.
     failed : bool
-        Whether an error was one that ends the run, by policy.
+        Whether an error was one that ends the run, by policy, or a service failed for good.
+    interrupted : bool
+        Whether the writer of a recorded stream was started again, and nobody has compared what was asked for
+        with what was produced: what it would have brought meanwhile is not known.
 
     Returns
     -------
@@ -67,15 +46,17 @@ def decide_outcome(
 
     Examples
     --------
-    >>> whole, torn = Count(expected=9, stored=9), Count(expected=9, stored=7)
+    >>> whole, torn = StoredCount(expected=9, stored=9), StoredCount(expected=9, stored=7)
     >>> decide_outcome("complete", [whole]), decide_outcome("complete", [whole, torn])
     ('complete', 'incomplete: lost 2')
     >>> decide_outcome("complete", [whole], lost_before=3)
     'incomplete: lost 3'
     >>> decide_outcome("cancelled", [torn]), decide_outcome("complete", [whole], failed=True)
     ('cancelled', 'failed')
-    >>> decide_outcome("complete", [whole, Count(expected=2, stored=0, uncounted=True)])
+    >>> decide_outcome("complete", [whole, StoredCount(expected=2, stored=0, uncounted=True)])
     'incomplete: lost at least 2'
+    >>> decide_outcome("complete", [whole], interrupted=True)
+    'incomplete: lost at least 0'
     """
     if failed or ending == "failed":
         return "failed"
@@ -83,11 +64,47 @@ def decide_outcome(
         return "cancelled"
     counts = tuple(counts)
     lost = lost_before + sum(count.lost for count in counts)
-    if any(count.uncounted for count in counts):
+    if interrupted or any(count.uncounted for count in counts):
         return f"incomplete: lost at least {lost}"
     if lost or any(count.error for count in counts):
         return f"incomplete: lost {lost}"
     return ending
+
+
+def explain_outcome(
+    given: str, incidents: Iterable[str], counts: Mapping[str, StoredCount], losses: Mapping[str, int]
+) -> str:
+    """Return why a run ended as it did, in one line.
+
+    Parameters
+    ----------
+    given : str
+        The reason of whoever ended it.
+    incidents : iterable of str
+        What befell services.
+    counts : mapping of str to StoredCount
+        Of each recorded stream.
+    losses : mapping of str to int
+        What never came to a recorded stream, by reason.
+
+    Examples
+    --------
+    >>> torn = StoredCount(expected=9, stored=7)
+    >>> explain_outcome("Ctrl-C", ["camera ended"], {"camera": torn}, {"late": 3})
+    'Ctrl-C; camera ended; 2 of 9 of camera are missing; 3 lost (late)'
+    >>> explain_outcome("", [], {"camera": StoredCount(expected=9, stored=9)}, {})
+    ''
+    """
+    told = [given, *incidents]
+    for name, count in counts.items():
+        if count.error:
+            told.append(f"{name}: {count.error}")
+        if count.lost:
+            told.append(f"{count.lost} of {count.expected} of {name} are missing")
+        if count.renumbered:
+            told.append(f"the producer of {name} began to count anew")
+    told += [f"{number} lost ({reason})" for reason, number in losses.items()]
+    return "; ".join(dict.fromkeys(text for text in told if text))
 
 
 def seen_outcome(outcome: str, *, recorder_alive: bool) -> str:

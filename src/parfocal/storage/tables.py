@@ -1,4 +1,4 @@
-"""Rows on disk: Parquet parts that are closed one after the other, and a journal of the part that is open.
+"""A sink for rows: Parquet parts that are closed one after the other, and a journal of the part that is open.
 
 Every append is in the journal (an Arrow stream) before it is acknowledged. Row groups go to the open part
 as they fill; a part gets its name when it is whole, and its journal is removed then. So the cost of an append
@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from parfocal.core.clock import SYSTEM_CLOCK, Clock
-from parfocal.core.errors import AlreadyExistsError, BadInputError, FolderVanishedError, StorageError
+from parfocal.core.errors import BadInputError, FolderVanishedError
 from parfocal.core.files import sync_file
+from parfocal.core.status import UNKNOWN_NUMBER, StoredCount
 from parfocal.storage.disk import storage_errors
-from parfocal.storage.outcome import Count
+from parfocal.storage.image import refuse_existing
 from parfocal.storage.parts import (
     OpenPart,
     Piece,
@@ -24,22 +25,20 @@ from parfocal.storage.parts import (
     arrow_schema,
     closed_parts,
     finish_journal,
-    open_journals,
     part_number,
-    pieces_of,
     span_of,
 )
 from parfocal.storage.sync import SyncThread
 
 if TYPE_CHECKING:
     import numpy as np
-    import pyarrow as pa
     from numpy.typing import NDArray
 
     from parfocal.core.frames import RowSpec
 
 ROWS_PER_GROUP = 2**16
-_TRIES = 20
+BATCH = 2**14
+"""How many rows an append should bring where nobody says better."""
 
 
 class PartLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -53,10 +52,10 @@ class PartLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             raise BadInputError(f"a part of {self.rows} rows or {self.seconds} s would hold nothing")
 
 
-class RowStore:
-    """Appends rows to a table: a folder of Parquet parts, readable at any moment with `read_rows`.
+class RowSink:
+    """Appends rows to a table, a folder of Parquet parts; a `parfocal.core.protocols.Sink`.
 
-    Make one with `create` or `resume`. Not thread-safe: one thread at a time.
+    The table can be read at any moment with `read_rows`. Make one with `create` or `resume`.
 
     Attributes
     ----------
@@ -66,10 +65,13 @@ class RowStore:
         Number in the stream of the row that is expected next; numbers that were skipped are lost rows.
     """
 
+    patience_s = 0.05
+
     def __init__(
-        self, folder: Path, spec: RowSpec, first_sequence: int, limits: PartLimits, clock: Clock
+        self, folder: Path, spec: RowSpec, first_sequence: int, limits: PartLimits, batch: int, clock: Clock
     ) -> None:
         self.folder = folder
+        self.batch = batch
         self.stored = 0
         self.next_sequence = first_sequence
         self._first_sequence = first_sequence
@@ -90,8 +92,9 @@ class RowStore:
         *,
         first_sequence: int = 0,
         limits: PartLimits = PartLimits(),  # noqa: B008  frozen
+        batch: int = BATCH,
         clock: Clock = SYSTEM_CLOCK,
-    ) -> RowStore:
+    ) -> RowSink:
         """Make an empty table.
 
         Parameters
@@ -104,6 +107,8 @@ class RowStore:
             Number in the stream of its first row.
         limits : PartLimits
             When a part is closed and the next one begins.
+        batch : int
+            How many rows an `append` should bring, if there are so many.
         clock : Clock
             Tells the age of a part.
 
@@ -112,15 +117,12 @@ class RowStore:
         AlreadyExistsError
             If there is something at `folder`.
         """
-        store = cls(folder, spec, first_sequence, limits, clock)
-        if folder.exists():
-            raise AlreadyExistsError(
-                f"{folder} exists; a recording is never overwritten, choose another name"
-            )
+        sink = cls(folder, spec, first_sequence, limits, batch, clock)
+        refuse_existing(folder)
         with storage_errors(folder.parent):
             folder.mkdir(parents=True)
-            store._open_part()
-        return store
+            sink._open_part()
+        return sink
 
     @classmethod
     def resume(
@@ -130,47 +132,40 @@ class RowStore:
         *,
         first_sequence: int = 0,
         limits: PartLimits = PartLimits(),  # noqa: B008  frozen
+        batch: int = BATCH,
         clock: Clock = SYSTEM_CLOCK,
-    ) -> RowStore:
+    ) -> RowSink:
         """Go on with a table whose writer ended without closing it: its journal becomes a part."""
-        store = cls(folder, spec, first_sequence, limits, clock)
+        sink = cls(folder, spec, first_sequence, limits, batch, clock)
         with storage_errors(folder):
             for journal in list(folder.glob("part-*.arrows")):
                 if journal.with_suffix(".parquet").exists():
                     journal.unlink()
                 else:
-                    finish_journal(journal, store._schema, ROWS_PER_GROUP, store._syncing)
+                    finish_journal(journal, sink._schema, ROWS_PER_GROUP, sink._syncing)
             for part in closed_parts(folder):
                 span = span_of(part)
-                store.stored += span.rows
+                sink.stored += span.rows
                 if span.rows:
-                    store.next_sequence = span.next
-                store._part_number = part_number(part) + 1
-        return store
+                    sink.next_sequence = span.next
+                sink._part_number = part_number(part) + 1
+        return sink
 
-    def count(self, end: int = 0) -> Count:
+    def count(self, end: int = 0, next_number: int = UNKNOWN_NUMBER) -> StoredCount:
         """Return what is stored of all that was produced before number `end` of the stream."""
+        del next_number  # rows have no numbers of their own
         expected = max(end, self.next_sequence) - self._first_sequence
-        return Count(expected=expected, stored=self.stored, uncounted=self._syncing.failed)
+        return StoredCount(expected=expected, stored=self.stored, uncounted=self._syncing.failed)
 
-    def append(self, rows: NDArray[np.void], sequence: int | None = None) -> None:
-        """Take rows; when it returns, a crash of this process cannot lose them.
+    def append(self, items: NDArray[np.void], sequence: int | None = None, *, more: bool = False) -> None:
+        """Take rows, a structured array (n,); when it returns, a crash of this process cannot lose them.
 
-        Parameters
-        ----------
-        rows : structured array (n,)
-            With the dtype of the table. Copied.
-        sequence : int, optional
-            Number in the stream of the first one. Rows that are in the table already are left out, so that
-            what is offered again after a restart is stored once.
-
-        Raises
-        ------
-        BadInputError
-            If the columns are others.
-        DiskFullError, FolderVanishedError, StorageError
-            If they could not be written; rows taken before stay readable.
+        Rows that are in the table already are left out, so that what is offered again after a restart is
+        stored once. Parameters and errors as in `parfocal.core.protocols.Sink`; without `sequence` they
+        follow.
         """
+        del more  # each append is in the journal at once
+        rows = items
         if rows.dtype != self._dtype:
             raise BadInputError(
                 f"rows with columns {rows.dtype} do not fit into {self.folder.name}: {self._dtype}"
@@ -187,9 +182,9 @@ class RowStore:
             self._open_part().append(piece)
             self.stored += len(fresh)
             self.next_sequence = piece.sequence + len(fresh)
-            self.rotate_if_due()
+            self.tend()
 
-    def rotate_if_due(self) -> None:
+    def tend(self) -> None:
         """Close the open part if it is full or old; call it now and then when no rows come."""
         if self._part is None:
             return
@@ -212,7 +207,7 @@ class RowStore:
             self._part = None
         self._syncing.abandon()
 
-    def __enter__(self) -> RowStore:
+    def __enter__(self) -> RowSink:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -230,38 +225,3 @@ class RowStore:
         with storage_errors(self.folder):
             self._part.close()
             self._part = None
-
-
-def read_rows(folder: Path) -> pa.Table:
-    """Return all rows of a table, also those of a part that is open, or was open when its writer died.
-
-    Raises
-    ------
-    BadInputError
-        If there is no table at `folder`.
-    OSError
-        If the disk does not give what is in it.
-    """
-    if not folder.is_dir():
-        raise BadInputError(f"there is no table at {folder}")
-    for _ in range(_TRIES):
-        try:
-            return _snapshot(folder)
-        except FileNotFoundError:  # a part was closed, and its journal removed, while we looked
-            continue
-    raise StorageError(f"{folder} changed all the time while it was read; try again")
-
-
-def _snapshot(folder: Path) -> pa.Table:
-    import pyarrow
-    from pyarrow import parquet
-
-    journals = {part_number(path): path for path in open_journals(folder)}
-    tables = {part_number(path): parquet.read_table(path) for path in closed_parts(folder)}
-    for number in sorted(set(journals) - set(tables)):
-        batches = [piece.batch for piece in pieces_of(journals[number])]
-        if batches:
-            tables[number] = pyarrow.Table.from_batches(batches)
-    if not tables:
-        return pyarrow.table({})
-    return pyarrow.concat_tables(table.replace_schema_metadata() for _, table in sorted(tables.items()))

@@ -10,6 +10,7 @@ import numpy as np
 
 from parfocal.analysis.beads.ledger import TrackLedger
 from parfocal.analysis.beads.merge import FramePart, PartReader
+from parfocal.analysis.beads.quality import usable
 from parfocal.analysis.beads.rows import track_rows
 from parfocal.core.errors import StreamNotFoundError, StreamTimeoutError
 from parfocal.streams import LosslessReader, StreamWriter, open_stream
@@ -115,6 +116,10 @@ class Collector:
         """Return produced, tracked, dropped by reason, and in flight. Never blocks."""
         return self._ledger.counts(self._produced)
 
+    def row_counts(self) -> dict[str, int]:
+        """Return how many rows of beads were published, and how many of them are usable. Never blocks."""
+        return self._ledger.row_counts()
+
     def wait_for_news(self, timeout_s: float) -> None:
         """Block until something was passed on or dropped, or `timeout_s` has gone by."""
         with self._news:
@@ -155,14 +160,16 @@ class Collector:
     def _write(self, parts: list[FramePart]) -> None:
         rows = track_rows(np.concatenate([part.rows[1:] for part in parts]))
         rows["written_ns"] = self._clock.monotonic_ns()
+        published, is_usable = len(rows), usable(rows)
         while True:
             try:
                 self._tracks.write_rows(rows, timeout_s=_WAIT_S)
-                return
+                break
             except StreamTimeoutError as error:
                 if self._ended.is_set():
                     raise
                 rows = rows[error.written :]
+        self._ledger.count_rows(published, int(is_usable.sum()))
 
     def _change_ring(self, ring_ns: int) -> None:
         """Count what the old ring had and nobody tracked; go on with the new one."""

@@ -16,6 +16,8 @@ _PLACE = ("ring_ns", "before", "next")
 
 _NAMES = (
     "tracked",
+    "rows",
+    "usable",
     *REASONS,
     "started",
     *(f"{name} {buffer}" for buffer in (0, 1) for name in _PLACE),
@@ -65,6 +67,11 @@ class TrackLedger:
             counters[reason] = count
         counters["tracked"] += tracked
 
+    def count_rows(self, rows: int, usable: int) -> None:
+        """Count rows that were published, and how many of them are usable."""
+        self._counters["rows"] += rows
+        self._counters["usable"] += usable
+
     def change_ring(self, merge: Merge) -> None:
         """Go over to the ring where the merge is now; all frames of the one before were given or dropped."""
         _, before, place = _place(self._counters.snapshot())
@@ -85,6 +92,10 @@ class TrackLedger:
             "dropped": dropped,
             "in_flight": offered - numbers["tracked"] - sum(dropped.values()),
         }
+
+    def row_counts(self) -> dict[str, int]:
+        """Return how many rows of beads were published, and how many of them are usable. Any thread."""
+        return {name: self._counters[name] for name in ("rows", "usable")}
 
     def _store(self, buffer: int, *place: int) -> None:
         for name, value in zip(_PLACE, place, strict=True):

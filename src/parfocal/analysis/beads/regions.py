@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from parfocal.analysis.beads.assignment import Assignment, CameraNoise, Watch
     from parfocal.analysis.beads.rois import RoiSet
 
+MOST_VERSIONS = 1000
+"""So many changes of the regions are remembered for the record of a run."""
 NO_BEAD = -1
 """In place of a bead that is gone, whose table is still there."""
 
@@ -38,6 +41,7 @@ class Regions:
         self._lock = threading.Lock()
         self._frozen = ""
         self.assignment = assignment
+        self._versions = deque([assignment.rois], MOST_VERSIONS)
 
     def change(self, how: Callable[[RoiSet], RoiSet]) -> RoiSet:
         """Change the regions; tables stay with the beads that stay. Waits for workers, unlike `set_noise`.
@@ -103,6 +107,11 @@ class Regions:
             _, wait = self._set(watched=watched)
         wait()
 
+    def save_versions(self, path: Path) -> None:
+        """Write the regions of each version to a file, as JSON; rows name the version that made them."""
+        versions = [msgspec.to_builtins(rois) for rois in tuple(self._versions)]
+        path.write_bytes(msgspec.json.encode({"format": "parfocal roi versions 1", "versions": versions}))
+
     @contextmanager
     def frozen(self, why: str) -> Iterator[None]:
         """Refuse changes for a while."""
@@ -121,4 +130,6 @@ class Regions:
     def _set(self, **changes: Any) -> tuple[RoiSet, Callable[[], None]]:
         """Return the regions now, and what waits until the workers go by them: not under the lock."""
         self.assignment = msgspec.structs.replace(self.assignment, **changes)
+        if self.assignment.rois.version != self._versions[-1].version:
+            self._versions.append(self.assignment.rois)
         return self.assignment.rois, self._tell(self.assignment)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -137,6 +139,24 @@ class TrackerService(RegionCommands, TableCommands, ViewCommands, Service):
             "counts": self._collector.counts(),
         }
 
+    def losses(self) -> dict[str, int]:
+        """Return how many frames were dropped, by reason."""
+        dropped: dict[str, int] = self._collector.counts()["dropped"]
+        return dropped
+
+    def save_record(self, folder: Path, *, at_end: bool) -> None:
+        """Write ``rois.json``, all versions of it, ``tables.npz`` and, at the end, ``overlay.png``.
+
+        The picture is the newest frame with all regions.
+        """
+        assignment = self.regions.assignment
+        assignment.rois.save(folder / "rois.json")
+        self.regions.save_versions(folder / "rois_versions.json")
+        if assignment.tables:
+            shutil.copyfile(assignment.tables, folder / "tables.npz")
+        if at_end and assignment.rois.rois:
+            self.workers.ask("overlay", str(folder.absolute() / "overlay.png"))
+
     def health_line(self) -> str:
         """Return the ledger in a line."""
         counts = self._collector.counts()
@@ -146,6 +166,11 @@ class TrackerService(RegionCommands, TableCommands, ViewCommands, Service):
     def counts(self) -> dict[str, Any]:
         """Return how many frames were produced, tracked, dropped by reason, and are in flight."""
         return self._collector.counts()
+
+    @command(lane="counts", effect="reads")
+    def row_counts(self) -> dict[str, int]:
+        """Return how many rows of beads were published, and how many of them are usable."""
+        return self._collector.row_counts()
 
     @command(lane="drain", effect="reads")
     def drain(self) -> dict[str, Any]:

@@ -14,15 +14,25 @@ if TYPE_CHECKING:
     from parfocal.core.frames import FrameSpec
 
 
-class Placed(NamedTuple):
+class PlacedFrames(NamedTuple):
     """Frames, and for each of them its index in the run and its sequence number in the stream."""
 
     indices: NDArray[np.int64]
     sequences: NDArray[np.int64]
     batch: FrameBatch
 
+    def part(self, start: int, stop: int) -> PlacedFrames:
+        """Return those from place `start` to `stop`, as views."""
+        some = slice(start, stop)
+        return PlacedFrames(self.indices[some], self.sequences[some], self.batch[some])
 
-class Block:
+    def header_rows(self) -> NDArray[np.int64]:
+        """Return what is kept beside the pixels, (n, columns); see `HEADER_COLUMNS`."""
+        headers = self.batch.headers
+        return np.stack([*(headers[name] for name in headers.dtype.names or ()), self.sequences], axis=1)
+
+
+class FrameBuffer:
     """Copies of up to `size` frames, `taken` so far; their memory is used again after `clear`."""
 
     def __init__(self, spec: FrameSpec, size: int) -> None:
@@ -38,12 +48,14 @@ class Block:
         return len(self._headers) - self.taken
 
     @property
-    def content(self) -> Placed:
+    def content(self) -> PlacedFrames:
         """Everything in it; a view."""
         n = self.taken
-        return Placed(self._indices[:n], self._sequences[:n], FrameBatch(self._pixels[:n], self._headers[:n]))
+        return PlacedFrames(
+            self._indices[:n], self._sequences[:n], FrameBatch(self._pixels[:n], self._headers[:n])
+        )
 
-    def add(self, placed: Placed) -> None:
+    def add(self, placed: PlacedFrames) -> None:
         """Copy frames, no more than there is room for."""
         where = slice(self.taken, self.taken + len(placed.batch))
         np.copyto(self._pixels[where], placed.batch.data)

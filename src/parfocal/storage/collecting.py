@@ -1,0 +1,169 @@
+"""What the services of a rig give to the record of a run: settings, states, losses, and files."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from parfocal.core.errors import CommandError, ParfocalError, RigNotFoundError
+from parfocal.processes import directory
+
+if TYPE_CHECKING:
+    from parfocal.ipc import Call, Client
+
+ANSWER_S = 3.0
+FILES_S = 30.0
+_DRAFTS = ".collected"
+_QUESTIONS = {"settings": "get_settings", "states": "state", "losses": "losses"}
+
+
+class Artifact(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that a service gave to the record: whose it is, its size and its SHA-256."""
+
+    service: str
+    bytes: int
+    sha256: str
+
+
+class Collected(msgspec.Struct, frozen=True, kw_only=True):
+    """What the services said at one instant.
+
+    Attributes
+    ----------
+    settings, states : dict
+        For each service.
+    losses : dict of str to (dict of str to int)
+        For each service what it never brought to its streams, by reason, since the rig was started.
+    artifacts : dict of str to Artifact
+        Files in the run's folder, by name.
+    missing : dict of str to str
+        What could not be had, as ``service.what``, and why.
+    """
+
+    settings: dict[str, Any] = {}
+    states: dict[str, Any] = {}
+    losses: dict[str, dict[str, int]] = {}
+    artifacts: dict[str, Artifact] = {}
+    missing: dict[str, str] = {}
+
+
+class Collector:
+    """Asks all services of a rig but the recorder. One thread at a time; close it.
+
+    Parameters
+    ----------
+    rig, own : str
+        The rig, and the recorder's own service.
+    connect : callable
+        Returns a client of a service, which lives as long as the recorder.
+    """
+
+    def __init__(self, rig: str, own: str, connect: Callable[[str], Client]) -> None:
+        self._rig = rig
+        self._own = own
+        self._connect = connect
+        self._clients: dict[str, Client] = {}
+        self._owners: dict[Path, str] = {}
+
+    def collect(
+        self, folder: Path, *, at_end: bool, answer_s: float = ANSWER_S, files_s: float = FILES_S
+    ) -> Collected:
+        """Ask everybody at once; what is not answered in time is named.
+
+        Parameters
+        ----------
+        folder : Path
+            Of the run, which gets the services' files.
+        at_end : bool
+            Whether the run ends, or begins.
+        answer_s, files_s : float
+            How long answers, and files, may take.
+        """
+        found = Collected()
+        calls = [
+            (name, what, self._ask(found, name, what, question, answer_s))
+            for name in self._names()
+            for what, question in _QUESTIONS.items()
+        ]
+        files = [
+            (name, self._ask(found, name, "files", "save_record", files_s, _draft(folder, name), at_end))
+            for name in self._names()
+        ]
+        for name, what, call in calls:
+            answer = _answer(found, name, what, call)
+            if answer:
+                getattr(found, what)[name] = answer
+        for name, call in files:
+            _answer(found, name, "files", call)
+            found.artifacts.update(self._take_in(folder, name))
+        shutil.rmtree(folder / _DRAFTS, ignore_errors=True)
+        return found
+
+    def _names(self) -> tuple[str, ...]:
+        try:
+            return tuple(name for name in directory.rig_record(self._rig).services if name != self._own)
+        except RigNotFoundError:  # a recording without a rig, as in scripts
+            return ()
+
+    def _ask(
+        self, found: Collected, name: str, what: str, command: str, timeout_s: float, *args: Any
+    ) -> Call | None:
+        try:
+            if name not in self._clients:
+                self._clients[name] = self._connect(name)
+            return self._clients[name].submit(command, *args, timeout_s=timeout_s)
+        except ParfocalError as error:
+            found.missing[f"{name}.{what}"] = str(error)
+            return None
+
+    def _take_in(self, folder: Path, service: str) -> dict[str, Artifact]:
+        """Move a service's files to the run's folder, under its own name where another has that name."""
+        taken = {}
+        for draft in sorted((folder / _DRAFTS / service).iterdir()):
+            path = folder / draft.name
+            if self._owners.get(path, "" if path.exists() else service) != service:
+                path = folder / f"{service}.{draft.name}"
+            self._owners[path] = service
+            with draft.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            draft.replace(path)
+            taken[path.name] = Artifact(service=service, bytes=path.stat().st_size, sha256=digest)
+        return taken
+
+
+def since(now: Collected, before: Collected) -> dict[str, dict[str, int]]:
+    """Return what each service lost between two collections, by reason.
+
+    Examples
+    --------
+    >>> before = Collected(losses={"camera": {"camera": 2}})
+    >>> since(Collected(losses={"camera": {"camera": 5, "late": 0}}), before)
+    {'camera': {'camera': 3}}
+    """
+    lost = {}
+    for service, reasons in now.losses.items():
+        known = before.losses.get(service, {})
+        new = {reason: count - known.get(reason, 0) for reason, count in reasons.items()}
+        lost[service] = {reason: count for reason, count in new.items() if count > 0}
+    return {service: reasons for service, reasons in lost.items() if reasons}
+
+
+def _draft(folder: Path, service: str) -> str:
+    draft = folder / _DRAFTS / service
+    draft.mkdir(parents=True, exist_ok=True)
+    return str(draft)
+
+
+def _answer(found: Collected, name: str, what: str, call: Call | None) -> Any:
+    if call is None:
+        return None
+    try:
+        return call.result()
+    except CommandError as error:
+        found.missing[f"{name}.{what}"] = str(error)
+        return None

@@ -1,0 +1,160 @@
+"""How the recorder of a stream is made: for a new run, or where a process that died left one."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from parfocal.core.errors import ParfocalError, StorageError
+from parfocal.core.frames import FrameSpec
+from parfocal.storage.manifest import StreamRecord
+from parfocal.storage.sinks import SinkOptions, create_sink, kind_of, resume_sink
+from parfocal.storage.source import FIND_S, RingPlace, Source
+from parfocal.storage.stream_recorder import StreamRecorder
+from parfocal.streams import Stream, open_stream
+
+if TYPE_CHECKING:
+    from parfocal.core.protocols import Sink
+    from parfocal.storage.folder import RunFolder
+    from parfocal.storage.requests import Site, StreamRequest
+    from parfocal.storage.tables import PartLimits
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opener:
+    """Makes the recorders of one run.
+
+    Attributes
+    ----------
+    site, folder
+        Where recording happens, and the run's folder.
+    on_error, on_ring : callable
+        As of `StreamRecorder`.
+    """
+
+    site: Site
+    folder: RunFolder
+    on_error: Callable[[StreamRecorder, Exception], None]
+    on_ring: Callable[[StreamRecorder], None]
+
+    def open(
+        self, wanted: StreamRequest, stream: Stream, path: str, writer: str
+    ) -> tuple[StreamRecorder, StreamRecord]:
+        """Attach to a stream, which `writer` writes, and make its sink at `path` in the run's folder.
+
+        Raises
+        ------
+        StreamError, BadInputError, StorageError
+            If either can't be done; nothing is held then.
+        """
+        source = Source(self.site.streams, stream, wanted.policy, self._reader)
+        options = msgspec.structs.replace(
+            options_for(wanted, stream),
+            first_sequence=source.position,
+            first_number=source.first_number,
+            batch=source.batch,
+        )
+        try:
+            sink = create_sink(self.folder.path / path, options, self.site.clock)
+        except BaseException:
+            source.close()
+            raise
+        record = StreamRecord(
+            kind=kind_of(options),
+            path=path,
+            policy=wanted.policy,
+            spec=stream.spec,
+            first_sequence=options.first_sequence,
+            first_number=options.first_number,
+            ring=source.place,
+            writer=writer,
+            events=wanted.events,
+        )
+        return self._recorder(source, sink), record
+
+    def take_up(
+        self, name: str, record: StreamRecord, limits: PartLimits
+    ) -> tuple[StreamRecorder | None, StreamRecord]:
+        """Go on with a stream where a process that died left it; a table goes on within `limits`.
+
+        Returns
+        -------
+        StreamRecorder or None
+            None if that can't be done: then the sink was closed, and the record says why, and what is known.
+        StreamRecord
+            As it is now.
+        """
+        options = SinkOptions(
+            spec=record.spec,
+            first_sequence=record.first_sequence,
+            first_number=record.first_number,
+            limits=limits,
+            events=record.events,
+        )
+        sink: Sink[Any] | None = None
+        try:
+            sink = resume_sink(self.folder.path / record.path, options, self.site.clock)
+            stream = open_stream(self.site.streams, name, FIND_S)
+            if stream.created_ns != record.ring.created_ns:  # of what came between, the numbers alone tell
+                place = RingPlace(
+                    created_ns=stream.created_ns, base=sink.next_sequence, ring=record.ring.ring + 1
+                )
+                record = msgspec.structs.replace(record, ring=place, uncounted=True)
+            source = Source(self.site.streams, stream, record.policy, self._reader, record.ring)
+            return self._recorder(source, sink), record
+        except ParfocalError as error:
+            return None, self._given_up(name, record, sink, error)
+
+    def _recorder(self, source: Source, sink: Sink[Any]) -> StreamRecorder:
+        return StreamRecorder(source, sink, self.on_error, self.on_ring, self.site.clock)
+
+    @property
+    def _reader(self) -> str:
+        """Name of the run's readers: whoever goes on with it comes back under it, and nobody else does."""
+        return f"{self.site.service}-{zlib.crc32(str(self.folder.path).encode()):08x}"
+
+    def _given_up(
+        self, name: str, record: StreamRecord, sink: Sink[Any] | None, why: ParfocalError
+    ) -> StreamRecord:
+        """Close a sink whose stream can't be taken up; of one that can't be read nothing counts as stored."""
+        if sink is None:
+            told, stored = f"what was stored cannot be read: {why}", 0
+            expected = self._known_end(name, record) - record.first_sequence
+        else:
+            with suppress(StorageError):
+                sink.close()
+            count = sink.count()
+            told, stored, expected = str(why), count.stored, count.expected
+        return msgspec.structs.replace(
+            record, expected=expected, stored=stored, lost=expected - stored, error=told, uncounted=True
+        )
+
+    def _known_end(self, name: str, record: StreamRecord) -> int:
+        """Return how far the stream is known to have come: where the run began, if its ring is gone."""
+        with suppress(ParfocalError):
+            stream = open_stream(self.site.streams, name)
+            if stream.created_ns == record.ring.created_ns:
+                return record.ring.base + stream.produced
+        return record.first_sequence
+
+
+def options_for(wanted: StreamRequest, stream: Stream) -> SinkOptions:
+    """Return what a sink may want to know before anything is attached."""
+    return SinkOptions(spec=stream.spec, codec=wanted.codec, limits=wanted.limits, events=wanted.events)
+
+
+def path_of(stream: Stream, records: dict[str, StreamRecord]) -> str:
+    """Return where a stream goes in the folder of its run, beside those that have a place already.
+
+    Rows go to a folder of the stream's name, the first stream of frames to ``frames.ome.zarr``, and further
+    ones to ``<stream>.ome.zarr``.
+    """
+    if not isinstance(stream.spec, FrameSpec):
+        return stream.name
+    has_frames = any(isinstance(record.spec, FrameSpec) for record in records.values())
+    return f"{stream.name if has_frames else 'frames'}.ome.zarr"

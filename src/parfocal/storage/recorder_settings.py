@@ -1,0 +1,164 @@
+"""What a recorder is set to, and what it tells: its settings, its status, and the report of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+from pydantic import BaseModel, ConfigDict, Field
+
+from parfocal.storage.disk import free_bytes
+from parfocal.storage.incidents import tell
+from parfocal.storage.ome_zarr import Codec, EventLayout
+from parfocal.storage.recording import StreamProgress
+from parfocal.storage.requests import StreamRequest
+from parfocal.storage.source import Policy
+from parfocal.storage.tables import PartLimits
+
+if TYPE_CHECKING:
+    from parfocal.core.clock import Clock
+    from parfocal.storage.recording import Recording
+
+MB = 10**6
+LEAST_FREE_MB = 500.0
+
+
+class RecorderSettings(BaseModel):
+    """What a recorder records, where to, and by which rules. Fixed while a run is recorded."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    folder: Path = Path("runs")
+    """Where runs go, each in a new folder of its own."""
+    frames: str | tuple[str, ...] | None = None
+    """The streams of frames to record, if any: such as ["camera", "labels"]."""
+    rows: tuple[str, ...] = ()
+    """The streams of rows to record."""
+    policies: dict[str, Policy] = {}
+    """For each stream what happens if the disk is too slow for it; "drop" for those not named."""
+    on_storage_error: Literal["go on", "stop"] = "go on"
+    """Whether a full disk or a folder that vanished ends the run, and with it the acquisition."""
+    stop_calls: dict[str, str] = {}
+    """Which command of which service ends the acquisition, for `on_storage_error` "stop"."""
+    codec: Codec = "blosc-lz4"
+    rows_per_part: int = Field(2**20, ge=1)
+    seconds_per_part: float = Field(300.0, gt=0)
+    least_free_mb: float = Field(LEAST_FREE_MB, ge=0)
+    """A run does not begin with less than this free."""
+
+    @property
+    def frame_streams(self) -> tuple[str, ...]:
+        """The streams of frames to record."""
+        if self.frames is None:
+            return ()
+        return (self.frames,) if isinstance(self.frames, str) else self.frames
+
+    @property
+    def limits(self) -> PartLimits:
+        """Of the parts of tables."""
+        return PartLimits(rows=self.rows_per_part, seconds=self.seconds_per_part)
+
+    def streams(self, events: dict[str, EventLayout]) -> tuple[StreamRequest, ...]:
+        """Return the streams to record; `events` tells of which of them the frames are stored by events."""
+        return tuple(
+            StreamRequest(
+                name=name,
+                policy=self.policies.get(name, "drop"),
+                codec=self.codec,
+                limits=self.limits,
+                events=events.get(name),
+            )
+            for name in (*self.frame_streams, *self.rows)
+        )
+
+
+class RecorderStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """A recorder just now.
+
+    Attributes
+    ----------
+    run : str
+        Folder of the run that is recorded, or was recorded last; "" if there was none yet.
+    outcome, reason : str
+        "recording", or how it ended and why; "" if there was none.
+    incidents : tuple of str
+        Which services ended during the run, when, how, and whether they came back.
+    elapsed_s : float
+        Since it began, until now or its end.
+    free_mb : float
+        Room on its disk.
+    """
+
+    run: str = ""
+    outcome: str = ""
+    reason: str = ""
+    elapsed_s: float = 0.0
+    free_mb: float = 0.0
+    streams: dict[str, StreamProgress] = {}
+    incidents: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+
+
+class RunReport(msgspec.Struct, frozen=True, kw_only=True):
+    """How a run ended.
+
+    Attributes
+    ----------
+    run, outcome, reason : str
+        Its folder, how it ended, and why.
+    stored, lost : dict of str to int
+        For each stream, frames or rows.
+    losses : dict of str to int
+        What never came to a recorded stream, by reason.
+    restarts : int
+        How often the recorder was started again.
+    incidents : tuple of str
+        Which services ended during the run, when, how, and whether they came back.
+    missing : dict of str to str
+        What could not be had for the record, and why.
+    """
+
+    run: str
+    outcome: str
+    reason: str
+    stored: dict[str, int]
+    lost: dict[str, int]
+    losses: dict[str, int]
+    restarts: int
+    errors: tuple[str, ...]
+    incidents: tuple[str, ...] = ()
+    missing: dict[str, str] = {}
+
+
+def status_of(recording: Recording, clock: Clock) -> RecorderStatus:
+    """Return how a run is doing, or how it ended."""
+    manifest, path = recording.manifest, recording.folder.path
+    now = clock.monotonic_ns() if manifest.ended is None else manifest.ended.monotonic_ns
+    return RecorderStatus(
+        run=str(path),
+        outcome=manifest.outcome,
+        reason=manifest.reason,
+        elapsed_s=(now - manifest.started.monotonic_ns) * 1e-9,
+        free_mb=free_bytes(path) / MB if path.exists() else 0.0,
+        streams=recording.progress(),
+        incidents=tuple(tell(manifest.incidents, manifest.started)),
+        errors=manifest.errors,
+    )
+
+
+def report_of(recording: Recording) -> RunReport:
+    """Return how a run ended."""
+    manifest = recording.manifest
+    return RunReport(
+        run=str(recording.folder.path),
+        outcome=manifest.outcome,
+        reason=manifest.reason,
+        stored={name: stream.stored for name, stream in manifest.streams.items()},
+        lost={name: stream.lost for name, stream in manifest.streams.items()},
+        losses=manifest.losses,
+        restarts=len(manifest.restarts),
+        errors=manifest.errors,
+        incidents=tuple(tell(manifest.incidents, manifest.started)),
+        missing=manifest.missing,
+    )

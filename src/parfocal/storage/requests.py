@@ -1,0 +1,69 @@
+"""What is asked for when a run begins, and where recording happens: plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from parfocal.core.clock import SYSTEM_CLOCK, Clock
+from parfocal.storage.collecting import Collected
+from parfocal.storage.ome_zarr import Codec, EventLayout
+from parfocal.storage.source import Policy
+from parfocal.storage.tables import PartLimits
+
+
+class StreamRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A stream to record, and how: see `SinkOptions`."""
+
+    name: str
+    policy: Policy = "drop"
+    codec: Codec = "blosc-lz4"
+    limits: PartLimits = PartLimits()
+    events: EventLayout | None = None
+
+
+class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run shall be called, and what its record shall hold beside the data.
+
+    `settings` and `devices` are added to what the services themselves say.
+    """
+
+    name: str = ""
+    operator: str = ""
+    sample: str = ""
+    notes: str = ""
+    plan: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
+    devices: dict[str, Any] = {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """Where recording happens.
+
+    Attributes
+    ----------
+    streams : Path
+        Folder of the rig's streams.
+    rig, service : str
+        Whose recording it is.
+    on_error : callable
+        Called as ``on_error(stream, error)`` in a thread of the recording when a stream's recording ends by
+        an error.
+    collect : callable
+        ``collect(folder, at_end)`` asks all services what they give to the record; see `Collector.collect`.
+    stop_on_error : bool
+        Whether an error in one stream makes the run a failed one; else the other streams go on.
+    """
+
+    streams: Path
+    rig: str
+    service: str
+    on_error: Callable[[str, Exception], None]
+    collect: Callable[[Path, bool], Collected] = field(default=lambda *_: Collected())
+    stop_on_error: bool = False
+    clock: Clock = SYSTEM_CLOCK

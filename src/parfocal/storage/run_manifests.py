@@ -1,0 +1,137 @@
+"""The first and the final manifest of a run: what was asked and found, and the outcome that follows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from parfocal.core.frames import FrameSpec
+from parfocal.core.status import StoredCount
+from parfocal.storage.incidents import Incident, given_up, tell
+from parfocal.storage.manifest import Manifest, StreamRecord, Writer, versions
+from parfocal.storage.moment import Moment
+from parfocal.storage.notes import first_edits
+from parfocal.storage.outcome import Ending, decide_outcome, explain_outcome
+
+if TYPE_CHECKING:
+    from parfocal.storage.collecting import Collected
+    from parfocal.storage.folder import RunFolder
+    from parfocal.storage.requests import RunRequest, Site
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
+    """What whoever ends a run says of its end; see `Recording.finish`."""
+
+    ending: Ending
+    at: Moment
+    reason: str = ""
+    devices: dict[str, Any] = {}
+    losses: dict[str, int] = {}
+    missing: int | None = None
+    stop_on_error: bool = False
+
+
+def first_manifest(
+    run: RunFolder, request: RunRequest, records: dict[str, StreamRecord], collected: Collected, site: Site
+) -> Manifest:
+    """Return the manifest of a run that begins now; `collected` is what the services said."""
+    sizes = [record.spec.pixel_size_um for record in records.values() if isinstance(record.spec, FrameSpec)]
+    started = Moment.now(site.clock)
+    return Manifest(
+        run=run.path.name,
+        name=request.name,
+        rig=site.rig,
+        started=started,
+        recorder=Writer.this(site.service),
+        pixel_size_um=sizes[0] if sizes else None,
+        operator=request.operator,
+        sample=request.sample,
+        notes=request.notes,
+        edits=first_edits(request, started),
+        plan=request.plan,
+        settings=collected.settings | request.settings,
+        devices=collected.states | request.devices,
+        losses_at_start=collected.losses,
+        artifacts=collected.artifacts,
+        missing=collected.missing,
+        versions=versions(),
+        streams=records,
+    )
+
+
+def final_manifest(
+    manifest: Manifest, ended: Ended, after: Collected, lost: dict[str, dict[str, int]]
+) -> Manifest:
+    """Return the manifest with its outcome.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        With what every stream came to, and all incidents.
+    ended : Ended
+        How it was ended.
+    after : Collected
+        What the services said at the end.
+    lost : dict of str to (dict of str to int)
+        What each service lost during the run, by reason.
+    """
+    counts = {name: _count_in(record) for name, record in manifest.streams.items()}
+    losses = _all_losses(manifest, ended, lost)
+    outcome = decide_outcome(
+        ended.ending,
+        counts.values(),
+        lost_before=sum(losses.values()),
+        failed=bool(given_up(manifest.incidents))
+        or (ended.stop_on_error and any(count.error for count in counts.values())),
+        interrupted=ended.missing is None and _was_interrupted(manifest),
+    )
+    reason = explain_outcome(ended.reason, tell(manifest.incidents, manifest.started), counts, losses)
+    return msgspec.structs.replace(
+        manifest,
+        outcome=outcome,
+        reason=reason,
+        ended=ended.at,
+        devices_at_end=after.states | ended.devices,
+        artifacts=manifest.artifacts | after.artifacts,
+        missing=manifest.missing | {f"{what} at the end": why for what, why in after.missing.items()},
+        losses=losses,
+    )
+
+
+def _all_losses(manifest: Manifest, ended: Ended, lost: dict[str, dict[str, int]]) -> dict[str, int]:
+    """Return what never came to a recorded stream, by reason.
+
+    What the writer of recorded frames lost is left out: the numbers of its frames tell that, frame by frame.
+    """
+    counted = {record.writer for record in manifest.streams.values() if record.kind != "rows"}
+    losses = dict(ended.losses)
+    if ended.missing:
+        losses["never produced"] = ended.missing
+    for service, reasons in lost.items():
+        for reason, number in reasons.items():
+            if service not in counted:
+                losses[reason] = losses.get(reason, 0) + number
+    return losses
+
+
+def _was_interrupted(manifest: Manifest) -> bool:
+    """Return whether the writer of a recorded stream was started again."""
+    writers = {record.writer for record in manifest.streams.values()}
+    return any(record.ring.ring > 1 for record in manifest.streams.values()) or any(
+        _ended(incident) and incident.service in writers for incident in manifest.incidents
+    )
+
+
+def _ended(incident: Incident) -> bool:
+    return incident.state in ("crashed", "hung", "degraded", "ready")
+
+
+def _count_in(record: StreamRecord) -> StoredCount:
+    return StoredCount(
+        expected=record.expected,
+        stored=record.stored,
+        renumbered=record.renumbered,
+        error=record.error,
+        uncounted=record.uncounted,
+    )

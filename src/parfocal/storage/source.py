@@ -1,0 +1,176 @@
+"""A stream as its recorder reads it: one numbering through any restart of its writer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import msgspec
+
+from parfocal.core.errors import StreamError, StreamNotFoundError
+from parfocal.core.frames import FrameSpec
+from parfocal.streams import open_stream
+
+if TYPE_CHECKING:
+    from parfocal.core.status import StreamStatus
+    from parfocal.streams import LosslessReader, Stream
+
+Policy = Literal["block", "drop", "fail"]
+"""When the disk is slower than a stream: its writer waits; or what was missed is counted as lost; or the
+recording of that stream ends there."""
+
+FIND_S = 1.0
+_RING_SHARE = 4
+"""A reader that doesn't block may hold this part of a ring, and it leaves time for a slow disk."""
+
+
+class RingPlace(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a ring of a stream lies in the numbers of the run.
+
+    Attributes
+    ----------
+    created_ns : int
+        When the ring was made: tells it from a later one of the same name.
+    base : int
+        How many frames or rows came before its first one, in rings of which the run knows.
+    ring : int
+        Which ring of the run it is, from 1.
+    """
+
+    created_ns: int
+    base: int = 0
+    ring: int = 1
+
+
+class Lease(NamedTuple):
+    """Frames or rows on loan: `sequence` is the number of the first; `is_all` if there are no more now."""
+
+    items: Any
+    sequence: int
+    is_all: bool
+
+
+class Source:
+    """Reads a stream in order, through any restart of its writer: each next ring from its first frame on.
+
+    One thread at a time, but for `produced`, `next_number` and `status`.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the rig's streams.
+    stream : Stream
+        To begin with.
+    policy : "block", "drop" or "fail"
+        What happens when the disk is slower.
+    reader : str
+        Name of the reader, under which a successor of this process comes back.
+    place : RingPlace, optional
+        Of the stream's ring, for such a successor.
+
+    Attributes
+    ----------
+    name : str
+        Of the stream.
+    spec : FrameSpec or RowSpec
+        What it held when the run began; something else ends its recording.
+    """
+
+    def __init__(
+        self, folder: Path, stream: Stream, policy: Policy, reader: str, place: RingPlace | None = None
+    ) -> None:
+        self.name = stream.name
+        self.spec = stream.spec
+        self._folder = folder
+        before = stream.produced, stream.next_number
+        self._reader: LosslessReader = stream.lossless(policy, name=reader, follow=True)
+        self._noticing = threading.Lock()
+        self._place = place or RingPlace(created_ns=stream.created_ns)
+        self._seen = self._reader.position
+        exact = before[0] == self._reader.position
+        self.first_number = before[1] if exact else -1
+        self.batch = max(1, stream.status().slots // _RING_SHARE)
+
+    @property
+    def place(self) -> RingPlace:
+        """Which ring is read, or was read last."""
+        return self._place
+
+    @property
+    def position(self) -> int:
+        """Number of the next frame or row; goes on through all rings."""
+        self._notice_ring()
+        return self._place.base + self._reader.position
+
+    @property
+    def produced(self) -> int:
+        """How many there are by now, in the same numbers."""
+        self._notice_ring()
+        produced = self._place.base + self._reader.produced
+        newest = self._newest()
+        if newest is not None and newest.created_ns != self._place.created_ns:
+            produced += newest.produced
+        return produced
+
+    @property
+    def next_number(self) -> int:
+        """Number that the producer would give its next frame, as it tells; -1 if it does not, and of rows."""
+        newest = self._newest()
+        return self._reader.next_number if newest is None else newest.next_number
+
+    @contextmanager
+    def lease(self, most: int, timeout_s: float) -> Iterator[Lease]:
+        """Lend the next ones, up to `most`, for the length of the block.
+
+        Raises
+        ------
+        StreamTimeoutError
+            If none came within `timeout_s`.
+        ReaderOverrunError
+            With the policy "fail", if some were lost.
+        StreamError
+            If the stream holds something else by now.
+        """
+        self._notice_ring()
+        if isinstance(self.spec, FrameSpec):
+            with self._reader.lease_many(most, timeout_s) as batch:
+                yield self._lent(batch)
+        else:
+            with self._reader.lease_rows(timeout_s, most) as rows:
+                yield self._lent(rows)
+
+    def status(self) -> StreamStatus | None:
+        """Return the newest ring and its readers; None if there is none."""
+        newest = self._newest()
+        return None if newest is None else newest.status()
+
+    def close(self) -> None:
+        """Leave the stream. Idempotent."""
+        self._reader.close()
+
+    def _lent(self, items: Any) -> Lease:
+        sequence = self.position
+        if self._reader.spec != self.spec:
+            raise StreamError(
+                f"stream {self.name!r} holds something else since its writer was started again: "
+                f"{self._reader.spec} instead of {self.spec}; start another run"
+            )
+        return Lease(items, sequence, self._reader.position + len(items) >= self._reader.produced)
+
+    def _notice_ring(self) -> None:
+        """Go on counting where the last ring ended, once the next one is read."""
+        with self._noticing:
+            created_ns, position = self._reader.created_ns, self._reader.position
+            if created_ns != self._place.created_ns:
+                base, ring = self._place.base + self._seen, self._place.ring + 1
+                self._place = RingPlace(created_ns=created_ns, base=base, ring=ring)
+            self._seen = position
+
+    def _newest(self) -> Stream | None:
+        try:
+            return open_stream(self._folder, self.name)
+        except StreamNotFoundError:
+            return None
