@@ -11,7 +11,7 @@ import numpy as np
 
 from parfocal.core.errors import DeviceError, UnconfirmedWriteError
 from parfocal.devices.redpitaya.memory_map import INPUT
-from parfocal.devices.redpitaya.trace import Calibration
+from parfocal.devices.redpitaya.trace import UNCALIBRATED, Calibration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,7 +41,7 @@ class Board:
     """
 
     def __init__(
-        self, link: Link, *, calibration: tuple[Calibration, Calibration] = (Calibration(), Calibration())
+        self, link: Link, *, calibration: tuple[Calibration, Calibration] = (UNCALIBRATED, UNCALIBRATED)
     ) -> None:
         self.link = link
         self._calibration = dict(zip(("in1", "in2"), calibration, strict=True))
@@ -57,11 +57,11 @@ class Board:
     @property
     def calibrated(self) -> bool:
         """Whether any input's counts mean something else than 1/8192 V."""
-        return any(each != Calibration() for each in self._calibration.values())
+        return any(each != UNCALIBRATED for each in self._calibration.values())
 
     def calibration(self, signal: str) -> Calibration:
         """Return what the counts of a signal mean; only those of in1 and in2 may be calibrated."""
-        return self._calibration.get(signal, Calibration())
+        return self._calibration.get(signal, UNCALIBRATED)
 
     def read_word(self, address: int) -> int:
         """Return the word at `address`."""

@@ -8,7 +8,7 @@ from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import DeviceError
 from parfocal.devices.redpitaya import ams, asg, hk, iq, pid, sampler, scope
 from parfocal.devices.redpitaya.board import Board
-from parfocal.devices.redpitaya.trace import Calibration
+from parfocal.devices.redpitaya.trace import UNCALIBRATED, Calibration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +58,7 @@ class RedPitaya:
         self,
         link: Link,
         *,
-        calibration: tuple[Calibration, Calibration] = (Calibration(), Calibration()),
+        calibration: tuple[Calibration, Calibration] = (UNCALIBRATED, UNCALIBRATED),
         numbers: Iterator[int] | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:

@@ -47,6 +47,10 @@ class Calibration:
         return counts * np.float32(self.gain / COUNTS_PER_V) + np.float32(self.offset_v)
 
 
+UNCALIBRATED = Calibration()
+"""What the counts of every signal mean but in1 and in2."""
+
+
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Trace:
     """What both channels of the scope saw around one trigger.
