@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import parfocal
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import CommandError, CommandFailedError, DeviceError
 from parfocal.devices.redpitaya.declared import Declared
@@ -173,3 +174,28 @@ def test_a_glitch_where_the_scope_is_stopped_keeps_nothing_on(device, tmp_path):
         device.inject_fault("drop", letter="w")
         board.silence_all()
         assert routed(device) == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="kills with SIGKILL")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
+def test_outputs_go_off_with_the_service_on_which_they_depend_and_can_be_used_again(device, number):
+    address = {"address": f"tcp://127.0.0.1:{device.port}"}
+    services = {
+        "pilot": {"kind": "stage", "settings": {"device": "simulated-stage"}},
+        "board": {"kind": "redpitaya", "settings": address, "safe_when_lost": ["pilot"]},
+    }
+    with parfocal.open_rig({"name": "piloted", "services": services}) as rig:
+        board = rig["board"]
+        board.asg_setup(channel="asg0", waveform="dc", offset_v=0.5, output="out1")
+        assert routed(device) == 1
+        os.kill(rig.status().services["pilot"].pid, number)
+        until(lambda: routed(device) == 0)
+        until(lambda: board.known(module="asg0") == {})
+        until(restarted_pilot(rig))
+        assert board.asg_setup(channel="asg0", waveform="dc", offset_v=0.25, output="out1").running
+        assert routed(device) == 1
+    assert routed(device) == 0
+
+
+def restarted_pilot(rig):
+    return lambda: rig.status().services["pilot"].restarts >= 1
