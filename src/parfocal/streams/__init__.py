@@ -3,16 +3,16 @@
 from parfocal.streams.latest import LatestReader
 from parfocal.streams.layout import HEADER_DTYPE
 from parfocal.streams.lossless import LosslessReader
-from parfocal.streams.slots import FrameBatch
+from parfocal.streams.reclaiming import reclaim
+from parfocal.streams.slots import FrameBatch, Slot
 from parfocal.streams.stream import (
     Stream,
     follow_latest,
     follow_lossless,
     open_stream,
-    reclaim,
     stream_names,
 )
-from parfocal.streams.writer import Slot, StreamWriter
+from parfocal.streams.writer import StreamWriter
 
 __all__ = [
     "HEADER_DTYPE",

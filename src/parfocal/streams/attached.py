@@ -12,7 +12,7 @@ from parfocal.streams.doorbell import Doorbell, Ringer
 from parfocal.streams.ledger import ATTACHED, DIED
 from parfocal.streams.liveness import is_alive
 from parfocal.streams.reader_table import give_up_if_dead, read_name, read_record
-from parfocal.streams.segment import fence
+from parfocal.streams.words import fence
 
 if TYPE_CHECKING:
     from collections.abc import Callable

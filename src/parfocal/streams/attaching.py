@@ -23,7 +23,7 @@ from parfocal.streams.reader_table import (
     write_name,
     write_record,
 )
-from parfocal.streams.segment import fence
+from parfocal.streams.words import fence
 
 if TYPE_CHECKING:
     from typing import Literal

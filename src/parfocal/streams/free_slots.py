@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from parfocal.core.errors import StreamTimeoutError
 from parfocal.streams import layout as at
-from parfocal.streams.segment import fence
+from parfocal.streams.words import fence
 
 if TYPE_CHECKING:
     from parfocal.streams.attached import AttachedReaders

@@ -11,12 +11,14 @@ from parfocal.core.frames import Frame
 from parfocal.streams import layout as at
 from parfocal.streams import ledger
 from parfocal.streams.attaching import Request
-from parfocal.streams.reader import AttachedReader, Rings
+from parfocal.streams.reader import AttachedReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
+
+    from parfocal.streams.following import Rings
 
 
 class LatestReader(AttachedReader):

@@ -11,12 +11,13 @@ from parfocal.core.frames import Frame
 from parfocal.streams import layout as at
 from parfocal.streams import ledger
 from parfocal.streams.attaching import Request
-from parfocal.streams.reader import AttachedReader, Rings
+from parfocal.streams.reader import AttachedReader
 from parfocal.streams.slots import FrameBatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from parfocal.streams.following import Rings
     from parfocal.streams.slots import FrameSlots
 
 

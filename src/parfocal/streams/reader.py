@@ -1,111 +1,30 @@
-"""What both kinds of readers share: how they attach, wait, follow a stream from ring to ring, and leave.
-
-A reader that follows has no ring between two of them: its writer has closed the last one, or died, and nobody
-has made the next one yet. It looks for that a few times in a tenth of a second while it is asked for
-something.
-"""
+"""What people do with both kinds of readers: read, poll, iterate, in an event loop too, and close."""
 
 from __future__ import annotations
 
 import abc
 import threading
-import time
 import warnings
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from parfocal.core.errors import (
-    BadInputError,
-    StreamClosedError,
-    StreamError,
-    StreamNotFoundError,
-    StreamRemovedError,
-    StreamTimeoutError,
-)
-from parfocal.core.frames import FrameSpec, StreamSpec
-from parfocal.streams import layout as at
-from parfocal.streams.attaching import Request
-from parfocal.streams.reader_entry import ReaderEntry
-from parfocal.streams.reader_table import read_record
-from parfocal.streams.segment import Segment
-from parfocal.streams.slots import FrameSlots, RowBuffer
+from parfocal.core.errors import StreamClosedError, StreamError
+from parfocal.streams.following import RingFollower, Rings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
-    from pathlib import Path
     from typing import Self
 
-_SEEK_S = 0.02
+    from parfocal.streams.attaching import Request
 
 
-@dataclass(slots=True)
-class Rings:
-    """Where a reader finds the ring of a stream, and whether it goes on with the next one."""
-
-    path: Path
-    first: Segment | None
-    follows: bool
-
-
-class AttachedReader(abc.ABC):
+class AttachedReader(RingFollower, abc.ABC):
     """A reader with an entry at the ring that it reads. One thread at a time; close it."""
 
     def __init__(self, rings: Rings, request: Request, on_attach: Callable[[Self], None] | None) -> None:
         self.name = request.name
-        self._rings = rings
-        self._request = request
-        self._on_attach = on_attach
         self._busy = threading.Lock()
         self._closed = False
-        self._entry: ReaderEntry | None = None
-        self._segment: Segment | None = None
-        self._words = memoryview(b"")
-        self._capacity = 0
-        self._frames: FrameSlots | None = None
-        self._rows: RowBuffer | None = None
-        if rings.first is not None:
-            self._attach(rings.first, request)
-        rings.first = None
-
-    @property
-    def spec(self) -> StreamSpec:
-        """What the frames or rows look like in the ring that is read, or was read last.
-
-        Raises
-        ------
-        StreamNotFoundError
-            If there was no ring yet, for a reader that follows.
-        """
-        return self._ring().layout.spec
-
-    @property
-    def generation(self) -> int:
-        """Which one it is of the rings that have had the stream's name, one after another."""
-        return int(self._ring().words[at.GENERATION])
-
-    @property
-    def created_ns(self) -> int:
-        """When the ring that is read was made, on the monotonic clock; no two rings have the same time."""
-        return int(self._ring().words[at.CREATED])
-
-    @property
-    def produced(self) -> int:
-        """How many frames or rows were written so far into the ring that is read."""
-        return int(self._ring().words[at.HEAD])
-
-    @property
-    def next_number(self) -> int:
-        """Number that the producer would give its next frame, as it tells; -1 if it does not."""
-        return self._ring().next_number
-
-    @property
-    def position(self) -> int:
-        """Sequence number of the next frame or row that is offered, in the ring that is read."""
-        return 0 if self._entry is None else self._entry.position
-
-    def attached(self) -> bool:
-        """Return whether there is a ring to read from; False between two of them."""
-        return self._entry is not None and not self._entry.closed
+        super().__init__(rings, request, on_attach)
 
     def writer_alive(self) -> bool:
         """Return whether the writing process lives, as far as can be told."""
@@ -181,111 +100,3 @@ class AttachedReader(abc.ABC):
 
     def _end(self) -> None:
         self._busy.release()
-
-    def _wait(self, deadline: float | None, least: int = 1) -> None:
-        """Block until there may be something; raises like `ReaderEntry.wait`, unless it follows."""
-        entry = self._entry
-        if entry is None or entry.closed:
-            self._seek(deadline)
-            return
-        try:
-            entry.wait(deadline, least)
-        except (StreamClosedError, StreamRemovedError):
-            if not self._rings.follows:
-                raise
-            entry.close()
-
-    async def _wait_async(self) -> None:
-        entry = self._entry
-        if entry is None or entry.closed:
-            import asyncio
-
-            await asyncio.sleep(_SEEK_S)
-            return
-        try:
-            await entry.wait_async()
-        except (StreamClosedError, StreamRemovedError):
-            if not self._rings.follows:
-                raise
-            entry.close()
-
-    def _look(self) -> None:
-        """Do what `_wait` does, as far as that needs no waiting."""
-        entry = self._entry
-        if entry is None or entry.closed:
-            self._attach_next()
-            return
-        try:
-            entry.check_source()
-        except (StreamClosedError, StreamRemovedError):
-            if not self._rings.follows:
-                raise
-            entry.close()
-
-    def _seek(self, deadline: float | None) -> None:
-        """Attach to the next ring of this name, if it comes soon."""
-        if self._attach_next():
-            return
-        left = _SEEK_S if deadline is None else min(_SEEK_S, deadline - time.monotonic())
-        if left <= 0:
-            raise StreamTimeoutError(
-                f"there was no stream {self._rings.path.stem!r} in time: is its writer running?"
-            )
-        time.sleep(left)
-
-    def _attach_next(self) -> bool:
-        """Attach to the ring that has the stream's name now; return False if there is no new one."""
-        try:
-            segment = Segment.attach(self._rings.path)
-        except StreamNotFoundError:
-            return False
-        last = self._segment
-        if segment.words[at.CLOSED] != at.OPEN:
-            return False
-        request = self._request._replace(since="start")
-        if last is not None and self._entry is not None:
-            if segment.words[at.IDENTITY] == last.words[at.IDENTITY]:
-                return False
-            if segment.words[at.ORIGIN] == last.words[at.ORIGIN]:
-                number = self._entry.number
-                missed = segment.words[at.BEFORE] - last.words[at.BEFORE] - last.words[at.HEAD]
-                before = read_record(last.words, number)
-                request = request._replace(expected=number, before=before, missed=missed)
-        self._attach(segment, request)
-        return True
-
-    def _attach(self, segment: Segment, request: Request) -> None:
-        segment.bring_in()
-        entry = ReaderEntry(segment, request)
-        self._entry = entry
-        self._segment = segment
-        self._words = segment.words
-        self._capacity = segment.layout.slots
-        frames = isinstance(segment.layout.spec, FrameSpec)
-        self._frames = FrameSlots(segment) if frames else None
-        self._rows = None if frames else RowBuffer(segment)
-        if self._on_attach is not None:
-            try:
-                self._on_attach(self)  # type: ignore[arg-type]
-            except BaseException:
-                entry.close()
-                raise
-
-    def _ring(self) -> Segment:
-        if self._segment is None:
-            raise StreamNotFoundError(f"there has been no stream {self._rings.path.stem!r} yet")
-        return self._segment
-
-    def _frame_slots(self) -> FrameSlots:
-        """Return the slots of the ring; raises `BadInputError` if it holds rows."""
-        if self._frames is None:
-            raise BadInputError(
-                f"stream {self._rings.path.stem!r} holds rows: lease_rows() or read() copies them"
-            )
-        return self._frames
-
-    def _row_buffer(self) -> RowBuffer:
-        """Return the rows of the ring; raises `BadInputError` if it holds frames."""
-        if self._rows is None:
-            raise BadInputError(f"stream {self._rings.path.stem!r} holds frames: lease() lends them")
-        return self._rows

@@ -12,7 +12,7 @@ from parfocal.streams import ledger
 from parfocal.streams.attaching import Request, attach
 from parfocal.streams.doorbell import Ringer
 from parfocal.streams.reader_table import read_account, read_record, write_record
-from parfocal.streams.segment import fence
+from parfocal.streams.words import fence
 
 if TYPE_CHECKING:
     from parfocal.streams.segment import Segment

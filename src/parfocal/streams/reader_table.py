@@ -15,7 +15,7 @@ from parfocal.streams import layout as at
 from parfocal.streams import ledger
 from parfocal.streams.ledger import Cursors, Former, Record
 from parfocal.streams.liveness import is_alive
-from parfocal.streams.segment import read_buffered, write_buffered
+from parfocal.streams.words import read_buffered, write_buffered
 
 if TYPE_CHECKING:
     from parfocal.core.status import ReaderLedger

@@ -131,6 +131,22 @@ class FrameSlots:
         return int(run[0]), int(straight[0]) + 1 if len(straight) else len(run)
 
 
+class Slot:
+    """A slot that is being filled in place.
+
+    Attributes
+    ----------
+    data : ndarray
+        The pixels to fill, in the shape and dtype of the stream; holds anything before that.
+    header : FrameHeader or None
+        Set it before the end of the block.
+    """
+
+    def __init__(self, data: NDArray[Any]) -> None:
+        self.data = data
+        self.header: FrameHeader | None = None
+
+
 class RowBuffer:
     """The rows of a ring, as arrays. They are copied as bytes: ten times as fast as field by field."""
 

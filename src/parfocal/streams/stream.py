@@ -1,4 +1,4 @@
-"""Finding streams in a folder, looking at them, and clearing away what the dead left."""
+"""Streams as anybody sees them: found in a folder, looked at, read."""
 
 from __future__ import annotations
 
@@ -7,18 +7,16 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from parfocal.core.errors import StreamError, StreamNotFoundError
+from parfocal.core.errors import StreamNotFoundError
 from parfocal.core.frames import FrameSpec, StreamSpec
 from parfocal.core.status import StreamStatus
 from parfocal.streams import layout as at
-from parfocal.streams import ledger
-from parfocal.streams.doorbell import Ringer
+from parfocal.streams.following import Rings
 from parfocal.streams.latest import LatestReader
 from parfocal.streams.liveness import is_alive
 from parfocal.streams.lossless import LosslessReader
-from parfocal.streams.reader import Rings
-from parfocal.streams.reader_table import read_ledgers, read_record
-from parfocal.streams.segment import Segment, maker_of
+from parfocal.streams.reader_table import read_ledgers
+from parfocal.streams.segment import Segment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -201,41 +199,3 @@ def _path_of(folder: Path, name: str) -> Path:
 def stream_names(folder: Path) -> tuple[str, ...]:
     """Return the names of the streams in `folder`, in order."""
     return tuple(sorted(path.stem for path in Path(folder).glob("*.ring")))
-
-
-def reclaim(folder: Path) -> tuple[str, ...]:
-    """Remove what the dead left in `folder`; return the names of the streams that were removed.
-
-    A stream is removed if its writer is dead and no living reader is attached. Half-made rings and doorbells
-    without an owner go, too. What a living process uses stays.
-    """
-    removed = []
-    for name in stream_names(folder):
-        path = Path(folder) / f"{name}.ring"
-        with contextlib.suppress(StreamError, PermissionError):
-            if _remove_if_stale(path):
-                removed.append(name)
-    for path in Path(folder).glob("*.new"):
-        if not is_alive(maker_of(path)):
-            path.unlink(missing_ok=True)
-    for path in Path(folder).glob("*.bell"):
-        _remove_if_silent(path)
-    return tuple(removed)
-
-
-def _remove_if_stale(path: Path) -> bool:
-    ring = Segment.attach(path)
-    with ring.locked():
-        records = [read_record(ring.words, entry) for entry in range(at.ENTRIES)]
-        owners = [record.owner for record in records if record.phase == ledger.ATTACHED]
-        if any(is_alive(owner) for owner in (ring.writer(), *owners)):
-            return False
-        path.unlink()
-        return True
-
-
-def _remove_if_silent(path: Path) -> None:
-    ringer = Ringer(path, port=0)
-    if not ringer.ring():
-        path.unlink(missing_ok=True)
-    ringer.close()

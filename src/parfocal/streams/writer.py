@@ -23,7 +23,7 @@ from parfocal.streams.free_slots import SlotPool, pass_tail
 from parfocal.streams.generations import next_generation, take_ring
 from parfocal.streams.liveness import Owner
 from parfocal.streams.reader_table import read_ledgers
-from parfocal.streams.slots import FrameSlots, RowBuffer
+from parfocal.streams.slots import FrameSlots, RowBuffer, Slot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,22 +37,6 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _CHECK_FILE_S = 0.5
-
-
-class Slot:
-    """A slot that is being filled in place.
-
-    Attributes
-    ----------
-    data : ndarray
-        The pixels to fill, in the shape and dtype of the stream; holds anything before that.
-    header : FrameHeader or None
-        Set it before the end of the block.
-    """
-
-    def __init__(self, data: NDArray[Any]) -> None:
-        self.data = data
-        self.header: FrameHeader | None = None
 
 
 class StreamWriter:
