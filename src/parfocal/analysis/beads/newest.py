@@ -29,7 +29,7 @@ class NewestFrame:
         self._frame: Frame | None = None
         self._reader = follow_latest(folder, name)
 
-    def read(self, timeout_s: float = 2.0) -> Frame:
+    def read(self, timeout_s: float = 10.0) -> Frame:
         """Return the newest frame; if there has been none, wait for one.
 
         Raises

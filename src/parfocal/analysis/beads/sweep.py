@@ -87,7 +87,7 @@ def run_sweep(
     pixel_size_um: float | None = None,
     settle_s: float = 0.0,
     move_timeout_s: float = 10.0,
-    frame_timeout_s: float = 2.0,
+    frame_timeout_s: float = 10.0,
 ) -> tuple[ZTables, tuple[int, ...]]:
     """Sweep the focus and make a table for each bead; whatever happens, the focus goes back.
 
