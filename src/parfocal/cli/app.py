@@ -13,6 +13,7 @@ from cyclopts import App, CycloptsError, Parameter
 import parfocal
 from parfocal.cli import calls, check, demo, doctor, export, plot, rigs, runs, settings, sim, status, track
 from parfocal.cli.exits import Exit, exit_of
+from parfocal.cli.output import lost_output, make_output_usable
 from parfocal.core.errors import ParfocalError
 
 EPILOGUE = (
@@ -64,14 +65,21 @@ def _make_app() -> App:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run one command; print what went wrong in a line or a few; return the exit code."""
+    make_output_usable()
     logging.basicConfig(format="%(name)s: %(message)s", level=logging.WARNING)
     try:
         result = _make_app()(arguments, exit_on_error=False, print_error=True)
+        sys.stdout.flush()
     except CycloptsError:
         return Exit.USAGE
     except (ParfocalError, PermissionError, KeyboardInterrupt) as error:
         print_error(error)
         return exit_of(error)
+    except OSError as error:
+        if not lost_output(error):
+            raise
+        print_error(OSError(f"the output could not be written: {error.strerror}"))
+        return Exit.FAILED
     return int(result or 0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from dataclasses import fields, is_dataclass
@@ -21,6 +22,27 @@ def console(*, quiet: bool = False) -> Console:
     if not shown.is_terminal and "COLUMNS" not in os.environ:
         shown.width = _FILE_WIDTH
     return shown
+
+
+def make_output_usable() -> None:
+    """Let closed streams take nothing, and letters that a terminal lacks become question marks."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # it was closed before this program began
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (open to the end)
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+def lost_output(error: OSError) -> bool:
+    """Return whether it was stdout that failed: a full disk, or a reader that is gone.
+
+    Then nothing more is written there, so that the end of the program does not fail again.
+    """
+    lost = error.filename is None and error.errno in (errno.ENOSPC, errno.EPIPE, errno.EIO)
+    if lost:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return lost
 
 
 def print_json(value: Any, longest: int | None = None) -> None:

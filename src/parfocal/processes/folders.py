@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _GRACE_S = 1.0
+_FRESH_FOR_NS = 3600 * 10**9
 
 
 class RigFolders:
@@ -45,6 +47,7 @@ class RigFolders:
         self.runtime = runtime
         self.streams = streams
         self._locks = locks
+        self._fresh_until_ns = 0
 
     @classmethod
     def claim(cls, rig: str, timeout_s: float = 0.5, *, keep: Collection[str] = ()) -> RigFolders:
@@ -72,6 +75,16 @@ class RigFolders:
                 _let_go(lock)
             raise
         return cls(rig, *folders, tuple(locks))
+
+    def keep_fresh(self, now_ns: int) -> None:
+        """Touch the files once an hour: systems remove what is days old from folders like ``/tmp``."""
+        if now_ns < self._fresh_until_ns:
+            return
+        self._fresh_until_ns = now_ns + _FRESH_FOR_NS
+        for folder in (self.runtime, self.streams):
+            with suppress(OSError):
+                for path in (folder, *folder.iterdir()):
+                    os.utime(path)
 
     def release(self) -> None:
         """Remove both folders and let go of the name. Idempotent."""

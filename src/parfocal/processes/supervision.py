@@ -180,6 +180,10 @@ class Supervision:
             _LOG.warning("somebody ended the reaper; another one was started")
         for service in self.services.values():
             service.limit_log()
+        if not self._folders.streams.exists():
+            gone = f"the system took its shared memory away ({self._folders.streams} is gone)"
+            self._begin_stop(f"{gone}; if that was a logout, see `parfocal doctor`")
+        self._folders.keep_fresh(self._clock.monotonic_ns())
 
     def _take(self, wait_s: float) -> None:
         """Run what is in the inbox, waiting for the first."""

@@ -7,6 +7,7 @@ import platform
 import shutil
 import sys
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,12 +18,14 @@ from parfocal.processes import directory, folders, loading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 LIBRARIES = ("parfocal", "numpy", "numba", "pyzmq", "msgspec", "tensorstore", "pyarrow", "pydantic")
 SHARED_MEMORY_WANTED = 512 * 2**20
 FILES_WANTED = 1024
 MEBIBYTE = 2**20
+_LONGEST_BELOW_ROOT = len("/a-rig-of-twenty-chars/a-service-of-25-characters.notices")
+_LONGEST_SOCKET = 103  # the least of all systems
+_FIRST_USER = 1000  # below are the system's own, whose memory no logout takes
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +49,8 @@ def diagnose() -> tuple[Finding, ...]:
         _cores(),
         _shared_memory(),
         _open_files(),
+        _paths(),
+        _logout(),
         *_plugins(),
         _running(),
         _leftovers(),
@@ -101,6 +106,30 @@ def _open_files() -> Finding:
     return Finding(
         what="open files", found=f"limit {soft}", ok=ok, remedy="" if ok else f"ulimit -n {FILES_WANTED}"
     )
+
+
+def _paths() -> Finding:
+    """Look whether the sockets of any rig and service can have their names: systems allow few bytes."""
+    root = directory.runtime_root()
+    length = len(os.fsencode(root)) + _LONGEST_BELOW_ROOT
+    ok = length <= _LONGEST_SOCKET
+    remedy = (
+        "" if ok else "set PARFOCAL_RUNTIME_DIR to a shorter folder, or keep names of rigs and services short"
+    )
+    return Finding(what="runtime folder", found=str(root), ok=ok, remedy=remedy, needed=False)
+
+
+def _logout() -> Finding:
+    """Look whether the end of this user's last session takes the shared memory of a running rig away."""
+    if sys.platform != "linux" or not Path("/run/systemd/system").exists() or os.getuid() < _FIRST_USER:
+        return Finding(what="logout", found="leaves running rigs alone")
+    import pwd
+
+    user = pwd.getpwuid(os.getuid()).pw_name
+    ok = Path("/var/lib/systemd/linger", user).exists()
+    found = "leaves running rigs alone" if ok else "may remove the shared memory of running rigs"
+    remedy = "" if ok else f"loginctl enable-linger {user}"
+    return Finding(what="logout", found=found, ok=ok, remedy=remedy, needed=False)
 
 
 def _plugins() -> Iterator[Finding]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
-import numba as nb
 import numpy as np
 
+from parfocal.core.compiled import keep_compiled_code
 from parfocal.core.errors import BadInputError
+
+keep_compiled_code()
+
+import numba as nb  # noqa: E402 (it looks for its cache when it is imported)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -1,0 +1,33 @@
+"""Honest work at the edge: frames that take a worker longer than a second."""
+
+from __future__ import annotations
+
+import pytest
+
+import parfocal
+from parfocal.core.clock import poll_until
+
+ROWS, PITCH_PX, EDGE_PX = 56, 48, 2752
+FRAMES = 6
+
+
+@pytest.mark.slow
+def test_3136_beads_at_a_frame_a_second_are_all_tracked_and_nothing_is_restarted() -> None:
+    changes = {
+        "camera.options.width_px": EDGE_PX,
+        "camera.options.height_px": EDGE_PX,
+        "camera.options.beads": ROWS**2,
+        "camera.options.frame_rate_hz": 1.0,
+        "camera.slots": 6,
+    }
+    middles = [(48.0 + PITCH_PX * x, 48.0 + PITCH_PX * y) for y in range(ROWS) for x in range(ROWS)]
+    with parfocal.open_rig("tweezers", name="many", changes=changes) as rig:
+        rig["tracker"].add_rois(middles=middles, timeout_s=60)
+        rig["camera"].start(count=FRAMES)
+        assert poll_until(
+            lambda: rig.status().streams["tracks"].produced == FRAMES * ROWS**2, 90, every_s=0.5
+        )
+        status = rig.status()
+    assert {name: service.restarts for name, service in status.services.items() if service.restarts} == {}
+    (tracked,) = (each for each in status.streams["camera"].readers if each.policy == "drop")
+    assert (tracked.delivered, tracked.dropped) == (FRAMES, {})
