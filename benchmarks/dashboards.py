@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -121,7 +121,13 @@ def hidden() -> Iterator[DAQ_Viewer]:
 
 
 def measure(board: Any, size: Size) -> Iterator[Row]:
-    """Measure everything."""
+    """Measure everything; what PyMoDAQ prints meanwhile goes to stderr, so that ``--json`` is JSON alone."""
+    with redirect_stdout(sys.stderr):
+        yield from measured(board, size)
+
+
+def measured(board: Any, size: Size) -> Iterator[Row]:
+    """Measure row by row."""
     seconds = size.of(4.0, 1.0, 0.2)
     board.asg_setup(channel="asg0", frequency_hz=2e4, amplitude_v=0.5, output="out1")
     plain = rate(lambda: board.scope_acquire(trigger_source="immediately", **SHORT), seconds)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import subprocess
+import sys
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -199,3 +201,24 @@ def test_outputs_go_off_with_the_service_on_which_they_depend_and_can_be_used_ag
 
 def restarted_pilot(rig):
     return lambda: rig.status().services["pilot"].restarts >= 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="kills with SIGKILL")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
+def test_an_output_bound_to_a_program_goes_off_with_it_and_no_other(device, rig, board, number):
+    """Whatever the program did last: its receiver's answers are what counts."""
+    for module in ("asg0", "asg1"):
+        board.asg_setup(channel=module, waveform="dc", offset_v=0.25, output="out1")
+    words = [sys.executable, str(Path(__file__).with_name("bound.py")), str(declared_file().parent), "asg0"]
+    with subprocess.Popen([*words, "0.5"], stdout=subprocess.PIPE, text=True) as program:
+        try:
+            assert program.stdout.readline() == "1\n"
+            for _ in range(10):  # it lives for more than its lease's period, and the output stays
+                board.iq_get_measurement(averaging_s=0.1)
+                assert routed(device) == 1
+            program.send_signal(number)
+            until(lambda: routed(device) == 0)
+        finally:
+            program.kill()
+    until(lambda: board.known(module="asg0") == {})
+    assert board.sampler_read(signal="out1") == pytest.approx(0.25, abs=1e-3)
