@@ -137,6 +137,7 @@ class Server:
         self._lock = threading.Lock()  # guards the dispatcher, the router and what follows
         self._contexts: dict[str, CallContext] = {}
         self._sleeping = self._started = self._stopping = False
+        self._due_ns: int | None = None
         self._receiver = threading.Thread(target=self._receive, name=f"{service}:receiver", daemon=True)
 
     def start(self) -> None:
@@ -236,61 +237,67 @@ class Server:
             for _ in range(_BATCH):
                 arrived = self._take_in()
                 if arrived is None:
+                    self._sleep()
                     break
                 self._handle(*arrived)
-            due_ns = self._tick()
-            if arrived is None:
-                self._sleep(due_ns)
+            else:
+                with self._lock:
+                    self._tick()
 
     def _take_in(self) -> tuple[bytes, list[Any]] | None:
         """Return the next message and who sent it; None if there is none, and this thread may sleep."""
         with self._lock:
-            self._sleeping = not self._stopping and not has_arrived(self._router)
-            if self._sleeping or self._stopping:
+            if self._stopping:
                 return None
+            if not has_arrived(self._router):
+                self._tick()
+                self._sleeping = not has_arrived(self._router)  # sending may have taken the signal of it
+                if self._sleeping:
+                    return None
             return self._router.recv(zmq.NOBLOCK), receive(self._router)
 
     def _handle(self, client: bytes, parts: list[Any]) -> None:
         request = self._dispatcher.read(parts)
         with self._lock:
-            jobs = self._perform(self._dispatcher.receive(client, request, self._clock.monotonic_ns()))
-        for job in jobs:
-            job()
+            begun = self._perform(self._dispatcher.receive(client, request, self._clock.monotonic_ns()))
+        for call, context in begun:
+            self._finish(call, context)
 
-    def _tick(self) -> int | None:
-        """Look after time, if that is due; return when it is due next."""
-        with self._lock:
-            due_ns = self._dispatcher.next_tick_ns()
-            if due_ns is None or due_ns > (now_ns := self._clock.monotonic_ns()):
-                return due_ns
+    def _tick(self) -> None:
+        """Look after time, if that is due. Under the lock."""
+        due_ns = self._dispatcher.next_tick_ns()
+        if due_ns is not None and due_ns <= (now_ns := self._clock.monotonic_ns()):
             self._perform(self._dispatcher.tick(now_ns))
-            return self._dispatcher.next_tick_ns()
+            due_ns = self._dispatcher.next_tick_ns()
+        self._due_ns = due_ns
 
-    def _sleep(self, due_ns: int | None) -> None:
+    def _sleep(self) -> None:
         timeout_ms = -1
-        if due_ns is not None:
-            timeout_ms = max(0, -(-(due_ns - self._clock.monotonic_ns()) // 1_000_000))
+        if self._due_ns is not None:
+            timeout_ms = max(0, -(-(self._due_ns - self._clock.monotonic_ns()) // 1_000_000))
         if self._bell.fileno() in wait_readable(self._waited_for, timeout_ms):
             self._bell.hush()
+        self._sleeping = False
 
     # --- any thread
 
-    def _perform(self, actions: list[Action]) -> list[Callable[[], None]]:
+    def _perform(self, actions: list[Action]) -> list[tuple[ActiveCall, CallContext]]:
         """Carry out what was decided, under the lock; return what the receiver thread runs without it."""
-        jobs: list[Callable[[], None]] = []
+        begun = []
         for action in actions:
             match action:
                 case Send():
                     self._send(action)
                 case Run(call) if call.lane == RECEIVER:
-                    jobs.append(partial(self._run, call))
+                    if (context := self._begin(call)) is not None:
+                        begun.append((call, context))
                 case Run(call):
                     self._lanes.submit(call.lane, partial(self._run, call))
                 case Interrupt(call, reason):
                     self._contexts[call.id].cancel(reason)
                 case MakeSafe(output, reason):
                     self._lanes.submit(_LEASES, partial(self._guard_output, output, reason))
-        return jobs
+        return begun
 
     def _send(self, action: Send) -> None:
         if self._router.closed:
@@ -306,18 +313,28 @@ class Server:
             self._bell.ring()
 
     def _run(self, call: ActiveCall) -> None:
-        """Run a call and send its reply, in the thread of its lane."""
+        """Run a call, in the thread of its lane."""
         with self._lock:
-            runs, actions = self._dispatcher.begin(call, self._clock.monotonic_ns())
+            context = self._begin(call)
+        if context is not None:
+            self._finish(call, context)
+
+    def _begin(self, call: ActiveCall) -> CallContext | None:
+        """Let a call run, under the lock; None if it is over already."""
+        runs, actions = self._dispatcher.begin(call, self._clock.monotonic_ns())
+        if not runs:
             self._perform(actions)
-            if not runs:
-                return
-            name = call.command.info.name
-            context = CallContext(call.id, self._service, name, call.deadline_ns, self._report, self._clock)
-            self._contexts[call.id] = context
+            return None
+        name = call.command.info.name
+        context = CallContext(call.id, self._service, name, call.deadline_ns, self._report, self._clock)
+        self._contexts[call.id] = context
+        return context
+
+    def _finish(self, call: ActiveCall, context: CallContext) -> None:
+        """Run a command that has begun, and send its reply."""
         outcome, reply = execute(context, call.command, call.arguments)
         with self._lock:
-            self._contexts.pop(call.id)
+            del self._contexts[call.id]
             self._perform(self._dispatcher.end(call, outcome, reply, self._clock.monotonic_ns()))
 
     def _report(self, id: str, fraction: float, text: str, data: Any) -> None:
