@@ -41,6 +41,10 @@ class SystemClock:
         """Nanoseconds of the machine-wide monotonic clock."""
         return time.monotonic_ns()
 
+    def monotonic_s(self) -> float:
+        """Seconds of the same clock: for deadlines."""
+        return time.monotonic()
+
     def utc_ns(self) -> int:
         """Nanoseconds since 1970-01-01 UTC."""
         return time.time_ns()

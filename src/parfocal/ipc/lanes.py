@@ -7,7 +7,6 @@ through its `CallContext`, and finds out there that it is to end.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from queue import SimpleQueue
@@ -75,11 +74,11 @@ class Lanes:
 
     def close(self, timeout_s: float) -> None:
         """End the threads made here; those whose command has not ended after that time for all are left."""
-        end = time.monotonic() + timeout_s
+        end = SYSTEM_CLOCK.monotonic_s() + timeout_s
         for thread in self._threads.values():
             thread.end()
         for thread in self._threads.values():
-            thread.join(max(0.0, end - time.monotonic()))
+            thread.join(max(0.0, end - SYSTEM_CLOCK.monotonic_s()))
 
 
 Report = Callable[[str, float, str, Any], None]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import StreamTimeoutError
 from parfocal.streams import layout as at
 from parfocal.streams.doorbell import Doorbell, Ringer
@@ -41,7 +41,7 @@ class AttachedReaders:
         self._words[at.WRITER_PORT] = self._doorbell.port
         self._readers: list[_Reader] = []
         self._registry = -1
-        self._looked_s = time.monotonic()
+        self._looked_s = SYSTEM_CLOCK.monotonic_s()
         self._locked_out_s: float | None = None
 
     @property
@@ -101,7 +101,7 @@ class AttachedReaders:
             If it still holds after `timeout_s`; or if a dead reader can't be given up for a second, because a
             process that was stopped holds the lock that this takes.
         """
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        deadline = None if timeout_s is None else SYSTEM_CLOCK.monotonic_s() + timeout_s
         self._words[at.WRITER_WAITING] = upto
         try:
             while True:
@@ -110,7 +110,7 @@ class AttachedReaders:
                     return
                 if self.look_after():
                     continue
-                left = _LOOK_S if deadline is None else min(_LOOK_S, deadline - time.monotonic())
+                left = _LOOK_S if deadline is None else min(_LOOK_S, deadline - SYSTEM_CLOCK.monotonic_s())
                 if left <= 0:
                     name = self._segment.path.stem
                     raise StreamTimeoutError(f"readers of stream {name!r} held its writer for {timeout_s} s")
@@ -126,7 +126,7 @@ class AttachedReaders:
         StreamTimeoutError
             If one of them can't be given up for a second.
         """
-        now = time.monotonic()
+        now = SYSTEM_CLOCK.monotonic_s()
         if now - self._looked_s < _LOOK_S:
             return False
         self._looked_s = now

@@ -6,10 +6,10 @@ has made the next one yet. It looks for that fifty times a second while it is as
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import (
     BadInputError,
     StreamClosedError,
@@ -144,12 +144,12 @@ class RingFollower:
         """Attach to the next ring of this name, if it comes soon."""
         if self._attach_next():
             return
-        left = _SEEK_S if deadline is None else min(_SEEK_S, deadline - time.monotonic())
+        left = _SEEK_S if deadline is None else min(_SEEK_S, deadline - SYSTEM_CLOCK.monotonic_s())
         if left <= 0:
             raise StreamTimeoutError(
                 f"there was no stream {self._rings.path.stem!r} in time: is its writer running?"
             )
-        time.sleep(left)
+        SYSTEM_CLOCK.sleep(left)
 
     def _attach_next(self) -> bool:
         """Attach to the ring that has the stream's name now; return False if there is no new one."""

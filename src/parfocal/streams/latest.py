@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.frames import Frame
 from parfocal.streams import layout as at
 from parfocal.streams import ledger
@@ -54,7 +54,7 @@ class LatestReader(AttachedReader):
             Within a second of the writer's death, if nothing new came. None of the three for a reader that
             follows.
         """
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        deadline = None if timeout_s is None else SYSTEM_CLOCK.monotonic_s() + timeout_s
         self._begin()
         try:
             while (taken := self._take(most, None)) is None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from typing import TYPE_CHECKING, Any, Literal
 
+from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import BadInputError, ReaderOverrunError, StreamTimeoutError
 from parfocal.core.frames import Frame
 from parfocal.streams import layout as at
@@ -206,7 +206,7 @@ class LosslessReader(AttachedReader):
                 self._wait(deadline)
         finally:
             self._end()
-        return None if deadline is None else max(0.0, deadline - time.monotonic())
+        return None if deadline is None else max(0.0, deadline - SYSTEM_CLOCK.monotonic_s())
 
     def _give_back(self, after: int, delivered: int) -> None:
         """End a lease: everything before number `after` is dealt with, and `delivered` of it were wanted."""
@@ -261,4 +261,4 @@ class LosslessReader(AttachedReader):
 
 
 def _deadline(timeout_s: float | None) -> float | None:
-    return None if timeout_s is None else time.monotonic() + timeout_s
+    return None if timeout_s is None else SYSTEM_CLOCK.monotonic_s() + timeout_s

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import time
 from typing import TYPE_CHECKING
 
+from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import StreamClosedError, StreamTimeoutError, WriterDiedError
 from parfocal.streams import layout as at
 from parfocal.streams import ledger
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _BACKSTOP_S = 0.5  # a writer killed between its store and its ring wakes nobody
 _LOOK_S = 0.25
 
-_let_others_run = getattr(os, "sched_yield", lambda: time.sleep(0))  # Windows has no other way
+_let_others_run = getattr(os, "sched_yield", lambda: SYSTEM_CLOCK.sleep(0))  # Windows has no other way
 
 
 class ReaderEntry:
@@ -95,7 +95,7 @@ class ReaderEntry:
         WriterDiedError
             If nothing will before another process takes over; a reader that follows goes on waiting.
         StreamTimeoutError
-            If nothing did before `deadline`, on `time.monotonic`.
+            If nothing did before `deadline`, in seconds of the clock.
         """
         self.tell_writer(self.position)  # of what was passed over
         words = self._words
@@ -106,7 +106,11 @@ class ReaderEntry:
             return
         try:
             while self.must_sleep(least):
-                left = _BACKSTOP_S if deadline is None else min(_BACKSTOP_S, deadline - time.monotonic())
+                left = (
+                    _BACKSTOP_S
+                    if deadline is None
+                    else min(_BACKSTOP_S, deadline - SYSTEM_CLOCK.monotonic_s())
+                )
                 if left <= 0:
                     name = self._segment.path.stem
                     raise StreamTimeoutError(f"nothing new came in stream {name!r} in time")
@@ -193,7 +197,7 @@ class ReaderEntry:
 
     def _look_at_writer(self) -> None:
         """Four times a second, while nothing comes, see whether something still can. Raises like `wait`."""
-        now = time.monotonic()
+        now = SYSTEM_CLOCK.monotonic_s()
         if now - self._looked_s < _LOOK_S:
             return
         self._looked_s = now

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
-import time
 from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
+from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import StreamError, StreamNotFoundError, StreamRemovedError, StreamTimeoutError
 from parfocal.processes.mapped import allocate
 from parfocal.processes.system import try_lock
@@ -81,7 +81,7 @@ class Segment:
             ring.words[at.entry_base(entry) + at.CURSOR] = at.NEVER
         ring.words[at.GENERATION] = generation
         ring.words[at.IDENTITY] = int.from_bytes(os.urandom(4), "little")
-        ring.words[at.CREATED] = ring.words[at.ORIGIN] = time.monotonic_ns()
+        ring.words[at.CREATED] = ring.words[at.ORIGIN] = SYSTEM_CLOCK.monotonic_ns()
         ring.words[at.SLOTS] = layout.slots
         ring.words[at.SPEC_BYTES] = len(text)
         ring.adopt(this_process())
@@ -162,11 +162,11 @@ class Segment:
         """
         lock = self._open_again()
         try:
-            deadline = time.monotonic() + patience_s
+            deadline = SYSTEM_CLOCK.monotonic_s() + patience_s
             while lock is not None and not try_lock(lock):
-                if time.monotonic() >= deadline:
+                if SYSTEM_CLOCK.monotonic_s() >= deadline:
                     raise StreamTimeoutError(self._why_locked(max(patience_s, _LOCK_PATIENCE_S)))
-                time.sleep(_LOCK_PAUSE_S)
+                SYSTEM_CLOCK.sleep(_LOCK_PAUSE_S)
             self.words[at.LOCKED_BY] = os.getpid()
             yield
             self.words[at.LOCKED_BY] = 0

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import StreamNotFoundError
 from parfocal.core.frames import FrameSpec, StreamSpec
 from parfocal.core.status import StreamStatus
@@ -181,15 +181,15 @@ def open_stream(folder: Path, name: str, timeout_s: float = 0.0) -> Stream:
     StreamNotFoundError
         If it isn't there.
     """
-    deadline = time.monotonic() + timeout_s
+    deadline = SYSTEM_CLOCK.monotonic_s() + timeout_s
     while True:
         try:
             return Stream(Segment.attach(_path_of(folder, name)))
         except StreamNotFoundError as error:
-            if time.monotonic() >= deadline:
+            if SYSTEM_CLOCK.monotonic_s() >= deadline:
                 known = ", ".join(stream_names(folder)) or "none"
                 raise StreamNotFoundError(f"{error}; streams there: {known}") from None
-            time.sleep(_LOOK_S)
+            SYSTEM_CLOCK.sleep(_LOOK_S)
 
 
 def _path_of(folder: Path, name: str) -> Path:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import re
-import time
 import warnings
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 
+from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import (
     BadInputError,
     StreamError,
@@ -78,7 +78,7 @@ class StreamWriter:
         self.name = name
         layout = at.Layout.of(spec, slots)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._check_due_s = time.monotonic() + _CHECK_FILE_S
+        self._check_due_s = SYSTEM_CLOCK.monotonic_s() + _CHECK_FILE_S
         self._write_into(take_ring(folder / f"{name}.ring", layout))
         self._lent = False
         self._closed = False
@@ -248,7 +248,7 @@ class StreamWriter:
             self._rows.put(head, part)
             words[at.HEAD] = head + len(part)
             self._readers.ring(head + len(part))
-        if time.monotonic() > self._check_due_s:
+        if SYSTEM_CLOCK.monotonic_s() > self._check_due_s:
             self._check_file()
 
     def close(self) -> None:
@@ -294,7 +294,7 @@ class StreamWriter:
         self._frames.enter(head, slot, count)
         self._words[at.HEAD] = head + count
         self._readers.ring(head + count)
-        if time.monotonic() > self._check_due_s:
+        if SYSTEM_CLOCK.monotonic_s() > self._check_due_s:
             self._check_file()
 
     def _abandon(self, slot: int, count: int) -> None:
@@ -319,7 +319,7 @@ class StreamWriter:
 
     def _check_file(self) -> None:
         """See that the ring still has its name; raises `StreamRemovedError` if not. Due twice a second."""
-        self._check_due_s = time.monotonic() + _CHECK_FILE_S
+        self._check_due_s = SYSTEM_CLOCK.monotonic_s() + _CHECK_FILE_S
         self._segment.check_current()
 
     def _check_open(self) -> None:
