@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from parfocal.ipc import URGENT, Client, CommandTable, Server, command, current_call
+from parfocal.ipc import RECEIVER, URGENT, Client, CommandTable, Server, command, current_call
 
 LONG_S = 30.0
 
@@ -97,6 +97,10 @@ class Bench:
         self.log.append("thread")
         return threading.current_thread().name
 
+    @command(lane=RECEIVER, effect="reads")
+    def receiver(self) -> str:
+        return threading.current_thread().name
+
     @command(lane="slow")
     def note(self, word: str) -> None:
         self.log.append(word)
@@ -147,7 +151,7 @@ class Bench:
         assert self.gate.wait(LONG_S)
         return "recorded"
 
-    @command(lane=URGENT)
+    @command(lane=URGENT, effect="stops")
     def stop(self) -> str:
         self.gate.set()
         return "stopped"

@@ -117,6 +117,16 @@ def test_a_slow_command_of_the_main_lane_holds_up_no_other_lane(client: Client, 
         assert client.call("reset_log") == ["other lane", "held", "thread", "thread", "thread"]
 
 
+def test_the_receiver_runs_what_is_declared_for_it_whatever_the_lanes_do(
+    client: Client, bench: Bench
+) -> None:
+    held = [client.submit("hold"), client.submit("hold_main")]
+    for _ in held:
+        assert bench.entered.acquire(timeout=LONG_S)
+    assert client.call("receiver", timeout_s=LONG_S) == "bench:receiver"
+    assert not any(call.done() for call in held)
+
+
 def test_cancel_says_what_it_found(client: Client, bench: Bench) -> None:
     held = client.submit("hold")
     queued = client.submit("note", "never")

@@ -27,6 +27,12 @@ def test_describes_a_class_without_making_one() -> None:
         ("note", "str", False, "''"),
     ]
     assert described["record"].on_client_loss == "finish"
+    told = {name: (described[name].lane, described[name].effect) for name in ("add", "receiver", "stop")}
+    assert told == {
+        "add": ("main", "changes"),
+        "receiver": ("receiver", "reads"),
+        "stop": ("urgent stop", "stops"),
+    }
 
 
 def test_refuses_what_cannot_be_checked() -> None:
