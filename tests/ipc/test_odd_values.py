@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from parfocal.core.errors import BadArgumentsError, CommandFailedError
-from parfocal.ipc import Client, CommandTable, Server, command
+from parfocal.ipc import RECEIVER, Client, CommandTable, Server, command
 
 LONG_S = 30
 
@@ -78,3 +78,25 @@ def test_closing_takes_its_grace_once_for_all_lanes(served: tuple[Odd, Server, C
     server.close(0.5)
     assert time.monotonic() - began < 0.5 * len(calls)
     assert all(call.exception(timeout_s=LONG_S) is not None for call in calls)
+
+
+def test_a_command_that_keeps_the_receiver_is_left_behind_when_the_server_closes(folder: Path) -> None:
+    entered, go_on, ended = threading.Event(), threading.Event(), threading.Event()
+
+    class Wrong:
+        @command(lane=RECEIVER)
+        def wait(self) -> None:
+            """Do what a command of the receiver must not."""
+            entered.set()
+            go_on.wait(LONG_S)
+            ended.set()
+
+    server = Server(CommandTable.of(Wrong()), folder, "odd")
+    server.start()
+    with Client(folder, "odd") as client:
+        call = client.submit("wait")
+        assert entered.wait(LONG_S)
+        assert server.close(0.1) == ("odd.wait",)
+        assert call.exception(timeout_s=LONG_S) is not None
+    go_on.set()
+    assert ended.wait(LONG_S)

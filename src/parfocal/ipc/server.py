@@ -237,12 +237,14 @@ class Server:
             for _ in range(_BATCH):
                 arrived = self._take_in()
                 if arrived is None:
-                    self._sleep()
                     break
                 self._handle(*arrived)
             else:
                 with self._lock:
                     self._tick()
+                continue
+            if not self._stopping:
+                self._sleep()
 
     def _take_in(self) -> tuple[bytes, list[Any]] | None:
         """Return the next message and who sent it; None if there is none, and this thread may sleep."""
