@@ -9,7 +9,9 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from parfocal.cli.exits import exit_of_outcome
 from parfocal.cli.output import console, print_json
+from parfocal.cli.signals import interrupted_once
 from parfocal.cli.summary_view import summary_view
+from parfocal.core.errors import BadInputError
 from parfocal.storage import read_manifest
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ def run_job(job: Callable[[Callable[[Step], None]], Summary], *, json: bool) -> 
     Raises
     ------
     KeyboardInterrupt
-        After Ctrl-C at another time; says what is saved.
+        After Ctrl-C, SIGTERM or SIGHUP at another time; says what is saved.
     """
     shown = console(quiet=json)
     with Progress(
@@ -58,7 +60,8 @@ def run_job(job: Callable[[Callable[[Step], None]], Summary], *, json: bool) -> 
             progress.update(bars[step.phase], completed=step.fraction, text=step.text)  # type: ignore[arg-type]
 
         try:
-            summary = job(tell)
+            with interrupted_once():
+                summary = job(tell)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(f"everything was ended in order; {_saved(run)}") from None
         for done in bars.values():
@@ -73,4 +76,8 @@ def run_job(job: Callable[[Callable[[Step], None]], Summary], *, json: bool) -> 
 def _saved(run: str) -> str:
     if not run:
         return "nothing had been recorded yet"
-    return f"the record says {read_manifest(Path(run)).outcome!r}, rows are saved in {run}"
+    try:
+        outcome = read_manifest(Path(run)).outcome
+    except BadInputError as error:
+        return f"but nothing is left of the record: {error}"
+    return f"the record says {outcome!r}, rows are saved in {run}"

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from parfocal.cli.calls import only_rig
 from parfocal.cli.output import console, print_json
+from parfocal.cli.signals import ending_signals, interrupt
 from parfocal.cli.values import named_values
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.processes import directory
@@ -51,10 +52,8 @@ def up(
 
     parfocal up my-lab.toml --name left --detach
     """
-    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
-        signal.signal(number, _interrupt)
-    if not detach:
-        _stay_in_front()
+    for number in ending_signals():
+        signal.signal(number, interrupt)
     began_ns = SYSTEM_CLOCK.monotonic_ns()
     with _starting(source):
         opened = open_rig(source, name=name, changes=named_values(set_ or []), detach=detach)
@@ -158,7 +157,3 @@ def _refuse_to_stop(_signal: int, _frame: object) -> None:
             sys.stderr.fileno(),
             b"\na running rig cannot be put aside: end it with Ctrl-C, or start it with --detach\n",
         )
-
-
-def _interrupt(number: int, _frame: object) -> None:
-    raise KeyboardInterrupt(signal.Signals(number).name)

@@ -95,12 +95,17 @@ def measure(
     """
     rig["tracker"].drain(timeout_s=PATIENCE_S)  # frames from before belong to nobody's measurement
     before = read_ledger(rig)
-    run = rig["recorder"].start(name=name, plan=plan)
-    tell(Progress(phase="measuring", fraction=0.0, run=run))
     try:
+        run = rig["recorder"].start(name=name, plan=plan)
+        tell(Progress(phase="measuring", fraction=0.0, run=run))
         ending, reason = _acquire(rig, before, frames, tell)
         ledger = _patiently(lambda: read_ledger(rig)).since(before).closed()
         reason = "; ".join(filter(None, (reason, *_unreadable(rig))))
+    except KeyboardInterrupt as interrupt:  # before the camera was started, or a second one
+        with suppress(CommandError):
+            report = _finish(rig, tell, outcome="cancelled", reason=str(interrupt) or "Ctrl-C")
+            tell(Progress(phase="saving", fraction=1.0, run=report.run))
+        raise
     except Exception as error:  # whatever it is: the run does not go on being recorded
         with suppress(CommandError):
             _finish(rig, tell, outcome="failed", reason=f"{type(error).__name__}: {error}")
@@ -127,10 +132,11 @@ def _acquire(
     try:
         rig["camera"].start(count=frames)
         ending = _follow(rig, before, frames, tell)
+        if ending[0] != "failed":
+            _settle(rig, before, tell)
     except KeyboardInterrupt as interrupt:
         rig["camera"].stop(timeout_s=ANSWER_S)
         ending = "cancelled", str(interrupt) or "Ctrl-C"
-    if ending[0] != "failed":
         _settle(rig, before, tell)
     return ending
 

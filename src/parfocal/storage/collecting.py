@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,9 +91,10 @@ class Collector:
             for name in self._names()
             for what, question in _QUESTIONS.items()
         ]
+        asked = self._names() if folder.is_dir() else ()  # one that was removed is not made again
         files = [
             (name, self._ask(found, name, "files", "save_record", files_s, _draft(folder, name), at_end))
-            for name in self._names()
+            for name in asked
         ]
         for name, what, call in calls:
             answer = _answer(found, name, what, call)
@@ -124,7 +126,8 @@ class Collector:
     def _take_in(self, folder: Path, service: str) -> dict[str, Artifact]:
         """Move a service's files to the run's folder, under its own name where another has that name."""
         taken = {}
-        for draft in sorted((folder / _DRAFTS / service).iterdir()):
+        drafts = folder / _DRAFTS / service
+        for draft in sorted(drafts.iterdir()) if drafts.is_dir() else ():
             path = folder / draft.name
             if self._owners.get(path, "" if path.exists() else service) != service:
                 path = folder / f"{service}.{draft.name}"
@@ -155,7 +158,9 @@ def since(now: Collected, before: Collected) -> dict[str, dict[str, int]]:
 
 def _draft(folder: Path, service: str) -> str:
     draft = folder / _DRAFTS / service
-    draft.mkdir(parents=True, exist_ok=True)
+    with suppress(FileNotFoundError):  # the run's folder was removed: the service will say so
+        draft.parent.mkdir(exist_ok=True)
+        draft.mkdir(exist_ok=True)
     return str(draft)
 
 

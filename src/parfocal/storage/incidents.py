@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -45,11 +45,6 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""
 
 
-class _Seen(NamedTuple):
-    state: str
-    pid: int
-
-
 class ServiceWatch:
     """Sees how the services of a rig live, from their records. One thread at a time.
 
@@ -67,34 +62,37 @@ class ServiceWatch:
         except RigNotFoundError:  # a recording without a rig, as in scripts
             names = ()
         self._names = tuple(name for name in names if name != own)
-        self._seen = {name: _Seen(record.state, record.pid) for name, record in self._records()}
+        self._pids = {name: record.pid for name, record in self._records()}
+        self._away: dict[str, str] = {}
 
     def look(self) -> tuple[Incident, ...]:
-        """Return what has happened since the last look."""
-        found = []
-        for name, record in self._records():
-            now, before = _Seen(record.state, record.pid), self._seen.get(name)
-            self._seen[name] = now
-            if before is None or now == before:
-                continue
-            has_ended = now.state in _ENDED and now.state != before.state
-            was_replaced = now.pid not in (0, before.pid) and before.pid != 0
-            if has_ended or was_replaced or (now.state == "ready" and before.state in _ENDED):
-                found.append(
-                    Incident(
-                        service=name,
-                        at=Moment.now(self._clock),
-                        state=now.state,
-                        restarts=record.restarts,
-                        exit_code=record.exit_code,
-                        error=record.error,
-                    )
-                )
-        return tuple(found)
+        """Return what has happened since the last look: a service ended, was given up, or is back."""
+        return tuple(
+            Incident(
+                service=name,
+                at=Moment.now(self._clock),
+                state=record.state,
+                restarts=record.restarts,
+                exit_code=record.exit_code,
+                error=record.error,
+            )
+            for name, record in self._records()
+            if self._is_news(name, record)
+        )
+
+    def _is_news(self, name: str, record: directory.ServiceRecord) -> bool:
+        if record.state in _ENDED:
+            known, self._away[name] = self._away.get(name), record.state
+            return known != record.state
+        if record.state != "ready":
+            return False
+        was_away, known_pid = self._away.pop(name, ""), self._pids.get(name, record.pid)
+        self._pids[name] = record.pid
+        return bool(was_away) or known_pid != record.pid
 
     def writer_of(self, pid: int) -> str:
         """Return the service whose process `pid` is; "" if it is none of the rig's."""
-        return next((name for name, seen in self._seen.items() if pid and seen.pid == pid), "")
+        return next((name for name, known in self._pids.items() if pid and known == pid), "")
 
     def _records(self) -> Iterable[tuple[str, directory.ServiceRecord]]:
         for name in self._names:
