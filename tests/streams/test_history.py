@@ -6,10 +6,9 @@ may be told to die before its n-th store into the ring.
 
 import contextlib
 import gc
-import os
 import shutil
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +24,6 @@ from parfocal.core.errors import (
     WriterDiedError,
 )
 from parfocal.core.frames import FrameHeader, FrameSpec, RowSpec
-from parfocal.processes import identity
 from parfocal.streams import (
     LatestReader,
     StreamWriter,
@@ -33,53 +31,15 @@ from parfocal.streams import (
     layout,
     open_stream,
     reader_entry,
-    segment,
 )
 from parfocal.streams.ledger import FREE, LEFT, Record
 from parfocal.streams.reader_table import read_name, read_record
 
+from .mortal import KilledError, Life, play_by
+
 SLOTS = 4
 FRAMES = FrameSpec(shape=(2, 3), dtype="uint32")
 ROWS = RowSpec(columns=(("number", "<u4"),))
-
-
-class KilledError(BaseException):
-    """The actor died."""
-
-
-@dataclass
-class Life:
-    """Who is on stage, who lives, and how many stores the one on stage may still make."""
-
-    living: set[int] = field(default_factory=set)
-    on_stage: int = 0
-    stores_left: int = -1
-
-    def enter(self, pid: int, stores: int = -1) -> None:
-        self.living.add(pid)
-        self.on_stage = pid
-        self.stores_left = stores
-
-    def die(self, pid: int) -> None:
-        self.living.discard(pid)
-        self.stores_left = -1
-
-
-class MortalWords:
-    """The words of a ring, as one who may die sees them."""
-
-    def __init__(self, words: memoryview, life: Life) -> None:
-        self._words = words
-        self._life = life
-
-    def __getitem__(self, key: int | slice) -> int | memoryview:
-        return self._words[key]
-
-    def __setitem__(self, key: int, value: int) -> None:
-        if self._life.stores_left == 0:
-            raise KilledError
-        self._life.stores_left -= 1
-        self._words[key] = value
 
 
 @dataclass
@@ -381,10 +341,7 @@ scenes = st.lists(st.one_of(*[quiet] * 6, violent), min_size=20, max_size=60)
 @pytest.mark.parametrize("kind", ["frames", "rows"])
 def test_any_history_balances(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     life = Life()
-    mark = identity.start_mark(os.getpid())
-    monkeypatch.setattr(identity, "start_mark", lambda pid: mark if pid in life.living else "")
-    monkeypatch.setattr(identity, "this_process", lambda: identity.Identity(life.on_stage, mark))
-    monkeypatch.setattr(segment, "words_of", lambda control: MortalWords(control.cast("q"), life))
+    play_by(life, monkeypatch)
     monkeypatch.setattr(attached, "_LOOK_S", 0.0)
     monkeypatch.setattr(reader_entry, "_LOOK_S", 0.0)
     monkeypatch.setattr(layout, "ENTRIES", 3)  # so that entries are used again

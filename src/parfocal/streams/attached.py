@@ -69,14 +69,6 @@ class AttachedReaders:
             for reader in self._current()
         )
 
-    def expects(self) -> bool:
-        """Return whether a blocking reader of the generation before has not got to this one yet."""
-        words = self._words
-        return any(
-            words[reader.base + at.FOLLOWS] == at.EXPECTED and words[reader.base + at.BLOCKS]
-            for reader in self._current()
-        )
-
     def first_wanted(self, newest: int) -> int:
         """Return the lowest sequence number that a reader still wants, or that of the newest frame."""
         words = self._words

@@ -7,9 +7,10 @@ one.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
-from parfocal.core.errors import StreamInUseError, StreamNotFoundError
+from parfocal.core.errors import StreamInUseError, StreamNotFoundError, StreamTimeoutError
 from parfocal.streams import layout as at
 from parfocal.streams import ledger
 from parfocal.streams.ledger import Record
@@ -30,9 +31,21 @@ from parfocal.streams.segment import Segment
 if TYPE_CHECKING:
     from pathlib import Path
 
+_ARRIVE_S = 5.0
+_LOOK_S = 0.01
+
 
 def take_ring(path: Path, layout: at.Layout) -> Segment:
-    """Return the ring to write: a new one, one that a dead writer left, or one that replaces such a one."""
+    """Return the ring to write: a new one, one that a dead writer left, or one that replaces such a one.
+
+    Raises
+    ------
+    StreamInUseError
+        If a living process writes it.
+    StreamTimeoutError
+        If a blocking reader would lose what lies in the one to replace; names it.
+    """
+    deadline = time.monotonic() + _ARRIVE_S
     while True:
         try:
             old = Segment.attach(path, writable=True)
@@ -51,11 +64,52 @@ def take_ring(path: Path, layout: at.Layout) -> Segment:
             if old.layout == layout and old.words[at.CLOSED] == at.OPEN:
                 old.adopt(this_process())
                 return old
-            return next_generation(old, layout)
+            awaited = _awaited(old)
+            if not awaited:
+                return _succeed(old, layout)
+        _wait_for(awaited, old, deadline)
 
 
-def next_generation(old: Segment, layout: at.Layout) -> Segment:
-    """Give the name of a ring to the next generation, which this process writes. Under the old one's lock."""
+def next_generation(old: Segment, layout: at.Layout, timeout_s: float | None) -> Segment:
+    """Give the name of a ring that this process writes to a new one, which it writes from now on.
+
+    Raises
+    ------
+    StreamTimeoutError
+        If a blocking reader has not got to the old ring yet, and still has not after `timeout_s`; names it.
+    """
+    deadline = None if timeout_s is None else time.monotonic() + timeout_s
+    while True:
+        with old.locked():
+            old.check_current()
+            awaited = _awaited(old)
+            if not awaited:
+                return _succeed(old, layout)
+        _wait_for(awaited, old, deadline)
+
+
+def _wait_for(reader: str, old: Segment, deadline: float | None) -> None:
+    if deadline is not None and time.monotonic() >= deadline:
+        raise StreamTimeoutError(
+            f"stream {old.path.stem!r} cannot change what it holds yet: {reader} still reads what was "
+            "written before the last change, and would lose the rest"
+        )
+    time.sleep(_LOOK_S)
+
+
+def _awaited(old: Segment) -> str:
+    """Return the name of a blocking reader that has not got to this ring yet; "" if there is none."""
+    for entry in range(at.ENTRIES):
+        base = at.entry_base(entry)
+        if old.words[base + at.FOLLOWS] == at.EXPECTED and not give_up_if_dead(old, entry):
+            reader = ledger_of(old.words, entry)
+            if old.words[base + at.BLOCKS] and reader is not None:
+                return f"reader {reader.name!r} (process {reader.pid})"
+    return ""
+
+
+def _succeed(old: Segment, layout: at.Layout) -> Segment:
+    """Make the next generation. Under the lock of the old one."""
     new = Segment.create(old.path, layout, generation=old.words[at.GENERATION] + 1)
     new.words[at.ORIGIN] = old.words[at.ORIGIN]
     new.words[at.BEFORE] = old.words[at.BEFORE] + old.words[at.HEAD]

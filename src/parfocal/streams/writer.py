@@ -67,7 +67,7 @@ class StreamWriter:
     -----
     A ring whose writer died is taken over if it has the same `spec` and `slots`: sequence numbers and
     readers go on, and what the dead one had begun is abandoned and counted. Otherwise that ring ends for
-    its readers (`StreamClosedError`) and a new one takes its name.
+    its readers (`StreamClosedError`), and the next generation takes its name; see `reopen`.
     """
 
     def __init__(self, folder: Path, name: str, spec: StreamSpec, slots: int = 64) -> None:
@@ -119,7 +119,7 @@ class StreamWriter:
         Raises
         ------
         StreamTimeoutError
-            If one has not got there in time; nothing has changed then.
+            If one has not got there in time; names it. Nothing has changed then.
         StreamError
             If there is no room for the new ring; nothing has changed then.
         """
@@ -130,11 +130,7 @@ class StreamWriter:
         layout = at.Layout.of(spec, self._slots if slots is None else slots)
         if layout == old.layout:
             return
-        if self._readers.expects():
-            self._readers.wait_while(self._readers.expects, timeout_s)
-        with old.locked():
-            old.check_current()
-            new = next_generation(old, layout)
+        new = next_generation(old, layout, timeout_s)
         self._readers.ring(at.NEVER)
         self._readers.close()
         old.note_writer(Owner(0, 0))

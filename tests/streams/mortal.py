@@ -1,0 +1,58 @@
+"""Processes played in one: each has a number of its own, lives as long as a `Life` says so, and may be told
+to die before its n-th store into a ring.
+"""
+
+import os
+from dataclasses import dataclass, field
+
+import pytest
+
+from parfocal.processes import identity
+from parfocal.streams import segment
+
+
+class KilledError(BaseException):
+    """The actor died."""
+
+
+@dataclass
+class Life:
+    """Who is on stage, who lives, and how many stores the one on stage may still make."""
+
+    living: set[int] = field(default_factory=set)
+    on_stage: int = 0
+    stores_left: int = -1
+
+    def enter(self, pid: int, stores: int = -1) -> None:
+        self.living.add(pid)
+        self.on_stage = pid
+        self.stores_left = stores
+
+    def die(self, pid: int) -> None:
+        self.living.discard(pid)
+        self.stores_left = -1
+
+
+class MortalWords:
+    """The words of a ring, as one who may die sees them."""
+
+    def __init__(self, words: memoryview, life: Life) -> None:
+        self._words = words
+        self._life = life
+
+    def __getitem__(self, key: int | slice) -> int | memoryview:
+        return self._words[key]
+
+    def __setitem__(self, key: int, value: int) -> None:
+        if self._life.stores_left == 0:
+            raise KilledError
+        self._life.stores_left -= 1
+        self._words[key] = value
+
+
+def play_by(life: Life, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `life` decide who lives and who acts."""
+    mark = identity.start_mark(os.getpid())
+    monkeypatch.setattr(identity, "start_mark", lambda pid: mark if pid in life.living else "")
+    monkeypatch.setattr(identity, "this_process", lambda: identity.Identity(life.on_stage, mark))
+    monkeypatch.setattr(segment, "words_of", lambda control: MortalWords(control.cast("q"), life))
