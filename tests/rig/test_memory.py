@@ -1,0 +1,48 @@
+"""No process loads a heavy library that it does not use."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+import parfocal
+from parfocal.rig.rig import Rig
+
+HEAVY = ("llvmlite", "tensorstore", "pyarrow", "scipy", "matplotlib", "PIL", "tifffile")
+NUMERICS = {"llvmlite", "scipy"}
+USED = {
+    "camera": NUMERICS,  # it renders what it sees
+    "focus": set(),
+    "magnet": set(),
+    "tracker-1": NUMERICS,
+    "tracker": set(),
+    "recorder": {"pyarrow"},  # rows; tensorstore only where frames are recorded
+}
+
+
+def loaded(pid: int) -> set[str]:
+    """Return which of the heavy libraries are mapped into a process."""
+    maps = Path(f"/proc/{pid}/maps").read_text(encoding="utf-8")
+    return {library for library in HEAVY if f"/{library}" in maps}
+
+
+def memory_mb(pid: int) -> float:
+    return float(psutil.Process(pid).memory_full_info().pss) / 2**20
+
+
+def processes_of(rig: Rig) -> dict[str, int]:
+    status = rig.status()
+    return {"rig": status.pid, **{name: service.pid for name, service in status.services.items()}}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_processes_of_the_tweezers_rig_load_what_they_use() -> None:
+    with parfocal.open_rig("tweezers", detach=True) as rig:
+        pids = processes_of(rig)
+        assert {name: loaded(pid) for name, pid in pids.items()} == {"rig": set(), **USED}
+        figures = {name: round(memory_mb(pid)) for name, pid in pids.items()}
+        print(f"MB (PSS) {figures}, {sum(figures.values())} in all")
+        rig.stop()
