@@ -347,7 +347,6 @@ class Server:
     def _guard_output(self, output: str, reason: str) -> None:
         if self._make_safe is None:
             return
-        _LOG.warning("service %r makes %s safe: %s", self._service, output or "all outputs", reason)
         try:
             self._make_safe(output, reason)
         except Exception:  # noqa: BLE001 (border of a callback: logged, the next lease is looked after)
