@@ -86,6 +86,8 @@ def test_settings_change_is_checked_told_and_survives_a_restart(make_rig, spec) 
         assert told[0].payload["label"] == "kept"
         client.call("set_settings", {"limit": -math.inf}, timeout_s=10)
         rig.restart("a")
+        traffic = client.call("traffic", timeout_s=10)
+        assert (traffic["running"], traffic["queued"], traffic["unread_bytes"]) == (1, 0, 0)  # this very call
         settings = client.call("get_settings", timeout_s=10)
         assert (settings["label"], settings["limit"]) == ("kept", -math.inf)
         assert rig.status().services["a"].restarts == 0

@@ -12,7 +12,7 @@ from typing import Any
 
 from parfocal.core.clock import SYSTEM_CLOCK, Clock
 from parfocal.core.errors import BadInputError, ConfigError
-from parfocal.ipc import RECEIVER, URGENT, CommandInfo, CommandTable, Server, command
+from parfocal.ipc import RECEIVER, URGENT, CommandInfo, CommandTable, Server, ServerStatistics, command
 from parfocal.processes.heartbeat import Heartbeat
 from parfocal.processes.link import Begin, Ending, Failure, HandShake, NewSettings, Reports
 from parfocal.processes.loading import load_object
@@ -47,6 +47,11 @@ class ServiceCommands:
     def state(self) -> dict[str, Any]:
         """Return what the service is set to now."""
         return self._host.service.state()
+
+    @command(lane=RECEIVER, effect="reads")
+    def traffic(self) -> ServerStatistics | None:
+        """Return what became of the calls so far, and what waits: queued, running, kept, unread."""
+        return self._host.traffic()
 
     @command(lane="record", effect="reads")
     def losses(self) -> dict[str, int]:
@@ -223,6 +228,10 @@ class Host:
             self._guarded(lambda: self.service.make_output_safe(output))
         else:
             self.make_safe()
+
+    def traffic(self) -> ServerStatistics | None:
+        """Return what the server did so far, and what it holds; None before it serves."""
+        return self._server.statistics() if self._server is not None else None
 
     def change_settings(self, changes: dict[str, Any]) -> dict[str, Any]:
         """Check and apply changes in the main thread; tell subscribers and the supervisor."""
