@@ -66,7 +66,11 @@ def _streams(streams: Iterable[StreamStatus]) -> Table:
 
 def _stream_rows(stream: StreamStatus) -> list[tuple[str, ...]]:
     head = (stream.name, f"{stream.produced}")
-    readers = [reader for reader in stream.readers if reader.alive or any(reader.dropped.values())]
+    readers = [
+        reader
+        for reader in stream.readers
+        if reader.alive or any(reader.dropped.values()) or reader.imbalance
+    ]
     if not readers:
         return [(*head, "-", "", "", "", "")]
     heads = [head, *([("", "")] * (len(readers) - 1))]
@@ -74,6 +78,7 @@ def _stream_rows(stream: StreamStatus) -> list[tuple[str, ...]]:
 
 
 def _reader_cells(reader: ReaderLedger) -> tuple[str, ...]:
-    dropped = ", ".join(f"{count} {reason}" for reason, count in reader.dropped.items() if count)
+    told = [f"{count} {reason}" for reason, count in reader.dropped.items() if count]
+    dropped = ", ".join([*told, *([f"WRONG: {reader.imbalance}"] if reader.imbalance else [])])
     name = reader.name if reader.alive else f"{reader.name} (gone)"
     return name, reader.policy, str(reader.delivered), dropped or "0", str(reader.in_flight)
