@@ -24,7 +24,8 @@ from parfocal.core.messages import (
 from parfocal.ipc import CommandTable
 from parfocal.ipc.calls import ActiveCall
 from parfocal.ipc.codec import Decoder, encode
-from parfocal.ipc.dispatcher import BEAT_NS, Action, Dispatcher, Interrupt, MakeSafe, Run, Send
+from parfocal.ipc.dispatcher import Action, Dispatcher, Interrupt, MakeSafe, Run, Send
+from parfocal.ipc.lease_table import BEAT_NS
 
 from .bench import Bench
 

@@ -37,10 +37,8 @@ from parfocal.ipc import faults
 from parfocal.ipc.calls import ActiveCall, CallTable
 from parfocal.ipc.codec import Decoder, Part, encode
 from parfocal.ipc.command_table import BoundCommand, CommandTable
-from parfocal.ipc.lease_table import LeaseTable, LostLease, check_period
+from parfocal.ipc.lease_table import BEAT_NS, LeaseTable, LostLease, check_period
 
-BEAT_NS = 500_000_000
-"""How often clients are sent a beat while calls last; those that hold leases perhaps more often."""
 CLOSING = "the service is closing"
 
 
@@ -122,7 +120,6 @@ class Dispatcher:
         self._closing = False
         self._outcomes: Counter[str] = Counter()
         self._admitted = self._undelivered = 0
-        self._ticked_ns = 0
 
     # --- from clients
 
@@ -133,12 +130,12 @@ class Dispatcher:
             message = self._decoder.decode(parts)
             if not isinstance(message, Command) or message.name in self._BUILT_IN:
                 return Request(message)
-            self._check_version(message)
+            _check_version(message, self._hello.service)
             command = self._table[message.name]
             arguments = command.check(message.positional, message.named)
             return Request(message, command, arguments, sum(map(len, parts)))
         except Exception as error:  # noqa: BLE001 (border of the receiver thread: the client gets it, others go on)
-            return Request(message, error=self._describe(error, getattr(message, "name", "")))
+            return Request(message, error=_describe(self._hello.service, error, getattr(message, "name", "")))
 
     def receive(self, client: bytes, request: Request, now_ns: int) -> list[Action]:
         """Return what is to be done about a message."""
@@ -161,7 +158,9 @@ class Dispatcher:
                     return self._release(client, message)
             return []
         except errors.CommandError as error:
-            return self._refuse(client, id, self._describe(error, getattr(message, "name", "")))
+            return self._refuse(
+                client, id, _describe(self._hello.service, error, getattr(message, "name", ""))
+            )
 
     def gone(self, client: bytes, now_ns: int) -> list[Action]:
         """Forget a client: its leases are lost, calls that nobody else waits for end by their policy."""
@@ -186,7 +185,7 @@ class Dispatcher:
             f"the result of {size:.1f} MiB was not sent, because this client leaves too much unread; read on "
             f"and fetch it with attach_call({send.reply_to!r})"
         )
-        info = self._describe(errors.ServiceUnavailableError(message), "")
+        info = _describe(self._hello.service, errors.ServiceUnavailableError(message), "")
         return [Send(send.client, encode(Reply(send.reply_to, error=info)))]
 
     # --- from lanes
@@ -219,22 +218,13 @@ class Dispatcher:
 
     def next_tick_ns(self) -> int | None:
         """Return when `tick` is due; None while there is nothing to look after."""
-        if not (len(self._calls) or len(self._leases)):
-            return None
-        return min([self._ticked_ns + self._leases.look_every_ns(BEAT_NS), *self._leases.ends_ns()])
+        return self._leases.due_ns() if len(self._calls) or len(self._leases) else None
 
     def tick(self, now_ns: int) -> list[Action]:
         """Send beats to those who wait for calls that last, or hold leases; end what has run out."""
-        every_ns = self._leases.look_every_ns(BEAT_NS)
-        stalled_ns = now_ns - self._ticked_ns - 2 * every_ns
-        if stalled_ns > 0:
-            self._leases.stalled(stalled_ns)
-        lost = self._leases.expire(now_ns)
-        actions: list[Action] = [action for lease in lost for action in self._lose(lease, now_ns)]
-        if now_ns >= self._ticked_ns + every_ns:
-            self._ticked_ns = now_ns
-            actions += self._beats(now_ns)
-        return actions
+        lost, ask = self._leases.tick(now_ns)
+        actions = [action for lease in lost for action in self._lose(lease, now_ns)]
+        return [*actions, *self._beats(now_ns)] if ask else actions
 
     # --- at the end
 
@@ -288,7 +278,7 @@ class Dispatcher:
         self._calls.admit(call)
         self._admitted += 1
         if message.lease_ns:
-            self._keep(client, call, message.lease_ns, now_ns)
+            self._leases.take(client, call, message.lease_ns, now_ns)
         return [Run(call)]
 
     def _cancel(self, client: bytes, message: Cancel, now_ns: int) -> list[Action]:
@@ -317,18 +307,13 @@ class Dispatcher:
             raise errors.BadArgumentsError(
                 f"service {self._hello.service!r} has no output {message.output!r} to lease; {hint}"
             )
-        self._keep(client, message.output, message.period_ns, now_ns)
+        self._leases.take(client, message.output, message.period_ns, now_ns)
         return [Send(client, encode(Reply(message.id)), message.id)]
 
     def _release(self, client: bytes, message: Release) -> list[Action]:
         held = self._leases.release(client, message.output)
         safe = [MakeSafe(message.output, "its lease was released")] if held and message.make_safe else []
         return [*safe, Send(client, encode(Reply(message.id, held)), message.id)]
-
-    def _keep(self, client: bytes, kept: str | ActiveCall, period_ns: int, now_ns: int) -> None:
-        if not len(self._leases):
-            self._ticked_ns = now_ns  # nothing was looked after before, so nothing was missed
-        self._leases.take(client, kept, period_ns, now_ns)
 
     def _lose(self, lost: LostLease, now_ns: int) -> list[Action]:
         """End what a silent client kept."""
@@ -362,23 +347,12 @@ class Dispatcher:
         return self._fail(call, errors.CancelledError(message, phase="queued", reason=reason), now_ns)
 
     def _fail(self, call: ActiveCall, error: errors.CommandError, now_ns: int) -> list[Action]:
-        info = self._describe(error, call.command.info.name)
+        info = _describe(self._hello.service, error, call.command.info.name)
         return self.end(call, info.kind, encode(Reply(call.id, error=info)), now_ns)
 
     def _refuse(self, client: bytes, id: str, info: ErrorInfo) -> list[Action]:
         self._outcomes[info.kind] += 1
         return [Send(client, encode(Reply(id, error=info)), id)]
-
-    def _describe(self, error: Exception, command: str) -> ErrorInfo:
-        describe = faults.refused if isinstance(error, errors.CommandError) else faults.raised
-        return describe(error, self._hello.service, command)  # type: ignore[arg-type]
-
-    def _check_version(self, message: Command) -> None:
-        if message.version != PROTOCOL:
-            raise errors.ProtocolError(
-                f"the client speaks protocol {message.version}, service {self._hello.service!r} speaks "
-                f"{PROTOCOL}; use one version of parfocal"
-            )
 
     def _named(self, call: ActiveCall) -> str:
         return f"{self._hello.service}.{call.command.info.name}"
@@ -388,3 +362,17 @@ class Dispatcher:
         "hello": lambda dispatcher: dispatcher._hello,
         "commands": lambda dispatcher: dispatcher._table.describe(),
     }
+
+
+def _describe(service: str, error: Exception, command: str) -> ErrorInfo:
+    if isinstance(error, errors.CommandError):
+        return faults.refused(error, service, command)
+    return faults.raised(error, service, command)
+
+
+def _check_version(message: Command, service: str) -> None:
+    if message.version != PROTOCOL:
+        raise errors.ProtocolError(
+            f"the client speaks protocol {message.version}, service {service!r} speaks {PROTOCOL}; use one "
+            "version of parfocal"
+        )

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from parfocal.core.errors import BadArgumentsError
 
+BEAT_NS = 500_000_000
+"""How often clients are asked for a sign of life; those that hold leases of short periods more often."""
 SHORTEST_PERIOD_NS = 100_000_000
 
 
@@ -40,17 +42,21 @@ def check_period(period_ns: int) -> None:
 
 
 class LeaseTable:
-    """Who keeps what, and when each client was last heard of.
+    """Who keeps what, when each client was last heard of, and when to ask again.
 
     Examples
     --------
     >>> leases = LeaseTable()
-    >>> leases.take(b"notebook", "laser", period_ns=2_000_000_000, now_ns=0)
-    >>> leases.heard(b"notebook", 1_500_000_000)
-    >>> leases.expire(2_000_000_000)
-    []
-    >>> leases.expire(3_500_000_000)
-    [LostLease(kept='laser', client=b'notebook', reason='its client was silent for 2.0 s')]
+    >>> leases.take(b"notebook", "laser", period_ns=1_000_000_000, now_ns=0)
+    >>> leases.tick(250_000_000)  # nothing is lost, and it is time to ask
+    ([], True)
+    >>> leases.heard(b"notebook", 300_000_000)
+    >>> leases.tick(500_000_000), leases.tick(750_000_000), leases.tick(1_000_000_000)
+    (([], True), ([], True), ([], True))
+    >>> leases.due_ns()
+    1250000000
+    >>> leases.tick(1_300_000_000)
+    ([LostLease(kept='laser', client=b'notebook', reason='its client was silent for 1.0 s')], True)
     >>> len(leases)
     0
     """
@@ -58,6 +64,7 @@ class LeaseTable:
     def __init__(self) -> None:
         self._periods: dict[tuple[bytes, Hashable], int] = {}
         self._heard_ns: dict[bytes, int] = {}
+        self._asked_ns = 0
 
     def __len__(self) -> int:
         return len(self._periods)
@@ -71,6 +78,8 @@ class LeaseTable:
             If the period is below 0.1 s.
         """
         check_period(period_ns)
+        if not self._periods:
+            self._asked_ns = now_ns  # nobody was to be asked before, so nobody was forgotten
         self._periods[client, kept] = period_ns
         self._heard_ns[client] = now_ns
 
@@ -89,32 +98,37 @@ class LeaseTable:
         if client in self._heard_ns:
             self._heard_ns[client] = now_ns
 
-    def stalled(self, duration_ns: int) -> None:
-        """Do not count a time in which this process itself stood still: nobody was asked meanwhile."""
-        for client in self._heard_ns:
-            self._heard_ns[client] += duration_ns
-
     def gone(self, client: bytes) -> list[LostLease]:
         """End all leases of a client whose connection is lost."""
         held = [key for key in self._periods if key[0] == client]
         return [self._lose(key, "its client is gone") for key in held]
 
-    def expire(self, now_ns: int) -> list[LostLease]:
-        """End the leases of clients that have been silent for too long."""
+    def due_ns(self) -> int:
+        """Return when `tick` is due: to ask, or because a lease runs out."""
+        ends_ns = [self._heard_ns[key[0]] + period_ns for key, period_ns in self._periods.items()]
+        return min([self._asked_ns + self._ask_every_ns(), *ends_ns])
+
+    def tick(self, now_ns: int) -> tuple[list[LostLease], bool]:
+        """End the leases of clients that were silent for too long; return them, and whether to ask all now.
+
+        Time in which this process itself stood still does not count: nobody was asked meanwhile.
+        """
+        every_ns = self._ask_every_ns()
+        stalled_ns = max(0, now_ns - self._asked_ns - 2 * every_ns)
+        self._heard_ns = {client: at + stalled_ns for client, at in self._heard_ns.items()}
         late = [
             (key, period_ns)
             for key, period_ns in self._periods.items()
             if now_ns - self._heard_ns[key[0]] >= period_ns
         ]
-        return [self._lose(key, f"its client was silent for {period / 1e9:.1f} s") for key, period in late]
+        lost = [self._lose(key, f"its client was silent for {period / 1e9:.1f} s") for key, period in late]
+        ask = now_ns >= self._asked_ns + every_ns
+        if ask:
+            self._asked_ns = now_ns
+        return lost, ask
 
-    def ends_ns(self) -> list[int]:
-        """Return when each lease runs out, if nothing is heard until then."""
-        return [self._heard_ns[key[0]] + period_ns for key, period_ns in self._periods.items()]
-
-    def look_every_ns(self, longest_ns: int) -> int:
-        """Return how often clients must be asked for a sign of life, at most every `longest_ns`."""
-        return min([longest_ns, *(period_ns // 4 for period_ns in self._periods.values())])
+    def _ask_every_ns(self) -> int:
+        return min([BEAT_NS, *(period_ns // 4 for period_ns in self._periods.values())])
 
     def _lose(self, key: tuple[bytes, Hashable], reason: str) -> LostLease:
         del self._periods[key]
