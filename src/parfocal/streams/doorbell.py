@@ -1,7 +1,7 @@
 """Doorbells: how a sleeping process is woken by an unrelated one.
 
-A bell is a Unix datagram socket beside the ring, or a UDP port on the loopback interface where there are no
-such sockets or the path is too long for one. Ringing carries no data; what happened stands in the words of
+A doorbell is a Unix datagram socket beside the ring, or a UDP port on the loopback interface where there are
+no such sockets or the path is too long for one. Ringing carries no data; what happened stands in the words of
 the segment.
 """
 
@@ -54,11 +54,11 @@ class Doorbell:
 
     @property
     def is_inherited(self) -> bool:
-        """Whether this is the copy that a fork has of the bell of another process."""
+        """Whether this is the copy that a fork has of the doorbell of another process."""
         return os.getpid() != self._maker
 
     def wait(self, timeout_s: float) -> bool:
-        """Sleep until the bell rings; return False if it didn't within `timeout_s`."""
+        """Sleep until the doorbell rings; return False if it didn't within `timeout_s`."""
         if timeout_s < _TICKS_S and self._soon is not None and not self._soon.poll(timeout_s * 1e3):
             return False
         if timeout_s != self._timeout_s:
@@ -91,7 +91,7 @@ class Doorbell:
             loop.remove_reader(self._socket)
 
     def close(self) -> None:
-        """Take the bell down; a fork only lets go of its copy. Idempotent."""
+        """Take the doorbell down; a fork only lets go of its copy. Idempotent."""
         if self._hangs:
             self._hangs = False
             self._socket.close()
@@ -100,7 +100,7 @@ class Doorbell:
 
 
 class Ringer:
-    """The end that rings: connected to the bell at `path`, or at `port` if that isn't 0."""
+    """The end that rings: connected to the doorbell at `path`, or at `port` if that isn't 0."""
 
     def __init__(self, path: Path, port: int) -> None:
         self._address = (_LOOPBACK, port) if port else str(path)
@@ -109,7 +109,7 @@ class Ringer:
         self._connected = False
 
     def ring(self) -> bool:
-        """Wake whoever waits; return False if nobody holds that bell."""
+        """Wake whoever waits; return False if nobody holds that doorbell."""
         try:
             if not self._connected:
                 self._socket.connect(self._address)
@@ -125,7 +125,7 @@ class Ringer:
         return True
 
     def close(self) -> None:
-        """Let go of the bell. Idempotent."""
+        """Let go of the doorbell. Idempotent."""
         self._socket.close()
 
 
