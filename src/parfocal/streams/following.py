@@ -20,7 +20,6 @@ from parfocal.core.errors import (
 from parfocal.core.frames import FrameSpec, StreamSpec
 from parfocal.streams import layout as at
 from parfocal.streams.reader_entry import ReaderEntry
-from parfocal.streams.reader_table import read_record
 from parfocal.streams.segment import Segment
 from parfocal.streams.slots import FrameSlots, RowBuffer
 
@@ -165,10 +164,9 @@ class RingFollower:
             if segment.words[at.IDENTITY] == last.words[at.IDENTITY]:
                 return False
             if segment.words[at.ORIGIN] == last.words[at.ORIGIN]:
-                number = self._entry.number
                 missed = segment.words[at.BEFORE] - last.words[at.BEFORE] - last.words[at.HEAD]
-                before = read_record(last.words, number)
-                request = request._replace(expected=number, before=before, missed=missed)
+                mine = self._entry
+                request = request._replace(expected=mine.number, before=mine.left, missed=missed)
         self._attach(segment, request)
         return True
 

@@ -32,6 +32,10 @@ class ReaderEntry:
         Which entry it is.
     position : int
         Sequence number of the next frame or row that it is offered.
+    closed : bool
+        Whether it has left.
+    left : Record or None
+        The account with which it left.
     """
 
     def __init__(self, segment: Segment, request: Request) -> None:
@@ -52,6 +56,7 @@ class ReaderEntry:
         self._looked_s = 0.0
         self._writer_doorbell: Ringer | None = None
         self.closed = False
+        self.left: ledger.Record | None = None
 
     def move(
         self, position: int, *, delivered: int = 0, skipped: int = 0, overrun: int = 0, sampled: int = 0
@@ -189,7 +194,8 @@ class ReaderEntry:
         words[self._base + at.LEASE] = 0
         record, cursors = read_account(words, self.number)
         frozen = ledger.freeze(record, cursors)
-        write_record(words, self.number, frozen._replace(phase=ledger.LEFT))
+        self.left = frozen._replace(phase=ledger.LEFT)
+        write_record(words, self.number, self.left)
         words[self._base + at.CURSOR] = at.NEVER
         words[self._base + at.BLOCKS] = 0
         words[self._base + at.WAITING] = 0
