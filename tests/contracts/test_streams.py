@@ -220,6 +220,12 @@ def test_bad_input_is_refused_and_named(kind: Any, writer: StreamWriter, folder:
         stream.lossless("wait")  # type: ignore[arg-type]
     with pytest.raises(BadInputError, match="every=2, offset=2"):
         stream.lossless(every=2, offset=2)
+    with stream.latest() as latest, stream.lossless() as lossless:
+        for reader in (latest, lossless):
+            with pytest.raises(BadInputError, match="nan"):
+                reader.read(timeout_s=float("nan"))
+        with pytest.raises(BadInputError, match="most must be at least 1, not 0"):
+            latest.read(timeout_s=0, most=0)
     with pytest.raises(BadInputError, match=r"a/b"):
         StreamWriter(folder, "a/b", kind.spec, SLOTS)
     with pytest.raises(BadInputError):

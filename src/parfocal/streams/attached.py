@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import StreamTimeoutError
 from parfocal.streams import layout as at
-from parfocal.streams.doorbell import Doorbell, Ringer
+from parfocal.streams.doorbell import Doorbell, Ringer, deadline_of
 from parfocal.streams.ledger import ATTACHED, DIED
 from parfocal.streams.liveness import is_alive
 from parfocal.streams.reader_table import give_up_if_dead, read_name, read_record
@@ -93,7 +93,7 @@ class AttachedReaders:
             If it still holds after `timeout_s`; or if a dead reader can't be given up for a second, because a
             process that was stopped holds the lock that this takes.
         """
-        deadline = None if timeout_s is None else SYSTEM_CLOCK.monotonic_s() + timeout_s
+        deadline = deadline_of(timeout_s)
         self._words[at.WRITER_WAITING] = upto
         try:
             while True:

@@ -16,6 +16,9 @@ import struct
 import sys
 from typing import TYPE_CHECKING
 
+from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.core.errors import BadInputError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -23,6 +26,26 @@ _LOOPBACK = "127.0.0.1"
 _TICKS_S = 0.02  # a time limit on a socket is rounded up to the system's ticks, of up to 10 ms; poll's is not
 _PATH_LIMIT = 100
 _FULL = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS)  # the last one on macOS
+
+
+def deadline_of(timeout_s: float | None) -> float | None:
+    """Return when `timeout_s` from now is over, s on the monotonic clock; None for never.
+
+    Raises
+    ------
+    BadInputError
+        If it is not a number.
+
+    Examples
+    --------
+    >>> deadline_of(None) is None, deadline_of(0.0) <= deadline_of(float("inf"))
+    (True, True)
+    """
+    if timeout_s is None:
+        return None
+    if math.isnan(timeout_s):
+        raise BadInputError("timeout_s must be a number of seconds, or None to wait for ever, not nan")
+    return SYSTEM_CLOCK.monotonic_s() + timeout_s
 
 
 class Doorbell:

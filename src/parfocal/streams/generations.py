@@ -7,12 +7,13 @@ one.
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
+from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import StreamInUseError, StreamNotFoundError, StreamTimeoutError
 from parfocal.streams import layout as at
 from parfocal.streams import ledger
+from parfocal.streams.doorbell import deadline_of
 from parfocal.streams.ledger import Record
 from parfocal.streams.liveness import this_process
 from parfocal.streams.reader_table import (
@@ -45,7 +46,7 @@ def take_ring(path: Path, layout: at.Layout) -> Segment:
     StreamTimeoutError
         If a blocking reader would lose what lies in the one to replace; names it.
     """
-    deadline = time.monotonic() + _ARRIVE_S
+    deadline = deadline_of(_ARRIVE_S)
     while True:
         try:
             old = Segment.attach(path, writable=True)
@@ -78,7 +79,7 @@ def next_generation(old: Segment, layout: at.Layout, timeout_s: float | None) ->
     StreamTimeoutError
         If a blocking reader has not got to the old ring yet, and still has not after `timeout_s`; names it.
     """
-    deadline = None if timeout_s is None else time.monotonic() + timeout_s
+    deadline = deadline_of(timeout_s)
     while True:
         with old.locked():
             old.check_current()
@@ -89,12 +90,12 @@ def next_generation(old: Segment, layout: at.Layout, timeout_s: float | None) ->
 
 
 def _wait_for(reader: str, old: Segment, deadline: float | None) -> None:
-    if deadline is not None and time.monotonic() >= deadline:
+    if deadline is not None and SYSTEM_CLOCK.monotonic_s() >= deadline:
         raise StreamTimeoutError(
             f"stream {old.path.stem!r} cannot change what it holds yet: {reader} still reads what was "
             "written before the last change, and would lose the rest"
         )
-    time.sleep(_LOOK_S)
+    SYSTEM_CLOCK.sleep(_LOOK_S)
 
 
 def _awaited(old: Segment) -> str:

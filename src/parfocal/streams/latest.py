@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.core.errors import BadInputError
 from parfocal.core.frames import Frame
 from parfocal.streams import layout as at
 from parfocal.streams import ledger
 from parfocal.streams.attaching import Request
+from parfocal.streams.doorbell import deadline_of
 from parfocal.streams.reader import AttachedReader
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class LatestReader(AttachedReader):
 
         Raises
         ------
+        BadInputError
+            If `timeout_s` is not a number, or `most` below 1.
         StreamTimeoutError
             If nothing new came within `timeout_s`.
         StreamClosedError, StreamRemovedError
@@ -54,7 +57,9 @@ class LatestReader(AttachedReader):
             Within a second of the writer's death, if nothing new came. None of the three for a reader that
             follows.
         """
-        deadline = None if timeout_s is None else SYSTEM_CLOCK.monotonic_s() + timeout_s
+        if most is not None and most < 1:
+            raise BadInputError(f"most must be at least 1, not {most}")
+        deadline = deadline_of(timeout_s)
         self._begin()
         try:
             while (taken := self._take(most, None)) is None:

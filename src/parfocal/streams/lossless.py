@@ -11,6 +11,7 @@ from parfocal.core.frames import Frame
 from parfocal.streams import layout as at
 from parfocal.streams import ledger
 from parfocal.streams.attaching import Request
+from parfocal.streams.doorbell import deadline_of
 from parfocal.streams.reader import AttachedReader
 from parfocal.streams.slots import FrameBatch
 
@@ -156,7 +157,7 @@ class LosslessReader(AttachedReader):
         try:
             if self._rows is not None:
                 self._frame_slots()
-            deadline = _deadline(timeout_s)
+            deadline = deadline_of(timeout_s)
             while True:
                 available = self._available(least) or self._advance(deadline, least)
                 slots, entry = self._frames or self._frame_slots(), self._entry
@@ -181,7 +182,7 @@ class LosslessReader(AttachedReader):
         try:
             if self._frames is not None:
                 self._row_buffer()
-            deadline = _deadline(timeout_s)
+            deadline = deadline_of(timeout_s)
             while True:
                 available = self._available(1) or self._advance(deadline, 1)
                 rows, entry = self._row_buffer(), self._entry
@@ -199,7 +200,7 @@ class LosslessReader(AttachedReader):
 
     def _first_ring(self, timeout_s: float | None) -> float | None:
         """Wait for the first ring, which tells frames from rows; return what is left of `timeout_s`."""
-        deadline = _deadline(timeout_s)
+        deadline = deadline_of(timeout_s)
         self._begin()
         try:
             while self._segment is None:
@@ -258,7 +259,3 @@ class LosslessReader(AttachedReader):
                 f"read faster, use more slots, or choose policy 'block' or 'drop'",
                 lost=lost,
             )
-
-
-def _deadline(timeout_s: float | None) -> float | None:
-    return None if timeout_s is None else SYSTEM_CLOCK.monotonic_s() + timeout_s

@@ -11,6 +11,7 @@ from parfocal.core.errors import StreamNotFoundError
 from parfocal.core.frames import FrameSpec, StreamSpec
 from parfocal.core.status import StreamStatus
 from parfocal.streams import layout as at
+from parfocal.streams.doorbell import deadline_of
 from parfocal.streams.following import Rings
 from parfocal.streams.latest import LatestReader
 from parfocal.streams.liveness import is_alive
@@ -168,25 +169,25 @@ def _find_rings(folder: Path, stream: str) -> Rings:
     return Rings(path, None, follows=True)
 
 
-def open_stream(folder: Path, name: str, timeout_s: float = 0.0) -> Stream:
+def open_stream(folder: Path, name: str, timeout_s: float | None = 0.0) -> Stream:
     """Return the stream `name` in `folder`, from whatever process writes it.
 
     Parameters
     ----------
     timeout_s
-        How long to wait for it to be made; looked for a hundred times a second.
+        How long to wait for it to be made, None for ever; looked for a hundred times a second.
 
     Raises
     ------
     StreamNotFoundError
         If it isn't there.
     """
-    deadline = SYSTEM_CLOCK.monotonic_s() + timeout_s
+    deadline = deadline_of(timeout_s)
     while True:
         try:
             return Stream(Segment.attach(_path_of(folder, name)))
         except StreamNotFoundError as error:
-            if SYSTEM_CLOCK.monotonic_s() >= deadline:
+            if deadline is not None and SYSTEM_CLOCK.monotonic_s() >= deadline:
                 known = ", ".join(stream_names(folder)) or "none"
                 raise StreamNotFoundError(f"{error}; streams there: {known}") from None
             SYSTEM_CLOCK.sleep(_LOOK_S)
