@@ -27,6 +27,19 @@ def test_a_movie_written_page_by_page_is_read_whole(tmp_path):
     assert (facts.images, facts.unread) == (12, ())
 
 
+def test_thousands_of_pages_written_one_by_one_are_read_whole(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "m.tif") as tiff:
+        for number in range(1200):
+            tiff.write(np.full((4, 4), number, np.uint16), photometric="minisblack")
+    images, facts = read(tmp_path / "m.tif")
+    assert facts.images == 1200
+    assert images[:, 0, 0].tolist() == list(range(1200))
+    with tifffile.TiffWriter(tmp_path / "m.tif", append=True) as tiff:
+        tiff.write(np.zeros((5, 4), np.uint16), photometric="minisblack")
+    with pytest.raises(MovieError, match="differ in shape"):
+        open_movie(tmp_path / "m.tif")
+
+
 @pytest.mark.parametrize("contiguous", [True, False])
 def test_a_movie_written_in_blocks_is_read_whole(contiguous, tmp_path):
     with tifffile.TiffWriter(tmp_path / "m.tif") as tiff:

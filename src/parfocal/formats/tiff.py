@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _ERRORS = errors()
+_MANY_PAGES = 500
 
 
 class TiffReader:
@@ -52,7 +54,7 @@ class TiffReader:
 
     def read_into(self, plane: int, out: NDArray[Any]) -> None:
         """Fill `out` with a plane."""
-        number = next(n for n, start in enumerate(self._starts[1:]) if plane < start)
+        number = bisect_right(self._starts, plane) - 1
         series, index = self._series[number], plane - self._starts[number]
         offset = series.dataoffset
         if offset is not None:
@@ -142,9 +144,13 @@ class TiffReader:
 
 def _opened(path: Path) -> tifffile.TiffFile:
     try:
-        return tifffile.TiffFile(path)
+        file = tifffile.TiffFile(path)
+        if len(file.pages) > _MANY_PAGES and file.is_shaped and "truncated" not in file.pages[0].description:
+            file.close()  # to pair thousands of series takes minutes, and pages alone tell as much
+            file = tifffile.TiffFile(path, is_shaped=False)
     except _ERRORS as error:
         raise MovieError(f"{path}: {error}") from error
+    return file
 
 
 def _series_of(
