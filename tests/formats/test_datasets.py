@@ -71,7 +71,7 @@ def test_a_zarr_may_have_any_name(name, tmp_path):
 
 
 def test_our_own_recording_keeps_times_and_tells_its_gaps(tmp_path):
-    from parfocal.storage import FrameStore
+    from parfocal.storage import FrameSink
     from parfocal.streams import StreamWriter, open_stream
 
     spec = FrameSpec(shape=(32, 48), dtype="uint16", pixel_size_um=0.13)
@@ -81,14 +81,39 @@ def test_our_own_recording_keeps_times_and_tells_its_gaps(tmp_path):
             for number in numbers:
                 writer.write(STACK[number], FrameHeader(frame=number, time_ns=10**12 + 7_000_000 * number))
             batch = frames.read_many(len(numbers), timeout_s=5)
-        with FrameStore.create(tmp_path / "frames.ome.zarr", spec) as store:
-            store.append(batch, 0)
+        with FrameSink.create(tmp_path / "frames.ome.zarr", spec) as sink:
+            sink.append(batch, 0)
     images, facts = read(tmp_path / "frames.ome.zarr")
     np.testing.assert_array_equal(images, STACK[numbers])
     assert facts.remarks == ("1 of 5 images are not there: 2",)
     assert (facts.pixel_size_um, facts.times_from) == (0.13, "recorded exposure ends")
     with open_movie(tmp_path / "frames.ome.zarr") as movie:
         np.testing.assert_allclose(movie.times_s, [0, 0.007, 0.021, 0.028], atol=1e-6)
+
+
+def test_our_frames_of_events_are_read_by_position_and_channel(tmp_path):
+    from parfocal.storage import EventFrameSink, EventLayout
+    from parfocal.streams import StreamWriter, open_stream
+
+    spec = FrameSpec(shape=(32, 48), dtype="uint16", pixel_size_um=0.13)
+    events = [event for event in range(12) if event != 5]  # t 1, p 0, c 1 was lost
+    with StreamWriter(tmp_path, "camera", spec, 16) as writer:
+        with open_stream(tmp_path, "camera").lossless() as frames:
+            for number, event in enumerate(events):
+                header = FrameHeader(frame=number, time_ns=10**12 + 7_000_000 * event, event=event)
+                writer.write(STACK[event], header)
+            batch = frames.read_many(len(events), timeout_s=5)
+        layout = EventLayout(axes="tpc", sizes=(3, 2, 2))
+        sink = EventFrameSink.create(tmp_path / "frames.ome.zarr", spec, layout)
+        sink.append(batch, 0)
+        sink.close()
+    images, facts = read(tmp_path / "frames.ome.zarr", position=1, channel=1)
+    np.testing.assert_array_equal(images, STACK[3::4])
+    assert facts.times_from == "recorded exposure ends"
+    assert facts.frame_rate_hz == pytest.approx(1 / 0.028)
+    images, facts = read(tmp_path / "frames.ome.zarr", channel=1)
+    np.testing.assert_array_equal(images, STACK[[1, 9]])
+    assert "1 of 3 images are not there: 1" in facts.remarks
 
 
 def test_ndtiff_is_read_with_its_channels_and_times():

@@ -145,12 +145,17 @@ class TiffReader:
 def _opened(path: Path) -> tifffile.TiffFile:
     try:
         file = tifffile.TiffFile(path)
-        if len(file.pages) > _MANY_PAGES and file.is_shaped and "truncated" not in file.pages[0].description:
+        if len(file.pages) > _MANY_PAGES and file.is_shaped and not _is_truncated(file.pages[0]):
             file.close()  # to pair thousands of series takes minutes, and pages alone tell as much
             file = tifffile.TiffFile(path, is_shaped=False)
     except _ERRORS as error:
         raise MovieError(f"{path}: {error}") from error
     return file
+
+
+def _is_truncated(page: Any) -> bool:
+    """Whether tifffile wrote a page for the first image alone, before the pixels of all."""
+    return "truncated" in page.description
 
 
 def _series_of(

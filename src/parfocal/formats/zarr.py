@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _CACHE_BYTES = 200_000_000
+_NOT_STORED = -1
 
 
 @dataclass(frozen=True)
@@ -87,14 +88,13 @@ def _contents(path: Path, images: list[_Image], names: list[str], unread: tuple[
             f"{path}: axes {axes!r} for an array of shape {sizes}; wanted are ones that end in 'yx'"
         )
     outer, sizes, shape = axes[:-2], sizes[:-2], (sizes[-2], sizes[-1])
-    headers = first.headers if len(images) == 1 and outer == "t" else {}
-    lost = headers["frame"] == -1 if headers else np.zeros(0, bool)
-    times = headers.get("time_ns")
     if len(images) > 1:
         outer, sizes = "p" + outer, (len(images), *sizes)
+    numbers, times_ns = (_recorded(images, column, sizes) for column in ("frame", "time_ns"))
+    lost = np.zeros(0, bool) if numbers is None else numbers == _NOT_STORED
     return Contents(
         path=path,
-        format="parfocal recording" if headers else "OME-Zarr",
+        format="OME-Zarr" if numbers is None else "parfocal recording",
         axes=outer,
         sizes=sizes,
         shape=shape,
@@ -102,12 +102,22 @@ def _contents(path: Path, images: list[_Image], names: list[str], unread: tuple[
         names={"p": tuple(names)} if len(images) > 1 else {},
         pixel_size_um=first.pixel_size_um,
         interval_s=first.interval_s,
-        plane_times_s=None if times is None else np.where(lost, np.nan, times * 1e-9),
+        plane_times_s=None if times_ns is None else np.where(lost, np.nan, times_ns * 1e-9),
         plane_times_from="recorded exposure ends",
         position_chosen=bool(unread),
         missing=frozenset(np.flatnonzero(lost).tolist()),
         unread=unread,
     )
+
+
+def _recorded(images: list[_Image], column: str, sizes: tuple[int, ...]) -> NDArray[np.int64] | None:
+    """Return a column of what was recorded with the planes, in the shape of the grid; None if nothing was."""
+    found = [image.headers.get(column) for image in images]
+    own = sizes[1:] if len(images) > 1 else sizes
+    cut = [values[tuple(slice(n) for n in own)] for values in found if values is not None]
+    if len(cut) < len(found) or any(values.shape != own for values in cut):
+        return None
+    return np.stack(cut).reshape(sizes)
 
 
 def _image_folders(path: Path) -> list[Path]:
@@ -191,4 +201,4 @@ def _headers(folder: Path, attributes: dict[str, Any]) -> dict[str, NDArray[np.i
     place = folder / str(own["headers"])
     columns = _attributes(place).get("columns", [])
     rows = np.asarray(_open(place).read().result())
-    return {str(name): rows[:, number] for number, name in enumerate(columns)}
+    return {str(name): rows[..., number] for number, name in enumerate(columns)}

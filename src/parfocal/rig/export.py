@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from parfocal.core.errors import AlreadyExistsError, BadInputError, MovieError
-from parfocal.formats import open_movie
+from parfocal.formats import MovieOptions, open_movie
 from parfocal.formats.write_tiff import write_tiff
 from parfocal.rig.recorded import RecordedRun
 from parfocal.storage import iter_rows
@@ -95,7 +95,7 @@ def write_csv(batches: Iterable[NDArray[Any]], file: Path) -> None:
 
 def _export_frames(image: Path, file: Path) -> None:
     try:
-        with open_movie(image) as movie:
+        with open_movie(image, MovieOptions(channel="all", position="all")) as movie:
             write_tiff(movie, file)
     except MovieError as error:
         raise BadInputError(f"frames: {error}") from error

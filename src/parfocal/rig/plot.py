@@ -93,7 +93,11 @@ def _holds_tracks(run: RecordedRun, name: str) -> bool:
 
 def _draw_last_frame(run: RecordedRun, rows: NDArray[Any], path: Path) -> Path | None:
     """Draw the last recorded frame that has rows; None if the run has no frames, or no regions."""
-    images = run.streams("frames")
+    images = {
+        name: path
+        for name, path in run.streams("frames").items()
+        if run.manifest.streams[name].events is None
+    }
     regions = run.folder / REGIONS
     if len(images) != 1 or not regions.exists():
         return None

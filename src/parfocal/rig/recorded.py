@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     pass
 
 MANIFEST = "manifest.json"
+_KINDS = {"frames": ("frames", "events"), "rows": ("rows",)}
 
 
 class RecordedRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,11 +35,11 @@ class RecordedRun(msgspec.Struct, frozen=True, kw_only=True):
         return cls(folder=folder, manifest=read_manifest(folder))
 
     def streams(self, kind: str) -> dict[str, Path]:
-        """Return where the streams of a kind ("frames" or "rows") lie, by name."""
+        """Return where the streams of a kind ("frames" or "rows") lie, by name; events have frames, too."""
         return {
             name: self.folder / record.path
             for name, record in self.manifest.streams.items()
-            if record.kind == kind
+            if record.kind in _KINDS[kind]
         }
 
     def one_stream(self, kind: str, stream: str = "") -> Path:
