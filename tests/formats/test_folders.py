@@ -81,6 +81,24 @@ def test_files_of_several_pages_follow_one_another(tmp_path):
     np.testing.assert_array_equal(read(tmp_path)[0], IMAGES[:12])
 
 
+def test_a_stack_in_a_folder_keeps_its_axes(tmp_path):
+    tifffile.imwrite(tmp_path / "m.ome.tif", IMAGES[:12].reshape(6, 2, 6, 8), metadata={"axes": "TCYX"})
+    fill(tmp_path, ["preview.png"])
+    images, facts = read(tmp_path, channel=1)
+    np.testing.assert_array_equal(images, IMAGES[1:12:2])
+    assert facts.unread[1:] == ("file preview.png",)
+
+
+def test_stacks_that_would_be_mixed_up_are_refused(tmp_path):
+    for number in range(2):
+        stack = IMAGES[:12].reshape(6, 2, 6, 8)
+        tifffile.imwrite(tmp_path / f"m{number}.tif", stack, imagej=True, metadata={"axes": "TCYX"})
+    with pytest.raises(
+        MovieError, match=r"stacks with axes of their own \(m0\.tif: 'tc' of \(6, 2\)\); give one"
+    ):
+        open_movie(tmp_path)
+
+
 def test_a_file_of_another_shape_is_named_at_once(tmp_path):
     fill(tmp_path, ["a1.png", "a2.png"])
     Image.fromarray(IMAGES[0, 1:]).save(tmp_path / "a3.png")

@@ -117,6 +117,6 @@ def _folder_reader(folder: Path, options: MovieOptions) -> PlaneReader:
         from parfocal.formats.ndtiff import NDTiffReader
 
         return NDTiffReader(folder)
-    from parfocal.formats.pictures import PictureReader
+    from parfocal.formats.pictures import folder_reader
 
-    return PictureReader.of_folder(folder)
+    return folder_reader(folder, options.position)

@@ -23,6 +23,12 @@ def pages_of(file: Path) -> tuple[tuple[int, ...], int]:
         return tiff.pages[0].shape, len(tiff.pages)
 
 
+def is_ome_stack(file: Path) -> bool:
+    """Whether a TIFF is an OME-TIFF of several pages."""
+    with _opened(file) as tiff:
+        return bool(tiff.is_ome) and len(tiff.pages) > 1
+
+
 def read_page(file: Path, page: int) -> NDArray[Any]:
     """Return a page of a TIFF, (y, x); colour whose channels are equal counts as grey."""
     with _opened(file) as tiff:

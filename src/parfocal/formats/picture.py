@@ -28,9 +28,11 @@ def read_picture(file: Path) -> NDArray[Any]:
     MovieError
         If it is no image, or a colour image.
     """
+    from PIL import Image
+
     try:
         image = _pgm(file) if file.suffix.lower() == ".pgm" else _decoded(file)
-    except (OSError, ValueError, SyntaxError) as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise MovieError(f"{file}: {error}") from error
     if image.ndim == 3 and image.shape[2] in (3, 4) and (image[..., :3] == image[..., :1]).all():
         image = image[..., 0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,8 +10,8 @@ import numpy as np
 from parfocal.core.errors import MovieError
 from parfocal.formats.contents import Contents, Told
 from parfocal.formats.micromanager import elapsed_s, grid_of, pixel_size_um, read_metadata
-from parfocal.formats.numbered import missing_between, one_movie, suffix_of
-from parfocal.formats.pages import TIFF_SUFFIXES, pages_of, read_page
+from parfocal.formats.numbered import in_order, missing_between, one_movie, suffix_of
+from parfocal.formats.pages import TIFF_SUFFIXES, is_ome_stack, pages_of, read_page
 from parfocal.formats.picture import PICTURE_SUFFIXES, look_of, read_picture
 from parfocal.formats.selection import ranges
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from parfocal.formats.contents import PlaneReader
 
 
 class PictureReader:
@@ -60,20 +63,6 @@ class PictureReader:
             remarks=(*grid.remarks, *(("compressed with loss (JPEG)",) if kind == "JPG" else ())),
         )
 
-    @classmethod
-    def of_folder(cls, folder: Path) -> PictureReader:
-        """Return the movie in a folder; hidden files, as macOS leaves them (``._name``), are no images."""
-        known = (*TIFF_SUFFIXES, *PICTURE_SUFFIXES)
-        files = [
-            file
-            for file in folder.iterdir()
-            if file.suffix.lower() in known and not file.name.startswith(".") and file.is_file()
-        ]
-        if not files:
-            raise MovieError(f"{folder}: {_nothing_in(folder, known)}")
-        movie, unread = one_movie(files, folder)
-        return cls(movie, folder, unread)
-
     def read_into(self, plane: int, out: NDArray[Any]) -> None:
         """Fill `out` with a plane."""
         file, page = self._images[self._at[plane]]
@@ -86,6 +75,66 @@ class PictureReader:
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+def folder_reader(folder: Path, position: int | str = 0) -> PlaneReader:
+    """Return a reader of the movie in a folder; hidden files, as macOS leaves them (``._x``), are no images.
+
+    An OME-TIFF of several pages, or one TIFF alone, is read as it would be by its own name: with its axes,
+    and with the other files that it names.
+
+    Raises
+    ------
+    MovieError
+        If there are no images, or nothing tells which of them are meant.
+    """
+    known = (*TIFF_SUFFIXES, *PICTURE_SUFFIXES)
+    files = [
+        file
+        for file in in_order(folder.iterdir())
+        if file.suffix.lower() in known and not file.name.startswith(".") and file.is_file()
+    ]
+    if not files:
+        raise MovieError(f"{folder}: {_nothing_in(folder, known)}")
+    tiffs = [file for file in files if file.suffix.lower() in TIFF_SUFFIXES]
+    stack = next((file for file in tiffs[:1] if is_ome_stack(file)), None)
+    if stack is not None:
+        return _read_as_file(stack, files, position)
+    movie, unread = one_movie(files, folder)
+    if len(movie) == 1 and movie[0] in tiffs:
+        return _read_as_file(movie[0], files, position)
+    if movie[0] in tiffs:
+        _refuse_hyperstack(movie[0])
+    return PictureReader(movie, folder, unread)
+
+
+def _read_as_file(file: Path, files: list[Path], position: int | str) -> PlaneReader:
+    """Return a reader of one TIFF and of what it names; the other images beside it are told."""
+    from parfocal.formats.tiff import TiffReader
+
+    reader = TiffReader(file, position)
+    used = {file.name} if len(files) == 1 else reader.file_names()
+    others = tuple(f"file {other.name}" for other in files if other.name not in used)
+    told = others[:5] if len(others) <= 6 else (*others[:5], f"{len(others) - 5} more files")
+    reader.contents = replace(reader.contents, unread=(*reader.contents.unread, *told))
+    return reader
+
+
+def _refuse_hyperstack(file: Path) -> None:
+    """Refuse files of several pages with axes of their own: joined page by page they would be mixed up."""
+    if pages_of(file)[1] == 1:
+        return
+    from parfocal.formats.tiff import TiffReader
+
+    reader = TiffReader(file)
+    reader.close()
+    contents = reader.contents
+    long = [axis for axis, size in zip(contents.axes, contents.sizes, strict=True) if size > 1]
+    if len(long) > 1 or "c" in long:
+        raise MovieError(
+            f"{file.parent}: its files are stacks with axes of their own ({file.name}: {contents.axes!r} of "
+            f"{contents.sizes}); give one of them"
+        )
 
 
 class _Grid:

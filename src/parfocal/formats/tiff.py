@@ -73,6 +73,11 @@ class TiffReader:
         except _ERRORS as error:
             raise MovieError(str(error)) from error
 
+    def file_names(self) -> set[str]:
+        """Return the names of all files in which its images lie."""
+        pages = (page for series in self._series for page in series.pages if page is not None)
+        return {self._path.name, *(page.parent.filehandle.name for page in pages)}
+
     def close(self) -> None:
         """Close the file."""
         self._file.close()
