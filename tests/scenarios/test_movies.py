@@ -64,7 +64,7 @@ def test_a_movie_written_page_by_page_with_its_own_times(images, tmp_path):
     assert manifest.plan["source"]["times_from"] == "given frame rate"
     assert manifest.plan["source"]["pixel_size_um"] == 0.1
     assert manifest.plan["source"]["pixel_size_from"] == "given"
-    assert Path(summary["run"]).name.endswith("_bead_1_100")
+    assert Path(summary["run"]).name.endswith("_bead-1-100")
 
 
 def test_a_movie_without_times_says_so(images, tmp_path):
@@ -162,7 +162,7 @@ def test_a_movie_is_tracked_once_though_its_camera_is_killed(images, tmp_path):
     x = np.array([70.0 + 0.3 * (number % 12) for number in rows["frame"].tolist()])
     assert np.abs(rows["x_px"] - x).max() < 0.1
     if frames["tracked"] == 1500:
-        assert (job.returncode, summary["outcome"]) == (0, "complete")
+        assert (job.returncode, summary["outcome"]) == (0, "complete"), summary["reason"]
     else:
         assert (job.returncode, summary["outcome"]) == (3, f"incomplete: lost {1500 - frames['tracked']}")
 
