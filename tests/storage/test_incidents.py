@@ -1,0 +1,44 @@
+"""What a record says of a service that ended, however often its state was looked at meanwhile."""
+
+import itertools
+from types import SimpleNamespace
+
+import pytest
+
+from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.storage.incidents import ServiceWatch, given_up, tell
+from parfocal.storage.moment import Moment
+
+LIFE = [("ready", 7), ("crashed", 0), ("starting", 9), ("ready", 9)]
+
+
+class Watch(ServiceWatch):
+    """Sees what it is shown."""
+
+    shown = LIFE[0]
+
+    def _records(self):
+        state, pid = self.shown
+        yield "camera", SimpleNamespace(state=state, pid=pid, restarts=1, exit_code=-9, error="killed")
+
+
+@pytest.mark.parametrize("seen", [*itertools.combinations(range(1, 3), 2), *[(n,) for n in (1, 2)], ()])
+def test_a_service_that_came_back_is_not_given_up(seen):
+    watch = Watch("no rig", "recorder", SYSTEM_CLOCK)
+    start, incidents = Moment.now(SYSTEM_CLOCK), []
+    for number in (*seen, 3):
+        watch.shown = LIFE[number]
+        incidents += watch.look()
+    assert given_up(incidents) == ()
+    (sentence,) = tell(incidents, start)
+    assert sentence.startswith("camera ended after ")
+    assert sentence.endswith("(killed) and was started again")
+
+
+def test_a_service_that_is_still_starting_has_not_come_back():
+    watch = Watch("no rig", "recorder", SYSTEM_CLOCK)
+    incidents = []
+    for number in (1, 2):
+        watch.shown = LIFE[number]
+        incidents += watch.look()
+    assert given_up(incidents) == ("camera",)
