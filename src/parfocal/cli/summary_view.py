@@ -48,7 +48,8 @@ def _lines(summary: Summary) -> list[tuple[str, str | Text]]:
     ]
     if frames.tracked > 1 and summary.beads:
         taken = f"{summary.fps['camera']:.1f} fps camera" if summary.fps["camera"] > 0 else "times untold"
-        lines.append(("rate", f"{taken}, {summary.fps['tracked']:.1f} fps tracked"))
+        tracked = f", {summary.fps['tracked']:.1f} fps tracked" if summary.fps["tracked"] > 0 else ""
+        lines.append(("rate", taken + tracked))
     if summary.beads and summary.movie is None:
         late = f"{delay['p50']:.1f} ms median, {delay['p99']:.1f} ms p99"
         lines.append(("latency", f"{late}, from exposure end to readable row"))

@@ -15,7 +15,7 @@ from __future__ import annotations
 from parfocal.formats.contents import Contents, PlaneReader
 from parfocal.formats.counts import are_counts
 from parfocal.formats.movie import Movie, MovieFacts
-from parfocal.formats.opening import known_formats, location_exists, open_movie
+from parfocal.formats.opening import file_of, known_formats, open_movie
 from parfocal.formats.options import MovieOptions
 from parfocal.formats.unreadable import Unreadable
 
@@ -27,7 +27,7 @@ __all__ = [
     "PlaneReader",
     "Unreadable",
     "are_counts",
+    "file_of",
     "known_formats",
-    "location_exists",
     "open_movie",
 ]

@@ -40,15 +40,15 @@ def known_formats() -> str:
     return f"{', '.join(files)}, and folders: OME-Zarr, NDTiff, images in files of their own"
 
 
-def location_exists(path: Path) -> bool:
-    """Whether there is a file or folder at `path`, or, for ``file.h5:/dataset``, such a file.
+def file_of(path: Path) -> Path:
+    """Return the file or folder in which a movie lies, which for ``file.h5:/dataset`` is the first part.
 
     Examples
     --------
-    >>> location_exists(Path("nowhere.h5:/data"))
-    False
+    >>> file_of(Path("run.h5:/entry/data")).name, file_of(Path("run.tif")).name
+    ('run.h5', 'run.tif')
     """
-    return split_location(path)[0].exists()
+    return split_location(path)[0]
 
 
 def open_movie(path: Path | str, options: MovieOptions | None = None) -> Movie:

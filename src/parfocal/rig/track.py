@@ -15,7 +15,7 @@ from parfocal.analysis.beads.fitting import fitting_tables
 from parfocal.analysis.beads.rois import RoiSet
 from parfocal.core.errors import BadInputError, MovieError
 from parfocal.core.frames import FrameSpec
-from parfocal.formats import Movie, MovieFacts, MovieOptions, are_counts, location_exists, open_movie
+from parfocal.formats import Movie, MovieFacts, MovieOptions, are_counts, file_of, open_movie
 from parfocal.rig.config import RigConfig, load_config, with_changes
 from parfocal.rig.measurement import Progress, measure
 from parfocal.rig.opening import load_source, open_rig
@@ -54,7 +54,7 @@ class TrackPlan(MovieOptions, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not location_exists(self.movie):
+        if not file_of(self.movie).exists():
             raise BadInputError(f"movie: there is nothing at {self.movie}")
         for name in ("rois", "zlut"):
             path = getattr(self, name)
@@ -151,7 +151,7 @@ def run_track(plan: TrackPlan, tell: Callable[[Progress], None]) -> Summary:
             frames=facts.images,
             plan={**msgspec.to_builtins(plan, enc_hook=str), "source": msgspec.to_builtins(facts)},
             tell=tell,
-            name=run_name(plan.movie),
+            name=run_name(file_of(plan.movie)),
             judge=partial(uselessness, beads=beads),
         )
         status = rig.status()
