@@ -25,11 +25,13 @@ import numpy as np
 from _aside import Aside
 from _echo import BARE, bare
 from _report import Failed, Row, Size, following, parser, run
-from _timing import ROUNDS, best, calls_within, timed, timed_beside
+from _timing import ROUNDS, Timing, best, calls_within, timed, timed_beside
 from numpy.typing import NDArray
 
+from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import CommandError
 from parfocal.ipc import RECEIVER, Client, CommandTable, Server, command, current_call
+from parfocal.ipc.receiver import Receiver
 
 CLIENTS = 4
 MICRO, MILLI = 1e6, 1e3
@@ -215,6 +217,22 @@ def told_of_death(client: Client, service: subprocess.Popen[str]) -> float:
     return time.perf_counter() - begin
 
 
+def hop(count: int) -> Timing:
+    """Time the way from a caller to the receiver thread of a client and back, with nothing sent."""
+    receiver = Receiver("ipc:///nowhere", "nobody", None, SYSTEM_CLOCK)
+
+    def there_and_back() -> None:
+        call = receiver.new_call("nothing")
+        call.withdrawn = True
+        receiver.request(call, [])
+        call.exception()
+
+    try:
+        return timed(there_and_back, count)
+    finally:
+        receiver.close()
+
+
 def own_round(calls: dict[str, Callable[[], Any]], busy: Client, folder: str, size: Size) -> dict[str, Any]:
     """Measure ours once, and the echo that nothing can beat."""
     count, seconds = work_of(size)
@@ -222,6 +240,7 @@ def own_round(calls: dict[str, Callable[[], Any]], busy: Client, folder: str, si
         **{name: timed(call, count) for name, call in calls.items()},
         "busy": timed_beside(lambda: lambda: busy.call("acquire", 0.05), calls["idle"], seconds),
         "rate": parfocal_rate(folder, seconds),
+        "hop": hop(count),
     }
 
 
@@ -282,6 +301,7 @@ def compared(own: dict[str, Any], theirs: dict[str, Any] | Failed) -> Iterator[R
             yield Row(f"{name} {part}", value, unit, wanted, PEER, of_peer(key, part, scale))
     for name, key in (("", "idle"), (", command in a lane", "lane")):
         yield Row(f"idle round trip p50{name}", own[key].p50 * MICRO, "us", "", BARE, own["bare"].p50 * MICRO)
+    yield Row("of it, caller to receiver thread and back", own["hop"].p50 * MICRO, "us")
     yield Row("ping p50", own["ping"].p50 * MICRO, "us")
     rate = following(theirs, by=itemgetter("rate"))
     yield Row(f"throughput, {CLIENTS} client processes", own["rate"], "1/s", ">= 15000", PEER, rate)

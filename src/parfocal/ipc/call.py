@@ -3,41 +3,44 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import math
+import threading
 from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from parfocal.core.errors import DeadlineError, ProtocolError
+from parfocal.core.errors import BadInputError, CommandError, DeadlineError, ProtocolError
 from parfocal.ipc.convert import from_plain
 from parfocal.ipc.results import Declared, result_type
 
 if TYPE_CHECKING:
-    from parfocal.core.errors import CommandError
     from parfocal.core.messages import Progress
+    from parfocal.ipc.receiver import Receiver
 
 _LOG = logging.getLogger(__name__)
+_EVER_S = 1e9
 
 
-class CallHome(Protocol):
-    """What a call needs of the client that made it."""
+def seconds(timeout_s: float | None) -> float | None:
+    """Return how long to wait: not below 0; None for ever, also if it is infinite or above 30 years.
 
-    def wait(self, call: Call, timeout_s: float | None) -> bool:
-        """Block until the call is done; False if `timeout_s` passed first."""
-        ...
-
-    def cancel(self, call: Call, reason: str) -> str:
-        """Cancel the call; return its phase."""
-        ...
-
-    def cancel_soon(self, call: Call, reason: str) -> None:
-        """Cancel the call without waiting for the answer."""
-        ...
-
-    def run_callback(self, function: Callable[[], None]) -> None:
-        """Have the client's own thread run a callback."""
-        ...
+    Examples
+    --------
+    >>> seconds(2.5), seconds(-1), seconds(float("inf")), seconds(None)
+    (2.5, 0.0, None, None)
+    """
+    if timeout_s is None:
+        return None
+    try:
+        limit_s = float(timeout_s)
+    except (TypeError, ValueError, OverflowError):
+        limit_s = math.nan
+    if math.isnan(limit_s):
+        raise BadInputError(f"timeout_s must be a number of seconds or None, not {timeout_s!r}")
+    return None if limit_s > _EVER_S else max(0.0, limit_s)
 
 
 class Call:
@@ -51,18 +54,23 @@ class Call:
         Whom, and what.
     progress : Progress or None
         The latest; its ``fraction``, ``text`` and ``data``.
+    withdrawn : bool
+        Whether it is not to be sent any more.
     """
 
-    def __init__(self, home: CallHome, id: str, service: str, command: str, returns: Any = Any) -> None:
+    def __init__(self, receiver: Receiver, id: str, service: str, command: str, returns: Any = Any) -> None:
         self.id = id
         self.service = service
         self.command = command
         self.progress: Progress | None = None
-        self._home = home
+        self.withdrawn = False
+        self._receiver = receiver
         self._returns = returns
         self._settled = False
+        self._reply: tuple[Any, str] | None = None  # a value that was not asked for yet, and what it was
         self._value: Any = None
         self._error: CommandError | None = None
+        self._waiters: list[Callable[[], None]] = []
         self._callbacks: list[Callable[[Call], None]] = []
         self._listeners: list[Callable[[Progress], None]] = []
 
@@ -90,12 +98,15 @@ class Call:
 
     def exception(self, timeout_s: float | None = None) -> CommandError | None:
         """Block for the end; return its error, None if it has a result. Raises like `result` on a timeout."""
-        if not self._settled and not self._home.wait(self, timeout_s):
+        if not self._settled and not self._wait(seconds(timeout_s)):
             raise DeadlineError(
                 f"still waiting for {self.service}.{self.command} after {timeout_s} s; the call goes on",
                 service=self.service,
                 command=self.command,
             )
+        reply = self._reply
+        if reply is not None:
+            self._convert(*reply)
         return self._error
 
     def cancel(self, reason: str = "") -> str:
@@ -105,20 +116,27 @@ class Call:
         """
         if self._settled:
             return "finished"
-        return self._home.cancel(self, reason)
+        return str(self._receiver.cancel(self, reason).result())
 
     def cancel_soon(self, reason: str = "") -> None:
         """End it as `cancel` does, without waiting for the answer: for threads that must not block."""
         if not self._settled:
-            self._home.cancel_soon(self, reason)
+            with contextlib.suppress(CommandError):
+                self._receiver.cancel(self, reason)
+
+    def withdraw(self, reason: str) -> None:
+        """Have it not sent, if it is still here; cancel it if not."""
+        self.withdrawn = True
+        self.cancel_soon(reason)
 
     def add_done_callback(self, function: Callable[[Call], None]) -> None:
-        """Have `function` called with this call once it is done, from the client's own thread."""
+        """Have `function` called with this call once it is done, in the client's callback thread."""
         self._callbacks.append(function)
-        self._home.run_callback(self.run_callbacks)
+        if self._settled:
+            self._receiver.call_back(self.run_callbacks)
 
     def on_progress(self, function: Callable[[Progress], None]) -> None:
-        """Have `function` called with each progress from now on, from the client's own thread."""
+        """Have `function` called with each progress from now on, in the client's callback thread."""
         self._listeners.append(function)
 
     def __await__(self) -> Generator[Any, None, Any]:
@@ -129,30 +147,30 @@ class Call:
             if not finished.done():
                 finished.set_result(None)
 
-        def tell(_: Call) -> None:
-            loop.call_soon_threadsafe(finish)
+        def wake() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
+                loop.call_soon_threadsafe(finish)
 
-        self.add_done_callback(tell)
+        self._waiters.append(wake)
+        if self._settled:  # perhaps just before
+            finish()
         try:
             yield from finished
         except asyncio.CancelledError:
-            self._home.cancel_soon(self, "the task that awaited it was cancelled")
+            self.cancel_soon("the task that awaited it was cancelled")
             raise
         return self.result()
 
+    # --- for the client
+
     def settle(self, value: Any, error: CommandError | None, kind: str = "") -> None:
-        """End the call; `kind` is what its command declares. For its client, once, under its lock."""
-        returns = result_type(kind) if self._returns is Declared else self._returns
-        if error is None and returns is not Any:
-            try:
-                value = msgspec.convert(value, returns, dec_hook=from_plain)
-            except msgspec.ValidationError as wrong:
-                value, error = (
-                    None,
-                    ProtocolError(f"{self.service}.{self.command} returned something else: {wrong}"),
-                )
-        self._value, self._error = value, error
+        """End the call, once, and wake who waits; `kind` is what its command declares."""
+        if error is None:
+            self._reply = (value, kind)
+        self._error = error
         self._settled = True
+        for wake in self._waiters:
+            wake()
 
     @property
     def has_listeners(self) -> bool:
@@ -160,14 +178,38 @@ class Call:
         return bool(self._callbacks or self._listeners)
 
     def run_callbacks(self) -> None:
-        """Call those that wait for the end, each once, if it has come. For the client's own thread."""
-        while self._settled and self._callbacks:
+        """Call those that wait for the end, each once. In the callback thread."""
+        while self._callbacks:
             self._run(self._callbacks.pop(0), self)
 
     def run_listeners(self, progress: Progress) -> None:
-        """Call those that want progress. For the client's own thread."""
+        """Call those that want progress. In the callback thread."""
         for function in list(self._listeners):
             self._run(function, progress)
+
+    def _wait(self, timeout_s: float | None) -> bool:
+        self._receiver.check_usable()
+        gate = threading.Lock()
+        gate.acquire()
+        self._waiters.append(gate.release)
+        if self._settled:  # perhaps before it could see the gate
+            return True
+        return gate.acquire(timeout=-1 if timeout_s is None else timeout_s) or self._settled
+
+    def _convert(self, value: Any, kind: str) -> None:
+        """Make the result what it is to be, in the thread that asks first. What that raises is the error."""
+        try:
+            returns = result_type(kind) if self._returns is Declared else self._returns
+            if returns is not Any:
+                value = msgspec.convert(value, returns, dec_hook=from_plain)
+        except (Exception, SystemExit) as wrong:  # noqa: BLE001 - the border of the result's own module
+            what = "something else" if isinstance(wrong, msgspec.ValidationError) else f"an unusable {kind}"
+            error = ProtocolError(f"{self.service}.{self.command} returned {what}: {wrong}")
+            error.__cause__ = wrong
+            self._error = error
+        else:
+            self._value = value
+        self._reply = None
 
     def _run(self, function: Callable[[Any], None], told: Any) -> None:
         try:

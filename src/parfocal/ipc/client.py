@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import itertools
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -12,19 +9,18 @@ from typing import Any, Self
 
 from parfocal.core import errors
 from parfocal.core.clock import SYSTEM_CLOCK, Clock
-from parfocal.core.messages import Attach, Cancel, Command, Hello
+from parfocal.core.messages import Command, Hello
 from parfocal.core.reminder import Reminder
-from parfocal.ipc.call import Call
+from parfocal.ipc.call import Call, seconds
+from parfocal.ipc.codec import encode
 from parfocal.ipc.commands import CommandInfo
 from parfocal.ipc.endpoints import command_endpoint
-from parfocal.ipc.exchange import Exchange
 from parfocal.ipc.mux import MuxStatistics
-
-_CANCEL_TIMEOUT_S = 5.0
+from parfocal.ipc.receiver import Receiver
 
 
 class Client:
-    """Calls the commands of a service. Any thread; cheap to make; connects when it is first used.
+    """Calls the commands of a service. Any thread; connects when it is first used.
 
     Parameters
     ----------
@@ -37,7 +33,8 @@ class Client:
 
     Notes
     -----
-    When the service is not there, or ends, calls fail at once. When it is back, the next call finds it.
+    When the service is not there, or ends, calls fail at once. When it is back, the next call finds it. A
+    fork cannot use the client of its parent: its calls raise `ServiceUnavailableError`.
     """
 
     def __init__(
@@ -50,10 +47,8 @@ class Client:
     ) -> None:
         self.service = service
         self._clock = clock
-        self._exchange = Exchange(command_endpoint(folder, service), service, death, clock)
-        self._prefix = secrets.token_hex(6)
-        self._numbers = itertools.count(1)
-        self._reminder = Reminder(self, f"the client of service {service!r}", let_go=self._exchange.close)
+        self._receiver = Receiver(command_endpoint(folder, service), service, death, clock)
+        self._reminder = Reminder(self, f"the client of service {service!r}", let_go=self._receiver.close)
 
     def call(
         self, command: str, /, *args: Any, timeout_s: float | None = None, returns: Any = Any, **kwargs: Any
@@ -73,29 +68,30 @@ class Client:
         CommandError
             Of the kind that tells why there is no result. Interrupted (Ctrl-C), the call is cancelled.
         """
-        call = self._begin(command, args, kwargs, timeout_s, returns)
+        call = self._receiver.new_call(command, returns)
         try:
+            self._begin(call, args, kwargs, timeout_s)
             return call.result()
         except KeyboardInterrupt:
-            self.cancel_soon(call, "interrupted")
+            call.withdraw("interrupted")
             raise
 
     def submit(
         self, command: str, /, *args: Any, timeout_s: float | None = None, returns: Any = Any, **kwargs: Any
     ) -> Call:
-        """Ask for a command and return at once. Parameters as for `call`."""
-        call = self._begin(command, args, kwargs, timeout_s, returns)
-        self._exchange.attend()
+        """Ask for a command and return at once. Parameters as for `call`; interrupted, it is cancelled."""
+        call = self._receiver.new_call(command, returns)
+        try:
+            self._begin(call, args, kwargs, timeout_s)
+        except KeyboardInterrupt:
+            call.withdraw("interrupted")
+            raise
         return call
 
     def attach_call(self, id: str, returns: Any = Any) -> Call:
         """Return a call that was made before, by this or another client, to get its progress and result."""
-        known = self._exchange.get(id)
-        if known is not None:
-            return known
-        call = Call(self, id, self.service, f"call {id}", returns)
-        self._exchange.send(call, Attach(id))
-        self._exchange.attend()
+        call = Call(self._receiver, id, self.service, f"call {id}", returns)
+        self._receiver.attach(call)
         return call
 
     def ping(self, timeout_s: float | None = 1.0) -> float:
@@ -117,12 +113,12 @@ class Client:
 
     def statistics(self) -> MuxStatistics:
         """Return what became of the calls; late replies among them."""
-        return self._exchange.statistics()
+        return self._receiver.statistics()
 
     def close(self) -> None:
         """Let go of the service; calls in flight fail here, and end there by their policy. Idempotent."""
         self._reminder.cancel()
-        self._exchange.close()
+        self._receiver.close()
 
     def __enter__(self) -> Self:
         return self
@@ -132,48 +128,15 @@ class Client:
     ) -> None:
         self.close()
 
-    def wait(self, call: Call, timeout_s: float | None) -> bool:
-        """Block until `call` is done; False if `timeout_s` passed first."""
-        return self._exchange.wait(call, timeout_s)
-
-    def cancel(self, call: Call, reason: str) -> str:
-        """Cancel `call`; return its phase: "queued", "running" or "finished"."""
-        return str(self._cancel(call, reason).result())
-
-    def cancel_soon(self, call: Call, reason: str) -> None:
-        """Cancel `call` without waiting for the answer, if it can be sent at all."""
-        with contextlib.suppress(errors.CommandError):
-            self._cancel(call, reason)
-
-    def run_callback(self, function: Callable[[], None]) -> None:
-        """Have the client's own thread call `function`."""
-        self._exchange.later(function)
-
-    def _cancel(self, call: Call, reason: str) -> Call:
-        asked = Call(self, self._new_id(), self.service, "cancel")
-        deadline_ns = self._deadline_ns(_CANCEL_TIMEOUT_S)
-        self._exchange.send(asked, Cancel(asked.id, call.id, reason), deadline_ns)
-        return asked
-
     def _begin(
-        self,
-        command: str,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        timeout_s: float | None,
-        returns: Any,
-    ) -> Call:
-        call = Call(self, self._new_id(), self.service, command, returns)
-        deadline_ns = self._deadline_ns(timeout_s)
+        self, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any], timeout_s: float | None
+    ) -> None:
+        limit_s = seconds(timeout_s)
+        deadline_ns = 0 if limit_s is None else self._clock.monotonic_ns() + int(limit_s * 1e9)
         try:
-            self._exchange.send(call, Command(call.id, command, list(args), kwargs, deadline_ns), deadline_ns)
+            message = Command(call.id, call.command, list(args), kwargs, deadline_ns)
+            parts = encode(message, by_value=True)
         except (TypeError, OverflowError) as error:
-            message = f"arguments of {self.service}.{command}: {error}"
-            raise errors.BadArgumentsError(message, service=self.service, command=command) from error
-        return call
-
-    def _deadline_ns(self, timeout_s: float | None) -> int:
-        return 0 if timeout_s is None else self._clock.monotonic_ns() + int(timeout_s * 1e9)
-
-    def _new_id(self) -> str:
-        return f"{self._prefix}-{next(self._numbers)}"
+            wrong = f"arguments of {self.service}.{call.command}: {error}"
+            raise errors.BadArgumentsError(wrong, service=self.service, command=call.command) from error
+        self._receiver.request(call, parts, deadline_ns)

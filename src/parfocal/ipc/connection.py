@@ -5,79 +5,117 @@ So nothing that was meant for a service that died can reach the one that replace
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
-from typing import Any
+import contextlib
+import socket
+from collections import deque
+from collections.abc import Sequence
+from itertools import islice
 
-import zmq
-from zmq.utils.monitor import parse_monitor_message
-
+from parfocal.core.errors import ProtocolError
 from parfocal.ipc.codec import Part
-from parfocal.ipc.endpoints import context
-from parfocal.ipc.waiting import descriptor, has_arrived, receive, send
+from parfocal.ipc.zmtp import OPENING, Incoming, frames
 
-_NEVER_MS = 3_600_000  # with -1, zmq would drop what has arrived but was not read when the service ends
-_UNREAD_LIMIT = 20_000
-_LOST = (zmq.EVENT_CLOSED, zmq.EVENT_DISCONNECTED, zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL)
+UNSENT_MESSAGES, UNSENT_BYTES = 20_000, 256 * 2**20
+"""What waits for a service that does not read, before more is refused."""
+_BUFFERS_AT_ONCE = 64
 
 
 class Connection:
-    """A DEALER socket and the news about it. Used under the client's lock.
+    """A socket to a service, and what waits to be sent. Never blocks; used by one thread.
+
+    Raises
+    ------
+    OSError
+        If nobody serves at `path`, or no descriptor is left.
 
     Attributes
     ----------
-    established : bool
-        Whether somebody was there to accept it.
     lost : bool
-        Whether it is over; `established` tells a service that ended from one that was never there.
+        Whether the service has closed it. What it sent before has been received then.
+    unsent, unsent_bytes : int
+        Messages, and bytes of them, that the service has not taken yet.
     """
 
-    def __init__(self, endpoint: str) -> None:
-        self.established = False
+    def __init__(self, path: str) -> None:
         self.lost = False
-        self._socket = context().socket(zmq.DEALER)
-        self._socket.set(zmq.LINGER, 0)
-        self._socket.set(zmq.RECONNECT_IVL, _NEVER_MS)
-        self._socket.set(zmq.SNDHWM, _UNREAD_LIMIT)
-        self._socket.set(zmq.RCVHWM, _UNREAD_LIMIT)
-        self._news = self._socket.get_monitor_socket(zmq.EVENT_CONNECTED | sum(_LOST))
-        self._socket.connect(endpoint)
-        self.descriptors = (descriptor(self._socket), descriptor(self._news))
-        self.is_lost()  # a descriptor tells of news only once it was found that there are none
-
-    def has_news(self, ready: Container[int]) -> bool:
-        """Whether, the descriptors that are readable being `ready`, it is worth asking `is_lost`."""
-        return self.lost or self.descriptors[1] in ready
-
-    def is_lost(self) -> bool:
-        """Look for news; whether the connection is over."""
-        while not self.lost and has_arrived(self._news):
-            event = parse_monitor_message(self._news.recv_multipart())["event"]
-            if event == zmq.EVENT_CONNECTED:
-                self.established = True
-            else:
-                self.lost = True
-        return self.lost
-
-    def send(self, parts: Sequence[Part]) -> bool:
-        """Hand a message over; False if too many wait already."""
+        self.unsent_bytes = 0
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._incoming = Incoming()
+        self._outgoing: deque[memoryview] = deque()
+        self._sizes: deque[int] = deque()  # what is unsent of each message
         try:
-            send(self._socket, parts)
-        except zmq.Again:
-            return False
-        return True
+            self._socket.setblocking(False)
+            self._socket.connect(path)
+            self._socket.send(OPENING)
+        except OSError:
+            self._socket.close()
+            raise
 
-    def has_arrived(self) -> bool:
-        """Whether a message can be received."""
-        return has_arrived(self._socket)
+    @property
+    def unsent(self) -> int:
+        """Messages that the service has not taken yet."""
+        return len(self._sizes)
 
-    def receive(self) -> list[Any]:
-        """Return the parts of the next message; the arrays' parts are not copied."""
-        return receive(self._socket)
+    def fileno(self) -> int:
+        """Return the descriptor to wait for."""
+        return self._socket.fileno()
+
+    @property
+    def waits_for_room(self) -> bool:
+        """Whether something is to be sent as soon as the service takes it: then call `flush`."""
+        return bool(self._outgoing) and self._incoming.ready
+
+    def has_room(self, parts: Sequence[Part]) -> bool:
+        """Whether a message may be sent; always, while nothing else waits."""
+        size = self.unsent_bytes + sum(map(len, parts))
+        return not self._sizes or (len(self._sizes) < UNSENT_MESSAGES and size <= UNSENT_BYTES)
+
+    def send(self, parts: Sequence[Part]) -> None:
+        """Send a message as soon as the service takes it; its parts must not change until then."""
+        buffers = frames(parts)
+        size = sum(map(len, buffers))
+        self._outgoing.extend(memoryview(buffer) for buffer in buffers)
+        self._sizes.append(size)
+        self.unsent_bytes += size
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what the service takes now."""
+        with contextlib.suppress(OSError):  # it takes no more now, or it has ended: `receive` finds that
+            while self._outgoing and self._incoming.ready:
+                self._note_sent(self._socket.sendmsg(islice(self._outgoing, _BUFFERS_AT_ONCE)))
+
+    def receive(self) -> list[list[memoryview]]:
+        """Return messages that have arrived, as lists of parts: nobody else's memory."""
+        try:
+            count = self._socket.recv_into(self._incoming.room())
+        except BlockingIOError:
+            return []
+        except OSError:
+            count = 0
+        self.lost = not count
+        if self.lost:
+            return []
+        try:
+            messages = self._incoming.take(count)
+        except ProtocolError:
+            self.lost = True
+            raise
+        self.flush()
+        return messages
 
     def close(self) -> None:
-        """Let go of the sockets. Idempotent."""
-        self.lost = True
-        if not self._socket.closed:
-            self._socket.disable_monitor()
-            self._news.close(0)
-            self._socket.close()
+        """Let go of the socket. Idempotent."""
+        self._socket.close()
+
+    def _note_sent(self, count: int) -> None:
+        self.unsent_bytes -= count
+        left = count
+        while self._outgoing and left >= len(self._outgoing[0]):
+            left -= len(self._outgoing.popleft())
+        if left:
+            self._outgoing[0] = self._outgoing[0][left:]
+        while self._sizes and count >= self._sizes[0]:
+            count -= self._sizes.popleft()
+        if count:
+            self._sizes[0] -= count

@@ -5,8 +5,10 @@ from __future__ import annotations
 import traceback
 from typing import Any
 
+import msgspec
+
 from parfocal.core import errors
-from parfocal.core.messages import ErrorInfo
+from parfocal.core.messages import ErrorInfo, Reply
 
 _KINDS: dict[str, type[errors.CommandError]] = {
     kind.__name__: kind
@@ -48,6 +50,21 @@ def refused(error: errors.CommandError, service: str, command: str) -> ErrorInfo
         phase=getattr(error, "phase", ""),
         reason=_sendable(getattr(error, "reason", "")),
     )
+
+
+class _Head(msgspec.Struct, array_like=True, tag="reply"):
+    """What a reply begins with."""
+
+    id: str
+
+
+def unreadable_reply(data: Any, error: errors.ProtocolError, service: str) -> Reply | None:
+    """Return the reply that a call gets in place of one that cannot be read; None if `data` is no reply."""
+    try:
+        id = msgspec.msgpack.decode(data, type=_Head).id
+    except msgspec.MsgspecError:
+        return None
+    return Reply(id, error=refused(error, service, ""))
 
 
 def _sendable(text: str) -> str:

@@ -1,0 +1,331 @@
+"""The receiver thread of a client: it alone touches the connection; callers leave messages and wait.
+
+::
+
+    caller ── Receiver.request ──> inbox ──> receiver thread ── Connection ──> service
+    caller <──── Call.settle ────────────── receiver thread <── Connection ─── service
+                       callbacks, listeners ──> callback thread
+
+So no caller holds a lock, and Ctrl-C in one of them leaves nothing half done.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import secrets
+import select
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from parfocal.core.clock import Clock
+from parfocal.core.errors import (
+    CancelledError,
+    CommandError,
+    DeadlineError,
+    ProtocolError,
+    ServiceDiedError,
+    ServiceUnavailableError,
+)
+from parfocal.core.messages import Alive, Attach, Beat, Cancel, LeaseLost, Progress, Reply, ToClient
+from parfocal.ipc import faults
+from parfocal.ipc.bell import Bell
+from parfocal.ipc.call import Call
+from parfocal.ipc.codec import Decoder, Part, encode
+from parfocal.ipc.connection import Connection
+from parfocal.ipc.lanes import LaneThread
+from parfocal.ipc.mux import Mux, MuxStatistics
+
+_LOG = logging.getLogger(__name__)
+_ALIVE = encode(Alive())
+_CANCEL_WITHIN_NS = 5_000_000_000
+_EXIT_CODE_WITHIN_NS = 300_000_000  # how long to wait for the exit code of a service that has just ended
+_EXIT_CODE_EVERY_NS = 10_000_000
+
+
+@dataclass(frozen=True)
+class _Lost:
+    """Calls whose connection was lost; they fail once the exit code is known, or at `give_up_ns`."""
+
+    calls: list[Call]
+    give_up_ns: int
+
+
+class Receiver:
+    """Sends and receives for one client, in a thread of its own.
+
+    Parameters
+    ----------
+    endpoint, service : str
+        Where the service takes commands, and its name.
+    exit_code : callable or None
+        Returns the exit code of the service's last process, None if it is not known (yet).
+    clock : Clock
+        Of the deadlines.
+    """
+
+    def __init__(
+        self, endpoint: str, service: str, exit_code: Callable[[], int | None] | None, clock: Clock
+    ) -> None:
+        self.service = service
+        self._path = endpoint.removeprefix("ipc://")
+        self._exit_code = exit_code or (lambda: None)
+        self._patience_ns = _EXIT_CODE_WITHIN_NS if exit_code is not None else 0
+        self._clock = clock
+        self._pid = os.getpid()
+        self._prefix = secrets.token_hex(6)
+        self._numbers = itertools.count(1)
+        self._inbox: deque[Callable[[], None]] = deque()
+        self._asleep = self._closing = self._ended = False
+        self._bell = Bell()
+        self._poll = select.poll()
+        self._poll.register(self._bell, select.POLLIN)
+        self._mux: Mux[list[Call]] = Mux()
+        self._decoder: Decoder[ToClient] = Decoder(ToClient)
+        self._connection: Connection | None = None
+        self._lost: list[_Lost] = []
+        self._callbacks: LaneThread | None = None
+        self._thread = threading.Thread(target=self._run, name=f"client:{service}", daemon=True)
+        self._thread.start()
+
+    # --- any thread
+
+    def new_call(self, command: str, returns: Any = Any) -> Call:
+        """Return a call with an id of its own."""
+        return Call(self, f"{self._prefix}-{next(self._numbers)}", self.service, command, returns)
+
+    def request(self, call: Call, parts: list[Part], deadline_ns: int = 0) -> None:
+        """Have a message sent, and `call` settled by its reply. Returns at once."""
+        self.check_usable()
+        self._post(partial(self._send, call, parts, deadline_ns))
+
+    def attach(self, call: Call) -> None:
+        """Have `call` settled by the reply to its id, whoever asked for it first. Returns at once."""
+        self.check_usable()
+        self._post(partial(self._attach, call))
+
+    def cancel(self, call: Call, reason: str) -> Call:
+        """Ask for the end of `call`; return the call for the answer: "queued", "running" or "finished"."""
+        asked = self.new_call("cancel")
+        deadline_ns = self._clock.monotonic_ns() + _CANCEL_WITHIN_NS
+        self.request(asked, encode(Cancel(asked.id, call.id, reason)), deadline_ns)
+        return asked
+
+    def call_back(self, job: Callable[[], None]) -> None:
+        """Have the callback thread run `job`; once the client is closed, this thread does, at once."""
+        self._post(partial(self._submit_callback, job))
+
+    def check_usable(self) -> None:
+        """Raise `CancelledError` if the client is closed, `ServiceUnavailableError` in a fork."""
+        if os.getpid() != self._pid:
+            raise ServiceUnavailableError(
+                f"the client of {self.service!r} belongs to process {self._pid}, and this is its fork "
+                f"{os.getpid()}: attach to the rig, or make a client, in the process that uses it",
+                service=self.service,
+            )
+        if self._closing:
+            raise CancelledError(f"the client of {self.service!r} is closed", service=self.service)
+
+    def statistics(self) -> MuxStatistics:
+        """Return what became of the requests."""
+        return self._mux.statistics()
+
+    def close(self) -> None:
+        """Fail what is open, run the last callbacks, let go of the connection. Idempotent."""
+        if os.getpid() != self._pid:
+            return
+        self._closing = True
+        self._bell.ring()
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+            if self._callbacks is not None:
+                self._callbacks.join(threading.TIMEOUT_MAX)
+            self._bell.close()
+
+    def _post(self, job: Callable[[], None]) -> None:
+        self._inbox.append(job)
+        if self._asleep:
+            self._bell.ring()
+        if self._ended:
+            self._run_inbox()
+
+    # --- the receiver thread
+
+    def _run(self) -> None:
+        while not self._closing:
+            try:
+                self._run_inbox()
+                now_ns = self._clock.monotonic_ns()
+                self._expire(now_ns)
+                self._report_ends(now_ns)
+                self._wait(now_ns)
+            except Exception:  # noqa: BLE001 (border of the thread: the calls that are open fail, others go on)
+                _LOG.exception("the client of service %r goes on with a new connection", self.service)
+                self._drop()
+        self._end()
+
+    def _run_inbox(self) -> None:
+        while self._inbox:
+            try:
+                job = self._inbox.popleft()
+            except IndexError:  # closed: several threads find it so
+                return
+            job()
+
+    def _wait(self, now_ns: int) -> None:
+        """Sleep until something arrives, a job comes or a time is up; receive what has arrived."""
+        due_ns = now_ns + _EXIT_CODE_EVERY_NS if self._lost else self._mux.next_deadline_ns()
+        timeout_ms = None if due_ns is None else max(0, -(-(due_ns - now_ns) // 1_000_000))
+        if self._connection is not None and self._connection.waits_for_room:
+            self._poll.modify(self._connection, select.POLLIN | select.POLLOUT)
+        self._asleep = True
+        if self._inbox or self._closing:
+            timeout_ms = 0
+        ready = self._poll.poll(timeout_ms)
+        self._asleep = False
+        for descriptor, events in ready:
+            if descriptor == self._bell.fileno():
+                self._bell.hush()
+            elif self._connection is not None:
+                self._receive(self._connection, events)
+
+    def _receive(self, connection: Connection, events: int) -> None:
+        if events & select.POLLOUT:
+            self._poll.modify(connection, select.POLLIN)
+            connection.flush()
+        try:
+            for parts in connection.receive():
+                self._handle(connection, parts)
+        except ProtocolError as error:
+            _LOG.warning("service %r sent %s", self.service, error)
+        if connection.lost:
+            self._drop()
+
+    def _handle(self, connection: Connection, parts: Sequence[Any]) -> None:
+        message = self._decode(parts)
+        if isinstance(message, Reply):
+            failure = faults.revive(message.error) if message.error else None
+            self._settle(self._mux.settle(message.id) or (), message.value, failure, message.kind)
+        elif isinstance(message, Progress):
+            for call in self._mux.get(message.id) or ():
+                call.progress = message
+                if call.has_listeners:
+                    self._submit_callback(partial(call.run_listeners, message))
+        elif isinstance(message, Beat):
+            connection.send(_ALIVE)
+        elif isinstance(message, LeaseLost):
+            _LOG.warning("service %r made %s safe: %s", self.service, message.output or "all", message.reason)
+
+    def _decode(self, parts: Sequence[Any]) -> ToClient | None:
+        """Return the message; the error of its call in place of a reply that cannot be read."""
+        try:
+            return self._decoder.decode(parts)
+        except ProtocolError as error:
+            _LOG.warning("service %r sent %s", self.service, error)
+            return faults.unreadable_reply(parts[0], error, self.service)
+
+    def _send(self, call: Call, parts: list[Part], deadline_ns: int) -> None:
+        try:
+            if call.withdrawn or self._closing:
+                raise CancelledError(f"{self.service}.{call.command} was cancelled before it was sent")
+            if self._connection is None:
+                self._connection = Connection(self._path)
+                self._poll.register(self._connection, select.POLLIN)
+            if not self._connection.has_room(parts):
+                raise ServiceUnavailableError(
+                    f"service {self.service!r} does not read: {self._connection.unsent} messages of "
+                    f"{self._connection.unsent_bytes / 2**20:.1f} MiB wait for it already"
+                )
+            self._connection.send(parts)
+        except CommandError as error:
+            error.service, error.command = self.service, call.command
+            self._settle([call], None, error)
+        except OSError as error:
+            self._settle([call], None, self._absent(call, error))
+        else:
+            self._mux.open(call.id, [call], deadline_ns)
+
+    def _attach(self, call: Call) -> None:
+        known = self._mux.get(call.id)
+        if known is not None:
+            known.append(call)
+        else:
+            self._send(call, encode(Attach(call.id)), 0)
+
+    def _settle(self, calls: Iterable[Call], value: Any, error: CommandError | None, kind: str = "") -> None:
+        for call in calls:
+            call.settle(value, error, kind)
+            if call.has_listeners:
+                self._submit_callback(call.run_callbacks)
+
+    def _submit_callback(self, job: Callable[[], None]) -> None:
+        if self._ended:
+            job()
+            return
+        if self._callbacks is None:
+            self._callbacks = LaneThread(f"client:{self.service}:callbacks")
+        self._callbacks.submit(job)
+
+    def _expire(self, now_ns: int) -> None:
+        for calls in self._mux.expire(now_ns):
+            for call in calls:
+                late = f"{self.service}.{call.command} gave no result before its deadline"
+                self._settle([call], None, DeadlineError(late, service=self.service, command=call.command))
+
+    def _drop(self) -> None:
+        """Let go of the connection; its calls fail as soon as it is known how the service ended."""
+        if self._connection is not None:
+            self._poll.unregister(self._connection)
+            self._connection.close()
+            self._connection = None
+        now_ns = self._clock.monotonic_ns()
+        self._lost.append(
+            _Lost([call for calls in self._mux.drain() for call in calls], now_ns + self._patience_ns)
+        )
+        self._report_ends(now_ns)
+
+    def _report_ends(self, now_ns: int) -> None:
+        """Fail the calls of lost connections, with the exit code of the service."""
+        code = self._exit_code() if self._lost else None
+        for lost in list(self._lost):
+            if code is not None or now_ns >= lost.give_up_ns:
+                self._lost.remove(lost)
+                for call in lost.calls:
+                    self._settle([call], None, self._died(call, code))
+
+    def _died(self, call: Call, code: int | None) -> ServiceDiedError:
+        told = "unknown" if code is None else str(code)
+        return ServiceDiedError(
+            f"service {self.service!r} ended (exit code {told}) before it answered {call.command}",
+            service=self.service,
+            command=call.command,
+            exit_code=code,
+        )
+
+    def _absent(self, call: Call, why: OSError) -> ServiceUnavailableError:
+        code = self._exit_code()
+        if code is not None:
+            return self._died(call, code)
+        return ServiceUnavailableError(
+            f"no service {self.service!r} answers at {self._path}: {why.strerror}; is it running?",
+            service=self.service,
+            command=call.command,
+        )
+
+    def _end(self) -> None:
+        """Fail what is open; whatever comes later fails in the thread that asks."""
+        closed = CancelledError("the client was closed", service=self.service)
+        for calls in [*self._mux.drain(), *(lost.calls for lost in self._lost)]:
+            self._settle(calls, None, closed)
+        self._run_inbox()
+        if self._callbacks is not None:
+            self._callbacks.end()
+        self._ended = True
+        self._run_inbox()
+        if self._connection is not None:
+            self._connection.close()
