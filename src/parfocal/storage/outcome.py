@@ -103,6 +103,8 @@ def explain_outcome(
             told.append(f"{count.lost} of {count.expected} of {name} are missing")
         if count.renumbered:
             told.append(f"the producer of {name} began to count anew")
+        elif count.uncounted:
+            told.append(f"more of {name} may be missing than can be counted")
     told += [f"{number} lost ({reason})" for reason, number in losses.items()]
     return "; ".join(dict.fromkeys(text for text in told if text))
 

@@ -301,7 +301,7 @@ class Recording:
         if not self.folder.exists:
             fields |= {"stored": 0, "lost": fields["expected"]}
         return msgspec.structs.replace(
-            record, **fields, ring=recorder.source.place, ledger=recorder.source.status()
+            record, **fields, ring=recorder.last_place, ledger=recorder.source.status()
         )
 
 

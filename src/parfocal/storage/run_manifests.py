@@ -86,7 +86,8 @@ def final_manifest(
         or (ended.stop_on_error and any(count.error for count in counts.values())),
         interrupted=ended.missing is None and _was_interrupted(manifest),
     )
-    reason = explain_outcome(ended.reason, tell(manifest.incidents, manifest.started), counts, losses)
+    befell = [*tell(manifest.incidents, manifest.started), *_untold_restarts(manifest)]
+    reason = explain_outcome(ended.reason, befell, counts, losses)
     return msgspec.structs.replace(
         manifest,
         outcome=outcome,
@@ -121,6 +122,16 @@ def _was_interrupted(manifest: Manifest) -> bool:
     return any(record.ring.ring > 1 for record in manifest.streams.values()) or any(
         _ended(incident) and incident.service in writers for incident in manifest.incidents
     )
+
+
+def _untold_restarts(manifest: Manifest) -> list[str]:
+    """Return a sentence for each stream whose writer came back without an incident of a service."""
+    told = {incident.service for incident in manifest.incidents}
+    return [
+        f"the writer of {name} was started again"
+        for name, record in manifest.streams.items()
+        if record.ring.ring > 1 and record.writer not in told
+    ]
 
 
 def _ended(incident: Incident) -> bool:

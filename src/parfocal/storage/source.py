@@ -116,6 +116,14 @@ class Source:
         return produced
 
     @property
+    def newest_place(self) -> RingPlace:
+        """Which ring there is now, though nothing of it may have been read yet."""
+        newest, place = self._newest(), self._place
+        if newest is None or newest.created_ns == place.created_ns:
+            return place
+        return RingPlace(created_ns=newest.created_ns, base=self.position, ring=place.ring + 1)
+
+    @property
     def next_number(self) -> int:
         """Number that the producer would give its next frame, as it tells; -1 if it does not, and of rows."""
         newest = self._newest()

@@ -46,6 +46,8 @@ class StreamRecorder:
         Of the stream.
     error : Exception or None
         What ended it.
+    last_place : RingPlace
+        The ring that was there when it was told to finish.
     found_lost : int or None
         How many were lost between what the sink held when this recorder began and the first that it took;
         None until then. More than 0 only after the process before this one died.
@@ -66,7 +68,7 @@ class StreamRecorder:
         self._sink = sink
         self._on_error = on_error
         self._on_ring = on_ring
-        self._place = source.place
+        self._place = self.last_place = source.place
         self._clock = clock
         self._end: int | None = None
         self._end_number = -1
@@ -89,6 +91,7 @@ class StreamRecorder:
         """Have it take what has been produced up to now, and close. Returns at once; idempotent."""
         if self._end is None:
             self._end_number = self.source.next_number
+            self.last_place = self.source.newest_place
             self._end = self.source.produced
         self._nudged.set()
 
