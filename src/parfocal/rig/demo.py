@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from parfocal.core.errors import BadInputError
+from parfocal.core.frames import FrameSpec
 from parfocal.rig.config import RigConfig, load_config, with_changes
 from parfocal.rig.measurement import Progress, measure
 from parfocal.rig.opening import load_source, open_rig
 from parfocal.rig.results import summarise, uselessness
+from parfocal.rig.ring_size import free_shared_bytes, slots_for
 from parfocal.storage.folder import check_place
 from parfocal.storage.recorder_settings import LEAST_FREE_MB, MB
 
@@ -31,6 +33,7 @@ WORKING_NM = 2_000_000.0
 PITCH_PX = 96
 MARGIN_PX = 64
 LEAST_PX = 64
+MOST_SLOTS = 128
 
 
 class DemoPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -77,9 +80,12 @@ def demo_config(plan: DemoPlan) -> RigConfig:
     >>> demo_config(DemoPlan(workers=2)).services["tracker"].settings["workers"]
     2
     """
+    width, height = plan.size_px
+    spec = FrameSpec(shape=(height, width), dtype="uint16")
     changes: dict[str, Any] = {
-        "camera.options.width_px": plan.size_px[0],
-        "camera.options.height_px": plan.size_px[1],
+        "camera.slots": slots_for(spec, plan.workers, free_shared_bytes(), most=MOST_SLOTS),
+        "camera.options.width_px": width,
+        "camera.options.height_px": height,
         "camera.options.beads": plan.beads,
         "camera.options.frame_rate_hz": plan.fps,
         "camera.options.exposure_ms": min(5.0, 500.0 / plan.fps),

@@ -1,4 +1,4 @@
-"""How many frames the ring between a movie and its tracker holds, in the memory that there is."""
+"""How many frames the ring between a camera and its tracker holds, in the memory that there is."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MOST_SLOTS, LEAST_SLOTS = 32, 4
-_REST_BYTES = 4_000_000
-"""For what else lies there: counts, logs, indices of the rings."""
+_REST_BYTES = 12_000_000
+"""For what else lies there: a simulation's truth, counts, indices of the rings."""
 
 
-def slots_for(spec: FrameSpec, workers: int, free_bytes: int) -> int:
-    """Return how many frames of `spec` the camera's ring may hold: up to half of what is free, 32 at most.
+def slots_for(spec: FrameSpec, workers: int, free_bytes: int, most: int = MOST_SLOTS) -> int:
+    """Return how many frames of `spec` the camera's ring may hold: up to half of what is free.
 
     Raises
     ------
@@ -35,12 +35,12 @@ def slots_for(spec: FrameSpec, workers: int, free_bytes: int) -> int:
     >>> slots_for(FrameSpec(shape=(512, 512), dtype="uint16"), workers=1, free_bytes=10**9)
     32
     >>> slots_for(FrameSpec(shape=(2048, 2048), dtype="uint16"), workers=1, free_bytes=250_000_000)
-    12
+    11
     """
     rows = rows_bytes(workers)
     fitting = (free_bytes // 2 - rows) // spec.nbytes
     if fitting >= LEAST_SLOTS:
-        return int(min(fitting, MOST_SLOTS))
+        return int(min(fitting, most))
     needed = rows + LEAST_SLOTS * spec.nbytes
     if needed > free_bytes:
         height, width = spec.shape
