@@ -177,3 +177,19 @@ def test_ctrl_c_ends_the_rig_in_order(warm):
         assert up.wait(timeout=30) == 130
     assert time.monotonic() - began < 30
     assert directory.rigs() == ()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGTSTP"), reason="sends SIGTSTP")
+def test_ctrl_z_does_not_put_a_running_rig_aside(warm, capsys):
+    up = subprocess.Popen(
+        [sys.executable, "-m", "parfocal", "up", str(warm), "--json"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    with up, up.stdout, up.stderr:
+        assert json.loads(up.stdout.readline())["rig"] == "warm"
+        up.send_signal(signal.SIGTSTP)
+        assert up.stderr.readline() == "\n"
+        assert "end it with Ctrl-C, or start it with --detach" in up.stderr.readline()
+        assert run(["call", "heater", "double", "value=2"]) == 0
+        assert run(["down"]) == 0
+        assert up.wait(timeout=30) == 0

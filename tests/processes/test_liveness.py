@@ -29,6 +29,17 @@ def test_a_step_beyond_its_limit_is_hung_although_it_works(make_rig, spec) -> No
         assert "in one step for" in ears.wait("state", name="a", state="hung")["error"]
 
 
+def test_a_loop_that_belongs_to_another_library_is_judged_by_its_turns(make_rig, spec) -> None:
+    rig, ears = make_rig(spec(kind="Windowed"))
+    with rig, rig.client("a") as client:
+        assert client.call("double", 4, timeout_s=10) == 8, "commands of the loop arrive there"
+        assert rig.status().services["a"].busy_s < 1.0
+        client.call("hang_in_step", timeout_s=10)
+        assert client.call("ping", timeout_s=10), "its receiver answers all the same"
+        assert "in one step for 1." in ears.wait("state", name="a", state="hung")["error"]
+        ears.wait("state", name="a", state="ready", restarts=1)
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 def test_outputs_are_safe_when_who_steers_them_is_lost(make_rig, spec, tmp_path, number) -> None:
     diary = tmp_path / "diary"

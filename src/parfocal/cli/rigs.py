@@ -54,6 +54,8 @@ def up(
     """
     for number in ending_signals():
         signal.signal(number, interrupt)
+    if not detach:
+        _stay_in_front()
     began_ns = SYSTEM_CLOCK.monotonic_ns()
     with _starting(source):
         opened = open_rig(source, name=name, changes=named_values(set_ or []), detach=detach)

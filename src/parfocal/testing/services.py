@@ -7,15 +7,19 @@ import os
 import signal
 import subprocess
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.core.clock import SYSTEM_CLOCK, Clock
 from parfocal.core.errors import DeviceError
 from parfocal.ipc import RECEIVER, command
+from parfocal.ipc.lanes import Job
 from parfocal.processes import LOOP, Service, ServiceContext
+from parfocal.processes.loop import MainLoop
 
 
 class CounterSettings(BaseModel):
@@ -248,3 +252,45 @@ class Slow(Counter):
         else:
             SYSTEM_CLOCK.sleep(1.5)
         return self.settings.period_s
+
+
+class TurningLoop:
+    """A main loop as a window system has one: it turns all the time, and does jobs and steps in between."""
+
+    def __init__(self) -> None:
+        self._jobs: SimpleQueue[Job] = SimpleQueue()
+        self._ended = threading.Event()
+
+    def submit(self, job: Job) -> None:
+        """Have a job run at one of the next turns."""
+        self._jobs.put(job)
+
+    def wake(self) -> None:
+        """Do nothing: a step is done at every turn."""
+
+    def end(self) -> None:
+        """Have it end after this turn."""
+        self._ended.set()
+
+    def run(
+        self, step: Callable[[], float | None], begin: Callable[[], None], end: Callable[[], None]
+    ) -> None:
+        """Turn until the end; each turn is a sign of life."""
+        while not self._ended.wait(0.02):
+            begin()
+            while not self._jobs.empty():
+                self._jobs.get()()
+            step()
+        end()
+
+
+class Windowed(Counter):
+    """Has a main loop of its own."""
+
+    step_limit_s = 1.0
+
+    @classmethod
+    def make_loop(cls, clock: Clock) -> MainLoop:
+        """Return one that turns by itself."""
+        del clock
+        return TurningLoop()

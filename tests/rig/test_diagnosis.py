@@ -1,0 +1,39 @@
+"""What doctor advises."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from parfocal.rig import diagnosis
+
+
+def found(what: str) -> diagnosis.Finding:
+    (finding,) = (each for each in diagnosis.diagnose() if each.what == what)
+    return finding
+
+
+def test_paths_that_are_too_long_for_sockets_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert found("runtime folder").ok
+    monkeypatch.setenv("PARFOCAL_RUNTIME_DIR", "/tmp/" + "x" * 60)
+    finding = found("runtime folder")
+    assert not finding.ok
+    assert not finding.needed
+    assert "shorter folder" in finding.remedy
+
+
+def test_a_logout_that_takes_shared_memory_away_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: 1000)
+    lingers: list[bool] = []
+
+    def exists(path: Path) -> bool:
+        return lingers[-1] if "linger" in path.parts else True
+
+    monkeypatch.setattr(Path, "exists", exists)
+    monkeypatch.setattr("pwd.getpwuid", lambda uid: type("User", (), {"pw_name": "ada"}))
+    lingers.append(False)
+    assert diagnosis._logout().remedy == "loginctl enable-linger ada"
+    lingers.append(True)
+    assert diagnosis._logout().ok
