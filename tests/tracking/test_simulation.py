@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from parfocal.core.errors import BadInputError
-from parfocal.tracking import cramer_rao, warm_up
+from parfocal.tracking import BeadTracker, cramer_rao, warm_up
 from parfocal.tracking.mie import scattering_amplitudes
 from parfocal.tracking.simulation import Optics, SymmetricBead, add_noise, bead_stack, radial_profiles, render
 
@@ -46,6 +46,19 @@ def test_rendered_beads_are_where_they_should_be(x, y, z):
     part = np.s_[int(y) - 20 : int(y) + 20, int(x) - 20 : int(x) + 20]
     truth = bead.image(x - int(x) + 20, y - int(y) + 20, z, 40)
     assert np.abs(frame[part] - truth).max() < 0.01
+
+
+def test_rendering_moves_no_bead_with_its_place_within_a_pixel():
+    stack = bead_stack(0.525, 0.1, [2500.0], 96)
+    places = np.array([(60 + i / 8, 60 + j / 8) for i in range(8) for j in range(8)])
+    found = []
+    for x, y in places:
+        frame = np.full((128, 128), 1000, np.float32)
+        render(frame, stack, x, y, 0.0, 1000)
+        row = BeadTracker(None, 64).track(frame, [(28, 28)])[0]
+        found.append((row["x_px"], row["y_px"]))
+    error = np.array(found) - places
+    assert np.sqrt(np.mean(np.square(error))) < 3e-4
 
 
 def test_beads_outside_the_frame_are_cut_off():

@@ -196,3 +196,18 @@ def test_regions_of_an_odd_size_reach_the_bound_too(field, track):
         rows = track(BeadTracker(tables, 33, **field.camera), frames)
         assert (rms(errors(rows, places)[:, axes]) < 1.15 * bound[axes]).all()
         assert (rows["flags"] == 0).mean() > 0.99
+
+
+def test_sigma_holds_what_the_beads_own_table_left_unexplained(field, track):
+    """Told twice as many electrons as there were, chi2 is 2 for all, and sigma is the true scatter."""
+    told, rng = {"gain_e_per_adu": 2 * 4.9, "read_noise_e": 16.0}, np.random.default_rng(22)
+    builder = ZTableBuilder(roi_px=64, n_beads=1, **told)
+    for z in np.arange(2000.0, 3001.0, 100.0):
+        places = 31.5 + rng.uniform(-2, 2, (12, 2))
+        for image in field.expose(np.stack([field.bead.image(x, y, z, 64) for x, y in places]), int(z)):
+            builder.add(image, [(0, 0)], z_nm=z)
+    places = np.hstack([31.5 + rng.uniform(-0.5, 0.5, (200, 2)), rng.uniform(2150, 2850, (200, 1))])
+    rows = track(BeadTracker(builder.finish(), 64, **told), field.expose(field.images(places), 23))
+    assert abs(rows["chi2"].mean() - 2) < 0.1
+    sigma = np.stack([rows["sigma_x_px"], rows["sigma_y_px"], rows["sigma_z_nm"]], axis=1)
+    assert (np.abs(rms(errors(rows, places) / sigma) - 1) < 0.2).all()

@@ -341,7 +341,9 @@ def _report(
         variances(best.root, PARAMETERS, variance)
     row[X], row[Y], row[Z], row[CHI2], row[OFFSET] = p[0], p[1], p[2], chi2, p[4]
     by_chance = _by_chance(expected, best.quality[2])
-    spread = 1 + _COHERENT * max(chi2 - 1, 0.0) if flags & _NEIGHBOUR or chi2 > by_chance else 1.0
+    spread = max(expected, 1.0)  # of the bead's own images: a gain that is not true, dust, aberrations
+    if flags & _NEIGHBOUR or chi2 > by_chance:
+        spread = max(spread, 1 + _COHERENT * max(chi2 - 1, 0.0))
     for k in range(3):
         row[SIGMA_X + k] = np.sqrt(variance[k] * spread)
     row[AMPLITUDE] = p[3] / p[4] if p[4] != 0 else np.nan

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 _TAPS = 8
+_KAISER = 8.0
 _STEPS = 256
 _QUANTILES = 4096
 
@@ -117,10 +118,14 @@ def add_noise(
 
 
 def _sinc_kernel() -> NDArray[np.float32]:
-    """Kaiser-windowed sinc at `_TAPS` points, for shifts of 0 ... 1 in `_STEPS` steps."""
+    """Kaiser-windowed sinc at `_TAPS` points, for shifts of 0 ... 1 in `_STEPS` steps.
+
+    A narrower window would keep more of the finest detail, and shift beads by 0.15 nm (at 100 nm a pixel)
+    with their place within a pixel; this one by 0.005.
+    """
     shift = np.arange(_STEPS + 1)[:, None] / _STEPS
     t = np.arange(_TAPS)[None, :] - (_TAPS // 2 - 1) - shift
-    window = np.i0(5.0 * np.sqrt(np.clip(1 - (t / (_TAPS / 2)) ** 2, 0, None))) / np.i0(5.0)
+    window = np.i0(_KAISER * np.sqrt(np.clip(1 - (t / (_TAPS / 2)) ** 2, 0, None))) / np.i0(_KAISER)
     weight = np.sinc(t) * window
     return np.asarray(weight / weight.sum(axis=1, keepdims=True), dtype=np.float32)
 
