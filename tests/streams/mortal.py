@@ -17,15 +17,15 @@ class KilledError(BaseException):
 
 @dataclass
 class Life:
-    """Who is on stage, who lives, and how many stores the one on stage may still make."""
+    """Who lives, who acts, and how many stores the acting one may still make."""
 
     living: set[int] = field(default_factory=set)
-    on_stage: int = 0
+    acting: int = 0
     stores_left: int = -1
 
     def enter(self, pid: int, stores: int = -1) -> None:
         self.living.add(pid)
-        self.on_stage = pid
+        self.acting = pid
         self.stores_left = stores
 
     def die(self, pid: int) -> None:
@@ -54,5 +54,5 @@ def play_by(life: Life, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let `life` decide who lives and who acts."""
     mark = identity.start_mark(os.getpid())
     monkeypatch.setattr(identity, "start_mark", lambda pid: mark if pid in life.living else "")
-    monkeypatch.setattr(identity, "this_process", lambda: identity.Identity(life.on_stage, mark))
+    monkeypatch.setattr(identity, "this_process", lambda: identity.Identity(life.acting, mark))
     monkeypatch.setattr(segment, "words_of", lambda control: MortalWords(control.cast("q"), life))

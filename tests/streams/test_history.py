@@ -1,6 +1,6 @@
 """Any history of writers and readers, slow, late, killed at any store or coming back, balances exactly.
 
-Processes are played in one: each actor has a number of its own, "lives" as long as the theatre says so, and
+Processes are played in one: each actor has a number of its own, "lives" as long as the history says so, and
 may be told to die before its n-th store into the ring.
 """
 
@@ -44,14 +44,14 @@ ROWS = RowSpec(columns=(("number", "<u4"),))
 
 @dataclass
 class Account:
-    """What the theatre knows of a name: what all who bore it got, and how it stood at the last death."""
+    """What is known of a name: what all who bore it got, and how it stood at the last death."""
 
     got: int = 0
     away: Record | None = None
 
 
-class Theatre:
-    """Plays a history against the ring, and keeps its own account of it."""
+class History:
+    """A ring and all who use it, with an account of its own of what became of each frame."""
 
     def __init__(self, folder: Path, life: Life, kind: str) -> None:
         self.folder = folder
@@ -333,8 +333,8 @@ violent = st.one_of(
     st.tuples(st.just("kill_writer")),
     st.tuples(st.just("take_over"), st.one_of(never, dying)),
 )
-audience = st.lists(st.tuples(st.just("attach"), policies, names, never), min_size=1, max_size=3)
-scenes = st.lists(st.one_of(*[quiet] * 6, violent), min_size=20, max_size=60)
+first_readers = st.lists(st.tuples(st.just("attach"), policies, names, never), min_size=1, max_size=3)
+steps = st.lists(st.one_of(*[quiet] * 6, violent), min_size=20, max_size=60)
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
@@ -347,18 +347,18 @@ def test_any_history_balances(kind: str, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(layout, "ENTRIES", 3)  # so that entries are used again
 
     @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(audience, scenes)
+    @given(first_readers, steps)
     def play(first: list[tuple], then: list[tuple]) -> None:
         folder = Path(tempfile.mkdtemp(prefix="pfs-", dir="/dev/shm" if Path("/dev/shm").exists() else None))
-        theatre = Theatre(folder, life, kind)
+        history = History(folder, life, kind)
         try:
             for name, *arguments in first + then:
                 if name == "write":
-                    theatre.take_over(-1)
-                getattr(theatre, name)(*arguments)
-                theatre.check()
+                    history.take_over(-1)
+                getattr(history, name)(*arguments)
+                history.check()
         finally:
-            theatre.end()
+            history.end()
             shutil.rmtree(folder)
 
     play()
