@@ -93,7 +93,7 @@ def test_a_generator_that_waits_stays_silent(board, clock):
 
 
 @pytest.mark.parametrize("phase_deg", [0, 90, 200])
-def test_a_burst_has_whole_turns_from_any_phase(board, clock, phase_deg):
+def test_a_burst_has_whole_periods_from_any_phase(board, clock, phase_deg):
     asg = board.asgs[0]
     state = asg.setup(
         "sin",

@@ -117,7 +117,7 @@ def test_a_pulse_is_never_written_again(board, memory):
 
 def test_a_pulse_leaves_no_trace_for_others_to_repeat(board, memory):
     memory.words[SCOPE] = 0xF0
-    board.pulse(SCOPE, 0x0F, 0x01)
+    board.strobe(SCOPE, 0x0F, 0x01)
     assert memory.words[SCOPE] == 0xF0
 
 

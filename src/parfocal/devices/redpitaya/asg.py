@@ -115,17 +115,17 @@ class Asg:
         waveform : str
             "sin", "cos", "ramp", "halframp", "square", "dc", "noise" or "arbitrary".
         frequency_hz : float
-            Turns a second.
+            Cycles a second.
         amplitude_v, offset_v : float
             Half of peak to peak, and the middle, in volts; together within the output's 1 V.
         phase_deg : float
-            Where a trigger starts the turn.
+            Where a trigger starts the cycle.
         output : str
             "off", "out1", "out2" or "both". The signal is on the board's bus in any case.
         trigger_source : str
             "immediately", "ext_positive_edge", "ext_negative_edge", or "off": armed for `trigger`.
         cycles_per_burst : int
-            Turns after a trigger; 0: for ever.
+            Cycles after a trigger; 0: for ever.
         bursts : int
             How many bursts a trigger starts, 1 to 65536.
         burst_delay_s : float
@@ -143,7 +143,7 @@ class Asg:
         _check_range(amplitude_v, offset_v, waveform)
         _check_bursts(cycles_per_burst, bursts, burst_delay_s)
         PHASE.encode(phase_deg)
-        # A turn ends with the table: so that bursts have whole turns, their table begins at the start phase.
+        # A cycle ends with the table. So that bursts have whole cycles, the table begins at the start phase.
         shift = round(phase_deg / 360 * SAMPLES) % SAMPLES if cycles_per_burst else 0
         settings: dict[Field[Any], Any] = {
             WRAP: _PHASE - 1,
@@ -229,15 +229,15 @@ class Asg:
 
     def _fire(self) -> None:
         armed = 0 if self._trigger_source == "immediately" else TRIGGERS[self._trigger_source]
-        self._pulse(RESET, RESET)
-        self._pulse(TRIGGER_BITS, TRIGGERS["immediately"], then=armed)
+        self._strobe(RESET, RESET)
+        self._strobe(TRIGGER_BITS, TRIGGERS["immediately"], then=armed)
 
     def _control(self, mask: int, bits: int) -> None:
         self._board.modify(ASG + CONTROL, mask << self._shift, bits << self._shift)
 
-    def _pulse(self, mask: int, bits: int, then: int = 0) -> None:
+    def _strobe(self, mask: int, bits: int, then: int = 0) -> None:
         shift = self._shift
-        self._board.pulse(ASG + CONTROL, mask << shift, bits << shift, then=then << shift)
+        self._board.strobe(ASG + CONTROL, mask << shift, bits << shift, then=then << shift)
 
 
 def _check_trigger(source: str) -> None:

@@ -134,7 +134,7 @@ class Board:
             self.write_word(address, word)
             self._shadow[address] = word
 
-    def pulse(self, address: int, mask: int, bits: int, *, then: int = 0) -> None:
+    def strobe(self, address: int, mask: int, bits: int, *, then: int = 0) -> None:
         """Write `bits` under `mask`, and `then` there at once: a trigger, which no later change repeats.
 
         Raises

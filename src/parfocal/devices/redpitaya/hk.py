@@ -42,19 +42,19 @@ class Housekeeping:
         bit = _bit("led", led)
         self._board.modify(HK + _LED, bit, bit if on else 0)
 
-    def set_direction(self, bank: PinRow, pin: int, direction: Literal["in", "out"]) -> None:
+    def set_direction(self, row: PinRow, pin: int, direction: Literal["in", "out"]) -> None:
         """Make a pin of row "P" or "N" an input or an output."""
         if direction not in ("in", "out"):
             raise BadInputError(f"direction = {direction!r} is 'in' or 'out'")
         bit = _bit("pin", pin)
-        self._board.modify(HK + _offset(_DIRECTION, bank), bit, bit if direction == "out" else 0)
+        self._board.modify(HK + _offset(_DIRECTION, row), bit, bit if direction == "out" else 0)
 
-    def set_pin(self, bank: PinRow, pin: int, on: bool) -> None:
+    def set_pin(self, row: PinRow, pin: int, on: bool) -> None:
         """Set the level of a pin; it is seen if the pin is an output."""
         bit = _bit("pin", pin)
-        self._board.modify(HK + _offset(_OUT, bank), bit, bit if on else 0)
+        self._board.modify(HK + _offset(_OUT, row), bit, bit if on else 0)
 
-    def setup_pin(self, bank: PinRow, pin: int, direction: Literal["in", "out"], on: bool = False) -> bool:
+    def setup_pin(self, row: PinRow, pin: int, direction: Literal["in", "out"], on: bool = False) -> bool:
         """Set a pin's level, then its direction; return the level at the pin.
 
         Raises
@@ -63,20 +63,20 @@ class Housekeeping:
             If there is no such pin, or an input is given a level. Nothing was written.
         """
         if direction == "in" and on:
-            raise BadInputError(f"pin {bank}{pin} becomes an input: on = True would do nothing; leave it out")
-        self.set_pin(bank, pin, on)
-        self.set_direction(bank, pin, direction)
-        return self.pin(bank, pin)
+            raise BadInputError(f"pin {row}{pin} becomes an input: on = True would do nothing; leave it out")
+        self.set_pin(row, pin, on)
+        self.set_direction(row, pin, direction)
+        return self.pin(row, pin)
 
-    def pin(self, bank: PinRow, pin: int) -> bool:
+    def pin(self, row: PinRow, pin: int) -> bool:
         """Return the level at a pin."""
-        return bool(self._board.read_word(HK + _offset(_IN, bank)) & _bit("pin", pin))
+        return bool(self._board.read_word(HK + _offset(_IN, row)) & _bit("pin", pin))
 
     def off(self) -> None:
         """Make every pin an input with a low level set."""
-        for bank in ("P", "N"):
-            self._board.modify(HK + _DIRECTION[bank], (1 << PINS) - 1, 0)
-            self._board.modify(HK + _OUT[bank], (1 << PINS) - 1, 0)
+        for row in ("P", "N"):
+            self._board.modify(HK + _DIRECTION[row], (1 << PINS) - 1, 0)
+            self._board.modify(HK + _OUT[row], (1 << PINS) - 1, 0)
 
     def restore(self, **settings: Any) -> dict[str, Any]:
         """Set LEDs and pins: ``led3=True``, ``P5=("out", True)``; returns them."""
@@ -100,7 +100,7 @@ def _bit(what: str, number: int) -> int:
     return 1 << number
 
 
-def _offset(offsets: dict[str, int], bank: str) -> int:
-    if bank not in offsets:
-        raise BadInputError(f"bank = {bank!r} is 'P' or 'N'")
-    return offsets[bank]
+def _offset(offsets: dict[str, int], row: str) -> int:
+    if row not in offsets:
+        raise BadInputError(f"row = {row!r} is 'P' or 'N'")
+    return offsets[row]

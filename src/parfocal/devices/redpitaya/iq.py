@@ -243,7 +243,7 @@ class Iq:
         frequency_hz : float, optional
             Change to it first.
         averaging_s, settling_s : float
-            In seconds. An averaging longer than a turn of the sine is rounded to whole turns, so that its
+            In seconds. An averaging longer than a cycle of the sine is rounded to whole cycles, so that its
             double frequency averages out.
         wait : callable
             Waits, and raises when the measurement is no longer wanted.
@@ -260,7 +260,7 @@ class Iq:
         if frequency_hz is not None:
             FREQUENCY.encode(frequency_hz)
         frequency_hz = self._registers.get(FREQUENCY) if frequency_hz is None else frequency_hz
-        averages, sleep = _whole_turns(averaging_s, frequency_hz), round(settling_s / TICK_S)
+        averages, sleep = _whole_cycles(averaging_s, frequency_hz), round(settling_s / TICK_S)
         gain = self._registers.calibration().gain
         self._registers.set(AVERAGES, averages)
         self._registers.set(SLEEP, sleep)
@@ -335,16 +335,16 @@ def _signed62(low: int, high: int) -> int:
     return total - (1 << 62) if total >> 61 else total
 
 
-def _whole_turns(averaging_s: float, frequency_hz: float) -> int:
-    """Return the ticks of `averaging_s`, rounded to whole turns if there is one.
+def _whole_cycles(averaging_s: float, frequency_hz: float) -> int:
+    """Return the ticks of `averaging_s`, rounded to whole cycles if there is one.
 
     Examples
     --------
-    >>> _whole_turns(0.0101, 1e3), _whole_turns(1e-4, 1e3)
+    >>> _whole_cycles(0.0101, 1e3), _whole_cycles(1e-4, 1e3)
     (1250000, 12500)
     """
-    turns = round(averaging_s * frequency_hz)
-    return min(round(turns / frequency_hz / TICK_S) if turns else round(averaging_s / TICK_S), _TICKS - 1)
+    cycles = round(averaging_s * frequency_hz)
+    return min(round(cycles / frequency_hz / TICK_S) if cycles else round(averaging_s / TICK_S), _TICKS - 1)
 
 
 def _check_time(name: str, value_s: float, *, least: int) -> None:

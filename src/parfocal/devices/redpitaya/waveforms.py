@@ -1,4 +1,4 @@
-"""The waveforms of the generators: one turn in 16384 values from -1 to 1. Pure."""
+"""The waveforms of the generators: one cycle in 16384 values from -1 to 1. Pure."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _SIGMAS = 4
 def table(
     waveform: str, samples: NDArray[np.floating] | Sequence[float] | None = None
 ) -> NDArray[np.float64]:
-    """Return one turn of a waveform.
+    """Return one cycle of a waveform.
 
     Parameters
     ----------
     waveform : str
         One of `WAVEFORMS`.
     samples : array_like, optional
-        The turn itself, 16384 values from -1 to 1: with "arbitrary", and only then.
+        The cycle itself, 16384 values from -1 to 1: with "arbitrary", and only then.
 
     Raises
     ------
@@ -53,24 +53,24 @@ def table(
         raise BadInputError(f"waveform = {waveform!r}: samples belong to 'arbitrary', and to it alone")
     if samples is not None:
         return _checked(np.asarray(samples, float))
-    turn = np.arange(SAMPLES) / SAMPLES
+    phase = np.arange(SAMPLES) / SAMPLES
     if waveform == "sin":
-        return np.sin(2 * np.pi * turn)
+        return np.sin(2 * np.pi * phase)
     if waveform == "cos":
-        return np.cos(2 * np.pi * turn)
+        return np.cos(2 * np.pi * phase)
     if waveform == "ramp":
-        return 1 - 2 * np.abs(1 - 2 * turn)
+        return 1 - 2 * np.abs(1 - 2 * phase)
     if waveform == "halframp":
-        return 2 * turn - 1
+        return 2 * phase - 1
     if waveform == "square":
-        return np.where(turn < 0.5, 1.0, -1.0)
+        return np.where(phase < 0.5, 1.0, -1.0)
     if waveform == "noise":
         return np.clip(np.random.default_rng().normal(0, 1 / _SIGMAS, SAMPLES), -1, 1)
     return np.zeros(SAMPLES)
 
 
 def words(values: NDArray[np.float64]) -> NDArray[np.uint32]:
-    """Return a turn as the board's words: 14 bits, two's complement; 1 becomes 8191 counts of 8192."""
+    """Return a cycle as the board's words: 14 bits, two's complement; 1 becomes 8191 counts of 8192."""
     counts = np.clip(np.rint(values * COUNTS_PER_V), -COUNTS_PER_V, COUNTS_PER_V - 1).astype(np.int64)
     return (counts & 0x3FFF).astype(np.uint32)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from parfocal.devices.redpitaya.shared import OutputName
+from parfocal.devices.redpitaya.shared import ModuleName, OutputName
 from parfocal.ipc import RECEIVER, URGENT, command, current_call
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ class BoardCommands:
     board: SharedBoard
 
     @command(lane=RECEIVER, effect="reads")
-    def known(self, module: OutputName | Literal["scope"]) -> dict[str, Any]:
+    def known(self, module: ModuleName) -> dict[str, Any]:
         """Return what a module is known to be set to; the board is not asked. `asg_get` and such ask it."""
         return self.board.state(module)
 

@@ -22,7 +22,7 @@ _CHANNEL_BYTES, _TABLE_BYTES = 0x20, 0x10000
 _TRIGGER, _WRAPS, _RESET, _ZERO, _RANDOM = 0x7, 1 << 4, 1 << 6, 1 << 7, 1 << 12
 _SOFTWARE, _HIGH = 1, 5
 _PHASE_BITS = int(PHASE_MASK)
-_TURN = _PHASE_BITS + 1
+_PHASE_RANGE = _PHASE_BITS + 1
 _TICKS_PER_US = TICKS_PER_S // 1_000_000
 _WRITABLE = {
     _SCALE: 0x3FFF3FFF,
@@ -88,10 +88,10 @@ class SimulatedAsg(RegisterFile):
         return playing is None or playing.has_ended(tick)
 
     def _renew(self, channel: int, tick: int) -> None:
-        """Play on with what the registers say now; an endless waveform keeps its place in its turn."""
+        """Play on with what the registers say now; an endless waveform keeps its place in its cycle."""
         old = self._played[channel]
         if old is not None:
-            if old.burst_ticks == old.turn_ticks == 0 and self._word(channel, _CYCLES) == 0:
+            if old.burst_ticks == old.cycle_ticks == 0 and self._word(channel, _CYCLES) == 0:
                 self._played[channel] = self._player(channel, tick, old.phase_at(tick))
             else:
                 self._played[channel] = self._player(channel, old.start, old.phase)
@@ -109,8 +109,8 @@ class SimulatedAsg(RegisterFile):
     def _player(self, channel: int, start: int, phase: int) -> Player:
         step, cycles = self._word(channel, _STEP), self._word(channel, _CYCLES)
         repeats, delay = self._word(channel, _BURSTS), self._word(channel, _DELAY) * _TICKS_PER_US
-        turn = 0 if self._bits(channel) & _WRAPS or step == 0 else -(-(_TURN - phase) // step)
-        burst = cycles * turn if turn else -(-(cycles * _TURN - phase) // max(step, 1))
+        cycle_ticks = 0 if self._bits(channel) & _WRAPS or step == 0 else -(-(_PHASE_RANGE - phase) // step)
+        burst = cycles * cycle_ticks if cycle_ticks else -(-(cycles * _PHASE_RANGE - phase) // max(step, 1))
         if cycles == 0 or step == 0 or (repeats and delay == 0):
             burst = 0  # without a delay each repetition begins before the one before it has ended
         return Player(
@@ -118,7 +118,7 @@ class SimulatedAsg(RegisterFile):
             start=start,
             phase=phase,
             step=step,
-            turn_ticks=turn,
+            cycle_ticks=cycle_ticks,
             burst_ticks=burst,
             period_ticks=max(1, burst + delay),
             bursts=repeats + 1,

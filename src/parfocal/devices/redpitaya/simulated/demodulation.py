@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MOST_SAMPLES = 65536
-_MOST_PERIODS = 4096
+_MOST_CYCLES = 4096
 
 
 def demodulate(
@@ -22,7 +22,7 @@ def demodulate(
 ) -> complex:
     """Return the mean of signal x (sin + i cos) over the ticks `begin` to `end`.
 
-    Whole periods are taken where there is one, at most 4096 of them and those last, in at most 65536
+    Whole cycles are taken where there is one, at most 4096 of them and those last, in at most 65536
     samples: of a sine A sin(wt + p) comes A/2 e^(ip), with an error below 1e-4 A.
 
     Parameters
@@ -30,7 +30,7 @@ def demodulate(
     signal : callable
         The signal at given ticks.
     step, phase : int
-        Of the reference's accumulator, in turns / 2**32.
+        Of the reference's accumulator, in cycles / 2**32.
 
     Examples
     --------
@@ -41,10 +41,10 @@ def demodulate(
     (100.0, 0.5)
     """
     length = max(1, end - begin)
-    turns = step / 2**32
-    periods = min(int(length * turns), _MOST_PERIODS)
-    if periods:
-        length = round(periods / turns)
+    cycles_per_tick = step / 2**32
+    cycles = min(int(length * cycles_per_tick), _MOST_CYCLES)
+    if cycles:
+        length = round(cycles / cycles_per_tick)
     stride = -(-length // _MOST_SAMPLES)
     ticks = np.arange(end - length, end, stride, dtype=np.int64)
     reference = angles(ticks, step, phase)

@@ -132,12 +132,12 @@ class SimulatedIq(dsp.DspSlot):
         )
         return mean * self._input_gain(step / 2**32)
 
-    def _input_gain(self, turns_per_tick: float) -> complex:
+    def _input_gain(self, cycles_per_tick: float) -> complex:
         """Return what the input filter, one stage, makes of the reference's frequency."""
         byte = self.words.get(_IN_FILTER, 0)
         if not byte & 0x80:
             return 1.0
-        behind = 2j * np.pi * turns_per_tick / 2.0 ** ((byte & 0x1F) - _IN_SHIFTS)
+        behind = 2j * np.pi * cycles_per_tick / 2.0 ** ((byte & 0x1F) - _IN_SHIFTS)
         return complex(behind / (1 + behind) if byte & 0x40 else 1 / (1 + behind))
 
     def _filter_ticks(self) -> float:

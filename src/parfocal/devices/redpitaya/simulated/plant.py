@@ -77,12 +77,12 @@ class Plant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     def transfer(self, frequency_hz: float) -> complex:
         """Return volts in for volts out at `frequency_hz`: what an analyser should find."""
-        turn = 2j * math.pi * frequency_hz
+        angular = 2j * math.pi * frequency_hz
         low_pass = 1 / (1 + 1j * frequency_hz / self.corner_hz) if self.corner_hz else 1.0
-        return complex(self.gain * low_pass * np.exp(-turn * self.delay_s))
+        return complex(self.gain * low_pass * np.exp(-angular * self.delay_s))
 
     def added(self, ticks: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the disturbance at `ticks`, in counts."""
-        turns = ticks * (self.disturbance_hz / TICKS_PER_S)
-        added: NDArray[np.float64] = self.offset_v + self.disturbance_v * np.sin(2 * np.pi * turns)
+        cycles = ticks * (self.disturbance_hz / TICKS_PER_S)
+        added: NDArray[np.float64] = self.offset_v + self.disturbance_v * np.sin(2 * np.pi * cycles)
         return FULL_SCALE * added

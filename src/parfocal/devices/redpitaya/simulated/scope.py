@@ -183,7 +183,7 @@ class SimulatedScope(RegisterFile):
         if source in _EDGES:
             self._look_for_edge(*_EDGES[source], count)
         elif source in (_ASG0, _ASG1):
-            self._look_for_turn(source - _ASG0, count)
+            self._look_for_cycle(source - _ASG0, count)
 
     def _look_for_edge(self, channel: int, rising: bool, count: int) -> None:
         begin = max(self._looked, self._earliest - _BLOCK, count - _SCANNED)
@@ -204,13 +204,13 @@ class SimulatedScope(RegisterFile):
                 self._triggered(sample, int(self._ticks(sample, sample + 1)[0]))
             self._looked = begin = end
 
-    def _look_for_turn(self, channel: int, count: int) -> None:
+    def _look_for_cycle(self, channel: int, count: int) -> None:
         player = self._asg.player(channel)
         begin = max(self._looked, self._earliest)
         if player is None or player.step == 0 or begin >= count:
             return
         first = int(self._ticks(begin, begin + 1)[0])
-        turn = player.next_turn(first)
-        sample = begin + -((first - turn) // self._decimation)
+        cycle = player.next_cycle(first)
+        sample = begin + -((first - cycle) // self._decimation)
         if sample < count:
-            self._triggered(sample, turn)
+            self._triggered(sample, cycle)

@@ -27,9 +27,9 @@ class Smoothing:
         """Whether signals pass unchanged."""
         return self.tau_ticks == 0 and self.average == 1
 
-    def gains(self, turns_per_tick: NDArray[np.floating]) -> NDArray[np.complexfloating]:
+    def gains(self, cycles_per_tick: NDArray[np.floating]) -> NDArray[np.complexfloating]:
         """Return what becomes of a unit tone at each frequency."""
-        angle = 2 * np.pi * np.asarray(turns_per_tick, float)
+        angle = 2 * np.pi * np.asarray(cycles_per_tick, float)
         gains = 1 / (1 + 1j * angle * self.tau_ticks)
         if self.average > 1:
             half = angle / 2
@@ -60,7 +60,7 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Tone:
-    """A sine: `step` and `phase` in turns / 2**32, coherent with every other tone at tick 0."""
+    """A sine: `step` and `phase` in cycles / 2**32, coherent with every other tone at tick 0."""
 
     counts: float
     step: int
@@ -83,9 +83,9 @@ class Player:
     start : int
         Tick of the trigger.
     phase, step : int
-        Where it starts, and how far it goes in a tick, in turns / 2**30.
-    turn_ticks : int
-        Length of a turn that begins at the start phase each time; 0: one turn runs into the next.
+        Where it starts, and how far it goes in a tick, in cycles / 2**30.
+    cycle_ticks : int
+        Length of a cycle that begins at the start phase each time; 0: one cycle runs into the next.
     burst_ticks, period_ticks, bursts : int
         Length of a burst, distance between the starts of bursts, and how many; 0 ticks: one that never ends.
     """
@@ -94,7 +94,7 @@ class Player:
     start: int
     phase: int
     step: int
-    turn_ticks: int = 0
+    cycle_ticks: int = 0
     burst_ticks: int = 0
     period_ticks: int = 0
     bursts: int = 0
@@ -121,10 +121,10 @@ class Player:
         return out
 
     def phase_at(self, tick: int) -> int:
-        """Return where in its turn it is at `tick`."""
+        """Return where in its cycle it is at `tick`."""
         since = tick - self.start
-        if self.turn_ticks:
-            since %= self.turn_ticks
+        if self.cycle_ticks:
+            since %= self.cycle_ticks
         return (self.phase + since * self.step) & int(PHASE_MASK)
 
     def has_ended(self, tick: int) -> bool:
@@ -132,29 +132,29 @@ class Player:
         last = self.start + (self.bursts - 1) * self.period_ticks + self.burst_ticks
         return self.burst_ticks > 0 and tick >= last
 
-    def next_turn(self, tick: int) -> int:
-        """Return the first tick, from `tick` on, at which a turn begins; `NEVER` after the last burst."""
+    def next_cycle(self, tick: int) -> int:
+        """Return the first tick, from `tick` on, at which a cycle begins; `NEVER` after the last burst."""
         tick = max(tick, self.start)
         if self.burst_ticks == 0:
-            return self._turn_after(tick)
+            return self._cycle_after(tick)
         burst = (tick - self.start) // self.period_ticks
         begin = self.start + burst * self.period_ticks
         if burst < self.bursts:
-            turn = begin + self._turn_after(self.start + tick - begin) - self.start
-            if turn < begin + self.burst_ticks:
-                return turn
+            cycle = begin + self._cycle_after(self.start + tick - begin) - self.start
+            if cycle < begin + self.burst_ticks:
+                return cycle
         return begin + self.period_ticks if burst + 1 < self.bursts else NEVER
 
-    def _turn_after(self, tick: int) -> int:
-        if self.turn_ticks:
-            return tick + (self.start - tick) % self.turn_ticks
+    def _cycle_after(self, tick: int) -> int:
+        if self.cycle_ticks:
+            return tick + (self.start - tick) % self.cycle_ticks
         if tick == self.start:
             return tick
         return tick - (-(-self.phase_at(tick) & int(PHASE_MASK)) // self.step)
 
     def _played(self, since: NDArray[np.int64], smoothing: Smoothing) -> NDArray[np.float64]:
-        if self.turn_ticks:
-            since = since % self.turn_ticks
+        if self.cycle_ticks:
+            since = since % self.cycle_ticks
         turned = since.astype(np.uint64) * np.uint64(self.step) + np.uint64(self.phase)
         index = ((turned & PHASE_MASK) >> np.uint64(16)).astype(np.intp)
         return self._smoothed(smoothing)[index]
@@ -164,8 +164,8 @@ class Player:
             return self.table
         if smoothing not in self._smooth:
             spectrum = np.fft.rfft(self.table)
-            turns = np.arange(len(spectrum)) * (self.step / 2**30)
-            gains = np.where(turns <= 0.5, smoothing.gains(turns), 0.0)
+            cycles = np.arange(len(spectrum)) * (self.step / 2**30)
+            gains = np.where(cycles <= 0.5, smoothing.gains(cycles), 0.0)
             self._smooth[smoothing] = np.fft.irfft(spectrum * gains, TABLE)
         return self._smooth[smoothing]
 

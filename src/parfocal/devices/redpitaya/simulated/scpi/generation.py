@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from parfocal.devices.redpitaya.board import Board
 
-_TURN = np.arange(SAMPLES) / SAMPLES
+_PHASE = np.arange(SAMPLES) / SAMPLES
 
 
 class Generator:
@@ -57,7 +57,7 @@ class Generator:
     def load(self, *values: str) -> None:
         """Take an arbitrary table, stretched to 16384 values."""
         given = np.array([float(value) for value in values])
-        self._table = np.interp(_TURN, np.arange(len(given)) / len(given), given, period=1)
+        self._table = np.interp(_PHASE, np.arange(len(given)) / len(given), given, period=1)
         self.change("FUNC", "ARBITRARY")
 
     def switch(self, on: bool) -> None:
@@ -92,12 +92,12 @@ class Generator:
 
     def _shape(self) -> NDArray[np.float64]:
         shapes: dict[str, NDArray[np.float64]] = {
-            "SINE": np.sin(2 * np.pi * _TURN),
-            "SQUARE": np.where(_TURN < 0.5, 1.0, -1.0),
-            "TRIANGLE": 1 - 4 * np.abs((_TURN + 0.25) % 1 - 0.5),
-            "SAWU": 2 * _TURN - 1,
-            "SAWD": 1 - 2 * _TURN,
-            "PWM": np.where(self.settings["DCYC"] > _TURN, 1.0, -1.0),
+            "SINE": np.sin(2 * np.pi * _PHASE),
+            "SQUARE": np.where(_PHASE < 0.5, 1.0, -1.0),
+            "TRIANGLE": 1 - 4 * np.abs((_PHASE + 0.25) % 1 - 0.5),
+            "SAWU": 2 * _PHASE - 1,
+            "SAWD": 1 - 2 * _PHASE,
+            "PWM": np.where(self.settings["DCYC"] > _PHASE, 1.0, -1.0),
             "ARBITRARY": self._table,
         }
         return shapes.get(self.settings["FUNC"], np.zeros(SAMPLES))

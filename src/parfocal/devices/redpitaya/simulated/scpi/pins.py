@@ -24,24 +24,24 @@ def commands(board: Board) -> Mapping[str, Callable[..., object]]:
     def level(pin: str) -> int:
         if found := _LED.fullmatch(pin):
             return hk.leds() >> int(found[1]) & 1
-        number, bank = _dio(pin)
-        return int(hk.pin("P" if bank == "P" else "N", number))
+        number, row = _dio(pin)
+        return int(hk.pin("P" if row == "P" else "N", number))
 
     def set_level(pin: str, value: str) -> None:
         on = bool(int(value))
         if found := _LED.fullmatch(pin):
             hk.set_led(int(found[1]), on)
             return
-        number, bank = _dio(pin)
-        hk.set_pin("P" if bank == "P" else "N", number, on)
+        number, row = _dio(pin)
+        hk.set_pin("P" if row == "P" else "N", number, on)
 
     def direct(direction: str, pin: str) -> None:
-        number, bank = _dio(pin)
-        hk.set_direction("P" if bank == "P" else "N", number, "out" if direction.upper() == "OUT" else "in")
+        number, row = _dio(pin)
+        hk.set_direction("P" if row == "P" else "N", number, "out" if direction.upper() == "OUT" else "in")
 
     def direction(pin: str) -> str:
-        number, bank = _dio(pin)
-        return "OUT" if hk.state()[f"direction_{bank.lower()}"] >> number & 1 else "IN"
+        number, row = _dio(pin)
+        return "OUT" if hk.state()[f"direction_{row.lower()}"] >> number & 1 else "IN"
 
     def set_slow(pin: str, volts: str) -> None:
         slow[pin.upper().removeprefix("AOUT")] = float(volts)
