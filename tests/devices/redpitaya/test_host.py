@@ -77,7 +77,7 @@ def test_a_board_has_one_owner_until_that_is_stopped(rig, board, device, share):
     elsewhere = {"board.address": f"tcp://LOCALHOST:{device.port}"}
     with pytest.raises(StartError, match=owner):
         parfocal.open_rig("redpitaya", name="second", changes=elsewhere)
-    board.stop()
+    rig.end("board")
     until(lambda: rig.status().services["board"].state == "exited")
     with parfocal.open_rig("redpitaya", name="second", changes=elsewhere) as second:
         assert second["board"].sampler_read(signal="out1") == 0.0
