@@ -36,4 +36,4 @@ def test_the_end_waits_for_the_disk_and_tells_what_it_waits_for(streams: Path, t
 
         assert recording.finish("complete", tell=tell).outcome == "complete"
     assert disk.is_set()
-    assert told[-1][0] == 0.0
+    assert told[-2][0] == 0.0

@@ -156,6 +156,33 @@ def test_a_run_from_start_to_end(lab: Lab) -> None:
     assert read_manifest(Path(second)).reason == "the wrong sample"
 
 
+def test_frames_are_stored_by_event_where_a_plan_says_so(lab: Lab) -> None:
+    lab.start(rows=[])
+    run = lab.call("start", events={"camera": {"axes": "tc", "sizes": [3, 2]}})
+    for number, event in enumerate([0, 3, 1, -1, 4, 2]):
+        header = FrameHeader(frame=number, event=event)
+        lab.camera.write(np.full(SPEC.shape, event + 1, SPEC.dtype), header)
+    assert lab.call("finish")["outcome"] == "complete"
+    pixels = open_frames(Path(run) / "frames.ome.zarr" / "0").read().result()
+    assert pixels[..., 0, 0].tolist() == [[1, 2], [3, 4], [5, 0]]
+    assert read_manifest(run).streams["camera"].kind == "events"
+    lab.call("set_settings", {"frames": None, "rows": ["tracks"]})
+    with pytest.raises(CommandFailedError, match="rows have no event"):
+        lab.call("start", events={"tracks": {"axes": "t", "sizes": [3]}})
+
+
+def test_what_people_say_is_kept_with_its_time(lab: Lab) -> None:
+    lab.start()
+    run = lab.call("start", operator="Ada", sample="DNA")
+    lab.call("annotate", notes="a bubble at 3 s")
+    lab.call("finish")
+    lab.call("annotate", sample="lambda DNA")
+    manifest = read_manifest(run)
+    assert (manifest.operator, manifest.sample, manifest.notes) == ("Ada", "lambda DNA", "a bubble at 3 s")
+    assert [edit.field for edit in manifest.edits] == ["operator", "sample", "notes", "sample"]
+    assert manifest.outcome == "complete"
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_recorder_that_was_killed_goes_on_with_the_same_run(lab: Lab, number: signal.Signals) -> None:
     lab.start(slots=512)

@@ -149,6 +149,10 @@ def test_frames_lie_at_the_index_of_their_event_in_whatever_order_they_come(tmp_
         index = EVENTS.index_of(event)
         assert event_pixels(tmp_path / "s", index["p"])[index["t"], index["c"], 0, 0] == event + 1
     assert event_pixels(tmp_path / "s", 0).shape == (4, 3, 4, 6)
+    assert open_frames(tmp_path / "s" / "1")[2, 1].read().result()[0, 0] == EVENTS.sizes[1] * 3 * 2 + 4 + 1
+    headers = read_headers(tmp_path / "s" / "1")
+    assert headers["event"].shape == (4, 3)
+    assert headers["event"][2, 1] == 16
     assert sink.count().lost == 0
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from parfocal.ipc import Call, Client
 
 ANSWER_S = 3.0
-FILES_S = 30.0
+FILES_S = 10.0
 _DRAFTS = ".collected"
 _QUESTIONS = {"settings": "get_settings", "states": "state", "losses": "losses"}
 

@@ -204,6 +204,9 @@ class EventFrameSink:
     def close(self) -> None:
         """Return when everything is on stable storage. Idempotent."""
         with storage_errors(self.folder):
+            for image in self._images:
+                for path in image.documents:
+                    sync_file(path)
             for path in (self.folder / META, self.folder):
                 sync_file(path)
             self._syncing.close()
@@ -234,7 +237,14 @@ class _EventImage:
         self._length = 0
         self._arrays: tuple[Any, Any] | None = None
 
+    @property
+    def documents(self) -> tuple[Path, ...]:
+        """What has to be on stable storage beside the chunks."""
+        folders = (self._folder / IMAGE, self._folder / HEADERS, self._folder)
+        return tuple(path for folder in folders for path in (folder / META, folder))
+
     def create(self) -> None:
+        """Make an image without any frame."""
         for part in (self._folder / IMAGE, self._folder / HEADERS):
             part.mkdir(parents=True)
         group, *_ = self._documents(0)
@@ -242,6 +252,7 @@ class _EventImage:
         self._write_shape(0)
 
     def write(self, place: tuple[int, ...], pixels: NDArray[Any], row: NDArray[np.int64]) -> None:
+        """Write a frame and its headers at an index along t, c and z; raises if there is one already."""
         images, headers = self._open()
         there = headers[place].read().result()
         if there[_SEQUENCE] != NOT_STORED:
@@ -254,10 +265,13 @@ class _EventImage:
         length = place[0] + 1 if self._grows else 1
         if length > self._length:
             self._write_shape(length)
-        self._sink._syncing.add(
-            self._folder / IMAGE / "c" / "/".join(map(str, (*place, 0, 0))), len(place) + 2
-        )
-        self._sink._syncing.add(self._folder / META)
+        self._sync(self._folder / IMAGE, (*place, 0, 0))
+        headers_at = (place[0], *(0 for _ in place)) if "t" in self._outer else (0, *(0 for _ in place))
+        self._sync(self._folder / HEADERS, headers_at)
+
+    def _sync(self, array: Path, chunk: tuple[int, ...]) -> None:
+        """Have a chunk brought to stable storage, and the folders that lead to it."""
+        self._sink._syncing.add(array.joinpath("c", *map(str, chunk)), len(chunk))
 
     def stored_rows(self) -> NDArray[np.int64]:
         """Return the headers of all frames in it, (n, columns)."""

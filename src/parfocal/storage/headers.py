@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from parfocal.core.errors import BadInputError
 from parfocal.core.files import replace_file
-from parfocal.storage.image import read_document
+from parfocal.storage.image import open_pixels, read_document
 from parfocal.storage.ome_zarr import HEADER_CHUNK, HEADER_COLUMNS, HEADERS, IMAGE, NOT_STORED
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def read_headers(image: Path | str, *, most: int | None = None) -> NDArray[np.vo
 
     Returns
     -------
-    structured array (n,)
+    structured array (n,), or of the shape of the events
         A column for each field of `FrameHeader` (`frame`, `time_ns`, `utc_ns`, `exposure_ns` ...), and
         `sequence`, the number in the stream; all -1 where a frame was lost.
 
@@ -89,9 +89,13 @@ def read_headers(image: Path | str, *, most: int | None = None) -> NDArray[np.vo
         If `image` holds no frames written by parfocal.
     """
     image = Path(image)
+    document = read_document(image / HEADERS)
+    columns = _columns_of(image / HEADERS)
+    if len(document["shape"]) > 2:  # by event
+        found: NDArray[Any] = open_pixels(image / HEADERS, document, read=True).read().result()
+        return found.view([(name, "<i8") for name in columns])[..., 0]
     length = length_of(image / IMAGE)
     length = length if most is None else min(length, most)
-    columns = _columns_of(image / HEADERS)
     rows = np.full((length, len(columns)), NOT_STORED, "<i8")
     for chunk in range(-(-length // HEADER_CHUNK)):
         path = _chunk_path(image / HEADERS, chunk)

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from parfocal.core.errors import BadInputError, StorageError
-from parfocal.storage.headers import length_of
-from parfocal.storage.image import layout_of, open_pixels
+from parfocal.storage.image import open_pixels, read_document
 from parfocal.storage.ome_zarr import IMAGE
 from parfocal.storage.parts import closed_parts, open_journals, part_number, pieces_of
 
@@ -95,19 +94,25 @@ def iter_rows(folder: Path | str, columns: Sequence[str] | None = None) -> Itera
 
 
 def open_frames(folder: Path | str) -> Any:
-    """Return the pixels of an image as a read-only tensorstore array (t, y, x), as long as it is just now.
+    """Return the pixels of an image as a read-only tensorstore array, as long as it is just now.
 
     Parameters
     ----------
     folder : path
-        Of the image, such as ``RUN/frames.ome.zarr``; of frames by event, of one of its images.
+        Of the image, such as ``RUN/frames.ome.zarr``, with axes t, y, x; of frames by event that of a
+        position, such as ``RUN/frames.ome.zarr/0``, with axes t, c, z (those that the plan has), y, x.
+
+    Raises
+    ------
+    BadInputError
+        If there is no image at `folder`.
 
     Examples
     --------
     ``open_frames(folder)[7].read().result()`` is frame 7 of the run; `read_headers` tells if it is there.
     """
     array = Path(folder) / IMAGE
-    return open_pixels(array, layout_of(array.parent).array_document(length_of(array)), read=True)
+    return open_pixels(array, read_document(array), read=True)
 
 
 def _table_folder(folder: Path | str) -> Path:

@@ -215,6 +215,7 @@ class Recording:
         with self._finishing:
             if self._record.is_open:
                 self._finish_streams(tell)
+                tell(1.0, "asking the services what they give to the record")
                 after = self._after or self._site.collect(self.folder.path, True)
                 with suppress(OSError):
                     self.folder.give_up_reserve()
