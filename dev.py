@@ -82,7 +82,8 @@ def demo(arguments: list[str]) -> int:
 
 
 def test(arguments: list[str]) -> int:
-    """Run the tests."""
+    """Run the tests; those of windows need Qt's libraries of the system."""
+    need_system(missing(QT))
     return run(set_up("dev"), "-m", "pytest", *arguments)
 
 

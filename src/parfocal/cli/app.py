@@ -11,7 +11,21 @@ from typing import Any
 from cyclopts import App, CycloptsError, Parameter
 
 import parfocal
-from parfocal.cli import calls, check, demo, doctor, export, plot, rigs, runs, settings, sim, status, track
+from parfocal.cli import (
+    calls,
+    check,
+    demo,
+    doctor,
+    export,
+    plot,
+    rigs,
+    runs,
+    settings,
+    sim,
+    status,
+    track,
+    view,
+)
 from parfocal.cli.exits import Exit, exit_of
 from parfocal.cli.output import lost_output, make_output_usable
 from parfocal.core.errors import ParfocalError
@@ -55,8 +69,13 @@ def _make_app() -> App:
     )
     app.command(instruments)
     instruments.command(sim.redpitaya, help_epilogue=examples(sim.redpitaya))
+    seen = App(name="viewers", help="List the viewers that run, or close some.", help_epilogue="")
+    app.command(seen)
+    seen.default(view.viewers)
+    seen.command(view.close, help_epilogue=examples(view.close))
     for command in (
-        track.track, rigs.up, rigs.down, rigs.restart, rigs.rigs, status.status, calls.call, calls.commands,
+        view.view, track.track,
+        rigs.up, rigs.down, rigs.restart, rigs.rigs, status.status, calls.call, calls.commands,
         settings.settings, runs.runs, runs.note, export.export, plot.plot, check.check, doctor.doctor,
     ):  # fmt: skip
         app.command(command, help_epilogue=examples(command))

@@ -21,7 +21,9 @@
     │   ├── StreamRemovedError              its file was removed while it was in use
     │   ├── StreamTimeoutError (TimeoutError)   nothing came in time
     │   ├── ReaderOverrunError              a lossless reader with policy "fail" fell behind
-    │   └── StreamInUseError                a living process holds it
+    │   ├── StreamInUseError                a living process holds it
+    │   ├── ImagesFullError                 an image does not fit beside those that wait
+    │   └── ImageGoneError                  it was taken or withdrawn already
     ├── ProcessError
     │   ├── AlreadyRunningError             a rig of that name runs; names its pid
     │   ├── RigNotFoundError                no rig of that name
@@ -35,6 +37,7 @@
     │   ├── AlreadyExistsError              never overwritten
     │   ├── DiskFullError
     │   └── FolderVanishedError
+    ├── ViewerError                         a viewer cannot show something; names why
     ├── MovieError                          images in a file cannot be read; names the file and why
     └── TrackingError                       tables or regions that do not fit together
 """
@@ -206,6 +209,18 @@ class ReaderOverrunError(StreamError):
 
 class StreamInUseError(StreamError):
     """A living process holds the stream, or the reader's name in it."""
+
+
+class ImagesFullError(StreamError):
+    """An image that is to be handed over does not fit beside those that wait; nothing was copied."""
+
+
+class ImageGoneError(StreamError):
+    """An image that a token names is not there any more."""
+
+
+class ViewerError(ParfocalError):
+    """A viewer has not shown what it was sent, or cannot be had; names why."""
 
 
 class ProcessError(ParfocalError):

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 RIG_SERVICE = "rig"
 LOCKS_FOLDER = "locks"
 SERVICES_FOLDER = "services"
+IMAGES_FOLDER = "images"
 """Standalone services have a folder each in here."""
 
 R = TypeVar("R", bound=msgspec.Struct)
@@ -98,6 +99,11 @@ def shm_folder(rig: str) -> Path:
     return shm_root() / rig
 
 
+def images_folder(service: str) -> Path:
+    """Return the folder of images that wait for a standalone service."""
+    return shm_root() / IMAGES_FOLDER / service
+
+
 def rigs() -> tuple[RigRecord, ...]:
     """Return the rigs of this user that run now, by name."""
     found = (read_record(folder / "rig.json", RigRecord) for folder in rig_folders(runtime_root()))
@@ -154,9 +160,8 @@ def rig_folders(root: Path) -> list[Path]:
     """Return the folders in a root that may be rigs'."""
     if not root.is_dir():
         return []
-    return sorted(
-        path for path in root.iterdir() if path.is_dir() and path.name not in (LOCKS_FOLDER, SERVICES_FOLDER)
-    )
+    others = (LOCKS_FOLDER, SERVICES_FOLDER, IMAGES_FOLDER)
+    return sorted(path for path in root.iterdir() if path.is_dir() and path.name not in others)
 
 
 def read_record(path: Path, kind: type[R]) -> R | None:

@@ -326,6 +326,7 @@ class Host:
             log=self._log,
             publish=self._publish,
             wake=loop.wake,
+            leave=self.leave,
             fail=self.fail,
             end=self.leave,
             stopping=self.stopping,

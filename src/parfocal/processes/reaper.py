@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING or __package__:
     from parfocal.processes.identity import Identity
-    from parfocal.processes.locks import lock_leftover, remove_folder, sweep
+    from parfocal.processes.locks import FOLDER_LOCK, FileLock, lock_leftover, remove_folder, sweep
     from parfocal.processes.system import end_group, lines_until_orphaned
 else:
     from identity import Identity
-    from locks import lock_leftover, remove_folder, sweep
+    from locks import FOLDER_LOCK, FileLock, lock_leftover, remove_folder, sweep
     from system import end_group, lines_until_orphaned
 
 GRACE_S = 1.0
@@ -81,11 +81,21 @@ def main() -> None:
         return
     reap(charge.children.values(), GRACE_S)
     for folder in charge.folders:
-        lock = lock_leftover(folder, "reaper")
+        lock = lock_soon(folder, GRACE_S)
         if lock is not None:
             remove_folder(lock)
     if charge.locks is not None:
         sweep(charge.locks)
+
+
+def lock_soon(folder: Path, within_s: float) -> FileLock | None:
+    """Lock a folder whose holder has died: its locks last until the last of its threads has ended."""
+    end = time.monotonic() + within_s
+    while (lock := lock_leftover(folder, "reaper")) is None:
+        if not (folder / FOLDER_LOCK).exists() or time.monotonic() > end:
+            return None
+        time.sleep(0.02)
+    return lock
 
 
 def _all_gone(children: Collection[Identity], within_s: float) -> bool:

@@ -41,6 +41,8 @@ class ServiceContext:
         ``publish(topic, payload)`` tells subscribers; never blocks. Before it is ready nobody listens.
     wake : callable
         Have the loop do a step now.
+    leave : callable
+        ``leave(reason)`` ends the service in order, as its command for that does: a window was closed.
     fail : callable
         ``fail(error)`` ends the service as if its step had raised `error`; for threads of the service's own.
     end : callable
@@ -60,6 +62,7 @@ class ServiceContext:
     log: logging.Logger
     publish: Callable[[str, Any], None]
     wake: Callable[[], None]
+    leave: Callable[[str], None]
     fail: Callable[[BaseException], None]
     end: Callable[[str], None]
     stopping: threading.Event

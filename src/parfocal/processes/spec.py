@@ -102,7 +102,7 @@ def check_name(name: str, kind: str) -> str:
     """
     if kind == "service" and name == "rig":
         raise ConfigError(f"a service cannot be called {name!r}: {RESERVED[name]}; choose another name")
-    if not _NAME.fullmatch(name) or name in ("locks", "services"):
+    if not _NAME.fullmatch(name) or name in ("locks", "services", "images"):
         raise BadInputError(
             f"{kind} name {name!r} must be 1 to 40 letters, digits, '-' or '_', beginning with a letter"
         )

@@ -35,6 +35,7 @@ from parfocal.processes.host import Host
 from parfocal.processes.identity import Identity, this_process
 from parfocal.processes.link import Begin, Failure, HandShake, LogRecord, Report
 from parfocal.processes.logs import LONGEST_LOG, limit_log, log_to
+from parfocal.processes.sidecar import Sidecar
 from parfocal.processes.standalone import StandaloneRecord, Start, record_path, rig_of
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def main() -> None:
     if record is None or (record.token, record.process) != (start.token, this_process()):
         raise SystemExit(_TURNED_AWAY)  # somebody else was started meanwhile
     folders = RigFolders.claim(rig_of(name), 5.0, keep=(path.name, f"{name}.log"))
+    sidecar = Sidecar([folders.runtime, folders.streams], directory.locks_folder())  # if it is killed
     keeper = RecordKeeper(record, path)
     log_to(keeper.send, verbose=False)
     begin = Begin(
@@ -104,6 +106,7 @@ def main() -> None:
     well = host.run()
     if well or host.terminated:  # of one that failed the record stays, and says why
         folders.release()
+    sidecar.close()
     end_process(host, TERMINATED if host.terminated else 0 if well else CRASHED)
 
 

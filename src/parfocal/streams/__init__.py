@@ -1,5 +1,6 @@
 """Frames and rows through shared memory: one writer, many readers, and a ledger for each of them."""
 
+from parfocal.streams.images import ImageFolder, ImageToken
 from parfocal.streams.latest import LatestReader
 from parfocal.streams.layout import HEADER_DTYPE
 from parfocal.streams.lossless import LosslessReader
@@ -17,6 +18,8 @@ from parfocal.streams.writer import StreamWriter
 __all__ = [
     "HEADER_DTYPE",
     "FrameBatch",
+    "ImageFolder",
+    "ImageToken",
     "LatestReader",
     "LosslessReader",
     "Slot",

@@ -42,6 +42,11 @@ class Stream:
         return self._segment.layout.spec
 
     @property
+    def folder(self) -> Path:
+        """The folder of streams that it lies in: a rig has one, of its own name."""
+        return self._segment.path.parent
+
+    @property
     def generation(self) -> int:
         """How many rings have had this name, one after another, this one included."""
         return int(self._segment.words[at.GENERATION])

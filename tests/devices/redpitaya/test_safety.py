@@ -144,6 +144,7 @@ def at_work(folder):
         log=logging.getLogger("board"),
         publish=lambda topic, payload: None,
         wake=lambda: None,
+        leave=lambda reason: None,
         fail=lambda error: None,
         end=lambda reason: None,
         stopping=threading.Event(),

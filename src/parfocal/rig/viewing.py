@@ -1,0 +1,98 @@
+"""Something to look at, brought to a viewer: a live stream of a rig, a file of images, a recorded run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from parfocal.core.errors import BadInputError, nearest
+from parfocal.core.frames import FrameSpec
+from parfocal.formats import file_of, open_movie
+from parfocal.processes import directory
+from parfocal.rig.opening import attach_or_open
+from parfocal.rig.recorded import RecordedRun, is_run
+
+if TYPE_CHECKING:
+    from parfocal.rig.rig import Rig
+    from parfocal.viewers import Viewer
+
+PLOTTED = (0, 1, 2)
+"""Beads whose rows are plotted unless somebody chooses others."""
+_TRACKS = "tracks"
+
+
+@contextmanager
+def shown(source: str, viewer: Viewer) -> Iterator[str]:
+    """Show a source in a viewer; what had to be started for it runs until the block ends.
+
+    Parameters
+    ----------
+    source : str
+        ``RIG/STREAM``, a file or folder that `parfocal.formats` reads, or the folder of a run.
+    viewer : Viewer
+        Starting or ready.
+
+    Yields
+    ------
+    str
+        What is shown, in a line for people.
+
+    Raises
+    ------
+    BadInputError
+        If there is no such file, rig or stream; names the nearest.
+    """
+    path = Path(source)
+    if file_of(path).exists():
+        yield show_file(path, viewer)
+        return
+    name, slash, stream = source.rpartition("/")
+    if not slash or not stream:
+        raise BadInputError(
+            f"there is no file {source!r}, and RIG/STREAM, such as tweezers/camera, is written with a slash"
+        )
+    runs = name in [record.rig for record in directory.rigs()]
+    with attach_or_open(name) as rig:
+        told = follow(rig, stream, viewer)
+        if not runs:
+            _expose(rig, stream)
+        yield told
+
+
+def _expose(rig: Rig, camera: str) -> None:
+    """Have the camera of a rig that was started for this begin to expose, and find beads for the tracker."""
+    if camera not in rig or "start" not in {info.name for info in rig[camera].commands()}:
+        return
+    rig[camera].start()
+    if "tracker" in rig:
+        rig["tracker"].find_beads(timeout_s=60.0)
+
+
+def show_file(path: Path, viewer: Viewer) -> str:
+    """Send the images of a file, or of the recorded frames of a run, as far as the viewer's budget goes."""
+    file = RecordedRun.open(path).one_stream("frames") if is_run(path) else path
+    sent = 0
+    with open_movie(file) as movie:
+        for index in range(len(movie)):
+            ticket = viewer.show(movie.read(index), path.name, {"image": index})
+            if ticket.state.startswith("failed"):
+                break
+            sent += 1
+        return f"{path.name}: {sent} of {len(movie)} images, {movie.shape[1]} x {movie.shape[0]} px"
+
+
+def follow(rig: Rig, stream: str, viewer: Viewer) -> str:
+    """Follow a stream of a rig's frames, with its beads if the rig tracks any."""
+    frames = rig.stream(stream)
+    if not isinstance(frames.spec, FrameSpec):
+        kinds = [name for name in rig.streams if isinstance(rig.stream(name).spec, FrameSpec)]
+        raise BadInputError(
+            f"stream {stream!r} of rig {rig.name!r} holds rows, no frames; {nearest(stream, kinds)}"
+        )
+    viewer.follow(frames)
+    if _TRACKS in rig.streams and "tracker" in rig:
+        viewer.overlay_beads(rig.stream(_TRACKS))
+        viewer.plot_beads(*PLOTTED)
+    return f"{rig.name}/{stream}"

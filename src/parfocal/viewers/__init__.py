@@ -1,0 +1,6 @@
+"""Viewers: processes of their own, found by name, fed through shared memory, never felt by what runs."""
+
+from parfocal.viewers.client import Viewer, ViewerInfo, close_viewer, list_viewers, open_viewer
+from parfocal.viewers.tickets import Ticket
+
+__all__ = ["Ticket", "Viewer", "ViewerInfo", "close_viewer", "list_viewers", "open_viewer"]

@@ -1,0 +1,166 @@
+"""How one image is shown: what a person has chosen, and the colours that follow from it. Pure."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import msgspec
+import numpy as np
+
+from parfocal.core.errors import BadInputError, nearest
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Colormap = Literal["grey", "inverted", "viridis", "magma", "turbo", "red", "green", "blue", "cyan"]
+_LUT_STEPS = 256
+_SAMPLES = 1 << 16
+_TAILS = 0.002
+"""Part of the pixels that automatic contrast leaves black, and white."""
+
+
+class Display(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person has chosen for one pane; it stays when the image changes.
+
+    Attributes
+    ----------
+    contrast : "auto" or "fixed"
+        Whether the levels follow each image.
+    low, high : float
+        Counts shown black and white while the contrast is fixed; the last ones while it is automatic.
+    gamma : float
+        0.1 to 10; below 1 brightens what is dark.
+    colormap : str
+        One of `Colormap`.
+    center : tuple of float, optional
+        x and y of the image point in the middle, pixels; None shows the whole image.
+    zoom : float
+        Screen pixels for one image pixel; goes with `center`.
+    frozen : bool
+        Whether a live pane keeps the image that it shows.
+    crosshair : tuple of float, optional
+        x and y of the marked pixel.
+
+    Examples
+    --------
+    >>> changed(Display(), gamma=0.5, colormap="magma").colormap
+    'magma'
+    """
+
+    contrast: Literal["auto", "fixed"] = "auto"
+    low: float = 0.0
+    high: float = 255.0
+    gamma: float = 1.0
+    colormap: str = "grey"
+    center: tuple[float, float] | None = None
+    zoom: float = 1.0
+    frozen: bool = False
+    crosshair: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        if self.colormap not in get_args(Colormap):
+            known = nearest(self.colormap, get_args(Colormap))
+            raise BadInputError(f"no colormap is called {self.colormap!r}; {known}")
+        if not 0.1 <= self.gamma <= 10:
+            raise BadInputError(f"gamma must lie from 0.1 to 10, not {self.gamma}")
+        if not self.low < self.high:
+            raise BadInputError(f"low must be below high, not {self.low} and {self.high}")
+        if self.contrast not in ("auto", "fixed"):
+            raise BadInputError(f"contrast is 'auto' or 'fixed', not {self.contrast!r}")
+        if not 1e-3 <= self.zoom <= 1e3:
+            raise BadInputError(f"zoom must lie from 0.001 to 1000, not {self.zoom}")
+
+
+def changed(display: Display, **changes: Any) -> Display:
+    """Return a display with changes, checked as a whole; setting a level makes the contrast fixed.
+
+    Raises
+    ------
+    BadInputError
+        For an unknown name, naming the nearest, or a value that cannot be.
+    """
+    known = Display.__struct_fields__
+    for name in changes:
+        if name not in known:
+            raise BadInputError(f"a display has no {name!r}; {nearest(name, known)}")
+    if {"low", "high"} & changes.keys() and "contrast" not in changes:
+        changes["contrast"] = "fixed"
+    try:
+        return msgspec.convert({**msgspec.structs.asdict(display), **changes}, Display)
+    except msgspec.ValidationError as error:
+        raise BadInputError(f"display: {error}") from error
+
+
+def auto_levels(image: NDArray[Any]) -> tuple[float, float]:
+    """Return the levels between which all but a few of the pixels lie, from at most 65 536 of them.
+
+    Examples
+    --------
+    >>> auto_levels(np.arange(1000, dtype=np.uint16).reshape(25, 40))
+    (2.0, 997.0)
+    """
+    flat = image.reshape(-1)
+    sample = np.sort(flat[:: max(1, len(flat) // _SAMPLES)])
+    if sample.dtype.kind == "f":
+        sample = sample[np.isfinite(sample)]
+    if not len(sample):
+        return 0.0, 1.0
+    tail = int(len(sample) * _TAILS)
+    low, high = float(sample[tail]), float(sample[-1 - tail])
+    return (low, high) if low < high else (low, low + 1.0)
+
+
+def levels(display: Display, image: NDArray[Any]) -> tuple[float, float]:
+    """Return the levels that an image is shown with."""
+    return auto_levels(image) if display.contrast == "auto" else (display.low, display.high)
+
+
+@lru_cache(maxsize=64)
+def lookup_table(colormap: str, gamma: float) -> NDArray[np.uint8]:
+    """Return the colours from the low to the high level, (256, 3) uint8.
+
+    Examples
+    --------
+    >>> lookup_table("grey", 1.0)[[0, 128, 255]].tolist()
+    [[0, 0, 0], [128, 128, 128], [255, 255, 255]]
+    """
+    part = np.linspace(0, 1, _LUT_STEPS) ** gamma
+    if colormap in ("viridis", "magma", "turbo"):
+        from matplotlib import colormaps
+
+        colours = np.asarray(colormaps[colormap](part))[:, :3]
+    else:
+        tint = {"red": (1, 0, 0), "green": (0, 1, 0), "blue": (0.2, 0.4, 1), "cyan": (0, 1, 1)}
+        colours = part[:, None] * np.array(tint.get(colormap, (1, 1, 1)))
+        colours = 1 - colours if colormap == "inverted" else colours
+    table = np.asarray(np.round(colours * 255), np.uint8)
+    table.flags.writeable = False
+    return table
+
+
+def colour(image: NDArray[Any], display: Display) -> NDArray[np.uint8]:
+    """Return an image (y, x) in its colours, (y, x, 3) uint8; one of that kind stays what it is."""
+    if image.ndim == 3:
+        return np.asarray(image, np.uint8)
+    low, high = levels(display, image)
+    steps = np.nan_to_num((image.astype(np.float32) - low) * ((_LUT_STEPS - 1) / (high - low)))
+    table = lookup_table(display.colormap, display.gamma)
+    return np.asarray(table[np.clip(steps, 0, 255).astype(np.uint8)], np.uint8)
+
+
+def shown_plane(image: NDArray[Any]) -> NDArray[Any]:
+    """Return what of an array is shown as an image: (y, x), or (y, x, 3) uint8 colours.
+
+    Raises
+    ------
+    BadInputError
+        If it has no such plane; of a stack the last plane is shown.
+    """
+    if image.ndim == 2:
+        return image
+    if image.ndim == 3 and image.shape[2] in (3, 4) and image.dtype == np.uint8:
+        return image[..., :3]
+    if image.ndim > 2:
+        return shown_plane(image[-1])
+    raise BadInputError(f"an image has two dimensions or more, not the shape {image.shape}")

@@ -1,0 +1,279 @@
+"""One image in a window: pan, zoom, crosshair, scale bar, regions, contrast with its histogram."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, get_args
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+
+from parfocal.viewers.display import Colormap, Display, auto_levels, changed, lookup_table
+from parfocal.viewers.live.histogram import LevelsBar
+from parfocal.viewers.live.marks import RegionMarks, ScaleBar
+
+if TYPE_CHECKING:
+    from parfocal.viewers.live.theme import Theme
+    from parfocal.viewers.panes import Pane
+    from parfocal.viewers.regions import Regions
+
+
+class ImagePane(QWidget):
+    """Shows one pane. For the GUI thread.
+
+    Parameters
+    ----------
+    name : str
+        Of the pane.
+    theme : Theme
+        Its colours.
+    regions : callable
+        Returns the regions that clicks change, or None.
+    """
+
+    def __init__(self, name: str, theme: Theme, regions: Callable[[], Regions | None]) -> None:
+        super().__init__()
+        self._theme = theme
+        self._regions = regions
+        self._version = -1
+        self._shown: Pane | None = None
+        self.display = Display()
+        self._chosen = False
+        self._editing = False
+        self._title = QLabel(name)
+        self._title.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._recording = QLabel("")
+        self._recording.setObjectName("alarm")
+        self._status = QLabel("")
+        self._status.setObjectName("faint")
+        self._pixel = QLabel("")
+        self._pixel.setObjectName("faint")
+        self._make_canvas()
+        self._make_controls()
+        self._lay_out()
+
+    def show_pane(self, pane: Pane) -> None:
+        """Take over a pane: only what differs from what is shown is changed."""
+        before, self._shown = self._shown, pane
+        if not self._chosen:
+            self._take_display(pane.display)
+        if pane.image is not None and (pane.version != self._version or self._levels_changed(before)):
+            self._version = pane.version
+            self._draw_image(pane)
+        if before is None or before.markers != pane.markers:
+            self._marks.show_markers(pane.markers)
+        self._scale_bar.set_pixel_size(pane.pixel_size_um)
+        self._tell_status(pane)
+        self._tell_pixel()
+
+    def paint_now(self) -> None:
+        """Paint the image at once, and not at Qt's next turn."""
+        self._canvas.viewport().repaint()
+
+    def take_choice(self) -> Display | None:
+        """Return what a person has chosen since the last call; None if nothing."""
+        if not self._chosen:
+            return None
+        self._chosen = False
+        return self.display
+
+    def _choose(self, **changes: Any) -> None:
+        self.display = changed(self.display, **changes)
+        self._chosen = True
+        if self._shown is not None and self._shown.image is not None:
+            self._draw_image(self._shown)
+
+    # -- what it is made of ------------------------------------------------------------------------
+
+    def _make_canvas(self) -> None:
+        self._canvas = pg.GraphicsView(background=self._theme.canvas)
+        self._box = pg.ViewBox(lockAspect=True, invertY=True, enableMenu=False)
+        self._canvas.setCentralItem(self._box)
+        self._item = pg.ImageItem(axisOrder="row-major")
+        self._box.addItem(self._item)
+        self._marks = RegionMarks(self._theme)
+        self._box.addItem(self._marks)
+        self._scale_bar = ScaleBar(self._box)
+        pen = pg.mkPen(self._theme.accent, width=1)
+        self._cross = [pg.InfiniteLine(angle=angle, pen=pen) for angle in (90, 0)]
+        for line in self._cross:
+            line.hide()
+            self._box.addItem(line)
+        self._levels = LevelsBar(self._theme)
+        self._levels.levels_chosen.connect(
+            lambda low, high: self._choose(low=low, high=high, contrast="fixed")
+        )
+        scene = self._canvas.scene()
+        scene.sigMouseMoved.connect(self._mouse_moved)
+        scene.sigMouseClicked.connect(self._mouse_clicked)
+        self._box.sigRangeChangedManually.connect(self._range_chosen)
+        self._pointer: tuple[float, float] | None = None
+
+    def _make_controls(self) -> None:
+        self._auto = _button("Auto", "Follow each image's brightness", checkable=True)
+        self._auto.setChecked(True)
+        self._auto.toggled.connect(lambda on: self._choose(contrast="auto" if on else "fixed"))
+        self._freeze = _button("Freeze", "Keep this image; the stream goes on", checkable=True)
+        self._freeze.toggled.connect(lambda on: self._choose(frozen=on))
+        self._fit = _button("Fit", "Show the whole image")
+        self._fit.clicked.connect(self._show_all)
+        self._edit = _button(
+            "Edit beads", "Click adds a region, drag moves, right click removes", checkable=True
+        )
+        self._edit.toggled.connect(self._edit_toggled)
+        self._maps = QComboBox()
+        self._maps.addItems(list(get_args(Colormap)))
+        self._maps.setToolTip("Colours")
+        self._maps.currentTextChanged.connect(lambda name: self._choose(colormap=name))
+
+    def _lay_out(self) -> None:
+        top = QHBoxLayout()
+        top.addWidget(self._title)
+        top.addWidget(self._recording)
+        top.addStretch()
+        for widget in (self._edit, self._freeze, self._auto, self._fit, self._maps):
+            top.addWidget(widget)
+        middle = QHBoxLayout()
+        middle.setSpacing(4)
+        middle.addWidget(self._canvas, 1)
+        middle.addWidget(self._levels)
+        bottom = QHBoxLayout()
+        bottom.addWidget(self._status)
+        bottom.addStretch()
+        bottom.addWidget(self._pixel)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 4, 6, 4)
+        layout.setSpacing(4)
+        layout.addLayout(top)
+        layout.addLayout(middle, 1)
+        layout.addLayout(bottom)
+
+    # -- drawing -----------------------------------------------------------------------------------
+
+    def _draw_image(self, pane: Pane) -> None:
+        assert pane.image is not None
+        image, display = pane.image, self.display
+        first = self._item.image is None
+        resized = not first and self._item.image.shape[:2] != image.shape[:2]
+        if image.ndim == 3:
+            self._item.setImage(image, levels=(0, 255))
+        else:
+            low, high = auto_levels(image) if display.contrast == "auto" else (display.low, display.high)
+            self._item.setImage(image, levels=(low, high), autoLevels=False)
+            self._item.setLookupTable(lookup_table(display.colormap, display.gamma))
+            self._levels.show_image(image, low, high)
+        if first or resized or display.center is None:
+            self._fit_view(image.shape)
+        self._place_cross()
+
+    def _levels_changed(self, before: Pane | None) -> bool:
+        return before is None or before.display != self.display
+
+    def _take_display(self, display: Display) -> None:
+        """Show controls as a display has them, without taking that for a choice."""
+        if display == self.display:
+            return
+        self.display = display
+        for control, on in ((self._auto, display.contrast == "auto"), (self._freeze, display.frozen)):
+            control.blockSignals(True)
+            control.setChecked(on)
+            control.blockSignals(False)
+        self._maps.blockSignals(True)
+        self._maps.setCurrentText(display.colormap)
+        self._maps.blockSignals(False)
+        if display.center is not None:
+            self._zoom_to(display.center, display.zoom)
+
+    def _fit_view(self, shape: tuple[int, ...]) -> None:
+        self._box.setRange(xRange=(-0.5, shape[1] - 0.5), yRange=(-0.5, shape[0] - 0.5), padding=0.01)
+
+    def _zoom_to(self, center: tuple[float, float], zoom: float) -> None:
+        width, height = self._box.width() / zoom, self._box.height() / zoom
+        x, y = center
+        self._box.setRange(
+            xRange=(x - width / 2, x + width / 2), yRange=(y - height / 2, y + height / 2), padding=0
+        )
+
+    def _place_cross(self) -> None:
+        for line, place in zip(self._cross, self.display.crosshair or (0, 0), strict=True):
+            line.setVisible(self.display.crosshair is not None)
+            line.setPos(place)
+
+    def _tell_status(self, pane: Pane) -> None:
+        if not pane.live:
+            self._status.setText(pane.caption)
+            return
+        status = pane.status
+        self._recording.setText("● REC" if status.recording else "")
+        self._recording.setToolTip(status.recording)
+        if not status.live:
+            self._status.setText("the stream is away; this view goes on when it comes back")
+        elif pane.image is None:
+            self._status.setText("no frame yet; the camera does not expose")
+        elif pane.display.frozen:
+            self._status.setText("frozen; the stream goes on")
+        else:
+            age = f"{status.age_s * 1e3:.0f} ms" if status.age_s < 1 else f"{status.age_s:.1f} s"
+            self._status.setText(f"{status.fps:.1f} fps   age {age}   {status.skipped} skipped")
+
+    def _tell_pixel(self) -> None:
+        image = None if self._shown is None else self._shown.image
+        place = self.display.crosshair or self._pointer
+        if image is None or place is None:
+            self._pixel.setText("")
+            return
+        x, y = (round(value) for value in place)
+        inside = 0 <= y < image.shape[0] and 0 <= x < image.shape[1]
+        self._pixel.setText(f"x {x}  y {y}   {image[y, x]}" if inside else f"x {x}  y {y}")
+
+    # -- what a person does ------------------------------------------------------------------------
+
+    def _show_all(self) -> None:
+        self._choose(center=None)
+        if self._shown is not None and self._shown.image is not None:
+            self._fit_view(self._shown.image.shape)
+
+    def _range_chosen(self, *_: object) -> None:
+        (left, right), (top, bottom) = self._box.viewRange()
+        zoom = float(np.clip(self._box.width() / max(right - left, 1e-9), 1e-3, 1e3))
+        self._choose(center=((left + right) / 2, (top + bottom) / 2), zoom=zoom)
+
+    def _mouse_moved(self, position: QPointF) -> None:
+        point = self._box.mapSceneToView(position)
+        self._pointer = (point.x(), point.y())
+        self._tell_pixel()
+
+    def _mouse_clicked(self, event: Any) -> None:
+        point = self._box.mapSceneToView(event.scenePos())
+        x, y, right = point.x(), point.y(), event.button() == Qt.MouseButton.RightButton
+        if self._editing:
+            self._edit_at(x, y, right)
+        elif right:
+            self._choose(crosshair=None)
+        else:
+            self._choose(crosshair=(round(x), round(y)))
+
+    def _edit_toggled(self, on: bool) -> None:
+        self._editing = on
+
+    def _edit_at(self, x: float, y: float, remove: bool) -> None:
+        """Ask the service that owns the regions; what it makes of it is drawn when it says so."""
+        regions = self._regions()
+        if regions is None:
+            return
+        bead = regions.at(x, y)
+        if remove and bead is not None:
+            regions.remove(bead)
+        elif not remove and bead is None:
+            regions.add(x, y)
+
+
+def _button(text: str, tip: str, *, checkable: bool = False) -> QToolButton:
+    button = QToolButton()
+    button.setText(text)
+    button.setToolTip(tip)
+    button.setCheckable(checkable)
+    button.setAutoRaise(True)
+    return button

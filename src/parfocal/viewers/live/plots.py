@@ -1,0 +1,64 @@
+"""Scrolling plots of rows beside the images: x, y and z of the chosen beads over the last seconds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyqtgraph as pg
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from parfocal.viewers.live.theme import Theme
+    from parfocal.viewers.panes import Plot
+
+_COLOURS = ("#4f9cf0", "#f0a34f", "#4cd67a", "#d65cc8", "#d6d14c", "#5cd6d1", "#ff6b52", "#a98bff")
+
+
+class PlotPane(QWidget):
+    """A plot below another, each with a curve for each bead. For the GUI thread."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self._theme = theme
+        self._plots: dict[str, pg.PlotWidget] = {}
+        self._curves: dict[tuple[str, str], pg.PlotDataItem] = {}
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 4, 6, 4)
+
+    def show_plots(self, plots: Sequence[Plot]) -> None:
+        """Draw these; curves that are gone go."""
+        wanted = {(plot.title, curve.name) for plot in plots for curve in plot.curves}
+        for key in set(self._curves) - wanted:
+            self._plots[key[0]].removeItem(self._curves.pop(key))
+        for plot in plots:
+            widget = self._plot(plot)
+            for number, curve in enumerate(plot.curves):
+                key = (plot.title, curve.name)
+                if key not in self._curves:
+                    pen = pg.mkPen(_COLOURS[number % len(_COLOURS)], width=1)
+                    self._curves[key] = widget.plot(pen=pen, name=curve.name)
+                self._curves[key].setData(curve.x_s, curve.y)
+
+    def _plot(self, plot: Plot) -> pg.PlotWidget:
+        """Return the widget of a plot, made if it is new."""
+        if plot.title not in self._plots:
+            widget = pg.PlotWidget(background=self._theme.canvas)
+            widget.setLabel("left", f"{plot.title} ({plot.unit})" if plot.unit else plot.title)
+            widget.setMenuEnabled(False)
+            widget.showGrid(x=True, y=True, alpha=0.15)
+            item = widget.getPlotItem()
+            if not self._plots:
+                item.addLegend(offset=(-8, 4), labelTextColor=self._theme.text, horSpacing=12)
+            for name in ("left", "bottom"):
+                item.getAxis(name).setPen(self._theme.faint)
+                item.getAxis(name).setTextPen(self._theme.text)
+            item.getAxis("left").setWidth(64)
+            item.getAxis("left").enableAutoSIPrefix(False)
+            self._plots[plot.title] = widget
+            self._layout.addWidget(widget)
+            for name, other in self._plots.items():
+                last = name == list(self._plots)[-1]
+                other.setLabel("bottom", "seconds before now" if last else None)
+        return self._plots[plot.title]
