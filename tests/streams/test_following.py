@@ -1,6 +1,7 @@
 """Readers through the end of a writer: what they are told, within which time, and how they go on."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -251,6 +252,31 @@ def test_readers_that_have_gone_stay_in_the_ledger_of_the_next_generation(folder
         assert (former.name, former.offered, former.delivered) == ("2 former readers", 6, 2)
         assert former.dropped == {"left": 2, "skipped": 2}
         assert former.balances
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["no stream", "a stream"])
+def test_a_reader_that_another_thread_closes_attaches_no_more(folder: Path, there: bool) -> None:
+    told: list[str] = []
+
+    def read() -> None:
+        try:
+            reader.read()
+        except StreamError as error:
+            told.append(str(error))
+
+    with contextlib.ExitStack() as stack:
+        if there:
+            stack.enter_context(StreamWriter(folder, "s", SMALL, 4))
+        reader = follow_lossless(folder, "s")
+        thread = threading.Thread(target=read)
+        thread.start()
+        while not reader._busy.locked():
+            time.sleep(0)
+        reader.close()
+        thread.join(LONG_S)
+        assert "was closed" in told[0]
+        if there:
+            assert not any(ledger.alive for ledger in open_stream(folder, "s").status().readers)
 
 
 def test_one_lease_at_a_time_and_a_failed_one_is_no_delivery(folder: Path) -> None:

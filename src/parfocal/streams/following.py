@@ -13,6 +13,7 @@ from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import (
     BadInputError,
     StreamClosedError,
+    StreamError,
     StreamNotFoundError,
     StreamRemovedError,
     StreamTimeoutError,
@@ -49,6 +50,7 @@ class RingFollower:
         self._rings = rings
         self._request = request
         self._on_attach = on_attach
+        self._closed = False
         self._entry: ReaderEntry | None = None
         self._segment: Segment | None = None
         self._words = memoryview(b"")
@@ -117,6 +119,7 @@ class RingFollower:
         if entry is None or entry.closed:
             import asyncio
 
+            self._check_open()
             await asyncio.sleep(_SEEK_S)
             return
         try:
@@ -152,6 +155,7 @@ class RingFollower:
 
     def _attach_next(self) -> bool:
         """Attach to the ring that has the stream's name now; return False if there is no new one."""
+        self._check_open()
         try:
             segment = Segment.attach(self._rings.path)
         except StreamNotFoundError:
@@ -186,6 +190,10 @@ class RingFollower:
             except BaseException:
                 entry.close()
                 raise
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StreamError(f"this reader of {self._rings.path.stem!r} was closed")
 
     def _ring(self) -> Segment:
         if self._segment is None:

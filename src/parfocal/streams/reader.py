@@ -23,7 +23,6 @@ class AttachedReader(RingFollower, abc.ABC):
     def __init__(self, rings: Rings, request: Request, on_attach: Callable[[Self], None] | None) -> None:
         self.name = request.name
         self._busy = threading.Lock()
-        self._closed = False
         super().__init__(rings, request, on_attach)
 
     def writer_alive(self) -> bool:
@@ -90,8 +89,7 @@ class AttachedReader(RingFollower, abc.ABC):
 
     def _begin(self) -> None:
         """Refuse a reader that was closed, and a second call or lease while one is on."""
-        if self._closed:
-            raise StreamError(f"this reader of {self._rings.path.stem!r} was closed")
+        self._check_open()
         if not self._busy.acquire(blocking=False):
             raise StreamError(
                 f"this reader of {self._rings.path.stem!r} is in use: end its lease first, or give each "

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from parfocal.core.clock import SYSTEM_CLOCK
-from parfocal.core.errors import StreamClosedError, StreamTimeoutError, WriterDiedError
+from parfocal.core.errors import StreamClosedError, StreamError, StreamTimeoutError, WriterDiedError
 from parfocal.streams import layout as at
 from parfocal.streams import ledger
 from parfocal.streams.attaching import Request, attach
@@ -122,7 +122,8 @@ class ReaderEntry:
                 self._doorbell.wait(left)
                 least = 1  # enough has been waited for more
         finally:
-            words[self._base + at.WAITING] = 0
+            if not self.closed:
+                words[self._base + at.WAITING] = 0
 
     async def wait_async(self) -> None:
         """Wait as `wait` does, for half a second at most, without holding up the event loop."""
@@ -139,6 +140,8 @@ class ReaderEntry:
 
         Raises like `wait`. Each sleep has its number, so that one ring ends it.
         """
+        if self.closed:
+            raise StreamError(f"this reader of {self._segment.path.stem!r} was closed while it waited")
         words = self._words
         words[self._base + at.WANTED] = self.position + least
         self._sleeps += 1
