@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from parfocal.analysis.beads.finding import find_in_movie
-from parfocal.analysis.beads.fitting import fitting_tables
+from parfocal.analysis.beads.fitting import beads_of, fitting_tables
 from parfocal.analysis.beads.rois import RoiSet
 from parfocal.core.errors import BadInputError, MovieError
 from parfocal.core.frames import FrameSpec
@@ -92,7 +92,9 @@ def check_inputs(plan: TrackPlan) -> MovieFacts:
     if plan.rois is not None:
         rois = rois.loaded(plan.rois)
     if plan.zlut is not None:
-        fitting_tables(plan.zlut, rois, count=plan.rois is not None)
+        tables = fitting_tables(plan.zlut, rois)
+        if plan.rois is not None:
+            beads_of(tables, rois, plan.zlut)
     return facts
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from parfocal.core.errors import TrackingError
+from parfocal.core.errors import BadInputError, TrackingError
 from parfocal.tracking.spline import basis
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -42,6 +43,8 @@ class ZTables:
         beads have about the same other value, the true gain is the one given divided by it.
     pixel_size_um : float or None
         Edge of a pixel in the sample, if it was told.
+    beads : tuple of (int, float, float)
+        Whose tables they are: number, x and y (px) of each bead in its frame; empty if nobody said.
     """
 
     coefficients: NDArray[np.float32]
@@ -51,6 +54,11 @@ class ZTables:
     usable_nm: NDArray[np.float64]
     chi2: NDArray[np.float64]
     pixel_size_um: float | None = None
+    beads: tuple[tuple[int, float, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.beads and len(self.beads) != len(self.coefficients):
+            raise BadInputError(f"{len(self.coefficients)} tables cannot be those of {len(self.beads)} beads")
 
     def __len__(self) -> int:
         return int(self.coefficients.shape[0])
@@ -67,11 +75,21 @@ class ZTables:
 
     @property
     def hash(self) -> str:
-        """SHA-256 of everything in the tables."""
+        """SHA-256 of everything in the tables; whose they are is not in it."""
         digest = hashlib.sha256(json.dumps(self._facts(), sort_keys=True).encode())
         for array in (self.coefficients, self.usable_nm, self.chi2):
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
+
+    def only(self, places: Sequence[int], beads: Iterable[tuple[int, float, float]]) -> ZTables:
+        """Return the tables at these places, as those of these beads."""
+        return replace(
+            self,
+            coefficients=self.coefficients[list(places)],
+            usable_nm=self.usable_nm[list(places)],
+            chi2=self.chi2[list(places)],
+            beads=tuple(beads),
+        )
 
     def profile(self, bead: int, z_nm: float, r_px: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the contrast of a bead at one height and several distances.
@@ -121,7 +139,7 @@ def save_tables(path: str | Path, tables: ZTables) -> str:
 
     The file is a numpy archive (``.npz``): the arrays, and a JSON text that describes them.
     """
-    facts = json.dumps(tables._facts() | {"sha256": tables.hash})
+    facts = json.dumps(tables._facts() | {"sha256": tables.hash, "beads": tables.beads})
     with open(path, "wb") as file:
         np.savez_compressed(
             file,
@@ -152,7 +170,8 @@ def load_tables(path: str | Path) -> ZTables:
     if facts.pop("format") != _FORMAT:
         raise TrackingError(f"{path} holds z tables of another format; write them again with this version")
     expected = facts.pop("sha256")
-    tables = ZTables(**arrays, **facts)
+    beads = tuple((int(bead), float(x), float(y)) for bead, x, y in facts.pop("beads", ()))
+    tables = ZTables(**arrays, **facts, beads=beads)
     if tables.hash != expected:
         raise TrackingError(
             f"the z tables in {path} are damaged: their hash is not the one they were saved with"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from parfocal.analysis.beads.fitting import NO_BEAD
 from parfocal.core.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 MOST_VERSIONS = 1000
 """So many changes of the regions are remembered for the record of a run."""
-NO_BEAD = -1
-"""In place of a bead that is gone, whose table is still there."""
 
 
 class Regions:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -141,7 +141,9 @@ def run_sweep(
     seen = np.flatnonzero(builder.heights_seen() >= max(LEAST_HEIGHTS, len(planes) / 2))
     if not seen.size:
         raise TrackingError("no tables from this sweep: no bead was seen at enough of its heights")
-    return builder.finish(seen), tuple(assignment.rois.beads[place] for place in seen.tolist())
+    rois = [assignment.rois.rois[place] for place in seen.tolist()]
+    tables = replace(builder.finish(seen), beads=tuple((roi.bead, roi.x_px, roi.y_px) for roi in rois))
+    return tables, tuple(roi.bead for roi in rois)
 
 
 def move_focus(focus: Client, position_nm: float, timeout_s: float, call: CallContext) -> None:

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from parfocal.analysis.beads.fitting import fitting_tables
+from parfocal.analysis.beads.fitting import beads_of, fitting_tables
 from parfocal.core.errors import BadInputError
 from parfocal.ipc import command
 
@@ -49,22 +49,42 @@ class TableCommands:
 
     @command(lane="tables", effect="changes")
     def load_tables(self, path: Path) -> str:
-        """Take z tables from a file, one for each bead in their order or one for all; returns their hash."""
+        """Take z tables from a file, each for the bead that lay where its own did, or one for all.
+
+        Returns their hash. Beads for which there is none stay without; if there is none for any, the file is
+        refused.
+        """
         rois = self.regions.assignment.rois
         tables = fitting_tables(path, rois)
+        beads = beads_of(tables, rois, path)
         kept = self._tables_path("loaded")
         shutil.copyfile(path, kept)
-        self.regions.set_tables(kept, rois.beads if len(tables) > 1 else (), tables.hash)
+        self.regions.set_tables(kept, beads, tables.hash)
+        if without := [bead for bead in rois.beads if beads and bead not in beads]:
+            self.context.log.warning("%s holds no table for beads %s: their z stays NaN", path, without)
         return tables.hash
 
     @command(lane="tables", effect="reads")
     def save_tables(self, path: Path) -> str:
-        """Write the z tables to a file, in the order in which they were made; returns their hash."""
+        """Write the z tables of the beads there are, and where each lies now; returns their hash."""
+        from parfocal.tracking.ztable import load_tables, save_tables
+
         assignment = self.regions.assignment
         if not assignment.tables:
             raise BadInputError("there are no z tables; make or load them first")
-        shutil.copyfile(assignment.tables, path)
-        return assignment.tables_hash
+        if not assignment.table_beads:  # one for all
+            shutil.copyfile(assignment.tables, path)
+            return assignment.tables_hash
+        places = {bead: place for place, bead in enumerate(assignment.table_beads)}
+        rois = [roi for roi in assignment.rois.rois if roi.bead in places]
+        if not rois:
+            raise BadInputError(
+                "the beads that had z tables are gone; make or load tables for those there are"
+            )
+        tables = load_tables(assignment.tables)
+        return save_tables(
+            path, tables.only([places[r.bead] for r in rois], ((r.bead, r.x_px, r.y_px) for r in rois))
+        )
 
     @command(lane="tables", effect="changes")
     def clear_tables(self) -> None:
