@@ -17,6 +17,7 @@ def tweezers(
     record_frames: bool = False,
     out: Path = Path("runs"),
     seed: int = 0,
+    view: bool = False,
     json: bool = False,
 ) -> int:
     """Run a magnetic-tweezers experiment on a simulated microscope, and compare the tracks with the truth.
@@ -47,6 +48,8 @@ def tweezers(
         Folder for the run's own new folder.
     seed
         The same seed makes the same beads and the same noise.
+    view
+        Watch it in a live viewer, as long as it lasts.
     json
         Print the summary as one JSON object in the last line.
 
@@ -60,6 +63,6 @@ def tweezers(
 
     plan = DemoPlan(
         seconds=seconds, fps=fps, beads=beads, size=size, workers=workers,
-        record_frames=record_frames, out=out, seed=seed,
+        record_frames=record_frames, out=out, seed=seed, view=view,
     )  # fmt: skip
     return run_job(lambda tell: run_demo(plan, tell), json=json)

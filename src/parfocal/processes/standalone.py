@@ -31,7 +31,7 @@ from parfocal.processes import directory
 from parfocal.processes.directory import SERVICES_FOLDER, ServiceRecord, read_record, write_record
 from parfocal.processes.heartbeat import read_stamps, step_over_at
 from parfocal.processes.identity import Identity, identity_of
-from parfocal.processes.locks import FileLock
+from parfocal.processes.locks import FOLDER_LOCK, FileLock, remove_folder
 from parfocal.processes.process import search_path
 from parfocal.processes.spec import ServiceSpec, check_name
 from parfocal.processes.system import run_on
@@ -43,6 +43,7 @@ State = Literal["starting", "ready", "hung", "exited"]
 
 _START_LOCK_WITHIN_S = 5.0
 _ENDS_WITHIN_S = 5.0
+_CLEARED_WITHIN_S = 2.0
 
 
 class StandaloneRecord(ServiceRecord, frozen=True, kw_only=True):
@@ -179,6 +180,26 @@ def end_service(record: StandaloneRecord, *, force: bool = False) -> None:
         poll_until(lambda: not process.alive, _ENDS_WITHIN_S)
     process.kill()
     poll_until(lambda: not process.alive, _ENDS_WITHIN_S)
+    poll_until(lambda: _is_cleared(record), _CLEARED_WITHIN_S)
+
+
+def _is_cleared(record: StandaloneRecord) -> bool:
+    """Remove what a service that was killed has left, unless another one has its name by now.
+
+    Its locks last until the last of its threads has ended; one that was killed at its start holds none yet.
+    """
+    left = find_service(record.service)
+    if left is None or left.token != record.token or left.process.alive:
+        return True
+    rig = rig_of(record.service)
+    for folder in (directory.shm_folder(rig), directory.runtime_folder(rig)):
+        if not folder.exists():
+            continue
+        lock = FileLock.acquire(folder / FOLDER_LOCK, "end")
+        if lock is None:
+            return False
+        remove_folder(lock)
+    return True
 
 
 def rig_of(name: str) -> str:

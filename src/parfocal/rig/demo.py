@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +18,10 @@ from parfocal.rig.measurement import Progress, measure
 from parfocal.rig.opening import load_source, open_rig
 from parfocal.rig.results import summarise, uselessness
 from parfocal.rig.ring_size import free_shared_bytes, slots_for
+from parfocal.rig.viewing import follow
 from parfocal.storage.folder import check_place
 from parfocal.storage.recorder_settings import LEAST_FREE_MB, MB
+from parfocal.viewers import Viewer, open_viewer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +50,7 @@ class DemoPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     record_frames: bool = False
     out: Path = Path("runs")
     seed: int = 0
+    view: bool = False
 
     def __post_init__(self) -> None:
         for name in ("seconds", "fps"):
@@ -104,7 +108,11 @@ def run_demo(plan: DemoPlan, tell: Callable[[Progress], None]) -> Summary:
     check_place(plan.out, int(LEAST_FREE_MB * MB), remedy="name another folder with --out")
     config = demo_config(plan)
     tell(Progress(phase="starting", fraction=0.0, text=f"{len(config.services)} services"))
-    with open_rig(config) as rig:
+    with ExitStack() as stack:
+        viewer = _open_window(config.name, stack) if plan.view else None
+        rig = stack.enter_context(open_rig(config))
+        if viewer is not None:
+            follow(rig, "camera", viewer)
         beads = prepare(rig, tell)
         done = measure(
             rig,
@@ -118,6 +126,13 @@ def run_demo(plan: DemoPlan, tell: Callable[[Progress], None]) -> Summary:
     return summarise(
         done, status, beads, title="Simulated tweezers", pixel_size_nm=PIXEL_SIZE_NM, seconds=True
     )
+
+
+def _open_window(rig: str, stack: ExitStack) -> Viewer:
+    """Open a live viewer that lasts as long as the demo; it starts while the rig does."""
+    viewer = open_viewer(rig, "live", title="parfocal: simulated tweezers")
+    stack.callback(viewer.close)
+    return viewer
 
 
 def prepare(rig: Rig, tell: Callable[[Progress], None]) -> int:

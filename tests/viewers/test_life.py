@@ -1,0 +1,235 @@
+"""How viewers live and die beside those who open them."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import msgspec
+import numpy as np
+import pytest
+
+from parfocal.core.clock import poll_until
+from parfocal.core.errors import BadInputError, ImagesFullError, ViewerError
+from parfocal.core.frames import FrameHeader, FrameSpec
+from parfocal.ipc.endpoints import command_endpoint
+from parfocal.processes import directory
+from parfocal.processes.standalone import find_service, record_path, rig_of
+from parfocal.streams import ImageFolder, StreamWriter, open_stream
+from parfocal.viewers import client, close_viewer, list_viewers, open_viewer
+
+PATIENCE_S = 60.0
+OWNER = """
+import sys
+import numpy as np
+from parfocal.viewers import open_viewer
+viewer = open_viewer(sys.argv[1], "headless", persist=sys.argv[2] == "persist")
+viewer.show(np.arange(600, dtype=np.uint16).reshape(20, 30), "kept").shown(60)
+viewer.set_display("kept", low=3, high=99, colormap="turbo").received(60)
+print("shown", flush=True)
+sys.stdin.readline()
+"""
+
+
+def owner(name, persist):
+    """Start a program that opens a viewer and waits; returns it once the viewer has shown its image."""
+    command = [sys.executable, "-c", OWNER, name, persist]
+    program = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert program.stdout.readline() == "shown\n"
+    return program
+
+
+def kill(program):
+    program.kill()
+    program.wait()
+    program.stdin.close()
+    program.stdout.close()
+
+
+def test_with_its_owner_killed_it_ends(opened, name):
+    program = owner(name, "owned")
+    (info,) = list_viewers()
+    assert not info.persist
+    kill(program)
+    assert poll_until(lambda: not list_viewers(), PATIENCE_S)
+    assert poll_until(lambda: not directory.runtime_folder(rig_of(name)).exists(), PATIENCE_S)
+
+
+def test_persisting_it_outlives_its_owner_with_all_that_was_chosen(opened, name):
+    kill(owner(name, "persist"))
+    (info,) = list_viewers()
+    assert (info.state, info.persist) == ("ready", True)
+    viewer = opened("headless")
+    assert viewer.pid == info.pid
+    np.testing.assert_array_equal(viewer.image("kept"), np.arange(600).reshape(20, 30))
+    display = viewer.display("kept")
+    assert (display.low, display.high, display.colormap) == (3, 99, "turbo")
+
+
+def test_opening_returns_at_once_and_imports_no_window_system(tmp_path):
+    code = (
+        "import sys, time, parfocal.viewers as v\n"
+        "v.open_viewer('quick', 'headless').close(force=True)\n"
+        "print([name for name in sys.modules if name.split('.')[0] in ('PySide6', 'pyqtgraph', 'napari')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "[]\n", done.stderr
+    assert poll_until(lambda: not directory.runtime_folder(rig_of("quick")).exists(), PATIENCE_S)
+
+
+def test_closing_ends_no_innocent_process(opened, name):
+    viewer = opened("headless")
+    viewer.wait_ready(PATIENCE_S)
+    true_record = find_service(name)
+    innocent = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        forged = msgspec.structs.replace(true_record, pid=innocent.pid)  # its number, another start
+        record_path(name).write_bytes(msgspec.json.encode(forged))
+        with pytest.raises(ViewerError, match="no viewer"):
+            close_viewer(name, force=True)
+        assert innocent.poll() is None
+    finally:
+        record_path(name).write_bytes(msgspec.json.encode(true_record))
+        innocent.communicate(b"\n")
+    viewer.close()
+
+
+def test_a_name_that_something_else_has_is_refused_and_that_lives(opened, name):
+    viewer = opened("headless")
+    viewer.wait_ready(PATIENCE_S)
+    with pytest.raises(ViewerError, match="is no live viewer"):
+        open_viewer(name, "live")
+    assert viewer.state == "ready"
+    with pytest.raises(BadInputError, match="did you mean 'headless'"):
+        open_viewer(name, "headles")
+    with pytest.raises(BadInputError, match="name"):
+        open_viewer("no such/name", "headless")
+
+
+def test_one_of_another_version_says_so_and_can_be_replaced(opened, name):
+    viewer = opened("headless")
+    viewer.wait_ready(PATIENCE_S)
+    older = msgspec.structs.replace(find_service(name), version="0.0.9")
+    record_path(name).write_bytes(msgspec.json.encode(older))
+    with pytest.raises(ViewerError, match=r"runs parfocal 0\.0\.9"):
+        open_viewer(name, "headless")
+    before = viewer.pid
+    replaced = open_viewer(name, "headless", replace=True)
+    replaced.wait_ready(PATIENCE_S)
+    assert replaced.pid != before
+    replaced.close()
+
+
+def test_without_a_display_the_live_kind_says_so_in_a_line(monkeypatch, name):
+    for variable in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(variable, raising=False)
+    with pytest.raises(ViewerError, match="no display") as refused:
+        open_viewer(name, "live")
+    assert "\n" not in str(refused.value)
+    assert not list_viewers()
+
+
+def test_too_many_bytes_fail_at_once_and_a_hung_viewer_costs_its_caller_nothing(opened, name, monkeypatch):
+    viewer = opened("headless")
+    viewer.wait_ready(PATIENCE_S)
+    os.kill(viewer.pid, signal.SIGSTOP)
+    try:
+        monkeypatch.setattr(
+            viewer, "_images", ImageFolder(directory.images_folder(name), limit_bytes=5_000_000)
+        )
+        tickets = [viewer.show(np.zeros((1000, 1000), np.uint8), "a") for _ in range(8)]
+        states = [ticket.state.partition(":")[0] for ticket in tickets]
+        assert states == ["queued"] * 5 + ["failed"] * 3
+        assert "would pass the limit of 5 MiB" in tickets[-1].state
+    finally:
+        os.kill(viewer.pid, signal.SIGCONT)
+    tickets[4].shown(PATIENCE_S)
+
+
+def test_ten_thousand_odd_messages_and_then_a_ping(opened, name):
+    import zmq
+
+    viewer = opened("headless")
+    viewer.wait_ready(PATIENCE_S)
+    rng = np.random.default_rng(0)
+    endpoint = command_endpoint(directory.runtime_folder(rig_of(name)), name)
+    with zmq.Context() as context, context.socket(zmq.DEALER) as foreign:
+        foreign.setsockopt(zmq.LINGER, 0)
+        foreign.connect(endpoint)
+        for _ in range(10_000):
+            parts = [rng.bytes(int(size)) for size in rng.integers(0, 60, size=rng.integers(1, 4))]
+            foreign.send_multipart(parts)
+        viewer.show(np.zeros((5, 5)), "after").shown(PATIENCE_S)
+    assert viewer.state == "ready"
+
+
+def test_its_sockets_are_for_this_user_alone(opened, name):
+    viewer = opened("headless")
+    viewer.wait_ready(PATIENCE_S)
+    folder = directory.runtime_folder(rig_of(name))
+    assert folder.stat().st_mode & 0o077 == 0
+    assert directory.images_folder(name).stat().st_mode & 0o077 == 0
+
+
+def test_an_image_folder_forgets_senders_that_were_killed(tmp_path):
+    code = (
+        "import sys, pathlib, numpy as np; from parfocal.streams import ImageFolder\n"
+        "ImageFolder(pathlib.Path(sys.argv[1])).put(np.zeros((4, 4))); print('put', flush=True); input()"
+    )
+    sender = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "images")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert sender.stdout.readline() == b"put\n"
+    images = ImageFolder(tmp_path / "images", limit_bytes=200)
+    mine = images.put(np.zeros((2, 4)))
+    assert images.waiting().images == 2
+    with pytest.raises(ImagesFullError, match="2 images"):
+        images.put(np.zeros((4, 4)))
+    sender.kill()
+    sender.communicate()
+    assert images.sweep() == 1
+    assert images.take(mine).shape == (2, 4)
+
+
+def test_a_writer_at_500_fps_never_waits_for_a_viewer_attached_stopped_or_killed(opened, tmp_path):
+    frame = np.zeros((1024, 1024), np.uint16)
+    spec = FrameSpec(shape=frame.shape, dtype="uint16")
+    viewer = opened("live")
+    viewer.wait_ready(PATIENCE_S)
+    with StreamWriter(tmp_path, "camera", spec, slots=16) as writer:
+        pane = viewer.follow(open_stream(tmp_path, "camera")).received(PATIENCE_S)
+        written = 0
+        for act in (None, signal.SIGSTOP, signal.SIGCONT, signal.SIGKILL):
+            if act is not None:
+                os.kill(viewer.pid, act)
+            begin = time.monotonic()
+            for number in range(150):
+                while time.monotonic() < begin + number / 500:
+                    pass
+                writer.write(frame, FrameHeader(frame=written), timeout_s=0)  # raises if it had to wait
+                written += 1
+            if act is None:
+                assert poll_until(lambda: viewer.panes()[pane]["version"] > 0, PATIENCE_S)
+        status = open_stream(tmp_path, "camera").status()
+    assert status.produced == written == 600
+    assert all(reader.balances for reader in status.readers)
+
+
+def test_an_innocent_listener_beside_its_socket_lives(opened, name):
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        viewer = opened("headless")
+        viewer.wait_ready(PATIENCE_S)
+        viewer.close(force=True)
+        with socket.create_connection(listener.getsockname(), timeout=5) as there:
+            assert there.getpeername() == listener.getsockname()
+
+
+def test_kinds_name_classes_that_exist():
+    from parfocal.processes.loading import load_object
+
+    for kind, factory in client.KINDS.items():
+        assert load_object(factory, kind).kind == kind
