@@ -8,7 +8,7 @@ from pathlib import Path
 import parfocal
 
 SOURCE = Path(parfocal.__file__).parent
-READERS = {"core/clock.py", "processes/reaper.py", "ipc/exchange.py"}  # the reaper runs without the package
+READERS = {"core/clock.py", "processes/reaper.py"}  # the reaper runs without the package
 READS = re.compile(r"\btime\.(time|monotonic|perf_counter|process_time|sleep)(_ns)?\b|datetime\.now|utcnow")
 PAUSES = re.compile(r"\.wait\(threading\.Event\(\)|threading\.Event\(\)\.wait\(")
 

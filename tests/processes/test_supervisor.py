@@ -25,7 +25,7 @@ from parfocal.core.errors import (
 from parfocal.core.status import RigStatus
 from parfocal.ipc import Subscription
 from parfocal.processes import ServiceSpec, directory
-from parfocal.processes.host import service_commands
+from parfocal.processes.commands import service_commands
 
 from .conftest import wait_for_text
 

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from parfocal.core.clock import SYSTEM_CLOCK, Clock
-from parfocal.core.errors import BadInputError, ConfigError
-from parfocal.ipc import RECEIVER, URGENT, CommandInfo, CommandTable, Server, ServerStatistics, command
+from parfocal.ipc import CommandTable, Server, ServerStatistics
+from parfocal.processes.commands import command_sources, load_service
 from parfocal.processes.heartbeat import Heartbeat
 from parfocal.processes.link import Begin, Ending, Failure, HandShake, NewSettings, Reports
-from parfocal.processes.loading import load_object
 from parfocal.processes.logs import HealthLines, set_verbose
 from parfocal.processes.loop import MainLoop
 from parfocal.processes.resources import owned
@@ -25,75 +24,6 @@ from parfocal.processes.validation import validate
 
 COMMANDS_END_WITHIN_S = 0.5
 """How long running commands get to end when the service does."""
-
-
-class ServiceCommands:
-    """The commands that every service has."""
-
-    def __init__(self, host: Host) -> None:
-        self._host = host
-
-    @command(lane=RECEIVER, effect="reads")
-    def get_settings(self) -> dict[str, Any]:
-        """Return all settings."""
-        return plain(self._host.service.settings)
-
-    @command(lane=LOOP, effect="changes")
-    def set_settings(self, changes: dict[str, Any]) -> dict[str, Any]:
-        """Change some settings; all are checked before any is changed. Returns all settings."""
-        return self._host.change_settings(changes)
-
-    @command(lane=LOOP, effect="reads")
-    def state(self) -> dict[str, Any]:
-        """Return what the service is set to now."""
-        return self._host.service.state()
-
-    @command(lane=RECEIVER, effect="reads")
-    def traffic(self) -> ServerStatistics | None:
-        """Return what became of the calls so far, and what waits: queued, running, kept, unread."""
-        return self._host.traffic()
-
-    @command(lane="record", effect="reads")
-    def losses(self) -> dict[str, int]:
-        """Return what the service never brought to its streams, by reason, since the rig was started."""
-        return self._host.service.losses()
-
-    @command(lane="record", effect="reads", script=False)
-    def save_record(self, folder: Path, at_end: bool) -> None:
-        """Write the files that the service gives to the record of a run, at its start or end, to a folder."""
-        self._host.service.save_record(folder, at_end=at_end)
-
-    @command(lane=URGENT, effect="reads")
-    def set_verbose(self, on: bool) -> None:
-        """Switch verbose logging, and the health line once a minute."""
-        self._host.set_verbose(on)
-
-
-class EndCommand:
-    """The command that ends a standalone service. One of a rig is ended by the rig."""
-
-    def __init__(self, host: Host) -> None:
-        self._host = host
-
-    @command(lane=URGENT, effect="stops")
-    def end(self) -> None:
-        """End this service: safe state, drain, close."""
-        self._host.leave("a client asked")
-
-
-class StopCommand:
-    """What is left of the command by which every service ended, before a camera's `stop` got its name."""
-
-    def __init__(self, service: str) -> None:
-        self._service = service
-
-    @command(lane=URGENT, effect="reads", script=False)
-    def stop(self) -> None:
-        """Refused: a service is ended by its rig, with `end`."""
-        raise BadInputError(
-            f"a service is ended by its rig: rig.end({self._service!r}), or "
-            f"`parfocal call rig end service={self._service}`"
-        )
 
 
 class Host:
@@ -297,17 +227,9 @@ class Host:
         if self._opened:
             self._guarded(self.service.close)
 
-    def _command_sources(self) -> list[object]:
-        sources = [self.service, *self.service.command_sources(), ServiceCommands(self)]
-        if self._begin.standalone:
-            sources.append(EndCommand(self))
-        elif not any(hasattr(source, "stop") for source in sources):
-            sources.append(StopCommand(self.name))
-        return sources
-
     def _make_server(self, folder: Path, loop: MainLoop) -> Server:
         return Server(
-            CommandTable.of(*self._command_sources()),
+            CommandTable.of(*command_sources(self, standalone=self._begin.standalone)),
             folder,
             self._spec.name,
             hello={"rig": self.rig, "factory": self._spec.factory, **self._hello},
@@ -348,32 +270,6 @@ class Host:
         if not self._failed:
             self._failed = True
             self._reporter.send(_failure(error, fatal=True))
-
-
-def load_service(factory: str) -> type[Service]:
-    """Return the class that ``package.module:Class`` names.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such module or class, or it is no `Service`.
-    """
-    kind = load_object(factory, f"service class {factory!r}")
-    if not (isinstance(kind, type) and issubclass(kind, Service)):
-        raise ConfigError(f"{factory!r} is no subclass of parfocal.processes.Service")
-    return kind
-
-
-def service_commands(factory: str, settings: Mapping[str, Any] | None = None) -> tuple[CommandInfo, ...]:
-    """Return the commands of a service, those that every service has included, without starting it.
-
-    With settings also those of its `Service.command_sources`, such as the device that they name.
-    """
-    kind = load_service(factory)
-    if settings is None:
-        return CommandTable.of(kind, ServiceCommands).describe()
-    service = kind(validate(kind.Config, settings))
-    return CommandTable.of(service, *service.command_sources(), ServiceCommands).describe()
 
 
 def _failure(error: BaseException, fatal: bool) -> Failure:

@@ -15,11 +15,13 @@ from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 
 from parfocal.core.clock import SYSTEM_CLOCK, Clock
-from parfocal.core.errors import BadInputError, ProcessError, StartError
+from parfocal.core.errors import ProcessError, StartError
 from parfocal.processes import lifecycle, link
 from parfocal.processes.announcer import Announcer
+from parfocal.processes.changes import Changes
 from parfocal.processes.folders import RigFolders
 from parfocal.processes.link import Report
+from parfocal.processes.orderly_end import OrderlyEnd
 from parfocal.processes.sidecar import Sidecar
 from parfocal.processes.spec import ServiceSpec, levels
 from parfocal.processes.supervised import SupervisedService
@@ -79,12 +81,10 @@ class Supervision:
         self.services = {spec.name: self._make(spec) for spec in specs}
         self.started: Future[None] = Future()
         self.changed = threading.Condition()
-        self._adding: dict[str, Future[None]] = {}
-        self._removing: dict[str, Future[None]] = {}
+        self._changes = Changes(self, self._make, self._live)
         self._start_error: StartError | None = None
         self._stop_reason = ""
-        self._stop_level = -1
-        self._stop_end_ns = 0
+        self._end: OrderlyEnd | None = None
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
 
     @property
@@ -101,24 +101,20 @@ class Supervision:
         """Begin to end everything. Idempotent."""
         self.post(lambda: self._begin_stop(reason))
 
-    def restart(self, name: str) -> None:
-        """Have one service end in order and start again."""
-        self.post(lambda: self._restart(name))
-
-    def end(self, name: str) -> None:
-        """Have one service end in order, and stay ended."""
-        self.post(lambda: self._end(name))
+    def send(self, name: str, event: lifecycle.Event) -> None:
+        """Let an event happen to one service, such as `lifecycle.Restart`, if there is one of that name."""
+        self.post(lambda: self._live_by_name(name, event))
 
     def add(self, spec: ServiceSpec) -> Future[None]:
         """Start one more service; the result comes when it is ready, or its `StartError` when it is gone."""
         added: Future[None] = Future()
-        self.post(lambda: self._add(spec, added))
+        self.post(lambda: self._changes.add(spec, added))
         return added
 
     def remove(self, name: str) -> Future[None]:
         """End a service and forget it; the result comes when it has ended."""
         removed: Future[None] = Future()
-        self.post(lambda: self._remove(name, removed))
+        self.post(lambda: self._changes.remove(name, removed))
         return removed
 
     def set_verbose(self, on: bool) -> None:
@@ -144,8 +140,7 @@ class Supervision:
             stopped = ProcessError(f"the rig was stopped meanwhile: {self._stop_reason}")
             if not self.started.done():
                 self.started.set_exception(self._start_error or stopped)
-            for waiting in (*self._adding.values(), *self._removing.values()):
-                waiting.set_exception(stopped)
+            self._changes.give_up(stopped)
 
     def _abandon_all(self) -> None:
         """End every process unwatched: each makes safe by itself, and is killed if it has not ended."""
@@ -244,7 +239,7 @@ class Supervision:
                 self._make_others_safe(service.spec.name)
             with self.changed:
                 self.changed.notify_all()
-        self._settle(service)
+        self._changes.settle(service)
         if isinstance(event, lifecycle.Exited):
             if not self.started.done() and not self.stopping:
                 self._start_error = service.start_error()
@@ -261,59 +256,15 @@ class Supervision:
                 service.send(link.MakeSafe())
                 self._announcer.made_safe(service.spec.name, lost)
 
-    def _add(self, spec: ServiceSpec, added: Future[None]) -> None:
-        try:
-            if self.stopping:
-                raise ProcessError(f"the rig is on its way out, so service {spec.name!r} is not started")
-            self._levels = levels([*(service.spec for service in self.services.values()), spec])
-        except (ProcessError, BadInputError) as error:
-            added.set_exception(error)
-            return
-        service = self._make(spec)
-        self.services = {**self.services, spec.name: service}
-        self._adding[spec.name] = added
-        self._announcer.services_changed(tuple(self.services))
-        self._live(service, lifecycle.Start())
+    def _live_by_name(self, name: str, event: lifecycle.Event) -> None:
+        if name in self.services and not self.stopping:
+            self._live(self.services[name], event)
 
-    def _remove(self, name: str, removed: Future[None]) -> None:
-        needed_by = [other for other, each in self.services.items() if name in each.spec.depends_on]
-        if name not in self.services or name in self._removing:
-            removed.set_exception(BadInputError(f"there is no service {name!r} any more"))
-        elif needed_by:
-            removed.set_exception(BadInputError(f"{needed_by} depend on service {name!r}; remove them first"))
-        else:
-            self._removing[name] = removed
-            self._live(self.services[name], lifecycle.Stop())
-
-    def _settle(self, service: SupervisedService) -> None:
-        """Answer who waits for a service that was added or removed, once that is decided."""
-        name = service.spec.name
-        if name in self._adding and service.life.state == "ready":
-            self._adding.pop(name).set_result(None)
-        if service.life.has_process:
-            return
-        if name in self._adding:
-            error = service.start_error()
-            self._forget(name)
-            self._adding.pop(name).set_exception(error)
-        if name in self._removing and name in self.services:
-            self._forget(name)
-        if name in self._removing:
-            self._removing.pop(name).set_result(None)
-
-    def _forget(self, name: str) -> None:
-        self.services[name].remove_files()
-        self.services = {other: each for other, each in self.services.items() if other != name}
-        self._levels = levels([each.spec for each in self.services.values()])
-        self._announcer.services_changed(tuple(self.services))
-
-    def _restart(self, name: str) -> None:
-        if not self.stopping and name in self.services:
-            self._live(self.services[name], lifecycle.Restart())
-
-    def _end(self, name: str) -> None:
-        if name in self.services:
-            self._live(self.services[name], lifecycle.Stop())
+    def replace_services(self, services: dict[str, SupervisedService]) -> None:
+        """Watch these from now on. In this thread."""
+        self._levels = levels([service.spec for service in services.values()])
+        self.services = services
+        self._announcer.services_changed(tuple(services))
 
     def _set_verbose(self, on: bool) -> None:
         self._verbose = on
@@ -325,7 +276,7 @@ class Supervision:
         if self.stopping:
             return
         self._stop_reason = reason
-        self._stop_end_ns = self._clock.monotonic_ns() + int(STOP_WITHIN_S * 1e9)
+        self._end = OrderlyEnd(self._levels, self._clock.monotonic_ns() + int(STOP_WITHIN_S * 1e9))
         self._on_stopping()
         self._announcer.stopping(reason)
         for service in self.services.values():
@@ -334,19 +285,10 @@ class Supervision:
                 self._live(service, lifecycle.Stop())
 
     def _go_on_stopping(self) -> None:
-        """End level after level: those that send before those that read, so that what was sent is drained."""
-        while self.stopping and self._stop_level < len(self._levels) - 1:
-            if any(self.services[name].life.has_process for name in self._level(self._stop_level)):
-                return
-            self._stop_level += 1
-            left_s = (self._stop_end_ns - self._clock.monotonic_ns()) / 1e9
-            share_s = max(0.1, left_s / (len(self._levels) - self._stop_level))
-            for name in self._level(self._stop_level):
+        if self._end is not None:
+            for name, within_s in self._end.next(self.services, self._clock.monotonic_ns()):
                 self._live(self.services[name], lifecycle.Stop())
-                self.services[name].limit_end(share_s)
-
-    def _level(self, index: int) -> tuple[str, ...]:
-        return self._levels[index] if index >= 0 else ()
+                self.services[name].limit_end(within_s)
 
     def _is_over(self) -> bool:
         return self.stopping and not any(service.life.has_process for service in self.services.values())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import sys
 import warnings
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -15,11 +14,12 @@ from parfocal.core.errors import BadInputError, ProcessError, nearest
 from parfocal.core.reminder import Reminder
 from parfocal.core.states import StateMachine
 from parfocal.core.status import ProcessStatus, RigStatus
-from parfocal.ipc import URGENT, Client, CommandTable, Server, command, current_call
-from parfocal.processes import directory
+from parfocal.ipc import Client, CommandTable, Server
+from parfocal.processes import directory, lifecycle
 from parfocal.processes.announcer import Announcer
 from parfocal.processes.directory import RIG_SERVICE
 from parfocal.processes.folders import RigFolders
+from parfocal.processes.rig_commands import CHANGES_WITHIN_S, RigCommands
 from parfocal.processes.sidecar import Sidecar
 from parfocal.processes.spec import ServiceSpec, check_name, levels
 from parfocal.processes.supervision import Supervision
@@ -32,50 +32,6 @@ _STATES = {
     "stopped": frozenset[str](),
 }
 _STOP_GIVES_UP_S = 10.0
-_RESTART_WITHIN_S = 30.0
-
-
-class RigCommands:
-    """What other processes can ask the rig itself, as service "rig"."""
-
-    def __init__(self, supervisor: Supervisor) -> None:
-        self._supervisor = supervisor
-
-    @command(lane=URGENT, effect="reads")
-    def status(self) -> RigStatus:
-        """Return the services now."""
-        return self._supervisor.status()
-
-    @command(lane=URGENT, effect="stops")
-    def stop(self) -> None:
-        """Begin to end the rig in order; returns at once."""
-        self._supervisor.begin_stop("a client asked")
-
-    @command(lane="restart", effect="changes")
-    def restart(self, service: str) -> None:
-        """End one service in order and start it again; returns when it is ready."""
-        self._supervisor.restart(service, current_call().remaining_s() or _RESTART_WITHIN_S)
-
-    @command(lane="services", effect="stops")
-    def end(self, service: str) -> None:
-        """End one service in order; it stays ended until it is restarted."""
-        self._supervisor.end(service)
-
-    @command(lane="services", effect="changes")
-    def add(self, specs: list[ServiceSpec], search_path: list[str]) -> None:
-        """Start more services; returns when they are ready. `search_path` says where else to import from."""
-        sys.path.extend(entry for entry in search_path if entry not in sys.path)
-        self._supervisor.add(*specs)
-
-    @command(lane="services", effect="changes")
-    def remove(self, service: str) -> None:
-        """End a service in order; the rig has it no longer."""
-        self._supervisor.remove(service)
-
-    @command(lane=URGENT, effect="reads")
-    def set_verbose(self, on: bool) -> None:
-        """Switch verbose logging of all services."""
-        self._supervisor.set_verbose(on)
 
 
 class Supervisor:
@@ -199,7 +155,7 @@ class Supervisor:
             self._check(service)
         return directory.connect(self.rig, service)
 
-    def restart(self, service: str, timeout_s: float = _RESTART_WITHIN_S) -> None:
+    def restart(self, service: str, timeout_s: float = CHANGES_WITHIN_S) -> None:
         """End one service in order and start it again; return when it is ready.
 
         Raises
@@ -210,7 +166,7 @@ class Supervisor:
         self._check(service)
         supervision = self._running(f"{service!r} cannot be restarted")
         before = supervision.services[service].status().pid
-        supervision.restart(service)
+        supervision.send(service, lifecycle.Restart())
 
         def is_back() -> bool:
             now = supervision.services[service].status()
@@ -247,7 +203,7 @@ class Supervisor:
         if self._supervision is not None:
             self._supervision.remove(name).result()
 
-    def end(self, service: str, timeout_s: float = _RESTART_WITHIN_S) -> None:
+    def end(self, service: str, timeout_s: float = CHANGES_WITHIN_S) -> None:
         """End one service in order, and return when it has ended; `restart` starts it again. Idempotent.
 
         Raises
@@ -257,7 +213,7 @@ class Supervisor:
         """
         self._check(service)
         supervision = self._running(f"{service!r} cannot be ended alone")
-        supervision.end(service)
+        supervision.send(service, lifecycle.Stop())
         with supervision.changed:
             ended = supervision.changed.wait_for(
                 lambda: supervision.services[service].status().state == "exited", timeout_s

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from parfocal.core.errors import BadInputError, nearest
-from parfocal.processes.host import service_commands
+from parfocal.processes.commands import service_commands
 from parfocal.rig.assemble import service_specs
 from parfocal.rig.config import KINDS
 

@@ -1,0 +1,59 @@
+"""What other processes can ask a rig itself, as service "rig"."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from parfocal.core.status import RigStatus
+from parfocal.ipc import URGENT, command, current_call
+from parfocal.processes.spec import ServiceSpec
+
+if TYPE_CHECKING:
+    from parfocal.processes.supervisor import Supervisor
+
+CHANGES_WITHIN_S = 30.0
+"""How long the end or the restart of one service may take, unless the call has a deadline of its own."""
+
+
+class RigCommands:
+    """The commands of service "rig"."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+
+    @command(lane=URGENT, effect="reads")
+    def status(self) -> RigStatus:
+        """Return the services now."""
+        return self._supervisor.status()
+
+    @command(lane=URGENT, effect="stops")
+    def stop(self) -> None:
+        """Begin to end the rig in order; returns at once."""
+        self._supervisor.begin_stop("a client asked")
+
+    @command(lane="restart", effect="changes")
+    def restart(self, service: str) -> None:
+        """End one service in order and start it again; returns when it is ready."""
+        self._supervisor.restart(service, current_call().remaining_s() or CHANGES_WITHIN_S)
+
+    @command(lane="services", effect="stops")
+    def end(self, service: str) -> None:
+        """End one service in order; it stays ended until it is restarted."""
+        self._supervisor.end(service)
+
+    @command(lane="services", effect="changes")
+    def add(self, specs: list[ServiceSpec], search_path: list[str]) -> None:
+        """Start more services; returns when they are ready. `search_path` says where else to import from."""
+        sys.path.extend(entry for entry in search_path if entry not in sys.path)
+        self._supervisor.add(*specs)
+
+    @command(lane="services", effect="changes")
+    def remove(self, service: str) -> None:
+        """End a service in order; the rig has it no longer."""
+        self._supervisor.remove(service)
+
+    @command(lane=URGENT, effect="reads")
+    def set_verbose(self, on: bool) -> None:
+        """Switch verbose logging of all services."""
+        self._supervisor.set_verbose(on)
