@@ -18,6 +18,7 @@ from parfocal.ipc.results import Declared, result_type
 
 if TYPE_CHECKING:
     from parfocal.core.messages import Progress
+    from parfocal.ipc.client import Client
     from parfocal.ipc.receiver import Receiver
 
 _LOG = logging.getLogger(__name__)
@@ -58,13 +59,22 @@ class Call:
         Whether it is not to be sent any more.
     """
 
-    def __init__(self, receiver: Receiver, id: str, service: str, command: str, returns: Any = Any) -> None:
+    def __init__(
+        self,
+        receiver: Receiver,
+        id: str,
+        service: str,
+        command: str,
+        returns: Any = Any,
+        client: Client | None = None,
+    ) -> None:
         self.id = id
         self.service = service
         self.command = command
         self.progress: Progress | None = None
         self.withdrawn = False
         self._receiver = receiver
+        self._client = client  # not collected, and so not closed, while the call is held
         self._returns = returns
         self._settled = False
         self._reply: tuple[Any, str] | None = None  # a value that was not asked for yet, and what it was

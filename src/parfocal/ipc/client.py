@@ -68,7 +68,7 @@ class Client:
         CommandError
             Of the kind that tells why there is no result. Interrupted (Ctrl-C), the call is cancelled.
         """
-        call = self._receiver.new_call(command, returns)
+        call = self._receiver.new_call(command, returns, self)
         try:
             self._begin(call, args, kwargs, timeout_s)
             return call.result()
@@ -80,7 +80,7 @@ class Client:
         self, command: str, /, *args: Any, timeout_s: float | None = None, returns: Any = Any, **kwargs: Any
     ) -> Call:
         """Ask for a command and return at once. Parameters as for `call`; interrupted, it is cancelled."""
-        call = self._receiver.new_call(command, returns)
+        call = self._receiver.new_call(command, returns, self)
         try:
             self._begin(call, args, kwargs, timeout_s)
         except KeyboardInterrupt:
@@ -90,7 +90,7 @@ class Client:
 
     def attach_call(self, id: str, returns: Any = Any) -> Call:
         """Return a call that was made before, by this or another client, to get its progress and result."""
-        call = Call(self._receiver, id, self.service, f"call {id}", returns)
+        call = Call(self._receiver, id, self.service, f"call {id}", returns, self)
         self._receiver.attach(call)
         return call
 

@@ -21,7 +21,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from parfocal.core.clock import Clock
 from parfocal.core.errors import (
@@ -40,6 +40,9 @@ from parfocal.ipc.codec import Decoder, Part, encode
 from parfocal.ipc.connection import Connection
 from parfocal.ipc.lanes import LaneThread
 from parfocal.ipc.mux import Mux, MuxStatistics
+
+if TYPE_CHECKING:
+    from parfocal.ipc.client import Client
 
 _LOG = logging.getLogger(__name__)
 _ALIVE = encode(Alive())
@@ -95,9 +98,9 @@ class Receiver:
 
     # --- any thread
 
-    def new_call(self, command: str, returns: Any = Any) -> Call:
-        """Return a call with an id of its own."""
-        return Call(self, f"{self._prefix}-{next(self._numbers)}", self.service, command, returns)
+    def new_call(self, command: str, returns: Any = Any, client: Client | None = None) -> Call:
+        """Return a call with an id of its own, which keeps `client` open while it is held."""
+        return Call(self, f"{self._prefix}-{next(self._numbers)}", self.service, command, returns, client)
 
     def request(self, call: Call, parts: list[Part], deadline_ns: int = 0) -> None:
         """Have a message sent, and `call` settled by its reply. Returns at once."""
