@@ -19,6 +19,15 @@ class CameraNoise(msgspec.Struct, frozen=True, kw_only=True):
     gain_e_per_adu: float = 1.0
     offset_adu: float = 0.0
     read_noise_e: float = 0.0
+    saturation_adu: float | None = None
+
+
+class FitSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How beads are fitted: see `parfocal.tracking.BeadTracker`; `flat` is a file, "" for none."""
+
+    max_chi2: float = 1.2
+    tilted_light: bool = False
+    flat: str = ""
 
 
 class Watch(msgspec.Struct, frozen=True):
@@ -43,6 +52,8 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
         Whose tables they are, in their order; empty if the one table in the file is for all beads.
     noise : CameraNoise
         Of the camera.
+    fit : FitSettings
+        How beads are fitted.
     watched : Watch or None
         The bead whose radial profile is wanted.
     """
@@ -53,6 +64,7 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     tables_hash: str = ""
     table_beads: tuple[int, ...] = ()
     noise: CameraNoise = CameraNoise()
+    fit: FitSettings = FitSettings()
     watched: Watch | None = None
 
     def save(self, path: Path) -> None:

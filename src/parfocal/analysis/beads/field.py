@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from parfocal.analysis.beads.flat import read_flat
+from parfocal.analysis.beads.quality import advice_on_chi2, usable
 from parfocal.core.errors import TrackingError
 from parfocal.tracking import ROW_DTYPE, BeadTracker, Flag, load_tables
 
@@ -16,17 +18,31 @@ if TYPE_CHECKING:
     from parfocal.tracking import ZTables
 
 
+_ROWS_JUDGED = 200
+"""From so many good rows on, chi2 says whether the camera is what it is told to be."""
+
+
 def bead_tracker(assignment: Assignment, tables: ZTables | None, threads: int = 1) -> BeadTracker:
     """Return a tracker for regions of this assignment, with these tables; close it."""
-    noise = assignment.noise
+    noise, fit = assignment.noise, assignment.fit
     return BeadTracker(
         tables,
         assignment.rois.roi_px,
         gain_e_per_adu=noise.gain_e_per_adu,
         offset_adu=noise.offset_adu,
         read_noise_e=noise.read_noise_e,
+        saturation_adu=noise.saturation_adu,
+        flat=flat_field(assignment),
+        max_chi2=fit.max_chi2,
+        tilted_light=fit.tilted_light and tables is not None,
         threads=threads,
     )
+
+
+def flat_field(assignment: Assignment) -> NDArray[np.float32] | None:
+    """Return the flat field that is to be used, (y, x), or None."""
+    rois = assignment.rois
+    return read_flat(assignment.fit.flat, (rois.height_px, rois.width_px)) if assignment.fit.flat else None
 
 
 def free_tracker(assignment: Assignment) -> BeadTracker:
@@ -41,12 +57,17 @@ class FieldTracker:
     ----------
     failures : int
         Frames that could not be tracked at all; their rows are NaN and flagged.
+    advice : str
+        What the first rows say of the settings, if it is worth telling; "" otherwise.
     """
 
     def __init__(self, assignment: Assignment, threads: int = 1) -> None:
         self.beads = assignment.rois.beads
         self.version = assignment.rois.version
         self.failures = 0
+        self.advice = ""
+        self._chi2: list[NDArray[np.float32]] | None = []
+        self._gain = assignment.noise.gain_e_per_adu
         self.last_failure = ""
         self._corners = assignment.rois.corners()
         self._offset_adu = assignment.noise.offset_adu
@@ -76,7 +97,17 @@ class FieldTracker:
                 self.failures += 1
                 self.last_failure = f"{type(error).__name__}: {error}"
                 rows[chosen] = _lost_row()
+        if self._chi2 is not None:
+            self._judge(rows)
         return rows
+
+    def _judge(self, rows: NDArray[Any]) -> None:
+        """Collect chi2 of the first good rows; then say once what it tells."""
+        assert self._chi2 is not None
+        self._chi2.append(rows["chi2"][usable(rows)])
+        chi2 = np.concatenate(self._chi2)
+        if len(chi2) >= _ROWS_JUDGED:
+            self.advice, self._chi2 = advice_on_chi2(chi2, self._gain), None
 
     def expected(self, place: int, row: NDArray[Any], r_px: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the counts that a bead's fitted model has at these distances; NaN without a table or a fit.

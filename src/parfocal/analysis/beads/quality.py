@@ -44,6 +44,31 @@ def usable(rows: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray((rows["flags"] & ~np.uint32(Flag.NEIGHBOUR)) == 0)
 
 
+_FAR_BELOW = 0.5
+
+
+def advice_on_chi2(chi2: NDArray[Any], gain_e_per_adu: float) -> str:
+    """Return what a chi2 far below 1 most likely means, and what to do; "" if it is not.
+
+    Examples
+    --------
+    >>> print(advice_on_chi2(np.full(10, 0.02), 1.0))
+    chi2 of good rows is 0.02, not 1: less noise than the camera is said to have. Most likely
+    gain_e_per_adu is 50, not 1 (or read_noise_e is too large, or the images were averaged);
+    until it is set, sigma is too large
+    >>> advice_on_chi2(np.full(10, 0.97), 1.0)
+    ''
+    """
+    middle = float(np.median(chi2)) if len(chi2) else 1.0
+    if not 0 < middle < _FAR_BELOW:
+        return ""
+    return (
+        f"chi2 of good rows is {middle:.2g}, not 1: less noise than the camera is said to have. Most likely\n"
+        f"gain_e_per_adu is {gain_e_per_adu / middle:.3g}, not {gain_e_per_adu:g} "
+        "(or read_noise_e is too large, or the images were averaged);\nuntil it is set, sigma is too large"
+    )
+
+
 def bead_quality(rows: NDArray[Any]) -> NDArray[Any]:
     """Return one of `QUALITY_DTYPE` for each bead, by number.
 

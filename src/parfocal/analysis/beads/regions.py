@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from parfocal.analysis.beads.assignment import Assignment, CameraNoise, Watch
+    from parfocal.analysis.beads.assignment import Assignment, CameraNoise, FitSettings, Watch
     from parfocal.analysis.beads.rois import RoiSet
 
 MOST_VERSIONS = 1000
@@ -87,10 +87,13 @@ class Regions:
             _, wait = self._set(tables=file, tables_hash=digest, table_beads=beads)
         wait()
 
-    def set_noise(self, noise: CameraNoise) -> None:
-        """Take over the camera's noise; waits for no worker, as the coordinator's loop must not."""
+    def set_noise(self, noise: CameraNoise, fit: FitSettings | None = None) -> None:
+        """Take over the camera's noise, and how beads are fitted.
+
+        Waits for no worker, as the coordinator's loop must not.
+        """
         with self._lock:
-            self._set(noise=noise)
+            self._set(noise=noise, fit=self.assignment.fit if fit is None else fit)
 
     def watch(self, watched: Watch | None) -> None:
         """Have a bead's radial profile made, or no longer any.

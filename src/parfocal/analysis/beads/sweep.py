@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from parfocal.analysis.beads.field import flat_field
 from parfocal.core.errors import (
     BadInputError,
     CommandError,
@@ -125,6 +126,7 @@ def run_sweep(
         gain_e_per_adu=assignment.noise.gain_e_per_adu,
         offset_adu=assignment.noise.offset_adu,
         read_noise_e=assignment.noise.read_noise_e,
+        flat=flat_field(assignment),
         pixel_size_um=pixel_size_um,
     )
     try:

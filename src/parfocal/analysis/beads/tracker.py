@@ -11,24 +11,36 @@ from typing import Annotated, Any, Literal
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
-from parfocal.analysis.beads.assignment import Assignment, CameraNoise, assignment_path, load_assignment
+from parfocal.analysis.beads.assignment import (
+    Assignment,
+    CameraNoise,
+    FitSettings,
+    assignment_path,
+    load_assignment,
+)
 from parfocal.analysis.beads.collector import Collector
 from parfocal.analysis.beads.commands.regions import RegionCommands
 from parfocal.analysis.beads.commands.tables import TableCommands
 from parfocal.analysis.beads.commands.views import ViewCommands
+from parfocal.analysis.beads.flat import read_flat
 from parfocal.analysis.beads.ledger import TrackLedger
 from parfocal.analysis.beads.regions import Regions
 from parfocal.analysis.beads.rois import RoiSet
 from parfocal.analysis.beads.rows import TRACK_DTYPE
 from parfocal.analysis.beads.workers import Workers
 from parfocal.core.errors import BadInputError, ConfigError
-from parfocal.core.frames import FrameSpec, RowSpec
+from parfocal.core.frames import FrameSpec, RowSpec, Sensor
 from parfocal.ipc import command, current_call
 from parfocal.processes import Service, ServiceContext
 from parfocal.streams import StreamWriter, open_stream
 
 _STEP_S = 0.25
 _LOOK_S = 0.05
+_CHANGEABLE = {
+    *("gain_e_per_adu", "offset_adu", "read_noise_e", "saturation_adu"),
+    *("max_chi2", "tilted_light", "flat"),
+}
+"""Settings that need no restart."""
 
 
 class TrackerConfig(BaseModel):
@@ -50,8 +62,15 @@ class TrackerConfig(BaseModel):
         Of each worker.
     roi_px : int
         Edge of all regions: even, 8 to 256.
-    gain_e_per_adu, offset_adu, read_noise_e : float
-        Of the camera: they weigh pixels, and set the uncertainties and chi2.
+    gain_e_per_adu, offset_adu, read_noise_e, saturation_adu : float or None
+        Of the camera: they weigh pixels, and set the uncertainties, chi2 and what counts as saturated. None:
+        what the camera tells of itself; one electron a count and no noise if it tells nothing.
+    max_chi2 : float
+        Above it a row is flagged as a bad fit.
+    tilted_light : bool
+        Whether a plane of light is fitted to each region too; takes about three times as long.
+    flat : path or None
+        An image of an empty field, ``.npy`` or a picture, that is divided out.
     late_after_s : float
         How long the rows of other workers wait for those of a living one; a dead one is not waited for.
     slots : int
@@ -67,9 +86,13 @@ class TrackerConfig(BaseModel):
     policy: Literal["drop", "block"] = "drop"
     threads: Annotated[int, Field(ge=1)] = 1
     roi_px: Annotated[int, Field(ge=8, le=256, multiple_of=2)] = 64
-    gain_e_per_adu: Annotated[float, Field(gt=0)] = 1.0
-    offset_adu: float = 0.0
-    read_noise_e: Annotated[float, Field(ge=0)] = 0.0
+    gain_e_per_adu: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    offset_adu: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    read_noise_e: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    saturation_adu: Annotated[float, Field(gt=0)] | None = None
+    max_chi2: Annotated[float, Field(gt=0)] = 1.2
+    tilted_light: bool = False
+    flat: Path | None = None
     late_after_s: Annotated[float, Field(gt=0)] = 2.0
     slots: Annotated[int, Field(ge=1024)] = 1 << 17
 
@@ -91,6 +114,7 @@ class TrackerService(RegionCommands, TableCommands, ViewCommands, Service):
         spec = open_stream(streams, settings.frames, timeout_s=10.0).spec
         if not isinstance(spec, FrameSpec):
             raise BadInputError(f"stream {settings.frames!r} holds rows, no frames")
+        self._frames = spec
         self.regions = Regions(self._first_assignment(spec), self.workers.assign)
         self.regions.assignment.save(assignment_path(streams, context.service))
         with ExitStack() as stack:
@@ -111,14 +135,13 @@ class TrackerService(RegionCommands, TableCommands, ViewCommands, Service):
         return _STEP_S
 
     def settings_changed(self, old: TrackerConfig, new: TrackerConfig) -> None:
-        """Take over the camera's noise; the rest stands in the workers' rings."""
-        fixed = {"gain_e_per_adu", "offset_adu", "read_noise_e"}
+        """Take over the camera's noise and how beads are fitted; the rest stands in the workers' rings."""
         changed = {name for name in TrackerConfig.model_fields if getattr(old, name) != getattr(new, name)}
-        if changed - fixed:
+        if changed - _CHANGEABLE:
             raise ConfigError(
-                f"{', '.join(sorted(changed - fixed))} can be changed by a restart of the rig alone"
+                f"{', '.join(sorted(changed - _CHANGEABLE))} can be changed by a restart of the rig alone"
             )
-        self.regions.set_noise(_noise(new))
+        self.regions.set_noise(_noise(new, self._frames), _fit(new, self._frames))
 
     def close(self) -> None:
         """Take what the workers left, and end the stream of tracks."""
@@ -136,6 +159,7 @@ class TrackerService(RegionCommands, TableCommands, ViewCommands, Service):
             },
             "profile": self.watching(),
             "noise": msgspec.to_builtins(assignment.noise),
+            "fit": msgspec.to_builtins(assignment.fit),
             "counts": self._collector.counts(),
         }
 
@@ -189,12 +213,30 @@ class TrackerService(RegionCommands, TableCommands, ViewCommands, Service):
         if left is not None and (left.rois.height_px, left.rois.width_px) == (height, width):
             return left
         rois = RoiSet(roi_px=self.settings.roi_px, width_px=width, height_px=height)
-        return Assignment(owner=owner, rois=rois, noise=_noise(self.settings))
+        return Assignment(
+            owner=owner, rois=rois, noise=_noise(self.settings, spec), fit=_fit(self.settings, spec)
+        )
 
 
-def _noise(settings: TrackerConfig) -> CameraNoise:
-    return CameraNoise(
-        gain_e_per_adu=settings.gain_e_per_adu,
-        offset_adu=settings.offset_adu,
-        read_noise_e=settings.read_noise_e,
+def _noise(settings: TrackerConfig, frames: FrameSpec) -> CameraNoise:
+    """Return what the settings say of the camera, and what they leave open as the camera tells it."""
+    sensor = frames.sensor or Sensor()
+    told = {
+        "gain_e_per_adu": sensor.gain_e_per_adu,
+        "offset_adu": sensor.offset_adu,
+        "read_noise_e": sensor.read_noise_e,
+        "saturation_adu": sensor.saturates_at,
+    }
+    chosen = {name: getattr(settings, name) for name in told if getattr(settings, name) is not None}
+    return CameraNoise(**(told | chosen))
+
+
+def _fit(settings: TrackerConfig, frames: FrameSpec) -> FitSettings:
+    """Return how beads are fitted; `BadInputError` if the flat field cannot be used."""
+    if settings.flat is not None:
+        read_flat(settings.flat, frames.shape[-2:])
+    return FitSettings(
+        max_chi2=settings.max_chi2,
+        tilted_light=settings.tilted_light,
+        flat="" if settings.flat is None else str(settings.flat.absolute()),
     )

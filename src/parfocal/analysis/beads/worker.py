@@ -227,6 +227,9 @@ class TrackerWorker(Service):
             field = self._field
             beads = () if field is None else field.beads
             tracked = np.zeros(0, PART_DTYPE) if field is None else field.track(frame.data)
+            if field is not None and field.advice:
+                self.context.log.warning("%s", " ".join(field.advice.split()))
+                field.advice = ""
             rows = part_rows(
                 tracked,
                 frame.header,
