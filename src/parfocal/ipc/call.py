@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import math
@@ -150,6 +149,8 @@ class Call:
         self._listeners.append(function)
 
     def __await__(self) -> Generator[Any, None, Any]:
+        import asyncio  # takes 3 MB, and few processes await
+
         loop = asyncio.get_running_loop()
         finished = loop.create_future()
 
