@@ -119,6 +119,8 @@ def start_service(
         found = find_service(spec.name)
         if found is not None and found.process.alive:
             return found
+        if found is not None:  # or its reaper would take the folder from the one that is started now
+            poll_until(lambda: _is_cleared(found), _CLEARED_WITHIN_S)
         return _start(spec, owner, idle_after_s)
     finally:
         held[0].release()
