@@ -157,6 +157,21 @@ def test_a_cancel_that_waits_for_no_answer(client: Client, bench: Bench) -> None
     scan.cancel_soon("again")
 
 
+def test_a_cancel_right_before_the_end_of_a_client_is_heard(
+    folder: Path, client: Client, bench: Bench
+) -> None:
+    """Not only that the client is gone: whoever else waits for the call hears of the cancel."""
+    for _ in range(20):
+        with Client(folder, "bench") as leaving:
+            scan = leaving.submit("scan")
+            assert bench.entered.acquire(timeout=LONG_S)
+            followed = client.attach_call(scan.id)
+            assert client.ping() < LONG_S  # it is followed
+            scan.cancel_soon("in a hurry")
+        with pytest.raises(CancelledError, match="in a hurry"):
+            followed.result(LONG_S)
+
+
 def test_expired_calls_do_not_run(client: Client, server: Server, bench: Bench) -> None:
     held = client.submit("hold")
     assert bench.entered.acquire(timeout=LONG_S)

@@ -234,7 +234,7 @@ class Receiver:
 
     def _send(self, call: Call, parts: list[Part], deadline_ns: int) -> None:
         try:
-            if call.withdrawn or self._closing:
+            if call.withdrawn or self._ended:
                 raise CancelledError(f"{self.service}.{call.command} was cancelled before it was sent")
             if self._connection is None:
                 self._connection = Connection(self._path)
@@ -321,11 +321,11 @@ class Receiver:
         )
 
     def _end(self) -> None:
-        """Fail what is open; whatever comes later fails in the thread that asks."""
+        """Send what was asked for before, then fail what is open; what comes later fails in its thread."""
+        self._run_inbox()  # a cancel, above all: the service would else learn only that the client is gone
         closed = CancelledError("the client was closed", service=self.service)
         for calls in [*self._mux.drain(), *(lost.calls for lost in self._lost)]:
             self._settle(calls, None, closed)
-        self._run_inbox()
         if self._callbacks is not None:
             self._callbacks.end()
         self._ended = True
