@@ -8,7 +8,7 @@ import pytest
 from parfocal.analysis.beads.finding import find_in_movie, find_in_newest
 from parfocal.core.errors import CancelledError
 from parfocal.core.frames import Frame, FrameHeader
-from parfocal.rig.track import TrackPlan, find_in
+from parfocal.rig.track_plan import TrackPlan, find_in
 from parfocal.tracking.simulation import add_noise, bead_stack, render
 
 DARK, LIT = np.zeros((4, 4), int), np.eye(4, dtype=int)

@@ -10,7 +10,7 @@ import pytest
 import tensorstore
 
 from parfocal.core.errors import MovieError
-from parfocal.core.frames import FrameHeader, FrameSpec
+from parfocal.core.frames import FrameHeader, FrameSpec, Sensor
 from parfocal.formats import MovieOptions, open_movie
 
 DATA = Path(__file__).parent / "data"
@@ -74,7 +74,8 @@ def test_our_own_recording_keeps_times_and_tells_its_gaps(tmp_path):
     from parfocal.storage import FrameSink
     from parfocal.streams import StreamWriter, open_stream
 
-    spec = FrameSpec(shape=(32, 48), dtype="uint16", pixel_size_um=0.13)
+    sensor = Sensor(gain_e_per_adu=0.5, offset_adu=100.0, bit_depth=12)
+    spec = FrameSpec(shape=(32, 48), dtype="uint16", pixel_size_um=0.13, sensor=sensor)
     numbers = [0, 1, 3, 4]
     with StreamWriter(tmp_path, "camera", spec, 8) as writer:
         with open_stream(tmp_path, "camera").lossless() as frames:
@@ -87,6 +88,7 @@ def test_our_own_recording_keeps_times_and_tells_its_gaps(tmp_path):
     np.testing.assert_array_equal(images, STACK[numbers])
     assert facts.remarks == ("1 of 5 images are not there: 2",)
     assert (facts.pixel_size_um, facts.times_from) == (0.13, "recorded exposure ends")
+    assert facts.sensor == sensor
     with open_movie(tmp_path / "frames.ome.zarr") as movie:
         np.testing.assert_allclose(movie.times_s, [0, 0.007, 0.021, 0.028], atol=1e-6)
 
@@ -122,7 +124,7 @@ def test_ndtiff_is_read_with_its_channels_and_times():
     assert images.dtype == np.uint16
     assert 0 < images.max() < 4096
     assert facts.unread == ("1 of 2 channels: read is channel 0 (DAPI), --channel chooses",)
-    assert (facts.format, facts.pixel_size_um) == ("NDTiff", 1.0)
+    assert (facts.format, facts.pixel_size_um, facts.sensor.bit_depth) == ("NDTiff", 1.0, 12)
     assert facts.times_from == "Micro-Manager ElapsedTime-ms"
     other, _ = read(DATA / "ndtiff-12bit", channel="FITC")
     both, _ = read(DATA / "ndtiff-12bit", channel="all")

@@ -83,10 +83,11 @@ def test_ome_times_of_planes_count_more_than_an_increment(tmp_path):
         f'<Plane TheT="{t}" TheC="0" TheZ="0" DeltaT="{100 + 21 * t + t * t}" DeltaTUnit="ms"/>'
         for t in range(6)
     )
-    xml = ome('TimeIncrement="20" TimeIncrementUnit="ms"', planes)
+    xml = ome('TimeIncrement="20" TimeIncrementUnit="ms" SignificantBits="12"', planes)
     facts, times_s = opened(ome_tiff(tmp_path, xml))
     np.testing.assert_allclose(times_s, [0.021 * t + 0.001 * t * t for t in range(6)])
     assert facts.times_from == "OME DeltaT"
+    assert facts.sensor.saturates_at == 4095
 
 
 @pytest.mark.parametrize("times", [[0, 0, 0, 0, 0, 0], [0, 1, 2, 3, 3, 4], [5, 4, 3, 2, 1, 0], [0, 1, 2]])

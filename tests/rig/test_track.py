@@ -6,9 +6,10 @@ from PIL import Image
 
 from parfocal.analysis.beads.rois import RoiSet
 from parfocal.core.errors import BadInputError
-from parfocal.core.frames import FrameSpec
+from parfocal.core.frames import FrameSpec, Sensor
 from parfocal.rig.ring_size import rows_bytes, slots_for
-from parfocal.rig.track import TrackPlan, check_inputs, track_config
+from parfocal.rig.track import track_config
+from parfocal.rig.track_plan import TrackPlan, check_inputs
 from parfocal.tracking import ZTables, save_tables
 
 
@@ -67,6 +68,14 @@ def test_what_fits_is_taken(folder):
         check_inputs(plan(folder, **options))
     settings = track_config(plan(folder, gain_e_per_adu=4.9, read_noise_e=8.0)).services["tracker"].settings
     assert (settings["gain_e_per_adu"], settings["offset_adu"], settings["read_noise_e"]) == (4.9, 0.0, 8.0)
+
+
+def test_what_the_movie_tells_of_its_camera_is_taken_unless_it_is_given(folder):
+    told = Sensor(gain_e_per_adu=0.5, offset_adu=100.0, bit_depth=12)
+    services = track_config(plan(folder, gain_e_per_adu=0.7), told=told).services
+    tracker, camera = services["tracker"].settings, services["camera"].settings["options"]["sensor"]
+    assert (tracker["gain_e_per_adu"], tracker["offset_adu"], tracker["read_noise_e"]) == (0.7, 100.0, 0.0)
+    assert (camera["gain_e_per_adu"], camera["bit_depth"]) == (0.7, 12)
 
 
 def test_a_movie_that_does_not_fit_into_shared_memory_says_what_to_do():

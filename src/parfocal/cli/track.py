@@ -24,9 +24,9 @@ def track(
     pixel_size_um: float | None = None,
     counts_per_unit: float | None = None,
     counts_at_zero: float = 0.0,
-    gain_e_per_adu: float = 1.0,
-    offset_adu: float = 0.0,
-    read_noise_e: float = 0.0,
+    gain_e_per_adu: float | None = None,
+    offset_adu: float | None = None,
+    read_noise_e: float | None = None,
     out: Path = Path("runs"),
     workers: int = 1,
     json: bool = False,
@@ -69,7 +69,8 @@ def track(
     counts_at_zero
         Counts for a value of 0.
     gain_e_per_adu
-        Electrons for one count of the camera. Together with the next two it sets sigma, chi2 and the flags.
+        Electrons for one count of the camera. Together with the next two it sets sigma, chi2 and the flags;
+        a recorded run knows all three, of other movies they are 1, 0 and 0 otherwise.
     offset_adu
         Counts of the camera without light.
     read_noise_e
@@ -91,7 +92,8 @@ def track(
 
     parfocal track beads.ome.zarr --rois rois.json --zlut tables.npz --workers 2 --json
     """
-    from parfocal.rig.track import TrackPlan, run_track  # the numerics take a second to import
+    from parfocal.rig.track import run_track  # the numerics take a second to import
+    from parfocal.rig.track_plan import TrackPlan
 
     if rois is not None and find:
         raise BadInputError("--rois and --find exclude each other: load the beads or find them")

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from parfocal.core.errors import BadInputError, DeviceError, FrameLostError, MovieError
-from parfocal.core.frames import FrameSpec
+from parfocal.core.frames import FrameSpec, Sensor
 from parfocal.devices.exposures import ExposureSchedule
 from parfocal.formats import Movie, MovieOptions, Unreadable, open_movie
 
@@ -30,6 +30,8 @@ class ReplaySettings(MovieOptions, frozen=True, kw_only=True, forbid_unknown_fie
     ----------
     path : str
         A file or folder, see `parfocal.formats.open_movie`.
+    sensor : Sensor or None
+        What its counts mean; overrules the file's.
     rate : float, "own" or "fastest"
         Frames a second; "own" takes the movie's (25 if nobody tells it); "fastest" shows a frame whenever one
         is asked for: readers that block then set the pace, and no frame is lost.
@@ -38,6 +40,7 @@ class ReplaySettings(MovieOptions, frozen=True, kw_only=True, forbid_unknown_fie
     """
 
     path: str
+    sensor: Sensor | None = None
     rate: float | Literal["own", "fastest"] = "own"
     loop: bool = False
 
@@ -74,7 +77,12 @@ class ReplayCamera:
     def spec(self) -> FrameSpec:
         """Shape, dtype and pixel size of the movie; the camera must be open."""
         movie = self._opened()
-        return FrameSpec(shape=movie.shape, dtype=movie.dtype.name, pixel_size_um=movie.facts.pixel_size_um)
+        return FrameSpec(
+            shape=movie.shape,
+            dtype=movie.dtype.name,
+            pixel_size_um=movie.facts.pixel_size_um,
+            sensor=self._settings.sensor or movie.facts.sensor,
+        )
 
     def open(self) -> None:
         """Open the movie."""

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from parfocal.core.frames import Sensor
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -50,6 +52,8 @@ class Contents:
         Seconds at which each plane was taken, in the shape of `sizes`, NaN where it is not known.
     plane_times_from : str
         Who says so.
+    sensor : Sensor or None
+        What the counts mean, as far as the file tells.
     position_chosen : bool
         Whether the reader took one position of several, as it must where they differ in shape.
     missing : frozenset of int
@@ -71,6 +75,7 @@ class Contents:
     interval_s: Told | None = None
     plane_times_s: NDArray[np.float64] | None = None
     plane_times_from: str = ""
+    sensor: Sensor | None = None
     position_chosen: bool = False
     missing: frozenset[int] = frozenset()
     unread: tuple[str, ...] = ()

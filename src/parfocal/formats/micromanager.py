@@ -6,7 +6,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from parfocal.formats.units import micrometres
+from parfocal.core.frames import Sensor
+from parfocal.formats.units import micrometres, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,6 +39,19 @@ def pixel_size_um(metadata: dict[str, Any]) -> float | None:
         if size is not None:
             return size
     return None
+
+
+def sensor_of(metadata: dict[str, Any]) -> Sensor | None:
+    """Return how many bits a count has, of an image's metadata; None if it does not tell.
+
+    Examples
+    --------
+    >>> sensor_of({"Camera": "Cam", "Cam-BitDepth": "12"}).saturates_at
+    4095.0
+    """
+    camera = metadata.get("Camera") or metadata.get("Core-Camera")
+    bits = whole_number(metadata.get("BitDepth")) or whole_number(metadata.get(f"{camera}-BitDepth"))
+    return Sensor(bit_depth=bits) if 0 < bits <= 64 else None
 
 
 def axes_in_name(name: str) -> dict[str, int]:

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from parfocal.core.errors import BadInputError, MovieError
+from parfocal.core.frames import Sensor
 from parfocal.core.reminder import Reminder
 from parfocal.formats.counts import Counts
 from parfocal.formats.selection import select
@@ -38,6 +39,8 @@ class MovieFacts(msgspec.Struct, frozen=True, kw_only=True):
         Edge of a pixel in the sample, and who says so; None and "untold" if nobody does.
     frame_rate_hz, times_from
         Images a second from the first to the last, and who says so; None and "untold" if nobody does.
+    sensor : Sensor or None
+        What the counts mean, as far as the file tells; None of counts that were made of other values.
     unread : tuple of str
         What of the file is left unread, in words.
     remarks : tuple of str
@@ -55,6 +58,7 @@ class MovieFacts(msgspec.Struct, frozen=True, kw_only=True):
     pixel_size_from: str
     frame_rate_hz: float | None
     times_from: str
+    sensor: Sensor | None = None
     unread: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
 
@@ -99,6 +103,7 @@ class Movie:
             pixel_size_from=size_from,
             frame_rate_hz=_rate(self.times_s),
             times_from=times_from,
+            sensor=contents.sensor if self._counts is None else None,
             unread=(*self._selection.unread, *contents.unread),
             remarks=(*self._selection.gaps, *contents.remarks, *made),
         )

@@ -14,7 +14,7 @@ import numpy as np
 
 from parfocal.core.errors import MovieError
 from parfocal.formats.contents import Contents, Told
-from parfocal.formats.micromanager import elapsed_s, pixel_size_um
+from parfocal.formats.micromanager import elapsed_s, pixel_size_um, sensor_of
 from parfocal.formats.pixels import read_raw
 
 if TYPE_CHECKING:
@@ -109,6 +109,7 @@ class NDTiffReader:
             pixel_size_um=None if size is None else Told(size, "Micro-Manager PixelSizeUm"),
             plane_times_s=times.reshape(sizes) if np.isfinite(times).any() else None,
             plane_times_from="Micro-Manager ElapsedTime-ms",
+            sensor=next((found for one in words.values() if (found := sensor_of(one)) is not None), None),
             missing=frozenset(range(planes)) - self._at.keys(),
         )
 

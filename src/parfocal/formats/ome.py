@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from parfocal.formats.contents import Told
-from parfocal.formats.units import micrometres, seconds
+from parfocal.formats.units import micrometres, seconds, whole_number
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,6 +27,8 @@ class OmeImage:
         Names of the channels, "" where there is none.
     pixel_size_um, interval_s : Told or None
         As in `parfocal.formats.contents.Contents`.
+    bit_depth : int
+        Bits of a count; 0 if it does not tell.
     deltas_s : dict
         Seconds since the beginning of the acquisition, by the numbers of (t, c, z).
     """
@@ -36,6 +38,7 @@ class OmeImage:
     pixel_size_um: Told | None
     interval_s: Told | None
     deltas_s: dict[tuple[int, int, int], float]
+    bit_depth: int = 0
 
     def times_s(self, axes: str, sizes: tuple[int, ...]) -> NDArray[np.float64] | None:
         """Return the time of each plane of a grid, NaN where it is not told; None if none is."""
@@ -81,6 +84,7 @@ def _image(node: ElementTree.Element) -> OmeImage:
         pixel_size_um=None if size is None else Told(size, "OME PhysicalSizeX"),
         interval_s=None if interval is None else Told(interval, "OME TimeIncrement"),
         deltas_s=dict(_deltas(pixels)),
+        bit_depth=whole_number(pixels.get("SignificantBits")),
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from parfocal.core.errors import MovieError
 from parfocal.formats.contents import Contents, Told
-from parfocal.formats.micromanager import elapsed_s, grid_of, pixel_size_um, read_metadata
+from parfocal.formats.micromanager import elapsed_s, grid_of, pixel_size_um, read_metadata, sensor_of
 from parfocal.formats.numbered import in_order, missing_between, one_movie, suffix_of
 from parfocal.formats.pages import TIFF_SUFFIXES, is_ome_stack, pages_of, read_page
 from parfocal.formats.picture import PICTURE_SUFFIXES, look_of, read_picture
@@ -59,6 +59,7 @@ class PictureReader:
             plane_times_s=times.reshape(grid.sizes) if np.isfinite(times).any() else None,
             plane_times_from="Micro-Manager ElapsedTime-ms",
             missing=frozenset(range(grid.planes)) - set(grid.places),
+            sensor=next((found for one in each if (found := sensor_of(one)) is not None), None),
             unread=unread,
             remarks=(*grid.remarks, *(("compressed with loss (JPEG)",) if kind == "JPG" else ())),
         )

@@ -111,6 +111,7 @@ class TiffReader:
             interval_s=words.interval_s,
             plane_times_s=words.times_s(axes, sizes),
             plane_times_from=words.times_from,
+            sensor=words.sensor,
             position_chosen=unread is not None,
             missing=frozenset(self._missing()),
             unread=unread or (),

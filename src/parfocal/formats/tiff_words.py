@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from parfocal.core.frames import Sensor
 from parfocal.formats.contents import Told
-from parfocal.formats.micromanager import elapsed_s, pixel_size_um
+from parfocal.formats.micromanager import elapsed_s, pixel_size_um, sensor_of
 from parfocal.formats.ome import OmeImage, read_ome
 from parfocal.formats.units import micrometres, seconds
 
@@ -31,6 +32,7 @@ class Words:
     images: tuple[OmeImage, ...] = ()
     elapsed_s: NDArray[np.float64] | None = None
     times_from: str = ""
+    sensor: Sensor | None = None
 
     def times_s(self, axes: str, sizes: tuple[int, ...]) -> NDArray[np.float64] | None:
         """Return the time of each plane of a grid, where the file tells."""
@@ -69,6 +71,7 @@ def _ome_words(file: tifffile.TiffFile, series: list[Any], images: list[OmeImage
         images=tuple(images) if by_planes else (),
         elapsed_s=None if by_planes else own.elapsed_s,
         times_from="OME DeltaT" if by_planes else own.times_from,
+        sensor=Sensor(bit_depth=images[0].bit_depth) if images[0].bit_depth else own.sensor,
     )
 
 
@@ -85,6 +88,7 @@ def _micromanager_words(file: tifffile.TiffFile, series: list[Any]) -> Words:
         interval_s=None if interval is None else Told(interval, "Micro-Manager Interval_ms"),
         elapsed_s=times if np.isfinite(times).any() else None,
         times_from="Micro-Manager ElapsedTime-ms",
+        sensor=next((found for one in each if (found := sensor_of(one)) is not None), None),
     )
 
 

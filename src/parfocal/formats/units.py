@@ -52,6 +52,20 @@ def seconds(value: Any, unit: Any) -> float | None:
     return _positive(value, _SECONDS.get(_plain(unit)))
 
 
+def whole_number(value: Any) -> int:
+    """Return a count such as the bits of a pixel; 0 for what is none.
+
+    Examples
+    --------
+    >>> whole_number("12"), whole_number(16), whole_number("many"), whole_number(None)
+    (12, 16, 0, 0)
+    """
+    try:
+        return max(0, int(value))
+    except (TypeError, ValueError):
+        return 0
+
+
 def _plain(unit: Any) -> str:
     """Return a unit in one spelling: there are two letters mu, and ImageJ writes one of them as an escape."""
     name = str(unit).strip().replace(r"\u00B5", "µ").replace("\N{GREEK SMALL LETTER MU}", "µ").lower()

@@ -6,10 +6,12 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 import tensorstore
 
 from parfocal.core.errors import MovieError
+from parfocal.core.frames import Sensor
 from parfocal.formats.contents import Contents, Told
 from parfocal.formats.pixels import native
 from parfocal.formats.selection import listed
@@ -33,6 +35,7 @@ class _Image:
     pixel_size_um: Told | None
     interval_s: Told | None
     headers: dict[str, NDArray[np.int64]]
+    sensor: Sensor | None
 
     @property
     def look(self) -> str:
@@ -104,6 +107,7 @@ def _contents(path: Path, images: list[_Image], names: list[str], unread: tuple[
         interval_s=first.interval_s,
         plane_times_s=None if times_ns is None else np.where(lost, np.nan, times_ns * 1e-9),
         plane_times_from="recorded exposure ends",
+        sensor=first.sensor,
         position_chosen=bool(unread),
         missing=frozenset(np.flatnonzero(lost).tolist()),
         unread=unread,
@@ -151,7 +155,7 @@ def _image(folder: Path) -> _Image:
     except (KeyError, IndexError, TypeError) as error:
         raise MovieError(f"{folder}: its multiscales metadata lacks {error}") from error
     sizes, times = _steps(axes, [*dataset.get("coordinateTransformations", [])])
-    return _Image(store, names, sizes, times, _headers(folder, attributes))
+    return _Image(store, names, sizes, times, _headers(folder, attributes), _sensor(attributes))
 
 
 def _attributes(folder: Path) -> dict[str, Any]:
@@ -191,6 +195,14 @@ def _steps(axes: list[dict[str, Any]], transformations: list[Any]) -> tuple[Told
         if value is not None:
             found[name] = Told(value, f"OME-Zarr scale of {name}")
     return found.get("x"), found.get("t")
+
+
+def _sensor(attributes: dict[str, Any]) -> Sensor | None:
+    """Return what the counts of a parfocal recording mean, as its camera told it."""
+    try:
+        return msgspec.convert(attributes["parfocal"]["layout"]["spec"]["sensor"], Sensor | None)
+    except (KeyError, TypeError, msgspec.ValidationError):
+        return None
 
 
 def _headers(folder: Path, attributes: dict[str, Any]) -> dict[str, NDArray[np.int64]]:

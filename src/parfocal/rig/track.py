@@ -10,21 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from parfocal.analysis.beads.finding import find_in_movie
-from parfocal.analysis.beads.fitting import beads_of, fitting_tables
-from parfocal.analysis.beads.rois import RoiSet
-from parfocal.core.errors import BadInputError, MovieError
-from parfocal.core.frames import FrameSpec
-from parfocal.formats import Movie, MovieFacts, MovieOptions, are_counts, file_of, open_movie
+from parfocal.core.frames import FrameSpec, Sensor
+from parfocal.formats import MovieFacts, file_of
 from parfocal.rig.config import RigConfig, load_config, with_changes
 from parfocal.rig.measurement import Progress, measure
 from parfocal.rig.opening import load_source, open_rig
 from parfocal.rig.recorded import RecordedRun, is_run
 from parfocal.rig.results import summarise, uselessness
 from parfocal.rig.ring_size import MOST_SLOTS, free_shared_bytes, slots_for
+from parfocal.rig.track_plan import CAMERA, TrackPlan, check_inputs, find_in, sensor_of
 from parfocal.storage.folder import check_place
 from parfocal.storage.recorder_settings import LEAST_FREE_MB, MB
-from parfocal.tracking import BeadTracker, find_beads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,102 +29,19 @@ if TYPE_CHECKING:
     from parfocal.rig.summary import Summary
 
 
-class TrackPlan(MovieOptions, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which movie, which of its images, which beads, which tables, which camera.
+def track_config(plan: TrackPlan, slots: int = MOST_SLOTS, told: Sensor | None = None) -> RigConfig:
+    """Return the built-in replay rig for a movie, under a name of its own.
 
-    `movie` may be the folder of a run, whose frames are taken: those of `stream`, where it recorded several.
-    Without `rois` the beads are found in the first image. See `parfocal.formats.MovieOptions` for what may be
-    chosen of a movie.
+    `slots` frames fit in its ring; `told` is what the movie says of its counts.
     """
-
-    movie: Path
-    stream: str = ""
-    rois: Path | None = None
-    roi_px: int = 64
-    zlut: Path | None = None
-    gain_e_per_adu: float = 1.0
-    offset_adu: float = 0.0
-    read_noise_e: float = 0.0
-    out: Path = Path("runs")
-    workers: int = 1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not file_of(self.movie).exists():
-            raise BadInputError(f"movie: there is nothing at {self.movie}")
-        for name in ("rois", "zlut"):
-            path = getattr(self, name)
-            if path is not None and not path.exists():
-                raise BadInputError(f"{name}: there is nothing at {path}")
-        if self.roi_px % 2 or not 8 <= self.roi_px <= 256:
-            raise BadInputError(f"roi_px must be even and from 8 to 256, not {self.roi_px}")
-        if self.workers < 1:
-            raise BadInputError(f"workers must be 1 or more, not {self.workers}")
-        if self.stream and not is_run(self.movie):
-            raise BadInputError(
-                f"stream {self.stream!r}: {self.movie} is no recorded run, so it has no streams"
-            )
-
-    @property
-    def file(self) -> Path:
-        """Where the images are: the movie itself, or what a run recorded of a stream."""
-        if not is_run(self.movie):
-            return self.movie
-        return RecordedRun.open(self.movie).one_stream("frames", self.stream)
-
-
-def check_inputs(plan: TrackPlan) -> MovieFacts:
-    """Open the movie, the regions and the tables before anything is started; return what the movie is.
-
-    Raises
-    ------
-    BadInputError
-        If one of them is something else, or does not fit the others.
-    """
-    with opened_movie(plan) as movie:
-        facts = movie.facts
-    height, width = facts.shape
-    rois = RoiSet(roi_px=plan.roi_px, width_px=width, height_px=height)
-    if plan.rois is not None:
-        rois = rois.loaded(plan.rois)
-    if plan.zlut is not None:
-        tables = fitting_tables(plan.zlut, rois)
-        if plan.rois is not None:
-            beads_of(tables, rois, plan.zlut)
-    return facts
-
-
-def opened_movie(plan: TrackPlan) -> Movie:
-    """Open the movie; refuse one that cannot be tracked.
-
-    Raises
-    ------
-    BadInputError
-        If it cannot be read, or its pixels are no counts and no scale is given.
-    """
-    try:
-        movie = open_movie(plan.file, plan)
-    except MovieError as error:
-        raise BadInputError(f"movie: cannot replay {error}") from error
-    if not are_counts(movie.dtype):
-        movie.close()
-        raise BadInputError(
-            f"movie: {plan.movie} holds {movie.dtype} values, and beads are tracked in counts of a camera: "
-            "tell how many counts a unit is (--counts-per-unit, and --counts-at-zero for negative values)"
-        )
-    return movie
-
-
-def track_config(plan: TrackPlan, slots: int = MOST_SLOTS) -> RigConfig:
-    """Return the built-in replay rig for a movie, under a name of its own; `slots` frames fit in its ring."""
+    sensor = sensor_of(plan, told)
     changes: dict[str, Any] = {
         "camera.options.path": str(plan.file.absolute()),
+        "camera.options.sensor": msgspec.to_builtins(sensor),
         "camera.slots": slots,
         "tracker.roi_px": plan.roi_px,
         "tracker.workers": plan.workers,
-        "tracker.gain_e_per_adu": plan.gain_e_per_adu,
-        "tracker.offset_adu": plan.offset_adu,
-        "tracker.read_noise_e": plan.read_noise_e,
+        **{f"tracker.{name}": getattr(sensor, name) for name in CAMERA},
         "recorder.folder": str(plan.out.absolute()),
     }
     chosen = {name: value for name, value in plan.movie_options().items() if value is not None}
@@ -142,7 +55,7 @@ def run_track(plan: TrackPlan, tell: Callable[[Progress], None]) -> Summary:
     facts = check_inputs(plan)
     check_place(plan.out, int(LEAST_FREE_MB * MB), remedy="name another folder with --out")
     spec = FrameSpec(shape=facts.shape, dtype=facts.dtype, pixel_size_um=facts.pixel_size_um)
-    config = track_config(plan, slots_for(spec, plan.workers, free_shared_bytes()))
+    config = track_config(plan, slots_for(spec, plan.workers, free_shared_bytes()), facts.sensor)
     doubt = RecordedRun.open(plan.movie).doubt if is_run(plan.movie) else ""
     notes = (*notes_on(facts), *filter(None, (doubt,)))
     tell(Progress(phase="starting", fraction=0.0, text=plan.movie.name, notes=notes))
@@ -204,18 +117,3 @@ def choose_beads(rig: Rig, plan: TrackPlan, tell: Callable[[Progress], None]) ->
     if plan.zlut is not None:
         tracker.load_tables(path=str(plan.zlut.absolute()), timeout_s=30.0)
     return len(tracker.list_rois().rois)
-
-
-def find_in(plan: TrackPlan) -> list[tuple[float, float]]:
-    """Return x and y of the free-standing beads in the first image that is not dark, best first.
-
-    The images are read from the file: the camera has shown none yet, so that each is tracked and counted
-    once, the first one as frame 0.
-    """
-    camera = {name: getattr(plan, name) for name in ("gain_e_per_adu", "offset_adu", "read_noise_e")}
-    with opened_movie(plan) as movie, BeadTracker(None, plan.roi_px, **camera) as tracker:
-        height, width = movie.shape
-        rois = RoiSet(roi_px=plan.roi_px, width_px=width, height_px=height)
-        find = partial(find_beads, min_distance_px=rois.apart_px, tracker=tracker)
-        found = find_in_movie(movie.read, len(movie), find)
-    return rois.free_of(zip(found["x_px"].tolist(), found["y_px"].tolist(), strict=True), rois.apart_px)
