@@ -177,3 +177,23 @@ def test_ctrl_c_eight_times_ends_in_order(tmp_path):
     summary = json.loads(printed.splitlines()[-1])
     assert (summary["outcome"], summary["reason"]) == ("cancelled", "Ctrl-C")
     assert read_manifest(Path(summary["run"])).outcome == "cancelled"
+
+
+def test_frames_that_the_camera_loses_first_and_last_are_counted_in_their_run(rig):
+    first = Path(rig["recorder"].start(timeout_s=WAIT_S))
+    rig["camera"].inject_fault("lost", {"frames": 5}, timeout_s=WAIT_S)
+    rig["camera"].start(count=50)
+    until(lambda: stored(rig) >= 8)
+    rig["camera"].inject_fault("lost", {"frames": 100}, timeout_s=WAIT_S)  # all that are left
+    until(lambda: not rig["camera"].is_running(timeout_s=WAIT_S))
+    report = rig["recorder"].finish(timeout_s=WAIT_S)
+    camera = read_manifest(first).streams["camera"]
+    assert (camera.first_number, camera.expected, camera.lost) == (0, 50, 50 - camera.stored)
+    assert report.outcome == f"incomplete: lost {camera.lost}"
+    headers = read_headers(first / "frames.ome.zarr")
+    assert headers["frame"][:6].tolist() == [-1, -1, -1, -1, -1, 5]
+    second = Path(rig["recorder"].start(timeout_s=WAIT_S))
+    rig["camera"].start(count=10)
+    until(lambda: not rig["camera"].is_running(timeout_s=WAIT_S))
+    assert rig["recorder"].finish(timeout_s=WAIT_S).outcome == "complete"
+    assert read_headers(second / "frames.ome.zarr")["frame"].tolist() == list(range(50, 60))
