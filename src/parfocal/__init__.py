@@ -24,3 +24,7 @@ def __getattr__(name: str) -> Any:
 
         return version("parfocal")
     raise AttributeError(f"module 'parfocal' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

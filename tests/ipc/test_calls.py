@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import inspect
 import os
+import pydoc
 import threading
 from pathlib import Path
 from typing import Any
@@ -366,6 +368,40 @@ def test_a_proxy_looks_like_the_service(client: Client) -> None:
     assert proxy.submit("add", 1).result(LONG_S) == 2.0
     assert "scan" in dir(proxy)
     assert proxy.ping() < LONG_S
+
+
+def test_a_method_of_a_proxy_has_the_signature_and_docstring_of_its_command(client: Client) -> None:
+    add = ServiceProxy(client).add
+    assert str(inspect.signature(add)) == (
+        "(a: int, b: float = 1.0, *, note: str = '', timeout_s: float | None = None) -> float"
+    )
+    assert inspect.getdoc(add) == "Add two numbers.\n\nThe note goes into the log."
+    page = pydoc.plain(pydoc.render_doc(add))
+    assert "add(a: int, b: float = 1.0, *, note: str = ''" in page
+    assert "The note goes into the log." in page
+
+
+def test_a_misspelt_command_is_refused_before_it_is_called(client: Client, bench: Bench) -> None:
+    proxy = ServiceProxy(client)
+    with pytest.raises(UnknownCommandError, match="no command 'ad'; did you mean 'add'"):
+        proxy.ad  # noqa: B018 - not even called
+    assert not hasattr(proxy, "shape")
+    assert hasattr(proxy, "scan")
+
+
+def test_a_proxy_of_a_service_that_is_away_tells_so_when_called(folder: Path) -> None:
+    with Client(folder, "bench") as client:
+        add = ServiceProxy(client).add
+        with pytest.raises(ServiceUnavailableError, match="no service 'bench' answers"):
+            add(1)
+
+
+def test_a_cancelled_call_says_so(client: Client, bench: Bench) -> None:
+    call = client.submit("scan")
+    assert bench.entered.acquire(timeout=LONG_S)
+    call.cancel("enough")
+    assert isinstance(call.exception(LONG_S), CancelledError)
+    assert repr(call).endswith("of bench.scan: cancelled>")
 
 
 def open_descriptors() -> int:

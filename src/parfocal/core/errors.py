@@ -6,7 +6,7 @@
     ├── BadInputError (ValueError)          the caller's: a value that cannot be used; nothing was touched
     │   └── ConfigError                     a rig file or a setting
     ├── CommandError                        a call that gave no result
-    │   ├── UnknownCommandError             no such command; names the nearest
+    │   ├── UnknownCommandError (AttributeError)    no such command; names the nearest
     │   ├── BadArgumentsError               refused before anything ran
     │   ├── CommandFailedError              it ran and raised: whose fault, with the remote traceback
     │   ├── CancelledError                  somebody cancelled it; queued or running, and why
@@ -78,7 +78,7 @@ class CommandError(ParfocalError):
         self.command = command
 
 
-class UnknownCommandError(CommandError):
+class UnknownCommandError(CommandError, AttributeError):
     """The service has no command of that name."""
 
 

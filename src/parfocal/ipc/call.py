@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from parfocal.core.errors import BadInputError, CommandError, DeadlineError, ProtocolError
+from parfocal.core.errors import BadInputError, CancelledError, CommandError, DeadlineError, ProtocolError
 from parfocal.ipc.convert import from_plain
 from parfocal.ipc.results import Declared, result_type
 
@@ -84,8 +84,14 @@ class Call:
         self._listeners: list[Callable[[Progress], None]] = []
 
     def __repr__(self) -> str:
-        state = "waiting" if not self._settled else "failed" if self._error else "done"
-        return f"<Call {self.id} of {self.service}.{self.command}: {state}>"
+        return f"<Call {self.id} of {self.service}.{self.command}: {self._state()}>"
+
+    def _state(self) -> str:
+        if not self._settled:
+            return "waiting"
+        if isinstance(self._error, CancelledError):
+            return "cancelled"
+        return "failed" if self._error else "done"
 
     def done(self) -> bool:
         """Whether it has a result or an error."""

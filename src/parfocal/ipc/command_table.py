@@ -185,16 +185,19 @@ def _describe(
             type=inspect.formatannotation(hints[parameter.name]),
             required=parameter.default is parameter.empty,
             default="" if parameter.default is parameter.empty else repr(parameter.default),
+            by_name_only=parameter.kind is parameter.KEYWORD_ONLY,
         )
         for parameter in parameters
     )
+    doc = inspect.getdoc(function) or ""
     return CommandInfo(
         name=mark.name,
         lane=f"{URGENT} {mark.name}" if mark.lane == URGENT else mark.lane,
         effect=mark.effect,
         parameters=described,
         returns="None" if hints["return"] is type(None) else inspect.formatannotation(hints["return"]),
-        summary=(inspect.getdoc(function) or "").partition("\n")[0],
+        summary=doc.partition("\n")[0],
+        doc=doc,
         script=mark.script,
         on_client_loss=mark.on_client_loss,
         result=result_name(hints["return"]),

@@ -38,6 +38,7 @@ class ParameterInfo(msgspec.Struct, frozen=True, kw_only=True):
     type: str
     required: bool
     default: str = ""
+    by_name_only: bool = False
 
 
 class CommandInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,8 +46,8 @@ class CommandInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    name, summary : str
-        What it is called, and what it does.
+    name, summary, doc : str
+        What it is called, and what it does: the first line of its docstring, and all of it.
     lane : str
         Its lane; ``"{module}"`` stands for the lane that its argument `module` names, "receiver" for none:
         the receiver thread runs it at once.
@@ -71,6 +72,7 @@ class CommandInfo(msgspec.Struct, frozen=True, kw_only=True):
     script: bool
     on_client_loss: OnClientLoss
     result: str = ""
+    doc: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
-"""A service as an object: its commands are its methods."""
+"""A service as an object: its commands are its methods, with their signatures and docstrings."""
 
 from __future__ import annotations
 
-from functools import partial
+import inspect
 from typing import TYPE_CHECKING, Any
 
+from parfocal.core.errors import CommandError, UnknownCommandError, nearest
 from parfocal.ipc.results import Declared
 
 if TYPE_CHECKING:
@@ -13,13 +14,14 @@ if TYPE_CHECKING:
     from parfocal.core.messages import Hello
     from parfocal.ipc.call import Call
     from parfocal.ipc.client import Client
-    from parfocal.ipc.commands import CommandInfo
+    from parfocal.ipc.commands import CommandInfo, ParameterInfo
 
 
 class ServiceProxy:
     """Calls the commands of a service as methods: ``camera.set_exposure_ms(2.0)``.
 
-    A result whose command declares a dataclass or a struct arrives as one.
+    Each takes ``timeout_s`` beside its own arguments. A result whose command declares a dataclass or a
+    struct arrives as one. ``help(camera.snap)``, ``camera.snap?`` and TAB show what the service says of them.
 
     Parameters
     ----------
@@ -29,14 +31,27 @@ class ServiceProxy:
 
     def __init__(self, client: Client) -> None:
         self._client = client
+        self._methods: dict[str, Callable[..., Any]] = {}
 
     def __getattr__(self, command: str) -> Callable[..., Any]:
+        """Return the method of that name; `UnknownCommandError` names the nearest if there is none."""
         if command.startswith("_"):
             raise AttributeError(command)
-        return partial(self._client.call, command, returns=Declared)
+        if command not in self._methods:
+            try:
+                self._learn()
+            except CommandError:  # nobody answers now: the call itself will tell why, if that is still so
+                return _method(self._client, command)
+        if command not in self._methods:
+            service, hint = self._client.service, nearest(command, self._methods)
+            raise UnknownCommandError(
+                f"service {service!r} has no command {command!r}; {hint}", service=service, command=command
+            )
+        return self._methods[command]
 
     def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *(info.name for info in self._client.commands())]
+        self._learn()
+        return [*super().__dir__(), *self._methods]
 
     def __repr__(self) -> str:
         return f"<ServiceProxy of {self._client.service!r}>"
@@ -60,3 +75,58 @@ class ServiceProxy:
     def ping(self) -> float:
         """Return how long the service takes to answer, seconds."""
         return self._client.ping()
+
+    def _learn(self) -> None:
+        """Make the methods of the commands that the service has now."""
+        methods = {}
+        for info in self._client.commands():
+            method = methods[info.name] = _method(self._client, info.name)
+            method.__doc__ = info.doc
+            method.__dict__["__signature__"] = signature(info)
+        self._methods = methods
+
+
+def signature(info: CommandInfo) -> inspect.Signature:
+    """Return the signature of a command as its service wrote it.
+
+    Examples
+    --------
+    >>> from parfocal.ipc import CommandTable, command
+    >>> class Lamp:
+    ...     @command()
+    ...     def set_power(self, fraction: float, *, ramp_s: float = 0.5) -> float: ...
+    >>> signature(CommandTable.of(Lamp).describe()[0])
+    <Signature (fraction: float, *, ramp_s: float = 0.5, timeout_s: float | None = None) -> float>
+    """
+    own = [_parameter(parameter) for parameter in info.parameters]
+    timeout = inspect.Parameter(
+        "timeout_s", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_Text("float | None")
+    )
+    return inspect.Signature([*own, timeout], return_annotation=_Text(info.returns))
+
+
+def _parameter(info: ParameterInfo) -> inspect.Parameter:
+    kind = inspect.Parameter.KEYWORD_ONLY if info.by_name_only else inspect.Parameter.POSITIONAL_OR_KEYWORD
+    default = inspect.Parameter.empty if info.required else _Text(info.default)
+    return inspect.Parameter(info.name, kind, default=default, annotation=_Text(info.type))
+
+
+class _Text:
+    """An annotation or a default, of which only the text is known here."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+def _method(client: Client, command: str) -> Callable[..., Any]:
+    def method(*args: Any, **kwargs: Any) -> Any:
+        kwargs.setdefault("returns", Declared)
+        return client.call(command, *args, **kwargs)
+
+    method.__name__ = command
+    method.__qualname__ = f"{client.service}.{command}"
+    method.__module__ = f"service {client.service!r}"
+    return method
