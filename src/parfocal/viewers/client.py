@@ -346,6 +346,11 @@ class Viewer:
         image: NDArray[Any] = self._ask("image", pane)
         return image
 
+    def ages_s(self) -> list[float]:
+        """Return how old the last thousand live frames were when they had been painted, seconds."""
+        ages: list[float] = self._ask("ages_s")
+        return ages
+
     def screenshot(self) -> NDArray[Any]:
         """Return the pixels of the window, (y, x, 3) uint8."""
         pixels: NDArray[Any] = self._ask("screenshot")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Colormap = Literal["grey", "inverted", "viridis", "magma", "turbo", "red", "green", "blue", "cyan"]
 _LUT_STEPS = 256
-_SAMPLES = 1 << 16
+_SAMPLES = 1 << 14
 _TAILS = 0.002
 """Part of the pixels that automatic contrast leaves black, and white."""
 
@@ -93,7 +93,7 @@ def changed(display: Display, **changes: Any) -> Display:
 
 
 def auto_levels(image: NDArray[Any]) -> tuple[float, float]:
-    """Return the levels between which all but a few of the pixels lie, from at most 65 536 of them.
+    """Return the levels between which all but a few of the pixels lie, from at most 16 384 of them.
 
     Examples
     --------

@@ -92,8 +92,11 @@ class LiveFeed:
         if now_ns - self._ledger_ns > _LEDGER_EVERY_S * 1e9:
             self._ledger_ns = now_ns
             self._look()
-        age_s = 0.0 if self._header is None else (now_ns - self._header.time_ns) * 1e-9
-        return FeedStatus(self._live, age_s, self._rate.hz, self._skipped, self._recording)
+        return FeedStatus(self._live, self.age_s(now_ns), self._rate.hz, self._skipped, self._recording)
+
+    def age_s(self, now_ns: int) -> float:
+        """Return how long ago the exposure of the newest frame ended; 0 before the first."""
+        return 0.0 if self._header is None else (now_ns - self._header.time_ns) * 1e-9
 
     def close(self) -> None:
         """Leave the stream."""

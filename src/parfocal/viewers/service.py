@@ -96,6 +96,7 @@ class ViewerService(Service):
         self.regions: Regions | None = None
         self._columns: tuple[str, ...] = ()
         self._plots: tuple[Plot, ...] = ()
+        self._ages_s: deque[float] = deque(maxlen=1000)
         self._swept_ns = self._painted_ns = 0
         self._closing = ExitStack()
         self.view = self.make_view()
@@ -106,7 +107,11 @@ class ViewerService(Service):
         self._keep_choices()
         if self._received:
             self._paint_received()
-        elif self._poll_feeds() or self._is_refresh_due():
+        elif self._poll_feeds():
+            self._paint()
+            now_ns = self.context.clock.monotonic_ns()
+            self._ages_s.extend(feed.age_s(now_ns) for feed in self._feeds.values())
+        elif self._is_refresh_due():
             self._paint()
         self._sweep()
         if self._received:
@@ -212,6 +217,11 @@ class ViewerService(Service):
         if found.image is None:
             raise ViewerError(f"pane {pane!r} has shown no image yet")
         return found.image
+
+    @command(lane="ages", effect="reads", script=False)
+    def ages_s(self) -> list[float]:
+        """Return how old the last thousand live frames were when they had been painted, seconds."""
+        return list(self._ages_s)
 
     @command(lane=LOOP, effect="changes")
     def select(self, layer: str, index: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QElapsedTimer, Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _SAMPLES = 1 << 15
 _BINS = 128
 _WIDTH_PX = 92
+_EVERY_MS = 100
 
 
 class LevelsBar(QWidget):
@@ -45,12 +46,16 @@ class LevelsBar(QWidget):
         self._region.sigRegionChanged.connect(self._dragged)
         self._plot.addItem(self._region)
         self._setting = False
+        self._shown_last = QElapsedTimer()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._plot)
 
     def show_image(self, image: NDArray[Any], low: float, high: float) -> None:
-        """Show the histogram of at most 32 768 pixels, and the levels."""
+        """Show the histogram of at most 32 768 pixels, ten times a second at most, and the levels."""
+        if self._shown_last.isValid() and self._shown_last.elapsed() < _EVERY_MS:
+            return
+        self._shown_last.start()
         flat = image.reshape(-1)
         sample = flat[:: max(1, len(flat) // _SAMPLES)]
         if sample.dtype.kind == "f":

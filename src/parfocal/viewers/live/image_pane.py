@@ -3,21 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QPointF, Qt
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtCore import QLocale, QPointF, Qt
+from PySide6.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
-from parfocal.viewers.display import Colormap, Display, auto_levels, changed, lookup_table
+from parfocal.viewers.display import Colormap, Display, auto_levels, changed, colour, lookup_table
 from parfocal.viewers.live.histogram import LevelsBar
 from parfocal.viewers.live.marks import RegionMarks, ScaleBar
+from parfocal.viewers.saving import save_counts, save_picture
 
 if TYPE_CHECKING:
     from parfocal.viewers.live.theme import Theme
     from parfocal.viewers.panes import Pane
     from parfocal.viewers.regions import Regions
+
+
+class ImageBox(pg.ViewBox):
+    """Pans and zooms by mouse; a drag may be taken by somebody else, who moves a region by it."""
+
+    def __init__(self, take_drag: Callable[[Any, Any, bool], bool]) -> None:
+        super().__init__(lockAspect=True, invertY=True, enableMenu=False)
+        self._take_drag = take_drag
+
+    def mouseDragEvent(self, ev: Any, axis: Any = None) -> None:
+        """Offer the drag; pan by it if nobody takes it."""
+        begin, now = self.mapToView(ev.buttonDownPos()), self.mapToView(ev.pos())
+        if self._take_drag(begin, now, ev.isFinish()):
+            ev.accept()
+        else:
+            super().mouseDragEvent(ev, axis)
 
 
 class ImagePane(QWidget):
@@ -89,7 +117,7 @@ class ImagePane(QWidget):
 
     def _make_canvas(self) -> None:
         self._canvas = pg.GraphicsView(background=self._theme.canvas)
-        self._box = pg.ViewBox(lockAspect=True, invertY=True, enableMenu=False)
+        self._box = ImageBox(self._drag_region)
         self._canvas.setCentralItem(self._box)
         self._item = pg.ImageItem(axisOrder="row-major")
         self._box.addItem(self._item)
@@ -127,13 +155,28 @@ class ImagePane(QWidget):
         self._maps.addItems(list(get_args(Colormap)))
         self._maps.setToolTip("Colours")
         self._maps.currentTextChanged.connect(lambda name: self._choose(colormap=name))
+        self._gamma = QDoubleSpinBox()
+        self._gamma.setLocale(QLocale.c())  # a point in every country
+        self._gamma.setRange(0.1, 10.0)
+        self._gamma.setSingleStep(0.1)
+        self._gamma.setDecimals(1)
+        self._gamma.setValue(1.0)
+        self._gamma.setPrefix("gamma ")
+        self._gamma.setToolTip("Gamma: below 1 brightens what is dark")
+        self._gamma.valueChanged.connect(lambda gamma: self._choose(gamma=round(gamma, 1)))
+        self._save = _button("Save", "Save what is seen, or what was measured")
+        self._save.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        menu = QMenu(self._save)
+        menu.addAction("What is seen (PNG) ...", lambda: self._save_as("png"))
+        menu.addAction("What was measured (TIFF) ...", lambda: self._save_as("tif"))
+        self._save.setMenu(menu)
 
     def _lay_out(self) -> None:
         top = QHBoxLayout()
         top.addWidget(self._title)
         top.addWidget(self._recording)
         top.addStretch()
-        for widget in (self._edit, self._freeze, self._auto, self._fit, self._maps):
+        for widget in (self._edit, self._freeze, self._auto, self._fit, self._maps, self._gamma, self._save):
             top.addWidget(widget)
         middle = QHBoxLayout()
         middle.setSpacing(4)
@@ -180,9 +223,12 @@ class ImagePane(QWidget):
             control.blockSignals(True)
             control.setChecked(on)
             control.blockSignals(False)
-        self._maps.blockSignals(True)
+        for chooser in (self._maps, self._gamma):
+            chooser.blockSignals(True)
         self._maps.setCurrentText(display.colormap)
-        self._maps.blockSignals(False)
+        self._gamma.setValue(display.gamma)
+        for chooser in (self._maps, self._gamma):
+            chooser.blockSignals(False)
         if display.center is not None:
             self._zoom_to(display.center, display.zoom)
 
@@ -254,6 +300,36 @@ class ImagePane(QWidget):
             self._choose(crosshair=None)
         else:
             self._choose(crosshair=(round(x), round(y)))
+
+    def _drag_region(self, begin: QPointF, now: QPointF, finished: bool) -> bool:
+        """Move the region in which a drag began, once it has ended; False if the drag is not for a region."""
+        regions = self._regions()
+        if not self._editing or regions is None:
+            return False
+        bead = regions.at(begin.x(), begin.y())
+        if bead is None:
+            return False
+        if finished:
+            x, y = regions.centers[bead]
+            regions.move(bead, x + now.x() - begin.x(), y + now.y() - begin.y())
+        return True
+
+    def _save_as(self, ending: str) -> None:
+        """Ask where to, and write; what goes wrong is told in the status line."""
+        pane = self._shown
+        if pane is None or pane.image is None:
+            return
+        name = "".join(letter if letter.isalnum() else "-" for letter in pane.name)
+        chosen, _ = QFileDialog.getSaveFileName(self, "Save", f"{name}.{ending}", f"*.{ending}")
+        if not chosen:
+            return
+        try:
+            if ending == "png":
+                save_picture(colour(pane.image, self.display), Path(chosen))
+            else:
+                save_counts(pane.image, pane.pixel_size_um, Path(chosen))
+        except OSError as error:
+            self._status.setText(f"not saved: {error}")
 
     def _edit_toggled(self, on: bool) -> None:
         self._editing = on
