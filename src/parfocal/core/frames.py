@@ -149,7 +149,8 @@ class FrameHeader(msgspec.Struct, frozen=True, kw_only=True):
     frame : int
         Number of the frame as the camera counts it, from 0; a gap is a frame that the camera lost.
     time_ns : int
-        End of the exposure on the machine's monotonic clock, nanoseconds.
+        End of the exposure on the machine's monotonic clock, nanoseconds. Of a movie that is played as fast
+        as it is read, its own time; 0 in all frames of one whose times nobody tells.
     utc_ns : int
         The same instant, nanoseconds since 1970-01-01 UTC.
     exposure_ns : int

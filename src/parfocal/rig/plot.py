@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from parfocal.analysis.beads.chart import draw_chart
@@ -107,10 +108,11 @@ def _draw_last_frame(run: RecordedRun, rows: NDArray[Any], path: Path) -> Path |
     shared = np.flatnonzero(np.isin(numbers, rows["frame"]))
     if not shared.size:
         return None
-    rois = saved_rois(regions)
     with open_movie(image) as movie:
         frame = movie.read(int(shared[-1]))
     shown = rows[rows["frame"] == numbers[shared[-1]]]
     flags = dict(zip(shown["bead"].tolist(), shown["flags"].tolist(), strict=True))
-    draw_overlay(frame, rois, np.array([flags.get(bead, 0) for bead in rois.beads], np.uint32), path)
+    rois = saved_rois(regions)
+    rois = msgspec.structs.replace(rois, rois=tuple(roi for roi in rois.rois if roi.bead in flags))
+    draw_overlay(frame, rois, np.array([flags[bead] for bead in rois.beads], np.uint32), path)
     return path
