@@ -156,6 +156,25 @@ def test_frames_lie_at_the_index_of_their_event_in_whatever_order_they_come(tmp_
     assert sink.count().lost == 0
 
 
+@pytest.mark.parametrize(
+    ("axes", "sizes"), [("t", (3,)), ("p", (6,)), ("ptcz", (2, 3, 1, 1)), ("zc", (2, 3))]
+)
+def test_a_plan_of_any_axes(axes: str, sizes: tuple[int, ...], tmp_path: Path) -> None:
+    events = EventLayout(axes=axes, sizes=sizes)
+    sink = create_sink(tmp_path / "s", SinkOptions(spec=FRAMES, events=events))
+    sink.append(batch("events", 0, 6), 0)
+    sink.abandon()
+    resumed = resume_sink(tmp_path / "s", SinkOptions(spec=FRAMES, events=events))
+    assert (resumed.count().stored, resumed.next_sequence) == (6, 6)
+    resumed.close()
+    for event in range(6):
+        index = events.index_of(event)
+        image = tmp_path / "s" / str(index.pop("p", 0))
+        place = tuple(index[axis] for axis in "tcz" if axis in index)
+        assert open_frames(image)[place].read().result()[0, 0] == event + 1
+        assert read_headers(image)["event"][place] == event
+
+
 def test_frames_of_no_event_are_left_out_and_no_event_is_overwritten(tmp_path: Path) -> None:
     sink = create_sink(tmp_path / "s", OPTIONS["events"])
     snapped = batch("events", 0, 2)

@@ -19,31 +19,26 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from parfocal.core.errors import BadInputError, StorageError
+from parfocal.core.errors import BadInputError
 from parfocal.core.files import sync_file
 from parfocal.core.status import UNKNOWN_NUMBER, StoredCount
 from parfocal.storage.disk import storage_errors
+from parfocal.storage.event_image import EVENT, FRAME, SEQUENCE, EventImage
 from parfocal.storage.frame_buffer import PlacedFrames
 from parfocal.storage.image import (
     META,
     check_frames,
     check_present,
-    open_pixels,
     read_document,
     refuse_existing,
     write_document,
 )
 from parfocal.storage.numbering import Numbering
 from parfocal.storage.ome_zarr import (
-    HEADER_COLUMNS,
-    HEADERS,
-    IMAGE,
-    NOT_STORED,
     Codec,
     Document,
     EventLayout,
     FrameLayout,
-    event_image_documents,
 )
 from parfocal.storage.sync import SyncThread
 
@@ -56,7 +51,6 @@ if TYPE_CHECKING:
 NO_EVENT = -1
 """Event number of a frame that belongs to none."""
 _PLAN = "parfocal"
-_FRAME, _SEQUENCE, _EVENT = (HEADER_COLUMNS.index(name) for name in ("frame", "sequence", "event"))
 
 
 class EventFrameSink:
@@ -85,7 +79,10 @@ class EventFrameSink:
         self._left_out = 0
         self._forgotten = False
         self._syncing = SyncThread(f"sync of {folder.name}")
-        self._images = [_EventImage(self, position) for position in range(events.size("p"))]
+        self._images = [
+            EventImage(folder / str(position), frame, events, self._syncing)
+            for position in range(events.size("p"))
+        ]
 
     @classmethod
     def create(
@@ -145,10 +142,10 @@ class EventFrameSink:
                 rows = image.stored_rows()
                 sink.stored += len(rows)
                 for row in rows:
-                    if last is None or row[_SEQUENCE] > last[_SEQUENCE]:
+                    if last is None or row[SEQUENCE] > last[SEQUENCE]:
                         last = row
         if last is not None:
-            sequence, number = int(last[_SEQUENCE]), int(last[_FRAME])
+            sequence, number = int(last[SEQUENCE]), int(last[FRAME])
             index = sink._numbering.place(sequence, number)
             sink._left_out = index + 1 - sink.stored  # nobody knows which of them belonged to events
             sink._forgotten = sink._left_out > 0
@@ -191,12 +188,12 @@ class EventFrameSink:
         with storage_errors(self.folder):
             self._syncing.check()
             for pixels, row in zip(fresh.data, rows, strict=True):
-                if row[_EVENT] == NO_EVENT:
+                if row[EVENT] == NO_EVENT:
                     self._left_out += 1
                 else:
                     self._write(pixels, row)
                     self.stored += 1
-                self._numbering.place(int(row[_SEQUENCE]), int(row[_FRAME]))
+                self._numbering.place(int(row[SEQUENCE]), int(row[FRAME]))
 
     def tend(self) -> None:
         """Nothing is due without new frames."""
@@ -216,91 +213,14 @@ class EventFrameSink:
         self._syncing.abandon()
 
     def _write(self, pixels: NDArray[Any], row: NDArray[np.int64]) -> None:
-        index = self._events.index_of(int(row[_EVENT]))
+        index = self._events.index_of(int(row[EVENT]))
         position = index.pop("p", 0)
         if position >= len(self._images):
             raise BadInputError(
-                f"event {row[_EVENT]} lies at position {position}; there are {len(self._images)}"
+                f"event {row[EVENT]} lies at position {position}; there are {len(self._images)}"
             )
         place = tuple(index[axis] for axis in "tcz" if axis in index)
         self._images[position].write(place, pixels, row)
-
-
-class _EventImage:
-    """The image of one position. Its documents are those of as many time points as it holds."""
-
-    def __init__(self, sink: EventFrameSink, position: int) -> None:
-        self._sink = sink
-        self._folder = sink.folder / str(position)
-        self._outer = {axis: sink._events.size(axis) for axis in "tcz" if axis in sink._events.axes}
-        self._grows = sink._events.axes[0] == "t"
-        self._length = 0
-        self._arrays: tuple[Any, Any] | None = None
-
-    @property
-    def documents(self) -> tuple[Path, ...]:
-        """What has to be on stable storage beside the chunks."""
-        folders = (self._folder / IMAGE, self._folder / HEADERS, self._folder)
-        return tuple(path for folder in folders for path in (folder / META, folder))
-
-    def create(self) -> None:
-        """Make an image without any frame."""
-        for part in (self._folder / IMAGE, self._folder / HEADERS):
-            part.mkdir(parents=True)
-        group, *_ = self._documents(0)
-        write_document(self._folder, group)
-        self._write_shape(0)
-
-    def write(self, place: tuple[int, ...], pixels: NDArray[Any], row: NDArray[np.int64]) -> None:
-        """Write a frame and its headers at an index along t, c and z; raises if there is one already."""
-        images, headers = self._open()
-        there = headers[place].read().result()
-        if there[_SEQUENCE] != NOT_STORED:
-            raise StorageError(
-                f"event {row[_EVENT]} of {self._sink.folder.name} has a frame already, number "
-                f"{there[_FRAME]}; frame {row[_FRAME]} was not stored"
-            )
-        images[place].write(pixels).result()
-        headers[place].write(row).result()
-        length = place[0] + 1 if self._grows else 1
-        if length > self._length:
-            self._write_shape(length)
-        self._sync(self._folder / IMAGE, (*place, 0, 0))
-        headers_at = (place[0], *(0 for _ in place)) if "t" in self._outer else (0, *(0 for _ in place))
-        self._sync(self._folder / HEADERS, headers_at)
-
-    def _sync(self, array: Path, chunk: tuple[int, ...]) -> None:
-        """Have a chunk brought to stable storage, and the folders that lead to it."""
-        self._sink._syncing.add(array.joinpath("c", *map(str, chunk)), len(chunk))
-
-    def stored_rows(self) -> NDArray[np.int64]:
-        """Return the headers of all frames in it, (n, columns)."""
-        document = read_document(self._folder / HEADERS)
-        self._length = int(document["shape"][0]) if self._grows else 1
-        rows = open_pixels(self._folder / HEADERS, document, read=True).read().result()
-        rows = rows.reshape(-1, len(HEADER_COLUMNS))
-        stored: NDArray[np.int64] = rows[rows[:, _SEQUENCE] != NOT_STORED]
-        return stored
-
-    def _documents(self, length: int) -> tuple[Document, Document, Document]:
-        outer = self._outer | ({"t": length} if self._grows else {})
-        spec, codec = self._sink._frame.spec, self._sink._frame.codec
-        return event_image_documents(spec, codec, outer, self._folder.name)
-
-    def _open(self) -> tuple[Any, Any]:
-        if self._arrays is None:
-            _, pixels, headers = self._documents(2**40)
-            self._arrays = (
-                open_pixels(self._folder / IMAGE, pixels),
-                open_pixels(self._folder / HEADERS, headers),
-            )
-        return self._arrays
-
-    def _write_shape(self, length: int) -> None:
-        _, pixels, headers = self._documents(length)
-        write_document(self._folder / HEADERS, headers)
-        write_document(self._folder / IMAGE, pixels)
-        self._length = length
 
 
 def _collection_document(frame: FrameLayout, events: EventLayout) -> Document:

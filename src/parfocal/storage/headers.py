@@ -91,7 +91,7 @@ def read_headers(image: Path | str, *, most: int | None = None) -> NDArray[np.vo
     image = Path(image)
     document = read_document(image / HEADERS)
     columns = _columns_of(image / HEADERS)
-    if len(document["shape"]) > 2:  # by event
+    if document["chunk_grid"]["configuration"]["chunk_shape"] != [HEADER_CHUNK, len(columns)]:  # by event
         found: NDArray[Any] = open_pixels(image / HEADERS, document, read=True).read().result()
         return found.view([(name, "<i8") for name in columns])[..., 0]
     length = length_of(image / IMAGE)

@@ -212,6 +212,9 @@ class Recording:
         Manifest
             As it is on the disk; if the disk no longer takes it, as it should be, with that among its errors.
         """
+        ended = Ended(
+            ending=ending, reason=reason, devices=devices or {}, losses=losses or {}, missing=missing
+        )
         with self._finishing:
             if self._record.is_open:
                 self._finish_streams(tell)
@@ -219,25 +222,7 @@ class Recording:
                 after = self._after or self._site.collect(self.folder.path, True)
                 with suppress(OSError):
                     self.folder.give_up_reserve()
-                ended = Ended(
-                    ending=ending,
-                    reason=reason,
-                    devices=devices or {},
-                    losses=losses or {},
-                    missing=missing,
-                    stop_on_error=self._site.stop_on_error,
-                    at=Moment.now(self._site.clock),
-                )
-                lost = since(after, self._before)
-                manifest = msgspec.structs.replace(
-                    self.manifest,
-                    streams={
-                        name: self._final(name, record) for name, record in self.manifest.streams.items()
-                    },
-                    restarts=self._restarts(),
-                    incidents=(*self.manifest.incidents, *self._watch.look()),
-                )
-                self._record.close(final_manifest(manifest, ended, after, lost))
+                self._record.close(self._final_manifest(ended, after))
             else:
                 self._record.close_again()
             return self.manifest
@@ -293,6 +278,17 @@ class Recording:
         return StreamProgress(
             stored=count.stored, lost=max(0, count.lost - behind), behind=behind, error=count.error
         )
+
+    def _final_manifest(self, ended: Ended, after: Collected) -> Manifest:
+        manifest = msgspec.structs.replace(
+            self.manifest,
+            ended=Moment.now(self._site.clock),
+            streams={name: self._final(name, record) for name, record in self.manifest.streams.items()},
+            restarts=self._restarts(),
+            incidents=(*self.manifest.incidents, *self._watch.look()),
+        )
+        lost = since(after, self._before)
+        return final_manifest(manifest, ended, after, lost, stop_on_error=self._site.stop_on_error)
 
     def _final(self, name: str, record: StreamRecord) -> StreamRecord:
         recorder = self._recorders.get(name)

@@ -24,12 +24,10 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     """What whoever ends a run says of its end; see `Recording.finish`."""
 
     ending: Ending
-    at: Moment
     reason: str = ""
     devices: dict[str, Any] = {}
     losses: dict[str, int] = {}
     missing: int | None = None
-    stop_on_error: bool = False
 
 
 def first_manifest(
@@ -61,20 +59,27 @@ def first_manifest(
 
 
 def final_manifest(
-    manifest: Manifest, ended: Ended, after: Collected, lost: dict[str, dict[str, int]]
+    manifest: Manifest,
+    ended: Ended,
+    after: Collected,
+    lost: dict[str, dict[str, int]],
+    *,
+    stop_on_error: bool,
 ) -> Manifest:
     """Return the manifest with its outcome.
 
     Parameters
     ----------
     manifest : Manifest
-        With what every stream came to, and all incidents.
+        With what every stream came to, all incidents, and when it ended.
     ended : Ended
         How it was ended.
     after : Collected
         What the services said at the end.
     lost : dict of str to (dict of str to int)
         What each service lost during the run, by reason.
+    stop_on_error : bool
+        Whether an error in one stream makes the run a failed one.
     """
     counts = {name: _count_in(record) for name, record in manifest.streams.items()}
     losses = _all_losses(manifest, ended, lost)
@@ -83,7 +88,7 @@ def final_manifest(
         counts.values(),
         lost_before=sum(losses.values()),
         failed=bool(given_up(manifest.incidents))
-        or (ended.stop_on_error and any(count.error for count in counts.values())),
+        or (stop_on_error and any(count.error for count in counts.values())),
         interrupted=ended.missing is None and _was_interrupted(manifest),
     )
     befell = [*tell(manifest.incidents, manifest.started), *_untold_restarts(manifest)]
@@ -92,7 +97,6 @@ def final_manifest(
         manifest,
         outcome=outcome,
         reason=reason,
-        ended=ended.at,
         devices_at_end=after.states | ended.devices,
         artifacts=manifest.artifacts | after.artifacts,
         missing=manifest.missing | {f"{what} at the end": why for what, why in after.missing.items()},
