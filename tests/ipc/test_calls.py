@@ -196,6 +196,18 @@ def test_a_running_call_ends_at_its_deadline(client: Client, bench: Bench) -> No
     assert bench.ended.acquire(timeout=LONG_S)
 
 
+def test_a_deadline_says_what_became_of_the_call(client: Client, bench: Bench) -> None:
+    with pytest.raises(DeadlineError, match=r"bench\.scan ran past its deadline"):
+        client.call("scan", timeout_s=0.05)  # in the service's own words
+    held = client.submit("hold")
+    with pytest.raises(DeadlineError, match=r"queued behind bench\.hold, which has run .* and will not run"):
+        client.call("note", "late", timeout_s=2.0)  # beats tell who holds the lane, twice a second
+    with pytest.raises(DeadlineError, match="may still run"):
+        client.call("hold_main", timeout_s=0.05)
+    bench.gate.set()
+    held.result(LONG_S)
+
+
 def test_waiting_less_does_not_end_the_call(client: Client, bench: Bench) -> None:
     held = client.submit("hold")
     with pytest.raises(DeadlineError, match="still waiting"):

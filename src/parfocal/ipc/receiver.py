@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _ALIVE = encode(Alive())
 _CANCEL_WITHIN_NS = 5_000_000_000
+_LATE_NS = 100_000_000  # after a deadline, for the service to say what became of the call
+_UNKNOWN = "the service does not say what became of it; it may still run"
 _EXIT_CODE_WITHIN_NS = 300_000_000  # how long to wait for the exit code of a service that has just ended
 _EXIT_CODE_EVERY_NS = 10_000_000
 
@@ -92,6 +94,7 @@ class Receiver:
         self._decoder: Decoder[ToClient] = Decoder(ToClient)
         self._connection: Connection | None = None
         self._lost: list[_Lost] = []
+        self._held_up: dict[str, str] = {}  # queued calls, with what runs in their lane
         self._callbacks: LaneThread | None = None
         self._thread = threading.Thread(target=self._run, name=f"client:{service}", daemon=True)
         self._thread.start()
@@ -220,6 +223,7 @@ class Receiver:
                 if call.has_listeners:
                     self._submit_callback(partial(call.run_listeners, message))
         elif isinstance(message, Beat):
+            self._held_up = message.held_up
             connection.send(_ALIVE)
         elif isinstance(message, LeaseLost):
             _LOG.warning("service %r made %s safe: %s", self.service, message.output or "all", message.reason)
@@ -251,7 +255,7 @@ class Receiver:
         except OSError as error:
             self._settle([call], None, self._absent(call, error))
         else:
-            self._mux.open(call.id, [call], deadline_ns)
+            self._mux.open(call.id, [call], deadline_ns + _LATE_NS if deadline_ns else 0)
 
     def _attach(self, call: Call) -> None:
         known = self._mux.get(call.id)
@@ -277,7 +281,9 @@ class Receiver:
     def _expire(self, now_ns: int) -> None:
         for calls in self._mux.expire(now_ns):
             for call in calls:
-                late = f"{self.service}.{call.command} gave no result before its deadline"
+                before = self._held_up.get(call.id)
+                what = f"it was queued behind {before}, and will not run" if before else _UNKNOWN
+                late = f"{self.service}.{call.command} gave no result before its deadline: {what}"
                 self._settle([call], None, DeadlineError(late, service=self.service, command=call.command))
 
     def _drop(self) -> None:
