@@ -8,7 +8,14 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from parfocal.core.errors import BadInputError, DeviceError, StreamTimeoutError, nearest
+from parfocal.core.errors import (
+    BadInputError,
+    CancelledError,
+    DeadlineError,
+    DeviceError,
+    StreamTimeoutError,
+    nearest,
+)
 from parfocal.core.frames import RowSpec
 from parfocal.core.protocols import Axis, HasSpeed, Stage
 from parfocal.devices.device_host import DeviceConfig, DeviceHost
@@ -87,8 +94,10 @@ class StageHost(DeviceHost):
             self.device.move_to(ends)
         try:
             self._arrive(move, halts)
-        except BaseException:
+        except BaseException as error:
             self.halt()
+            if isinstance(error, CancelledError | DeadlineError):
+                error.args = (f"{error}; the motion was stopped: {move.describe(self._positions())}",)
             raise
         positions = self._write_row()
         return {name: positions[name] for name in ends}
