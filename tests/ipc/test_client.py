@@ -37,6 +37,7 @@ from parfocal.ipc import (
     command,
     command_endpoint,
     connection,
+    receiver,
 )
 from parfocal.ipc.codec import encode
 
@@ -335,3 +336,31 @@ def test_a_closed_client_answers_all_that_comes(client: Client, bench: Bench) ->
     for use in uses:
         with pytest.raises(CancelledError, match="closed"):
             use("add")
+
+
+def test_listeners_that_are_slow_miss_reports_and_it_is_counted(
+    client: Client, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receiver, "PROGRESS_MESSAGES", 5)
+    heard: list[Any] = []
+    busy, go_on = threading.Event(), threading.Event()
+
+    def listen(progress: Any) -> None:
+        busy.set()
+        assert go_on.wait(LONG_S)
+        heard.append(progress)
+
+    call = client.submit("report", 40)
+    call.on_progress(listen)
+    bench.gate.set()
+    assert call.result(LONG_S) == "reported"
+    assert busy.wait(LONG_S)
+    counts = client.statistics()
+    assert 4 <= counts.progress <= 5
+    assert counts.progress_bytes > 0
+    assert 1 + counts.progress + counts.progress_dropped == 40  # one is being told
+    assert call.progress is not None
+    assert call.progress.fraction == 1.0
+    go_on.set()
+    while client.statistics().progress or len(heard) + counts.progress_dropped < 40:
+        client.ping(LONG_S)

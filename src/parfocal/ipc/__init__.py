@@ -20,8 +20,8 @@ from parfocal.ipc.commands import (
 )
 from parfocal.ipc.endpoints import command_endpoint, notice_endpoint
 from parfocal.ipc.lanes import CallContext, LaneExecutor, LaneThread, current_call
-from parfocal.ipc.mux import MuxStatistics
 from parfocal.ipc.proxy import ServiceProxy
+from parfocal.ipc.receiver import ClientStatistics
 from parfocal.ipc.results import Declared
 from parfocal.ipc.server import Server, ServerStatistics
 from parfocal.ipc.subscription import Subscription
@@ -34,6 +34,7 @@ __all__ = [
     "Call",
     "CallContext",
     "Client",
+    "ClientStatistics",
     "CommandInfo",
     "CommandTable",
     "Declared",
@@ -42,7 +43,6 @@ __all__ = [
     "Hello",
     "LaneExecutor",
     "LaneThread",
-    "MuxStatistics",
     "ParameterInfo",
     "Progress",
     "Server",

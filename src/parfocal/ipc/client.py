@@ -15,8 +15,7 @@ from parfocal.ipc.call import Call, seconds
 from parfocal.ipc.codec import encode
 from parfocal.ipc.commands import CommandInfo
 from parfocal.ipc.endpoints import command_endpoint
-from parfocal.ipc.mux import MuxStatistics
-from parfocal.ipc.receiver import Receiver
+from parfocal.ipc.receiver import ClientStatistics, Receiver
 
 
 class Client:
@@ -111,8 +110,8 @@ class Client:
         answer: tuple[CommandInfo, ...] = self.call("commands", timeout_s=timeout_s, returns=kind)
         return answer
 
-    def statistics(self) -> MuxStatistics:
-        """Return what became of the calls; late replies among them."""
+    def statistics(self) -> ClientStatistics:
+        """Return what became of the calls, late replies among them, and what waits to be sent or told."""
         return self._receiver.statistics()
 
     def close(self) -> None:

@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from parfocal.core.clock import Clock
 from parfocal.core.errors import (
     CancelledError,
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _ALIVE = encode(Alive())
+PROGRESS_MESSAGES, PROGRESS_BYTES = 1_000, 16 * 2**20
+"""What waits for listeners that are slow, before reports are dropped and counted."""
 _CANCEL_WITHIN_NS = 5_000_000_000
 _LATE_NS = 100_000_000  # after a deadline, for the service to say what became of the call
 _UNKNOWN = "the service does not say what became of it; it may still run"
@@ -59,6 +63,52 @@ class _Lost:
 
     calls: list[Call]
     give_up_ns: int
+
+
+class ClientStatistics(MuxStatistics, frozen=True, kw_only=True):
+    """What became of a client's calls, and what waits in it: each buffer in messages and in bytes.
+
+    Attributes
+    ----------
+    unsent, unsent_bytes : int
+        Messages that the service has not taken yet.
+    progress, progress_bytes : int
+        Progress reports that wait for the callback thread.
+    progress_dropped : int
+        Reports that listeners missed because too many waited; `Call.progress` has the latest all the same.
+    """
+
+    unsent: int
+    unsent_bytes: int
+    progress: int
+    progress_bytes: int
+    progress_dropped: int
+
+
+class _ProgressQueue:
+    """How many progress reports wait for the callback thread. Put by one thread, taken by another."""
+
+    def __init__(self) -> None:
+        self.dropped = 0
+        self._put, self._put_bytes = 0, 0  # by the receiver thread
+        self._taken, self._taken_bytes = 0, 0  # by the callback thread
+
+    def waiting(self) -> tuple[int, int]:
+        """Return the messages and bytes that wait."""
+        return self._put - self._taken, self._put_bytes - self._taken_bytes
+
+    def put(self, size: int) -> bool:
+        """Count a report in; False, and counted as dropped, if there is no room."""
+        messages, waiting = self.waiting()
+        if messages and (messages >= PROGRESS_MESSAGES or waiting + size > PROGRESS_BYTES):
+            self.dropped += 1
+            return False
+        self._put, self._put_bytes = self._put + 1, self._put_bytes + size
+        return True
+
+    def take(self, size: int) -> None:
+        """Count a report out."""
+        self._taken, self._taken_bytes = self._taken + 1, self._taken_bytes + size
 
 
 class Receiver:
@@ -95,6 +145,7 @@ class Receiver:
         self._connection: Connection | None = None
         self._lost: list[_Lost] = []
         self._held_up: dict[str, str] = {}  # queued calls, with what runs in their lane
+        self._progress = _ProgressQueue()
         self._callbacks: LaneThread | None = None
         self._thread = threading.Thread(target=self._run, name=f"client:{service}", daemon=True)
         self._thread.start()
@@ -137,9 +188,18 @@ class Receiver:
         if self._closing:
             raise CancelledError(f"the client of {self.service!r} is closed", service=self.service)
 
-    def statistics(self) -> MuxStatistics:
-        """Return what became of the requests."""
-        return self._mux.statistics()
+    def statistics(self) -> ClientStatistics:
+        """Return what became of the requests, and what waits."""
+        connection = self._connection
+        progress, progress_bytes = self._progress.waiting()
+        return ClientStatistics(
+            **msgspec.structs.asdict(self._mux.statistics()),
+            unsent=connection.unsent if connection is not None else 0,
+            unsent_bytes=connection.unsent_bytes if connection is not None else 0,
+            progress=progress,
+            progress_bytes=progress_bytes,
+            progress_dropped=self._progress.dropped,
+        )
 
     def close(self) -> None:
         """Fail what is open, run the last callbacks, let go of the connection. Idempotent."""
@@ -221,7 +281,7 @@ class Receiver:
             for call in self._mux.get(message.id) or ():
                 call.progress = message
                 if call.has_listeners:
-                    self._submit_callback(partial(call.run_listeners, message))
+                    self._tell_progress(call, message, sum(map(len, parts)))
         elif isinstance(message, Beat):
             self._held_up = message.held_up
             connection.send(_ALIVE)
@@ -269,6 +329,14 @@ class Receiver:
             call.settle(value, error, kind)
             if call.has_listeners:
                 self._submit_callback(call.run_callbacks)
+
+    def _tell_progress(self, call: Call, message: Progress, size: int) -> None:
+        def run() -> None:
+            self._progress.take(size)
+            call.run_listeners(message)
+
+        if self._progress.put(size):
+            self._submit_callback(run)
 
     def _submit_callback(self, job: Callable[[], None]) -> None:
         if self._ended:
