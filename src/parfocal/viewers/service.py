@@ -164,7 +164,7 @@ class ViewerService(Service):
         name = f"{folder.name}/{stream}"
         if name not in self._feeds:
             self._feeds[name] = LiveFeed(folder, stream, self.context.clock)
-            self._panes.setdefault(name, Pane(name, live=True))
+            self._panes.setdefault(name, Pane(name, live=True, display=self._first_display()))
             self._paint()
         return name
 
@@ -274,7 +274,7 @@ class ViewerService(Service):
         if image is None:
             known = self._layers.indices(layer)
             raise BadInputError(f"layer {layer!r} has no image {dict(index)}; it has {len(known)} others")
-        pane = self._panes.get(layer, Pane(layer))
+        pane = self._panes.get(layer, Pane(layer, display=self._first_display()))
         words = ", ".join(f"{name} {value}" for name, value in index)
         count = len(self._layers.indices(layer))
         caption = f"{words} ({count} images)" if count > 1 else words
@@ -333,6 +333,10 @@ class ViewerService(Service):
         for name, display in self.view.displays().items():
             if name in self._panes:
                 self._panes[name] = replace(self._panes[name], display=display)
+
+    def _first_display(self) -> Display:
+        """Return how a new pane is shown: in red where a dark room wants it."""
+        return Display(colormap="red" if self.settings.theme == "red" else "grey")
 
     def _pane(self, name: str) -> Pane:
         if name not in self._panes:

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from parfocal.viewers.live.theme import Theme
     from parfocal.viewers.panes import Plot
 
-_COLOURS = ("#4f9cf0", "#f0a34f", "#4cd67a", "#d65cc8", "#d6d14c", "#5cd6d1", "#ff6b52", "#a98bff")
-
 
 class PlotPane(QWidget):
     """A plot below another, each with a curve for each bead. For the GUI thread."""
@@ -32,12 +30,13 @@ class PlotPane(QWidget):
         wanted = {(plot.title, curve.name) for plot in plots for curve in plot.curves}
         for key in set(self._curves) - wanted:
             self._plots[key[0]].removeItem(self._curves.pop(key))
+        colours = self._theme.curves
         for plot in plots:
             widget = self._plot(plot)
             for number, curve in enumerate(plot.curves):
                 key = (plot.title, curve.name)
                 if key not in self._curves:
-                    pen = pg.mkPen(_COLOURS[number % len(_COLOURS)], width=1)
+                    pen = pg.mkPen(colours[number % len(colours)], width=1)
                     self._curves[key] = widget.plot(pen=pen, name=curve.name)
                 self._curves[key].setData(curve.x_s, curve.y)
 
@@ -50,7 +49,9 @@ class PlotPane(QWidget):
             widget.showGrid(x=True, y=True, alpha=0.15)
             item = widget.getPlotItem()
             if not self._plots:
-                item.addLegend(offset=(-8, 4), labelTextColor=self._theme.text, horSpacing=12)
+                item.addLegend(
+                    offset=(-8, 4), labelTextColor=self._theme.text, brush=self._theme.canvas + "c0"
+                )
             for name in ("left", "bottom"):
                 item.getAxis(name).setPen(self._theme.faint)
                 item.getAxis(name).setTextPen(self._theme.text)
