@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import asyncio
 import queue
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -82,3 +84,31 @@ def test_what_cannot_travel_is_refused_and_not_counted(folder: Path) -> None:
         with pytest.raises(TypeError, match="cannot travel"):
             one.publish("state", object())
         assert one._publisher._sequence["state"] == 0
+
+
+def test_notices_are_iterated_over_in_a_loop(folder: Path) -> None:
+    async def hear(subscription: Subscription) -> list[Any]:
+        heard: list[Any] = []
+        async for notice in subscription:
+            heard.append(notice.payload)
+            if notice.payload == "end":
+                subscription.close()
+        return heard
+
+    with serve(folder, "one") as one, Subscription(folder, ["one"]) as subscription:
+        stop = threading.Event()
+
+        def publish() -> None:
+            while not stop.wait(0.01):
+                one.publish("state", "begin")
+                one.publish("state", "end")
+
+        publisher = threading.Thread(target=publish)
+        publisher.start()
+        try:
+            heard = asyncio.run(hear(subscription))
+        finally:
+            stop.set()
+            publisher.join()
+    assert "end" in heard
+    assert set(heard) <= {"begin", "end"}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -21,6 +24,29 @@ from parfocal.ipc.waiting import descriptor, has_arrived, receive, wait_readable
 
 _LOG = logging.getLogger(__name__)
 _RETRY_MS, _RETRY_MOST_MS = 100, 1000
+_WAITING_MOST = 1000
+
+
+class _Iterator:
+    """Notices on their way from the subscription's thread to an event loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.waiting: deque[Notice] = deque()
+        self.arrived = asyncio.Event()
+        self._loop = loop
+
+    def put(self, notice: Notice) -> bool:
+        """Hand a notice over; False if too many wait."""
+        if len(self.waiting) >= _WAITING_MOST:
+            return False
+        self.waiting.append(notice)
+        self.wake()
+        return True
+
+    def wake(self) -> None:
+        """Have the loop look. Any thread."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody looks
+            self._loop.call_soon_threadsafe(self.arrived.set)
 
 
 class Subscription:
@@ -37,8 +63,12 @@ class Subscription:
         Whose notices; more with `add`.
     topics : sequence of str
         Beginnings of the topics wanted; "" for all.
-    callback : callable
+    callback : callable, optional
         Called with each `Notice`, in order, one at a time. What it raises is logged.
+
+    Notes
+    -----
+    ``async for notice in subscription`` yields notices from then on, until the subscription is closed.
     """
 
     def __init__(
@@ -47,9 +77,10 @@ class Subscription:
         services: Iterable[str],
         topics: Sequence[str] = ("",),
         *,
-        callback: Callable[[Notice], None],
+        callback: Callable[[Notice], None] | None = None,
     ) -> None:
         self.lost = 0
+        self._iterators: list[_Iterator] = []
         self._folder = folder
         self._callback = callback
         self._last: dict[tuple[str, str], tuple[int, int]] = {}
@@ -79,6 +110,20 @@ class Subscription:
                 self._services.add(service)
                 self._bell.ring()  # connecting may have taken the signal that something has arrived
 
+    async def __aiter__(self) -> AsyncIterator[Notice]:
+        """Yield notices as they come; beyond 1000 that wait to be taken, they are counted in `lost`."""
+        iterator = _Iterator(asyncio.get_running_loop())
+        self._iterators.append(iterator)
+        try:
+            while not self._closed or iterator.waiting:
+                while iterator.waiting:
+                    yield iterator.waiting.popleft()
+                if not self._closed:
+                    await iterator.arrived.wait()
+                    iterator.arrived.clear()
+        finally:
+            self._iterators.remove(iterator)
+
     def close(self) -> None:
         """Stop listening; no callback runs afterwards. Idempotent. Not to be called from the callback."""
         with self._lock:
@@ -88,6 +133,8 @@ class Subscription:
         self._reminder.cancel()
         self._bell.ring()
         self._thread.join()
+        for iterator in list(self._iterators):
+            iterator.wake()
         self._socket.close()
         self._bell.close()
 
@@ -108,8 +155,11 @@ class Subscription:
                 self._bell.hush()
                 continue
             self._count(notice)
+            for iterator in list(self._iterators):
+                self.lost += not iterator.put(notice)
             try:
-                self._callback(notice)
+                if self._callback is not None:
+                    self._callback(notice)
             except Exception:  # noqa: BLE001 - the border of a callback
                 _LOG.exception("the callback for notice %s of %s failed", notice.topic, notice.service)
 

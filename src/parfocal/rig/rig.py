@@ -106,17 +106,20 @@ class Rig:
                 continue  # ended between the listing and the look
         return msgspec.structs.replace(self._connection.status(), streams=streams)
 
-    def subscribe(self, callback: Callable[[Notice], None], topics: tuple[str, ...] = ("",)) -> Subscription:
+    def subscribe(
+        self, callback: Callable[[Notice], None] | None = None, topics: tuple[str, ...] = ("",)
+    ) -> Subscription:
         """Have `callback` called with each notice of the rig and its services, in a thread of its own.
 
-        Services that are added later are heard too.
+        Services that are added later are heard too. ``async for notice in rig.subscribe()`` yields them in an
+        event loop, those of topic "services" always among them.
         """
 
         def receive(notice: Notice) -> None:
             if (notice.service, notice.topic) == ("rig", "services"):
                 for service in notice.payload["names"]:
                     subscription.add(service)
-            if notice.topic.startswith(topics):
+            if callback is not None and notice.topic.startswith(topics):
                 callback(notice)
 
         services = (*self.services, "rig")
