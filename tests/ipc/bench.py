@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import sys
 import threading
 from collections.abc import Iterator
@@ -33,6 +34,10 @@ class Bench:
         self.ended = threading.Semaphore(0)
         self.log: list[Any] = []
         self.buffer = np.arange(100.0)
+        self.made_safe: queue.Queue[tuple[str, str]] = queue.Queue()
+
+    def make_safe(self, output: str, reason: str) -> None:
+        self.made_safe.put((output, reason))
 
     @command()
     def add(self, a: int, b: float = 1.0, *, note: str = "") -> float:
@@ -168,7 +173,14 @@ class Bench:
 
 @contextmanager
 def bench_server(bench: Bench, folder: Path) -> Iterator[Server]:
-    server = Server(CommandTable.of(bench), folder, "bench", hello={"serial": 7})
+    server = Server(
+        CommandTable.of(bench),
+        folder,
+        "bench",
+        hello={"serial": 7},
+        make_safe=bench.make_safe,
+        outputs=("laser", "shutter"),
+    )
     server.start()
     try:
         yield server
@@ -189,6 +201,32 @@ def _call(folder: Path, name: str) -> None:
         call = client.submit(name)
         print("ready", flush=True)
         print(call.id, flush=True)
+        sys.stdin.read()
+
+
+def _lease(folder: Path, output: str, period_s: str) -> None:
+    """Lease an output; compute until told to stop by a line; say what became of the lease."""
+    told = threading.Event()
+
+    def listen() -> None:
+        sys.stdin.readline()
+        told.set()
+
+    with Client(folder, "bench") as client:
+        lease = client.lease(output, period_s=float(period_s))
+        print("ready", flush=True)
+        threading.Thread(target=listen, daemon=True).start()
+        while not told.is_set():
+            sum(range(100_000))
+        print(lease.lost or "held", flush=True)
+        sys.stdin.read()
+
+
+def _bind(folder: Path, command: str, lease_s: str) -> None:
+    """Submit a command that is to last no longer than this process, and stay until killed."""
+    with Client(folder, "bench") as client:
+        client.submit(command, lease_s=float(lease_s))
+        print("ready", flush=True)
         sys.stdin.read()
 
 
@@ -213,4 +251,6 @@ def _soak(folder: Path, count: str, threads: str) -> None:
 
 
 if __name__ == "__main__":
-    {"serve": _serve, "call": _call, "soak": _soak}[sys.argv[1]](Path(sys.argv[2]), *sys.argv[3:])  # type: ignore[operator]
+    {"serve": _serve, "call": _call, "soak": _soak, "lease": _lease, "bind": _bind}[sys.argv[1]](
+        Path(sys.argv[2]), *sys.argv[3:]
+    )  # type: ignore[operator]

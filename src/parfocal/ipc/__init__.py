@@ -20,6 +20,7 @@ from parfocal.ipc.commands import (
 )
 from parfocal.ipc.endpoints import command_endpoint, notice_endpoint
 from parfocal.ipc.lanes import CallContext, LaneExecutor, LaneThread, current_call
+from parfocal.ipc.output_lease import OutputLease
 from parfocal.ipc.proxy import ServiceProxy
 from parfocal.ipc.receiver import ClientStatistics
 from parfocal.ipc.results import Declared
@@ -43,6 +44,7 @@ __all__ = [
     "Hello",
     "LaneExecutor",
     "LaneThread",
+    "OutputLease",
     "ParameterInfo",
     "Progress",
     "Server",

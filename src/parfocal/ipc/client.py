@@ -15,6 +15,7 @@ from parfocal.ipc.call import Call, seconds
 from parfocal.ipc.codec import encode
 from parfocal.ipc.commands import CommandInfo
 from parfocal.ipc.endpoints import command_endpoint
+from parfocal.ipc.output_lease import OutputLease
 from parfocal.ipc.receiver import ClientStatistics, Receiver
 
 
@@ -50,7 +51,14 @@ class Client:
         self._reminder = Reminder(self, f"the client of service {service!r}", let_go=self._receiver.close)
 
     def call(
-        self, command: str, /, *args: Any, timeout_s: float | None = None, returns: Any = Any, **kwargs: Any
+        self,
+        command: str,
+        /,
+        *args: Any,
+        timeout_s: float | None = None,
+        lease_s: float | None = None,
+        returns: Any = Any,
+        **kwargs: Any,
     ) -> Any:
         """Run a command and return its result.
 
@@ -58,6 +66,9 @@ class Client:
         ----------
         timeout_s : float, optional
             The deadline, from now. It travels along: still queued then, the command never runs.
+        lease_s : float, optional
+            The service treats the call as abandoned when this program stands still for that long, as it does
+            when it ends; 0.1 s or more. For calls that keep something on as long as they last.
         returns : type, optional
             What to convert the result to, such as a struct, or `Declared` for what the command declares;
             plain values and arrays by default.
@@ -69,19 +80,26 @@ class Client:
         """
         call = self._receiver.new_call(command, returns, self)
         try:
-            self._begin(call, args, kwargs, timeout_s)
+            self._begin(call, args, kwargs, timeout_s, lease_s)
             return call.result()
         except KeyboardInterrupt:
             call.withdraw("interrupted")
             raise
 
     def submit(
-        self, command: str, /, *args: Any, timeout_s: float | None = None, returns: Any = Any, **kwargs: Any
+        self,
+        command: str,
+        /,
+        *args: Any,
+        timeout_s: float | None = None,
+        lease_s: float | None = None,
+        returns: Any = Any,
+        **kwargs: Any,
     ) -> Call:
         """Ask for a command and return at once. Parameters as for `call`; interrupted, it is cancelled."""
         call = self._receiver.new_call(command, returns, self)
         try:
-            self._begin(call, args, kwargs, timeout_s)
+            self._begin(call, args, kwargs, timeout_s, lease_s)
         except KeyboardInterrupt:
             call.withdraw("interrupted")
             raise
@@ -92,6 +110,23 @@ class Client:
         call = Call(self._receiver, id, self.service, f"call {id}", returns, self)
         self._receiver.attach(call)
         return call
+
+    def lease(self, output: str = "", *, period_s: float = 2.0) -> OutputLease:
+        """Have the service make an output safe when this program ends, or stands still for `period_s`.
+
+        Parameters
+        ----------
+        output : str
+            One of the outputs that the service names; "" for all that it switches.
+        period_s : float
+            How long the program may stand still, 0.1 s or more.
+
+        Raises
+        ------
+        CommandError
+            If the service does not have that output, or is not there.
+        """
+        return OutputLease(self._receiver, output, period_s)
 
     def ping(self, timeout_s: float | None = 1.0) -> float:
         """Return how long the service takes to answer, seconds, whatever else it is doing."""
@@ -128,12 +163,18 @@ class Client:
         self.close()
 
     def _begin(
-        self, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any], timeout_s: float | None
+        self,
+        call: Call,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        timeout_s: float | None,
+        lease_s: float | None,
     ) -> None:
         limit_s = seconds(timeout_s)
         deadline_ns = 0 if limit_s is None else self._clock.monotonic_ns() + int(limit_s * 1e9)
         try:
-            message = Command(call.id, call.command, list(args), kwargs, deadline_ns)
+            lease_ns = 0 if lease_s is None else max(1, int(lease_s * 1e9))
+            message = Command(call.id, call.command, list(args), kwargs, deadline_ns, lease_ns=lease_ns)
             parts = encode(message, by_value=True)
         except (TypeError, OverflowError) as error:
             wrong = f"arguments of {self.service}.{call.command}: {error}"

@@ -20,9 +20,9 @@ URGENT = "urgent"
 """For commands that overtake everything, such as stop: each has a lane of its own and waits for no other."""
 BUILT_IN = frozenset({"ping", "hello", "commands", "cancel", "attach"})
 """Answered by the server itself, whatever its lanes are doing."""
-RESERVED = BUILT_IN | {"submit", "attach_call"}
+RESERVED = BUILT_IN | {"submit", "attach_call", "lease"}
 """What clients and proxies have as methods of their own."""
-OPTIONS = frozenset({"timeout_s", "returns"})
+OPTIONS = frozenset({"timeout_s", "lease_s", "returns"})
 """What clients take beside the arguments of a command."""
 
 Effect = Literal["reads", "changes", "stops"]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from parfocal.ipc.call import Call
     from parfocal.ipc.client import Client
     from parfocal.ipc.commands import CommandInfo, ParameterInfo
+    from parfocal.ipc.output_lease import OutputLease
 
 
 class ServiceProxy:
@@ -63,6 +64,10 @@ class ServiceProxy:
     def attach_call(self, id: str) -> Call:
         """Return a call that was made before, by any program, to get its progress and result."""
         return self._client.attach_call(id, returns=Declared)
+
+    def lease(self, output: str = "", *, period_s: float = 2.0) -> OutputLease:
+        """Have an output made safe when this program ends or stands still: see `Client.lease`."""
+        return self._client.lease(output, period_s=period_s)
 
     def commands(self) -> tuple[CommandInfo, ...]:
         """Return what the service can be asked."""

@@ -42,6 +42,7 @@ from parfocal.ipc.codec import Decoder, Part, encode
 from parfocal.ipc.connection import Connection
 from parfocal.ipc.lanes import LaneThread
 from parfocal.ipc.mux import Mux, MuxStatistics
+from parfocal.ipc.output_lease import OutputLease
 
 if TYPE_CHECKING:
     from parfocal.ipc.client import Client
@@ -122,6 +123,11 @@ class Receiver:
         Returns the exit code of the service's last process, None if it is not known (yet).
     clock : Clock
         Of the deadlines.
+
+    Attributes
+    ----------
+    leases : dict of str to OutputLease
+        What this client has leased, by output.
     """
 
     def __init__(
@@ -146,6 +152,7 @@ class Receiver:
         self._lost: list[_Lost] = []
         self._held_up: dict[str, str] = {}  # queued calls, with what runs in their lane
         self._progress = _ProgressQueue()
+        self.leases: dict[str, OutputLease] = {}
         self._callbacks: LaneThread | None = None
         self._thread = threading.Thread(target=self._run, name=f"client:{service}", daemon=True)
         self._thread.start()
@@ -286,7 +293,7 @@ class Receiver:
             self._held_up = message.held_up
             connection.send(_ALIVE)
         elif isinstance(message, LeaseLost):
-            _LOG.warning("service %r made %s safe: %s", self.service, message.output or "all", message.reason)
+            self._lose_lease(message.output, message.reason)
 
     def _decode(self, parts: Sequence[Any]) -> ToClient | None:
         """Return the message; the error of its call in place of a reply that cannot be read."""
@@ -360,11 +367,20 @@ class Receiver:
             self._poll.unregister(self._connection)
             self._connection.close()
             self._connection = None
+        self._held_up = {}
+        for output in list(self.leases):
+            self._lose_lease(output, "the connection to the service was lost")
         now_ns = self._clock.monotonic_ns()
         self._lost.append(
             _Lost([call for calls in self._mux.drain() for call in calls], now_ns + self._patience_ns)
         )
         self._report_ends(now_ns)
+
+    def _lose_lease(self, output: str, reason: str) -> None:
+        lease = self.leases.pop(output, None)
+        if lease is not None:
+            lease.lost = reason
+            _LOG.warning("service %r made %s safe: %s", self.service, output or "all outputs", reason)
 
     def _report_ends(self, now_ns: int) -> None:
         """Fail the calls of lost connections, with the exit code of the service."""
