@@ -18,8 +18,8 @@ class OutputLease:
     """The service makes an output safe when this program ends (within 1 s), or stands still for a period.
 
     The receiver thread of the client keeps the lease: a program that computes, waits or sleeps does not lose
-    it; one that is stopped, swapped out, or hangs in foreign code that keeps the interpreter, does. Closing the
-    client ends it, too. Take the lease first, then switch on:
+    it; one that is stopped, swapped out, or hangs in foreign code that keeps the interpreter, does. Closing
+    the client ends it, too. Take the lease first, then switch on:
 
     ::
 
