@@ -81,7 +81,7 @@ def annotate_run(
 def _ask_recorder(manifest: Manifest, folder: Path, said: dict[str, str | None]) -> None:
     try:
         with closing(directory.connect(manifest.rig, manifest.recorder.service)) as recorder:
-            recorder.call("annotate", **said, timeout_s=10.0)
+            recorder.call("annotate", *said.values(), timeout_s=10.0)
     except ParfocalError as error:
         raise BadInputError(
             f"{folder} is still recorded, and its recorder does not answer: {error}"
