@@ -31,7 +31,7 @@ ROW = np.dtype([("n", "<u8")])
 REQUEST = RunRequest(name="test", plan={"seconds": 1}, devices={"camera": {"exposure_ms": 2}})
 
 
-class Bench:
+class Laboratory:
     """A camera, a table of rows and a recording of both."""
 
     def __init__(self, streams: Path, parent: Path) -> None:
@@ -63,8 +63,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench(streams: Path, tmp_path: Path) -> Iterator[Bench]:
-    made = Bench(streams, tmp_path / "runs")
+def laboratory(streams: Path, tmp_path: Path) -> Iterator[Laboratory]:
+    made = Laboratory(streams, tmp_path / "runs")
     with ExitStack() as stack:
         stack.enter_context(made.camera)
         stack.enter_context(made.rows)
@@ -93,14 +93,14 @@ def wait_for(recording: Recording, done: Callable[[], bool], timeout_s: float = 
     raise AssertionError(f"not in time: {recording.progress()}")
 
 
-def test_every_frame_and_row_once_and_at_its_place(bench: Bench) -> None:
-    bench.show(0, 1, 2)
-    bench.tell(0, 5)
-    recording = bench.begin()
+def test_every_frame_and_row_once_and_at_its_place(laboratory: Laboratory) -> None:
+    laboratory.show(0, 1, 2)
+    laboratory.tell(0, 5)
+    recording = laboratory.begin()
     recording.start()
-    bench.show(*range(100, 400))
+    laboratory.show(*range(100, 400))
     for first in range(1000, 3000, 10):
-        bench.tell(first, 10)
+        laboratory.tell(first, 10)
     assert run_to_end(recording) == ("complete", {"camera": 0, "tracks": 0})
     assert frames_in(recording) == list(range(101, 401))
     assert rows_in(recording) == list(range(1000, 3000))
@@ -119,15 +119,15 @@ def test_every_frame_and_row_once_and_at_its_place(bench: Bench) -> None:
     ]
 
 
-def test_what_comes_after_the_end_is_not_in_the_run(bench: Bench) -> None:
-    recording = bench.begin()
+def test_what_comes_after_the_end_is_not_in_the_run(laboratory: Laboratory) -> None:
+    recording = laboratory.begin()
     recording.start()
-    bench.show(0, 1, 2)
+    laboratory.show(0, 1, 2)
     writing = threading.Event()
 
     def go_on() -> None:
         for number in range(3, 200):
-            bench.show(number)
+            laboratory.show(number)
             writing.set()
 
     thread = threading.Thread(target=go_on)
@@ -141,30 +141,30 @@ def test_what_comes_after_the_end_is_not_in_the_run(bench: Bench) -> None:
     assert recording.finish("cancelled", "too late") is manifest
 
 
-def test_a_slow_trickle_is_in_the_file_before_the_end(bench: Bench) -> None:
-    recording = bench.begin()
+def test_a_slow_trickle_is_in_the_file_before_the_end(laboratory: Laboratory) -> None:
+    recording = laboratory.begin()
     recording.start()
-    bench.show(0)
+    laboratory.show(0)
     wait_for(recording, lambda: recording.progress()["camera"].stored == 1)
     assert frames_in(recording) == [1]
-    bench.show(1, 2)
+    laboratory.show(1, 2)
     wait_for(recording, lambda: recording.progress()["camera"].stored == 3)
     assert recording.progress()["camera"].behind == 0
     assert run_to_end(recording)[0] == "complete"
 
 
-def test_frames_that_the_camera_lost_leave_gaps(bench: Bench) -> None:
-    recording = bench.begin()
+def test_frames_that_the_camera_lost_leave_gaps(laboratory: Laboratory) -> None:
+    recording = laboratory.begin()
     recording.start()
-    bench.show(10, 11, 14)
+    laboratory.show(10, 11, 14)
     assert run_to_end(recording) == ("incomplete: lost 2", {"camera": 2, "tracks": 0})
     assert frames_in(recording) == [11, 12, 0, 0, 15]
     assert read_headers(recording.folder.path / "frames.ome.zarr")["frame"].tolist() == [10, 11, -1, -1, 14]
 
 
-def test_frames_that_the_ring_lost_leave_gaps(bench: Bench) -> None:
-    recording = bench.begin(policy="drop")
-    bench.show(*range(200))
+def test_frames_that_the_ring_lost_leave_gaps(laboratory: Laboratory) -> None:
+    recording = laboratory.begin(policy="drop")
+    laboratory.show(*range(200))
     recording.start()
     outcome, lost = run_to_end(recording)
     stored = [number for number in frames_in(recording) if number]
@@ -174,49 +174,49 @@ def test_frames_that_the_ring_lost_leave_gaps(bench: Bench) -> None:
     assert len(frames_in(recording)) == 200
 
 
-def test_the_policy_fail_ends_the_recording_of_that_stream_alone(bench: Bench) -> None:
-    recording = bench.begin(policy="fail")
-    bench.show(*range(200))
-    bench.tell(0, 100)
+def test_the_policy_fail_ends_the_recording_of_that_stream_alone(laboratory: Laboratory) -> None:
+    recording = laboratory.begin(policy="fail")
+    laboratory.show(*range(200))
+    laboratory.tell(0, 100)
     recording.start()
-    assert bench.failed.wait(20)
-    bench.tell(100, 100)
+    assert laboratory.failed.wait(20)
+    laboratory.tell(100, 100)
     outcome, lost = run_to_end(recording)
     assert outcome == "incomplete: lost 200"
     assert lost == {"camera": 200, "tracks": 0}
-    assert isinstance(bench.errors[0][1], ReaderOverrunError)
+    assert isinstance(laboratory.errors[0][1], ReaderOverrunError)
     assert rows_in(recording) == list(range(200))
 
 
-def test_a_camera_that_counts_anew_overwrites_nothing(bench: Bench) -> None:
-    recording = bench.begin()
+def test_a_camera_that_counts_anew_overwrites_nothing(laboratory: Laboratory) -> None:
+    recording = laboratory.begin()
     recording.start()
-    bench.show(7, 8, 9)
-    bench.show(0, 1)
+    laboratory.show(7, 8, 9)
+    laboratory.show(0, 1)
     assert run_to_end(recording)[0] == "incomplete: lost at least 0", "what it lost meanwhile nobody knows"
     assert frames_in(recording) == [8, 9, 10, 1, 2]
     assert recording.manifest.streams["camera"].renumbered == 1
     assert "began to count anew" in recording.manifest.reason
 
 
-def test_a_stream_that_ends_during_the_run(bench: Bench) -> None:
-    recording = bench.begin()
+def test_a_stream_that_ends_during_the_run(laboratory: Laboratory) -> None:
+    recording = laboratory.begin()
     recording.start()
-    bench.show(*range(20))
-    bench.camera.close()
+    laboratory.show(*range(20))
+    laboratory.camera.close()
     assert run_to_end(recording)[0] == "complete"
     assert frames_in(recording) == list(range(1, 21))
 
 
 def test_a_writer_that_is_started_again_is_followed_but_the_run_is_not_complete(
-    bench: Bench, streams: Path
+    laboratory: Laboratory, streams: Path
 ) -> None:
-    recording = bench.begin()
+    recording = laboratory.begin()
     recording.start()
-    bench.show(*range(20))
-    bench.camera.close()
-    with StreamWriter(streams, "camera", SPEC) as bench.camera:
-        bench.show(*range(22, 40))
+    laboratory.show(*range(20))
+    laboratory.camera.close()
+    with StreamWriter(streams, "camera", SPEC) as laboratory.camera:
+        laboratory.show(*range(22, 40))
         assert run_to_end(recording) == ("incomplete: lost at least 2", {"camera": 2, "tracks": 0})
     assert [n for n in frames_in(recording) if n] == [*range(1, 21), *range(23, 41)]
     assert recording.manifest.streams["camera"].ring.ring == 2
@@ -224,48 +224,48 @@ def test_a_writer_that_is_started_again_is_followed_but_the_run_is_not_complete(
 
 
 def test_a_restart_across_which_everything_asked_for_was_produced_is_complete(
-    bench: Bench, streams: Path
+    laboratory: Laboratory, streams: Path
 ) -> None:
-    recording = bench.begin()
+    recording = laboratory.begin()
     recording.start()
-    bench.show(*range(20))
-    bench.camera.close()
-    with StreamWriter(streams, "camera", SPEC) as bench.camera:
-        bench.show(*range(20, 40))
+    laboratory.show(*range(20))
+    laboratory.camera.close()
+    with StreamWriter(streams, "camera", SPEC) as laboratory.camera:
+        laboratory.show(*range(20, 40))
         assert recording.finish("complete", missing=0).outcome == "complete"
     assert frames_in(recording) == list(range(1, 41))
 
 
-def test_frames_that_the_camera_lost_first_and_last_belong_to_their_run(bench: Bench) -> None:
-    bench.camera.tell_next_number(0)
-    first = bench.begin()
+def test_frames_that_the_camera_lost_first_and_last_belong_to_their_run(laboratory: Laboratory) -> None:
+    laboratory.camera.tell_next_number(0)
+    first = laboratory.begin()
     first.start()
-    bench.show(*range(5, 41))
-    bench.camera.tell_next_number(50)
+    laboratory.show(*range(5, 41))
+    laboratory.camera.tell_next_number(50)
     assert run_to_end(first) == ("incomplete: lost 14", {"camera": 14, "tracks": 0})
     assert frames_in(first) == [0] * 5 + list(range(6, 42))
-    second = bench.begin()
+    second = laboratory.begin()
     second.start()
-    bench.show(*range(50, 60))
-    bench.camera.tell_next_number(60)
+    laboratory.show(*range(50, 60))
+    laboratory.camera.tell_next_number(60)
     assert run_to_end(second) == ("complete", {"camera": 0, "tracks": 0})
 
 
-def test_a_jump_of_the_numbers_takes_no_room(bench: Bench) -> None:
-    recording = bench.begin()
+def test_a_jump_of_the_numbers_takes_no_room(laboratory: Laboratory) -> None:
+    recording = laboratory.begin()
     recording.start()
-    bench.show(0, 1, 2**40, 2**40 + 1)
+    laboratory.show(0, 1, 2**40, 2**40 + 1)
     assert run_to_end(recording)[0] == "incomplete: lost at least 0"
     assert frames_in(recording) == [1, 2, 1, 2]  # the pixels' 16 bits of number + 1
 
 
 def test_a_writer_that_comes_back_with_other_frames_ends_the_recording_of_its_stream(
-    bench: Bench, streams: Path
+    laboratory: Laboratory, streams: Path
 ) -> None:
-    recording = bench.begin()
+    recording = laboratory.begin()
     recording.start()
-    bench.show(*range(20))
-    bench.camera.close()
+    laboratory.show(*range(20))
+    laboratory.camera.close()
     with StreamWriter(streams, "camera", FrameSpec(shape=(4, 4), dtype="uint8")) as other:
         other.write(np.zeros((4, 4), "uint8"), FrameHeader(frame=0))
         manifest = recording.finish("complete")
@@ -274,19 +274,19 @@ def test_a_writer_that_comes_back_with_other_frames_ends_the_recording_of_its_st
     assert manifest.streams["camera"].stored == 20
 
 
-def test_an_unknown_stream_leaves_nothing_behind(bench: Bench) -> None:
+def test_an_unknown_stream_leaves_nothing_behind(laboratory: Laboratory) -> None:
     with pytest.raises(StreamNotFoundError):
-        Recording.begin(bench.parent, [StreamRequest(name="camra")], REQUEST, bench.site)
-    assert not bench.parent.exists()
+        Recording.begin(laboratory.parent, [StreamRequest(name="camra")], REQUEST, laboratory.site)
+    assert not laboratory.parent.exists()
 
 
-def test_a_run_holds_several_streams_of_frames(bench: Bench, streams: Path) -> None:
+def test_a_run_holds_several_streams_of_frames(laboratory: Laboratory, streams: Path) -> None:
     labels = FrameSpec(shape=(3, 5), dtype="uint8")
     wanted = [StreamRequest(name="camera"), StreamRequest(name="labels"), StreamRequest(name="tracks")]
     with StreamWriter(streams, "labels", labels) as other:
-        recording = Recording.begin(bench.parent, wanted, REQUEST, bench.site)
+        recording = Recording.begin(laboratory.parent, wanted, REQUEST, laboratory.site)
         recording.start()
-        bench.show(0, 1)
+        laboratory.show(0, 1)
         for number in range(3):
             other.write(np.full(labels.shape, number + 1, "uint8"), FrameHeader(frame=number))
         assert run_to_end(recording)[0] == "complete"
@@ -296,32 +296,34 @@ def test_a_run_holds_several_streams_of_frames(bench: Bench, streams: Path) -> N
     assert (stored.shape, stored[:, 0, 0].tolist()) == ((3, 3, 5), [1, 2, 3])
 
 
-def test_a_run_that_cannot_begin_leaves_nothing_behind(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_cannot_begin_leaves_nothing_behind(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(*_: object) -> None:
         raise DiskFullError("full")
 
     monkeypatch.setattr("parfocal.storage.run_record.write_manifest", fail)
     with pytest.raises(DiskFullError):
-        bench.begin()
-    assert not list(bench.parent.iterdir())
+        laboratory.begin()
+    assert not list(laboratory.parent.iterdir())
 
 
 def test_a_disk_error_is_named_and_the_other_streams_go_on(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recording = bench.begin()
+    recording = laboratory.begin()
     recording.start()
-    bench.show(*range(16))
+    laboratory.show(*range(16))
     wait_for(recording, lambda: recording.progress()["camera"].stored == 16)
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(FrameSink, "_write_pixels", full)
-    bench.show(*range(16, 200))
-    bench.tell(0, 50)
-    assert bench.failed.wait(20)
-    stream, error = bench.errors[0]
+    laboratory.show(*range(16, 200))
+    laboratory.tell(0, 50)
+    assert laboratory.failed.wait(20)
+    stream, error = laboratory.errors[0]
     assert (stream, type(error)) == ("camera", DiskFullError)
     assert "DiskFullError" in read_manifest(recording.folder.path).errors[0]
     outcome, lost = run_to_end(recording)
@@ -330,30 +332,32 @@ def test_a_disk_error_is_named_and_the_other_streams_go_on(
     assert frames_in(recording) == list(range(1, 17))
 
 
-def test_a_disk_error_makes_a_failed_run_if_asked(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    bench.site = replace(bench.site, stop_on_error=True)
-    recording = bench.begin()
+def test_a_disk_error_makes_a_failed_run_if_asked(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laboratory.site = replace(laboratory.site, stop_on_error=True)
+    recording = laboratory.begin()
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(FrameSink, "_write_pixels", full)
     recording.start()
-    bench.show(*range(8))
-    assert bench.failed.wait(20)
+    laboratory.show(*range(8))
+    assert laboratory.failed.wait(20)
     assert run_to_end(recording) == ("failed", {"camera": 8, "tracks": 0})
 
 
-def test_a_folder_that_vanishes_is_named_even_when_nothing_comes(bench: Bench) -> None:
-    recording = bench.begin()
+def test_a_folder_that_vanishes_is_named_even_when_nothing_comes(laboratory: Laboratory) -> None:
+    recording = laboratory.begin()
     recording.start()
-    bench.show(*range(8))
+    laboratory.show(*range(8))
     wait_for(recording, lambda: recording.progress()["camera"].stored == 8)
     shutil.rmtree(recording.folder.path)
     recording.look()
-    assert bench.failed.wait(20)
+    assert laboratory.failed.wait(20)
     manifest = recording.finish("complete")
-    assert {type(error) for _, error in bench.errors} == {FolderVanishedError}
+    assert {type(error) for _, error in laboratory.errors} == {FolderVanishedError}
     assert manifest.outcome == "failed"
     assert manifest.streams["camera"].stored == 0
     assert manifest.streams["camera"].lost == 8
@@ -361,13 +365,13 @@ def test_a_folder_that_vanishes_is_named_even_when_nothing_comes(bench: Bench) -
     assert not recording.folder.path.exists()
 
 
-def crash(bench: Bench) -> Recording:
+def crash(laboratory: Laboratory) -> Recording:
     """Record 20 frames and 30 rows, and leave them as a process that died would."""
-    first = bench.begin()
+    first = laboratory.begin()
     before = first.manifest
     first.start()
-    bench.show(*range(20))
-    bench.tell(0, 30)
+    laboratory.show(*range(20))
+    laboratory.tell(0, 30)
     wait_for(
         first, lambda: first.progress()["camera"].stored == 20 and first.progress()["tracks"].stored == 30
     )
@@ -382,23 +386,23 @@ def crash(bench: Bench) -> Recording:
 @pytest.mark.skipif(os.name == "nt", reason="a file that cannot be synced")
 @pytest.mark.parametrize("more", [0, 8])
 def test_frames_of_which_the_disk_may_have_lost_some_are_never_a_complete_run(
-    bench: Bench, more: int
+    laboratory: Laboratory, more: int
 ) -> None:
-    recording = bench.begin()
+    recording = laboratory.begin()
     recording.start()
-    bench.show(*range(8))
+    laboratory.show(*range(8))
     wait_for(recording, lambda: recording.progress()["camera"].stored == 8)
     recording._recorders["camera"]._sink._syncing.add(Path("/dev/null"))  # type: ignore[attr-defined]
     wait_for(recording, lambda: recording._recorders["camera"].count().uncounted)
-    bench.show(*range(8, 8 + more))
+    laboratory.show(*range(8, 8 + more))
     assert run_to_end(recording) == (f"incomplete: lost at least {more}", {"camera": more, "tracks": 0})
-    assert [type(error) for _, error in bench.errors] == [StorageError]
+    assert [type(error) for _, error in laboratory.errors] == [StorageError]
 
 
-def test_last_words_that_the_disk_does_not_take_are_tried_again(bench: Bench) -> None:
-    recording = bench.begin()
+def test_last_words_that_the_disk_does_not_take_are_tried_again(laboratory: Laboratory) -> None:
+    recording = laboratory.begin()
     recording.start()
-    bench.show(*range(20))
+    laboratory.show(*range(20))
     in_the_way = recording.folder.path / ".manifest.json.new"
     in_the_way.mkdir()
     manifest = recording.finish("complete", "all done")
@@ -415,30 +419,30 @@ def test_last_words_that_the_disk_does_not_take_are_tried_again(bench: Bench) ->
     assert not recording.unclosed
 
 
-def test_going_on_after_a_crash(bench: Bench) -> None:
+def test_going_on_after_a_crash(laboratory: Laboratory) -> None:
     """The process is the same here; test_recorder kills a real one."""
-    first = crash(bench)
-    second = Recording.go_on(first.folder.path, bench.site)
+    first = crash(laboratory)
+    second = Recording.go_on(first.folder.path, laboratory.site)
     second.start()
-    bench.show(*range(20, 40))
-    bench.tell(30, 10)
+    laboratory.show(*range(20, 40))
+    laboratory.tell(30, 10)
     assert run_to_end(second) == ("complete", {"camera": 0, "tracks": 0})
     assert frames_in(second) == list(range(1, 41))
     assert rows_in(second) == list(range(40))
     assert second.manifest.restarts[0].stored == {"camera": 20, "tracks": 30}
-    assert [run.outcome for run in list_runs(bench.parent)] == ["complete"]
+    assert [run.outcome for run in list_runs(laboratory.parent)] == ["complete"]
     with pytest.raises(BadInputError, match="closed: complete"):
-        Recording.go_on(first.folder.path, bench.site)
+        Recording.go_on(first.folder.path, laboratory.site)
 
 
-def test_going_on_where_the_frames_cannot_be_read(bench: Bench) -> None:
-    first = crash(bench)
+def test_going_on_where_the_frames_cannot_be_read(laboratory: Laboratory) -> None:
+    first = crash(laboratory)
     torn = first.folder.path / "frames.ome.zarr" / "headers" / "c" / "0" / "0"
     torn.write_bytes(torn.read_bytes()[:100])
-    second = Recording.go_on(first.folder.path, bench.site)
+    second = Recording.go_on(first.folder.path, laboratory.site)
     second.start()
-    bench.show(20, 21)
-    bench.tell(30, 10)
+    laboratory.show(20, 21)
+    laboratory.tell(30, 10)
     assert run_to_end(second) == ("incomplete: lost at least 20", {"camera": 20, "tracks": 0})
     camera = second.manifest.streams["camera"]
     assert (camera.stored, camera.uncounted) == (0, True)
@@ -446,11 +450,11 @@ def test_going_on_where_the_frames_cannot_be_read(bench: Bench) -> None:
     assert rows_in(second) == list(range(40))
 
 
-def test_going_on_when_the_stream_is_another_one_by_now(bench: Bench, streams: Path) -> None:
-    first = crash(bench)
-    bench.camera.close()
+def test_going_on_when_the_stream_is_another_one_by_now(laboratory: Laboratory, streams: Path) -> None:
+    first = crash(laboratory)
+    laboratory.camera.close()
     with StreamWriter(streams, "camera", SPEC):
-        second = Recording.go_on(first.folder.path, bench.site)
+        second = Recording.go_on(first.folder.path, laboratory.site)
         second.start()
         assert run_to_end(second) == ("incomplete: lost at least 0", {"camera": 0, "tracks": 0})
     assert second.manifest.streams["camera"].stored == 20
