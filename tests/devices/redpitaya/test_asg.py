@@ -138,7 +138,7 @@ def test_without_the_wrap_bit_each_turn_begins_at_the_start_phase(board):
     board.board.write_word(0x40200000, 1 << 6)
     board.board.write_word(0x40200000, 1)
     link = board.board.link
-    tick = link.timeline.now() + np.arange(250_000)
+    tick = link.now() + np.arange(250_000)
     values = link.signals.slot(8, tick)
     jumps = np.flatnonzero(np.diff(values) < -1000)
     assert values.min() >= -1

@@ -12,7 +12,7 @@ from parfocal.core.errors import ConfigError, DeviceError, StartError
 from parfocal.devices.redpitaya.link import TcpLink
 from parfocal.devices.redpitaya.simulated.monitor import MonitorServer
 from parfocal.devices.redpitaya.simulated.server import SimulatedRedPitaya
-from parfocal.devices.redpitaya.ssh import BoardShell
+from parfocal.devices.redpitaya.ssh import BoardShell, SshConfig
 
 from .sharing import again, notices_of, until
 
@@ -103,6 +103,10 @@ def known(tmp_path):
     return known
 
 
+def as_root(board, password="root", **more):
+    return SshConfig(port=board.port, password=password, **more)
+
+
 def test_the_server_is_started_when_nobody_listens(known):
     with SimulatedRedPitaya() as probe:
         free_port = probe.port
@@ -114,9 +118,7 @@ def test_the_server_is_started_when_nobody_listens(known):
         started.append(device)
 
     board = SshBoard(start)
-    shell = BoardShell(
-        "127.0.0.1", port=board.port, password="root", known_hosts=known(board), server_port=free_port
-    )
+    shell = BoardShell("127.0.0.1", as_root(board, known_hosts=known(board)), server_port=free_port)
     try:
         link = TcpLink("127.0.0.1", free_port, revive=shell.start_server)
         assert link.read(0x40000000, 1).tolist() == [1]
@@ -131,7 +133,7 @@ def test_the_server_is_started_when_nobody_listens(known):
 
 def test_an_unknown_host_key_is_refused():
     board = SshBoard()
-    shell = BoardShell("127.0.0.1", port=board.port, password="root")
+    shell = BoardShell("127.0.0.1", as_root(board))
     try:
         with pytest.raises(ConfigError, match=r"host key of 127\.0\.0\.1:\d+ is not known"):
             shell.start_server()
@@ -143,8 +145,8 @@ def test_an_unknown_host_key_is_refused():
 
 def test_a_wrong_password_and_a_missing_server_are_told(known):
     board = SshBoard()
-    shell = BoardShell("127.0.0.1", port=board.port, password="root", known_hosts=known(board))
-    wrong = BoardShell("127.0.0.1", port=board.port, password="toor", known_hosts=known(board))
+    shell = BoardShell("127.0.0.1", as_root(board, known_hosts=known(board)))
+    wrong = BoardShell("127.0.0.1", as_root(board, "toor", known_hosts=known(board)))
     try:
         with pytest.raises(DeviceError, match=r"cannot log in to root@127\.0\.0\.1"):
             wrong.start_server()

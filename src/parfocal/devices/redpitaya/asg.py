@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from parfocal.core.errors import BadInputError, DeviceError, nearest
 from parfocal.devices.redpitaya.board import Board, ModuleRegisters, check_all
-from parfocal.devices.redpitaya.memory_map import ASG, CLOCK_HZ, OUTPUT, SAMPLES, numbered, slot_base
-from parfocal.devices.redpitaya.registers import Angle, Count, Field, Register
+from parfocal.devices.redpitaya.memory_map import ASG, OUTPUT, SAMPLES, frequency, numbered, slot_base
+from parfocal.devices.redpitaya.registers import Angle, Count, Field, Register, volts
 from parfocal.devices.redpitaya.waveforms import table, words
 
 TRIGGERS = {"off": 0, "immediately": 1, "ext_positive_edge": 2, "ext_negative_edge": 3}
@@ -20,28 +20,12 @@ CHANNELS = 2
 CONTROL = 0x0
 TRIGGER_BITS, WRAPS, RESET, ZERO, RANDOM_PHASE = 0x7, 1 << 4, 1 << 6, 1 << 7, 1 << 12
 _ALL_BITS = 0xFFFF
-_PHASE = 1 << 30
 
-AMPLITUDE = Register(
-    name="amplitude_v", offset=0x4, bits=14, scale=8192, unit="V", low=0, high=1, shared=True
-)
-OFFSET = Register(
-    name="offset_v",
-    offset=0x4,
-    low_bit=16,
-    bits=14,
-    signed=True,
-    scale=8192,
-    unit="V",
-    low=-1,
-    high=1,
-    shared=True,
-)
+AMPLITUDE = volts("amplitude_v", 0x4, signed=False, low=0, shared=True)
+OFFSET = volts("offset_v", 0x4, low_bit=16, shared=True)
 WRAP = Count(name="wrap", offset=0x8, bits=30)
 PHASE = Angle(name="phase_deg", offset=0xC, bits=30)
-FREQUENCY = Register(
-    name="frequency_hz", offset=0x10, bits=30, scale=_PHASE / CLOCK_HZ, unit="Hz", low=0, high=CLOCK_HZ / 2
-)
+FREQUENCY = frequency("frequency_hz", 0x10, bits=30)
 CYCLES = Count(name="cycles_per_burst", offset=0x18)
 BURSTS = Count(name="bursts", offset=0x1C, bits=16, low=1, base=1)
 BURST_DELAY = Register(name="burst_delay_s", offset=0x20, scale=1e6, unit="s")
@@ -146,7 +130,7 @@ class Asg:
         # A cycle ends with the table. So that bursts have whole cycles, the table begins at the start phase.
         shift = round(phase_deg / 360 * SAMPLES) % SAMPLES if cycles_per_burst else 0
         settings: dict[Field[Any], Any] = {
-            WRAP: _PHASE - 1,
+            WRAP: (1 << WRAP.bits) - 1,
             PHASE: 0.0 if cycles_per_burst else phase_deg,
             FREQUENCY: frequency_hz,
             AMPLITUDE: amplitude_v,

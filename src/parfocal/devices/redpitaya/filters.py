@@ -19,16 +19,53 @@ _ON, _HIGH_PASS, _SHIFT = 0x80, 0x40, 0x1F
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Filter(Field[Sequence[float]]):
-    """A filter block as a field: the corner of each stage in Hz, as `encode` takes them."""
+    """A filter block as a field.
+
+    Its value is a corner in Hz for each stage: positive for a low-pass, negative for a high-pass, 0 for none.
+
+    Attributes
+    ----------
+    stages, shifts : int
+        What the block was built with.
+
+    Examples
+    --------
+    >>> block = Filter(name="filter_hz", offset=0x120, bits=16, stages=2, shifts=24)
+    >>> word = block.encode([1e4, -100.0])
+    >>> hex(word), [round(corner) for corner in block.decode(word)]
+    ('0xc68d', [9716, -76])
+    """
 
     stages: int
     shifts: int
 
     def _counts(self, value: Sequence[float]) -> int:
-        return encode(value, stages=self.stages, shifts=self.shifts, name=self.name)
+        if len(value) > self.stages:
+            raise BadInputError(
+                f"{self.name} = {list(value)} Hz has more than the {self.stages} stages of this block"
+            )
+        return sum(self._byte(corner) << (8 * stage) for stage, corner in enumerate(value))
 
     def _value(self, counts: int) -> tuple[float, ...]:
-        return decode(counts, stages=self.stages, shifts=self.shifts)
+        stages = counts.to_bytes(4, "little")[: self.stages]
+        return tuple(self._corner(byte & _SHIFT, byte) for byte in stages)
+
+    def _corner(self, shift: int, byte: int = _ON) -> float:
+        if not byte & _ON:
+            return 0.0
+        corner_hz = -math.log1p(-(2.0 ** (shift - self.shifts))) * CLOCK_HZ / (2 * math.pi)
+        return -corner_hz if byte & _HIGH_PASS else corner_hz
+
+    def _byte(self, corner_hz: float) -> int:
+        if corner_hz == 0:
+            return 0
+        lowest, highest = self._corner(0), self._corner(self.shifts - 1)
+        if not lowest / 2 <= abs(corner_hz) <= 2 * highest:
+            raise BadInputError(
+                f"{self.name} = {corner_hz!r} Hz is outside of {lowest:.3g} to {highest:.3g} Hz, or 0 for off"
+            )
+        shift = min(range(self.shifts), key=lambda each: abs(math.log(self._corner(each) / abs(corner_hz))))
+        return _ON | (_HIGH_PASS if corner_hz < 0 else 0) | shift
 
 
 def max_shift(lowest_hz: float) -> int:
@@ -40,62 +77,3 @@ def max_shift(lowest_hz: float) -> int:
     (24, 22)
     """
     return int(CLOCK_HZ / lowest_hz).bit_length()
-
-
-def corners(shifts: int) -> list[float]:
-    """Return the corners that exist, in Hz, lowest first."""
-    return [_corner(shift, shifts) for shift in range(shifts)]
-
-
-def encode(corners_hz: Sequence[float], *, stages: int, shifts: int, name: str = "filter") -> int:
-    """Return the word whose stages come nearest to `corners_hz`.
-
-    Parameters
-    ----------
-    corners_hz : sequence of float
-        A corner for each stage: positive for a low-pass, negative for a high-pass, 0 for none.
-    stages, shifts : int
-        What the block was built with.
-    name : str
-        What errors call it.
-
-    Raises
-    ------
-    BadInputError
-        If there are more corners than stages, or a corner is out of reach.
-
-    Examples
-    --------
-    >>> word = encode([1e4, -100.0], stages=2, shifts=24)
-    >>> hex(word), [round(corner) for corner in decode(word, stages=2, shifts=24)]
-    ('0xc68d', [9716, -76])
-    """
-    if len(corners_hz) > stages:
-        raise BadInputError(f"{name} = {list(corners_hz)} Hz has more than the {stages} stages of this block")
-    return sum(_byte(corner, shifts, name) << (8 * stage) for stage, corner in enumerate(corners_hz))
-
-
-def decode(word: int, *, stages: int, shifts: int) -> tuple[float, ...]:
-    """Return the corner of each stage, as `encode` takes them."""
-    found = []
-    for stage in range(stages):
-        byte = word >> (8 * stage) & 0xFF
-        corner = _corner(byte & _SHIFT, shifts) if byte & _ON else 0.0
-        found.append(-corner if byte & _HIGH_PASS else corner)
-    return tuple(found)
-
-
-def _corner(shift: int, shifts: int) -> float:
-    return -math.log1p(-(2.0 ** (shift - shifts))) * CLOCK_HZ / (2 * math.pi)
-
-
-def _byte(corner_hz: float, shifts: int, name: str) -> int:
-    if corner_hz == 0:
-        return 0
-    lowest, highest = _corner(0, shifts), _corner(shifts - 1, shifts)
-    if not lowest / 2 <= abs(corner_hz) <= 2 * highest:
-        raise BadInputError(
-            f"{name} = {corner_hz!r} Hz is outside of {lowest:.3g} to {highest:.3g} Hz, or 0 for off"
-        )
-    shift = min(range(shifts), key=lambda each: abs(math.log(_corner(each, shifts) / abs(corner_hz))))
-    return _ON | (_HIGH_PASS if corner_hz < 0 else 0) | shift

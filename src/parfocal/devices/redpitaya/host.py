@@ -15,7 +15,7 @@ from parfocal.devices.redpitaya.commands.scope import STREAM_SPEC, ScopeCommands
 from parfocal.devices.redpitaya.declared import Declared
 from parfocal.devices.redpitaya.health import HealthCheck
 from parfocal.devices.redpitaya.redpitaya import RedPitaya
-from parfocal.devices.redpitaya.settings import RedPitayaConfig, board_name, calibrations, open_link
+from parfocal.devices.redpitaya.settings import RedPitayaConfig, board_name, open_link
 from parfocal.devices.redpitaya.shared import OutputName, SharedBoard
 from parfocal.processes import Service, ServiceContext
 from parfocal.streams import StreamWriter
@@ -48,9 +48,8 @@ class RedPitayaHost(ScopeCommands, ModuleCommands, BoardCommands, Service):
             link = open_link(self.settings, stack)
             RedPitaya(link).make_safe()  # before anything else can fail
             numbers = _count_on(Counters(context.folder / f"{context.service}.traces", ("last",)))
-            pitaya = RedPitaya(
-                link, calibration=calibrations(self.settings), numbers=numbers, clock=context.clock
-            )
+            inputs = (self.settings.in1.calibration(), self.settings.in2.calibration())
+            pitaya = RedPitaya(link, calibration=inputs, numbers=numbers, clock=context.clock)
             declared = Declared(context.folder / f"{context.service}.declared", owner=os.getppid())
             board = SharedBoard(pitaya, declared, context.publish)
             self.link, self.board = link, board

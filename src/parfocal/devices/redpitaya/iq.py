@@ -14,18 +14,17 @@ from parfocal.core.errors import BadInputError, DeviceTimeoutError
 from parfocal.devices.redpitaya.board import Board, ModuleRegisters, check_all
 from parfocal.devices.redpitaya.filters import Filter, max_shift
 from parfocal.devices.redpitaya.memory_map import (
-    CLOCK_HZ,
     DSP,
     INPUT,
     OUTPUT,
-    SIGNALS,
-    SYNC_OFFSET,
     TICK_S,
+    frequency,
     numbered,
+    running,
     slot_base,
 )
 from parfocal.devices.redpitaya.pacing import Wait, uncancelled
-from parfocal.devices.redpitaya.registers import Angle, Choice, Count, Field, Register
+from parfocal.devices.redpitaya.registers import Angle, Choice, Count, Field, Register, volts
 
 if TYPE_CHECKING:
     from parfocal.core.clock import Clock
@@ -35,21 +34,11 @@ _TICKS = 1 << 32
 OUTPUT_SIGNALS = {"quadrature": 0, "output_direct": 1, "pfd": 2, "off": 3}
 FLAGS = Count(name="flags", offset=0x100, low_bit=1, bits=5, shared=True)
 PHASE = Angle(name="phase_deg", offset=0x104, sign=-1)
-FREQUENCY = Register(
-    name="frequency_hz",
-    offset=0x108,
-    scale=_TICKS / CLOCK_HZ,
-    unit="Hz",
-    low=0,
-    high=CLOCK_HZ / 2,
-    volatile=True,
-)
+FREQUENCY = frequency("frequency_hz", 0x108, bits=32, volatile=True)
 SIGNAL = Choice(name="output_signal", offset=0x10C, options=OUTPUT_SIGNALS)
 GAIN = Register(name="gain", offset=0x110, bits=18, signed=True, scale=8 * 2**8)
 GAIN_AGAIN = Register(name="gain", offset=0x11C, bits=18, signed=True, scale=8 * 2**8)
-AMPLITUDE = Register(
-    name="amplitude_v", offset=0x114, bits=18, signed=True, scale=1 << 17, unit="V", low=0, high=1
-)
+AMPLITUDE = volts("amplitude_v", 0x114, bits=18, scale=1 << 17, low=0)
 FACTOR = Register(name="quadrature_factor", offset=0x118, bits=18, signed=True)
 INPUT_FILTER = Filter(name="acbandwidth_hz", offset=0x120, bits=8, stages=1, shifts=max_shift(50))
 FILTER = Filter(name="bandwidth_hz", offset=0x124, bits=16, stages=2, shifts=max_shift(10))
@@ -154,7 +143,7 @@ class Iq:
         self.name = numbered("iq", index, COUNT)
         self._board = board
         self._registers = ModuleRegisters(board, slot_base(self.name))
-        self._sync_bit = 1 << SIGNALS[self.name]
+        self._running = running(self.name)
         self._clock = clock
 
     def setup(
@@ -219,7 +208,7 @@ class Iq:
         check_all(settings)
         self.off()
         self._registers.set_all(settings)
-        self._board.modify(DSP + SYNC_OFFSET, self._sync_bit, self._sync_bit)
+        self._board.set(self._running, DSP, True)
         return self.state()
 
     restore = setup
@@ -304,14 +293,14 @@ class Iq:
         Nothing goes out, its sine has no amplitude, and its phase is held.
         """
         self._registers.set_all({OUTPUT: "off", AMPLITUDE: 0.0})
-        self._board.modify(DSP + SYNC_OFFSET, self._sync_bit, 0)
+        self._board.set(self._running, DSP, False)
 
     def state(self) -> IqState:
         """Return what a module is set to, read from the board."""
         return IqState(
             iq=self.name,
             acbandwidth_hz=abs(self._registers.get(INPUT_FILTER)[0]),
-            on=bool(self._board.read_word(DSP + SYNC_OFFSET) & self._sync_bit),
+            on=self._board.get(self._running, DSP),
             **self._registers.get_all(_PLAIN),
         )
 

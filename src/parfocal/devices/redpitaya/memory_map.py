@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from parfocal.core.errors import BadInputError, nearest
-from parfocal.devices.redpitaya.registers import Choice, Register
+from parfocal.devices.redpitaya.registers import Choice, Flag, Register, volts
 
 CLOCK_HZ = 125_000_000
 TICK_S = 8e-9
@@ -41,11 +41,27 @@ OUTPUTS = {"off": 0, "out1": 1, "out2": 2, "both": 3}
 
 INPUT = Choice(name="input", offset=0x0, options=SIGNALS)
 OUTPUT = Choice(name="output", offset=0x4, bits=2, options=OUTPUTS)
-CURRENT = Register(
-    name="signal", offset=0x10, bits=14, signed=True, scale=COUNTS_PER_V, unit="V", access="ro"
-)
-SYNC_OFFSET = 0xC
-"""A bit for each slot, set while it runs: one word, which every slot shows."""
+CURRENT = volts("signal", 0x10, access="ro")
+
+
+def running(signal: str) -> Flag:
+    """Return the bit that is set while a slot runs: one word, which every slot shows, has them all."""
+    return Flag(name="running", offset=0xC, low_bit=SIGNALS[signal], shared=True, volatile=True)
+
+
+def frequency(name: str, offset: int, *, bits: int, volatile: bool = False) -> Register:
+    """Return a register for the step of a phase accumulator with so many bits: 0 to 62.5 MHz."""
+    scale = (1 << bits) / CLOCK_HZ
+    return Register(
+        name=name,
+        offset=offset,
+        bits=bits,
+        scale=scale,
+        unit="Hz",
+        low=0,
+        high=CLOCK_HZ / 2,
+        volatile=volatile,
+    )
 
 
 def slot_base(signal: str) -> int:

@@ -11,16 +11,7 @@ from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import BadInputError
 from parfocal.devices.redpitaya.board import Board, ModuleRegisters, check_all
 from parfocal.devices.redpitaya.filters import Filter, max_shift
-from parfocal.devices.redpitaya.memory_map import (
-    DSP,
-    INPUT,
-    OUTPUT,
-    SIGNALS,
-    SYNC_OFFSET,
-    TICK_S,
-    numbered,
-    slot_base,
-)
+from parfocal.devices.redpitaya.memory_map import DSP, INPUT, OUTPUT, TICK_S, numbered, running, slot_base
 from parfocal.devices.redpitaya.pacing import Wait, uncancelled
 from parfocal.devices.redpitaya.registers import Field, Flag, Register, volts
 from parfocal.devices.redpitaya.sampler import read_signal
@@ -29,17 +20,7 @@ if TYPE_CHECKING:
     from parfocal.core.clock import Clock
 
 COUNT = 3
-INTEGRATOR = Register(
-    name="integrator_v",
-    offset=0x100,
-    bits=16,
-    signed=True,
-    scale=8192,
-    unit="V",
-    low=-4,
-    high=4,
-    volatile=True,
-)
+INTEGRATOR = volts("integrator_v", 0x100, bits=16, low=-4, high=4, volatile=True)
 SETPOINT = volts("setpoint_v", 0x104)
 PROPORTIONAL = Register(name="p", offset=0x108, bits=24, signed=True, scale=1 << 12)
 INTEGRAL = Register(
@@ -111,7 +92,7 @@ class Pid:
         self.name = numbered("pid", index, COUNT)
         self._board = board
         self._registers = ModuleRegisters(board, slot_base(self.name))
-        self._sync_bit = 1 << SIGNALS[self.name]
+        self._running = running(self.name)
         self._clock = clock
 
     def configure(
@@ -183,7 +164,7 @@ class Pid:
         self._check_limits(min_v, max_v)
         self._registers.set_all(given)
         if paused is not None:
-            self._board.modify(DSP + SYNC_OFFSET, self._sync_bit, 0 if paused else self._sync_bit)
+            self._board.set(self._running, DSP, not paused)
         return self.state()
 
     def set_setpoint(self, setpoint_v: float) -> float:
@@ -236,7 +217,7 @@ class Pid:
         return PidState(
             pid=self.name,
             setpoint_v=self.setpoint(),
-            paused=not self._board.read_word(DSP + SYNC_OFFSET) & self._sync_bit,
+            paused=not self._board.get(self._running, DSP),
             **self._registers.get_all(_PLAIN),
         )
 

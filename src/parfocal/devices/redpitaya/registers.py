@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from parfocal.core.errors import BadInputError, nearest
 
@@ -236,9 +236,12 @@ class Choice(Field[str]):
         return next((name for name, code in self.options.items() if code == counts), str(counts))
 
 
-def volts(name: str, offset: int) -> Register:
-    """Return a register for a signal: 14 bits, signed, 8192 counts for a volt.
+_VOLTS = Register(name="", offset=0, bits=14, signed=True, scale=8192, unit="V", low=-1, high=1)
+
+
+def volts(name: str, offset: int, **others: Any) -> Register:
+    """Return a register for a signal: 14 bits, signed, 8192 counts for a volt; `others` are what differs.
 
     The last count below +1 V stands for it: 1 V may be asked for, and gives 0.99988 V.
     """
-    return Register(name=name, offset=offset, bits=14, signed=True, scale=8192, unit="V", low=-1, high=1)
+    return replace(_VOLTS, name=name, offset=offset, **others)

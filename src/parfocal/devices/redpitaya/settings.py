@@ -4,42 +4,15 @@ from __future__ import annotations
 
 import socket
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from parfocal.core.errors import BadInputError, ConfigError
+from parfocal.core.errors import ConfigError
 from parfocal.devices.redpitaya.link import DEFAULT_PORT, TcpLink
-from parfocal.devices.redpitaya.ssh import DEFAULT_SERVER, BoardShell
+from parfocal.devices.redpitaya.ssh import BoardShell, SshConfig
 from parfocal.devices.redpitaya.trace import Calibration
-from parfocal.processes.settings import Secret
-
-
-class SshConfig(BaseModel):
-    """How to start the board's server over SSH when it does not run; needs the extra ``redpitaya``.
-
-    Parameters
-    ----------
-    user, password, port
-        The login; without a password the user's own keys are tried.
-    known_hosts : Path, optional
-        Where the board's host key is, beside the user's own file of known hosts.
-    trust_unknown_host : bool
-        Take a host key that is not known. Host keys are checked otherwise.
-    server : str
-        Path of monitor_server on the board.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    user: str = "root"
-    password: Secret | None = None
-    port: Annotated[int, Field(gt=0, lt=65536)] = 22
-    known_hosts: Path | None = None
-    trust_unknown_host: bool = False
-    server: str = DEFAULT_SERVER
 
 
 class InputCalibration(BaseModel):
@@ -55,11 +28,12 @@ class InputCalibration(BaseModel):
 
     @model_validator(mode="after")
     def _is_usable(self) -> InputCalibration:
-        try:
-            Calibration(self.gain, self.offset_v)
-        except BadInputError as error:
-            raise ValueError(str(error)) from error
+        self.calibration()
         return self
+
+    def calibration(self) -> Calibration:
+        """Return it as a board takes it; raise `BadInputError` if it is unusable."""
+        return Calibration(self.gain, self.offset_v)
 
 
 class RedPitayaConfig(BaseModel):
@@ -134,18 +108,9 @@ def open_link(settings: RedPitayaConfig, closing: ExitStack) -> TcpLink:
     host, port = split_address(settings.address)
     revive = None
     if settings.ssh is not None:
-        login = settings.ssh.model_dump()
-        if settings.ssh.password is not None:
-            login["password"] = settings.ssh.password.get_secret_value()
-        shell = BoardShell(host, server_port=port, **login)
+        shell = BoardShell(host, settings.ssh, server_port=port)
         closing.callback(shell.close)
         revive = shell.start_server
     link = TcpLink(host, port, timeout_s=settings.timeout_s, revive=revive)
     closing.callback(link.close)
     return link
-
-
-def calibrations(settings: RedPitayaConfig) -> tuple[Calibration, Calibration]:
-    """Return the calibrations of in1 and in2."""
-    first, second = (Calibration(each.gain, each.offset_v) for each in (settings.in1, settings.in2))
-    return first, second

@@ -5,18 +5,43 @@ from __future__ import annotations
 import contextlib
 import importlib
 import shlex
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import ConfigError, DeviceError
 from parfocal.devices.redpitaya.link import DEFAULT_PORT
+from parfocal.processes.settings import Secret
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-DEFAULT_SERVER = "/opt/pyrpl/monitor_server"
 _SETTLE_S = 0.5
 _POLL_S = 0.02
+
+
+class SshConfig(BaseModel):
+    """How to start the board's server over SSH when it does not run; needs the extra ``redpitaya``.
+
+    Parameters
+    ----------
+    user, password, port
+        The login; without a password the user's own keys are tried.
+    known_hosts : Path, optional
+        Where the board's host key is, beside the user's own file of known hosts.
+    trust_unknown_host : bool
+        Take a board whose key is nowhere, as on a wire of one's own. A key that changed is refused anyway.
+    server : str
+        Path of monitor_server on the board.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    user: str = "root"
+    password: Secret | None = None
+    port: Annotated[int, Field(gt=0, lt=65536)] = 22
+    known_hosts: Path | None = None
+    trust_unknown_host: bool = False
+    server: str = "/opt/pyrpl/monitor_server"
 
 
 class BoardShell:
@@ -24,18 +49,12 @@ class BoardShell:
 
     Parameters
     ----------
-    host, port
-        Of the board's SSH server.
-    user, password
-        The login; without a password keys and the agent are tried.
-    known_hosts : Path, optional
-        Where the board's host key is, beside the user's own file of known hosts.
-    trust_unknown_host : bool
-        Take a board whose key is nowhere, as on a wire of one's own. A key that changed is refused anyway.
-    server : str
-        Path of monitor_server on the board.
+    host : str
+        The board.
+    login : SshConfig
+        How to log in there.
     server_port : int
-        Where it shall listen.
+        Where monitor_server shall listen.
     timeout_s : float
         For each step of the login.
 
@@ -43,27 +62,15 @@ class BoardShell:
     --------
     ::
 
-        shell = BoardShell("rp-f00000.local", password="root")
+        shell = BoardShell("rp-f00000.local", SshConfig(password="root"))
         link = TcpLink("rp-f00000.local", revive=shell.start_server)
     """
 
     def __init__(
-        self,
-        host: str,
-        *,
-        port: int = 22,
-        user: str = "root",
-        password: str | None = None,
-        known_hosts: Path | None = None,
-        trust_unknown_host: bool = False,
-        server: str = DEFAULT_SERVER,
-        server_port: int = DEFAULT_PORT,
-        timeout_s: float = 5.0,
+        self, host: str, login: SshConfig, *, server_port: int = DEFAULT_PORT, timeout_s: float = 5.0
     ) -> None:
-        self._host, self._port, self._user, self._password = host, port, user, password
-        self._known_hosts, self._trust = known_hosts, trust_unknown_host
-        self._command = f"killall monitor_server; exec {shlex.quote(server)} {int(server_port)}"
-        self._timeout_s = timeout_s
+        self._host, self._login, self._timeout_s = host, login, timeout_s
+        self._command = f"killall monitor_server; exec {shlex.quote(login.server)} {int(server_port)}"
         self._client: Any = None
 
     def start_server(self) -> None:
@@ -96,34 +103,35 @@ class BoardShell:
     def _logged_in(self) -> Any:
         if self._client is not None and self._client.get_transport().is_active():
             return self._client
-        paramiko = _paramiko()
+        paramiko, login = _paramiko(), self._login
+        password = login.password.get_secret_value() if login.password else None
         client = paramiko.SSHClient()
         client.load_system_host_keys()
-        if self._known_hosts is not None:
-            client.load_host_keys(str(self._known_hosts))
+        if login.known_hosts is not None:
+            client.load_host_keys(str(login.known_hosts))
         client.set_missing_host_key_policy(
-            paramiko.WarningPolicy() if self._trust else paramiko.RejectPolicy()
+            paramiko.WarningPolicy() if login.trust_unknown_host else paramiko.RejectPolicy()
         )
         try:
             client.connect(
                 self._host,
-                self._port,
-                self._user,
-                self._password,
+                login.port,
+                login.user,
+                password,
                 timeout=self._timeout_s,
                 auth_timeout=self._timeout_s,
                 banner_timeout=self._timeout_s,
-                look_for_keys=self._password is None,
-                allow_agent=self._password is None,
+                look_for_keys=password is None,
+                allow_agent=password is None,
             )
         except _ssh_errors() as error:
             client.close()
             if "not found in known_hosts" in str(error):
                 raise ConfigError(
-                    f"the host key of {self._host}:{self._port} is not known; log in once with ssh, or give "
+                    f"the host key of {self._host}:{login.port} is not known; log in once with ssh, or give "
                     "known_hosts, or trust_unknown_host = true on a network of your own"
                 ) from error
-            raise DeviceError(f"cannot log in to {self._user}@{self._host}:{self._port}: {error}") from error
+            raise DeviceError(f"cannot log in to {login.user}@{self._host}:{login.port}: {error}") from error
         self._client = client
         return client
 

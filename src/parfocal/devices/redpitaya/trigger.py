@@ -30,7 +30,7 @@ TRIGGERS = {
 }
 SOURCE = Choice(name="trigger_source", offset=0x4, options=TRIGGERS, volatile=True)
 THRESHOLD = volts("threshold_v", 0x8)
-HYSTERESIS = Register(name="hysteresis_v", offset=0x20, bits=14, scale=8192, unit="V", low=0, high=0.999)
+HYSTERESIS = volts("hysteresis_v", 0x20, signed=False, low=0, high=0.999)
 
 
 class Trigger(NamedTuple):

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from parfocal.devices.redpitaya.memory_map import CLOCK_HZ
 from parfocal.devices.redpitaya.simulated.sources import PHASE_MASK, TABLE, Level, Player, Shuffled, Source
-from parfocal.devices.redpitaya.simulated.timeline import TICKS_PER_S
 from parfocal.devices.redpitaya.simulated.words import FULL_SCALE, RegisterFile, signed
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _TRIGGER, _WRAPS, _RESET, _ZERO, _RANDOM = 0x7, 1 << 4, 1 << 6, 1 << 7, 1 << 12
 _SOFTWARE, _HIGH = 1, 5
 _PHASE_BITS = int(PHASE_MASK)
 _PHASE_RANGE = _PHASE_BITS + 1
-_TICKS_PER_US = TICKS_PER_S // 1_000_000
+_TICKS_PER_US = CLOCK_HZ // 1_000_000
 _WRITABLE = {
     _SCALE: 0x3FFF3FFF,
     _WRAP: _PHASE_BITS,

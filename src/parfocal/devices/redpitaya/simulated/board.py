@@ -17,7 +17,6 @@ from parfocal.devices.redpitaya.simulated.pid import SimulatedPid
 from parfocal.devices.redpitaya.simulated.plant import Plant
 from parfocal.devices.redpitaya.simulated.scope import SimulatedScope
 from parfocal.devices.redpitaya.simulated.signals import Signals
-from parfocal.devices.redpitaya.simulated.timeline import Timeline
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from parfocal.core.clock import Clock
     from parfocal.devices.redpitaya.simulated.words import MemoryRegion
 
+_TICK_NS = 8
 _REGION = 0x100000
 _SLOT = 0x10000
 _FIRST = 0x40000000
@@ -64,7 +64,7 @@ class SimulatedBoard:
         clock: Clock = SYSTEM_CLOCK,
         seed: int = 0,
     ) -> None:
-        self.timeline = Timeline(clock)
+        self._clock, self._start_ns = clock, clock.monotonic_ns()
         self.signals = Signals((in1 or Plant(), in2 or Plant(source="out2")), seed)
         self._lock = threading.Lock()
         self._closed = False
@@ -79,23 +79,30 @@ class SimulatedBoard:
             **{_DSP + _SLOT * number: slot for number, slot in enumerate(self._slots)},
         }
 
+    def now(self) -> int:
+        """Return the tick of 8 ns now, counted since the board was made; never goes back.
+
+        Nothing runs at that rate: the state of the board at a tick is worked out when it is asked for.
+        """
+        return (self._clock.monotonic_ns() - self._start_ns) // _TICK_NS
+
     def read(self, address: int, words: int) -> NDArray[np.uint32]:
         """Return words; where nothing lives, zeros."""
         with self._lock:
             region, offset = self._find(address)
-            return region.read(offset, words, self.timeline.now()) if region else np.zeros(words, np.uint32)
+            return region.read(offset, words, self.now()) if region else np.zeros(words, np.uint32)
 
     def write(self, address: int, values: NDArray[np.integer]) -> None:
         """Write words; where nothing lives, and to what is read only, without effect."""
         with self._lock:
             region, offset = self._find(address)
             if region:
-                region.write(offset, np.asarray(values).astype(np.uint32), self.timeline.now())
+                region.write(offset, np.asarray(values).astype(np.uint32), self.now())
 
     def catch_up(self) -> None:
         """Work out what happened until now, so that the next access has less to do."""
         with self._lock:
-            tick = self.timeline.now()
+            tick = self.now()
             self.signals.advance(tick)
             self._scope.catch_up(tick)
 

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import socket
-import struct
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.devices.redpitaya import wire
 from parfocal.devices.redpitaya.simulated.faults import Fault, FaultPlan
 from parfocal.devices.redpitaya.simulated.tcp import TcpServer, receive
 
 if TYPE_CHECKING:
     from parfocal.devices.redpitaya.link import Link
 
-_HEADER = struct.Struct("<cBHI")
-_WORD = np.dtype("<u4")
 
-
-class MonitorServer:
+class MonitorServer(TcpServer):
     """Serves a board's memory byte for byte as the C program does.
 
     One connection at a time; a header with length 0 is passed over whatever its letter is; an unknown
@@ -46,36 +43,27 @@ class MonitorServer:
         latency_s: float = 0.0,
         exits: bool = False,
     ) -> None:
+        super().__init__(host, port, at_once=False, single=exits)
         self._board = board
         self._latency_s = latency_s
         self.faults = FaultPlan()
         self.transactions = 0
-        self._server = TcpServer(host, port, self._converse, at_once=False, single=exits)
-        self.port = self._server.port
-        self.ended = self._server.ended
-
-    def start(self) -> None:
-        """Begin to serve, in a thread."""
-        self._server.start()
-
-    def close(self) -> None:
-        """Stop serving and wait for the thread. Idempotent."""
-        self._server.close()
 
     def inject_fault(self, kind: str, **details: Any) -> None:
         """Let a fault happen; see `Fault` for the kinds and details."""
         self.faults.add(Fault(kind=kind, **details))
 
-    def _converse(self, connection: socket.socket) -> None:
+    def converse(self, connection: socket.socket) -> None:
+        """Answer one transaction after another, unless a fault is due."""
         if self.faults.take("c"):
             return
-        while head := receive(connection, _HEADER.size):
-            letter, _, words, address = _HEADER.unpack(head)
+        while head := receive(connection, wire.HEADER.size):
+            letter, words, address = wire.HEADER.unpack(head)
             if words == 0:
                 continue
-            if letter not in (b"r", b"w"):
+            if letter not in (wire.READ, wire.WRITE):
                 return
-            body = receive(connection, 4 * words) if letter == b"w" else b""
+            body = receive(connection, 4 * words) if letter == wire.WRITE else b""
             if body is None:
                 return
             self.transactions += 1
@@ -97,7 +85,7 @@ class MonitorServer:
         if kind == "refuse":
             return False
         if kind == "die":
-            self._server.end()
+            self.end()
             return False
         if kind == "lose":
             return True
@@ -117,6 +105,6 @@ class MonitorServer:
 
     def _perform(self, head: bytes, address: int, words: int, body: bytes) -> bytes:
         if body:
-            self._board.write(address, np.frombuffer(body, _WORD))
+            self._board.write(address, np.frombuffer(body, wire.WORD))
             return head
-        return head + self._board.read(address, words).astype(_WORD).tobytes()
+        return head + self._board.read(address, words).astype(wire.WORD).tobytes()

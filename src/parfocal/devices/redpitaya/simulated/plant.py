@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from parfocal.core.errors import BadInputError
-from parfocal.devices.redpitaya.simulated.timeline import TICKS_PER_S
+from parfocal.devices.redpitaya.memory_map import CLOCK_HZ
 from parfocal.devices.redpitaya.simulated.words import FULL_SCALE
 
 if TYPE_CHECKING:
@@ -68,12 +68,12 @@ class Plant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     @property
     def delay_ticks(self) -> int:
         """The delay in ticks."""
-        return round(self.delay_s * TICKS_PER_S)
+        return round(self.delay_s * CLOCK_HZ)
 
     @property
     def tau_ticks(self) -> float:
         """Time constant of the low-pass in ticks; 0 for none."""
-        return TICKS_PER_S / (2 * math.pi * self.corner_hz) if self.corner_hz else 0.0
+        return CLOCK_HZ / (2 * math.pi * self.corner_hz) if self.corner_hz else 0.0
 
     def transfer(self, frequency_hz: float) -> complex:
         """Return volts in for volts out at `frequency_hz`: what an analyser should find."""
@@ -83,6 +83,6 @@ class Plant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     def added(self, ticks: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the disturbance at `ticks`, in counts."""
-        cycles = ticks * (self.disturbance_hz / TICKS_PER_S)
+        cycles = ticks * (self.disturbance_hz / CLOCK_HZ)
         added: NDArray[np.float64] = self.offset_v + self.disturbance_v * np.sin(2 * np.pi * cycles)
         return FULL_SCALE * added

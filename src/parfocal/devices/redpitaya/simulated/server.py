@@ -11,8 +11,6 @@ from parfocal.devices.redpitaya.simulated.monitor import MonitorServer
 from parfocal.devices.redpitaya.simulated.scpi.server import ScpiServer
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from parfocal.core.clock import Clock
     from parfocal.devices.redpitaya.simulated.plant import Plant
 
@@ -65,6 +63,7 @@ class SimulatedRedPitaya:
             self.monitor = MonitorServer(self.board, host=host, port=port, latency_s=latency_s, exits=exits)
         if scpi_port is not None:
             self.scpi = ScpiServer(self.board, host=host, port=scpi_port, clock=clock)
+        self._servers = [server for server in (self.monitor, self.scpi) if server is not None]
         self._closing = threading.Event()
         self._keeper = threading.Thread(target=self._keep_up, name="simulated-board", daemon=True)
 
@@ -82,9 +81,8 @@ class SimulatedRedPitaya:
         """Begin to serve, in threads; the physics is compiled first, so that no client waits for it."""
         self.board.warm_up()
         self._keeper.start()
-        for server in (self.monitor, self.scpi):
-            if server is not None:
-                server.start()
+        for server in self._servers:
+            server.start()
 
     def inject_fault(self, kind: str, **details: Any) -> None:
         """Let a fault happen to monitor_server; see `parfocal.devices.redpitaya.simulated.faults`."""
@@ -94,9 +92,8 @@ class SimulatedRedPitaya:
     def close(self) -> None:
         """Stop serving and wait for the threads. Idempotent."""
         self._closing.set()
-        for server in (self.monitor, self.scpi):
-            if server is not None:
-                server.close()
+        for server in self._servers:
+            server.close()
         if self._keeper.is_alive():
             self._keeper.join()
 
@@ -104,9 +101,7 @@ class SimulatedRedPitaya:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _keep_up(self) -> None:

@@ -59,7 +59,7 @@ class Signals:
 
     def advance(self, tick: int) -> None:
         """Let the PIDs act until `tick`."""
-        self.loop.advance(tick, self._seen_by_loop)
+        self.loop.advance(tick, lambda slot, ticks: self._without_pids(slot, ticks, STEP_TICKS))
 
     def slot(self, slot: int, ticks: NDArray[np.int64], average: int = 1) -> NDArray[np.float64]:
         """Return the signal of a DSP slot in whole counts, -8192 to 8191.
@@ -82,13 +82,21 @@ class Signals:
         return int(self.slot(slot, np.array([tick]))[0])
 
     def _exact(self, slot: int, ticks: NDArray[np.int64], average: int) -> NDArray[np.float64]:
-        if slot in IN_SLOTS:
-            index = slot - IN_SLOTS[0]
-            return self._input(index, ticks, average) + self.loop.input(index, ticks)
-        if slot in OUT_SLOTS:
-            return self._output(slot - OUT_SLOTS[0], ticks, average)
         if slot in PID_SLOTS:
             return self.loop.output(slot, ticks)
+        signal = self._without_pids(slot, ticks, average)
+        if slot in IN_SLOTS:
+            return signal + self.loop.input(slot - IN_SLOTS[0], ticks)
+        if slot in OUT_SLOTS:
+            return signal + self.loop.drive(slot - OUT_SLOTS[0], ticks)
+        return signal
+
+    def _without_pids(self, slot: int, ticks: NDArray[np.int64], average: int) -> NDArray[np.float64]:
+        """Return the signal of a slot apart from what the PIDs make of it."""
+        if slot in IN_SLOTS:
+            return self._input(slot - IN_SLOTS[0], ticks, average)
+        if slot in OUT_SLOTS:
+            return self._output(slot - OUT_SLOTS[0], ticks, average)
         if slot in self.derived:
             return self.derived[slot](ticks)
         return self._source(slot, ticks, average)
@@ -101,9 +109,9 @@ class Signals:
         return out
 
     def _output(self, index: int, ticks: NDArray[np.int64], average: int) -> NDArray[np.float64]:
-        out = self.loop.drive(index, ticks)
+        out = np.zeros(len(ticks))
         for epoch, part in self._history.parts(ticks):
-            out[part] += epoch.output(index, ticks[part], Smoothing(average=average))
+            out[part] = epoch.output(index, ticks[part], Smoothing(average=average))
         return out
 
     def _input(self, index: int, ticks: NDArray[np.int64], average: int) -> NDArray[np.float64]:
@@ -115,18 +123,3 @@ class Signals:
         if plant.noise_v:
             out += self.rng.normal(0.0, plant.noise_v * FULL_SCALE / np.sqrt(average), len(ticks))
         return out
-
-    def _seen_by_loop(self, slot: int, ticks: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return what a PID sees of a slot apart from what the PIDs themselves do."""
-        if slot in IN_SLOTS:
-            return self._input(slot - IN_SLOTS[0], ticks, STEP_TICKS)
-        if slot in OUT_SLOTS:
-            out = np.zeros(len(ticks))
-            for epoch, part in self._history.parts(ticks):
-                out[part] += epoch.output(slot - OUT_SLOTS[0], ticks[part], Smoothing(average=STEP_TICKS))
-            return out
-        if slot in PID_SLOTS:
-            return np.zeros(len(ticks))
-        if slot in self.derived:
-            return self.derived[slot](ticks)
-        return self._source(slot, ticks, STEP_TICKS)

@@ -5,46 +5,39 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from typing import TYPE_CHECKING
+from abc import abstractmethod
 
 from parfocal.core.errors import DeviceError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import TracebackType
 
 _LOOK_UP_S = 0.1
 
 
 class TcpServer:
-    """Accepts connections and gives each to `converse`.
+    """Accepts connections and gives each to `converse`, which a protocol defines.
 
     Parameters
     ----------
     host, port
         Where to listen; port 0 takes a free one.
-    converse : callable
-        ``converse(connection)`` talks until it returns or raises OSError; the connection is closed then.
     at_once : bool
         Whether several conversations run side by side, each in a thread, or one after another.
     single : bool
         End the server with its first connection, as monitor_server does.
+
+    Attributes
+    ----------
+    port : int
+        Where it listens.
+    ended : threading.Event
+        Set when it has stopped listening, for whatever reason.
     """
 
-    def __init__(
-        self,
-        host: str,
-        port: int,
-        converse: Callable[[socket.socket], None],
-        *,
-        at_once: bool,
-        single: bool = False,
-    ) -> None:
-        self._converse, self._at_once, self._single = converse, at_once, single
+    def __init__(self, host: str, port: int, *, at_once: bool, single: bool = False) -> None:
+        self._at_once, self._single = at_once, single
         self._lock = threading.Lock()
         self._connections: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
-        self._ending = threading.Event()
+        self.ended = threading.Event()
         try:
             self._listener = socket.create_server((host, port), backlog=8 if at_once else 1)
         except OSError as error:
@@ -53,10 +46,9 @@ class TcpServer:
         self.port: int = self._listener.getsockname()[1]
         self._acceptor = threading.Thread(target=self._accept, name=f"tcp-{self.port}", daemon=True)
 
-    @property
-    def ended(self) -> threading.Event:
-        """Set when it has stopped listening, for whatever reason."""
-        return self._ending
+    @abstractmethod
+    def converse(self, connection: socket.socket) -> None:
+        """Talk until it returns or raises OSError; the connection is closed then."""
 
     def start(self) -> None:
         """Begin to accept."""
@@ -67,7 +59,7 @@ class TcpServer:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)  # or it would listen on while its thread waits
         self._listener.close()
-        self._ending.set()
+        self.ended.set()
         with self._lock:
             connections = list(self._connections)
         for connection in connections:
@@ -81,15 +73,6 @@ class TcpServer:
             if thread.is_alive() and thread is not threading.current_thread():
                 thread.join()
 
-    def __enter__(self) -> TcpServer:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def _accept(self) -> None:
         try:
             self._accept_until_ended()
@@ -97,7 +80,7 @@ class TcpServer:
             self.end()
 
     def _accept_until_ended(self) -> None:
-        while not self._ending.is_set():
+        while not self.ended.is_set():
             try:
                 connection, _ = self._listener.accept()
             except TimeoutError:
@@ -120,8 +103,8 @@ class TcpServer:
 
     def _talk(self, connection: socket.socket) -> None:
         try:
-            if not self._ending.is_set():
-                self._converse(connection)
+            if not self.ended.is_set():
+                self.converse(connection)
         except OSError:
             pass  # the other side went away, or `end` broke the connection
         finally:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -37,8 +38,6 @@ _TRIGGERS = {
 _POINTER = Count(name="write pointer", offset=0x18, access="ro")
 _CENTRE = SAMPLES // 2
 
-T = TypeVar("T")
-
 
 class Acquisition:
     """What the commands set, and what they ask for.
@@ -49,25 +48,25 @@ class Acquisition:
 
     def __init__(self, board: Board) -> None:
         self._board = board
-        self._registers = ModuleRegisters(board, SCOPE)
+        self.registers = ModuleRegisters(board, SCOPE)
         self.reset()
 
     def reset(self) -> None:
         """Go back to the settings at power-on."""
-        self.units, self.form, self.big_endian = "VOLTS", "ASCII", True
+        self.format = {"units": "VOLTS", "form": "ASCII", "order": "BEND"}
         self.gains = {1: "LV", 2: "LV"}
-        self._delay = 0
+        self.delay = 0
         self._wanted = "off"
         self._fired = False
         self.stop()
-        self._registers.set(registers.DECIMATION, 1)
-        self._registers.set(registers.AVERAGING, True)
-        self._registers.set(THRESHOLD, 0)
+        self.registers.set(registers.DECIMATION, 1)
+        self.registers.set(registers.AVERAGING, True)
+        self.registers.set(THRESHOLD, 0)
 
     def start(self) -> None:
         """Begin to fill the buffers, waiting for no trigger yet."""
         self._wanted, self._fired = "off", False
-        self._registers.set(registers.AFTER, max(1, _CENTRE + self._delay))
+        self.registers.set(registers.AFTER, max(1, _CENTRE + self.delay))
         self._control(registers.RESET)
         self._control(registers.ARM)
 
@@ -78,7 +77,7 @@ class Acquisition:
     def trigger(self, source: str) -> None:
         """Wait for a trigger, or give it."""
         self._wanted, self._fired = _TRIGGERS[source.upper()], False
-        self._registers.set(SOURCE, self._wanted)
+        self.registers.set(SOURCE, self._wanted)
 
     def status(self) -> str:
         """Return "TD" once triggered, or if there is nothing to wait for; else "WAIT"."""
@@ -88,47 +87,27 @@ class Acquisition:
         """Return 1 when the samples after the trigger are there."""
         return int(self._has_fired() and not self._bits() & (registers.ARM | registers.DELAYED))
 
-    def trigger_position(self) -> int:
-        """Return where in the buffer the trigger was."""
-        return self._registers.get(registers.TRIGGER_POINTER)
-
-    def position(self) -> int:
-        """Return where in the buffer the next sample goes."""
-        return self._registers.get(_POINTER)
-
     def set_delay(self, samples: int) -> None:
         """Set the distance from the trigger to the middle of the buffer."""
-        self._delay = samples
-        self._registers.set(registers.AFTER, max(1, _CENTRE + samples))
-
-    def delay(self) -> int:
-        """Return the distance from the trigger to the middle of the buffer."""
-        return self._delay
+        self.delay = samples
+        self.registers.set(registers.AFTER, max(1, _CENTRE + samples))
 
     def data(
         self, channel: int, first: int | None = None, count: int = SAMPLES, *, newest: bool = False
     ) -> bytes:
         """Return samples as the format says: from position `first`, or the oldest, or the newest."""
-        oldest = self.position()
+        oldest = self.registers.get(_POINTER)
         begin = oldest if first is None else first
         if newest:
             begin = oldest - count
         ring = self._board.read_block(SCOPE + registers.BUFFERS[channel - 1], SAMPLES).astype(np.int64)
         counts = ring[(begin + np.arange(min(count, SAMPLES))) % SAMPLES]
         counts -= (counts >> 13) << 14
-        whole = self.units == "RAW"
+        whole = self.format["units"] == "RAW"
         values = counts.astype(np.float64) if whole else self._volts(channel, counts)
-        if self.form == "ASCII":
+        if self.format["form"] == "ASCII":
             return ascii_block(values, whole=whole)
-        return binary_block(values, whole=whole, big_endian=self.big_endian)
-
-    def setting(self, field: Field[T]) -> T:
-        """Return a setting of the scope."""
-        return self._registers.get(field)
-
-    def change(self, field: Field[T], value: T) -> None:
-        """Change a setting of the scope."""
-        self._registers.set(field, value)
+        return binary_block(values, whole=whole, big_endian=self.format["order"] == "BEND")
 
     def _volts(self, channel: int, counts: NDArray[np.int64]) -> NDArray[np.float64]:
         full_scale_v = 20.0 if self.gains[channel] == "HV" else 1.0
@@ -141,7 +120,7 @@ class Acquisition:
             bits = self._bits()
             self._fired = bool(bits & registers.DELAYED) or not bits & registers.ARM
             if not self._fired and self._wanted == "immediately":
-                self._registers.set(SOURCE, self._wanted)
+                self.registers.set(SOURCE, self._wanted)
                 self._fired = bool(self._bits() & registers.DELAYED)
         return self._fired
 
@@ -152,53 +131,54 @@ class Acquisition:
         self._board.write_word(SCOPE + registers.CONTROL, bits)
 
 
+_FIELDS: dict[str, tuple[Field[Any], Callable[[str], Any]]] = {
+    "ACQ:DEC[:Factor]": (registers.DECIMATION, int),
+    "ACQ:AVG": (registers.AVERAGING, lambda value: value.upper() == "ON"),
+    "ACQ:TRig:LEV": (THRESHOLD, float),
+    "ACQ:TRig:HYST": (HYSTERESIS, float),
+}
+_FORMATS = {"ACQ:DATA:Units": "units", "ACQ:DATA:FORMAT": "form", "ACQ:DATA:BYTE:ORDER": "order"}
+
+
 def commands(acquisition: Acquisition) -> Mapping[str, Callable[..., object]]:
     """Return the commands by pattern; each takes the numbers in its header, then its arguments, as text."""
-    acq = acquisition
-
-    def gain(channel: str, value: str) -> None:
-        acq.gains[int(channel)] = value.upper()
-
-    def units(value: str) -> None:
-        acq.units = value.upper()
-
-    def form(value: str) -> None:
-        acq.form = value.upper()
-
-    def order(value: str) -> None:
-        acq.big_endian = value.upper() == "BEND"
-
-    return {
+    acq, scope = acquisition, acquisition.registers
+    table: dict[str, Callable[..., object]] = {
         "ACQ:RST": acq.reset,
         "ACQ:START": acq.start,
         "ACQ:STOP": acq.stop,
-        "ACQ:DEC[:Factor]": lambda value: acq.change(registers.DECIMATION, int(value)),
-        "ACQ:DEC[:Factor]?": lambda: acq.setting(registers.DECIMATION),
-        "ACQ:AVG": lambda value: acq.change(registers.AVERAGING, value.upper() == "ON"),
-        "ACQ:AVG?": lambda: "ON" if acq.setting(registers.AVERAGING) else "OFF",
-        "ACQ:DATA:Units": units,
-        "ACQ:DATA:Units?": lambda: acq.units,
-        "ACQ:DATA:FORMAT": form,
-        "ACQ:DATA:FORMAT?": lambda: acq.form,
-        "ACQ:DATA:BYTE:ORDER": order,
+        "ACQ:DATA:Units?": lambda: acq.format["units"],
+        "ACQ:DATA:FORMAT?": lambda: acq.format["form"],
         "ACQ:TRig": acq.trigger,
         "ACQ:TRig:STAT?": acq.status,
         "ACQ:TRig:FILL?": acq.filled,
-        "ACQ:TRig:LEV": lambda value: acq.change(THRESHOLD, float(value)),
-        "ACQ:TRig:LEV?": lambda: acq.setting(THRESHOLD),
-        "ACQ:TRig:HYST": lambda value: acq.change(HYSTERESIS, float(value)),
-        "ACQ:TRig:HYST?": lambda: acq.setting(HYSTERESIS),
         "ACQ:TRig:DLY": lambda value: acq.set_delay(int(value)),
-        "ACQ:TRig:DLY?": acq.delay,
+        "ACQ:TRig:DLY?": lambda: acq.delay,
         "ACQ:TRig:DLY:NS": lambda value: acq.set_delay(round(float(value) / 8)),
-        "ACQ:TRig:DLY:NS?": lambda: acq.delay() * 8,
-        "ACQ:TPOS?": acq.trigger_position,
-        "ACQ:WPOS?": acq.position,
+        "ACQ:TRig:DLY:NS?": lambda: acq.delay * 8,
+        "ACQ:TPOS?": lambda: scope.get(registers.TRIGGER_POINTER),
+        "ACQ:WPOS?": lambda: scope.get(_POINTER),
         "ACQ:BUF:SIZE?": lambda: SAMPLES,
-        "ACQ:SOUR#:GAIN": gain,
+        "ACQ:SOUR#:GAIN": lambda channel, value: acq.gains.update({int(channel): value.upper()}),
         "ACQ:SOUR#:GAIN?": lambda channel: acq.gains[int(channel)],
         "ACQ:SOUR#:DATA?": lambda channel: acq.data(int(channel)),
         "ACQ:SOUR#:DATA:Old:N?": lambda channel, n: acq.data(int(channel), count=int(n)),
         "ACQ:SOUR#:DATA:LATest:N?": lambda channel, n: acq.data(int(channel), count=int(n), newest=True),
         "ACQ:SOUR#:DATA:STArt:N?": lambda channel, at, n: acq.data(int(channel), int(at), int(n)),
     }
+    for pattern, name in _FORMATS.items():
+        table[pattern] = _format_setter(acq, name)
+    for pattern, (field, convert) in _FIELDS.items():
+        table[pattern] = _setter(scope, field, convert)
+        table[pattern + "?"] = partial(scope.get, field)
+    return table
+
+
+def _setter(
+    scope: ModuleRegisters, field: Field[Any], convert: Callable[[str], Any]
+) -> Callable[[str], None]:
+    return lambda value: scope.set_all({field: convert(value)})
+
+
+def _format_setter(acquisition: Acquisition, name: str) -> Callable[[str], None]:
+    return lambda value: acquisition.format.update({name: value.upper()})

@@ -30,7 +30,7 @@ _END = b"\r\n"
 _REMEMBERED_ERRORS = 17
 
 
-class ScpiServer:
+class ScpiServer(TcpServer):
     """Answers the core of the official command set.
 
     One lock is around each command of each client, as in the official server. A command that does not exist,
@@ -49,8 +49,9 @@ class ScpiServer:
     def __init__(
         self, board: Link, *, host: str = "127.0.0.1", port: int = 0, clock: Clock = SYSTEM_CLOCK
     ) -> None:
+        super().__init__(host, port, at_once=True)
         self._clock = clock
-        self._lock = threading.Lock()
+        self._one_command = threading.Lock()
         self._errors: deque[str] = deque(maxlen=_REMEMBERED_ERRORS)
         registers = Board(board)
         generators = {output: generation.Generator(registers, output) for output in (1, 2)}
@@ -64,21 +65,11 @@ class ScpiServer:
         self._table: list[tuple[re.Pattern[str], Callable[..., object]]] = [
             (compiled(pattern), function) for pattern, function in table.items()
         ]
-        self._server = TcpServer(host, port, self._converse, at_once=True)
-        self.port = self._server.port
-
-    def start(self) -> None:
-        """Begin to serve, in threads."""
-        self._server.start()
-
-    def close(self) -> None:
-        """Stop serving and wait for the threads. Idempotent."""
-        self._server.close()
 
     def answer(self, line: str) -> bytes | None:
         """Do one command; return its answer, without the end of the line, or None."""
         header, arguments = parse(line)
-        with self._lock:
+        with self._one_command:
             for pattern, function in self._table:
                 if found := pattern.fullmatch(header):
                     return self._done(function, [*found.groups(), *arguments])
@@ -93,9 +84,12 @@ class ScpiServer:
             return None
         if result is None or isinstance(result, bytes):
             return result
+        if isinstance(result, bool):
+            return b"ON" if result else b"OFF"
         return (f"{result:f}" if isinstance(result, float) else str(result)).encode()
 
-    def _converse(self, connection: socket.socket) -> None:
+    def converse(self, connection: socket.socket) -> None:
+        """Answer line after line."""
         pending = b""
         while received := connection.recv(65536):
             *lines, pending = (pending + received).split(b"\n")
