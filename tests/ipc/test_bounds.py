@@ -5,8 +5,8 @@ from __future__ import annotations
 import queue
 import signal
 import threading
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -14,9 +14,9 @@ import pytest
 import zmq
 
 from parfocal.ipc import Client, CommandTable, Notice, Server, ServerStatistics, Subscription
-from parfocal.ipc.outbox import UNREAD_MESSAGES, UNREAD_PROGRESS_BYTES, Outbox
+from parfocal.ipc.listener import Listener
 from parfocal.ipc.publisher import UNREAD_LARGE_BYTES
-from parfocal.ipc.waiting import receive
+from parfocal.ipc.server import UNREAD_PROGRESS_BYTES
 
 from .bench import LONG_S, Bench
 from .conftest import Processes
@@ -65,44 +65,38 @@ def test_a_kept_result_does_not_change_with_the_buffer_of_its_service(
         assert other.attach_call(call.id).result(LONG_S).tolist() == list(range(100))
 
 
-@pytest.fixture
-def sockets(folder: Path) -> Iterator[tuple[zmq.Socket[bytes], zmq.Socket[bytes]]]:
-    """A ROUTER, and a DEALER "reader" that has said hello and does not read."""
-    context = zmq.Context()
-    router, dealer = context.socket(zmq.ROUTER), context.socket(zmq.DEALER)
-    router.set(zmq.ROUTER_MANDATORY, 1)
-    dealer.set(zmq.ROUTING_ID, b"reader")
-    router.set(zmq.SNDHWM, UNREAD_MESSAGES)
-    dealer.set(zmq.RCVHWM, 1)
-    router.bind(f"ipc://{folder}/outbox.sock")
-    dealer.connect(f"ipc://{folder}/outbox.sock")
-    dealer.send(b"hello")
-    router.recv_multipart()
-    yield router, dealer
-    context.destroy(0)
-
-
 @pytest.mark.parametrize("size", [1000, MB])
-def test_an_outbox_is_bounded_and_empties(
-    sockets: tuple[zmq.Socket[bytes], zmq.Socket[bytes]], size: int
-) -> None:
-    router, dealer = sockets
-    outbox, most, taken = Outbox(router), 8 * MB, 0
+def test_what_a_client_leaves_unread_is_bounded_and_sent_when_it_reads(folder: Path, size: int) -> None:
+    listener = Listener(str(folder / "listener.sock"))
+    context = zmq.Context()
+    dealer = context.socket(zmq.DEALER)
+    dealer.set(zmq.RCVHWM, 1)
+    dealer.connect(f"ipc://{folder}/listener.sock")
+    dealer.send(b"hello")
+    messages: list[tuple[bytes, list[Any]]] = []
+    while not messages:
+        messages, _ = listener.receive(listener.wait(None))
+    ((client, _),) = messages
+    most, taken = 8 * MB, 0
     part = memoryview(np.zeros(size, np.uint8))
-    while outbox.send(b"reader", [b"head", part], most) == "sent":
+    while listener.send(client, [b"head", part], most) == "sent":
         taken += 1
-        assert taken < 100_000
-    messages, held = outbox.unread()
-    assert most - 2 * MB < held <= most + MB  # exact to 256 KiB
-    assert 0 < messages <= taken
+    held, held_bytes = listener.unread()
+    assert most - 2 * MB < held_bytes <= most
+    assert 0 < held <= taken
+    gone: list[bytes] = []
     for _ in range(taken):
-        assert dealer.poll(LONG_S * 1000)
-        assert [len(part) for part in receive(dealer)] == [4, size]
-    never = threading.Event()
-    while outbox.unread() != (0, 0):
-        never.wait(0.01)
-    assert outbox.send(b"reader", [b"head", part], most) == "sent"
-    assert outbox.send(b"nobody", [b"head"], most) == "gone"
+        while not dealer.poll(0):
+            listener.receive(listener.wait(10))
+        assert [len(part) for part in dealer.recv_multipart()] == [4, size]
+    assert listener.unread() == (0, 0)
+    assert listener.send(client, [b"head", part], most) == "sent"
+    context.destroy(0)
+    while not gone:
+        _, gone = listener.receive(listener.wait(None))
+    assert gone == [client]
+    assert listener.send(client, [b"head"], most) == "gone"
+    listener.close(0)
 
 
 def test_large_notices_that_nobody_reads_are_bounded_dropped_and_counted(folder: Path) -> None:

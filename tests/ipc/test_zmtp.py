@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parfocal.core.errors import ProtocolError
-from parfocal.ipc.zmtp import OPENING, Incoming, frames
+from parfocal.ipc.zmtp import Incoming, frames, opening
 
 SIZES = st.sampled_from([0, 1, 255, 256, 65_534, 65_535, 65_536, 65_537, 200_000]) | st.integers(0, 600)
 
@@ -28,7 +28,7 @@ def received(data: bytes, cuts: list[int]) -> tuple[Incoming, list[list[bytes]]]
 )
 def test_messages_survive_any_cut(sizes: list[list[int]], cuts: list[int]) -> None:
     sent = [[bytes([n % 251]) * size for n, size in enumerate(parts)] for parts in sizes]
-    data = OPENING + b"".join(b"".join(frames(parts)) for parts in sent)
+    data = opening("ROUTER") + b"".join(b"".join(frames(parts)) for parts in sent)
     if sum(map(sum, sizes)) > 10_000:
         cuts = [cut + 500 for cut in cuts]  # byte by byte takes long
     incoming, messages = received(data, cuts)
@@ -39,7 +39,7 @@ def test_messages_survive_any_cut(sizes: list[list[int]], cuts: list[int]) -> No
 def test_received_arrays_may_be_written_into() -> None:
     incoming = Incoming()
     for size in (10, 100_000):
-        data = (b"" if incoming.ready else OPENING) + b"".join(frames([bytes(size)]))
+        data = (b"" if incoming.ready else opening("ROUTER")) + b"".join(frames([bytes(size)]))
         messages: list[list[memoryview]] = []
         while data:
             room = incoming.room()
@@ -54,6 +54,6 @@ def test_strangers_are_refused() -> None:
         received(b"HTTP/1.1 400 Bad Request\r\n" + bytes(80), [1000])
     error = b"\x05ERROR\x0bInvalid key"
     with pytest.raises(ProtocolError, match="Invalid key"):
-        received(OPENING[:64] + bytes((4, len(error))) + error, [1000])
+        received(opening("ROUTER")[:64] + bytes((4, len(error))) + error, [1000])
     with pytest.raises(ProtocolError, match="no room in memory"):
-        received(OPENING + b"\x02" + (2**62).to_bytes(8, "big"), [1000])
+        received(opening("ROUTER") + b"\x02" + (2**62).to_bytes(8, "big"), [1000])

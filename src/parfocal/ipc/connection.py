@@ -1,4 +1,4 @@
-"""One connection to a service, from its making to its loss. It is never repaired: a new one replaces it.
+"""One connection of a client and a service, from its making to its loss. It is never repaired, but replaced.
 
 So nothing that was meant for a service that died can reach the one that replaces it.
 """
@@ -13,47 +13,57 @@ from itertools import islice
 
 from parfocal.core.errors import ProtocolError
 from parfocal.ipc.codec import Part
-from parfocal.ipc.zmtp import OPENING, Incoming, frames
+from parfocal.ipc.zmtp import Incoming, Role, frames, opening
 
 UNSENT_MESSAGES, UNSENT_BYTES = 20_000, 256 * 2**20
-"""What waits for a service that does not read, before more is refused."""
+"""What waits for an end that does not read, before more is refused."""
 _BUFFERS_AT_ONCE = 64
 
 
-class Connection:
-    """A socket to a service, and what waits to be sent. Never blocks; used by one thread.
+def connect(path: str) -> Connection:
+    """Return a connection to the service at `path`; raises `OSError` if nobody serves there."""
+    made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        made.setblocking(False)
+        made.connect(path)
+    except OSError:
+        made.close()
+        raise
+    return Connection(made, "DEALER")
 
-    Raises
-    ------
-    OSError
-        If nobody serves at `path`, or no descriptor is left.
+
+class Connection:
+    """A socket to the other end, and what waits to be sent. Never blocks; used by one thread at a time.
+
+    Parameters
+    ----------
+    connected : socket
+        To the other end; closed by this.
+    role : str
+        "DEALER" for the client's end, "ROUTER" for the service's.
 
     Attributes
     ----------
     lost : bool
-        Whether the service has closed it. What it sent before has been received then.
+        Whether the other end has closed it. What it sent before has been received then.
     unsent, unsent_bytes : int
-        Messages, and bytes of them, that the service has not taken yet.
+        Messages, and bytes of them, that the other end has not taken yet.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, connected: socket.socket, role: Role) -> None:
         self.lost = False
         self.unsent_bytes = 0
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket = connected
         self._incoming = Incoming()
         self._outgoing: deque[memoryview] = deque()
         self._sizes: deque[int] = deque()  # what is unsent of each message
-        try:
-            self._socket.setblocking(False)
-            self._socket.connect(path)
-            self._socket.send(OPENING)
-        except OSError:
-            self._socket.close()
-            raise
+        self._socket.setblocking(False)
+        with contextlib.suppress(OSError):  # the other end is gone already: `receive` finds that
+            self._socket.send(opening(role))
 
     @property
     def unsent(self) -> int:
-        """Messages that the service has not taken yet."""
+        """Messages that the other end has not taken yet."""
         return len(self._sizes)
 
     def fileno(self) -> int:
@@ -62,16 +72,18 @@ class Connection:
 
     @property
     def waits_for_room(self) -> bool:
-        """Whether something is to be sent as soon as the service takes it: then call `flush`."""
+        """Whether something is to be sent as soon as the other end takes it: then call `flush`."""
         return bool(self._outgoing) and self._incoming.ready
 
-    def has_room(self, parts: Sequence[Part]) -> bool:
+    def has_room(self, parts: Sequence[Part], most_bytes: int | None = None) -> bool:
         """Whether a message may be sent; always, while nothing else waits."""
+        if not self._sizes:
+            return True
         size = self.unsent_bytes + sum(map(len, parts))
-        return not self._sizes or (len(self._sizes) < UNSENT_MESSAGES and size <= UNSENT_BYTES)
+        return len(self._sizes) < UNSENT_MESSAGES and size <= (most_bytes or UNSENT_BYTES)
 
     def send(self, parts: Sequence[Part]) -> None:
-        """Send a message as soon as the service takes it; its parts must not change until then."""
+        """Send a message as soon as the other end takes it; its parts must not change until then."""
         buffers = frames(parts)
         size = sum(map(len, buffers))
         self._outgoing.extend(memoryview(buffer) for buffer in buffers)
@@ -80,7 +92,7 @@ class Connection:
         self.flush()
 
     def flush(self) -> None:
-        """Send what the service takes now."""
+        """Send what the other end takes now."""
         with contextlib.suppress(OSError):  # it takes no more now, or it has ended: `receive` finds that
             while self._outgoing and self._incoming.ready:
                 self._note_sent(self._socket.sendmsg(islice(self._outgoing, _BUFFERS_AT_ONCE)))

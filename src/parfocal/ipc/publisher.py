@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import Counter
+from collections import Counter, deque
+from collections.abc import Sequence
 from typing import Any
 
 import zmq
@@ -12,14 +13,73 @@ import zmq
 from parfocal.core.clock import Clock
 from parfocal.core.messages import Notice
 from parfocal.ipc.codec import Part, encode
-from parfocal.ipc.outbox import Unsent
+from parfocal.ipc.waiting import send
 
 UNREAD_NOTICES = 1_000
 """What zmq holds for one subscriber that does not read; beyond, it misses notices, and sees the gap."""
 LARGE_BYTES = 65_536
 UNREAD_LARGE_BYTES = 64 * 2**20
 """Large notices that may be unread together; more are dropped, for all: zmq does not tell who is slow."""
+_MARK_BYTES = 262_144
+_NOW = int(zmq.NOBLOCK)
+_NOW_AND_MORE = _NOW | int(zmq.SNDMORE)
 _LOG = logging.getLogger(__name__)
+
+
+class Unsent:
+    """What was handed to zmq and may still be in its memory; exact to 256 KiB.
+
+    zmq does not tell what it holds, but when it is through with a message that it did not copy. So every
+    256 KiB that are handed over end with such a one.
+
+    Attributes
+    ----------
+    messages, size : int
+        How many and how large; `settle` finds out what has left meanwhile.
+    """
+
+    __slots__ = ("_marks", "_tail_messages", "_tail_size", "messages", "size")
+
+    def __init__(self) -> None:
+        self.messages = self.size = 0
+        self._tail_messages = self._tail_size = 0  # since the last mark
+        self._marks: deque[tuple[zmq.MessageTracker, int, int]] = deque()
+
+    def send(self, socket: zmq.Socket[bytes], parts: Sequence[Part], size: int) -> None:
+        """Hand over a message of `size` bytes; raises `zmq.ZMQError` if nobody takes it.
+
+        Parts of 256 KiB or more are not copied: they must never change afterwards.
+        """
+        if self._tail_size + size < _MARK_BYTES:
+            send(socket, parts)
+            self._tail_messages += 1
+            self._tail_size += size
+            return
+        mark = _send_marked(socket, parts)
+        messages, size = self._tail_messages + 1, self._tail_size + size
+        self._marks.append((mark, messages, size))
+        self.messages += messages
+        self.size += size
+        self._tail_messages = self._tail_size = 0
+
+    def settle(self) -> None:
+        """Forget what zmq is through with."""
+        while self._marks and self._marks[0][0].done:
+            _, messages, size = self._marks.popleft()
+            self.messages -= messages
+            self.size -= size
+
+
+def _send_marked(socket: zmq.Socket[bytes], parts: Sequence[Part]) -> zmq.MessageTracker:
+    """Hand over a message, what is large without a copy; return what tells when zmq is through with it."""
+    last = len(parts) - 1
+    for part in parts[:last]:
+        if len(part) < _MARK_BYTES:
+            socket.send(part, _NOW_AND_MORE)
+        else:
+            socket.send(zmq.Frame(part, copy=False), _NOW_AND_MORE, copy=False)
+    end = zmq.Frame(parts[last], track=True, copy=False)
+    return socket.send(end, _NOW, copy=False, track=True)
 
 
 class Publisher:

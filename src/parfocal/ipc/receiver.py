@@ -39,7 +39,7 @@ from parfocal.ipc import faults
 from parfocal.ipc.bell import Bell
 from parfocal.ipc.call import Call
 from parfocal.ipc.codec import Decoder, Part, encode
-from parfocal.ipc.connection import Connection
+from parfocal.ipc.connection import Connection, connect
 from parfocal.ipc.lanes import LaneThread
 from parfocal.ipc.mux import Mux, MuxStatistics
 from parfocal.ipc.output_lease import OutputLease
@@ -308,7 +308,7 @@ class Receiver:
             if call.withdrawn or self._ended:
                 raise CancelledError(f"{self.service}.{call.command} was cancelled before it was sent")
             if self._connection is None:
-                self._connection = Connection(self._path)
+                self._connection = connect(self._path)
                 self._poll.register(self._connection, select.POLLIN)
             if not self._connection.has_room(parts):
                 raise ServiceUnavailableError(

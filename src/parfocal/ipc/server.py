@@ -2,9 +2,9 @@
 
 ::
 
-    clients ──> ROUTER ──> receiver thread ──> Dispatcher ──> Run ──> thread of a lane ─┐
-                  ^             │  (under the lock)            └────> receiver thread  ─┤  Dispatcher.end
-                  └── Outbox <──┴──────────────── Send <────────────────────────────────┘
+    clients ──> Listener ──> receiver thread ──> Dispatcher ──> Run ──> thread of a lane ─┐
+                   ^              │  (under the lock)            └────> receiver thread  ─┤  Dispatcher.end
+                   └──────────────┴──────────────── Send <────────────────────────────────┘
 
 What is decided is in `dispatcher`; here are the sockets, the lock and the threads.
 """
@@ -29,23 +29,22 @@ from parfocal.core.errors import BadInputError
 from parfocal.core.files import private_folder
 from parfocal.core.messages import Hello, Progress
 from parfocal.core.reminder import Reminder
-from parfocal.ipc.bell import Bell
 from parfocal.ipc.calls import ActiveCall
 from parfocal.ipc.codec import Part, encode
 from parfocal.ipc.command_table import CommandTable
 from parfocal.ipc.commands import RECEIVER
+from parfocal.ipc.connection import UNSENT_BYTES
 from parfocal.ipc.dispatcher import Action, Dispatcher, DispatcherStatistics, Interrupt, MakeSafe, Run, Send
 from parfocal.ipc.endpoints import command_endpoint, is_served, notice_endpoint
 from parfocal.ipc.lanes import CallContext, LaneExecutor, Lanes, execute
-from parfocal.ipc.outbox import UNREAD_BYTES, UNREAD_MESSAGES, UNREAD_PROGRESS_BYTES, Outbox
+from parfocal.ipc.listener import Listener
 from parfocal.ipc.publisher import Publisher
-from parfocal.ipc.waiting import descriptor, has_arrived, receive, wait_readable
 
 _LOG = logging.getLogger(__name__)
 _LEASES = "leases"  # the lane of make_safe
-_BATCH = 64  # messages taken in before the clock is looked at
-_TAKEN_IN = 1_000  # messages that wait to be received: beyond, they stay with their senders
 _LINGER_MS = 500
+UNREAD_PROGRESS_BYTES = 16 * 2**20
+"""What a client may leave unread before progress reports for it are dropped, and counted."""
 
 
 class ServerStatistics(DispatcherStatistics, frozen=True, kw_only=True):
@@ -66,7 +65,7 @@ class ServerStatistics(DispatcherStatistics, frozen=True, kw_only=True):
     kept, kept_bytes : int
         Replies kept for clients that come back.
     unread, unread_bytes : int
-        Messages that clients have not read yet, without the last 256 KiB for each.
+        Messages that clients have not taken yet.
     notices_dropped, notices_unread_bytes : int
         Large notices that nobody got because too many were unread; bytes of those that are.
     leases : int
@@ -136,8 +135,7 @@ class Server:
         self._clock = clock
         self._lock = threading.Lock()  # guards the dispatcher, the router and what follows
         self._contexts: dict[str, CallContext] = {}
-        self._sleeping = self._started = self._stopping = False
-        self._due_ns: int | None = None
+        self._started = self._stopping = False
         self._receiver = threading.Thread(target=self._receive, name=f"{service}:receiver", daemon=True)
 
     def start(self) -> None:
@@ -154,16 +152,8 @@ class Server:
             raise BadInputError(f"sockets are for one user alone: {error}") from error
         if is_served(self._commands_at):
             raise BadInputError(f"service {self._service!r} is served already at {self._commands_at}")
+        self._listener = Listener(self._commands_at.removeprefix("ipc://"))
         self._context = zmq.Context()
-        self._router = self._context.socket(zmq.ROUTER)
-        self._router.set(zmq.ROUTER_MANDATORY, 1)
-        self._router.set(zmq.SNDHWM, UNREAD_MESSAGES)
-        self._router.set(zmq.RCVHWM, _TAKEN_IN)
-        self._router.set(zmq.LINGER, _LINGER_MS)
-        self._router.bind(self._commands_at)
-        self._outbox = Outbox(self._router)
-        self._bell = Bell()
-        self._waited_for = (descriptor(self._router), self._bell.fileno())
         self._publisher = Publisher(
             self._context, self._notices_at, self._service, self._hello.epoch, self._clock
         )
@@ -179,7 +169,7 @@ class Server:
         """Return what it did so far and what it holds."""
         with self._lock:
             decided = self._dispatcher.statistics()
-            unread, unread_bytes = self._outbox.unread()
+            unread, unread_bytes = self._listener.unread()
         dropped, notices_bytes = self._publisher.statistics()
         return ServerStatistics(
             **msgspec.structs.asdict(decided),
@@ -210,13 +200,12 @@ class Server:
             left_behind, actions = self._dispatcher.abandon(self._clock.monotonic_ns())
             self._perform(actions)
             self._stopping = True
-        self._bell.ring()
+        self._listener.wake()
         if self._receiver is not threading.current_thread():
             self._receiver.join(grace_s)
         with self._lock:
-            self._router.close()
+            self._listener.close(_LINGER_MS)
         self._publisher.close()
-        self._bell.close()
         self._context.term()
         return left_behind
 
@@ -232,31 +221,18 @@ class Server:
     # --- the receiver thread
 
     def _receive(self) -> None:
-        """Handle what arrives, look after what runs out, sleep in between."""
+        """Handle what arrives, look after what runs out, wait in between."""
+        ready: list[tuple[int, int]] = []
         while not self._stopping:
-            for _ in range(_BATCH):
-                arrived = self._take_in()
-                if arrived is None:
-                    break
-                self._handle(*arrived)
-            else:
-                with self._lock:
-                    self._tick()
-                continue
-            if not self._stopping:
-                self._sleep()
-
-    def _take_in(self) -> tuple[bytes, list[Any]] | None:
-        """Return the next message and who sent it; None if there is none, and this thread may sleep."""
-        with self._lock:
-            if self._stopping:
-                return None
-            if not has_arrived(self._router):
-                self._tick()
-                self._sleeping = not has_arrived(self._router)  # sending may have taken the signal of it
-                if self._sleeping:
-                    return None
-            return self._router.recv(zmq.NOBLOCK), receive(self._router)
+            with self._lock:
+                messages, gone = self._listener.receive(ready)
+            for client, parts in messages:
+                self._handle(client, parts)
+            with self._lock:
+                for client in gone:
+                    self._perform(self._dispatcher.gone(client, self._clock.monotonic_ns()))
+                timeout_ms = self._tick()
+            ready = self._listener.wait(timeout_ms)
 
     def _handle(self, client: bytes, parts: list[Any]) -> None:
         request = self._dispatcher.read(parts)
@@ -265,21 +241,16 @@ class Server:
         for call, context in begun:
             self._finish(call, context)
 
-    def _tick(self) -> None:
-        """Look after time, if that is due. Under the lock."""
+    def _tick(self) -> int | None:
+        """Look after time, if that is due; return how long to wait at most, milliseconds. Under the lock."""
         due_ns = self._dispatcher.next_tick_ns()
-        if due_ns is not None and due_ns <= (now_ns := self._clock.monotonic_ns()):
+        if due_ns is None:
+            return None
+        now_ns = self._clock.monotonic_ns()
+        if due_ns <= now_ns:
             self._perform(self._dispatcher.tick(now_ns))
             due_ns = self._dispatcher.next_tick_ns()
-        self._due_ns = due_ns
-
-    def _sleep(self) -> None:
-        timeout_ms = -1
-        if self._due_ns is not None:
-            timeout_ms = max(0, -(-(self._due_ns - self._clock.monotonic_ns()) // 1_000_000))
-        if self._bell.fileno() in wait_readable(self._waited_for, timeout_ms):
-            self._bell.hush()
-        self._sleeping = False
+        return None if due_ns is None else max(0, -(-(due_ns - now_ns) // 1_000_000))
 
     # --- any thread
 
@@ -302,17 +273,9 @@ class Server:
         return begun
 
     def _send(self, action: Send) -> None:
-        if self._router.closed:
-            return
-        most_bytes = UNREAD_BYTES if action.reply_to else UNREAD_PROGRESS_BYTES
-        delivery = self._outbox.send(action.client, action.parts, most_bytes)
-        if delivery == "gone":
-            self._perform(self._dispatcher.gone(action.client, self._clock.monotonic_ns()))
-        elif delivery == "full":
+        most_bytes = UNSENT_BYTES if action.reply_to else UNREAD_PROGRESS_BYTES
+        if self._listener.send(action.client, action.parts, most_bytes) == "full":
             self._perform(self._dispatcher.undelivered(action))
-        if self._sleeping and has_arrived(self._router):
-            self._sleeping = False  # sending took the signal that something has arrived: pass it on
-            self._bell.ring()
 
     def _run(self, call: ActiveCall) -> None:
         """Run a call, in the thread of its lane."""

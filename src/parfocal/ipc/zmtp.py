@@ -1,6 +1,6 @@
-"""The bytes between a client and a service: as much of ZMTP 3.0 as a DEALER needs. Pure.
+"""The bytes between a client and a service: as much of ZMTP 3.0 as a DEALER and a ROUTER need. Pure.
 
-The service's end is a ROUTER socket of zmq; https://rfc.zeromq.org/spec/23 describes the protocol.
+So programs that use zmq can call services, too; https://rfc.zeromq.org/spec/23 describes the protocol.
 
 ::
 
@@ -13,11 +13,14 @@ The service's end is a ROUTER socket of zmq; https://rfc.zeromq.org/spec/23 desc
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
 from parfocal.core.errors import ProtocolError
 from parfocal.ipc.codec import Part
+
+Role = Literal["DEALER", "ROUTER"]
 
 _MORE, _LONG, _COMMAND = 1, 2, 4
 _GREETING_SIZE = 64
@@ -28,14 +31,11 @@ def _property(name: bytes, value: bytes) -> bytes:
     return bytes((len(name),)) + name + len(value).to_bytes(4, "big") + value
 
 
-def _opening() -> bytes:
+def opening(role: Role) -> bytes:
+    """Return what either end sends first; its messages must wait until `Incoming.ready`."""
     greeting = b"\xff" + (1).to_bytes(8, "big") + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
-    ready = b"\x05READY" + _property(b"Socket-Type", b"DEALER") + _property(b"Identity", b"")
+    ready = b"\x05READY" + _property(b"Socket-Type", role.encode()) + _property(b"Identity", b"")
     return greeting + bytes((_COMMAND, len(ready))) + ready
-
-
-OPENING = _opening()
-"""What a client sends first; its messages must wait until `Incoming.ready`."""
 
 
 def frames(parts: Sequence[Part]) -> list[Part]:
@@ -55,19 +55,19 @@ def frames(parts: Sequence[Part]) -> list[Part]:
 
 
 class Incoming:
-    """Makes messages of the bytes that a service sends, however they are cut.
+    """Makes messages of the bytes that the other end sends, however they are cut.
 
     Small parts pass through one buffer; the bytes of a large one are received where they stay.
 
     Attributes
     ----------
     ready : bool
-        Whether the service has said that it takes messages.
+        Whether the other end has said that it takes messages.
 
     Examples
     --------
     >>> incoming = Incoming()
-    >>> sent = OPENING + b"".join(frames([b"reply"]))
+    >>> sent = opening("ROUTER") + b"".join(frames([b"reply"]))
     >>> incoming.room()[: len(sent)] = sent
     >>> [[bytes(part) for part in parts] for parts in incoming.take(len(sent))], incoming.ready
     ([[b'reply']], True)
@@ -92,7 +92,7 @@ class Incoming:
         Raises
         ------
         ProtocolError
-            If these are not the bytes of a service, or it refuses this client.
+            If these are not the bytes of this protocol, or the other end refuses this one.
         """
         messages: list[list[memoryview]] = []
         if self._body is not None:
@@ -144,7 +144,7 @@ class Incoming:
         if flags & _COMMAND:
             name = bytes(body[1 : 1 + body[0]]) if body else b""
             if name == b"ERROR":
-                raise ProtocolError(f"the service refuses this client: {bytes(body[7:])!r}")
+                raise ProtocolError(f"a refusal: {bytes(body[7:])!r}")
             self.ready = self.ready or name == b"READY"
             return
         self._parts.append(body)
