@@ -18,7 +18,8 @@ from parfocal.ipc.endpoints import command_endpoint
 from parfocal.processes import directory
 from parfocal.processes.standalone import find_service, record_path, rig_of
 from parfocal.streams import ImageFolder, StreamWriter, open_stream
-from parfocal.viewers import client, close_viewer, list_viewers, open_viewer
+from parfocal.viewers import close_viewer, list_viewers, open_viewer
+from parfocal.viewers.kinds import KINDS
 
 PATIENCE_S = 60.0
 OWNER = """
@@ -231,5 +232,5 @@ def test_an_innocent_listener_beside_its_socket_lives(opened, name):
 def test_kinds_name_classes_that_exist():
     from parfocal.processes.loading import load_object
 
-    for kind, factory in client.KINDS.items():
+    for kind, factory in KINDS.items():
         assert load_object(factory, kind).kind == kind

@@ -108,7 +108,7 @@ def auto_levels(image: NDArray[Any]) -> tuple[float, float]:
         return 0.0, 1.0
     tail = int(len(sample) * _TAILS)
     low, high = float(sample[tail]), float(sample[-1 - tail])
-    return (low, high) if low < high else (low, low + 1.0)
+    return (low, high) if low < high else (low, max(low + 1.0, float(np.nextafter(low, np.inf))))
 
 
 def levels(display: Display, image: NDArray[Any]) -> tuple[float, float]:

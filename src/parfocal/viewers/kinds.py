@@ -1,0 +1,20 @@
+"""The kinds of viewers, and where the images that wait for one lie."""
+
+from __future__ import annotations
+
+from parfocal.processes import directory
+from parfocal.streams import ImageFolder
+
+KINDS: dict[str, str] = {
+    "live": "parfocal.viewers.live.viewer:LiveViewer",
+    "headless": "parfocal.viewers.headless:HeadlessViewer",
+}
+"""The classes of viewers by their kind."""
+
+WAITING_MB = 512
+"""Images that wait for one viewer, of all who send, take no more."""
+
+
+def images_for(name: str) -> ImageFolder:
+    """Return the images that wait for a viewer."""
+    return ImageFolder(directory.images_folder(name), WAITING_MB * 2**20)
