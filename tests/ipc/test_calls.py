@@ -223,6 +223,17 @@ def test_progress_is_heard_while_somebody_waits_for_the_result(client: Client, b
     assert call.result(LONG_S) == "announced"
 
 
+def test_progress_that_came_before_anybody_asked_is_told(client: Client, bench: Bench) -> None:
+    call = client.submit("announce")
+    never = threading.Event()
+    while call.progress is None:
+        never.wait(0.001)
+    heard: list[float] = []
+    call.on_progress(lambda progress: (heard.append(progress.fraction), bench.gate.set()))
+    assert call.result(LONG_S) == "announced"
+    assert heard == [0.5]
+
+
 def test_progress_with_data_comes_before_the_end(client: Client, bench: Bench) -> None:
     heard: list[Any] = []
     call = client.submit("report", 3)

@@ -7,6 +7,7 @@ import logging
 import math
 import threading
 from collections.abc import Callable, Generator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -151,8 +152,25 @@ class Call:
             self._receiver.call_back(self.run_callbacks)
 
     def on_progress(self, function: Callable[[Progress], None]) -> None:
-        """Have `function` called with each progress from now on, in the client's callback thread."""
-        self._listeners.append(function)
+        """Have `function` called with the latest progress, if there is any, then with each that comes.
+
+        In the client's callback thread.
+        """
+        latest: Progress | None = None
+
+        def listen(progress: Progress) -> None:
+            nonlocal latest
+            if progress is not latest:
+                latest = progress
+                function(progress)
+
+        def begin(progress: Progress) -> None:
+            if latest is None:  # else a later one came first
+                listen(progress)
+
+        self._listeners.append(listen)
+        if (known := self.progress) is not None:
+            self._receiver.call_back(partial(self._run, begin, known))
 
     def __await__(self) -> Generator[Any, None, Any]:
         import asyncio  # takes 3 MB, and few processes await
