@@ -55,7 +55,7 @@ def up(
     for number in ending_signals():
         signal.signal(number, interrupt)
     if not detach:
-        _stay_in_front()
+        _stay_in_foreground()
     began_ns = SYSTEM_CLOCK.monotonic_ns()
     with _starting(source):
         opened = open_rig(source, name=name, changes=named_values(set_ or []), detach=detach)
@@ -145,7 +145,7 @@ def _starting(source: str) -> Status:
     return console(quiet=True).status(f"starting {source} (the very first start compiles for half a minute)")
 
 
-def _stay_in_front() -> None:
+def _stay_in_foreground() -> None:
     """Keep a rig going that a terminal would stop: a stopped process watches none of its services."""
     if not hasattr(signal, "SIGTSTP"):
         return

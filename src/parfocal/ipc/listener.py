@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from parfocal.core.errors import ProtocolError
-from parfocal.ipc.bell import Bell
 from parfocal.ipc.codec import Part
 from parfocal.ipc.connection import Connection
+from parfocal.ipc.wake_up import WakeUpPipe
 
 _LOG = logging.getLogger(__name__)
 _BACKLOG = 1024
@@ -43,10 +43,10 @@ class Listener:
         self._socket.bind(path)
         self._socket.listen(_BACKLOG)
         self._socket.setblocking(False)
-        self._bell = Bell()
+        self._wake_up = WakeUpPipe()
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)
-        self._poll.register(self._bell, select.POLLIN)
+        self._poll.register(self._wake_up, select.POLLIN)
         self._names = (number.to_bytes(8, "big") for number in itertools.count(1))
         self._clients: dict[bytes, Connection] = {}
         self._descriptors: dict[int, bytes] = {}
@@ -56,13 +56,13 @@ class Listener:
     def wait(self, timeout_ms: int | None) -> list[tuple[int, int]]:
         """Block until something can be received or sent, `wake` is called, or the time is up. One thread."""
         ready = self._poll.poll(timeout_ms)
-        if any(descriptor == self._bell.fileno() for descriptor, _ in ready):
-            self._bell.hush()
+        if any(descriptor == self._wake_up.fileno() for descriptor, _ in ready):
+            self._wake_up.clear()
         return ready
 
     def wake(self) -> None:
         """End `wait`. Any thread."""
-        self._bell.ring()
+        self._wake_up.wake()
 
     def receive(self, ready: list[tuple[int, int]]) -> tuple[list[tuple[bytes, list[Any]]], list[bytes]]:
         """Return the messages that have arrived, each with who sent it, and the clients that are gone."""
@@ -93,7 +93,7 @@ class Listener:
         connection.send(parts)
         if connection.waits_for_room and client not in self._blocked:
             self._blocked.add(client)
-            self._bell.ring()
+            self._wake_up.wake()
         return "sent"
 
     def unread(self) -> tuple[int, int]:
@@ -122,7 +122,7 @@ class Listener:
         self._clients.clear()
         self._descriptors.clear()
         self._socket.close()
-        self._bell.close()
+        self._wake_up.close()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._path)
 

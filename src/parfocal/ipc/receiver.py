@@ -36,13 +36,13 @@ from parfocal.core.errors import (
 )
 from parfocal.core.messages import Alive, Attach, Beat, Cancel, LeaseLost, Progress, Reply, ToClient
 from parfocal.ipc import faults
-from parfocal.ipc.bell import Bell
 from parfocal.ipc.call import Call
 from parfocal.ipc.codec import Decoder, Part, encode
 from parfocal.ipc.connection import Connection, connect
 from parfocal.ipc.lanes import LaneThread
 from parfocal.ipc.mux import Mux, MuxStatistics
 from parfocal.ipc.output_lease import OutputLease
+from parfocal.ipc.wake_up import WakeUpPipe
 
 if TYPE_CHECKING:
     from parfocal.ipc.client import Client
@@ -143,9 +143,9 @@ class Receiver:
         self._numbers = itertools.count(1)
         self._inbox: deque[Callable[[], None]] = deque()
         self._asleep = self._closing = self._ended = False
-        self._bell = Bell()
+        self._wake_up = WakeUpPipe()
         self._poll = select.poll()
-        self._poll.register(self._bell, select.POLLIN)
+        self._poll.register(self._wake_up, select.POLLIN)
         self._mux: Mux[list[Call]] = Mux()
         self._decoder: Decoder[ToClient] = Decoder(ToClient)
         self._connection: Connection | None = None
@@ -213,17 +213,17 @@ class Receiver:
         if os.getpid() != self._pid:
             return
         self._closing = True
-        self._bell.ring()
+        self._wake_up.wake()
         if threading.current_thread() is not self._thread:
             self._thread.join()
             if self._callbacks is not None:
                 self._callbacks.join(threading.TIMEOUT_MAX)
-            self._bell.close()
+            self._wake_up.close()
 
     def _post(self, job: Callable[[], None]) -> None:
         self._inbox.append(job)
         if self._asleep:
-            self._bell.ring()
+            self._wake_up.wake()
         if self._ended:
             self._run_inbox()
 
@@ -262,8 +262,8 @@ class Receiver:
         ready = self._poll.poll(timeout_ms)
         self._asleep = False
         for descriptor, events in ready:
-            if descriptor == self._bell.fileno():
-                self._bell.hush()
+            if descriptor == self._wake_up.fileno():
+                self._wake_up.clear()
             elif self._connection is not None:
                 self._receive(self._connection, events)
 

@@ -17,10 +17,10 @@ import zmq
 from parfocal.core.errors import ProtocolError
 from parfocal.core.messages import Notice
 from parfocal.core.reminder import Reminder
-from parfocal.ipc.bell import Bell
 from parfocal.ipc.codec import Decoder
 from parfocal.ipc.endpoints import context, notice_endpoint
 from parfocal.ipc.waiting import descriptor, has_arrived, receive, wait_readable
+from parfocal.ipc.wake_up import WakeUpPipe
 
 _LOG = logging.getLogger(__name__)
 _RETRY_MS, _RETRY_MOST_MS = 100, 1000
@@ -87,7 +87,7 @@ class Subscription:
         self._decoder: Decoder[Notice] = Decoder(Notice)
         self._services: set[str] = set()
         self._lock = threading.Lock()
-        self._bell = Bell()
+        self._wake_up = WakeUpPipe()
         self._closed = False
         self._socket = context().socket(zmq.SUB)
         self._socket.set(zmq.LINGER, 0)
@@ -108,7 +108,7 @@ class Subscription:
             if service not in self._services and not self._closed:
                 self._socket.connect(notice_endpoint(self._folder, service))
                 self._services.add(service)
-                self._bell.ring()  # connecting may have taken the signal that something has arrived
+                self._wake_up.wake()  # connecting may have taken the signal that something has arrived
 
     async def __aiter__(self) -> AsyncIterator[Notice]:
         """Yield notices as they come; beyond 1000 that wait to be taken, they are counted in `lost`."""
@@ -131,12 +131,12 @@ class Subscription:
                 return
             self._closed = True
         self._reminder.cancel()
-        self._bell.ring()
+        self._wake_up.wake()
         self._thread.join()
         for iterator in list(self._iterators):
             iterator.wake()
         self._socket.close()
-        self._bell.close()
+        self._wake_up.close()
 
     def __enter__(self) -> Self:
         return self
@@ -147,12 +147,12 @@ class Subscription:
         self.close()
 
     def _listen(self) -> None:
-        waited_for = (descriptor(self._socket), self._bell.fileno())
+        waited_for = (descriptor(self._socket), self._wake_up.fileno())
         while not self._closed:
             notice = self._next()
             if notice is None:
                 wait_readable(waited_for)
-                self._bell.hush()
+                self._wake_up.clear()
                 continue
             self._count(notice)
             for iterator in list(self._iterators):
