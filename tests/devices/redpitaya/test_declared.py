@@ -40,13 +40,12 @@ def test_what_was_declared_is_found_by_the_next_of_the_same_owner(kept, path):
 
 
 def test_what_is_lent_ends_with_the_process(kept, path):
-    kept.lease("asg0")
-    kept.update("asg0", {"amplitude_v": 1.0})
-    kept.update("pid0", {"p": -0.25})
-    copy = path.with_name("copy")
-    copy.write_bytes(path.read_bytes())
+    with kept.leased("asg0"):
+        kept.update("asg0", {"amplitude_v": 1.0})
+        kept.update("pid0", {"p": -0.25})
+        copy = path.with_name("copy")
+        copy.write_bytes(path.read_bytes())
     assert found(copy) == {"pid0": {"p": -0.25, "i_hz": 3.0}}
-    kept.end_lease("asg0")
     assert found(path)["asg0"]["amplitude_v"] == 1.0
 
 

@@ -17,7 +17,7 @@ import msgspec
 from parfocal.core.files import replace_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 Settings = dict[str, Any]
@@ -50,8 +50,8 @@ class Declared:
     ...     declared = Declared(path, owner=1)
     ...     declared.update("pid0", {"p": -0.5})
     ...     declared.update("asg0", {"amplitude_v": 1.0})
-    ...     declared.lease("asg0")
-    ...     Declared(path, owner=1).modules(), Declared(path, owner=2).modules()
+    ...     with declared.leased("asg0"):
+    ...         Declared(path, owner=1).modules(), Declared(path, owner=2).modules()
     ({'pid0': {'p': -0.5}}, {})
     """
 
@@ -91,17 +91,18 @@ class Declared:
             if self._modules.pop(module, None) is not None and module not in self._leased:
                 self._save()
 
-    def lease(self, module: str) -> None:
-        """Keep a module's settings out of the file: they end with the process."""
+    @contextlib.contextmanager
+    def leased(self, module: str) -> Iterator[None]:
+        """Keep a module's settings out of the file within the ``with`` block: they end with the process."""
         with self._lock:
             self._leased.add(module)
             self._save()
-
-    def end_lease(self, module: str) -> None:
-        """End `lease`."""
-        with self._lock:
-            self._leased.discard(module)
-            self._save()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._leased.discard(module)
+                self._save()
 
     def _save(self) -> None:
         kept = {name: settings for name, settings in self._encoded.items() if name not in self._leased}

@@ -58,7 +58,9 @@ class RedPitayaHost(ScopeCommands, ModuleCommands, BoardCommands, Service):
                 context.log.warning("restoring what was declared before: %s", ", ".join(declared.modules()))
                 board.restore()
             else:
-                board.change("scope", _without_second(pitaya.scope.state()), lambda: None)
+                known = pitaya.scope.state()
+                del known["input2"]  # a trace has the second channel only if it is asked for
+                board.change("scope", known, lambda: None)
             self.traces = StreamWriter(context.streams, context.service, STREAM_SPEC, self.settings.slots)
             stack.callback(self.traces.close)
             health = HealthCheck(board, self._link_changed, context.fail, context.clock, self._leaving)
@@ -109,8 +111,3 @@ def _count_on(counters: Counters) -> Iterator[int]:
     while True:
         counters["last"] += 1
         yield counters["last"]
-
-
-def _without_second(state: dict[str, Any]) -> dict[str, Any]:
-    """Return a scope's settings without the second channel, which a trace has only if it is asked for."""
-    return {key: value for key, value in state.items() if key != "input2"}

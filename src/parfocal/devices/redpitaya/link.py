@@ -61,6 +61,11 @@ class TcpLink:
         bus, when nobody listens at first, and before each connection after the first: the server exits with
         its connection.
 
+    Attributes
+    ----------
+    connections : int
+        How often it has connected, the first time included.
+
     Raises
     ------
     DeviceError
@@ -81,16 +86,11 @@ class TcpLink:
         self._host, self._port, self._timeout_s, self._revive = host, port, timeout_s, revive
         self._bus = FairLock()
         self._closed = threading.Event()
-        self._connections = 0
+        self.connections = 0
         self._reserved: set[int] = set()
         self._socket: socket.socket | None = None
         with self._bus:
             self._connect()
-
-    @property
-    def connections(self) -> int:
-        """How often it has connected, the first time included."""
-        return self._connections
 
     def read(self, address: int, words: int) -> NDArray[np.uint32]:
         """Return `words` words from `address` on, as a new array; repeated after a broken connection.
@@ -148,9 +148,9 @@ class TcpLink:
                 except OSError as error:
                     self._drop()
                     if attempt == 2:
-                        raise self._failure(
-                            f"reading {piece.words} words at {piece.address:#x}", error
-                        ) from error
+                        kind = DeviceTimeoutError if isinstance(error, TimeoutError) else DeviceError
+                        what = f"{piece.words} words at {piece.address:#x}"
+                        raise kind(f"{self.address} failed twice reading {what}: {error}") from error
 
     def _write_piece(self, piece: wire.Piece, body: bytes) -> None:
         request = wire.header(wire.WRITE, piece.address, piece.words)
@@ -174,7 +174,7 @@ class TcpLink:
         if self._socket is not None:
             return self._socket
         revive = self._revive
-        if revive is not None and self._connections:
+        if revive is not None and self.connections:
             revive()
             revive = None
         cause: OSError | None = None
@@ -189,7 +189,7 @@ class TcpLink:
                     revive()
                     revive = None
             else:
-                self._connections += 1
+                self.connections += 1
                 if self._closed.is_set():
                     self._drop()
                     break
@@ -218,10 +218,6 @@ class TcpLink:
         _receive(connection, memoryview(echo))
         if echo != request:
             raise ConnectionError(f"the answer began with {echo.hex()} instead of {request.hex()}")
-
-    def _failure(self, doing: str, error: OSError) -> DeviceError:
-        kind = DeviceTimeoutError if isinstance(error, TimeoutError) else DeviceError
-        return kind(f"{self.address} failed twice {doing}: {error}")
 
 
 def _receive(connection: socket.socket, out: memoryview) -> None:

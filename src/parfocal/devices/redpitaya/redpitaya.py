@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import DeviceError
@@ -17,10 +17,6 @@ if TYPE_CHECKING:
     from parfocal.devices.redpitaya.link import Link
 
 GATEWARE_ID = 1
-
-
-class _Silenceable(Protocol):
-    def off(self) -> None: ...
 
 
 class RedPitaya:
@@ -75,6 +71,9 @@ class RedPitaya:
         self.iqs = tuple(iq.Iq(self.board, index, clock=clock) for index in range(iq.COUNT))
         self.sampler = sampler.Sampler(self.board)
         self.slow = ams.SlowOutputs(self.board)
+        named: list[Any] = [*self.asgs, *self.iqs, *self.pids]
+        self.modules: dict[str, Any] = {module.name: module for module in named}
+        self.modules |= {"slow": self.slow, "hk": self.hk, "scope": self.scope}
 
     def make_safe(self) -> None:
         """Bring every output to 0 V: generators, controllers, modulators, slow outputs, digital pins.
@@ -82,10 +81,10 @@ class RedPitaya:
         Each is tried even if one before it failed; the first failure is raised at the end.
         """
         failures: list[DeviceError] = []
-        modules: list[_Silenceable] = [*self.asgs, *self.iqs, *self.pids, self.slow, self.hk]
-        for module in modules:
+        for name, module in self.modules.items():
             try:
-                module.off()
+                if name != "scope":
+                    module.off()
             except DeviceError as error:
                 failures.append(error)
         if failures:
@@ -93,14 +92,7 @@ class RedPitaya:
 
     def state(self) -> dict[str, Any]:
         """Return what everything is set to now, as plain values and frozen snapshots."""
-        return {
-            "scope": self.scope.state(),
-            **{asg.name: asg.state() for asg in self.asgs},
-            **{pid.name: pid.state() for pid in self.pids},
-            **{iq.name: iq.state() for iq in self.iqs},
-            "slow": self.slow.state(),
-            "hk": self.hk.state(),
-        }
+        return {name: module.state() for name, module in self.modules.items()}
 
     def close(self) -> None:
         """Let go of the board; its outputs stay as they are. Idempotent."""

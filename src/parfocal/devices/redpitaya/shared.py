@@ -51,13 +51,7 @@ class SharedBoard:
         self.scope_lock = FairLock()
         self.scope_has: dict[str, Any] = {}
         self._publish = publish
-        named: list[Any] = [*pitaya.asgs, *pitaya.pids, *pitaya.iqs]
-        self.modules: dict[str, Any] = {
-            **{module.name: module for module in named},
-            "slow": pitaya.slow,
-            "hk": pitaya.hk,
-            "scope": pitaya.scope,
-        }
+        self.modules = pitaya.modules
         self._locks = {name: threading.RLock() for name in self.modules}
         self._still_on: set[str] = set()
         self._states: dict[str, dict[str, Any]] = {name: {} for name in self.modules}
@@ -122,14 +116,11 @@ class SharedBoard:
     @contextmanager
     def leased(self, name: str) -> Iterator[None]:
         """Keep a module's output for the length of the ``with`` block; it is silent afterwards."""
-        self.declared.lease(name)
-        try:
-            yield
-        finally:
+        with self.declared.leased(name):
             try:
-                self.silence(name)
+                yield
             finally:
-                self.declared.end_lease(name)
+                self.silence(name)
 
     def make_safe(self) -> None:
         """Stop the scope and bring every output to 0 V; raises at once if the board is out of reach."""

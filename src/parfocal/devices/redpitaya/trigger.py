@@ -89,8 +89,8 @@ class TriggerLevels:
         levels = {THRESHOLD: threshold_v, HYSTERESIS: hysteresis_v}
         wanted = {level: value for level, value in levels.items() if value is not None}
         if source.startswith("ch"):
-            old = {level: value for level, value in self._asked.items() if self._is_stale(level, calibration)}
-            wanted = old | wanted
+            stale = [level for level, written_for in self._written_for.items() if written_for != calibration]
+            wanted = {level: self._asked[level] for level in stale} | wanted
         for level, value in wanted.items():
             _in_volts(level, calibration).encode(value)
         return wanted
@@ -118,9 +118,6 @@ class TriggerLevels:
             for level in (THRESHOLD, HYSTERESIS)
         ]
         return Trigger(source, *found)
-
-    def _is_stale(self, level: Register, calibration: Calibration) -> bool:
-        return self._written_for[level] != calibration
 
     def _calibration(self, source: str, inputs: Sequence[str | None] = (None, None)) -> Calibration:
         channel = int(source.startswith("ch2"))

@@ -39,11 +39,7 @@ class ScopeCommands:
     @command(lane="scope", effect="changes")
     def scope_set_decimation(self, decimation: int) -> int:
         """Take a sample every `decimation` ticks of 8 ns: a power of two, 1 to 65536."""
-        return self.board.change(
-            "scope",
-            {"decimation": decimation},
-            lambda: self._alone(lambda: self._scope.set_decimation(decimation)),
-        )
+        return self._change({"decimation": decimation}, lambda: self._scope.set_decimation(decimation))
 
     @command(lane="scope", effect="changes")
     def scope_set_trigger(
@@ -51,11 +47,9 @@ class ScopeCommands:
     ) -> dict[str, Any]:
         """Choose what the next traces wait for; returns what the board made of it."""
         asked = {"trigger_source": source, "threshold_v": threshold_v, "hysteresis_v": hysteresis_v}
-
-        def choose() -> dict[str, Any]:
-            return self._scope.set_trigger(source, threshold_v, hysteresis_v)._asdict()
-
-        return self.board.change("scope", asked, lambda: self._alone(choose))
+        return self._change(
+            asked, lambda: self._scope.set_trigger(source, threshold_v, hysteresis_v)._asdict()
+        )
 
     @like(Scope.acquire, lane="scope", effect="changes", without=("timeout_s", "wait"))
     def scope_acquire(self, input2: str | None = None, trigger_delay_s: float = 0.0, **asked: Any) -> Trace:
@@ -117,10 +111,13 @@ class ScopeCommands:
     def _scope(self) -> Scope:
         return self.board.pitaya.scope
 
-    def _alone(self, act: Callable[[], T]) -> T:
-        self.board.scope_has.clear()
-        with self.board.scope_lock.taken(current_call().check):
-            return act()
+    def _change(self, asked: dict[str, Any], act: Callable[[], T]) -> T:
+        def alone() -> T:
+            self.board.scope_has.clear()
+            with self.board.scope_lock.taken(current_call().check):
+                return act()
+
+        return self.board.change("scope", asked, alone)
 
     def _take(self, settings: dict[str, Any], input2: str | None, delay_s: float, wait: Wait) -> Trace:
         """Take a trace, writing only the settings that the scope does not have yet."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from parfocal.core.clock import Clock
-    from parfocal.devices.redpitaya.simulated.words import MemoryRegion
+    from parfocal.devices.redpitaya.simulated.words import RegisterFile
 
 _TICK_NS = 8
 _REGION = 0x100000
@@ -71,7 +71,7 @@ class SimulatedBoard:
         self._slots = _slots(self.signals)
         asg = SimulatedAsg(self.signals)
         self._scope = SimulatedScope(self.signals, self._scope_inputs, asg)
-        self._regions: dict[int, MemoryRegion] = {
+        self._regions: dict[int, RegisterFile] = {
             _FIRST: SimulatedHk(),
             _FIRST + _REGION: self._scope,
             _FIRST + 2 * _REGION: asg,
@@ -114,7 +114,7 @@ class SimulatedBoard:
         """Refuse further accesses. Idempotent."""
         self._closed = True
 
-    def _find(self, address: int) -> tuple[MemoryRegion | None, int]:
+    def _find(self, address: int) -> tuple[RegisterFile | None, int]:
         if self._closed:
             raise DeviceError("the simulated board is closed")
         size = _SLOT if _DSP <= address < _DSP + _REGION else _REGION

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -48,10 +48,6 @@ class MonitorServer(TcpServer):
         self._latency_s = latency_s
         self.faults = FaultPlan()
         self.transactions = 0
-
-    def inject_fault(self, kind: str, **details: Any) -> None:
-        """Let a fault happen; see `Fault` for the kinds and details."""
-        self.faults.add(Fault(kind=kind, **details))
 
     def converse(self, connection: socket.socket) -> None:
         """Answer one transaction after another, unless a fault is due."""

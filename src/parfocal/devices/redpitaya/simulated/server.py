@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.devices.redpitaya.simulated.board import SimulatedBoard
+from parfocal.devices.redpitaya.simulated.faults import Fault
 from parfocal.devices.redpitaya.simulated.monitor import MonitorServer
 from parfocal.devices.redpitaya.simulated.scpi.server import ScpiServer
 
@@ -32,6 +33,11 @@ class SimulatedRedPitaya:
         Whether monitor_server ends with its first connection, as the real one does.
     in1, in2, seed, clock
         As of `SimulatedBoard`.
+
+    Attributes
+    ----------
+    port, scpi_port : int
+        Where its servers listen; 0 for one that was left out.
 
     Examples
     --------
@@ -63,19 +69,11 @@ class SimulatedRedPitaya:
             self.monitor = MonitorServer(self.board, host=host, port=port, latency_s=latency_s, exits=exits)
         if scpi_port is not None:
             self.scpi = ScpiServer(self.board, host=host, port=scpi_port, clock=clock)
+        self.port = self.monitor.port if self.monitor else 0
+        self.scpi_port = self.scpi.port if self.scpi else 0
         self._servers = [server for server in (self.monitor, self.scpi) if server is not None]
         self._closing = threading.Event()
         self._keeper = threading.Thread(target=self._keep_up, name="simulated-board", daemon=True)
-
-    @property
-    def port(self) -> int:
-        """Port of monitor_server; 0 without one."""
-        return self.monitor.port if self.monitor else 0
-
-    @property
-    def scpi_port(self) -> int:
-        """Port of the SCPI server; 0 without one."""
-        return self.scpi.port if self.scpi else 0
 
     def start(self) -> None:
         """Begin to serve, in threads; the physics is compiled first, so that no client waits for it."""
@@ -87,7 +85,7 @@ class SimulatedRedPitaya:
     def inject_fault(self, kind: str, **details: Any) -> None:
         """Let a fault happen to monitor_server; see `parfocal.devices.redpitaya.simulated.faults`."""
         if self.monitor is not None:
-            self.monitor.inject_fault(kind, **details)
+            self.monitor.faults.add(Fault(kind=kind, **details))
 
     def close(self) -> None:
         """Stop serving and wait for the threads. Idempotent."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,20 +17,10 @@ FULL_SCALE = 8192
 """Counts for a volt: the signals inside the FPGA run from -8192 to 8191."""
 
 
-class MemoryRegion(Protocol):
-    """A part of the memory, addressed from its own base. `tick` is when the access happens."""
-
-    def read(self, offset: int, words: int, tick: int) -> NDArray[np.uint32]:
-        """Return `words` words from `offset` on."""
-        ...
-
-    def write(self, offset: int, values: NDArray[np.uint32], tick: int) -> None:
-        """Take `values` from `offset` on; what is not writable stays as it is."""
-        ...
-
-
 class RegisterFile:
     """Words that keep what is written to their writable bits, and read as 0 where there are none.
+
+    They are addressed from the base of their module; `tick` is when an access happens.
 
     Parameters
     ----------

@@ -17,6 +17,20 @@ if TYPE_CHECKING:
     from parfocal.devices.redpitaya.board import Board
 
 _PHASE = np.arange(SAMPLES) / SAMPLES
+_SETTINGS: dict[str, tuple[str, Callable[[str], Any], Any]] = {
+    "SOUR#:FUNC": ("FUNC", str.upper, "SINE"),
+    "SOUR#:FREQ[:FIX]": ("FREQ", float, 1000.0),
+    "SOUR#:VOLT": ("VOLT", float, 1.0),
+    "SOUR#:VOLT:OFFS": ("OFFS", float, 0.0),
+    "SOUR#:PHAS": ("PHAS", float, 0.0),
+    "SOUR#:DCYC": ("DCYC", float, 0.5),
+    "SOUR#:BURS:STAT": ("STAT", str.upper, "CONTINUOUS"),
+    "SOUR#:BURS:NCYC": ("NCYC", int, 0),
+    "SOUR#:BURS:NOR": ("NOR", int, 1),
+    "SOUR#:BURS:INT:PER": ("INT:PER", float, 0.0),
+    "SOUR#:TRig:SOUR": ("SOUR", str.upper, "INT"),
+}
+"""What each command sets, how it reads its argument, and the value at power-on."""
 
 
 class Generator:
@@ -29,19 +43,7 @@ class Generator:
 
     def reset(self) -> None:
         """Go off, back to the settings at power-on."""
-        self.settings: dict[str, Any] = {
-            "FUNC": "SINE",
-            "FREQ": 1000.0,
-            "VOLT": 1.0,
-            "OFFS": 0.0,
-            "PHAS": 0.0,
-            "DCYC": 0.5,
-            "NCYC": 0,
-            "NOR": 1,
-            "INT:PER": 0.0,
-            "STAT": "CONTINUOUS",
-            "SOUR": "INT",
-        }
+        self.settings: dict[str, Any] = {name: value for name, _, value in _SETTINGS.values()}
         self._table = np.zeros(SAMPLES)
         self.on = False
         self._asg.off()
@@ -103,21 +105,6 @@ class Generator:
         return shapes.get(self.settings["FUNC"], np.zeros(SAMPLES))
 
 
-_SETTINGS: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "SOUR#:FUNC": ("FUNC", str.upper),
-    "SOUR#:FREQ[:FIX]": ("FREQ", float),
-    "SOUR#:VOLT": ("VOLT", float),
-    "SOUR#:VOLT:OFFS": ("OFFS", float),
-    "SOUR#:PHAS": ("PHAS", float),
-    "SOUR#:DCYC": ("DCYC", float),
-    "SOUR#:BURS:STAT": ("STAT", str.upper),
-    "SOUR#:BURS:NCYC": ("NCYC", int),
-    "SOUR#:BURS:NOR": ("NOR", int),
-    "SOUR#:BURS:INT:PER": ("INT:PER", float),
-    "SOUR#:TRig:SOUR": ("SOUR", str.upper),
-}
-
-
 def commands(generators: Mapping[int, Generator]) -> Mapping[str, Callable[..., object]]:
     """Return the commands by pattern; each takes the numbers in its header, then its arguments, as text."""
 
@@ -132,7 +119,7 @@ def commands(generators: Mapping[int, Generator]) -> Mapping[str, Callable[..., 
         "SOUR#:TRAC:DATA:DATA": lambda output, *values: generators[int(output)].load(*values),
         "SOUR#:TRig:INT": lambda output: generators[int(output)].trigger(),
     }
-    for pattern, (name, kind) in _SETTINGS.items():
+    for pattern, (name, kind, _) in _SETTINGS.items():
         table[pattern] = _setter(generators, name, kind)
         table[pattern + "?"] = _getter(generators, name)
     return table

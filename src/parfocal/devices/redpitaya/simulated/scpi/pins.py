@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from parfocal.devices.redpitaya.hk import Housekeeping
+from parfocal.devices.redpitaya.hk import Housekeeping, PinRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,23 +24,20 @@ def commands(board: Board) -> Mapping[str, Callable[..., object]]:
     def level(pin: str) -> int:
         if found := _LED.fullmatch(pin):
             return hk.leds() >> int(found[1]) & 1
-        number, row = _dio(pin)
-        return int(hk.pin("P" if row == "P" else "N", number))
+        return int(hk.pin(*_dio(pin)))
 
     def set_level(pin: str, value: str) -> None:
         on = bool(int(value))
         if found := _LED.fullmatch(pin):
             hk.set_led(int(found[1]), on)
-            return
-        number, row = _dio(pin)
-        hk.set_pin("P" if row == "P" else "N", number, on)
+        else:
+            hk.set_pin(*_dio(pin), on)
 
     def direct(direction: str, pin: str) -> None:
-        number, row = _dio(pin)
-        hk.set_direction("P" if row == "P" else "N", number, "out" if direction.upper() == "OUT" else "in")
+        hk.set_direction(*_dio(pin), "out" if direction.upper() == "OUT" else "in")
 
     def direction(pin: str) -> str:
-        number, row = _dio(pin)
+        row, number = _dio(pin)
         return "OUT" if hk.state()[f"direction_{row.lower()}"] >> number & 1 else "IN"
 
     def set_slow(pin: str, volts: str) -> None:
@@ -58,8 +55,8 @@ def commands(board: Board) -> Mapping[str, Callable[..., object]]:
     }
 
 
-def _dio(pin: str) -> tuple[int, str]:
+def _dio(pin: str) -> tuple[PinRow, int]:
     found = _DIO.fullmatch(pin)
     if found is None:
         raise ValueError(f"{pin} is no pin")
-    return int(found[1]), found[2].upper()
+    return ("P" if found[2].upper() == "P" else "N"), int(found[1])
