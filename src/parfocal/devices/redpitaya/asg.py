@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parfocal.core.errors import BadInputError, DeviceError, nearest
+from parfocal.core.errors import BadInputError, DeviceError
 from parfocal.devices.redpitaya.board import Board, ModuleRegisters, check_all
 from parfocal.devices.redpitaya.memory_map import ASG, OUTPUT, SAMPLES, frequency, numbered, slot_base
-from parfocal.devices.redpitaya.registers import Angle, Count, Field, Register, volts
+from parfocal.devices.redpitaya.registers import Angle, Choice, Count, Field, Register, volts
 from parfocal.devices.redpitaya.waveforms import table, words
 
-TRIGGERS = {"off": 0, "immediately": 1, "ext_positive_edge": 2, "ext_negative_edge": 3}
 CHANNELS = 2
 
 CONTROL = 0x0
-TRIGGER_BITS, WRAPS, RESET, ZERO, RANDOM_PHASE = 0x7, 1 << 4, 1 << 6, 1 << 7, 1 << 12
+WRAPS, RESET, ZERO, RANDOM_PHASE = 1 << 4, 1 << 6, 1 << 7, 1 << 12
+TRIGGERS = {"off": 0, "immediately": 1, "ext_positive_edge": 2, "ext_negative_edge": 3}
+TRIGGER = Choice(name="trigger_source", offset=CONTROL, bits=3, options=TRIGGERS)
 _ALL_BITS = 0xFFFF
 
 AMPLITUDE = volts("amplitude_v", 0x4, signed=False, low=0, shared=True)
@@ -75,7 +76,7 @@ class Asg:
         self._table_phase_deg = 0.0
         self._trigger_source = "off"
         self._is_off = False
-        board.never_repeat(ASG + CONTROL, TRIGGER_BITS << self._shift, TRIGGERS["immediately"] << self._shift)
+        board.never_repeat(ASG + CONTROL, TRIGGER.mask << self._shift, TRIGGERS["immediately"] << self._shift)
 
     def setup(
         self,
@@ -123,7 +124,7 @@ class Asg:
             If a value cannot be used; the bus was not touched.
         """
         values = table(waveform, samples)
-        _check_trigger(trigger_source)
+        TRIGGER.encode(trigger_source)
         _check_range(amplitude_v, offset_v, waveform)
         _check_bursts(cycles_per_burst, bursts, burst_delay_s)
         PHASE.encode(phase_deg)
@@ -209,12 +210,12 @@ class Asg:
         if trigger_source == "immediately":
             self._fire()
         else:
-            self._control(TRIGGER_BITS, TRIGGERS[trigger_source])
+            self._control(TRIGGER.mask, TRIGGERS[trigger_source])
 
     def _fire(self) -> None:
         armed = 0 if self._trigger_source == "immediately" else TRIGGERS[self._trigger_source]
         self._strobe(RESET, RESET)
-        self._strobe(TRIGGER_BITS, TRIGGERS["immediately"], then=armed)
+        self._strobe(TRIGGER.mask, TRIGGERS["immediately"], then=armed)
 
     def _control(self, mask: int, bits: int) -> None:
         self._board.modify(ASG + CONTROL, mask << self._shift, bits << self._shift)
@@ -222,11 +223,6 @@ class Asg:
     def _strobe(self, mask: int, bits: int, then: int = 0) -> None:
         shift = self._shift
         self._board.strobe(ASG + CONTROL, mask << shift, bits << shift, then=then << shift)
-
-
-def _check_trigger(source: str) -> None:
-    if source not in TRIGGERS:
-        raise BadInputError(f"trigger_source = {source!r}: {nearest(source, TRIGGERS)}")
 
 
 def _check_bursts(cycles: int, bursts: int, delay_s: float) -> None:

@@ -39,20 +39,17 @@ class Housekeeping:
 
     def set_led(self, led: int, on: bool) -> None:
         """Switch LED 0 to 7."""
-        bit = _bit("led", led)
-        self._board.modify(HK + _LED, bit, bit if on else 0)
+        self._set(_LED, _bit("led", led), on)
 
     def set_direction(self, row: PinRow, pin: int, direction: Literal["in", "out"]) -> None:
         """Make a pin of row "P" or "N" an input or an output."""
         if direction not in ("in", "out"):
             raise BadInputError(f"direction = {direction!r} is 'in' or 'out'")
-        bit = _bit("pin", pin)
-        self._board.modify(HK + _offset(_DIRECTION, row), bit, bit if direction == "out" else 0)
+        self._set(_offset(_DIRECTION, row), _bit("pin", pin), direction == "out")
 
     def set_pin(self, row: PinRow, pin: int, on: bool) -> None:
         """Set the level of a pin; it is seen if the pin is an output."""
-        bit = _bit("pin", pin)
-        self._board.modify(HK + _offset(_OUT, row), bit, bit if on else 0)
+        self._set(_offset(_OUT, row), _bit("pin", pin), on)
 
     def setup_pin(self, row: PinRow, pin: int, direction: Literal["in", "out"], on: bool = False) -> bool:
         """Set a pin's level, then its direction; return the level at the pin.
@@ -75,8 +72,8 @@ class Housekeeping:
     def off(self) -> None:
         """Make every pin an input with a low level set."""
         for row in ("P", "N"):
-            self._board.modify(HK + _DIRECTION[row], (1 << PINS) - 1, 0)
-            self._board.modify(HK + _OUT[row], (1 << PINS) - 1, 0)
+            self._set(_DIRECTION[row], (1 << PINS) - 1, False)
+            self._set(_OUT[row], (1 << PINS) - 1, False)
 
     def restore(self, **settings: Any) -> dict[str, Any]:
         """Set LEDs and pins: ``led3=True``, ``P5=("out", True)``; returns them."""
@@ -92,6 +89,9 @@ class Housekeeping:
         words = {"leds": _LED, "direction_p": _DIRECTION["P"], "direction_n": _DIRECTION["N"]}
         words |= {"out_p": _OUT["P"], "out_n": _OUT["N"]}
         return {name: self._board.read_word(HK + offset) & 0xFF for name, offset in words.items()}
+
+    def _set(self, offset: int, bits: int, on: bool) -> None:
+        self._board.modify(HK + offset, bits, bits if on else 0)
 
 
 def _bit(what: str, number: int) -> int:

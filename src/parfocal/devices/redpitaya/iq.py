@@ -14,6 +14,7 @@ from parfocal.core.errors import BadInputError, DeviceTimeoutError
 from parfocal.devices.redpitaya.board import Board, ModuleRegisters, check_all
 from parfocal.devices.redpitaya.filters import Filter, max_shift
 from parfocal.devices.redpitaya.memory_map import (
+    CLOCK_HZ,
     DSP,
     INPUT,
     OUTPUT,
@@ -43,7 +44,8 @@ FACTOR = Register(name="quadrature_factor", offset=0x118, bits=18, signed=True)
 INPUT_FILTER = Filter(name="acbandwidth_hz", offset=0x120, bits=8, stages=1, shifts=max_shift(50))
 FILTER = Filter(name="bandwidth_hz", offset=0x124, bits=16, stages=2, shifts=max_shift(10))
 AVERAGES = Count(name="averages", offset=0x130, low=1)
-SLEEP = Count(name="settling ticks", offset=0x134)
+AVERAGING = Register(name="averaging_s", offset=0x130, scale=CLOCK_HZ, unit="s", low=TICK_S)
+SETTLING = Register(name="settling_s", offset=0x134, scale=CLOCK_HZ, unit="s")
 _PLAIN = (FREQUENCY, AMPLITUDE, PHASE, FILTER, GAIN, FACTOR, INPUT, OUTPUT, SIGNAL)
 SUMS = 0x140
 
@@ -244,18 +246,18 @@ class Iq:
         DeviceTimeoutError
             If the board is still averaging 1 s after it should have ended.
         """
-        _check_time("averaging_s", averaging_s, least=1)
-        _check_time("settling_s", settling_s, least=0)
+        AVERAGING.encode(averaging_s)
+        SETTLING.encode(settling_s)
         if frequency_hz is not None:
             FREQUENCY.encode(frequency_hz)
         frequency_hz = self._registers.get(FREQUENCY) if frequency_hz is None else frequency_hz
-        averages, sleep = _whole_cycles(averaging_s, frequency_hz), round(settling_s / TICK_S)
+        averages = _whole_cycles(averaging_s, frequency_hz)
         gain = self._registers.calibration().gain
         self._registers.set(AVERAGES, averages)
-        self._registers.set(SLEEP, sleep)
+        settling_s = self._registers.set(SETTLING, settling_s)
         # Writing the frequency starts the averaging, be it the same.
         frequency_hz = self._registers.set(FREQUENCY, frequency_hz)
-        i_sum, q_sum = self._sums((averages + sleep) * TICK_S, wait)
+        i_sum, q_sum = self._sums(averages * TICK_S + settling_s, wait)
         return Measurement(
             frequency_hz=frequency_hz,
             i_v=i_sum / averages * _VOLTS_OF_SUM * gain,
@@ -334,10 +336,3 @@ def _whole_cycles(averaging_s: float, frequency_hz: float) -> int:
     """
     cycles = round(averaging_s * frequency_hz)
     return min(round(cycles / frequency_hz / TICK_S) if cycles else round(averaging_s / TICK_S), _TICKS - 1)
-
-
-def _check_time(name: str, value_s: float, *, least: int) -> None:
-    if not least <= value_s / TICK_S + 0.5 < _TICKS:
-        raise BadInputError(
-            f"{name} = {value_s!r} s is outside of {least * TICK_S:g} to {(_TICKS - 1) * TICK_S:g} s"
-        )

@@ -14,7 +14,7 @@ from parfocal.devices.redpitaya.filters import Filter, max_shift
 from parfocal.devices.redpitaya.memory_map import DSP, INPUT, OUTPUT, TICK_S, numbered, running, slot_base
 from parfocal.devices.redpitaya.pacing import Wait, uncancelled
 from parfocal.devices.redpitaya.registers import Field, Flag, Register, volts
-from parfocal.devices.redpitaya.sampler import read_signal
+from parfocal.devices.redpitaya.sampler import Sampler
 
 if TYPE_CHECKING:
     from parfocal.core.clock import Clock
@@ -269,8 +269,9 @@ class Pid:
 
     def _deviation(self) -> float:
         """Return input minus setpoint now; of a differential controller, minus the other's input."""
-        input_v = read_signal(self._board, self._registers.get(INPUT))
+        sampler = Sampler(self._board)
+        input_v = sampler.read(self._registers.get(INPUT))
         if not self._registers.get(DIFFERENTIAL):
             return input_v - self.setpoint()
         other = ModuleRegisters(self._board, slot_base("pid1" if self.name == "pid0" else "pid0"))
-        return input_v - read_signal(self._board, other.get(INPUT))
+        return input_v - sampler.read(other.get(INPUT))

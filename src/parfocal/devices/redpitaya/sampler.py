@@ -29,12 +29,8 @@ class Sampler:
         readings : int
             1 to 10000.
         """
-        slot_base(signal)
+        base = slot_base(signal)
         if not 1 <= readings <= MOST_READINGS:
             raise BadInputError(f"readings = {readings!r} is outside of 1 to {MOST_READINGS}")
-        return sum(read_signal(self._board, signal) for _ in range(readings)) / readings
-
-
-def read_signal(board: Board, signal: str) -> float:
-    """Return what a signal is right now, in volts; of an input, at its connector."""
-    return board.get(CURRENT.calibrated(board.calibration(signal)), slot_base(signal))
+        current = CURRENT.calibrated(self._board.calibration(signal))
+        return sum(self._board.get(current, base) for _ in range(readings)) / readings

@@ -9,7 +9,7 @@ _DIRECTION_P, _DIRECTION_N, _OUT_P, _OUT_N, _IN_P, _IN_N, _LED = 0x10, 0x14, 0x1
 _PINS = 0xFF
 _DNA = 0x0123456789ABCDE & ((1 << 57) - 1)
 _DUTY = 0xFFFFFF
-_DAC0, _DAC1, _DAC2, _DAC3 = 0x20, 0x24, 0x28, 0x2C
+_DAC2, _DAC3 = 0x28, 0x2C
 
 
 class SimulatedHk(RegisterFile):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,23 +13,16 @@ if TYPE_CHECKING:
 _KEYWORD = re.compile(r"(\[?):?([A-Z*]+)([a-z]*)(#?)\]?")
 
 
-class Line(NamedTuple):
-    """A command: what comes before the first blank, and its arguments."""
-
-    header: str
-    arguments: list[str]
-
-
-def parse(line: str) -> Line:
-    """Split a line.
+def parse(line: str) -> tuple[str, list[str]]:
+    """Split a line: what comes before the first blank, and the arguments.
 
     Examples
     --------
     >>> parse("DIG:PIN LED1, 1")
-    Line(header='DIG:PIN', arguments=['LED1', '1'])
+    ('DIG:PIN', ['LED1', '1'])
     """
     header, _, rest = line.strip().partition(" ")
-    return Line(header, [argument.strip() for argument in rest.split(",")] if rest.strip() else [])
+    return header, [argument.strip() for argument in rest.split(",")] if rest.strip() else []
 
 
 def compiled(pattern: str) -> re.Pattern[str]:
