@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import threading
 from typing import TYPE_CHECKING, Any
@@ -210,7 +211,8 @@ class Scope:
                 )
             return self._fetch(source, decimation, after, tick, armed_ns + 8 * (tick - armed_tick), second)
         except BaseException:
-            self._disarm_quietly()
+            with contextlib.suppress(DeviceError):  # the line is down; the error that led here says so
+                self.stop()
             raise
 
     def _is_complete(self, trigger_tick: int, decimation: int, after: int) -> bool:
@@ -270,12 +272,6 @@ class Scope:
             low, high = self._board.read_words(SCOPE + offset, 2)
             if offset != TIME or low < 2**32 - _WRAP_MARGIN:
                 return high << 32 | low
-
-    def _disarm_quietly(self) -> None:
-        try:
-            self.stop()
-        except DeviceError:
-            return  # the line is down; the error that led here says so
 
     @staticmethod
     def _check_decimation(decimation: int | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,26 +12,28 @@ from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import DeviceError
 from parfocal.devices.redpitaya.simulated.asg import SimulatedAsg
 from parfocal.devices.redpitaya.simulated.dsp import DspSlot, SyncBits
-from parfocal.devices.redpitaya.simulated.hk import SimulatedAms, SimulatedHk
-from parfocal.devices.redpitaya.simulated.iq import SecondQuadrature, SimulatedIq
+from parfocal.devices.redpitaya.simulated.hk import SimulatedHk
+from parfocal.devices.redpitaya.simulated.iq import SimulatedIq
 from parfocal.devices.redpitaya.simulated.pid import SimulatedPid
 from parfocal.devices.redpitaya.simulated.plant import Plant
 from parfocal.devices.redpitaya.simulated.scope import SimulatedScope
 from parfocal.devices.redpitaya.simulated.signals import Signals
+from parfocal.devices.redpitaya.simulated.words import RegisterFile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from parfocal.core.clock import Clock
-    from parfocal.devices.redpitaya.simulated.words import RegisterFile
 
 _TICK_NS = 8
 _REGION = 0x100000
 _SLOT = 0x10000
 _FIRST = 0x40000000
 _DSP = 0x40300000
-_TRIG, _IIR = 3, 4
+_TRIG, _IIR, _IQ2_2 = 3, 4, 14
 _SCOPE_SLOTS = (8, 9)
+_SLOW_OUTPUTS = dict.fromkeys((0x28, 0x2C), 0xFFFFFF)
+"""The last two of four: the first two follow pwm0 and pwm1, and cannot be written."""
 _TRIG_WORDS = dict.fromkeys((0x104, 0x108, 0x10C, 0x110, 0x118, 0x11C), 0xFFFFFFFF)
 _IIR_WORDS = dict.fromkeys((0x100, 0x104, 0x120), 0xFFFFFFFF)
 _IIR_CONSTANTS = {0x200: 64, 0x204: 32, 0x208: 16, 0x220: 1, 0x224: 5, 0x228: 10}
@@ -75,7 +78,7 @@ class SimulatedBoard:
             _FIRST: SimulatedHk(),
             _FIRST + _REGION: self._scope,
             _FIRST + 2 * _REGION: asg,
-            _FIRST + 4 * _REGION: SimulatedAms(),
+            _FIRST + 4 * _REGION: RegisterFile(_SLOW_OUTPUTS),
             **{_DSP + _SLOT * number: slot for number, slot in enumerate(self._slots)},
         }
 
@@ -131,6 +134,7 @@ def _slots(signals: Signals) -> list[DspSlot]:
     sync = SyncBits()
     pids: list[DspSlot] = [SimulatedPid(slot, signals, sync) for slot in range(3)]
     iqs = [SimulatedIq(slot, signals, sync) for slot in range(5, 8)]
+    signals.derived[_IQ2_2] = partial(iqs[2].quadrature, second=True)
     return [
         *pids,
         DspSlot(_TRIG, signals, sync, writable=_TRIG_WORDS),
@@ -139,6 +143,5 @@ def _slots(signals: Signals) -> list[DspSlot]:
         DspSlot(8, signals, sync, chosen=10),
         DspSlot(9, signals, sync, chosen=11),
         *(DspSlot(slot, signals, sync) for slot in range(10, 14)),
-        SecondQuadrature(14, signals, sync, iqs[2]),
-        DspSlot(15, signals, sync),
+        *(DspSlot(slot, signals, sync) for slot in (_IQ2_2, 15)),
     ]

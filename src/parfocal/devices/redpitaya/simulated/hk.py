@@ -1,4 +1,4 @@
-"""Simulated housekeeping (identity, LEDs, digital pins) and slow converters."""
+"""Simulated housekeeping: identity, LEDs, digital pins."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ _ID, _DNA_LOW, _DNA_HIGH, _LOOP = 0x0, 0x4, 0x8, 0xC
 _DIRECTION_P, _DIRECTION_N, _OUT_P, _OUT_N, _IN_P, _IN_N, _LED = 0x10, 0x14, 0x18, 0x1C, 0x20, 0x24, 0x30
 _PINS = 0xFF
 _DNA = 0x0123456789ABCDE & ((1 << 57) - 1)
-_DUTY = 0xFFFFFF
-_DAC2, _DAC3 = 0x28, 0x2C
 
 
 class SimulatedHk(RegisterFile):
@@ -29,10 +27,3 @@ class SimulatedHk(RegisterFile):
         if offset == _IN_N:
             return self.words.get(_OUT_N, 0) & self.words.get(_DIRECTION_N, 0)
         return super().read_word(offset, tick)
-
-
-class SimulatedAms(RegisterFile):
-    """Four slow outputs; the first two follow pwm0 and pwm1 and cannot be written."""
-
-    def __init__(self) -> None:
-        super().__init__(writable={_DAC2: _DUTY, _DAC3: _DUTY})

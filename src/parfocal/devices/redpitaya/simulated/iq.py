@@ -147,11 +147,3 @@ class SimulatedIq(dsp.DspSlot):
 
     def _gain(self, offset: int) -> int:
         return signed(self.words.get(offset, 0), _GAIN_BITS)
-
-
-class SecondQuadrature(dsp.DspSlot):
-    """Slot 14: the other quadrature of iq2, as a signal."""
-
-    def __init__(self, slot: int, signals: Signals, sync: dsp.SyncBits, iq: SimulatedIq) -> None:
-        super().__init__(slot, signals, sync)
-        signals.derived[slot] = lambda ticks: iq.quadrature(ticks, second=True)
