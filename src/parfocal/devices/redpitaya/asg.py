@@ -143,7 +143,7 @@ class Asg:
         check_all(settings | {OUTPUT: output})
         self._control(_ALL_BITS, ZERO | RESET)
         self._registers.set_all(settings)
-        self._board.write_block(self._table_address, words(np.roll(values, -shift)))
+        self._board.link.write(self._table_address, words(np.roll(values, -shift)))
         self._waveform, self._table_phase_deg = waveform, shift * 360 / SAMPLES
         self._slot.set(OUTPUT, output)
         self._control(_ALL_BITS, WRAPS | (RANDOM_PHASE if waveform == "noise" else 0))

@@ -16,8 +16,6 @@ from parfocal.devices.redpitaya.trace import UNCALIBRATED, Calibration
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from numpy.typing import NDArray
-
     from parfocal.devices.redpitaya.link import Link
     from parfocal.devices.redpitaya.registers import Field
 
@@ -27,7 +25,7 @@ T = TypeVar("T")
 
 
 class Board:
-    """The registers behind a `Link`. Thread-safe.
+    """The registers behind a `Link`. Thread-safe. Blocks, such as tables and traces, go over the link itself.
 
     A field that shares its word with others is read, changed and written back under a lock of that word, so
     two modules never undo one another's bits; the bus is free in between.
@@ -74,14 +72,6 @@ class Board:
     def write_word(self, address: int, word: int) -> None:
         """Write the word at `address`, as it is."""
         self.link.write(address, np.array([word & _WHOLE_WORD], np.uint32))
-
-    def read_block(self, address: int, words: int) -> NDArray[np.uint32]:
-        """Return a block, a new array; others use the bus between its pieces."""
-        return self.link.read(address, words)
-
-    def write_block(self, address: int, values: NDArray[np.integer]) -> None:
-        """Write a block; others use the bus between its pieces."""
-        self.link.write(address, values)
 
     def get(self, field: Field[T], base: int) -> T:
         """Return the value of a field of the module at `base`; what was written last if it is unreadable."""

@@ -245,7 +245,7 @@ class Scope:
         names = tuple(channel.get(INPUT) for channel in self._channels[: 1 + second])
         channels = []
         for name, offset in zip(names, BUFFERS, strict=False):
-            ring = self._board.read_block(SCOPE + offset, SAMPLES)
+            ring = self._board.link.read(SCOPE + offset, SAMPLES)
             channels.append(self._board.calibration(name).volts(in_order(ring, pointer, after)))
         return Trace(
             sequence=next(self._numbers),

@@ -100,7 +100,7 @@ class Acquisition:
         begin = oldest if first is None else first
         if newest:
             begin = oldest - count
-        ring = self._board.read_block(SCOPE + registers.BUFFERS[channel - 1], SAMPLES).astype(np.int64)
+        ring = self._board.link.read(SCOPE + registers.BUFFERS[channel - 1], SAMPLES).astype(np.int64)
         counts = ring[(begin + np.arange(min(count, SAMPLES))) % SAMPLES]
         counts -= (counts >> 13) << 14
         whole = self.format["units"] == "RAW"
