@@ -190,4 +190,4 @@ def test_off_lets_go(build, clock):
     board.pids[0].off()
     clock.sleep(0.001)
     assert board.sampler.read("in1") == 0
-    assert board.pids[0].integrator() == 0
+    assert board.pids[0].state().integrator_v == 0

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from parfocal.core.clock import SYSTEM_CLOCK
-from parfocal.core.errors import CancelledError
-
-if TYPE_CHECKING:
-    from parfocal.core.clock import Clock
 
 
 class Wait(Protocol):
@@ -18,28 +13,6 @@ class Wait(Protocol):
     def __call__(self, seconds: float, /) -> object:
         """Wait."""
         ...
-
-
-def until(cancel: threading.Event, clock: Clock = SYSTEM_CLOCK) -> Wait:
-    """Return a wait that raises `CancelledError` as soon as `cancel` is set.
-
-    Examples
-    --------
-    >>> stop = threading.Event()
-    >>> wait = until(stop)
-    >>> wait(0.0)
-    >>> stop.set()
-    >>> wait(10.0)
-    Traceback (most recent call last):
-        ...
-    parfocal.core.errors.CancelledError: cancelled
-    """
-
-    def wait(seconds: float, /) -> None:
-        if clock.wait(cancel, seconds):
-            raise CancelledError("cancelled", phase="running")
-
-    return wait
 
 
 def uncancelled(seconds: float, /) -> None:

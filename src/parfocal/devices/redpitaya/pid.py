@@ -175,10 +175,6 @@ class Pid:
         """Return the setpoint, read from the board."""
         return self._registers.get(self._setpoint())
 
-    def integrator(self) -> float:
-        """Return what the integrator holds now, in volts."""
-        return self._registers.get(INTEGRATOR)
-
     def settle(
         self, within_v: float = 0.01, for_s: float = 0.1, *, wait: Wait = uncancelled
     ) -> Iterator[Settling]:
