@@ -10,6 +10,7 @@ import pytest
 import parfocal
 from parfocal.core.errors import ConfigError, DeviceError, StartError
 from parfocal.devices.redpitaya.link import TcpLink
+from parfocal.devices.redpitaya.simulated.faults import Fault
 from parfocal.devices.redpitaya.simulated.monitor import MonitorServer
 from parfocal.devices.redpitaya.simulated.server import SimulatedRedPitaya
 from parfocal.devices.redpitaya.ssh import BoardShell, SshConfig
@@ -201,7 +202,7 @@ def test_a_host_starts_the_server_and_starts_it_again_when_it_ended(sold, known)
         assert board.scope_acquire(input="in1", decimation=1).volts.mean() == pytest.approx(0.25, abs=0.01)
         start = f"killall monitor_server; exec '/opt/other server' {sold.port}"
         assert sold.shell.typed == [start]
-        sold.monitor.inject_fault("die", letter="r")
+        sold.monitor.faults.add(Fault(kind="die", letter="r"))
         assert board.sampler_read(signal="out1", timeout_s=60) == pytest.approx(0.25, abs=0.01)
         assert sold.shell.typed == [start, start]
         assert rig.status().services["board"].restarts == 0
