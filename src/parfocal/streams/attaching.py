@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     Since = Literal["now", "newest", "start"]
 
 
-class Request(NamedTuple):
+class AttachRequest(NamedTuple):
     """What a reader asks for when it attaches.
 
     Attributes
@@ -63,7 +63,7 @@ class Request(NamedTuple):
     missed: int = 0
 
 
-def attach(segment: Segment, request: Request) -> tuple[int, Doorbell]:
+def attach(segment: Segment, request: AttachRequest) -> tuple[int, Doorbell]:
     """Take an entry for this process; return its number and the doorbell that hangs there.
 
     Raises
@@ -88,7 +88,7 @@ def attach(segment: Segment, request: Request) -> tuple[int, Doorbell]:
     return entry, doorbell
 
 
-def _choose(segment: Segment, request: Request) -> tuple[int, Record | None]:
+def _choose(segment: Segment, request: AttachRequest) -> tuple[int, Record | None]:
     """Return an entry, and the account that goes on in it, if one does."""
     words, name = segment.words, request.name
     if request.expected >= 0 and _is_expected(words, request.expected):
@@ -135,7 +135,7 @@ def _free_entry(segment: Segment, *, named_too: bool) -> int | None:
     return best[1]
 
 
-def _occupy(words: memoryview, entry: int, before: Record | None, request: Request) -> None:
+def _occupy(words: memoryview, entry: int, before: Record | None, request: AttachRequest) -> None:
     base = at.entry_base(entry)
     words[base + at.LEASE] = 0
     words[base + at.WAITING] = 0
@@ -150,7 +150,7 @@ def _occupy(words: memoryview, entry: int, before: Record | None, request: Reque
     words[at.REGISTRY] += 1
 
 
-def _begin(words: memoryview, base: int, request: Request) -> Record:
+def _begin(words: memoryview, base: int, request: AttachRequest) -> Record:
     """Return the account of a new reader, at a position that the writer can't have passed."""
     me = this_process()
 
@@ -166,7 +166,7 @@ def _begin(words: memoryview, base: int, request: Request) -> Record:
             return account(position)
 
 
-def _begin_again(words: memoryview, base: int, before: Record, request: Request) -> Record:
+def _begin_again(words: memoryview, base: int, before: Record, request: AttachRequest) -> Record:
     """Return the account of a reader that comes back: where it was, or where the ring now begins."""
     me, policy = this_process(), request.policy
     before = before._replace(pid=me.pid, started=me.started, policy=policy)

@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
-    from parfocal.streams.attaching import Request
+    from parfocal.streams.attaching import AttachRequest
 
 _SEEK_S = 0.02
 
 
 @dataclass(slots=True)
-class Rings:
+class RingLocation:
     """Where a reader finds the ring of a stream, and whether it goes on with the next one."""
 
     path: Path
@@ -46,7 +46,9 @@ class Rings:
 class RingFollower:
     """The ring that a reader reads, and the reader's entry in it; base of both readers."""
 
-    def __init__(self, rings: Rings, request: Request, on_attach: Callable[[Self], None] | None) -> None:
+    def __init__(
+        self, rings: RingLocation, request: AttachRequest, on_attach: Callable[[Self], None] | None
+    ) -> None:
         self._rings = rings
         self._request = request
         self._on_attach = on_attach
@@ -174,7 +176,7 @@ class RingFollower:
         self._attach(segment, request)
         return True
 
-    def _attach(self, segment: Segment, request: Request) -> None:
+    def _attach(self, segment: Segment, request: AttachRequest) -> None:
         segment.bring_in()
         entry = ReaderEntry(segment, request)
         self._entry = entry

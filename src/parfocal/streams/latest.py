@@ -10,7 +10,7 @@ from parfocal.core.errors import BadInputError
 from parfocal.core.frames import Frame
 from parfocal.streams import layout as at
 from parfocal.streams import ledger
-from parfocal.streams.attaching import Request
+from parfocal.streams.attaching import AttachRequest
 from parfocal.streams.doorbell import deadline_of
 from parfocal.streams.reader import AttachedReader
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from parfocal.streams.following import Rings
+    from parfocal.streams.following import RingLocation
 
 
 class LatestReader(AttachedReader):
@@ -27,12 +27,12 @@ class LatestReader(AttachedReader):
 
     def __init__(
         self,
-        rings: Rings,
+        rings: RingLocation,
         name: str = "",
         newest: bool = False,
         on_attach: Callable[[LatestReader], None] | None = None,
     ) -> None:
-        request = Request(name, ledger.LATEST, "newest" if newest else "now", rings.follows)
+        request = AttachRequest(name, ledger.LATEST, "newest" if newest else "now", rings.follows)
         super().__init__(rings, request, on_attach)
 
     def read(self, timeout_s: float | None = None, most: int | None = None) -> Any:

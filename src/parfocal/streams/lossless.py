@@ -10,7 +10,7 @@ from parfocal.core.errors import BadInputError, ReaderOverrunError, StreamTimeou
 from parfocal.core.frames import Frame
 from parfocal.streams import layout as at
 from parfocal.streams import ledger
-from parfocal.streams.attaching import Request
+from parfocal.streams.attaching import AttachRequest
 from parfocal.streams.doorbell import deadline_of
 from parfocal.streams.reader import AttachedReader
 from parfocal.streams.slots import FrameBatch
@@ -18,7 +18,7 @@ from parfocal.streams.slots import FrameBatch
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from parfocal.streams.following import Rings
+    from parfocal.streams.following import RingLocation
     from parfocal.streams.slots import FrameSlots
 
 
@@ -36,7 +36,7 @@ class LosslessReader(AttachedReader):
 
     def __init__(
         self,
-        rings: Rings,
+        rings: RingLocation,
         name: str = "",
         policy: Literal["block", "fail", "drop"] = "block",
         every: int = 1,
@@ -51,7 +51,7 @@ class LosslessReader(AttachedReader):
         self._every = every
         self._offset = offset
         number = ledger.POLICIES.index(policy)
-        super().__init__(rings, Request(name, number, follows=rings.follows), on_attach)
+        super().__init__(rings, AttachRequest(name, number, follows=rings.follows), on_attach)
 
     def read(self, timeout_s: float | None = None, most: int | None = None) -> Any:
         """Return a copy of the next `Frame`; of a stream of rows, all there are, from one up to `most`.

@@ -8,19 +8,21 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from parfocal.core.errors import StreamClosedError, StreamError
-from parfocal.streams.following import RingFollower, Rings
+from parfocal.streams.following import RingFollower, RingLocation
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from typing import Self
 
-    from parfocal.streams.attaching import Request
+    from parfocal.streams.attaching import AttachRequest
 
 
 class AttachedReader(RingFollower, abc.ABC):
     """A reader with an entry at the ring that it reads. One thread at a time; close it."""
 
-    def __init__(self, rings: Rings, request: Request, on_attach: Callable[[Self], None] | None) -> None:
+    def __init__(
+        self, rings: RingLocation, request: AttachRequest, on_attach: Callable[[Self], None] | None
+    ) -> None:
         self.name = request.name
         self._busy = threading.Lock()
         super().__init__(rings, request, on_attach)

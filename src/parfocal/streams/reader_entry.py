@@ -9,7 +9,7 @@ from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import StreamClosedError, StreamError, StreamTimeoutError, WriterDiedError
 from parfocal.streams import layout as at
 from parfocal.streams import ledger
-from parfocal.streams.attaching import Request, attach
+from parfocal.streams.attaching import AttachRequest, attach
 from parfocal.streams.doorbell import Ringer
 from parfocal.streams.reader_table import read_account, read_record, write_record
 from parfocal.streams.words import fence
@@ -38,7 +38,7 @@ class ReaderEntry:
         The account with which it left.
     """
 
-    def __init__(self, segment: Segment, request: Request) -> None:
+    def __init__(self, segment: Segment, request: AttachRequest) -> None:
         self._segment = segment
         self._words = segment.words
         self._wants_all = request.policy != ledger.LATEST

@@ -12,7 +12,7 @@ from parfocal.core.frames import FrameSpec, StreamSpec
 from parfocal.core.status import StreamStatus
 from parfocal.streams import layout as at
 from parfocal.streams.doorbell import deadline_of
-from parfocal.streams.following import Rings
+from parfocal.streams.following import RingLocation
 from parfocal.streams.latest import LatestReader
 from parfocal.streams.liveness import is_alive
 from parfocal.streams.lossless import LosslessReader
@@ -115,7 +115,7 @@ class Stream:
             Called with the reader, in the thread that makes or reads it, each time it has got to a ring,
             before anything of it is read.
         """
-        return LatestReader(Rings(self._segment.path, self._segment, follow), name, newest, on_attach)
+        return LatestReader(RingLocation(self._segment.path, self._segment, follow), name, newest, on_attach)
 
     def lossless(
         self,
@@ -134,7 +134,7 @@ class Stream:
         frame on.
         """
         return LosslessReader(
-            Rings(self._segment.path, self._segment, follow), name, policy, every, offset, on_attach
+            RingLocation(self._segment.path, self._segment, follow), name, policy, every, offset, on_attach
         )
 
 
@@ -167,11 +167,11 @@ def follow_lossless(
     return LosslessReader(_find_rings(folder, stream), name, policy, every, offset, on_attach)
 
 
-def _find_rings(folder: Path, stream: str) -> Rings:
+def _find_rings(folder: Path, stream: str) -> RingLocation:
     path = _path_of(folder, stream)
     with contextlib.suppress(StreamNotFoundError):
-        return Rings(path, Segment.attach(path), follows=True)
-    return Rings(path, None, follows=True)
+        return RingLocation(path, Segment.attach(path), follows=True)
+    return RingLocation(path, None, follows=True)
 
 
 def open_stream(folder: Path, name: str, timeout_s: float | None = 0.0) -> Stream:
