@@ -45,7 +45,7 @@ class RingPlace(msgspec.Struct, frozen=True, kw_only=True):
     ring: int = 1
 
 
-class Lease(NamedTuple):
+class LentBatch(NamedTuple):
     """Frames or rows on loan: `sequence` is the number of the first; `is_all` if there are no more now."""
 
     items: Any
@@ -130,7 +130,7 @@ class Source:
         return self._reader.next_number if newest is None else newest.next_number
 
     @contextmanager
-    def lease(self, most: int, timeout_s: float) -> Iterator[Lease]:
+    def lease(self, most: int, timeout_s: float) -> Iterator[LentBatch]:
         """Lend the next ones, up to `most`, for the length of the block.
 
         Raises
@@ -159,14 +159,14 @@ class Source:
         """Leave the stream. Idempotent."""
         self._reader.close()
 
-    def _lent(self, items: Any) -> Lease:
+    def _lent(self, items: Any) -> LentBatch:
         sequence = self.position
         if self._reader.spec != self.spec:
             raise StreamError(
                 f"stream {self.name!r} holds something else since its writer was started again: "
                 f"{self._reader.spec} instead of {self.spec}; start another run"
             )
-        return Lease(items, sequence, self._reader.position + len(items) >= self._reader.produced)
+        return LentBatch(items, sequence, self._reader.position + len(items) >= self._reader.produced)
 
     def _notice_ring(self) -> None:
         """Go on counting where the last ring ended, once the next one is read."""
