@@ -33,7 +33,7 @@ from parfocal.core.messages import (
     Reply,
     ToService,
 )
-from parfocal.ipc import faults
+from parfocal.ipc import remote_errors
 from parfocal.ipc.calls import ActiveCall, CallTable
 from parfocal.ipc.codec import Decoder, Part, encode
 from parfocal.ipc.command_table import BoundCommand, CommandTable
@@ -366,8 +366,8 @@ class Dispatcher:
 
 def _describe(service: str, error: Exception, command: str) -> ErrorInfo:
     if isinstance(error, errors.CommandError):
-        return faults.refused(error, service, command)
-    return faults.raised(error, service, command)
+        return remote_errors.refused(error, service, command)
+    return remote_errors.raised(error, service, command)
 
 
 def _check_version(message: Command, service: str) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from parfocal.core.clock import SYSTEM_CLOCK, Clock
 from parfocal.core.errors import CancelledError, DeadlineError
 from parfocal.core.messages import Reply
-from parfocal.ipc import faults
+from parfocal.ipc import remote_errors
 from parfocal.ipc.codec import Part, encode
 from parfocal.ipc.command_table import BoundCommand
 
@@ -196,9 +196,11 @@ def execute(context: CallContext, command: BoundCommand, arguments: dict[str, An
         return "done", encode(Reply(context.id, value, kind=command.info.result), by_value=True)
     except (CancelledError, DeadlineError) as error:
         own = context.cancelled or context.remaining_s() == 0.0
-        info = (faults.refused if own else faults.raised)(error, context.service, context.command)
+        info = (remote_errors.refused if own else remote_errors.raised)(
+            error, context.service, context.command
+        )
     except BaseException as error:  # noqa: BLE001 (border of a callback: the caller gets it, the lane lives)
-        info = faults.raised(error, context.service, context.command)
+        info = remote_errors.raised(error, context.service, context.command)
     finally:
         _current.reset(token)
     return info.kind, encode(Reply(context.id, error=info))

@@ -35,7 +35,7 @@ from parfocal.core.errors import (
     ServiceUnavailableError,
 )
 from parfocal.core.messages import Alive, Attach, Beat, Cancel, LeaseLost, Progress, Reply, ToClient
-from parfocal.ipc import faults
+from parfocal.ipc import remote_errors
 from parfocal.ipc.call import Call
 from parfocal.ipc.codec import Decoder, Part, encode
 from parfocal.ipc.connection import Connection, connect
@@ -282,7 +282,7 @@ class Receiver:
     def _handle(self, connection: Connection, parts: Sequence[Any]) -> None:
         message = self._decode(parts)
         if isinstance(message, Reply):
-            failure = faults.revive(message.error) if message.error else None
+            failure = remote_errors.revive(message.error) if message.error else None
             self._settle(self._mux.settle(message.id) or (), message.value, failure, message.kind)
         elif isinstance(message, Progress):
             for call in self._mux.get(message.id) or ():
@@ -301,7 +301,7 @@ class Receiver:
             return self._decoder.decode(parts)
         except ProtocolError as error:
             _LOG.warning("service %r sent %s", self.service, error)
-            return faults.unreadable_reply(parts[0], error, self.service)
+            return remote_errors.unreadable_reply(parts[0], error, self.service)
 
     def _send(self, call: Call, parts: list[Part], deadline_ns: int) -> None:
         try:
