@@ -10,9 +10,9 @@ import pytest
 from parfocal.core.clock import Clock
 from parfocal.ipc import command
 from parfocal.processes import LOOP, Service, ServiceContext, ServiceSpec, directory
+from parfocal.processes.child_pipe import Begin, Reporter
 from parfocal.processes.folders import RigFolders
 from parfocal.processes.host import Host
-from parfocal.processes.link import Begin, Reporter
 from parfocal.testing.clock import ManualClock
 
 

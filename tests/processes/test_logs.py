@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from parfocal.processes.link import HandShake, LogRecord, Reporter, read_report
+from parfocal.processes.child_pipe import HandShake, LogRecord, Reporter, read_report
 from parfocal.processes.logs import HEALTH_EVERY_S, HealthLines, LogBook, ReportHandler
 from parfocal.testing.clock import ManualClock
 

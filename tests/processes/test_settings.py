@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from parfocal.core.errors import ConfigError
 from parfocal.processes import ServiceSpec
-from parfocal.processes.link import Begin, read_order, to_line
+from parfocal.processes.child_pipe import Begin, read_order, to_line
 from parfocal.processes.settings import (
     Secret,
     changed,

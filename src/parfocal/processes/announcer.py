@@ -16,7 +16,7 @@ import msgspec
 
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.status import ProcessStatus
-from parfocal.processes import link
+from parfocal.processes import child_pipe
 from parfocal.processes.directory import RIG_SERVICE, new_rig_record, write_record
 from parfocal.processes.logs import LogBook
 
@@ -88,16 +88,16 @@ class Announcer:
         """Tell that a service was made safe because another one is lost."""
         self._log.say(service, logging.WARNING, f"outputs are made safe: service {lost!r} is lost")
 
-    def reported(self, service: SupervisedService, report: link.Report) -> None:
+    def reported(self, service: SupervisedService, report: child_pipe.Report) -> None:
         """Tell of what raised in a service."""
-        if not isinstance(report, link.Failure):
+        if not isinstance(report, child_pipe.Failure):
             return
         name = service.spec.name
         if not (report.fatal and self._starting):
             self._log.say(name, logging.ERROR, report.traceback or report.error)
         self._publish("error", {"service": name, "count": service.errors, **msgspec.structs.asdict(report)})
 
-    def logged(self, service: SupervisedService, record: link.LogRecord) -> None:
+    def logged(self, service: SupervisedService, record: child_pipe.LogRecord) -> None:
         """Keep and tell a log record of a service."""
         self._log.write(service.spec.name, record)
         self._publish("log", {"service": service.spec.name, **msgspec.structs.asdict(record)})

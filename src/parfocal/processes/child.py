@@ -25,10 +25,10 @@ from types import FrameType
 from typing import BinaryIO, NoReturn
 
 from parfocal.core.clock import SYSTEM_CLOCK
-from parfocal.processes import link
+from parfocal.processes import child_pipe
+from parfocal.processes.child_pipe import Reporter
 from parfocal.processes.host import Host
 from parfocal.processes.identity import give_title
-from parfocal.processes.link import Reporter
 from parfocal.processes.logs import log_to
 from parfocal.processes.system import dump_signal, lines_until_orphaned
 
@@ -48,8 +48,8 @@ def main() -> None:
     first = next(lines, None)
     if first is None:
         return
-    begin = link.read_order(first)
-    if not isinstance(begin, link.Begin):
+    begin = child_pipe.read_order(first)
+    if not isinstance(begin, child_pipe.Begin):
         raise SystemExit(f"the first line must be Begin, not {type(begin).__name__}")
     reporter = Reporter(reports)
     log_to(reporter.send, begin.verbose)
@@ -73,17 +73,17 @@ def end_process(host: Host, code: int) -> NoReturn:
 
 def _listen(lines: Iterator[bytes], host: Host) -> None:
     for line in lines:
-        match link.read_order(line):
-            case link.Open():
+        match child_pipe.read_order(line):
+            case child_pipe.Open():
                 host.may_open.set()
-            case link.MakeSafe(reason):
+            case child_pipe.MakeSafe(reason):
                 host.stop_reason = reason or host.stop_reason
                 host.make_safe()
-            case link.End():
+            case child_pipe.End():
                 host.end("the rig asked")
-            case link.Verbose(on):
+            case child_pipe.Verbose(on):
                 host.set_verbose(on)
-            case link.AbandonLoop():
+            case child_pipe.AbandonLoop():
                 faulthandler.dump_traceback(file=2)  # no other thread runs meanwhile
                 _abandon(host, ABANDONED, HUNG_ENDS_WITHIN_S)
     _abandon(host, 0, ORPHAN_ENDS_WITHIN_S)
@@ -117,7 +117,7 @@ def _make_safe_at_last(host: Host) -> None:
         traceback.print_exc()
 
 
-def prepare_process(begin: link.Begin, host: Host) -> None:
+def prepare_process(begin: child_pipe.Begin, host: Host) -> None:
     """Make this process a good citizen: title, signals, crash reports, the rig's import path."""
     give_title(begin.rig, begin.spec.name)
     sys.path.extend(entry for entry in begin.search_path if entry not in sys.path)

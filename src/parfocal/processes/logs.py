@@ -19,7 +19,7 @@ from pathlib import Path
 from queue import Full, Queue
 
 from parfocal.core.clock import SYSTEM_CLOCK, Clock
-from parfocal.processes.link import LogRecord
+from parfocal.processes.child_pipe import LogRecord
 
 HEALTH_EVERY_S = 60.0
 LONGEST_LOG = 8 * 2**20

@@ -11,9 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from parfocal.processes import link
+from parfocal.processes import child_pipe
+from parfocal.processes.child_pipe import LineWriter, Order, Report
 from parfocal.processes.identity import identity_of, is_stopped, processor_s
-from parfocal.processes.link import LineWriter, Order, Report
 from parfocal.processes.system import dump_signal, end_group, wait_for_end
 
 _CLOSES_WITHIN_S = 0.1
@@ -37,7 +37,7 @@ class ChildProcess:
     """
 
     def __init__(
-        self, begin: link.Begin, on_report: Callable[[Report], None], on_exit: Callable[[int], None]
+        self, begin: child_pipe.Begin, on_report: Callable[[Report], None], on_exit: Callable[[int], None]
     ) -> None:
         self._on_report = on_report
         self._on_exit = on_exit
@@ -63,7 +63,7 @@ class ChildProcess:
 
     def send(self, order: Order) -> None:
         """Have an order written to it; returns at once. If it has ended by now, nothing happens."""
-        self._orders.put(link.to_line(order))
+        self._orders.put(child_pipe.to_line(order))
 
     def terminate(self) -> None:
         """Ask the operating system to end it; a service ends in order then, if it can."""
@@ -90,7 +90,7 @@ class ChildProcess:
     def _read(self, stdout: IO[bytes]) -> None:
         with stdout:
             for line in stdout:
-                self._on_report(link.read_report(line))
+                self._on_report(child_pipe.read_report(line))
 
     def _wait(self) -> None:
         wait_for_end(self._popen.pid)

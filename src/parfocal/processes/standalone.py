@@ -68,7 +68,7 @@ class StandaloneRecord(ServiceRecord, frozen=True, kw_only=True):
     owner: tuple[int, str] | None = None
 
 
-class Start(msgspec.Struct, frozen=True, kw_only=True):
+class StandaloneStart(msgspec.Struct, frozen=True, kw_only=True):
     """What the process of a standalone service is given: one JSON line on its stdin."""
 
     spec: ServiceSpec
@@ -218,7 +218,7 @@ def _start(spec: ServiceSpec, owner: Identity | None, idle_after_s: float) -> St
     from importlib.metadata import version
 
     folder = private_folder(directory.runtime_folder(rig_of(spec.name)))
-    start = Start(
+    start = StandaloneStart(
         spec=spec,
         token=uuid.uuid4().hex,
         search_path=search_path(),

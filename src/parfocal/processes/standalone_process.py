@@ -2,7 +2,7 @@
 
 ::
 
-    stdin    Start, one line
+    stdin    StandaloneStart, one line
     stderr   <name>.log, with what it logs
 
 Its main thread opens the service and runs its loop. One thread watches what may end it: its owner, idleness.
@@ -29,14 +29,14 @@ from parfocal.processes.child import (
     make_safe_beside,
     prepare_process,
 )
+from parfocal.processes.child_pipe import Begin, Failure, HandShake, LogRecord, Report
 from parfocal.processes.directory import read_record, write_record
 from parfocal.processes.folders import RigFolders
 from parfocal.processes.host import Host
 from parfocal.processes.identity import Identity, this_process
-from parfocal.processes.link import Begin, Failure, HandShake, LogRecord, Report
 from parfocal.processes.logs import LONGEST_LOG, limit_log, log_to
 from parfocal.processes.sidecar import Sidecar
-from parfocal.processes.standalone import StandaloneRecord, Start, record_path, rig_of
+from parfocal.processes.standalone import StandaloneRecord, StandaloneStart, record_path, rig_of
 
 if TYPE_CHECKING:
     from parfocal.core.status import ProcessState
@@ -79,7 +79,7 @@ class RecordKeeper:
 
 def main() -> None:
     """Run the service that stdin names, and end this process."""
-    start = msgspec.json.decode(sys.stdin.buffer.readline(), type=Start)
+    start = msgspec.json.decode(sys.stdin.buffer.readline(), type=StandaloneStart)
     name, path = start.spec.name, record_path(start.spec.name)
     record = read_record(path, StandaloneRecord)
     if record is None or (record.token, record.process) != (start.token, this_process()):

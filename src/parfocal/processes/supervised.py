@@ -12,12 +12,12 @@ import msgspec
 from parfocal.core.clock import SYSTEM_CLOCK, Clock
 from parfocal.core.errors import StartError
 from parfocal.core.status import ProcessStatus
-from parfocal.processes import lifecycle, link
+from parfocal.processes import child_pipe, lifecycle
+from parfocal.processes.child_pipe import LogRecord, Order, Report
 from parfocal.processes.directory import ServiceRecord, write_record
 from parfocal.processes.folders import RigFolders
 from parfocal.processes.heartbeat import HeartbeatMonitor
 from parfocal.processes.lifecycle import Event, Life, StopRig
-from parfocal.processes.link import LogRecord, Order, Report
 from parfocal.processes.logs import LONGEST_LOG, limit_log
 from parfocal.processes.process import ChildProcess, search_path
 from parfocal.processes.sidecar import Sidecar
@@ -40,7 +40,7 @@ class Change(NamedTuple):
 
     life: bool
     stop_rig: StopRig | None
-    failure: link.Failure | None
+    failure: child_pipe.Failure | None
 
 
 class SupervisedService:
@@ -76,7 +76,7 @@ class SupervisedService:
         self.opened = False
         self.verbose = verbose
         self.errors = 0
-        self.last_failure: link.Failure | None = None
+        self.last_failure: child_pipe.Failure | None = None
         self._folders = folders
         self._sidecar = sidecar
         self._post = post
@@ -118,7 +118,7 @@ class SupervisedService:
         if isinstance(event, lifecycle.Exited):
             self._forget_process()
             if self.life.error and not self.last_failure:
-                failure = link.Failure(error=self.life.error, traceback=self._end_of_log(), fatal=True)
+                failure = child_pipe.Failure(error=self.life.error, traceback=self._end_of_log(), fatal=True)
                 self.last_failure = failure
                 self.errors += 1
         if self.life.state != before.state:
@@ -148,7 +148,7 @@ class SupervisedService:
         """Let the process open: what it depends on is ready."""
         self.opened = True
         self._set("ready", self.spec.start_timeout_s)
-        self.send(link.Open())
+        self.send(child_pipe.Open())
 
     def send(self, order: Order) -> None:
         """Have an order written to the process, if there is one."""
@@ -232,12 +232,12 @@ class SupervisedService:
             case lifecycle.BackOff(pause_s):
                 self._set("back-off", pause_s)
             case lifecycle.AskToStop(within_s):
-                self.send(link.End())
+                self.send(child_pipe.End())
                 self.limit_end(within_s)
             case lifecycle.KillAfter(within_s):
                 self.limit_end(within_s)
             case lifecycle.Abandon(within_s):
-                self.send(link.AbandonLoop())
+                self.send(child_pipe.AbandonLoop())
                 self._set("dump", _DUMP_SHARE * within_s)  # it has ended by then, unless it can't even listen
                 self._set("kill", within_s)
 
@@ -246,7 +246,7 @@ class SupervisedService:
         self._spawned_ns = now
         self.opened = False
         self.last_failure = None
-        begin = link.Begin(
+        begin = child_pipe.Begin(
             rig=self._folders.rig,
             spec=self.spec,
             folder=str(self._folders.runtime),
@@ -260,7 +260,7 @@ class SupervisedService:
             self._process = ChildProcess(begin, self._receive, self._notice_exit)
         except (OSError, RuntimeError) as error:  # no memory, handle, thread, disk or folder
             reason = f"its process could not be started: {error}"
-            self._receive(link.Failure(error=reason, traceback="", fatal=True))
+            self._receive(child_pipe.Failure(error=reason, traceback="", fatal=True))
             self._notice_exit(CANNOT_START)
         else:
             self._sidecar.add(self._process.identity)

@@ -16,11 +16,11 @@ from queue import Empty, SimpleQueue
 
 from parfocal.core.clock import SYSTEM_CLOCK, Clock
 from parfocal.core.errors import ProcessError, StartError
-from parfocal.processes import lifecycle, link
+from parfocal.processes import child_pipe, lifecycle
 from parfocal.processes.announcer import Announcer
 from parfocal.processes.changes import Changes
+from parfocal.processes.child_pipe import Report
 from parfocal.processes.folders import RigFolders
-from parfocal.processes.link import Report
 from parfocal.processes.orderly_end import OrderlyEnd
 from parfocal.processes.sidecar import Sidecar
 from parfocal.processes.spec import ServiceSpec, levels
@@ -145,7 +145,7 @@ class Supervision:
     def _abandon_all(self) -> None:
         """End every process unwatched: each makes safe by itself, and is killed if it has not ended."""
         for service in self.services.values():
-            service.send(link.AbandonLoop())
+            service.send(child_pipe.AbandonLoop())
         self._clock.sleep(lifecycle.HANG_GRACE_S)
         for service in self.services.values():
             service.kill()
@@ -215,13 +215,13 @@ class Supervision:
 
     def _receive(self, service: SupervisedService, report: Report) -> None:
         match report:
-            case link.HandShake():
+            case child_pipe.HandShake():
                 self._live(service, lifecycle.Ready())
-            case link.Ending():
+            case child_pipe.Ending():
                 self._live(service, lifecycle.Leaving())
-            case link.NewSettings(values):
+            case child_pipe.NewSettings(values):
                 service.keep_settings(values)
-            case link.Failure():
+            case child_pipe.Failure():
                 service.errors += 1
                 if report.fatal:
                     service.last_failure = report
@@ -253,7 +253,7 @@ class Supervision:
         """Make the services safe that are to be safe when service `lost` is lost."""
         for service in self.services.values():
             if lost in service.spec.safe_when_lost and not self.stopping:
-                service.send(link.MakeSafe())
+                service.send(child_pipe.MakeSafe())
                 self._announcer.made_safe(service.spec.name, lost)
 
     def _live_by_name(self, name: str, event: lifecycle.Event) -> None:
@@ -270,7 +270,7 @@ class Supervision:
         self._verbose = on
         for service in self.services.values():
             service.verbose = on
-            service.send(link.Verbose(on))
+            service.send(child_pipe.Verbose(on))
 
     def _begin_stop(self, reason: str) -> None:
         if self.stopping:
@@ -280,7 +280,7 @@ class Supervision:
         self._on_stopping()
         self._announcer.stopping(reason)
         for service in self.services.values():
-            service.send(link.MakeSafe(reason))
+            service.send(child_pipe.MakeSafe(reason))
             if service.life.state not in ("starting", "ready"):  # nothing to drain, or on its way out already
                 self._live(service, lifecycle.Stop())
 
