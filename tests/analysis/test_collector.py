@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from parfocal.analysis.beads import collector
-from parfocal.analysis.beads.collector import Collector
+from parfocal.analysis.beads.collector import TrackCollector
 from parfocal.analysis.beads.ledger import TrackLedger
 from parfocal.analysis.beads.rows import PART_DTYPE, TRACK_DTYPE, part_rows
 from parfocal.core.clock import SYSTEM_CLOCK
@@ -36,9 +36,9 @@ class Held(StreamWriter):
             raise
 
 
-def collector_of(folder: Path, tracks: StreamWriter, failures: list[BaseException]) -> Collector:
+def collector_of(folder: Path, tracks: StreamWriter, failures: list[BaseException]) -> TrackCollector:
     ledger = TrackLedger(folder / "counts", 1)
-    return Collector(
+    return TrackCollector(
         folder, "camera", ["part"], tracks, ledger, SYSTEM_CLOCK, late_after_s=LONG_S, failed=failures.append
     )
 

@@ -14,7 +14,7 @@ import msgspec
 from parfocal.core.errors import BadInputError
 from parfocal.core.frames import FrameSpec
 from parfocal.rig.config import RigConfig, load_config, with_changes
-from parfocal.rig.measurement import Progress, measure
+from parfocal.rig.measurement import JobProgress, measure
 from parfocal.rig.opening import load_source, open_rig
 from parfocal.rig.results import summarise, uselessness
 from parfocal.rig.ring_size import free_shared_bytes, slots_for
@@ -103,11 +103,11 @@ def demo_config(plan: DemoPlan) -> RigConfig:
     return load_config(config.model_copy(update={"name": f"demo-{os.getpid()}"}))
 
 
-def run_demo(plan: DemoPlan, tell: Callable[[Progress], None]) -> Summary:
+def run_demo(plan: DemoPlan, tell: Callable[[JobProgress], None]) -> Summary:
     """Find the beads, build their tables in a focus sweep, measure, and compare with the truth."""
     check_place(plan.out, int(LEAST_FREE_MB * MB), remedy="name another folder with --out")
     config = demo_config(plan)
-    tell(Progress(phase="starting", fraction=0.0, text=f"{len(config.services)} services"))
+    tell(JobProgress(phase="starting", fraction=0.0, text=f"{len(config.services)} services"))
     with ExitStack() as stack:
         viewer = _open_window(config.name, stack) if plan.view else None
         rig = stack.enter_context(open_rig(config))
@@ -135,15 +135,15 @@ def _open_window(rig: str, stack: ExitStack) -> Viewer:
     return viewer
 
 
-def prepare(rig: Rig, tell: Callable[[Progress], None]) -> int:
+def prepare(rig: Rig, tell: Callable[[JobProgress], None]) -> int:
     """Find the beads and build their z tables, as one does on the bench; return how many there are."""
     rig["camera"].start()
-    tell(Progress(phase="finding beads", fraction=0.0))
+    tell(JobProgress(phase="finding beads", fraction=0.0))
     found = rig["tracker"].find_beads(timeout_s=60.0).rois
     if found:
         rig["magnet"].move_to(STRONG_NM, timeout_s=30.0)
         sweep = rig["tracker"].submit("build_tables", timeout_s=300.0)
-        sweep.on_progress(lambda p: tell(Progress(phase="focus sweep", fraction=p.fraction, text=p.text)))
+        sweep.on_progress(lambda p: tell(JobProgress(phase="focus sweep", fraction=p.fraction, text=p.text)))
         sweep.result()
         rig["magnet"].move_to(WORKING_NM, timeout_s=30.0)
     rig["camera"].stop()

@@ -26,7 +26,7 @@ PATIENCE_S = 10.0
 """How long nothing may move after the camera has ended before the rest is given up and counted."""
 
 
-class Progress(msgspec.Struct, frozen=True, kw_only=True):
+class JobProgress(msgspec.Struct, frozen=True, kw_only=True):
     """How far a job is: what it does, which part of it is done, a few words, the record if there is one.
 
     `notes` are lines that whoever started the job should read, each told once.
@@ -66,7 +66,7 @@ def measure(
     *,
     frames: int | None,
     plan: dict[str, Any],
-    tell: Callable[[Progress], None],
+    tell: Callable[[JobProgress], None],
     name: str = "",
     judge: Callable[[FrameLedger], str] = lambda _: "",
 ) -> Measurement:
@@ -97,14 +97,14 @@ def measure(
     before = read_ledger(rig)
     try:
         run = rig["recorder"].start(name=name, plan=plan)
-        tell(Progress(phase="measuring", fraction=0.0, run=run))
+        tell(JobProgress(phase="measuring", fraction=0.0, run=run))
         ending, reason = _acquire(rig, before, frames, tell)
         ledger = _patiently(lambda: read_ledger(rig)).since(before).closed()
         reason = "; ".join(filter(None, (reason, *_unreadable(rig))))
     except KeyboardInterrupt as interrupt:  # before the camera was started, or a second one
         with suppress(CommandError):
             report = _finish(rig, tell, outcome="cancelled", reason=str(interrupt) or "Ctrl-C")
-            tell(Progress(phase="saving", fraction=1.0, run=report.run))
+            tell(JobProgress(phase="saving", fraction=1.0, run=report.run))
         raise
     except Exception as error:  # whatever it is: the run does not go on being recorded
         with suppress(CommandError):
@@ -126,7 +126,7 @@ def measure(
 
 
 def _acquire(
-    rig: Rig, before: FrameLedger, frames: int | None, tell: Callable[[Progress], None]
+    rig: Rig, before: FrameLedger, frames: int | None, tell: Callable[[JobProgress], None]
 ) -> tuple[str, str]:
     """Run the camera until its end or a signal; return outcome and reason when all is accounted for."""
     try:
@@ -142,7 +142,7 @@ def _acquire(
 
 
 def _follow(
-    rig: Rig, before: FrameLedger, frames: int | None, tell: Callable[[Progress], None]
+    rig: Rig, before: FrameLedger, frames: int | None, tell: Callable[[JobProgress], None]
 ) -> tuple[str, str]:
     """Wait until the camera has ended; return outcome and reason."""
     restarts, reason = _restarts(rig), ""
@@ -151,7 +151,7 @@ def _follow(
         try:
             running = rig["camera"].is_running(timeout_s=ANSWER_S)
             now = read_ledger(rig).since(before)
-            tell(Progress(phase="measuring", fraction=_fraction(now, frames), text=_text(now)))
+            tell(JobProgress(phase="measuring", fraction=_fraction(now, frames), text=_text(now)))
             if running:
                 continue
             if frames is None or now.exposed >= frames:
@@ -167,14 +167,14 @@ def _follow(
                 return "failed", f"{', '.join(given_up)} could not be started again"
 
 
-def _settle(rig: Rig, before: FrameLedger, tell: Callable[[Progress], None]) -> None:
+def _settle(rig: Rig, before: FrameLedger, tell: Callable[[JobProgress], None]) -> None:
     """Wait until each frame is tracked or dropped, as long as anything moves."""
     clock = SYSTEM_CLOCK
     last, since_ns = before, clock.monotonic_ns()
     while clock.monotonic_ns() - since_ns < PATIENCE_S * 1e9:
         with suppress(CommandError):
             now = read_ledger(rig).since(before)
-            tell(Progress(phase="finishing", fraction=_fraction(now, now.exposed), text=_text(now)))
+            tell(JobProgress(phase="finishing", fraction=_fraction(now, now.exposed), text=_text(now)))
             if not now.in_flight:
                 return
             if now != last:
@@ -182,7 +182,7 @@ def _settle(rig: Rig, before: FrameLedger, tell: Callable[[Progress], None]) -> 
         _pause()
 
 
-def _finish(rig: Rig, tell: Callable[[Progress], None], **words: Any) -> RunReport:
+def _finish(rig: Rig, tell: Callable[[JobProgress], None], **words: Any) -> RunReport:
     """Close the record, however long the disk takes; a recorder that is started again takes the run up.
 
     A signal that comes meanwhile changes nothing: what is saved is saved.
@@ -194,7 +194,9 @@ def _finish(rig: Rig, tell: Callable[[Progress], None], **words: Any) -> RunRepo
             with suppress(KeyboardInterrupt):
                 _pause()
                 if call.progress is not None:
-                    tell(Progress(phase="saving", fraction=call.progress.fraction, text=call.progress.text))
+                    tell(
+                        JobProgress(phase="saving", fraction=call.progress.fraction, text=call.progress.text)
+                    )
         report: RunReport = call.result()
         return report
 

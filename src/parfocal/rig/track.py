@@ -13,7 +13,7 @@ import msgspec
 from parfocal.core.frames import FrameSpec, Sensor
 from parfocal.formats import MovieFacts, file_of
 from parfocal.rig.config import RigConfig, load_config, with_changes
-from parfocal.rig.measurement import Progress, measure
+from parfocal.rig.measurement import JobProgress, measure
 from parfocal.rig.opening import load_source, open_rig
 from parfocal.rig.recorded import RecordedRun, is_run
 from parfocal.rig.results import summarise, uselessness
@@ -50,7 +50,7 @@ def track_config(plan: TrackPlan, slots: int = MOST_SLOTS, told: Sensor | None =
     return load_config(config.model_copy(update={"name": f"track-{os.getpid()}"}))
 
 
-def run_track(plan: TrackPlan, tell: Callable[[Progress], None]) -> Summary:
+def run_track(plan: TrackPlan, tell: Callable[[JobProgress], None]) -> Summary:
     """Find or load the beads, track every image of the movie, and draw what was found."""
     facts = check_inputs(plan)
     check_place(plan.out, int(LEAST_FREE_MB * MB), remedy="name another folder with --out")
@@ -58,7 +58,7 @@ def run_track(plan: TrackPlan, tell: Callable[[Progress], None]) -> Summary:
     config = track_config(plan, slots_for(spec, plan.workers, free_shared_bytes()), facts.sensor)
     doubt = RecordedRun.open(plan.movie).doubt if is_run(plan.movie) else ""
     notes = (*notes_on(facts), *filter(None, (doubt,)))
-    tell(Progress(phase="starting", fraction=0.0, text=plan.movie.name, notes=notes))
+    tell(JobProgress(phase="starting", fraction=0.0, text=plan.movie.name, notes=notes))
     with open_rig(config) as rig:
         beads = choose_beads(rig, plan, tell)
         done = measure(
@@ -106,9 +106,9 @@ def run_name(movie: Path) -> str:
     return re.sub(r"^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d_?", "", stem)
 
 
-def choose_beads(rig: Rig, plan: TrackPlan, tell: Callable[[Progress], None]) -> int:
+def choose_beads(rig: Rig, plan: TrackPlan, tell: Callable[[JobProgress], None]) -> int:
     """Load the beads, or find them in an early image; return how many there are."""
-    tell(Progress(phase="finding beads", fraction=0.0))
+    tell(JobProgress(phase="finding beads", fraction=0.0))
     tracker = rig["tracker"]
     if plan.rois is None:
         tracker.add_rois(find_in(plan), timeout_s=30.0)

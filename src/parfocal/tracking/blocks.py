@@ -23,7 +23,7 @@ _BLOCK_BYTES = 600_000
 
 
 @dataclass(frozen=True, slots=True)
-class Camera:
+class PixelResponse:
     """How counts become electrons.
 
     Attributes

@@ -9,7 +9,7 @@ import numpy as np
 from parfocal.core.errors import BadInputError, TrackingError
 from parfocal.tracking.blocks import (
     BlockMemory,
-    Camera,
+    PixelResponse,
     checked_corners,
     for_each_block,
     load_regions,
@@ -80,7 +80,7 @@ class ZTableBuilder:
             raise BadInputError(f"n_beads {n_beads} and step_nm {step_nm} must be positive")
         self._grid = PixelGrid.of(roi_px)
         self._memory = BlockMemory(self._grid.length)
-        self._camera = Camera(gain_e_per_adu, offset_adu, read_noise_e)
+        self._camera = PixelResponse(gain_e_per_adu, offset_adu, read_noise_e)
         self._flat = np.zeros((0, 0), np.float32) if flat is None else np.asarray(flat, np.float32)
         self._beads = n_beads
         self._step = float(step_nm)

@@ -10,7 +10,7 @@ import numpy as np
 from parfocal.core.errors import BadInputError, TrackingError
 from parfocal.tracking.blocks import (
     BlockMemory,
-    Camera,
+    PixelResponse,
     checked_corners,
     for_each_block,
     load_regions,
@@ -100,7 +100,7 @@ class BeadTracker:
         self._tables = tables
         self._grid = PixelGrid.of(roi_px)
         self._memory = BlockMemory(self._grid.length)
-        self._camera = Camera(gain_e_per_adu, offset_adu, read_noise_e, saturation_adu)
+        self._camera = PixelResponse(gain_e_per_adu, offset_adu, read_noise_e, saturation_adu)
         self._flat = np.zeros((0, 0), np.float32) if flat is None else np.ascontiguousarray(flat, np.float32)
         self._coarse = None if tables is None else tables.coarse(roi_px // 2 - 1)
         self._usable = np.zeros((0, 2)) if tables is None else tables.usable_knots()

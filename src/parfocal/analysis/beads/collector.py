@@ -27,7 +27,7 @@ _PATIENCE_S = 0.05
 _NAME = "merge"
 
 
-class Collector:
+class TrackCollector:
     """Merges the parts of all workers into tracks, every frame once and in order.
 
     Parameters

@@ -18,7 +18,7 @@ from parfocal.analysis.beads.assignment import (
     assignment_path,
     load_assignment,
 )
-from parfocal.analysis.beads.collector import Collector
+from parfocal.analysis.beads.collector import TrackCollector
 from parfocal.analysis.beads.commands.regions import RegionCommands
 from parfocal.analysis.beads.commands.tables import TableCommands
 from parfocal.analysis.beads.commands.views import ViewCommands
@@ -121,7 +121,7 @@ class TrackerService(RegionCommands, TableCommands, ViewCommands, Service):
             tracks = StreamWriter(streams, settings.tracks, RowSpec.of(TRACK_DTYPE), settings.slots)
             stack.callback(tracks.close)
             ledger = TrackLedger(streams / f"{context.service}.counts", os.getppid())
-            self._collector = Collector(
+            self._collector = TrackCollector(
                 streams, settings.frames, self.workers.names, tracks, ledger, context.clock,
                 late_after_s=settings.late_after_s, failed=context.fail,
             )  # fmt: skip

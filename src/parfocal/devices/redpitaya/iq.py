@@ -74,7 +74,7 @@ class IqState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measurement:
+class IqMeasurement:
     """One demodulation, averaged.
 
     Attributes
@@ -120,7 +120,7 @@ class Sweep:
     transfer: NDArray[np.complex128]
 
     @classmethod
-    def of(cls, points: list[Measurement]) -> Sweep:
+    def of(cls, points: list[IqMeasurement]) -> Sweep:
         """Return the curve through some points."""
         return cls(
             np.array([point.frequency_hz for point in points], np.float64),
@@ -226,7 +226,7 @@ class Iq:
         averaging_s: float = 0.01,
         settling_s: float = 0.0,
         wait: Wait = uncancelled,
-    ) -> Measurement:
+    ) -> IqMeasurement:
         """Change the frequency if one is given, wait `settling_s`, demodulate for `averaging_s`.
 
         Parameters
@@ -258,7 +258,7 @@ class Iq:
         # Writing the frequency starts the averaging, be it the same.
         frequency_hz = self._registers.set(FREQUENCY, frequency_hz)
         i_sum, q_sum = self._sums(averages * TICK_S + settling_s, wait)
-        return Measurement(
+        return IqMeasurement(
             frequency_hz=frequency_hz,
             i_v=i_sum / averages * _VOLTS_OF_SUM * gain,
             q_v=q_sum / averages * _VOLTS_OF_SUM * gain,
@@ -273,7 +273,7 @@ class Iq:
         averaging_s: float = 0.01,
         settling_s: float = 0.0,
         wait: Wait = uncancelled,
-    ) -> Iterator[Measurement]:
+    ) -> Iterator[IqMeasurement]:
         """Measure at one frequency after another, yielding each point when it is there; see `measure`.
 
         Raises

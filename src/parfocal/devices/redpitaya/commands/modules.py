@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from parfocal.devices.redpitaya.asg import Asg
 from parfocal.devices.redpitaya.commands.derived import Modules
-from parfocal.devices.redpitaya.iq import Iq, Measurement, Sweep
+from parfocal.devices.redpitaya.iq import Iq, IqMeasurement, Sweep
 from parfocal.devices.redpitaya.pid import Pid, Settling
 from parfocal.devices.redpitaya.shared import AsgName, IqName, PidName
 from parfocal.ipc import command, current_call
@@ -69,7 +69,7 @@ class ModuleCommands:
         return now
 
     @IQS.like(Iq.measure, effect="changes", without=("wait",))
-    def iq_get_measurement(self, iq: IqName = "iq0", **asked: Any) -> Measurement:  # noqa: D102 - as `Iq.measure`
+    def iq_get_measurement(self, iq: IqName = "iq0", **asked: Any) -> IqMeasurement:  # noqa: D102 - as `Iq.measure`
         module: Iq = self.board.modules[iq]
         measured = module.measure(**asked, wait=current_call().wait)
         self._note_frequency(iq, asked.get("frequency_hz"), measured)
@@ -96,6 +96,6 @@ class ModuleCommands:
             call.progress(done, f"{point.frequency_hz:.4g} Hz", data=Sweep.of(points))
         return Sweep.of(points)
 
-    def _note_frequency(self, iq: IqName, wanted_hz: float | None, measured: Measurement) -> None:
+    def _note_frequency(self, iq: IqName, wanted_hz: float | None, measured: IqMeasurement) -> None:
         if wanted_hz is not None:
             self.board.change(iq, {"frequency_hz": wanted_hz}, lambda: measured.frequency_hz)

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from parfocal.devices.redpitaya.memory_map import CLOCK_HZ
-from parfocal.devices.redpitaya.simulated.sources import PHASE_MASK, TABLE, Level, Player, Shuffled, Source
+from parfocal.devices.redpitaya.simulated.sources import (
+    PHASE_MASK,
+    TABLE,
+    Level,
+    Player,
+    Shuffled,
+    SignalSource,
+)
 from parfocal.devices.redpitaya.simulated.words import FULL_SCALE, RegisterFile, signed
 
 if TYPE_CHECKING:
@@ -97,7 +104,7 @@ class SimulatedAsg(RegisterFile):
                 self._played[channel] = self._player(channel, old.start, old.phase)
         self._signals.change(tick, SLOTS[channel], source=self._source(channel))
 
-    def _source(self, channel: int) -> Source:
+    def _source(self, channel: int) -> SignalSource:
         bits = self._bits(channel)
         if bits & _ZERO:
             return Level(0.0)

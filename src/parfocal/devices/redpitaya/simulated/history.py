@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from parfocal.devices.redpitaya.simulated.plant import Plant
-    from parfocal.devices.redpitaya.simulated.sources import Source
+    from parfocal.devices.redpitaya.simulated.sources import SignalSource
 
 _REMEMBERED = 64
 
@@ -29,7 +29,7 @@ class Epoch:
     ----------
     start : int
         Its first tick.
-    sources : mapping of int to Source
+    sources : mapping of int to SignalSource
         What each DSP slot makes.
     routes : mapping of int to int
         For each slot the outputs it goes to: bit 0 out1, bit 1 out2.
@@ -39,7 +39,7 @@ class Epoch:
     """
 
     start: int = -(1 << 62)
-    sources: Mapping[int, Source] = field(default_factory=dict)
+    sources: Mapping[int, SignalSource] = field(default_factory=dict)
     routes: Mapping[int, int] = field(default_factory=dict)
     leftover: tuple[float, ...] = (0.0, 0.0)
 
@@ -74,7 +74,7 @@ class History:
         return self._epochs[-1]
 
     def change(
-        self, tick: int, slot: int, *, source: Source | None = None, outputs: int | None = None
+        self, tick: int, slot: int, *, source: SignalSource | None = None, outputs: int | None = None
     ) -> None:
         """Begin an epoch at `tick` in which `slot` makes `source`, or goes to other `outputs`."""
         old = self.now

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from parfocal.devices.redpitaya.simulated.plant import Plant
-    from parfocal.devices.redpitaya.simulated.sources import Source
+    from parfocal.devices.redpitaya.simulated.sources import SignalSource
 
 PID_SLOTS = (0, 1, 2)
 IN_SLOTS = (10, 11)
@@ -48,7 +48,7 @@ class Signals:
         self.derived: dict[int, Callable[[NDArray[np.int64]], NDArray[np.float64]]] = {}
 
     def change(
-        self, tick: int, slot: int, *, source: Source | None = None, outputs: int | None = None
+        self, tick: int, slot: int, *, source: SignalSource | None = None, outputs: int | None = None
     ) -> None:
         """Let `slot` make another signal, or go to other outputs (bit 0 out1, bit 1 out2), from `tick` on."""
         self.advance(tick)

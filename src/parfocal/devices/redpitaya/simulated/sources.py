@@ -39,7 +39,7 @@ class Smoothing:
         return gains
 
 
-class Source(Protocol):
+class SignalSource(Protocol):
     """A signal in counts."""
 
     def values(self, ticks: NDArray[np.int64], smoothing: Smoothing) -> NDArray[np.float64]:
