@@ -1,7 +1,9 @@
-"""No process loads a heavy library that it does not use."""
+"""No process loads a heavy library that it does not use, or holds more frames than it needs."""
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,6 +15,10 @@ from parfocal.rig.rig import Rig
 
 HEAVY = ("llvmlite", "tensorstore", "pyarrow", "scipy", "matplotlib", "PIL", "tifffile")
 NUMERICS = {"llvmlite", "scipy"}
+FRAMES_MB = 60
+"""What the ring of the tweezers rig may take; its frames are most of what the rig holds."""
+UNUSED_BY_ALL = ("asyncio", "numba", "scipy", "psutil", "cyclopts", "rich")
+UNUSED_BY_CAMERA = ("scipy.interpolate", "scipy.optimize", "asyncio")
 USED = {
     "camera": NUMERICS,  # it renders what it sees
     "focus": set(),
@@ -38,11 +44,27 @@ def processes_of(rig: Rig) -> dict[str, int]:
     return {"rig": status.pid, **{name: service.pid for name, service in status.services.items()}}
 
 
+@pytest.mark.parametrize(
+    ("code", "unused"),
+    [
+        ("import parfocal.processes.child, parfocal.devices.stage", UNUSED_BY_ALL),
+        ("import parfocal.processes.child, parfocal.devices.simulated.picture", UNUSED_BY_CAMERA),
+    ],
+    ids=["any service", "camera"],
+)
+def test_a_process_imports_what_it_uses(code: str, unused: tuple[str, ...]) -> None:
+    printing = f"{code}; import json, sys; print(json.dumps(list(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", printing], check=True, capture_output=True, timeout=100)
+    assert not set(unused) & set(json.loads(done.stdout))
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_the_processes_of_the_tweezers_rig_load_what_they_use() -> None:
     with parfocal.open_rig("tweezers", detach=True) as rig:
         pids = processes_of(rig)
         assert {name: loaded(pid) for name, pid in pids.items()} == {"rig": set(), **USED}
         figures = {name: round(memory_mb(pid)) for name, pid in pids.items()}
+        camera = rig.stream("camera")
+        assert camera.status().slots * camera.spec.nbytes < FRAMES_MB * 1e6
         print(f"MB (PSS) {figures}, {sum(figures.values())} in all")
         rig.stop()

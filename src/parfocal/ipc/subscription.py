@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import threading
@@ -10,7 +9,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import zmq
 
@@ -22,6 +21,9 @@ from parfocal.ipc.endpoints import context, notice_endpoint
 from parfocal.ipc.waiting import descriptor, has_arrived, receive, wait_readable
 from parfocal.ipc.wake_up import WakeUpPipe
 
+if TYPE_CHECKING:
+    import asyncio
+
 _LOG = logging.getLogger(__name__)
 _RETRY_MS, _RETRY_MOST_MS = 100, 1000
 _WAITING_MOST = 1000
@@ -30,9 +32,9 @@ _WAITING_MOST = 1000
 class _Iterator:
     """Notices on their way from the subscription's thread to an event loop."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, arrived: asyncio.Event) -> None:
         self.waiting: deque[Notice] = deque()
-        self.arrived = asyncio.Event()
+        self.arrived = arrived
         self._loop = loop
 
     def put(self, notice: Notice) -> bool:
@@ -112,7 +114,9 @@ class Subscription:
 
     async def __aiter__(self) -> AsyncIterator[Notice]:
         """Yield notices as they come; beyond 1000 that wait to be taken, they are counted in `lost`."""
-        iterator = _Iterator(asyncio.get_running_loop())
+        import asyncio  # takes 2 MB, and few processes await
+
+        iterator = _Iterator(asyncio.get_running_loop(), asyncio.Event())
         self._iterators.append(iterator)
         try:
             while not self._closed or iterator.waiting:

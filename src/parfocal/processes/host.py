@@ -20,6 +20,7 @@ from parfocal.processes.loop import MainLoop
 from parfocal.processes.resources import owned
 from parfocal.processes.service import LOOP, Service, ServiceContext
 from parfocal.processes.settings import changed, kept_for_restart, plain
+from parfocal.processes.system import return_free_memory
 from parfocal.processes.validation import validate
 
 COMMANDS_END_WITHIN_S = 0.5
@@ -207,6 +208,7 @@ class Host:
         server = self._make_server(folder, loop)
         stack.callback(self._close, server)
         service.open(context)
+        return_free_memory()
         self._opened = True
         server.start()
         self._server = server

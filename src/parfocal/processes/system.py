@@ -165,6 +165,20 @@ def describe_exit(code: int | None) -> str:
     return f"ended with exit code {code}"
 
 
+def return_free_memory() -> None:
+    """Give memory that the C library keeps for later back to the system, where it can be asked to.
+
+    It keeps what large arrays leave behind as soon as the first of them was freed: what a service needs only
+    to open would be its own for as long as it runs.
+    """
+    if LINUX:
+        import ctypes
+
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's
+        if trim is not None:
+            trim(ctypes.c_size_t(0))
+
+
 def dump_signal() -> int | None:
     """Return the signal that makes a child write where its threads stand; None where there is none."""
     return None if WINDOWS else int(signal.SIGUSR2)

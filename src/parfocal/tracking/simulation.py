@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.interpolate import CubicSpline
 from scipy.special import j0, jv
 
 from parfocal.core.errors import BadInputError
@@ -24,6 +23,7 @@ from parfocal.tracking.rendering import add_noise, render
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+    from scipy.interpolate import CubicSpline
 
 __all__ = ["Optics", "SymmetricBead", "add_noise", "bead_stack", "radial_profiles", "render"]
 
@@ -141,22 +141,22 @@ class SymmetricBead:
         z = np.linspace(low - 60, high + 60, int((high - low) / 20) + 7)
         r = np.linspace(0, reach_px + 1, int(10 * reach_px) + 11)
         profiles = radial_profiles(radius_um, r * pixel_size_um, z, optics)
-        self._along_z = CubicSpline(z, profiles)
+        self._along_z = _spline(z, profiles)
         self._r = r
 
     def image(self, x_px: float, y_px: float, z_nm: float, roi_px: int) -> NDArray[np.float64]:
         """Return intensity over background of a region in which the bead lies at x, y, z."""
         axis = np.arange(roi_px)
         distance = np.hypot(*np.meshgrid(axis - x_px, axis - y_px))
-        return np.asarray(CubicSpline(self._r, self._along_z(z_nm))(distance))
+        return np.asarray(_spline(self._r, self._along_z(z_nm))(distance))
 
     def slopes(self, x_px: float, y_px: float, z_nm: float, roi_px: int) -> NDArray[np.float64]:
         """Return the derivatives of the image by x and y (for each pixel) and z (for each nm), (3, y, x)."""
         axis = np.arange(roi_px)
         dx, dy = np.meshgrid(axis - x_px, axis - y_px)
         distance = np.hypot(dx, dy)
-        along_r = CubicSpline(self._r, self._along_z(z_nm))(distance, 1) / np.maximum(distance, 1e-9)
-        along_z = CubicSpline(self._r, self._along_z(z_nm, 1))(distance)
+        along_r = _spline(self._r, self._along_z(z_nm))(distance, 1) / np.maximum(distance, 1e-9)
+        along_z = _spline(self._r, self._along_z(z_nm, 1))(distance)
         return np.stack([-along_r * dx, -along_r * dy, along_z])
 
 
@@ -199,12 +199,18 @@ def bead_stack(
     if optics.coma_waves or optics.astigmatism_waves:
         images = np.stack([_aberrated_image(radius_um, axis * pixel_size_um, height, optics) for height in z])
     else:
-        r = np.linspace(0, distance.max(), 8 * roi_px)
-        profiles = radial_profiles(radius_um, r * pixel_size_um, z, optics)
-        images = np.stack([CubicSpline(r, profile)(distance) for profile in profiles])
+        squares, place = np.unique(axis[:, None] ** 2 + axis**2, return_inverse=True)  # many are alike
+        profiles = radial_profiles(radius_um, np.sqrt(squares) * pixel_size_um, z, optics)
+        images = profiles[:, place.reshape(distance.shape)]
     half = (roi_px - 1) / 2
     fade = np.clip((half - distance) / (half / 5 if taper_px is None else max(taper_px, 1e-9)), 0, 1)
     return np.asarray(1 + (images - 1) * np.sin(np.pi / 2 * fade) ** 2, dtype=np.float32)
+
+
+def _spline(x: NDArray[np.float64], values: NDArray[np.float64]) -> CubicSpline:
+    from scipy.interpolate import CubicSpline  # takes 25 MB, and a camera that draws stacks needs none
+
+    return CubicSpline(x, values)
 
 
 def _pupil_rule(

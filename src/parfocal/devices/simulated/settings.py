@@ -79,7 +79,7 @@ class SimulatedCameraSettings(BaseModel):
     drift_nm_per_s: tuple[float, float, float] = (0.0, 0.0, 0.0)
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     buffer_frames: Annotated[int, Field(ge=1)] = 256
-    truth_frames: Annotated[int, Field(ge=1)] = 16384
+    truth_frames: Annotated[int, Field(ge=1)] = 4096
 
     @property
     def dtype(self) -> str:
