@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from contextlib import ExitStack
 from typing import Annotated, Any
 
@@ -12,18 +11,18 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from parfocal.core.errors import BadInputError, DeviceError, FrameLostError, StreamTimeoutError
-from parfocal.core.frames import FrameHeader, RowSpec
-from parfocal.core.protocols import Camera, CanResume, CountsFrames, HasFrameRate, KnowsTruth
+from parfocal.core.frames import FrameHeader
+from parfocal.core.protocols import Camera, CanResume, CountsFrames, HasFrameRate
 from parfocal.devices.camera_counts import CameraCounts
 from parfocal.devices.device_host import DeviceConfig, DeviceHost
-from parfocal.devices.snap import Snap, exposure_began_ns
+from parfocal.devices.snap import Snaps, exposure_began_ns
+from parfocal.devices.truth_stream import TruthStream
 from parfocal.ipc import RECEIVER, command, current_call
 from parfocal.processes import LOOP
 from parfocal.streams import Slot, StreamWriter, open_stream
 
 _WAIT_S = 0.1
 _REOPENS_WITHIN_S = 1.0
-_TRUTH_ROWS = 1 << 17
 
 
 class CameraConfig(DeviceConfig):
@@ -64,16 +63,17 @@ class CameraHost(DeviceHost):
     def surround(self, stack: ExitStack) -> None:
         """Make the streams; start if that is wanted, or was on before a crash."""
         context, clock = self.context, self.context.clock
-        self._wishes: deque[Snap] = deque()
-        self._snaps: list[Snap] = []
+        self._snaps = Snaps()
         self._slot: Slot | None = None
         self._sequence_ns = self._read_ns = clock.monotonic_ns()
         self._lend: ExitStack = stack.enter_context(ExitStack())
         self._writer = StreamWriter(context.streams, context.service, self.device.spec, self.settings.slots)
         stack.callback(self._writer.close)
-        stack.callback(self._end_snaps)
+        stack.callback(self._snaps.fail, DeviceError("the camera is being closed"))
         stack.callback(self._return_slot)
-        self._truth = self._truth_writer(stack)
+        self._truth = TruthStream(self.device, self.settings.device)
+        if self.settings.truth:
+            stack.callback(self._truth.open(context.streams, self.settings.truth).close)
         counts = context.streams / f"{context.service}.counts"
         self._counts = CameraCounts(counts, owner=os.getppid(), now_ns=clock.monotonic_ns())
         self._counts.settle(open_stream(context.streams, context.service).produced)
@@ -86,11 +86,11 @@ class CameraHost(DeviceHost):
 
     def step(self) -> float | None:
         """Fill the next slot, or wait for a while for it; idle while no sequence is on."""
-        self._take_wishes()
+        self._snaps.begin(self.device.is_running, self._expose, self.device.stop)
         if not self.device.is_running():
             self._end_sequence()
             self._return_slot()
-            return self._after_sequence()
+            return 0.0 if self._snaps.after_sequence() else None
         self._read_ns = self.context.clock.monotonic_ns()
         try:
             header = self.device.read_into(self._borrowed().data, _WAIT_S)
@@ -146,7 +146,7 @@ class CameraHost(DeviceHost):
     def stop(self) -> None:
         """End the sequence; nothing happens if none is on."""
         self.device.stop()
-        self._fail_snaps("the camera was stopped")
+        self._snaps.fail(DeviceError("the camera was stopped"))
         self._end_sequence(stopped=True)
         self.context.publish("camera", {"running": False, "count": None})
 
@@ -158,13 +158,12 @@ class CameraHost(DeviceHost):
         """
         if count < 1:
             raise BadInputError(f"count must be 1 or more, not {count}")
-        wish = Snap(count, self.context.clock.monotonic_ns())
-        self._wishes.append(wish)
+        snap = self._snaps.ask(count, self.context.clock.monotonic_ns())
         self.context.wake()
         try:
-            return wish.wait(current_call())
+            return snap.wait(current_call())
         finally:
-            wish.given_up = True
+            snap.given_up = True
             self.context.wake()
 
     @command(lane=LOOP, effect="changes")
@@ -197,7 +196,7 @@ class CameraHost(DeviceHost):
     @command(lane=LOOP, effect="reads")
     def ground_truth(self, frame: int) -> NDArray[Any]:
         """Return what a frame of a simulated camera shows, one row for each object."""
-        return self._truth_of(frame)
+        return self._truth.of(frame, self._counts.first_frame)
 
     @command(lane=RECEIVER, effect="reads")
     def counts(self) -> dict[str, int]:
@@ -264,14 +263,9 @@ class CameraHost(DeviceHost):
         self._lend.close()
         self._counts.frame(header, self.context.clock.monotonic_ns())
         began_ns = exposure_began_ns(header, self._sequence_ns, self._read_ns)
-        for snap in self._snaps:
-            snap.frame(header, began_ns)
-        self._snaps = [snap for snap in self._snaps if not snap.complete]
-        if self._truth is not None:
-            try:
-                self._truth.write_rows(self._truth_of(header.frame), timeout_s=0.0)
-            except StreamTimeoutError:  # who reads it holds up no camera
-                self._counts.untold()
+        self._snaps.frame(header, began_ns)
+        if not self._truth.write(header.frame, self._counts.first_frame):
+            self._counts.untold()
 
     def _borrowed(self) -> Slot:
         """Return the slot that is being filled: it is kept until a frame has come."""
@@ -285,29 +279,6 @@ class CameraHost(DeviceHost):
             self._slot = None
             lend = self._lend.pop_all()
             lend.__exit__(_NoFrame, _NoFrame(), None)
-
-    def _take_wishes(self) -> None:
-        """End what nobody waits for any more, then begin what is newly asked for."""
-        for snap in [snap for snap in self._snaps if snap.given_up]:
-            self._snaps.remove(snap)
-            if snap.started:
-                self.device.stop()
-        while self._wishes:
-            snap = self._wishes.popleft()
-            if snap.given_up:
-                continue
-            if not self.device.is_running():
-                self._expose(snap.missing)
-                snap.started = True
-            self._snaps.append(snap)
-
-    def _after_sequence(self) -> float | None:
-        """Take frames that are still asked for in a sequence of their own; return when to go on."""
-        waiting = [snap for snap in self._snaps if not snap.started]
-        self._snaps = [snap for snap in self._snaps if snap.started]
-        self._fail_snaps("the camera ended the sequence")
-        self._wishes.extendleft(reversed(waiting))
-        return 0.0 if self._wishes else None
 
     def _expose(self, count: int | None) -> None:
         """Start the camera, and note since when what it takes is of this sequence."""
@@ -339,15 +310,6 @@ class CameraHost(DeviceHost):
         """Tell readers which number the next frame will have: so they know of frames that never came."""
         self._writer.tell_next_number(self._counts.next_frame)
 
-    def _fail_snaps(self, why: str) -> None:
-        while self._snaps:
-            self._snaps.pop().fail(DeviceError(why))
-
-    def _end_snaps(self) -> None:
-        self._snaps.extend(self._wishes)
-        self._wishes.clear()
-        self._fail_snaps("the camera is being closed")
-
     def _lose(self, error: FrameLostError) -> None:
         """Count a frame that the camera could not deliver, and say which; the sequence goes on."""
         self._counts.lose(error.frame + self._counts.first_frame)
@@ -360,10 +322,7 @@ class CameraHost(DeviceHost):
     def _failed(self, error: DeviceError) -> None:
         """Count a failure; calls that wait get it, otherwise it ends the host."""
         self._counts.error()
-        waiting, self._snaps = self._snaps, []
-        for snap in waiting:
-            snap.fail(error)
-        if not any(snap.started for snap in waiting):
+        if not self._snaps.fail(error):
             raise error
         self.context.log.error("%s", error)
         self.device.stop()
@@ -379,23 +338,6 @@ class CameraHost(DeviceHost):
         if not isinstance(self.device, HasFrameRate):
             raise BadInputError(f"camera {self.settings.device!r} has no frame rate that can be set")
         return self.device
-
-    def _truth_of(self, frame: int) -> NDArray[Any]:
-        if not isinstance(self.device, KnowsTruth):
-            raise BadInputError(f"camera {self.settings.device!r} does not know the truth")
-        rows = self.device.ground_truth(frame - self._counts.first_frame)
-        rows["frame"] = frame
-        return rows
-
-    def _truth_writer(self, stack: ExitStack) -> StreamWriter | None:
-        if not self.settings.truth:
-            return None
-        if not isinstance(self.device, KnowsTruth):
-            raise BadInputError(f"camera {self.settings.device!r} does not know the truth; set truth = ''")
-        spec = RowSpec.of(self.device.truth_dtype)
-        writer = StreamWriter(self.context.streams, self.settings.truth, spec, _TRUTH_ROWS)
-        stack.callback(writer.close)
-        return writer
 
 
 class _NoFrame(Exception):

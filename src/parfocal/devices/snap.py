@@ -1,13 +1,16 @@
-"""A request for some frames, from the thread that waits for them to the one that makes them."""
+"""Requests for some frames, from the threads that wait for them to the one that makes them."""
 
 from __future__ import annotations
 
 import queue
+from collections import deque
 from typing import TYPE_CHECKING
 
 from parfocal.core.errors import DeviceError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from parfocal.core.frames import FrameHeader
     from parfocal.ipc import CallContext
 
@@ -84,6 +87,72 @@ class Snap:
             headers.append(arrived)
             call.progress(len(headers) / self.count, f"{len(headers)} of {self.count} frames")
         return headers
+
+
+class Snaps:
+    """The snaps of one camera: asked for in any thread, looked after by the one that reads frames."""
+
+    def __init__(self) -> None:
+        self._asked: deque[Snap] = deque()
+        self._active: list[Snap] = []
+
+    def ask(self, count: int, asked_ns: int) -> Snap:
+        """Ask for frames; the thread that reads them takes it up with `begin`. Any thread."""
+        snap = Snap(count, asked_ns)
+        self._asked.append(snap)
+        return snap
+
+    def begin(
+        self, is_running: Callable[[], bool], expose: Callable[[int], None], stop: Callable[[], None]
+    ) -> None:
+        """End what nobody waits for any more, then take up what is newly asked for.
+
+        Parameters
+        ----------
+        is_running, expose, stop : callable
+            Of the camera: a snap starts it if no sequence is on, and stops it if it is given up.
+        """
+        for snap in [snap for snap in self._active if snap.given_up]:
+            self._active.remove(snap)
+            if snap.started:
+                stop()
+        while self._asked:
+            snap = self._asked.popleft()
+            if snap.given_up:
+                continue
+            if not is_running():
+                expose(snap.missing)
+                snap.started = True
+            self._active.append(snap)
+
+    def frame(self, header: FrameHeader, began_ns: int) -> None:
+        """Hand a frame's header to all, and let go of those that have all their frames."""
+        for snap in self._active:
+            snap.frame(header, began_ns)
+        self._active = [snap for snap in self._active if not snap.complete]
+
+    def after_sequence(self) -> bool:
+        """Ask anew for what a sequence that is over left missing; return whether anything is asked for.
+
+        A snap that had started the camera itself fails: its own sequence had too few frames.
+        """
+        waiting = [snap for snap in self._active if not snap.started]
+        self._active = [snap for snap in self._active if snap.started]
+        self._fail_active(DeviceError("the camera ended the sequence"))
+        self._asked.extendleft(reversed(waiting))
+        return bool(self._asked)
+
+    def fail(self, error: Exception) -> bool:
+        """Fail all that are active or asked for; return whether one of them had started the camera."""
+        self._active.extend(self._asked)
+        self._asked.clear()
+        return self._fail_active(error)
+
+    def _fail_active(self, error: Exception) -> bool:
+        failed, self._active = self._active, []
+        for snap in failed:
+            snap.fail(error)
+        return any(snap.started for snap in failed)
 
 
 def exposure_began_ns(header: FrameHeader, sequence_ns: int, read_ns: int) -> int:
