@@ -17,6 +17,8 @@ from parfocal.cli import (
     demo,
     doctor,
     export,
+    kinds,
+    look,
     plot,
     rigs,
     runs,
@@ -69,14 +71,18 @@ def _make_app() -> App:
     )
     app.command(instruments)
     instruments.command(sim.redpitaya, help_epilogue=examples(sim.redpitaya))
+    new = App(name="new", help="Write a file to begin with.", help_epilogue="")
+    app.command(new)
+    new.command(kinds.new_rig, name="rig", help_epilogue=examples(kinds.new_rig))
     seen = App(name="viewers", help="List the viewers that run, or close some.", help_epilogue="")
     app.command(seen)
     seen.default(view.viewers)
     seen.command(view.close, help_epilogue=examples(view.close))
     for command in (
-        view.view, track.track,
+        view.view, look.live, look.snap, track.track,
         rigs.up, rigs.down, rigs.restart, rigs.rigs, status.status, calls.call, calls.commands,
-        settings.settings, runs.runs, runs.note, export.export, plot.plot, check.check, doctor.doctor,
+        settings.settings, runs.runs, runs.note, export.export, plot.plot,
+        kinds.kinds, check.check, doctor.doctor,
     ):  # fmt: skip
         app.command(command, help_epilogue=examples(command))
     return app

@@ -10,7 +10,7 @@ from rich.pretty import Pretty
 from rich.text import Text
 
 from parfocal.cli.output import console, print_json, to_json
-from parfocal.cli.values import named_values
+from parfocal.cli.values import named_values, short_type
 from parfocal.core.errors import BadInputError, RigNotFoundError
 from parfocal.ipc.commands import RECEIVER
 from parfocal.processes import directory
@@ -112,9 +112,9 @@ def commands(
 def signature(info: CommandInfo) -> str:
     """Return a command as it is called, and what it returns."""
     parts = (
-        f"{p.name}: {p.type}" if p.required else f"{p.name}: {p.type} = {p.default}" for p in info.parameters
+        f"{p.name}: {short_type(p.type)}" + ("" if p.required else f" = {p.default}") for p in info.parameters
     )
-    returns = "" if info.returns == "None" else f" -> {info.returns}"
+    returns = "" if info.returns == "None" else f" -> {short_type(info.returns)}"
     return f"{info.name}({', '.join(parts)}){returns}"
 
 

@@ -33,12 +33,14 @@ def exit_of(error: BaseException) -> Exit:
     """
     if isinstance(error, KeyboardInterrupt):
         return Exit.INTERRUPTED
+    if isinstance(
+        error, errors.RigNotFoundError | errors.ServiceNotFoundError | errors.ServiceUnavailableError
+    ):
+        return Exit.NOT_THERE
     if isinstance(error, errors.BadInputError | errors.BadArgumentsError | errors.UnknownCommandError):
         return Exit.USAGE
     if isinstance(error, errors.CommandFailedError) and isinstance(error.original, errors.BadInputError):
         return Exit.USAGE
-    if isinstance(error, errors.RigNotFoundError | errors.ServiceUnavailableError):
-        return Exit.NOT_THERE
     return Exit.FAILED
 
 

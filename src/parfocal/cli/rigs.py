@@ -138,6 +138,8 @@ def rigs(*, json: bool = False) -> None:
         how = "detached" if record.detached else ""
         table.add_row(record.rig, str(record.pid), how, ", ".join(record.services))
     console().print(table)
+    console().print(f"\nlogs, until a rig ends: {directory.runtime_root() / 'RIG'}")
+    console().print(f"streams, likewise: {directory.shm_root() / 'RIG'}")
 
 
 def _starting(source: str) -> Status:

@@ -1,7 +1,8 @@
-"""``name=value`` words from the command line."""
+"""``name=value`` words from the command line, and types as it shows them."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -10,6 +11,9 @@ from parfocal.core.errors import BadInputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+
+_QUOTED_OR_MODULE = re.compile(r"(?P<quoted>'[^']*')|(?:\b[A-Za-z_]\w*\.)+(?=[A-Za-z_])")
 
 
 def named_values(words: Iterable[str]) -> dict[str, Any]:
@@ -39,3 +43,16 @@ def _value(text: str) -> Any:
         return msgspec.json.decode(text)
     except msgspec.DecodeError:
         return text
+
+
+def short_type(text: str) -> str:
+    """Return a type as people say it: without the modules that its names come from.
+
+    Examples
+    --------
+    >>> short_type("dict[str, typing.Any] | parfocal.analysis.beads.rois.RoiSet")
+    'dict[str, Any] | RoiSet'
+    >>> short_type("typing.Literal['go.on', 'stop'] | numpy.ndarray[tuple[typing.Any, ...]]")
+    "Literal['go.on', 'stop'] | ndarray[tuple[Any, ...]]"
+    """
+    return _QUOTED_OR_MODULE.sub(lambda found: found["quoted"] or "", text)

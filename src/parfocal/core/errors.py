@@ -4,7 +4,8 @@
 
     ParfocalError
     ├── BadInputError (ValueError)          the caller's: a value that cannot be used; nothing was touched
-    │   └── ConfigError                     a rig file or a setting
+    │   ├── ConfigError                     a rig file or a setting
+    │   └── ServiceNotFoundError            a rig has no service of that name
     ├── CommandError                        a call that gave no result
     │   ├── UnknownCommandError (AttributeError)    no such command; names the nearest
     │   ├── BadArgumentsError               refused before anything ran
@@ -61,6 +62,10 @@ class BadInputError(ParfocalError, ValueError):
 
 class ConfigError(BadInputError):
     """A rig file or a setting is wrong; names the key, the value and what to write instead."""
+
+
+class ServiceNotFoundError(BadInputError):
+    """The rig has no service of that name."""
 
 
 class CommandError(ParfocalError):

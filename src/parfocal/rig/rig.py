@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from parfocal.core.errors import BadInputError, ConfigError, StreamNotFoundError, nearest
+from parfocal.core.errors import ConfigError, ServiceNotFoundError, StreamNotFoundError, nearest
 from parfocal.core.reminder import Reminder
 from parfocal.ipc import ServiceProxy, Subscription
 from parfocal.rig.assemble import specs_of_service
@@ -66,7 +66,7 @@ class Rig:
 
         Raises
         ------
-        BadInputError
+        ServiceNotFoundError
             If the rig has no such service; names the nearest.
         """
         if service not in self._proxies:
@@ -156,8 +156,10 @@ class Rig:
 
         Raises
         ------
+        ServiceNotFoundError
+            If there is none of that name.
         BadInputError
-            If there is none of that name, or another service depends on it.
+            If another service depends on it.
         """
         self._check(service)
         self._forget(service)
@@ -211,7 +213,7 @@ class Rig:
 
     def _check(self, service: str) -> None:
         if service not in self.services:
-            raise BadInputError(
+            raise ServiceNotFoundError(
                 f"rig {self.name!r} has no service {service!r}; {nearest(service, self.services)}"
             )
 

@@ -70,6 +70,19 @@ def _expose(rig: Rig, camera: str) -> None:
         rig["tracker"].find_beads(timeout_s=60.0)
 
 
+@contextmanager
+def exposing(rig: Rig, camera: str) -> Iterator[None]:
+    """Have a camera expose in the block; one that was not exposing before stops again."""
+    began = not rig[camera].is_running()
+    if began:
+        rig[camera].start()
+    try:
+        yield
+    finally:
+        if began:
+            rig[camera].stop()
+
+
 def show_file(path: Path, viewer: Viewer) -> str:
     """Send the images of a file, or of the recorded frames of a run, as far as the viewer's budget goes."""
     file = RecordedRun.open(path).one_stream("frames") if is_run(path) else path

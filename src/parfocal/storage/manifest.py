@@ -216,8 +216,10 @@ def read_manifest(folder: Path | str) -> Manifest:
     """
     try:
         return msgspec.json.decode(Path(folder, FILE_NAME).read_bytes(), type=Manifest)
-    except (OSError, msgspec.DecodeError) as error:
-        raise BadInputError(f"{folder} holds no run: {error}") from error
+    except OSError as error:
+        raise BadInputError(f"{folder} holds no run: {FILE_NAME}: {error.strerror}") from error
+    except msgspec.DecodeError as error:
+        raise BadInputError(f"{folder} holds no run: {FILE_NAME}: {error}") from error
 
 
 def _encoded(manifest: Manifest) -> bytes:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from parfocal.core.files import replace_file
+from parfocal.viewers.display import Display, colour
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +23,14 @@ def save_picture(pixels: NDArray[np.uint8], path: Path) -> None:
     picture = BytesIO()
     Image.fromarray(pixels).save(picture, format="PNG")
     replace_file(path, picture.getvalue())
+
+
+def save_image(image: NDArray[Any], pixel_size_um: float | None, path: Path) -> None:
+    """Write an image (y, x): as PNG what is seen of it, grey with its contrast stretched, else its counts."""
+    if path.suffix.lower() == ".png":
+        save_picture(colour(image, Display()), path)
+    else:
+        save_counts(image, pixel_size_um, path)
 
 
 def save_counts(image: NDArray[Any], pixel_size_um: float | None, path: Path) -> None:
