@@ -1,7 +1,7 @@
 """Commands, replies and notices between processes. The only place that knows zmq.
 
 A service lists its commands in a `CommandTable` and serves them with a `Server`; programs call them with a
-`Client` (or a `ServiceProxy` around it) and hear of notices through a `Subscription`.
+`Client` (or a `ServiceProxy` around it) and receive its notices through a `Subscription`.
 """
 
 from parfocal.core.messages import Hello, Notice, Progress

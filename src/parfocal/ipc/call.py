@@ -1,4 +1,4 @@
-"""A call that was made: its progress, its result, and the means to end it."""
+"""The handle of a call, for the program that made it: progress, result or error, and cancel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The calls that a service holds: queued, running, finished lately. Pure; guarded by the server's lock.
+"""The table of a service's calls: queued, running, and lately finished. Pure; guarded by the server's lock.
 
 ::
 

@@ -1,4 +1,4 @@
-"""The asking end: what a program uses to call the commands of a service."""
+"""What a program uses to call the commands of a service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands of a service, gathered from its methods and checked before anything starts."""
+"""The commands of a service: its methods that declare one, all checked before the service starts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a method says of itself to be a command: who runs it, what it does to the service, who may use it."""
+"""The decorator of commands: in which thread one runs, whether it changes the service, who may call it."""
 
 from __future__ import annotations
 

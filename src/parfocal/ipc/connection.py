@@ -1,4 +1,4 @@
-"""One connection of a client and a service, from its making to its loss. It is never repaired, but replaced.
+"""One connection between a client and a service. When it is lost, the client makes a new one.
 
 So nothing that was meant for a service that died can reach the one that replaces it.
 """

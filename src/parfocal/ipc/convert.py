@@ -1,4 +1,4 @@
-"""What annotations mean for values that msgspec does not know: arrays, numpy numbers, paths."""
+"""Converts plain values to annotated types that msgspec does not know: arrays, numpy numbers, paths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of each message, and of each end of a command. Pure: no socket, no thread, no clock.
+"""Decides what a service does with each message and each end of a command. Pure: no socket, thread, clock.
 
 ::
 

@@ -1,4 +1,4 @@
-"""Where services are reached: socket files in a folder of this user alone."""
+"""The addresses of services: socket files in a folder that only this user can read."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Where commands run, and what a running command knows of its call.
+"""The threads that run commands, and the context that a running command has of its call.
 
-Jobs of one lane run in order, in its thread; jobs of different lanes at once. A command reports its progress
-through its `CallContext`, and finds out there that it is to end.
+Jobs of one lane run in order, in its thread; jobs of different lanes run at the same time. A command reports
+progress to its `CallContext`, and asks it whether it was cancelled.
 """
 
 from __future__ import annotations

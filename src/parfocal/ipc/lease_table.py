@@ -1,4 +1,4 @@
-"""Outputs and calls bound to a client: they end when it ends, or is silent for longer than it promised. Pure.
+"""Outputs and calls that end when their client ends, or is silent for longer than its lease allows. Pure.
 
 A client says what is bound, and how long it may be silent. Its receiver thread answers the service's beats,
 also while the program computes or waits; so silence means that the whole process stands still.

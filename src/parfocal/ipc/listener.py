@@ -1,7 +1,7 @@
-"""The connections of a service: clients come, send, leave messages unread, and go.
+"""The connections of a service to its clients.
 
-One thread waits and receives; any thread sends. What a client does not take at once is sent when it does, by
-the thread that waits; so nothing blocks, and what each leaves unread is known to the byte.
+One thread waits and receives; any thread sends, and never blocks. What does not fit into a client's socket is
+kept, and sent by the waiting thread when there is room; how many bytes each client has not read is counted.
 """
 
 from __future__ import annotations

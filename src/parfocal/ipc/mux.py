@@ -1,4 +1,4 @@
-"""Many requests at once over one connection, told apart by their ids. Pure: no sockets, no threads."""
+"""The requests that wait for an answer on one connection, by their ids. Pure: no sockets, no threads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An output that is on only as long as the program that wants it so is there."""
+"""A lease of an output: the service makes it safe when the program that took it ends or stands still."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Notices out: one publisher in a service, any number of subscriptions elsewhere."""
+"""Sends the notices of a service to any number of subscriptions in other processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The receiver thread of a client: it alone touches the connection; callers leave messages and wait.
+"""The receiver thread of a client. It alone uses the connection; callers fill its inbox and wait.
 
 ::
 

@@ -1,4 +1,4 @@
-"""Why arguments do not fit a command, in words for who gave them. Pure."""
+"""Error messages for arguments that do not fit a command. Pure."""
 
 from __future__ import annotations
 

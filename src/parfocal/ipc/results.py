@@ -1,7 +1,7 @@
-"""Results that arrive as what they were: a command's declared dataclass or struct, named in its reply.
+"""Results as the dataclass or struct that the command declares: the reply names the class.
 
-The bytes stay plain data: the name only says what to make of them. A program that lacks the class keeps the
-plain data, and nothing but dataclasses and structs is ever made.
+A reply holds plain data and the name; the caller converts the data to that class. A program that lacks the
+class gets the plain data. Only dataclasses and structs are made, never another class that a reply names.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The serving end: one thread receives, always; each lane has a thread, and sends its own replies.
+"""Serves a table of commands: one thread receives; each lane has a thread, which also sends the replies.
 
 ::
 

@@ -1,4 +1,4 @@
-"""Notices in: what any number of services publish, handed to one callback."""
+"""Receives the notices of any number of services, and gives them to one callback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Waiting for sockets that several threads share, by their descriptors: zmq's own poll needs the socket."""
+"""Waits for zmq sockets that several threads share, by descriptor: zmq's poll would use the sockets."""
 
 from __future__ import annotations
 
