@@ -1,4 +1,4 @@
-"""The writer's view of its readers: whom to wake, who holds it up, who leases what."""
+"""The writer's view of its readers: which ones sleep, which ones block it, which slots they lease."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""How a reader gets its entry in a ring: its own again, one that is kept for it, or a free one.
+"""Gives a reader its entry in a ring: the one it had, one that is reserved for it, or a free one.
 
-Everything here happens under the ring's lock, but beside a writer that goes on: a reader that attaches
-announces how far it has read, looks how far the writer means to go, and so is seen by the writer or sees it.
+Everything here happens under the ring's lock, which the writer does not take. So the reader first writes its
+position, then reads how far the writer has claimed: one of the two always sees the other.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Numbers that outlive the process that counts them: named integers in one mapped file."""
+"""Named integers in a mapped file, which go on from where they were when their process is restarted."""
 
 from __future__ import annotations
 

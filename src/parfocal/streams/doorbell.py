@@ -1,4 +1,4 @@
-"""Doorbells: how a sleeping process is woken by an unrelated one.
+"""Doorbells: they wake a sleeping process from an unrelated one.
 
 A doorbell is a Unix datagram socket beside the ring, or a UDP port on the loopback interface where there are
 no such sockets or the path is too long for one. Ringing carries no data; what happened stands in the words of

@@ -1,7 +1,7 @@
-"""A reader's way from ring to ring: attached to one, waiting for what comes in it, and on to the next.
+"""What both kinds of readers share: attach to a ring, wait for new frames in it, go on with the next ring.
 
-A reader that follows has no ring between two of them: its writer has closed the last one, or died, and nobody
-has made the next one yet. It looks for that fifty times a second while it is asked for something.
+After the writer has closed a ring, or died, a reader that follows looks for the next one 50 times a second, as
+long as a caller waits for frames.
 """
 
 from __future__ import annotations

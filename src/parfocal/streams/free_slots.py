@@ -1,4 +1,4 @@
-"""Room in the ring: what the writer may overwrite, and when.
+"""Which slots the writer may overwrite, and when.
 
 A frame leaves the ring in two steps. The tail passes it, so that no reader takes it any more; then its slot
 is free, unless a reader still holds a lease on it: that slot is retired while the writer goes on with others.

@@ -1,8 +1,7 @@
-"""Who writes the ring of a name: the first one, one that a dead writer left, or the next generation.
+"""Makes the ring of a stream: a new one, the one of a dead writer taken over, or the next generation.
 
-A generation that follows another one keeps its readers: those that follow the stream hold entries in the new
-ring before anybody can find it, so that a blocking reader misses nothing, however long it reads in the old
-one.
+The next generation keeps the readers that follow the stream: they get entries in the new ring before it can
+be found by its name. So a blocking reader misses nothing, however long it still reads in the old one.
 """
 
 from __future__ import annotations

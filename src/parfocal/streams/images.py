@@ -1,4 +1,4 @@
-"""One-off images in shared memory: written once, named by a token in a command, taken by whoever gets it.
+"""Single images in shared memory: written once, named by a token in a command, read by its receiver.
 
 ::
 

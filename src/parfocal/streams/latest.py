@@ -1,4 +1,4 @@
-"""The reader of the newest frame, which may skip: for viewers and whatever needs no record."""
+"""The reader of the newest frame. It skips older ones: for viewers, not for records."""
 
 from __future__ import annotations
 

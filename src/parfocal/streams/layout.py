@@ -1,4 +1,4 @@
-"""Where everything lies in a ring's file: pure arithmetic, no I/O.
+"""The offsets of everything in a ring's file: pure arithmetic, no I/O.
 
 ::
 

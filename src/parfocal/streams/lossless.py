@@ -1,4 +1,4 @@
-"""The reader of every frame or row in order, which says of each one that it did not get why."""
+"""The reader of every frame or row in order; each one that it did not get is counted with its reason."""
 
 from __future__ import annotations
 

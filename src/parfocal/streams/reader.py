@@ -1,4 +1,4 @@
-"""What people do with both kinds of readers: read, poll, iterate, in an event loop too, and close."""
+"""The methods that both kinds of readers have: read, poll, iterate (also asynchronously), close."""
 
 from __future__ import annotations
 

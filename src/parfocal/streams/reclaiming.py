@@ -1,4 +1,4 @@
-"""Clearing away what dead processes left in a folder of streams."""
+"""Removes the files that dead processes left in a folder of streams."""
 
 from __future__ import annotations
 

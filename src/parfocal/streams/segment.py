@@ -1,4 +1,4 @@
-"""The file that a ring lives in: made whole before it has its name, mapped, locked, replaced, removed."""
+"""The file of a ring: filled before it gets its name, mapped, locked, replaced, removed."""
 
 from __future__ import annotations
 

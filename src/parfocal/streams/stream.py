@@ -1,4 +1,4 @@
-"""Streams as anybody sees them: found in a folder, looked at, read."""
+"""Finds the streams of a folder, shows their status, and makes readers of them."""
 
 from __future__ import annotations
 

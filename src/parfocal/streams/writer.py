@@ -1,4 +1,4 @@
-"""The writing end: one process makes the ring, or takes over that of a dead one, and fills it."""
+"""The writer of a stream: makes its ring, or takes over that of a dead process, and writes frames or rows."""
 
 from __future__ import annotations
 
