@@ -1,4 +1,4 @@
-"""What a rig tells about its services: in its log, in records, and to whoever subscribed.
+"""Writes what happens to services into the rig's log and records, and publishes it as notices.
 
 ::
 

@@ -1,4 +1,4 @@
-"""Services that come and go while their rig runs, and who waits for that."""
+"""Services that are added and removed while the rig runs, and the callers who wait for that."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The other side of the supervisor: ``python -m parfocal.processes.child`` runs one service.
+"""The main program of a child process: ``python -m parfocal.processes.child`` runs one service.
 
 ::
 

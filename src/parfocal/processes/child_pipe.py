@@ -1,4 +1,4 @@
-"""What a process and its supervisor tell each other over the child's stdin and stdout: one JSON line each.
+"""Messages between a child and its supervisor over the child's stdin and stdout: one JSON line each.
 
 The pipe is there before any socket and works until the last moment: a cause of failure, or the last log
 record, depends on nothing else. At its end each side knows that the other is gone.

@@ -1,4 +1,4 @@
-"""The commands that services have beside their own, and the commands of a service that does not run."""
+"""The commands that every service has, and the list of commands of a service that does not run."""
 
 from __future__ import annotations
 

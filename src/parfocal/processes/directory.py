@@ -1,4 +1,4 @@
-"""Who runs where: a folder for each rig, with a record of its process and of each service's.
+"""The folder of each rig, with a record of its process and of the process of each service.
 
 ::
 

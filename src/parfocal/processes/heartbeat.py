@@ -1,4 +1,4 @@
-"""A sign of life in shared memory: when a process last beat, and since when its loop has been in one step.
+"""The heartbeat of a process in shared memory: when it last beat, and when its loop began the present step.
 
 ::
 

@@ -1,4 +1,4 @@
-"""A service and what surrounds it in its process: loop, heartbeat, server, locks, and the way out."""
+"""Runs a service in its process: loop, heartbeat, server, locks, and an orderly end."""
 
 from __future__ import annotations
 

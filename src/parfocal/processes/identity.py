@@ -1,4 +1,4 @@
-"""Which process is meant, whether it still runs, and what people call it.
+"""Identifies a process, says whether it still runs, and names it for messages.
 
 The number of a process is given to another one some time after its end, and means another process in another
 container. So a process is known by its number and a mark. The standard library alone is imported here, and no

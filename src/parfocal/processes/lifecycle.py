@@ -1,4 +1,4 @@
-"""What becomes of a service: pure, (life, event) -> (life, actions). The supervisor carries the actions out.
+"""The state machine of a service: pure, (life, event) -> (life, actions). The supervisor acts on it.
 
 ::
 

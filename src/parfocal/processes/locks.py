@@ -1,4 +1,4 @@
-"""Locks that end with their holder: a locked file that says who holds it. Standard library alone."""
+"""Locked files that say who holds them; the system releases them when that process ends. Standard library alone."""
 
 from __future__ import annotations
 

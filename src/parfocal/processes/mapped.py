@@ -1,4 +1,4 @@
-"""Memory that processes share and that outlives them: a file whose room is taken before it is mapped.
+"""Memory that processes share and that outlives them: a file whose room is allocated before it is mapped.
 
 A store into a page that a full file system cannot give ends the process (SIGBUS), so there are none.
 """

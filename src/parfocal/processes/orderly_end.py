@@ -1,4 +1,4 @@
-"""The end of a rig, level after level: who sends ends before who reads, so that what was sent is drained."""
+"""Ends the services of a rig in order: writers before their readers, so that what was written is read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The supervisor's hold on one process: started, given orders, its reports read, and its end seen at once."""
+"""One child process for the supervisor: starts it, sends orders, reads reports, and sees its end at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A tiny process that outlives the rig's and cleans up after it, however that one died.
+"""A small process that outlives the rig's process and cleans up after it, however that ended.
 
 ::
 

@@ -1,4 +1,4 @@
-"""What other processes can ask a rig itself, as service "rig"."""
+"""The commands of a rig itself, as service "rig"."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What runs in a process of its own: commands, a loop step, a safe state, declared resources."""
+"""The base of all services: commands, a step of a loop, a safe state, declared resources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rig's hold on its reaper: told of each child, and replaced if it should die."""
+"""Starts the rig's reaper, tells it of each child, and replaces it if it should die."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a service shall be, as data; and in which order services start."""
+"""The description of a service as plain data, and the order in which services start."""
 
 from __future__ import annotations
 

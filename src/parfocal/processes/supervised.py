@@ -1,4 +1,4 @@
-"""One service under supervision: carries out what its lifecycle decides, and keeps its deadlines."""
+"""One service under supervision: does what its lifecycle decides, and keeps its deadlines."""
 
 from __future__ import annotations
 

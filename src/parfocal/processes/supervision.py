@@ -1,4 +1,4 @@
-"""The supervisor's thread: one inbox, one place that decides, and nothing shared with anyone.
+"""The supervisor's thread: everything arrives in its inbox, and nothing else changes the services.
 
 ::
 

@@ -1,4 +1,4 @@
-"""The only starter and ender of processes: what the rig's own process holds."""
+"""Starts and ends all processes of a rig; made in the rig's own process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What operating systems do differently: waiting for a parent's end, locks, folders, exit codes, signals.
+"""The differences between operating systems: waiting for a parent's end, locks, folders, exit codes, signals.
 
 The standard library alone is imported here, and no other module of parfocal: the reaper runs this file.
 """
