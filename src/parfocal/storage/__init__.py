@@ -1,4 +1,4 @@
-"""Recordings: streams into files, and a record that tells the truth about them.
+"""Recordings: streams written to files, and a manifest that says what is in them and how the run ended.
 
 ::
 

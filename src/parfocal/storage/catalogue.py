@@ -1,4 +1,4 @@
-"""The runs in a folder, and how each of them ended."""
+"""Lists the runs in a folder, and how each of them ended."""
 
 from __future__ import annotations
 

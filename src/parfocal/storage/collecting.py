@@ -1,4 +1,4 @@
-"""What the services of a rig give to the record of a run: settings, states, losses, and files."""
+"""Asks the services of a rig for what belongs into a run's record: settings, states, losses, and files."""
 
 from __future__ import annotations
 

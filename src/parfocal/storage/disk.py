@@ -1,4 +1,4 @@
-"""The disk: how much fits, and errors that say what befell it."""
+"""Free space, and storage errors that name the disk's fault."""
 
 from __future__ import annotations
 

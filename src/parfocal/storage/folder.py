@@ -1,4 +1,4 @@
-"""The folder of one run: new each time, self-describing, with enough room on its disk."""
+"""Makes the folder of one run: always a new one, and only on a disk with enough room."""
 
 from __future__ import annotations
 

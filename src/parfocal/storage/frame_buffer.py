@@ -1,4 +1,4 @@
-"""Frames that wait in memory for the rest of their shard."""
+"""Collects frames in memory until their shard is whole."""
 
 from __future__ import annotations
 

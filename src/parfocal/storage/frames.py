@@ -1,4 +1,4 @@
-"""A sink for frames that follow one another: an OME-Zarr 0.5 image that claims no frame it does not hold.
+"""A sink that appends frames to an OME-Zarr 0.5 image. The image never claims a frame that it does not hold.
 
 The array's ``zarr.json`` is replaced only after the shards and headers that it speaks of are written, so a
 reader, or whoever comes after a crash, sees exactly the frames that were acknowledged.

@@ -1,4 +1,4 @@
-"""An OME-Zarr image on disk: its documents, and its pixels through tensorstore."""
+"""Creates and opens an OME-Zarr image: its JSON documents, and its pixels through tensorstore."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What befell the services of a rig during a run: which one ended, when, how, and whether it came back."""
+"""Notes the ends of services during a run: which one ended, when, how, and whether it was restarted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One instant, as records tell it."""
+"""One instant on both clocks, for records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people say about a run: operator, sample and notes, given at its start and changed at any time."""
+"""What people write about a run: operator, sample and notes, given at its start and changed at any time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which index a frame has in its run: its number there, so that a lost frame leaves a gap and shifts none."""
+"""The index of a frame in its run, from its number: a lost frame leaves a gap and shifts no other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the recorder of a stream is made: for a new run, or where a process that died left one."""
+"""Makes the recorder of a stream: for a new run, or for one that a dead process left unfinished."""
 
 from __future__ import annotations
 

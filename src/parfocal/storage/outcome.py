@@ -1,4 +1,4 @@
-"""How a run ended, in the words of its record: decided here, from what was asked and what was counted."""
+"""Decides how a run ended (its outcome in the record) from what was asked and what was counted. Pure."""
 
 from __future__ import annotations
 

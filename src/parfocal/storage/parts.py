@@ -1,4 +1,4 @@
-"""One part of a table: a Parquet file that becomes whole when it is closed, and its journal until then."""
+"""One part of a table: a Parquet file, which is readable once it is closed, and its journal until then."""
 
 from __future__ import annotations
 

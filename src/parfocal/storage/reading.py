@@ -1,4 +1,4 @@
-"""Reading what was recorded, while it is written or at any time later: tables, images, and their headers."""
+"""Reads recorded tables, images and headers, while they are written or later."""
 
 from __future__ import annotations
 

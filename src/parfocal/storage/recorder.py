@@ -1,4 +1,4 @@
-"""The service that records runs: frames and rows of its rig, and the record of what became of them."""
+"""The service that records runs: the frames and rows of its rig, and the manifest of each run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a recorder is set to, and what it tells: its settings, its status, and the report of a run."""
+"""The settings of a recorder, its status, and the report of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One run while it is recorded: its folder, a recorder for each stream, and the record they end in."""
+"""One run while it is recorded: its folder, a recorder for each stream, and its record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked for when a run begins, and where recording happens: plain data."""
+"""What a caller asks for when a run begins, and where it is recorded: plain data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which sink takes a stream, made anew or taken up again.
+"""Chooses the sink of a stream, and makes or reopens it.
 
 A third kind of sink is three steps: a class that is a `parfocal.core.protocols.Sink`, in a file of its own; a
 `SinkKind` for it below; and the rule in `kind_of` that says which streams it takes.

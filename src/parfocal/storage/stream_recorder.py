@@ -1,4 +1,4 @@
-"""One stream on its way to its sink, in a thread of its own: a slow disk holds up this stream alone."""
+"""Takes one stream to its sink, in a thread of its own: a slow disk delays this stream alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stable storage: files and folders brought there, at once or behind their writer's back."""
+"""Brings files and folders to stable storage, at once or in a thread beside their writer."""
 
 from __future__ import annotations
 
