@@ -1,7 +1,7 @@
 """What both kinds of readers share: attach to a ring, wait for new frames in it, go on with the next ring.
 
-After the writer has closed a ring, or died, a reader that follows looks for the next one 50 times a second, as
-long as a caller waits for frames.
+After the writer has closed a ring, or died, a reader that follows looks for the next one fifty times a second
+while a caller waits for frames.
 """
 
 from __future__ import annotations
