@@ -69,7 +69,7 @@ PLAIN = {
         Acquisition Angle Calibration Caller Choice Declared Epoch Filter Flag Generator
         HealthCheck History Housekeeping InputCalibration Level Link Modules Motion Picture Piece
         Plant Player Readout RedPitaya SampleBuffer Sampler Settling Shuffled Signals SlowOutputs
-        Smoothing Snap SyncBits TcpLink Tether Tone Trace Wait
+        Smoothing SyncBits TcpLink Tether Tone Trace Wait
     """,
     "formats": """
         Contents Selection Told Unreadable Words

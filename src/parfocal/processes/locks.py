@@ -1,4 +1,4 @@
-"""Locked files that say who holds them; freed by the system when that process ends. Standard library alone."""
+"""Locked files that say who holds them; freed when that process ends. Standard library alone."""
 
 from __future__ import annotations
 
