@@ -4,6 +4,7 @@ import ast
 import keyword
 import re
 import tokenize
+from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -52,6 +53,14 @@ STANDARD = {
     ("bank", "devices/redpitaya"): "the two rows of such pins, P and N",
 }
 
+# Names of two classes: one idea in two packages, or a plain word inside one file of each.
+SHARED = {
+    "Regions": "the tracker's, and a viewer's copy of them",
+    "MakeSafe": "one order, to a server and to a child",
+    "Flag": "a bit: of a register, of a row",
+    "Piece": "a part of bytes on the wire, of rows on the disk",
+}
+
 # Classes whose names are plain English, by the package that they stand in: events and orders of a table or a
 # pipe, parts of one file, terms of optics, electronics and windows.
 PLAIN = {
@@ -66,7 +75,7 @@ PLAIN = {
         Sensor
     """,
     "devices": """
-        Acquisition Angle Calibration Caller Choice Declared Epoch Filter Flag Generator
+        Acquisition Angle Calibration Caller Choice Epoch Filter Flag Generator
         HealthCheck History Housekeeping InputCalibration Level Link Modules Motion Picture Piece
         Plant Player Readout RedPitaya SampleBuffer Sampler Settling Shuffled Signals SlowOutputs
         Smoothing SyncBits TcpLink Tether Tone Trace Wait
@@ -85,10 +94,10 @@ PLAIN = {
         Verbose
     """,
     "rig": """
-        Begin Failed Finding Ready
+        Finding
     """,
     "storage": """
-        Collected Edit Ended HeaderFile Incident LentBatch Moment Numbering Opener Piece Restart
+        Collected Edit Ended HeaderFile Incident LentBatch Moment Numbering Opener Piece
         Site Span SyncThread
     """,
     "streams": """
@@ -99,7 +108,7 @@ PLAIN = {
         WormLikeChain
     """,
     "viewers": """
-        Curve Display History Job LevelsBar LiveWindow Outbox Outcomes Rate Received ScaleBar
+        Curve Display Job LevelsBar LiveWindow Outbox Outcomes Rate Received ScaleBar
         Theme Ticket
     """,
 }
@@ -200,6 +209,11 @@ def test_every_public_class_belongs_to_a_word_of_the_glossary_or_is_plain() -> N
     assert not unknown, f"add a line to the glossary, or take one of its words: {sorted(unknown)}"
     superfluous = plain - strange
     assert not superfluous, f"no class needs to be listed as plain: {sorted(superfluous)}"
+
+
+def test_a_name_is_that_of_one_class() -> None:
+    places = Counter(name for _, name in public_classes())
+    assert {name for name, count in places.items() if count > 1} == set(SHARED)
 
 
 def test_every_word_of_the_glossary_stands_in_the_code() -> None:

@@ -2,8 +2,8 @@
 
 ::
 
-    stdin   Begin: the laboratory, and where to import from
-    stdout  Ready or Failed, one line
+    stdin   RigBegin: the laboratory, and where to import from
+    stdout  RigReady or RigFailed, one line
     stderr  what cannot be told so; once it is ready, ``rig.err`` in the rig's runtime folder
 """
 
@@ -30,20 +30,20 @@ if TYPE_CHECKING:
 _ENDS_WITHIN_S = 10.0
 
 
-class Begin(msgspec.Struct, frozen=True):
+class RigBegin(msgspec.Struct, frozen=True):
     """What the process of a detached rig is given."""
 
     config: dict[str, Any]
     search_path: list[str]
 
 
-class Ready(msgspec.Struct, frozen=True, tag=True):
+class RigReady(msgspec.Struct, frozen=True, tag=True):
     """Every service is ready."""
 
     pid: int
 
 
-class Failed(msgspec.Struct, frozen=True, tag=True):
+class RigFailed(msgspec.Struct, frozen=True, tag=True):
     """It did not start: an error of `parfocal.core.errors`, by its class, its text and its attributes."""
 
     kind: str
@@ -59,7 +59,7 @@ def start_detached(config: RigConfig) -> int:
     AlreadyRunningError, StartError
         As `parfocal.open_rig`; nothing is left running.
     """
-    begin = Begin(config.model_dump(mode="json"), search_path())
+    begin = RigBegin(config.model_dump(mode="json"), search_path())
     with tempfile.TemporaryFile() as said:
         child = subprocess.Popen(
             [sys.executable, "-P", "-m", "parfocal.rig.detached"],
@@ -80,24 +80,24 @@ def start_detached(config: RigConfig) -> int:
             raise StartError(
                 f"the rig's process ended: {text or 'it said nothing'}", service="rig", exit_code=child.wait()
             )
-    if isinstance(answer, Failed):
+    if isinstance(answer, RigFailed):
         child.wait()
         raise _error_of(answer)
     run_on(child)
     return answer.pid
 
 
-def _ask(child: subprocess.Popen[bytes], begin: bytes) -> Ready | Failed | None:
+def _ask(child: subprocess.Popen[bytes], begin: bytes) -> RigReady | RigFailed | None:
     assert child.stdin is not None
     assert child.stdout is not None
     with child.stdin as stdin, child.stdout as stdout:
         stdin.write(begin + b"\n")
         stdin.flush()
         line = stdout.readline()
-    return msgspec.json.decode(line, type=Ready | Failed) if line else None
+    return msgspec.json.decode(line, type=RigReady | RigFailed) if line else None
 
 
-def _error_of(failed: Failed) -> ParfocalError:
+def _error_of(failed: RigFailed) -> ParfocalError:
     kind = getattr(errors, failed.kind, StartError)
     error: ParfocalError = kind(failed.message, **failed.attributes)
     return error
@@ -105,7 +105,7 @@ def _error_of(failed: Failed) -> ParfocalError:
 
 def main() -> None:
     """Start the rig that stdin describes, tell how that went, and run until somebody ends it."""
-    begin = msgspec.json.decode(sys.stdin.buffer.readline(), type=Begin)
+    begin = msgspec.json.decode(sys.stdin.buffer.readline(), type=RigBegin)
     sys.path.extend(entry for entry in begin.search_path if entry not in sys.path)
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -116,11 +116,11 @@ def main() -> None:
         return
     except ParfocalError as error:
         attributes = {name: value for name, value in vars(error).items() if not name.startswith("_")}
-        _tell(answers, Failed(type(error).__name__, str(error), attributes))
+        _tell(answers, RigFailed(type(error).__name__, str(error), attributes))
         raise SystemExit(1) from None
 
 
-def _run(begin: Begin, answers: IO[bytes]) -> None:
+def _run(begin: RigBegin, answers: IO[bytes]) -> None:
     from parfocal.processes import Supervisor
     from parfocal.rig.assemble import service_specs
     from parfocal.rig.config import load_config
@@ -128,7 +128,7 @@ def _run(begin: Begin, answers: IO[bytes]) -> None:
     config = load_config(begin.config)
     supervisor = Supervisor(config.name, service_specs(config), detached=True)
     with supervisor:
-        _tell(answers, Ready(os.getpid()))
+        _tell(answers, RigReady(os.getpid()))
         _let_go_of_the_terminal(str(supervisor.folder / "rig.err"))
         try:
             supervisor.wait()
@@ -136,7 +136,7 @@ def _run(begin: Begin, answers: IO[bytes]) -> None:
             supervisor.stop(str(error))
 
 
-def _tell(answers: IO[bytes], answer: Ready | Failed) -> None:
+def _tell(answers: IO[bytes], answer: RigReady | RigFailed) -> None:
     try:
         answers.write(msgspec.json.encode(answer, enc_hook=str) + b"\n")
         answers.flush()

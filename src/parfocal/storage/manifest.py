@@ -103,7 +103,7 @@ class StreamRecord(msgspec.Struct, frozen=True, kw_only=True):
     ledger: StreamStatus | None = None
 
 
-class Restart(msgspec.Struct, frozen=True, kw_only=True):
+class RecorderRestart(msgspec.Struct, frozen=True, kw_only=True):
     """The recorder was started again in the middle of the run.
 
     Attributes
@@ -154,7 +154,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         What never came to a recorded stream, by reason, as services and whoever ended the run counted it.
     incidents : tuple of Incident
         Which services ended or were started again during the run.
-    restarts : tuple of Restart
+    restarts : tuple of RecorderRestart
         Of the recorder itself.
     """
 
@@ -183,7 +183,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     losses_at_start: dict[str, dict[str, int]] = {}
     losses: dict[str, int] = {}
     incidents: tuple[Incident, ...] = ()
-    restarts: tuple[Restart, ...] = ()
+    restarts: tuple[RecorderRestart, ...] = ()
     errors: tuple[str, ...] = ()
 
     @property

@@ -14,7 +14,7 @@ from parfocal.core.errors import BadInputError, FolderVanishedError, StorageErro
 from parfocal.storage.collecting import Collected, since
 from parfocal.storage.folder import RunFolder
 from parfocal.storage.incidents import ServiceWatch
-from parfocal.storage.manifest import Manifest, Restart, StreamRecord, Writer, read_manifest
+from parfocal.storage.manifest import Manifest, RecorderRestart, StreamRecord, Writer, read_manifest
 from parfocal.storage.moment import Moment
 from parfocal.storage.opening import Opener, options_for, path_of
 from parfocal.storage.outcome import RECORDING, Ending
@@ -125,7 +125,7 @@ class Recording:
                 recording._take_up(name, record, limits)
         found = {name: recorder.count().stored for name, recorder in recording._recorders.items()}
         writer = Writer.this(site.service)
-        restart = Restart(at=Moment.now(site.clock), pid=writer.pid, stored=found)
+        restart = RecorderRestart(at=Moment.now(site.clock), pid=writer.pid, stored=found)
         recording._record.change(recorder=writer, restarts=(*manifest.restarts, restart))
         return recording
 
@@ -260,7 +260,7 @@ class Recording:
         source = recorder.source
         self._record.change_stream(recorder.name, ring=source.place)
 
-    def _restarts(self) -> tuple[Restart, ...]:
+    def _restarts(self) -> tuple[RecorderRestart, ...]:
         """Return the restarts of the recorder, the last one with the losses that were found."""
         restarts = self.manifest.restarts
         found = {name: recorder.found_lost for name, recorder in self._recorders.items()}

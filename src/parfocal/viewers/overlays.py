@@ -42,7 +42,7 @@ class RowFeed:
         self._seconds = seconds
         self._clock = clock
         self._newest: dict[int, NDArray[Any]] = {}
-        self._history: dict[int, History] = {}
+        self._history: dict[int, BeadHistory] = {}
         self.watched: tuple[int, ...] = ()
 
     def poll(self) -> bool:
@@ -56,7 +56,7 @@ class RowFeed:
         for row in newest_by_bead(rows):
             self._newest[int(row["bead"])] = row
         for bead in self.watched:
-            self._history.setdefault(bead, History()).add(rows[rows["bead"] == bead])
+            self._history.setdefault(bead, BeadHistory()).add(rows[rows["bead"] == bead])
         for bead in set(self._history) - set(self.watched):
             del self._history[bead]
         return True
@@ -99,7 +99,7 @@ def _is_place(column: str) -> bool:
     return column in ("x_px", "y_px")
 
 
-class History:
+class BeadHistory:
     """The last rows of one bead."""
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from parfocal.devices.redpitaya.declared import Declared
+from parfocal.devices.redpitaya.declared import DeclaredSettings
 
 MODULES = {"asg0": {"amplitude_v": 0.5, "samples": [0.0, 1.0]}, "pid0": {"p": -0.5, "i_hz": 3.0}}
 
@@ -21,7 +21,7 @@ def path(tmp_path):
 
 @pytest.fixture
 def kept(path):
-    kept = Declared(path, owner=1)
+    kept = DeclaredSettings(path, owner=1)
     kept.update("pid0", {"p": -1.0, "i_hz": 3.0})
     kept.update("asg0", {"amplitude_v": 0.5, "samples": np.array([0.0, 1.0])})
     kept.update("iq0", {"gain": 1.0})
@@ -31,7 +31,7 @@ def kept(path):
 
 
 def found(path, owner=1):
-    return Declared(path, owner).modules()
+    return DeclaredSettings(path, owner).modules()
 
 
 def test_what_was_declared_is_found_by_the_next_of_the_same_owner(kept, path):

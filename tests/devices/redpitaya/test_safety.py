@@ -16,7 +16,7 @@ import pytest
 import parfocal
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import CommandError, CommandFailedError, DeviceError
-from parfocal.devices.redpitaya.declared import Declared
+from parfocal.devices.redpitaya.declared import DeclaredSettings
 from parfocal.devices.redpitaya.health import HealthCheck
 from parfocal.devices.redpitaya.host import RedPitayaHost
 from parfocal.devices.redpitaya.link import TcpLink
@@ -80,7 +80,7 @@ def test_a_small_change_does_not_undo_an_off_that_is_due(device, share):
 @pytest.mark.skipif(os.name == "nt", reason="kills with SIGKILL")
 def test_a_host_that_fails_in_the_middle_of_restoring_leaves_nothing_on(device, rig, board):
     board.asg_setup(channel="asg0", waveform="dc", offset_v=0.5, output="out1")
-    Declared(declared_file(), owner=os.getpid()).update("pid0", {"of another version": 1})
+    DeclaredSettings(declared_file(), owner=os.getpid()).update("pid0", {"of another version": 1})
     os.kill(rig.status().services["board"].pid, signal.SIGKILL)
     until(restarted(rig, 2))
     rig.close()
@@ -163,7 +163,7 @@ def test_a_watch_that_cannot_go_on_says_so(device, link, tmp_path):
     def tell(news):
         raise OSError("nobody to tell")
 
-    board = SharedBoard(RedPitaya(link), Declared(tmp_path / "declared", 1), lambda name, news: None)
+    board = SharedBoard(RedPitaya(link), DeclaredSettings(tmp_path / "declared", 1), lambda name, news: None)
     with closing(HealthCheck(board, tell, fail, SYSTEM_CLOCK, threading.Event())):
         device.inject_fault("refuse", count=-1)
         assert has_failed.wait(WAIT_S)
@@ -172,7 +172,9 @@ def test_a_watch_that_cannot_go_on_says_so(device, link, tmp_path):
 
 def test_a_glitch_where_the_scope_is_stopped_keeps_nothing_on(device, tmp_path):
     with closing(TcpLink("127.0.0.1", device.port, timeout_s=0.2)) as link:
-        board = SharedBoard(RedPitaya(link), Declared(tmp_path / "declared", 1), lambda name, news: None)
+        board = SharedBoard(
+            RedPitaya(link), DeclaredSettings(tmp_path / "declared", 1), lambda name, news: None
+        )
         board.modules["asg0"].setup("dc", offset_v=0.5, output="out1")
         device.inject_fault("drop", letter="w")
         board.silence_all()

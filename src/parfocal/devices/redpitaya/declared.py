@@ -31,7 +31,7 @@ class _Kept(msgspec.Struct, forbid_unknown_fields=True):
     modules: dict[str, Settings]
 
 
-class Declared:
+class DeclaredSettings:
     """Settings by module, as they were asked for. Thread-safe. A file that fails is logged, never raised.
 
     Parameters
@@ -47,11 +47,11 @@ class Declared:
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
     ...     path = Path(folder) / "board.declared"
-    ...     declared = Declared(path, owner=1)
+    ...     declared = DeclaredSettings(path, owner=1)
     ...     declared.update("pid0", {"p": -0.5})
     ...     declared.update("asg0", {"amplitude_v": 1.0})
     ...     with declared.leased("asg0"):
-    ...         Declared(path, owner=1).modules(), Declared(path, owner=2).modules()
+    ...         DeclaredSettings(path, owner=1).modules(), DeclaredSettings(path, owner=2).modules()
     ({'pid0': {'p': -0.5}}, {})
     """
 

@@ -12,7 +12,7 @@ from parfocal.core.errors import ConfigError, DeviceError
 from parfocal.devices.redpitaya.commands.board import BoardCommands
 from parfocal.devices.redpitaya.commands.modules import ModuleCommands
 from parfocal.devices.redpitaya.commands.scope import STREAM_SPEC, ScopeCommands
-from parfocal.devices.redpitaya.declared import Declared
+from parfocal.devices.redpitaya.declared import DeclaredSettings
 from parfocal.devices.redpitaya.health import HealthCheck
 from parfocal.devices.redpitaya.redpitaya import RedPitaya
 from parfocal.devices.redpitaya.settings import RedPitayaConfig, board_name, open_link
@@ -50,7 +50,7 @@ class RedPitayaHost(ScopeCommands, ModuleCommands, BoardCommands, Service):
             numbers = _count_on(Counters(context.folder / f"{context.service}.traces", ("last",)))
             inputs = (self.settings.in1.calibration(), self.settings.in2.calibration())
             pitaya = RedPitaya(link, calibration=inputs, numbers=numbers, clock=context.clock)
-            declared = Declared(context.folder / f"{context.service}.declared", owner=os.getppid())
+            declared = DeclaredSettings(context.folder / f"{context.service}.declared", owner=os.getppid())
             board = SharedBoard(pitaya, declared, context.publish)
             self.link, self.board = link, board
             failing.callback(self.make_safe)

@@ -12,7 +12,7 @@ from parfocal.core.errors import UnconfirmedWriteError
 from parfocal.devices.redpitaya.fairlock import FairLock
 
 if TYPE_CHECKING:
-    from parfocal.devices.redpitaya.declared import Declared
+    from parfocal.devices.redpitaya.declared import DeclaredSettings
     from parfocal.devices.redpitaya.redpitaya import RedPitaya
 
 AsgName = Literal["asg0", "asg1"]
@@ -32,7 +32,7 @@ class SharedBoard:
     ----------
     pitaya : RedPitaya
         The board.
-    declared : Declared
+    declared : DeclaredSettings
         Keeps what it is meant to be set to.
     publish : callable
         Given the module's name and its new settings after each change.
@@ -45,7 +45,7 @@ class SharedBoard:
         What the scope was set to by the last trace; empty if that is not known.
     """
 
-    def __init__(self, pitaya: RedPitaya, declared: Declared, publish: Publish) -> None:
+    def __init__(self, pitaya: RedPitaya, declared: DeclaredSettings, publish: Publish) -> None:
         self.pitaya = pitaya
         self.declared = declared
         self.scope_lock = FairLock()

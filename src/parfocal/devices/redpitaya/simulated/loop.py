@@ -51,7 +51,7 @@ class PidSettings:
         return np.asarray((self.proportional != 0) | (self.integral != 0))
 
 
-class Loop:
+class ControlLoop:
     """What the PIDs do to the outputs, and through the plants to the inputs."""
 
     def __init__(self, plants: tuple[Plant, Plant]) -> None:

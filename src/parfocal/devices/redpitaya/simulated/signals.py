@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from parfocal.devices.redpitaya.simulated.history import History
-from parfocal.devices.redpitaya.simulated.loop import STEP_TICKS, Loop
+from parfocal.devices.redpitaya.simulated.loop import STEP_TICKS, ControlLoop
 from parfocal.devices.redpitaya.simulated.sources import Smoothing
 from parfocal.devices.redpitaya.simulated.words import FULL_SCALE
 
@@ -29,8 +29,8 @@ class Signals:
 
     Generators and modulators are functions of the tick, and the plants are linear: what they make of such
     a source is worked out through its spectrum, at the ticks that are asked for and only there. The PIDs
-    act in steps (see `Loop`), and their part is added. Outputs and inputs saturate where they are looked
-    at; the drive of a plant does not.
+    act in steps (see `ControlLoop`), and their part is added. Outputs and inputs saturate where they are
+    looked at; the drive of a plant does not.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class Signals:
     def __init__(self, plants: tuple[Plant, Plant], seed: int = 0) -> None:
         self.plants = plants
         self.rng = np.random.default_rng(seed)
-        self.loop = Loop(plants)
+        self.loop = ControlLoop(plants)
         self._history = History(plants)
         self.derived: dict[int, Callable[[NDArray[np.int64]], NDArray[np.float64]]] = {}
 
