@@ -65,7 +65,7 @@ SHARED = {
 # pipe, parts of one file, terms of optics, electronics and windows.
 PLAIN = {
     "analysis": """
-        Assignment Merge Watch
+        Assignment Merge
     """,
     "cli": """
         Exit
@@ -81,7 +81,7 @@ PLAIN = {
         Smoothing SyncBits TcpLink Tether Tone Trace Wait
     """,
     "formats": """
-        Contents Selection Told Unreadable Words
+        Contents Selection SourcedValue Unreadable Words
     """,
     "ipc": """
         Declaration Declared Decoder Incoming Interrupt MakeSafe ParameterInfo Send Unsent

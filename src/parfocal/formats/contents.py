@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A number, and who says so, such as ``Told(0.1, "OME PhysicalSizeX")``."""
+class SourcedValue:
+    """A number, and who says so, such as ``SourcedValue(0.1, "OME PhysicalSizeX")``."""
 
     value: float
     source: str
@@ -44,9 +44,9 @@ class Contents:
         Of a pixel, in this machine's byte order.
     names : dict of str to tuple of str
         Names along an axis, where the file gives them: channels, positions.
-    pixel_size_um : Told or None
+    pixel_size_um : SourcedValue or None
         Edge of a pixel in the sample, micrometres.
-    interval_s : Told or None
+    interval_s : SourcedValue or None
         Seconds from one time to the next.
     plane_times_s : ndarray or None
         Seconds at which each plane was taken, in the shape of `sizes`, NaN where it is not known.
@@ -71,8 +71,8 @@ class Contents:
     shape: tuple[int, int]
     dtype: np.dtype[Any]
     names: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    pixel_size_um: Told | None = None
-    interval_s: Told | None = None
+    pixel_size_um: SourcedValue | None = None
+    interval_s: SourcedValue | None = None
     plane_times_s: NDArray[np.float64] | None = None
     plane_times_from: str = ""
     sensor: Sensor | None = None

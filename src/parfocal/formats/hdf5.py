@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from parfocal.core.errors import MovieError
-from parfocal.formats.contents import Contents, Told
+from parfocal.formats.contents import Contents, SourcedValue
 from parfocal.formats.pixels import native
 from parfocal.formats.units import micrometres
 
@@ -110,8 +110,8 @@ def _unnamed(count: int) -> str:
     return "t" if count == 1 else "qrstuvw"[:count]
 
 
-def _pixel_size(data: Any) -> Told | None:
+def _pixel_size(data: Any) -> SourcedValue | None:
     """Return what ``element_size_um`` (z, y, x; as Fiji and ilastik write it) says of x."""
     sizes = np.atleast_1d(data.attrs.get("element_size_um", ()))
     value = micrometres(sizes[-1], "um") if sizes.size else None
-    return None if value is None else Told(value, "HDF5 element_size_um")
+    return None if value is None else SourcedValue(value, "HDF5 element_size_um")

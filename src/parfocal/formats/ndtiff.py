@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from parfocal.core.errors import MovieError
-from parfocal.formats.contents import Contents, Told
+from parfocal.formats.contents import Contents, SourcedValue
 from parfocal.formats.micromanager import elapsed_s, pixel_size_um, sensor_of
 from parfocal.formats.pixels import read_raw
 
@@ -106,7 +106,7 @@ class NDTiffReader:
             shape=shape,
             dtype=self._dtype.newbyteorder("="),
             names=named,
-            pixel_size_um=None if size is None else Told(size, "Micro-Manager PixelSizeUm"),
+            pixel_size_um=None if size is None else SourcedValue(size, "Micro-Manager PixelSizeUm"),
             plane_times_s=times.reshape(sizes) if np.isfinite(times).any() else None,
             plane_times_from="Micro-Manager ElapsedTime-ms",
             sensor=next((found for one in words.values() if (found := sensor_of(one)) is not None), None),

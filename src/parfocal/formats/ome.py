@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from parfocal.formats.contents import Told
+from parfocal.formats.contents import SourcedValue
 from parfocal.formats.units import micrometres, seconds, whole_number
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class OmeImage:
         Of the image; "" if it has none.
     channels : tuple of str
         Names of the channels, "" where there is none.
-    pixel_size_um, interval_s : Told or None
+    pixel_size_um, interval_s : SourcedValue or None
         As in `parfocal.formats.contents.Contents`.
     bit_depth : int
         Bits of a count; 0 if it does not tell.
@@ -35,8 +35,8 @@ class OmeImage:
 
     name: str
     channels: tuple[str, ...]
-    pixel_size_um: Told | None
-    interval_s: Told | None
+    pixel_size_um: SourcedValue | None
+    interval_s: SourcedValue | None
     deltas_s: dict[tuple[int, int, int], float]
     bit_depth: int = 0
 
@@ -63,7 +63,7 @@ def read_ome(xml: str) -> list[OmeImage]:
     >>> read_ome(f'<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">{image}</OME>')[
     ...     0
     ... ].interval_s
-    Told(value=2.0, source='OME TimeIncrement')
+    SourcedValue(value=2.0, source='OME TimeIncrement')
     """
     try:
         root = ElementTree.fromstring(xml)
@@ -81,8 +81,8 @@ def _image(node: ElementTree.Element) -> OmeImage:
     return OmeImage(
         name=node.get("Name", ""),
         channels=tuple(child.get("Name", "") for child in pixels if _tag(child) == "Channel"),
-        pixel_size_um=None if size is None else Told(size, "OME PhysicalSizeX"),
-        interval_s=None if interval is None else Told(interval, "OME TimeIncrement"),
+        pixel_size_um=None if size is None else SourcedValue(size, "OME PhysicalSizeX"),
+        interval_s=None if interval is None else SourcedValue(interval, "OME TimeIncrement"),
         deltas_s=dict(_deltas(pixels)),
         bit_depth=whole_number(pixels.get("SignificantBits")),
     )

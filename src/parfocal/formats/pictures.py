@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from parfocal.core.errors import MovieError
-from parfocal.formats.contents import Contents, Told
+from parfocal.formats.contents import Contents, SourcedValue
 from parfocal.formats.micromanager import elapsed_s, grid_of, pixel_size_um, read_metadata, sensor_of
 from parfocal.formats.numbered import in_order, missing_between, one_movie, suffix_of
 from parfocal.formats.pages import TIFF_SUFFIXES, is_ome_stack, pages_of, read_page
@@ -55,7 +55,7 @@ class PictureReader:
             sizes=grid.sizes,
             shape=shape,
             dtype=first.dtype,
-            pixel_size_um=None if size is None else Told(size, "Micro-Manager PixelSizeUm"),
+            pixel_size_um=None if size is None else SourcedValue(size, "Micro-Manager PixelSizeUm"),
             plane_times_s=times.reshape(grid.sizes) if np.isfinite(times).any() else None,
             plane_times_from="Micro-Manager ElapsedTime-ms",
             missing=frozenset(range(grid.planes)) - set(grid.places),

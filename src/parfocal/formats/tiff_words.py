@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from parfocal.core.frames import Sensor
-from parfocal.formats.contents import Told
+from parfocal.formats.contents import SourcedValue
 from parfocal.formats.micromanager import elapsed_s, pixel_size_um, sensor_of
 from parfocal.formats.ome import OmeImage, read_ome
 from parfocal.formats.units import micrometres, seconds
@@ -27,8 +27,8 @@ class Words:
 
     format: str
     names: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    pixel_size_um: Told | None = None
-    interval_s: Told | None = None
+    pixel_size_um: SourcedValue | None = None
+    interval_s: SourcedValue | None = None
     images: tuple[OmeImage, ...] = ()
     elapsed_s: NDArray[np.float64] | None = None
     times_from: str = ""
@@ -84,8 +84,8 @@ def _micromanager_words(file: tifffile.TiffFile, series: list[Any]) -> Words:
     times = np.array([elapsed_s(one) for one in each])
     return Words(
         "Micro-Manager TIFF",
-        pixel_size_um=None if size is None else Told(size, "Micro-Manager PixelSizeUm"),
-        interval_s=None if interval is None else Told(interval, "Micro-Manager Interval_ms"),
+        pixel_size_um=None if size is None else SourcedValue(size, "Micro-Manager PixelSizeUm"),
+        interval_s=None if interval is None else SourcedValue(interval, "Micro-Manager Interval_ms"),
         elapsed_s=times if np.isfinite(times).any() else None,
         times_from="Micro-Manager ElapsedTime-ms",
         sensor=next((found for one in each if (found := sensor_of(one)) is not None), None),
@@ -107,8 +107,8 @@ def _imagej_words(file: tifffile.TiffFile) -> Words:
     size = _imagej_size(file.pages[0], metadata)
     return Words(
         "ImageJ TIFF",
-        pixel_size_um=None if size is None else Told(size, "ImageJ resolution"),
-        interval_s=None if interval is None else Told(interval, "ImageJ finterval"),
+        pixel_size_um=None if size is None else SourcedValue(size, "ImageJ resolution"),
+        interval_s=None if interval is None else SourcedValue(interval, "ImageJ finterval"),
     )
 
 

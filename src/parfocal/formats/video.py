@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from parfocal.core.errors import MovieError
-from parfocal.formats.contents import Contents, Told
+from parfocal.formats.contents import Contents, SourcedValue
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,7 +89,7 @@ class VideoReader:
             sizes=(len(self._stamps),),
             shape=(first.shape[0], first.shape[1]),
             dtype=first.dtype,
-            interval_s=Told(1 / float(rate), "the video's frame rate") if rate else None,
+            interval_s=SourcedValue(1 / float(rate), "the video's frame rate") if rate else None,
             plane_times_s=times,
             plane_times_from="the video's time stamps",
             unread=(f"{others} other video streams",) if others else (),

@@ -12,7 +12,7 @@ import tensorstore
 
 from parfocal.core.errors import MovieError
 from parfocal.core.frames import Sensor
-from parfocal.formats.contents import Contents, Told
+from parfocal.formats.contents import Contents, SourcedValue
 from parfocal.formats.pixels import native
 from parfocal.formats.selection import listed
 from parfocal.formats.units import micrometres, seconds
@@ -32,8 +32,8 @@ class _Image:
 
     store: Any
     axes: str
-    pixel_size_um: Told | None
-    interval_s: Told | None
+    pixel_size_um: SourcedValue | None
+    interval_s: SourcedValue | None
     headers: dict[str, NDArray[np.int64]]
     sensor: Sensor | None
 
@@ -184,16 +184,18 @@ def _open(folder: Path) -> Any:
         raise MovieError(f"{folder}: {error}") from error
 
 
-def _steps(axes: list[dict[str, Any]], transformations: list[Any]) -> tuple[Told | None, Told | None]:
+def _steps(
+    axes: list[dict[str, Any]], transformations: list[Any]
+) -> tuple[SourcedValue | None, SourcedValue | None]:
     """Return micrometres a pixel along x and seconds a frame along t, where the units are told."""
     scale: list[Any] = next((one["scale"] for one in transformations if one.get("type") == "scale"), [])
-    found: dict[str, Told] = {}
+    found: dict[str, SourcedValue] = {}
     for axis, step in zip(axes, scale, strict=False):
         name = str(axis["name"]).lower()
         convert = seconds if name == "t" else micrometres
         value = convert(step, axis.get("unit"))
         if value is not None:
-            found[name] = Told(value, f"OME-Zarr scale of {name}")
+            found[name] = SourcedValue(value, f"OME-Zarr scale of {name}")
     return found.get("x"), found.get("t")
 
 

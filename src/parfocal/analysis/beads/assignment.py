@@ -30,7 +30,7 @@ class FitSettings(msgspec.Struct, frozen=True, kw_only=True):
     flat: str = ""
 
 
-class Watch(msgspec.Struct, frozen=True):
+class ProfileWatch(msgspec.Struct, frozen=True):
     """A bead whose radial profile is wanted, of every so many frames."""
 
     bead: int
@@ -54,7 +54,7 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
         Of the camera.
     fit : FitSettings
         How beads are fitted.
-    watched : Watch or None
+    watched : ProfileWatch or None
         The bead whose radial profile is wanted.
     """
 
@@ -65,7 +65,7 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     table_beads: tuple[int, ...] = ()
     noise: CameraNoise = CameraNoise()
     fit: FitSettings = FitSettings()
-    watched: Watch | None = None
+    watched: ProfileWatch | None = None
 
     def save(self, path: Path) -> None:
         """Write it as a whole: whoever reads meanwhile gets the one before."""

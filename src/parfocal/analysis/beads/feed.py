@@ -13,7 +13,7 @@ from parfocal.streams import StreamWriter, follow_lossless
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from parfocal.analysis.beads.assignment import Assignment, Watch
+    from parfocal.analysis.beads.assignment import Assignment, ProfileWatch
     from parfocal.processes import ServiceContext
 
 _WAIT_S = 0.1
@@ -37,7 +37,7 @@ class ProfileFeed:
     def __init__(self, context: ServiceContext, frames: str, profiles: str) -> None:
         self._context, self._frames = context, frames
         self._writer = StreamWriter(context.streams, profiles, RowSpec.of(PROFILE_DTYPE), _SLOTS)
-        self._watch: Watch | None = None
+        self._watch: ProfileWatch | None = None
         self._profiler: BeadProfiler | None = None
         self._lock = threading.Lock()
         self._ended = threading.Event()
@@ -73,14 +73,14 @@ class ProfileFeed:
             self._thread.join()
         self._thread = None
 
-    def _run(self, watch: Watch) -> None:
+    def _run(self, watch: ProfileWatch) -> None:
         """Run the thread."""
         try:
             self._read(watch)
         except Exception as error:  # noqa: BLE001 (border of a thread: told to the service, which ends by it)
             self._context.fail(error)
 
-    def _read(self, watch: Watch) -> None:
+    def _read(self, watch: ProfileWatch) -> None:
         context = self._context
         reader = f"{context.service}.profiles"
         with follow_lossless(context.streams, self._frames, "drop", reader, watch.every) as frames:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from parfocal.analysis.beads.assignment import Assignment, CameraNoise, FitSettings, Watch
+    from parfocal.analysis.beads.assignment import Assignment, CameraNoise, FitSettings, ProfileWatch
     from parfocal.analysis.beads.rois import RoiSet
 
 MOST_VERSIONS = 1000
@@ -95,7 +95,7 @@ class Regions:
         with self._lock:
             self._set(noise=noise, fit=self.assignment.fit if fit is None else fit)
 
-    def watch(self, watched: Watch | None) -> None:
+    def watch(self, watched: ProfileWatch | None) -> None:
         """Have a bead's radial profile made, or no longer any.
 
         Raises

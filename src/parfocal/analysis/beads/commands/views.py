@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from parfocal.analysis.beads.assignment import Watch
+from parfocal.analysis.beads.assignment import ProfileWatch
 from parfocal.core.errors import BadInputError
 from parfocal.ipc import command
 
@@ -34,7 +34,7 @@ class ViewCommands:
         """
         if every < 1:
             raise BadInputError(f"every must be 1 or more, not {every}")
-        self.regions.watch(Watch(bead, every))
+        self.regions.watch(ProfileWatch(bead, every))
 
     @command(lane="rois", effect="reads")
     def unwatch_profile(self) -> None:
