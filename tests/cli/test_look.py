@@ -94,3 +94,13 @@ def test_live_exposes_until_ctrl_c_and_leaves_the_camera_as_it_was(eye, exposing
         assert live.wait(timeout=60) == 130
     assert eye["camera"].is_running() == exposing
     assert list_viewers() == ()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="folders there have no modes")
+@pytest.mark.parametrize("detach", [[], ["--detach"]])
+def test_a_folder_that_others_may_enter_is_refused_in_a_line(detach, rig_roots, capsys):
+    rig_roots[1].chmod(0o755)
+    assert run(["up", "tweezers", *detach]) == 1
+    told = capsys.readouterr().err
+    assert "is open to other users; run chmod 700 on it" in told
+    assert "Traceback" not in told

@@ -97,7 +97,9 @@ def _ask(child: subprocess.Popen[bytes], begin: bytes) -> RigReady | RigFailed |
     return msgspec.json.decode(line, type=RigReady | RigFailed) if line else None
 
 
-def _error_of(failed: RigFailed) -> ParfocalError:
+def _error_of(failed: RigFailed) -> ParfocalError | PermissionError:
+    if failed.kind == "PermissionError":
+        return PermissionError(failed.message)
     kind = getattr(errors, failed.kind, StartError)
     error: ParfocalError = kind(failed.message, **failed.attributes)
     return error
@@ -114,7 +116,7 @@ def main() -> None:
         _run(begin, answers)
     except KeyboardInterrupt:
         return
-    except ParfocalError as error:
+    except (ParfocalError, PermissionError) as error:
         attributes = {name: value for name, value in vars(error).items() if not name.startswith("_")}
         _tell(answers, RigFailed(type(error).__name__, str(error), attributes))
         raise SystemExit(1) from None
