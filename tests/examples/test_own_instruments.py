@@ -4,6 +4,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ def run(*command, cwd=FOLDER):
     return done.stdout
 
 
-def test_its_commands_run():
+def test_its_commands_run(tmp_path):
     (session,) = re.findall(r"```sh\n(.*?)```", PAGE, flags=re.DOTALL)
     commands = [shlex.split(line) for line in session.splitlines()]
     assert commands[0] == ["cd", "examples/own_lab"]
@@ -27,10 +28,17 @@ def test_its_commands_run():
     assert "is sound" in checked[0]
     assert "12 kept, 0 broken, 6 not tried" in checked[1]
     assert commands[-1] == ["python", "try_it.py"]
-    tried = run(sys.executable, "-W", "error", "try_it.py")
+    tried = run(sys.executable, "-W", "error", str(FOLDER / "try_it.py"), cwd=tmp_path)
     assert "brightness: 400.0" in tried
     assert "temperature: 36.6" in tried
     assert "gain must lie from 1 to 16, not 99.0" in tried
+    assert "recorded: complete 5 frames in" in tried
+    assert "read back: (5, 480, 640) ('time_ns', 'temperature_c')" in tried
+
+
+def test_its_rig_file_is_the_one_beside_the_example():
+    (told,) = re.findall(r"```toml\n(.*?)```", PAGE, flags=re.DOTALL)
+    assert tomllib.loads(told)["services"] == tomllib.loads((FOLDER / "lab.toml").read_text())["services"]
 
 
 def test_its_test_passes(tmp_path):

@@ -44,7 +44,8 @@ def call(
     command
         Name of the command; see `parfocal commands`.
     arguments
-        Each as name=value; values are JSON where they read as such.
+        Each as name=value; values are JSON where they read as such, so that text like a number has quotes of its
+        own: serial='"4711"'.
     rig
         Which rig: a running one; else a built-in one or a file, which is started and ended again. May be left
         out while only one is running.
@@ -125,7 +126,7 @@ def only_rig(name: str | None) -> str:
     running = [record.rig for record in directory.rigs()]
     if len(running) == 1:
         return running[0]
-    known = f"name one of {', '.join(running)}" if running else "start one with `parfocal up`"
+    known = f"name one with --rig: {', '.join(running)}" if running else "start one with `parfocal up`"
     raise RigNotFoundError(f"{len(running) or 'no'} rigs are running; {known}")
 
 

@@ -27,7 +27,7 @@ def check(source: str, *options: str, move: bool = False, light: bool = False, j
     source
         A rig file (TOML), the name of a built-in rig, a device, or MODULE:CLASS of a camera, stage or light.
     options
-        Of a device, as name=value.
+        Of a device, as name=value; text that looks like a number has quotes of its own: serial='"4711"'.
     move
         Allow motion: a stage is sent to places within its limits.
     light
@@ -39,7 +39,7 @@ def check(source: str, *options: str, move: bool = False, light: bool = False, j
     --------
     parfocal check tweezers.toml
 
-    parfocal check my_lab.cameras:MyCamera serial=4711
+    parfocal check my_lab.cameras:MyCamera port=/dev/ttyUSB0 width_px=640
     """
     if source in DEVICES or (":" in source and not Path(source).exists()):
         allowed = [what for what, given in (("motion", move), ("light", light)) if given]

@@ -136,7 +136,9 @@ def _hold(folder: Path, rig: str, timeout_s: float, keep: Collection[str]) -> Fi
     if not poll_until(try_it, timeout_s):  # a reaper or `clean` may be at it for a moment
         _, pid = holder_of(folder / FOLDER_LOCK)
         raise AlreadyRunningError(
-            f"a rig {rig!r} is running already as process {pid}; stop it, or choose another name", pid=pid
+            f"a rig {rig!r} is running already as process {pid}; attach to it, stop it, or open yours under "
+            "another name (`name=`, `--name`)",
+            pid=pid,
         )
     return held[0]
 
