@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+import parfocal
 from parfocal.cli.app import run
 from parfocal.processes import directory
 
@@ -78,6 +79,7 @@ def test_commands_are_listed_without_starting_anything(capsys):
 def test_commands_of_one_service_are_listed(capsys):
     assert run(["commands", "tweezers", "--service", "focus"]) == 0
     told = capsys.readouterr().out
+    assert all(line == line.rstrip() for line in told.splitlines()), "no blanks up to the edge of a window"
     assert "  halt()" in told
     assert "stops, lane urgent halt: " in told
     assert "snap(" not in told
@@ -154,6 +156,10 @@ def test_a_rig_is_started_asked_and_ended_by_four_programs(warm, capsys):
     assert run(["call", "heater", "double", "value=much"]) == 2
     assert run(["call", "heater", "duble", "value=1"]) == 2
     assert "did you mean 'double'?" in capsys.readouterr().err
+    assert run(["commands", "warm"]) == 0
+    assert "double(value: float) -> float" in capsys.readouterr().out
+    assert run(["commands", "warm", "--service", "haeter"]) == 2
+    assert "did you mean 'heater'?" in capsys.readouterr().err
     assert run(["call", "heater", "stop"]) == 2
     assert "`parfocal call rig end service=heater`" in capsys.readouterr().err
     ends = [run(["call", "rig", "end", "service=heater"]) for _ in range(2)]
@@ -161,6 +167,9 @@ def test_a_rig_is_started_asked_and_ended_by_four_programs(warm, capsys):
     assert run(["up", str(warm)]) == 1
     assert "is running already as process" in capsys.readouterr().err
 
+    with parfocal.open_rig(warm, name="warmer"):
+        assert run(["status"]) == 4
+        assert "2 rigs are running; name one with --rig: warm, warmer" in capsys.readouterr().err
     assert run(["down"]) == 0
     assert directory.rigs() == ()
 

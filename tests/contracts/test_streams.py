@@ -184,7 +184,7 @@ def test_the_end_comes_after_the_last(kind: Any, writer: StreamWriter, folder: P
         assert drain(kind, reader) == [0, 1]
         with pytest.raises(StreamClosedError, match="has ended"):
             reader.read()
-        with pytest.raises(StreamNotFoundError, match="streams there: none"):
+        with pytest.raises(StreamNotFoundError, match="none are known"):
             open_stream(folder, "s")
         with pytest.raises(StreamError, match="closed"):
             kind.write(writer, 2)

@@ -14,8 +14,8 @@ from parfocal.cli.values import named_values, short_type
 from parfocal.core.errors import BadInputError, RigNotFoundError
 from parfocal.ipc.commands import RECEIVER
 from parfocal.processes import directory
-from parfocal.rig.listing import command_listing
-from parfocal.rig.opening import attach_or_open, load_source
+from parfocal.rig.listing import command_listing, running_commands
+from parfocal.rig.opening import attach, attach_or_open, load_source
 
 if TYPE_CHECKING:
     from parfocal.ipc import CommandInfo
@@ -44,8 +44,8 @@ def call(
     command
         Name of the command; see `parfocal commands`.
     arguments
-        Each as name=value; values are JSON where they read as such, so that text like a number has quotes of its
-        own: serial='"4711"'.
+        Each as name=value; values are JSON where they read as such, and text that looks like a number has
+        quotes of its own: serial='"4711"'.
     rig
         Which rig: a running one; else a built-in one or a file, which is started and ended again. May be left
         out while only one is running.
@@ -84,7 +84,7 @@ def commands(
     Parameters
     ----------
     source
-        A rig file or a built-in rig; all kinds of services without it.
+        A running rig, a rig file or a built-in rig; all kinds of services without it.
     service
         Only those of this service (or kind of service).
     script
@@ -98,16 +98,22 @@ def commands(
 
     parfocal commands tweezers --service camera
     """
-    listing = command_listing(None if source is None else load_source(source), service, script=script)
+    if source in [record.rig for record in directory.rigs()]:
+        with attach(source) as rig:
+            listing = running_commands(rig, service, script=script)
+    else:
+        listing = command_listing(None if source is None else load_source(source), service, script=script)
     if json:
         print_json(listing)
         return
     for name, infos in listing.items():
         console().print(Text(name, "bold"))
         for info in infos:
-            console().print(Padding(Text(signature(info)), (0, 0, 0, 2)))
+            console().print(Padding(Text(signature(info)), (0, 0, 0, 2), expand=False))
             where = "at once" if info.lane == RECEIVER else f"lane {info.lane}"
-            console().print(Padding(Text(f"{info.effect}, {where}: {info.summary}", "dim"), (0, 0, 0, 6)))
+            console().print(
+                Padding(Text(f"{info.effect}, {where}: {info.summary}", "dim"), (0, 0, 0, 6), expand=False)
+            )
 
 
 def signature(info: CommandInfo) -> str:

@@ -35,7 +35,8 @@ def view(
     Parameters
     ----------
     source
-        RIG/STREAM (such as tweezers/camera), a file or folder of images, or the folder of a run.
+        RIG/STREAM (such as tweezers/camera or lab.toml/camera), a file or folder of images, or the folder
+        of a run.
     viewer
         A window, or none (for servers and tests).
     name

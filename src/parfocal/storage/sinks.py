@@ -1,7 +1,7 @@
 """Chooses the sink of a stream, and makes or reopens it.
 
-A further kind of sink is three steps: a class that is a `parfocal.core.protocols.Sink`, in a file of its own; a
-`SinkKind` for it below; and the rule in `kind_of` that says which streams it takes.
+A further kind of sink is three steps: a class that is a `parfocal.core.protocols.Sink`, in a file of its own;
+a `SinkKind` for it below; and the rule in `kind_of` that says which streams it takes.
 `tests/storage/test_sinks.py` then runs the contract of all sinks against it.
 """
 

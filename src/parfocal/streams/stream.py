@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from parfocal.core.clock import SYSTEM_CLOCK
-from parfocal.core.errors import StreamNotFoundError
+from parfocal.core.errors import StreamNotFoundError, nearest
 from parfocal.core.frames import FrameSpec, StreamSpec
 from parfocal.core.status import StreamStatus
 from parfocal.streams import layout as at
@@ -193,8 +193,7 @@ def open_stream(folder: Path, name: str, timeout_s: float | None = 0.0) -> Strea
             return Stream(Segment.attach(_path_of(folder, name)))
         except StreamNotFoundError as error:
             if deadline is not None and SYSTEM_CLOCK.monotonic_s() >= deadline:
-                known = ", ".join(stream_names(folder)) or "none"
-                raise StreamNotFoundError(f"{error}; streams there: {known}") from None
+                raise StreamNotFoundError(f"{error}; {nearest(name, stream_names(folder))}") from None
             SYSTEM_CLOCK.sleep(_LOOK_S)
 
 
