@@ -38,6 +38,8 @@ def test_one_kind_tells_what_its_settings_mean_those_of_all_devices_too(capsys, 
     assert "    device: str   (required)" in lines
     assert any("How often a move is looked at" in line for line in lines)
     assert max(map(len, lines)) <= 80
+    assert run(["kinds", "recorder"]) == 0
+    assert "none unless they are named" in capsys.readouterr().out
     assert run(["kinds", "stag"]) == 2
     assert "did you mean 'stage'?" in capsys.readouterr().err
 

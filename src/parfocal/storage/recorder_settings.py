@@ -25,27 +25,42 @@ LEAST_FREE_MB = 500.0
 
 
 class RecorderSettings(BaseModel):
-    """What a recorder records, where to, and by which rules. Fixed while a run is recorded."""
+    """What a recorder records, where to, and by which rules. Fixed while a run is recorded.
+
+    Parameters
+    ----------
+    folder : Path
+        Where runs go, each in a new folder of its own.
+    frames : str or list of str
+        The streams of frames to record, such as ["camera", "labels"]; none unless they are named.
+    rows : list of str
+        The streams of rows to record; none unless they are named.
+    policies : dict
+        For each stream what happens if the disk is too slow for it; "drop" for those not named.
+    on_storage_error : str
+        Whether a full disk or a folder that vanished ends the run, and with it the acquisition.
+    stop_calls : dict
+        Which command of which service ends the acquisition, for `on_storage_error` "stop".
+    codec : str
+        How pixels are compressed, without loss.
+    rows_per_part, seconds_per_part : int, float
+        A part of a table is closed after so many rows or so long.
+    least_free_mb : float
+        A run does not begin with less than this free.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     folder: Path = Path("runs")
-    """Where runs go, each in a new folder of its own."""
     frames: str | tuple[str, ...] | None = None
-    """The streams of frames to record, if any: such as ["camera", "labels"]."""
     rows: tuple[str, ...] = ()
-    """The streams of rows to record."""
     policies: dict[str, Policy] = {}
-    """For each stream what happens if the disk is too slow for it; "drop" for those not named."""
     on_storage_error: Literal["go on", "stop"] = "go on"
-    """Whether a full disk or a folder that vanished ends the run, and with it the acquisition."""
     stop_calls: dict[str, str] = {}
-    """Which command of which service ends the acquisition, for `on_storage_error` "stop"."""
     codec: Codec = "blosc-lz4"
     rows_per_part: int = Field(2**20, ge=1)
     seconds_per_part: float = Field(300.0, gt=0)
     least_free_mb: float = Field(LEAST_FREE_MB, ge=0)
-    """A run does not begin with less than this free."""
 
     @property
     def frame_streams(self) -> tuple[str, ...]:
