@@ -359,3 +359,18 @@ def test_a_full_disk(small_disk: Path, lab: Lab, policy: str) -> None:
     frames = frames_in(run)
     assert sum(pixel > 0 for pixel in frames) == stream.stored
     assert [n for n, pixel in enumerate(frames) if pixel not in (0, n + 1)] == []
+
+
+def test_a_stream_says_that_it_is_recorded_as_long_as_it_is(lab: Lab) -> None:
+    lab.start(slots=64)
+    lab.call("start")
+    lab.show(*range(10))
+
+    def recording() -> list[str]:
+        return [
+            reader.name for reader in open_stream(lab.streams, "camera").status().readers if reader.records
+        ]
+
+    wait_for(lambda: len(recording()) == 1)
+    lab.call("finish")
+    assert recording() == []

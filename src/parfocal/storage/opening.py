@@ -12,6 +12,7 @@ import msgspec
 
 from parfocal.core.errors import ParfocalError, StorageError
 from parfocal.core.frames import FrameSpec
+from parfocal.core.status import RECORDING
 from parfocal.storage.manifest import StreamRecord
 from parfocal.storage.sinks import SinkOptions, create_sink, kind_of, resume_sink
 from parfocal.storage.source import FIND_S, RingPlace, Source
@@ -115,8 +116,11 @@ class Opener:
 
     @property
     def _reader(self) -> str:
-        """Name of the run's readers: whoever goes on with it comes back under it, and nobody else does."""
-        return f"{self.site.service}-{zlib.crc32(str(self.folder.path).encode()):08x}"
+        """Name of the run's readers: whoever goes on with it comes back under it, and nobody else does.
+
+        Its end tells everybody else, such as the camera's host and viewers, that the stream is recorded.
+        """
+        return f"{self.site.service}-{zlib.crc32(str(self.folder.path).encode()):08x}{RECORDING}"
 
     def _given_up(
         self, name: str, record: StreamRecord, sink: Sink[Any] | None, why: ParfocalError
