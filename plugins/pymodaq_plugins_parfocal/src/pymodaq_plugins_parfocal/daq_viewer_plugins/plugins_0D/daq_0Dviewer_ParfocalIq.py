@@ -9,7 +9,7 @@ import numpy as np
 from pymodaq.control_modules.viewer_utility_classes import main
 from pymodaq.utils.data import DataFromPlugins
 
-from parfocal.devices.redpitaya.iq import Measurement
+from parfocal.devices.redpitaya.iq import IqMeasurement
 from parfocal.devices.redpitaya.memory_map import OUTPUTS, SIGNALS
 from pymodaq_plugins_parfocal import parameters
 from pymodaq_plugins_parfocal.parameters import choice, quantity
@@ -61,7 +61,7 @@ class DAQ_0DViewer_ParfocalIq(SetupPlugin, BoardViewer):
 
     def data(self, results: list[Any]) -> list[DataFromPlugins]:
         """Show the two quadratures and their magnitude in one plot, the phase in another."""
-        measured: Measurement = results[0]
+        measured: IqMeasurement = results[0]
         magnitude_v = math.hypot(measured.i_v, measured.q_v)
         phase = np.array([math.degrees(math.atan2(measured.q_v, measured.i_v))])
         volts = [np.array([value]) for value in (measured.i_v, measured.q_v, magnitude_v)]
