@@ -66,7 +66,8 @@ def settled(look) -> list[str]:
 
 def leftovers(roots: tuple[Path, ...], handles: Counter[str] | None, was_used: bool) -> list[str]:
     found = [f"file {path}" for root in roots for path in root.rglob("*") if not path.is_dir()]
-    found += [f"process {process.pid} {process.name()}" for process in processes(roots if was_used else ())]
+    named = {process.pid: name_of(process) for process in processes(roots if was_used else ())}
+    found += [f"process {pid} {name}" for pid, name in named.items() if name]
     if handles is not None:
         found += [f"{count} open {kind}" for kind, count in (open_handles() - handles).items()]
     return found
@@ -87,6 +88,14 @@ def processes(roots: tuple[Path, ...]) -> list[psutil.Process]:
         except psutil.Error:
             continue
     return [p for p in found.values() if p.is_running() and not is_collected_elsewhere(p)]
+
+
+def name_of(process: psutil.Process) -> str:
+    """Return what a process is called; "" if it has ended while it was looked at."""
+    try:
+        return process.name()
+    except psutil.NoSuchProcess:
+        return ""
 
 
 def is_collected_elsewhere(process: psutil.Process) -> bool:

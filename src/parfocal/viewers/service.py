@@ -59,7 +59,7 @@ class ViewerConfig(BaseModel):
 
     title: str = ""
     budget_mb: Annotated[float, Field(gt=0)] = 1024.0
-    refresh_hz: Annotated[float, Field(gt=0, le=240)] = 60.0
+    refresh_hz: Annotated[float, Field(gt=0, le=240)] = 72.0
     theme: str = "dark"
 
 
@@ -104,6 +104,7 @@ class ViewerService(Service):
 
     def step(self) -> float | None:
         """Paint what has arrived, and what is new of what is followed; return when to look again."""
+        begin_ns = self.context.clock.monotonic_ns()
         self._keep_choices()
         if self._received:
             self._paint_received()
@@ -116,7 +117,10 @@ class ViewerService(Service):
         self._sweep()
         if self._received:
             return 0.0
-        return 1.0 / self.settings.refresh_hz if self._feeds or self._rows else _IDLE_S
+        if not self._feeds and self._rows is None:
+            return _IDLE_S
+        took_s = (self.context.clock.monotonic_ns() - begin_ns) * 1e-9
+        return max(0.0, 1.0 / self.settings.refresh_hz - took_s)
 
     def close(self) -> None:
         """Leave every stream, and close the view."""
