@@ -119,7 +119,12 @@ class ReaderEntry:
                 if left <= 0:
                     name = self._segment.path.stem
                     raise StreamTimeoutError(f"nothing new came in stream {name!r} in time")
-                self._doorbell.wait(left)
+                try:
+                    self._doorbell.wait(left)
+                except OSError:
+                    if not self.closed:
+                        raise
+                    return  # another thread has closed this reader, and its doorbell, meanwhile
                 least = 1  # enough has been waited for more
         finally:
             if not self.closed:
