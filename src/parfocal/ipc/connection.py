@@ -72,7 +72,10 @@ class Connection:
 
     @property
     def waits_for_room(self) -> bool:
-        """Whether something is to be sent as soon as the other end takes it: then call `flush`."""
+        """Whether something is to be sent as soon as the other end takes it: then call `flush`.
+
+        Never for an end that is gone: what was meant for it is let go, and `receive` finds that it is lost.
+        """
         return bool(self._outgoing) and self._incoming.ready
 
     def has_room(self, parts: Sequence[Part], most_bytes: int | None = None) -> bool:
@@ -92,10 +95,16 @@ class Connection:
         self.flush()
 
     def flush(self) -> None:
-        """Send what the other end takes now."""
-        with contextlib.suppress(OSError):  # it takes no more now, or it has ended: `receive` finds that
+        """Send what the other end takes now; let all of it go if nobody is there to take it."""
+        try:
             while self._outgoing and self._incoming.ready:
                 self._note_sent(self._socket.sendmsg(islice(self._outgoing, _BUFFERS_AT_ONCE)))
+        except BlockingIOError:
+            return
+        except OSError:
+            self._outgoing.clear()
+            self._sizes.clear()
+            self.unsent_bytes = 0
 
     def receive(self) -> list[list[memoryview]]:
         """Return messages that have arrived, as lists of parts: nobody else's memory."""

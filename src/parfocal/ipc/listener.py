@@ -106,17 +106,7 @@ class Listener:
         if self._closed:
             return
         self._closed = True
-        poll = select.poll()
-        for connection in self._clients.values():
-            if connection.waits_for_room:
-                poll.register(connection, select.POLLOUT)
-        waiting = [connection for connection in self._clients.values() if connection.waits_for_room]
-        while waiting and poll.poll(linger_ms):
-            for connection in waiting:
-                connection.flush()
-                if not connection.waits_for_room:
-                    poll.unregister(connection)
-            waiting = [connection for connection in waiting if connection.waits_for_room]
+        self._linger(linger_ms)
         for connection in self._clients.values():
             connection.close()
         self._clients.clear()
@@ -125,6 +115,18 @@ class Listener:
         self._wake_up.close()
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._path)
+
+    def _linger(self, most_ms: int) -> None:
+        """Send what waits, until it is sent or no client has taken anything for `most_ms`."""
+        poll = select.poll()
+        waiting = {client.fileno(): client for client in self._clients.values() if client.waits_for_room}
+        for client in waiting.values():
+            poll.register(client, select.POLLOUT)
+        while waiting and (ready := poll.poll(most_ms)):
+            for descriptor, _ in ready:
+                waiting[descriptor].flush()
+                if not waiting[descriptor].waits_for_room:
+                    poll.unregister(waiting.pop(descriptor))
 
     def _accept(self) -> None:
         """Take in a client. Without a descriptor for it, none is taken in until another has gone."""
