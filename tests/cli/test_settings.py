@@ -48,3 +48,29 @@ def test_runs_are_listed_with_their_outcome(rig, tmp_path, capsys):
     runs.mkdir()
     assert run(["runs", str(runs), "--json"]) == 0
     assert shown(capsys) == {"runs": []}
+
+
+def test_text_that_looks_like_a_number_is_text_where_text_is_declared(rig, tmp_path, capsys, monkeypatch):
+    """At each place that reads name=value: settings, a call, a rig's start, a device's check."""
+    monkeypatch.chdir(tmp_path)
+    assert run(["settings", "recorder", "folder=2026", "--json"]) == 0
+    assert shown(capsys)["folder"] == "2026"
+    assert run(["call", "recorder", "start", "name=0042"]) == 2  # there is nothing to record
+    assert "there is nothing to record" in capsys.readouterr().err
+
+    (tmp_path / "lamps.py").write_text(
+        "import msgspec\n"
+        "class Lamp:\n"
+        "    class Settings(msgspec.Struct):\n"
+        "        serial: str\n"
+        "    def __init__(self, settings, context):\n"
+        "        raise RuntimeError(f'serial is {settings.serial!r}')\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    lab = tmp_path / "lab.toml"
+    lab.write_text('name = "lab"\n[services.lamp]\nkind = "light"\nsettings.device = "lamps:Lamp"\n'
+                   'settings.options.serial = ""\n')  # fmt: skip
+    assert run(["up", str(lab), "--set", "lamp.options.serial=4711"]) == 1
+    assert "serial is '4711'" in capsys.readouterr().err
+    with pytest.raises(RuntimeError, match="serial is '4711'"):
+        run(["check", "lamps:Lamp", "serial=4711"])

@@ -10,14 +10,17 @@ from rich.pretty import Pretty
 from rich.text import Text
 
 from parfocal.cli.output import console, print_json, to_json
-from parfocal.cli.values import named_values, short_type
+from parfocal.cli.signatures import signature
 from parfocal.core.errors import BadInputError, RigNotFoundError
+from parfocal.core.text_values import ALL, named_values
 from parfocal.ipc.commands import RECEIVER
 from parfocal.processes import directory
 from parfocal.rig.listing import command_listing, running_commands
 from parfocal.rig.opening import attach, attach_or_open, load_source
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from parfocal.ipc import CommandInfo
 
 _SHOWN = 12
@@ -44,8 +47,8 @@ def call(
     command
         Name of the command; see `parfocal commands`.
     arguments
-        Each as name=value; values are JSON where they read as such, and text that looks like a number has
-        quotes of its own: serial='"4711"'.
+        Each as name=value; a value is read as its declared type (see `parfocal commands`), and as JSON where
+        that takes several.
     rig
         Which rig: a running one; else a built-in one or a file, which is started and ended again. May be left
         out while only one is running.
@@ -67,7 +70,9 @@ def call(
     if out is not None and not out.absolute().parent.is_dir():
         raise BadInputError(f"there is no folder {out.absolute().parent} for --out {out}")
     with attach_or_open(only_rig(rig)) as running:
-        pending = running[service].submit(command, timeout_s=timeout_s, **named_values(arguments))
+        asked = running[service]
+        given = _arguments(asked.commands(), command, arguments) if arguments else {}
+        pending = asked.submit(command, timeout_s=timeout_s, **given)
         try:
             result = pending.result()
         except KeyboardInterrupt:
@@ -116,13 +121,10 @@ def commands(
             )
 
 
-def signature(info: CommandInfo) -> str:
-    """Return a command as it is called, and what it returns."""
-    parts = (
-        f"{p.name}: {short_type(p.type)}" + ("" if p.required else f" = {p.default}") for p in info.parameters
-    )
-    returns = "" if info.returns == "None" else f" -> {short_type(info.returns)}"
-    return f"{info.name}({', '.join(parts)}){returns}"
+def _arguments(infos: Iterable[CommandInfo], command: str, words: tuple[str, ...]) -> dict[str, Any]:
+    """Return the arguments of a command, each read as the type that its parameter declares."""
+    kinds = {p.name: p.kinds for info in infos if info.name == command for p in info.parameters}
+    return named_values(words, lambda name: kinds.get(name, ALL))
 
 
 def only_rig(name: str | None) -> str:

@@ -9,8 +9,9 @@ from rich.table import Table
 
 from parfocal.cli.exits import Exit
 from parfocal.cli.output import console, print_json
-from parfocal.cli.values import named_values
-from parfocal.devices.registry import DEVICES
+from parfocal.core.text_values import kinds_of, named_values
+from parfocal.devices.registry import DEVICES, settings_class
+from parfocal.processes.validation import setting_type
 from parfocal.rig.assemble import service_specs
 from parfocal.rig.listing import command_listing
 from parfocal.rig.opening import load_source
@@ -27,7 +28,7 @@ def check(source: str, *options: str, move: bool = False, light: bool = False, j
     source
         A rig file (TOML), the name of a built-in rig, a device, or MODULE:CLASS of a camera, stage or light.
     options
-        Of a device, as name=value; text that looks like a number has quotes of its own: serial='"4711"'.
+        Of a device, each as name=value.
     move
         Allow motion: a stage is sent to places within its limits.
     light
@@ -61,7 +62,9 @@ def _check_device(address: str, options: tuple[str, ...], allowed: list[str], js
 
     if str(Path.cwd()) not in sys.path:  # last, so that it can hide nothing
         sys.path.append(str(Path.cwd()))
-    kind, verdicts = try_device(address, named_values(options), allowed)
+    model = settings_class(address)
+    given = named_values(options, lambda name: kinds_of(setting_type(model, [name], {})))
+    kind, verdicts = try_device(address, given, allowed)
     broken = [verdict for verdict in verdicts if verdict.outcome == "broken"]
     if json:
         told = [{"promise": v.promise.name, "outcome": v.outcome, "why": v.why} for v in verdicts]

@@ -14,10 +14,10 @@ from rich.table import Table
 from parfocal.cli.calls import only_rig
 from parfocal.cli.output import console, print_json
 from parfocal.cli.signals import ending_signals, interrupt
-from parfocal.cli.values import named_values
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.processes import directory
-from parfocal.rig.opening import attach, open_rig
+from parfocal.rig.config import read_changes
+from parfocal.rig.opening import attach, load_source, open_rig
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -58,7 +58,8 @@ def up(
         _stay_in_foreground()
     began_ns = SYSTEM_CLOCK.monotonic_ns()
     with _starting(source):
-        opened = open_rig(source, name=name, changes=named_values(set_ or []), detach=detach)
+        config = load_source(source)
+        opened = open_rig(config, name=name, changes=read_changes(config, set_ or []), detach=detach)
     with opened as rig:
         pid = rig.status().pid
         if json:

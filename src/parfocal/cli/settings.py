@@ -10,8 +10,8 @@ from rich.table import Table
 
 from parfocal.cli.calls import only_rig
 from parfocal.cli.output import console, print_json, to_json
-from parfocal.cli.values import named_values
 from parfocal.core.errors import BadInputError
+from parfocal.core.text_values import ALL, named_values
 from parfocal.rig.opening import attach_or_open
 from parfocal.rig.settings_files import save_settings, take_settings
 
@@ -57,7 +57,8 @@ def settings(
             _, warnings = take_settings(running, service, load)
             sys.stderr.writelines(f"parfocal: {warning}\n" for warning in warnings)
         if changes:
-            running[service].set_settings(named_values(changes))
+            kinds = running[service].setting_kinds()
+            running[service].set_settings(named_values(changes, lambda name: kinds.get(name, ALL)))
         if save is not None:
             save_settings(running, service, save)
         values = running[service].get_settings()

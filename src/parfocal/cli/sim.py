@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from parfocal.cli.output import console, print_json
-from parfocal.cli.values import named_values
 from parfocal.core.errors import BadInputError
+from parfocal.core.text_values import kinds_of, named_values
+from parfocal.processes.validation import setting_type
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -103,9 +104,10 @@ def plant(text: str) -> Plant:
     """
     from parfocal.devices.redpitaya.simulated.plant import Plant
 
-    values = named_values(text.split(",")) if text else {}
+    words = text.split(",") if text else []
+    values = named_values(words, lambda name: kinds_of(setting_type(Plant, [name], {})))
     try:
-        return msgspec.convert(values, Plant, strict=False)
+        return msgspec.convert(values, Plant)
     except msgspec.ValidationError as error:
         known = ", ".join(Plant.__struct_fields__)
         raise BadInputError(f"plant {text!r}: {error}; known: {known}") from error

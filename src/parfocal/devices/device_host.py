@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any, Self
 
@@ -13,7 +14,7 @@ from parfocal.core.protocols import CanFail, TakesSettings
 from parfocal.devices.context import DeviceContext
 from parfocal.devices.device_commands import device_commands
 from parfocal.devices.limits import check_limits
-from parfocal.devices.registry import check_settings, load_device, make_device
+from parfocal.devices.registry import check_settings, load_device, make_device, settings_class
 from parfocal.ipc import command
 from parfocal.processes import Service, ServiceContext
 
@@ -33,6 +34,12 @@ class DeviceConfig(BaseModel):
 
     device: str
     options: dict[str, Any] = {}
+
+    @staticmethod
+    def inner_settings(setting: str, settings: Mapping[str, Any]) -> Any:
+        """Return the class that checks what is inside a setting: for `options`, that of the named device."""
+        device = settings.get("device")
+        return settings_class(device) if setting == "options" and isinstance(device, str) else None
 
     @model_validator(mode="after")
     def _device_takes_them(self) -> Self:

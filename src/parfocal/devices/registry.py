@@ -84,11 +84,16 @@ def check_settings(name: str, settings: Mapping[str, Any]) -> Any:
     parfocal.core.errors.ConfigError: device 'simulated-focus': unknown key 'sped_nm_per_s'; did you mean \
 'speed_nm_per_s'?
     """
-    model = getattr(load_device(name), "Settings", None)
+    model = settings_class(name)
     if model is None:
         return dict(settings)
     where = f"device {name!r}: "
     return (_converted if issubclass(model, msgspec.Struct) else validate)(model, settings, where)
+
+
+def settings_class(name: str) -> Any:
+    """Return the class of a device's settings, None if it has none; raises `ConfigError` as `make_device`."""
+    return getattr(load_device(name), "Settings", None)
 
 
 def _converted(model: type[msgspec.Struct], settings: Mapping[str, Any], where: str) -> msgspec.Struct:

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import msgspec
 
 from parfocal.core.errors import BadArgumentsError, BadInputError, UnknownCommandError, nearest
+from parfocal.core.text_values import kinds_of
 from parfocal.ipc.commands import BUILT_IN, OPTIONS, RESERVED, URGENT, CommandInfo, Declaration, ParameterInfo
 from parfocal.ipc.convert import from_plain
 from parfocal.ipc.refusals import refusal
@@ -186,6 +187,7 @@ def _describe(
             required=parameter.default is parameter.empty,
             default="" if parameter.default is parameter.empty else repr(parameter.default),
             by_name_only=parameter.kind is parameter.KEYWORD_ONLY,
+            kinds=tuple(sorted(kinds_of(hints[parameter.name]))),
         )
         for parameter in parameters
     )

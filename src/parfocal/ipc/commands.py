@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar, get_args
 import msgspec
 
 from parfocal.core.errors import BadInputError
+from parfocal.core.text_values import ALL, Kind
 
 MAIN = "main"
 """The lane of commands that name none."""
@@ -32,13 +33,22 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class ParameterInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """A parameter as a listing shows it; `default` is its text, "" if it is required."""
+    """A parameter as a listing shows it.
+
+    Attributes
+    ----------
+    default : str
+        Its text; "" if the parameter is required.
+    kinds : tuple of str
+        Which values it takes: of these, text from a command line is read as one.
+    """
 
     name: str
     type: str
     required: bool
     default: str = ""
     by_name_only: bool = False
+    kinds: tuple[Kind, ...] = tuple(sorted(ALL))
 
 
 class CommandInfo(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from parfocal.core.errors import BadInputError, ConfigError
+from parfocal.core.text_values import Kind, kinds_of
 from parfocal.ipc import RECEIVER, URGENT, CommandInfo, CommandTable, ServerStatistics, command
 from parfocal.processes.loading import load_object
 from parfocal.processes.service import LOOP, Service
 from parfocal.processes.settings import plain
-from parfocal.processes.validation import validate
+from parfocal.processes.validation import known_keys, setting_type, validate
 
 if TYPE_CHECKING:
     from parfocal.processes.host import Host
@@ -27,6 +28,12 @@ class ServiceCommands:
     def get_settings(self) -> dict[str, Any]:
         """Return all settings."""
         return plain(self._host.service.settings)
+
+    @command(lane=RECEIVER, effect="reads", script=False)
+    def setting_kinds(self) -> dict[str, tuple[Kind, ...]]:
+        """Return which kinds of values each setting takes, so that a command line reads them as declared."""
+        model = type(self._host.service.settings)
+        return {key: tuple(kinds_of(setting_type(model, [key], {}))) for key in known_keys(model)}
 
     @command(lane=LOOP, effect="changes")
     def set_settings(self, changes: dict[str, Any]) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar, get_args, get_origin
 
+import msgspec
 from pydantic import BaseModel, ValidationError
 
 from parfocal.core.errors import BadInputError, ConfigError, nearest
@@ -72,6 +73,50 @@ def known_keys(model: type[BaseModel]) -> dict[str, str]:
     if config.get("populate_by_name") or config.get("validate_by_name"):
         keys |= {name: field.alias or name for name, field in model.model_fields.items()}
     return keys
+
+
+def setting_type(model: Any, path: Sequence[str], settings: Mapping[str, Any]) -> Any:
+    """Return the declared type of a setting; `Any` if nobody declares one.
+
+    Parameters
+    ----------
+    model : type or None
+        A pydantic model or a msgspec Struct. What it leaves open, such as the options of a device that is
+        named beside them, is asked from its ``inner_settings(setting, settings)``, if it has that.
+    path : sequence of str
+        The setting's name; before it, those of the settings that it is in.
+    settings : mapping
+        What is set already, inside `model`.
+
+    Examples
+    --------
+    >>> class Lamp(BaseModel):
+    ...     serial: str = ""
+    ...     powers: dict[str, float] = {}
+    >>> setting_type(Lamp, ["serial"], {}), setting_type(Lamp, ["powers", "left"], {})
+    (<class 'str'>, <class 'float'>)
+    """
+    name, *inside = path
+    declared = _field_types(model).get(name, Any)
+    if not inside:
+        return declared
+    given = settings.get(name)
+    ask = getattr(model, "inner_settings", None)
+    inner = (ask and ask(name, settings)) or next(iter(_models_in(declared)), None)
+    if inner is not None:
+        return setting_type(inner, inside, given if isinstance(given, Mapping) else {})
+    values = get_args(declared) if get_origin(declared) is dict else ()
+    return values[1] if values and len(inside) == 1 else Any
+
+
+def _field_types(model: Any) -> dict[str, Any]:
+    """Return the type of each key that a model takes."""
+    if isinstance(model, type) and issubclass(model, msgspec.Struct):
+        return {field.name: field.type for field in msgspec.structs.fields(model)}
+    if isinstance(model, type) and issubclass(model, BaseModel):
+        fields = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
+        return {key: fields[alias] for key, alias in known_keys(model).items()}
+    return {}
 
 
 def explain(model: type[BaseModel], problem: Any) -> str:

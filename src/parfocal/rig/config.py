@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,9 +13,10 @@ import tomli_w
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from parfocal.core.errors import ConfigError, nearest
+from parfocal.core.text_values import ALL, Kind, kinds_of, named_values
 from parfocal.processes.loading import SERVICES, load_object, plugins
 from parfocal.processes.spec import RESERVED
-from parfocal.processes.validation import validate
+from parfocal.processes.validation import setting_type, validate
 
 # The short names a rig file may use for a service; anything else is written "package.module:Class".
 KINDS: dict[str, str] = {
@@ -188,7 +189,7 @@ def check_settings(service: ServiceConfig, where: str) -> None:
     ConfigError
         If the class cannot be found, or a setting does not fit.
     """
-    model = getattr(load_object(service.factory, f"kind {service.factory!r}"), "Config", None)
+    model = _model_of(service)
     if model is not None:
         validate(model, service.settings, where)
     elif service.settings:
@@ -199,6 +200,35 @@ def save_config(config: RigConfig, path: Path) -> None:
     """Write a laboratory as TOML, without what is as by default."""
     data = config.model_dump(mode="json", exclude_defaults=True)
     path.write_text(tomli_w.dumps(data), encoding="utf-8")
+
+
+def read_changes(config: RigConfig, words: Iterable[str]) -> dict[str, Any]:
+    """Return changes as `with_changes` takes them, from words such as ``camera.options.serial=4711``.
+
+    Each value is read as the type that its setting declares.
+
+    Raises
+    ------
+    BadInputError
+        If a word has no ``=``.
+    ConfigError
+        If the class of a service or of its device cannot be found.
+
+    Examples
+    --------
+    >>> config = RigConfig.model_validate({"name": "bench", "services": {"camera": {"kind": "camera"}}})
+    >>> read_changes(config, ["camera.device=4711", "camera.slots=16"])
+    {'camera.device': '4711', 'camera.slots': 16}
+    """
+
+    def kinds(path: str) -> frozenset[Kind]:
+        name, *inside = path.split(".")
+        service = config.services.get(name)
+        if service is None or not inside:
+            return ALL  # `with_changes` says what is wrong
+        return kinds_of(setting_type(_model_of(service), inside, service.settings))
+
+    return named_values(words, kinds)
 
 
 def with_changes(config: RigConfig, changes: Mapping[str, Any]) -> RigConfig:
@@ -223,6 +253,11 @@ def with_changes(config: RigConfig, changes: Mapping[str, Any]) -> RigConfig:
             target = target.setdefault(parent, {})
         target[leaf] = value
     return RigConfig.model_validate(data)
+
+
+def _model_of(service: ServiceConfig) -> Any:
+    """Return the class of a service's settings; None if it has none."""
+    return getattr(load_object(service.factory, f"kind {service.factory!r}"), "Config", None)
 
 
 def _read(source: str | Path | Mapping[str, Any] | RigConfig) -> tuple[str, Mapping[str, Any] | RigConfig]:

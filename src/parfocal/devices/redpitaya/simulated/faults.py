@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import msgspec
 
 from parfocal.core.errors import BadInputError, nearest
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from parfocal.core.text_values import kinds_of, named_values
 
 KINDS = {
     "drop": "the answer is never sent; the board did what was asked",
@@ -57,15 +57,14 @@ class Fault:
         Fault(kind='delay', after=0, count=-1, letter='', delay_s=0.2)
         """
         kind, *details = text.split(",")
-        given: dict[str, Any] = {}
-        for detail in details:
-            name, _, value = detail.partition("=")
+        given = named_values(details, lambda name: kinds_of(_DETAILS.get(name, Any)))
+        for name, value in given.items():
             if name not in _DETAILS:
-                raise BadInputError(f"{detail!r} of fault {text!r}: {nearest(name, _DETAILS)}")
+                raise BadInputError(f"{name!r} of fault {text!r}: {nearest(name, _DETAILS)}")
             try:
-                given[name] = _DETAILS[name](value)
-            except ValueError as error:
-                raise BadInputError(f"{detail!r} of fault {text!r} is no number") from error
+                msgspec.convert(value, _DETAILS[name])
+            except msgspec.ValidationError as error:
+                raise BadInputError(f"{name}={value} of fault {text!r}: {error}") from error
         return cls(kind=kind, **given)
 
     def __post_init__(self) -> None:
@@ -75,7 +74,7 @@ class Fault:
             raise BadInputError(f"letter {self.letter!r} of a fault is 'r', 'w' or ''")
 
 
-_DETAILS: dict[str, Callable[[str], Any]] = {"after": int, "count": int, "letter": str, "delay_s": float}
+_DETAILS: dict[str, type] = {"after": int, "count": int, "letter": str, "delay_s": float}
 
 
 class FaultPlan:
