@@ -37,6 +37,10 @@ class Segmenter(Service):
     Config = SegmenterSettings
     settings: SegmenterSettings
 
+    def streams_read(self) -> dict[str, tuple[str, ...]]:
+        """Return what `parfocal check` looks for: by setting, the streams that it names."""
+        return {"frames": (self.settings.frames,)}
+
     def open(self, context: ServiceContext) -> None:
         """Attach to the frames, and make the stream of rows."""
         # "drop": too slow, it loses frames and counts them; the name: after a crash it goes on where it was

@@ -15,13 +15,15 @@ from parfocal.processes.validation import setting_type
 from parfocal.rig.assemble import service_specs
 from parfocal.rig.listing import command_listing
 from parfocal.rig.opening import load_source
+from parfocal.rig.references import check_references
 
 
 def check(source: str, *options: str, move: bool = False, light: bool = False, json: bool = False) -> int:
     """Check a rig file and start nothing; or try which promises a device of yours keeps.
 
-    Of a rig file: keys, values, dependencies, each service's settings and commands. A device is opened and
-    closed for each promise; a camera exposes, but nothing moves and no light goes on unless you allow it.
+    Of a rig file: keys, values, dependencies, each service's settings and commands, and whether somebody
+    writes each stream that a setting names. A device is opened and closed for each promise; a camera exposes,
+    but nothing moves and no light goes on unless you allow it.
 
     Parameters
     ----------
@@ -48,6 +50,7 @@ def check(source: str, *options: str, move: bool = False, light: bool = False, j
     config = load_source(source)
     specs = service_specs(config)
     command_listing(config)
+    check_references(config)
     if json:
         print_json({"rig": config.name, "services": {spec.name: spec.factory for spec in specs}})
     else:

@@ -60,6 +60,10 @@ class CameraHost(DeviceHost):
     settings: CameraConfig
     device: Camera
 
+    def streams_written(self, service: str) -> tuple[str, ...]:
+        """Return the stream of its frames, and that of what they show."""
+        return tuple(filter(None, (service, self.settings.truth)))
+
     def surround(self, stack: ExitStack) -> None:
         """Make the streams; start if that is wanted, or was on before a crash."""
         context, clock = self.context, self.context.clock

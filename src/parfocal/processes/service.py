@@ -130,6 +130,21 @@ class Service:
         """Return objects whose marked methods are commands of this service too. Called before `open`."""
         return ()
 
+    def streams_written(self, service: str) -> tuple[str, ...]:
+        """Return the streams that it writes under these settings, when it is called `service`.
+
+        Nothing need be running: a check of a rig file asks this, `streams_read` and `commands_called`.
+        """
+        return (service,)
+
+    def streams_read(self) -> dict[str, tuple[str, ...]]:
+        """Return the streams that its settings name for it to read, by setting."""
+        return {}
+
+    def commands_called(self) -> dict[str, tuple[tuple[str, str], ...]]:
+        """Return the commands of other services that its settings name, as (service, command), by setting."""
+        return {}
+
     def open(self, context: ServiceContext) -> None:
         """Acquire everything. What is raised here is the cause that the rig's process gets."""
 

@@ -54,6 +54,20 @@ class Recorder(Service):
         self._collecting = threading.Lock()
         self._last_collection: threading.Thread | None = None
 
+    def streams_written(self, service: str) -> tuple[str, ...]:
+        """Return none: it writes files."""
+        del service
+        return ()
+
+    def streams_read(self) -> dict[str, tuple[str, ...]]:
+        """Return the streams that it records, and those for which it has a policy."""
+        chosen = self.settings
+        return {"frames": chosen.frame_streams, "rows": chosen.rows, "policies": tuple(chosen.policies)}
+
+    def commands_called(self) -> dict[str, tuple[tuple[str, str], ...]]:
+        """Return the commands that end the acquisition."""
+        return {"stop_calls": tuple(self.settings.stop_calls.items())}
+
     def open(self, context: ServiceContext) -> None:
         """Load the file libraries; go on with a run that the process before this one did not close."""
         _load(self.settings)

@@ -106,6 +106,15 @@ class TrackerService(RegionCommands, TableCommands, ViewCommands, Service):
     Config = TrackerConfig
     settings: TrackerConfig
 
+    def streams_written(self, service: str) -> tuple[str, ...]:
+        """Return the stream of tracks."""
+        del service
+        return (self.settings.tracks,)
+
+    def streams_read(self) -> dict[str, tuple[str, ...]]:
+        """Return the stream of frames."""
+        return {"frames": (self.settings.frames,)}
+
     def open(self, context: ServiceContext) -> None:
         """Attach to the frames and to the workers' rows."""
         self.context = context

@@ -70,6 +70,10 @@ class TrackerWorker(Service):
     Config = WorkerConfig
     settings: WorkerConfig
 
+    def streams_written(self, service: str) -> tuple[str, ...]:
+        """Return the stream of its rows, and of the first worker that of profiles."""
+        return (service, self.settings.profiles) if self.settings.index == 0 else (service,)
+
     def open(self, context: ServiceContext) -> None:
         """Attach to the frames, load compiled code, and take up the assignment that there is."""
         self.context = context
