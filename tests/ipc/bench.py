@@ -165,6 +165,10 @@ class Bench:
     def echo(self, value: int) -> tuple[int, int]:
         return value, os.getpid()
 
+    @command(effect="reads")
+    def caller(self) -> str:
+        return current_call().caller
+
     @command()
     def reset_log(self) -> list[Any]:
         log, self.log[:] = list(self.log), []
@@ -231,6 +235,13 @@ def _bind(folder: Path, command: str, lease_s: str) -> None:
         sys.stdin.read()
 
 
+def _claim(folder: Path, run: str) -> None:
+    """Claim the service, and stay until killed."""
+    with Client(folder, "bench") as client, client.claim(run):
+        print("ready", flush=True)
+        sys.stdin.read()
+
+
 def _soak(folder: Path, count: str, threads: str) -> None:
     """Many threads, blocking and pipelined, each checking that every reply is its own."""
     wrong: list[Any] = []
@@ -251,7 +262,14 @@ def _soak(folder: Path, count: str, threads: str) -> None:
         print(len(wrong), client.statistics().late, flush=True)
 
 
+ROLES = {
+    "serve": _serve,
+    "call": _call,
+    "soak": _soak,
+    "lease": _lease,
+    "bind": _bind,
+    "claim": _claim,
+}
+
 if __name__ == "__main__":
-    {"serve": _serve, "call": _call, "soak": _soak, "lease": _lease, "bind": _bind}[sys.argv[1]](
-        Path(sys.argv[2]), *sys.argv[3:]
-    )  # type: ignore[operator]
+    ROLES[sys.argv[1]](Path(sys.argv[2]), *sys.argv[3:])  # type: ignore[operator]

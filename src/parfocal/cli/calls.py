@@ -35,6 +35,7 @@ def call(
     *arguments: str,
     rig: str | None = None,
     timeout_s: float | None = 60.0,
+    force: bool = False,
     json: bool = False,
     out: Path | None = None,
 ) -> None:
@@ -54,6 +55,8 @@ def call(
         out while only one is running.
     timeout_s
         Deadline of the call.
+    force
+        Change the service although a run uses it; the run records that.
     json
         Print the result as one JSON line; arrays of more than 1000 elements are told by their type and shape.
     out
@@ -72,7 +75,7 @@ def call(
     with attach_or_open(only_rig(rig)) as running:
         asked = running[service]
         given = _arguments(asked.commands(), command, arguments) if arguments else {}
-        pending = asked.submit(command, timeout_s=timeout_s, **given)
+        pending = asked.submit(command, timeout_s=timeout_s, force=force, **given)
         try:
             result = pending.result()
         except KeyboardInterrupt:

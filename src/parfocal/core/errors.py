@@ -12,6 +12,7 @@
     │   ├── CommandFailedError              it ran and raised: whose fault, with the remote traceback
     │   ├── CancelledError                  somebody cancelled it; queued or running, and why
     │   ├── DeadlineError (TimeoutError)    its time was up
+    │   ├── ClaimedError                    a run uses the service; names the run
     │   ├── ProtocolError                   bytes that are no message of ours
     │   └── ServiceUnavailableError         nobody is there to answer
     │       └── ServiceDiedError            it was there and ended, with this exit code
@@ -89,6 +90,10 @@ class UnknownCommandError(CommandError, AttributeError):
 
 class BadArgumentsError(CommandError, ValueError):
     """The arguments do not fit the command's annotations; it did not run."""
+
+
+class ClaimedError(CommandError):
+    """A run uses the service: nobody else may change it now. It did not run."""
 
 
 class CommandFailedError(CommandError):

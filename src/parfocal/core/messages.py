@@ -2,9 +2,9 @@
 
 ::
 
-    client  ── Command, Cancel, Attach, Lease, Release, Alive ──>  service
-    client  <── Reply, Progress, Beat, LeaseLost ────────────────  service  (one connection, many calls by id)
-    anyone  <── Notice ──────────────────────────────────────────  service  (published; another connection)
+    client  ── Introduction, Command, Cancel, Attach, ... ──>  service
+    client  <── Reply, Progress, Beat, LeaseLost ────────────  service  (one connection, many calls by id)
+    anyone  <── Notice ──────────────────────────────────────  service  (published; another connection)
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-PROTOCOL = 2
+PROTOCOL = 3
 """Version of this protocol. A service refuses commands of another one, naming both."""
 
 
@@ -34,6 +34,8 @@ class Command(msgspec.Struct, frozen=True, array_like=True, tag="command"):
         `PROTOCOL` of the sender.
     lease_ns : int
         How long the client may be silent before it counts as gone for this call; 0 for as long as it likes.
+    force : bool
+        Do it although a run claims the service; that is recorded.
     """
 
     id: str
@@ -43,6 +45,36 @@ class Command(msgspec.Struct, frozen=True, array_like=True, tag="command"):
     deadline_ns: int = 0
     version: int = PROTOCOL
     lease_ns: int = 0
+    force: bool = False
+
+
+class Introduction(msgspec.Struct, frozen=True, array_like=True, tag="introduction"):
+    """Who the client is: what a connection begins with. Has no reply.
+
+    Attributes
+    ----------
+    caller : str
+        What people are shown: "tracker", or "pull.py (pid 4711)".
+    is_service : bool
+        Whether it is a service of the rig, which acts on behalf of the run that claims another one.
+    """
+
+    caller: str
+    is_service: bool = False
+    id: str = ""
+
+
+class TakeClaim(msgspec.Struct, frozen=True, array_like=True, tag="take_claim"):
+    """Let only this client and the services of the rig change this service, until `EndClaim`, for `run`."""
+
+    id: str
+    run: str
+
+
+class EndClaim(msgspec.Struct, frozen=True, array_like=True, tag="end_claim"):
+    """End the claim of this client. The reply has no value."""
+
+    id: str
 
 
 class Cancel(msgspec.Struct, frozen=True, array_like=True, tag="cancel"):
@@ -180,7 +212,7 @@ class LeaseLost(msgspec.Struct, frozen=True, array_like=True, tag="lease_lost"):
     reason: str
 
 
-ToService = Command | Cancel | Attach | Lease | Release | Alive
+ToService = Command | Introduction | Cancel | Attach | Lease | Release | Alive | TakeClaim | EndClaim
 ToClient = Reply | Progress | Beat | LeaseLost
 
 

@@ -6,6 +6,7 @@ A service lists its commands in a `CommandTable` and serves them with a `Server`
 
 from parfocal.core.messages import Hello, Notice, Progress
 from parfocal.ipc.call import Call
+from parfocal.ipc.claim import Claim
 from parfocal.ipc.client import Client
 from parfocal.ipc.command_table import CommandTable
 from parfocal.ipc.commands import (
@@ -34,6 +35,7 @@ __all__ = [
     "URGENT",
     "Call",
     "CallContext",
+    "Claim",
     "Client",
     "ClientStatistics",
     "CommandInfo",

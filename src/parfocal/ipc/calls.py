@@ -38,6 +38,8 @@ class ActiveCall:
         On the monotonic clock; no deadline if 0, not begun if 0.
     size : int
         Bytes of the message that it came in.
+    caller : str
+        Who asked for it.
     clients : list of bytes
         Who waits for it: routing ids.
     in_lane : bool
@@ -52,6 +54,7 @@ class ActiveCall:
     arrived_ns: int
     deadline_ns: int = 0
     size: int = 0
+    caller: str = ""
     began_ns: int = 0
     phase: Phase = "queued"
     in_lane: bool = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -9,9 +10,10 @@ from typing import Any, Self
 
 from parfocal.core import errors
 from parfocal.core.clock import SYSTEM_CLOCK, Clock
-from parfocal.core.messages import Command, Hello
+from parfocal.core.messages import Command, Hello, Introduction
 from parfocal.core.reminder import Reminder
 from parfocal.ipc.call import Call, seconds
+from parfocal.ipc.claim import Claim
 from parfocal.ipc.codec import encode
 from parfocal.ipc.commands import CommandInfo
 from parfocal.ipc.endpoints import command_endpoint
@@ -30,6 +32,10 @@ class Client:
         Its name.
     death : callable, optional
         Returns the exit code of the service's last process, None if it is not known (yet).
+    caller : str, optional
+        Who calls, for people: the service's errors, notices and records name it.
+    is_service : bool
+        Whether that is a service of the rig.
 
     Notes
     -----
@@ -43,11 +49,14 @@ class Client:
         service: str,
         *,
         death: Callable[[], int | None] | None = None,
+        caller: str = "",
+        is_service: bool = False,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.service = service
         self._clock = clock
-        self._receiver = Receiver(command_endpoint(folder, service), service, death, clock)
+        who = Introduction(caller or f"process {os.getpid()}", is_service)
+        self._receiver = Receiver(command_endpoint(folder, service), service, death, who, clock)
         self._reminder = Reminder(self, f"the client of service {service!r}", let_go=self._receiver.close)
 
     def call(
@@ -58,6 +67,7 @@ class Client:
         timeout_s: float | None = None,
         lease_s: float | None = None,
         returns: Any = Any,
+        force: bool = False,
         **kwargs: Any,
     ) -> Any:
         """Run a command and return its result.
@@ -72,6 +82,8 @@ class Client:
         returns : type, optional
             What to convert the result to, such as a struct, or `Declared` for what the command declares;
             plain values and arrays by default.
+        force : bool
+            Do it although a run claims the service; the run records that.
 
         Raises
         ------
@@ -80,7 +92,7 @@ class Client:
         """
         call = self._receiver.new_call(command, returns, self)
         try:
-            self._begin(call, args, kwargs, timeout_s, lease_s)
+            self._begin(call, args, kwargs, timeout_s, lease_s, force)
             return call.result()
         except KeyboardInterrupt:
             call.withdraw("interrupted")
@@ -94,12 +106,13 @@ class Client:
         timeout_s: float | None = None,
         lease_s: float | None = None,
         returns: Any = Any,
+        force: bool = False,
         **kwargs: Any,
     ) -> Call:
         """Ask for a command and return at once. Parameters as for `call`; interrupted, it is cancelled."""
         call = self._receiver.new_call(command, returns, self)
         try:
-            self._begin(call, args, kwargs, timeout_s, lease_s)
+            self._begin(call, args, kwargs, timeout_s, lease_s, force)
         except KeyboardInterrupt:
             call.withdraw("interrupted")
             raise
@@ -127,6 +140,21 @@ class Client:
             If the service does not have that output, or is not there.
         """
         return OutputLease(self._receiver, output, period_s)
+
+    def claim(self, run: str) -> Claim:
+        """Have the service refuse to be changed by others than this client and the services of the rig.
+
+        Parameters
+        ----------
+        run : str
+            On whose behalf.
+
+        Raises
+        ------
+        ClaimedError
+            If another run claims it; names it.
+        """
+        return Claim(self._receiver, run)
 
     def ping(self, timeout_s: float | None = 1.0) -> float:
         """Return how long the service takes to answer, seconds, whatever else it is doing."""
@@ -169,12 +197,15 @@ class Client:
         kwargs: dict[str, Any],
         timeout_s: float | None,
         lease_s: float | None,
+        force: bool,
     ) -> None:
         limit_s = seconds(timeout_s)
         deadline_ns = 0 if limit_s is None else self._clock.monotonic_ns() + int(limit_s * 1e9)
         try:
             lease_ns = 0 if lease_s is None else max(1, int(lease_s * 1e9))
-            message = Command(call.id, call.command, list(args), kwargs, deadline_ns, lease_ns=lease_ns)
+            message = Command(
+                call.id, call.command, list(args), kwargs, deadline_ns, lease_ns=lease_ns, force=force
+            )
             parts = encode(message, by_value=True)
         except (TypeError, OverflowError) as error:
             wrong = f"arguments of {self.service}.{call.command}: {error}"

@@ -21,9 +21,9 @@ URGENT = "urgent"
 """For commands that overtake everything, such as stop: each has a lane of its own and waits for no other."""
 BUILT_IN = frozenset({"ping", "hello", "commands", "cancel", "attach"})
 """Answered by the server itself, whatever its lanes are doing."""
-RESERVED = BUILT_IN | {"submit", "attach_call", "lease"}
+RESERVED = BUILT_IN | {"submit", "attach_call", "lease", "claim"}
 """What clients and proxies have as methods of their own."""
-OPTIONS = frozenset({"timeout_s", "lease_s", "returns"})
+OPTIONS = frozenset({"timeout_s", "lease_s", "returns", "force"})
 """What clients take beside the arguments of a command."""
 
 Effect = Literal["reads", "changes", "stops"]
@@ -115,7 +115,7 @@ def command(
         thread runs them.
     effect : "reads", "changes" or "stops"
         What it does to the service: leave it as it is, change it, or bring it to a stop or a safe state.
-        Reading and stopping are always allowed; changing may be refused while a run holds the service.
+        Reading and stopping are always allowed; changing is refused while a run claims the service.
     script : bool
         Whether scripts may use it.
     name : str

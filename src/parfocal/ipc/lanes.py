@@ -100,11 +100,23 @@ class CallContext:
         Which one.
     deadline_ns : int
         On the monotonic clock; 0 for none.
+    caller : str
+        Who asked for it, for people.
     report : callable
         Takes progress: id, fraction, text, data.
     """
 
-    __slots__ = ("_clock", "_ended", "_reason", "_report", "command", "deadline_ns", "id", "service")
+    __slots__ = (
+        "_clock",
+        "_ended",
+        "_reason",
+        "_report",
+        "caller",
+        "command",
+        "deadline_ns",
+        "id",
+        "service",
+    )
 
     def __init__(
         self,
@@ -114,7 +126,9 @@ class CallContext:
         deadline_ns: int = 0,
         report: Report = _nowhere,
         clock: Clock = SYSTEM_CLOCK,
+        caller: str = "",
     ) -> None:
+        self.caller = caller
         self.id = id
         self.service = service
         self.command = command

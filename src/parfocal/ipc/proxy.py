@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from parfocal.core.messages import Hello
     from parfocal.ipc.call import Call
+    from parfocal.ipc.claim import Claim
     from parfocal.ipc.client import Client
     from parfocal.ipc.commands import CommandInfo, ParameterInfo
     from parfocal.ipc.output_lease import OutputLease
@@ -68,6 +69,10 @@ class ServiceProxy:
     def lease(self, output: str = "", *, period_s: float = 2.0) -> OutputLease:
         """Have an output made safe when this program ends or stands still: see `Client.lease`."""
         return self._client.lease(output, period_s=period_s)
+
+    def claim(self, run: str) -> Claim:
+        """Let nobody else change the service while `run` uses it: see `Client.claim`."""
+        return self._client.claim(run)
 
     def commands(self) -> tuple[CommandInfo, ...]:
         """Return what the service can be asked."""

@@ -34,7 +34,17 @@ from parfocal.core.errors import (
     ServiceDiedError,
     ServiceUnavailableError,
 )
-from parfocal.core.messages import Alive, Attach, Beat, Cancel, LeaseLost, Progress, Reply, ToClient
+from parfocal.core.messages import (
+    Alive,
+    Attach,
+    Beat,
+    Cancel,
+    Introduction,
+    LeaseLost,
+    Progress,
+    Reply,
+    ToClient,
+)
 from parfocal.ipc import remote_errors
 from parfocal.ipc.call import Call
 from parfocal.ipc.codec import Decoder, Part, encode
@@ -121,6 +131,8 @@ class Receiver:
         Where the service takes commands, and its name.
     exit_code : callable or None
         Returns the exit code of the service's last process, None if it is not known (yet).
+    introduction : Introduction
+        What each connection begins with.
     clock : Clock
         Of the deadlines.
 
@@ -128,15 +140,23 @@ class Receiver:
     ----------
     leases : dict of str to OutputLease
         What this client has leased, by output.
+    claim : list of buffers or None
+        The message by which it claims the service, sent again to one that was started again.
     """
 
     def __init__(
-        self, endpoint: str, service: str, exit_code: Callable[[], int | None] | None, clock: Clock
+        self,
+        endpoint: str,
+        service: str,
+        exit_code: Callable[[], int | None] | None,
+        introduction: Introduction,
+        clock: Clock,
     ) -> None:
         self.service = service
         self._path = endpoint.removeprefix("ipc://")
         self._exit_code = exit_code or (lambda: None)
         self._patience_ns = _EXIT_CODE_WITHIN_NS if exit_code is not None else 0
+        self._introduction = encode(introduction)
         self._clock = clock
         self._pid = os.getpid()
         self._prefix = secrets.token_hex(6)
@@ -153,6 +173,7 @@ class Receiver:
         self._held_up: dict[str, str] = {}  # queued calls, with what runs in their lane
         self._progress = _ProgressQueue()
         self.leases: dict[str, OutputLease] = {}
+        self.claim: list[Part] | None = None
         self._callbacks: LaneThread | None = None
         self._thread = threading.Thread(target=self._run, name=f"client:{service}", daemon=True)
         self._thread.start()
@@ -308,8 +329,7 @@ class Receiver:
             if call.withdrawn or self._ended:
                 raise CancelledError(f"{self.service}.{call.command} was cancelled before it was sent")
             if self._connection is None:
-                self._connection = connect(self._path)
-                self._poll.register(self._connection, select.POLLIN)
+                self._connection = self._connect()
             if not self._connection.has_room(parts):
                 raise ServiceUnavailableError(
                     f"service {self.service!r} does not read: {self._connection.unsent} messages of "
@@ -323,6 +343,15 @@ class Receiver:
             self._settle([call], None, self._absent(call, error))
         else:
             self._mux.open(call.id, [call], deadline_ns + _LATE_NS if deadline_ns else 0)
+
+    def _connect(self) -> Connection:
+        """Return a connection to the service that knows who this is, and what it claims."""
+        connection = connect(self._path)
+        self._poll.register(connection, select.POLLIN)
+        connection.send(self._introduction)
+        if self.claim is not None:
+            connection.send(self.claim)
+        return connection
 
     def _attach(self, call: Call) -> None:
         known = self._mux.get(call.id)

@@ -17,6 +17,7 @@ _KINDS: dict[str, type[errors.CommandError]] = {
         errors.BadArgumentsError,
         errors.CommandFailedError,
         errors.CancelledError,
+        errors.ClaimedError,
         errors.DeadlineError,
         errors.ProtocolError,
         errors.ServiceUnavailableError,

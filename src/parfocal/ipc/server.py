@@ -34,7 +34,16 @@ from parfocal.ipc.codec import Part, encode
 from parfocal.ipc.command_table import CommandTable
 from parfocal.ipc.commands import RECEIVER
 from parfocal.ipc.connection import UNSENT_BYTES
-from parfocal.ipc.dispatcher import Action, Dispatcher, DispatcherStatistics, Interrupt, MakeSafe, Run, Send
+from parfocal.ipc.dispatcher import (
+    Action,
+    Dispatcher,
+    DispatcherStatistics,
+    Interrupt,
+    MakeSafe,
+    Run,
+    Send,
+    SendNotice,
+)
 from parfocal.ipc.endpoints import command_endpoint, is_served, notice_endpoint
 from parfocal.ipc.lanes import CallContext, LaneExecutor, Lanes, execute
 from parfocal.ipc.listener import Listener
@@ -268,6 +277,8 @@ class Server:
                     self._lanes.submit(call.lane, partial(self._run, call))
                 case Interrupt(call, reason):
                     self._contexts[call.id].cancel(reason)
+                case SendNotice(topic, payload):
+                    self._publisher.publish(topic, payload)
                 case MakeSafe(output, reason):
                     self._lanes.submit(_LEASES, partial(self._guard_output, output, reason))
         return begun
@@ -291,7 +302,9 @@ class Server:
             self._perform(actions)
             return None
         name = call.command.info.name
-        context = CallContext(call.id, self._service, name, call.deadline_ns, self._report, self._clock)
+        context = CallContext(
+            call.id, self._service, name, call.deadline_ns, self._report, self._clock, call.caller
+        )
         self._contexts[call.id] = context
         return context
 

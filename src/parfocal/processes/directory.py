@@ -23,7 +23,7 @@ from parfocal.core.clock import SYSTEM_CLOCK, poll_until
 from parfocal.core.errors import RigNotFoundError, nearest
 from parfocal.core.files import replace_file
 from parfocal.core.status import ProcessState
-from parfocal.processes.identity import Identity, this_process
+from parfocal.processes.identity import Identity, this_caller, this_process
 from parfocal.processes.system import shared_memory_root, user_runtime_root
 
 if TYPE_CHECKING:
@@ -136,7 +136,14 @@ def connect(rig: str, service: str = RIG_SERVICE) -> Client:
     """
     from parfocal.ipc import Client
 
-    return Client(runtime_folder(rig), service, death=lambda: exit_code(rig, service))
+    caller, is_service = this_caller(rig)
+    return Client(
+        runtime_folder(rig),
+        service,
+        death=lambda: exit_code(rig, service),
+        caller=caller,
+        is_service=is_service,
+    )
 
 
 def exit_code(rig: str, service: str) -> int | None:

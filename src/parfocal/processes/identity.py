@@ -136,6 +136,14 @@ def give_title(rig: str, service: str) -> None:
     setproctitle(f"{_TITLE}{rig}/{service}")
 
 
+def this_caller(rig: str) -> tuple[str, bool]:
+    """Return how the services of `rig` are told who calls them, and whether it is one of them itself."""
+    from setproctitle import getproctitle
+
+    is_service = getproctitle().startswith(f"{_TITLE}{rig}/")
+    return this_program() if is_service else f"{this_program()} (pid {os.getpid()})", is_service
+
+
 def this_program() -> str:
     """Return the name of the service that this process runs, else that of its script, else "python"."""
     from setproctitle import getproctitle
