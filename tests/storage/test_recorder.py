@@ -166,9 +166,23 @@ def test_frames_are_stored_by_event_where_a_plan_says_so(lab: Lab) -> None:
     pixels = open_frames(Path(run) / "frames.ome.zarr" / "0").read().result()
     assert pixels[..., 0, 0].tolist() == [[1, 2], [3, 4], [5, 0]]
     assert read_manifest(run).streams["camera"].kind == "events"
+    assert read_manifest(run).streams["camera"].policy == "block"
     lab.call("set_settings", {"frames": None, "rows": ["tracks"]})
     with pytest.raises(CommandFailedError, match="rows have no event"):
         lab.call("start", events={"tracks": {"axes": "t", "sizes": [3]}})
+
+
+def test_a_run_may_ask_for_streams_that_the_settings_do_not_name(lab: Lab) -> None:
+    lab.start(frames=None, rows=[])
+    with pytest.raises(CommandFailedError, match="nothing to record"):
+        lab.call("start")
+    run = lab.call("start", events={"camera": {"axes": "t", "sizes": [2]}}, rows=["tracks"])
+    lab.camera.write(np.full(SPEC.shape, 1, SPEC.dtype), FrameHeader(frame=0, event=1))
+    lab.tell(0, 3)
+    assert lab.call("finish")["stored"] == {"camera": 1, "tracks": 3}
+    assert rows_in(run) == [0, 1, 2]
+    with pytest.raises(CommandFailedError, match="nothing to record"):
+        lab.call("start")
 
 
 def test_what_people_say_is_kept_with_its_time(lab: Lab) -> None:

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from parfocal.core.errors import AlreadyExistsError, BadInputError, FolderVanishedError
+from parfocal.core.event_layout import EventLayout
 from parfocal.core.frames import FrameSpec, RowSpec
 from parfocal.storage import open_frames, read_headers, read_rows
-from parfocal.storage.ome_zarr import EventLayout
 from parfocal.storage.sinks import SINKS, SinkOptions, create_sink, kind_of, resume_sink
 from parfocal.streams import HEADER_DTYPE, FrameBatch
 

@@ -15,6 +15,7 @@ says how to add a third kind. Reading needs none of this: `read_manifest`, `read
 
 from __future__ import annotations
 
+from parfocal.core.event_layout import EventLayout
 from parfocal.storage.catalogue import RunSummary, list_runs
 from parfocal.storage.event_frames import EventFrameSink
 from parfocal.storage.folder import RunFolder
@@ -22,7 +23,6 @@ from parfocal.storage.frames import FrameSink
 from parfocal.storage.headers import read_headers
 from parfocal.storage.manifest import Manifest, read_manifest
 from parfocal.storage.notes import annotate_run
-from parfocal.storage.ome_zarr import EventLayout
 from parfocal.storage.reading import iter_rows, open_frames, read_array, read_rows
 from parfocal.storage.tables import PartLimits, RowSink
 

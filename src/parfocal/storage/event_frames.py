@@ -20,6 +20,7 @@ import msgspec
 import numpy as np
 
 from parfocal.core.errors import BadInputError
+from parfocal.core.event_layout import EventLayout
 from parfocal.core.files import sync_file
 from parfocal.core.status import UNKNOWN_NUMBER, StoredCount
 from parfocal.storage.disk import storage_errors
@@ -37,7 +38,6 @@ from parfocal.storage.numbering import Numbering
 from parfocal.storage.ome_zarr import (
     Codec,
     Document,
-    EventLayout,
     FrameLayout,
 )
 from parfocal.storage.sync import SyncThread

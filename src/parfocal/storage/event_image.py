@@ -14,7 +14,6 @@ from parfocal.storage.ome_zarr import (
     IMAGE,
     NOT_STORED,
     Document,
-    EventLayout,
     FrameLayout,
     event_image_documents,
 )
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from parfocal.core.event_layout import EventLayout
     from parfocal.storage.sync import SyncThread
 
 FRAME, SEQUENCE, EVENT = (HEADER_COLUMNS.index(name) for name in ("frame", "sequence", "event"))

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from parfocal.core.errors import BadInputError
+from parfocal.core.event_layout import EventLayout
 from parfocal.core.files import replace_file
 from parfocal.core.frames import FrameSpec, RowSpec
 from parfocal.core.status import UNKNOWN_NUMBER, StreamStatus
@@ -19,7 +20,6 @@ from parfocal.storage.collecting import Artifact
 from parfocal.storage.disk import storage_errors
 from parfocal.storage.incidents import Incident
 from parfocal.storage.moment import Moment
-from parfocal.storage.ome_zarr import EventLayout
 from parfocal.storage.outcome import RECORDING, seen_outcome
 from parfocal.storage.source import Policy, RingPlace
 

@@ -162,42 +162,6 @@ def _axis(name: str, size: float | None) -> Document:
     return axis
 
 
-class EventLayout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the frames of a plan's events lie: its axes, outermost first, and how long each is.
-
-    Events are numbered in the order of the axes, the last one fastest. A first axis t may grow.
-
-    Examples
-    --------
-    >>> layout = EventLayout(axes="tpc", sizes=(20, 3, 2))
-    >>> layout.index_of(9)
-    {'t': 1, 'p': 1, 'c': 1}
-    """
-
-    axes: str
-    sizes: tuple[int, ...]
-
-    def __post_init__(self) -> None:
-        if not self.axes or len(set(self.axes)) != len(self.axes) or not set(self.axes) <= set("tpcz"):
-            raise BadInputError(f"axes {self.axes!r} of events must be some of 't', 'p', 'c', 'z', each once")
-        if len(self.sizes) != len(self.axes) or any(size < 1 for size in self.sizes):
-            raise BadInputError(
-                f"sizes {self.sizes} must tell a length of 1 or more for each of {self.axes!r}"
-            )
-
-    def index_of(self, event: int) -> dict[str, int]:
-        """Return the index of an event along each axis."""
-        index = {}
-        for axis, size in zip(self.axes[:0:-1], self.sizes[:0:-1], strict=True):
-            event, index[axis] = divmod(event, size)
-        index[self.axes[0]] = event
-        return {axis: index[axis] for axis in self.axes}
-
-    def size(self, axis: str) -> int:
-        """Return how long `axis` is; 1 for one that the plan does not have."""
-        return self.sizes[self.axes.index(axis)] if axis in self.axes else 1
-
-
 def event_image_documents(
     spec: FrameSpec, codec: Codec, outer: dict[str, int], name: str
 ) -> tuple[Document, Document, Document]:

@@ -9,13 +9,13 @@ from typing import Any
 import msgspec
 
 from parfocal.core.errors import BadInputError, ParfocalError, StorageError
+from parfocal.core.event_layout import EventLayout
 from parfocal.core.files import replace_file
 from parfocal.ipc import command, current_call
 from parfocal.processes import Service, ServiceContext
 from parfocal.storage.collecting import Collected, Collector
 from parfocal.storage.disk import storage_errors
 from parfocal.storage.notes import annotated
-from parfocal.storage.ome_zarr import EventLayout
 from parfocal.storage.outcome import RECORDING, Ending
 from parfocal.storage.recorder_settings import (
     MB,
@@ -26,7 +26,7 @@ from parfocal.storage.recorder_settings import (
     status_of,
 )
 from parfocal.storage.recording import Recording
-from parfocal.storage.requests import RunRequest, Site
+from parfocal.storage.requests import RunRequest, Site, StreamRequest
 
 _LOOK_S = 0.25
 _AGAIN_S = 1.0
@@ -138,11 +138,13 @@ class Recorder(Service):
         sample: str = "",
         notes: str = "",
         events: dict[str, EventLayout] = {},  # noqa: B006
+        rows: tuple[str, ...] = (),
     ) -> str:
         """Begin a new run, whose folder is named by the time and `name`; returns the folder.
 
         The record holds settings, states and files of all services; `settings` and `devices` are added to
         them. Frames of the streams in `events` are stored by their events, each stream as its layout says.
+        These and the streams of `rows` are recorded in this run beside those that the settings name.
         """
         request = RunRequest(
             name=name,
@@ -154,7 +156,7 @@ class Recorder(Service):
             notes=notes,
         )
         with self._starting:
-            path = self._begin(request, events)
+            path = self._begin(request, self.settings.streams(events, rows))
         self._context.wake()
         self._context.publish("run.started", {"run": path})
         return path
@@ -217,12 +219,11 @@ class Recorder(Service):
             clock=context.clock,
         )
 
-    def _begin(self, request: RunRequest, events: dict[str, EventLayout]) -> str:
+    def _begin(self, request: RunRequest, wanted: tuple[StreamRequest, ...]) -> str:
         current = self._current()
         if current is not None:
             raise BadInputError(f"a run is recorded already, in {current.folder.path}; finish it first")
         chosen = self.settings
-        wanted = chosen.streams(events)
         if not wanted:
             raise BadInputError("there is nothing to record: set 'frames' or 'rows' to the streams to record")
         least_free = int(chosen.least_free_mb * MB)

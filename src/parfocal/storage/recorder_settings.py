@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
+from parfocal.core.event_layout import EventLayout
 from parfocal.storage.disk import free_bytes
 from parfocal.storage.incidents import tell
-from parfocal.storage.ome_zarr import Codec, EventLayout
+from parfocal.storage.ome_zarr import Codec
 from parfocal.storage.recording import StreamProgress
 from parfocal.storage.requests import StreamRequest
 from parfocal.storage.source import Policy
 from parfocal.storage.tables import PartLimits
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from parfocal.core.clock import Clock
     from parfocal.storage.recording import Recording
 
@@ -36,7 +39,8 @@ class RecorderSettings(BaseModel):
     rows : list of str
         The streams of rows to record; none unless they are named.
     policies : dict
-        For each stream what happens if the disk is too slow for it; "drop" for those not named.
+        For each stream what happens if the disk is too slow for it. Of those not named, frames that are
+        stored by events have "block", all others "drop".
     on_storage_error : str
         Whether a full disk or a folder that vanished ends the run, and with it the acquisition.
     stop_calls : dict
@@ -74,17 +78,24 @@ class RecorderSettings(BaseModel):
         """Of the parts of tables."""
         return PartLimits(rows=self.rows_per_part, seconds=self.seconds_per_part)
 
-    def streams(self, events: dict[str, EventLayout]) -> tuple[StreamRequest, ...]:
-        """Return the streams to record; `events` tells of which of them the frames are stored by events."""
+    def streams(
+        self, events: Mapping[str, EventLayout], rows: Iterable[str] = ()
+    ) -> tuple[StreamRequest, ...]:
+        """Return the streams to record: those of the settings, of `events`, and `rows`, each once.
+
+        Frames of the streams in `events` are stored by their events. A plan asks for each of them, so their
+        camera waits for a slow disk unless `policies` says otherwise.
+        """
+        names = dict.fromkeys((*self.frame_streams, *events, *self.rows, *rows))
         return tuple(
             StreamRequest(
                 name=name,
-                policy=self.policies.get(name, "drop"),
+                policy=self.policies.get(name, "block" if name in events else "drop"),
                 codec=self.codec,
                 limits=self.limits,
                 events=events.get(name),
             )
-            for name in (*self.frame_streams, *self.rows)
+            for name in names
         )
 
 

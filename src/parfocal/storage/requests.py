@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 
 from parfocal.core.clock import SYSTEM_CLOCK, Clock
+from parfocal.core.event_layout import EventLayout
 from parfocal.storage.collecting import Collected
-from parfocal.storage.ome_zarr import Codec, EventLayout
+from parfocal.storage.ome_zarr import Codec
 from parfocal.storage.source import Policy
 from parfocal.storage.tables import PartLimits
 

@@ -16,11 +16,12 @@ import msgspec
 
 from parfocal.core.clock import SYSTEM_CLOCK, Clock
 from parfocal.core.errors import BadInputError
+from parfocal.core.event_layout import EventLayout
 from parfocal.core.frames import FrameSpec, StreamSpec
 from parfocal.core.status import UNKNOWN_NUMBER
 from parfocal.storage.event_frames import EventFrameSink
 from parfocal.storage.frames import FrameSink
-from parfocal.storage.ome_zarr import Codec, EventLayout
+from parfocal.storage.ome_zarr import Codec
 from parfocal.storage.tables import BATCH, PartLimits, RowSink
 
 if TYPE_CHECKING:
