@@ -1,0 +1,162 @@
+"""A run at one instant, as one frozen snapshot: what its handle, its service and its notices show of it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+RunState = Literal["pending", "running", "pausing", "paused", "waiting", "cancelling", "draining", "ended"]
+"""Where a run stands; `parfocal.runs.states` has the table of what may follow what."""
+
+ResumePolicy = Literal["shift", "catch up", "skip"]
+"""What becomes of a schedule after a pause: moved on, caught up with, or without what is overdue."""
+
+FailurePolicy = Literal["stop", "go on", "pause"]
+"""What an event that failed does to its run: ends it, is declared dropped, or has a person look."""
+
+
+class RunError(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that went wrong: where, its type, its message, and in which event (-1: in none)."""
+
+    source: str
+    type: str
+    message: str
+    event: int = -1
+
+
+class RunErrors(msgspec.Struct, frozen=True, kw_only=True):
+    """How many errors there were, and the last of them."""
+
+    count: int = 0
+    last: tuple[RunError, ...] = ()
+
+
+class QueueDepth(msgspec.Struct, frozen=True, kw_only=True):
+    """How much waits in a queue, and how much it holds at most (0: not bounded by a number)."""
+
+    depth: int
+    maximum: int = 0
+
+
+class Stimulations(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the stimuli.
+
+    Attributes
+    ----------
+    fired : int
+        Exposed, and confirmed.
+    fallen_back : int
+        Fired with something else than was decided for them, by policy.
+    unsure : int
+        Begun and not confirmed, because a device ended meanwhile: never fired again.
+    """
+
+    fired: int = 0
+    fallen_back: int = 0
+    unsure: int = 0
+
+
+class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """A run at one instant.
+
+    ``events_consumed == events_acquired + sum(events_dropped.values())``, and one more while an event is in
+    hand. Frames count the camera's; events count what the plan asks for, waits included.
+
+    Attributes
+    ----------
+    run : str
+        Its name.
+    state : RunState
+        Where it stands.
+    outcome : str
+        "" until it has ended; then "complete", "finished early", "cancelled", "failed", "incomplete: lost N",
+        or "unknown: not closed".
+    reason : str
+        Why it is paused or has ended; "" if there is nothing to say.
+    waiting_for : str
+        What it waits for just now, in a few words.
+    event_number, event_kind, event_index : int, str, dict
+        The event in hand, or the last one: its number in the run (-1 before the first), what it is
+        ("image", "reference", "stimulus", "wait", "confirm", "acquire"), and its t, p, c, z.
+    position, channel : str
+        Names of where and with which light path it is exposed.
+    events_total : int
+        Of the plan, as it is now.
+    events_consumed, events_acquired : int
+        Taken up, and done; a wait is done when it ends.
+    events_dropped : dict of str to int
+        Declared not done, by reason: "lost", "skipped", "failed", "unsure".
+    frames_received, frames_stored : int
+        Of the camera, and on the disk; a stimulus's own frame is not counted.
+    started_at, finished_at : float or None
+        Seconds since 1970 UTC: start of the first exposure, and end of everything.
+    elapsed_s, remaining_s : float
+        Since the first exposure, pauses included; and until the end of the schedule as it is now.
+    scheduled_s : float
+        Where the schedule of the run stands now, pauses excluded.
+    lag_ms : float
+        How late the last event began to be exposed.
+    wait_remaining_s : float
+        Until the wait, or the pause before the next exposure, is over; 0 if it doesn't wait.
+    question : str
+        What a person is asked just now; "" if nothing.
+    queues : dict of str to QueueDepth
+        What waits to be stored, by stream.
+    errors : RunErrors
+        What went wrong.
+    stimulations : Stimulations
+        What became of the stimuli.
+    folder : str
+        Where its record is; "" if it has none.
+    parent : str
+        The run that started it; "" if none did.
+    claims : tuple of str
+        The instruments that it holds.
+    """
+
+    run: str
+    state: RunState = "pending"
+    outcome: str = ""
+    reason: str = ""
+    waiting_for: str = ""
+    event_number: int = -1
+    event_kind: str = ""
+    event_index: dict[str, int] = {}
+    position: str = ""
+    channel: str = ""
+    events_total: int = 0
+    events_consumed: int = 0
+    events_acquired: int = 0
+    events_dropped: dict[str, int] = {}
+    frames_received: int = 0
+    frames_stored: int = 0
+    started_at: float | None = None
+    finished_at: float | None = None
+    elapsed_s: float = 0.0
+    scheduled_s: float = 0.0
+    remaining_s: float = 0.0
+    lag_ms: float = 0.0
+    wait_remaining_s: float = 0.0
+    question: str = ""
+    queues: dict[str, QueueDepth] = {}
+    errors: RunErrors = RunErrors()
+    stimulations: Stimulations = Stimulations()
+    folder: str = ""
+    parent: str = ""
+    claims: tuple[str, ...] = ()
+
+    @property
+    def ended(self) -> bool:
+        """Whether everything is over: frames stored, record closed, instruments let go."""
+        return self.state == "ended"
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it goes on, paused or not."""
+        return self.state != "ended"
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether a pause holds it, or is about to."""
+        return self.state in ("pausing", "paused")
