@@ -9,7 +9,7 @@ from parfocal.core.protocols import Camera
 from parfocal.devices.context import DeviceContext
 from parfocal.devices.registry import make_device
 from parfocal.testing.clock import JumpClock
-from parfocal.testing.contracts import CAMERA, Trial
+from parfocal.testing.contracts import CAMERA, NotAskable, Trial
 
 FIELD = {"width_px": 96, "height_px": 80, "beads": 2, "image_px": 32, "depth_nm": 500.0}
 
@@ -32,7 +32,10 @@ def trial(request, tmp_path):
 
 @pytest.mark.parametrize("promise", CAMERA, ids=str)
 def test_a_camera_keeps_its_promises(promise, trial):
-    promise.check(trial)
+    try:
+        promise.check(trial)
+    except NotAskable as why:
+        pytest.skip(str(why))
 
 
 def test_the_first_frame_of_a_simulated_or_replayed_camera_is_frame_0(trial):

@@ -100,6 +100,22 @@ class ForgetfulCamera(HomeMadeCamera):
         self._frame = 0
 
 
+class EventCamera(HomeMadeCamera):
+    """Shows in its first pixels which event a frame is for: number, t, hundredths of seconds of run time."""
+
+    _told: tuple[int, ...] = ()
+
+    def next_event(self, event: int, run_time_s: float | None, index: dict[str, int]) -> None:
+        self._told = (event, index["t"], round(100 * (run_time_s or 0.0)))
+
+    def read_into(self, out: np.ndarray, timeout_s: float) -> FrameHeader | None:
+        header = super().read_into(out, timeout_s)
+        if header is not None:
+            out[0, : len(self._told)] = self._told
+            self._told = ()
+        return header
+
+
 class QuickStage(SimulatedStage):
     """A stage that cannot be told to get stuck, which takes a minute to find out."""
 

@@ -202,6 +202,34 @@ class CanResume(Protocol):
 
 
 @runtime_checkable
+class TakesEvents(Protocol):
+    """A camera, simulated or replayed, that wants to know which event of a plan its next frame is for."""
+
+    def next_event(self, event: int, run_time_s: float | None, index: Mapping[str, int]) -> None:
+        """Take note of it, before `start`; it counts for the next frame alone.
+
+        Parameters
+        ----------
+        event : int
+            The frame's number in the plan, as its header will tell it.
+        run_time_s : float or None
+            When the plan has it, seconds of run time: pauses do not count. None if it has no time.
+        index : mapping of str to int
+            Its place in the plan by axis, such as ``{"t": 3, "p": 0, "c": 1}``; empty if nobody tells.
+        """
+        ...
+
+
+@runtime_checkable
+class CanAbort(Protocol):
+    """A camera that can end an exposure at once."""
+
+    def abort(self) -> None:
+        """End the sequence now, the exposure under way with it: its frame never comes. Any thread."""
+        ...
+
+
+@runtime_checkable
 class Stage(Device, Protocol):
     """A device that moves something along named axes, each in a unit of its own: a focus, a magnet, x and y.
 

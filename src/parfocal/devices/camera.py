@@ -15,7 +15,8 @@ from parfocal.core.frames import FrameHeader
 from parfocal.core.protocols import Camera, CanResume, CountsFrames, HasFrameRate
 from parfocal.devices.camera_counts import CameraCounts
 from parfocal.devices.device_host import DeviceConfig, DeviceHost
-from parfocal.devices.snap import Snaps, exposure_began_ns
+from parfocal.devices.snap import SnapRequest, Snaps, exposure_began_ns
+from parfocal.devices.snap_camera import SnapCamera
 from parfocal.devices.truth_stream import TruthStream
 from parfocal.ipc import RECEIVER, command, current_call
 from parfocal.processes import LOOP
@@ -68,6 +69,7 @@ class CameraHost(DeviceHost):
         """Make the streams; start if that is wanted, or was on before a crash."""
         context, clock = self.context, self.context.clock
         self._snaps = Snaps()
+        self._snap_camera = SnapCamera(self.device, self._expose)
         self._slot: Slot | None = None
         self._sequence_ns = self._read_ns = clock.monotonic_ns()
         self._lend: ExitStack = stack.enter_context(ExitStack())
@@ -90,7 +92,7 @@ class CameraHost(DeviceHost):
 
     def step(self) -> float | None:
         """Fill the next slot, or wait for a while for it; idle while no sequence is on."""
-        self._snaps.begin(self.device.is_running, self._expose, self.device.stop)
+        self._snaps.begin(self._snap_camera)
         if not self.device.is_running():
             self._end_sequence()
             self._return_slot()
@@ -155,20 +157,34 @@ class CameraHost(DeviceHost):
         self.context.publish("camera", {"running": False, "count": None})
 
     @command(lane="snap", effect="changes")
-    def snap(self, count: int = 1) -> list[FrameHeader]:
+    def snap(
+        self,
+        count: int = 1,
+        event: int = -1,
+        exposure_ms: float | None = None,
+        time_s: float | None = None,
+        index: dict[str, int] | None = None,
+    ) -> list[FrameHeader]:
         """Take `count` frames into the stream, of a running camera the next ones; returns their headers.
 
-        No frame counts whose exposure began before the call.
+        No frame counts whose exposure began before the call. Cancelled, it ends the exposure at once if the
+        camera can. A header tells the exposure that the frame had.
+
+        With `event`, the number of a plan's event, the one frame is that event's. A camera that
+        `TakesEvents` is told so before, with `time_s`, when the plan has it (seconds of run time), and
+        `index`, its place by axis. With `exposure_ms` the exposure is set before, and kept. Both need the
+        camera for themselves: while a sequence is on they are refused, so whoever wants them ends a live one,
+        and starts it again afterwards.
         """
-        if count < 1:
-            raise BadInputError(f"count must be 1 or more, not {count}")
-        snap = self._snaps.ask(count, self.context.clock.monotonic_ns())
+        request = SnapRequest(count, event, exposure_ms, time_s, index or {})
+        snap = self._snaps.ask(request, self.context.clock.monotonic_ns())
         self.context.wake()
         try:
             return snap.wait(current_call())
-        finally:
-            snap.given_up = True
+        except BaseException:
+            self._snaps.give_up(snap, self._snap_camera)
             self.context.wake()
+            raise
 
     @command(lane=LOOP, effect="changes")
     def set_exposure_ms(self, exposure_ms: float) -> float:
@@ -258,18 +274,25 @@ class CameraHost(DeviceHost):
     def _commit(self, header: FrameHeader) -> None:
         """Publish the slot, and tell everybody who counts."""
         slot = self._borrowed()
-        if self._counts.first_frame:
-            header = msgspec.structs.replace(header, frame=header.frame + self._counts.first_frame)
+        began_ns = exposure_began_ns(header, self._sequence_ns, self._read_ns)
+        header = self._completed(header, self._snaps.event_for(began_ns))
         slot.header = header
         self._counts.claim(header)
         self._tell_next_number()
         self._slot = None
         self._lend.close()
         self._counts.frame(header, self.context.clock.monotonic_ns())
-        began_ns = exposure_began_ns(header, self._sequence_ns, self._read_ns)
         self._snaps.frame(header, began_ns)
         if not self._truth.write(header.frame, self._counts.first_frame):
             self._counts.untold()
+
+    def _completed(self, header: FrameHeader, event: int) -> FrameHeader:
+        """Return a header with the host's number, and of a plan's event with that and its exposure."""
+        header = msgspec.structs.replace(header, frame=header.frame + self._counts.first_frame)
+        if event < 0:
+            return header
+        exposure_ns = header.exposure_ns or round(self.device.exposure_ms() * 1e6)
+        return msgspec.structs.replace(header, event=event, exposure_ns=exposure_ns)
 
     def _borrowed(self) -> Slot:
         """Return the slot that is being filled: it is kept until a frame has come."""

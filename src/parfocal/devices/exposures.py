@@ -146,9 +146,10 @@ class ExposureSchedule:
             return None
         return exposure if self._wait_until(exposure.start_ns) else None
 
-    def end(self, exposure: Exposure) -> FrameHeader:
-        """Wait until the frame can be read, count it, and return its header."""
-        self._wait_until(exposure.ready_ns)
+    def end(self, exposure: Exposure) -> FrameHeader | None:
+        """Wait until the frame can be read, count it, return its header; None if it was stopped before."""
+        if not self._wait_until(exposure.ready_ns):
+            return None
         self._count(1, exposure.end_ns)
         self._late_ns = 0
         utc = self._clock.utc_ns() - self._clock.monotonic_ns() + exposure.end_ns

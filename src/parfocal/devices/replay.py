@@ -153,6 +153,10 @@ class ReplayCamera:
         """End the sequence."""
         self._schedule.stop()
 
+    def abort(self) -> None:
+        """End the sequence, also while its next image is waited for. Any thread."""
+        self._schedule.stop()
+
     def is_running(self) -> bool:
         """Whether images are still to come."""
         return self._schedule.is_running()
@@ -199,7 +203,7 @@ class ReplayCamera:
             self._unreadable.add(number % len(movie), str(error.__cause__ or error))
             raise FrameLostError(str(error), frame=exposure.frame) from error
         header = self._schedule.end(exposure)
-        return self._timed(header, number) if self._own_times else header
+        return self._timed(header, number) if header and self._own_times else header
 
     def inject_fault(self, kind: str, **details: Any) -> None:
         """Make a fault happen, one of those that `parfocal.devices.exposures` knows."""

@@ -109,6 +109,7 @@ class CallContext:
     __slots__ = (
         "_clock",
         "_ended",
+        "_on_cancel",
         "_reason",
         "_report",
         "caller",
@@ -137,6 +138,7 @@ class CallContext:
         self._clock = clock
         self._reason: str | None = None
         self._ended: threading.Event | None = None  # made by the first wait: most commands never do
+        self._on_cancel: Callable[[], None] | None = None
 
     def __str__(self) -> str:
         return f"{self.service}.{self.command}"
@@ -152,6 +154,21 @@ class CallContext:
             self._reason = self._reason or reason
             if self._ended is not None:
                 self._ended.set()
+            wake = self._on_cancel
+        if wake is not None:
+            wake()
+
+    def on_cancel(self, wake: Callable[[], None]) -> None:
+        """Have `wake` called when the call is cancelled, in the thread that does it; at once if it is.
+
+        For a command that waits for something else than time: `wake` ends that wait, quickly, and never
+        raises. It may be called more than once.
+        """
+        with _LOCK:
+            self._on_cancel = wake
+            late = self._reason is not None
+        if late:
+            wake()
 
     def remaining_s(self) -> float | None:
         """Return the time left until the deadline, not below 0; None if there is no deadline."""

@@ -96,6 +96,7 @@ class SimulatedCamera:
         self._whole = self._new_readout(None, 1)
         self._exposures = self._new_schedule()
         self._seen, self._elapsed_s = 0, 0.0
+        self._moved = np.zeros((s.beads, 3))
         self._world = World.of(self._context)
 
     def close(self) -> None:
@@ -126,6 +127,10 @@ class SimulatedCamera:
 
     def stop(self) -> None:
         """End the sequence."""
+        self._exposures.stop()
+
+    def abort(self) -> None:
+        """End the sequence, with the exposure under way. Any thread."""
         self._exposures.stop()
 
     def is_running(self) -> bool:
@@ -216,12 +221,11 @@ class SimulatedCamera:
         force = magnet_force_pn(
             world.position(SimulatedMagnet.THING, exposure.start_ns, SimulatedMagnet.HOME_NM)
         )
-        moved = np.zeros((s.beads, 3))
-        for frame in range(self._seen, exposure.frame + 1):
-            moved = self._field.advance(frame, period, force)
+        for frame in range(self._seen, exposure.frame + 1):  # none if the frame was begun before, and aborted
+            self._moved = self._field.advance(frame, period, force)
             self._elapsed_s += period
         self._seen = exposure.frame + 1
-        moved = moved + np.asarray(s.drift_nm_per_s) * self._elapsed_s
+        moved = self._moved + np.asarray(s.drift_nm_per_s) * self._elapsed_s
         nm = s.pixel_size_um * 1e3
         focus = world.position(SimulatedFocus.THING, exposure.start_ns, SimulatedFocus.HOME_NM)
         return (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ from numpy.typing import NDArray
 
 from parfocal.core.errors import BadInputError, DeviceError
 from parfocal.core.frames import FrameHeader
-from parfocal.core.protocols import Camera, CanFail
+from parfocal.core.protocols import Camera, CanAbort, CanFail, TakesEvents
 from parfocal.devices.limits import check_limits
 from parfocal.testing.contracts.promise import NotAskable, Promises, Trial, refused
 
@@ -193,6 +195,51 @@ def a_hanging_camera_answers_much_too_late(trial: Trial) -> None:
     assert trial.clock.monotonic_ns() >= before + 5_000_000_000
 
 
+@CAMERA.promise(needs="exposure")
+def an_aborted_exposure_gives_no_frame(trial: Trial) -> None:
+    """Aborted it is still at once, from any thread; the frame never comes, and the next is a new one."""
+    abort = _abort_of(trial)
+    trial.device.start()
+    before = read_frame(trial).frame
+    thread = threading.Thread(target=abort)
+    thread.start()
+    thread.join()
+    assert not trial.device.is_running()
+    assert read(trial, timeout_s=0.1)[1] is None
+    abort()
+    trial.device.start(count=1)
+    assert read_frame(trial).frame > before
+
+
+@CAMERA.promise(needs="exposure")
+def an_event_is_told_for_the_next_frame_alone(trial: Trial) -> None:
+    """Told of an event it gives one frame, whatever it shows; the event after it, and none, may follow."""
+    takes_events = _told_of_events(trial)
+    numbers = []
+    for event in (0, 1):
+        takes_events.next_event(event, 0.5 * event, {"t": event})
+        trial.device.start(count=1)
+        numbers.append(read_frame(trial).frame)
+        assert not trial.device.is_running()
+    trial.device.start(count=1)
+    numbers.append(read_frame(trial).frame)
+    assert numbers == list(range(numbers[0], numbers[0] + 3))
+
+
+@CAMERA.promise(needs="exposure")
+def the_same_event_gives_the_same_image(trial: Trial) -> None:
+    """Told of an event again, with the same time and place, it gives the same image again."""
+    takes_events = _told_of_events(trial)
+    images = []
+    for event in (0, 1, 0):
+        takes_events.next_event(event, 0.5 * event, {"t": event})
+        trial.device.start(count=1)
+        image, header = read(trial, _PATIENCE_S)
+        assert header is not None, f"no frame came within {_PATIENCE_S} s"
+        images.append(image)
+    assert np.array_equal(images[0], images[2])
+
+
 @CAMERA.promise()
 def unknown_faults_name_the_known(trial: Trial) -> None:
     """A fault that it does not know is refused, naming the nearest."""
@@ -226,3 +273,15 @@ def _faults(trial: Trial) -> CanFail:
     if not isinstance(trial.device, CanFail):
         raise NotAskable("it cannot be told to fail")
     return trial.device
+
+
+def _told_of_events(trial: Trial) -> TakesEvents:
+    if not isinstance(trial.device, TakesEvents):
+        raise NotAskable("it does not take events")
+    return trial.device
+
+
+def _abort_of(trial: Trial) -> Callable[[], None]:
+    if not isinstance(trial.device, CanAbort):
+        raise NotAskable("it cannot abort an exposure")
+    return trial.device.abort
