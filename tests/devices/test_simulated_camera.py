@@ -153,6 +153,15 @@ def test_a_reader_that_is_much_too_late_loses_frames(bench):
     assert header.time_ns == 430_000_000
 
 
+def test_a_sequence_that_fits_into_the_buffer_loses_none_however_late_its_reader_comes(bench):
+    camera = opened(bench, buffer_frames=8)
+    camera.start(count=9)
+    bench.clock.advance(60.0)
+    frame = np.zeros(camera.spec.shape, camera.spec.dtype)
+    assert [camera.read_into(frame, 0.0).frame for _ in range(8)] == list(range(1, 9))
+    assert camera.is_running() is False
+
+
 def test_drift_moves_everything(bench):
     camera = opened(bench, stuck=1.0, drift_nm_per_s=(100.0, 0.0, -50.0))
     film(camera, 101)

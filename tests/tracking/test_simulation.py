@@ -31,6 +31,10 @@ def test_the_two_ways_to_an_image_agree():
     assert np.abs(straight - by_grid).max() < 0.01
 
 
+def test_images_lie_in_memory_as_rendering_wants_them():
+    assert bead_stack(0.5, 0.1, np.arange(0.0, 300.0, 100.0), 16).flags.c_contiguous
+
+
 def test_coma_breaks_the_symmetry():
     image = bead_stack(0.5, 0.1, [3000.0], 63, Optics(coma_waves=0.05))[0]
     assert np.abs(image - image[::-1]).max() < 1e-3

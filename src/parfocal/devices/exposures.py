@@ -170,10 +170,14 @@ class ExposureSchedule:
         return Exposure(self._next, start, end, end + self._late_ns)
 
     def _lose_overdue(self, now_ns: int) -> None:
-        if self._period_ns:
-            overdue = (now_ns - self._previous_end) // self._period_ns - self._buffer
-            if overdue > 0:
-                self._lose(overdue)
+        """Lose what no longer fits into the buffer; a sequence that is over fills it no further."""
+        if not self._period_ns:
+            return
+        waiting = (now_ns - self._previous_end) // self._period_ns
+        if self._left is not None:
+            waiting = min(waiting, self._left)
+        if waiting > self._buffer:
+            self._lose(waiting - self._buffer)
 
     def _lose(self, frames: int) -> None:
         frames = frames if self._left is None else min(frames, self._left)

@@ -204,7 +204,7 @@ def bead_stack(
         images = profiles[:, place.reshape(distance.shape)]
     half = (roi_px - 1) / 2
     fade = np.clip((half - distance) / (half / 5 if taper_px is None else max(taper_px, 1e-9)), 0, 1)
-    return np.asarray(1 + (images - 1) * np.sin(np.pi / 2 * fade) ** 2, dtype=np.float32)
+    return np.ascontiguousarray(1 + (images - 1) * np.sin(np.pi / 2 * fade) ** 2, dtype=np.float32)
 
 
 def _spline(x: NDArray[np.float64], values: NDArray[np.float64]) -> CubicSpline:
