@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from parfocal.core.errors import BadInputError
 from parfocal.ipc import Client, CommandTable, Declared, Server, ServiceProxy, command, current_call
+from parfocal.ipc.results import result_type
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +28,13 @@ class Curve:
         return float(self.volts.max())
 
 
+@dataclass(frozen=True)
+class Point:
+    """What a command returns."""
+
+    x: float
+
+
 class Scope:
     @command()
     def curve(self) -> Curve:
@@ -34,6 +43,26 @@ class Scope:
     @command()
     def curves(self) -> list[Curve]:
         return [self.curve()]
+
+    @command()
+    def several(self) -> tuple[Curve, ...]:
+        return (self.curve(),)
+
+    @command()
+    def named(self) -> dict[str, Curve | None]:
+        return {"a": self.curve(), "b": None}
+
+    @command()
+    def pairs(self) -> tuple[int, Curve]:
+        return 1, self.curve()
+
+    @command()
+    def either(self) -> list[Curve | Point]:
+        return [self.curve()]
+
+    @command()
+    def perhaps(self, there: bool) -> Curve | None:
+        return self.curve() if there else None
 
     @command(lane="{channel}")
     def hold(self, channel: Literal["one", "two"]) -> None:
@@ -68,15 +97,37 @@ def test_a_result_fetched_by_another_client_is_one_too(scope: Client, folder: An
     assert isinstance(fetched, Curve)
 
 
-def test_other_results_are_plain_data(scope: Client) -> None:
+@pytest.mark.parametrize("command", ["curves", "several", "named", "pairs"])
+def test_records_in_a_container_arrive_as_such(scope: Client, command: str) -> None:
+    result = getattr(ServiceProxy(scope), command)()
+    found = list(result.values()) if isinstance(result, dict) else list(result)
+    assert type(result) is {"curves": list, "several": tuple, "named": dict, "pairs": tuple}[command]
+    assert [type(each) for each in found] == {"named": [Curve, type(None)], "pairs": [int, Curve]}.get(
+        command, [Curve]
+    )
+
+
+def test_a_record_or_nothing_arrives_as_either(scope: Client) -> None:
+    assert isinstance(ServiceProxy(scope).perhaps(there=True), Curve)
+    assert ServiceProxy(scope).perhaps(there=False) is None
+
+
+def test_a_class_that_is_not_here_leaves_its_place_plain() -> None:
+    kind = result_type('["dict", "", ["union", "no.such:Thing", "tests.ipc.test_results:Curve", "none"]]')
+    assert msgspec.convert({"a": {"x": 1}, "b": None}, kind) == {"a": {"x": 1}, "b": None}
+
+
+def test_results_that_nobody_asked_to_convert_are_plain_data(scope: Client) -> None:
     assert isinstance(scope.call("curve"), dict)
-    (plain,) = ServiceProxy(scope).curves()
-    assert isinstance(plain, dict)
+    assert isinstance(scope.call("curves")[0], dict)
 
 
 def test_the_listing_says_where_the_result_is_found() -> None:
     infos = {info.name: info.result for info in CommandTable.of(Scope).describe()}
-    assert infos == {"curve": f"{__name__}:Curve", "curves": "", "hold": "", "touch": ""}
+    assert infos["curve"] == f"{__name__}:Curve"
+    assert infos["curves"] == f'["list", "{__name__}:Curve"]'
+    assert infos["either"] == "", "plain data does not say which of the two it is"
+    assert infos["hold"] == infos["touch"] == ""
 
 
 def test_an_argument_chooses_the_lane(scope: Client) -> None:

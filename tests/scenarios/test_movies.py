@@ -182,3 +182,15 @@ def kill_camera(attach, rig, after):
         except (ParfocalError, KeyError):
             pause.wait(0.05)
     pytest.fail("the movie was not played")
+
+
+def test_a_noise_that_the_camera_cannot_have_is_told_in_the_summary(images, tmp_path):
+    tifffile.imwrite(tmp_path / "bead.tif", images, photometric="minisblack")
+    asked = ("track", tmp_path / "bead.tif", "--out", tmp_path / "runs", "--read-noise-e")
+    code, summary, _ = parfocal(*asked, 5)
+    assert (code, summary["warnings"]) == (0, [])
+    code, summary, _ = parfocal(*asked, 500)
+    assert code == 0
+    (warning,) = summary["warnings"]
+    assert warning.startswith("chi2 of good rows is 0.0")
+    assert "or read_noise_e is too large" in warning

@@ -388,3 +388,17 @@ def test_a_stream_says_that_it_is_recorded_as_long_as_it_is(lab: Lab) -> None:
     wait_for(lambda: len(recording()) == 1)
     lab.call("finish")
     assert recording() == []
+
+
+def test_streams_that_were_forgotten_are_told_in_report_and_record(lab):
+    recorder = lab.start(frames=None)
+    recorder.call("start")
+    report = recorder.call("finish", timeout_s=PATIENCE_S)
+    told = ["no frames are recorded: the recorder's setting 'frames' names none of camera"]
+    assert report["warnings"] == told
+    assert list(read_manifest(report["run"]).warnings) == told
+    assert list(list_runs(lab.runs)[0].warnings) == told
+
+    recorder.call("set_settings", {"frames": []})  # none is meant
+    recorder.call("start")
+    assert recorder.call("finish", timeout_s=PATIENCE_S)["warnings"] == []

@@ -39,7 +39,8 @@ def runs(folder: Path = Path("runs"), *, json: bool = False) -> None:
     for run in found:
         seconds = "" if run.duration_s is None else f"{run.duration_s:.1f}"
         stored = ", ".join(f"{count} {name}" for name, count in run.stored.items())
-        outcome = f"{run.outcome} ({run.reason})" if run.reason else run.outcome
+        why = "; ".join(filter(None, (run.reason, *run.warnings)))
+        outcome = f"{run.outcome} ({why})" if why else run.outcome
         said = "; ".join(filter(None, (run.operator, run.sample, run.notes)))
         table.add_row(*map(Text, (Path(run.folder).name, seconds, outcome, stored, said)))
     console().print(table)

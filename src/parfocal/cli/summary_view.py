@@ -43,6 +43,7 @@ def _lines(summary: Summary) -> list[tuple[str, str | Text]]:
             "outcome",
             Text.assemble((summary.outcome, "bold"), f" ({summary.reason})" if summary.reason else ""),
         ),
+        *(("warning", warning) for warning in summary.warnings),
         ("frames", f"{counted}; {frames.recorded} recorded"),
         ("beads", f"{summary.beads}{_flags(summary.flagged)}"),
     ]

@@ -66,7 +66,8 @@ class CommandInfo(msgspec.Struct, frozen=True, kw_only=True):
     parameters : tuple of ParameterInfo
         What it takes.
     returns, result : str
-        Text of the declared result; "module:Class" of it, if it is a dataclass or a struct.
+        Text of the declared result; and what clients convert it to, if it is or holds a dataclass or a
+        struct: see `parfocal.ipc.results.result_name`.
     script : bool
         Whether scripts may use it.
     on_client_loss : str

@@ -23,7 +23,8 @@ class ServiceProxy:
     """Calls the commands of a service as methods: ``camera.set_exposure_ms(2.0)``.
 
     Each takes ``timeout_s`` beside its own arguments. A result whose command declares a dataclass or a
-    struct arrives as one. ``help(camera.snap)``, ``camera.snap?`` and TAB show what the service says of them.
+    struct, or a container of them, arrives as such.
+    ``help(camera.snap)``, ``camera.snap?`` and TAB show what the service says of them.
 
     Parameters
     ----------

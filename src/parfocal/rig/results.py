@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from parfocal.analysis.beads.chart import draw_chart
+from parfocal.analysis.beads.quality import advice_on_chi2, usable
 from parfocal.rig.accuracy import tracking_errors
 from parfocal.rig.digest import MOST_ROWS, digest_of, sampled_rows
 from parfocal.rig.summary import FrameCounts, Summary, services_summary
+from parfocal.storage import read_manifest
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from parfocal.core.status import RigStatus
     from parfocal.rig.frame_ledger import FrameLedger
     from parfocal.rig.measurement import Measurement
@@ -41,6 +47,16 @@ def uselessness(counts: FrameLedger, beads: int) -> str:
     if counts.tracked and not counts.usable:
         return f"not one of {counts.rows} rows is usable: all carry flags"
     return ""
+
+
+def _advice(run: Path, tracks: NDArray[Any]) -> tuple[str, ...]:
+    """Return what the chi2 of good rows says of the camera's gain and noise, if they cannot be as told."""
+    noise = read_manifest(run).devices.get("tracker", {}).get("noise")
+    if noise is None or not len(tracks):
+        return ()
+    chi2 = tracks["chi2"][usable(tracks)]
+    advice = advice_on_chi2(chi2[np.isfinite(chi2)], noise["gain_e_per_adu"])
+    return (" ".join(advice.split()),) if advice else ()
 
 
 def summarise(
@@ -84,6 +100,7 @@ def summarise(
     return Summary(
         outcome=done.report.outcome,
         reason=done.report.reason,
+        warnings=(*done.report.warnings, *_advice(run, tracks)),
         run=str(run),
         frames=FrameCounts(
             produced=done.produced,

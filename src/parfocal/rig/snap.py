@@ -51,7 +51,7 @@ def snap_frame(rig: Rig, camera: str = "camera", timeout_s: float = 60.0) -> Sna
     stream = rig.stream(camera)
     assert isinstance(stream.spec, FrameSpec)  # of a service with the command `snap`
     with stream.latest() as frames:
-        (asked,) = msgspec.convert(rig[camera].snap(timeout_s=timeout_s), list[FrameHeader])
+        (asked,) = rig[camera].snap(timeout_s=timeout_s)
         while (frame := frames.read(timeout_s=timeout_s)).header.frame < asked.frame:
             pass
         return SnappedFrame(pixels=frame.data, header=frame.header, pixel_size_um=stream.spec.pixel_size_um)

@@ -57,6 +57,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
         Part of the rows with each flag, by its name.
     reason : str
         Why it ended so; "" if there is nothing to say.
+    warnings : tuple of str
+        What should be known before the rows are used: what was not recorded, a camera that is not as told.
     overlay : str or None
         Picture of a frame with what was found in it.
     chart : str or None
@@ -76,6 +78,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     services: dict[str, dict[str, int]]
     flagged: dict[str, float] = {}
     reason: str = ""
+    warnings: tuple[str, ...] = ()
     overlay: str | None = None
     chart: str | None = None
     movie: MovieFacts | None = None

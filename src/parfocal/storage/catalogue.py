@@ -25,6 +25,8 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
         What it was called, and what people say about it.
     stored, lost : dict of str to int
         For each stream.
+    warnings : tuple of str
+        What somebody may have forgotten to record.
     """
 
     folder: str
@@ -38,6 +40,7 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     operator: str = ""
     sample: str = ""
     notes: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 def list_runs(parent: Path | str) -> tuple[RunSummary, ...]:
@@ -78,6 +81,7 @@ def _summary(folder: Path) -> RunSummary:
         name=manifest.name,
         operator=manifest.operator,
         sample=manifest.sample,
+        warnings=manifest.warnings,
         notes=manifest.notes,
     )
 

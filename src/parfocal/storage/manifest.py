@@ -156,6 +156,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         Which services ended or were started again during the run.
     restarts : tuple of RecorderRestart
         Of the recorder itself.
+    warnings : tuple of str
+        What somebody may have forgotten: streams that the rig writes and the run does not hold.
     """
 
     run: str
@@ -185,6 +187,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     incidents: tuple[Incident, ...] = ()
     restarts: tuple[RecorderRestart, ...] = ()
     errors: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def seen(self) -> str:

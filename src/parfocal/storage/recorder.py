@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from parfocal.core.errors import BadInputError, ParfocalError, StorageError
+from parfocal.core.errors import BadInputError, ParfocalError, StorageError, StreamError
 from parfocal.core.event_layout import EventLayout
 from parfocal.core.files import replace_file
+from parfocal.core.frames import FrameSpec, RowSpec
 from parfocal.ipc import command, current_call
 from parfocal.processes import Service, ServiceContext
 from parfocal.storage.collecting import Collected, Collector
@@ -27,6 +29,7 @@ from parfocal.storage.recorder_settings import (
 )
 from parfocal.storage.recording import Recording
 from parfocal.storage.requests import RunRequest, Site, StreamRequest
+from parfocal.streams import open_stream, stream_names
 
 _LOOK_S = 0.25
 _AGAIN_S = 1.0
@@ -62,7 +65,11 @@ class Recorder(Service):
     def streams_read(self) -> dict[str, tuple[str, ...]]:
         """Return the streams that it records, and those for which it has a policy."""
         chosen = self.settings
-        return {"frames": chosen.frame_streams, "rows": chosen.rows, "policies": tuple(chosen.policies)}
+        return {
+            "frames": chosen.frame_streams,
+            "rows": chosen.row_streams,
+            "policies": tuple(chosen.policies),
+        }
 
     def commands_called(self) -> dict[str, tuple[tuple[str, str], ...]]:
         """Return the commands that end the acquisition."""
@@ -227,7 +234,12 @@ class Recorder(Service):
         if not wanted:
             raise BadInputError("there is nothing to record: set 'frames' or 'rows' to the streams to record")
         least_free = int(chosen.least_free_mb * MB)
-        recording = Recording.begin(chosen.folder.absolute(), wanted, request, self._site, least_free)
+        warnings = chosen.warnings(wanted, _specs(self._context.streams))
+        recording = Recording.begin(
+            chosen.folder.absolute(), wanted, request, self._site, least_free, warnings
+        )
+        for warning in warnings:
+            self._context.log.warning("%s", warning)
         path = str(recording.folder.path)
         try:
             with storage_errors(self._pointer.parent):
@@ -307,9 +319,18 @@ class Recorder(Service):
         self._finish("failed", reason)
 
 
+def _specs(folder: Path) -> dict[str, FrameSpec | RowSpec]:
+    """Return what the streams of a rig hold, by name; those that just begin or end are left out."""
+    specs = {}
+    for name in stream_names(folder):
+        with suppress(StreamError):
+            specs[name] = open_stream(folder, name).spec
+    return specs
+
+
 def _load(settings: RecorderSettings) -> None:
     """Import what the first frame and the first row would wait for."""
     if settings.frame_streams:
         import tensorstore  # noqa: F401
-    if settings.rows:
+    if settings.row_streams:
         import pyarrow.parquet  # noqa: F401

@@ -9,6 +9,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
 from parfocal.core.event_layout import EventLayout
+from parfocal.core.frames import FrameSpec, RowSpec
 from parfocal.storage.disk import free_bytes
 from parfocal.storage.incidents import tell
 from parfocal.storage.ome_zarr import Codec
@@ -35,9 +36,10 @@ class RecorderSettings(BaseModel):
     folder : Path
         Where runs go, each in a new folder of its own.
     frames : str or list of str
-        The streams of frames to record, such as ["camera", "labels"]; none unless they are named.
+        The streams of frames to record, such as ["camera", "labels"]; none unless they are named. An empty
+        list says that none is meant, and keeps the run from warning of it.
     rows : list of str
-        The streams of rows to record; none unless they are named.
+        The streams of rows to record, likewise.
     policies : dict
         For each stream what happens if the disk is too slow for it. Of those not named, frames that are
         stored by events have "block", all others "drop".
@@ -57,7 +59,7 @@ class RecorderSettings(BaseModel):
 
     folder: Path = Path("runs")
     frames: str | tuple[str, ...] | None = None
-    rows: tuple[str, ...] = ()
+    rows: tuple[str, ...] | None = None
     policies: dict[str, Policy] = {}
     on_storage_error: Literal["go on", "stop"] = "go on"
     stop_calls: dict[str, str] = {}
@@ -74,6 +76,11 @@ class RecorderSettings(BaseModel):
         return (self.frames,) if isinstance(self.frames, str) else self.frames
 
     @property
+    def row_streams(self) -> tuple[str, ...]:
+        """The streams of rows to record."""
+        return self.rows or ()
+
+    @property
     def limits(self) -> PartLimits:
         """Of the parts of tables."""
         return PartLimits(rows=self.rows_per_part, seconds=self.seconds_per_part)
@@ -86,7 +93,7 @@ class RecorderSettings(BaseModel):
         Frames of the streams in `events` are stored by their events. A plan asks for each of them, so their
         camera waits for a slow disk unless `policies` says otherwise.
         """
-        names = dict.fromkeys((*self.frame_streams, *events, *self.rows, *rows))
+        names = dict.fromkeys((*self.frame_streams, *events, *self.row_streams, *rows))
         return tuple(
             StreamRequest(
                 name=name,
@@ -96,6 +103,32 @@ class RecorderSettings(BaseModel):
                 events=events.get(name),
             )
             for name in names
+        )
+
+    def warnings(
+        self, wanted: Iterable[StreamRequest], written: Mapping[str, FrameSpec | RowSpec]
+    ) -> tuple[str, ...]:
+        """Return a line for each kind of stream that is written, but neither wanted nor left out on purpose.
+
+        Examples
+        --------
+        >>> frames = FrameSpec(shape=(4, 4), dtype="uint16")
+        >>> RecorderSettings(rows=["tracks"]).warnings([], {"camera": frames})
+        ("no frames are recorded: the recorder's setting 'frames' names none of camera",)
+        >>> RecorderSettings(rows=["tracks"], frames=[]).warnings([], {"camera": frames})
+        ()
+        """
+        recorded = {request.name for request in wanted}
+        kinds = ("frames", self.frames, FrameSpec), ("rows", self.rows, RowSpec)
+        forgotten = {
+            kind: [name for name, each in written.items() if type(each) is spec]
+            for kind, chosen, spec in kinds
+            if chosen is None
+        }
+        return tuple(
+            f"no {kind} are recorded: the recorder's setting {kind!r} names none of {', '.join(names)}"
+            for kind, names in forgotten.items()
+            if names and not recorded & set(names)
         )
 
 
@@ -143,6 +176,8 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
         Which services ended during the run, when, how, and whether they came back.
     missing : dict of str to str
         What could not be had for the record, and why.
+    warnings : tuple of str
+        What somebody may have forgotten to record.
     """
 
     run: str
@@ -155,6 +190,7 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     errors: tuple[str, ...]
     incidents: tuple[str, ...] = ()
     missing: dict[str, str] = {}
+    warnings: tuple[str, ...] = ()
 
 
 def status_of(recording: Recording, clock: Clock) -> RecorderStatus:
@@ -187,4 +223,5 @@ def report_of(recording: Recording) -> RunReport:
         errors=manifest.errors,
         incidents=tuple(tell(manifest.incidents, manifest.started)),
         missing=manifest.missing,
+        warnings=manifest.warnings,
     )

@@ -74,8 +74,11 @@ class Recording:
         request: RunRequest,
         site: Site,
         least_free: int = 0,
+        warnings: tuple[str, ...] = (),
     ) -> Recording:
         """Make a new run in `folder`. All that the streams bring from this moment on belongs to it.
+
+        Its record holds the `warnings`.
 
         Raises
         ------
@@ -94,7 +97,8 @@ class Recording:
                 writer = recording._watch.writer_of(stream.status().writer_pid)
                 recorder, record = recording._opener.open(wanted, stream, path_of(stream, records), writer)
                 recording._recorders[wanted.name], records[wanted.name] = recorder, record
-            recording._record = RunRecord(run, first_manifest(run, request, records, recording._before, site))
+            first = first_manifest(run, request, records, recording._before, site, warnings)
+            recording._record = RunRecord(run, first)
             recording._record.change()
         except BaseException:
             recording.discard()

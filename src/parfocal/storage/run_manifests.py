@@ -31,7 +31,12 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def first_manifest(
-    run: RunFolder, request: RunRequest, records: dict[str, StreamRecord], collected: Collected, site: Site
+    run: RunFolder,
+    request: RunRequest,
+    records: dict[str, StreamRecord],
+    collected: Collected,
+    site: Site,
+    warnings: tuple[str, ...] = (),
 ) -> Manifest:
     """Return the manifest of a run that begins now; `collected` is what the services said."""
     sizes = [record.spec.pixel_size_um for record in records.values() if isinstance(record.spec, FrameSpec)]
@@ -55,6 +60,7 @@ def first_manifest(
         missing=collected.missing,
         versions=versions(),
         streams=records,
+        warnings=warnings,
     )
 
 
