@@ -87,6 +87,11 @@ PLAIN = {
         Declaration Declared Decoder Incoming Interrupt MakeSafe ParameterInfo Send Unsent
         WakeUpPipe
     """,
+    "runs": """
+        Abort Acquire Acquired Answer Ask Close Closed Darken Drain Drained End Ended Expose Exposed Failed Fetch
+        Fetched Hold Machine Pause Pausing Place Placed Prepare Prepared Replaced Restarted Resume Sleep Stopped
+        Timing Wake Woken
+    """,
     "processes": """
         Abandon Announcer AskToStop BackOff BackOffOver Begin Change Changes Charge End Ending
         Exited Failed Failure HandShake HealthLines Hung KillAfter Leaving Life MakeSafe Open

@@ -1,0 +1,355 @@
+"""A run's decisions under any order of what can happen: nothing lost, nothing too much, always an end."""
+
+from __future__ import annotations
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import settings
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from parfocal.runs import inputs, tasks
+from parfocal.runs.advance import advance
+from parfocal.runs.event import Event
+from parfocal.runs.machine import Machine
+
+S = 1_000_000_000
+
+
+def image(number: int, at_s: float | None, kind: str = "image") -> Event:
+    return Event(number=number, kind=kind, index={"t": number}, min_start_time=at_s)
+
+
+class Orders(RuleBasedStateMachine):
+    """Plays the shell: performs each task as it may turn out, and lets others wish anything at any time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 5 * S
+        self.plan: list[Event] = []
+        self.begun: list[int] = []  # numbers of exposures in the order in which they were begun
+        self.fired: set[int] = set()
+        self.held_since_begun = False
+        self.wish: str | None = None  # the first end at once that was asked for before it was closing
+        self.acquisitions = 0
+        self.machine = Machine(on_failure="stop")
+        self.make_plan()
+        self.give(inputs.Woken(self.now))
+
+    def make_plan(self, length: int = 6) -> None:
+        first = len(self.plan)
+        kinds = ["image", "wait", "stimulus", "confirm", "reference", "acquire", "image"]
+        for number in range(first, first + length):
+            kind = kinds[(number * 3) % len(kinds)]
+            self.plan.append(
+                Event(
+                    number=number,
+                    kind=kind,
+                    min_start_time=float(number),
+                    duration_s=2.0 if kind == "wait" else 0.0,
+                    count=3 if kind == "acquire" else None,
+                    timeout_s=20.0,
+                    text="go on?" if kind == "confirm" else "",
+                )
+            )
+
+    def give(self, given: inputs.Input) -> tuple[tasks.Effect, ...]:
+        before = self.machine
+        self.machine, effects = advance(before, given)
+        task = self.machine.task
+        if task is not before.task and isinstance(task, tasks.Expose | tasks.Acquire):
+            assert self.machine.held is None, "an exposure began although a pause was acknowledged"
+            assert self.machine.end is None, "an exposure began although the run was to end"
+            self.begun.append(task.event.number)
+            if task.event.kind == "stimulus":
+                assert task.event.number not in self.fired, "a stimulus was fired twice"
+                self.fired.add(task.event.number)
+        return effects
+
+    @property
+    def task(self) -> tasks.Task | None:
+        return self.machine.task
+
+    def at_risk(self) -> bool:
+        return isinstance(self.task, tasks.Place | tasks.Expose | tasks.Prepare)
+
+    # --- the run's thread
+
+    @precondition(lambda self: self.task is not None)
+    @rule(late=st.integers(0, 3))
+    def perform(self, late: int) -> None:
+        """The task ends as it should."""
+        now = self.now
+        match self.task:
+            case tasks.Prepare():
+                self.give(inputs.Prepared(now))
+            case tasks.Fetch(number=number):
+                self.give(inputs.Fetched(now, self.plan[number] if number < len(self.plan) else None))
+            case tasks.Place():
+                self.give(inputs.Placed(now))
+            case tasks.Expose():
+                self.now += S // 100
+                self.give(inputs.Exposed(self.now, now))
+            case tasks.Acquire(count=count):
+                self.give(inputs.Acquired(now, count or 1, whole=True))
+            case tasks.Sleep(until_ns=until_ns):
+                self.now = max(now, until_ns) + late * S
+                self.give(inputs.Woken(self.now))
+            case tasks.Ask() if self.machine.answer is None:
+                self.give(inputs.Woken(now))
+            case tasks.Ask() | tasks.Hold():
+                self.give(inputs.Woken(now))
+            case tasks.Drain():
+                self.give(inputs.Drained(now))
+            case tasks.Close(ending=ending, reason=reason):
+                self.give(inputs.Closed(now, ending, reason))
+
+    @precondition(lambda self: self.at_risk())
+    @rule()
+    def fail(self) -> None:
+        self.give(inputs.Failed(self.now, "camera", "DeviceError", "it broke"))
+
+    @precondition(lambda self: isinstance(self.task, tasks.Place | tasks.Expose))
+    @rule()
+    def restart(self) -> None:
+        self.give(inputs.Restarted(self.now, "camera", "camera ended"))
+
+    @precondition(lambda self: isinstance(self.task, tasks.Expose))
+    @rule()
+    def lose(self) -> None:
+        self.give(inputs.FrameLost(self.now))
+
+    # --- others
+
+    @rule(policy=st.sampled_from(["stop", "go on", "pause"]))
+    def other_policy(self, policy: str) -> None:
+        self.machine = self.machine.having(on_failure=policy)
+
+    @rule()
+    def time_passes(self) -> None:
+        self.now += S
+
+    @rule()
+    def pause(self) -> None:
+        could = self.machine.may_change
+        self.give(inputs.Pause(self.now, "look"))
+        assert not could or self.machine.state in ("pausing", "paused")
+
+    @rule(policy=st.sampled_from(["shift", "catch up", "skip"]))
+    def resume(self, policy: str) -> None:
+        self.give(inputs.Resume(self.now, policy))
+        assert self.machine.state not in ("pausing", "paused")
+
+    @rule(ending=st.sampled_from(["cancelled", "failed"]))
+    def cancel(self, ending: str) -> None:
+        closing = self.machine.is_closing
+        settled = self.machine.end is not None and self.machine.end.ending in ("cancelled", "failed")
+        effects = self.give(inputs.End(self.now, ending, "why"))
+        if not closing and not settled:
+            self.wish = ending
+            assert tasks.Darken() in effects
+            assert self.machine.state == "cancelling"
+        self.stop_what_is_aborted(effects)
+
+    @rule()
+    def finish(self) -> None:
+        self.stop_what_is_aborted(self.give(inputs.End(self.now, "finished early", "enough")))
+
+    def stop_what_is_aborted(self, effects: tuple[tasks.Effect, ...]) -> None:
+        if tasks.Abort() not in effects:
+            return
+        if isinstance(self.task, tasks.Acquire):
+            self.give(inputs.Acquired(self.now, 1, whole=False))
+        elif isinstance(self.task, tasks.Expose | tasks.Place):
+            self.give(inputs.Stopped(self.now))
+
+    @rule(yes=st.booleans())
+    def answer(self, yes: bool) -> None:
+        self.give(inputs.Answer(self.now, yes))
+
+    @precondition(lambda self: self.machine.may_change and len(self.plan) < 30)
+    @rule()
+    def extend(self) -> None:
+        self.make_plan(3)
+
+    @precondition(lambda self: self.machine.may_change)
+    @rule()
+    def replace(self) -> None:
+        self.give(inputs.Replaced(self.now))
+        del self.plan[self.machine.counts.consumed :]
+        self.make_plan(4)
+
+    # --- always
+
+    @invariant()
+    def everything_is_counted(self) -> None:
+        counts = self.machine.counts
+        in_hand = self.machine.event is not None
+        assert counts.consumed == counts.acquired + counts.lost + in_hand
+        assert counts.consumed <= len(self.plan) or self.machine.state == "ended"
+
+    @invariant()
+    def what_is_acknowledged_holds(self) -> None:
+        machine = self.machine
+        if machine.state == "paused":
+            assert not isinstance(machine.task, tasks.Expose | tasks.Acquire | tasks.Place)
+        if machine.state == "ended":
+            assert machine.task is None
+
+    def teardown(self) -> None:
+        """Whatever came: answered and resumed, it comes to an end, and no cancel was lost."""
+        for _ in range(4000):
+            if self.machine.state == "ended":
+                break
+            self.give(inputs.Answer(self.now, True))
+            self.give(inputs.Resume(self.now))
+            self.perform(0)
+        assert self.machine.state == "ended"
+        if self.wish:
+            assert self.machine.outcome in ("cancelled", "failed")
+        elif self.machine.outcome == "complete":
+            assert self.machine.counts.consumed == len(self.plan)
+
+
+Orders.TestCase.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
+TestOrders = Orders.TestCase
+
+
+class Shell:
+    """Performs the tasks of a plan on a time of its own, each exposure taking `exposure_s`."""
+
+    def __init__(self, plan: list[Event], exposure_s: float = 0.01) -> None:
+        self.plan, self.exposure_ns = plan, round(exposure_s * 1e9)
+        self.now = self.begin = 100 * S
+        self.starts: list[tuple[int, float]] = []
+        self.machine = Machine()
+        self.report = inputs.Woken(self.now)
+
+    def run(self, until_s: float = 1e9) -> Shell:
+        """Go on until the end, or until a wait would last longer than that; return self."""
+        while self.machine.state != "ended":
+            self.machine, _ = advance(self.machine, self.report)
+            task = self.machine.task
+            if isinstance(task, tasks.Sleep) and task.until_ns > self.begin + until_s * S:
+                self.now = self.begin + round(until_s * S)
+                self.report = inputs.Woken(self.now)
+                return self
+            if task is None:
+                return self
+            self.report = self.perform(task)
+        return self
+
+    def perform(self, task: tasks.Task) -> inputs.Report:
+        match task:
+            case tasks.Prepare():
+                return inputs.Prepared(self.now)
+            case tasks.Fetch(number=number):
+                return inputs.Fetched(self.now, self.plan[number] if number < len(self.plan) else None)
+            case tasks.Place():
+                return inputs.Placed(self.now)
+            case tasks.Sleep(until_ns=until_ns):
+                self.now = max(self.now, until_ns)
+                return inputs.Woken(self.now)
+            case tasks.Expose(event=event):
+                began = self.now
+                self.starts.append((event.number, (began - self.begin) / S))
+                self.now += self.exposure_ns
+                return inputs.Exposed(self.now, began)
+            case tasks.Drain():
+                return inputs.Drained(self.now)
+            case tasks.Close(ending=ending, reason=reason):
+                return inputs.Closed(self.now, ending, reason)
+        raise AssertionError(task)
+
+    def wish(self, wish: inputs.Wish) -> None:
+        self.machine, _ = advance(self.machine, wish)
+
+    @property
+    def times(self) -> list[float]:
+        return [round(start, 3) for _, start in self.starts]
+
+
+def test_exposures_begin_when_the_plan_has_them():
+    shell = Shell([image(n, 10.0 * n) for n in range(6)]).run()
+    assert shell.times == [0, 10, 20, 30, 40, 50]
+    assert shell.machine.outcome == "complete"
+    assert shell.machine.counts.acquired == 6
+
+
+def test_a_leading_wait_moves_them_all():
+    wait = Event(number=0, kind="wait", min_start_time=0.0, duration_s=10.0)
+    shell = Shell([wait, *(image(n, 10.0 * n) for n in range(1, 4))]).run()
+    assert shell.times == [10, 20, 30]
+
+
+def test_a_late_run_does_not_flash_through_its_waits():
+    wait = Event(number=2, kind="wait", min_start_time=1.0, duration_s=10.0)
+    plan = [image(0, 0.0), image(1, 1.0), wait, image(3, 11.0), image(4, 12.0)]
+    shell = Shell(plan, exposure_s=5.0).run()
+    assert shell.times == [0, 5, 20, 25]  # the wait begins at 10, when the second image is done
+
+
+def test_a_pause_shifts_what_is_left():
+    shell = Shell([image(n, 10.0 * n) for n in range(4)]).run(until_s=12)
+    shell.wish(inputs.Pause(shell.now))
+    assert shell.machine.state == "paused"
+    shell.now += 30 * S
+    shell.wish(inputs.Resume(shell.now))
+    shell.report = inputs.Woken(shell.now)
+    assert shell.run().times == [0, 10, 50, 60]
+
+
+def test_catching_up_keeps_a_gap():
+    shell = Shell([image(n, 1.0 * n) for n in range(12)]).run(until_s=2.5)
+    shell.wish(inputs.Pause(shell.now))
+    shell.now += 4 * S
+    shell.wish(inputs.Resume(shell.now, "catch up", S // 4))
+    shell.report = inputs.Woken(shell.now)
+    times = shell.run().times
+    assert times[:3] == [0, 1, 2]
+    assert times[3:8] == [6.5, 6.75, 7, 7.25, 7.5]
+    assert times[8:] == [8, 9, 10, 11]
+
+
+def test_catching_up_without_a_gap_goes_at_twice_the_pace():
+    shell = Shell([image(n, 1.0 * n) for n in range(12)]).run(until_s=2.5)
+    shell.wish(inputs.Pause(shell.now))
+    shell.now += 4 * S
+    shell.wish(inputs.Resume(shell.now, "catch up"))
+    shell.report = inputs.Woken(shell.now)
+    times = shell.run().times
+    assert times[3:] == [6.5, 7, 7.5, 8, 8.5, 9, 9.5, 10, 11]
+
+
+def test_skipping_leaves_out_what_was_due_during_the_pause_and_says_so():
+    shell = Shell([image(n, 1.0 * n) for n in range(12)]).run(until_s=2.5)
+    shell.wish(inputs.Pause(shell.now))
+    shell.now += 4 * S
+    shell.wish(inputs.Resume(shell.now, "skip"))
+    shell.report = inputs.Woken(shell.now)
+    shell.run()
+    assert [number for number, _ in shell.starts] == [0, 1, 2, 7, 8, 9, 10, 11]
+    assert shell.machine.counts.dropped == {"skipped": 4}
+    assert shell.machine.counts.consumed == 12
+
+
+@pytest.mark.parametrize(("policy", "ends"), [("shift", 16.0), ("catch up", 12.0), ("skip", 12.0)])
+def test_under_shift_the_countdown_of_a_wait_holds_during_a_pause(policy, ends):
+    wait = Event(number=1, kind="wait", min_start_time=2.0, duration_s=10.0)
+    shell = Shell([image(0, 0.0), wait, image(2, 12.0)]).run(until_s=5)
+    assert shell.machine.state == "waiting"
+    shell.wish(inputs.Pause(shell.now))
+    assert shell.machine.state == "paused"
+    shell.now += 4 * S
+    shell.wish(inputs.Resume(shell.now, policy))
+    shell.report = inputs.Woken(shell.now)
+    assert shell.run().times == [0, ends]
+
+
+def test_what_comes_after_a_repeated_exposure_keeps_its_distance():
+    plan = [image(n, 1.0 * n) for n in range(5)]
+    shell = Shell(plan).run(until_s=1.5)
+    shell.machine, _ = advance(shell.machine, inputs.Woken(shell.begin + 2 * S))
+    shell.now = shell.begin + 6 * S
+    shell.report = inputs.Restarted(shell.now, "camera", "camera ended")
+    assert shell.run().times == [0, 1, 6, 7, 8]
+    assert shell.machine.counts.errors.count == 1
