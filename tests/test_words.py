@@ -88,9 +88,9 @@ PLAIN = {
         WakeUpPipe
     """,
     "runs": """
-        Abort Acquire Acquired Answer Ask Close Closed Darken Drain Drained End Ended Expose Exposed Failed Fetch
-        Fetched Hold Machine Pause Pausing Place Placed Prepare Prepared Replaced Restarted Resume Sleep Stopped
-        Timing Wake Woken
+        Abort Acquire Acquired Answer Ask Close Closed Darken Drain Drained Expose Exposed
+        TaskFailed Fetch Fetched Hold Machine Pause Pausing Place Placed Prepare Prepared Replaced Restarted
+        Resume Sleep Stopped Timing Wake Woken
     """,
     "processes": """
         Abandon Announcer AskToStop BackOff BackOffOver Begin Change Changes Charge End Ending

@@ -106,7 +106,7 @@ class Orders(RuleBasedStateMachine):
     @precondition(lambda self: self.at_risk())
     @rule()
     def fail(self) -> None:
-        self.give(inputs.Failed(self.now, "camera", "DeviceError", "it broke"))
+        self.give(inputs.TaskFailed(self.now, "camera", "DeviceError", "it broke"))
 
     @precondition(lambda self: isinstance(self.task, tasks.Place | tasks.Expose))
     @rule()
@@ -143,7 +143,7 @@ class Orders(RuleBasedStateMachine):
     def cancel(self, ending: str) -> None:
         closing = self.machine.is_closing
         settled = self.machine.end is not None and self.machine.end.ending in ("cancelled", "failed")
-        effects = self.give(inputs.End(self.now, ending, "why"))
+        effects = self.give(inputs.EndRun(self.now, ending, "why"))
         if not closing and not settled:
             self.wish = ending
             assert tasks.Darken() in effects
@@ -152,7 +152,7 @@ class Orders(RuleBasedStateMachine):
 
     @rule()
     def finish(self) -> None:
-        self.stop_what_is_aborted(self.give(inputs.End(self.now, "finished early", "enough")))
+        self.stop_what_is_aborted(self.give(inputs.EndRun(self.now, "finished early", "enough")))
 
     def stop_what_is_aborted(self, effects: tuple[tasks.Effect, ...]) -> None:
         if tasks.Abort() not in effects:

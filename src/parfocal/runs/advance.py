@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from parfocal.runs import inputs
 from parfocal.runs.choosing import choose
-from parfocal.runs.machine import Ended, Machine, Pausing
+from parfocal.runs.machine import Machine, Pausing, RunEnd
 from parfocal.runs.reports import take
 from parfocal.runs.tasks import Abort, Acquire, Darken, Effect, Expose, Wake
 
@@ -22,7 +22,7 @@ def advance(machine: Machine, given: inputs.Input) -> Advanced:
             return _pause(machine, given)
         case inputs.Resume():
             return _resume(machine, given)
-        case inputs.End():
+        case inputs.EndRun():
             return _end(machine, given)
         case inputs.Answer():
             return _answer(machine, given)
@@ -52,16 +52,17 @@ def _resume(machine: Machine, resume: inputs.Resume) -> Advanced:
     return machine.to("running"), (Wake(),)
 
 
-def _end(machine: Machine, end: inputs.End) -> Advanced:
+def _end(machine: Machine, end: inputs.EndRun) -> Advanced:
     """End it: what is cancelled or has failed goes before what is finished, and the first reason stays."""
     if machine.is_closing:
         return machine, ()
     at_once = end.ending in ("cancelled", "failed")
     if machine.end is not None and (not at_once or machine.end.ending in ("cancelled", "failed")):
         return machine, ()
-    machine = machine.having(end=Ended(end.ending, end.reason), held=None)
+    machine = machine.having(end=RunEnd(end.ending, end.reason), held=None)
     if at_once:
         return machine.to("cancelling"), (Abort(), Darken(), Wake())
+    machine = machine.to("running") if machine.state in ("pausing", "paused") else machine
     return machine, (Abort(), Wake()) if isinstance(machine.task, Acquire) else (Wake(),)
 
 

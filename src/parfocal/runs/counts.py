@@ -10,7 +10,7 @@ from parfocal.runs.event import Event
 _KEPT = 10
 
 
-class Counts(msgspec.Struct, frozen=True, kw_only=True):
+class EventCounts(msgspec.Struct, frozen=True, kw_only=True):
     """What became of the events: ``consumed == acquired + sum(dropped.values())``, and one more in hand.
 
     Attributes
@@ -39,25 +39,25 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
         """How many events were declared dropped."""
         return sum(self.dropped.values())
 
-    def taken(self) -> Counts:
+    def taken(self) -> EventCounts:
         """Return them after an event was taken up."""
         return msgspec.structs.replace(self, consumed=self.consumed + 1)
 
-    def put_back(self) -> Counts:
+    def put_back(self) -> EventCounts:
         """Return them after the event in hand was put back: it was not begun."""
         return msgspec.structs.replace(self, consumed=self.consumed - 1)
 
-    def done(self, event: Event, frames: int) -> Counts:
+    def done(self, event: Event, frames: int) -> EventCounts:
         """Return them after an event was done, with so many frames of the camera."""
         counts = self.fired() if event.kind == "stimulus" else self.received(frames)
         return msgspec.structs.replace(counts, acquired=self.acquired + 1)
 
-    def fired(self) -> Counts:
+    def fired(self) -> EventCounts:
         """Return them after a stimulus was fired."""
         stimuli = msgspec.structs.replace(self.stimulations, fired=self.stimulations.fired + 1)
         return msgspec.structs.replace(self, stimulations=stimuli)
 
-    def drop(self, reason: str) -> Counts:
+    def drop(self, reason: str) -> EventCounts:
         """Return them after the event in hand was declared dropped."""
         stimuli = self.stimulations
         if reason == "unsure":
@@ -65,11 +65,11 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
         dropped = {**self.dropped, reason: self.dropped.get(reason, 0) + 1}
         return msgspec.structs.replace(self, dropped=dropped, stimulations=stimuli)
 
-    def received(self, frames: int) -> Counts:
+    def received(self, frames: int) -> EventCounts:
         """Return them after so many frames of the camera."""
         return msgspec.structs.replace(self, frames=self.frames + frames)
 
-    def failed(self, source: str, type: str, message: str, event: int) -> Counts:
+    def failed(self, source: str, type: str, message: str, event: int) -> EventCounts:
         """Return them after an error."""
         error = RunError(source=source, type=type, message=message, event=event)
         errors = RunErrors(count=self.errors.count + 1, last=(*self.errors.last, error)[-_KEPT:])

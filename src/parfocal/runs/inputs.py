@@ -59,7 +59,7 @@ class Acquired(msgspec.Struct, frozen=True):
     began_ns: int = 0
 
 
-class Failed(msgspec.Struct, frozen=True):
+class TaskFailed(msgspec.Struct, frozen=True):
     """The task failed: for good as far as it is concerned. `source` is the instrument, `type` the error's."""
 
     now_ns: int
@@ -104,7 +104,7 @@ Report = (
     | Exposed
     | FrameLost
     | Acquired
-    | Failed
+    | TaskFailed
     | Stopped
     | Restarted
     | Drained
@@ -127,7 +127,7 @@ class Resume(msgspec.Struct, frozen=True):
     gap_ns: int = 0
 
 
-class End(msgspec.Struct, frozen=True):
+class EndRun(msgspec.Struct, frozen=True):
     """End the run: "cancelled" at once, "finished early" after the exposure under way."""
 
     now_ns: int
@@ -149,7 +149,7 @@ class Replaced(msgspec.Struct, frozen=True):
     now_ns: int
 
 
-Wish = Pause | Resume | End | Answer | Replaced
+Wish = Pause | Resume | EndRun | Answer | Replaced
 """What others want of a run, at any time."""
 
 Input = Report | Wish

@@ -18,7 +18,7 @@ from __future__ import annotations
 import msgspec
 
 from parfocal.core.run_status import FailurePolicy, RunState
-from parfocal.runs.counts import Counts
+from parfocal.runs.counts import EventCounts
 from parfocal.runs.event import Event
 from parfocal.runs.states import TABLE
 from parfocal.runs.tasks import Acquire, Close, Ending, Expose, Fetch, Place, Prepare, Task
@@ -35,7 +35,7 @@ class Pausing(msgspec.Struct, frozen=True):
     since_ns: int
 
 
-class Ended(msgspec.Struct, frozen=True):
+class RunEnd(msgspec.Struct, frozen=True):
     """The end that was asked for, or has come: how, and why."""
 
     ending: Ending
@@ -67,7 +67,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
         What a person said to the question in hand.
     held : Pausing or None
         The pause that is asked for.
-    end : Ended or None
+    end : RunEnd or None
         The end that is asked for, or has come.
     drained : bool
         Whether everything is stored.
@@ -86,10 +86,10 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     frames_before: int = 0
     answer: bool | None = None
     held: Pausing | None = None
-    end: Ended | None = None
+    end: RunEnd | None = None
     drained: bool = False
     timing: Timing = Timing()
-    counts: Counts = Counts()
+    counts: EventCounts = EventCounts()
     outcome: str = ""
     reason: str = ""
 
@@ -119,7 +119,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
         assert state in TABLE[self.state], f"no transition from {self.state} to {state}"
         return self.having(state=state)
 
-    def without_event(self, counts: Counts) -> Machine:
+    def without_event(self, counts: EventCounts) -> Machine:
         """Return it with the event in hand done, dropped or put back, as `counts` tells."""
         return self.having(
             event=None, placed=False, tries=0, wait_until_ns=0, frames_before=0, answer=None, counts=counts
@@ -127,4 +127,4 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
 
     def ending(self, ending: Ending, reason: str) -> Machine:
         """Return it with an end that it has come to."""
-        return self.having(end=Ended(ending, reason), held=None)
+        return self.having(end=RunEnd(ending, reason), held=None)

@@ -28,7 +28,7 @@ def take(machine: Machine, report: inputs.Report) -> Machine:
             return _stopped(machine)
         case inputs.Restarted():
             return _restarted(machine, report)
-        case inputs.Failed():
+        case inputs.TaskFailed():
             return _failed(machine, report)
         case inputs.Drained():
             return machine.having(drained=True)
@@ -122,7 +122,7 @@ def _restarted(machine: Machine, report: inputs.Restarted) -> Machine:
     return machine.having(tries=machine.tries + 1, placed=False)
 
 
-def _failed(machine: Machine, report: inputs.Failed) -> Machine:
+def _failed(machine: Machine, report: inputs.TaskFailed) -> Machine:
     machine = _noted(machine, report.source, report.type, report.message)
     event = machine.event
     if machine.end is not None:
