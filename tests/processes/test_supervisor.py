@@ -118,6 +118,15 @@ def test_a_failed_start_raises_the_real_cause(make_rig, spec, tmp_path, kind, ca
     assert rig.status().services["bad"].pid == 0
 
 
+@pytest.mark.parametrize("kind", ["FailsToOpen", "Crashes", "Missing"])
+def test_a_failed_start_is_raised_and_not_logged_as_well(make_rig, spec, caplog, kind) -> None:
+    rig, _ = make_rig(spec("bad", kind))
+    with pytest.raises(StartError, match="'bad' did not become ready"):
+        rig.start()
+    rig.wait()  # its log is closed by then
+    assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
 def test_a_process_that_cannot_be_started_is_a_failed_start(make_rig, spec, monkeypatch) -> None:
     rig, _ = make_rig(spec())
     monkeypatch.setattr("sys.executable", "/nowhere/python")

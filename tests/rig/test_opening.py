@@ -104,3 +104,27 @@ def test_a_command_ends_only_what_it_started(tmp_path, capsys) -> None:
         assert run(["call", "lamp", "double", "value=3", "--rig", str(path)]) == 0
         assert run(["restart", "lamp"]) == 0
         assert [record.rig for record in directory.rigs()] == ["lab"]
+
+
+@pytest.mark.parametrize("detach", [(), ("--detach",)])
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [("parfocal.core.errors.DeviceError", "DeviceError: no lamp"), ("ValueError", "ValueError: no lamp")],
+)
+def test_a_failed_start_is_reported_once(tmp_path, detach, error, told):
+    """On purpose: in a line. By a mistake in somebody's code: where it is, and the line."""
+    (tmp_path / "lamps.py").write_text(
+        "import parfocal.core.errors\n"
+        "from parfocal.processes import Service\n"
+        "class Lamp(Service):\n"
+        f"    def open(self, context):\n        raise {error}('no lamp')\n"
+    )
+    (tmp_path / "lab.toml").write_text('name = "lamps"\n[services.lamp]\nkind = "lamps:Lamp"\n')
+    words = [sys.executable, "-m", "parfocal", "up", str(tmp_path / "lab.toml"), *detach]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 1
+    assert done.stderr.count("no lamp") == (
+        2 if error == "ValueError" else 1
+    )  # the code itself, and the line
+    assert done.stderr.endswith(f"parfocal: service 'lamp' did not become ready: {told}\n")
+    assert ("lamps.py" in done.stderr) == (error == "ValueError")

@@ -113,10 +113,11 @@ def print_error(error: BaseException) -> None:
 
     An interrupt says what became of what was under way, where that is more than that all was ended in order.
     """
-    remote = getattr(error, "remote_traceback", "")
-    if remote and not getattr(error, "original", None):  # what is raised on purpose says all there is to say
-        sys.stderr.write(remote.rstrip() + "\n\n")
     text = str(error)
+    remote = getattr(error, "remote_traceback", "").rstrip()
+    if remote and not getattr(error, "original", None):  # what is raised on purpose says all there is to say
+        places, _, last = remote.rpartition("\n")
+        sys.stderr.write((places if text.endswith(last) else remote) + "\n\n")
     if isinstance(error, KeyboardInterrupt):
         text = f"interrupted; {text or 'everything was ended in order'}"
     sys.stderr.write(f"parfocal: {text}\n")

@@ -132,10 +132,9 @@ class CommandFailedError(CommandError):
         BadInputError('9 nm is beyond the limit')
         >>> CommandFailedError("...", **where, remote_type="KeyError").original
         """
-        kind = globals().get(self.remote_type)
-        if not (isinstance(kind, type) and issubclass(kind, ParfocalError)):
-            return None
-        return kind(str(self).removeprefix(f"{self.service}.{self.command} raised {self.remote_type}: "))
+        kind = _kind_named(self.remote_type)
+        before = f"{self.service}.{self.command} raised {self.remote_type}: "
+        return None if kind is None else kind(str(self).removeprefix(before))
 
 
 class CancelledError(CommandError):
@@ -267,17 +266,39 @@ class StartError(ProcessError):
         Which one.
     exit_code : int or None
         Its exit code if it ended, else None.
+    remote_type : str
+        Name of the class of what it raised, if it raised.
     remote_traceback : str
         Its own traceback, if it left one.
     """
 
     def __init__(
-        self, message: str, *, service: str = "", exit_code: int | None = None, remote_traceback: str = ""
+        self,
+        message: str,
+        *,
+        service: str = "",
+        exit_code: int | None = None,
+        remote_type: str = "",
+        remote_traceback: str = "",
     ) -> None:
         super().__init__(message)
         self.service = service
         self.exit_code = exit_code
+        self.remote_type = remote_type
         self.remote_traceback = remote_traceback
+
+    @property
+    def original(self) -> ParfocalError | None:
+        """What the service raised, if it is of this tree, so that its message says all there is to say.
+
+        Examples
+        --------
+        >>> message = "service 'camera' did not become ready: DeviceError: no camera on port 7"
+        >>> StartError(message, service="camera", remote_type="DeviceError").original
+        DeviceError('no camera on port 7')
+        """
+        kind = _kind_named(self.remote_type)
+        return None if kind is None else kind(str(self).partition(f": {self.remote_type}: ")[2])
 
 
 class DeviceError(ParfocalError):
@@ -322,6 +343,12 @@ class MovieError(ParfocalError):
 
 class TrackingError(ParfocalError):
     """Tables, regions or frames that do not fit together."""
+
+
+def _kind_named(name: str) -> type[ParfocalError] | None:
+    """Return the class of this tree that has this name."""
+    kind = globals().get(name)
+    return kind if isinstance(kind, type) and issubclass(kind, ParfocalError) else None
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -66,7 +66,7 @@ class Announcer:
         self._log.close()
 
     def started(self) -> None:
-        """Take note that every service is ready: failures are no longer told by who starts the rig."""
+        """Take note that every service is ready: from now on no caller of the start reports a failure."""
         self._starting = False
 
     def services_changed(self, names: tuple[str, ...]) -> None:
@@ -75,10 +75,10 @@ class Announcer:
         write_record(self._folders.runtime / "rig.json", record)
         self._publish("services", {"names": list(names)})
 
-    def state_changed(self, service: SupervisedService) -> None:
-        """Tell that the life of a service changed."""
+    def state_changed(self, service: SupervisedService, *, raised: bool = False) -> None:
+        """Log and publish that the life of a service changed; `raised`: the start of the rig raises why."""
         status = service.status()
-        level = logging.WARNING if status.state in _SERIOUS else logging.INFO
+        level = logging.WARNING if status.state in _SERIOUS and not raised else logging.INFO
         detail = f" ({status.error})" if status.error else ""
         advice = how_to_restart(status) if status.state == "degraded" else ""
         self._log.say(status.name, level, f"{status.state}{detail} {advice}".rstrip())
@@ -93,8 +93,8 @@ class Announcer:
         if not isinstance(report, child_pipe.Failure):
             return
         name = service.spec.name
-        if not (report.fatal and self._starting):
-            self._log.say(name, logging.ERROR, report.traceback or report.error)
+        raised = report.fatal and self._starting  # by the start of the rig
+        self._log.say(name, logging.INFO if raised else logging.ERROR, report.traceback or report.error)
         self._publish("error", {"service": name, "count": service.errors, **msgspec.structs.asdict(report)})
 
     def logged(self, service: SupervisedService, record: child_pipe.LogRecord) -> None:

@@ -58,11 +58,12 @@ class HandShake(msgspec.Struct, frozen=True, tag=True):
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Something raised. A fatal one ends the service."""
+    """Something raised, of class `kind`, "" if it was no exception. A fatal one ends the service."""
 
     error: str
     traceback: str
     fatal: bool
+    kind: str = ""
 
 
 class Ending(msgspec.Struct, frozen=True, tag=True):

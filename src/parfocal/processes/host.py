@@ -279,4 +279,5 @@ def _failure(error: BaseException, fatal: bool) -> Failure:
         error=f"{type(error).__name__}: {error}",
         traceback="".join(traceback.format_exception(error)),
         fatal=fatal,
+        kind=type(error).__name__,
     )

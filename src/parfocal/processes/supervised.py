@@ -195,14 +195,16 @@ class SupervisedService:
 
     def start_error(self) -> StartError:
         """Return why it did not become ready."""
-        left = self.last_failure.traceback if self.last_failure is not None else ""
+        failure = self.last_failure
+        left = failure.traceback if failure is not None else ""
         error = StartError(
             f"service {self.spec.name!r} did not become ready: {self.life.error or 'it ended'}",
             service=self.spec.name,
             exit_code=self.life.exit_code,
+            remote_type=failure.kind if failure is not None else "",
             remote_traceback=left,
         )
-        if left:
+        if left and error.original is None:
             error.add_note(f"in service {self.spec.name!r}:\n{left}")
         return error
 

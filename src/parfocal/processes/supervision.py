@@ -27,6 +27,8 @@ from parfocal.processes.spec import ServiceSpec, levels
 from parfocal.processes.supervised import SupervisedService
 
 _LOG = logging.getLogger(__name__)
+_FAILURES = (lifecycle.Failed, lifecycle.Hung, lifecycle.Exited)
+"""Events that end the start of a rig."""
 
 STOP_WITHIN_S = 4.3
 """For all services together; what they leave unused is the next one's. With the rest it stays below 5 s."""
@@ -230,11 +232,12 @@ class Supervision:
 
     def _live(self, service: SupervisedService, event: lifecycle.Event) -> None:
         """Let an event change a service's life, and see to what follows for the others."""
+        ends_the_start = isinstance(event, _FAILURES) and not self.started.done() and not self.stopping
         change = service.live(event)
         if change.failure is not None:
             self._announcer.reported(service, change.failure)
         if change.life:
-            self._announcer.state_changed(service)
+            self._announcer.state_changed(service, raised=ends_the_start)
             if service.is_lost:
                 self._make_others_safe(service.spec.name)
             with self.changed:
