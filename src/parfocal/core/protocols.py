@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from parfocal.core.channels import ChannelPreset, ChannelState
     from parfocal.core.frames import FrameHeader, FrameSpec
     from parfocal.core.status import StoredCount
 
@@ -283,6 +284,81 @@ class LightSource(Device, Protocol):
 
     def set_power(self, fraction: float) -> None:
         """Set the power, 0 to 1; raises `BadInputError` outside."""
+        ...
+
+
+@runtime_checkable
+class HasShutter(Protocol):
+    """A light with a shutter before it: it reaches the sample with power, through an open shutter.
+
+    Its safe value is no power behind a closed shutter; so it is opened and closed with the device, too.
+    """
+
+    def shutter_is_open(self) -> bool:
+        """Whether light passes, read back."""
+        ...
+
+    def set_shutter(self, opened: bool) -> None:
+        """Open or close it; returns when it has arrived. Raises `DeviceError` if it does not."""
+        ...
+
+
+@runtime_checkable
+class LightPath(Device, Protocol):
+    """A wheel or a turret with filters, one of which is in the way of the light."""
+
+    @property
+    def filters(self) -> tuple[str, ...]:
+        """Their names."""
+        ...
+
+    def filter(self) -> str:
+        """Return which one is in the way, read back; "" while it moves."""
+        ...
+
+    def select(self, name: str) -> None:
+        """Begin to bring another one into the way; returns at once. `BadInputError` for an unknown one."""
+        ...
+
+
+@runtime_checkable
+class Channels(Device, Protocol):
+    """What makes the channel of an image, set as one thing by the name of a preset.
+
+    Called by one thread at a time, but for `make_safe`, which may come at any time.
+    """
+
+    @property
+    def presets(self) -> Mapping[str, ChannelPreset]:
+        """What can be set, by name."""
+        ...
+
+    def set_channel(self, name: str, exposure_ms: float | None = None, power: float | None = None) -> None:
+        """Begin to set a preset, in the dark; an exposure or a power that is given replaces the preset's own.
+
+        Raises
+        ------
+        BadInputError
+            For an unknown name, or a value that it doesn't take; nothing was changed then.
+        DeviceError
+            If a device failed.
+        """
+        ...
+
+    def is_settled(self) -> bool:
+        """Whether everything has arrived, and settled. Raises `DeviceError` if something never will."""
+        ...
+
+    def set_lit(self, lit: bool) -> None:
+        """Let the light of the channel reach the sample, or not; returns when it does."""
+        ...
+
+    def channel(self) -> ChannelState:
+        """Return what everything stands at, read back."""
+        ...
+
+    def restore(self, lit: bool = False) -> None:
+        """Put back what was found before the first `set_channel`; light goes on again only if `lit`."""
         ...
 
 

@@ -15,7 +15,7 @@ from parfocal.devices.context import DeviceContext
 from parfocal.devices.device_commands import device_commands
 from parfocal.devices.limits import check_limits
 from parfocal.devices.registry import check_settings, load_device, make_device, settings_class
-from parfocal.ipc import command
+from parfocal.ipc import ServiceProxy, command
 from parfocal.processes import Service, ServiceContext
 
 
@@ -73,7 +73,11 @@ class DeviceHost(Service):
         """Make and open the device, then what goes around it; if that fails, nothing stays open."""
         self.context = context
         self._closing = ExitStack()
-        around = DeviceContext(clock=context.clock, folder=context.streams)
+        around = DeviceContext(
+            clock=context.clock,
+            folder=context.streams,
+            connect=lambda service: ServiceProxy(context.connect(service)),
+        )
         device = make_device(self.settings.device, self.settings.options, around, self.protocol)
         with ExitStack() as stack:
             stack.callback(device.close)

@@ -8,14 +8,15 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from parfocal.core.errors import StreamTimeoutError
+from parfocal.core.errors import BadInputError, StreamTimeoutError
 from parfocal.core.frames import RowSpec
-from parfocal.core.protocols import LightSource
+from parfocal.core.protocols import HasShutter, LightSource
 from parfocal.devices.device_host import DeviceConfig, DeviceHost
-from parfocal.ipc import URGENT, command
+from parfocal.ipc import RECEIVER, URGENT, command
 from parfocal.streams import StreamWriter
 
-_DTYPE = np.dtype([("time_ns", "<i8"), ("power", "<f8")])
+_COLUMNS = [("time_ns", "<i8"), ("power", "<f8")]
+_SHUTTER_COLUMN = ("shutter_open", "u1")
 _ROWS = 1 << 14
 
 
@@ -32,7 +33,10 @@ class LightConfig(DeviceConfig):
 
 
 class LightHost(DeviceHost):
-    """Runs a light; the stream of the host's name holds ``time_ns`` and ``power``."""
+    """Runs a light; the stream of the host's name holds ``time_ns`` and ``power``.
+
+    Of a light with a shutter it holds ``shutter_open`` as well: light reaches the sample only with both.
+    """
 
     Config = LightConfig
     protocol = LightSource
@@ -41,8 +45,10 @@ class LightHost(DeviceHost):
 
     def surround(self, stack: ExitStack) -> None:
         """Make the stream of powers."""
+        self._shutter = self.device if isinstance(self.device, HasShutter) else None
+        self._dtype = np.dtype([*_COLUMNS, *([_SHUTTER_COLUMN] if self._shutter else [])])
         self._writer = StreamWriter(
-            self.context.streams, self.context.service, RowSpec.of(_DTYPE), slots=_ROWS
+            self.context.streams, self.context.service, RowSpec.of(self._dtype), slots=_ROWS
         )
         stack.callback(self._writer.close)
 
@@ -67,6 +73,27 @@ class LightHost(DeviceHost):
         with self.lock:
             return self.device.power()
 
+    @command(lane=RECEIVER, effect="reads")
+    def has_shutter(self) -> bool:
+        """Whether there is a shutter before it."""
+        return self._shutter is not None
+
+    @command(lane="read", effect="reads")
+    def shutter_is_open(self) -> bool:
+        """Whether light passes its shutter, read back."""
+        with self.lock:
+            return self._with_shutter().shutter_is_open()
+
+    @command(effect="changes")
+    def open_shutter(self) -> bool:
+        """Let its light pass; returns what is read back when the shutter has arrived."""
+        return self._set_shutter(not self.context.stopping.is_set())
+
+    @command(effect="stops")
+    def close_shutter(self) -> bool:
+        """Hold its light back, whatever its power; returns what is read back."""
+        return self._set_shutter(False)
+
     @command(lane=URGENT, effect="stops")
     def off(self) -> None:
         """Switch off: at once, and again after a change that is under way."""
@@ -84,13 +111,33 @@ class LightHost(DeviceHost):
     def state(self) -> dict[str, Any]:
         """Return the device's state and its power."""
         with self.lock:
-            return {**self.device.state(), "power": self.device.power()}
+            state = {**self.device.state(), "power": self.device.power()}
+            if self._shutter is not None:
+                state["shutter_open"] = self._shutter.shutter_is_open()
+            return state
+
+    def _set_shutter(self, opened: bool) -> bool:
+        with self.lock:
+            shutter = self._with_shutter()
+            try:
+                shutter.set_shutter(opened)
+            finally:
+                self._write_row()
+            return shutter.shutter_is_open()
+
+    def _with_shutter(self) -> HasShutter:
+        if self._shutter is None:
+            raise BadInputError(f"light {self.context.service!r} has no shutter")
+        return self._shutter
 
     def _write_row(self) -> float:
         """Write a row of the power now; return it."""
         with self.lock:
             power = self.device.power()
-            row = np.array([(self.context.clock.monotonic_ns(), power)], _DTYPE)
+            values = [self.context.clock.monotonic_ns(), power]
+            if self._shutter is not None:
+                values.append(self._shutter.shutter_is_open())
+            row = np.array([tuple(values)], self._dtype)
             with suppress(StreamTimeoutError):  # the next row tells more
                 self._writer.write_rows(row, timeout_s=0.0)
         return power

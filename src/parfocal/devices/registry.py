@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from parfocal.devices.context import DeviceContext
 
 DEVICES: dict[str, str] = {
+    "channel-presets": "parfocal.devices.channel_presets:ChannelPresets",
     "replay": "parfocal.devices.replay:ReplayCamera",
     "simulated-camera": "parfocal.devices.simulated.camera:SimulatedCamera",
     "simulated-focus": "parfocal.devices.simulated.motors:SimulatedFocus",

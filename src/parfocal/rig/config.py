@@ -23,6 +23,7 @@ KINDS: dict[str, str] = {
     "camera": "parfocal.devices.camera:CameraHost",
     "stage": "parfocal.devices.stage:StageHost",
     "light": "parfocal.devices.light:LightHost",
+    "channels": "parfocal.devices.channels:ChannelsHost",
     "redpitaya": "parfocal.devices.redpitaya.host:RedPitayaHost",
     "tracker": "parfocal.analysis.beads.tracker:TrackerService",
     "tracker_worker": "parfocal.analysis.beads.worker:TrackerWorker",

@@ -1,6 +1,6 @@
-"""Contract suites: what every camera, stage and light promises, run against any of them, yours included.
+"""Contract suites: what every camera, stage, light and set of channels promises, run against any of them.
 
-In your own tests::
+Yours included. In your own tests::
 
     import pytest
     from parfocal.core.clock import SYSTEM_CLOCK
@@ -21,6 +21,7 @@ From a shell: ``parfocal check my_package.my_camera:MyCamera``.
 """
 
 from parfocal.testing.contracts.camera import CAMERA
+from parfocal.testing.contracts.channels import CHANNELS
 from parfocal.testing.contracts.examine import Verdict, examine, kind_of
 from parfocal.testing.contracts.light import LIGHT
 from parfocal.testing.contracts.promise import NotAskable, Promise, Promises, Trial
@@ -28,6 +29,7 @@ from parfocal.testing.contracts.stage import STAGE
 
 __all__ = [
     "CAMERA",
+    "CHANNELS",
     "LIGHT",
     "STAGE",
     "NotAskable",

@@ -9,14 +9,18 @@ from typing import Any, Literal
 
 from parfocal.core.clock import Clock
 from parfocal.core.errors import BadInputError
-from parfocal.core.protocols import Camera, LightSource, Stage
+from parfocal.core.protocols import Camera, Channels, LightSource, Stage
 from parfocal.testing.contracts.camera import CAMERA
+from parfocal.testing.contracts.channels import CHANNELS
 from parfocal.testing.contracts.light import LIGHT
 from parfocal.testing.contracts.promise import Needs, NotAskable, Promise, Promises, Trial
 from parfocal.testing.contracts.stage import STAGE
 
 Outcome = Literal["kept", "broken", "not tried"]
-KINDS: tuple[tuple[type, Promises], ...] = ((Camera, CAMERA), (Stage, STAGE), (LightSource, LIGHT))
+KINDS: tuple[tuple[type, Promises], ...] = (
+    *((Camera, CAMERA), (Stage, STAGE)),
+    *((LightSource, LIGHT), (Channels, CHANNELS)),
+)
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ def kind_of(device: Any) -> Promises:
             return promises
     nearest = min(missing, key=lambda kind: len(missing[kind]))
     raise BadInputError(
-        f"{type(device).__name__} is no camera, stage or light: of a {nearest} it lacks "
+        f"{type(device).__name__} is no camera, stage, light or set of channels: of a {nearest} it lacks "
         + ", ".join(missing[nearest])
     )
 

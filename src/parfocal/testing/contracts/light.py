@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from parfocal.core.errors import BadInputError, DeviceError
-from parfocal.core.protocols import CanFail, LightSource
+from parfocal.core.protocols import CanFail, HasShutter, LightSource
 from parfocal.testing.contracts.promise import NotAskable, Promises, Trial, refused
 
 LIGHT = Promises("light")
@@ -58,6 +58,32 @@ def closed_is_off_and_safe(trial: Trial) -> None:
 
 
 @LIGHT.promise(needs="light")
+def a_shutter_holds_the_light_back(trial: Trial) -> None:
+    """Opened, the device has its shutter closed; it opens and closes when it is told, at any power."""
+    shutter = _shutter(trial)
+    assert not shutter.shutter_is_open()
+    for power in (1.0, 0.0):
+        trial.device.set_power(power)
+        for opened in (True, True, False, False):
+            shutter.set_shutter(opened)
+            assert shutter.shutter_is_open() is opened
+            assert abs(trial.device.power() - power) <= 0.01
+
+
+@LIGHT.promise(needs="light")
+def safe_is_a_closed_shutter(trial: Trial) -> None:
+    """Made safe, or closed and opened again, its shutter is closed."""
+    shutter = _shutter(trial)
+    shutter.set_shutter(True)
+    trial.device.make_safe()
+    trial.wait_until(lambda: not shutter.shutter_is_open(), "the shutter is closed")
+    shutter.set_shutter(True)
+    trial.device.close()
+    trial.device.open()
+    assert not shutter.shutter_is_open()
+
+
+@LIGHT.promise(needs="light")
 def an_error_comes_once(trial: Trial) -> None:
     """An error is raised by the change, with its text; the next change is obeyed."""
     faults = trial.device
@@ -67,3 +93,9 @@ def an_error_comes_once(trial: Trial) -> None:
     with refused(DeviceError, saying="injected"):
         trial.device.set_power(1.0)
     trial.device.set_power(1.0)
+
+
+def _shutter(trial: Trial) -> HasShutter:
+    if not isinstance(trial.device, HasShutter):
+        raise NotAskable("it has no shutter")
+    return trial.device

@@ -1,0 +1,275 @@
+"""Channels that are made of a rig's lights, its camera and a filter wheel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from parfocal.core.channels import ChannelPreset, ChannelState
+from parfocal.core.errors import BadInputError, ConfigError, DeviceError, nearest
+from parfocal.core.protocols import LightPath
+from parfocal.devices.lamps import ANSWER_S, FoundLight, Lamp
+from parfocal.devices.registry import make_device
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from parfocal.devices.context import DeviceContext
+
+
+class PresetSettings(BaseModel):
+    """One channel, as a rig file writes it; see `parfocal.core.channels.ChannelPreset`.
+
+    Parameters
+    ----------
+    light : str
+        Name of a light service; "" for a channel without one: all lights are dark then.
+    filter : str
+        Of the light path; "" leaves it as it is.
+    power : float or None
+        0 to 1: every channel with a light has one.
+    exposure_ms : float or None
+        None for the exposure that was found when the first channel was set.
+    settle_s : float
+        How long to wait once everything has arrived.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    light: str = ""
+    filter: str = ""
+    power: Annotated[float | None, Field(ge=0, le=1)] = None
+    exposure_ms: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = None
+    settle_s: Annotated[float, Field(ge=0, le=60)] = 0.0
+
+    @model_validator(mode="after")
+    def _power_belongs_to_a_light(self) -> Self:
+        if bool(self.light) != (self.power is not None):
+            raise ValueError("a channel has a light and its power, or neither")
+        return self
+
+
+class LightPathSettings(BaseModel):
+    """The filter wheel: a device by its short name or "package.module:Class", and its options."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    device: str
+    options: dict[str, Any] = {}
+
+
+class ChannelSettings(BaseModel):
+    """What channels there are, and what they are made of.
+
+    Parameters
+    ----------
+    presets : dict
+        A channel for each name.
+    camera : str
+        Name of the camera service whose exposure is set; "" for none.
+    light_path : table or None
+        The filter wheel, if there is one.
+    lights : list of str
+        Lights that have to be dark, beside those of the channels themselves.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    presets: Annotated[dict[str, PresetSettings], Field(min_length=1)]
+    camera: str = ""
+    light_path: LightPathSettings | None = None
+    lights: list[str] = []
+
+    @model_validator(mode="after")
+    def _presets_ask_for_what_there_is(self) -> Self:
+        for name, preset in self.presets.items():
+            if preset.filter and self.light_path is None:
+                raise ValueError(f"channel {name!r} has a filter, but there is no light_path")
+            if preset.exposure_ms is not None and not self.camera:
+                raise ValueError(f"channel {name!r} has an exposure, but there is no camera")
+        return self
+
+
+class FoundState(NamedTuple):
+    """What stood where before the first channel was set."""
+
+    filter: str
+    exposure_ms: float | None
+    lights: dict[str, FoundLight]
+
+
+class ChannelPresets:
+    """Channels of a light each, through a filter (a `parfocal.core.protocols.Channels`).
+
+    It reaches lights and camera through their services, and owns the filter wheel. While a channel is set
+    all of its lights are dark, but one that nothing changes for.
+
+    Parameters
+    ----------
+    settings : ChannelSettings
+        The channels.
+    context : DeviceContext
+        Clock, and the other services.
+    """
+
+    Settings = ChannelSettings
+
+    def __init__(self, settings: ChannelSettings, context: DeviceContext) -> None:
+        self._settings, self._context = settings, context
+        self._presets = {
+            name: ChannelPreset(**preset.model_dump()) for name, preset in settings.presets.items()
+        }
+        self._path: LightPath | None = None
+        if settings.light_path is not None:
+            path = settings.light_path
+            self._path = make_device(path.device, path.options, context, LightPath)
+        self._lamps: dict[str, Lamp] = {}
+        self._camera: Any = None
+        self._found: FoundState | None = None
+        self._opened = False
+
+    @property
+    def presets(self) -> Mapping[str, ChannelPreset]:
+        """The channels by name."""
+        return self._presets
+
+    def open(self) -> None:
+        """Find lights and camera, and open the filter wheel."""
+        self._name, self._found = "", None
+        self._arrived_ns: int | None = None
+        if self._path is not None:
+            self._path.open()
+            self._check_filters(self._path.filters)
+        lights = {*self._settings.lights, *(preset.light for preset in self._presets.values())} - {""}
+        self._lamps = {name: Lamp(name, self._context.connect) for name in sorted(lights)}
+        if self._settings.camera:
+            self._camera = self._context.connect(self._settings.camera)
+        self._opened = True
+
+    def close(self) -> None:
+        """Switch its lights off, and close the filter wheel."""
+        if self._opened:
+            self.make_safe()
+        self._opened = False
+        if self._path is not None:
+            self._path.close()
+
+    def make_safe(self) -> None:
+        """Ask all lights to be off."""
+        for lamp in tuple(self._lamps.values()):
+            lamp.off()
+
+    def state(self) -> dict[str, Any]:
+        """Return the channels."""
+        return {"device": "channel presets", **self._settings.model_dump(mode="json")}
+
+    def set_channel(self, name: str, exposure_ms: float | None = None, power: float | None = None) -> None:
+        """Begin to set a channel, in the dark."""
+        self._check_open()
+        preset = self._checked(name, exposure_ms, power)
+        found = self._found = self._found or self._read_found()
+        exposure = exposure_ms or preset.exposure_ms or found.exposure_ms
+        if exposure is not None:
+            self._camera.set_exposure_ms(exposure, timeout_s=ANSWER_S)
+        for lamp in self._lamps.values():
+            lamp.set_lit(False)
+        if self._path is not None and preset.filter:
+            self._path.select(preset.filter)
+        if preset.light:
+            self._lamps[preset.light].set_power(_first(power, preset.power))
+        self._name, self._arrived_ns = name, None
+
+    def is_settled(self) -> bool:
+        """Whether the filter has arrived, and the channel's own time has passed since."""
+        self._check_open()
+        preset, now_ns = self._presets.get(self._name), self._context.clock.monotonic_ns()
+        if preset is None:
+            return True
+        if self._path is not None and preset.filter and self._path.filter() != preset.filter:
+            return False
+        if self._arrived_ns is None:
+            self._arrived_ns = now_ns
+        return now_ns - self._arrived_ns >= preset.settle_s * 1e9
+
+    def set_lit(self, lit: bool) -> None:
+        """Let the light of the channel reach the sample, or not."""
+        self._check_open()
+        lamp = self._lamp()
+        if lamp is not None:
+            lamp.set_lit(lit)
+
+    def channel(self) -> ChannelState:
+        """Return what everything stands at."""
+        self._check_open()
+        lamp = self._lamp()
+        return ChannelState(
+            name=self._name,
+            light=lamp.name if lamp else "",
+            filter=self._path.filter() if self._path is not None else "",
+            power=lamp.power() if lamp else None,
+            exposure_ms=self._exposure_ms(),
+            lit=lamp.is_lit() if lamp else False,
+        )
+
+    def restore(self, lit: bool = False) -> None:
+        """Put back what was found; nothing, if no channel was set since."""
+        self._check_open()
+        found, self._found, self._name = self._found, None, ""
+        if found is None:
+            return
+        for lamp in self._lamps.values():
+            lamp.set_lit(False)
+        if self._path is not None and found.filter:
+            self._path.select(found.filter)
+        if found.exposure_ms is not None:
+            self._camera.set_exposure_ms(found.exposure_ms, timeout_s=ANSWER_S)
+        for name, light in found.lights.items():
+            self._lamps[name].put_back(light, lit)
+
+    def _checked(self, name: str, exposure_ms: float | None, power: float | None) -> ChannelPreset:
+        """Return a preset that takes these values, or say what is wrong with them."""
+        if name not in self._presets:
+            raise BadInputError(f"no channel is called {name!r}; {nearest(name, self._presets)}")
+        preset = self._presets[name]
+        if power is not None and not preset.light:
+            raise BadInputError(f"channel {name!r} has no light that could take a power of {power}")
+        if power is not None and not 0 <= power <= 1:
+            raise BadInputError(f"channel {name!r}: the power must lie from 0 to 1, not {power}")
+        if exposure_ms is not None and self._camera is None:
+            raise BadInputError(
+                f"channel {name!r} sets no camera that could take an exposure of {exposure_ms}"
+            )
+        if exposure_ms is not None and not 0 < exposure_ms < float("inf"):
+            raise BadInputError(f"channel {name!r}: exposure_ms must be positive, not {exposure_ms}")
+        return preset
+
+    def _read_found(self) -> FoundState:
+        return FoundState(
+            filter=self._path.filter() if self._path is not None else "",
+            exposure_ms=self._exposure_ms(),
+            lights={name: lamp.found() for name, lamp in self._lamps.items()},
+        )
+
+    def _exposure_ms(self) -> float | None:
+        return None if self._camera is None else float(self._camera.exposure_ms(timeout_s=ANSWER_S))
+
+    def _lamp(self) -> Lamp | None:
+        preset = self._presets.get(self._name)
+        return self._lamps[preset.light] if preset is not None and preset.light else None
+
+    def _check_filters(self, filters: tuple[str, ...]) -> None:
+        for name, preset in self._presets.items():
+            if preset.filter and preset.filter not in filters:
+                raise ConfigError(
+                    f"channel {name!r} has no filter {preset.filter!r}; {nearest(preset.filter, filters)}"
+                )
+
+    def _check_open(self) -> None:
+        if not self._opened:
+            raise DeviceError("the channels are closed; open them first")
+
+
+def _first(value: float | None, otherwise: float | None) -> float:
+    """Return a value that was given, 0 included, or the other one."""
+    return (otherwise or 0.0) if value is None else value

@@ -1,0 +1,161 @@
+"""The host of channels: light path, light, power and exposure are set as one, and settled."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from parfocal.core.channels import ChannelPreset, ChannelState
+from parfocal.core.errors import BadInputError, DeviceError, DeviceTimeoutError
+from parfocal.core.protocols import Channels
+from parfocal.devices.device_host import DeviceConfig, DeviceHost
+from parfocal.ipc import RECEIVER, URGENT, command, current_call
+
+_POWER_WITHIN = 0.01
+
+
+class ChannelsConfig(DeviceConfig):
+    """Settings of a host of channels.
+
+    Parameters
+    ----------
+    poll_s : float
+        How often the light path is asked whether it has settled.
+    settle_timeout_s : float
+        A channel that has not settled after so long fails, in the dark.
+    """
+
+    device: str = "channel-presets"
+    poll_s: Annotated[float, Field(gt=0, le=1)] = 0.002
+    settle_timeout_s: Annotated[float, Field(gt=0)] = 10.0
+
+
+class ChannelsHost(DeviceHost):
+    """Sets channels by the names of their presets.
+
+    A channel is set in the dark, and its light is let through when everything has settled: no frame that is
+    exposed after `set_channel` has returned is dark or of two channels. What it returns is read back.
+    """
+
+    Config = ChannelsConfig
+    protocol = Channels
+    settings: ChannelsConfig
+    device: Channels
+    outputs = ("light",)
+    _offs = 0
+
+    @command(lane="channel", effect="changes")
+    def set_channel(
+        self, name: str, exposure_ms: float | None = None, power: float | None = None, lit: bool = True
+    ) -> ChannelState:
+        """Set a channel, wait until it has settled, let its light through; returns what is read back.
+
+        An exposure or a power that is given replaces the preset's own; one that the channel does not take is
+        refused before anything changes. Without `lit` its light stays behind the shutter. Cancelled, or
+        failed, it is dark.
+        """
+        offs = self._offs
+        try:
+            with self.lock:
+                self.device.set_channel(name, exposure_ms, power)
+            self._settle(name)
+            with self.lock:
+                self._check_not_switched_off(offs)
+                if lit and self.device.presets[name].light:
+                    self.device.set_lit(True)
+                state = self.device.channel()
+        except BadInputError:  # nothing was changed
+            raise
+        except BaseException:
+            self.device.make_safe()
+            raise
+        self._check_not_switched_off(offs)
+        self._check_is_set(name, power, lit, state)
+        return state
+
+    @command(lane="channel", effect="changes")
+    def open_shutter(self) -> ChannelState:
+        """Let the light of the channel that is set reach the sample; returns what is read back."""
+        return self._set_lit(not self.context.stopping.is_set())
+
+    @command(lane="channel", effect="stops")
+    def close_shutter(self) -> ChannelState:
+        """Keep the light of the channel from the sample, its power as it is; returns what is read back."""
+        return self._set_lit(False)
+
+    @command(lane="channel", effect="changes")
+    def restore(self, lit: bool = False) -> ChannelState:
+        """Put back what was found before the first channel was set; light goes on again only if `lit`."""
+        with self.lock:
+            self.device.restore(lit)
+            return self.device.channel()
+
+    @command(lane="channel", effect="reads")
+    def channel(self) -> ChannelState:
+        """Return what light, filter, power and exposure stand at, read back."""
+        with self.lock:
+            return self.device.channel()
+
+    @command(lane=RECEIVER, effect="reads")
+    def presets(self) -> dict[str, ChannelPreset]:
+        """Return the channels by name."""
+        return dict(self.device.presets)
+
+    @command(lane=URGENT, effect="stops")
+    def off(self) -> None:
+        """Switch all lights of the channels off, also one that is just being set: that call fails."""
+        self._offs += 1
+        self.device.make_safe()
+        with self.lock:
+            self.device.make_safe()
+
+    def state(self) -> dict[str, Any]:
+        """Return the channels, and the name of the one that is set."""
+        return self.device.state()
+
+    def _set_lit(self, lit: bool) -> ChannelState:
+        offs = self._offs
+        with self.lock:
+            self.device.set_lit(lit)
+            state = self.device.channel()
+        if lit:
+            self._check_not_switched_off(offs)
+        return state
+
+    def _settle(self, name: str) -> None:
+        """Wait until everything has arrived; raises when the call is to end, or it takes too long."""
+        clock, call = self.context.clock, current_call()
+        end_ns = clock.monotonic_ns() + round(self.settings.settle_timeout_s * 1e9)
+        while True:
+            with self.lock:
+                if self.device.is_settled():
+                    return
+            if clock.monotonic_ns() >= end_ns:
+                raise DeviceTimeoutError(
+                    f"channel {name!r} did not settle within {self.settings.settle_timeout_s:g} s"
+                )
+            call.check()
+            clock.wait(self.context.stopping, self.settings.poll_s)
+            if self.context.stopping.is_set():
+                raise DeviceError(f"channels {self.context.service!r} are being closed")
+
+    def _check_not_switched_off(self, offs: int) -> None:
+        if self._offs != offs:
+            self.device.make_safe()
+            raise DeviceError("the lights were switched off meanwhile")
+
+    def _check_is_set(self, name: str, power: float | None, lit: bool, state: ChannelState) -> None:
+        """Compare what is read back with what was asked for; `DeviceError` and darkness if it is not that."""
+        preset = self.device.presets[name]
+        wanted = preset.power if power is None else power
+        wrong = []
+        if preset.filter and state.filter != preset.filter:
+            wrong.append(f"filter {state.filter!r} instead of {preset.filter!r}")
+        if wanted is not None and (state.power is None or abs(state.power - wanted) > _POWER_WITHIN):
+            wrong.append(f"a power of {state.power} instead of {wanted}")
+        if preset.light and lit and wanted and not state.lit:
+            wrong.append(f"light {preset.light!r} dark")
+        if wrong:
+            self.device.make_safe()
+            raise DeviceError(f"channel {name!r} was set, but has {', '.join(wrong)}")

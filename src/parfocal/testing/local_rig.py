@@ -1,0 +1,134 @@
+"""Services in one process: opened, called and closed by a test, on a clock of its own."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from parfocal.core.clock import Clock
+from parfocal.core.errors import ServiceNotFoundError, nearest
+from parfocal.ipc import CommandTable
+from parfocal.processes import Service, ServiceContext
+from parfocal.processes.validation import validate
+
+if TYPE_CHECKING:
+    from parfocal.ipc.commands import CommandInfo
+
+
+class LocalClient:
+    """Runs the commands of a service in the thread that calls; a time limit is not looked at.
+
+    Arguments are checked as those of a message are. A `ServiceProxy` around it shows them as methods.
+    """
+
+    def __init__(self, name: str, service: Service) -> None:
+        self.service = name
+        self._table = CommandTable.of(service, *service.command_sources())
+
+    def call(
+        self,
+        command: str,
+        /,
+        *args: Any,
+        timeout_s: float | None = None,
+        returns: Any = None,
+        force: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Run a command and return its result, as the service made it."""
+        del timeout_s, returns, force
+        bound = self._table[command]
+        return bound.run(**bound.check(list(args), kwargs))
+
+    def submit(self, command: str, /, *args: Any, **kwargs: Any) -> Any:
+        """Run a command, and return its result: nothing goes on beside it."""
+        return self.call(command, *args, **kwargs)
+
+    def commands(self) -> tuple[CommandInfo, ...]:
+        """Return what the service can be asked."""
+        return self._table.describe()
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class LocalRig:
+    """Services that find one another by name, without processes, loops and sockets.
+
+    Their steps are not called: what needs its service's loop, such as a camera's `snap`, does not work here.
+
+    Parameters
+    ----------
+    folder : Path
+        Where their streams lie.
+    clock : Clock
+        The time that all of them go by.
+    """
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self._folder, self.clock = folder, clock
+        self._services: dict[str, Service] = {}
+        self.notices: list[tuple[str, str, Any]] = []
+
+    def add(self, name: str, kind: type[Service], settings: dict[str, Any]) -> LocalClient:
+        """Open a service, and return its client."""
+        service = kind(validate(kind.Config, settings, f"service {name!r}: "))
+        service.open(self._context(name))
+        self._services[name] = service
+        return self.client(name)
+
+    def client(self, name: str) -> LocalClient:
+        """Return a client of a service that was added."""
+        if name not in self._services:
+            raise ServiceNotFoundError(f"there is no service {name!r}; {nearest(name, self._services)}")
+        return LocalClient(name, self._services[name])
+
+    def close(self) -> None:
+        """Make all services safe, and close them, the newest first."""
+        while self._services:
+            _, service = self._services.popitem()
+            service.make_safe()
+            service.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _context(self, name: str) -> ServiceContext:
+        context = _LocalContext(
+            rig="local",
+            service=name,
+            streams=self._folder,
+            folder=self._folder,
+            log=logging.getLogger(name),
+            publish=lambda topic, payload: self.notices.append((name, topic, payload)),
+            wake=lambda: None,
+            leave=lambda _reason: None,
+            fail=lambda _error: None,
+            end=lambda _reason: None,
+            stopping=threading.Event(),
+            stop_reason=lambda: "",
+            clock=self.clock,
+        )
+        object.__setattr__(context, "rig_services", self)
+        return context
+
+
+class _LocalContext(ServiceContext):
+    """Connects to services of the same process."""
+
+    rig_services: LocalRig
+
+    def connect(self, service: str) -> Any:
+        """Return a client of another service."""
+        return self.rig_services.client(service)

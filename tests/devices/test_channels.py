@@ -1,0 +1,128 @@
+"""Channels made of lights and a camera, in one process on a clock that jumps."""
+
+import pytest
+
+from parfocal.core.channels import ChannelState
+from parfocal.core.errors import BadInputError, ConfigError, DeviceError, DeviceTimeoutError
+from parfocal.devices.camera import CameraHost
+from parfocal.devices.channels import ChannelsHost
+from parfocal.devices.light import LightHost
+from parfocal.testing.clock import JumpClock
+from parfocal.testing.local_rig import LocalRig
+
+PRESETS = {
+    "red": {"light": "lamp", "power": 0.4, "exposure_ms": 2.0},
+    "blue": {"light": "laser", "power": 0.2, "settle_s": 0.5},
+    "dark": {},
+}
+FIELD = {"width_px": 32, "height_px": 32, "beads": 0, "image_px": 16, "depth_nm": 200.0}
+
+
+@pytest.fixture
+def rig(tmp_path):
+    """A camera, a lamp and a laser, without shutters."""
+    with LocalRig(tmp_path, JumpClock()) as rig:
+        rig.add("camera", CameraHost, {"device": "simulated-camera", "options": FIELD})
+        for name in ("lamp", "laser"):
+            rig.add(name, LightHost, {"device": "simulated-light", "options": {"thing": name}})
+        yield rig
+
+
+@pytest.fixture
+def channels(rig):
+    return rig.add("channels", ChannelsHost, {"options": {"presets": PRESETS, "camera": "camera"}})
+
+
+def powers(rig):
+    return [rig.client(name).call("power") for name in ("lamp", "laser")]
+
+
+def test_a_channel_is_one_thing_and_what_it_is_set_to_is_read_back(rig, channels):
+    assert channels.call("channel") == ChannelState(exposure_ms=5.0)
+    red = ChannelState(name="red", light="lamp", power=0.4, exposure_ms=2.0, lit=True)
+    assert channels.call("set_channel", "red") == red
+    assert powers(rig) == [0.4, 0.0]
+    blue = channels.call("set_channel", "blue", exposure_ms=7.0, power=1.0)
+    assert blue == ChannelState(name="blue", light="laser", power=1.0, exposure_ms=7.0, lit=True)
+    assert powers(rig) == [0.0, 1.0]
+    assert channels.call("set_channel", "dark") == ChannelState(name="dark", exposure_ms=5.0)
+    assert powers(rig) == [0.0, 0.0]
+
+
+def test_a_channel_without_an_exposure_has_the_one_that_was_found_in_any_order(channels):
+    for name, exposure_ms in (("blue", 5.0), ("red", 2.0), ("blue", 5.0), ("dark", 5.0), ("red", 2.0)):
+        assert channels.call("set_channel", name).exposure_ms == exposure_ms
+
+
+def test_it_returns_when_it_has_settled(rig, channels):
+    before_ns = rig.clock.monotonic_ns()
+    channels.call("set_channel", "blue", lit=False)
+    assert rig.clock.monotonic_ns() - before_ns >= 500_000_000
+    assert powers(rig) == [0.0, 0.0]
+    assert channels.call("open_shutter").lit
+    assert powers(rig) == [0.0, 0.2]
+    assert not channels.call("close_shutter").lit
+    assert channels.call("channel").power == 0.2
+
+
+def test_what_never_settles_fails_in_the_dark(rig):
+    slow = {"presets": {"blue": {**PRESETS["blue"], "settle_s": 1.0}}}
+    channels = rig.add("channels", ChannelsHost, {"options": slow, "settle_timeout_s": 0.5})
+    with pytest.raises(DeviceTimeoutError, match="'blue' did not settle"):
+        channels.call("set_channel", "blue")
+    assert powers(rig) == [0.0, 0.0]
+
+
+def test_what_a_channel_does_not_take_is_refused_before_anything_changes(rig, channels):
+    channels.call("set_channel", "red")
+    for name, asked, words in (
+        ("rde", {}, "no channel is called 'rde'; did you mean 'red'"),
+        ("dark", {"power": 0.5}, "'dark' has no light that could take a power of 0.5"),
+        ("blue", {"power": 1.5}, "the power must lie from 0 to 1"),
+        ("blue", {"exposure_ms": 0.0}, "exposure_ms must be positive"),
+        ("blue", {"exposure_ms": 1e9}, "exposure_ms must be positive and at most"),
+    ):
+        with pytest.raises(BadInputError, match=words):
+            channels.call("set_channel", name, **asked)
+        assert channels.call("channel").name == "red"
+        assert powers(rig) == [0.4, 0.0]
+
+
+def test_the_end_puts_back_what_was_found(rig, channels):
+    rig.client("laser").call("set_power", 0.7)
+    rig.client("camera").call("set_exposure_ms", 3.0)
+    channels.call("set_channel", "red")
+    channels.call("set_channel", "blue")
+    assert channels.call("restore", lit=True) == ChannelState(exposure_ms=3.0)
+    assert powers(rig) == [0.0, 0.7]
+    channels.call("set_channel", "red")
+    channels.call("restore")
+    assert powers(rig) == [0.0, 0.0]
+    rig.client("lamp").call("set_power", 0.1)
+    channels.call("restore")
+    assert powers(rig) == [0.1, 0.0]
+
+
+def test_a_light_that_fails_leaves_everything_dark(rig, channels):
+    channels.call("set_channel", "red")
+    rig.client("laser").call("inject_fault", "error")
+    with pytest.raises(DeviceError, match="injected"):
+        channels.call("set_channel", "blue")
+    assert powers(rig) == [0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"presets": {}}, "presets"),
+        ({"presets": {"red": {"light": "lamp"}}}, "a light and its power, or neither"),
+        ({"presets": {"red": {"power": 0.5}}}, "a light and its power, or neither"),
+        ({"presets": {"red": {"filter": "red"}}}, "there is no light_path"),
+        ({"presets": {"red": {"exposure_ms": 5.0}}}, "there is no camera"),
+        ({"presets": {"red": {"light": "lamp", "power": 1.5}}}, "power"),
+        ({"presets": {"red": {"light": "lamp", "pwer": 1.0}}}, "pwer"),
+    ],
+)
+def test_presets_that_cannot_be_are_refused_before_anything_starts(rig, options, words):
+    with pytest.raises(ConfigError, match=words):
+        rig.add("channels", ChannelsHost, {"options": options})
