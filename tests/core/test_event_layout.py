@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parfocal.core.errors import BadInputError
-from parfocal.core.event_layout import EventLayout, StagePosition
+from parfocal.core.event_layout import EventLayout, PositionLayout
 
 
 @st.composite
@@ -38,7 +38,7 @@ def test_an_index_outside_is_refused(index: dict[str, int], told: str) -> None:
     ("wrong", "told"),
     [
         ({"channels": ("a",)}, "1 channels are told of, but c is 2 long"),
-        ({"positions": (StagePosition(),)}, "1 positions are told of, but p is 3 long"),
+        ({"positions": (PositionLayout(),)}, "1 positions are told of, but p is 3 long"),
         ({"z_step_um": 0.0}, "z_step_um must be positive"),
         ({"interval_s": float("inf")}, "interval_s must be positive"),
     ],
@@ -51,4 +51,4 @@ def test_what_is_told_of_an_axis_must_fit(wrong: dict[str, object], told: str) -
 @pytest.mark.parametrize("wrong", [{"well": "3B"}, {"well": "B-3"}, {"x_um": float("nan")}])
 def test_a_position_that_is_none_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(BadInputError, match="of position 'left' must be"):
-        StagePosition(name="left", **wrong)
+        PositionLayout(name="left", **wrong)

@@ -393,7 +393,7 @@ def test_frames_of_which_the_disk_may_have_lost_some_are_never_a_complete_run(
     laboratory.show(*range(8))
     wait_for(recording, lambda: recording.progress()["camera"].stored == 8)
     recording._recorders["camera"]._sink._syncing.add(Path("/dev/null"))  # type: ignore[attr-defined]
-    wait_for(recording, lambda: recording._recorders["camera"].count().uncounted)
+    wait_for(recording, lambda: recording._recorders["camera"].count().unsynced)
     laboratory.show(*range(8, 8 + more))
     assert run_to_end(recording) == (f"incomplete: lost at least {more}", {"camera": more, "tracks": 0})
     assert [type(error) for _, error in laboratory.errors] == [StorageError]

@@ -13,7 +13,7 @@ from parfocal.core.errors import BadInputError
 _WELL = re.compile(r"([A-Za-z]+)([0-9]+)")
 
 
-class StagePosition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class PositionLayout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the stage stands for all frames of one position (p) of a plan.
 
     Parameters
@@ -29,7 +29,7 @@ class StagePosition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     Examples
     --------
-    >>> StagePosition(name="left", x_um=300.0, y_um=0.0, well="B3").row_and_column
+    >>> PositionLayout(name="left", x_um=300.0, y_um=0.0, well="B3").row_and_column
     ('B', '3')
     """
 
@@ -51,9 +51,9 @@ class StagePosition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     @property
     def row_and_column(self) -> tuple[str, str] | None:
-        """Names of the well's row and column; None of a position in no well."""
+        """Names of the well's row and column, ("B", "3") for "b03"; None of a position in no well."""
         match = _WELL.fullmatch(self.well)
-        return None if match is None else (match[1], match[2])
+        return None if match is None else (match[1].upper(), str(int(match[2])))
 
 
 class EventLayout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -67,7 +67,7 @@ class EventLayout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Some of "t", "p", "c", "z", each once.
     sizes : tuple of int
         How long each of them is.
-    positions : tuple of StagePosition
+    positions : tuple of PositionLayout
         One for each index along p; () if nothing is known of them.
     channels : tuple of str
         Names, one for each index along c; () if they have none.
@@ -87,7 +87,7 @@ class EventLayout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     axes: str
     sizes: tuple[int, ...]
-    positions: tuple[StagePosition, ...] = ()
+    positions: tuple[PositionLayout, ...] = ()
     channels: tuple[str, ...] = ()
     z_step_um: float | None = None
     interval_s: float | None = None
@@ -139,3 +139,27 @@ class EventLayout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def size(self, axis: str) -> int:
         """Return how long `axis` is; 1 for one that the plan does not have."""
         return self.sizes[self.axes.index(axis)] if axis in self.axes else 1
+
+    def grown(self, later: EventLayout) -> EventLayout:
+        """Return `later`, which a run goes on with, if each of its axes holds what lies along this one's.
+
+        Raises
+        ------
+        BadInputError
+            If an axis is another one or shorter, or what lies at an index has another name or place.
+        """
+        if later.axes != self.axes:
+            raise BadInputError(f"a run goes on with the axes {self.axes!r}, not {later.axes!r}")
+        for axis, before, now in zip(self.axes, self.sizes, later.sizes, strict=True):
+            if now < before:
+                raise BadInputError(f"{axis} can grow, and is {before} long; it cannot become {now}")
+        for axis, told, then in (
+            ("position", self.positions, later.positions),
+            ("channel", self.channels, later.channels),
+        ):
+            for number, (old, new) in enumerate(zip(told, then, strict=False)):
+                if old != new:
+                    raise BadInputError(f"{axis} {number} of the run is {old!r}; it cannot become {new!r}")
+        if self.z_step_um != later.z_step_um:
+            raise BadInputError(f"the z step of the run is {self.z_step_um} um, not {later.z_step_um}")
+        return later

@@ -183,6 +183,10 @@ class StoredCount(msgspec.Struct, frozen=True, kw_only=True):
         What ended the recording of this stream early; "" if nothing did.
     uncounted : bool
         Whether more may be lost than `expected` knows of.
+    unsynced : bool
+        Whether something of it was kept from stable storage: some of what is `stored` may not be.
+    repeated : int
+        Frames that were left out because their event had one already: they are not lost.
     """
 
     expected: int
@@ -190,6 +194,8 @@ class StoredCount(msgspec.Struct, frozen=True, kw_only=True):
     renumbered: int = 0
     error: str = ""
     uncounted: bool = False
+    unsynced: bool = False
+    repeated: int = 0
 
     @property
     def lost(self) -> int:

@@ -4,17 +4,21 @@
 
     frames.ome.zarr/
       zarr.json            how the events lie; which images there are
+      OME/                 the list of images
       0/  1/  2/ ...       an image for each position (p), with axes t, c, z (those that the plan has), y, x
         0/                 pixels: one chunk for each frame
         headers/           one row for each frame; -1 where there is none
+
+A plan whose positions lie in wells makes a plate: ``A/1/0/`` is the first field of well A1.
 
 The order in which frames come does not matter, so a repeated, a late or an extra one can shift no other.
 """
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 import numpy as np
@@ -24,7 +28,9 @@ from parfocal.core.event_layout import EventLayout
 from parfocal.core.files import sync_file
 from parfocal.core.status import UNKNOWN_NUMBER, StoredCount
 from parfocal.storage.disk import storage_errors
-from parfocal.storage.event_image import EVENT, FRAME, SEQUENCE, EventImage
+from parfocal.storage.event_documents import collection_documents, image_paths
+from parfocal.storage.event_growth import LayoutHistory
+from parfocal.storage.event_image import EVENT, FRAME, SEQUENCE, EventImage, PlacedFrame
 from parfocal.storage.frame_buffer import PlacedFrames
 from parfocal.storage.image import (
     META,
@@ -35,14 +41,12 @@ from parfocal.storage.image import (
     write_document,
 )
 from parfocal.storage.numbering import Numbering
-from parfocal.storage.ome_zarr import (
-    Codec,
-    Document,
-    FrameLayout,
-)
+from parfocal.storage.ome_zarr import Codec, Document, FrameLayout
 from parfocal.storage.sync import SyncThread
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from numpy.typing import NDArray
 
     from parfocal.core.frames import FrameSpec
@@ -51,38 +55,52 @@ if TYPE_CHECKING:
 NO_EVENT = -1
 """Event number of a frame that belongs to none."""
 _PLAN = "parfocal"
+_BATCH = 8
+
+
+class _Located(NamedTuple):
+    """A frame of an event, and the image that it goes to."""
+
+    image: EventImage
+    frame: PlacedFrame
 
 
 class EventFrameSink:
     """Writes each frame at the index of its event; a `parfocal.core.protocols.Sink`.
 
-    Frames that belong to no event are left out, and none of them counts as lost. Make one with `create` or
-    `resume`.
+    Frames that belong to no event are left out, and none of them counts as lost. Of several frames of one
+    event the first is kept: none is ever overwritten. Make one with `create` or `resume`.
 
     Attributes
     ----------
     stored : int
         Frames in the images.
+    repeated : int
+        Frames that were left out because their event had one.
     """
 
-    patience_s = 0.05
-    batch = 1
+    patience_s = 0.02
+    batch = _BATCH
 
     def __init__(
-        self, folder: Path, frame: FrameLayout, events: EventLayout, first_sequence: int, first_number: int
+        self,
+        folder: Path,
+        frame: FrameLayout,
+        history: LayoutHistory,
+        first_sequence: int,
+        first_number: int,
     ) -> None:
         self.folder = folder
         self.stored = 0
+        self.repeated = 0
         self._frame = frame
-        self._events = events
+        self._history = history
         self._numbering = Numbering(first_sequence, first_number)
         self._left_out = 0
         self._forgotten = False
+        self._growing = threading.Lock()
         self._syncing = SyncThread(f"sync of {folder.name}")
-        self._images = [
-            EventImage(folder / str(position), frame, events, self._syncing)
-            for position in range(events.size("p"))
-        ]
+        self._images = self._all_images()
 
     @classmethod
     def create(
@@ -123,34 +141,34 @@ class EventFrameSink:
         frame = FrameLayout(spec=spec, shard_frames=1, codec=codec)
         with storage_errors(folder.parent):
             folder.mkdir(parents=True)
-            write_document(folder, _collection_document(frame, events))
-            sink = cls(folder, frame, events, first_sequence, first_number)
+            sink = cls(folder, frame, LayoutHistory.of(events), first_sequence, first_number)
             for image in sink._images:
                 image.create()
+            sink._describe_collection()
         return sink
 
     @classmethod
     def resume(
         cls, folder: Path, *, first_sequence: int = 0, first_number: int = UNKNOWN_NUMBER
     ) -> EventFrameSink:
-        """Go on with images whose writer ended without closing them."""
-        frame, events = _plan_in(folder)
-        sink = cls(folder, frame, events, first_sequence, first_number)
+        """Go on with images whose writer ended, whether it closed them or not."""
+        frame, history = _plan_in(folder)
+        sink = cls(folder, frame, history, first_sequence, first_number)
         with storage_errors(folder):
-            last: NDArray[np.int64] | None = None
-            for image in sink._images:
-                rows = image.stored_rows()
-                sink.stored += len(rows)
-                for row in rows:
-                    if last is None or row[SEQUENCE] > last[SEQUENCE]:
-                        last = row
-        if last is not None:
-            sequence, number = int(last[SEQUENCE]), int(last[FRAME])
-            index = sink._numbering.place(sequence, number)
+            rows = np.concatenate([image.resume() for image in sink._images])
+        sink.stored = len(rows)
+        if sink.stored:
+            last = rows[np.argmax(rows[:, SEQUENCE])]
+            index = sink._numbering.place(int(last[SEQUENCE]), int(last[FRAME]))
             sink._left_out = index + 1 - sink.stored  # nobody knows which of them belonged to events
             sink._forgotten = sink._left_out > 0
         sink._syncing.add(folder)
         return sink
+
+    @property
+    def events(self) -> EventLayout:
+        """The layout as it is now."""
+        return self._history.newest
 
     @property
     def next_sequence(self) -> int:
@@ -165,8 +183,36 @@ class EventFrameSink:
             expected=max(expected, self.stored),
             stored=self.stored,
             renumbered=numbering.renumbered,
-            uncounted=self._syncing.failed or numbering.renumbered > 0 or self._forgotten,
+            uncounted=numbering.renumbered > 0 or self._forgotten,
+            unsynced=self._syncing.failed,
+            repeated=self.repeated,
         )
+
+    def extend(self, events: EventLayout, first_sequence: int) -> None:
+        """Have frames from `first_sequence` on be placed by a layout that has grown. Any thread.
+
+        Images of new positions appear, and those that are there grow along c and z; the places of frames that
+        are stored stay as they are.
+
+        Raises
+        ------
+        BadInputError
+            If `events` does not hold what there is already; nothing was changed.
+        """
+        with self._growing, storage_errors(self.folder):
+            grown = self._history.grown(events, first_sequence)
+            there = image_paths(self.events)
+            if image_paths(grown.newest)[: len(there)] != there:
+                raise BadInputError("positions of a run lie in wells of a plate, all of them or none")
+            times = [image.times for image in self._images]
+            self._history = grown
+            self._images = self._all_images()
+            for number, image in enumerate(self._images):
+                if number < len(times):
+                    image.describe(times[number])
+                else:
+                    image.create()
+            self._describe_collection()
 
     def append(self, items: FrameBatch, sequence: int, *, more: bool = False) -> None:
         """Write each frame at its event's index; when it returns they are in the file.
@@ -175,8 +221,8 @@ class EventFrameSink:
 
         Raises
         ------
-        StorageError
-            If there is a frame at an event's index already: none is ever overwritten.
+        BadInputError
+            If the event of a frame lies beyond the plan.
         """
         del more  # each frame is a file of its own
         check_frames(items.data, self._frame, self.folder.name)
@@ -185,57 +231,80 @@ class EventFrameSink:
         fresh = items[known:]
         sequences = np.arange(sequence + known, sequence + known + len(fresh))
         rows = PlacedFrames(sequences, sequences, fresh).header_rows()
-        with storage_errors(self.folder):
+        with self._growing, storage_errors(self.folder):
             self._syncing.check()
-            for pixels, row in zip(fresh.data, rows, strict=True):
-                if row[EVENT] == NO_EVENT:
-                    self._left_out += 1
-                else:
-                    self._write(pixels, row)
-                    self.stored += 1
+            located = self._locate(fresh.data, rows)
+            self._write(located)
+            for row in rows:
                 self._numbering.place(int(row[SEQUENCE]), int(row[FRAME]))
+            self.stored += len(located)
+            self._left_out += len(rows) - len(located)
 
     def tend(self) -> None:
         """Nothing is due without new frames."""
 
     def close(self) -> None:
-        """Return when everything is on stable storage. Idempotent."""
-        with storage_errors(self.folder):
+        """Return when everything is on stable storage. Idempotent.
+
+        All images are as long as the longest one then, with the time that passed between time points where
+        the plan does not tell it.
+        """
+        with self._growing, storage_errors(self.folder):
+            times = max(image.times for image in self._images)
             for image in self._images:
-                for path in image.documents:
-                    sync_file(path)
-            for path in (self.folder / META, self.folder):
-                sync_file(path)
+                image.describe(times, image.measured_interval_s())
+                image.sync()
+            for path in collection_documents(self.events, "", {}):
+                sync_file(self.folder / path / META)
+                sync_file(self.folder / path)
             self._syncing.close()
 
     def abandon(self) -> None:
         """Let go of the files; every frame that was taken stays readable."""
         self._syncing.abandon()
 
-    def _write(self, pixels: NDArray[Any], row: NDArray[np.int64]) -> None:
-        index = self._events.index_of(int(row[EVENT]))
-        position = index.pop("p", 0)
-        if position >= len(self._images):
-            raise BadInputError(
-                f"event {row[EVENT]} lies at position {position}; there are {len(self._images)}"
-            )
-        place = tuple(index[axis] for axis in "tcz" if axis in index)
-        self._images[position].write(place, pixels, row)
+    def _locate(self, pixels: NDArray[Any], rows: NDArray[np.int64]) -> list[_Located]:
+        """Return frames of events that have none yet, each with its place."""
+        located: dict[tuple[int, tuple[int, ...]], _Located] = {}
+        for frame, row in zip(pixels, rows, strict=True):
+            if row[EVENT] == NO_EVENT:
+                continue
+            index = self._history.index_of(int(row[SEQUENCE]), int(row[EVENT]))
+            position = index.pop("p", 0)
+            place = tuple(index[axis] for axis in "tcz" if axis in index)
+            image = self._images[position]
+            if (position, place) in located or image.holds(place):
+                self.repeated += 1
+            else:
+                located[position, place] = _Located(image, PlacedFrame(place, frame, row))
+        return list(located.values())
+
+    def _write(self, located: list[_Located]) -> None:
+        """Write frames side by side; each has its headers once its pixels are there."""
+        writes = [image.begin(frame) for image, frame in located]
+        for (image, frame), write in zip(located, writes, strict=True):
+            image.finish(frame, write)
+        lengths: dict[EventImage, int] = {}
+        for image, frame in located:
+            lengths[image] = max(lengths.get(image, 0), frame.place[0] + 1 if frame.place else 0)
+        for image, times in lengths.items():
+            image.grow(times)
+
+    def _all_images(self) -> list[EventImage]:
+        positions = range(self.events.size("p"))
+        return [EventImage(self.folder, self._frame, self.events, p, self._syncing) for p in positions]
+
+    def _describe_collection(self) -> None:
+        own = {"frame": msgspec.to_builtins(self._frame), "events": msgspec.to_builtins(self._history)}
+        name = self.folder.name.split(".")[0]
+        for path, document in collection_documents(self.events, name, own).items():
+            (self.folder / path).mkdir(exist_ok=True)
+            write_document(self.folder / path, document)
 
 
-def _collection_document(frame: FrameLayout, events: EventLayout) -> Document:
-    """Return ``zarr.json`` of the folder that holds an image for each position."""
-    plan = {"frame": msgspec.to_builtins(frame), "events": msgspec.to_builtins(events)}
-    return {
-        "zarr_format": 3,
-        "node_type": "group",
-        "attributes": {"ome": {"version": "0.5", "bioformats2raw.layout": 3}, _PLAN: plan},
-    }
-
-
-def _plan_in(folder: Path) -> tuple[FrameLayout, EventLayout]:
+def _plan_in(folder: Path) -> tuple[FrameLayout, LayoutHistory]:
     try:
-        plan = read_document(folder)["attributes"][_PLAN]
-        return msgspec.convert(plan["frame"], FrameLayout), msgspec.convert(plan["events"], EventLayout)
+        plan: Document = read_document(folder)["attributes"][_PLAN]
+        return msgspec.convert(plan["frame"], FrameLayout), msgspec.convert(plan["events"], LayoutHistory)
     except (LookupError, TypeError, msgspec.ValidationError) as error:
         raise BadInputError(f"{folder} holds no frames of events that parfocal wrote: {error}") from error

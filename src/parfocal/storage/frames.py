@@ -157,7 +157,8 @@ class FrameSink:
             expected=self.numbering.expected(end=end, next_number=next_number),
             stored=self.stored,
             renumbered=self.numbering.renumbered,
-            uncounted=self._syncing.failed or self.numbering.renumbered > 0,
+            uncounted=self.numbering.renumbered > 0,
+            unsynced=self._syncing.failed,
         )
 
     def append(self, items: FrameBatch, sequence: int, *, more: bool = False) -> None:

@@ -81,6 +81,10 @@ class StreamRecord(msgspec.Struct, frozen=True, kw_only=True):
         What ended the recording of this stream early.
     uncounted : bool
         Whether more may be lost than `lost` says: the stream went on, or ended, where nobody saw it.
+    unsynced : bool
+        Whether something of it was kept from stable storage.
+    repeated : int
+        Frames that were left out because their event had one already.
     ledger : StreamStatus or None
         The stream and all its readers when the run ended.
     """
@@ -100,6 +104,8 @@ class StreamRecord(msgspec.Struct, frozen=True, kw_only=True):
     events: EventLayout | None = None
     error: str = ""
     uncounted: bool = False
+    unsynced: bool = False
+    repeated: int = 0
     ledger: StreamStatus | None = None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Literal
 
 import msgspec
@@ -101,25 +103,16 @@ class FrameLayout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             "attributes": {"columns": list(HEADER_COLUMNS), "not_stored": NOT_STORED},
         }
 
-    def group_document(
-        self, name: str, interval_s: float | None = None, axes: tuple[str, ...] = ()
-    ) -> Document:
-        """Return ``zarr.json`` of the image.
+    def group_document(self, name: str, interval_s: float | None = None) -> Document:
+        """Return ``zarr.json`` of the image; `interval_s` is the time from frame to frame, if known."""
+        size = self.spec.pixel_size_um
+        image = multiscale(name, ("t", *self.spec.axes), {"t": interval_s, "y": size, "x": size})
+        return self.image_group(image)
 
-        `interval_s` is the time from frame to frame, if known; `axes` are those of the pixels, by default t
-        and the frame's own.
-        """
-        known = {"t": interval_s, "z": None, "y": self.spec.pixel_size_um, "x": self.spec.pixel_size_um}
-        axes = axes or ("t", *self.spec.axes)
-        scale = [known.get(axis) or 1.0 for axis in axes]
-        dataset = {"path": IMAGE, "coordinateTransformations": [{"type": "scale", "scale": scale}]}
-        image = {"name": name, "axes": [_axis(a, known.get(a)) for a in axes], "datasets": [dataset]}
-        ome = {"version": "0.5", "multiscales": [image]}
-        return {
-            "zarr_format": 3,
-            "node_type": "group",
-            "attributes": {"ome": ome, "parfocal": {"layout": msgspec.to_builtins(self), "headers": HEADERS}},
-        }
+    def image_group(self, image: Document, **ome: Any) -> Document:
+        """Return ``zarr.json`` of a group that holds the multiscale `image`, and `ome` beside it."""
+        own = {"layout": msgspec.to_builtins(self), "headers": HEADERS}
+        return group({"version": "0.5", "multiscales": [image], **ome}, own)
 
     @property
     def frame_codecs(self) -> list[Document]:
@@ -155,41 +148,48 @@ def layout_in(group: Document) -> FrameLayout:
         raise BadInputError(f"this image was not written by parfocal: {error}") from error
 
 
+def group(ome: Document | None = None, own: Document | None = None) -> Document:
+    """Return ``zarr.json`` of a group with attributes of OME and of parfocal."""
+    told = {"ome": ome, "parfocal": own}
+    attributes = {name: value for name, value in told.items() if value is not None}
+    return {"zarr_format": 3, "node_type": "group", "attributes": attributes}
+
+
+def multiscale(
+    name: str,
+    axes: tuple[str, ...],
+    steps: Mapping[str, float | None],
+    origin: Mapping[str, float] = MappingProxyType({}),
+) -> Document:
+    """Return what OME-Zarr tells of an image's one resolution.
+
+    Parameters
+    ----------
+    name : str
+        Of the image.
+    axes : tuple of str
+        Of its pixels.
+    steps : mapping of str to (float or None)
+        From pixel to pixel along an axis, in micrometres or seconds; None or left out where it is not known.
+    origin : mapping of str to float
+        Where index 0 lies along an axis whose step is known, in the same units; 0 where it is left out.
+
+    Examples
+    --------
+    >>> image = multiscale("left", ("y", "x"), {"y": 0.5, "x": 0.5}, {"x": 300.0})
+    >>> image["datasets"][0]["coordinateTransformations"][1]
+    {'type': 'translation', 'translation': [0.0, 300.0]}
+    """
+    moves: list[Document] = [{"type": "scale", "scale": [steps.get(axis) or 1.0 for axis in axes]}]
+    if any(axis in origin for axis in axes):
+        translation = [origin.get(axis, 0.0) for axis in axes]
+        moves.append({"type": "translation", "translation": translation})
+    datasets = [{"path": IMAGE, "coordinateTransformations": moves}]
+    return {"name": name, "axes": [_axis(axis, steps.get(axis)) for axis in axes], "datasets": datasets}
+
+
 def _axis(name: str, size: float | None) -> Document:
     axis = {"name": name, "type": _TYPES[name]}
     if size is not None:
         axis["unit"] = "second" if name == "t" else "micrometer"
     return axis
-
-
-def event_image_documents(
-    spec: FrameSpec, codec: Codec, outer: dict[str, int], name: str
-) -> tuple[Document, Document, Document]:
-    """Return the documents of the image of one position: its group, its pixels, and its headers.
-
-    Parameters
-    ----------
-    spec : FrameSpec
-        Of each frame: y and x.
-    codec : str
-        As in `FrameLayout`.
-    outer : dict
-        Lengths along t, c and z, those that the plan has, in this order.
-    name : str
-        Of the image.
-    """
-    layout = FrameLayout(spec=spec, shard_frames=1, codec=codec)
-    frame, lengths = list(spec.shape), list(outer.values())
-    pixels = layout.array_document(1)
-    pixels["shape"] = [*lengths, *frame]
-    pixels["chunk_grid"]["configuration"]["chunk_shape"] = [1] * len(lengths) + frame
-    pixels["codecs"] = layout.frame_codecs
-    pixels["dimension_names"] = [*outer, *spec.axes]
-    headers = layout.headers_document(1)
-    headers["shape"] = [*lengths, len(HEADER_COLUMNS)]
-    inner = lengths[1:] if "t" in outer else lengths
-    first = [1] if "t" in outer else []
-    headers["chunk_grid"]["configuration"]["chunk_shape"] = [*first, *inner, len(HEADER_COLUMNS)]
-    headers["dimension_names"] = [*outer, "column"]
-    group = layout.group_document(name, axes=(*outer, *spec.axes))
-    return group, pixels, headers

@@ -64,7 +64,7 @@ def decide_outcome(
         return "cancelled"
     counts = tuple(counts)
     lost = lost_before + sum(count.lost for count in counts)
-    if interrupted or any(count.uncounted for count in counts):
+    if interrupted or any(count.uncounted or count.unsynced for count in counts):
         return f"incomplete: lost at least {lost}"
     if lost or any(count.error for count in counts):
         return f"incomplete: lost {lost}"
@@ -101,9 +101,11 @@ def explain_outcome(
             told.append(f"{name}: {count.error}")
         if count.lost:
             told.append(f"{count.lost} of {count.expected} of {name} are missing")
+        if count.repeated:
+            told.append(f"{count.repeated} of {name} came for an event that had a frame: the first is kept")
         if count.renumbered:
             told.append(f"the producer of {name} began to count anew")
-        elif count.uncounted:
+        elif count.uncounted or count.unsynced:
             told.append(f"more of {name} may be missing than can be counted")
     told += [f"{number} lost ({reason})" for reason, number in losses.items()]
     return "; ".join(dict.fromkeys(text for text in told if text))

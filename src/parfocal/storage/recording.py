@@ -320,4 +320,6 @@ def _fields(count: StoredCount, record: StreamRecord) -> dict[str, Any]:
         "renumbered": count.renumbered,
         "error": count.error,
         "uncounted": count.uncounted or record.uncounted,
+        "unsynced": count.unsynced or record.unsynced,
+        "repeated": count.repeated,
     }

@@ -155,4 +155,6 @@ def _count_in(record: StreamRecord) -> StoredCount:
         renumbered=record.renumbered,
         error=record.error,
         uncounted=record.uncounted,
+        unsynced=record.unsynced,
+        repeated=record.repeated,
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from parfocal.core.files import sync_file
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -35,10 +36,13 @@ class SyncThread:
 
     def __init__(self, name: str) -> None:
         self._error: Exception | None = None
+        self._waiting: set[tuple[Path, Callable[[Path], None]]] = set()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
 
     def add(self, path: Path, folders: int = 0) -> None:
         """Have a file, or a folder and all in it, brought to stable storage soon. Returns at once.
+
+        What waits for its turn already is not added twice.
 
         Parameters
         ----------
@@ -47,7 +51,9 @@ class SyncThread:
         folders : int
             How many of the folders around it are new, too.
         """
-        self._thread.submit(self._sync, path, folders)
+        self._add(path, sync_tree)
+        for folder in path.parents[:folders]:
+            self._add(folder, sync_file)
 
     @property
     def failed(self) -> bool:
@@ -72,11 +78,15 @@ class SyncThread:
         """Take no more, and wait for nothing; what was added is still synced. Idempotent."""
         self._thread.shutdown(wait=False)
 
-    def _sync(self, path: Path, folders: int) -> None:
+    def _add(self, path: Path, how: Callable[[Path], None]) -> None:
+        if (path, how) not in self._waiting:
+            self._waiting.add((path, how))
+            self._thread.submit(self._sync, path, how)
+
+    def _sync(self, path: Path, how: Callable[[Path], None]) -> None:
+        self._waiting.discard((path, how))  # before: what is written from now on is another turn's
         try:
-            sync_tree(path)
-            for folder in path.parents[:folders]:
-                sync_file(folder)
+            how(path)
         except Exception as error:  # noqa: BLE001 (border of the thread: `check` raises it)
             self._error = self._error or error
 

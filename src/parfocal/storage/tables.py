@@ -155,7 +155,7 @@ class RowSink:
         """Return what is stored of all that was produced before number `end` of the stream."""
         del next_number  # rows have no numbers of their own
         expected = max(end, self.next_sequence) - self._first_sequence
-        return StoredCount(expected=expected, stored=self.stored, uncounted=self._syncing.failed)
+        return StoredCount(expected=expected, stored=self.stored, unsynced=self._syncing.failed)
 
     def append(self, items: NDArray[np.void], sequence: int | None = None, *, more: bool = False) -> None:
         """Take rows, a structured array (n,); when it returns, a crash of this process cannot lose them.
