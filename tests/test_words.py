@@ -101,6 +101,9 @@ PLAIN = {
     "rig": """
         Finding
     """,
+    "runs": """
+        Element Placed Visits
+    """,
     "storage": """
         Collected Edit Ended HeaderFile Incident LentBatch Moment Numbering Opener Piece
         Site Span SyncThread

@@ -7,10 +7,35 @@
           Schedule ──── Event k                   what a run still has to do, one event at a time
              │
           machine ───── engine ───── handle       what follows from what; who does it; who watches it
+
+A plan is compiled into a `Program` of sections, with waits and questions between them; a section has a `Lane`
+for each sequence, and a lane knows its events by number, so that none of them is listed.
 """
 
 from __future__ import annotations
 
+from parfocal.runs.combine import combine
+from parfocal.runs.elements import acquire, confirm, wait
 from parfocal.runs.event import Event
+from parfocal.runs.origin import at_origin
+from parfocal.runs.plan import Plan
+from parfocal.runs.plan_data import plan_from_data, plan_to_data
+from parfocal.runs.plan_files import load_plan, save_plan
+from parfocal.runs.schedule import Schedule
+from parfocal.runs.sequence import Sequence
 
-__all__ = ["Event"]
+__all__ = [
+    "Event",
+    "Plan",
+    "Schedule",
+    "Sequence",
+    "acquire",
+    "at_origin",
+    "combine",
+    "confirm",
+    "load_plan",
+    "plan_from_data",
+    "plan_to_data",
+    "save_plan",
+    "wait",
+]
