@@ -88,9 +88,9 @@ PLAIN = {
         WakeUpPipe
     """,
     "runs": """
-        Abort Acquire Acquired Answer Ask Close Closed Darken Drain Drained Expose Exposed
+        Abort Acquire Acquired Answer Ask Close Closed Darken Drain Drained Element Expose Exposed
         TaskFailed Fetch Fetched Hold Machine Pause Pausing Place Placed Prepare Prepared Replaced Restarted
-        Resume Sleep Stopped Timing Wake Woken
+        Resume Sleep Stopped Timing Visits Wake Woken
     """,
     "processes": """
         Abandon Announcer AskToStop BackOff BackOffOver Begin Change Changes Charge End Ending
@@ -100,9 +100,6 @@ PLAIN = {
     """,
     "rig": """
         Finding
-    """,
-    "runs": """
-        Element Placed Visits
     """,
     "storage": """
         Collected Edit Ended HeaderFile Incident LentBatch Moment Numbering Opener Piece

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from parfocal.core.errors import BadInputError
 from parfocal.runs.elements import Element
 from parfocal.runs.lane import Lane
-from parfocal.runs.program import Part, Placed, Program
+from parfocal.runs.program import Part, PlacedPart, Program
 from parfocal.runs.section import Section
 
 T = TypeVar("T")
@@ -73,7 +73,7 @@ def _cut_section(part: Part, limit: int) -> Section:
     return replace(part, limit=limit, end_s=max(lane.start_of(step + 1) for lane, step in steps))
 
 
-def _times(placed: Placed) -> int:
+def _times(placed: PlacedPart) -> int:
     """Return how many time points there are up to the end of a part."""
     if not isinstance(placed.part, Section):
         return 0
@@ -114,16 +114,16 @@ def _moved(part: Part, t: int, p: Sequence[int], c: Sequence[int]) -> Part:
     return replace(part, lanes=lanes)
 
 
-def _placed(parts: Iterable[Part], before: tuple[Placed, ...] = ()) -> tuple[Placed, ...]:
+def _placed(parts: Iterable[Part], before: tuple[PlacedPart, ...] = ()) -> tuple[PlacedPart, ...]:
     """Return parts placed behind others: a barrier begins with the last time point, a section after it."""
     placed = list(before)
     for part in parts:
         if not placed:
-            placed.append(Placed(part, 0.0, 0))
+            placed.append(PlacedPart(part, 0.0, 0))
             continue
         last = placed[-1]
         is_barrier = isinstance(part, Element) and part.is_barrier
-        placed.append(Placed(part, last.last_s if is_barrier else last.end_s, last.first + last.size))
+        placed.append(PlacedPart(part, last.last_s if is_barrier else last.end_s, last.first + last.size))
     return tuple(placed)
 
 
@@ -131,7 +131,7 @@ Group = tuple[Section, Element | None]
 """What is done without a barrier, counted from the end of the one before, and the barrier behind it."""
 
 
-def _groups(parts: Iterable[Placed]) -> Iterator[Group]:
+def _groups(parts: Iterable[PlacedPart]) -> Iterator[Group]:
     begin, end, lanes = 0.0, 0.0, list[Lane]()
     for placed in parts:
         if isinstance(placed.part, Section):

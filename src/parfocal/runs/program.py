@@ -22,7 +22,7 @@ from parfocal.runs.sequence import Sequence
 Part = Section | Element
 
 
-class Placed(NamedTuple):
+class PlacedPart(NamedTuple):
     """A part of a program: when it begins, and the number of its first event."""
 
     part: Part
@@ -56,7 +56,7 @@ class Program(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     Attributes
     ----------
-    parts : tuple of Placed
+    parts : tuple of PlacedPart
         In the order of their execution.
     positions : tuple of StagePosition
         Along p.
@@ -66,7 +66,7 @@ class Program(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         Lengths of t and z.
     """
 
-    parts: tuple[Placed, ...] = ()
+    parts: tuple[PlacedPart, ...] = ()
     positions: tuple[StagePosition, ...] = ()
     lights: tuple[tuple[EventKind, str], ...] = ()
     times: int = 0
@@ -122,7 +122,7 @@ def program_of_sequence(plan: Sequence) -> Program:
     lane = Lane(sequence=plan, start_s=0.0, t=0, p=own[0], c=own[1])
     times, _, _, planes = visits_of(plan).sizes
     return Program(
-        parts=(Placed(Section(lanes=(lane,), end_s=lane.duration_s), 0.0, 0),),
+        parts=(PlacedPart(Section(lanes=(lane,), end_s=lane.duration_s), 0.0, 0),),
         positions=plan.places,
         lights=lights,
         times=times,
@@ -132,4 +132,4 @@ def program_of_sequence(plan: Sequence) -> Program:
 
 def program_of_element(plan: Element) -> Program:
     """Return the program of a wait, a question or an acquisition by itself."""
-    return Program(parts=(Placed(plan, 0.0, 0),))
+    return Program(parts=(PlacedPart(plan, 0.0, 0),))
