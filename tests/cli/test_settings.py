@@ -47,7 +47,7 @@ def test_runs_are_listed_with_their_outcome(rig, tmp_path, capsys):
     assert "there is no folder" in capsys.readouterr().err
     runs.mkdir()
     assert run(["runs", str(runs), "--json"]) == 0
-    assert shown(capsys) == {"runs": []}
+    assert shown(capsys) == {"live": [], "runs": []}
 
 
 def test_text_that_looks_like_a_number_is_text_where_text_is_declared(rig, tmp_path, capsys, monkeypatch):

@@ -25,15 +25,19 @@ from parfocal.cli import (
     settings,
     sim,
     status,
+    steer,
     track,
     view,
+)
+from parfocal.cli import (
+    run as run_plan,
 )
 from parfocal.cli.exits import Exit, exit_of
 from parfocal.cli.output import lost_output, make_output_usable
 from parfocal.core.errors import ParfocalError
 
 EPILOGUE = (
-    "Exit codes: 0 done, 1 failed, 2 bad input, 3 frames were lost, 4 no such rig or service, "
+    "Exit codes: 0 done, 1 failed, 2 bad input, 3 frames were lost, 4 no such rig, service or run, "
     "130 interrupted.\n\n"
     "Begin with: `parfocal demo tweezers --seconds 10`"
 )
@@ -81,7 +85,8 @@ def _make_app() -> App:
     for command in (
         view.view, look.live, look.snap, track.track,
         rigs.up, rigs.down, rigs.restart, rigs.rigs, status.status, calls.call, calls.commands,
-        settings.settings, runs.runs, runs.note, export.export, plot.plot,
+        settings.settings, run_plan.run, runs.runs, runs.note,
+        steer.pause, steer.resume, steer.cancel, steer.finish, steer.confirm, export.export, plot.plot,
         kinds.kinds, check.check, doctor.doctor,
     ):  # fmt: skip
         app.command(command, help_epilogue=examples(command))

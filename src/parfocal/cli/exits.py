@@ -18,9 +18,17 @@ class Exit(IntEnum):
     INCOMPLETE = 3
     """The run ended, but frames were lost; the record says how many."""
     NOT_THERE = 4
-    """No such rig or service is running."""
+    """No such rig, service or run is there."""
     INTERRUPTED = 130
     """Ctrl-C; everything was ended in order."""
+
+
+NOT_THERE = (
+    errors.RigNotFoundError,
+    errors.ServiceNotFoundError,
+    errors.RunNotFoundError,
+    errors.ServiceUnavailableError,
+)
 
 
 def exit_of(error: BaseException) -> Exit:
@@ -33,9 +41,7 @@ def exit_of(error: BaseException) -> Exit:
     """
     if isinstance(error, KeyboardInterrupt):
         return Exit.INTERRUPTED
-    if isinstance(
-        error, errors.RigNotFoundError | errors.ServiceNotFoundError | errors.ServiceUnavailableError
-    ):
+    if isinstance(error, NOT_THERE):
         return Exit.NOT_THERE
     if isinstance(error, errors.BadInputError | errors.BadArgumentsError | errors.UnknownCommandError):
         return Exit.USAGE

@@ -1,24 +1,40 @@
-"""``parfocal runs`` and ``note``: what was recorded, how it ended, and what people say about it."""
+"""``parfocal runs`` and ``note``: what goes on, what was recorded, and what people say about it."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from msgspec import to_builtins
 from rich.table import Column, Table
 from rich.text import Text
 
 from parfocal.cli.output import console, print_json
 from parfocal.core.errors import BadInputError
+from parfocal.rig.find_run import runs_of_rigs
+from parfocal.runs.status_text import progress_text, state_text
 from parfocal.storage import annotate_run, list_runs
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-def runs(folder: Path = Path("runs"), *, json: bool = False) -> None:
-    """List the runs in a folder, oldest first: how long, how each ended and why, what is stored and said.
+    from parfocal.core.run_status import RunStatus
+    from parfocal.storage.catalogue import RunSummary
+
+DEFAULT_FOLDER = Path("runs")
+
+
+def runs(folder: Path | None = None, *, rig: str | None = None, json: bool = False) -> None:
+    """List the runs that go on now in all rigs, and those recorded in a folder, oldest first.
+
+    Of each: how far it is, or how long it took; how it ended and why, what is stored and said.
 
     Parameters
     ----------
     folder
-        Where they lie.
+        Where records lie; `runs` in the working directory by default, if there is one.
+    rig
+        Only the runs of this rig, those that have ended included, and no folder unless it is named.
     json
         Print them as one JSON line.
 
@@ -27,11 +43,37 @@ def runs(folder: Path = Path("runs"), *, json: bool = False) -> None:
     parfocal runs
 
     parfocal runs /data/today --json
+
+    parfocal runs --rig microscope
     """
-    found = list_runs(folder)
+    if folder is None and rig is None and DEFAULT_FOLDER.is_dir():
+        folder = DEFAULT_FOLDER
+    told = runs_of_rigs(rig)
+    live = [(each.rig, run) for each in told for run in each.runs.values() if rig or not run.ended]
+    found = () if folder is None else list_runs(folder)
+    for each in told:
+        if each.error:
+            console(quiet=True).print(Text(f"rig {each.rig!r} does not tell its runs: {each.error}"))
     if json:
-        print_json({"runs": found})
+        print_json({"live": [{"rig": name, **to_builtins(run)} for name, run in live], "runs": found})
         return
+    if not live and not found:
+        where = f"in {folder}" if folder is not None else "here"
+        console().print(Text(f"no run goes on, and none is recorded {where}"))
+    if live:
+        console().print(_live_table(live))
+    if found:
+        console().print(_record_table(found))
+
+
+def _live_table(live: Sequence[tuple[str, RunStatus]]) -> Table:
+    table = Table(Column("live run", overflow="fold"), "state", "", box=None, pad_edge=False)
+    for rig, run in live:
+        table.add_row(*map(Text, (f"{rig}/{run.run}", state_text(run), progress_text(run))))
+    return table
+
+
+def _record_table(found: Sequence[RunSummary]) -> Table:
     table = Table(
         Column("run", overflow="fold"), "seconds", Column("outcome", overflow="fold"), "stored",
         Column("said", overflow="fold"), box=None, pad_edge=False,
@@ -43,7 +85,7 @@ def runs(folder: Path = Path("runs"), *, json: bool = False) -> None:
         outcome = f"{run.outcome} ({why})" if why else run.outcome
         said = "; ".join(filter(None, (run.operator, run.sample, run.notes)))
         table.add_row(*map(Text, (Path(run.folder).name, seconds, outcome, stored, said)))
-    console().print(table)
+    return table
 
 
 def note(

@@ -36,6 +36,25 @@ def interrupted_once() -> Iterator[None]:
             signal.signal(number, signal.SIG_IGN if came else handler)
 
 
+@contextmanager
+def counted_signals() -> Iterator[list[str]]:
+    """Yield a list that grows by the name of each ending signal in the block, which does nothing else.
+
+    For the main thread, which has to look at it.
+    """
+    came: list[str] = []
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        came.append(signal.Signals(number).name)
+
+    before = {number: signal.signal(number, on_signal) for number in ending_signals()}
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def ending_signals() -> list[signal.Signals]:
     """Return the signals that end a program; SIGHUP is left alone where nohup has it ignored."""
     found = [signal.Signals[name] for name in NAMES if hasattr(signal, name)]

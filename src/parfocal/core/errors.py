@@ -5,7 +5,8 @@
     ParfocalError
     ├── BadInputError (ValueError)          the caller's: a value that cannot be used; nothing was touched
     │   ├── ConfigError                     a rig file or a setting
-    │   └── ServiceNotFoundError            a rig has no service of that name
+    │   ├── ServiceNotFoundError            a rig has no service of that name
+    │   └── RunNotFoundError (KeyError)     a rig has no run of that name
     ├── CommandError                        a call that gave no result
     │   ├── UnknownCommandError (AttributeError)    no such command; names the nearest
     │   ├── BadArgumentsError               refused before anything ran
@@ -39,6 +40,7 @@
     │   ├── AlreadyExistsError              never overwritten
     │   ├── DiskFullError
     │   └── FolderVanishedError
+    ├── RunFailedError                      a run has failed, or nobody knows how it ended; carries its status
     ├── ViewerError                         a viewer cannot show something; names why
     ├── MovieError                          images in a file cannot be read; names the file and why
     └── TrackingError                       tables or regions that do not fit together
@@ -51,6 +53,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from parfocal.core.run_status import RunStatus
 
 
 class ParfocalError(Exception):
@@ -67,6 +71,12 @@ class ConfigError(BadInputError):
 
 class ServiceNotFoundError(BadInputError):
     """The rig has no service of that name."""
+
+
+class RunNotFoundError(BadInputError, KeyError):
+    """The rig has no run of that name."""
+
+    __str__ = Exception.__str__  # a KeyError would put its message into quotes
 
 
 class CommandError(ParfocalError):
@@ -226,6 +236,14 @@ class ImagesFullError(StreamError):
 
 class ImageGoneError(StreamError):
     """An image that a token names is not there any more."""
+
+
+class RunFailedError(ParfocalError):
+    """A run has failed, or nobody knows how it ended; ``status`` is its final `RunStatus`."""
+
+    def __init__(self, message: str, *, status: RunStatus | None = None) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class ViewerError(ParfocalError):

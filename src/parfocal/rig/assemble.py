@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from parfocal.processes import ServiceSpec
 from parfocal.rig.config import check_service
+from parfocal.rig.run_roles import has_runs, run_spec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +30,7 @@ _SHARED = ("frames", "profiles", "policy", "threads")
 
 
 def service_specs(config: RigConfig) -> tuple[ServiceSpec, ...]:
-    """Return the processes of a laboratory, a tracker's workers included.
+    """Return the processes of a laboratory: a tracker's workers, and what carries out runs, included.
 
     Examples
     --------
@@ -40,7 +41,8 @@ def service_specs(config: RigConfig) -> tuple[ServiceSpec, ...]:
     >>> [spec.name for spec in service_specs(config)]
     ['tracker-1', 'tracker-2', 'tracker']
     """
-    return tuple(spec for name, service in config.services.items() for spec in _specs(name, service))
+    specs = tuple(spec for name, service in config.services.items() for spec in _specs(name, service))
+    return (*specs, run_spec(config)) if has_runs(config) else specs
 
 
 def specs_of_service(name: str, service: ServiceConfig | Mapping[str, Any]) -> tuple[ServiceSpec, ...]:

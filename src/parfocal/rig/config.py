@@ -17,6 +17,8 @@ from parfocal.core.text_values import ALL, Kind, kinds_of, named_values
 from parfocal.processes.loading import SERVICES, load_object, plugins
 from parfocal.processes.spec import RESERVED
 from parfocal.processes.validation import setting_type, validate
+from parfocal.rig.run_roles import check_parts
+from parfocal.runs.settings import RunSettings
 
 # The short names a rig file may use for a service; anything else is written "package.module:Class".
 KINDS: dict[str, str] = {
@@ -109,6 +111,15 @@ class ServiceConfig(BaseModel):
 class RigConfig(BaseModel):
     """A whole laboratory.
 
+    Parameters
+    ----------
+    name, description : str
+        What it is called, and what it is.
+    services : dict
+        Its services by their names.
+    runs : RunSettings, optional
+        Which services play which part in its runs, where their kinds don't tell, and by which rules runs go.
+
     Examples
     --------
     >>> config = RigConfig.model_validate({"name": "bench", "services": {"recorder": {"kind": "recorder"}}})
@@ -121,6 +132,7 @@ class RigConfig(BaseModel):
     name: Name
     description: str = ""
     services: dict[Name, ServiceConfig]
+    runs: RunSettings | None = None
 
     @model_validator(mode="after")
     def _dependencies_exist(self) -> RigConfig:
@@ -131,10 +143,12 @@ class RigConfig(BaseModel):
                 ("is to be safe when it loses", service.safe_when_lost),
             ):
                 for other in others:
-                    if other not in self.services:
+                    if other not in self.services and (other != "runs" or word == "depends on"):
                         raise ValueError(
                             f"{name} {word} {other!r}, which is no service; {nearest(other, self.services)}"
                         )
+        if self.runs is not None:
+            check_parts(self.runs, self.services)
         return self
 
 

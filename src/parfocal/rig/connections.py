@@ -30,6 +30,8 @@ class RigConnection(Protocol):
     folder: Path
     streams: Path
     detached: bool
+    owner: bool
+    """Whether the rig ends when it is let go of here."""
 
     def services(self) -> tuple[str, ...]:
         """Return the names of the services there are now."""
@@ -76,6 +78,7 @@ class OwnedRig:
     """The connection of the process that started the rig."""
 
     detached = False
+    owner = True
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
@@ -130,6 +133,8 @@ class AttachedRig:
     RigNotFoundError
         If none of that name runs; names those that do.
     """
+
+    owner = False
 
     def __init__(self, name: str) -> None:
         record = directory.rig_record(name)

@@ -16,9 +16,10 @@ from parfocal.core.frames import FrameSpec
 from parfocal.rig.config import RigConfig, load_config, with_changes
 from parfocal.rig.measurement import JobProgress, measure
 from parfocal.rig.opening import load_source, open_rig
-from parfocal.rig.results import summarise, uselessness
+from parfocal.rig.results import summarise
 from parfocal.rig.ring_size import free_shared_bytes, slots_for
 from parfocal.rig.viewing import follow
+from parfocal.runs.frame_ledger import uselessness
 from parfocal.storage.folder import check_place
 from parfocal.storage.recorder_settings import LEAST_FREE_MB, MB
 from parfocal.viewers import Viewer, open_viewer

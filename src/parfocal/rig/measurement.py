@@ -9,7 +9,7 @@ import msgspec
 
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import CommandError, ServiceUnavailableError
-from parfocal.rig.frame_ledger import FrameLedger, read_ledger
+from parfocal.runs.frame_ledger import FrameLedger, read_ledger
 from parfocal.storage.recorder_settings import RunReport
 
 if TYPE_CHECKING:
@@ -94,12 +94,12 @@ def measure(
         Also after Ctrl-C: the camera is stopped and what was produced up to then is saved.
     """
     rig["tracker"].drain(timeout_s=PATIENCE_S)  # frames from before belong to nobody's measurement
-    before = read_ledger(rig)
+    before = read_ledger(rig["camera"], rig["tracker"])
     try:
         run = rig["recorder"].start(name=name, plan=plan)
         tell(JobProgress(phase="measuring", fraction=0.0, run=run))
         ending, reason = _acquire(rig, before, frames, tell)
-        ledger = _patiently(lambda: read_ledger(rig)).since(before).closed()
+        ledger = _patiently(lambda: read_ledger(rig["camera"], rig["tracker"])).since(before).closed()
         reason = "; ".join(filter(None, (reason, *_unreadable(rig))))
     except KeyboardInterrupt as interrupt:  # before the camera was started, or a second one
         with suppress(CommandError):
@@ -150,7 +150,7 @@ def _follow(
         _pause()
         try:
             running = rig["camera"].is_running(timeout_s=ANSWER_S)
-            now = read_ledger(rig).since(before)
+            now = read_ledger(rig["camera"], rig["tracker"]).since(before)
             tell(JobProgress(phase="measuring", fraction=_fraction(now, frames), text=_text(now)))
             if running:
                 continue
@@ -173,7 +173,7 @@ def _settle(rig: Rig, before: FrameLedger, tell: Callable[[JobProgress], None]) 
     last, since_ns = before, clock.monotonic_ns()
     while clock.monotonic_ns() - since_ns < PATIENCE_S * 1e9:
         with suppress(CommandError):
-            now = read_ledger(rig).since(before)
+            now = read_ledger(rig["camera"], rig["tracker"]).since(before)
             tell(JobProgress(phase="finishing", fraction=_fraction(now, now.exposed), text=_text(now)))
             if not now.in_flight:
                 return

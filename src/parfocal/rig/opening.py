@@ -70,10 +70,10 @@ def attach(name: str) -> Rig:
     return Rig(AttachedRig(name))
 
 
-def attach_or_open(source: str) -> Rig:
+def attach_or_open(source: str, *, detach: bool = False) -> Rig:
     """Return the running rig of that name; else start the built-in rig, or the file, that `source` names.
 
-    Leaving it ends it only if it was started here.
+    Leaving it ends it only if it was started here, and not detached.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def attach_or_open(source: str) -> Rig:
         known = nearest(source, [*running, *builtin_rigs()])
         raise RigNotFoundError(f"no rig {source!r} is running, and none is built in or a file; {known}")
     config = load_source(source)
-    return attach(config.name) if config.name in running else open_rig(config)
+    return attach(config.name) if config.name in running else open_rig(config, detach=detach)
 
 
 def builtin_rigs() -> dict[str, Path]:

@@ -18,35 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from parfocal.core.status import RigStatus
-    from parfocal.rig.frame_ledger import FrameLedger
     from parfocal.rig.measurement import Measurement
-
-
-def uselessness(counts: FrameLedger, beads: int) -> str:
-    """Return why a measurement is of no use, whatever was stored; "" if it is of use.
-
-    Parameters
-    ----------
-    counts : FrameLedger
-        Of the measurement.
-    beads : int
-        Regions that were tracked.
-
-    Examples
-    --------
-    >>> from parfocal.rig.frame_ledger import FrameLedger
-    >>> uselessness(FrameLedger(9, 9, {}), 0)
-    'there was no bead to track'
-    >>> uselessness(FrameLedger(9, 9, {}, rows=18, usable=0), 2)
-    'not one of 18 rows is usable: all carry flags'
-    >>> uselessness(FrameLedger(9, 9, {}, rows=18, usable=1), 2)
-    ''
-    """
-    if not beads:
-        return "there was no bead to track"
-    if counts.tracked and not counts.usable:
-        return f"not one of {counts.rows} rows is usable: all carry flags"
-    return ""
 
 
 def _advice(run: Path, tracks: NDArray[Any]) -> tuple[str, ...]:

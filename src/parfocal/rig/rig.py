@@ -11,10 +11,12 @@ from parfocal.core.errors import ConfigError, ServiceNotFoundError, StreamNotFou
 from parfocal.core.reminder import Reminder
 from parfocal.ipc import ServiceProxy, Subscription
 from parfocal.rig.assemble import specs_of_service
+from parfocal.rig.runs import Runs
 from parfocal.streams import open_stream, stream_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
     from types import TracebackType
 
     from parfocal.core.messages import Notice
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from parfocal.ipc import Client
     from parfocal.rig.config import ServiceConfig
     from parfocal.rig.connections import RigConnection
+    from parfocal.runs.handle import AnyPlan, RunHandle
     from parfocal.streams import Stream
 
 
@@ -43,6 +46,7 @@ class Rig:
         self._proxies: dict[str, ServiceProxy] = {}
         self._clients: dict[str, Client] = {}
         self._subscriptions: list[Subscription] = []
+        self._runs: Runs | None = None
         self._reminder = Reminder(self, f"rig {connection.name!r}")
 
     @property
@@ -105,6 +109,65 @@ class Rig:
             except StreamNotFoundError:
                 continue  # ended between the listing and the look
         return msgspec.structs.replace(self._connection.status(), streams=streams)
+
+    @property
+    def runs(self) -> Runs:
+        """Its runs by name, whoever started them: a mapping of handles.
+
+        Raises
+        ------
+        ServiceNotFoundError
+            If it is a rig without runs.
+        """
+        if self._runs is None:
+            if "runs" not in self.services:
+                raise ServiceNotFoundError(
+                    f"rig {self.name!r} has no service 'runs', as it has no camera; "
+                    "a table [runs] in its file adds it"
+                )
+            self._runs = Runs(self._connection)
+        return self._runs
+
+    def run(
+        self,
+        plan: AnyPlan,
+        *,
+        name: str = "",
+        folder: str | Path = "",
+        continues: str = "",
+        force: bool = False,
+        notes: Mapping[str, Any] | None = None,
+    ) -> RunHandle:
+        """Start a run of a plan; return its handle at once.
+
+        The run goes on in a process of its own. If this program opened the rig, not detached, the run ends
+        with it: cancelled, and all light off.
+
+        Parameters
+        ----------
+        plan : plan, mapping or path
+            A plan of `parfocal.runs`, the plain data of one, or a YAML or JSON file that holds them.
+        name : str
+            Of the run, and of its folder; by default one made of the time.
+        folder : path
+            Where runs go; by default where the rig's recorder puts them.
+        continues : str
+            A run that has ended, whose indices and files go on with this plan.
+        force : bool
+            Use instruments although another run, or another program, holds them; the record says so.
+        notes : mapping
+            Goes into the record beside the plan.
+
+        Raises
+        ------
+        BadInputError
+            If the plan cannot be carried out; names the value. Nothing was started.
+        CommandError
+            If the service `runs` does not answer.
+        """
+        if self._connection.owner:
+            self.runs.keep_light()
+        return self.runs.start(plan, name=name, folder=folder, continues=continues, force=force, notes=notes)
 
     def subscribe(
         self, callback: Callable[[Notice], None] | None = None, topics: tuple[str, ...] = ("",)
@@ -205,6 +268,9 @@ class Rig:
 
     def _close_connections(self) -> None:
         self._reminder.cancel()
+        runs, self._runs = self._runs, None
+        if runs is not None:
+            runs.close()
         while self._subscriptions:
             self._subscriptions.pop().close()
         self._proxies.clear()

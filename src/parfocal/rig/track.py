@@ -16,9 +16,10 @@ from parfocal.rig.config import RigConfig, load_config, with_changes
 from parfocal.rig.measurement import JobProgress, measure
 from parfocal.rig.opening import load_source, open_rig
 from parfocal.rig.recorded import RecordedRun, is_run
-from parfocal.rig.results import summarise, uselessness
+from parfocal.rig.results import summarise
 from parfocal.rig.ring_size import MOST_SLOTS, free_shared_bytes, slots_for
 from parfocal.rig.track_plan import CAMERA, TrackPlan, check_inputs, find_in, sensor_of
+from parfocal.runs.frame_ledger import uselessness
 from parfocal.storage.folder import check_place
 from parfocal.storage.recorder_settings import LEAST_FREE_MB, MB
 

@@ -7,7 +7,11 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from parfocal.core.errors import BadInputError
 from parfocal.core.run_status import FailurePolicy
+
+SERVICE = "runs"
+"""The service of a rig that carries out its runs."""
 
 
 class RunSettings(BaseModel):
@@ -26,6 +30,8 @@ class RunSettings(BaseModel):
         person look.
     rest : dict
         Where axes of `xy` and `z` go at the end of a run; those not named go back to where they were found.
+    undecided : dict
+        Parts that several services could play, with their names: the rig file has to name one.
     answer_s : float
         How long an instrument may take to answer, beside what was asked of it.
     restart_s : float
@@ -44,5 +50,30 @@ class RunSettings(BaseModel):
     folder: Path | None = None
     on_failure: FailurePolicy = "stop"
     rest: dict[str, float] = {}
+    undecided: dict[str, tuple[str, ...]] = {}
     answer_s: Annotated[float, Field(gt=0)] = 5.0
     restart_s: Annotated[float, Field(gt=0)] = 15.0
+
+    def service(self, part: str, purpose: str) -> str:
+        """Return the service that plays a part, such as "camera", which is needed for `purpose`.
+
+        Raises
+        ------
+        BadInputError
+            If there is none, or nobody has said which; tells what to write into the rig file.
+
+        Examples
+        --------
+        >>> two = RunSettings(undecided={"camera": ("left", "right")})
+        >>> two.service("camera", "exposures")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+            ...
+        parfocal.core.errors.BadInputError: exposures need a camera, and the rig has several ...
+        """
+        name: str = getattr(self, part)
+        if name:
+            return name
+        names = self.undecided.get(part, ())
+        told = f"has several that could be it: {', '.join(names)}" if names else "has none"
+        remedy = f'name one in the rig file: [runs] {part} = "{(*names, "SERVICE")[0]}"'
+        raise BadInputError(f"{purpose} need a {part}, and the rig {told}; {remedy}")

@@ -1,17 +1,25 @@
-"""What became of the frames of a rig, as its camera and its tracker count them."""
+"""What became of the frames of a run, as its camera and its tracker count them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from parfocal.rig.rig import Rig
+    from parfocal.ipc import Call
 
 BY_CAMERA = "camera"
 """Reason of the frames that never left the camera."""
 UNFINISHED = "unfinished"
-"""Reason of the frames that were neither tracked nor dropped when a measurement ended."""
+"""Reason of the frames that were neither tracked nor dropped when a run ended."""
 _ANSWER_S = 5.0
+
+
+class Asked(Protocol):
+    """A service that can be asked: a `Client`, or a proxy."""
+
+    def submit(self, command: str, /, *, timeout_s: float | None = None) -> Call:
+        """Ask for a command and return at once."""
+        ...
 
 
 class FrameLedger(NamedTuple):
@@ -71,17 +79,18 @@ class FrameLedger(NamedTuple):
         return {reason: count for reason, count in self.dropped.items() if reason == UNFINISHED}
 
 
-def read_ledger(rig: Rig) -> FrameLedger:
-    """Return the frames since the rig was started.
+def read_ledger(camera: Asked, tracker: Asked) -> FrameLedger:
+    """Return the frames since camera and tracker were started.
 
     Raises
     ------
     CommandError
-        If camera or tracker don't answer just now.
+        If one of them doesn't answer just now.
     """
-    counts = rig["tracker"].counts(timeout_s=_ANSWER_S)
-    rows = rig["tracker"].row_counts(timeout_s=_ANSWER_S)
-    lost = rig["camera"].counts(timeout_s=_ANSWER_S)["lost"]
+    calls = [tracker.submit("counts", timeout_s=_ANSWER_S), tracker.submit("row_counts", timeout_s=_ANSWER_S)]
+    calls.append(camera.submit("counts", timeout_s=_ANSWER_S))
+    counts, rows, of_camera = (call.result() for call in calls)
+    lost = of_camera["lost"]
     by_camera = {BY_CAMERA: lost} if lost else {}
     return FrameLedger(
         counts["produced"] + lost,
@@ -90,3 +99,29 @@ def read_ledger(rig: Rig) -> FrameLedger:
         rows["rows"],
         rows["usable"],
     )
+
+
+def uselessness(counts: FrameLedger, beads: int) -> str:
+    """Return why tracked frames are of no use, whatever was stored; "" if they are of use.
+
+    Parameters
+    ----------
+    counts : FrameLedger
+        Of the run.
+    beads : int
+        Regions that were tracked.
+
+    Examples
+    --------
+    >>> uselessness(FrameLedger(9, 9, {}), 0)
+    'there was no bead to track'
+    >>> uselessness(FrameLedger(9, 9, {}, rows=18, usable=0), 2)
+    'not one of 18 rows is usable: all carry flags'
+    >>> uselessness(FrameLedger(9, 9, {}, rows=18, usable=1), 2)
+    ''
+    """
+    if not beads:
+        return "there was no bead to track"
+    if counts.tracked and not counts.usable:
+        return f"not one of {counts.rows} rows is usable: all carry flags"
+    return ""

@@ -1,0 +1,152 @@
+"""``parfocal run``: a plan carried out by a rig, with a line that follows it."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+from rich.text import Text
+
+from parfocal.cli.exits import Exit, exit_of_outcome
+from parfocal.cli.output import console, print_json
+from parfocal.cli.signals import counted_signals, ending_signals, interrupt
+from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.rig.opening import attach_or_open
+from parfocal.runs.plan_files import load_plan
+from parfocal.runs.status_text import progress_text, state_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from parfocal.core.run_status import RunStatus
+    from parfocal.runs.handle import RunHandle
+
+_LOOK_S = 0.1
+
+
+def run(
+    rig: str,
+    plan: Path,
+    *,
+    out: Path | None = None,
+    name: str = "",
+    continues: str = "",
+    force: bool = False,
+    detach: bool = False,
+    json: bool = False,
+) -> int:
+    """Carry out a plan, and show how far it is until it has ended.
+
+    The run goes on in a process of its rig: other terminals see it with `parfocal runs`, and steer it with
+    `parfocal pause`, `resume`, `cancel`, `finish` and `confirm`. Ctrl-C cancels it, and waits for its record
+    to be closed; a second one leaves.
+
+    Parameters
+    ----------
+    rig
+        A running rig; else a built-in one or a file, which is started, and ended again after the run.
+    plan
+        YAML or JSON file with the plan.
+    out
+        Folder for the run's own new folder; by default where the rig's recorder puts its runs.
+    name
+        Of the run, and of its folder.
+    continues
+        A run of this rig that has ended: its indices and files go on.
+    force
+        Use instruments although another run, or another program, holds them; the record says so.
+    detach
+        Return when the run has begun. It goes on, and so does its rig, in the background.
+    json
+        Print the final status as one JSON object in the last line.
+
+    Examples
+    --------
+    parfocal run microscope plan.yaml
+
+    parfocal run microscope plan.yaml --out /data/today --name first --json
+
+    parfocal run my-lab.toml plan.yaml --detach
+    """
+    wanted = load_plan(plan)  # a plan that is wrong is told before anything is started
+    for number in ending_signals():
+        signal.signal(number, interrupt)
+    shown = console(quiet=json)
+    with shown.status(f"starting {rig}"):
+        opened = attach_or_open(rig, detach=detach)
+    with opened as running:
+        handle = running.run(
+            wanted, name=name, folder="" if out is None else out, continues=continues, force=force
+        )
+        status = handle.status() if detach else _follow(handle, running.name, json=json)
+        _tell(status, running.name, json=json)
+    return Exit.OK if detach else exit_of_outcome(status.outcome)
+
+
+def _follow(handle: RunHandle, rig: str, *, json: bool) -> RunStatus:
+    """Show the run until it has ended, and return its final status.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        At the second signal: the run goes on ending.
+    """
+    asked = ""
+    with counted_signals() as came, _progress_line(json=json) as show:
+        while not (status := handle.status()).ended:
+            show(status)
+            if status.question and status.question != asked:
+                asked = status.question
+                console(quiet=True).print(
+                    Text(f"{asked}  (answer with `parfocal confirm {rig}/{handle.name}`)")
+                )
+            if len(came) == 1 and status.state != "cancelling":
+                handle.cancel("Ctrl-C" if came[0] == "SIGINT" else came[0])
+            if len(came) > 1:
+                raise KeyboardInterrupt(f"run {handle.name!r} is still being ended: see `parfocal runs`")
+            SYSTEM_CLOCK.sleep(_LOOK_S)
+        show(status)
+    return status
+
+
+@contextmanager
+def _progress_line(*, json: bool) -> Iterator[Any]:
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description:10}"),
+        BarColumn(),
+        TextColumn("{task.fields[text]}", markup=False),
+        console=console(quiet=json),
+    ) as progress:
+        task = progress.add_task("pending", total=None, text="")
+
+        def show(status: RunStatus) -> None:
+            progress.update(
+                task,
+                description=status.state,
+                completed=status.events_acquired,
+                total=status.events_total or None,
+                text=progress_text(status),
+            )
+
+        yield show
+
+
+def _tell(status: RunStatus, rig: str, *, json: bool) -> None:
+    if json:
+        print_json({"rig": rig, **msgspec.to_builtins(status)})
+        return
+    shown = console()
+    shown.print(Text(f"run {rig}/{status.run}: {state_text(status)}, {progress_text(status)}"))
+    for error in status.errors.last:
+        shown.print(Text(f"  {error.source}: {error.type}: {error.message}"))
+    if status.folder:
+        shown.print(Text(f"recorded in {status.folder}"))
+    if not status.ended:
+        shown.print(
+            Text(f"it goes on; see `parfocal runs`, end it with `parfocal cancel {rig}/{status.run}`")
+        )

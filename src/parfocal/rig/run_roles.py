@@ -1,0 +1,87 @@
+"""Which service of a rig plays which part in its runs: as its file says, else found by kind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from parfocal.core.errors import nearest
+from parfocal.processes import ServiceSpec
+from parfocal.runs.settings import SERVICE, RunSettings
+
+if TYPE_CHECKING:
+    from parfocal.rig.config import RigConfig, ServiceConfig
+
+FACTORY = "parfocal.runs.service:RunService"
+BY_KIND = {"camera": "camera", "channels": "channels", "recorder": "recorder", "tracker": "tracker"}
+"""Parts that the one service of a kind plays."""
+STAGES = ("xy", "z")
+"""Parts that the stage of that name plays."""
+
+
+def has_runs(config: RigConfig) -> bool:
+    """Return whether a rig has a service `runs`: its file has a table for it, or it has a camera."""
+    return config.runs is not None or bool(_of_kind(config.services, "camera"))
+
+
+def run_settings(config: RigConfig) -> RunSettings:
+    """Return the settings of the service `runs`: parts that the file leaves open are found by kind.
+
+    Where several services could play a part, nobody does, and the settings tell of whom one has to be chosen.
+
+    Examples
+    --------
+    >>> from parfocal.rig.config import RigConfig
+    >>> camera, stage = {"kind": "camera"}, {"kind": "stage"}
+    >>> one = RigConfig.model_validate({"name": "bench", "services": {"eye": camera, "z": stage}})
+    >>> run_settings(one).camera, run_settings(one).z
+    ('eye', 'z')
+    >>> two = RigConfig.model_validate({"name": "bench", "services": {"left": camera, "right": camera}})
+    >>> run_settings(two).camera, run_settings(two).undecided
+    ('', {'camera': ('left', 'right')})
+    """
+    said = {} if config.runs is None else config.runs.model_dump(exclude_defaults=True)
+    found: dict[str, Any] = {}
+    undecided: dict[str, tuple[str, ...]] = {}
+    for part, kind in BY_KIND.items():
+        names = _of_kind(config.services, kind)
+        if len(names) == 1:
+            found[part] = names[0]
+        elif names and part not in said:
+            undecided[part] = names
+    found |= {name: name for name in STAGES if name in _of_kind(config.services, "stage")}
+    found["lights"] = _of_kind(config.services, "light")
+    return RunSettings(**{**found, "undecided": undecided, **said})
+
+
+def run_spec(config: RigConfig) -> ServiceSpec:
+    """Return the process that carries out the runs of a rig. It ends before those whose services it uses."""
+    settings = run_settings(config)
+    return ServiceSpec(
+        name=SERVICE,
+        factory=FACTORY,
+        settings=settings.model_dump(mode="json", exclude_defaults=True),
+        depends_on=tuple(sorted(set(parts_of(settings)))),
+    )
+
+
+def parts_of(settings: RunSettings) -> tuple[str, ...]:
+    """Return the services that play a part."""
+    single = (getattr(settings, part) for part in (*BY_KIND, *STAGES))
+    return tuple(filter(None, (*single, *settings.lights)))
+
+
+def check_parts(settings: RunSettings, services: dict[str, ServiceConfig]) -> None:
+    """Check that those whom a rig file names for its runs are there.
+
+    Raises
+    ------
+    ValueError
+        Naming the part, and the service nearest to the one it names.
+    """
+    for name in parts_of(settings):
+        if name not in services:
+            raise ValueError(f"runs: {name!r} is no service; {nearest(name, services)}")
+
+
+def _of_kind(services: dict[str, ServiceConfig], kind: str) -> tuple[str, ...]:
+    return tuple(name for name, service in services.items() if service.kind == kind)

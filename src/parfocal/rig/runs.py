@@ -1,0 +1,158 @@
+"""The runs of a rig: started, found by name, and told of as they come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from parfocal.core.errors import BadInputError, CommandError, RunNotFoundError, nearest
+from parfocal.core.run_status import RunStatus
+from parfocal.runs.handle import RunHandle, as_data, call_service
+from parfocal.runs.settings import SERVICE
+from parfocal.runs.watch import RunWatch
+
+if TYPE_CHECKING:
+    from parfocal.ipc import Client, OutputLease
+    from parfocal.rig.connections import RigConnection
+    from parfocal.runs.callback import CallbackThread
+    from parfocal.runs.handle import AnyPlan
+
+LIGHT = "light"
+"""The output of the service `runs` that the program leases which owns the rig."""
+_LIGHT_PERIOD_S = 2.0
+_START_S = 60.0
+
+Change = Literal["prepared", "started", "continued", "ended"]
+
+
+class RunChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a run: `change` is "prepared", "started", "continued" or "ended"."""
+
+    change: Change
+    status: RunStatus
+
+
+class Runs(Mapping[str, RunHandle]):
+    """The runs of a rig by their names, whoever started them: those that go on, and those that have ended.
+
+    ``rig.runs["run1"]`` is a handle. Any thread.
+    """
+
+    def __init__(self, connection: RigConnection) -> None:
+        self._rig = connection.name
+        self._client: Client = connection.client(SERVICE)
+        self._watch = RunWatch(connection.name, connection.folder, self._client)
+        self._lease: OutputLease | None = None
+        self._handles: dict[str, RunHandle] = {}
+
+    def start(
+        self,
+        plan: AnyPlan,
+        *,
+        name: str = "",
+        folder: str | Path = "",
+        continues: str = "",
+        force: bool = False,
+        notes: Mapping[str, Any] | None = None,
+    ) -> RunHandle:
+        """Start a run; see `Rig.run`."""
+        where = str(Path(folder).absolute()) if folder else ""
+        arguments = (as_data(plan), name, where, continues, force, dict(notes or {}))
+        status: RunStatus = call_service(
+            self._watch, "start", *arguments, timeout_s=_START_S, returns=RunStatus
+        )
+        self._watch.take(status)
+        return self._handle(status.run)
+
+    def keep_light(self) -> None:
+        """Have the runs of the rig end, and all light go off, when this program ends or stands still."""
+        if self._lease is None or self._lease.lost:
+            self._lease = self._client.lease(LIGHT, period_s=_LIGHT_PERIOD_S)
+
+    def statuses(self) -> dict[str, RunStatus]:
+        """Return how each run is, the oldest first."""
+        return dict(call_service(self._watch, "statuses", returns=dict[str, RunStatus]))
+
+    def subscribe(self, callback: Callable[[RunChange], object]) -> CallbackThread[RunStatus]:
+        """Have `callback` told when a run is prepared, started, continued, or has ended.
+
+        It is called in a thread of its own, until the returned object is closed: first with the run that goes
+        on now, if there is one. One that raises is logged and dropped; one that is slow delays nobody.
+        """
+        ended = [name for name, status in self.statuses().items() if status.ended]
+        return self._watch.follow(_Changes(callback, ended))
+
+    def __getitem__(self, name: str) -> RunHandle:
+        """Return the handle of a run.
+
+        Raises
+        ------
+        RunNotFoundError
+            If the rig has none of that name; names the nearest.
+        """
+        known = self.statuses()
+        if name not in known:
+            raise RunNotFoundError(f"rig {self._rig!r} has no run {name!r}; {nearest(name, known)}")
+        self._watch.take(known[name])
+        return self._handle(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.statuses())
+
+    def __len__(self) -> int:
+        return len(self.statuses())
+
+    def __repr__(self) -> str:
+        with suppress(CommandError, BadInputError):
+            told = ", ".join(
+                f"{name!r} {status.outcome or status.state}" for name, status in self.statuses().items()
+            )
+            return f"<Runs of rig {self._rig!r}: {told or 'none yet'}>"
+        return f"<Runs of rig {self._rig!r}: its service {SERVICE!r} does not answer>"
+
+    def close(self) -> None:
+        """Let go: runs go on. Idempotent."""
+        self._watch.close()
+        self._client.close()
+
+    def _handle(self, name: str) -> RunHandle:
+        return self._handles.setdefault(name, RunHandle(name, self._watch))
+
+
+class _Changes:
+    """Finds in the statuses of runs what is told to a subscriber; of those in `ended` nothing is."""
+
+    def __init__(self, callback: Callable[[RunChange], object], ended: Iterable[str]) -> None:
+        self._callback = callback
+        self._told: dict[str, Change] = dict.fromkeys(ended, "ended")
+        self.__name__ = getattr(callback, "__name__", repr(callback))
+
+    def __call__(self, status: RunStatus) -> None:
+        for change in changes_between(self._told.get(status.run), status):
+            self._told[status.run] = change
+            self._callback(RunChange(change=change, status=status))
+
+
+def changes_between(told: Change | None, status: RunStatus) -> tuple[Change, ...]:
+    """Return what is to be told of a run, in order, that was told to be `told` before.
+
+    Examples
+    --------
+    >>> changes_between(None, RunStatus(run="a")), changes_between("prepared", RunStatus(run="a"))
+    (('prepared',), ())
+    >>> changes_between("prepared", RunStatus(run="a", state="ended", outcome="cancelled"))
+    ('ended',)
+    >>> changes_between("ended", RunStatus(run="a", state="running"))
+    ('continued',)
+    """
+    if status.state == "ended":
+        return () if told == "ended" else ("ended",)
+    if status.state == "pending":
+        return ("continued",) if told == "ended" else () if told else ("prepared",)
+    if told in (None, "prepared"):
+        return ("started",)
+    return ("continued",) if told == "ended" else ()

@@ -1,0 +1,107 @@
+"""A run's status in words: one line for terminals and logs, one for notebooks."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from parfocal.core.run_status import RunStatus
+
+_LATE_MS = 5000.0
+_COLOURS = {"running": "#2e7d32", "waiting": "#1565c0", "paused": "#ef6c00", "pausing": "#ef6c00"}
+_COLOURS |= {"complete": "#2e7d32", "finished early": "#2e7d32", "cancelled": "#616161", "failed": "#c62828"}
+
+
+def one_line(status: RunStatus) -> str:
+    """Return name, state or outcome, how far it is, and what matters just now.
+
+    Examples
+    --------
+    >>> from parfocal.core.run_status import RunStatus
+    >>> one_line(RunStatus(run="run1", state="running", events_total=40, events_acquired=12, elapsed_s=75))
+    "'run1': running, 12 of 40 events, 1:15 elapsed"
+    >>> one_line(RunStatus(run="run1", state="ended", outcome="cancelled", reason="Ctrl-C", events_total=3))
+    "'run1': cancelled (Ctrl-C), 0 of 3 events"
+    """
+    return f"{status.run!r}: {', '.join(filter(None, (state_text(status), progress_text(status))))}"
+
+
+def state_text(status: RunStatus) -> str:
+    """Return the state, or how it ended, with the reason."""
+    word = status.outcome if status.ended else status.state
+    return f"{word} ({status.reason})" if status.reason else word
+
+
+def progress_text(status: RunStatus) -> str:
+    """Return how far a run is: events, frames, times, what it waits for, what went wrong.
+
+    Examples
+    --------
+    >>> from parfocal.core.run_status import RunStatus, RunErrors
+    >>> waiting = RunStatus(run="a", state="waiting", events_total=2, events_acquired=1, wait_remaining_s=4.2)
+    >>> progress_text(waiting)
+    '1 of 2 events, waits 0:05'
+    >>> progress_text(RunStatus(run="a", events_total=2, frames_received=9, errors=RunErrors(count=2)))
+    '0 of 2 events, 9 frames, 2 errors'
+    """
+    parts = [f"{status.events_acquired} of {status.events_total} events"]
+    dropped = sum(status.events_dropped.values())
+    if dropped:
+        parts.append(f"{dropped} not done")
+    if status.frames_received:
+        parts.append(f"{status.frames_received} frames")
+    if status.elapsed_s:
+        parts.append(f"{clock_text(status.elapsed_s)} elapsed")
+    if not status.ended:
+        parts += _present(status)
+    if status.errors.count:
+        parts.append(f"{status.errors.count} error{'s' if status.errors.count > 1 else ''}")
+    return ", ".join(parts)
+
+
+def _present(status: RunStatus) -> list[str]:
+    parts = []
+    if status.remaining_s:
+        parts.append(f"{clock_text(status.remaining_s)} left")
+    if status.question:
+        parts.append(f"asks: {status.question}")
+    elif status.wait_remaining_s >= 1 or status.state == "waiting":
+        parts.append(f"waits {clock_text(status.wait_remaining_s)}")
+    elif status.waiting_for:
+        parts.append(f"waits for {status.waiting_for}")
+    if status.lag_ms > _LATE_MS:
+        parts.append(f"{clock_text(status.lag_ms / 1e3)} late")
+    return parts
+
+
+def clock_text(seconds: float) -> str:
+    """Return a duration as h:mm:ss, or m:ss below an hour; a begun second counts.
+
+    Examples
+    --------
+    >>> clock_text(0), clock_text(75.2), clock_text(3600), clock_text(4000)
+    ('0:00', '1:16', '1:00:00', '1:06:40')
+    """
+    whole = -int(-seconds // 1)
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def status_html(status: RunStatus) -> str:
+    """Return one line of HTML: the state as a coloured word, a bar, and the words of `progress_text`.
+
+    Examples
+    --------
+    >>> from parfocal.core.run_status import RunStatus
+    >>> "<b>a &lt;b&gt;</b>" in status_html(RunStatus(run="a <b>"))
+    True
+    """
+    word = (status.outcome if status.ended else status.state).partition(":")[0]
+    colour = _COLOURS.get(word, "#c62828" if status.ended else "#616161")
+    chip = (
+        f'<span style="background:{colour};color:white;padding:1px 6px">{escape(state_text(status))}</span>'
+    )
+    bar = f'<progress value="{status.events_acquired}" max="{max(1, status.events_total)}"></progress>'
+    return f"<b>{escape(status.run)}</b> {chip} {bar} {escape(progress_text(status))}"

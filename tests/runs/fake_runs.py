@@ -1,0 +1,110 @@
+"""A service `runs` in this process: it speaks the commands of the real one, and does what a test says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from parfocal.core.errors import BadInputError
+from parfocal.core.run_status import RunStatus
+from parfocal.ipc import RECEIVER, CommandTable, Server, command
+
+
+class FakeRuns:
+    """Runs that go where `change` puts them."""
+
+    def __init__(self) -> None:
+        self.runs: dict[str, RunStatus] = {}
+        self.asked: list[tuple[Any, ...]] = []
+        self.server: Server | None = None
+
+    def change(self, run: str, **changes: Any) -> None:
+        """Have a run look so from now on, and publish it."""
+        self.runs[run] = msgspec.structs.replace(self.runs.get(run, RunStatus(run=run)), **changes)
+        if self.server is not None:
+            payload = {"change": "state", "run": run, "status": msgspec.to_builtins(self.runs[run])}
+            self.server.publish("run", payload)
+
+    def end(self, run: str, outcome: str = "complete", **changes: Any) -> None:
+        self.change(run, state="ended", outcome=outcome, **changes)
+
+    @command(lane="start")
+    def start(
+        self,
+        plan: dict[str, Any],
+        name: str = "",
+        folder: str = "",
+        continues: str = "",
+        by_force: bool = False,
+        notes: dict[str, Any] = {},  # noqa: B006 (never changed)
+        parent: str = "",
+    ) -> RunStatus:
+        self.asked.append(("start", plan, name, folder, continues, by_force))
+        self.change(name or "run-1", state="pending", events_total=3)
+        return self.runs[name or "run-1"]
+
+    @command(lane=RECEIVER, effect="reads")
+    def status(self, run: str = "") -> RunStatus:
+        if run not in self.runs:
+            raise BadInputError(f"no run {run!r}")
+        return self.runs[run]
+
+    @command(lane=RECEIVER, effect="reads")
+    def statuses(self) -> dict[str, RunStatus]:
+        return dict(self.runs)
+
+    @command(lane="events", effect="reads")
+    def events(self, run: str, first: int = 0, count: int = 1000) -> list[dict[str, Any]]:
+        total = self.status(run).events_total
+        return [{"number": number} for number in range(first, min(total, first + count))]
+
+    @command(lane=RECEIVER, effect="stops")
+    def pause(self, run: str, reason: str = "") -> RunStatus:
+        return self._ask("pause", run, "paused", reason)
+
+    @command(lane=RECEIVER)
+    def resume(self, run: str, policy: str = "shift", gap_s: float = 0.0) -> RunStatus:
+        return self._ask("resume", run, "running", policy, gap_s)
+
+    @command(lane=RECEIVER, effect="stops")
+    def cancel_run(self, run: str, reason: str = "") -> RunStatus:
+        return self._ask("cancel", run, "cancelling", reason)
+
+    @command(lane=RECEIVER, effect="stops")
+    def finish(self, run: str, reason: str = "") -> RunStatus:
+        return self._ask("finish", run, "draining", reason)
+
+    @command(lane=RECEIVER)
+    def confirm(self, run: str, answer: bool = True, text: str = "") -> RunStatus:
+        return self._ask("confirm", run, "running", answer, text)
+
+    @command(lane="start")
+    def extend(self, run: str, plan: dict[str, Any]) -> RunStatus:
+        self.asked.append(("extend", run, plan))
+        return self.status(run)
+
+    @command(lane="start")
+    def replace_future(self, run: str, plan: dict[str, Any]) -> RunStatus:
+        self.asked.append(("replace_future", run, plan))
+        return self.status(run)
+
+    def _ask(self, word: str, run: str, state: str, *arguments: Any) -> RunStatus:
+        self.asked.append((word, run, *arguments))
+        if not self.status(run).ended:
+            self.change(run, state=state)
+        return self.runs[run]
+
+
+@contextmanager
+def served(fake: FakeRuns, folder: Path) -> Iterator[FakeRuns]:
+    """Serve it until the end of the block; leaving it is the end of its process to clients."""
+    with Server(
+        CommandTable.of(fake), folder, "runs", make_safe=lambda *_: None, outputs=("light",)
+    ) as server:
+        fake.server = server
+        yield fake
+        fake.server = None
