@@ -14,7 +14,7 @@ UNFINISHED = "unfinished"
 _ANSWER_S = 5.0
 
 
-class Asked(Protocol):
+class CountingService(Protocol):
     """A service that can be asked: a `Client`, or a proxy."""
 
     def submit(self, command: str, /, *, timeout_s: float | None = None) -> Call:
@@ -79,7 +79,7 @@ class FrameLedger(NamedTuple):
         return {reason: count for reason, count in self.dropped.items() if reason == UNFINISHED}
 
 
-def read_ledger(camera: Asked, tracker: Asked) -> FrameLedger:
+def read_ledger(camera: CountingService, tracker: CountingService) -> FrameLedger:
     """Return the frames since camera and tracker were started.
 
     Raises

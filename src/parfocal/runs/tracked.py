@@ -9,7 +9,7 @@ from parfocal.runs.frame_ledger import FrameLedger, read_ledger, uselessness
 
 if TYPE_CHECKING:
     from parfocal.core.clock import Clock
-    from parfocal.runs.frame_ledger import Asked
+    from parfocal.runs.frame_ledger import CountingService
 
 PATIENCE_S = 10.0
 """How long nothing may move before frames that are still on their way are given up, and counted."""
@@ -27,7 +27,7 @@ class TrackedFrames:
         Tells for how long nothing has moved.
     """
 
-    def __init__(self, camera: Asked, tracker: Asked, clock: Clock) -> None:
+    def __init__(self, camera: CountingService, tracker: CountingService, clock: Clock) -> None:
         self._camera, self._tracker, self._clock = camera, tracker, clock
         self._before = self._now = FrameLedger(0, 0, {})
         self._moved_ns = 0
