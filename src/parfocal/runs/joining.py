@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import zip_longest
@@ -27,7 +28,6 @@ def one_after_the_other(whole: Program, more: Program) -> Program:
         parts=_placed(parts, whole.parts),
         positions=positions,
         lights=lights,
-        times=whole.times + more.times,
         planes=max(whole.planes, more.planes),
     )
 
@@ -47,19 +47,18 @@ def side_by_side(left: Program, right: Program) -> Program:
         parts=_placed(_abreast(_groups(left.parts), _groups(moved))),
         positions=left.positions + right.positions,
         lights=lights,
-        times=max(left.times, right.times),
         planes=max(left.planes, right.planes),
     )
 
 
 def cut(program: Program, count: int) -> Program:
     """Return the first `count` events; positions, channels and planes stay as they are."""
-    parts = tuple(placed for placed in program.parts if placed.first + placed.size <= count)
-    whole = parts[-1].first + parts[-1].size if parts else 0
-    if count > whole:
-        placed = program.parts[len(parts)]
-        parts = (*parts, placed._replace(part=_cut_section(placed.part, count - whole)))
-    return replace(program, parts=parts, times=max(map(_times, parts), default=0))
+    whole = bisect_right(program.parts, count, key=lambda placed: placed.first + placed.size)
+    parts = program.parts[:whole]
+    done = parts[-1].first + parts[-1].size if parts else 0
+    if count > done:
+        parts = _placed([_cut_section(program.parts[whole].part, count - done)], parts)
+    return replace(program, parts=parts)
 
 
 def _cut_section(part: Part, limit: int) -> Section:
@@ -71,14 +70,6 @@ def _cut_section(part: Part, limit: int) -> Section:
         if count
     ]
     return replace(part, limit=limit, end_s=max(lane.start_of(step + 1) for lane, step in steps))
-
-
-def _times(placed: PlacedPart) -> int:
-    """Return how many time points there are up to the end of a part."""
-    if not isinstance(placed.part, Section):
-        return 0
-    counts = zip(placed.part.lanes, placed.part.split(placed.size), strict=True)
-    return max((lane.times_until(count) for lane, count in counts if count), default=0)
 
 
 def _joined(
@@ -118,12 +109,14 @@ def _placed(parts: Iterable[Part], before: tuple[PlacedPart, ...] = ()) -> tuple
     """Return parts placed behind others: a barrier begins with the last time point, a section after it."""
     placed = list(before)
     for part in parts:
-        if not placed:
-            placed.append(PlacedPart(part, 0.0, 0))
-            continue
-        last = placed[-1]
-        is_barrier = isinstance(part, Element) and part.is_barrier
-        placed.append(PlacedPart(part, last.last_s if is_barrier else last.end_s, last.first + last.size))
+        start_s, first, times = 0.0, 0, 0
+        if placed:
+            last = placed[-1]
+            is_barrier = isinstance(part, Element) and part.is_barrier
+            start_s = last.last_s if is_barrier else last.end_s
+            first, times = last.first + last.size, last.times
+        times = max(times, part.times) if isinstance(part, Section) else times
+        placed.append(PlacedPart(part, start_s, first, times))
     return tuple(placed)
 
 

@@ -14,7 +14,7 @@ from parfocal.core.errors import BadInputError
 from parfocal.runs.elements import Element
 from parfocal.runs.event import Event, EventKind
 from parfocal.runs.exposures import lights_of
-from parfocal.runs.lane import Lane, visits_of
+from parfocal.runs.lane import Lane
 from parfocal.runs.positions import StagePosition
 from parfocal.runs.section import Section
 from parfocal.runs.sequence import Sequence
@@ -23,11 +23,12 @@ Part = Section | Element
 
 
 class PlacedPart(NamedTuple):
-    """A part of a program: when it begins, and the number of its first event."""
+    """A part of a program: when it begins, its first event's number, and how many time points end with it."""
 
     part: Part
     start_s: float
     first: int
+    times: int
 
     @property
     def size(self) -> int:
@@ -62,18 +63,22 @@ class Program(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         Along p.
     lights : tuple
         Along c: what each is used for, and the name of its preset.
-    times, planes : int
-        Lengths of t and z.
+    planes : int
+        Length of z.
     """
 
     parts: tuple[PlacedPart, ...] = ()
     positions: tuple[StagePosition, ...] = ()
     lights: tuple[tuple[EventKind, str], ...] = ()
-    times: int = 0
     planes: int = 0
 
     def __len__(self) -> int:
         return self.parts[-1].first + self.parts[-1].size if self.parts else 0
+
+    @property
+    def times(self) -> int:
+        """Length of t."""
+        return self.parts[-1].times if self.parts else 0
 
     @property
     def shape(self) -> dict[str, int]:
@@ -120,16 +125,12 @@ def program_of_sequence(plan: Sequence) -> Program:
     lights = tuple((kind, channel.config) for kind, channel in lights_of(plan))
     own = tuple(range(len(plan.places))), tuple(range(len(lights)))
     lane = Lane(sequence=plan, start_s=0.0, t=0, p=own[0], c=own[1])
-    times, _, _, planes = visits_of(plan).sizes
-    return Program(
-        parts=(PlacedPart(Section(lanes=(lane,), end_s=lane.duration_s), 0.0, 0),),
-        positions=plan.places,
-        lights=lights,
-        times=times,
-        planes=planes,
-    )
+    times, _, _, planes = lane.visits.sizes
+    section = Section(lanes=(lane,), end_s=lane.duration_s)
+    parts = (PlacedPart(section, 0.0, 0, times),)
+    return Program(parts=parts, positions=plan.places, lights=lights, planes=planes)
 
 
 def program_of_element(plan: Element) -> Program:
     """Return the program of a wait, a question or an acquisition by itself."""
-    return Program(parts=(PlacedPart(plan, 0.0, 0),))
+    return Program(parts=(PlacedPart(plan, 0.0, 0, 0),))

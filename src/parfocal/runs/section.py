@@ -44,6 +44,12 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         ends = zip(self.lanes, self.split(len(self)), strict=True)
         return max((lane.start_of(lane.last_step(count)) for lane, count in ends if count), default=0.0)
 
+    @cached_property
+    def times(self) -> int:
+        """How many time points of the plan there are up to its end."""
+        counts = zip(self.lanes, self.split(len(self)), strict=True)
+        return max((lane.times_until(count) for lane, count in counts if count), default=0)
+
     def events(self, number: int, begin_s: float, first: int = 0) -> Iterator[Event]:
         """Yield its events from the `first` on; that one has `number`. The section begins at `begin_s`."""
         count = len(self) - first
