@@ -51,12 +51,15 @@ class FrameLost(msgspec.Struct, frozen=True):
 
 
 class Acquired(msgspec.Struct, frozen=True):
-    """The camera has ended after `frames` frames; `whole` if it was by its count or its own end."""
+    """The camera has ended after `frames` frames; `whole` if by its count or its own end.
+
+    `began_ns` is when the first exposure began; None if nobody knows.
+    """
 
     now_ns: int
     frames: int
     whole: bool
-    began_ns: int = 0
+    began_ns: int | None = None
 
 
 class TaskFailed(msgspec.Struct, frozen=True):

@@ -67,15 +67,14 @@ def _woken(machine: Machine, now_ns: int) -> Machine:
         return _answered(machine, now_ns)
     if now_ns < machine.wait_until_ns:
         return machine
-    timing = machine.timing.after(event, machine.wait_until_ns)
-    return machine.without_event(machine.counts.done(event, frames=0)).having(timing=timing)
+    return machine.without_event(machine.counts.done(event, frames=0))
 
 
 def _answered(machine: Machine, now_ns: int) -> Machine:
     event = machine.event
     assert event is not None
     if machine.answer:
-        timing = machine.timing.after(event, now_ns)
+        timing = machine.timing.answered(event, now_ns)
         return machine.without_event(machine.counts.done(event, frames=0)).having(timing=timing)
     if machine.answer is False:
         return machine.ending("cancelled", f"{event.text!r} was answered with no")
@@ -89,9 +88,9 @@ def _acquired(machine: Machine, report: inputs.Acquired) -> Machine:
     event = machine.event
     assert event is not None
     frames = machine.frames_before + report.frames
-    timing = (
-        machine.timing.exposed(event, report.began_ns, repeated=False) if report.began_ns else machine.timing
-    )
+    timing, began_ns = machine.timing, report.began_ns
+    if began_ns is not None:
+        timing = timing.exposed(event, began_ns, repeated=False)
     machine = machine.having(timing=timing)
     whole = report.whole or (event.count is not None and frames >= event.count)
     finished = machine.end is not None and machine.end.ending == "finished early"

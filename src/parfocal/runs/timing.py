@@ -7,6 +7,8 @@ import msgspec
 from parfocal.core.run_status import ResumePolicy
 from parfocal.runs.event import Event
 
+_ON_TIME_NS = 20_000_000
+
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):
     """Where the schedule of a run lies on the monotonic clock.
@@ -14,12 +16,12 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     origin_ns : int or None
-        When its second 0 is; None before the first event. Moved on by pauses that shift, and by waits that
-        began late.
-    pace : "plan", "catch up" or "skip"
-        What is done about events that are late because of a pause.
+        When its second 0 is; None before the first event. Moved on by pauses that shift, by questions, and by
+        instruments that were started again.
+    pace : "shift", "catch up" or "skip"
+        What was asked for after the last pause.
     gap_ns : int
-        While catching up, the least time between two time points; 0: half of what the plan has.
+        The least time between two time points that are late; 0: half of what the plan has.
     late_until_ns : int
         Events due before that are late because of the pause.
     last_s : float or None
@@ -49,11 +51,14 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
         return self.origin_ns + round(event.min_start_time * 1e9)
 
     def due_ns(self, event: Event, now_ns: int) -> int:
-        """Return when an exposure is to begin: by the plan, and while catching up not at once after another.
+        """Return when an exposure is to begin: by the plan, and if that is late not at once after another.
+
+        Whatever made a run late, its time points follow one another at twice the pace of the plan at most, or
+        with the gap that was asked for.
 
         Examples
         --------
-        >>> timing = Timing(origin_ns=0, pace="catch up", last_s=2.0, last_began_ns=9 * 10**9)
+        >>> timing = Timing(origin_ns=0, last_s=2.0, last_began_ns=9 * 10**9)
         >>> [timing.due_ns(Event(number=3, kind="image", min_start_time=t), 0) / 1e9 for t in (2, 3, 12)]
         [2.0, 9.5, 14.0]
         """
@@ -61,7 +66,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
         if planned_ns is None:
             return now_ns
         spacing_s = 0.0 if self.last_s is None else (event.min_start_time or 0.0) - self.last_s
-        if self.pace != "catch up" or spacing_s <= 0:
+        if spacing_s <= 0:
             return planned_ns
         return max(planned_ns, self.last_began_ns + (self.gap_ns or round(spacing_s * 0.5e9)))
 
@@ -71,20 +76,22 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
         return self.pace == "skip" and planned_ns is not None and planned_ns < self.late_until_ns
 
     def wait_until_ns(self, wait: Event, now_ns: int) -> int:
-        """Return when a wait that begins now is over: it lasts from when it was planned, or from now.
+        """Return when a wait that begins now is over: it lasts from when it was planned, or now if later.
 
-        One that was planned during a pause, and is skipped, has been going on since then.
+        A run whose last exposure began before that is not late, however long the exposure took. A wait that
+        was planned during a pause, and is skipped, has been going on since then.
         """
         planned_ns = self.planned_ns(wait)
         begin_ns = now_ns if planned_ns is None else max(planned_ns, now_ns)
-        if planned_ns is not None and self.is_skipped(wait):
-            begin_ns = planned_ns
+        if planned_ns is not None:
+            on_time = self.last_s is not None and self.last_began_ns <= planned_ns + _ON_TIME_NS
+            begin_ns = planned_ns if on_time or self.is_skipped(wait) else begin_ns
         return begin_ns + round(wait.duration_s * 1e9)
 
     def resumed(self, policy: ResumePolicy, gap_ns: int, since_ns: int, now_ns: int) -> Timing:
         """Return it after a pause from `since_ns` to now."""
         if policy == "shift":
-            return msgspec.structs.replace(self.moved(now_ns - since_ns), pace="shift")
+            return msgspec.structs.replace(self.moved(now_ns - since_ns), pace="shift", gap_ns=0)
         return msgspec.structs.replace(self, pace=policy, gap_ns=gap_ns, late_until_ns=now_ns)
 
     def moved(self, by_ns: int) -> Timing:
@@ -93,13 +100,10 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
             return self
         return msgspec.structs.replace(self, origin_ns=self.origin_ns + by_ns)
 
-    def after(self, barrier: Event, now_ns: int) -> Timing:
-        """Return it after a wait or a question: what follows keeps its distance to its end."""
-        planned_ns = self.planned_ns(barrier)
-        if planned_ns is None:
-            return self
-        late_ns = now_ns - planned_ns - round(barrier.duration_s * 1e9)
-        return self.moved(max(0, late_ns))
+    def answered(self, question: Event, now_ns: int) -> Timing:
+        """Return it after a question was answered: what follows keeps its distance to that."""
+        planned_ns = self.planned_ns(question)
+        return self if planned_ns is None else self.moved(max(0, now_ns - planned_ns))
 
     def exposed(self, event: Event, began_ns: int, *, repeated: bool) -> Timing:
         """Return it after an exposure; what comes after a repeated one keeps its distance to it."""

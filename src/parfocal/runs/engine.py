@@ -1,0 +1,226 @@
+"""The shell of a run: one thread that performs what its machine decides, and whoever steers it meanwhile."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from parfocal.core.errors import BadInputError
+from parfocal.runs import inputs, tasks
+from parfocal.runs.advance import advance
+from parfocal.runs.event_log import settled
+from parfocal.runs.instruments import Instruments, Opening, Storage
+from parfocal.runs.machine import Machine
+from parfocal.runs.performing import Performer
+from parfocal.runs.snapshot import Facts, status_of
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable, Iterator
+
+    from parfocal.core.clock import Clock
+    from parfocal.core.run_status import FailurePolicy, ResumePolicy, RunStatus
+    from parfocal.runs.counts import EventCounts
+    from parfocal.runs.event import Event
+    from parfocal.runs.event_log import Settled
+    from parfocal.runs.plan import Plan
+    from parfocal.runs.schedule import Schedule
+
+
+class Run:
+    """A run that goes on, or has ended. Any thread may steer it and look at it; nothing here blocks.
+
+    Parameters
+    ----------
+    opening : Opening
+        Its name, plan and notes.
+    schedule : Schedule
+        Its events.
+    instruments : Instruments
+        What it uses, and nobody else.
+    clock : Clock
+        The time that it goes by.
+    log : logging.Logger
+        Told of errors.
+    tell : callable
+        Called with each new state, as ``tell(status)``, in the thread that brought it about; may not block.
+    note : callable
+        Called as ``note(settled)`` in the run's thread with each event that is done or dropped.
+    on_failure : FailurePolicy
+        What an event that failed does.
+    parent : str
+        The run that started it.
+    """
+
+    def __init__(
+        self,
+        opening: Opening,
+        schedule: Schedule,
+        instruments: Instruments,
+        *,
+        clock: Clock,
+        log: logging.Logger,
+        tell: Callable[[RunStatus], None] = lambda _: None,
+        note: Callable[[Settled], None] = lambda _: None,
+        on_failure: FailurePolicy = "stop",
+        parent: str = "",
+    ) -> None:
+        self.name = opening.run
+        self.parent = parent
+        self._schedule, self._events = schedule, schedule.events(0)
+        self._instruments, self._clock, self._log = instruments, clock, log
+        self._tell, self._note = tell, note
+        self._machine = Machine(on_failure=on_failure)
+        self._facts = Facts(run=self.name, parent=parent, claims=instruments.names)
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._performer = Performer(instruments, opening, clock, self._wake, self._counts)
+        self._thread = threading.Thread(target=self._work, name=f"run {self.name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def join(self, timeout_s: float | None = None) -> bool:
+        """Wait for the end of the thread; return whether it has ended."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether everything is over."""
+        return self._machine.state == "ended"
+
+    @property
+    def may_change(self) -> bool:
+        """Whether its plan may be changed."""
+        return self._machine.may_change
+
+    def status(self) -> RunStatus:
+        """Return how it is now."""
+        with self._lock:
+            return self._status()
+
+    def events(self, first: int, count: int) -> Iterator[Event]:
+        """Yield events of its plan as it is now, from number `first` on."""
+        for _, event in zip(range(count), self._schedule.events(first), strict=False):
+            yield event
+
+    def pause(self, reason: str = "") -> RunStatus:
+        """Hold it: once this has returned, no exposure begins but one that is in flight."""
+        return self._wish(lambda now: inputs.Pause(now, reason))
+
+    def resume(self, policy: ResumePolicy = "shift", gap_s: float = 0.0) -> RunStatus:
+        """Go on after a pause; `BadInputError` for a gap that is none."""
+        if not 0 <= gap_s < float("inf"):
+            raise BadInputError(f"gap_s is a number of seconds, 0 or more, not {gap_s}")
+        return self._wish(lambda now: inputs.Resume(now, policy, round(gap_s * 1e9)))
+
+    def cancel(self, reason: str = "") -> RunStatus:
+        """End it now."""
+        return self._wish(lambda now: inputs.EndRun(now, "cancelled", reason))
+
+    def finish(self, reason: str = "") -> RunStatus:
+        """End it after the exposure in flight."""
+        return self._wish(lambda now: inputs.EndRun(now, "finished early", reason))
+
+    def fail(self, reason: str) -> RunStatus:
+        """End it now, as failed."""
+        return self._wish(lambda now: inputs.EndRun(now, "failed", reason))
+
+    def confirm(self, answer: bool, text: str = "") -> RunStatus:
+        """Answer its question."""
+        return self._wish(lambda now: inputs.Answer(now, answer, text))
+
+    def extend(self, plan: Plan) -> RunStatus:
+        """Append a plan; `BadInputError` if the run is at its end."""
+        with self._lock:
+            self._check_may_change()
+            self._follow(self._schedule.extended(plan))
+            return self._status()
+
+    def replace_future(self, plan: Plan) -> RunStatus:
+        """Put a plan in place of all that was not begun; `BadInputError` if the run is at its end."""
+        with self._lock:
+            self._check_may_change()
+            self._advance(inputs.Replaced(self._clock.monotonic_ns()))
+            self._follow(self._schedule.with_future(self._machine.counts.consumed, plan))
+            return self._status()
+
+    def stored(self, storage: Storage) -> None:
+        """Take note of how far its record is."""
+        with self._lock:
+            self._facts.storage = storage
+
+    # --- the run's thread
+
+    def _work(self) -> None:
+        report: inputs.Report = inputs.Woken(self._clock.monotonic_ns())
+        while (task := self._next(report)) is not None:
+            try:
+                report = self._performer.perform(task)
+            except Exception as error:  # noqa: BLE001 (the border of the thread: the run ends in order)
+                self._log.exception("run %s: %s failed", self.name, type(task).__name__)
+                report = self._performer.failed(task, error)
+
+    def _next(self, report: inputs.Report) -> tasks.Task | None:
+        """Return the next task. Events are fetched here, under the lock, so that a plan may be replaced."""
+        while True:
+            with self._lock:
+                if isinstance(self._machine.task, tasks.Fetch):
+                    report = inputs.Fetched(self._clock.monotonic_ns(), next(self._events, None))
+                self._take(report)
+                task = self._machine.task
+                if not isinstance(task, tasks.Fetch):
+                    self._wake.clear()
+                    self._instruments.ready()
+                    return task
+
+    def _take(self, report: inputs.Report) -> None:
+        before = self._machine
+        self._advance(report)
+        if (event := settled(before, self._machine, report, self._performer.exposure)) is not None:
+            self._note(event)
+
+    # --- under the lock
+
+    def _wish(self, make: Callable[[int], inputs.Wish]) -> RunStatus:
+        with self._lock:
+            self._advance(make(self._clock.monotonic_ns()))
+            return self._status()
+
+    def _advance(self, given: inputs.Input) -> None:
+        before = self._machine
+        self._machine, effects = advance(before, given)
+        self._facts.see(self._machine, given, self._clock)
+        for effect in effects:
+            self._carry_out(effect)
+        if self._machine.state != before.state:
+            self._tell(self._status())
+
+    def _carry_out(self, effect: tasks.Effect) -> None:
+        match effect:
+            case tasks.Wake():
+                self._wake.set()
+            case tasks.Abort():
+                self._instruments.abort()
+            case tasks.Darken():
+                self._instruments.dark()
+
+    def _follow(self, schedule: Schedule) -> None:
+        self._schedule = schedule
+        self._events = schedule.events(self._machine.counts.consumed)
+
+    def _check_may_change(self) -> None:
+        if not self._machine.may_change:
+            raise BadInputError(
+                f"run {self.name!r} is {self._machine.state}: its plan can't be changed any more"
+            )
+
+    def _status(self) -> RunStatus:
+        self._facts.folder = self._performer.folder
+        self._facts.waiting_for = self._performer.waiting_for
+        return status_of(self._machine, self._schedule, self._facts, self._clock.monotonic_ns())
+
+    def _counts(self) -> EventCounts:
+        return self._machine.counts

@@ -1,0 +1,98 @@
+"""What became of each event, as rows: the log of a run's events, recorded beside its frames."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple, get_args
+
+import numpy as np
+
+from parfocal.runs import inputs
+from parfocal.runs.event import Event, EventKind
+from parfocal.runs.instruments import Exposure
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from parfocal.runs.machine import Machine
+
+STREAM = "run_events"
+"""The row stream that the log goes through."""
+KINDS: tuple[str, ...] = get_args(EventKind)
+OUTCOMES = ("acquired", "lost", "skipped", "failed", "unsure", "cancelled")
+"""What the numbers in the columns `kind` and `outcome` mean."""
+DTYPE = np.dtype(
+    [
+        ("number", "<i8"),
+        ("kind", "u1"),
+        *((axis, "<i4") for axis in "tpcz"),
+        ("frame", "<i8"),
+        ("scheduled_s", "<f8"),
+        ("started_s", "<f8"),
+        ("time_ns", "<i8"),
+        *((name, "<f8") for name in ("exposure_ms", "x_um", "y_um", "z_um", "power")),
+        ("outcome", "u1"),
+    ]
+)
+"""Numbers are -1, and times and places NaN, where there is none; `started_s` is of the run's schedule, and
+`time_ns` the end of the exposure on the monotonic clock."""
+
+
+class Settled(NamedTuple):
+    """An event that is done, or declared dropped: what it was, how it ended, its frame, when it began."""
+
+    event: Event
+    outcome: str
+    exposure: Exposure | None
+    started_s: float
+
+
+def settled(
+    before: Machine, after: Machine, report: inputs.Report, exposure: Exposure | None
+) -> Settled | None:
+    """Return what a report has settled, None if nothing: an event that was in hand is done or dropped."""
+    event = report.event if isinstance(report, inputs.Fetched) else before.event
+    if event is None or after.event is event:
+        return None
+    outcome = _outcome(before, after)
+    if not outcome:
+        return None
+    exposed = isinstance(report, inputs.Exposed)
+    began_ns = report.began_ns if isinstance(report, inputs.Exposed | inputs.Acquired) else None
+    origin_ns = before.timing.origin_ns
+    started_s = math.nan if began_ns is None or origin_ns is None else (began_ns - origin_ns) * 1e-9
+    return Settled(event, outcome, exposure if exposed else None, started_s)
+
+
+def _outcome(before: Machine, after: Machine) -> str:
+    if after.counts.acquired > before.counts.acquired:
+        return "acquired"
+    dropped = before.counts.dropped
+    return next((why for why, count in after.counts.dropped.items() if count > dropped.get(why, 0)), "")
+
+
+def row_of(done: Settled) -> NDArray[np.void]:
+    """Return the row of an event."""
+    event, exposure = done.event, done.exposure
+    header = None if exposure is None else exposure.header
+    return np.array(
+        [
+            (
+                event.number,
+                KINDS.index(event.kind),
+                *(event.index.get(axis, -1) for axis in "tpcz"),
+                -1 if header is None else header.frame,
+                _number(event.min_start_time),
+                done.started_s,
+                -1 if header is None else header.time_ns,
+                math.nan if header is None else header.exposure_ns * 1e-6,
+                *(_number(getattr(exposure, name, None)) for name in ("x_um", "y_um", "z_um", "power")),
+                OUTCOMES.index(done.outcome),
+            )
+        ],
+        DTYPE,
+    )
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value

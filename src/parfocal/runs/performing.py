@@ -1,0 +1,143 @@
+"""Performs the tasks of a run with its instruments, and reports how each ended."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from parfocal.core.errors import CommandError, FrameLostError, ParfocalError
+from parfocal.runs import inputs, tasks
+from parfocal.runs.instruments import AbortedError, Exposure, InstrumentRestartedError, Instruments, Opening
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from parfocal.core.clock import Clock
+    from parfocal.runs.counts import EventCounts
+
+_LOOK_S = 0.05
+
+
+class Performer:
+    """Performs one task after the other. One thread.
+
+    Parameters
+    ----------
+    instruments : Instruments
+        What is used.
+    opening : Opening
+        With what the run begins.
+    clock : Clock
+        Tells the time.
+    wake : threading.Event
+        Ends a wait.
+    counts : callable
+        Returns the counts of the run, for the end of its record.
+
+    Attributes
+    ----------
+    folder : str
+        Of the record, once it has begun.
+    exposure : Exposure or None
+        The newest.
+    waiting_for : str
+        What it waits for just now.
+    """
+
+    def __init__(
+        self,
+        instruments: Instruments,
+        opening: Opening,
+        clock: Clock,
+        wake: threading.Event,
+        counts: Callable[[], EventCounts],
+    ) -> None:
+        self._instruments, self._opening = instruments, opening
+        self._clock, self._wake, self._counts = clock, wake, counts
+        self.folder = ""
+        self.exposure: Exposure | None = None
+        self.waiting_for = ""
+
+    def perform(self, task: tasks.Task) -> inputs.Report:
+        """Do a task, and return its report. Errors of instruments are reports, too."""
+        try:
+            return self._perform(task)
+        except AbortedError:
+            return inputs.Stopped(self._now)
+        except FrameLostError:
+            return inputs.FrameLost(self._now)
+        except InstrumentRestartedError as error:
+            return inputs.Restarted(self._now, error.source, str(error))
+        except ParfocalError as error:
+            return self.failed(task, error)
+
+    def failed(self, task: tasks.Task, error: Exception) -> inputs.Report:
+        """Return the report of a task that raised `error`."""
+        message = str(error) or type(error).__name__
+        if isinstance(task, tasks.Close):
+            return inputs.Closed(self._now, "failed", message)
+        source = error.service if isinstance(error, CommandError) else ""
+        return inputs.TaskFailed(self._now, source or "runs", type(error).__name__, message)
+
+    @property
+    def _now(self) -> int:
+        return self._clock.monotonic_ns()
+
+    def _perform(self, task: tasks.Task) -> inputs.Report:
+        match task:
+            case tasks.Expose(event=event):
+                self.exposure = exposure = self._instruments.expose(event)
+                header = exposure.header
+                return inputs.Exposed(self._now, header.time_ns - header.exposure_ns)
+            case tasks.Place(event=event):
+                self._instruments.place(event)
+                return inputs.Placed(self._now)
+            case tasks.Sleep(until_ns=until_ns, dark=dark):
+                return self._wait(until_ns, dark=dark)
+            case tasks.Hold():
+                return self._wait(-1, dark=True)
+            case tasks.Ask(until_ns=until_ns):
+                return self._wait(until_ns, dark=True)
+            case tasks.Acquire(count=count):
+                done = self._instruments.acquire(count)
+                return inputs.Acquired(self._now, done.frames, done.whole, done.began_ns)
+            case tasks.Prepare():
+                self.folder = self._instruments.open(self._opening)
+                return inputs.Prepared(self._now)
+            case tasks.Drain():
+                return self._drain()
+            case tasks.Close(ending=ending, reason=reason):
+                return self._close(ending, reason)
+            case tasks.Fetch():
+                raise AssertionError("events are fetched under the lock of the run")
+
+    def _wait(self, until_ns: int, *, dark: bool) -> inputs.Report:
+        if dark:
+            self._instruments.dark()
+        if until_ns < 0:
+            self._wake.wait()
+        else:
+            self._clock.wait(self._wake, (until_ns - self._now) * 1e-9)
+        return inputs.Woken(self._now)
+
+    def _drain(self) -> inputs.Report:
+        """Wait until everything is stored, however long that takes; told meanwhile is how much is missing."""
+        self._instruments.dark()
+        self._instruments.rest()
+        try:
+            while behind := self._instruments.storage().behind:
+                self.waiting_for = f"{behind} frames to be stored"
+                if self._clock.wait(self._wake, _LOOK_S):
+                    return inputs.Woken(self._now)
+        finally:
+            self.waiting_for = ""
+        return inputs.Drained(self._now)
+
+    def _close(self, ending: tasks.Ending, reason: str) -> inputs.Report:
+        self._instruments.dark()
+        self.waiting_for = "the record to be closed"
+        try:
+            outcome, reason = self._instruments.close(ending, reason, self._counts().dropped)
+        finally:
+            self.waiting_for = ""
+        return inputs.Closed(self._now, outcome, reason)

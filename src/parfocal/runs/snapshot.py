@@ -1,0 +1,114 @@
+"""Makes the status of a run of its machine, its schedule, and what else is known of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from parfocal.core.run_status import RunStatus
+from parfocal.runs import inputs
+from parfocal.runs.instruments import Storage
+from parfocal.runs.tasks import Ask, Sleep
+
+if TYPE_CHECKING:
+    from parfocal.core.clock import Clock
+    from parfocal.runs.event import Event
+    from parfocal.runs.machine import Machine
+    from parfocal.runs.schedule import Schedule
+
+
+@dataclass
+class Facts:
+    """What is known of a run beside its machine. Used under the lock of the run.
+
+    Attributes
+    ----------
+    run, parent : str
+        Its name, and that of the run which started it.
+    claims : tuple of str
+        What it claims.
+    folder, waiting_for : str
+        Where its record is, and what it waits for.
+    storage : Storage
+        How far its record is.
+    event : Event or None
+        The event in hand, or the last one.
+    began_ns, ended_ns : int or None
+        When its first exposure began, and when it had ended, on the monotonic clock.
+    started_at, finished_at : float or None
+        The same instants, seconds since 1970 UTC.
+    """
+
+    run: str
+    parent: str = ""
+    claims: tuple[str, ...] = ()
+    folder: str = ""
+    waiting_for: str = ""
+    storage: Storage = field(default_factory=Storage)
+    event: Event | None = None
+    began_ns: int | None = None
+    ended_ns: int | None = None
+    started_at: float | None = None
+    finished_at: float | None = None
+
+    def see(self, machine: Machine, given: inputs.Input, clock: Clock) -> None:
+        """Take note of what an input brought."""
+        if machine.event is not None:
+            self.event = machine.event
+        began_ns = given.began_ns if isinstance(given, inputs.Exposed | inputs.Acquired) else None
+        if self.began_ns is None and began_ns is not None:
+            self.began_ns = began_ns
+            self.started_at = (clock.utc_ns() - clock.monotonic_ns() + began_ns) * 1e-9
+        if machine.state == "ended" and self.ended_ns is None:
+            self.ended_ns = given.now_ns
+            self.finished_at = clock.utc_ns() * 1e-9
+
+
+def status_of(machine: Machine, schedule: Schedule, facts: Facts, now_ns: int) -> RunStatus:
+    """Return the status of a run."""
+    event, counts, held, end = facts.event, machine.counts, machine.held, machine.end
+    asked = machine.event is not None and machine.event.kind == "confirm" and machine.wait_until_ns
+    at_ns = now_ns if facts.ended_ns is None else facts.ended_ns
+    stands_ns = held.since_ns if held is not None else at_ns
+    origin_ns = machine.timing.origin_ns
+    scheduled_s = 0.0 if origin_ns is None else max(0.0, (stands_ns - origin_ns) * 1e-9)
+    return RunStatus(
+        run=facts.run,
+        state=machine.state,
+        outcome=machine.outcome,
+        reason=machine.reason or (end.reason if end else held.reason if held else ""),
+        waiting_for=facts.waiting_for,
+        event_number=-1 if event is None else event.number,
+        event_kind="" if event is None else event.kind,
+        event_index={} if event is None else event.index,
+        position="" if event is None else event.position,
+        channel="" if event is None else event.channel,
+        events_total=len(schedule),
+        events_consumed=counts.consumed,
+        events_acquired=counts.acquired,
+        events_dropped=counts.dropped,
+        frames_received=counts.frames,
+        frames_stored=facts.storage.stored,
+        started_at=facts.started_at,
+        finished_at=facts.finished_at,
+        elapsed_s=0.0 if facts.began_ns is None else (at_ns - facts.began_ns) * 1e-9,
+        scheduled_s=scheduled_s,
+        remaining_s=0.0 if machine.end is not None else max(0.0, schedule.duration_s - scheduled_s),
+        lag_ms=machine.timing.lag_ms,
+        wait_remaining_s=_wait_remaining_s(machine, stands_ns),
+        question=machine.event.text if asked and machine.event is not None else "",
+        queues=facts.storage.queues,
+        errors=counts.errors,
+        stimulations=counts.stimulations,
+        folder=facts.folder,
+        parent=facts.parent,
+        claims=facts.claims,
+    )
+
+
+def _wait_remaining_s(machine: Machine, stands_ns: int) -> float:
+    """Return how long a wait still lasts; during a pause its countdown stands."""
+    until_ns = machine.wait_until_ns
+    if not until_ns and isinstance(machine.task, Sleep | Ask):
+        until_ns = machine.task.until_ns
+    return max(0.0, (until_ns - stands_ns) * 1e-9) if until_ns > 0 else 0.0

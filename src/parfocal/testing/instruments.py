@@ -1,0 +1,146 @@
+"""Instruments of a run without any process: they obey a clock, note what is done, and fail when told."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from parfocal.core.errors import BadInputError, CommandFailedError, FrameLostError
+from parfocal.core.frames import FrameHeader
+from parfocal.runs.instruments import (
+    AbortedError,
+    Acquisition,
+    Exposure,
+    InstrumentRestartedError,
+    Opening,
+    Storage,
+)
+
+if TYPE_CHECKING:
+    from parfocal.core.clock import Clock
+    from parfocal.core.run_status import QueueDepth
+    from parfocal.runs.event import Event
+    from parfocal.runs.tasks import Ending
+
+
+class MemoryInstruments:
+    """Satisfies `parfocal.runs.instruments.Instruments` in memory.
+
+    Parameters
+    ----------
+    clock : Clock
+        Exposures and moves last on it.
+    exposure_s : float
+        Of events that ask for none.
+    move_s : float
+        How long a placing lasts.
+
+    Attributes
+    ----------
+    exposed : list of tuple
+        Number and start (seconds on the clock) of each exposure that was begun.
+    done : list of str
+        Everything that was asked of them, in order.
+    lit : bool
+        Whether the light is on.
+    faults : dict of int to str
+        For events, by number, what goes wrong once: "lost", "failed", "restarted", "restarted in place".
+    on_expose : callable
+        Called with each event in the run's thread when its exposure has begun.
+    behind : int
+        How many frames wait to be stored; a test sets it.
+    """
+
+    names: tuple[str, ...] = ("camera",)
+
+    def __init__(self, clock: Clock, *, exposure_s: float = 0.01, move_s: float = 0.0) -> None:
+        self._clock, self._exposure_s, self._move_s = clock, exposure_s, move_s
+        self.exposed: list[tuple[int, float]] = []
+        self.done: list[str] = []
+        self.lit = False
+        self.faults: dict[int, str] = {}
+        self.on_expose: Callable[[Event], None] = lambda _: None
+        self.behind = 0
+        self.claimed = False
+        self._aborted = threading.Event()
+
+    def open(self, opening: Opening) -> str:
+        """Claim."""
+        if self.claimed:
+            raise BadInputError("these instruments are claimed already")
+        self.claimed = True
+        self.done.append(f"open {opening.run}")
+        return ""
+
+    def place(self, event: Event) -> None:
+        """Take the time of a move."""
+        self._meet(event, "restarted in place")
+        if self._clock.wait(self._aborted, self._move_s) or self._aborted.is_set():
+            raise AbortedError("the move was aborted")
+
+    def expose(self, event: Event) -> Exposure:
+        """Take the time of an exposure, in the light."""
+        began_ns = self._clock.monotonic_ns()
+        self.exposed.append((event.number, began_ns * 1e-9))
+        self.lit = True
+        self.on_expose(event)
+        exposure_s = self._exposure_s if event.exposure_ms is None else event.exposure_ms * 1e-3
+        if self._clock.wait(self._aborted, exposure_s) or self._aborted.is_set():
+            raise AbortedError("the exposure was aborted")
+        self._meet(event, "lost", "failed", "restarted")
+        end_ns = self._clock.monotonic_ns()
+        frame = len(self.exposed) - 1
+        header = FrameHeader(frame=frame, time_ns=end_ns, exposure_ns=end_ns - began_ns, event=event.number)
+        return Exposure(header=header)
+
+    def acquire(self, count: int | None) -> Acquisition:
+        """Count frames until there are enough, or until it is aborted."""
+        began_ns = self._clock.monotonic_ns()
+        frames = 0
+        while frames != count and not self._clock.wait(self._aborted, self._exposure_s):
+            frames += 1
+        return Acquisition(frames=frames, whole=frames == count, began_ns=began_ns)
+
+    def ready(self) -> None:
+        """Forget an abort."""
+        self._aborted.clear()
+
+    def abort(self) -> None:
+        """End what lasts."""
+        self._aborted.set()
+
+    def dark(self) -> None:
+        """Switch the light off."""
+        self.lit = False
+
+    def rest(self) -> None:
+        """Note it."""
+        self.done.append("rest")
+
+    def storage(self) -> Storage:
+        """Return what waits."""
+        from parfocal.core.run_status import QueueDepth
+
+        queues: dict[str, QueueDepth] = {"camera": QueueDepth(depth=self.behind)}
+        return Storage(stored=len(self.exposed) - self.behind, queues=queues)
+
+    def close(self, ending: Ending, reason: str, losses: dict[str, int]) -> tuple[str, str]:
+        """Let go; return how it ended as a recorder would."""
+        self.claimed = False
+        self.done.append(f"close {ending}")
+        lost = sum(losses.values())
+        kept = ending in ("cancelled", "failed") or not lost
+        return (ending if kept else f"incomplete: lost {lost}"), reason
+
+    def _meet(self, event: Event, *kinds: str) -> None:
+        """Fail as it was told to, once."""
+        kind = self.faults.get(event.number, "")
+        if kind not in kinds:
+            return
+        del self.faults[event.number]
+        if kind == "lost":
+            raise FrameLostError("the frame never came", frame=len(self.exposed) - 1)
+        if kind == "failed":
+            raise CommandFailedError("camera.snap failed", service="camera", command="snap")
+        raise InstrumentRestartedError("camera ended with exit code -9", source="camera")

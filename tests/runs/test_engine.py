@@ -1,0 +1,353 @@
+"""Runs carried out in a thread of their own, on clocks of the tests' own."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+import pytest
+
+from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.core.errors import BadInputError
+from parfocal.core.run_status import RunStatus
+from parfocal.runs.combine import combine
+from parfocal.runs.elements import acquire, confirm, wait
+from parfocal.runs.engine import Run
+from parfocal.runs.instruments import Opening
+from parfocal.runs.schedule import Schedule
+from parfocal.runs.sequence import Sequence
+from parfocal.testing.clock import JumpClock, ManualClock
+from parfocal.testing.instruments import MemoryInstruments
+
+PATIENCE_S = 30.0
+LOG = logging.getLogger("test runs")
+
+
+def series(loops, interval=1.0, **more):
+    return Sequence(time_plan={"interval": interval, "loops": loops}, **more)
+
+
+class Lab:
+    """Starts runs with instruments in memory, and waits for their states."""
+
+    def __init__(self, clock):
+        self.clock = clock
+        self.instruments = MemoryInstruments(clock)
+        self.told: list[RunStatus] = []
+        self.settled: list[tuple[int, str]] = []
+        self._news = threading.Condition()
+        self.runs: list[Run] = []
+
+    def hear(self, status):
+        with self._news:
+            self.told.append(status)
+            self._news.notify_all()
+
+    def run(self, plan, name="run", **options):
+        run = Run(
+            Opening(run=name, plan={}),
+            Schedule(plan),
+            self.instruments,
+            clock=self.clock,
+            log=LOG,
+            tell=self.hear,
+            note=lambda done: self.settled.append((done.event.number, done.outcome)),
+            **options,
+        )
+        self.runs.append(run)
+        run.start()
+        return run
+
+    def until(self, run, *states):
+        with self._news:
+            assert self._news.wait_for(lambda: run.status().state in states, PATIENCE_S), run.status()
+        return run.status()
+
+    def end(self, run):
+        assert run.join(PATIENCE_S), run.status()
+        return run.status()
+
+    @property
+    def starts(self):
+        return [round(at, 3) for _, at in self.instruments.exposed]
+
+
+@pytest.fixture
+def quick():
+    return Lab(JumpClock())
+
+
+@pytest.fixture
+def slow():
+    lab = Lab(ManualClock())
+    yield lab
+    for run in lab.runs:
+        run.cancel("the test is over")
+        assert run.join(PATIENCE_S)
+
+
+def test_hours_of_plan_in_milliseconds_of_test(quick):
+    plan = combine(series(3, 10), wait(10), series(3, 10), axis="t")
+    status = quick.end(quick.run(plan))
+    assert quick.starts == [0, 10, 20, 30, 40, 50]
+    assert (status.state, status.outcome) == ("ended", "complete")
+    assert (status.events_total, status.events_consumed, status.events_acquired) == (7, 7, 7)
+    assert status.frames_received == 6
+    assert status.elapsed_s == pytest.approx(50.01)
+    assert status.started_at is not None
+    assert [told.state for told in quick.told] == ["running", "waiting", "running", "draining", "ended"]
+    assert not quick.instruments.lit
+
+
+def test_a_leading_wait_ticks_nothing(quick):
+    status = quick.end(quick.run(combine(wait(3600), series(3, 10), axis="t")))
+    assert quick.starts == [3600, 3610, 3620]
+    assert status.elapsed_s == pytest.approx(20.01)
+
+
+def test_no_exposure_begins_once_a_pause_is_acknowledged(slow):
+    run = slow.run(series(5))
+    slow.clock.wait_for_waiters()  # in the first exposure
+    assert run.pause("look").state == "pausing"
+    slow.clock.advance(0.01)
+    assert slow.until(run, "paused").events_acquired == 1
+    assert not slow.instruments.lit
+    slow.clock.advance(50)
+    assert len(slow.instruments.exposed) == 1
+    run.resume()
+    slow.clock.wait_for_waiters()
+    slow.clock.advance(1)
+    while len(slow.instruments.exposed) < 2:
+        slow.clock.wait_for_waiters(timeout_s=0.01)
+    assert slow.starts == [0, 51.01]
+
+
+def test_a_pause_during_a_wait_is_acknowledged_at_once_and_its_countdown_holds(slow):
+    run = slow.run(combine(wait(100), series(1), axis="t"))
+    slow.until(run, "waiting")
+    slow.clock.wait_for_waiters()
+    slow.clock.advance(30)
+    assert run.pause().state == "paused"
+    slow.clock.advance(500)
+    assert run.status().wait_remaining_s == pytest.approx(70)
+    assert run.resume().state == "running"
+    slow.until(run, "waiting")
+    assert run.status().wait_remaining_s == pytest.approx(70)
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        combine(wait(100), series(1), axis="t"),
+        combine(confirm("go on?"), series(1), axis="t"),
+        combine(confirm("go on?", timeout_s=100), series(1), axis="t"),
+        series(3, 100),
+        acquire(None),
+    ],
+    ids=["wait", "confirm", "confirm with a limit", "schedule", "acquire"],
+)
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_cancel_ends_every_wait(slow, plan, paused):
+    run = slow.run(plan)
+    slow.clock.wait_for_waiters(timeout_s=0.2)
+    if paused:
+        run.pause()
+    assert run.cancel("enough").state in ("cancelling", "draining", "ended")
+    status = slow.end(run)
+    assert (status.outcome, status.reason) == ("cancelled", "enough")
+    assert status.events_consumed == status.events_acquired + sum(status.events_dropped.values())
+    assert not slow.instruments.lit
+    assert not slow.instruments.claimed
+
+
+def test_cancelled_in_every_state_and_started_again_at_once(slow):
+    plan = combine(series(2), wait(5), confirm("go on?"), series(3), axis="t")
+    for turn in range(20):
+        run = slow.run(plan, name=f"first {turn}")
+        for _ in range(turn):
+            slow.clock.wait_for_waiters(timeout_s=0.02)
+            slow.clock.advance(0.5)
+            run.confirm(True)
+        run.cancel("again")
+        assert slow.end(run).outcome in ("cancelled", "complete")
+        before = len(slow.instruments.exposed)
+        again = slow.run(series(2, 0), name=f"second {turn}")
+        while not again.join(0.001):
+            slow.clock.advance(0.01)
+        status = again.status()
+        assert (status.outcome, status.events_acquired, status.frames_received) == ("complete", 2, 2)
+        assert [number for number, _ in slow.instruments.exposed[before:]] == [0, 1]
+
+
+def test_finish_completes_up_to_here(slow):
+    run = slow.run(series(5))
+    slow.clock.wait_for_waiters()
+    run.finish("seen enough")
+    slow.clock.advance(0.01)
+    status = slow.end(run)
+    assert (status.outcome, status.reason) == ("finished early", "seen enough")
+    assert (status.events_acquired, status.events_total) == (1, 5)
+
+
+def test_a_question_waits_for_its_answer_in_the_dark(slow):
+    run = slow.run(combine(series(1), confirm("is the lid shut?"), series(1), axis="t"))
+    slow.clock.wait_for_waiters()
+    slow.clock.advance(0.01)
+    slow.until(run, "waiting")
+    slow.clock.advance(10)
+    assert run.status().question == "is the lid shut?"
+    assert not slow.instruments.lit
+    run.confirm(True)
+    while not run.join(0.001):
+        slow.clock.advance(0.1)
+    assert run.status().outcome == "complete"
+
+
+def test_a_question_that_is_answered_with_no_cancels(quick):
+    run = quick.run(confirm("go on?"))
+    quick.until(run, "waiting")
+    run.confirm(False)
+    status = quick.end(run)
+    assert status.outcome == "cancelled"
+    assert "go on?" in status.reason
+
+
+def test_a_question_that_nobody_answers_fails(quick):
+    status = quick.end(quick.run(confirm("go on?", timeout_s=60)))
+    assert status.outcome == "failed"
+    assert "nobody answered" in status.reason
+
+
+def test_a_lost_frame_is_declared(quick):
+    quick.instruments.faults = {1: "lost"}
+    status = quick.end(quick.run(series(3)))
+    assert status.outcome == "incomplete: lost 1"
+    assert status.events_dropped == {"lost": 1}
+    assert (status.events_consumed, status.events_acquired) == (3, 2)
+    assert quick.settled == [(0, "acquired"), (1, "lost"), (2, "acquired")]
+
+
+def test_an_image_is_repeated_when_its_instrument_was_started_again(quick):
+    quick.instruments.faults = {1: "restarted"}
+    status = quick.end(quick.run(series(3)))
+    assert status.outcome == "complete"
+    assert [number for number, _ in quick.instruments.exposed] == [0, 1, 1, 2]
+    assert status.errors.count == 1
+    assert status.errors.last[0].event == 1
+
+
+def test_a_stimulus_is_never_fired_twice(quick):
+    plan = series(2, channels=["a"], stim_channels=["blue"], stim_frames=[0], stim_exposure=5)
+    quick.instruments.faults = {1: "restarted"}
+    status = quick.end(quick.run(plan))
+    assert [number for number, _ in quick.instruments.exposed] == [0, 1, 2]
+    assert status.events_dropped == {"unsure": 1}
+    assert (status.stimulations.fired, status.stimulations.unsure) == (0, 1)
+
+
+def test_a_stimulus_is_fired_when_only_its_placing_was_broken_off(quick):
+    plan = series(2, channels=["a"], stim_channels=["blue"], stim_frames=[0], stim_exposure=5)
+    quick.instruments.faults = {1: "restarted in place"}
+    status = quick.end(quick.run(plan))
+    assert [number for number, _ in quick.instruments.exposed] == [0, 1, 2]
+    assert (status.stimulations.fired, status.frames_received) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("policy", "outcome", "acquired"), [("stop", "failed", 1), ("go on", "incomplete: lost 1", 2)]
+)
+def test_what_a_failure_does_is_a_policy(quick, policy, outcome, acquired):
+    quick.instruments.faults = {1: "failed"}
+    status = quick.end(quick.run(series(3), on_failure=policy))
+    assert (status.outcome, status.events_acquired) == (outcome, acquired)
+    assert status.errors.last[0].source == "camera"
+
+
+def test_a_failure_may_have_a_person_look(quick):
+    quick.instruments.faults = {1: "failed"}
+    run = quick.run(series(3), on_failure="pause")
+    assert quick.until(run, "paused").reason == "camera.snap failed"
+    run.resume()
+    assert quick.end(run).outcome == "complete"
+
+
+def test_a_plan_is_extended_and_its_future_replaced_while_it_runs(slow):
+    run = slow.run(series(3))
+    slow.clock.wait_for_waiters()
+    assert run.extend(series(2)).events_total == 5
+    status = run.replace_future(series(1))
+    assert status.events_total == 2
+    while not run.join(0.001):
+        slow.clock.advance(0.1)
+    status = run.status()
+    assert (status.outcome, status.events_acquired) == ("complete", 2)
+    with pytest.raises(BadInputError, match="can't be changed any more"):
+        run.extend(series(1))
+
+
+def test_an_event_that_waits_for_its_time_is_replaced_too(slow):
+    run = slow.run(series(3, 100))
+    slow.clock.wait_for_waiters()
+    slow.clock.advance(0.01)
+    slow.clock.wait_for_waiters()  # event 1 is in hand, and not begun
+    status = run.replace_future(series(2, 7))
+    assert (status.events_total, status.events_consumed) == (3, 1)
+    while not run.join(0.001):
+        slow.clock.advance(1)
+    assert run.status().events_acquired == 3
+
+
+def test_draining_is_a_state_that_ends_when_all_is_stored(slow):
+    slow.instruments.behind = 3
+    run = slow.run(series(1))
+    slow.clock.wait_for_waiters()
+    slow.clock.advance(0.01)
+    slow.until(run, "draining")
+    slow.clock.wait_for_waiters()
+    slow.clock.advance(3600)
+    status = run.status()
+    assert (status.state, status.waiting_for) == ("draining", "3 frames to be stored")
+    slow.instruments.behind = 0
+    slow.clock.advance(1)
+    assert slow.end(run).outcome == "complete"
+
+
+def test_an_acquisition_is_paused_and_goes_on(slow):
+    run = slow.run(acquire(5))
+    slow.clock.wait_for_waiters()
+    slow.clock.advance(0.01)
+    slow.clock.wait_for_waiters()
+    run.pause()
+    slow.until(run, "paused")
+    run.resume()
+    while not run.join(0.001):
+        slow.clock.advance(0.01)
+    status = run.status()
+    assert (status.outcome, status.frames_received, status.events_acquired) == ("complete", 5, 1)
+
+
+def test_an_endless_acquisition_is_finished(slow):
+    run = slow.run(acquire(None))
+    slow.clock.wait_for_waiters()
+    run.finish()
+    status = slow.end(run)
+    assert (status.outcome, status.events_acquired) == ("finished early", 1)
+
+
+def test_a_bug_in_an_instrument_ends_the_run_in_order(quick):
+    def broken(event):
+        raise ZeroDivisionError("a bug")
+
+    quick.instruments.on_expose = broken
+    status = quick.end(quick.run(series(3)))
+    assert (status.outcome, status.reason) == ("failed", "a bug")
+    assert not quick.instruments.claimed
+
+
+def test_many_events_a_second():
+    lab = Lab(SYSTEM_CLOCK)
+    lab.instruments = MemoryInstruments(SYSTEM_CLOCK, exposure_s=0.0)
+    begin = SYSTEM_CLOCK.monotonic_s()
+    status = lab.end(lab.run(series(2000, 0)))
+    print(f"{2000 / (SYSTEM_CLOCK.monotonic_s() - begin):.0f} events/s")
+    assert status.events_acquired == 2000
