@@ -89,8 +89,8 @@ PLAIN = {
     """,
     "runs": """
         Abort Acquire Acquired Answer Ask Close Closed Darken Drain Drained Element Expose Exposed
-        TaskFailed Fetch Fetched Hold Machine Pause Pausing Place Placed Prepare Prepared Replaced Restarted
-        Resume Sleep Stopped Timing Visits Wake Woken
+        TaskFailed Fetch Fetched Hold Instruments Machine Pause Pausing Performer Place Placed Prepare
+        Prepared Replaced Restarted Resume Sleep Stopped Timing Visits Wake Woken
     """,
     "processes": """
         Abandon Announcer AskToStop BackOff BackOffOver Begin Change Changes Charge End Ending

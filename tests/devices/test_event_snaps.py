@@ -76,3 +76,14 @@ def test_a_cancelled_event_aborts_its_exposure_and_the_next_one_has_its_own(rig)
     assert (header["event"], header["frame"]) == (7, 0)
     assert open_stream(bench.streams, "camera").status().produced == 1
     assert camera.call("counts", timeout_s=10)["lost"] == 0
+
+
+def test_the_lost_frame_of_an_event_is_told_as_lost(rig):
+    bench = rig(camera={"device": "simulated-camera", "options": {**SLOW, "frame_rate_hz": 50.0}})
+    camera = bench.client("camera")
+    camera.call("inject_fault", "lost", {"frames": 1}, timeout_s=10)
+    with pytest.raises(CommandFailedError, match="never came") as lost:
+        camera.call("snap", event=4, timeout_s=30)
+    assert lost.value.remote_type == "FrameLostError"
+    assert camera.call("snap", event=5, timeout_s=30)[0]["event"] == 5
+    assert camera.call("counts", timeout_s=10)["lost"] == 1

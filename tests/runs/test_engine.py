@@ -12,8 +12,8 @@ from parfocal.core.errors import BadInputError
 from parfocal.core.run_status import RunStatus
 from parfocal.runs.combine import combine
 from parfocal.runs.elements import acquire, confirm, wait
-from parfocal.runs.engine import Run
-from parfocal.runs.instruments import Opening
+from parfocal.runs.engine import RunEngine
+from parfocal.runs.instruments import RunStart
 from parfocal.runs.schedule import Schedule
 from parfocal.runs.sequence import Sequence
 from parfocal.testing.clock import JumpClock, ManualClock
@@ -36,7 +36,7 @@ class Lab:
         self.told: list[RunStatus] = []
         self.settled: list[tuple[int, str]] = []
         self._news = threading.Condition()
-        self.runs: list[Run] = []
+        self.runs: list[RunEngine] = []
 
     def hear(self, status):
         with self._news:
@@ -44,8 +44,8 @@ class Lab:
             self._news.notify_all()
 
     def run(self, plan, name="run", **options):
-        run = Run(
-            Opening(run=name, plan={}),
+        run = RunEngine(
+            RunStart(run=name, plan={}),
             Schedule(plan),
             self.instruments,
             clock=self.clock,

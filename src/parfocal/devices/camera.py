@@ -341,6 +341,7 @@ class CameraHost(DeviceHost):
         """Count a frame that the camera could not deliver, and say which; the sequence goes on."""
         self._counts.lose(error.frame + self._counts.first_frame)
         self._tell_next_number()
+        self._snaps.lose(error)
         if error.frame != self._last_lost + 1:  # of many in a row, the first one is told
             self.context.log.error("%s", error)
             self.context.publish("lost", {"message": str(error), **self._counts.counts()})

@@ -8,7 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from parfocal.core.errors import BadInputError, DeviceError, ParfocalError
+from parfocal.core.errors import BadInputError, DeviceError, FrameLostError, ParfocalError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -125,6 +125,8 @@ class Snap:
             If the call ends before.
         BadInputError
             If the camera does not take the exposure.
+        FrameLostError
+            If the frame of an event was exposed, and never came.
         DeviceError
             If the camera stops before, or runs already and is not free for an event.
         """
@@ -137,7 +139,7 @@ class Snap:
                 arrived = self._arrived.get(timeout=call.remaining_s())
             except queue.Empty:
                 continue
-            if isinstance(arrived, BadInputError):
+            if isinstance(arrived, BadInputError | FrameLostError):
                 raise arrived
             if isinstance(arrived, Exception):
                 raise DeviceError(f"after {len(headers)} of {count} frames: {arrived}") from arrived
@@ -196,12 +198,21 @@ class Snaps:
             if snap.complete:
                 self._leave(snap)
 
+    def lose(self, error: FrameLostError) -> None:
+        """Tell those who wait for the frame of an event that it never comes: no other one is."""
+        for snap in tuple(self._active):
+            if snap.request.event >= 0:
+                self._leave(snap)
+                snap.fail(error)
+
     def after_sequence(self) -> bool:
         """Ask anew for what a sequence that is over left missing; return whether anything is asked for.
 
-        A snap that had started the camera itself fails: its own sequence had too few frames.
+        A snap that had started the camera itself fails: its own sequence had too few frames. That of an event
+        was exposed, and its frame is lost.
         """
         if self._active:
+            self.lose(FrameLostError("the camera ended the exposure, and its frame never came"))
             waiting = [snap for snap in self._active if not snap.started]
             for snap in waiting:
                 self._leave(snap)

@@ -9,10 +9,10 @@ from parfocal.core.errors import BadInputError
 from parfocal.runs import inputs, tasks
 from parfocal.runs.advance import advance
 from parfocal.runs.event_log import settled
-from parfocal.runs.instruments import Instruments, Opening, Storage
+from parfocal.runs.instruments import Instruments, RunStart, RunStorage
 from parfocal.runs.machine import Machine
 from parfocal.runs.performing import Performer
-from parfocal.runs.snapshot import Facts, status_of
+from parfocal.runs.snapshot import RunFacts, status_of
 
 if TYPE_CHECKING:
     import logging
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from parfocal.core.run_status import FailurePolicy, ResumePolicy, RunStatus
     from parfocal.runs.counts import EventCounts
     from parfocal.runs.event import Event
-    from parfocal.runs.event_log import Settled
+    from parfocal.runs.event_log import SettledEvent
     from parfocal.runs.plan import Plan
     from parfocal.runs.schedule import Schedule
 
 
-class Run:
+class RunEngine:
     """A run that goes on, or has ended. Any thread may steer it and look at it; nothing here blocks.
 
     Parameters
     ----------
-    opening : Opening
+    opening : RunStart
         Its name, plan and notes.
     schedule : Schedule
         Its events.
@@ -54,14 +54,14 @@ class Run:
 
     def __init__(
         self,
-        opening: Opening,
+        opening: RunStart,
         schedule: Schedule,
         instruments: Instruments,
         *,
         clock: Clock,
         log: logging.Logger,
         tell: Callable[[RunStatus], None] = lambda _: None,
-        note: Callable[[Settled], None] = lambda _: None,
+        note: Callable[[SettledEvent], None] = lambda _: None,
         on_failure: FailurePolicy = "stop",
         parent: str = "",
     ) -> None:
@@ -71,7 +71,7 @@ class Run:
         self._instruments, self._clock, self._log = instruments, clock, log
         self._tell, self._note = tell, note
         self._machine = Machine(on_failure=on_failure)
-        self._facts = Facts(run=self.name, parent=parent, claims=instruments.names)
+        self._facts = RunFacts(run=self.name, parent=parent, claims=instruments.names)
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._performer = Performer(instruments, opening, clock, self._wake, self._counts)
@@ -147,7 +147,7 @@ class Run:
             self._follow(self._schedule.with_future(self._machine.counts.consumed, plan))
             return self._status()
 
-    def stored(self, storage: Storage) -> None:
+    def stored(self, storage: RunStorage) -> None:
         """Take note of how far its record is."""
         with self._lock:
             self._facts.storage = storage

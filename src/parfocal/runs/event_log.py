@@ -9,7 +9,7 @@ import numpy as np
 
 from parfocal.runs import inputs
 from parfocal.runs.event import Event, EventKind
-from parfocal.runs.instruments import Exposure
+from parfocal.runs.instruments import ExposedFrame
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,18 +38,18 @@ DTYPE = np.dtype(
 `time_ns` the end of the exposure on the monotonic clock."""
 
 
-class Settled(NamedTuple):
+class SettledEvent(NamedTuple):
     """An event that is done, or declared dropped: what it was, how it ended, its frame, when it began."""
 
     event: Event
     outcome: str
-    exposure: Exposure | None
+    exposure: ExposedFrame | None
     started_s: float
 
 
 def settled(
-    before: Machine, after: Machine, report: inputs.Report, exposure: Exposure | None
-) -> Settled | None:
+    before: Machine, after: Machine, report: inputs.Report, exposure: ExposedFrame | None
+) -> SettledEvent | None:
     """Return what a report has settled, None if nothing: an event that was in hand is done or dropped."""
     event = report.event if isinstance(report, inputs.Fetched) else before.event
     if event is None or after.event is event:
@@ -61,7 +61,7 @@ def settled(
     began_ns = report.began_ns if isinstance(report, inputs.Exposed | inputs.Acquired) else None
     origin_ns = before.timing.origin_ns
     started_s = math.nan if began_ns is None or origin_ns is None else (began_ns - origin_ns) * 1e-9
-    return Settled(event, outcome, exposure if exposed else None, started_s)
+    return SettledEvent(event, outcome, exposure if exposed else None, started_s)
 
 
 def _outcome(before: Machine, after: Machine) -> str:
@@ -71,7 +71,7 @@ def _outcome(before: Machine, after: Machine) -> str:
     return next((why for why, count in after.counts.dropped.items() if count > dropped.get(why, 0)), "")
 
 
-def row_of(done: Settled) -> NDArray[np.void]:
+def row_of(done: SettledEvent) -> NDArray[np.void]:
     """Return the row of an event."""
     event, exposure = done.event, done.exposure
     header = None if exposure is None else exposure.header

@@ -28,7 +28,7 @@ class InstrumentRestartedError(ParfocalError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Opening:
+class RunStart:
     """With what a run begins.
 
     Attributes
@@ -53,7 +53,7 @@ class Opening:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Exposure:
+class ExposedFrame:
     """A frame that was taken, and where and with what, as read back; None: not known."""
 
     header: FrameHeader
@@ -64,7 +64,7 @@ class Exposure:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Acquisition:
+class AcquiredFrames:
     """How the camera ran by itself: frames, whether to its own end, and when the first exposure began."""
 
     frames: int
@@ -73,7 +73,7 @@ class Acquisition:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Storage:
+class RunStorage:
     """What is stored of the frames of a run, and what waits to be, by stream."""
 
     stored: int = 0
@@ -97,7 +97,7 @@ class Instruments(Protocol):
         """The services that the run claims."""
         ...
 
-    def open(self, opening: Opening) -> str:
+    def open(self, opening: RunStart) -> str:
         """Claim everything, lease the light, note how it is set; begin the record and return its folder."""
         ...
 
@@ -113,14 +113,14 @@ class Instruments(Protocol):
         """
         ...
 
-    def expose(self, event: Event) -> Exposure:
+    def expose(self, event: Event) -> ExposedFrame:
         """Take the frame of an event, in its light. Raises as `place`, and `FrameLostError` for a lost frame.
 
         After `dark` the light is switched on again before.
         """
         ...
 
-    def acquire(self, count: int | None) -> Acquisition:
+    def acquire(self, count: int | None) -> AcquiredFrames:
         """Have the camera run for `count` frames, or to its own end; aborted, return what came until then."""
         ...
 
@@ -140,7 +140,7 @@ class Instruments(Protocol):
         """Bring everything back to how it was found, stages to their rest positions, the light off."""
         ...
 
-    def storage(self) -> Storage:
+    def storage(self) -> RunStorage:
         """Return how far the record is. Any thread."""
         ...
 

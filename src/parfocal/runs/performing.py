@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 from parfocal.core.errors import CommandError, FrameLostError, ParfocalError
 from parfocal.runs import inputs, tasks
-from parfocal.runs.instruments import AbortedError, Exposure, InstrumentRestartedError, Instruments, Opening
+from parfocal.runs.instruments import (
+    AbortedError,
+    ExposedFrame,
+    InstrumentRestartedError,
+    Instruments,
+    RunStart,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +31,7 @@ class Performer:
     ----------
     instruments : Instruments
         What is used.
-    opening : Opening
+    opening : RunStart
         With what the run begins.
     clock : Clock
         Tells the time.
@@ -38,7 +44,7 @@ class Performer:
     ----------
     folder : str
         Of the record, once it has begun.
-    exposure : Exposure or None
+    exposure : ExposedFrame or None
         The newest.
     waiting_for : str
         What it waits for just now.
@@ -47,7 +53,7 @@ class Performer:
     def __init__(
         self,
         instruments: Instruments,
-        opening: Opening,
+        opening: RunStart,
         clock: Clock,
         wake: threading.Event,
         counts: Callable[[], EventCounts],
@@ -55,7 +61,7 @@ class Performer:
         self._instruments, self._opening = instruments, opening
         self._clock, self._wake, self._counts = clock, wake, counts
         self.folder = ""
-        self.exposure: Exposure | None = None
+        self.exposure: ExposedFrame | None = None
         self.waiting_for = ""
 
     def perform(self, task: tasks.Task) -> inputs.Report:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from parfocal.core.run_status import RunStatus
 from parfocal.runs import inputs
-from parfocal.runs.instruments import Storage
+from parfocal.runs.instruments import RunStorage
 from parfocal.runs.tasks import Ask, Sleep
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Facts:
+class RunFacts:
     """What is known of a run beside its machine. Used under the lock of the run.
 
     Attributes
@@ -29,7 +29,7 @@ class Facts:
         What it claims.
     folder, waiting_for : str
         Where its record is, and what it waits for.
-    storage : Storage
+    storage : RunStorage
         How far its record is.
     event : Event or None
         The event in hand, or the last one.
@@ -44,7 +44,7 @@ class Facts:
     claims: tuple[str, ...] = ()
     folder: str = ""
     waiting_for: str = ""
-    storage: Storage = field(default_factory=Storage)
+    storage: RunStorage = field(default_factory=RunStorage)
     event: Event | None = None
     began_ns: int | None = None
     ended_ns: int | None = None
@@ -64,7 +64,7 @@ class Facts:
             self.finished_at = clock.utc_ns() * 1e-9
 
 
-def status_of(machine: Machine, schedule: Schedule, facts: Facts, now_ns: int) -> RunStatus:
+def status_of(machine: Machine, schedule: Schedule, facts: RunFacts, now_ns: int) -> RunStatus:
     """Return the status of a run."""
     event, counts, held, end = facts.event, machine.counts, machine.held, machine.end
     asked = machine.event is not None and machine.event.kind == "confirm" and machine.wait_until_ns

@@ -10,11 +10,11 @@ from parfocal.core.errors import BadInputError, CommandFailedError, FrameLostErr
 from parfocal.core.frames import FrameHeader
 from parfocal.runs.instruments import (
     AbortedError,
-    Acquisition,
-    Exposure,
+    AcquiredFrames,
+    ExposedFrame,
     InstrumentRestartedError,
-    Opening,
-    Storage,
+    RunStart,
+    RunStorage,
 )
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class MemoryInstruments:
         self.claimed = False
         self._aborted = threading.Event()
 
-    def open(self, opening: Opening) -> str:
+    def open(self, opening: RunStart) -> str:
         """Claim."""
         if self.claimed:
             raise BadInputError("these instruments are claimed already")
@@ -79,7 +79,7 @@ class MemoryInstruments:
         if self._clock.wait(self._aborted, self._move_s) or self._aborted.is_set():
             raise AbortedError("the move was aborted")
 
-    def expose(self, event: Event) -> Exposure:
+    def expose(self, event: Event) -> ExposedFrame:
         """Take the time of an exposure, in the light."""
         began_ns = self._clock.monotonic_ns()
         self.exposed.append((event.number, began_ns * 1e-9))
@@ -92,15 +92,15 @@ class MemoryInstruments:
         end_ns = self._clock.monotonic_ns()
         frame = len(self.exposed) - 1
         header = FrameHeader(frame=frame, time_ns=end_ns, exposure_ns=end_ns - began_ns, event=event.number)
-        return Exposure(header=header)
+        return ExposedFrame(header=header)
 
-    def acquire(self, count: int | None) -> Acquisition:
+    def acquire(self, count: int | None) -> AcquiredFrames:
         """Count frames until there are enough, or until it is aborted."""
         began_ns = self._clock.monotonic_ns()
         frames = 0
         while frames != count and not self._clock.wait(self._aborted, self._exposure_s):
             frames += 1
-        return Acquisition(frames=frames, whole=frames == count, began_ns=began_ns)
+        return AcquiredFrames(frames=frames, whole=frames == count, began_ns=began_ns)
 
     def ready(self) -> None:
         """Forget an abort."""
@@ -118,12 +118,12 @@ class MemoryInstruments:
         """Note it."""
         self.done.append("rest")
 
-    def storage(self) -> Storage:
+    def storage(self) -> RunStorage:
         """Return what waits."""
         from parfocal.core.run_status import QueueDepth
 
         queues: dict[str, QueueDepth] = {"camera": QueueDepth(depth=self.behind)}
-        return Storage(stored=len(self.exposed) - self.behind, queues=queues)
+        return RunStorage(stored=len(self.exposed) - self.behind, queues=queues)
 
     def close(self, ending: Ending, reason: str, losses: dict[str, int]) -> tuple[str, str]:
         """Let go; return how it ended as a recorder would."""
