@@ -25,19 +25,27 @@ def until(seen: queue.Queue[RigSnapshot], wanted) -> RigSnapshot:
             return snapshot
 
 
+def pid_in(snapshot: RigSnapshot) -> int:
+    light = snapshot.rig.services.get("light")
+    return light.pid if light is not None else 0
+
+
+def watch_a_life(seen: queue.Queue[RigSnapshot]) -> None:
+    with open_rig(CONFIG) as rig:
+        pid = rig.status().services["light"].pid
+        assert until(seen, lambda snapshot: snapshot.rig.state == "running").runs == {}
+        until(seen, lambda snapshot: pid_in(snapshot) == pid)
+        rig.restart("light")
+        until(seen, lambda snapshot: pid_in(snapshot) not in (0, pid))
+    until(seen, lambda snapshot: snapshot.rig.state == "exited")
+
+
 def test_a_rig_is_shown_before_it_runs_while_it_runs_after_its_end_and_when_it_is_back():
     seen: queue.Queue[RigSnapshot] = queue.Queue()
     with Snapshots("shown", seen.put, every_s=0.05):
         assert seen.get(timeout=LONG_S).rig.state == "exited"
-        for _ in range(2):
-            with open_rig(CONFIG) as rig:
-                shown = until(seen, lambda snapshot: snapshot.rig.state == "running")
-                assert shown.runs == {}
-                pid = rig.status().services["light"].pid
-                until(seen, lambda snapshot: snapshot.rig.services["light"].pid == pid)
-                rig.restart("light")
-                until(seen, lambda snapshot: snapshot.rig.services["light"].pid not in (0, pid))
-            until(seen, lambda snapshot: snapshot.rig.state == "exited")
+        watch_a_life(seen)
+        watch_a_life(seen)
     assert seen.empty()
 
 
@@ -55,7 +63,7 @@ def test_a_callback_that_hangs_keeps_nobody_waiting():
         rig.restart("light")
         pid = rig.status().services["light"].pid
         gate.set()
-        until(shown, lambda snapshot: snapshot.rig.services and snapshot.rig.services["light"].pid == pid)
+        until(shown, lambda snapshot: pid_in(snapshot) == pid)
 
 
 def test_what_does_not_change_is_told_once():
@@ -71,5 +79,5 @@ def test_what_does_not_change_is_told_once():
 
 
 def test_too_many_looks_a_second_are_refused():
-    with pytest.raises(BadInputError, match="every_s must be 0.05 s or more, not 0.01"):
+    with pytest.raises(BadInputError, match=r"every_s must be 0\.05 s or more, not 0\.01"):
         Snapshots("nobody", print, every_s=0.01)
