@@ -3,7 +3,10 @@ to die before its n-th store into a ring.
 """
 
 import os
+import socket
+from collections import defaultdict
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -22,15 +25,23 @@ class Life:
     living: set[int] = field(default_factory=set)
     acting: int = 0
     stores_left: int = -1
+    opened: dict[int, list[socket.socket]] = field(default_factory=lambda: defaultdict(list))
 
     def enter(self, pid: int, stores: int = -1) -> None:
         self.living.add(pid)
         self.acting = pid
         self.stores_left = stores
 
+    def open(self, end: socket.socket) -> None:
+        """Note what the acting one has opened."""
+        self.opened[self.acting].append(end)
+
     def die(self, pid: int) -> None:
+        """Let it die; as the system does, close all that it had opened."""
         self.living.discard(pid)
         self.stores_left = -1
+        for end in self.opened.pop(pid, ()):
+            end.close()
 
 
 class MortalWords:
@@ -52,7 +63,14 @@ class MortalWords:
 
 def play_by(life: Life, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let `life` decide who lives and who acts."""
+
+    class OwnedSocket(socket.socket):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            life.open(self)
+
     mark = identity.start_mark(os.getpid())
     monkeypatch.setattr(identity, "start_mark", lambda pid: mark if pid in life.living else "")
     monkeypatch.setattr(identity, "this_process", lambda: identity.Identity(life.acting, mark))
+    monkeypatch.setattr(socket, "socket", OwnedSocket)
     monkeypatch.setattr(segment, "words_of", lambda control: MortalWords(control.cast("q"), life))
