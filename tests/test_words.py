@@ -71,8 +71,8 @@ PLAIN = {
         Exit
     """,
     "core": """
-        Alive Attach Beat CanAbort CanFail CanResume Cancel HasLimits HasSpeed Hello QueueDepth Release
-        Reminder Sensor Stimulations
+        Alive Attach Beat CanAbort CanFail CanResume Cancel HasLimits HasSpeed HasVersions Hello QueueDepth
+        Release Reminder Sensor Stimulations
     """,
     "devices": """
         Acquisition Angle Calibration Caller Choice Epoch Filter Flag Generator

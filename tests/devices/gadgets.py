@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,12 @@ class HomeMadeCamera:
 
     def state(self) -> dict[str, Any]:
         return {"gain": self.gain, "exposure_ms": self._exposure_ms}
+
+    def versions(self) -> dict[str, str]:
+        return {"firmware": "7.1"}
+
+    def save_record(self, folder: Path, *, at_end: bool) -> None:
+        (folder / "gain.csv").write_text("gain,counts\n1,10\n")
 
     def limits(self) -> dict[str, tuple[float, float]]:
         return {"exposure_ms": (0.1, 50.0), "gain": (1.0, 8.0)}

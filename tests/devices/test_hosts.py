@@ -1,5 +1,6 @@
 """Hosts in processes of their own, as a rig runs them."""
 
+import hashlib
 import os
 import signal
 import time
@@ -282,6 +283,17 @@ def test_commands_of_a_device_are_commands_of_its_service(rig):
         camera.call("snap", timeout_s=30)
         assert (frames.read(timeout_s=30).data == 25).all()
     assert camera.call("state", timeout_s=10)["gain"] == 2.5
+
+
+def test_a_device_gives_its_versions_and_files_to_records(rig, tmp_path):
+    camera = rig(camera={"device": HOME_MADE}).client("camera")
+    versions = camera.call("versions", timeout_s=30)
+    assert {"python", "system", "parfocal", "numpy"} <= set(versions)
+    assert versions["firmware"] == "7.1"
+    code = Path(__file__).with_name("gadgets.py").read_bytes()
+    assert versions["gadgets"] == f"sha256:{hashlib.sha256(code).hexdigest()}"
+    camera.call("save_record", str(tmp_path), False, timeout_s=30)
+    assert [path.name for path in tmp_path.iterdir()] == ["gain.csv"]
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,9 @@ def test_a_run_started_by_anyone_is_a_whole_record(rig):
     assert services <= set(manifest.settings)
     assert services <= set(manifest.devices)
     assert services <= set(manifest.devices_at_end)
+    assert services <= set(manifest.service_versions)
+    assert "numba" in manifest.service_versions["tracker-1"]
+    assert "tensorstore" in manifest.versions, "of the recorder's own process"
     assert manifest.missing == {}
     assert manifest.streams["camera"].writer == "camera"
     for name in ("rois.json", "rois_versions.json", "overlay.png"):
@@ -69,6 +72,21 @@ def test_a_run_started_by_anyone_is_a_whole_record(rig):
     versions = json.loads((run / "rois_versions.json").read_text())["versions"]
     assert [len(version["rois"]) for version in versions[-2:]] == [1, 2]
     assert read_headers(run / "frames.ome.zarr")["frame"].tolist() == list(range(1, 21))
+
+
+def test_regions_from_before_a_crash_of_the_tracker_stand_in_the_record(rig):
+    rig["camera"].snap(timeout_s=WAIT_S)
+    rig["tracker"].add_roi(64.0, 64.0, timeout_s=WAIT_S)
+    rig["tracker"].move_roi(0, 60.0, 64.0, timeout_s=WAIT_S)
+    run = Path(rig["recorder"].start(timeout_s=WAIT_S))
+    os.kill(rig.status().services["tracker"].pid, signal.SIGKILL)
+    until(lambda: rig.status().services["tracker"].restarts == 1)
+    until(lambda: rig.status().services["tracker"].state == "ready")
+    rig["tracker"].move_roi(0, 70.0, 64.0, timeout_s=WAIT_S)
+    rig["recorder"].finish(timeout_s=WAIT_S)
+    versions = json.loads((run / "rois_versions.json").read_text())["versions"]
+    assert [version["version"] for version in versions] == [0, 1, 2, 3]
+    assert [roi["x_px"] for version in versions[1:] for roi in version["rois"]] == [64.0, 60.0, 70.0]
 
 
 def test_a_camera_that_fails_for_good_makes_a_failed_run(tmp_path):

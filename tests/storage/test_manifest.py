@@ -12,6 +12,7 @@ from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import BadInputError, FolderVanishedError
 from parfocal.core.frames import FrameSpec
 from parfocal.processes.identity import start_mark
+from parfocal.processes.versions import loaded_versions
 from parfocal.storage.catalogue import list_runs
 from parfocal.storage.manifest import (
     FILE_NAME,
@@ -19,7 +20,6 @@ from parfocal.storage.manifest import (
     StreamRecord,
     Writer,
     read_manifest,
-    versions,
     write_manifest,
 )
 from parfocal.storage.moment import Moment
@@ -42,7 +42,7 @@ def manifest(**changes: object) -> Manifest:
         started=Moment.now(SYSTEM_CLOCK),
         recorder=Writer.this(),
         plan={"seconds": 10},
-        versions=versions(),
+        versions=loaded_versions(),
         streams={"camera": STREAM},
     )
     return msgspec.structs.replace(plain, **changes)
@@ -68,7 +68,7 @@ def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
     plain = json.loads((tmp_path / FILE_NAME).read_text())
     assert plain["outcome"] == "recording"
     assert plain["started"]["utc"].endswith("Z")
-    assert {"python", "numpy", "tensorstore"} <= set(plain["versions"])
+    assert {"python", "system", "parfocal", "numpy"} <= set(plain["versions"])
     assert os.listdir(tmp_path) == [FILE_NAME]
 
 

@@ -11,6 +11,7 @@ from parfocal.core.errors import BadInputError, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
@@ -359,6 +360,24 @@ class Channels(Device, Protocol):
 
     def restore(self, lit: bool = False) -> None:
         """Put back what was found before the first `set_channel`; light goes on again only if `lit`."""
+        ...
+
+
+@runtime_checkable
+class HasVersions(Protocol):
+    """A device that knows the versions of what it drives: a firmware, a vendor's library, a serial number."""
+
+    def versions(self) -> dict[str, str]:
+        """Return them; the record of a run keeps them. Called by any thread: touch no hardware."""
+        ...
+
+
+@runtime_checkable
+class SavesRecord(Protocol):
+    """A device that gives files to the record of a run, such as the calibration that it goes by."""
+
+    def save_record(self, folder: Path, *, at_end: bool) -> None:
+        """Write them into `folder`, when a run begins and when it ends. Any thread: touch no hardware."""
         ...
 
 

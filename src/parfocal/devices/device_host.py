@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from parfocal.core.errors import BadInputError, ConfigError
-from parfocal.core.protocols import CanFail, TakesSettings
+from parfocal.core.protocols import CanFail, HasVersions, SavesRecord, TakesSettings
 from parfocal.devices.context import DeviceContext
 from parfocal.devices.device_commands import device_commands
 from parfocal.devices.limits import check_limits
@@ -127,6 +128,15 @@ class DeviceHost(Service):
         """Return the device's own state."""
         state: dict[str, Any] = self.device.state()
         return state
+
+    def versions(self) -> dict[str, str]:
+        """Return those that the device tells."""
+        return self.device.versions() if isinstance(self.device, HasVersions) else {}
+
+    def save_record(self, folder: Path, *, at_end: bool) -> None:
+        """Have the device write the files that it gives."""
+        if isinstance(self.device, SavesRecord):
+            self.device.save_record(folder, at_end=at_end)
 
     @command(lane="faults", effect="changes", script=False)
     def inject_fault(self, kind: str, details: dict[str, Any] | None = None) -> None:

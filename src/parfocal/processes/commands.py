@@ -13,6 +13,7 @@ from parfocal.processes.loading import load_object
 from parfocal.processes.service import LOOP, Service
 from parfocal.processes.settings import plain
 from parfocal.processes.validation import known_keys, setting_type, validate
+from parfocal.processes.versions import loaded_versions
 
 if TYPE_CHECKING:
     from parfocal.processes.host import Host
@@ -54,6 +55,11 @@ class ServiceCommands:
     def losses(self) -> dict[str, int]:
         """Return what the service never brought to its streams, by reason, since the rig was started."""
         return self._host.service.losses()
+
+    @command(lane="record", effect="reads")
+    def versions(self) -> dict[str, str]:
+        """Return the versions of Python and of all that the service has loaded, and of what it drives."""
+        return loaded_versions() | self._host.service.versions()
 
     @command(lane="record", effect="reads", script=False)
     def save_record(self, folder: Path, at_end: bool) -> None:

@@ -184,6 +184,13 @@ class Service:
         """
         return {}
 
+    def versions(self) -> dict[str, str]:
+        """Return the versions of what it drives: a firmware, a vendor's library. Packages are known anyway.
+
+        The record of a run keeps them. Called in a thread of its own, like `save_record`.
+        """
+        return {}
+
     def save_record(self, folder: Path, *, at_end: bool) -> None:
         """Write what the record of a run shall keep beside settings and state into `folder`, as files.
 

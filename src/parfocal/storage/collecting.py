@@ -1,4 +1,4 @@
-"""Asks the services of a rig for what belongs into a run's record: settings, states, losses, and files."""
+"""Asks the services of a rig for what belongs into a run's record: settings, versions, losses, files ..."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 ANSWER_S = 3.0
 FILES_S = 10.0
 _DRAFTS = ".collected"
-_QUESTIONS = {"settings": "get_settings", "states": "state", "losses": "losses"}
+_QUESTIONS = {"settings": "get_settings", "states": "state", "versions": "versions", "losses": "losses"}
 
 
 class Artifact(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +38,8 @@ class Collected(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     settings, states : dict
         For each service.
+    versions : dict of str to (dict of str to str)
+        For each service those of the packages that it has loaded, and of what it drives.
     losses : dict of str to (dict of str to int)
         For each service what it never brought to its streams, by reason, since the rig was started.
     artifacts : dict of str to Artifact
@@ -48,6 +50,7 @@ class Collected(msgspec.Struct, frozen=True, kw_only=True):
 
     settings: dict[str, Any] = {}
     states: dict[str, Any] = {}
+    versions: dict[str, dict[str, str]] = {}
     losses: dict[str, dict[str, int]] = {}
     artifacts: dict[str, Artifact] = {}
     missing: dict[str, str] = {}

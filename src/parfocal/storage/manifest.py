@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,6 @@ FILE_NAME = "manifest.json"
 _FREE = ("plan", "settings", "devices", "devices_at_end")
 """What others put into the record: nobody knows what it holds."""
 _DEEPEST = 50
-_PACKAGES = ("parfocal", "numpy", "tensorstore", "pyarrow", "numba", "scipy")
 
 
 class Writer(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,6 +148,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         How that came about, oldest first.
     plan, settings, devices, devices_at_end : dict
         What was asked; the settings of all services; their states when it began and ended.
+    versions : dict of str to str
+        Of Python, the system and the packages of whoever writes the record.
+    service_versions, service_versions_at_end : dict of str to (dict of str to str)
+        The same of each service when the run began, and of what it drives; those that were others at the end.
     artifacts : dict of str to Artifact
         Files that services gave to the record, by name.
     missing : dict of str to str
@@ -185,6 +187,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     devices: dict[str, Any] = {}
     devices_at_end: dict[str, Any] = {}
     versions: dict[str, str] = {}
+    service_versions: dict[str, dict[str, str]] = {}
+    service_versions_at_end: dict[str, dict[str, str]] = {}
     streams: dict[str, StreamRecord] = {}
     artifacts: dict[str, Artifact] = {}
     missing: dict[str, str] = {}
@@ -260,14 +264,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     return str(value)
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of what writes and computes here: Python, the system and the packages."""
-    found = {"python": platform.python_version(), "system": platform.platform()}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:  # an optional one
-            continue
-    return found

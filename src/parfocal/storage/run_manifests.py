@@ -8,8 +8,9 @@ import msgspec
 
 from parfocal.core.frames import FrameSpec
 from parfocal.core.status import StoredCount
+from parfocal.processes.versions import loaded_versions
 from parfocal.storage.incidents import Incident, given_up, tell
-from parfocal.storage.manifest import Manifest, StreamRecord, Writer, versions
+from parfocal.storage.manifest import Manifest, StreamRecord, Writer
 from parfocal.storage.moment import Moment
 from parfocal.storage.notes import first_edits
 from parfocal.storage.outcome import Ending, decide_outcome, explain_outcome
@@ -58,7 +59,8 @@ def first_manifest(
         losses_at_start=collected.losses,
         artifacts=collected.artifacts,
         missing=collected.missing,
-        versions=versions(),
+        versions=loaded_versions(),
+        service_versions=collected.versions,
         streams=records,
         warnings=warnings,
     )
@@ -104,6 +106,11 @@ def final_manifest(
         outcome=outcome,
         reason=reason,
         devices_at_end=after.states | ended.devices,
+        service_versions_at_end={
+            name: versions
+            for name, versions in after.versions.items()
+            if versions != manifest.service_versions.get(name)
+        },
         artifacts=manifest.artifacts | after.artifacts,
         missing=manifest.missing | {f"{what} at the end": why for what, why in after.missing.items()},
         losses=losses,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +17,7 @@ if TYPE_CHECKING:
 
     from parfocal.analysis.beads.assignment import Assignment, CameraNoise, FitSettings, ProfileWatch
     from parfocal.analysis.beads.rois import RoiSet
-
-MOST_VERSIONS = 1000
-"""So many changes of the regions are remembered for the record of a run."""
+    from parfocal.analysis.beads.versions import RoiVersions
 
 
 class Regions:
@@ -33,14 +30,22 @@ class Regions:
     tell : callable
         Called with each new assignment, by one thread at a time, and returns what waits until the workers go
         by it. Nobody is kept from another change meanwhile.
+    versions : RoiVersions
+        Gets each version of the regions before any worker goes by it.
     """
 
-    def __init__(self, assignment: Assignment, tell: Callable[[Assignment], Callable[[], None]]) -> None:
+    def __init__(
+        self,
+        assignment: Assignment,
+        tell: Callable[[Assignment], Callable[[], None]],
+        versions: RoiVersions,
+    ) -> None:
         self._tell = tell
         self._lock = threading.Lock()
         self._frozen = ""
         self.assignment = assignment
-        self._versions = deque([assignment.rois], MOST_VERSIONS)
+        self._versions = versions
+        versions.add(assignment.rois)
 
     def change(self, how: Callable[[RoiSet], RoiSet]) -> RoiSet:
         """Change the regions; tables stay with the beads that stay. Waits for workers, unlike `set_noise`.
@@ -109,11 +114,6 @@ class Regions:
             _, wait = self._set(watched=watched)
         wait()
 
-    def save_versions(self, path: Path) -> None:
-        """Write the regions of each version to a file, as JSON; rows name the version that made them."""
-        versions = [msgspec.to_builtins(rois) for rois in tuple(self._versions)]
-        path.write_bytes(msgspec.json.encode({"format": "parfocal roi versions 1", "versions": versions}))
-
     @contextmanager
     def frozen(self, why: str) -> Iterator[None]:
         """Refuse changes for a while."""
@@ -131,7 +131,7 @@ class Regions:
 
     def _set(self, **changes: Any) -> tuple[RoiSet, Callable[[], None]]:
         """Return the regions now, and what waits until the workers go by them: not under the lock."""
-        self.assignment = msgspec.structs.replace(self.assignment, **changes)
-        if self.assignment.rois.version != self._versions[-1].version:
-            self._versions.append(self.assignment.rois)
+        changed = msgspec.structs.replace(self.assignment, **changes)
+        self._versions.add(changed.rois)
+        self.assignment = changed
         return self.assignment.rois, self._tell(self.assignment)

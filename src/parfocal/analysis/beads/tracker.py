@@ -27,6 +27,7 @@ from parfocal.analysis.beads.ledger import TrackLedger
 from parfocal.analysis.beads.regions import Regions
 from parfocal.analysis.beads.rois import RoiSet
 from parfocal.analysis.beads.rows import TRACK_DTYPE
+from parfocal.analysis.beads.versions import RoiVersions
 from parfocal.analysis.beads.workers import Workers
 from parfocal.core.errors import BadInputError, ConfigError
 from parfocal.core.frames import FrameSpec, RowSpec, Sensor
@@ -124,7 +125,8 @@ class TrackerService(RegionCommands, TableCommands, ViewCommands, Service):
         if not isinstance(spec, FrameSpec):
             raise BadInputError(f"stream {settings.frames!r} holds rows, no frames")
         self._frames = spec
-        self.regions = Regions(self._first_assignment(spec), self.workers.assign)
+        self._versions = RoiVersions(streams / f"{context.service}.regions", os.getppid())
+        self.regions = Regions(self._first_assignment(spec), self.workers.assign, self._versions)
         self.regions.assignment.save(assignment_path(streams, context.service))
         with ExitStack() as stack:
             tracks = StreamWriter(streams, settings.tracks, RowSpec.of(TRACK_DTYPE), settings.slots)
@@ -178,15 +180,17 @@ class TrackerService(RegionCommands, TableCommands, ViewCommands, Service):
         return dropped
 
     def save_record(self, folder: Path, *, at_end: bool) -> None:
-        """Write ``rois.json``, all versions of it, ``tables.npz`` and, at the end, ``overlay.png``.
+        """Write ``rois.json``, all versions of it, tables, flat field and, at the end, ``overlay.png``.
 
         The picture is the newest frame with all regions.
         """
         assignment = self.regions.assignment
         assignment.rois.save(folder / "rois.json")
-        self.regions.save_versions(folder / "rois_versions.json")
+        self._versions.save(folder / "rois_versions.json")
         if assignment.tables:
             shutil.copyfile(assignment.tables, folder / "tables.npz")
+        if assignment.fit.flat:
+            shutil.copyfile(assignment.fit.flat, folder / f"flat{Path(assignment.fit.flat).suffix}")
         if at_end and assignment.rois.rois:
             self.workers.ask("overlay", str(folder.absolute() / "overlay.png"))
 
@@ -221,7 +225,8 @@ class TrackerService(RegionCommands, TableCommands, ViewCommands, Service):
         left = load_assignment(assignment_path(self.context.streams, self.context.service), owner)
         if left is not None and (left.rois.height_px, left.rois.width_px) == (height, width):
             return left
-        rois = RoiSet(roi_px=self.settings.roi_px, width_px=width, height_px=height)
+        version = 0 if self._versions.newest is None else self._versions.newest.version + 1
+        rois = RoiSet(roi_px=self.settings.roi_px, width_px=width, height_px=height, version=version)
         return Assignment(
             owner=owner, rois=rois, noise=_noise(self.settings, spec), fit=_fit(self.settings, spec)
         )
