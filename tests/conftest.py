@@ -44,6 +44,8 @@ def rig_roots(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -
     roots = tuple(Path(tempfile.mkdtemp(prefix="pf")) for _ in ROOT_VARIABLES)
     for variable, root in zip(ROOT_VARIABLES, roots, strict=True):
         monkeypatch.setenv(variable, str(root))
+    for variable in ("COLUMNS", "LINES"):  # of somebody's window, or set by whoever runs the tests in workers
+        monkeypatch.delenv(variable, raising=False)
     untouched_ns = roots[0].stat().st_mtime_ns
     open_before = Counter(still_open())
     handles = None if KEEPS_HANDLES & set(request.node.path.parts) else open_handles()

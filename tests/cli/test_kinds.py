@@ -39,7 +39,7 @@ def test_one_kind_tells_what_its_settings_mean_those_of_all_devices_too(capsys, 
     assert any("How often a move is looked at" in line for line in lines)
     assert max(map(len, lines)) <= 80
     assert run(["kinds", "recorder"]) == 0
-    assert "none unless they are named" in capsys.readouterr().out
+    assert "none unless they are named" in " ".join(capsys.readouterr().out.split())
     assert run(["kinds", "stag"]) == 2
     assert "did you mean 'stage'?" in capsys.readouterr().err
 
