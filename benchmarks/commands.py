@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import CommandError
+from parfocal.core.messages import Introduction
 from parfocal.ipc import RECEIVER, Client, CommandTable, Server, command, current_call
 from parfocal.ipc.receiver import Receiver
 
@@ -219,7 +220,7 @@ def told_of_death(client: Client, service: subprocess.Popen[str]) -> float:
 
 def hop(count: int) -> Timing:
     """Time the way from a caller to the receiver thread of a client and back, with nothing sent."""
-    receiver = Receiver("ipc:///nowhere", "nobody", None, SYSTEM_CLOCK)
+    receiver = Receiver("ipc:///nowhere", "nobody", None, Introduction("nobody"), SYSTEM_CLOCK)
 
     def there_and_back() -> None:
         call = receiver.new_call("nothing")

@@ -14,7 +14,7 @@ import pytest
 import zmq
 
 from parfocal.ipc import Client, CommandTable, Notice, Server, ServerStatistics, Subscription
-from parfocal.ipc.listener import Listener
+from parfocal.ipc.connection import Listener
 from parfocal.ipc.publisher import UNREAD_LARGE_BYTES
 from parfocal.ipc.server import UNREAD_PROGRESS_BYTES
 

@@ -34,10 +34,10 @@ from parfocal.ipc import (
     Declared,
     Server,
     ServiceProxy,
+    callbacks,
     command,
     command_endpoint,
     connection,
-    receiver,
 )
 from parfocal.ipc.codec import encode
 
@@ -341,7 +341,7 @@ def test_a_closed_client_answers_all_that_comes(client: Client, bench: Bench) ->
 def test_listeners_that_are_slow_miss_reports_and_it_is_counted(
     client: Client, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(receiver, "PROGRESS_MESSAGES", 5)
+    monkeypatch.setattr(callbacks, "PROGRESS_MESSAGES", 5)
     heard: list[Any] = []
     busy, go_on = threading.Event(), threading.Event()
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from parfocal.ipc.connection import UNSENT_BYTES, Connection, connect
-from parfocal.ipc.listener import Listener
+from parfocal.ipc.connection import UNSENT_BYTES, Connection, Listener, connect
 
 LINGER_MS = 20_000
 

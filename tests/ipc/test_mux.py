@@ -4,7 +4,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from parfocal.ipc.mux import Mux
+from parfocal.ipc.call import Mux
 
 IDS = st.integers(0, 30)
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parfocal.core.errors import ProtocolError
-from parfocal.ipc.zmtp import Incoming, frames, opening
+from parfocal.ipc.codec import Incoming, frames, opening
 
 SIZES = st.sampled_from([0, 1, 255, 256, 65_534, 65_535, 65_536, 65_537, 200_000]) | st.integers(0, 600)
 

@@ -19,6 +19,7 @@ from parfocal.ipc.commands import CommandInfo
 from parfocal.ipc.endpoints import command_endpoint
 from parfocal.ipc.output_lease import OutputLease
 from parfocal.ipc.receiver import ClientStatistics, Receiver
+from parfocal.ipc.results import Declared
 
 
 class Client:
@@ -117,6 +118,18 @@ class Client:
             call.withdraw("interrupted")
             raise
         return call
+
+    def method(self, command: str) -> Callable[..., Any]:
+        """Return a function that calls `command`, and converts its result to what the command declares."""
+
+        def method(*args: Any, **kwargs: Any) -> Any:
+            kwargs.setdefault("returns", Declared)
+            return self.call(command, *args, **kwargs)
+
+        method.__name__ = command
+        method.__qualname__ = f"{self.service}.{command}"
+        method.__module__ = f"service {self.service!r}"
+        return method
 
     def attach_call(self, id: str, returns: Any = Any) -> Call:
         """Return a call that was made before, by this or another client, to get its progress and result."""

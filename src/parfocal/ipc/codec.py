@@ -1,10 +1,26 @@
-"""Messages to bytes and back. Arrays travel beside the message as raw memory; nothing is ever pickled."""
+"""Messages to bytes and back. Pure; nothing is ever pickled.
+
+::
+
+    message <──> parts <──> bytes on the socket
+         encode          frames         parts: the message, then one for each array in it, as raw memory
+         Decoder         Incoming       bytes: as much of ZMTP 3.0 as a DEALER and a ROUTER need
+
+So programs that use zmq can call services, too; https://rfc.zeromq.org/spec/23 describes the bytes:
+
+::
+
+    greeting   FF 00000000 00000001 7F | 03 00 | "NULL" and 16 zeros | 32 zeros      64 bytes, from both ends
+    frame      flags: 1 more parts follow, 2 long, 4 command | size: 1 byte, 8 if long | body
+    READY      the first frame of both ends, a command: 05 "READY", then name and value of each property
+    message    the frames of its parts
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 import numpy as np
@@ -13,8 +29,12 @@ from parfocal.core.errors import ProtocolError
 from parfocal.ipc.convert import from_plain
 
 Part = bytes | memoryview
+Role = Literal["DEALER", "ROUTER"]
 T = TypeVar("T")
 
+_MORE, _LONG, _COMMAND = 1, 2, 4
+_GREETING_SIZE = 64
+_SCRATCH_SIZE = 65_536
 _ARRAY = 1  # msgpack extension: (index of the part, dtype, shape)
 _FOREIGN = (msgspec.MsgspecError, TypeError, ValueError, IndexError, KeyError, OverflowError, RecursionError)
 
@@ -113,3 +133,136 @@ def _dtype(plain: Any) -> np.dtype[Any]:
 def _field(name: str, plain: Any, *shape: list[int]) -> tuple[Any, ...]:
     nested = plain if isinstance(plain, str) else _dtype(plain)
     return (name, nested, *(tuple(part) for part in shape))
+
+
+def _property(name: bytes, value: bytes) -> bytes:
+    return bytes((len(name),)) + name + len(value).to_bytes(4, "big") + value
+
+
+def opening(role: Role) -> bytes:
+    """Return what either end sends first; its messages must wait until `Incoming.ready`."""
+    greeting = b"\xff" + (1).to_bytes(8, "big") + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
+    ready = b"\x05READY" + _property(b"Socket-Type", role.encode()) + _property(b"Identity", b"")
+    return greeting + bytes((_COMMAND, len(ready))) + ready
+
+
+def frames(parts: Sequence[Part]) -> list[Part]:
+    r"""Return the buffers that carry a message of these parts; the parts are not copied.
+
+    Examples
+    --------
+    >>> frames([b"name", b"image"])
+    [b'\x01\x04', b'name', b'\x00\x05', b'image']
+    """
+    buffers: list[Part] = []
+    for number, part in enumerate(parts, 1):
+        flags, size = _MORE if number < len(parts) else 0, len(part)
+        head = bytes((flags, size)) if size < 256 else bytes((flags | _LONG,)) + size.to_bytes(8, "big")
+        buffers += [head, part]
+    return buffers
+
+
+class Incoming:
+    """Makes messages of the bytes that the other end sends, however they are cut.
+
+    Small parts pass through one buffer; the bytes of a large one are received where they stay.
+
+    Attributes
+    ----------
+    ready : bool
+        Whether the other end has said that it takes messages.
+
+    Examples
+    --------
+    >>> incoming = Incoming()
+    >>> sent = opening("ROUTER") + b"".join(frames([b"reply"]))
+    >>> incoming.room()[: len(sent)] = sent
+    >>> [[bytes(part) for part in parts] for parts in incoming.take(len(sent))], incoming.ready
+    ([[b'reply']], True)
+    """
+
+    def __init__(self) -> None:
+        self.ready = False
+        self._greeted = False
+        self._parts: list[memoryview] = []
+        self._scratch = memoryview(bytearray(_SCRATCH_SIZE))
+        self._start = self._end = 0  # of what is not used yet in it
+        self._body: memoryview | None = None  # of a large part
+        self._flags = self._filled = 0
+
+    def room(self) -> memoryview:
+        """Return where to put the next bytes; any number up to its size."""
+        return self._scratch[self._end :] if self._body is None else self._body[self._filled :]
+
+    def take(self, count: int) -> list[list[memoryview]]:
+        """Return the messages that are complete with the `count` bytes in `room`: lists of their parts.
+
+        Raises
+        ------
+        ProtocolError
+            If these are not the bytes of this protocol, or the other end refuses this one.
+        """
+        messages: list[list[memoryview]] = []
+        if self._body is not None:
+            self._filled += count
+            if self._filled == len(self._body):
+                body, self._body = self._body, None
+                self._add(self._flags, body, messages)
+            return messages
+        self._end += count
+        while self._take_next(messages):
+            pass
+        if self._start:
+            rest = bytes(self._scratch[self._start : self._end])
+            self._scratch[: len(rest)] = rest
+            self._start, self._end = 0, len(rest)
+        return messages
+
+    def _take_next(self, messages: list[list[memoryview]]) -> bool:
+        """Take the greeting or a frame out of the scratch buffer; False if it is not complete."""
+        found = self._scratch[self._start : self._end]
+        if not self._greeted:
+            return self._take_greeting(found)
+        head = 9 if found and found[0] & _LONG else 2
+        if len(found) < head:
+            return False
+        size = int.from_bytes(found[1:head], "big")
+        body = found[head : head + size]
+        if len(body) == size:
+            self._start += head + size
+            self._add(found[0], memoryview(bytearray(body)), messages)
+            return True
+        if head + size > _SCRATCH_SIZE:
+            self._flags, self._filled = found[0], len(body)
+            self._body = _memory(size)
+            self._body[: len(body)] = body
+            self._start = self._end
+        return False
+
+    def _take_greeting(self, found: memoryview) -> bool:
+        if len(found) < _GREETING_SIZE:
+            return False
+        if found[0] != 0xFF or found[10] < 3 or bytes(found[12:17]) != b"NULL\0":
+            raise ProtocolError(f"no greeting of zmq's protocol 3: {bytes(found[:17]).hex(' ')}")
+        self._greeted = True
+        self._start += _GREETING_SIZE
+        return True
+
+    def _add(self, flags: int, body: memoryview, messages: list[list[memoryview]]) -> None:
+        if flags & _COMMAND:
+            name = bytes(body[1 : 1 + body[0]]) if body else b""
+            if name == b"ERROR":
+                raise ProtocolError(f"a refusal: {bytes(body[7:])!r}")
+            self.ready = self.ready or name == b"READY"
+            return
+        self._parts.append(body)
+        if not flags & _MORE:
+            messages.append(self._parts)
+            self._parts = []
+
+
+def _memory(size: int) -> memoryview:
+    try:
+        return np.empty(size, np.uint8).data  # not zeroed: all of it is received
+    except (MemoryError, ValueError, OverflowError) as error:
+        raise ProtocolError(f"a part of {size} bytes has no room in memory") from error

@@ -128,6 +128,7 @@ class Dispatcher:
         self._decoder: Decoder[ToService] = Decoder(ToService)
         self._calls = CallTable()
         self._leases = LeaseTable()
+        self._beat_ns = 0  # when clients were last told that their calls last, while there are no leases
         self._callers: dict[bytes, Introduction] = {}
         self._claim: tuple[bytes, str] | None = None  # by whom, for which run
         self._closing = False
@@ -152,7 +153,8 @@ class Dispatcher:
 
     def receive(self, client: bytes, request: Request, now_ns: int) -> list[Action]:
         """Return what is to be done about a message."""
-        self._leases.heard(client, now_ns)
+        if self._leases.held:
+            self._leases.heard(client, now_ns)
         message = request.message
         id = "" if message is None else message.id
         if request.error is not None:
@@ -226,7 +228,7 @@ class Dispatcher:
         if not self._calls.finish(call, reply, now_ns):
             return []
         self._outcomes[outcome] += 1
-        if len(self._leases):
+        if self._leases.held:
             for client in call.clients:
                 self._leases.release(client, call)
         return [Send(client, reply, call.id) for client in call.clients]
@@ -240,10 +242,15 @@ class Dispatcher:
 
     def next_tick_ns(self) -> int | None:
         """Return when `tick` is due; None while there is nothing to look after."""
-        return self._leases.due_ns() if len(self._calls) or len(self._leases) else None
+        if self._leases.held:
+            return self._leases.due_ns()
+        return self._beat_ns + BEAT_NS if len(self._calls) else None
 
     def tick(self, now_ns: int) -> list[Action]:
         """Send beats to those who wait for calls that last, or hold leases; end what has run out."""
+        if not self._leases.held:
+            self._beat_ns = now_ns
+            return self._beats(now_ns)
         lost, ask = self._leases.tick(now_ns)
         actions = [action for lease in lost for action in self._lose(lease, now_ns)]
         return [*actions, *self._beats(now_ns)] if ask else actions

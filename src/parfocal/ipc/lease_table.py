@@ -44,6 +44,11 @@ def check_period(period_ns: int) -> None:
 class LeaseTable:
     """Who keeps what, when each client was last heard of, and when to ask again.
 
+    Attributes
+    ----------
+    held : dict of tuple to int
+        The periods of the leases, ns, by client and what it keeps: to look at, not to change.
+
     Examples
     --------
     >>> leases = LeaseTable()
@@ -62,12 +67,12 @@ class LeaseTable:
     """
 
     def __init__(self) -> None:
-        self._periods: dict[tuple[bytes, Hashable], int] = {}
+        self.held: dict[tuple[bytes, Hashable], int] = {}
         self._heard_ns: dict[bytes, int] = {}
         self._asked_ns = 0
 
     def __len__(self) -> int:
-        return len(self._periods)
+        return len(self.held)
 
     def take(self, client: bytes, kept: Hashable, period_ns: int, now_ns: int) -> None:
         """Bind `kept` to `client`, or give it another period.
@@ -78,14 +83,14 @@ class LeaseTable:
             If the period is below 0.1 s.
         """
         check_period(period_ns)
-        if not self._periods:
+        if not self.held:
             self._asked_ns = now_ns  # nobody was to be asked before, so nobody was forgotten
-        self._periods[client, kept] = period_ns
+        self.held[client, kept] = period_ns
         self._heard_ns[client] = now_ns
 
     def release(self, client: bytes, kept: Hashable) -> bool:
         """Forget a lease; False if there was none."""
-        known = self._periods.pop((client, kept), None) is not None
+        known = self.held.pop((client, kept), None) is not None
         self._forget_silent()
         return known
 
@@ -100,12 +105,12 @@ class LeaseTable:
 
     def gone(self, client: bytes) -> list[LostLease]:
         """End all leases of a client whose connection is lost."""
-        held = [key for key in self._periods if key[0] == client]
+        held = [key for key in self.held if key[0] == client]
         return [self._lose(key, "its client is gone") for key in held]
 
     def due_ns(self) -> int:
         """Return when `tick` is due: to ask, or because a lease runs out."""
-        ends_ns = [self._heard_ns[key[0]] + period_ns for key, period_ns in self._periods.items()]
+        ends_ns = [self._heard_ns[key[0]] + period_ns for key, period_ns in self.held.items()]
         return min([self._asked_ns + self._ask_every_ns(), *ends_ns])
 
     def tick(self, now_ns: int) -> tuple[list[LostLease], bool]:
@@ -118,7 +123,7 @@ class LeaseTable:
         self._heard_ns = {client: at + stalled_ns for client, at in self._heard_ns.items()}
         late = [
             (key, period_ns)
-            for key, period_ns in self._periods.items()
+            for key, period_ns in self.held.items()
             if now_ns - self._heard_ns[key[0]] >= period_ns
         ]
         lost = [self._lose(key, f"its client was silent for {period / 1e9:.1f} s") for key, period in late]
@@ -128,13 +133,13 @@ class LeaseTable:
         return lost, ask
 
     def _ask_every_ns(self) -> int:
-        return min([BEAT_NS, *(period_ns // 4 for period_ns in self._periods.values())])
+        return min([BEAT_NS, *(period_ns // 4 for period_ns in self.held.values())])
 
     def _lose(self, key: tuple[bytes, Hashable], reason: str) -> LostLease:
-        del self._periods[key]
+        del self.held[key]
         self._forget_silent()
         return LostLease(key[1], key[0], reason)
 
     def _forget_silent(self) -> None:
-        holders = {client for client, _ in self._periods}
+        holders = {client for client, _ in self.held}
         self._heard_ns = {client: at for client, at in self._heard_ns.items() if client in holders}

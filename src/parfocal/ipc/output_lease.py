@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -11,6 +12,7 @@ from parfocal.ipc.codec import encode
 if TYPE_CHECKING:
     from parfocal.ipc.receiver import Receiver
 
+_LOG = logging.getLogger(__name__)
 _ANSWER_WITHIN_S = 5.0
 
 
@@ -57,6 +59,14 @@ class OutputLease:
             call = self._receiver.new_call("release")
             self._receiver.request(call, encode(Release(call.id, self.output, make_safe)))
             call.result(_ANSWER_WITHIN_S)
+
+    def lose(self, reason: str) -> None:
+        """Note that the service has ended it. Called by the receiver thread."""
+        if self._forget():
+            self.lost = reason
+            _LOG.warning(
+                "service %r made %s safe: %s", self._receiver.service, self.output or "all outputs", reason
+            )
 
     def _forget(self) -> bool:
         """Return whether this is the latest lease of its output, which it is no longer."""

@@ -37,24 +37,26 @@ class ServiceProxy:
         self._methods: dict[str, Callable[..., Any]] = {}
 
     def __getattr__(self, command: str) -> Callable[..., Any]:
-        """Return the method of that name; `UnknownCommandError` names the nearest if there is none."""
+        """Return the method of that name; `UnknownCommandError` names the nearest if there is none.
+
+        The service is asked for its commands, which are attributes from then on.
+        """
         if command.startswith("_"):
             raise AttributeError(command)
-        if command not in self._methods:
-            try:
-                self._learn()
-            except CommandError:  # nobody answers now: the call itself will tell why, if that is still so
-                return _method(self._client, command)
-        if command not in self._methods:
-            service, hint = self._client.service, nearest(command, self._methods)
+        try:
+            methods = self._learn()
+        except CommandError:  # nobody answers now: the call itself will tell why, if that is still so
+            return self._client.method(command)
+        if command not in methods:
+            service, hint = self._client.service, nearest(command, methods)
             raise UnknownCommandError(
                 f"service {service!r} has no command {command!r}; {hint}", service=service, command=command
             )
-        return self._methods[command]
+        return methods[command]
 
     def __dir__(self) -> list[str]:
         self._learn()
-        return [*super().__dir__(), *self._methods]
+        return list(super().__dir__())
 
     def __repr__(self) -> str:
         return f"<ServiceProxy of {self._client.service!r}>"
@@ -87,14 +89,18 @@ class ServiceProxy:
         """Return how long the service takes to answer, seconds."""
         return self._client.ping()
 
-    def _learn(self) -> None:
-        """Make the methods of the commands that the service has now."""
+    def _learn(self) -> dict[str, Callable[..., Any]]:
+        """Make methods of the commands that the service has now, in place of those that it had."""
         methods = {}
         for info in self._client.commands():
-            method = methods[info.name] = _method(self._client, info.name)
+            method = methods[info.name] = self._client.method(info.name)
             method.__doc__ = info.doc
             method.__dict__["__signature__"] = signature(info)
-        self._methods = methods
+        gone, self._methods = self._methods.keys() - methods, methods
+        self.__dict__.update(methods)
+        for name in gone:
+            self.__dict__.pop(name, None)
+        return methods
 
 
 def signature(info: CommandInfo) -> inspect.Signature:
@@ -130,14 +136,3 @@ class _Text:
 
     def __repr__(self) -> str:
         return self._text
-
-
-def _method(client: Client, command: str) -> Callable[..., Any]:
-    def method(*args: Any, **kwargs: Any) -> Any:
-        kwargs.setdefault("returns", Declared)
-        return client.call(command, *args, **kwargs)
-
-    method.__name__ = command
-    method.__qualname__ = f"{client.service}.{command}"
-    method.__module__ = f"service {client.service!r}"
-    return method

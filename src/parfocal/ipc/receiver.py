@@ -19,7 +19,6 @@ import select
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +30,6 @@ from parfocal.core.errors import (
     CommandError,
     DeadlineError,
     ProtocolError,
-    ServiceDiedError,
     ServiceUnavailableError,
 )
 from parfocal.core.messages import (
@@ -46,34 +44,21 @@ from parfocal.core.messages import (
     ToClient,
 )
 from parfocal.ipc import remote_errors
-from parfocal.ipc.call import Call
+from parfocal.ipc.call import Call, Mux, MuxStatistics
+from parfocal.ipc.callbacks import Callbacks
 from parfocal.ipc.codec import Decoder, Part, encode
-from parfocal.ipc.connection import Connection, connect
-from parfocal.ipc.lanes import LaneThread
-from parfocal.ipc.mux import Mux, MuxStatistics
+from parfocal.ipc.connection import Connection, WakeUpPipe, connect
+from parfocal.ipc.lost_calls import LostCalls
 from parfocal.ipc.output_lease import OutputLease
-from parfocal.ipc.wake_up import WakeUpPipe
 
 if TYPE_CHECKING:
     from parfocal.ipc.client import Client
 
 _LOG = logging.getLogger(__name__)
 _ALIVE = encode(Alive())
-PROGRESS_MESSAGES, PROGRESS_BYTES = 1_000, 16 * 2**20
-"""What waits for listeners that are slow, before reports are dropped and counted."""
 _CANCEL_WITHIN_NS = 5_000_000_000
 _LATE_NS = 100_000_000  # after a deadline, for the service to say what became of the call
 _UNKNOWN = "the service does not say what became of it; it may still run"
-_EXIT_CODE_WITHIN_NS = 300_000_000  # how long to wait for the exit code of a service that has just ended
-_EXIT_CODE_EVERY_NS = 10_000_000
-
-
-@dataclass(frozen=True)
-class _Lost:
-    """Calls whose connection was lost; they fail once the exit code is known, or at `give_up_ns`."""
-
-    calls: list[Call]
-    give_up_ns: int
 
 
 class ClientStatistics(MuxStatistics, frozen=True, kw_only=True):
@@ -94,32 +79,6 @@ class ClientStatistics(MuxStatistics, frozen=True, kw_only=True):
     progress: int
     progress_bytes: int
     progress_dropped: int
-
-
-class _ProgressQueue:
-    """How many progress reports wait for the callback thread. Put by one thread, taken by another."""
-
-    def __init__(self) -> None:
-        self.dropped = 0
-        self._put, self._put_bytes = 0, 0  # by the receiver thread
-        self._taken, self._taken_bytes = 0, 0  # by the callback thread
-
-    def waiting(self) -> tuple[int, int]:
-        """Return the messages and bytes that wait."""
-        return self._put - self._taken, self._put_bytes - self._taken_bytes
-
-    def put(self, size: int) -> bool:
-        """Count a report in; False, and counted as dropped, if there is no room."""
-        messages, waiting = self.waiting()
-        if messages and (messages >= PROGRESS_MESSAGES or waiting + size > PROGRESS_BYTES):
-            self.dropped += 1
-            return False
-        self._put, self._put_bytes = self._put + 1, self._put_bytes + size
-        return True
-
-    def take(self, size: int) -> None:
-        """Count a report out."""
-        self._taken, self._taken_bytes = self._taken + 1, self._taken_bytes + size
 
 
 class Receiver:
@@ -154,8 +113,6 @@ class Receiver:
     ) -> None:
         self.service = service
         self._path = endpoint.removeprefix("ipc://")
-        self._exit_code = exit_code or (lambda: None)
-        self._patience_ns = _EXIT_CODE_WITHIN_NS if exit_code is not None else 0
         self._introduction = encode(introduction)
         self._clock = clock
         self._pid = os.getpid()
@@ -169,12 +126,11 @@ class Receiver:
         self._mux: Mux[list[Call]] = Mux()
         self._decoder: Decoder[ToClient] = Decoder(ToClient)
         self._connection: Connection | None = None
-        self._lost: list[_Lost] = []
+        self._lost = LostCalls(service, self._path, exit_code)
         self._held_up: dict[str, str] = {}  # queued calls, with what runs in their lane
-        self._progress = _ProgressQueue()
+        self._callbacks = Callbacks(service)
         self.leases: dict[str, OutputLease] = {}
         self.claim: list[Part] | None = None
-        self._callbacks: LaneThread | None = None
         self._thread = threading.Thread(target=self._run, name=f"client:{service}", daemon=True)
         self._thread.start()
 
@@ -203,7 +159,7 @@ class Receiver:
 
     def call_back(self, job: Callable[[], None]) -> None:
         """Have the callback thread run `job`; once the client is closed, this thread does, at once."""
-        self._post(partial(self._submit_callback, job))
+        self._post(partial(self._callbacks.submit, job))
 
     def check_usable(self) -> None:
         """Raise `CancelledError` if the client is closed, `ServiceUnavailableError` in a fork."""
@@ -219,14 +175,14 @@ class Receiver:
     def statistics(self) -> ClientStatistics:
         """Return what became of the requests, and what waits."""
         connection = self._connection
-        progress, progress_bytes = self._progress.waiting()
+        progress, progress_bytes = self._callbacks.waiting()
         return ClientStatistics(
             **msgspec.structs.asdict(self._mux.statistics()),
             unsent=connection.unsent if connection is not None else 0,
             unsent_bytes=connection.unsent_bytes if connection is not None else 0,
             progress=progress,
             progress_bytes=progress_bytes,
-            progress_dropped=self._progress.dropped,
+            progress_dropped=self._callbacks.dropped,
         )
 
     def close(self) -> None:
@@ -237,8 +193,7 @@ class Receiver:
         self._wake_up.wake()
         if threading.current_thread() is not self._thread:
             self._thread.join()
-            if self._callbacks is not None:
-                self._callbacks.join(threading.TIMEOUT_MAX)
+            self._callbacks.join()
             self._wake_up.close()
 
     def _post(self, job: Callable[[], None]) -> None:
@@ -256,7 +211,8 @@ class Receiver:
                 self._run_inbox()
                 now_ns = self._clock.monotonic_ns()
                 self._expire(now_ns)
-                self._report_ends(now_ns)
+                if self._lost.waits:
+                    self._fail_lost(now_ns)
                 self._wait(now_ns)
             except Exception:  # noqa: BLE001 (border of the thread: the calls that are open fail, others go on)
                 _LOG.exception("the client of service %r goes on with a new connection", self.service)
@@ -273,7 +229,7 @@ class Receiver:
 
     def _wait(self, now_ns: int) -> None:
         """Sleep until something arrives, a job comes or a time is up; receive what has arrived."""
-        due_ns = now_ns + _EXIT_CODE_EVERY_NS if self._lost else self._mux.next_deadline_ns()
+        due_ns = self._lost.next_look_ns(now_ns) if self._lost.waits else self._mux.next_deadline_ns()
         timeout_ms = None if due_ns is None else max(0, -(-(due_ns - now_ns) // 1_000_000))
         if self._connection is not None and self._connection.waits_for_room:
             self._poll.modify(self._connection, select.POLLIN | select.POLLOUT)
@@ -309,12 +265,12 @@ class Receiver:
             for call in self._mux.get(message.id) or ():
                 call.progress = message
                 if call.has_listeners:
-                    self._tell_progress(call, message, sum(map(len, parts)))
+                    self._callbacks.tell_progress(call, message, sum(map(len, parts)))
         elif isinstance(message, Beat):
             self._held_up = message.held_up
             connection.send(_ALIVE)
-        elif isinstance(message, LeaseLost):
-            self._lose_lease(message.output, message.reason)
+        elif isinstance(message, LeaseLost) and message.output in self.leases:
+            self.leases[message.output].lose(message.reason)
 
     def _decode(self, parts: Sequence[Any]) -> ToClient | None:
         """Return the message; the error of its call in place of a reply that cannot be read."""
@@ -340,7 +296,7 @@ class Receiver:
             error.service, error.command = self.service, call.command
             self._settle([call], None, error)
         except OSError as error:
-            self._settle([call], None, self._absent(call, error))
+            self._settle([call], None, self._lost.absence(call, error))
         else:
             self._mux.open(call.id, [call], deadline_ns + _LATE_NS if deadline_ns else 0)
 
@@ -364,23 +320,7 @@ class Receiver:
         for call in calls:
             call.settle(value, error, kind)
             if call.has_listeners:
-                self._submit_callback(call.run_callbacks)
-
-    def _tell_progress(self, call: Call, message: Progress, size: int) -> None:
-        def run() -> None:
-            self._progress.take(size)
-            call.run_listeners(message)
-
-        if self._progress.put(size):
-            self._submit_callback(run)
-
-    def _submit_callback(self, job: Callable[[], None]) -> None:
-        if self._ended:
-            job()
-            return
-        if self._callbacks is None:
-            self._callbacks = LaneThread(f"client:{self.service}:callbacks")
-        self._callbacks.submit(job)
+                self._callbacks.submit(call.run_callbacks)
 
     def _expire(self, now_ns: int) -> None:
         for calls in self._mux.expire(now_ns):
@@ -397,56 +337,22 @@ class Receiver:
             self._connection.close()
             self._connection = None
         self._held_up = {}
-        for output in list(self.leases):
-            self._lose_lease(output, "the connection to the service was lost")
-        now_ns = self._clock.monotonic_ns()
-        self._lost.append(
-            _Lost([call for calls in self._mux.drain() for call in calls], now_ns + self._patience_ns)
-        )
-        self._report_ends(now_ns)
+        for lease in list(self.leases.values()):
+            lease.lose("the connection to the service was lost")
+        calls = [call for calls in self._mux.drain() for call in calls]
+        self._lost.add(calls, self._clock.monotonic_ns())
 
-    def _lose_lease(self, output: str, reason: str) -> None:
-        lease = self.leases.pop(output, None)
-        if lease is not None:
-            lease.lost = reason
-            _LOG.warning("service %r made %s safe: %s", self.service, output or "all outputs", reason)
-
-    def _report_ends(self, now_ns: int) -> None:
-        """Fail the calls of lost connections, with the exit code of the service."""
-        code = self._exit_code() if self._lost else None
-        for lost in list(self._lost):
-            if code is not None or now_ns >= lost.give_up_ns:
-                self._lost.remove(lost)
-                for call in lost.calls:
-                    self._settle([call], None, self._died(call, code))
-
-    def _died(self, call: Call, code: int | None) -> ServiceDiedError:
-        told = "unknown" if code is None else str(code)
-        return ServiceDiedError(
-            f"service {self.service!r} ended (exit code {told}) before it answered {call.command}",
-            service=self.service,
-            command=call.command,
-            exit_code=code,
-        )
-
-    def _absent(self, call: Call, why: OSError) -> ServiceUnavailableError:
-        code = self._exit_code()
-        if code is not None:
-            return self._died(call, code)
-        return ServiceUnavailableError(
-            f"no service {self.service!r} answers at {self._path}: {why.strerror}; is it running?",
-            service=self.service,
-            command=call.command,
-        )
+    def _fail_lost(self, now_ns: int) -> None:
+        for call, error in self._lost.take_failed(now_ns):
+            self._settle([call], None, error)
 
     def _end(self) -> None:
         """Send what was asked for before, then fail what is open; what comes later fails in its thread."""
         self._run_inbox()  # a cancel, above all: the service would else learn only that the client is gone
         closed = CancelledError("the client was closed", service=self.service)
-        for calls in [*self._mux.drain(), *(lost.calls for lost in self._lost)]:
+        for calls in [*self._mux.drain(), self._lost.drain()]:
             self._settle(calls, None, closed)
-        if self._callbacks is not None:
-            self._callbacks.end()
+        self._callbacks.end()
         self._ended = True
         self._run_inbox()
         if self._connection is not None:

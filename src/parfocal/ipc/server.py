@@ -33,7 +33,7 @@ from parfocal.ipc.calls import ActiveCall
 from parfocal.ipc.codec import Part, encode
 from parfocal.ipc.command_table import CommandTable
 from parfocal.ipc.commands import RECEIVER
-from parfocal.ipc.connection import UNSENT_BYTES
+from parfocal.ipc.connection import UNSENT_BYTES, Listener
 from parfocal.ipc.dispatcher import (
     Action,
     Dispatcher,
@@ -46,7 +46,6 @@ from parfocal.ipc.dispatcher import (
 )
 from parfocal.ipc.endpoints import command_endpoint, is_served, notice_endpoint
 from parfocal.ipc.lanes import CallContext, LaneExecutor, Lanes, execute
-from parfocal.ipc.listener import Listener
 from parfocal.ipc.publisher import Publisher
 
 _LOG = logging.getLogger(__name__)

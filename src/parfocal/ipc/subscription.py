@@ -17,9 +17,9 @@ from parfocal.core.errors import ProtocolError
 from parfocal.core.messages import Notice
 from parfocal.core.reminder import Reminder
 from parfocal.ipc.codec import Decoder
+from parfocal.ipc.connection import WakeUpPipe
 from parfocal.ipc.endpoints import context, notice_endpoint
 from parfocal.ipc.waiting import descriptor, has_arrived, receive, wait_readable
-from parfocal.ipc.wake_up import WakeUpPipe
 
 if TYPE_CHECKING:
     import asyncio
