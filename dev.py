@@ -2,7 +2,7 @@
 """Sets up parfocal from a bare checkout and runs it: needs a Python 3.11 or later, nothing else.
 
 usage: python3 dev.py demo [ARGUMENTS]       set up, then `parfocal demo tweezers ARGUMENTS`
-       python3 dev.py test [ARGUMENTS]       set up, then `pytest ARGUMENTS`
+       python3 dev.py test [ARGUMENTS]       set up, then `pytest -n 2 ARGUMENTS`; with -n 0 in one process
        python3 dev.py strangers [ARGUMENTS]  set up programs of others, then `pytest -m strangers ARGUMENTS`
        python3 dev.py plugins [ARGUMENTS]    set up PyMoDAQ, then its checks and tests of our plugins
        python3 dev.py check                  set up, then lint, format, types and layers
@@ -59,6 +59,7 @@ ENVIRONMENTS = {
 }
 BENCHES = {"dashboards": "pymodaq"}  # whose environment is another than "bench"
 STRANGERS = ("strangers",)  # tests find their Pythons in PARFOCAL_STRANGERS_PYTHON and so on
+IN_TWO_PROCESSES = ("--numprocesses=2", "--dist=loadfile")  # `-n 0` after them is stronger: all in one
 CHECKS = (
     ("ruff", "check"),
     ("ruff", "format", "--check"),
@@ -82,9 +83,9 @@ def demo(arguments: list[str]) -> int:
 
 
 def test(arguments: list[str]) -> int:
-    """Run the tests; those of windows need Qt's libraries of the system."""
+    """Run the tests in two processes; those of windows need Qt's libraries of the system."""
     need_system(missing(QT))
-    return run(set_up("dev"), "-m", "pytest", *arguments)
+    return run(set_up("dev"), "-m", "pytest", *IN_TWO_PROCESSES, *arguments)
 
 
 def strangers(arguments: list[str]) -> int:
