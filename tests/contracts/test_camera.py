@@ -14,7 +14,9 @@ from parfocal.testing.contracts import CAMERA, NotAskable, Trial
 FIELD = {"width_px": 96, "height_px": 80, "beads": 2, "image_px": 32, "depth_nm": 500.0}
 
 
-@pytest.fixture(params=["simulated", "simulated 8 bit", "replay", "replay as fast as read"])
+@pytest.fixture(
+    params=["simulated", "simulated 8 bit", "microscope", "replay", "replay as fast as read"],
+)
 def trial(request, tmp_path):
     clock = JumpClock(monotonic_ns=5_000_000_000)
     if request.param.startswith("replay"):
@@ -22,9 +24,11 @@ def trial(request, tmp_path):
         tifffile.imwrite(movie, np.arange(40 * 20 * 24, dtype=np.uint16).reshape(40, 20, 24))
         rate = "fastest" if request.param.endswith("read") else 100.0
         name, settings = "replay", {"path": str(movie), "rate": rate, "loop": True}
+    elif request.param == "microscope":
+        name, settings = "simulated-microscope-camera", {"width_px": 64, "height_px": 48}
     else:
         name, settings = "simulated-camera", {**FIELD, "bits": 8 if "8" in request.param else 12}
-    device = make_device(name, settings, DeviceContext(clock=clock), Camera)
+    device = make_device(name, settings, DeviceContext(clock=clock, folder=tmp_path), Camera)
     device.open()
     yield Trial(device, clock)
     device.close()

@@ -50,14 +50,25 @@ class ExposureSchedule:
         Cut to the period.
     buffer_frames : int
         How many frames wait for a late reader.
+    instant : bool
+        Whether without a frame rate frames take no time, as images of a file do; else one exposure follows
+        the other.
     """
 
     def __init__(
-        self, clock: Clock, *, frame_rate_hz: float | None, exposure_ms: float, buffer_frames: int = 256
+        self,
+        clock: Clock,
+        *,
+        frame_rate_hz: float | None,
+        exposure_ms: float,
+        buffer_frames: int = 256,
+        instant: bool = True,
     ) -> None:
         self.faults = Faults(_KINDS)
         self._clock = clock
         self._buffer = buffer_frames
+        self._instant = instant
+        self._begun_ns: int | None = None
         self._halted = threading.Event()
         self._halted.set()
         self._next = 0
@@ -110,6 +121,7 @@ class ExposureSchedule:
             raise DeviceError("the camera is running; stop it before starting another sequence")
         self._left = count
         self._previous_end = self._clock.monotonic_ns()
+        self._begun_ns = None
         self._halted.clear()
 
     def stop(self) -> None:
@@ -165,8 +177,10 @@ class ExposureSchedule:
             end = self._previous_end + self._period_ns
             start = end - self._exposure_ns
         else:
-            start = self._clock.monotonic_ns()
-            end = start
+            if self._begun_ns is None:
+                self._begun_ns = self._clock.monotonic_ns()
+            start = self._begun_ns
+            end = start if self._instant else start + self._exposure_ns
         return Exposure(self._next, start, end, end + self._late_ns)
 
     def _lose_overdue(self, now_ns: int) -> None:
@@ -186,6 +200,7 @@ class ExposureSchedule:
     def _count(self, frames: int, end_ns: int) -> None:
         self._next += frames
         self._previous_end = end_ns
+        self._begun_ns = None
         if self._left is not None:
             self._left -= frames
 

@@ -24,6 +24,9 @@ DEVICES: dict[str, str] = {
     "simulated-focus": "parfocal.devices.simulated.motors:SimulatedFocus",
     "simulated-light": "parfocal.devices.simulated.light:SimulatedLight",
     "simulated-magnet": "parfocal.devices.simulated.motors:SimulatedMagnet",
+    "simulated-filters": "parfocal.devices.simulated.microscope.filters:SimulatedFilters",
+    "simulated-microscope-camera": "parfocal.devices.simulated.microscope.camera:MicroscopeCamera",
+    "simulated-shuttered-light": "parfocal.devices.simulated.microscope.light:ShutteredLight",
     "simulated-stage": "parfocal.devices.simulated.motors:SimulatedStage",
 }
 """Short names and the classes that they stand for."""

@@ -27,6 +27,7 @@ KINDS: dict[str, str] = {
     "light": "parfocal.devices.light:LightHost",
     "channels": "parfocal.devices.channels:ChannelsHost",
     "redpitaya": "parfocal.devices.redpitaya.host:RedPitayaHost",
+    "simulated_world": "parfocal.devices.simulated.microscope.world:SimulatedWorld",
     "tracker": "parfocal.analysis.beads.tracker:TrackerService",
     "tracker_worker": "parfocal.analysis.beads.worker:TrackerWorker",
     "recorder": "parfocal.storage.recorder:Recorder",

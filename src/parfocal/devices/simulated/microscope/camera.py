@@ -1,0 +1,260 @@
+"""The camera of the simulated microscope."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from parfocal.core.errors import BadInputError, DeviceError
+from parfocal.core.frames import FrameSpec, Sensor
+from parfocal.devices.device_commands import reshapes
+from parfocal.devices.exposures import ExposureSchedule
+from parfocal.devices.simulated.microscope.filters import THING as FILTER
+from parfocal.devices.simulated.microscope.filters import filter_at
+from parfocal.devices.simulated.microscope.picture import ExposureView, MicroscopeImages
+from parfocal.devices.simulated.microscope.settings import MicroscopeCameraSettings
+from parfocal.devices.simulated.microscope.truth import CELL_TRUTH_DTYPE, CellTruth
+from parfocal.devices.simulated.microscope.world import WorldLight, shared_sample
+from parfocal.devices.simulated.readout import Readout
+from parfocal.devices.simulated.world import World
+from parfocal.ipc import command
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from parfocal.core.frames import FrameHeader
+    from parfocal.devices.context import DeviceContext
+    from parfocal.devices.exposures import Exposure
+    from parfocal.devices.simulated.microscope.shared_state import SharedState
+
+_WITHOUT_EVENT = 1 << 62
+"""Noise of frames that are for no event: told apart from any event's by their number and this."""
+
+
+class EventTime(NamedTuple):
+    """Which event a frame is for, -1 for none, and its run time, if it has one."""
+
+    event: int = -1
+    run_time_s: float | None = None
+
+
+class MicroscopeCamera:
+    """A camera over a field of moving cells (a `parfocal.core.protocols.Camera` that `TakesEvents`).
+
+    It shows what the lights of the `SimulatedWorld` that reach the sample during the exposure excite, through
+    the filter that is in the way, at the place and the focus where the stages stand; without light it is
+    dark. Told of an event, the cells are where they are at its run time, and the noise is that of the event:
+    a run that was paused has the same images as one that was not. Otherwise the scene follows the clock.
+
+    Without an end, or with a count, one exposure follows the other.
+
+    Parameters
+    ----------
+    settings : MicroscopeCameraSettings
+        Sensor and sample.
+    context : DeviceContext
+        Clock and folder of the rig.
+    """
+
+    Settings = MicroscopeCameraSettings
+
+    def __init__(self, settings: MicroscopeCameraSettings, context: DeviceContext) -> None:
+        self._settings, self._context = settings, context
+        self._readout = self._new_readout(settings.region, settings.binning)
+        self._exposures = self._new_schedule()
+        self._sample: SharedState[WorldLight] | None = None
+
+    @property
+    def truth_dtype(self) -> np.dtype[Any]:
+        """Columns of the truth."""
+        return CELL_TRUTH_DTYPE
+
+    @property
+    def spec(self) -> FrameSpec:
+        """Shape, dtype and pixel size, with the present binning and region, and what the counts mean."""
+        s, binning = self._settings, self._readout.binning
+        return FrameSpec(
+            shape=self._readout.shape,
+            dtype=s.dtype,
+            pixel_size_um=s.pixel_size_um * binning,
+            sensor=Sensor(
+                gain_e_per_adu=s.gain_e_per_adu,
+                offset_adu=s.offset_adu,
+                read_noise_e=s.read_noise_e * binning,
+                bit_depth=s.bits,
+            ),
+        )
+
+    def open(self) -> None:
+        """Find the sample's light and the stages, and draw the images of a cell."""
+        if self._context.folder is None:
+            raise DeviceError("the simulated microscope's camera needs a rig with a folder and a world")
+        self._world = World.of(self._context)
+        self._picture = MicroscopeImages(self._settings)
+        self._truth = CellTruth(self._settings.truth_frames)
+        self._exposures = self._new_schedule()
+        self._told, self._scene = EventTime(), EventTime()
+        self._sample = shared_sample(self._context.folder, self._settings.world)
+
+    def close(self) -> None:
+        """Stop, and let go of the sample."""
+        self._exposures.stop()
+        self._sample = None
+
+    def make_safe(self) -> None:
+        """Stop to expose."""
+        self._exposures.stop()
+
+    def state(self) -> dict[str, Any]:
+        """Return the settings, and exposure, binning and region as they are now."""
+        return {
+            "device": "simulated microscope camera",
+            **self._settings.model_dump(mode="json"),
+            "exposure_ms": self.exposure_ms(),
+            "binning": self._readout.binning,
+            "region": self.region(),
+            "running": self.is_running(),
+        }
+
+    def next_event(self, event: int, run_time_s: float | None, index: Mapping[str, int]) -> None:
+        """Show the cells of that run time in the next frame, with the noise of that event."""
+        del index
+        self._told = EventTime(event, run_time_s)
+
+    def start(self, count: int | None = None) -> None:
+        """Begin to expose."""
+        self._opened()
+        self._scene, self._told = self._told, EventTime()
+        self._exposures.start(count)
+
+    def stop(self) -> None:
+        """End the sequence."""
+        self._exposures.stop()
+
+    def abort(self) -> None:
+        """End the sequence, with the exposure under way. Any thread."""
+        self._exposures.stop()
+
+    def is_running(self) -> bool:
+        """Whether frames are still to come."""
+        return self._exposures.is_running()
+
+    def next_frame(self) -> int:
+        """Return the number that the next frame will have."""
+        return self._exposures.next_frame
+
+    def exposure_ms(self) -> float:
+        """Return the exposure."""
+        return self._exposures.exposure_ms
+
+    def set_exposure_ms(self, exposure_ms: float) -> float:
+        """Set the exposure."""
+        return self._exposures.set_exposure_ms(exposure_ms)
+
+    def read_into(self, out: NDArray[Any], timeout_s: float) -> FrameHeader | None:
+        """Draw the next frame into `out` while it is exposed; return its header when it could be read."""
+        self._opened()
+        if out.shape != self._readout.shape or out.dtype != np.dtype(self._settings.dtype):
+            raise BadInputError(
+                f"out must be {self._settings.dtype} {self._readout.shape}, not {out.dtype} {out.shape}"
+            )
+        exposure = self._exposures.begin(timeout_s)
+        if exposure is None:
+            return None
+        view = self._view(exposure)
+        self._draw(out, exposure, view)
+        header = self._exposures.end(exposure)
+        if header is not None:
+            if (seen := self._view(exposure)) != view:  # the light was changed meanwhile
+                self._draw(out, exposure, seen)
+            self._scene = EventTime()
+        return header
+
+    def ground_truth(self, frame: int) -> NDArray[Any]:
+        """Return the cells that frame number `frame` shows (`CELL_TRUTH_DTYPE`)."""
+        self._opened()
+        return self._truth.of(frame)
+
+    @reshapes
+    @command(effect="changes")
+    def set_binning(self, binning: int) -> int:
+        """Make squares of 1, 2, 4 or 8 pixels into one; returns the binning."""
+        self._readout = self._new_readout(self.region(), binning)
+        return binning
+
+    @command(effect="reads")
+    def binning(self) -> int:
+        """Return how many pixels along an edge make one."""
+        return self._readout.binning
+
+    @reshapes
+    @command(effect="changes")
+    def set_region(self, x_px: int, y_px: int, width_px: int, height_px: int) -> tuple[int, int, int, int]:
+        """Read a rectangle of the sensor alone, in its own pixels; returns x, y, width and height."""
+        self._readout = self._new_readout((x_px, y_px, width_px, height_px), self._readout.binning)
+        return x_px, y_px, width_px, height_px
+
+    @command(effect="reads")
+    def region(self) -> tuple[int, int, int, int]:
+        """Return x, y, width and height of what is read of the sensor, in its own pixels."""
+        return self._readout.x_px, self._readout.y_px, self._readout.width_px, self._readout.height_px
+
+    @reshapes
+    @command(effect="changes")
+    def clear_region(self) -> None:
+        """Read the whole sensor again."""
+        self._readout = self._new_readout(None, self._readout.binning)
+
+    def inject_fault(self, kind: str, **details: Any) -> None:
+        """Make a fault happen: late, lost, error, freeze, thaw or hang; see `parfocal.devices.exposures`."""
+        self._exposures.faults.inject(kind, details)
+
+    def _draw(self, out: NDArray[Any], exposure: Exposure, view: ExposureView) -> None:
+        time_s, event = self._scene_time_s(exposure), self._scene.event
+        cells = self._picture.draw(
+            out,
+            self._readout,
+            view,
+            time_s=time_s,
+            exposure_ms=(exposure.end_ns - exposure.start_ns) * 1e-6,
+            noise=event if event >= 0 else _WITHOUT_EVENT + exposure.frame,
+        )
+        x, y = self._readout.to_frame(*self._picture.to_sensor(cells, view))
+        self._truth.keep(exposure.frame, event, time_s, cells, x, y, self._readout.shape)
+
+    def _scene_time_s(self, exposure: Exposure) -> float:
+        """Return the run time of the event; without one, the seconds since the world began."""
+        if self._scene.run_time_s is not None:
+            return self._scene.run_time_s
+        lit = self._opened().read()
+        return (exposure.start_ns - (lit.began_ns if lit else 0)) * 1e-9
+
+    def _view(self, exposure: Exposure) -> ExposureView:
+        """Return what lies before the sensor during an exposure, as far as it is known now."""
+        start_ns, end_ns, at = exposure.start_ns, exposure.end_ns, self._world.position
+        lit = self._opened().read()
+        lights = lit.lights if lit else {}
+        return ExposureView(
+            x_um=at("x_um", start_ns),
+            y_um=at("y_um", start_ns),
+            z_um=at("z_um", start_ns),
+            filter=filter_at(self._settings.filters, at(FILTER, start_ns)),
+            levels=tuple((name, light.mean_level(start_ns, end_ns)) for name, light in lights.items()),
+        )
+
+    def _new_readout(self, region: tuple[int, int, int, int] | None, binning: int) -> Readout:
+        sensor = (self._settings.height_px, self._settings.width_px)
+        return Readout.checked(*(region or (0, 0, sensor[1], sensor[0])), binning, sensor)
+
+    def _opened(self) -> SharedState[WorldLight]:
+        if self._sample is None:
+            raise DeviceError("the simulated microscope's camera is closed; open it first")
+        return self._sample
+
+    def _new_schedule(self) -> ExposureSchedule:
+        return ExposureSchedule(
+            self._context.clock, frame_rate_hz=None, exposure_ms=self._settings.exposure_ms, instant=False
+        )

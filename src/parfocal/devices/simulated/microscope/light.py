@@ -1,0 +1,135 @@
+"""A lamp with a shutter before the simulated sample."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from parfocal.core.errors import BadInputError, DeviceError, ServiceUnavailableError
+from parfocal.devices.faults import Faults
+
+if TYPE_CHECKING:
+    from parfocal.devices.context import DeviceContext
+
+_ANSWER_S = 5.0
+
+
+class ShutteredLightSettings(BaseModel):
+    """Which light of the simulated world it is.
+
+    Parameters
+    ----------
+    light : str
+        Its name there.
+    world : str
+        Name of the service of kind ``simulated_world``.
+    shutter_s : float
+        How long its shutter takes to open or to close.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    light: str = "excitation"
+    world: str = "world"
+    shutter_s: Annotated[float, Field(ge=0, le=10)] = 0.005
+
+
+class ShutteredLight:
+    """A light with a shutter (a `parfocal.core.protocols.LightSource` that `HasShutter`).
+
+    Power and shutter belong to the world's process: when this one is killed, they stay as they are. Opening
+    the device makes them safe, as closing and `make_safe` do.
+    """
+
+    Settings = ShutteredLightSettings
+
+    def __init__(self, settings: ShutteredLightSettings, context: DeviceContext) -> None:
+        self._settings, self._context = settings, context
+        self._world: Any = None
+        self._faults = Faults({"error": {"message": "injected fault"}, "stuck shutter": {}, "free": {}})
+        self._stuck = False
+
+    def open(self) -> None:
+        """Find the world, and make it dark."""
+        self._world = self._context.connect(self._settings.world)
+        self.make_safe()
+        self._wait_for(self._move_shutter(False))
+
+    def close(self) -> None:
+        """Make it dark, and let go of the world."""
+        self.make_safe()
+        self._world = None
+
+    def make_safe(self) -> None:
+        """Switch off, and close the shutter."""
+        if self._world is None:
+            return
+        with suppress(ServiceUnavailableError):  # a world that has ended has no light any more
+            self._world.set_power(self._settings.light, 0.0, timeout_s=_ANSWER_S)
+            if not self._stuck:
+                self._move_shutter(False)
+
+    def state(self) -> dict[str, Any]:
+        """Return which light it is."""
+        return {"device": "simulated light with a shutter", **self._settings.model_dump(mode="json")}
+
+    def power(self) -> float:
+        """Return the power, whatever the shutter does."""
+        return float(self._lamp()[0])
+
+    def set_power(self, fraction: float) -> None:
+        """Set the power, 0 to 1."""
+        if not 0 <= fraction <= 1:
+            raise BadInputError(f"the power must lie from 0 to 1, not {fraction}")
+        self._disturb()
+        self._opened().set_power(self._settings.light, fraction, timeout_s=_ANSWER_S)
+
+    def shutter_is_open(self) -> bool:
+        """Whether light passes."""
+        return bool(self._lamp()[1])
+
+    def set_shutter(self, opened: bool) -> None:
+        """Open or close the shutter; returns when it has arrived."""
+        self._disturb()
+        if self._stuck and self.shutter_is_open() != opened:
+            raise DeviceError(
+                f"the shutter of {self._settings.light!r} is stuck {'closed' if opened else 'open'}"
+            )
+        self._wait_for(self._move_shutter(opened))
+
+    def inject_fault(self, kind: str, **details: Any) -> None:
+        """Make a fault happen: "error" once, or "stuck shutter" (it moves no more) until "free"."""
+        self._faults.inject(kind, details)
+
+    def _move_shutter(self, opened: bool) -> int:
+        name, move_s = self._settings.light, self._settings.shutter_s
+        return int(self._opened().set_shutter(name, opened, move_s, timeout_s=_ANSWER_S))
+
+    def _wait_for(self, arrives_ns: int) -> None:
+        clock = self._context.clock
+        while (rest_ns := arrives_ns - clock.monotonic_ns()) > 0:
+            clock.wait(_NEVER, rest_ns * 1e-9)
+
+    def _lamp(self) -> tuple[float, bool]:
+        power, opened = self._opened().lamp(self._settings.light, timeout_s=_ANSWER_S)
+        return power, opened
+
+    def _disturb(self) -> None:
+        """Let the faults that wait happen now."""
+        if (fault := self._faults.take("error")) is not None:
+            raise DeviceError(str(fault["message"]))
+        if self._faults.take("stuck shutter") is not None:
+            self._stuck = True
+        if self._faults.take("free") is not None:
+            self._stuck = False
+
+    def _opened(self) -> Any:
+        if self._world is None:
+            raise DeviceError("the simulated light is closed; open it first")
+        return self._world
+
+
+_NEVER = threading.Event()

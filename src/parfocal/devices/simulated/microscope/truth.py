@@ -1,0 +1,74 @@
+"""What the frames of the simulated microscope show, for as many of the last ones as are remembered."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from parfocal.core.errors import BadInputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+CELL_TRUTH_DTYPE = np.dtype(
+    [
+        ("frame", "<u8"),
+        ("event", "<i8"),
+        ("time_s", "<f8"),
+        ("cell", "<u4"),
+        ("x_px", "<f8"),
+        ("y_px", "<f8"),
+        ("x_um", "<f8"),
+        ("y_um", "<f8"),
+        ("nucleus", "<f4"),
+        ("cytoplasm", "<f4"),
+    ]
+)
+"""A cell in a frame: time of the scene, its nucleus in the frame and in the sample, its brightness."""
+
+_OF_CELL = ("cell", "x_um", "y_um", "nucleus", "cytoplasm")
+
+
+class CellTruth:
+    """The truth of the last frames.
+
+    Parameters
+    ----------
+    frames : int
+        How many are remembered.
+    """
+
+    def __init__(self, frames: int) -> None:
+        self._frames = frames
+        self._kept: OrderedDict[int, NDArray[Any]] = OrderedDict()
+
+    def keep(
+        self,
+        frame: int,
+        event: int,
+        time_s: float,
+        cells: NDArray[Any],
+        x_px: NDArray[Any],
+        y_px: NDArray[Any],
+        shape: tuple[int, int],
+    ) -> None:
+        """Remember the cells whose centres are in a frame of `shape` (y, x)."""
+        inside = (x_px >= -0.5) & (x_px < shape[1] - 0.5) & (y_px >= -0.5) & (y_px < shape[0] - 0.5)
+        seen = cells[inside]
+        rows = np.empty(seen.size, CELL_TRUTH_DTYPE)
+        rows["frame"], rows["event"], rows["time_s"] = frame, event, time_s
+        rows["x_px"], rows["y_px"] = x_px[inside], y_px[inside]
+        for column in _OF_CELL:
+            rows[column] = seen[column]
+        self._kept[frame] = rows
+        while len(self._kept) > self._frames:
+            self._kept.popitem(last=False)
+
+    def of(self, frame: int) -> NDArray[Any]:
+        """Return what a frame shows; a copy."""
+        if frame not in self._kept:
+            known = f"frames {min(self._kept)} to {max(self._kept)}" if self._kept else "no frame yet"
+            raise BadInputError(f"frame {frame} is not among those whose truth is remembered: {known}")
+        return self._kept[frame].copy()

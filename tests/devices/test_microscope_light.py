@@ -1,0 +1,144 @@
+"""What light reaches the simulated sample, and what its world tells of it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parfocal.core.errors import BadInputError, DeviceError
+from parfocal.devices.light import LightHost
+from parfocal.devices.simulated.microscope.lights import SampleLight
+from parfocal.devices.simulated.microscope.shared_state import SharedState
+from parfocal.devices.simulated.microscope.world import LightChange, SimulatedWorld, WorldLight, shared_sample
+from parfocal.testing.clock import JumpClock
+from parfocal.testing.local_rig import LocalRig
+
+ORDERS = st.lists(
+    st.tuples(
+        st.integers(0, 20),
+        st.one_of(
+            st.sampled_from([0.0, 0.25, 1.0]).map(lambda power: ("power", power)),
+            st.booleans().map(lambda opened: ("shutter", opened)),
+        ),
+        st.integers(0, 8),
+    ),
+    max_size=20,
+)
+
+
+@given(ORDERS)
+def test_light_reaches_the_sample_with_power_through_an_open_shutter_alone(orders):
+    light, now = SampleLight(), 0
+    for pause, (what, value), move in orders:
+        now += pause
+        if what == "power":
+            light = light.with_power(value, now)
+        else:
+            light = light.with_shutter(value, now, now + move)
+        assert light.level(now) == light.power * light.is_open(now)
+        there = max(now, light.arrives_ns)
+        assert light.level(there) == light.power * light.opened
+        times = [step.time_ns for step in light.steps]
+        assert times == sorted(times)
+    assert light.with_power(0.0, now).level(now) == 0.0
+
+
+@given(ORDERS, st.integers(0, 100), st.integers(1, 100))
+def test_the_mean_over_a_time_is_the_mean_of_all_moments(orders, start, length):
+    light, now = SampleLight(), 0
+    for pause, (what, value), move in orders:
+        now += pause
+        light = (
+            light.with_power(value, now) if what == "power" else light.with_shutter(value, now, now + move)
+        )
+    if start >= light.steps[0].time_ns:
+        moments = [light.level(moment) for moment in range(start, start + length)]
+        assert light.mean_level(start, start + length) == pytest.approx(sum(moments) / length)
+
+
+def test_shared_state_is_read_as_it_was_written(tmp_path):
+    writer, reader = (SharedState(tmp_path / "state", WorldLight) for _ in range(2))
+    assert reader.read() is None
+    for power in (0.25, 0.5):
+        sample = WorldLight(7, {"lamp": SampleLight(power=power)})
+        writer.write(sample)
+        assert reader.read() == sample
+        assert reader.read() is reader.read()
+    with pytest.raises(DeviceError, match="more than it can hold"):
+        writer.write(WorldLight(7, {f"lamp {n}": SampleLight() for n in range(5000)}))
+    assert reader.read() == sample
+
+
+@pytest.fixture
+def rig(tmp_path):
+    with LocalRig(tmp_path, JumpClock(monotonic_ns=1_000)) as rig:
+        rig.add("world", SimulatedWorld, {})
+        light = {"device": "simulated-shuttered-light", "options": {"light": "excitation"}}
+        rig.add("excitation", LightHost, light)
+        yield rig
+
+
+def test_the_world_tells_each_change_and_what_is_on_now(rig):
+    world, light = rig.client("world"), rig.client("excitation")
+    began_ns = rig.clock.monotonic_ns()
+    light.call("set_power", 0.5)
+    assert world.call("light") == {}
+    light.call("open_shutter")
+    opened_ns = rig.clock.monotonic_ns()
+    assert world.call("light") == {"excitation": 0.5}
+    rig.clock.advance(1.0)
+    light.call("off")
+    assert world.call("light") == {}
+    off_ns = rig.clock.monotonic_ns()
+    assert world.call("light_log") == [
+        LightChange(opened_ns, "excitation", 0.5),
+        LightChange(off_ns, "excitation", 0.0),
+    ]
+    assert world.call("light_log", since_ns=off_ns) == [LightChange(off_ns, "excitation", 0.0)]
+    assert opened_ns - began_ns == 5_000_000
+
+
+def test_a_shutter_that_turns_back_was_never_open(rig):
+    world = rig.client("world")
+    world.call("set_power", "stimulation", 1.0)
+    world.call("set_shutter", "stimulation", True, 0.01)
+    rig.clock.advance(0.005)
+    world.call("set_shutter", "stimulation", False, 0.01)
+    rig.clock.advance(1.0)
+    assert world.call("light") == {}
+    assert world.call("light_log") == []
+
+
+def test_a_stuck_shutter_is_told_and_the_light_gets_dark_all_the_same(rig):
+    world, light = rig.client("world"), rig.client("excitation")
+    light.call("inject_fault", "stuck shutter")
+    with pytest.raises(DeviceError, match="'excitation' is stuck closed"):
+        light.call("open_shutter")
+    light.call("inject_fault", "free")
+    light.call("open_shutter")
+    light.call("set_power", 1.0)
+    light.call("inject_fault", "stuck shutter")
+    with pytest.raises(DeviceError, match="'excitation' is stuck open"):
+        light.call("close_shutter")
+    assert world.call("light") == {"excitation": 1.0}
+    light.call("off")
+    assert world.call("light") == {}
+
+
+def test_a_light_that_the_sample_does_not_have_is_named(rig):
+    with pytest.raises(BadInputError, match="did you mean 'excitation'"):
+        rig.client("world").call("set_power", "exitation", 1.0)
+
+
+def test_what_the_world_shares_is_what_it_says(rig, tmp_path):
+    shared = shared_sample(tmp_path, "world")
+    rig.client("world").call("set_power", "stimulation", 0.5)
+    assert shared.read().lights["stimulation"].power == 0.5
+    assert shared.read().began_ns == 1_000
+
+
+def test_a_light_without_a_shutter_refuses_to_open_one(rig):
+    rig.add("lamp", LightHost, {"device": "simulated-light"})
+    lamp = rig.client("lamp")
+    assert lamp.call("has_shutter") is False
+    with pytest.raises(BadInputError, match="'lamp' has no shutter"):
+        lamp.call("open_shutter")
