@@ -1,4 +1,4 @@
-"""Images of one cell, by colour, shape, place within a pixel and defocus; made when first needed, and kept."""
+"""Images of a cell by colour, shape, place within a pixel and defocus; made when first needed, and kept."""
 
 from __future__ import annotations
 
