@@ -15,6 +15,7 @@ from typing import Any
 from parfocal.storage import list_runs
 from parfocal.storage.recording import Recording
 from parfocal.storage.requests import RunRequest, Site, StreamRequest
+from parfocal.storage.run_manifests import Ended
 from parfocal.storage.tables import PartLimits, RowSink
 
 LIMITS = PartLimits(rows=500)  # a part is closed again and again
@@ -57,7 +58,7 @@ def record(streams: Path, runs: Path, number: int, deaths: int) -> None:
     recording.start()
     print(number, flush=True)
     sys.stdin.readline()
-    manifest = recording.finish("complete")
+    manifest = recording.finish(Ended(ending="complete"))
     print(manifest.outcome, manifest.streams["tracks"].lost, recording.folder.path, flush=True)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from parfocal.core.frames import FrameHeader, FrameSpec
 from parfocal.storage.recording import Recording
 from parfocal.storage.requests import RunRequest, Site, StreamRequest
+from parfocal.storage.run_manifests import Ended
 from parfocal.streams import StreamWriter
 
 SPEC = FrameSpec(shape=(8, 8), dtype="uint16")
@@ -34,6 +35,6 @@ def test_the_end_waits_for_the_disk_and_tells_what_it_waits_for(streams: Path, t
                 assert recording.manifest.outcome == "recording"
                 disk.set()
 
-        assert recording.finish("complete", tell=tell).outcome == "complete"
+        assert recording.finish(Ended(ending="complete"), tell).outcome == "complete"
     assert disk.is_set()
     assert told[-2][0] == 0.0

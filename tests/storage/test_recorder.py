@@ -185,6 +185,25 @@ def test_a_run_may_ask_for_streams_that_the_settings_do_not_name(lab: Lab) -> No
         lab.call("start")
 
 
+def test_a_run_is_extended_and_goes_on_after_its_end(lab: Lab, tmp_path: Path) -> None:
+    lab.start(frames=None, rows=[])
+    layout = {"axes": "tpcz", "sizes": [1, 1, 1, 1]}
+    run = lab.call("start", events={"camera": layout}, folder=str(tmp_path / "elsewhere"), plan={"n": 1})
+    assert Path(run).parent == tmp_path / "elsewhere"
+    lab.camera.write(np.full(SPEC.shape, 1, SPEC.dtype), FrameHeader(frame=0, event=0))
+    lab.call("extend", events={"camera": layout | {"sizes": [1, 2, 1, 1]}}, plan={"n": 2})
+    lab.camera.write(np.full(SPEC.shape, 2, SPEC.dtype), FrameHeader(frame=1, event=1))
+    assert lab.call("finish", asked={"camera": 2})["outcome"] == "complete"
+    with pytest.raises(CommandFailedError, match="no run is recorded"):
+        lab.call("extend")
+    assert lab.call("start", events={"camera": layout | {"sizes": [3, 2, 1, 1]}}, continues=run) == run
+    lab.camera.write(np.full(SPEC.shape, 3, SPEC.dtype), FrameHeader(frame=9, event=2))
+    report = lab.call("finish", asked={"camera": 1})
+    assert (report["run"], report["outcome"], report["stored"]) == (run, "complete", {"camera": 3})
+    images = [open_frames(Path(run) / "frames.ome.zarr" / str(p)).read().result() for p in range(2)]
+    assert [image[:, 0, 0, 0, 0].tolist() for image in images] == [[1, 3], [2, 0]]
+
+
 def test_what_people_say_is_kept_with_its_time(lab: Lab) -> None:
     lab.start()
     run = lab.call("start", operator="Ada", sample="DNA")

@@ -24,6 +24,7 @@ from parfocal.storage.manifest import write_manifest
 from parfocal.storage.outcome import Ending
 from parfocal.storage.recording import Recording
 from parfocal.storage.requests import RunRequest, Site, StreamRequest
+from parfocal.storage.run_manifests import Ended
 from parfocal.streams import StreamWriter
 
 SPEC = FrameSpec(shape=(8, 8), dtype="uint16", pixel_size_um=0.5)
@@ -72,7 +73,7 @@ def laboratory(streams: Path, tmp_path: Path) -> Iterator[Laboratory]:
 
 
 def run_to_end(recording: Recording, ending: Ending = "complete") -> tuple[str, dict[str, int]]:
-    manifest = recording.finish(ending, "because")
+    manifest = recording.finish(Ended(ending=ending, reason="because"))
     assert read_manifest(recording.folder.path) == manifest
     return manifest.outcome, {name: stream.lost for name, stream in manifest.streams.items()}
 
@@ -115,6 +116,7 @@ def test_every_frame_and_row_once_and_at_its_place(laboratory: Laboratory) -> No
     assert sorted(path.name for path in recording.folder.path.iterdir()) == [
         "frames.ome.zarr",
         "manifest.json",
+        "plan.json",
         "tracks",
     ]
 
@@ -133,12 +135,12 @@ def test_what_comes_after_the_end_is_not_in_the_run(laboratory: Laboratory) -> N
     thread = threading.Thread(target=go_on)
     thread.start()
     writing.wait()
-    manifest = recording.finish("finished early")
+    manifest = recording.finish(Ended(ending="finished early"))
     thread.join()
     stored = manifest.streams["camera"].stored
     assert manifest.outcome == "finished early"
     assert frames_in(recording) == list(range(1, stored + 1))
-    assert recording.finish("cancelled", "too late") is manifest
+    assert recording.finish(Ended(ending="cancelled", reason="too late")) is manifest
 
 
 def test_a_slow_trickle_is_in_the_file_before_the_end(laboratory: Laboratory) -> None:
@@ -232,7 +234,7 @@ def test_a_restart_across_which_everything_asked_for_was_produced_is_complete(
     laboratory.camera.close()
     with StreamWriter(streams, "camera", SPEC) as laboratory.camera:
         laboratory.show(*range(20, 40))
-        assert recording.finish("complete", missing=0).outcome == "complete"
+        assert recording.finish(Ended(ending="complete", missing=0)).outcome == "complete"
     assert frames_in(recording) == list(range(1, 41))
 
 
@@ -268,7 +270,7 @@ def test_a_writer_that_comes_back_with_other_frames_ends_the_recording_of_its_st
     laboratory.camera.close()
     with StreamWriter(streams, "camera", FrameSpec(shape=(4, 4), dtype="uint8")) as other:
         other.write(np.zeros((4, 4), "uint8"), FrameHeader(frame=0))
-        manifest = recording.finish("complete")
+        manifest = recording.finish(Ended(ending="complete"))
     assert manifest.outcome == "incomplete: lost at least 1"
     assert "holds something else" in manifest.streams["camera"].error
     assert manifest.streams["camera"].stored == 20
@@ -356,7 +358,7 @@ def test_a_folder_that_vanishes_is_named_even_when_nothing_comes(laboratory: Lab
     shutil.rmtree(recording.folder.path)
     recording.look()
     assert laboratory.failed.wait(20)
-    manifest = recording.finish("complete")
+    manifest = recording.finish(Ended(ending="complete"))
     assert {type(error) for _, error in laboratory.errors} == {FolderVanishedError}
     assert manifest.outcome == "failed"
     assert manifest.streams["camera"].stored == 0
@@ -405,7 +407,7 @@ def test_last_words_that_the_disk_does_not_take_are_tried_again(laboratory: Labo
     laboratory.show(*range(20))
     in_the_way = recording.folder.path / ".manifest.json.new"
     in_the_way.mkdir()
-    manifest = recording.finish("complete", "all done")
+    manifest = recording.finish(Ended(ending="complete", reason="all done"))
     assert (manifest.outcome, recording.unclosed) == ("failed", True)
     assert "could not be closed: StorageError" in manifest.errors[-1]
     assert read_manifest(recording.folder.path).outcome == "recording"

@@ -16,6 +16,7 @@ from parfocal.storage import open_frames, read_headers
 from parfocal.storage.manifest import write_manifest
 from parfocal.storage.recording import Recording
 from parfocal.storage.requests import RunRequest, Site, StreamRequest
+from parfocal.storage.run_manifests import Ended
 from parfocal.streams import StreamWriter
 
 SPEC = FrameSpec(shape=(2, 2), dtype="uint32")
@@ -116,7 +117,7 @@ def test_every_image_is_in_the_record_once_or_missing_by_number(
                     camera.shown = [number for number in camera.shown if number not in unseen]
                     recording = Recording.go_on(recording.folder.path, site)
                     recording.start()
-        manifest = recording.finish("complete", missing=0 if compared else None)
+        manifest = recording.finish(Ended(ending="complete", missing=0 if compared else None))
         camera.writer.close()
         stream = manifest.streams["camera"]
         exposed = camera.next - first

@@ -141,7 +141,9 @@ class EventLayout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return self.sizes[self.axes.index(axis)] if axis in self.axes else 1
 
     def grown(self, later: EventLayout) -> EventLayout:
-        """Return `later`, which a run goes on with, if each of its axes holds what lies along this one's.
+        """Return the layout of a run that goes on with `later`, which must hold what lies along these axes.
+
+        Only a first axis t may be shorter there: it has no end.
 
         Raises
         ------
@@ -150,16 +152,25 @@ class EventLayout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         """
         if later.axes != self.axes:
             raise BadInputError(f"a run goes on with the axes {self.axes!r}, not {later.axes!r}")
-        for axis, before, now in zip(self.axes, self.sizes, later.sizes, strict=True):
-            if now < before:
+        longest = tuple(max(sizes) for sizes in zip(self.sizes, later.sizes, strict=True))
+        for place, (axis, before, now) in enumerate(zip(self.axes, self.sizes, later.sizes, strict=True)):
+            if now < before and not (axis == "t" and place == 0):
                 raise BadInputError(f"{axis} can grow, and is {before} long; it cannot become {now}")
         for axis, told, then in (
             ("position", self.positions, later.positions),
             ("channel", self.channels, later.channels),
         ):
+            if told and not then and later.size(axis[0]) != self.size(axis[0]):
+                raise BadInputError(f"the {axis}s of the run are told of, those that are added must be, too")
             for number, (old, new) in enumerate(zip(told, then, strict=False)):
                 if old != new:
                     raise BadInputError(f"{axis} {number} of the run is {old!r}; it cannot become {new!r}")
+        later = msgspec.structs.replace(
+            later,
+            sizes=longest,
+            positions=later.positions or (self.positions if later.size("p") == self.size("p") else ()),
+            channels=later.channels or (self.channels if later.size("c") == self.size("c") else ()),
+        )
         if self.z_step_um != later.z_step_um:
             raise BadInputError(f"the z step of the run is {self.z_step_um} um, not {later.z_step_um}")
         return later

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from parfocal.core.errors import BadInputError
-from parfocal.storage.manifest import FILE_NAME, Manifest, read_manifest
+from parfocal.storage.manifest import FILE_NAME, read_manifest
 
 
 class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +73,7 @@ def _summary(folder: Path) -> RunSummary:
     return RunSummary(
         folder=str(folder),
         started_utc=manifest.started.utc,
-        duration_s=_duration_s(manifest),
+        duration_s=None if manifest.ended is None else manifest.duration_s(manifest.ended),
         outcome=manifest.seen,
         stored={name: stream.stored for name, stream in manifest.streams.items()},
         lost={name: stream.lost for name, stream in manifest.streams.items()},
@@ -84,9 +84,3 @@ def _summary(folder: Path) -> RunSummary:
         warnings=manifest.warnings,
         notes=manifest.notes,
     )
-
-
-def _duration_s(manifest: Manifest) -> float | None:
-    if manifest.ended is None:
-        return None
-    return (manifest.ended.monotonic_ns - manifest.started.monotonic_ns) * 1e-9

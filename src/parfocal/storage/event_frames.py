@@ -149,9 +149,14 @@ class EventFrameSink:
 
     @classmethod
     def resume(
-        cls, folder: Path, *, first_sequence: int = 0, first_number: int = UNKNOWN_NUMBER
+        cls,
+        folder: Path,
+        *,
+        first_sequence: int = 0,
+        first_number: int = UNKNOWN_NUMBER,
+        next_number: int | None = None,
     ) -> EventFrameSink:
-        """Go on with images whose writer ended, whether it closed them or not."""
+        """Go on with images whose writer has ended; `next_number` as in `FrameSink.resume`."""
         frame, history = _plan_in(folder)
         sink = cls(folder, frame, history, first_sequence, first_number)
         with storage_errors(folder):
@@ -161,7 +166,9 @@ class EventFrameSink:
             last = rows[np.argmax(rows[:, SEQUENCE])]
             index = sink._numbering.place(int(last[SEQUENCE]), int(last[FRAME]))
             sink._left_out = index + 1 - sink.stored  # nobody knows which of them belonged to events
-            sink._forgotten = sink._left_out > 0
+            sink._forgotten = sink._left_out > 0 and next_number is None
+        if next_number is not None:
+            sink._numbering.go_on(next_number)
         sink._syncing.add(folder)
         return sink
 
@@ -201,6 +208,8 @@ class EventFrameSink:
         """
         with self._growing, storage_errors(self.folder):
             grown = self._history.grown(events, first_sequence)
+            if grown.newest == self.events:
+                return
             there = image_paths(self.events)
             if image_paths(grown.newest)[: len(there)] != there:
                 raise BadInputError("positions of a run lie in wells of a plate, all of them or none")

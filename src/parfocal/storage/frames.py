@@ -115,9 +115,18 @@ class FrameSink:
 
     @classmethod
     def resume(
-        cls, folder: Path, *, first_sequence: int = 0, first_number: int = UNKNOWN_NUMBER
+        cls,
+        folder: Path,
+        *,
+        first_sequence: int = 0,
+        first_number: int = UNKNOWN_NUMBER,
+        next_number: int | None = None,
     ) -> FrameSink:
-        """Go on with an image whose writer ended without closing it."""
+        """Go on with an image whose writer has ended.
+
+        `next_number` is the number that the next frame should have, of an image that was closed: it follows
+        the last one, whatever was produced in between. None for one that was not closed.
+        """
         layout = layout_of(folder)
         with storage_errors(folder):
             headers = read_headers(folder)
@@ -131,6 +140,8 @@ class FrameSink:
                 number=int(last["frame"]),
                 placed=held.size,
             )
+        if next_number is not None:
+            numbering.go_on(next_number)
         sink = cls(folder, layout, length_of(folder / IMAGE), numbering, held.size)
         sink._syncing.add(folder)  # nobody knows how much of it the process before this one has brought down
         return sink

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from parfocal.core.errors import BadInputError
 from parfocal.core.event_layout import EventLayout
@@ -20,13 +19,15 @@ from parfocal.storage.disk import storage_errors
 from parfocal.storage.incidents import Incident
 from parfocal.storage.moment import Moment
 from parfocal.storage.outcome import RECORDING, seen_outcome
+from parfocal.storage.phases import Phase
+from parfocal.storage.plain_json import plain, spelled
+from parfocal.storage.plan_record import PlanFile
 from parfocal.storage.source import Policy, RingPlace
 
 FORMAT = 1
 FILE_NAME = "manifest.json"
 _FREE = ("plan", "settings", "devices", "devices_at_end")
 """What others put into the record: nobody knows what it holds."""
-_DEEPEST = 50
 
 
 class Writer(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +84,11 @@ class StreamRecord(msgspec.Struct, frozen=True, kw_only=True):
         Whether something of it was kept from stable storage.
     repeated : int
         Frames that were left out because their event had one already.
+    phase : int
+        The phase of the run in which it was recorded last, from 0.
+    stored_before, lost_before : int
+        Of a run that went on after it had ended: what it held and had lost when its newest phase began;
+        `lost_before` leaves out what the numbers in the files tell.
     ledger : StreamStatus or None
         The stream and all its readers when the run ended.
     """
@@ -104,6 +110,9 @@ class StreamRecord(msgspec.Struct, frozen=True, kw_only=True):
     uncounted: bool = False
     unsynced: bool = False
     repeated: int = 0
+    phase: int = 0
+    stored_before: int = 0
+    lost_before: int = 0
     ledger: StreamStatus | None = None
 
 
@@ -152,6 +161,12 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         Of Python, the system and the packages of whoever writes the record.
     service_versions, service_versions_at_end : dict of str to (dict of str to str)
         The same of each service when the run began, and of what it drives; those that were others at the end.
+    plans : tuple of PlanFile
+        The plans that it was given, one after the other: the last one is `plan`.
+    phases : tuple of Phase
+        Of a run that went on after it had ended: how it ended before, oldest first.
+    phase_started : Moment or None
+        When it went on last; None if it never ended before.
     artifacts : dict of str to Artifact
         Files that services gave to the record, by name.
     missing : dict of str to str
@@ -183,6 +198,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     notes: str = ""
     edits: tuple[Edit, ...] = ()
     plan: dict[str, Any] = {}
+    plans: tuple[PlanFile, ...] = ()
+    phases: tuple[Phase, ...] = ()
+    phase_started: Moment | None = None
     settings: dict[str, Any] = {}
     devices: dict[str, Any] = {}
     devices_at_end: dict[str, Any] = {}
@@ -203,6 +221,16 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     def seen(self) -> str:
         """The outcome as it looks now: "unknown: not closed" if the recorder died without closing the run."""
         return seen_outcome(self.outcome, recorder_alive=self.recorder.alive)
+
+    @property
+    def began(self) -> Moment:
+        """When its newest phase began."""
+        return self.phase_started or self.started
+
+    def duration_s(self, until: Moment) -> float:
+        """Return how long it was recorded up to a moment, without the time between phases."""
+        earlier = sum(phase.duration_s for phase in self.phases)
+        return earlier + (until.monotonic_ns - self.began.monotonic_ns) * 1e-9
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -237,30 +265,7 @@ def read_manifest(folder: Path | str) -> Manifest:
 
 def _encoded(manifest: Manifest) -> bytes:
     try:
-        return msgspec.json.encode(manifest, enc_hook=_plain)
+        return msgspec.json.encode(manifest, enc_hook=plain)
     except (TypeError, ValueError, OverflowError, RecursionError):
-        spelled = {name: _spelled(getattr(manifest, name)) for name in _FREE}
-        return msgspec.json.encode(msgspec.structs.replace(manifest, **spelled))
-
-
-def _spelled(value: Any, depth: int = 0) -> Any:
-    """Return `value` with text wherever it holds a number, a key, a text or a depth that JSON does not."""
-    match value:
-        case dict() if depth < _DEEPEST:
-            return {_spelled(str(key)): _spelled(item, depth + 1) for key, item in value.items()}
-        case list() | tuple() | set() | frozenset() if depth < _DEEPEST:
-            return [_spelled(item, depth + 1) for item in value]
-        case np.ndarray() | np.generic():
-            return _spelled(value.tolist(), depth + 1)
-        case None | bool() | float():
-            return value
-        case int():
-            return value if -(2**63) <= value < 2**64 else hex(value)
-    return str(value).encode(errors="backslashreplace").decode()
-
-
-def _plain(value: Any) -> Any:
-    """Return what JSON can hold of a value that somebody put into plan, settings or device states."""
-    if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
-    return str(value)
+        told = {name: spelled(getattr(manifest, name)) for name in _FREE}
+        return msgspec.json.encode(msgspec.structs.replace(manifest, **told))

@@ -54,6 +54,10 @@ class Numbering:
         self._placed = placed
         self._origin = number - index
 
+    def go_on(self, number: int) -> None:
+        """Go on in a later phase of the run, whose first frame should have `number`: no gap before it."""
+        self._origin = UNKNOWN if number == UNKNOWN else number - self.next_index
+
     def place(self, sequence: int, number: int) -> int:
         """Return the index of the next frame.
 

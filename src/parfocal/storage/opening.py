@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from parfocal.core.errors import ParfocalError, StorageError
+from parfocal.core.errors import BadInputError, ParfocalError, StorageError
 from parfocal.core.frames import FrameSpec
 from parfocal.core.status import RECORDING
+from parfocal.storage.event_frames import EventFrameSink
 from parfocal.storage.manifest import StreamRecord
 from parfocal.storage.sinks import SinkOptions, create_sink, kind_of, resume_sink
 from parfocal.storage.source import FIND_S, RingPlace, Source
@@ -36,12 +37,15 @@ class Opener:
         Where recording happens, and the run's folder.
     on_error, on_ring : callable
         As of `StreamRecorder`.
+    phase : int
+        How often the run had ended before.
     """
 
     site: Site
     folder: RunFolder
     on_error: Callable[[StreamRecorder, Exception], None]
     on_ring: Callable[[StreamRecorder], None]
+    phase: int = 0
 
     def open(
         self, wanted: StreamRequest, stream: Stream, path: str, writer: str
@@ -111,6 +115,45 @@ class Opener:
         except ParfocalError as error:
             return None, self._given_up(name, record, sink, error)
 
+    def go_on(
+        self, wanted: StreamRequest, stream: Stream, record: StreamRecord
+    ) -> tuple[StreamRecorder, StreamRecord]:
+        """Go on with a stream of a run that had ended: what comes from now on follows what is there.
+
+        Raises
+        ------
+        StreamError, BadInputError, StorageError
+            If it can't be done; nothing is held then.
+        """
+        _check_same(wanted, stream, record)
+        source = Source(self.site.streams, stream, wanted.policy, self._reader)
+        options = msgspec.structs.replace(
+            options_for(wanted, stream),
+            first_sequence=record.first_sequence,
+            first_number=record.first_number,
+            batch=source.batch,
+            next_number=source.first_number,
+        )
+        try:
+            sink = resume_sink(self.folder.path / record.path, options, self.site.clock)
+            source.renumber(sink.next_sequence)
+            if isinstance(sink, EventFrameSink) and wanted.events is not None:
+                sink.extend(wanted.events, sink.next_sequence)
+        except BaseException:
+            source.close()
+            raise
+        counted = sink.count()
+        record = msgspec.structs.replace(
+            record,
+            policy=wanted.policy,
+            ring=source.place,
+            events=sink.events if isinstance(sink, EventFrameSink) else None,
+            stored_before=counted.stored,
+            lost_before=record.lost - counted.lost,
+            error="",
+        )
+        return self._recorder(source, sink), record
+
     def _recorder(self, source: Source, sink: Sink[Any]) -> StreamRecorder:
         return StreamRecorder(source, sink, self.on_error, self.on_ring, self.site.clock)
 
@@ -120,7 +163,8 @@ class Opener:
 
         Its end tells everybody else, such as the camera's host and viewers, that the stream is recorded.
         """
-        return f"{self.site.service}-{zlib.crc32(str(self.folder.path).encode()):08x}{RECORDING}"
+        run = f"{self.folder.path} {self.phase}" if self.phase else str(self.folder.path)
+        return f"{self.site.service}-{zlib.crc32(run.encode()):08x}{RECORDING}"
 
     def _given_up(
         self, name: str, record: StreamRecord, sink: Sink[Any] | None, why: ParfocalError
@@ -150,6 +194,21 @@ class Opener:
 def options_for(wanted: StreamRequest, stream: Stream) -> SinkOptions:
     """Return what a sink may want to know before anything is attached."""
     return SinkOptions(spec=stream.spec, codec=wanted.codec, limits=wanted.limits, events=wanted.events)
+
+
+def _check_same(wanted: StreamRequest, stream: Stream, record: StreamRecord) -> None:
+    """Refuse to go on with a stream that holds something else by now, or is to be stored in another way."""
+    kind = kind_of(options_for(wanted, stream))
+    if kind != record.kind:
+        raise BadInputError(
+            f"stream {stream.name!r} of the run is stored as {record.kind}, and cannot go on as {kind}: "
+            "start another run"
+        )
+    if stream.spec != record.spec:
+        raise BadInputError(
+            f"stream {stream.name!r} holds something else than the run does: {stream.spec} instead of "
+            f"{record.spec}; set it as it was, or start another run"
+        )
 
 
 def path_of(stream: Stream, records: dict[str, StreamRecord]) -> str:

@@ -17,6 +17,7 @@ from parfocal.ipc import command, current_call
 from parfocal.processes import Service, ServiceContext
 from parfocal.storage.collecting import Collected, Collector
 from parfocal.storage.disk import storage_errors
+from parfocal.storage.folder import check_place
 from parfocal.storage.notes import annotated
 from parfocal.storage.outcome import RECORDING, Ending
 from parfocal.storage.recorder_settings import (
@@ -29,6 +30,7 @@ from parfocal.storage.recorder_settings import (
 )
 from parfocal.storage.recording import Recording
 from parfocal.storage.requests import RunRequest, Site, StreamRequest
+from parfocal.storage.run_manifests import Ended
 from parfocal.streams import open_stream, stream_names
 
 _LOOK_S = 0.25
@@ -131,7 +133,8 @@ class Recorder(Service):
         if self._current() is not None:
             if self._last_collection is not None:
                 self._last_collection.join()
-            self._finish("finished early", f"the recorder was ended: {self._context.stop_reason()}")
+            why = f"the recorder was ended: {self._context.stop_reason()}"
+            self._finish(Ended(ending="finished early", reason=why))
         self._close_again()
 
     @command(lane="run", effect="changes", on_client_loss="finish")
@@ -146,8 +149,13 @@ class Recorder(Service):
         notes: str = "",
         events: dict[str, EventLayout] = {},  # noqa: B006
         rows: tuple[str, ...] = (),
+        folder: str = "",
+        continues: str = "",
     ) -> str:
         """Begin a new run, whose folder is named by the time and `name`; returns the folder.
+
+        It lies in `folder`, or in that of the settings. `continues` is the folder of a run that has ended: it
+        goes on with another phase instead, and frames and rows follow what is there.
 
         The record holds settings, states and files of all services; `settings` and `devices` are added to
         them. Frames of the streams in `events` are stored by their events, each stream as its layout says.
@@ -163,7 +171,7 @@ class Recorder(Service):
             notes=notes,
         )
         with self._starting:
-            path = self._begin(request, self.settings.streams(events, rows))
+            path = self._begin(request, self.settings.streams(events, rows), folder, continues)
         self._context.wake()
         self._context.publish("run.started", {"run": path})
         return path
@@ -176,17 +184,39 @@ class Recorder(Service):
         devices: dict[str, Any] = {},  # noqa: B006 (never changed)
         losses: dict[str, int] = {},  # noqa: B006
         missing: int | None = None,
+        asked: dict[str, int] = {},  # noqa: B006
     ) -> RunReport:
         """End the run: store what was produced up to now, and close its record with the true outcome.
 
         Takes as long as the disk does, and tells how far it is. `losses` are what never came to a recorded
         stream, by reason, beside what services tell themselves: such a run is not complete. `missing` is how
         many frames that were asked for were never produced; without it a run whose source was started again
-        is not complete.
+        is not complete. `asked` says it of streams that are stored by events: for how many events of this
+        phase a frame was asked for. Then the frames that are there are compared with it, and what the camera
+        counts beside them does not matter.
         """
         if self._recording is None:
             raise BadInputError("no run was started")
-        return self._finish(outcome, reason, devices, losses, missing)
+        ended = Ended(
+            ending=outcome, reason=reason, devices=devices, losses=losses, missing=missing, asked=asked
+        )
+        return self._finish(ended)
+
+    @command(lane="run", effect="changes")
+    def extend(
+        self,
+        events: dict[str, EventLayout] = {},  # noqa: B006 (never changed)
+        plan: dict[str, Any] = {},  # noqa: B006
+    ) -> None:
+        """Have a run go on with a plan that has grown: further positions, channels, planes, time points.
+
+        Frames of the streams in `events` are placed by the new layout from now on, those that were produced
+        before by the old one; so nothing may be exposed meanwhile. The record keeps `plan`, and those before.
+        """
+        recording = self._current()
+        if recording is None:
+            raise BadInputError("no run is recorded; one that has ended goes on with start(continues=...)")
+        recording.extend(events, plan)
 
     @command(lane="run", effect="stops", on_client_loss="finish")
     def cancel_run(self, reason: str = "") -> RunReport:
@@ -226,26 +256,31 @@ class Recorder(Service):
             clock=context.clock,
         )
 
-    def _begin(self, request: RunRequest, wanted: tuple[StreamRequest, ...]) -> str:
+    def _begin(
+        self, request: RunRequest, wanted: tuple[StreamRequest, ...], folder: str, continues: str
+    ) -> str:
         current = self._current()
         if current is not None:
             raise BadInputError(f"a run is recorded already, in {current.folder.path}; finish it first")
         chosen = self.settings
         if not wanted:
             raise BadInputError("there is nothing to record: set 'frames' or 'rows' to the streams to record")
-        least_free = int(chosen.least_free_mb * MB)
         warnings = chosen.warnings(wanted, _specs(self._context.streams))
-        recording = Recording.begin(
-            chosen.folder.absolute(), wanted, request, self._site, least_free, warnings
-        )
+        parent = Path(folder or chosen.folder).absolute()
+        least_free = int(chosen.least_free_mb * MB)
+        if continues:
+            check_place(Path(continues), least_free)
+            recording = Recording.continue_run(Path(continues).absolute(), wanted, request, self._site)
+        else:
+            recording = Recording.begin(parent, wanted, request, self._site, least_free, warnings)
         for warning in warnings:
             self._context.log.warning("%s", warning)
         path = str(recording.folder.path)
         try:
             with storage_errors(self._pointer.parent):
                 replace_file(self._pointer, path.encode())
-        except StorageError:  # without it nobody could go on with the run after a crash
-            recording.discard()
+        except StorageError as error:  # without it nobody could go on with the run after a crash
+            recording.discard(str(error))
             raise
         self._recording = recording
         recording.start()
@@ -260,19 +295,12 @@ class Recorder(Service):
         with self._collecting:
             recording.keep_end(self._collector.collect(recording.folder.path, at_end=True, **limits))
 
-    def _finish(
-        self,
-        ending: Ending,
-        reason: str,
-        devices: dict[str, Any] | None = None,
-        losses: dict[str, int] | None = None,
-        missing: int | None = None,
-    ) -> RunReport:
+    def _finish(self, ended: Ended) -> RunReport:
         assert self._recording is not None
         with self._ending:
             recording = self._recording
             ran = self._current() is not None
-            manifest = recording.finish(ending, reason, devices, losses, missing, current_call().progress)
+            manifest = recording.finish(ended, current_call().progress)
             self._pointer.unlink(missing_ok=True)
             if ran and recording.unclosed:
                 self._context.log.error("%s: %s", recording.folder.path, manifest.errors[-1])
@@ -316,7 +344,7 @@ class Recorder(Service):
                 self._context.connect(service).call(name, timeout_s=1.0)
             except ParfocalError as error:
                 self._context.log.error("%s.%s() did not stop the acquisition: %s", service, name, error)
-        self._finish("failed", reason)
+        self._finish(Ended(ending="failed", reason=reason))
 
 
 def _specs(folder: Path) -> dict[str, FrameSpec | RowSpec]:

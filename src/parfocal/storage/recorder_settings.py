@@ -12,8 +12,9 @@ from parfocal.core.event_layout import EventLayout
 from parfocal.core.frames import FrameSpec, RowSpec
 from parfocal.storage.disk import free_bytes
 from parfocal.storage.incidents import tell
+from parfocal.storage.moment import Moment
 from parfocal.storage.ome_zarr import Codec
-from parfocal.storage.recording import StreamProgress
+from parfocal.storage.progress import StreamProgress
 from parfocal.storage.requests import StreamRequest
 from parfocal.storage.source import Policy
 from parfocal.storage.tables import PartLimits
@@ -196,15 +197,14 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
 def status_of(recording: Recording, clock: Clock) -> RecorderStatus:
     """Return how a run is doing, or how it ended."""
     manifest, path = recording.manifest, recording.folder.path
-    now = clock.monotonic_ns() if manifest.ended is None else manifest.ended.monotonic_ns
     return RecorderStatus(
         run=str(path),
         outcome=manifest.outcome,
         reason=manifest.reason,
-        elapsed_s=(now - manifest.started.monotonic_ns) * 1e-9,
+        elapsed_s=manifest.duration_s(manifest.ended or Moment.now(clock)),
         free_mb=free_bytes(path) / MB if path.exists() else 0.0,
         streams=recording.progress(),
-        incidents=tuple(tell(manifest.incidents, manifest.started)),
+        incidents=tuple(tell(manifest.incidents, manifest.began)),
         errors=manifest.errors,
     )
 
@@ -221,7 +221,7 @@ def report_of(recording: Recording) -> RunReport:
         losses=manifest.losses,
         restarts=len(manifest.restarts),
         errors=manifest.errors,
-        incidents=tuple(tell(manifest.incidents, manifest.started)),
+        incidents=tuple(tell(manifest.incidents, manifest.began)),
         missing=manifest.missing,
         warnings=manifest.warnings,
     )

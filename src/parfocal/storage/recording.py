@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from parfocal.core.errors import BadInputError, FolderVanishedError, StorageError
+from parfocal.core.errors import BadInputError, FolderVanishedError, StorageError, nearest
 from parfocal.storage.collecting import Collected, since
 from parfocal.storage.folder import RunFolder
 from parfocal.storage.incidents import ServiceWatch
 from parfocal.storage.manifest import Manifest, RecorderRestart, StreamRecord, Writer, read_manifest
 from parfocal.storage.moment import Moment
 from parfocal.storage.opening import Opener, options_for, path_of
-from parfocal.storage.outcome import RECORDING, Ending
-from parfocal.storage.run_manifests import Ended, final_manifest, first_manifest
+from parfocal.storage.outcome import RECORDING
+from parfocal.storage.phases import begin_phase, check_ended
+from parfocal.storage.plan_record import keep_plan
+from parfocal.storage.progress import StreamProgress, counted_fields, progress_of, task_of
+from parfocal.storage.run_manifests import Ended, final_manifest, first_manifest, next_manifest
 from parfocal.storage.run_record import RunRecord
 from parfocal.storage.sinks import kind_of
 from parfocal.storage.source import FIND_S
@@ -26,20 +29,12 @@ from parfocal.storage.tables import PartLimits
 from parfocal.streams import open_stream
 
 if TYPE_CHECKING:
-    from parfocal.core.status import StoredCount
+    from parfocal.core.event_layout import EventLayout
     from parfocal.storage.requests import RunRequest, Site, StreamRequest
     from parfocal.storage.stream_recorder import StreamRecorder
+    from parfocal.streams import Stream
 
 _TELL_S = 0.25
-
-
-class StreamProgress(msgspec.Struct, frozen=True, kw_only=True):
-    """A stream of a run just now. What is `behind` waits in the ring: neither stored nor lost."""
-
-    stored: int
-    lost: int
-    behind: int
-    error: str = ""
 
 
 class Recording:
@@ -53,13 +48,13 @@ class Recording:
         Where it goes.
     """
 
-    def __init__(self, folder: RunFolder, site: Site) -> None:
+    def __init__(self, folder: RunFolder, site: Site, phase: int = 0) -> None:
         self.folder = folder
         self._site = site
         self._recorders: dict[str, StreamRecorder] = {}
         self._finishing = threading.Lock()
         self._opener = Opener(
-            site=site, folder=folder, on_error=self._stream_ended, on_ring=self._ring_changed
+            site=site, folder=folder, on_error=self._stream_ended, on_ring=self._ring_changed, phase=phase
         )
         self._watch = ServiceWatch(site.rig, site.service, site.clock)
         self._before = Collected()
@@ -99,7 +94,7 @@ class Recording:
                 recording._recorders[wanted.name], records[wanted.name] = recorder, record
             first = first_manifest(run, request, records, recording._before, site, warnings)
             recording._record = RunRecord(run, first)
-            recording._record.change()
+            recording._record.change(**recording._with_plan(request.plan))
         except BaseException:
             recording.discard()
             raise
@@ -121,16 +116,46 @@ class Recording:
         manifest = read_manifest(path)
         if manifest.outcome != RECORDING:
             raise BadInputError(f"the run in {path} is closed: {manifest.outcome}")
-        recording = cls(RunFolder(path), site)
+        recording = cls(RunFolder(path), site, len(manifest.phases))
         recording._record = RunRecord(recording.folder, manifest)
         recording._before = Collected(losses=manifest.losses_at_start)
         for name, record in manifest.streams.items():
-            if not record.error:
+            if not record.error and record.phase == len(manifest.phases):
                 recording._take_up(name, record, limits)
         found = {name: recorder.count().stored for name, recorder in recording._recorders.items()}
         writer = Writer.this(site.service)
         restart = RecorderRestart(at=Moment.now(site.clock), pid=writer.pid, stored=found)
         recording._record.change(recorder=writer, restarts=(*manifest.restarts, restart))
+        return recording
+
+    @classmethod
+    def continue_run(
+        cls, path: Path, streams: Iterable[StreamRequest], request: RunRequest, site: Site
+    ) -> Recording:
+        """Go on with the run in the folder `path`, which had ended: another phase of the same record.
+
+        Frames follow those that are there, by their numbers or by their events; rows likewise.
+
+        Raises
+        ------
+        StreamError, BadInputError, StorageError
+            If there is no such run, it is still recorded, or its streams hold something else by now. Its
+            record says how it ended before, then.
+        """
+        manifest = read_manifest(path)
+        check_ended(manifest, path)
+        found = [(wanted, open_stream(site.streams, wanted.name, FIND_S)) for wanted in streams]
+        recording = cls(RunFolder(path), site, len(manifest.phases) + 1)
+        try:
+            records = recording._go_on_with(found, manifest.streams)
+            manifest = begin_phase(manifest, path, Moment.now(site.clock))
+            recording._before = site.collect(path, False)
+            going_on = next_manifest(manifest, request, records, recording._before, site)
+            recording._record = RunRecord(recording.folder, going_on)
+            recording._record.change(**recording._with_plan(request.plan))
+        except BaseException:
+            recording._let_go()
+            raise
         return recording
 
     @property
@@ -153,11 +178,13 @@ class Recording:
         for recorder in self._recorders.values():
             recorder.start()
 
-    def discard(self) -> None:
-        """Take back a run that was not started yet: nothing is left of it."""
-        for recorder in self._recorders.values():
-            recorder.discard()
-        self.folder.discard()
+    def discard(self, why: str = "") -> None:
+        """Take back a run that was not started yet: nothing is left of it, or of its newest phase."""
+        self._let_go()
+        if self._opener.phase:
+            self._record.change(outcome="failed", reason=why, ended=Moment.now(self._site.clock))
+        else:
+            self.folder.discard()
 
     def look(self) -> None:
         """See whether the folder is still there, and note what is known by now; call it now and then."""
@@ -177,21 +204,16 @@ class Recording:
 
     def progress(self) -> dict[str, StreamProgress]:
         """Return how each stream is doing."""
-        return {name: self._progress_of(name, record) for name, record in self.manifest.streams.items()}
+        return {
+            name: progress_of(record, self._recorders.get(name))
+            for name, record in self.manifest.streams.items()
+        }
 
     def keep_end(self, collected: Collected) -> None:
         """Take what the services said for the record's end, before `finish`: some end with the rig."""
         self._after = collected
 
-    def finish(
-        self,
-        ending: Ending,
-        reason: str = "",
-        devices: dict[str, Any] | None = None,
-        losses: dict[str, int] | None = None,
-        missing: int | None = None,
-        tell: Callable[[float, str], None] = lambda *_: None,
-    ) -> Manifest:
+    def finish(self, ended: Ended, tell: Callable[[float, str], None] = lambda *_: None) -> Manifest:
         """Take what has been produced up to now, bring all of it to stable storage, and close the record.
 
         Blocks until that is done. Idempotent: what was closed stays as it was. While the disk does not take
@@ -199,15 +221,8 @@ class Recording:
 
         Parameters
         ----------
-        ending, reason : str
+        ended : Ended
             How it ended, for whoever ends it; the record says "complete" only if nothing is missing.
-        devices : dict, optional
-            What devices are set to at the end, beside what they say themselves.
-        losses : dict of str to int, optional
-            What never came to a recorded stream, by reason, beside what services say themselves.
-        missing : int, optional
-            How many frames that were asked for were never produced. None: nobody has compared, so a run whose
-            source was started again is not complete.
         tell : callable
             Called as ``tell(fraction, text)`` several times a second as long as it lasts, in this thread.
 
@@ -216,9 +231,6 @@ class Recording:
         Manifest
             As it is on the disk; if the disk no longer takes it, as it should be, with that among its errors.
         """
-        ended = Ended(
-            ending=ending, reason=reason, devices=devices or {}, losses=losses or {}, missing=missing
-        )
         with self._finishing:
             if self._record.is_open:
                 self._finish_streams(tell)
@@ -236,6 +248,50 @@ class Recording:
         with self._finishing:
             return self._record.close_again()
 
+    def extend(self, events: Mapping[str, EventLayout], plan: dict[str, Any]) -> Manifest:
+        """Have the layouts of streams grow, for frames that come from now on, and note the new plan.
+
+        Raises
+        ------
+        BadInputError
+            If frames of a stream are not stored by events, or its layout does not hold what is there.
+        """
+        for name, layout in events.items():
+            recorder = self._recorders.get(name)
+            if recorder is None:
+                raise BadInputError(f"the run records no stream {name!r}; {nearest(name, self._recorders)}")
+            self._record.change_stream(name, events=recorder.extend(layout))
+        if plan:
+            self._record.change(**self._with_plan(plan))
+        return self.manifest
+
+    def _with_plan(self, plan: dict[str, Any]) -> dict[str, Any]:
+        """Keep a plan in the run's folder; return the fields of the record that tell of it."""
+        plans = self.manifest.plans
+        if not plan:
+            return {"plan": plan}
+        kept = keep_plan(self.folder.path, plan, len(plans), self._site.clock)
+        return {"plan": plan, "plans": (*plans, kept)}
+
+    def _let_go(self) -> None:
+        for recorder in self._recorders.values():
+            recorder.discard()
+
+    def _go_on_with(
+        self, found: list[tuple[StreamRequest, Stream]], before: dict[str, StreamRecord]
+    ) -> dict[str, StreamRecord]:
+        """Make the recorders of another phase; return what the record says of their streams."""
+        records = dict(before)
+        for wanted, stream in found:
+            writer = self._watch.writer_of(stream.status().writer_pid)
+            if wanted.name in before:
+                recorder, record = self._opener.go_on(wanted, stream, before[wanted.name])
+            else:
+                recorder, record = self._opener.open(wanted, stream, path_of(stream, records), writer)
+            self._recorders[wanted.name] = recorder
+            records[wanted.name] = msgspec.structs.replace(record, writer=writer, phase=self._opener.phase)
+        return {wanted.name: records[wanted.name] for wanted, _ in found}
+
     def _take_up(self, name: str, record: StreamRecord, limits: PartLimits) -> None:
         recorder, record = self._opener.take_up(name, record, limits)
         self._record.change_stream(name, **msgspec.structs.asdict(record))
@@ -249,7 +305,7 @@ class Recording:
             recorder.finish()
         for number, recorder in enumerate(self._recorders.values()):
             while not recorder.join(_TELL_S):
-                tell(number / len(self._recorders), _task_of(recorder))
+                tell(number / len(self._recorders), task_of(recorder))
 
     def _stream_ended(self, recorder: StreamRecorder, error: Exception) -> None:
         with suppress(OSError):
@@ -257,7 +313,7 @@ class Recording:
         with suppress(StorageError):  # the final manifest tells it again
             self._record.add_error(f"{recorder.name}: {type(error).__name__}: {error}")
             record = self.manifest.streams[recorder.name]
-            self._record.change_stream(recorder.name, **_fields(recorder.count(), record))
+            self._record.change_stream(recorder.name, **counted_fields(recorder.count(), record))
         self._site.on_error(recorder.name, error)
 
     def _ring_changed(self, recorder: StreamRecorder) -> None:
@@ -273,53 +329,27 @@ class Recording:
             return restarts
         return (*restarts[:-1], msgspec.structs.replace(restarts[-1], lost=lost))
 
-    def _progress_of(self, name: str, record: StreamRecord) -> StreamProgress:
-        recorder = self._recorders.get(name)
-        if recorder is None:
-            return StreamProgress(stored=record.stored, lost=record.lost, behind=0, error=record.error)
-        behind = recorder.behind if recorder.running else 0
-        count = recorder.count()
-        return StreamProgress(
-            stored=count.stored, lost=max(0, count.lost - behind), behind=behind, error=count.error
-        )
-
     def _final_manifest(self, ended: Ended, after: Collected) -> Manifest:
         manifest = msgspec.structs.replace(
             self.manifest,
             ended=Moment.now(self._site.clock),
-            streams={name: self._final(name, record) for name, record in self.manifest.streams.items()},
+            streams={
+                name: self._final(name, record, ended.asked.get(name))
+                for name, record in self.manifest.streams.items()
+            },
             restarts=self._restarts(),
             incidents=(*self.manifest.incidents, *self._watch.look()),
         )
         lost = since(after, self._before)
         return final_manifest(manifest, ended, after, lost, stop_on_error=self._site.stop_on_error)
 
-    def _final(self, name: str, record: StreamRecord) -> StreamRecord:
+    def _final(self, name: str, record: StreamRecord, asked: int | None) -> StreamRecord:
         recorder = self._recorders.get(name)
         if recorder is None:
             return record
-        fields = _fields(recorder.count(), record)
+        fields = counted_fields(recorder.count(), record, asked if record.kind == "events" else None)
         if not self.folder.exists:
             fields |= {"stored": 0, "lost": fields["expected"]}
         return msgspec.structs.replace(
             record, **fields, ring=recorder.last_place, ledger=recorder.source.status()
         )
-
-
-def _task_of(recorder: StreamRecorder) -> str:
-    doing = f"{recorder.behind} behind" if recorder.behind else "on its way to stable storage"
-    return f"{recorder.name}: {doing}"
-
-
-def _fields(count: StoredCount, record: StreamRecord) -> dict[str, Any]:
-    """Return what a count says, as fields of a stream's record."""
-    return {
-        "expected": count.expected,
-        "stored": count.stored,
-        "lost": count.lost,
-        "renumbered": count.renumbered,
-        "error": count.error,
-        "uncounted": count.uncounted or record.uncounted,
-        "unsynced": count.unsynced or record.unsynced,
-        "repeated": count.repeated,
-    }

@@ -12,8 +12,9 @@ from parfocal.processes.versions import loaded_versions
 from parfocal.storage.incidents import Incident, given_up, tell
 from parfocal.storage.manifest import Manifest, StreamRecord, Writer
 from parfocal.storage.moment import Moment
-from parfocal.storage.notes import first_edits
+from parfocal.storage.notes import FIELDS, annotated, first_edits
 from parfocal.storage.outcome import Ending, decide_outcome, explain_outcome
+from parfocal.storage.phases import earlier_losses, tell_phases
 
 if TYPE_CHECKING:
     from parfocal.storage.collecting import Collected
@@ -29,6 +30,12 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     devices: dict[str, Any] = {}
     losses: dict[str, int] = {}
     missing: int | None = None
+    asked: dict[str, int] = {}
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether somebody has compared what was asked for with what was produced."""
+        return self.missing is not None or bool(self.asked)
 
 
 def first_manifest(
@@ -66,6 +73,30 @@ def first_manifest(
     )
 
 
+def next_manifest(
+    manifest: Manifest,
+    request: RunRequest,
+    records: dict[str, StreamRecord],
+    collected: Collected,
+    site: Site,
+) -> Manifest:
+    """Return the manifest of a run that goes on with another phase, in which `records` are recorded."""
+    said = {field: getattr(request, field) or None for field in FIELDS}
+    return msgspec.structs.replace(
+        annotated(manifest, said, site.clock),
+        rig=site.rig,
+        recorder=Writer.this(site.service),
+        settings=collected.settings | request.settings,
+        devices=collected.states | request.devices,
+        losses_at_start=collected.losses,
+        artifacts=collected.artifacts,
+        missing=collected.missing,
+        versions=loaded_versions(),
+        service_versions=collected.versions,
+        streams=manifest.streams | records,
+    )
+
+
 def final_manifest(
     manifest: Manifest,
     ended: Ended,
@@ -94,12 +125,16 @@ def final_manifest(
     outcome = decide_outcome(
         ended.ending,
         counts.values(),
-        lost_before=sum(losses.values()),
+        lost_before=sum(losses.values()) + sum(earlier_losses(manifest).values()),
         failed=bool(given_up(manifest.incidents))
         or (stop_on_error and any(count.error for count in counts.values())),
-        interrupted=ended.missing is None and _was_interrupted(manifest),
+        interrupted=not ended.is_compared and _was_interrupted(manifest),
     )
-    befell = [*tell(manifest.incidents, manifest.started), *_untold_restarts(manifest)]
+    befell = [
+        *tell_phases(manifest),
+        *tell(manifest.incidents, manifest.began),
+        *_untold_restarts(manifest),
+    ]
     reason = explain_outcome(ended.reason, befell, counts, losses)
     return msgspec.structs.replace(
         manifest,

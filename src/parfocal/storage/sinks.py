@@ -45,6 +45,9 @@ class SinkOptions(msgspec.Struct, frozen=True, kw_only=True):
         Of the parts of a table.
     events : EventLayout or None
         Where the frames of events lie; None for frames that follow one another.
+    next_number : int or None
+        Of a sink that was closed and goes on: the number that the producer should give its next frame. None
+        for one that was not closed.
     """
 
     spec: StreamSpec
@@ -54,6 +57,7 @@ class SinkOptions(msgspec.Struct, frozen=True, kw_only=True):
     codec: Codec = "blosc-lz4"
     limits: PartLimits = PartLimits()
     events: EventLayout | None = None
+    next_number: int | None = None
 
 
 @dataclass(frozen=True)
@@ -85,12 +89,16 @@ def create_sink(path: Path, options: SinkOptions, clock: Clock = SYSTEM_CLOCK) -
 
 
 def resume_sink(path: Path, options: SinkOptions, clock: Clock = SYSTEM_CLOCK) -> Sink[Any]:
-    """Return the sink at `path`, whose writer ended without closing it; raises what its class raises."""
+    """Return the sink at `path`, whose writer has ended; raises what its class raises."""
     return SINKS[kind_of(options)].resume(path, options, clock)
 
 
 def _first(options: SinkOptions) -> dict[str, int]:
     return {"first_sequence": options.first_sequence, "first_number": options.first_number}
+
+
+def _so_far(options: SinkOptions) -> dict[str, Any]:
+    return {**_first(options), "next_number": options.next_number}
 
 
 def _frames(path: Path, options: SinkOptions, clock: Clock) -> FrameSink:
@@ -119,8 +127,8 @@ def _rows(how: Callable[..., RowSink]) -> Callable[[Path, SinkOptions, Clock], R
 
 
 SINKS = {
-    "frames": SinkKind(_frames, lambda path, options, _: FrameSink.resume(path, **_first(options))),
-    "events": SinkKind(_events, lambda path, options, _: EventFrameSink.resume(path, **_first(options))),
+    "frames": SinkKind(_frames, lambda path, options, _: FrameSink.resume(path, **_so_far(options))),
+    "events": SinkKind(_events, lambda path, options, _: EventFrameSink.resume(path, **_so_far(options))),
     "rows": SinkKind(_rows(RowSink.create), _rows(RowSink.resume)),
 }
 """The kinds of sinks there are, by the name that the record of a run gives them."""

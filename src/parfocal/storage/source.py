@@ -129,6 +129,11 @@ class Source:
         newest = self._newest()
         return self._reader.next_number if newest is None else newest.next_number
 
+    def renumber(self, following: int) -> None:
+        """Have the next frame or row be number `following`: for a run that goes on after it had ended."""
+        base = self._place.base + following - self.position
+        self._place = msgspec.structs.replace(self._place, base=base)
+
     @contextmanager
     def lease(self, most: int, timeout_s: float) -> Iterator[LentBatch]:
         """Lend the next ones, up to `most`, for the length of the block.

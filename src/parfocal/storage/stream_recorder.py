@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from parfocal.core.clock import Clock
-from parfocal.core.errors import StorageError, StreamError, StreamTimeoutError
+from parfocal.core.errors import BadInputError, StorageError, StreamError, StreamTimeoutError
 from parfocal.core.frames import FrameSpec
+from parfocal.storage.event_frames import EventFrameSink
 
 if TYPE_CHECKING:
+    from parfocal.core.event_layout import EventLayout
     from parfocal.core.protocols import Sink
     from parfocal.core.status import StoredCount
     from parfocal.storage.source import Source
@@ -94,6 +96,19 @@ class StreamRecorder:
             self.last_place = self.source.newest_place
             self._end = self.source.produced
         self._nudged.set()
+
+    def extend(self, events: EventLayout) -> EventLayout:
+        """Have frames that are produced from now on be placed by a layout that has grown; return it.
+
+        Raises
+        ------
+        BadInputError
+            If frames are not stored by events here, or the layout does not hold what is there.
+        """
+        if not isinstance(self._sink, EventFrameSink):
+            raise BadInputError(f"frames of {self.name!r} are not stored by events in this run")
+        self._sink.extend(events, self.source.produced)
+        return self._sink.events
 
     def fail(self, error: Exception) -> None:
         """Have it end by `error`. Returns at once."""
