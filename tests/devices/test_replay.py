@@ -239,3 +239,22 @@ def test_wrong_settings_are_refused(tmp_path):
         make_device("repaly", {}, DeviceContext(), Camera)
     with pytest.raises(ConfigError, match="no Camera: it lacks"):
         make_device("simulated-focus", {}, DeviceContext(), Camera)
+
+
+def test_for_an_event_it_shows_the_image_at_its_place(tmp_path):
+    data = np.arange(3 * 2 * 6 * 8, dtype=np.uint16).reshape(3, 2, 6, 8)
+    tifffile.imwrite(tmp_path / "a.ome.tif", data, metadata={"axes": "TCYX"})
+    camera = opened(tmp_path / "a.ome.tif", channel="all", rate="fastest")
+    out = np.zeros(camera.spec.shape, camera.spec.dtype)
+    for event, (t, c) in enumerate([(2, 0), (0, 1), (0, 0), (2, 1), (1, 1)]):
+        camera.next_event(event, None, {"t": t, "p": 0, "c": c, "z": 0})
+        camera.start(count=1)
+        assert camera.read_into(out, 1.0).frame == event
+        assert (out == data[t, c]).all()
+    camera.start(count=1)
+    camera.read_into(out, 1.0)
+    assert (out == data[0, 0]).all(), "it counts for the next sequence alone"
+    with pytest.raises(BadInputError, match="no image at t = 3: 3 along t can be read"):
+        camera.next_event(9, None, {"t": 3})
+    with pytest.raises(BadInputError, match="no image at p = 1: one along p"):
+        camera.next_event(9, None, {"p": 1})

@@ -14,6 +14,8 @@ from parfocal.devices.exposures import ExposureSchedule
 from parfocal.formats import Movie, MovieOptions, Unreadable, open_movie
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from parfocal.core.frames import FrameHeader
@@ -54,7 +56,9 @@ class ReplayCamera:
     """A movie as a camera (a `parfocal.core.protocols.Camera`, and one that `CanResume`).
 
     Each `start` plays it from its first image; the sequence ends with the last one. One image is a movie of
-    one. An image that cannot be read is a lost frame; the next call goes on with the next one.
+    one. An image that cannot be read is a lost frame; the next call goes on with the next one. For an event
+    of a plan it shows the image at the event's place (it `TakesEvents`): choose ``"all"`` channels, positions
+    and planes that the plan goes through.
 
     Frames carry the movie's own times: at its own rate on this machine's clock; as fast as they are read,
     from 0, one interval before the first image; and 0 for all of them if nobody tells the times. A rate that
@@ -71,6 +75,7 @@ class ReplayCamera:
         self._unreadable = Unreadable()
         self._own_times = False
         self._first = 0
+        self._begin = self._next = 0
         self._start_ns = 0
 
     @property
@@ -126,7 +131,18 @@ class ReplayCamera:
 
     def start(self, count: int | None = None) -> None:
         """Play from the first image: `count` frames, or to the end, or, in a loop, until `stop`."""
+        self._begin, self._next = self._next, 0
         self.resume(0, count)
+
+    def next_event(self, event: int, run_time_s: float | None, index: Mapping[str, int]) -> None:  # noqa: ARG002
+        """Have the next sequence begin with the image at an event's place: `index`, by axis.
+
+        Raises
+        ------
+        BadInputError
+            If the movie has no image there.
+        """
+        self._next = self._opened().image_at(index)
 
     def next_frame(self) -> int:
         """Return the number that the next frame will have."""
@@ -136,7 +152,7 @@ class ReplayCamera:
         """Go on with a sequence of which `done` frames are done: `count` more, or to the end."""
         movie = self._opened()
         if not self._settings.loop:
-            left = len(movie) - done
+            left = len(movie) - self._begin - done
             count = left if count is None else min(count, left)
             if count == 0 and done:
                 return  # the sequence was over
@@ -146,7 +162,7 @@ class ReplayCamera:
 
     @property
     def first_frame(self) -> int:
-        """Number of the frame that shows image 0 of the newest sequence."""
+        """Number of the frame that shows the first image of the newest sequence."""
         return self._first
 
     def stop(self) -> None:
@@ -195,7 +211,7 @@ class ReplayCamera:
         exposure = self._schedule.begin(timeout_s)
         if exposure is None:
             return None
-        number = exposure.frame - self._first
+        number = self._begin + exposure.frame - self._first
         try:
             movie.read_into(number % len(movie), np.asarray(out))
         except MovieError as error:

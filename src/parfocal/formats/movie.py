@@ -16,6 +16,8 @@ from parfocal.formats.selection import select
 from parfocal.formats.times import image_times_s
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from parfocal.formats.contents import PlaneReader
@@ -111,6 +113,16 @@ class Movie:
 
     def __len__(self) -> int:
         return len(self._selection.planes)
+
+    def image_at(self, place: Mapping[str, int]) -> int:
+        """Return the image at a place by axis, such as ``{"t": 3, "c": 1}``; an axis not named is at 0.
+
+        Raises
+        ------
+        BadInputError
+            If there is none: names the axis and how long it is here.
+        """
+        return self._selection.image_at(place)
 
     def read_into(self, index: int, out: NDArray[Any]) -> None:
         """Fill `out`, of the movie's shape and dtype, with one image.

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from parfocal.core.errors import MovieError
+from parfocal.core.errors import BadInputError, MovieError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -47,6 +47,32 @@ class Selection:
     sizes: tuple[int, ...]
     unread: tuple[str, ...]
     gaps: tuple[str, ...]
+
+    def image_at(self, place: Mapping[str, int]) -> int:
+        """Return the image at a place by axis; an axis that is not named is at 0.
+
+        Time runs along the axis t, or along one that the file has no usual name for.
+
+        Raises
+        ------
+        BadInputError
+            If there is none.
+        """
+        unnamed = "" if "t" in self.axes else next((axis for axis in self.axes if axis not in _WORDS), "")
+        sizes = {
+            "t" if axis == unnamed else axis: size for axis, size in zip(self.axes, self.sizes, strict=True)
+        }
+        for axis, index in place.items():
+            if not 0 <= index < sizes.get(axis, 1):
+                told = f"{sizes[axis]} along {axis}" if axis in sizes else f"one along {axis}"
+                raise BadInputError(f"there is no image at {axis} = {index}: {told} can be read, from 0")
+        flat = 0
+        for axis, size in sizes.items():
+            flat = flat * size + place.get(axis, 0)
+        image = int(np.searchsorted(self.grid, flat))
+        if image == len(self.grid) or self.grid[image] != flat:
+            raise BadInputError(f"the file does not hold the image at {dict(place)}")
+        return image
 
 
 def select(contents: Contents, options: MovieOptions) -> Selection:

@@ -77,6 +77,9 @@ class Plan(
         """
         return self.program.events(first)
 
+    def __iter__(self) -> Iterator[Event]:
+        return self.events()
+
     @property
     def shape(self) -> dict[str, int]:
         """How long each of the axes t, p, c and z is; of channels all that occur."""
