@@ -121,6 +121,12 @@ class Bench:
             self.ended.release()
         return "scanned"
 
+    @command(lane="waits")
+    def wait_for_gate(self) -> None:
+        """Wait to be cancelled, or for the gate."""
+        while not self.gate.is_set():
+            current_call().wait(0.05)
+
     @command(lane="reports")
     def report(self, steps: int) -> str:
         """Report progress once the gate is open."""
