@@ -73,8 +73,10 @@ class LosslessReader(AttachedReader):
         if self._frames is not None:
             with self.lease(timeout_s) as frame:
                 return Frame(frame.data.copy(), frame.header)
-        with self.lease_rows(timeout_s, most) as rows:
-            return rows
+        rows, first = self._hold_rows(most, timeout_s)
+        wanted = rows[:: self._every]
+        self._give_back(first + len(rows), len(wanted))  # without a block: as long as half of the copying
+        return wanted
 
     def poll(self) -> Any | None:
         """Return what `read` would, or None if there is nothing now. Never waits; raises like `read`."""
@@ -137,9 +139,7 @@ class LosslessReader(AttachedReader):
         They count as delivered at the end of the block, not before: after an exception in it they are
         offered again, and so they are to a named reader that died in it, if the ring still holds them.
         """
-        if most is not None and most < 1:
-            raise BadInputError(f"most must be at least 1, not {most}")
-        rows, first = self._hold_rows(at.LEASE_LIMIT if most is None else most, timeout_s)
+        rows, first = self._hold_rows(most, timeout_s)
         after, delivered = first, 0
         try:
             wanted = rows[:: self._every]
@@ -176,8 +176,14 @@ class LosslessReader(AttachedReader):
             self._end()
             raise
 
-    def _hold_rows(self, most: int, timeout_s: float | None) -> tuple[Any, int]:
-        """Lease the next rows: return a copy, in which are unwanted ones, too, and the first one's number."""
+    def _hold_rows(self, most: int | None, timeout_s: float | None) -> tuple[Any, int]:
+        """Lease the next rows: return a copy, in which are unwanted ones, too, and the first one's number.
+
+        The reader is in use until they are given back.
+        """
+        if most is not None and most < 1:
+            raise BadInputError(f"most must be at least 1, not {most}")
+        limit = at.LEASE_LIMIT if most is None else (most - 1) * self._every + 1
         self._begin()
         try:
             if self._frames is not None:
@@ -188,7 +194,7 @@ class LosslessReader(AttachedReader):
                 rows, entry = self._row_buffer(), self._entry
                 assert entry is not None
                 first = entry.position
-                count = min((most - 1) * self._every + 1, available, at.LEASE_LIMIT)
+                count = min(limit, available, at.LEASE_LIMIT)
                 if entry.lease(first, count):
                     taken = rows.copy(first, count)
                     if self._words[at.TAIL] <= first:
