@@ -26,6 +26,7 @@ USED = {
     "tracker-1": NUMERICS,
     "tracker": set(),
     "recorder": {"pyarrow"},  # rows; tensorstore only where frames are recorded
+    "runs": set(),
 }
 
 

@@ -118,6 +118,12 @@ class Orders(RuleBasedStateMachine):
     def lose(self) -> None:
         self.give(inputs.FrameLost(self.now))
 
+    @precondition(lambda self: isinstance(self.task, tasks.Acquire))
+    @rule()
+    def stop_from_outside(self) -> None:
+        self.give(inputs.Acquired(self.now, 1, whole=False, stopped="somebody stopped the camera"))
+        assert self.machine.end is not None
+
     # --- others
 
     @rule(policy=st.sampled_from(["stop", "go on", "pause"]))

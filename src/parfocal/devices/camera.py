@@ -69,6 +69,7 @@ class CameraHost(DeviceHost):
         """Make the streams; start if that is wanted, or was on before a crash."""
         context, clock = self.context, self.context.clock
         self._snaps = Snaps()
+        self._stopped_by = ""  # who ended the newest sequence before its end
         self._snap_camera = SnapCamera(self.device, self._expose)
         self._slot: Slot | None = None
         self._sequence_ns = self._read_ns = clock.monotonic_ns()
@@ -138,6 +139,7 @@ class CameraHost(DeviceHost):
         if count is not None and count < 1:
             raise BadInputError(f"count must be 1 or more, or None for no end, not {count}")
         self._expose(count)
+        self._stopped_by = ""
         first = self.device.first_frame if isinstance(self.device, CanResume) else 0
         self._counts.begin_sequence(self._counts.first_frame + first, count)
         self.context.publish("camera", {"running": True, "count": count})
@@ -151,6 +153,8 @@ class CameraHost(DeviceHost):
     @command(lane=LOOP, effect="stops")
     def stop(self) -> None:
         """End the sequence; nothing happens if none is on."""
+        if self.device.is_running():
+            self._stopped_by = current_call().caller or "the rig"
         self.device.stop()
         self._snaps.fail(DeviceError("the camera was stopped"))
         self._end_sequence(stopped=True)
@@ -229,9 +233,10 @@ class CameraHost(DeviceHost):
         return self.health_line()
 
     def state(self) -> dict[str, Any]:
-        """Return the camera's state, the shape of its frames, and its counts."""
+        """Return the camera's state, the shape of its frames, its counts, and who stopped it last."""
         spec = msgspec.to_builtins(self.device.spec)
-        return {**self.device.state(), "spec": spec, "counts": self._counts.counts()}
+        host = {"spec": spec, "counts": self._counts.counts(), "stopped_by": self._stopped_by}
+        return {**self.device.state(), **host}
 
     def losses(self) -> dict[str, int]:
         """Return the frames that the camera lost, and those whose truth found no room in its stream."""

@@ -53,13 +53,15 @@ class FrameLost(msgspec.Struct, frozen=True):
 class Acquired(msgspec.Struct, frozen=True):
     """The camera has ended after `frames` frames; `whole` if by its count or its own end.
 
-    `began_ns` is when the first exposure began; None if nobody knows.
+    `began_ns` is when the first exposure began; None if nobody knows. `stopped` tells how it ended before its
+    count although this run did not want that; "" if it did not.
     """
 
     now_ns: int
     frames: int
     whole: bool
     began_ns: int | None = None
+    stopped: str = ""
 
 
 class TaskFailed(msgspec.Struct, frozen=True):

@@ -65,11 +65,24 @@ class ExposedFrame:
 
 @dataclass(frozen=True, kw_only=True)
 class AcquiredFrames:
-    """How the camera ran by itself: frames, whether to its own end, and when the first exposure began."""
+    """How the camera ran by itself.
+
+    Attributes
+    ----------
+    frames : int
+        How many, those that the camera lost included.
+    whole : bool
+        Whether to its count, or its own end.
+    began_ns : int or None
+        When the first exposure began, on the monotonic clock.
+    stopped : str
+        How it ended before its count although this run did not want that; "" if it did not.
+    """
 
     frames: int
     whole: bool
     began_ns: int | None = None
+    stopped: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

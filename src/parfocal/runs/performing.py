@@ -106,7 +106,7 @@ class Performer:
                 return self._wait(until_ns, dark=True)
             case tasks.Acquire(count=count):
                 done = self._instruments.acquire(count)
-                return inputs.Acquired(self._now, done.frames, done.whole, done.began_ns)
+                return inputs.Acquired(self._now, done.frames, done.whole, done.began_ns, done.stopped)
             case tasks.Prepare():
                 self.folder = self._instruments.open(self._opening)
                 return inputs.Prepared(self._now)

@@ -84,7 +84,10 @@ def _answered(machine: Machine, now_ns: int) -> Machine:
 
 
 def _acquired(machine: Machine, report: inputs.Acquired) -> Machine:
-    """Count an acquisition that has ended; one that a pause has broken off goes on after it."""
+    """Count an acquisition that has ended; one that a pause has broken off goes on after it.
+
+    One that somebody else has stopped ends the run.
+    """
     event = machine.event
     assert event is not None
     frames = machine.frames_before + report.frames
@@ -92,6 +95,8 @@ def _acquired(machine: Machine, report: inputs.Acquired) -> Machine:
     if began_ns is not None:
         timing = timing.exposed(event, began_ns, repeated=False)
     machine = machine.having(timing=timing)
+    if report.stopped and machine.end is None:
+        machine = machine.ending("finished early", report.stopped)
     whole = report.whole or (event.count is not None and frames >= event.count)
     finished = machine.end is not None and machine.end.ending == "finished early"
     if whole or finished:

@@ -1,0 +1,122 @@
+"""A camera's own sequence as a task of a run, against a camera in memory that does what a test says."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from parfocal.core.errors import ServiceUnavailableError
+from parfocal.runs.camera_sequence import CameraSequence
+from parfocal.testing.clock import ManualClock
+
+
+class Camera:
+    """Counts a frame whenever it is asked whether it runs; `at` says what happens at which frame."""
+
+    def __init__(self) -> None:
+        self.frames, self.lost, self.running, self.restarts = 100, 0, False, 0
+        self.end: int | None = None
+        self.stopped_by = ""
+        self.at: dict[int, Callable[[], None]] = {}
+        self.started: list[int | None] = []
+        self.away = False
+
+    def call(self, command: str, *, timeout_s: float, **arguments: Any) -> Any:
+        if self.away:
+            raise ServiceUnavailableError("the camera is away", service="camera", command=command)
+        return getattr(self, f"_{command}")(**arguments)
+
+    def _start(self, count: int | None) -> None:
+        self.started.append(count)
+        self.running, self.stopped_by = True, ""
+        self.end = None if count is None else self.frames + self.lost + count
+
+    def _is_running(self) -> bool:
+        if self.running:
+            self.frames += 1
+            self.at.pop(self.frames - 100, lambda: None)()
+            self.running = self.running and self.frames + self.lost != self.end
+        return self.running
+
+    def _counts(self) -> dict[str, int]:
+        return {"frames": self.frames, "lost": self.lost}
+
+    def _state(self) -> dict[str, str]:
+        return {"stopped_by": self.stopped_by}
+
+    def _stop(self) -> None:
+        self.running, self.stopped_by = False, "the run"
+
+    def stop_from_outside(self) -> None:
+        self.running, self.stopped_by = False, "script.py"
+
+    def die(self) -> None:
+        self.running, self.restarts = False, self.restarts + 1
+
+
+@pytest.fixture
+def camera() -> Camera:
+    return Camera()
+
+
+class MovingClock(ManualClock):
+    """Time goes on by itself while somebody waits."""
+
+    def wait(self, event: threading.Event, timeout_s: float) -> bool:
+        self.advance(timeout_s)
+        return event.is_set()
+
+
+@pytest.fixture
+def sequence(camera) -> CameraSequence:
+    aborted = threading.Event()
+    return CameraSequence(camera, aborted, lambda: camera.restarts, MovingClock(), restart_s=2.0)
+
+
+def test_a_counted_sequence_ends_whole(camera, sequence):
+    ended = sequence.run(5)
+    assert (ended.frames, ended.whole, ended.stopped) == (5, True, "")
+    assert sequence.run(3).frames == sequence.frames == 3
+
+
+def test_frames_that_the_camera_lost_were_exposed(camera, sequence):
+    camera.at[2] = lambda: setattr(camera, "lost", 2)
+    assert sequence.run(5).frames == 5
+
+
+def test_a_sequence_without_a_count_ends_with_the_camera(camera, sequence):
+    camera.at[7] = lambda: setattr(camera, "running", False)
+    ended = sequence.run(None)
+    assert (ended.frames, ended.whole, ended.stopped) == (7, True, "")
+
+
+@pytest.mark.parametrize(("count", "part"), [(9, "4 of 9 frames"), (None, "4 frames")])
+def test_a_camera_that_somebody_stops_is_told_with_who(camera, sequence, count, part):
+    camera.at[4] = camera.stop_from_outside
+    ended = sequence.run(count)
+    assert (ended.frames, ended.whole) == (4, False)
+    assert ended.stopped == f"the camera was stopped from outside by script.py after {part}"
+
+
+def test_a_camera_that_was_started_again_takes_the_rest(camera, sequence):
+    camera.at[4] = camera.die
+    ended = sequence.run(9)
+    assert (ended.frames, ended.whole, ended.stopped) == (9, True, "")
+    assert camera.started == [9, 5]
+    assert sequence.remarks == ["the camera was started again in the middle"]
+
+
+def test_a_camera_that_stays_away_fails_the_acquisition(camera, sequence):
+    camera.at[4] = lambda: setattr(camera, "away", True)
+    with pytest.raises(ServiceUnavailableError, match="the camera is away"):
+        sequence.run(9)
+
+
+def test_aborted_it_returns_what_came_until_then(camera, sequence):
+    camera.at[4] = sequence._aborted.set
+    ended = sequence.run(9)
+    assert (ended.frames, ended.whole, ended.stopped) == (4, False, "")
+    assert not camera.running
