@@ -45,3 +45,9 @@ def test_a_spec_survives_its_journey(spec):
 def test_unknown_fields_are_refused():
     with pytest.raises(msgspec.ValidationError, match="unknown field"):
         msgspec.convert({"type": "frames", "shape": [2, 2], "dtype": "u1", "colour": "red"}, FrameSpec)
+
+
+@pytest.mark.parametrize("column", [("spectrum", "<f4", 3), ("spectrum", [("x", "<f8")])])
+def test_a_column_of_several_numbers_is_refused_with_its_name(column):
+    with pytest.raises(BadInputError, match=r"column 'spectrum' of a row holds .* each number a column"):
+        RowSpec.of(np.dtype([("time_ns", "<i8"), column]))

@@ -3,13 +3,15 @@
 import os
 import signal
 import threading
+from contextlib import ExitStack
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from parfocal.core.clock import poll_until
+from parfocal.core.clock import SYSTEM_CLOCK, poll_until
 from parfocal.core.errors import DeadlineError, ViewerError
-from parfocal.core.frames import FrameHeader, FrameSpec
+from parfocal.core.frames import FrameHeader, FrameSpec, RowSpec
 from parfocal.streams import StreamWriter, open_stream
 from parfocal.viewers import list_viewers, open_viewer
 
@@ -110,8 +112,8 @@ def test_a_stopped_viewer_is_hung_never_says_shown_and_goes_on(opened, kind):
     viewer.show(image(), "a").shown(PATIENCE_S)
     os.kill(viewer.pid, signal.SIGSTOP)
     try:
+        assert poll_until(lambda: viewer.state == "hung", PATIENCE_S)  # the signal takes a while
         ticket = viewer.show(image(3), "a")
-        assert poll_until(lambda: viewer.state == "hung", PATIENCE_S)
         with pytest.raises(DeadlineError):
             ticket.shown(0.2)
         assert ticket.state == "queued"
@@ -164,6 +166,29 @@ def test_a_stream_is_followed_through_restarts_and_changes_of_shape(opened, kind
         assert poll_until(lambda: (viewer.image(pane) == 5).all(), PATIENCE_S)
         readers = open_stream(tmp_path, "camera").status().readers
         assert {reader.policy for reader in readers if reader.pid == viewer.pid} == {"latest"}
+
+
+SENSOR = np.dtype([("time_ns", "<i8"), ("temperature_c", "<f8"), ("on", "?"), ("note", "S8")])
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["there", "to come"])
+def test_rows_of_a_sensor_are_plotted_over_time(opened, kind, tmp_path, there):
+    viewer = opened(kind)
+    rows = np.zeros(5, SENSOR)
+    rows["time_ns"] = SYSTEM_CLOCK.monotonic_ns()
+    with ExitStack() as stack:
+        if there:
+            writer = stack.enter_context(StreamWriter(tmp_path, "sensor", RowSpec.of(SENSOR), slots=64))
+        place = SimpleNamespace(folder=tmp_path, name="sensor")
+        name = viewer.follow(place).received(PATIENCE_S)
+        if not there:
+            writer = stack.enter_context(StreamWriter(tmp_path, "sensor", RowSpec.of(SENSOR), slots=64))
+        writer.write_rows(rows)
+        wanted = {"sensor: temperature": {"sensor": 5}, "sensor: on": {"sensor": 5}}
+        assert poll_until(lambda: viewer.plots() == wanted, PATIENCE_S), viewer.plots()
+        assert viewer.panes() == {}
+        viewer.remove(name).received(PATIENCE_S)
+        assert viewer.plots() == {}
 
 
 def test_twenty_callers_get_one_viewer(opened, kind, name):

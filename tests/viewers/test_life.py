@@ -123,6 +123,39 @@ def test_one_of_another_version_says_so_and_can_be_replaced(opened, name):
     replaced.close()
 
 
+def test_a_replaced_viewer_goes_on_as_it_was(opened, name, tmp_path):
+    viewer = opened("headless")
+    spec = FrameSpec(shape=(8, 8), dtype="uint16")
+    with StreamWriter(tmp_path, "camera", spec) as writer:
+        pane = viewer.follow(open_stream(tmp_path, "camera")).received(PATIENCE_S)
+        viewer.set_display(pane, low=10, high=90, colormap="magma").received(PATIENCE_S)
+        viewer.show(np.zeros((4, 4), np.uint8), "nuclei").shown(PATIENCE_S)
+        viewer.set_display("nuclei", gamma=0.5).received(PATIENCE_S)
+        older = msgspec.structs.replace(find_service(name), version="0.0.9")
+        record_path(name).write_bytes(msgspec.json.encode(older))
+        replaced = open_viewer(name, "headless", replace=True)
+        assert poll_until(lambda: pane in replaced.panes(), PATIENCE_S)
+        chosen = replaced.display(pane)
+        assert (chosen.low, chosen.high, chosen.contrast, chosen.colormap) == (10, 90, "fixed", "magma")
+        writer.write(np.full((8, 8), 7, np.uint16), FrameHeader(frame=0))
+        assert poll_until(lambda: replaced.panes()[pane]["shape"] == [8, 8], PATIENCE_S)
+        replaced.show(np.zeros((4, 4), np.uint8), "nuclei").shown(PATIENCE_S)
+        assert replaced.display("nuclei").gamma == 0.5, "of a pane that comes later, too"
+        replaced.close()
+
+
+def test_one_that_does_not_answer_is_replaced_without_its_state(opened, name):
+    viewer = opened("headless")
+    viewer.wait_ready(PATIENCE_S)
+    older = msgspec.structs.replace(find_service(name), version="0.0.9")
+    record_path(name).write_bytes(msgspec.json.encode(older))
+    os.kill(viewer.pid, signal.SIGSTOP)
+    replaced = open_viewer(name, "headless", replace=True)
+    replaced.wait_ready(PATIENCE_S)
+    assert replaced.panes() == {}
+    replaced.close()
+
+
 def test_without_a_display_the_live_kind_says_so_in_a_line(monkeypatch, name):
     for variable in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
         monkeypatch.delenv(variable, raising=False)

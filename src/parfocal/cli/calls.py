@@ -11,7 +11,8 @@ from rich.text import Text
 
 from parfocal.cli.output import console, print_json, to_json
 from parfocal.cli.signatures import signature
-from parfocal.core.errors import BadInputError, RigNotFoundError
+from parfocal.cli.which_rig import AnyRig, only_rig
+from parfocal.core.errors import BadInputError
 from parfocal.core.text_values import ALL, named_values
 from parfocal.ipc.commands import RECEIVER
 from parfocal.processes import directory
@@ -33,7 +34,7 @@ def call(
     service: str,
     command: str,
     *arguments: str,
-    rig: str | None = None,
+    rig: AnyRig = None,
     timeout_s: float | None = 60.0,
     force: bool = False,
     json: bool = False,
@@ -50,9 +51,6 @@ def call(
     arguments
         Each as name=value; a value is read as its declared type (see `parfocal commands`), and as JSON where
         that takes several.
-    rig
-        Which rig: a running one; else a built-in one or a file, which is started and ended again. May be left
-        out while only one is running.
     timeout_s
         Deadline of the call.
     force
@@ -128,17 +126,6 @@ def _arguments(infos: Iterable[CommandInfo], command: str, words: tuple[str, ...
     """Return the arguments of a command, each read as the type that its parameter declares."""
     kinds = {p.name: p.kinds for info in infos if info.name == command for p in info.parameters}
     return named_values(words, lambda name: kinds.get(name, ALL))
-
-
-def only_rig(name: str | None) -> str:
-    """Return `name`, or the one rig that is running."""
-    if name is not None:
-        return name
-    running = [record.rig for record in directory.rigs()]
-    if len(running) == 1:
-        return running[0]
-    known = f"name one with --rig: {', '.join(running)}" if running else "start one with `parfocal up`"
-    raise RigNotFoundError(f"{len(running) or 'no'} rigs are running; {known}")
 
 
 def _tell(result: Any, json: bool, out: Path | None) -> None:

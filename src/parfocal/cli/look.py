@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from parfocal.cli.calls import only_rig
 from parfocal.cli.output import console
 from parfocal.cli.signals import interrupted_once
+from parfocal.cli.which_rig import AnyRig, only_rig
 from parfocal.core.clock import poll_until
 from parfocal.core.errors import BadInputError
 from parfocal.rig.opening import attach_or_open
@@ -17,7 +17,7 @@ _STEP_S = 0.2
 
 
 def live(
-    rig: str | None = None,
+    rig: AnyRig = None,
     *,
     camera: str = "camera",
     viewer: Literal["live", "headless"] = "live",
@@ -29,9 +29,6 @@ def live(
 
     Parameters
     ----------
-    rig
-        Which rig: a running one; else a built-in one or a file, which is started and ended again. May be left
-        out while only one is running.
     camera
         Name of the camera's service.
     viewer
@@ -57,14 +54,11 @@ def live(
             window.close()
 
 
-def snap(rig: str | None = None, *, camera: str = "camera", out: Path | None = None) -> None:
+def snap(rig: AnyRig = None, *, camera: str = "camera", out: Path | None = None) -> None:
     """Take one frame, tell what is in it, and write it to a file if you name one; nothing is recorded.
 
     Parameters
     ----------
-    rig
-        Which rig: a running one; else a built-in one or a file, which is started and ended again. May be left
-        out while only one is running.
     camera
         Name of the camera's service.
     out

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 from rich.table import Table
 
-from parfocal.cli.calls import only_rig
 from parfocal.cli.output import console, print_json
 from parfocal.cli.signals import ending_signals, interrupt
+from parfocal.cli.which_rig import RunningRig, only_rig
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.processes import directory
 from parfocal.rig.config import read_changes
@@ -76,13 +76,8 @@ def up(
             rig.wait()
 
 
-def down(rig: str | None = None) -> None:
+def down(rig: RunningRig = None) -> None:
     """End a running laboratory: outputs safe, streams drained, every process gone.
-
-    Parameters
-    ----------
-    rig
-        Which rig; may be left out while only one is running.
 
     Examples
     --------
@@ -94,15 +89,13 @@ def down(rig: str | None = None) -> None:
     console().print(f"rig {name!r} has ended")
 
 
-def restart(service: str, *, rig: str | None = None) -> None:
+def restart(service: str, *, rig: RunningRig = None) -> None:
     """End a service in order and start it again, also one that was given up; returns when it is ready.
 
     Parameters
     ----------
     service
         Name of the service.
-    rig
-        Which rig; may be left out while only one is running.
 
     Examples
     --------

@@ -8,8 +8,8 @@ from typing import Any
 
 from rich.table import Table
 
-from parfocal.cli.calls import only_rig
 from parfocal.cli.output import console, print_json, to_json
+from parfocal.cli.which_rig import AnyRig, only_rig
 from parfocal.core.errors import BadInputError
 from parfocal.core.text_values import ALL, named_values
 from parfocal.rig.opening import attach_or_open
@@ -21,7 +21,7 @@ def settings(
     *changes: str,
     load: Path | None = None,
     save: Path | None = None,
-    rig: str | None = None,
+    rig: AnyRig = None,
     json: bool = False,
 ) -> None:
     """Show the settings of a service; change some while it runs, load them from a file or save them to one.
@@ -36,9 +36,6 @@ def settings(
         Take the settings of this TOML file first; what is wrong in it takes its default, with a warning.
     save
         Write all settings, as they are then, to this TOML file.
-    rig
-        Which rig: a running one; else a built-in one or a file, which is started and ended again. May be left
-        out while only one is running.
     json
         Print them as one JSON line.
 

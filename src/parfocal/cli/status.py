@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 from rich.live import Live
 
-from parfocal.cli.calls import only_rig
 from parfocal.cli.output import console, print_json
 from parfocal.cli.status_view import status_view
+from parfocal.cli.which_rig import RunningRig, only_rig
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.rig.opening import attach
 
@@ -22,7 +22,7 @@ REFRESH_S = 0.25
 
 
 def status(
-    rig: str | None = None,
+    rig: RunningRig = None,
     *,
     watch: bool = False,
     json: bool = False,
@@ -31,8 +31,6 @@ def status(
 
     Parameters
     ----------
-    rig
-        Which rig; may be left out while only one is running.
     watch
         Refresh four times a second until Ctrl-C; with --json, one object a line.
     json

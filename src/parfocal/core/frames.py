@@ -130,6 +130,11 @@ class RowSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         """Return the spec of a structured dtype with scalar fields."""
         if dtype.names is None:
             raise BadInputError(f"rows need a structured dtype with named columns, not {dtype}")
+        for name in dtype.names:
+            if dtype[name].shape or dtype[name].names:
+                raise BadInputError(
+                    f"column {name!r} of a row holds {dtype[name]}; give each number a column"
+                )
         return cls(columns=tuple((name, dtype[name].str) for name in dtype.names))
 
     @property

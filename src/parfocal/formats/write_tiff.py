@@ -1,15 +1,25 @@
-"""A movie as an OME-TIFF, for programs that read nothing else."""
+"""Images as OME-TIFF, for programs that read nothing else: a movie, or a single image."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from parfocal.core.errors import AlreadyExistsError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from parfocal.formats.movie import Movie
+
+_PIXELS = ("uint8", "uint16", "uint32", "int8", "int16", "int32", "float32", "float64")
+"""Types of pixels that OME has words for."""
+_UM_PER_CM = 1e4
+_NEEDS_BIG_TIFF = 3_900_000_000
 
 
 def write_tiff(movie: Movie, path: Path) -> None:
@@ -31,35 +41,75 @@ def write_tiff(movie: Movie, path: Path) -> None:
     MovieError
         If an image cannot be read; then nothing is left.
     """
-    import tifffile
-
     if path.exists():
         raise AlreadyExistsError(f"{path} exists; name another folder, or move it away")
+    images = (movie.read(index) for index in range(len(movie)))
+    shape = (len(movie), *movie.shape)
+    _write(images, shape, np.dtype(movie.dtype), path, movie.facts.pixel_size_um, _times(movie))
+
+
+def write_image(image: NDArray[Any], pixel_size_um: float | None, path: Path) -> None:
+    """Write one image, in place of what is at `path`: the file is the old or the new one, never a part.
+
+    Parameters
+    ----------
+    image : ndarray
+        (y, x) of any number type, or (y, x, 3) uint8; what OME has no word for is written as float32.
+    pixel_size_um : float or None
+        Edge of a pixel in the sample, if that is known.
+    """
+    kept = image if image.dtype.name in _PIXELS else image.astype(np.float32)
+    _write([kept], (1, *kept.shape), kept.dtype, path, pixel_size_um, {})
+
+
+def _write(
+    images: Iterable[NDArray[Any]],
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    path: Path,
+    pixel_size_um: float | None,
+    metadata: dict[str, Any],
+) -> None:
+    import tifffile
+
     part = path.with_name(path.name + ".part")
-    big = len(movie) * movie.read(0).nbytes > 3_900_000_000
+    big = int(np.prod(shape)) * dtype.itemsize > _NEEDS_BIG_TIFF
     try:
         with tifffile.TiffWriter(part, ome=True, bigtiff=big) as tiff:
             tiff.write(
-                (movie.read(index) for index in range(len(movie))),
-                shape=(len(movie), *movie.shape),
-                dtype=movie.dtype,
-                photometric="minisblack",
-                metadata=_metadata(movie),
+                iter(images),
+                shape=shape,
+                dtype=dtype,
+                photometric="rgb" if len(shape) > 3 else "minisblack",
+                metadata={"axes": "TYXS"[: len(shape)], **metadata, **_size(pixel_size_um)},
+                **_resolution(pixel_size_um),
             )
-        part.rename(path)
+        part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 
 
-def _metadata(movie: Movie) -> dict[str, Any]:
-    """Return what OME has words for."""
-    facts, metadata = movie.facts, dict[str, Any](axes="TYX")
-    if facts.pixel_size_um is not None:
-        for axis in "XY":
-            metadata[f"PhysicalSize{axis}"] = facts.pixel_size_um
-            metadata[f"PhysicalSize{axis}Unit"] = "µm"
-    if movie.times_s is not None and facts.frame_rate_hz is not None:
-        metadata |= {"TimeIncrement": 1 / facts.frame_rate_hz, "TimeIncrementUnit": "s"}
-        times = movie.times_s.tolist()
-        metadata["Plane"] = {"DeltaT": times, "DeltaTUnit": ["s"] * len(times)}
-    return metadata
+def _times(movie: Movie) -> dict[str, Any]:
+    """Return the times of a movie in OME's words."""
+    rate_hz = movie.facts.frame_rate_hz
+    if movie.times_s is None or rate_hz is None:
+        return {}
+    times = movie.times_s.tolist()
+    plane = {"DeltaT": times, "DeltaTUnit": ["s"] * len(times)}
+    return {"TimeIncrement": 1 / rate_hz, "TimeIncrementUnit": "s", "Plane": plane}
+
+
+def _size(pixel_size_um: float | None) -> dict[str, Any]:
+    """Return the size of a pixel in OME's words."""
+    if pixel_size_um is None:
+        return {}
+    sizes = {f"PhysicalSize{axis}": pixel_size_um for axis in "XY"}
+    return {**sizes, **{f"{name}Unit": "µm" for name in sizes}}
+
+
+def _resolution(pixel_size_um: float | None) -> dict[str, Any]:
+    """Return the size of a pixel for programs that read TIFF's own words alone."""
+    if pixel_size_um is None:
+        return {}
+    per_cm = _UM_PER_CM / pixel_size_um
+    return {"resolution": (per_cm, per_cm), "resolutionunit": "CENTIMETER"}

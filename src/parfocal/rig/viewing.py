@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from parfocal.core.errors import BadInputError, nearest
+from parfocal.core.errors import BadInputError
 from parfocal.core.frames import FrameSpec
 from parfocal.formats import file_of, open_movie
 from parfocal.processes import directory
@@ -54,20 +54,17 @@ def shown(source: str, viewer: Viewer) -> Iterator[str]:
             f"there is no file {source!r}, and RIG/STREAM, such as tweezers/camera, is written with a slash"
         )
     runs = name in [record.rig for record in directory.rigs()]
-    with attach_or_open(name) as rig:
+    with attach_or_open(name) as rig, ExitStack() as stack:
         told = follow(rig, stream, viewer)
-        if not runs:
-            _expose(rig, stream)
+        if not runs and _is_camera(rig, stream):
+            stack.enter_context(exposing(rig, stream))
+            if "tracker" in rig:
+                rig["tracker"].find_beads(timeout_s=60.0)
         yield told
 
 
-def _expose(rig: Rig, camera: str) -> None:
-    """Have the camera of a rig that was started for this begin to expose, and find beads for the tracker."""
-    if camera not in rig or "start" not in {info.name for info in rig[camera].commands()}:
-        return
-    rig[camera].start()
-    if "tracker" in rig:
-        rig["tracker"].find_beads(timeout_s=60.0)
+def _is_camera(rig: Rig, service: str) -> bool:
+    return service in rig and "is_running" in {info.name for info in rig[service].commands()}
 
 
 @contextmanager
@@ -97,15 +94,10 @@ def show_file(path: Path, viewer: Viewer) -> str:
 
 
 def follow(rig: Rig, stream: str, viewer: Viewer) -> str:
-    """Follow a stream of a rig's frames, with its beads if the rig tracks any."""
-    frames = rig.stream(stream)
-    if not isinstance(frames.spec, FrameSpec):
-        kinds = [name for name in rig.streams if isinstance(rig.stream(name).spec, FrameSpec)]
-        raise BadInputError(
-            f"stream {stream!r} of rig {rig.name!r} holds rows, no frames; {nearest(stream, kinds)}"
-        )
-    viewer.follow(frames)
-    if _TRACKS in rig.streams and "tracker" in rig:
+    """Follow a stream of a rig: frames, with their beads if the rig tracks any; or rows, in plots."""
+    followed = rig.stream(stream)
+    viewer.follow(followed)
+    if isinstance(followed.spec, FrameSpec) and _TRACKS in rig.streams and "tracker" in rig:
         viewer.overlay_beads(rig.stream(_TRACKS))
         viewer.plot_beads(*PLOTTED)
     return f"{rig.name}/{stream}"

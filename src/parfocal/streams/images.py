@@ -14,6 +14,7 @@ import itertools
 import mmap
 import os
 import re
+import threading
 from contextlib import suppress
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"(\d{1,10})-([0-9a-f]+)-(\d+)\.image")
 _numbers = itertools.count()
+_LOOKS = 16
 
 
 class ImageToken(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +90,8 @@ class ImageFolder:
     def __init__(self, folder: Path, limit_bytes: int = 2**30) -> None:
         self._folder = private_folder(folder)
         self._limit_bytes = limit_bytes
+        self._lock = threading.Lock()
+        self._put_since, self._room = limit_bytes, 0  # looked at before the first image
         pid, mark = this_process()
         self._owner = f"{pid}-{mark}"
 
@@ -104,12 +108,16 @@ class ImageFolder:
         data = np.ascontiguousarray(image)
         if data.dtype.kind not in "buif" or data.size == 0:
             raise BadInputError(f"an image is an array of numbers, not {data.dtype} of shape {data.shape}")
-        self._check_room(data.nbytes)
+        with self._lock:
+            self._check_room(data.nbytes)
         name = f"{self._owner}-{next(_numbers)}.image"
         path = self._folder / name
         try:
             with path.open("xb+") as file:
                 file.write(data.view(np.uint8).reshape(-1).data)
+            with self._lock:
+                self._put_since += data.nbytes
+                self._room -= data.nbytes
         except OSError as error:
             path.unlink(missing_ok=True)
             raise ImagesFullError(
@@ -169,8 +177,16 @@ class ImageFolder:
             path.unlink(missing_ok=True)
 
     def _check_room(self, nbytes: int) -> None:
+        """Refuse an image that does not fit; the folder is looked at after each sixteenth of its limit.
+
+        Between two looks what was put since the last one counts as waiting, so that putting an image takes no
+        longer the more of them wait. Of n processes that put at once, each may pass the limit by that part.
+        """
+        if self._put_since + nbytes < self._limit_bytes // _LOOKS and self._room >= nbytes:
+            return
         waiting = self.waiting()
-        if waiting.nbytes + nbytes > self._limit_bytes:
+        self._put_since, self._room = 0, self._limit_bytes - waiting.nbytes
+        if self._room < nbytes:
             raise ImagesFullError(
                 f"{waiting.images} images of {waiting.nbytes / 2**20:.0f} MiB wait already, and one more of "
                 f"{nbytes / 2**20:.1f} MiB would pass the limit of {self._limit_bytes / 2**20:.0f} MiB"

@@ -5,14 +5,17 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from contextlib import suppress
 from importlib.metadata import version
+from typing import Any
 
 import msgspec
 
-from parfocal.core.errors import BadInputError, ViewerError, nearest
+from parfocal.core.errors import BadInputError, CommandError, ViewerError, nearest
 from parfocal.processes.standalone import (
     StandaloneRecord,
     State,
+    connect_service,
     end_service,
     find_service,
     services,
@@ -20,6 +23,8 @@ from parfocal.processes.standalone import (
 )
 from parfocal.viewers.kinds import KINDS, images_for
 from parfocal.viewers.viewer import Viewer
+
+_ANSWERS_WITHIN_S = 2.0
 
 
 class ViewerInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +83,8 @@ def open_viewer(
     title, theme, budget_mb
         See `parfocal.viewers.service.ViewerConfig`; for a viewer that is started.
     replace : bool
-        End one of that name that another version of parfocal runs, and start one of this version.
+        End one of that name that another version of parfocal runs, and start one of this version, which
+        follows what that one followed and shows it in the same way. Images that were sent to it are gone.
 
     Raises
     ------
@@ -90,17 +96,19 @@ def open_viewer(
     if kind not in KINDS:
         raise BadInputError(f"no kind of viewer is called {kind!r}; {nearest(kind, KINDS)}")
     found = find_service(name)
-    if found is not None and found.process.alive:
-        if found.version != version("parfocal") and replace:
-            end_service(found)
-        else:
-            _check_same(found, kind)
-            return Viewer(name, kind, persist=persist)
+    running = found if found is not None and found.process.alive else None
+    outdated = running is not None and running.version != version("parfocal") and replace
+    if running is not None and not outdated:
+        _check_same(running, kind)
+        return Viewer(name, kind, persist=persist)
     if kind == "live":
         check_display()
+    state = {} if running is None else _last_state(running)
     settings = {"title": title, "theme": theme, "budget_mb": budget_mb}
     viewer = Viewer(name, kind, persist=persist, settings=settings)
     viewer.start()
+    if state:
+        viewer.take_over(state)
     return viewer
 
 
@@ -151,6 +159,15 @@ def check_display() -> None:
     screens = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
     if sys.platform == "linux" and not any(os.environ.get(name) for name in screens):
         raise ViewerError("there is no display for a window (DISPLAY is not set); use kind='headless'")
+
+
+def _last_state(record: StandaloneRecord) -> dict[str, Any]:
+    """End a viewer; return its last state, nothing if it does not tell that."""
+    state: dict[str, Any] = {}
+    with suppress(CommandError), connect_service(record.service) as client:
+        state = client.call("state", timeout_s=_ANSWERS_WITHIN_S)
+    end_service(record)
+    return state
 
 
 def _check_same(found: StandaloneRecord, kind: str) -> None:

@@ -56,12 +56,20 @@ class LiveFeed:
     ----------
     folder, name
         Where the stream is, or will be.
+
+    Attributes
+    ----------
+    rows : ndarray or None
+        The newest rows, if the stream turned out to hold rows: then `poll` returns nothing.
+    reader : LatestReader
+        Of the stream, to go on with elsewhere if it holds rows.
     """
 
     def __init__(self, folder: Path, name: str, clock: Clock = SYSTEM_CLOCK) -> None:
         self.folder, self.name = folder, name
         self._clock = clock
-        self._reader = follow_latest(folder, name)
+        self.reader = follow_latest(folder, name)
+        self.rows: NDArray[Any] | None = None
         self._header: FrameHeader | None = None
         self._ledger_ns = 0
         self._recording, self._live, self._skipped = "", False, 0
@@ -70,10 +78,11 @@ class LiveFeed:
     def poll(self) -> Frame | None:
         """Return the newest frame, a copy; None if there is nothing new. Never waits."""
         try:
-            frame: Frame | None = self._reader.poll()
+            frame: Frame | None = self.reader.poll()
         except StreamError:
             return None
-        if isinstance(frame, np.ndarray):  # rows: somebody followed the wrong stream
+        if isinstance(frame, np.ndarray):
+            self.rows = frame
             return None
         if frame is not None:
             self._header = frame.header
@@ -83,7 +92,7 @@ class LiveFeed:
     @property
     def spec(self) -> FrameSpec | None:
         """What its frames look like now; None before the first."""
-        spec = self._reader.spec if self._header is not None else None
+        spec = self.reader.spec if self._header is not None else None
         return spec if isinstance(spec, FrameSpec) else None
 
     def status(self) -> FeedStatus:
@@ -100,7 +109,7 @@ class LiveFeed:
 
     def close(self) -> None:
         """Leave the stream."""
-        self._reader.close()
+        self.reader.close()
 
     def _look(self) -> None:
         try:
@@ -139,9 +148,3 @@ class Rate:
             return
         now_hz = (header.frame - last.frame) / (header.time_ns - last.time_ns) * 1e9
         self.hz = now_hz if not self.hz else 0.9 * self.hz + 0.1 * now_hz
-
-
-def newest_by_bead(rows: NDArray[Any]) -> NDArray[Any]:
-    """Return the last row of each bead."""
-    _, last = np.unique(rows["bead"][::-1], return_index=True)
-    return np.asarray(rows[::-1][last])

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from parfocal.viewers.display import Display
+import msgspec
+
+from parfocal.core.errors import BadInputError, ViewerError, nearest
+from parfocal.viewers.display import Display, changed, shown_plane
 from parfocal.viewers.feed import NOTHING_YET, FeedStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -92,6 +95,94 @@ class Pane:
     status: FeedStatus = NOTHING_YET
     caption: str = ""
     markers: tuple[Marker, ...] = ()
+
+
+class PaneTable:
+    """The panes of a viewer by name, in the order in which they came. For one thread.
+
+    Parameters
+    ----------
+    first : Display
+        How a new pane is shown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> panes = PaneTable(Display())
+    >>> panes.put_image("nuclei", np.zeros((4, 6), np.uint8), caption="t 3")
+    >>> panes.choose("nuclei", {"gamma": 0.5}).gamma, panes["nuclei"].version
+    (0.5, 1)
+    >>> panes["nucli"]
+    Traceback (most recent call last):
+    parfocal.core.errors.BadInputError: the viewer has no pane 'nucli'; did you mean 'nuclei'?
+    """
+
+    def __init__(self, first: Display) -> None:
+        self._first = first
+        self._panes: dict[str, Pane] = {}
+        self._expected: dict[str, Display] = {}
+
+    def __iter__(self) -> Iterator[Pane]:
+        return iter(self._panes.values())
+
+    def __getitem__(self, name: str) -> Pane:
+        if name not in self._panes:
+            raise BadInputError(f"the viewer has no pane {name!r}; {nearest(name, self._panes)}")
+        return self._panes[name]
+
+    def add(self, name: str, *, live: bool) -> None:
+        """Make a pane, if there is none of that name."""
+        display = self._expected.pop(name, self._first)
+        self._panes.setdefault(name, Pane(name, live=live, display=display))
+
+    def remove(self, name: str) -> None:
+        """Let go of a pane."""
+        del self._panes[self[name].name]
+
+    def change(self, name: str, **fields: Any) -> None:
+        """Replace fields of a pane."""
+        self._panes[name] = replace(self[name], **fields)
+
+    def put_image(self, name: str, image: NDArray[Any], **fields: Any) -> None:
+        """Show another image in a pane, which is made if it is new."""
+        self.add(name, live=False)
+        self.change(name, image=shown_plane(image), version=self[name].version + 1, **fields)
+
+    def image(self, name: str) -> NDArray[Any]:
+        """Return the image of a pane, as it was measured; `ViewerError` before the first."""
+        image = self[name].image
+        if image is None:
+            raise ViewerError(f"pane {name!r} has shown no image yet")
+        return image
+
+    def choose(self, name: str, changes: Mapping[str, Any]) -> Display:
+        """Change how a pane is shown, as a whole or not at all; return how it is shown then."""
+        display = changed(self[name].display, **changes)
+        self.change(name, display=display)
+        return display
+
+    def take(self, chosen: Mapping[str, Display]) -> None:
+        """Show panes as these displays say; one that is not there yet is shown so when it comes."""
+        for name, display in chosen.items():
+            if name in self._panes:
+                self.change(name, display=display)
+            else:
+                self._expected[name] = display
+
+    def described(self) -> dict[str, Any]:
+        """Return what is shown and how, by pane, as plain values."""
+        return {
+            pane.name: {
+                "display": msgspec.to_builtins(pane.display),
+                "shape": None if pane.image is None else list(pane.image.shape),
+                "live": pane.live,
+                "version": pane.version,
+                "caption": pane.caption,
+                "status": pane.status._asdict(),
+                "markers": len(pane.markers),
+            }
+            for pane in self
+        }
 
 
 class View(Protocol):

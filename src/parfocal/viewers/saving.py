@@ -1,4 +1,4 @@
-"""What is seen, to a PNG; what was measured, to a TIFF. Both whole or not at all."""
+"""Images as files: what is seen as PNG, what was measured as TIFF. Each is whole, or not there."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from parfocal.core.files import replace_file
+from parfocal.formats.write_tiff import write_image
 from parfocal.viewers.display import Display, colour
 
 if TYPE_CHECKING:
@@ -30,16 +31,4 @@ def save_image(image: NDArray[Any], pixel_size_um: float | None, path: Path) -> 
     if path.suffix.lower() == ".png":
         save_picture(colour(image, Display()), path)
     else:
-        save_counts(image, pixel_size_um, path)
-
-
-def save_counts(image: NDArray[Any], pixel_size_um: float | None, path: Path) -> None:
-    """Write an image (y, x) of any number type as an ImageJ TIFF, with its pixel size if that is known."""
-    import tifffile
-
-    kept = image if image.dtype in (np.uint8, np.uint16, np.float32) else image.astype(np.float32)
-    written = BytesIO()
-    per_um = None if pixel_size_um is None else (1 / pixel_size_um, 1 / pixel_size_um)
-    metadata = {"axes": "YX"} | ({} if per_um is None else {"unit": "um"})
-    tifffile.imwrite(written, kept, imagej=True, metadata=metadata, resolution=per_um)
-    replace_file(path, written.getvalue())
+        write_image(image, pixel_size_um, path)

@@ -2,8 +2,9 @@
 
 ::
 
-    show ──(lane "images": taken from shared memory)──> received ──(main thread: painted)──> shown
-    follow ──> LiveFeed, looked at by the display's timer ──> painted; nobody waits for it
+    show ──(lane "images": taken from shared memory)──> received ──(main thread)──> Layers ─────┐
+    follow ──> FeedTable, looked at by the display's timer; nobody waits for it ──> PaneTable <─┘
+                                                                                        └──> View: painted
 
 Commands that change what is shown run in the main thread, between two paints.
 """
@@ -12,7 +13,6 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -20,18 +20,18 @@ import msgspec
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from parfocal.core.errors import BadInputError, ParfocalError, ViewerError, nearest
+from parfocal.core.errors import BadInputError, ParfocalError, ViewerError
+from parfocal.formats.write_tiff import write_image
 from parfocal.ipc import command
 from parfocal.processes import LOOP, Service, ServiceContext, directory
 from parfocal.streams import ImageFolder, ImageToken
-from parfocal.viewers.display import Display, changed, shown_plane
-from parfocal.viewers.feed import LiveFeed
+from parfocal.viewers.display import Display, shown_plane
+from parfocal.viewers.feeds import FeedTable
 from parfocal.viewers.layers import Index, Layers, index_of
 from parfocal.viewers.outcomes import Outcomes
-from parfocal.viewers.overlays import MOST_CURVES, RowFeed, markers
-from parfocal.viewers.panes import Pane, Plot, View
+from parfocal.viewers.panes import PaneTable, Plot, View
 from parfocal.viewers.regions import Regions
-from parfocal.viewers.saving import save_counts, save_picture
+from parfocal.viewers.saving import save_picture
 
 _WAITS_S = 60.0
 _SWEEP_EVERY_NS = 1_000_000_000
@@ -83,6 +83,11 @@ class ViewerService(Service):
         """Return what paints; called once, in the main thread."""
         raise NotImplementedError
 
+    def streams_written(self, service: str) -> tuple[str, ...]:
+        """Return none."""
+        del service
+        return ()
+
     def open(self, context: ServiceContext) -> None:
         """Make the view."""
         self.context = context
@@ -90,58 +95,60 @@ class ViewerService(Service):
         self._layers = Layers(round(self.settings.budget_mb * 2**20))
         self._outcomes = Outcomes()
         self._received: deque[Received] = deque()
-        self._panes: dict[str, Pane] = {}
-        self._feeds: dict[str, LiveFeed] = {}
-        self._rows: RowFeed | None = None
-        self.regions: Regions | None = None
-        self._columns: tuple[str, ...] = ()
+        red = self.settings.theme == "red"  # for a dark room
+        self._panes = PaneTable(Display(colormap="red" if red else "grey"))
+        self._feeds = FeedTable(self._panes, context.clock)
         self._plots: tuple[Plot, ...] = ()
         self._ages_s: deque[float] = deque(maxlen=1000)
-        self._swept_ns = self._painted_ns = 0
-        self._closing = ExitStack()
-        self.view = self.make_view()
-        self._closing.callback(self.view.close)
+        self._swept_ns = self._refreshed_ns = 0
+        with ExitStack() as stack:
+            self.view = self.make_view()
+            stack.callback(self.view.close)
+            stack.callback(self._feeds.close)
+            self._closing = stack.pop_all()
 
     def step(self) -> float | None:
         """Paint what has arrived, and what is new of what is followed; return when to look again."""
         begin_ns = self.context.clock.monotonic_ns()
-        self._keep_choices()
+        self._panes.take(self.view.displays())
         if self._received:
             self._paint_received()
-        elif self._poll_feeds():
+        elif self._feeds.poll():
             self._paint()
-            now_ns = self.context.clock.monotonic_ns()
-            self._ages_s.extend(feed.age_s(now_ns) for feed in self._feeds.values())
-        elif self._is_refresh_due():
+            self._ages_s.extend(self._feeds.ages_s())
+        elif self._feeds and begin_ns - self._refreshed_ns > _REFRESH_NS:
             self._paint()
-        self._sweep()
+        if begin_ns - self._swept_ns > _SWEEP_EVERY_NS:
+            self._swept_ns = begin_ns
+            self._images.sweep()  # those whose senders have ended before they were taken
         if self._received:
             return 0.0
-        if not self._feeds and self._rows is None:
+        if not self._feeds:
             return _IDLE_S
         took_s = (self.context.clock.monotonic_ns() - begin_ns) * 1e-9
         return max(0.0, 1.0 / self.settings.refresh_hz - took_s)
 
     def close(self) -> None:
         """Leave every stream, and close the view."""
-        for feed in self._feeds.values():
-            feed.close()
-        if self._rows is not None:
-            self._rows.close()
-        if self.regions is not None:
-            self.regions.close()
         self._closing.close()
 
     def state(self) -> dict[str, Any]:
         """Return what is shown and how, as plain values."""
         return {
             "kind": self.kind,
-            "panes": {name: self._described(pane) for name, pane in self._panes.items()},
+            "panes": self._panes.described(),
+            "plots": {plot.title: {c.name: len(c.x_s) for c in plot.curves} for plot in self._plots},
+            "followed": self._feeds.described(),
             "queued": self._images.waiting().images + len(self._received),
             "unpainted": self._outcomes.waiting,
             "images_bytes": self._layers.nbytes,
             "budget_bytes": self._layers.budget_bytes,
         }
+
+    @property
+    def regions(self) -> Regions | None:
+        """The regions over live panes, which clicks in a window change."""
+        return self._feeds.overlay.regions if self._feeds.overlay else None
 
     @command(lane="images", effect="changes", script=False)
     def show(self, images: list[tuple[ImageToken, dict[str, Any]]], layer: str, ticket: str) -> None:
@@ -164,12 +171,9 @@ class ViewerService(Service):
 
     @command(lane=LOOP, effect="changes")
     def follow(self, folder: Path, stream: str) -> str:
-        """Follow a stream of frames in a pane of its own; returns the name of the pane."""
-        name = f"{folder.name}/{stream}"
-        if name not in self._feeds:
-            self._feeds[name] = LiveFeed(folder, stream, self.context.clock)
-            self._panes.setdefault(name, Pane(name, live=True, display=self._first_display()))
-            self._paint()
+        """Follow a stream: frames in a pane of its own, rows in plots; returns the name of the pane."""
+        name = self._feeds.follow(folder, stream)
+        self._paint()
         return name
 
     @command(lane=LOOP, effect="changes")
@@ -181,46 +185,42 @@ class ViewerService(Service):
         plot: tuple[str, ...] = ("x_px", "y_px", "z_nm"),
     ) -> None:
         """Draw the regions of a service over followed panes, coloured by its rows; plot columns of those."""
-        if self._rows is not None:
-            self._rows.close()
-        if self.regions is not None:
-            self.regions.close()
-        self._rows = RowFeed(folder, stream, clock=self.context.clock)
-        self.regions = Regions(folder.name, service)
-        self._columns = plot
+        self._feeds.overlay_beads(folder, stream, service, plot)
         self._paint()
 
     @command(lane=LOOP, effect="changes")
     def plot_beads(self, beads: tuple[int, ...]) -> None:
         """Choose the beads whose rows are plotted, eight at most."""
-        if len(beads) > MOST_CURVES:
-            raise BadInputError(f"{len(beads)} beads are too many to tell apart; plot {MOST_CURVES} at most")
-        if self._rows is None:
-            raise BadInputError("no rows are followed yet: overlay_beads first")
-        self._rows.watched = beads
+        self._feeds.plot_beads(beads)
+
+    @command(lane=LOOP, effect="changes", script=False)
+    def take_over(self, state: dict[str, Any]) -> None:
+        """Go on for a viewer that had this `state`: follow what it followed, show panes as it showed them."""
+        for name, pane in state.get("panes", {}).items():
+            try:
+                self._panes.take({name: msgspec.convert(pane["display"], Display)})
+            except (msgspec.ValidationError, BadInputError) as error:  # of another version
+                self.context.log.warning("pane %s: what was chosen is lost: %s", name, error)
+        self._feeds.follow_again(state.get("followed", {}))
+        self._paint()
 
     @command(lane=LOOP, effect="changes")
     def set_display(self, pane: str, changes: dict[str, Any]) -> Display:
         """Change how a pane is shown: contrast, low, high, gamma, colormap, center, zoom, frozen ..."""
-        found = self._pane(pane)
-        display = changed(found.display, **changes)
-        self._panes[pane] = replace(found, display=display)
+        display = self._panes.choose(pane, changes)
         self._paint()
         return display
 
     @command(lane=LOOP, effect="reads")
     def display(self, pane: str) -> Display:
         """Return how a pane is shown."""
-        self._keep_choices()
-        return self._pane(pane).display
+        self._panes.take(self.view.displays())
+        return self._panes[pane].display
 
     @command(lane=LOOP, effect="reads")
     def image(self, pane: str) -> NDArray[Any]:
         """Return the image that a pane shows, as it was measured."""
-        found = self._pane(pane)
-        if found.image is None:
-            raise ViewerError(f"pane {pane!r} has shown no image yet")
-        return found.image
+        return self._panes.image(pane)
 
     @command(lane="ages", effect="reads", script=False)
     def ages_s(self) -> list[float]:
@@ -235,13 +235,11 @@ class ViewerService(Service):
 
     @command(lane=LOOP, effect="changes")
     def remove(self, pane: str) -> None:
-        """Close a pane: leave its stream, or let go of its images."""
-        self._pane(pane)
-        feed = self._feeds.pop(pane, None)
-        if feed is not None:
-            feed.close()
-        self._layers.remove(pane)
-        del self._panes[pane]
+        """Close a pane: leave its stream, or let go of its images; of rows, their plots."""
+        if not self._feeds.leave(pane):
+            self._panes.remove(pane)
+            self._layers.remove(pane)
+        self._refreshed_ns = 0
         self._paint()
 
     @command(lane=LOOP, effect="reads")
@@ -253,16 +251,15 @@ class ViewerService(Service):
     @command(lane=LOOP, effect="reads")
     def save_picture(self, path: Path) -> None:
         """Write what is seen to a PNG file."""
-        self._paint()
-        save_picture(self.view.grab(), path)
+        save_picture(self.screenshot(), path)
 
     @command(lane=LOOP, effect="reads")
     def save_counts(self, pane: str, path: Path) -> None:
         """Write the image of a pane as it was measured, to a TIFF file of its own number type."""
-        save_counts(self.image(pane), self._pane(pane).pixel_size_um, path)
+        write_image(self._panes.image(pane), self._panes[pane].pixel_size_um, path)
 
     def _paint_received(self) -> None:
-        """Paint the next image that was sent; its ticket is told when the pixels are there."""
+        """Paint the next image that was sent, and settle its ticket when the pixels are there."""
         received = self._received.popleft()
         try:
             self._layers.put(received.layer, received.index, received.image)
@@ -275,92 +272,16 @@ class ViewerService(Service):
 
     def _show_image(self, layer: str, index: Index) -> None:
         image = self._layers.get(layer, index)
-        if image is None:
-            known = self._layers.indices(layer)
-            raise BadInputError(f"layer {layer!r} has no image {dict(index)}; it has {len(known)} others")
-        pane = self._panes.get(layer, Pane(layer, display=self._first_display()))
-        words = ", ".join(f"{name} {value}" for name, value in index)
         count = len(self._layers.indices(layer))
-        caption = f"{words} ({count} images)" if count > 1 else words
-        self._panes[layer] = replace(
-            pane, image=shown_plane(image), version=pane.version + 1, caption=caption
-        )
-
-    def _poll_feeds(self) -> bool:
-        """Take the newest frame of each feed that is not frozen; return whether there was one."""
-        if self._rows is not None:
-            self._rows.poll()
-        polled = [self._poll_feed(name, feed) for name, feed in self._feeds.items()]
-        return any(polled)
-
-    def _poll_feed(self, name: str, feed: LiveFeed) -> bool:
-        pane = self._panes[name]
-        frame = None if pane.display.frozen else feed.poll()
-        if frame is None:
-            return False
-        spec = feed.spec
-        size_um = None if spec is None else spec.pixel_size_um
-        self._panes[name] = replace(
-            pane, image=shown_plane(frame.data), version=pane.version + 1, pixel_size_um=size_um
-        )
-        return True
-
-    def _is_refresh_due(self) -> bool:
-        """Whether ages, regions and plots are to be painted anew although no frame has come."""
-        if not self._feeds and self._rows is None:
-            return False
-        return self.context.clock.monotonic_ns() - self._painted_ns > _REFRESH_NS
-
-    def _markers(self) -> Any:
-        if self.regions is None:
-            return ()
-        return markers(self.regions.centers, self.regions.size_px, self._rows)
+        if image is None:
+            raise BadInputError(f"layer {layer!r} has no image {dict(index)}; it has {count} others")
+        caption = ", ".join(f"{name} {value}" for name, value in index)
+        self._panes.put_image(layer, image, caption=f"{caption} ({count} images)" if count > 1 else caption)
 
     def _paint(self) -> None:
         """Paint everything; ages, regions and plots are looked at anew ten times a second."""
         now_ns = self.context.clock.monotonic_ns()
-        if now_ns - self._painted_ns > _REFRESH_NS:
-            self._painted_ns = now_ns
-            self._refresh()
-        self.view.paint(tuple(self._panes.values()), self._plots)
-
-    def _refresh(self) -> None:
-        """Look at the ledgers, the regions and the rows."""
-        marks = self._markers()
-        for name, feed in self._feeds.items():
-            self._panes[name] = replace(self._panes[name], status=feed.status(), markers=marks)
-        if self._rows is not None:
-            self._plots = self._rows.plots(self._columns)
-
-    def _keep_choices(self) -> None:
-        """Take over what a person has chosen in the window."""
-        for name, display in self.view.displays().items():
-            if name in self._panes:
-                self._panes[name] = replace(self._panes[name], display=display)
-
-    def _first_display(self) -> Display:
-        """Return how a new pane is shown: in red where a dark room wants it."""
-        return Display(colormap="red" if self.settings.theme == "red" else "grey")
-
-    def _pane(self, name: str) -> Pane:
-        if name not in self._panes:
-            raise BadInputError(f"the viewer has no pane {name!r}; {nearest(name, self._panes)}")
-        return self._panes[name]
-
-    def _sweep(self) -> None:
-        """Remove images whose senders have ended before they were taken."""
-        now_ns = self.context.clock.monotonic_ns()
-        if now_ns - self._swept_ns > _SWEEP_EVERY_NS:
-            self._swept_ns = now_ns
-            self._images.sweep()
-
-    def _described(self, pane: Pane) -> dict[str, Any]:
-        return {
-            "display": msgspec.to_builtins(pane.display),
-            "shape": None if pane.image is None else list(pane.image.shape),
-            "live": pane.live,
-            "version": pane.version,
-            "caption": pane.caption,
-            "status": pane.status._asdict(),
-            "markers": len(pane.markers),
-        }
+        if now_ns - self._refreshed_ns > _REFRESH_NS:
+            self._refreshed_ns = now_ns
+            self._plots = self._feeds.refresh()
+        self.view.paint(tuple(self._panes), self._plots)

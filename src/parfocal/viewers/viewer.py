@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import itertools
 import os
-import threading
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -13,37 +12,25 @@ import msgspec
 
 from parfocal.core.clock import SYSTEM_CLOCK, poll_until
 from parfocal.core.errors import BadInputError, DeadlineError, ImagesFullError, ViewerError
-from parfocal.processes import ServiceSpec
-from parfocal.processes.identity import this_process
-from parfocal.processes.standalone import (
-    StandaloneRecord,
-    State,
-    connect_service,
-    end_service,
-    find_service,
-    start_service,
-    state_of,
-)
-from parfocal.viewers.kinds import KINDS, images_for
+from parfocal.processes.standalone import State, end_service
+from parfocal.viewers.connection import ViewerConnection
+from parfocal.viewers.kinds import images_for
 from parfocal.viewers.outbox import Job, Outbox
+from parfocal.viewers.questions import ViewerQuestions
 from parfocal.viewers.tickets import Ticket
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from parfocal.ipc import Client
     from parfocal.streams import Stream
-    from parfocal.viewers.display import Display
 
 _ANSWERS_WITHIN_S = 10.0
-_STARTS = 3
 _numbers = itertools.count(1)
 
 
-class Viewer:
+class Viewer(ViewerQuestions):
     """A viewer by name: whichever process that is now. Thread-safe; closing this program does not close it.
 
     Made by `open_viewer`. What is sent is queued while it starts, and kept until it has it. Nothing that
@@ -54,14 +41,9 @@ class Viewer:
         self, name: str, kind: str, *, persist: bool = False, settings: Mapping[str, Any] | None = None
     ) -> None:
         self.name, self.kind = name, kind
-        self._persist = persist
-        self._settings = dict(settings or {})
+        self._connection = ViewerConnection(name, kind, persist, settings or {})
         self._images = images_for(name)
-        self._lock = threading.Lock()
-        self._client: Client | None = None
-        self._token = ""
-        self._starts_left = _STARTS
-        self._outbox = Outbox(name, self._connected)
+        self._outbox = Outbox(name, self._connection.client)
         atexit.register(self._images.withdraw_all)
 
     def __repr__(self) -> str:
@@ -70,8 +52,7 @@ class Viewer:
     @property
     def state(self) -> State:
         """How it is now: "starting", "ready", "hung" or "exited". Nobody is asked or waited for."""
-        record = find_service(self.name)
-        return "exited" if record is None else state_of(record)
+        return self._connection.state
 
     @property
     def is_running(self) -> bool:
@@ -81,14 +62,13 @@ class Viewer:
     @property
     def pid(self) -> int:
         """Its process; 0 if there is none."""
-        record = self._record()
+        record = self._connection.record()
         return 0 if record is None else record.pid
 
     @property
     def error(self) -> str:
         """Why the last start failed; "" if it did not."""
-        record = find_service(self.name)
-        return "" if record is None else record.error
+        return self._connection.error
 
     @property
     def queued(self) -> int:
@@ -97,8 +77,7 @@ class Viewer:
 
     def start(self) -> None:
         """Start it, if it does not run; returns at once."""
-        spec = ServiceSpec(name=self.name, factory=KINDS[self.kind], settings=self._settings)
-        start_service(spec, owner=None if self._persist else this_process())
+        self._connection.start()
 
     def wait_ready(self, timeout_s: float = 30.0) -> None:
         """Block until it is ready.
@@ -162,7 +141,10 @@ class Viewer:
         return ticket
 
     def follow(self, stream: Stream) -> Ticket:
-        """Show the newest frame of a stream, through its restarts; the ticket receives the pane's name."""
+        """Show the newest frame of a stream, through its restarts; the ticket receives the pane's name.
+
+        Of a stream of rows its columns of numbers are plotted, the newest twenty seconds.
+        """
         return self._send("follow", stream.folder, stream.name)
 
     def overlay_beads(self, rows: Stream, service: str = "tracker") -> Ticket:
@@ -181,62 +163,25 @@ class Viewer:
         """Close a pane."""
         return self._send("remove", pane)
 
+    def take_over(self, state: Mapping[str, Any]) -> Ticket:
+        """Go on for a viewer that had this `state`: follow what it followed, show panes as it showed them."""
+        return self._send("take_over", dict(state))
+
     def set_display(self, pane: str, **changes: Any) -> Ticket:
         """Change how a pane is shown; see `parfocal.viewers.display.Display`."""
         return self._send("set_display", pane, changes)
 
-    def display(self, pane: str) -> Display:
-        """Return how a pane is shown."""
-        from parfocal.viewers.display import Display
-
-        return msgspec.convert(self._ask("display", pane), Display)
-
-    def panes(self) -> dict[str, Any]:
-        """Return what is shown and how, by pane, as plain values."""
-        panes: dict[str, Any] = self._ask("state")["panes"]
-        return panes
-
-    def image(self, pane: str) -> NDArray[Any]:
-        """Return the image that a pane shows, as it was measured."""
-        image: NDArray[Any] = self._ask("image", pane)
-        return image
-
-    def ages_s(self) -> list[float]:
-        """Return how old the last thousand live frames were when they had been painted, seconds."""
-        ages: list[float] = self._ask("ages_s")
-        return ages
-
-    def screenshot(self) -> NDArray[Any]:
-        """Return the pixels of the window, (y, x, 3) uint8."""
-        pixels: NDArray[Any] = self._ask("screenshot")
-        return pixels
-
-    def save_picture(self, path: Path) -> None:
-        """Write what is seen to a PNG file."""
-        self._ask("save_picture", path.absolute())
-
-    def save_counts(self, pane: str, path: Path) -> None:
-        """Write what was measured to a TIFF file."""
-        self._ask("save_counts", pane, path.absolute())
-
     def close(self, *, force: bool = False) -> None:
         """End it for everybody, and send nothing more; nothing happens if it has ended. Idempotent."""
-        self._outbox.close()
-        with self._lock:
-            self._let_go()
-        record = self._record()
+        self.leave()
+        record = self._connection.record()
         if record is not None:
             end_service(record, force=force)
 
     def leave(self) -> None:
         """Send nothing more, and let it run on for others. Idempotent."""
         self._outbox.close()
-        with self._lock:
-            self._let_go()
-
-    def _record(self) -> StandaloneRecord | None:
-        record = find_service(self.name)
-        return record if record is not None and record.process.alive else None
+        self._connection.close()
 
     def _send(self, command: str, *arguments: Any) -> Ticket:
         ticket = self._new_ticket()
@@ -250,30 +195,9 @@ class Viewer:
         return Ticket(f"{os.getpid()}-{uuid.uuid4().hex[:8]}-{next(_numbers)}", self._wait_shown)
 
     def _wait_shown(self, ticket: str, timeout_s: float) -> str | None:
-        client = self._connected(restart=False)
+        client = self._connection.client(restart=False)
         if client is None:
             SYSTEM_CLOCK.sleep(0.01)
             raise DeadlineError(f"viewer {self.name!r} is {self.state}")
         told: str | None = client.call("wait_shown", ticket, timeout_s, timeout_s=timeout_s + 1.0)
         return told
-
-    def _connected(self, restart: bool = True) -> Client | None:
-        """Return a client of the process that the viewer is now, None while it is not ready."""
-        record = self._record()
-        if record is None:
-            if restart and self._starts_left > 0:
-                self._starts_left -= 1
-                self.start()
-            return None
-        if state_of(record) not in ("ready", "hung"):
-            return None
-        with self._lock:
-            if self._client is None or self._token != record.token:
-                self._let_go()
-                self._client, self._token = connect_service(self.name), record.token
-            return self._client
-
-    def _let_go(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
-            client.close()

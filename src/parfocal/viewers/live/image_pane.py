@@ -21,10 +21,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from parfocal.formats.write_tiff import write_image
 from parfocal.viewers.display import Colormap, Display, auto_levels, changed, colour, lookup_table
 from parfocal.viewers.live.histogram import LevelsBar
 from parfocal.viewers.live.marks import RegionMarks, ScaleBar
-from parfocal.viewers.saving import save_counts, save_picture
+from parfocal.viewers.saving import save_picture
 
 if TYPE_CHECKING:
     from parfocal.viewers.live.theme import Theme
@@ -327,7 +328,7 @@ class ImagePane(QWidget):
             if ending == "png":
                 save_picture(colour(pane.image, self.display), Path(chosen))
             else:
-                save_counts(pane.image, pane.pixel_size_um, Path(chosen))
+                write_image(pane.image, pane.pixel_size_um, Path(chosen))
         except OSError as error:
             self._status.setText(f"not saved: {error}")
 

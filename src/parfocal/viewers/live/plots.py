@@ -26,7 +26,10 @@ class PlotPane(QWidget):
         self._layout.setContentsMargins(0, 4, 6, 4)
 
     def show_plots(self, plots: Sequence[Plot]) -> None:
-        """Draw these; curves that are gone go."""
+        """Draw these; plots and curves that are gone go."""
+        for title in set(self._plots) - {plot.title for plot in plots}:
+            self._plots.pop(title).deleteLater()
+            self._curves = {key: curve for key, curve in self._curves.items() if key[0] != title}
         wanted = {(plot.title, curve.name) for plot in plots for curve in plot.curves}
         for key in set(self._curves) - wanted:
             self._plots[key[0]].removeItem(self._curves.pop(key))

@@ -78,8 +78,9 @@ class LiveWindow(QMainWindow):
         if plots and self._plot_pane.isHidden():
             self._plot_pane.show()
             self._splitter.setSizes([3 * self.width() // 5, 2 * self.width() // 5])
-        if plots:
-            self._plot_pane.show_plots(plots)
+        if not plots:
+            self._plot_pane.hide()
+        self._plot_pane.show_plots(plots)
         self._paint_now()
 
     def grab(self) -> NDArray[Any]:  # type: ignore[override]
