@@ -30,6 +30,8 @@ class RunSettings(BaseModel):
         person look.
     rest : dict
         Where axes of `xy` and `z` go at the end of a run; those not named go back to where they were found.
+    need_usable_rows : bool
+        Whether a run has failed if not one row of the tracker is of use: of a rig that is there to track.
     undecided : dict
         Parts that several services could play, with their names: the rig file has to name one.
     answer_s : float
@@ -50,6 +52,7 @@ class RunSettings(BaseModel):
     folder: Path | None = None
     on_failure: FailurePolicy = "stop"
     rest: dict[str, float] = {}
+    need_usable_rows: bool = False
     undecided: dict[str, tuple[str, ...]] = {}
     answer_s: Annotated[float, Field(gt=0)] = 5.0
     restart_s: Annotated[float, Field(gt=0)] = 15.0
