@@ -51,9 +51,12 @@ def test_gaps_in_the_numbering_are_told_and_take_their_time(tmp_path):
         np.testing.assert_allclose(movie.times_s, [0, 0.1, 0.4])
 
 
-def test_numbers_that_are_no_numbering_leave_no_gaps(tmp_path):
+def test_numbers_that_are_no_numbering_leave_no_gaps_and_are_told(tmp_path):
     _, facts = read(fill(tmp_path, ["120001.png", "120307.png", "121556.png"]))
-    assert (facts.images, facts.remarks) == (3, ())
+    assert facts.images == 3
+    assert [remark.partition(" than")[0] for remark in facts.remarks] == [
+        "more numbers are missing between 120001.png and 121556.png"
+    ]
 
 
 def test_hidden_files_previews_and_another_format_are_left_out_and_told(tmp_path):

@@ -75,13 +75,15 @@ def one_movie(files: Iterable[Path], folder: Path) -> tuple[list[Path], tuple[st
 def missing_between(names: Sequence[str]) -> tuple[list[int], int, list[int]] | None:
     """Return where names stand in their numbering, how many places it has, and the numbers that are missing.
 
-    None where the names do not differ in one whole number, or where more numbers are missing than are there:
-    then nothing says that they count images.
+    None where the names do not differ in one whole number. Where more numbers are missing than are there,
+    nothing says that they count images, and none is listed.
 
     Examples
     --------
     >>> missing_between(["f10.png", "f20.png", "f50.png"])
     ([0, 1, 4], 5, [30, 40])
+    >>> missing_between(["f1.png", "f2.png", "f1000000.png"])
+    ([0, 1, 999999], 1000000, [])
     >>> missing_between(["a.png", "b.png"])
     """
     parts = [_NUMBER.split(Path(name).stem) for name in names]
@@ -97,7 +99,7 @@ def missing_between(names: Sequence[str]) -> tuple[list[int], int, list[int]] | 
     places = [(number - numbers[0]) // step for number in numbers]
     count = places[-1] + 1
     if count > 2 * len(numbers):
-        return None
+        return places, count, []
     held = set(numbers)
     return places, count, [number for number in range(numbers[0], numbers[-1], step) if number not in held]
 

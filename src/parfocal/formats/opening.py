@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 _ZARR_FILES = ("zarr.json", ".zattrs", ".zgroup", ".zarray")
 _ELSEWHERE = {
-    ".nd2": "save it as OME-TIFF (NIS-Elements, or the Python package nd2)",
+    ".nd2": "save it as OME-TIFF in NIS-Elements, or with the Python package nd2[tiff]: "
+    "nd2.ND2File(...).write_tiff('movie.ome.tif')",
     ".czi": "save it as OME-TIFF (ZEN, or Bio-Formats)",
     ".lif": "save it as OME-TIFF (LAS X, or Bio-Formats)",
     ".oif": "save it as OME-TIFF (Bio-Formats)",

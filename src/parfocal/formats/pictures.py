@@ -165,6 +165,11 @@ def _grid(files: list[Path], images: int) -> _Grid:
     if numbered is None:
         return _Grid("t", (images,), list(range(images)))
     places, count, missing = numbered
+    if count > images and not missing:
+        doubt = (
+            f"more numbers are missing between {names[0]} and {names[-1]} than are there: they count no time"
+        )
+        return _Grid("t", (images,), list(range(images)), (doubt,))
     told = (f"numbers missing between {names[0]} and {names[-1]}: {ranges(missing)}",) if missing else ()
     return _Grid("t", (count,), places, told)
 
