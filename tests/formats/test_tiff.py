@@ -192,6 +192,25 @@ def test_a_file_that_is_cut_while_it_is_read_names_the_image(compression, tmp_pa
         np.testing.assert_array_equal(movie.read(3), noise[3])
 
 
+@pytest.mark.parametrize("bigtiff", [False, True])
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.7])
+def test_a_file_that_was_cut_before_says_so(share, bigtiff, tmp_path):
+    folder = tmp_path / "m"
+    folder.mkdir()
+    for name in ("m1.tif", "m2.tif"):
+        with tifffile.TiffWriter(folder / name, bigtiff=bigtiff) as tiff:
+            for number in range(12):
+                tiff.write(np.full((64, 64), number, np.uint16), photometric="minisblack")
+    assert read(folder / "m1.tif")[1].remarks == read(folder)[1].remarks == ()
+    with (folder / "m2.tif").open("r+b") as file:
+        file.truncate(int((folder / "m1.tif").stat().st_size * share))
+    with open_movie(folder / "m2.tif") as movie:
+        assert movie.facts.remarks == ("m2.tif names more images than it holds: was it cut?",)
+        assert 0 < len(movie) < 12
+    with open_movie(folder) as movie:
+        assert movie.facts.remarks == ("m2.tif names more images than it holds: was it cut?",)
+
+
 def test_a_file_that_is_removed_while_it_is_read_is_read_on(tmp_path):
     tifffile.imwrite(tmp_path / "m.tif", STACK, photometric="minisblack")
     with open_movie(tmp_path / "m.tif") as movie:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -12,15 +12,39 @@ from parfocal.formats.pixels import native
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import tifffile
     from numpy.typing import NDArray
 
 TIFF_SUFFIXES = (".tif", ".tiff", ".btf", ".tf8")
+CUT = "names more images than it holds: was it cut?"
+"""What is told of a file that `is_cut`, behind its name."""
 
 
-def pages_of(file: Path) -> tuple[tuple[int, ...], int]:
-    """Return (y, x) of the first page of a TIFF, and how many pages it has."""
+class Pages(NamedTuple):
+    """What a TIFF holds: (y, x) of its first page, how many there are, and whether it names more."""
+
+    shape: tuple[int, ...]
+    number: int
+    cut: bool
+
+
+def pages_of(file: Path) -> Pages:
+    """Return what a TIFF holds."""
     with _opened(file) as tiff:
-        return tiff.pages[0].shape, len(tiff.pages)
+        return Pages(tiff.pages[0].shape, len(tiff.pages), is_cut(tiff))
+
+
+def is_cut(tiff: tifffile.TiffFile) -> bool:
+    """Whether the last page of a TIFF names a further one, which is not there: a copy that broke off."""
+    pages, handle, size = tiff.pages, tiff.filehandle, tiff.tiff.offsetsize
+    count = len(pages)
+    position = pages.next_page_offset
+    if position is None or tiff.is_ndpi:  # whose offsets have parts elsewhere
+        return False
+    handle.seek(position)
+    told = handle.read(size)
+    offset = int.from_bytes(told, "little" if tiff.byteorder == "<" else "big")
+    return len(told) < size or (offset != 0 and offset not in {pages[n].offset for n in range(count)})
 
 
 def is_ome_stack(file: Path) -> bool:

@@ -11,7 +11,7 @@ from parfocal.core.errors import MovieError
 from parfocal.formats.contents import Contents, SourcedValue
 from parfocal.formats.micromanager import elapsed_s, grid_of, pixel_size_um, read_metadata, sensor_of
 from parfocal.formats.numbered import in_order, missing_between, one_movie, suffix_of
-from parfocal.formats.pages import TIFF_SUFFIXES, is_ome_stack, pages_of, read_page
+from parfocal.formats.pages import CUT, TIFF_SUFFIXES, Pages, is_ome_stack, pages_of, read_page
 from parfocal.formats.picture import PICTURE_SUFFIXES, look_of, read_picture
 from parfocal.formats.selection import ranges
 
@@ -38,7 +38,9 @@ class PictureReader:
 
     def __init__(self, files: list[Path], path: Path, unread: tuple[str, ...] = ()) -> None:
         first = _read(files[0], 0)
-        self._images = [(file, page) for file in files for page in range(_pages(file, first.shape, files[0]))]
+        held = {file: _pages(file, first.shape, files[0]) for file in files}
+        self._images = [(file, page) for file, pages in held.items() for page in range(pages.number)]
+        cut = tuple(f"{file.name} {CUT}" for file, pages in held.items() if pages.cut)
         grid = _grid(files, len(self._images))
         self._at = {place: number for number, place in enumerate(grid.places)}
         shape = (first.shape[0], first.shape[1])
@@ -61,7 +63,7 @@ class PictureReader:
             missing=frozenset(range(grid.planes)) - set(grid.places),
             sensor=next((found for one in each if (found := sensor_of(one)) is not None), None),
             unread=unread,
-            remarks=(*grid.remarks, *(("compressed with loss (JPEG)",) if kind == "JPG" else ())),
+            remarks=(*grid.remarks, *cut, *(("compressed with loss (JPEG)",) if kind == "JPG" else ())),
         )
 
     def read_into(self, plane: int, out: NDArray[Any]) -> None:
@@ -123,7 +125,7 @@ def _read_as_file(file: Path, files: list[Path], position: int | str) -> PlaneRe
 
 def _refuse_hyperstack(file: Path) -> None:
     """Refuse files of several pages with axes of their own: joined page by page they would be mixed up."""
-    if pages_of(file)[1] == 1:
+    if pages_of(file).number == 1:
         return
     from parfocal.formats.tiff import TiffReader
 
@@ -174,14 +176,12 @@ def _grid(files: list[Path], images: int) -> _Grid:
     return _Grid("t", (count,), places, told)
 
 
-def _pages(file: Path, shape: tuple[int, ...], first: Path) -> int:
+def _pages(file: Path, shape: tuple[int, ...], first: Path) -> Pages:
     """Return how many images a file holds; refuse one of another shape than the first file's."""
-    if file.suffix.lower() in TIFF_SUFFIXES:
-        found, pages = pages_of(file)
-    else:
-        found, pages = look_of(file), 1
-    if found != shape:
-        raise MovieError(f"{file}: it is {found}, but {first.name} is {shape}; a movie has one shape")
+    is_tiff = file.suffix.lower() in TIFF_SUFFIXES
+    pages = pages_of(file) if is_tiff else Pages(look_of(file), 1, cut=False)
+    if pages.shape != shape:
+        raise MovieError(f"{file}: it is {pages.shape}, but {first.name} is {shape}; a movie has one shape")
     return pages
 
 

@@ -11,7 +11,7 @@ import tifffile
 
 from parfocal.core.errors import MovieError
 from parfocal.formats.contents import Contents
-from parfocal.formats.pages import errors
+from parfocal.formats.pages import CUT, errors, is_cut
 from parfocal.formats.pixels import native, read_raw
 from parfocal.formats.selection import listed
 from parfocal.formats.tiff_words import Words, words_of
@@ -131,7 +131,8 @@ class TiffReader:
     def _remarks(self) -> tuple[str, ...]:
         compression = self._series[0].keyframe.compression.name
         lossy = "JPEG" in compression or compression in ("WEBP", "LERC")
-        return (f"compressed with loss ({compression})",) if lossy else ()
+        told = (f"compressed with loss ({compression})",) if lossy else ()
+        return (*told, f"{self._path.name} {CUT}") if is_cut(self._file) else told
 
     def _check_decoder(self) -> None:
         """Decode an image of a compressed file: its decoder may not be installed."""
