@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from parfocal.runs.event import Event
 from parfocal.runs.machine import Machine
-from parfocal.runs.tasks import Acquire, Ask, Close, Drain, Expose, Fetch, Hold, Place, Prepare, Sleep
+from parfocal.runs.tasks import Acquire, Ask, Close, Drain, Expose, Fetch, Hold, Light, Place, Prepare, Sleep
 
-_DARK_FROM_NS = 50_000_000
-"""Who waits for longer than that before an exposure has the light off meanwhile."""
+_SHADED_FROM_NS = 10_000_000
+"""Who waits for longer than that before an exposure has the light shaded meanwhile."""
 
 
 def choose(machine: Machine, now_ns: int) -> Machine:
@@ -31,7 +31,8 @@ def choose(machine: Machine, now_ns: int) -> Machine:
     machine = machine.having(timing=machine.timing.begun(now_ns))
     due_ns = machine.timing.due_ns(event, now_ns)
     if due_ns > now_ns:
-        return machine.having(task=Sleep(due_ns, due_ns - now_ns > _DARK_FROM_NS))
+        light: Light = "shaded" if due_ns - now_ns > _SHADED_FROM_NS else "on"
+        return machine.having(task=Sleep(due_ns, light))
     if event.kind == "acquire":
         count = None if event.count is None else event.count - machine.frames_before
         return machine.having(task=Acquire(event, count))
@@ -59,7 +60,7 @@ def _wait(machine: Machine, event: Event, now_ns: int) -> Machine:
         machine = machine.having(timing=timing, wait_until_ns=_until_ns(machine, event, now_ns))
     if event.kind == "confirm":
         return machine.having(task=Ask(machine.wait_until_ns))
-    return machine.having(task=Sleep(machine.wait_until_ns, dark=True))
+    return machine.having(task=Sleep(machine.wait_until_ns))
 
 
 def _until_ns(machine: Machine, event: Event, now_ns: int) -> int:

@@ -19,6 +19,8 @@ class EventCounts(msgspec.Struct, frozen=True, kw_only=True):
         Events that were taken up; and those that are done.
     dropped : dict of str to int
         Those that are not, by reason.
+    asked : int
+        Exposures that were taken up, whatever became of them: so many frames are expected.
     frames : int
         Of the camera; the frame of a stimulus is not counted.
     stimulations : Stimulations
@@ -30,6 +32,7 @@ class EventCounts(msgspec.Struct, frozen=True, kw_only=True):
     consumed: int = 0
     acquired: int = 0
     dropped: dict[str, int] = {}
+    asked: int = 0
     frames: int = 0
     stimulations: Stimulations = Stimulations()
     errors: RunErrors = RunErrors()
@@ -50,20 +53,24 @@ class EventCounts(msgspec.Struct, frozen=True, kw_only=True):
     def done(self, event: Event, frames: int) -> EventCounts:
         """Return them after an event was done, with so many frames of the camera."""
         counts = self.fired() if event.kind == "stimulus" else self.received(frames)
-        return msgspec.structs.replace(counts, acquired=self.acquired + 1)
+        return msgspec.structs.replace(
+            counts, acquired=self.acquired + 1, asked=self.asked + event.is_exposure
+        )
 
     def fired(self) -> EventCounts:
         """Return them after a stimulus was fired."""
         stimuli = msgspec.structs.replace(self.stimulations, fired=self.stimulations.fired + 1)
         return msgspec.structs.replace(self, stimulations=stimuli)
 
-    def drop(self, reason: str) -> EventCounts:
-        """Return them after the event in hand was declared dropped."""
+    def drop(self, event: Event, reason: str) -> EventCounts:
+        """Return them after an event was declared dropped."""
         stimuli = self.stimulations
         if reason == "unsure":
             stimuli = msgspec.structs.replace(stimuli, unsure=stimuli.unsure + 1)
         dropped = {**self.dropped, reason: self.dropped.get(reason, 0) + 1}
-        return msgspec.structs.replace(self, dropped=dropped, stimulations=stimuli)
+        return msgspec.structs.replace(
+            self, dropped=dropped, stimulations=stimuli, asked=self.asked + event.is_exposure
+        )
 
     def received(self, frames: int) -> EventCounts:
         """Return them after so many frames of the camera."""

@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 from parfocal.core.errors import BadInputError
 from parfocal.runs import inputs, tasks
 from parfocal.runs.advance import advance
+from parfocal.runs.counts import EventCounts
 from parfocal.runs.event_log import settled
 from parfocal.runs.instruments import Instruments, RunStart, RunStorage
 from parfocal.runs.machine import Machine
 from parfocal.runs.performing import Performer
+from parfocal.runs.plan_data import plan_to_data
 from parfocal.runs.snapshot import RunFacts, status_of
+from parfocal.runs.survey import layout_of
+from parfocal.runs.timing import Timing
 
 if TYPE_CHECKING:
     import logging
@@ -20,7 +24,6 @@ if TYPE_CHECKING:
 
     from parfocal.core.clock import Clock
     from parfocal.core.run_status import FailurePolicy, ResumePolicy, RunStatus
-    from parfocal.runs.counts import EventCounts
     from parfocal.runs.event import Event
     from parfocal.runs.event_log import SettledEvent
     from parfocal.runs.plan import Plan
@@ -32,7 +35,7 @@ class RunEngine:
 
     Parameters
     ----------
-    opening : RunStart
+    start : RunStart
         Its name, plan and notes.
     schedule : Schedule
         Its events.
@@ -48,13 +51,15 @@ class RunEngine:
         Called as ``note(settled)`` in the run's thread with each event that is done or dropped.
     on_failure : FailurePolicy
         What an event that failed does.
+    done : EventCounts
+        What became of the events before, of a run that goes on.
     parent : str
         The run that started it.
     """
 
     def __init__(
         self,
-        opening: RunStart,
+        start: RunStart,
         schedule: Schedule,
         instruments: Instruments,
         *,
@@ -63,18 +68,22 @@ class RunEngine:
         tell: Callable[[RunStatus], None] = lambda _: None,
         note: Callable[[SettledEvent], None] = lambda _: None,
         on_failure: FailurePolicy = "stop",
+        done: EventCounts = EventCounts(),  # noqa: B008 (frozen)
         parent: str = "",
     ) -> None:
-        self.name = opening.run
+        self.name = start.run
         self.parent = parent
-        self._schedule, self._events = schedule, schedule.events(0)
+        self._layout = start.layout
+        self._schedule, self._events = schedule, schedule.events(done.consumed)
         self._instruments, self._clock, self._log = instruments, clock, log
         self._tell, self._note = tell, note
-        self._machine = Machine(on_failure=on_failure)
+        begin_s = next((event.min_start_time or 0.0 for event in schedule.events(done.consumed)), 0.0)
+        timing = Timing(begin_s=begin_s if done.consumed else 0.0)
+        self._machine = Machine(on_failure=on_failure, counts=done, timing=timing)
         self._facts = RunFacts(run=self.name, parent=parent, claims=instruments.names)
         self._lock = threading.Lock()
         self._wake = threading.Event()
-        self._performer = Performer(instruments, opening, clock, self._wake, self._counts)
+        self._performer = Performer(instruments, start, clock, self._wake, lambda: self.counts)
         self._thread = threading.Thread(target=self._work, name=f"run {self.name}", daemon=True)
 
     def start(self) -> None:
@@ -85,6 +94,16 @@ class RunEngine:
         """Wait for the end of the thread; return whether it has ended."""
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
+
+    @property
+    def schedule(self) -> Schedule:
+        """Its events, as they are now."""
+        return self._schedule
+
+    @property
+    def counts(self) -> EventCounts:
+        """What became of its events."""
+        return self._machine.counts
 
     @property
     def has_ended(self) -> bool:
@@ -136,7 +155,7 @@ class RunEngine:
         """Append a plan; `BadInputError` if the run is at its end."""
         with self._lock:
             self._check_may_change()
-            self._follow(self._schedule.extended(plan))
+            self._follow(self._schedule.extended(plan), plan)
             return self._status()
 
     def replace_future(self, plan: Plan) -> RunStatus:
@@ -144,7 +163,7 @@ class RunEngine:
         with self._lock:
             self._check_may_change()
             self._advance(inputs.Replaced(self._clock.monotonic_ns()))
-            self._follow(self._schedule.with_future(self._machine.counts.consumed, plan))
+            self._follow(self._schedule.with_future(self._machine.counts.consumed, plan), plan)
             return self._status()
 
     def stored(self, storage: RunStorage) -> None:
@@ -207,9 +226,13 @@ class RunEngine:
             case tasks.Darken():
                 self._instruments.dark()
 
-    def _follow(self, schedule: Schedule) -> None:
+    def _follow(self, schedule: Schedule, plan: Plan) -> None:
         self._schedule = schedule
         self._events = schedule.events(self._machine.counts.consumed)
+        if self._layout is not None or schedule.positions:
+            z_step_um = None if self._layout is None else self._layout.z_step_um
+            self._layout = layout_of(schedule, z_step_um=z_step_um)
+        self._instruments.relayout(self._layout, plan_to_data(plan))
 
     def _check_may_change(self) -> None:
         if not self._machine.may_change:
@@ -221,6 +244,3 @@ class RunEngine:
         self._facts.folder = self._performer.folder
         self._facts.waiting_for = self._performer.waiting_for
         return status_of(self._machine, self._schedule, self._facts, self._clock.monotonic_ns())
-
-    def _counts(self) -> EventCounts:
-        return self._machine.counts

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from parfocal.core.event_layout import EventLayout
     from parfocal.core.frames import FrameHeader
     from parfocal.core.run_status import QueueDepth
+    from parfocal.runs.counts import EventCounts
     from parfocal.runs.event import Event
     from parfocal.runs.tasks import Ending
 
@@ -39,6 +40,10 @@ class RunStart:
         What was asked, as plain data, for the record.
     layout : EventLayout or None
         Where the frames of its events lie; None if it has none.
+    folder : str
+        Where records go; "" as the recorder has it.
+    continues : str
+        Folder of the record that goes on; "" for a new one.
     notes : dict
         What else the record shall hold.
     by_force : bool
@@ -48,6 +53,8 @@ class RunStart:
     run: str
     plan: dict[str, Any]
     layout: EventLayout | None = None
+    folder: str = ""
+    continues: str = ""
     notes: dict[str, Any] = field(default_factory=dict)
     by_force: bool = False
 
@@ -145,6 +152,10 @@ class Instruments(Protocol):
         """End the exposure, the sequence or the move under way. Any thread; waits for nothing."""
         ...
 
+    def shade(self) -> None:
+        """Hold the light back until the next exposure, as quickly as that can be undone."""
+        ...
+
     def dark(self) -> None:
         """Switch all light off. Any thread; waits for nothing, and never raises."""
         ...
@@ -153,14 +164,21 @@ class Instruments(Protocol):
         """Bring everything back to how it was found, stages to their rest positions, the light off."""
         ...
 
+    def relayout(self, layout: EventLayout | None, plan: dict[str, Any]) -> None:
+        """Take the layout of a plan that has changed; the next `place` tells the recorder. Any thread."""
+        ...
+
     def storage(self) -> RunStorage:
         """Return how far the record is. Any thread."""
         ...
 
-    def close(self, ending: Ending, reason: str, losses: dict[str, int]) -> tuple[str, str]:
+    def waits_for(self) -> str:
+        """Return what is still to be tracked or stored of what was exposed, in a few words; "" if nothing."""
+        ...
+
+    def close(self, ending: Ending, reason: str, counts: EventCounts) -> tuple[str, str]:
         """Close the record and let go of everything; return the outcome and the reason that it holds.
 
-        `losses` are events without a frame, by reason: with some, the run is not complete. Takes as long as
-        the disk does.
+        With `counts` that tell of dropped events, the run is not complete. Takes as long as the disk does.
         """
         ...

@@ -31,7 +31,7 @@ class Performer:
     ----------
     instruments : Instruments
         What is used.
-    opening : RunStart
+    start : RunStart
         With what the run begins.
     clock : Clock
         Tells the time.
@@ -53,12 +53,12 @@ class Performer:
     def __init__(
         self,
         instruments: Instruments,
-        opening: RunStart,
+        start: RunStart,
         clock: Clock,
         wake: threading.Event,
         counts: Callable[[], EventCounts],
     ) -> None:
-        self._instruments, self._opening = instruments, opening
+        self._instruments, self._start = instruments, start
         self._clock, self._wake, self._counts = clock, wake, counts
         self.folder = ""
         self.exposure: ExposedFrame | None = None
@@ -98,17 +98,17 @@ class Performer:
             case tasks.Place(event=event):
                 self._instruments.place(event)
                 return inputs.Placed(self._now)
-            case tasks.Sleep(until_ns=until_ns, dark=dark):
-                return self._wait(until_ns, dark=dark)
+            case tasks.Sleep(until_ns=until_ns, light=light):
+                return self._wait(until_ns, light)
             case tasks.Hold():
-                return self._wait(-1, dark=True)
+                return self._wait(-1, "off")
             case tasks.Ask(until_ns=until_ns):
-                return self._wait(until_ns, dark=True)
+                return self._wait(until_ns, "off")
             case tasks.Acquire(count=count):
                 done = self._instruments.acquire(count)
                 return inputs.Acquired(self._now, done.frames, done.whole, done.began_ns, done.stopped)
             case tasks.Prepare():
-                self.folder = self._instruments.open(self._opening)
+                self.folder = self._instruments.open(self._start)
                 return inputs.Prepared(self._now)
             case tasks.Drain():
                 return self._drain()
@@ -117,8 +117,10 @@ class Performer:
             case tasks.Fetch():
                 raise AssertionError("events are fetched under the lock of the run")
 
-    def _wait(self, until_ns: int, *, dark: bool) -> inputs.Report:
-        if dark:
+    def _wait(self, until_ns: int, light: tasks.Light) -> inputs.Report:
+        if light == "shaded":
+            self._instruments.shade()
+        elif light == "off":
             self._instruments.dark()
         if until_ns < 0:
             self._wake.wait()
@@ -131,8 +133,8 @@ class Performer:
         self._instruments.dark()
         self._instruments.rest()
         try:
-            while behind := self._instruments.storage().behind:
-                self.waiting_for = f"{behind} frames to be stored"
+            while missing := self._instruments.waits_for():
+                self.waiting_for = missing
                 if self._clock.wait(self._wake, _LOOK_S):
                     return inputs.Woken(self._now)
         finally:
@@ -143,7 +145,7 @@ class Performer:
         self._instruments.dark()
         self.waiting_for = "the record to be closed"
         try:
-            outcome, reason = self._instruments.close(ending, reason, self._counts().dropped)
+            outcome, reason = self._instruments.close(ending, reason, self._counts())
         finally:
             self.waiting_for = ""
         return inputs.Closed(self._now, outcome, reason)

@@ -150,10 +150,12 @@ def _given_up(machine: Machine, message: str, now_ns: int = 0) -> Machine:
 
 def _dropped(machine: Machine, reason: str, frames: int = 0) -> Machine:
     """Declare the event in hand dropped; of a stimulus whose frame is lost is known that it was fired."""
-    counts = machine.counts.drop(reason)
+    event = machine.event
+    assert event is not None
+    counts = machine.counts.drop(event, reason)
     if frames:
         counts = counts.received(frames)
-    if reason == "lost" and machine.event is not None and machine.event.kind == "stimulus":
+    if reason == "lost" and event.kind == "stimulus":
         counts = counts.fired()
     return machine.without_event(counts)
 

@@ -15,6 +15,9 @@ Ending = Literal["complete", "finished early", "cancelled", "failed"]
 """How the machine says that a run ends; the record says "complete" only if nothing is missing."""
 
 
+Light = Literal["on", "shaded", "off"]
+
+
 class Prepare(msgspec.Struct, frozen=True):
     """Claim the instruments, note how they are set, begin the record. Ends with `Prepared`."""
 
@@ -34,11 +37,11 @@ class Place(msgspec.Struct, frozen=True):
 class Sleep(msgspec.Struct, frozen=True):
     """Wait until `until_ns` of the monotonic clock, or a wake-up. Ends with `Woken`.
 
-    With `dark` the light is off meanwhile.
+    Meanwhile the light is "on" as it is, "shaded" by a shutter, or "off".
     """
 
     until_ns: int
-    dark: bool
+    light: Light = "off"
 
 
 class Hold(msgspec.Struct, frozen=True):

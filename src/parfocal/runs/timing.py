@@ -15,6 +15,8 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
+    begin_s : float
+        The second of the schedule with which it begins: 0, or where a run that goes on stood.
     origin_ns : int or None
         When its second 0 is; None before the first event. Moved on by pauses that shift, by questions, and by
         instruments that were started again.
@@ -32,6 +34,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
         How late that was.
     """
 
+    begin_s: float = 0.0
     origin_ns: int | None = None
     pace: ResumePolicy = "shift"
     gap_ns: int = 0
@@ -41,8 +44,10 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     lag_ms: float = 0.0
 
     def begun(self, now_ns: int) -> Timing:
-        """Return it with second 0 of the schedule now, if it had none."""
-        return self if self.origin_ns is not None else msgspec.structs.replace(self, origin_ns=now_ns)
+        """Return it with the begin of the schedule now, if it had none."""
+        if self.origin_ns is not None:
+            return self
+        return msgspec.structs.replace(self, origin_ns=now_ns - round(self.begin_s * 1e9))
 
     def planned_ns(self, event: Event) -> int | None:
         """Return when the plan has an event; None for as soon as possible."""

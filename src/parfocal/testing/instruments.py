@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from parfocal.core.errors import BadInputError, CommandFailedError, FrameLostError
 from parfocal.core.frames import FrameHeader
@@ -19,7 +19,9 @@ from parfocal.runs.instruments import (
 
 if TYPE_CHECKING:
     from parfocal.core.clock import Clock
+    from parfocal.core.event_layout import EventLayout
     from parfocal.core.run_status import QueueDepth
+    from parfocal.runs.counts import EventCounts
     from parfocal.runs.event import Event
     from parfocal.runs.tasks import Ending
 
@@ -110,6 +112,10 @@ class MemoryInstruments:
         """End what lasts."""
         self._aborted.set()
 
+    def shade(self) -> None:
+        """Switch the light off until the next exposure."""
+        self.lit = False
+
     def dark(self) -> None:
         """Switch the light off."""
         self.lit = False
@@ -125,11 +131,20 @@ class MemoryInstruments:
         queues: dict[str, QueueDepth] = {"camera": QueueDepth(depth=self.behind)}
         return RunStorage(stored=len(self.exposed) - self.behind, queues=queues)
 
-    def close(self, ending: Ending, reason: str, losses: dict[str, int]) -> tuple[str, str]:
+    def relayout(self, layout: EventLayout | None, plan: dict[str, Any]) -> None:
+        """Note it."""
+        del plan
+        self.done.append(f"relayout {None if layout is None else layout.sizes}")
+
+    def waits_for(self) -> str:
+        """Return what waits."""
+        return f"{self.behind} frames to be stored" if self.behind else ""
+
+    def close(self, ending: Ending, reason: str, counts: EventCounts) -> tuple[str, str]:
         """Let go; return how it ended as a recorder would."""
         self.claimed = False
         self.done.append(f"close {ending}")
-        lost = sum(losses.values())
+        lost = counts.lost
         kept = ending in ("cancelled", "failed") or not lost
         return (ending if kept else f"incomplete: lost {lost}"), reason
 

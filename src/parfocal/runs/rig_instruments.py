@@ -1,0 +1,297 @@
+"""The instruments of a rig, as one run uses them: services called by name, claimed, and lit on lease."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from parfocal.core.errors import BadInputError, CommandError, ParfocalError
+from parfocal.runs.calling import InstrumentCalls
+from parfocal.runs.camera_calls import CameraCalls
+from parfocal.runs.camera_sequence import CameraSequence
+from parfocal.runs.instruments import AcquiredFrames, ExposedFrame, RunStart, RunStorage
+from parfocal.runs.light_path import LightPath
+from parfocal.runs.recording_calls import RecordingCalls
+from parfocal.runs.stages import Stages, targets_of
+from parfocal.runs.tracked import TrackedFrames
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable
+
+    from parfocal.core.clock import Clock
+    from parfocal.core.event_layout import EventLayout
+    from parfocal.ipc import Client
+    from parfocal.runs.counts import EventCounts
+    from parfocal.runs.event import Event
+    from parfocal.runs.settings import RunSettings
+    from parfocal.runs.survey import Survey
+    from parfocal.runs.tasks import Ending
+
+
+class SharedUse:
+    """Which of the runs that share instruments used them last: what one knows of them is old after another.
+
+    Attributes
+    ----------
+    lock : threading.RLock
+        Held while one of them places or exposes.
+    last : object
+        Who did so last.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.last: object = None
+
+
+class RigInstruments:
+    """Satisfies `parfocal.runs.instruments.Instruments` with the services of a rig.
+
+    Parameters
+    ----------
+    settings : RunSettings
+        Which service plays which part.
+    connect : callable
+        Returns a client of a service; it is closed at the end of the run.
+    restarts : callable
+        Returns how often a service was started again.
+    clock : Clock
+        The time of the rig.
+    log : logging.Logger
+        Told what could not be brought back at the end.
+    use : SharedUse, optional
+        Of the run whose instruments it shares; it neither claims them nor records then.
+    """
+
+    def __init__(
+        self,
+        settings: RunSettings,
+        connect: Callable[[str], Client],
+        restarts: Callable[[str], int],
+        clock: Clock,
+        log: logging.Logger,
+        *,
+        use: SharedUse | None = None,
+    ) -> None:
+        self._settings, self._clock, self._log = settings, clock, log
+        self._restarts = partial(restarts, settings.camera)
+        self._is_child = use is not None
+        self.use = use or SharedUse()
+        self._calls = InstrumentCalls(
+            connect,
+            clock,
+            answer_s=settings.answer_s,
+            restart_s=settings.restart_s,
+            on_lost=lambda _: self._forget(),
+        )
+        self._light = LightPath(self._calls, settings.channels, settings.lights)
+        self._stages = Stages(self._calls, settings.xy, settings.z)
+        self._camera = CameraCalls(self._calls, settings.camera)
+        self._record: RecordingCalls | None = None
+        self._layout: EventLayout | None = None
+        self._changed: tuple[EventLayout | None, dict[str, Any]] | None = None
+        self._sequence: CameraSequence | None = None
+        self._tracked: TrackedFrames | None = None
+        self._found: dict[str, float] = {}
+        self._opened = self._rested = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The services that the run claims."""
+        chosen = self._settings
+        parts = (chosen.camera, chosen.xy, chosen.z, chosen.channels, *chosen.lights, chosen.recorder)
+        return tuple(dict.fromkeys(filter(None, parts)))
+
+    def learn(self) -> dict[str, float]:
+        """Ask what there is; return where the stages stand, um."""
+        self._light.learn()
+        return self._stages.learn()
+
+    def check(self, wanted: Survey) -> None:
+        """Refuse what the rig cannot do, before anything is touched.
+
+        Raises
+        ------
+        BadInputError
+            Naming the channel or the axis, and what there is.
+        """
+        if wanted.exposes or wanted.acquires:
+            self._settings.service("camera", "exposures")
+        for channel in sorted(wanted.channels):
+            self._light.check(channel)
+        for name, ends in wanted.reach.items():
+            for target in ends:
+                self._stages.check({name: target})
+
+    def open(self, start: RunStart) -> str:
+        """Claim everything, lease the light, note how it is set; begin the record and return its folder."""
+        self._layout = start.layout
+        if not self._is_child:
+            for service in self.names:
+                if not start.by_force:
+                    self._calls.claim(service, start.run)
+        self._opened = True
+        self._light.open(leased=not self._is_child)
+        self._found = self._stages.read()
+        self._follow_frames()
+        if self._settings.recorder and not self._is_child:
+            client = self._calls.client(self._settings.recorder)
+            self._record = RecordingCalls(client, self._settings.camera, self._clock)
+            return self._record.begin(start)
+        return ""
+
+    def _follow_frames(self) -> None:
+        """Get ready for the frames of this run, and know those that belong to none."""
+        chosen = self._settings
+        if not chosen.camera:
+            return
+        self._camera.open()
+        camera = self._calls.client(chosen.camera)
+        self._sequence = CameraSequence(
+            camera, self._calls.aborted, self._restarts, self._clock, restart_s=chosen.restart_s
+        )
+        if chosen.tracker:
+            self._tracked = TrackedFrames(camera, self._calls.client(chosen.tracker), self._clock)
+            self._tracked.begin()
+
+    def place(self, event: Event) -> None:
+        """Bring stages and light path to where an event wants them, in the dark if anything moves."""
+        with self.use.lock:
+            self._tell_recorder()
+            self._take()
+            if self._stages.is_at(event) and self._light.is_set(event):
+                return
+            self._light.shade()
+            self._stages.move(targets_of(event))
+            self._light.set(event)
+
+    def expose(self, event: Event) -> ExposedFrame:
+        """Take the frame of an event, in its light."""
+        with self.use.lock:
+            if self.use.last is not self:
+                self.place(event)
+            self._light.light_up()
+            number = -1 if self._layout is None else self._layout.number_of(event.index)
+            header = self._camera.snap(event, number, self._light.exposure_ms(event))
+        at = self._stages.position
+        return ExposedFrame(
+            header=header, x_um=at.get("x"), y_um=at.get("y"), z_um=at.get("z"), power=self._light.power
+        )
+
+    def acquire(self, count: int | None) -> AcquiredFrames:
+        """Have the camera run by itself, in the light as it is."""
+        with self.use.lock:
+            self._tell_recorder()
+            self._light.light_up()
+            assert self._sequence is not None, "a plan with frames is refused without a camera"
+            return self._sequence.run(count)
+
+    def ready(self) -> None:
+        """Forget an earlier abort."""
+        self._calls.ready()
+
+    def abort(self) -> None:
+        """End what is under way."""
+        self._calls.abort()
+
+    def shade(self) -> None:
+        """Hold the light back until the next exposure."""
+        with self.use.lock:
+            self._light.shade()
+
+    def dark(self) -> None:
+        """Switch all light off, once anything was lit."""
+        if self._opened:
+            self._light.dark()
+
+    def rest(self) -> None:
+        """Bring everything back to how it was found, stages to their rest positions, the light off.
+
+        What can't be brought back is logged, and the rest is brought back all the same.
+        """
+        if not self._opened or self._rested:
+            return
+        self._rested = True
+        targets = {**self._found, **self._settings.rest}
+        self._attempt(self._light.close)
+        self._attempt(lambda: self._stages.move(targets))
+        if self._settings.camera:
+            self._attempt(self._camera.close)
+
+    def relayout(self, layout: EventLayout | None, plan: dict[str, Any]) -> None:
+        """Take the layout of a plan that has changed; the next `place` tells the recorder."""
+        self._changed = layout, plan
+
+    def storage(self) -> RunStorage:
+        """Return how far the record is."""
+        if self._record is None:
+            return RunStorage()
+        return self._record.storage() if self._opened else self._record.final()
+
+    def waits_for(self) -> str:
+        """Return what is still to be tracked or stored of what was exposed; "" if nothing."""
+        if self._tracked is not None and (behind := self._tracked.behind()):
+            return f"{behind} frames to be tracked"
+        behind = self.storage().behind
+        return f"{behind} frames or rows to be stored" if behind else ""
+
+    def close(self, ending: Ending, reason: str, counts: EventCounts) -> tuple[str, str]:
+        """Close the record and let go of everything; return the outcome and the reason that it holds."""
+        try:
+            self.rest()
+            if self._record is None or not self._record.folder:
+                return outcome_without_record(ending, counts), reason
+            useless = self._tracked.uselessness() if self._tracked and ending == "complete" else ""
+            reason = "; ".join(filter(None, (reason, useless, *self._remarks())))
+            return self._record.finish("failed" if useless else ending, reason, counts)
+        finally:
+            self._opened = False
+            self._light.release()
+            self._calls.close()
+
+    def _tell_recorder(self) -> None:
+        """Tell the recorder of a plan that has changed, now that nothing is exposed."""
+        changed, self._changed = self._changed, None
+        if changed is not None:
+            self._layout = changed[0]
+            if self._record is not None:
+                self._record.extend(*changed)
+
+    def _remarks(self) -> list[str]:
+        return [] if self._sequence is None else self._sequence.remarks
+
+    def _take(self) -> None:
+        if self.use.last is not self:
+            self._light.forget()
+            self._stages.forget()
+            self.use.last = self
+
+    def _forget(self) -> None:
+        """Switch the light off, and hold nothing for known: an instrument has ended."""
+        self.dark()
+        self._stages.forget()
+
+    def _attempt(self, bring_back: Callable[[], None]) -> None:
+        with suppress(ParfocalError):
+            try:
+                bring_back()
+            except (CommandError, BadInputError) as error:
+                self._log.error("at the end of the run: %s", error)
+                raise
+
+
+def outcome_without_record(ending: Ending, counts: EventCounts) -> str:
+    """Return how a run ended that nobody records, in the words of a recorder.
+
+    Examples
+    --------
+    >>> from parfocal.runs.counts import EventCounts
+    >>> lossy = EventCounts(dropped={"lost": 2})
+    >>> outcome_without_record("complete", lossy), outcome_without_record("cancelled", lossy)
+    ('incomplete: lost 2', 'cancelled')
+    """
+    cut_short = ending in ("cancelled", "failed")
+    return f"incomplete: lost {counts.lost}" if counts.lost and not cut_short else ending
