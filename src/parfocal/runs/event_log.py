@@ -7,15 +7,23 @@ from typing import TYPE_CHECKING, NamedTuple, get_args
 
 import numpy as np
 
+from parfocal.core.errors import StreamTimeoutError
+from parfocal.core.frames import RowSpec
 from parfocal.runs import inputs
 from parfocal.runs.event import Event, EventKind
 from parfocal.runs.instruments import ExposedFrame
+from parfocal.streams import StreamWriter
 
 if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from parfocal.runs.machine import Machine
 
+_SLOTS = 1 << 13
 STREAM = "run_events"
 """The row stream that the log goes through."""
 KINDS: tuple[str, ...] = get_args(EventKind)
@@ -92,6 +100,36 @@ def row_of(done: SettledEvent) -> NDArray[np.void]:
         ],
         DTYPE,
     )
+
+
+class LogWriter:
+    """Writes the log of a run's events into its stream. Any thread, one at a time.
+
+    Parameters
+    ----------
+    streams : Path
+        Folder of the rig's streams.
+    at : callable
+        Called with the number of the event that is in hand next.
+    log : logging.Logger
+        Told of rows that found no room.
+    """
+
+    def __init__(self, streams: Path, at: Callable[[int], None], log: logging.Logger) -> None:
+        self._writer = StreamWriter(streams, STREAM, RowSpec.of(DTYPE), slots=_SLOTS)
+        self._at, self._log = at, log
+
+    def note(self, done: SettledEvent) -> None:
+        """Write the row of an event; waits for nothing."""
+        self._at(done.event.number + 1)
+        try:
+            self._writer.write_rows(row_of(done), timeout_s=0.0)
+        except StreamTimeoutError as error:
+            self._log.error("event %d is not in the log: %s", done.event.number, error)
+
+    def close(self) -> None:
+        """End the stream."""
+        self._writer.close()
 
 
 def _number(value: float | None) -> float:

@@ -95,7 +95,7 @@ class RigInstruments:
         self._changed: tuple[EventLayout | None, dict[str, Any]] | None = None
         self._sequence: CameraSequence | None = None
         self._tracked: TrackedFrames | None = None
-        self._found: dict[str, float] = {}
+        self.found: dict[str, float] = {}
         self._opened = self._rested = False
 
     @property
@@ -105,10 +105,20 @@ class RigInstruments:
         parts = (chosen.camera, chosen.xy, chosen.z, chosen.channels, *chosen.lights, chosen.recorder)
         return tuple(dict.fromkeys(filter(None, parts)))
 
+    @property
+    def records(self) -> bool:
+        """Whether the run has a record of its own."""
+        return bool(self._settings.recorder) and not self._is_child
+
     def learn(self) -> dict[str, float]:
-        """Ask what there is; return where the stages stand, um."""
+        """Ask what there is; return where the stages stand, um, which is `found` from then on."""
         self._light.learn()
-        return self._stages.learn()
+        self.found = self._stages.learn()
+        return self.found
+
+    def discard(self) -> None:
+        """Let go of the services; nothing was claimed yet."""
+        self._calls.close()
 
     def check(self, wanted: Survey) -> None:
         """Refuse what the rig cannot do, before anything is touched.
@@ -130,14 +140,12 @@ class RigInstruments:
         """Claim everything, lease the light, note how it is set; begin the record and return its folder."""
         self._layout = start.layout
         if not self._is_child:
-            for service in self.names:
-                if not start.by_force:
-                    self._calls.claim(service, start.run)
+            for service in () if start.by_force else self.names:
+                self._calls.claim(service, start.run)
         self._opened = True
         self._light.open(leased=not self._is_child)
-        self._found = self._stages.read()
         self._follow_frames()
-        if self._settings.recorder and not self._is_child:
+        if self.records:
             client = self._calls.client(self._settings.recorder)
             self._record = RecordingCalls(client, self._settings.camera, self._clock)
             return self._record.begin(start)
@@ -215,7 +223,7 @@ class RigInstruments:
         if not self._opened or self._rested:
             return
         self._rested = True
-        targets = {**self._found, **self._settings.rest}
+        targets = {**self.found, **self._settings.rest}
         self._attempt(self._light.close)
         self._attempt(lambda: self._stages.move(targets))
         if self._settings.camera:

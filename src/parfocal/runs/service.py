@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
-from parfocal.core.errors import BadInputError, nearest
+import msgspec
+
+from parfocal.core.errors import CommandError
 from parfocal.core.run_status import ResumePolicy, RunStatus
 from parfocal.ipc import RECEIVER, command
-from parfocal.processes import Service
+from parfocal.processes import Service, ServiceContext
+from parfocal.runs.event_log import LogWriter
+from parfocal.runs.last_run import LastRuns, Unfinished
+from parfocal.runs.run_table import KnownRun, RunTable
 from parfocal.runs.settings import RunSettings
+from parfocal.runs.starting import Starter, StartRequest
+from parfocal.runs.watch import TOPIC
+
+if TYPE_CHECKING:
+    pass
+
+_LOOK_S = 0.25
+_ENDS_WITHIN_S = 3.0
+_ANSWER_S = 5.0
+_OWNER_GONE = "the program that owns the rig is gone"
 
 
 class RunService(Service):
     """Carries out runs, each in a thread of its own.
 
     Publishes ``run`` with ``change`` ("started", "continued", "state" or "ended"), ``run`` and ``status``.
+    A program may lease the output "light": when it is gone, all runs are cancelled, and it is dark.
     """
 
     Config = RunSettings
@@ -23,7 +40,47 @@ class RunService(Service):
 
     def __init__(self, settings: RunSettings) -> None:
         super().__init__(settings)
-        self._runs: dict[str, RunStatus] = {}
+        self._runs = RunTable()
+        self._log: LogWriter | None = None
+        self._kept: tuple[Unfinished, ...] = ()
+
+    def open(self, context: ServiceContext) -> None:
+        """Close what an earlier process of this service has left: dark first, then its record."""
+        self._context = context
+        self._last = LastRuns(
+            context.folder / f"{context.service}.unfinished", context.streams / f"{context.service}.counts"
+        )
+        for left in self._last.unfinished():
+            self._runs.add(left.run, KnownRun(None, None, self._close_left(left)))
+        self._last.keep(())
+        if self.settings.recorder:
+            self._log = LogWriter(context.streams, self._last.at, context.log)
+        self._starter = Starter(context, lambda: self.settings, self._runs, self._tell, self._log)
+
+    def step(self) -> float | None:
+        """Keep on the disk which runs go on; ask how far their records are."""
+        self._keep()
+        going_on = self._runs.going_on()
+        for run in going_on:
+            self._look(run)
+        return _LOOK_S if going_on else None
+
+    def make_safe(self) -> None:
+        """Cancel all runs; each goes dark at once."""
+        self._cancel_all(self._context.stop_reason() or "the service that carries out runs is being ended")
+
+    def make_output_safe(self, output: str) -> None:
+        """Cancel all runs: the program that leased their light is gone."""
+        del output
+        self._cancel_all(_OWNER_GONE)
+
+    def close(self) -> None:
+        """Wait for the runs to end."""
+        for run in self._runs.going_on():
+            if run.engine is not None and not run.engine.join(_ENDS_WITHIN_S):
+                self._context.log.error("run %s did not end in time", run.engine.name)
+        if self._log is not None:
+            self._log.close()
 
     @command(lane="start", effect="changes", on_client_loss="finish")
     def start(
@@ -35,83 +92,145 @@ class RunService(Service):
         by_force: bool = False,
         notes: dict[str, Any] = {},  # noqa: B006 (never changed)
         parent: str = "",
+        parts: dict[str, Any] = {},  # noqa: B006
     ) -> RunStatus:
         """Start a run of `plan`, as `plan_to_data` writes one; returns its status, with its name.
 
         `continues` names a run that has ended, whose indices and files go on; `parent` one whose instruments
-        it shares, and with which it is paused and cancelled; `notes` go into the record. With `by_force`
-        instruments are used although others hold them, and the record says so.
+        it shares, and with which it is paused and cancelled; `notes` go into the record; `parts` says which
+        services play which part in this run, beside the settings. With `by_force` instruments are used
+        although others hold them, and the record says so.
         """
-        del plan, name, folder, continues, by_force, notes, parent
-        raise BadInputError("no run can be started yet")
+        request = StartRequest(
+            plan=plan,
+            name=name,
+            folder=folder or str(self.settings.folder or ""),
+            by_force=by_force,
+            notes=notes,
+            parent=parent,
+            parts=parts,
+        )
+        if continues:
+            known = self._runs.find(continues)
+            if known.goes_on:
+                return self.extend(continues, plan)
+            run = self._starter.continued(request, known)
+        else:
+            run = self._starter.new(request)
+        self._context.publish(
+            TOPIC, {"change": "continued" if continues else "started", **_told(run.status())}
+        )
+        assert run.engine is not None
+        run.engine.start()
+        self._context.wake()
+        return run.status()
 
     @command(lane=RECEIVER, effect="reads")
     def status(self, run: str = "") -> RunStatus:
         """Return how a run is doing; "" for the newest."""
-        return self._find(run)
+        return self._runs.find(run).status()
 
     @command(lane=RECEIVER, effect="reads")
     def statuses(self) -> dict[str, RunStatus]:
         """Return how all runs are doing, the oldest first."""
-        return dict(self._runs)
+        return self._runs.statuses()
 
     @command(lane="events", effect="reads")
     def events(self, run: str, first: int = 0, count: int = 1000) -> list[dict[str, Any]]:
-        """Return events of a run's plan, from number `first` on."""
-        del first, count
-        self._find(run)
-        return []
+        """Return events of a run's plan as it is now, from number `first` on."""
+        found: list[dict[str, Any]] = msgspec.to_builtins(list(self._runs.engine(run).events(first, count)))
+        return found
 
     @command(lane=RECEIVER, effect="stops")
     def pause(self, run: str, reason: str = "") -> RunStatus:
-        """Hold a run: no exposure begins after this one has returned."""
-        del reason
-        return self._find(run)
+        """Hold a run, and those that it started: no exposure begins but one that is in flight."""
+        return [one.pause(reason) for one in reversed(self._runs.family(run))][-1]
 
     @command(lane=RECEIVER, effect="changes")
     def resume(self, run: str, policy: ResumePolicy = "shift", gap_s: float = 0.0) -> RunStatus:
-        """Go on after a pause.
+        """Go on after a pause, with those that the run started.
 
         "shift" moves the rest of the schedule on by the pause; "catch up" keeps it, with `gap_s` seconds or
         more between time points that are late (0: half of their interval); "skip" leaves out what is overdue,
         and declares it.
         """
-        del policy, gap_s
-        return self._find(run)
+        return [one.resume(policy, gap_s) for one in reversed(self._runs.family(run))][-1]
 
     @command(lane=RECEIVER, effect="stops")
     def cancel_run(self, run: str, reason: str = "") -> RunStatus:
-        """End a run now; an exposure is aborted where the camera can."""
-        del reason
-        return self._find(run)
+        """End a run now, and those that it started; an exposure is aborted where the camera can."""
+        return [one.cancel(reason) for one in reversed(self._runs.family(run))][-1]
 
     @command(lane=RECEIVER, effect="stops")
     def finish(self, run: str, reason: str = "") -> RunStatus:
         """End a run after the event in hand: what was done is kept as "finished early"."""
-        del reason
-        return self._find(run)
+        return self._runs.engine(run).finish(reason)
 
     @command(lane=RECEIVER, effect="changes")
     def confirm(self, run: str, answer: bool = True, text: str = "") -> RunStatus:
         """Answer the question that a run asks; without `answer` the run is cancelled."""
-        del answer, text
-        return self._find(run)
+        return self._runs.engine(run).confirm(answer, text)
 
     @command(lane="start", effect="changes")
     def extend(self, run: str, plan: dict[str, Any]) -> RunStatus:
         """Append a plan to what a run still has to do."""
-        del plan
-        return self._find(run)
+        return self._runs.engine(run).extend(self._starter.checked(self._runs.find(run), plan))
 
     @command(lane="start", effect="changes")
     def replace_future(self, run: str, plan: dict[str, Any]) -> RunStatus:
         """Replace what a run has not begun by a plan."""
-        del plan
-        return self._find(run)
+        return self._runs.engine(run).replace_future(self._starter.checked(self._runs.find(run), plan))
 
-    def _find(self, run: str) -> RunStatus:
-        if not run and self._runs:
-            run = next(reversed(self._runs))
-        if run not in self._runs:
-            raise BadInputError(f"no run {run!r} ({nearest(run, self._runs)})")
-        return self._runs[run]
+    # --- for the runs
+
+    def _tell(self, status: RunStatus) -> None:
+        """Tell a new state of a run; what is slower the loop does. Called under the lock of that run."""
+        self._context.publish(TOPIC, {"change": "ended" if status.ended else "state", **_told(status)})
+        self._context.wake()
+
+    def _look(self, run: KnownRun) -> None:
+        engine, instruments = run.engine, run.instruments
+        if engine is None or instruments is None:
+            return
+        try:
+            engine.stored(instruments.storage())
+        except CommandError as error:
+            if engine.may_change:
+                engine.fail(str(error))
+
+    def _keep(self) -> None:
+        statuses = [run.status() for run in self._runs.going_on()]
+        going_on = tuple(Unfinished(run=status.run, folder=status.folder) for status in statuses)
+        if going_on != self._kept:
+            self._last.keep(going_on)
+            self._kept = going_on
+
+    def _cancel_all(self, reason: str) -> None:
+        for run in self._runs.going_on():
+            if run.engine is not None:
+                run.engine.cancel(reason)
+
+    def _close_left(self, left: Unfinished) -> RunStatus:
+        """Go dark, and close the record of a run whose process died; return its final status."""
+        chosen = self.settings
+        reason = f"the run engine died at event {left.event}"
+        with suppress(CommandError):
+            for service in filter(None, (chosen.channels, *chosen.lights)):
+                self._context.connect(service).submit("off", timeout_s=_ANSWER_S)
+        self._ask(chosen.camera, "stop")
+        if left.folder:
+            self._ask(chosen.recorder, "finish", reason=reason, outcome="failed")
+        self._context.log.error("run %s: %s", left.run, reason)
+        return RunStatus(run=left.run, state="ended", outcome="failed", reason=reason, folder=left.folder)
+
+    def _ask(self, service: str, name: str, **arguments: Any) -> None:
+        if not service:
+            return
+        try:
+            self._context.connect(service).call(name, timeout_s=_ANSWER_S, **arguments)
+        except CommandError as error:
+            self._context.log.error("%s.%s() after the death of the run engine: %s", service, name, error)
+
+
+def _told(status: RunStatus) -> dict[str, Any]:
+    return {"run": status.run, "status": msgspec.to_builtins(status)}

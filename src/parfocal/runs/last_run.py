@@ -1,0 +1,62 @@
+"""What is left of a run whose process died: which it was, where its record is, how far it had come."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from parfocal.core.files import replace_file
+from parfocal.streams.counters import Counters
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_NEXT = "next"
+
+
+class Unfinished(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that was going on: its name, the folder of its record, and the event that was in hand."""
+
+    run: str
+    folder: str = ""
+    event: int = 0
+
+
+class LastRuns:
+    """Keeps on the disk which runs go on, for the next process of the service. Any thread.
+
+    Parameters
+    ----------
+    pointer : Path
+        The file that names them.
+    counts : Path
+        A mapped file with the event that the recorded run is at.
+    """
+
+    def __init__(self, pointer: Path, counts: Path) -> None:
+        self._pointer = pointer
+        self._counters = Counters(counts, [_NEXT], owner=os.getppid())
+
+    def unfinished(self) -> tuple[Unfinished, ...]:
+        """Return the runs that an earlier process has left."""
+        try:
+            left = msgspec.json.decode(self._pointer.read_bytes(), type=tuple[Unfinished, ...])
+        except FileNotFoundError:
+            return ()
+        except msgspec.MsgspecError:  # the rig's own file, replaced in one step: nobody else writes it
+            left = (Unfinished(run="of an earlier process"),)
+        event = self._counters[_NEXT]
+        return tuple(msgspec.structs.replace(run, event=event) if run.folder else run for run in left)
+
+    def keep(self, runs: tuple[Unfinished, ...]) -> None:
+        """Write down which runs go on now; none removes the file."""
+        if runs:
+            replace_file(self._pointer, msgspec.json.encode(runs))
+        else:
+            self._pointer.unlink(missing_ok=True)
+
+    def at(self, event: int) -> None:
+        """Note the event that the recorded run is at: a store into memory that outlives the process."""
+        self._counters[_NEXT] = event
