@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _NEXT = "next"
 
 
-class Unfinished(msgspec.Struct, frozen=True, kw_only=True):
+class UnfinishedRun(msgspec.Struct, frozen=True, kw_only=True):
     """A run that was going on: its name, the folder of its record, and the event that was in hand."""
 
     run: str
@@ -39,18 +39,18 @@ class LastRuns:
         self._pointer = pointer
         self._counters = Counters(counts, [_NEXT], owner=os.getppid())
 
-    def unfinished(self) -> tuple[Unfinished, ...]:
+    def unfinished(self) -> tuple[UnfinishedRun, ...]:
         """Return the runs that an earlier process has left."""
         try:
-            left = msgspec.json.decode(self._pointer.read_bytes(), type=tuple[Unfinished, ...])
+            left = msgspec.json.decode(self._pointer.read_bytes(), type=tuple[UnfinishedRun, ...])
         except FileNotFoundError:
             return ()
         except msgspec.MsgspecError:  # the rig's own file, replaced in one step: nobody else writes it
-            left = (Unfinished(run="of an earlier process"),)
+            left = (UnfinishedRun(run="of an earlier process"),)
         event = self._counters[_NEXT]
         return tuple(msgspec.structs.replace(run, event=event) if run.folder else run for run in left)
 
-    def keep(self, runs: tuple[Unfinished, ...]) -> None:
+    def keep(self, runs: tuple[UnfinishedRun, ...]) -> None:
         """Write down which runs go on now; none removes the file."""
         if runs:
             replace_file(self._pointer, msgspec.json.encode(runs))

@@ -12,8 +12,8 @@ from parfocal.runs.calling import InstrumentCalls
 from parfocal.runs.camera_calls import CameraCalls
 from parfocal.runs.camera_sequence import CameraSequence
 from parfocal.runs.instruments import AcquiredFrames, ExposedFrame, RunStart, RunStorage
-from parfocal.runs.light_path import LightPath
 from parfocal.runs.recording_calls import RecordingCalls
+from parfocal.runs.run_light import RunLight
 from parfocal.runs.stages import Stages, targets_of
 from parfocal.runs.tracked import TrackedFrames
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from parfocal.runs.counts import EventCounts
     from parfocal.runs.event import Event
     from parfocal.runs.settings import RunSettings
-    from parfocal.runs.survey import Survey
+    from parfocal.runs.survey import PlanSurvey
     from parfocal.runs.tasks import Ending
 
 
-class SharedUse:
+class SharedInstruments:
     """Which of the runs that share instruments used them last: what one knows of them is old after another.
 
     Attributes
@@ -62,7 +62,7 @@ class RigInstruments:
         The time of the rig.
     log : logging.Logger
         Told what could not be brought back at the end.
-    use : SharedUse, optional
+    use : SharedInstruments, optional
         Of the run whose instruments it shares; it neither claims them nor records then.
     """
 
@@ -74,12 +74,12 @@ class RigInstruments:
         clock: Clock,
         log: logging.Logger,
         *,
-        use: SharedUse | None = None,
+        use: SharedInstruments | None = None,
     ) -> None:
         self._settings, self._clock, self._log = settings, clock, log
         self._restarts = partial(restarts, settings.camera)
         self._is_child = use is not None
-        self.use = use or SharedUse()
+        self.use = use or SharedInstruments()
         self._calls = InstrumentCalls(
             connect,
             clock,
@@ -87,7 +87,7 @@ class RigInstruments:
             restart_s=settings.restart_s,
             on_lost=lambda _: self._forget(),
         )
-        self._light = LightPath(self._calls, settings.channels, settings.lights)
+        self._light = RunLight(self._calls, settings.channels, settings.lights)
         self._stages = Stages(self._calls, settings.xy, settings.z)
         self._camera = CameraCalls(self._calls, settings.camera)
         self._record: RecordingCalls | None = None
@@ -120,7 +120,7 @@ class RigInstruments:
         """Let go of the services; nothing was claimed yet."""
         self._calls.close()
 
-    def check(self, wanted: Survey) -> None:
+    def check(self, wanted: PlanSurvey) -> None:
         """Refuse what the rig cannot do, before anything is touched.
 
         Raises

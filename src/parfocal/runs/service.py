@@ -12,10 +12,10 @@ from parfocal.core.run_status import ResumePolicy, RunStatus
 from parfocal.ipc import RECEIVER, command
 from parfocal.processes import Service, ServiceContext
 from parfocal.runs.event_log import LogWriter
-from parfocal.runs.last_run import LastRuns, Unfinished
+from parfocal.runs.last_run import LastRuns, UnfinishedRun
 from parfocal.runs.run_table import KnownRun, RunTable
 from parfocal.runs.settings import RunSettings
-from parfocal.runs.starting import Starter, StartRequest
+from parfocal.runs.starting import RunStarter, StartRequest
 from parfocal.runs.watch import TOPIC
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class RunService(Service):
         super().__init__(settings)
         self._runs = RunTable()
         self._log: LogWriter | None = None
-        self._kept: tuple[Unfinished, ...] = ()
+        self._kept: tuple[UnfinishedRun, ...] = ()
 
     def open(self, context: ServiceContext) -> None:
         """Close what an earlier process of this service has left: dark first, then its record."""
@@ -55,7 +55,7 @@ class RunService(Service):
         self._last.keep(())
         if self.settings.recorder:
             self._log = LogWriter(context.streams, self._last.at, context.log)
-        self._starter = Starter(context, lambda: self.settings, self._runs, self._tell, self._log)
+        self._starter = RunStarter(context, lambda: self.settings, self._runs, self._tell, self._log)
 
     def step(self) -> float | None:
         """Keep on the disk which runs go on; ask how far their records are."""
@@ -117,12 +117,11 @@ class RunService(Service):
             run = self._starter.continued(request, known)
         else:
             run = self._starter.new(request)
-        self._context.publish(
-            TOPIC, {"change": "continued" if continues else "started", **_told(run.status())}
-        )
+        change = "continued" if continues else "started"
+        self._context.publish(TOPIC, {"change": change, **_told(run.status())})
+        self._keep()
         assert run.engine is not None
         run.engine.start()
-        self._context.wake()
         return run.status()
 
     @command(lane=RECEIVER, effect="reads")
@@ -200,7 +199,7 @@ class RunService(Service):
 
     def _keep(self) -> None:
         statuses = [run.status() for run in self._runs.going_on()]
-        going_on = tuple(Unfinished(run=status.run, folder=status.folder) for status in statuses)
+        going_on = tuple(UnfinishedRun(run=status.run, folder=status.folder) for status in statuses)
         if going_on != self._kept:
             self._last.keep(going_on)
             self._kept = going_on
@@ -210,7 +209,7 @@ class RunService(Service):
             if run.engine is not None:
                 run.engine.cancel(reason)
 
-    def _close_left(self, left: Unfinished) -> RunStatus:
+    def _close_left(self, left: UnfinishedRun) -> RunStatus:
         """Go dark, and close the record of a run whose process died; return its final status."""
         chosen = self.settings
         reason = f"the run engine died at event {left.event}"
@@ -218,18 +217,22 @@ class RunService(Service):
             for service in filter(None, (chosen.channels, *chosen.lights)):
                 self._context.connect(service).submit("off", timeout_s=_ANSWER_S)
         self._ask(chosen.camera, "stop")
-        if left.folder:
+        record = self._ask(chosen.recorder, "status")
+        if record is not None and record["outcome"] == "recording":  # claimed by that run, so of that run
             self._ask(chosen.recorder, "finish", reason=reason, outcome="failed")
+        folder = left.folder or ("" if record is None else record["run"])
         self._context.log.error("run %s: %s", left.run, reason)
-        return RunStatus(run=left.run, state="ended", outcome="failed", reason=reason, folder=left.folder)
+        return RunStatus(run=left.run, state="ended", outcome="failed", reason=reason, folder=folder)
 
-    def _ask(self, service: str, name: str, **arguments: Any) -> None:
+    def _ask(self, service: str, name: str, **arguments: Any) -> Any:
+        """Return what a service answers; None if there is none, or it does not answer."""
         if not service:
-            return
+            return None
         try:
-            self._context.connect(service).call(name, timeout_s=_ANSWER_S, **arguments)
+            return self._context.connect(service).call(name, timeout_s=_ANSWER_S, **arguments)
         except CommandError as error:
             self._context.log.error("%s.%s() after the death of the run engine: %s", service, name, error)
+            return None
 
 
 def _told(status: RunStatus) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class StartRequest:
     parts: dict[str, Any] = field(default_factory=dict)
 
 
-class Starter:
+class RunStarter:
     """Makes runs, and adds them to the table; they are not started yet. One thread.
 
     Parameters

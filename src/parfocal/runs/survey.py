@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _SAME_WITHIN = 1e-6
 
 
-class Survey(msgspec.Struct, frozen=True, kw_only=True):
+class PlanSurvey(msgspec.Struct, frozen=True, kw_only=True):
     """What the events of a schedule need.
 
     Attributes
@@ -44,7 +44,7 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     interval_s: float | None = None
 
 
-def survey(events: Iterable[Event]) -> Survey:
+def survey(events: Iterable[Event]) -> PlanSurvey:
     """Return what events need."""
     channels: set[str] = set()
     reach: dict[str, tuple[float, float]] = {}
@@ -64,7 +64,7 @@ def survey(events: Iterable[Event]) -> Survey:
             starts.setdefault(event.index.get("t", 0), event.min_start_time)
         if event.z_um is not None and not any(event.index.get(axis) for axis in "tpc"):
             planes.setdefault(event.index.get("z", 0), event.z_um)
-    return Survey(
+    return PlanSurvey(
         channels=frozenset(channels - {""}),
         reach=reach,
         exposes=exposes,

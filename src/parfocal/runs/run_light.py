@@ -19,7 +19,7 @@ _SETTLE_S = 15.0
 """The service of channels gives up by itself before."""
 
 
-class LightPath:
+class RunLight:
     """What lights the frames of one run. One thread at a time, but for `dark`.
 
     A light that no channel switches is as it was found during exposures, and dark at the end.
