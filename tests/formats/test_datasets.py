@@ -118,6 +118,44 @@ def test_our_frames_of_events_are_read_by_position_and_channel(tmp_path):
     assert "1 of 3 images are not there: 1" in facts.remarks
 
 
+def test_a_recording_that_goes_on_and_lies_in_wells_is_read_as_far_as_it_is(tmp_path):
+    from parfocal.core.event_layout import PositionLayout
+    from parfocal.storage import EventFrameSink, EventLayout
+    from parfocal.streams import HEADER_DTYPE, FrameBatch
+
+    spec = FrameSpec(shape=(32, 48), dtype="uint16", pixel_size_um=0.13)
+    wells = tuple(PositionLayout(well=well) for well in ("B3", "A1"))
+    layout = EventLayout(axes="tpcz", sizes=(3, 2, 2, 1), positions=wells, channels=("nucleus", "erk"))
+    headers = np.zeros(6, HEADER_DTYPE)
+    headers["event"] = headers["frame"] = range(6)
+    sink = EventFrameSink.create(tmp_path / "frames.ome.zarr", spec, layout)
+    sink.append(FrameBatch(STACK[:6], headers), 0)
+    for closed in (False, True):
+        images, facts = read(tmp_path / "frames.ome.zarr", position=0, channel="erk")
+        np.testing.assert_array_equal(images, STACK[[1, 5]])
+        images, facts = read(tmp_path / "frames.ome.zarr", position=1, channel="erk")
+        np.testing.assert_array_equal(images, STACK[[3]])
+        assert "1 of 2 images are not there: 1" in facts.remarks
+        assert any("position 1 (A/1/0)" in told for told in facts.unread)
+        if not closed:
+            sink.close()
+
+
+def test_the_fields_of_any_plate_are_positions(tmp_path):
+    for path, attributes in {
+        "": {"plate": {"wells": [{"path": "A/1"}, {"path": "B/2"}]}},
+        "A/1": {"well": {"images": [{"path": "0"}, {"path": "1"}]}},
+        "B/2": {"well": {"images": [{"path": "0"}]}},
+    }.items():
+        (tmp_path / "p.zarr" / path).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "p.zarr" / path / ".zattrs").write_text(json.dumps(attributes))
+    for number, path in enumerate(("A/1/0", "A/1/1", "B/2/0")):
+        write_image(tmp_path / "p.zarr" / path, STACK[4 * number : 4 * number + 4])
+    images, facts = read(tmp_path / "p.zarr", position=2)
+    np.testing.assert_array_equal(images, STACK[8:12])
+    assert facts.unread == ("2 of 3 positions: read is position 2 (B/2/0), --position chooses",)
+
+
 def test_ndtiff_is_read_with_its_channels_and_times():
     images, facts = read(DATA / "ndtiff-12bit")
     assert images.shape == (4, 64, 64)

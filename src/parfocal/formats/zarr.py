@@ -1,4 +1,4 @@
-"""OME-Zarr 0.4 and 0.5, bioformats2raw's layout of several images, and parfocal's own recordings."""
+"""OME-Zarr 0.4 and 0.5: images, series as bioformats2raw lays them out, plates, and parfocal's recordings."""
 
 from __future__ import annotations
 
@@ -36,10 +36,14 @@ class _Image:
     interval_s: SourcedValue | None
     headers: dict[str, NDArray[np.int64]]
     sensor: Sensor | None
+    channels: tuple[str, ...]
 
     @property
     def look(self) -> str:
-        return f"{tuple(self.store.shape)} {self.store.dtype.name}"
+        """What has to be the same in all positions; a recording need not have all planes of each."""
+        shape = tuple(self.store.shape)
+        known = f"{self.axes} of {shape[-2:]}" if "frame" in self.headers else str(shape)
+        return f"{known} {self.store.dtype.name}"
 
 
 class ZarrReader:
@@ -48,7 +52,7 @@ class ZarrReader:
     Parameters
     ----------
     path : Path
-        An image, or a folder of images as bioformats2raw makes it.
+        An image, a folder of images as bioformats2raw makes it, or a plate, whose fields are positions.
     position : int or "all"
         Which image, where they differ in shape.
     """
@@ -66,7 +70,9 @@ class ZarrReader:
             unread = (f"{others}, --position chooses ({found})",)
             images = [images[int(position)]]
         self._images = images
-        self.contents = _contents(path, images, [folder.name for folder in folders], unread)
+        self.contents = _contents(
+            path, images, [folder.relative_to(path).as_posix() for folder in folders], unread
+        )
 
     def read_into(self, plane: int, out: NDArray[Any]) -> None:
         """Fill `out` with a plane."""
@@ -85,7 +91,8 @@ class ZarrReader:
 
 def _contents(path: Path, images: list[_Image], names: list[str], unread: tuple[str, ...]) -> Contents:
     first = images[0]
-    axes, sizes = first.axes, tuple(int(n) for n in first.store.shape)
+    axes = first.axes
+    sizes = tuple(max(int(image.store.shape[n]) for image in images) for n in range(len(first.store.shape)))
     if len(axes) != len(sizes) or not axes.endswith("yx"):
         raise MovieError(
             f"{path}: axes {axes!r} for an array of shape {sizes}; wanted are ones that end in 'yx'"
@@ -102,7 +109,7 @@ def _contents(path: Path, images: list[_Image], names: list[str], unread: tuple[
         sizes=sizes,
         shape=shape,
         dtype=native(first.store.dtype.numpy_dtype, path),
-        names={"p": tuple(names)} if len(images) > 1 else {},
+        names={"c": first.channels} | ({"p": tuple(names)} if len(images) > 1 else {}),
         pixel_size_um=first.pixel_size_um,
         interval_s=first.interval_s,
         plane_times_s=None if times_ns is None else np.where(lost, np.nan, times_ns * 1e-9),
@@ -115,20 +122,29 @@ def _contents(path: Path, images: list[_Image], names: list[str], unread: tuple[
 
 
 def _recorded(images: list[_Image], column: str, sizes: tuple[int, ...]) -> NDArray[np.int64] | None:
-    """Return a column of what was recorded with the planes, in the shape of the grid; None if nothing was."""
-    found = [image.headers.get(column) for image in images]
+    """Return a column of what was recorded with the planes, in the shape of the grid; None if nothing was.
+
+    An image that is shorter than others, of a run that goes on or was cut short, has no planes at its end.
+    """
     own = sizes[1:] if len(images) > 1 else sizes
-    cut = [values[tuple(slice(n) for n in own)] for values in found if values is not None]
-    if len(cut) < len(found) or any(values.shape != own for values in cut):
-        return None
-    return np.stack(cut).reshape(sizes)
+    grid = np.full((len(images), *own), _NOT_STORED, np.int64)
+    for part, image in zip(grid, images, strict=True):
+        values = image.headers.get(column)
+        if values is None or values.ndim != len(own):
+            return None
+        cut = values[tuple(slice(n) for n in image.store.shape[:-2])]
+        part[tuple(slice(n) for n in cut.shape)] = cut
+    return grid.reshape(sizes)
 
 
 def _image_folders(path: Path) -> list[Path]:
-    """Return the folders of the images: `path` itself, or those in it that bioformats2raw lists."""
+    """Return the folders of the images: `path` itself, or those in it that its documents list."""
     attributes = _attributes(path)
+    own = attributes.get("parfocal")
+    if isinstance(own, dict) and "images" in own:
+        return [path / str(name) for name in own["images"]]
     if "plate" in attributes:
-        raise MovieError(f"{path}: it is a plate; give one of its images, such as {path.name}/A/1/0")
+        return _fields(path, attributes["plate"])
     if "bioformats2raw.layout" not in attributes:
         return [path]
     listed = _attributes(path / "OME").get("series") if (path / "OME").is_dir() else None
@@ -138,6 +154,17 @@ def _image_folders(path: Path) -> list[Path]:
     if not names:
         raise MovieError(f"{path}: it holds no image")
     return [path / name for name in names]
+
+
+def _fields(path: Path, plate: Any) -> list[Path]:
+    """Return the folders of all fields of a plate, well after well."""
+    try:
+        wells = [path / str(well["path"]) for well in plate["wells"]]
+        return [well / str(field["path"]) for well in wells for field in _attributes(well)["well"]["images"]]
+    except (KeyError, TypeError) as error:
+        raise MovieError(
+            f"{path}: it is a plate; give one of its images, such as {path.name}/A/1/0 (it lacks {error})"
+        ) from error
 
 
 def _image(folder: Path) -> _Image:
@@ -155,7 +182,8 @@ def _image(folder: Path) -> _Image:
     except (KeyError, IndexError, TypeError) as error:
         raise MovieError(f"{folder}: its multiscales metadata lacks {error}") from error
     sizes, times = _steps(axes, [*dataset.get("coordinateTransformations", [])])
-    return _Image(store, names, sizes, times, _headers(folder, attributes), _sensor(attributes))
+    headers, sensor = _headers(folder, attributes), _sensor(attributes)
+    return _Image(store, names, sizes, times, headers, sensor, _channels(attributes))
 
 
 def _attributes(folder: Path) -> dict[str, Any]:
@@ -197,6 +225,14 @@ def _steps(
         if value is not None:
             found[name] = SourcedValue(value, f"OME-Zarr scale of {name}")
     return found.get("x"), found.get("t")
+
+
+def _channels(attributes: dict[str, Any]) -> tuple[str, ...]:
+    """Return the names of the channels; nothing unless all of them have one."""
+    try:
+        return tuple(str(channel["label"]) for channel in attributes["omero"]["channels"])
+    except (KeyError, TypeError):
+        return ()
 
 
 def _sensor(attributes: dict[str, Any]) -> Sensor | None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from parfocal.core.errors import AlreadyExistsError, BadInputError, MovieError
 from parfocal.formats import MovieOptions, open_movie
 from parfocal.formats.write_tiff import write_tiff
-from parfocal.rig.recorded import RecordedRun
 from parfocal.storage import iter_rows
+from parfocal.storage.recorded_run import open_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -57,7 +57,7 @@ def export_run(
     AlreadyExistsError
         If one of the files is there; nothing is written then.
     """
-    run = RecordedRun.open(folder)
+    run = open_run(folder)
     kind = _KINDS[to]
     streams = {stream: run.one_stream(kind, stream)} if stream else run.streams(kind)
     if not streams:

@@ -15,8 +15,8 @@ from parfocal.analysis.beads.rows import TRACK_DTYPE
 from parfocal.core.errors import BadInputError, nearest
 from parfocal.core.frames import RowSpec
 from parfocal.formats import open_movie
-from parfocal.rig.recorded import RecordedRun
 from parfocal.storage import iter_rows, read_headers
+from parfocal.storage.recorded_run import RecordedRun, open_run
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,7 +46,7 @@ def plot_run(folder: Path, *, stream: str = "", out: Path | None = None) -> list
     BadInputError
         If there is no run, or it has no rows of tracks.
     """
-    run = RecordedRun.open(folder)
+    run = open_run(folder)
     place = folder if out is None else out
     place.mkdir(parents=True, exist_ok=True)
     rows = track_rows(run, stream)

@@ -15,12 +15,12 @@ from parfocal.formats import MovieFacts, file_of
 from parfocal.rig.config import RigConfig, load_config, with_changes
 from parfocal.rig.measurement import JobProgress, measure
 from parfocal.rig.opening import load_source, open_rig
-from parfocal.rig.recorded import RecordedRun, is_run
 from parfocal.rig.results import summarise
 from parfocal.rig.ring_size import MOST_SLOTS, free_shared_bytes, slots_for
 from parfocal.rig.track_plan import CAMERA, TrackPlan, check_inputs, find_in, sensor_of
 from parfocal.runs.frame_ledger import uselessness
 from parfocal.storage.folder import check_place
+from parfocal.storage.recorded_run import is_run, open_run
 from parfocal.storage.recorder_settings import LEAST_FREE_MB, MB
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def run_track(plan: TrackPlan, tell: Callable[[JobProgress], None]) -> Summary:
     check_place(plan.out, int(LEAST_FREE_MB * MB), remedy="name another folder with --out")
     spec = FrameSpec(shape=facts.shape, dtype=facts.dtype, pixel_size_um=facts.pixel_size_um)
     config = track_config(plan, slots_for(spec, plan.workers, free_shared_bytes()), facts.sensor)
-    doubt = RecordedRun.open(plan.movie).doubt if is_run(plan.movie) else ""
+    doubt = open_run(plan.movie).doubt if is_run(plan.movie) else ""
     notes = (*notes_on(facts), *filter(None, (doubt,)))
     tell(JobProgress(phase="starting", fraction=0.0, text=plan.movie.name, notes=notes))
     with open_rig(config) as rig:

@@ -16,7 +16,7 @@ from parfocal.analysis.beads.rois import RoiSet
 from parfocal.core.errors import BadInputError, MovieError
 from parfocal.core.frames import Sensor
 from parfocal.formats import Movie, MovieFacts, MovieOptions, are_counts, file_of, open_movie
-from parfocal.rig.recorded import RecordedRun, is_run
+from parfocal.storage.recorded_run import is_run, open_run
 from parfocal.tracking import BeadTracker, find_beads
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class TrackPlan(MovieOptions, frozen=True, kw_only=True, forbid_unknown_fields=T
         """Where the images are: the movie itself, or what a run recorded of a stream."""
         if not is_run(self.movie):
             return self.movie
-        return RecordedRun.open(self.movie).one_stream("frames", self.stream)
+        return open_run(self.movie).one_stream("frames", self.stream)
 
 
 def check_inputs(plan: TrackPlan) -> MovieFacts:

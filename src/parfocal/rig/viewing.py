@@ -12,7 +12,7 @@ from parfocal.core.frames import FrameSpec
 from parfocal.formats import file_of, open_movie
 from parfocal.processes import directory
 from parfocal.rig.opening import attach_or_open
-from parfocal.rig.recorded import RecordedRun, is_run
+from parfocal.storage.recorded_run import is_run, open_run
 
 if TYPE_CHECKING:
     from parfocal.rig.rig import Rig
@@ -82,7 +82,22 @@ def exposing(rig: Rig, camera: str) -> Iterator[None]:
 
 def show_file(path: Path, viewer: Viewer) -> str:
     """Send the images of a file, or of the recorded frames of a run, as far as the viewer's budget goes."""
-    file = RecordedRun.open(path).one_stream("frames") if is_run(path) else path
+    if not is_run(path):
+        return _show_movie(path, path, viewer)
+    run = open_run(path)
+    file = run.one_stream("frames")
+    if all(record.events is None for record in run.manifest.streams.values()):
+        return _show_movie(path, file, viewer)
+    frames, sent = run.frames(), 0
+    for frame in frames:
+        if viewer.show(frame.data, path.name, frame.index).state.startswith("failed"):
+            break
+        sent += 1
+    height, width = frames.shape[-2:]
+    return f"{path.name}: {sent} of {len(frames)} images, {width} x {height} px"
+
+
+def _show_movie(path: Path, file: Path, viewer: Viewer) -> str:
     sent = 0
     with open_movie(file) as movie:
         for index in range(len(movie)):

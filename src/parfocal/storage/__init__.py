@@ -9,8 +9,8 @@
                              └─ RunRecord ── final_manifest   manifest.json: outcome, reason, settings, losses
 
 Each sink has a `SyncThread`, which brings what was written to stable storage behind its back. `sinks.py`
-says how to add a third kind. Reading needs none of this: `read_manifest`, `read_rows`, `read_array`,
-`iter_rows`, `open_frames`, `read_headers`, `list_runs`.
+says how to add a further kind. Reading needs none of this: `open_run` for all of a run, or `read_manifest`,
+`read_rows`, `read_array`, `iter_rows`, `open_frames`, `read_headers`, `list_runs`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from parfocal.storage.headers import read_headers
 from parfocal.storage.manifest import Manifest, read_manifest
 from parfocal.storage.notes import annotate_run
 from parfocal.storage.reading import iter_rows, open_frames, read_array, read_rows
+from parfocal.storage.recorded_frames import RecordedFrame, RecordedFrames
+from parfocal.storage.recorded_run import RecordedRun, is_run, open_run
 from parfocal.storage.tables import PartLimits, RowSink
 
 __all__ = [
@@ -32,13 +34,18 @@ __all__ = [
     "FrameSink",
     "Manifest",
     "PartLimits",
+    "RecordedFrame",
+    "RecordedFrames",
+    "RecordedRun",
     "RowSink",
     "RunFolder",
     "RunSummary",
     "annotate_run",
+    "is_run",
     "iter_rows",
     "list_runs",
     "open_frames",
+    "open_run",
     "read_array",
     "read_headers",
     "read_manifest",

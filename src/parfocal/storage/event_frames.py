@@ -304,7 +304,11 @@ class EventFrameSink:
         return [EventImage(self.folder, self._frame, self.events, p, self._syncing) for p in positions]
 
     def _describe_collection(self) -> None:
-        own = {"frame": msgspec.to_builtins(self._frame), "events": msgspec.to_builtins(self._history)}
+        own = {
+            "frame": msgspec.to_builtins(self._frame),
+            "events": msgspec.to_builtins(self._history),
+            "images": list(image_paths(self.events)),  # in the order of positions, for readers
+        }
         name = self.folder.name.split(".")[0]
         for path, document in collection_documents(self.events, name, own).items():
             (self.folder / path).mkdir(exist_ok=True)

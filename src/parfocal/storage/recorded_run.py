@@ -1,0 +1,190 @@
+"""A recorded run as one object: its frames by index, its rows, its events, and how it ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from parfocal.core.errors import BadInputError, nearest
+from parfocal.storage.catalogue import list_runs
+from parfocal.storage.event_documents import image_paths
+from parfocal.storage.manifest import FILE_NAME, Manifest, read_manifest
+from parfocal.storage.reading import read_array
+from parfocal.storage.recorded_frames import Choice, RecordedFrames, RecordedImage
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+EVENT_LOG = "run_events"
+"""The stream in which whoever carries out a plan tells what became of each event."""
+_KINDS = {"frames": ("frames", "events"), "rows": ("rows",)}
+
+
+class RecordedRun:
+    """What lies in the folder of a run, while it is recorded or later. Made by `open_run`.
+
+    Everything is read when it is asked for, so each answer is as new as the record.
+
+    Attributes
+    ----------
+    folder : Path
+        Of the run.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __repr__(self) -> str:
+        manifest = self.manifest
+        held = ", ".join(f"{stream.stored} of {name}" for name, stream in manifest.streams.items())
+        return f"<run {manifest.run}: {manifest.seen}; {held}>"
+
+    @property
+    def manifest(self) -> Manifest:
+        """The record: what was asked, what was done, with which settings and versions, and how it ended."""
+        return read_manifest(self.folder)
+
+    @property
+    def outcome(self) -> str:
+        """How it ended: "recording" if it goes on, "unknown: not closed" if its recorder is gone."""
+        return self.manifest.seen
+
+    def frames(
+        self,
+        t: Choice = None,
+        p: Choice = None,
+        c: Choice = None,
+        z: Choice = None,
+        *,
+        stream: str = "",
+    ) -> RecordedFrames:
+        """Return frames by their index, as they are on the disk now; their pixels are read when used.
+
+        Parameters
+        ----------
+        t, p, c, z : int, slice, range, sequence of int, str or None
+            Which time points, positions, channels and planes; None for all. Negative ones count from the end
+            of what there is. A position or a channel may be given by its name. Frames that follow one another
+            without a plan have t alone.
+        stream : str
+            Which stream of frames, where the run holds several.
+
+        Raises
+        ------
+        BadInputError
+            If the run holds no frames, or nothing can be at such an index.
+
+        Examples
+        --------
+        ``for frame in run.frames(p="left", c=0): frame.index, frame.header.time_ns, frame.data`` goes through
+        what was acquired there. ``np.asarray(run.frames(t=-1, p=0, c=0))`` is one image (y, x), and
+        ``run.frames(p=0, c=0).array()`` all of them (t, z, y, x), with 0 where there is none.
+        """
+        manifest = self.manifest
+        name = self._one(manifest, "frames", stream)
+        record = manifest.streams[name]
+        folder = self.folder / record.path
+        if record.events is None:
+            return RecordedFrames([RecordedImage(folder, "t")], None, {"t": t, "p": p, "c": c, "z": z})
+        axes = "".join(axis for axis in "tcz" if axis in record.events.axes)
+        images = [RecordedImage(folder / path, axes) for path in image_paths(record.events)]
+        return RecordedFrames(images, record.events, {"t": t, "p": p, "c": c, "z": z})
+
+    def rows(self, stream: str = "") -> NDArray[Any]:
+        """Return all rows of a stream as a structured array (n,); `parfocal.storage.iter_rows` for long ones.
+
+        Raises
+        ------
+        BadInputError
+            If the run holds no such rows, or several and none is named.
+        """
+        return read_array(self.one_stream("rows", stream))
+
+    def events(self) -> NDArray[Any]:
+        """Return what became of each event of the plan, in the order of execution, a structured array (n,).
+
+        Its columns are those of the stream "run_events": number and index, when it was scheduled and when it
+        began, exposure, power and place as they were read back, and the number of its frame.
+
+        Raises
+        ------
+        BadInputError
+            If the run has no such log: nobody carried out a plan then.
+        """
+        return self.rows(EVENT_LOG)
+
+    def streams(self, kind: str) -> dict[str, Path]:
+        """Return where the streams of a kind ("frames" or "rows") lie, by name; events have frames, too."""
+        return {
+            name: self.folder / record.path
+            for name, record in self.manifest.streams.items()
+            if record.kind in _KINDS[kind]
+        }
+
+    def one_stream(self, kind: str, stream: str = "") -> Path:
+        """Return where a stream of a kind lies: the one that is named, or the only one.
+
+        Raises
+        ------
+        BadInputError
+            If the run has none, or several and none is named, or none of that name.
+        """
+        return self.streams(kind)[self._one(self.manifest, kind, stream)]
+
+    @property
+    def doubt(self) -> str:
+        """What whoever uses its data should know of how it ended; "" if it is complete."""
+        manifest = self.manifest
+        reason = f" ({manifest.reason})" if manifest.reason else ""
+        return "" if manifest.seen == "complete" else f"the run it comes from is {manifest.seen!r}{reason}"
+
+    def _one(self, manifest: Manifest, kind: str, stream: str) -> str:
+        found = [name for name, record in manifest.streams.items() if record.kind in _KINDS[kind]]
+        if stream:
+            if stream not in found:
+                raise BadInputError(
+                    f"{self.folder} has no {kind} of a stream {stream!r}; {nearest(stream, found)}"
+                )
+            return stream
+        if len(found) != 1:
+            held = ", ".join(manifest.streams) or "nothing"
+            told = f"{kind} of {', '.join(found)}: name one stream" if found else f"no {kind}, but {held}"
+            raise BadInputError(f"the run {self.folder} holds {told}")
+        return found[0]
+
+
+def open_run(folder: Path | str) -> RecordedRun:
+    """Open the record of a run, of a plan or of a measurement, also while it is recorded.
+
+    Parameters
+    ----------
+    folder : path
+        Of the run, such as ``runs/2026-03-01T14-05-09_beads``.
+
+    Raises
+    ------
+    BadInputError
+        If there is no run; names those that lie there.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        beside = [path.name for path in _runs_in(folder.parent)]
+        raise BadInputError(f"there is no folder {folder}; {nearest(folder.name, beside)}")
+    if not is_run(folder):
+        inside = [path.name for path in _runs_in(folder)]
+        hint = (
+            f"name one of the {len(inside)} runs in it, such as {inside[-1]}" if inside else "it holds none"
+        )
+        raise BadInputError(f"{folder} is not the folder of a run: {hint}")
+    run = RecordedRun(folder)
+    read_manifest(folder)
+    return run
+
+
+def is_run(path: Path) -> bool:
+    """Whether a folder is that of a recorded run."""
+    return (path / FILE_NAME).is_file()
+
+
+def _runs_in(parent: Path) -> list[Path]:
+    return [Path(run.folder) for run in list_runs(parent)] if parent.is_dir() else []
