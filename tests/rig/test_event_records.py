@@ -1,4 +1,4 @@
-"""What exports and shows records does so with records of plans, too: series, plates, holes, runs that go on."""
+"""What exports and shows records does so with records of plans, too: series, plates, and holes in them."""
 
 from pathlib import Path
 from types import SimpleNamespace

@@ -40,10 +40,10 @@ def check_references(config: RigConfig) -> None:
     ...         },
     ...     }
     ... )
-    >>> check_references(config)
+    >>> check_references(config)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     parfocal.core.errors.ConfigError: services.recorder.settings.frames: no service writes a stream 'camra'; \
-did you mean 'camera'?
+did you mean 'camera'?...
     """
     services = _made(config)
     unwritten = list(_unwritten(services))
