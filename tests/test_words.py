@@ -103,7 +103,7 @@ PLAIN = {
     """,
     "storage": """
         Collected Edit Ended HeaderFile Incident LentBatch Moment Numbering Opener Piece
-        Site Span SyncThread
+        Site SlowDisk Span SyncThread
     """,
     "streams": """
         Cursors Former Owner Ringer Waiting

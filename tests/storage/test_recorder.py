@@ -204,6 +204,32 @@ def test_a_run_is_extended_and_goes_on_after_its_end(lab: Lab, tmp_path: Path) -
     assert [image[:, 0, 0, 0, 0].tolist() for image in images] == [[1, 3], [2, 0]]
 
 
+@pytest.mark.parametrize("policy", ["block", "drop"])
+def test_a_slow_disk_holds_up_whoever_writes_or_loses_what_is_counted(lab: Lab, policy: str) -> None:
+    lab.start(slots=16, frames=None, rows=[], policies={} if policy == "block" else {"camera": "drop"})
+    with pytest.raises(CommandFailedError, match="did you mean 'slow disk'"):
+        lab.call("inject_fault", "slow disc")
+    lab.call("inject_fault", "slow disk", {"seconds": 0.05})
+    run = lab.call("start", events={"camera": {"axes": "t", "sizes": [120]}})
+    for event in range(120):
+        header = FrameHeader(frame=event, event=event)
+        lab.camera.write(np.full(SPEC.shape, event + 1, SPEC.dtype), header)
+    lab.call("inject_fault", "free")
+    report = lab.call("finish", asked={"camera": 120})
+    stored, lost = report["stored"]["camera"], report["lost"]["camera"]
+    assert stored + lost == 120
+    if policy == "block":
+        assert (report["outcome"], lost) == ("complete", 0)
+    else:
+        assert report["outcome"] == f"incomplete: lost {lost}"
+        assert lost > 0
+    pixels = open_frames(Path(run) / "frames.ome.zarr" / "0").read().result()[:, 0, 0]
+    events = read_headers(Path(run) / "frames.ome.zarr" / "0")["event"]
+    there = [(int(pixel) - 1, int(event)) for pixel, event in zip(pixels, events, strict=True) if event >= 0]
+    assert len(there) == stored
+    assert all(shown == event for shown, event in there)
+
+
 def test_what_people_say_is_kept_with_its_time(lab: Lab) -> None:
     lab.start()
     run = lab.call("start", operator="Ada", sample="DNA")

@@ -155,7 +155,7 @@ class Opener:
         return self._recorder(source, sink), record
 
     def _recorder(self, source: Source, sink: Sink[Any]) -> StreamRecorder:
-        return StreamRecorder(source, sink, self.on_error, self.on_ring, self.site.clock)
+        return StreamRecorder(source, sink, self.on_error, self.on_ring, self.site.clock, self.site.delay_s)
 
     @property
     def _reader(self) -> str:

@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 
 
 class StreamProgress(msgspec.Struct, frozen=True, kw_only=True):
-    """A stream of a run just now. What is `behind` waits in the ring: neither stored nor lost."""
+    """A stream of a run just now.
+
+    What is `behind` waits in the ring, which holds `slots` at most: it is neither stored nor lost.
+    """
 
     stored: int
     lost: int
     behind: int
+    slots: int = 0
     error: str = ""
 
 
@@ -30,7 +34,11 @@ def progress_of(record: StreamRecord, recorder: StreamRecorder | None) -> Stream
     behind = recorder.behind if recorder.running else 0
     count = recorder.count()
     return StreamProgress(
-        stored=count.stored, lost=max(0, count.lost - behind), behind=behind, error=count.error
+        stored=count.stored,
+        lost=max(0, count.lost - behind),
+        behind=behind,
+        slots=recorder.source.slots,
+        error=count.error,
     )
 
 

@@ -31,6 +31,7 @@ from parfocal.storage.recorder_settings import (
 from parfocal.storage.recording import Recording
 from parfocal.storage.requests import RunRequest, Site, StreamRequest
 from parfocal.storage.run_manifests import Ended
+from parfocal.storage.slow_disk import SlowDisk
 from parfocal.streams import open_stream, stream_names
 
 _LOOK_S = 0.25
@@ -53,6 +54,7 @@ class Recorder(Service):
     def __init__(self, settings: RecorderSettings) -> None:
         super().__init__(settings)
         self._recording: Recording | None = None
+        self._slow_disk = SlowDisk()
         self._unclosed: dict[Path, Recording] = {}
         self._starting = threading.Lock()
         self._ending = threading.Lock()
@@ -233,6 +235,14 @@ class Recorder(Service):
         said = {"operator": operator, "sample": sample, "notes": notes}
         self._recording.record.update(lambda manifest: annotated(manifest, said, self._context.clock))
 
+    @command(lane="status", effect="changes", script=False)
+    def inject_fault(self, kind: str, details: dict[str, Any] | None = None) -> None:
+        """Have the disk be slow, to try what a rig does then.
+
+        "slow disk" holds up each batch by `seconds` (0.2), of one `stream` or of all; "free" ends it.
+        """
+        self._slow_disk = SlowDisk.of(kind, details or {})
+
     @command(lane="status", effect="reads")
     def status(self) -> RecorderStatus:
         """Return how the run is doing, or how the last one ended."""
@@ -252,6 +262,7 @@ class Recorder(Service):
             service=context.service,
             on_error=self._stream_failed,
             collect=self._collect,
+            delay_s=lambda stream: self._slow_disk.delay_s(stream),
             stop_on_error=self.settings.on_storage_error == "stop",
             clock=context.clock,
         )

@@ -57,6 +57,8 @@ class Site:
         an error.
     collect : callable
         ``collect(folder, at_end)`` asks all services what they give to the record; see `Collector.collect`.
+    delay_s : callable
+        ``delay_s(stream)`` says how long each batch of a stream is held up, as by a slow disk: for trials.
     stop_on_error : bool
         Whether an error in one stream makes the run a failed one; else the other streams go on.
     """
@@ -66,5 +68,6 @@ class Site:
     service: str
     on_error: Callable[[str, Exception], None]
     collect: Callable[[Path, bool], Collected] = field(default=lambda *_: Collected())
+    delay_s: Callable[[str], float] = field(default=lambda _: 0.0)
     stop_on_error: bool = False
     clock: Clock = SYSTEM_CLOCK

@@ -77,6 +77,8 @@ class Source:
         Of the stream.
     spec : FrameSpec or RowSpec
         What it held when the run began; something else ends its recording.
+    slots : int
+        How many frames or rows its ring holds back.
     """
 
     def __init__(
@@ -92,7 +94,8 @@ class Source:
         self._seen = self._reader.position
         exact = before[0] == self._reader.position
         self.first_number = before[1] if exact else -1
-        self.batch = max(1, stream.status().slots // _RING_SHARE)
+        self.slots = stream.status().slots
+        self.batch = max(1, self.slots // _RING_SHARE)
 
     @property
     def place(self) -> RingPlace:

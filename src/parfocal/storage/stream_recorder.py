@@ -41,6 +41,8 @@ class StreamRecorder:
         ring, before anything of that is stored.
     clock : Clock
         Tells how long something has waited.
+    delay_s : callable
+        As of `Site`.
 
     Attributes
     ----------
@@ -62,6 +64,7 @@ class StreamRecorder:
         on_error: Callable[[StreamRecorder, Exception], None],
         on_ring: Callable[[StreamRecorder], None],
         clock: Clock,
+        delay_s: Callable[[str], float] = lambda _: 0.0,
     ) -> None:
         self.name = source.name
         self.source = source
@@ -72,6 +75,7 @@ class StreamRecorder:
         self._on_ring = on_ring
         self._place = self.last_place = source.place
         self._clock = clock
+        self._delay_s = delay_s
         self._end: int | None = None
         self._end_number = -1
         self._verdict: Exception | None = None
@@ -195,6 +199,8 @@ class StreamRecorder:
                 self._on_ring(self)
             mine = items if until is None else items[: max(0, until - sequence)]
             is_whole = is_all or len(items) >= most or len(mine) < len(items)
+            if (delay_s := self._delay_s(self.name)) > 0:
+                self._clock.sleep(delay_s)
             self._sink.append(mine, sequence, more=not is_whole)
         return len(items), is_whole
 
