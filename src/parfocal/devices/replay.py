@@ -62,7 +62,7 @@ class ReplayCamera:
 
     Frames carry the movie's own times: at its own rate on this machine's clock; as fast as they are read,
     from 0, one interval before the first image; and 0 for all of them if nobody tells the times. A rate that
-    was given here, or set, overrules them.
+    was given here, or set, overrules them, and those for an event have the time at which they are shown.
     """
 
     Settings = ReplaySettings
@@ -75,7 +75,9 @@ class ReplayCamera:
         self._unreadable = Unreadable()
         self._own_times = False
         self._first = 0
-        self._begin = self._next = 0
+        self._begin = 0
+        self._event_image: int | None = None
+        self._for_event = False
         self._start_ns = 0
 
     @property
@@ -131,7 +133,8 @@ class ReplayCamera:
 
     def start(self, count: int | None = None) -> None:
         """Play from the first image: `count` frames, or to the end, or, in a loop, until `stop`."""
-        self._begin, self._next = self._next, 0
+        self._for_event = self._event_image is not None
+        self._begin, self._event_image = self._event_image or 0, None
         self.resume(0, count)
 
     def next_event(self, event: int, run_time_s: float | None, index: Mapping[str, int]) -> None:  # noqa: ARG002
@@ -142,7 +145,7 @@ class ReplayCamera:
         BadInputError
             If the movie has no image there.
         """
-        self._next = self._opened().image_at(index)
+        self._event_image = self._opened().image_at(index)
 
     def next_frame(self) -> int:
         """Return the number that the next frame will have."""
@@ -219,7 +222,9 @@ class ReplayCamera:
             self._unreadable.add(number % len(movie), str(error.__cause__ or error))
             raise FrameLostError(str(error), frame=exposure.frame) from error
         header = self._schedule.end(exposure)
-        return self._timed(header, number) if header and self._own_times else header
+        if header is None or self._for_event or not self._own_times:
+            return header
+        return self._timed(header, number)
 
     def inject_fault(self, kind: str, **details: Any) -> None:
         """Make a fault happen, one of those that `parfocal.devices.exposures` knows."""
