@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,9 +23,11 @@ def idle() -> float:
     return 0.0
 
 
-def beating(path: Path, step_limit_s: float = 5.0) -> tuple[ManualClock, HeartbeatMonitor, Heartbeat]:
+def beating(
+    path: Path, step_limit_s: float = 5.0, share: float = 1.0
+) -> tuple[ManualClock, HeartbeatMonitor, Heartbeat]:
     clock = ManualClock(monotonic_ns=SECOND)
-    monitor = HeartbeatMonitor(path, 1.0, clock.monotonic_ns())
+    monitor = HeartbeatMonitor(path, 1.0, clock.monotonic_ns(), lambda: share)
     heartbeat = Heartbeat(path, step_limit_s, clock)
     heartbeat.start()
     assert clock.wait_for_waiters()
@@ -80,6 +83,16 @@ def test_a_silent_process_that_works_is_busy_until_the_limit_of_a_step(tmp_path:
     due, verdict = verdict_when_due(monitor, lambda: float(next(used)))
     assert begun + 5 * SECOND <= due <= begun + 5 * SECOND + SECOND // 4
     assert "no heartbeat" in verdict
+    stop(clock, heartbeat)
+
+
+@pytest.mark.parametrize(("share", "busy"), [(1.0, False), (0.2, True)])
+def test_on_a_busy_machine_less_of_a_processor_is_work(tmp_path: Path, share: float, busy: bool) -> None:
+    clock, monitor, heartbeat = beating(tmp_path / "a.beat", share=share)
+    begun = clock.monotonic_ns()
+    assert monitor.verdict(begun + SECOND * 3 // 4, idle) == ""
+    after_a_tenth_of_a_processor = monitor.verdict(begun + SECOND, lambda: 0.025)
+    assert ("no heartbeat" in after_a_tenth_of_a_processor) is not busy
     stop(clock, heartbeat)
 
 

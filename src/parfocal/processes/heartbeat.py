@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from parfocal.core.clock import SYSTEM_CLOCK, Clock
 from parfocal.processes.mapped import mapped_file
+from parfocal.processes.system import fair_share
 
 BEAT_EVERY_S = 0.2
 _STAMP = struct.Struct("=q")
@@ -22,7 +23,7 @@ _ALL = struct.Struct("=qqq")
 _FIRST_LOOK = 0.75
 """Share of the allowed silence after which the processor time of a silent process is noted."""
 _WORKING_SHARE = 0.2
-"""A silent process that uses more of a processor than this is at work, and keeps its own threads waiting."""
+"""A silent process that uses more than this of the processor it can have is at work, and its threads wait."""
 _NEVER_NS = 2**63 - 1
 
 
@@ -104,13 +105,18 @@ class HeartbeatMonitor:
         How long it may be silent.
     now_ns : int
         Silence is counted from here on.
+    fair_share : callable
+        Returns how much of a processor a process that works can have now, of which others want theirs.
     """
 
-    def __init__(self, path: Path, silent_after_s: float, now_ns: int) -> None:
+    def __init__(
+        self, path: Path, silent_after_s: float, now_ns: int, fair_share: Callable[[], float] = fair_share
+    ) -> None:
         path.unlink(missing_ok=True)  # a new file: an older mapping stays what it is
         self._map = mapped_file(path, _ALL.size)
         self._silent_after_ns = int(silent_after_s * 1e9)
         self._counted_from_ns = now_ns
+        self._fair_share = fair_share
         self._noted: tuple[int, int, float] | None = None  # last beat, when looked, processor time by then
 
     def count_afresh(self, now_ns: int) -> None:
@@ -161,7 +167,8 @@ class HeartbeatMonitor:
         before, self._noted = self._noted, (beat_ns, now_ns, processor_s)
         if before is None or before[0] != beat_ns:
             return True
-        return processor_s - before[2] > _WORKING_SHARE * (now_ns - before[1]) / 1e9
+        can_have_s = self._fair_share() * (now_ns - before[1]) / 1e9
+        return processor_s - before[2] > _WORKING_SHARE * can_have_s
 
     def _stamps(self) -> Stamps:
         return Stamps(*_ALL.unpack_from(self._map, 0))

@@ -37,6 +37,19 @@ def lines_until_orphaned(fd: int, parent: int) -> Iterator[bytes]:
             yield from complete
 
 
+def fair_share() -> float:
+    """Return how much of a processor a process gets that always wants one, as many as want one just now.
+
+    Examples
+    --------
+    >>> 0 < fair_share() <= 1
+    True
+    """
+    if not hasattr(os, "getloadavg"):  # Windows
+        return 1.0
+    return min(1.0, (os.cpu_count() or 1) / max(1.0, os.getloadavg()[0]))
+
+
 class _Watched:
     """A process whose end can be waited for beside a pipe, where the system can do that."""
 
