@@ -25,7 +25,7 @@ def readers_for_profiles(bench):
 def test_a_watched_bead_has_its_profile_beside_its_model(rig):
     bench = rig(camera={"stuck": 1.0, "beads": 2}, workers=2)
     camera, tracker, focus = bench.client("camera"), bench.client("tracker"), bench.client("focus")
-    camera.call("start", timeout_s=10)
+    camera.call("start", timeout_s=30)
     assert len(tracker.call("find_beads", timeout_s=30)["rois"]) == 2
     assert readers_for_profiles(bench) == [], "nobody watches"
     with open_stream(bench.streams, "profiles").lossless() as reader:
@@ -34,7 +34,7 @@ def test_a_watched_bead_has_its_profile_beside_its_model(rig):
         assert np.isnan(rows["model"]).all(), "there is no table yet"
         sweep = {"z_min_nm": -600.0, "z_max_nm": 600.0, "frames_per_plane": 3}
         quality = tracker.call("build_tables", **sweep, timeout_s=60)
-        focus.call("move_to", 150.0, timeout_s=10)
+        focus.call("move_to", 150.0, timeout_s=30)
         while np.isnan(rows["model"]).any() or rows["flags"].any():
             rows = next_frames(reader, 1)
         rows = next_frames(reader, 5)

@@ -46,7 +46,7 @@ def test_every_frame_is_tracked_once_and_in_order(rig, workers):
         open_stream(bench.streams, "tracks").lossless() as reader,
         open_stream(bench.streams, "truth").lossless() as truth,
     ):
-        camera.call("start", 60, timeout_s=10)
+        camera.call("start", 60, timeout_s=30)
         rows = rows_of(reader, 60)
         true = np.concatenate([truth.read(timeout_s=30)])
         while len(true) < 240:
@@ -68,17 +68,17 @@ def test_every_frame_is_tracked_once_and_in_order(rig, workers):
 def test_tables_from_a_sweep_give_heights(rig):
     bench = rig(camera={"stuck": 1.0, "beads": 1})
     camera, tracker, focus = bench.client("camera"), bench.client("tracker"), bench.client("focus")
-    camera.call("start", timeout_s=10)
+    camera.call("start", timeout_s=30)
     (bead,) = tracker.call("find_beads", timeout_s=30)["rois"]
     empty = [40.0 if bead[axis] > 160 else 280.0 for axis in ("x_px", "y_px")]
-    tracker.call("add_roi", *empty, timeout_s=10)
+    tracker.call("add_roi", *empty, timeout_s=30)
     call = tracker.submit("build_tables", z_min_nm=-600.0, z_max_nm=600.0, frames_per_plane=3, timeout_s=60)
     quality = call.result()
     assert (quality["beads"], quality["without"]) == ([0], [1])
     assert call.progress.fraction == 1.0
     assert focus.call("position") == 0.0
-    focus.call("move_to", 250.0, timeout_s=10)
-    camera.call("stop", timeout_s=10)
+    focus.call("move_to", 250.0, timeout_s=30)
+    camera.call("stop", timeout_s=30)
     tracker.call("drain", timeout_s=30)
     with open_stream(bench.streams, "tracks").lossless() as reader:
         camera.call("snap", 5, timeout_s=30)
@@ -92,7 +92,7 @@ def test_tables_from_a_sweep_give_heights(rig):
 
 def test_a_sweep_that_cannot_be_is_refused_as_if_there_were_no_worker(rig):
     tracker = rig().client("tracker")
-    tracker.call("add_roi", 100.0, 100.0, timeout_s=10)
+    tracker.call("add_roi", 100.0, 100.0, timeout_s=30)
     raised = "^tracker.build_tables raised BadInputError: "
     for wrong, said in (
         (
@@ -128,23 +128,23 @@ def test_one_example_finds_the_others(rig):
 def test_a_cancelled_sweep_goes_back_and_changes_nothing(rig):
     bench = rig(camera={"stuck": 1.0})
     camera, tracker, focus = bench.client("camera"), bench.client("tracker"), bench.client("focus")
-    camera.call("start", timeout_s=10)
+    camera.call("start", timeout_s=30)
     tracker.call("find_beads", timeout_s=30)
     call = tracker.submit("build_tables", z_min_nm=-600.0, z_max_nm=600.0, step_nm=1.0)
     while call.progress is None:
         tracker.ping()
     with pytest.raises(CommandError, match="z tables are being made"):
-        tracker.call("clear_rois", timeout_s=10)
+        tracker.call("clear_rois", timeout_s=30)
     call.cancel("tea")
     with pytest.raises(CancelledError, match="tea"):
         call.result(30)
     assert focus.call("position", timeout_s=30) == 0.0
-    tracker.call("clear_rois", timeout_s=10)
+    tracker.call("clear_rois", timeout_s=30)
     for wrong, why in (
         ({"z_min_nm": 5.0, "z_max_nm": 5.0}, "z_min"),
         ({"z_min_nm": -30_000.0, "step_nm": 1000.0}, "limits of .focus. are -10000"),
     ):
-        tracker.call("add_roi", 100.0, 100.0, timeout_s=10)
+        tracker.call("add_roi", 100.0, 100.0, timeout_s=30)
         with pytest.raises(CommandError, match=why):
             tracker.call("build_tables", timeout_s=30, **wrong)
 
@@ -203,7 +203,7 @@ def test_a_killed_worker_is_counted_and_the_others_go_on(rig):
     camera, tracker = bench.client("camera"), bench.client("tracker")
     find_all(bench)
     with open_stream(bench.streams, "tracks").lossless() as reader:
-        camera.call("start", timeout_s=10)
+        camera.call("start", timeout_s=30)
         rows_of(reader, 20)
         os.kill(bench.status().services["tracker-1"].pid, signal.SIGKILL)
         last = 0
@@ -214,7 +214,7 @@ def test_a_killed_worker_is_counted_and_the_others_go_on(rig):
         ):
             last = int(reader.read(timeout_s=60)["frame"][-1])
         rows = rows_of(reader, 40)
-        camera.call("stop", timeout_s=10)
+        camera.call("stop", timeout_s=30)
         counts = tracker.call("drain", timeout_s=60)
     assert (np.diff(rows["frame"].astype(int)) >= 0).all()
     assert balances(counts)
@@ -228,13 +228,13 @@ def test_a_killed_front_goes_on_with_an_exact_ledger(rig):
     bench = rig(workers=2)
     camera, tracker = bench.client("camera"), bench.client("tracker")
     find_all(bench)
-    camera.call("start", timeout_s=10)
+    camera.call("start", timeout_s=30)
     with open_stream(bench.streams, "tracks").lossless() as reader:
         rows_of(reader, 20)
         os.kill(bench.status().services["tracker"].pid, signal.SIGKILL)
         before = rows_of(reader, 1)["frame"][-1]
         after = rows_of(reader, 100)["frame"]
-        camera.call("stop", timeout_s=10)
+        camera.call("stop", timeout_s=30)
         counts = tracker.call("drain", timeout_s=60)
     assert (np.diff(after.astype(int)) >= 0).all()
     assert after[-1] > before
@@ -272,7 +272,7 @@ def test_a_movie_is_tracked_as_fast_as_it_goes_and_whole(rig, tmp_path):
     camera, tracker = bench.client("camera"), bench.client("tracker")
     tracker.call("add_roi", 32.0, 32.0)
     with open_stream(bench.streams, "tracks").lossless() as reader:
-        camera.call("start", timeout_s=10)
+        camera.call("start", timeout_s=30)
         rows = rows_of(reader, 500)
     assert list(rows["frame"]) == list(range(500))
     assert tracker.call("drain", timeout_s=30) == {
@@ -291,7 +291,7 @@ def test_a_reader_that_blocks_holds_everything_up_and_nobody_dies_of_it(rig, tmp
     tracker.call("add_roi", 32.0, 32.0)
     frames = open_stream(bench.streams, "camera")
     with open_stream(bench.streams, "tracks").lossless() as reader:
-        camera.call("start", timeout_s=10)
+        camera.call("start", timeout_s=30)
         before = -1
         while frames.status().produced > before:  # until nothing moves any more
             before = frames.status().produced
@@ -311,7 +311,7 @@ def test_a_stopped_worker_is_replaced_and_counted(rig):
     camera, tracker = bench.client("camera"), bench.client("tracker")
     find_all(bench)
     with open_stream(bench.streams, "tracks").lossless() as reader:
-        camera.call("start", timeout_s=10)
+        camera.call("start", timeout_s=30)
         rows_of(reader, 20)
         os.kill(bench.status().services["tracker-2"].pid, signal.SIGSTOP)
         while (
@@ -320,7 +320,7 @@ def test_a_stopped_worker_is_replaced_and_counted(rig):
         ):
             reader.read(timeout_s=60)
         rows_of(reader, 40)
-        camera.call("stop", timeout_s=10)
+        camera.call("stop", timeout_s=30)
         counts = tracker.call("drain", timeout_s=60)
     assert balances(counts)
     assert counts["tracked"] > 60

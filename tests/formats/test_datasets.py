@@ -81,7 +81,7 @@ def test_our_own_recording_keeps_times_and_tells_its_gaps(tmp_path):
         with open_stream(tmp_path, "camera").lossless() as frames:
             for number in numbers:
                 writer.write(STACK[number], FrameHeader(frame=number, time_ns=10**12 + 7_000_000 * number))
-            batch = frames.read_many(len(numbers), timeout_s=5)
+            batch = frames.read_many(len(numbers), timeout_s=30)
         with FrameSink.create(tmp_path / "frames.ome.zarr", spec) as sink:
             sink.append(batch, 0)
     images, facts = read(tmp_path / "frames.ome.zarr")
@@ -104,7 +104,7 @@ def test_our_frames_of_events_are_read_by_position_and_channel(tmp_path):
             for number, event in enumerate(events):
                 header = FrameHeader(frame=number, time_ns=10**12 + 7_000_000 * event, event=event)
                 writer.write(STACK[event], header)
-            batch = frames.read_many(len(events), timeout_s=5)
+            batch = frames.read_many(len(events), timeout_s=30)
         layout = EventLayout(axes="tpc", sizes=(3, 2, 2))
         sink = EventFrameSink.create(tmp_path / "frames.ome.zarr", spec, layout)
         sink.append(batch, 0)

@@ -84,16 +84,16 @@ def test_a_declared_dataclass_arrives_as_one(scope: Client) -> None:
     assert isinstance(curve, Curve)
     assert (curve.peak, curve.names, curve.more) == (4.0, ("a", "b"), None)
     assert curve.volts.dtype == np.float32
-    submitted = ServiceProxy(scope).submit("curve").result(timeout_s=10)
+    submitted = ServiceProxy(scope).submit("curve").result(timeout_s=30)
     assert isinstance(submitted, Curve)
     assert isinstance(scope.call("curve", returns=Declared), Curve)
 
 
 def test_a_result_fetched_by_another_client_is_one_too(scope: Client, folder: Any) -> None:
     call = ServiceProxy(scope).submit("curve")
-    call.result(timeout_s=10)
+    call.result(timeout_s=30)
     with Client(folder, "scope") as other:
-        fetched = ServiceProxy(other).attach_call(call.id).result(timeout_s=10)
+        fetched = ServiceProxy(other).attach_call(call.id).result(timeout_s=30)
     assert isinstance(fetched, Curve)
 
 

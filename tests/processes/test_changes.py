@@ -18,9 +18,9 @@ def test_a_service_is_added_and_removed_and_everybody_sees_it(make_rig, spec, tm
         rig.add(spec("late", depends_on=("a",), settings={"diary": str(diary)}))
         assert ears.find("services", names=["a", "late"]) is not None
         assert directory.rig_record("bench").services == ("a", "late")
-        assert set(other.call("status", timeout_s=10, returns=RigStatus).services) == {"a", "late"}
+        assert set(other.call("status", timeout_s=30, returns=RigStatus).services) == {"a", "late"}
         with rig.client("late") as client:
-            assert client.call("double", 4, timeout_s=10) == 8
+            assert client.call("double", 4, timeout_s=30) == 8
         with pytest.raises(BadInputError, match=r"\['late'\] depend on service 'a'; remove them first"):
             rig.remove("a")
         rig.remove("late")
@@ -44,7 +44,7 @@ def test_another_process_adds_and_removes_with_its_own_search_path(make_rig, spe
     with rig, directory.connect("bench") as client:
         client.call("add", [boiler], [str(tmp_path)], timeout_s=PATIENCE_S)
         with directory.connect("bench", "boiler") as added:
-            assert added.call("heat", timeout_s=10) == 100
+            assert added.call("heat", timeout_s=30) == 100
         client.call("remove", "boiler", timeout_s=PATIENCE_S)
         with pytest.raises(CommandFailedError, match="has no service 'boiler'"):
             client.call("remove", "boiler", timeout_s=PATIENCE_S)

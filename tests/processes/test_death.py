@@ -48,13 +48,13 @@ def test_a_child_that_is_killed_or_stopped_is_named_and_handled(
         assert seen["error"]
         if policy == "restart":
             ears.wait("state", name="a", state="ready", restarts=1)
-            assert client.call("double", 2, timeout_s=10) == 4
+            assert client.call("double", 2, timeout_s=30) == 4
             assert client.hello().pid != pid
             assert rig.status().state == "running"
         else:
             ears.wait("state", name="a", state="degraded")
             with pytest.raises(ServiceUnavailableError):
-                client.call("double", 2, timeout_s=10)
+                client.call("double", 2, timeout_s=30)
             assert rig.status().state == "degraded"
         assert rig.status().services["other"].pid == other
 
@@ -83,14 +83,14 @@ def test_a_hung_step_is_named_dumped_made_safe_and_restarted(make_rig, spec, tmp
     diary = tmp_path / "diary"
     rig, ears = make_rig(spec(settings={"diary": str(diary)}, step_limit_s=1.0))
     with rig, rig.client("a") as client:
-        client.call("hang_in_step", timeout_s=10)
+        client.call("hang_in_step", timeout_s=30)
         hung = ears.wait("state", name="a", state="hung")
         assert "in one step" in hung["error"]
         error = ears.wait("error", service="a")
         assert "in step" in error["traceback"], "the dump shows where it hangs"
         ears.wait("state", name="a", state="ready", restarts=1)
         assert "a safe" in diary.read_text(), "outputs are safe although the loop hangs"
-        assert client.call("double", 2, timeout_s=10) == 4
+        assert client.call("double", 2, timeout_s=30) == 4
 
 
 @pytest.mark.parametrize("command", ["light_too_late", "light_too_late_in_main"])

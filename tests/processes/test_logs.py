@@ -37,7 +37,7 @@ def test_the_book_names_rig_service_and_logger(tmp_path: Path, caplog: pytest.Lo
     with caplog.at_level(logging.INFO, "parfocal.bench"):
         book.write("a", record("one"))
         book.write("b", record("two"))
-        book.close(timeout_s=10)
+        book.close(timeout_s=30)
     book.write("a", record("late"))
     assert [(entry.name, entry.message) for entry in caplog.records][:2] == [
         ("parfocal.bench.a", "one"),
@@ -73,7 +73,7 @@ def test_a_terminal_that_takes_nothing_holds_up_nobody(tmp_path: Path) -> None:
                 wait_for_text(tmp_path / "rig.log", f"number {number}")
     finally:
         go_on.set()
-        book.close(timeout_s=10)
+        book.close(timeout_s=30)
         logger.removeHandler(handler)
     lines = (tmp_path / "rig.log").read_text().splitlines()
     assert len(lines) > 1500, "the file goes on where the terminal stands"
@@ -124,7 +124,7 @@ def test_nobody_waits_for_a_parent_that_reads_nothing() -> None:
         thread = threading.Thread(target=read)
         thread.start()
         thread.join(20)
-        reporter.close(timeout_s=10)
+        reporter.close(timeout_s=30)
     kept = [line for line in lines if isinstance(line, LogRecord)]
     assert isinstance(lines[-1], HandShake), "what is no log record is never dropped"
     assert 5 <= len(kept) < 3000
@@ -138,4 +138,4 @@ def test_reports_to_a_parent_that_is_gone_end_quietly() -> None:
 
     reporter = Reporter(Gone())
     reporter.send(HandShake())
-    reporter.close(timeout_s=10)
+    reporter.close(timeout_s=30)

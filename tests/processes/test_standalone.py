@@ -81,7 +81,7 @@ def test_it_is_visible_as_starting_at_once_and_ends_in_order(tmp_path) -> None:
     assert [found.token for found in services()] == [record.token]
     assert is_ready(record)
     with connect_service("main") as client:
-        assert client.call("double", 4, timeout_s=10) == 8
+        assert client.call("double", 4, timeout_s=30) == 8
         assert client.hello().details["token"] == record.token
     end_service(record)
     assert has_ended(record)
@@ -123,9 +123,9 @@ def test_one_whose_main_thread_stands_is_hung_and_can_be_ended() -> None:
     record = start_service(spec(step_limit_s=0.5), owner=this_process())
     assert is_ready(record)
     with connect_service("main") as client:
-        client.call("hang_in_step", timeout_s=10)
+        client.call("hang_in_step", timeout_s=30)
         assert poll_until(lambda: state_of(record) == "hung", PATIENCE_S)
-        assert client.call("get_count", timeout_s=10) > 0, "its receiver answers all the same"
+        assert client.call("get_count", timeout_s=30) > 0, "its receiver answers all the same"
     end_service(record)
     assert has_ended(record)
 

@@ -62,9 +62,9 @@ def test_services_start_in_order_and_end_drained(make_rig, spec, tmp_path) -> No
 def test_commands_run_in_the_loop_or_beside_it(make_rig, spec) -> None:
     rig, _ = make_rig(spec(settings={"label": "x"}))
     with rig, rig.client("a") as client:
-        assert client.call("double", 21, timeout_s=10) == 42
-        assert client.call("state", timeout_s=10) == {"label": "x"}
-        assert client.call("get_count", timeout_s=10) > 0
+        assert client.call("double", 21, timeout_s=30) == 42
+        assert client.call("state", timeout_s=30) == {"label": "x"}
+        assert client.call("get_count", timeout_s=30) > 0
         assert client.hello().details["rig"] == "bench"
     with pytest.raises(BadInputError, match="did you mean"):
         rig.client("aa")
@@ -76,19 +76,19 @@ def test_settings_change_is_checked_told_and_survives_a_restart(make_rig, spec) 
     with rig, rig.client("a") as client:
         subscription = Subscription(rig.folder, ["a"], ("settings",), callback=told.append)
         with pytest.raises(CommandFailedError, match="period_s"):
-            client.call("set_settings", {"period_s": -1}, timeout_s=10)
+            client.call("set_settings", {"period_s": -1}, timeout_s=30)
         with pytest.raises(CommandFailedError, match="cannot be set"):
-            client.call("set_settings", {"label": "forbidden"}, timeout_s=10)
+            client.call("set_settings", {"label": "forbidden"}, timeout_s=30)
         with pytest.raises(CommandFailedError, match="extra: inf would be None after a restart"):
-            client.call("set_settings", {"extra": math.inf}, timeout_s=10)
+            client.call("set_settings", {"extra": math.inf}, timeout_s=30)
         while not told:  # a subscription needs a moment to connect
-            client.call("set_settings", {"label": "kept"}, timeout_s=10)
+            client.call("set_settings", {"label": "kept"}, timeout_s=30)
         assert told[0].payload["label"] == "kept"
-        client.call("set_settings", {"limit": -math.inf}, timeout_s=10)
+        client.call("set_settings", {"limit": -math.inf}, timeout_s=30)
         rig.restart("a")
-        traffic = client.call("traffic", timeout_s=10)
+        traffic = client.call("traffic", timeout_s=30)
         assert (traffic["running"], traffic["queued"], traffic["unread_bytes"]) == (1, 0, 0)  # this very call
-        settings = client.call("get_settings", timeout_s=10)
+        settings = client.call("get_settings", timeout_s=30)
         assert (settings["label"], settings["limit"]) == ("kept", -math.inf)
         assert rig.status().services["a"].restarts == 0
         subscription.close()
@@ -198,12 +198,12 @@ def test_the_rig_serves_itself(make_rig, spec) -> None:
     rig, _ = make_rig(spec())
     rig.start()
     with directory.connect("bench") as client:
-        status = client.call("status", timeout_s=10, returns=RigStatus)
+        status = client.call("status", timeout_s=30, returns=RigStatus)
         assert status.services["a"].state == "ready"
         client.call("restart", "a", timeout_s=30)
-        after = client.call("status", timeout_s=10, returns=RigStatus)
+        after = client.call("status", timeout_s=30, returns=RigStatus)
         assert after.services["a"].pid != status.services["a"].pid
-        client.call("stop", timeout_s=10)
+        client.call("stop", timeout_s=30)
         assert directory.wait_until_gone("bench", 10)
     assert rig.wait(10)
 
@@ -212,32 +212,32 @@ def test_an_ended_service_tells_its_callers_and_stays_ended(make_rig, spec) -> N
     rig, ears = make_rig(spec(), spec("b"))
     with rig, rig.client("a") as client:
         with pytest.raises(CommandFailedError, match=r"rig\.end\('a'\)"):
-            client.call("stop", timeout_s=10)
+            client.call("stop", timeout_s=30)
         rig.end("a")
         rig.end("a")
         assert ears.wait("state", name="a", state="exited")["exit_code"] == 0
         with pytest.raises(ServiceUnavailableError):
-            client.call("get_count", timeout_s=10)
+            client.call("get_count", timeout_s=30)
         assert rig.status().services["b"].state == "ready"
         rig.restart("a")
-        assert client.call("get_count", timeout_s=10) >= 0
+        assert client.call("get_count", timeout_s=30) >= 0
 
 
 def test_errors_and_logs_of_children_arrive_with_their_name(make_rig, spec, caplog) -> None:
     rig, ears = make_rig(spec())
     with rig, rig.client("a") as client, caplog.at_level(logging.DEBUG, "parfocal.bench"):
-        client.call("raise_in_thread", "odd", timeout_s=10)
+        client.call("raise_in_thread", "odd", timeout_s=30)
         error = ears.wait("error", service="a", fatal=False)
         assert error["error"] == "DeviceError: odd"
         assert "in fail" in error["traceback"]
         assert error["count"] == 1
-        client.call("say", "a quiet word", 10, timeout_s=10)
-        client.call("say", "a loud word", 30, timeout_s=10)
+        client.call("say", "a quiet word", 10, timeout_s=30)
+        client.call("say", "a loud word", 30, timeout_s=30)
         ears.wait("log", service="a", message="a loud word")
         assert ears.find("log", message="a quiet word") is None
         rig.set_verbose(True)
         ears.wait("log", service="a", message="verbose logging is on")
-        client.call("say", "another quiet word", 10, timeout_s=10)
+        client.call("say", "another quiet word", 10, timeout_s=30)
         ears.wait("log", service="a", message="another quiet word", level=10)
         wait_for_text(rig.folder / "rig.log", "DeviceError: odd", "WARNING parfocal.bench.a: a loud word")
     assert ("parfocal.bench.a", logging.WARNING, "a loud word") in caplog.record_tuples
@@ -264,5 +264,5 @@ def test_a_call_to_a_service_that_died_names_its_exit_code(make_rig, spec) -> No
         client.submit("signal_self", 9)
         ears.wait("state", name="a", state="degraded")
         with pytest.raises(ServiceDiedError, match="-9") as caught:
-            client.call("get_count", timeout_s=10)
+            client.call("get_count", timeout_s=30)
         assert caught.value.exit_code == -9

@@ -109,7 +109,7 @@ def wait_for_rows(rig, count):
     for _ in range(600):
         try:
             with attach(rig) as running:
-                if running["recorder"].status(timeout_s=5).streams["tracks"].stored >= count:
+                if running["recorder"].status(timeout_s=30).streams["tracks"].stored >= count:
                     return
         except (ParfocalError, KeyError):
             pass

@@ -175,7 +175,7 @@ def kill_camera(attach, rig, after):
     for _ in range(2000):
         try:
             with attach(rig) as running:
-                while running["camera"].counts(timeout_s=5)["frames"] < after:
+                while running["camera"].counts(timeout_s=30)["frames"] < after:
                     pass
                 os.kill(running.status().services["camera"].pid, signal.SIGKILL)
                 return

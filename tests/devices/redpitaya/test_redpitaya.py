@@ -84,7 +84,7 @@ def test_everything_at_once(link):
 
     def see():
         for _ in range(5):
-            trace = board.scope.acquire(input="asg0", decimation=64, averaging=False, timeout_s=5)
+            trace = board.scope.acquire(input="asg0", decimation=64, averaging=False, timeout_s=30)
             tone = np.exp(-2j * np.pi * 10e3 * trace.time_s)
             found["scope"].append(2 * abs(np.mean(trace.volts * tone)))
 
