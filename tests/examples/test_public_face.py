@@ -39,15 +39,18 @@ def run_python(*arguments: str, cwd: Path) -> str:
 
 
 def test_the_readmes_python_runs(tmp_path):
-    (ten_lines,) = blocks("python")
+    ten_lines, a_run = blocks("python")
     printed = run_python("-c", ten_lines, cwd=tmp_path)
     assert "FrameHeader(frame=" in printed
     assert "ReaderLedger(" in printed
+    assert run_python("-c", a_run, cwd=tmp_path).splitlines()[-1] == "(9, 512, 512) complete"
 
 
 def test_the_readmes_shell_session_runs(tmp_path):
     commands = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("parfocal ")]
-    assert [command.split()[1] for command in commands] == ["up", "status", "call", "commands", "down"]
+    named = [command.split()[1] for command in commands]
+    assert named == ["up", "status", "call", "commands", "down", "run"]
+    (tmp_path / "plan.yaml").write_text(*blocks("yaml"))
     for command in commands:
         run_python("-m", *shlex.split(command), cwd=tmp_path)
 

@@ -1,0 +1,72 @@
+"""The page "runs": its plan, its Python and its commands, as a newcomer would type them."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from parfocal.runs import load_plan
+
+PAGE = (Path(__file__).parents[2] / "docs" / "runs.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", PAGE, flags=re.DOTALL)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (written,) = blocks("yaml")
+    (tmp_path / "plan.yaml").write_text(written)
+    return tmp_path
+
+
+def python(*words, folder):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        env=os.environ | {"COLUMNS": "200"},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.splitlines()
+
+
+def test_its_file_and_its_python_are_the_same_plan(folder):
+    written = load_plan(folder / "plan.yaml")
+    events = python("-c", blocks("python")[0], folder=folder)
+    assert load_plan(folder / "plan.yaml") == written
+    assert len(events) == len(written) == 15
+    assert events[0] == "0 wait {} 0.0  None"
+    assert events[-1].startswith("14 stimulus {'t': 3, 'p': 1, 'c': 2, 'z': 0} 4.0 stimulation 2.0")
+
+
+def test_its_commands_run(folder):
+    (session,) = blocks("sh")
+    commands = [shlex.split(line) for line in session.splitlines()]
+    assert [words[:3] for words in commands] == [["parfocal", "run", "microscope"]] * 2
+    status = json.loads(python("-m", *commands[1], folder=folder)[-1])
+    assert (status["run"], status["outcome"], status["events_acquired"]) == ("first", "complete", 15)
+    assert Path(status["folder"]).parent == folder / "today"
+    record = python("-c", f"folder = {status['folder']!r}\n{blocks('python')[3]}", folder=folder)
+    assert record[:3] == ["complete ", "(512, 512)", "{'t': 3, 'p': 1, 'c': 2, 'z': 0} 10000000"]
+    assert record[3].startswith("(3, 1, 4.")
+
+
+def test_its_run_is_complete(folder):
+    assert python("-c", blocks("python")[1], folder=folder)[-1] == "complete"
+
+
+def test_its_run_is_steered(folder):
+    printed = python("-c", blocks("python")[2], folder=folder)
+    state, ended = printed[0], printed[-1].split()
+    assert state in ("pausing", "paused")
+    assert ended[0] == "complete"
+    assert int(ended[1]) == int(ended[2]) + 1, "every event has a frame but the question"
