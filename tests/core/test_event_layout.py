@@ -52,3 +52,23 @@ def test_what_is_told_of_an_axis_must_fit(wrong: dict[str, object], told: str) -
 def test_a_position_that_is_none_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(BadInputError, match="of position 'left' must be"):
         PositionLayout(name="left", **wrong)
+
+
+def test_what_differs_in_a_later_phase_is_not_the_same_everywhere() -> None:
+    place = PositionLayout(name="left", x_um=3.0, z_um=1.0)
+    first = EventLayout(axes="tpcz", sizes=(4, 1, 1, 1), positions=(place,), interval_s=5.0)
+    stack = EventLayout(
+        axes="tpcz",
+        sizes=(2, 2, 1, 3),
+        positions=(PositionLayout(name="left", x_um=3.0, z_um=9.0), PositionLayout(name="right")),
+        z_step_um=0.5,
+        z_first_um=-0.5,
+        interval_s=10.0,
+    )
+    grown = first.grown(stack)
+    assert (grown.sizes, grown.positions[0], grown.interval_s) == ((4, 2, 1, 3), place, None)
+    assert (grown.z_step_um, grown.z_first_um) == (0.5, -0.5)
+    other = EventLayout(axes="tpcz", sizes=(2, 2, 1, 3), positions=stack.positions, z_step_um=1.0)
+    assert grown.grown(other).z_step_um is None
+    single = EventLayout(axes="t", sizes=(1,))
+    assert single.grown(single) == single

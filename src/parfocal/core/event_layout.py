@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from typing import TypeVar
 
 import msgspec
 
 from parfocal.core.errors import BadInputError
 
+_T = TypeVar("_T", "PositionLayout", str)
 _WELL = re.compile(r"([A-Za-z]+)([0-9]+)")
 
 
@@ -23,7 +25,7 @@ class PositionLayout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     x_um, y_um : float or None
         Of the stage, micrometres; None if the plan does not move it.
     z_um : float or None
-        Of the first plane, micrometres, before the offset of a channel; None if the plan does not move it.
+        Of the position, micrometres, before offsets of planes and channels; None if the plan does not tell.
     well : str
         The well of a plate that it lies in, its row before its column, such as "B3"; "" for none.
 
@@ -73,6 +75,8 @@ class EventLayout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Names, one for each index along c; () if they have none.
     z_step_um : float or None
         From plane to plane, micrometres; None if it is not the same everywhere.
+    z_first_um : float or None
+        Offset of the first plane from the height of its position, micrometres; None if it is not known.
     interval_s : float or None
         From time point to time point as planned, seconds; None if it is not the same everywhere.
 
@@ -90,6 +94,7 @@ class EventLayout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     positions: tuple[PositionLayout, ...] = ()
     channels: tuple[str, ...] = ()
     z_step_um: float | None = None
+    z_first_um: float | None = None
     interval_s: float | None = None
 
     def __post_init__(self) -> None:
@@ -143,7 +148,8 @@ class EventLayout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def grown(self, later: EventLayout) -> EventLayout:
         """Return the layout of a run that goes on with `later`, which must hold what lies along these axes.
 
-        Only a first axis t may be shorter there: it has no end.
+        Only a first axis t may be shorter there: it has no end. Steps that differ from then on are not the
+        same everywhere; of each position the height with which it began is kept.
 
         Raises
         ------
@@ -152,25 +158,34 @@ class EventLayout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         """
         if later.axes != self.axes:
             raise BadInputError(f"a run goes on with the axes {self.axes!r}, not {later.axes!r}")
-        longest = tuple(max(sizes) for sizes in zip(self.sizes, later.sizes, strict=True))
         for place, (axis, before, now) in enumerate(zip(self.axes, self.sizes, later.sizes, strict=True)):
             if now < before and not (axis == "t" and place == 0):
                 raise BadInputError(f"{axis} can grow, and is {before} long; it cannot become {now}")
-        for axis, told, then in (
-            ("position", self.positions, later.positions),
-            ("channel", self.channels, later.channels),
-        ):
-            if told and not then and later.size(axis[0]) != self.size(axis[0]):
-                raise BadInputError(f"the {axis}s of the run are told of, those that are added must be, too")
-            for number, (old, new) in enumerate(zip(told, then, strict=False)):
-                if old != new:
-                    raise BadInputError(f"{axis} {number} of the run is {old!r}; it cannot become {new!r}")
-        later = msgspec.structs.replace(
-            later,
-            sizes=longest,
-            positions=later.positions or (self.positions if later.size("p") == self.size("p") else ()),
-            channels=later.channels or (self.channels if later.size("c") == self.size("c") else ()),
+        single = self.z_step_um is None and self.size("z") == 1
+        same_step = single or self.z_step_um == later.z_step_um or later.size("z") == 1
+        z_step_um = (later.z_step_um if single else self.z_step_um) if same_step else None
+        return EventLayout(
+            axes=self.axes,
+            sizes=tuple(max(sizes) for sizes in zip(self.sizes, later.sizes, strict=True)),
+            positions=_longer("position", self.positions, later.positions, later.size("p")),
+            channels=_longer("channel", self.channels, later.channels, later.size("c")),
+            z_step_um=z_step_um,
+            z_first_um=later.z_first_um if single else self.z_first_um,
+            interval_s=self.interval_s if self.interval_s == later.interval_s else None,
         )
-        if self.z_step_um != later.z_step_um:
-            raise BadInputError(f"the z step of the run is {self.z_step_um} um, not {later.z_step_um}")
-        return later
+
+
+def _longer(word: str, told: tuple[_T, ...], later: tuple[_T, ...], size: int) -> tuple[_T, ...]:
+    """Return what is told of the indices along an axis, which is `size` long now."""
+    if told and not later:
+        if size != len(told):
+            raise BadInputError(f"each {word} of the run is told of, those that are added must be, too")
+        return told
+    for number, (old, new) in enumerate(zip(told, later, strict=False)):
+        if _without_height(old) != _without_height(new):
+            raise BadInputError(f"{word} {number} of the run is {old!r}; it cannot become {new!r}")
+    return told + later[len(told) :]
+
+
+def _without_height(told: PositionLayout | str) -> PositionLayout | str:
+    return told if isinstance(told, str) else msgspec.structs.replace(told, z_um=None)

@@ -121,7 +121,9 @@ class RunStarter:
         except BaseException:
             instruments.discard()
             raise
-        layout = layout_of(schedule, z_step_um=wanted.z_step_um, interval_s=wanted.interval_s)
+        layout = layout_of(
+            schedule, z_step_um=wanted.z_step_um, interval_s=wanted.interval_s, z_um=wanted.z_um
+        )
         start = RunStart(
             run=request.name,
             plan=plan_to_data(plan),

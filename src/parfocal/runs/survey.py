@@ -34,6 +34,8 @@ class PlanSurvey(msgspec.Struct, frozen=True, kw_only=True):
         Whether it has the camera run by itself.
     z_step_um, interval_s : float or None
         From plane to plane, and from time point to time point; None if that is not the same everywhere.
+    z_um : float or None
+        Height of the first plane of the first position, um.
     """
 
     channels: frozenset[str] = frozenset()
@@ -42,6 +44,7 @@ class PlanSurvey(msgspec.Struct, frozen=True, kw_only=True):
     acquires: bool = False
     z_step_um: float | None = None
     interval_s: float | None = None
+    z_um: float | None = None
 
 
 def survey(events: Iterable[Event]) -> PlanSurvey:
@@ -71,6 +74,7 @@ def survey(events: Iterable[Event]) -> PlanSurvey:
         acquires=acquires,
         z_step_um=step_of(planes),
         interval_s=step_of(starts),
+        z_um=planes.get(0),
     )
 
 
@@ -90,10 +94,15 @@ def step_of(values: dict[int, float]) -> float | None:
 
 
 def layout_of(
-    schedule: Schedule, *, z_step_um: float | None = None, interval_s: float | None = None
+    schedule: Schedule,
+    *,
+    z_step_um: float | None = None,
+    interval_s: float | None = None,
+    z_um: float | None = None,
 ) -> EventLayout:
     """Return where the frames of a schedule lie: axes t, p, c and z, whatever the order of execution."""
     shape = schedule.shape
+    base_um = schedule.positions[0].z if schedule.positions else None
     positions = tuple(
         PositionLayout(name=one.name, x_um=one.x, y_um=one.y, z_um=one.z, well=one.well)
         for one in schedule.positions
@@ -104,5 +113,6 @@ def layout_of(
         positions=positions,
         channels=schedule.channel_names,
         z_step_um=z_step_um,
+        z_first_um=None if z_um is None or base_um is None else z_um - base_um,
         interval_s=interval_s,
     )

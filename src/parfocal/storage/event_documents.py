@@ -95,7 +95,8 @@ def image_documents(
     axes = (*outer, *frame.spec.axes)
     stage = events.positions[position] if events.positions else PositionLayout()
     steps = _steps(frame.spec, events, stage, interval_s)
-    image = multiscale(stage.name or image_paths(events)[position], axes, steps, _origin(stage, axes, steps))
+    origin = _origin(events, stage, axes, steps)
+    image = multiscale(stage.name or image_paths(events)[position], axes, steps, origin)
     ome = {"omero": {"channels": _channels(frame.spec, events.channels)}} if events.channels else {}
     return ImageDocuments(frame.image_group(image, **ome), _pixels(frame, outer), _headers(frame, outer))
 
@@ -145,9 +146,12 @@ def _steps(
     }
 
 
-def _origin(stage: PositionLayout, axes: tuple[str, ...], steps: dict[str, float | None]) -> dict[str, float]:
-    """Return where the stage stood, along the axes that have a unit."""
-    known = {"z": stage.z_um, "y": stage.y_um, "x": stage.x_um}
+def _origin(
+    events: EventLayout, stage: PositionLayout, axes: tuple[str, ...], steps: dict[str, float | None]
+) -> dict[str, float]:
+    """Return where the stage stood for the first plane, along the axes that have a unit."""
+    z_um = None if stage.z_um is None else stage.z_um + (events.z_first_um or 0.0)
+    known = {"z": z_um, "y": stage.y_um, "x": stage.x_um}
     return {
         axis: value for axis, value in known.items() if value is not None and axis in axes and steps[axis]
     }
