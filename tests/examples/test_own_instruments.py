@@ -34,6 +34,10 @@ def test_its_commands_run(tmp_path):
     assert "gain must lie from 1 to 16, not 99.0" in tried
     assert "recorded: complete 5 frames in" in tried
     assert "read back: (5, 480, 640) ('time_ns', 'temperature_c')" in tried
+    (recorded,) = (tmp_path / "runs").iterdir()
+    pictures = run(sys.executable, "-m", "parfocal", "plot", str(recorded)).split()
+    assert [Path(picture).name for picture in pictures] == ["camera.png", "sensor.png"]
+    assert all(Path(picture).read_bytes().startswith(b"\x89PNG") for picture in pictures)
 
 
 def test_its_rig_file_is_the_one_beside_the_example():

@@ -89,7 +89,7 @@ def test_what_is_no_run_or_has_no_such_stream_is_told(run, tmp_path):
     for words in (["export", tmp_path, "--to", "csv"], ["plot", tmp_path]):
         code, _, told = parfocal(*words)
         assert code == 2
-        assert "holds no run" in told
+        assert "is not the folder of a run" in told
     code, _, told = parfocal("track", run, "--stream", "camra", "--out", tmp_path)
     assert code == 2
     assert "did you mean 'camera'?" in told

@@ -8,14 +8,17 @@ from parfocal.cli.output import console, print_json
 
 
 def plot(run: Path, *, stream: str = "", out: Path | None = None, json: bool = False) -> None:
-    """Draw the pictures of a recorded run: `tracks.png`, and `overlay.png` if it recorded frames and regions.
+    """Draw the pictures of a recorded run: tracks of beads, other rows over time, frames.
+
+    `tracks.png` of tracks, `overlay.png` of their beads in a frame, if it recorded frames; `STREAM.png` of
+    other rows, such as a sensor's, over time, and of the last frame of a stream that nobody tracked.
 
     Parameters
     ----------
     run
         Folder of the run.
     stream
-        Which rows, where it recorded tracks of several trackers.
+        Only of this one; which tracks, where it recorded those of several trackers.
     out
         Folder for the pictures; the run's own otherwise, where they replace those that are there.
     json

@@ -57,6 +57,7 @@ def _streams(streams: Iterable[StreamStatus]) -> Table:
         "in flight",
         box=None,
         pad_edge=False,
+        collapse_padding=True,  # else a table with usual names is wider than 80 columns
     )
     for stream in streams:
         for row in _stream_rows(stream):

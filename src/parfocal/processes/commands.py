@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from parfocal.core.errors import BadInputError, ConfigError
-from parfocal.core.text_values import Kind, kinds_of
+from parfocal.core.text_values import kinds_of
 from parfocal.ipc import RECEIVER, URGENT, CommandInfo, CommandTable, ServerStatistics, command
 from parfocal.processes.loading import load_object
 from parfocal.processes.service import LOOP, Service
@@ -31,10 +31,10 @@ class ServiceCommands:
         return plain(self._host.service.settings)
 
     @command(lane=RECEIVER, effect="reads", script=False)
-    def setting_kinds(self) -> dict[str, tuple[Kind, ...]]:
+    def setting_kinds(self) -> dict[str, list[str]]:
         """Return which kinds of values each setting takes, so that a command line reads them as declared."""
         model = type(self._host.service.settings)
-        return {key: tuple(kinds_of(setting_type(model, [key], {}))) for key in known_keys(model)}
+        return {key: sorted(kinds_of(setting_type(model, [key], {}))) for key in known_keys(model)}
 
     @command(lane=LOOP, effect="changes")
     def set_settings(self, changes: dict[str, Any]) -> dict[str, Any]:

@@ -15,24 +15,32 @@ from parfocal.analysis.beads.rows import TRACK_DTYPE
 from parfocal.core.errors import BadInputError, nearest
 from parfocal.core.frames import RowSpec
 from parfocal.formats import open_movie
+from parfocal.rig.row_chart import draw_rows
 from parfocal.storage import iter_rows, read_headers
 from parfocal.storage.recorded_run import RecordedRun, open_run
+from parfocal.viewers.display import Display, colour
+from parfocal.viewers.row_plots import number_columns
+from parfocal.viewers.saving import save_picture
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 REGIONS = "rois.json"
+OVERLAY = "overlay.png"
 
 
 def plot_run(folder: Path, *, stream: str = "", out: Path | None = None) -> list[Path]:
-    """Draw ``tracks.png``, and ``overlay.png`` where the run has frames and regions; replaced if there.
+    """Draw what a run holds; pictures that are there are replaced.
+
+    ``tracks.png`` of tracks of beads, ``STREAM.png`` of other rows over time, ``overlay.png`` of a frame with
+    the regions that were tracked in it, and ``STREAM.png`` of the last frame of a stream without any.
 
     Parameters
     ----------
     folder : Path
         Of the run.
     stream : str
-        Which rows, where it recorded tracks of several trackers.
+        Only of this one; which tracks, where it recorded those of several trackers.
     out : Path, optional
         Folder for the pictures; the run's own otherwise.
 
@@ -44,31 +52,65 @@ def plot_run(folder: Path, *, stream: str = "", out: Path | None = None) -> list
     Raises
     ------
     BadInputError
-        If there is no run, or it has no rows of tracks.
+        If there is no run, no such stream, or nothing that can be drawn.
     """
     run = open_run(folder)
     place = folder if out is None else out
+    tracked = [name for name in run.manifest.streams if _holds_tracks(run, name)]
+    if stream and stream not in run.manifest.streams:
+        raise BadInputError(f"{run.folder} has no stream {stream!r}; {nearest(stream, run.manifest.streams)}")
     place.mkdir(parents=True, exist_ok=True)
+    pictures = _draw_tracks(run, stream, place) if stream in tracked or (tracked and not stream) else []
+    for name in [stream] if stream else run.manifest.streams:
+        if name in run.streams("rows") and name not in tracked:
+            pictures += _draw_table(run, name, place / f"{name}.png")
+        elif name in run.streams("frames") and place / OVERLAY not in pictures:
+            pictures += _draw_last_image(run, name, place / f"{name}.png")
+    if not pictures:
+        raise BadInputError(f"the run {run.folder} holds nothing that can be drawn")
+    return pictures
+
+
+def _draw_tracks(run: RecordedRun, stream: str, place: Path) -> list[Path]:
+    """Draw the tracks, and the beads in a frame if there is one."""
     rows = track_rows(run, stream)
     chart = place / "tracks.png"
     timed = bool(np.ptp(rows["time_ns"]) > 0)
     size_um = pixel_size_um(run)
-    title = f"{run.manifest.run} ({run.manifest.seen})"
-    draw_chart(
-        rows, chart, title=title, pixel_size_nm=None if size_um is None else size_um * 1e3, seconds=timed
-    )
-    overlay = _draw_last_frame(run, rows, place / "overlay.png")
+    size_nm = None if size_um is None else size_um * 1e3
+    draw_chart(rows, chart, title=_title(run), pixel_size_nm=size_nm, seconds=timed)
+    overlay = _draw_last_frame(run, rows, place / OVERLAY)
     return [chart, *([overlay] if overlay else [])]
+
+
+def _draw_table(run: RecordedRun, name: str, path: Path) -> list[Path]:
+    """Draw rows over time; nothing of those that belong to many beads, or hold no number."""
+    batches = list(iter_rows(run.streams("rows")[name]))
+    if not batches or "bead" in (batches[0].dtype.names or ()) or not number_columns(batches[0].dtype):
+        return []
+    draw_rows(np.concatenate(batches), path, title=f"{_title(run)}: {name}")
+    return [path]
+
+
+def _draw_last_image(run: RecordedRun, name: str, path: Path) -> list[Path]:
+    """Draw the last frame of a stream as it looks, its contrast stretched."""
+    if not run.manifest.streams[name].stored:
+        return []
+    with open_movie(run.streams("frames")[name]) as movie:
+        save_picture(colour(movie.read(len(movie) - 1), Display()), path)
+    return [path]
+
+
+def _title(run: RecordedRun) -> str:
+    return f"{run.manifest.run} ({run.manifest.seen})"
 
 
 def track_rows(run: RecordedRun, stream: str = "", most: int = 1_000_000) -> NDArray[Any]:
     """Return the rows of tracks of a run, of long ones those of every second, third ... frame."""
     names = [name for name, _ in run.manifest.streams.items() if _holds_tracks(run, name)]
-    if stream and stream not in names:
-        raise BadInputError(f"{run.folder} has no tracks of a stream {stream!r}; {nearest(stream, names)}")
     if not stream and len(names) != 1:
-        told = f"tracks in {', '.join(names)}: choose with --stream" if names else "no tracks of beads"
-        raise BadInputError(f"the run {run.folder} holds {told}")
+        held = f"tracks in {', '.join(names)}: choose with --stream" if names else "no tracks of beads"
+        raise BadInputError(f"the run {run.folder} holds {held}")
     name = stream or names[0]
     every = max(1, -(-run.manifest.streams[name].stored // most))
     parts = [rows[rows["frame"] % every == 0] for rows in iter_rows(run.streams("rows")[name])]

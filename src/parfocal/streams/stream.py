@@ -36,6 +36,9 @@ class Stream:
         self._segment = segment
         self.name = segment.path.stem
 
+    def __repr__(self) -> str:
+        return f"<Stream {self.name!r}: {self.spec}>"
+
     @property
     def spec(self) -> StreamSpec:
         """What its frames or rows look like."""
