@@ -89,6 +89,9 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
         Declared not done, by reason: "lost", "skipped", "failed", "unsure".
     frames_received, frames_stored : int
         Of the camera, and on the disk; a stimulus's own frame is not counted.
+    created_at : float
+        Seconds since 1970 UTC: when it was asked for. A run that goes on after its end, or takes the name of
+        an earlier one, has a later time than that.
     started_at, finished_at : float or None
         Seconds since 1970 UTC: start of the first exposure, and end of everything.
     elapsed_s, remaining_s : float
@@ -131,6 +134,7 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
     events_dropped: dict[str, int] = {}
     frames_received: int = 0
     frames_stored: int = 0
+    created_at: float = 0.0
     started_at: float | None = None
     finished_at: float | None = None
     elapsed_s: float = 0.0

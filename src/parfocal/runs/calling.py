@@ -123,6 +123,21 @@ class InstrumentCalls:
         with suppress(CommandError):
             self.client(service).submit(command, timeout_s=self._answer_s)
 
+    def wait_for(self, service: str) -> bool:
+        """Wait until a service answers, an abort, or the time that it may be away; return whether it does."""
+        client = self.client(service)
+        answers = False
+
+        def looked() -> bool:
+            nonlocal answers
+            with suppress(CommandError):
+                client.ping(_PING_S)
+                answers = True
+            return answers or self.aborted.is_set()
+
+        poll_until(looked, self._restart_s, clock=self._clock)
+        return answers
+
     def ready(self) -> None:
         """Forget an abort."""
         self.aborted.clear()
@@ -138,15 +153,7 @@ class InstrumentCalls:
     def _lost(self, service: str, error: ServiceUnavailableError) -> Exception:
         """Have the light off, wait until the service is back; return what is to be raised."""
         self._on_lost(service)
-        client = self.client(service)
-
-        def there() -> bool:
-            with suppress(CommandError):
-                client.ping(_PING_S)
-                return True
-            return self.aborted.is_set()
-
-        back = poll_until(there, self._restart_s, clock=self._clock)
+        back = self.wait_for(service)
         if self.aborted.is_set():
             return AbortedError(str(error))
         return InstrumentRestartedError(str(error), source=service) if back else error

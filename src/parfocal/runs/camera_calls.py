@@ -27,7 +27,7 @@ class CameraCalls:
     def __init__(self, calls: InstrumentCalls, camera: str) -> None:
         self._calls, self._camera = calls, camera
         self._was_live = False
-        self._exposure_ms = 0.0
+        self._exposure_ms: float | None = None
 
     def open(self) -> None:
         """Note how it is set. A live sequence is ended, and begun again at the end of the run."""
@@ -38,7 +38,7 @@ class CameraCalls:
 
     def snap(self, event: Event, number: int, exposure_ms: float | None) -> FrameHeader:
         """Take the frame of an event, which `number` names in its header."""
-        limit_s = 1e-3 * (self._exposure_ms if exposure_ms is None else exposure_ms)
+        limit_s = 1e-3 * ((self._exposure_ms or 0.0) if exposure_ms is None else exposure_ms)
         headers: list[FrameHeader] = self._calls.ask(
             self._camera,
             "snap",
@@ -53,7 +53,9 @@ class CameraCalls:
         return headers[0]
 
     def close(self) -> None:
-        """Set it as it was found."""
+        """Set it as it was found, if that was noted."""
+        if self._exposure_ms is None:
+            return
         self._calls.ask(self._camera, "set_exposure_ms", self._exposure_ms)
         if self._was_live:
             self._calls.ask(self._camera, "start")

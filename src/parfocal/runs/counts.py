@@ -20,7 +20,7 @@ class EventCounts(msgspec.Struct, frozen=True, kw_only=True):
     dropped : dict of str to int
         Those that are not, by reason.
     asked : int
-        Exposures that were taken up, whatever became of them: so many frames are expected.
+        Exposures that were taken up and not aborted: so many frames are expected.
     frames : int
         Of the camera; the frame of a stimulus is not counted.
     stimulations : Stimulations
@@ -68,9 +68,8 @@ class EventCounts(msgspec.Struct, frozen=True, kw_only=True):
         if reason == "unsure":
             stimuli = msgspec.structs.replace(stimuli, unsure=stimuli.unsure + 1)
         dropped = {**self.dropped, reason: self.dropped.get(reason, 0) + 1}
-        return msgspec.structs.replace(
-            self, dropped=dropped, stimulations=stimuli, asked=self.asked + event.is_exposure
-        )
+        asked = self.asked + (event.is_exposure and reason != "cancelled")
+        return msgspec.structs.replace(self, dropped=dropped, stimulations=stimuli, asked=asked)
 
     def received(self, frames: int) -> EventCounts:
         """Return them after so many frames of the camera."""

@@ -80,7 +80,9 @@ class RunEngine:
         begin_s = next((event.min_start_time or 0.0 for event in schedule.events(done.consumed)), 0.0)
         timing = Timing(begin_s=begin_s if done.consumed else 0.0)
         self._machine = Machine(on_failure=on_failure, counts=done, timing=timing)
-        self._facts = RunFacts(run=self.name, parent=parent, claims=instruments.names)
+        self._facts = RunFacts(
+            run=self.name, parent=parent, claims=instruments.names, created_at=clock.utc_ns() * 1e-9
+        )
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._performer = Performer(instruments, start, clock, self._wake, lambda: self.counts)
@@ -212,6 +214,8 @@ class RunEngine:
         before = self._machine
         self._machine, effects = advance(before, given)
         self._facts.see(self._machine, given, self._clock)
+        if self._machine.state == "ended" and before.state != "ended":
+            self._facts.storage = self._instruments.storage()
         for effect in effects:
             self._carry_out(effect)
         if self._machine.state != before.state:

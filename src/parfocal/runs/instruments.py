@@ -152,8 +152,8 @@ class Instruments(Protocol):
         """End the exposure, the sequence or the move under way. Any thread; waits for nothing."""
         ...
 
-    def shade(self) -> None:
-        """Hold the light back until the next exposure, as quickly as that can be undone."""
+    def shade(self, *, off: bool = False) -> None:
+        """Hold the light back until the next exposure, as quickly as that can be undone; or switch it off."""
         ...
 
     def dark(self) -> None:

@@ -17,9 +17,10 @@ _NEXT = "next"
 
 
 class UnfinishedRun(msgspec.Struct, frozen=True, kw_only=True):
-    """A run that was going on: its name, the folder of its record, and the event that was in hand."""
+    """A run that was going on: name, when it was asked for, folder of its record, the event in hand."""
 
     run: str
+    created_at: float = 0.0
     folder: str = ""
     event: int = 0
 

@@ -118,10 +118,8 @@ class Performer:
                 raise AssertionError("events are fetched under the lock of the run")
 
     def _wait(self, until_ns: int, light: tasks.Light) -> inputs.Report:
-        if light == "shaded":
-            self._instruments.shade()
-        elif light == "off":
-            self._instruments.dark()
+        if light != "on":
+            self._instruments.shade(off=light == "off")
         if until_ns < 0:
             self._wake.wait()
         else:

@@ -73,6 +73,8 @@ class RecordingCalls:
         CommandError
             If the recorder has ended the run by itself; says why.
         """
+        if not self.folder:
+            return self._known
         try:
             status = self._client.call("status", timeout_s=_ANSWER_S)
         except ServiceUnavailableError:
@@ -80,7 +82,7 @@ class RecordingCalls:
         queues = {name: QueueDepth(depth=one["behind"]) for name, one in status["streams"].items()}
         frames = status["streams"].get(self._camera, {"stored": 0})
         self._known = RunStorage(stored=frames["stored"], queues=queues)
-        if status["outcome"] not in ("", "recording"):
+        if status["run"] == self.folder and status["outcome"] != "recording":
             raise CommandError(
                 f"the recorder ended the run: {status['outcome']}: {status['reason']}",
                 service=self._client.service,
@@ -97,10 +99,9 @@ class RecordingCalls:
         CommandError
             If the recorder does not come back, or cannot close it.
         """
-        options: dict[str, Any] = {
-            "outcome": ending,
-            "reason": "; ".join(filter(None, (reason, *told(counts)))),
-        }
+        if ending in ("complete", "finished early"):
+            reason = "; ".join(filter(None, (reason, *told(counts))))
+        options: dict[str, Any] = {"outcome": ending, "reason": reason}
         if counts.asked:
             options["asked"] = {self._camera: counts.asked}
         elif ending == "complete":

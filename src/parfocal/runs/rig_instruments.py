@@ -11,7 +11,13 @@ from parfocal.core.errors import BadInputError, CommandError, ParfocalError
 from parfocal.runs.calling import InstrumentCalls
 from parfocal.runs.camera_calls import CameraCalls
 from parfocal.runs.camera_sequence import CameraSequence
-from parfocal.runs.instruments import AcquiredFrames, ExposedFrame, RunStart, RunStorage
+from parfocal.runs.instruments import (
+    AcquiredFrames,
+    ExposedFrame,
+    InstrumentRestartedError,
+    RunStart,
+    RunStorage,
+)
 from parfocal.runs.recording_calls import RecordingCalls
 from parfocal.runs.run_light import RunLight
 from parfocal.runs.stages import Stages, targets_of
@@ -138,7 +144,7 @@ class RigInstruments:
 
     def open(self, start: RunStart) -> str:
         """Claim everything, lease the light, note how it is set; begin the record and return its folder."""
-        self._layout = start.layout
+        self._layout = None if self._is_child else start.layout  # a parent's record has no place for others
         if not self._is_child:
             for service in () if start.by_force else self.names:
                 self._calls.claim(service, start.run)
@@ -170,6 +176,7 @@ class RigInstruments:
         with self.use.lock:
             self._tell_recorder()
             self._take()
+            self._light.renew()
             if self._stages.is_at(event) and self._light.is_set(event):
                 return
             self._light.shade()
@@ -179,11 +186,13 @@ class RigInstruments:
     def expose(self, event: Event) -> ExposedFrame:
         """Take the frame of an event, in its light."""
         with self.use.lock:
-            if self.use.last is not self:
+            if self.use.last is not self or self._light.renew():
                 self.place(event)
             self._light.light_up()
             number = -1 if self._layout is None else self._layout.number_of(event.index)
             header = self._camera.snap(event, number, self._light.exposure_ms(event))
+            if lost := self._light.renew():
+                raise InstrumentRestartedError(f"{lost} ended during the exposure: it was dark", source=lost)
         at = self._stages.position
         return ExposedFrame(
             header=header, x_um=at.get("x"), y_um=at.get("y"), z_um=at.get("z"), power=self._light.power
@@ -205,14 +214,15 @@ class RigInstruments:
         """End what is under way."""
         self._calls.abort()
 
-    def shade(self) -> None:
-        """Hold the light back until the next exposure."""
+    def shade(self, *, off: bool = False) -> None:
+        """Hold the light back until the next exposure, or switch it off, unless it is another run's now."""
         with self.use.lock:
-            self._light.shade()
+            if self._opened and self._is_own:
+                (self._light.put_out if off else self._light.shade)()
 
     def dark(self) -> None:
-        """Switch all light off, once anything was lit."""
-        if self._opened:
+        """Switch all light off, unless it is another run's now."""
+        if self._opened and self._is_own:
             self._light.dark()
 
     def rest(self) -> None:
@@ -223,6 +233,11 @@ class RigInstruments:
         if not self._opened or self._rested:
             return
         self._rested = True
+        with self.use.lock:
+            if self._is_own:
+                self._bring_back()
+
+    def _bring_back(self) -> None:
         targets = {**self.found, **self._settings.rest}
         self._attempt(self._light.close)
         self._attempt(lambda: self._stages.move(targets))
@@ -256,6 +271,7 @@ class RigInstruments:
             reason = "; ".join(filter(None, (reason, useless, *self._remarks())))
             return self._record.finish("failed" if useless else ending, reason, counts)
         finally:
+            self._leave()
             self._opened = False
             self._light.release()
             self._calls.close()
@@ -263,13 +279,23 @@ class RigInstruments:
     def _tell_recorder(self) -> None:
         """Tell the recorder of a plan that has changed, now that nothing is exposed."""
         changed, self._changed = self._changed, None
-        if changed is not None:
+        if changed is not None and self._record is not None:
             self._layout = changed[0]
-            if self._record is not None:
-                self._record.extend(*changed)
+            self._record.extend(*changed)
 
     def _remarks(self) -> list[str]:
         return [] if self._sequence is None else self._sequence.remarks
+
+    @property
+    def _is_own(self) -> bool:
+        """Whether it was this run that used the instruments last."""
+        return self.use.last is self or (self.use.last is None and not self._is_child)
+
+    def _leave(self) -> None:
+        """Leave the instruments to whoever shares them."""
+        with self.use.lock:
+            if self.use.last is self:
+                self.use.last = None
 
     def _take(self) -> None:
         if self.use.last is not self:

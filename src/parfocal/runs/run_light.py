@@ -38,7 +38,7 @@ class RunLight:
         self._calls, self._channels, self._lights = calls, channels, lights
         self._presets: dict[str, ChannelPreset] = {}
         self._found: dict[str, float] = {}
-        self._leases: list[OutputLease] = []
+        self._leases: dict[tuple[str, str], OutputLease] = {}
         self._set: tuple[str, float | None, float | None] | None = None
         self._lit = False
         self.power: float | None = None
@@ -54,11 +54,28 @@ class RunLight:
         outputs = [(light, "") for light in self._lights]
         outputs += [(self._channels, _LIGHT)] if self._channels else []
         for service, output in outputs if leased else ():
-            self._leases.append(self._calls.client(service).lease(output, period_s=_LEASE_S))
+            self._lease(service, output)
         switched = {preset.light for preset in self._presets.values()}
         others = [light for light in self._lights if light not in switched]
         self._found = {light: self._calls.ask(light, "power") for light in others}
         self._lit = True
+
+    def renew(self) -> str:
+        """Lease again what was lost; return which service had lost it, "" if none.
+
+        Its process has ended, or this one stood still: either way it has been dark.
+
+        Raises
+        ------
+        CommandError
+            If the service is not back in time.
+        """
+        lost = [place for place, lease in self._leases.items() if lease.lost]
+        for service, output in lost:
+            self.dark()
+            self._calls.wait_for(service)
+            self._lease(service, output)
+        return lost[0][0] if lost else ""
 
     def check(self, channel: str) -> None:
         """Refuse a channel that there is not."""
@@ -106,25 +123,36 @@ class RunLight:
         """Hold nothing for known: the next `set` is sent whatever was sent before."""
         self._set, self._lit = None, False
 
+    def put_out(self) -> None:
+        """Switch all light off, and return when it is."""
+        self.forget()
+        for call in [self._calls.begin(service, "off") for service in self._services()]:
+            self._calls.result(call)
+
     def dark(self) -> None:
         """Switch all light off. Any thread; waits for nothing."""
         self._set, self._lit = None, False
-        for service in filter(None, (self._channels, *self._lights)):
+        for service in self._services():
             self._calls.tell(service, "off")
 
     def close(self) -> None:
-        """Have everything as it was found, but dark; end the leases."""
-        self.dark()
+        """Have everything as it was found, but dark."""
+        self.put_out()
         if self._channels:
             self._ask("restore", False, limit_s=_SETTLE_S)
-        for light in self._lights:
-            self._calls.ask(light, "off")
 
     def release(self) -> None:
         """End the leases. Never raises: a service that is not there has switched off by itself."""
         while self._leases:
             with suppress(CommandError):
-                self._leases.pop().release(make_safe=True)
+                self._leases.popitem()[1].release(make_safe=True)
+
+    def _lease(self, service: str, output: str) -> None:
+        lease = self._calls.client(service).lease(output, period_s=_LEASE_S)
+        self._leases[service, output] = lease
+
+    def _services(self) -> tuple[str, ...]:
+        return tuple(filter(None, (self._channels, *self._lights)))
 
     def _ask(self, command: str, *args: Any, limit_s: float = 0.0) -> ChannelState:
         state: ChannelState = self._calls.ask(

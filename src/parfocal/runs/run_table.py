@@ -76,6 +76,11 @@ class RunTable:
             ]
         return family
 
+    def orphans(self) -> list[RunEngine]:
+        """Return the runs that go on although the one that started them has ended."""
+        engines = [run.engine for run in self.going_on() if run.engine is not None]
+        return [one for one in engines if one.parent and not self.find(one.parent).goes_on]
+
     def going_on(self) -> list[KnownRun]:
         """Return the runs that have not ended."""
         return [run for run in self._known.values() if run.goes_on]

@@ -60,6 +60,8 @@ class RunService(Service):
     def step(self) -> float | None:
         """Keep on the disk which runs go on; ask how far their records are."""
         self._keep()
+        for orphan in self._runs.orphans():
+            orphan.cancel("the run that started it has ended")
         going_on = self._runs.going_on()
         for run in going_on:
             self._look(run)
@@ -121,6 +123,9 @@ class RunService(Service):
         self._context.publish(TOPIC, {"change": change, **_told(run.status())})
         self._keep()
         assert run.engine is not None
+        assert run.instruments is not None
+        if run.instruments.records:
+            self._last.at(run.engine.counts.consumed)
         run.engine.start()
         return run.status()
 
@@ -199,7 +204,10 @@ class RunService(Service):
 
     def _keep(self) -> None:
         statuses = [run.status() for run in self._runs.going_on()]
-        going_on = tuple(UnfinishedRun(run=status.run, folder=status.folder) for status in statuses)
+        going_on = tuple(
+            UnfinishedRun(run=status.run, created_at=status.created_at, folder=status.folder)
+            for status in statuses
+        )
         if going_on != self._kept:
             self._last.keep(going_on)
             self._kept = going_on
@@ -222,7 +230,15 @@ class RunService(Service):
             self._ask(chosen.recorder, "finish", reason=reason, outcome="failed")
         folder = left.folder or ("" if record is None else record["run"])
         self._context.log.error("run %s: %s", left.run, reason)
-        return RunStatus(run=left.run, state="ended", outcome="failed", reason=reason, folder=folder)
+        return RunStatus(
+            run=left.run,
+            state="ended",
+            outcome="failed",
+            reason=reason,
+            created_at=left.created_at,
+            finished_at=self._context.clock.utc_ns() * 1e-9,
+            folder=folder,
+        )
 
     def _ask(self, service: str, name: str, **arguments: Any) -> Any:
         """Return what a service answers; None if there is none, or it does not answer."""

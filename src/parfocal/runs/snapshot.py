@@ -35,8 +35,8 @@ class RunFacts:
         The event in hand, or the last one.
     began_ns, ended_ns : int or None
         When its first exposure began, and when it had ended, on the monotonic clock.
-    started_at, finished_at : float or None
-        The same instants, seconds since 1970 UTC.
+    created_at, started_at, finished_at : float or None
+        When it was asked for, and the same instants, seconds since 1970 UTC.
     """
 
     run: str
@@ -48,6 +48,7 @@ class RunFacts:
     event: Event | None = None
     began_ns: int | None = None
     ended_ns: int | None = None
+    created_at: float = 0.0
     started_at: float | None = None
     finished_at: float | None = None
 
@@ -89,6 +90,7 @@ def status_of(machine: Machine, schedule: Schedule, facts: RunFacts, now_ns: int
         events_dropped=counts.dropped,
         frames_received=counts.frames,
         frames_stored=facts.storage.stored,
+        created_at=facts.created_at,
         started_at=facts.started_at,
         finished_at=facts.finished_at,
         elapsed_s=0.0 if facts.began_ns is None else (at_ns - facts.began_ns) * 1e-9,

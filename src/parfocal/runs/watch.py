@@ -71,10 +71,8 @@ class RunWatch:
             return dict(self._statuses)
 
     def take(self, status: RunStatus) -> None:
-        """Take a status that the service has just returned for a run that is new here."""
-        with self._changed:
-            if status.run not in self._statuses:
-                self._merge({status.run: status})
+        """Take a status that the service has just returned for a run that was started, or found."""
+        self._merge({status.run: status})
         self.look()
 
     def look(self) -> None:
@@ -179,10 +177,15 @@ class RunWatch:
             return f"the service {SERVICE!r} of rig {self.rig!r} has ended: {record.error or record.state}"
         return ""
 
+    def _is_news(self, status: RunStatus) -> bool:
+        """Whether a status is not known yet, and not of an earlier run of that name, told late."""
+        known = self._statuses.get(status.run)
+        return known is None or (known != status and known.created_at <= status.created_at)
+
     def _merge(self, told: dict[str, RunStatus]) -> None:
         """Take what was told, and hand on what is new."""
         with self._changed:
-            fresh = [status for name, status in told.items() if self._statuses.get(name) != status]
+            fresh = [status for status in told.values() if self._is_news(status)]
             self._statuses.update({status.run: status for status in fresh})
             for callback in [each for each in self._callbacks if each.dropped]:
                 self._callbacks.remove(callback)

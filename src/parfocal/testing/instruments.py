@@ -112,8 +112,9 @@ class MemoryInstruments:
         """End what lasts."""
         self._aborted.set()
 
-    def shade(self) -> None:
+    def shade(self, *, off: bool = False) -> None:
         """Switch the light off until the next exposure."""
+        del off
         self.lit = False
 
     def dark(self) -> None:

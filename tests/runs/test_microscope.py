@@ -1,0 +1,210 @@
+"""Runs of the built-in microscope, each part in a process of its own, some of them killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from functools import partial
+
+import pytest
+
+import parfocal
+from parfocal.core.clock import SYSTEM_CLOCK, poll_until
+from parfocal.core.errors import BadInputError, ClaimedError, CommandError, RunFailedError
+from parfocal.core.run_status import RunStatus
+from parfocal.processes import directory
+from parfocal.rig.opening import open_rig
+from parfocal.runs import Sequence, acquire, combine, confirm, wait
+
+PATIENCE_S = 60.0
+NUCLEUS = [{"config": "nucleus", "exposure": 5}]
+CHANNELS = [{"config": "nucleus", "exposure": 5}, {"config": "cytoplasm", "exposure": 8}]
+PLACES = [(0, 0, 0), (300, 0, 2)]
+
+
+def series(loops, interval=0.0, channels=NUCLEUS, **more):
+    return Sequence(time_plan={"interval": interval, "loops": loops}, channels=channels, **more)
+
+
+@pytest.fixture
+def rig(tmp_path):
+    with open_rig("microscope", changes={"recorder.folder": str(tmp_path / "runs")}) as rig:
+        yield rig
+
+
+def until(condition, what="it"):
+    assert poll_until(condition, PATIENCE_S), f"{what} did not happen"
+
+
+def state_of(handle):
+    return handle.status().state
+
+
+def has_acquired(handle, count):
+    return handle.status().events_acquired >= count
+
+
+def is_dark(rig):
+    return not rig["world"].light()
+
+
+def test_a_run_is_steered_extended_recorded_and_gone_on_with(rig):
+    plan = combine(series(2, 0.3, CHANNELS, stage_positions=PLACES), confirm("go on?"), series(1), axis="t")
+    handle = rig.run(plan, name="first")
+    until(lambda: handle.status().question == "go on?", "the question")
+    assert is_dark(rig)
+
+    with pytest.raises(ClaimedError, match="first"):
+        rig.run(series(1), name="second")
+    with parfocal.attach("microscope") as other:
+        with pytest.raises(CommandError, match="first"):
+            other["camera"].set_exposure_ms(3.0)
+        assert other["camera"].exposure_ms() > 0
+        other["excitation"].off()
+
+    assert handle.extend(series(1, stage_positions=[(0, 300, 0)])).events_total == 11
+    handle.confirm()
+    status = handle.wait(PATIENCE_S)
+    assert (status.outcome, status.reason) == ("complete", "")
+    assert (status.events_acquired, status.frames_received, status.frames_stored) == (11, 10, 10)
+    assert is_dark(rig)
+    assert [rig["xy"].positions(), rig["z"].position()] == [{"x": 0.0, "y": 0.0}, 0.0]
+    rig["camera"].set_exposure_ms(3.0)
+
+    with pytest.raises(BadInputError, match="nucleus"):
+        rig.run(series(1, channels=["nucleas"]))
+    with pytest.raises(BadInputError, match="x cannot go to"):
+        rig.run(series(1, stage_positions=[(1e6, 0, 0)]))
+
+    again = rig.run(series(1), continues="first")
+    status = again.wait(PATIENCE_S)
+    assert (status.run, status.outcome, status.events_total) == ("first", "complete", 12)
+    run = parfocal.open_run(status.folder)
+    events = run.events()
+    assert len(events) == 12
+
+
+def test_nothing_is_exposed_after_a_pause_and_the_light_is_off(rig):
+    handle = rig.run(series(1000, 0.01))
+    until(lambda: handle.status().frames_received >= 5, "five frames")
+    handle.pause("look")
+    until(lambda: state_of(handle) == "paused", "the pause")
+    frames = handle.status().frames_received
+    until(lambda: is_dark(rig), "darkness")
+    threading.Event().wait(0.1)
+    assert handle.status().frames_received == rig["camera"].counts()["frames"] == frames
+    handle.resume()
+    until(lambda: handle.status().frames_received >= frames + 5, "five more frames")
+    handle.cancel("enough")
+    status = handle.wait(PATIENCE_S)
+    assert (status.outcome, status.reason) == ("cancelled", "enough")
+    assert is_dark(rig)
+
+
+def test_lost_frames_are_declared_and_a_killed_camera_repeats_its_event(rig):
+    rig["camera"].inject_fault("lost", {"frames": 1})
+    status = rig.run(series(3)).wait(PATIENCE_S)
+    assert (status.outcome, status.events_dropped) == ("incomplete: lost 1", {"lost": 1})
+
+    handle = rig.run(series(2, channels=[{"config": "nucleus", "exposure": 1500}]))
+    until(lambda: not is_dark(rig), "the first exposure")
+    kill(rig, "camera", signal.SIGKILL)
+    status = handle.wait(PATIENCE_S)
+    assert (status.outcome, status.events_acquired, status.errors.count) == ("complete", 2, 1)
+    assert status.frames_stored == 2
+
+
+@pytest.mark.parametrize("turns", [3, pytest.param(20, marks=pytest.mark.slow)])
+def test_cancelled_anywhere_and_started_again_at_once(rig, turns):
+    plan = combine(series(3, 0.05, CHANNELS), wait(0.1), confirm("go on?"), series(50, 0.02), axis="t")
+    for turn in range(turns):
+        first = rig.run(plan, name="first")
+        reached = turn * 2 % 9
+        until(partial(has_acquired, first, min(reached, 7)), "so many events")
+        if reached > 7:
+            first.confirm()
+        first.cancel("again")
+        assert first.wait(PATIENCE_S).outcome == "cancelled"
+        second = rig.run(series(3), name="second").wait(PATIENCE_S)
+        assert (second.outcome, second.events_acquired, second.frames_stored) == ("complete", 3, 3)
+        assert len(parfocal.open_run(second.folder).events()) == 3
+
+
+def test_a_child_shares_its_parents_instruments_and_ends_with_it(rig):
+    parent = rig.run(series(100_000, 0.05), name="parent")
+    child = rig["runs"].start(
+        {**acquire_nothing(), "time_plan": {"interval": 0.05, "loops": 100_000}}, parent="parent"
+    )
+    assert isinstance(child, RunStatus)
+    until(lambda: rig["runs"].status(child.run).frames_received >= 3, "frames of the child")
+    parent.pause()
+    until(lambda: rig["runs"].status(child.run).state == "paused", "the child's pause")
+    parent.resume()
+    parent.cancel("both")
+    assert parent.wait(PATIENCE_S).outcome == "cancelled"
+    until(lambda: rig["runs"].status(child.run).outcome == "cancelled", "the end of the child")
+
+
+def acquire_nothing():
+    return {"type": "sequence", "channels": [{"config": "cytoplasm", "exposure": 5}]}
+
+
+def test_an_acquisition_is_stopped_from_outside_by_somebody_with_a_name(rig):
+    handle = rig.run(acquire(None))
+    until(lambda: rig["camera"].counts()["frames"] > 3, "some frames")
+    with parfocal.attach("microscope") as other:
+        other["camera"].stop()
+    status = handle.wait(PATIENCE_S)
+    assert status.outcome == "finished early"
+    assert "stopped from outside by" in status.reason
+
+
+def kill(rig, service, how):
+    """Kill a service's process, or have it stand still; return when, on the monotonic clock."""
+    record = directory.record(rig.name, service)
+    assert record is not None
+    os.kill(record.pid, how)
+    return SYSTEM_CLOCK.monotonic_ns()
+
+
+def lit_run(rig):
+    """Return a run in the middle of a long exposure."""
+    handle = rig.run(series(3, channels=[{"config": "nucleus", "exposure": 60_000}]))
+    until(lambda: not is_dark(rig), "the light")
+    return handle
+
+
+def seconds_to_darkness(rig, since_ns):
+    """Wait for darkness; return after how long it came, as the world has it."""
+    until(lambda: is_dark(rig), "darkness")
+    changes = [change for change in rig["world"].light_log(since_ns) if change.level == 0]
+    return (changes[-1].time_ns - since_ns) * 1e-9
+
+
+def test_it_is_dark_when_the_engine_is_killed_and_its_record_says_so(rig):
+    rig.run(series(4)).wait(PATIENCE_S)
+    handle = lit_run(rig)
+    killed_ns = kill(rig, "runs", signal.SIGKILL)
+    assert seconds_to_darkness(rig, killed_ns) < 3.0
+    with pytest.raises(RunFailedError, match="died at event"):
+        handle.wait(PATIENCE_S)
+    folder = handle.status().folder
+    assert parfocal.open_run(folder).manifest.outcome == "failed"
+    assert rig.run(series(2)).wait(PATIENCE_S).outcome == "complete"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
+@pytest.mark.parametrize("service", ["runs", "excitation", "camera", "channels"])
+def test_it_is_dark_within_three_seconds(rig, service, how):
+    handle = lit_run(rig)
+    assert seconds_to_darkness(rig, kill(rig, service, how)) < 3.0
+    if service != "runs":
+        handle.cancel("seen")
+        assert handle.wait(PATIENCE_S).outcome == "cancelled"
+    else:
+        with pytest.raises(RunFailedError, match="died at event"):
+            handle.wait(PATIENCE_S)
+    until(lambda: all(one.state == "ready" for one in rig.status().services.values()), "the restart")
+    assert rig.run(series(2)).wait(PATIENCE_S).outcome == "complete"
