@@ -77,8 +77,8 @@ class RecordedRun:
         Examples
         --------
         ``for frame in run.frames(p="left", c=0): frame.index, frame.header.time_ns, frame.data`` goes through
-        what was acquired there. ``np.asarray(run.frames(t=-1, p=0, c=0))`` is one image (y, x), and
-        ``run.frames(p=0, c=0).array()`` all of them (t, z, y, x), with 0 where there is none.
+        what was acquired there. ``np.asarray(run.frames(t=-1, p=0, c=0, z=0))`` is one image (y, x),
+        and ``run.frames(p=0, c=0).array()`` all of them (t, z, y, x), with 0 where there is none.
         """
         manifest = self.manifest
         name = self._one(manifest, "frames", stream)
