@@ -12,15 +12,17 @@ from pydantic import Field
 
 from parfocal.core.errors import BadInputError, DeviceError, FrameLostError, StreamTimeoutError
 from parfocal.core.frames import FrameHeader
-from parfocal.core.protocols import Camera, CanResume, CountsFrames, HasFrameRate
+from parfocal.core.protocols import Camera, CanResume, CountsFrames
 from parfocal.devices.camera_counts import CameraCounts
-from parfocal.devices.device_host import DeviceConfig, DeviceHost
+from parfocal.devices.device_host import DeviceConfig
+from parfocal.devices.exposure_commands import ExposureCommands
+from parfocal.devices.frame_slot import FrameSlot
 from parfocal.devices.snap import SnapRequest, Snaps, exposure_began_ns
 from parfocal.devices.snap_camera import SnapCamera
 from parfocal.devices.truth_stream import TruthStream
 from parfocal.ipc import RECEIVER, command, current_call
 from parfocal.processes import LOOP
-from parfocal.streams import Slot, StreamWriter, open_stream
+from parfocal.streams import StreamWriter, open_stream
 
 _WAIT_S = 0.1
 _REOPENS_WITHIN_S = 1.0
@@ -48,7 +50,7 @@ class CameraConfig(DeviceConfig):
     frame_timeout_s: Annotated[float, Field(gt=0)] = 1.0
 
 
-class CameraHost(DeviceHost):
+class CameraHost(ExposureCommands):
     """Runs a camera; its frames are the stream of the host's name.
 
     The camera fills each slot of the ring in place. If the host crashed while a sequence was on, its
@@ -71,13 +73,12 @@ class CameraHost(DeviceHost):
         self._snaps = Snaps()
         self._stopped_by = ""  # who ended the newest sequence before its end
         self._snap_camera = SnapCamera(self.device, self._expose)
-        self._slot: Slot | None = None
         self._sequence_ns = self._read_ns = clock.monotonic_ns()
-        self._lend: ExitStack = stack.enter_context(ExitStack())
         self._writer = StreamWriter(context.streams, context.service, self.device.spec, self.settings.slots)
         stack.callback(self._writer.close)
         stack.callback(self._snaps.fail, DeviceError("the camera is being closed"))
-        stack.callback(self._return_slot)
+        self._slot = FrameSlot(self._writer, _WAIT_S)
+        stack.callback(self._slot.close)
         self._truth = TruthStream(self.device, self.settings.device)
         if self.settings.truth:
             stack.callback(self._truth.open(context.streams, self.settings.truth).close)
@@ -96,11 +97,11 @@ class CameraHost(DeviceHost):
         self._snaps.begin(self._snap_camera)
         if not self.device.is_running():
             self._end_sequence()
-            self._return_slot()
+            self._slot.close()
             return 0.0 if self._snaps.after_sequence() else None
         self._read_ns = self.context.clock.monotonic_ns()
         try:
-            header = self.device.read_into(self._borrowed().data, _WAIT_S)
+            header = self.device.read_into(self._slot.pixels(), _WAIT_S)
         except StreamTimeoutError:
             return 0.0
         except FrameLostError as error:
@@ -124,10 +125,11 @@ class CameraHost(DeviceHost):
             If it would reshape the frames while a sequence is on, or while they are recorded.
         """
         if reshapes:
-            self._check_may_reshape(method)
+            recorders = [reader.name for reader in self._writer.readers() if reader.records]
+            _check_may_reshape(method, self.device.is_running(), recorders)
         result = self._call(method, arguments)
         if self.device.spec != self._writer.spec:
-            self._return_slot()
+            self._slot.close()
             self._writer.reopen(self.device.spec, timeout_s=_REOPENS_WITHIN_S)
             self._tell_next_number()
             self.context.publish("frames", {"spec": msgspec.to_builtins(self.device.spec)})
@@ -190,28 +192,6 @@ class CameraHost(DeviceHost):
             self.context.wake()
             raise
 
-    @command(lane=LOOP, effect="changes")
-    def set_exposure_ms(self, exposure_ms: float) -> float:
-        """Set the exposure; returns what the camera made of it."""
-        self.check_limits(exposure_ms=exposure_ms)
-        return self.device.set_exposure_ms(exposure_ms)
-
-    @command(lane=LOOP, effect="reads")
-    def exposure_ms(self) -> float:
-        """Return the exposure."""
-        return self.device.exposure_ms()
-
-    @command(lane=LOOP, effect="changes")
-    def set_frame_rate_hz(self, frame_rate_hz: float) -> float:
-        """Set the frame rate; returns what the camera made of it."""
-        self.check_limits(frame_rate_hz=frame_rate_hz)
-        return self._with_rate().set_frame_rate_hz(frame_rate_hz)
-
-    @command(lane=LOOP, effect="reads")
-    def frame_rate_hz(self) -> float:
-        """Return the frame rate."""
-        return self._with_rate().frame_rate_hz()
-
     @command(lane=LOOP, effect="reads")
     def is_running(self) -> bool:
         """Whether a sequence is on."""
@@ -267,25 +247,14 @@ class CameraHost(DeviceHost):
         counts.begin(self.context.clock.monotonic_ns())
         self.context.wake()
 
-    def _check_may_reshape(self, method: str) -> None:
-        if self.device.is_running():
-            raise BadInputError(f"{method} changes what frames look like: end the sequence first")
-        recording = [reader.name for reader in self._writer.readers() if reader.records]
-        if recording:
-            raise BadInputError(
-                f"{method} changes what frames look like, and {', '.join(recording)} goes on: finish it first"
-            )
-
     def _commit(self, header: FrameHeader) -> None:
         """Publish the slot, and tell everybody who counts."""
-        slot = self._borrowed()
         began_ns = exposure_began_ns(header, self._sequence_ns, self._read_ns)
         header = self._completed(header, self._snaps.event_for(began_ns))
-        slot.header = header
+        self._slot.set_header(header)
         self._counts.claim(header)
         self._tell_next_number()
-        self._slot = None
-        self._lend.close()
+        self._slot.commit()
         self._counts.frame(header, self.context.clock.monotonic_ns())
         self._snaps.frame(header, began_ns)
         if not self._truth.write(header.frame, self._counts.first_frame):
@@ -298,19 +267,6 @@ class CameraHost(DeviceHost):
             return header
         exposure_ns = header.exposure_ns or round(self.device.exposure_ms() * 1e6)
         return msgspec.structs.replace(header, event=event, exposure_ns=exposure_ns)
-
-    def _borrowed(self) -> Slot:
-        """Return the slot that is being filled: it is kept until a frame has come."""
-        if self._slot is None:
-            self._slot = self._lend.enter_context(self._writer.slot(timeout_s=_WAIT_S))
-        return self._slot
-
-    def _return_slot(self) -> None:
-        """Give the slot back unfilled."""
-        if self._slot is not None:
-            self._slot = None
-            lend = self._lend.pop_all()
-            lend.__exit__(_NoFrame, _NoFrame(), None)
 
     def _expose(self, count: int | None) -> None:
         """Start the camera, and note since when what it takes is of this sequence."""
@@ -367,11 +323,11 @@ class CameraHost(DeviceHost):
             self.context.log.warning(message)
             self.context.publish("timeout", {"message": message, **self._counts.counts()})
 
-    def _with_rate(self) -> HasFrameRate:
-        if not isinstance(self.device, HasFrameRate):
-            raise BadInputError(f"camera {self.settings.device!r} has no frame rate that can be set")
-        return self.device
 
-
-class _NoFrame(Exception):
-    """Ends the loan of a slot that was not filled."""
+def _check_may_reshape(method: str, running: bool, recorders: list[str]) -> None:
+    if running:
+        raise BadInputError(f"{method} changes what frames look like: end the sequence first")
+    if recorders:
+        raise BadInputError(
+            f"{method} changes what frames look like, and {', '.join(recorders)} goes on: finish it first"
+        )

@@ -1,0 +1,42 @@
+"""The commands of a camera host that set and tell how the camera exposes."""
+
+from __future__ import annotations
+
+from parfocal.core.errors import BadInputError
+from parfocal.core.protocols import Camera, HasFrameRate
+from parfocal.devices.device_host import DeviceHost
+from parfocal.ipc import command
+from parfocal.processes import LOOP
+
+
+class ExposureCommands(DeviceHost):
+    """Part of `CameraHost`."""
+
+    device: Camera
+
+    @command(lane=LOOP, effect="changes")
+    def set_exposure_ms(self, exposure_ms: float) -> float:
+        """Set the exposure; returns what the camera made of it."""
+        self.check_limits(exposure_ms=exposure_ms)
+        return self.device.set_exposure_ms(exposure_ms)
+
+    @command(lane=LOOP, effect="reads")
+    def exposure_ms(self) -> float:
+        """Return the exposure."""
+        return self.device.exposure_ms()
+
+    @command(lane=LOOP, effect="changes")
+    def set_frame_rate_hz(self, frame_rate_hz: float) -> float:
+        """Set the frame rate; returns what the camera made of it."""
+        self.check_limits(frame_rate_hz=frame_rate_hz)
+        return self._with_rate().set_frame_rate_hz(frame_rate_hz)
+
+    @command(lane=LOOP, effect="reads")
+    def frame_rate_hz(self) -> float:
+        """Return the frame rate."""
+        return self._with_rate().frame_rate_hz()
+
+    def _with_rate(self) -> HasFrameRate:
+        if not isinstance(self.device, HasFrameRate):
+            raise BadInputError(f"camera {self.settings.device!r} has no frame rate that can be set")
+        return self.device
