@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from parfocal.tracking import BeadTracker, Flag, ZTableBuilder
+from parfocal.tracking.seed import rank_by_rings, sum_rings
 from parfocal.tracking.simulation import SymmetricBead
 
 ROI, GAIN, READ_NOISE = 64, 0.5, 8.0
@@ -70,3 +71,29 @@ def test_heights_that_cannot_be_told_apart_are_flagged(radius, light, track):
     assert (wrong & (rows["flags"] == 0)).mean() < 0.004
     assert (rows["flags"] & Flag.AMBIGUOUS > 0).any()
     assert (rows["flags"] == 0).mean() > 0.85
+
+
+def test_rings_of_all_pixels_tell_heights_apart_that_spokes_do_not(field):
+    light, middle = 50.0, (ROI - 1) / 2
+    x, y = (axis.ravel() for axis in np.meshgrid(np.arange(ROI, dtype=np.float32), np.arange(ROI)))
+    values = expose(field.bead.image(middle, middle, 2500.0, ROI), light, np.random.default_rng(4))
+    electrons, seen = (values * GAIN).astype(np.float32).ravel(), np.ones(ROI**2, np.float32)
+    coarse = field.tables.coarse(ROI // 2 - 1)[0]
+    rings, score = np.zeros((coarse.shape[1], 2)), np.zeros(len(coarse))
+    sum_rings(electrons, seen, x, y.astype(np.float32), middle, middle, ROI**2, rings)
+    rank_by_rings(rings, coarse, light + READ_NOISE**2, score)
+    true = round((2500.0 - field.tables.first_nm) / field.tables.step_nm)
+    assert score.argmax() == true
+    radii, means = np.arange(len(rings)), rings[:, 0] / np.maximum(rings[:, 1], 1)
+    assert rings[:, 1].sum() == (np.hypot(x - middle, y - middle) < len(rings) - 0.5).sum()
+
+    def left(plane):  # chi2 of the rings after a straight fit of this plane, by an independent method
+        weight = np.sqrt(rings[:, 1] / (light + READ_NOISE**2))
+        design = np.stack([plane, np.ones(len(radii))], axis=1) * weight[:, None]
+        solved = np.linalg.lstsq(design, means * weight, rcond=None)[0]
+        return ((means * weight - design @ solved) ** 2).sum()
+
+    nothing = left(np.zeros(len(radii)))
+    assert nothing - left(coarse[true]) == pytest.approx(score[true] ** 2, rel=1e-3)
+    others = np.abs(np.arange(len(score)) - true) > 3
+    assert score[true] ** 2 - np.maximum(score[others], 0).max() ** 2 > 30

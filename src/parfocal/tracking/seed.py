@@ -168,6 +168,38 @@ def _dot(a: Any, b: Any) -> Any:
 
 
 @driver
+def sum_rings(
+    values: Any, sensitivity: Any, x: Any, y: Any, cx: float, cy: float, last: int, rings: Any
+) -> None:
+    """Fill `rings`, (n, 2), with sums of values and sensitivities of the pixels at 0, 1, 2 ... pixels."""
+    rings[:] = 0
+    for i in range(last):
+        distance = int(np.sqrt((x[i] - cx) ** 2 + (y[i] - cy) ** 2) + 0.5)
+        if distance < rings.shape[0]:
+            rings[distance, 0] += values[i]
+            rings[distance, 1] += sensitivity[i]
+
+
+@driver
+def rank_by_rings(rings: Any, coarse: Any, variance: float, score: Any) -> None:
+    """Fill `score` with the root of the chi2 that each plane of `coarse`, scaled and shifted, takes away.
+
+    Negative for planes that would have to be turned over. `variance` is that of a pixel.
+    """
+    for k in range(coarse.shape[0]):
+        count = sum_p = sum_c = cc = cp = 0.0
+        for j in range(min(rings.shape[0], coarse.shape[1])):
+            weight, c = rings[j, 1], coarse[k, j]
+            count += weight
+            sum_p += rings[j, 0]
+            sum_c += weight * c
+            cc += weight * c * c
+            cp += rings[j, 0] * c
+        spread = cc - sum_c * sum_c / max(count, 1e-9)
+        score[k] = (cp - sum_c * sum_p / max(count, 1e-9)) / np.sqrt(max(spread, 1e-12) * variance)
+
+
+@driver
 def next_height(score: Any, tried: Any, count: int, apart: float, out: Any) -> bool:
     """Fill `out` with place, between planes, and score of the best height that was not tried yet.
 
