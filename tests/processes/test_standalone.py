@@ -150,7 +150,9 @@ def test_a_stopped_one_is_hung_and_a_killed_one_is_replaced() -> None:
 
 
 def test_a_start_waits_for_whoever_removes_the_folder_of_the_one_before() -> None:
-    folder = private_folder(directory.runtime_folder(rig_of("main")))
+    folder = directory.runtime_folder(rig_of("main"))
+    private_folder(folder.parent)
+    private_folder(folder)
     reaper = FileLock.acquire(folder / FOLDER_LOCK, "reaper")
     assert reaper is not None
     with ThreadPoolExecutor(1) as pool:
