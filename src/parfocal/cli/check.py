@@ -28,7 +28,7 @@ def check(source: str, *options: str, move: bool = False, light: bool = False, j
     Parameters
     ----------
     source
-        A rig file (TOML), the name of a built-in rig, a device, or MODULE:CLASS of a camera, stage, light or channels.
+        A rig file (TOML), the name of a built-in rig, a device, or MODULE:CLASS of a camera, stage or light.
     options
         Of a device, each as name=value.
     move
