@@ -8,8 +8,8 @@ import threading
 import numpy as np
 import pytest
 
-from parfocal.rig.measurement import measure
 from parfocal.rig.opening import open_rig
+from parfocal.rig.tracked_run import run_tracked
 from parfocal.storage import open_frames, read_array, read_manifest
 
 FRAMES = 150
@@ -53,7 +53,7 @@ def test_a_process_dies_in_the_middle(victim, signal_number, tmp_path):
         rig["camera"].snap(timeout_s=WAIT_S)
         rig["tracker"].find_beads(timeout_s=WAIT_S)
         assassin = Assassin(rig, victim, signal_number)
-        done = measure(rig, frames=FRAMES, plan={}, tell=assassin.tell)
+        done = run_tracked(rig, FRAMES, tell=assassin.tell)
         assert assassin.done
         assert assassin.back.wait(WAIT_S)
         status = rig.status()
@@ -67,17 +67,21 @@ def test_a_process_dies_in_the_middle(victim, signal_number, tmp_path):
 
 
 def check_counts(done):
-    assert done.produced >= FRAMES
-    assert done.tracked + sum(done.dropped.values()) == done.produced
-    lost = sum(done.report.lost.values()) + sum(done.report.losses.values())
-    assert sum(done.report.losses.values()) + done.report.lost["camera"] >= sum(done.dropped.values())
-    assert done.report.outcome == ("complete" if not lost else f"incomplete: lost {lost}")
+    exposed, tracked, dropped = done.ledger[:3]
+    assert exposed >= FRAMES
+    assert tracked + sum(dropped.values()) == exposed
+    lost = {name: stream.lost for name, stream in done.manifest.streams.items()}
+    losses = sum(done.manifest.losses.values())
+    assert losses + lost["camera"] >= sum(dropped.values())
+    lost_in_all = sum(lost.values()) + losses
+    outcome = "complete" if not lost_in_all else f"incomplete: lost {lost_in_all}"
+    assert done.manifest.outcome == done.status.outcome == outcome
 
 
 def check_files(done, folder):
     (run,) = [path for path in folder.iterdir() if path.is_dir()]
     manifest = read_manifest(run)
-    assert json.loads((run / "manifest.json").read_text())["outcome"] == done.report.outcome
+    assert json.loads((run / "manifest.json").read_text())["outcome"] == done.status.outcome
     stored = {name: stream.stored for name, stream in manifest.streams.items()}
     for name in ("tracks", "truth"):
         assert len(read_array(run / name)) == stored[name]

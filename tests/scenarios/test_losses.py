@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from parfocal.rig.measurement import measure
 from parfocal.rig.opening import open_rig
+from parfocal.rig.tracked_run import run_tracked
 
 FRAMES = 100
 SMALL = {
@@ -42,11 +42,11 @@ class Once:
 
 
 def test_frames_that_the_camera_lost_are_missing_and_no_restart_is_invented(rig):
-    fault = Once(lambda: rig["camera"].inject_fault("lost", {"frames": 7}))
-    done = measure(rig, frames=FRAMES, plan={}, tell=fault)
-    assert (done.produced, done.tracked, done.dropped) == (FRAMES, FRAMES - 7, {"camera": 7})
-    assert (done.report.outcome, done.report.reason) == ("incomplete: lost 7", "7 lost (camera)")
-    assert done.report.losses == {"camera": 7}
+    fault = Once(lambda: rig["camera"].inject_fault("lost", {"frames": 7}, force=True))
+    done = run_tracked(rig, FRAMES, tell=fault)
+    assert done.ledger[:3] == (FRAMES, FRAMES - 7, {"camera": 7})
+    assert (done.status.outcome, done.status.reason) == ("incomplete: lost 7", "7 lost (camera)")
+    assert (done.manifest.outcome, done.manifest.losses) == ("incomplete: lost 7", {"camera": 7})
 
 
 def test_frames_that_the_tracker_dropped_are_missing(rig):
@@ -56,18 +56,20 @@ def test_frames_that_the_tracker_dropped_are_missing(rig):
         os.kill(worker, signal.SIGSTOP)
         threading.Timer(0.5, os.kill, (worker, signal.SIGCONT)).start()
 
-    done = measure(rig, frames=FRAMES, plan={}, tell=Once(overrun))
-    assert done.tracked + sum(done.dropped.values()) == done.produced == FRAMES
-    assert sum(done.dropped.values()) > 0
-    assert done.report.losses == done.dropped
-    assert done.report.outcome == f"incomplete: lost {sum(done.dropped.values())}"
+    done = run_tracked(rig, FRAMES, tell=Once(overrun))
+    exposed, tracked, dropped = done.ledger[:3]
+    assert tracked + sum(dropped.values()) == exposed == FRAMES
+    assert sum(dropped.values()) > 0
+    assert done.manifest.losses == dropped
+    assert done.status.outcome == done.manifest.outcome == f"incomplete: lost {sum(dropped.values())}"
 
 
 def test_a_camera_that_somebody_stops_ends_the_run_early(rig):
-    done = measure(rig, frames=10 * FRAMES, plan={}, tell=Once(lambda: rig["camera"].stop()))
-    assert done.produced < 10 * FRAMES
-    assert done.report.outcome == "finished early"
-    assert done.report.reason == f"the camera was stopped after {done.produced} of {10 * FRAMES} frames"
+    done = run_tracked(rig, 10 * FRAMES, tell=Once(lambda: rig["camera"].stop()))
+    exposed = done.ledger.exposed
+    assert exposed < 10 * FRAMES
+    assert done.status.outcome == done.manifest.outcome == "finished early"
+    assert f"after {exposed} of {10 * FRAMES} frames" in done.status.reason
 
 
 def test_a_caller_that_fails_leaves_no_run_open(rig):
@@ -75,7 +77,7 @@ def test_a_caller_that_fails_leaves_no_run_open(rig):
         raise ValueError("a bug of the caller")
 
     with pytest.raises(ValueError, match="a bug of the caller"):
-        measure(rig, frames=10 * FRAMES, plan={}, tell=Once(fail))
+        run_tracked(rig, 10 * FRAMES, tell=Once(fail))
     status = rig["recorder"].status()
-    assert status.outcome == "failed"
-    rig["camera"].stop()
+    assert (status.outcome, status.reason) == ("cancelled", "ValueError: a bug of the caller")
+    assert not rig["camera"].is_running()

@@ -17,7 +17,7 @@ from parfocal.storage import read_manifest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from parfocal.rig.measurement import JobProgress as Step
+    from parfocal.rig.job import JobProgress as Step
     from parfocal.rig.summary import Summary
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import signal
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
@@ -15,12 +15,15 @@ from parfocal.cli.exits import Exit, exit_of_outcome
 from parfocal.cli.output import console, print_json
 from parfocal.cli.signals import counted_signals, ending_signals, interrupt
 from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.core.errors import CommandError
 from parfocal.rig.opening import attach_or_open
 from parfocal.runs.plan_files import load_plan
 from parfocal.runs.status_text import progress_text, state_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from types import TracebackType
+
+    from rich.console import Console
 
     from parfocal.core.run_status import RunStatus
     from parfocal.runs.handle import RunHandle
@@ -95,45 +98,58 @@ def _follow(handle: RunHandle, rig: str, *, json: bool) -> RunStatus:
     KeyboardInterrupt
         At the second signal: the run goes on ending.
     """
-    asked = ""
-    with counted_signals() as came, _progress_line(json=json) as show:
+    cancelled = False
+    with counted_signals() as came, _RunLine(f"{rig}/{handle.name}", console(quiet=json)) as line:
         while not (status := handle.status()).ended:
-            show(status)
-            if status.question and status.question != asked:
-                asked = status.question
-                console(quiet=True).print(
-                    Text(f"{asked}  (answer with `parfocal confirm {rig}/{handle.name}`)")
-                )
-            if len(came) == 1 and status.state != "cancelling":
-                handle.cancel("Ctrl-C" if came[0] == "SIGINT" else came[0])
+            line.show(status)
+            if came and not cancelled:
+                with suppress(CommandError):  # its engine is being started again: the next look asks anew
+                    handle.cancel("Ctrl-C" if came[0] == "SIGINT" else came[0])
+                    cancelled = True
             if len(came) > 1:
                 raise KeyboardInterrupt(f"run {handle.name!r} is still being ended: see `parfocal runs`")
             SYSTEM_CLOCK.sleep(_LOOK_S)
-        show(status)
+        line.show(status)
     return status
 
 
-@contextmanager
-def _progress_line(*, json: bool) -> Iterator[Any]:
-    with Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description:10}"),
-        BarColumn(),
-        TextColumn("{task.fields[text]}", markup=False),
-        console=console(quiet=json),
-    ) as progress:
-        task = progress.add_task("pending", total=None, text="")
+class _RunLine:
+    """A line that follows a run, and its questions above it."""
 
-        def show(status: RunStatus) -> None:
-            progress.update(
-                task,
-                description=status.state,
-                completed=status.events_acquired,
-                total=status.events_total or None,
-                text=progress_text(status),
-            )
+    def __init__(self, run: str, shown: Console) -> None:
+        self._run = run
+        self._asked = ""
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description:10}"),
+            BarColumn(),
+            TextColumn("{task.fields[text]}", markup=False),
+            console=shown,
+        )
+        self._task = self._progress.add_task("pending", total=None, text="")
 
-        yield show
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def show(self, status: RunStatus) -> None:
+        """Show how it is now."""
+        self._progress.update(
+            self._task,
+            description=status.state,
+            completed=status.events_acquired,
+            total=status.events_total or None,
+            text=progress_text(status),
+        )
+        if status.question and status.question != self._asked:
+            told = f"{status.question}  (answer with `parfocal confirm {self._run}`)"
+            self._progress.console.print(Text(told))
+        self._asked = status.question
 
 
 def _tell(status: RunStatus, rig: str, *, json: bool) -> None:

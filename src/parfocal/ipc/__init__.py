@@ -19,6 +19,7 @@ from parfocal.ipc.commands import (
     ParameterInfo,
     command,
 )
+from parfocal.ipc.dispatcher import RELEASED
 from parfocal.ipc.endpoints import command_endpoint, notice_endpoint
 from parfocal.ipc.lanes import CallContext, LaneExecutor, LaneThread, current_call
 from parfocal.ipc.output_lease import OutputLease
@@ -32,6 +33,7 @@ __all__ = [
     "BUILT_IN",
     "MAIN",
     "RECEIVER",
+    "RELEASED",
     "URGENT",
     "Call",
     "CallContext",

@@ -44,6 +44,8 @@ from parfocal.ipc.commands import Effect
 from parfocal.ipc.lease_table import BEAT_NS, LeaseTable, LostLease, check_period
 
 CLOSING = "the service is closing"
+RELEASED = "its lease was released"
+"""Why an output is made safe whose client has asked for that."""
 
 
 class Send(msgspec.Struct, frozen=True):
@@ -374,7 +376,7 @@ class Dispatcher:
 
     def _release(self, client: bytes, message: Release) -> list[Action]:
         held = self._leases.release(client, message.output)
-        safe = [MakeSafe(message.output, "its lease was released")] if held and message.make_safe else []
+        safe = [MakeSafe(message.output, RELEASED)] if held and message.make_safe else []
         return [*safe, Send(client, encode(Reply(message.id, held)), message.id)]
 
     def _lose(self, lost: LostLease, now_ns: int) -> list[Action]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from parfocal.core.clock import SYSTEM_CLOCK, Clock
-from parfocal.ipc import CommandTable, Server, ServerStatistics
+from parfocal.ipc import RELEASED, CommandTable, Server, ServerStatistics
 from parfocal.processes.child_pipe import Begin, Ending, Failure, HandShake, NewSettings, Reports
 from parfocal.processes.commands import command_sources, load_service
 from parfocal.processes.heartbeat import Heartbeat
@@ -154,7 +154,8 @@ class Host:
 
     def _make_safe_for(self, output: str, reason: str) -> None:
         """Make one output safe, or all: its commander is lost. Called in a thread of the server's."""
-        self._log.warning("%s made safe: %s", f"output {output!r} is" if output else "outputs are", reason)
+        level = logging.INFO if reason == RELEASED else logging.WARNING
+        self._log.log(level, "%s made safe: %s", f"output {output!r} is" if output else "outputs are", reason)
         if output:
             self._guarded(lambda: self.service.make_output_safe(output))
         else:

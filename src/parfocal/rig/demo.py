@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +13,13 @@ import msgspec
 from parfocal.core.errors import BadInputError
 from parfocal.core.frames import FrameSpec
 from parfocal.rig.config import RigConfig, load_config, with_changes
-from parfocal.rig.measurement import JobProgress, measure
+from parfocal.rig.job import JobProgress
 from parfocal.rig.opening import load_source, open_rig
 from parfocal.rig.results import summarise
 from parfocal.rig.ring_size import free_shared_bytes, slots_for
+from parfocal.rig.tracked_run import run_tracked
 from parfocal.rig.viewing import follow
-from parfocal.runs.frame_ledger import uselessness
+from parfocal.runs.settings import RunSettings
 from parfocal.storage.folder import check_place
 from parfocal.storage.recorder_settings import LEAST_FREE_MB, MB
 from parfocal.viewers import Viewer, open_viewer
@@ -101,7 +101,8 @@ def demo_config(plan: DemoPlan) -> RigConfig:
     if plan.record_frames:
         changes["recorder.frames"] = "camera"
     config = with_changes(load_source("tweezers"), changes)
-    return load_config(config.model_copy(update={"name": f"demo-{os.getpid()}"}))
+    own = {"name": f"demo-{os.getpid()}", "runs": RunSettings(need_usable_rows=True)}
+    return load_config(config.model_copy(update=own))
 
 
 def run_demo(plan: DemoPlan, tell: Callable[[JobProgress], None]) -> Summary:
@@ -115,14 +116,8 @@ def run_demo(plan: DemoPlan, tell: Callable[[JobProgress], None]) -> Summary:
         if viewer is not None:
             follow(rig, "camera", viewer)
         beads = prepare(rig, tell)
-        done = measure(
-            rig,
-            frames=plan.frames,
-            plan=msgspec.to_builtins(plan, enc_hook=str),
-            tell=tell,
-            name="demo",
-            judge=partial(uselessness, beads=beads),
-        )
+        asked = msgspec.to_builtins(plan, enc_hook=str)
+        done = run_tracked(rig, plan.frames, tell=tell, name="demo", notes=asked)
         status = rig.status()
     return summarise(
         done, status, beads, title="Simulated tweezers", pixel_size_nm=PIXEL_SIZE_NM, seconds=True

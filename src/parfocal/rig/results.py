@@ -12,18 +12,18 @@ from parfocal.analysis.beads.quality import advice_on_chi2, usable
 from parfocal.rig.accuracy import tracking_errors
 from parfocal.rig.digest import MOST_ROWS, digest_of, sampled_rows
 from parfocal.rig.summary import FrameCounts, Summary, services_summary
-from parfocal.storage import read_manifest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from parfocal.core.status import RigStatus
-    from parfocal.rig.measurement import Measurement
+    from parfocal.rig.tracked_run import TrackedRun
+    from parfocal.storage import Manifest
 
 
-def _advice(run: Path, tracks: NDArray[Any]) -> tuple[str, ...]:
+def _advice(manifest: Manifest, tracks: NDArray[Any]) -> tuple[str, ...]:
     """Return what the chi2 of good rows says of the camera's gain and noise, if they cannot be as told."""
-    noise = read_manifest(run).devices.get("tracker", {}).get("noise")
+    noise = manifest.devices.get("tracker", {}).get("noise")
     if noise is None or not len(tracks):
         return ()
     chi2 = tracks["chi2"][usable(tracks)]
@@ -32,7 +32,7 @@ def _advice(run: Path, tracks: NDArray[Any]) -> tuple[str, ...]:
 
 
 def summarise(
-    done: Measurement,
+    done: TrackedRun,
     status: RigStatus,
     beads: int,
     *,
@@ -40,7 +40,7 @@ def summarise(
     pixel_size_nm: float | None = None,
     seconds: bool = False,
 ) -> Summary:
-    """Return the summary of a measurement whose record is closed, and draw ``tracks.png`` beside its rows.
+    """Return the summary of a run whose record is closed, and draw ``tracks.png`` beside its rows.
 
     Parameters
     ----------
@@ -53,8 +53,7 @@ def summarise(
     seconds : bool
         Draw over time, not over the number of the frame.
     """
-    run = Path(done.report.run)
-    stored = done.report.stored
+    run, stored, ledger = done.folder, done.stored, done.ledger
     digest = digest_of(run / "tracks")
     every = max(1, -(-digest.rows // MOST_ROWS))
     tracks = sampled_rows(run / "tracks", every)
@@ -67,18 +66,18 @@ def summarise(
         chart = str(run / "tracks.png")
         shown = title if every == 1 else f"{title} (one frame of {every})"
         draw_chart(tracks, Path(chart), title=shown, pixel_size_nm=pixel_size_nm, seconds=seconds)
-    with_rows = digest.frames if beads else done.tracked
+    with_rows = digest.frames if beads else ledger.tracked
     overlay = run / "overlay.png"
     return Summary(
-        outcome=done.report.outcome,
-        reason=done.report.reason,
-        warnings=(*done.report.warnings, *_advice(run, tracks)),
+        outcome=done.manifest.outcome,
+        reason=done.manifest.reason,
+        warnings=(*done.manifest.warnings, *_advice(done.manifest, tracks)),
         run=str(run),
         frames=FrameCounts(
-            produced=done.produced,
-            tracked=done.tracked,
+            produced=ledger.exposed,
+            tracked=ledger.tracked,
             recorded=min(with_rows, stored.get("camera", with_rows)),
-            dropped=done.dropped,
+            dropped=ledger.dropped,
         ),
         beads=beads,
         flagged=digest.flagged(),

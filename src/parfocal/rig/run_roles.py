@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from parfocal.rig.config import RigConfig, ServiceConfig
 
 FACTORY = "parfocal.runs.service:RunService"
+_START_S = 120.0
 BY_KIND = {"camera": "camera", "channels": "channels", "recorder": "recorder", "tracker": "tracker"}
 """Parts that the one service of a kind plays."""
 STAGES = ("xy", "z")
@@ -61,6 +62,7 @@ def run_spec(config: RigConfig) -> ServiceSpec:
         factory=FACTORY,
         settings=settings.model_dump(mode="json", exclude_defaults=True),
         depends_on=tuple(sorted(set(parts_of(settings)))),
+        start_timeout_s=_START_S,
     )
 
 

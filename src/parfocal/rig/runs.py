@@ -117,6 +117,9 @@ class Runs(Mapping[str, RunHandle]):
     def close(self) -> None:
         """Let go: runs go on. Idempotent."""
         self._watch.close()
+        with suppress(CommandError):
+            if self._lease is not None:
+                self._lease.release()
         self._client.close()
 
     def _handle(self, name: str) -> RunHandle:

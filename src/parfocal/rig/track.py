@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +12,12 @@ import msgspec
 from parfocal.core.frames import FrameSpec, Sensor
 from parfocal.formats import MovieFacts, file_of
 from parfocal.rig.config import RigConfig, load_config, with_changes
-from parfocal.rig.measurement import JobProgress, measure
+from parfocal.rig.job import JobProgress
 from parfocal.rig.opening import load_source, open_rig
 from parfocal.rig.results import summarise
 from parfocal.rig.ring_size import MOST_SLOTS, free_shared_bytes, slots_for
 from parfocal.rig.track_plan import CAMERA, TrackPlan, check_inputs, find_in, sensor_of
-from parfocal.runs.frame_ledger import uselessness
+from parfocal.rig.tracked_run import run_tracked
 from parfocal.storage.folder import check_place
 from parfocal.storage.recorded_run import is_run, open_run
 from parfocal.storage.recorder_settings import LEAST_FREE_MB, MB
@@ -62,14 +61,9 @@ def run_track(plan: TrackPlan, tell: Callable[[JobProgress], None]) -> Summary:
     tell(JobProgress(phase="starting", fraction=0.0, text=plan.movie.name, notes=notes))
     with open_rig(config) as rig:
         beads = choose_beads(rig, plan, tell)
-        done = measure(
-            rig,
-            frames=facts.images,
-            plan={**msgspec.to_builtins(plan, enc_hook=str), "source": msgspec.to_builtins(facts)},
-            tell=tell,
-            name=run_name(file_of(plan.movie)),
-            judge=partial(uselessness, beads=beads),
-        )
+        asked = {**msgspec.to_builtins(plan, enc_hook=str), "source": msgspec.to_builtins(facts)}
+        name = run_name(file_of(plan.movie))
+        done = run_tracked(rig, facts.images, tell=tell, name=name, notes=asked)
         status = rig.status()
     pixel_size_nm = None if spec.pixel_size_um is None else spec.pixel_size_um * 1e3
     summary = summarise(

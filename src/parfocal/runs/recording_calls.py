@@ -51,8 +51,7 @@ class RecordingCalls:
         self.folder = self._client.call(
             "start",
             name=start.run,
-            plan=start.plan,
-            settings=start.notes,
+            plan={**start.notes, **start.plan},
             events=self._events(start.layout),
             rows=(STREAM,),
             folder=start.folder,
@@ -89,10 +88,13 @@ class RecordingCalls:
             )
         return self._known
 
-    def finish(self, ending: Ending, reason: str, counts: EventCounts) -> tuple[str, str]:
+    def finish(
+        self, ending: Ending, reason: str, counts: EventCounts, losses: dict[str, int]
+    ) -> tuple[str, str]:
         """Close the record, however long the disk takes; return the outcome and the reason that it holds.
 
-        A recorder that was started again has taken the run up, and closes it.
+        `losses` are what never came to a recorded stream and no service tells of, by reason. A recorder that
+        was started again has taken the run up, and closes it.
 
         Raises
         ------
@@ -101,7 +103,7 @@ class RecordingCalls:
         """
         if ending in ("complete", "finished early"):
             reason = "; ".join(filter(None, (reason, *told(counts))))
-        options: dict[str, Any] = {"outcome": ending, "reason": reason}
+        options: dict[str, Any] = {"outcome": ending, "reason": reason, "losses": losses}
         if counts.asked:
             options["asked"] = {self._camera: counts.asked}
         elif ending == "complete":

@@ -53,6 +53,9 @@ class SharedInstruments:
         self.last: object = None
 
 
+_LOOK_S = 0.05
+
+
 class RigInstruments:
     """Satisfies `parfocal.runs.instruments.Instruments` with the services of a rig.
 
@@ -267,9 +270,9 @@ class RigInstruments:
             self.rest()
             if self._record is None or not self._record.folder:
                 return outcome_without_record(ending, counts), reason
-            useless = self._tracked.uselessness() if self._tracked and ending == "complete" else ""
+            losses, useless = self._of_tracker(ending)
             reason = "; ".join(filter(None, (reason, useless, *self._remarks())))
-            return self._record.finish("failed" if useless else ending, reason, counts)
+            return self._record.finish("failed" if useless else ending, reason, counts, losses)
         finally:
             self._leave()
             self._opened = False
@@ -282,6 +285,16 @@ class RigInstruments:
         if changed is not None and self._record is not None:
             self._layout = changed[0]
             self._record.extend(*changed)
+
+    def _of_tracker(self, ending: Ending) -> tuple[dict[str, int], str]:
+        """Wait until each frame is tracked or given up; return what was, and why the rows are of no use."""
+        tracked = self._tracked
+        if tracked is None:
+            return {}, ""
+        while ending != "failed" and tracked.behind():
+            self._clock.sleep(_LOOK_S)
+        wanted = self._settings.need_usable_rows and ending == "complete"
+        return tracked.ledger().closed().unfinished, tracked.uselessness() if wanted else ""
 
     def _remarks(self) -> list[str]:
         return [] if self._sequence is None else self._sequence.remarks
