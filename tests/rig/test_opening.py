@@ -62,6 +62,9 @@ def test_services_come_and_go_for_all_who_are_attached() -> None:
         assert set(other.services) == {"lamp", "shutter"}
         assert other["shutter"].double(2) == 4
         assert poll_until(lambda: _set_and_hear(rig, heard), 30)
+        early: list[str] = []
+        other.subscribe(lambda notice: early.append(notice.topic), topics=("services",))
+        assert early, "the rig was heard before this returned"
         other.remove("shutter")
         assert rig.services == ("lamp",)
         with pytest.raises(BadInputError, match="has no service 'shutter'"):

@@ -73,6 +73,10 @@ class Announcer:
         """Record and tell which services there are."""
         record = new_rig_record(self._folders.rig, names, self._folders.streams, detached=self._detached)
         write_record(self._folders.runtime / "rig.json", record)
+        self.announce_services(names)
+
+    def announce_services(self, names: tuple[str, ...]) -> None:
+        """Tell which services there are."""
         self._publish("services", {"names": list(names)})
 
     def state_changed(self, service: SupervisedService, *, raised: bool = False) -> None:

@@ -27,6 +27,11 @@ class RigCommands:
         """Return the services now."""
         return self._supervisor.status()
 
+    @command(lane=URGENT, effect="reads", script=False)
+    def announce_services(self) -> None:
+        """Publish the names of all services once more, for who has just subscribed."""
+        self._supervisor.announce_services()
+
     @command(lane=URGENT, effect="stops")
     def stop(self) -> None:
         """Begin to end the rig in order; returns at once."""

@@ -123,6 +123,10 @@ class Supervision:
         """Switch verbose logging of all services."""
         self.post(lambda: self._set_verbose(on))
 
+    def announce_services(self) -> None:
+        """Publish the names of all services once more."""
+        self.post(lambda: self._announcer.announce_services(tuple(self.services)))
+
     def post(self, job: Callable[[], None]) -> None:
         """Have `job` run in this thread."""
         self._inbox.put(job)

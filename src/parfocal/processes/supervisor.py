@@ -238,6 +238,11 @@ class Supervisor:
         for name in (service, *parts):
             supervision.remove(name).result()
 
+    def announce_services(self) -> None:
+        """Publish the names of all services once more."""
+        if self._supervision is not None:
+            self._supervision.announce_services()
+
     def set_verbose(self, on: bool) -> None:
         """Switch verbose logging of all services, while they run."""
         if self._supervision is not None:

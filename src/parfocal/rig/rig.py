@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import os
+import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from parfocal.core.errors import ConfigError, ServiceNotFoundError, StreamNotFoundError, nearest
+from parfocal.core.clock import poll_until
+from parfocal.core.errors import (
+    CommandError,
+    ConfigError,
+    ServiceNotFoundError,
+    StreamNotFoundError,
+    nearest,
+)
 from parfocal.core.reminder import Reminder
 from parfocal.ipc import ServiceProxy, Subscription
 from parfocal.rig.assemble import specs_of_service
@@ -26,6 +35,9 @@ if TYPE_CHECKING:
     from parfocal.rig.connections import RigConnection
     from parfocal.runs.handle import AnyPlan, RunHandle
     from parfocal.streams import Stream
+
+_HEARD_WITHIN_S = 5.0
+_LOOK_S = 0.02
 
 
 class Rig:
@@ -175,11 +187,14 @@ class Rig:
         """Have `callback` called with each notice of the rig and its services, in a thread of its own.
 
         Services that are added later are heard too. ``async for notice in rig.subscribe()`` yields them in an
-        event loop, those of topic "services" always among them.
+        event loop, those of topic "services" always among them. Returns when the rig is heard, within a few
+        milliseconds; a rig that does not answer is waited for up to 5 s.
         """
+        heard = threading.Event()
 
         def receive(notice: Notice) -> None:
             if (notice.service, notice.topic) == ("rig", "services"):
+                heard.set()
                 for service in notice.payload["names"]:
                     subscription.add(service)
             if callback is not None and notice.topic.startswith(topics):
@@ -190,7 +205,18 @@ class Rig:
             self._connection.folder, services, (*topics, "services"), callback=receive
         )
         self._subscriptions.append(subscription)
+        self._wait_until_heard(heard)
         return subscription
+
+    def _wait_until_heard(self, heard: threading.Event) -> None:
+        """Have the rig name its services until that is heard: what came before went by a new subscription."""
+
+        def named() -> bool:
+            self["rig"].announce_services(timeout_s=_HEARD_WITHIN_S)
+            return heard.wait(_LOOK_S)
+
+        with suppress(CommandError):  # a rig that ends has nothing more to say
+            poll_until(named, _HEARD_WITHIN_S, every_s=0.0)
 
     def add(self, name: str, service: ServiceConfig | Mapping[str, Any]) -> None:
         """Start one more service, which everybody can use from then on; return when it is ready.
