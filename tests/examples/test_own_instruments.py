@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import parfocal
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "your-own-instruments.md").read_text(encoding="utf-8")
 FOLDER = ROOT / "examples" / "own_lab"
@@ -41,8 +43,21 @@ def test_its_commands_run(tmp_path):
 
 
 def test_its_rig_file_is_the_one_beside_the_example():
-    (told,) = re.findall(r"```toml\n(.*?)```", PAGE, flags=re.DOTALL)
+    told, _ = re.findall(r"```toml\n(.*?)```", PAGE, flags=re.DOTALL)
     assert tomllib.loads(told)["services"] == tomllib.loads((FOLDER / "lab.toml").read_text())["services"]
+
+
+def test_its_channels_are_set_in_the_microscope():
+    from parfocal.rig.opening import builtin_rigs
+
+    _, told = re.findall(r"```toml\n(.*?)```", PAGE, flags=re.DOTALL)
+    microscope = tomllib.loads(builtin_rigs()["microscope"].read_text())
+    microscope["services"] |= tomllib.loads(told)["services"]
+    with parfocal.open_rig(microscope) as rig:
+        state = rig["channels"].set_channel("nucleus", timeout_s=60)
+        assert (state.filter, state.power, state.exposure_ms, state.lit) == ("nucleus", 0.5, 20.0, True)
+        assert rig["channels"].set_channel("brightfield", timeout_s=60).lit is False
+        assert rig["world"].light() == {}
 
 
 def test_its_test_passes(tmp_path):

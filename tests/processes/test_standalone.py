@@ -13,14 +13,17 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from parfocal.core.clock import poll_until
-from parfocal.processes import folders
+from parfocal.core.files import private_folder
+from parfocal.processes import directory, folders
 from parfocal.processes.identity import Identity, identity_of, this_process
+from parfocal.processes.locks import FOLDER_LOCK, FileLock, remove_folder
 from parfocal.processes.spec import ServiceSpec
 from parfocal.processes.standalone import (
     StandaloneRecord,
     connect_service,
     end_service,
     find_service,
+    rig_of,
     services,
     start_service,
     state_of,
@@ -144,6 +147,21 @@ def test_a_stopped_one_is_hung_and_a_killed_one_is_replaced() -> None:
     innocent = first.__class__(**{**_fields(first), "pid": os.getpid(), "mark": "0" * 15})
     end_service(innocent, force=True)
     assert state_of(second) == "ready", "only the process that is meant is ended"
+
+
+def test_a_start_waits_for_whoever_removes_the_folder_of_the_one_before() -> None:
+    folder = directory.runtime_folder(rig_of("main"))
+    private_folder(folder.parent)
+    private_folder(folder)
+    reaper = FileLock.acquire(folder / FOLDER_LOCK, "reaper")
+    assert reaper is not None
+    with ThreadPoolExecutor(1) as pool:
+        starting = pool.submit(start_service, spec())
+        assert poll_until(lambda: (folder.parent / "main.lock").exists(), PATIENCE_S)
+        assert not (folder / "main.json").exists()
+        remove_folder(reaper)
+        record = starting.result(PATIENCE_S)
+    assert is_ready(record)
 
 
 def test_one_that_does_not_open_says_why() -> None:

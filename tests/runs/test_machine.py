@@ -70,7 +70,7 @@ class Orders(RuleBasedStateMachine):
         return self.machine.task
 
     def at_risk(self) -> bool:
-        return isinstance(self.task, tasks.Place | tasks.Expose | tasks.Prepare)
+        return isinstance(self.task, tasks.Place | tasks.Expose | tasks.Prepare | tasks.Drain | tasks.Hold)
 
     # --- the run's thread
 
@@ -108,7 +108,7 @@ class Orders(RuleBasedStateMachine):
     def fail(self) -> None:
         self.give(inputs.TaskFailed(self.now, "camera", "DeviceError", "it broke"))
 
-    @precondition(lambda self: isinstance(self.task, tasks.Place | tasks.Expose))
+    @precondition(lambda self: self.at_risk())
     @rule()
     def restart(self) -> None:
         self.give(inputs.Restarted(self.now, "camera", "camera ended"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from functools import partial
 
@@ -13,6 +15,7 @@ import parfocal
 from parfocal.core.clock import SYSTEM_CLOCK, poll_until
 from parfocal.core.errors import BadInputError, ClaimedError, CommandError, RunFailedError
 from parfocal.core.run_status import RunStatus
+from parfocal.devices.simulated.microscope.world import shared_sample
 from parfocal.processes import directory
 from parfocal.rig.opening import open_rig
 from parfocal.runs import Sequence, acquire, combine, confirm, wait
@@ -208,3 +211,44 @@ def test_it_is_dark_within_three_seconds(rig, service, how):
             handle.wait(PATIENCE_S)
     until(lambda: all(one.state == "ready" for one in rig.status().services.values()), "the restart")
     assert rig.run(series(2)).wait(PATIENCE_S).outcome == "complete"
+
+
+OWNER = """
+import sys, time
+from parfocal import open_rig
+from parfocal.runs import Sequence
+
+if __name__ == "__main__":
+    with open_rig("microscope", changes={"recorder.folder": sys.argv[1]}) as rig:
+        channels = [{"config": "nucleus", "exposure": 60_000}]
+        rig.run(Sequence(time_plan={"interval": 0, "loops": 3}, channels=channels))
+        time.sleep(1000)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
+def test_it_is_dark_when_the_program_that_owns_the_rig_is_gone(tmp_path, how):
+    script = tmp_path / "owner.py"
+    script.write_text(OWNER, encoding="utf-8")
+    owner = subprocess.Popen([sys.executable, str(script), str(tmp_path / "runs")], stderr=subprocess.DEVNULL)
+    try:
+        until(directory.rigs, "the start")
+        sample = shared_sample(directory.shm_folder("microscope"), "world")
+        until(lambda: is_lit(sample), "the light")
+        owner.send_signal(how)
+        begin_ns = SYSTEM_CLOCK.monotonic_ns()
+        until(lambda: not is_lit(sample), "darkness")
+        assert SYSTEM_CLOCK.monotonic_ns() - begin_ns < 3e9
+    finally:
+        owner.kill()
+        owner.wait()
+    until(lambda: not directory.rigs(), "the end of the rig")
+    assert not is_lit(sample)
+
+
+def is_lit(sample):
+    """Return whether any light reaches the sample, as its world left it: also after that has ended."""
+    world = sample.read()
+    now_ns = SYSTEM_CLOCK.monotonic_ns()
+    return world is not None and any(light.level(now_ns) > 0 for light in world.lights.values())

@@ -240,6 +240,12 @@ def test_phases_share_positions_and_channels():
     assert later[::2] == [(1, 1.2, "b", 1), (0, 0, "b", 1), (2, 7, "b", 1)]
 
 
+def test_time_points_that_a_channel_skips_count():
+    rare = Sequence(time_plan={"interval": 1, "loops": 2}, channels=[{"config": "a", "acquire_every": 2}])
+    assert [event.index["t"] for event in combine(rare, rare).events()] == [0, 2]
+    assert [event.index.get("t") for event in combine(wait(0), rare, wait(0), rare).events()][1::2] == [0, 2]
+
+
 def test_a_question_and_an_acquisition():
     a = Sequence(**A)
     plan = combine(a, confirm("medium changed?", timeout_s=60), a, acquire(1000))

@@ -1,7 +1,10 @@
-"""Images as OME-TIFF, for programs that read nothing else: a movie, or a single image."""
+"""Images as OME-TIFF, for programs that read nothing else: a movie, the positions of a plan, one image."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +12,6 @@ import numpy as np
 from parfocal.core.errors import AlreadyExistsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -20,6 +22,30 @@ _PIXELS = ("uint8", "uint16", "uint32", "int8", "int16", "int32", "float32", "fl
 """Types of pixels that OME has words for."""
 _UM_PER_CM = 1e4
 _NEEDS_BIG_TIFF = 3_900_000_000
+
+
+@dataclass(frozen=True)
+class TiffSeries:
+    """One of the images that an OME-TIFF holds, such as that of a position.
+
+    Attributes
+    ----------
+    axes, shape, dtype
+        Of all its pixels, such as "TCYX".
+    planes : iterable of ndarray
+        Its planes (y, x), in the order of the axes; taken once.
+    pixel_size_um : float or None
+        Edge of a pixel in the sample, if that is known.
+    metadata : dict
+        What else is told of it, in OME's words.
+    """
+
+    axes: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    planes: Iterable[NDArray[Any]]
+    pixel_size_um: float | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
 
 
 def write_tiff(movie: Movie, path: Path) -> None:
@@ -41,11 +67,17 @@ def write_tiff(movie: Movie, path: Path) -> None:
     MovieError
         If an image cannot be read; then nothing is left.
     """
+    images = (movie.read(index) for index in range(len(movie)))
+    shape, dtype = (len(movie), *movie.shape), np.dtype(movie.dtype)
+    size_um = movie.facts.pixel_size_um
+    write_series([TiffSeries(_axes(shape), shape, dtype, images, size_um, _times(movie))], path)
+
+
+def write_series(series: Sequence[TiffSeries], path: Path) -> None:
+    """Write several images into one file, a page for each plane, as `write_tiff` does."""
     if path.exists():
         raise AlreadyExistsError(f"{path} exists; name another folder, or move it away")
-    images = (movie.read(index) for index in range(len(movie)))
-    shape = (len(movie), *movie.shape)
-    _write(images, shape, np.dtype(movie.dtype), path, movie.facts.pixel_size_um, _times(movie))
+    _write(series, path)
 
 
 def write_image(image: NDArray[Any], pixel_size_um: float | None, path: Path) -> None:
@@ -59,34 +91,34 @@ def write_image(image: NDArray[Any], pixel_size_um: float | None, path: Path) ->
         Edge of a pixel in the sample, if that is known.
     """
     kept = image if image.dtype.name in _PIXELS else image.astype(np.float32)
-    _write([kept], (1, *kept.shape), kept.dtype, path, pixel_size_um, {})
+    shape = (1, *kept.shape)
+    _write([TiffSeries(_axes(shape), shape, kept.dtype, [kept], pixel_size_um)], path)
 
 
-def _write(
-    images: Iterable[NDArray[Any]],
-    shape: tuple[int, ...],
-    dtype: np.dtype[Any],
-    path: Path,
-    pixel_size_um: float | None,
-    metadata: dict[str, Any],
-) -> None:
+def _write(series: Sequence[TiffSeries], path: Path) -> None:
     import tifffile
 
     part = path.with_name(path.name + ".part")
-    big = int(np.prod(shape)) * dtype.itemsize > _NEEDS_BIG_TIFF
+    big = sum(math.prod(one.shape) * one.dtype.itemsize for one in series) > _NEEDS_BIG_TIFF
     try:
         with tifffile.TiffWriter(part, ome=True, bigtiff=big) as tiff:
-            tiff.write(
-                iter(images),
-                shape=shape,
-                dtype=dtype,
-                photometric="rgb" if len(shape) > 3 else "minisblack",
-                metadata={"axes": "TYXS"[: len(shape)], **metadata, **_size(pixel_size_um)},
-                **_resolution(pixel_size_um),
-            )
+            for one in series:
+                tiff.write(
+                    iter(one.planes),
+                    shape=one.shape,
+                    dtype=one.dtype,
+                    photometric="rgb" if one.axes.endswith("S") else "minisblack",
+                    metadata={"axes": one.axes, **one.metadata, **_size(one.pixel_size_um)},
+                    **_resolution(one.pixel_size_um),
+                )
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _axes(shape: tuple[int, ...]) -> str:
+    """Return the axes of images that follow one another, in grey or in colour."""
+    return "TYXS"[: len(shape)]
 
 
 def _times(movie: Movie) -> dict[str, Any]:

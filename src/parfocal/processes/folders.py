@@ -124,23 +124,32 @@ def _hold(folder: Path, rig: str, timeout_s: float, keep: Collection[str]) -> Fi
     found = {path.name for path in folder.iterdir()} if folder.exists() else set()
     if not found <= {*keep} and FOLDER_LOCK not in found:
         raise BadInputError(f"{folder} is not empty and no rig's folder; choose another name for the rig")
-    held: list[FileLock] = []
-
-    def try_it() -> bool:
-        with suppress(FileNotFoundError):  # it was removed between the two
-            private_folder(folder.parent)
-            lock = FileLock.acquire(private_folder(folder) / FOLDER_LOCK, rig)
-            held.extend([lock] if lock is not None else [])
-        return bool(held)
-
-    if not poll_until(try_it, timeout_s):  # a reaper or `clean` may be at it for a moment
+    lock = lock_folder(folder, rig, timeout_s)
+    if lock is None:
         _, pid = holder_of(folder / FOLDER_LOCK)
         raise AlreadyRunningError(
             f"a rig {rig!r} is running already as process {pid}; attach to it, stop it, or open yours under "
             "another name (`name=`, `--name`)",
             pid=pid,
         )
-    return held[0]
+    return lock
+
+
+def lock_folder(folder: Path, name: str, timeout_s: float) -> FileLock | None:
+    """Make a folder and lock it under the name of the holder; None if somebody holds it for `timeout_s`.
+
+    A reaper or `clean` may be at it for a moment, and remove it.
+    """
+    held: list[FileLock] = []
+
+    def try_it() -> bool:
+        with suppress(FileNotFoundError):  # it was removed between the two
+            private_folder(folder.parent)
+            lock = FileLock.acquire(private_folder(folder) / FOLDER_LOCK, name)
+            held.extend([lock] if lock is not None else [])
+        return bool(held)
+
+    return held[0] if poll_until(try_it, timeout_s) else None
 
 
 def _let_go(lock: FileLock) -> None:

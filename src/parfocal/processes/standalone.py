@@ -29,9 +29,10 @@ from parfocal.core.errors import ProcessError, ServiceUnavailableError
 from parfocal.core.files import private_folder
 from parfocal.processes import directory
 from parfocal.processes.directory import SERVICES_FOLDER, ServiceRecord, read_record, write_record
+from parfocal.processes.folders import lock_folder
 from parfocal.processes.heartbeat import read_stamps, step_over_at
 from parfocal.processes.identity import Identity, identity_of
-from parfocal.processes.locks import FOLDER_LOCK, FileLock, remove_folder
+from parfocal.processes.locks import FOLDER_LOCK, FileLock, holder_of, remove_folder
 from parfocal.processes.process import search_path
 from parfocal.processes.spec import ServiceSpec, check_name
 from parfocal.processes.system import run_on
@@ -217,7 +218,6 @@ def record_path(name: str) -> Path:
 def _start(spec: ServiceSpec, owner: Identity | None, idle_after_s: float) -> StandaloneRecord:
     from importlib.metadata import version
 
-    folder = private_folder(directory.runtime_folder(rig_of(spec.name)))
     start = StandaloneStart(
         spec=spec,
         token=uuid.uuid4().hex,
@@ -225,29 +225,43 @@ def _start(spec: ServiceSpec, owner: Identity | None, idle_after_s: float) -> St
         owner=None if owner is None else (owner.pid, owner.mark),
         idle_after_s=min(idle_after_s, 1e9),
     )
-    with (folder / f"{spec.name}.log").open("ab") as log:
-        child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "parfocal.processes.standalone_process"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=log,
-            start_new_session=True,
+    lock = _hold_folder(spec.name)
+    try:
+        with (lock.path.parent / f"{spec.name}.log").open("ab") as log:
+            child = subprocess.Popen(
+                [sys.executable, "-P", "-m", "parfocal.processes.standalone_process"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                start_new_session=True,
+            )
+        pid, mark = identity_of(child.pid)
+        record = StandaloneRecord(
+            service=spec.name,
+            state="starting",
+            pid=pid,
+            mark=mark,
+            token=start.token,
+            factory=spec.factory,
+            version=version("parfocal"),
+            started_utc_ns=SYSTEM_CLOCK.utc_ns(),
+            owner=start.owner,
         )
-    pid, mark = identity_of(child.pid)
-    record = StandaloneRecord(
-        service=spec.name,
-        state="starting",
-        pid=pid,
-        mark=mark,
-        token=start.token,
-        factory=spec.factory,
-        version=version("parfocal"),
-        started_utc_ns=SYSTEM_CLOCK.utc_ns(),
-        owner=start.owner,
-    )
-    write_record(record_path(spec.name), record)  # before it is told its name: it goes on from this record
+        write_record(record_path(spec.name), record)  # before it is told its name: it goes on from this
+    finally:
+        lock.release()  # the service takes it
     _hand_over(child, msgspec.json.encode(start) + b"\n")
     return record
+
+
+def _hold_folder(name: str) -> FileLock:
+    """Make a service's folder, and lock it: the reaper of the one before may be about to remove it."""
+    folder = directory.runtime_folder(rig_of(name))
+    lock = lock_folder(folder, "start", _CLEARED_WITHIN_S)
+    if lock is None:
+        _, pid = holder_of(folder / FOLDER_LOCK)
+        raise ProcessError(f"process {pid} still holds {folder}, of service {name!r}: end it first")
+    return lock
 
 
 def _hand_over(child: subprocess.Popen[bytes], line: bytes) -> None:

@@ -7,15 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from parfocal.core.errors import AlreadyExistsError, BadInputError, MovieError
+from parfocal.core.frames import FrameSpec
 from parfocal.formats import MovieOptions, open_movie
-from parfocal.formats.write_tiff import write_tiff
+from parfocal.formats.write_tiff import TiffSeries, write_series, write_tiff
 from parfocal.storage import iter_rows
 from parfocal.storage.recorded_run import open_run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import NDArray
+
+    from parfocal.storage import RecordedRun
 
 Target = Literal["tiff", "csv"]
 _KINDS: dict[Target, str] = {"tiff": "frames", "csv": "rows"}
@@ -71,7 +74,9 @@ def export_run(
     place.mkdir(parents=True, exist_ok=True)
     for name, file in files.items():
         tell(f"{name} -> {file}")
-        if to == "tiff":
+        if to == "tiff" and run.manifest.streams[name].events is not None:
+            write_series(list(_positions(run, name)), file)
+        elif to == "tiff":
             _export_frames(streams[name], file)
         else:
             write_csv(iter_rows(streams[name]), file)
@@ -91,6 +96,24 @@ def write_csv(batches: Iterable[NDArray[Any]], file: Path) -> None:
         part.rename(file)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _positions(run: RecordedRun, stream: str) -> Iterator[TiffSeries]:
+    """Yield an image for each position of a plan, black where there is no frame."""
+    record = run.manifest.streams[stream]
+    events, spec = record.events, record.spec
+    assert events is not None
+    assert isinstance(spec, FrameSpec)
+    for p in range(events.size("p")):
+        frames = run.frames(p=p, stream=stream)
+        named = events.positions[p].name if events.positions else ""
+        told: dict[str, Any] = {"Name": named or f"position {p}"}
+        if events.z_step_um is not None:
+            told |= {"PhysicalSizeZ": events.z_step_um, "PhysicalSizeZUnit": "µm"}
+        if events.channels:
+            told["Channel"] = {"Name": list(events.channels)}
+        axes = "".join(axis for axis in frames.indices if axis != "p").upper() + "YX"
+        yield TiffSeries(axes, frames.shape, frames.dtype, frames.planes(), spec.pixel_size_um, told)
 
 
 def _export_frames(image: Path, file: Path) -> None:

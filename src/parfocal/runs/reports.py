@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from parfocal.runs import inputs
 from parfocal.runs.machine import TRIES, Machine, Pausing
-from parfocal.runs.tasks import Expose
+from parfocal.runs.tasks import Drain, Expose, Hold
 
 
 def take(machine: Machine, report: inputs.Report) -> Machine:
@@ -19,7 +19,7 @@ def take(machine: Machine, report: inputs.Report) -> Machine:
         case inputs.Woken():
             return _woken(machine, report.now_ns)
         case inputs.Prepared():
-            return machine.having(prepared=True)
+            return machine.having(prepared=True, tries=0)
         case inputs.Acquired():
             return _acquired(machine, report)
         case inputs.FrameLost():
@@ -117,29 +117,29 @@ def _restarted(machine: Machine, report: inputs.Restarted) -> Machine:
     """Try the event again, unless it is a stimulus that may have been fired."""
     machine = _noted(machine, report.source, "restarted", report.message)
     event = machine.event
-    if event is None:
-        return machine
-    if event.kind == "stimulus" and isinstance(machine.task, Expose):
+    if event is not None and event.kind == "stimulus" and isinstance(machine.task, Expose):
         return _dropped(machine, "unsure")
-    if machine.tries + 1 >= TRIES:
-        return _given_up(machine, f"{report.message}, {TRIES} times during event {event.number}")
-    return machine.having(tries=machine.tries + 1, placed=False)
+    if machine.tries + 1 < TRIES:
+        return machine.having(tries=machine.tries + 1, placed=False)
+    message = f"{report.message}, {TRIES} times in a row"
+    return machine.ending("failed", message) if event is None else _given_up(machine, message, report.now_ns)
 
 
 def _failed(machine: Machine, report: inputs.TaskFailed) -> Machine:
     machine = _noted(machine, report.source, report.type, report.message)
     event = machine.event
-    if machine.end is not None:
+    in_order = machine.end is not None and machine.end.ending in ("complete", "finished early")
+    if machine.end is not None and not (in_order and isinstance(machine.task, Drain)):
         return machine
-    if event is None or not machine.prepared:
+    if event is None or isinstance(machine.task, Hold):  # nothing to drop: light, record or claims failed
         return machine.ending("failed", report.message)
     if event.kind == "stimulus" and isinstance(machine.task, Expose):
         machine = _dropped(machine, "unsure")
-        return machine if machine.on_failure == "go on" else _given_up(machine, report.message)
+        return machine if machine.on_failure == "go on" else _given_up(machine, report.message, report.now_ns)
     return _given_up(machine, report.message, report.now_ns)
 
 
-def _given_up(machine: Machine, message: str, now_ns: int = 0) -> Machine:
+def _given_up(machine: Machine, message: str, now_ns: int) -> Machine:
     """Do with an event that failed what the policy says."""
     if machine.on_failure == "go on":
         return _dropped(machine, "failed") if machine.event is not None else machine

@@ -46,7 +46,9 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @cached_property
     def times(self) -> int:
-        """How many time points of the plan there are up to its end."""
+        """How many time points of the plan there are up to its end, those without an event included."""
+        if self.limit is None:
+            return max(lane.t + len(lane.sequence.times) for lane in self.lanes)
         counts = zip(self.lanes, self.split(len(self)), strict=True)
         return max((lane.times_until(count) for lane, count in counts if count), default=0)
 

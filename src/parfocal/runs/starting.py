@@ -20,7 +20,7 @@ from parfocal.runs.rig_instruments import RigInstruments
 from parfocal.runs.run_table import KnownRun, RunTable
 from parfocal.runs.schedule import Schedule
 from parfocal.runs.settings import RunSettings
-from parfocal.runs.survey import layout_of, survey
+from parfocal.runs.survey import PlanSurvey, layout_of, survey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,7 +97,7 @@ class RunStarter:
         if instruments is None:
             raise BadInputError("that run was ended by the death of its process")
         absolute = _absolute(plan_from_data(plan), instruments.found)
-        instruments.check(survey(absolute.events()))
+        instruments.check(survey(absolute.events(), instruments.found))
         return absolute
 
     def _made(self, request: StartRequest, before: RunEngine | None) -> KnownRun:
@@ -114,7 +114,7 @@ class RunStarter:
         try:
             plan = _absolute(plan_from_data(request.plan), instruments.learn())
             schedule, done = _schedule(plan, before)
-            wanted = survey(schedule.events(done.consumed))
+            wanted = survey(schedule.events(done.consumed), instruments.found)
             instruments.check(wanted)
             if not request.by_force:
                 self._runs.check_free(instruments.names, request.parent)
@@ -130,7 +130,7 @@ class RunStarter:
             layout=layout if wanted.exposes else None,
             folder=request.folder,
             continues="" if before is None else before.status().folder,
-            notes={**request.notes, **({"by_force": True} if request.by_force else {})},
+            notes={**request.notes, **_notes(wanted, by_force=request.by_force)},
             by_force=request.by_force,
         )
         engine = RunEngine(
@@ -145,6 +145,8 @@ class RunStarter:
             done=done,
             parent=request.parent,
         )
+        if wanted.largest_move_um:
+            context.log.info("run %s: its largest move is %.6g um", request.name, wanted.largest_move_um)
         run = KnownRun(engine, instruments)
         self._runs.add(request.name, run)
         return run
@@ -160,6 +162,12 @@ def _schedule(plan: Plan, before: RunEngine | None) -> tuple[Schedule, EventCoun
         return Schedule(plan), EventCounts()
     done = msgspec.structs.replace(before.counts, asked=0)
     return before.schedule.with_future(done.consumed, plan), done
+
+
+def _notes(wanted: PlanSurvey, *, by_force: bool) -> dict[str, Any]:
+    """Return what the record is told beside the plan."""
+    moves = {"largest_move_um": wanted.largest_move_um} if wanted.largest_move_um else {}
+    return moves | ({"by_force": True} if by_force else {})
 
 
 def _absolute(plan: Plan, found: dict[str, float]) -> Plan:

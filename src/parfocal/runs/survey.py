@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from parfocal.core.event_layout import EventLayout, PositionLayout
 from parfocal.runs.stages import targets_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from parfocal.runs.event import Event
     from parfocal.runs.schedule import Schedule
@@ -28,6 +29,8 @@ class PlanSurvey(msgspec.Struct, frozen=True, kw_only=True):
         Names of light paths.
     reach : dict
         For each axis that is moved the lowest and the highest target, um.
+    largest_move_um : float
+        The longest way of the stages between two events, or to the first one.
     exposes : bool
         Whether it has exposures of events.
     acquires : bool
@@ -40,6 +43,7 @@ class PlanSurvey(msgspec.Struct, frozen=True, kw_only=True):
 
     channels: frozenset[str] = frozenset()
     reach: dict[str, tuple[float, float]] = {}
+    largest_move_um: float = 0.0
     exposes: bool = False
     acquires: bool = False
     z_step_um: float | None = None
@@ -47,20 +51,35 @@ class PlanSurvey(msgspec.Struct, frozen=True, kw_only=True):
     z_um: float | None = None
 
 
-def survey(events: Iterable[Event]) -> PlanSurvey:
-    """Return what events need."""
+def survey(events: Iterable[Event], found: Mapping[str, float]) -> PlanSurvey:
+    """Return what events need of stages that stand where they were `found`, um.
+
+    Examples
+    --------
+    >>> from parfocal.runs import Sequence
+    >>> plan = Sequence(stage_positions=[(3, 0), (3, 40), (0, 0)])
+    >>> survey(plan.events(), {"x": 0, "y": 0}).largest_move_um
+    40.11...
+    """
     channels: set[str] = set()
     reach: dict[str, tuple[float, float]] = {}
     planes: dict[int, float] = {}
     starts: dict[int, float] = {}
     exposes = acquires = False
+    at, farthest_um = dict(found), 0.0
     for event in events:
         acquires = acquires or event.kind == "acquire"
         if not event.is_exposure:
             continue
         exposes = True
         channels.add(event.channel)
-        for name, target in targets_of(event).items():
+        targets = targets_of(event)
+        if targets.items() - at.items():
+            farthest_um = max(
+                farthest_um, math.hypot(*(targets[name] - at.get(name, targets[name]) for name in targets))
+            )
+            at |= targets
+        for name, target in targets.items():
             low, high = reach.get(name, (target, target))
             reach[name] = (min(low, target), max(high, target))
         if event.min_start_time is not None:
@@ -70,6 +89,7 @@ def survey(events: Iterable[Event]) -> PlanSurvey:
     return PlanSurvey(
         channels=frozenset(channels - {""}),
         reach=reach,
+        largest_move_um=farthest_um,
         exposes=exposes,
         acquires=acquires,
         z_step_um=step_of(planes),

@@ -145,6 +145,13 @@ class RecordedFrames:
         """The chosen indices at which there is no frame: lost, not asked for, or not acquired yet."""
         return [index for index in self._all() if self._image(index).place(index) is None]
 
+    def planes(self) -> Iterator[NDArray[Any]]:
+        """Yield the pixels at each chosen index, in order, black where there is no frame: one in memory."""
+        for index in self._all():
+            image = self._image(index)
+            place = image.place(index)
+            yield np.zeros(self._frame_shape, self.dtype) if place is None else image.read(place)
+
     def array(self) -> NDArray[Any]:
         """Return all pixels in the `shape`, in memory; 0 where there is no frame.
 

@@ -15,6 +15,8 @@ from parfocal.processes import Service, ServiceContext
 from parfocal.processes.validation import validate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from parfocal.ipc.commands import CommandInfo
 
 
@@ -46,6 +48,14 @@ class LocalClient:
     def submit(self, command: str, /, *args: Any, **kwargs: Any) -> Any:
         """Run a command, and return its result: nothing goes on beside it."""
         return self.call(command, *args, **kwargs)
+
+    def method(self, command: str) -> Callable[..., Any]:
+        """Return a function that runs a command."""
+
+        def method(*args: Any, **kwargs: Any) -> Any:
+            return self.call(command, *args, **kwargs)
+
+        return method
 
     def commands(self) -> tuple[CommandInfo, ...]:
         """Return what the service can be asked."""

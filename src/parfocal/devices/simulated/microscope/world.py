@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
+from parfocal.core.clock import poll_until
 from parfocal.core.errors import BadInputError, nearest
 from parfocal.devices.simulated.microscope.lights import SampleLight
 from parfocal.devices.simulated.microscope.shared_state import SharedState
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LOG_ENTRIES = 100_000
+_OUTLIVES_S = 0.25
 
 
 class WorldSettings(BaseModel):
@@ -113,6 +115,10 @@ class SimulatedWorld(Service):
         with self._lock:
             changes = [change for change in self._log if change.time_ns >= since_ns]
         return sorted(changes, key=lambda change: change.time_ns)
+
+    def make_safe(self) -> None:
+        """Stay until the hosts of the lights have switched off, when all of the rig ends at once."""
+        poll_until(lambda: not self.light(), _OUTLIVES_S, every_s=0.005)
 
     def state(self) -> dict[str, Any]:
         """Return all lamps."""
