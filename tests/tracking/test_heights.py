@@ -73,6 +73,17 @@ def test_heights_that_cannot_be_told_apart_are_flagged(radius, light, track):
     assert (rows["flags"] == 0).mean() > 0.85
 
 
+def test_sigma_of_z_holds_the_noise_of_a_table_of_few_images(track):
+    bead = SymmetricBead(0.525, 0.1, (400.0, 3600.0), 2.2 * ROI)
+    squares = []
+    for seed in range(6):  # each table is off in its own way
+        rng = np.random.default_rng([5, seed])
+        tables = swept(bead, np.arange(1000.0, 3001, 100), 2, 5000.0, rng)
+        error, rows = tracked(tables, bead, 1200, 2800, 100, 5000.0, rng, track)
+        squares.append((error / rows["sigma_z_nm"]) ** 2)
+    assert 0.9 < np.sqrt(np.mean(squares)) < 1.1  # 1.22 if only the image's own noise counts
+
+
 def test_rings_of_all_pixels_tell_heights_apart_that_spokes_do_not(field):
     light, middle = 50.0, (ROI - 1) / 2
     x, y = (axis.ravel() for axis in np.meshgrid(np.arange(ROI, dtype=np.float32), np.arange(ROI)))

@@ -34,6 +34,36 @@ def test_saved_and_loaded_are_the_same(field, tmp_path):
     assert loaded.hash == digest == field.tables.hash
     assert loaded.pixel_size_um == 0.1
     assert np.array_equal(loaded.coefficients, field.tables.coefficients)
+    assert np.array_equal(loaded.noise, field.tables.noise)
+
+
+def test_tables_of_unknown_noise_are_saved_and_loaded_too(field, tmp_path):
+    plain = replace(field.tables, noise=None)
+    digest = save_tables(tmp_path / "plain.npz", plain)
+    loaded = load_tables(tmp_path / "plain.npz")
+    assert loaded.noise is None
+    assert loaded.hash == digest != field.tables.hash
+    assert (loaded.noise_at_knots() == 0).all()
+
+
+@pytest.mark.parametrize("name", ["usable_nm", "chi2", "noise"])
+def test_what_is_not_told_of_each_table_is_refused(field, name):
+    twice = {
+        **{
+            each: np.repeat(getattr(field.tables, each), 2, axis=0) for each in ("usable_nm", "chi2", "noise")
+        },
+        "coefficients": np.repeat(field.tables.coefficients, 2, axis=0),
+    }
+    assert len(replace(field.tables, **twice)) == 2
+    with pytest.raises(BadInputError, match=f"{name} of 2 tables has shape"):
+        replace(field.tables, **(twice | {name: getattr(field.tables, name)}))
+
+
+def test_noise_of_a_table_falls_with_its_images(field):
+    level, images = 5000.0, 12
+    per_image = (level + 8.0**2) / level**2
+    assert field.tables.noise.shape == (1, 31)
+    assert np.allclose(field.tables.noise, per_image / images, rtol=0.02)
 
 
 def test_damaged_and_foreign_files_are_refused(field, tmp_path):
@@ -85,6 +115,7 @@ def test_each_bead_has_its_own_table(field):
         coefficients=np.concatenate([field.tables.coefficients, field.tables.coefficients[:, ::-1]]),
         chi2=np.ones(2),
         usable_nm=np.repeat(field.tables.usable_nm, 2, axis=0),
+        noise=None,
     )
     image = field.expose(field.images(np.array([(31.5, 31.5, 2000.0)])), 5)[0]
     tracker = BeadTracker(shifted, 64, **field.camera)

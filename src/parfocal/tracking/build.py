@@ -157,6 +157,7 @@ class ZTableBuilder:
         intervals = max(1, int(np.ceil((float(heights[frames > 0].max()) - first) / self._step - 1e-6)))
         shape = (len(wanted), intervals + 3, self._knots + 3)
         coefficients, usable = np.zeros(shape, np.float32), np.zeros((len(wanted), 2))
+        noise = np.zeros((len(wanted), intervals + 1))
         for place, bead in enumerate(wanted.tolist()):
             radial = np.stack([plane.radial(bead) for plane in planes])
             seen = frames[:, bead] > 0
@@ -164,8 +165,12 @@ class ZTableBuilder:
             background = _background(planes, bead)
             coefficients[place] = table / background - 1
             usable[place] = _usable(coefficients[place], heights[seen, bead], first, self._step)
+            images = _images_at_knots(heights[seen, bead], frames[seen, bead], first, self._step, intervals)
+            noise[place] = (background + self._camera.noise) / background**2 / images
         chi2 = self._chi2[wanted, 0] / np.maximum(self._chi2[wanted, 1], 1)
-        return ZTables(coefficients, self._grid.roi_px, first, self._step, usable, chi2, self._pixel_size)
+        return ZTables(
+            coefficients, self._grid.roi_px, first, self._step, usable, chi2, self._pixel_size, noise=noise
+        )
 
 
 class _Plane:
@@ -205,6 +210,18 @@ def _through(
     dense = np.arange(8 * intervals + 1) / 8
     values = joined(np.clip(first + step * dense, z.min(), z.max()))
     return least_squares(dense, values, np.ones(len(dense)), intervals)
+
+
+def _images_at_knots(
+    z: NDArray[np.float64], frames: NDArray[np.int64], first: float, step: float, intervals: int
+) -> NDArray[np.float64]:
+    """Return how many images make a table at each knot: those nearer than `step`, the nearer the more.
+
+    Between planes further apart it counts as the nearer of them.
+    """
+    distance = np.abs(first + step * np.arange(intervals + 1)[:, None] - z) / step
+    images = (np.clip(1 - distance, 0, None) * frames).sum(axis=1)
+    return np.asarray(np.maximum(images, frames[distance.argmin(axis=1)]), dtype=float)
 
 
 def _background(planes: list[_Plane], bead: int) -> float:

@@ -14,7 +14,7 @@ from parfocal.tracking.jit import driver
 from parfocal.tracking.masking import mask_outliers
 from parfocal.tracking.model import COLUMNS, PARAMETERS, Region, Work, accumulate, new_work, solve, variances
 from parfocal.tracking.neighbour import Rings, fill_residuals, find_rings, new_rings, take_rings
-from parfocal.tracking.rows import AMPLITUDE, CHI2, FLAGS, OFFSET, SIGMA_X, Flag, X, Y, Z
+from parfocal.tracking.rows import AMPLITUDE, CHI2, FLAGS, OFFSET, SIGMA_X, SIGMA_Z, Flag, X, Y, Z
 from parfocal.tracking.seed import (
     SPOKES,
     next_height,
@@ -319,6 +319,7 @@ def fit_regions(
     coarse: Any,
     expected: Any,
     usable: Any,
+    table_noise: Any,
     which: Any,
     fine_basis: Any,
     directions: Any,
@@ -330,7 +331,8 @@ def fit_regions(
 ) -> None:
     """Fit each region of a block; fill `out`, (n, RESULTS). The sensitivity may be changed.
 
-    `usable`, (n_tables, 2), holds between which heights, in knots, each table is good.
+    `usable`, (n_tables, 2), holds between which heights, in knots, each table is good; `table_noise`,
+    (n_tables, knots), the relative variance of a background pixel in the images that made it.
     """
     reach = tables.shape[2] - 3
     work, best, state = new_work(reach), _new_state(), _new_state()
@@ -364,6 +366,16 @@ def fit_regions(
             state,
         )
         _report(out[i], best, usable[which[i]], roi, expected[which[i]], most, flags)
+        background = max(best.p[4], 0.0)
+        out[i, SIGMA_Z] *= np.sqrt(
+            1 + _noise_at(table_noise[which[i]], best.p[2]) * background**2 / (background + noise + 1e-9)
+        )
+
+
+@driver
+def _noise_at(table_noise: Any, knot: float) -> float:
+    """Return the noise of a table at the nearest knot."""
+    return float(table_noise[min(max(int(knot + 0.5), 0), table_noise.size - 1)])
 
 
 @driver

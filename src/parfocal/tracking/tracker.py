@@ -104,6 +104,7 @@ class BeadTracker:
         self._flat = np.zeros((0, 0), np.float32) if flat is None else np.ascontiguousarray(flat, np.float32)
         self._coarse = None if tables is None else tables.coarse(roi_px // 2 - 1)
         self._usable = np.zeros((0, 2)) if tables is None else tables.usable_knots()
+        self._table_noise = np.zeros((0, 1)) if tables is None else tables.noise_at_knots()
         self._max_chi2 = float(max_chi2)
         self._tilted = bool(tilted_light)
         self._helpers = threads - 1
@@ -193,6 +194,7 @@ class BeadTracker:
             self._coarse,
             self._tables.chi2,
             self._usable,
+            self._table_noise,
             which,
             FINE_BASIS,
             DIRECTIONS,

@@ -41,6 +41,9 @@ class ZTables:
     chi2 : ndarray, (n_beads,)
         Of the sweep's images about their own radial profile: 1 for a symmetric bead and a true gain. If all
         beads have about the same other value, the true gain is the one given divided by it.
+    noise : ndarray, (n_beads, z knots), or None
+        Relative variance of a background pixel in the mean of the images at each height: the table's own
+        noise, which sigma of z holds. None if nobody knows, as of tables that an earlier version wrote.
     pixel_size_um : float or None
         Edge of a pixel in the sample, if it was told.
     beads : tuple of (int, float, float)
@@ -55,8 +58,15 @@ class ZTables:
     chi2: NDArray[np.float64]
     pixel_size_um: float | None = None
     beads: tuple[tuple[int, float, float], ...] = ()
+    noise: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
+        count, knots = len(self.coefficients), self.coefficients.shape[1] - 2
+        shapes = {"usable_nm": (count, 2), "chi2": (count,), "noise": (count, knots)}
+        for name, wanted in shapes.items():
+            given = getattr(self, name)
+            if given is not None and np.shape(given) != wanted:
+                raise BadInputError(f"{name} of {count} tables has shape {wanted}, not {np.shape(given)}")
         if self.beads and len(self.beads) != len(self.coefficients):
             raise BadInputError(f"{len(self.coefficients)} tables cannot be those of {len(self.beads)} beads")
 
@@ -77,7 +87,7 @@ class ZTables:
     def hash(self) -> str:
         """SHA-256 of everything in the tables; whose they are is not in it."""
         digest = hashlib.sha256(json.dumps(self._facts(), sort_keys=True).encode())
-        for array in (self.coefficients, self.usable_nm, self.chi2):
+        for array in self._arrays().values():
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 
@@ -89,6 +99,7 @@ class ZTables:
             usable_nm=self.usable_nm[list(places)],
             chi2=self.chi2[list(places)],
             beads=tuple(beads),
+            noise=None if self.noise is None else self.noise[list(places)],
         )
 
     def profile(self, bead: int, z_nm: float, r_px: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -124,6 +135,17 @@ class ZTables:
         length = np.sqrt((values**2).sum(axis=-1, keepdims=True))
         return np.ascontiguousarray(values / np.maximum(length, 1e-12), dtype=np.float32)
 
+    def noise_at_knots(self) -> NDArray[np.float64]:
+        """Return `noise`, with 0 where nobody knows it, (n_beads, z knots)."""
+        if self.noise is None:
+            return np.zeros((len(self), self.coefficients.shape[1] - 2))
+        return np.asarray(self.noise, dtype=float)
+
+    def _arrays(self) -> dict[str, Any]:
+        """Return what a file holds as arrays, in the order in which the hash takes them."""
+        arrays = {"coefficients": self.coefficients, "usable_nm": self.usable_nm, "chi2": self.chi2}
+        return arrays if self.noise is None else {**arrays, "noise": self.noise}
+
     def _facts(self) -> dict[str, Any]:
         return {
             "format": _FORMAT,
@@ -141,13 +163,7 @@ def save_tables(path: str | Path, tables: ZTables) -> str:
     """
     facts = json.dumps(tables._facts() | {"sha256": tables.hash, "beads": tables.beads})
     with open(path, "wb") as file:
-        np.savez_compressed(
-            file,
-            facts=np.array(facts),
-            coefficients=tables.coefficients,
-            usable_nm=tables.usable_nm,
-            chi2=tables.chi2,
-        )
+        np.savez_compressed(file, facts=np.array(facts), **tables._arrays())
     return tables.hash
 
 
@@ -163,6 +179,7 @@ def load_tables(path: str | Path) -> ZTables:
         with np.load(path, allow_pickle=False) as archive:
             facts = json.loads(str(archive["facts"]))
             arrays = {name: archive[name] for name in ("coefficients", "usable_nm", "chi2")}
+            arrays |= {name: archive[name] for name in ("noise",) if name in archive}
     except (KeyError, ValueError, EOFError, OSError) as error:
         if isinstance(error, FileNotFoundError):
             raise
