@@ -177,14 +177,12 @@ class Snaps:
         A snap starts the camera if no sequence is on, and stops it if it is given up. One that needs the
         camera for itself fails while a sequence is on.
         """
-        for snap in [snap for snap in self._active if snap.given_up]:
-            self._leave(snap)
-            if snap.started:
-                camera.stop()
+        self._end_given_up(camera)
         while self._asked:
             snap = self._asked.popleft()
             if not snap.given_up:
                 self._take_up(snap, camera)
+                self._end_given_up(camera)  # given up while the camera was being started
 
     def event_for(self, began_ns: int) -> int:
         """Return the event that a frame whose exposure began then was taken for; -1 for none."""
@@ -226,6 +224,12 @@ class Snaps:
             self._active.extend(self._asked)
         self._asked.clear()
         return self._fail_active(error)
+
+    def _end_given_up(self, camera: SnapCamera) -> None:
+        for snap in [snap for snap in self._active if snap.given_up]:
+            self._leave(snap)
+            if snap.started:
+                camera.stop()
 
     def _take_up(self, snap: Snap, camera: SnapCamera) -> None:
         if camera.is_running():
