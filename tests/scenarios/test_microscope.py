@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -95,6 +97,15 @@ def test_faults_are_told_and_what_comes_after_them_is_right(rig):
     rig["camera"].inject_fault("late", {"seconds": 0.3}, timeout_s=PATIENCE_S)
     assert rig["camera"].snap(event=7, timeout_s=PATIENCE_S)[0].event == 7
     assert rig["camera"].counts()["lost"] == 1
+
+
+def test_a_view_of_a_channel_has_its_light_on_as_long_as_it_lasts(rig):
+    command = [sys.executable, "-m", "parfocal", "view", "microscope", "--channel", "cytoplasm"]
+    for how in (signal.SIGINT, signal.SIGKILL):
+        with subprocess.Popen([*command, "--viewer", "headless", "--name", how.name.lower()]) as viewing:
+            assert poll_until(lambda: rig["world"].light() == {"excitation": 0.5}, PATIENCE_S)
+            viewing.send_signal(how)
+        assert poll_until(lambda: rig["world"].light() == {}, PATIENCE_S)
 
 
 def test_the_stages_are_where_the_image_is_taken(rig):

@@ -25,6 +25,7 @@ def view(
     theme: Literal["dark", "light", "red"] = "dark",
     screenshot: Path | None = None,
     seconds: float = 2.0,
+    channel: str = "",
 ) -> None:
     """Show a live stream, a file of images or a recorded run in a viewer, a process of its own.
 
@@ -35,8 +36,8 @@ def view(
     Parameters
     ----------
     source
-        RIG/STREAM (such as tweezers/camera or lab.toml/camera), a file or folder of images, or the folder
-        of a run.
+        RIG/STREAM (such as tweezers/camera or lab.toml/camera), or a rig with one camera; a file or folder of
+        images, or the folder of a run.
     viewer
         A window, or none (for servers and tests).
     name
@@ -49,10 +50,14 @@ def view(
         Write what the window shows to this PNG file, and end.
     seconds
         How long to wait before the screenshot.
+    channel
+        Of the rig: its light is on while the window is open.
 
     Examples
     --------
     parfocal view tweezers/camera
+
+    parfocal view microscope --channel nucleus
 
     parfocal view movie.tif --viewer headless --screenshot picture.png --seconds 1
     """
@@ -62,7 +67,7 @@ def view(
         raise BadInputError(f"seconds must not be negative, not {seconds}")
     window = open_viewer(name, viewer, persist=persist, theme=theme)
     try:
-        with shown(source, window) as what:
+        with shown(source, window, channel) as what:
             window.wait_ready()
             if screenshot is not None:
                 SYSTEM_CLOCK.sleep(seconds)

@@ -11,7 +11,7 @@ from parfocal.core.errors import BadInputError
 from parfocal.core.frames import FrameSpec
 from parfocal.formats import file_of, open_movie
 from parfocal.processes import directory
-from parfocal.rig.opening import attach_or_open
+from parfocal.rig.opening import attach_or_open, builtin_rigs
 from parfocal.storage.recorded_run import is_run, open_run
 
 if TYPE_CHECKING:
@@ -24,15 +24,18 @@ _TRACKS = "tracks"
 
 
 @contextmanager
-def shown(source: str, viewer: Viewer) -> Iterator[str]:
+def shown(source: str, viewer: Viewer, channel: str = "") -> Iterator[str]:
     """Show a source in a viewer; what had to be started for it runs until the block ends.
 
     Parameters
     ----------
     source : str
-        ``RIG/STREAM``, a file or folder that `parfocal.formats` reads, or the folder of a run.
+        ``RIG/STREAM``, or a rig with one camera; a file or folder that `parfocal.formats` reads, or the
+        folder of a run.
     viewer : Viewer
         Starting or ready.
+    channel : str
+        Of the rig: it is lit while the block lasts, and dark after it. "" leaves the light as it is.
 
     Yields
     ------
@@ -42,20 +45,27 @@ def shown(source: str, viewer: Viewer) -> Iterator[str]:
     Raises
     ------
     BadInputError
-        If there is no such file, rig or stream; names the nearest.
+        If there is no such file, rig, stream or channel; names the nearest.
     """
     path = Path(source)
-    if file_of(path).exists():
+    running = [record.rig for record in directory.rigs()]
+    is_rig = source in running or source in builtin_rigs()
+    if file_of(path).exists() and not is_rig:
+        if channel:
+            raise BadInputError(f"{source} is a file: only a rig has a light for channel {channel!r}")
         yield show_file(path, viewer)
         return
-    name, slash, stream = source.rpartition("/")
-    if not slash or not stream:
+    name, slash, stream = (source, "/", "") if is_rig else source.rpartition("/")
+    if not slash or not (stream or is_rig):
         raise BadInputError(
             f"there is no file {source!r}, and RIG/STREAM, such as tweezers/camera, is written with a slash"
         )
-    runs = name in [record.rig for record in directory.rigs()]
+    runs = name in running
     with attach_or_open(name) as rig, ExitStack() as stack:
+        stream = stream or _only_camera(rig)
         told = follow(rig, stream, viewer)
+        if channel:
+            stack.enter_context(_lit(rig, channel))
         if not runs and _is_camera(rig, stream):
             stack.enter_context(exposing(rig, stream))
             if "tracker" in rig:
@@ -64,7 +74,31 @@ def shown(source: str, viewer: Viewer) -> Iterator[str]:
 
 
 def _is_camera(rig: Rig, service: str) -> bool:
-    return service in rig and "is_running" in {info.name for info in rig[service].commands()}
+    return _offers(rig, service, "is_running")
+
+
+def _offers(rig: Rig, service: str, command: str) -> bool:
+    return service in rig and command in {info.name for info in rig[service].commands()}
+
+
+def _only_camera(rig: Rig) -> str:
+    """Return the stream of the rig's camera; `BadInputError` if it has none, or several."""
+    cameras = [stream for stream in rig.streams if _is_camera(rig, stream)]
+    if len(cameras) != 1:
+        told = ", ".join(f"{rig.name}/{stream}" for stream in (cameras or rig.streams))
+        raise BadInputError(f"rig {rig.name!r} has {len(cameras)} cameras; say which stream: {told}")
+    return cameras[0]
+
+
+@contextmanager
+def _lit(rig: Rig, channel: str) -> Iterator[None]:
+    """Have a channel's light on in the block; it goes off as well when this program is gone."""
+    service = next((name for name in rig if _offers(rig, name, "set_channel")), None)
+    if service is None:
+        raise BadInputError(f"rig {rig.name!r} has no channels; its light is as its own commands set it")
+    with rig[service].lease("light"):
+        rig[service].set_channel(channel)
+        yield
 
 
 @contextmanager
