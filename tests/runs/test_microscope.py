@@ -9,6 +9,7 @@ import sys
 import threading
 from functools import partial
 
+import numpy as np
 import pytest
 
 import parfocal
@@ -252,3 +253,19 @@ def is_lit(sample):
     world = sample.read()
     now_ns = SYSTEM_CLOCK.monotonic_ns()
     return world is not None and any(light.level(now_ns) > 0 for light in world.lights.values())
+
+
+def test_a_paused_run_has_the_same_images_as_an_unpaused_one(rig):
+    plan = series(8, 0.1, CHANNELS)
+    whole = rig.run(plan).wait(PATIENCE_S)
+    handle = rig.run(plan)
+    until(partial(has_acquired, handle, 5), "five frames")
+    handle.pause()
+    until(lambda: state_of(handle) == "paused", "the pause")
+    handle.resume()
+    torn = handle.wait(PATIENCE_S)
+    assert (torn.outcome, torn.events_acquired) == (whole.outcome, whole.events_acquired) == ("complete", 16)
+    first, second = parfocal.open_run(whole.folder), parfocal.open_run(torn.folder)
+    for t in range(8):
+        for c in range(2):
+            assert np.array_equal(first.frames(t=t, c=c), second.frames(t=t, c=c)), f"t={t}, c={c}"
