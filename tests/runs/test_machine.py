@@ -137,8 +137,9 @@ class Orders(RuleBasedStateMachine):
     @rule()
     def pause(self) -> None:
         could = self.machine.may_change
-        self.give(inputs.Pause(self.now, "look"))
+        effects = self.give(inputs.Pause(self.now, "look"))
         assert not could or self.machine.state in ("pausing", "paused")
+        self.stop_what_is_aborted(effects)
 
     @rule(policy=st.sampled_from(["shift", "catch up", "skip"]))
     def resume(self, policy: str) -> None:

@@ -51,6 +51,8 @@ class ServiceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         How long it may take to end in order; what the rig's end leaves it may be less.
     safe_when_lost : tuple of str
         Services that steer it: when one of them ends or hangs, this one's outputs are made safe.
+    ends_first : bool
+        Whether it ends before all others when the rig does: it steers them, and brings them to rest.
     part_of : str
         The service that it was made for, such as a tracker's worker, and is removed with; "" for none.
 
@@ -72,6 +74,7 @@ class ServiceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     start_timeout_s: float = 30.0
     stop_timeout_s: float = 4.0
     safe_when_lost: tuple[str, ...] = ()
+    ends_first: bool = False
     part_of: str = ""
 
     def __post_init__(self) -> None:

@@ -283,7 +283,8 @@ class Supervision:
         if self.stopping:
             return
         self._stop_reason = reason
-        self._end = OrderlyEnd(self._levels, self._clock.monotonic_ns() + int(STOP_WITHIN_S * 1e9))
+        first = [name for name, service in self.services.items() if service.spec.ends_first]
+        self._end = OrderlyEnd(self._levels, first, self._clock.monotonic_ns() + int(STOP_WITHIN_S * 1e9))
         self._on_stopping()
         self._announcer.stopping(reason)
         for service in self.services.values():

@@ -63,6 +63,7 @@ def run_spec(config: RigConfig) -> ServiceSpec:
         settings=settings.model_dump(mode="json", exclude_defaults=True),
         depends_on=tuple(sorted(set(parts_of(settings)))),
         start_timeout_s=_START_S,
+        ends_first=True,
     )
 
 

@@ -6,7 +6,7 @@ from parfocal.runs import inputs
 from parfocal.runs.choosing import choose
 from parfocal.runs.machine import Machine, Pausing, RunEnd
 from parfocal.runs.reports import take
-from parfocal.runs.tasks import Abort, Acquire, Darken, Effect, Expose, Wake
+from parfocal.runs.tasks import Abort, Acquire, Darken, Effect, Expose, Place, Wake
 
 Advanced = tuple[Machine, tuple[Effect, ...]]
 
@@ -37,7 +37,7 @@ def _pause(machine: Machine, pause: inputs.Pause) -> Advanced:
         return machine, ()
     busy = machine.is_busy or machine.state == "pending"
     machine = machine.having(held=Pausing(pause.reason, pause.now_ns)).to("pausing" if busy else "paused")
-    return machine, (Abort(), Wake()) if isinstance(machine.task, Acquire) else (Wake(),)
+    return machine, _broken_off(machine)
 
 
 def _resume(machine: Machine, resume: inputs.Resume) -> Advanced:
@@ -63,7 +63,12 @@ def _end(machine: Machine, end: inputs.EndRun) -> Advanced:
     if at_once:
         return machine.to("cancelling"), (Abort(), Darken(), Wake())
     machine = machine.to("running") if machine.state in ("pausing", "paused") else machine
-    return machine, (Abort(), Wake()) if isinstance(machine.task, Acquire) else (Wake(),)
+    return machine, _broken_off(machine)
+
+
+def _broken_off(machine: Machine) -> tuple[Effect, ...]:
+    """Return what ends all tasks but the exposure of an event: that is brought to its end."""
+    return (Abort(), Wake()) if isinstance(machine.task, Acquire | Place) else (Wake(),)
 
 
 def _answer(machine: Machine, answer: inputs.Answer) -> Advanced:

@@ -12,6 +12,7 @@ from parfocal.runs.calling import InstrumentCalls
 from parfocal.runs.camera_calls import CameraCalls
 from parfocal.runs.camera_sequence import CameraSequence
 from parfocal.runs.instruments import (
+    AbortedError,
     AcquiredFrames,
     ExposedFrame,
     InstrumentRestartedError,
@@ -19,6 +20,7 @@ from parfocal.runs.instruments import (
     RunStorage,
 )
 from parfocal.runs.recording_calls import RecordingCalls
+from parfocal.runs.ring_room import RingRoom
 from parfocal.runs.run_light import RunLight
 from parfocal.runs.stages import Stages, targets_of
 from parfocal.runs.tracked import TrackedFrames
@@ -26,6 +28,7 @@ from parfocal.runs.tracked import TrackedFrames
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable
+    from pathlib import Path
 
     from parfocal.core.clock import Clock
     from parfocal.core.event_layout import EventLayout
@@ -67,6 +70,8 @@ class RigInstruments:
         Returns a client of a service; it is closed at the end of the run.
     restarts : callable
         Returns how often a service was started again.
+    streams : Path
+        Folder of the rig's streams.
     clock : Clock
         The time of the rig.
     log : logging.Logger
@@ -80,12 +85,13 @@ class RigInstruments:
         settings: RunSettings,
         connect: Callable[[str], Client],
         restarts: Callable[[str], int],
+        streams: Path,
         clock: Clock,
         log: logging.Logger,
         *,
         use: SharedInstruments | None = None,
     ) -> None:
-        self._settings, self._clock, self._log = settings, clock, log
+        self._settings, self._streams, self._clock, self._log = settings, streams, clock, log
         self._restarts = partial(restarts, settings.camera)
         self._is_child = use is not None
         self.use = use or SharedInstruments()
@@ -104,6 +110,7 @@ class RigInstruments:
         self._changed: tuple[EventLayout | None, dict[str, Any]] | None = None
         self._sequence: CameraSequence | None = None
         self._tracked: TrackedFrames | None = None
+        self._room: RingRoom | None = None
         self.found: dict[str, float] = {}
         self._opened = self._rested = False
 
@@ -155,6 +162,7 @@ class RigInstruments:
         self._light.open(leased=not self._is_child)
         self._follow_frames()
         if self.records:
+            self._room = RingRoom(self._streams, self._settings.camera, self._clock)
             client = self._calls.client(self._settings.recorder)
             self._record = RecordingCalls(client, self._settings.camera, self._clock)
             return self._record.begin(start)
@@ -178,6 +186,7 @@ class RigInstruments:
         """Bring stages and light path to where an event wants them, in the dark if anything moves."""
         with self.use.lock:
             self._tell_recorder()
+            self._wait_for_room()
             self._take()
             self._light.renew()
             if self._stages.is_at(event) and self._light.is_set(event):
@@ -295,6 +304,14 @@ class RigInstruments:
             self._clock.sleep(_LOOK_S)
         wanted = self._settings.need_usable_rows and ending == "complete"
         return tracked.ledger().closed().unfinished, tracked.uselessness() if wanted else ""
+
+    def _wait_for_room(self) -> None:
+        """Wait, in the shade, while too many frames wait for the disk: none may be lost for want of room."""
+        if self._room is None or not self._room.is_short():
+            return
+        self._light.shade()
+        if not self._room.wait(self._calls.aborted):
+            raise AbortedError("aborted while the run waited for the disk")
 
     def _remarks(self) -> list[str]:
         return [] if self._sequence is None else self._sequence.remarks

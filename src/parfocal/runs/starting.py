@@ -107,6 +107,7 @@ class RunStarter:
             _with_parts(self._settings(), request.parts),
             partial(directory.connect, context.rig),
             self._restarts,
+            context.streams,
             context.clock,
             context.log,
             use=None if parent is None else parent.use,
