@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from parfocal.runs.survey import PlanSurvey
     from parfocal.runs.tasks import Ending
 
+_LOOK_S = 0.05
+
 
 class SharedInstruments:
     """Which of the runs that share instruments used them last: what one knows of them is old after another.
@@ -54,9 +56,6 @@ class SharedInstruments:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.last: object = None
-
-
-_LOOK_S = 0.05
 
 
 class RigInstruments:
