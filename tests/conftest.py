@@ -14,8 +14,16 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hypothesis import HealthCheck, settings
 
 from parfocal.core.reminder import still_open
+
+# A slow machine is no fault, and a test is the same each time; --hypothesis-profile=search tries others.
+settings.register_profile(
+    "same", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], database=None
+)
+settings.register_profile("search", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("same")
 
 SETTLES_WITHIN_S = 3.0
 KEEPS_HANDLES = {"storage", "examples"}  # zarr-python keeps an event loop for as long as the process lives
