@@ -202,10 +202,11 @@ def unchanged_parts_of_libraries() -> list[tuple[int, int]]:
     """Return where libraries are mapped, start and size, as they are in their files and not to be written to.
 
     So nothing is lost with them. The loader changes some parts before it makes them read-only: not those.
+    Nothing is returned where the system does not tell.
     """
     parts: list[tuple[int, int]] = []
     mapped: tuple[int, int] | None = None
-    with open("/proc/self/smaps", errors="replace") as table:
+    with suppress(OSError), open("/proc/self/smaps", errors="replace") as table:
         for line in table:
             name, *rest = line.split(maxsplit=5)
             if not name.endswith(":"):
