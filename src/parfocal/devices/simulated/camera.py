@@ -6,19 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from parfocal.core.errors import BadInputError, DeviceError
+from parfocal.core.errors import DeviceError
 from parfocal.core.frames import FrameSpec, Sensor
-from parfocal.devices.device_commands import reshapes
 from parfocal.devices.exposures import ExposureSchedule
 from parfocal.devices.simulated.beads import BeadField, scatter
+from parfocal.devices.simulated.exposing import ExposingCamera
 from parfocal.devices.simulated.forces import magnet_force_pn
 from parfocal.devices.simulated.light import FULL
 from parfocal.devices.simulated.motors import SimulatedFocus, SimulatedMagnet
-from parfocal.devices.simulated.readout import Readout
 from parfocal.devices.simulated.settings import SimulatedCameraSettings
 from parfocal.devices.simulated.truth import TRUTH_DTYPE, Truth
 from parfocal.devices.simulated.world import World
-from parfocal.ipc import command
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
     from parfocal.devices.exposures import Exposure
 
 
-class SimulatedCamera:
+class SimulatedCamera(ExposingCamera):
     """A bright-field camera over stuck and tethered beads (a `parfocal.core.protocols.Camera`).
 
     The focus, the magnet and the lamp of the same `World` act on its frames: they are looked at when an
@@ -50,10 +48,8 @@ class SimulatedCamera:
     Settings = SimulatedCameraSettings
 
     def __init__(self, settings: SimulatedCameraSettings, context: DeviceContext) -> None:
-        self._settings = settings
-        self._context = context
-        self._readout = self._new_readout(settings.region, settings.binning)
-        self._exposures = self._new_schedule()
+        self._settings, self._context = settings, context
+        super().__init__(settings, self._new_schedule())
         self._world: World | None = None
 
     @property
@@ -104,10 +100,6 @@ class SimulatedCamera:
         self._exposures.stop()
         self._world = None
 
-    def make_safe(self) -> None:
-        """Stop to expose."""
-        self._exposures.stop()
-
     def state(self) -> dict[str, Any]:
         """Return the settings, and rate and exposure as they are now."""
         return {
@@ -125,30 +117,6 @@ class SimulatedCamera:
         self._opened()
         self._exposures.start(count)
 
-    def stop(self) -> None:
-        """End the sequence."""
-        self._exposures.stop()
-
-    def abort(self) -> None:
-        """End the sequence, with the exposure under way. Any thread."""
-        self._exposures.stop()
-
-    def is_running(self) -> bool:
-        """Whether frames are still to come."""
-        return self._exposures.is_running()
-
-    def next_frame(self) -> int:
-        """Return the number that the next frame will have."""
-        return self._exposures.next_frame
-
-    def exposure_ms(self) -> float:
-        """Return the exposure."""
-        return self._exposures.exposure_ms
-
-    def set_exposure_ms(self, exposure_ms: float) -> float:
-        """Set the exposure; it is cut to the period."""
-        return self._exposures.set_exposure_ms(exposure_ms)
-
     def frame_rate_hz(self) -> float:
         """Return the frame rate."""
         return self._exposures.frame_rate_hz or 0.0
@@ -160,9 +128,7 @@ class SimulatedCamera:
     def read_into(self, out: NDArray[Any], timeout_s: float) -> FrameHeader | None:
         """Draw the next frame into `out` while it is exposed; return its header when it could be read."""
         world = self._opened()
-        shape, dtype = self._readout.shape, self._settings.dtype
-        if out.shape != shape or out.dtype != np.dtype(dtype):
-            raise BadInputError(f"out must be {dtype} {shape}, not {out.dtype} {out.shape}")
+        self._check_out(out)
         exposure = self._exposures.begin(timeout_s)
         if exposure is None:
             return None
@@ -173,36 +139,6 @@ class SimulatedCamera:
         """Return what frame number `frame` shows (`TRUTH_DTYPE`), one row for each bead."""
         self._opened()
         return self._truth.of(frame)
-
-    @reshapes
-    @command(effect="changes")
-    def set_binning(self, binning: int) -> int:
-        """Make squares of 1, 2, 4 or 8 pixels into one; returns the binning."""
-        now = self._readout
-        self._readout = self._new_readout((now.x_px, now.y_px, now.width_px, now.height_px), binning)
-        return binning
-
-    @command(effect="reads")
-    def binning(self) -> int:
-        """Return how many pixels along an edge make one."""
-        return self._readout.binning
-
-    @reshapes
-    @command(effect="changes")
-    def set_region(self, x_px: int, y_px: int, width_px: int, height_px: int) -> tuple[int, int, int, int]:
-        """Read a rectangle of the sensor alone, in its own pixels; returns x, y, width and height."""
-        self._readout = self._new_readout((x_px, y_px, width_px, height_px), self._readout.binning)
-        return x_px, y_px, width_px, height_px
-
-    @reshapes
-    @command(effect="changes")
-    def clear_region(self) -> None:
-        """Read the whole sensor again."""
-        self._readout = self._new_readout(None, self._readout.binning)
-
-    def inject_fault(self, kind: str, **details: Any) -> None:
-        """Make a fault happen: late, lost, error, freeze, thaw or hang; see `parfocal.devices.exposures`."""
-        self._exposures.faults.inject(kind, details)
 
     def _draw(self, out: NDArray[Any], exposure: Exposure, world: World) -> None:
         s, now = self._settings, exposure.start_ns
@@ -233,10 +169,6 @@ class SimulatedCamera:
             self._anchors[:, 1] + moved[:, 1] / nm,
             focus + s.defocus_nm - moved[:, 2],
         )
-
-    def _new_readout(self, region: tuple[int, int, int, int] | None, binning: int) -> Readout:
-        sensor = (self._settings.height_px, self._settings.width_px)
-        return Readout.checked(*(region or (0, 0, sensor[1], sensor[0])), binning, sensor)
 
     def _opened(self) -> World:
         if self._world is None:

@@ -6,19 +6,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from parfocal.core.errors import BadInputError, DeviceError
+from parfocal.core.errors import DeviceError
 from parfocal.core.frames import FrameSpec, Sensor
-from parfocal.devices.device_commands import reshapes
 from parfocal.devices.exposures import ExposureSchedule
+from parfocal.devices.simulated.exposing import ExposingCamera
 from parfocal.devices.simulated.microscope.filters import THING as FILTER
 from parfocal.devices.simulated.microscope.filters import filter_at
 from parfocal.devices.simulated.microscope.picture import ExposureView, MicroscopeImages
 from parfocal.devices.simulated.microscope.settings import MicroscopeCameraSettings
 from parfocal.devices.simulated.microscope.truth import CELL_TRUTH_DTYPE, CellTruth
 from parfocal.devices.simulated.microscope.world import WorldLight, shared_sample
-from parfocal.devices.simulated.readout import Readout
 from parfocal.devices.simulated.world import World
-from parfocal.ipc import command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +39,7 @@ class EventTime(NamedTuple):
     run_time_s: float | None = None
 
 
-class MicroscopeCamera:
+class MicroscopeCamera(ExposingCamera):
     """A camera over a field of moving cells (a `parfocal.core.protocols.Camera` that `TakesEvents`).
 
     It shows what the lights of the `SimulatedWorld` that reach the sample during the exposure excite, through
@@ -63,8 +61,7 @@ class MicroscopeCamera:
 
     def __init__(self, settings: MicroscopeCameraSettings, context: DeviceContext) -> None:
         self._settings, self._context = settings, context
-        self._readout = self._new_readout(settings.region, settings.binning)
-        self._exposures = self._new_schedule()
+        super().__init__(settings, self._new_schedule())
         self._sample: SharedState[WorldLight] | None = None
 
     @property
@@ -104,10 +101,6 @@ class MicroscopeCamera:
         self._exposures.stop()
         self._sample = None
 
-    def make_safe(self) -> None:
-        """Stop to expose."""
-        self._exposures.stop()
-
     def state(self) -> dict[str, Any]:
         """Return the settings, and exposure, binning and region as they are now."""
         return {
@@ -130,37 +123,10 @@ class MicroscopeCamera:
         self._scene, self._told = self._told, EventTime()
         self._exposures.start(count)
 
-    def stop(self) -> None:
-        """End the sequence."""
-        self._exposures.stop()
-
-    def abort(self) -> None:
-        """End the sequence, with the exposure under way. Any thread."""
-        self._exposures.stop()
-
-    def is_running(self) -> bool:
-        """Whether frames are still to come."""
-        return self._exposures.is_running()
-
-    def next_frame(self) -> int:
-        """Return the number that the next frame will have."""
-        return self._exposures.next_frame
-
-    def exposure_ms(self) -> float:
-        """Return the exposure."""
-        return self._exposures.exposure_ms
-
-    def set_exposure_ms(self, exposure_ms: float) -> float:
-        """Set the exposure."""
-        return self._exposures.set_exposure_ms(exposure_ms)
-
     def read_into(self, out: NDArray[Any], timeout_s: float) -> FrameHeader | None:
         """Draw the next frame into `out` while it is exposed; return its header when it could be read."""
         self._opened()
-        if out.shape != self._readout.shape or out.dtype != np.dtype(self._settings.dtype):
-            raise BadInputError(
-                f"out must be {self._settings.dtype} {self._readout.shape}, not {out.dtype} {out.shape}"
-            )
+        self._check_out(out)
         exposure = self._exposures.begin(timeout_s)
         if exposure is None:
             return None
@@ -177,40 +143,6 @@ class MicroscopeCamera:
         """Return the cells that frame number `frame` shows (`CELL_TRUTH_DTYPE`)."""
         self._opened()
         return self._truth.of(frame)
-
-    @reshapes
-    @command(effect="changes")
-    def set_binning(self, binning: int) -> int:
-        """Make squares of 1, 2, 4 or 8 pixels into one; returns the binning."""
-        self._readout = self._new_readout(self.region(), binning)
-        return binning
-
-    @command(effect="reads")
-    def binning(self) -> int:
-        """Return how many pixels along an edge make one."""
-        return self._readout.binning
-
-    @reshapes
-    @command(effect="changes")
-    def set_region(self, x_px: int, y_px: int, width_px: int, height_px: int) -> tuple[int, int, int, int]:
-        """Read a rectangle of the sensor alone, in its own pixels; returns x, y, width and height."""
-        self._readout = self._new_readout((x_px, y_px, width_px, height_px), self._readout.binning)
-        return x_px, y_px, width_px, height_px
-
-    @command(effect="reads")
-    def region(self) -> tuple[int, int, int, int]:
-        """Return x, y, width and height of what is read of the sensor, in its own pixels."""
-        return self._readout.x_px, self._readout.y_px, self._readout.width_px, self._readout.height_px
-
-    @reshapes
-    @command(effect="changes")
-    def clear_region(self) -> None:
-        """Read the whole sensor again."""
-        self._readout = self._new_readout(None, self._readout.binning)
-
-    def inject_fault(self, kind: str, **details: Any) -> None:
-        """Make a fault happen: late, lost, error, freeze, thaw or hang; see `parfocal.devices.exposures`."""
-        self._exposures.faults.inject(kind, details)
 
     def _draw(self, out: NDArray[Any], exposure: Exposure, view: ExposureView) -> None:
         time_s, event = self._scene_time_s(exposure), self._scene.event
@@ -244,10 +176,6 @@ class MicroscopeCamera:
             filter=filter_at(self._settings.filters, at(FILTER, start_ns)),
             levels=tuple((name, light.mean_level(start_ns, end_ns)) for name, light in lights.items()),
         )
-
-    def _new_readout(self, region: tuple[int, int, int, int] | None, binning: int) -> Readout:
-        sensor = (self._settings.height_px, self._settings.width_px)
-        return Readout.checked(*(region or (0, 0, sensor[1], sensor[0])), binning, sensor)
 
     def _opened(self) -> SharedState[WorldLight]:
         if self._sample is None:
