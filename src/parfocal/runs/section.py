@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import heapq
-from bisect import bisect_right
+import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from functools import cached_property
 from itertools import islice
@@ -72,7 +73,9 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             return [count]
         if count >= self._total:
             return [len(lane) for lane in self.lanes]
-        now = min(self._first_beyond(lane, count) for lane in self.lanes)
+        if count == 0:
+            return [0] * len(self.lanes)
+        now = self._first_beyond(count)
         counts = [lane.count_before(now) for lane in self.lanes]
         missing = count - sum(counts)
         for row, lane in enumerate(self.lanes):
@@ -81,15 +84,19 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             missing -= more
         return counts
 
-    def _first_beyond(self, lane: Lane, count: int) -> float:
-        """Return the first start of the lane up to which the section has more than `count` events."""
+    def _first_beyond(self, count: int) -> float:
+        """Return the first start up to which, itself included, there are more than `count` events."""
+        now = math.inf
+        for lane in self.lanes:
+            steps = range(bisect_left(range(lane.steps), now, key=lane.start_of))
+            if steps and self._until(lane.start_of(steps[-1])) > count:
+                now = lane.start_of(
+                    bisect_right(steps, count, key=lambda step: self._until(lane.start_of(step)))
+                )
+        return now
 
-        def until(step: int) -> int:
-            now = lane.start_of(step)
-            return sum(one.count_before(now, included=True) for one in self.lanes)
-
-        step = bisect_right(range(lane.steps), count, key=until)
-        return lane.start_of(step) if step < lane.steps else float("inf")
+    def _until(self, now: float) -> int:
+        return sum(lane.count_before(now, included=True) for lane in self.lanes)
 
 
 def _in_row(row: int, starts: Iterator[tuple[float, list[int]]]) -> Iterator[tuple[float, int, list[int]]]:
