@@ -9,7 +9,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from parfocal.runs.outline import Place
+    from parfocal.runs.outline import MapPosition
 
 ROWS, COLUMNS = 8, 48
 _ASPECT = 2
@@ -17,7 +17,7 @@ _ASPECT = 2
 _ORDER = "123456789abcdefghijklmnopqrstuvwxyz"
 
 
-def map_lines(places: Sequence[Place], active: int | None, colour: str, width: int) -> list[Text]:
+def map_lines(places: Sequence[MapPosition], active: int | None, colour: str, width: int) -> list[Text]:
     """Return the places as seen from above (y downwards), and a line that says which one is meant.
 
     Each is shown by its number in the order of visits (1 to 9, then letters, then dots), the active one as
@@ -25,8 +25,8 @@ def map_lines(places: Sequence[Place], active: int | None, colour: str, width: i
 
     Examples
     --------
-    >>> from parfocal.runs.outline import Place
-    >>> row = [Place("", 0.0, 0.0), Place("B2", 300.0, 0.0)]
+    >>> from parfocal.runs.outline import MapPosition
+    >>> row = [MapPosition("", 0.0, 0.0), MapPosition("B2", 300.0, 0.0)]
     >>> [line.plain for line in map_lines(row, 1, "green", 80)]
     ['1                                              @', 'FOV 2/2  B2  x 300.0 um  y 0.0 um']
     """
@@ -62,10 +62,14 @@ def _line(grid: dict[tuple[int, int], tuple[str, str]], row: int) -> Text:
     return line
 
 
-def _place_text(places: Sequence[Place], active: int | None) -> str:
+def _place_text(places: Sequence[MapPosition], active: int | None) -> str:
     if active is None or active >= len(places):
         return f"{len(places)} FOVs"
     place = places[active]
     parts = [f"FOV {active + 1}/{len(places)}", place.name]
-    parts += [f"{axis} {value:.1f} um" for axis, value in (("x", place.x_um), ("y", place.y_um)) if value is not None]
+    parts += [
+        f"{axis} {value:.1f} um"
+        for axis, value in (("x", place.x_um), ("y", place.y_um))
+        if value is not None
+    ]
     return "  ".join(filter(None, parts))

@@ -10,6 +10,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from parfocal.cli.output import console, print_json
+from parfocal.cli.run_watch import run_to_watch, watch_run
 from parfocal.core.errors import BadInputError
 from parfocal.rig.find_run import runs_of_rigs
 from parfocal.runs.status_text import progress_text, state_text
@@ -24,7 +25,14 @@ if TYPE_CHECKING:
 DEFAULT_FOLDER = Path("runs")
 
 
-def runs(folder: Path | None = None, *, rig: str | None = None, json: bool = False) -> None:
+def runs(
+    folder: Path | None = None,
+    *,
+    rig: str | None = None,
+    watch: bool = False,
+    run: str | None = None,
+    json: bool = False,
+) -> None:
     """List the runs that go on now in all rigs, and those recorded in a folder, oldest first.
 
     Of each: how far it is, or how long it took; how it ended and why, what is stored and said.
@@ -35,6 +43,11 @@ def runs(folder: Path | None = None, *, rig: str | None = None, json: bool = Fal
         Where records lie; `runs` in the working directory by default, if there is one.
     rig
         Only the runs of this rig, those that have ended included, and no folder unless it is named.
+    watch
+        Show one run until it has ended: its plan as a strip, its positions as a map, times, queues, errors.
+        Keys pause, resume, finish, stop and confirm it; q leaves it alone.
+    run
+        Which run to watch, NAME or RIG/NAME; by default the one that began last.
     json
         Print them as one JSON line.
 
@@ -42,10 +55,17 @@ def runs(folder: Path | None = None, *, rig: str | None = None, json: bool = Fal
     --------
     parfocal runs
 
+    parfocal runs --watch
+
     parfocal runs /data/today --json
 
     parfocal runs --rig microscope
     """
+    if watch:
+        watch_run(run or run_to_watch(rig))
+        return
+    if run is not None:
+        raise BadInputError(f"--run {run} names the run to --watch; give both")
     if folder is None and rig is None and DEFAULT_FOLDER.is_dir():
         folder = DEFAULT_FOLDER
     told = runs_of_rigs(rig)

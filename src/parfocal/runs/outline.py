@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -34,7 +35,7 @@ class Cell(msgspec.Struct, frozen=True):
     count: int
 
 
-class Place(msgspec.Struct, frozen=True):
+class MapPosition(msgspec.Struct, frozen=True):
     """A position of a plan: its name, and where it is in um; None where the stage stays as it is."""
 
     name: str
@@ -51,13 +52,13 @@ class Outline(msgspec.Struct, frozen=True, kw_only=True):
         Of the plan that it was made of: after an `extend` it is made anew.
     cells : tuple of Cell
         In order; together all events.
-    places : tuple of Place
+    places : tuple of MapPosition
         In the order of the axis p; of more than 1000 the first ones.
     """
 
     events_total: int
     cells: tuple[Cell, ...]
-    places: tuple[Place, ...]
+    places: tuple[MapPosition, ...]
 
 
 def outline_of(schedule: Schedule, most_cells: int) -> Outline:
@@ -76,7 +77,7 @@ def outline_of(schedule: Schedule, most_cells: int) -> Outline:
     """
     if not 1 <= most_cells <= MOST_CELLS:
         raise BadInputError(f"cells must be 1 to {MOST_CELLS}, not {most_cells}")
-    places = tuple(Place(place.name, place.x, place.y) for place in schedule.positions[:MOST_PLACES])
+    places = tuple(MapPosition(place.name, place.x, place.y) for place in schedule.positions[:MOST_PLACES])
     return Outline(events_total=len(schedule), cells=_cells(schedule, most_cells), places=places)
 
 
@@ -87,10 +88,7 @@ def _cells(schedule: Schedule, most: int) -> tuple[Cell, ...]:
         return _merged([Cell(kind, number, 1) for number, kind in enumerate(kinds)])
     edges = [total * number // most for number in range(most + 1)]
     return _merged(
-        [
-            Cell(_kind_between(schedule, first, end), first, end - first)
-            for first, end in zip(edges[:-1], edges[1:], strict=True)
-        ]
+        [Cell(_kind_between(schedule, first, end), first, end - first) for first, end in pairwise(edges)]
     )
 
 

@@ -13,6 +13,7 @@ from parfocal.ipc import RECEIVER, command
 from parfocal.processes import Service, ServiceContext
 from parfocal.runs.event_log import LogWriter
 from parfocal.runs.last_run import LastRuns, UnfinishedRun
+from parfocal.runs.outline import Outline, outline_of
 from parfocal.runs.run_table import KnownRun, RunTable
 from parfocal.runs.settings import RunSettings
 from parfocal.runs.starting import RunStarter, StartRequest
@@ -144,6 +145,11 @@ class RunService(Service):
         """Return events of a run's plan as it is now, from number `first` on."""
         found: list[dict[str, Any]] = msgspec.to_builtins(list(self._runs.engine(run).events(first, count)))
         return found
+
+    @command(lane="events", effect="reads")
+    def outline(self, run: str, cells: int = 200) -> Outline:
+        """Return a run's plan as it is now, as a strip of at most `cells` cells and a map of places."""
+        return outline_of(self._runs.engine(run).schedule, cells)
 
     @command(lane=RECEIVER, effect="stops")
     def pause(self, run: str, reason: str = "") -> RunStatus:

@@ -1,0 +1,117 @@
+"""``parfocal runs --watch``: a run in the terminal, steered by keys; leaving it changes nothing."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from rich.live import Live
+from rich.text import Text
+
+from parfocal.cli.keys import pressed_keys
+from parfocal.cli.output import console
+from parfocal.cli.run_view import run_view
+from parfocal.core.errors import BadInputError, CommandError
+from parfocal.rig.find_run import find_run, runs_of_rigs
+from parfocal.rig.opening import attach
+from parfocal.runs.outline import Outline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.console import RenderableType
+
+    from parfocal.core.run_status import RunStatus
+    from parfocal.runs.handle import RunHandle
+
+REFRESH_S = 0.25
+_CELLS = 400
+_FETCH_EVERY = 20
+"""Pictures after which the plan is fetched again: another one of the same length may stand in its place."""
+_SURE = "press s once more to stop the run for good, any other key to let it go on"
+
+
+def run_to_watch(rig: str | None) -> str:
+    """Return ``RIG/NAME`` of the run that began last among those that go on; else of the last that ended.
+
+    Raises
+    ------
+    BadInputError
+        If there has been no run at all.
+    """
+    told = [(each.rig, run) for each in runs_of_rigs(rig) for run in each.runs.values()]
+    if not told:
+        raise BadInputError("no run goes on; start one with `parfocal run RIG PLAN`")
+    name, run = max(told, key=lambda each: (not each[1].ended, each[1].started_at or 0.0))
+    return f"{name}/{run.run}"
+
+
+def watch_run(run: str) -> None:
+    """Show a run until it has ended, or until q or Ctrl-C. Where no terminal is, once."""
+    rig, name = find_run(run)
+    with attach(rig) as running, suppress(KeyboardInterrupt):
+        handle = running.runs[name]
+        view = RunScreen(handle, lambda: running["runs"].outline(name, _CELLS))
+        if not console().is_terminal:
+            console().print(view.paint(handle.status(), console().width))
+            return
+        with pressed_keys() as key, Live(console=console(), auto_refresh=False) as live:
+            while True:
+                status = handle.status()
+                live.update(view.paint(status, console().width), refresh=True)
+                if status.ended or not view.press(key(REFRESH_S)):
+                    return
+
+
+class RunScreen:
+    """What is on the screen of a run, and what its keys do.
+
+    Parameters
+    ----------
+    handle : RunHandle
+        Of the run.
+    fetch : callable
+        Returns the outline of its plan as it is now; asked again when the plan has another length.
+    """
+
+    def __init__(self, handle: RunHandle, fetch: Callable[[], Outline]) -> None:
+        self._handle = handle
+        self._fetch = fetch
+        self._outline = Outline(events_total=0, cells=(), places=())
+        self._asked = ""
+        self._painted = 0
+
+    def paint(self, status: RunStatus, width: int) -> RenderableType:
+        """Return the picture of a status."""
+        stale = self._painted % _FETCH_EVERY == 0
+        self._painted += 1
+        if stale or status.events_total != self._outline.events_total:
+            try:
+                self._outline = self._fetch()
+            except CommandError as error:
+                return Text(f"the rig does not tell the plan: {error}")
+        return run_view(status, self._outline, width, self._asked)
+
+    def press(self, key: str) -> bool:
+        """Do what a key asks for; return False if it is q."""
+        if not key:
+            return True
+        sure, self._asked = self._asked == _SURE, ""
+        if key == "s" and not sure:
+            self._asked = _SURE
+            return True
+        actions: dict[str, tuple[str, Callable[[], object]]] = {
+            "p": ("pause", lambda: self._handle.pause("from the terminal")),
+            "r": ("resume", self._handle.resume),
+            "f": ("finish", lambda: self._handle.finish("from the terminal")),
+            "c": ("confirm", self._handle.confirm),
+            "s": ("stop", lambda: self._handle.cancel("from the terminal")),
+        }
+        if key in actions:
+            word, act = actions[key]
+            try:
+                act()
+                self._asked = f"asked to {word}"
+            except (CommandError, BadInputError) as error:
+                self._asked = f"{word} was refused: {error}"
+        return key != "q"
