@@ -46,7 +46,7 @@ def run(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def test_it_is_exported_whole(run: Path) -> None:
-    (tiff,) = export_run(run, "tiff", tell=lambda _: None)
+    (tiff,) = export_run(run, "tiff", report=lambda _: None)
     with tifffile.TiffFile(tiff) as opened:
         assert [series.name for series in opened.series] == ["p0", "p1"]
         images = [series.asarray()[..., 0, 0] for series in opened.series]
@@ -54,7 +54,7 @@ def test_it_is_exported_whole(run: Path) -> None:
     assert [image.ravel().tolist() for image in images] == [[1, 2, 5, 6], [3, 4, 0, 8]]
     for told in ('Name="a"', 'Name="b"', 'SizeT="2"', 'SizeC="2"', 'PhysicalSizeX="0.5"'):
         assert told in described
-    (rows,) = export_run(run, "csv", tell=lambda _: None)
+    (rows,) = export_run(run, "csv", report=lambda _: None)
     assert rows.read_text().split() == ["number", "0", "1", "2", "3", "4", "5", "7"]
 
 

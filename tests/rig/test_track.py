@@ -72,7 +72,7 @@ def test_what_fits_is_taken(folder):
 
 def test_what_the_movie_tells_of_its_camera_is_taken_unless_it_is_given(folder):
     told = Sensor(gain_e_per_adu=0.5, offset_adu=100.0, bit_depth=12)
-    services = track_config(plan(folder, gain_e_per_adu=0.7), told=told).services
+    services = track_config(plan(folder, gain_e_per_adu=0.7), stated=told).services
     tracker, camera = services["tracker"].settings, services["camera"].settings["options"]["sensor"]
     assert (tracker["gain_e_per_adu"], tracker["offset_adu"], tracker["read_noise_e"]) == (0.7, 100.0, 0.0)
     assert (camera["gain_e_per_adu"], camera["bit_depth"]) == (0.7, 12)

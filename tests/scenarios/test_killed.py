@@ -53,7 +53,7 @@ def test_a_process_dies_in_the_middle(victim, signal_number, tmp_path):
         rig["camera"].snap(timeout_s=WAIT_S)
         rig["tracker"].find_beads(timeout_s=WAIT_S)
         assassin = Assassin(rig, victim, signal_number)
-        done = run_tracked(rig, FRAMES, tell=assassin.tell)
+        done = run_tracked(rig, FRAMES, report=assassin.tell)
         assert assassin.done
         assert assassin.back.wait(WAIT_S)
         status = rig.status()

@@ -43,7 +43,7 @@ class Once:
 
 def test_frames_that_the_camera_lost_are_missing_and_no_restart_is_invented(rig):
     fault = Once(lambda: rig["camera"].inject_fault("lost", {"frames": 7}, force=True))
-    done = run_tracked(rig, FRAMES, tell=fault)
+    done = run_tracked(rig, FRAMES, report=fault)
     assert done.ledger[:3] == (FRAMES, FRAMES - 7, {"camera": 7})
     assert (done.status.outcome, done.status.reason) == ("incomplete: lost 7", "7 lost (camera)")
     assert (done.manifest.outcome, done.manifest.losses) == ("incomplete: lost 7", {"camera": 7})
@@ -56,7 +56,7 @@ def test_frames_that_the_tracker_dropped_are_missing(rig):
         os.kill(worker, signal.SIGSTOP)
         threading.Timer(0.5, os.kill, (worker, signal.SIGCONT)).start()
 
-    done = run_tracked(rig, FRAMES, tell=Once(overrun))
+    done = run_tracked(rig, FRAMES, report=Once(overrun))
     exposed, tracked, dropped = done.ledger[:3]
     assert tracked + sum(dropped.values()) == exposed == FRAMES
     assert sum(dropped.values()) > 0
@@ -65,7 +65,7 @@ def test_frames_that_the_tracker_dropped_are_missing(rig):
 
 
 def test_a_camera_that_somebody_stops_ends_the_run_early(rig):
-    done = run_tracked(rig, 10 * FRAMES, tell=Once(lambda: rig["camera"].stop()))
+    done = run_tracked(rig, 10 * FRAMES, report=Once(lambda: rig["camera"].stop()))
     exposed = done.ledger.exposed
     assert exposed < 10 * FRAMES
     assert done.status.outcome == done.manifest.outcome == "finished early"
@@ -77,7 +77,7 @@ def test_a_caller_that_fails_leaves_no_run_open(rig):
         raise ValueError("a bug of the caller")
 
     with pytest.raises(ValueError, match="a bug of the caller"):
-        run_tracked(rig, 10 * FRAMES, tell=Once(fail))
+        run_tracked(rig, 10 * FRAMES, report=Once(fail))
     status = rig["recorder"].status()
     assert (status.outcome, status.reason) == ("cancelled", "ValueError: a bug of the caller")
     assert not rig["camera"].is_running()

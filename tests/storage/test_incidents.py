@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from parfocal.core.clock import SYSTEM_CLOCK
-from parfocal.storage.incidents import ServiceWatch, given_up, tell
+from parfocal.storage.incidents import ServiceWatch, given_up, report
 from parfocal.storage.moment import Moment
 
 LIFE = [("ready", 7), ("crashed", 0), ("starting", 9), ("ready", 9)]
@@ -30,7 +30,7 @@ def test_a_service_that_came_back_is_not_given_up(seen):
         watch.shown = LIFE[number]
         incidents += watch.look()
     assert given_up(incidents) == ()
-    (sentence,) = tell(incidents, start)
+    (sentence,) = report(incidents, start)
     assert sentence.startswith("camera ended after ")
     assert sentence.endswith("(killed) and was started again")
 

@@ -239,17 +239,17 @@ def test_a_restart_across_which_everything_asked_for_was_produced_is_complete(
 
 
 def test_frames_that_the_camera_lost_first_and_last_belong_to_their_run(laboratory: Laboratory) -> None:
-    laboratory.camera.tell_next_number(0)
+    laboratory.camera.set_next_number(0)
     first = laboratory.begin()
     first.start()
     laboratory.show(*range(5, 41))
-    laboratory.camera.tell_next_number(50)
+    laboratory.camera.set_next_number(50)
     assert run_to_end(first) == ("incomplete: lost 14", {"camera": 14, "tracks": 0})
     assert frames_in(first) == [0] * 5 + list(range(6, 42))
     second = laboratory.begin()
     second.start()
     laboratory.show(*range(50, 60))
-    laboratory.camera.tell_next_number(60)
+    laboratory.camera.set_next_number(60)
     assert run_to_end(second) == ("complete", {"camera": 0, "tracks": 0})
 
 

@@ -43,11 +43,11 @@ class Camera:
 
     def _open(self) -> None:
         self.writer = StreamWriter(self._streams, "camera", SPEC, slots=256)
-        self.writer.tell_next_number(self.next)
+        self.writer.set_next_number(self.next)
 
     def show(self, count: int) -> range:
         for number in range(self.next, self.next + count):
-            self.writer.tell_next_number(number + 1)
+            self.writer.set_next_number(number + 1)
             self.writer.write(np.full(SPEC.shape, number, SPEC.dtype), FrameHeader(frame=number))
             self.shown.append(number)
         self.next += count
@@ -55,7 +55,7 @@ class Camera:
 
     def lose(self, count: int) -> None:
         self.next += count
-        self.writer.tell_next_number(self.next)
+        self.writer.set_next_number(self.next)
 
     def restart(self) -> None:
         self.writer.close()

@@ -79,7 +79,7 @@ def call(
         except KeyboardInterrupt:
             pending.cancel("Ctrl-C")
             raise KeyboardInterrupt(f"{service}.{command} was cancelled") from None
-    _tell(result, json, out)
+    _report(result, json, out)
 
 
 def commands(
@@ -128,7 +128,7 @@ def _arguments(infos: Iterable[CommandInfo], command: str, words: tuple[str, ...
     return named_values(words, lambda name: kinds.get(name, ALL))
 
 
-def _tell(result: Any, json: bool, out: Path | None) -> None:
+def _report(result: Any, json: bool, out: Path | None) -> None:
     if out is not None:
         out.write_text(to_json(result) + "\n", encoding="utf-8")
     if json:

@@ -70,8 +70,8 @@ def _check_device(address: str, options: tuple[str, ...], allowed: list[str], js
     kind, verdicts = try_device(address, given, allowed)
     broken = [verdict for verdict in verdicts if verdict.outcome == "broken"]
     if json:
-        told = [{"promise": v.promise.name, "outcome": v.outcome, "why": v.why} for v in verdicts]
-        print_json({"device": address, "kind": kind, "promises": told})
+        stated = [{"promise": v.promise.name, "outcome": v.outcome, "why": v.why} for v in verdicts]
+        print_json({"device": address, "kind": kind, "promises": stated})
         return Exit.FAILED if broken else Exit.OK
     table = Table("", "promise", "why", box=None, pad_edge=False)
     for verdict in verdicts:

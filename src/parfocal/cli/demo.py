@@ -65,4 +65,4 @@ def tweezers(
         seconds=seconds, fps=fps, beads=beads, size=size, workers=workers,
         record_frames=record_frames, out=out, seed=seed, view=view,
     )  # fmt: skip
-    return run_job(lambda tell: run_demo(plan, tell), json=json)
+    return run_job(lambda report: run_demo(plan, report), json=json)

@@ -43,6 +43,6 @@ def export(
     from parfocal.rig.export import export_run
 
     shown = console(quiet=json)
-    files = export_run(run, to, stream=stream, out=out, tell=lambda text: shown.print(text, soft_wrap=True))
+    files = export_run(run, to, stream=stream, out=out, report=lambda text: shown.print(text, soft_wrap=True))
     if json:
         print_json({"files": [str(file) for file in files]})

@@ -48,7 +48,7 @@ def run_job(job: Callable[[Callable[[Step], None]], Summary], *, json: bool) -> 
         bars: dict[str, int] = {}
         run = ""
 
-        def tell(step: Step) -> None:
+        def report(step: Step) -> None:
             nonlocal run
             run = step.run or run
             for note in step.notes:
@@ -61,7 +61,7 @@ def run_job(job: Callable[[Callable[[Step], None]], Summary], *, json: bool) -> 
 
         try:
             with interrupted_once():
-                summary = job(tell)
+                summary = job(report)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(f"everything was ended in order; {_saved(run)}") from None
         for done in bars.values():

@@ -41,7 +41,7 @@ def kinds(name: str | None = None, *, json: bool = False) -> None:
         if name is None:
             console().print(Text(title, "bold underline"))
         for info in infos:
-            _tell(info, meanings=name is not None)
+            _report(info, meanings=name is not None)
 
 
 def new_rig(file: Path) -> None:
@@ -60,7 +60,7 @@ def new_rig(file: Path) -> None:
     console().print(f"rig {name!r} is in {file}; try it with `parfocal check {shlex.quote(str(file))}`")
 
 
-def _tell(info: KindInfo, *, meanings: bool) -> None:
+def _report(info: KindInfo, *, meanings: bool) -> None:
     console().print(Text.assemble((info.name, "bold"), f"  {info.summary}"))
     for setting in info.settings:
         console().print(Padding(Text(_line(setting)), (0, 0, 0, 4), expand=False))

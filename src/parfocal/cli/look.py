@@ -45,10 +45,10 @@ def live(
     with interrupted_once(), attach_or_open(only_rig(rig)) as running:
         window = open_viewer(f"{running.name}-live", viewer, theme=theme)
         try:
-            told = follow(running, camera, window)
+            stated = follow(running, camera, window)
             window.wait_ready()
             with exposing(running, camera):
-                console().print(f"{told} is exposing; close the window, or press Ctrl-C")
+                console().print(f"{stated} is exposing; close the window, or press Ctrl-C")
                 poll_until(lambda: window.state == "exited", float("inf"), every_s=_STEP_S)
         finally:
             window.close()
@@ -82,4 +82,4 @@ def snap(rig: AnyRig = None, *, camera: str = "camera", out: Path | None = None)
         where = f"{running.name}/{camera}"
     if out is not None:
         save_image(frame.pixels, frame.pixel_size_um, out)
-    console().print(f"{where} {frame.told}" + ("" if out is None else f", in {out}"))
+    console().print(f"{where} {frame.stated}" + ("" if out is None else f", in {out}"))

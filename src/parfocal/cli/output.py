@@ -69,10 +69,10 @@ def to_json(value: Any, longest: int | None = None) -> str:
             return {"array": str(value.dtype), "shape": value.shape}
         return _plain(value)
 
-    return msgspec.json.encode(_told(value), enc_hook=plain).decode()
+    return msgspec.json.encode(_stated(value), enc_hook=plain).decode()
 
 
-def _told(value: Any) -> Any:
+def _stated(value: Any) -> Any:
     """Return a dataclass as its fields and properties: what is worked out from the fields belongs to it."""
     if not is_dataclass(value) or isinstance(value, type):
         return value

@@ -68,10 +68,10 @@ def runs(
         raise BadInputError(f"--run {run} names the run to --watch; give both")
     if folder is None and rig is None and DEFAULT_FOLDER.is_dir():
         folder = DEFAULT_FOLDER
-    told = runs_of_rigs(rig)
-    live = [(each.rig, run) for each in told for run in each.runs.values() if rig or not run.ended]
+    stated = runs_of_rigs(rig)
+    live = [(each.rig, run) for each in stated for run in each.runs.values() if rig or not run.ended]
     found = () if folder is None else list_runs(folder)
-    for each in told:
+    for each in stated:
         if each.error:
             console(quiet=True).print(Text(f"rig {each.rig!r} does not tell its runs: {each.error}"))
     if json:

@@ -87,7 +87,7 @@ def redpitaya(
             device.inject_fault(**{name: getattr(each, name) for name in Fault.__dataclass_fields__})
         signal.signal(signal.SIGTERM, end)
         signal.signal(signal.SIGINT, end)
-        _tell(device, json)
+        _report(device, json)
         while not ended.wait(0.2):
             if device.monitor is not None and device.monitor.ended.is_set():
                 return 1  # the fault "die"
@@ -121,7 +121,7 @@ def _check(port: int, scpi_port: int | None, latency_ms: float) -> None:
         raise BadInputError(f"latency_ms = {latency_ms} ms is negative")
 
 
-def _tell(device: SimulatedRedPitaya, json: bool) -> None:
+def _report(device: SimulatedRedPitaya, json: bool) -> None:
     address = f"tcp://127.0.0.1:{device.port}"
     if json:
         print_json({"address": address, "scpi_port": device.scpi_port, "pid": os.getpid()})

@@ -79,7 +79,7 @@ def _stream_rows(stream: StreamStatus) -> list[tuple[str, ...]]:
 
 
 def _reader_cells(reader: ReaderLedger) -> tuple[str, ...]:
-    told = [f"{count} {reason}" for reason, count in reader.dropped.items() if count]
-    dropped = ", ".join([*told, *([f"WRONG: {reader.imbalance}"] if reader.imbalance else [])])
+    stated = [f"{count} {reason}" for reason, count in reader.dropped.items() if count]
+    dropped = ", ".join([*stated, *([f"WRONG: {reader.imbalance}"] if reader.imbalance else [])])
     name = reader.name if reader.alive else f"{reader.name} (gone)"
     return name, reader.policy, str(reader.delivered), dropped or "0", str(reader.in_flight)

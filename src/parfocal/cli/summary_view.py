@@ -29,8 +29,8 @@ def _flags(shares: dict[str, float]) -> str:
     >>> _flags({"saturated": 0.921}), _flags({})
     ('; rows flagged: 92.1% saturated', '')
     """
-    told = ", ".join(f"{share:.1%} {flag}" for flag, share in shares.items())
-    return f"; rows flagged: {told}" if told else ""
+    stated = ", ".join(f"{share:.1%} {flag}" for flag, share in shares.items())
+    return f"; rows flagged: {stated}" if stated else ""
 
 
 def _lines(summary: Summary) -> list[tuple[str, str | Text]]:

@@ -60,4 +60,4 @@ def track(
         raise BadInputError("--rois and --find exclude each other: load the beads or find them")
     chosen: dict[str, Any] = {"rois": beads.rois, "roi_px": beads.roi_px, "zlut": beads.zlut}
     plan = TrackPlan(movie=movie, out=out, workers=workers, **images.for_plan(), **chosen, **asdict(camera))
-    return run_job(lambda tell: run_track(plan, tell), json=json)
+    return run_job(lambda report: run_track(plan, report), json=json)

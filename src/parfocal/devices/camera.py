@@ -85,7 +85,7 @@ class CameraHost(ExposureCommands):
         counts = context.streams / f"{context.service}.counts"
         self._counts = CameraCounts(counts, owner=os.getppid(), now_ns=clock.monotonic_ns())
         self._counts.settle(open_stream(context.streams, context.service).produced)
-        self._tell_next_number()
+        self._set_next_number()
         self._last_lost = -2  # of the frames that this host read
         if self._counts.was_running:
             self._take_up()
@@ -131,7 +131,7 @@ class CameraHost(ExposureCommands):
         if self.device.spec != self._writer.spec:
             self._slot.close()
             self._writer.reopen(self.device.spec, timeout_s=_REOPENS_WITHIN_S)
-            self._tell_next_number()
+            self._set_next_number()
             self.context.publish("frames", {"spec": msgspec.to_builtins(self.device.spec)})
         return result
 
@@ -253,7 +253,7 @@ class CameraHost(ExposureCommands):
         header = self._completed(header, self._snaps.event_for(began_ns))
         self._slot.set_header(header)
         self._counts.claim(header)
-        self._tell_next_number()
+        self._set_next_number()
         self._slot.commit()
         self._counts.frame(header, self.context.clock.monotonic_ns())
         self._snaps.frame(header, began_ns)
@@ -292,16 +292,16 @@ class CameraHost(ExposureCommands):
         if made > counts.next_frame:
             self.context.log.error("the last %d frames never came", made - counts.next_frame)
             counts.lose(made - 1)
-            self._tell_next_number()
+            self._set_next_number()
 
-    def _tell_next_number(self) -> None:
+    def _set_next_number(self) -> None:
         """Tell readers which number the next frame will have: so they know of frames that never came."""
-        self._writer.tell_next_number(self._counts.next_frame)
+        self._writer.set_next_number(self._counts.next_frame)
 
     def _lose(self, error: FrameLostError) -> None:
         """Count a frame that the camera could not deliver, and say which; the sequence goes on."""
         self._counts.lose(error.frame + self._counts.first_frame)
-        self._tell_next_number()
+        self._set_next_number()
         self._snaps.lose(error)
         if error.frame != self._last_lost + 1:  # of many in a row, the first one is told
             self.context.log.error("%s", error)

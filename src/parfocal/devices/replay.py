@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from parfocal.core.frames import FrameHeader
     from parfocal.devices.context import DeviceContext
 
-_UNTOLD_HZ = 25.0
+_UNSTATED_HZ = 25.0
 """How fast a movie is played at its "own" rate if nobody tells it."""
 
 
@@ -102,7 +102,7 @@ class ReplayCamera:
         rate = self._settings.rate
         self._own_times = isinstance(rate, str)
         if rate == "own":
-            rate = self._movie.facts.frame_rate_hz or _UNTOLD_HZ
+            rate = self._movie.facts.frame_rate_hz or _UNSTATED_HZ
             self._own_times = self._movie.times_s is not None
         pace = None if rate == "fastest" else float(rate)
         exposure = 1.0 if pace is None else min(1.0, 1e3 / pace)

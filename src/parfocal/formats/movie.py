@@ -88,8 +88,8 @@ class Movie:
         self.shape = contents.shape
         self.dtype: np.dtype[Any] = contents.dtype if self._counts is None else np.dtype(np.uint16)
         self.times_s, times_from = image_times_s(contents, self._selection, options)
-        told = contents.pixel_size_um
-        size, size_from = (told.value, told.source) if told is not None else (None, "untold")
+        stated = contents.pixel_size_um
+        size, size_from = (stated.value, stated.source) if stated is not None else (None, "untold")
         if options.pixel_size_um is not None:
             size, size_from = options.pixel_size_um, "given"
         made = () if self._counts is None else (self._counts.words,)

@@ -42,9 +42,9 @@ def is_cut(tiff: tifffile.TiffFile) -> bool:
     if position is None or tiff.is_ndpi:  # whose offsets have parts elsewhere
         return False
     handle.seek(position)
-    told = handle.read(size)
-    offset = int.from_bytes(told, "little" if tiff.byteorder == "<" else "big")
-    return len(told) < size or (offset != 0 and offset not in {pages[n].offset for n in range(count)})
+    stated = handle.read(size)
+    offset = int.from_bytes(stated, "little" if tiff.byteorder == "<" else "big")
+    return len(stated) < size or (offset != 0 and offset not in {pages[n].offset for n in range(count)})
 
 
 def is_ome_stack(file: Path) -> bool:

@@ -118,8 +118,8 @@ def _read_as_file(file: Path, files: list[Path], position: int | str) -> PlaneRe
     reader = TiffReader(file, position)
     used = {file.name} if len(files) == 1 else reader.file_names()
     others = tuple(f"file {other.name}" for other in files if other.name not in used)
-    told = others[:5] if len(others) <= 6 else (*others[:5], f"{len(others) - 5} more files")
-    reader.contents = replace(reader.contents, unread=(*reader.contents.unread, *told))
+    stated = others[:5] if len(others) <= 6 else (*others[:5], f"{len(others) - 5} more files")
+    reader.contents = replace(reader.contents, unread=(*reader.contents.unread, *stated))
     return reader
 
 
@@ -172,8 +172,8 @@ def _grid(files: list[Path], images: int) -> _Grid:
             f"more numbers are missing between {names[0]} and {names[-1]} than are there: they count no time"
         )
         return _Grid("t", (images,), list(range(images)), (doubt,))
-    told = (f"numbers missing between {names[0]} and {names[-1]}: {ranges(missing)}",) if missing else ()
-    return _Grid("t", (count,), places, told)
+    stated = (f"numbers missing between {names[0]} and {names[-1]}: {ranges(missing)}",) if missing else ()
+    return _Grid("t", (count,), places, stated)
 
 
 def _pages(file: Path, shape: tuple[int, ...], first: Path) -> Pages:

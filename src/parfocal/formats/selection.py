@@ -64,8 +64,8 @@ class Selection:
         }
         for axis, index in place.items():
             if not 0 <= index < sizes.get(axis, 1):
-                told = f"{sizes[axis]} along {axis}" if axis in sizes else f"one along {axis}"
-                raise BadInputError(f"there is no image at {axis} = {index}: {told} can be read, from 0")
+                stated = f"{sizes[axis]} along {axis}" if axis in sizes else f"one along {axis}"
+                raise BadInputError(f"there is no image at {axis} = {index}: {stated} can be read, from 0")
         flat = 0
         for axis, size in sizes.items():
             flat = flat * size + place.get(axis, 0)

@@ -131,8 +131,8 @@ class TiffReader:
     def _remarks(self) -> tuple[str, ...]:
         compression = self._series[0].keyframe.compression.name
         lossy = "JPEG" in compression or compression in ("WEBP", "LERC")
-        told = (f"compressed with loss ({compression})",) if lossy else ()
-        return (*told, f"{self._path.name} {CUT}") if is_cut(self._file) else told
+        stated = (f"compressed with loss ({compression})",) if lossy else ()
+        return (*stated, f"{self._path.name} {CUT}") if is_cut(self._file) else stated
 
     def _check_decoder(self) -> None:
         """Decode an image of a compressed file: its decoder may not be installed."""

@@ -61,8 +61,8 @@ def _ome_words(file: tifffile.TiffFile, series: list[Any], images: list[OmeImage
     if not images:
         return Words(kind)
     by_planes = any(image.deltas_s for image in images)
-    told = by_planes and images[0].pixel_size_um is not None
-    own = _micromanager_words(file, series) if file.is_micromanager and not told else Words(kind)
+    stated = by_planes and images[0].pixel_size_um is not None
+    own = _micromanager_words(file, series) if file.is_micromanager and not stated else Words(kind)
     return Words(
         kind,
         names={"c": images[0].channels, "p": tuple(image.name for image in images)},

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from parfocal.formats.options import MovieOptions
     from parfocal.formats.selection import Selection
 
-UNTOLD = "untold"
+UNSTATED = "untold"
 """Who tells the times of a movie of which nobody does: only the number of the image is known then."""
 
 
@@ -35,4 +35,4 @@ def image_times_s(
     interval = contents.interval_s
     if interval is not None and not set(selection.axes) & set("pzc"):
         return numbers * interval.value, interval.source
-    return None, UNTOLD
+    return None, UNSTATED

@@ -32,10 +32,10 @@ class Unreadable:
 
     def words(self) -> list[str]:
         """Return what was noted, a line for each row of images."""
-        told = [
+        stated = [
             f"image {first} cannot be read: {why}"
             if first == last
             else f"images {first} to {last} cannot be read: {why}"
             for first, last, why in self._rows
         ]
-        return [*told, f"and {self._others} others"] if self._others else told
+        return [*stated, f"and {self._others} others"] if self._others else stated

@@ -248,9 +248,9 @@ class Call:
             self._value = value
         self._reply = None
 
-    def _run(self, function: Callable[[Any], None], told: Any) -> None:
+    def _run(self, function: Callable[[Any], None], stated: Any) -> None:
         try:
-            function(told)
+            function(stated)
         except Exception:  # noqa: BLE001 - the border of a callback
             _LOG.exception("a callback of %r failed", self)
 

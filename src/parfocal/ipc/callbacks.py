@@ -46,14 +46,14 @@ class Callbacks:
             self._thread = LaneThread(self._name)
         self._thread.submit(job)
 
-    def tell_progress(self, call: Call, progress: Progress, size: int) -> None:
+    def report_progress(self, call: Call, progress: Progress, size: int) -> None:
         """Have those who listen to `call` told, unless reports of too many bytes wait already."""
         messages, waiting_bytes = self.waiting()
         if messages and (messages >= PROGRESS_MESSAGES or waiting_bytes + size > PROGRESS_BYTES):
             self.dropped += 1
             return
         self._put, self._put_bytes = self._put + 1, self._put_bytes + size
-        self.submit(partial(self._tell, call, progress, size))
+        self.submit(partial(self._report, call, progress, size))
 
     def waiting(self) -> tuple[int, int]:
         """Return how many progress reports wait, and their bytes."""
@@ -70,6 +70,6 @@ class Callbacks:
         if self._thread is not None:
             self._thread.join(threading.TIMEOUT_MAX)
 
-    def _tell(self, call: Call, progress: Progress, size: int) -> None:
+    def _report(self, call: Call, progress: Progress, size: int) -> None:
         self._taken, self._taken_bytes = self._taken + 1, self._taken_bytes + size
         call.run_listeners(progress)

@@ -156,7 +156,7 @@ class Dispatcher:
     def receive(self, client: bytes, request: Request, now_ns: int) -> list[Action]:
         """Return what is to be done about a message."""
         if self._leases.held:
-            self._leases.heard(client, now_ns)
+            self._leases.seen(client, now_ns)
         message = request.message
         id = "" if message is None else message.id
         if request.error is not None:
@@ -294,7 +294,7 @@ class Dispatcher:
             raise errors.ServiceUnavailableError(f"service {self._hello.service!r} is closing")
         if message.id in self._calls:
             raise errors.ProtocolError(f"call id {message.id!r} was used before")
-        told = self._check_claim(client, message, request.command.info.effect)
+        stated = self._check_claim(client, message, request.command.info.effect)
         call = ActiveCall(
             message.id,
             request.command,
@@ -312,7 +312,7 @@ class Dispatcher:
         self._admitted += 1
         if message.lease_ns:
             self._leases.take(client, call, message.lease_ns, now_ns)
-        return [*told, Run(call)]
+        return [*stated, Run(call)]
 
     def _caller(self, client: bytes) -> str:
         introduction = self._callers.get(client)
@@ -331,8 +331,8 @@ class Dispatcher:
                 f"{service}.{message.name} is refused: run {run!r} uses {service}; wait for its end, cancel "
                 "it, or force the command, which the run records"
             )
-        told = {"command": message.name, "caller": self._caller(client), "run": run}
-        return [SendNotice("forced", told)]
+        stated = {"command": message.name, "caller": self._caller(client), "run": run}
+        return [SendNotice("forced", stated)]
 
     def _take_claim(self, client: bytes, message: TakeClaim) -> list[Action]:
         if self._claim is not None and self._claim[0] != client:
@@ -384,8 +384,8 @@ class Dispatcher:
         if isinstance(lost.kept, ActiveCall):
             alone = lost.kept.clients == [lost.client]
             return self._orphan(lost.kept, lost.reason, now_ns) if alone else []
-        told = encode(LeaseLost(str(lost.kept), lost.reason))
-        return [MakeSafe(str(lost.kept), lost.reason), Send(lost.client, told)]
+        stated = encode(LeaseLost(str(lost.kept), lost.reason))
+        return [MakeSafe(str(lost.kept), lost.reason), Send(lost.client, stated)]
 
     def _orphan(self, call: ActiveCall, reason: str, now_ns: int) -> list[Action]:
         """End a call that nobody waits for any more, if that is its policy."""

@@ -55,7 +55,7 @@ class LeaseTable:
     >>> leases.take(b"notebook", "laser", period_ns=1_000_000_000, now_ns=0)
     >>> leases.tick(250_000_000)  # nothing is lost, and it is time to ask
     ([], True)
-    >>> leases.heard(b"notebook", 300_000_000)
+    >>> leases.seen(b"notebook", 300_000_000)
     >>> leases.tick(500_000_000), leases.tick(750_000_000), leases.tick(1_000_000_000)
     (([], True), ([], True), ([], True))
     >>> leases.due_ns()
@@ -68,7 +68,7 @@ class LeaseTable:
 
     def __init__(self) -> None:
         self.held: dict[tuple[bytes, Hashable], int] = {}
-        self._heard_ns: dict[bytes, int] = {}
+        self._seen_ns: dict[bytes, int] = {}
         self._asked_ns = 0
 
     def __len__(self) -> int:
@@ -86,7 +86,7 @@ class LeaseTable:
         if not self.held:
             self._asked_ns = now_ns  # nobody was to be asked before, so nobody was forgotten
         self.held[client, kept] = period_ns
-        self._heard_ns[client] = now_ns
+        self._seen_ns[client] = now_ns
 
     def release(self, client: bytes, kept: Hashable) -> bool:
         """Forget a lease; False if there was none."""
@@ -96,12 +96,12 @@ class LeaseTable:
 
     def clients(self) -> set[bytes]:
         """Return who holds a lease."""
-        return set(self._heard_ns)
+        return set(self._seen_ns)
 
-    def heard(self, client: bytes, now_ns: int) -> None:
+    def seen(self, client: bytes, now_ns: int) -> None:
         """Take note that something came from `client`."""
-        if client in self._heard_ns:
-            self._heard_ns[client] = now_ns
+        if client in self._seen_ns:
+            self._seen_ns[client] = now_ns
 
     def gone(self, client: bytes) -> list[LostLease]:
         """End all leases of a client whose connection is lost."""
@@ -110,7 +110,7 @@ class LeaseTable:
 
     def due_ns(self) -> int:
         """Return when `tick` is due: to ask, or because a lease runs out."""
-        ends_ns = [self._heard_ns[key[0]] + period_ns for key, period_ns in self.held.items()]
+        ends_ns = [self._seen_ns[key[0]] + period_ns for key, period_ns in self.held.items()]
         return min([self._asked_ns + self._ask_every_ns(), *ends_ns])
 
     def tick(self, now_ns: int) -> tuple[list[LostLease], bool]:
@@ -120,11 +120,11 @@ class LeaseTable:
         """
         every_ns = self._ask_every_ns()
         stalled_ns = max(0, now_ns - self._asked_ns - 2 * every_ns)
-        self._heard_ns = {client: at + stalled_ns for client, at in self._heard_ns.items()}
+        self._seen_ns = {client: at + stalled_ns for client, at in self._seen_ns.items()}
         late = [
             (key, period_ns)
             for key, period_ns in self.held.items()
-            if now_ns - self._heard_ns[key[0]] >= period_ns
+            if now_ns - self._seen_ns[key[0]] >= period_ns
         ]
         lost = [self._lose(key, f"its client was silent for {period / 1e9:.1f} s") for key, period in late]
         ask = now_ns >= self._asked_ns + every_ns
@@ -142,4 +142,4 @@ class LeaseTable:
 
     def _forget_silent(self) -> None:
         holders = {client for client, _ in self.held}
-        self._heard_ns = {client: at for client, at in self._heard_ns.items() if client in holders}
+        self._seen_ns = {client: at for client, at in self._seen_ns.items() if client in holders}

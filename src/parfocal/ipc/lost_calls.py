@@ -84,9 +84,9 @@ class LostCalls:
         )
 
     def _died(self, call: Call, code: int | None) -> CommandError:
-        told = "unknown" if code is None else str(code)
+        stated = "unknown" if code is None else str(code)
         return ServiceDiedError(
-            f"service {self._service!r} ended (exit code {told}) before it answered {call.command}",
+            f"service {self._service!r} ended (exit code {stated}) before it answered {call.command}",
             service=self._service,
             command=call.command,
             exit_code=code,

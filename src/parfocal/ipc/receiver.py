@@ -265,7 +265,7 @@ class Receiver:
             for call in self._mux.get(message.id) or ():
                 call.progress = message
                 if call.has_listeners:
-                    self._callbacks.tell_progress(call, message, sum(map(len, parts)))
+                    self._callbacks.report_progress(call, message, sum(map(len, parts)))
         elif isinstance(message, Beat):
             self._held_up = message.held_up
             connection.send(_ALIVE)

@@ -42,7 +42,7 @@ def result_name(annotation: Any) -> str:
     """
     described = _describe(annotation)
     if isinstance(described, list):
-        return json.dumps(described) if _can_be_told_apart(annotation) else ""
+        return json.dumps(described) if _is_distinct(annotation) else ""
     return "" if described in (_NONE, _REPEATED) else str(described)
 
 
@@ -62,7 +62,7 @@ def result_type(name: str) -> Any:
     return _made(json.loads(name) if name.startswith("[") else name)
 
 
-def _can_be_told_apart(annotation: Any) -> bool:
+def _is_distinct(annotation: Any) -> bool:
     try:
         msgspec.json.Decoder(annotation, dec_hook=from_plain)
     except TypeError:

@@ -28,7 +28,7 @@ def loaded_versions() -> dict[str, str]:
             file = getattr(module, "__file__", None)
             files.setdefault(top, []).extend([Path(file)] if file else [])
     found = {"python": platform.python_version(), "system": platform.platform()}
-    return found | {top: told for top, its in sorted(files.items()) if (told := _version(top, its))}
+    return found | {top: stated for top, its in sorted(files.items()) if (stated := _version(top, its))}
 
 
 def _version(name: str, files: list[Path]) -> str:
@@ -36,9 +36,9 @@ def _version(name: str, files: list[Path]) -> str:
     try:
         return version(name)
     except PackageNotFoundError:
-        told = getattr(sys.modules.get(name), "__version__", None)
-    if isinstance(told, str):
-        return told
+        stated = getattr(sys.modules.get(name), "__version__", None)
+    if isinstance(stated, str):
+        return stated
     digest, read = hashlib.sha256(), 0
     for path in sorted(files):
         if path.is_file():

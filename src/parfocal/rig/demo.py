@@ -105,19 +105,19 @@ def demo_config(plan: DemoPlan) -> RigConfig:
     return load_config(config.model_copy(update=own))
 
 
-def run_demo(plan: DemoPlan, tell: Callable[[JobProgress], None]) -> Summary:
+def run_demo(plan: DemoPlan, report: Callable[[JobProgress], None]) -> Summary:
     """Find the beads, build their tables in a focus sweep, measure, and compare with the truth."""
     check_place(plan.out, int(LEAST_FREE_MB * MB), remedy="name another folder with --out")
     config = demo_config(plan)
-    tell(JobProgress(phase="starting", fraction=0.0, text=f"{len(config.services)} services"))
+    report(JobProgress(phase="starting", fraction=0.0, text=f"{len(config.services)} services"))
     with ExitStack() as stack:
         viewer = _open_window(config.name, stack) if plan.view else None
         rig = stack.enter_context(open_rig(config))
         if viewer is not None:
             follow(rig, "camera", viewer)
-        beads = prepare(rig, tell)
+        beads = prepare(rig, report)
         asked = msgspec.to_builtins(plan, enc_hook=str)
-        done = run_tracked(rig, plan.frames, tell=tell, name="demo", notes=asked)
+        done = run_tracked(rig, plan.frames, report=report, name="demo", notes=asked)
         status = rig.status()
     return summarise(
         done, status, beads, title="Simulated tweezers", pixel_size_nm=PIXEL_SIZE_NM, seconds=True
@@ -131,15 +131,17 @@ def _open_window(rig: str, stack: ExitStack) -> Viewer:
     return viewer
 
 
-def prepare(rig: Rig, tell: Callable[[JobProgress], None]) -> int:
+def prepare(rig: Rig, report: Callable[[JobProgress], None]) -> int:
     """Find the beads and build their z tables, as one does on the bench; return how many there are."""
     rig["camera"].start()
-    tell(JobProgress(phase="finding beads", fraction=0.0))
+    report(JobProgress(phase="finding beads", fraction=0.0))
     found = rig["tracker"].find_beads(timeout_s=60.0).rois
     if found:
         rig["magnet"].move_to(STRONG_NM, timeout_s=30.0)
         sweep = rig["tracker"].submit("build_tables", timeout_s=300.0)
-        sweep.on_progress(lambda p: tell(JobProgress(phase="focus sweep", fraction=p.fraction, text=p.text)))
+        sweep.on_progress(
+            lambda p: report(JobProgress(phase="focus sweep", fraction=p.fraction, text=p.text))
+        )
         sweep.result()
         rig["magnet"].move_to(WORKING_NM, timeout_s=30.0)
     rig["camera"].stop()

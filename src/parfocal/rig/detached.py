@@ -118,7 +118,7 @@ def main() -> None:
         return
     except (ParfocalError, PermissionError) as error:
         attributes = {name: value for name, value in vars(error).items() if not name.startswith("_")}
-        _tell(answers, RigFailed(type(error).__name__, str(error), attributes))
+        _report(answers, RigFailed(type(error).__name__, str(error), attributes))
         raise SystemExit(1) from None
 
 
@@ -130,7 +130,7 @@ def _run(begin: RigBegin, answers: IO[bytes]) -> None:
     config = load_config(begin.config)
     supervisor = Supervisor(config.name, service_specs(config), detached=True)
     with supervisor:
-        _tell(answers, RigReady(os.getpid()))
+        _report(answers, RigReady(os.getpid()))
         _let_go_of_the_terminal(str(supervisor.folder / "rig.err"))
         try:
             supervisor.wait()
@@ -138,7 +138,7 @@ def _run(begin: RigBegin, answers: IO[bytes]) -> None:
             supervisor.stop(str(error))
 
 
-def _tell(answers: IO[bytes], answer: RigReady | RigFailed) -> None:
+def _report(answers: IO[bytes], answer: RigReady | RigFailed) -> None:
     try:
         answers.write(msgspec.json.encode(answer, enc_hook=str) + b"\n")
         answers.flush()

@@ -31,7 +31,7 @@ def export_run(
     *,
     stream: str = "",
     out: Path | None = None,
-    tell: Callable[[str], None],
+    report: Callable[[str], None],
 ) -> list[Path]:
     """Write the frames of a run as OME-TIFF, or its rows as CSV; a file for each stream.
 
@@ -45,7 +45,7 @@ def export_run(
         Only this one.
     out : Path, optional
         Folder for the files; ``export`` in the run's folder otherwise.
-    tell : callable
+    report : callable
         Told what is being written.
 
     Returns
@@ -73,7 +73,7 @@ def export_run(
             raise AlreadyExistsError(f"{file} exists; name another folder with --out, or move it away")
     place.mkdir(parents=True, exist_ok=True)
     for name, file in files.items():
-        tell(f"{name} -> {file}")
+        report(f"{name} -> {file}")
         if to == "tiff" and run.manifest.streams[name].events is not None:
             write_series(list(_positions(run, name)), file)
         elif to == "tiff":
@@ -107,13 +107,13 @@ def _positions(run: RecordedRun, stream: str) -> Iterator[TiffSeries]:
     for p in range(events.size("p")):
         frames = run.frames(p=p, stream=stream)
         named = events.positions[p].name if events.positions else ""
-        told: dict[str, Any] = {"Name": named or f"position {p}"}
+        stated: dict[str, Any] = {"Name": named or f"position {p}"}
         if events.z_step_um is not None:
-            told |= {"PhysicalSizeZ": events.z_step_um, "PhysicalSizeZUnit": "µm"}
+            stated |= {"PhysicalSizeZ": events.z_step_um, "PhysicalSizeZUnit": "µm"}
         if events.channels:
-            told["Channel"] = {"Name": list(events.channels)}
+            stated["Channel"] = {"Name": list(events.channels)}
         axes = "".join(axis for axis in frames.indices if axis != "p").upper() + "YX"
-        yield TiffSeries(axes, frames.shape, frames.dtype, frames.planes(), spec.pixel_size_um, told)
+        yield TiffSeries(axes, frames.shape, frames.dtype, frames.planes(), spec.pixel_size_um, stated)
 
 
 def _export_frames(image: Path, file: Path) -> None:

@@ -69,8 +69,8 @@ def find_run(run: str, rigs: Iterable[RigRuns] | None = None) -> tuple[str, str]
     going = [each for each in found if not each.runs[name].ended]
     chosen = going or found
     if len(chosen) > 1:
-        told = " or ".join(f"{each.rig}/{name}" for each in chosen)
-        raise BadInputError(f"{name!r} is a run of several rigs: say {told}")
+        stated = " or ".join(f"{each.rig}/{name}" for each in chosen)
+        raise BadInputError(f"{name!r} is a run of several rigs: say {stated}")
     if not chosen:
         raise RunNotFoundError(_not_found(run, asked))
     return chosen[0].rig, name

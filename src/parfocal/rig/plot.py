@@ -124,8 +124,8 @@ def pixel_size_um(run: RecordedRun) -> float | None:
     """Return the edge of a pixel, as the run or its camera's frames tell it."""
     camera = run.manifest.devices.get("camera")
     spec = camera.get("spec") if isinstance(camera, dict) else None
-    told = spec.get("pixel_size_um") if isinstance(spec, dict) else None
-    size = run.manifest.pixel_size_um or told
+    stated = spec.get("pixel_size_um") if isinstance(spec, dict) else None
+    size = run.manifest.pixel_size_um or stated
     return float(size) if size else None
 
 

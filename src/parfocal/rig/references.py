@@ -69,8 +69,8 @@ def _unwritten(services: Mapping[str, Service]) -> Iterator[str]:
         for setting, streams in service.streams_read().items():
             for stream in streams:
                 if stream not in written:
-                    told = f"services.{name}.settings.{setting}: no service writes a stream {stream!r}"
-                    yield f"{told}; {nearest(stream, written)}"
+                    stated = f"services.{name}.settings.{setting}: no service writes a stream {stream!r}"
+                    yield f"{stated}; {nearest(stream, written)}"
 
 
 def _unanswered(services: Mapping[str, Service], config: RigConfig) -> Iterator[str]:

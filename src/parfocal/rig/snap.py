@@ -23,7 +23,7 @@ class SnappedFrame(msgspec.Struct, frozen=True, kw_only=True):
     pixel_size_um: float | None
 
     @property
-    def told(self) -> str:
+    def stated(self) -> str:
         """The frame in a line, such as "frame 3: 640 x 480 px, uint16, counts 12 to 4000, mean 900"."""
         pixels: NDArray[Any] = self.pixels
         height, width = pixels.shape[:2]

@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from parfocal.rig.summary import Summary
 
 
-def track_config(plan: TrackPlan, slots: int = MOST_SLOTS, told: Sensor | None = None) -> RigConfig:
+def track_config(plan: TrackPlan, slots: int = MOST_SLOTS, stated: Sensor | None = None) -> RigConfig:
     """Return the built-in replay rig for a movie, under a name of its own.
 
-    `slots` frames fit in its ring; `told` is what the movie says of its counts.
+    `slots` frames fit in its ring; `stated` is what the movie says of its counts.
     """
-    sensor = sensor_of(plan, told)
+    sensor = sensor_of(plan, stated)
     changes: dict[str, Any] = {
         "camera.options.path": str(plan.file.absolute()),
         "camera.options.sensor": msgspec.to_builtins(sensor),
@@ -50,7 +50,7 @@ def track_config(plan: TrackPlan, slots: int = MOST_SLOTS, told: Sensor | None =
     return load_config(config.model_copy(update={"name": f"track-{os.getpid()}"}))
 
 
-def run_track(plan: TrackPlan, tell: Callable[[JobProgress], None]) -> Summary:
+def run_track(plan: TrackPlan, report: Callable[[JobProgress], None]) -> Summary:
     """Find or load the beads, track every image of the movie, and draw what was found."""
     facts = check_inputs(plan)
     check_place(plan.out, int(LEAST_FREE_MB * MB), remedy="name another folder with --out")
@@ -58,12 +58,12 @@ def run_track(plan: TrackPlan, tell: Callable[[JobProgress], None]) -> Summary:
     config = track_config(plan, slots_for(spec, plan.workers, free_shared_bytes()), facts.sensor)
     doubt = open_run(plan.movie).doubt if is_run(plan.movie) else ""
     notes = (*notes_on(facts), *filter(None, (doubt,)))
-    tell(JobProgress(phase="starting", fraction=0.0, text=plan.movie.name, notes=notes))
+    report(JobProgress(phase="starting", fraction=0.0, text=plan.movie.name, notes=notes))
     with open_rig(config) as rig:
-        beads = choose_beads(rig, plan, tell)
+        beads = choose_beads(rig, plan, report)
         asked = {**msgspec.to_builtins(plan, enc_hook=str), "source": msgspec.to_builtins(facts)}
         name = run_name(file_of(plan.movie))
-        done = run_tracked(rig, facts.images, tell=tell, name=name, notes=asked)
+        done = run_tracked(rig, facts.images, report=report, name=name, notes=asked)
         status = rig.status()
     pixel_size_nm = None if spec.pixel_size_um is None else spec.pixel_size_um * 1e3
     summary = summarise(
@@ -101,9 +101,9 @@ def run_name(movie: Path) -> str:
     return re.sub(r"^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d_?", "", stem)
 
 
-def choose_beads(rig: Rig, plan: TrackPlan, tell: Callable[[JobProgress], None]) -> int:
+def choose_beads(rig: Rig, plan: TrackPlan, report: Callable[[JobProgress], None]) -> int:
     """Load the beads, or find them in an early image; return how many there are."""
-    tell(JobProgress(phase="finding beads", fraction=0.0))
+    report(JobProgress(phase="finding beads", fraction=0.0))
     tracker = rig["tracker"]
     if plan.rois is None:
         tracker.add_rois(find_in(plan), timeout_s=30.0)

@@ -113,11 +113,11 @@ def opened_movie(plan: TrackPlan) -> Movie:
     return movie
 
 
-def sensor_of(plan: TrackPlan, told: Sensor | None = None) -> Sensor:
+def sensor_of(plan: TrackPlan, stated: Sensor | None = None) -> Sensor:
     """Return what the counts mean: as the plan says, else as the movie told, else one electron a count."""
     given = {name: getattr(plan, name) for name in CAMERA}
     chosen = {name: value for name, value in given.items() if value is not None}
-    return msgspec.structs.replace(told or Sensor(), **chosen)
+    return msgspec.structs.replace(stated or Sensor(), **chosen)
 
 
 def find_in(plan: TrackPlan) -> list[tuple[float, float]]:

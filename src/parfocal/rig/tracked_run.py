@@ -60,7 +60,7 @@ def run_tracked(
     rig: Rig,
     frames: int | None,
     *,
-    tell: Callable[[JobProgress], None],
+    report: Callable[[JobProgress], None],
     name: str = "",
     notes: dict[str, Any] | None = None,
 ) -> TrackedRun:
@@ -74,7 +74,7 @@ def run_tracked(
         With services "camera", "tracker" and "recorder".
     frames : int or None
         How many; None runs until the camera's own end (a movie's last image).
-    tell : callable
+    report : callable
         Told of the progress, in the thread of the caller.
     name, notes
         Of the run, for its record.
@@ -88,7 +88,7 @@ def run_tracked(
     before = read_ledger(rig["camera"], rig["tracker"])
     try:
         handle = rig.run(acquire(frames), name=name, notes=notes)
-        status = _follow(rig, handle, before, frames, tell)
+        status = _follow(rig, handle, before, frames, report)
     except BaseException as error:
         _leave_nothing_running(rig, f"{type(error).__name__}: {error}")
         raise
@@ -104,7 +104,7 @@ def _follow(
     handle: RunHandle,
     before: FrameLedger,
     frames: int | None,
-    tell: Callable[[JobProgress], None],
+    report: Callable[[JobProgress], None],
 ) -> RunStatus:
     """Tell how far the run is until it has ended; Ctrl-C cancels it."""
     now = FrameLedger(0, 0, {})
@@ -114,7 +114,7 @@ def _follow(
             with suppress(CommandError):  # whoever was asked is being started again
                 now = read_ledger(rig["camera"], rig["tracker"]).since(before)
             phase = _PHASES.get(status.state, "measuring")
-            tell(
+            report(
                 JobProgress(phase=phase, fraction=_fraction(now, frames), text=_text(now), run=status.folder)
             )
             if status.ended:

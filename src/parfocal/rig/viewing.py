@@ -63,14 +63,14 @@ def shown(source: str, viewer: Viewer, channel: str = "") -> Iterator[str]:
     runs = name in running
     with attach_or_open(name) as rig, ExitStack() as stack:
         stream = stream or _only_camera(rig)
-        told = follow(rig, stream, viewer)
+        stated = follow(rig, stream, viewer)
         if channel:
             stack.enter_context(_lit(rig, channel))
         if not runs and _is_camera(rig, stream):
             stack.enter_context(exposing(rig, stream))
             if "tracker" in rig:
                 rig["tracker"].find_beads(timeout_s=60.0)
-        yield told
+        yield stated
 
 
 def _is_camera(rig: Rig, service: str) -> bool:
@@ -85,8 +85,8 @@ def _only_camera(rig: Rig) -> str:
     """Return the stream of the rig's camera; `BadInputError` if it has none, or several."""
     cameras = [stream for stream in rig.streams if _is_camera(rig, stream)]
     if len(cameras) != 1:
-        told = ", ".join(f"{rig.name}/{stream}" for stream in (cameras or rig.streams))
-        raise BadInputError(f"rig {rig.name!r} has {len(cameras)} cameras; say which stream: {told}")
+        stated = ", ".join(f"{rig.name}/{stream}" for stream in (cameras or rig.streams))
+        raise BadInputError(f"rig {rig.name!r} has {len(cameras)} cameras; say which stream: {stated}")
     return cameras[0]
 
 

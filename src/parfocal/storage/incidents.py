@@ -112,7 +112,7 @@ def given_up(incidents: Iterable[Incident]) -> tuple[str, ...]:
     )
 
 
-def tell(incidents: Iterable[Incident], started: Moment) -> list[str]:
+def report(incidents: Iterable[Incident], started: Moment) -> list[str]:
     """Return a sentence for each service that had incidents: when it ended first, how, and what came of it.
 
     Examples
@@ -120,9 +120,9 @@ def tell(incidents: Iterable[Incident], started: Moment) -> list[str]:
     >>> start = Moment(utc="", utc_ns=0, monotonic_ns=0)
     >>> later = Moment(utc="", utc_ns=0, monotonic_ns=3_200_000_000)
     >>> died = Incident(service="camera", at=later, state="crashed", exit_code=-9, error="killed by SIGKILL")
-    >>> tell([died, msgspec.structs.replace(died, state="ready", restarts=1)], start)
+    >>> report([died, msgspec.structs.replace(died, state="ready", restarts=1)], start)
     ['camera ended after 3.2 s (killed by SIGKILL) and was started again']
-    >>> tell([died], start)
+    >>> report([died], start)
     ['camera ended after 3.2 s (killed by SIGKILL) and did not come back']
     """
     by_service: dict[str, list[Incident]] = {}

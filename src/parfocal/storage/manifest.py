@@ -267,5 +267,5 @@ def _encoded(manifest: Manifest) -> bytes:
     try:
         return msgspec.json.encode(manifest, enc_hook=plain)
     except (TypeError, ValueError, OverflowError, RecursionError):
-        told = {name: spelled(getattr(manifest, name)) for name in _FREE}
-        return msgspec.json.encode(msgspec.structs.replace(manifest, **told))
+        stated = {name: spelled(getattr(manifest, name)) for name in _FREE}
+        return msgspec.json.encode(msgspec.structs.replace(manifest, **stated))

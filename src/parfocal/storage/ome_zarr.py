@@ -150,8 +150,8 @@ def layout_in(group: Document) -> FrameLayout:
 
 def group(ome: Document | None = None, own: Document | None = None) -> Document:
     """Return ``zarr.json`` of a group with attributes of OME and of parfocal."""
-    told = {"ome": ome, "parfocal": own}
-    attributes = {name: value for name, value in told.items() if value is not None}
+    stated = {"ome": ome, "parfocal": own}
+    attributes = {name: value for name, value in stated.items() if value is not None}
     return {"zarr_format": 3, "node_type": "group", "attributes": attributes}
 
 

@@ -171,15 +171,15 @@ class Opener:
     ) -> StreamRecord:
         """Close a sink whose stream can't be taken up; of one that can't be read nothing counts as stored."""
         if sink is None:
-            told, stored = f"what was stored cannot be read: {why}", 0
+            stated, stored = f"what was stored cannot be read: {why}", 0
             expected = self._known_end(name, record) - record.first_sequence
         else:
             with suppress(StorageError):
                 sink.close()
             count = sink.count()
-            told, stored, expected = str(why), count.stored, count.expected
+            stated, stored, expected = str(why), count.stored, count.expected
         return msgspec.structs.replace(
-            record, expected=expected, stored=stored, lost=expected - stored, error=told, uncounted=True
+            record, expected=expected, stored=stored, lost=expected - stored, error=stated, uncounted=True
         )
 
     def _known_end(self, name: str, record: StreamRecord) -> int:

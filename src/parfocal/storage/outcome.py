@@ -95,20 +95,20 @@ def explain_outcome(
     >>> explain_outcome("", [], {"camera": StoredCount(expected=9, stored=9)}, {})
     ''
     """
-    told = [given, *incidents]
+    stated = [given, *incidents]
     for name, count in counts.items():
         if count.error:
-            told.append(f"{name}: {count.error}")
+            stated.append(f"{name}: {count.error}")
         if count.lost:
-            told.append(f"{count.lost} of {count.expected} of {name} are missing")
+            stated.append(f"{count.lost} of {count.expected} of {name} are missing")
         if count.repeated:
-            told.append(f"{count.repeated} of {name} came for an event that had a frame: the first is kept")
+            stated.append(f"{count.repeated} of {name} came for an event that had a frame: the first is kept")
         if count.renumbered:
-            told.append(f"the producer of {name} began to count anew")
+            stated.append(f"the producer of {name} began to count anew")
         elif count.uncounted or count.unsynced:
-            told.append(f"more of {name} may be missing than can be counted")
-    told += [f"{number} lost ({reason})" for reason, number in losses.items()]
-    return "; ".join(dict.fromkeys(text for text in told if text))
+            stated.append(f"more of {name} may be missing than can be counted")
+    stated += [f"{number} lost ({reason})" for reason, number in losses.items()]
+    return "; ".join(dict.fromkeys(text for text in stated if text))
 
 
 def seen_outcome(outcome: str, *, recorder_alive: bool) -> str:

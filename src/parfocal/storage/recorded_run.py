@@ -148,8 +148,8 @@ class RecordedRun:
             return stream
         if len(found) != 1:
             held = ", ".join(manifest.streams) or "nothing"
-            told = f"{kind} of {', '.join(found)}: name one stream" if found else f"no {kind}, but {held}"
-            raise BadInputError(f"the run {self.folder} holds {told}")
+            stated = f"{kind} of {', '.join(found)}: name one stream" if found else f"no {kind}, but {held}"
+            raise BadInputError(f"the run {self.folder} holds {stated}")
         return found[0]
 
 

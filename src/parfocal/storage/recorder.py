@@ -317,16 +317,16 @@ class Recorder(Service):
                 self._context.log.error("%s: %s", recording.folder.path, manifest.errors[-1])
                 self._unclosed[recording.folder.path] = recording
         if ran:
-            self._tell_end(recording)
+            self._publish_end(recording)
         return report_of(recording)
 
     def _close_again(self) -> None:
         for path, recording in tuple(self._unclosed.items()):
             if recording.close():
                 del self._unclosed[path]
-                self._tell_end(recording)
+                self._publish_end(recording)
 
-    def _tell_end(self, recording: Recording) -> None:
+    def _publish_end(self, recording: Recording) -> None:
         self._context.publish("run.finished", msgspec.to_builtins(report_of(recording)))
 
     def _go_on(self, path: Path) -> None:
@@ -343,8 +343,8 @@ class Recorder(Service):
         stop = self.settings.on_storage_error == "stop"
         assert self._recording is not None
         self._context.log.error("recording of %s ended: %s", stream, error)
-        told = {"stream": stream, "error": type(error).__name__, "message": str(error), "stop": stop}
-        self._context.publish("storage.error", {**told, "run": str(self._recording.folder.path)})
+        stated = {"stream": stream, "error": type(error).__name__, "message": str(error), "stop": stop}
+        self._context.publish("storage.error", {**stated, "run": str(self._recording.folder.path)})
         if stop:
             threading.Thread(target=self._stop, args=(str(error),), name="stop", daemon=True).start()
 

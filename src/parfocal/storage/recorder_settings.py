@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from parfocal.core.event_layout import EventLayout
 from parfocal.core.frames import FrameSpec, RowSpec
 from parfocal.storage.disk import free_bytes
-from parfocal.storage.incidents import tell
+from parfocal.storage.incidents import report
 from parfocal.storage.moment import Moment
 from parfocal.storage.ome_zarr import Codec
 from parfocal.storage.progress import StreamProgress
@@ -204,7 +204,7 @@ def status_of(recording: Recording, clock: Clock) -> RecorderStatus:
         elapsed_s=manifest.duration_s(manifest.ended or Moment.now(clock)),
         free_mb=free_bytes(path) / MB if path.exists() else 0.0,
         streams=recording.progress(),
-        incidents=tuple(tell(manifest.incidents, manifest.began)),
+        incidents=tuple(report(manifest.incidents, manifest.began)),
         errors=manifest.errors,
     )
 
@@ -221,7 +221,7 @@ def report_of(recording: Recording) -> RunReport:
         losses=manifest.losses,
         restarts=len(manifest.restarts),
         errors=manifest.errors,
-        incidents=tuple(tell(manifest.incidents, manifest.began)),
+        incidents=tuple(report(manifest.incidents, manifest.began)),
         missing=manifest.missing,
         warnings=manifest.warnings,
     )

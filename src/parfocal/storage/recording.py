@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from parfocal.storage.stream_recorder import StreamRecorder
     from parfocal.streams import Stream
 
-_TELL_S = 0.25
+_REPORT_S = 0.25
 
 
 class Recording:
@@ -213,7 +213,7 @@ class Recording:
         """Take what the services said for the record's end, before `finish`: some end with the rig."""
         self._after = collected
 
-    def finish(self, ended: Ended, tell: Callable[[float, str], None] = lambda *_: None) -> Manifest:
+    def finish(self, ended: Ended, report: Callable[[float, str], None] = lambda *_: None) -> Manifest:
         """Take what has been produced up to now, bring all of it to stable storage, and close the record.
 
         Blocks until that is done. Idempotent: what was closed stays as it was. While the disk does not take
@@ -223,8 +223,8 @@ class Recording:
         ----------
         ended : Ended
             How it ended, for whoever ends it; the record says "complete" only if nothing is missing.
-        tell : callable
-            Called as ``tell(fraction, text)`` several times a second as long as it lasts, in this thread.
+        report : callable
+            Called as ``report(fraction, text)`` several times a second as long as it lasts, in this thread.
 
         Returns
         -------
@@ -233,8 +233,8 @@ class Recording:
         """
         with self._finishing:
             if self._record.is_open:
-                self._finish_streams(tell)
-                tell(1.0, "asking the services what they give to the record")
+                self._finish_streams(report)
+                report(1.0, "asking the services what they give to the record")
                 after = self._after or self._site.collect(self.folder.path, True)
                 with suppress(OSError):
                     self.folder.give_up_reserve()
@@ -300,12 +300,12 @@ class Recording:
         else:
             self._recorders[name] = recorder
 
-    def _finish_streams(self, tell: Callable[[float, str], None]) -> None:
+    def _finish_streams(self, report: Callable[[float, str], None]) -> None:
         for recorder in self._recorders.values():
             recorder.finish()
         for number, recorder in enumerate(self._recorders.values()):
-            while not recorder.join(_TELL_S):
-                tell(number / len(self._recorders), task_of(recorder))
+            while not recorder.join(_REPORT_S):
+                report(number / len(self._recorders), task_of(recorder))
 
     def _stream_ended(self, recorder: StreamRecorder, error: Exception) -> None:
         with suppress(OSError):

@@ -9,7 +9,7 @@ import msgspec
 from parfocal.core.frames import FrameSpec
 from parfocal.core.status import StoredCount
 from parfocal.processes.versions import loaded_versions
-from parfocal.storage.incidents import Incident, given_up, tell
+from parfocal.storage.incidents import Incident, given_up, report
 from parfocal.storage.manifest import Manifest, StreamRecord, Writer
 from parfocal.storage.moment import Moment
 from parfocal.storage.notes import FIELDS, annotated, first_edits
@@ -132,8 +132,8 @@ def final_manifest(
     )
     befell = [
         *tell_phases(manifest),
-        *tell(manifest.incidents, manifest.began),
-        *_untold_restarts(manifest),
+        *report(manifest.incidents, manifest.began),
+        *_unreported_restarts(manifest),
     ]
     reason = explain_outcome(ended.reason, befell, counts, losses)
     return msgspec.structs.replace(
@@ -176,13 +176,13 @@ def _was_interrupted(manifest: Manifest) -> bool:
     )
 
 
-def _untold_restarts(manifest: Manifest) -> list[str]:
+def _unreported_restarts(manifest: Manifest) -> list[str]:
     """Return a sentence for each stream whose writer came back without an incident of a service."""
-    told = {incident.service for incident in manifest.incidents}
+    stated = {incident.service for incident in manifest.incidents}
     return [
         f"the writer of {name} was started again"
         for name, record in manifest.streams.items()
-        if record.ring.ring > 1 and record.writer not in told
+        if record.ring.ring > 1 and record.writer not in stated
     ]
 
 

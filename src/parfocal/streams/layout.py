@@ -34,7 +34,7 @@ IDENTITY, WRITER_WAITING, WRITER_PORT, REGISTRY, CREATED = range(6, 11)
 # The first ring of a chain of generations, how many frames all earlier ones held, and who holds the lock.
 ORIGIN, BEFORE, LOCKED_BY = range(11, 14)
 # One more than the number that the producer would give its next frame; 0 if it does not tell.
-TOLD_NUMBER = 14
+NEXT_NUMBER = 14
 # Header words: the writer's cursors, on a cache line of their own.
 HEAD, TAIL, INTENT, BEGUN, ABANDONED = range(16, 21)
 # Header words: the account of all readers whose entries others have by now.

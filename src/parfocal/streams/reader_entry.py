@@ -88,7 +88,7 @@ class ReaderEntry:
     def end_lease(self) -> None:
         """Hold nothing any more."""
         self._words[self._base + at.LEASE] = 0
-        self.tell_writer(self.position)
+        self.notify_writer(self.position)
 
     def wait(self, deadline: float | None, least: int = 1) -> None:
         """Sleep until something lies beyond the position; for up to half a second, until there is `least`.
@@ -102,7 +102,7 @@ class ReaderEntry:
         StreamTimeoutError
             If nothing did before `deadline`, in seconds of the clock.
         """
-        self.tell_writer(self.position)  # of what was passed over
+        self.notify_writer(self.position)  # of what was passed over
         words = self._words
         wanted = self.position + least
         words[self._base + at.WANTED] = wanted
@@ -132,7 +132,7 @@ class ReaderEntry:
 
     async def wait_async(self) -> None:
         """Wait as `wait` does, for half a second at most, without holding up the event loop."""
-        self.tell_writer(self.position)
+        self.notify_writer(self.position)
         try:
             if self.must_sleep(1):
                 await self._doorbell.wait_async(_BACKSTOP_S)
@@ -187,7 +187,7 @@ class ReaderEntry:
         if self._writer_doorbell is not None:
             self._writer_doorbell.close()
 
-    def tell_writer(self, position: int) -> None:
+    def notify_writer(self, position: int) -> None:
         """Wake the writer if it waits for this reader to be at `position`, or anywhere before."""
         fence()
         words = self._words
@@ -207,7 +207,7 @@ class ReaderEntry:
         words[self._base + at.CURSOR] = at.NEVER
         words[self._base + at.BLOCKS] = 0
         words[self._base + at.WAITING] = 0
-        self.tell_writer(at.NEVER)
+        self.notify_writer(at.NEVER)
 
     def _look_at_writer(self) -> None:
         """Four times a second, while nothing comes, see whether something still can. Raises like `wait`."""

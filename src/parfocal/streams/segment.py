@@ -115,7 +115,7 @@ class Segment:
     @property
     def next_number(self) -> int:
         """Number that the producer would give its next frame; -1 if it does not tell."""
-        return int(self.words[at.TOLD_NUMBER]) - 1
+        return int(self.words[at.NEXT_NUMBER]) - 1
 
     def publish(self, *, replace: bool) -> bool:
         """Give the ring its name; return False if another one has it and `replace` doesn't allow that."""

@@ -92,13 +92,13 @@ class StreamWriter:
         """What every frame or row looks like."""
         return self._segment.layout.spec
 
-    def tell_next_number(self, number: int) -> None:
+    def set_next_number(self, number: int) -> None:
         """Tell everybody which number the next frame would have, as its producer counts.
 
         So the first and the last frames that a camera loses are known, too. To be told before the frame with
         that number is written, and whenever frames were lost.
         """
-        self._words[at.TOLD_NUMBER] = number + 1
+        self._words[at.NEXT_NUMBER] = number + 1
 
     def reopen(self, spec: StreamSpec, slots: int | None = None, *, timeout_s: float | None = None) -> None:
         """Go on with the stream's next generation: a new ring, of other frames or rows, under the same name.

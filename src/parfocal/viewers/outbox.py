@@ -90,7 +90,7 @@ class Outbox:
                 pass  # it ended, or stands still: whoever sends keeps it, and tries again
             except CommandError as error:
                 job.undo()
-                job.ticket.fail(_told(error))
+                job.ticket.fail(_stated(error))
                 return
             except ParfocalError as error:
                 job.undo()
@@ -101,7 +101,7 @@ class Outbox:
         job.ticket.fail("the viewer was closed before it received it")
 
 
-def _told(error: CommandError) -> str:
+def _stated(error: CommandError) -> str:
     """Return what the viewer itself said, in a line."""
     first = str(error).splitlines()[0]
     return first.partition("Error: ")[2] or first

@@ -104,8 +104,8 @@ class Regions:
 
     def _ask(self, client: Client) -> None:
         try:
-            told = client.call("list_rois", timeout_s=_ANSWERS_WITHIN_S)
+            stated = client.call("list_rois", timeout_s=_ANSWERS_WITHIN_S)
         except (CommandError, OSError):
             return  # it starts, or is gone: what was known stays, coloured by its rows
-        self.size_px = float(told["roi_px"])
-        self.centers = {roi["bead"]: (float(roi["x_px"]), float(roi["y_px"])) for roi in told["rois"]}
+        self.size_px = float(stated["roi_px"])
+        self.centers = {roi["bead"]: (float(roi["x_px"]), float(roi["y_px"])) for roi in stated["rois"]}

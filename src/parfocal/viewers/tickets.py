@@ -81,13 +81,13 @@ class Ticket:
 
     def _look(self, timeout_s: float) -> None:
         try:
-            told = self._ask(self.id, timeout_s)
+            stated = self._ask(self.id, timeout_s)
         except DeadlineError:
             return  # it does not answer now: asked again until the time is up
         except ServiceUnavailableError as error:
             self._failure = f"the viewer ended before it painted it ({error})"
             raise ViewerError(self._failure) from error
-        if told is not None and told.startswith("failed: "):
-            self._failure = told.removeprefix("failed: ")
+        if stated is not None and stated.startswith("failed: "):
+            self._failure = stated.removeprefix("failed: ")
             raise ViewerError(self._failure)
-        self._shown = told == "shown"
+        self._shown = stated == "shown"

@@ -199,5 +199,5 @@ class Viewer(ViewerQuestions):
         if client is None:
             SYSTEM_CLOCK.sleep(0.01)
             raise DeadlineError(f"viewer {self.name!r} is {self.state}")
-        told: str | None = client.call("wait_shown", ticket, timeout_s, timeout_s=timeout_s + 1.0)
-        return told
+        stated: str | None = client.call("wait_shown", ticket, timeout_s, timeout_s=timeout_s + 1.0)
+        return stated

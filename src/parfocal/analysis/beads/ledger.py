@@ -52,8 +52,8 @@ class TrackLedger:
             return Merge(workers, ring_ns, produced)
         numbers = counters.snapshot()
         ring_ns, before, place = _place(numbers)
-        told = numbers["tracked"] + sum(numbers[reason] for reason in REASONS)
-        counters["tracker restarted"] += before + place - told
+        stated = numbers["tracked"] + sum(numbers[reason] for reason in REASONS)
+        counters["tracker restarted"] += before + place - stated
         merge = Merge(workers, ring_ns, place, resumed=True)
         merge.dropped.update({reason: counters[reason] for reason in REASONS})
         return merge

@@ -27,7 +27,7 @@ class Regions:
     ----------
     assignment : Assignment
         To begin with.
-    tell : callable
+    report : callable
         Called with each new assignment, by one thread at a time, and returns what waits until the workers go
         by it. Nobody is kept from another change meanwhile.
     versions : RoiVersions
@@ -37,10 +37,10 @@ class Regions:
     def __init__(
         self,
         assignment: Assignment,
-        tell: Callable[[Assignment], Callable[[], None]],
+        report: Callable[[Assignment], Callable[[], None]],
         versions: RoiVersions,
     ) -> None:
-        self._tell = tell
+        self._report = report
         self._lock = threading.Lock()
         self._frozen = ""
         self.assignment = assignment
@@ -134,4 +134,4 @@ class Regions:
         changed = msgspec.structs.replace(self.assignment, **changes)
         self._versions.add(changed.rois)
         self.assignment = changed
-        return self.assignment.rois, self._tell(self.assignment)
+        return self.assignment.rois, self._report(self.assignment)

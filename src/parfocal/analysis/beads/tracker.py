@@ -235,14 +235,14 @@ class TrackerService(RegionCommands, TableCommands, ViewCommands, Service):
 def _noise(settings: TrackerConfig, frames: FrameSpec) -> CameraNoise:
     """Return what the settings say of the camera, and what they leave open as the camera tells it."""
     sensor = frames.sensor or Sensor()
-    told = {
+    stated = {
         "gain_e_per_adu": sensor.gain_e_per_adu,
         "offset_adu": sensor.offset_adu,
         "read_noise_e": sensor.read_noise_e,
         "saturation_adu": sensor.saturates_at,
     }
-    chosen = {name: getattr(settings, name) for name in told if getattr(settings, name) is not None}
-    return CameraNoise(**(told | chosen))
+    chosen = {name: getattr(settings, name) for name in stated if getattr(settings, name) is not None}
+    return CameraNoise(**(stated | chosen))
 
 
 def _fit(settings: TrackerConfig, frames: FrameSpec) -> FitSettings:

@@ -94,8 +94,8 @@ class ImagePane(QWidget):
         if before is None or before.markers != pane.markers:
             self._marks.show_markers(pane.markers)
         self._scale_bar.set_pixel_size(pane.pixel_size_um)
-        self._tell_status(pane)
-        self._tell_pixel()
+        self._show_status(pane)
+        self._show_pixel()
 
     def paint_now(self) -> None:
         """Paint the image at once, and not at Qt's next turn."""
@@ -248,7 +248,7 @@ class ImagePane(QWidget):
             line.setVisible(self.display.crosshair is not None)
             line.setPos(place)
 
-    def _tell_status(self, pane: Pane) -> None:
+    def _show_status(self, pane: Pane) -> None:
         if not pane.live:
             self._status.setText(pane.caption)
             return
@@ -265,7 +265,7 @@ class ImagePane(QWidget):
             age = f"{status.age_s * 1e3:.0f} ms" if status.age_s < 1 else f"{status.age_s:.1f} s"
             self._status.setText(f"{status.fps:.1f} fps   age {age}   {status.skipped} skipped")
 
-    def _tell_pixel(self) -> None:
+    def _show_pixel(self) -> None:
         image = None if self._shown is None else self._shown.image
         place = self.display.crosshair or self._pointer
         if image is None or place is None:
@@ -290,7 +290,7 @@ class ImagePane(QWidget):
     def _mouse_moved(self, position: QPointF) -> None:
         point = self._box.mapSceneToView(position)
         self._pointer = (point.x(), point.y())
-        self._tell_pixel()
+        self._show_pixel()
 
     def _mouse_clicked(self, event: Any) -> None:
         point = self._box.mapSceneToView(event.scenePos())

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 ASGS, PIDS, IQS = Modules("channel", AsgName), Modules("pid", PidName), Modules("iq", IqName)
 
-_TELL_EVERY_S = 0.1
+_REPORT_EVERY_S = 0.1
 
 
 class ModuleCommands:
@@ -65,7 +65,7 @@ class ModuleCommands:
             if now.waited_s >= next_s or now.held_s >= for_s:
                 text = f"{pid} is {now.deviation_v:.4g} V off, within {within_v:g} V for {now.held_s:.3g} s"
                 call.progress(min(now.held_s / for_s, 1.0) if for_s else 0.0, text)
-                next_s = now.waited_s + _TELL_EVERY_S
+                next_s = now.waited_s + _REPORT_EVERY_S
         return now
 
     @IQS.like(Iq.measure, effect="changes", without=("wait",))

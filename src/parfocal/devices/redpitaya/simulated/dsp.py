@@ -26,8 +26,8 @@ class SyncBits:
     def write(self, word: int, tick: int) -> None:
         """Take the bits, and tell those who hold or run by them."""
         self.word = word & ((1 << _SLOTS) - 1)
-        for tell in self.concerned:
-            tell(tick)
+        for report in self.concerned:
+            report(tick)
 
     def runs(self, slot: int) -> bool:
         """Whether the slot is not held."""
