@@ -81,6 +81,14 @@ def test_a_tracker_that_is_started_again_is_waited_for(tracked, tracker):
     assert tracked.behind() == 3
 
 
+def test_a_tracker_that_cannot_be_asked_has_not_tracked_everything(tracked, tracker, clock):
+    tracker.answers["counts"] = ServiceUnavailableError("away")
+    assert tracked.behind() == 1
+    tracker.answers["counts"] = counts(15, 15)
+    assert tracked.behind() == 0
+    assert tracked.ledger().tracked == 5
+
+
 def test_rows_that_all_carry_flags_are_of_no_use(tracked, tracker):
     tracker.answers["counts"] = counts(15, 15)
     tracker.answers["row_counts"] = {"rows": 10, "usable": 0}

@@ -38,17 +38,18 @@ class TrackedFrames:
         self._before = self._now = read_ledger(self._camera, self._tracker)
 
     def behind(self) -> int:
-        """Return how many frames are on their way; 0 when nothing has moved for 10 s."""
+        """Return how many frames are on their way, 1 if nobody tells; 0 when nothing has moved for 10 s."""
         now_ns = self._clock.monotonic_ns()
+        told = True
         try:
             now = read_ledger(self._camera, self._tracker)
         except CommandError:  # whoever was asked is being started again
-            now = self._now
+            now, told = self._now, False
         if now != self._now or not self._moved_ns:
             self._now, self._moved_ns = now, now_ns
         if now_ns - self._moved_ns > PATIENCE_S * 1e9:
             return 0
-        return self.ledger().in_flight
+        return self.ledger().in_flight if told else max(1, self.ledger().in_flight)
 
     def ledger(self) -> FrameLedger:
         """Return the counts of this run as they were asked for last."""
