@@ -81,7 +81,7 @@ PLAIN = {
         Smoothing SyncBits TcpLink Tether Tone Trace Wait
     """,
     "formats": """
-        Contents Pages Selection SourcedValue TiffSeries Unreadable Words
+        Contents Pages Selection SourcedValue Unreadable Words
     """,
     "ipc": """
         Declaration Declared Decoder Incoming Interrupt MakeSafe ParameterInfo Send Unsent
