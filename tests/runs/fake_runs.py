@@ -21,6 +21,7 @@ class FakeRuns:
         self.runs: dict[str, RunStatus] = {}
         self.asked: list[tuple[Any, ...]] = []
         self.server: Server | None = None
+        self.created_at = 0.0
 
     def change(self, run: str, **changes: Any) -> None:
         """Have a run look so from now on, and publish it."""
@@ -44,7 +45,9 @@ class FakeRuns:
         parent: str = "",
     ) -> RunStatus:
         self.asked.append(("start", plan, name, folder, continues, by_force))
-        self.change(name or "run-1", state="pending", events_total=3)
+        self.created_at += 1.0
+        at = self.created_at
+        self.change(name or "run-1", state="pending", outcome="", events_total=3, created_at=at)
         return self.runs[name or "run-1"]
 
     @command(lane=RECEIVER, effect="reads")

@@ -10,7 +10,7 @@ import pytest
 
 from parfocal import attach
 from parfocal.cli.app import run as parfocal
-from parfocal.core.errors import BadInputError, RunNotFoundError
+from parfocal.core.errors import BadInputError, DeadlineError, RunNotFoundError
 from parfocal.core.run_status import RunStatus
 from parfocal.processes import directory
 from parfocal.rig.find_run import find_run, runs_of_rigs
@@ -87,6 +87,18 @@ def test_a_subscriber_is_told_of_the_current_run_first_and_of_each_change(fake, 
     fake.change("run1", state="running", outcome="")
     assert told() == ("continued", "run1")
     gate.set()
+
+
+def test_a_run_that_is_continued_is_waited_for_again(fake, rig):
+    first = rig.run(PLAN, name="run1")
+    fake.end("run1")
+    assert first.wait(LONG_S).ended
+    again = rig.run(PLAN, name="run1", continues="run1")
+    for handle in (first, again):
+        with pytest.raises(DeadlineError):
+            handle.wait(0.1)
+    fake.end("run1", "finished early")
+    assert again.wait(LONG_S).outcome == first.wait(LONG_S).outcome == "finished early"
 
 
 def test_a_run_is_found_by_its_name_alone(fake):

@@ -71,8 +71,14 @@ class RunWatch:
             return dict(self._statuses)
 
     def take(self, status: RunStatus) -> None:
-        """Take a status that the service has just returned for a run that was started, or found."""
-        self._merge({status.run: status})
+        """Take a status that the service has just returned for a run that was started, or found.
+
+        What the thread has been told of that run since stays.
+        """
+        with self._changed:
+            known = self._statuses.get(status.run)
+            if known is None or known.created_at < status.created_at:
+                self._merge({status.run: status})
         self.look()
 
     def look(self) -> None:
