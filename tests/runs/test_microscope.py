@@ -163,6 +163,13 @@ def test_an_acquisition_is_stopped_from_outside_by_somebody_with_a_name(rig):
     assert status.outcome == "finished early"
     assert "stopped from outside by" in status.reason
 
+    handle = rig.run(series(3, channels=[{"config": "nucleus", "exposure": 60_000}]))
+    until(lambda: not is_dark(rig), "the exposure")
+    with parfocal.attach("microscope") as other:
+        other["camera"].stop()
+    with pytest.raises(RunFailedError, match="stopped from outside by"):
+        handle.wait(PATIENCE_S)
+
 
 def kill(rig, service, how):
     """Kill a service's process, or have it stand still; return when, on the monotonic clock."""

@@ -155,10 +155,11 @@ class CameraHost(ExposureCommands):
     @command(lane=LOOP, effect="stops")
     def stop(self) -> None:
         """End the sequence; nothing happens if none is on."""
+        caller = current_call().caller or "the rig"
         if self.device.is_running():
-            self._stopped_by = current_call().caller or "the rig"
+            self._stopped_by = caller
         self.device.stop()
-        self._snaps.fail(DeviceError("the camera was stopped"))
+        self._snaps.fail(DeviceError(f"the camera was stopped from outside by {caller}"))
         self._end_sequence(stopped=True)
         self.context.publish("camera", {"running": False, "count": None})
 

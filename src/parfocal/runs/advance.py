@@ -74,7 +74,7 @@ def _broken_off(machine: Machine) -> tuple[Effect, ...]:
 def _answer(machine: Machine, answer: inputs.Answer) -> Advanced:
     if machine.event is None or machine.event.kind != "confirm" or not machine.wait_until_ns:
         return machine, ()
-    return machine.having(answer=answer.yes), (Wake(),)
+    return machine.having(answer=answer), (Wake(),)
 
 
 def _replaced(machine: Machine) -> Advanced:

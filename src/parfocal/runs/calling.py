@@ -95,9 +95,9 @@ class InstrumentCalls:
         FrameLostError
             If a frame was.
         InstrumentRestartedError
-            If the service ended, and is there again.
+            If the service ended, or one that it asked itself, and all are there again.
         CommandError
-            If it is not, or the command failed, or has not ended in time.
+            If they are not, or the command failed, or has not ended in time.
         """
         try:
             return call.result()
@@ -109,6 +109,8 @@ class InstrumentCalls:
             original = error.original if isinstance(error, CommandFailedError) else None
             if isinstance(original, FrameLostError):
                 raise original from error
+            if isinstance(original, ServiceUnavailableError):
+                raise self._lost(call.service, error) from error
             raise
         finally:
             with self._lock:
@@ -150,10 +152,13 @@ class InstrumentCalls:
         for call in under_way:
             call.cancel_soon("aborted")
 
-    def _lost(self, service: str, error: ServiceUnavailableError) -> Exception:
-        """Have the light off, wait until the service is back; return what is to be raised."""
+    def _lost(self, service: str, error: CommandError) -> Exception:
+        """Have the light off, wait until all services are there; return what is to be raised.
+
+        It may be another one that has ended: one that `service` asked, and that the run asks, too.
+        """
         self._on_lost(service)
-        back = self.wait_for(service)
+        back = all(self.wait_for(one) for one in tuple(self._clients))
         if self.aborted.is_set():
             return AbortedError(str(error))
         return InstrumentRestartedError(str(error), source=service) if back else error

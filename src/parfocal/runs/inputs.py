@@ -141,7 +141,7 @@ class EndRun(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What a person says to the question."""
+    """What a person says to the question, and may add."""
 
     now_ns: int
     yes: bool

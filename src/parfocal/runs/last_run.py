@@ -17,12 +17,15 @@ _NEXT = "next"
 
 
 class UnfinishedRun(msgspec.Struct, frozen=True, kw_only=True):
-    """A run that was going on: name, when it was asked for, folder of its record, the event in hand."""
+    """A run that was going on: name, when it was asked for, folder of its record, the event in hand.
+
+    Of a run without a record nobody knows the event: it is -1.
+    """
 
     run: str
     created_at: float = 0.0
     folder: str = ""
-    event: int = 0
+    event: int = -1
 
 
 class LastRuns:

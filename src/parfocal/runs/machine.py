@@ -20,6 +20,7 @@ import msgspec
 from parfocal.core.run_status import FailurePolicy, RunState
 from parfocal.runs.counts import EventCounts
 from parfocal.runs.event import Event
+from parfocal.runs.inputs import Answer
 from parfocal.runs.states import TABLE
 from parfocal.runs.tasks import Acquire, Close, Ending, Expose, Fetch, Place, Prepare, Task
 from parfocal.runs.timing import Timing
@@ -63,7 +64,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
         When the wait in hand, or the time for an answer, is over; 0: not begun yet, -1: it has no end.
     frames_before : int
         Frames that an acquisition in hand took before it was paused, or its camera was started again.
-    answer : bool or None
+    answer : Answer or None
         What a person said to the question in hand.
     held : Pausing or None
         The pause that is asked for.
@@ -84,7 +85,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     tries: int = 0
     wait_until_ns: int = 0
     frames_before: int = 0
-    answer: bool | None = None
+    answer: Answer | None = None
     held: Pausing | None = None
     end: RunEnd | None = None
     drained: bool = False

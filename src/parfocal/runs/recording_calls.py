@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from parfocal.core.clock import poll_until
-from parfocal.core.errors import CommandError, ServiceUnavailableError
+from parfocal.core.errors import CommandError, DeadlineError, ServiceUnavailableError
 from parfocal.core.run_status import QueueDepth
 from parfocal.runs.event_log import STREAM
 from parfocal.runs.instruments import RunStart, RunStorage
@@ -65,7 +65,7 @@ class RecordingCalls:
         self._client.call("extend", self._events(layout), plan, timeout_s=_BEGIN_S)
 
     def storage(self) -> RunStorage:
-        """Return how far it is; while the recorder is started again, how far it was.
+        """Return how far it is; while the recorder is busy, or is started again, how far it was.
 
         Raises
         ------
@@ -76,7 +76,7 @@ class RecordingCalls:
             return self._known
         try:
             status = self._client.call("status", timeout_s=_ANSWER_S)
-        except ServiceUnavailableError:
+        except (ServiceUnavailableError, DeadlineError):
             return self._known
         queues = {name: QueueDepth(depth=one["behind"]) for name, one in status["streams"].items()}
         frames = status["streams"].get(self._camera, {"stored": 0})

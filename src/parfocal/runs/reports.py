@@ -73,11 +73,13 @@ def _woken(machine: Machine, now_ns: int) -> Machine:
 def _answered(machine: Machine, now_ns: int) -> Machine:
     event = machine.event
     assert event is not None
-    if machine.answer:
+    answer = machine.answer
+    if answer is not None and answer.yes:
         timing = machine.timing.answered(event, now_ns)
         return machine.without_event(machine.counts.done(event, frames=0)).having(timing=timing)
-    if machine.answer is False:
-        return machine.ending("cancelled", f"{event.text!r} was answered with no")
+    if answer is not None:
+        said = f": {answer.text}" if answer.text else ""
+        return machine.ending("cancelled", f"{event.text!r} was answered with no{said}")
     if 0 < machine.wait_until_ns <= now_ns:
         return machine.ending("failed", f"nobody answered {event.text!r} within {event.timeout_s} s")
     return machine

@@ -226,7 +226,7 @@ class RunService(Service):
     def _close_left(self, left: UnfinishedRun) -> RunStatus:
         """Go dark, and close the record of a run whose process died; return its final status."""
         chosen = self.settings
-        reason = f"the run engine died at event {left.event}"
+        reason = f"the run engine died at event {left.event}" if left.event >= 0 else "the run engine died"
         with suppress(CommandError):
             for service in filter(None, (chosen.channels, *chosen.lights)):
                 self._context.connect(service).submit("off", timeout_s=_ANSWER_S)
