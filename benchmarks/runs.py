@@ -36,7 +36,7 @@ PEER = "MDARunner"
 CAMERA = {
     "device": "simulated-camera",
     "slots": 1024,
-    "options": {"width_px": 32, "height_px": 32, "beads": 0, "frame_rate_hz": 5000.0, "exposure_ms": 0.1},
+    "options": {"width_px": 32, "height_px": 32, "beads": 0, "frame_rate_hz": 1e5, "exposure_ms": 0.01},
 }
 
 
@@ -404,7 +404,7 @@ def begun_after(headers: list[FrameHeader], instant_s: float) -> int:
     return sum(header.time_ns * 1e-9 - CAMERA_EXPOSURE_S > instant_s for header in headers[-50:])
 
 
-CAMERA_EXPOSURE_S = 1e-4
+CAMERA_EXPOSURE_S = 1e-5
 
 
 def long_plan(size: Size) -> Iterator[Row]:
