@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from parfocal.core.clock import poll_until
 from parfocal.core.errors import CancelledError, CommandError, CommandFailedError
 from parfocal.streams import open_stream
 
+PATIENCE_S = 30.0
 SLOW = {"width_px": 64, "height_px": 48, "beads": 0, "frame_rate_hz": 0.02, "exposure_ms": 50_000.0}
 
 
@@ -64,13 +66,11 @@ def test_a_cancelled_event_aborts_its_exposure_and_the_next_one_has_its_own(rig)
     camera = bench.client("camera")
     for event in range(3):
         call = camera.submit("snap", event=event)
-        while not camera.call("is_running", timeout_s=30):
-            assert not call.done()
+        assert poll_until(lambda: camera.call("is_running", timeout_s=30), PATIENCE_S)
         call.cancel("enough")
         with pytest.raises(CancelledError, match="enough"):
-            call.result(30)
-        while camera.call("is_running", timeout_s=30):
-            pass
+            call.result(PATIENCE_S)
+        assert poll_until(lambda: not camera.call("is_running", timeout_s=30), PATIENCE_S)
     camera.call("set_frame_rate_hz", 100.0, timeout_s=30)
     (header,) = camera.call("snap", event=7, timeout_s=30)
     assert (header["event"], header["frame"]) == (7, 0)
