@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Lamp:
         self._service = connect(name)
         self._has_shutter: bool = self._service.has_shutter(timeout_s=ANSWER_S)
         self._wanted = 0.0
+        self._offs: deque[Any] = deque()  # calls of `off` that may not have ended
 
     def found(self) -> FoundLight:
         """Return how it stands now, read back."""
@@ -44,10 +46,12 @@ class Lamp:
         """Set the power that it has when it is lit; a light without a shutter stays dark until then."""
         self._wanted = power
         if self._has_shutter:
+            self._wait_until_off()
             self._service.set_power(power, timeout_s=ANSWER_S)
 
     def set_lit(self, lit: bool) -> None:
         """Let its light reach the sample, or not; returns when it does."""
+        self._wait_until_off()
         if not self._has_shutter:
             self._service.set_power(self._wanted if lit else 0.0, timeout_s=ANSWER_S)
         elif lit:
@@ -72,8 +76,17 @@ class Lamp:
             self.set_lit(True)
 
     def off(self) -> None:
-        """Switch it off, without waiting for the answer. Any thread."""
-        self._service.submit("off", timeout_s=ANSWER_S)
+        """Switch it off, without waiting for the answer. Any thread.
+
+        What is set afterwards waits for it: commands that overtake others have no order among themselves.
+        """
+        while self._offs and self._offs[0].done():
+            self._offs.popleft()
+        self._offs.append(self._service.submit("off", timeout_s=ANSWER_S))
+
+    def _wait_until_off(self) -> None:
+        while self._offs:
+            self._offs.popleft().exception(ANSWER_S)
 
     def _is_open(self) -> bool:
         return not self._has_shutter or bool(self._service.shutter_is_open(timeout_s=ANSWER_S))

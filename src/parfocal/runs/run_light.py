@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from parfocal.core.channels import ChannelPreset, ChannelState
 from parfocal.core.errors import BadInputError, CommandError, nearest
 
 if TYPE_CHECKING:
-    from parfocal.ipc import OutputLease
+    from parfocal.ipc import Call, OutputLease
     from parfocal.runs.calling import InstrumentCalls
     from parfocal.runs.event import Event
 
@@ -41,6 +42,7 @@ class RunLight:
         self._leases: dict[tuple[str, str], OutputLease] = {}
         self._set: tuple[str, float | None, float | None] | None = None
         self._lit = False
+        self._offs: deque[Call] = deque()  # asked for by `dark`, and perhaps not done
         self.power: float | None = None
 
     def learn(self) -> None:
@@ -100,6 +102,7 @@ class RunLight:
             return
         wanted = (event.channel, event.exposure_ms, event.power)
         self._set, self._lit = None, False
+        self._wait_until_dark()
         state = self._ask("set_channel", *wanted, False, limit_s=_SETTLE_S)
         self._set, self.power = wanted, state.power
 
@@ -107,6 +110,7 @@ class RunLight:
         """Let the light through."""
         if self._lit:
             return
+        self._wait_until_dark()
         if self._set is not None:
             self.power = self._ask("open_shutter").power
         for light, power in self._found.items():
@@ -133,7 +137,14 @@ class RunLight:
         """Switch all light off. Any thread; waits for nothing."""
         self._set, self._lit = None, False
         for service in self._services():
-            self._calls.tell(service, "off")
+            call = self._calls.tell(service, "off")
+            if call is not None:
+                self._offs.append(call)
+
+    def _wait_until_dark(self) -> None:
+        """Wait for what `dark` has asked for: else it would switch off what is set now."""
+        while self._offs:
+            self._offs.popleft().exception()
 
     def close(self) -> None:
         """Have everything as it was found, but dark."""
