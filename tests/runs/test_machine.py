@@ -360,3 +360,11 @@ def test_what_comes_after_a_repeated_exposure_keeps_its_distance():
     shell.report = inputs.Restarted(shell.now, "camera", "camera ended")
     assert shell.run().times == [0, 1, 6, 7, 8]
     assert shell.machine.counts.errors.count == 1
+
+
+def test_a_stimulus_does_not_tell_how_late_the_run_is():
+    plan = [image(0, 0.0), image(1, 1.0), image(2, 1.0, "stimulus"), image(3, 9.0)]
+    shell = Shell(plan, exposure_s=0.3).run(until_s=5.0)
+    assert shell.times == [0, 1, 1.3]
+    assert shell.machine.timing.lag_ms == 0.0
+    assert (shell.machine.counts.frames, shell.machine.counts.stimulations.fired) == (2, 1)

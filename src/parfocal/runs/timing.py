@@ -111,9 +111,13 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
         return self if planned_ns is None else self.moved(max(0, now_ns - planned_ns))
 
     def exposed(self, event: Event, began_ns: int, *, repeated: bool) -> Timing:
-        """Return it after an exposure; what comes after a repeated one keeps its distance to it."""
+        """Return it after an exposure; what comes after a repeated one keeps its distance to it.
+
+        A stimulus goes with an image, which alone tells how late they were.
+        """
         planned_ns = self.planned_ns(event)
         lag_ns = 0 if planned_ns is None else began_ns - planned_ns
         timing = self.moved(lag_ns) if repeated and lag_ns > 0 else self
         last_s = self.last_s if event.min_start_time is None else event.min_start_time
-        return msgspec.structs.replace(timing, last_s=last_s, last_began_ns=began_ns, lag_ms=lag_ns * 1e-6)
+        lag_ms = self.lag_ms if event.kind == "stimulus" else lag_ns * 1e-6
+        return msgspec.structs.replace(timing, last_s=last_s, last_began_ns=began_ns, lag_ms=lag_ms)
