@@ -60,6 +60,7 @@ class World:
     def __init__(self, folder: Path | None, local: dict[str, NDArray[Any]]) -> None:
         self._folder = folder
         self._rows = local
+        self._seen: dict[str, tuple[int, Motion]] = {}
 
     @classmethod
     def of(cls, context: DeviceContext) -> World:
@@ -70,15 +71,20 @@ class World:
     def motion(self, name: str, home: float = 0.0) -> Motion:
         """Return the last move of `name`, whole even while its writer changes it."""
         row = self._row(name)
-        now: Any = row.copy()
+        known, seen = self._seen.get(name, (0, None))
         for _ in range(_ATTEMPTS):
             before = int(row["sequence"])
-            now = row.copy()
+            if before == 0:
+                return Motion(home, home, 0, 1.0)
+            if before == known and seen is not None:
+                return seen
+            seen = Motion(
+                float(row["origin"]), float(row["target"]), int(row["start_ns"]), float(row["speed"])
+            )
             if before % 2 == 0 and int(row["sequence"]) == before:
-                break
-        if now["sequence"] == 0:
-            return Motion(home, home, 0, 1.0)
-        return Motion(float(now["origin"]), float(now["target"]), int(now["start_ns"]), float(now["speed"]))
+                self._seen[name] = (before, seen)
+                return seen
+        return seen or Motion(home, home, 0, 1.0)
 
     def position(self, name: str, now_ns: int, home: float = 0.0) -> float:
         """Return where `name` is at `now_ns`; at `home` if nobody has moved it."""

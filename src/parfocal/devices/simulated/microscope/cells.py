@@ -23,6 +23,8 @@ CELL_DTYPE = np.dtype(
 
 SHAPES = 8
 _WAVES = 3
+_SHAKEN = 0.2
+"""How far a home lies from its place on the grid, at most, in spacings."""
 
 
 class CellField:
@@ -52,11 +54,12 @@ class CellField:
     def __init__(self, *, field_um: float, spacing_um: float, roam_um: float, seed: int) -> None:
         rng = np.random.default_rng([seed, 21])
         along = max(1, round(field_um / spacing_um))
-        grid = (np.arange(along) - (along - 1) / 2) * (field_um / along)
+        self._along, self._step_um = along, field_um / along
+        grid = (np.arange(along) - (along - 1) / 2) * self._step_um
         x, y = (axis.ravel() for axis in np.meshgrid(grid, grid))
         count = x.size
-        self._roam_um = roam_um
-        self._home = np.stack([x, y]) + rng.uniform(-0.2, 0.2, (2, count)) * spacing_um
+        self._stray_um = roam_um + _SHAKEN * spacing_um
+        self._home = np.stack([x, y]) + rng.uniform(-_SHAKEN, _SHAKEN, (2, count)) * spacing_um
         size = rng.uniform(0.5, 1.0, (_WAVES, 2, count))
         self._size = size / size.sum(axis=0) * roam_um / np.sqrt(2)
         self._rate = 2 * np.pi / rng.uniform(120.0, 900.0, (_WAVES, 2, count))
@@ -73,11 +76,7 @@ class CellField:
     def within(self, rectangle_um: tuple[float, float, float, float], time_s: float) -> NDArray[Any]:
         """Return the cells (`CELL_DTYPE`) whose centre is in a rectangle (x, y, x, y) at a time."""
         x0, y0, x1, y1 = rectangle_um
-        r = self._roam_um
-        home_x, home_y = self._home
-        near = np.flatnonzero(
-            (home_x >= x0 - r) & (home_x <= x1 + r) & (home_y >= y0 - r) & (home_y <= y1 + r)
-        )
+        near = (self._places(y0, y1)[:, None] * self._along + self._places(x0, x1)).ravel()
         angle = self._rate[:, :, near] * time_s + self._phase[:, :, near]
         x, y = self._home[:, near] + (self._size[:, :, near] * np.sin(angle)).sum(axis=0)
         inside = (x >= x0) & (x < x1) & (y >= y0) & (y < y1)
@@ -90,3 +89,10 @@ class CellField:
         cells["cytoplasm"] = self._cytoplasm[near] * (1.0 + 0.6 * beat)
         cells["shape"] = self._shape[near]
         return cells
+
+    def _places(self, low_um: float, high_um: float) -> NDArray[np.int64]:
+        """Return the places of the grid, along one axis, whose cells may be between two coordinates."""
+        middle = (self._along - 1) / 2
+        first = np.floor((low_um - self._stray_um) / self._step_um + middle)
+        last = np.ceil((high_um + self._stray_um) / self._step_um + middle)
+        return np.arange(max(first, 0), min(last, self._along - 1) + 1, dtype=np.int64)
