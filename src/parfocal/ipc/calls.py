@@ -1,4 +1,6 @@
-"""The table of a service's calls: queued, running, and lately finished. Pure; guarded by the server's lock.
+"""The tables by which a service decides on calls: who may ask, and what becomes of each. Pure.
+
+They are guarded by the server's lock. A call is queued, running, or lately finished:
 
 ::
 
@@ -12,9 +14,11 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from parfocal.core.errors import ServiceUnavailableError
+from parfocal.core.errors import ClaimedError, ServiceUnavailableError
+from parfocal.core.messages import Command, Introduction
 from parfocal.ipc.codec import Part
 from parfocal.ipc.command_table import BoundCommand
+from parfocal.ipc.commands import Effect
 
 Phase = Literal["queued", "running", "finished"]
 
@@ -161,3 +165,66 @@ class CallTable:
                 return
             self._kept.popitem(last=False)
             self._kept_bytes -= size
+
+
+class ClaimTable:
+    """Who the clients are, and for which run one of them has claimed the service.
+
+    Examples
+    --------
+    >>> claims = ClaimTable("light")
+    >>> claims.take(b"run", "overnight")
+    >>> claims.introduce(b"shell", Introduction("a shell"))
+    >>> claims.check(b"shell", Command("a-1", "set_power", force=True), "changes")
+    {'command': 'set_power', 'caller': 'a shell', 'run': 'overnight'}
+    """
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+        self._introductions: dict[bytes, Introduction] = {}
+        self._holder, self._run = b"", ""  # whose claim it is, "" for nobody's, and for which run
+
+    def introduce(self, client: bytes, introduction: Introduction) -> None:
+        """Take note of what a client says of itself."""
+        self._introductions[client] = introduction
+
+    def caller(self, client: bytes) -> str:
+        """Return who a client is, for people."""
+        introduction = self._introductions.get(client)
+        return "a program that does not say who it is" if introduction is None else introduction.caller
+
+    def take(self, client: bytes, run: str) -> None:
+        """Claim the service; `ClaimedError` if another client has."""
+        if self._holder not in (b"", client):
+            raise ClaimedError(f"run {self._run!r} uses {self._service} already")
+        self._holder, self._run = client, run
+
+    def end(self, client: bytes) -> None:
+        """End the claim, if it is this client's."""
+        if self._holder == client:
+            self._holder, self._run = b"", ""
+
+    def gone(self, client: bytes) -> None:
+        """Forget a client."""
+        self._introductions.pop(client, None)
+        self.end(client)
+
+    def check(self, client: bytes, message: Command, effect: Effect) -> dict[str, str] | None:
+        """Refuse a change by somebody else while a run claims the service; return what one that is forced is.
+
+        Raises
+        ------
+        ClaimedError
+            If it is not forced.
+        """
+        if self._holder in (b"", client) or effect != "changes":
+            return None
+        introduction = self._introductions.get(client)
+        if introduction is not None and introduction.is_service:
+            return None
+        if not message.force:
+            raise ClaimedError(
+                f"{self._service}.{message.name} is refused: run {self._run!r} uses {self._service}; wait "
+                "for its end, cancel it, or force the command, which the run records"
+            )
+        return {"command": message.name, "caller": self.caller(client), "run": self._run}

@@ -37,10 +37,9 @@ from parfocal.core.messages import (
     ToService,
 )
 from parfocal.ipc import remote_errors
-from parfocal.ipc.calls import ActiveCall, CallTable
+from parfocal.ipc.calls import ActiveCall, CallTable, ClaimTable
 from parfocal.ipc.codec import Decoder, Part, encode
 from parfocal.ipc.command_table import BoundCommand, CommandTable
-from parfocal.ipc.commands import Effect
 from parfocal.ipc.lease_table import BEAT_NS, LeaseTable, LostLease, check_period
 
 CLOSING = "the service is closing"
@@ -131,8 +130,7 @@ class Dispatcher:
         self._calls = CallTable()
         self._leases = LeaseTable()
         self._beat_ns = 0  # when clients were last told that their calls last, while there are no leases
-        self._callers: dict[bytes, Introduction] = {}
-        self._claim: tuple[bytes, str] | None = None  # by whom, for which run
+        self._claims = ClaimTable(hello.service)
         self._closing = False
         self._outcomes: Counter[str] = Counter()
         self._admitted = self._undelivered = 0
@@ -174,11 +172,13 @@ class Dispatcher:
                 case Release():
                     return self._release(client, message)
                 case Introduction():
-                    self._callers[client] = message
+                    self._claims.introduce(client, message)
                 case TakeClaim():
-                    return self._take_claim(client, message)
+                    self._claims.take(client, message.run)
+                    return [Send(client, encode(Reply(message.id)), message.id)]
                 case EndClaim():
-                    return self._end_claim(client, message)
+                    self._claims.end(client)
+                    return [Send(client, encode(Reply(message.id)), message.id)]
             return []
         except errors.CommandError as error:
             return self._refuse(
@@ -187,9 +187,7 @@ class Dispatcher:
 
     def gone(self, client: bytes, now_ns: int) -> list[Action]:
         """Forget a client: its leases are lost, calls that nobody else waits for end by their policy."""
-        self._callers.pop(client, None)
-        if self._claim is not None and self._claim[0] == client:
-            self._claim = None
+        self._claims.gone(client)
         actions: list[Action] = [
             MakeSafe(lost.kept, lost.reason)
             for lost in self._leases.gone(client)
@@ -294,7 +292,7 @@ class Dispatcher:
             raise errors.ServiceUnavailableError(f"service {self._hello.service!r} is closing")
         if message.id in self._calls:
             raise errors.ProtocolError(f"call id {message.id!r} was used before")
-        stated = self._check_claim(client, message, request.command.info.effect)
+        forced = self._claims.check(client, message, request.command.info.effect)
         call = ActiveCall(
             message.id,
             request.command,
@@ -304,7 +302,7 @@ class Dispatcher:
             now_ns,
             message.deadline_ns,
             request.size,
-            self._caller(client),
+            self._claims.caller(client),
         )
         if message.lease_ns:
             check_period(message.lease_ns)
@@ -312,38 +310,7 @@ class Dispatcher:
         self._admitted += 1
         if message.lease_ns:
             self._leases.take(client, call, message.lease_ns, now_ns)
-        return [*stated, Run(call)]
-
-    def _caller(self, client: bytes) -> str:
-        introduction = self._callers.get(client)
-        return "a program that does not say who it is" if introduction is None else introduction.caller
-
-    def _check_claim(self, client: bytes, message: Command, effect: Effect) -> list[Action]:
-        """Refuse a change by somebody else while a run claims the service; one that is forced is told."""
-        if self._claim is None or effect != "changes" or self._claim[0] == client:
-            return []
-        caller, run = self._callers.get(client), self._claim[1]
-        if caller is not None and caller.is_service:
-            return []
-        service = self._hello.service
-        if not message.force:
-            raise errors.ClaimedError(
-                f"{service}.{message.name} is refused: run {run!r} uses {service}; wait for its end, cancel "
-                "it, or force the command, which the run records"
-            )
-        stated = {"command": message.name, "caller": self._caller(client), "run": run}
-        return [SendNotice("forced", stated)]
-
-    def _take_claim(self, client: bytes, message: TakeClaim) -> list[Action]:
-        if self._claim is not None and self._claim[0] != client:
-            raise errors.ClaimedError(f"run {self._claim[1]!r} uses {self._hello.service} already")
-        self._claim = client, message.run
-        return [Send(client, encode(Reply(message.id)), message.id)]
-
-    def _end_claim(self, client: bytes, message: EndClaim) -> list[Action]:
-        if self._claim is not None and self._claim[0] == client:
-            self._claim = None
-        return [Send(client, encode(Reply(message.id)), message.id)]
+        return [Run(call)] if forced is None else [SendNotice("forced", forced), Run(call)]
 
     def _cancel(self, client: bytes, message: Cancel, now_ns: int) -> list[Action]:
         call = self._calls.get(message.call)
