@@ -11,15 +11,16 @@ import msgspec
 
 from parfocal.core.errors import BadInputError, CommandError, RunNotFoundError, nearest
 from parfocal.core.run_status import RunStatus
-from parfocal.runs.handle import RunHandle, as_data, call_service
+from parfocal.runs.any_plan import as_data
+from parfocal.runs.handle import RunHandle
 from parfocal.runs.settings import SERVICE
 from parfocal.runs.watch import RunWatch
 
 if TYPE_CHECKING:
     from parfocal.ipc import Client, OutputLease
     from parfocal.rig.connections import RigConnection
+    from parfocal.runs.any_plan import AnyPlan
     from parfocal.runs.callback import CallbackThread
-    from parfocal.runs.handle import AnyPlan
 
 LIGHT = "light"
 """The output of the service `runs` that the program leases which owns the rig."""
@@ -62,9 +63,7 @@ class Runs(Mapping[str, RunHandle]):
         """Start a run; see `Rig.run`."""
         where = str(Path(folder).absolute()) if folder else ""
         arguments = (as_data(plan), name, where, continues, force, dict(notes or {}))
-        status: RunStatus = call_service(
-            self._watch, "start", *arguments, timeout_s=_START_S, returns=RunStatus
-        )
+        status: RunStatus = self._watch.call("start", *arguments, timeout_s=_START_S, returns=RunStatus)
         self._watch.take(status)
         return self._handle(status.run)
 
@@ -75,7 +74,7 @@ class Runs(Mapping[str, RunHandle]):
 
     def statuses(self) -> dict[str, RunStatus]:
         """Return how each run is, the oldest first."""
-        return dict(call_service(self._watch, "statuses", returns=dict[str, RunStatus]))
+        return dict(self._watch.call("statuses", returns=dict[str, RunStatus]))
 
     def subscribe(self, callback: Callable[[RunChange], object]) -> CallbackThread[RunStatus]:
         """Have `callback` told when a run is prepared, started, continued, or has ended.

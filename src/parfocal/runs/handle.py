@@ -3,37 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
+from collections.abc import Callable, Generator
+from typing import Any, Literal
 
-from parfocal.core.errors import (
-    BadInputError,
-    CommandError,
-    CommandFailedError,
-    DeadlineError,
-    RunFailedError,
-)
+from parfocal.core.errors import BadInputError, CommandError, DeadlineError, RunFailedError
 from parfocal.core.run_status import ResumePolicy, RunStatus
-from parfocal.runs.plan import Plan
-from parfocal.runs.plan_data import plan_from_data, plan_to_data
-from parfocal.runs.plan_files import load_plan
+from parfocal.runs.any_plan import AnyPlan, as_data
+from parfocal.runs.run_events import RunEvents
 from parfocal.runs.settings import SERVICE
+from parfocal.runs.status_changed import StatusChanged
 from parfocal.runs.status_text import one_line, status_html
-from parfocal.runs.watch import ANSWER_S, UNKNOWN, RunWatch
+from parfocal.runs.watch import UNKNOWN, RunWatch
 
-if TYPE_CHECKING:
-    from parfocal.runs.callback import CallbackThread
-
-AnyPlan: TypeAlias = "Plan | Mapping[str, Any] | str | Path"
-"""A plan of `parfocal.runs`, the plain data of one, or a YAML or JSON file that holds them."""
 Until = Literal["finished", "acquired"]
 _REACHED: dict[Until, Callable[[RunStatus], bool]] = {
     "finished": lambda status: status.ended,
     "acquired": lambda status: status.state in ("draining", "ended"),
 }
-_PAGE = 500
-"""Events that are asked for at once."""
 
 
 class RunHandle:
@@ -191,7 +177,7 @@ class RunHandle:
     def _ask(self, command: str, *arguments: Any) -> RunStatus:
         """Send a command; where nobody answers, a run that has ended, or a status, is what was told last."""
         try:
-            status: RunStatus = call_service(self._watch, command, self.name, *arguments, returns=RunStatus)
+            status: RunStatus = self._watch.call(command, self.name, *arguments, returns=RunStatus)
         except (CommandError, BadInputError):
             self._watch.look()
             known = self._watch.last().get(self.name)
@@ -201,74 +187,6 @@ class RunHandle:
         if command != "status":
             self._watch.look()
         return status
-
-
-class StatusChanged:
-    """Calls functions with each new status of a run, each in a thread of its own, the present one first.
-
-    One that raises is logged and dropped; one that is slow delays nobody.
-    """
-
-    def __init__(self, run: str, watch: RunWatch) -> None:
-        self._run = run
-        self._watch = watch
-        self._threads: dict[Callable[[RunStatus], object], CallbackThread[RunStatus]] = {}
-
-    def connect(self, function: Callable[[RunStatus], object]) -> None:
-        """Have `function` called from now on. Idempotent."""
-        if function not in self._threads:
-            self._threads[function] = self._watch.follow(function, self._run)
-
-    def disconnect(self, function: Callable[[RunStatus], object]) -> None:
-        """Have it called no more. Idempotent."""
-        thread = self._threads.pop(function, None)
-        if thread is not None:
-            self._watch.unfollow(thread)
-
-
-class RunEvents(Sequence[dict[str, Any]]):
-    """The events of a run, read from its engine when they are looked at, some hundred at a time.
-
-    Each is a dict: what `parfocal.runs.event.Event` holds, and what became of it.
-    """
-
-    def __init__(self, run: str, watch: RunWatch) -> None:
-        self._run = run
-        self._watch = watch
-
-    def __len__(self) -> int:
-        status: RunStatus = call_service(self._watch, "status", self._run, returns=RunStatus)
-        return status.events_total
-
-    @overload
-    def __getitem__(self, item: int) -> dict[str, Any]: ...
-
-    @overload
-    def __getitem__(self, item: slice) -> list[dict[str, Any]]: ...
-
-    def __getitem__(self, item: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
-        chosen = range(len(self))[item]
-        if isinstance(chosen, int):
-            return self._page(chosen, 1)[0]
-        if not chosen:
-            return []
-        first, last = min(chosen), max(chosen)
-        found = [
-            event
-            for start in range(first, last + 1, _PAGE)
-            for event in self._page(start, min(_PAGE, last + 1 - start))
-        ]
-        return [found[number - first] for number in chosen]
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        start = 0
-        while page := self._page(start, _PAGE):
-            yield from page
-            start += len(page)
-
-    def _page(self, first: int, count: int) -> list[dict[str, Any]]:
-        events: list[dict[str, Any]] = call_service(self._watch, "events", self._run, first, count)
-        return events
 
 
 def result_of(status: RunStatus) -> RunStatus:
@@ -282,40 +200,3 @@ def result_of(status: RunStatus) -> RunStatus:
     if status.outcome in ("failed", UNKNOWN):
         raise RunFailedError(f"run {status.run!r}: {status.outcome}: {status.reason}", status=status)
     return status
-
-
-def as_data(plan: AnyPlan) -> dict[str, Any]:
-    """Return a plan, however it is given, as plain data, checked.
-
-    Raises
-    ------
-    BadInputError
-        If it is no plan, or a wrong one; names the value.
-    """
-    if isinstance(plan, str | Path):
-        plan = load_plan(plan)
-    elif isinstance(plan, Mapping):
-        plan = plan_from_data(dict(plan))
-    elif not isinstance(plan, Plan):
-        raise BadInputError(f"a plan, its plain data, or a file is needed, not {plan!r}")
-    return plan_to_data(plan)
-
-
-def call_service(
-    watch: RunWatch, command: str, *arguments: Any, timeout_s: float = ANSWER_S, returns: Any = Any
-) -> Any:
-    """Call a command of the service `runs`; what it raises on purpose is raised here as it is there.
-
-    Raises
-    ------
-    BadInputError
-        And whatever else of `parfocal.core.errors` the command raised.
-    CommandError
-        Of the kind that tells why there is no answer.
-    """
-    try:
-        return watch.client.call(command, *arguments, timeout_s=timeout_s, returns=returns)
-    except CommandFailedError as error:
-        if error.original is None:
-            raise
-        raise error.original from error

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from parfocal.core.clock import SYSTEM_CLOCK, Clock
-from parfocal.core.errors import CommandError, RigNotFoundError
+from parfocal.core.errors import CommandError, CommandFailedError, RigNotFoundError
 from parfocal.core.run_status import RunStatus
 from parfocal.ipc import Subscription
 from parfocal.processes import directory
@@ -54,7 +54,7 @@ class RunWatch:
 
     def __init__(self, rig: str, folder: Path, client: Client, clock: Clock = SYSTEM_CLOCK) -> None:
         self.rig = rig
-        self.client = client
+        self._client = client
         self._clock = clock
         self._statuses: dict[str, RunStatus] = {}
         self._changed = threading.Condition(threading.RLock())
@@ -64,6 +64,23 @@ class RunWatch:
         self._subscription = Subscription(folder, [SERVICE], (TOPIC,), callback=self._notified)
         self._thread = threading.Thread(target=self._follow, name=f"runs of {rig}", daemon=True)
         self._thread.start()
+
+    def call(self, command: str, *arguments: Any, timeout_s: float = ANSWER_S, returns: Any = Any) -> Any:
+        """Call a command of the service; what it raises on purpose is raised here as it is there.
+
+        Raises
+        ------
+        BadInputError
+            And whatever else of `parfocal.core.errors` the command raised.
+        CommandError
+            Of the kind that tells why there is no answer.
+        """
+        try:
+            return self._client.call(command, *arguments, timeout_s=timeout_s, returns=returns)
+        except CommandFailedError as error:
+            if error.original is None:
+                raise
+            raise error.original from error
 
     def last(self) -> dict[str, RunStatus]:
         """Return what was told last, by the names of the runs. Never waits."""
@@ -161,7 +178,7 @@ class RunWatch:
         """Ask once, hand on what is new, and return when to ask again, seconds."""
         known = self.last()
         try:
-            told = self.client.call("statuses", timeout_s=ANSWER_S, returns=dict[str, RunStatus])
+            told = self.call("statuses", returns=dict[str, RunStatus])
         except CommandError:
             reason, pause_s = self._reason_of_loss(), _AGAIN_S
             told = known if not reason else {}
