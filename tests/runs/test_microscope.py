@@ -115,8 +115,8 @@ def test_lost_frames_are_declared_and_a_killed_camera_repeats_its_event(rig):
     until(lambda: not is_dark(rig), "the first exposure")
     kill(rig, "camera", signal.SIGKILL)
     status = handle.wait(PATIENCE_S)
-    assert (status.outcome, status.events_acquired, status.errors.count) == ("complete", 2, 1)
-    assert status.frames_stored == 2
+    assert (status.outcome, status.events_acquired, status.frames_stored) == ("complete", 2, 2)
+    assert status.errors.count >= 1
 
 
 @pytest.mark.parametrize("turns", [3, pytest.param(20, marks=pytest.mark.slow)])

@@ -53,7 +53,9 @@ class LightHost(DeviceHost):
         stack.callback(self._writer.close)
 
     def step(self) -> float | None:
-        """Tell the power."""
+        """Tell the power, unless the rig ends: what the light hangs on may have ended before it."""
+        if self.context.stop_reason():
+            return None
         self._write_row()
         return self.settings.telemetry_s
 
