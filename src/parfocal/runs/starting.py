@@ -20,7 +20,7 @@ from parfocal.runs.rig_instruments import RigInstruments
 from parfocal.runs.run_table import KnownRun, RunTable
 from parfocal.runs.schedule import Schedule
 from parfocal.runs.settings import RunSettings
-from parfocal.runs.survey import PlanSurvey, layout_of, survey
+from parfocal.runs.survey import layout_of, survey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,7 +131,7 @@ class RunStarter:
             layout=layout if wanted.exposes else None,
             folder=request.folder,
             continues="" if before is None else before.status().folder,
-            notes={**request.notes, **_notes(wanted, by_force=request.by_force)},
+            notes={**request.notes, **({"by_force": True} if request.by_force else {})},
             by_force=request.by_force,
         )
         engine = RunEngine(
@@ -163,12 +163,6 @@ def _schedule(plan: Plan, before: RunEngine | None) -> tuple[Schedule, EventCoun
         return Schedule(plan), EventCounts()
     done = msgspec.structs.replace(before.counts, asked=0)
     return before.schedule.with_future(done.consumed, plan), done
-
-
-def _notes(wanted: PlanSurvey, *, by_force: bool) -> dict[str, Any]:
-    """Return what the record is told beside the plan."""
-    moves = {"largest_move_um": wanted.largest_move_um} if wanted.largest_move_um else {}
-    return moves | ({"by_force": True} if by_force else {})
 
 
 def _absolute(plan: Plan, found: dict[str, float]) -> Plan:
