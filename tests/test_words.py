@@ -43,6 +43,8 @@ REPLACED = {
     "courier": "signal bridge",
     "bank": "double buffer",
     "hosting": "host",
+    "afresh": "reset",
+    "befell": "incidents",
 }
 PLURALS = {"bury": ("buries", "buried"), "obituary": ("obituaries",), "casualty": ("casualties",)}
 PLURALS |= {"tally": ("tallies",), "shelf": ("shelves",)}

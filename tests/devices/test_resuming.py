@@ -42,7 +42,7 @@ class Host:
         assert isinstance(self.camera, CanResume)
         self.camera.open()
         self.counts = CameraCounts(counts, owner=1, now_ns=0)
-        self.counts.settle(len(published))
+        self.counts.recover(len(published))
         self.published = published
         if self.counts.was_running:
             left = self.counts.sequence_left
@@ -65,7 +65,7 @@ class Host:
         header = type(header)(frame=number, time_ns=header.time_ns)
         if dies_after == "read":
             return False
-        self.counts.claim(header)
+        self.counts.reserve(header)
         if dies_after == "claim":
             return False
         self.published.append((number, int(out[0, 0])))

@@ -53,7 +53,7 @@ def test_silence_is_judged_after_its_time(tmp_path: Path) -> None:
 
 def test_a_supervisor_that_was_away_counts_afresh(tmp_path: Path) -> None:
     monitor = HeartbeatMonitor(tmp_path / "a.beat", 1.0, 0)
-    monitor.count_afresh(60 * SECOND)
+    monitor.reset_silence(60 * SECOND)
     assert verdict_when_due(monitor)[0] == 61 * SECOND
 
 

@@ -84,7 +84,7 @@ class CameraHost(ExposureCommands):
             stack.callback(self._truth.open(context.streams, self.settings.truth).close)
         counts = context.streams / f"{context.service}.counts"
         self._counts = CameraCounts(counts, owner=os.getppid(), now_ns=clock.monotonic_ns())
-        self._counts.settle(open_stream(context.streams, context.service).produced)
+        self._counts.recover(open_stream(context.streams, context.service).produced)
         self._set_next_number()
         self._last_lost = -2  # of the frames that this host read
         if self._counts.was_running:
@@ -253,13 +253,13 @@ class CameraHost(ExposureCommands):
         began_ns = exposure_began_ns(header, self._sequence_ns, self._read_ns)
         header = self._completed(header, self._snaps.event_for(began_ns))
         self._slot.set_header(header)
-        self._counts.claim(header)
+        self._counts.reserve(header)
         self._set_next_number()
         self._slot.commit()
         self._counts.frame(header, self.context.clock.monotonic_ns())
         self._snaps.frame(header, began_ns)
         if not self._truth.write(header.frame, self._counts.first_frame):
-            self._counts.untold()
+            self._counts.count_untold()
 
     def _completed(self, header: FrameHeader, event: int) -> FrameHeader:
         """Return a header with the host's number, and of a plan's event with that and its exposure."""

@@ -69,7 +69,7 @@ class CameraCounts:
         """Note that the sequence is over: a successor does not take it up."""
         self._counters["running"] = False
 
-    def settle(self, published: int) -> None:
+    def recover(self, published: int) -> None:
         """Find out, after a crash, what became of the frame whose number was claimed last.
 
         Parameters
@@ -83,7 +83,7 @@ class CameraCounts:
         counters["frames"] = counters["frames_before_ring"] + published
         counters["lost"] = counters["next_frame"] - counters["frames"]
 
-    def claim(self, header: FrameHeader) -> None:
+    def reserve(self, header: FrameHeader) -> None:
         """Take a frame's number, before anybody can see it: no successor will use it again."""
         counters = self._counters
         counters["lost"] += max(0, header.frame - counters["next_frame"])
@@ -105,7 +105,7 @@ class CameraCounts:
         self._last_ns = now_ns
         self._ends.clear()
 
-    def untold(self) -> None:
+    def count_untold(self) -> None:
         """Count a frame whose truth found no room in its stream."""
         self._counters["untold"] += 1
 

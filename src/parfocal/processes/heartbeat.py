@@ -95,7 +95,7 @@ class HeartbeatMonitor:
     threads run, as some libraries do; or when its loop is in one step for longer than the limit it declared.
 
     Judging by one's own absence would kill healthy children after the supervisor itself was stopped: whoever
-    notices that he was late calls `count_afresh`.
+    notices that he was late calls `reset_silence`.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ class HeartbeatMonitor:
         self._fair_share = fair_share
         self._noted: tuple[int, int, float] | None = None  # last beat, when looked, processor time by then
 
-    def count_afresh(self, now_ns: int) -> None:
+    def reset_silence(self, now_ns: int) -> None:
         """Count no silence and no step from before `now_ns`."""
         self._counted_from_ns = now_ns
         self._noted = None

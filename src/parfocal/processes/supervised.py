@@ -174,10 +174,10 @@ class SupervisedService:
         """Return when to `check` again."""
         return min(self._judged_ns(), *self._due.values(), _NEVER_NS)
 
-    def count_afresh(self) -> None:
+    def reset_silence(self) -> None:
         """Hold no silence against it from before now: the supervisor itself was away."""
         if self._monitor is not None:
-            self._monitor.count_afresh(self._clock.monotonic_ns())
+            self._monitor.reset_silence(self._clock.monotonic_ns())
 
     def check(self) -> Iterator[Event]:
         """Carry out what is due; yield what that means for its life."""
@@ -215,7 +215,7 @@ class SupervisedService:
                 if verdict := monitor.verdict(now_ns, process.processor_s):
                     yield lifecycle.Hung(verdict)
             case "starting":  # an import, or a driver that opens, may keep even the heartbeat waiting
-                monitor.count_afresh(now_ns)
+                monitor.reset_silence(now_ns)
                 if process.is_stopped():
                     yield lifecycle.Hung("hung: somebody stopped its process while it started")
             case _:  # while it ends its loop may stand still, but it must go on beating

@@ -165,7 +165,7 @@ class Supervision:
             now = self._clock.monotonic_ns()
             if now - due > LATE_S * 1e9:
                 for service in self.services.values():
-                    service.count_afresh()
+                    service.reset_silence()
             for service in self.services.values():
                 for event in service.check():
                     self._live(service, event)

@@ -130,12 +130,12 @@ def final_manifest(
         or (stop_on_error and any(count.error for count in counts.values())),
         interrupted=not ended.is_compared and _was_interrupted(manifest),
     )
-    befell = [
+    happened = [
         *tell_phases(manifest),
         *report(manifest.incidents, manifest.began),
         *_unreported_restarts(manifest),
     ]
-    reason = explain_outcome(ended.reason, befell, counts, losses)
+    reason = explain_outcome(ended.reason, happened, counts, losses)
     return msgspec.structs.replace(
         manifest,
         outcome=outcome,

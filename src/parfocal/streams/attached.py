@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from parfocal.streams.segment import Segment
 
 _LOOK_S = 0.2
-_LOCK_PATIENCE_S = 1.0
+_LOCK_TIMEOUT_S = 1.0
 
 
 @dataclass(slots=True)
@@ -32,7 +32,7 @@ class _Reader:
 
 
 class AttachedReaders:
-    """Readers that the writer has to mind. One thread at a time."""
+    """Readers that the writer wakes, or waits for. One thread at a time."""
 
     def __init__(self, segment: Segment) -> None:
         self._segment = segment
@@ -142,7 +142,7 @@ class AttachedReaders:
         """Raise if the lock has been another's for a second, though a dead reader has to be given up."""
         if self._locked_out_s is None:
             self._locked_out_s = now
-        if now - self._locked_out_s < _LOCK_PATIENCE_S:
+        if now - self._locked_out_s < _LOCK_TIMEOUT_S:
             return
         records = [read_record(self._words, reader.entry) for reader in self._current()]
         if any(record.phase == ATTACHED and not is_alive(record.owner) for record in records):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LOCK_PAUSE_S = 0.001
-_LOCK_PATIENCE_S = 1.0
+_LOCK_TIMEOUT_S = 1.0
 
 
 class Segment:
@@ -150,7 +150,7 @@ class Segment:
             )
 
     @contextlib.contextmanager
-    def locked(self, patience_s: float = _LOCK_PATIENCE_S) -> Iterator[None]:
+    def locked(self, patience_s: float = _LOCK_TIMEOUT_S) -> Iterator[None]:
         """Hold the lock of the reader entries: for attaching, giving up and taking over, never for data.
 
         The system frees it if this process ends. A ring that has lost its name needs none: nobody finds it.
@@ -165,7 +165,7 @@ class Segment:
             deadline = SYSTEM_CLOCK.monotonic_s() + patience_s
             while lock is not None and not try_lock(lock):
                 if SYSTEM_CLOCK.monotonic_s() >= deadline:
-                    raise StreamTimeoutError(self._why_locked(max(patience_s, _LOCK_PATIENCE_S)))
+                    raise StreamTimeoutError(self._why_locked(max(patience_s, _LOCK_TIMEOUT_S)))
                 SYSTEM_CLOCK.sleep(_LOCK_PAUSE_S)
             self.words[at.LOCKED_BY] = os.getpid()
             yield

@@ -75,10 +75,10 @@ class DeclaredSettings:
         with self._lock:
             return dict(self._modules.get(module, {}))
 
-    def update(self, module: str, settings: Mapping[str, Any], *, anew: bool = False) -> None:
-        """Change some settings of a module; `anew`: instead of all that were declared before."""
+    def update(self, module: str, settings: Mapping[str, Any], *, replace: bool = False) -> None:
+        """Change some settings of a module; `replace`: instead of all that were declared before."""
         with self._lock:
-            before = {} if anew else self._modules.get(module, {})
+            before = {} if replace else self._modules.get(module, {})
             self._modules[module] = {**before, **settings}
             self._encoded[module] = _encode(self._modules[module])
             if module not in self._leased:

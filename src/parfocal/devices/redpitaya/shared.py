@@ -57,7 +57,7 @@ class SharedBoard:
         self._states: dict[str, dict[str, Any]] = {name: {} for name in self.modules}
 
     def change(
-        self, name: str, settings: Mapping[str, Any], act: Callable[[], T], *, anew: bool = False
+        self, name: str, settings: Mapping[str, Any], act: Callable[[], T], *, replace: bool = False
     ) -> T:
         """Do what changes a module; then remember the settings, and publish what the board made of them.
 
@@ -76,7 +76,7 @@ class SharedBoard:
         with self._locks[name]:
             self._silence_if_due(name)
             result = act()
-            self.declared.update(name, given, anew=anew)
+            self.declared.update(name, given, replace=replace)
             self.note(name, _seen(given, result))
         return result
 

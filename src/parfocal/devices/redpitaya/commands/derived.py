@@ -52,7 +52,7 @@ class Modules:
         return inspect.Parameter(self.argument, kind, default=first, annotation=self.names)
 
     def changing(
-        self, method: Callable[..., Any], *, anew: bool = False, passing: Collection[str] = ()
+        self, method: Callable[..., Any], *, replace: bool = False, passing: Collection[str] = ()
     ) -> Any:
         """Return a command that changes settings of a module, remembers them, and publishes them.
 
@@ -69,7 +69,7 @@ class Modules:
         def change(host: Any, name: str, arguments: dict[str, Any]) -> Any:
             lasting = {key: value for key, value in arguments.items() if key not in passing}
             module = host.board.modules[name]
-            return host.board.change(name, lasting, lambda: method(module, **arguments), anew=anew)
+            return host.board.change(name, lasting, lambda: method(module, **arguments), replace=replace)
 
         return self._command(method, change, "changes")
 

@@ -24,7 +24,7 @@ class ModuleCommands:
 
     board: SharedBoard
 
-    asg_setup = ASGS.changing(Asg.setup, anew=True)
+    asg_setup = ASGS.changing(Asg.setup, replace=True)
     asg_set_frequency = ASGS.changing(Asg.set_frequency)
     asg_set_amplitude = ASGS.changing(Asg.set_amplitude)
     asg_set_offset = ASGS.changing(Asg.set_offset)
@@ -38,7 +38,7 @@ class ModuleCommands:
     pid_get = PIDS.calling(Pid.state, effect="reads")
     pid_off = PIDS.silencing(Pid.off)
 
-    iq_setup = IQS.changing(Iq.setup, anew=True)
+    iq_setup = IQS.changing(Iq.setup, replace=True)
     iq_set_amplitude = IQS.changing(Iq.set_amplitude)
     iq_get = IQS.calling(Iq.state, effect="reads")
     iq_off = IQS.silencing(Iq.off)
