@@ -12,6 +12,7 @@ import parfocal
 from parfocal.core.clock import SYSTEM_CLOCK, poll_until
 from parfocal.core.errors import CommandError
 
+pytestmark = pytest.mark.timeout(300)
 PATIENCE_S = 60.0
 DARK_WITHIN_S = 30.0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ class Lamp:
         self._service = connect(name)
         self._has_shutter: bool = self._service.has_shutter(timeout_s=ANSWER_S)
         self._wanted = 0.0
-        self._offs: deque[Any] = deque()  # calls of `off` that may not have ended
+        self._lock = threading.Lock()  # of:
+        self._offs: tuple[Any, ...] = ()  # calls of `off` that may not have ended
 
     def found(self) -> FoundLight:
         """Return how it stands now, read back."""
@@ -80,13 +81,15 @@ class Lamp:
 
         What is set afterwards waits for it: commands that overtake others have no order among themselves.
         """
-        while self._offs and self._offs[0].done():
-            self._offs.popleft()
-        self._offs.append(self._service.submit("off", timeout_s=ANSWER_S))
+        with self._lock:
+            under_way = (call for call in self._offs if not call.done())
+            self._offs = (*under_way, self._service.submit("off", timeout_s=ANSWER_S))
 
     def _wait_until_off(self) -> None:
-        while self._offs:
-            self._offs.popleft().exception(ANSWER_S)
+        with self._lock:
+            under_way, self._offs = self._offs, ()
+        for call in under_way:
+            call.exception(ANSWER_S)
 
     def _is_open(self) -> bool:
         return not self._has_shutter or bool(self._service.shutter_is_open(timeout_s=ANSWER_S))

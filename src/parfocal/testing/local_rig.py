@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from parfocal.core.clock import Clock
-from parfocal.core.errors import ServiceNotFoundError, nearest
+from parfocal.core.errors import ParfocalError, ServiceNotFoundError, nearest
 from parfocal.ipc import CommandTable
 from parfocal.processes import Service, ServiceContext
 from parfocal.processes.validation import validate
@@ -18,6 +18,29 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from parfocal.ipc.commands import CommandInfo
+
+
+class LocalCall:
+    """A call that has ended, with a result or an error."""
+
+    def __init__(self, value: Any = None, error: ParfocalError | None = None) -> None:
+        self._value, self._error = value, error
+
+    def done(self) -> bool:
+        """Whether it has ended: always."""
+        return True
+
+    def exception(self, timeout_s: float | None = None) -> ParfocalError | None:
+        """Return its error, if it has one."""
+        del timeout_s
+        return self._error
+
+    def result(self, timeout_s: float | None = None) -> Any:
+        """Return its result, or raise its error."""
+        del timeout_s
+        if self._error is not None:
+            raise self._error
+        return self._value
 
 
 class LocalClient:
@@ -45,9 +68,12 @@ class LocalClient:
         bound = self._table[command]
         return bound.run(**bound.check(list(args), kwargs))
 
-    def submit(self, command: str, /, *args: Any, **kwargs: Any) -> Any:
-        """Run a command, and return its result: nothing goes on beside it."""
-        return self.call(command, *args, **kwargs)
+    def submit(self, command: str, /, *args: Any, **kwargs: Any) -> LocalCall:
+        """Run a command, and return a call that has ended: nothing goes on beside it."""
+        try:
+            return LocalCall(self.call(command, *args, **kwargs))
+        except ParfocalError as error:
+            return LocalCall(error=error)
 
     def method(self, command: str) -> Callable[..., Any]:
         """Return a function that runs a command."""
