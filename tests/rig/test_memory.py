@@ -68,6 +68,7 @@ def compiled() -> None:
     subprocess.run([sys.executable, "-c", warm_up], check=True, capture_output=True, timeout=600)
 
 
+@pytest.mark.timeout(900)  # of it, up to some minutes for compiling
 @pytest.mark.usefixtures("compiled")
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_the_processes_of_the_tweezers_rig_load_what_they_use() -> None:
