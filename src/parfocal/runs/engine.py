@@ -217,18 +217,9 @@ class RunEngine:
         if self._machine.state == "ended" and before.state != "ended":
             self._facts.storage = self._instruments.storage()
         for effect in effects:
-            self._carry_out(effect)
+            self._performer.carry_out(effect)
         if self._machine.state != before.state:
             self._tell(self._status())
-
-    def _carry_out(self, effect: tasks.Effect) -> None:
-        match effect:
-            case tasks.Wake():
-                self._wake.set()
-            case tasks.Abort():
-                self._instruments.abort()
-            case tasks.Darken():
-                self._instruments.dark()
 
     def _follow(self, schedule: Schedule, plan: Plan) -> None:
         self._schedule = schedule

@@ -25,7 +25,7 @@ _LOOK_S = 0.05
 
 
 class Performer:
-    """Performs one task after the other. One thread.
+    """Performs one task after the other. One thread, but for `carry_out`.
 
     Parameters
     ----------
@@ -76,6 +76,16 @@ class Performer:
             return inputs.Restarted(self._now, error.source, str(error))
         except ParfocalError as error:
             return self.failed(task, error)
+
+    def carry_out(self, effect: tasks.Effect) -> None:
+        """Do at once what can't wait for the task under way. Any thread; waits for no instrument."""
+        match effect:
+            case tasks.Wake():
+                self._wake.set()
+            case tasks.Abort():
+                self._instruments.abort()
+            case tasks.Darken():
+                self._instruments.dark()
 
     def failed(self, task: tasks.Task, error: Exception) -> inputs.Report:
         """Return the report of a task that raised `error`."""
