@@ -45,7 +45,9 @@ class RunStart:
     continues : str
         Folder of the record that goes on; "" for a new one.
     notes : dict
-        What else the record shall hold.
+        Of whoever asked for it: the record holds them beside the plan.
+    settings : dict
+        What the record shall hold beside the settings of the services.
     by_force : bool
         Whether instruments are used that others hold.
     """
@@ -56,6 +58,7 @@ class RunStart:
     folder: str = ""
     continues: str = ""
     notes: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
     by_force: bool = False
 
 

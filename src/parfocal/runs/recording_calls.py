@@ -52,6 +52,7 @@ class RecordingCalls:
             "start",
             name=start.run,
             plan={**start.notes, **start.plan},
+            settings=start.settings,
             events=self._events(start.layout),
             rows=(STREAM,),
             folder=start.folder,

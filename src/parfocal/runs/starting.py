@@ -131,7 +131,8 @@ class RunStarter:
             layout=layout if wanted.exposes else None,
             folder=request.folder,
             continues="" if before is None else before.status().folder,
-            notes={**request.notes, **({"by_force": True} if request.by_force else {})},
+            notes=request.notes,
+            settings={"by_force": True} if request.by_force else {},
             by_force=request.by_force,
         )
         engine = RunEngine(
