@@ -16,13 +16,13 @@ CHANNELS = [
 ]
 
 before = Sequence(
-    time_plan={"interval": 1.0, "loops": 3},
+    time_plan={"interval": 0.5, "loops": 3},
     stage_positions=POSITIONS,
     channels=CHANNELS,
     metadata={"phase": "before"},
 )
 stimulated = Sequence(
-    time_plan={"interval": 1.0, "loops": 3},
+    time_plan={"interval": 0.5, "loops": 3},
     stage_positions=POSITIONS,
     channels=CHANNELS,
     stim_channels=["stimulation"],
