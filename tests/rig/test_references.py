@@ -45,3 +45,21 @@ def test_what_services_write_is_known_by_their_settings():
     check_references(changed("recorder", rows=["sensor", "beads", "profiles", "tracker-2"]))
     with pytest.raises(ConfigError, match="names them in `streams_written`"):
         check_references(changed("recorder", rows=["tracks"]))
+
+
+def test_a_device_without_the_methods_of_its_kind_is_found():
+    data = {
+        "name": "half",
+        "services": {"camera": {"kind": "camera", "settings": {"device": f"{__name__}:Half"}}},
+    }
+    with pytest.raises(
+        ConfigError, match=r"services\.camera: device '.*:Half' is no Camera: it lacks .*read_into"
+    ):
+        check_references(load_config(data))
+
+
+class Half:
+    """A camera that nobody finished."""
+
+    def open(self):
+        """Open nothing."""

@@ -15,7 +15,13 @@ from parfocal.core.protocols import CanFail, HasVersions, SavesRecord, TakesSett
 from parfocal.devices.context import DeviceContext
 from parfocal.devices.device_commands import device_commands
 from parfocal.devices.limits import check_limits
-from parfocal.devices.registry import check_settings, load_device, make_device, settings_class
+from parfocal.devices.registry import (
+    check_settings,
+    load_device,
+    make_device,
+    missing_methods,
+    settings_class,
+)
 from parfocal.ipc import ServiceProxy, command
 from parfocal.processes import Service, ServiceContext
 
@@ -65,6 +71,16 @@ class DeviceHost(Service):
     def __init__(self, settings: Any) -> None:
         super().__init__(settings)
         self.lock = threading.RLock()
+
+    def problems(self) -> tuple[str, ...]:
+        """Return that the device's class lacks methods, if it does."""
+        name = self.settings.device
+        missing = missing_methods(name, self.protocol)
+        return (
+            (f"device {name!r} is no {self.protocol.__name__}: it lacks {', '.join(missing)}",)
+            if missing
+            else ()
+        )
 
     def command_sources(self) -> tuple[object, ...]:
         """Return what offers the device's own commands."""

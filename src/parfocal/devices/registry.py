@@ -95,6 +95,22 @@ def check_settings(name: str, settings: Mapping[str, Any]) -> Any:
     return (_converted if issubclass(model, msgspec.Struct) else validate)(model, settings, where)
 
 
+def missing_methods(name: str, protocol: type) -> list[str]:
+    """Return the methods of a protocol that the class of a device lacks. Makes nothing.
+
+    Examples
+    --------
+    >>> from parfocal.core.protocols import Camera, Stage
+    >>> missing_methods("simulated-focus", Stage), "read_into" in missing_methods("simulated-focus", Camera)
+    ([], True)
+    """
+    device_class = load_device(name)
+    if not isinstance(device_class, type):
+        return []  # a function that makes one: what it makes is seen when it is called
+    methods = [word for word in dir(protocol) if word[0] != "_" and callable(getattr_static(protocol, word))]
+    return [word for word in methods if getattr_static(device_class, word, None) is None]
+
+
 def settings_class(name: str) -> Any:
     """Return the class of a device's settings, None if it has none; raises `ConfigError` as `make_device`."""
     return getattr(load_device(name), "Settings", None)

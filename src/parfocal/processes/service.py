@@ -145,6 +145,10 @@ class Service:
         """Return the commands of other services that its settings name, as (service, command), by setting."""
         return {}
 
+    def problems(self) -> tuple[str, ...]:
+        """Return what can be seen to be wrong before `open`, a line each: `parfocal check` shows them."""
+        return ()
+
     def open(self, context: ServiceContext) -> None:
         """Acquire everything. What is raised here is the cause that the rig's process gets."""
 

@@ -26,7 +26,7 @@ def check_references(config: RigConfig) -> None:
     ------
     ConfigError
         A line for each setting that names a stream which nobody writes or a command that nobody has, with
-        the nearest that there is.
+        the nearest that there is; and for what services see to be wrong, such as a device without methods.
 
     Examples
     --------
@@ -47,7 +47,8 @@ did you mean 'camera'?...
     """
     services = _made(config)
     unwritten = list(_unwritten(services))
-    lines = [*unwritten, *_unanswered(services, config)]
+    seen = [f"services.{name}: {line}" for name, service in services.items() for line in service.problems()]
+    lines = [*seen, *unwritten, *_unanswered(services, config)]
     if unwritten and any(type(each).streams_written is Service.streams_written for each in services.values()):
         lines.append("(a service whose streams are not called like itself names them in `streams_written`)")
     if lines:
