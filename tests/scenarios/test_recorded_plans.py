@@ -13,6 +13,7 @@ import yaozarrs
 
 import parfocal
 from parfocal.core.clock import poll_until
+from parfocal.rig.config import load_config
 from parfocal.runs import Sequence
 
 PATIENCE_S = 60.0
@@ -57,7 +58,11 @@ def test_a_foreign_reader_finds_places_and_settings_of_a_plan(microscope, tmp_pa
         assert event["z_um"] == pytest.approx(place["z"] + event["z"] - 1, abs=0.01)
         assert event["exposure_ms"] == pytest.approx([5, 10][event["c"]])
         assert event["power"] == pytest.approx(0.5)
+        assert event["asked_exposure_ms"] == [5, 10][event["c"]]
     assert run.manifest.plans[0].file == "plan.json"
+    kept = load_config(run.folder / "rig.toml")
+    assert (kept.name, sorted(kept.services)) == ("recorded", sorted(set(microscope.services) - {"runs"}))
+    assert run.manifest.artifacts["rig.toml"].service == "recorder"
 
 
 def test_a_slow_disk_slows_the_schedule_and_loses_nothing(microscope, tmp_path):

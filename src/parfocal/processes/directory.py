@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from parfocal.ipc import Client
 
 RIG_SERVICE = "rig"
+RIG_FILE = "rig.toml"
+"""In a rig's runtime folder: what it is, as it was started."""
 LOCKS_FOLDER = "locks"
 SERVICES_FOLDER = "services"
 IMAGES_FOLDER = "images"

@@ -39,6 +39,7 @@ DTYPE = np.dtype(
         ("started_s", "<f8"),
         ("time_ns", "<i8"),
         *((name, "<f8") for name in ("exposure_ms", "x_um", "y_um", "z_um", "power")),
+        *((name, "<f8") for name in ("asked_exposure_ms", "asked_power")),
         ("outcome", "u1"),
     ]
 )
@@ -95,6 +96,7 @@ def row_of(done: SettledEvent) -> NDArray[np.void]:
                 -1 if header is None else header.time_ns,
                 math.nan if header is None else header.exposure_ns * 1e-6,
                 *(_number(getattr(exposure, name, None)) for name in ("x_um", "y_um", "z_um", "power")),
+                *(_number(asked) for asked in (event.exposure_ms, event.power)),
                 OUTCOMES.index(done.outcome),
             )
         ],

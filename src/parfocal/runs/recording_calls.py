@@ -79,7 +79,10 @@ class RecordingCalls:
             status = self._client.call("status", timeout_s=_ANSWER_S)
         except (ServiceUnavailableError, DeadlineError):
             return self._known
-        queues = {name: QueueDepth(depth=one["behind"]) for name, one in status["streams"].items()}
+        queues = {
+            name: QueueDepth(depth=one["behind"], maximum=one["slots"])
+            for name, one in status["streams"].items()
+        }
         frames = status["streams"].get(self._camera, {"stored": 0})
         self._known = RunStorage(stored=frames["stored"], queues=queues)
         if status["run"] == self.folder and status["outcome"] != "recording":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from parfocal.core.errors import CommandError, ParfocalError, RigNotFoundError
+from parfocal.core.files import replace_file
 from parfocal.processes import directory
 
 if TYPE_CHECKING:
@@ -65,12 +66,17 @@ class Collector:
         The rig, and the recorder's own service.
     connect : callable
         Returns a client of a service, which lives as long as the recorder.
+    files : sequence of Path
+        What else belongs into each record, such as the rig's file; what is not there is left out.
     """
 
-    def __init__(self, rig: str, own: str, connect: Callable[[str], Client]) -> None:
+    def __init__(
+        self, rig: str, own: str, connect: Callable[[str], Client], files: Sequence[Path] = ()
+    ) -> None:
         self._rig = rig
         self._own = own
         self._connect = connect
+        self._files = tuple(files)
         self._clients: dict[str, Client] = {}
         self._owners: dict[Path, str] = {}
 
@@ -107,7 +113,20 @@ class Collector:
             _answer(found, name, "files", call)
             found.artifacts.update(self._take_in(folder, name))
         shutil.rmtree(folder / _DRAFTS, ignore_errors=True)
+        if not at_end:
+            found.artifacts.update(self._copies(folder))
         return found
+
+    def _copies(self, folder: Path) -> dict[str, Artifact]:
+        """Copy the files that belong into each record, under their names."""
+        copied = {}
+        for file in self._files:
+            with suppress(FileNotFoundError):
+                content = file.read_bytes()
+                replace_file(folder / file.name, content)
+                digest = hashlib.sha256(content).hexdigest()
+                copied[file.name] = Artifact(service=self._own, bytes=len(content), sha256=digest)
+        return copied
 
     def _names(self) -> tuple[str, ...]:
         try:

@@ -14,7 +14,7 @@ from parfocal.core.event_layout import EventLayout
 from parfocal.core.files import replace_file
 from parfocal.core.frames import FrameSpec, RowSpec
 from parfocal.ipc import command, current_call
-from parfocal.processes import Service, ServiceContext
+from parfocal.processes import Service, ServiceContext, directory
 from parfocal.storage.collecting import Collected, Collector
 from parfocal.storage.disk import storage_errors
 from parfocal.storage.folder import check_place
@@ -83,7 +83,9 @@ class Recorder(Service):
         """Load the file libraries; go on with a run that the process before this one did not close."""
         _load(self.settings)
         self._context = context
-        self._collector = Collector(context.rig, context.service, context.connect)
+        self._collector = Collector(
+            context.rig, context.service, context.connect, (context.folder / directory.RIG_FILE,)
+        )
         self._pointer = context.folder / f"{context.service}.run"
         if self._pointer.exists():
             self._go_on(Path(self._pointer.read_text(encoding="utf-8")))
