@@ -25,6 +25,12 @@ COMMANDS = [
     "commands",
     "settings",
     "runs",
+    "run",
+    "pause",
+    "resume",
+    "cancel",
+    "finish",
+    "confirm",
     "check",
     "doctor",
 ]
