@@ -164,7 +164,7 @@ def test_an_acquisition_is_stopped_from_outside_by_somebody_with_a_name(rig):
     assert "stopped from outside by" in status.reason
 
     handle = rig.run(series(3, channels=[{"config": "nucleus", "exposure": 60_000}]))
-    until(lambda: not is_dark(rig), "the exposure")
+    until(lambda: rig["camera"].is_running(), "the exposure")
     with parfocal.attach("microscope") as other:
         other["camera"].stop()
     with pytest.raises(RunFailedError, match="stopped from outside by"):
@@ -175,14 +175,15 @@ def kill(rig, service, how):
     """Kill a service's process, or have it stand still; return when, on the monotonic clock."""
     record = directory.record(rig.name, service)
     assert record is not None
+    before_ns = SYSTEM_CLOCK.monotonic_ns()
     os.kill(record.pid, how)
-    return SYSTEM_CLOCK.monotonic_ns()
+    return before_ns
 
 
 def lit_run(rig):
     """Return a run in the middle of a long exposure."""
     handle = rig.run(series(3, channels=[{"config": "nucleus", "exposure": 60_000}]))
-    until(lambda: not is_dark(rig), "the light")
+    until(lambda: not is_dark(rig) and rig["camera"].is_running(), "the exposure")
     return handle
 
 

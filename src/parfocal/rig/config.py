@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from parfocal.core.errors import ConfigError, nearest
 from parfocal.core.text_values import ALL, Kind, kinds_of, named_values
 from parfocal.processes.loading import SERVICES, load_object, plugins
+from parfocal.processes.settings import plain
 from parfocal.processes.spec import RESERVED
 from parfocal.processes.validation import setting_type, validate
 from parfocal.rig.run_roles import check_parts
@@ -33,6 +34,7 @@ KINDS: dict[str, str] = {
     "recorder": "parfocal.storage.recorder:Recorder",
 }
 
+_HIDDEN = str(SecretStr("secret"))
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 
@@ -216,6 +218,30 @@ def save_config(config: RigConfig, path: Path) -> None:
     """Write a laboratory as TOML, without what is as by default."""
     data = config.model_dump(mode="json", exclude_defaults=True)
     path.write_text(tomli_w.dumps(data), encoding="utf-8")
+
+
+def without_secrets(config: RigConfig) -> RigConfig:
+    """Return the laboratory as records may keep it: stars stand in place of each password."""
+    services = {
+        name: service.model_copy(update={"settings": _without_secrets(service)})
+        for name, service in config.services.items()
+    }
+    return config.model_copy(update={"services": services})
+
+
+def _without_secrets(service: ServiceConfig) -> dict[str, Any]:
+    model = getattr(load_object(service.factory, f"kind {service.factory!r}"), "Config", None)
+    if model is None:
+        return service.settings
+    shown = plain(validate(model, service.settings, ""))
+    return {key: _hidden(value, shown.get(key, value)) for key, value in service.settings.items()}
+
+
+def _hidden(given: Any, shown: Any) -> Any:
+    """Return what was given, with what is not shown of it replaced."""
+    if isinstance(given, Mapping) and isinstance(shown, Mapping):
+        return {key: _hidden(value, shown.get(key, value)) for key, value in given.items()}
+    return shown if shown == _HIDDEN else given
 
 
 def read_changes(config: RigConfig, words: Iterable[str]) -> dict[str, Any]:

@@ -126,12 +126,12 @@ def _run(begin: RigBegin, answers: IO[bytes]) -> None:
     from parfocal.processes import Supervisor
     from parfocal.processes.directory import RIG_FILE
     from parfocal.rig.assemble import service_specs
-    from parfocal.rig.config import load_config, save_config
+    from parfocal.rig.config import load_config, save_config, without_secrets
 
     config = load_config(begin.config)
     supervisor = Supervisor(config.name, service_specs(config), detached=True)
     with supervisor:
-        save_config(config, supervisor.folder / RIG_FILE)
+        save_config(without_secrets(config), supervisor.folder / RIG_FILE)
         _report(answers, RigReady(os.getpid()))
         _let_go_of_the_terminal(str(supervisor.folder / "rig.err"))
         try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from parfocal.core.errors import ConfigError, RigNotFoundError, nearest
 from parfocal.processes import Supervisor, directory
 from parfocal.rig.assemble import service_specs
-from parfocal.rig.config import RigConfig, load_config, save_config, with_changes
+from parfocal.rig.config import RigConfig, load_config, save_config, with_changes, without_secrets
 from parfocal.rig.connections import AttachedRig, OwnedRig
 from parfocal.rig.detached import start_detached
 from parfocal.rig.rig import Rig
@@ -57,7 +57,7 @@ def open_rig(
     supervisor = Supervisor(config.name, service_specs(config))
     supervisor.start()
     try:
-        save_config(config, supervisor.folder / directory.RIG_FILE)
+        save_config(without_secrets(config), supervisor.folder / directory.RIG_FILE)
     except BaseException:
         supervisor.stop("its file could not be kept")
         raise

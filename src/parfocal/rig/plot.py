@@ -17,7 +17,7 @@ from parfocal.core.frames import RowSpec
 from parfocal.formats import open_movie
 from parfocal.rig.row_chart import draw_rows
 from parfocal.storage import iter_rows, read_headers
-from parfocal.storage.recorded_run import RecordedRun, open_run
+from parfocal.storage.recorded_run import EVENT_LOG, RecordedRun, open_run
 from parfocal.viewers.display import Display, colour
 from parfocal.viewers.row_plots import number_columns
 from parfocal.viewers.saving import save_picture
@@ -33,7 +33,8 @@ def plot_run(folder: Path, *, stream: str = "", out: Path | None = None) -> list
     """Draw what a run holds; pictures that are there are replaced.
 
     ``tracks.png`` of tracks of beads, ``STREAM.png`` of other rows over time, ``overlay.png`` of a frame with
-    the regions that were tracked in it, and ``STREAM.png`` of the last frame of a stream without any.
+    the regions that were tracked in it, and ``STREAM.png`` of the last frame of a stream without any. The log
+    of events is drawn only if it is asked for.
 
     Parameters
     ----------
@@ -61,7 +62,7 @@ def plot_run(folder: Path, *, stream: str = "", out: Path | None = None) -> list
         raise BadInputError(f"{run.folder} has no stream {stream!r}; {nearest(stream, run.manifest.streams)}")
     place.mkdir(parents=True, exist_ok=True)
     pictures = _draw_tracks(run, stream, place) if stream in tracked or (tracked and not stream) else []
-    for name in [stream] if stream else run.manifest.streams:
+    for name in [stream] if stream else [name for name in run.manifest.streams if name != EVENT_LOG]:
         if name in run.streams("rows") and name not in tracked:
             pictures += _draw_table(run, name, place / f"{name}.png")
         elif name in run.streams("frames") and place / OVERLAY not in pictures:

@@ -78,6 +78,7 @@ class CameraSequence:
                 ended = AcquiredFrames(frames=self.frames, whole=whole)
             else:
                 ended = self._look(count)
+        self._note_unreadable()
         return replace(ended, began_ns=began_ns)
 
     def _look(self, count: int | None) -> AcquiredFrames | None:
@@ -113,6 +114,11 @@ class CameraSequence:
         with suppress(CommandError):
             self._ask("stop")
             self.frames = self._exposed() - self._before
+
+    def _note_unreadable(self) -> None:
+        """Take note of images that a camera which plays a movie could not read."""
+        with suppress(CommandError):
+            self.remarks += [str(words) for words in self._ask("state").get("unreadable", ())]
 
     def _exposed(self) -> int:
         counts = self._ask("counts")

@@ -65,7 +65,7 @@ def test_a_file_is_whole_at_any_time(kept, path, monkeypatch):
 
 
 def test_what_is_set_up_anew_forgets_what_was_before(kept, path):
-    kept.update("pid0", {"p": 1.0}, anew=True)
+    kept.update("pid0", {"p": 1.0}, replace=True)
     assert found(path)["pid0"] == {"p": 1.0}
 
 
