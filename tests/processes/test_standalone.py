@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +25,7 @@ from parfocal.processes.standalone import (
     connect_service,
     end_service,
     find_service,
+    record_path,
     rig_of,
     services,
     start_service,
@@ -181,3 +184,25 @@ def test_an_owner_that_has_ended_already_gets_nothing() -> None:
 
 def _fields(record: StandaloneRecord) -> dict[str, object]:
     return {name: getattr(record, name) for name in record.__struct_fields__}
+
+
+def test_a_folder_that_its_reaper_has_just_removed_is_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
+    record = start_service(spec())
+    assert is_ready(record)
+    told = record_path("main").read_bytes()
+    folder = record_path("main").parent
+    record.process.kill()
+    assert poll_until(lambda: not folder.exists(), PATIENCE_S)
+    private_folder(folder)
+    record_path("main").write_bytes(told)  # as it was before the reaper came
+    acquire = FileLock.acquire
+    raced: list[Path] = []
+
+    def too_late(path: Path, name: str) -> FileLock | None:
+        raced.append(path)
+        shutil.rmtree(path.parent)
+        return acquire(path, name)
+
+    monkeypatch.setattr(FileLock, "acquire", too_late)
+    end_service(record, force=True)
+    assert raced == [folder / FOLDER_LOCK]

@@ -198,7 +198,10 @@ def _is_cleared(record: StandaloneRecord) -> bool:
     for folder in (directory.shm_folder(rig), directory.runtime_folder(rig)):
         if not folder.exists():
             continue
-        lock = FileLock.acquire(folder / FOLDER_LOCK, "end")
+        try:
+            lock = FileLock.acquire(folder / FOLDER_LOCK, "end")
+        except FileNotFoundError:  # its reaper was faster by a moment
+            continue
         if lock is None:
             return False
         remove_folder(lock)
