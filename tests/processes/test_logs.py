@@ -131,6 +131,20 @@ def test_nobody_waits_for_a_parent_that_reads_nothing() -> None:
     assert any("log records were dropped" in line.message for line in kept)
 
 
+def test_who_must_be_heard_before_going_on_waits_until_it_is_written() -> None:
+    read_fd, write_fd = os.pipe()
+    with os.fdopen(read_fd, "rb") as reader, os.fdopen(write_fd, "wb") as writer:
+        reporter = Reporter(writer)
+        reporter.send(HandShake())
+        assert reporter.flush(timeout_s=30)
+        assert isinstance(read_report(reader.readline()), HandShake)
+        reporter.send(record("x" * 2**20))  # more than the pipe holds, and nobody reads
+        assert not reporter.flush(timeout_s=0.01)
+        reader.readline()
+        assert reporter.flush(timeout_s=30)
+        reporter.close(timeout_s=30)
+
+
 def test_reports_to_a_parent_that_is_gone_end_quietly() -> None:
     class Gone(io.BytesIO):
         def write(self, data: object) -> int:

@@ -192,7 +192,8 @@ def test_a_folder_that_its_reaper_has_just_removed_is_cleared(monkeypatch: pytes
     told = record_path("main").read_bytes()
     folder = record_path("main").parent
     record.process.kill()
-    assert poll_until(lambda: not folder.exists(), PATIENCE_S)
+    shm = directory.shm_folder(rig_of("main"))
+    assert poll_until(lambda: not folder.exists() and not shm.exists(), PATIENCE_S), "its reaper is through"
     private_folder(folder)
     record_path("main").write_bytes(told)  # as it was before the reaper came
     acquire = FileLock.acquire

@@ -126,6 +126,10 @@ class Reports(Protocol):
         """Take a report; never blocks. Any thread."""
         ...
 
+    def flush(self, timeout_s: float) -> bool:
+        """Block until what was sent is written; return False if it was not after `timeout_s`."""
+        ...
+
 
 class LineWriter:
     """Writes lines to a pipe in a thread of its own, so that nobody waits for a process that does not read.
@@ -140,7 +144,7 @@ class LineWriter:
 
     def __init__(self, out: IO[bytes], name: str) -> None:
         self._out = out
-        self._lines: SimpleQueue[bytes | None] = SimpleQueue()
+        self._lines: SimpleQueue[bytes | threading.Event | None] = SimpleQueue()
         self._waiting = 0
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._write, name=name, daemon=True)
@@ -157,6 +161,12 @@ class LineWriter:
             self._waiting += len(line)
         self._lines.put(line)
 
+    def flush(self, timeout_s: float) -> bool:
+        """Block until all lines put so far are written; return False if they were not after `timeout_s`."""
+        written = threading.Event()
+        self._lines.put(written)
+        return written.wait(timeout_s)
+
     def close(self, timeout_s: float) -> bool:
         """End the thread after the last line; return False if it has not ended after `timeout_s`."""
         self._lines.put(None)
@@ -166,6 +176,9 @@ class LineWriter:
     def _write(self) -> None:
         try:
             while (line := self._lines.get()) is not None:
+                if isinstance(line, threading.Event):
+                    line.set()
+                    continue
                 self._out.write(line)
                 self._out.flush()
                 with self._lock:
@@ -197,6 +210,10 @@ class Reporter:
             return
         self._report_loss()
         self._writer.put(to_line(report))
+
+    def flush(self, timeout_s: float) -> bool:
+        """Block until what was sent is written; return False if it was not after `timeout_s`."""
+        return self._writer.flush(timeout_s)
 
     def close(self, timeout_s: float = 0.3) -> None:
         """Write what is queued, but wait no longer than `timeout_s` for it."""

@@ -25,6 +25,8 @@ from parfocal.processes.validation import validate
 
 COMMANDS_END_WITHIN_S = 0.5
 """How long running commands get to end when the service does."""
+READY_WRITTEN_WITHIN_S = 1.0
+"""How long the first step waits for the news that the service is ready to be written."""
 
 
 class Host:
@@ -216,6 +218,7 @@ class Host:
         if self._begin.verbose:
             self.set_verbose(True)
         self._reporter.send(HandShake())
+        self._reporter.flush(READY_WRITTEN_WITHIN_S)  # a first step may let no other thread run
         return loop
 
     def _close(self, server: Server) -> None:
