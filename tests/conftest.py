@@ -41,9 +41,10 @@ def _shared_context() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _ctrl_c_is_heard() -> None:
-    """A shell that runs the tests in its background has them, and all they start, ignore it."""
+def _signals_are_heard() -> None:
+    """A shell that runs the tests in its background, or nohup, has them and all they start ignore these."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from parfocal.cli.run_watch import RunScreen
 from parfocal.core.errors import CommandError
 from parfocal.core.run_status import QueueDepth, RunError, RunErrors, RunStatus, Stimulations
 from parfocal.runs import Plan, Schedule, Sequence, combine, confirm, wait
-from parfocal.runs.outline import Outline, outline_of
+from parfocal.runs.plans.outline import Outline, outline_of
 
 SHORT = combine(
     Sequence(

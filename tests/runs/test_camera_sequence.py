@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from parfocal.core.errors import ServiceUnavailableError
-from parfocal.runs.camera_sequence import CameraSequence
+from parfocal.runs.instruments.camera_sequence import CameraSequence
 from parfocal.testing.clock import ManualClock
 
 

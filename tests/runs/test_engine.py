@@ -10,12 +10,12 @@ import pytest
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import BadInputError
 from parfocal.core.run_status import RunStatus
-from parfocal.runs.combine import combine
-from parfocal.runs.elements import acquire, confirm, wait
 from parfocal.runs.engine import RunEngine
-from parfocal.runs.instruments import RunStart
-from parfocal.runs.schedule import Schedule
-from parfocal.runs.sequence import Sequence
+from parfocal.runs.instruments.instruments import RunStart
+from parfocal.runs.plans.combine import combine
+from parfocal.runs.plans.elements import acquire, confirm, wait
+from parfocal.runs.plans.schedule import Schedule
+from parfocal.runs.plans.sequence import Sequence
 from parfocal.testing.clock import JumpClock, ManualClock
 from parfocal.testing.instruments import MemoryInstruments
 

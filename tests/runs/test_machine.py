@@ -7,10 +7,10 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from parfocal.runs import inputs, tasks
-from parfocal.runs.advance import advance
-from parfocal.runs.event import Event
-from parfocal.runs.machine import Machine
+from parfocal.runs.machine import inputs, tasks
+from parfocal.runs.machine.advance import advance
+from parfocal.runs.machine.machine import Machine
+from parfocal.runs.plans.event import Event
 
 S = 1_000_000_000
 

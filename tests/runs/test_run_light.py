@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from parfocal.core.channels import ChannelPreset, ChannelState
-from parfocal.runs.event import Event
-from parfocal.runs.run_light import RunLight
+from parfocal.runs.instruments.run_light import RunLight
+from parfocal.runs.plans.event import Event
 
 
 class Calls:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from parfocal.core.errors import ServiceUnavailableError
-from parfocal.runs.tracked import PATIENCE_S, TrackedFrames
+from parfocal.runs.instruments.tracked import PATIENCE_S, TrackedFrames
 from parfocal.testing.clock import ManualClock
 
 

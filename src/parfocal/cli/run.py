@@ -17,7 +17,7 @@ from parfocal.cli.signals import counted_signals, ending_signals, interrupt
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import CommandError
 from parfocal.rig.opening import attach_or_open
-from parfocal.runs.plan_files import load_plan
+from parfocal.runs.plans.plan_files import load_plan
 from parfocal.runs.status_text import progress_text, state_text
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from parfocal.runs.outline import MapPosition
+    from parfocal.runs.plans.outline import MapPosition
 
 ROWS, COLUMNS = 8, 48
 _ASPECT = 2
@@ -25,7 +25,7 @@ def map_lines(places: Sequence[MapPosition], active: int | None, colour: str, wi
 
     Examples
     --------
-    >>> from parfocal.runs.outline import MapPosition
+    >>> from parfocal.runs.plans.outline import MapPosition
     >>> row = [MapPosition("", 0.0, 0.0), MapPosition("B2", 300.0, 0.0)]
     >>> [line.plain for line in map_lines(row, 1, "green", 80)]
     ['1                                              @', 'FOV 2/2  B2  x 300.0 um  y 0.0 um']

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from parfocal.core.run_status import RunStatus
-    from parfocal.runs.outline import Cell, Outline
+    from parfocal.runs.plans.outline import Cell, Outline
 
 LATE_MS, FULL = 5000.0, 0.8
 _KINDS = {

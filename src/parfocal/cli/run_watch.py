@@ -14,7 +14,7 @@ from parfocal.cli.run_view import run_view
 from parfocal.core.errors import BadInputError, CommandError
 from parfocal.rig.find_run import find_run, runs_of_rigs
 from parfocal.rig.opening import attach
-from parfocal.runs.outline import Outline
+from parfocal.runs.plans.outline import Outline
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 RunState = Literal["pending", "running", "pausing", "paused", "waiting", "cancelling", "draining", "ended"]
-"""Where a run stands; `parfocal.runs.states` has the table of what may follow what."""
+"""Where a run stands; `parfocal.runs.machine.states` has the table of what may follow what."""
 
 ResumePolicy = Literal["shift", "catch up", "skip"]
 """What becomes of a schedule after a pause: moved on, caught up with, or without what is overdue."""

@@ -68,7 +68,7 @@ class RecordKeeper:
             case LogRecord(level=level, message=message):
                 self._log(level, message)
 
-    def flush(self, timeout_s: float) -> bool:
+    def flush(self, timeout_s: float) -> bool:  # noqa: ARG002 (a protocol's)
         """Return True: each report is kept before `send` returns."""
         return True
 

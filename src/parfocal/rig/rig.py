@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from parfocal.ipc import Client
     from parfocal.rig.config import ServiceConfig
     from parfocal.rig.connections import RigConnection
-    from parfocal.runs.any_plan import AnyPlan
     from parfocal.runs.handle import RunHandle
+    from parfocal.runs.plans.any_plan import AnyPlan
     from parfocal.streams import Stream
 
 _HEARD_WITHIN_S = 5.0

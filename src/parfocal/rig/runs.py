@@ -11,16 +11,16 @@ import msgspec
 
 from parfocal.core.errors import BadInputError, CommandError, RunNotFoundError, nearest
 from parfocal.core.run_status import RunStatus
-from parfocal.runs.any_plan import as_data
 from parfocal.runs.handle import RunHandle
+from parfocal.runs.plans.any_plan import as_data
 from parfocal.runs.settings import SERVICE
 from parfocal.runs.watch import RunWatch
 
 if TYPE_CHECKING:
     from parfocal.ipc import Client, OutputLease
     from parfocal.rig.connections import RigConnection
-    from parfocal.runs.any_plan import AnyPlan
     from parfocal.runs.callback import CallbackThread
+    from parfocal.runs.plans.any_plan import AnyPlan
 
 LIGHT = "light"
 """The output of the service `runs` that the program leases which owns the rig."""

@@ -13,9 +13,9 @@ from parfocal.core.errors import CommandError, ServiceUnavailableError
 from parfocal.core.run_status import RunStatus
 from parfocal.rig.job import JobProgress
 from parfocal.runs import acquire
-from parfocal.runs.frame_ledger import FrameLedger, read_ledger
 from parfocal.runs.handle import result_of
-from parfocal.runs.tracked import PATIENCE_S
+from parfocal.runs.instruments.frame_ledger import FrameLedger, read_ledger
+from parfocal.runs.instruments.tracked import PATIENCE_S
 from parfocal.storage import Manifest, read_manifest
 
 if TYPE_CHECKING:

@@ -14,15 +14,15 @@ for each sequence, and a lane knows its events by number, so that none of them i
 
 from __future__ import annotations
 
-from parfocal.runs.combine import combine
-from parfocal.runs.elements import acquire, confirm, wait
-from parfocal.runs.event import Event
-from parfocal.runs.origin import at_origin
-from parfocal.runs.plan import Plan
-from parfocal.runs.plan_data import plan_from_data, plan_to_data
-from parfocal.runs.plan_files import load_plan, save_plan
-from parfocal.runs.schedule import Schedule
-from parfocal.runs.sequence import Sequence
+from parfocal.runs.plans.combine import combine
+from parfocal.runs.plans.elements import acquire, confirm, wait
+from parfocal.runs.plans.event import Event
+from parfocal.runs.plans.origin import at_origin
+from parfocal.runs.plans.plan import Plan
+from parfocal.runs.plans.plan_data import plan_from_data, plan_to_data
+from parfocal.runs.plans.plan_files import load_plan, save_plan
+from parfocal.runs.plans.schedule import Schedule
+from parfocal.runs.plans.sequence import Sequence
 
 __all__ = [
     "Event",

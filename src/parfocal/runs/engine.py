@@ -6,17 +6,17 @@ import threading
 from typing import TYPE_CHECKING
 
 from parfocal.core.errors import BadInputError
-from parfocal.runs import inputs, tasks
-from parfocal.runs.advance import advance
-from parfocal.runs.counts import EventCounts
 from parfocal.runs.event_log import settled
-from parfocal.runs.instruments import Instruments, RunStart, RunStorage
-from parfocal.runs.machine import Machine
+from parfocal.runs.instruments.instruments import Instruments, RunStart, RunStorage
+from parfocal.runs.machine import inputs, tasks
+from parfocal.runs.machine.advance import advance
+from parfocal.runs.machine.counts import EventCounts
+from parfocal.runs.machine.machine import Machine
+from parfocal.runs.machine.timing import Timing
 from parfocal.runs.performing import Performer
-from parfocal.runs.plan_data import plan_to_data
+from parfocal.runs.plans.plan_data import plan_to_data
+from parfocal.runs.plans.survey import layout_of
 from parfocal.runs.snapshot import RunFacts, status_of
-from parfocal.runs.survey import layout_of
-from parfocal.runs.timing import Timing
 
 if TYPE_CHECKING:
     import logging
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from parfocal.core.clock import Clock
     from parfocal.core.run_status import FailurePolicy, ResumePolicy, RunStatus
-    from parfocal.runs.event import Event
     from parfocal.runs.event_log import SettledEvent
-    from parfocal.runs.plan import Plan
-    from parfocal.runs.schedule import Schedule
+    from parfocal.runs.plans.event import Event
+    from parfocal.runs.plans.plan import Plan
+    from parfocal.runs.plans.schedule import Schedule
 
 
 class RunEngine:

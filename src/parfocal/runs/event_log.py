@@ -9,9 +9,9 @@ import numpy as np
 
 from parfocal.core.errors import StreamTimeoutError
 from parfocal.core.frames import RowSpec
-from parfocal.runs import inputs
-from parfocal.runs.event import Event, EventKind
-from parfocal.runs.instruments import ExposedFrame
+from parfocal.runs.instruments.instruments import ExposedFrame
+from parfocal.runs.machine import inputs
+from parfocal.runs.plans.event import Event, EventKind
 from parfocal.streams import StreamWriter
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from parfocal.runs.machine import Machine
+    from parfocal.runs.machine.machine import Machine
 
 _SLOTS = 1 << 13
 STREAM = "run_events"

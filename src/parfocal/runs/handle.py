@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from parfocal.core.errors import BadInputError, CommandError, DeadlineError, RunFailedError
 from parfocal.core.run_status import ResumePolicy, RunStatus
-from parfocal.runs.any_plan import AnyPlan, as_data
+from parfocal.runs.plans.any_plan import AnyPlan, as_data
 from parfocal.runs.run_events import RunEvents
 from parfocal.runs.settings import SERVICE
 from parfocal.runs.status_changed import StatusChanged

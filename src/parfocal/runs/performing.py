@@ -6,20 +6,20 @@ import threading
 from typing import TYPE_CHECKING
 
 from parfocal.core.errors import CommandError, FrameLostError, ParfocalError
-from parfocal.runs import inputs, tasks
-from parfocal.runs.instruments import (
+from parfocal.runs.instruments.instruments import (
     AbortedError,
     ExposedFrame,
     InstrumentRestartedError,
     Instruments,
     RunStart,
 )
+from parfocal.runs.machine import inputs, tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from parfocal.core.clock import Clock
-    from parfocal.runs.counts import EventCounts
+    from parfocal.runs.machine.counts import EventCounts
 
 _LOOK_S = 0.05
 

@@ -17,8 +17,8 @@ _PAGE = 500
 class RunEvents(Sequence[dict[str, Any]]):
     """The events of a run, read from its engine when they are looked at, some hundred at a time.
 
-    Each is a dict: what `parfocal.runs.event.Event` holds. What became of them stands in the run's record,
-    ``parfocal.open_run(folder).events()``.
+    Each is a dict: what `parfocal.runs.plans.event.Event` holds. What became of them stands in the run's
+    record, ``parfocal.open_run(folder).events()``.
     """
 
     def __init__(self, run: str, watch: RunWatch) -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from parfocal.core.run_status import RunStatus
     from parfocal.runs.engine import RunEngine
-    from parfocal.runs.rig_instruments import RigInstruments
+    from parfocal.runs.instruments.rig_instruments import RigInstruments
 
 _KEPT = 100
 """So many runs that have ended are remembered."""

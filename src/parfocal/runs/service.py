@@ -13,7 +13,7 @@ from parfocal.ipc import RECEIVER, command
 from parfocal.processes import Service, ServiceContext
 from parfocal.runs.event_log import LogWriter
 from parfocal.runs.last_run import LastRuns, UnfinishedRun
-from parfocal.runs.outline import Outline, outline_of
+from parfocal.runs.plans.outline import Outline, outline_of
 from parfocal.runs.run_table import KnownRun, RunTable
 from parfocal.runs.settings import RunSettings
 from parfocal.runs.starting import RunStarter, StartRequest

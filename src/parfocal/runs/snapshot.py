@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from parfocal.core.run_status import RunStatus
-from parfocal.runs import inputs
-from parfocal.runs.instruments import RunStorage
-from parfocal.runs.tasks import Ask, Sleep
+from parfocal.runs.instruments.instruments import RunStorage
+from parfocal.runs.machine import inputs
+from parfocal.runs.machine.tasks import Ask, Sleep
 
 if TYPE_CHECKING:
     from parfocal.core.clock import Clock
-    from parfocal.runs.event import Event
-    from parfocal.runs.machine import Machine
-    from parfocal.runs.schedule import Schedule
+    from parfocal.runs.machine.machine import Machine
+    from parfocal.runs.plans.event import Event
+    from parfocal.runs.plans.schedule import Schedule
 
 
 @dataclass

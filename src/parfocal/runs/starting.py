@@ -11,16 +11,16 @@ from pydantic import ValidationError
 
 from parfocal.core.errors import BadInputError
 from parfocal.processes import directory
-from parfocal.runs.counts import EventCounts
 from parfocal.runs.engine import RunEngine
-from parfocal.runs.instruments import RunStart
-from parfocal.runs.origin import at_origin
-from parfocal.runs.plan_data import plan_from_data, plan_to_data
-from parfocal.runs.rig_instruments import RigInstruments
+from parfocal.runs.instruments.instruments import RunStart
+from parfocal.runs.instruments.rig_instruments import RigInstruments
+from parfocal.runs.machine.counts import EventCounts
+from parfocal.runs.plans.origin import at_origin
+from parfocal.runs.plans.plan_data import plan_from_data, plan_to_data
+from parfocal.runs.plans.schedule import Schedule
+from parfocal.runs.plans.survey import layout_of, survey
 from parfocal.runs.run_table import KnownRun, RunTable
-from parfocal.runs.schedule import Schedule
 from parfocal.runs.settings import RunSettings
-from parfocal.runs.survey import layout_of, survey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from parfocal.core.run_status import RunStatus
     from parfocal.processes import ServiceContext
     from parfocal.runs.event_log import LogWriter
-    from parfocal.runs.plan import Plan
+    from parfocal.runs.plans.plan import Plan
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from parfocal.core.errors import BadInputError, CommandFailedError, FrameLostError
 from parfocal.core.frames import FrameHeader
-from parfocal.runs.instruments import (
+from parfocal.runs.instruments.instruments import (
     AbortedError,
     AcquiredFrames,
     ExposedFrame,
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from parfocal.core.clock import Clock
     from parfocal.core.event_layout import EventLayout
     from parfocal.core.run_status import QueueDepth
-    from parfocal.runs.counts import EventCounts
-    from parfocal.runs.event import Event
-    from parfocal.runs.tasks import Ending
+    from parfocal.runs.machine.counts import EventCounts
+    from parfocal.runs.machine.tasks import Ending
+    from parfocal.runs.plans.event import Event
 
 
 class MemoryInstruments:
-    """Satisfies `parfocal.runs.instruments.Instruments` in memory.
+    """Satisfies `parfocal.runs.instruments.instruments.Instruments` in memory.
 
     Parameters
     ----------

@@ -1,0 +1,165 @@
+"""The calls of a run to its instruments: each has a limit, an abort ends it, a restart is told as such."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from parfocal.core.clock import Clock, poll_until
+from parfocal.core.errors import CommandError, CommandFailedError, FrameLostError, ServiceUnavailableError
+from parfocal.runs.instruments.instruments import AbortedError, InstrumentRestartedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from parfocal.ipc import Call, Client
+    from parfocal.ipc.claim import Claim
+
+_PING_S = 1.0
+
+
+class InstrumentCalls:
+    """Calls services on behalf of one run. One thread at a time, but for `ready`, `abort` and `tell`.
+
+    Parameters
+    ----------
+    connect : callable
+        Returns a client of a service by name; it is closed by `close`.
+    clock : Clock
+        Of the limits.
+    answer_s : float
+        How long an answer may take, beside what was asked for.
+    restart_s : float
+        How long an instrument that ended may take to come back.
+    on_lost : callable
+        Called with the name of a service that has ended, before it is waited for: the light goes off.
+
+    Attributes
+    ----------
+    aborted : threading.Event
+        Set while what is under way is to end.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[str], Client],
+        clock: Clock,
+        *,
+        answer_s: float,
+        restart_s: float,
+        on_lost: Callable[[str], None],
+    ) -> None:
+        self._connect, self._clock = connect, clock
+        self._answer_s, self._restart_s, self._on_lost = answer_s, restart_s, on_lost
+        self._clients: dict[str, Client] = {}
+        self._claims: list[Claim] = []
+        self._lock = threading.Lock()
+        self._under_way: set[Call] = set()
+        self.aborted = threading.Event()
+
+    def client(self, service: str) -> Client:
+        """Return the client of a service."""
+        if service not in self._clients:
+            self._clients[service] = self._connect(service)
+        return self._clients[service]
+
+    def claim(self, service: str, run: str) -> None:
+        """Have a service refuse changes of others; `ClaimedError` names the run that has it."""
+        self._claims.append(self.client(service).claim(run))
+
+    def close(self) -> None:
+        """End all claims, and let go of the services; one that is not there has no claim."""
+        while self._claims:
+            with suppress(CommandError):
+                self._claims.pop().release()
+        while self._clients:
+            self._clients.popitem()[1].close()
+
+    def begin(self, service: str, command: str, /, *args: Any, limit_s: float = 0.0, **options: Any) -> Call:
+        """Ask for a command, which may take `limit_s` beside the answer; an abort cancels it."""
+        call = self.client(service).submit(command, *args, timeout_s=self._answer_s + limit_s, **options)
+        with self._lock:
+            self._under_way.add(call)
+        if self.aborted.is_set():
+            call.cancel_soon("aborted")
+        return call
+
+    def result(self, call: Call) -> Any:
+        """Wait for the result of what was begun.
+
+        Raises
+        ------
+        AbortedError
+            If it was aborted.
+        FrameLostError
+            If a frame was.
+        InstrumentRestartedError
+            If the service ended, or one that it asked itself, and all are there again.
+        CommandError
+            If they are not, or the command failed, or has not ended in time.
+        """
+        try:
+            return call.result()
+        except ServiceUnavailableError as error:
+            raise self._lost(call.service, error) from error
+        except CommandError as error:
+            if self.aborted.is_set():
+                raise AbortedError(str(error)) from error
+            original = error.original if isinstance(error, CommandFailedError) else None
+            if isinstance(original, FrameLostError):
+                raise original from error
+            if isinstance(original, ServiceUnavailableError):
+                raise self._lost(call.service, error) from error
+            raise
+        finally:
+            with self._lock:
+                self._under_way.discard(call)
+
+    def ask(self, service: str, command: str, /, *args: Any, limit_s: float = 0.0, **options: Any) -> Any:
+        """Run a command, and return its result; as `begin` and `result`."""
+        return self.result(self.begin(service, command, *args, limit_s=limit_s, **options))
+
+    def tell(self, service: str, command: str) -> Call | None:
+        """Ask for a command, and wait for nothing; None if whoever is asked is not there."""
+        with suppress(CommandError):
+            return self.client(service).submit(command, timeout_s=self._answer_s)
+        return None
+
+    def wait_for(self, service: str) -> bool:
+        """Wait until a service answers, an abort, or the time that it may be away; return whether it does."""
+        client = self.client(service)
+        answers = False
+
+        def looked() -> bool:
+            nonlocal answers
+            with suppress(CommandError):
+                client.ping(_PING_S)
+                answers = True
+            return answers or self.aborted.is_set()
+
+        poll_until(looked, self._restart_s, clock=self._clock)
+        return answers
+
+    def ready(self) -> None:
+        """Forget an abort."""
+        self.aborted.clear()
+
+    def abort(self) -> None:
+        """Cancel what is under way."""
+        self.aborted.set()
+        with self._lock:
+            under_way = tuple(self._under_way)
+        for call in under_way:
+            call.cancel_soon("aborted")
+
+    def _lost(self, service: str, error: CommandError) -> Exception:
+        """Have the light off, wait until all services are there; return what is to be raised.
+
+        It may be another one that has ended: one that `service` asked, and that the run asks, too.
+        """
+        self._on_lost(service)
+        back = all(self.wait_for(one) for one in tuple(self._clients))
+        if self.aborted.is_set():
+            return AbortedError(str(error))
+        return InstrumentRestartedError(str(error), source=service) if back else error

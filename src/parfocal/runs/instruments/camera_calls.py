@@ -1,0 +1,61 @@
+"""The camera of a run: one frame for an event; set back at the end to how it was found."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from parfocal.core.frames import FrameHeader
+
+if TYPE_CHECKING:
+    from parfocal.runs.instruments.calling import InstrumentCalls
+    from parfocal.runs.plans.event import Event
+
+_FRAMES = list[FrameHeader]
+
+
+class CameraCalls:
+    """Has a camera expose. One thread at a time.
+
+    Parameters
+    ----------
+    calls : InstrumentCalls
+        Calls it.
+    camera : str
+        The service.
+    """
+
+    def __init__(self, calls: InstrumentCalls, camera: str) -> None:
+        self._calls, self._camera = calls, camera
+        self._was_live = False
+        self._exposure_ms: float | None = None
+
+    def open(self) -> None:
+        """Note how it is set. A live sequence is ended, and begun again at the end of the run."""
+        self._was_live = self._calls.ask(self._camera, "is_running")
+        self._exposure_ms = self._calls.ask(self._camera, "exposure_ms")
+        if self._was_live:
+            self._calls.ask(self._camera, "stop")
+
+    def snap(self, event: Event, number: int, exposure_ms: float | None) -> FrameHeader:
+        """Take the frame of an event, which `number` names in its header."""
+        limit_s = 1e-3 * ((self._exposure_ms or 0.0) if exposure_ms is None else exposure_ms)
+        headers: list[FrameHeader] = self._calls.ask(
+            self._camera,
+            "snap",
+            1,
+            number,
+            exposure_ms,
+            event.min_start_time,
+            event.index,
+            limit_s=limit_s,
+            returns=_FRAMES,
+        )
+        return headers[0]
+
+    def close(self) -> None:
+        """Set it as it was found, if that was noted."""
+        if self._exposure_ms is None:
+            return
+        self._calls.ask(self._camera, "set_exposure_ms", self._exposure_ms)
+        if self._was_live:
+            self._calls.ask(self._camera, "start")

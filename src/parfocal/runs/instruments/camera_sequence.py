@@ -1,0 +1,130 @@
+"""The camera's own sequence of frames as one task of a run: begun, followed to its end, taken up, aborted."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from parfocal.core.errors import CommandError
+from parfocal.runs.instruments.instruments import AcquiredFrames
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from parfocal.core.clock import Clock
+    from parfocal.ipc import Client
+
+_LOOK_S = 0.02
+_ANSWER_S = 5.0
+
+
+class CameraSequence:
+    """Runs a camera by itself. One thread; `frames` may be looked at by any.
+
+    Parameters
+    ----------
+    camera : Client
+        Of the camera's service, which counts its frames across its own restarts.
+    aborted : threading.Event
+        Set by whoever wants the sequence to end now.
+    restarts : callable
+        Returns how often the camera's process was started again.
+    restart_s : float
+        How long it may be away before the acquisition fails.
+
+    Attributes
+    ----------
+    frames : int
+        Exposed since the newest sequence began, those that the camera lost included.
+    remarks : list of str
+        What the record should tell of the sequences, in words.
+    """
+
+    def __init__(
+        self,
+        camera: Client,
+        aborted: threading.Event,
+        restarts: Callable[[], int],
+        clock: Clock,
+        *,
+        restart_s: float,
+    ) -> None:
+        self.frames = 0
+        self.remarks: list[str] = []
+        self._camera, self._aborted, self._restarts, self._clock = camera, aborted, restarts, clock
+        self._restart_ns = int(restart_s * 1e9)
+        self._before = 0
+        self._known_restarts = 0
+        self._answered_ns = 0
+
+    def run(self, count: int | None) -> AcquiredFrames:
+        """Expose `count` frames, or until the camera's own end; aborted, return what came until then.
+
+        Raises
+        ------
+        CommandError
+            If the camera refuses, or is away for too long.
+        """
+        self.frames, self._before, self._known_restarts = 0, self._exposed(), self._restarts()
+        self._ask("start", count=count)
+        began_ns = self._clock.monotonic_ns()
+        ended: AcquiredFrames | None = None
+        while ended is None:
+            if self._clock.wait(self._aborted, _LOOK_S):
+                self._stop()
+                whole = count is not None and self.frames >= count
+                ended = AcquiredFrames(frames=self.frames, whole=whole)
+            else:
+                ended = self._look(count)
+        self._note_unreadable()
+        return replace(ended, began_ns=began_ns)
+
+    def _look(self, count: int | None) -> AcquiredFrames | None:
+        """Return how the sequence has ended; None while it goes on, or nobody can tell."""
+        try:
+            running = self._ask("is_running")
+            self.frames = self._exposed() - self._before
+            return None if running else self._end(count)
+        except CommandError:  # it is being started again
+            if self._clock.monotonic_ns() - self._answered_ns > self._restart_ns:
+                raise
+            return None
+
+    def _end(self, count: int | None) -> AcquiredFrames | None:
+        """Return how a sequence has ended; a camera that was started again takes the rest."""
+        if stopped_by := self._ask("state").get("stopped_by"):
+            part = f"{self.frames} frames" if count is None else f"{self.frames} of {count} frames"
+            stopped = f"the camera was stopped from outside by {stopped_by} after {part}"
+            return AcquiredFrames(frames=self.frames, whole=False, stopped=stopped)
+        if count is None or self.frames >= count:
+            return AcquiredFrames(frames=self.frames, whole=True)
+        restarts = self._restarts()
+        if restarts == self._known_restarts:
+            stopped = f"the camera ended by itself after {self.frames} of {count} frames"
+            return AcquiredFrames(frames=self.frames, whole=False, stopped=stopped)
+        self._known_restarts = restarts
+        self.remarks.append("the camera was started again in the middle")
+        self._ask("start", count=count - self.frames)
+        return None
+
+    def _stop(self) -> None:
+        """End the sequence; a camera that is away has ended it."""
+        with suppress(CommandError):
+            self._ask("stop")
+            self.frames = self._exposed() - self._before
+
+    def _note_unreadable(self) -> None:
+        """Take note of images that a camera which plays a movie could not read."""
+        with suppress(CommandError):
+            self.remarks += [str(words) for words in self._ask("state").get("unreadable", ())]
+
+    def _exposed(self) -> int:
+        counts = self._ask("counts")
+        return int(counts["frames"]) + int(counts["lost"])
+
+    def _ask(self, command: str, **arguments: Any) -> Any:
+        answer = self._camera.call(command, timeout_s=_ANSWER_S, **arguments)
+        self._answered_ns = self._clock.monotonic_ns()
+        return answer

@@ -1,0 +1,187 @@
+"""What a run needs of instruments and recorder: the only seam between the engine and all that it moves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from parfocal.core.errors import ParfocalError
+
+if TYPE_CHECKING:
+    from parfocal.core.event_layout import EventLayout
+    from parfocal.core.frames import FrameHeader
+    from parfocal.core.run_status import QueueDepth
+    from parfocal.runs.machine.counts import EventCounts
+    from parfocal.runs.machine.tasks import Ending
+    from parfocal.runs.plans.event import Event
+
+
+class AbortedError(ParfocalError):
+    """What was under way was ended by `Instruments.abort`."""
+
+
+class InstrumentRestartedError(ParfocalError):
+    """An instrument ended meanwhile, and is there again; ``source`` is its name."""
+
+    def __init__(self, message: str, source: str) -> None:
+        super().__init__(message)
+        self.source = source
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunStart:
+    """With what a run begins.
+
+    Attributes
+    ----------
+    run : str
+        Its name.
+    plan : dict
+        What was asked, as plain data, for the record.
+    layout : EventLayout or None
+        Where the frames of its events lie; None if it has none.
+    folder : str
+        Where records go; "" as the recorder has it.
+    continues : str
+        Folder of the record that goes on; "" for a new one.
+    notes : dict
+        Of whoever asked for it: the record holds them beside the plan.
+    settings : dict
+        What the record shall hold beside the settings of the services.
+    by_force : bool
+        Whether instruments are used that others hold.
+    """
+
+    run: str
+    plan: dict[str, Any]
+    layout: EventLayout | None = None
+    folder: str = ""
+    continues: str = ""
+    notes: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    by_force: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExposedFrame:
+    """A frame that was taken, and where and with what, as read back; None: not known."""
+
+    header: FrameHeader
+    x_um: float | None = None
+    y_um: float | None = None
+    z_um: float | None = None
+    power: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AcquiredFrames:
+    """How the camera ran by itself.
+
+    Attributes
+    ----------
+    frames : int
+        How many, those that the camera lost included.
+    whole : bool
+        Whether to its count, or its own end.
+    began_ns : int or None
+        When the first exposure began, on the monotonic clock.
+    stopped : str
+        How it ended before its count although this run did not want that; "" if it did not.
+    """
+
+    frames: int
+    whole: bool
+    began_ns: int | None = None
+    stopped: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunStorage:
+    """What is stored of the frames of a run, and what waits to be, by stream."""
+
+    stored: int = 0
+    queues: dict[str, QueueDepth] = field(default_factory=dict)
+
+    @property
+    def behind(self) -> int:
+        """How many frames wait."""
+        return sum(queue.depth for queue in self.queues.values())
+
+
+class Instruments(Protocol):
+    """All that one run uses. One thread at a time, but for `ready`, `abort`, `dark` and `storage`.
+
+    What waits for an instrument has a limit; past it, it raises. All but `dark` may raise `CommandError`, or
+    another `ParfocalError`, saying which instrument failed.
+    """
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The services that the run claims."""
+        ...
+
+    def open(self, opening: RunStart) -> str:
+        """Claim everything, lease the light, note how it is set; begin the record and return its folder."""
+        ...
+
+    def place(self, event: Event) -> None:
+        """Bring stages and light path to where an event wants them; what is there already is left.
+
+        Raises
+        ------
+        AbortedError
+            If it was aborted: where the stages stopped they stay.
+        InstrumentRestartedError
+            If an instrument ended: it is to be placed again.
+        """
+        ...
+
+    def expose(self, event: Event) -> ExposedFrame:
+        """Take the frame of an event, in its light. Raises as `place`, and `FrameLostError` for a lost frame.
+
+        After `dark` the light is switched on again before.
+        """
+        ...
+
+    def acquire(self, count: int | None) -> AcquiredFrames:
+        """Have the camera run for `count` frames, or to its own end; aborted, return what came until then."""
+        ...
+
+    def ready(self) -> None:
+        """Forget an earlier `abort`: a new task begins. Any thread."""
+        ...
+
+    def abort(self) -> None:
+        """End the exposure, the sequence or the move under way. Any thread; waits for nothing."""
+        ...
+
+    def shade(self, *, off: bool = False) -> None:
+        """Hold the light back until the next exposure, as quickly as that can be undone; or switch it off."""
+        ...
+
+    def dark(self) -> None:
+        """Switch all light off. Any thread; waits for nothing, and never raises."""
+        ...
+
+    def rest(self) -> None:
+        """Bring everything back to how it was found, stages to their rest positions, the light off."""
+        ...
+
+    def relayout(self, layout: EventLayout | None, plan: dict[str, Any]) -> None:
+        """Take the layout of a plan that has changed; the next `place` tells the recorder. Any thread."""
+        ...
+
+    def storage(self) -> RunStorage:
+        """Return how far the record is. Any thread."""
+        ...
+
+    def waits_for(self) -> str:
+        """Return what is still to be tracked or stored of what was exposed, in a few words; "" if nothing."""
+        ...
+
+    def close(self, ending: Ending, reason: str, counts: EventCounts) -> tuple[str, str]:
+        """Close the record and let go of everything; return the outcome and the reason that it holds.
+
+        With `counts` that tell of dropped events, the run is not complete. Takes as long as the disk does.
+        """
+        ...

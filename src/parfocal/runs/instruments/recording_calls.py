@@ -1,0 +1,148 @@
+"""The record of a run, as its recorder keeps it: begun, watched, and closed with the true outcome."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from parfocal.core.clock import poll_until
+from parfocal.core.errors import CommandError, DeadlineError, ServiceUnavailableError
+from parfocal.core.run_status import QueueDepth
+from parfocal.runs.event_log import STREAM
+from parfocal.runs.instruments.instruments import RunStart, RunStorage
+
+if TYPE_CHECKING:
+    from parfocal.core.clock import Clock
+    from parfocal.core.event_layout import EventLayout
+    from parfocal.ipc import Client
+    from parfocal.runs.machine.counts import EventCounts
+    from parfocal.runs.machine.tasks import Ending
+
+_BEGIN_S = 30.0
+_ANSWER_S = 2.0
+_BACK_S = 30.0
+
+
+class RecordingCalls:
+    """Has a recorder record one run. Any thread, but `begin` and `finish`.
+
+    Parameters
+    ----------
+    client : Client
+        Of the recorder.
+    camera : str
+        The stream whose frames are those of the run's events.
+    clock : Clock
+        Of the limits.
+
+    Attributes
+    ----------
+    folder : str
+        Of the record, once it has begun.
+    """
+
+    def __init__(self, client: Client, camera: str, clock: Clock) -> None:
+        self._client, self._camera, self._clock = client, camera, clock
+        self._known = RunStorage()
+        self.folder = ""
+
+    def begin(self, start: RunStart) -> str:
+        """Begin the record of a run, or go on with that of the run which it continues; return its folder."""
+        self.folder = self._client.call(
+            "start",
+            name=start.run,
+            plan={**start.notes, **start.plan},
+            settings=start.settings,
+            events=self._events(start.layout),
+            rows=(STREAM,),
+            folder=start.folder,
+            continues=start.continues,
+            timeout_s=_BEGIN_S,
+        )
+        return self.folder
+
+    def extend(self, layout: EventLayout | None, plan: dict[str, Any]) -> None:
+        """Have it go on with a plan that has changed. Nothing may be exposed meanwhile."""
+        self._client.call("extend", self._events(layout), plan, timeout_s=_BEGIN_S)
+
+    def storage(self) -> RunStorage:
+        """Return how far it is; while the recorder is busy, or is started again, how far it was.
+
+        Raises
+        ------
+        CommandError
+            If the recorder has ended the run by itself; says why.
+        """
+        if not self.folder:
+            return self._known
+        try:
+            status = self._client.call("status", timeout_s=_ANSWER_S)
+        except (ServiceUnavailableError, DeadlineError):
+            return self._known
+        queues = {
+            name: QueueDepth(depth=one["behind"], maximum=one["slots"])
+            for name, one in status["streams"].items()
+        }
+        frames = status["streams"].get(self._camera, {"stored": 0})
+        self._known = RunStorage(stored=frames["stored"], queues=queues)
+        if status["run"] == self.folder and status["outcome"] != "recording":
+            raise CommandError(
+                f"the recorder ended the run: {status['outcome']}: {status['reason']}",
+                service=self._client.service,
+            )
+        return self._known
+
+    def finish(
+        self, ending: Ending, reason: str, counts: EventCounts, losses: dict[str, int]
+    ) -> tuple[str, str]:
+        """Close the record, however long the disk takes; return the outcome and the reason that it holds.
+
+        `losses` are what never came to a recorded stream and no service tells of, by reason. A recorder that
+        was started again has taken the run up, and closes it.
+
+        Raises
+        ------
+        CommandError
+            If the recorder does not come back, or cannot close it.
+        """
+        if ending in ("complete", "finished early"):
+            reason = "; ".join(filter(None, (reason, *told(counts))))
+        options: dict[str, Any] = {"outcome": ending, "reason": reason, "losses": losses}
+        if counts.asked:
+            options["asked"] = {self._camera: counts.asked}
+        elif ending == "complete":
+            options["missing"] = 0
+        while True:
+            try:
+                report = self._client.call("finish", **options)
+                break
+            except ServiceUnavailableError:
+                if not poll_until(self._is_there, _BACK_S, clock=self._clock):
+                    raise
+        self._known = RunStorage(stored=report["stored"].get(self._camera, 0))
+        return report["outcome"], report["reason"]
+
+    def final(self) -> RunStorage:
+        """Return what is stored, after `finish`."""
+        return self._known
+
+    def _events(self, layout: EventLayout | None) -> dict[str, EventLayout]:
+        return {} if layout is None else {self._camera: layout}
+
+    def _is_there(self) -> bool:
+        with suppress(CommandError):
+            self._client.ping(_ANSWER_S)
+            return True
+        return False
+
+
+def told(counts: EventCounts) -> tuple[str, ...]:
+    """Return what became of the events that were not acquired, in words.
+
+    Examples
+    --------
+    >>> from parfocal.runs.machine.counts import EventCounts
+    >>> told(EventCounts(dropped={"lost": 1, "skipped": 4}))
+    ('1 lost', '4 skipped')
+    """
+    return tuple(f"{count} {why}" for why, count in counts.dropped.items())

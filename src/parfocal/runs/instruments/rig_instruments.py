@@ -1,0 +1,259 @@
+"""The instruments of a rig, as one run uses them: services called by name, claimed, and lit on lease."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from parfocal.core.errors import ParfocalError
+from parfocal.runs.instruments.calling import InstrumentCalls
+from parfocal.runs.instruments.camera_calls import CameraCalls
+from parfocal.runs.instruments.instruments import (
+    AcquiredFrames,
+    ExposedFrame,
+    InstrumentRestartedError,
+    RunStart,
+    RunStorage,
+)
+from parfocal.runs.instruments.run_frames import RunFrames
+from parfocal.runs.instruments.run_light import RunLight
+from parfocal.runs.instruments.shared_instruments import SharedInstruments
+from parfocal.runs.instruments.stages import Stages
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from parfocal.core.clock import Clock
+    from parfocal.core.event_layout import EventLayout
+    from parfocal.ipc import Client
+    from parfocal.runs.machine.counts import EventCounts
+    from parfocal.runs.machine.tasks import Ending
+    from parfocal.runs.plans.event import Event
+    from parfocal.runs.plans.survey import PlanSurvey
+    from parfocal.runs.settings import RunSettings
+
+
+class RigInstruments:
+    """Satisfies `parfocal.runs.instruments.instruments.Instruments` with the services of a rig.
+
+    Parameters
+    ----------
+    settings : RunSettings
+        Which service plays which part.
+    connect : callable
+        Returns a client of a service; it is closed at the end of the run.
+    restarts : callable
+        Returns how often a service was started again.
+    streams : Path
+        Folder of the rig's streams.
+    clock : Clock
+        The time of the rig.
+    log : logging.Logger
+        Told what could not be brought back at the end.
+    use : SharedInstruments, optional
+        Of the run whose instruments it shares; it neither claims them nor records then.
+    """
+
+    def __init__(
+        self,
+        settings: RunSettings,
+        connect: Callable[[str], Client],
+        restarts: Callable[[str], int],
+        streams: Path,
+        clock: Clock,
+        log: logging.Logger,
+        *,
+        use: SharedInstruments | None = None,
+    ) -> None:
+        self._settings, self._log = settings, log
+        self._is_child = use is not None
+        self.use = use or SharedInstruments()
+        self._calls = InstrumentCalls(
+            connect,
+            clock,
+            answer_s=settings.answer_s,
+            restart_s=settings.restart_s,
+            on_lost=lambda _: self._forget(),
+        )
+        self._light = RunLight(self._calls, settings.channels, settings.lights)
+        self._stages = Stages(self._calls, settings.xy, settings.z)
+        self._camera = CameraCalls(self._calls, settings.camera)
+        self._frames = RunFrames(settings, self._calls, restarts, streams, clock, records=self.records)
+        self.found: dict[str, float] = {}
+        self._opened = self._rested = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The services that the run claims."""
+        chosen = self._settings
+        parts = (chosen.camera, chosen.xy, chosen.z, chosen.channels, *chosen.lights, chosen.recorder)
+        return tuple(dict.fromkeys(filter(None, parts)))
+
+    @property
+    def records(self) -> bool:
+        """Whether the run has a record of its own."""
+        return bool(self._settings.recorder) and not self._is_child
+
+    def learn(self) -> dict[str, float]:
+        """Ask what there is; return where the stages stand, um, which is `found` from then on."""
+        self._light.learn()
+        self.found = self._stages.learn()
+        return self.found
+
+    def discard(self) -> None:
+        """Let go of the services; nothing was claimed yet."""
+        self._calls.close()
+
+    def check(self, wanted: PlanSurvey) -> None:
+        """Refuse what the rig cannot do, before anything is touched.
+
+        Raises
+        ------
+        BadInputError
+            Naming the channel or the axis, and what there is.
+        """
+        if wanted.exposes or wanted.acquires:
+            self._settings.service("camera", "exposures")
+        for channel in sorted(wanted.channels):
+            self._light.check(channel)
+        for name, ends in wanted.reach.items():
+            for target in ends:
+                self._stages.check({name: target})
+
+    def open(self, start: RunStart) -> str:
+        """Claim everything, lease the light, note how it is set; begin the record and return its folder."""
+        if not self._is_child:
+            for service in () if start.by_force else self.names:
+                self._calls.claim(service, start.run)
+        self._opened = True
+        self._light.open(leased=not self._is_child)
+        if self._settings.camera:
+            self._camera.open()
+        return self._frames.open(start)
+
+    def place(self, event: Event) -> None:
+        """Bring stages and light path to where an event wants them, in the dark if anything moves."""
+        with self.use.lock:
+            self._frames.tell_changes()
+            if self._frames.is_short_of_room():
+                self._light.shade()
+                self._frames.wait_for_room()
+            self._take()
+            self._light.renew()
+            if self._stages.is_at(event) and self._light.is_set(event):
+                return
+            self._light.shade()
+            self._stages.move(event.targets_um)
+            self._light.set(event)
+
+    def expose(self, event: Event) -> ExposedFrame:
+        """Take the frame of an event, in its light."""
+        with self.use.lock:
+            if self.use.last is not self or self._light.renew():
+                self.place(event)
+            self._light.light_up()
+            number = self._frames.number_of(event)
+            header = self._camera.snap(event, number, self._light.exposure_ms(event))
+            if lost := self._light.renew():
+                raise InstrumentRestartedError(f"{lost} ended during the exposure: it was dark", source=lost)
+        at = self._stages.position
+        return ExposedFrame(
+            header=header, x_um=at.get("x"), y_um=at.get("y"), z_um=at.get("z"), power=self._light.power
+        )
+
+    def acquire(self, count: int | None) -> AcquiredFrames:
+        """Have the camera run by itself, in the light as it is."""
+        with self.use.lock:
+            self._frames.tell_changes()
+            self._light.light_up()
+            return self._frames.acquire(count)
+
+    def ready(self) -> None:
+        """Forget an earlier abort."""
+        self._calls.ready()
+
+    def abort(self) -> None:
+        """End what is under way."""
+        self._calls.abort()
+
+    def shade(self, *, off: bool = False) -> None:
+        """Hold the light back until the next exposure, or switch it off, unless it is another run's now."""
+        with self.use.lock:
+            if self._opened and self._is_own:
+                (self._light.put_out if off else self._light.shade)()
+
+    def dark(self) -> None:
+        """Switch all light off, unless it is another run's now."""
+        if self._opened and self._is_own:
+            self._light.dark()
+
+    def rest(self) -> None:
+        """Bring everything back to how it was found, stages to their rest positions, the light off.
+
+        What can't be brought back is logged, and the rest is brought back all the same.
+        """
+        if not self._opened or self._rested:
+            return
+        self._rested = True
+        with self.use.lock:
+            if self._is_own:
+                self._bring_back()
+
+    def _bring_back(self) -> None:
+        targets = {**self.found, **self._settings.rest}
+        self._attempt(self._light.close)
+        self._attempt(lambda: self._stages.move(targets))
+        if self._settings.camera:
+            self._attempt(self._camera.close)
+
+    def relayout(self, layout: EventLayout | None, plan: dict[str, Any]) -> None:
+        """Take the layout of a plan that has changed; the next `place` tells the recorder."""
+        self._frames.relayout(layout, plan)
+
+    def storage(self) -> RunStorage:
+        """Return how far the record is."""
+        return self._frames.storage()
+
+    def waits_for(self) -> str:
+        """Return what is still to be tracked or stored of what was exposed; "" if nothing."""
+        return self._frames.waits_for()
+
+    def close(self, ending: Ending, reason: str, counts: EventCounts) -> tuple[str, str]:
+        """Close the record and let go of everything; return the outcome and the reason that it holds."""
+        try:
+            self.rest()
+            return self._frames.close(ending, reason, counts)
+        finally:
+            self._leave()
+            self._opened = False
+            self._light.release()
+            self._calls.close()
+
+    @property
+    def _is_own(self) -> bool:
+        """Whether it was this run that used the instruments last."""
+        return self.use.last is self or (self.use.last is None and not self._is_child)
+
+    def _leave(self) -> None:
+        """Leave the instruments to whoever shares them."""
+        with self.use.lock:
+            if self.use.last is self:
+                self.use.last = None
+
+    def _take(self) -> None:
+        if self.use.last is not self:
+            self._light.forget()
+            self._stages.forget()
+            self.use.last = self
+
+    def _forget(self) -> None:
+        """Switch the light off, and hold nothing for known: an instrument has ended."""
+        self.dark()
+        self._stages.forget()
+
+    def _attempt(self, bring_back: Callable[[], None]) -> None:
+        try:
+            bring_back()
+        except ParfocalError as error:
+            self._log.error("at the end of the run: %s", error)

@@ -1,0 +1,172 @@
+"""The light of a run: channels, shutters, lamps; leased to it, and dark while nothing is exposed."""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from parfocal.core.channels import ChannelPreset, ChannelState
+from parfocal.core.errors import BadInputError, CommandError, nearest
+
+if TYPE_CHECKING:
+    from parfocal.ipc import Call, OutputLease
+    from parfocal.runs.instruments.calling import InstrumentCalls
+    from parfocal.runs.plans.event import Event
+
+_LEASE_S = 1.0
+_LIGHT = "light"
+_SETTLE_S = 15.0
+"""The service of channels gives up by itself before."""
+
+
+class RunLight:
+    """What lights the frames of one run. One thread at a time, but for `dark`.
+
+    A light that no channel switches is as it was found during exposures, and dark at the end.
+
+    Parameters
+    ----------
+    calls : InstrumentCalls
+        Calls the services.
+    channels : str
+        The service of channels; "" for none.
+    lights : tuple of str
+        The services of lights.
+    """
+
+    def __init__(self, calls: InstrumentCalls, channels: str, lights: tuple[str, ...]) -> None:
+        self._calls, self._channels, self._lights = calls, channels, lights
+        self._presets: dict[str, ChannelPreset] = {}
+        self._found: dict[str, float] = {}
+        self._leases: dict[tuple[str, str], OutputLease] = {}
+        self._set: tuple[str, float | None, float | None] | None = None
+        self._lit = False
+        self._offs: deque[Call] = deque()  # asked for by `dark`, and perhaps not done
+        self.power: float | None = None
+
+    def learn(self) -> None:
+        """Ask which channels there are."""
+        if self._channels:
+            returns = dict[str, ChannelPreset]
+            self._presets = self._calls.ask(self._channels, "presets", returns=returns)
+
+    def open(self, *, leased: bool) -> None:
+        """Lease every light, unless somebody else does, and note the power of what no channel switches."""
+        outputs = [(light, "") for light in self._lights]
+        outputs += [(self._channels, _LIGHT)] if self._channels else []
+        for service, output in outputs if leased else ():
+            self._lease(service, output)
+        switched = {preset.light for preset in self._presets.values()}
+        others = [light for light in self._lights if light not in switched]
+        self._found = {light: self._calls.ask(light, "power") for light in others}
+        self._lit = True
+
+    def renew(self) -> str:
+        """Lease again what was lost; return which service had lost it, "" if none.
+
+        Its process has ended, or this one stood still: either way it has been dark.
+
+        Raises
+        ------
+        CommandError
+            If the service is not back in time.
+        """
+        lost = [place for place, lease in self._leases.items() if lease.lost]
+        for service, output in lost:
+            self.dark()
+            self._calls.wait_for(service)
+            self._lease(service, output)
+        return lost[0][0] if lost else ""
+
+    def check(self, channel: str) -> None:
+        """Refuse a channel that there is not."""
+        if channel and not self._channels:
+            raise BadInputError(f"channel {channel!r}: the runs of this rig have no service of channels")
+        if channel and channel not in self._presets:
+            raise BadInputError(f"there is no channel {channel!r}; {nearest(channel, self._presets)}")
+
+    def exposure_ms(self, event: Event) -> float | None:
+        """Return the exposure of an event: its own, or that of its channel."""
+        if event.exposure_ms is not None or not event.channel:
+            return event.exposure_ms
+        return self._presets[event.channel].exposure_ms
+
+    def is_set(self, event: Event) -> bool:
+        """Whether the light path is as an event wants it, lit or not."""
+        return not event.channel or self._set == (event.channel, event.exposure_ms, event.power)
+
+    def set(self, event: Event) -> None:
+        """Set the channel of an event, in the dark, and return when it has settled."""
+        if self.is_set(event):
+            return
+        wanted = (event.channel, event.exposure_ms, event.power)
+        self._set, self._lit = None, False
+        self._wait_until_dark()
+        state = self._ask("set_channel", *wanted, False, limit_s=_SETTLE_S)
+        self._set, self.power = wanted, state.power
+
+    def light_up(self) -> None:
+        """Let the light through."""
+        if self._lit:
+            return
+        self._wait_until_dark()
+        if self._set is not None:
+            self.power = self._ask("open_shutter").power
+        for light, power in self._found.items():
+            self._calls.ask(light, "set_power", power)
+        self._lit = True
+
+    def shade(self) -> None:
+        """Hold the light of the channel back, its power as it is; what no channel switches stays on."""
+        if self._lit and self._set is not None:
+            self._lit = False
+            self._ask("close_shutter")
+
+    def forget(self) -> None:
+        """Hold nothing for known: the next `set` is sent whatever was sent before."""
+        self._set, self._lit = None, False
+
+    def put_out(self) -> None:
+        """Switch all light off, and return when it is."""
+        self.forget()
+        for call in [self._calls.begin(service, "off") for service in self._services()]:
+            self._calls.result(call)
+
+    def dark(self) -> None:
+        """Switch all light off. Any thread; waits for nothing."""
+        self._set, self._lit = None, False
+        for service in self._services():
+            call = self._calls.tell(service, "off")
+            if call is not None:
+                self._offs.append(call)
+
+    def _wait_until_dark(self) -> None:
+        """Wait for what `dark` has asked for: else it would switch off what is set now."""
+        while self._offs:
+            self._offs.popleft().exception()
+
+    def close(self) -> None:
+        """Have everything as it was found, but dark."""
+        self.put_out()
+        if self._channels:
+            self._ask("restore", False, limit_s=_SETTLE_S)
+
+    def release(self) -> None:
+        """End the leases. Never raises: a service that is not there has switched off by itself."""
+        while self._leases:
+            with suppress(CommandError):
+                self._leases.popitem()[1].release(make_safe=True)
+
+    def _lease(self, service: str, output: str) -> None:
+        lease = self._calls.client(service).lease(output, period_s=_LEASE_S)
+        self._leases[service, output] = lease
+
+    def _services(self) -> tuple[str, ...]:
+        return tuple(filter(None, (self._channels, *self._lights)))
+
+    def _ask(self, command: str, *args: Any, limit_s: float = 0.0) -> ChannelState:
+        state: ChannelState = self._calls.ask(
+            self._channels, command, *args, limit_s=limit_s, returns=ChannelState
+        )
+        return state

@@ -1,0 +1,94 @@
+"""The stages of a run: moved together, in um, only where something changes; brought to rest at its end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from parfocal.core.errors import BadInputError, nearest
+from parfocal.core.protocols import Axis
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from parfocal.runs.instruments.calling import InstrumentCalls
+    from parfocal.runs.plans.event import Event
+
+_UM = {"nm": 1e3, "um": 1.0, "mm": 1e-3}
+_MARGIN_S = 6.0
+"""A stage gives a move up by itself before: after twice what it should take, and 5 s."""
+
+
+class Stages:
+    """The axes x, y and z of a rig, whichever services move them. One thread at a time.
+
+    Parameters
+    ----------
+    calls : InstrumentCalls
+        Calls the services.
+    xy, z : str
+        The services; "" for none.
+
+    Attributes
+    ----------
+    position : dict of str to float
+        Where each axis was when it was last read, um.
+    """
+
+    def __init__(self, calls: InstrumentCalls, xy: str, z: str) -> None:
+        self._calls, self._xy, self._z = calls, xy, z
+        self._axes: dict[str, tuple[str, Axis]] = {}
+        self._at: dict[str, float] = {}  # where each was sent last
+        self.position: dict[str, float] = {}
+
+    def learn(self) -> dict[str, float]:
+        """Ask which axes there are; return where they stand, um."""
+        for service, wanted in ((self._xy, "xy"), (self._z, "z")):
+            axes = self._calls.ask(service, "describe_axes", returns=tuple[Axis, ...]) if service else ()
+            for axis in axes:
+                name = wanted if len(axes) == 1 and len(wanted) == 1 else axis.name
+                if name in wanted and axis.unit in _UM:
+                    self._axes[name] = (service, axis)
+        self._at = self.read()
+        return self._at.copy()
+
+    def read(self) -> dict[str, float]:
+        """Return where all axes stand, um."""
+        for name, (service, axis) in self._axes.items():
+            self.position[name] = self._calls.ask(service, "position", axis.name) / _UM[axis.unit]
+        return self.position.copy()
+
+    def check(self, targets: Mapping[str, float]) -> None:
+        """Refuse what no stage can reach, before anything moves."""
+        for name, target in targets.items():
+            if name not in self._axes:
+                known = nearest(name, self._axes)
+                raise BadInputError(f"the plan moves {name}, and no stage of the rig's runs has it; {known}")
+            axis = self._axes[name][1]
+            axis.check(target * _UM[axis.unit])
+
+    def is_at(self, event: Event) -> bool:
+        """Whether everything stands where an event wants it."""
+        return all(self._at.get(name) == target for name, target in event.targets_um.items())
+
+    def move(self, targets: Mapping[str, float]) -> None:
+        """Move axes to targets in um, all at once, and return when they have arrived."""
+        changed = {name: target for name, target in targets.items() if self._at.get(name) != target}
+        wanted: dict[str, dict[str, float]] = {}
+        limit_s = _MARGIN_S
+        for name, target in changed.items():
+            service, axis = self._axes[name]
+            wanted.setdefault(service, {})[axis.name] = target * _UM[axis.unit]
+            limit_s = max(limit_s, _MARGIN_S + 2 * axis.seconds_for(axis.high - axis.low))
+            self._at.pop(name, None)
+        moves = [
+            self._calls.begin(service, "move", ends, limit_s=limit_s) for service, ends in wanted.items()
+        ]
+        arrived = {call.service: self._calls.result(call) for call in moves}
+        for name in changed:
+            service, axis = self._axes[name]
+            self.position[name] = arrived[service][axis.name] / _UM[axis.unit]
+        self._at.update(changed)
+
+    def forget(self) -> None:
+        """Hold nothing for known: the next move is sent whatever was sent before."""
+        self._at.clear()

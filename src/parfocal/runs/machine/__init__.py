@@ -1,0 +1,1 @@
+"""What a run does next, decided by pure functions on frozen values."""

@@ -1,0 +1,85 @@
+"""``advance(machine, input) -> (machine, effects)``: the whole of a run's decisions. Pure."""
+
+from __future__ import annotations
+
+from parfocal.runs.machine import inputs
+from parfocal.runs.machine.choosing import choose
+from parfocal.runs.machine.machine import Machine, Pausing, RunEnd
+from parfocal.runs.machine.reports import take
+from parfocal.runs.machine.tasks import Abort, Acquire, Darken, Effect, Expose, Place, Wake
+
+Advanced = tuple[Machine, tuple[Effect, ...]]
+
+
+def advance(machine: Machine, given: inputs.Input) -> Advanced:
+    """Return what becomes of a run, and what is to be done at once.
+
+    After a report the machine has its next task, None if the run has ended. A wish leaves the task as it is;
+    the effects see to it that it ends.
+    """
+    match given:
+        case inputs.Pause():
+            return _pause(machine, given)
+        case inputs.Resume():
+            return _resume(machine, given)
+        case inputs.EndRun():
+            return _end(machine, given)
+        case inputs.Answer():
+            return _answer(machine, given)
+        case inputs.Replaced():
+            return _replaced(machine)
+        case _:
+            return choose(take(machine, given), given.now_ns), ()
+
+
+def _pause(machine: Machine, pause: inputs.Pause) -> Advanced:
+    if machine.held is not None or not machine.may_change:
+        return machine, ()
+    busy = machine.is_busy or machine.state == "pending"
+    machine = machine.having(held=Pausing(pause.reason, pause.now_ns)).to("pausing" if busy else "paused")
+    return machine, _broken_off(machine)
+
+
+def _resume(machine: Machine, resume: inputs.Resume) -> Advanced:
+    held = machine.held
+    if held is None:
+        return machine, ()
+    timing = machine.timing.resumed(resume.policy, resume.gap_ns, held.since_ns, resume.now_ns)
+    until_ns = machine.wait_until_ns
+    if until_ns > 0 and resume.policy == "shift":
+        until_ns += resume.now_ns - held.since_ns
+    machine = machine.having(held=None, timing=timing, wait_until_ns=until_ns, placed=False)
+    return machine.to("running"), (Wake(),)
+
+
+def _end(machine: Machine, end: inputs.EndRun) -> Advanced:
+    """End it: what is cancelled or has failed goes before what is finished, and the first reason stays."""
+    if machine.is_closing:
+        return machine, ()
+    at_once = end.ending in ("cancelled", "failed")
+    if machine.end is not None and (not at_once or machine.end.ending in ("cancelled", "failed")):
+        return machine, ()
+    machine = machine.having(end=RunEnd(end.ending, end.reason), held=None)
+    if at_once:
+        return machine.to("cancelling"), (Abort(), Darken(), Wake())
+    machine = machine.to("running") if machine.state in ("pausing", "paused") else machine
+    return machine, _broken_off(machine)
+
+
+def _broken_off(machine: Machine) -> tuple[Effect, ...]:
+    """Return what ends all tasks but the exposure of an event: that is brought to its end."""
+    return (Abort(), Wake()) if isinstance(machine.task, Acquire | Place) else (Wake(),)
+
+
+def _answer(machine: Machine, answer: inputs.Answer) -> Advanced:
+    if machine.event is None or machine.event.kind != "confirm" or not machine.wait_until_ns:
+        return machine, ()
+    return machine.having(answer=answer), (Wake(),)
+
+
+def _replaced(machine: Machine) -> Advanced:
+    """Put an exposure back that was not begun: the plan has another one in its place."""
+    event = machine.event
+    if event is None or not event.is_exposure or isinstance(machine.task, Expose):
+        return machine, (Wake(),)
+    return machine.without_event(machine.counts.put_back()), (Wake(),)

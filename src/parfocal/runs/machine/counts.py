@@ -1,0 +1,82 @@
+"""What became of the events of a run, counted. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+from parfocal.core.run_status import RunError, RunErrors, Stimulations
+from parfocal.runs.plans.event import Event
+
+_KEPT = 10
+
+
+class EventCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the events: ``consumed == acquired + sum(dropped.values())``, and one more in hand.
+
+    Attributes
+    ----------
+    consumed, acquired : int
+        Events that were taken up; and those that are done.
+    dropped : dict of str to int
+        Those that are not, by reason.
+    asked : int
+        Exposures that were taken up and not aborted: so many frames are expected.
+    frames : int
+        Of the camera; the frame of a stimulus is not counted.
+    stimulations : Stimulations
+        What became of the stimuli.
+    errors : RunErrors
+        What went wrong.
+    """
+
+    consumed: int = 0
+    acquired: int = 0
+    dropped: dict[str, int] = {}
+    asked: int = 0
+    frames: int = 0
+    stimulations: Stimulations = Stimulations()
+    errors: RunErrors = RunErrors()
+
+    @property
+    def lost(self) -> int:
+        """How many events were declared dropped."""
+        return sum(self.dropped.values())
+
+    def taken(self) -> EventCounts:
+        """Return them after an event was taken up."""
+        return msgspec.structs.replace(self, consumed=self.consumed + 1)
+
+    def put_back(self) -> EventCounts:
+        """Return them after the event in hand was put back: it was not begun."""
+        return msgspec.structs.replace(self, consumed=self.consumed - 1)
+
+    def done(self, event: Event, frames: int) -> EventCounts:
+        """Return them after an event was done, with so many frames of the camera."""
+        counts = self.fired() if event.kind == "stimulus" else self.received(frames)
+        return msgspec.structs.replace(
+            counts, acquired=self.acquired + 1, asked=self.asked + event.is_exposure
+        )
+
+    def fired(self) -> EventCounts:
+        """Return them after a stimulus was fired."""
+        stimuli = msgspec.structs.replace(self.stimulations, fired=self.stimulations.fired + 1)
+        return msgspec.structs.replace(self, stimulations=stimuli)
+
+    def drop(self, event: Event, reason: str) -> EventCounts:
+        """Return them after an event was declared dropped."""
+        stimuli = self.stimulations
+        if reason == "unsure":
+            stimuli = msgspec.structs.replace(stimuli, unsure=stimuli.unsure + 1)
+        dropped = {**self.dropped, reason: self.dropped.get(reason, 0) + 1}
+        asked = self.asked + (event.is_exposure and reason != "cancelled")
+        return msgspec.structs.replace(self, dropped=dropped, stimulations=stimuli, asked=asked)
+
+    def received(self, frames: int) -> EventCounts:
+        """Return them after so many frames of the camera."""
+        return msgspec.structs.replace(self, frames=self.frames + frames)
+
+    def failed(self, source: str, type: str, message: str, event: int) -> EventCounts:
+        """Return them after an error."""
+        error = RunError(source=source, type=type, message=message, event=event)
+        errors = RunErrors(count=self.errors.count + 1, last=(*self.errors.last, error)[-_KEPT:])
+        return msgspec.structs.replace(self, errors=errors)

@@ -1,0 +1,160 @@
+"""What happens to a run: reports of its own thread, each ending a task, and requests of others.
+
+``now_ns`` is of the monotonic clock.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from parfocal.core.run_status import ResumePolicy
+from parfocal.runs.machine.tasks import Ending
+from parfocal.runs.plans.event import Event
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """The instruments are claimed, the record has begun."""
+
+    now_ns: int
+
+
+class Fetched(msgspec.Struct, frozen=True):
+    """The plan has this event next; None: it is at its end."""
+
+    now_ns: int
+    event: Event | None
+
+
+class Placed(msgspec.Struct, frozen=True):
+    """Everything is where the event wants it."""
+
+    now_ns: int
+
+
+class Woken(msgspec.Struct, frozen=True):
+    """A wait is over: its time has come, or something else has."""
+
+    now_ns: int
+
+
+class Exposed(msgspec.Struct, frozen=True):
+    """The frame of the event is there; its exposure began at `began_ns`."""
+
+    now_ns: int
+    began_ns: int
+
+
+class FrameLost(msgspec.Struct, frozen=True):
+    """The event was exposed, and its frame never came."""
+
+    now_ns: int
+
+
+class Acquired(msgspec.Struct, frozen=True):
+    """The camera has ended after `frames` frames; `whole` if by its count or its own end.
+
+    `began_ns` is when the first exposure began; None if nobody knows. `stopped` tells how it ended before its
+    count although this run did not want that; "" if it did not.
+    """
+
+    now_ns: int
+    frames: int
+    whole: bool
+    began_ns: int | None = None
+    stopped: str = ""
+
+
+class TaskFailed(msgspec.Struct, frozen=True):
+    """The task failed: for good as far as it is concerned. `source` is the instrument, `type` the error's."""
+
+    now_ns: int
+    source: str
+    type: str
+    message: str
+
+
+class Stopped(msgspec.Struct, frozen=True):
+    """The task was ended by an `Abort` of this run."""
+
+    now_ns: int
+
+
+class Restarted(msgspec.Struct, frozen=True):
+    """The instrument `source` ended during the task, and is there again; `message` says how it ended."""
+
+    now_ns: int
+    source: str
+    message: str
+
+
+class Drained(msgspec.Struct, frozen=True):
+    """All frames are stored."""
+
+    now_ns: int
+
+
+class Closed(msgspec.Struct, frozen=True):
+    """The record is closed, with the outcome that it holds; everything is let go."""
+
+    now_ns: int
+    outcome: str
+    reason: str
+
+
+Report = (
+    Prepared
+    | Fetched
+    | Placed
+    | Woken
+    | Exposed
+    | FrameLost
+    | Acquired
+    | TaskFailed
+    | Stopped
+    | Restarted
+    | Drained
+    | Closed
+)
+
+
+class Pause(msgspec.Struct, frozen=True):
+    """Hold the run: no exposure begins after this."""
+
+    now_ns: int
+    reason: str = ""
+
+
+class Resume(msgspec.Struct, frozen=True):
+    """Go on after a pause."""
+
+    now_ns: int
+    policy: ResumePolicy = "shift"
+    gap_ns: int = 0
+
+
+class EndRun(msgspec.Struct, frozen=True):
+    """End the run: "cancelled" at once, "finished early" after the exposure under way."""
+
+    now_ns: int
+    ending: Ending
+    reason: str
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What a person says to the question, and may add."""
+
+    now_ns: int
+    yes: bool
+    text: str = ""
+
+
+class Replaced(msgspec.Struct, frozen=True):
+    """The plan is another one from the first event that was not begun."""
+
+    now_ns: int
+
+
+Wish = Pause | Resume | EndRun | Answer | Replaced
+"""What others want of a run, at any time."""
+
+Input = Report | Wish

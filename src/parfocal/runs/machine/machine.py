@@ -1,0 +1,131 @@
+"""A run as far as it has come, as one frozen value; `advance` makes the next one of it. Pure.
+
+::
+
+    run's thread:  task ──> perform it ──> report ─┐
+                    ^                              v
+                    └──────────────────────── advance ──> effects, done at once
+                                                   ^
+    others:        pause, resume, cancel ... ──────┘
+
+The shell keeps one machine, replaced under one lock: so each input meets the state that it was meant for,
+and none is lost. `task` is what the run's thread is doing; a report ends it, and the machine that comes of it
+has the next one.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from parfocal.core.run_status import FailurePolicy, RunState
+from parfocal.runs.machine.counts import EventCounts
+from parfocal.runs.machine.inputs import Answer
+from parfocal.runs.machine.states import TABLE
+from parfocal.runs.machine.tasks import Acquire, Close, Ending, Expose, Fetch, Place, Prepare, Task
+from parfocal.runs.machine.timing import Timing
+from parfocal.runs.plans.event import Event
+
+TRIES = 3
+"""How often an event is tried, with an instrument that is started again each time."""
+
+
+class Pausing(msgspec.Struct, frozen=True):
+    """A pause that was asked for: why, and since when."""
+
+    reason: str
+    since_ns: int
+
+
+class RunEnd(msgspec.Struct, frozen=True):
+    """The end that was asked for, or has come: how, and why."""
+
+    ending: Ending
+    reason: str
+
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
+    """A run as far as it has come.
+
+    Attributes
+    ----------
+    state : RunState
+        What people are told.
+    task : Task or None
+        What the run's thread does just now; None before it has begun and after it has ended.
+    prepared : bool
+        Whether the instruments are claimed and the record has begun.
+    event : Event or None
+        The event in hand.
+    placed : bool
+        Whether stages and light path are where it wants them.
+    tries : int
+        How often it was begun and broken off because an instrument had ended.
+    wait_until_ns : int
+        When the wait in hand, or the time for an answer, is over; 0: not begun yet, -1: it has no end.
+    frames_before : int
+        Frames that an acquisition in hand took before it was paused, or its camera was started again.
+    answer : Answer or None
+        What a person said to the question in hand.
+    held : Pausing or None
+        The pause that is asked for.
+    end : RunEnd or None
+        The end that is asked for, or has come.
+    drained : bool
+        Whether everything is stored.
+    outcome, reason : str
+        As the record tells them; `outcome` is "" until the run has ended.
+    """
+
+    on_failure: FailurePolicy = "stop"
+    state: RunState = "pending"
+    task: Task | None = None
+    prepared: bool = False
+    event: Event | None = None
+    placed: bool = False
+    tries: int = 0
+    wait_until_ns: int = 0
+    frames_before: int = 0
+    answer: Answer | None = None
+    held: Pausing | None = None
+    end: RunEnd | None = None
+    drained: bool = False
+    timing: Timing = Timing()
+    counts: EventCounts = EventCounts()
+    outcome: str = ""
+    reason: str = ""
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the run's thread does something that a pause has to wait for."""
+        return isinstance(self.task, Prepare | Fetch | Place | Expose | Acquire)
+
+    @property
+    def may_change(self) -> bool:
+        """Whether its plan may still be changed."""
+        return self.end is None and self.state not in ("cancelling", "draining", "ended")
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether the record is being closed, or is closed: how the run ends is settled then."""
+        return isinstance(self.task, Close) or self.state == "ended"
+
+    def having(self, **changes: object) -> Machine:
+        """Return it with some things changed."""
+        return msgspec.structs.replace(self, **changes)
+
+    def to(self, state: RunState) -> Machine:
+        """Return it in another state, which the table has to allow."""
+        if state == self.state:
+            return self
+        assert state in TABLE[self.state], f"no transition from {self.state} to {state}"
+        return self.having(state=state)
+
+    def without_event(self, counts: EventCounts) -> Machine:
+        """Return it with the event in hand done, dropped or put back, as `counts` tells."""
+        return self.having(
+            event=None, placed=False, tries=0, wait_until_ns=0, frames_before=0, answer=None, counts=counts
+        )
+
+    def ending(self, ending: Ending, reason: str) -> Machine:
+        """Return it with an end that it has come to."""
+        return self.having(end=RunEnd(ending, reason), held=None)

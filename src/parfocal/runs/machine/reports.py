@@ -1,0 +1,167 @@
+"""What a report of the run's own thread makes of the machine. Pure."""
+
+from __future__ import annotations
+
+from parfocal.runs.machine import inputs
+from parfocal.runs.machine.machine import TRIES, Machine, Pausing
+from parfocal.runs.machine.tasks import Drain, Expose, Hold
+
+
+def take(machine: Machine, report: inputs.Report) -> Machine:
+    """Return the machine after its task has ended with `report`; it has no next task yet."""
+    match report:
+        case inputs.Exposed():
+            return _exposed(machine, report)
+        case inputs.Fetched():
+            return _fetched(machine, report)
+        case inputs.Placed():
+            return machine.having(placed=machine.event is not None)
+        case inputs.Woken():
+            return _woken(machine, report.now_ns)
+        case inputs.Prepared():
+            return machine.having(prepared=True, tries=0)
+        case inputs.Acquired():
+            return _acquired(machine, report)
+        case inputs.FrameLost():
+            return _dropped(machine, "lost")
+        case inputs.Stopped():
+            return _stopped(machine)
+        case inputs.Restarted():
+            return _restarted(machine, report)
+        case inputs.TaskFailed():
+            return _failed(machine, report)
+        case inputs.Drained():
+            return machine.having(drained=True)
+        case inputs.Closed():
+            machine = machine if machine.state == "draining" else machine.to("draining")
+            return machine.to("ended").having(outcome=report.outcome, reason=report.reason)
+
+
+def _exposed(machine: Machine, report: inputs.Exposed) -> Machine:
+    event = machine.event
+    assert event is not None
+    timing = machine.timing.exposed(event, report.began_ns, repeated=machine.tries > 0)
+    return machine.without_event(machine.counts.done(event, frames=1)).having(timing=timing)
+
+
+def _fetched(machine: Machine, report: inputs.Fetched) -> Machine:
+    event = report.event
+    if event is None:
+        return machine if machine.end is not None else machine.ending("complete", "")
+    machine = machine.having(event=event, counts=machine.counts.taken())
+    if event.is_exposure and machine.timing.is_skipped(event):
+        return _dropped(machine, "skipped")
+    return machine
+
+
+def _woken(machine: Machine, now_ns: int) -> Machine:
+    """See whether a wait is over, a question answered, or an exposure overdue that is to be skipped."""
+    event = machine.event
+    if event is None or machine.held is not None or machine.end is not None:
+        return machine
+    if event.is_exposure and machine.timing.is_skipped(event):
+        return _dropped(machine, "skipped")
+    if not machine.wait_until_ns:
+        return machine
+    if event.kind == "confirm":
+        return _answered(machine, now_ns)
+    if now_ns < machine.wait_until_ns:
+        return machine
+    return machine.without_event(machine.counts.done(event, frames=0))
+
+
+def _answered(machine: Machine, now_ns: int) -> Machine:
+    event = machine.event
+    assert event is not None
+    answer = machine.answer
+    if answer is not None and answer.yes:
+        timing = machine.timing.answered(event, now_ns)
+        return machine.without_event(machine.counts.done(event, frames=0)).having(timing=timing)
+    if answer is not None:
+        said = f": {answer.text}" if answer.text else ""
+        return machine.ending("cancelled", f"{event.text!r} was answered with no{said}")
+    if 0 < machine.wait_until_ns <= now_ns:
+        return machine.ending("failed", f"nobody answered {event.text!r} within {event.timeout_s} s")
+    return machine
+
+
+def _acquired(machine: Machine, report: inputs.Acquired) -> Machine:
+    """Count an acquisition that has ended; one that a pause has broken off goes on after it.
+
+    One that somebody else has stopped ends the run.
+    """
+    event = machine.event
+    assert event is not None
+    frames = machine.frames_before + report.frames
+    timing, began_ns = machine.timing, report.began_ns
+    if began_ns is not None:
+        timing = timing.exposed(event, began_ns, repeated=False)
+    machine = machine.having(timing=timing)
+    if report.stopped and machine.end is None:
+        machine = machine.ending("finished early", report.stopped)
+    whole = report.whole or (event.count is not None and frames >= event.count)
+    finished = machine.end is not None and machine.end.ending == "finished early"
+    if whole or finished:
+        return machine.without_event(machine.counts.done(event, frames))
+    machine = machine.having(frames_before=frames)
+    return _dropped(machine, "cancelled", frames) if machine.end is not None else machine
+
+
+def _stopped(machine: Machine) -> Machine:
+    """Declare an exposure that was aborted; anything else was not begun."""
+    event = machine.event
+    if event is None or not isinstance(machine.task, Expose):
+        return machine
+    return _dropped(machine, "unsure" if event.kind == "stimulus" else "cancelled")
+
+
+def _restarted(machine: Machine, report: inputs.Restarted) -> Machine:
+    """Try the event again, unless it is a stimulus that may have been fired."""
+    machine = _noted(machine, report.source, "restarted", report.message)
+    event = machine.event
+    if event is not None and event.kind == "stimulus" and isinstance(machine.task, Expose):
+        return _dropped(machine, "unsure")
+    if machine.tries + 1 < TRIES:
+        return machine.having(tries=machine.tries + 1, placed=False)
+    message = f"{report.message}, {TRIES} times in a row"
+    return machine.ending("failed", message) if event is None else _given_up(machine, message, report.now_ns)
+
+
+def _failed(machine: Machine, report: inputs.TaskFailed) -> Machine:
+    machine = _noted(machine, report.source, report.type, report.message)
+    event = machine.event
+    in_order = machine.end is not None and machine.end.ending in ("complete", "finished early")
+    if machine.end is not None and not (in_order and isinstance(machine.task, Drain)):
+        return machine
+    if event is None or isinstance(machine.task, Hold):  # nothing to drop: light, record or claims failed
+        return machine.ending("failed", report.message)
+    if event.kind == "stimulus" and isinstance(machine.task, Expose):
+        machine = _dropped(machine, "unsure")
+        return machine if machine.on_failure == "go on" else _given_up(machine, report.message, report.now_ns)
+    return _given_up(machine, report.message, report.now_ns)
+
+
+def _given_up(machine: Machine, message: str, now_ns: int) -> Machine:
+    """Do with an event that failed what the policy says."""
+    if machine.on_failure == "go on":
+        return _dropped(machine, "failed") if machine.event is not None else machine
+    if machine.on_failure == "pause":
+        return machine.having(held=machine.held or Pausing(message, now_ns), tries=0, placed=False)
+    return machine.ending("failed", message)
+
+
+def _dropped(machine: Machine, reason: str, frames: int = 0) -> Machine:
+    """Declare the event in hand dropped; of a stimulus whose frame is lost is known that it was fired."""
+    event = machine.event
+    assert event is not None
+    counts = machine.counts.drop(event, reason)
+    if frames:
+        counts = counts.received(frames)
+    if reason == "lost" and event.kind == "stimulus":
+        counts = counts.fired()
+    return machine.without_event(counts)
+
+
+def _noted(machine: Machine, source: str, kind: str, message: str) -> Machine:
+    event = -1 if machine.event is None else machine.event.number
+    return machine.having(counts=machine.counts.failed(source, kind, message, event))

@@ -1,0 +1,89 @@
+"""One thing that a plan asks for: an exposure, a wait, or a question to a person. Plain data."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+EventKind = Literal["image", "reference", "stimulus", "wait", "confirm", "acquire"]
+EXPOSURES = ("image", "reference", "stimulus")
+"""Kinds that have an index, a place and a channel."""
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One exposure, wait or question of a plan.
+
+    Attributes
+    ----------
+    number : int
+        0, 1, 2 ... over everything in a run, waits included, in the order of execution.
+    kind : str
+        "image", "reference" and "stimulus" are exposures; "wait" and "confirm" hold the run, with the light
+        off; "acquire" has the camera run by itself.
+    index : dict
+        "t", "p", "c" and "z" of an exposure, each from 0; empty for the others.
+    min_start_time : float or None
+        Seconds of the run's schedule before which it does not begin; None: as soon as possible.
+    x_um, y_um, z_um : float or None
+        Where the stages have to be, offsets included; None: they stay where they are.
+    position : str
+        Name of the position; "" where there is none.
+    well : str
+        As printed on the plate, such as "B3"; "" without a plate.
+    channel : str
+        Name of the channel's preset; "" leaves the light path as it is.
+    exposure_ms, power : float or None
+        As asked for; None leaves them as the channel has them.
+    duration_s : float
+        How long a wait lasts.
+    count : int or None
+        How many frames of the camera an "acquire" takes; None: until it ends by itself, or is finished.
+    text : str
+        What a "confirm" asks.
+    timeout_s : float or None
+        How long it waits for the answer; None: without limit.
+    metadata : dict
+        Of the sequence that it comes from; not to be changed.
+
+    Examples
+    --------
+    >>> event = Event(number=3, kind="wait", min_start_time=20.0, duration_s=10.0)
+    >>> event.index, event.is_exposure
+    ({}, False)
+    """
+
+    number: int
+    kind: EventKind
+    index: dict[str, int] = {}
+    min_start_time: float | None = None
+    x_um: float | None = None
+    y_um: float | None = None
+    z_um: float | None = None
+    position: str = ""
+    well: str = ""
+    channel: str = ""
+    exposure_ms: float | None = None
+    power: float | None = None
+    duration_s: float = 0.0
+    count: int | None = None
+    text: str = ""
+    timeout_s: float | None = None
+    metadata: dict[str, Any] = {}
+
+    @property
+    def is_exposure(self) -> bool:
+        """Whether light or camera act at a place: an image, a reference or a stimulus."""
+        return self.kind in EXPOSURES
+
+    @property
+    def targets_um(self) -> dict[str, float]:
+        """Where it wants the axes, um; those that stay are left out.
+
+        Examples
+        --------
+        >>> Event(number=0, kind="image", x_um=3.0, z_um=0.0).targets_um
+        {'x': 3.0, 'z': 0.0}
+        """
+        asked = {"x": self.x_um, "y": self.y_um, "z": self.z_um}
+        return {name: target for name, target in asked.items() if target is not None}

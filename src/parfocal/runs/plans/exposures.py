@@ -1,0 +1,98 @@
+"""The exposures of a sequence as events: light, place and dose for each place along its axes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from parfocal.runs.plans.channels import AS_IT_IS, PlanChannel
+from parfocal.runs.plans.event import Event, EventKind
+from parfocal.runs.plans.frame_choice import chosen
+
+if TYPE_CHECKING:
+    from parfocal.runs.plans.sequence import Sequence
+
+
+class Light(NamedTuple):
+    """A channel of a sequence, with what it is used for."""
+
+    kind: EventKind
+    channel: PlanChannel
+
+
+class Exposures:
+    """Makes the events of a sequence, whose positions and channels lie somewhere along the axes of a plan.
+
+    Parameters
+    ----------
+    sequence : Sequence
+        What is to be done.
+    t : int
+        What is added to its t.
+    p, c : tuple of int
+        For each of its own positions and channels, which it is along the plan's axes.
+    """
+
+    def __init__(self, sequence: Sequence, t: int, p: tuple[int, ...], c: tuple[int, ...]) -> None:
+        stack = sequence.z_plan
+        on_top = stack is None or stack.is_relative
+        self._sequence, self._t, self._c = sequence, t, c
+        self._planes = stack.planes_um if stack else (0.0,)
+        self._middle = len(self._planes) // 2
+        self._heights = tuple(place.z if on_top else 0.0 for place in sequence.places)
+        self._lights = tuple(
+            (kind, one.config, one.z_offset, one.exposure, one.power) for kind, one in lights_of(sequence)
+        )
+        named = bool(sequence.stage_positions)
+        self._places = tuple(
+            (index, place.x, place.y, place.name or f"p{index}" if named else "", place.well)
+            for index, place in zip(p, sequence.places, strict=True)
+        )
+        self._timed = sequence.times.is_timed
+        self._metadata = sequence.metadata
+
+    def event(self, number: int, start_s: float, place: list[int]) -> Event:
+        """Return the event at one of the sequence's own places, which begins at `start_s` of the run."""
+        t, p, c, z = place
+        kind, channel, offset, exposure, power = self._lights[c]
+        index, x, y, position, well = self._places[p]
+        if kind != "image":
+            z = self._middle
+            if kind == "stimulus":
+                exposure, power = self._dose(t, exposure, power)
+        height = self._heights[p]
+        return Event(
+            number=number,
+            kind=kind,
+            index={"t": t + self._t, "p": index, "c": self._c[c], "z": z},
+            min_start_time=start_s if self._timed or start_s > 0 else None,
+            x_um=x,
+            y_um=y,
+            z_um=None if height is None else height + offset + self._planes[z],
+            position=position,
+            well=well,
+            channel=channel,
+            exposure_ms=exposure,
+            power=power,
+            metadata=self._metadata,
+        )
+
+    def _dose(self, t: int, exposure: float | None, power: float | None) -> tuple[float | None, float | None]:
+        doses = self._sequence.stim_exposure, self._sequence.stim_power
+        return self._of_time(doses[0], t, exposure), self._of_time(doses[1], t, power)
+
+    def _of_time(self, dose: Any, t: int, otherwise: float | None) -> float | None:
+        """Return the dose of a time point: one for all, or one for each that is stimulated."""
+        if not isinstance(dose, tuple):
+            return otherwise if dose is None else float(dose)
+        stimulated = chosen(self._sequence.stim_frames, len(self._sequence.times), "stim_frames")
+        return float(dose[stimulated.index(t)])
+
+
+def lights_of(sequence: Sequence) -> list[Light]:
+    """Return what a sequence has along c: its channels, then references, then stimuli."""
+    groups: tuple[tuple[EventKind, Any], ...] = (
+        ("image", sequence.channels or (AS_IT_IS,)),
+        ("reference", sequence.ref_channels),
+        ("stimulus", sequence.stim_channels),
+    )
+    return [Light(kind, channel) for kind, group in groups for channel in group]

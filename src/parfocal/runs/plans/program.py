@@ -1,0 +1,136 @@
+"""A plan made ready to be carried out: what follows what, when, and where along the axes. Pure."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterator
+from functools import cached_property
+from typing import NamedTuple
+
+import msgspec
+
+from parfocal.core.errors import BadInputError
+from parfocal.runs.plans.elements import Element
+from parfocal.runs.plans.event import Event, EventKind
+from parfocal.runs.plans.exposures import lights_of
+from parfocal.runs.plans.lane import Lane
+from parfocal.runs.plans.positions import StagePosition
+from parfocal.runs.plans.section import Section
+from parfocal.runs.plans.sequence import Sequence
+
+Part = Section | Element
+
+
+class PlacedPart(NamedTuple):
+    """A part of a program: when it begins, its first event's number, and how many time points end with it."""
+
+    part: Part
+    start_s: float
+    first: int
+    times: int
+
+    @property
+    def size(self) -> int:
+        """How many events it has."""
+        return len(self.part) if isinstance(self.part, Section) else 1
+
+    @property
+    def last_s(self) -> float:
+        """When its last event begins, seconds of the run; a wait: when it ends."""
+        return self.start_s + (self.part.last_s if isinstance(self.part, Section) else self.part.lasts_s)
+
+    @property
+    def end_s(self) -> float:
+        """When what follows begins, if it is no barrier."""
+        return self.start_s + (self.part.end_s if isinstance(self.part, Section) else self.part.lasts_s)
+
+    def events(self, number: int) -> Iterator[Event]:
+        """Yield its events from `number` on."""
+        if isinstance(self.part, Section):
+            return self.part.events(number, self.start_s, number - self.first)
+        return iter((self.part.event(number, self.start_s),))
+
+
+class Program(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """Sections and what stands between them, and the axes of all of them together.
+
+    Attributes
+    ----------
+    parts : tuple of PlacedPart
+        In the order of their execution.
+    positions : tuple of StagePosition
+        Along p.
+    lights : tuple
+        Along c: what each is used for, and the name of its preset.
+    planes : int
+        Length of z.
+    """
+
+    parts: tuple[PlacedPart, ...] = ()
+    positions: tuple[StagePosition, ...] = ()
+    lights: tuple[tuple[EventKind, str], ...] = ()
+    planes: int = 0
+
+    def __len__(self) -> int:
+        return self.parts[-1].first + self.parts[-1].size if self.parts else 0
+
+    @property
+    def times(self) -> int:
+        """Length of t."""
+        return self.parts[-1].times if self.parts else 0
+
+    @property
+    def shape(self) -> dict[str, int]:
+        """How long each axis is."""
+        return {"t": self.times, "p": len(self.positions), "c": len(self.lights), "z": self.planes}
+
+    @cached_property
+    def channel_names(self) -> tuple[str, ...]:
+        """The names along c; a use that shares its preset with an image says what it is."""
+        configs = Counter(config for _, config in self.lights)
+        return tuple(
+            f"{config} ({kind})" if configs[config] > 1 and kind != "image" else config
+            for kind, config in self.lights
+        )
+
+    @property
+    def duration_s(self) -> float:
+        """From the begin of the run to the begin of the last exposure, or to the end of a wait after it."""
+        return self.parts[-1].last_s if self.parts else 0.0
+
+    @property
+    def end_s(self) -> float:
+        """When what is appended begins, if it does not begin with a barrier."""
+        return self.parts[-1].end_s if self.parts else 0.0
+
+    @cached_property
+    def needs_origin(self) -> frozenset[str]:
+        """Along which axes it depends on where the stages stand."""
+        sections = [placed.part for placed in self.parts if isinstance(placed.part, Section)]
+        return frozenset(axis for section in sections for lane in section.lanes for axis in lane.needs_origin)
+
+    def events(self, first: int = 0) -> Iterator[Event]:
+        """Yield its events from number `first` on."""
+        if first < 0:
+            raise BadInputError(f"events are numbered from 0, not from {first}")
+        place = bisect_right(self.parts, first, key=lambda placed: placed.first) - 1
+        for placed in self.parts[max(0, place) :]:
+            if first < placed.first + placed.size:
+                yield from placed.events(max(first, placed.first))
+
+
+def program_of_sequence(plan: Sequence) -> Program:
+    """Return the program of a sequence by itself."""
+    lights = tuple((kind, channel.config) for kind, channel in lights_of(plan))
+    own = tuple(range(len(plan.places))), tuple(range(len(lights)))
+    lane = Lane(sequence=plan, start_s=0.0, t=0, p=own[0], c=own[1])
+    times, _, _, planes = lane.visits.sizes
+    section = Section(lanes=(lane,), end_s=lane.duration_s)
+    parts = (PlacedPart(section, 0.0, 0, times),)
+    return Program(parts=parts, positions=plan.places, lights=lights, planes=planes)
+
+
+def program_of_element(plan: Element) -> Program:
+    """Return the program of a wait, a question or an acquisition by itself."""
+    return Program(parts=(PlacedPart(plan, 0.0, 0, 0),))
