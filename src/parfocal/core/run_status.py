@@ -6,7 +6,17 @@ from typing import Literal
 
 import msgspec
 
-RunState = Literal["pending", "running", "pausing", "paused", "waiting", "cancelling", "draining", "ended"]
+RunState = Literal[
+    "prepared",
+    "pending",
+    "running",
+    "pausing",
+    "paused",
+    "waiting",
+    "cancelling",
+    "draining",
+    "ended",
+]
 """Where a run stands; `parfocal.runs.machine.states` has the table of what may follow what."""
 
 ResumePolicy = Literal["shift", "catch up", "skip"]
@@ -55,6 +65,30 @@ class Stimulations(msgspec.Struct, frozen=True, kw_only=True):
     fired: int = 0
     fallen_back: int = 0
     unsure: int = 0
+
+
+class RunForecast(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run is expected to need, as it was found before anything was touched.
+
+    Attributes
+    ----------
+    duration_s : float
+        From the first exposure to the end of the last one, as far as it is known.
+    largest_move_um : float
+        The longest way of the stages between two events, or to the first one.
+    disk_bytes : int
+        Of its frames, uncompressed; 0 if none are recorded, or nobody knows how many there are.
+    disk_free_bytes : int or None
+        Where its record will be; None if it has none.
+    warnings : tuple of str
+        What a person should know before it is started.
+    """
+
+    duration_s: float = 0.0
+    largest_move_um: float = 0.0
+    disk_bytes: int = 0
+    disk_free_bytes: int | None = None
+    warnings: tuple[str, ...] = ()
 
 
 class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,7 +149,9 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
     parent : str
         The run that started it; "" if none did.
     claims : tuple of str
-        The instruments that it holds.
+        The instruments that it holds; of a run that is prepared, none.
+    forecast : RunForecast
+        What it was expected to need before it was started.
     """
 
     run: str
@@ -149,6 +185,7 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
     folder: str = ""
     parent: str = ""
     claims: tuple[str, ...] = ()
+    forecast: RunForecast = RunForecast()
 
     @property
     def ended(self) -> bool:
@@ -157,8 +194,8 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_running(self) -> bool:
-        """Whether it goes on, paused or not."""
-        return self.state != "ended"
+        """Whether it goes on, paused or not; one that is prepared has not begun."""
+        return self.state not in ("prepared", "ended")
 
     @property
     def is_paused(self) -> bool:
