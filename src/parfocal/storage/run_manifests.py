@@ -49,7 +49,7 @@ def first_manifest(
     """Return the manifest of a run that begins now; `collected` is what the services said."""
     sizes = [record.spec.pixel_size_um for record in records.values() if isinstance(record.spec, FrameSpec)]
     started = Moment.now(site.clock)
-    return Manifest(
+    manifest = Manifest(
         run=run.path.name,
         name=request.name,
         rig=site.rig,
@@ -61,16 +61,9 @@ def first_manifest(
         notes=request.notes,
         edits=first_edits(request, started),
         plan=request.plan,
-        settings=collected.settings | request.settings,
-        devices=collected.states | request.devices,
-        losses_at_start=collected.losses,
-        artifacts=collected.artifacts,
-        missing=collected.missing,
-        versions=loaded_versions(),
-        service_versions=collected.versions,
-        streams=records,
         warnings=warnings,
     )
+    return _as_found(manifest, request, records, collected)
 
 
 def next_manifest(
@@ -82,10 +75,18 @@ def next_manifest(
 ) -> Manifest:
     """Return the manifest of a run that goes on with another phase, in which `records` are recorded."""
     said = {field: getattr(request, field) or None for field in FIELDS}
+    goes_on = msgspec.structs.replace(
+        annotated(manifest, said, site.clock), rig=site.rig, recorder=Writer.this(site.service)
+    )
+    return _as_found(goes_on, request, records, collected)
+
+
+def _as_found(
+    manifest: Manifest, request: RunRequest, records: dict[str, StreamRecord], collected: Collected
+) -> Manifest:
+    """Add the streams that are recorded from now on, and how the rig is when that begins."""
     return msgspec.structs.replace(
-        annotated(manifest, said, site.clock),
-        rig=site.rig,
-        recorder=Writer.this(site.service),
+        manifest,
         settings=collected.settings | request.settings,
         devices=collected.states | request.devices,
         losses_at_start=collected.losses,
