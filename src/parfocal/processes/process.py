@@ -14,6 +14,7 @@ from typing import IO
 from parfocal.processes import child_pipe
 from parfocal.processes.child_pipe import LineWriter, Order, Report
 from parfocal.processes.identity import identity_of, is_stopped, processor_s
+from parfocal.processes.session import start_module
 from parfocal.processes.system import dump_signal, end_group, wait_for_end
 
 _CLOSES_WITHIN_S = 0.1
@@ -43,13 +44,7 @@ class ChildProcess:
         self._on_exit = on_exit
         name = begin.spec.name
         with (Path(begin.folder) / f"{name}.log").open("ab") as log:
-            self._popen = subprocess.Popen(
-                [sys.executable, "-P", "-m", "parfocal.processes.child"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,
-            )
+            self._popen = start_module("parfocal.processes.child", stdout=subprocess.PIPE, stderr=log)
         self.identity = identity_of(self._popen.pid)
         assert self._popen.stdin is not None
         assert self._popen.stdout is not None

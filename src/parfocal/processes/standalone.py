@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import math
 import subprocess
-import sys
 import uuid
 from contextlib import suppress
 from pathlib import Path
@@ -34,6 +33,7 @@ from parfocal.processes.heartbeat import read_stamps, step_over_at
 from parfocal.processes.identity import Identity, identity_of
 from parfocal.processes.locks import FOLDER_LOCK, FileLock, holder_of, remove_folder
 from parfocal.processes.process import search_path
+from parfocal.processes.session import start_module
 from parfocal.processes.spec import ServiceSpec, check_name
 from parfocal.processes.system import run_on
 
@@ -231,12 +231,8 @@ def _start(spec: ServiceSpec, owner: Identity | None, idle_after_s: float) -> St
     lock = _hold_folder(spec.name)
     try:
         with (lock.path.parent / f"{spec.name}.log").open("ab") as log:
-            child = subprocess.Popen(
-                [sys.executable, "-P", "-m", "parfocal.processes.standalone_process"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=log,
-                start_new_session=True,
+            child = start_module(
+                "parfocal.processes.standalone_process", stdout=subprocess.DEVNULL, stderr=log
             )
         pid, mark = identity_of(child.pid)
         record = StandaloneRecord(

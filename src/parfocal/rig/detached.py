@@ -21,6 +21,7 @@ import msgspec
 
 from parfocal.core import errors
 from parfocal.core.errors import ParfocalError, StartError
+from parfocal.processes.session import start_module
 from parfocal.processes.system import run_on
 from parfocal.rig.connections import search_path
 
@@ -61,13 +62,7 @@ def start_detached(config: RigConfig) -> int:
     """
     begin = RigBegin(config.model_dump(mode="json"), search_path())
     with tempfile.TemporaryFile() as said:
-        child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "parfocal.rig.detached"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=said,
-            start_new_session=True,
-        )
+        child = start_module("parfocal.rig.detached", stdout=subprocess.PIPE, stderr=said)
         try:
             answer = _ask(child, msgspec.json.encode(begin))
         except BaseException:  # Ctrl-C: what has begun is ended, and nobody else would do it
