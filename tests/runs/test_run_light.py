@@ -25,7 +25,10 @@ class Calls:
         log = self.log
 
         class Told:
-            def exception(self) -> None:
+            def done(self) -> bool:
+                return False
+
+            def exception(self, timeout_s: float | None = None) -> None:
                 log.append(f"{service}.{command}")
 
         return Told()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from parfocal.ipc import PendingCalls
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,8 +36,7 @@ class Lamp:
         self._service = connect(name)
         self._has_shutter: bool = self._service.has_shutter(timeout_s=ANSWER_S)
         self._wanted = 0.0
-        self._lock = threading.Lock()  # of:
-        self._offs: tuple[Any, ...] = ()  # calls of `off` that may not have ended
+        self._offs = PendingCalls()
 
     def found(self) -> FoundLight:
         """Return how it stands now, read back."""
@@ -47,12 +47,12 @@ class Lamp:
         """Set the power that it has when it is lit; a light without a shutter stays dark until then."""
         self._wanted = power
         if self._has_shutter:
-            self._wait_until_off()
+            self._offs.wait(ANSWER_S)
             self._service.set_power(power, timeout_s=ANSWER_S)
 
     def set_lit(self, lit: bool) -> None:
         """Let its light reach the sample, or not; returns when it does."""
-        self._wait_until_off()
+        self._offs.wait(ANSWER_S)
         if not self._has_shutter:
             self._service.set_power(self._wanted if lit else 0.0, timeout_s=ANSWER_S)
         elif lit:
@@ -79,17 +79,9 @@ class Lamp:
     def off(self) -> None:
         """Switch it off, without waiting for the answer. Any thread.
 
-        What is set afterwards waits for it: commands that overtake others have no order among themselves.
+        What is set afterwards waits until it is done.
         """
-        with self._lock:
-            under_way = (call for call in self._offs if not call.done())
-            self._offs = (*under_way, self._service.submit("off", timeout_s=ANSWER_S))
-
-    def _wait_until_off(self) -> None:
-        with self._lock:
-            under_way, self._offs = self._offs, ()
-        for call in under_way:
-            call.exception(ANSWER_S)
+        self._offs.add(self._service.submit("off", timeout_s=ANSWER_S))
 
     def _is_open(self) -> bool:
         return not self._has_shutter or bool(self._service.shutter_is_open(timeout_s=ANSWER_S))

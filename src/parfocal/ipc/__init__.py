@@ -23,6 +23,7 @@ from parfocal.ipc.dispatcher import RELEASED
 from parfocal.ipc.endpoints import command_endpoint, notice_endpoint
 from parfocal.ipc.lanes import CallContext, LaneExecutor, LaneThread, current_call
 from parfocal.ipc.output_lease import OutputLease
+from parfocal.ipc.pending_calls import PendingCalls
 from parfocal.ipc.proxy import ServiceProxy
 from parfocal.ipc.receiver import ClientStatistics
 from parfocal.ipc.results import Declared
@@ -50,6 +51,7 @@ __all__ = [
     "LaneThread",
     "OutputLease",
     "ParameterInfo",
+    "PendingCalls",
     "Progress",
     "Server",
     "ServerStatistics",

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from parfocal.core.channels import ChannelPreset, ChannelState
 from parfocal.core.errors import BadInputError, CommandError, nearest
+from parfocal.ipc import PendingCalls
 
 if TYPE_CHECKING:
-    from parfocal.ipc import Call, OutputLease
+    from parfocal.ipc import OutputLease
     from parfocal.runs.instruments.calling import InstrumentCalls
     from parfocal.runs.plans.event import Event
 
@@ -42,7 +42,7 @@ class RunLight:
         self._leases: dict[tuple[str, str], OutputLease] = {}
         self._set: tuple[str, float | None, float | None] | None = None
         self._lit = False
-        self._offs: deque[Call] = deque()  # asked for by `dark`, and perhaps not done
+        self._offs = PendingCalls()  # asked for by `dark`
         self.power: float | None = None
 
     def learn(self) -> None:
@@ -102,7 +102,7 @@ class RunLight:
             return
         wanted = (event.channel, event.exposure_ms, event.power)
         self._set, self._lit = None, False
-        self._wait_until_dark()
+        self._offs.wait()
         state = self._ask("set_channel", *wanted, False, limit_s=_SETTLE_S)
         self._set, self.power = wanted, state.power
 
@@ -110,7 +110,7 @@ class RunLight:
         """Let the light through."""
         if self._lit:
             return
-        self._wait_until_dark()
+        self._offs.wait()
         if self._set is not None:
             self.power = self._ask("open_shutter").power
         for light, power in self._found.items():
@@ -139,12 +139,7 @@ class RunLight:
         for service in self._services():
             call = self._calls.tell(service, "off")
             if call is not None:
-                self._offs.append(call)
-
-    def _wait_until_dark(self) -> None:
-        """Wait for what `dark` has asked for: else it would switch off what is set now."""
-        while self._offs:
-            self._offs.popleft().exception()
+                self._offs.add(call)
 
     def close(self) -> None:
         """Have everything as it was found, but dark."""
