@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from parfocal.runs.plans.channels import AS_IT_IS, PlanChannel
@@ -35,7 +36,7 @@ class Exposures:
     def __init__(self, sequence: Sequence, t: int, p: tuple[int, ...], c: tuple[int, ...]) -> None:
         stack = sequence.z_plan
         on_top = stack is None or stack.is_relative
-        self._sequence, self._t, self._c = sequence, t, c
+        self._t, self._c = t, c
         self._planes = stack.planes_um if stack else (0.0,)
         self._middle = len(self._planes) // 2
         self._heights = tuple(place.z if on_top else 0.0 for place in sequence.places)
@@ -46,6 +47,10 @@ class Exposures:
         self._places = tuple(
             (index, place.x, place.y, place.name or f"p{index}" if named else "", place.well)
             for index, place in zip(p, sequence.places, strict=True)
+        )
+        self._exposure, self._power = (
+            _dose(sequence.stim_exposure, sequence),
+            _dose(sequence.stim_power, sequence),
         )
         self._timed = sequence.times.is_timed
         self._metadata = sequence.metadata
@@ -58,7 +63,7 @@ class Exposures:
         if kind != "image":
             z = self._middle
             if kind == "stimulus":
-                exposure, power = self._dose(t, exposure, power)
+                exposure, power = self._exposure(t, exposure), self._power(t, power)
         height = self._heights[p]
         return Event(
             number=number,
@@ -76,16 +81,14 @@ class Exposures:
             metadata=self._metadata,
         )
 
-    def _dose(self, t: int, exposure: float | None, power: float | None) -> tuple[float | None, float | None]:
-        doses = self._sequence.stim_exposure, self._sequence.stim_power
-        return self._of_time(doses[0], t, exposure), self._of_time(doses[1], t, power)
 
-    def _of_time(self, dose: Any, t: int, otherwise: float | None) -> float | None:
-        """Return the dose of a time point: one for all, or one for each that is stimulated."""
-        if not isinstance(dose, tuple):
-            return otherwise if dose is None else float(dose)
-        stimulated = chosen(self._sequence.stim_frames, len(self._sequence.times), "stim_frames")
-        return float(dose[stimulated.index(t)])
+def _dose(dose: Any, sequence: Sequence) -> Callable[[int, float | None], float | None]:
+    """Return what tells the dose of a time point, and takes what the channel has where there is no other."""
+    if not isinstance(dose, tuple):
+        return lambda _t, own: own if dose is None else dose
+    stimulated = chosen(sequence.stim_frames, len(sequence.times), "stim_frames")
+    doses = dict(zip(stimulated, dose, strict=True))
+    return lambda t, _own: doses[t]
 
 
 def lights_of(sequence: Sequence) -> list[Light]:
