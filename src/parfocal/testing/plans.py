@@ -53,9 +53,28 @@ stimuli = st.fixed_dictionaries(
 )
 references = st.fixed_dictionaries({"ref_channels": st.just(["r"]), "ref_frames": st.just([-1])})
 nothing: st.SearchStrategy[dict[str, Any]] = st.just({})
+batched = st.fixed_dictionaries(
+    {
+        "time_plan": st.lists(
+            st.fixed_dictionaries({"interval": st.sampled_from([3, 5]), "loops": st.integers(2, 4)}),
+            min_size=1,
+            max_size=2,
+        ),
+        "stage_positions": st.lists(st.tuples(halves, halves, halves), min_size=1, max_size=5),
+        "channels": channel_lists,
+        "axis_order": st.sampled_from(["tpcz", "tpzc"]),
+        "batch": st.one_of(
+            st.fixed_dictionaries(
+                {"positions": st.integers(1, 3)}, optional={"time_per_position": st.just(1)}
+            ),
+            st.fixed_dictionaries({"time_per_position": st.sampled_from([0.7, 1, 3])}),
+        ),
+    },
+    optional={"z_plan": z_plans},
+)
 sequences = st.builds(
     lambda fields, more, other: Sequence(**fields, **more, **other, metadata={"phase": 1}),
-    fields_of_both,
+    fields_of_both | batched,
     nothing | stimuli,
     nothing | references,
 )

@@ -13,13 +13,14 @@ from parfocal.runs.plans.event import Event
 from parfocal.runs.plans.exposures import Exposures, Light, lights_of
 from parfocal.runs.plans.frame_choice import chosen
 from parfocal.runs.plans.sequence import Sequence
-from parfocal.runs.plans.visits import ChannelVisits, Place, T, Visits
+from parfocal.runs.plans.visits import ChannelVisits, P, Place, T, Visits
 
 
 class Lane(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A sequence, and its place among others.
 
-    Its steps are its time points, those of the first pass, then those of the next.
+    Its steps are its time points, those of the first pass, then those of the next; where each position has
+    a time of its own, the positions of these.
 
     Attributes
     ----------
@@ -31,6 +32,9 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         What is added to its t.
     p, c : tuple of int
         For each of its own positions and channels, which it is along the plan's axes.
+    time_per_position_s : float
+        From the begin of a position to that of the next, all positions within an interval; 0: they follow
+        one another as soon as possible.
     """
 
     sequence: Sequence
@@ -38,6 +42,7 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     t: int
     p: tuple[int, ...]
     c: tuple[int, ...]
+    time_per_position_s: float = 0.0
 
     @cached_property
     def visits(self) -> Visits:
@@ -50,7 +55,17 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @property
     def steps(self) -> int:
         """How many steps it has."""
-        return self.visits.passes * len(self.sequence.times)
+        return self.visits.passes * len(self.sequence.times) * self._timed_positions
+
+    @cached_property
+    def _timed_positions(self) -> int:
+        """How many steps a time point has."""
+        return len(self.p) if self.time_per_position_s else 1
+
+    def _split(self, step: int) -> tuple[int, int, int]:
+        """Return pass, time point and position of a step; position 0 where they have no time of their own."""
+        rest, p = divmod(step, self._timed_positions)
+        return *divmod(rest, len(self.sequence.times)), p
 
     @property
     def duration_s(self) -> float:
@@ -60,12 +75,13 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def start_of(self, step: int) -> float:
         """Return when a step begins, from the same begin as `start_s`."""
         times = self.sequence.times
-        number, t = divmod(step, len(times))
-        return self.start_s + number * times.duration_s + times.start_s(t)
+        number, t, p = self._split(step)
+        return self.start_s + number * times.duration_s + times.start_s(t) + p * self.time_per_position_s
 
     def step_of(self, place: Place) -> int:
         """Return the step of a place."""
-        return self.visits.pass_of(place) * len(self.sequence.times) + place[T]
+        step = self.visits.pass_of(place) * len(self.sequence.times) + place[T]
+        return step * len(self.p) + place[P] if self.time_per_position_s else step
 
     def last_step(self, count: int) -> int:
         """Return the step of the last of its first `count` events."""
@@ -73,7 +89,8 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     def times_until(self, count: int) -> int:
         """Return how many time points of the plan there are up to the last of its first `count` events."""
-        return self.t + min(self.last_step(count) + 1, len(self.sequence.times))
+        number, t, _ = self._split(self.last_step(count))
+        return self.t + (len(self.sequence.times) if number else t + 1)
 
     def count_before(self, start_s: float, *, included: bool = False) -> int:
         """Return how many of its events begin before a time; or at it, if that is included."""
@@ -81,11 +98,12 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         step = search(range(self.steps), start_s, key=self.start_of)
         if step == self.steps:
             return len(self)
-        return self.visits.before(*divmod(step, len(self.sequence.times)))
+        return self.visits.before(*self._split(step))
 
     def starts(self, first: int) -> Iterator[tuple[float, Place]]:
         """Yield when each event from the `first` on begins, with its place: a list, which is changed."""
-        once, at, start = self.visits.passes == 1, -1, 0.0
+        once = self.visits.passes == 1 and not self.time_per_position_s
+        at, start = -1, 0.0
         for place in self.visits.places(first):
             step = place[T] if once else self.step_of(place)
             if step != at:

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from parfocal.core.errors import BadInputError
 from parfocal.runs.plans.elements import Element
@@ -123,12 +124,28 @@ class Program(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 def program_of_sequence(plan: Sequence) -> Program:
     """Return the program of a sequence by itself."""
     lights = tuple((kind, channel.config) for kind, channel in lights_of(plan))
-    own = tuple(range(len(plan.places))), tuple(range(len(lights)))
-    lane = Lane(sequence=plan, start_s=0.0, t=0, p=own[0], c=own[1])
-    times, _, _, planes = lane.visits.sizes
-    section = Section(lanes=(lane,), end_s=lane.duration_s)
-    parts = (PlacedPart(section, 0.0, 0, times),)
-    return Program(parts=parts, positions=plan.places, lights=lights, planes=planes)
+    c, planes = tuple(range(len(lights))), len(plan.z_plan.planes_um) if plan.z_plan else 1
+    parts = _batches(plan, c) if plan.batching else (_whole(plan, c),)
+    return Program(parts=tuple(parts), positions=plan.places, lights=lights, planes=planes)
+
+
+def _whole(plan: Sequence, c: tuple[int, ...]) -> PlacedPart:
+    lane = Lane(sequence=plan, start_s=0.0, t=0, p=tuple(range(len(plan.places))), c=c)
+    return PlacedPart(Section(lanes=(lane,), end_s=lane.duration_s), 0.0, 0, len(plan.times))
+
+
+def _batches(plan: Sequence, c: tuple[int, ...]) -> Iterator[PlacedPart]:
+    """Yield a section for each batch; the next begins when the last position of one has had its time."""
+    batching, count, first, start_s = plan.batching, len(plan.places), 0, 0.0
+    assert batching is not None, "asked of a sequence in batches alone"
+    each_s = batching.time_per_position_s
+    for p in batching.split(count):
+        own = replace(plan, batch=None, stage_positions=plan.stage_positions[p.start : p.stop])
+        lane = Lane(sequence=own, start_s=0.0, t=0, p=tuple(p), c=c, time_per_position_s=each_s)
+        last_s = plan.times.start_s(len(plan.times) - 1)
+        end_s = lane.duration_s if p.stop == count else last_s + len(p) * each_s
+        yield PlacedPart(Section(lanes=(lane,), end_s=end_s), start_s, first, len(plan.times))
+        first, start_s = first + len(lane), start_s + end_s
 
 
 def program_of_element(plan: Element) -> Program:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from parfocal.core.errors import BadInputError
+from parfocal.runs.plans.batches import Batching, batches, batching
 from parfocal.runs.plans.channels import channels
 from parfocal.runs.plans.fields import listed, made, number
 from parfocal.runs.plans.frame_choice import chosen, frame_choice
@@ -40,6 +41,9 @@ class Sequence(Plan, frozen=True, kw_only=True, omit_defaults=True, tag="sequenc
         ``absolute``; or ``relative``; all in um. See `ZPlan`.
     axis_order : str
         The axes, outermost first.
+    batch : mapping
+        ``positions``, ``time_per_position`` (seconds), or both: positions that do not fit into one interval
+        are visited in batches, each through all time points before the next. See `Batches`.
     stim_channels, ref_channels : list
         Like `channels`; they follow the images of a position, in its middle plane, references first.
     stim_frames, ref_frames : int, range, list or set of them, or str
@@ -78,6 +82,7 @@ class Sequence(Plan, frozen=True, kw_only=True, omit_defaults=True, tag="sequenc
     channels: Any = ()
     z_plan: Any = None
     axis_order: str = AXES
+    batch: Any = None
     stim_channels: Any = ()
     stim_frames: Any = ()
     stim_exposure: Any = None
@@ -92,6 +97,7 @@ class Sequence(Plan, frozen=True, kw_only=True, omit_defaults=True, tag="sequenc
             "stage_positions": positions(self.stage_positions),
             "z_plan": None if self.z_plan is None else made(ZPlan, self.z_plan, "z_plan"),
             "axis_order": _checked_order(self.axis_order),
+            "batch": batches(self.batch),
             "metadata": _checked_metadata(self.metadata),
             "stim_exposure": _dose(self.stim_exposure, "stim_exposure"),
             "stim_power": _dose(self.stim_power, "stim_power"),
@@ -111,6 +117,7 @@ class Sequence(Plan, frozen=True, kw_only=True, omit_defaults=True, tag="sequenc
             chosen(getattr(self, frames), len(self.times), frames)
         for name in ("stim_exposure", "stim_power"):
             self._check_dose(name, getattr(self, name))
+        _ = self.batching  # tells what does not fit
         for channel in self.stim_channels:
             if channel.exposure is None and self.stim_exposure is None:
                 raise BadInputError(f"stimulus {channel.config!r} has no exposure; give stim_exposure in ms")
@@ -126,6 +133,11 @@ class Sequence(Plan, frozen=True, kw_only=True, omit_defaults=True, tag="sequenc
     def times(self) -> TimePlan:
         """When its time points begin."""
         return TimePlan(self.time_plan)
+
+    @cached_property
+    def batching(self) -> Batching | None:
+        """How its positions are batched; None: all in one interval."""
+        return batching(self.batch, self.time_plan, self.axis_order) if self.batch else None
 
     def _compiled(self) -> Program:
         from parfocal.runs.plans.program import program_of_sequence

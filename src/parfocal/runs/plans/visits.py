@@ -90,8 +90,11 @@ class Visits(msgspec.Struct, frozen=True, dict=True):
             number = number * self.sizes[axis] + place[axis]
         return number
 
-    def before(self, number: int, t: int) -> int:
-        """Return how many events come before time point `t` of pass `number`."""
+    def before(self, number: int, t: int, p: int = 0) -> int:
+        """Return how many events come before time point `t` of pass `number`; or before a position of it.
+
+        The position counts only where p comes next after t.
+        """
         place, outer = [-1, -1, -1, -1], self._axes[: self._axes.index(T)]
         digits = []
         for axis in reversed(outer):
@@ -101,7 +104,11 @@ class Visits(msgspec.Struct, frozen=True, dict=True):
         for axis, digit in zip(outer, reversed(digits), strict=True):
             count += self._before(axis, digit, place)
             place[axis] = digit
-        return count + self._before(T, t, place)
+        count += self._before(T, t, place)
+        if p:
+            place[T] = t
+            count += self._before(P, p, place)
+        return count
 
     def place(self, k: int) -> Place:
         """Return the place of the k-th event, counted from 0."""
