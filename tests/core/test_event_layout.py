@@ -37,8 +37,8 @@ def test_an_index_outside_is_refused(index: dict[str, int], told: str) -> None:
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"channels": ("a",)}, "1 channels are told of, but c is 2 long"),
-        ({"positions": (PositionLayout(),)}, "1 positions are told of, but p is 3 long"),
+        ({"channels": ("a",)}, "1 channels are named, but c is 2 long"),
+        ({"positions": (PositionLayout(),)}, "1 positions are named, but p is 3 long"),
         ({"z_step_um": 0.0}, "z_step_um must be positive"),
         ({"interval_s": float("inf")}, "interval_s must be positive"),
     ],

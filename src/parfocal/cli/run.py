@@ -75,7 +75,7 @@ def run(
 
     parfocal run my-lab.toml plan.yaml --detach
     """
-    wanted = load_plan(plan)  # a plan that is wrong is told before anything is started
+    wanted = load_plan(plan)  # a wrong plan is refused before anything is started
     for number in ending_signals():
         signal.signal(number, interrupt)
     shown = console(quiet=json)
@@ -86,7 +86,7 @@ def run(
             wanted, name=name, folder="" if out is None else out, continues=continues, force=force
         )
         status = handle.status() if detach else _follow(handle, running.name, json=json)
-        _tell(status, running.name, json=json)
+        _print_status(status, running.name, json=json)
     return Exit.OK if detach else exit_of_outcome(status.outcome)
 
 
@@ -147,12 +147,12 @@ class _RunLine:
             text=progress_text(status),
         )
         if status.question and status.question != self._asked:
-            told = f"{status.question}  (answer with `parfocal confirm {self._run}`)"
-            self._progress.console.print(Text(told))
+            question = f"{status.question}  (answer with `parfocal confirm {self._run}`)"
+            self._progress.console.print(Text(question))
         self._asked = status.question
 
 
-def _tell(status: RunStatus, rig: str, *, json: bool) -> None:
+def _print_status(status: RunStatus, rig: str, *, json: bool) -> None:
     if json:
         print_json({"rig": rig, **msgspec.to_builtins(status)})
         return

@@ -135,8 +135,8 @@ def _timing(status: RunStatus, width: int) -> list[Text]:
         (f"{status.frames_received} frames, {status.frames_stored} stored", ""),
     ]
     if status.events_dropped:
-        told = ", ".join(f"{count} {reason}" for reason, count in status.events_dropped.items())
-        parts.append((f"not done: {told}", "bold red"))
+        dropped = ", ".join(f"{count} {reason}" for reason, count in status.events_dropped.items())
+        parts.append((f"not done: {dropped}", "bold red"))
     if any((status.stimulations.fired, status.stimulations.fallen_back, status.stimulations.unsure)):
         parts.append((f"stimuli: {_stimuli_text(status)}", ""))
     lines = [Text()]
@@ -153,8 +153,8 @@ def _lag_text(lag_ms: float) -> str:
 
 def _stimuli_text(status: RunStatus) -> str:
     counts = status.stimulations
-    told = (("fired", counts.fired), ("fallen back", counts.fallen_back), ("unsure", counts.unsure))
-    return ", ".join(f"{count} {word}" for word, count in told if count)
+    counted = (("fired", counts.fired), ("fallen back", counts.fallen_back), ("unsure", counts.unsure))
+    return ", ".join(f"{count} {word}" for word, count in counted if count)
 
 
 def _queues(status: RunStatus) -> Iterator[Text]:

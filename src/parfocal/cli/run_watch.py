@@ -39,10 +39,10 @@ def run_to_watch(rig: str | None) -> str:
     BadInputError
         If there has been no run at all.
     """
-    told = [(each.rig, run) for each in runs_of_rigs(rig) for run in each.runs.values()]
-    if not told:
+    known = [(each.rig, run) for each in runs_of_rigs(rig) for run in each.runs.values()]
+    if not known:
         raise BadInputError("no run goes on; start one with `parfocal run RIG PLAN`")
-    name, run = max(told, key=lambda each: (not each[1].ended, each[1].started_at or 0.0))
+    name, run = max(known, key=lambda each: (not each[1].ended, each[1].started_at or 0.0))
     return f"{name}/{run.run}"
 
 

@@ -106,8 +106,8 @@ class EventLayout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             )
         for axis, names in (("p", self.positions), ("c", self.channels)):
             if names and len(names) != self.size(axis):
-                told = "positions" if axis == "p" else "channels"
-                raise BadInputError(f"{len(names)} {told} are told of, but {axis} is {self.size(axis)} long")
+                listed = "positions" if axis == "p" else "channels"
+                raise BadInputError(f"{len(names)} {listed} are named, but {axis} is {self.size(axis)} long")
         for name in ("z_step_um", "interval_s"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
@@ -175,17 +175,17 @@ class EventLayout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         )
 
 
-def _longer(word: str, told: tuple[_T, ...], later: tuple[_T, ...], size: int) -> tuple[_T, ...]:
-    """Return what is told of the indices along an axis, which is `size` long now."""
-    if told and not later:
-        if size != len(told):
-            raise BadInputError(f"each {word} of the run is told of, those that are added must be, too")
-        return told
-    for number, (old, new) in enumerate(zip(told, later, strict=False)):
+def _longer(word: str, known: tuple[_T, ...], later: tuple[_T, ...], size: int) -> tuple[_T, ...]:
+    """Return what is known of the indices along an axis, which is `size` long now."""
+    if known and not later:
+        if size != len(known):
+            raise BadInputError(f"each {word} of the run is named, those that are added must be, too")
+        return known
+    for number, (old, new) in enumerate(zip(known, later, strict=False)):
         if _without_height(old) != _without_height(new):
             raise BadInputError(f"{word} {number} of the run is {old!r}; it cannot become {new!r}")
-    return told + later[len(told) :]
+    return known + later[len(known) :]
 
 
-def _without_height(told: PositionLayout | str) -> PositionLayout | str:
-    return told if isinstance(told, str) else msgspec.structs.replace(told, z_um=None)
+def _without_height(place: PositionLayout | str) -> PositionLayout | str:
+    return place if isinstance(place, str) else msgspec.structs.replace(place, z_um=None)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from parfocal.runs.plans.any_plan import AnyPlan
     from parfocal.streams import Stream
 
-_HEARD_WITHIN_S = 5.0
+_ANNOUNCED_WITHIN_S = 5.0
 _LOOK_S = 0.02
 
 
@@ -187,15 +187,15 @@ class Rig:
     ) -> Subscription:
         """Have `callback` called with each notice of the rig and its services, in a thread of its own.
 
-        Services that are added later are heard too. ``async for notice in rig.subscribe()`` yields them in an
-        event loop, those of topic "services" always among them. Returns when the rig is heard, within a few
+        Services that are added later are included. ``async for notice in rig.subscribe()`` yields them in an
+        event loop, those of topic "services" always among them. Returns when notices arrive, within a few
         milliseconds; a rig that does not answer is waited for up to 5 s.
         """
-        heard = threading.Event()
+        announced = threading.Event()
 
         def receive(notice: Notice) -> None:
             if (notice.service, notice.topic) == ("rig", "services"):
-                heard.set()
+                announced.set()
                 for service in notice.payload["names"]:
                     subscription.add(service)
             if callback is not None and notice.topic.startswith(topics):
@@ -206,18 +206,18 @@ class Rig:
             self._connection.folder, services, (*topics, "services"), callback=receive
         )
         self._subscriptions.append(subscription)
-        self._wait_until_heard(heard)
+        self._wait_until_announced(announced)
         return subscription
 
-    def _wait_until_heard(self, heard: threading.Event) -> None:
-        """Have the rig name its services until that is heard: what came before went by a new subscription."""
+    def _wait_until_announced(self, announced: threading.Event) -> None:
+        """Have the rig name its services until that arrives: a new subscription misses what came before."""
 
         def named() -> bool:
-            self["rig"].announce_services(timeout_s=_HEARD_WITHIN_S)
-            return heard.wait(_LOOK_S)
+            self["rig"].announce_services(timeout_s=_ANNOUNCED_WITHIN_S)
+            return announced.wait(_LOOK_S)
 
         with suppress(CommandError):  # a rig that ends has nothing more to say
-            poll_until(named, _HEARD_WITHIN_S, every_s=0.0)
+            poll_until(named, _ANNOUNCED_WITHIN_S, every_s=0.0)
 
     def add(self, name: str, service: ServiceConfig | Mapping[str, Any]) -> None:
         """Start one more service, which everybody can use from then on; return when it is ready.

@@ -107,10 +107,10 @@ class Runs(Mapping[str, RunHandle]):
 
     def __repr__(self) -> str:
         with suppress(CommandError, BadInputError):
-            told = ", ".join(
+            listed = ", ".join(
                 f"{name!r} {status.outcome or status.state}" for name, status in self.statuses().items()
             )
-            return f"<Runs of rig {self._rig!r}: {told or 'none yet'}>"
+            return f"<Runs of rig {self._rig!r}: {listed or 'none yet'}>"
         return f"<Runs of rig {self._rig!r}: its service {SERVICE!r} does not answer>"
 
     def close(self) -> None:
@@ -126,21 +126,21 @@ class Runs(Mapping[str, RunHandle]):
 
 
 class _Changes:
-    """Finds in the statuses of runs what is told to a subscriber; of those in `ended` nothing is."""
+    """Finds in the statuses of runs what a subscriber is to be called with; nothing for those in `ended`."""
 
     def __init__(self, callback: Callable[[RunChange], object], ended: Iterable[str]) -> None:
         self._callback = callback
-        self._told: dict[str, Change] = dict.fromkeys(ended, "ended")
+        self._reported: dict[str, Change] = dict.fromkeys(ended, "ended")
         self.__name__ = getattr(callback, "__name__", repr(callback))
 
     def __call__(self, status: RunStatus) -> None:
-        for change in changes_between(self._told.get(status.run), status):
-            self._told[status.run] = change
+        for change in changes_between(self._reported.get(status.run), status):
+            self._reported[status.run] = change
             self._callback(RunChange(change=change, status=status))
 
 
-def changes_between(told: Change | None, status: RunStatus) -> tuple[Change, ...]:
-    """Return what is to be told of a run, in order, that was told to be `told` before.
+def changes_between(previous: Change | None, status: RunStatus) -> tuple[Change, ...]:
+    """Return the changes of a run to report, in order; `previous` was reported last, None if none was.
 
     Examples
     --------
@@ -152,9 +152,9 @@ def changes_between(told: Change | None, status: RunStatus) -> tuple[Change, ...
     ('continued',)
     """
     if status.state == "ended":
-        return () if told == "ended" else ("ended",)
+        return () if previous == "ended" else ("ended",)
     if status.state == "pending":
-        return ("continued",) if told == "ended" else () if told else ("prepared",)
-    if told in (None, "prepared"):
+        return ("continued",) if previous == "ended" else () if previous else ("prepared",)
+    if previous in (None, "prepared"):
         return ("started",)
-    return ("continued",) if told == "ended" else ()
+    return ("continued",) if previous == "ended" else ()

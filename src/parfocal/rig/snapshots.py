@@ -125,7 +125,7 @@ class Snapshots:
                 with attach(self._name) as rig:
                     self._follow_rig(rig)
             except RigNotFoundError:
-                self._tell(RigSnapshot(rig=RigStatus(name=self._name, pid=0, state=GONE, services={})))
+                self._publish(RigSnapshot(rig=RigStatus(name=self._name, pid=0, state=GONE, services={})))
             except ParfocalError as error:  # it is there and does not answer just now
                 _LOG.debug("rig %r does not answer: %s", self._name, error)
             self._pause()
@@ -134,11 +134,11 @@ class Snapshots:
         """Look at a running rig until it has ended."""
         rig.subscribe(lambda _: self._wake.set(), ("services", "state", "run"))
         while not self._closed.is_set():
-            self._tell(RigSnapshot(rig=rig.status(), runs=self._runs(rig)))
+            self._publish(RigSnapshot(rig=rig.status(), runs=self._runs(rig)))
             self._pause()
 
     def _runs(self, rig: Rig) -> dict[str, RunStatus]:
-        """Return the runs; those told last, while the service that carries them out does not answer."""
+        """Return the runs; the last known ones, while the service that carries them out does not answer."""
         try:
             return rig.runs.statuses()
         except ParfocalError:
@@ -149,7 +149,7 @@ class Snapshots:
         self._wake.clear()
         self._clock.wait(self._closed, _LEAST_EVERY_S)
 
-    def _tell(self, snapshot: RigSnapshot) -> None:
+    def _publish(self, snapshot: RigSnapshot) -> None:
         """Hand on what differs from the last one in more than the ages of heartbeats."""
         if self._last is None or _lasting(snapshot) != _lasting(self._last):
             self._last = snapshot

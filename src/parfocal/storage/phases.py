@@ -111,7 +111,7 @@ def earlier_losses(manifest: Manifest) -> dict[str, int]:
     return total
 
 
-def tell_phases(manifest: Manifest) -> list[str]:
+def describe_phases(manifest: Manifest) -> list[str]:
     """Return a sentence for each phase before this one that did not end as it should."""
     return [
         f"phase {number} was {phase.outcome!r}{f' ({phase.reason})' if phase.reason else ''}"

@@ -14,7 +14,7 @@ from parfocal.storage.manifest import Manifest, StreamRecord, Writer
 from parfocal.storage.moment import Moment
 from parfocal.storage.notes import FIELDS, annotated, first_edits
 from parfocal.storage.outcome import Ending, decide_outcome, explain_outcome
-from parfocal.storage.phases import earlier_losses, tell_phases
+from parfocal.storage.phases import describe_phases, earlier_losses
 
 if TYPE_CHECKING:
     from parfocal.storage.collecting import Collected
@@ -132,7 +132,7 @@ def final_manifest(
         interrupted=not ended.is_compared and _was_interrupted(manifest),
     )
     happened = [
-        *tell_phases(manifest),
+        *describe_phases(manifest),
         *report(manifest.incidents, manifest.began),
         *_unreported_restarts(manifest),
     ]

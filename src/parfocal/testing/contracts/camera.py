@@ -212,9 +212,9 @@ def an_aborted_exposure_gives_no_frame(trial: Trial) -> None:
 
 
 @CAMERA.promise(needs="exposure")
-def an_event_is_told_for_the_next_frame_alone(trial: Trial) -> None:
-    """Told of an event it gives one frame, whatever it shows; the event after it, and none, may follow."""
-    takes_events = _told_of_events(trial)
+def an_event_belongs_to_the_next_frame_alone(trial: Trial) -> None:
+    """Given an event it takes one frame, whatever it shows; the event after it, and none, may follow."""
+    takes_events = _taking_events(trial)
     numbers = []
     for event in (0, 1):
         takes_events.next_event(event, 0.5 * event, {"t": event})
@@ -228,8 +228,8 @@ def an_event_is_told_for_the_next_frame_alone(trial: Trial) -> None:
 
 @CAMERA.promise(needs="exposure")
 def the_same_event_gives_the_same_image(trial: Trial) -> None:
-    """Told of an event again, with the same time and place, it gives the same image again."""
-    takes_events = _told_of_events(trial)
+    """Given an event again, with the same time and place, it gives the same image again."""
+    takes_events = _taking_events(trial)
     images = []
     for event in (0, 1, 0):
         takes_events.next_event(event, 0.5 * event, {"t": event})
@@ -275,7 +275,7 @@ def _faults(trial: Trial) -> CanFail:
     return trial.device
 
 
-def _told_of_events(trial: Trial) -> TakesEvents:
+def _taking_events(trial: Trial) -> TakesEvents:
     if not isinstance(trial.device, TakesEvents):
         raise NotAskable("it does not take events")
     return trial.device

@@ -93,7 +93,7 @@ class MicroscopeCamera(ExposingCamera):
         self._picture = MicroscopeImages(self._settings)
         self._truth = CellTruth(self._settings.truth_frames)
         self._exposures = self._new_schedule()
-        self._told, self._scene = EventTime(), EventTime()
+        self._next_scene, self._scene = EventTime(), EventTime()
         self._sample = shared_sample(self._context.folder, self._settings.world)
 
     def close(self) -> None:
@@ -115,12 +115,12 @@ class MicroscopeCamera(ExposingCamera):
     def next_event(self, event: int, run_time_s: float | None, index: Mapping[str, int]) -> None:
         """Show the cells of that run time in the next frame, with the noise of that event."""
         del index
-        self._told = EventTime(event, run_time_s)
+        self._next_scene = EventTime(event, run_time_s)
 
     def start(self, count: int | None = None) -> None:
         """Begin to expose."""
         self._opened()
-        self._scene, self._told = self._told, EventTime()
+        self._scene, self._next_scene = self._next_scene, EventTime()
         self._exposures.start(count)
 
     def read_into(self, out: NDArray[Any], timeout_s: float) -> FrameHeader | None:
