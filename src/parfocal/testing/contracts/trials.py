@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.core.errors import DeviceError, ParfocalError
 from parfocal.devices.context import DeviceContext
 from parfocal.devices.registry import check_settings, load_device
 from parfocal.testing.contracts.examine import Verdict, examine, kind_of
@@ -39,13 +40,21 @@ def try_device(name: str, options: Mapping[str, Any], allowed: Collection[str]) 
         If there is no such device, or it doesn't take these options.
     BadInputError
         If it is neither camera nor stage nor light.
+    DeviceError
+        If its constructor raises.
     """
     device_class = load_device(name)
     settings = check_settings(name, options)
     needs = cast("list[Needs]", ["exposure", *allowed])
     with TemporaryDirectory() as folder:
         context = DeviceContext(clock=SYSTEM_CLOCK, folder=Path(folder))
-        promises = kind_of(device_class(settings, context))
+        try:
+            device = device_class(settings, context)
+        except ParfocalError:
+            raise
+        except Exception as error:  # border to code of others
+            raise DeviceError(f"{name} cannot be constructed: {type(error).__name__}: {error}") from error
+        promises = kind_of(device)
         return promises.kind, list(
             examine(lambda: device_class(settings, context), promises, SYSTEM_CLOCK, needs)
         )
