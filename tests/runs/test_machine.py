@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from parfocal.runs.machine import inputs, tasks
 from parfocal.runs.machine.advance import advance
 from parfocal.runs.machine.machine import Machine
+from parfocal.runs.machine.timing import Timing
 from parfocal.runs.plans.event import Event
 
 S = 1_000_000_000
@@ -368,3 +369,11 @@ def test_a_stimulus_does_not_tell_how_late_the_run_is():
     assert shell.times == [0, 1, 1.3]
     assert shell.machine.timing.lag_ms == 0.0
     assert (shell.machine.counts.frames, shell.machine.counts.stimulations.fired) == (2, 1)
+
+
+def test_a_time_point_that_takes_most_of_its_interval_does_not_make_the_next_one_late():
+    timing = Timing(origin_ns=0)
+    for place in range(12):
+        event = Event(number=place, kind="image", min_start_time=0.0)
+        timing = timing.exposed(event, place * S, repeated=False)
+    assert timing.due_ns(Event(number=12, kind="image", min_start_time=12.0), 12 * S) == 12 * S

@@ -30,6 +30,8 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
         When the plan had the last exposure.
     last_began_ns : int
         When it began.
+    step_began_ns : int
+        When the first exposure began that the plan has at the same time: that of a time point.
     lag_ms : float
         How late that was.
     """
@@ -41,6 +43,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     late_until_ns: int = 0
     last_s: float | None = None
     last_began_ns: int = 0
+    step_began_ns: int = 0
     lag_ms: float = 0.0
 
     def begun(self, now_ns: int) -> Timing:
@@ -63,7 +66,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
 
         Examples
         --------
-        >>> timing = Timing(origin_ns=0, last_s=2.0, last_began_ns=9 * 10**9)
+        >>> timing = Timing(origin_ns=0, last_s=2.0, step_began_ns=9 * 10**9)
         >>> [timing.due_ns(Event(number=3, kind="image", min_start_time=t), 0) / 1e9 for t in (2, 3, 12)]
         [2.0, 9.5, 14.0]
         """
@@ -73,7 +76,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
         spacing_s = 0.0 if self.last_s is None else (event.min_start_time or 0.0) - self.last_s
         if spacing_s <= 0:
             return planned_ns
-        return max(planned_ns, self.last_began_ns + (self.gap_ns or round(spacing_s * 0.5e9)))
+        return max(planned_ns, self.step_began_ns + (self.gap_ns or round(spacing_s * 0.5e9)))
 
     def is_skipped(self, event: Event) -> bool:
         """Whether an exposure is left out because it was due during a pause."""
@@ -120,4 +123,8 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
         timing = self.moved(lag_ns) if repeated and lag_ns > 0 else self
         last_s = self.last_s if event.min_start_time is None else event.min_start_time
         lag_ms = self.lag_ms if event.kind == "stimulus" else lag_ns * 1e-6
-        return msgspec.structs.replace(timing, last_s=last_s, last_began_ns=began_ns, lag_ms=lag_ms)
+        is_first = self.last_s is None or last_s != self.last_s
+        step_began_ns = began_ns if is_first or repeated else self.step_began_ns
+        return msgspec.structs.replace(
+            timing, last_s=last_s, last_began_ns=began_ns, step_began_ns=step_began_ns, lag_ms=lag_ms
+        )

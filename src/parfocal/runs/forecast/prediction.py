@@ -1,0 +1,120 @@
+"""When each event of a run will begin. It goes by the rules of the run itself, and by what devices take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from parfocal.runs.forecast.device_times import DeviceTimes
+from parfocal.runs.machine.timing import Timing
+from parfocal.runs.plans.event import Event
+
+
+class PredictedEvent(NamedTuple):
+    """When an event is expected.
+
+    Attributes
+    ----------
+    starts_s : float
+        When its exposure begins, in seconds of the schedule; of a wait or a question when that begins.
+    ready_s : float
+        When it could begin, if the plan did not have it later.
+    late_s : float
+        How much later it begins than the plan has it; 0 if it is on time, or may begin at any time.
+    """
+
+    starts_s: float
+    ready_s: float
+    late_s: float
+
+
+class Prediction:
+    """A run as it is expected to go, event by event. One thread.
+
+    Questions are taken as answered at once. An "acquire" without a count has no end that could be known:
+    what comes after it is expected at once.
+
+    Parameters
+    ----------
+    times : DeviceTimes
+        What the devices take.
+    at : dict of str to float
+        Where the axes stand, um.
+    begin_s : float
+        The second of the schedule with which the run begins.
+
+    Examples
+    --------
+    >>> from parfocal.runs import Sequence
+    >>> plan = Sequence(time_plan={"interval": 1, "loops": 2}, stage_positions=[(0, 0), (100, 0)])
+    >>> from parfocal.runs.forecast.device_times import AxisTimes
+    >>> times = DeviceTimes(axes={"x": AxisTimes(speed_um_per_s=200)}, exposure_ms={"": 250})
+    >>> prediction = Prediction(times, {"x": 0, "y": 0})
+    >>> [prediction.of(event).starts_s for event in plan.events()]
+    [0.0, 0.75, 1.5, 2.25]
+    """
+
+    def __init__(self, times: DeviceTimes, at: Mapping[str, float], *, begin_s: float = 0.0) -> None:
+        self._times = times
+        self._at = dict(at)
+        self._light: tuple[str, float | None, float | None] | None = None
+        self._timing = Timing(begin_s=begin_s)
+        self._now_ns = 0
+
+    def goes_on(self, timing: Timing, now_ns: int) -> None:
+        """Go on from how the run really stands: after a pause, or with another plan."""
+        self._timing, self._now_ns = timing, now_ns
+
+    def of(self, event: Event) -> PredictedEvent:
+        """Return when the next event begins. To be called with each, in order."""
+        if event.is_exposure:
+            return self._expose(event)
+        self._timing = self._timing.begun(self._now_ns)
+        ready_ns = self._now_ns
+        if event.kind == "acquire":
+            return self._acquire(event)
+        due_ns = max(ready_ns, self._timing.planned_ns(event) or ready_ns)
+        predicted = self._predicted(event, due_ns, ready_ns)
+        if event.kind == "wait":
+            self._now_ns = max(ready_ns, self._timing.wait_until_ns(event, ready_ns))
+        else:
+            self._timing = self._timing.answered(event, ready_ns)
+        return predicted
+
+    def _expose(self, event: Event) -> PredictedEvent:
+        self._now_ns += round(self._place_s(event) * 1e9)
+        self._timing = self._timing.begun(self._now_ns)
+        ready_ns, before_ns = self._now_ns, round(self._times.before_s * 1e9)
+        began_ns = max(ready_ns, self._timing.due_ns(event, ready_ns)) + before_ns
+        predicted = self._predicted(event, began_ns, ready_ns + before_ns)
+        self._timing = self._timing.exposed(event, began_ns, repeated=False)
+        exposure_s = self._times.exposure_s(event.channel, event.exposure_ms)
+        self._now_ns = began_ns + round((exposure_s + self._times.after_s) * 1e9)
+        return predicted
+
+    def _acquire(self, event: Event) -> PredictedEvent:
+        ready_ns = self._now_ns
+        began_ns = max(ready_ns, self._timing.due_ns(event, ready_ns)) + round(self._times.before_s * 1e9)
+        predicted = self._predicted(event, began_ns, began_ns)
+        self._timing = self._timing.exposed(event, began_ns, repeated=False)
+        lasts_s = (event.count or 0) * self._times.frame_s + self._times.after_s
+        self._now_ns = began_ns + round(lasts_s * 1e9)
+        return predicted
+
+    def _place_s(self, event: Event) -> float:
+        """Return how long stages and light path take to be where an event wants them, one after the other."""
+        targets = event.targets_um
+        placing_s = self._times.move_s(self._at, targets)
+        self._at.update(targets)
+        light = (event.channel, event.exposure_ms, event.power)
+        if event.channel and light != self._light:
+            placing_s += self._times.switch_s.get(event.channel, 0.0)
+            self._light = light
+        return placing_s
+
+    def _predicted(self, event: Event, began_ns: int, ready_ns: int) -> PredictedEvent:
+        origin_ns = self._timing.origin_ns or 0
+        starts_s = (began_ns - origin_ns) * 1e-9
+        planned_s = event.min_start_time
+        late_s = 0.0 if planned_s is None else max(0.0, starts_s - planned_s)
+        return PredictedEvent(starts_s, (ready_ns - origin_ns) * 1e-9, late_s)
