@@ -84,7 +84,7 @@ class Feasibility(msgspec.Struct, frozen=True, kw_only=True):
             f"position {late.position} will be {late.late_s:.2g} s late from time point {late.time_point} on"
             f"{more}"
         )
-        if late.needed_s <= late.interval_s + _ROUNDING_S:  # what comes before is to blame: neither would help
+        if late.needed_s <= late.interval_s + _ROUNDING_S:  # neither would help
             return told
         batches = f"batches of {late.batch}, or " if late.batch else ""
         return f"{told}: {batches}an interval of {_rounded_up(late.needed_s):g} s"
