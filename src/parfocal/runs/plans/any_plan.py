@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
 from parfocal.core.errors import BadInputError
 from parfocal.runs.plans.plan import Plan
 from parfocal.runs.plans.plan_data import plan_from_data, plan_to_data
 from parfocal.runs.plans.plan_files import load_plan
+from parfocal.runs.plans.useq_plans import is_useq, plan_from_useq
 
-AnyPlan: TypeAlias = Plan | Mapping[str, Any] | str | Path
-"""A plan of `parfocal.runs`, the plain data of one, or a YAML or JSON file that holds them."""
+if TYPE_CHECKING:
+    from useq import MDAEvent, MDASequence
+
+AnyPlan: TypeAlias = Union[Plan, Mapping[str, Any], str, Path, "MDASequence", list["MDAEvent"]]
+"""A plan of `parfocal.runs`, the plain data of one, a YAML or JSON file of them, or one of useq-schema."""
 
 
 def as_data(plan: AnyPlan) -> dict[str, Any]:
@@ -27,6 +31,8 @@ def as_data(plan: AnyPlan) -> dict[str, Any]:
         plan = load_plan(plan)
     elif isinstance(plan, Mapping):
         plan = plan_from_data(dict(plan))
+    elif is_useq(plan):
+        plan = plan_from_useq(plan)  # type: ignore[arg-type]
     elif not isinstance(plan, Plan):
         raise BadInputError(f"a plan, its plain data, or a file is needed, not {plan!r}")
     return plan_to_data(plan)

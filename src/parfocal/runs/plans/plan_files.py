@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from parfocal.core.errors import BadInputError
 from parfocal.runs.plans.plan_data import plan_from_data, plan_to_data
+from parfocal.runs.plans.useq_plans import is_useq_data, plan_from_useq_data
 
 if TYPE_CHECKING:
     from parfocal.runs.plans.plan import Plan
@@ -16,7 +17,7 @@ SUFFIXES = (".yaml", ".yml", ".json")
 
 
 def load_plan(path: str | Path) -> Plan:
-    """Read a plan from a YAML or JSON file, and check it.
+    """Read a plan from a YAML or JSON file, and check it: ours, a sequence of useq-schema, or its events.
 
     Raises
     ------
@@ -34,6 +35,8 @@ def load_plan(path: str | Path) -> Plan:
         data = json.loads(text) if _suffix(file) == ".json" else yaml.safe_load(text)
     except (ValueError, yaml.YAMLError) as error:
         raise BadInputError(f"{file} is no {_suffix(file)[1:]}: {error}") from error
+    if is_useq_data(data):
+        return plan_from_useq_data(data, str(file))
     return plan_from_data(data, str(file))
 
 
