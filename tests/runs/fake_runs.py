@@ -50,6 +50,24 @@ class FakeRuns:
         self.change(name or "run-1", state="pending", outcome="", events_total=3, created_at=at)
         return self.runs[name or "run-1"]
 
+    @command(lane="start")
+    def prepare(
+        self,
+        plan: dict[str, Any],
+        name: str = "",
+        folder: str = "",
+        by_force: bool = False,
+        notes: dict[str, Any] = {},  # noqa: B006 (never changed)
+    ) -> RunStatus:
+        self.asked.append(("prepare", plan, name, folder, by_force))
+        self.created_at += 1.0
+        self.change(name or "run-1", state="prepared", events_total=3, created_at=self.created_at)
+        return self.runs[name or "run-1"]
+
+    @command(lane="start")
+    def start_prepared(self, run: str) -> RunStatus:
+        return self._ask("start", run, "running")
+
     @command(lane=RECEIVER, effect="reads")
     def status(self, run: str = "") -> RunStatus:
         if run not in self.runs:

@@ -85,9 +85,9 @@ def _make_app() -> App:
     for command in (
         view.view, look.live, look.snap, track.track,
         rigs.up, rigs.down, rigs.restart, rigs.rigs, status.status, calls.call, calls.commands,
-        settings.settings, run_plan.run, runs.runs, runs.note,
-        steer.pause, steer.resume, steer.cancel, steer.finish, steer.confirm, export.export, plot.plot,
-        kinds.kinds, check.check, doctor.doctor,
+        settings.settings, run_plan.run, run_plan.prepare, runs.runs, runs.note,
+        steer.start, steer.pause, steer.resume, steer.cancel, steer.finish, steer.confirm,
+        export.export, plot.plot, kinds.kinds, check.check, doctor.doctor,
     ):  # fmt: skip
         app.command(command, help_epilogue=examples(command))
     return app

@@ -18,7 +18,7 @@ from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import CommandError
 from parfocal.rig.opening import attach_or_open
 from parfocal.runs.plans.plan_files import load_plan
-from parfocal.runs.status_text import progress_text, state_text
+from parfocal.runs.status_text import forecast_text, progress_text, state_text
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -88,6 +88,50 @@ def run(
         status = handle.status() if detach else _follow(handle, running.name, json=json)
         _print_status(status, running.name, json=json)
     return Exit.OK if detach else exit_of_outcome(status.outcome)
+
+
+def prepare(
+    rig: str,
+    plan: Path,
+    *,
+    out: Path | None = None,
+    name: str = "",
+    force: bool = False,
+    json: bool = False,
+) -> None:
+    """Check a plan against a rig, and keep it ready: `parfocal start` has it begin.
+
+    Nothing moves, nothing is claimed. It is shown by `parfocal runs`, with its events by
+    `parfocal runs --watch`, and dropped by `parfocal cancel`.
+
+    Parameters
+    ----------
+    rig
+        A running rig; else a built-in one or a file, which is started in the background.
+    plan
+        YAML or JSON file with the plan.
+    out
+        Folder for the run's own new folder; by default where the rig's recorder puts its runs.
+    name
+        Of the run, and of its folder.
+    force
+        Use instruments although another run, or another program, holds them; the record says so.
+    json
+        Print the status of the run as one JSON object.
+
+    Examples
+    --------
+    parfocal prepare microscope plan.yaml --name evening
+
+    parfocal start evening
+    """
+    wanted = load_plan(plan)
+    shown = console(quiet=json)
+    with shown.status(f"asking {rig}"):
+        opened = attach_or_open(rig, detach=True)
+    with opened as running:
+        status = running.prepare(wanted, name=name, folder="" if out is None else out, force=force).status()
+        _tell(status, running.name, json=json)
 
 
 def _follow(handle: RunHandle, rig: str, *, json: bool) -> RunStatus:
@@ -162,7 +206,12 @@ def _print_status(status: RunStatus, rig: str, *, json: bool) -> None:
         shown.print(Text(f"  {error.source}: {error.type}: {error.message}"))
     if status.folder:
         shown.print(Text(f"recorded in {status.folder}"))
-    if not status.ended:
+    if status.state == "prepared":
+        shown.print(Text(forecast_text(status.forecast)))
+        for warning in status.forecast.warnings:
+            shown.print(Text(f"  {warning}"))
+        shown.print(Text(f"start it with `parfocal start {rig}/{status.run}`"))
+    elif not status.ended:
         shown.print(
             Text(f"it goes on; see `parfocal runs`, end it with `parfocal cancel {rig}/{status.run}`")
         )

@@ -11,7 +11,7 @@ from rich.console import Group
 from rich.text import Text
 
 from parfocal.cli.run_map import map_lines
-from parfocal.runs.status_text import clock_text
+from parfocal.runs.status_text import clock_text, forecast_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +30,7 @@ _KINDS = {
 }
 """Of each kind of event: its word in the legend, its sign, its colour."""
 _CHIPS = {"running": "green", "waiting": "blue", "paused": "yellow", "pausing": "yellow", "ended": "white"}
+_PREPARED_KEYS = "g start   s drop   q leave the run alone"
 _KEYS = "p pause   r resume   f finish   s stop   c confirm   q leave the run alone"
 _BAR = 20
 
@@ -48,9 +49,11 @@ def run_view(status: RunStatus, outline: Outline, width: int, asked: str = "") -
     """
     lines = [_head(status), _legend(status, outline), *_strip(status, outline, width), Text()]
     lines += map_lines(outline.places, status.event_index.get("p"), _colour(status.event_kind), width)
-    lines += [*_timing(status, width), *_queues(status), *_errors(status), Text()]
+    lines += _forecast(status) if status.state == "prepared" else _timing(status, width)
+    lines += [*_queues(status), *_errors(status), Text()]
     lines.append(Text(asked or status.waiting_for or "", style="bold"))
-    lines.append(Text("" if status.ended else _KEYS, style="bright_black"))
+    keys = _PREPARED_KEYS if status.state == "prepared" else "" if status.ended else _KEYS
+    lines.append(Text(keys, style="bright_black"))
     for line in lines:
         line.truncate(width, overflow="ellipsis")
     return Group(*lines)
@@ -122,6 +125,12 @@ def _cells_of_columns(outline: Outline, columns: int) -> Iterator[Cell]:
 
 def _event_at(column: int, columns: int, total: int) -> int:
     return -(-column * total // columns)
+
+
+def _forecast(status: RunStatus) -> list[Text]:
+    """Return what a run is expected to need that was not started yet."""
+    lines = [Text(f"{status.events_total} events, {forecast_text(status.forecast)}")]
+    return lines + [Text(f"note: {warning}", style="yellow") for warning in status.forecast.warnings]
 
 
 def _timing(status: RunStatus, width: int) -> list[Text]:

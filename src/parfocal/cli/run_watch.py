@@ -32,7 +32,9 @@ _SURE = "press s once more to stop the run for good, any other key to let it go 
 
 
 def run_to_watch(rig: str | None) -> str:
-    """Return ``RIG/NAME`` of the run that began last among those that go on; else of the last that ended.
+    """Return ``RIG/NAME`` of the run that began last among those that go on.
+
+    If none does: of the last that is prepared; else of the last that ended.
 
     Raises
     ------
@@ -42,7 +44,10 @@ def run_to_watch(rig: str | None) -> str:
     known = [(each.rig, run) for each in runs_of_rigs(rig) for run in each.runs.values()]
     if not known:
         raise BadInputError("no run goes on; start one with `parfocal run RIG PLAN`")
-    name, run = max(known, key=lambda each: (not each[1].ended, each[1].started_at or 0.0))
+    name, run = max(
+        known,
+        key=lambda each: (each[1].is_running, not each[1].ended, each[1].started_at or each[1].created_at),
+    )
     return f"{name}/{run.run}"
 
 
@@ -101,6 +106,7 @@ class RunScreen:
             self._asked = _SURE
             return True
         actions: dict[str, tuple[str, Callable[[], object]]] = {
+            "g": ("start", self._handle.start),
             "p": ("pause", lambda: self._handle.pause("from the terminal")),
             "r": ("resume", self._handle.resume),
             "f": ("finish", lambda: self._handle.finish("from the terminal")),

@@ -33,7 +33,7 @@ def runs(
     run: str | None = None,
     json: bool = False,
 ) -> None:
-    """List the runs that go on now in all rigs, and those recorded in a folder, oldest first.
+    """List the runs that go on now in all rigs or are prepared, and those recorded in a folder, oldest first.
 
     Of each: how far it is, or how long it took; how it ended and why, what is stored and said.
 
@@ -45,7 +45,7 @@ def runs(
         Only the runs of this rig, those that have ended included, and no folder unless it is named.
     watch
         Show one run until it has ended: its plan as a strip, its positions as a map, times, queues, errors.
-        Keys pause, resume, finish, stop and confirm it; q leaves it alone.
+        Keys start, pause, resume, finish, stop and confirm it; q leaves it alone.
     run
         Which run to watch, NAME or RIG/NAME; by default the one that began last.
     json

@@ -1,4 +1,4 @@
-"""``parfocal pause``, ``resume``, ``cancel``, ``finish``, ``confirm``: steering a run from any terminal."""
+"""``parfocal start``, ``pause``, ``resume``, ``cancel`` and so on: steering a run from any terminal."""
 
 from __future__ import annotations
 
@@ -18,6 +18,27 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from parfocal.runs.handle import RunHandle
+
+
+def start(run: str, *, rig: str | None = None, json: bool = False) -> None:
+    """Have a run begin that was prepared, or tell what has changed since; `parfocal runs` shows how it goes.
+
+    Parameters
+    ----------
+    run
+        NAME, or RIG/NAME if several rigs have a run of that name.
+    rig
+        Which rig it is prepared in.
+    json
+        Print the status of the run as one JSON object.
+
+    Examples
+    --------
+    parfocal start evening
+
+    parfocal start evening --rig microscope --json
+    """
+    _steer(run if rig is None else f"{rig}/{run}", lambda handle: handle.start(), json)
 
 
 def pause(run: str, *, reason: str = "", json: bool = False) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from parfocal.core.errors import BadInputError, ConfigError
-from parfocal.core.protocols import CanFail, HasVersions, SavesRecord, TakesSettings
+from parfocal.core.protocols import CanFail, HasLimits, HasVersions, SavesRecord, TakesSettings
 from parfocal.devices.context import DeviceContext
 from parfocal.devices.device_commands import device_commands
 from parfocal.devices.limits import check_limits
@@ -22,7 +22,7 @@ from parfocal.devices.registry import (
     missing_methods,
     settings_class,
 )
-from parfocal.ipc import ServiceProxy, command
+from parfocal.ipc import RECEIVER, ServiceProxy, command
 from parfocal.processes import Service, ServiceContext
 
 
@@ -112,6 +112,11 @@ class DeviceHost(Service):
         if reshapes:
             raise ConfigError(f"{method} is marked as reshaping frames, which only a camera has")
         return self._call(method, arguments)
+
+    @command(lane=RECEIVER, effect="reads")
+    def declared_limits(self) -> dict[str, tuple[float, float]]:
+        """Return the lowest and the highest value of each argument for which the device declares them."""
+        return dict(self.device.limits()) if isinstance(self.device, HasLimits) else {}
 
     def check_limits(self, **values: float) -> None:
         """Refuse values that are no numbers or beyond what the device declares, with `BadInputError`."""

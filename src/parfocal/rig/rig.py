@@ -182,6 +182,27 @@ class Rig:
             self.runs.keep_light()
         return self.runs.start(plan, name=name, folder=folder, continues=continues, force=force, notes=notes)
 
+    def prepare(
+        self,
+        plan: AnyPlan,
+        *,
+        name: str = "",
+        folder: str | Path = "",
+        force: bool = False,
+        notes: Mapping[str, Any] | None = None,
+    ) -> RunHandle:
+        """Check a run of a plan as `run` does, and show it in every view; `RunHandle.start` has it begin.
+
+        Nothing is claimed or touched until then. Its status is "prepared", and its `forecast` tells how long
+        it takes, the largest move, the disk that it needs, and what else should be known. In a detached rig
+        it outlives this program.
+
+        The parameters are those of `run`; it raises as `run` does. At most 100 runs are prepared at a time.
+        """
+        if self._connection.owner:
+            self.runs.keep_light()
+        return self.runs.prepare(plan, name=name, folder=folder, force=force, notes=notes)
+
     def subscribe(
         self, callback: Callable[[Notice], None] | None = None, topics: tuple[str, ...] = ("",)
     ) -> Subscription:

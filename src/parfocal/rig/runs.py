@@ -11,7 +11,7 @@ import msgspec
 
 from parfocal.core.errors import BadInputError, CommandError, RunNotFoundError, nearest
 from parfocal.core.run_status import RunStatus
-from parfocal.runs.handle import RunHandle
+from parfocal.runs.handle import START_S, RunHandle
 from parfocal.runs.plans.any_plan import as_data
 from parfocal.runs.settings import SERVICE
 from parfocal.runs.watch import RunWatch
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 LIGHT = "light"
 """The output of the service `runs` that the program leases which owns the rig."""
 _LIGHT_PERIOD_S = 2.0
-_START_S = 60.0
 
 Change = Literal["prepared", "started", "continued", "ended"]
 
@@ -61,11 +60,19 @@ class Runs(Mapping[str, RunHandle]):
         notes: Mapping[str, Any] | None = None,
     ) -> RunHandle:
         """Start a run; see `Rig.run`."""
-        where = str(Path(folder).absolute()) if folder else ""
-        arguments = (as_data(plan), name, where, continues, force, dict(notes or {}))
-        status: RunStatus = self._watch.call("start", *arguments, timeout_s=_START_S, returns=RunStatus)
-        self._watch.take(status)
-        return self._handle(status.run)
+        return self._begin("start", as_data(plan), name, _place(folder), continues, force, dict(notes or {}))
+
+    def prepare(
+        self,
+        plan: AnyPlan,
+        *,
+        name: str = "",
+        folder: str | Path = "",
+        force: bool = False,
+        notes: Mapping[str, Any] | None = None,
+    ) -> RunHandle:
+        """Prepare a run; see `Rig.prepare`."""
+        return self._begin("prepare", as_data(plan), name, _place(folder), force, dict(notes or {}))
 
     def keep_light(self) -> None:
         """Have the runs of the rig end, and all light go off, when this program ends or stands still."""
@@ -121,8 +128,18 @@ class Runs(Mapping[str, RunHandle]):
                 self._lease.release()
         self._client.close()
 
+    def _begin(self, command: str, *arguments: Any) -> RunHandle:
+        status: RunStatus = self._watch.call(command, *arguments, timeout_s=START_S, returns=RunStatus)
+        self._watch.take(status)
+        return self._handle(status.run)
+
     def _handle(self, name: str) -> RunHandle:
         return self._handles.setdefault(name, RunHandle(name, self._watch))
+
+
+def _place(folder: str | Path) -> str:
+    """Return a folder as the service needs it, which has another working directory."""
+    return str(Path(folder).absolute()) if folder else ""
 
 
 class _Changes:
@@ -153,7 +170,7 @@ def changes_between(previous: Change | None, status: RunStatus) -> tuple[Change,
     """
     if status.state == "ended":
         return () if previous == "ended" else ("ended",)
-    if status.state == "pending":
+    if status.state in ("prepared", "pending"):
         return ("continued",) if previous == "ended" else () if previous else ("prepared",)
     if previous in (None, "prepared"):
         return ("started",)

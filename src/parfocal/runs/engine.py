@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from parfocal.core.errors import BadInputError
+from parfocal.core.run_status import RunForecast
 from parfocal.runs.event_log import settled
 from parfocal.runs.instruments.instruments import Instruments, RunStart, RunStorage
 from parfocal.runs.machine import inputs, tasks
@@ -20,12 +21,11 @@ from parfocal.runs.snapshot import RunFacts, status_of
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from parfocal.core.clock import Clock
     from parfocal.core.run_status import FailurePolicy, ResumePolicy, RunStatus
     from parfocal.runs.event_log import SettledEvent
-    from parfocal.runs.plans.event import Event
     from parfocal.runs.plans.plan import Plan
     from parfocal.runs.plans.schedule import Schedule
 
@@ -55,6 +55,8 @@ class RunEngine:
         What became of the events before, of a run that goes on.
     parent : str
         The run that started it.
+    forecast : RunForecast
+        What it is expected to need.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class RunEngine:
         on_failure: FailurePolicy = "stop",
         done: EventCounts = EventCounts(),  # noqa: B008 (frozen)
         parent: str = "",
+        forecast: RunForecast = RunForecast(),  # noqa: B008 (frozen)
     ) -> None:
         self.name = start.run
         self.parent = parent
@@ -81,7 +84,11 @@ class RunEngine:
         timing = Timing(begin_s=begin_s if done.consumed else 0.0)
         self._machine = Machine(on_failure=on_failure, counts=done, timing=timing)
         self._facts = RunFacts(
-            run=self.name, parent=parent, claims=instruments.names, created_at=clock.utc_ns() * 1e-9
+            run=self.name,
+            parent=parent,
+            claims=instruments.names,
+            created_at=clock.utc_ns() * 1e-9,
+            forecast=forecast,
         )
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -121,11 +128,6 @@ class RunEngine:
         """Return how it is now."""
         with self._lock:
             return self._status()
-
-    def events(self, first: int, count: int) -> Iterator[Event]:
-        """Yield events of its plan as it is now, from number `first` on."""
-        for _, event in zip(range(count), self._schedule.events(first), strict=False):
-            yield event
 
     def pause(self, reason: str = "") -> RunStatus:
         """Hold it: once this has returned, no exposure begins but one that is in flight."""

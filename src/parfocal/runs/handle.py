@@ -15,6 +15,8 @@ from parfocal.runs.status_changed import StatusChanged
 from parfocal.runs.status_text import one_line, status_html
 from parfocal.runs.watch import UNKNOWN, RunWatch
 
+START_S = 60.0
+"""How long a run may take to begin: its plan is checked against what the instruments tell."""
 Until = Literal["finished", "acquired"]
 _REACHED: dict[Until, Callable[[RunStatus], bool]] = {
     "finished": lambda status: status.ended,
@@ -25,9 +27,9 @@ _REACHED: dict[Until, Callable[[RunStatus], bool]] = {
 class RunHandle:
     """One run of a rig: its status, its end, and all that can be asked of it. Any thread.
 
-    Made by `Rig.run` and by ``rig.runs[name]``. Every method may be called at any time, more than once, and
-    after the end, when it changes nothing. None waits but `wait`: the others take the engine's answer, a
-    millisecond as a rule, and raise after 2 s without one.
+    Made by `Rig.run`, `Rig.prepare` and ``rig.runs[name]``. Every method may be called at any time, more than
+    once, and after the end, when it changes nothing. None waits but `wait` and `start`: the others take the
+    engine's answer, a millisecond as a rule, and raise after 2 s without one.
 
     A handle survives the restart of the engine's process, and says then what became of its run.
 
@@ -87,6 +89,25 @@ class RunHandle:
             )
         return result_of(status)
 
+    def start(self) -> RunStatus:
+        """Have a run begin that was prepared; one that was started already goes on.
+
+        The rig is asked again, as it may have changed since: this waits for its answers.
+
+        Raises
+        ------
+        BadInputError
+            If the run can't be carried out any more, or would not be what was shown: tells what has changed.
+            It stays prepared.
+        ClaimedError
+            If another run uses one of the instruments; names both.
+        """
+        status: RunStatus = self._watch.call(
+            "start_prepared", self.name, timeout_s=START_S, returns=RunStatus
+        )
+        self._watch.take(status)
+        return status
+
     def pause(self, reason: str = "") -> RunStatus:
         """Have nothing more exposed after the exposure in flight, until `resume`."""
         return self._ask("pause", reason)
@@ -105,7 +126,10 @@ class RunHandle:
         return self._ask("resume", policy, gap_s)
 
     def cancel(self, reason: str = "") -> RunStatus:
-        """End the run now, the exposure in flight included; what was acquired is kept."""
+        """End the run now, the exposure in flight included; what was acquired is kept.
+
+        A run that is prepared is dropped.
+        """
         return self._ask("cancel_run", reason)
 
     def finish(self, reason: str = "") -> RunStatus:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
 
 from parfocal.core.errors import BadInputError, ClaimedError, RunNotFoundError, nearest
 
@@ -12,41 +15,90 @@ if TYPE_CHECKING:
     from parfocal.core.run_status import RunStatus
     from parfocal.runs.engine import RunEngine
     from parfocal.runs.instruments.rig_instruments import RigInstruments
+    from parfocal.runs.plans.schedule import Schedule
+    from parfocal.runs.prepared import PreparedRun
 
 _KEPT = 100
 """So many runs that have ended are remembered."""
+MOST_PREPARED = 100
+"""So many may wait to be started."""
 
 
 class KnownRun(NamedTuple):
-    """A run and its instruments; of one that an earlier process carried out only the final status."""
+    """A run and its instruments; of one that nobody carries out its status, and what is prepared of it."""
 
     engine: RunEngine | None
     instruments: RigInstruments | None
-    final: RunStatus | None = None
+    told: RunStatus | None = None
+    prepared: PreparedRun | None = None
 
     def status(self) -> RunStatus:
         """Return how it is."""
         if self.engine is not None:
             return self.engine.status()
-        assert self.final is not None
-        return self.final
+        assert self.told is not None
+        return self.told
 
     @property
     def goes_on(self) -> bool:
-        """Whether it has not ended."""
+        """Whether it was started and has not ended."""
         return self.engine is not None and not self.engine.has_ended
 
 
 class RunTable:
-    """Runs by name, the oldest first. Any thread may ask; one at a time adds."""
+    """Runs by name, the oldest first. Any thread.
+
+    A run that is prepared becomes one that goes on, or one that has ended: whichever is asked for first, and
+    the other is told so.
+    """
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()  # of changes: whoever looks sees one table or the next
         self._known: dict[str, KnownRun] = {}
 
     def add(self, name: str, run: KnownRun) -> None:
         """Take a run in, in place of one of that name; those that ended long ago are forgotten."""
+        with self._lock:
+            self._put(name, run)
+
+    def prepare(self, name: str, run: KnownRun) -> None:
+        """Take in a run that may be started; `BadInputError` if there are too many."""
+        with self._lock:
+            if sum(one.prepared is not None for one in self._known.values()) >= MOST_PREPARED:
+                raise BadInputError(f"{MOST_PREPARED} runs are prepared; start or cancel some of them first")
+            self._put(name, run)
+
+    def start(self, name: str, prepared: KnownRun, run: KnownRun) -> None:
+        """Put the run that goes on in place of the prepared one; `BadInputError` if that is gone."""
+        with self._lock:
+            if self._known.get(name) is not prepared:
+                raise BadInputError(f"run {name!r} was cancelled before it was started; prepare it again")
+            self._put(name, run)
+
+    def drop(self, name: str, reason: str, finished_at: float) -> RunStatus | None:
+        """End a run that is prepared; return its final status, or None if it is not prepared."""
+        with self._lock:
+            run = self.find(name)
+            if run.prepared is None or run.told is None:
+                return None
+            dropped = msgspec.structs.replace(
+                run.told,
+                state="ended",
+                outcome="cancelled",
+                reason=reason,
+                finished_at=finished_at,
+                remaining_s=0.0,
+            )
+            self._put(run.told.run, KnownRun(None, None, dropped))
+            return dropped
+
+    def prepared(self) -> list[str]:
+        """Return the names of those that may be started."""
+        return [name for name, run in self._known.items() if run.prepared is not None]
+
+    def _put(self, name: str, run: KnownRun) -> None:
         known = {other: one for other, one in self._known.items() if other != name} | {name: run}
-        ended = [other for other, one in known.items() if not one.goes_on]
+        ended = [other for other, one in known.items() if not one.goes_on and one.prepared is None]
         for other in ended[: max(0, len(ended) - _KEPT)]:
             del known[other]
         self._known = known
@@ -61,11 +113,22 @@ class RunTable:
         return known[name]
 
     def engine(self, name: str) -> RunEngine:
-        """Return what carries a run out; `BadInputError` if that was an earlier process."""
-        engine = self.find(name).engine
-        if engine is None:
-            raise BadInputError(f"run {name!r} was ended by the death of the process that carried it out")
-        return engine
+        """Return what carries a run out; `BadInputError` if nothing does yet, or an earlier process did."""
+        run = self.find(name)
+        if (engine := run.engine) is not None:
+            return engine
+        if run.prepared is not None:
+            raise BadInputError(
+                f"run {run.status().run!r} is prepared, and was not started: `start` it, or `cancel` it"
+            )
+        if run.status().outcome == "cancelled":
+            raise BadInputError(f"run {name!r} was cancelled before it was started; prepare it again")
+        raise BadInputError(f"run {name!r} was ended by the death of the process that carried it out")
+
+    def schedule(self, name: str) -> Schedule:
+        """Return the events of a run as they are now; `BadInputError` if nobody knows them any more."""
+        prepared = self.find(name).prepared
+        return self.engine(name).schedule if prepared is None else prepared.schedule
 
     def family(self, name: str) -> list[RunEngine]:
         """Return a run and those that it started, and those that they started."""
@@ -95,12 +158,16 @@ class RunTable:
         Raises
         ------
         BadInputError
-            If a run of that name goes on.
+            If a run of that name goes on, or is prepared.
         """
         if not wanted:
             return next(name for number in range(1, 10**9) if (name := f"run{number}") not in self._known)
-        if wanted in self._known and self._known[wanted].goes_on:
-            raise BadInputError(f"a run {wanted!r} goes on; give the new one another name, or end that first")
+        known = self._known.get(wanted)
+        if known is not None and (known.goes_on or known.prepared is not None):
+            stands = "goes on" if known.goes_on else "is prepared"
+            raise BadInputError(
+                f"a run {wanted!r} {stands}; give the new one another name, or cancel that first"
+            )
         return wanted
 
     def check_free(self, claims: Iterable[str], parent: str) -> None:

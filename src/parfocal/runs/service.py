@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import Any
 
 import msgspec
 
@@ -14,13 +15,11 @@ from parfocal.processes import Service, ServiceContext
 from parfocal.runs.event_log import LogWriter
 from parfocal.runs.last_run import LastRuns, UnfinishedRun
 from parfocal.runs.plans.outline import Outline, outline_of
+from parfocal.runs.prepared import StartRequest
 from parfocal.runs.run_table import KnownRun, RunTable
 from parfocal.runs.settings import RunSettings
-from parfocal.runs.starting import RunStarter, StartRequest
+from parfocal.runs.starting import RunStarter
 from parfocal.runs.watch import TOPIC
-
-if TYPE_CHECKING:
-    pass
 
 _LOOK_S = 0.25
 _ENDS_WITHIN_S = 3.0
@@ -31,7 +30,8 @@ _OWNER_GONE = "the program that owns the rig is gone"
 class RunService(Service):
     """Carries out runs, each in a thread of its own.
 
-    Publishes ``run`` with ``change`` ("started", "continued", "state" or "ended"), ``run`` and ``status``.
+    Publishes ``run`` with ``change`` ("prepared", "started", "continued", "state" or "ended"), ``run`` and
+    ``status``.
     A program may lease the output "light": when it is gone, all runs are cancelled, and it is dark.
     """
 
@@ -107,7 +107,7 @@ class RunService(Service):
         request = StartRequest(
             plan=plan,
             name=name,
-            folder=folder or str(self.settings.folder or ""),
+            folder=self._folder(folder),
             by_force=by_force,
             notes=notes,
             parent=parent,
@@ -120,15 +120,38 @@ class RunService(Service):
             run = self._starter.continued(request, known)
         else:
             run = self._starter.new(request)
-        change = "continued" if continues else "started"
-        self._context.publish(TOPIC, {"change": change, **_told(run.status())})
-        self._keep()
-        assert run.engine is not None
-        assert run.instruments is not None
-        if run.instruments.records:
-            self._last.at(run.engine.counts.consumed)
-        run.engine.start()
-        return run.status()
+        return self._begin(run, "continued" if continues else "started")
+
+    @command(lane="start", effect="changes", on_client_loss="finish")
+    def prepare(
+        self,
+        plan: dict[str, Any],
+        name: str = "",
+        folder: str = "",
+        by_force: bool = False,
+        notes: dict[str, Any] = {},  # noqa: B006 (never changed)
+    ) -> RunStatus:
+        """Check a run of `plan` as `start` does, and keep it until `start_prepared`; returns its status.
+
+        Nothing is claimed or touched, and it has no folder yet. At most 100 are kept; `cancel_run` drops one.
+        """
+        request = StartRequest(
+            plan=plan, name=name, folder=self._folder(folder), by_force=by_force, notes=notes
+        )
+        status = self._starter.prepared(request).status()
+        self._context.publish(TOPIC, {"change": "prepared", **_told(status)})
+        return status
+
+    @command(lane="start", effect="changes", on_client_loss="finish")
+    def start_prepared(self, run: str) -> RunStatus:
+        """Start a run that was prepared, or refuse, telling what has changed.
+
+        One that was started already is as it is.
+        """
+        known = self._runs.find(run)
+        if known.prepared is None:
+            return self._runs.engine(run).status()
+        return self._begin(self._starter.started(known), "started")
 
     @command(lane=RECEIVER, effect="reads")
     def status(self, run: str = "") -> RunStatus:
@@ -143,13 +166,14 @@ class RunService(Service):
     @command(lane="events", effect="reads")
     def events(self, run: str, first: int = 0, count: int = 1000) -> list[dict[str, Any]]:
         """Return events of a run's plan as it is now, from number `first` on."""
-        found: list[dict[str, Any]] = msgspec.to_builtins(list(self._runs.engine(run).events(first, count)))
+        events = islice(self._runs.schedule(run).events(first), count)
+        found: list[dict[str, Any]] = msgspec.to_builtins(list(events))
         return found
 
     @command(lane="events", effect="reads")
     def outline(self, run: str, cells: int = 200) -> Outline:
         """Return a run's plan as it is now, as a strip of at most `cells` cells and a map of places."""
-        return outline_of(self._runs.engine(run).schedule, cells)
+        return outline_of(self._runs.schedule(run), cells)
 
     @command(lane=RECEIVER, effect="stops")
     def pause(self, run: str, reason: str = "") -> RunStatus:
@@ -168,8 +192,11 @@ class RunService(Service):
 
     @command(lane=RECEIVER, effect="stops")
     def cancel_run(self, run: str, reason: str = "") -> RunStatus:
-        """End a run now, and those that it started; an exposure is aborted where the camera can."""
-        return [one.cancel(reason) for one in reversed(self._runs.family(run))][-1]
+        """End a run now, and those that it started; an exposure is aborted where the camera can.
+
+        One that is prepared is dropped.
+        """
+        return self._drop(run, reason) or [one.cancel(reason) for one in reversed(self._runs.family(run))][-1]
 
     @command(lane=RECEIVER, effect="stops")
     def finish(self, run: str, reason: str = "") -> RunStatus:
@@ -184,12 +211,35 @@ class RunService(Service):
     @command(lane="start", effect="changes")
     def extend(self, run: str, plan: dict[str, Any]) -> RunStatus:
         """Append a plan to what a run still has to do."""
-        return self._runs.engine(run).extend(self._starter.checked(self._runs.find(run), plan))
+        engine = self._runs.engine(run)
+        return engine.extend(self._starter.checked(self._runs.find(run), plan))
 
     @command(lane="start", effect="changes")
     def replace_future(self, run: str, plan: dict[str, Any]) -> RunStatus:
         """Replace what a run has not begun by a plan."""
-        return self._runs.engine(run).replace_future(self._starter.checked(self._runs.find(run), plan))
+        engine = self._runs.engine(run)
+        return engine.replace_future(self._starter.checked(self._runs.find(run), plan))
+
+    def _begin(self, run: KnownRun, change: str) -> RunStatus:
+        """Start what was made, and tell of it."""
+        assert run.engine is not None
+        assert run.instruments is not None
+        self._context.publish(TOPIC, {"change": change, **_told(run.status())})
+        self._keep()
+        if run.instruments.records:
+            self._last.at(run.engine.counts.consumed)
+        run.engine.start()
+        return run.status()
+
+    def _drop(self, run: str, reason: str) -> RunStatus | None:
+        """Drop a run that is prepared, and tell of it; None if it is not."""
+        dropped = self._runs.drop(run, reason, self._context.clock.utc_ns() * 1e-9)
+        if dropped is not None:
+            self._context.publish(TOPIC, {"change": "ended", **_told(dropped)})
+        return dropped
+
+    def _folder(self, wanted: str) -> str:
+        return wanted or str(self.settings.folder or "")
 
     # --- for the runs
 
@@ -219,6 +269,8 @@ class RunService(Service):
             self._kept = going_on
 
     def _cancel_all(self, reason: str) -> None:
+        for name in self._runs.prepared():
+            self._drop(name, reason)
         for run in self._runs.going_on():
             if run.engine is not None:
                 run.engine.cancel(reason)

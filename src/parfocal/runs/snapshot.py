@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from parfocal.core.run_status import RunStatus
+from parfocal.core.run_status import RunForecast, RunStatus
 from parfocal.runs.instruments.instruments import RunStorage
 from parfocal.runs.machine import inputs
 from parfocal.runs.machine.tasks import Ask, Sleep
@@ -37,6 +37,8 @@ class RunFacts:
         When its first exposure began, and when it had ended, on the monotonic clock.
     created_at, started_at, finished_at : float or None
         When it was asked for, and the same instants, seconds since 1970 UTC.
+    forecast : RunForecast
+        What it was expected to need.
     """
 
     run: str
@@ -51,6 +53,7 @@ class RunFacts:
     created_at: float = 0.0
     started_at: float | None = None
     finished_at: float | None = None
+    forecast: RunForecast = field(default_factory=RunForecast)
 
     def see(self, machine: Machine, given: inputs.Input, clock: Clock) -> None:
         """Take note of what an input brought."""
@@ -105,6 +108,7 @@ def status_of(machine: Machine, schedule: Schedule, facts: RunFacts, now_ns: int
         folder=facts.folder,
         parent=facts.parent,
         claims=facts.claims,
+        forecast=facts.forecast,
     )
 
 

@@ -2,46 +2,47 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from pydantic import ValidationError
 
 from parfocal.core.errors import BadInputError
+from parfocal.core.run_status import RunStatus
 from parfocal.processes import directory
 from parfocal.runs.engine import RunEngine
 from parfocal.runs.instruments.instruments import RunStart
+from parfocal.runs.instruments.rig_facts import changes
 from parfocal.runs.instruments.rig_instruments import RigInstruments
 from parfocal.runs.machine.counts import EventCounts
 from parfocal.runs.plans.origin import at_origin
+from parfocal.runs.plans.plan import Plan
 from parfocal.runs.plans.plan_data import plan_from_data, plan_to_data
 from parfocal.runs.plans.schedule import Schedule
-from parfocal.runs.plans.survey import layout_of, survey
+from parfocal.runs.plans.survey import PlanSurvey, layout_of, survey
+from parfocal.runs.preflight import preflight
+from parfocal.runs.prepared import PreparedRun, StartRequest, forecast_of
 from parfocal.runs.run_table import KnownRun, RunTable
 from parfocal.runs.settings import RunSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from parfocal.core.run_status import RunStatus
     from parfocal.processes import ServiceContext
     from parfocal.runs.event_log import LogWriter
-    from parfocal.runs.plans.plan import Plan
 
 
-@dataclass(frozen=True, kw_only=True)
-class StartRequest:
-    """What a caller asks for; see `RunService.start`."""
+class _Examined(NamedTuple):
+    """A request that the rig can carry out, as far as it has told."""
 
-    plan: dict[str, Any]
-    name: str = ""
-    folder: str = ""
-    by_force: bool = False
-    notes: dict[str, Any] = field(default_factory=dict)
-    parent: str = ""
-    parts: dict[str, Any] = field(default_factory=dict)
+    instruments: RigInstruments
+    plan: Plan
+    needs_origin: frozenset[str]
+    schedule: Schedule
+    done: EventCounts
+    wanted: PlanSurvey
 
 
 class RunStarter:
@@ -82,52 +83,131 @@ class RunStarter:
         ClaimedError
             If another run uses one of the instruments; names both.
         """
-        name = self._runs.new_name(request.name)
-        return self._made(replace(request, name=name), None)
+        request = replace(request, name=self._runs.new_name(request.name))
+        run = self._made(request, self._examined(request, None), None)
+        self._runs.add(request.name, run)
+        return run
 
     def continued(self, request: StartRequest, before: KnownRun) -> KnownRun:
         """Return a run that goes on with the indices and the files of one that has ended."""
         if before.engine is None:
-            raise BadInputError("a run whose process died cannot be continued yet: start a new one")
-        return self._made(replace(request, name=before.engine.name), before.engine)
+            raise BadInputError(
+                "a run that was never started, or whose process died, has nothing to go on with"
+            )
+        request = replace(request, name=before.engine.name)
+        run = self._made(request, self._examined(request, before.engine), before.engine)
+        self._runs.add(request.name, run)
+        return run
+
+    def prepared(self, request: StartRequest) -> KnownRun:
+        """Return a run that may be started; nothing is claimed for it. Raises as `new`, but for claims."""
+        request = replace(request, name=self._runs.new_name(request.name))
+        found = self._examined(request, None)
+        found.instruments.discard()
+        facts = found.instruments.facts
+        prepared = PreparedRun(
+            request=replace(request, plan=plan_to_data(found.plan)),
+            schedule=found.schedule,
+            wanted=found.wanted,
+            facts=facts,
+            needs_origin=found.needs_origin,
+        )
+        status = RunStatus(
+            run=request.name,
+            state="prepared",
+            events_total=len(found.schedule),
+            remaining_s=found.schedule.duration_s,
+            created_at=self._context.clock.utc_ns() * 1e-9,
+            forecast=forecast_of(found.schedule, found.wanted, facts),
+        )
+        run = KnownRun(None, None, status, prepared)
+        self._runs.prepare(request.name, run)
+        return run
+
+    def started(self, known: KnownRun) -> KnownRun:
+        """Return the run that was prepared, checked against the rig as it is now.
+
+        Raises
+        ------
+        BadInputError
+            If it can't be carried out any more, or would not be what was shown; tells what has changed.
+        ClaimedError
+            If another run uses one of the instruments; names both.
+        """
+        prepared = known.prepared
+        assert prepared is not None
+        request = prepared.request
+        found = self._examined(request, None)
+        facts = found.instruments.facts
+        if told := changes(prepared.facts, facts, prepared.wanted, prepared.needs_origin):
+            found.instruments.discard()
+            raise BadInputError(
+                f"run {request.name!r} would not be what was prepared: {'; '.join(told)}. Bring that back, "
+                "or cancel the run and prepare it again"
+            )
+        run = self._made(request, found, None)
+        try:
+            self._runs.start(request.name, known, run)
+        except BaseException:
+            found.instruments.discard()
+            raise
+        return run
 
     def checked(self, run: KnownRun, plan: dict[str, Any]) -> Plan:
         """Return a plan that is to be appended to a run, checked against its instruments."""
         instruments = run.instruments
-        if instruments is None:
-            raise BadInputError("that run was ended by the death of its process")
-        absolute = _absolute(plan_from_data(plan), instruments.found)
-        instruments.check(survey(absolute.events(), instruments.found))
+        assert instruments is not None
+        facts = msgspec.structs.replace(instruments.facts, disk_free_bytes=None)  # that of the run's begin
+        absolute = _absolute(plan_from_data(plan), facts.found)
+        preflight(survey(absolute.events(), facts.found), facts, appended=True)
         return absolute
 
-    def _made(self, request: StartRequest, before: RunEngine | None) -> KnownRun:
+    def _examined(self, request: StartRequest, before: RunEngine | None) -> _Examined:
+        """Ask the instruments, once, and go through the events, once."""
+        settings = _with_parts(self._settings(), request.parts)
+        instruments = self._instruments(settings, request.parent)
+        folder = request.folder if before is None else before.status().folder
+        try:
+            facts = instruments.learn(folder)
+            asked = plan_from_data(request.plan)
+            plan = _absolute(asked, facts.found)
+            schedule, done = _schedule(plan, before)
+            wanted = survey(schedule.events(done.consumed), facts.found)
+            if wanted.exposes or wanted.acquires:
+                settings.service("camera", "exposures")
+            preflight(wanted, facts, appended=before is not None)
+        except BaseException:
+            instruments.discard()
+            raise
+        return _Examined(instruments, plan, asked.needs_origin, schedule, done, wanted)
+
+    def _instruments(self, settings: RunSettings, parent: str) -> RigInstruments:
         context = self._context
-        parent = self._runs.find(request.parent).instruments if request.parent else None
-        instruments = RigInstruments(
-            _with_parts(self._settings(), request.parts),
+        shared = self._runs.find(parent).instruments if parent else None
+        return RigInstruments(
+            settings,
             partial(directory.connect, context.rig),
             self._restarts,
             context.streams,
             context.clock,
             context.log,
-            use=None if parent is None else parent.use,
+            use=None if shared is None else shared.use,
         )
-        try:
-            plan = _absolute(plan_from_data(request.plan), instruments.learn())
-            schedule, done = _schedule(plan, before)
-            wanted = survey(schedule.events(done.consumed), instruments.found)
-            instruments.check(wanted)
-            if not request.by_force:
+
+    def _made(self, request: StartRequest, found: _Examined, before: RunEngine | None) -> KnownRun:
+        instruments, schedule, wanted = found.instruments, found.schedule, found.wanted
+        if not request.by_force:
+            try:
                 self._runs.check_free(instruments.names, request.parent)
-        except BaseException:
-            instruments.discard()
-            raise
+            except BaseException:
+                instruments.discard()
+                raise
         layout = layout_of(
             schedule, z_step_um=wanted.z_step_um, interval_s=wanted.interval_s, z_um=wanted.z_um
         )
         start = RunStart(
             run=request.name,
-            plan=plan_to_data(plan),
+            plan=plan_to_data(found.plan),
             layout=layout if wanted.exposes else None,
             folder=request.folder,
             continues="" if before is None else before.status().folder,
@@ -135,6 +215,7 @@ class RunStarter:
             settings={"by_force": True} if request.by_force else {},
             by_force=request.by_force,
         )
+        context = self._context
         engine = RunEngine(
             start,
             schedule,
@@ -144,14 +225,13 @@ class RunStarter:
             tell=self._tell,
             note=self._log.note if self._log is not None and instruments.records else _nowhere,
             on_failure=self._settings().on_failure,
-            done=done,
+            done=found.done,
             parent=request.parent,
+            forecast=forecast_of(schedule, wanted, instruments.facts),
         )
         if wanted.largest_move_um:
             context.log.info("run %s: its largest move is %.6g um", request.name, wanted.largest_move_um)
-        run = KnownRun(engine, instruments)
-        self._runs.add(request.name, run)
-        return run
+        return KnownRun(engine, instruments)
 
     def _restarts(self, service: str) -> int:
         record = directory.record(self._context.rig, service)

@@ -6,7 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from parfocal.core.run_status import RunStatus
+    from parfocal.core.run_status import RunForecast, RunStatus
 
 _LATE_MS = 5000.0
 _COLOURS = {"running": "#2e7d32", "waiting": "#1565c0", "paused": "#ef6c00", "pausing": "#ef6c00"}
@@ -63,7 +63,8 @@ def progress_text(status: RunStatus) -> str:
 def _present(status: RunStatus) -> list[str]:
     parts = []
     if status.remaining_s:
-        parts.append(f"{clock_text(status.remaining_s)} left")
+        word = "long" if status.state == "prepared" else "left"
+        parts.append(f"{clock_text(status.remaining_s)} {word}")
     if status.question:
         parts.append(f"asks: {status.question}")
     elif status.wait_remaining_s >= 1 or status.state == "waiting":
@@ -73,6 +74,21 @@ def _present(status: RunStatus) -> list[str]:
     if status.lag_ms > _LATE_MS:
         parts.append(f"{clock_text(status.lag_ms / 1e3)} late")
     return parts
+
+
+def forecast_text(forecast: RunForecast) -> str:
+    """Return what a run is expected to need; its warnings are not in it.
+
+    Examples
+    --------
+    >>> from parfocal.core.run_status import RunForecast
+    >>> forecast_text(RunForecast(duration_s=75, largest_move_um=300, disk_bytes=5 * 10**6))
+    'takes 1:15, largest move 300 um, up to 5 MB on the disk'
+    """
+    parts = [f"takes {clock_text(forecast.duration_s)}", f"largest move {forecast.largest_move_um:.6g} um"]
+    if forecast.disk_bytes:
+        parts.append(f"up to {-(-forecast.disk_bytes // 10**6)} MB on the disk")
+    return ", ".join(parts)
 
 
 def clock_text(seconds: float) -> str:

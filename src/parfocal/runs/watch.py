@@ -186,7 +186,7 @@ class RunWatch:
             reason, pause_s = f"the service {SERVICE!r} was started again and has no trace of it", _LOOK_S
         lost = {name: _unknown(status, reason) for name, status in known.items() if name not in told}
         self._merge(lost | told)
-        going = any(not status.ended for status in self.last().values())
+        going = any(status.is_running for status in self.last().values())
         return pause_s if going else _IDLE_LOOK_S
 
     def _reason_of_loss(self) -> str:
@@ -222,5 +222,8 @@ def _unknown(status: RunStatus, reason: str) -> RunStatus:
     """Return the last status of a run of which nobody will ever tell more."""
     if status.ended:
         return status
+    if status.state == "prepared":
+        reason = f"it was prepared, and never started: {reason}"
+        return msgspec.structs.replace(status, state="ended", outcome="cancelled", reason=reason)
     where = f"; its record is in {status.folder}" if status.folder else ""
     return msgspec.structs.replace(status, state="ended", outcome=UNKNOWN, reason=reason + where)

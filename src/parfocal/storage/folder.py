@@ -99,8 +99,10 @@ def check_place(
     least_free_bytes: int = 0,
     *,
     remedy: str = "name another folder, or set least_free_mb of the recorder lower",
-) -> None:
-    """Check that runs can go to the folder `parent`, which need not be there yet. Makes nothing.
+) -> int:
+    """Return how many bytes are free for runs in the folder `parent`, which need not be there yet.
+
+    Makes nothing.
 
     `remedy` is what whoever asks can do beside freeing space, for the error.
 
@@ -125,6 +127,7 @@ def check_place(
             f"only {free // 10**6} MB are free in {nearest}, wanted are {least_free_bytes // 10**6} MB: free "
             f"some space, or {remedy}"
         )
+    return free
 
 
 def _make(parent: Path, name: str) -> Path:

@@ -222,6 +222,12 @@ class Recorder(Service):
             raise BadInputError("no run is recorded; one that has ended goes on with start(continues=...)")
         recording.extend(events, plan)
 
+    @command(lane="status", effect="reads")
+    def free_bytes(self, folder: str = "") -> int:
+        """Return how many bytes a run may take up in `folder`, or in that of the settings."""
+        least_free = int(self.settings.least_free_mb * MB)
+        return check_place(Path(folder or self.settings.folder).absolute(), least_free) - least_free
+
     @command(lane="run", effect="stops", on_client_loss="finish")
     def cancel_run(self, reason: str = "") -> RunReport:
         """End the run as cancelled; what was produced up to now is stored."""

@@ -29,6 +29,13 @@ class CameraCalls:
         self._was_live = False
         self._exposure_ms: float | None = None
 
+    def learn(self) -> tuple[float, float] | None:
+        """Return the exposures that it takes, ms; None if it does not say."""
+        limits: dict[str, tuple[float, float]] = self._calls.ask(
+            self._camera, "declared_limits", returns=dict[str, tuple[float, float]]
+        )
+        return limits.get("exposure_ms")
+
     def open(self) -> None:
         """Note how it is set. A live sequence is ended, and begun again at the end of the run."""
         self._was_live = self._calls.ask(self._camera, "is_running")

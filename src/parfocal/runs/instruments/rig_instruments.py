@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from parfocal.core.errors import ParfocalError
+from parfocal.core.frames import FrameSpec
 from parfocal.runs.instruments.calling import InstrumentCalls
 from parfocal.runs.instruments.camera_calls import CameraCalls
 from parfocal.runs.instruments.instruments import (
@@ -14,10 +15,12 @@ from parfocal.runs.instruments.instruments import (
     RunStart,
     RunStorage,
 )
+from parfocal.runs.instruments.rig_facts import RigFacts
 from parfocal.runs.instruments.run_frames import RunFrames
 from parfocal.runs.instruments.run_light import RunLight
 from parfocal.runs.instruments.shared_instruments import SharedInstruments
 from parfocal.runs.instruments.stages import Stages
+from parfocal.streams import open_stream
 
 if TYPE_CHECKING:
     import logging
@@ -30,7 +33,6 @@ if TYPE_CHECKING:
     from parfocal.runs.machine.counts import EventCounts
     from parfocal.runs.machine.tasks import Ending
     from parfocal.runs.plans.event import Event
-    from parfocal.runs.plans.survey import PlanSurvey
     from parfocal.runs.settings import RunSettings
 
 
@@ -80,7 +82,8 @@ class RigInstruments:
         self._stages = Stages(self._calls, settings.xy, settings.z)
         self._camera = CameraCalls(self._calls, settings.camera)
         self._frames = RunFrames(settings, self._calls, restarts, streams, clock, records=self.records)
-        self.found: dict[str, float] = {}
+        self.facts = RigFacts()
+        self._streams = streams
         self._opened = self._rested = False
 
     @property
@@ -95,31 +98,25 @@ class RigInstruments:
         """Whether the run has a record of its own."""
         return bool(self._settings.recorder) and not self._is_child
 
-    def learn(self) -> dict[str, float]:
-        """Ask what there is; return where the stages stand, um, which is `found` from then on."""
-        self._light.learn()
-        self.found = self._stages.learn()
-        return self.found
+    def learn(self, folder: str = "") -> RigFacts:
+        """Ask what there is; return that, which is `facts` from then on. The record would be in `folder`."""
+        chosen = self._settings
+        spec = open_stream(self._streams, chosen.camera).spec if chosen.camera else None
+        self.facts = RigFacts(
+            presets=self._light.learn(),
+            powers=self._light.powers(),
+            found=self._stages.learn(),
+            axes=self._stages.limits,
+            exposure_ms=self._camera.learn() if chosen.camera else None,
+            frame=f"{spec.shape} {spec.dtype}" if isinstance(spec, FrameSpec) else "",
+            frame_bytes=spec.nbytes if isinstance(spec, FrameSpec) else 0,
+            disk_free_bytes=self._calls.ask(chosen.recorder, "free_bytes", folder) if self.records else None,
+        )
+        return self.facts
 
     def discard(self) -> None:
         """Let go of the services; nothing was claimed yet."""
         self._calls.close()
-
-    def check(self, wanted: PlanSurvey) -> None:
-        """Refuse what the rig cannot do, before anything is touched.
-
-        Raises
-        ------
-        BadInputError
-            Naming the channel or the axis, and what there is.
-        """
-        if wanted.exposes or wanted.acquires:
-            self._settings.service("camera", "exposures")
-        for channel in sorted(wanted.channels):
-            self._light.check(channel)
-        for name, ends in wanted.reach.items():
-            for target in ends:
-                self._stages.check({name: target})
 
     def open(self, start: RunStart) -> str:
         """Claim everything, lease the light, note how it is set; begin the record and return its folder."""
@@ -201,7 +198,7 @@ class RigInstruments:
                 self._bring_back()
 
     def _bring_back(self) -> None:
-        targets = {**self.found, **self._settings.rest}
+        targets = {**self.facts.found, **self._settings.rest}
         self._attempt(self._light.close)
         self._attempt(lambda: self._stages.move(targets))
         if self._settings.camera:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from parfocal.core.channels import ChannelPreset, ChannelState
-from parfocal.core.errors import BadInputError, CommandError, nearest
+from parfocal.core.errors import CommandError
 from parfocal.ipc import PendingCalls
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from parfocal.runs.instruments.calling import InstrumentCalls
     from parfocal.runs.plans.event import Event
 
+_LIMITS = dict[str, tuple[float, float]]
 _LEASE_S = 1.0
 _LIGHT = "light"
 _SETTLE_S = 15.0
@@ -45,11 +46,17 @@ class RunLight:
         self._offs = PendingCalls()  # asked for by `dark`
         self.power: float | None = None
 
-    def learn(self) -> None:
-        """Ask which channels there are."""
-        if self._channels:
-            returns = dict[str, ChannelPreset]
-            self._presets = self._calls.ask(self._channels, "presets", returns=returns)
+    def learn(self) -> dict[str, ChannelPreset] | None:
+        """Ask which channels there are, and return them; None without a service of them."""
+        if not self._channels:
+            return None
+        self._presets = self._calls.ask(self._channels, "presets", returns=dict[str, ChannelPreset])
+        return self._presets
+
+    def powers(self) -> dict[str, tuple[float, float]]:
+        """Return the lowest and the highest power of each light that tells them."""
+        told = {light: self._calls.ask(light, "declared_limits", returns=_LIMITS) for light in self._lights}
+        return {light: limits["fraction"] for light, limits in told.items() if "fraction" in limits}
 
     def open(self, *, leased: bool) -> None:
         """Lease every light, unless somebody else does, and note the power of what no channel switches."""
@@ -78,13 +85,6 @@ class RunLight:
             self._calls.wait_for(service)
             self._lease(service, output)
         return lost[0][0] if lost else ""
-
-    def check(self, channel: str) -> None:
-        """Refuse a channel that there is not."""
-        if channel and not self._channels:
-            raise BadInputError(f"channel {channel!r}: the runs of this rig have no service of channels")
-        if channel and channel not in self._presets:
-            raise BadInputError(f"there is no channel {channel!r}; {nearest(channel, self._presets)}")
 
     def exposure_ms(self, event: Event) -> float | None:
         """Return the exposure of an event: its own, or that of its channel."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from parfocal.core.errors import BadInputError, nearest
 from parfocal.core.protocols import Axis
 
 if TYPE_CHECKING:
@@ -57,14 +56,13 @@ class Stages:
             self.position[name] = self._calls.ask(service, "position", axis.name) / _UM[axis.unit]
         return self.position.copy()
 
-    def check(self, targets: Mapping[str, float]) -> None:
-        """Refuse what no stage can reach, before anything moves."""
-        for name, target in targets.items():
-            if name not in self._axes:
-                known = nearest(name, self._axes)
-                raise BadInputError(f"the plan moves {name}, and no stage of the rig's runs has it; {known}")
-            axis = self._axes[name][1]
-            axis.check(target * _UM[axis.unit])
+    @property
+    def limits(self) -> dict[str, tuple[float, float]]:
+        """How far each axis goes, um."""
+        return {
+            name: (axis.low / _UM[axis.unit], axis.high / _UM[axis.unit])
+            for name, (_, axis) in self._axes.items()
+        }
 
     def is_at(self, event: Event) -> bool:
         """Whether everything stands where an event wants it."""

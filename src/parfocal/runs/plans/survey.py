@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from parfocal.core.event_layout import EventLayout, PositionLayout
+from parfocal.runs.plans.event import Event
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from parfocal.runs.plans.event import Event
     from parfocal.runs.plans.schedule import Schedule
 
 _SAME_WITHIN = 1e-6
@@ -24,10 +24,16 @@ class PlanSurvey(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    channels : frozenset of str
-        Names of light paths.
+    events, frames : int
+        How many events there are, and how many frames are asked for.
+    endless : bool
+        Whether the camera runs until it ends by itself: nobody knows how many frames come.
+    lights : dict
+        The first event of each channel, exposure in ms and power that are asked for together.
+    metadata : tuple of Event
+        The first event with each metadata.
     reach : dict
-        For each axis that is moved the lowest and the highest target, um.
+        For each axis that is moved, the events with the lowest and the highest target.
     largest_move_um : float
         The longest way of the stages between two events, or to the first one.
     exposes : bool
@@ -40,8 +46,12 @@ class PlanSurvey(msgspec.Struct, frozen=True, kw_only=True):
         Height of the first plane of the first position, um.
     """
 
-    channels: frozenset[str] = frozenset()
-    reach: dict[str, tuple[float, float]] = {}
+    events: int = 0
+    frames: int = 0
+    endless: bool = False
+    lights: dict[tuple[str, float | None, float | None], Event] = {}
+    metadata: tuple[Event, ...] = ()
+    reach: dict[str, tuple[Event, Event]] = {}
     largest_move_um: float = 0.0
     exposes: bool = False
     acquires: bool = False
@@ -60,41 +70,77 @@ def survey(events: Iterable[Event], found: Mapping[str, float]) -> PlanSurvey:
     >>> survey(plan.events(), {"x": 0, "y": 0}).largest_move_um
     40.11...
     """
-    channels: set[str] = set()
-    reach: dict[str, tuple[float, float]] = {}
-    planes: dict[int, float] = {}
-    starts: dict[int, float] = {}
-    exposes = acquires = False
-    at, farthest_um = dict(found), 0.0
+    tracks = _Tracks(dict(found))
+    count = 0
     for event in events:
-        acquires = acquires or event.kind == "acquire"
-        if not event.is_exposure:
-            continue
-        exposes = True
-        channels.add(event.channel)
-        targets = event.targets_um
-        if targets.items() - at.items():
-            farthest_um = max(
-                farthest_um, math.hypot(*(targets[name] - at.get(name, targets[name]) for name in targets))
-            )
-            at |= targets
-        for name, target in targets.items():
-            low, high = reach.get(name, (target, target))
-            reach[name] = (min(low, target), max(high, target))
-        if event.min_start_time is not None:
-            starts.setdefault(event.index.get("t", 0), event.min_start_time)
-        if event.z_um is not None and not any(event.index.get(axis) for axis in "tpc"):
-            planes.setdefault(event.index.get("z", 0), event.z_um)
+        count += 1
+        if event.is_exposure:
+            tracks.expose(event)
+        elif event.kind == "acquire":
+            tracks.acquires = True
+            tracks.frames += event.count or 0
+            tracks.endless = tracks.endless or event.count is None
     return PlanSurvey(
-        channels=frozenset(channels - {""}),
-        reach=reach,
-        largest_move_um=farthest_um,
-        exposes=exposes,
-        acquires=acquires,
-        z_step_um=step_of(planes),
-        interval_s=step_of(starts),
-        z_um=planes.get(0),
+        events=count,
+        frames=tracks.frames,
+        endless=tracks.endless,
+        lights=tracks.lights,
+        metadata=tuple(tracks.metadata.values()),
+        reach={name: (low, high) for name, (_, low, _, high) in tracks.reach.items()},
+        largest_move_um=tracks.farthest_um,
+        exposes=bool(tracks.lights),
+        acquires=tracks.acquires,
+        z_step_um=step_of(tracks.planes),
+        interval_s=step_of(tracks.starts),
+        z_um=tracks.planes.get(0),
     )
+
+
+class _Tracks:
+    """What a pass over events has seen so far."""
+
+    def __init__(self, at: dict[str, float]) -> None:
+        self._at = at
+        self._targets: dict[str, float] = {}
+        self.frames = 0
+        self.endless = self.acquires = False
+        self.farthest_um = 0.0
+        self.lights: dict[tuple[str, float | None, float | None], Event] = {}
+        self.metadata: dict[int, Event] = {}  # by the identity of a mapping that the event keeps alive
+        self.reach: dict[str, tuple[float, Event, float, Event]] = {}
+        self.planes: dict[int, float] = {}
+        self.starts: dict[int, float] = {}
+
+    def expose(self, event: Event) -> None:
+        """Take in an exposure."""
+        self.frames += 1
+        light = event.channel, event.exposure_ms, event.power
+        if light not in self.lights:
+            self.lights[light] = event
+        if event.metadata and id(event.metadata) not in self.metadata:
+            self.metadata[id(event.metadata)] = event
+        self._move(event)
+        index = event.index
+        if event.min_start_time is not None:
+            self.starts.setdefault(index.get("t", 0), event.min_start_time)
+        if event.z_um is not None and not any(index.get(axis) for axis in "tpc"):
+            self.planes.setdefault(index.get("z", 0), event.z_um)
+
+    def _move(self, event: Event) -> None:
+        targets, at = event.targets_um, self._at
+        if targets == self._targets:
+            return
+        self._targets = targets
+        way_um = math.hypot(*(targets[name] - at.get(name, targets[name]) for name in targets))
+        self.farthest_um = max(self.farthest_um, way_um)
+        at |= targets
+        for name, target in targets.items():
+            low, lowest, high, highest = self.reach.get(name, (math.inf, event, -math.inf, event))
+            if target < low:
+                low, lowest = target, event
+            if target > high:
+                high, highest = target, event
+            self.reach[name] = low, lowest, high, highest
 
 
 def step_of(values: dict[int, float]) -> float | None:

@@ -1,0 +1,134 @@
+"""What a rig cannot do of a plan, told before anything is touched. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from parfocal.core.channels import ChannelPreset
+from parfocal.core.errors import BadInputError, nearest
+
+if TYPE_CHECKING:
+    from parfocal.runs.instruments.rig_facts import RigFacts
+    from parfocal.runs.plans.event import Event
+    from parfocal.runs.plans.survey import PlanSurvey
+
+_MOST_TOLD = 5
+_POWERS = (0.0, 1.0)
+"""Of a light that does not say what it takes."""
+_PHASE_NAMES = ("phase", "phase_name")
+
+
+def preflight(wanted: PlanSurvey, facts: RigFacts, *, appended: bool = False) -> None:
+    """Refuse what the rig cannot do.
+
+    Parameters
+    ----------
+    wanted : PlanSurvey
+        What the events need.
+    facts : RigFacts
+        What the instruments are like.
+    appended : bool
+        Whether the events are added to others: they may have no frames then.
+
+    Raises
+    ------
+    BadInputError
+        Naming the events by number and index, the values, and what to do; of many problems the first five.
+    """
+    found = [*_emptiness(wanted, appended), *_problems(wanted, facts)]
+    if found:
+        more = f"; and {len(found) - _MOST_TOLD} more" if len(found) > _MOST_TOLD else ""
+        raise BadInputError("; ".join(found[:_MOST_TOLD]) + more)
+
+
+def _emptiness(wanted: PlanSurvey, appended: bool) -> Iterator[str]:
+    if not wanted.events:
+        yield "the plan has no events; give it a position, a channel or a time point"
+    elif not (wanted.exposes or wanted.acquires or appended):
+        yield "the plan has no frames: it only waits or asks; add a Sequence or acquire(...)"
+
+
+def _problems(wanted: PlanSurvey, facts: RigFacts) -> Iterator[str]:
+    for event in wanted.lights.values():
+        for problem in _light_problems(event, facts):
+            yield f"{told_event(event)}: {problem}"
+    for axis, ends in wanted.reach.items():
+        yield from _reach_problems(axis, ends, facts)
+    for event in wanted.metadata:
+        names = [name for name in _PHASE_NAMES if event.metadata.get(name) not in (None, "")]
+        if names and event.metadata.get("phase_id") is None:
+            name = names[0]
+            yield (
+                f"{told_event(event)}: its metadata has {name} {event.metadata[name]!r} and no phase_id; "
+                "number the phases: phase_id = 0, 1, 2 ..."
+            )
+    needed = wanted.frames * facts.frame_bytes
+    if facts.disk_free_bytes is not None and needed > facts.disk_free_bytes:
+        yield (
+            f"{wanted.frames} frames take up to {_megabytes(needed)} MB, and "
+            f"{_megabytes(facts.disk_free_bytes)} MB are free for the record: free some space, name another "
+            "folder, or take fewer frames"
+        )
+
+
+def _light_problems(event: Event, facts: RigFacts) -> Iterator[str]:
+    preset = ChannelPreset()
+    if event.channel:
+        if facts.presets is None:
+            yield (
+                f"channel {event.channel!r}: the runs of this rig have no service of channels; name one in "
+                "its file, or leave the channel out"
+            )
+            return
+        if event.channel not in facts.presets:
+            yield f"there is no channel {event.channel!r}; {nearest(event.channel, facts.presets)}"
+            return
+        preset = facts.presets[event.channel]
+    exposure_ms = preset.exposure_ms if event.exposure_ms is None else event.exposure_ms
+    if exposure_ms is not None:
+        yield from _beyond("exposure_ms", exposure_ms, facts.exposure_ms, "of the camera")
+    if event.power is not None and not preset.light:
+        yield f"a power of {event.power:g}, and channel {event.channel!r} has no light; leave the power out"
+        return
+    power = preset.power if event.power is None else event.power
+    if power is not None:
+        limits = facts.powers.get(preset.light, _POWERS)
+        yield from _beyond("power", power, limits, f"of light {preset.light!r}")
+
+
+def _beyond(name: str, value: float, limits: tuple[float, float] | None, whose: str) -> Iterator[str]:
+    if limits is not None and not limits[0] <= value <= limits[1]:
+        yield f"{name} {value:g} is beyond the limits {whose}, {limits[0]:g} to {limits[1]:g}"
+
+
+def _reach_problems(axis: str, ends: tuple[Event, Event], facts: RigFacts) -> Iterator[str]:
+    limits = facts.axes.get(axis)
+    for event in {event.number: event for event in ends}.values():
+        target = event.targets_um[axis]
+        if limits is None:
+            known = nearest(axis, facts.axes)
+            yield f"{told_event(event)}: it moves {axis}, and no stage of the rig's runs has it; {known}"
+            return
+        if not limits[0] <= target <= limits[1]:
+            yield (
+                f"{told_event(event)}: {axis} cannot go to {target:g} um; its limits are {limits[0]:g} to "
+                f"{limits[1]:g} um"
+            )
+
+
+def told_event(event: Event) -> str:
+    """Return which event it is, in words.
+
+    Examples
+    --------
+    >>> from parfocal.runs.plans.event import Event
+    >>> told_event(Event(number=7, kind="image", index={"t": 3, "p": 1}))
+    'event 7 (t=3, p=1)'
+    """
+    index = ", ".join(f"{axis}={value}" for axis, value in event.index.items())
+    return f"event {event.number} ({index})" if index else f"event {event.number}"
+
+
+def _megabytes(number: int) -> int:
+    return -(-number // 10**6)

@@ -1,0 +1,96 @@
+"""Runs of the built-in microscope that are prepared first: shown, refused when something changed, started."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import pytest
+
+import parfocal
+from parfocal.core.clock import poll_until
+from parfocal.core.errors import BadInputError, ClaimedError
+from parfocal.rig.opening import open_rig
+from parfocal.runs import Sequence, combine, confirm
+
+PATIENCE_S = 60.0
+NUCLEUS = [{"config": "nucleus", "exposure": 5}]
+
+
+def relative(**more):
+    places = [{"x": 10, "y": 0, "relative": True}, {"x": 300, "y": 0, "relative": True}]
+    return Sequence(channels=NUCLEUS, stage_positions=places, **more)
+
+
+def test_a_run_is_prepared_and_then_started_or_not(tmp_path):
+    """One rig for all of it: to start one takes the time of the test."""
+    with open_rig("microscope", changes={"recorder.folder": str(tmp_path / "runs")}) as rig:
+        what_would_run_is_shown_and_nothing_is_touched(rig)
+        it_is_started_or_told_what_changed(rig)
+        what_the_rig_cannot_do_is_refused_when_it_is_prepared(rig)
+
+
+def what_would_run_is_shown_and_nothing_is_touched(rig):
+    changes = []
+    with closing(rig.runs.subscribe(lambda change: changes.append((change.status.run, change.change)))):
+        handle = rig.prepare(relative(time_plan={"interval": 1, "loops": 4}), name="shown")
+        with parfocal.attach("microscope") as other:
+            status = other.runs["shown"].status()
+            assert other.runs["shown"].events[7]["x_um"] == 300.0
+        assert (status.state, status.events_total, status.folder, status.claims) == ("prepared", 8, "", ())
+        assert not status.is_running
+        assert status.forecast.duration_s == 3.0
+        assert status.forecast.largest_move_um == 290.0
+        assert status.forecast.disk_bytes == 8 * rig.stream("camera").spec.nbytes
+        assert status.forecast.disk_free_bytes > 0
+        outline = rig["runs"].outline("shown", 80)
+        assert (outline.events_total, len(outline.places)) == (8, 2)
+        assert rig["xy"].positions() == {"x": 0.0, "y": 0.0}
+        rig["camera"].set_exposure_ms(4.0)  # nobody has claimed it
+
+        for refused in (handle.pause, handle.finish, handle.confirm):
+            with pytest.raises(BadInputError, match="is prepared, and was not started"):
+                refused()
+        with pytest.raises(BadInputError, match="is prepared; give the new one another name"):
+            rig.run(relative(), name="shown")
+        dropped = handle.cancel("not today")
+        assert (dropped.state, dropped.outcome, dropped.reason) == ("ended", "cancelled", "not today")
+        assert handle.wait(PATIENCE_S).outcome == "cancelled"
+        with pytest.raises(BadInputError, match="cancelled before it was started"):
+            handle.start()
+        assert poll_until(lambda: ("shown", "ended") in changes, PATIENCE_S)
+    assert [change for run, change in changes if run == "shown"] == ["prepared", "ended"]
+
+
+def it_is_started_or_told_what_changed(rig):
+    handle = rig.prepare(relative(), name="later")
+    rig["xy"].move({"x": 50.0})
+    with pytest.raises(BadInputError, match="x stood at 0 um, and stands at 50 um"):
+        handle.start()
+    rig["xy"].move({"x": 0.0})
+
+    first = rig.run(combine(confirm("go on?"), relative(), axis="t"), name="first")
+    assert poll_until(lambda: first.status().question, PATIENCE_S)
+    with pytest.raises(ClaimedError, match="first"):
+        handle.start()
+    assert handle.status().state == "prepared"
+    first.cancel()
+    first.wait(PATIENCE_S)
+
+    assert handle.start().run == "later"
+    assert handle.start().run == "later"  # somebody else may have pressed the button, too
+    status = handle.wait(PATIENCE_S)
+    assert (status.outcome, status.events_acquired, status.frames_stored) == ("complete", 2, 2)
+    assert status.forecast.largest_move_um == 290.0
+    assert [event["x_um"] for event in handle.events] == [10.0, 300.0]
+
+
+def what_the_rig_cannot_do_is_refused_when_it_is_prepared(rig):
+    with pytest.raises(BadInputError, match=r"event 0 \(t=0, p=0, c=0, z=0\): there is no channel 'nucleas'"):
+        rig.prepare(Sequence(channels=["nucleas"]))
+    rig["camera"].set_binning(1)
+    handle = rig.prepare(Sequence(channels=NUCLEUS), name="whole")
+    rig["camera"].set_binning(2)
+    with pytest.raises(BadInputError, match="the camera's frames were"):
+        handle.start()
+    rig["camera"].set_binning(1)
+    assert handle.start().forecast == handle.wait(PATIENCE_S).forecast
