@@ -56,7 +56,7 @@ def test_its_commands_run(folder):
     assert (status["run"], status["outcome"], status["events_acquired"]) == ("first", "complete", 15)
     assert Path(status["folder"]).parent == folder / "today"
     assert load_plan(Path(status["folder"]) / "plan.json") == load_plan(folder / "plan.yaml")
-    record = python("-c", f"folder = {status['folder']!r}\n{blocks('python')[3]}", folder=folder)
+    record = python("-c", f"folder = {status['folder']!r}\n{blocks('python')[4]}", folder=folder)
     assert record[:3] == ["complete ", "(512, 512)", "{'t': 3, 'p': 1, 'c': 2, 'z': 0} 10000000"]
     assert record[3].startswith("(3, 1, 4.")
 
@@ -65,8 +65,14 @@ def test_its_run_is_complete(folder):
     assert python("-c", blocks("python")[1], folder=folder)[-1] == "complete"
 
 
+def test_its_run_is_prepared_and_then_started(folder):
+    prepared, ended = python("-c", blocks("python")[2], folder=folder)
+    assert prepared.startswith("prepared RunForecast(duration_s=0.2, largest_move_um=200.0")
+    assert ended == "complete 6"
+
+
 def test_its_run_is_steered(folder):
-    printed = python("-c", blocks("python")[2], folder=folder)
+    printed = python("-c", blocks("python")[3], folder=folder)
     state, ended = printed[0], printed[-1].split()
     assert state in ("pausing", "paused")
     assert ended[0] == "complete"
