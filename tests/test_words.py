@@ -91,7 +91,7 @@ PLAIN = {
     """,
     "runs": """
         Abort Acquire Acquired Answer Ask Close Closed Darken Drain Drained Element Expose Exposed Fetch
-        Fetched Hold Instruments Machine Pause Pausing Performer Place Placed Prepare Prepared Replaced
+        Fetched Hold Instruments Machine Pause Pausing Performer Place Placed Prepare Replaced
         Restarted Resume SharedInstruments Sleep Stopped TaskFailed Timing Visits Wake Woken
     """,
     "processes": """

@@ -131,7 +131,7 @@ def prepare(
         opened = attach_or_open(rig, detach=True)
     with opened as running:
         status = running.prepare(wanted, name=name, folder="" if out is None else out, force=force).status()
-        _tell(status, running.name, json=json)
+        _print_status(status, running.name, json=json)
 
 
 def _follow(handle: RunHandle, rig: str, *, json: bool) -> RunStatus:
