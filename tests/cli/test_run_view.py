@@ -11,7 +11,7 @@ from rich.console import Console
 from parfocal.cli.run_view import run_view
 from parfocal.cli.run_watch import RunScreen
 from parfocal.core.errors import CommandError
-from parfocal.core.run_status import QueueDepth, RunError, RunErrors, RunStatus, Stimulations
+from parfocal.core.run_status import QueueDepth, RunError, RunErrors, RunForecast, RunStatus, Stimulations
 from parfocal.runs import Plan, Schedule, Sequence, combine, confirm, wait
 from parfocal.runs.plans.outline import Outline, outline_of
 
@@ -51,6 +51,17 @@ def running(**changes: Any) -> RunStatus:
             **changes,
         }
     )
+
+
+def test_a_prepared_run_shows_what_would_run() -> None:
+    forecast = RunForecast(duration_s=50, largest_move_um=300, disk_bytes=10**7, warnings=("little disk",))
+    status = RunStatus(run="run1", state="prepared", events_total=11, forecast=forecast)
+    lines = text_of(status)
+    assert lines[0] == "[PREPARED]  run1"
+    assert lines[2] == "■■■▲■▲■■▒?■"
+    assert "11 events, takes 0:50, largest move 300 um, up to 10 MB on the disk" in lines
+    assert "note: little disk" in lines
+    assert lines[-1] == "g start   s drop   q leave the run alone"
 
 
 def test_strip_legend_map_and_times() -> None:

@@ -176,6 +176,22 @@ def test_a_detached_run_is_left_to_itself(fake, capsys, tmp_path):
     assert f"`parfocal cancel {RIG}/run1`" in capsys.readouterr().out
 
 
+def test_a_run_is_prepared_and_started_from_a_shell(fake, capsys, tmp_path):
+    file = tmp_path / "plan.json"
+    file.write_text(json.dumps(plan_to_data(PLAN)))
+    assert parfocal(["prepare", RIG, str(file), "--name", "later", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["rig"], printed["run"], printed["state"]) == (RIG, "later", "prepared")
+    assert parfocal(["prepare", RIG, str(file), "--name", "other"]) == 0
+    assert f"start it with `parfocal start {RIG}/other`" in capsys.readouterr().out
+    assert parfocal(["runs"]) == 0
+    assert "prepared" in capsys.readouterr().out
+    assert parfocal(["start", "later", "--rig", RIG, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["state"] == "running"
+    assert [asked[0] for asked in fake.asked] == ["prepare", "prepare", "start"]
+    assert parfocal(["start", "latest"]) == 4
+
+
 def test_a_plan_that_is_wrong_is_refused_before_anything_starts(fake, capsys, tmp_path):
     file = tmp_path / "plan.json"
     file.write_text(json.dumps(plan_to_data(PLAN) | {"time_pan": {}}))
