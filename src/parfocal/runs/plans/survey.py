@@ -101,7 +101,7 @@ class _Tracks:
 
     def __init__(self, at: dict[str, float]) -> None:
         self._at = at
-        self._targets: dict[str, float] = {}
+        self._place: tuple[float | None, ...] = (None, None, None)
         self.frames = 0
         self.endless = self.acquires = False
         self.farthest_um = 0.0
@@ -127,10 +127,11 @@ class _Tracks:
             self.planes.setdefault(index.get("z", 0), event.z_um)
 
     def _move(self, event: Event) -> None:
-        targets, at = event.targets_um, self._at
-        if targets == self._targets:
+        place = event.x_um, event.y_um, event.z_um
+        if place == self._place:
             return
-        self._targets = targets
+        self._place = place
+        targets, at = event.targets_um, self._at
         way_um = math.hypot(*(targets[name] - at.get(name, targets[name]) for name in targets))
         self.farthest_um = max(self.farthest_um, way_um)
         at |= targets
