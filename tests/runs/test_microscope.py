@@ -150,6 +150,20 @@ def test_a_child_shares_its_parents_instruments_and_ends_with_it(rig):
     until(lambda: rig["runs"].status(child.run).outcome == "cancelled", "the end of the child")
 
 
+def test_tiles_lie_as_far_apart_as_a_frame_is_wide(tmp_path):
+    camera = {"binning": 2, "region": [0, 0, 400, 256]}
+    set_so = {"recorder.folder": str(tmp_path / "runs"), "camera.options": camera}
+    with open_rig("microscope", changes=set_so) as rig:
+        grid = {"rows": 2, "columns": 2, "x": 100, "y": 50, "overlap": 10}
+        handle = rig.run(Sequence(stage_positions=grid, channels=NUCLEUS))
+        status = handle.wait(PATIENCE_S)
+        assert status.outcome == "complete"
+        done = parfocal.open_run(status.folder).events()
+        width_um, height_um = 0.9 * 400 * 0.65, 0.9 * 256 * 0.65
+        assert done["x_um"] == pytest.approx([100 + side * width_um / 2 for side in (-1, 1, 1, -1)])
+        assert done["y_um"] == pytest.approx([50 + side * height_um / 2 for side in (1, 1, -1, -1)])
+
+
 def acquire_nothing():
     return {"type": "sequence", "channels": [{"config": "cytoplasm", "exposure": 5}]}
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 from parfocal.runs.plans.combine import combine
 from parfocal.runs.plans.elements import acquire, confirm, wait
 from parfocal.runs.plans.event import Event
+from parfocal.runs.plans.field_of_view import at_field_of_view
 from parfocal.runs.plans.origin import at_origin
 from parfocal.runs.plans.plan import Plan
 from parfocal.runs.plans.plan_data import plan_from_data, plan_to_data
@@ -30,6 +31,7 @@ __all__ = [
     "Schedule",
     "Sequence",
     "acquire",
+    "at_field_of_view",
     "at_origin",
     "combine",
     "confirm",

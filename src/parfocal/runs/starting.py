@@ -14,9 +14,10 @@ from parfocal.core.run_status import RunStatus
 from parfocal.processes import directory
 from parfocal.runs.engine import RunEngine
 from parfocal.runs.instruments.instruments import RunStart
-from parfocal.runs.instruments.rig_facts import changes
+from parfocal.runs.instruments.rig_facts import RigFacts, changes
 from parfocal.runs.instruments.rig_instruments import RigInstruments
 from parfocal.runs.machine.counts import EventCounts
+from parfocal.runs.plans.field_of_view import at_field_of_view
 from parfocal.runs.plans.origin import at_origin
 from parfocal.runs.plans.plan import Plan
 from parfocal.runs.plans.plan_data import plan_from_data, plan_to_data
@@ -158,7 +159,7 @@ class RunStarter:
         instruments = run.instruments
         assert instruments is not None
         facts = msgspec.structs.replace(instruments.facts, disk_free_bytes=None)  # that of the run's begin
-        absolute = _absolute(plan_from_data(plan), facts.found)
+        absolute = _absolute(_tiled(plan_from_data(plan), facts), facts.found)
         preflight(survey(absolute.events(), facts.found), facts, appended=True)
         return absolute
 
@@ -169,7 +170,7 @@ class RunStarter:
         folder = request.folder if before is None else before.status().folder
         try:
             facts = instruments.learn(folder)
-            asked = plan_from_data(request.plan)
+            asked = _tiled(plan_from_data(request.plan), facts)
             plan = _absolute(asked, facts.found)
             schedule, done = _schedule(plan, before)
             wanted = survey(schedule.events(done.consumed), facts.found)
@@ -244,6 +245,19 @@ def _schedule(plan: Plan, before: RunEngine | None) -> tuple[Schedule, EventCoun
         return Schedule(plan), EventCounts()
     done = msgspec.structs.replace(before.counts, asked=0)
     return before.schedule.with_future(done.consumed, plan), done
+
+
+def _tiled(plan: Plan, facts: RigFacts) -> Plan:
+    """Return a plan that does not depend on the field of view of the camera."""
+    if not plan.needs_field_of_view:
+        return plan
+    if facts.field_um is None:
+        raise BadInputError(
+            "the plan's grid depends on the field of view, and no camera of the rig knows its pixel size: "
+            "give fov_width and fov_height in um"
+        )
+    width_um, height_um = facts.field_um
+    return at_field_of_view(plan, width_um=width_um, height_um=height_um)
 
 
 def _absolute(plan: Plan, found: dict[str, float]) -> Plan:

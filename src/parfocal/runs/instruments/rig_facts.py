@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from parfocal.core.channels import ChannelPreset
+from parfocal.core.frames import FrameSpec
 
 if TYPE_CHECKING:
     from parfocal.runs.plans.survey import PlanSurvey
@@ -32,6 +33,8 @@ class RigFacts(msgspec.Struct, frozen=True, kw_only=True):
         What each light takes, of those that say it.
     frame : str
         Shape and type of the camera's frames, in words; "" without a camera.
+    field_um : (float, float), or None
+        Width and height of what a frame shows; None if the camera does not know its pixel size.
     frame_bytes : int
         Of one frame.
     disk_free_bytes : int or None
@@ -44,8 +47,23 @@ class RigFacts(msgspec.Struct, frozen=True, kw_only=True):
     exposure_ms: tuple[float, float] | None = None
     powers: dict[str, tuple[float, float]] = {}
     frame: str = ""
+    field_um: tuple[float, float] | None = None
     frame_bytes: int = 0
     disk_free_bytes: int | None = None
+
+
+def field_of_view_um(spec: FrameSpec) -> tuple[float, float] | None:
+    """Return the width and the height of what frames show, um; None if the size of their pixels is unknown.
+
+    Examples
+    --------
+    >>> field_of_view_um(FrameSpec(shape=(256, 512), dtype="uint8", pixel_size_um=0.5))
+    (256.0, 128.0)
+    """
+    if spec.pixel_size_um is None:
+        return None
+    sizes = dict(zip(spec.axes, spec.shape, strict=True))
+    return sizes["x"] * spec.pixel_size_um, sizes["y"] * spec.pixel_size_um
 
 
 def changes(
@@ -80,6 +98,8 @@ def changes(
             told.append(f"{axis} stood at {was:g} um, and stands at {stands:g} um")
     if before.frame != now.frame:
         told.append(f"the camera's frames were {before.frame or 'none'}, and are {now.frame or 'none'}")
+    elif before.field_um != now.field_um:
+        told.append("the camera's frames are as before, and show another size of the sample")
     for channel in sorted({light[0] for light in wanted.lights} - {""}):
         was_preset, preset = (before.presets or {}).get(channel), (now.presets or {}).get(channel)
         if preset is None:

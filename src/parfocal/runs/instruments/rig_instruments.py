@@ -15,7 +15,7 @@ from parfocal.runs.instruments.instruments import (
     RunStart,
     RunStorage,
 )
-from parfocal.runs.instruments.rig_facts import RigFacts
+from parfocal.runs.instruments.rig_facts import RigFacts, field_of_view_um
 from parfocal.runs.instruments.run_frames import RunFrames
 from parfocal.runs.instruments.run_light import RunLight
 from parfocal.runs.instruments.shared_instruments import SharedInstruments
@@ -109,6 +109,7 @@ class RigInstruments:
             axes=self._stages.limits,
             exposure_ms=self._camera.learn() if chosen.camera else None,
             frame=f"{spec.shape} {spec.dtype}" if isinstance(spec, FrameSpec) else "",
+            field_um=field_of_view_um(spec) if isinstance(spec, FrameSpec) else None,
             frame_bytes=spec.nbytes if isinstance(spec, FrameSpec) else 0,
             disk_free_bytes=self._calls.ask(chosen.recorder, "free_bytes", folder) if self.records else None,
         )

@@ -14,7 +14,7 @@ from parfocal.runs.plans.time_plan import TimePhase
 _ROUNDING = 1e-9
 
 
-class Batches(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class BatchPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How positions are batched: one of the two tells the other.
 
     Attributes
@@ -38,7 +38,7 @@ class Batches(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             number(self.time_per_position, "time_per_position", above=0)
 
 
-class Batching(msgspec.Struct, frozen=True):
+class PositionBatch(msgspec.Struct, frozen=True):
     """So many positions in a batch, each a time after the one before; both are known."""
 
     positions: int
@@ -49,19 +49,19 @@ class Batching(msgspec.Struct, frozen=True):
 
         Examples
         --------
-        >>> list(Batching(2, 4.0).split(5))
+        >>> list(PositionBatch(2, 4.0).split(5))
         [range(0, 2), range(2, 4), range(4, 5)]
         """
         for first in range(0, count, self.positions):
             yield range(first, min(first + self.positions, count))
 
 
-def batches(value: Any) -> Batches | None:
-    """Return what a ``batch`` describes: a mapping of the fields of `Batches`; None for none."""
-    return None if value is None else made(Batches, value, "batch")
+def batch_plan(value: Any) -> BatchPlan | None:
+    """Return what a ``batch`` describes: a mapping of the fields of `BatchPlan`; None for none."""
+    return None if value is None else made(BatchPlan, value, "batch")
 
 
-def batching(batch: Batches, phases: tuple[TimePhase, ...], axis_order: str) -> Batching:
+def batching(batch: BatchPlan, phases: tuple[TimePhase, ...], axis_order: str) -> PositionBatch:
     """Return how a sequence of these time points is batched.
 
     Raises
@@ -72,10 +72,10 @@ def batching(batch: Batches, phases: tuple[TimePhase, ...], axis_order: str) -> 
     Examples
     --------
     >>> ten = (TimePhase(interval=10.0, loops=2),)
-    >>> batching(Batches(time_per_position=4), ten, "tpcz")
-    Batching(positions=2, time_per_position_s=4.0)
-    >>> batching(Batches(positions=4), ten, "tpcz")
-    Batching(positions=4, time_per_position_s=2.5)
+    >>> batching(BatchPlan(time_per_position=4), ten, "tpcz")
+    PositionBatch(positions=2, time_per_position_s=4.0)
+    >>> batching(BatchPlan(positions=4), ten, "tpcz")
+    PositionBatch(positions=4, time_per_position_s=2.5)
     """
     if not axis_order.startswith("tp"):
         raise BadInputError(f"batch needs an axis_order that begins with t and p, not {axis_order!r}")
@@ -92,4 +92,4 @@ def batching(batch: Batches, phases: tuple[TimePhase, ...], axis_order: str) -> 
         raise BadInputError(
             f"batch: {positions or 1} positions of {each_s:g} s each do not fit into {shortest_s:g} s"
         )
-    return Batching(positions, float(each_s))
+    return PositionBatch(positions, float(each_s))

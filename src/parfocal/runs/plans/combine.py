@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import reduce
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from parfocal.core.errors import BadInputError, nearest
 from parfocal.runs.plans.plan import Plan
+from parfocal.runs.plans.sequence import Sequence
 
 if TYPE_CHECKING:
     from parfocal.runs.plans.program import Program
 
 Axis = Literal["t", "p"]
+P = TypeVar("P", bound=Plan)
 
 
 class CombinedPlan(Plan, frozen=True, kw_only=True, omit_defaults=True, tag="combine"):
@@ -34,7 +37,13 @@ class CombinedPlan(Plan, frozen=True, kw_only=True, omit_defaults=True, tag="com
         for place, plan in enumerate(self.plans):
             if not isinstance(plan, Plan):
                 raise BadInputError(f"plans[{place}]: expected a plan, got {plan!r}")
-        _ = self.program  # tells what cannot be put together
+        if not self.needs_field_of_view:
+            _ = self.program  # tells what cannot be put together
+
+    @property
+    def needs_field_of_view(self) -> bool:
+        """Whether one of its plans depends on the field of view of a camera."""
+        return any(plan.needs_field_of_view for plan in self.plans)
 
     def _compiled(self) -> Program:
         from parfocal.runs.plans.joining import one_after_the_other, side_by_side
@@ -43,6 +52,13 @@ class CombinedPlan(Plan, frozen=True, kw_only=True, omit_defaults=True, tag="com
             one_after_the_other if self.axis == "t" else side_by_side
         )
         return reduce(join, [plan.program for plan in self.plans])
+
+
+def each_sequence(plan: P, change: Callable[[Sequence], Sequence]) -> P:
+    """Return a plan in which each of its sequences is changed."""
+    if isinstance(plan, CombinedPlan):
+        return replace(plan, plans=tuple(each_sequence(one, change) for one in plan.plans))
+    return change(plan) if isinstance(plan, Sequence) else plan  # type: ignore[return-value]
 
 
 def combine(*plans: Plan, axis: Axis = "t") -> CombinedPlan:

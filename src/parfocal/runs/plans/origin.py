@@ -7,7 +7,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from parfocal.core.errors import BadInputError
-from parfocal.runs.plans.combine import CombinedPlan
+from parfocal.runs.plans.combine import each_sequence
 from parfocal.runs.plans.plan import Plan
 from parfocal.runs.plans.positions import StagePosition
 from parfocal.runs.plans.sequence import Sequence
@@ -45,10 +45,11 @@ def at_origin(
     missing = [axis for axis in plan.needs_origin if origin[axis] is None]
     if missing:
         raise BadInputError(f"the plan depends on where the stages stand along {', '.join(sorted(missing))}")
-    if isinstance(plan, CombinedPlan):
-        plans = tuple(at_origin(one, x_um=x_um, y_um=y_um, z_um=z_um) for one in plan.plans)
-        return replace(plan, plans=plans)
-    if not isinstance(plan, Sequence) or not plan.needs_origin:
+    return each_sequence(plan, lambda one: _moved(one, origin))
+
+
+def _moved(plan: Sequence, origin: dict[str, float | None]) -> Sequence:
+    if not plan.needs_origin:
         return plan
     needs_z = "z" in plan.needs_origin
     return replace(plan, stage_positions=tuple(_absolute(place, origin, needs_z) for place in plan.places))

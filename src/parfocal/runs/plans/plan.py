@@ -73,7 +73,8 @@ class Plan(
         Raises
         ------
         BadInputError
-            If it depends on where the stages stand: see `at_origin`.
+            If it depends on where the stages stand, or on the field of view of a camera: see `at_origin`
+            and `at_field_of_view`.
         """
         return self.program.events(first)
 
@@ -99,6 +100,11 @@ class Plan(
     def duration_s(self) -> float:
         """From its begin to the begin of its last exposure, or to the end of a wait after that."""
         return self.program.duration_s
+
+    @property
+    def needs_field_of_view(self) -> bool:
+        """Whether it has a grid that depends on the field of view of a camera: see `at_field_of_view`."""
+        return False
 
     @property
     def needs_origin(self) -> frozenset[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from parfocal.core.errors import BadInputError
-from parfocal.runs.plans.fields import check_known, listed, made, number
+from parfocal.runs.plans.fields import check_known, listed, number
 
 _WELL = re.compile(r"([A-Z]{1,2})([1-9]\d?)")
 
@@ -51,32 +51,6 @@ class StagePosition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
         return self.name or (self.x, self.y, self.z, self.well, self.relative)
 
 
-def positions(value: Any) -> tuple[StagePosition, ...]:
-    """Return the positions that a list describes: ``(x, y)``, ``(x, y, z)``, or mappings.
-
-    A mapping has the fields of `StagePosition`; ``row`` and ``col`` may stand for the well: a letter and the
-    number printed on the plate, or both counted from 0.
-
-    Raises
-    ------
-    BadInputError
-        Naming the position, the field and its value; also if two have the same name.
-
-    Examples
-    --------
-    >>> positions([(0, 0), {"x": 300, "y": 0, "row": "B", "col": 3}])[1].well
-    'B3'
-    """
-    found: list[StagePosition] = []
-    for place, item in enumerate(listed(value, "stage_positions")):
-        where = f"stage_positions[{place}]"
-        position = made(StagePosition, _fields(item, where), where)
-        if position.name and position.name in [other.name for other in found]:
-            raise BadInputError(f"{where}: there is a position {position.name!r} already; name each once")
-        found.append(position)
-    return tuple(found)
-
-
 def well_of(row: Any, col: Any, where: str) -> str:
     """Return the name of a well.
 
@@ -97,7 +71,8 @@ def well_of(row: Any, col: Any, where: str) -> str:
     return f"{chr(64 + high) if high else ''}{chr(65 + low)}{col + 1}"
 
 
-def _fields(item: Any, where: str) -> Any:
+def position_fields(item: Any, where: str) -> Any:
+    """Return the fields of the position that an item describes, or the position that it is."""
     if isinstance(item, StagePosition):
         return item
     if not isinstance(item, Mapping):

@@ -139,8 +139,9 @@ def _batches(plan: Sequence, c: tuple[int, ...]) -> Iterator[PlacedPart]:
     batching, count, first, start_s = plan.batching, len(plan.places), 0, 0.0
     assert batching is not None, "asked of a sequence in batches alone"
     each_s = batching.time_per_position_s
+    places = plan.places if plan.stage_positions else ()
     for p in batching.split(count):
-        own = replace(plan, batch=None, stage_positions=plan.stage_positions[p.start : p.stop])
+        own = replace(plan, batch=None, stage_positions=places[p.start : p.stop])
         lane = Lane(sequence=own, start_s=0.0, t=0, p=tuple(p), c=c, time_per_position_s=each_s)
         last_s = plan.times.start_s(len(plan.times) - 1)
         end_s = lane.duration_s if p.stop == count else last_s + len(p) * each_s

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from parfocal.core.errors import BadInputError
-from parfocal.runs.plans.batches import Batching, batches, batching
+from parfocal.runs.plans.batches import PositionBatch, batch_plan, batching
 from parfocal.runs.plans.channels import channels
 from parfocal.runs.plans.fields import listed, made, number
 from parfocal.runs.plans.frame_choice import chosen, frame_choice
+from parfocal.runs.plans.grid import StageGrid
 from parfocal.runs.plans.plan import Plan
-from parfocal.runs.plans.positions import StagePosition, positions
+from parfocal.runs.plans.positions import StagePosition
+from parfocal.runs.plans.positions_and_grids import positions_and_grids, tiled
 from parfocal.runs.plans.time_plan import TimePlan, time_phases
 from parfocal.runs.plans.visits import AXES
 from parfocal.runs.plans.z_plan import ZPlan
@@ -32,7 +34,9 @@ class Sequence(Plan, frozen=True, kw_only=True, omit_defaults=True, tag="sequenc
         point. Each phase begins at the last time point of the one before.
     stage_positions : list
         ``(x, y)`` or ``(x, y, z)`` in um, or mappings with ``name``, ``x``, ``y``, ``z``, ``well`` (or
-        ``row`` and ``col``), ``relative``. Without one, where the stages stand.
+        ``row`` and ``col``), ``relative``. Without one, where the stages stand. A mapping with ``rows`` and
+        ``columns``, ``width`` and ``height``, or ``left``, ``top``, ``right`` and ``bottom`` is a grid of
+        fields of view, alone or in the list. See `StageGrid`.
     channels : list
         Names of presets, or mappings with ``config``, ``exposure`` (ms), ``power``, ``z_offset`` (um),
         ``do_stack``, ``acquire_every``.
@@ -43,7 +47,7 @@ class Sequence(Plan, frozen=True, kw_only=True, omit_defaults=True, tag="sequenc
         The axes, outermost first.
     batch : mapping
         ``positions``, ``time_per_position`` (seconds), or both: positions that do not fit into one interval
-        are visited in batches, each through all time points before the next. See `Batches`.
+        are visited in batches, each through all time points before the next. See `BatchPlan`.
     stim_channels, ref_channels : list
         Like `channels`; they follow the images of a position, in its middle plane, references first.
     stim_frames, ref_frames : int, range, list or set of them, or str
@@ -94,10 +98,10 @@ class Sequence(Plan, frozen=True, kw_only=True, omit_defaults=True, tag="sequenc
     def __post_init__(self) -> None:
         checked = {
             "time_plan": time_phases(self.time_plan),
-            "stage_positions": positions(self.stage_positions),
+            "stage_positions": positions_and_grids(self.stage_positions),
             "z_plan": None if self.z_plan is None else made(ZPlan, self.z_plan, "z_plan"),
             "axis_order": _checked_order(self.axis_order),
-            "batch": batches(self.batch),
+            "batch": batch_plan(self.batch),
             "metadata": _checked_metadata(self.metadata),
             "stim_exposure": _dose(self.stim_exposure, "stim_exposure"),
             "stim_power": _dose(self.stim_power, "stim_power"),
@@ -135,7 +139,7 @@ class Sequence(Plan, frozen=True, kw_only=True, omit_defaults=True, tag="sequenc
         return TimePlan(self.time_plan)
 
     @cached_property
-    def batching(self) -> Batching | None:
+    def batching(self) -> PositionBatch | None:
         """How its positions are batched; None: all in one interval."""
         return batching(self.batch, self.time_plan, self.axis_order) if self.batch else None
 
@@ -144,10 +148,21 @@ class Sequence(Plan, frozen=True, kw_only=True, omit_defaults=True, tag="sequenc
 
         return program_of_sequence(self)
 
-    @property
+    @cached_property
     def places(self) -> tuple[StagePosition, ...]:
-        """Its positions; one that is anywhere if it names none."""
-        return self.stage_positions or (StagePosition(),)
+        """Its positions, those of grids included; one that is anywhere if it names none.
+
+        Raises
+        ------
+        BadInputError
+            If a grid depends on the field of view of a camera.
+        """
+        return tiled(self.stage_positions) or (StagePosition(),)
+
+    @property
+    def needs_field_of_view(self) -> bool:
+        """Whether it has a grid that depends on the field of view of a camera: see `at_field_of_view`."""
+        return any(isinstance(one, StageGrid) and one.needs_field_of_view for one in self.stage_positions)
 
 
 _CHOSEN = {"ref_frames": "ref_channels", "stim_frames": "stim_channels"}
