@@ -26,6 +26,7 @@ COMMANDS = [
     "settings",
     "runs",
     "run",
+    "plan",
     "pause",
     "resume",
     "cancel",

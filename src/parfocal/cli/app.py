@@ -30,6 +30,9 @@ from parfocal.cli import (
     view,
 )
 from parfocal.cli import (
+    plan as show_plan,
+)
+from parfocal.cli import (
     run as run_plan,
 )
 from parfocal.cli.exits import Exit, exit_of
@@ -85,7 +88,7 @@ def _make_app() -> App:
     for command in (
         view.view, look.live, look.snap, track.track,
         rigs.up, rigs.down, rigs.restart, rigs.rigs, status.status, calls.call, calls.commands,
-        settings.settings, run_plan.run, run_plan.prepare, runs.runs, runs.note,
+        settings.settings, show_plan.plan, run_plan.run, run_plan.prepare, runs.runs, runs.note,
         steer.start, steer.pause, steer.resume, steer.cancel, steer.finish, steer.confirm,
         export.export, plot.plot, kinds.kinds, check.check, doctor.doctor,
     ):  # fmt: skip

@@ -90,11 +90,29 @@ def attach_or_open(source: str, *, detach: bool = False) -> Rig:
     running = [record.rig for record in directory.rigs()]
     if source in running:
         return attach(source)
+    config = config_of(source)
+    return attach(config.name) if config.name in running else open_rig(config, detach=detach)
+
+
+def config_of(source: str) -> RigConfig:
+    """Return what the running rig of that name is; else the built-in rig, or the file, that `source` names.
+
+    Starts nothing.
+
+    Raises
+    ------
+    RigNotFoundError
+        If nothing of that name runs, is built in, or is a file.
+    ConfigError
+        If the file is wrong.
+    """
+    running = [record.rig for record in directory.rigs()]
+    if source in running:
+        return load_config(directory.runtime_folder(source) / directory.RIG_FILE)
     if source not in builtin_rigs() and not Path(source).is_file():
         known = nearest(source, [*running, *builtin_rigs()])
         raise RigNotFoundError(f"no rig {source!r} is running, and none is built in or a file; {known}")
-    config = load_source(source)
-    return attach(config.name) if config.name in running else open_rig(config, detach=detach)
+    return load_source(source)
 
 
 def builtin_rigs() -> dict[str, Path]:

@@ -1,0 +1,124 @@
+"""``parfocal plan``: what a plan asks for, event by event. Nothing is started."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+from rich.table import Table
+from rich.text import Text
+
+from parfocal.cli.exits import Exit
+from parfocal.cli.output import console, print_json
+from parfocal.rig.plan_report import RigFacts, facts_of, first_and_last, report_of
+from parfocal.runs.plans.plan_files import load_plan
+from parfocal.runs.status_text import clock_text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from parfocal.rig.plan_report import PlanReport
+    from parfocal.runs.plans.event import Event
+
+_MOST_NAMES = 8
+
+
+def plan(plan: Path, *, rig: str | None = None, most: int = 20, json: bool = False) -> int:
+    """Show what a plan asks for: events with their times, places, the largest move, how long it takes.
+
+    Nothing is started and nothing is moved. Of places that are told from where the stages stand the distance
+    to there is shown.
+
+    Parameters
+    ----------
+    plan
+        YAML or JSON file with the plan, ours or of useq-schema.
+    rig
+        Check it against this rig: its channels, the speeds of its stages; of one that runs the disk needed,
+        too. A built-in rig or a file is only read.
+    most
+        How many events are shown; of more the first and the last ones.
+    json
+        Print everything as one JSON object.
+
+    Examples
+    --------
+    parfocal plan plan.yaml
+
+    parfocal plan plan.yaml --rig microscope --most 50
+
+    parfocal plan plan.yaml --json
+    """
+    wanted = load_plan(plan)
+    facts = RigFacts() if rig is None else facts_of(rig)
+    report = report_of(wanted, facts)
+    first, last = first_and_last(wanted, most)
+    left_out = report.events_total - len(first) - len(last)
+    if json:
+        events = [msgspec.structs.asdict(event) for event in (*first, *last)]
+        known = {"plan": str(plan), "rig": facts.rig, **msgspec.structs.asdict(report)}
+        print_json({**known, "events": events, "events_left_out": left_out})
+        return Exit.OK
+    shown = console()
+    _summarise(report, facts, shown)
+    if most:
+        shown.print(_table(first, last, left_out))
+    return Exit.OK
+
+
+def _summarise(report: PlanReport, facts: RigFacts, shown: Console) -> None:
+    axes = "  ".join(f"{axis} {size}" for axis, size in report.shape.items())
+    predicted = f", with exposures and known moves {clock_text(report.predicted_s)}"
+    lines = {
+        "events": f"{report.events_total}, {report.frames} images; {axes}",
+        "channels": _listed(report.channels) or "the light as it is",
+        "positions": _listed(report.positions) or "none",
+        "largest move": f"{report.largest_move_um:.4g} um",
+        "takes": clock_text(report.duration_s) + predicted,
+    }
+    if report.relative_to_stages:
+        axes = ", ".join(report.relative_to_stages)
+        lines["relative"] = f"{axes} are told from where the stages stand when the run begins"
+    if report.disk_bytes is not None:
+        lines["disk"] = f"{report.disk_bytes / 1e6:.4g} MB for {report.frames} images, before compression"
+    elif facts.rig:
+        lines["disk"] = f"not known while the camera of {facts.rig!r} does not run"
+    if report.late:
+        lines["late"] = report.late
+    for name, text in lines.items():
+        shown.print(Text.assemble((f"{name:13}", "bold"), (text, "bold red" if name == "late" else "")))
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    more = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _table(first: list[Event], last: list[Event], left_out: int) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("event", "s", "kind", "t p c z", "channel", "ms", "position", "x y z / um"):
+        table.add_column(name, justify="right" if name in ("event", "s", "ms") else "left")
+    for event in first:
+        table.add_row(*_row(event))
+    if left_out:
+        table.add_row("...", "", f"{left_out} more")
+    for event in last:
+        table.add_row(*_row(event))
+    return table
+
+
+def _row(event: Event) -> tuple[str | Text, ...]:
+    start, exposure = event.min_start_time, event.exposure_ms
+    place = " ".join("-" if value is None else f"{value:g}" for value in (event.x_um, event.y_um, event.z_um))
+    said = event.text or (f"{event.duration_s:g} s" if event.kind == "wait" else event.channel)
+    return (
+        str(event.number),
+        "" if start is None else f"{start:.6g}",
+        event.kind,
+        " ".join(str(number) for number in event.index.values()),
+        Text(said),
+        "" if exposure is None else f"{exposure:g}",
+        Text(event.position),
+        place if event.is_exposure else "",
+    )

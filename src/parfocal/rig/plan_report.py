@@ -1,0 +1,188 @@
+"""What a plan asks for, and what it needs of a rig, before anything is started."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from parfocal.core.errors import BadInputError, nearest
+from parfocal.processes import directory
+from parfocal.rig.opening import attach, config_of
+from parfocal.rig.run_roles import run_settings
+from parfocal.runs.forecast.device_times import AxisTimes, DeviceTimes
+from parfocal.runs.forecast.feasibility import feasibility_of
+from parfocal.runs.plans.event import Event
+from parfocal.runs.plans.origin import at_origin
+from parfocal.runs.plans.survey import survey
+
+if TYPE_CHECKING:
+    from parfocal.rig.config import RigConfig
+    from parfocal.runs.plans.plan import Plan
+
+
+class RigFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a rig without moving anything.
+
+    Attributes
+    ----------
+    rig : str
+        Its name.
+    channels : tuple of str or None
+        Its presets; None if it has no channels service, or more than one.
+    times : DeviceTimes
+        The speeds that its file declares for the stages, and the exposures of its presets.
+    frame_bytes : int or None
+        Of one image; None if the camera does not run.
+    """
+
+    rig: str = ""
+    channels: tuple[str, ...] | None = None
+    times: DeviceTimes = DeviceTimes()
+    frame_bytes: int | None = None
+
+
+class PlanReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a plan asks for.
+
+    Attributes
+    ----------
+    shape : dict
+        How long t, p, c and z are.
+    channels, positions : tuple of str
+        Along c and p.
+    events_total, frames : int
+        All events, waits and questions included; the images they ask for, as far as their number is known.
+    largest_move_um : float
+        Between two events.
+    duration_s : float
+        Of the plan, as if exposures took no time.
+    predicted_s : float
+        With the exposures, and the moves of stages whose speed is known.
+    late : str
+        Which position will be late, and what helps; "" if none is.
+    relative_to_stages : tuple of str
+        Axes along which places are told from where the stages stand.
+    disk_bytes : int or None
+        Uncompressed images; None if the size of one is not known.
+    """
+
+    shape: dict[str, int]
+    channels: tuple[str, ...]
+    positions: tuple[str, ...]
+    events_total: int
+    frames: int
+    largest_move_um: float
+    duration_s: float
+    predicted_s: float
+    late: str
+    relative_to_stages: tuple[str, ...]
+    disk_bytes: int | None
+
+
+def facts_of(source: str) -> RigFacts:
+    """Return what is known of a running rig, else of the built-in one or file of that name. Starts nothing.
+
+    Raises
+    ------
+    RigNotFoundError, ConfigError
+        If there is no such rig, or its file is wrong.
+    """
+    config = config_of(source)
+    runs = config.name in [record.rig for record in directory.rigs()]
+    return _facts(config, _frame_bytes(config) if runs else None)
+
+
+def _facts(config: RigConfig, frame_bytes: int | None) -> RigFacts:
+    parts = run_settings(config)
+    presets: Mapping[str, Any] | None = None
+    if parts.channels:
+        presets = config.services[parts.channels].settings.get("options", {}).get("presets", {})
+    axes: dict[str, AxisTimes] = {}
+    for stage in filter(None, (parts.xy, parts.z)):
+        for name, axis in config.services[stage].settings.get("options", {}).get("axes", {}).items():
+            if axis.get("speed"):
+                axes[name] = AxisTimes(speed_um_per_s=axis["speed"])
+    exposures = {
+        name: preset["exposure_ms"] for name, preset in (presets or {}).items() if "exposure_ms" in preset
+    }
+    return RigFacts(
+        rig=config.name,
+        channels=None if presets is None else tuple(presets),
+        times=DeviceTimes(axes=axes, exposure_ms=exposures),
+        frame_bytes=frame_bytes,
+    )
+
+
+def _frame_bytes(config: RigConfig) -> int | None:
+    camera = run_settings(config).camera
+    if not camera:
+        return None
+    with attach(config.name) as running:
+        return running.stream(camera).spec.nbytes
+
+
+def report_of(plan: Plan, facts: RigFacts) -> PlanReport:
+    """Return what a plan asks for of a rig; events are gone through twice, and none is kept.
+
+    Raises
+    ------
+    BadInputError
+        If it names a channel that the rig does not have.
+
+    Examples
+    --------
+    >>> from parfocal.runs import Sequence
+    >>> plan = Sequence(time_plan={"interval": 5, "loops": 3}, channels=[{"config": "a", "exposure": 100}])
+    >>> report = report_of(plan, RigFacts(frame_bytes=1000))
+    >>> report.events_total, report.duration_s, report.predicted_s, report.disk_bytes
+    (3, 10.0, 10.1, 3000)
+    """
+    shown = shown_plan(plan)
+    found = survey(shown.events(), {})
+    for (channel, *_), event in found.lights.items():
+        if channel and facts.channels is not None and channel not in facts.channels:
+            known = nearest(channel, facts.channels)
+            raise BadInputError(
+                f"event {event.number}: channel {channel!r}: rig {facts.rig!r} has no such preset; {known}"
+            )
+    forecast = feasibility_of(shown.events(), facts.times, {})
+    return PlanReport(
+        shape=plan.shape,
+        channels=plan.channel_names,
+        positions=tuple(place.name or f"p{number}" for number, place in enumerate(plan.positions)),
+        events_total=found.events,
+        frames=found.frames,
+        largest_move_um=found.largest_move_um,
+        duration_s=plan.duration_s,
+        predicted_s=forecast.duration_s,
+        late=forecast.text,
+        relative_to_stages=tuple(sorted(plan.needs_origin)),
+        disk_bytes=None if facts.frame_bytes is None else found.frames * facts.frame_bytes,
+    )
+
+
+def shown_plan(plan: Plan) -> Plan:
+    """Return a plan as it can be shown: places told from the stages are so from 0."""
+    return at_origin(plan, x_um=0, y_um=0, z_um=0)
+
+
+def first_and_last(plan: Plan, most: int) -> tuple[list[Event], list[Event]]:
+    """Return at most so many events of a plan: all, or first ones and last ones.
+
+    Examples
+    --------
+    >>> from parfocal.runs import Sequence
+    >>> first, last = first_and_last(Sequence(time_plan={"interval": 1, "loops": 9}), 3)
+    >>> [event.number for event in first], [event.number for event in last]
+    ([0, 1], [8])
+    """
+    if most < 0:
+        raise BadInputError(f"most must be 0 or more, not {most}")
+    shown, total = shown_plan(plan), len(plan)
+    if total <= most:
+        return list(shown.events()), []
+    last = most // 2
+    return list(islice(shown.events(), most - last)), list(shown.events(total - last)) if last else []

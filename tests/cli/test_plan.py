@@ -1,0 +1,85 @@
+"""``parfocal plan``: a plan is shown, and checked against a rig, without starting anything."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+import parfocal
+from parfocal.cli.app import run
+from parfocal.processes import directory
+from parfocal.rig.opening import builtin_rigs
+from parfocal.runs import Sequence, combine, confirm, save_plan, wait
+
+PLAN = combine(
+    wait(1),
+    Sequence(
+        time_plan={"interval": 5, "loops": 40},
+        stage_positions=[(0, 0, 0), {"name": "edge", "x": 300, "y": 0, "z": 2}],
+        channels=["nucleus", {"config": "cytoplasm", "exposure": 3000}],
+    ),
+    confirm("go on?"),
+)
+
+
+@pytest.fixture
+def file(tmp_path):
+    save_plan(PLAN, tmp_path / "plan.yaml")
+    return str(tmp_path / "plan.yaml")
+
+
+def test_a_plan_is_shown_with_its_first_and_last_events(file, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run(["plan", file, "--most", "4"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    text = "\n".join(lines)
+    assert "162, 160 images; t 40  p 2  c 2  z 1" in text
+    assert "p0, edge" in text
+    assert "largest move 300 um" in text
+    assert "158 more" in text
+    assert "go on?" in lines[-1]
+    assert max(map(len, lines)) <= 80
+    assert "late         position 0 will be" in text, "two exposures of 3 s in 5 s"
+
+
+def test_everything_is_one_object_and_nothing_is_started(file, tmp_path, capsys):
+    text = builtin_rigs()["microscope"].read_text(encoding="utf-8")
+    (tmp_path / "unseen.toml").write_text(text.replace('name = "microscope"', 'name = "unseen"'))
+    assert run(["plan", file, "--rig", str(tmp_path / "unseen.toml"), "--json", "--most", "3"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["rig"], told["events_total"], told["events_left_out"]) == ("unseen", 162, 159)
+    assert [event["number"] for event in told["events"]] == [0, 1, 161]
+    assert told["channels"] == ["nucleus", "cytoplasm"]
+    assert told["duration_s"] == 196.0
+    assert "interval of" in told["late"]
+    assert told["disk_bytes"] is None
+    assert "unseen" not in [record.rig for record in directory.rigs()]
+
+
+def test_of_a_rig_that_runs_the_disk_needed_is_told(file, capsys):
+    with parfocal.open_rig("microscope", name="seen"):
+        assert run(["plan", file, "--rig", "seen", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["disk_bytes"] == 160 * 512 * 512 * 2
+
+
+def test_what_is_told_from_the_stages_is_shown_so(tmp_path, capsys):
+    save_plan(Sequence(z_plan={"range": 2, "step": 1}), tmp_path / "z.json")
+    assert run(["plan", str(tmp_path / "z.json")]) == 0
+    assert "z are told from where the stages stand" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "rig", "code", "said"),
+    [
+        ("chanels: [a]", [], 2, "plan.yaml: a sequence has no field 'chanels'; did you mean 'channels'"),
+        ("channels: [nuclei]", ["--rig", "microscope"], 2, "event 0: channel 'nuclei': .*'nucleus'"),
+        ("channels: [a]", ["--rig", "nobody"], 4, "no rig 'nobody' is running, and none"),
+        ("channels: [a]", ["--most", "-1"], 2, "most must be 0 or more, not -1"),
+    ],
+)
+def test_what_is_wrong_is_named(text, rig, code, said, tmp_path, capsys):
+    (tmp_path / "plan.yaml").write_text(text)
+    assert run(["plan", str(tmp_path / "plan.yaml"), *rig]) == code
+    assert re.search(said, capsys.readouterr().err)
