@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from parfocal.core.errors import BadInputError, nearest
+from parfocal.core.frames import FrameSpec
 from parfocal.processes import directory
 from parfocal.rig.opening import attach, config_of
 from parfocal.rig.run_roles import run_settings
@@ -121,7 +122,8 @@ def _frame_bytes(config: RigConfig) -> int | None:
     if not camera:
         return None
     with attach(config.name) as running:
-        return running.stream(camera).spec.nbytes
+        spec = running.stream(camera).spec
+    return spec.nbytes if isinstance(spec, FrameSpec) else None
 
 
 def report_of(plan: Plan, facts: RigFacts) -> PlanReport:
