@@ -21,6 +21,7 @@ from parfocal.runs import (
 )
 from parfocal.runs.instruments.rig_facts import RigFacts, changes, field_of_view_um
 from parfocal.runs.plans.survey import PlanSurvey
+from parfocal.runs.plans.useq_plans import plan_to_useq
 
 FIELD = {"fov_width": 100, "fov_height": 50}
 lengths = st.integers(1, 400)
@@ -161,3 +162,10 @@ def test_a_prepared_run_tells_that_the_camera_sees_another_field():
     assert changes(before, before, PlanSurvey(), frozenset()) == ()
     (told,) = changes(before, now, PlanSurvey(), frozenset())
     assert "show another size of the sample" in told
+
+
+def test_its_tiles_are_exported_one_by_one():
+    plan = Sequence(stage_positions={"rows": 2, "columns": 2, "x": 0, "y": 0, **FIELD}, channels=["a"])
+    assert [(event.x_pos, event.y_pos) for event in plan_to_useq(plan)] == places(plan)
+    with pytest.raises(BadInputError, match="depends on the field of view"):
+        plan_to_useq(Sequence(stage_positions={"rows": 2, "columns": 2, "x": 0, "y": 0}))

@@ -162,7 +162,7 @@ def plan_to_useq(plan: Plan) -> MDASequence:
     if any("z_offset" in channel for channel in data.get("channels", ())):
         data.setdefault("z_plan", {"relative": [0]})  # without planes useq-schema leaves offsets out
     if "stage_positions" in data:
-        data["stage_positions"] = [_exported(place) for place in plan.stage_positions]
+        data["stage_positions"] = [_exported(place) for place in plan.places]
     return useq.MDASequence(**data)
 
 
