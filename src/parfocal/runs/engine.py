@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from parfocal.core.errors import BadInputError
 from parfocal.core.run_status import RunForecast
 from parfocal.runs.event_log import settled
+from parfocal.runs.forecast.run_prediction import KnownTimes, RunPrediction
 from parfocal.runs.instruments.instruments import Instruments, RunStart, RunStorage
 from parfocal.runs.machine import inputs, tasks
 from parfocal.runs.machine.advance import advance
@@ -57,6 +58,8 @@ class RunEngine:
         The run that started it.
     forecast : RunForecast
         What it is expected to need.
+    known : KnownTimes, optional
+        What its devices are known to take; by default nothing.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class RunEngine:
         done: EventCounts = EventCounts(),  # noqa: B008 (frozen)
         parent: str = "",
         forecast: RunForecast = RunForecast(),  # noqa: B008 (frozen)
+        known: KnownTimes | None = None,
     ) -> None:
         self.name = start.run
         self.parent = parent
@@ -82,6 +86,8 @@ class RunEngine:
         self._tell, self._note = tell, note
         begin_s = next((event.min_start_time or 0.0 for event in schedule.events(done.consumed)), 0.0)
         timing = Timing(begin_s=begin_s if done.consumed else 0.0)
+        self._prediction = RunPrediction(known or KnownTimes(), begin_s=timing.begin_s)
+        self._task_began_ns = 0
         self._machine = Machine(on_failure=on_failure, counts=done, timing=timing)
         self._facts = RunFacts(
             run=self.name,
@@ -197,12 +203,18 @@ class RunEngine:
                 if not isinstance(task, tasks.Fetch):
                     self._wake.clear()
                     self._instruments.ready()
+                    self._task_began_ns = self._clock.monotonic_ns()
                     return task
 
     def _take(self, report: inputs.Report) -> None:
-        before = self._machine
+        before, exposure = self._machine, self._performer.exposure
+        exposure_ns = 0 if exposure is None else exposure.header.exposure_ns
+        self._prediction.saw(before.task, self._task_began_ns, report, exposure_ns)
+        if isinstance(report, inputs.Fetched) and report.event is not None:
+            self._prediction.fetched(report.event)
         self._advance(report)
-        if (event := settled(before, self._machine, report, self._performer.exposure)) is not None:
+        event = settled(before, self._machine, report, exposure, self._prediction.starts_s)
+        if event is not None:
             self._note(event)
 
     # --- under the lock
@@ -216,6 +228,8 @@ class RunEngine:
         before = self._machine
         self._machine, effects = advance(before, given)
         self._facts.see(self._machine, given, self._clock)
+        if isinstance(given, inputs.Resume | inputs.Replaced):
+            self._prediction.goes_on(self._machine.timing, given.now_ns)
         if self._machine.state == "ended" and before.state != "ended":
             self._facts.storage = self._instruments.storage()
         for effect in effects:

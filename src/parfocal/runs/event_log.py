@@ -37,27 +37,39 @@ DTYPE = np.dtype(
         ("frame", "<i8"),
         ("scheduled_s", "<f8"),
         ("started_s", "<f8"),
+        ("predicted_s", "<f8"),
         ("time_ns", "<i8"),
         *((name, "<f8") for name in ("exposure_ms", "x_um", "y_um", "z_um", "power")),
         *((name, "<f8") for name in ("asked_exposure_ms", "asked_power")),
         ("outcome", "u1"),
     ]
 )
-"""Numbers are -1, and times and places NaN, where there is none; `started_s` is of the run's schedule, and
-`time_ns` the end of the exposure on the monotonic clock."""
+"""Numbers are -1, and times and places NaN, where there is none.
+
+`started_s`, and `predicted_s` when it was expected to begin, are of the run's schedule; `time_ns` is the end
+of the exposure on the monotonic clock.
+"""
 
 
 class SettledEvent(NamedTuple):
-    """An event that is done, or declared dropped: what it was, how it ended, its frame, when it began."""
+    """An event that is done, or declared dropped.
+
+    What it was, how it ended, its frame, when it began, and when it was expected to.
+    """
 
     event: Event
     outcome: str
     exposure: ExposedFrame | None
     started_s: float
+    predicted_s: float
 
 
 def settled(
-    before: Machine, after: Machine, report: inputs.Report, exposure: ExposedFrame | None
+    before: Machine,
+    after: Machine,
+    report: inputs.Report,
+    exposure: ExposedFrame | None,
+    predicted_s: float = math.nan,
 ) -> SettledEvent | None:
     """Return what a report has settled, None if nothing: an event that was in hand is done or dropped."""
     event = report.event if isinstance(report, inputs.Fetched) else before.event
@@ -70,7 +82,7 @@ def settled(
     began_ns = report.began_ns if isinstance(report, inputs.Exposed | inputs.Acquired) else None
     origin_ns = before.timing.origin_ns
     started_s = math.nan if began_ns is None or origin_ns is None else (began_ns - origin_ns) * 1e-9
-    return SettledEvent(event, outcome, exposure if exposed else None, started_s)
+    return SettledEvent(event, outcome, exposure if exposed else None, started_s, predicted_s)
 
 
 def _outcome(before: Machine, after: Machine) -> str:
@@ -93,6 +105,7 @@ def row_of(done: SettledEvent) -> NDArray[np.void]:
                 -1 if header is None else header.frame,
                 _number(event.min_start_time),
                 done.started_s,
+                done.predicted_s,
                 -1 if header is None else header.time_ns,
                 math.nan if header is None else header.exposure_ns * 1e-6,
                 *(_number(getattr(exposure, name, None)) for name in ("x_um", "y_um", "z_um", "power")),

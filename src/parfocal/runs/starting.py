@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from pydantic import ValidationError
 
 from parfocal.core.errors import BadInputError
-from parfocal.core.run_status import RunStatus
+from parfocal.core.run_status import RunForecast, RunStatus
 from parfocal.processes import directory
 from parfocal.runs.engine import RunEngine
+from parfocal.runs.forecast.device_times import DeviceTimes
+from parfocal.runs.forecast.feasibility import feasibility_of
+from parfocal.runs.forecast.measured_times import MeasuredTimes
+from parfocal.runs.forecast.run_prediction import KnownTimes
 from parfocal.runs.instruments.instruments import RunStart
 from parfocal.runs.instruments.rig_facts import RigFacts, changes
 from parfocal.runs.instruments.rig_instruments import RigInstruments
@@ -35,6 +40,10 @@ if TYPE_CHECKING:
     from parfocal.runs.event_log import LogWriter
 
 
+_LOOKED_AT = 10_000
+"""Events of a run that is started at once which are looked at for what is late."""
+
+
 class _Examined(NamedTuple):
     """A request that the rig can carry out, as far as it has told."""
 
@@ -44,6 +53,7 @@ class _Examined(NamedTuple):
     schedule: Schedule
     done: EventCounts
     wanted: PlanSurvey
+    declared: DeviceTimes
 
 
 class RunStarter:
@@ -73,6 +83,7 @@ class RunStarter:
     ) -> None:
         self._context, self._settings, self._runs = context, settings, runs
         self._tell, self._log = tell, log
+        self._measured = MeasuredTimes()
 
     def new(self, request: StartRequest) -> KnownRun:
         """Return a new run.
@@ -119,7 +130,7 @@ class RunStarter:
             events_total=len(found.schedule),
             remaining_s=found.schedule.duration_s,
             created_at=self._context.clock.utc_ns() * 1e-9,
-            forecast=forecast_of(found.schedule, found.wanted, facts),
+            forecast=self._forecast(found, None),
         )
         run = KnownRun(None, None, status, prepared)
         self._runs.prepare(request.name, run)
@@ -177,10 +188,21 @@ class RunStarter:
             if wanted.exposes or wanted.acquires:
                 settings.service("camera", "exposures")
             preflight(wanted, facts, appended=before is not None)
+            declared = instruments.declared_times()
         except BaseException:
             instruments.discard()
             raise
-        return _Examined(instruments, plan, asked.needs_origin, schedule, done, wanted)
+        return _Examined(instruments, plan, asked.needs_origin, schedule, done, wanted, declared)
+
+    def _forecast(self, found: _Examined, most: int | None) -> RunForecast:
+        """Return what a run is expected to need; its first `most` events are looked at for what is late."""
+        facts = found.instruments.facts
+        events = islice(found.schedule.events(found.done.consumed), most)
+        times = self._measured.over(found.declared)
+        told = (feasibility_of(events, times, facts.found).text, *self._measured.slow(found.declared))
+        forecast = forecast_of(found.schedule, found.wanted, facts)
+        warnings = (*forecast.warnings, *filter(None, told))
+        return msgspec.structs.replace(forecast, warnings=warnings)
 
     def _instruments(self, settings: RunSettings, parent: str) -> RigInstruments:
         context = self._context
@@ -228,7 +250,12 @@ class RunStarter:
             on_failure=self._settings().on_failure,
             done=found.done,
             parent=request.parent,
-            forecast=forecast_of(schedule, wanted, instruments.facts),
+            forecast=self._forecast(found, _LOOKED_AT),
+            known=KnownTimes(
+                times=self._measured.over(found.declared),
+                at=instruments.facts.found,
+                measured=MeasuredTimes() if request.parent else self._measured,
+            ),
         )
         if wanted.largest_move_um:
             context.log.info("run %s: its largest move is %.6g um", request.name, wanted.largest_move_um)

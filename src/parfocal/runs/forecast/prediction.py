@@ -9,6 +9,8 @@ from parfocal.runs.forecast.device_times import DeviceTimes
 from parfocal.runs.machine.timing import Timing
 from parfocal.runs.plans.event import Event
 
+_Light = tuple[str, float | None, float | None]
+
 
 class PredictedEvent(NamedTuple):
     """When an event is expected.
@@ -57,13 +59,19 @@ class Prediction:
     def __init__(self, times: DeviceTimes, at: Mapping[str, float], *, begin_s: float = 0.0) -> None:
         self._times = times
         self._at = dict(at)
-        self._light: tuple[str, float | None, float | None] | None = None
+        self._light: _Light | None = None
         self._timing = Timing(begin_s=begin_s)
         self._now_ns = 0
 
     def goes_on(self, timing: Timing, now_ns: int) -> None:
         """Go on from how the run really stands: after a pause, or with another plan."""
         self._timing, self._now_ns = timing, now_ns
+
+    def placing_of(self, event: Event) -> tuple[dict[str, float], str]:
+        """Return how far each known axis is to go for the next event, and which channel the light becomes."""
+        ways = {name: target - self._at.get(name, target) for name, target in event.targets_um.items()}
+        known = {name: way for name, way in ways.items() if way and name in self._times.axes}
+        return known, event.channel if _light_of(event) != self._light else ""
 
     def of(self, event: Event) -> PredictedEvent:
         """Return when the next event begins. To be called with each, in order."""
@@ -106,8 +114,7 @@ class Prediction:
         targets = event.targets_um
         placing_s = self._times.move_s(self._at, targets)
         self._at.update(targets)
-        light = (event.channel, event.exposure_ms, event.power)
-        if event.channel and light != self._light:
+        if event.channel and (light := _light_of(event)) != self._light:
             placing_s += self._times.switch_s.get(event.channel, 0.0)
             self._light = light
         return placing_s
@@ -118,3 +125,7 @@ class Prediction:
         planned_s = event.min_start_time
         late_s = 0.0 if planned_s is None else max(0.0, starts_s - planned_s)
         return PredictedEvent(starts_s, (ready_ns - origin_ns) * 1e-9, late_s)
+
+
+def _light_of(event: Event) -> _Light:
+    return event.channel, event.exposure_ms, event.power

@@ -36,10 +36,15 @@ class CameraCalls:
         )
         return limits.get("exposure_ms")
 
+    def exposure_ms(self) -> float:
+        """Return the exposure that it is set to."""
+        exposure_ms: float = self._calls.ask(self._camera, "exposure_ms")
+        return exposure_ms
+
     def open(self) -> None:
         """Note how it is set. A live sequence is ended, and begun again at the end of the run."""
         self._was_live = self._calls.ask(self._camera, "is_running")
-        self._exposure_ms = self._calls.ask(self._camera, "exposure_ms")
+        self._exposure_ms = self.exposure_ms()
         if self._was_live:
             self._calls.ask(self._camera, "stop")
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from parfocal.core.errors import ParfocalError
 from parfocal.core.frames import FrameSpec
+from parfocal.runs.forecast.device_times import DeviceTimes
 from parfocal.runs.instruments.calling import InstrumentCalls
 from parfocal.runs.instruments.camera_calls import CameraCalls
 from parfocal.runs.instruments.instruments import (
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from parfocal.runs.machine.tasks import Ending
     from parfocal.runs.plans.event import Event
     from parfocal.runs.settings import RunSettings
+
+_BEFORE_S, _AFTER_S = 0.005, 0.01
+"""What calls take before and after an exposure, until it has been measured."""
 
 
 class RigInstruments:
@@ -114,6 +118,19 @@ class RigInstruments:
             disk_free_bytes=self._calls.ask(chosen.recorder, "free_bytes", folder) if self.records else None,
         )
         return self.facts
+
+    def declared_times(self) -> DeviceTimes:
+        """Return how long they take, as they declare it."""
+        exposures_ms = self._light.exposures_ms
+        if self._settings.camera:
+            exposures_ms[""] = self._camera.exposure_ms()
+        return DeviceTimes(
+            before_s=_BEFORE_S,
+            after_s=_AFTER_S,
+            axes=self._stages.times,
+            switch_s=self._light.settle_s,
+            exposure_ms=exposures_ms,
+        )
 
     def discard(self) -> None:
         """Let go of the services; nothing was claimed yet."""

@@ -58,6 +58,17 @@ class RunLight:
         told = {light: self._calls.ask(light, "declared_limits", returns=_LIMITS) for light in self._lights}
         return {light: limits["fraction"] for light, limits in told.items() if "fraction" in limits}
 
+    @property
+    def settle_s(self) -> dict[str, float]:
+        """How long each channel needs to settle, as declared."""
+        return {name: preset.settle_s for name, preset in self._presets.items()}
+
+    @property
+    def exposures_ms(self) -> dict[str, float]:
+        """The exposure of each channel that has one."""
+        presets = self._presets.items()
+        return {name: preset.exposure_ms for name, preset in presets if preset.exposure_ms is not None}
+
     def open(self, *, leased: bool) -> None:
         """Lease every light, unless somebody else does, and note the power of what no channel switches."""
         outputs = [(light, "") for light in self._lights]

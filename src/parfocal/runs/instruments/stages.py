@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from parfocal.core.protocols import Axis
+from parfocal.runs.forecast.device_times import AxisTimes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,6 +62,14 @@ class Stages:
         """How far each axis goes, um."""
         return {
             name: (axis.low / _UM[axis.unit], axis.high / _UM[axis.unit])
+            for name, (_, axis) in self._axes.items()
+        }
+
+    @property
+    def times(self) -> dict[str, AxisTimes]:
+        """How long moves of each axis take, as the stages declare it."""
+        return {
+            name: AxisTimes(speed_um_per_s=axis.speed / _UM[axis.unit])
             for name, (_, axis) in self._axes.items()
         }
 
