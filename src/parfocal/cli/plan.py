@@ -11,7 +11,7 @@ from rich.text import Text
 
 from parfocal.cli.exits import Exit
 from parfocal.cli.output import console, print_json
-from parfocal.rig.plan_report import RigFacts, facts_of, first_and_last, report_of
+from parfocal.rig.plan_report import KnownRig, first_and_last, known_rig, report_of
 from parfocal.runs.plans.plan_files import load_plan
 from parfocal.runs.status_text import clock_text
 
@@ -51,7 +51,7 @@ def plan(plan: Path, *, rig: str | None = None, most: int = 20, json: bool = Fal
     parfocal plan plan.yaml --json
     """
     wanted = load_plan(plan)
-    facts = RigFacts() if rig is None else facts_of(rig)
+    facts = KnownRig() if rig is None else known_rig(rig)
     report = report_of(wanted, facts)
     first, last = first_and_last(wanted, most)
     left_out = report.events_total - len(first) - len(last)
@@ -67,7 +67,7 @@ def plan(plan: Path, *, rig: str | None = None, most: int = 20, json: bool = Fal
     return Exit.OK
 
 
-def _summarise(report: PlanReport, facts: RigFacts, shown: Console) -> None:
+def _summarise(report: PlanReport, facts: KnownRig, shown: Console) -> None:
     axes = "  ".join(f"{axis} {size}" for axis, size in report.shape.items())
     predicted = f", with exposures and known moves {clock_text(report.predicted_s)}"
     lines = {

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from parfocal.runs.plans.plan import Plan
 
 
-class RigFacts(msgspec.Struct, frozen=True, kw_only=True):
+class KnownRig(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a rig without moving anything.
 
     Attributes
@@ -83,7 +83,7 @@ class PlanReport(msgspec.Struct, frozen=True, kw_only=True):
     disk_bytes: int | None
 
 
-def facts_of(source: str) -> RigFacts:
+def known_rig(source: str) -> KnownRig:
     """Return what is known of a running rig, else of the built-in one or file of that name. Starts nothing.
 
     Raises
@@ -96,7 +96,7 @@ def facts_of(source: str) -> RigFacts:
     return _facts(config, _frame_bytes(config) if runs else None)
 
 
-def _facts(config: RigConfig, frame_bytes: int | None) -> RigFacts:
+def _facts(config: RigConfig, frame_bytes: int | None) -> KnownRig:
     parts = run_settings(config)
     presets: Mapping[str, Any] | None = None
     if parts.channels:
@@ -109,7 +109,7 @@ def _facts(config: RigConfig, frame_bytes: int | None) -> RigFacts:
     exposures = {
         name: preset["exposure_ms"] for name, preset in (presets or {}).items() if "exposure_ms" in preset
     }
-    return RigFacts(
+    return KnownRig(
         rig=config.name,
         channels=None if presets is None else tuple(presets),
         times=DeviceTimes(axes=axes, exposure_ms=exposures),
@@ -126,7 +126,7 @@ def _frame_bytes(config: RigConfig) -> int | None:
     return spec.nbytes if isinstance(spec, FrameSpec) else None
 
 
-def report_of(plan: Plan, facts: RigFacts) -> PlanReport:
+def report_of(plan: Plan, facts: KnownRig) -> PlanReport:
     """Return what a plan asks for of a rig; events are gone through twice, and none is kept.
 
     Raises
@@ -138,7 +138,7 @@ def report_of(plan: Plan, facts: RigFacts) -> PlanReport:
     --------
     >>> from parfocal.runs import Sequence
     >>> plan = Sequence(time_plan={"interval": 5, "loops": 3}, channels=[{"config": "a", "exposure": 100}])
-    >>> report = report_of(plan, RigFacts(frame_bytes=1000))
+    >>> report = report_of(plan, KnownRig(frame_bytes=1000))
     >>> report.events_total, report.duration_s, report.predicted_s, report.disk_bytes
     (3, 10.0, 10.1, 3000)
     """
