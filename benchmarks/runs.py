@@ -437,6 +437,34 @@ def long_plan(size: Size) -> Iterator[Row]:
     yield Row("memory that the engine takes more", grown, "MiB", "<= 20")
 
 
+def painting(size: Size) -> Iterator[Row]:
+    """Measure how long the view of a run in the terminal takes to paint, in the middle of a long plan."""
+    from rich.console import Console
+
+    from parfocal.cli.run_view import run_view
+    from parfocal.core.run_status import RunStatus
+    from parfocal.runs.plans.outline import outline_of
+    from parfocal.runs.plans.schedule import Schedule
+
+    count = size.of(100_000, 20_000, 2_000)
+    schedule = Schedule(Sequence(time_plan={"interval": 1, "loops": count // 20}, **AXES))
+    outline = outline_of(schedule, 400)
+    middle = schedule.event(count // 2)
+    status = RunStatus(
+        run="bench",
+        state="running",
+        events_total=count,
+        events_consumed=count // 2,
+        event_number=middle.number,
+        event_kind=middle.kind,
+        event_index=middle.index,
+    )
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        console = Console(file=nowhere, width=100, force_terminal=True)
+        took = best(size, lambda: console.print(run_view(status, outline, 100)))
+    yield Row(f"status of {count} events painted", 1e3 * took, "ms", "<= 10")
+
+
 PARTS = {
     "plans": plans,
     "throughput": throughput,
@@ -444,6 +472,7 @@ PARTS = {
     "cancel": cancel,
     "pause": pause,
     "long_plan": long_plan,
+    "painting": painting,
 }
 
 if __name__ == "__main__":
