@@ -1,1 +1,1 @@
-"""Live steps over streams: numbers from frames while they come."""
+"""Numbers from images: live steps over streams, and cells found, followed and chosen."""

@@ -1,0 +1,133 @@
+"""What each cell is like: where, how large, how bright, and how its reporter is shared out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from scipy import ndimage
+
+from parfocal.analysis.cells.libraries import library
+from parfocal.core.errors import BadInputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Columns: TypeAlias = "dict[str, NDArray[Any]]"
+"""One array for each quantity, all of the length n: a value for each cell."""
+
+
+def places(labels: NDArray[np.integer]) -> Columns:
+    """Return where each cell is and how large.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (y, x)
+        0 is background.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (n,)
+        "label" (int64), "y_px" and "x_px" (centre of the area; the centre of the first pixel is 0) and
+        "area_px" (int64).
+
+    Examples
+    --------
+    >>> places(np.array([[0, 3, 3], [0, 3, 3]]))
+    {'label': array([3]), 'y_px': array([0.5]), 'x_px': array([1.5]), 'area_px': array([4])}
+    """
+    areas = np.bincount(labels.ravel())
+    present = np.flatnonzero(areas)
+    present = present[present > 0]
+    if present.size == 0:
+        centres = np.empty((0, 2))
+    else:
+        centres = np.array(ndimage.center_of_mass(labels > 0, labels, present))
+    return {"label": present, "y_px": centres[:, 0], "x_px": centres[:, 1], "area_px": areas[present]}
+
+
+def measure(
+    labels: NDArray[np.integer],
+    images: Mapping[str, NDArray[Any]],
+    *,
+    ring_px: float = 0.0,
+    gap_px: float = 1.0,
+) -> Columns:
+    """Return what each cell is like: `places`, and for each channel how bright it is.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (y, x)
+        0 is background; nuclei, if a ring is asked for.
+    images : dict of str to ndarray, shape (y, x)
+        By the name of the channel.
+    ring_px : float
+        Width of a ring around each nucleus, which stands for its cytoplasm; 0 for none. It ends where that of
+        a neighbour begins.
+    gap_px : float
+        Between nucleus and ring, so that the blurred edge belongs to neither.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (n,)
+        As `places`; "mean_<channel>" (counts), and with a ring also "ring_<channel>" and "ratio_<channel>",
+        the ring over the nucleus: it rises when a translocation reporter leaves the nucleus, as one of ERK
+        does when ERK is active. NaN where a cell has no ring, or a nucleus of 0.
+
+    Raises
+    ------
+    BadInputError
+        If an image has another shape than the labels.
+
+    References
+    ----------
+    Regot et al., High-sensitivity measurements of multiple kinase activities in live single cells, Cell 157
+    (2014): the ratio of cytoplasm to nucleus.
+
+    Examples
+    --------
+    >>> labels = np.zeros((9, 9), int)
+    >>> labels[3:6, 3:6] = 1
+    >>> image = np.where(labels == 1, 10.0, 30.0)
+    >>> measure(labels, {"erk": image}, ring_px=2)["ratio_erk"]
+    array([3.])
+    """
+    columns = places(labels)
+    rings = _rings(labels, ring_px, gap_px) if ring_px > 0 else None
+    for channel, image in images.items():
+        if image.shape != labels.shape:
+            raise BadInputError(
+                f"the image of channel {channel!r} has the shape {image.shape}, the labels {labels.shape}"
+            )
+        mean = _means(image, labels, columns["label"])
+        columns[f"mean_{channel}"] = mean
+        if rings is not None:
+            ring = _means(image, rings, columns["label"])
+            columns[f"ring_{channel}"] = ring
+            columns[f"ratio_{channel}"] = _quotient(ring, mean)
+    return columns
+
+
+def _rings(labels: NDArray[np.integer], ring_px: float, gap_px: float) -> NDArray[np.integer]:
+    expand = library("skimage.segmentation").expand_labels
+    outer: NDArray[np.integer] = expand(labels, gap_px + ring_px)
+    outer[expand(labels, gap_px) > 0] = 0
+    return outer
+
+
+def _means(
+    image: NDArray[Any], labels: NDArray[np.integer], present: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return the mean of each label; NaN for one without a pixel."""
+    length = int(present.max(initial=0)) + 1
+    counts = np.bincount(labels.ravel(), minlength=length)[present]
+    sums = np.bincount(labels.ravel(), image.ravel().astype(np.float64), minlength=length)[present]
+    return _quotient(sums, counts)
+
+
+def _quotient(above: NDArray[Any], below: NDArray[Any]) -> NDArray[np.float64]:
+    """Return a quotient; NaN where it would be one by zero."""
+    quotient = np.full(above.size, np.nan)
+    np.divide(above, below, out=quotient, where=below > 0)
+    return quotient
