@@ -19,7 +19,7 @@ before = Sequence(
     time_plan={"interval": 0.5, "loops": 3},
     stage_positions=POSITIONS,
     channels=CHANNELS,
-    metadata={"phase": "before"},
+    metadata={"phase": "before", "phase_id": 0},
 )
 stimulated = Sequence(
     time_plan={"interval": 0.5, "loops": 3},
@@ -28,7 +28,7 @@ stimulated = Sequence(
     stim_channels=["stimulation"],
     stim_frames=[0, -1],
     stim_exposure=[10, 20],
-    metadata={"phase": "stimulated"},
+    metadata={"phase": "stimulated", "phase_id": 1},
 )
 
 
