@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from parfocal.analysis.cells.divisions import DivisionLinker
 
 from parfocal.analysis.cells import choosing, masks
+from parfocal.analysis.cells.divisions import DivisionLinker
 from parfocal.analysis.cells.linking import NearestLinker
 from parfocal.analysis.cells.measure import measure, places
 from parfocal.core.errors import BadInputError
