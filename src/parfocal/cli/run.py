@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -81,11 +81,12 @@ def run(
     shown = console(quiet=json)
     with shown.status(f"starting {rig}"):
         opened = attach_or_open(rig, detach=detach)
-    with opened as running:
+    signals: AbstractContextManager[list[str]] = nullcontext([]) if detach else counted_signals()
+    with opened as running, signals as came:  # one that comes while the run is started cancels it, too
         handle = running.run(
             wanted, name=name, folder="" if out is None else out, continues=continues, force=force
         )
-        status = handle.status() if detach else _follow(handle, running.name, json=json)
+        status = handle.status() if detach else _follow(handle, running.name, came, json=json)
         _print_status(status, running.name, json=json)
     return Exit.OK if detach else exit_of_outcome(status.outcome)
 
@@ -134,8 +135,8 @@ def prepare(
         _print_status(status, running.name, json=json)
 
 
-def _follow(handle: RunHandle, rig: str, *, json: bool) -> RunStatus:
-    """Show the run until it has ended, and return its final status.
+def _follow(handle: RunHandle, rig: str, came: list[str], *, json: bool) -> RunStatus:
+    """Show the run until it has ended, and return its final status; the first signal in `came` cancels it.
 
     Raises
     ------
@@ -143,7 +144,7 @@ def _follow(handle: RunHandle, rig: str, *, json: bool) -> RunStatus:
         At the second signal: the run goes on ending.
     """
     cancelled = False
-    with counted_signals() as came, _RunLine(f"{rig}/{handle.name}", console(quiet=json)) as line:
+    with _RunLine(f"{rig}/{handle.name}", console(quiet=json)) as line:
         while not (status := handle.status()).ended:
             line.show(status)
             if came and not cancelled:
