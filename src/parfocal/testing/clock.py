@@ -57,7 +57,7 @@ class ManualClock:
             self._now_ns += int(seconds * 1e9)
             self._moved.notify_all()
 
-    def wait_for_waiters(self, count: int = 1, timeout_s: float = 10.0) -> bool:
+    def wait_for_waiters(self, count: int = 1, timeout_s: float = 30.0) -> bool:
         """Block, in real time, until `count` threads wait for a later time; return whether they do."""
         with self._moved:
             return self._moved.wait_for(lambda: self._pending() >= count, timeout_s)
