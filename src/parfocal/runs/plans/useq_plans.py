@@ -25,7 +25,7 @@ _PHASE = ("interval", "duration", "loops")
 _SEQUENCE = ("metadata", "axis_order", "stage_positions", "channels", "time_plan", "z_plan")
 _THEIRS = ("grid_plan", "autofocus_plan", "setup", "keep_shutter_open_across")
 _INSTEAD = {
-    "grid_plan": "write its tiles as stage_positions",
+    "grid_plan": "write it as a grid among stage_positions",
     "autofocus_plan": "have the autofocus hold by itself, and leave it out",
     "keep_shutter_open_across": "the light is off between exposures: leave it out",
     "setup": "set the instruments before the run, by `rig.call` or a preset",
