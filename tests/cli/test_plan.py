@@ -58,10 +58,17 @@ def test_everything_is_one_object_and_nothing_is_started(file, tmp_path, capsys)
     assert "unseen" not in [record.rig for record in directory.rigs()]
 
 
-def test_of_a_rig_that_runs_the_disk_needed_is_told(file, capsys):
-    with parfocal.open_rig("microscope", name="seen"):
+def test_of_a_rig_that_runs_the_disk_needed_is_told_and_its_camera_sizes_the_tiles(file, tmp_path, capsys):
+    save_plan(Sequence(stage_positions={"rows": 1, "columns": 2, "x": 0, "y": 0}), tmp_path / "grid.yaml")
+    with parfocal.open_rig("microscope", name="seen") as rig:
         assert run(["plan", file, "--rig", "seen", "--json"]) == 0
         assert json.loads(capsys.readouterr().out)["disk_bytes"] == 160 * 512 * 512 * 2
+        assert run(["plan", str(tmp_path / "grid.yaml"), "--rig", "seen", "--json"]) == 0
+        left, right = json.loads(capsys.readouterr().out)["events"]
+        pixel_um = rig.stream("camera").spec.pixel_size_um
+        assert right["x_um"] - left["x_um"] == pytest.approx(512 * pixel_um)
+    assert run(["plan", str(tmp_path / "grid.yaml")]) == 2
+    assert "depends on the field of view" in capsys.readouterr().err
 
 
 def test_what_is_told_from_the_stages_is_shown_so(tmp_path, capsys):

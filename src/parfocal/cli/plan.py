@@ -11,7 +11,7 @@ from rich.text import Text
 
 from parfocal.cli.exits import Exit
 from parfocal.cli.output import console, print_json
-from parfocal.rig.plan_report import KnownRig, first_and_last, known_rig, report_of
+from parfocal.rig.plan_report import KnownRig, as_tiled, first_and_last, known_rig, report_of
 from parfocal.runs.plans.plan_files import load_plan
 from parfocal.runs.status_text import clock_text
 
@@ -52,6 +52,7 @@ def plan(plan: Path, *, rig: str | None = None, most: int = 20, json: bool = Fal
     """
     wanted = load_plan(plan)
     facts = KnownRig() if rig is None else known_rig(rig)
+    wanted = as_tiled(wanted, facts)
     report = report_of(wanted, facts)
     first, last = first_and_last(wanted, most)
     left_out = report.events_total - len(first) - len(last)

@@ -15,7 +15,9 @@ from parfocal.rig.opening import attach, config_of
 from parfocal.rig.run_roles import run_settings
 from parfocal.runs.forecast.device_times import AxisTimes, DeviceTimes
 from parfocal.runs.forecast.feasibility import feasibility_of
+from parfocal.runs.instruments.rig_facts import field_of_view_um
 from parfocal.runs.plans.event import Event
+from parfocal.runs.plans.field_of_view import at_field_of_view
 from parfocal.runs.plans.origin import at_origin
 from parfocal.runs.plans.survey import survey
 
@@ -35,14 +37,14 @@ class KnownRig(msgspec.Struct, frozen=True, kw_only=True):
         Its presets; None if it has no channels service, or more than one.
     times : DeviceTimes
         The speeds that its file declares for the stages, and the exposures of its presets.
-    frame_bytes : int or None
-        Of one image; None if the camera does not run.
+    frame : FrameSpec or None
+        What the camera's frames are like; None if it does not run.
     """
 
     rig: str = ""
     channels: tuple[str, ...] | None = None
     times: DeviceTimes = DeviceTimes()
-    frame_bytes: int | None = None
+    frame: FrameSpec | None = None
 
 
 class PlanReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,10 +95,10 @@ def known_rig(source: str) -> KnownRig:
     """
     config = config_of(source)
     runs = config.name in [record.rig for record in directory.rigs()]
-    return _facts(config, _frame_bytes(config) if runs else None)
+    return _facts(config, _frame(config) if runs else None)
 
 
-def _facts(config: RigConfig, frame_bytes: int | None) -> KnownRig:
+def _facts(config: RigConfig, frame: FrameSpec | None) -> KnownRig:
     parts = run_settings(config)
     presets: Mapping[str, Any] | None = None
     if parts.channels:
@@ -113,17 +115,17 @@ def _facts(config: RigConfig, frame_bytes: int | None) -> KnownRig:
         rig=config.name,
         channels=None if presets is None else tuple(presets),
         times=DeviceTimes(axes=axes, exposure_ms=exposures),
-        frame_bytes=frame_bytes,
+        frame=frame,
     )
 
 
-def _frame_bytes(config: RigConfig) -> int | None:
+def _frame(config: RigConfig) -> FrameSpec | None:
     camera = run_settings(config).camera
     if not camera:
         return None
     with attach(config.name) as running:
         spec = running.stream(camera).spec
-    return spec.nbytes if isinstance(spec, FrameSpec) else None
+    return spec if isinstance(spec, FrameSpec) else None
 
 
 def report_of(plan: Plan, facts: KnownRig) -> PlanReport:
@@ -138,11 +140,11 @@ def report_of(plan: Plan, facts: KnownRig) -> PlanReport:
     --------
     >>> from parfocal.runs import Sequence
     >>> plan = Sequence(time_plan={"interval": 5, "loops": 3}, channels=[{"config": "a", "exposure": 100}])
-    >>> report = report_of(plan, KnownRig(frame_bytes=1000))
+    >>> report = report_of(plan, KnownRig(frame=FrameSpec(shape=(20, 50), dtype="uint8")))
     >>> report.events_total, report.duration_s, report.predicted_s, report.disk_bytes
     (3, 10.0, 10.1, 3000)
     """
-    shown = shown_plan(plan)
+    shown = _at_zero(plan)
     found = survey(shown.events(), {})
     for (channel, *_), event in found.lights.items():
         if channel and facts.channels is not None and channel not in facts.channels:
@@ -162,11 +164,17 @@ def report_of(plan: Plan, facts: KnownRig) -> PlanReport:
         predicted_s=forecast.duration_s,
         late=forecast.text,
         relative_to_stages=tuple(sorted(plan.needs_origin)),
-        disk_bytes=None if facts.frame_bytes is None else found.frames * facts.frame_bytes,
+        disk_bytes=None if facts.frame is None else found.frames * facts.frame.nbytes,
     )
 
 
-def shown_plan(plan: Plan) -> Plan:
+def as_tiled(plan: Plan, facts: KnownRig) -> Plan:
+    """Return a plan whose grids have the field of view of the camera; the same one if nobody knows it."""
+    field = None if facts.frame is None else field_of_view_um(facts.frame)
+    return plan if field is None else at_field_of_view(plan, width_um=field[0], height_um=field[1])
+
+
+def _at_zero(plan: Plan) -> Plan:
     """Return a plan as it can be shown: places told from the stages are so from 0."""
     return at_origin(plan, x_um=0, y_um=0, z_um=0)
 
@@ -183,7 +191,7 @@ def first_and_last(plan: Plan, most: int) -> tuple[list[Event], list[Event]]:
     """
     if most < 0:
         raise BadInputError(f"most must be 0 or more, not {most}")
-    shown, total = shown_plan(plan), len(plan)
+    shown, total = _at_zero(plan), len(plan)
     if total <= most:
         return list(shown.events()), []
     last = most // 2

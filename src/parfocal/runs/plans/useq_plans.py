@@ -75,7 +75,7 @@ def plan_from_useq_data(data: Any, where: str) -> Sequence:
     try:
         import useq
     except ImportError as error:
-        raise BadInputError(f"{where} is of useq-schema: install it, `pip install useq-schema`") from error
+        raise BadInputError(f"{where} is of useq-schema: install parfocal[useq]") from error
     try:
         if isinstance(data, Mapping):
             return plan_from_useq(useq.MDASequence(**data))
