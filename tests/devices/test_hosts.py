@@ -228,7 +228,7 @@ def test_a_stage_arrives_and_tells_rows(rig):
     assert focus.call("limits") == [-10_000.0, 10_000.0]
     assert focus.call("axes") == ["z"]
     assert focus.call("state")["positions_nm"] == {"z": 4000.0}
-    focus.call("set_speed", 100.0)
+    focus.call("set_speed", 20.0)
     with pytest.raises(DeadlineError, match="the motion was stopped: z "):
         focus.call("move_to", 0.0, timeout_s=0.2)
     with pytest.raises(CommandError, match="limits are -10000"):

@@ -126,9 +126,9 @@ def test_a_call_bound_to_a_client_ends_when_that_stands_still(
 
 
 def test_a_call_is_bound_to_a_client_that_answers(client: Client, bench: Bench) -> None:
-    call = client.submit("scan", lease_s=0.2)
+    call = client.submit("scan", lease_s=1.0)
     assert bench.entered.acquire(timeout=LONG_S)
-    for _ in range(5):  # of a beat each: the lease is renewed by answering them
+    for _ in range(10):  # twice the lease, which is renewed by answering beats
         assert not call.done()
         with pytest.raises(DeadlineError):
             client.call("hold", timeout_s=0.2)

@@ -74,14 +74,14 @@ def test_a_child_that_is_stopped_while_it_opens_is_named(make_rig, spec, tmp_pat
 
 
 def test_a_child_that_opens_without_a_sign_of_life_is_left_alone(make_rig, spec) -> None:
-    rig, _ = make_rig(spec(kind="Deaf", hang_after_s=0.3))
+    rig, _ = make_rig(spec(kind="Deaf", hang_after_s=1.0))
     with rig:
         assert rig.status().services["a"].restarts == 0
 
 
 def test_a_hung_step_is_named_dumped_made_safe_and_restarted(make_rig, spec, tmp_path) -> None:
     diary = tmp_path / "diary"
-    rig, ears = make_rig(spec(settings={"diary": str(diary)}, step_limit_s=1.0))
+    rig, ears = make_rig(spec(settings={"diary": str(diary)}, step_limit_s=2.0))
     with rig, rig.client("a") as client:
         client.call("hang_in_step", timeout_s=30)
         hung = ears.wait("state", name="a", state="hung")

@@ -200,8 +200,9 @@ def test_a_folder_that_its_reaper_has_just_removed_is_cleared(monkeypatch: pytes
     raced: list[Path] = []
 
     def too_late(path: Path, name: str) -> FileLock | None:
-        raced.append(path)
-        shutil.rmtree(path.parent)
+        if path == folder / FOLDER_LOCK:
+            raced.append(path)
+            shutil.rmtree(folder)
         return acquire(path, name)
 
     monkeypatch.setattr(FileLock, "acquire", too_late)

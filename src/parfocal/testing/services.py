@@ -170,7 +170,7 @@ class Deaf(Counter):
     def open(self, context: ServiceContext) -> None:
         """Take a while."""
         super().open(context)
-        ctypes.PyDLL(None).usleep(900_000)
+        ctypes.PyDLL(None).usleep(1_800_000)
 
 
 class FailsInStep(Counter):
