@@ -18,7 +18,7 @@ from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import CommandError
 from parfocal.rig.opening import attach_or_open
 from parfocal.runs.plans.plan_files import load_plan
-from parfocal.runs.status_text import forecast_text, progress_text, state_text
+from parfocal.runs.status_text import forecast_text, line_in_rig, progress_text
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -202,7 +202,7 @@ def _print_status(status: RunStatus, rig: str, *, json: bool) -> None:
         print_json({"rig": rig, **msgspec.to_builtins(status)})
         return
     shown = console()
-    shown.print(Text(f"run {rig}/{status.run}: {state_text(status)}, {progress_text(status)}"))
+    shown.print(Text(f"run {line_in_rig(rig, status)}"))
     for error in status.errors.last:
         shown.print(Text(f"  {error.source}: {error.type}: {error.message}"))
     if status.folder:

@@ -12,7 +12,7 @@ from parfocal.cli.output import console, print_json
 from parfocal.core.run_status import ResumePolicy, RunStatus
 from parfocal.rig.find_run import find_run
 from parfocal.rig.opening import attach
-from parfocal.runs.status_text import one_line
+from parfocal.runs.status_text import line_in_rig
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -158,4 +158,4 @@ def _steer(run: str, ask: Callable[[RunHandle], RunStatus], json: bool) -> None:
     if json:
         print_json({"rig": rig, **msgspec.to_builtins(status)})
     else:
-        console().print(Text(f"{rig}/{one_line(status)}"))
+        console().print(Text(line_in_rig(rig, status)))

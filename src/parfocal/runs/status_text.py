@@ -24,7 +24,23 @@ def one_line(status: RunStatus) -> str:
     >>> one_line(RunStatus(run="run1", state="ended", outcome="cancelled", reason="Ctrl-C", events_total=3))
     "'run1': cancelled (Ctrl-C), 0 of 3 events"
     """
-    return f"{status.run!r}: {', '.join(filter(None, (state_text(status), progress_text(status))))}"
+    return f"{status.run!r}: {_state_and_progress(status)}"
+
+
+def line_in_rig(rig: str, status: RunStatus) -> str:
+    """Return the same line with the name by which a run is found among those of all rigs.
+
+    Examples
+    --------
+    >>> from parfocal.core.run_status import RunStatus
+    >>> line_in_rig("lab", RunStatus(run="run1", state="pausing", events_total=40, events_acquired=12))
+    'lab/run1: pausing, 12 of 40 events'
+    """
+    return f"{rig}/{status.run}: {_state_and_progress(status)}"
+
+
+def _state_and_progress(status: RunStatus) -> str:
+    return ", ".join(filter(None, (state_text(status), progress_text(status))))
 
 
 def state_text(status: RunStatus) -> str:
