@@ -135,7 +135,7 @@ def test_a_run_is_steered_from_a_shell(fake, capsys, command, asked):
     assert json.loads(capsys.readouterr().out)["rig"] == RIG
     assert fake.asked == [asked]
     assert parfocal(command) == 0
-    assert capsys.readouterr().out.startswith(f"{RIG}/'run1'")
+    assert capsys.readouterr().out.startswith(f"{RIG}/run1: ")
 
 
 def test_a_run_that_is_not_there_is_told_with_its_exit_code(fake, capsys):
