@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from parfocal.analysis.cells.checks import positive
 from parfocal.analysis.cells.libraries import library
-from parfocal.core.errors import BadInputError
+from parfocal.analysis.cells.measure import centres_px
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,11 +52,10 @@ class DivisionLinker:
     required_columns = frozenset({"y_px", "x_px"})
 
     def __init__(self, search_px: float = 20.0, division_px: float = 20.0) -> None:
-        for name, value in (("search_px", search_px), ("division_px", division_px)):
-            if not value > 0:
-                raise BadInputError(f"{name} must be above 0, not {value}")
         self._tracker = library("laptrack").LapTrack(
-            cutoff=search_px**2, gap_closing_cutoff=False, splitting_cutoff=division_px**2
+            cutoff=positive(search_px, "search_px") ** 2,
+            gap_closing_cutoff=False,
+            splitting_cutoff=positive(division_px, "division_px") ** 2,
         )
         self._places: NDArray[np.float64] = np.empty((0, 2))
         self._numbers: NDArray[np.int64] = np.empty(0, dtype=np.int64)
@@ -75,7 +75,7 @@ class DivisionLinker:
         ndarray of int64, shape (n,)
             From 0 on.
         """
-        places = np.column_stack([columns["y_px"], columns["x_px"]]).astype(np.float64)
+        places = centres_px(columns)
         numbers = np.full(len(places), -1, dtype=np.int64)
         for before, after in self._successors(places).items():
             if len(after) == 1:

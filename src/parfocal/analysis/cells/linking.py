@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from parfocal.analysis.cells.checks import positive
 from parfocal.analysis.cells.libraries import library
+from parfocal.analysis.cells.measure import centres_px
 from parfocal.core.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -45,11 +47,9 @@ class NearestLinker:
     required_columns = frozenset({"y_px", "x_px"})
 
     def __init__(self, search_px: float = 20.0, memory: int = 1) -> None:
-        if not search_px > 0:
-            raise BadInputError(f"search_px must be above 0, not {search_px}")
         if memory < 0:
             raise BadInputError(f"memory must be 0 or more time points, not {memory}")
-        self._search_px, self._memory = search_px, memory
+        self._search_px, self._memory = positive(search_px, "search_px"), memory
         self._places: NDArray[np.float64] = np.empty((0, 2))  # of the cells that are known
         self._numbers: NDArray[np.int64] = np.empty(0, dtype=np.int64)
         self._away: NDArray[np.int64] = np.empty(0, dtype=np.int64)  # for how many time points
@@ -68,7 +68,7 @@ class NearestLinker:
         ndarray of int64, shape (n,)
             From 0 on.
         """
-        places = np.column_stack([columns["y_px"], columns["x_px"]]).astype(np.float64)
+        places = centres_px(columns)
         known = _nearest(self._places, places, self._search_px)
         is_new = known < 0
         numbers = np.where(is_new, 0, self._numbers[known] if self._numbers.size else 0)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from parfocal.analysis.cells.checks import positive
 from parfocal.core.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def centre_circle(shape: tuple[int, int], diameter: float = 0.5) -> NDArray[np.b
            [0, 0, 0, 0, 0, 0]])
     """
     y, x = _from_centre(shape)
-    return np.asarray(np.hypot(y, x) <= _positive(diameter, "diameter") * min(shape) / 2)
+    return np.asarray(np.hypot(y, x) <= positive(diameter, "diameter") * min(shape) / 2)
 
 
 def line(
@@ -64,7 +65,7 @@ def line(
     turned = np.radians(angle)
     across = x * np.cos(turned) + y * np.sin(turned)
     length = abs(shape[1] * np.cos(turned)) + abs(shape[0] * np.sin(turned))
-    return np.asarray(np.abs(across - (at - 0.5) * length) <= _positive(width_px, "width_px") / 2)
+    return np.asarray(np.abs(across - (at - 0.5) * length) <= positive(width_px, "width_px") / 2)
 
 
 def moving_line(
@@ -193,9 +194,3 @@ def _long_axis(places: NDArray[np.float64]) -> NDArray[np.float64]:
     axis: NDArray[np.float64] = np.linalg.eigh(centred.T @ centred)[1][:, -1]
     up, right = axis
     return -axis if (up, right) < (0.0, 0.0) or (abs(up) < 1e-9 and right < 0) else axis
-
-
-def _positive(value: float, name: str) -> float:
-    if not value > 0:
-        raise BadInputError(f"{name} must be above 0, not {value}")
-    return value

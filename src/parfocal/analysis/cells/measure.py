@@ -47,6 +47,17 @@ def places(labels: NDArray[np.integer]) -> Columns:
     return {"label": present, "y_px": centres[:, 0], "x_px": centres[:, 1], "area_px": areas[present]}
 
 
+def centres_px(columns: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
+    """Return where the cells of `places` or `measure` are, shape (n, 2): y and x.
+
+    Examples
+    --------
+    >>> centres_px(places(np.array([[0, 3, 3], [0, 3, 3]])))
+    array([[0.5, 1.5]])
+    """
+    return np.column_stack([columns["y_px"], columns["x_px"]]).astype(np.float64)
+
+
 def measure(
     labels: NDArray[np.integer],
     images: Mapping[str, NDArray[Any]],

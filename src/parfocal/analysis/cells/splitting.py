@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import ndimage
 
+from parfocal.analysis.cells.checks import positive
 from parfocal.analysis.cells.libraries import library
 from parfocal.core.errors import BadInputError
 
@@ -56,8 +57,7 @@ def split_touching(
             "foreground must be bool with the axes (y, x), not "
             f"{foreground.dtype} of shape {foreground.shape}"
         )
-    if not depth_px > 0:
-        raise BadInputError(f"depth_px must be above 0, not {depth_px}")
+    positive(depth_px, "depth_px")
     filled = ndimage.binary_fill_holes(foreground)
     distance = ndimage.gaussian_filter(ndimage.distance_transform_edt(filled), smooth_px)
     tops, _ = ndimage.label(filled & (distance == ndimage.maximum_filter(distance, 3)), np.ones((3, 3)))
