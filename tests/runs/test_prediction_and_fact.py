@@ -10,7 +10,7 @@ from parfocal.runs import Sequence, combine, wait
 from parfocal.runs.engine import RunEngine
 from parfocal.runs.event_log import row_of
 from parfocal.runs.forecast.device_times import AxisTimes, DeviceTimes
-from parfocal.runs.forecast.measured_times import MeasuredTimes
+from parfocal.runs.forecast.measured_times import MeasuredTimes, slow_axes
 from parfocal.runs.forecast.run_prediction import KnownTimes
 from parfocal.runs.instruments.instruments import RunStart
 from parfocal.runs.plans.schedule import Schedule
@@ -108,7 +108,7 @@ def test_the_second_run_is_predicted_from_what_the_first_has_measured(name):
 def test_a_stage_twice_as_slow_as_declared_is_named_and_predicted():
     measured = MeasuredTimes()
     carried_out(PLANS["12 positions"], measured, part=0.5)
-    told = measured.slow(DECLARED)
+    told = slow_axes(DECLARED, measured.over(DECLARED))
     assert told
     assert all(text.endswith("moves at 0.5 of its declared speed") for text in told)
     assert error_and_limit(carried_out(PLANS["12 positions"], measured, part=0.5)) <= 1
@@ -118,7 +118,7 @@ def test_what_is_as_fast_as_it_declares_is_not_named():
     measured = MeasuredTimes()
     for plan in PLANS.values():
         carried_out(plan, measured)
-    assert measured.slow(DECLARED) == ()
+    assert slow_axes(DECLARED, measured.over(DECLARED)) == ()
 
 
 def test_waits_and_what_follows_them_are_predicted():

@@ -16,7 +16,7 @@ from parfocal.processes import directory
 from parfocal.runs.engine import RunEngine
 from parfocal.runs.forecast.device_times import DeviceTimes
 from parfocal.runs.forecast.feasibility import feasibility_of
-from parfocal.runs.forecast.measured_times import MeasuredTimes
+from parfocal.runs.forecast.measured_times import MeasuredTimes, slow_axes
 from parfocal.runs.forecast.run_prediction import KnownTimes
 from parfocal.runs.instruments.instruments import RunStart
 from parfocal.runs.instruments.rig_facts import RigFacts, changes
@@ -54,6 +54,7 @@ class _Examined(NamedTuple):
     done: EventCounts
     wanted: PlanSurvey
     declared: DeviceTimes
+    times: DeviceTimes
 
 
 class RunStarter:
@@ -192,17 +193,17 @@ class RunStarter:
         except BaseException:
             instruments.discard()
             raise
-        return _Examined(instruments, plan, asked.needs_origin, schedule, done, wanted, declared)
+        times = self._measured.over(declared)
+        return _Examined(instruments, plan, asked.needs_origin, schedule, done, wanted, declared, times)
 
     def _forecast(self, found: _Examined, most: int | None) -> RunForecast:
         """Return what a run is expected to need; its first `most` events are looked at for what is late."""
         facts = found.instruments.facts
         events = islice(found.schedule.events(found.done.consumed), most)
-        times = self._measured.over(found.declared)
-        told = (feasibility_of(events, times, facts.found).text, *self._measured.slow(found.declared))
+        late = feasibility_of(events, found.times, facts.found).text
         forecast = forecast_of(found.schedule, found.wanted, facts)
-        warnings = (*forecast.warnings, *filter(None, told))
-        return msgspec.structs.replace(forecast, warnings=warnings)
+        warnings = (*forecast.warnings, late, *slow_axes(found.declared, found.times))
+        return msgspec.structs.replace(forecast, warnings=tuple(filter(None, warnings)))
 
     def _instruments(self, settings: RunSettings, parent: str) -> RigInstruments:
         context = self._context
@@ -252,7 +253,7 @@ class RunStarter:
             parent=request.parent,
             forecast=self._forecast(found, _LOOKED_AT),
             known=KnownTimes(
-                times=self._measured.over(found.declared),
+                times=found.times,
                 at=instruments.facts.found,
                 measured=MeasuredTimes() if request.parent else self._measured,
             ),

@@ -83,31 +83,29 @@ class MeasuredTimes:
                 after_s=typical(self._after) if len(self._after) >= _LEAST else declared.after_s,
             )
 
-    def slow(self, declared: DeviceTimes) -> tuple[str, ...]:
-        """Return which axes are much slower than they declare, in words.
-
-        Examples
-        --------
-        >>> measured = MeasuredTimes()
-        >>> declared = DeviceTimes(axes={"x": AxisTimes(speed_um_per_s=100)})
-        >>> for way_um in (50, 100, 150, 200):
-        ...     measured.saw_placing({"x": way_um}, "", 0.02 + way_um / 50, declared)
-        >>> measured.slow(declared)
-        ('x moves at 0.5 of its declared speed',)
-        """
-        found = self.over(declared).axes
-        parts = {
-            name: found[name].speed_um_per_s / axis.speed_um_per_s for name, axis in declared.axes.items()
-        }
-        return tuple(
-            f"{name} moves at {part:.2g} of its declared speed"
-            for name, part in parts.items()
-            if part < _SLOW
-        )
-
     def _axis(self, name: str, declared: AxisTimes) -> AxisTimes:
         moves = self._moves.get(name, ())
         return declared if len(moves) < _LEAST else fitted(np.array(moves), declared)
+
+
+def slow_axes(declared: DeviceTimes, measured: DeviceTimes) -> tuple[str, ...]:
+    """Return which axes are much slower than they declare, in words.
+
+    Examples
+    --------
+    >>> measured = MeasuredTimes()
+    >>> declared = DeviceTimes(axes={"x": AxisTimes(speed_um_per_s=100)})
+    >>> for way_um in (50, 100, 150, 200):
+    ...     measured.saw_placing({"x": way_um}, "", 0.02 + way_um / 50, declared)
+    >>> slow_axes(declared, measured.over(declared))
+    ('x moves at 0.5 of its declared speed',)
+    """
+    parts = {
+        name: measured.axes[name].speed_um_per_s / axis.speed_um_per_s for name, axis in declared.axes.items()
+    }
+    return tuple(
+        f"{name} moves at {part:.2g} of its declared speed" for name, part in parts.items() if part < _SLOW
+    )
 
 
 def typical(values: Iterable[float]) -> float:
