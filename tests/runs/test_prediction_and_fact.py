@@ -1,6 +1,7 @@
 """What was predicted beside what happened, for runs on a clock that jumps."""
 
 import logging
+import math
 import random
 
 import numpy as np
@@ -126,3 +127,12 @@ def test_waits_and_what_follows_them_are_predicted():
     plan = combine(PLANS["12 positions"], wait(30), PLANS["12 positions"], axis="t")
     carried_out(plan, measured)
     assert error_and_limit(carried_out(plan, measured)) <= 1
+
+
+def test_moves_that_were_lost_in_the_time_of_a_filter_refuse_no_run():
+    measured = MeasuredTimes()
+    for _ in range(3):
+        measured.saw_placing({}, "nucleus", 0.5, DECLARED)
+    for _ in range(3):
+        measured.saw_placing({"x": 150.0}, "nucleus", 0.4, DECLARED)
+    assert math.isfinite(measured.over(DECLARED).move_s({"x": 0.0}, {"x": 150.0}))

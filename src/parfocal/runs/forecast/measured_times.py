@@ -155,4 +155,5 @@ def fitted(moves: np.ndarray, declared: AxisTimes) -> AxisTimes:
     fixed_s = typical(took) - alone_s
     if 0 <= fixed_s <= alone_s / 2 + 0.1:
         return AxisTimes(speed_um_per_s=declared.speed_um_per_s, fixed_s=fixed_s)
-    return AxisTimes(speed_um_per_s=float(np.median(ways)) / typical(took))
+    took_s = typical(took)
+    return AxisTimes(speed_um_per_s=float(np.median(ways)) / took_s if took_s > 0 else math.inf)
