@@ -47,7 +47,7 @@ STATUS = RunStatus(
     scheduled_s=EVENT.min_start_time or 0.0,
     remaining_s=PLAN.duration_s - (EVENT.min_start_time or 0.0),
     lag_ms=38.0,
-    stimulations=Stimulations(fired=4),
+    stimulations=Stimulations(asked=4, fired=4),
     queues={"camera": QueueDepth(depth=1, maximum=64), "recorder": QueueDepth(depth=9, maximum=64)},
 )
 

@@ -90,9 +90,9 @@ PLAIN = {
         WakeUpPipe
     """,
     "runs": """
-        Abort Acquire Acquired Answer Ask Close Closed Darken Drain Drained Element Expose Exposed Fetch
-        Fetched Hold Instruments Machine Pause Pausing Performer Place Placed Prepare Replaced
-        Restarted Resume SharedInstruments Sleep Stopped TaskFailed Timing Visits Wake Woken
+        Abort Acquire Acquired Answer Ask Close Closed Darken Decide Decided Drain Drained Element Expose
+        Exposed Fetch Fetched Hold Instruments Machine Noted Pause Pausing Performer Place Placed Prepare
+        Replaced Restarted Resume SharedInstruments Sleep Stopped TaskFailed Timing Visits Wake Woken
     """,
     "processes": """
         Abandon Announcer AskToStop BackOff BackOffOver Begin Change Changes Charge End Ending

@@ -83,7 +83,7 @@ def test_what_is_wrong_can_be_read_without_colour() -> None:
         errors=RunErrors(
             count=3, last=(RunError(source="xy", type="DeviceError", message="stuck", event=2),)
         ),
-        stimulations=Stimulations(fired=1, unsure=1),
+        stimulations=Stimulations(asked=2, fired=1, unsure=1),
     )
     text = "\n".join(text_of(status))
     for words in (

@@ -146,7 +146,7 @@ def _timing(status: RunStatus, width: int) -> list[Text]:
     if status.events_dropped:
         dropped = ", ".join(f"{count} {reason}" for reason, count in status.events_dropped.items())
         parts.append((f"not done: {dropped}", "bold red"))
-    if any((status.stimulations.fired, status.stimulations.fallen_back, status.stimulations.unsure)):
+    if status.stimulations.asked:
         parts.append((f"stimuli: {_stimuli_text(status)}", ""))
     lines = [Text()]
     for text, style in parts:
@@ -162,7 +162,7 @@ def _lag_text(lag_ms: float) -> str:
 
 def _stimuli_text(status: RunStatus) -> str:
     counts = status.stimulations
-    counted = (("fired", counts.fired), ("fallen back", counts.fallen_back), ("unsure", counts.unsure))
+    counted = (("fired", counts.fired), ("by fallback", counts.fallback), ("unsure", counts.unsure))
     return ", ".join(f"{count} {word}" for word, count in counted if count)
 
 

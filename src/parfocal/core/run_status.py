@@ -25,6 +25,15 @@ ResumePolicy = Literal["shift", "catch up", "skip"]
 FailurePolicy = Literal["stop", "go on", "pause"]
 """What an event that failed does to its run: ends it, is declared dropped, or has a person look."""
 
+StimMode = Literal["current", "previous"]
+"""From which image the mask of a stimulus is made: of its own time point, or of the one before."""
+
+LatePolicy = Literal["skip", "hold", "previous", "abort"]
+"""What becomes of a stimulus whose mask is not there in time.
+
+It is left out; it waits for the mask; it takes the newest mask of its position; or the run fails.
+"""
+
 
 class RunError(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that went wrong: where, its type, its message, and in which event (-1: in none)."""
@@ -54,16 +63,19 @@ class Stimulations(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
+    asked : int
+        Those of the plan that were settled, however.
     fired : int
         Exposed, and confirmed.
-    fallen_back : int
-        Fired with something else than was decided for them, by policy.
+    fallback : int
+        Without the mask that was wanted for them: fired with an older one, or left out, by policy.
     unsure : int
         Begun and not confirmed, because a device ended meanwhile: never fired again.
     """
 
+    asked: int = 0
     fired: int = 0
-    fallen_back: int = 0
+    fallback: int = 0
     unsure: int = 0
 
 

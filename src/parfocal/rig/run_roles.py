@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 
 FACTORY = "parfocal.runs.service:RunService"
 _START_S = 120.0
-BY_KIND = {"camera": "camera", "channels": "channels", "recorder": "recorder", "tracker": "tracker"}
+BY_KIND = {
+    "camera": "camera",
+    "channels": "channels",
+    "modulator": "modulator",
+    "recorder": "recorder",
+    "tracker": "tracker",
+}
 """Parts that the one service of a kind plays."""
 STAGES = ("xy", "z")
 """Parts that the stage of that name plays."""

@@ -11,6 +11,7 @@ from parfocal.core.errors import StreamTimeoutError
 from parfocal.core.frames import RowSpec
 from parfocal.runs.instruments.instruments import ExposedFrame
 from parfocal.runs.machine import inputs
+from parfocal.runs.pipeline.analysed import StimulusFacts
 from parfocal.runs.plans.event import Event, EventKind
 from parfocal.streams import StreamWriter
 
@@ -54,7 +55,8 @@ of the exposure on the monotonic clock.
 class SettledEvent(NamedTuple):
     """An event that is done, or declared dropped.
 
-    What it was, how it ended, its frame, when it began, and when it was expected to.
+    What it was, how it ended, its frame, when it began, and when it was expected to; of a stimulus also what
+    was decided for it.
     """
 
     event: Event
@@ -62,6 +64,7 @@ class SettledEvent(NamedTuple):
     exposure: ExposedFrame | None
     started_s: float
     predicted_s: float
+    stimulus: StimulusFacts | None = None
 
 
 def settled(
@@ -70,8 +73,12 @@ def settled(
     report: inputs.Report,
     exposure: ExposedFrame | None,
     predicted_s: float = math.nan,
+    stimulus: StimulusFacts | None = None,
 ) -> SettledEvent | None:
-    """Return what a report has settled, None if nothing: an event that was in hand is done or dropped."""
+    """Return what a report has settled, None if nothing: an event that was in hand is done or dropped.
+
+    `exposure` is the newest one, and `stimulus` what is known of the newest mask.
+    """
     event = report.event if isinstance(report, inputs.Fetched) else before.event
     if event is None or after.event is event:
         return None
@@ -82,7 +89,9 @@ def settled(
     began_ns = report.began_ns if isinstance(report, inputs.Exposed | inputs.Acquired) else None
     origin_ns = before.timing.origin_ns
     started_s = math.nan if began_ns is None or origin_ns is None else (began_ns - origin_ns) * 1e-9
-    return SettledEvent(event, outcome, exposure if exposed else None, started_s, predicted_s)
+    if event.kind != "stimulus" or before.late is None:
+        stimulus = None
+    return SettledEvent(event, outcome, exposure if exposed else None, started_s, predicted_s, stimulus)
 
 
 def _outcome(before: Machine, after: Machine) -> str:

@@ -124,6 +124,8 @@ class Performer:
                 return self._drain()
             case tasks.Close(ending=ending, reason=reason):
                 return self._close(ending, reason)
+            case tasks.Decide():
+                raise AssertionError("only a run with a pipeline decides")
             case tasks.Fetch():
                 raise AssertionError("events are fetched under the lock of the run")
 

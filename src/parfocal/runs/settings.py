@@ -19,7 +19,7 @@ class RunSettings(BaseModel):
 
     Parameters
     ----------
-    camera, xy, z, channels, recorder, tracker : str
+    camera, xy, z, channels, modulator, recorder, tracker : str
         Names of services; "" for a rig without one.
     lights : list of str
         Lights that are leased to a run, and dark after it.
@@ -46,6 +46,7 @@ class RunSettings(BaseModel):
     xy: str = ""
     z: str = ""
     channels: str = ""
+    modulator: str = ""
     lights: tuple[str, ...] = ()
     recorder: str = ""
     tracker: str = ""

@@ -14,6 +14,7 @@ from parfocal.core.errors import BadInputError
 from parfocal.core.run_status import RunForecast, RunStatus
 from parfocal.processes import directory
 from parfocal.runs.engine import RunEngine
+from parfocal.runs.event_log import STREAM
 from parfocal.runs.forecast.device_times import DeviceTimes
 from parfocal.runs.forecast.feasibility import feasibility_of
 from parfocal.runs.forecast.measured_times import MeasuredTimes, slow_axes
@@ -238,6 +239,7 @@ class RunStarter:
             notes=request.notes,
             settings={"by_force": True} if request.by_force else {},
             by_force=request.by_force,
+            rows=(STREAM,),
         )
         context = self._context
         engine = RunEngine(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import zlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,11 @@ from parfocal.runs.instruments.instruments import (
     AbortedError,
     AcquiredFrames,
     ExposedFrame,
+    FiredStimulus,
     InstrumentRestartedError,
     RunStart,
     RunStorage,
+    StimulusMask,
 )
 
 if TYPE_CHECKING:
@@ -42,6 +45,8 @@ class MemoryInstruments:
     ----------
     exposed : list of tuple
         Number and start (seconds on the clock) of each exposure that was begun.
+    stimulated : list of tuple
+        Number of each stimulus that was fired with a mask, and the mask.
     done : list of str
         Everything that was asked of them, in order.
     lit : bool
@@ -59,6 +64,7 @@ class MemoryInstruments:
     def __init__(self, clock: Clock, *, exposure_s: float = 0.01, move_s: float = 0.0) -> None:
         self._clock, self._exposure_s, self._move_s = clock, exposure_s, move_s
         self.exposed: list[tuple[int, float]] = []
+        self.stimulated: list[tuple[int, StimulusMask]] = []
         self.done: list[str] = []
         self.lit = False
         self.faults: dict[int, str] = {}
@@ -95,6 +101,20 @@ class MemoryInstruments:
         frame = len(self.exposed) - 1
         header = FrameHeader(frame=frame, time_ns=end_ns, exposure_ns=end_ns - began_ns, event=event.number)
         return ExposedFrame(header=header)
+
+    def stimulate(self, event: Event, mask: StimulusMask) -> FiredStimulus:
+        """Take the time of an exposure, in the light of a mask."""
+        shown_ns = self._clock.monotonic_ns()
+        exposed = self.expose(event)
+        self.stimulated.append((event.number, mask))
+        return FiredStimulus(
+            exposed=exposed,
+            mask_hash=zlib.crc32(mask.mask.tobytes()),
+            lit_px=int((mask.mask > 0).sum()),
+            shutter=None,
+            shown_ns=shown_ns,
+            fired_ns=exposed.header.time_ns - exposed.header.exposure_ns,
+        )
 
     def acquire(self, count: int | None) -> AcquiredFrames:
         """Count frames until there are enough, or until it is aborted."""

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+
 from parfocal.core.errors import ParfocalError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from parfocal.core.event_layout import EventLayout
     from parfocal.core.frames import FrameHeader
     from parfocal.core.run_status import QueueDepth
@@ -50,6 +54,12 @@ class RunStart:
         What the record shall hold beside the settings of the services.
     by_force : bool
         Whether instruments are used that others hold.
+    has_masks : bool
+        Whether its stimuli have masks; without them they light the whole field.
+    rows : tuple of str
+        Streams of rows that the record holds.
+    frames : tuple of str
+        Streams of frames that it holds beside those of the camera, numbered by event as they are.
     """
 
     run: str
@@ -60,6 +70,9 @@ class RunStart:
     notes: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     by_force: bool = False
+    has_masks: bool = False
+    rows: tuple[str, ...] = ()
+    frames: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +84,51 @@ class ExposedFrame:
     y_um: float | None = None
     z_um: float | None = None
     power: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StimulusMask:
+    """Where a stimulus lights, and the image from which that was decided.
+
+    Attributes
+    ----------
+    image_event : int
+        Number of the event that took the image.
+    frame : int
+        Number of the image as the camera counts it.
+    mask : ndarray of uint8, shape (y, x)
+        In pixels of the camera's image: 0 is dark, 255 is full light.
+    """
+
+    image_event: int
+    frame: int
+    mask: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FiredStimulus:
+    """A stimulus that was fired with a mask, as read back.
+
+    Attributes
+    ----------
+    exposed : ExposedFrame
+        Its frame of the camera.
+    mask_hash : int
+        Of what the modulator showed, 64 bits.
+    lit_px : int
+        How many pixels of the modulator were lit.
+    shutter : bool or None
+        Whether the shutter of the light was open; None if it has none.
+    shown_ns, fired_ns : int
+        When the modulator showed the mask, and when the exposure began, on the monotonic clock.
+    """
+
+    exposed: ExposedFrame
+    mask_hash: int
+    lit_px: int
+    shutter: bool | None
+    shown_ns: int
+    fired_ns: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +198,13 @@ class Instruments(Protocol):
         """Take the frame of an event, in its light. Raises as `place`, and `FrameLostError` for a lost frame.
 
         After `dark` the light is switched on again before.
+        """
+        ...
+
+    def stimulate(self, event: Event, mask: StimulusMask) -> FiredStimulus:
+        """Show the mask, light it as a stimulus asks, and take its frame. Raises as `expose`.
+
+        It was placed before; after `dark` the light is switched on again.
         """
         ...
 

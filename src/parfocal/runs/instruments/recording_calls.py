@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from parfocal.core.clock import poll_until
 from parfocal.core.errors import CommandError, DeadlineError, ServiceUnavailableError
 from parfocal.core.run_status import QueueDepth
-from parfocal.runs.event_log import STREAM
 from parfocal.runs.instruments.instruments import RunStart, RunStorage
 
 if TYPE_CHECKING:
@@ -44,17 +43,19 @@ class RecordingCalls:
     def __init__(self, client: Client, camera: str, clock: Clock) -> None:
         self._client, self._camera, self._clock = client, camera, clock
         self._known = RunStorage()
+        self._frames: tuple[str, ...] = ()
         self.folder = ""
 
     def begin(self, start: RunStart) -> str:
         """Begin the record of a run, or go on with that of the run which it continues; return its folder."""
+        self._frames = start.frames
         self.folder = self._client.call(
             "start",
             name=start.run,
             plan={**start.notes, **start.plan},
             settings=start.settings,
             events=self._events(start.layout),
-            rows=(STREAM,),
+            rows=start.rows,
             folder=start.folder,
             continues=start.continues,
             timeout_s=_BEGIN_S,
@@ -127,7 +128,7 @@ class RecordingCalls:
         return self._known
 
     def _events(self, layout: EventLayout | None) -> dict[str, EventLayout]:
-        return {} if layout is None else {self._camera: layout}
+        return {} if layout is None else dict.fromkeys((self._camera, *self._frames), layout)
 
     def _is_there(self) -> bool:
         with suppress(CommandError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from parfocal.core.errors import ParfocalError
+from parfocal.core.errors import BadInputError, ParfocalError
 from parfocal.core.frames import FrameSpec
 from parfocal.runs.forecast.device_times import DeviceTimes
 from parfocal.runs.instruments.calling import InstrumentCalls
@@ -12,9 +12,11 @@ from parfocal.runs.instruments.camera_calls import CameraCalls
 from parfocal.runs.instruments.instruments import (
     AcquiredFrames,
     ExposedFrame,
+    FiredStimulus,
     InstrumentRestartedError,
     RunStart,
     RunStorage,
+    StimulusMask,
 )
 from parfocal.runs.instruments.rig_facts import RigFacts, field_of_view_um
 from parfocal.runs.instruments.run_frames import RunFrames
@@ -176,6 +178,11 @@ class RigInstruments:
         return ExposedFrame(
             header=header, x_um=at.get("x"), y_um=at.get("y"), z_um=at.get("z"), power=self._light.power
         )
+
+    def stimulate(self, event: Event, mask: StimulusMask) -> FiredStimulus:
+        """Show the mask, light it as a stimulus asks, and take its frame."""
+        del mask
+        raise BadInputError(f"event {event.number} has a mask, and the rig has no light modulator")
 
     def acquire(self, count: int | None) -> AcquiredFrames:
         """Have the camera run by itself, in the light as it is."""

@@ -28,6 +28,9 @@ def advance(machine: Machine, given: inputs.Input) -> Advanced:
             return _answer(machine, given)
         case inputs.Replaced():
             return _replaced(machine)
+        case inputs.Noted():
+            counts = machine.counts.failed(given.source, given.type, given.message, given.event)
+            return machine.having(counts=counts), ()
         case _:
             return choose(take(machine, given), given.now_ns), ()
 

@@ -7,6 +7,7 @@ from parfocal.runs.machine.tasks import (
     Acquire,
     Ask,
     Close,
+    Decide,
     Drain,
     Expose,
     Fetch,
@@ -40,6 +41,8 @@ def choose(machine: Machine, now_ns: int) -> Machine:
     machine = machine.to("running")
     if not machine.placed and event.kind != "acquire":
         return machine.having(task=Place(event))
+    if machine.needs_mask and machine.mask == "none":
+        return machine.having(task=Decide(event, machine.holds))
     machine = machine.having(timing=machine.timing.begun(now_ns))
     due_ns = machine.timing.due_ns(event, now_ns)
     if due_ns > now_ns:
@@ -48,7 +51,7 @@ def choose(machine: Machine, now_ns: int) -> Machine:
     if event.kind == "acquire":
         count = None if event.count is None else event.count - machine.frames_before
         return machine.having(task=Acquire(event, count))
-    return machine.having(task=Expose(event))
+    return machine.having(task=Expose(event, machine.mask))
 
 
 def _close(machine: Machine) -> Machine:

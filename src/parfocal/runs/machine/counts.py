@@ -50,26 +50,36 @@ class EventCounts(msgspec.Struct, frozen=True, kw_only=True):
         """Return them after the event in hand was put back: it was not begun."""
         return msgspec.structs.replace(self, consumed=self.consumed - 1)
 
-    def done(self, event: Event, frames: int) -> EventCounts:
-        """Return them after an event was done, with so many frames of the camera."""
-        counts = self.fired() if event.kind == "stimulus" else self.received(frames)
+    def done(self, event: Event, frames: int, *, fallback: bool = False) -> EventCounts:
+        """Return them after an event was done, with so many frames of the camera.
+
+        `fallback` tells that a stimulus had another mask than was wanted for it.
+        """
+        counts = self.received(frames)
+        if event.kind == "stimulus":
+            counts = self.stimulated(asked=1, fired=1, fallback=int(fallback))
         return msgspec.structs.replace(
             counts, acquired=self.acquired + 1, asked=self.asked + event.is_exposure
         )
 
-    def fired(self) -> EventCounts:
-        """Return them after a stimulus was fired."""
-        stimuli = msgspec.structs.replace(self.stimulations, fired=self.stimulations.fired + 1)
-        return msgspec.structs.replace(self, stimulations=stimuli)
+    def stimulated(self, **more: int) -> EventCounts:
+        """Return them with the counts of stimuli larger by `more`."""
+        now = {name: getattr(self.stimulations, name) + by for name, by in more.items()}
+        return msgspec.structs.replace(self, stimulations=msgspec.structs.replace(self.stimulations, **now))
 
-    def drop(self, event: Event, reason: str) -> EventCounts:
-        """Return them after an event was declared dropped."""
-        stimuli = self.stimulations
-        if reason == "unsure":
-            stimuli = msgspec.structs.replace(stimuli, unsure=stimuli.unsure + 1)
+    def drop(self, event: Event, reason: str, *, fallback: bool = False) -> EventCounts:
+        """Return them after an event was declared dropped.
+
+        `fallback` tells that a stimulus was left out because its mask was not there. Of one whose frame is
+        lost is known that it was fired.
+        """
+        counts = self
+        if event.kind == "stimulus":
+            fired, unsure = int(reason == "lost"), int(reason == "unsure")
+            counts = self.stimulated(asked=1, fired=fired, unsure=unsure, fallback=int(fallback))
         dropped = {**self.dropped, reason: self.dropped.get(reason, 0) + 1}
         asked = self.asked + (event.is_exposure and reason != "cancelled")
-        return msgspec.structs.replace(self, dropped=dropped, stimulations=stimuli, asked=asked)
+        return msgspec.structs.replace(counts, dropped=dropped, asked=asked)
 
     def received(self, frames: int) -> EventCounts:
         """Return them after so many frames of the camera."""

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from parfocal.core.run_status import ResumePolicy
@@ -42,6 +44,18 @@ class Exposed(msgspec.Struct, frozen=True):
 
     now_ns: int
     began_ns: int
+
+
+class Decided(msgspec.Struct, frozen=True):
+    """How it is with the mask of a stimulus: it is there, it is late, or it will never come.
+
+    `has_older` tells whether there is an older one of its position; `why` what is known of the delay.
+    """
+
+    now_ns: int
+    mask: Literal["there", "late", "never"]
+    has_older: bool = False
+    why: str = ""
 
 
 class FrameLost(msgspec.Struct, frozen=True):
@@ -107,6 +121,7 @@ Report = (
     | Placed
     | Woken
     | Exposed
+    | Decided
     | FrameLost
     | Acquired
     | TaskFailed
@@ -154,7 +169,17 @@ class Replaced(msgspec.Struct, frozen=True):
     now_ns: int
 
 
-Wish = Pause | Resume | EndRun | Answer | Replaced
-"""What others want of a run, at any time."""
+class Noted(msgspec.Struct, frozen=True):
+    """Something went wrong beside the task under way; `event` is the number of the event, -1 for none."""
+
+    now_ns: int
+    source: str
+    type: str
+    message: str
+    event: int = -1
+
+
+Wish = Pause | Resume | EndRun | Answer | Replaced | Noted
+"""What others want of a run, or tell it, at any time."""
 
 Input = Report | Wish

@@ -17,11 +17,11 @@ from __future__ import annotations
 
 import msgspec
 
-from parfocal.core.run_status import FailurePolicy, RunState
+from parfocal.core.run_status import FailurePolicy, LatePolicy, RunState
 from parfocal.runs.machine.counts import EventCounts
 from parfocal.runs.machine.inputs import Answer
 from parfocal.runs.machine.states import TABLE
-from parfocal.runs.machine.tasks import Acquire, Close, Ending, Expose, Fetch, Place, Prepare, Task
+from parfocal.runs.machine.tasks import Acquire, Close, Ending, Expose, Fetch, Mask, Place, Prepare, Task
 from parfocal.runs.machine.timing import Timing
 from parfocal.runs.plans.event import Event
 
@@ -48,6 +48,10 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
+    on_failure : FailurePolicy
+        What an event that failed does.
+    late : LatePolicy or None
+        What a stimulus does whose mask is not there in time; None if stimuli have no masks.
     state : RunState
         What people are told.
     task : Task or None
@@ -58,6 +62,10 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
         The event in hand.
     placed : bool
         Whether stages and light path are where it wants them.
+    mask : Mask
+        With which mask it is exposed; "none" as long as that is not decided.
+    holds : bool
+        Whether it waits for its mask without a limit.
     tries : int
         How often it was begun and broken off because an instrument had ended.
     wait_until_ns : int
@@ -77,11 +85,14 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     on_failure: FailurePolicy = "stop"
+    late: LatePolicy | None = None
     state: RunState = "pending"
     task: Task | None = None
     prepared: bool = False
     event: Event | None = None
     placed: bool = False
+    mask: Mask = "none"
+    holds: bool = False
     tries: int = 0
     wait_until_ns: int = 0
     frames_before: int = 0
@@ -98,6 +109,11 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     def is_busy(self) -> bool:
         """Whether the run's thread does something that a pause has to wait for."""
         return isinstance(self.task, Prepare | Fetch | Place | Expose | Acquire)
+
+    @property
+    def needs_mask(self) -> bool:
+        """Whether the event in hand is a stimulus with a mask."""
+        return self.late is not None and self.event is not None and self.event.kind == "stimulus"
 
     @property
     def may_change(self) -> bool:
@@ -123,7 +139,15 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     def without_event(self, counts: EventCounts) -> Machine:
         """Return it with the event in hand done, dropped or put back, as `counts` tells."""
         return self.having(
-            event=None, placed=False, tries=0, wait_until_ns=0, frames_before=0, answer=None, counts=counts
+            event=None,
+            placed=False,
+            mask="none",
+            holds=False,
+            tries=0,
+            wait_until_ns=0,
+            frames_before=0,
+            answer=None,
+            counts=counts,
         )
 
     def ending(self, ending: Ending, reason: str) -> Machine:

@@ -14,6 +14,8 @@ def take(machine: Machine, report: inputs.Report) -> Machine:
             return _exposed(machine, report)
         case inputs.Fetched():
             return _fetched(machine, report)
+        case inputs.Decided():
+            return _decided(machine, report)
         case inputs.Placed():
             return machine.having(placed=machine.event is not None)
         case inputs.Woken():
@@ -41,7 +43,8 @@ def _exposed(machine: Machine, report: inputs.Exposed) -> Machine:
     event = machine.event
     assert event is not None
     timing = machine.timing.exposed(event, report.began_ns, repeated=machine.tries > 0)
-    return machine.without_event(machine.counts.done(event, frames=1)).having(timing=timing)
+    counts = machine.counts.done(event, frames=1, fallback=machine.mask == "older")
+    return machine.without_event(counts).having(timing=timing)
 
 
 def _fetched(machine: Machine, report: inputs.Fetched) -> Machine:
@@ -52,6 +55,21 @@ def _fetched(machine: Machine, report: inputs.Fetched) -> Machine:
     if event.is_exposure and machine.timing.is_skipped(event):
         return _dropped(machine, "skipped")
     return machine
+
+
+def _decided(machine: Machine, report: inputs.Decided) -> Machine:
+    """Take the mask, or do what the policy says where it is not there."""
+    if machine.event is None or machine.end is not None or machine.held is not None:
+        return machine  # put back, or asked for again after the pause
+    if report.mask == "there":
+        return machine.having(mask="wanted")
+    if machine.late == "abort":
+        return machine.ending("failed", f"the mask of event {machine.event.number} {report.why}")
+    if machine.late == "hold" and report.mask == "late":
+        return machine.having(holds=True)
+    if machine.late == "previous" and report.has_older:
+        return machine.having(mask="older")
+    return machine.without_event(machine.counts.drop(machine.event, "skipped", fallback=True))
 
 
 def _woken(machine: Machine, now_ns: int) -> Machine:
@@ -151,14 +169,12 @@ def _given_up(machine: Machine, message: str, now_ns: int) -> Machine:
 
 
 def _dropped(machine: Machine, reason: str, frames: int = 0) -> Machine:
-    """Declare the event in hand dropped; of a stimulus whose frame is lost is known that it was fired."""
+    """Declare the event in hand dropped."""
     event = machine.event
     assert event is not None
     counts = machine.counts.drop(event, reason)
     if frames:
         counts = counts.received(frames)
-    if reason == "lost" and event.kind == "stimulus":
-        counts = counts.fired()
     return machine.without_event(counts)
 
 

@@ -54,10 +54,25 @@ class Ask(msgspec.Struct, frozen=True):
     until_ns: int
 
 
+class Decide(msgspec.Struct, frozen=True):
+    """Get the mask of a stimulus: until it is late, or, if it `holds`, without a limit.
+
+    Ends with `Decided` or `Woken`.
+    """
+
+    event: Event
+    holds: bool = False
+
+
+Mask = Literal["none", "wanted", "older"]
+"""With which mask an event is exposed; "older" is the newest of its position that is there."""
+
+
 class Expose(msgspec.Struct, frozen=True):
     """Take the frame of an event. Ends with `Exposed` or `FrameLost`."""
 
     event: Event
+    mask: Mask = "none"
 
 
 class Acquire(msgspec.Struct, frozen=True):
@@ -78,7 +93,7 @@ class Close(msgspec.Struct, frozen=True):
     reason: str
 
 
-Task = Prepare | Fetch | Place | Sleep | Hold | Ask | Expose | Acquire | Drain | Close
+Task = Prepare | Fetch | Place | Sleep | Hold | Ask | Decide | Expose | Acquire | Drain | Close
 
 
 class Abort(msgspec.Struct, frozen=True):
