@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from parfocal.core.clock import SYSTEM_CLOCK, Clock
 from parfocal.ipc import RECEIVER, URGENT, Client, CommandTable, Server, command, current_call
 
 LONG_S = 30.0
@@ -182,7 +183,7 @@ class Bench:
 
 
 @contextmanager
-def bench_server(bench: Bench, folder: Path) -> Iterator[Server]:
+def bench_server(bench: Bench, folder: Path, clock: Clock = SYSTEM_CLOCK) -> Iterator[Server]:
     server = Server(
         CommandTable.of(bench),
         folder,
@@ -190,13 +191,14 @@ def bench_server(bench: Bench, folder: Path) -> Iterator[Server]:
         hello={"serial": 7},
         make_safe=bench.make_safe,
         outputs=("laser", "shutter"),
+        clock=clock,
     )
     server.start()
     try:
         yield server
     finally:
         bench.gate.set()
-        server.close()
+        server.close(LONG_S)  # nothing is left behind, however slow the machine is
 
 
 def _serve(folder: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,12 @@ from parfocal.ipc import Client, Server
 from .bench import Bench, bench_server
 
 HERE = Path(__file__).parent
+
+
+def stand_still(process: subprocess.Popen[str]) -> None:
+    """Stop a process; returns once each of its threads stands."""
+    process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from parfocal.ipc.publisher import UNREAD_LARGE_BYTES
 from parfocal.ipc.server import UNREAD_PROGRESS_BYTES
 
 from .bench import LONG_S, Bench
-from .conftest import Processes
+from .conftest import Processes, stand_still
 from .test_notices import first_notice
 
 MB = 2**20
@@ -42,7 +42,7 @@ def test_reports_to_a_stopped_client_are_bounded_counted_and_dropped(
         assert stopped.stdout is not None
         id = stopped.stdout.readline().strip()
         assert bench.entered.acquire(timeout=LONG_S)
-        stopped.send_signal(signal.SIGSTOP)
+        stand_still(stopped)
         before = psutil.Process().memory_info().rss
         bench.gate.set()
         assert client.attach_call(id).result(LONG_S) == "reported"  # it was not held up

@@ -42,7 +42,7 @@ from parfocal.ipc import (
 from parfocal.ipc.codec import encode
 
 from .bench import LONG_S, Bench
-from .conftest import Processes
+from .conftest import Processes, stand_still
 
 
 class Interrupts:
@@ -270,6 +270,7 @@ def test_no_time_is_refused(client: Client, bench: Bench, timeout_s: Any) -> Non
 
 def test_two_threads_may_attach_to_one_call(client: Client, folder: Path, bench: Bench) -> None:
     held = client.submit("hold")
+    assert bench.entered.acquire(timeout=LONG_S)
     with Client(folder, "bench") as other:
         begin, results = threading.Barrier(8), []
 
@@ -300,8 +301,7 @@ def test_a_reply_that_cannot_be_read_fails_its_call(folder: Path) -> None:
     try:
         with Client(folder, "strange") as client:
             call, next_call = client.submit("one"), client.submit("two")
-            who = router.recv_multipart()[0]
-            router.recv_multipart()
+            who, *_ = (router.recv_multipart()[0] for _ in ("introduction", "one", "two"))
             parts = encode(Reply(call.id, np.zeros(3)))
             router.send_multipart([who, parts[0]])  # its array is missing
             router.send_multipart([who, b"no message at all"])
@@ -321,7 +321,7 @@ def test_a_service_that_does_not_read_is_not_sent_more_than_there_is_room_for(
     service, image = processes.serve(), np.ones((512, 256))  # of 1 MiB
     with Client(folder, "bench") as client:
         client.ping(LONG_S)
-        service.send_signal(signal.SIGSTOP)
+        stand_still(service)
         calls = [client.submit("scale", image, 2.0) for _ in range(12)]
         with pytest.raises(ServiceUnavailableError, match="does not read"):
             calls[-1].result(LONG_S)

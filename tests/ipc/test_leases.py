@@ -13,7 +13,7 @@ from parfocal.core.errors import BadArgumentsError, CancelledError, DeadlineErro
 from parfocal.ipc import Client, Server, ServiceProxy
 
 from .bench import LONG_S, Bench, bench_server
-from .conftest import Processes
+from .conftest import Processes, stand_still
 
 
 def tell(process: subprocess.Popen[str]) -> str:
@@ -39,7 +39,7 @@ def test_an_output_is_made_safe_when_its_client_stands_still(
     server: Server, bench: Bench, processes: Processes
 ) -> None:
     commander = processes.start("lease", "", "1")
-    commander.send_signal(signal.SIGSTOP)
+    stand_still(commander)
     assert bench.made_safe.get(timeout=LONG_S) == ("", "its client was silent for 1.0 s")
     commander.send_signal(signal.SIGCONT)
     assert tell(commander) == "its client was silent for 1.0 s"
@@ -47,7 +47,7 @@ def test_an_output_is_made_safe_when_its_client_stands_still(
 
 def test_a_client_that_computes_keeps_its_lease(server: Server, bench: Bench, processes: Processes) -> None:
     computing, stopped = processes.start("lease", "laser", "2"), processes.start("lease", "shutter", "4")
-    stopped.send_signal(signal.SIGSTOP)
+    stand_still(stopped)
     assert (
         bench.made_safe.get(timeout=LONG_S)[0] == "shutter"
     )  # a lease of twice the period ran out meanwhile
@@ -120,7 +120,7 @@ def test_a_call_bound_to_a_client_ends_when_that_stands_still(
 ) -> None:
     commander = processes.start("bind", "scan", "1")
     assert bench.entered.acquire(timeout=LONG_S)
-    commander.send_signal(signal.SIGSTOP)
+    stand_still(commander)
     assert bench.ended.acquire(timeout=LONG_S)
     assert bench.log == ["safe"]
 
@@ -135,14 +135,3 @@ def test_a_call_is_bound_to_a_client_that_answers(client: Client, bench: Bench) 
     call.cancel("enough")
     with pytest.raises(CancelledError, match="enough"):
         call.result(LONG_S)
-
-
-def test_a_deadline_says_what_holds_the_lane(client: Client, bench: Bench) -> None:
-    held = client.submit("hold")
-    assert bench.entered.acquire(timeout=LONG_S)
-    with pytest.raises(
-        DeadlineError, match=r"bench.note gave no result .* it was queued behind bench.hold, which has run"
-    ):
-        client.call("note", "late", timeout_s=3.0)
-    bench.gate.set()
-    assert held.result(LONG_S) == "held"

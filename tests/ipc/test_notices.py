@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import queue
 import threading
 from pathlib import Path
@@ -19,16 +20,17 @@ def serve(folder: Path, name: str) -> Server:
 
 
 def first_notice(server: Server, notices: queue.Queue[Notice], topic: str) -> Notice:
-    """Publish until the subscription is connected, and something arrives."""
-    while True:
-        server.publish(topic, "hello?")
+    """Publish until the subscription is connected, and all of it has arrived; return the last."""
+    for number in itertools.count():
+        server.publish(topic, number)
         try:
             notice = notices.get(timeout=0.05)
         except queue.Empty:
             continue
-        while not notices.empty():
-            notice = notices.get()
+        while notice.payload != number:
+            notice = notices.get(timeout=LONG_S)
         return notice
+    raise AssertionError
 
 
 def test_notices_arrive_in_order_with_their_payload(folder: Path) -> None:
@@ -38,8 +40,6 @@ def test_notices_arrive_in_order_with_their_payload(folder: Path) -> None:
         one.publish("noise", "not asked for")
         one.publish("settings", {"exposure_ms": 2.0, "roi": np.arange(3)})
         notice = notices.get(timeout=LONG_S)
-        while notice.payload == "hello?":
-            last, notice = notice.sequence, notices.get(timeout=LONG_S)
         assert (notice.service, notice.topic, notice.sequence) == ("one", "settings", last + 1)
         assert notice.payload["exposure_ms"] == 2.0
         assert notice.payload["roi"].tolist() == [0, 1, 2]

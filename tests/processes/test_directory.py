@@ -106,7 +106,7 @@ def test_a_dead_rig_is_cleaned_up_by_the_next_of_its_name() -> None:
     with pytest.raises(RigNotFoundError, match="'bench'"):
         directory.rig_record("bench")
     folders = RigFolders.claim("bench")
-    assert stranger.wait(10) != 0
+    assert stranger.wait(30) != 0
     assert [path.name for path in folders.runtime.iterdir()] == ["rig.lock"]
     assert not stream.exists()
     folders.release()

@@ -24,7 +24,7 @@ from parfocal.processes import Supervisor, ServiceSpec, directory
 supervisor = Supervisor("bench", [ServiceSpec(name="a", factory="parfocal.testing.services:Counter")])
 supervisor.start()
 client = supervisor.client("a")
-client.ping()
+client.ping(30)
 subscription = Subscription(supervisor.folder, ["a"], callback=print)
 server = Server(CommandTable.of(object()), supervisor.folder, "bell")
 server.start()

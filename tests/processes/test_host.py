@@ -53,13 +53,13 @@ def test_a_service_goes_by_the_clock_of_its_host(monkeypatch: pytest.MonkeyPatch
         assert clock.wait_for_waiters(2), "its loop and its heartbeat"
         for _ in range(3):
             clock.advance(60.0)
-            assert host.service.stepped.acquire(timeout=10)
+            assert host.service.stepped.acquire(timeout=30)
             assert clock.wait_for_waiters(2)
         with directory.connect("virtual", "watch") as client:
             assert client.call("times", timeout_s=30) == [minute * 60 * 10**9 for minute in range(4)]
     finally:
         host.end("the test is over")
-        thread.join(10)
+        thread.join(30)
         host._heartbeat.close()  # in a process of its own it beats until the very end
         reporter.close()
         folders.release()

@@ -66,7 +66,7 @@ def test_a_terminal_that_takes_nothing_holds_up_nobody(tmp_path: Path) -> None:
     book = LogBook("stuck", tmp_path / "rig.log")
     try:
         book.say("a", logging.WARNING, "first")
-        assert taken.wait(10)
+        assert taken.wait(30)
         for number in range(2500):
             book.say("a", logging.WARNING, f"number {number}")
             if number % 500 == 0:
@@ -101,7 +101,7 @@ def test_health_is_told_once_a_minute_while_switched_on() -> None:
         assert clock.wait_for_waiters(1)
         clock.advance(HEALTH_EVERY_S)
     for _ in range(2):
-        assert heard.acquire(timeout=10)
+        assert heard.acquire(timeout=30)
     lines.switch(False)
     assert told == ["100 fps", "99 fps"]
 
@@ -123,7 +123,7 @@ def test_nobody_waits_for_a_parent_that_reads_nothing() -> None:
 
         thread = threading.Thread(target=read)
         thread.start()
-        thread.join(20)
+        thread.join(30)
         reporter.close(timeout_s=30)
     kept = [line for line in lines if isinstance(line, LogRecord)]
     assert isinstance(lines[-1], HandShake), "what is no log record is never dropped"

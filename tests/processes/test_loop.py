@@ -21,13 +21,13 @@ def test_a_step_that_wants_none_waits_for_a_job_or_a_wake() -> None:
 
     thread = threading.Thread(target=lambda: loop.run(step, nothing, nothing))
     thread.start()
-    assert stepped.acquire(timeout=10)
+    assert stepped.acquire(timeout=30)
     loop.submit(lambda: order.append("job"))
-    assert stepped.acquire(timeout=10)
+    assert stepped.acquire(timeout=30)
     loop.wake()
-    assert stepped.acquire(timeout=10)
+    assert stepped.acquire(timeout=30)
     loop.end()
-    thread.join(10)
+    thread.join(30)
     assert order == ["step", "job", "step", "step"]
 
 

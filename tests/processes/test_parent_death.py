@@ -15,10 +15,13 @@ from typing import Any
 import psutil
 import pytest
 
+from parfocal.core.clock import poll_until
 from parfocal.core.status import RigStatus
 from parfocal.processes import Supervisor, directory, folders
 from parfocal.processes.identity import Identity, start_mark
 from parfocal.processes.system import lines_until_orphaned
+
+from .conftest import PATIENCE_S
 
 PROGRAM = """
 import json, os, signal, sys
@@ -82,11 +85,12 @@ def is_running(pid: int) -> bool:
 
 
 def folders_vanish() -> bool:
-    end = time.monotonic() + 10
     folders = directory.runtime_folder("bench"), directory.shm_folder("bench")
-    while any(folder.exists() for folder in folders) and time.monotonic() < end:
-        time.sleep(0.02)
-    return not any(folder.exists() for folder in folders)
+    return poll_until(lambda: not any(folder.exists() for folder in folders), PATIENCE_S)
+
+
+def reapers_of(program: subprocess.Popen[str], pids: dict[str, int]) -> list[psutil.Process]:
+    return [child for child in psutil.Process(program.pid).children() if child.pid not in pids.values()]
 
 
 @pytest.mark.parametrize("stopped", [False, True])
@@ -104,13 +108,15 @@ def test_children_and_folders_go_with_a_killed_parent(start_program, tmp_path: P
 
 def test_the_next_start_works_at_once(start_program, spec) -> None:
     program, pids = start_program("a", "b")
+    old_reapers = reapers_of(program, pids)
     os.kill(pids["b"], signal.SIGSTOP)
     program.kill()
     program.wait()
     with Supervisor("bench", [spec("a"), spec("b")]) as rig:
         assert rig.status().state == "running"
-        assert not any(is_running(pid) for pid in pids.values())
-        time.sleep(1.5)  # the old reaper has come and gone
+        assert gone_after_s(pids) < GONE_WITHIN_S + NOISE_S
+        _, left = psutil.wait_procs(old_reapers, PATIENCE_S)
+        assert not left, "the old reaper has come and gone"
         assert rig.folder.exists()
         assert rig.streams.exists()
         assert {service.state for service in rig.status().services.values()} == {"ready"}
@@ -118,9 +124,9 @@ def test_the_next_start_works_at_once(start_program, spec) -> None:
 
 def test_the_whole_group_killed_leaves_nothing_that_clean_does_not_find(start_program) -> None:
     program, pids = start_program("a", "b")
-    reapers = [p for p in psutil.Process(program.pid).children() if p.pid not in pids.values()]
     os.kill(pids["b"], signal.SIGSTOP)
-    for reaper in reapers:
+    os.kill(program.pid, signal.SIGSTOP)  # or it might start another reaper
+    for reaper in reapers_of(program, pids):
         reaper.kill()
     program.kill()
     program.wait()
@@ -137,7 +143,7 @@ def test_an_orderly_exit_without_stop_ends_in_order(start_program, tmp_path: Pat
     assert program.stdin is not None
     program.stdin.write("\n")
     program.stdin.flush()
-    assert program.wait(20) == 0
+    assert program.wait(PATIENCE_S) == 0
     assert diary.read_text().splitlines()[-1] == "a close"
     assert not directory.runtime_folder("bench").exists()
     assert not any(is_running(pid) for pid in pids.values())
@@ -149,7 +155,7 @@ def test_a_rig_that_was_frozen_as_a_whole_blames_nobody(start_program) -> None:
     for pid in everyone:
         os.kill(pid, signal.SIGSTOP)
     time.sleep(2.0)  # longer than any of them may be silent
-    for pid in everyone:
+    for pid in reversed(everyone):  # who judges the others goes on after them
         os.kill(pid, signal.SIGCONT)
     with directory.connect("bench") as client, directory.connect("bench", "a") as a:
         assert a.call("double", 2, timeout_s=20) == 4

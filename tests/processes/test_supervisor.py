@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from parfocal.core.clock import poll_until
 from parfocal.core.errors import (
     AlreadyRunningError,
     BadInputError,
@@ -27,7 +28,7 @@ from parfocal.ipc import Subscription
 from parfocal.processes import ServiceSpec, directory
 from parfocal.processes.commands import service_commands
 
-from .conftest import wait_for_text
+from .conftest import PATIENCE_S, wait_for_text
 
 PYTHON = sys.executable
 
@@ -64,8 +65,8 @@ def test_commands_run_in_the_loop_or_beside_it(make_rig, spec) -> None:
     with rig, rig.client("a") as client:
         assert client.call("double", 21, timeout_s=30) == 42
         assert client.call("state", timeout_s=30) == {"label": "x"}
-        assert client.call("get_count", timeout_s=30) > 0
-        assert client.hello().details["rig"] == "bench"
+        assert poll_until(lambda: client.call("get_count", timeout_s=30) > 0, PATIENCE_S)
+        assert client.hello(PATIENCE_S).details["rig"] == "bench"
     with pytest.raises(BadInputError, match="did you mean"):
         rig.client("aa")
 
@@ -175,7 +176,7 @@ def test_one_rig_of_a_name_and_two_of_two(make_rig, spec) -> None:
         assert caught.value.pid == os.getpid()
         assert [record.rig for record in directory.rigs()] == ["one", "two"]
         with directory.connect("one", "a") as a, directory.connect("two", "a") as b:
-            assert a.hello().pid != b.hello().pid
+            assert a.hello(PATIENCE_S).pid != b.hello(PATIENCE_S).pid
     assert directory.rigs() == ()
     with pytest.raises(RigNotFoundError):
         directory.rig_record("one")
@@ -204,8 +205,8 @@ def test_the_rig_serves_itself(make_rig, spec) -> None:
         after = client.call("status", timeout_s=30, returns=RigStatus)
         assert after.services["a"].pid != status.services["a"].pid
         client.call("stop", timeout_s=30)
-        assert directory.wait_until_gone("bench", 10)
-    assert rig.wait(10)
+        assert directory.wait_until_gone("bench", PATIENCE_S)
+    assert rig.wait(PATIENCE_S)
 
 
 def test_an_ended_service_tells_its_callers_and_stays_ended(make_rig, spec) -> None:
@@ -260,7 +261,7 @@ def test_a_call_to_a_service_that_died_names_its_exit_code(make_rig, spec) -> No
     rig, ears = make_rig(spec(policy="degrade"))
     with rig, rig.client("a") as client:
         call = client.submit("hang_in_step")
-        call.result(10)
+        call.result(PATIENCE_S)
         client.submit("signal_self", 9)
         ears.wait("state", name="a", state="degraded")
         with pytest.raises(ServiceDiedError, match="-9") as caught:

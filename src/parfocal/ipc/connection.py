@@ -56,12 +56,14 @@ class Connection:
     ----------
     lost : bool
         Whether the other end has closed it. What it sent before has been received then.
+    refused : bool
+        Whether something was let go because nobody is there to take it: `receive` will find it lost.
     unsent, unsent_bytes : int
         Messages, and bytes of them, that the other end has not taken yet.
     """
 
     def __init__(self, connected: socket.socket, role: Role) -> None:
-        self.lost = False
+        self.lost = self.refused = False
         self.unsent_bytes = 0
         self._socket = connected
         self._incoming = Incoming()
@@ -112,6 +114,7 @@ class Connection:
         except BlockingIOError:
             return
         except OSError:
+            self.refused = True
             self._outgoing.clear()
             self._sizes.clear()
             self.unsent_bytes = 0

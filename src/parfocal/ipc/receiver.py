@@ -11,6 +11,7 @@ So no caller holds a lock, and Ctrl-C in one of them leaves nothing half done.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 import os
@@ -292,6 +293,8 @@ class Receiver:
                     f"{self._connection.unsent_bytes / 2**20:.1f} MiB wait for it already"
                 )
             self._connection.send(parts)
+            if self._connection.refused:
+                self._send_to_next(self._connection, parts)
         except CommandError as error:
             error.service, error.command = self.service, call.command
             self._settle([call], None, error)
@@ -299,6 +302,18 @@ class Receiver:
             self._settle([call], None, self._lost.absence(call, error))
         else:
             self._mux.open(call.id, [call], deadline_ns + _LATE_NS if deadline_ns else 0)
+
+    def _send_to_next(self, ended: Connection, parts: list[Part]) -> None:
+        """Send a message to the service that is there after one whose end only this message has shown.
+
+        If none is, its call is lost with those that were sent before.
+        """
+        with contextlib.suppress(OSError):
+            connection = self._connect()
+            while not ended.lost:
+                self._receive(ended, select.POLLIN)
+            self._connection = connection
+            connection.send(parts)
 
     def _connect(self) -> Connection:
         """Return a connection to the service that knows who this is, and what it claims."""

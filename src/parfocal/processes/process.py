@@ -18,6 +18,8 @@ from parfocal.processes.session import start_module
 from parfocal.processes.system import dump_signal, end_group, wait_for_end
 
 _CLOSES_WITHIN_S = 0.1
+_READ_WITHIN_S = 0.7
+"""How long the last reports of a process that has ended may take to be read: its end is told within 1 s."""
 
 
 class ChildProcess:
@@ -91,7 +93,7 @@ class ChildProcess:
         wait_for_end(self._popen.pid)
         end_group(self._popen.pid)  # its number is still its own: nobody has collected it
         code = self._popen.wait()
-        self._reader.join(0.2)
+        self._reader.join(_READ_WITHIN_S)
         if self._orders.close(_CLOSES_WITHIN_S):  # else some process holds the other end, and reads nothing
             with suppress(OSError):
                 assert self._popen.stdin is not None

@@ -135,7 +135,8 @@ def _wait_for_reason(host: Host, owner: Identity | None, idle_after_s: float) ->
         if owner is not None and not owner.alive:
             return f"its owner, process {owner.pid}, has ended"
         now_ns, before, calls = SYSTEM_CLOCK.monotonic_ns(), calls, host.calls
-        used_ns = now_ns if calls != before or host.is_called else used_ns
+        used = calls != before or host.is_called or host.traffic() is None  # nobody can call before
+        used_ns = now_ns if used else used_ns
         if now_ns - used_ns > idle_after_s * 1e9:
             return f"nobody has called it for {idle_after_s:g} s"
 
