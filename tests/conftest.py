@@ -48,11 +48,16 @@ def _signals_are_heard() -> None:
 
 
 @pytest.fixture(autouse=True)
-def rig_roots(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[tuple[Path, Path]]:
+def rig_roots(
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[Path, Path]]:
     """Short folders for runtime files and streams, set in the environment; checks what the test left."""
     roots = tuple(Path(tempfile.mkdtemp(prefix="pf")) for _ in ROOT_VARIABLES)
     for variable, root in zip(ROOT_VARIABLES, roots, strict=True):
         monkeypatch.setenv(variable, str(root))
+    monkeypatch.setenv("PARFOCAL_STATE_DIR", str(tmp_path_factory.mktemp("state")))
     for variable in ("COLUMNS", "LINES"):  # of somebody's window, or set by whoever runs the tests in workers
         monkeypatch.delenv(variable, raising=False)
     untouched_ns = roots[0].stat().st_mtime_ns

@@ -77,8 +77,8 @@ PLAIN = {
         Release Reminder Sensor Stimulations
     """,
     "devices": """
-        Acquisition Angle Calibration Caller Choice Epoch Filter Flag Generator
-        HealthCheck History Housekeeping InputCalibration Level Link Modules Motion Picture Piece
+        Acquisition Angle Caller Choice Epoch Filter Flag Generator
+        HealthCheck History Housekeeping Level Link Modules Motion Picture Piece
         Plant Player Readout RedPitaya SampleBuffer Sampler Settling Shuffled Signals SlowOutputs
         Smoothing SyncBits TcpLink Tether Tone Trace Wait
     """,

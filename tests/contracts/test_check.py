@@ -52,7 +52,7 @@ def test_nothing_moves_and_no_light_goes_on_unless_asked(capsys):
     ("address", "words"),
     [
         ("gadgets:HomeMadeCamra", "has no 'HomeMadeCamra'"),
-        ("gadgets:Paperweight", "is no camera, stage, light or set of channels"),
+        ("gadgets:Paperweight", "is no camera, stage, light, set of channels or modulator"),
         ("gadgets:HomeMadeCamera with_px=3", "did you mean 'width_px'"),
     ],
 )

@@ -305,6 +305,36 @@ class HasShutter(Protocol):
 
 
 @runtime_checkable
+class LightModulator(Device, Protocol):
+    """A device of many pixels before a light, each of which lets it through or not, such as a DMD.
+
+    Its safe value is that none does, which `make_safe` brings about, and it is so when it is opened. A device
+    that `HasLimits` may declare ``lit_fraction``: how many of its pixels may be lit at once, 0 to 1.
+    """
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Its pixels, (y, x)."""
+        ...
+
+    def show(self, pattern: NDArray[np.uint8]) -> None:
+        """Show a pattern of `shape`, 0 for dark and else lit; returns when it is shown.
+
+        Raises
+        ------
+        BadInputError
+            For another shape; what was shown stays.
+        DeviceError
+            If it failed.
+        """
+        ...
+
+    def shown(self) -> NDArray[np.uint8]:
+        """Return what it shows, read back, 0 or 1: an array of the caller's own."""
+        ...
+
+
+@runtime_checkable
 class LightPath(Device, Protocol):
     """A wheel or a turret with filters, one of which is in the way of the light."""
 

@@ -21,6 +21,7 @@ DEVICES: dict[str, str] = {
     "channel-presets": "parfocal.devices.channel_presets:ChannelPresets",
     "replay": "parfocal.devices.replay:ReplayCamera",
     "simulated-camera": "parfocal.devices.simulated.camera:SimulatedCamera",
+    "simulated-dmd": "parfocal.devices.simulated.microscope.modulator:SimulatedModulator",
     "simulated-focus": "parfocal.devices.simulated.motors:SimulatedFocus",
     "simulated-light": "parfocal.devices.simulated.light:SimulatedLight",
     "simulated-magnet": "parfocal.devices.simulated.motors:SimulatedMagnet",

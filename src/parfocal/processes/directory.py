@@ -24,7 +24,7 @@ from parfocal.core.errors import RigNotFoundError, nearest
 from parfocal.core.files import replace_file
 from parfocal.core.status import ProcessState
 from parfocal.processes.identity import Identity, this_caller, this_process
-from parfocal.processes.system import shared_memory_root, user_runtime_root
+from parfocal.processes.system import shared_memory_root, user_runtime_root, user_state_root
 
 if TYPE_CHECKING:
     from parfocal.ipc import Client
@@ -84,6 +84,15 @@ def shm_root() -> Path:
     """Return the folder of all rigs' streams: ``$PARFOCAL_SHM_DIR``, or one in shared memory."""
     chosen = os.environ.get("PARFOCAL_SHM_DIR")
     return Path(chosen) if chosen else shared_memory_root()
+
+
+def state_folder(rig: str) -> Path:
+    """Return the folder of what outlives `rig`: in ``$PARFOCAL_STATE_DIR``, or one of this user's.
+
+    It need not be there.
+    """
+    chosen = os.environ.get("PARFOCAL_STATE_DIR")
+    return (Path(chosen) if chosen else user_state_root()) / rig
 
 
 def locks_folder() -> Path:

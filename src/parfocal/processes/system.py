@@ -153,6 +153,13 @@ def shared_memory_root() -> Path:
     return _temporary("parfocal-streams")
 
 
+def user_state_root() -> Path:
+    """Return the folder of this user's files that no restart may clear, such as calibrations."""
+    if WINDOWS:
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home()) / "parfocal"
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "parfocal"
+
+
 def _temporary(name: str) -> Path:
     """Return a folder for temporary files whose name is this user's."""
     import tempfile

@@ -27,6 +27,7 @@ KINDS: dict[str, str] = {
     "stage": "parfocal.devices.stage:StageHost",
     "light": "parfocal.devices.light:LightHost",
     "channels": "parfocal.devices.channels:ChannelsHost",
+    "modulator": "parfocal.devices.modulator:ModulatorHost",
     "redpitaya": "parfocal.devices.redpitaya.host:RedPitayaHost",
     "simulated_world": "parfocal.devices.simulated.microscope.world:SimulatedWorld",
     "tracker": "parfocal.analysis.beads.tracker:TrackerService",

@@ -1,4 +1,4 @@
-"""Contract suites: what every camera, stage, light and set of channels promises, run against any of them.
+"""Contract suites: what every device of a kind promises, run against any of them.
 
 Yours included. In your own tests::
 
@@ -24,6 +24,7 @@ from parfocal.testing.contracts.camera import CAMERA
 from parfocal.testing.contracts.channels import CHANNELS
 from parfocal.testing.contracts.examine import Verdict, examine, kind_of
 from parfocal.testing.contracts.light import LIGHT
+from parfocal.testing.contracts.modulator import MODULATOR
 from parfocal.testing.contracts.promise import NotAskable, Promise, Promises, Trial
 from parfocal.testing.contracts.stage import STAGE
 
@@ -31,6 +32,7 @@ __all__ = [
     "CAMERA",
     "CHANNELS",
     "LIGHT",
+    "MODULATOR",
     "STAGE",
     "NotAskable",
     "Promise",

@@ -9,17 +9,18 @@ from typing import Any, Literal
 
 from parfocal.core.clock import Clock
 from parfocal.core.errors import BadInputError
-from parfocal.core.protocols import Camera, Channels, LightSource, Stage
+from parfocal.core.protocols import Camera, Channels, LightModulator, LightSource, Stage
 from parfocal.testing.contracts.camera import CAMERA
 from parfocal.testing.contracts.channels import CHANNELS
 from parfocal.testing.contracts.light import LIGHT
+from parfocal.testing.contracts.modulator import MODULATOR
 from parfocal.testing.contracts.promise import Needs, NotAskable, Promise, Promises, Trial
 from parfocal.testing.contracts.stage import STAGE
 
 Outcome = Literal["kept", "broken", "not tried"]
 KINDS: tuple[tuple[type, Promises], ...] = (
     *((Camera, CAMERA), (Stage, STAGE)),
-    *((LightSource, LIGHT), (Channels, CHANNELS)),
+    *((LightSource, LIGHT), (Channels, CHANNELS), (LightModulator, MODULATOR)),
 )
 
 
@@ -46,8 +47,8 @@ def kind_of(device: Any) -> Promises:
             return promises
     nearest = min(missing, key=lambda kind: len(missing[kind]))
     raise BadInputError(
-        f"{type(device).__name__} is no camera, stage, light or set of channels: of a {nearest} it lacks "
-        + ", ".join(missing[nearest])
+        f"{type(device).__name__} is no camera, stage, light, set of channels or modulator: "
+        f"of a {nearest} it lacks {', '.join(missing[nearest])}"
     )
 
 

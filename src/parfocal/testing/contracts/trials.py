@@ -30,7 +30,7 @@ def try_device(name: str, options: Mapping[str, Any], allowed: Collection[str]) 
     Returns
     -------
     kind : str
-        "camera", "stage" or "light".
+        "camera", "stage", "light", "channels" or "modulator".
     verdicts : list of Verdict
         One for each promise.
 
@@ -39,7 +39,7 @@ def try_device(name: str, options: Mapping[str, Any], allowed: Collection[str]) 
     ConfigError
         If there is no such device, or it doesn't take these options.
     BadInputError
-        If it is neither camera nor stage nor light.
+        If it is no device of these kinds.
     DeviceError
         If its constructor raises.
     """

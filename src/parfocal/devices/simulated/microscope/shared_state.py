@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _BYTES = 1 << 16
+"""Room for a state of which nobody says that it is larger."""
 _HEAD = 16
 _ATTEMPTS = 10_000
 
@@ -28,11 +29,13 @@ class SharedState(Generic[T]):
         Where it lies; made by whoever comes first.
     kind : type
         What it holds: anything that msgspec can write.
+    size : int
+        Bytes that there is room for, the same for all who share it.
     """
 
-    def __init__(self, path: Path, kind: type[T]) -> None:
-        self._path = path
-        self._memory = mapped_file(path, _BYTES)
+    def __init__(self, path: Path, kind: type[T], size: int = _BYTES) -> None:
+        self._path, self._size = path, size
+        self._memory = mapped_file(path, size)
         self._words = np.frombuffer(self._memory, "<i8", count=2)
         self._decoder = msgspec.msgpack.Decoder(kind)
         self._sequence = -1
@@ -41,7 +44,7 @@ class SharedState(Generic[T]):
     def write(self, state: T) -> None:
         """Replace what it holds. One process writes, one thread at a time."""
         data = msgspec.msgpack.encode(state)
-        if len(data) > _BYTES - _HEAD:
+        if len(data) > self._size - _HEAD:
             raise DeviceError(f"{self._path.name}: {len(data)} bytes are more than it can hold")
         even = int(self._words[0]) // 2 * 2
         self._words[0] = even + 1

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from parfocal.core.clock import poll_until
 from parfocal.core.errors import BadInputError, nearest
 from parfocal.devices.simulated.microscope.lights import SampleLight
+from parfocal.devices.simulated.microscope.patterns import ModulatorPattern, Shape, shared_patterns
 from parfocal.devices.simulated.microscope.shared_state import SharedState
 from parfocal.ipc import RECEIVER, command
 from parfocal.processes import Service, ServiceContext
@@ -30,11 +31,14 @@ class WorldSettings(BaseModel):
     ----------
     lights : list of str
         Their names.
+    modulators : dict
+        The pixels (y, x) of each light modulator, by name.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     lights: Annotated[list[str], Field(min_length=1)] = ["excitation", "stimulation"]
+    modulators: dict[str, Shape] = {}
 
 
 class WorldLight(msgspec.Struct, frozen=True):
@@ -58,7 +62,7 @@ def shared_sample(folder: Path, world: str) -> SharedState[WorldLight]:
 
 
 class SimulatedWorld(Service):
-    """Holds what a light does when nobody steers it any more: it goes on as it was told.
+    """Holds what a light or a modulator does when nobody steers it any more: it goes on as it was told.
 
     It is hardware, not a safeguard: a lamp whose host was killed stays on until somebody switches it off.
     Whoever wants to prove that it got dark asks `light` and `light_log`. Where stages and filters stand is in
@@ -77,6 +81,10 @@ class SimulatedWorld(Service):
         self._lights = {name: SampleLight() for name in self.settings.lights}
         self._shared = shared_sample(context.streams, context.service)
         self._shared.write(WorldLight(self._began_ns, self._lights))
+        modulators = self.settings.modulators.items()
+        self._patterns = {name: ModulatorPattern.blank(shape, self._began_ns) for name, shape in modulators}
+        self._shared_patterns = shared_patterns(context.streams, context.service)
+        self._shared_patterns.write(self._patterns)
 
     @command(lane=RECEIVER, effect="changes", script=False)
     def set_power(self, light: str, power: float) -> None:
@@ -97,6 +105,29 @@ class SimulatedWorld(Service):
         """Return the power of a lamp, and whether its shutter is open now."""
         found = self._find(light)
         return found.power, found.is_open(self._clock.monotonic_ns())
+
+    @command(lane=RECEIVER, effect="changes", script=False)
+    def set_pattern(self, modulator: str, packed: bytes) -> None:
+        """Have a modulator show a packed pattern, from now until the next one, whoever is alive."""
+        shape = self._find_modulator(modulator).shape
+        shown = ModulatorPattern.packed(packed, shape, self._clock.monotonic_ns())
+        self._patterns = {**self._patterns, modulator: shown}
+        self._shared_patterns.write(self._patterns)
+
+    @command(lane=RECEIVER, effect="reads")
+    def pattern(self, modulator: str) -> bytes:
+        """Return the packed pattern that a modulator shows."""
+        return self._find_modulator(modulator).bits
+
+    @command(lane=RECEIVER, effect="reads")
+    def modulator_shape(self, modulator: str) -> tuple[int, int]:
+        """Return the pixels (y, x) of a modulator."""
+        return self._find_modulator(modulator).shape
+
+    @command(lane=RECEIVER, effect="reads")
+    def lit_pixels(self) -> dict[str, int]:
+        """Return how many pixels of each modulator are lit."""
+        return {name: pattern.lit for name, pattern in self._patterns.items()}
 
     @command(lane=RECEIVER, effect="reads")
     def light(self) -> dict[str, float]:
@@ -136,6 +167,13 @@ class SimulatedWorld(Service):
             self._log.extend(LightChange(step.time_ns, name, step.level) for step in news)
         self._lights = {**self._lights, name: light}
         self._shared.write(WorldLight(self._began_ns, self._lights))
+
+    def _find_modulator(self, name: str) -> ModulatorPattern:
+        if name not in self._patterns:
+            raise BadInputError(
+                f"the simulated sample has no modulator {name!r}; {nearest(name, self._patterns)}"
+            )
+        return self._patterns[name]
 
     def _find(self, light: str) -> SampleLight:
         if light not in self._lights:

@@ -1,0 +1,138 @@
+"""Masks of light in the pixels of a camera, their hashes, and where those pixels lie on a modulator. Pure."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from parfocal.core.errors import BadInputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+AffineRows = tuple[tuple[float, float, float], tuple[float, float, float]]
+"""Factors of x, of y, and what is added, for x and for y of the result."""
+BLANK = 0
+"""Stands for the hash of a mask where none is shown."""
+
+
+class ShownMask(msgspec.Struct, frozen=True, kw_only=True):
+    """What a modulator shows, read back.
+
+    Parameters
+    ----------
+    hash : int
+        `mask_hash` of the mask that was asked for; `BLANK` if nothing is shown.
+    lit_px : int
+        How many of the modulator's own pixels pass light.
+    shown_ns : int
+        Since when, nanoseconds of the monotonic clock.
+    """
+
+    hash: int
+    lit_px: int
+    shown_ns: int
+
+
+class ModulatorCalibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the pixels of a camera lie on a modulator.
+
+    Parameters
+    ----------
+    to_modulator : tuple
+        Two rows of three: ``x = a*x_px + b*y_px + c``, and the same for y, in pixels of the modulator.
+    camera_shape, modulator_shape : tuple of int
+        (y, x) of a frame, and of the modulator, for which it holds.
+    residual_px : float
+        RMS distance of the spots from the fit, in camera pixels.
+    spots : int
+        How many the fit rests on.
+    utc_ns : int
+        When it was made, nanoseconds of UTC.
+
+    Examples
+    --------
+    >>> shifted = ModulatorCalibration(
+    ...     to_modulator=((1.0, 0.0, 3.0), (0.0, 1.0, 0.0)),
+    ...     camera_shape=(4, 4),
+    ...     modulator_shape=(4, 8),
+    ...     residual_px=0.1,
+    ...     spots=9,
+    ...     utc_ns=0,
+    ... )
+    >>> shifted.age_days(86_400_000_000_000)
+    1.0
+    """
+
+    to_modulator: AffineRows
+    camera_shape: tuple[int, int]
+    modulator_shape: tuple[int, int]
+    residual_px: float
+    spots: int
+    utc_ns: int
+
+    def __post_init__(self) -> None:
+        matrix = np.array(self.to_modulator)
+        if not np.isfinite(matrix).all() or abs(np.linalg.det(matrix[:, :2])) < 1e-9:
+            raise BadInputError(f"a calibration has to be invertible, which {self.to_modulator} is not")
+        if min(*self.camera_shape, *self.modulator_shape) < 1:
+            raise BadInputError(
+                f"a shape is at least (1, 1), not {self.camera_shape}, {self.modulator_shape}"
+            )
+
+    def age_days(self, utc_ns: int) -> float:
+        """Return how old it is at a time."""
+        return (utc_ns - self.utc_ns) / 86_400e9
+
+
+def mask_hash(mask: NDArray[Any]) -> int:
+    """Return 64 bits that tell a mask (y, x) from others: of its shape, and of which pixels are not 0.
+
+    Examples
+    --------
+    >>> mask = np.eye(3, dtype=np.uint8)
+    >>> mask_hash(mask) == mask_hash(mask * 255) != mask_hash(mask[:2])
+    True
+    """
+    return packed_hash(pack_mask(mask), mask.shape)
+
+
+def packed_hash(packed: bytes, shape: tuple[int, ...]) -> int:
+    """Return `mask_hash` of a mask that is packed."""
+    digest = blake2b(packed, digest_size=8, key=repr(tuple(map(int, shape))).encode())
+    return int.from_bytes(digest.digest(), "little") or 1
+
+
+def pack_mask(mask: NDArray[Any]) -> bytes:
+    """Return a mask as bits, row after row; what is not 0 is lit.
+
+    Raises
+    ------
+    BadInputError
+        If it is no image of one channel.
+    """
+    if mask.ndim != 2 or not mask.size:
+        raise BadInputError(f"a mask is an image (y, x), not of shape {mask.shape}")
+    return np.packbits(mask != 0).tobytes()
+
+
+def unpack_mask(packed: bytes, shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return a packed mask as an image of 0 and 1.
+
+    Raises
+    ------
+    BadInputError
+        If there are not as many bits as pixels.
+
+    Examples
+    --------
+    >>> unpack_mask(pack_mask(np.eye(2)), (2, 2)).tolist()
+    [[1, 0], [0, 1]]
+    """
+    height, width = shape
+    if min(shape) < 1 or len(packed) != -(-height * width // 8):
+        raise BadInputError(f"a mask of shape {shape} does not have {len(packed)} bytes")
+    return np.unpackbits(np.frombuffer(packed, np.uint8), count=height * width).reshape(height, width)

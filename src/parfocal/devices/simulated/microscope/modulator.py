@@ -1,0 +1,135 @@
+"""A simulated DMD before the stimulation light."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from parfocal.core.errors import BadInputError, DeviceError, ServiceUnavailableError
+from parfocal.core.modulation import pack_mask, unpack_mask
+from parfocal.devices.faults import Faults
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from parfocal.devices.context import DeviceContext
+
+_ANSWER_S = 5.0
+
+
+class DmdSettings(BaseModel):
+    """Which modulator of the simulated world it is.
+
+    Parameters
+    ----------
+    modulator : str
+        Its name there.
+    world : str
+        Name of the service of kind ``simulated_world``.
+    lit_fraction : float
+        How much of it may be lit at once.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    modulator: str = "dmd"
+    world: str = "world"
+    lit_fraction: Annotated[float, Field(gt=0, le=1)] = 1.0
+
+
+class SimulatedModulator:
+    """A field of mirrors (a `parfocal.core.protocols.LightModulator`).
+
+    What they show belongs to the world's process: when this one is killed, they go on showing it. Where
+    their light falls on the sample is the camera's business: this device does not know it.
+    """
+
+    Settings = DmdSettings
+
+    def __init__(self, settings: DmdSettings, context: DeviceContext) -> None:
+        self._settings, self._context = settings, context
+        self._world: Any = None
+        self._shape = (0, 0)
+        self._faults = Faults(
+            {"error": {"message": "injected fault"}, "dead": {}, "free": {}, "late": {"seconds": 1.0}}
+        )
+        self._dead = False
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Its mirrors, (y, x)."""
+        return self._shape
+
+    def limits(self) -> dict[str, tuple[float, float]]:
+        """Return how much of it may be lit."""
+        return {"lit_fraction": (0.0, self._settings.lit_fraction)}
+
+    def open(self) -> None:
+        """Find the world, and blank the mirrors."""
+        world = self._context.connect(self._settings.world)
+        height, width = world.modulator_shape(self._settings.modulator, timeout_s=_ANSWER_S)
+        self._world, self._shape = world, (height, width)
+        self.make_safe()
+
+    def close(self) -> None:
+        """Blank the mirrors, and let go of the world."""
+        self.make_safe()
+        self._world = None
+
+    def make_safe(self) -> None:
+        """Blank the mirrors; those that are dead stay as they are."""
+        if self._world is None or self._dead:
+            return
+        with suppress(ServiceUnavailableError):  # a world that has ended has no light any more
+            self._set(np.zeros(self._shape, np.uint8))
+
+    def state(self) -> dict[str, Any]:
+        """Return which modulator it is."""
+        return {"device": "simulated DMD", **self._settings.model_dump(mode="json"), "shape": self._shape}
+
+    def show(self, pattern: NDArray[np.uint8]) -> None:
+        """Turn the mirrors."""
+        self._opened()
+        if pattern.shape != self._shape:
+            raise BadInputError(f"a pattern has the shape {self._shape}, not {pattern.shape}")
+        self._disturb()
+        if not self._dead:
+            self._set(pattern)
+
+    def shown(self) -> NDArray[np.uint8]:
+        """Return where the mirrors stand."""
+        packed = self._opened().pattern(self._settings.modulator, timeout_s=_ANSWER_S)
+        return unpack_mask(packed, self._shape)
+
+    def inject_fault(self, kind: str, **details: Any) -> None:
+        """Make a fault happen at the next `show`.
+
+        "error" once, "late" once (it takes some seconds), or "dead": no mirror moves any more until "free".
+        """
+        self._faults.inject(kind, details)
+
+    def _set(self, pattern: NDArray[np.uint8]) -> None:
+        self._opened().set_pattern(self._settings.modulator, pack_mask(pattern), timeout_s=_ANSWER_S)
+
+    def _disturb(self) -> None:
+        """Let the faults that wait happen now."""
+        if (fault := self._faults.take("error")) is not None:
+            raise DeviceError(str(fault["message"]))
+        if self._faults.take("dead") is not None:
+            self._dead = True
+        if self._faults.take("free") is not None:
+            self._dead = False
+        if (fault := self._faults.take("late")) is not None:
+            self._context.clock.wait(_NEVER, float(fault["seconds"]))
+
+    def _opened(self) -> Any:
+        if self._world is None:
+            raise DeviceError("the simulated DMD is closed; open it first")
+        return self._world
+
+
+_NEVER = threading.Event()
