@@ -87,6 +87,12 @@ def it_is_started_or_told_what_changed(rig):
 def what_the_rig_cannot_do_is_refused_when_it_is_prepared(rig):
     with pytest.raises(BadInputError, match=r"event 0 \(t=0, p=0, c=0, z=0\): there is no channel 'nucleas'"):
         rig.prepare(Sequence(channels=["nucleas"]))
+    with pytest.raises(
+        BadInputError, match=r"event 1 \(.*\): exposure_ms 2e\+07 is beyond the limits of the camera"
+    ):
+        rig.prepare(Sequence(channels=[*NUCLEUS, {"config": "cytoplasm", "exposure": 2e7}]))
+    with pytest.raises(BadInputError, match=r"power 1\.5 is beyond the limits of light 'excitation', 0 to 1"):
+        rig.prepare(Sequence(channels=[{"config": "nucleus", "power": 1.5}]))
     rig["camera"].set_binning(1)
     handle = rig.prepare(Sequence(channels=NUCLEUS), name="whole")
     rig["camera"].set_binning(2)

@@ -103,6 +103,19 @@ class HasLimits(Protocol):
 
 
 @runtime_checkable
+class HasTimes(Protocol):
+    """A device that declares how long it takes: the time of a run is predicted from that."""
+
+    def times_s(self) -> Mapping[str, float]:
+        """Return how long it takes as it is set now, in seconds, by what it does.
+
+        Of a camera "readout": from the end of an exposure until its frame is there. Of a light "shutter": to
+        open or to close it.
+        """
+        ...
+
+
+@runtime_checkable
 class TakesSettings(Protocol):
     """A device whose settings can be changed while it is open."""
 
@@ -349,6 +362,15 @@ class LightPath(Device, Protocol):
 
     def select(self, name: str) -> None:
         """Begin to bring another one into the way; returns at once. `BadInputError` for an unknown one."""
+        ...
+
+
+@runtime_checkable
+class HasSwitchTimes(Protocol):
+    """A light path, or channels, that declare how long it takes to change from one to another."""
+
+    def switch_s(self, before: str, after: str) -> float:
+        """Return that in seconds; `before` is "" where nobody knows how it stands."""
         ...
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from parfocal.core.channels import ChannelPreset, ChannelState
 from parfocal.core.errors import BadInputError, ConfigError, DeviceError, nearest
-from parfocal.core.protocols import LightPath
+from parfocal.core.protocols import HasSwitchTimes, LightPath
 from parfocal.devices.lamps import ANSWER_S, FoundLight, Lamp
 from parfocal.devices.registry import make_device
 
@@ -163,6 +163,18 @@ class ChannelPresets:
     def state(self) -> dict[str, Any]:
         """Return the channels."""
         return {"device": "channel presets", **self._settings.model_dump(mode="json")}
+
+    def switch_s(self, before: str, after: str) -> float:
+        """Return how long one channel takes to become another: the way of its filter, and to settle.
+
+        From "" it is the way of the filter that is in place now.
+        """
+        preset, path = self._presets[after], self._path
+        moved_s = 0.0
+        if preset.filter and isinstance(path, HasSwitchTimes):
+            stands = self._presets[before].filter if before else ""
+            moved_s = path.switch_s(stands or path.filter(), preset.filter)
+        return moved_s + preset.settle_s
 
     def set_channel(self, name: str, exposure_ms: float | None = None, power: float | None = None) -> None:
         """Begin to set a channel, in the dark."""

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from parfocal.core.channels import ChannelPreset, ChannelState
 from parfocal.core.errors import BadInputError, DeviceError, DeviceTimeoutError
-from parfocal.core.protocols import Channels
+from parfocal.core.protocols import Channels, HasSwitchTimes
 from parfocal.devices.device_host import DeviceConfig, DeviceHost
 from parfocal.ipc import RECEIVER, URGENT, command, current_call
 
@@ -101,6 +101,24 @@ class ChannelsHost(DeviceHost):
     def presets(self) -> dict[str, ChannelPreset]:
         """Return the channels by name."""
         return dict(self.device.presets)
+
+    @command(lane="channel", effect="reads")
+    def switch_times(self) -> dict[str, dict[str, float]]:
+        """Return how long each channel takes to become another, seconds; "" is how the light path stands now.
+
+        Told by channels that declare it; of others it is how long they settle.
+        """
+        device, presets = self.device, self.device.presets
+        with self.lock:
+            return {
+                before: {
+                    after: device.switch_s(before, after)
+                    if isinstance(device, HasSwitchTimes)
+                    else preset.settle_s
+                    for after, preset in presets.items()
+                }
+                for before in ("", *presets)
+            }
 
     @command(lane=URGENT, effect="stops")
     def off(self) -> None:

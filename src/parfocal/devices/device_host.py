@@ -11,7 +11,14 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from parfocal.core.errors import BadInputError, ConfigError
-from parfocal.core.protocols import CanFail, HasLimits, HasVersions, SavesRecord, TakesSettings
+from parfocal.core.protocols import (
+    CanFail,
+    HasLimits,
+    HasTimes,
+    HasVersions,
+    SavesRecord,
+    TakesSettings,
+)
 from parfocal.devices.context import DeviceContext
 from parfocal.devices.device_commands import device_commands
 from parfocal.devices.limits import check_limits
@@ -23,7 +30,7 @@ from parfocal.devices.registry import (
     settings_class,
 )
 from parfocal.ipc import RECEIVER, ServiceProxy, command
-from parfocal.processes import Service, ServiceContext
+from parfocal.processes import LOOP, Service, ServiceContext
 
 
 class DeviceConfig(BaseModel):
@@ -117,6 +124,16 @@ class DeviceHost(Service):
     def declared_limits(self) -> dict[str, tuple[float, float]]:
         """Return the lowest and the highest value of each argument for which the device declares them."""
         return dict(self.device.limits()) if isinstance(self.device, HasLimits) else {}
+
+    @command(lane=LOOP, effect="reads")
+    def declared_times(self) -> dict[str, float]:
+        """Return how long the device says that it takes, seconds by what it does; see `HasTimes`."""
+        with self.lock:
+            return self.times_s()
+
+    def times_s(self) -> dict[str, float]:
+        """Return what the device declares."""
+        return dict(self.device.times_s()) if isinstance(self.device, HasTimes) else {}
 
     def check_limits(self, **values: float) -> None:
         """Refuse values that are no numbers or beyond what the device declares, with `BadInputError`."""

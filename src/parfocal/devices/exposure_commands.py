@@ -36,6 +36,17 @@ class ExposureCommands(DeviceHost):
         """Return the frame rate."""
         return self._with_rate().frame_rate_hz()
 
+    def times_s(self) -> dict[str, float]:
+        """Return what the camera declares, and as "frame" what lies between two frames of a sequence."""
+        declared = super().times_s()
+        return {"frame": self._frame_s(declared.get("readout", 0.0)), **declared}
+
+    def _frame_s(self, readout_s: float) -> float:
+        if isinstance(self.device, HasFrameRate):
+            rate_hz = self.device.frame_rate_hz()
+            return 1.0 / rate_hz if rate_hz > 0 else 0.0
+        return self.device.exposure_ms() * 1e-3 + readout_s
+
     def _with_rate(self) -> HasFrameRate:
         if not isinstance(self.device, HasFrameRate):
             raise BadInputError(f"camera {self.settings.device!r} has no frame rate that can be set")

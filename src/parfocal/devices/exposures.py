@@ -13,6 +13,9 @@ from parfocal.devices.faults import Faults
 if TYPE_CHECKING:
     from parfocal.core.clock import Clock
 
+EXPOSURE_MS = (1e-3, 1e7)
+"""The shortest and the longest exposure."""
+FRAME_RATE_HZ = (1e-3, 1e6)
 _KINDS: dict[str, dict[str, Any]] = {
     "late": {"seconds": 0.1},
     "lost": {"frames": 1},
@@ -53,6 +56,8 @@ class ExposureSchedule:
     instant : bool
         Whether without a frame rate frames take no time, as images of a file do; else one exposure follows
         the other.
+    readout_ms : float
+        From the end of an exposure until its frame can be read.
     """
 
     def __init__(
@@ -63,8 +68,10 @@ class ExposureSchedule:
         exposure_ms: float,
         buffer_frames: int = 256,
         instant: bool = True,
+        readout_ms: float = 0.0,
     ) -> None:
         self.faults = Faults(_KINDS)
+        self._readout_ns = round(readout_ms * 1e6)
         self._clock = clock
         self._buffer = buffer_frames
         self._instant = instant
@@ -93,8 +100,9 @@ class ExposureSchedule:
 
     def set_frame_rate_hz(self, rate: float | None) -> float | None:
         """Set the rate from the next frame on; the exposure is cut to the period. Return it as it is now."""
-        if rate is not None and not 1e-3 <= rate <= 1e6:
-            raise BadInputError(f"frame_rate_hz must lie from 0.001 to 1e6, not {rate}")
+        low, high = FRAME_RATE_HZ
+        if rate is not None and not low <= rate <= high:
+            raise BadInputError(f"frame_rate_hz must lie from {low:.10g} to {high:.10g}, not {rate}")
         self._period_ns = 0 if rate is None else round(1e9 / rate)
         self.set_exposure_ms(self._wanted_exposure_ms)
         return self.frame_rate_hz
@@ -106,12 +114,18 @@ class ExposureSchedule:
 
     def set_exposure_ms(self, exposure_ms: float) -> float:
         """Set the exposure from the next frame on, cut to the period; return it as it is now."""
-        if not 0 < exposure_ms <= 1e7:
-            raise BadInputError(f"exposure_ms must be positive and at most 1e7, not {exposure_ms}")
+        low, high = EXPOSURE_MS
+        if not low <= exposure_ms <= high:
+            raise BadInputError(f"exposure_ms must lie from {low:.10g} to {high:.10g}, not {exposure_ms}")
         self._wanted_exposure_ms = exposure_ms
         wanted = max(1, round(exposure_ms * 1e6))
         self._exposure_ns = min(wanted, self._period_ns) if self._period_ns else wanted
         return self.exposure_ms
+
+    @property
+    def readout_s(self) -> float:
+        """From the end of an exposure until its frame can be read."""
+        return self._readout_ns * 1e-9
 
     def start(self, count: int | None = None) -> None:
         """Begin to expose `count` frames, or until `stop`; frame numbers go on."""
@@ -181,7 +195,7 @@ class ExposureSchedule:
                 self._begun_ns = self._clock.monotonic_ns()
             start = self._begun_ns
             end = start if self._instant else start + self._exposure_ns
-        return Exposure(self._next, start, end, end + self._late_ns)
+        return Exposure(self._next, start, end, end + self._readout_ns + self._late_ns)
 
     def _lose_overdue(self, now_ns: int) -> None:
         """Lose what no longer fits into the buffer; a sequence that is over fills it no further."""

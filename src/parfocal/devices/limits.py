@@ -11,6 +11,9 @@ from parfocal.core.protocols import HasLimits
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+POWERS = (0.0, 1.0)
+"""The least and the greatest power of a light."""
+
 
 def check_limits(device: Any, values: Mapping[str, float]) -> None:
     """Refuse what is not finite, or beyond the limits that a device declares (`HasLimits`).

@@ -10,7 +10,7 @@ import numpy as np
 
 from parfocal.core.errors import BadInputError, DeviceError, FrameLostError, MovieError
 from parfocal.core.frames import FrameSpec, Sensor
-from parfocal.devices.exposures import ExposureSchedule
+from parfocal.devices.exposures import EXPOSURE_MS, ExposureSchedule
 from parfocal.formats import Movie, MovieOptions, Unreadable, open_movie
 
 if TYPE_CHECKING:
@@ -146,6 +146,10 @@ class ReplayCamera:
             If the movie has no image there.
         """
         self._event_image = self._opened().image_at(index)
+
+    def limits(self) -> dict[str, tuple[float, float]]:
+        """Return the shortest and the longest exposure that its headers tell."""
+        return {"exposure_ms": EXPOSURE_MS}
 
     def next_frame(self) -> int:
         """Return the number that the next frame will have."""

@@ -150,6 +150,10 @@ class StageHost(DeviceHost):
         """Return its axes: name, unit, limits and speed."""
         return self.device.axes
 
+    def times_s(self) -> dict[str, float]:
+        """Return what the stage declares, and as "poll" how often a move is looked at."""
+        return {"poll": self.settings.poll_s, **super().times_s()}
+
     @command(lane="move", effect="changes")
     def set_speed(self, speed: float, axis: str = "") -> float:
         """Set the speed of an axis, units per second; returns what the stage made of it."""

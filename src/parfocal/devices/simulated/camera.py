@@ -8,7 +8,7 @@ import numpy as np
 
 from parfocal.core.errors import DeviceError
 from parfocal.core.frames import FrameSpec, Sensor
-from parfocal.devices.exposures import ExposureSchedule
+from parfocal.devices.exposures import FRAME_RATE_HZ, ExposureSchedule
 from parfocal.devices.simulated.beads import BeadField, scatter
 from parfocal.devices.simulated.exposing import ExposingCamera
 from parfocal.devices.simulated.forces import magnet_force_pn
@@ -116,6 +116,10 @@ class SimulatedCamera(ExposingCamera):
         """Begin to expose."""
         self._opened()
         self._exposures.start(count)
+
+    def limits(self) -> dict[str, tuple[float, float]]:
+        """Return the least and the greatest exposure and frame rate."""
+        return {**super().limits(), "frame_rate_hz": FRAME_RATE_HZ}
 
     def frame_rate_hz(self) -> float:
         """Return the frame rate."""

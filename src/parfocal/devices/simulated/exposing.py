@@ -8,6 +8,7 @@ import numpy as np
 
 from parfocal.core.errors import BadInputError
 from parfocal.devices.device_commands import reshapes
+from parfocal.devices.exposures import EXPOSURE_MS
 from parfocal.devices.simulated.readout import Readout
 from parfocal.ipc import command
 
@@ -77,6 +78,14 @@ class ExposingCamera:
     def is_running(self) -> bool:
         """Whether frames are still to come."""
         return self._exposures.is_running()
+
+    def limits(self) -> dict[str, tuple[float, float]]:
+        """Return the shortest and the longest exposure."""
+        return {"exposure_ms": EXPOSURE_MS}
+
+    def times_s(self) -> dict[str, float]:
+        """Return how long its readout takes."""
+        return {"readout": self._exposures.readout_s}
 
     def next_frame(self) -> int:
         """Return the number that the next frame will have."""

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from parfocal.core.errors import BadInputError, DeviceError
 from parfocal.devices.faults import Faults
+from parfocal.devices.limits import POWERS
 from parfocal.devices.simulated.world import World
 
 if TYPE_CHECKING:
@@ -65,13 +66,17 @@ class SimulatedLight:
         """Return its power."""
         return {"device": "simulated light", "power": None if self._world is None else self.power()}
 
+    def limits(self) -> dict[str, tuple[float, float]]:
+        """Return the least and the greatest power."""
+        return {"fraction": POWERS}
+
     def power(self) -> float:
         """Return the power, 0 to 1."""
         return self._opened().position(self._settings.thing, self._context.clock.monotonic_ns(), FULL)
 
     def set_power(self, fraction: float) -> None:
         """Set the power, 0 to 1."""
-        if not 0 <= fraction <= 1:
+        if not POWERS[0] <= fraction <= POWERS[1]:
             raise BadInputError(f"the power must lie from 0 to 1, not {fraction}")
         if (fault := self._faults.take("error")) is not None:
             raise DeviceError(str(fault["message"]))

@@ -184,5 +184,9 @@ class MicroscopeCamera(ExposingCamera):
 
     def _new_schedule(self) -> ExposureSchedule:
         return ExposureSchedule(
-            self._context.clock, frame_rate_hz=None, exposure_ms=self._settings.exposure_ms, instant=False
+            self._context.clock,
+            frame_rate_hz=None,
+            exposure_ms=self._settings.exposure_ms,
+            instant=False,
+            readout_ms=self._settings.readout_ms,
         )

@@ -68,6 +68,12 @@ class SimulatedFilters:
         """Return its filters, and which one is in the way."""
         return {"device": "simulated filters", **self._settings.model_dump(mode="json")}
 
+    def switch_s(self, before: str, after: str) -> float:
+        """Return how long it takes from one filter to another; from an unknown one the longest way."""
+        places = {name: place for place, name in enumerate(self._settings.filters)}
+        starts = [places[before]] if before in places else list(places.values())
+        return self._settings.step_s * max(abs(places[after] - place) for place in starts)
+
     def filter(self) -> str:
         """Return which one is in the way; "" while it moves."""
         place = self._opened().position(THING, self._context.clock.monotonic_ns())

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from parfocal.core.errors import BadInputError, DeviceError, ServiceUnavailableError
 from parfocal.devices.faults import Faults
+from parfocal.devices.limits import POWERS
 
 if TYPE_CHECKING:
     from parfocal.devices.context import DeviceContext
@@ -76,13 +77,21 @@ class ShutteredLight:
         """Return which light it is."""
         return {"device": "simulated light with a shutter", **self._settings.model_dump(mode="json")}
 
+    def limits(self) -> dict[str, tuple[float, float]]:
+        """Return the least and the greatest power."""
+        return {"fraction": POWERS}
+
+    def times_s(self) -> dict[str, float]:
+        """Return how long its shutter takes."""
+        return {"shutter": self._settings.shutter_s}
+
     def power(self) -> float:
         """Return the power, whatever the shutter does."""
         return float(self._lamp()[0])
 
     def set_power(self, fraction: float) -> None:
         """Set the power, 0 to 1."""
-        if not 0 <= fraction <= 1:
+        if not POWERS[0] <= fraction <= POWERS[1]:
             raise BadInputError(f"the power must lie from 0 to 1, not {fraction}")
         self._disturb()
         self._opened().set_power(self._settings.light, fraction, timeout_s=_ANSWER_S)

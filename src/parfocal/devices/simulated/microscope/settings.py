@@ -42,8 +42,9 @@ class MicroscopeCameraSettings(BaseModel):
     binning, region
         Pixels along an edge that make one; and x, y, width and height of what is read of the sensor, in its
         own pixels, None for all of it. Both can be changed by commands.
-    exposure_ms
-        At the beginning; one exposure follows the other.
+    exposure_ms, readout_ms
+        The exposure at the beginning; and from the end of one until its frame is there, when the next may
+        begin.
     light_e_per_ms
         Electrons in a pixel of a bright nucleus for each millisecond, at full power through its own filter.
     gain_e_per_adu, offset_adu, read_noise_e
@@ -71,6 +72,7 @@ class MicroscopeCameraSettings(BaseModel):
     binning: int = 1
     region: tuple[int, int, int, int] | None = None
     exposure_ms: Positive = 20.0
+    readout_ms: NotNegative = 0.0
     light_e_per_ms: Positive = 200.0
     gain_e_per_adu: Positive = 1.0
     offset_adu: NotNegative = 100.0
