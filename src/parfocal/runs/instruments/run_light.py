@@ -54,7 +54,7 @@ class RunLight:
         return self._presets
 
     def powers(self) -> dict[str, tuple[float, float]]:
-        """Return the lowest and the highest power of each light that tells them, and of those of the channels."""
+        """Return the lowest and the highest power of each light that tells them, lights of channels too."""
         lights = {*self._lights, *(preset.light for preset in self._presets.values())} - {""}
         told = {light: self._calls.ask(light, "declared_limits", returns=_LIMITS) for light in sorted(lights)}
         return {light: limits["fraction"] for light, limits in told.items() if "fraction" in limits}
