@@ -59,7 +59,7 @@ class Laboratory:
             self._shown += 1
 
     def stored(self, count: int) -> None:
-        for _ in range(1000):
+        for _ in range(3000):
             if all(stream.stored == count for stream in self.recording.progress().values()):
                 return
             self.recording._recorders["camera"].join(0.02)

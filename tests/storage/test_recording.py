@@ -29,6 +29,7 @@ from parfocal.streams import StreamWriter
 
 SPEC = FrameSpec(shape=(8, 8), dtype="uint16", pixel_size_um=0.5)
 ROW = np.dtype([("n", "<u8")])
+PATIENCE_S = 60.0
 REQUEST = RunRequest(name="test", plan={"seconds": 1}, devices={"camera": {"exposure_ms": 2}})
 
 
@@ -86,7 +87,7 @@ def rows_in(recording: Recording) -> list[int]:
     return read_rows(recording.folder.path / "tracks")["n"].to_pylist()
 
 
-def wait_for(recording: Recording, done: Callable[[], bool], timeout_s: float = 20.0) -> None:
+def wait_for(recording: Recording, done: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:
     for _ in range(int(timeout_s / 0.02)):
         if done():
             return
@@ -151,7 +152,7 @@ def test_a_slow_trickle_is_in_the_file_before_the_end(laboratory: Laboratory) ->
     assert frames_in(recording) == [1]
     laboratory.show(1, 2)
     wait_for(recording, lambda: recording.progress()["camera"].stored == 3)
-    assert recording.progress()["camera"].behind == 0
+    wait_for(recording, lambda: recording.progress()["camera"].behind == 0)  # given back after it is stored
     assert run_to_end(recording)[0] == "complete"
 
 
@@ -181,7 +182,7 @@ def test_the_policy_fail_ends_the_recording_of_that_stream_alone(laboratory: Lab
     laboratory.show(*range(200))
     laboratory.tell(0, 100)
     recording.start()
-    assert laboratory.failed.wait(20)
+    assert laboratory.failed.wait(PATIENCE_S)
     laboratory.tell(100, 100)
     outcome, lost = run_to_end(recording)
     assert outcome == "incomplete: lost 200"
@@ -324,7 +325,7 @@ def test_a_disk_error_is_named_and_the_other_streams_go_on(
     monkeypatch.setattr(FrameSink, "_write_pixels", full)
     laboratory.show(*range(16, 200))
     laboratory.tell(0, 50)
-    assert laboratory.failed.wait(20)
+    assert laboratory.failed.wait(PATIENCE_S)
     stream, error = laboratory.errors[0]
     assert (stream, type(error)) == ("camera", DiskFullError)
     assert "DiskFullError" in read_manifest(recording.folder.path).errors[0]
@@ -346,7 +347,7 @@ def test_a_disk_error_makes_a_failed_run_if_asked(
     monkeypatch.setattr(FrameSink, "_write_pixels", full)
     recording.start()
     laboratory.show(*range(8))
-    assert laboratory.failed.wait(20)
+    assert laboratory.failed.wait(PATIENCE_S)
     assert run_to_end(recording) == ("failed", {"camera": 8, "tracks": 0})
 
 
@@ -357,7 +358,7 @@ def test_a_folder_that_vanishes_is_named_even_when_nothing_comes(laboratory: Lab
     wait_for(recording, lambda: recording.progress()["camera"].stored == 8)
     shutil.rmtree(recording.folder.path)
     recording.look()
-    assert laboratory.failed.wait(20)
+    assert laboratory.failed.wait(PATIENCE_S)
     manifest = recording.finish(Ended(ending="complete"))
     assert {type(error) for _, error in laboratory.errors} == {FolderVanishedError}
     assert manifest.outcome == "failed"

@@ -17,6 +17,7 @@ from parfocal.streams import open_stream
 if TYPE_CHECKING:
     from parfocal.core.status import StreamStatus
     from parfocal.streams import LosslessReader, Stream
+    from parfocal.streams.following import ReaderPlace
 
 Policy = Literal["block", "drop", "fail"]
 """When the disk is slower than a stream: its writer waits; or what was missed is counted as lost; or the
@@ -105,26 +106,25 @@ class Source:
     @property
     def position(self) -> int:
         """Number of the next frame or row; goes on through all rings."""
-        self._notice_ring()
-        return self._place.base + self._reader.position
+        ring, reader = self._look()
+        return ring.base + reader.position
 
     @property
     def produced(self) -> int:
         """How many there are by now, in the same numbers."""
-        self._notice_ring()
-        produced = self._place.base + self._reader.produced
+        ring, reader = self._look()
         newest = self._newest()
-        if newest is not None and newest.created_ns != self._place.created_ns:
-            produced += newest.produced
-        return produced
+        later = 0 if newest is None or newest.created_ns == ring.created_ns else newest.produced
+        return ring.base + reader.produced + later
 
     @property
     def newest_place(self) -> RingPlace:
         """Which ring there is now, though nothing of it may have been read yet."""
-        newest, place = self._newest(), self._place
-        if newest is None or newest.created_ns == place.created_ns:
-            return place
-        return RingPlace(created_ns=newest.created_ns, base=self.position, ring=place.ring + 1)
+        ring, reader = self._look()
+        newest = self._newest()
+        if newest is None or newest.created_ns == ring.created_ns:
+            return ring
+        return RingPlace(created_ns=newest.created_ns, base=ring.base + reader.produced, ring=ring.ring + 1)
 
     @property
     def next_number(self) -> int:
@@ -134,8 +134,9 @@ class Source:
 
     def renumber(self, following: int) -> None:
         """Have the next frame or row be number `following`: for a run that goes on after it had ended."""
-        base = self._place.base + following - self.position
-        self._place = msgspec.structs.replace(self._place, base=base)
+        ring, reader = self._look()
+        base = following - reader.position
+        self._place = msgspec.structs.replace(ring, base=base)
 
     @contextmanager
     def lease(self, most: int, timeout_s: float) -> Iterator[LentBatch]:
@@ -150,7 +151,7 @@ class Source:
         StreamError
             If the stream holds something else by now.
         """
-        self._notice_ring()
+        self._look()
         if isinstance(self.spec, FrameSpec):
             with self._reader.lease_many(most, timeout_s) as batch:
                 yield self._lent(batch)
@@ -176,14 +177,18 @@ class Source:
             )
         return LentBatch(items, sequence, self._reader.position + len(items) >= self._reader.produced)
 
-    def _notice_ring(self) -> None:
-        """Go on counting where the last ring ended, once the next one is read."""
+    def _look(self) -> tuple[RingPlace, ReaderPlace]:
+        """Return which ring is read and where its reader is, of one moment.
+
+        The next ring goes on counting where the last one ended.
+        """
         with self._noticing:
-            created_ns, position = self._reader.created_ns, self._reader.position
-            if created_ns != self._place.created_ns:
+            reader = self._reader.place()
+            if reader.created_ns != self._place.created_ns:
                 base, ring = self._place.base + self._seen, self._place.ring + 1
-                self._place = RingPlace(created_ns=created_ns, base=base, ring=ring)
-            self._seen = position
+                self._place = RingPlace(created_ns=reader.created_ns, base=base, ring=ring)
+            self._seen = reader.position
+            return self._place, reader
 
     def _newest(self) -> Stream | None:
         try:

@@ -7,7 +7,7 @@ while a caller waits for frames.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import (
@@ -41,6 +41,14 @@ class RingLocation:
     path: Path
     first: Segment | None
     follows: bool
+
+
+class ReaderPlace(NamedTuple):
+    """Where a reader is: which ring it reads, its position there, and how much was written into that ring."""
+
+    created_ns: int
+    position: int
+    produced: int
 
 
 class RingFollower:
@@ -98,6 +106,19 @@ class RingFollower:
     def position(self) -> int:
         """Sequence number of the next frame or row that is offered, in the ring that is read."""
         return 0 if self._entry is None else self._entry.position
+
+    def place(self) -> ReaderPlace:
+        """Return where the reader is, all of one ring; any thread, also while it goes on with the next ring.
+
+        Raises
+        ------
+        StreamNotFoundError
+            If there was no ring yet, for a reader that follows.
+        """
+        entry = self._entry
+        if entry is None:
+            raise StreamNotFoundError(f"there has been no stream {self._rings.path.stem!r} yet")
+        return ReaderPlace(entry.created_ns, entry.position, entry.produced)
 
     def attached(self) -> bool:
         """Return whether there is a ring to read from; False between two of them."""

@@ -58,6 +58,16 @@ class ReaderEntry:
         self.closed = False
         self.left: ledger.Record | None = None
 
+    @property
+    def created_ns(self) -> int:
+        """When its ring was made."""
+        return int(self._words[at.CREATED])
+
+    @property
+    def produced(self) -> int:
+        """How many frames or rows were written into its ring."""
+        return int(self._words[at.HEAD])
+
     def move(
         self, position: int, *, delivered: int = 0, skipped: int = 0, overrun: int = 0, sampled: int = 0
     ) -> None:
