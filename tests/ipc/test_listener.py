@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from parfocal.ipc.connection import UNSENT_BYTES, Connection, Listener, connect
+from parfocal.ipc.connection import UNSENT_BYTES, Connection, Listener, WakeUpPipe, connect
 
 LINGER_MS = 20_000
 
@@ -47,3 +47,12 @@ def test_a_client_that_reads_gets_all_of_it_before_the_end(folder: Path) -> None
     messages = client.receive()
     assert [[bytes(part) for part in parts] for parts in messages] == [[b"answer"]]
     client.close()
+
+
+def test_waking_is_harmless_however_often_and_after_the_end() -> None:
+    pipe = WakeUpPipe()
+    for _ in range(70_000):  # a pipe of the system holds 65 536
+        pipe.wake()
+    pipe.close()
+    pipe.close()
+    pipe.wake()

@@ -147,18 +147,20 @@ def opening(role: Role) -> bytes:
 
 
 def frames(parts: Sequence[Part]) -> list[Part]:
-    r"""Return the buffers that carry a message of these parts; the parts are not copied.
+    r"""Return the buffers that carry a message of these parts; only short parts are copied.
 
     Examples
     --------
     >>> frames([b"name", b"image"])
-    [b'\x01\x04', b'name', b'\x00\x05', b'image']
+    [b'\x01\x04name', b'\x00\x05image']
     """
     buffers: list[Part] = []
     for number, part in enumerate(parts, 1):
         flags, size = _MORE if number < len(parts) else 0, len(part)
-        head = bytes((flags, size)) if size < 256 else bytes((flags | _LONG,)) + size.to_bytes(8, "big")
-        buffers += [head, part]
+        if size < 256:
+            buffers.append(bytes((flags, size)) + part)
+        else:
+            buffers += [bytes((flags | _LONG,)) + size.to_bytes(8, "big"), part]
     return buffers
 
 
@@ -210,9 +212,11 @@ class Incoming:
                 self._add(self._flags, body, messages)
             return messages
         self._end += count
-        while self._take_next(messages):
+        while self._start < self._end and self._take_next(messages):
             pass
-        if self._start:
+        if self._start == self._end:
+            self._start = self._end = 0
+        elif self._start:
             rest = bytes(self._scratch[self._start : self._end])
             self._scratch[: len(rest)] = rest
             self._start, self._end = 0, len(rest)
@@ -223,10 +227,10 @@ class Incoming:
         found = self._scratch[self._start : self._end]
         if not self._greeted:
             return self._take_greeting(found)
-        head = 9 if found and found[0] & _LONG else 2
+        head = 9 if found[0] & _LONG else 2
         if len(found) < head:
             return False
-        size = int.from_bytes(found[1:head], "big")
+        size = found[1] if head == 2 else int.from_bytes(found[1:head], "big")
         body = found[head : head + size]
         if len(body) == size:
             self._start += head + size

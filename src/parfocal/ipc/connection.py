@@ -15,6 +15,7 @@ import select
 import socket
 from collections import deque
 from collections.abc import Sequence
+from io import FileIO
 from itertools import islice
 from typing import Any, Literal
 
@@ -67,7 +68,7 @@ class Connection:
         self.unsent_bytes = 0
         self._socket = connected
         self._incoming = Incoming()
-        self._outgoing: deque[memoryview] = deque()
+        self._outgoing: deque[Part] = deque()
         self._sizes: deque[int] = deque()  # what is unsent of each message
         self._socket.setblocking(False)
         with contextlib.suppress(OSError):  # the other end is gone already: `receive` finds that
@@ -101,7 +102,7 @@ class Connection:
         """Send a message as soon as the other end takes it; its parts must not change until then."""
         buffers = frames(parts)
         size = sum(map(len, buffers))
-        self._outgoing.extend(memoryview(buffer) for buffer in buffers)
+        self._outgoing.extend(buffers)
         self._sizes.append(size)
         self.unsent_bytes += size
         self.flush()
@@ -115,9 +116,7 @@ class Connection:
             return
         except OSError:
             self.refused = True
-            self._outgoing.clear()
-            self._sizes.clear()
-            self.unsent_bytes = 0
+            self._note_all_sent()
 
     def receive(self) -> list[list[memoryview]]:
         """Return messages that have arrived, as lists of parts: nobody else's memory."""
@@ -142,13 +141,21 @@ class Connection:
         """Let go of the socket. Idempotent."""
         self._socket.close()
 
+    def _note_all_sent(self) -> None:
+        self._outgoing.clear()
+        self._sizes.clear()
+        self.unsent_bytes = 0
+
     def _note_sent(self, count: int) -> None:
+        if count == self.unsent_bytes:
+            self._note_all_sent()
+            return
         self.unsent_bytes -= count
         left = count
         while self._outgoing and left >= len(self._outgoing[0]):
             left -= len(self._outgoing.popleft())
         if left:
-            self._outgoing[0] = self._outgoing[0][left:]
+            self._outgoing[0] = memoryview(self._outgoing[0])[left:]
         while self._sizes and count >= self._sizes[0]:
             count -= self._sizes.popleft()
         if count:
@@ -184,10 +191,7 @@ class Listener:
 
     def wait(self, timeout_ms: int | None) -> list[tuple[int, int]]:
         """Block until something can be received or sent, `wake` is called, or the time is up. One thread."""
-        ready = self._poll.poll(timeout_ms)
-        if any(descriptor == self._wake_up.fileno() for descriptor, _ in ready):
-            self._wake_up.clear()
-        return ready
+        return self._poll.poll(timeout_ms)
 
     def wake(self) -> None:
         """End `wait`. Any thread."""
@@ -197,15 +201,17 @@ class Listener:
         """Return the messages that have arrived, each with who sent it, and the clients that are gone."""
         messages: list[tuple[bytes, list[Any]]] = []
         gone: list[bytes] = []
-        for descriptor, _ in ready:
+        for descriptor, events in ready:
             client = self._descriptors.get(descriptor)
             if client is not None:
-                messages += [(client, parts) for parts in self._receive_from(self._clients[client])]
+                messages += [(client, parts) for parts in self._receive_from(self._clients[client], events)]
                 if self._clients[client].lost:
                     gone.append(client)
                     self._drop(client, descriptor)
             elif descriptor == self._socket.fileno():
                 self._accept()
+            else:
+                self._wake_up.clear()
         self._watch_blocked()
         return messages, gone
 
@@ -273,14 +279,14 @@ class Listener:
         self._descriptors[connection.fileno()] = client
         self._poll.register(connection, select.POLLIN)
 
-    def _receive_from(self, connection: Connection) -> list[list[memoryview]]:
+    def _receive_from(self, connection: Connection, events: int) -> list[list[memoryview]]:
+        if events & select.POLLOUT:
+            connection.flush()
         try:
-            messages = connection.receive()
+            return connection.receive()
         except ProtocolError as error:
             _LOG.warning("a stranger at %s sent %s", self._path, error)
             return []
-        connection.flush()
-        return messages
 
     def _watch_blocked(self) -> None:
         """Have `wait` tell when those that did not take all can take more."""
@@ -305,9 +311,10 @@ class WakeUpPipe:
     """A pipe to wait for together with sockets; any thread makes it readable."""
 
     def __init__(self) -> None:
-        self._out, self._in = socket.socketpair()
-        self._out.setblocking(False)
-        self._in.setblocking(False)
+        reading, writing = os.pipe()
+        os.set_blocking(reading, False)
+        os.set_blocking(writing, False)
+        self._in, self._out = FileIO(reading, "r"), FileIO(writing, "w")
 
     def fileno(self) -> int:
         """Return the descriptor to poll for reading."""
@@ -315,13 +322,14 @@ class WakeUpPipe:
 
     def wake(self) -> None:
         """Wake the thread that waits, or the next one that does. Harmless after `close`."""
-        with contextlib.suppress(OSError):  # full: it is readable already; closed: nobody waits
-            self._out.send(b"\0")
+        try:
+            self._out.write(b"\0")  # nothing, if it is full: it is readable already
+        except (OSError, ValueError):  # closed: nobody waits
+            return
 
     def clear(self) -> None:
         """Read what was written so far, so that the next wait waits again."""
-        with contextlib.suppress(OSError):
-            self._in.recv(4096)
+        self._in.read(4096)
 
     def close(self) -> None:
         """Close both ends. Idempotent."""

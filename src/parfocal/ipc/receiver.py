@@ -241,6 +241,7 @@ class Receiver:
         self._asleep = False
         for descriptor, events in ready:
             if descriptor == self._wake_up.fileno():
+                self._run_inbox()  # first: the clearing may have to wait for the thread that filled it
                 self._wake_up.clear()
             elif self._connection is not None:
                 self._receive(self._connection, events)
