@@ -56,7 +56,7 @@ class SettledEvent(NamedTuple):
     """An event that is done, or declared dropped.
 
     What it was, how it ended, its frame, when it began, and when it was expected to; of a stimulus also what
-    was decided for it.
+    was decided for it, and whether it had to take an older mask than it wanted.
     """
 
     event: Event
@@ -65,6 +65,7 @@ class SettledEvent(NamedTuple):
     started_s: float
     predicted_s: float
     stimulus: StimulusFacts | None = None
+    mask_is_older: bool = False
 
 
 def settled(
@@ -91,7 +92,15 @@ def settled(
     started_s = math.nan if began_ns is None or origin_ns is None else (began_ns - origin_ns) * 1e-9
     if event.kind != "stimulus" or before.late is None:
         stimulus = None
-    return SettledEvent(event, outcome, exposure if exposed else None, started_s, predicted_s, stimulus)
+    return SettledEvent(
+        event=event,
+        outcome=outcome,
+        exposure=exposure if exposed else None,
+        started_s=started_s,
+        predicted_s=predicted_s,
+        stimulus=stimulus,
+        mask_is_older=before.mask == "older",
+    )
 
 
 def _outcome(before: Machine, after: Machine) -> str:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from parfocal.core.errors import BadInputError, nearest
+from parfocal.core.frames import RowSpec
+from parfocal.storage.analysed import is_of_pipeline, phase_names, with_names
 from parfocal.storage.catalogue import list_runs
 from parfocal.storage.event_documents import image_paths
 from parfocal.storage.manifest import FILE_NAME, Manifest, read_manifest
@@ -17,6 +21,8 @@ if TYPE_CHECKING:
 
 EVENT_LOG = "run_events"
 """The stream in which whoever carries out a plan tells what became of each event."""
+_MADE_OF_IMAGES = ("labels", "masks")
+"""Streams of frames that no camera made: to be named by whoever wants them."""
 _KINDS = {"frames": ("frames", "events"), "rows": ("rows",)}
 
 
@@ -51,23 +57,24 @@ class RecordedRun:
 
     def frames(
         self,
+        stream: str = "",
+        *,
         t: Choice = None,
         p: Choice = None,
         c: Choice = None,
         z: Choice = None,
-        *,
-        stream: str = "",
     ) -> RecordedFrames:
         """Return frames by their index, as they are on the disk now; their pixels are read when used.
 
         Parameters
         ----------
+        stream : str
+            Which stream of frames, where the run holds several: that of a camera, or what a pipeline made of
+            its images, "labels" and "masks", which have t and p alone.
         t, p, c, z : int, slice, range, sequence of int, str or None
             Which time points, positions, channels and planes; None for all. Negative ones count from the end
             of what there is. A position or a channel may be given by its name. Frames that follow one another
             without a plan have t alone.
-        stream : str
-            Which stream of frames, where the run holds several.
 
         Raises
         ------
@@ -98,7 +105,11 @@ class RecordedRun:
         BadInputError
             If the run holds no such rows, or several and none is named.
         """
-        return read_array(self.one_stream("rows", stream))
+        manifest = self.manifest
+        record = manifest.streams[self._one(manifest, "rows", stream)]
+        rows = read_array(self.folder / record.path)
+        assert isinstance(record.spec, RowSpec)
+        return rows if rows.dtype.names else np.empty(0, record.spec.numpy_dtype)
 
     def events(self) -> NDArray[Any]:
         """Return what became of each event of the plan, in the order of execution, a structured array (n,).
@@ -112,6 +123,34 @@ class RecordedRun:
             If the run has no such log: nobody carried out a plan then.
         """
         return self.rows(EVENT_LOG)
+
+    def tracks(self) -> NDArray[Any]:
+        """Return the cells of all images, over positions and phases, a structured array (n,).
+
+        A row for each cell of each image: "number" of the event, "phase_id", "t", "p", "label", the
+        "particle" that stays with the cell and the "parent" that it divided from, its place in the image (px)
+        and on the stage (um), what the pipeline measured, and "position", "well" and "phase" by name.
+
+        Raises
+        ------
+        BadInputError
+            If the run holds no such rows: it had no pipeline, or one that does not save them.
+        """
+        return self._named("tracks")
+
+    def stimulations(self) -> NDArray[Any]:
+        """Return what became of each stimulus of a run with a pipeline, a structured array (n,).
+
+        Which mask of which image, what was asked for, what was read back, and when. Raises as `tracks`.
+        """
+        return self._named("stimulations")
+
+    def doses(self) -> NDArray[Any]:
+        """Return how much light each cell got by each stimulus, a structured array (n,).
+
+        "dose" is power x ms x the part of the cell that was lit. Raises as `tracks`.
+        """
+        return self._named("doses")
 
     def streams(self, kind: str) -> dict[str, Path]:
         """Return where the streams of a kind ("frames" or "rows") lie, by name; events have frames, too."""
@@ -138,19 +177,30 @@ class RecordedRun:
         reason = f" ({manifest.reason})" if manifest.reason else ""
         return "" if manifest.seen == "complete" else f"the run it comes from is {manifest.seen!r}{reason}"
 
+    def _named(self, stream: str) -> NDArray[Any]:
+        """Return the rows of a stream that a pipeline wrote, with the names of position, well and phase."""
+        rows = self.rows(stream)
+        if not is_of_pipeline(rows):
+            raise BadInputError(f"the {stream} of {self.folder} are not those of a pipeline: see rows()")
+        manifest = self.manifest
+        layouts = [record.events for record in manifest.streams.values() if record.events is not None]
+        plans = [self.folder / plan.file for plan in manifest.plans]
+        return with_names(rows, layouts[0].positions if layouts else (), phase_names(plans))
+
     def _one(self, manifest: Manifest, kind: str, stream: str) -> str:
         found = [name for name, record in manifest.streams.items() if record.kind in _KINDS[kind]]
+        acquired = [name for name in found if name not in _MADE_OF_IMAGES]
         if stream:
             if stream not in found:
                 raise BadInputError(
                     f"{self.folder} has no {kind} of a stream {stream!r}; {nearest(stream, found)}"
                 )
             return stream
-        if len(found) != 1:
+        if len(acquired) != 1:
             held = ", ".join(manifest.streams) or "nothing"
             stated = f"{kind} of {', '.join(found)}: name one stream" if found else f"no {kind}, but {held}"
             raise BadInputError(f"the run {self.folder} holds {stated}")
-        return found[0]
+        return acquired[0]
 
 
 def open_run(folder: Path | str) -> RecordedRun:

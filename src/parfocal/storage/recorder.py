@@ -153,6 +153,7 @@ class Recorder(Service):
         notes: str = "",
         events: dict[str, EventLayout] = {},  # noqa: B006
         rows: tuple[str, ...] = (),
+        blocking: tuple[str, ...] = (),
         folder: str = "",
         continues: str = "",
     ) -> str:
@@ -163,7 +164,8 @@ class Recorder(Service):
 
         The record holds settings, states and files of all services; `settings` and `devices` are added to
         them. Frames of the streams in `events` are stored by their events, each stream as its layout says.
-        These and the streams of `rows` are recorded in this run beside those that the settings name.
+        These and the streams of `rows` are recorded in this run beside those that the settings name. Writers
+        of those in `events` and in `blocking` wait for a slow disk, unless the settings say otherwise.
         """
         request = RunRequest(
             name=name,
@@ -175,7 +177,7 @@ class Recorder(Service):
             notes=notes,
         )
         with self._starting:
-            path = self._begin(request, self.settings.streams(events, rows), folder, continues)
+            path = self._begin(request, self.settings.streams(events, rows, blocking), folder, continues)
         self._context.wake()
         self._context.publish("run.started", {"run": path})
         return path

@@ -20,7 +20,7 @@ from parfocal.storage.source import Policy
 from parfocal.storage.tables import PartLimits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
     from parfocal.core.clock import Clock
     from parfocal.storage.recording import Recording
@@ -43,7 +43,7 @@ class RecorderSettings(BaseModel):
         The streams of rows to record, likewise.
     policies : dict
         For each stream what happens if the disk is too slow for it. Of those not named, frames that are
-        stored by events have "block", all others "drop".
+        stored by events have "block", as has what a run asks it for, all others "drop".
     on_storage_error : str
         Whether a full disk or a folder that vanished ends the run, and with it the acquisition.
     stop_calls : dict
@@ -87,18 +87,18 @@ class RecorderSettings(BaseModel):
         return PartLimits(rows=self.rows_per_part, seconds=self.seconds_per_part)
 
     def streams(
-        self, events: Mapping[str, EventLayout], rows: Iterable[str] = ()
+        self, events: Mapping[str, EventLayout], rows: Iterable[str] = (), blocking: Container[str] = ()
     ) -> tuple[StreamRequest, ...]:
         """Return the streams to record: those of the settings, of `events`, and `rows`, each once.
 
         Frames of the streams in `events` are stored by their events. A plan asks for each of them, so their
-        camera waits for a slow disk unless `policies` says otherwise.
+        camera waits for a slow disk unless `policies` says otherwise; so do the writers of `blocking`.
         """
         names = dict.fromkeys((*self.frame_streams, *events, *self.row_streams, *rows))
         return tuple(
             StreamRequest(
                 name=name,
-                policy=self.policies.get(name, "block" if name in events else "drop"),
+                policy=self.policies.get(name, "block" if name in events or name in blocking else "drop"),
                 codec=self.codec,
                 limits=self.limits,
                 events=events.get(name),

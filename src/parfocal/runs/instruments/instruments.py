@@ -10,6 +10,8 @@ import numpy as np
 from parfocal.core.errors import ParfocalError
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from numpy.typing import NDArray
 
     from parfocal.core.event_layout import EventLayout
@@ -30,6 +32,34 @@ class InstrumentRestartedError(ParfocalError):
     def __init__(self, message: str, source: str) -> None:
         super().__init__(message)
         self.source = source
+
+
+class RunStreams(Protocol):
+    """Streams that a run writes itself, to be recorded beside those of its camera. Any thread."""
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """Its streams of rows, to be recorded."""
+        ...
+
+    @property
+    def frames(self) -> dict[str, EventLayout]:
+        """Its streams of frames, to be recorded, and where their frames lie."""
+        ...
+
+    @property
+    def blocking(self) -> tuple[str, ...]:
+        """Those whose writer is to wait for a slow disk, so that nothing is lost."""
+        ...
+
+    @property
+    def losses(self) -> dict[str, int]:
+        """How much found no room and was given up, by reason."""
+        ...
+
+    def relayout(self, layout: EventLayout) -> AbstractContextManager[dict[str, EventLayout]]:
+        """Take the layout of a plan that has grown; lend `frames` while nothing is written."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +88,8 @@ class RunStart:
         Whether its stimuli have masks; without them they light the whole field.
     rows : tuple of str
         Streams of rows that the record holds.
-    frames : tuple of str
-        Streams of frames that it holds beside those of the camera, numbered by event as they are.
+    analysis : RunStreams or None
+        What the record holds of its pipeline, if it has one.
     """
 
     run: str
@@ -72,7 +102,7 @@ class RunStart:
     by_force: bool = False
     has_masks: bool = False
     rows: tuple[str, ...] = ()
-    frames: tuple[str, ...] = ()
+    analysis: RunStreams | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

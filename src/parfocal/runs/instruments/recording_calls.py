@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from parfocal.core.clock import poll_until
 from parfocal.core.errors import CommandError, DeadlineError, ServiceUnavailableError
 from parfocal.core.run_status import QueueDepth
-from parfocal.runs.instruments.instruments import RunStart, RunStorage
+from parfocal.runs.instruments.instruments import RunStart, RunStorage, RunStreams
 
 if TYPE_CHECKING:
     from parfocal.core.clock import Clock
@@ -43,19 +43,20 @@ class RecordingCalls:
     def __init__(self, client: Client, camera: str, clock: Clock) -> None:
         self._client, self._camera, self._clock = client, camera, clock
         self._known = RunStorage()
-        self._frames: tuple[str, ...] = ()
+        self._analysis: RunStreams | None = None
         self.folder = ""
 
     def begin(self, start: RunStart) -> str:
         """Begin the record of a run, or go on with that of the run which it continues; return its folder."""
-        self._frames = start.frames
+        self._analysis = analysis = start.analysis
         self.folder = self._client.call(
             "start",
             name=start.run,
             plan={**start.notes, **start.plan},
             settings=start.settings,
-            events=self._events(start.layout),
-            rows=start.rows,
+            events=self._events(start.layout) | ({} if analysis is None else analysis.frames),
+            rows=(*start.rows, *(() if analysis is None else analysis.rows)),
+            blocking=() if analysis is None else analysis.blocking,
             folder=start.folder,
             continues=start.continues,
             timeout_s=_BEGIN_S,
@@ -64,7 +65,12 @@ class RecordingCalls:
 
     def extend(self, layout: EventLayout | None, plan: dict[str, Any]) -> None:
         """Have it go on with a plan that has changed. Nothing may be exposed meanwhile."""
-        self._client.call("extend", self._events(layout), plan, timeout_s=_BEGIN_S)
+        grown = self._events(layout)
+        if layout is None or self._analysis is None:
+            self._client.call("extend", grown, plan, timeout_s=_BEGIN_S)
+            return
+        with self._analysis.relayout(layout) as analysed:
+            self._client.call("extend", grown | analysed, plan, timeout_s=_BEGIN_S)
 
     def storage(self) -> RunStorage:
         """Return how far it is; while the recorder is busy, or is started again, how far it was.
@@ -108,7 +114,8 @@ class RecordingCalls:
         """
         if ending in ("complete", "finished early"):
             reason = "; ".join(filter(None, (reason, *told(counts))))
-        options: dict[str, Any] = {"outcome": ending, "reason": reason, "losses": losses}
+        unwritten = {} if self._analysis is None else self._analysis.losses
+        options: dict[str, Any] = {"outcome": ending, "reason": reason, "losses": losses | unwritten}
         if counts.asked:
             options["asked"] = {self._camera: counts.asked}
         elif ending == "complete":
@@ -128,7 +135,7 @@ class RecordingCalls:
         return self._known
 
     def _events(self, layout: EventLayout | None) -> dict[str, EventLayout]:
-        return {} if layout is None else dict.fromkeys((self._camera, *self._frames), layout)
+        return {} if layout is None else {self._camera: layout}
 
     def _is_there(self) -> bool:
         with suppress(CommandError):

@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from parfocal.runs.instruments.instruments import ExposedFrame, FiredStimulus, StimulusMask
+from parfocal.runs.instruments.instruments import (
+    ExposedFrame,
+    FiredStimulus,
+    RunStreams,
+    StimulusMask,
+)
 from parfocal.runs.plans.event import Event
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from parfocal.core.event_layout import EventLayout
     from parfocal.core.frames import FrameSpec
 
 
@@ -103,11 +109,11 @@ class AnalysisSpec(msgspec.Struct, frozen=True, kw_only=True):
     tracks: bool
 
 
-class AnalysisSink(Protocol):
-    """Takes in what a pipeline finds; waits for nothing. One thread at a time."""
+class AnalysisSink(RunStreams, Protocol):
+    """Takes in what a pipeline finds. Any thread; nothing but `settle` waits."""
 
-    def begin(self, spec: AnalysisSpec) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Make its streams; return the names of those of rows, and of those of frames."""
+    def begin(self, spec: AnalysisSpec, layout: EventLayout) -> None:
+        """Make its streams, before the record of the run begins; `layout` is that of the run's frames."""
         ...
 
     def write_images(self, frame: AnalysedFrame) -> bool:
@@ -116,6 +122,10 @@ class AnalysisSink(Protocol):
 
     def write_rows(self, frame: AnalysedFrame) -> None:
         """Write a row for each cell."""
+        ...
+
+    def settle(self, timeout_s: float | None) -> bool:
+        """Wait until all that was written has found room; return False after `timeout_s`."""
         ...
 
     def close(self) -> None:

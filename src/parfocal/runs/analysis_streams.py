@@ -1,0 +1,136 @@
+"""Streams that are written without waiting: what finds no room is kept, within bounds, and goes first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from parfocal.core.errors import StreamTimeoutError
+from parfocal.core.frames import FrameHeader, FrameSpec, RowSpec
+from parfocal.streams import StreamWriter
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+_ROW_SLOTS = 1 << 15
+_FRAME_BYTES = 64 << 20
+_FEWEST, _MOST = 4, 64
+"""How many frames a ring holds: as many as fit into `_FRAME_BYTES`, within these bounds."""
+
+
+class RowLog:
+    """Writes rows into a stream; keeps what finds no room, as much as the ring holds. One thread at a time.
+
+    Parameters
+    ----------
+    streams : Path
+        Folder of the rig's streams.
+    name : str
+        Of the stream.
+    dtype : dtype
+        Of its rows.
+
+    Attributes
+    ----------
+    lost : int
+        How many rows were given up, because more than a ring's worth of them waited.
+    """
+
+    def __init__(self, streams: Path, name: str, dtype: np.dtype[Any]) -> None:
+        self._writer = StreamWriter(streams, name, RowSpec.of(dtype), slots=_ROW_SLOTS)
+        self._waiting: NDArray[np.void] = np.empty(0, dtype)
+        self.lost = 0
+
+    def take(self, rows: NDArray[np.void]) -> None:
+        """Write rows, after those that wait."""
+        if self.settle(0.0):
+            self._waiting = self._written(rows, 0.0)
+        elif len(self._waiting) + len(rows) <= _ROW_SLOTS:
+            self._waiting = np.concatenate([self._waiting, rows])
+        else:
+            self.lost += len(rows)
+
+    def settle(self, timeout_s: float | None) -> bool:
+        """Write what waits; return False if there is still no room for all of it after `timeout_s`."""
+        if self._waiting.size:
+            self._waiting = self._written(self._waiting, timeout_s)
+        return not self._waiting.size
+
+    def close(self) -> None:
+        """End the stream; what waits is lost."""
+        self.lost += len(self._waiting)
+        self._waiting = self._waiting[:0]
+        self._writer.close()
+
+    def _written(self, rows: NDArray[np.void], timeout_s: float | None) -> NDArray[np.void]:
+        """Write rows; return those that found no room."""
+        try:
+            self._writer.write_rows(rows, timeout_s=timeout_s)
+        except StreamTimeoutError as error:
+            return rows[error.written :]
+        return rows[:0]
+
+
+class FrameLog:
+    """Writes frames into a stream, numbered in the order in which they come. One thread at a time.
+
+    Parameters
+    ----------
+    streams : Path
+        Folder of the rig's streams.
+    name : str
+        Of the stream.
+    spec : FrameSpec
+        Of its frames.
+
+    Attributes
+    ----------
+    lost : int
+        How many frames were given up: one that waited at the end.
+    """
+
+    def __init__(self, streams: Path, name: str, spec: FrameSpec) -> None:
+        slots = min(max(_FRAME_BYTES // spec.nbytes, _FEWEST), _MOST)
+        self._writer = StreamWriter(streams, name, spec, slots=slots)
+        self._writer.set_next_number(0)
+        self._number = self.lost = 0
+        self._waiting: tuple[NDArray[Any], FrameHeader] | None = None
+
+    def take(self, image: NDArray[Any], source: FrameHeader, event: int) -> None:
+        """Write what was made from the frame `source`, or keep a copy; to be called when all is settled.
+
+        It has the times of that frame, and `event` for its place in the record.
+        """
+        header = FrameHeader(
+            frame=self._number,
+            time_ns=source.time_ns,
+            utc_ns=source.utc_ns,
+            exposure_ns=source.exposure_ns,
+            event=event,
+        )
+        self._number += 1
+        if not self._is_written(image, header, 0.0):
+            self._waiting = image.copy(), header
+
+    def settle(self, timeout_s: float | None) -> bool:
+        """Write what was kept; return False if there is still no room for it after `timeout_s`."""
+        if self._waiting is not None and self._is_written(*self._waiting, timeout_s):
+            self._waiting = None
+        return self._waiting is None
+
+    def close(self) -> None:
+        """End the stream; what waits is lost."""
+        self.lost += int(self._waiting is not None)
+        self._waiting = None
+        self._writer.close()
+
+    def _is_written(self, image: NDArray[Any], header: FrameHeader, timeout_s: float | None) -> bool:
+        try:
+            self._writer.write(image, header, timeout_s=timeout_s)
+        except StreamTimeoutError:
+            return False
+        self._writer.set_next_number(header.frame + 1)
+        return True
