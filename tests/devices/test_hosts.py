@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from parfocal.core.clock import poll_until
 from parfocal.core.errors import (
     BadArgumentsError,
     CancelledError,
@@ -172,10 +173,11 @@ def test_lost_frames_and_timeouts_are_counted(rig, replay):
         for _ in range(6):
             frames.read(timeout_s=30)
         assert camera.call("counts")["lost"] == 3
-        camera.call("inject_fault", "freeze", {"seconds": 0.5}, timeout_s=30)
+        camera.call("inject_fault", "freeze", timeout_s=30)
         camera.call("start", timeout_s=30)
+        assert poll_until(lambda: camera.call("counts")["timeouts"] >= 1, 30)
+        camera.call("inject_fault", "thaw", timeout_s=30)
         frames.read(timeout_s=30)
-        assert camera.call("counts")["timeouts"] >= 1
     with pytest.raises(CommandError, match="freeze"):
         camera.call("inject_fault", "freez", timeout_s=30)
 
@@ -229,8 +231,11 @@ def test_a_stage_arrives_and_tells_rows(rig):
     assert focus.call("axes") == ["z"]
     assert focus.call("state")["positions_nm"] == {"z": 4000.0}
     focus.call("set_speed", 20.0)
+    late = focus.submit("move_to", 0.0, timeout_s=1.0)
+    with pytest.raises(DeadlineError):
+        late.result(30)
     with pytest.raises(DeadlineError, match="the motion was stopped: z "):
-        focus.call("move_to", 0.0, timeout_s=0.2)
+        focus.attach_call(late.id).result(30)  # what the stage itself says, however late it comes
     with pytest.raises(CommandError, match="limits are -10000"):
         focus.call("move_to", 1e9, timeout_s=30)
     with pytest.raises(CommandError, match="no axis 'w'"):
@@ -276,7 +281,7 @@ def test_a_slow_move_may_take_as_long_as_its_distance_asks(rig):
 def test_commands_of_a_device_are_commands_of_its_service(rig):
     bench = rig(camera={"device": HOME_MADE})
     camera = bench.client("camera")
-    info = {info.name: info for info in camera.commands()}["set_gain"]
+    info = {info.name: info for info in camera.commands(30)}["set_gain"]
     assert (info.lane, info.summary) == ("loop", "Set the gain, 1 to 8; returns the gain.")
     assert camera.call("set_gain", 2.5, timeout_s=30) == 2.5
     with open_stream(bench.streams, "camera").lossless() as frames:

@@ -30,6 +30,12 @@ def go(actor: "subprocess.Popen[str]") -> None:
     actor.stdin.flush()
 
 
+def stand_still(actor: "subprocess.Popen[str]") -> None:
+    """Stop a process; returns once it stands."""
+    os.kill(actor.pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, actor.pid, os.WSTOPPED)
+
+
 def write(writer: StreamWriter, number: int, timeout_s: float = LONG_S) -> None:
     writer.write(np.full(SPEC.shape, number, "u4"), FrameHeader(frame=number), timeout_s=timeout_s)
 
@@ -89,13 +95,13 @@ def test_a_stopped_reader_holds_nobody_up_unless_it_blocks(folder: Path, start: 
         eager = start("read", "block")
         write(writer, 0)
         assert heard(lagging) == "holding"
-        os.kill(lagging.pid, signal.SIGSTOP)
+        stand_still(lagging)
         for number in range(1, 200):
             write(writer, number)
         ledger = ledger_of(stream, lagging.pid)
         assert ledger.alive
         assert ledger.dropped["overrun"] >= 200 - 1 - 4
-        os.kill(eager.pid, signal.SIGSTOP)
+        stand_still(eager)
         with pytest.raises(StreamTimeoutError, match="held its writer"):
             write_many(writer, range(200, 220))
         produced = stream.status().produced

@@ -204,14 +204,16 @@ class StageHost(DeviceHost):
         """Wait until all axes are at their targets, telling how far they are."""
         call, clock = current_call(), self.context.clock
         give_up_ns = clock.monotonic_ns() + round(move.limit_s * 1e9)
+        now_ns = clock.monotonic_ns()  # before each look: what has arrived by then is not too slow
         while any(self.is_moving(name) for name in move.ends):
             positions = self._write_row()
             call.progress(move.fraction(positions), move.describe(positions))
-            if clock.monotonic_ns() > give_up_ns:
+            if now_ns > give_up_ns:
                 raise move.too_slow(positions)
             call.wait(self.settings.poll_s)
             if self.context.stopping.is_set():
                 raise DeviceError(f"stage {self.context.service!r} is being closed")
+            now_ns = clock.monotonic_ns()
         if self._halts != halts:
             raise DeviceError(f"was halted: {move.describe(self._positions())}")
 

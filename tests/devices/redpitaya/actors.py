@@ -45,7 +45,8 @@ def hammer(board, count: int, place: int) -> None:
     A call that the line or the end of the host made fail is counted, and asked again.
     """
     for pid, setpoint_v in SETPOINTS_V.items():
-        board.pid_set_setpoint(setpoint_v, pid=pid)
+        while is_lost(board.submit("pid_set_setpoint", setpoint_v=setpoint_v, pid=pid).exception(60)):
+            time.sleep(0.01)
     tell(ready=True)
     right, failed, crossed = [0] * 4, [0] * 4, []
 

@@ -43,17 +43,19 @@ def told(process: subprocess.Popen[str]) -> dict[str, Any]:
     return facts
 
 
-def notices_of(rig: Any) -> NoticeLog:
-    notices = NoticeLog()
-    rig.subscribe(notices)
-    return notices
-
-
 def until(look: Callable[[], bool]) -> None:
     end = time.monotonic() + WAIT_S
     while not look():
         assert time.monotonic() < end
         time.sleep(0.02)
+
+
+def notices_of(rig: Any) -> NoticeLog:
+    """Return what keeps the board's notices, once it does: a subscription needs a moment to connect."""
+    notices = NoticeLog()
+    rig.subscribe(notices)
+    until(lambda: rig["board"].set_settings({}) and any(topic == "settings" for topic, _ in notices.received))
+    return notices
 
 
 def again(call: Callable[[], Any]) -> Any:

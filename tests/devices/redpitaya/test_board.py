@@ -122,7 +122,7 @@ def test_a_pulse_leaves_no_trace_for_others_to_repeat(board, memory):
 
 
 def test_the_board_survives_a_reconnection(device):
-    board = Board(TcpLink("127.0.0.1", device.port, timeout_s=0.2))
+    board = Board(TcpLink("127.0.0.1", device.port, timeout_s=1.0))
     device.inject_fault("drop", letter="w")
     assert board.set(LED, HK, 9) == 9
     board.close()

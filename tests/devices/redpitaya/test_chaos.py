@@ -151,9 +151,10 @@ def test_chaos_in_the_middle_of_calls(device, share, actor):
     for number, kind in enumerate(sorted(KINDS.keys() - {"die"}) * 2):
         device.inject_fault(kind, after=20 + 17 * number, delay_s=0.3)
     until(lambda: not device.monitor.faults)
+    assert rig.status().services["board"].restarts == 0, "no fault of the line ends the host"
     os.kill(rig.status().services["board"].pid, signal.SIGKILL)
     answers = [told(program) for program in programs]
     assert [(found["right"], found["crossed"]) for found in answers] == [(2000, [])] * 2
     assert sum(found["failed"] for found in answers) > 0
-    assert rig.status().services["board"].restarts == 1
+    assert rig.status().services["board"].restarts >= 1  # a line that is slow just then costs another one
     assert rig["board"].scope_acquire(decimation=1, timeout_s=WAIT_S).sequence > 0

@@ -113,7 +113,7 @@ def test_a_call_is_followed_and_its_result_fetched_by_another_program(rig, board
     board.iq_setup(iq="iq0", frequency_hz=2e4, amplitude_v=0.2, output="out1", input="in1")
     frequencies = [1e4, 2e4, 3e4, 4e4, 5e4]
     with parfocal.attach("redpitaya") as other:
-        swept = other["board"].submit("iq_sweep", frequencies_hz=frequencies, averaging_s=0.05)
+        swept = other["board"].submit("iq_sweep", frequencies_hz=frequencies, averaging_s=0.4)
         until(lambda: swept.progress is not None)
         followed, received = board.attach_call(swept.id), []
         followed.on_progress(lambda progress: received.append(progress))
@@ -148,7 +148,7 @@ def test_switching_off_overtakes_everything(device, board, writes):
 
 
 def test_off_is_done_when_the_board_is_back_if_it_could_not_be(device, share):
-    board = share(device.port, timeout_s=0.2)["board"]
+    board = share(device.port)["board"]
     board.asg_setup(channel="asg1", waveform="dc", offset_v=0.5, output="out2")
     device.inject_fault("refuse", count=-1)
     with pytest.raises(CommandFailedError):
@@ -168,6 +168,7 @@ def test_a_loop_is_waited_for_with_progress_and_a_cancel(rig, board):
     assert settled.held_s >= 0.05
     assert abs(settled.deviation_v) <= 1e-3
     assert never.progress.fraction == 1.0
+    until(lambda: late.progress is not None)
     assert late.cancel("enough") == "running"
     assert isinstance(late.exception(timeout_s=WAIT_S), CancelledError)
     with pytest.raises(DeadlineError):
@@ -188,7 +189,6 @@ def test_volts_are_the_same_for_whoever_asks(device, share):
 def test_a_set_by_one_is_heard_by_all(rig):
     with parfocal.attach("redpitaya") as other:
         notices = notices_of(other)
-        until(lambda: rig["board"].pid_set_setpoint(0.1) and any(t == "pid0" for t, _ in notices.received))
         quantised = rig["board"].pid_set_setpoint(0.2)
         notices.wait("pid0", setpoint_v=quantised)
 
@@ -239,7 +239,7 @@ def test_the_output_of_a_killed_client_goes_off(rig, board, actor):
 
 
 def test_an_output_that_could_not_be_switched_off_is_when_the_board_is_back(device, share):
-    board = share(device.port, timeout_s=0.2)["board"]
+    board = share(device.port)["board"]
     held = board.submit("output_lease", module="asg0")
     until(lambda: held.progress is not None)
     board.asg_setup(channel="asg0", waveform="dc", offset_v=0.5, output="out1")

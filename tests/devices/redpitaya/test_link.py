@@ -13,7 +13,7 @@ LED, ID, BUFFER = 0x40000030, 0x40000000, 0x40110000
 
 @pytest.fixture
 def hasty(device):
-    link = TcpLink("127.0.0.1", device.port, timeout_s=0.4)
+    link = TcpLink("127.0.0.1", device.port, timeout_s=0.8)
     link.read(ID, 1)
     yield link
     link.close()
@@ -77,7 +77,7 @@ def test_an_answer_in_crumbs_is_an_answer(link, device):
 
 
 def test_a_late_answer_is_never_taken_for_the_next_one(hasty, device):
-    device.inject_fault("delay", delay_s=0.5)
+    device.inject_fault("delay", delay_s=1.0)
     assert hasty.read(0x40300200, 1).tolist() == [12]
     assert hasty.read(ID, 1).tolist() == [1]
 
@@ -134,7 +134,7 @@ def test_a_dead_server_is_told_and_revived():
     with SimulatedRedPitaya() as device:
         port = device.port
         revived = []
-        link = TcpLink("127.0.0.1", port, timeout_s=0.2, revive=lambda: revived.append(True))
+        link = TcpLink("127.0.0.1", port, timeout_s=1.0, revive=lambda: revived.append(True))
         device.inject_fault("die")
         with pytest.raises(DeviceError, match="no monitor_server answers"):
             link.read(ID, 1)

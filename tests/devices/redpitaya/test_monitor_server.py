@@ -10,7 +10,7 @@ from parfocal.devices.redpitaya.simulated.server import SimulatedRedPitaya
 
 @pytest.fixture
 def wire(device):
-    with socket.create_connection(("127.0.0.1", device.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", device.port), timeout=30) as connection:
         yield connection
 
 
@@ -80,7 +80,7 @@ def test_constants_by_which_clients_learn_the_gateware(wire):
 
 
 def test_a_second_client_waits_until_the_first_has_gone(device, wire):
-    with socket.create_connection(("127.0.0.1", device.port), timeout=5) as second:
+    with socket.create_connection(("127.0.0.1", device.port), timeout=30) as second:
         second.sendall(struct.pack("<cxHI", b"r", 1, 0x40000000))
         assert ask(wire, b"r", 0x40000000, 1) == [1]
         wire.close()
@@ -89,7 +89,7 @@ def test_a_second_client_waits_until_the_first_has_gone(device, wire):
 
 def test_the_real_server_ends_with_its_connection():
     with SimulatedRedPitaya(exits=True) as device:
-        socket.create_connection(("127.0.0.1", device.port), timeout=5).close()
-        assert device.monitor.ended.wait(5)
+        socket.create_connection(("127.0.0.1", device.port), timeout=30).close()
+        assert device.monitor.ended.wait(30)
         with pytest.raises(ConnectionError):
-            socket.create_connection(("127.0.0.1", device.port), timeout=5)
+            socket.create_connection(("127.0.0.1", device.port), timeout=30)

@@ -1,6 +1,3 @@
-import threading
-import time
-
 import numpy as np
 import pytest
 
@@ -189,22 +186,15 @@ def test_calibration_makes_volts(build, clock):
     assert trace.volts.mean() == pytest.approx(20 * 0.25 + 0.5, abs=1e-3)
 
 
-def test_a_cancel_is_heard_within_20_ms_and_disarms(link):
-    board = RedPitaya(link)
-    cancel = threading.Event()
-    cancelled_at = []
+def test_a_cancel_ends_the_wait_and_disarms(board, clock):
+    """How soon it is heard is the benchmark's figure."""
+    armed = []
 
-    def cancel_soon():
-        cancelled_at.append(time.monotonic())
-        cancel.set()
+    def cancelled(seconds, /):
+        armed.append(board.board.read_word(SCOPE) & 1)
+        raise CancelledError("cancelled", phase="running")
 
-    def wait(seconds, /):
-        if cancel.wait(seconds):
-            raise CancelledError("cancelled", phase="running")
-
-    threading.Timer(0.1, cancel_soon).start()
     with pytest.raises(CancelledError):
-        board.scope.acquire(input="in1", decimation=65536, wait=wait)
-    late_s = time.monotonic() - cancelled_at[0]
+        board.scope.acquire(input="in1", decimation=65536, wait=cancelled)
+    assert armed == [1]
     assert board.board.read_word(SCOPE) == 0
-    assert late_s < 1.0, "generous here; the figure is the benchmark's"

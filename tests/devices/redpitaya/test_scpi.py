@@ -96,7 +96,7 @@ def test_unknown_and_wrong_commands_give_no_answer_but_an_error(scpi):
 
 def test_several_clients_at_once():
     with SimulatedRedPitaya(port=None, scpi_port=0) as device:
-        clients = [socket.create_connection(("127.0.0.1", device.scpi_port), timeout=5) for _ in range(3)]
+        clients = [socket.create_connection(("127.0.0.1", device.scpi_port), timeout=30) for _ in range(3)]
         for client in reversed(clients):
             client.sendall(b"*IDN?\r\nSYST:BRD:Name?\r\n")
         for client in clients:

@@ -15,7 +15,7 @@ from parfocal.devices.redpitaya.simulated.monitor import MonitorServer
 from parfocal.devices.redpitaya.simulated.server import SimulatedRedPitaya
 from parfocal.devices.redpitaya.ssh import BoardShell, SshConfig
 
-from .sharing import again, notices_of, until
+from .sharing import again, notices_of
 
 paramiko = pytest.importorskip("paramiko", reason="the extra redpitaya is not installed")
 
@@ -214,13 +214,7 @@ def test_a_password_is_nowhere_to_be_read_and_outlives_a_restart(sold, known):
     with parfocal.open_rig("redpitaya", changes=changes) as rig:
         settings = rig["board"].get_settings()
         assert settings["ssh"]["password"] == "*" * 10
-        notices = notices_of(rig)
-        until(
-            lambda: (
-                rig["board"].set_settings({}) and any(topic == "settings" for topic, _ in notices.received)
-            )
-        )
-        notices.wait("settings", ssh=settings["ssh"])
+        notices_of(rig).wait("settings", ssh=settings["ssh"])
         files = [path for path in Path(os.environ["PARFOCAL_RUNTIME_DIR"]).rglob("*") if path.is_file()]
         assert files
         assert not [path for path in files if b"sesame" in path.read_bytes()]
