@@ -333,14 +333,14 @@ def rows_rate(_: Size, seconds: float) -> list[Row]:
     """Write ten rows at a time, with one reader attached in this process, which reads 10 000 now and then."""
     table = np.zeros(10, ROWS.numpy_dtype)
     same, target = np.ones((2, 10_000), ROWS.numpy_dtype).view(np.uint8)
-    times, reading, copying = [], [], []
+    times, reading, copying = np.zeros(max(2000, int(seconds * 20_000))), [], []
     with (
         folder() as where,
         StreamWriter(where, "rows", ROWS, 100_000) as writer,
         open_stream(where, "rows").lossless("drop") as tail,
     ):
-        for number in range(max(2000, int(seconds * 20_000))):
-            times.append(_lasted(lambda: writer.write_rows(table)))
+        for number in range(len(times)):
+            times[number] = _lasted(lambda: writer.write_rows(table))
             if number % 1000 == 999:
                 reading.append(_lasted(lambda: tail.read(timeout_s=0, most=10_000)))
                 copying.append(_lasted(lambda: np.copyto(target, same)))

@@ -151,28 +151,25 @@ class RowBuffer:
     """The rows of a ring, as arrays. They are copied as bytes: ten times as fast as field by field."""
 
     def __init__(self, segment: Segment) -> None:
-        layout = segment.layout
-        self._capacity = layout.slots
-        self._dtype = layout.item_dtype
-        self._bytes = np.frombuffer(segment.data, np.uint8).reshape(layout.slots, layout.stride)
+        self._dtype = segment.layout.item_dtype
+        self._bytes = np.frombuffer(segment.data, np.uint8)
 
     def copy(self, sequence: int, count: int) -> NDArray[Any]:
         """Return a copy of `count` rows from number `sequence` on."""
         rows = np.empty(count, self._dtype)
-        taken = self._bytes_of(rows)
-        start = sequence % self._capacity
-        straight = min(count, self._capacity - start)
-        taken[:straight] = self._bytes[start : start + straight]
-        taken[straight:] = self._bytes[: count - straight]
+        taken, ring = rows.view(np.uint8), self._bytes
+        start = sequence * self._dtype.itemsize % len(ring)
+        straight = min(len(taken), len(ring) - start)
+        taken[:straight] = ring[start : start + straight]
+        if straight < len(taken):
+            taken[straight:] = ring[: len(taken) - straight]
         return rows
 
     def put(self, sequence: int, rows: NDArray[Any]) -> None:
         """Write `rows` at number `sequence`."""
-        given = self._bytes_of(np.ascontiguousarray(rows))
-        start = sequence % self._capacity
-        straight = min(len(rows), self._capacity - start)
-        self._bytes[start : start + straight] = given[:straight]
-        self._bytes[: len(rows) - straight] = given[straight:]
-
-    def _bytes_of(self, rows: NDArray[Any]) -> NDArray[np.uint8]:
-        return rows.view(np.uint8).reshape(len(rows), self._dtype.itemsize)
+        given, ring = np.ascontiguousarray(rows).view(np.uint8), self._bytes
+        start = sequence * self._dtype.itemsize % len(ring)
+        straight = min(len(given), len(ring) - start)
+        ring[start : start + straight] = given[:straight]
+        if straight < len(given):
+            ring[: len(given) - straight] = given[straight:]
