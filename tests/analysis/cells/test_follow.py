@@ -39,9 +39,9 @@ def linked(frames: list[dict[int, tuple[float, float]]], linker: NearestLinker |
     for frame in frames:
         where = np.array(list(frame.values()), dtype=float).reshape(-1, 2)
         numbers = linker.link({"x_px": where[:, 0], "y_px": where[:, 1]}).tolist()
-        mothers = getattr(linker, "mothers", {})
-        for spot, number in zip(frame, numbers, strict=True):
-            known = number if number in before else mothers.get(number)
+        parents = getattr(linker, "parents", numbers)
+        for spot, number, parent in zip(frame, numbers, parents, strict=True):
+            known = number if number in before else int(parent)
             if known in before:
                 links.add((before[known], spot))
         before = dict(zip(numbers, frame, strict=True))
@@ -59,6 +59,38 @@ def test_divisions_are_those_of_another_program_but_for_one_far_away():
     found = linked(frames, DivisionLinker(15, 15))
     assert found <= reference
     assert len(reference - found) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "make"),
+    [("plain", lambda: NearestLinker(15, memory=1)), ("splitting", lambda: DivisionLinker(15, 15))],
+)
+def test_another_linker_goes_on_where_one_was(kind, make):
+    """The numbers and parents are the same whether one object links all, or each time point has another."""
+    frames, _ = spots_and_links(kind)
+    whole, state = make(), make().state()
+    for frame in frames:
+        where = np.array(list(frame.values()), dtype=float).reshape(-1, 2)
+        columns = {"x_px": where[:, 0], "y_px": where[:, 1]}
+        successor = make()
+        successor.resume(state)
+        assert successor.link(columns).tolist() == whole.link(columns).tolist()
+        assert np.array_equal(getattr(successor, "parents", 0), getattr(whole, "parents", 0))
+        state = successor.state()
+    assert all(isinstance(value, int | np.ndarray) for value in state.values())
+
+
+def test_a_daughter_keeps_its_parent_and_the_state_does_not_grow():
+    linker = DivisionLinker(10, 10)
+    for y in ([20.0], [17.0, 23.5], [16.0, 24.5], [15.0, 25.5]):
+        numbers = linker.link({"y_px": np.array(y), "x_px": np.full(len(y), 20.0)})
+    assert (numbers.tolist(), linker.parents.tolist()) == ([1, 2], [0, 0])
+    assert {len(value) for value in linker.state().values() if isinstance(value, np.ndarray)} == {2}
+
+
+def test_the_state_of_another_linker_is_refused():
+    with pytest.raises(BadInputError, match="goes on with places, numbers, parents, next_number, not with"):
+        DivisionLinker(10, 10).resume(NearestLinker(10).state())
 
 
 def test_a_cell_that_was_away_is_known_for_as_long_as_was_asked_for():

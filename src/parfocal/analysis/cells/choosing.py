@@ -56,6 +56,18 @@ def every(columns: Mapping[str, NDArray[Any]], k: int, first: int = 0) -> NDArra
     return np.asarray((_column(columns, "particle") - first) % k == 0)
 
 
+def picked(columns: Mapping[str, NDArray[Any]], picked: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Choose the cells that a person has picked, by their numbers, wherever they are by now.
+
+    Examples
+    --------
+    >>> picked({"particle": np.array([4, 7, -1, 3])}, np.array([3, 4, 99]))
+    array([ True, False, False,  True])
+    """
+    particles = _column(columns, "particle")
+    return np.isin(particles, picked) & (particles >= 0)
+
+
 def _column(columns: Mapping[str, NDArray[Any]], name: str) -> NDArray[Any]:
     if name not in columns:
         raise BadInputError(f"the cells have no column {name!r}; {nearest(name, columns)}")

@@ -9,6 +9,7 @@ import numpy as np
 
 from parfocal.analysis.cells.checks import positive
 from parfocal.analysis.cells.libraries import library
+from parfocal.analysis.cells.linking import LinkerState, remembered
 from parfocal.analysis.cells.measure import centres_px
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ class DivisionLinker:
 
     Attributes
     ----------
-    mothers : dict of int to int
-        For each daughter the number of its mother.
+    parents : ndarray of int64, shape (n,)
+        For each cell of the newest time point the number of the cell that it divided from; -1 for none.
 
     References
     ----------
@@ -45,11 +46,9 @@ class DivisionLinker:
     array([0])
     >>> linker.link({"y_px": np.array([17.0, 23.5]), "x_px": np.array([20.0, 20.0])})
     array([1, 2])
-    >>> linker.mothers
-    {1: 0, 2: 0}
+    >>> linker.parents
+    array([0, 0])
     """
-
-    required_columns = frozenset({"y_px", "x_px"})
 
     def __init__(self, search_px: float = 20.0, division_px: float = 20.0) -> None:
         self._tracker = library("laptrack").LapTrack(
@@ -60,7 +59,7 @@ class DivisionLinker:
         self._places: NDArray[np.float64] = np.empty((0, 2))
         self._numbers: NDArray[np.int64] = np.empty(0, dtype=np.int64)
         self._next_number = 0
-        self.mothers: dict[int, int] = {}
+        self.parents: NDArray[np.int64] = np.empty(0, dtype=np.int64)
 
     def link(self, columns: Mapping[str, NDArray[Any]]) -> NDArray[np.int64]:
         """Return the numbers of the cells of the next time point, in their order.
@@ -76,17 +75,32 @@ class DivisionLinker:
             From 0 on.
         """
         places = centres_px(columns)
-        numbers = np.full(len(places), -1, dtype=np.int64)
+        numbers, parents = np.full((2, len(places)), -1, dtype=np.int64)
         for before, after in self._successors(places).items():
             if len(after) == 1:
-                numbers[after[0]] = self._numbers[before]
-            for place in after if len(after) > 1 else ():
-                numbers[place] = self._new_number()
-                self.mothers[int(numbers[place])] = int(self._numbers[before])
-        for place in np.flatnonzero(numbers < 0).tolist():
-            numbers[place] = self._new_number()
-        self._places, self._numbers = places, numbers
+                numbers[after], parents[after] = self._numbers[before], self.parents[before]
+            else:
+                parents[after] = self._numbers[before]
+        is_new = numbers < 0
+        numbers[is_new] = self._next_number + np.arange(is_new.sum())
+        self._next_number += int(is_new.sum())
+        self._places, self._numbers, self.parents = places, numbers, parents
         return numbers
+
+    def state(self) -> LinkerState:
+        """Return all that is remembered, as numbers and arrays; see `resume`."""
+        return {
+            "places": self._places,
+            "numbers": self._numbers,
+            "parents": self.parents,
+            "next_number": self._next_number,
+        }
+
+    def resume(self, state: LinkerState) -> None:
+        """Go on where another linker of the same settings was when it returned `state`."""
+        self._places, self._numbers, self.parents, self._next_number = remembered(
+            state, "places", "numbers", "parents", "next_number"
+        )
 
     def _successors(self, places: NDArray[np.float64]) -> dict[int, list[int]]:
         """Return which cells of this time point follow each one of the time point before."""
@@ -95,7 +109,3 @@ class DivisionLinker:
             for (_, before), (_, after) in sorted(self._tracker.predict([self._places, places]).edges()):
                 followed.setdefault(int(before), []).append(int(after))
         return followed
-
-    def _new_number(self) -> int:
-        self._next_number += 1
-        return self._next_number - 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -15,6 +15,10 @@ from parfocal.core.errors import BadInputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+LinkerState: TypeAlias = "Mapping[str, NDArray[Any] | int]"
+"""What a linker remembers; a process that takes a position over goes on with it."""
 
 
 class NearestLinker:
@@ -43,8 +47,6 @@ class NearestLinker:
     >>> linker.link({"y_px": np.array([41.0, 11.0]), "x_px": np.array([40.0, 12.0])})
     array([1, 0])
     """
-
-    required_columns = frozenset({"y_px", "x_px"})
 
     def __init__(self, search_px: float = 20.0, memory: int = 1) -> None:
         if memory < 0:
@@ -77,12 +79,34 @@ class NearestLinker:
         self._remember(places, numbers)
         return numbers
 
+    def state(self) -> LinkerState:
+        """Return all that is remembered, as numbers and arrays; see `resume`."""
+        return {
+            "places": self._places,
+            "numbers": self._numbers,
+            "away": self._away,
+            "next_number": self._next_number,
+        }
+
+    def resume(self, state: LinkerState) -> None:
+        """Go on where another linker of the same settings was when it returned `state`."""
+        self._places, self._numbers, self._away, self._next_number = remembered(
+            state, "places", "numbers", "away", "next_number"
+        )
+
     def _remember(self, places: NDArray[np.float64], numbers: NDArray[np.int64]) -> None:
         """Keep the cells of this time point, and those that are not away for too long."""
         kept = ~np.isin(self._numbers, numbers) & (self._away < self._memory)
         self._places = np.concatenate([places, self._places[kept]])
         self._numbers = np.concatenate([numbers, self._numbers[kept]])
         self._away = np.concatenate([np.zeros(len(places), dtype=np.int64), self._away[kept] + 1])
+
+
+def remembered(state: LinkerState, *names: str) -> list[Any]:
+    """Return what a linker remembers, by name; `BadInputError` if it is not what such a linker returns."""
+    if set(state) != set(names):
+        raise BadInputError(f"this linker goes on with {', '.join(names)}, not with {', '.join(state)}")
+    return [state[name] for name in names]
 
 
 _ONE_AT_A_TIME = threading.Lock()

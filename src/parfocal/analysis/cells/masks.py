@@ -24,6 +24,17 @@ def whole_field(shape: tuple[int, int]) -> NDArray[np.bool_]:
     return np.ones(shape, dtype=bool)
 
 
+def no_light(shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Light nothing, as for a control without light whose run is the same in all else; `shape` is (y, x).
+
+    Examples
+    --------
+    >>> bool(no_light((2, 3)).any())
+    False
+    """
+    return np.zeros(shape, dtype=bool)
+
+
 def centre_circle(shape: tuple[int, int], diameter: float = 0.5) -> NDArray[np.bool_]:
     """Light a circle in the middle; its diameter is a fraction of the shorter side.
 
