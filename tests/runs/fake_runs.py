@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,13 +23,15 @@ class FakeRuns:
         self.asked: list[tuple[Any, ...]] = []
         self.server: Server | None = None
         self.created_at = 0.0
+        self._changing = threading.RLock()
 
     def change(self, run: str, **changes: Any) -> None:
         """Have a run look so from now on, and publish it."""
-        self.runs[run] = msgspec.structs.replace(self.runs.get(run, RunStatus(run=run)), **changes)
-        if self.server is not None:
-            payload = {"change": "state", "run": run, "status": msgspec.to_builtins(self.runs[run])}
-            self.server.publish("run", payload)
+        with self._changing:
+            self.runs[run] = msgspec.structs.replace(self.runs.get(run, RunStatus(run=run)), **changes)
+            if self.server is not None:
+                payload = {"change": "state", "run": run, "status": msgspec.to_builtins(self.runs[run])}
+                self.server.publish("run", payload)
 
     def end(self, run: str, outcome: str = "complete", **changes: Any) -> None:
         self.change(run, state="ended", outcome=outcome, **changes)

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.core.clock import SYSTEM_CLOCK, poll_until
 from parfocal.core.errors import BadInputError
 from parfocal.core.run_status import RunStatus
 from parfocal.runs.engine import RunEngine
@@ -63,6 +63,10 @@ class Lab:
             assert self._news.wait_for(lambda: run.status().state in states, PATIENCE_S), run.status()
         return run.status()
 
+    def until_dark(self):
+        """Wait for darkness: a state is told before the run's thread does what belongs to it."""
+        assert poll_until(lambda: not self.instruments.lit, PATIENCE_S, every_s=0.001)
+
     def end(self, run):
         assert run.join(PATIENCE_S), run.status()
         return run.status()
@@ -111,7 +115,7 @@ def test_no_exposure_begins_once_a_pause_is_acknowledged(slow):
     assert run.pause("look").state == "pausing"
     slow.clock.advance(0.01)
     assert slow.until(run, "paused").events_acquired == 1
-    assert not slow.instruments.lit
+    slow.until_dark()
     slow.clock.advance(50)
     assert len(slow.instruments.exposed) == 1
     run.resume()
@@ -196,7 +200,7 @@ def test_a_question_waits_for_its_answer_in_the_dark(slow):
     slow.until(run, "waiting")
     slow.clock.advance(10)
     assert run.status().question == "is the lid shut?"
-    assert not slow.instruments.lit
+    slow.until_dark()
     run.confirm(True)
     while not run.join(0.001):
         slow.clock.advance(0.1)

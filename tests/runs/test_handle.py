@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from parfocal.core.clock import poll_until
 from parfocal.core.errors import BadInputError, DeadlineError, RunFailedError, ServiceUnavailableError
 from parfocal.core.run_status import RunStatus
 from parfocal.processes import directory
@@ -112,6 +113,7 @@ def test_an_observer_that_raises_is_reported_and_dropped_and_the_others_go_on(fa
         raise ValueError("no")
 
     handle.status_changed.connect(broken)
+    assert poll_until(lambda: "failed and is not called again" in caplog.text, LONG_S)  # in its own thread
     seen = states_of(handle)
     until(seen, state="running")
     fake.change("run1", state="paused")
@@ -119,7 +121,6 @@ def test_an_observer_that_raises_is_reported_and_dropped_and_the_others_go_on(fa
     fake.end("run1")
     until(seen, state="ended")
     assert len(calls) == 1
-    assert "failed and is not called again" in caplog.text
 
 
 def test_a_slow_observer_delays_nobody(fake, handle):
