@@ -20,8 +20,8 @@ from parfocal.devices.context import DeviceContext
 from parfocal.devices.simulated.world import World
 from parfocal.rig.rig import Rig
 
-PATIENCE_S = 20.0
-NOISE_S = 2.0  # of a loaded machine
+PATIENCE_S = 60.0
+NOISE_S = 20.0  # of a loaded machine; nothing else makes it dark here before 30 s, or ever
 COMMANDER = """
 import sys
 import zmq

@@ -66,6 +66,7 @@ def test_an_event_is_the_same_image_from_another_process_of_the_camera(rig):
     with rig.stream("camera").lossless(follow=True) as frames:
         before = image(rig, frames, event=17, time_s=4.5)
         os.kill(pid(rig, "camera"), signal.SIGKILL)
+        assert poll_until(lambda: rig["world"].light() == {}, PATIENCE_S)  # not later, when it is lit again
         assert poll_until(lambda: rig.status().services["camera"].restarts > 0, PATIENCE_S)
         assert poll_until(lambda: all_ready(rig), PATIENCE_S)
         rig["channels"].set_channel("nucleus", timeout_s=PATIENCE_S)

@@ -168,15 +168,18 @@ def test_a_movie_is_tracked_once_though_its_camera_is_killed(images, tmp_path):
 
 
 def kill_camera(attach, rig, after):
-    """Kill the camera of a rig that another process starts, once it has shown some frames."""
+    """Kill the camera of a rig that another process starts, once it has shown some frames.
+
+    It cannot be through by then: it waits for this reader, which takes no more.
+    """
     from parfocal.core.errors import ParfocalError
 
     pause = threading.Event()
     for _ in range(2000):
         try:
-            with attach(rig) as running:
-                while running["camera"].counts(timeout_s=30)["frames"] < after:
-                    pass
+            with attach(rig) as running, running.stream("camera").lossless() as frames:
+                for _ in range(after):
+                    frames.read(timeout_s=60)
                 os.kill(running.status().services["camera"].pid, signal.SIGKILL)
                 return
         except (ParfocalError, KeyError):

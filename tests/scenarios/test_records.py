@@ -80,7 +80,7 @@ def test_regions_from_before_a_crash_of_the_tracker_stand_in_the_record(rig):
     rig["tracker"].move_roi(0, 60.0, 64.0, timeout_s=WAIT_S)
     run = Path(rig["recorder"].start(timeout_s=WAIT_S))
     os.kill(rig.status().services["tracker"].pid, signal.SIGKILL)
-    until(lambda: rig.status().services["tracker"].restarts == 1)
+    until(lambda: rig.status().services["tracker"].restarts >= 1)
     until(lambda: rig.status().services["tracker"].state == "ready")
     rig["tracker"].move_roi(0, 70.0, 64.0, timeout_s=WAIT_S)
     rig["recorder"].finish(timeout_s=WAIT_S)
@@ -104,6 +104,7 @@ def test_a_camera_that_fails_for_good_makes_a_failed_run(tmp_path):
             return rig.status().services["camera"].state == "degraded"
 
         until(hurt)
+        until(lambda: directory.record(rig.name, "camera").state == "degraded")  # where the recorder looks
         report = rig["recorder"].finish(timeout_s=WAIT_S)
     manifest = read_manifest(run)
     assert (report.outcome, report.reason) == ("failed", manifest.reason)
@@ -124,7 +125,7 @@ def test_a_camera_that_was_started_again_is_followed_and_told(rig, how):
         rig["camera"].inject_fault("error", {"message": "a loose cable"}, timeout_s=WAIT_S)
     else:
         os.kill(rig.status().services["camera"].pid, signal.SIGKILL)
-    until(lambda: rig.status().services["camera"].restarts == 1)
+    until(lambda: rig.status().services["camera"].restarts >= 1)
     until(lambda: rig.status().services["camera"].state == "ready")
     known = stored(rig)
     until(lambda: stored(rig) >= known + 20)
@@ -174,10 +175,12 @@ def test_how_a_rig_ended_stands_in_the_record(tmp_path, number):
     until(lambda: "ending" not in [record.rig for record in directory.rigs()])
     until(lambda: read_manifest(run).seen != "recording")
     manifest = read_manifest(run)
-    assert manifest.outcome in ("finished early", "unknown: not closed"), manifest.reason
+    assert "rois.json" in manifest.artifacts
+    if number == signal.SIGKILL and manifest.seen == "unknown: not closed":
+        return  # its recorder has a second to close it, and is killed then
+    assert manifest.outcome == "finished early", manifest.reason
     why = "the rig is gone" if number == signal.SIGKILL else signal.Signals(number).name
     assert why in manifest.reason
-    assert "rois.json" in manifest.artifacts
 
 
 def test_ctrl_c_eight_times_ends_in_order(tmp_path):
@@ -200,15 +203,14 @@ def test_ctrl_c_eight_times_ends_in_order(tmp_path):
 
 def test_frames_that_the_camera_loses_first_and_last_are_counted_in_their_run(rig):
     first = Path(rig["recorder"].start(timeout_s=WAIT_S))
-    rig["camera"].inject_fault("lost", {"frames": 5}, timeout_s=WAIT_S)
-    rig["camera"].start(count=50)
-    until(lambda: stored(rig) >= 8)
-    rig["camera"].inject_fault("lost", {"frames": 100}, timeout_s=WAIT_S)  # all that are left
-    until(lambda: not rig["camera"].is_running(timeout_s=WAIT_S))
+    for lost, count in ((5, 20), (30, 30)):
+        rig["camera"].inject_fault("lost", {"frames": lost}, timeout_s=WAIT_S)
+        rig["camera"].start(count=count)
+        until(lambda: not rig["camera"].is_running(timeout_s=WAIT_S))
     report = rig["recorder"].finish(timeout_s=WAIT_S)
     camera = read_manifest(first).streams["camera"]
-    assert (camera.first_number, camera.expected, camera.lost) == (0, 50, 50 - camera.stored)
-    assert report.outcome == f"incomplete: lost {camera.lost}"
+    assert (camera.first_number, camera.expected, camera.stored, camera.lost) == (0, 50, 15, 35)
+    assert report.outcome == "incomplete: lost 35"
     headers = read_headers(first / "frames.ome.zarr")
     assert headers["frame"][:6].tolist() == [-1, -1, -1, -1, -1, 5]
     second = Path(rig["recorder"].start(timeout_s=WAIT_S))
