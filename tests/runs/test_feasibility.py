@@ -9,7 +9,7 @@ from parfocal.runs.forecast.prediction import Prediction
 
 SLOW = DeviceTimes(
     axes={"x": AxisTimes(speed_um_per_s=100, fixed_s=0.25), "y": AxisTimes(speed_um_per_s=100)},
-    switch_s={"slow": 0.5},
+    switch_s={"": {"slow": 0.5}, "fast": {"slow": 0.5}},
     exposure_ms={"": 100, "slow": 400},
     before_s=0.01,
     after_s=0.04,

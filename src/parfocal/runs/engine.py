@@ -98,7 +98,9 @@ class RunEngine:
         )
         self._lock = threading.Lock()
         self._wake = threading.Event()
-        self._performer = Performer(instruments, start, clock, self._wake, lambda: self.counts)
+        self._performer = Performer(
+            instruments, start, clock, self._wake, lambda: self.counts, self._prediction.remarks
+        )
         self._thread = threading.Thread(target=self._work, name=f"run {self.name}", daemon=True)
 
     def start(self) -> None:
@@ -208,14 +210,17 @@ class RunEngine:
 
     def _take(self, report: inputs.Report) -> None:
         before, exposure = self._machine, self._performer.exposure
-        exposure_ns = 0 if exposure is None else exposure.header.exposure_ns
-        self._prediction.saw(before.task, self._task_began_ns, report, exposure_ns)
-        if isinstance(report, inputs.Fetched) and report.event is not None:
-            self._prediction.fetched(report.event)
+        match report:
+            case inputs.Fetched(event=event) if event is not None:
+                self._prediction.fetched(event)
+            case inputs.Placed():
+                self._prediction.saw_placed(self._performer.placed, self._task_began_ns)
+            case inputs.Exposed() if exposure is not None:
+                self._prediction.saw_exposed(exposure, self._task_began_ns)
         self._advance(report)
-        event = settled(before, self._machine, report, exposure, self._prediction.starts_s)
-        if event is not None:
-            self._note(event)
+        done = settled(before, self._machine, report, exposure, self._prediction.starts_s)
+        if done is not None:
+            self._note(done)
 
     # --- under the lock
 

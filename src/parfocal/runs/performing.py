@@ -11,6 +11,7 @@ from parfocal.runs.instruments.instruments import (
     ExposedFrame,
     InstrumentRestartedError,
     Instruments,
+    PlacedParts,
     RunStart,
 )
 from parfocal.runs.machine import inputs, tasks
@@ -39,6 +40,8 @@ class Performer:
         Ends a wait.
     counts : callable
         Returns the counts of the run, for the end of its record.
+    remarks : callable
+        Returns what was noticed of the devices, for the same.
 
     Attributes
     ----------
@@ -46,6 +49,8 @@ class Performer:
         Of the record, once it has begun.
     exposure : ExposedFrame or None
         The newest.
+    placed : PlacedParts
+        How long the newest placing took.
     waiting_for : str
         What it waits for just now.
     """
@@ -57,11 +62,14 @@ class Performer:
         clock: Clock,
         wake: threading.Event,
         counts: Callable[[], EventCounts],
+        remarks: Callable[[], tuple[str, ...]],
     ) -> None:
         self._instruments, self._start = instruments, start
-        self._clock, self._wake, self._counts = clock, wake, counts
+        self._clock, self._wake = clock, wake
+        self._counts, self._remarks = counts, remarks
         self.folder = ""
         self.exposure: ExposedFrame | None = None
+        self.placed = PlacedParts()
         self.waiting_for = ""
 
     def perform(self, task: tasks.Task) -> inputs.Report:
@@ -106,7 +114,7 @@ class Performer:
                 header = exposure.header
                 return inputs.Exposed(self._now, header.time_ns - header.exposure_ns)
             case tasks.Place(event=event):
-                self._instruments.place(event)
+                self.placed = self._instruments.place(event)
                 return inputs.Placed(self._now)
             case tasks.Sleep(until_ns=until_ns, light=light):
                 return self._wait(until_ns, light)
@@ -154,6 +162,7 @@ class Performer:
     def _close(self, ending: tasks.Ending, reason: str) -> inputs.Report:
         self._instruments.dark()
         self.waiting_for = "the record to be closed"
+        reason = "; ".join(filter(None, (reason, *self._remarks())))
         try:
             outcome, reason = self._instruments.close(ending, reason, self._counts())
         finally:

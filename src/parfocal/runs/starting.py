@@ -17,7 +17,7 @@ from parfocal.runs.engine import RunEngine
 from parfocal.runs.event_log import STREAM
 from parfocal.runs.forecast.device_times import DeviceTimes
 from parfocal.runs.forecast.feasibility import feasibility_of
-from parfocal.runs.forecast.measured_times import MeasuredTimes, slow_axes
+from parfocal.runs.forecast.measured_times import MeasuredTimes
 from parfocal.runs.forecast.run_prediction import KnownTimes
 from parfocal.runs.instruments.instruments import RunStart
 from parfocal.runs.instruments.rig_facts import RigFacts, changes
@@ -203,7 +203,7 @@ class RunStarter:
         events = islice(found.schedule.events(found.done.consumed), most)
         late = feasibility_of(events, found.times, facts.found).text
         forecast = forecast_of(found.schedule, found.wanted, facts)
-        warnings = (*forecast.warnings, late, *slow_axes(found.declared, found.times))
+        warnings = (*forecast.warnings, late, *self._measured.slow_axes(found.declared))
         return msgspec.structs.replace(forecast, warnings=tuple(filter(None, warnings)))
 
     def _instruments(self, settings: RunSettings, parent: str) -> RigInstruments:
@@ -255,6 +255,7 @@ class RunStarter:
             parent=request.parent,
             forecast=self._forecast(found, _LOOKED_AT),
             known=KnownTimes(
+                declared=found.declared,
                 times=found.times,
                 at=instruments.facts.found,
                 measured=MeasuredTimes() if request.parent else self._measured,

@@ -15,6 +15,7 @@ from parfocal.runs.instruments.instruments import (
     ExposedFrame,
     FiredStimulus,
     InstrumentRestartedError,
+    PlacedParts,
     RunStart,
     RunStorage,
     StimulusMask,
@@ -81,11 +82,13 @@ class MemoryInstruments:
         self.done.append(f"open {opening.run}")
         return ""
 
-    def place(self, event: Event) -> None:
+    def place(self, event: Event) -> PlacedParts:
         """Take the time of a move."""
+        began_ns = self._clock.monotonic_ns()
         self._meet(event, "restarted in place")
         if self._clock.wait(self._aborted, self._move_s) or self._aborted.is_set():
             raise AbortedError("the move was aborted")
+        return PlacedParts(move_s=(self._clock.monotonic_ns() - began_ns) * 1e-9)
 
     def expose(self, event: Event) -> ExposedFrame:
         """Take the time of an exposure, in the light."""

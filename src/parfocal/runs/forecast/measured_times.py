@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -13,99 +13,137 @@ import numpy as np
 from parfocal.runs.forecast.device_times import AxisTimes, DeviceTimes
 
 _KEPT = 60
+_MOST_NAMES = 500
 _LEAST = 3
 """Fewer measurements tell nothing."""
+_LEAST_MOVES = 5
+"""Fewer moves do not make an axis a slow one."""
 _SLOW = 0.75
-"""An axis below this part of its declared speed is named."""
+"""An axis below this part of its declared speed is named ..."""
+_COSTS_S = 0.1
+"""... if that costs its longest move more."""
+_TELLS_S = 0.02
+"""Ways whose times differ by less at the declared speed tell nothing of it."""
+
+Measurements = Mapping[str, Sequence[tuple[float, float]]]
+"""By name, what was measured last: how far (um; 0 where nothing moves), and how long (s)."""
 
 
 class MeasuredTimes:
     """Measurements of a rig's devices, the newest of each. Any thread.
 
     Each number is the mean of what was measured, but for single ones far off: events add up, and so do means.
+    What is measured is kept under the name that `DeviceTimes.kept_as` gives to its device and settings.
+
+    Parameters
+    ----------
+    kept : mapping, optional
+        What was measured before, as `measurements` returned it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kept: Measurements | None = None) -> None:
         self._lock = threading.Lock()
-        self._moves: dict[str, deque[tuple[float, float]]] = {}
-        self._switches: dict[str, deque[float]] = {}
-        self._before: deque[float] = deque(maxlen=_KEPT)
-        self._after: deque[float] = deque(maxlen=_KEPT)
+        self._kept: dict[str, deque[tuple[float, float]]] = {}
+        for name, found in (kept or {}).items():
+            self._kept[name] = deque(found, maxlen=_KEPT)
 
-    def saw_placing(
-        self, distances_um: Mapping[str, float], channel: str, took_s: float, expected: DeviceTimes
-    ) -> None:
-        """Take note of how long stages and light path took.
+    def measurements(self) -> dict[str, list[tuple[float, float]]]:
+        """Return a copy of all measurements."""
+        with self._lock:
+            return {name: list(found) for name, found in self._kept.items()}
 
-        Parameters
-        ----------
-        distances_um : dict of str to float
-            How far each axis went that moved. Of several the one that is expected to take longest is told.
-        channel : str
-            What the light path became; "" if it stayed.
-        took_s : float
-            For all of it.
-        expected : DeviceTimes
-            What was expected.
-        """
+    def saw_move(self, distances_um: Mapping[str, float], took_s: float, expected: DeviceTimes) -> None:
+        """Take note of a move: of several axes, the one that is expected to take longest is told by it."""
         moving = {name: expected.axes[name].seconds_for(way) for name, way in distances_um.items()}
-        with self._lock:
-            if channel:
-                switches = self._switches.setdefault(channel, deque(maxlen=_KEPT))
-                if not moving or len(switches) < _LEAST:
-                    switches.append(max(0.0, took_s - max(moving.values(), default=0.0)))
-                    return
-                took_s = max(0.0, took_s - typical(switches))
-            if moving:
-                slowest = max(moving, key=moving.__getitem__)
-                moves = self._moves.setdefault(slowest, deque(maxlen=_KEPT))
-                moves.append((abs(distances_um[slowest]), took_s))
+        if moving:
+            slowest = max(moving, key=moving.__getitem__)
+            self._keep(_name("move", expected, slowest), took_s, abs(distances_um[slowest]))
 
-    def saw_exposure(self, before_s: float) -> None:
-        """Take note of how long it took until an exposure began."""
-        with self._lock:
-            self._before.append(max(0.0, before_s))
+    def saw_switch(self, before: str, after: str, took_s: float, expected: DeviceTimes) -> None:
+        """Take note of how long the light path took from one channel to another."""
+        self._keep(_name("switch", expected, "light", before, after), took_s)
 
-    def saw_next(self, after_s: float) -> None:
+    def saw_shade(self, took_s: float, expected: DeviceTimes) -> None:
+        """Take note of how long it took to hold the light back."""
+        self._keep(_name("shade", expected, "light"), took_s)
+
+    def saw_light(self, took_s: float, expected: DeviceTimes) -> None:
+        """Take note of how long it took to let the light through."""
+        self._keep(_name("light", expected, "light"), took_s)
+
+    def saw_exposure(self, before_s: float, expected: DeviceTimes) -> None:
+        """Take note of how long it took from the camera being asked until the exposure began."""
+        self._keep(_name("before", expected, "camera"), before_s)
+
+    def saw_next(self, after_s: float, expected: DeviceTimes) -> None:
         """Take note of how long after an exposure the run was ready for the next event."""
-        with self._lock:
-            self._after.append(max(0.0, after_s))
+        self._keep(_name("after", expected, "camera"), after_s)
 
     def over(self, declared: DeviceTimes) -> DeviceTimes:
         """Return the times as they were measured, as declared where they were not."""
         with self._lock:
-            switches = {name: typical(took) for name, took in self._switches.items() if len(took) >= _LEAST}
             return msgspec.structs.replace(
                 declared,
-                axes={name: self._axis(name, axis) for name, axis in declared.axes.items()},
-                switch_s=declared.switch_s | switches,
-                before_s=typical(self._before) if len(self._before) >= _LEAST else declared.before_s,
-                after_s=typical(self._after) if len(self._after) >= _LEAST else declared.after_s,
+                axes={name: self._axis(declared, name) for name in declared.axes},
+                switch_s={
+                    before: {
+                        after: self._typical(declared, seconds, "switch", "light", before, after)
+                        for after, seconds in row.items()
+                    }
+                    for before, row in declared.switch_s.items()
+                },
+                shade_s=self._typical(declared, declared.shade_s, "shade", "light"),
+                light_s=self._typical(declared, declared.light_s, "light", "light"),
+                before_s=self._typical(declared, declared.before_s, "before", "camera"),
+                after_s=self._typical(declared, declared.after_s, "after", "camera"),
             )
 
-    def _axis(self, name: str, declared: AxisTimes) -> AxisTimes:
-        moves = self._moves.get(name, ())
-        return declared if len(moves) < _LEAST else fitted(np.array(moves), declared)
+    def slow_axes(self, declared: DeviceTimes) -> tuple[str, ...]:
+        """Return which axes are much slower than they declare, in words.
+
+        Examples
+        --------
+        >>> measured = MeasuredTimes()
+        >>> declared = DeviceTimes(axes={"x": AxisTimes(speed_um_per_s=100)})
+        >>> for way_um in (50, 100, 150, 200, 250):
+        ...     measured.saw_move({"x": way_um}, 0.02 + way_um / 50, declared)
+        >>> measured.slow_axes(declared)
+        ('x moves at 0.5 of its declared speed',)
+        """
+        told = []
+        with self._lock:
+            for name, axis in declared.axes.items():
+                moves = self._kept.get(_name("move", declared, name), ())
+                if len(moves) < _LEAST_MOVES:
+                    continue
+                found, longest_um = fitted(np.array(moves), axis), max(way for way, _ in moves)
+                part = found.speed_um_per_s / axis.speed_um_per_s
+                lost_s = longest_um / found.speed_um_per_s - longest_um / axis.speed_um_per_s
+                if part < _SLOW and lost_s > _COSTS_S:
+                    told.append(f"{name} moves at {part:.2g} of its declared speed")
+        return tuple(told)
+
+    def _keep(self, name: str, took_s: float, way_um: float = 0.0) -> None:
+        with self._lock:
+            found = self._kept.pop(name, None) or deque(maxlen=_KEPT)
+            found.append((way_um, max(0.0, took_s)))
+            self._kept[name] = found  # the last to be forgotten
+            while len(self._kept) > _MOST_NAMES:
+                del self._kept[next(iter(self._kept))]
+
+    def _typical(self, declared: DeviceTimes, seconds: float, what: str, part: str, *channels: str) -> float:
+        found = self._kept.get(_name(what, declared, part, *channels), ())
+        return typical(took_s for _, took_s in found) if len(found) >= _LEAST else seconds
+
+    def _axis(self, declared: DeviceTimes, name: str) -> AxisTimes:
+        moves = self._kept.get(_name("move", declared, name), ())
+        axis = declared.axes[name]
+        return axis if len(moves) < _LEAST else fitted(np.array(moves), axis)
 
 
-def slow_axes(declared: DeviceTimes, measured: DeviceTimes) -> tuple[str, ...]:
-    """Return which axes are much slower than they declare, in words.
-
-    Examples
-    --------
-    >>> measured = MeasuredTimes()
-    >>> declared = DeviceTimes(axes={"x": AxisTimes(speed_um_per_s=100)})
-    >>> for way_um in (50, 100, 150, 200):
-    ...     measured.saw_placing({"x": way_um}, "", 0.02 + way_um / 50, declared)
-    >>> slow_axes(declared, measured.over(declared))
-    ('x moves at 0.5 of its declared speed',)
-    """
-    parts = {
-        name: measured.axes[name].speed_um_per_s / axis.speed_um_per_s for name, axis in declared.axes.items()
-    }
-    return tuple(
-        f"{name} moves at {part:.2g} of its declared speed" for name, part in parts.items() if part < _SLOW
-    )
+def _name(what: str, times: DeviceTimes, part: str, *channels: str) -> str:
+    """Return the name under which a measurement is kept."""
+    return " ".join((what, times.kept_as.get(part, part), *map(repr, channels)))
 
 
 def typical(values: Iterable[float]) -> float:
@@ -124,8 +162,9 @@ def typical(values: Iterable[float]) -> float:
 def fitted(moves: np.ndarray, declared: AxisTimes) -> AxisTimes:
     """Return what fits the ways (um) and durations (s) of moves: the median of the slopes of all pairs.
 
-    Ways that are all alike tell no slope: then what a move takes beside its declared speed is fixed, unless
-    that is more than half of the move, and then the axis is slower than it declares.
+    Ways that are all alike, or so short that what else a move takes outweighs them, tell no slope: then what
+    a move takes beside its declared speed is fixed, unless that is more than half of the move, and then the
+    axis is slower than it declares.
 
     Parameters
     ----------
@@ -143,7 +182,9 @@ def fitted(moves: np.ndarray, declared: AxisTimes) -> AxisTimes:
     first, second = np.triu_indices(len(moves), 1)
     apart = ways[second] - ways[first]
     differ = np.abs(apart) > 0.2 * ways.max()
-    if differ.any():
+    spread_s = (ways.max() - ways.min()) / declared.speed_um_per_s
+    much_slower = typical(took) > declared.seconds_for(float(ways.max())) + _COSTS_S
+    if differ.any() and (spread_s > _TELLS_S or much_slower):
         slope = float(np.median((took[second] - took[first])[differ] / apart[differ]))
         if slope > 0:
             return AxisTimes(

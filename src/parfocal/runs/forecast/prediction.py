@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from copy import copy
+from types import MappingProxyType
+from typing import NamedTuple, Self
 
 from parfocal.runs.forecast.device_times import DeviceTimes
+from parfocal.runs.machine.choosing import SHADED_FROM_NS
 from parfocal.runs.machine.timing import Timing
 from parfocal.runs.plans.event import Event
 
@@ -28,6 +31,21 @@ class PredictedEvent(NamedTuple):
     starts_s: float
     ready_s: float
     late_s: float
+
+
+class Placing(NamedTuple):
+    """What an event has stages and light path do.
+
+    Attributes
+    ----------
+    distances_um : mapping of str to float
+        How far each known axis is to go.
+    switch : (str, str) or None
+        From which channel to which; None if the light path stays.
+    """
+
+    distances_um: Mapping[str, float] = MappingProxyType({})
+    switch: tuple[str, str] | None = None
 
 
 class Prediction:
@@ -59,19 +77,30 @@ class Prediction:
     def __init__(self, times: DeviceTimes, at: Mapping[str, float], *, begin_s: float = 0.0) -> None:
         self._times = times
         self._at = dict(at)
+        self._channel = ""
         self._light: _Light | None = None
+        self._lit = False
         self._timing = Timing(begin_s=begin_s)
         self._now_ns = 0
 
     def goes_on(self, timing: Timing, now_ns: int) -> None:
         """Go on from how the run really stands: after a pause, or with another plan."""
         self._timing, self._now_ns = timing, now_ns
+        self._lit, self._light = False, None
 
-    def placing_of(self, event: Event) -> tuple[dict[str, float], str]:
-        """Return how far each known axis is to go for the next event, and which channel the light becomes."""
+    def from_here(self, timing: Timing, now_ns: int) -> Self:
+        """Return a prediction of its own that goes on from how the run really stands."""
+        other = copy(self)
+        other._at = self._at.copy()
+        other._timing, other._now_ns = timing, now_ns
+        return other
+
+    def placing_of(self, event: Event) -> Placing:
+        """Return what the next event will have stages and light path do."""
         ways = {name: target - self._at.get(name, target) for name, target in event.targets_um.items()}
         known = {name: way for name, way in ways.items() if way and name in self._times.axes}
-        return known, event.channel if _light_of(event) != self._light else ""
+        switches = bool(event.channel) and _light_of(event) != self._light
+        return Placing(known, (self._channel, event.channel) if switches else None)
 
     def of(self, event: Event) -> PredictedEvent:
         """Return when the next event begins. To be called with each, in order."""
@@ -81,6 +110,7 @@ class Prediction:
         ready_ns = self._now_ns
         if event.kind == "acquire":
             return self._acquire(event)
+        self._lit, self._light = False, None  # it is switched off meanwhile
         due_ns = max(ready_ns, self._timing.planned_ns(event) or ready_ns)
         predicted = self._predicted(event, due_ns, ready_ns)
         if event.kind == "wait":
@@ -92,8 +122,11 @@ class Prediction:
     def _expose(self, event: Event) -> PredictedEvent:
         self._now_ns += round(self._place_s(event) * 1e9)
         self._timing = self._timing.begun(self._now_ns)
-        ready_ns, before_ns = self._now_ns, round(self._times.before_s * 1e9)
-        began_ns = max(ready_ns, self._timing.due_ns(event, ready_ns)) + before_ns
+        ready_ns, due_ns = self._now_ns, self._timing.due_ns(event, self._now_ns)
+        if due_ns - ready_ns > SHADED_FROM_NS:
+            self._lit = False
+        before_ns = round((self._light_s(event) + self._times.before_s) * 1e9)
+        began_ns = max(ready_ns, due_ns) + before_ns
         predicted = self._predicted(event, began_ns, ready_ns + before_ns)
         self._timing = self._timing.exposed(event, began_ns, repeated=False)
         exposure_s = self._times.exposure_s(event.channel, event.exposure_ms)
@@ -110,14 +143,28 @@ class Prediction:
         return predicted
 
     def _place_s(self, event: Event) -> float:
-        """Return how long stages and light path take to be where an event wants them, one after the other."""
+        """Return how long stages and light path take to be where an event wants them, one after the other.
+
+        The light of a channel is held back before anything moves.
+        """
         targets = event.targets_um
-        placing_s = self._times.move_s(self._at, targets)
+        moves = any(self._at.get(name) != target for name, target in targets.items())
+        switches = bool(event.channel) and _light_of(event) != self._light
+        if not moves and not switches:
+            return 0.0
+        placing_s = self._times.shade_s if self._lit and self._light is not None else 0.0
+        self._lit = False
+        placing_s += self._times.move_s(self._at, targets)
         self._at.update(targets)
-        if event.channel and (light := _light_of(event)) != self._light:
-            placing_s += self._times.switch_s.get(event.channel, 0.0)
-            self._light = light
+        if switches:
+            placing_s += self._times.switch(self._channel, event.channel)
+            self._light, self._channel = _light_of(event), event.channel
         return placing_s
+
+    def _light_s(self, event: Event) -> float:
+        """Return how long it takes until the light of an exposure is let through."""
+        was_lit, self._lit = self._lit, True
+        return 0.0 if was_lit or (self._light is None and not event.channel) else self._times.light_s
 
     def _predicted(self, event: Event, began_ns: int, ready_ns: int) -> PredictedEvent:
         origin_ns = self._timing.origin_ns or 0

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from parfocal.runs.forecast.device_times import DeviceTimes
 from parfocal.runs.forecast.measured_times import MeasuredTimes
-from parfocal.runs.forecast.prediction import Prediction
-from parfocal.runs.machine import inputs, tasks
+from parfocal.runs.forecast.prediction import Placing, Prediction
 from parfocal.runs.machine.timing import Timing
 from parfocal.runs.plans.event import Event
+
+if TYPE_CHECKING:
+    from parfocal.runs.instruments.instruments import ExposedFrame, PlacedParts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,14 +23,17 @@ class KnownTimes:
 
     Attributes
     ----------
+    declared : DeviceTimes
+        What its devices say that they take.
     times : DeviceTimes
-        What its devices take.
+        What they take, as far as it was measured.
     at : dict of str to float
         Where the axes stand, um.
     measured : MeasuredTimes
         Told what they really take.
     """
 
+    declared: DeviceTimes = field(default_factory=DeviceTimes)
     times: DeviceTimes = field(default_factory=DeviceTimes)
     at: Mapping[str, float] = field(default_factory=dict)
     measured: MeasuredTimes = field(default_factory=MeasuredTimes)
@@ -50,47 +56,57 @@ class RunPrediction:
     """
 
     def __init__(self, known: KnownTimes, *, begin_s: float = 0.0) -> None:
-        self._times, self._measured = known.times, known.measured
+        self._known = known
+        self._seen = MeasuredTimes()  # of this run alone
         self._prediction = Prediction(known.times, known.at, begin_s=begin_s)
         self._event: Event | None = None
-        self._distances_um: dict[str, float] = {}
-        self._channel = ""
+        self._placing = Placing()
         self._ended_ns = 0  # of the exposure before; 0 once that is taken note of
         self.starts_s = math.nan
 
     def fetched(self, event: Event) -> None:
         """Predict the event that the run has in hand now."""
         self._event = event
-        self._distances_um, self._channel = self._prediction.placing_of(event)
+        if not event.is_exposure:
+            self._ended_ns = 0
+        self._placing = self._prediction.placing_of(event)
         self.starts_s = self._prediction.of(event).starts_s
 
     def goes_on(self, timing: Timing, now_ns: int) -> None:
         """Predict from now on anew: the run goes on after a pause, or with another plan."""
         self._prediction.goes_on(timing, now_ns)
+        self._ended_ns = 0
         if self._event is not None:
             self.starts_s = self._prediction.of(self._event).starts_s
 
-    def saw(self, task: tasks.Task | None, began_ns: int, report: inputs.Report, exposure_ns: int) -> None:
-        """Take note of how long a task took.
+    def from_here(self, timing: Timing, now_ns: int) -> Prediction:
+        """Return a prediction of what comes next, from how the run really stands."""
+        return self._prediction.from_here(timing, now_ns)
 
-        Parameters
-        ----------
-        task : Task
-            What it was.
-        began_ns : int
-            When it began.
-        report : Report
-            How it ended.
-        exposure_ns : int
-            How long the newest exposure lasted.
-        """
-        if isinstance(task, tasks.Place) and isinstance(report, inputs.Placed):
+    def remarks(self) -> tuple[str, ...]:
+        """Return what was noticed in this run: which axes are much slower than they declare."""
+        return self._seen.slow_axes(self._known.declared)
+
+    def saw_placed(self, placed: PlacedParts, began_ns: int) -> None:
+        """Take note of how long stages and light path took, from when they were asked."""
+        expected, placing = self._known.times, self._placing
+        for measured in (self._known.measured, self._seen):
             if self._ended_ns:
-                self._measured.saw_next((began_ns - self._ended_ns) * 1e-9)
-                self._ended_ns = 0
-            took_s = (report.now_ns - began_ns) * 1e-9
-            self._measured.saw_placing(self._distances_um, self._channel, took_s, self._times)
-            self._distances_um, self._channel = {}, ""
-        elif isinstance(task, tasks.Expose) and isinstance(report, inputs.Exposed):
-            self._measured.saw_exposure((report.began_ns - began_ns) * 1e-9)
-            self._event, self._ended_ns = None, report.began_ns + exposure_ns
+                measured.saw_next((began_ns - self._ended_ns) * 1e-9, expected)
+            if placed.shade_s is not None:
+                measured.saw_shade(placed.shade_s, expected)
+            if placed.move_s is not None:
+                measured.saw_move(placing.distances_um, placed.move_s, expected)
+            if placed.switch_s is not None and placing.switch is not None:
+                measured.saw_switch(*placing.switch, placed.switch_s, expected)
+        self._ended_ns, self._placing = 0, Placing()
+
+    def saw_exposed(self, exposed: ExposedFrame, began_ns: int) -> None:
+        """Take note of how long it took until an exposure began, from when it was asked for."""
+        header = exposed.header
+        waited_s = (header.time_ns - header.exposure_ns - began_ns) * 1e-9
+        for measured in (self._known.measured, self._seen):
+            if exposed.light_s is not None:
+                measured.saw_light(exposed.light_s, self._known.times)
+            measured.saw_exposure(waited_s - (exposed.light_s or 0.0), self._known.times)
+        self._event, self._ended_ns = None, header.time_ns

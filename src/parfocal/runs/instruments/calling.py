@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from parfocal.core.clock import Clock, poll_until
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from parfocal.ipc.claim import Claim
 
 _PING_S = 1.0
+_SAMPLES = 5
 
 
 class InstrumentCalls:
@@ -63,6 +65,20 @@ class InstrumentCalls:
         if service not in self._clients:
             self._clients[service] = self._connect(service)
         return self._clients[service]
+
+    def declared_times(self, service: str) -> dict[str, float]:
+        """Return how long a service's device says that it takes, seconds by what it does."""
+        times: dict[str, float] = self.ask(service, "declared_times", returns=dict[str, float])
+        return times
+
+    def round_trip_s(self, service: str) -> float:
+        """Return how long a call to a service takes: the median of some that read what it knows anyway."""
+        took_s = []
+        for _ in range(_SAMPLES):
+            began_ns = self._clock.monotonic_ns()
+            self.ask(service, "declared_limits")
+            took_s.append((self._clock.monotonic_ns() - began_ns) * 1e-9)
+        return median(took_s)
 
     def claim(self, service: str, run: str) -> None:
         """Have a service refuse changes of others; `ClaimedError` names the run that has it."""

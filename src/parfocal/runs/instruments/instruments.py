@@ -107,13 +107,36 @@ class RunStart:
 
 @dataclass(frozen=True, kw_only=True)
 class ExposedFrame:
-    """A frame that was taken, and where and with what, as read back; None: not known."""
+    """A frame that was taken, and where and with what, as read back; None: not known.
+
+    `light_s` is how long it took to let the light through; None if that was not needed.
+    """
 
     header: FrameHeader
     x_um: float | None = None
     y_um: float | None = None
     z_um: float | None = None
     power: float | None = None
+    light_s: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlacedParts:
+    """How long the parts of a placing took, in seconds; None for what was not needed.
+
+    Attributes
+    ----------
+    shade_s : float or None
+        To hold the light back.
+    move_s : float or None
+        The stages.
+    switch_s : float or None
+        The light path.
+    """
+
+    shade_s: float | None = None
+    move_s: float | None = None
+    switch_s: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -212,8 +235,10 @@ class Instruments(Protocol):
         """Claim everything, lease the light, note how it is set; begin the record and return its folder."""
         ...
 
-    def place(self, event: Event) -> None:
+    def place(self, event: Event) -> PlacedParts:
         """Bring stages and light path to where an event wants them; what is there already is left.
+
+        Returns how long that took.
 
         Raises
         ------

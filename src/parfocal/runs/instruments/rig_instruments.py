@@ -14,6 +14,7 @@ from parfocal.runs.instruments.instruments import (
     ExposedFrame,
     FiredStimulus,
     InstrumentRestartedError,
+    PlacedParts,
     RunStart,
     RunStorage,
     StimulusMask,
@@ -37,9 +38,6 @@ if TYPE_CHECKING:
     from parfocal.runs.machine.tasks import Ending
     from parfocal.runs.plans.event import Event
     from parfocal.runs.settings import RunSettings
-
-_BEFORE_S, _AFTER_S = 0.005, 0.01
-"""What calls take before and after an exposure, until it has been measured."""
 
 
 class RigInstruments:
@@ -74,7 +72,7 @@ class RigInstruments:
         *,
         use: SharedInstruments | None = None,
     ) -> None:
-        self._settings, self._log = settings, log
+        self._settings, self._clock, self._log = settings, clock, log
         self._is_child = use is not None
         self.use = use or SharedInstruments()
         self._calls = InstrumentCalls(
@@ -122,16 +120,26 @@ class RigInstruments:
         return self.facts
 
     def declared_times(self) -> DeviceTimes:
-        """Return how long they take, as they declare it."""
-        exposures_ms = self._light.exposures_ms
-        if self._settings.camera:
+        """Return how long they take, as they declare it, and as long as calls to them take now."""
+        exposures_ms, of_camera, camera_s = self._light.exposures_ms, dict[str, float](), 0.0
+        if camera := self._settings.camera:
             exposures_ms[""] = self._camera.exposure_ms()
+            of_camera, camera_s = self._calls.declared_times(camera), self._calls.round_trip_s(camera)
+        light = self._light.times(camera_s)
         return DeviceTimes(
-            before_s=_BEFORE_S,
-            after_s=_AFTER_S,
             axes=self._stages.times,
-            switch_s=self._light.settle_s,
+            switch_s=dict(light.switch_s),
             exposure_ms=exposures_ms,
+            shade_s=light.shutter_s,
+            light_s=light.shutter_s,
+            before_s=camera_s,
+            after_s=of_camera.get("readout", 0.0) + camera_s,
+            frame_s=of_camera.get("frame", 0.0),
+            kept_as={
+                **self._stages.kept_as,
+                "light": light.kept_as,
+                "camera": f"{camera} {self.facts.frame}",
+            },
         )
 
     def discard(self) -> None:
@@ -149,7 +157,7 @@ class RigInstruments:
             self._camera.open()
         return self._frames.open(start)
 
-    def place(self, event: Event) -> None:
+    def place(self, event: Event) -> PlacedParts:
         """Bring stages and light path to where an event wants them, in the dark if anything moves."""
         with self.use.lock:
             self._frames.tell_changes()
@@ -158,25 +166,38 @@ class RigInstruments:
                 self._frames.wait_for_room()
             self._take()
             self._light.renew()
-            if self._stages.is_at(event) and self._light.is_set(event):
-                return
-            self._light.shade()
-            self._stages.move(event.targets_um)
-            self._light.set(event)
+            moves, switches = not self._stages.is_at(event), not self._light.is_set(event)
+            if not moves and not switches:
+                return PlacedParts()
+            shades = self._light.is_held_open
+            shade_s = self._seconds_of(self._light.shade)
+            move_s = self._seconds_of(lambda: self._stages.move(event.targets_um))
+            switch_s = self._seconds_of(lambda: self._light.set(event))
+        return PlacedParts(
+            shade_s=shade_s if shades else None,
+            move_s=move_s if moves else None,
+            switch_s=switch_s if switches else None,
+        )
 
     def expose(self, event: Event) -> ExposedFrame:
         """Take the frame of an event, in its light."""
         with self.use.lock:
             if self.use.last is not self or self._light.renew():
                 self.place(event)
-            self._light.light_up()
+            was_lit = self._light.is_lit
+            light_s = self._seconds_of(self._light.light_up)
             number = self._frames.number_of(event)
             header = self._camera.snap(event, number, self._light.exposure_ms(event))
             if lost := self._light.renew():
                 raise InstrumentRestartedError(f"{lost} ended during the exposure: it was dark", source=lost)
         at = self._stages.position
         return ExposedFrame(
-            header=header, x_um=at.get("x"), y_um=at.get("y"), z_um=at.get("z"), power=self._light.power
+            header=header,
+            x_um=at.get("x"),
+            y_um=at.get("y"),
+            z_um=at.get("z"),
+            power=self._light.power,
+            light_s=None if was_lit else light_s,
         )
 
     def stimulate(self, event: Event, mask: StimulusMask) -> FiredStimulus:
@@ -273,6 +294,12 @@ class RigInstruments:
         """Switch the light off, and hold nothing for known: an instrument has ended."""
         self.dark()
         self._stages.forget()
+
+    def _seconds_of(self, act: Callable[[], None]) -> float:
+        """Do something; return how long it took."""
+        began_ns = self._clock.monotonic_ns()
+        act()
+        return (self._clock.monotonic_ns() - began_ns) * 1e-9
 
     def _attempt(self, bring_back: Callable[[], None]) -> None:
         try:

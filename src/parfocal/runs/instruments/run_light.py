@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
+from zlib import crc32
+
+import msgspec
 
 from parfocal.core.channels import ChannelPreset, ChannelState
 from parfocal.core.errors import CommandError
 from parfocal.ipc import PendingCalls
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from parfocal.ipc import OutputLease
     from parfocal.runs.instruments.calling import InstrumentCalls
     from parfocal.runs.plans.event import Event
@@ -17,8 +23,28 @@ if TYPE_CHECKING:
 _LIMITS = dict[str, tuple[float, float]]
 _LEASE_S = 1.0
 _LIGHT = "light"
+_CALLS_OF_READING = 3
+"""Calls to a lamp by which a channel is read back."""
 _SETTLE_S = 15.0
 """The service of channels gives up by itself before."""
+
+
+class LightTimes(NamedTuple):
+    """How long changes of the light take, in seconds.
+
+    Attributes
+    ----------
+    switch_s : dict of str to (dict of str to float)
+        From one channel to another.
+    shutter_s : float
+        To hold the light back, or to let it through.
+    kept_as : str
+        Under which name measurements of them are kept.
+    """
+
+    switch_s: Mapping[str, dict[str, float]] = MappingProxyType({})
+    shutter_s: float = 0.0
+    kept_as: str = "light"
 
 
 class RunLight:
@@ -59,10 +85,34 @@ class RunLight:
         told = {light: self._calls.ask(light, "declared_limits", returns=_LIMITS) for light in sorted(lights)}
         return {light: limits["fraction"] for light, limits in told.items() if "fraction" in limits}
 
-    @property
-    def settle_s(self) -> dict[str, float]:
-        """How long each channel needs to settle, as declared."""
-        return {name: preset.settle_s for name, preset in self._presets.items()}
+    def times(self, camera_s: float) -> LightTimes:
+        """Return how long changes of the light take, as declared, and as long as calls take now.
+
+        Whoever sets a channel, or its shutter, asks camera and lamps in turn and reads them back.
+
+        Parameters
+        ----------
+        camera_s : float
+            How long a call to the camera takes.
+        """
+        if not self._channels:
+            return LightTimes()
+        lamps = {preset.light for preset in self._presets.values()} - {""}
+        lamp_s = max((self._calls.round_trip_s(lamp) for lamp in lamps), default=0.0)
+        shutter_s = max((self._calls.declared_times(lamp).get("shutter", 0.0) for lamp in lamps), default=0.0)
+        read_s = self._calls.round_trip_s(self._channels) + camera_s + _CALLS_OF_READING * lamp_s
+        set_s = read_s + camera_s + (len(lamps) + 1) * lamp_s
+        declared = self._calls.ask(self._channels, "switch_times", returns=dict[str, dict[str, float]])
+        switch_s = {
+            before: {after: seconds + set_s for after, seconds in row.items()}
+            for before, row in declared.items()
+        }
+        return LightTimes(switch_s, shutter_s + lamp_s + read_s, self._kept_as(declared))
+
+    def _kept_as(self, declared: dict[str, dict[str, float]]) -> str:
+        """Return under which name measured times of the light are kept: they are of these channels."""
+        known = msgspec.json.encode((self._presets, {**declared, "": {}}), order="sorted")
+        return f"{self._channels} {crc32(known):08x}"
 
     @property
     def exposures_ms(self) -> dict[str, float]:
@@ -80,6 +130,16 @@ class RunLight:
         others = [light for light in self._lights if light not in switched]
         self._found = {light: self._calls.ask(light, "power") for light in others}
         self._lit = True
+
+    @property
+    def is_held_open(self) -> bool:
+        """Whether the light of a channel is let through: `shade` would hold it back."""
+        return self._lit and self._set is not None
+
+    @property
+    def is_lit(self) -> bool:
+        """Whether `light_up` has nothing to do."""
+        return self._lit
 
     def renew(self) -> str:
         """Lease again what was lost; return which service had lost it, "" if none.
@@ -131,7 +191,7 @@ class RunLight:
 
     def shade(self) -> None:
         """Hold the light of the channel back, its power as it is; what no channel switches stays on."""
-        if self._lit and self._set is not None:
+        if self.is_held_open:
             self._lit = False
             self._ask("close_shutter")
 

@@ -69,8 +69,20 @@ class Stages:
     def times(self) -> dict[str, AxisTimes]:
         """How long moves of each axis take, as the stages declare it."""
         return {
-            name: AxisTimes(speed_um_per_s=axis.speed / _UM[axis.unit])
-            for name, (_, axis) in self._axes.items()
+            name: AxisTimes(
+                speed_um_per_s=axis.speed / _UM[axis.unit],
+                fixed_s=self._calls.round_trip_s(service),
+                poll_s=self._calls.declared_times(service).get("poll", 0.0),
+            )
+            for name, (service, axis) in self._axes.items()
+        }
+
+    @property
+    def kept_as(self) -> dict[str, str]:
+        """Under which name the measured times of each axis are kept: they are of that speed."""
+        return {
+            name: f"{service}.{axis.name} at {axis.speed:g} {axis.unit}/s"
+            for name, (service, axis) in self._axes.items()
         }
 
     def is_at(self, event: Event) -> bool:

@@ -19,7 +19,7 @@ from parfocal.runs.machine.tasks import (
 )
 from parfocal.runs.plans.event import Event
 
-_SHADED_FROM_NS = 10_000_000
+SHADED_FROM_NS = 10_000_000
 """Who waits for longer than that before an exposure has the light shaded meanwhile."""
 
 
@@ -46,7 +46,7 @@ def choose(machine: Machine, now_ns: int) -> Machine:
     machine = machine.having(timing=machine.timing.begun(now_ns))
     due_ns = machine.timing.due_ns(event, now_ns)
     if due_ns > now_ns:
-        light: Light = "shaded" if due_ns - now_ns > _SHADED_FROM_NS else "on"
+        light: Light = "shaded" if due_ns - now_ns > SHADED_FROM_NS else "on"
         return machine.having(task=Sleep(due_ns, light))
     if event.kind == "acquire":
         count = None if event.count is None else event.count - machine.frames_before
