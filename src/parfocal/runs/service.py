@@ -11,8 +11,9 @@ import msgspec
 from parfocal.core.errors import CommandError
 from parfocal.core.run_status import ResumePolicy, RunStatus
 from parfocal.ipc import RECEIVER, command
-from parfocal.processes import Service, ServiceContext
+from parfocal.processes import Service, ServiceContext, directory
 from parfocal.runs.event_log import LogWriter
+from parfocal.runs.forecast.times_file import TimesFile
 from parfocal.runs.last_run import LastRuns, UnfinishedRun
 from parfocal.runs.plans.outline import Outline, outline_of
 from parfocal.runs.prepared import StartRequest
@@ -56,16 +57,23 @@ class RunService(Service):
         self._last.keep(())
         if self.settings.recorder:
             self._log = LogWriter(context.streams, self._last.at, context.log)
-        self._starter = RunStarter(context, lambda: self.settings, self._runs, self._tell, self._log)
+        times = directory.state_folder(context.rig) / f"{context.service}.times.json"
+        self._times_file = TimesFile(times, context.log)
+        self._measured = self._times_file.read()
+        self._starter = RunStarter(
+            context, lambda: self.settings, self._runs, self._tell, self._log, self._measured
+        )
 
     def step(self) -> float | None:
-        """Keep on the disk which runs go on; ask how far their records are."""
+        """Keep on the disk which runs go on, and what was measured; ask how far their records are."""
         self._keep()
         for orphan in self._runs.orphans():
             orphan.cancel("the run that started it has ended")
         going_on = self._runs.going_on()
         for run in going_on:
             self._look(run)
+        if not going_on:
+            self._times_file.keep(self._measured)
         return _LOOK_S if going_on else None
 
     def make_safe(self) -> None:
@@ -82,6 +90,7 @@ class RunService(Service):
         for run in self._runs.going_on():
             if run.engine is not None and not run.engine.join(_ENDS_WITHIN_S):
                 self._context.log.error("run %s did not end in time", run.engine.name)
+        self._times_file.keep(self._measured)
         if self._log is not None:
             self._log.close()
 

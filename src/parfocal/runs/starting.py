@@ -73,6 +73,8 @@ class RunStarter:
         Is told the states of the runs.
     log : LogWriter or None
         Takes the events of the run that is recorded.
+    measured : MeasuredTimes
+        What the devices of the rig took before; told what they take in its runs.
     """
 
     def __init__(
@@ -82,10 +84,11 @@ class RunStarter:
         runs: RunTable,
         tell: Callable[[RunStatus], None],
         log: LogWriter | None,
+        measured: MeasuredTimes,
     ) -> None:
         self._context, self._settings, self._runs = context, settings, runs
         self._tell, self._log = tell, log
-        self._measured = MeasuredTimes()
+        self._measured = measured
 
     def new(self, request: StartRequest) -> KnownRun:
         """Return a new run.

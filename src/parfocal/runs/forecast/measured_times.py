@@ -176,7 +176,7 @@ def fitted(moves: np.ndarray, declared: AxisTimes) -> AxisTimes:
     Examples
     --------
     >>> fitted(np.array([[10, 0.3], [20, 0.5], [40, 0.9]]), AxisTimes(speed_um_per_s=100))
-    AxisTimes(speed_um_per_s=50.0, fixed_s=0.1)
+    AxisTimes(speed_um_per_s=50.0, fixed_s=0.1, poll_s=0.0)
     """
     ways, took = moves[:, 0], moves[:, 1]
     first, second = np.triu_indices(len(moves), 1)
