@@ -12,10 +12,10 @@ from msgspec.structs import replace as replace_struct
 from parfocal.runs import Sequence, combine, wait
 from parfocal.runs.engine import RunEngine
 from parfocal.runs.event_log import row_of
-from parfocal.runs.forecast.device_times import AxisTimes, DeviceTimes
+from parfocal.runs.forecast.device_times import AxisTimes, DeviceTimes, PlacedParts
 from parfocal.runs.forecast.measured_times import MeasuredTimes
 from parfocal.runs.forecast.run_prediction import KnownTimes
-from parfocal.runs.instruments.instruments import PlacedParts, RunStart
+from parfocal.runs.instruments.instruments import RunStart
 from parfocal.runs.plans.schedule import Schedule
 from parfocal.testing.clock import JumpClock
 from parfocal.testing.instruments import MemoryInstruments

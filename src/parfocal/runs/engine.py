@@ -216,7 +216,7 @@ class RunEngine:
             case inputs.Placed():
                 self._prediction.saw_placed(self._performer.placed, self._task_began_ns)
             case inputs.Exposed() if exposure is not None:
-                self._prediction.saw_exposed(exposure, self._task_began_ns)
+                self._prediction.saw_exposed(exposure.header, exposure.light_s, self._task_began_ns)
         self._advance(report)
         done = settled(before, self._machine, report, exposure, self._prediction.starts_s)
         if done is not None:

@@ -6,12 +6,12 @@ import threading
 from typing import TYPE_CHECKING
 
 from parfocal.core.errors import CommandError, FrameLostError, ParfocalError
+from parfocal.runs.forecast.device_times import PlacedParts
 from parfocal.runs.instruments.instruments import (
     AbortedError,
     ExposedFrame,
     InstrumentRestartedError,
     Instruments,
-    PlacedParts,
     RunStart,
 )
 from parfocal.runs.machine import inputs, tasks

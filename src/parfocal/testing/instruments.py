@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from parfocal.core.errors import BadInputError, CommandFailedError, FrameLostError
 from parfocal.core.frames import FrameHeader
+from parfocal.runs.forecast.device_times import PlacedParts
 from parfocal.runs.instruments.instruments import (
     AbortedError,
     AcquiredFrames,
     ExposedFrame,
     FiredStimulus,
     InstrumentRestartedError,
-    PlacedParts,
     RunStart,
     RunStorage,
     StimulusMask,

@@ -101,3 +101,21 @@ class DeviceTimes(msgspec.Struct, frozen=True, kw_only=True):
         if asked_ms is None:
             asked_ms = self.exposure_ms.get(channel, self.exposure_ms.get("", 0.0))
         return asked_ms * 1e-3
+
+
+class PlacedParts(msgspec.Struct, frozen=True, kw_only=True):
+    """How long the parts of a placing took, in seconds; None for what was not needed.
+
+    Attributes
+    ----------
+    shade_s : float or None
+        To hold the light back.
+    move_s : float or None
+        The stages.
+    switch_s : float or None
+        The light path.
+    """
+
+    shade_s: float | None = None
+    move_s: float | None = None
+    switch_s: float | None = None

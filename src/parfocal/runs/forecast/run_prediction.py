@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from parfocal.runs.forecast.device_times import DeviceTimes
+from parfocal.runs.forecast.device_times import DeviceTimes, PlacedParts
 from parfocal.runs.forecast.measured_times import MeasuredTimes
 from parfocal.runs.forecast.prediction import Placing, Prediction
 from parfocal.runs.machine.timing import Timing
 from parfocal.runs.plans.event import Event
 
 if TYPE_CHECKING:
-    from parfocal.runs.instruments.instruments import ExposedFrame, PlacedParts
+    from parfocal.core.frames import FrameHeader
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,12 +101,14 @@ class RunPrediction:
                 measured.saw_switch(*placing.switch, placed.switch_s, expected)
         self._ended_ns, self._placing = 0, Placing()
 
-    def saw_exposed(self, exposed: ExposedFrame, began_ns: int) -> None:
-        """Take note of how long it took until an exposure began, from when it was asked for."""
-        header = exposed.header
+    def saw_exposed(self, header: FrameHeader, light_s: float | None, began_ns: int) -> None:
+        """Take note of how long it took until an exposure began, from when it was asked for.
+
+        `light_s` of it were needed to let the light through; None if it was.
+        """
         waited_s = (header.time_ns - header.exposure_ns - began_ns) * 1e-9
         for measured in (self._known.measured, self._seen):
-            if exposed.light_s is not None:
-                measured.saw_light(exposed.light_s, self._known.times)
-            measured.saw_exposure(waited_s - (exposed.light_s or 0.0), self._known.times)
+            if light_s is not None:
+                measured.saw_light(light_s, self._known.times)
+            measured.saw_exposure(waited_s - (light_s or 0.0), self._known.times)
         self._event, self._ended_ns = None, header.time_ns

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from parfocal.core.event_layout import EventLayout
     from parfocal.core.frames import FrameHeader
     from parfocal.core.run_status import QueueDepth
+    from parfocal.runs.forecast.device_times import PlacedParts
     from parfocal.runs.machine.counts import EventCounts
     from parfocal.runs.machine.tasks import Ending
     from parfocal.runs.plans.event import Event
@@ -118,25 +119,6 @@ class ExposedFrame:
     z_um: float | None = None
     power: float | None = None
     light_s: float | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlacedParts:
-    """How long the parts of a placing took, in seconds; None for what was not needed.
-
-    Attributes
-    ----------
-    shade_s : float or None
-        To hold the light back.
-    move_s : float or None
-        The stages.
-    switch_s : float or None
-        The light path.
-    """
-
-    shade_s: float | None = None
-    move_s: float | None = None
-    switch_s: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

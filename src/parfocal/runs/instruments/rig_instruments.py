@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from parfocal.core.errors import BadInputError, ParfocalError
 from parfocal.core.frames import FrameSpec
-from parfocal.runs.forecast.device_times import DeviceTimes
+from parfocal.runs.forecast.device_times import DeviceTimes, PlacedParts
 from parfocal.runs.instruments.calling import InstrumentCalls
 from parfocal.runs.instruments.camera_calls import CameraCalls
 from parfocal.runs.instruments.instruments import (
@@ -14,7 +14,6 @@ from parfocal.runs.instruments.instruments import (
     ExposedFrame,
     FiredStimulus,
     InstrumentRestartedError,
-    PlacedParts,
     RunStart,
     RunStorage,
     StimulusMask,
