@@ -27,6 +27,7 @@ DEVICES: dict[str, str] = {
     "simulated-magnet": "parfocal.devices.simulated.motors:SimulatedMagnet",
     "simulated-filters": "parfocal.devices.simulated.microscope.filters:SimulatedFilters",
     "simulated-microscope-camera": "parfocal.devices.simulated.microscope.camera:MicroscopeCamera",
+    "simulated-optogenetics-camera": "parfocal.devices.simulated.optogenetics.camera:OptogeneticsCamera",
     "simulated-shuttered-light": "parfocal.devices.simulated.microscope.light:ShutteredLight",
     "simulated-stage": "parfocal.devices.simulated.motors:SimulatedStage",
 }

@@ -12,7 +12,7 @@ from parfocal.devices.exposures import ExposureSchedule
 from parfocal.devices.simulated.exposing import ExposingCamera
 from parfocal.devices.simulated.microscope.filters import THING as FILTER
 from parfocal.devices.simulated.microscope.filters import filter_at
-from parfocal.devices.simulated.microscope.picture import ExposureView, MicroscopeImages
+from parfocal.devices.simulated.microscope.picture import ExposureView, MicroscopeImages, new_cells
 from parfocal.devices.simulated.microscope.settings import MicroscopeCameraSettings
 from parfocal.devices.simulated.microscope.truth import CELL_TRUTH_DTYPE, CellTruth
 from parfocal.devices.simulated.microscope.world import WorldLight, shared_sample
@@ -20,6 +20,7 @@ from parfocal.devices.simulated.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -90,8 +91,8 @@ class MicroscopeCamera(ExposingCamera):
         if self._context.folder is None:
             raise DeviceError("the simulated microscope's camera needs a rig with a folder and a world")
         self._world = World.of(self._context)
-        self._picture = MicroscopeImages(self._settings)
-        self._truth = CellTruth(self._settings.truth_frames)
+        self._picture = self._new_images(self._context.folder)
+        self._truth = CellTruth(self._settings.truth_frames, self.truth_dtype)
         self._exposures = self._new_schedule()
         self._next_scene, self._scene = EventTime(), EventTime()
         self._sample = shared_sample(self._context.folder, self._settings.world)
@@ -136,6 +137,7 @@ class MicroscopeCamera(ExposingCamera):
         if header is not None:
             if (seen := self._view(exposure)) != view:  # the light was changed meanwhile
                 self._draw(out, exposure, seen)
+            self._light_fell(exposure, seen)
             self._scene = EventTime()
         return header
 
@@ -154,8 +156,20 @@ class MicroscopeCamera(ExposingCamera):
             exposure_ms=(exposure.end_ns - exposure.start_ns) * 1e-6,
             noise=event if event >= 0 else _WITHOUT_EVENT + exposure.frame,
         )
+        self._keep_truth(exposure, view, cells)
+
+    def _keep_truth(self, exposure: Exposure, view: ExposureView, cells: NDArray[Any]) -> None:
         x, y = self._readout.to_frame(*self._picture.to_sensor(cells, view))
+        time_s, event = self._scene_time_s(exposure), self._scene.event
         self._truth.keep(exposure.frame, event, time_s, cells, x, y, self._readout.shape)
+
+    def _light_fell(self, exposure: Exposure, view: ExposureView) -> None:
+        """Do what light does to the sample during an exposure: to this one, nothing."""
+
+    def _new_images(self, folder: Path) -> MicroscopeImages:
+        """Return what draws the images; `folder` has what is shared with the rig's other processes."""
+        del folder
+        return MicroscopeImages(self._settings, new_cells(self._settings))
 
     def _scene_time_s(self, exposure: Exposure) -> float:
         """Return the run time of the event; without one, the seconds since the world began."""

@@ -20,7 +20,7 @@ _BLUR_STEP_UM = 0.25
 _LARGEST_BLUR_UM = 6.0
 _BLUR_PER_UM = 0.15
 _SETS_KEPT = 12
-_REACH = {"nucleus": 1.0, "cytoplasm": 2.0}
+REACH = {"nucleus": 1.0, "cytoplasm": 2.0}
 """How far a cell reaches in each colour, in radii of its nucleus."""
 _STRETCH = 1.25
 _EDGE_UM = 0.5
@@ -84,10 +84,10 @@ class CellImages:
         nucleus = _disc(distance, self._radius_um)
         if colour == "nucleus":
             return nucleus
-        return _disc(distance, self._radius_um * _REACH[colour]) * (1.0 - 0.7 * nucleus)
+        return _disc(distance, self._radius_um * REACH[colour]) * (1.0 - 0.7 * nucleus)
 
     def _reach_um(self, colour: Colour, blur_um: float) -> float:
-        return self._radius_um * _REACH[colour] * _STRETCH + 4 * _EDGE_UM + 3 * blur_um
+        return self._radius_um * REACH[colour] * _STRETCH + 4 * _EDGE_UM + 3 * blur_um
 
 
 def _disc(distance_um: NDArray[np.float64], radius_um: float) -> NDArray[np.float64]:

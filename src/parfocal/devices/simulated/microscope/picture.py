@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, get_args
 
 import numpy as np
 
@@ -11,8 +11,11 @@ from parfocal.devices.simulated.microscope.cells import CellField
 from parfocal.devices.simulated.microscope.noise import FrameNoise
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
+    from parfocal.devices.simulated.microscope.patterns import ModulatorPattern
     from parfocal.devices.simulated.microscope.settings import MicroscopeCameraSettings
     from parfocal.devices.simulated.readout import Readout
 
@@ -32,6 +35,8 @@ class ExposureView(NamedTuple):
         In the way of the light; "" while the wheel moves, and no light passes.
     levels : tuple of (str, float)
         How much of each light reached the sample, on average over the exposure.
+    pattern : ModulatorPattern or None
+        What the modulator showed that is before one of the lights.
     """
 
     x_um: float
@@ -39,20 +44,31 @@ class ExposureView(NamedTuple):
     z_um: float
     filter: str
     levels: tuple[tuple[str, float], ...]
+    pattern: ModulatorPattern | None = None
+
+
+class Cells(Protocol):
+    """The cells of a sample."""
+
+    def within(self, rectangle_um: tuple[float, float, float, float], time_s: float) -> NDArray[Any]:
+        """Return the cells in a rectangle (x, y, x, y) at a time, with the columns of `CELL_DTYPE`."""
+        ...
 
 
 class MicroscopeImages:
-    """Draws images of a `CellField`: 512 x 512 pixels with 100 cells take two milliseconds.
+    """Draws images of cells: 512 x 512 pixels with 100 of them take two milliseconds.
 
     Parameters
     ----------
     settings : MicroscopeCameraSettings
-        Sensor and sample.
+        Of the sensor.
+    cells : Cells
+        What is before it.
     """
 
-    def __init__(self, settings: MicroscopeCameraSettings) -> None:
+    def __init__(self, settings: MicroscopeCameraSettings, cells: Cells) -> None:
         s = self._settings = settings
-        self._cells = CellField(field_um=s.field_um, spacing_um=s.spacing_um, roam_um=s.roam_um, seed=s.seed)
+        self._cells = cells
         self._images = CellImages(s.pixel_size_um, s.radius_um)
         self._noise = FrameNoise(
             s.width_px * s.height_px, gain_e_per_adu=s.gain_e_per_adu, offset_adu=s.offset_adu,
@@ -88,14 +104,14 @@ class MicroscopeImages:
         noise : int
             The same number makes the same noise.
         """
-        seen = _seen(self._settings, view)
+        seen = self._seen(view)
         full_e = self._settings.light_e_per_ms * exposure_ms
-        canvas = np.full((readout.height_px, readout.width_px), seen["background"] * full_e, dtype=np.float32)
+        canvas = self._background(readout, view, full_e)
         cells = self._cells.within(self._rectangle(readout, view), time_s)
         x, y = self.to_sensor(cells, view)
-        for colour in COLOURS:
-            if seen[colour] > 0:
-                brightness = (cells[colour] * (seen[colour] * full_e)).astype(np.float32)
+        for colour, seen_as, level in self._layers(cells):
+            if seen[seen_as] > 0:
+                brightness = (level * (seen[seen_as] * full_e)).astype(np.float32)
                 images = self._images.of(colour, view.z_um)
                 _add_cells(canvas, images, x - readout.x_px, y - readout.y_px, cells["shape"], brightness)
         if readout.binning == 1:
@@ -114,6 +130,20 @@ class MicroscopeImages:
         y = (cells["y_um"] - view.y_um) / s.pixel_size_um + (s.height_px - 1) / 2
         return x, y
 
+    def _seen(self, view: ExposureView) -> dict[str, float]:
+        """Return how strongly each colour, and the background, is seen everywhere."""
+        return seen_in(self._settings, view.filter, view.levels)
+
+    def _background(self, readout: Readout, view: ExposureView, full_e: float) -> NDArray[np.float32]:
+        """Return an image of electrons without cells."""
+        level = self._seen(view)["background"] * full_e
+        return np.full((readout.height_px, readout.width_px), level, dtype=np.float32)
+
+    def _layers(self, cells: NDArray[Any]) -> Iterator[tuple[Colour, Colour, NDArray[Any]]]:
+        """Yield what is drawn of the cells: which image, seen as which colour, and how bright in each."""
+        for colour in COLOURS:
+            yield colour, colour, cells[colour]
+
     def _rectangle(self, readout: Readout, view: ExposureView) -> tuple[float, float, float, float]:
         """Return which part of the sample a readout may show, with a margin as wide as a cell glows."""
         s, reach = self._settings, self._images.reach_um
@@ -123,11 +153,19 @@ class MicroscopeImages:
         return x0 - reach, y0 - reach, x1 + reach, y1 + reach
 
 
-def _seen(settings: MicroscopeCameraSettings, view: ExposureView) -> dict[str, float]:
-    """Return how strongly each colour, and the background, is seen."""
+def new_cells(settings: MicroscopeCameraSettings) -> CellField:
+    """Return the cells that settings ask for."""
+    s = settings
+    return CellField(field_um=s.field_um, spacing_um=s.spacing_um, roam_um=s.roam_um, seed=s.seed)
+
+
+def seen_in(
+    settings: MicroscopeCameraSettings, filter_name: str, levels: tuple[tuple[str, float], ...]
+) -> dict[str, float]:
+    """Return how strongly each colour, and the background, is seen in lights of these levels."""
     seen = dict.fromkeys([*COLOURS, "background"], 0.0)
-    for light, level in view.levels:
-        response = settings.responses.get(light, {}).get(view.filter)
+    for light, level in levels:
+        response = settings.responses.get(light, {}).get(filter_name)
         if response is not None and level > 0:
             for what in seen:
                 seen[what] += level * getattr(response, what)

@@ -28,7 +28,7 @@ CELL_TRUTH_DTYPE = np.dtype(
 )
 """A cell in a frame: time of the scene, its nucleus in the frame and in the sample, its brightness."""
 
-_OF_CELL = ("cell", "x_um", "y_um", "nucleus", "cytoplasm")
+_OF_FRAME = ("frame", "event", "time_s", "x_px", "y_px")
 
 
 class CellTruth:
@@ -38,10 +38,13 @@ class CellTruth:
     ----------
     frames : int
         How many are remembered.
+    dtype : dtype
+        Of a row: `CELL_TRUTH_DTYPE`, and any other columns that the cells have.
     """
 
-    def __init__(self, frames: int) -> None:
-        self._frames = frames
+    def __init__(self, frames: int, dtype: np.dtype[Any] = CELL_TRUTH_DTYPE) -> None:
+        self._frames, self._dtype = frames, dtype
+        self._of_cell = [name for name in dtype.names or () if name not in _OF_FRAME]
         self._kept: OrderedDict[int, NDArray[Any]] = OrderedDict()
 
     def keep(
@@ -57,10 +60,10 @@ class CellTruth:
         """Remember the cells whose centres are in a frame of `shape` (y, x)."""
         inside = (x_px >= -0.5) & (x_px < shape[1] - 0.5) & (y_px >= -0.5) & (y_px < shape[0] - 0.5)
         seen = cells[inside]
-        rows = np.empty(seen.size, CELL_TRUTH_DTYPE)
+        rows = np.empty(seen.size, self._dtype)
         rows["frame"], rows["event"], rows["time_s"] = frame, event, time_s
         rows["x_px"], rows["y_px"] = x_px[inside], y_px[inside]
-        for column in _OF_CELL:
+        for column in self._of_cell:
             rows[column] = seen[column]
         self._kept[frame] = rows
         while len(self._kept) > self._frames:

@@ -1,0 +1,1 @@
+"""A simulated sample for optogenetics: cells that divide, answer to light, bleach, and can be steered."""
