@@ -5,17 +5,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
 import parfocal
-from parfocal.core.errors import BadInputError
+from parfocal.core.errors import BadInputError, StorageError
 from parfocal.core.event_layout import EventLayout, PositionLayout
 from parfocal.core.frames import FrameHeader, FrameSpec, RowSpec
 from parfocal.storage import RecordedFrames
 from parfocal.storage.recording import Recording
 from parfocal.storage.requests import RunRequest, Site, StreamRequest
 from parfocal.storage.run_manifests import Ended
+from parfocal.storage.stored_frame import stored_frame
 from parfocal.streams import StreamWriter
 
 SPEC = FrameSpec(shape=(4, 6), dtype="uint16", pixel_size_um=0.5)
@@ -50,9 +52,9 @@ class Laboratory:
         self.recording.start()
         return self.recording
 
-    def show(self, *events: int) -> None:
+    def show(self, *events: int, value: int | None = None) -> None:
         for event in events:
-            pixels = np.full(SPEC.shape, event + 1, SPEC.dtype)
+            pixels = np.full(SPEC.shape, event + 1 if value is None else value, SPEC.dtype)
             header = FrameHeader(frame=self._shown, event=event, time_ns=event * 1000, exposure_ns=5)
             self.camera.write(pixels, header)
             self.log.write_rows(np.array([(self._shown, event // 12, 0.5)], ROW))
@@ -163,3 +165,34 @@ def test_what_is_no_run_is_told_with_what_there_is(laboratory: Laboratory, tmp_p
         parfocal.open_run(recording.folder.path.parent)
     with pytest.raises(BadInputError, match="it holds none"):
         parfocal.open_run(tmp_path)
+
+
+def test_one_frame_is_read_back_by_its_header_while_the_run_goes_on(laboratory: Laboratory) -> None:
+    recording = laboratory.begin(LAYOUT)
+    laboratory.show(0, 13)  # the second: t = 1, p = 0, c = 0, z = 1
+    laboratory.stored(2)
+    grown = msgspec.structs.replace(
+        LAYOUT, sizes=(4, 3, 2, 3), positions=(*LAYOUT.positions, PositionLayout(name="new"))
+    )
+    recording.extend({"camera": grown}, {})
+    laboratory.show(13, value=99)  # of the new layout: t = 0, p = 2, c = 0, z = 1
+    laboratory.stored(3)
+    folder = str(recording.folder.path)
+
+    def read(frame: int, event: int) -> int:
+        header = FrameHeader(frame=frame, event=event, time_ns=event * 1000)
+        return int(stored_frame(folder, "camera", header)[0, 0])
+
+    assert read(0, 0) == 1
+    assert (read(1, 13), read(2, 13)) == (14, 99)
+    run = parfocal.open_run(folder)
+    assert [frame.index for frame in run.frames(c=0, z=1)] == [
+        {"t": 0, "p": 2, "c": 0, "z": 1},
+        {"t": 1, "p": 0, "c": 0, "z": 1},
+    ]
+    with pytest.raises(StorageError, match="frame 7 of 'camera', of event 13, is not in"):
+        read(7, 13)
+    with pytest.raises(BadInputError, match="does not store frames of 'eye' by their events"):
+        stored_frame(folder, "eye", FrameHeader(frame=0, event=0))
+    recording.finish(Ended(ending="complete"))
+    assert read(2, 13) == 99

@@ -157,7 +157,7 @@ class EventFrameSink:
         next_number: int | None = None,
     ) -> EventFrameSink:
         """Go on with images whose writer has ended; `next_number` as in `FrameSink.resume`."""
-        frame, history = _plan_in(folder)
+        frame, history = plan_in(folder)
         sink = cls(folder, frame, history, first_sequence, first_number)
         with storage_errors(folder):
             rows = np.concatenate([image.resume() for image in sink._images])
@@ -315,7 +315,14 @@ class EventFrameSink:
             write_document(self.folder / path, document)
 
 
-def _plan_in(folder: Path) -> tuple[FrameLayout, LayoutHistory]:
+def plan_in(folder: Path) -> tuple[FrameLayout, LayoutHistory]:
+    """Return what each frame in a folder of frames by event looks like, and how their events lie.
+
+    Raises
+    ------
+    BadInputError
+        If there are no such frames.
+    """
     try:
         plan: Document = read_document(folder)["attributes"][_PLAN]
         return msgspec.convert(plan["frame"], FrameLayout), msgspec.convert(plan["events"], LayoutHistory)
