@@ -79,7 +79,7 @@ PLAIN = {
     "devices": """
         Acquisition Angle Caller Choice Epoch Filter Flag Generator
         HealthCheck History Housekeeping Level Link Modules Motion Picture Piece
-        Plant Player Readout RedPitaya SampleBuffer Sampler Settling Shuffled Signals SlowOutputs
+        Plant Player Readout RedPitaya Sampler Settling Shuffled Signals SlowOutputs
         Smoothing SyncBits TcpLink Tether Tone Trace Wait
     """,
     "formats": """
