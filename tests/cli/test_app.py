@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -188,10 +187,8 @@ def test_ctrl_c_ends_the_rig_in_order(warm):
     )
     with up, up.stdout:
         assert json.loads(up.stdout.readline())["rig"] == "warm"
-        began = time.monotonic()
         up.send_signal(signal.SIGINT)
         assert up.wait(timeout=30) == 130
-    assert time.monotonic() - began < 30
     assert directory.rigs() == ()
 
 

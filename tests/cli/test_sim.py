@@ -9,6 +9,7 @@ import pytest
 
 import parfocal
 from parfocal.cli.app import run
+from parfocal.core.clock import poll_until
 
 
 @pytest.fixture
@@ -77,7 +78,8 @@ def test_a_line_that_fails_as_it_was_told(program, capsys):
             errors += [str(error)] if error else []
     assert errors
     assert all("not sent again" in error or "failed twice" in error for error in errors)
-    assert run(["call", "board", "pid_set_setpoint", "setpoint_v=0.25", "--json"]) == 0
+    setting = ["call", "board", "pid_set_setpoint", "setpoint_v=0.25", "--json"]
+    assert poll_until(lambda: run(setting) == 0, 60)  # a board that is held up for long is no board, either
     assert json.loads(capsys.readouterr().out) == 0.25
     assert run(["down"]) == 0
     assert up.wait(30) == 0

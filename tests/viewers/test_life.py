@@ -170,6 +170,7 @@ def test_too_many_bytes_fail_at_once_and_a_hung_viewer_costs_its_caller_nothing(
     viewer.wait_ready(PATIENCE_S)
     os.kill(viewer.pid, signal.SIGSTOP)
     try:
+        assert poll_until(lambda: viewer.state == "hung", PATIENCE_S)  # the signal takes a while
         monkeypatch.setattr(
             viewer, "_images", ImageFolder(directory.images_folder(name), limit_bytes=5_000_000)
         )
@@ -232,12 +233,13 @@ def test_a_writer_at_500_fps_never_waits_for_a_viewer_attached_stopped_or_killed
     spec = FrameSpec(shape=frame.shape, dtype="uint16")
     viewer = opened("live")
     viewer.wait_ready(PATIENCE_S)
+    pid = viewer.pid
     with StreamWriter(tmp_path, "camera", spec, slots=16) as writer:
         pane = viewer.follow(open_stream(tmp_path, "camera")).received(PATIENCE_S)
         written = 0
         for act in (None, signal.SIGSTOP, signal.SIGCONT, signal.SIGKILL):
             if act is not None:
-                os.kill(viewer.pid, act)
+                os.kill(pid, act)
             begin = time.monotonic()
             for number in range(150):
                 while time.monotonic() < begin + number / 500:
