@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from parfocal.rig.config import RigConfig, ServiceConfig
 
 FACTORY = "parfocal.runs.service:RunService"
+_STORED_FRAMES = "parfocal.storage.stored_frame:stored_frame"
 _START_S = 120.0
 BY_KIND = {
     "camera": "camera",
@@ -42,12 +43,14 @@ def run_settings(config: RigConfig) -> RunSettings:
     >>> one = RigConfig.model_validate({"name": "bench", "services": {"eye": camera, "z": stage}})
     >>> run_settings(one).camera, run_settings(one).z
     ('eye', 'z')
+    >>> run_settings(one).stored_frames
+    'parfocal.storage.stored_frame:stored_frame'
     >>> two = RigConfig.model_validate({"name": "bench", "services": {"left": camera, "right": camera}})
     >>> run_settings(two).camera, run_settings(two).undecided
     ('', {'camera': ('left', 'right')})
     """
     said = {} if config.runs is None else config.runs.model_dump(exclude_defaults=True)
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"stored_frames": _STORED_FRAMES}
     undecided: dict[str, tuple[str, ...]] = {}
     for part, kind in BY_KIND.items():
         names = _of_kind(config.services, kind)
