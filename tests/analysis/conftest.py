@@ -16,6 +16,8 @@ FIELD = {
     "dust": 0, "depth_nm": 1500.0, "seed": 3,
 }  # fmt: skip
 
+PATIENT = {"late_after_s": 60.0}  # a worker that is slow for a moment loses no frame
+
 
 class Rig(Supervisor):
     """Keeps one client for each service."""
@@ -42,7 +44,7 @@ def tracker_specs(workers: int, tracker: dict[str, Any], worker: dict[str, Any])
     coordinator = ServiceSpec(
         name="tracker",
         factory="parfocal.analysis.beads.tracker:TrackerService",
-        settings={"workers": workers, "read_noise_e": 8.0, "offset_adu": 2.0, **tracker},
+        settings={"workers": workers, "read_noise_e": 8.0, "offset_adu": 2.0, **PATIENT, **tracker},
         depends_on=("camera", *names),
         start_timeout_s=COMPILES_WITHIN_S,
     )

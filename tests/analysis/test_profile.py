@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from parfocal.analysis.beads.profile import PROFILE_DTYPE
+from parfocal.core.clock import poll_until
 from parfocal.core.errors import CommandError, StreamTimeoutError
 from parfocal.streams import open_stream
 
@@ -64,7 +65,10 @@ def test_a_watched_bead_has_its_profile_beside_its_model(rig):
             except StreamTimeoutError:
                 break
         tracker.call("watch_profile", 0)
+        beads = []
+        while 0 not in beads:  # a last one of the other may come late
+            beads = reader.read(timeout_s=60)["bead"].tolist()
         assert set(reader.read(timeout_s=60)["bead"]) == {0}
         tracker.call("unwatch_profile")
         assert tracker.call("state")["profile"] is None
-    assert not any(reader.alive for reader in readers_for_profiles(bench))
+    assert poll_until(lambda: not any(reader.alive for reader in readers_for_profiles(bench)), 60)

@@ -132,7 +132,7 @@ def test_a_cancelled_sweep_goes_back_and_changes_nothing(rig):
     tracker.call("find_beads", timeout_s=30)
     call = tracker.submit("build_tables", z_min_nm=-600.0, z_max_nm=600.0, step_nm=1.0)
     while call.progress is None:
-        tracker.ping()
+        tracker.ping(30)
     with pytest.raises(CommandError, match="z tables are being made"):
         tracker.call("clear_rois", timeout_s=30)
     call.cancel("tea")

@@ -33,7 +33,7 @@ def test_make_safe_is_silence(build, clock):
 
 def test_make_safe_tries_everything_and_then_says_what_failed():
     with SimulatedRedPitaya() as device:
-        board = RedPitaya(TcpLink("127.0.0.1", device.port, timeout_s=0.1))
+        board = RedPitaya(TcpLink("127.0.0.1", device.port, timeout_s=0.8))
         board.asgs[1].setup("dc", offset_v=0.5, output="out1")
         board.pids[2].configure(integrator_v=0.2, output="out2")
         device.inject_fault("drop", letter="r", count=4)
