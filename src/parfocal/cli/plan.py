@@ -121,5 +121,5 @@ def _row(event: Event) -> tuple[str | Text, ...]:
         Text(said),
         "" if exposure is None else f"{exposure:g}",
         Text(event.position),
-        place if event.is_exposure else "",
+        place if event.is_placed else "",
     )

@@ -27,6 +27,7 @@ _KINDS = {
     "wait": ("wait", "▒", "blue"),
     "confirm": ("question", "?", "yellow"),
     "acquire": ("camera", "●", "green"),
+    "autofocus": ("autofocus", "◇", "yellow"),
 }
 """Of each kind of event: its word in the legend, its sign, its colour."""
 _CHIPS = {"running": "green", "waiting": "blue", "paused": "yellow", "pausing": "yellow", "ended": "white"}
@@ -148,6 +149,10 @@ def _timing(status: RunStatus, width: int) -> list[Text]:
         parts.append((f"not done: {dropped}", "bold red"))
     if status.stimulations.asked:
         parts.append((f"stimuli: {_stimuli_text(status)}", ""))
+    focus = status.autofocuses
+    if focus.found or focus.failed:
+        failed = f", {focus.failed} failed" if focus.failed else ""
+        parts.append((f"autofocus: {focus.found} found{failed}", "bold red" if focus.failed else ""))
     lines = [Text()]
     for text, style in parts:
         if lines[-1].cell_len and lines[-1].cell_len + len(text) + 3 > width:

@@ -43,6 +43,7 @@
     ├── RunFailedError                      a run has failed, or nobody knows how it ended; carries its status
     ├── ViewerError                         a viewer cannot show something; names why
     ├── MovieError                          images in a file cannot be read; names the file and why
+    ├── FocusNotFoundError                  no plane of an autofocus stands out as sharp
     └── TrackingError                       tables or regions that do not fit together
 """
 
@@ -357,6 +358,10 @@ class FolderVanishedError(StorageError):
 
 class MovieError(ParfocalError):
     """A file of images, or one image of it, cannot be read; begins with the name of the file."""
+
+
+class FocusNotFoundError(ParfocalError):
+    """No plane of an autofocus stands out as sharp, or the focus lies beyond the outermost ones."""
 
 
 class TrackingError(ParfocalError):

@@ -79,6 +79,21 @@ class Stimulations(msgspec.Struct, frozen=True, kw_only=True):
     unsure: int = 0
 
 
+class Autofocuses(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the searches for the focus.
+
+    Attributes
+    ----------
+    found : int
+        Searches that have found it.
+    failed : int
+        Those that have not: the height stayed as it was.
+    """
+
+    found: int = 0
+    failed: int = 0
+
+
 class RunForecast(msgspec.Struct, frozen=True, kw_only=True):
     """What a run is expected to need, as it was found before anything was touched.
 
@@ -124,7 +139,7 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
         What it waits for just now, in a few words.
     event_number, event_kind, event_index : int, str, dict
         The event in hand, or the last one: its number in the run (-1 before the first), what it is
-        ("image", "reference", "stimulus", "wait", "confirm", "acquire"), and its t, p, c, z.
+        ("image", "reference", "stimulus", "wait", "confirm", "acquire", "autofocus"), and its t, p, c, z.
     position, channel : str
         Names of where and with which light path it is exposed.
     events_total : int
@@ -156,6 +171,8 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
         What went wrong.
     stimulations : Stimulations
         What became of the stimuli.
+    autofocuses : Autofocuses
+        What became of the searches for the focus.
     folder : str
         Where its record is; "" if it has none.
     parent : str
@@ -194,6 +211,7 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
     queues: dict[str, QueueDepth] = {}
     errors: RunErrors = RunErrors()
     stimulations: Stimulations = Stimulations()
+    autofocuses: Autofocuses = Autofocuses()
     folder: str = ""
     parent: str = ""
     claims: tuple[str, ...] = ()

@@ -218,6 +218,8 @@ class RunEngine:
             case inputs.Exposed() if exposure is not None:
                 self._prediction.saw_exposed(exposure.header, exposure.light_s, self._task_began_ns)
         self._advance(report)
+        if isinstance(report, inputs.FocusNotFound) and before.event is not None:
+            self._log.warning("run %s: event %d: %s", self.name, before.event.number, report.message)
         done = settled(before, self._machine, report, exposure, self._prediction.starts_s)
         if done is not None:
             self._note(done)

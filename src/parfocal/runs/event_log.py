@@ -56,7 +56,8 @@ class SettledEvent(NamedTuple):
     """An event that is done, or declared dropped.
 
     What it was, how it ended, its frame, when it began, and when it was expected to; of a stimulus also what
-    was decided for it, and whether it had to take an older mask than it wanted.
+    was decided for it, and whether it had to take an older mask than it wanted; of an autofocus where the
+    focus is, um.
     """
 
     event: Event
@@ -66,6 +67,7 @@ class SettledEvent(NamedTuple):
     predicted_s: float
     stimulus: StimulusFacts | None = None
     mask_is_older: bool = False
+    focus_um: float = math.nan
 
 
 def settled(
@@ -100,12 +102,14 @@ def settled(
         predicted_s=predicted_s,
         stimulus=stimulus,
         mask_is_older=before.mask == "older",
+        focus_um=report.z_um if isinstance(report, inputs.Focused) else math.nan,
     )
 
 
 def _outcome(before: Machine, after: Machine) -> str:
     if after.counts.acquired > before.counts.acquired:
-        return "acquired"
+        missed = after.counts.autofocuses.failed > before.counts.autofocuses.failed
+        return "failed" if missed else "acquired"
     dropped = before.counts.dropped
     return next((why for why, count in after.counts.dropped.items() if count > dropped.get(why, 0)), "")
 
@@ -126,7 +130,9 @@ def row_of(done: SettledEvent) -> NDArray[np.void]:
                 done.predicted_s,
                 -1 if header is None else header.time_ns,
                 math.nan if header is None else header.exposure_ns * 1e-6,
-                *(_number(getattr(exposure, name, None)) for name in ("x_um", "y_um", "z_um", "power")),
+                *(_number(getattr(exposure, name, None)) for name in ("x_um", "y_um")),
+                done.focus_um if exposure is None else _number(exposure.z_um),
+                _number(getattr(exposure, "power", None)),
                 *(_number(asked) for asked in (event.exposure_ms, event.power)),
                 OUTCOMES.index(done.outcome),
             )

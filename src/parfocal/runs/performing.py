@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from parfocal.core.errors import CommandError, FrameLostError, ParfocalError
+from parfocal.core.errors import CommandError, FocusNotFoundError, FrameLostError, ParfocalError
 from parfocal.runs.forecast.device_times import PlacedParts
 from parfocal.runs.instruments.instruments import (
     AbortedError,
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from parfocal.core.clock import Clock
     from parfocal.runs.machine.counts import EventCounts
+    from parfocal.runs.plans.event import Event
 
 _LOOK_S = 0.05
 
@@ -113,6 +114,8 @@ class Performer:
                 self.exposure = exposure = self._instruments.expose(event)
                 header = exposure.header
                 return inputs.Exposed(self._now, header.time_ns - header.exposure_ns)
+            case tasks.Focus(event=event):
+                return self._focus(event)
             case tasks.Place(event=event):
                 self.placed = self._instruments.place(event)
                 return inputs.Placed(self._now)
@@ -136,6 +139,13 @@ class Performer:
                 raise AssertionError("only a run with a pipeline decides")
             case tasks.Fetch():
                 raise AssertionError("events are fetched under the lock of the run")
+
+    def _focus(self, event: Event) -> inputs.Report:
+        try:
+            z_um = self._instruments.focus(event)
+        except (FocusNotFoundError, FrameLostError) as error:
+            return inputs.FocusNotFound(self._now, str(error))
+        return inputs.Focused(self._now, z_um)
 
     def _wait(self, until_ns: int, light: tasks.Light) -> inputs.Report:
         if light != "on":

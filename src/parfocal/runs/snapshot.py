@@ -105,6 +105,7 @@ def status_of(machine: Machine, schedule: Schedule, facts: RunFacts, now_ns: int
         queues=facts.storage.queues,
         errors=counts.errors,
         stimulations=counts.stimulations,
+        autofocuses=counts.autofocuses,
         folder=facts.folder,
         parent=facts.parent,
         claims=facts.claims,

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from parfocal.core.errors import BadInputError, CommandFailedError, FrameLostError
+from parfocal.core.errors import BadInputError, CommandFailedError, FocusNotFoundError, FrameLostError
 from parfocal.core.frames import FrameHeader
 from parfocal.runs.forecast.device_times import PlacedParts
 from parfocal.runs.instruments.instruments import (
@@ -53,7 +53,12 @@ class MemoryInstruments:
     lit : bool
         Whether the light is on.
     faults : dict of int to str
-        For events, by number, what goes wrong once: "lost", "failed", "restarted", "restarted in place".
+        For events, by number, what goes wrong once: "lost", "failed", "restarted", "restarted in place", "no
+        focus".
+    focus_um : callable
+        Returns where the focus is for an autofocus, um; by default where it looks from.
+    z_um : dict of int to float or None
+        Where the stage was for each exposure, by the event's number.
     on_expose : callable
         Called with each event in the run's thread when its exposure has begun.
     behind : int
@@ -70,6 +75,8 @@ class MemoryInstruments:
         self.lit = False
         self.faults: dict[int, str] = {}
         self.on_expose: Callable[[Event], None] = lambda _: None
+        self.focus_um: Callable[[Event], float] = lambda event: event.z_um or 0.0
+        self.z_um: dict[int, float | None] = {}
         self.behind = 0
         self.claimed = False
         self._aborted = threading.Event()
@@ -94,6 +101,7 @@ class MemoryInstruments:
         """Take the time of an exposure, in the light."""
         began_ns = self._clock.monotonic_ns()
         self.exposed.append((event.number, began_ns * 1e-9))
+        self.z_um[event.number] = event.z_um
         self.lit = True
         self.on_expose(event)
         exposure_s = self._exposure_s if event.exposure_ms is None else event.exposure_ms * 1e-3
@@ -118,6 +126,23 @@ class MemoryInstruments:
             shown_ns=shown_ns,
             fired_ns=exposed.header.time_ns - exposed.header.exposure_ns,
         )
+
+    def focus(self, event: Event) -> float:
+        """Take the time of an exposure for each plane, and tell where the focus is, if it is among them."""
+        assert event.autofocus is not None
+        assert event.z_um is not None
+        self.lit = True
+        self.on_expose(event)
+        exposure_s = self._exposure_s if event.exposure_ms is None else event.exposure_ms * 1e-3
+        for _ in range(event.autofocus.count):
+            if self._clock.wait(self._aborted, exposure_s) or self._aborted.is_set():
+                raise AbortedError("the autofocus was aborted")
+        self._meet(event, "lost", "failed", "restarted", "no focus")
+        focus_um = self.focus_um(event)
+        if abs(focus_um - event.z_um) > event.autofocus.reach_um:
+            raise FocusNotFoundError(f"the focus is beyond the planes around {event.z_um:g} um")
+        self.lit = False
+        return focus_um
 
     def acquire(self, count: int | None) -> AcquiredFrames:
         """Count frames until there are enough, or until it is aborted."""
@@ -180,6 +205,8 @@ class MemoryInstruments:
         del self.faults[event.number]
         if kind == "lost":
             raise FrameLostError("the frame never came", frame=len(self.exposed) - 1)
+        if kind == "no focus":
+            raise FocusNotFoundError("no plane stands out as sharp")
         if kind == "failed":
             raise CommandFailedError("camera.snap failed", service="camera", command="snap")
         raise InstrumentRestartedError("camera ended with exit code -9", source="camera")

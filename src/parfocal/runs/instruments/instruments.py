@@ -245,6 +245,14 @@ class Instruments(Protocol):
         """
         ...
 
+    def focus(self, event: Event) -> float:
+        """Look for the focus as an autofocus wants it, from where it was placed; return its height, um.
+
+        The stage stands there then. The frames are those of no event. Raises as `expose`, and
+        `FocusNotFoundError` if there is none, or it lies beyond the planes.
+        """
+        ...
+
     def acquire(self, count: int | None) -> AcquiredFrames:
         """Have the camera run for `count` frames, or to its own end; aborted, return what came until then."""
         ...
@@ -254,7 +262,7 @@ class Instruments(Protocol):
         ...
 
     def abort(self) -> None:
-        """End the exposure, the sequence or the move under way. Any thread; waits for nothing."""
+        """End the exposure, autofocus, sequence or move under way. Any thread; waits for nothing."""
         ...
 
     def shade(self, *, off: bool = False) -> None:

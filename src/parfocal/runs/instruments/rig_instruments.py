@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from parfocal.core.errors import BadInputError, ParfocalError
+from msgspec.structs import replace
+
+from parfocal.core.errors import BadInputError, FocusNotFoundError, FrameLostError, ParfocalError
 from parfocal.core.frames import FrameSpec
 from parfocal.runs.forecast.device_times import DeviceTimes, PlacedParts
 from parfocal.runs.instruments.calling import InstrumentCalls
 from parfocal.runs.instruments.camera_calls import CameraCalls
+from parfocal.runs.instruments.focus_sweep import find_focus
 from parfocal.runs.instruments.instruments import (
     AcquiredFrames,
     ExposedFrame,
@@ -32,11 +35,15 @@ if TYPE_CHECKING:
 
     from parfocal.core.clock import Clock
     from parfocal.core.event_layout import EventLayout
+    from parfocal.core.frames import FrameHeader
     from parfocal.ipc import Client
     from parfocal.runs.machine.counts import EventCounts
     from parfocal.runs.machine.tasks import Ending
     from parfocal.runs.plans.event import Event
     from parfocal.runs.settings import RunSettings
+
+_NO_EVENT = -1
+"""Number of a frame that is for no event."""
 
 
 class RigInstruments:
@@ -185,10 +192,7 @@ class RigInstruments:
                 self.place(event)
             was_lit = self._light.is_lit
             light_s = self._seconds_of(self._light.light_up)
-            number = self._frames.number_of(event)
-            header = self._camera.snap(event, number, self._light.exposure_ms(event))
-            if lost := self._light.renew():
-                raise InstrumentRestartedError(f"{lost} ended during the exposure: it was dark", source=lost)
+            header = self._snap(event, self._frames.number_of(event))
         at = self._stages.position
         return ExposedFrame(
             header=header,
@@ -203,6 +207,36 @@ class RigInstruments:
         """Show the mask, light it as a stimulus asks, and take its frame."""
         del mask
         raise BadInputError(f"event {event.number} has a mask, and the rig has no light modulator")
+
+    def focus(self, event: Event) -> float:
+        """Look for the focus around where an autofocus wants it; return its height, where z stands then."""
+        with self.use.lock:
+            try:
+                z_um = find_focus(
+                    event,
+                    self.facts.axes["z"],
+                    self._look,
+                    self._streams,
+                    self._settings.camera,
+                )
+            except (FocusNotFoundError, FrameLostError):
+                self.place(event)
+                raise
+            self._light.shade()
+            self.place(replace(event, z_um=z_um))
+            return z_um
+
+    def _look(self, event: Event) -> FrameHeader:
+        """Take a frame at the height of an event that is for none: the record leaves it out."""
+        self.place(event)
+        return self._snap(event, _NO_EVENT)
+
+    def _snap(self, event: Event, number: int) -> FrameHeader:
+        self._light.light_up()
+        header = self._camera.snap(event, number, self._light.exposure_ms(event))
+        if lost := self._light.renew():
+            raise InstrumentRestartedError(f"{lost} ended during the exposure: it was dark", source=lost)
+        return header
 
     def acquire(self, count: int | None) -> AcquiredFrames:
         """Have the camera run by itself, in the light as it is."""

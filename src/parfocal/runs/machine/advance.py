@@ -6,7 +6,7 @@ from parfocal.runs.machine import inputs
 from parfocal.runs.machine.choosing import choose
 from parfocal.runs.machine.machine import Machine, Pausing, RunEnd
 from parfocal.runs.machine.reports import take
-from parfocal.runs.machine.tasks import Abort, Acquire, Darken, Effect, Expose, Place, Wake
+from parfocal.runs.machine.tasks import Abort, Acquire, Darken, Effect, Expose, Focus, Place, Wake
 
 Advanced = tuple[Machine, tuple[Effect, ...]]
 
@@ -71,7 +71,7 @@ def _end(machine: Machine, end: inputs.EndRun) -> Advanced:
 
 def _broken_off(machine: Machine) -> tuple[Effect, ...]:
     """Return what ends all tasks but the exposure of an event: that is brought to its end."""
-    return (Abort(), Wake()) if isinstance(machine.task, Acquire | Place) else (Wake(),)
+    return (Abort(), Wake()) if isinstance(machine.task, Acquire | Focus | Place) else (Wake(),)
 
 
 def _answer(machine: Machine, answer: inputs.Answer) -> Advanced:
@@ -81,8 +81,8 @@ def _answer(machine: Machine, answer: inputs.Answer) -> Advanced:
 
 
 def _replaced(machine: Machine) -> Advanced:
-    """Put an exposure back that was not begun: the plan has another one in its place."""
+    """Put an exposure or an autofocus back that was not begun: the plan has another one in its place."""
     event = machine.event
-    if event is None or not event.is_exposure or isinstance(machine.task, Expose):
+    if event is None or not event.is_placed or isinstance(machine.task, Expose | Focus):
         return machine, (Wake(),)
     return machine.without_event(machine.counts.put_back()), (Wake(),)

@@ -11,6 +11,7 @@ from parfocal.runs.machine.tasks import (
     Drain,
     Expose,
     Fetch,
+    Focus,
     Hold,
     Light,
     Place,
@@ -39,6 +40,7 @@ def choose(machine: Machine, now_ns: int) -> Machine:
     if event.kind in ("wait", "confirm"):
         return _wait(machine, event, now_ns)
     machine = machine.to("running")
+    event = machine.focus.applied(event)
     if not machine.placed and event.kind != "acquire":
         return machine.having(task=Place(event))
     if machine.needs_mask and machine.mask == "none":
@@ -51,6 +53,8 @@ def choose(machine: Machine, now_ns: int) -> Machine:
     if event.kind == "acquire":
         count = None if event.count is None else event.count - machine.frames_before
         return machine.having(task=Acquire(event, count))
+    if event.kind == "autofocus":
+        return machine.having(task=Focus(event))
     return machine.having(task=Expose(event, machine.mask))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from parfocal.core.run_status import RunError, RunErrors, Stimulations
+from parfocal.core.run_status import Autofocuses, RunError, RunErrors, Stimulations
 from parfocal.runs.plans.event import Event
 
 _KEPT = 10
@@ -25,6 +25,8 @@ class EventCounts(msgspec.Struct, frozen=True, kw_only=True):
         Of the camera; the frame of a stimulus is not counted.
     stimulations : Stimulations
         What became of the stimuli.
+    autofocuses : Autofocuses
+        What became of the searches for the focus.
     errors : RunErrors
         What went wrong.
     """
@@ -35,6 +37,7 @@ class EventCounts(msgspec.Struct, frozen=True, kw_only=True):
     asked: int = 0
     frames: int = 0
     stimulations: Stimulations = Stimulations()
+    autofocuses: Autofocuses = Autofocuses()
     errors: RunErrors = RunErrors()
 
     @property
@@ -66,6 +69,16 @@ class EventCounts(msgspec.Struct, frozen=True, kw_only=True):
         """Return them with the counts of stimuli larger by `more`."""
         now = {name: getattr(self.stimulations, name) + by for name, by in more.items()}
         return msgspec.structs.replace(self, stimulations=msgspec.structs.replace(self.stimulations, **now))
+
+    def focused(self, event: Event) -> EventCounts:
+        """Return them after an autofocus has found the focus."""
+        found = msgspec.structs.replace(self.autofocuses, found=self.autofocuses.found + 1)
+        return msgspec.structs.replace(self.done(event, frames=0), autofocuses=found)
+
+    def not_focused(self) -> EventCounts:
+        """Return them after an autofocus has found no focus; the event is in hand still."""
+        failed = msgspec.structs.replace(self.autofocuses, failed=self.autofocuses.failed + 1)
+        return msgspec.structs.replace(self, autofocuses=failed)
 
     def drop(self, event: Event, reason: str, *, fallback: bool = False) -> EventCounts:
         """Return them after an event was declared dropped.

@@ -64,6 +64,20 @@ class FrameLost(msgspec.Struct, frozen=True):
     now_ns: int
 
 
+class Focused(msgspec.Struct, frozen=True):
+    """The focus is found, at `z_um` of the stage, which stands there."""
+
+    now_ns: int
+    z_um: float
+
+
+class FocusNotFound(msgspec.Struct, frozen=True):
+    """No focus was found, for the reason that `message` tells; the stage is back where it looked from."""
+
+    now_ns: int
+    message: str
+
+
 class Acquired(msgspec.Struct, frozen=True):
     """The camera has ended after `frames` frames; `whole` if by its count or its own end.
 
@@ -123,6 +137,8 @@ Report = (
     | Exposed
     | Decided
     | FrameLost
+    | Focused
+    | FocusNotFound
     | Acquired
     | TaskFailed
     | Stopped

@@ -19,9 +19,21 @@ import msgspec
 
 from parfocal.core.run_status import FailurePolicy, LatePolicy, RunState
 from parfocal.runs.machine.counts import EventCounts
+from parfocal.runs.machine.focus import FocusOffsets
 from parfocal.runs.machine.inputs import Answer
 from parfocal.runs.machine.states import TABLE
-from parfocal.runs.machine.tasks import Acquire, Close, Ending, Expose, Fetch, Mask, Place, Prepare, Task
+from parfocal.runs.machine.tasks import (
+    Acquire,
+    Close,
+    Ending,
+    Expose,
+    Fetch,
+    Focus,
+    Mask,
+    Place,
+    Prepare,
+    Task,
+)
 from parfocal.runs.machine.timing import Timing
 from parfocal.runs.plans.event import Event
 
@@ -59,7 +71,9 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     prepared : bool
         Whether the instruments are claimed and the record has begun.
     event : Event or None
-        The event in hand.
+        The event in hand, as the plan has it.
+    focus : FocusOffsets
+        What shifts its height.
     placed : bool
         Whether stages and light path are where it wants them.
     mask : Mask
@@ -90,6 +104,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     task: Task | None = None
     prepared: bool = False
     event: Event | None = None
+    focus: FocusOffsets = FocusOffsets()
     placed: bool = False
     mask: Mask = "none"
     holds: bool = False
@@ -108,7 +123,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_busy(self) -> bool:
         """Whether the run's thread does something that a pause has to wait for."""
-        return isinstance(self.task, Prepare | Fetch | Place | Expose | Acquire)
+        return isinstance(self.task, Prepare | Fetch | Place | Expose | Focus | Acquire)
 
     @property
     def needs_mask(self) -> bool:

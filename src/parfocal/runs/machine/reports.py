@@ -22,6 +22,10 @@ def take(machine: Machine, report: inputs.Report) -> Machine:
             return _woken(machine, report.now_ns)
         case inputs.Prepared():
             return machine.having(prepared=True, tries=0)
+        case inputs.Focused():
+            return _focused(machine, report)
+        case inputs.FocusNotFound():
+            return _focus_not_found(machine, report)
         case inputs.Acquired():
             return _acquired(machine, report)
         case inputs.FrameLost():
@@ -52,7 +56,7 @@ def _fetched(machine: Machine, report: inputs.Fetched) -> Machine:
     if event is None:
         return machine if machine.end is not None else machine.ending("complete", "")
     machine = machine.having(event=event, counts=machine.counts.taken())
-    if event.is_exposure and machine.timing.is_skipped(event):
+    if event.is_placed and machine.timing.is_skipped(event):
         return _dropped(machine, "skipped")
     return machine
 
@@ -72,12 +76,37 @@ def _decided(machine: Machine, report: inputs.Decided) -> Machine:
     return machine.without_event(machine.counts.drop(machine.event, "skipped", fallback=True))
 
 
+def _focused(machine: Machine, report: inputs.Focused) -> Machine:
+    event = machine.event
+    assert event is not None
+    counts = machine.counts.focused(event)
+    return machine.without_event(counts).having(focus=machine.focus.found(event, report.z_um))
+
+
+def _focus_not_found(machine: Machine, report: inputs.FocusNotFound) -> Machine:
+    """Go on at the height that it was, or hold or end the run: as the autofocus says."""
+    event = machine.event
+    assert event is not None
+    assert event.autofocus is not None
+    machine = _noted(machine, "autofocus", "FocusNotFoundError", report.message)
+    machine = machine.having(counts=machine.counts.not_focused())
+    if machine.end is not None:
+        return machine
+    match event.autofocus.on_failure:
+        case "stop":
+            return machine.ending("failed", report.message)
+        case "pause":
+            return _paused(machine, report.message, report.now_ns)
+        case _:
+            return machine.without_event(machine.counts.done(event, frames=0))
+
+
 def _woken(machine: Machine, now_ns: int) -> Machine:
     """See whether a wait is over, a question answered, or an exposure overdue that is to be skipped."""
     event = machine.event
     if event is None or machine.held is not None or machine.end is not None:
         return machine
-    if event.is_exposure and machine.timing.is_skipped(event):
+    if event.is_placed and machine.timing.is_skipped(event):
         return _dropped(machine, "skipped")
     if not machine.wait_until_ns:
         return machine
@@ -164,8 +193,13 @@ def _given_up(machine: Machine, message: str, now_ns: int) -> Machine:
     if machine.on_failure == "go on":
         return _dropped(machine, "failed") if machine.event is not None else machine
     if machine.on_failure == "pause":
-        return machine.having(held=machine.held or Pausing(message, now_ns), tries=0, placed=False)
+        return _paused(machine, message, now_ns)
     return machine.ending("failed", message)
+
+
+def _paused(machine: Machine, message: str, now_ns: int) -> Machine:
+    """Have a person look; the event in hand is tried again afterwards."""
+    return machine.having(held=machine.held or Pausing(message, now_ns), tries=0, placed=False)
 
 
 def _dropped(machine: Machine, reason: str, frames: int = 0) -> Machine:

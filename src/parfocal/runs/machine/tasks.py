@@ -75,6 +75,12 @@ class Expose(msgspec.Struct, frozen=True):
     mask: Mask = "none"
 
 
+class Focus(msgspec.Struct, frozen=True):
+    """Look for the focus, as an event wants it. Ends with `Focused` or `FocusNotFound`."""
+
+    event: Event
+
+
 class Acquire(msgspec.Struct, frozen=True):
     """Have the camera run for `count` frames, or until its own end. Ends with `Acquired`."""
 
@@ -93,11 +99,11 @@ class Close(msgspec.Struct, frozen=True):
     reason: str
 
 
-Task = Prepare | Fetch | Place | Sleep | Hold | Ask | Decide | Expose | Acquire | Drain | Close
+Task = Prepare | Fetch | Place | Sleep | Hold | Ask | Decide | Expose | Focus | Acquire | Drain | Close
 
 
 class Abort(msgspec.Struct, frozen=True):
-    """End the exposure, the sequence or the move under way, if there is one."""
+    """End the exposure, the autofocus, the sequence or the move under way, if there is one."""
 
 
 class Darken(msgspec.Struct, frozen=True):

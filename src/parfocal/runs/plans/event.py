@@ -1,4 +1,4 @@
-"""One thing that a plan asks for: an exposure, a wait, or a question to a person. Plain data."""
+"""One thing that a plan asks for: an exposure, an autofocus, a wait, or a question. Plain data."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from typing import Any, Literal
 
 import msgspec
 
-EventKind = Literal["image", "reference", "stimulus", "wait", "confirm", "acquire"]
+from parfocal.runs.plans.autofocus import Autofocus
+
+EventKind = Literal["image", "reference", "stimulus", "wait", "confirm", "acquire", "autofocus"]
 EXPOSURES = ("image", "reference", "stimulus")
-"""Kinds that have an index, a place and a channel."""
+"""Kinds that have an index, a place and a channel, and make a frame."""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -20,13 +22,14 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         0, 1, 2 ... over everything in a run, waits included, in the order of execution.
     kind : str
         "image", "reference" and "stimulus" are exposures; "wait" and "confirm" hold the run, with the light
-        off; "acquire" has the camera run by itself.
+        off; "acquire" has the camera run by itself; "autofocus" looks for the focus of a position.
     index : dict
-        "t", "p", "c" and "z" of an exposure, each from 0; empty for the others.
+        "t", "p", "c" and "z" of an exposure, each from 0; "t" and "p" of an autofocus; empty for the others.
     min_start_time : float or None
         Seconds of the run's schedule before which it does not begin; None: as soon as possible.
     x_um, y_um, z_um : float or None
-        Where the stages have to be, offsets included; None: they stay where they are.
+        Where the stages have to be, offsets included; None: they stay where they are. An autofocus looks
+        around `z_um`.
     position : str
         Name of the position; "" where there is none.
     well : str
@@ -43,6 +46,12 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         What a "confirm" asks.
     timeout_s : float or None
         How long it waits for the answer; None: without limit.
+    autofocus : Autofocus or None
+        How an "autofocus" looks.
+    shifted_p : tuple of int
+        The positions along p whose heights the focus shifts that an "autofocus" finds.
+    follows_focus : bool
+        Whether `z_um` is told from a position, so that a focus that was found there shifts it.
     metadata : dict
         Of the sequence that it comes from; not to be changed.
 
@@ -69,12 +78,20 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     count: int | None = None
     text: str = ""
     timeout_s: float | None = None
+    autofocus: Autofocus | None = None
+    shifted_p: tuple[int, ...] = ()
+    follows_focus: bool = False
     metadata: dict[str, Any] = {}
 
     @property
     def is_exposure(self) -> bool:
         """Whether light or camera act at a place: an image, a reference or a stimulus."""
         return self.kind in EXPOSURES
+
+    @property
+    def is_placed(self) -> bool:
+        """Whether it has a place and a light: an exposure, or an autofocus."""
+        return self.kind in EXPOSURES or self.kind == "autofocus"
 
     @property
     def targets_um(self) -> dict[str, float]:

@@ -1,9 +1,11 @@
-"""The exposures of a sequence as events: light, place and dose for each place along its axes."""
+"""The exposures and autofocuses of a sequence as events: light, place and dose along its axes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from msgspec.structs import replace
 
 from parfocal.runs.plans.channels import AS_IT_IS, PlanChannel
 from parfocal.runs.plans.event import Event, EventKind
@@ -36,12 +38,15 @@ class Exposures:
     def __init__(self, sequence: Sequence, t: int, p: tuple[int, ...], c: tuple[int, ...]) -> None:
         stack = sequence.z_plan
         on_top = stack is None or stack.is_relative
-        self._t, self._c = t, c
+        self._t, self._c = t, (-1, *c) if sequence.autofocus else c
+        self._autofocus, self._p = sequence.autofocus, p
+        self._for_all = sequence.autofocus is not None and sequence.autofocus.positions == "first"
+        self._on_top = on_top
         self._planes = stack.planes_um if stack else (0.0,)
         self._middle = len(self._planes) // 2
         self._heights = tuple(place.z if on_top else 0.0 for place in sequence.places)
         self._lights = tuple(
-            (kind, one.config, one.z_offset, one.exposure, one.power) for kind, one in lights_of(sequence)
+            (kind, one.config, one.z_offset, one.exposure, one.power) for kind, one in visited_of(sequence)
         )
         named = bool(sequence.stage_positions)
         self._places = tuple(
@@ -65,19 +70,25 @@ class Exposures:
             if kind == "stimulus":
                 exposure, power = self._exposure(t, exposure), self._power(t, power)
         height = self._heights[p]
+        is_exposure = kind != "autofocus"
         return Event(
             number=number,
             kind=kind,
-            index={"t": t + self._t, "p": index, "c": self._c[c], "z": z},
+            index={"t": t + self._t, "p": index, "c": self._c[c], "z": z}
+            if is_exposure
+            else {"t": t + self._t, "p": index},
             min_start_time=start_s if self._timed or start_s > 0 else None,
             x_um=x,
             y_um=y,
-            z_um=None if height is None else height + offset + self._planes[z],
+            z_um=None if height is None else height + offset + (self._planes[z] if is_exposure else 0.0),
             position=position,
             well=well,
             channel=channel,
             exposure_ms=exposure,
             power=power,
+            autofocus=None if is_exposure else self._autofocus,
+            shifted_p=() if is_exposure else self._p if self._for_all else (index,),
+            follows_focus=self._on_top and height is not None,
             metadata=self._metadata,
         )
 
@@ -89,6 +100,19 @@ def _dose(dose: Any, sequence: Sequence) -> Callable[[int, float | None], float 
     stimulated = chosen(sequence.stim_frames, len(sequence.times), "stim_frames")
     doses = dict(zip(stimulated, dose, strict=True))
     return lambda t, _own: doses[t]
+
+
+def visited_of(sequence: Sequence) -> list[Light]:
+    """Return what is done at each place of a sequence: its autofocus, then what it has along c."""
+    lights, autofocus = lights_of(sequence), sequence.autofocus
+    if autofocus is None:
+        return lights
+    named = {one.channel.config: one.channel for one in lights}
+    own = named.get(autofocus.channel, PlanChannel(config=autofocus.channel))
+    channel = own if autofocus.channel else lights[0].channel
+    changed = {name: getattr(autofocus, name) for name in ("exposure", "power")}
+    changed = {name: value for name, value in changed.items() if value is not None}
+    return [Light("autofocus", replace(channel, **changed)), *lights]
 
 
 def lights_of(sequence: Sequence) -> list[Light]:

@@ -10,7 +10,7 @@ import msgspec
 
 from parfocal.core.errors import BadInputError
 from parfocal.runs.plans.event import Event
-from parfocal.runs.plans.exposures import Exposures, Light, lights_of
+from parfocal.runs.plans.exposures import Exposures, Light, lights_of, visited_of
 from parfocal.runs.plans.frame_choice import chosen
 from parfocal.runs.plans.sequence import Sequence
 from parfocal.runs.plans.visits import ChannelVisits, P, Place, T, Visits
@@ -139,23 +139,31 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         places, stack = self.sequence.places, self.sequence.z_plan
         needed = {axis for place in places for axis in place.relative_axes}
         shifts = any(light.channel.z_offset for light in lights_of(self.sequence))
-        if (stack.is_relative if stack else shifts) and any(place.z is None for place in places):
+        is_told_from_z = stack.is_relative if stack else shifts or self.sequence.autofocus is not None
+        if is_told_from_z and any(place.z is None for place in places):
             needed.add("z")
         return frozenset(needed)
 
 
 def visits_of(sequence: Sequence) -> Visits:
     """Return the events of a sequence by place."""
-    lights = lights_of(sequence)
+    lights = visited_of(sequence)
     planes = len(sequence.z_plan.planes_um) if sequence.z_plan else 1
     sizes = (len(sequence.times), len(sequence.places), len(lights), planes)
     return Visits(sequence.axis_order, sizes, tuple(_visits(sequence, light, planes) for light in lights))
 
 
 def _visits(sequence: Sequence, light: Light, planes: int) -> ChannelVisits:
-    """Return when a channel is exposed; references and stimuli once, in the last plane that is visited."""
+    """Return when a channel is exposed; references and stimuli once, in the last plane that is visited.
+
+    An autofocus comes before all of them, in the first one.
+    """
     count = len(sequence.times)
     kind, channel = light
+    if kind == "autofocus":
+        autofocus = sequence.autofocus
+        positions = 1 if autofocus.positions == "first" else len(sequence.places)
+        return ChannelVisits(autofocus.times(count), range(1), positions)
     if kind == "image":
         whole, middle = range(planes), range(planes // 2, planes // 2 + 1)
         return ChannelVisits(range(0, count, channel.acquire_every), whole if channel.do_stack else middle)

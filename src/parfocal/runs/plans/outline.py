@@ -16,7 +16,15 @@ if TYPE_CHECKING:
 MOST_CELLS, MOST_PLACES = 1000, 1000
 _LOOKS = 4
 """How many of a cell's events are looked at, where it stands for many."""
-_RARE_FIRST: tuple[EventKind, ...] = ("confirm", "stimulus", "wait", "reference", "acquire", "image")
+_RARE_FIRST: tuple[EventKind, ...] = (
+    "confirm",
+    "stimulus",
+    "wait",
+    "autofocus",
+    "reference",
+    "acquire",
+    "image",
+)
 
 
 class Cell(msgspec.Struct, frozen=True):

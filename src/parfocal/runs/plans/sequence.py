@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from parfocal.core.errors import BadInputError
+from parfocal.runs.plans.autofocus import autofocus_plan
 from parfocal.runs.plans.batches import PositionBatch, batch_plan, batching
 from parfocal.runs.plans.channels import channels
 from parfocal.runs.plans.fields import listed, made, number
@@ -21,6 +22,7 @@ from parfocal.runs.plans.visits import AXES
 from parfocal.runs.plans.z_plan import ZPlan
 
 if TYPE_CHECKING:
+    from parfocal.runs.plans.autofocus import Autofocus
     from parfocal.runs.plans.program import Program
 
 
@@ -45,6 +47,10 @@ class Sequence(Plan, frozen=True, kw_only=True, omit_defaults=True, tag="sequenc
         ``absolute``; or ``relative``; all in um. See `ZPlan`.
     axis_order : str
         The axes, outermost first.
+    autofocus : mapping
+        ``range`` and ``step`` (um); and if need be ``frames``, ``positions``, ``channel``, ``exposure``,
+        ``power``, ``measure``, ``on_failure``: a search for the focus before the images of a position. See
+        `Autofocus`.
     batch : mapping
         ``positions``, ``time_per_position`` (seconds), or both: positions that do not fit into one interval
         are visited in batches, each through all time points before the next. See `BatchPlan`.
@@ -86,6 +92,7 @@ class Sequence(Plan, frozen=True, kw_only=True, omit_defaults=True, tag="sequenc
     channels: Any = ()
     z_plan: Any = None
     axis_order: str = AXES
+    autofocus: Any = None
     batch: Any = None
     stim_channels: Any = ()
     stim_frames: Any = ()
@@ -101,6 +108,7 @@ class Sequence(Plan, frozen=True, kw_only=True, omit_defaults=True, tag="sequenc
             "stage_positions": positions_and_grids(self.stage_positions),
             "z_plan": None if self.z_plan is None else made(ZPlan, self.z_plan, "z_plan"),
             "axis_order": _checked_order(self.axis_order),
+            "autofocus": autofocus_plan(self.autofocus),
             "batch": batch_plan(self.batch),
             "metadata": _checked_metadata(self.metadata),
             "stim_exposure": _dose(self.stim_exposure, "stim_exposure"),
@@ -122,9 +130,23 @@ class Sequence(Plan, frozen=True, kw_only=True, omit_defaults=True, tag="sequenc
         for name in ("stim_exposure", "stim_power"):
             self._check_dose(name, getattr(self, name))
         _ = self.batching  # tells what does not fit
+        if self.autofocus:
+            self._check_autofocus(self.autofocus)
         for channel in self.stim_channels:
             if channel.exposure is None and self.stim_exposure is None:
                 raise BadInputError(f"stimulus {channel.config!r} has no exposure; give stim_exposure in ms")
+
+    def _check_autofocus(self, autofocus: Autofocus) -> None:
+        autofocus.times(len(self.times))
+        if set(self.axis_order[:2]) != {"t", "p"}:
+            raise BadInputError(
+                f"autofocus needs an axis_order that begins with t and p, not {self.axis_order!r}"
+            )
+        if self.z_plan and not self.z_plan.is_relative:
+            raise BadInputError(
+                "autofocus shifts planes that are told from a position, and those of this z_plan are the "
+                "stage's own heights: write range and step, above and below, or relative"
+            )
 
     def _check_dose(self, name: str, dose: Any) -> None:
         if dose is not None and not self.stim_channels:

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 from parfocal.core.event_layout import EventLayout, PositionLayout
 from parfocal.runs.plans.event import Event
@@ -76,6 +77,8 @@ def survey(events: Iterable[Event], found: Mapping[str, float]) -> PlanSurvey:
         count += 1
         if event.is_exposure:
             tracks.expose(event)
+        elif event.kind == "autofocus":
+            tracks.focus(event)
         elif event.kind == "acquire":
             tracks.acquires = True
             tracks.frames += event.count or 0
@@ -114,17 +117,27 @@ class _Tracks:
     def expose(self, event: Event) -> None:
         """Take in an exposure."""
         self.frames += 1
+        self._visit(event)
+        index = event.index
+        if event.z_um is not None and not any(index.get(axis) for axis in "tpc"):
+            self.planes.setdefault(index.get("z", 0), event.z_um)
+
+    def focus(self, event: Event) -> None:
+        """Take in an autofocus: it exposes, and goes through planes, but no frame is asked for."""
+        self._visit(event)
+        if event.autofocus is not None and event.z_um is not None:
+            for z_um in event.autofocus.planes_um(event.z_um)[:: event.autofocus.count - 1]:
+                self._reach("z", z_um, replace(event, z_um=z_um))
+
+    def _visit(self, event: Event) -> None:
         light = event.channel, event.exposure_ms, event.power
         if light not in self.lights:
             self.lights[light] = event
         if event.metadata and id(event.metadata) not in self.metadata:
             self.metadata[id(event.metadata)] = event
         self._move(event)
-        index = event.index
         if event.min_start_time is not None:
-            self.starts.setdefault(index.get("t", 0), event.min_start_time)
-        if event.z_um is not None and not any(index.get(axis) for axis in "tpc"):
-            self.planes.setdefault(index.get("z", 0), event.z_um)
+            self.starts.setdefault(event.index.get("t", 0), event.min_start_time)
 
     def _move(self, event: Event) -> None:
         place = event.x_um, event.y_um, event.z_um
@@ -136,12 +149,15 @@ class _Tracks:
         self.farthest_um = max(self.farthest_um, way_um)
         at |= targets
         for name, target in targets.items():
-            low, lowest, high, highest = self.reach.get(name, (math.inf, event, -math.inf, event))
-            if target < low:
-                low, lowest = target, event
-            if target > high:
-                high, highest = target, event
-            self.reach[name] = low, lowest, high, highest
+            self._reach(name, target, event)
+
+    def _reach(self, name: str, target: float, event: Event) -> None:
+        low, lowest, high, highest = self.reach.get(name, (math.inf, event, -math.inf, event))
+        if target < low:
+            low, lowest = target, event
+        if target > high:
+            high, highest = target, event
+        self.reach[name] = low, lowest, high, highest
 
 
 def step_of(values: dict[int, float]) -> float | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Container, Iterator, Sequence
 from functools import cached_property
+from sys import maxsize
 
 import msgspec
 
@@ -19,10 +20,11 @@ Place = list[int]
 
 
 class ChannelVisits(msgspec.Struct, frozen=True, dict=True):
-    """When a channel is exposed: sorted time points, and planes in the order of their visits."""
+    """When a channel is exposed: sorted time points, planes in the order of their visits, first positions."""
 
     times: range | tuple[int, ...]
     planes: range
+    positions: int = maxsize
 
     @cached_property
     def at_times(self) -> Container[int]:
@@ -30,9 +32,9 @@ class ChannelVisits(msgspec.Struct, frozen=True, dict=True):
         return self.times if isinstance(self.times, range) else frozenset(self.times)
 
     def matches(self, place: Sequence[int]) -> bool:
-        """Tell whether it is exposed at a place, as far as t and z are fixed there."""
+        """Tell whether it is exposed at a place, as far as t, p and z are fixed there."""
         t, z = place[T], place[Z]
-        return (t < 0 or t in self.at_times) and (z < 0 or z in self.planes)
+        return (t < 0 or t in self.at_times) and (z < 0 or z in self.planes) and place[P] < self.positions
 
 
 class Visits(msgspec.Struct, frozen=True, dict=True):
@@ -150,15 +152,20 @@ class Visits(msgspec.Struct, frozen=True, dict=True):
             if channel.matches(place):
                 times = bisect_left(channel.times, digit) if axis == T else len(channel.times)
                 planes = bisect_left(channel.planes, digit) if axis == Z else len(channel.planes)
-                count += (times if place[T] < 0 else 1) * (planes if place[Z] < 0 else 1)
-        positions = digit if axis == P else self.sizes[P]
-        return count * (positions if place[P] < 0 else 1)
+                positions = min(channel.positions, digit if axis == P else self.sizes[P])
+                count += (
+                    (times if place[T] < 0 else 1)
+                    * (planes if place[Z] < 0 else 1)
+                    * (positions if place[P] < 0 else 1)
+                )
+        return count
 
     def _digits(self, axis: int, place: Place, start: Place) -> Sequence[int]:
         """Return where along an axis there are events, from `start` on."""
         first = start[axis]
         if axis == P:
-            return range(first, self.sizes[P])
+            fixed = maxsize if place[C] < 0 else self.channels[place[C]].positions
+            return range(first, min(fixed, self.sizes[P]))
         if axis == C:
             return [c for c in range(first, self.sizes[C]) if self.channels[c].matches(place)]
         if place[C] < 0:
