@@ -14,6 +14,7 @@ from parfocal.devices.simulated.microscope.world import SimulatedWorld
 from parfocal.devices.simulated.world import World
 from parfocal.testing.clock import JumpClock
 from parfocal.testing.local_rig import LocalRig
+from parfocal.tracking.sharpness import sharpness
 
 PRESETS = {
     "nucleus": {"light": "excitation", "power": 0.5, "filter": "nucleus"},
@@ -278,3 +279,19 @@ def test_the_truth_of_other_frames_is_refused(make):
         scope.image(event=event)
     with pytest.raises(BadInputError, match="frames 2 to 3"):
         scope.camera.ground_truth(1)
+
+
+def test_it_is_in_focus_where_the_sample_is_which_may_drift_and_be_tilted(make):
+    microscope = make(
+        width_px=256, height_px=256, focus_um=10.0, focus_drift_um_per_s=0.5, focus_tilt=(0.01, -0.02)
+    )
+    for x, y, time_s, focus_um in [(0, 0, 0.0, 10.0), (300, 100, 4.0, 13.0)]:
+        sharp = []
+        for off in (-6, -3, 0, 3, 6):
+            microscope.move(x=x, y=y, z=focus_um + off)
+            sharp.append(sharpness(microscope.image("nucleus", event=1, time_s=time_s)))
+        assert sharp.index(max(sharp)) == 2
+        assert sharp[:3] == sorted(sharp[:3])
+        assert sharp[2:] == sorted(sharp[2:], reverse=True)
+        truth = microscope.camera.ground_truth(microscope.header.frame)
+        assert set(truth["focus_um"]) == {focus_um}

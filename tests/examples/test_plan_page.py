@@ -49,11 +49,12 @@ def test_its_plans_are_what_it_says(folder):
     assert printed(1) == str(["image"] * 3 + ["confirm", "wait", "image", "stimulus"] + ["image"] * 3)
     assert printed(2) == "[0.0, 4.0, 10.0, 14.0, 18.0, 22.0, 28.0, 32.0]"
     assert printed(3) == "[(-135.0, 135.0), (135.0, 135.0), (135.0, -135.0), (-135.0, -135.0)]"
-    assert printed(5) == "[0.0, 1.0, 2.0]"
+    assert printed(4) == str(["autofocus", "image", "image"] * 2)
+    assert printed(6) == "[0.0, 1.0, 2.0]"
 
 
 def test_what_it_prepares_is_complete():
-    assert printed(4) == "prepared\ncomplete"
+    assert printed(5) == "prepared\ncomplete"
 
 
 def test_its_picture_is_what_the_terminal_shows():

@@ -79,7 +79,7 @@ class Stimulations(msgspec.Struct, frozen=True, kw_only=True):
     unsure: int = 0
 
 
-class Autofocuses(msgspec.Struct, frozen=True, kw_only=True):
+class FocusCounts(msgspec.Struct, frozen=True, kw_only=True):
     """What became of the searches for the focus.
 
     Attributes
@@ -171,7 +171,7 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
         What went wrong.
     stimulations : Stimulations
         What became of the stimuli.
-    autofocuses : Autofocuses
+    autofocuses : FocusCounts
         What became of the searches for the focus.
     folder : str
         Where its record is; "" if it has none.
@@ -211,7 +211,7 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
     queues: dict[str, QueueDepth] = {}
     errors: RunErrors = RunErrors()
     stimulations: Stimulations = Stimulations()
-    autofocuses: Autofocuses = Autofocuses()
+    autofocuses: FocusCounts = FocusCounts()
     folder: str = ""
     parent: str = ""
     claims: tuple[str, ...] = ()

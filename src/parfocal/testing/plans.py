@@ -72,9 +72,27 @@ batched = st.fixed_dictionaries(
     },
     optional={"z_plan": z_plans},
 )
+focused = st.fixed_dictionaries(
+    {
+        "time_plan": time_plans,
+        "stage_positions": places,
+        "channels": channel_lists,
+        "axis_order": st.sampled_from(["tpcz", "ptzc", "tpzc"]),
+        "autofocus": st.fixed_dictionaries(
+            {"range": st.just(4), "step": st.sampled_from([0.5, 2])},
+            optional={
+                "frames": st.sampled_from([0, [-1, 0], "all", "every 2"]),
+                "positions": st.just("first"),
+                "channel": st.sampled_from(["c0", "other"]),
+                "on_failure": st.sampled_from(["keep", "pause", "stop"]),
+            },
+        ),
+    },
+    optional={"z_plan": z_plans.filter(lambda plan: not plan or not plan.keys() & {"bottom", "absolute"})},
+)
 sequences = st.builds(
     lambda fields, more, other: Sequence(**fields, **more, **other, metadata={"phase": 1}),
-    fields_of_both | batched,
+    fields_of_both | batched | focused,
     nothing | stimuli,
     nothing | references,
 )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MEASURES = ("gradient", "variance")
 _LEAST_RISE = 0.05
-_NOISE = 10.0
+_NOISE = 20.0
 """The sharpness of mere noise differs from image to image by less than this over the root of the pixels."""
 
 
@@ -72,7 +72,7 @@ def best_focus(z_um: Sequence[float], values: Sequence[float], pixels: int) -> f
     Raises
     ------
     FocusNotFoundError
-        If no plane stands out by 5 percent, or of less than 40 000 pixels by as much as noise alone may make
+        If no plane stands out by 5 percent, or of less than 160 000 pixels by as much as noise alone may make
         them differ; or if the best one is the first or the last.
 
     Examples

@@ -106,6 +106,8 @@ class Prediction:
         """Return when the next event begins. To be called with each, in order."""
         if event.is_exposure:
             return self._expose(event)
+        if event.kind == "autofocus":
+            return self._focus(event)
         self._timing = self._timing.begun(self._now_ns)
         ready_ns = self._now_ns
         if event.kind == "acquire":
@@ -132,6 +134,26 @@ class Prediction:
         exposure_s = self._times.exposure_s(event.channel, event.exposure_ms)
         self._now_ns = began_ns + round((exposure_s + self._times.after_s) * 1e9)
         return predicted
+
+    def _focus(self, event: Event) -> PredictedEvent:
+        self._now_ns += round(self._place_s(event) * 1e9)
+        self._timing = self._timing.begun(self._now_ns)
+        ready_ns = self._now_ns
+        began_ns = max(ready_ns, self._timing.due_ns(event, ready_ns))
+        self._now_ns, self._lit = began_ns + round(self._sweep_s(event) * 1e9), False
+        return self._predicted(event, began_ns, ready_ns)
+
+    def _sweep_s(self, event: Event) -> float:
+        """Return how long an autofocus takes: to the lowest plane, through all of them, and to the focus."""
+        autofocus, times = event.autofocus, self._times
+        assert autofocus is not None
+        reach_s, step_s = (
+            times.move_s({"z": 0.0}, {"z": way}) for way in (autofocus.reach_um, autofocus.step)
+        )
+        plane_s = times.before_s + times.exposure_s(event.channel, event.exposure_ms) + times.after_s
+        if self._light is not None:
+            plane_s += times.light_s + times.shade_s
+        return 2 * reach_s + (autofocus.count - 1) * step_s + autofocus.count * plane_s
 
     def _acquire(self, event: Event) -> PredictedEvent:
         ready_ns = self._now_ns

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from parfocal.core.run_status import Autofocuses, RunError, RunErrors, Stimulations
+from parfocal.core.run_status import FocusCounts, RunError, RunErrors, Stimulations
 from parfocal.runs.plans.event import Event
 
 _KEPT = 10
@@ -25,7 +25,7 @@ class EventCounts(msgspec.Struct, frozen=True, kw_only=True):
         Of the camera; the frame of a stimulus is not counted.
     stimulations : Stimulations
         What became of the stimuli.
-    autofocuses : Autofocuses
+    autofocuses : FocusCounts
         What became of the searches for the focus.
     errors : RunErrors
         What went wrong.
@@ -37,7 +37,7 @@ class EventCounts(msgspec.Struct, frozen=True, kw_only=True):
     asked: int = 0
     frames: int = 0
     stimulations: Stimulations = Stimulations()
-    autofocuses: Autofocuses = Autofocuses()
+    autofocuses: FocusCounts = FocusCounts()
     errors: RunErrors = RunErrors()
 
     @property

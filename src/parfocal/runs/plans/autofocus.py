@@ -17,6 +17,7 @@ _CHOICES = {
     "on_failure": ("keep", "pause", "stop"),
 }
 _LEAST, _MOST = 3, 1000
+_TimePoints = range | tuple[int, ...]
 
 
 class Autofocus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -91,7 +92,7 @@ class Autofocus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Return the heights it goes through, upwards."""
         return tuple(middle_um - self.reach_um + place * self.step for place in range(self.count))
 
-    def times(self, count: int) -> range | tuple[int, ...]:
+    def times(self, count: int) -> _TimePoints:
         """Return at which of `count` time points it looks."""
         choice: Choice = self.frames
         return chosen(choice, count, "autofocus.frames") if choice else range(count)

@@ -148,6 +148,8 @@ class MicroscopeCamera(ExposingCamera):
 
     def _draw(self, out: NDArray[Any], exposure: Exposure, view: ExposureView) -> None:
         time_s, event = self._scene_time_s(exposure), self._scene.event
+        focus_um = self._settings.focus_at(view.x_um, view.y_um, time_s)
+        view = view._replace(z_um=view.z_um - focus_um)
         cells = self._picture.draw(
             out,
             self._readout,
@@ -161,7 +163,8 @@ class MicroscopeCamera(ExposingCamera):
     def _keep_truth(self, exposure: Exposure, view: ExposureView, cells: NDArray[Any]) -> None:
         x, y = self._readout.to_frame(*self._picture.to_sensor(cells, view))
         time_s, event = self._scene_time_s(exposure), self._scene.event
-        self._truth.keep(exposure.frame, event, time_s, cells, x, y, self._readout.shape)
+        focus_um = self._settings.focus_at(view.x_um, view.y_um, time_s)
+        self._truth.keep(exposure.frame, event, time_s, focus_um, cells, x, y, self._readout.shape)
 
     def _light_fell(self, exposure: Exposure, view: ExposureView) -> None:
         """Do what light does to the sample during an exposure: to this one, nothing."""

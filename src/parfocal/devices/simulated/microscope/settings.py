@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -55,6 +56,10 @@ class MicroscopeCameraSettings(BaseModel):
     field_um, spacing_um, radius_um, roam_um
         Edge of the square with cells around (0, 0); mean distance of two cells; radius of a nucleus; how far
         a cell moves from its home.
+    focus_um, focus_drift_um_per_s, focus_tilt
+        Height of the stage at which the middle of the sample is in focus when the run, or the world, begins;
+        by how much that rises each second, and for each um along x and along y. The farther the stage is from
+        it, the more blurred is the image.
     world
         Name of the service of kind ``simulated_world`` whose lights shine on the sample.
     seed
@@ -83,6 +88,9 @@ class MicroscopeCameraSettings(BaseModel):
     spacing_um: Positive = 33.0
     radius_um: Positive = 5.0
     roam_um: NotNegative = 6.0
+    focus_um: Finite = 0.0
+    focus_drift_um_per_s: Finite = 0.0
+    focus_tilt: tuple[Finite, Finite] = (0.0, 0.0)
     world: str = "world"
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     truth_frames: Annotated[int, Field(ge=1)] = 256
@@ -91,3 +99,14 @@ class MicroscopeCameraSettings(BaseModel):
     def dtype(self) -> str:
         """Name of the pixel type in numpy."""
         return "uint16"
+
+    def focus_at(self, x_um: float, y_um: float, time_s: float) -> float:
+        """Return at which height of the stage a place of the sample is in focus, um.
+
+        Examples
+        --------
+        >>> MicroscopeCameraSettings(focus_um=5, focus_drift_um_per_s=0.1).focus_at(300, 0, 20)
+        7.0
+        """
+        along_x, along_y = self.focus_tilt
+        return self.focus_um + self.focus_drift_um_per_s * time_s + along_x * x_um + along_y * y_um

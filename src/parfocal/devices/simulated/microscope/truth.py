@@ -17,6 +17,7 @@ CELL_TRUTH_DTYPE = np.dtype(
         ("frame", "<u8"),
         ("event", "<i8"),
         ("time_s", "<f8"),
+        ("focus_um", "<f8"),
         ("cell", "<u4"),
         ("x_px", "<f8"),
         ("y_px", "<f8"),
@@ -26,9 +27,10 @@ CELL_TRUTH_DTYPE = np.dtype(
         ("cytoplasm", "<f4"),
     ]
 )
-"""A cell in a frame: time of the scene, its nucleus in the frame and in the sample, its brightness."""
+"""A cell in a frame: time of the scene, height of the stage at which it would be in focus, its nucleus in
+the frame and in the sample, its brightness."""
 
-_OF_FRAME = ("frame", "event", "time_s", "x_px", "y_px")
+_OF_FRAME = ("frame", "event", "time_s", "focus_um", "x_px", "y_px")
 
 
 class CellTruth:
@@ -52,6 +54,7 @@ class CellTruth:
         frame: int,
         event: int,
         time_s: float,
+        focus_um: float,
         cells: NDArray[Any],
         x_px: NDArray[Any],
         y_px: NDArray[Any],
@@ -61,7 +64,7 @@ class CellTruth:
         inside = (x_px >= -0.5) & (x_px < shape[1] - 0.5) & (y_px >= -0.5) & (y_px < shape[0] - 0.5)
         seen = cells[inside]
         rows = np.empty(seen.size, self._dtype)
-        rows["frame"], rows["event"], rows["time_s"] = frame, event, time_s
+        rows["frame"], rows["event"], rows["time_s"], rows["focus_um"] = frame, event, time_s, focus_um
         rows["x_px"], rows["y_px"] = x_px[inside], y_px[inside]
         for column in self._of_cell:
             rows[column] = seen[column]
