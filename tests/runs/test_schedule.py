@@ -40,7 +40,7 @@ def test_what_was_done_stays_and_what_follows_is_the_new_plan(plan, changes, dat
     k = data.draw(st.integers(0, len(schedule) - 1)) if len(schedule) else None
     if k is not None:
         assert schedule.event(k) == list(schedule.events())[k]
-    places = [tuple(event.index.values()) for event in schedule.events() if event.index]
+    places = [tuple(event.index.values()) for event in schedule.events() if event.is_exposure]
     assert len(set(places)) == len(places)
     sizes = tuple(schedule.shape.values())
     assert all(index < size for place in places for index, size in zip(place, sizes, strict=True))
