@@ -220,6 +220,7 @@ class RigInstruments:
                     self._settings.camera,
                 )
             except (FocusNotFoundError, FrameLostError):
+                self._light.shade()
                 self.place(event)
                 raise
             self._light.shade()
