@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from parfocal.core.errors import BadInputError, DeviceError
-from parfocal.devices.redpitaya.board import Board, ModuleRegisters, check_all
+from parfocal.devices.redpitaya.arguments import takes
+from parfocal.devices.redpitaya.board import Board, ModuleRegisters, check_all, settings_of
 from parfocal.devices.redpitaya.memory_map import ASG, OUTPUT, SAMPLES, frequency, numbered, slot_base
-from parfocal.devices.redpitaya.registers import Angle, Choice, Count, Field, Register, volts
+from parfocal.devices.redpitaya.registers import Angle, Choice, Count, Register, volts
 from parfocal.devices.redpitaya.waveforms import table, words
 
 CHANNELS = 2
@@ -31,6 +31,47 @@ CYCLES = Count(name="cycles_per_burst", offset=0x18)
 BURSTS = Count(name="bursts", offset=0x1C, bits=16, low=1, base=1)
 BURST_DELAY = Register(name="burst_delay_s", offset=0x20, scale=1e6, unit="s")
 _PLAIN = (FREQUENCY, AMPLITUDE, OFFSET, CYCLES, BURSTS, BURST_DELAY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsgSettings:
+    """What a generator is set up with.
+
+    Attributes
+    ----------
+    waveform : str
+        "sin", "cos", "ramp", "halframp", "square", "dc", "noise" or "arbitrary".
+    frequency_hz : float
+        Cycles a second.
+    amplitude_v, offset_v : float
+        Half of peak to peak, and the middle, in volts; together within the output's 1 V.
+    phase_deg : float
+        Where a trigger starts the cycle.
+    output : str
+        "off", "out1", "out2" or "both". The signal is on the board's bus in any case.
+    trigger_source : str
+        "immediately", "ext_positive_edge", "ext_negative_edge", or "off": armed for `trigger`.
+    cycles_per_burst : int
+        Cycles after a trigger; 0: for ever.
+    bursts : int
+        How many bursts a trigger starts, 1 to 65536.
+    burst_delay_s : float
+        From the end of a burst to the next, in steps of 1 us; at least 1 us if there are several.
+    samples : array_like, optional
+        16384 values from -1 to 1, for "arbitrary".
+    """
+
+    waveform: str = field(default="sin", kw_only=False)
+    frequency_hz: float = 1e3
+    amplitude_v: float = 0.0
+    offset_v: float = 0.0
+    phase_deg: float = 0.0
+    output: str = "off"
+    trigger_source: str = "immediately"
+    cycles_per_burst: int = 0
+    bursts: int = 1
+    burst_delay_s: float = 0.0
+    samples: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,77 +119,32 @@ class Asg:
         self._is_off = False
         board.never_repeat(ASG + CONTROL, TRIGGER.mask << self._shift, TRIGGERS["immediately"] << self._shift)
 
-    def setup(
-        self,
-        waveform: str = "sin",
-        *,
-        frequency_hz: float = 1e3,
-        amplitude_v: float = 0.0,
-        offset_v: float = 0.0,
-        phase_deg: float = 0.0,
-        output: str = "off",
-        trigger_source: str = "immediately",
-        cycles_per_burst: int = 0,
-        bursts: int = 1,
-        burst_delay_s: float = 0.0,
-        samples: NDArray[np.float64] | None = None,
-    ) -> AsgState:
+    @takes(AsgSettings)
+    def setup(self, asked: AsgSettings) -> AsgState:
         """Set up a generator from silence, and trigger it. Returns what the board made of it.
-
-        Parameters
-        ----------
-        waveform : str
-            "sin", "cos", "ramp", "halframp", "square", "dc", "noise" or "arbitrary".
-        frequency_hz : float
-            Cycles a second.
-        amplitude_v, offset_v : float
-            Half of peak to peak, and the middle, in volts; together within the output's 1 V.
-        phase_deg : float
-            Where a trigger starts the cycle.
-        output : str
-            "off", "out1", "out2" or "both". The signal is on the board's bus in any case.
-        trigger_source : str
-            "immediately", "ext_positive_edge", "ext_negative_edge", or "off": armed for `trigger`.
-        cycles_per_burst : int
-            Cycles after a trigger; 0: for ever.
-        bursts : int
-            How many bursts a trigger starts, 1 to 65536.
-        burst_delay_s : float
-            From the end of a burst to the next, in steps of 1 us; at least 1 us if there are several.
-        samples : array_like, optional
-            16384 values from -1 to 1, for "arbitrary".
 
         Raises
         ------
         BadInputError
             If a value cannot be used; the bus was not touched.
         """
-        values = table(waveform, samples)
-        TRIGGER.encode(trigger_source)
-        _check_range(amplitude_v, offset_v, waveform)
-        _check_bursts(cycles_per_burst, bursts, burst_delay_s)
-        PHASE.encode(phase_deg)
+        values = table(asked.waveform, asked.samples)
+        check_all({TRIGGER: asked.trigger_source, PHASE: asked.phase_deg, OUTPUT: asked.output})
+        _check_range(asked.amplitude_v, asked.offset_v, asked.waveform)
+        _check_bursts(asked.cycles_per_burst, asked.bursts, asked.burst_delay_s)
         # A cycle ends with the table. So that bursts have whole cycles, the table begins at the start phase.
-        shift = round(phase_deg / 360 * SAMPLES) % SAMPLES if cycles_per_burst else 0
-        settings: dict[Field[Any], Any] = {
-            WRAP: (1 << WRAP.bits) - 1,
-            PHASE: 0.0 if cycles_per_burst else phase_deg,
-            FREQUENCY: frequency_hz,
-            AMPLITUDE: amplitude_v,
-            OFFSET: offset_v,
-            CYCLES: cycles_per_burst,
-            BURSTS: bursts,
-            BURST_DELAY: burst_delay_s,
-        }
-        check_all(settings | {OUTPUT: output})
+        shift = round(asked.phase_deg / 360 * SAMPLES) % SAMPLES if asked.cycles_per_burst else 0
+        phase_deg = 0.0 if asked.cycles_per_burst else asked.phase_deg
+        settings = {WRAP: (1 << WRAP.bits) - 1, PHASE: phase_deg, **settings_of(_PLAIN, asked)}
+        check_all(settings)
         self._control(_ALL_BITS, ZERO | RESET)
         self._registers.set_all(settings)
         self._board.link.write(self._table_address, words(np.roll(values, -shift)))
-        self._waveform, self._table_phase_deg = waveform, shift * 360 / SAMPLES
-        self._slot.set(OUTPUT, output)
-        self._control(_ALL_BITS, WRAPS | (RANDOM_PHASE if waveform == "noise" else 0))
+        self._waveform, self._table_phase_deg = asked.waveform, shift * 360 / SAMPLES
+        self._slot.set(OUTPUT, asked.output)
+        self._control(_ALL_BITS, WRAPS | (RANDOM_PHASE if asked.waveform == "noise" else 0))
         self._is_off = False
-        self._arm(trigger_source)
+        self._arm(asked.trigger_source)
         return self.state()
 
     restore = setup

@@ -200,6 +200,11 @@ class ModuleRegisters:
             self.set(field, value)
 
 
+def settings_of(fields: Sequence[Field[Any]], asked: Any) -> dict[Field[Any], Any]:
+    """Return what is asked for of some fields: the attributes of their names."""
+    return {field: getattr(asked, field.name) for field in fields}
+
+
 def check_all(values: Mapping[Field[Any], Any]) -> None:
     """Raise `BadInputError` if any of the values cannot be written: before the first of them is."""
     for field, value in values.items():

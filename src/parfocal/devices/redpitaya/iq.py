@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import BadInputError, DeviceTimeoutError
-from parfocal.devices.redpitaya.board import Board, ModuleRegisters, check_all
+from parfocal.devices.redpitaya.arguments import takes
+from parfocal.devices.redpitaya.board import Board, ModuleRegisters, check_all, settings_of
 from parfocal.devices.redpitaya.filters import Filter, max_shift
 from parfocal.devices.redpitaya.memory_map import (
     CLOCK_HZ,
@@ -46,13 +47,50 @@ FILTER = Filter(name="bandwidth_hz", offset=0x124, bits=16, stages=2, shifts=max
 AVERAGES = Count(name="averages", offset=0x130, low=1)
 AVERAGING = Register(name="averaging_s", offset=0x130, scale=CLOCK_HZ, unit="s", low=TICK_S)
 SETTLING = Register(name="settling_s", offset=0x134, scale=CLOCK_HZ, unit="s")
-_PLAIN = (FREQUENCY, AMPLITUDE, PHASE, FILTER, GAIN, FACTOR, INPUT, OUTPUT, SIGNAL)
+_PLAIN = (INPUT, SIGNAL, PHASE, GAIN, FACTOR, AMPLITUDE, FREQUENCY, OUTPUT)
 SUMS = 0x140
 
 _BUSY = 1 << 31
 _VOLTS_OF_SUM = 4 * 2.0**-24
 _LATE_S = 1.0
 _POLL_S = 0.001
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IqSettings:
+    """What a module is set up with.
+
+    Attributes
+    ----------
+    frequency_hz, amplitude_v : float
+        Of the sine that goes out, and with which the input is demodulated.
+    input, output : str
+        The signal to demodulate; where the module's output goes: "off", "out1", "out2" or "both".
+    output_signal : str
+        What the output is: "output_direct" (the sine), "quadrature" (demodulated), "pfd" or "off".
+    phase_deg : float
+        Of the demodulation, relative to the sine.
+    bandwidth_hz : float or list of two
+        Corners of the low-pass behind the demodulation, 0 for none.
+    acbandwidth_hz : float
+        Corner of the high-pass before it, 0 for none.
+    gain : float
+        With which the demodulated signal is modulated again, onto the output: a band-pass. From converter
+        to converter, as all that stays on the board: a calibration does not change it.
+    quadrature_factor : float
+        Amplification of the demodulated signal, a whole number.
+    """
+
+    frequency_hz: float = 1e3
+    amplitude_v: float = 0.0
+    input: str = "in1"
+    output: str = "off"
+    output_signal: str = "output_direct"
+    phase_deg: float = 0.0
+    bandwidth_hz: list[float] | float = 100.0
+    acbandwidth_hz: float = 0.0
+    gain: float = 0.0
+    quadrature_factor: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,64 +186,26 @@ class Iq:
         self._running = running(self.name)
         self._clock = clock
 
-    def setup(
-        self,
-        *,
-        frequency_hz: float = 1e3,
-        amplitude_v: float = 0.0,
-        input: str = "in1",
-        output: str = "off",
-        output_signal: str = "output_direct",
-        phase_deg: float = 0.0,
-        bandwidth_hz: list[float] | float = 100.0,
-        acbandwidth_hz: float = 0.0,
-        gain: float = 0.0,
-        quadrature_factor: float = 1.0,
-    ) -> IqState:
+    @takes(IqSettings)
+    def setup(self, asked: IqSettings) -> IqState:
         """Set up a module, and switch it on. Returns what the board made of it.
-
-        Parameters
-        ----------
-        frequency_hz, amplitude_v : float
-            Of the sine that goes out, and with which the input is demodulated.
-        input, output : str
-            The signal to demodulate; where the module's output goes: "off", "out1", "out2" or "both".
-        output_signal : str
-            What the output is: "output_direct" (the sine), "quadrature" (demodulated), "pfd" or "off".
-        phase_deg : float
-            Of the demodulation, relative to the sine.
-        bandwidth_hz : float or list of two
-            Corners of the low-pass behind the demodulation, 0 for none.
-        acbandwidth_hz : float
-            Corner of the high-pass before it, 0 for none.
-        gain : float
-            With which the demodulated signal is modulated again, onto the output: a band-pass. From converter
-            to converter, as all that stays on the board: a calibration does not change it.
-        quadrature_factor : float
-            Amplification of the demodulated signal, a whole number.
 
         Raises
         ------
         BadInputError
             If a value cannot be used; the bus was not touched.
         """
-        if acbandwidth_hz < 0:
+        if asked.acbandwidth_hz < 0:
             raise BadInputError(
-                f"acbandwidth_hz = {acbandwidth_hz!r} Hz is negative; it is a high-pass in any case"
+                f"acbandwidth_hz = {asked.acbandwidth_hz!r} Hz is negative; it is a high-pass in any case"
             )
+        corners = asked.bandwidth_hz
         settings: dict[Field[Any], Any] = {
-            INPUT: input,
-            SIGNAL: output_signal,
-            PHASE: phase_deg,
             FLAGS: 0,
-            GAIN: gain,
-            GAIN_AGAIN: gain,
-            FACTOR: quadrature_factor,
-            INPUT_FILTER: [-acbandwidth_hz],
-            FILTER: [bandwidth_hz] if isinstance(bandwidth_hz, int | float) else bandwidth_hz,
-            AMPLITUDE: amplitude_v,
-            FREQUENCY: frequency_hz,
-            OUTPUT: output,
+            INPUT_FILTER: [-asked.acbandwidth_hz],
+            FILTER: [corners] if isinstance(corners, int | float) else corners,
+            GAIN_AGAIN: asked.gain,
+            **settings_of(_PLAIN, asked),
         }
         check_all(settings)
         self.off()
@@ -303,7 +303,7 @@ class Iq:
             iq=self.name,
             acbandwidth_hz=abs(self._registers.get(INPUT_FILTER)[0]),
             on=self._board.get(self._running, DSP),
-            **self._registers.get_all(_PLAIN),
+            **self._registers.get_all((FILTER, *_PLAIN)),
         )
 
     def _sums(self, length_s: float, wait: Wait) -> tuple[int, int]:

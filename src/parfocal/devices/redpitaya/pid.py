@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import BadInputError
-from parfocal.devices.redpitaya.board import Board, ModuleRegisters, check_all
+from parfocal.devices.redpitaya.arguments import takes
+from parfocal.devices.redpitaya.board import Board, ModuleRegisters, check_all, settings_of
 from parfocal.devices.redpitaya.filters import Filter, max_shift
 from parfocal.devices.redpitaya.memory_map import DSP, INPUT, OUTPUT, TICK_S, numbered, running, slot_base
 from parfocal.devices.redpitaya.pacing import Wait, uncancelled
@@ -30,8 +31,51 @@ FILTER = Filter(name="input_filter_hz", offset=0x120, stages=4, shifts=max_shift
 LOW = volts("min_v", 0x124)
 HIGH = volts("max_v", 0x128)
 DIFFERENTIAL = Flag(name="differential", offset=0x12C, low_bit=3, shared=True)
-_PLAIN = (PROPORTIONAL, INTEGRAL, INPUT, OUTPUT, LOW, HIGH, FILTER, INTEGRATOR, DIFFERENTIAL)
+_PLAIN = (LOW, HIGH, DIFFERENTIAL, FILTER, PROPORTIONAL, INTEGRAL, INTEGRATOR, OUTPUT)
 _LOOK_S = 0.002
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PidSettings:
+    """What is to be changed of a controller; what is None stays as it is.
+
+    Attributes
+    ----------
+    setpoint_v : float
+        What the filtered input should be, in volts at its connector. It stays the same when the input is
+        changed to one with another calibration.
+    p : float
+        Proportional gain.
+    i_hz : float
+        Frequency at which the integral gain is 1.
+    d : float
+        Refused unless it is 0: this gateware has no derivative gain.
+    input, output : str
+        The signal it looks at; where it goes: "off", "out1", "out2" or "both".
+    min_v, max_v : float
+        Limits of its output.
+    input_filter_hz : sequence of float
+        Corners of up to four stages: positive low-pass, negative high-pass, 0 off.
+    integrator_v : float
+        Put into the integrator, -4 to 4 V.
+    differential : bool
+        Take the filtered input of the other one (of pid0 and pid1) for the setpoint.
+    paused : bool
+        Hold the gains at 0; the output stays where its integrator is.
+    """
+
+    setpoint_v: float | None = None
+    p: float | None = None
+    i_hz: float | None = None
+    d: float | None = None
+    input: str | None = None
+    output: str | None = None
+    min_v: float | None = None
+    max_v: float | None = None
+    input_filter_hz: list[float] | None = None
+    integrator_v: float | None = None
+    differential: bool | None = None
+    paused: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,76 +139,28 @@ class Pid:
         self._running = running(self.name)
         self._clock = clock
 
-    def configure(
-        self,
-        *,
-        setpoint_v: float | None = None,
-        p: float | None = None,
-        i_hz: float | None = None,
-        d: float | None = None,
-        input: str | None = None,
-        output: str | None = None,
-        min_v: float | None = None,
-        max_v: float | None = None,
-        input_filter_hz: list[float] | None = None,
-        integrator_v: float | None = None,
-        differential: bool | None = None,
-        paused: bool | None = None,
-    ) -> PidState:
+    @takes(PidSettings)
+    def configure(self, asked: PidSettings) -> PidState:
         """Set what is given; the rest stays as it is. Returns what the board made of it.
-
-        Parameters
-        ----------
-        setpoint_v : float
-            What the filtered input should be, in volts at its connector. It stays the same when the input is
-            changed to one with another calibration.
-        p : float
-            Proportional gain.
-        i_hz : float
-            Frequency at which the integral gain is 1.
-        d : float
-            Refused unless it is 0: this gateware has no derivative gain.
-        input, output : str
-            The signal it looks at; where it goes: "off", "out1", "out2" or "both".
-        min_v, max_v : float
-            Limits of its output.
-        input_filter_hz : sequence of float
-            Corners of up to four stages: positive low-pass, negative high-pass, 0 off.
-        integrator_v : float
-            Put into the integrator, -4 to 4 V.
-        differential : bool
-            Take the filtered input of the other one (of pid0 and pid1) for the setpoint.
-        paused : bool
-            Hold the gains at 0; the output stays where its integrator is.
 
         Raises
         ------
         BadInputError
             If a value cannot be used; the bus was not touched.
         """
-        if d:
+        if asked.d:
             raise BadInputError(
-                f"d = {d!r}: this gateware has no derivative gain; leave d out, and use p and i_hz"
+                f"d = {asked.d!r}: this gateware has no derivative gain; leave d out, and use p and i_hz"
             )
-        if differential and self.name == "pid2":
+        if asked.differential and self.name == "pid2":
             raise BadInputError("differential = True: only pid0 and pid1 are a pair")
-        wanted: dict[Field[Any], Any] = {
-            **self._setpoint_and_input(setpoint_v, input),
-            LOW: min_v,
-            HIGH: max_v,
-            DIFFERENTIAL: differential,
-            FILTER: input_filter_hz,
-            PROPORTIONAL: p,
-            INTEGRAL: i_hz,
-            INTEGRATOR: integrator_v,
-            OUTPUT: output,
-        }
+        wanted = self._setpoint_and_input(asked.setpoint_v, asked.input) | settings_of(_PLAIN, asked)
         given = {field: value for field, value in wanted.items() if value is not None}
         check_all(given)
-        self._check_limits(min_v, max_v)
+        self._check_limits(asked.min_v, asked.max_v)
         self._registers.set_all(given)
-        if paused is not None:
-            self._board.set(self._running, DSP, not paused)
+        if asked.paused is not None:
+            self._board.set(self._running, DSP, not asked.paused)
         return self.state()
 
     def set_setpoint(self, setpoint_v: float) -> float:
@@ -214,7 +210,7 @@ class Pid:
             pid=self.name,
             setpoint_v=self.setpoint(),
             paused=not self._board.get(self._running, DSP),
-            **self._registers.get_all(_PLAIN),
+            **self._registers.get_all((INPUT, *_PLAIN)),
         )
 
     restore = configure

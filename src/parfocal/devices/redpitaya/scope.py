@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import itertools
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import BadInputError, DeviceError, DeviceTimeoutError
+from parfocal.devices.redpitaya.arguments import takes
 from parfocal.devices.redpitaya.board import ModuleRegisters
 from parfocal.devices.redpitaya.memory_map import INPUT, SAMPLES, SCOPE, TICK_S, slot_base
 from parfocal.devices.redpitaya.pacing import Wait, uncancelled
@@ -43,6 +45,44 @@ BUFFERS = (0x10000, 0x20000)
 _POLL_S = 0.002
 _SLOW = 1024
 _WRAP_MARGIN = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceSettings:
+    """Which trace is wanted; what is None stays as it is.
+
+    Attributes
+    ----------
+    input, input2 : str, optional
+        Signals of the channels, such as "in1" or "pid0". The second is fetched only if it is given.
+    decimation, averaging, threshold_v, hysteresis_v : optional
+        As `Scope.set_decimation`, `Scope.set_averaging` and `Scope.set_trigger` take them.
+    trigger_source : str, optional
+        What to wait for this time; by default what `Scope.set_trigger` chose, at first "immediately".
+    trigger_delay_s : float
+        From the trigger to the middle of the trace, in seconds. Refused for "immediately", whose trace
+        begins with the trigger.
+    timeout_s : float, optional
+        How long to wait for the trigger and the samples; for ever by default.
+    wait : callable
+        Waits, and raises when the trace is no longer wanted: the scope is disarmed then.
+    """
+
+    input: str | None = None
+    input2: str | None = None
+    decimation: int | None = None
+    averaging: bool | None = None
+    trigger_source: str | None = None
+    threshold_v: float | None = None
+    hysteresis_v: float | None = None
+    trigger_delay_s: float = 0.0
+    timeout_s: float | None = None
+    wait: Wait = uncancelled
+
+    @property
+    def inputs(self) -> tuple[str | None, str | None]:
+        """The signals of both channels."""
+        return self.input, self.input2
 
 
 class Scope:
@@ -99,37 +139,9 @@ class Scope:
         self._levels.write(levels, source)
         return self._levels.read(source)
 
-    def acquire(
-        self,
-        *,
-        input: str | None = None,
-        input2: str | None = None,
-        decimation: int | None = None,
-        averaging: bool | None = None,
-        trigger_source: str | None = None,
-        threshold_v: float | None = None,
-        hysteresis_v: float | None = None,
-        trigger_delay_s: float = 0.0,
-        timeout_s: float | None = None,
-        wait: Wait = uncancelled,
-    ) -> Trace:
+    @takes(TraceSettings)
+    def acquire(self, asked: TraceSettings) -> Trace:
         """Arm, wait for the trigger, and return a trace that was taken since.
-
-        Parameters
-        ----------
-        input, input2 : str, optional
-            Signals of the channels, such as "in1" or "pid0". The second is fetched only if it is given.
-        decimation, averaging, threshold_v, hysteresis_v : optional
-            As `set_decimation`, `set_averaging` and `set_trigger` take them.
-        trigger_source : str, optional
-            What to wait for this time; by default what `set_trigger` chose, at first "immediately".
-        trigger_delay_s : float
-            From the trigger to the middle of the trace, in seconds. Refused for "immediately", whose trace
-            begins with the trigger.
-        timeout_s : float, optional
-            How long to wait for the trigger and the samples; for ever by default.
-        wait : callable
-            Waits, and raises when the trace is no longer wanted: the scope is disarmed then.
 
         Raises
         ------
@@ -140,28 +152,22 @@ class Scope:
         DeviceError
             If another acquisition is under way, or what came is not fresh.
         """
-        source = self._trigger_source if trigger_source is None else trigger_source
-        inputs = (input, input2)
-        check_source(source, trigger_delay_s)
-        self._check_decimation(decimation)
-        for name in inputs:
+        source = self._trigger_source if asked.trigger_source is None else asked.trigger_source
+        check_source(source, asked.trigger_delay_s)
+        self._check_decimation(asked.decimation)
+        for name in asked.inputs:
             if name is not None:
                 INPUT.encode(name)
-        levels = self._levels.prepare(source, threshold_v, hysteresis_v, inputs)
+        levels = self._levels.prepare(source, asked.threshold_v, asked.hysteresis_v, asked.inputs)
         if not self._busy.acquire(blocking=False):
             raise DeviceError("the scope is taking another trace; wait for it or cancel it")
         try:
-            every = self._registers.get(DECIMATION) if decimation is None else decimation
-            after = samples_after(source, trigger_delay_s, every)
-            for channel, name in zip(self._channels, inputs, strict=True):
-                if name is not None:
-                    channel.set(INPUT, name)
-            if decimation is not None:
-                self.set_decimation(decimation)
-            if averaging is not None:
-                self.set_averaging(averaging)
-            self._levels.write(levels, source, inputs)
-            return self._take(source, every, after, timeout_s, wait, second=input2 is not None)
+            every = self._registers.get(DECIMATION) if asked.decimation is None else asked.decimation
+            after = samples_after(source, asked.trigger_delay_s, every)
+            self._set_up(asked)
+            self._levels.write(levels, source, asked.inputs)
+            second = asked.input2 is not None
+            return self._take(source, every, after, asked.timeout_s, asked.wait, second=second)
         finally:
             self._busy.release()
 
@@ -191,6 +197,15 @@ class Scope:
             "averaging": self._registers.get(AVERAGING),
             **self._levels.read(self._trigger_source)._asdict(),
         }
+
+    def _set_up(self, asked: TraceSettings) -> None:
+        for channel, name in zip(self._channels, asked.inputs, strict=True):
+            if name is not None:
+                channel.set(INPUT, name)
+        if asked.decimation is not None:
+            self.set_decimation(asked.decimation)
+        if asked.averaging is not None:
+            self.set_averaging(asked.averaging)
 
     def _take(
         self, source: str, decimation: int, after: int, timeout_s: float | None, wait: Wait, *, second: bool

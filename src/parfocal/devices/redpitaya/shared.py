@@ -69,7 +69,7 @@ class SharedBoard:
             What was asked for; None for what stays as it is.
         act : callable
             Does it; returns the module's state, or the read-back value of the one setting.
-        anew : bool
+        replace : bool
             What was declared before is over.
         """
         given = {key: value for key, value in settings.items() if value is not None}

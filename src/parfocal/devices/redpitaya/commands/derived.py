@@ -60,7 +60,7 @@ class Modules:
         ----------
         method : callable
             Of the module; returns what the board made of it.
-        anew : bool
+        replace : bool
             What was set before is over.
         passing : collection of str
             Arguments that are done once, and not remembered.

@@ -32,7 +32,7 @@ _OUTPUT, _DRIVE, _INPUT = 0, 3, 5
 
 
 @dataclass
-class PidSettings:
+class LoopSettings:
     """What the registers say, as arrays with a value for each PID, in counts and steps."""
 
     slot: NDArray[np.int64] = field(default_factory=lambda: np.arange(10, 10 + PIDS) % 12)
@@ -55,7 +55,7 @@ class ControlLoop:
     """What the PIDs do to the outputs, and through the plants to the inputs."""
 
     def __init__(self, plants: tuple[Plant, Plant]) -> None:
-        self.settings = PidSettings()
+        self.settings = LoopSettings()
         self.routes = np.zeros(PIDS, np.int64)
         self.memory = np.zeros(PIDS)
         self._filters = np.zeros((PIDS, STAGES))
