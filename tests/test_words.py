@@ -90,9 +90,10 @@ PLAIN = {
         WakeUpPipe
     """,
     "runs": """
-        Abort Acquire Acquired Answer Ask Close Closed Darken Decide Decided Drain Drained Element Expose
-        Exposed Fetch Fetched Hold Instruments Machine Noted Pause Pausing Performer Place Placed Prepare
-        Replaced Restarted Resume SharedInstruments Sleep Stopped TaskFailed Timing Visits Wake Woken
+        Abort Acquire Acquired Answer Ask Close Closed Darken Decide Decided Drain Drained Element
+        Expose Exposed Fetch Fetched Found Hold Instruments Machine Noted Pause Pausing Performer Place
+        Placed Prepare Replaced Restarted Resume SharedInstruments Sleep Stopped TaskFailed Timing
+        Visits Wake Warmed Woken
     """,
     "processes": """
         Abandon Announcer AskToStop BackOff BackOffOver Begin Change Changes Charge End Ending
@@ -115,7 +116,7 @@ PLAIN = {
         WormLikeChain
     """,
     "viewers": """
-        Curve Display Job LevelsBar LiveWindow Outbox Outcomes Rate Received ScaleBar
+        Curve Display LevelsBar LiveWindow Outbox Outcomes Rate Received ScaleBar
         Theme Ticket
     """,
 }

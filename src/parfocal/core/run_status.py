@@ -107,6 +107,9 @@ class RunForecast(msgspec.Struct, frozen=True, kw_only=True):
         Of its frames, uncompressed; 0 if none are recorded, or nobody knows how many there are.
     disk_free_bytes : int or None
         Where its record will be; None if it has none.
+    analysis_s : float
+        What its pipeline takes for one image, measured on an artificial one before the first exposure; 0
+        without a pipeline, or before that.
     warnings : tuple of str
         What a person should know before it is started.
     """
@@ -115,6 +118,7 @@ class RunForecast(msgspec.Struct, frozen=True, kw_only=True):
     largest_move_um: float = 0.0
     disk_bytes: int = 0
     disk_free_bytes: int | None = None
+    analysis_s: float = 0.0
     warnings: tuple[str, ...] = ()
 
 
@@ -166,7 +170,7 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
     question : str
         What a person is asked just now; "" if nothing.
     queues : dict of str to QueueDepth
-        What waits to be stored, by stream.
+        What waits to be stored, by stream; "pipeline" to be analysed, "deferred" for the end of the run.
     errors : RunErrors
         What went wrong.
     stimulations : Stimulations

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from parfocal.core.clock import Clock
     from parfocal.core.run_status import FailurePolicy, ResumePolicy, RunStatus
     from parfocal.runs.event_log import SettledEvent
+    from parfocal.runs.pipeline.live_analysis import LiveAnalysis
     from parfocal.runs.plans.plan import Plan
     from parfocal.runs.plans.schedule import Schedule
 
@@ -60,6 +61,8 @@ class RunEngine:
         What it is expected to need.
     known : KnownTimes, optional
         What its devices are known to take; by default nothing.
+    analysis : LiveAnalysis, optional
+        Has its images analysed, and the masks of its stimuli.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class RunEngine:
         parent: str = "",
         forecast: RunForecast = RunForecast(),  # noqa: B008 (frozen)
         known: KnownTimes | None = None,
+        analysis: LiveAnalysis | None = None,
     ) -> None:
         self.name = start.run
         self.parent = parent
@@ -88,7 +92,9 @@ class RunEngine:
         timing = Timing(begin_s=begin_s if done.consumed else 0.0)
         self._prediction = RunPrediction(known or KnownTimes(), begin_s=timing.begin_s)
         self._task_began_ns = 0
-        self._machine = Machine(on_failure=on_failure, counts=done, timing=timing)
+        late = analysis.late if analysis is not None and analysis.has_masks else None
+        self._machine = Machine(on_failure=on_failure, late=late, counts=done, timing=timing)
+        self.analysis = analysis
         self._facts = RunFacts(
             run=self.name,
             parent=parent,
@@ -99,8 +105,16 @@ class RunEngine:
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._performer = Performer(
-            instruments, start, clock, self._wake, lambda: self.counts, self._prediction.remarks
+            instruments,
+            start,
+            clock,
+            self._wake,
+            lambda: self.counts,
+            self._prediction.remarks,
+            analysis,
         )
+        if analysis is not None:
+            analysis.connect(self._wake.set, self.noted)
         self._thread = threading.Thread(target=self._work, name=f"run {self.name}", daemon=True)
 
     def start(self) -> None:
@@ -178,6 +192,11 @@ class RunEngine:
             self._follow(self._schedule.with_future(self._machine.counts.consumed, plan), plan)
             return self._status()
 
+    def noted(self, source: str, type: str, message: str, event: int) -> None:
+        """Count an error beside the task under way, and log it."""
+        self._log.error("run %s, event %d: %s: %s: %s", self.name, event, source, type, message)
+        self._wish(lambda now: inputs.Noted(now, source, type, message, event))
+
     def stored(self, storage: RunStorage) -> None:
         """Take note of how far its record is."""
         with self._lock:
@@ -211,8 +230,11 @@ class RunEngine:
     def _take(self, report: inputs.Report) -> None:
         before, exposure = self._machine, self._performer.exposure
         match report:
-            case inputs.Fetched(event=event) if event is not None:
-                self._prediction.fetched(event)
+            case inputs.Fetched(event=event):
+                if event is not None:
+                    self._prediction.fetched(event)
+                if self.analysis is not None:
+                    self.analysis.fetched(event)
             case inputs.Placed():
                 self._prediction.saw_placed(self._performer.placed, self._task_began_ns)
             case inputs.Exposed() if exposure is not None:
@@ -220,7 +242,8 @@ class RunEngine:
         self._advance(report)
         if isinstance(report, inputs.FocusNotFound) and before.event is not None:
             self._log.warning("run %s: event %d: %s", self.name, before.event.number, report.message)
-        done = settled(before, self._machine, report, exposure, self._prediction.starts_s)
+        stimulus = self._performer.stimulus
+        done = settled(before, self._machine, report, exposure, self._prediction.starts_s, stimulus)
         if done is not None:
             self._note(done)
 
@@ -261,4 +284,6 @@ class RunEngine:
     def _status(self) -> RunStatus:
         self._facts.folder = self._performer.folder
         self._facts.waiting_for = self._performer.waiting_for
+        if self.analysis is not None:
+            self._facts.see_analysis(self.analysis.queues(), self.analysis.took_s)
         return status_of(self._machine, self._schedule, self._facts, self._clock.monotonic_ns())

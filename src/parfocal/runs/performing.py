@@ -10,17 +10,21 @@ from parfocal.runs.forecast.device_times import PlacedParts
 from parfocal.runs.instruments.instruments import (
     AbortedError,
     ExposedFrame,
+    FiredStimulus,
     InstrumentRestartedError,
     Instruments,
     RunStart,
 )
 from parfocal.runs.machine import inputs, tasks
+from parfocal.runs.pipeline.analysed import StimulusFacts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from parfocal.core.clock import Clock
     from parfocal.runs.machine.counts import EventCounts
+    from parfocal.runs.pipeline.analysed import FrameMask
+    from parfocal.runs.pipeline.live_analysis import LiveAnalysis, MaskAnswer
     from parfocal.runs.plans.event import Event
 
 _LOOK_S = 0.05
@@ -43,6 +47,8 @@ class Performer:
         Returns the counts of the run, for the end of its record.
     remarks : callable
         Returns what was noticed of the devices, for the same.
+    analysis : LiveAnalysis, optional
+        Has its images analysed, and the masks of its stimuli.
 
     Attributes
     ----------
@@ -64,14 +70,25 @@ class Performer:
         wake: threading.Event,
         counts: Callable[[], EventCounts],
         remarks: Callable[[], tuple[str, ...]],
+        analysis: LiveAnalysis | None = None,
     ) -> None:
         self._instruments, self._start = instruments, start
         self._clock, self._wake = clock, wake
         self._counts, self._remarks = counts, remarks
+        self._analysis = analysis
+        self._answer: MaskAnswer | None = None
+        self._mask: FrameMask | None = None
+        self._fired: FiredStimulus | None = None
+        self._warming = False
         self.folder = ""
         self.exposure: ExposedFrame | None = None
         self.placed = PlacedParts()
         self.waiting_for = ""
+
+    @property
+    def stimulus(self) -> StimulusFacts:
+        """What is known of the newest stimulus."""
+        return StimulusFacts(mask=self._mask, fired=self._fired)
 
     def perform(self, task: tasks.Task) -> inputs.Report:
         """Do a task, and return its report. Errors of instruments are reports, too."""
@@ -93,6 +110,8 @@ class Performer:
                 self._wake.set()
             case tasks.Abort():
                 self._instruments.abort()
+                if self._warming and self._analysis is not None:
+                    self._analysis.abort()
             case tasks.Darken():
                 self._instruments.dark()
 
@@ -110,10 +129,8 @@ class Performer:
 
     def _perform(self, task: tasks.Task) -> inputs.Report:
         match task:
-            case tasks.Expose(event=event):
-                self.exposure = exposure = self._instruments.expose(event)
-                header = exposure.header
-                return inputs.Exposed(self._now, header.time_ns - header.exposure_ns)
+            case tasks.Expose(event=event, mask=mask):
+                return self._expose(event, mask)
             case tasks.Focus(event=event):
                 return self._focus(event)
             case tasks.Place(event=event):
@@ -129,14 +146,13 @@ class Performer:
                 done = self._instruments.acquire(count)
                 return inputs.Acquired(self._now, done.frames, done.whole, done.began_ns, done.stopped)
             case tasks.Prepare():
-                self.folder = self._instruments.open(self._start)
-                return inputs.Prepared(self._now)
+                return self._prepare()
             case tasks.Drain():
                 return self._drain()
             case tasks.Close(ending=ending, reason=reason):
                 return self._close(ending, reason)
-            case tasks.Decide():
-                raise AssertionError("only a run with a pipeline decides")
+            case tasks.Decide(event=event, holds=holds):
+                return self._decide(event, holds=holds)
             case tasks.Fetch():
                 raise AssertionError("events are fetched under the lock of the run")
 
@@ -146,6 +162,55 @@ class Performer:
         except (FocusNotFoundError, FrameLostError) as error:
             return inputs.FocusNotFound(self._now, str(error))
         return inputs.Focused(self._now, z_um)
+
+    def _prepare(self) -> inputs.Report:
+        start = self._start
+        if self._analysis is not None:
+            self._warming = True
+            self.waiting_for = "the pipeline to be ready"
+            try:
+                start = self._analysis.begin(start)
+            finally:
+                self._warming = False
+                self.waiting_for = ""
+        self.folder = self._instruments.open(start)
+        return inputs.Prepared(self._now)
+
+    def _expose(self, event: Event, which: tasks.Mask) -> inputs.Report:
+        self._fired = None
+        if which == "none":
+            self.exposure = exposure = self._instruments.expose(event)
+        else:
+            assert self._answer is not None
+            self._mask = self._answer.mask if which == "wanted" else self._answer.older
+            assert self._mask is not None
+            self._fired = self._instruments.stimulate(event, self._mask.stimulus)
+            self.exposure = exposure = self._fired.exposed
+        if self._analysis is not None:
+            self._analysis.exposed(event, exposure)
+        header = exposure.header
+        return inputs.Exposed(self._now, header.time_ns - header.exposure_ns)
+
+    def _decide(self, event: Event, *, holds: bool) -> inputs.Report:
+        """Wait for the mask of a stimulus, as long as it may take; a wake-up for something else ends that."""
+        assert self._analysis is not None
+        self._mask = self._fired = None
+        woken = False
+        while True:
+            self._answer = answer = self._analysis.mask_for(event)
+            has_older = answer.older is not None
+            if answer.state == "there":
+                return inputs.Decided(self._now, "there")
+            if answer.state == "never":
+                return inputs.Decided(self._now, "never", has_older, answer.why)
+            if woken:
+                return inputs.Woken(self._now)
+            if holds:
+                woken = self._wake.wait()
+            elif self._now >= answer.until_ns:
+                return inputs.Decided(self._now, "late", has_older, answer.why)
+            else:
+                woken = self._clock.wait(self._wake, (answer.until_ns - self._now) * 1e-9)
 
     def _wait(self, until_ns: int, light: tasks.Light) -> inputs.Report:
         if light != "on":
@@ -161,7 +226,7 @@ class Performer:
         self._instruments.dark()
         self._instruments.rest()
         try:
-            while missing := self._instruments.waits_for():
+            while missing := self._missing():
                 self.waiting_for = missing
                 if self._clock.wait(self._wake, _LOOK_S):
                     return inputs.Woken(self._now)
@@ -169,12 +234,23 @@ class Performer:
             self.waiting_for = ""
         return inputs.Drained(self._now)
 
+    def _missing(self) -> str:
+        """Return what is still to be stored or analysed; what was deferred is read from what is stored."""
+        missing = self._instruments.waits_for()
+        if not missing and self._analysis is not None:
+            missing = self._analysis.waits_for(self.folder)
+        return missing
+
     def _close(self, ending: tasks.Ending, reason: str) -> inputs.Report:
         self._instruments.dark()
         self.waiting_for = "the record to be closed"
         reason = "; ".join(filter(None, (reason, *self._remarks())))
         try:
+            if self._analysis is not None:
+                reason = "; ".join(filter(None, (reason, self._analysis.stop())))
             outcome, reason = self._instruments.close(ending, reason, self._counts())
         finally:
+            if self._analysis is not None:
+                self._analysis.close()
             self.waiting_for = ""
         return inputs.Closed(self._now, outcome, reason)

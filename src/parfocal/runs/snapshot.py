@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from parfocal.core.run_status import RunForecast, RunStatus
+import msgspec
+
+from parfocal.core.run_status import QueueDepth, RunForecast, RunStatus
 from parfocal.runs.instruments.instruments import RunStorage
 from parfocal.runs.machine import inputs
 from parfocal.runs.machine.tasks import Ask, Sleep
@@ -31,6 +33,8 @@ class RunFacts:
         Where its record is, and what it waits for.
     storage : RunStorage
         How far its record is.
+    analysis : dict of str to QueueDepth
+        What waits to be analysed.
     event : Event or None
         The event in hand, or the last one.
     began_ns, ended_ns : int or None
@@ -47,6 +51,7 @@ class RunFacts:
     folder: str = ""
     waiting_for: str = ""
     storage: RunStorage = field(default_factory=RunStorage)
+    analysis: dict[str, QueueDepth] = field(default_factory=dict)
     event: Event | None = None
     began_ns: int | None = None
     ended_ns: int | None = None
@@ -66,6 +71,12 @@ class RunFacts:
         if machine.state == "ended" and self.ended_ns is None:
             self.ended_ns = given.now_ns
             self.finished_at = clock.utc_ns() * 1e-9
+
+    def see_analysis(self, queues: dict[str, QueueDepth], took_s: float) -> None:
+        """Take note of how far the analysis is, and of what an image takes."""
+        self.analysis = queues
+        if took_s != self.forecast.analysis_s:
+            self.forecast = msgspec.structs.replace(self.forecast, analysis_s=took_s)
 
 
 def status_of(machine: Machine, schedule: Schedule, facts: RunFacts, now_ns: int) -> RunStatus:
@@ -102,7 +113,7 @@ def status_of(machine: Machine, schedule: Schedule, facts: RunFacts, now_ns: int
         lag_ms=machine.timing.lag_ms,
         wait_remaining_s=_wait_remaining_s(machine, stands_ns),
         question=machine.event.text if asked and machine.event is not None else "",
-        queues=facts.storage.queues,
+        queues={**facts.storage.queues, **facts.analysis},
         errors=counts.errors,
         stimulations=counts.stimulations,
         autofocuses=counts.autofocuses,

@@ -6,45 +6,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from scipy import ndimage
 
 from parfocal.analysis.cells.libraries import library
 from parfocal.core.errors import BadInputError
+from parfocal.tracking.labelled import places
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Columns: TypeAlias = "dict[str, NDArray[Any]]"
 """One array for each quantity, all of the length n: a value for each cell."""
-
-
-def places(labels: NDArray[np.integer]) -> Columns:
-    """Return where each cell is and how large.
-
-    Parameters
-    ----------
-    labels : ndarray of int, shape (y, x)
-        0 is background.
-
-    Returns
-    -------
-    dict of str to ndarray, shape (n,)
-        "label" (int64), "y_px" and "x_px" (centre of the area; the centre of the first pixel is 0) and
-        "area_px" (int64).
-
-    Examples
-    --------
-    >>> places(np.array([[0, 3, 3], [0, 3, 3]]))
-    {'label': array([3]), 'y_px': array([0.5]), 'x_px': array([1.5]), 'area_px': array([4])}
-    """
-    areas = np.bincount(labels.ravel())
-    present = np.flatnonzero(areas)
-    present = present[present > 0]
-    if present.size == 0:
-        centres = np.empty((0, 2))
-    else:
-        centres = np.array(ndimage.center_of_mass(labels > 0, labels, present))
-    return {"label": present, "y_px": centres[:, 0], "x_px": centres[:, 1], "area_px": areas[present]}
 
 
 def centres_px(columns: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:

@@ -2,7 +2,9 @@
 
 ::
 
-    run's thread:  image exposed ──> LiveAnalysis ──> Workers ──> a process each: the steps of the pipeline
-                   stimulus due  <── mask ── Decisions <───────── labels, columns, mask (shared memory)
-                                                 └──> AnalysisSink: streams of labels, masks, tracks
+    run's thread:  image exposed ──> LiveAnalysis ──> PipelineWorkers ──> a process each: the steps
+                   stimulus due  <── mask ──┘  ^                                     │
+                                               └── labels, columns, mask (shared memory)
+                                               │
+                                               └──> AnalysisSink: streams of labels, masks, tracks
 """

@@ -129,5 +129,5 @@ class AnalysisSink(RunStreams, Protocol):
         ...
 
     def close(self) -> None:
-        """End the streams."""
+        """End the streams, when the record is closed. Idempotent; it may never have begun."""
         ...

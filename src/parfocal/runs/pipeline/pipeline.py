@@ -13,7 +13,7 @@ from parfocal.runs.pipeline.step import Step
 from parfocal.runs.plans.fields import made, number
 
 Saved = Literal["labels", "masks", "tracks"]
-STEPS = ("segment", "features", "features_ref", "track", "choose", "stimulate")
+STEPS = ("segment", "features", "track", "features_ref", "choose", "stimulate")
 """The steps in the order in which they run."""
 
 
@@ -98,6 +98,8 @@ class Pipeline(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         for name in saved:
             _check_among(name, get_args(Saved), "save")
         msgspec.structs.force_setattr(self, "save", saved)
+        if self.features_ref is not None and self.track is None:
+            raise BadInputError("features_ref without track: they are known again by the particles' numbers")
         if self.choose is not None and self.stimulate is None:
             raise BadInputError(
                 "choose without stimulate: give the step that makes a mask of the chosen cells"

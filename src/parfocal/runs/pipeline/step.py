@@ -19,8 +19,8 @@ _CELLS = (*_IMAGES, "labels", "columns")
 KNOWN: dict[str, tuple[str, ...]] = {
     "segment": _IMAGES,
     "features": _CELLS,
+    "track": _CELLS,
     "features_ref": _CELLS,
-    "track": ("columns",),
     "choose": (*_CELLS, "picked"),
     "stimulate": (*_CELLS, "chosen", "picked"),
 }

@@ -1,0 +1,81 @@
+"""The images of one time point and position, which follow one another in a plan."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from parfocal.runs.pipeline.messages import FrameOfChannel
+from parfocal.runs.pipeline.time_point import TimePoint
+
+if TYPE_CHECKING:
+    from parfocal.runs.instruments.instruments import ExposedFrame
+    from parfocal.runs.plans.event import Event
+
+KINDS = ("image", "reference")
+
+
+def field_of(event: Event) -> tuple[int, int]:
+    """Return the time point and the position of an exposure."""
+    return event.index.get("t", 0), event.index.get("p", 0)
+
+
+class ImageGroup:
+    """Images and references as they are exposed, from the first one of a time point and position on.
+
+    Parameters
+    ----------
+    first : Event
+        Of the first one.
+    """
+
+    def __init__(self, first: Event) -> None:
+        self._field = field_of(first)
+        self._taken: list[tuple[Event, ExposedFrame]] = []
+
+    @property
+    def p(self) -> int:
+        """Which position it is."""
+        return self._field[1]
+
+    @property
+    def oldest_ns(self) -> int:
+        """End of the first exposure."""
+        return min(exposure.header.time_ns for _, exposure in self._taken)
+
+    def add(self, event: Event, exposure: ExposedFrame) -> None:
+        """Add an image."""
+        self._taken.append((event, exposure))
+
+    def goes_on_with(self, event: Event | None) -> bool:
+        """Whether an event adds to it."""
+        return event is not None and event.kind in KINDS and field_of(event) == self._field
+
+    def time_point(self, channel: str) -> TimePoint | None:
+        """Return what is to be analysed; of a stack the middle plane. None without an image of `channel`."""
+        images = self._of_kind("image")
+        if channel not in images:
+            return None
+        event, exposure = images.pop(channel)
+        others = images.items()
+        return TimePoint(
+            event=event,
+            exposure=exposure,
+            images=(
+                FrameOfChannel(channel=channel, header=exposure.header),
+                *(FrameOfChannel(channel=name, header=other.header) for name, (_, other) in others),
+            ),
+            references=tuple(
+                FrameOfChannel(channel=name, header=other.header)
+                for name, (_, other) in self._of_kind("reference").items()
+            ),
+        )
+
+    def _of_kind(self, kind: str) -> dict[str, tuple[Event, ExposedFrame]]:
+        stacks: dict[str, list[tuple[Event, ExposedFrame]]] = {}
+        for event, exposure in self._taken:
+            if event.kind == kind:
+                stacks.setdefault(event.channel, []).append((event, exposure))
+        return {
+            name: sorted(stack, key=lambda one: one[0].index.get("z", 0))[len(stack) // 2]
+            for name, stack in stacks.items()
+        }

@@ -1,0 +1,403 @@
+"""The pipeline of one run: takes its images as they are exposed, and has the masks for its stimuli."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict, deque
+from concurrent.futures import CancelledError, Future
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from parfocal.core.run_status import QueueDepth
+from parfocal.runs.instruments.instruments import AbortedError, ExposedFrame, StimulusMask
+from parfocal.runs.pipeline.analysed import AnalysedFrame, AnalysisSpec, FrameMask
+from parfocal.runs.pipeline.image_group import ImageGroup
+from parfocal.runs.pipeline.pipeline import pipeline_to_data
+from parfocal.runs.pipeline.time_point import PositionMemory, TimePoint
+from parfocal.runs.pipeline.worker_process import WorkerEndedError
+from parfocal.runs.plans.event import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from parfocal.core.clock import Clock
+    from parfocal.core.frames import FrameSpec
+    from parfocal.core.run_status import StimMode
+    from parfocal.runs.instruments.instruments import RunStart
+    from parfocal.runs.pipeline.analysed import AnalysisSink
+    from parfocal.runs.pipeline.held_frames import HeldFrames
+    from parfocal.runs.pipeline.messages import Found
+    from parfocal.runs.pipeline.pipeline import Pipeline
+    from parfocal.runs.pipeline.workers import JobResult, PipelineWorkers
+
+_SOURCE = "pipeline"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskAnswer:
+    """How it is with the mask of a stimulus.
+
+    Attributes
+    ----------
+    state : "there", "awaited" or "never"
+        `why` tells what is known of one that is not there.
+    mask, older : FrameMask or None
+        The one that is wanted, and the newest other one of the position.
+    until_ns : int
+        When it is late.
+    """
+
+    state: Literal["there", "awaited", "never"]
+    mask: FrameMask | None = None
+    older: FrameMask | None = None
+    until_ns: int = 0
+    why: str = ""
+
+
+class LiveAnalysis:
+    """Has the images of a run analysed, each position in order, and keeps the newest masks. Any thread.
+
+    Parameters
+    ----------
+    pipeline : Pipeline
+        Its steps.
+    mode : StimMode
+        From which image the mask of a stimulus is made.
+    workers : PipelineWorkers
+        Who does it.
+    held : HeldFrames
+        Keeps frames until they are read.
+    sink : AnalysisSink or None
+        Takes what is found; None for a run without a record.
+    clock : Clock
+        Of the deadlines.
+    frame : FrameSpec
+        Of the camera.
+    channel : str
+        The one that is segmented.
+    time_points : callable
+        Returns how many the plan has.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        mode: StimMode,
+        *,
+        workers: PipelineWorkers,
+        held: HeldFrames,
+        sink: AnalysisSink | None,
+        clock: Clock,
+        frame: FrameSpec,
+        channel: str = "",
+        time_points: Callable[[], int] = lambda: 1,
+    ) -> None:
+        self.late = pipeline.late
+        self.took_s = 0.0
+        self._pipeline, self._mode = pipeline, mode
+        self._workers, self._held, self._sink, self._clock = workers, held, sink, clock
+        self._frame, self._channel, self._time_points = frame, channel, time_points
+        self._wake: Callable[[], None] = lambda: None
+        self._note: Callable[[str, str, str, int], None] = lambda *_: None
+        self._lock = threading.Lock()
+        self._positions: defaultdict[int, PositionMemory] = defaultdict(PositionMemory)
+        self._group: ImageGroup | None = None
+        self._waiting = 0
+        self._going_on: set[TimePoint] = set()  # those whose frames are to be kept in the ring
+        self._deferred: deque[TimePoint] = deque()
+        self._late_ones: set[TimePoint] = set()  # deferred ones at a worker
+        self._folder: str | None = None  # of the record, once deferred ones may be analysed
+        self._awaited: TimePoint | None = None
+        self._aborted = False
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether its stimuli have masks."""
+        return self._pipeline.stimulate is not None
+
+    def connect(self, wake: Callable[[], None], note: Callable[[str, str, str, int], None]) -> None:
+        """Have `wake` called when an awaited mask is there, `note` with source, type, message and event."""
+        self._wake, self._note = wake, note
+
+    def go_on_from(self, before: LiveAnalysis) -> None:
+        """Take over what an earlier part of the run remembers of its positions."""
+        for p, known in before._positions.items():
+            self._positions[p] = PositionMemory(
+                link=known.link, reference=known.reference, highest=known.highest, picked=known.picked
+            )
+
+    def begin(self, start: RunStart) -> RunStart:
+        """Have the workers warm, and the streams made; return with what the run begins then.
+
+        Raises
+        ------
+        AbortedError
+            If it was aborted.
+        BadInputError, WorkerEndedError
+            If a step raised in its trial, or a worker ended.
+        """
+        try:
+            warmed = self._workers.begin()
+        except WorkerEndedError as error:
+            if self._aborted:
+                raise AbortedError("the run was ended before its pipeline was warm") from error
+            raise
+        self.took_s = warmed.took_s
+        saved = self._pipeline.save
+        spec = AnalysisSpec(
+            frame=self._frame,
+            columns=warmed.columns,
+            labels="labels" in saved,
+            masks="masks" in saved and self.has_masks,
+            tracks="tracks" in saved,
+        )
+        if self._sink is not None and start.layout is not None:
+            self._sink.begin(spec, start.layout)
+        told = {"pipeline": pipeline_to_data(self._pipeline), "stim_mode": self._mode}
+        return replace(
+            start,
+            has_masks=self.has_masks,
+            analysis=self._sink,
+            notes={**start.notes, **told, "pipeline_took_ms": round(1e3 * warmed.took_s, 3)},
+        )
+
+    def abort(self) -> None:
+        """End `begin`. Any thread."""
+        self._aborted = True
+        self._workers.abort()
+
+    def pick(self, p: int, particles: list[int]) -> None:
+        """Have these particles of position `p` be the picked ones, from its next image on."""
+        with self._lock:
+            self._positions[p].picked = np.asarray(particles, np.int64)
+
+    # --- the run's thread
+
+    def fetched(self, event: Event | None) -> None:
+        """Hear of the event that the run has in hand next: images before it may be complete now."""
+        with self._lock:
+            if self._group is not None and not self._group.goes_on_with(event):
+                self._take(self._group)
+                self._group = None
+
+    def exposed(self, event: Event, exposure: ExposedFrame) -> None:
+        """Take an image, or a reference; frames that are not wanted may leave the ring."""
+        with self._lock:
+            if event.kind in ("image", "reference"):
+                if self._group is None:
+                    self._group = ImageGroup(event)
+                self._group.add(event, exposure)
+            wanted = [point.oldest_ns for point in self._going_on]
+            if self._group is not None:
+                wanted.append(self._group.oldest_ns)
+        self._held.keep_from(min(wanted, default=exposure.header.time_ns + 1))
+
+    def mask_for(self, event: Event) -> MaskAnswer:
+        """Return how it is with the mask of a stimulus; who asks is woken when an awaited one has come."""
+        t = event.index.get("t", 0)
+        with self._lock:
+            self._awaited = None
+            position = self._positions[event.index.get("p", 0)]
+            point = position.recent.get(t) if self._mode == "current" else position.before(t)
+            if point is None:
+                which = "of this time point" if self._mode == "current" else "before it"
+                return MaskAnswer(state="never", older=position.newest, why=f"has no image {which}")
+            older = None if position.newest is point.mask else position.newest
+            if point.mask is not None:
+                return MaskAnswer(state="there", mask=point.mask, older=older)
+            if point.state in ("failed", "deferred"):
+                return MaskAnswer(state="never", older=older, why=point.why)
+            self._awaited = point
+            until_ns = point.image_ns + round(self._pipeline.deadline_s * 1e9)
+            return MaskAnswer(state="awaited", older=older, until_ns=until_ns, why=point.why)
+
+    # --- any thread
+
+    def queues(self) -> dict[str, QueueDepth]:
+        """Return what waits for the workers, and for the end of the acquisition."""
+        with self._lock:
+            return {
+                "pipeline": QueueDepth(depth=self._waiting, maximum=self._pipeline.queue),
+                "deferred": QueueDepth(depth=len(self._deferred) + len(self._late_ones)),
+            }
+
+    def waits_for(self, folder: str) -> str:
+        """Return what is still to be analysed, in a few words; "" if nothing.
+
+        Nothing more is exposed, and all frames are stored in `folder`: deferred ones are analysed now.
+        """
+        with self._lock:
+            self._folder = folder
+            if self._group is not None:
+                self._take(self._group)
+                self._group = None
+            if self._going_on:
+                return f"{len(self._going_on)} time points to be analysed"
+            self._catch_up()
+            left = len(self._deferred) + len(self._late_ones)
+        if left:
+            return f"{left} deferred time points to be analysed"
+        is_written = self._sink is None or self._sink.settle(0.0)
+        return "" if is_written else "cells to be written"
+
+    def stop(self) -> str:
+        """End the workers; return what was not analysed, in words. Idempotent."""
+        self._workers.close()
+        self._held.close()
+        with self._lock:
+            left = len(self._going_on) + len(self._deferred) + len(self._late_ones)
+        return f"{left} time points were not analysed" if left else ""
+
+    def close(self) -> None:
+        """End the streams, now that the record is closed. Idempotent."""
+        if self._sink is not None:
+            self._sink.close()
+
+    # --- under the lock
+
+    def _take(self, group: ImageGroup) -> None:
+        """Take a time point whose images are all there; defer it if too many wait."""
+        point = group.time_point(self._channel)
+        if point is None:  # the image that is segmented was lost, or is not taken at this time point
+            return
+        if self._waiting >= self._pipeline.queue:
+            point.state, point.why = "deferred", "was deferred, as the pipeline had too much to do"
+        else:
+            self._waiting += 1
+            self._going_on.add(point)
+        position = self._positions[group.p]
+        position.add(point)
+        self._send_next(position)
+
+    def _send_next(self, position: PositionMemory) -> None:
+        while position.pending and position.running is None:
+            point = position.pending.popleft()
+            if point.state == "deferred":
+                position.mark(point)
+                self._deferred.append(point)
+                continue
+            self._waiting -= 1
+            point.state, position.running = "running", point
+            job = point.job(position, self._time_points())
+            self._workers.submit(job, partial(self._done, position, point))
+
+    def _catch_up(self) -> None:
+        """Send deferred time points to the workers, as many as there are workers."""
+        assert self._folder is not None
+        while self._deferred and len(self._late_ones) < self._pipeline.workers:
+            point = self._deferred.popleft()
+            self._late_ones.add(point)
+            position = self._positions[point.event.index.get("p", 0)]
+            job = point.job(position, self._time_points(), self._folder)
+            self._workers.submit(job, partial(self._done_late, point))
+
+    # --- the threads of the workers
+
+    def _done(self, position: PositionMemory, point: TimePoint, future: Future[JobResult]) -> None:
+        """Take what was found: first for the decision, then for the record."""
+        result = self._result_of(point, future)
+        found = None if result is None else result.found
+        frame = None if result is None else self._frame_of(point, result)
+        with self._lock:
+            if found is None:
+                point.state = "failed"
+            elif found.gone:
+                point.state, point.why = "deferred", "was deferred, as its image had left the ring"
+                position.mark(point)
+                self._deferred.append(point)
+            else:
+                position.remember(found.link, found.reference, found.columns)
+                self._decide(position, point, frame, found)
+            position.running = None
+            self._going_on.discard(point)
+            is_awaited = self._awaited is point
+            self._send_next(position)
+        if is_awaited:
+            self._wake()
+        if found is not None and not found.gone:
+            self._tell(point, found)
+            self._save(point, frame)
+
+    def _done_late(self, point: TimePoint, future: Future[JobResult]) -> None:
+        """Take what was found in a deferred time point: for the record alone."""
+        result = self._result_of(point, future)
+        if result is not None and result.found.gone:
+            message = "its images are neither in the ring nor stored"
+            self._note(_SOURCE, "FrameGoneError", message, point.event.number)
+        has_room = True
+        if result is not None and not result.found.gone:
+            self._tell(point, result.found)
+            has_room = self._save(point, self._frame_of(point, result))
+        with self._lock:
+            self._late_ones.discard(point)
+            if has_room:  # else whoever waits for the end asks again when the disk has come on
+                self._catch_up()
+
+    def _result_of(self, point: TimePoint, future: Future[JobResult]) -> JobResult | None:
+        try:
+            return future.result()
+        except CancelledError:
+            point.why = "was not analysed before the end of the run"
+        except Exception as error:  # noqa: BLE001 (whatever kept the worker from it is told)
+            point.why = f"could not be made: {error}"
+            self._note(_SOURCE, type(error).__name__, str(error), point.event.number)
+        return None
+
+    def _frame_of(self, point: TimePoint, result: JobResult) -> AnalysedFrame:
+        found = result.found
+        is_late = point.state == "deferred"
+        columns = dict(found.columns)
+        if is_late and "particle" in columns:
+            particles = columns["particle"]
+            columns["particle"] = np.where(particles > point.highest, -1, particles)
+        return AnalysedFrame(
+            event=point.event,
+            exposure=point.exposure,
+            labels=result.labels if found.has_labels else None,
+            mask=result.mask.copy() if found.has_mask else None,
+            columns=columns,
+            deferred=is_late,
+            done_ns=self._clock.monotonic_ns(),
+        )
+
+    def _decide(
+        self, position: PositionMemory, point: TimePoint, frame: AnalysedFrame | None, found: Found
+    ) -> None:
+        """Have the mask of a time point for its stimulus. Under the lock."""
+        if frame is None or found.error is not None or frame.mask is None:
+            point.state = "failed"
+            failed = "" if found.error is None else f": step {found.error.step!r} raised"
+            point.why = f"was not made{failed}"
+            return
+        mask = StimulusMask(
+            image_event=point.event.number, frame=point.exposure.header.frame, mask=frame.mask
+        )
+        point.mask = position.newest = FrameMask(
+            stimulus=mask,
+            event=point.event,
+            image_ns=point.image_ns,
+            mask_ns=frame.done_ns,
+            columns=frame.columns,
+        )
+        point.state = "there"
+
+    def _tell(self, point: TimePoint, found: Found) -> None:
+        if found.error is not None:
+            failed = found.error
+            self._note(f"{_SOURCE}: {failed.step}", failed.type, failed.message, point.event.number)
+
+    def _save(self, point: TimePoint, frame: AnalysedFrame | None) -> bool:
+        """Hand over what was found, and return whether there was room: if not, it is found again later."""
+        if frame is None or self._sink is None:
+            return True
+        has_room = self._sink.write_images(frame)
+        if not point.labels_only:
+            self._sink.write_rows(frame)
+        if not has_room:
+            again = replace(point, state="deferred", labels_only=True, mask=None)
+            with self._lock:
+                self._deferred.append(again)
+        return has_room

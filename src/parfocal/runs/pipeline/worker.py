@@ -1,0 +1,141 @@
+"""A process that runs the steps of a pipeline: ``python -m parfocal.runs.pipeline.worker``.
+
+It reads images from the ring of the camera, answers through its stdout, and ends when its stdin does: so it
+never outlives the engine, whatever a step does just then. What steps print goes to stderr.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from pathlib import Path
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.core.errors import ParfocalError, StorageError, StreamError
+from parfocal.processes.loading import load_object
+from parfocal.runs.pipeline.message_pipe import MessageReader, MessageWriter, PipeClosedError
+from parfocal.runs.pipeline.messages import AnalysisJob, Found, StepError, ToWorker, Warmed, WorkerSetup
+from parfocal.runs.pipeline.running import PipelineRunner
+from parfocal.runs.pipeline.trial import trial_image
+from parfocal.runs.pipeline.worker_memory import WorkerMemory
+from parfocal.streams import open_stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from parfocal.core.frames import FrameHeader
+    from parfocal.runs.pipeline.messages import FrameOfChannel
+    from parfocal.streams import Stream
+
+_TRIALS = 2
+"""The first one is slower: libraries are loaded, code is compiled."""
+
+
+class FrameGoneError(Exception):
+    """A frame has left the ring, and is not in the record either."""
+
+
+class FrameSource:
+    """Finds frames in the ring of the camera, else in the record. One thread."""
+
+    def __init__(self, setup: WorkerSetup) -> None:
+        self._streams, self._camera = Path(setup.streams), setup.camera
+        self._stream: Stream | None = None
+        self._stored: Callable[[str, str, FrameHeader], NDArray[Any]] | None = None
+        if setup.stored_frames:
+            self._stored = load_object(setup.stored_frames, "the reader of stored frames")
+
+    def read(self, wanted: FrameOfChannel, folder: str) -> NDArray[Any]:
+        """Return a copy of the pixels of a frame; raises `FrameGoneError`."""
+        for again in (False, True):  # its ring may be a newer one than that which is mapped
+            if self._stream is None or again:
+                try:
+                    self._stream = open_stream(self._streams, self._camera)
+                except StreamError:
+                    break
+            found = self._stream.find_frame(wanted.header)
+            if found is not None:
+                return found.data
+        if self._stored is None or not folder:
+            raise FrameGoneError
+        try:
+            return np.asarray(self._stored(folder, self._camera, wanted.header))
+        except StorageError as error:
+            raise FrameGoneError from error
+
+
+class PipelineWorker:
+    """What a worker does with each job. One thread.
+
+    Parameters
+    ----------
+    setup : WorkerSetup
+        Its pipeline, and where the frames come from.
+    """
+
+    def __init__(self, setup: WorkerSetup) -> None:
+        self._setup = setup
+        self._runner = PipelineRunner(setup.pipeline)
+        self._results = WorkerMemory(Path(setup.shared), setup.spec.shape)
+        self._frames = FrameSource(setup)
+
+    def warm(self) -> Warmed:
+        """Run everything on an artificial image, twice; tell how long it took the second time."""
+        job, image = self._setup.trial, trial_image(self._setup.spec)
+        images = {one.channel: image for one in job.images}
+        references = {one.channel: image for one in job.references}
+        took_s, found = 0.0, Found()
+        for _ in range(_TRIALS):
+            began_s = SYSTEM_CLOCK.monotonic_s()
+            found = self._runner.run(job, images, references, self._results.labels, self._results.mask)
+            took_s = SYSTEM_CLOCK.monotonic_s() - began_s
+        return Warmed(columns=tuple(found.columns), took_s=took_s, error=found.error)
+
+    def run(self, job: AnalysisJob) -> Found:
+        """Analyse the images of a job."""
+        try:
+            images = {one.channel: self._frames.read(one, job.folder) for one in job.images}
+            references = {one.channel: self._frames.read(one, job.folder) for one in job.references}
+        except FrameGoneError:
+            return Found(gone=True, link=job.link, reference=job.reference)
+        return self._runner.run(job, images, references, self._results.labels, self._results.mask)
+
+
+def main() -> None:
+    """Serve jobs until stdin ends."""
+    answers = MessageWriter(os.fdopen(os.dup(1), "wb"))
+    os.dup2(2, 1)
+    jobs: SimpleQueue[ToWorker] = SimpleQueue()
+    threading.Thread(target=_listen, args=(jobs,), name="listen", daemon=True).start()
+    setup = cast("WorkerSetup", jobs.get())
+    sys.path[:0] = [folder for folder in setup.search_path if folder not in sys.path]
+    try:
+        worker = PipelineWorker(setup)
+        answers.send(worker.warm())
+    except (ParfocalError, OSError) as error:
+        message = StepError(step="", type=type(error).__name__, message=str(error))
+        answers.send(Warmed(error=message))
+        return
+    while True:
+        answers.send(worker.run(cast("AnalysisJob", jobs.get())))
+
+
+def _listen(jobs: SimpleQueue[ToWorker]) -> None:
+    """Take jobs in, and end the process with its stdin, also in the middle of a step."""
+    reader: MessageReader[ToWorker] = MessageReader(os.fdopen(0, "rb", closefd=False), ToWorker)
+    try:
+        while True:
+            jobs.put(reader.receive())
+    except PipeClosedError:
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""The engine's end of one worker: its process, started, asked, killed when it is overdue, started again."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.core.errors import ParfocalError
+from parfocal.processes.session import start_module
+from parfocal.runs.pipeline.message_pipe import MessageReader, MessageWriter, PipeClosedError
+from parfocal.runs.pipeline.messages import AnalysisJob, Found, FromWorker, ToWorker, Warmed, WorkerSetup
+from parfocal.runs.pipeline.worker_memory import WorkerMemory
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_MODULE = "parfocal.runs.pipeline.worker"
+_ENDS_WITHIN_S = 2.0
+
+
+class WorkerEndedError(ParfocalError):
+    """A worker has ended, or was ended because it took too long."""
+
+
+class WorkerProcess:
+    """One worker. One thread at a time, but for `kill` and `kill_if_overdue`.
+
+    Parameters
+    ----------
+    number : int
+        Its number among the workers of a run, from 0.
+    setup : WorkerSetup
+        What it is told first; `shared` is the name of a file beside the streams, and gets the number.
+
+    Attributes
+    ----------
+    starts : int
+        How often it was started.
+    """
+
+    def __init__(self, number: int, setup: WorkerSetup) -> None:
+        path = Path(f"{setup.shared}{number}")
+        self._setup = msgspec.structs.replace(setup, shared=str(path))
+        self._path = path
+        self._process: subprocess.Popen[bytes] | None = None
+        self._results: WorkerMemory | None = None
+        self._lock = threading.Lock()
+        self._due_s = float("inf")
+        self._why = ""
+        self._is_over = False
+        self.number, self.starts = number, 0
+
+    @property
+    def labels(self) -> NDArray[Any]:
+        """The labels that it has found last."""
+        assert self._results is not None
+        return self._results.labels
+
+    @property
+    def mask(self) -> NDArray[Any]:
+        """The mask that it has found last."""
+        assert self._results is not None
+        return self._results.mask
+
+    def start(self, limit_s: float) -> Warmed:
+        """Start it anew, and return what it tells once it is warm.
+
+        Raises
+        ------
+        WorkerEndedError
+            If it ends meanwhile, or takes longer than `limit_s`.
+        """
+        self.end()
+        self._path.unlink(missing_ok=True)  # of an earlier process: it may write to it still
+        self._results = WorkerMemory(self._path, self._setup.spec.shape)
+        with open(2, "wb", closefd=False) as stderr, self._lock:
+            if self._is_over:
+                raise WorkerEndedError(f"worker {self.number} of the pipeline was ended")
+            self._why = ""
+            self._process = start_module(_MODULE, stdout=subprocess.PIPE, stderr=stderr)
+        self.starts += 1
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._writer = MessageWriter(self._process.stdin)
+        self._reader: MessageReader[FromWorker] = MessageReader(self._process.stdout, FromWorker)
+        answer = self._ask(self._setup, limit_s)
+        self._path.unlink(missing_ok=True)  # both have it mapped; a file that is left behind is nobody's
+        assert isinstance(answer, Warmed)
+        return answer
+
+    def run(self, job: AnalysisJob, limit_s: float) -> Found:
+        """Have it analyse the images of a job; raises as `start`."""
+        answer = self._ask(job, limit_s)
+        assert isinstance(answer, Found)
+        return answer
+
+    def kill_if_overdue(self, now_s: float) -> None:
+        """Kill it if it should have answered by now. Any thread."""
+        with self._lock:
+            if now_s > self._due_s and self._process is not None:
+                self._why = "took too long, and was killed"
+                self._process.kill()
+
+    def kill(self) -> None:
+        """Kill it for good, if it runs: who waits for its answer is told so. Any thread."""
+        with self._lock:
+            self._is_over = True
+            if self._process is not None:
+                self._why = self._why or "was ended"
+                self._process.kill()
+
+    def end(self) -> None:
+        """End it, and wait until it has ended. Idempotent."""
+        with self._lock:
+            process, self._process = self._process, None
+        if process is None:
+            return
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                _close(pipe)
+        try:
+            process.wait(_ENDS_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def _ask(self, message: ToWorker, limit_s: float) -> FromWorker:
+        self._due_s = SYSTEM_CLOCK.monotonic_s() + limit_s
+        try:
+            self._writer.send(message)
+            return self._reader.receive()
+        except PipeClosedError as error:
+            raise WorkerEndedError(f"worker {self.number} of the pipeline {self._ended()}") from error
+        finally:
+            self._due_s = float("inf")
+
+    def _ended(self) -> str:
+        """Return how it has ended, in words."""
+        with self._lock:
+            process = self._process
+        if process is None:
+            return "was ended"
+        try:
+            code = process.wait(_ENDS_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            return "closed its pipe and goes on"
+        return self._why or f"ended with exit code {code}"
+
+
+def _close(pipe: Any) -> None:
+    try:
+        pipe.close()
+    except OSError:  # what was not written yet has no reader any more
+        return

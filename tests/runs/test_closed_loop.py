@@ -1,0 +1,363 @@
+"""Runs with a pipeline, its workers in threads of this process: what becomes of masks, late or not."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+
+from parfocal.core.clock import SYSTEM_CLOCK, poll_until
+from parfocal.runs.engine import RunEngine
+from parfocal.runs.instruments.instruments import RunStart
+from parfocal.runs.machine.tasks import Decide
+from parfocal.runs.pipeline.live_analysis import LiveAnalysis
+from parfocal.runs.pipeline.pipeline import STEPS as STEP_NAMES
+from parfocal.runs.pipeline.pipeline import Pipeline
+from parfocal.runs.plans.combine import combine
+from parfocal.runs.plans.schedule import Schedule
+from parfocal.runs.plans.sequence import Sequence
+from parfocal.testing.analysis import MEMORY_FRAMES, MemorySink, MemoryWorkers, NothingHeld
+from parfocal.testing.instruments import MemoryInstruments
+
+PATIENCE_S = 60.0
+STEPS = "parfocal.testing.steps:"
+LOG = logging.getLogger("test loop")
+
+
+def pipeline(**more):
+    steps = {"segment": "bright", "stimulate": "cells"}
+    steps |= {name: more.pop(name) for name in STEP_NAMES if name in more}
+    named = {name: STEPS + step if isinstance(step, str) else step for name, step in steps.items()}
+    return Pipeline(**named, **{"deadline_s": PATIENCE_S, **more})
+
+
+def series(loops=3, **more):
+    stimuli = {"stim_channels": [{"config": "blue", "exposure": 1}], "stim_frames": "all"}
+    return Sequence(time_plan={"interval": 0, "loops": loops}, channels=["green"], **{**stimuli, **more})
+
+
+class PatientInstruments(MemoryInstruments):
+    """Places each stimulus only when `is_ready` says so of its event."""
+
+    is_ready = staticmethod(lambda event: True)
+
+    def place(self, event):
+        if event.kind == "stimulus":
+            assert poll_until(lambda: self.is_ready(event), PATIENCE_S, every_s=0.002)
+        return super().place(event)
+
+
+class Loop:
+    """A run with a pipeline, on instruments in memory."""
+
+    def __init__(self, plan, steps, mode="current", before=None, image_of=None, **options):
+        self.instruments = PatientInstruments(SYSTEM_CLOCK, exposure_s=0.001)
+        self.workers = MemoryWorkers(steps, image_of)
+        self.sink, self.held = MemorySink(), NothingHeld()
+        self.settled = []
+        schedule = Schedule(plan)
+        self.analysis = LiveAnalysis(
+            steps,
+            mode,
+            workers=self.workers,
+            held=self.held,
+            sink=self.sink,
+            clock=SYSTEM_CLOCK,
+            frame=MEMORY_FRAMES,
+            channel="green",
+            time_points=lambda: schedule.shape["t"],
+        )
+        if before is not None:
+            self.analysis.go_on_from(before.analysis)
+        self.run = RunEngine(
+            RunStart(run="loop", plan={}),
+            schedule,
+            self.instruments,
+            clock=SYSTEM_CLOCK,
+            log=LOG,
+            note=self.settled.append,
+            analysis=self.analysis,
+            **options,
+        )
+
+    def until(self, condition):
+        assert poll_until(condition, PATIENCE_S, every_s=0.002), self.run.status()
+
+    def until_it_decides(self, t):
+        """Wait until the run waits for the mask of time point `t`."""
+
+        def decides():
+            task = self.run._machine.task
+            return isinstance(task, Decide) and task.event.index["t"] == t
+
+        self.until(decides)
+
+    def start(self):
+        self.run.start()
+        return self
+
+    def end(self):
+        assert self.run.join(PATIENCE_S), self.run.status()
+        return self.run.status()
+
+    @property
+    def stimuli(self):
+        return [one for one in self.settled if one.event.kind == "stimulus"]
+
+    @property
+    def masked(self):
+        """Of each stimulus its t and that of the image from which its mask was made."""
+        return [
+            (one.event.index["t"], None if one.stimulus.fired is None else one.stimulus.mask.event.index["t"])
+            for one in self.stimuli
+        ]
+
+
+def counted(status):
+    stimuli = status.stimulations
+    return stimuli.asked, stimuli.fired, stimuli.fallback, stimuli.unsure
+
+
+def test_each_stimulus_has_the_mask_of_its_own_time_point():
+    loop = Loop(series(4), pipeline()).start()
+    status = loop.end()
+    assert (status.outcome, counted(status)) == ("complete", (4, 4, 0, 0))
+    assert loop.masked == [(0, 0), (1, 1), (2, 2), (3, 3)]
+    for settled, (number, mask) in zip(loop.stimuli, loop.instruments.stimulated, strict=True):
+        assert number == settled.event.number
+        assert mask.image_event == number - 1
+        left = 2 + mask.frame % 24  # where the square is in that frame
+        assert np.argwhere(mask.mask).min(axis=0).tolist() == [8, left]
+        assert set(np.unique(mask.mask)) == {0, 255}
+
+
+def test_in_previous_mode_it_has_that_of_the_time_point_before():
+    status = (loop := Loop(series(4), pipeline(), mode="previous").start()).end()
+    assert loop.masked == [(0, None), (1, 0), (2, 1), (3, 2)]
+    assert counted(status) == (4, 3, 1, 0)
+    assert status.events_dropped == {"skipped": 1}
+    assert status.outcome == "incomplete: lost 1"
+
+
+def test_positions_do_not_share_masks():
+    plan = series(3, stage_positions=[(0, 0), (5, 0)])
+    status = (loop := Loop(plan, pipeline(workers=2)).start()).end()
+    assert counted(status) == (6, 6, 0, 0)
+    for settled in loop.stimuli:
+        made_from = settled.stimulus.mask.event
+        assert [made_from.index[axis] for axis in "tp"] == [settled.event.index[axis] for axis in "tp"]
+
+
+def test_a_late_mask_is_never_fired_when_the_policy_skips():
+    loop = Loop(series(3), pipeline(deadline_s=0.001, late="skip"))
+    loop.workers.held |= {(0, 0), (1, 0), (2, 0)}
+    loop.start()
+    loop.until(lambda: len(loop.stimuli) == 3)
+    loop.workers.let_go()
+    status = loop.end()
+    assert loop.masked == [(0, None), (1, None), (2, None)]
+    assert (counted(status), status.events_dropped) == ((3, 0, 3, 0), {"skipped": 3})
+    assert loop.instruments.stimulated == []
+    assert len(loop.sink.cells) == 3
+
+
+def test_the_newest_mask_takes_the_place_of_a_late_one_where_that_is_the_policy():
+    loop = Loop(series(3), pipeline(deadline_s=0.001, late="previous"))
+    loop.workers.held |= {(1, 0), (2, 0)}
+    loop.instruments.is_ready = lambda event: bool(loop.sink.cells)  # the first one is not late
+    loop.start()
+    loop.until(lambda: len(loop.stimuli) == 3)
+    loop.workers.let_go()
+    status = loop.end()
+    assert loop.masked == [(0, 0), (1, 0), (2, 0)]
+    assert counted(status) == (3, 3, 2, 0)
+    assert status.outcome == "complete"
+
+
+def test_a_run_that_holds_waits_for_the_mask():
+    loop = Loop(series(2), pipeline(deadline_s=0.001, late="hold"))
+    loop.workers.held.add((0, 0))
+    loop.start()
+    loop.until_it_decides(0)
+    assert loop.stimuli == []
+    loop.workers.let_go()
+    status = loop.end()
+    assert loop.masked == [(0, 0), (1, 1)]
+    assert counted(status) == (2, 2, 0, 0)
+
+
+def test_a_late_mask_ends_the_run_where_that_is_the_policy():
+    loop = Loop(series(2), pipeline(deadline_s=0.001, late="abort"))
+    loop.workers.held.add((0, 0))
+    status = loop.start().end()
+    assert (status.outcome, status.reason) == (
+        "failed",
+        "the mask of event 1 is not there yet; 1 time points were not analysed",
+    )
+    assert loop.instruments.stimulated == []
+
+
+@pytest.mark.parametrize("late", ["skip", "hold", "previous"])
+def test_a_step_that_raises_is_counted_and_the_run_goes_on(late):
+    loop = Loop(series(3), pipeline(segment="fails_at_one", late=late)).start()
+    status = loop.end()
+    assert loop.masked == [(0, 0), (1, 0 if late == "previous" else None), (2, 2)]
+    assert status.errors.count == 1
+    (error,) = status.errors.last
+    assert (error.source, error.type, error.message, error.event) == (
+        "pipeline: segment",
+        "ValueError",
+        "no cells at t = 1",
+        2,
+    )
+    assert status.stimulations.fallback == 1
+
+
+@pytest.mark.parametrize("steer", ["pause", "cancel", "finish"])
+def test_a_run_that_waits_for_a_mask_is_steered_at_once(steer):
+    loop = Loop(series(2), pipeline(late="hold"))
+    loop.workers.held.add((0, 0))
+    loop.start()
+    loop.until_it_decides(0)
+    if steer == "pause":
+        assert loop.run.pause().state == "paused"
+        loop.workers.let_go()
+        assert loop.instruments.stimulated == []
+        loop.run.resume()
+        assert loop.end().outcome == "complete"
+        return
+    getattr(loop.run, steer)()
+    if steer == "finish":
+        loop.workers.let_go()  # its image is analysed before the record is closed
+    status = loop.end()
+    assert status.outcome == {"cancel": "cancelled", "finish": "finished early"}[steer]
+    assert loop.instruments.stimulated == []
+    assert counted(status) == (0, 0, 0, 0)
+
+
+def test_what_the_queue_has_no_room_for_is_analysed_later_in_the_order_of_each_position():
+    plan = series(6, stim_channels=(), stim_frames=())
+    steps = pipeline(segment="quarters", track="ByLabel", stimulate="cells", queue=2)
+    loop = Loop(plan, steps)
+    loop.workers.held.add((0, 0))
+    loop.start()
+    loop.until(lambda: loop.run.status().state == "draining")
+    assert loop.run.status().queues["deferred"].depth == 0  # not until the queue before them is done
+    loop.workers.let_go()
+    assert loop.end().outcome == "complete"
+    assert [frame.event.index["t"] for frame in loop.sink.cells] == [0, 1, 2, 3, 4, 5]
+    assert [frame.deferred for frame in loop.sink.cells] == [False] * 3 + [True] * 3
+    assert len(loop.sink.images) == 6
+
+
+def test_cells_that_are_new_in_a_deferred_image_have_no_particle():
+    plan = series(4, stim_channels=(), stim_frames=())
+    loop = Loop(plan, pipeline(segment="quarters", track="ByLabel", queue=1), image_of=None)
+    loop.workers.held.add((0, 0))
+    loop.start()
+    loop.until(lambda: loop.run.status().state == "draining")
+    loop.workers.let_go()
+    loop.end()
+    particles = {frame.event.index["t"]: frame.columns["particle"].tolist() for frame in loop.sink.cells}
+    assert particles == {0: [0, 1, 2, 3], 1: [1, 2, 3], 2: [0, 1, 2, 3], 3: [0, 1, 2, 3]}
+
+
+def test_labels_that_find_no_room_are_made_again_at_the_end_and_rows_written_once():
+    loop = Loop(series(4), pipeline())
+    loop.sink.room = 1
+    loop.start()
+    loop.until(lambda: loop.run.status().state == "draining")
+    loop.sink.room = 100
+    status = loop.end()
+    assert status.outcome == "complete"
+    assert sorted(frame.event.index["t"] for frame in loop.sink.images) == [0, 1, 2, 3]
+    assert [frame.event.index["t"] for frame in loop.sink.cells] == [0, 1, 2, 3]
+
+
+def test_a_frame_that_has_left_the_ring_is_deferred_and_told_if_it_is_nowhere():
+    from parfocal.testing.analysis import moving_square
+
+    loop = Loop(
+        series(3, stim_channels=(), stim_frames=()),
+        pipeline(),
+        image_of=lambda frame: None if frame == 1 else moving_square(frame),
+    )
+    status = loop.start().end()
+    assert sorted(frame.event.index["t"] for frame in loop.sink.cells) == [0, 2]
+    assert [(error.source, error.type, error.event) for error in status.errors.last] == [
+        ("pipeline", "FrameGoneError", 1)
+    ]
+
+
+def test_particles_go_on_when_the_run_does():
+    steps = pipeline(segment="quarters", track="ByLabel")
+    first = Loop(series(1), steps).start()
+    first.end()
+    second = Loop(series(1), steps, before=first).start()
+    second.end()
+    assert (
+        first.sink.cells[0].columns["particle"].tolist() == second.sink.cells[0].columns["particle"].tolist()
+    )
+    assert second.workers.jobs[0].link is not None
+
+
+def test_features_of_reference_images_reach_all_later_time_points():
+    plan = series(3, ref_channels=["red"], ref_frames=[0])
+    steps = pipeline(
+        segment="quarters",
+        track="ByLabel",
+        features_ref="brightness",
+        choose="even",
+        stimulate="chosen_cells",
+    )
+    loop = Loop(plan, steps).start()
+    loop.end()
+    for frame in loop.sink.cells:
+        assert np.isfinite(frame.columns["mean_red"]).all()
+        assert frame.columns["chosen"].tolist() == [number % 2 == 0 for number in frame.columns["particle"]]
+        assert frame.columns["lit"].tolist() == frame.columns["chosen"].astype(float).tolist()
+
+
+def test_all_channels_of_a_time_point_are_given_to_the_features():
+    plan = Sequence(time_plan={"interval": 0, "loops": 2}, channels=["red", "green"])
+    loop = Loop(plan, pipeline(features="brightness")).start()
+    loop.end()
+    assert all({"mean_red", "mean_green"} <= set(frame.columns) for frame in loop.sink.cells)
+
+
+def test_picked_particles_reach_the_steps():
+    loop = Loop(series(2), pipeline())
+    loop.analysis.pick(0, [4, 7])
+    loop.start().end()
+    assert [job.picked.tolist() for job in loop.workers.jobs] == [[4, 7], [4, 7]]
+
+
+def test_a_stack_is_analysed_in_its_middle_plane():
+    plan = series(1, stage_positions=[(0, 0, 0)], z_plan={"range": 4, "step": 1})
+    loop = Loop(plan, pipeline()).start()
+    loop.end()
+    assert [frame.event.index["z"] for frame in loop.sink.cells] == [2]
+
+
+def test_frames_are_kept_until_they_were_read():
+    loop = Loop(series(2), pipeline(late="hold"))
+    loop.workers.held.add((0, 0))
+    loop.start()
+    loop.until_it_decides(0)
+    (image,) = loop.settled
+    assert loop.held.kept_from_ns[-1] == image.exposure.header.time_ns
+    loop.workers.let_go()
+    loop.end()
+    assert loop.held.kept_from_ns[-1] > loop.settled[-1].exposure.header.time_ns
+
+
+def test_a_plan_that_is_replaced_while_a_mask_is_awaited_goes_on_with_the_new_one():
+    loop = Loop(series(2), pipeline(late="hold"))
+    loop.workers.held.add((0, 0))
+    loop.start()
+    loop.until_it_decides(0)
+    loop.run.replace_future(combine(series(1), axis="t"))
+    loop.workers.let_go()
+    status = loop.end()
+    assert (status.outcome, counted(status)) == ("complete", (1, 1, 0, 0))
