@@ -161,7 +161,7 @@ def test_changes_of_one_do_not_start_the_other_again(board, clock):
 @pytest.mark.parametrize("back_at_once", [True, False])
 def test_a_trigger_cut_in_the_middle_is_never_given_again(device, back_at_once):
     """The board took it, its answer was lost; then the other generator changes their common word."""
-    with closing(RedPitaya(TcpLink("127.0.0.1", device.port, timeout_s=0.1))) as board:
+    with closing(RedPitaya(TcpLink("127.0.0.1", device.port, timeout_s=0.8))) as board:
         first, second = board.asgs
         first.setup("sin", frequency_hz=1e5, amplitude_v=0.5, trigger_source="off", cycles_per_burst=5)
         device.inject_fault("drop", letter="w", after=2)
