@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from rich.table import Table
 
 from parfocal.cli.exits import Exit
 from parfocal.cli.output import console, print_json
+from parfocal.cli.own_modules import find_own_modules
 from parfocal.core.text_values import kinds_of, named_values
 from parfocal.devices.registry import DEVICES, settings_class
 from parfocal.processes.validation import setting_type
@@ -63,8 +63,7 @@ def _check_device(address: str, options: tuple[str, ...], allowed: list[str], js
     """Try the promises of a device, print a line for each, and return an exit code."""
     from parfocal.testing.contracts.trials import try_device
 
-    if str(Path.cwd()) not in sys.path:  # last, so that it can hide nothing
-        sys.path.append(str(Path.cwd()))
+    find_own_modules()
     model = settings_class(address)
     given = named_values(options, lambda name: kinds_of(setting_type(model, [name], {})))
     kind, verdicts = try_device(address, given, allowed)

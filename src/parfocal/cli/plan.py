@@ -11,7 +11,13 @@ from rich.text import Text
 
 from parfocal.cli.exits import Exit
 from parfocal.cli.output import console, print_json
+from parfocal.cli.own_modules import find_own_modules
+from parfocal.core.run_status import StimMode
 from parfocal.rig.plan_report import KnownRig, as_tiled, first_and_last, known_rig, report_of
+from parfocal.runs.pipeline.pipeline import pipeline_to_data
+from parfocal.runs.pipeline.plan_check import check_plan
+from parfocal.runs.pipeline.request import pipeline_request
+from parfocal.runs.plans.origin import at_origin
 from parfocal.runs.plans.plan_files import load_plan
 from parfocal.runs.status_text import clock_text
 
@@ -19,12 +25,23 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from parfocal.rig.plan_report import PlanReport
+    from parfocal.runs.pipeline.pipeline import Pipeline
+    from parfocal.runs.pipeline.request import PipelineRequest
     from parfocal.runs.plans.event import Event
+    from parfocal.runs.plans.plan import Plan
 
 _MOST_NAMES = 8
 
 
-def plan(plan: Path, *, rig: str | None = None, most: int = 20, json: bool = False) -> int:
+def plan(
+    plan: Path,
+    *,
+    rig: str | None = None,
+    pipeline: str = "",
+    stim_mode: StimMode = "current",
+    most: int = 20,
+    json: bool = False,
+) -> int:
     """Show what a plan asks for: events with their times, places, the largest move, how long it takes.
 
     Nothing is started and nothing is moved. Of places that are told from where the stages stand the distance
@@ -37,6 +54,10 @@ def plan(plan: Path, *, rig: str | None = None, most: int = 20, json: bool = Fal
     rig
         Check it against this rig: its channels, the speeds of its stages; of one that runs the disk needed,
         too. A built-in rig or a file is only read.
+    pipeline
+        Check it with this pipeline, "module:object", and show its steps.
+    stim_mode
+        From which image the mask of a stimulus is made: of its time point, or of the one before.
     most
         How many events are shown; of more the first and the last ones.
     json
@@ -48,24 +69,47 @@ def plan(plan: Path, *, rig: str | None = None, most: int = 20, json: bool = Fal
 
     parfocal plan plan.yaml --rig microscope --most 50
 
+    parfocal plan plan.yaml --pipeline steps:pipeline
+
     parfocal plan plan.yaml --json
     """
     wanted = load_plan(plan)
     facts = KnownRig() if rig is None else known_rig(rig)
     wanted = as_tiled(wanted, facts)
     report = report_of(wanted, facts)
+    request = _checked(pipeline, stim_mode, wanted) if pipeline else None
     first, last = first_and_last(wanted, most)
     left_out = report.events_total - len(first) - len(last)
     if json:
         events = [msgspec.structs.asdict(event) for event in (*first, *last)]
         known = {"plan": str(plan), "rig": facts.rig, **msgspec.structs.asdict(report)}
+        if request is not None:
+            known["pipeline"] = pipeline_to_data(request.pipeline)
         print_json({**known, "events": events, "events_left_out": left_out})
         return Exit.OK
     shown = console()
     _summarise(report, facts, shown)
+    if request is not None:
+        _show_steps(request.pipeline, shown)
     if most:
         shown.print(_table(first, last, left_out))
     return Exit.OK
+
+
+def _checked(address: str, mode: StimMode, wanted: Plan) -> PipelineRequest:
+    """Return a pipeline that goes with a plan."""
+    find_own_modules()
+    request = pipeline_request(address, mode)
+    check_plan(at_origin(wanted, x_um=0, y_um=0, z_um=0).events(), request)
+    return request
+
+
+def _show_steps(pipeline: Pipeline, shown: Console) -> None:
+    for name, step in pipeline.steps():
+        settings = "  ".join(f"{setting}={value!r}" for setting, value in step.settings.items())
+        shown.print(Text.assemble((f"{name:13}", "bold"), f"{step.call}  {settings}".rstrip()))
+    waits = f"{pipeline.workers} workers, a queue of {pipeline.queue}, {pipeline.deadline_s:g} s for a mask"
+    shown.print(Text.assemble((f"{'pipeline':13}", "bold"), f"{waits}; late: {pipeline.late}"))
 
 
 def _summarise(report: PlanReport, facts: KnownRig, shown: Console) -> None:

@@ -13,10 +13,13 @@ from rich.text import Text
 
 from parfocal.cli.exits import Exit, exit_of_outcome
 from parfocal.cli.output import console, print_json
+from parfocal.cli.own_modules import find_own_modules
 from parfocal.cli.signals import counted_signals, ending_signals, interrupt
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import CommandError
+from parfocal.core.run_status import StimMode
 from parfocal.rig.opening import attach_or_open
+from parfocal.runs.pipeline.request import pipeline_request
 from parfocal.runs.plans.plan_files import load_plan
 from parfocal.runs.status_text import forecast_text, line_in_rig, progress_text
 
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
     from parfocal.core.run_status import RunStatus
     from parfocal.runs.handle import RunHandle
+    from parfocal.runs.pipeline.pipeline import Pipeline
 
 _LOOK_S = 0.1
 
@@ -38,6 +42,8 @@ def run(
     out: Path | None = None,
     name: str = "",
     continues: str = "",
+    pipeline: str = "",
+    stim_mode: StimMode = "current",
     force: bool = False,
     detach: bool = False,
     json: bool = False,
@@ -60,6 +66,11 @@ def run(
         Of the run, and of its folder.
     continues
         A run of this rig that has ended: its indices and files go on.
+    pipeline
+        What is done with its images, up to the masks of its stimuli: "module:object" of a Pipeline. Its
+        module may lie in the working directory.
+    stim_mode
+        From which image the mask of a stimulus is made: of its time point, or of the one before.
     force
         Use instruments although another run, or another program, holds them; the record says so.
     detach
@@ -74,8 +85,11 @@ def run(
     parfocal run microscope plan.yaml --out /data/today --name first --json
 
     parfocal run my-lab.toml plan.yaml --detach
+
+    parfocal run optogenetics plan.yaml --pipeline steps:pipeline
     """
-    wanted = load_plan(plan)  # a wrong plan is refused before anything is started
+    wanted = load_plan(plan)  # a wrong plan, or pipeline, is refused before anything is started
+    request = _pipeline(pipeline, stim_mode)
     for number in ending_signals():
         signal.signal(number, interrupt)
     shown = console(quiet=json)
@@ -84,7 +98,13 @@ def run(
     signals: AbstractContextManager[list[str]] = nullcontext([]) if detach else counted_signals()
     with opened as running, signals as came:  # one that comes while the run is started cancels it, too
         handle = running.run(
-            wanted, name=name, folder="" if out is None else out, continues=continues, force=force
+            wanted,
+            name=name,
+            folder="" if out is None else out,
+            continues=continues,
+            force=force,
+            pipeline=request,
+            stim_mode=stim_mode,
         )
         status = handle.status() if detach else _follow(handle, running.name, came, json=json)
         _print_status(status, running.name, json=json)
@@ -97,6 +117,8 @@ def prepare(
     *,
     out: Path | None = None,
     name: str = "",
+    pipeline: str = "",
+    stim_mode: StimMode = "current",
     force: bool = False,
     json: bool = False,
 ) -> None:
@@ -115,6 +137,8 @@ def prepare(
         Folder for the run's own new folder; by default where the rig's recorder puts its runs.
     name
         Of the run, and of its folder.
+    pipeline, stim_mode
+        As for `parfocal run`.
     force
         Use instruments although another run, or another program, holds them; the record says so.
     json
@@ -126,13 +150,29 @@ def prepare(
 
     parfocal start evening
     """
-    wanted = load_plan(plan)
+    wanted, request = load_plan(plan), _pipeline(pipeline, stim_mode)
     shown = console(quiet=json)
     with shown.status(f"asking {rig}"):
         opened = attach_or_open(rig, detach=True)
     with opened as running:
-        status = running.prepare(wanted, name=name, folder="" if out is None else out, force=force).status()
+        handle = running.prepare(
+            wanted,
+            name=name,
+            folder="" if out is None else out,
+            force=force,
+            pipeline=request,
+            stim_mode=stim_mode,
+        )
+        status = handle.status()
         _print_status(status, running.name, json=json)
+
+
+def _pipeline(address: str, mode: StimMode) -> Pipeline | None:
+    """Return the pipeline of an address, checked; None for ""."""
+    if not address:
+        return None
+    find_own_modules()
+    return pipeline_request(address, mode).pipeline
 
 
 def _follow(handle: RunHandle, rig: str, came: list[str], *, json: bool) -> RunStatus:

@@ -29,11 +29,13 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from parfocal.core.messages import Notice
+    from parfocal.core.run_status import StimMode
     from parfocal.core.status import RigStatus
     from parfocal.ipc import Client
     from parfocal.rig.config import ServiceConfig
     from parfocal.rig.connections import RigConnection
     from parfocal.runs.handle import RunHandle
+    from parfocal.runs.pipeline.request import AnyPipeline
     from parfocal.runs.plans.any_plan import AnyPlan
     from parfocal.streams import Stream
 
@@ -150,6 +152,8 @@ class Rig:
         continues: str = "",
         force: bool = False,
         notes: Mapping[str, Any] | None = None,
+        pipeline: AnyPipeline | None = None,
+        stim_mode: StimMode = "current",
     ) -> RunHandle:
         """Start a run of a plan; return its handle at once.
 
@@ -170,17 +174,31 @@ class Rig:
             Use instruments although another run, or another program, holds them; the record says so.
         notes : mapping
             Goes into the record beside the plan.
+        pipeline : Pipeline, mapping or str
+            What is done with its images, up to the masks of its stimuli; or the address of one,
+            "module:object".
+        stim_mode : "current" or "previous"
+            From which image the mask of a stimulus is made: of its time point, or of the one before.
 
         Raises
         ------
         BadInputError
-            If the plan cannot be carried out; names the value. Nothing was started.
+            If the plan or the pipeline cannot be carried out; names the value. Nothing was started.
         CommandError
             If the service `runs` does not answer.
         """
         if self._connection.owner:
             self.runs.keep_light()
-        return self.runs.start(plan, name=name, folder=folder, continues=continues, force=force, notes=notes)
+        return self.runs.start(
+            plan,
+            name=name,
+            folder=folder,
+            continues=continues,
+            force=force,
+            notes=notes,
+            pipeline=pipeline,
+            stim_mode=stim_mode,
+        )
 
     def prepare(
         self,
@@ -190,6 +208,8 @@ class Rig:
         folder: str | Path = "",
         force: bool = False,
         notes: Mapping[str, Any] | None = None,
+        pipeline: AnyPipeline | None = None,
+        stim_mode: StimMode = "current",
     ) -> RunHandle:
         """Check a run of a plan as `run` does, and show it in every view; `RunHandle.start` has it begin.
 
@@ -201,7 +221,15 @@ class Rig:
         """
         if self._connection.owner:
             self.runs.keep_light()
-        return self.runs.prepare(plan, name=name, folder=folder, force=force, notes=notes)
+        return self.runs.prepare(
+            plan,
+            name=name,
+            folder=folder,
+            force=force,
+            notes=notes,
+            pipeline=pipeline,
+            stim_mode=stim_mode,
+        )
 
     def subscribe(
         self, callback: Callable[[Notice], None] | None = None, topics: tuple[str, ...] = ("",)

@@ -12,14 +12,17 @@ import msgspec
 from parfocal.core.errors import BadInputError, CommandError, RunNotFoundError, nearest
 from parfocal.core.run_status import RunStatus
 from parfocal.runs.handle import START_S, RunHandle
+from parfocal.runs.pipeline.request import PipelineRequest, pipeline_request
 from parfocal.runs.plans.any_plan import as_data
 from parfocal.runs.settings import SERVICE
 from parfocal.runs.watch import RunWatch
 
 if TYPE_CHECKING:
+    from parfocal.core.run_status import StimMode
     from parfocal.ipc import Client, OutputLease
     from parfocal.rig.connections import RigConnection
     from parfocal.runs.callback import CallbackThread
+    from parfocal.runs.pipeline.request import AnyPipeline
     from parfocal.runs.plans.any_plan import AnyPlan
 
 LIGHT = "light"
@@ -58,9 +61,20 @@ class Runs(Mapping[str, RunHandle]):
         continues: str = "",
         force: bool = False,
         notes: Mapping[str, Any] | None = None,
+        pipeline: AnyPipeline | None = None,
+        stim_mode: StimMode = "current",
     ) -> RunHandle:
         """Start a run; see `Rig.run`."""
-        return self._begin("start", as_data(plan), name, _place(folder), continues, force, dict(notes or {}))
+        return self._begin(
+            "start",
+            as_data(plan),
+            name,
+            _place(folder),
+            continues,
+            force,
+            dict(notes or {}),
+            pipeline=_requested(pipeline, stim_mode),
+        )
 
     def prepare(
         self,
@@ -70,9 +84,19 @@ class Runs(Mapping[str, RunHandle]):
         folder: str | Path = "",
         force: bool = False,
         notes: Mapping[str, Any] | None = None,
+        pipeline: AnyPipeline | None = None,
+        stim_mode: StimMode = "current",
     ) -> RunHandle:
         """Prepare a run; see `Rig.prepare`."""
-        return self._begin("prepare", as_data(plan), name, _place(folder), force, dict(notes or {}))
+        return self._begin(
+            "prepare",
+            as_data(plan),
+            name,
+            _place(folder),
+            force,
+            dict(notes or {}),
+            pipeline=_requested(pipeline, stim_mode),
+        )
 
     def keep_light(self) -> None:
         """Have the runs of the rig end, and all light go off, when this program ends or stands still."""
@@ -128,8 +152,10 @@ class Runs(Mapping[str, RunHandle]):
                 self._lease.release()
         self._client.close()
 
-    def _begin(self, command: str, *arguments: Any) -> RunHandle:
-        status: RunStatus = self._watch.call(command, *arguments, timeout_s=START_S, returns=RunStatus)
+    def _begin(self, command: str, *arguments: Any, **named: Any) -> RunHandle:
+        status: RunStatus = self._watch.call(
+            command, *arguments, timeout_s=START_S, returns=RunStatus, **named
+        )
         self._watch.take(status)
         return self._handle(status.run)
 
@@ -140,6 +166,11 @@ class Runs(Mapping[str, RunHandle]):
 def _place(folder: str | Path) -> str:
     """Return a folder as the service needs it, which has another working directory."""
     return str(Path(folder).absolute()) if folder else ""
+
+
+def _requested(pipeline: AnyPipeline | None, mode: StimMode) -> PipelineRequest | None:
+    """Return a pipeline as it is asked for, with its steps imported and checked here."""
+    return None if pipeline is None else pipeline_request(pipeline, mode)
 
 
 class _Changes:

@@ -14,6 +14,8 @@ for each sequence, and a lane knows its events by number, so that none of them i
 
 from __future__ import annotations
 
+from parfocal.runs.pipeline.pipeline import Pipeline
+from parfocal.runs.pipeline.step import Step
 from parfocal.runs.plans.combine import combine
 from parfocal.runs.plans.elements import acquire, confirm, wait
 from parfocal.runs.plans.event import Event
@@ -27,9 +29,11 @@ from parfocal.runs.plans.sequence import Sequence
 
 __all__ = [
     "Event",
+    "Pipeline",
     "Plan",
     "Schedule",
     "Sequence",
+    "Step",
     "acquire",
     "at_field_of_view",
     "at_origin",

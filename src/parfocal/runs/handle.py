@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from typing import Any, Literal
 
 from parfocal.core.errors import BadInputError, CommandError, DeadlineError, RunFailedError
@@ -139,6 +139,13 @@ class RunHandle:
     def confirm(self, answer: bool = True, text: str = "") -> RunStatus:
         """Answer the question at which the run waits for a person."""
         return self._ask("confirm", answer, text)
+
+    def pick(self, particles: Iterable[int], p: int = 0) -> RunStatus:
+        """Have these cells of position `p`, by their numbers, be ``picked`` for the steps of its pipeline.
+
+        They are from the next image of that position on, until others are picked.
+        """
+        return self._ask("pick_cells", [int(number) for number in particles], p)
 
     def extend(self, plan: AnyPlan) -> RunStatus:
         """Append a plan: its times and its t indices follow those of what is there."""

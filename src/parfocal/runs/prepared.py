@@ -9,6 +9,7 @@ from parfocal.core.run_status import RunForecast
 
 if TYPE_CHECKING:
     from parfocal.runs.instruments.rig_facts import RigFacts
+    from parfocal.runs.pipeline.request import PipelineRequest
     from parfocal.runs.plans.schedule import Schedule
     from parfocal.runs.plans.survey import PlanSurvey
 
@@ -26,6 +27,7 @@ class StartRequest:
     notes: dict[str, Any] = field(default_factory=dict)
     parent: str = ""
     parts: dict[str, Any] = field(default_factory=dict)
+    pipeline: PipelineRequest | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,13 +8,14 @@ from typing import Any
 
 import msgspec
 
-from parfocal.core.errors import CommandError
+from parfocal.core.errors import BadInputError, CommandError
 from parfocal.core.run_status import ResumePolicy, RunStatus
 from parfocal.ipc import RECEIVER, command
 from parfocal.processes import Service, ServiceContext, directory
 from parfocal.runs.event_log import LogWriter
 from parfocal.runs.forecast.times_file import TimesFile
 from parfocal.runs.last_run import LastRuns, UnfinishedRun
+from parfocal.runs.pipeline.request import PipelineRequest
 from parfocal.runs.plans.outline import Outline, outline_of
 from parfocal.runs.prepared import StartRequest
 from parfocal.runs.run_table import KnownRun, RunTable
@@ -105,13 +106,14 @@ class RunService(Service):
         notes: dict[str, Any] = {},  # noqa: B006 (never changed)
         parent: str = "",
         parts: dict[str, Any] = {},  # noqa: B006
+        pipeline: PipelineRequest | None = None,
     ) -> RunStatus:
         """Start a run of `plan`, as `plan_to_data` writes one; returns its status, with its name.
 
         `continues` names a run that has ended, whose indices and files go on; `parent` one whose instruments
         it shares, and with which it is paused and cancelled; `notes` go into the record; `parts` says which
         services play which part in this run, beside the settings. With `by_force` instruments are used
-        although others hold them, and the record says so.
+        although others hold them, and the record says so. A `pipeline` makes the masks of its stimuli.
         """
         request = StartRequest(
             plan=plan,
@@ -121,6 +123,7 @@ class RunService(Service):
             notes=notes,
             parent=parent,
             parts=parts,
+            pipeline=pipeline,
         )
         if continues:
             known = self._runs.find(continues)
@@ -139,13 +142,19 @@ class RunService(Service):
         folder: str = "",
         by_force: bool = False,
         notes: dict[str, Any] = {},  # noqa: B006 (never changed)
+        pipeline: PipelineRequest | None = None,
     ) -> RunStatus:
         """Check a run of `plan` as `start` does, and keep it until `start_prepared`; returns its status.
 
         Nothing is claimed or touched, and it has no folder yet. At most 100 are kept; `cancel_run` drops one.
         """
         request = StartRequest(
-            plan=plan, name=name, folder=self._folder(folder), by_force=by_force, notes=notes
+            plan=plan,
+            name=name,
+            folder=self._folder(folder),
+            by_force=by_force,
+            notes=notes,
+            pipeline=pipeline,
         )
         status = self._starter.prepared(request).status()
         self._context.publish(TOPIC, {"change": "prepared", **_told(status)})
@@ -216,6 +225,15 @@ class RunService(Service):
     def confirm(self, run: str, answer: bool = True, text: str = "") -> RunStatus:
         """Answer the question that a run asks; without `answer` the run is cancelled."""
         return self._runs.engine(run).confirm(answer, text)
+
+    @command(lane="start", effect="changes")
+    def pick_cells(self, run: str, particles: list[int], p: int = 0) -> RunStatus:
+        """Have these particles of position `p` be ``picked`` for the steps of a run's pipeline."""
+        engine = self._runs.engine(run)
+        if engine.analysis is None:
+            raise BadInputError(f"run {run!r} has no pipeline: there are no cells to be picked")
+        engine.analysis.pick(p, particles)
+        return engine.status()
 
     @command(lane="start", effect="changes")
     def extend(self, run: str, plan: dict[str, Any]) -> RunStatus:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -11,8 +12,10 @@ import msgspec
 from pydantic import ValidationError
 
 from parfocal.core.errors import BadInputError
+from parfocal.core.frames import FrameHeader, FrameSpec
 from parfocal.core.run_status import RunForecast, RunStatus
 from parfocal.processes import directory
+from parfocal.runs.analysis_log import AnalysisLog
 from parfocal.runs.engine import RunEngine
 from parfocal.runs.event_log import STREAM
 from parfocal.runs.forecast.device_times import DeviceTimes
@@ -23,6 +26,11 @@ from parfocal.runs.instruments.instruments import RunStart
 from parfocal.runs.instruments.rig_facts import RigFacts, changes
 from parfocal.runs.instruments.rig_instruments import RigInstruments
 from parfocal.runs.machine.counts import EventCounts
+from parfocal.runs.pipeline.held_frames import RingFrames
+from parfocal.runs.pipeline.live_analysis import LiveAnalysis
+from parfocal.runs.pipeline.messages import WorkerSetup
+from parfocal.runs.pipeline.plan_check import PlanForPipeline, check_plan
+from parfocal.runs.pipeline.workers import ProcessWorkers, limit_s
 from parfocal.runs.plans.field_of_view import at_field_of_view
 from parfocal.runs.plans.origin import at_origin
 from parfocal.runs.plans.plan import Plan
@@ -33,12 +41,13 @@ from parfocal.runs.preflight import preflight
 from parfocal.runs.prepared import PreparedRun, StartRequest, forecast_of
 from parfocal.runs.run_table import KnownRun, RunTable
 from parfocal.runs.settings import RunSettings
+from parfocal.streams import open_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from parfocal.processes import ServiceContext
-    from parfocal.runs.event_log import LogWriter
+    from parfocal.runs.event_log import LogWriter, SettledEvent
 
 
 _LOOKED_AT = 10_000
@@ -56,6 +65,8 @@ class _Examined(NamedTuple):
     wanted: PlanSurvey
     declared: DeviceTimes
     times: DeviceTimes
+    settings: RunSettings
+    for_pipeline: PlanForPipeline
 
 
 class RunStarter:
@@ -193,12 +204,28 @@ class RunStarter:
             if wanted.exposes or wanted.acquires:
                 settings.service("camera", "exposures")
             preflight(wanted, facts, appended=before is not None)
+            for_pipeline = PlanForPipeline()
+            if request.pipeline is not None:
+                for_pipeline = check_plan(schedule.events(done.consumed), request.pipeline)
+                if for_pipeline.has_stimuli and request.pipeline.pipeline.stimulate is not None:
+                    settings.service("modulator", "masks")
             declared = instruments.declared_times()
         except BaseException:
             instruments.discard()
             raise
         times = self._measured.over(declared)
-        return _Examined(instruments, plan, asked.needs_origin, schedule, done, wanted, declared, times)
+        return _Examined(
+            instruments=instruments,
+            plan=plan,
+            needs_origin=asked.needs_origin,
+            schedule=schedule,
+            done=done,
+            wanted=wanted,
+            declared=declared,
+            times=times,
+            settings=settings,
+            for_pipeline=for_pipeline,
+        )
 
     def _forecast(self, found: _Examined, most: int | None) -> RunForecast:
         """Return what a run is expected to need; its first `most` events are looked at for what is late."""
@@ -206,7 +233,12 @@ class RunStarter:
         events = islice(found.schedule.events(found.done.consumed), most)
         late = feasibility_of(events, found.times, facts.found).text
         forecast = forecast_of(found.schedule, found.wanted, facts)
-        warnings = (*forecast.warnings, late, *self._measured.slow_axes(found.declared))
+        warnings = (
+            *forecast.warnings,
+            late,
+            *found.for_pipeline.warnings,
+            *self._measured.slow_axes(found.declared),
+        )
         return msgspec.structs.replace(forecast, warnings=tuple(filter(None, warnings)))
 
     def _instruments(self, settings: RunSettings, parent: str) -> RigInstruments:
@@ -245,6 +277,10 @@ class RunStarter:
             rows=(STREAM,),
         )
         context = self._context
+        analysis = sink = None
+        if request.pipeline is not None:
+            sink = AnalysisLog(context.streams) if instruments.records else None
+            analysis = self._analysis(request, found, sink, before)
         engine = RunEngine(
             start,
             schedule,
@@ -252,7 +288,7 @@ class RunStarter:
             clock=context.clock,
             log=context.log,
             tell=self._tell,
-            note=self._log.note if self._log is not None and instruments.records else _nowhere,
+            note=_notes(self._log if instruments.records else None, sink),
             on_failure=self._settings().on_failure,
             done=found.done,
             parent=request.parent,
@@ -263,10 +299,44 @@ class RunStarter:
                 at=instruments.facts.found,
                 measured=MeasuredTimes() if request.parent else self._measured,
             ),
+            analysis=analysis,
         )
         if wanted.largest_move_um:
             context.log.info("run %s: its largest move is %.6g um", request.name, wanted.largest_move_um)
         return KnownRun(engine, instruments)
+
+    def _analysis(
+        self, request: StartRequest, found: _Examined, sink: AnalysisLog | None, before: RunEngine | None
+    ) -> LiveAnalysis:
+        """Return what analyses the images of a run; nothing of it is started yet."""
+        assert request.pipeline is not None
+        context, camera, pipeline = self._context, found.settings.camera, request.pipeline.pipeline
+        frame = open_stream(context.streams, camera).spec
+        assert isinstance(frame, FrameSpec)
+        setup = WorkerSetup(
+            pipeline=pipeline,
+            search_path=[*sys.path, *request.pipeline.search_path],
+            streams=str(context.streams),
+            camera=camera,
+            spec=frame,
+            trial=found.for_pipeline.trial(FrameHeader(frame=0)),
+            shared=str(context.streams / f"{context.service}.{request.name}.worker"),
+            stored_frames=found.settings.stored_frames if sink is not None else "",
+        )
+        analysis = LiveAnalysis(
+            pipeline,
+            request.pipeline.mode,
+            workers=ProcessWorkers(setup, limit_s=limit_s(pipeline.deadline_s), log=context.log),
+            held=RingFrames(context.streams, camera),
+            sink=sink,
+            clock=context.clock,
+            frame=frame,
+            channel=found.for_pipeline.channel,
+            time_points=lambda: found.schedule.shape["t"],
+        )
+        if before is not None and before.analysis is not None:
+            analysis.go_on_from(before.analysis)
+        return analysis
 
     def _restarts(self, service: str) -> int:
         record = directory.record(self._context.rig, service)
@@ -307,5 +377,13 @@ def _with_parts(settings: RunSettings, parts: dict[str, Any]) -> RunSettings:
         raise BadInputError(f"parts of a run: {error}") from error
 
 
-def _nowhere(done: object) -> None:
-    del done
+def _notes(log: LogWriter | None, sink: AnalysisLog | None) -> Callable[[SettledEvent], None]:
+    """Return what writes down events that are settled, where there is a record."""
+
+    def note(done: SettledEvent) -> None:
+        if log is not None:
+            log.note(done)
+        if sink is not None:
+            sink.note(done)
+
+    return note

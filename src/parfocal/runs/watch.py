@@ -65,7 +65,14 @@ class RunWatch:
         self._thread = threading.Thread(target=self._follow, name=f"runs of {rig}", daemon=True)
         self._thread.start()
 
-    def call(self, command: str, *arguments: Any, timeout_s: float = ANSWER_S, returns: Any = Any) -> Any:
+    def call(
+        self,
+        command: str,
+        *arguments: Any,
+        timeout_s: float = ANSWER_S,
+        returns: Any = Any,
+        **named: Any,
+    ) -> Any:
         """Call a command of the service; what it raises on purpose is raised here as it is there.
 
         Raises
@@ -76,7 +83,7 @@ class RunWatch:
             Of the kind that tells why there is no answer.
         """
         try:
-            return self._client.call(command, *arguments, timeout_s=timeout_s, returns=returns)
+            return self._client.call(command, *arguments, timeout_s=timeout_s, returns=returns, **named)
         except CommandFailedError as error:
             if error.original is None:
                 raise

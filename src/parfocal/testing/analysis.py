@@ -53,6 +53,7 @@ class MemoryWorkers:
         self._lock = threading.Lock()
         self._may_end = threading.Condition(self._lock)
         self._closed = False
+        self.on_restart: Callable[[str], None] = lambda _: None
         self.held: set[tuple[int, int]] = set()
         self.jobs: list[AnalysisJob] = []
 
@@ -168,6 +169,9 @@ class NothingHeld:
 
     def __init__(self) -> None:
         self.kept_from_ns: list[int] = []
+
+    def open(self) -> None:
+        """Do nothing."""
 
     def keep_from(self, time_ns: int) -> None:
         """Note it."""

@@ -10,9 +10,15 @@ from parfocal.streams import open_stream
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from parfocal.streams import LosslessReader
+
 
 class HeldFrames(Protocol):
     """What keeps frames where workers find them."""
+
+    def open(self) -> None:
+        """Keep all frames from the next one on."""
+        ...
 
     def keep_from(self, time_ns: int) -> None:
         """Let go of all frames whose exposure ended before that."""
@@ -37,10 +43,16 @@ class RingFrames:
     """
 
     def __init__(self, streams: Path, camera: str) -> None:
-        self._reader = open_stream(streams, camera).lossless("drop", follow=True)
+        self._streams, self._camera = streams, camera
+        self._reader: LosslessReader | None = None
+
+    def open(self) -> None:
+        """Keep all frames from the next one on."""
+        self._reader = open_stream(self._streams, self._camera).lossless("drop", follow=True)
 
     def keep_from(self, time_ns: int) -> None:
         """Let go of all frames whose exposure ended before that."""
+        assert self._reader is not None
         try:
             while True:
                 with self._reader.lease(timeout_s=0.0) as frame:
@@ -51,7 +63,8 @@ class RingFrames:
 
     def close(self) -> None:
         """Let go of all. Idempotent."""
-        self._reader.close()
+        if self._reader is not None:
+            self._reader.close()
 
 
 class _WantedError(Exception):

@@ -121,6 +121,7 @@ class LiveAnalysis:
     def connect(self, wake: Callable[[], None], note: Callable[[str, str, str, int], None]) -> None:
         """Have `wake` called when an awaited mask is there, `note` with source, type, message and event."""
         self._wake, self._note = wake, note
+        self._workers.on_restart = lambda told: note(_SOURCE, "WorkerEndedError", told, -1)
 
     def go_on_from(self, before: LiveAnalysis) -> None:
         """Take over what an earlier part of the run remembers of its positions."""
@@ -146,6 +147,7 @@ class LiveAnalysis:
                 raise AbortedError("the run was ended before its pipeline was warm") from error
             raise
         self.took_s = warmed.took_s
+        self._held.open()
         saved = self._pipeline.save
         spec = AnalysisSpec(
             frame=self._frame,

@@ -53,7 +53,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     settings : dict
         Values for the parameters that are settings.
     source : str
-        SHA-256 of the source of the module, once it was checked; recorded.
+        SHA-256 of the source of the module, once it was checked; recorded, and no other is run.
     """
 
     call: str
@@ -114,6 +114,10 @@ def resolve(stage: str, step: Step) -> ResolvedStep:
         raise BadInputError(f"{where}: it can't be called: it is {type(target).__name__}")
     metadata = frozenset(getattr(target, "required_metadata", ()))
     source = _source_of(target)
+    if step.source and step.source != source:
+        raise BadInputError(
+            f"{where}: its source ({source[:8]}) is not that which was checked ({step.source[:8]})"
+        )
     known = KNOWN[stage]
     if not inspect.isclass(target):
         if stage == "track":

@@ -115,7 +115,7 @@ def main() -> None:
     jobs: SimpleQueue[ToWorker] = SimpleQueue()
     threading.Thread(target=_listen, args=(jobs,), name="listen", daemon=True).start()
     setup = cast("WorkerSetup", jobs.get())
-    sys.path[:0] = [folder for folder in setup.search_path if folder not in sys.path]
+    sys.path += [folder for folder in setup.search_path if folder not in sys.path]
     try:
         worker = PipelineWorker(setup)
         answers.send(worker.warm())

@@ -37,7 +37,15 @@ class JobResult(NamedTuple):
 
 
 class PipelineWorkers(Protocol):
-    """Who analyses images for a run."""
+    """Who analyses images for a run.
+
+    Attributes
+    ----------
+    on_restart : callable
+        Called with what has happened when a worker is to be started again.
+    """
+
+    on_restart: Callable[[str], None]
 
     def begin(self) -> Warmed:
         """Get ready for the first job; return how one is. Raises what keeps them from that."""
@@ -76,10 +84,13 @@ class ProcessWorkers:
         What each is told first.
     limit_s : float
         How long a job may take before its worker is killed.
-    on_restart : callable
-        Called with what has happened when a worker was started again, in its thread.
     log : logging.Logger
-        Told of it, too.
+        Told of those that are started again.
+
+    Attributes
+    ----------
+    on_restart : callable
+        Called with what has happened when a worker is to be started again, in its thread.
     """
 
     def __init__(
@@ -87,10 +98,10 @@ class ProcessWorkers:
         setup: WorkerSetup,
         *,
         limit_s: float,
-        on_restart: Callable[[str], None],
         log: logging.Logger,
     ) -> None:
-        self._limit_s, self._on_restart, self._log = limit_s, on_restart, log
+        self._limit_s, self._log = limit_s, log
+        self.on_restart: Callable[[str], None] = lambda _: None
         self._jobs: SimpleQueue[tuple[AnalysisJob, Future[JobResult]] | None] = SimpleQueue()
         self._workers = [WorkerProcess(number, setup) for number in range(setup.pipeline.workers)]
         self._threads: list[threading.Thread] = []
@@ -183,7 +194,7 @@ class ProcessWorkers:
                 if self._closed.is_set():
                     raise
                 self._log.error("%s at t=%d, p=%d; it is started again", error, job.t, job.p)
-                self._on_restart(str(error))
+                self.on_restart(str(error))
                 self._started(worker)
                 if again:
                     raise JobFailedError(f"{error}, twice in a row") from error

@@ -1,0 +1,158 @@
+"""Whether a plan goes with a pipeline, found in one pass over its events. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from parfocal.core.errors import BadInputError, nearest
+from parfocal.runs.pipeline.image_group import KINDS, field_of
+from parfocal.runs.pipeline.messages import AnalysisJob, FrameOfChannel
+from parfocal.runs.preflight import told_event
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from parfocal.core.frames import FrameHeader
+    from parfocal.runs.pipeline.request import PipelineRequest
+    from parfocal.runs.plans.event import Event
+
+
+class PlanForPipeline(msgspec.Struct, frozen=True, kw_only=True):
+    """What a pipeline finds in a plan.
+
+    Attributes
+    ----------
+    channel : str
+        The channel that is segmented.
+    channels, references : tuple of str
+        All channels of images, and those of references.
+    first : Event or None
+        The first image.
+    has_stimuli : bool
+        Whether there are stimuli.
+    warnings : tuple of str
+        What a person should know.
+    """
+
+    channel: str = ""
+    channels: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    first: Event | None = None
+    has_stimuli: bool = False
+    warnings: tuple[str, ...] = ()
+
+    def trial(self, header: FrameHeader) -> AnalysisJob:
+        """Return a job with all channels, for an artificial image."""
+        first = self.first
+        ordered = (self.channel, *(name for name in self.channels if name != self.channel))
+        return AnalysisJob(
+            images=tuple(FrameOfChannel(channel=name, header=header) for name in ordered),
+            references=tuple(FrameOfChannel(channel=name, header=header) for name in self.references),
+            position="" if first is None else first.position,
+            well="" if first is None else first.well,
+            metadata={} if first is None else first.metadata,
+        )
+
+
+def check_plan(events: Iterable[Event], request: PipelineRequest) -> PlanForPipeline:
+    """Refuse events that the pipeline can't be used with; return what it finds in them.
+
+    Raises
+    ------
+    BadInputError
+        Naming the event by number and index, and what to do.
+    """
+    look = _Look(request)
+    for event in events:
+        if event.kind in KINDS:
+            look.image(event)
+        elif event.kind == "stimulus":
+            look.stimulus(event)
+    return look.found()
+
+
+class _Look:
+    """What a pass over the events has seen so far."""
+
+    def __init__(self, request: PipelineRequest) -> None:
+        self._request = request
+        self._wanted = request.pipeline.channel
+        self._current: tuple[int, int] | None = None
+        self._last: dict[int, int] = {}  # the last time point of each position
+        self._imaged: dict[int, int] = {}  # the last one in which the channel was imaged that is segmented
+        self._twice: set[int] = set()  # positions in which it was imaged at more than one
+        self._channels: dict[str, dict[str, None]] = {kind: {} for kind in KINDS}
+        self._first: Event | None = None
+        self._channel: str | None = self._wanted or None
+        self._stimuli = 0
+        self._without_image = 0
+        self._checked: set[int] = set()  # identities of mappings that the plan keeps alive
+
+    def image(self, event: Event) -> None:
+        """Take an image or a reference in."""
+        t, p = field_of(event)
+        if (t, p) != self._current:
+            if self._last.get(p) == t:
+                raise BadInputError(
+                    f"{told_event(event)}: for a pipeline, the images of a position at a time point "
+                    "have to follow one another; write axis_order with t and p before c and z, such as 'tpcz'"
+                )
+            self._current = t, p
+            self._last[p] = t
+        self._channels[event.kind][event.channel] = None
+        if event.kind == "image":
+            self._metadata(event)
+            self._first = self._first or event
+            if self._channel is None:
+                self._channel = event.channel
+            if event.channel == self._channel:
+                if self._imaged.get(p, t) != t:
+                    self._twice.add(p)
+                self._imaged[p] = t
+
+    def stimulus(self, event: Event) -> None:
+        """Take a stimulus in."""
+        self._stimuli += 1
+        if self._request.pipeline.stimulate is None:
+            return
+        t, p = field_of(event)
+        if self._request.mode == "current" and self._imaged.get(p) != t:
+            raise BadInputError(
+                f"{told_event(event)}: its mask is made from an image in channel {self._channel or ''!r} "
+                "at the same time point and position, and the plan has none before it; image that channel "
+                "there, or choose stim_mode 'previous'"
+            )
+        if self._request.mode == "previous" and p not in self._twice and self._imaged.get(p, t) == t:
+            self._without_image += 1
+
+    def found(self) -> PlanForPipeline:
+        """Return what was found."""
+        images = self._channels["image"]
+        if self._wanted and images and self._wanted not in images:
+            raise BadInputError(
+                f"the pipeline segments channel {self._wanted!r}, which the plan does not image; "
+                f"{nearest(self._wanted, images)}"
+            )
+        late = self._without_image
+        told = f"{late} stimuli have no image before them: leave t=0 out of stim_frames"
+        return PlanForPipeline(
+            channel=self._channel or "",
+            channels=tuple(images),
+            references=tuple(self._channels["reference"]),
+            first=self._first,
+            has_stimuli=bool(self._stimuli),
+            warnings=(told,) if late else (),
+        )
+
+    def _metadata(self, event: Event) -> None:
+        if id(event.metadata) in self._checked:
+            return
+        self._checked.add(id(event.metadata))
+        for name in self._request.required_metadata:
+            if name not in event.metadata:
+                raise BadInputError(
+                    f"{told_event(event)}: a step of the pipeline needs {name!r} in its metadata; "
+                    f"{nearest(name, event.metadata)}"
+                )
