@@ -4,6 +4,7 @@
 usage: python3 dev.py demo [ARGUMENTS]       set up, then `parfocal demo tweezers ARGUMENTS`
        python3 dev.py test [ARGUMENTS]       set up, then `pytest -n 2 ARGUMENTS`; with -n 0 in one process
        python3 dev.py strangers [ARGUMENTS]  set up programs of others, then `pytest -m strangers ARGUMENTS`
+       python3 dev.py networks [ARGUMENTS]   set up Cellpose and StarDist, then `pytest -m networks ARGUMENTS`
        python3 dev.py plugins [ARGUMENTS]    set up PyMoDAQ, then its checks and tests of our plugins
        python3 dev.py check                  set up, then lint, format, types and layers
        python3 dev.py bench NAME [ARGS]      set up with the peers, then benchmarks/NAME.py ARGS
@@ -53,6 +54,7 @@ ENVIRONMENTS = {
     "dev": Environment(".venv", ("dev",)),
     "bench": Environment(".venv", ("dev", "peers")),
     "strangers": Environment(".venv-strangers", ("strangers",), ours=(), system=QT),
+    "networks": Environment(".venv-networks", ("networks",)),
     "pymodaq": Environment(
         ".venv-pymodaq", ("pymodaq",), ours=(".", "plugins/pymodaq_plugins_parfocal"), system=QT
     ),
@@ -70,7 +72,8 @@ CHECKS = (
 
 def main(arguments: list[str]) -> int:
     """Do what the first argument names; return an exit code."""
-    jobs = {job.__name__: job for job in (demo, test, strangers, plugins, check, bench, benchmarks, lock)}
+    known = (demo, test, strangers, networks, plugins, check, bench, benchmarks, lock)
+    jobs = {job.__name__: job for job in known}
     if not arguments or arguments[0] not in jobs:
         print(__doc__)
         return 0 if arguments in ([], ["-h"], ["--help"]) else 2
@@ -93,6 +96,13 @@ def strangers(arguments: list[str]) -> int:
     python = set_up("dev")
     os.environ.update({f"PARFOCAL_{name.upper()}_PYTHON": set_up(name) for name in STRANGERS})
     return run(python, "-m", "pytest", "-m", "strangers", *arguments)
+
+
+def networks(arguments: list[str]) -> int:
+    """Run the tests that need Cellpose and StarDist, which are some gigabytes."""
+    python = set_up("dev")
+    os.environ["PARFOCAL_NETWORKS_PYTHON"] = set_up("networks")
+    return run(python, "-m", "pytest", "-m", "networks", "tests/analysis", *arguments)
 
 
 def plugins(arguments: list[str]) -> int:

@@ -67,6 +67,7 @@ SHARED = {
 # pipe, parts of one file, terms of optics, electronics and windows.
 PLAIN = {
     "analysis": """
+        Cellpose StarDist
         Assignment Merge
     """,
     "cli": """

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from parfocal.core.errors import BadInputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def positive(value: float, name: str) -> float:
@@ -10,3 +15,14 @@ def positive(value: float, name: str) -> float:
     if not value > 0:
         raise BadInputError(f"{name} must be above 0, not {value}")
     return value
+
+
+def one_image(image: NDArray[Any]) -> None:
+    """Raise `BadInputError` unless an image has the axes (y, x)."""
+    if image.ndim != 2:
+        raise BadInputError(f"an image to be segmented has the axes (y, x), not the shape {image.shape}")
+
+
+def even(image: NDArray[Any]) -> bool:
+    """Whether all pixels are equal: there is nothing to be found then, and no brightness to scale by."""
+    return bool(image.min() == image.max())

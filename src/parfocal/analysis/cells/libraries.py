@@ -1,4 +1,4 @@
-"""The libraries of ``parfocal[cells]``, imported when they are needed."""
+"""The libraries that steps on cells need, imported when they are needed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 from parfocal.core.errors import ConfigError
 
 
-def library(module: str) -> Any:
-    """Import and return a module.
+def library(module: str, extra: str = "cells") -> Any:
+    """Import and return a module, which ``parfocal[extra]`` brings.
 
     Raises
     ------
@@ -20,4 +20,4 @@ def library(module: str) -> Any:
         return import_module(module)
     except ModuleNotFoundError as error:
         package = module.partition(".")[0].replace("skimage", "scikit-image")
-        raise ConfigError(f"this step needs {package}: install parfocal[cells]") from error
+        raise ConfigError(f"this step needs {package}: install parfocal[{extra}]") from error

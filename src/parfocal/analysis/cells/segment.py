@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import ndimage
 
+from parfocal.analysis.cells.checks import even, one_image
 from parfocal.analysis.cells.libraries import library
 from parfocal.analysis.cells.splitting import split_touching
 from parfocal.core.errors import BadInputError
@@ -114,14 +115,13 @@ def local_threshold(
 
 
 def _smoothed(image: NDArray[Any], smooth_px: float) -> NDArray[np.float32]:
-    if image.ndim != 2:
-        raise BadInputError(f"an image to be segmented has the axes (y, x), not the shape {image.shape}")
+    one_image(image)
     if not smooth_px >= 0:
         raise BadInputError(f"smooth_px must be 0 or above, not {smooth_px}")
     return ndimage.gaussian_filter(image.astype(np.float32), smooth_px)
 
 
 def _otsu_threshold(smooth: NDArray[np.float32]) -> float:
-    if smooth.min() == smooth.max():
+    if even(smooth):
         return float(smooth.max())
     return float(library("skimage.filters").threshold_otsu(smooth))
