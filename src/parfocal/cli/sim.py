@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,6 +18,7 @@ from parfocal.processes.validation import setting_type
 if TYPE_CHECKING:
     from types import FrameType
 
+    from parfocal.devices.redpitaya.simulated.faults import Fault
     from parfocal.devices.redpitaya.simulated.plant import Plant
     from parfocal.devices.redpitaya.simulated.server import SimulatedRedPitaya
 
@@ -77,21 +79,8 @@ def redpitaya(
         in2=plant(in2),
         seed=seed,
     )
-    ended = threading.Event()
-
-    def end(_signal: int, _frame: FrameType | None) -> None:
-        ended.set()
-
     with device:
-        for each in faults:
-            device.inject_fault(**{name: getattr(each, name) for name in Fault.__dataclass_fields__})
-        signal.signal(signal.SIGTERM, end)
-        signal.signal(signal.SIGINT, end)
-        _report(device, json)
-        while not ended.wait(0.2):
-            if device.monitor is not None and device.monitor.ended.is_set():
-                return 1  # the fault "die"
-    return 0
+        return _serve(device, faults, json)
 
 
 def plant(text: str) -> Plant:
@@ -111,6 +100,24 @@ def plant(text: str) -> Plant:
     except msgspec.ValidationError as error:
         known = ", ".join(Plant.__struct_fields__)
         raise BadInputError(f"plant {text!r}: {error}; known: {known}") from error
+
+
+def _serve(device: SimulatedRedPitaya, faults: list[Fault], json: bool) -> int:
+    """Serve, with faults, until a signal ends it; return the exit code, 1 if the fault "die" ended it."""
+    for fault in faults:
+        device.inject_fault(**asdict(fault))
+    ended = threading.Event()
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        ended.set()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    _report(device, json)
+    while not ended.wait(0.2):
+        if device.monitor is not None and device.monitor.ended.is_set():
+            return 1
+    return 0
 
 
 def _check(port: int, scpi_port: int | None, latency_ms: float) -> None:

@@ -60,11 +60,7 @@ def tracking_errors(
     usable = (tracks["flags"] & ~np.uint32(Flag.NEIGHBOUR)) == 0
     good = tracks[usable]
     pairs = pair_beads(tracks, truth, capture_px)
-    residuals = [
-        _differences(good[good["bead"] == bead], truth[truth["bead"] == true_bead])
-        for bead, true_bead in pairs.items()
-    ]
-    all_of = np.concatenate(residuals) if residuals else np.empty((0, 6))
+    all_of = _all_differences(good, truth, pairs)
     scale = np.array([pixel_size_nm, pixel_size_nm, 1.0])
     rms = _rms(all_of[:, :3]) * scale
     over_bound = _rms(all_of[:, :3] / all_of[:, 3:])
@@ -94,6 +90,15 @@ def pair_beads(tracks: NDArray[Any], truth: NDArray[Any], capture_px: float) -> 
         for row, k, d in zip(here, nearest, distance.min(axis=1), strict=True)
         if d <= capture_px
     }
+
+
+def _all_differences(tracks: NDArray[Any], truth: NDArray[Any], pairs: dict[int, int]) -> NDArray[Any]:
+    """Return what `_differences` does of all pairs, one after another."""
+    found = [
+        _differences(tracks[tracks["bead"] == bead], truth[truth["bead"] == true_bead])
+        for bead, true_bead in pairs.items()
+    ]
+    return np.concatenate(found) if found else np.empty((0, 6))
 
 
 def _differences(tracks: NDArray[Any], truth: NDArray[Any]) -> NDArray[Any]:

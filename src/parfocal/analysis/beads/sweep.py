@@ -113,22 +113,8 @@ def run_sweep(
     planes, corners = plan.planes(), assignment.rois.corners()
     if not len(corners):
         raise BadInputError("there are no regions to make tables for; add or find beads first")
-    try:
-        home = float(focus.call("position", timeout_s=move_timeout_s))
-        low, high = focus.call("limits", timeout_s=move_timeout_s)
-    except UnknownCommandError as error:
-        raise BadInputError(f"service {focus.service!r} is no stage: it has no {error.command!r}") from error
-    check_limits(planes, home, (low, high), focus.service)
-    builder = ZTableBuilder(
-        assignment.rois.roi_px,
-        len(corners),
-        step_nm=max(plan.step_nm, 50.0),
-        gain_e_per_adu=assignment.noise.gain_e_per_adu,
-        offset_adu=assignment.noise.offset_adu,
-        read_noise_e=assignment.noise.read_noise_e,
-        flat=flat_field(assignment),
-        pixel_size_um=pixel_size_um,
-    )
+    home = _home_within_limits(planes, focus, move_timeout_s)
+    builder = _builder(assignment, plan.step_nm, pixel_size_um)
     try:
         for number, plane in enumerate(planes.tolist()):
             call.progress(number / len(planes), f"plane {number + 1} of {len(planes)}: {plane:.0f} nm")
@@ -140,7 +126,38 @@ def run_sweep(
     finally:
         focus.call("move_to", home, timeout_s=move_timeout_s)
     call.progress(1.0, "making the tables")
-    seen = np.flatnonzero(builder.heights_seen() >= max(LEAST_HEIGHTS, len(planes) / 2))
+    return _tables(builder, assignment, max(LEAST_HEIGHTS, len(planes) / 2))
+
+
+def _home_within_limits(planes: NDArray[np.float64], focus: Client, timeout_s: float) -> float:
+    """Return where the focus stands, if the whole sweep lies within its limits."""
+    try:
+        home = float(focus.call("position", timeout_s=timeout_s))
+        low, high = focus.call("limits", timeout_s=timeout_s)
+    except UnknownCommandError as error:
+        raise BadInputError(f"service {focus.service!r} is no stage: it has no {error.command!r}") from error
+    check_limits(planes, home, (low, high), focus.service)
+    return home
+
+
+def _builder(assignment: Assignment, step_nm: float, pixel_size_um: float | None) -> ZTableBuilder:
+    return ZTableBuilder(
+        assignment.rois.roi_px,
+        len(assignment.rois.corners()),
+        step_nm=max(step_nm, 50.0),
+        gain_e_per_adu=assignment.noise.gain_e_per_adu,
+        offset_adu=assignment.noise.offset_adu,
+        read_noise_e=assignment.noise.read_noise_e,
+        flat=flat_field(assignment),
+        pixel_size_um=pixel_size_um,
+    )
+
+
+def _tables(
+    builder: ZTableBuilder, assignment: Assignment, least_heights: float
+) -> tuple[ZTables, tuple[int, ...]]:
+    """Return the tables of the beads that were seen at so many heights, and which beads they are."""
+    seen = np.flatnonzero(builder.heights_seen() >= least_heights)
     if not seen.size:
         raise TrackingError("no tables from this sweep: no bead was seen at enough of its heights")
     rois = [assignment.rois.rois[place] for place in seen.tolist()]

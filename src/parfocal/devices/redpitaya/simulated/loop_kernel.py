@@ -19,6 +19,20 @@ _MEMORY_LIMIT = 4 * 8192.0
 
 
 @numba.njit(cache=True)
+def signal(
+    slot: int, outside: float, output: NDArray[np.float64], past: NDArray[np.float32], now: int
+) -> float:
+    """Return what a controller sees of a slot: what comes from `outside`, and what controllers add to it."""
+    if slot < 3:
+        outside = output[slot]
+    elif slot == 10 or slot == 11:
+        outside += past[slot - 5, now]
+    elif slot == 12 or slot == 13:
+        outside += past[slot - 9, now - 1]
+    return min(max(outside, -8192.0), 8191.0)
+
+
+@numba.njit(cache=True)
 def run(
     outside: NDArray[np.float64],
     slot: NDArray[np.int64],
@@ -56,14 +70,7 @@ def run(
             behind[k] += approach[k] * (driven - behind[k])
             past[5 + k, now] = gain[k] * behind[k]
         for j in range(3):
-            value = outside[j, step]
-            if slot[j] < 3:
-                value = output[slot[j]]
-            elif slot[j] == 10 or slot[j] == 11:
-                value += past[slot[j] - 5, now]
-            elif slot[j] == 12 or slot[j] == 13:
-                value += past[slot[j] - 9, (first + step - 1) % kept]
-            value = min(max(value, -8192.0), 8191.0)
+            value = signal(slot[j], outside[j, step], output, past, now)
             for stage in range(4):
                 if alpha[j, stage] > 0:
                     filters[j, stage] += alpha[j, stage] * (value - filters[j, stage])
