@@ -1,0 +1,119 @@
+"""The built-in optogenetics microscope in its processes: calibrated, lit as asked, dark after a kill."""
+
+import os
+import signal
+
+import numpy as np
+import pytest
+
+import parfocal
+from parfocal.core.clock import SYSTEM_CLOCK, poll_until
+from parfocal.core.errors import CancelledError, CommandError
+from parfocal.core.modulation import BLANK, mask_hash, pack_mask
+from parfocal.devices.simulated.optogenetics.lit_region import intersection_over_union
+
+pytestmark = pytest.mark.timeout(300)
+PATIENCE_S = 60.0
+LONG_S = 120.0
+
+
+@pytest.fixture
+def rig():
+    with parfocal.open_rig("optogenetics") as rig:
+        yield rig
+
+
+def all_ready(rig):
+    return all(service.state == "ready" for service in rig.status().services.values())
+
+
+def is_dark(rig):
+    return rig["world"].light() == {}
+
+
+def is_blank(rig):
+    return rig["world"].lit_pixels() == {"dmd": 0}
+
+
+def discs(seed):
+    """Return a mask in camera pixels, of the size of some cells."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:512, :512]
+    return np.any([np.hypot(x - px, y - py) < 16 for px, py in rng.uniform(40, 470, (20, 2))], axis=0)
+
+
+def show(rig, mask):
+    return rig["modulator"].show_mask(pack_mask(mask), mask.shape, mask_hash(mask), timeout_s=PATIENCE_S)
+
+
+def test_calibrated_beside_a_live_view_masks_light_what_they_say(rig):
+    modulator, camera = rig["modulator"], rig["camera"]
+    with pytest.raises(CommandError, match="not calibrated"):
+        show(rig, discs(1))
+    camera.set_exposure_ms(8.0, timeout_s=PATIENCE_S)
+    camera.start(timeout_s=PATIENCE_S)
+    found = modulator.calibrate(timeout_s=LONG_S)
+    assert camera.is_running()
+    assert camera.exposure_ms() == 8.0
+    assert is_dark(rig)
+    assert is_blank(rig)
+    assert found.residual_px < 0.5
+    assert found.spots >= 12
+    assert modulator.calibration() == found
+    camera.stop(timeout_s=PATIENCE_S)
+    rig["channels"].set_channel("stimulation", timeout_s=PATIENCE_S)
+    for seed in range(3):
+        shown = show(rig, discs(seed))
+        assert modulator.shown() == shown
+        assert shown.hash == mask_hash(discs(seed))
+        camera.snap(event=seed, time_s=float(seed), timeout_s=PATIENCE_S)
+        lit = camera.lit_region(seed)
+        assert intersection_over_union(discs(seed), 0.0, 0.0, lit.pixel_size_um, lit) > 0.92
+    modulator.blank(timeout_s=PATIENCE_S)
+    assert modulator.shown().hash == BLANK
+
+
+def test_a_calibration_that_is_ended_or_fails_leaves_all_dark(rig):
+    modulator = rig["modulator"]
+    call = modulator.submit("calibrate", timeout_s=LONG_S)
+    assert poll_until(lambda: not is_blank(rig), PATIENCE_S)
+    with pytest.raises(CommandError, match="is being calibrated"):
+        modulator.show_all(timeout_s=PATIENCE_S)
+    call.cancel("enough")
+    with pytest.raises(CancelledError):
+        call.result(PATIENCE_S)
+    assert poll_until(lambda: is_dark(rig) and is_blank(rig), PATIENCE_S)
+    call = modulator.submit("calibrate", timeout_s=LONG_S)
+    assert poll_until(lambda: not is_blank(rig), PATIENCE_S)
+    modulator.blank(timeout_s=PATIENCE_S)
+    with pytest.raises(CommandError, match="blanked"):
+        call.result(PATIENCE_S)
+    assert poll_until(lambda: is_dark(rig) and is_blank(rig), PATIENCE_S)
+    with pytest.raises(CommandError, match="none of 36 spots was seen"):
+        modulator.calibrate(1e-6, timeout_s=LONG_S)
+    assert poll_until(lambda: is_dark(rig) and is_blank(rig), PATIENCE_S)
+    modulator.inject_fault("dead", timeout_s=PATIENCE_S)
+    with pytest.raises(CommandError, match="did not take the mask"):
+        modulator.calibrate(timeout_s=LONG_S)
+    assert poll_until(lambda: is_dark(rig), PATIENCE_S)
+    assert modulator.calibration() is None
+
+
+@pytest.mark.slow
+def test_it_gets_dark_when_the_modulator_is_lost_and_blank_when_who_steers_it_is(rig):
+    for how in (signal.SIGKILL, signal.SIGSTOP):
+        rig["channels"].set_channel("stimulation", timeout_s=PATIENCE_S)
+        rig["modulator"].show_all(timeout_s=PATIENCE_S)
+        assert not is_dark(rig)
+        lost = rig.status().services["modulator"].pid
+        since_ns = SYSTEM_CLOCK.monotonic_ns()
+        os.kill(lost, how)
+        assert poll_until(lambda: is_dark(rig), PATIENCE_S)
+        log = [change for change in rig["world"].light_log(since_ns) if change.level == 0.0]
+        assert (log[-1].time_ns - since_ns) * 1e-9 < 30.0
+        assert poll_until(lambda gone=lost: rig.status().services["modulator"].pid != gone, PATIENCE_S)
+        assert poll_until(lambda: all_ready(rig), PATIENCE_S)
+        assert is_blank(rig)
+    rig["modulator"].show_all(timeout_s=PATIENCE_S)
+    os.kill(rig.status().services["runs"].pid, signal.SIGKILL)
+    assert poll_until(lambda: is_blank(rig), PATIENCE_S)
