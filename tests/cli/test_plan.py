@@ -81,7 +81,12 @@ def test_what_is_told_from_the_stages_is_shown_so(tmp_path, capsys):
     ("text", "rig", "code", "said"),
     [
         ("chanels: [a]", [], 2, "plan.yaml: a sequence has no field 'chanels'; did you mean 'channels'"),
-        ("channels: [nuclei]", ["--rig", "microscope"], 2, "event 0: channel 'nuclei': .*'nucleus'"),
+        (
+            "channels: [nuclei]",
+            ["--rig", "microscope"],
+            2,
+            "event 0 .*no channel 'nuclei'.*'nucleus'",
+        ),
         ("channels: [a]", ["--rig", "nobody"], 4, "no rig 'nobody' is running, and none"),
         ("channels: [a]", ["--most", "-1"], 2, "most must be 0 or more, not -1"),
     ],

@@ -59,10 +59,11 @@ class FakeRuns:
         plan: dict[str, Any],
         name: str = "",
         folder: str = "",
+        continues: str = "",
         by_force: bool = False,
         notes: dict[str, Any] = {},  # noqa: B006 (never changed)
     ) -> RunStatus:
-        self.asked.append(("prepare", plan, name, folder, by_force))
+        self.asked.append(("prepare", plan, name, folder, continues, by_force))
         self.created_at += 1.0
         self.change(name or "run-1", state="prepared", events_total=3, created_at=self.created_at)
         return self.runs[name or "run-1"]

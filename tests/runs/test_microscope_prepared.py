@@ -8,7 +8,7 @@ import pytest
 
 import parfocal
 from parfocal.core.clock import poll_until
-from parfocal.core.errors import BadInputError, ClaimedError
+from parfocal.core.errors import BadInputError, ClaimedError, RunNotFoundError
 from parfocal.rig.opening import open_rig
 from parfocal.runs import Sequence, combine, confirm
 
@@ -27,6 +27,8 @@ def test_a_run_is_prepared_and_then_started_or_not(tmp_path):
         what_would_run_is_shown_and_nothing_is_touched(rig)
         it_is_started_or_told_what_changed(rig)
         what_the_rig_cannot_do_is_refused_when_it_is_prepared(rig)
+        a_continuation_is_prepared_dropped_and_started(rig)
+        a_changed_plan_has_another_forecast(rig)
 
 
 def what_would_run_is_shown_and_nothing_is_touched(rig):
@@ -38,7 +40,7 @@ def what_would_run_is_shown_and_nothing_is_touched(rig):
             assert other.runs["shown"].events[7]["x_um"] == 300.0
         assert (status.state, status.events_total, status.folder, status.claims) == ("prepared", 8, "", ())
         assert not status.is_running
-        assert status.forecast.duration_s == 3.0
+        assert 3.0 < status.forecast.duration_s < 30.0  # the last position, and what devices and calls take
         assert status.forecast.largest_move_um == 290.0
         assert status.forecast.disk_bytes == 8 * rig.stream("camera").spec.nbytes
         assert status.forecast.disk_free_bytes > 0
@@ -100,3 +102,40 @@ def what_the_rig_cannot_do_is_refused_when_it_is_prepared(rig):
         handle.start()
     rig["camera"].set_binning(1)
     assert handle.start().forecast == handle.wait(PATIENCE_S).forecast
+
+
+def a_continuation_is_prepared_dropped_and_started(rig):
+    before = rig.runs["later"].status()
+    handle = rig.prepare(relative(), continues="later")
+    status = handle.status()
+    assert (status.run, status.state, status.folder) == ("later", "prepared", before.folder)
+    assert (status.events_total, status.claims) == (4, ())
+    assert [event["index"]["t"] for event in handle.events] == [0, 0, 1, 1]
+    with pytest.raises(BadInputError, match="'later' is prepared, and was not started"):
+        rig.run(relative(), continues="later")
+    assert handle.cancel().outcome == "cancelled"
+    with pytest.raises(BadInputError, match="cancelled before it was started"):
+        handle.start()
+
+    again = rig.prepare(relative(), continues="later")
+    assert again.start().run == "later"
+    status = again.wait(PATIENCE_S)
+    assert (status.outcome, status.folder) == ("complete", before.folder)
+    assert (status.events_total, status.events_acquired, status.frames_stored) == (4, 4, 4)
+    with pytest.raises(RunNotFoundError, match="nowhere"):
+        rig.prepare(relative(), continues="nowhere")
+
+
+def a_changed_plan_has_another_forecast(rig):
+    handle = rig.run(combine(confirm("go on?"), relative(), axis="t"), name="changed")
+    assert poll_until(lambda: handle.status().question, PATIENCE_S)
+    first = handle.status().forecast
+    longer = handle.extend(relative(time_plan={"interval": 100, "loops": 2})).forecast
+    assert first.duration_s < 100 < longer.duration_s
+    assert longer.disk_bytes == 3 * first.disk_bytes
+    hurried = relative(time_plan={"interval": 0.01, "loops": 20})
+    replaced = handle.replace_future(hurried)
+    assert replaced.forecast.duration_s < longer.duration_s
+    assert any("late from time point" in warning for warning in replaced.forecast.warnings)
+    assert handle.cancel().forecast == replaced.forecast
+    handle.wait(PATIENCE_S)

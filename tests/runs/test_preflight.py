@@ -7,6 +7,7 @@ import pytest
 from parfocal.core.channels import ChannelPreset
 from parfocal.core.errors import BadInputError
 from parfocal.runs import Sequence, acquire, combine, wait
+from parfocal.runs.forecasting import forecast_of
 from parfocal.runs.instruments.rig_facts import RigFacts, changes
 from parfocal.runs.plans.survey import survey
 from parfocal.runs.preflight import preflight
@@ -49,8 +50,8 @@ def one(channel="nucleus", **more):
             "event 1 (t=0, p=1, c=0, z=0): x cannot go to 300 um; its limits are -100 to 100 um",
         ),
         (Sequence(stage_positions=[(0, 0, 1)], metadata={"phase": "early"}), "phase 'early' and no phase_id"),
-        (Sequence(time_plan={"interval": 1, "loops": 20}), "20 frames take up to 1 MB"),
-        (acquire(30), "30 frames take up to 1 MB"),
+        (Sequence(time_plan={"interval": 1, "loops": 50}), "50 frames are 1 MB before compression"),
+        (acquire(41), "too few even if they shrink to 1 / 4 of that"),
         (wait(5), "the plan has no frames"),
     ],
 )
@@ -67,6 +68,18 @@ def test_what_the_rig_can_do_passes():
     for plan in (numbered, one(exposure=0.1, power=0), acquire(10), combine(one(), wait(5), axis="t")):
         preflight(survey(plan.events(), FACTS.found), FACTS)
     preflight(survey(wait(5).events(), {}), FACTS, appended=True)
+
+
+def test_frames_that_may_fit_when_they_are_compressed_are_warned_of_and_not_refused():
+    for frames, said in (
+        (8, ""),
+        (9, "90 % of the free disk"),
+        (40, "400 % of the free disk, before compression"),
+    ):
+        wanted = survey(acquire(frames).events(), {})
+        preflight(wanted, FACTS)
+        assert said in "".join(forecast_of(wanted, FACTS, 1.0).warnings)
+        assert bool(said) == bool(forecast_of(wanted, FACTS, 1.0).warnings)
 
 
 def test_both_ends_of_an_axis_are_looked_at_and_the_stage_that_stands_there():

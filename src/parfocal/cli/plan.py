@@ -13,10 +13,11 @@ from parfocal.cli.exits import Exit
 from parfocal.cli.output import console, print_json
 from parfocal.cli.own_modules import find_own_modules
 from parfocal.core.run_status import StimMode
-from parfocal.rig.plan_report import KnownRig, as_tiled, first_and_last, known_rig, report_of
+from parfocal.rig.plan_report import KnownRig, first_and_last, known_rig, report_of
 from parfocal.runs.pipeline.pipeline import pipeline_to_data
 from parfocal.runs.pipeline.plan_check import check_plan
 from parfocal.runs.pipeline.request import pipeline_request
+from parfocal.runs.plans.field_of_view import tiled
 from parfocal.runs.plans.origin import at_origin
 from parfocal.runs.plans.plan_files import load_plan
 from parfocal.runs.status_text import clock_text
@@ -73,9 +74,8 @@ def plan(
 
     parfocal plan plan.yaml --json
     """
-    wanted = load_plan(plan)
     facts = KnownRig() if rig is None else known_rig(rig)
-    wanted = as_tiled(wanted, facts)
+    wanted = tiled(load_plan(plan), facts.field_um)
     report = report_of(wanted, facts)
     request = _checked(pipeline, stim_mode, wanted) if pipeline else None
     first, last = first_and_last(wanted, most)

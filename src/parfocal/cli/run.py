@@ -117,6 +117,7 @@ def prepare(
     *,
     out: Path | None = None,
     name: str = "",
+    continues: str = "",
     pipeline: str = "",
     stim_mode: StimMode = "current",
     force: bool = False,
@@ -137,6 +138,8 @@ def prepare(
         Folder for the run's own new folder; by default where the rig's recorder puts its runs.
     name
         Of the run, and of its folder.
+    continues
+        A run of this rig that has ended: its indices and files go on.
     pipeline, stim_mode
         As for `parfocal run`.
     force
@@ -159,6 +162,7 @@ def prepare(
             wanted,
             name=name,
             folder="" if out is None else out,
+            continues=continues,
             force=force,
             pipeline=request,
             stim_mode=stim_mode,

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from parfocal.core.errors import BadInputError, nearest
+from parfocal.core.channels import ChannelPreset
+from parfocal.core.errors import BadInputError
 from parfocal.core.frames import FrameSpec
 from parfocal.processes import directory
 from parfocal.rig.opening import attach, config_of
 from parfocal.rig.run_roles import run_settings
 from parfocal.runs.forecast.device_times import AxisTimes, DeviceTimes
 from parfocal.runs.forecast.feasibility import feasibility_of
-from parfocal.runs.instruments.rig_facts import field_of_view_um
+from parfocal.runs.instruments.rig_facts import RigFacts, field_of_view_um
 from parfocal.runs.plans.event import Event
-from parfocal.runs.plans.field_of_view import at_field_of_view
 from parfocal.runs.plans.origin import at_origin
 from parfocal.runs.plans.survey import survey
+from parfocal.runs.preflight import light_problems, refuse
 
 if TYPE_CHECKING:
     from parfocal.rig.config import RigConfig
@@ -33,8 +33,8 @@ class KnownRig(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     rig : str
         Its name.
-    channels : tuple of str or None
-        Its presets; None if it has no channels service, or more than one.
+    presets : dict of str to ChannelPreset, or None
+        Its channels; None if it has no service of them, or more than one.
     times : DeviceTimes
         The speeds that its file declares for the stages, and the exposures of its presets.
     frame : FrameSpec or None
@@ -42,9 +42,14 @@ class KnownRig(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     rig: str = ""
-    channels: tuple[str, ...] | None = None
+    presets: dict[str, ChannelPreset] | None = None
     times: DeviceTimes = DeviceTimes()
     frame: FrameSpec | None = None
+
+    @property
+    def field_um(self) -> tuple[float, float] | None:
+        """Width and height of what a frame shows; None if nobody knows them."""
+        return None if self.frame is None else field_of_view_um(self.frame)
 
 
 class PlanReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,20 +105,21 @@ def known_rig(source: str) -> KnownRig:
 
 def _facts(config: RigConfig, frame: FrameSpec | None) -> KnownRig:
     parts = run_settings(config)
-    presets: Mapping[str, Any] | None = None
+    presets: dict[str, ChannelPreset] | None = None
     if parts.channels:
-        presets = config.services[parts.channels].settings.get("options", {}).get("presets", {})
+        written = config.services[parts.channels].settings.get("options", {}).get("presets", {})
+        presets = msgspec.convert(written, dict[str, ChannelPreset])
     axes: dict[str, AxisTimes] = {}
     for stage in filter(None, (parts.xy, parts.z)):
         for name, axis in config.services[stage].settings.get("options", {}).get("axes", {}).items():
             if axis.get("speed"):
                 axes[name] = AxisTimes(speed_um_per_s=axis["speed"])
     exposures = {
-        name: preset["exposure_ms"] for name, preset in (presets or {}).items() if "exposure_ms" in preset
+        name: preset.exposure_ms for name, preset in (presets or {}).items() if preset.exposure_ms is not None
     }
     return KnownRig(
         rig=config.name,
-        channels=None if presets is None else tuple(presets),
+        presets=presets,
         times=DeviceTimes(axes=axes, exposure_ms=exposures),
         frame=frame,
     )
@@ -134,7 +140,7 @@ def report_of(plan: Plan, facts: KnownRig) -> PlanReport:
     Raises
     ------
     BadInputError
-        If it names a channel that the rig does not have.
+        If its channels are not those of the rig, or do not take what it asks of them.
 
     Examples
     --------
@@ -146,12 +152,8 @@ def report_of(plan: Plan, facts: KnownRig) -> PlanReport:
     """
     shown = _at_zero(plan)
     found = survey(shown.events(), {})
-    for (channel, *_), event in found.lights.items():
-        if channel and facts.channels is not None and channel not in facts.channels:
-            known = nearest(channel, facts.channels)
-            raise BadInputError(
-                f"event {event.number}: channel {channel!r}: rig {facts.rig!r} has no such preset; {known}"
-            )
+    if facts.presets is not None:
+        refuse(list(light_problems(found, RigFacts(presets=facts.presets))))
     forecast = feasibility_of(shown.events(), facts.times, {})
     return PlanReport(
         shape=plan.shape,
@@ -166,12 +168,6 @@ def report_of(plan: Plan, facts: KnownRig) -> PlanReport:
         relative_to_stages=tuple(sorted(plan.needs_origin)),
         disk_bytes=None if facts.frame is None else found.frames * facts.frame.nbytes,
     )
-
-
-def as_tiled(plan: Plan, facts: KnownRig) -> Plan:
-    """Return a plan whose grids have the field of view of the camera; the same one if nobody knows it."""
-    field = None if facts.frame is None else field_of_view_um(facts.frame)
-    return plan if field is None else at_field_of_view(plan, width_um=field[0], height_um=field[1])
 
 
 def _at_zero(plan: Plan) -> Plan:

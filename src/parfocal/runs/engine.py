@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from parfocal.core.errors import BadInputError
 from parfocal.core.run_status import RunForecast
@@ -27,9 +27,32 @@ if TYPE_CHECKING:
     from parfocal.core.clock import Clock
     from parfocal.core.run_status import FailurePolicy, ResumePolicy, RunStatus
     from parfocal.runs.event_log import SettledEvent
+    from parfocal.runs.forecast.device_times import DeviceTimes
+    from parfocal.runs.forecast.prediction import Prediction
     from parfocal.runs.pipeline.live_analysis import LiveAnalysis
     from parfocal.runs.plans.plan import Plan
     from parfocal.runs.plans.schedule import Schedule
+
+
+class RunRemainder(NamedTuple):
+    """What is still to come of a run.
+
+    Attributes
+    ----------
+    schedule : Schedule
+        Its events.
+    first : int
+        The next of them.
+    prediction : Prediction
+        Goes on from where the run stands.
+    declared : DeviceTimes
+        What its devices say that they take.
+    """
+
+    schedule: Schedule
+    first: int
+    prediction: Prediction
+    declared: DeviceTimes
 
 
 class RunEngine:
@@ -196,6 +219,19 @@ class RunEngine:
         """Count an error beside the task under way, and log it."""
         self._log.error("run %s, event %d: %s: %s: %s", self.name, event, source, type, message)
         self._wish(lambda now: inputs.Noted(now, source, type, message, event))
+
+    def remainder(self) -> RunRemainder:
+        """Return what is still to come, and how it is expected to go from here."""
+        with self._lock:
+            prediction = self._prediction.from_here(self._machine.timing, self._clock.monotonic_ns())
+            first = self._machine.counts.consumed
+            return RunRemainder(self._schedule, first, prediction, self._prediction.declared)
+
+    def foresee(self, forecast: RunForecast) -> RunStatus:
+        """Take another forecast: its plan was changed."""
+        with self._lock:
+            self._facts.forecast = forecast
+            return self._status()
 
     def stored(self, storage: RunStorage) -> None:
         """Take note of how far its record is."""

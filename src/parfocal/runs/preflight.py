@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from parfocal.runs.plans.survey import PlanSurvey
 
 _MOST_TOLD = 5
+_MOST_COMPRESSED = 4
+"""Frames of a camera are not compressed to less than a quarter; what may or may not fit, a forecast tells."""
 _POWERS = (0.0, 1.0)
 """Of a light that does not say what it takes."""
 _PHASE_NAMES = ("phase", "phase_name")
@@ -36,10 +38,21 @@ def preflight(wanted: PlanSurvey, facts: RigFacts, *, appended: bool = False) ->
     BadInputError
         Naming the events by number and index, the values, and what to do; of many problems the first five.
     """
-    found = [*_emptiness(wanted, appended), *_problems(wanted, facts)]
-    if found:
-        more = f"; and {len(found) - _MOST_TOLD} more" if len(found) > _MOST_TOLD else ""
-        raise BadInputError("; ".join(found[:_MOST_TOLD]) + more)
+    refuse([*_emptiness(wanted, appended), *light_problems(wanted, facts), *_problems(wanted, facts)])
+
+
+def refuse(problems: list[str]) -> None:
+    """Raise `BadInputError` with the first five problems, if there are any."""
+    if problems:
+        more = f"; and {len(problems) - _MOST_TOLD} more" if len(problems) > _MOST_TOLD else ""
+        raise BadInputError("; ".join(problems[:_MOST_TOLD]) + more)
+
+
+def light_problems(wanted: PlanSurvey, facts: RigFacts) -> Iterator[str]:
+    """Yield what the rig's channels, camera and lights do not take."""
+    for event in wanted.lights.values():
+        for problem in _light_problems(event, facts):
+            yield f"{told_event(event)}: {problem}"
 
 
 def _emptiness(wanted: PlanSurvey, appended: bool) -> Iterator[str]:
@@ -50,9 +63,6 @@ def _emptiness(wanted: PlanSurvey, appended: bool) -> Iterator[str]:
 
 
 def _problems(wanted: PlanSurvey, facts: RigFacts) -> Iterator[str]:
-    for event in wanted.lights.values():
-        for problem in _light_problems(event, facts):
-            yield f"{told_event(event)}: {problem}"
     for axis, ends in wanted.reach.items():
         yield from _reach_problems(axis, ends, facts)
     for event in wanted.metadata:
@@ -64,11 +74,11 @@ def _problems(wanted: PlanSurvey, facts: RigFacts) -> Iterator[str]:
                 "number the phases: phase_id = 0, 1, 2 ..."
             )
     needed = wanted.frames * facts.frame_bytes
-    if facts.disk_free_bytes is not None and needed > facts.disk_free_bytes:
+    if facts.disk_free_bytes is not None and needed > facts.disk_free_bytes * _MOST_COMPRESSED:
         yield (
-            f"{wanted.frames} frames take up to {_megabytes(needed)} MB, and "
-            f"{_megabytes(facts.disk_free_bytes)} MB are free for the record: free some space, name another "
-            "folder, or take fewer frames"
+            f"{wanted.frames} frames are {_megabytes(needed)} MB before compression, and "
+            f"{_megabytes(facts.disk_free_bytes)} MB are free for the record, too few even if they shrink to "
+            f"1 / {_MOST_COMPRESSED} of that: free some space, name another folder, or take fewer frames"
         )
 
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from parfocal.core.run_status import RunForecast
-
 if TYPE_CHECKING:
+    from parfocal.runs.engine import RunEngine
     from parfocal.runs.instruments.rig_facts import RigFacts
     from parfocal.runs.pipeline.request import PipelineRequest
     from parfocal.runs.plans.schedule import Schedule
     from parfocal.runs.plans.survey import PlanSurvey
-
-_NEARLY_FULL = 0.8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +35,8 @@ class PreparedRun:
     ----------
     request : StartRequest
         What was asked for, with its name, and with positions that depend no longer on where the stages stand.
+    before : RunEngine or None
+        What it goes on with.
     schedule : Schedule
         Its events.
     wanted : PlanSurvey
@@ -49,38 +48,8 @@ class PreparedRun:
     """
 
     request: StartRequest
+    before: RunEngine | None
     schedule: Schedule
     wanted: PlanSurvey
     facts: RigFacts
     needs_origin: frozenset[str]
-
-
-def forecast_of(schedule: Schedule, wanted: PlanSurvey, facts: RigFacts) -> RunForecast:
-    """Return what a run is expected to need.
-
-    Examples
-    --------
-    >>> from parfocal.runs import acquire
-    >>> from parfocal.runs.instruments.rig_facts import RigFacts
-    >>> from parfocal.runs.plans.schedule import Schedule
-    >>> from parfocal.runs.plans.survey import survey
-    >>> plan = acquire(100)
-    >>> facts = RigFacts(frame_bytes=1000, disk_free_bytes=110_000)
-    >>> forecast_of(Schedule(plan), survey(plan.events(), {}), facts).warnings
-    ('its frames may take 91 % of the free disk',)
-    """
-    needed = wanted.frames * facts.frame_bytes if facts.disk_free_bytes is not None else 0
-    warnings = []
-    if facts.disk_free_bytes is None:
-        warnings.append("nothing is recorded: the rig has no recorder")
-    elif needed > facts.disk_free_bytes * _NEARLY_FULL:
-        warnings.append(f"its frames may take {100 * needed / facts.disk_free_bytes:.0f} % of the free disk")
-    if wanted.endless:
-        warnings.append("the camera runs until somebody ends it: nobody knows how much disk it takes")
-    return RunForecast(
-        duration_s=schedule.duration_s,
-        largest_move_um=wanted.largest_move_um,
-        disk_bytes=needed,
-        disk_free_bytes=facts.disk_free_bytes,
-        warnings=tuple(warnings),
-    )

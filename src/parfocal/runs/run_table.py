@@ -25,7 +25,10 @@ MOST_PREPARED = 100
 
 
 class KnownRun(NamedTuple):
-    """A run and its instruments; of one that nobody carries out its status, and what is prepared of it."""
+    """A run and its instruments; of one that nobody carries out its status, and what is prepared of it.
+
+    A continuation that is prepared has the engine of what it goes on with.
+    """
 
     engine: RunEngine | None
     instruments: RigInstruments | None
@@ -34,10 +37,10 @@ class KnownRun(NamedTuple):
 
     def status(self) -> RunStatus:
         """Return how it is."""
-        if self.engine is not None:
-            return self.engine.status()
-        assert self.told is not None
-        return self.told
+        if self.told is not None:
+            return self.told
+        assert self.engine is not None
+        return self.engine.status()
 
     @property
     def goes_on(self) -> bool:
@@ -89,7 +92,7 @@ class RunTable:
                 finished_at=finished_at,
                 remaining_s=0.0,
             )
-            self._put(run.told.run, KnownRun(None, None, dropped))
+            self._put(run.told.run, KnownRun(run.engine, run.instruments, dropped))
             return dropped
 
     def prepared(self) -> list[str]:
@@ -115,13 +118,13 @@ class RunTable:
     def engine(self, name: str) -> RunEngine:
         """Return what carries a run out; `BadInputError` if nothing does yet, or an earlier process did."""
         run = self.find(name)
-        if (engine := run.engine) is not None:
+        if (engine := run.engine) is not None and run.told is None:
             return engine
         if run.prepared is not None:
             raise BadInputError(
                 f"run {run.status().run!r} is prepared, and was not started: `start` it, or `cancel` it"
             )
-        if run.status().outcome == "cancelled":
+        if engine is not None or run.status().outcome == "cancelled":
             raise BadInputError(f"run {name!r} was cancelled before it was started; prepare it again")
         raise BadInputError(f"run {name!r} was ended by the death of the process that carried it out")
 

@@ -140,13 +140,15 @@ class RunService(Service):
         plan: dict[str, Any],
         name: str = "",
         folder: str = "",
+        continues: str = "",
         by_force: bool = False,
         notes: dict[str, Any] = {},  # noqa: B006 (never changed)
         pipeline: PipelineRequest | None = None,
     ) -> RunStatus:
         """Check a run of `plan` as `start` does, and keep it until `start_prepared`; returns its status.
 
-        Nothing is claimed or touched, and it has no folder yet. At most 100 are kept; `cancel_run` drops one.
+        `continues` names a run that has ended, whose indices and files go on then. Nothing is claimed or
+        touched, and a new one has no folder yet. At most 100 are kept; `cancel_run` drops one.
         """
         request = StartRequest(
             plan=plan,
@@ -156,7 +158,10 @@ class RunService(Service):
             notes=notes,
             pipeline=pipeline,
         )
-        status = self._starter.prepared(request).status()
+        before = self._runs.find(continues) if continues else None
+        if before is not None and before.goes_on:
+            raise BadInputError(f"run {continues!r} goes on: `extend` it, or prepare this when it has ended")
+        status = self._starter.prepared(request, before).status()
         self._context.publish(TOPIC, {"change": "prepared", **_told(status)})
         return status
 
@@ -169,7 +174,8 @@ class RunService(Service):
         known = self._runs.find(run)
         if known.prepared is None:
             return self._runs.engine(run).status()
-        return self._begin(self._starter.started(known), "started")
+        change = "started" if known.prepared.before is None else "continued"
+        return self._begin(self._starter.started(known), change)
 
     @command(lane=RECEIVER, effect="reads")
     def status(self, run: str = "") -> RunStatus:
@@ -238,14 +244,16 @@ class RunService(Service):
     @command(lane="start", effect="changes")
     def extend(self, run: str, plan: dict[str, Any]) -> RunStatus:
         """Append a plan to what a run still has to do."""
-        engine = self._runs.engine(run)
-        return engine.extend(self._starter.checked(self._runs.find(run), plan))
+        engine, known = self._runs.engine(run), self._runs.find(run)
+        engine.extend(self._starter.checked(known, plan))
+        return engine.foresee(self._starter.changed(known))
 
     @command(lane="start", effect="changes")
     def replace_future(self, run: str, plan: dict[str, Any]) -> RunStatus:
         """Replace what a run has not begun by a plan."""
-        engine = self._runs.engine(run)
-        return engine.replace_future(self._starter.checked(self._runs.find(run), plan))
+        engine, known = self._runs.engine(run), self._runs.find(run)
+        engine.replace_future(self._starter.checked(known, plan))
+        return engine.foresee(self._starter.changed(known))
 
     def _begin(self, run: KnownRun, change: str) -> RunStatus:
         """Start what was made, and tell of it."""

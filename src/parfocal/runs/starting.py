@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from functools import partial
-from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -19,11 +18,12 @@ from parfocal.runs.analysis_log import AnalysisLog
 from parfocal.runs.engine import RunEngine
 from parfocal.runs.event_log import STREAM
 from parfocal.runs.forecast.device_times import DeviceTimes
-from parfocal.runs.forecast.feasibility import feasibility_of
 from parfocal.runs.forecast.measured_times import MeasuredTimes
+from parfocal.runs.forecast.prediction import Prediction
 from parfocal.runs.forecast.run_prediction import KnownTimes
+from parfocal.runs.forecasting import foreseen
 from parfocal.runs.instruments.instruments import RunStart
-from parfocal.runs.instruments.rig_facts import RigFacts, changes
+from parfocal.runs.instruments.rig_facts import changes
 from parfocal.runs.instruments.rig_instruments import RigInstruments
 from parfocal.runs.machine.counts import EventCounts
 from parfocal.runs.pipeline.held_frames import RingFrames
@@ -31,14 +31,14 @@ from parfocal.runs.pipeline.live_analysis import LiveAnalysis
 from parfocal.runs.pipeline.messages import WorkerSetup
 from parfocal.runs.pipeline.plan_check import PlanForPipeline, check_plan
 from parfocal.runs.pipeline.workers import ProcessWorkers, limit_s
-from parfocal.runs.plans.field_of_view import at_field_of_view
+from parfocal.runs.plans.field_of_view import tiled
 from parfocal.runs.plans.origin import at_origin
 from parfocal.runs.plans.plan import Plan
 from parfocal.runs.plans.plan_data import plan_from_data, plan_to_data
 from parfocal.runs.plans.schedule import Schedule
 from parfocal.runs.plans.survey import PlanSurvey, layout_of, survey
 from parfocal.runs.preflight import preflight
-from parfocal.runs.prepared import PreparedRun, StartRequest, forecast_of
+from parfocal.runs.prepared import PreparedRun, StartRequest
 from parfocal.runs.run_table import KnownRun, RunTable
 from parfocal.runs.settings import RunSettings
 from parfocal.streams import open_stream
@@ -58,7 +58,7 @@ class _Examined(NamedTuple):
     """A request that the rig can carry out, as far as it has told."""
 
     instruments: RigInstruments
-    plan: Plan
+    plan: dict[str, Any]
     needs_origin: frozenset[str]
     schedule: Schedule
     done: EventCounts
@@ -67,6 +67,12 @@ class _Examined(NamedTuple):
     times: DeviceTimes
     settings: RunSettings
     for_pipeline: PlanForPipeline
+
+    @property
+    def begin_s(self) -> float:
+        """The second of the schedule with which it begins."""
+        first = next(self.schedule.events(self.done.consumed), None) if self.done.consumed else None
+        return 0.0 if first is None else first.min_start_time or 0.0
 
 
 class RunStarter:
@@ -118,23 +124,26 @@ class RunStarter:
 
     def continued(self, request: StartRequest, before: KnownRun) -> KnownRun:
         """Return a run that goes on with the indices and the files of one that has ended."""
-        if before.engine is None:
-            raise BadInputError(
-                "a run that was never started, or whose process died, has nothing to go on with"
-            )
-        request = replace(request, name=before.engine.name)
-        run = self._made(request, self._examined(request, before.engine), before.engine)
+        engine = _goes_on(before)
+        request = replace(request, name=engine.name)
+        run = self._made(request, self._examined(request, engine), engine)
         self._runs.add(request.name, run)
         return run
 
-    def prepared(self, request: StartRequest) -> KnownRun:
-        """Return a run that may be started; nothing is claimed for it. Raises as `new`, but for claims."""
-        request = replace(request, name=self._runs.new_name(request.name))
-        found = self._examined(request, None)
+    def prepared(self, request: StartRequest, before: KnownRun | None) -> KnownRun:
+        """Return a run that may be started; nothing is claimed for it. Raises as `new`, but for claims.
+
+        It goes on with the indices and the files of the one `before`, if there is one.
+        """
+        engine = None if before is None else _goes_on(before)
+        name = self._runs.new_name(request.name) if engine is None else engine.name
+        request = replace(request, name=name)
+        found = self._examined(request, engine)
         found.instruments.discard()
         facts = found.instruments.facts
         prepared = PreparedRun(
-            request=replace(request, plan=plan_to_data(found.plan)),
+            request=replace(request, plan=found.plan),
+            before=engine,
             schedule=found.schedule,
             wanted=found.wanted,
             facts=facts,
@@ -144,11 +153,12 @@ class RunStarter:
             run=request.name,
             state="prepared",
             events_total=len(found.schedule),
-            remaining_s=found.schedule.duration_s,
+            remaining_s=found.schedule.duration_s - found.begin_s,
             created_at=self._context.clock.utc_ns() * 1e-9,
+            folder="" if engine is None else engine.status().folder,
             forecast=self._forecast(found, None),
         )
-        run = KnownRun(None, None, status, prepared)
+        run = KnownRun(engine, None if before is None else before.instruments, status, prepared)
         self._runs.prepare(request.name, run)
         return run
 
@@ -165,7 +175,7 @@ class RunStarter:
         prepared = known.prepared
         assert prepared is not None
         request = prepared.request
-        found = self._examined(request, None)
+        found = self._examined(request, prepared.before, prepared)
         facts = found.instruments.facts
         if told := changes(prepared.facts, facts, prepared.wanted, prepared.needs_origin):
             found.instruments.discard()
@@ -173,7 +183,7 @@ class RunStarter:
                 f"run {request.name!r} would not be what was prepared: {'; '.join(told)}. Bring that back, "
                 "or cancel the run and prepare it again"
             )
-        run = self._made(request, found, None)
+        run = self._made(request, found, prepared.before)
         try:
             self._runs.start(request.name, known, run)
         except BaseException:
@@ -186,21 +196,41 @@ class RunStarter:
         instruments = run.instruments
         assert instruments is not None
         facts = msgspec.structs.replace(instruments.facts, disk_free_bytes=None)  # that of the run's begin
-        absolute = _absolute(_tiled(plan_from_data(plan), facts), facts.found)
+        absolute = _absolute(tiled(plan_from_data(plan), facts.field_um), facts.found)
         preflight(survey(absolute.events(), facts.found), facts, appended=True)
         return absolute
 
-    def _examined(self, request: StartRequest, before: RunEngine | None) -> _Examined:
-        """Ask the instruments, once, and go through the events, once."""
+    def changed(self, run: KnownRun) -> RunForecast:
+        """Return what a run is expected to need whose plan was changed while it goes on."""
+        assert run.engine is not None
+        assert run.instruments is not None
+        remainder, facts = run.engine.remainder(), run.instruments.facts
+        return foreseen(
+            remainder.schedule,
+            remainder.prediction,
+            survey(remainder.schedule.events(), facts.found),
+            facts,
+            first=remainder.first,
+            most=_LOOKED_AT,
+            remarks=self._measured.slow_axes(remainder.declared),
+        )
+
+    def _examined(
+        self, request: StartRequest, before: RunEngine | None, known: PreparedRun | None = None
+    ) -> _Examined:
+        """Ask the instruments, once, and go through the events, once: not again of what was prepared."""
         settings = _with_parts(self._settings(), request.parts)
         instruments = self._instruments(settings, request.parent)
         folder = request.folder if before is None else before.status().folder
         try:
             facts = instruments.learn(folder)
-            asked = _tiled(plan_from_data(request.plan), facts)
+            asked = tiled(plan_from_data(request.plan), facts.field_um)
             plan = _absolute(asked, facts.found)
             schedule, done = _schedule(plan, before)
-            wanted = survey(schedule.events(done.consumed), facts.found)
+            if known is not None and known.facts.found == facts.found:
+                wanted = known.wanted
+            else:  # the way to the first event is another one
+                wanted = survey(schedule.events(done.consumed), facts.found)
             if wanted.exposes or wanted.acquires:
                 settings.service("camera", "exposures")
             preflight(wanted, facts, appended=before is not None)
@@ -216,7 +246,7 @@ class RunStarter:
         times = self._measured.over(declared)
         return _Examined(
             instruments=instruments,
-            plan=plan,
+            plan=plan_to_data(plan),
             needs_origin=asked.needs_origin,
             schedule=schedule,
             done=done,
@@ -230,16 +260,15 @@ class RunStarter:
     def _forecast(self, found: _Examined, most: int | None) -> RunForecast:
         """Return what a run is expected to need; its first `most` events are looked at for what is late."""
         facts = found.instruments.facts
-        events = islice(found.schedule.events(found.done.consumed), most)
-        late = feasibility_of(events, found.times, facts.found).text
-        forecast = forecast_of(found.schedule, found.wanted, facts)
-        warnings = (
-            *forecast.warnings,
-            late,
-            *found.for_pipeline.warnings,
-            *self._measured.slow_axes(found.declared),
+        return foreseen(
+            found.schedule,
+            Prediction(found.times, facts.found, begin_s=found.begin_s),
+            found.wanted,
+            facts,
+            first=found.done.consumed,
+            most=most,
+            remarks=(*found.for_pipeline.warnings, *self._measured.slow_axes(found.declared)),
         )
-        return msgspec.structs.replace(forecast, warnings=tuple(filter(None, warnings)))
 
     def _instruments(self, settings: RunSettings, parent: str) -> RigInstruments:
         context = self._context
@@ -267,7 +296,7 @@ class RunStarter:
         )
         start = RunStart(
             run=request.name,
-            plan=plan_to_data(found.plan),
+            plan=found.plan,
             layout=layout if wanted.exposes else None,
             folder=request.folder,
             continues="" if before is None else before.status().folder,
@@ -351,17 +380,14 @@ def _schedule(plan: Plan, before: RunEngine | None) -> tuple[Schedule, EventCoun
     return before.schedule.with_future(done.consumed, plan), done
 
 
-def _tiled(plan: Plan, facts: RigFacts) -> Plan:
-    """Return a plan that does not depend on the field of view of the camera."""
-    if not plan.needs_field_of_view:
-        return plan
-    if facts.field_um is None:
-        raise BadInputError(
-            "the plan's grid depends on the field of view, and no camera of the rig knows its pixel size: "
-            "give fov_width and fov_height in um"
-        )
-    width_um, height_um = facts.field_um
-    return at_field_of_view(plan, width_um=width_um, height_um=height_um)
+def _goes_on(before: KnownRun) -> RunEngine:
+    """Return the engine of a run that has ended, which another one goes on with."""
+    if before.prepared is not None:
+        name = before.prepared.request.name
+        raise BadInputError(f"run {name!r} is prepared, and was not started: `start` it, or `cancel` it")
+    if before.engine is None:
+        raise BadInputError("a run that was never started, or whose process died, has nothing to go on with")
+    return before.engine
 
 
 def _absolute(plan: Plan, found: dict[str, float]) -> Plan:

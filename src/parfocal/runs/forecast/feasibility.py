@@ -55,13 +55,19 @@ class Feasibility(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     duration_s : float
-        From the first exposure to the end of the last.
+        From the begin of the schedule to the end of the last exposure.
     late : LatePosition or None
         None if none is late.
+    events : int
+        How many were looked at.
+    behind_s : float
+        How much later the last of them begins than the plan has it; if it has no time, than its schedule.
     """
 
     duration_s: float = 0.0
     late: LatePosition | None = None
+    events: int = 0
+    behind_s: float = 0.0
 
     @property
     def text(self) -> str:
@@ -116,16 +122,24 @@ interval of 2.7 s'
     >>> feasibility_of(plan.events(), DeviceTimes(exposure_ms={"": 600}), {}).text
     ''
     """
-    prediction, watch = Prediction(times, at), _Lateness()
-    end_s = 0.0
+    return feasibility_from(Prediction(times, at), events)
+
+
+def feasibility_from(prediction: Prediction, events: Iterable[Event]) -> Feasibility:
+    """Return how what comes next will keep its times; as `feasibility_of`, of a run that goes on."""
+    watch, times = _Lateness(), prediction.times
+    end_s = behind_s = 0.0
+    count = 0
     for event in events:
+        count += 1
         predicted = prediction.of(event)
+        behind_s = predicted.starts_s if event.min_start_time is None else predicted.late_s
         end_s = predicted.starts_s + event.duration_s
         if event.is_exposure:
             end_s += times.exposure_s(event.channel, event.exposure_ms)
             watch.see(event, predicted)
     watch.end_visit(end_s + times.after_s)
-    return Feasibility(duration_s=end_s, late=watch.late())
+    return Feasibility(duration_s=end_s, late=watch.late(), events=count, behind_s=behind_s)
 
 
 class _Lateness:

@@ -63,6 +63,11 @@ class Prediction:
     begin_s : float
         The second of the schedule with which the run begins.
 
+    Attributes
+    ----------
+    times : DeviceTimes
+        What the devices take.
+
     Examples
     --------
     >>> from parfocal.runs import Sequence
@@ -75,7 +80,7 @@ class Prediction:
     """
 
     def __init__(self, times: DeviceTimes, at: Mapping[str, float], *, begin_s: float = 0.0) -> None:
-        self._times = times
+        self.times = times
         self._at = dict(at)
         self._channel = ""
         self._light: _Light | None = None
@@ -98,7 +103,7 @@ class Prediction:
     def placing_of(self, event: Event) -> Placing:
         """Return what the next event will have stages and light path do."""
         ways = {name: target - self._at.get(name, target) for name, target in event.targets_um.items()}
-        known = {name: way for name, way in ways.items() if way and name in self._times.axes}
+        known = {name: way for name, way in ways.items() if way and name in self.times.axes}
         switches = bool(event.channel) and _light_of(event) != self._light
         return Placing(known, (self._channel, event.channel) if switches else None)
 
@@ -127,12 +132,12 @@ class Prediction:
         ready_ns, due_ns = self._now_ns, self._timing.due_ns(event, self._now_ns)
         if due_ns - ready_ns > SHADED_FROM_NS:
             self._lit = False
-        before_ns = round((self._light_s(event) + self._times.before_s) * 1e9)
+        before_ns = round((self._light_s(event) + self.times.before_s) * 1e9)
         began_ns = max(ready_ns, due_ns) + before_ns
         predicted = self._predicted(event, began_ns, ready_ns + before_ns)
         self._timing = self._timing.exposed(event, began_ns, repeated=False)
-        exposure_s = self._times.exposure_s(event.channel, event.exposure_ms)
-        self._now_ns = began_ns + round((exposure_s + self._times.after_s) * 1e9)
+        exposure_s = self.times.exposure_s(event.channel, event.exposure_ms)
+        self._now_ns = began_ns + round((exposure_s + self.times.after_s) * 1e9)
         return predicted
 
     def _focus(self, event: Event) -> PredictedEvent:
@@ -145,7 +150,7 @@ class Prediction:
 
     def _sweep_s(self, event: Event) -> float:
         """Return how long an autofocus takes: to the lowest plane, through all of them, and to the focus."""
-        autofocus, times = event.autofocus, self._times
+        autofocus, times = event.autofocus, self.times
         assert autofocus is not None
         reach_s, step_s = (
             times.move_s({"z": 0.0}, {"z": way}) for way in (autofocus.reach_um, autofocus.step)
@@ -157,10 +162,10 @@ class Prediction:
 
     def _acquire(self, event: Event) -> PredictedEvent:
         ready_ns = self._now_ns
-        began_ns = max(ready_ns, self._timing.due_ns(event, ready_ns)) + round(self._times.before_s * 1e9)
+        began_ns = max(ready_ns, self._timing.due_ns(event, ready_ns)) + round(self.times.before_s * 1e9)
         predicted = self._predicted(event, began_ns, began_ns)
         self._timing = self._timing.exposed(event, began_ns, repeated=False)
-        lasts_s = (event.count or 0) * self._times.frame_s + self._times.after_s
+        lasts_s = (event.count or 0) * self.times.frame_s + self.times.after_s
         self._now_ns = began_ns + round(lasts_s * 1e9)
         return predicted
 
@@ -174,19 +179,19 @@ class Prediction:
         switches = bool(event.channel) and _light_of(event) != self._light
         if not moves and not switches:
             return 0.0
-        placing_s = self._times.shade_s if self._lit and self._light is not None else 0.0
+        placing_s = self.times.shade_s if self._lit and self._light is not None else 0.0
         self._lit = False
-        placing_s += self._times.move_s(self._at, targets)
+        placing_s += self.times.move_s(self._at, targets)
         self._at.update(targets)
         if switches:
-            placing_s += self._times.switch(self._channel, event.channel)
+            placing_s += self.times.switch(self._channel, event.channel)
             self._light, self._channel = _light_of(event), event.channel
         return placing_s
 
     def _light_s(self, event: Event) -> float:
         """Return how long it takes until the light of an exposure is let through."""
         was_lit, self._lit = self._lit, True
-        return 0.0 if was_lit or (self._light is None and not event.channel) else self._times.light_s
+        return 0.0 if was_lit or (self._light is None and not event.channel) else self.times.light_s
 
     def _predicted(self, event: Event, began_ns: int, ready_ns: int) -> PredictedEvent:
         origin_ns = self._timing.origin_ns or 0

@@ -64,6 +64,11 @@ class RunPrediction:
         self._ended_ns = 0  # of the exposure before; 0 once that is taken note of
         self.starts_s = math.nan
 
+    @property
+    def declared(self) -> DeviceTimes:
+        """What the devices say that they take."""
+        return self._known.declared
+
     def fetched(self, event: Event) -> None:
         """Predict the event that the run has in hand now."""
         self._event = event

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
+from parfocal.core.errors import BadInputError
 from parfocal.runs.plans.combine import each_sequence
 from parfocal.runs.plans.fields import number
 from parfocal.runs.plans.grid import StageGrid
@@ -13,6 +14,24 @@ from parfocal.runs.plans.plan import Plan
 from parfocal.runs.plans.positions import StagePosition
 
 P = TypeVar("P", bound=Plan)
+
+
+def tiled(plan: P, field_um: tuple[float, float] | None) -> P:
+    """Return a plan that does not depend on a camera, whose frames show so much: width and height, um.
+
+    Raises
+    ------
+    BadInputError
+        If it depends on them, and nobody knows them.
+    """
+    if not plan.needs_field_of_view:
+        return plan
+    if field_um is None:
+        raise BadInputError(
+            "the plan's grid depends on the field of view, and no camera that runs tells it: give fov_width "
+            "and fov_height in um"
+        )
+    return at_field_of_view(plan, width_um=field_um[0], height_um=field_um[1])
 
 
 def at_field_of_view(plan: P, *, width_um: float, height_um: float) -> P:

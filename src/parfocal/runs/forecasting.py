@@ -1,0 +1,106 @@
+"""What a run is expected to need: how long it takes, its largest move, the disk, and what to be warned of."""
+
+from __future__ import annotations
+
+import math
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from parfocal.core.run_status import RunForecast
+from parfocal.runs.forecast.feasibility import feasibility_from
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from parfocal.runs.forecast.feasibility import Feasibility
+    from parfocal.runs.forecast.prediction import Prediction
+    from parfocal.runs.instruments.rig_facts import RigFacts
+    from parfocal.runs.plans.schedule import Schedule
+    from parfocal.runs.plans.survey import PlanSurvey
+
+_NEARLY_FULL = 0.8
+
+
+def foreseen(
+    schedule: Schedule,
+    prediction: Prediction,
+    wanted: PlanSurvey,
+    facts: RigFacts,
+    *,
+    first: int = 0,
+    most: int | None = None,
+    remarks: Iterable[str] = (),
+) -> RunForecast:
+    """Return what a run is expected to need.
+
+    Parameters
+    ----------
+    schedule : Schedule
+        Its events.
+    prediction : Prediction
+        What comes next is expected by it; it is used up.
+    wanted : PlanSurvey
+        What the events ask for.
+    facts : RigFacts
+        What the instruments are like.
+    first : int
+        The next event.
+    most : int or None
+        How many are looked at for what is late; None for all.
+    remarks : iterable of str
+        What else a person should know.
+    """
+    found = feasibility_from(prediction, islice(schedule.events(first), most))
+    duration_s = duration_of(schedule.duration_s, len(schedule) - first, found)
+    return forecast_of(wanted, facts, duration_s, (found.text, *remarks))
+
+
+def duration_of(planned_s: float, events: int, found: Feasibility) -> float:
+    """Return how long a schedule takes, of which only the first events may have been looked at.
+
+    Whatever these are behind the plan grows with the events that follow.
+
+    Examples
+    --------
+    >>> from parfocal.runs.forecast.feasibility import Feasibility
+    >>> duration_of(10.0, 100, Feasibility(duration_s=12.5, events=100, behind_s=2.0))
+    12.5
+    >>> duration_of(10.0, 100, Feasibility(duration_s=6.0, events=50, behind_s=2.0))
+    14.0
+    """
+    if found.events >= events:
+        return max(planned_s, found.duration_s)
+    return planned_s + found.behind_s * events / found.events
+
+
+def forecast_of(
+    wanted: PlanSurvey, facts: RigFacts, duration_s: float, remarks: Iterable[str] = ()
+) -> RunForecast:
+    """Return a forecast, with a warning for each thing that may go wrong; remarks are such, "" is left out.
+
+    Examples
+    --------
+    >>> from parfocal.runs import acquire
+    >>> from parfocal.runs.instruments.rig_facts import RigFacts
+    >>> from parfocal.runs.plans.survey import survey
+    >>> plan = acquire(100)
+    >>> facts = RigFacts(frame_bytes=1000, disk_free_bytes=110_000)
+    >>> forecast_of(survey(plan.events(), {}), facts, 10.0).warnings
+    ('its frames take up to 91 % of the free disk, before compression',)
+    """
+    needed = wanted.frames * facts.frame_bytes if facts.disk_free_bytes is not None else 0
+    warnings = []
+    if facts.disk_free_bytes is None:
+        warnings.append("nothing is recorded: the rig has no recorder")
+    elif needed > facts.disk_free_bytes * _NEARLY_FULL:
+        part = needed / facts.disk_free_bytes if facts.disk_free_bytes > 0 else math.inf
+        warnings.append(f"its frames take up to {100 * part:.0f} % of the free disk, before compression")
+    if wanted.endless:
+        warnings.append("the camera runs until somebody ends it: nobody knows how much disk it takes")
+    return RunForecast(
+        duration_s=duration_s,
+        largest_move_um=wanted.largest_move_um,
+        disk_bytes=needed,
+        disk_free_bytes=facts.disk_free_bytes,
+        warnings=(*warnings, *filter(None, remarks)),
+    )
