@@ -29,7 +29,7 @@ percents = st.sampled_from([0, 10, 25, -50])
 look = st.fixed_dictionaries(
     {
         "overlap": percents | st.tuples(percents, percents),
-        "mode": st.sampled_from(["row_wise", "column_wise", "row_wise_snake", "column_wise_snake"]),
+        "mode": st.sampled_from(["row_wise", "column_wise", "row_wise_snake", "column_wise_snake", "spiral"]),
         "fov_width": st.sampled_from([50, 100]),
         "fov_height": st.sampled_from([40, 100]),
     }

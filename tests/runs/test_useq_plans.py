@@ -105,7 +105,10 @@ def test_their_files_are_plans(tmp_path, suffix, whole):
         ({"setup": {"index": {}}}, "setup: .*before the run"),
         ({"channels": [{"config": "a", "group": "Filter"}]}, r"channels\[0\].group: 'Filter'.*config alone"),
         ({"channels": [{"config": "a", "camera": "left"}]}, r"channels\[0\].camera: 'left'.*rig file"),
-        ({"stage_positions": [{"x": 1, "sequence": {"z_plan": {"range": 2, "step": 1}}}]}, "combine"),
+        (
+            {"stage_positions": [{"x": 1, "sequence": {"time_plan": {"interval": 1, "loops": 2}}}]},
+            r"stage_positions\[0\].sequence.time_plan: .*combine",
+        ),
         ({"stage_positions": [{"x": 1, "properties": [("a", "b", 3)]}]}, "properties: .*preset"),
         (
             {"time_plan": {"interval": 1, "loops": 2, "prioritize_duration": True}},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import count
 
 import msgspec
 
@@ -14,7 +15,7 @@ from parfocal.runs.plans.positions import StagePosition
 _EDGES = ("left", "top", "right", "bottom")
 WAYS = (("rows", "columns"), ("width", "height"), _EDGES)
 _TOLD = "; or ".join(" and ".join(way) for way in WAYS)
-_MODES = ("row_wise", "column_wise", "row_wise_snake", "column_wise_snake")
+_MODES = ("row_wise", "column_wise", "row_wise_snake", "column_wise_snake", "spiral")
 _ANCHORS = ("center", "top_left")
 MOST_TILES = 10_000
 
@@ -33,7 +34,8 @@ class StageGrid(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     overlap : float or (float, float)
         Of neighbours, percent of the field of view; along x and along y. Below 0: gaps.
     mode : str
-        "row_wise", "column_wise", or "row_wise_snake" and "column_wise_snake", which turn round at each end.
+        "row_wise", "column_wise", or "row_wise_snake" and "column_wise_snake", which turn round at each end;
+        "spiral" goes outwards from the middle.
     relative_to : str
         Which of its places x and y tell: "center" of all, or "top_left", the centre of the first tile.
     x, y, z : float or None
@@ -199,9 +201,42 @@ def _visits(rows: int, columns: int, mode: str) -> Iterator[tuple[int, int]]:
     >>> list(_visits(2, 2, "column_wise_snake"))
     [(0, 0), (1, 0), (1, 1), (0, 1)]
     """
+    if mode == "spiral":
+        yield from _spiral(rows, columns)
+        return
     by_rows, turns = mode.startswith("row"), mode.endswith("snake")
     outer, inner = (rows, columns) if by_rows else (columns, rows)
     for one in range(outer):
         line = range(inner)
         for other in reversed(line) if turns and one % 2 else line:
             yield (one, other) if by_rows else (other, one)
+
+
+def _spiral(rows: int, columns: int) -> Iterator[tuple[int, int]]:
+    """Yield rows and columns from the middle outwards: to the right, downwards, to the left, upwards.
+
+    Examples
+    --------
+    >>> list(_spiral(2, 3))
+    [(0, 1), (0, 2), (1, 2), (1, 1), (1, 0), (0, 0)]
+    """
+    row, column, missing = (rows - 1) // 2, (columns - 1) // 2, rows * columns
+    for leg in count():
+        length, ahead, along_row = leg // 2 + 1, 1 if leg % 4 < 2 else -1, leg % 2 == 0
+        if along_row:
+            found = [(row, x) for x in _inside(column, length * ahead, columns)] if 0 <= row < rows else []
+            column += length * ahead
+        else:
+            found = [(y, column) for y in _inside(row, length * ahead, rows)] if 0 <= column < columns else []
+            row += length * ahead
+        yield from found
+        missing -= len(found)
+        if not missing:
+            return
+
+
+def _inside(first: int, way: int, size: int) -> range:
+    """Return the places from `first` on, as many as `way` says and in its direction, that a line has."""
+    if way > 0:
+        return range(max(first, 0), min(first + way, size))
+    return range(min(first, size - 1), max(first + way, -1), -1)

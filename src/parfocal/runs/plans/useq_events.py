@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from parfocal.core.errors import BadInputError
 from parfocal.runs.plans.sequence import Sequence
-from parfocal.runs.plans.useq_plans import told
+from parfocal.runs.plans.useq_fields import told
 from parfocal.runs.plans.visits import AXES
 
 if TYPE_CHECKING:
