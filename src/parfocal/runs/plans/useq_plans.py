@@ -121,7 +121,7 @@ def plan_to_useq(plan: Plan) -> MDASequence:
     >>> from parfocal.runs import Sequence, wait
     >>> plan = Sequence(channels=["nucleus"], stage_positions=[(0, 0, 5)], z_plan={"range": 2, "step": 1})
     >>> [event.z_pos for event in plan_to_useq(plan)]
-    >>> from parfocal.runs import wait
+    [4.0, 5.0, 6.0]
     >>> plan_to_useq(wait(5))
     Traceback (most recent call last):
     parfocal.core.errors.BadInputError: useq-schema has no 'wait': export the sequences one by one
