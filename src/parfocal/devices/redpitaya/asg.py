@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from parfocal.core.errors import BadInputError, DeviceError
 from parfocal.devices.redpitaya.arguments import takes
 from parfocal.devices.redpitaya.board import Board, ModuleRegisters, check_all, settings_of
 from parfocal.devices.redpitaya.memory_map import ASG, OUTPUT, SAMPLES, frequency, numbered, slot_base
-from parfocal.devices.redpitaya.registers import Angle, Choice, Count, Register, volts
+from parfocal.devices.redpitaya.registers import Angle, Choice, Count, Field, Register, volts
 from parfocal.devices.redpitaya.waveforms import table, words
 
 CHANNELS = 2
@@ -135,7 +136,11 @@ class Asg:
         # A cycle ends with the table. So that bursts have whole cycles, the table begins at the start phase.
         shift = round(asked.phase_deg / 360 * SAMPLES) % SAMPLES if asked.cycles_per_burst else 0
         phase_deg = 0.0 if asked.cycles_per_burst else asked.phase_deg
-        settings = {WRAP: (1 << WRAP.bits) - 1, PHASE: phase_deg, **settings_of(_PLAIN, asked)}
+        settings: dict[Field[Any], Any] = {
+            WRAP: (1 << WRAP.bits) - 1,
+            PHASE: phase_deg,
+            **settings_of(_PLAIN, asked),
+        }
         check_all(settings)
         self._control(_ALL_BITS, ZERO | RESET)
         self._registers.set_all(settings)
