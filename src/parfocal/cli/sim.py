@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-import msgspec
+from msgspec.structs import asdict
 
 from parfocal.cli.output import console, print_json
 from parfocal.core.errors import BadInputError
-from parfocal.core.text_values import kinds_of, named_values
-from parfocal.processes.validation import setting_type
+from parfocal.core.text_values import named_fields
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -93,13 +91,7 @@ def plant(text: str) -> Plant:
     """
     from parfocal.devices.redpitaya.simulated.plant import Plant
 
-    words = text.split(",") if text else []
-    values = named_values(words, lambda name: kinds_of(setting_type(Plant, [name], {})))
-    try:
-        return msgspec.convert(values, Plant)
-    except msgspec.ValidationError as error:
-        known = ", ".join(Plant.__struct_fields__)
-        raise BadInputError(f"plant {text!r}: {error}; known: {known}") from error
+    return named_fields(text.split(",") if text else [], Plant, f"plant {text!r}")
 
 
 def _serve(device: SimulatedRedPitaya, faults: list[Fault], json: bool) -> int:

@@ -8,12 +8,13 @@ from enum import Enum
 from functools import reduce
 from pathlib import PurePath
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from parfocal.core.errors import BadInputError
 
+S = TypeVar("S", bound=msgspec.Struct)
 Kind = Literal["null", "truth", "number", "text", "list", "object"]
 """A kind of value that JSON has."""
 ALL: frozenset[Kind] = frozenset({"null", "truth", "number", "text", "list", "object"})
@@ -90,6 +91,29 @@ def named_values(words: Iterable[str], kinds: Callable[[str], Collection[Kind]])
             raise BadInputError(f"{word!r} is no argument; write name=value")
         values[name] = read_value(text, kinds(name))
     return values
+
+
+def named_fields(words: Iterable[str], kind: type[S], what: str) -> S:
+    """Return the struct whose fields ``name=value`` words give; errors call it `what`.
+
+    Raises
+    ------
+    BadInputError
+        If it has no such field, or a value is not one of its type.
+
+    Examples
+    --------
+    >>> class Lamp(msgspec.Struct, forbid_unknown_fields=True):
+    ...     power: float = 1.0
+    >>> named_fields(["power=0.5"], Lamp, "lamp")
+    Lamp(power=0.5)
+    """
+    types = get_type_hints(kind)
+    values = named_values(words, lambda name: kinds_of(types.get(name, Any)))
+    try:
+        return msgspec.convert(values, kind)
+    except msgspec.ValidationError as error:
+        raise BadInputError(f"{what}: {error}; known: {', '.join(types)}") from error
 
 
 def _union(kinds: Iterable[frozenset[Kind]]) -> frozenset[Kind]:

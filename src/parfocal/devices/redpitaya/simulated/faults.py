@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
 from parfocal.core.errors import BadInputError, nearest
-from parfocal.core.text_values import kinds_of, named_values
+from parfocal.core.text_values import named_fields
 
 KINDS = {
     "drop": "the answer is never sent; the board did what was asked",
@@ -23,8 +21,7 @@ KINDS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One fault, waiting for its turn.
 
     Attributes
@@ -57,24 +54,13 @@ class Fault:
         Fault(kind='delay', after=0, count=-1, letter='', delay_s=0.2)
         """
         kind, *details = text.split(",")
-        given = named_values(details, lambda name: kinds_of(_DETAILS.get(name, Any)))
-        for name, value in given.items():
-            if name not in _DETAILS:
-                raise BadInputError(f"{name!r} of fault {text!r}: {nearest(name, _DETAILS)}")
-            try:
-                msgspec.convert(value, _DETAILS[name])
-            except msgspec.ValidationError as error:
-                raise BadInputError(f"{name}={value} of fault {text!r}: {error}") from error
-        return cls(kind=kind, **given)
+        return named_fields([f"kind={kind}", *details], cls, f"fault {text!r}")
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise BadInputError(f"fault {self.kind!r}: {nearest(self.kind, KINDS)}")
         if self.letter not in ("", "r", "w"):
             raise BadInputError(f"letter {self.letter!r} of a fault is 'r', 'w' or ''")
-
-
-_DETAILS: dict[str, type] = {"after": int, "count": int, "letter": str, "delay_s": float}
 
 
 class FaultPlan:
