@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 from parfocal.core.errors import CommandFailedError
@@ -117,6 +118,18 @@ def wait_for(done: Callable[[], bool]) -> None:
             return
         threading.Event().wait(0.02)
     raise AssertionError("not in time")
+
+
+def does_nothing(pid: int) -> bool:
+    """Return whether a process was stopped, or has ended."""
+    try:
+        return psutil.Process(pid).status() in (
+            psutil.STATUS_STOPPED,
+            psutil.STATUS_ZOMBIE,
+            psutil.STATUS_DEAD,
+        )
+    except psutil.NoSuchProcess:
+        return True
 
 
 @pytest.fixture
@@ -261,7 +274,9 @@ def test_a_recorder_that_was_killed_goes_on_with_the_same_run(lab: Lab, number: 
     lab.tell(0, 1000)
     wait_for(lambda: lab.stored() == {"camera": 100, "tracks": 1000})
     lab.show(*range(1100, 1103))
-    os.kill(lab.pid(), number)
+    pid = lab.pid()
+    os.kill(pid, number)
+    wait_for(lambda: does_nothing(pid))  # the signal takes a while
     lab.show(*range(1103, 1200))
     lab.tell(1000, 100)
     lab.wait_until_back()
