@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from parfocal.devices.redpitaya.asg import Asg
+from parfocal.devices.redpitaya.asg import Asg, AsgSettings
 from parfocal.devices.redpitaya.host import RedPitayaHost
 from parfocal.devices.redpitaya.iq import Iq
 from parfocal.devices.redpitaya.pid import Pid
@@ -98,3 +98,10 @@ def test_a_derived_command_is_a_method_like_any_other():
     signature = inspect.signature(RedPitayaHost.pid_set_setpoint)
     assert list(signature.parameters) == ["self", "setpoint_v", "pid"]
     assert RedPitayaHost.pid_set_setpoint.__name__ == "pid_set_setpoint"
+
+
+def test_a_method_takes_the_fields_of_its_settings_and_nothing_else():
+    fields = inspect.signature(AsgSettings).parameters
+    assert list(inspect.signature(Asg.setup).parameters) == ["self", *fields]
+    with pytest.raises(TypeError, match="'frequency'"):
+        Asg.setup(None, frequency=1e3)
