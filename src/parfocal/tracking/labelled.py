@@ -1,13 +1,56 @@
-"""Where the labelled areas of an image are, and how large: numbers from label images of any segmentation."""
+"""Numbers from the labelled areas of an image, of any segmentation."""
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+class LabelledPixels:
+    """The pixels that belong to a label, found once for all that is asked of them.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (y, x)
+        0 is background.
+
+    Attributes
+    ----------
+    present : ndarray of int64, shape (n,)
+        The labels that there are, in ascending order.
+    area_px : ndarray of int64, shape (n,)
+        How many pixels each has.
+    """
+
+    def __init__(self, labels: NDArray[np.integer]) -> None:
+        flat = labels.ravel()
+        self._shape = labels.shape
+        self._inside = np.flatnonzero(flat)
+        self._labels = flat[self._inside]
+        areas = np.bincount(self._labels)
+        self.present = np.flatnonzero(areas)
+        self.area_px = areas[self.present]
+
+    def places(self) -> dict[str, NDArray[Any]]:
+        """Return "label", "y_px", "x_px" and "area_px"; see `places`."""
+        y, x = _indices(self._shape)
+        return {"label": self.present, "y_px": self.mean(y), "x_px": self.mean(x), "area_px": self.area_px}
+
+    def mean(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        """Return the mean of an image (y, x) in each label.
+
+        Examples
+        --------
+        >>> LabelledPixels(np.array([[1, 1, 2, 0]])).mean(np.array([[255, 0, 255, 255]], np.uint8))
+        array([127.5, 255. ])
+        """
+        sums = np.bincount(self._labels, values.ravel()[self._inside])[self.present]
+        return np.asarray(sums / self.area_px)
 
 
 def places(labels: NDArray[np.integer]) -> dict[str, NDArray[Any]]:
@@ -29,44 +72,10 @@ def places(labels: NDArray[np.integer]) -> dict[str, NDArray[Any]]:
     >>> places(np.array([[0, 3, 3], [0, 3, 3]]))
     {'label': array([3]), 'y_px': array([0.5]), 'x_px': array([1.5]), 'area_px': array([4])}
     """
-    flat = labels.ravel()
-    inside = np.flatnonzero(flat)
-    numbers = flat[inside]
-    y, x = np.divmod(inside, labels.shape[1])
-    areas = np.bincount(numbers)
-    present = np.flatnonzero(areas)
-    sizes = areas[present]
-    return {
-        "label": present,
-        "y_px": np.bincount(numbers, y)[present] / sizes,
-        "x_px": np.bincount(numbers, x)[present] / sizes,
-        "area_px": sizes,
-    }
+    return LabelledPixels(labels).places()
 
 
-def lit_part(labels: NDArray[np.integer], mask: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return which part of each labelled area a mask lights, weighted by how bright it is.
-
-    Parameters
-    ----------
-    labels : ndarray of int, shape (y, x)
-        0 is background.
-    mask : ndarray of uint8, shape (y, x)
-        255 is full light.
-
-    Returns
-    -------
-    ndarray of float64, shape (n,)
-        From 0 to 1, in ascending order of the labels.
-
-    Examples
-    --------
-    >>> lit_part(np.array([[1, 1, 2, 0]]), np.array([[255, 0, 255, 255]], np.uint8))
-    array([0.5, 1. ])
-    """
-    areas = np.bincount(labels.ravel())
-    areas[:1] = 0
-    present = np.flatnonzero(areas)
-    lit = np.flatnonzero(mask)
-    light = np.bincount(labels.ravel()[lit], mask.ravel()[lit], minlength=areas.size)
-    return np.asarray(light[present] / (255.0 * areas[present]))
+@lru_cache(maxsize=2)
+def _indices(shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Return y and x of each pixel; made once for each shape of image."""
+    return np.indices(shape, dtype=np.float64)

@@ -12,7 +12,7 @@ import numpy as np
 from parfocal.core.errors import BadInputError
 from parfocal.runs.pipeline.messages import AnalysisJob, Columns, Found, LinkState, StepError
 from parfocal.runs.pipeline.step import ResolvedStep, resolve
-from parfocal.tracking.labelled import lit_part, places
+from parfocal.tracking.labelled import LabelledPixels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -143,7 +143,8 @@ class _Work:
             self._labels[:] = found
             self._has_labels = True
             self._known["labels"] = self._labels
-            self._columns |= places(self._labels)
+            self._pixels = LabelledPixels(self._labels)
+            self._columns |= self._pixels.places()
 
     def measure(self) -> None:
         """Add the features of the cells."""
@@ -196,7 +197,7 @@ class _Work:
                 )
             np.multiply(mask, 255 if mask.dtype == np.bool_ else 1, out=self._mask, casting="unsafe")
             self._has_mask = True
-            self._columns["lit"] = lit_part(self._labels, self._mask)
+            self._columns["lit"] = self._pixels.mean(self._mask) / 255.0
 
     def _call(self, name: str, **other: Any) -> Any:
         step, known = self._steps[name], {**self._known, **other}

@@ -1,0 +1,277 @@
+"""Workers of a pipeline in processes of their own, killed, stopped, and left alone."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import psutil
+import pytest
+
+from parfocal.core.clock import SYSTEM_CLOCK, poll_until
+from parfocal.core.errors import BadInputError
+from parfocal.core.frames import FrameHeader, FrameSpec
+from parfocal.runs.instruments.instruments import ExposedFrame, RunStart
+from parfocal.runs.pipeline.held_frames import RingFrames
+from parfocal.runs.pipeline.live_analysis import LiveAnalysis
+from parfocal.runs.pipeline.messages import AnalysisJob, FrameOfChannel, WorkerSetup
+from parfocal.runs.pipeline.pipeline import Pipeline
+from parfocal.runs.pipeline.step import Step
+from parfocal.runs.pipeline.workers import JobFailedError, ProcessWorkers
+from parfocal.runs.plans.event import Event
+from parfocal.streams import StreamWriter
+from parfocal.testing.analysis import MemorySink, moving_square
+
+PATIENCE_S = 60.0
+FRAME = FrameSpec(shape=(32, 32), dtype="uint16")
+STEPS = '''
+import os, time
+from pathlib import Path
+import numpy as np
+
+HERE = Path(__file__).parent
+
+def bright(image, t):
+    """Leave the pid for the test, and go on when it says so."""
+    print("a step may print what it likes")
+    (HERE / f"{t}.{os.getpid()}").touch()
+    while not (HERE / "go").exists():
+        time.sleep(0.01)
+    if t >= 0 and (HERE / "die").exists():
+        os._exit(3)
+    return (image > 100).astype(np.int32)
+
+def lit(labels):
+    return labels > 0
+
+def stored(folder, stream, header):
+    from parfocal.testing.analysis import moving_square
+    (HERE / f"stored.{header.frame}").touch()
+    return moving_square(header.frame)
+'''
+
+
+class Bench:
+    """A camera's ring, and the analysis of what is written to it."""
+
+    def __init__(self, folder, slots=64, limit_s=PATIENCE_S, **more):
+        self.folder, self.sink = folder, MemorySink()
+        (folder / "loop_steps.py").write_text(STEPS)
+        self.go()
+        named = {"segment": "loop_steps:bright", "stimulate": "loop_steps:lit", "deadline_s": PATIENCE_S}
+        self.pipeline = Pipeline(**{**named, **more})
+        self.writer = StreamWriter(folder, "camera", FRAME, slots)
+        setup = WorkerSetup(
+            pipeline=self.pipeline,
+            search_path=[*sys.path, str(folder)],
+            streams=str(folder),
+            camera="camera",
+            spec=FRAME,
+            trial=AnalysisJob(images=(FrameOfChannel(channel="", header=FrameHeader(frame=0)),), t=-1),
+            shared=str(folder / "worker"),
+            stored_frames="loop_steps:stored",
+        )
+        self.workers = ProcessWorkers(setup, limit_s=limit_s, log=logging.getLogger("test workers"))
+        self.analysis = LiveAnalysis(
+            self.pipeline,
+            "current",
+            workers=self.workers,
+            held=RingFrames(folder, "camera"),
+            sink=self.sink,
+            clock=SYSTEM_CLOCK,
+            frame=FRAME,
+        )
+        self.woken = threading.Event()
+        self.noted = []
+        self.analysis.connect(self.woken.set, lambda *told: self.noted.append(told))
+
+    def begin(self):
+        self.analysis.begin(RunStart(run="run", plan={}))
+        return self
+
+    def go(self, *, on=True):
+        (self.folder / "go").touch() if on else (self.folder / "go").unlink()
+
+    def expose(self, t, p=0):
+        """Write the frame of a time point, and have it analysed; return its stimulus."""
+        index = {"t": t, "p": p, "c": 0, "z": 0}
+        header = FrameHeader(frame=t, time_ns=SYSTEM_CLOCK.monotonic_ns(), event=t)
+        self.writer.write(moving_square(t), header)
+        self.analysis.exposed(Event(number=2 * t, kind="image", index=index), ExposedFrame(header=header))
+        stimulus = Event(number=2 * t + 1, kind="stimulus", index=index)
+        self.analysis.fetched(stimulus)
+        return stimulus
+
+    def answer(self, stimulus):
+        """Return how it is with the mask of a stimulus, once that is settled."""
+        assert poll_until(lambda: self.analysis.mask_for(stimulus).state != "awaited", PATIENCE_S)
+        return self.analysis.mask_for(stimulus)
+
+    def pid_at(self, t, but=()):
+        """Return the process that is at work on a time point."""
+        found = []
+
+        def look():
+            found[:] = [int(path.suffix[1:]) for path in self.folder.glob(f"{t}.*")]
+            return set(found) - set(but)
+
+        assert poll_until(look, PATIENCE_S)
+        return (set(found) - set(but)).pop()
+
+    def close(self):
+        self.go()
+        self.analysis.stop()
+        self.analysis.close()
+        self.writer.close()
+
+
+@pytest.fixture
+def bench(tmp_path):
+    made = []
+
+    def make(**more):
+        made.append(Bench(tmp_path, **more))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def is_gone(pid):
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE  # nobody may be there to collect it
+    except psutil.NoSuchProcess:
+        return True
+
+
+def lit_columns(answer):
+    return np.flatnonzero(answer.mask.stimulus.mask.any(axis=0)).tolist()
+
+
+def test_a_worker_finds_the_frames_in_the_ring_and_its_masks_are_theirs(bench):
+    loop = bench().begin()
+    for t in range(5):
+        answer = loop.answer(loop.expose(t))
+        assert answer.mask.stimulus.frame == t
+        assert lit_columns(answer) == [2 + t, 3 + t, 4 + t, 5 + t]
+    assert loop.noted == []
+    assert loop.analysis.stop() == ""
+    assert [frame.event.index["t"] for frame in loop.sink.images] == [0, 1, 2, 3, 4]
+    assert is_gone(loop.pid_at(-1))
+
+
+def test_a_killed_worker_is_started_again_and_its_frame_is_analysed_all_the_same(bench):
+    loop = bench().begin()
+    loop.go(on=False)
+    stimulus = loop.expose(1)
+    killed = loop.pid_at(1)
+    os.kill(killed, signal.SIGKILL)
+    loop.go()
+    assert lit_columns(loop.answer(stimulus)) == [3, 4, 5, 6]
+    assert loop.pid_at(1, but=[killed]) != killed
+    (told,) = loop.noted
+    assert told == ("pipeline", "WorkerEndedError", "worker 0 of the pipeline ended with exit code -9", -1)
+
+
+def test_a_stopped_worker_is_killed_and_started_again(bench):
+    loop = bench(limit_s=4.0).begin()
+    loop.go(on=False)
+    stimulus = loop.expose(1)
+    stopped = loop.pid_at(1)
+    os.kill(stopped, signal.SIGSTOP)
+    loop.go()
+    assert lit_columns(loop.answer(stimulus)) == [3, 4, 5, 6]
+    assert is_gone(stopped)
+    assert "took too long, and was killed" in loop.noted[0][2]
+
+
+def test_a_frame_on_which_its_worker_ends_twice_is_given_up_and_the_next_one_is_not(bench):
+    loop = bench().begin()
+    loop.go(on=False)
+    stimulus = loop.expose(1)
+    (loop.folder / "die").touch()
+    first = loop.pid_at(1)
+    loop.go()
+    loop.pid_at(1, but=[first])
+    answer = loop.answer(stimulus)
+    (loop.folder / "die").unlink()
+    assert (answer.state, answer.mask) == ("never", None)
+    kinds = [told[1] for told in loop.noted]
+    assert kinds == ["WorkerEndedError", "WorkerEndedError", JobFailedError.__name__]
+    assert lit_columns(loop.answer(loop.expose(2))) == [4, 5, 6, 7]
+
+
+def test_frames_that_have_left_the_ring_are_read_from_the_record(bench):
+    loop = bench(slots=4, queue=50).begin()
+    loop.go(on=False)
+    for t in range(12):
+        loop.expose(t)
+    loop.go()
+    assert poll_until(lambda: not loop.analysis.waits_for(str(loop.folder)), PATIENCE_S)
+    assert sorted(frame.event.index["t"] for frame in loop.sink.cells) == list(range(12))
+    for frame in loop.sink.images:
+        assert np.flatnonzero(frame.mask.any(axis=0))[0] == 2 + frame.event.index["t"]
+    assert list(loop.folder.glob("stored.*")), "the ring has four slots for twelve frames"
+
+
+def test_a_worker_ends_with_the_process_that_started_it_even_in_the_middle_of_a_step(tmp_path):
+    (tmp_path / "loop_steps.py").write_text(STEPS)  # without "go": its trial does not end
+    script = f"""
+import logging, sys
+sys.path.append({str(tmp_path)!r})
+from parfocal.core.frames import FrameHeader, FrameSpec
+from parfocal.runs.pipeline.messages import AnalysisJob, FrameOfChannel, WorkerSetup
+from parfocal.runs.pipeline.pipeline import Pipeline
+from parfocal.runs.pipeline.workers import ProcessWorkers
+
+setup = WorkerSetup(
+    pipeline=Pipeline(segment="loop_steps:bright"), search_path=sys.path, streams={str(tmp_path)!r},
+    camera="camera", spec=FrameSpec(shape=(32, 32), dtype="uint16"), shared={str(tmp_path / "worker")!r},
+    trial=AnalysisJob(images=(FrameOfChannel(channel="", header=FrameHeader(frame=0)),), t=-1),
+)
+ProcessWorkers(setup, limit_s=10, log=logging.getLogger()).begin()
+"""
+    engine = subprocess.Popen([sys.executable, "-c", script])
+    try:
+        assert poll_until(lambda: bool(list(tmp_path.glob("-1.*"))), PATIENCE_S)
+        (found,) = tmp_path.glob("-1.*")
+        worker = int(found.suffix[1:])
+        assert not is_gone(worker)
+    finally:
+        engine.kill()
+        engine.wait()
+    assert poll_until(lambda: is_gone(worker), PATIENCE_S)
+
+
+def test_a_run_that_is_ended_while_its_workers_warm_does_not_wait_for_them(bench):
+    from parfocal.runs.instruments.instruments import AbortedError
+
+    loop = bench()
+    loop.go(on=False)
+    ended = threading.Thread(target=lambda: (loop.pid_at(-1), loop.analysis.abort()))
+    ended.start()
+    with pytest.raises(AbortedError):
+        loop.begin()
+    ended.join()
+
+
+def test_a_step_that_fails_on_the_artificial_image_is_told_before_anything_is_exposed(bench):
+    loop = bench(
+        stimulate=Step(call="parfocal.testing.steps:chosen_cells"), choose="parfocal.testing.steps:even"
+    )
+    with pytest.raises(
+        BadInputError, match="step 'choose', tried on an artificial image: KeyError: 'particle'"
+    ):
+        loop.begin()
+
+
+def test_another_source_than_was_checked_is_not_run(bench):
+    loop = bench(segment=Step(call="loop_steps:bright", source="0" * 64))
+    with pytest.raises(BadInputError, match="is not that which was checked"):
+        loop.begin()
