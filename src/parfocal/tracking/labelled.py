@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class LabelledPixels:
+class LabelPixels:
     """The pixels that belong to a label, found once for all that is asked of them.
 
     Parameters
@@ -46,7 +46,7 @@ class LabelledPixels:
 
         Examples
         --------
-        >>> LabelledPixels(np.array([[1, 1, 2, 0]])).mean(np.array([[255, 0, 255, 255]], np.uint8))
+        >>> LabelPixels(np.array([[1, 1, 2, 0]])).mean(np.array([[255, 0, 255, 255]], np.uint8))
         array([127.5, 255. ])
         """
         sums = np.bincount(self._labels, values.ravel()[self._inside])[self.present]
@@ -72,7 +72,7 @@ def places(labels: NDArray[np.integer]) -> dict[str, NDArray[Any]]:
     >>> places(np.array([[0, 3, 3], [0, 3, 3]]))
     {'label': array([3]), 'y_px': array([0.5]), 'x_px': array([1.5]), 'area_px': array([4])}
     """
-    return LabelledPixels(labels).places()
+    return LabelPixels(labels).places()
 
 
 @lru_cache(maxsize=2)

@@ -12,7 +12,7 @@ import numpy as np
 from parfocal.core.errors import BadInputError
 from parfocal.runs.pipeline.messages import AnalysisJob, Columns, Found, LinkState, StepError
 from parfocal.runs.pipeline.step import ResolvedStep, resolve
-from parfocal.tracking.labelled import LabelledPixels
+from parfocal.tracking.labelled import LabelPixels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -143,7 +143,7 @@ class _Work:
             self._labels[:] = found
             self._has_labels = True
             self._known["labels"] = self._labels
-            self._pixels = LabelledPixels(self._labels)
+            self._pixels = LabelPixels(self._labels)
             self._columns |= self._pixels.places()
 
     def measure(self) -> None:
