@@ -67,8 +67,7 @@ SHARED = {
 # pipe, parts of one file, terms of optics, electronics and windows.
 PLAIN = {
     "analysis": """
-        Cellpose StarDist
-        Assignment Merge
+        Assignment Cellpose Merge StarDist
     """,
     "cli": """
         Exit
@@ -113,7 +112,7 @@ PLAIN = {
         Cursors Former Owner Ringer Waiting
     """,
     "tracking": """
-        Bins BlockMemory Candidates Flag Optics PixelGrid PixelResponse Stiffness Work
+        LabelledPixels Bins BlockMemory Candidates Flag Optics PixelGrid PixelResponse Stiffness Work
         WormLikeChain
     """,
     "viewers": """

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from parfocal.cli.output import console, print_json
 from parfocal.rig.kinds import REQUIRED, list_kinds
+from parfocal.rig.new_experiment import write_experiment
 from parfocal.rig.template import write_template
 
 if TYPE_CHECKING:
@@ -58,6 +59,22 @@ def new_rig(file: Path) -> None:
     """
     name = write_template(file)
     console().print(f"rig {name!r} is in {file}; try it with `parfocal check {shlex.quote(str(file))}`")
+
+
+def new_experiment(folder: Path) -> None:
+    """Write an experiment to begin with: rig, plan, pipeline, steps, and a test on a simulated twin.
+
+    Parameters
+    ----------
+    folder
+        The new folder; the rig is called like it. One that holds something is not touched.
+
+    Examples
+    --------
+    parfocal new experiment erk-pulses
+    """
+    files = write_experiment(folder)
+    console().print(f"{len(files)} files are in {folder}; begin with {files['README.md']}")
 
 
 def _report(info: KindInfo, *, meanings: bool) -> None:

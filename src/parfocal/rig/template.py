@@ -21,8 +21,8 @@ def write_template(file: Path) -> str:
     BadInputError
         If the file is there already, its folder is not, or no rig can be called like it. Nothing is written.
     """
-    name = re.sub(r"[^a-z0-9_-]+", "-", file.stem.lower()).strip("-")
-    if not re.fullmatch(r"[a-z][a-z0-9_-]{0,31}", name) or file.suffix != ".toml":
+    name = rig_name(file.stem)
+    if not name or file.suffix != ".toml":
         raise BadInputError(f"{file} names no rig: write a name of letters and digits, such as my-lab.toml")
     if not file.absolute().parent.is_dir():
         raise BadInputError(f"there is no folder {file.absolute().parent} for {file}")
@@ -33,6 +33,18 @@ def write_template(file: Path) -> str:
     except FileExistsError as error:
         raise BadInputError(f"{file} is there already; choose another name") from error
     return load_config(file).name
+
+
+def rig_name(word: str) -> str:
+    """Return the name of a rig that is called like a file or a folder; "" if none can be.
+
+    Examples
+    --------
+    >>> rig_name("ERK pulses, 2"), rig_name("2nd")
+    ('erk-pulses-2', '')
+    """
+    name = re.sub(r"[^a-z0-9_-]+", "-", word.lower()).strip("-")
+    return name if re.fullmatch(r"[a-z][a-z0-9_-]{0,31}", name) else ""
 
 
 def template() -> str:

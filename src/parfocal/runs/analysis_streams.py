@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import StreamTimeoutError
 from parfocal.core.frames import FrameHeader, FrameSpec, RowSpec
 from parfocal.streams import StreamWriter
@@ -16,9 +17,45 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _ROW_SLOTS = 1 << 15
-_FRAME_BYTES = 64 << 20
+_COMES_BACK_S = 60.0
+"""How long a recorder that died is waited for."""
+_FRAME_BYTES = 128 << 20
 _FEWEST, _MOST = 4, 64
 """How many frames a ring holds: as many as fit into `_FRAME_BYTES`, within these bounds."""
+
+
+class _Room:
+    """How much may be written while a recorder is dead: another one comes back for what it has not read.
+
+    Parameters
+    ----------
+    writer : StreamWriter
+        Of the stream.
+    slots : int
+        How much its ring holds.
+    """
+
+    def __init__(self, writer: StreamWriter, slots: int) -> None:
+        self._writer, self._slots = writer, slots
+        self._unread = 0  # at most
+        self._refused_s: float | None = None
+
+    def for_next(self, wanted: int) -> int:
+        """Return how many of those that are `wanted` may be written now; they count as written."""
+        if self._unread + wanted > self._slots:
+            self._unread, is_dead = self._writer.unread_by_recorders()
+            if is_dead and self._unread <= self._slots and self._waits():
+                wanted = min(wanted, self._slots - self._unread)
+            else:
+                self._refused_s = None
+        self._unread += wanted
+        return wanted
+
+    def _waits(self) -> bool:
+        """Whether a recorder that is dead may still come back."""
+        now_s = SYSTEM_CLOCK.monotonic_s()
+        self._refused_s = now_s if self._refused_s is None else self._refused_s
+        return now_s - self._refused_s < _COMES_BACK_S
 
 
 class RowLog:
@@ -41,6 +78,7 @@ class RowLog:
 
     def __init__(self, streams: Path, name: str, dtype: np.dtype[Any]) -> None:
         self._writer = StreamWriter(streams, name, RowSpec.of(dtype), slots=_ROW_SLOTS)
+        self._room = _Room(self._writer, _ROW_SLOTS)
         self._waiting: NDArray[np.void] = np.empty(0, dtype)
         self.lost = 0
 
@@ -67,11 +105,12 @@ class RowLog:
 
     def _written(self, rows: NDArray[np.void], timeout_s: float | None) -> NDArray[np.void]:
         """Write rows; return those that found no room."""
+        written = self._room.for_next(len(rows))
         try:
-            self._writer.write_rows(rows, timeout_s=timeout_s)
+            self._writer.write_rows(rows[:written], timeout_s=timeout_s)
         except StreamTimeoutError as error:
-            return rows[error.written :]
-        return rows[:0]
+            written = error.written
+        return rows[written:]
 
 
 class FrameLog:
@@ -95,6 +134,7 @@ class FrameLog:
     def __init__(self, streams: Path, name: str, spec: FrameSpec) -> None:
         slots = min(max(_FRAME_BYTES // spec.nbytes, _FEWEST), _MOST)
         self._writer = StreamWriter(streams, name, spec, slots=slots)
+        self._room = _Room(self._writer, slots)
         self._writer.set_next_number(0)
         self._number = self.lost = 0
         self._waiting: tuple[NDArray[Any], FrameHeader] | None = None
@@ -128,6 +168,8 @@ class FrameLog:
         self._writer.close()
 
     def _is_written(self, image: NDArray[Any], header: FrameHeader, timeout_s: float | None) -> bool:
+        if not self._room.for_next(1):
+            return False
         try:
             self._writer.write(image, header, timeout_s=timeout_s)
         except StreamTimeoutError:

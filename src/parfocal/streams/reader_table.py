@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from parfocal.core.errors import StreamError
+from parfocal.core.status import RECORDING
 from parfocal.processes.identity import this_program
 from parfocal.streams import layout as at
 from parfocal.streams import ledger
@@ -82,6 +83,22 @@ def read_ledgers(words: memoryview) -> tuple[ReaderLedger, ...]:
             break
     here = tuple(reader for reader in ledgers if reader is not None)
     return (*here, former.ledger()) if former.readers else here
+
+
+def unread_by_recorders(words: memoryview) -> tuple[int, bool]:
+    """Return how much the recording that is farthest behind has not read, and whether its process is dead.
+
+    One that is dead may come back for it, as long as it is in the ring.
+    """
+    most, is_dead = 0, False
+    for entry in range(at.ENTRIES):
+        record = read_record(words, entry)
+        if record.phase not in (ledger.ATTACHED, ledger.DIED):
+            continue
+        unread = words[at.HEAD] - record.position
+        if unread > most and read_name(words, entry).endswith(RECORDING):
+            most, is_dead = unread, record.phase == ledger.DIED or not is_alive(record.owner)
+    return most, is_dead
 
 
 def read_former(words: memoryview) -> Former:

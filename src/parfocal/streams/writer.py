@@ -22,7 +22,7 @@ from parfocal.streams.attached import AttachedReaders
 from parfocal.streams.free_slots import SlotPool, pass_tail
 from parfocal.streams.generations import next_generation, take_ring
 from parfocal.streams.liveness import Owner
-from parfocal.streams.reader_table import read_ledgers
+from parfocal.streams.reader_table import read_ledgers, unread_by_recorders
 from parfocal.streams.slots import FrameSlots, RowBuffer, Slot
 
 if TYPE_CHECKING:
@@ -86,6 +86,14 @@ class StreamWriter:
     def readers(self) -> tuple[ReaderLedger, ...]:
         """Return the ledger of each reader: whom a change would meet, such as a recorder, before `reopen`."""
         return read_ledgers(self._words)
+
+    def unread_by_recorders(self) -> tuple[int, bool]:
+        """Return how much a recording has not read yet, and whether its process is dead.
+
+        A writer that has the time can leave that in the ring: the process that is started in its place comes
+        back for it.
+        """
+        return unread_by_recorders(self._words)
 
     @property
     def spec(self) -> StreamSpec:
