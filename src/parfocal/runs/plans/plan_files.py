@@ -1,23 +1,31 @@
-"""Plans in files that people write: YAML or JSON."""
+"""Plans in files: YAML or JSON that people write, and what other programs save."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from parfocal.core.errors import BadInputError
+from parfocal.runs.plans.micromanager_plans import is_micromanager_data, plan_from_micromanager
 from parfocal.runs.plans.plan_data import plan_from_data, plan_to_data
 from parfocal.runs.plans.useq_plans import is_useq_data, plan_from_useq_data
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from parfocal.runs.plans.plan import Plan
 
 SUFFIXES = (".yaml", ".yml", ".json")
+_THEIRS = ".txt"
+"""How Micro-Manager ends the names of saved settings."""
 
 
 def load_plan(path: str | Path) -> Plan:
-    """Read a plan from a YAML or JSON file, and check it: ours, a sequence of useq-schema, or its events.
+    """Read a plan from a YAML or JSON file, and check it.
+
+    It may be one of ours, a sequence of useq-schema, or its events; or the settings of Micro-Manager's
+    dialog, whose file may end in ``.txt``, too.
 
     Raises
     ------
@@ -27,17 +35,31 @@ def load_plan(path: str | Path) -> Plan:
     import yaml  # a few ms, which only files cost
 
     file = Path(path)
+    suffix = file.suffix.lower()
+    if suffix != _THEIRS:
+        _suffix(file)
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInputError(f"{file} cannot be read: {error}") from error
     try:  # JSON is YAML, except for tabs
-        data = json.loads(text) if _suffix(file) == ".json" else yaml.safe_load(text)
+        data = json.loads(text) if suffix in (".json", _THEIRS) else yaml.safe_load(text)
     except (ValueError, yaml.YAMLError) as error:
-        raise BadInputError(f"{file} is no {_suffix(file)[1:]}: {error}") from error
+        raise BadInputError(f"{file} is no {suffix[1:]}: {error}") from error
+    if is_micromanager_data(data):
+        return _named(file, data)
+    _suffix(file)  # of theirs, one alone may end in .txt
     if is_useq_data(data):
         return plan_from_useq_data(data, str(file))
     return plan_from_data(data, str(file))
+
+
+def _named(file: Path, data: Mapping[str, Any]) -> Plan:
+    """Return the plan of settings of Micro-Manager; an error names their file."""
+    try:
+        return plan_from_micromanager(data)
+    except BadInputError as error:
+        raise BadInputError(f"{file}: {error}") from error
 
 
 def save_plan(plan: Plan, path: str | Path) -> None:
