@@ -50,7 +50,7 @@ def test_its_plans_are_what_it_says(folder):
     assert printed(2) == "[0.0, 4.0, 10.0, 14.0, 18.0, 22.0, 28.0, 32.0]"
     assert printed(3) == "[(-135.0, 135.0), (135.0, 135.0), (135.0, -135.0), (-135.0, -135.0)]"
     assert printed(4) == str(["autofocus", "image", "image"] * 2)
-    assert printed(7) == "{'t': 3, 'p': 1, 'c': 1, 'z': 3} Pos0"
+    assert printed(7) == "{'t': 3, 'p': 1, 'c': 1, 'z': 3} 20.0"
     assert printed(6) == "[0.0, 1.0, 2.0]"
 
 
