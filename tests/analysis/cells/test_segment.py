@@ -14,6 +14,7 @@ from parfocal.analysis.cells.libraries import library
 from parfocal.analysis.cells.segment import local_threshold, otsu
 from parfocal.analysis.cells.splitting import split_touching, without_small
 from parfocal.core.errors import BadInputError, ConfigError
+from parfocal.tracking.distance import distance_to_background
 
 NUCLEI = Path(__file__).parent / "data" / "nuclei-2d.npz"
 
@@ -122,3 +123,11 @@ def test_what_cannot_be_segmented_is_named(call, named):
 def test_a_library_that_is_missing_is_named():
     with pytest.raises(ConfigError, match=r"install parfocal\[cells\]"):
         library("no_such_library.filters")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_distances_to_the_background_are_those_of_scipy(seed):
+    shape = (40 + seed, 60)
+    foreground = ndimage.gaussian_filter(np.random.default_rng(seed).standard_normal(shape), 2) > 0
+    expected = ndimage.distance_transform_edt(foreground)
+    np.testing.assert_allclose(distance_to_background(foreground), expected, atol=1e-4)

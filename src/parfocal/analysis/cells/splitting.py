@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_AROUND = np.ones((3, 3), dtype=bool)
+"""Pixels that meet at a corner belong together."""
+
+
 def split_touching(
     foreground: NDArray[np.bool_], *, depth_px: float = 0.3, smooth_px: float = 0.5, min_area_px: int = 12
 ) -> NDArray[np.int32]:
@@ -58,14 +62,55 @@ def split_touching(
             f"{foreground.dtype} of shape {foreground.shape}"
         )
     positive(depth_px, "depth_px")
-    filled = ndimage.binary_fill_holes(foreground)
-    distance = ndimage.gaussian_filter(ndimage.distance_transform_edt(filled), smooth_px)
-    tops, _ = ndimage.label(filled & (distance == ndimage.maximum_filter(distance, 3)), np.ones((3, 3)))
-    parts = library("skimage.segmentation").watershed(-distance, tops, mask=filled)
-    return without_small(_joined(parts, distance, depth_px), min_area_px)
+    from parfocal.tracking.distance import distance_to_background  # it loads a compiler
+
+    filled = _filled(foreground)
+    distance = ndimage.gaussian_filter(distance_to_background(filled), smooth_px)
+    tops, _ = ndimage.label(filled & (distance >= _highest_around(distance)), _AROUND)
+    alone, others = _by_tops(filled, tops)
+    if others.any():
+        parts = library("skimage.segmentation").watershed(-distance, np.where(others, tops, 0), mask=others)
+        alone[others] = _joined(parts, distance, depth_px)[others]
+    return without_small(alone, min_area_px)
 
 
-def _joined(parts: NDArray[np.int32], distance: NDArray[np.float64], depth_px: float) -> NDArray[np.int32]:
+def _filled(foreground: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return a foreground without holes: background that does not reach the edge of the image."""
+    outside, count = ndimage.label(~foreground)
+    reaches = np.zeros(count + 1, dtype=bool)
+    for edge in (outside[0], outside[-1], outside[:, 0], outside[:, -1]):
+        reaches[edge] = True
+    reaches[0] = False
+    return ~reaches[outside]
+
+
+def _highest_around(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return for each pixel the highest value among its neighbours and itself."""
+    rows = values.copy()
+    np.maximum(rows[1:], values[:-1], out=rows[1:])
+    np.maximum(rows[:-1], values[1:], out=rows[:-1])
+    highest = rows.copy()
+    np.maximum(highest[:, 1:], rows[:, :-1], out=highest[:, 1:])
+    np.maximum(highest[:, :-1], rows[:, 1:], out=highest[:, :-1])
+    return highest
+
+
+def _by_tops(
+    filled: NDArray[np.bool_], tops: NDArray[np.integer]
+) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+    """Return where there is but one top, as its number; and where there are several to be told apart."""
+    pieces, count = ndimage.label(filled, _AROUND)
+    places = np.flatnonzero(tops)
+    piece_of = np.zeros(tops.max() + 1, dtype=np.intp)
+    piece_of[tops.ravel()[places]] = pieces.ravel()[places]
+    tops_in = np.bincount(piece_of[1:], minlength=count + 1)
+    top_of = np.zeros(count + 1, dtype=np.int32)
+    top_of[piece_of] = np.arange(piece_of.size)
+    top_of[tops_in != 1] = 0
+    return top_of[pieces], (tops_in > 1)[pieces]
+
+
+def _joined(parts: NDArray[np.int32], distance: NDArray[np.floating], depth_px: float) -> NDArray[np.int32]:
     """Join the parts of a watershed between which the way down is shorter than `depth_px`.
 
     The highest way from one part to another is taken first, so a part is always compared with the top of all
@@ -74,7 +119,8 @@ def _joined(parts: NDArray[np.int32], distance: NDArray[np.float64], depth_px: f
     """
     numbers = np.arange(parts.max() + 1)
     tops = np.zeros(numbers.size)
-    np.maximum.at(tops, parts.ravel(), distance.ravel())
+    inside = np.flatnonzero(parts)
+    np.maximum.at(tops, parts.ravel()[inside], distance.ravel()[inside])
     root = numbers.tolist()
     for one, other, pass_px in _passes(parts, distance):
         low, high = sorted((_root_of(root, one), _root_of(root, other)), key=lambda number: tops[number])
@@ -83,14 +129,14 @@ def _joined(parts: NDArray[np.int32], distance: NDArray[np.float64], depth_px: f
     return np.array([_root_of(root, number) for number in numbers], dtype=np.int32)[parts]
 
 
-def _passes(parts: NDArray[np.int32], distance: NDArray[np.float64]) -> list[tuple[int, int, float]]:
+def _passes(parts: NDArray[np.int32], distance: NDArray[np.floating]) -> list[tuple[int, int, float]]:
     """Return the pairs of parts that touch, and the greatest distance on their border; the greatest first."""
     found = []
     for shift in ((0, 1), (1, 0), (1, 1), (1, -1)):
         here, there = _neighbours(parts, shift)
         border = (here != there) & (here > 0) & (there > 0)
-        heights = np.minimum(*_neighbours(distance, shift))
-        found.append(np.column_stack([here[border], there[border], heights[border]]))
+        heights = np.minimum(*(side[border] for side in _neighbours(distance, shift)))
+        found.append(np.column_stack([here[border], there[border], heights]))
     pairs = np.concatenate(found)
     return [
         (int(one), int(other), float(height))
