@@ -239,7 +239,8 @@ class RunStarter:
                 for_pipeline = check_plan(schedule.events(done.consumed), request.pipeline)
                 if for_pipeline.has_stimuli and request.pipeline.pipeline.stimulate is not None:
                     settings.service("modulator", "masks")
-            declared = instruments.declared_times()
+            with_calls = not self._measured.knows(instruments.camera_kept_as)
+            declared = instruments.declared_times(with_calls=with_calls)
         except BaseException:
             instruments.discard()
             raise

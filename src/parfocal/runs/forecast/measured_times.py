@@ -52,6 +52,11 @@ class MeasuredTimes:
         with self._lock:
             return {name: list(found) for name, found in self._kept.items()}
 
+    def knows(self, camera: str) -> bool:
+        """Whether exposures of a camera of that name (`DeviceTimes.kept_as`) were measured."""
+        with self._lock:
+            return len(self._kept.get(f"before {camera}", ())) >= _LEAST
+
     def saw_move(self, distances_um: Mapping[str, float], took_s: float, expected: DeviceTimes) -> None:
         """Take note of a move: of several axes, the one that is expected to take longest is told by it."""
         moving = {name: expected.axes[name].seconds_for(way) for name, way in distances_um.items()}

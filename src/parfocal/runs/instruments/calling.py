@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
-from statistics import median
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from parfocal.core.clock import Clock, poll_until
@@ -12,13 +12,15 @@ from parfocal.core.errors import CommandError, CommandFailedError, FrameLostErro
 from parfocal.runs.instruments.instruments import AbortedError, InstrumentRestartedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from parfocal.ipc import Call, Client
     from parfocal.ipc.claim import Claim
 
 _PING_S = 1.0
-_SAMPLES = 5
+_SAMPLES = 6
+"""Calls by which a round trip is measured; the longest does not count: it may be the first."""
+_PAUSE_S = 0.01
 
 
 class InstrumentCalls:
@@ -71,14 +73,25 @@ class InstrumentCalls:
         times: dict[str, float] = self.ask(service, "declared_times", returns=dict[str, float])
         return times
 
-    def round_trip_s(self, service: str) -> float:
-        """Return how long a call to a service takes: the median of some that read what it knows anyway."""
-        took_s = []
+    def round_trips_s(self, reads: Mapping[str, str]) -> dict[str, float]:
+        """Return how long a call to each service takes: the mean of some, which change nothing.
+
+        They are asked in turn, with pauses: a process that has just answered would answer sooner than in
+        a run.
+
+        Parameters
+        ----------
+        reads : mapping of str to str
+            A command that reads, by service.
+        """
+        took_s: dict[str, list[float]] = {service: [] for service in reads}
         for _ in range(_SAMPLES):
-            began_ns = self._clock.monotonic_ns()
-            self.ask(service, "declared_limits")
-            took_s.append((self._clock.monotonic_ns() - began_ns) * 1e-9)
-        return median(took_s)
+            self._clock.sleep(_PAUSE_S)
+            for service, command in reads.items():
+                began_ns = self._clock.monotonic_ns()
+                self.ask(service, command)
+                took_s[service].append((self._clock.monotonic_ns() - began_ns) * 1e-9)
+        return {service: fmean(sorted(took)[: _SAMPLES - 1]) for service, took in took_s.items()}
 
     def claim(self, service: str, run: str) -> None:
         """Have a service refuse changes of others; `ClaimedError` names the run that has it."""

@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 _NO_EVENT = -1
 """Number of a frame that is for no event."""
 
+_CALLS_OF_FRAME = 3
+"""What a frame takes beside its readout, in calls: it goes into the ring, is counted, and told."""
+
 
 class RigInstruments:
     """Satisfies `parfocal.runs.instruments.instruments.Instruments` with the services of a rig.
@@ -125,28 +128,42 @@ class RigInstruments:
         )
         return self.facts
 
-    def declared_times(self) -> DeviceTimes:
-        """Return how long they take, as they declare it, and as long as calls to them take now."""
-        exposures_ms, of_camera, camera_s = self._light.exposures_ms, dict[str, float](), 0.0
-        if camera := self._settings.camera:
+    @property
+    def camera_kept_as(self) -> str:
+        """Under which name measured times of the camera are kept: they are of frames of that shape."""
+        return f"{self._settings.camera} {self.facts.frame}"
+
+    def declared_times(self, *, with_calls: bool = True) -> DeviceTimes:
+        """Return how long they take, as they declare it; `with_calls` tries how long calls to them take."""
+        camera = self._settings.camera
+        exposures_ms, of_camera = self._light.exposures_ms, dict[str, float]()
+        if camera:
             exposures_ms[""] = self._camera.exposure_ms()
-            of_camera, camera_s = self._calls.declared_times(camera), self._calls.round_trip_s(camera)
-        light = self._light.times(camera_s)
+            of_camera = self._calls.declared_times(camera)
+        calls_s = self._calls.round_trips_s(self._reads()) if with_calls else {}
+        camera_s, light = calls_s.get(camera, 0.0), self._light.times(calls_s)
         return DeviceTimes(
-            axes=self._stages.times,
+            axes=self._stages.times(calls_s),
             switch_s=dict(light.switch_s),
             exposure_ms=exposures_ms,
             shade_s=light.shutter_s,
             light_s=light.shutter_s,
             before_s=camera_s,
-            after_s=of_camera.get("readout", 0.0) + camera_s,
+            after_s=of_camera.get("readout", 0.0) + _CALLS_OF_FRAME * camera_s,
             frame_s=of_camera.get("frame", 0.0),
             kept_as={
                 **self._stages.kept_as,
                 "light": light.kept_as,
-                "camera": f"{camera} {self.facts.frame}",
+                "camera": self.camera_kept_as,
             },
         )
+
+    def _reads(self) -> dict[str, str]:
+        """Return a command of each service by which a call to it may be tried."""
+        chosen = self._settings
+        reads = dict.fromkeys(filter(None, (chosen.camera, chosen.xy, chosen.z)), "declared_limits")
+        reads |= dict.fromkeys(self._light.lamps, "power")
+        return {**reads, **({chosen.channels: "channel"} if chosen.channels else {})}
 
     def discard(self) -> None:
         """Let go of the services; nothing was claimed yet."""

@@ -25,6 +25,8 @@ _LEASE_S = 1.0
 _LIGHT = "light"
 _CALLS_OF_READING = 3
 """Calls to a lamp by which a channel is read back."""
+_CALLS_OF_SHUTTER = 2
+"""What opening or closing a shutter takes beside its motion, in calls: it is read back by the lamp itself."""
 _SETTLE_S = 15.0
 """The service of channels gives up by itself before."""
 
@@ -81,33 +83,40 @@ class RunLight:
 
     def powers(self) -> dict[str, tuple[float, float]]:
         """Return the lowest and the highest power of each light that tells them, lights of channels too."""
-        lights = {*self._lights, *(preset.light for preset in self._presets.values())} - {""}
-        told = {light: self._calls.ask(light, "declared_limits", returns=_LIMITS) for light in sorted(lights)}
+        lights = sorted(self.lamps.union(self._lights))
+        told = {light: self._calls.ask(light, "declared_limits", returns=_LIMITS) for light in lights}
         return {light: limits["fraction"] for light, limits in told.items() if "fraction" in limits}
 
-    def times(self, camera_s: float) -> LightTimes:
-        """Return how long changes of the light take, as declared, and as long as calls take now.
+    @property
+    def lamps(self) -> frozenset[str]:
+        """The lights of the channels."""
+        return frozenset(preset.light for preset in self._presets.values()) - {""}
+
+    def times(self, calls_s: Mapping[str, float]) -> LightTimes:
+        """Return how long changes of the light take, as declared, and with what calls take.
 
         Whoever sets a channel, or its shutter, asks camera and lamps in turn and reads them back.
 
         Parameters
         ----------
-        camera_s : float
-            How long a call to the camera takes.
+        calls_s : mapping of str to float
+            How long a call to each service takes; one that is not named, none. That to the channels has them
+            read the camera.
         """
         if not self._channels:
             return LightTimes()
-        lamps = {preset.light for preset in self._presets.values()} - {""}
-        lamp_s = max((self._calls.round_trip_s(lamp) for lamp in lamps), default=0.0)
+        lamps = self.lamps
+        lamp_s = max((calls_s.get(lamp, 0.0) for lamp in lamps), default=0.0)
         shutter_s = max((self._calls.declared_times(lamp).get("shutter", 0.0) for lamp in lamps), default=0.0)
-        read_s = self._calls.round_trip_s(self._channels) + camera_s + _CALLS_OF_READING * lamp_s
-        set_s = read_s + camera_s + (len(lamps) + 1) * lamp_s
+        read_s = calls_s.get(self._channels, 0.0) + _CALLS_OF_READING * lamp_s
+        set_s = read_s + (_CALLS_OF_SHUTTER * len(lamps) + 1) * lamp_s
         declared = self._calls.ask(self._channels, "switch_times", returns=dict[str, dict[str, float]])
         switch_s = {
             before: {after: seconds + set_s for after, seconds in row.items()}
             for before, row in declared.items()
         }
-        return LightTimes(switch_s, shutter_s + lamp_s + read_s, self._kept_as(declared))
+        lit_s = shutter_s + _CALLS_OF_SHUTTER * lamp_s + read_s
+        return LightTimes(switch_s, lit_s, self._kept_as(declared))
 
     def _kept_as(self, declared: dict[str, dict[str, float]]) -> str:
         """Return under which name measured times of the light are kept: they are of these channels."""

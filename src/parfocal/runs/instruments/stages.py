@@ -65,13 +65,13 @@ class Stages:
             for name, (_, axis) in self._axes.items()
         }
 
-    @property
-    def times(self) -> dict[str, AxisTimes]:
-        """How long moves of each axis take, as the stages declare it."""
+    def times(self, calls_s: Mapping[str, float]) -> dict[str, AxisTimes]:
+        """Return how long moves of each axis take, as the stages declare it; `calls_s` by service a call."""
         return {
             name: AxisTimes(
                 speed_um_per_s=axis.speed / _UM[axis.unit],
-                fixed_s=self._calls.round_trip_s(service),
+                fixed_s=2
+                * calls_s.get(service, 0.0),  # whoever moves reads where it stands, and writes it down
                 poll_s=self._calls.declared_times(service).get("poll", 0.0),
             )
             for name, (service, axis) in self._axes.items()
