@@ -46,6 +46,7 @@ class FakeRuns:
         by_force: bool = False,
         notes: dict[str, Any] = {},  # noqa: B006 (never changed)
         parent: str = "",
+        pipeline: dict[str, Any] | None = None,
     ) -> RunStatus:
         self.asked.append(("start", plan, name, folder, continues, by_force))
         self.created_at += 1.0
@@ -62,6 +63,7 @@ class FakeRuns:
         continues: str = "",
         by_force: bool = False,
         notes: dict[str, Any] = {},  # noqa: B006 (never changed)
+        pipeline: dict[str, Any] | None = None,
     ) -> RunStatus:
         self.asked.append(("prepare", plan, name, folder, continues, by_force))
         self.created_at += 1.0
