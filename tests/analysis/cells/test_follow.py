@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from parfocal.analysis.cells import choosing, masks
+from parfocal.analysis.cells import choosing, linking, masks
 from parfocal.analysis.cells.divisions import DivisionLinker
 from parfocal.analysis.cells.linking import NearestLinker
 from parfocal.analysis.cells.measure import measure, places
@@ -52,6 +54,16 @@ def linked(frames: list[dict[int, tuple[float, float]]], linker: NearestLinker |
 def test_links_are_those_of_another_program(linker):
     frames, reference = spots_and_links("plain")
     assert linked(frames, linker) == reference
+
+
+@given(st.integers(0, 10_000), st.integers(0, 40), st.integers(0, 40))
+@settings(max_examples=60, deadline=None)
+def test_cells_without_a_choice_are_linked_as_if_all_were_weighed_together(seed, before, after):
+    random = np.random.default_rng(seed)
+    old, new = random.uniform(0, 100, (before, 2)), random.uniform(0, 100, (after, 2))
+    found = linking._nearest(old, new, 9.0)
+    whole = linking._best_together(old, new, 9.0) if before and after else np.full(after, -1)
+    assert found.tolist() == whole.tolist()
 
 
 def test_divisions_are_those_of_another_program_but_for_one_far_away():

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from parfocal.analysis.cells.checks import positive
 from parfocal.analysis.cells.libraries import library
@@ -114,9 +115,29 @@ _ONE_AT_A_TIME = threading.Lock()
 
 
 def _nearest(before: NDArray[np.float64], after: NDArray[np.float64], search_px: float) -> NDArray[np.int64]:
-    """Return for each of the places `after` which one of those before it continues; -1 for none."""
+    """Return for each of the places `after` which one of those before it continues; -1 for none.
+
+    Where a cell has one candidate, which has no other, there is nothing to weigh; the others are left to
+    trackpy.
+    """
+    found = np.full(len(after), -1)
     if not len(before) or not len(after):
-        return np.full(len(after), -1)
+        return found
+    near = cKDTree(before).sparse_distance_matrix(cKDTree(after), search_px, output_type="ndarray")
+    old, new = near["i"], near["j"]
+    is_alone = (np.bincount(old)[old] == 1) & (np.bincount(new)[new] == 1)
+    found[new[is_alone]] = old[is_alone]
+    old, new = np.unique(old[~is_alone]), np.unique(new[~is_alone])
+    if len(new):
+        weighed = _best_together(before[old], after[new], search_px)
+        found[new] = np.where(weighed < 0, -1, old[weighed])
+    return found
+
+
+def _best_together(
+    before: NDArray[np.float64], after: NDArray[np.float64], search_px: float
+) -> NDArray[np.int64]:
+    """Return what each of the places `after` continues, so that all ways together are shortest."""
     linking = library("trackpy.linking")
     library("trackpy").quiet()  # else it prints a line for each time point
     with _ONE_AT_A_TIME:
