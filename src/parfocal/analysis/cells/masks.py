@@ -180,14 +180,16 @@ def top_edge(
 def _only(labels: NDArray[np.integer], chosen: NDArray[np.bool_] | None) -> NDArray[np.integer]:
     if chosen is None:
         return labels
-    present = np.unique(labels)
+    present = np.flatnonzero(np.bincount(labels.ravel()))
     present = present[present > 0]
     if chosen.shape != present.shape or chosen.dtype != np.bool_:
         raise BadInputError(
             f"chosen must have True or False for each of the {present.size} cells, not "
             f"{chosen.dtype} of shape {chosen.shape}"
         )
-    return np.where(np.isin(labels, present[chosen]), labels, 0)
+    kept = np.zeros(present.max(initial=0) + 1, labels.dtype)
+    kept[present[chosen]] = present[chosen]
+    return np.asarray(kept[labels])
 
 
 def _from_centre(shape: tuple[int, int]) -> tuple[NDArray[Any], NDArray[Any]]:
