@@ -113,8 +113,9 @@ class _Look:
                 self._imaged[p] = t
 
     def stimulus(self, event: Event) -> None:
-        """Take a stimulus in."""
+        """Take a stimulus in; what is imaged there after it would come too late."""
         self._stimuli += 1
+        self._current = None
         if self._request.pipeline.stimulate is None:
             return
         t, p = field_of(event)

@@ -1,0 +1,217 @@
+"""Pipelines as data, their steps checked before anything is started, and plans that do not go with them."""
+
+from __future__ import annotations
+
+import sys
+
+import msgspec
+import numpy as np
+import pytest
+
+from parfocal.core.errors import BadInputError, ConfigError
+from parfocal.core.frames import FrameHeader
+from parfocal.runs.pipeline.messages import AnalysisJob
+from parfocal.runs.pipeline.pipeline import Pipeline, pipeline_from_data, pipeline_to_data
+from parfocal.runs.pipeline.plan_check import check_plan
+from parfocal.runs.pipeline.request import PipelineRequest, pipeline_request
+from parfocal.runs.pipeline.running import PipelineRunner
+from parfocal.runs.pipeline.step import Step, resolve
+from parfocal.runs.plans.sequence import Sequence
+
+STEPS = "parfocal.testing.steps:"
+MASKED = Pipeline(segment=STEPS + "bright", stimulate=STEPS + "everything")
+NO_LABELS = "labels must be whole numbers of the shape (4, 4), not float64 of the shape (2, 2)"
+TWO = [(0, 0, 0), (1, 1, 0)]
+STACK = {"range": 2, "step": 1}
+STIMULI = {"stim_channels": [{"config": "blue", "exposure": 5}], "stim_frames": "all"}
+
+
+def plan(loops=3, **more):
+    return Sequence(time_plan={"interval": 0, "loops": loops}, **{"channels": ["green"], **STIMULI, **more})
+
+
+def request(pipeline=MASKED, mode="current", **more):
+    return PipelineRequest(pipeline=pipeline, mode=mode, **more)
+
+
+def test_a_pipeline_comes_back_from_plain_data_as_it_was():
+    pipeline = Pipeline(
+        segment=Step(call=STEPS + "bright", settings={"above": 3}), workers=2, late="hold", save="labels"
+    )
+    data = pipeline_to_data(pipeline)
+    assert data["segment"] == {"call": STEPS + "bright", "settings": {"above": 3}}
+    assert pipeline_from_data(data) == pipeline
+    assert pipeline.save == ("labels",)
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"segment": 3}, "segment: expected a mapping"),
+        (
+            {"segment": "bright"},
+            "write the function into a module file",
+        ),
+        ({"segment": "__main__:bright"}, "can't be imported by another process"),
+        ({"deadline_s": 0}, "deadline_s must be above 0, not 0"),
+        ({"deadline_s": float("nan")}, "deadline_s must be a finite number"),
+        ({"workers": 1.5}, "workers must be a whole number, not 1.5"),
+        ({"late": "wait"}, "late must be 'skip', 'hold', 'previous', 'abort', not 'wait'"),
+        ({"save": ["label"]}, "save must be 'labels', 'masks', 'tracks', not 'label'"),
+        ({"choose": STEPS + "even"}, "choose without stimulate"),
+        ({"features_ref": STEPS + "brightness"}, "features_ref without track"),
+        ({"channel": 3}, "channel must be the name of a channel, not 3"),
+    ],
+)
+def test_a_wrong_field_is_named_with_its_value(fields, told):
+    with pytest.raises(BadInputError) as caught:
+        Pipeline(**{"segment": STEPS + "bright", **fields})
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("stage", "step", "told"),
+    [
+        (
+            "segment",
+            Step(call=STEPS + "bright", settings={"abov": 1}),
+            "no setting 'abov'; did you mean 'above'?",
+        ),
+        ("segment", Step(call=STEPS + "cells"), "'labels' is nothing that a step is given here"),
+        ("segment", Step(call="numpy:pi"), "it can't be called: it is float"),
+        (
+            "track",
+            Step(call=STEPS + "bright"),
+            "a linker is a class with link(columns)",
+        ),
+        ("track", Step(call="collections:Counter"), "the class has no method link"),
+        (
+            "track",
+            Step(call=STEPS + "ByLabel", settings={"frist": 2}),
+            "no setting 'frist'; did you mean 'first'?",
+        ),
+    ],
+)
+def test_a_step_that_does_not_fit_is_refused_with_the_nearest_name(stage, step, told):
+    with pytest.raises(BadInputError) as caught:
+        resolve(stage, step)
+    assert told in str(caught.value)
+
+
+def test_a_module_that_is_not_there_is_told():
+    with pytest.raises(ConfigError, match="segment 'no_such_lab:find' cannot be imported"):
+        pipeline_request({"segment": "no_such_lab:find"})
+
+
+def test_a_class_is_made_with_its_settings_and_asks_for_metadata():
+    step = resolve("stimulate", Step(call=STEPS + "ByPhase"))
+    assert step.required_metadata == {"phase"}
+    assert step.run(shape=(1, 2), metadata={"phase": "light"}).all()
+    assert resolve("track", Step(call=STEPS + "ByLabel", settings={"first": 7})).owner.state()["next"] == 7
+
+
+def test_a_request_knows_the_folder_of_a_module_of_ones_own(tmp_path, monkeypatch):
+    (tmp_path / "own_loop_steps.py").write_text("def find(image):\n    return image > 0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    asked = pipeline_request({"segment": "own_loop_steps:find"}, "previous")
+    assert asked.search_path == (str(tmp_path),)
+    assert len(asked.pipeline.segment.source) == 64
+    assert msgspec.convert(msgspec.to_builtins(asked), PipelineRequest) == asked
+    del sys.modules["own_loop_steps"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        (
+            np.zeros((2, 2)),
+            NO_LABELS,
+        ),
+        (np.full((4, 4), -1), "labels must be 0 or more, not -1"),
+    ],
+)
+def test_labels_that_are_none_are_told(labels, told, monkeypatch):
+    runner = PipelineRunner(Pipeline(segment=STEPS + "bright"))
+    (step,) = runner._steps.values()
+    monkeypatch.setitem(runner._steps, "segment", step._replace(run=lambda **_: labels))
+    found = run(runner, np.zeros((4, 4)))
+    assert (found.error.step, found.error.message) == ("segment", told)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"mean": np.zeros(3)}, "column 'mean' needs one number for each of the 1 cells"),
+        ({"x y": np.zeros(1)}, "a column can't be called 'x y'"),
+        ({"label": np.array([5])}, "the columns tell of other cells than the labels"),
+        ([1, 2], "expected columns, name -> values, got list"),
+    ],
+)
+def test_columns_that_do_not_fit_the_cells_are_told(given, told, monkeypatch):
+    runner = PipelineRunner(Pipeline(segment=STEPS + "bright", features=STEPS + "brightness"))
+    monkeypatch.setitem(runner._steps, "features", runner._steps["features"]._replace(run=lambda **_: given))
+    found = run(runner, np.full((4, 4), 500))
+    assert found.error.step == "features"
+    assert told in found.error.message
+    assert found.has_labels
+
+
+def run(runner, image):
+    labels, mask = np.zeros(image.shape, np.int32), np.zeros(image.shape, np.uint8)
+    return runner.run(AnalysisJob(images=()), {"": image}, {}, labels, mask)
+
+
+def test_what_a_pipeline_finds_in_a_plan():
+    both = plan(
+        channels=["red", "green"], ref_channels=["far"], ref_frames=[0], stage_positions=[(0, 0), (1, 1)]
+    )
+    found = check_plan(both.events(), request(Pipeline(segment=STEPS + "bright", channel="green")))
+    assert (found.channel, found.channels, found.references) == ("green", ("red", "green"), ("far",))
+    assert (found.has_stimuli, found.warnings) == (True, ())
+    trial = found.trial(FrameHeader(frame=0))
+    assert [one.channel for one in trial.images] == ["green", "red"]
+    assert [one.channel for one in trial.references] == ["far"]
+
+
+@pytest.mark.parametrize("order", ["tpcz", "ptcz"])
+def test_any_order_goes_in_which_the_images_of_a_position_follow_one_another(order):
+    stack = plan(
+        axis_order=order,
+        channels=["a", "b"],
+        stage_positions=[(0, 0, 0), (1, 1, 0)],
+        z_plan={"range": 2, "step": 1},
+    )
+    assert check_plan(stack.events(), request()).has_stimuli
+
+
+def test_an_order_that_mixes_positions_is_refused_with_one_that_does_not():
+    mixed = plan(axis_order="tcpz", channels=["a", "b"], stage_positions=[(0, 0), (1, 1)])
+    with pytest.raises(BadInputError, match=r"event 2 \(t=0, p=0, c=1, z=0\): for a pipeline, .*axis_order"):
+        check_plan(mixed.events(), request())
+
+
+def test_a_stimulus_without_an_image_of_its_time_point_is_refused():
+    rare = plan(4, channels=[{"config": "green", "acquire_every": 2}])
+    with pytest.raises(BadInputError, match=r"t=1.*made from an image in channel 'green'"):
+        check_plan(rare.events(), request())
+    assert check_plan(rare.events(), request(mode="previous")).has_stimuli
+
+
+def test_stimuli_before_there_can_be_a_mask_are_told():
+    found = check_plan(plan(stage_positions=[(0, 0), (1, 1)]).events(), request(mode="previous"))
+    assert found.warnings == ("2 stimuli have no image before them: leave t=0 out of stim_frames",)
+    assert check_plan(plan(stim_frames=[1, 2]).events(), request(mode="previous")).warnings == ()
+
+
+def test_a_channel_that_is_not_imaged_is_refused_with_the_nearest():
+    wrong = request(Pipeline(segment=STEPS + "bright", channel="gren"))
+    with pytest.raises(BadInputError, match=r"segments channel 'gren', .* did you mean 'green'"):
+        check_plan(plan(stim_channels=(), stim_frames=()).events(), wrong)
+
+
+def test_metadata_that_a_step_needs_has_to_be_in_the_plan():
+    asked = pipeline_request({"segment": STEPS + "bright", "stimulate": STEPS + "ByPhase"})
+    assert asked.required_metadata == ("phase",)
+    with pytest.raises(BadInputError, match=r"event 0 .* needs 'phase' in its metadata; .*'phases'"):
+        check_plan(plan(metadata={"phases": 1}).events(), asked)
+    assert check_plan(plan(metadata={"phase": "light"}).events(), asked).has_stimuli
