@@ -18,6 +18,8 @@ _MOST_COMPRESSED = 4
 """Frames of a camera are not compressed to less than a quarter; what may or may not fit, a forecast tells."""
 _POWERS = (0.0, 1.0)
 """Of a light that does not say what it takes."""
+OLD_DAYS = 7.0
+"""A calibration of a modulator that is older is warned of."""
 _PHASE_NAMES = ("phase", "phase_name")
 
 
@@ -53,6 +55,42 @@ def light_problems(wanted: PlanSurvey, facts: RigFacts) -> Iterator[str]:
     for event in wanted.lights.values():
         for problem in _light_problems(event, facts):
             yield f"{told_event(event)}: {problem}"
+
+
+def check_calibration(facts: RigFacts, utc_ns: int) -> str:
+    """Refuse masks for a rig on which it isn't known where they would light.
+
+    Parameters
+    ----------
+    facts : RigFacts
+        What its instruments are like.
+    utc_ns : int
+        The time now.
+
+    Returns
+    -------
+    str
+        A warning if the calibration of the modulator is old; "" if not.
+
+    Raises
+    ------
+    BadInputError
+        If its modulator is not calibrated, or for images of another shape.
+    """
+    known = facts.calibration
+    if known is None:
+        raise BadInputError(
+            "the light modulator is not calibrated: nobody knows where a mask would light; call its command "
+            "`calibrate` first"
+        )
+    if known.camera_shape != facts.frame_shape:
+        raise BadInputError(
+            f"the light modulator is calibrated for images of {known.camera_shape}, and the camera's are of "
+            f"{facts.frame_shape}; set region and binning as they were, or calibrate again"
+        )
+    days = known.age_days(utc_ns)
+    told = f"{days:.0f} days old (residual {known.residual_px:.2g} px); calibrate again"
+    return f"the calibration of the light modulator is {told}" if days > OLD_DAYS else ""
 
 
 def _emptiness(wanted: PlanSurvey, appended: bool) -> Iterator[str]:

@@ -37,7 +37,7 @@ from parfocal.runs.plans.plan import Plan
 from parfocal.runs.plans.plan_data import plan_from_data, plan_to_data
 from parfocal.runs.plans.schedule import Schedule
 from parfocal.runs.plans.survey import PlanSurvey, layout_of, survey
-from parfocal.runs.preflight import preflight
+from parfocal.runs.preflight import check_calibration, preflight
 from parfocal.runs.prepared import PreparedRun, StartRequest
 from parfocal.runs.run_table import KnownRun, RunTable
 from parfocal.runs.settings import RunSettings
@@ -239,6 +239,8 @@ class RunStarter:
                 for_pipeline = check_plan(schedule.events(done.consumed), request.pipeline)
                 if for_pipeline.has_stimuli and request.pipeline.pipeline.stimulate is not None:
                     settings.service("modulator", "masks")
+                    age = check_calibration(facts, self._context.clock.utc_ns())
+                    for_pipeline = for_pipeline.warning_of(age)
             with_calls = not self._measured.knows(instruments.camera_kept_as)
             declared = instruments.declared_times(with_calls=with_calls)
         except BaseException:

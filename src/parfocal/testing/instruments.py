@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-import zlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from parfocal.core.errors import BadInputError, CommandFailedError, FocusNotFoundError, FrameLostError
 from parfocal.core.frames import FrameHeader
+from parfocal.core.modulation import mask_hash
 from parfocal.runs.forecast.device_times import PlacedParts
 from parfocal.runs.instruments.instruments import (
     AbortedError,
@@ -120,7 +120,7 @@ class MemoryInstruments:
         self.stimulated.append((event.number, mask))
         return FiredStimulus(
             exposed=exposed,
-            mask_hash=zlib.crc32(mask.mask.tobytes()),
+            mask_hash=mask_hash(mask.mask),
             lit_px=int((mask.mask > 0).sum()),
             shutter=None,
             shown_ns=shown_ns,

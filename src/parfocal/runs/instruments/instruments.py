@@ -132,7 +132,7 @@ class StimulusMask:
     frame : int
         Number of the image as the camera counts it.
     mask : ndarray of uint8, shape (y, x)
-        In pixels of the camera's image: 0 is dark, 255 is full light.
+        In pixels of the camera's image: 0 is dark, 255 is lit.
     """
 
     image_event: int

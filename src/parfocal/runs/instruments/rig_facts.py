@@ -8,6 +8,7 @@ import msgspec
 
 from parfocal.core.channels import ChannelPreset
 from parfocal.core.frames import FrameSpec
+from parfocal.core.modulation import ModulatorCalibration
 
 if TYPE_CHECKING:
     from parfocal.runs.plans.survey import PlanSurvey
@@ -33,12 +34,16 @@ class RigFacts(msgspec.Struct, frozen=True, kw_only=True):
         What each light takes, of those that say it.
     frame : str
         Shape and type of the camera's frames, in words; "" without a camera.
+    frame_shape : tuple of int
+        Of a frame; empty without a camera.
     field_um : (float, float), or None
         Width and height of what a frame shows; None if the camera does not know its pixel size.
     frame_bytes : int
         Of one frame.
     disk_free_bytes : int or None
         What a record may take up; None for a run without one.
+    calibration : ModulatorCalibration or None
+        Where the camera's pixels lie on the light modulator; None if nobody knows.
     """
 
     found: dict[str, float] = {}
@@ -47,9 +52,11 @@ class RigFacts(msgspec.Struct, frozen=True, kw_only=True):
     exposure_ms: tuple[float, float] | None = None
     powers: dict[str, tuple[float, float]] = {}
     frame: str = ""
+    frame_shape: tuple[int, ...] = ()
     field_um: tuple[float, float] | None = None
     frame_bytes: int = 0
     disk_free_bytes: int | None = None
+    calibration: ModulatorCalibration | None = None
 
 
 def field_of_view_um(spec: FrameSpec) -> tuple[float, float] | None:

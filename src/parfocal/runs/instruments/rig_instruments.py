@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from parfocal.core.errors import BadInputError, FocusNotFoundError, FrameLostError, ParfocalError
+from parfocal.core.errors import FocusNotFoundError, FrameLostError, ParfocalError
 from parfocal.core.frames import FrameSpec
 from parfocal.runs.forecast.device_times import DeviceTimes, PlacedParts
 from parfocal.runs.instruments.calling import InstrumentCalls
@@ -21,6 +22,7 @@ from parfocal.runs.instruments.instruments import (
     RunStorage,
     StimulusMask,
 )
+from parfocal.runs.instruments.modulator_calls import ModulatorCalls
 from parfocal.runs.instruments.rig_facts import RigFacts, field_of_view_um
 from parfocal.runs.instruments.run_frames import RunFrames
 from parfocal.runs.instruments.run_light import RunLight
@@ -91,7 +93,8 @@ class RigInstruments:
             restart_s=settings.restart_s,
             on_lost=lambda _: self._forget(),
         )
-        self._light = RunLight(self._calls, settings.channels, settings.lights)
+        self._light = RunLight(self._calls, settings.channels, settings.lights, settings.modulator)
+        self._modulator = ModulatorCalls(self._calls, settings.modulator)
         self._stages = Stages(self._calls, settings.xy, settings.z)
         self._camera = CameraCalls(self._calls, settings.camera)
         self._frames = RunFrames(settings, self._calls, restarts, streams, clock, records=self.records)
@@ -103,8 +106,9 @@ class RigInstruments:
     def names(self) -> tuple[str, ...]:
         """The services that the run claims."""
         chosen = self._settings
-        parts = (chosen.camera, chosen.xy, chosen.z, chosen.channels, *chosen.lights, chosen.recorder)
-        return tuple(dict.fromkeys(filter(None, parts)))
+        stages = (chosen.camera, chosen.xy, chosen.z)
+        light = (chosen.channels, *chosen.lights, chosen.modulator)
+        return tuple(dict.fromkeys(filter(None, (*stages, *light, chosen.recorder))))
 
     @property
     def records(self) -> bool:
@@ -122,9 +126,11 @@ class RigInstruments:
             axes=self._stages.limits,
             exposure_ms=self._camera.learn() if chosen.camera else None,
             frame=f"{spec.shape} {spec.dtype}" if isinstance(spec, FrameSpec) else "",
+            frame_shape=spec.shape if isinstance(spec, FrameSpec) else (),
             field_um=field_of_view_um(spec) if isinstance(spec, FrameSpec) else None,
             frame_bytes=spec.nbytes if isinstance(spec, FrameSpec) else 0,
             disk_free_bytes=self._calls.ask(chosen.recorder, "free_bytes", folder) if self.records else None,
+            calibration=self._modulator.learn(),
         )
         return self.facts
 
@@ -205,11 +211,21 @@ class RigInstruments:
     def expose(self, event: Event) -> ExposedFrame:
         """Take the frame of an event, in its light."""
         with self.use.lock:
-            if self.use.last is not self or self._light.renew():
-                self.place(event)
-            was_lit = self._light.is_lit
-            light_s = self._seconds_of(self._light.light_up)
-            header = self._snap(event, self._frames.number_of(event))
+            self._check_placed(event)
+            if event.kind != "stimulus":
+                return self._expose_lit(event)
+            with self._modulator.showing(None):
+                return self._expose_lit(event)
+
+    def _check_placed(self, event: Event) -> None:
+        """Place an event again if another run has used the instruments, or its light was lost."""
+        if self.use.last is not self or self._light.renew():
+            self.place(event)
+
+    def _expose_lit(self, event: Event) -> ExposedFrame:
+        was_lit = self._light.is_lit
+        light_s = self._seconds_of(self._light.light_up)
+        header = self._snap(event, self._frames.number_of(event))
         at = self._stages.position
         return ExposedFrame(
             header=header,
@@ -221,9 +237,25 @@ class RigInstruments:
         )
 
     def stimulate(self, event: Event, mask: StimulusMask) -> FiredStimulus:
-        """Show the mask, light it as a stimulus asks, and take its frame."""
-        del mask
-        raise BadInputError(f"event {event.number} has a mask, and the rig has no light modulator")
+        """Show the mask, light it as a stimulus asks, and take its frame; read back what there was."""
+        self._settings.service("modulator", "masks")
+        with self.use.lock:
+            self._check_placed(event)
+            with self._modulator.showing(mask.mask) as shown:
+                exposed = self._expose_lit(event)
+                state, at = self._light.read(), self._stages.read()
+        assert shown is not None
+        power = exposed.power if state is None else state.power
+        return FiredStimulus(
+            exposed=dataclasses.replace(
+                exposed, x_um=at.get("x"), y_um=at.get("y"), z_um=at.get("z"), power=power
+            ),
+            mask_hash=shown.hash,
+            lit_px=shown.lit_px,
+            shutter=None if state is None else state.lit,
+            shown_ns=shown.shown_ns,
+            fired_ns=exposed.header.time_ns - exposed.header.exposure_ns,
+        )
 
     def focus(self, event: Event) -> float:
         """Look for the focus around where an autofocus wants it; return its height, where z stands then."""

@@ -62,10 +62,15 @@ class RunLight:
         The service of channels; "" for none.
     lights : tuple of str
         The services of lights.
+    modulator : str
+        The service of the modulator before one of them; "" for none. It is blank where the light is off.
     """
 
-    def __init__(self, calls: InstrumentCalls, channels: str, lights: tuple[str, ...]) -> None:
+    def __init__(
+        self, calls: InstrumentCalls, channels: str, lights: tuple[str, ...], modulator: str = ""
+    ) -> None:
         self._calls, self._channels, self._lights = calls, channels, lights
+        self._modulator = modulator
         self._presets: dict[str, ChannelPreset] = {}
         self._found: dict[str, float] = {}
         self._leases: dict[tuple[str, str], OutputLease] = {}
@@ -133,6 +138,9 @@ class RunLight:
         """Lease every light, unless somebody else does, and note the power of what no channel switches."""
         outputs = [(light, "") for light in self._lights]
         outputs += [(self._channels, _LIGHT)] if self._channels else []
+        outputs += [(self._modulator, "")] if self._modulator else []
+        if self._modulator:
+            self._calls.ask(self._modulator, "blank")
         for service, output in outputs if leased else ():
             self._lease(service, output)
         switched = {preset.light for preset in self._presets.values()}
@@ -198,6 +206,10 @@ class RunLight:
             self._calls.ask(light, "set_power", power)
         self._lit = True
 
+    def read(self) -> ChannelState | None:
+        """Return what the channel that is set stands at, read back now; None if none is."""
+        return None if self._set is None else self._ask("channel")
+
     def shade(self) -> None:
         """Hold the light of the channel back, its power as it is; what no channel switches stays on."""
         if self.is_held_open:
@@ -211,14 +223,14 @@ class RunLight:
     def put_out(self) -> None:
         """Switch all light off, and return when it is."""
         self.forget()
-        for call in [self._calls.begin(service, "off") for service in self._services()]:
+        for call in [self._calls.begin(service, command) for service, command in self._ways_off()]:
             self._calls.result(call)
 
     def dark(self) -> None:
         """Switch all light off. Any thread; waits for nothing."""
         self._set, self._lit = None, False
-        for service in self._services():
-            call = self._calls.tell(service, "off")
+        for service, command in self._ways_off():
+            call = self._calls.tell(service, command)
             if call is not None:
                 self._offs.add(call)
 
@@ -238,8 +250,10 @@ class RunLight:
         lease = self._calls.client(service).lease(output, period_s=_LEASE_S)
         self._leases[service, output] = lease
 
-    def _services(self) -> tuple[str, ...]:
-        return tuple(filter(None, (self._channels, *self._lights)))
+    def _ways_off(self) -> list[tuple[str, str]]:
+        """Return each service, and its command that switches it off."""
+        off = [(service, "off") for service in (self._channels, *self._lights) if service]
+        return [*off, (self._modulator, "blank")] if self._modulator else off
 
     def _ask(self, command: str, *args: Any, limit_s: float = 0.0) -> ChannelState:
         state: ChannelState = self._calls.ask(

@@ -43,6 +43,10 @@ class PlanForPipeline(msgspec.Struct, frozen=True, kw_only=True):
     has_stimuli: bool = False
     warnings: tuple[str, ...] = ()
 
+    def warning_of(self, text: str) -> PlanForPipeline:
+        """Return it with one more warning, or as it is if that is ""."""
+        return msgspec.structs.replace(self, warnings=(*self.warnings, text)) if text else self
+
     def trial(self, header: FrameHeader) -> AnalysisJob:
         """Return a job with all channels, for an artificial image."""
         first = self.first

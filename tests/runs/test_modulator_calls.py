@@ -1,0 +1,110 @@
+"""The modulator of a run shows a mask for the time of a stimulus, and is blank whatever happens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from parfocal.core.errors import BadInputError
+from parfocal.core.modulation import BLANK, ModulatorCalibration, ShownMask, mask_hash, pack_mask
+from parfocal.runs.instruments.instruments import InstrumentRestartedError
+from parfocal.runs.instruments.modulator_calls import ModulatorCalls
+from parfocal.runs.instruments.rig_facts import RigFacts
+from parfocal.runs.preflight import check_calibration
+
+MASK = np.zeros((4, 6), np.uint8)
+MASK[1:3, 2:5] = 255
+DAY_NS = 86_400 * 10**9
+
+
+class Calls:
+    """Stands for the services: a modulator that shows what it is told."""
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+        self.shown = ShownMask(hash=BLANK, lit_px=0, shown_ns=0)
+        self.sent: tuple[Any, ...] = ()
+
+    def ask(self, service: str, command: str, *args: Any, **_: Any) -> Any:
+        self.log.append(f"{service}.{command}")
+        if command == "show_mask":
+            self.sent = args
+            self.shown = ShownMask(hash=args[2], lit_px=6, shown_ns=7)
+        elif command == "show_all":
+            self.shown = ShownMask(hash=1, lit_px=24, shown_ns=8)
+        return self.shown
+
+    def tell(self, service: str, command: str) -> None:
+        self.log.append(f"{service}.{command}")
+
+
+@pytest.fixture
+def calls():
+    return Calls()
+
+
+def test_a_mask_is_shown_read_back_after_the_exposure_and_blanked(calls):
+    with ModulatorCalls(calls, "dmd").showing(MASK) as shown:
+        assert calls.log == ["dmd.show_mask"]
+        assert calls.sent == (pack_mask(MASK), (4, 6), mask_hash(MASK))
+        assert shown == ShownMask(hash=mask_hash(MASK), lit_px=6, shown_ns=7)
+    assert calls.log == ["dmd.show_mask", "dmd.shown", "dmd.blank"]
+
+
+def test_without_a_mask_the_whole_field_is_lit_with_a_modulator_or_without(calls):
+    with ModulatorCalls(calls, "dmd").showing(None) as shown:
+        assert shown.lit_px == 24
+    assert calls.log == ["dmd.show_all", "dmd.shown", "dmd.blank"]
+    with ModulatorCalls(calls, "").showing(None) as shown:
+        assert shown is None
+    assert len(calls.log) == 3
+    assert ModulatorCalls(calls, "").learn() is None
+
+
+def test_it_is_blank_after_an_exposure_that_fails(calls):
+    with pytest.raises(ZeroDivisionError), ModulatorCalls(calls, "dmd").showing(MASK):
+        raise ZeroDivisionError
+    assert calls.log == ["dmd.show_mask", "dmd.blank"]
+
+
+def test_a_mask_that_was_not_there_to_the_end_is_told(calls):
+    with (
+        pytest.raises(InstrumentRestartedError, match="blanked, or shown another mask") as caught,
+        ModulatorCalls(calls, "dmd").showing(MASK),
+    ):
+        calls.shown = ShownMask(hash=BLANK, lit_px=0, shown_ns=9)
+    assert caught.value.source == "dmd"
+    assert calls.log[-1] == "dmd.blank"
+
+
+def test_levels_that_a_modulator_does_not_have_are_refused_before_anything_is_lit(calls):
+    grey = MASK.copy()
+    grey[0, 0] = 17
+    with (
+        pytest.raises(BadInputError, match=r"1 pixels between dark \(0\) and full light \(255\), such as 17"),
+        ModulatorCalls(calls, "dmd").showing(grey),
+    ):
+        pytest.fail("it was shown")
+    assert calls.log == ["dmd.blank"]
+
+
+def test_masks_are_refused_where_nobody_knows_what_they_light_and_old_knowledge_is_told():
+    known = ModulatorCalibration(
+        to_modulator=((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)),
+        camera_shape=(4, 6),
+        modulator_shape=(8, 8),
+        residual_px=0.25,
+        spots=9,
+        utc_ns=0,
+    )
+    with pytest.raises(BadInputError, match="not calibrated: .* call its command `calibrate` first"):
+        check_calibration(RigFacts(frame_shape=(4, 6)), 0)
+    with pytest.raises(BadInputError, match=r"images of \(4, 6\), and the camera's are of \(2, 3\)"):
+        check_calibration(RigFacts(frame_shape=(2, 3), calibration=known), 0)
+    facts = RigFacts(frame_shape=(4, 6), calibration=known)
+    assert check_calibration(facts, 7 * DAY_NS) == ""
+    assert check_calibration(facts, 9 * DAY_NS) == (
+        "the calibration of the light modulator is 9 days old (residual 0.25 px); calibrate again"
+    )
