@@ -112,7 +112,7 @@ PLAIN = {
         Cursors Former Owner Ringer Waiting
     """,
     "tracking": """
-        LabelledPixels Bins BlockMemory Candidates Flag Optics PixelGrid PixelResponse Stiffness Work
+        Bins BlockMemory Candidates Flag Optics PixelGrid PixelResponse Stiffness Work
         WormLikeChain
     """,
     "viewers": """
