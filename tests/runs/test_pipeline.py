@@ -21,8 +21,6 @@ from parfocal.runs.plans.sequence import Sequence
 STEPS = "parfocal.testing.steps:"
 MASKED = Pipeline(segment=STEPS + "bright", stimulate=STEPS + "everything")
 NO_LABELS = "labels must be whole numbers of the shape (4, 4), not float64 of the shape (2, 2)"
-TWO = [(0, 0, 0), (1, 1, 0)]
-STACK = {"range": 2, "step": 1}
 STIMULI = {"stim_channels": [{"config": "blue", "exposure": 5}], "stim_frames": "all"}
 
 
@@ -173,7 +171,7 @@ def test_what_a_pipeline_finds_in_a_plan():
     assert [one.channel for one in trial.references] == ["far"]
 
 
-@pytest.mark.parametrize("order", ["tpcz", "ptcz"])
+@pytest.mark.parametrize("order", ["tpcz", "ptcz", "tpzc"])
 def test_any_order_goes_in_which_the_images_of_a_position_follow_one_another(order):
     stack = plan(
         axis_order=order,
