@@ -56,7 +56,7 @@ def test_its_commands_run(folder):
     assert (status["run"], status["outcome"], status["events_acquired"]) == ("first", "complete", 15)
     assert Path(status["folder"]).parent == folder / "today"
     assert load_plan(Path(status["folder"]) / "plan.json") == load_plan(folder / "plan.yaml")
-    record = python("-c", f"folder = {status['folder']!r}\n{blocks('python')[4]}", folder=folder)
+    record = python("-c", f"folder = {status['folder']!r}\n{blocks('python')[5]}", folder=folder)
     assert record[:3] == ["complete ", "(512, 512)", "{'t': 3, 'p': 1, 'c': 2, 'z': 0} 10000000"]
     assert record[3].startswith("(3, 1, 4.")
 
@@ -77,3 +77,13 @@ def test_its_run_is_steered(folder):
     assert state in ("pausing", "paused")
     assert ended[0] == "complete"
     assert int(ended[1]) == int(ended[2]) + 1, "every event has a frame but the question"
+
+
+def test_its_pipeline_goes_with_its_plan(folder):
+    (folder / "steps.py").write_text(blocks("python")[4])
+    (shown,) = [line for line in _plan(folder) if line.startswith("segment")]
+    assert shown == "segment      parfocal.analysis.cells.segment:otsu  min_area_px=30"
+
+
+def _plan(folder):
+    return python("-m", "parfocal", "plan", "plan.yaml", "--pipeline", "steps:pipeline", folder=folder)

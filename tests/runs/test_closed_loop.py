@@ -14,6 +14,7 @@ from parfocal.runs.machine.tasks import Decide
 from parfocal.runs.pipeline.live_analysis import LiveAnalysis
 from parfocal.runs.pipeline.pipeline import STEPS as STEP_NAMES
 from parfocal.runs.pipeline.pipeline import Pipeline
+from parfocal.runs.pipeline.request import PipelineRequest
 from parfocal.runs.plans.combine import combine
 from parfocal.runs.plans.schedule import Schedule
 from parfocal.runs.plans.sequence import Sequence
@@ -58,8 +59,7 @@ class Loop:
         self.settled = []
         schedule = Schedule(plan)
         self.analysis = LiveAnalysis(
-            steps,
-            mode,
+            PipelineRequest(pipeline=steps, mode=mode),
             workers=self.workers,
             held=self.held,
             sink=self.sink,

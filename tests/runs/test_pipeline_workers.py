@@ -21,6 +21,7 @@ from parfocal.runs.pipeline.held_frames import RingFrames
 from parfocal.runs.pipeline.live_analysis import LiveAnalysis
 from parfocal.runs.pipeline.messages import AnalysisJob, FrameOfChannel, WorkerSetup
 from parfocal.runs.pipeline.pipeline import Pipeline
+from parfocal.runs.pipeline.request import PipelineRequest
 from parfocal.runs.pipeline.step import Step
 from parfocal.runs.pipeline.workers import JobFailedError, ProcessWorkers
 from parfocal.runs.plans.event import Event
@@ -78,8 +79,7 @@ class Bench:
         )
         self.workers = ProcessWorkers(setup, limit_s=limit_s, log=logging.getLogger("test workers"))
         self.analysis = LiveAnalysis(
-            self.pipeline,
-            "current",
+            PipelineRequest(pipeline=self.pipeline),
             workers=self.workers,
             held=RingFrames(folder, "camera"),
             sink=self.sink,

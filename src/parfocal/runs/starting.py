@@ -198,6 +198,8 @@ class RunStarter:
         facts = msgspec.structs.replace(instruments.facts, disk_free_bytes=None)  # that of the run's begin
         absolute = _absolute(tiled(plan_from_data(plan), facts.field_um), facts.found)
         preflight(survey(absolute.events(), facts.found), facts, appended=True)
+        if run.engine is not None and run.engine.analysis is not None:
+            check_plan(absolute.events(), run.engine.analysis.request)
         return absolute
 
     def changed(self, run: KnownRun) -> RunForecast:
@@ -356,8 +358,7 @@ class RunStarter:
             stored_frames=found.settings.stored_frames if sink is not None else "",
         )
         analysis = LiveAnalysis(
-            pipeline,
-            request.pipeline.mode,
+            request.pipeline,
             workers=ProcessWorkers(setup, limit_s=limit_s(pipeline.deadline_s), log=context.log),
             held=RingFrames(context.streams, camera),
             sink=sink,

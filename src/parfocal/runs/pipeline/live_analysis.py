@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
     from parfocal.core.clock import Clock
     from parfocal.core.frames import FrameSpec
-    from parfocal.core.run_status import StimMode
+    from parfocal.core.run_status import LatePolicy
     from parfocal.runs.instruments.instruments import RunStart
     from parfocal.runs.pipeline.analysed import AnalysisSink
     from parfocal.runs.pipeline.held_frames import HeldFrames
     from parfocal.runs.pipeline.messages import Found
-    from parfocal.runs.pipeline.pipeline import Pipeline
+    from parfocal.runs.pipeline.request import PipelineRequest
     from parfocal.runs.pipeline.workers import JobResult, PipelineWorkers
 
 _SOURCE = "pipeline"
@@ -62,10 +62,8 @@ class LiveAnalysis:
 
     Parameters
     ----------
-    pipeline : Pipeline
-        Its steps.
-    mode : StimMode
-        From which image the mask of a stimulus is made.
+    request : PipelineRequest
+        The pipeline, and from which image the mask of a stimulus is made.
     workers : PipelineWorkers
         Who does it.
     held : HeldFrames
@@ -84,8 +82,7 @@ class LiveAnalysis:
 
     def __init__(
         self,
-        pipeline: Pipeline,
-        mode: StimMode,
+        request: PipelineRequest,
         *,
         workers: PipelineWorkers,
         held: HeldFrames,
@@ -95,9 +92,9 @@ class LiveAnalysis:
         channel: str = "",
         time_points: Callable[[], int] = lambda: 1,
     ) -> None:
-        self.late = pipeline.late
+        self.request = request
         self.took_s = 0.0
-        self._pipeline, self._mode = pipeline, mode
+        self._pipeline, self._mode = request.pipeline, request.mode
         self._workers, self._held, self._sink, self._clock = workers, held, sink, clock
         self._frame, self._channel, self._time_points = frame, channel, time_points
         self._wake: Callable[[], None] = lambda: None
@@ -112,6 +109,11 @@ class LiveAnalysis:
         self._folder: str | None = None  # of the record, once deferred ones may be analysed
         self._awaited: TimePoint | None = None
         self._aborted = False
+
+    @property
+    def late(self) -> LatePolicy:
+        """What becomes of a stimulus whose mask is not there in time."""
+        return self._pipeline.late
 
     @property
     def has_masks(self) -> bool:
