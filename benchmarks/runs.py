@@ -12,6 +12,7 @@ import logging
 import os
 import statistics
 import sys
+import tempfile
 import threading
 import time
 from collections import deque
@@ -465,6 +466,51 @@ def painting(size: Size) -> Iterator[Row]:
     yield Row(f"status of {count} events painted", 1e3 * took, "ms", "<= 10")
 
 
+SLOW_FILTERS_S = 0.3
+TWO = [{"config": "nucleus", "exposure": 50}, {"config": "cytoplasm", "exposure": 80}]
+
+
+def predicted_plans(loops: int) -> dict[str, Plan]:
+    """Return the plans whose prediction is compared with what happens, of so many time points."""
+    twelve = [(150.0 * (place % 4), 200.0 * (place // 4), 0) for place in range(12)]
+    return {
+        "z-stacks": Sequence(
+            time_plan={"interval": 2, "loops": loops},
+            stage_positions=[(0, 0, 0), (300, 100, 5)],
+            channels=TWO[:1],
+            z_plan={"range": 10, "step": 1},
+        ),
+        "12 positions": Sequence(
+            time_plan={"interval": 2.5, "loops": loops}, stage_positions=twelve, channels=TWO[:1]
+        ),
+        "two channels with slow filters": Sequence(
+            time_plan={"interval": 3, "loops": loops}, stage_positions=[(0, 0, 0), (200, 0, 0)], channels=TWO
+        ),
+    }
+
+
+def predictions(size: Size) -> Iterator[Row]:
+    """Measure how far off the predictions of the first and second run of a rig are, in parts of the limit."""
+    for name, plan in predicted_plans(size.of(4, 4, 1)).items():
+        with tempfile.TemporaryDirectory() as folder:
+            os.environ["PARFOCAL_STATE_DIR"] = f"{folder}/state"  # nothing is known of the rig
+            changes = {
+                "recorder.folder": f"{folder}/runs",
+                "channels.options.light_path.options.step_s": SLOW_FILTERS_S,
+            }
+            with parfocal.open_rig("microscope", name=f"bench-{os.getpid()}", changes=changes) as rig:
+                for number in ("first", "second"):
+                    status = finished(rig.run(plan)).status()
+                    part = off_in_limits(parfocal.open_run(status.folder).events())
+                    yield Row(f"{name}, {number} run: p95 of what it was off, in limits", part, "", "<= 1")
+
+
+def off_in_limits(events: Any) -> float:
+    """Return how far off predictions were at p95, in parts of 50 ms or a tenth of the time since the start."""
+    limit_s = np.maximum(0.05, 0.1 * events["started_s"])
+    return float(np.percentile(np.abs(events["started_s"] - events["predicted_s"]) / limit_s, 95))
+
+
 PARTS = {
     "plans": plans,
     "throughput": throughput,
@@ -473,6 +519,7 @@ PARTS = {
     "pause": pause,
     "long_plan": long_plan,
     "painting": painting,
+    "predictions": predictions,
 }
 
 if __name__ == "__main__":

@@ -50,12 +50,16 @@ def test_its_plans_are_what_it_says(folder):
     assert printed(2) == "[0.0, 4.0, 10.0, 14.0, 18.0, 22.0, 28.0, 32.0]"
     assert printed(3) == "[(-135.0, 135.0), (135.0, 135.0), (135.0, -135.0), (-135.0, -135.0)]"
     assert printed(4) == str(["autofocus", "image", "image"] * 2)
-    assert printed(7) == "{'t': 3, 'p': 1, 'c': 1, 'z': 3} 20.0"
-    assert printed(6) == "[0.0, 1.0, 2.0]"
+    assert printed(8) == "{'t': 3, 'p': 1, 'c': 1, 'z': 3} 20.0"
+    assert printed(7) == "[0.0, 1.0, 2.0]"
 
 
 def test_what_it_prepares_is_complete():
     assert printed(5) == "prepared\ncomplete"
+
+
+def test_what_it_carries_out_has_its_prediction_beside_it():
+    assert re.fullmatch(r"image 4 events: .* of what was predicted; \d+ % within 50 ms or 10 %", printed(6))
 
 
 def test_its_picture_is_what_the_terminal_shows():

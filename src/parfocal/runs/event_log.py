@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple, get_args
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from parfocal.core.errors import StreamTimeoutError
+from parfocal.core.event_kinds import EVENT_KINDS
 from parfocal.core.frames import RowSpec
 from parfocal.runs.instruments.instruments import ExposedFrame
 from parfocal.runs.machine import inputs
 from parfocal.runs.pipeline.analysed import StimulusFacts
-from parfocal.runs.plans.event import Event, EventKind
+from parfocal.runs.plans.event import Event
 from parfocal.streams import StreamWriter
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 _SLOTS = 1 << 13
 STREAM = "run_events"
 """The row stream that the log goes through."""
-KINDS: tuple[str, ...] = get_args(EventKind)
 OUTCOMES = ("acquired", "lost", "skipped", "failed", "unsure", "cancelled")
 """What the numbers in the columns `kind` and `outcome` mean."""
 DTYPE = np.dtype(
@@ -122,7 +122,7 @@ def row_of(done: SettledEvent) -> NDArray[np.void]:
         [
             (
                 event.number,
-                KINDS.index(event.kind),
+                EVENT_KINDS.index(event.kind),
                 *(event.index.get(axis, -1) for axis in "tpcz"),
                 -1 if header is None else header.frame,
                 _number(event.min_start_time),

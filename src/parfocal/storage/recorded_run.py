@@ -12,6 +12,7 @@ from parfocal.core.frames import RowSpec
 from parfocal.storage.analysed import is_of_pipeline, phase_names, with_names
 from parfocal.storage.catalogue import list_runs
 from parfocal.storage.event_documents import image_paths
+from parfocal.storage.event_timing import EventTiming, timing_of
 from parfocal.storage.manifest import FILE_NAME, Manifest, read_manifest
 from parfocal.storage.reading import read_array
 from parfocal.storage.recorded_frames import Choice, RecordedFrames, RecordedImage
@@ -123,6 +124,16 @@ class RecordedRun:
             If the run has no such log: nobody carried out a plan then.
         """
         return self.rows(EVENT_LOG)
+
+    def timing(self) -> dict[str, EventTiming]:
+        """Return how much later than predicted the events of each kind began; raises as `events`.
+
+        Examples
+        --------
+        ``print(run.timing()["image"])`` tells "88 events: -10 ms at p50, +21 ms at p95 of what was predicted;
+        100 % within 50 ms or 10 %".
+        """
+        return timing_of(self.events())
 
     def tracks(self) -> NDArray[Any]:
         """Return the cells of all images, over positions and phases, a structured array (n,).

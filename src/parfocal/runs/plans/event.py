@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
+from parfocal.core.event_kinds import EventKind
 from parfocal.runs.plans.autofocus import Autofocus
 
-EventKind = Literal["image", "reference", "stimulus", "wait", "confirm", "acquire", "autofocus"]
 EXPOSURES = ("image", "reference", "stimulus")
 """Kinds that have an index, a place and a channel, and make a frame."""
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec.structs import replace
 
+from parfocal.core.event_kinds import EventKind
 from parfocal.runs.plans.channels import AS_IT_IS, PlanChannel
-from parfocal.runs.plans.event import Event, EventKind
+from parfocal.runs.plans.event import Event
 from parfocal.runs.plans.frame_choice import chosen
 
 if TYPE_CHECKING:

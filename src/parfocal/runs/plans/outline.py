@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from parfocal.core.errors import BadInputError
-from parfocal.runs.plans.event import EventKind
+from parfocal.core.event_kinds import EventKind
 
 if TYPE_CHECKING:
     from parfocal.runs.plans.schedule import Schedule

@@ -12,8 +12,9 @@ import msgspec
 from msgspec.structs import replace
 
 from parfocal.core.errors import BadInputError
+from parfocal.core.event_kinds import EventKind
 from parfocal.runs.plans.elements import Element
-from parfocal.runs.plans.event import Event, EventKind
+from parfocal.runs.plans.event import Event
 from parfocal.runs.plans.exposures import lights_of
 from parfocal.runs.plans.lane import Lane
 from parfocal.runs.plans.positions import StagePosition
