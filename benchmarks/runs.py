@@ -506,7 +506,7 @@ def predictions(size: Size) -> Iterator[Row]:
 
 
 def off_in_limits(events: Any) -> float:
-    """Return how far off predictions were at p95, in parts of 50 ms or a tenth of the time since the start."""
+    """Return how far off predictions were at p95, in parts of 50 ms or a tenth of the time so far."""
     limit_s = np.maximum(0.05, 0.1 * events["started_s"])
     return float(np.percentile(np.abs(events["started_s"] - events["predicted_s"]) / limit_s, 95))
 
