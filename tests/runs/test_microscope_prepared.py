@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 
 import pytest
@@ -29,6 +30,7 @@ def test_a_run_is_prepared_and_then_started_or_not(tmp_path):
         what_the_rig_cannot_do_is_refused_when_it_is_prepared(rig)
         a_continuation_is_prepared_dropped_and_started(rig)
         a_changed_plan_has_another_forecast(rig)
+        a_stage_slower_than_it_declares_is_named_in_status_and_record(rig)
 
 
 def what_would_run_is_shown_and_nothing_is_touched(rig):
@@ -139,3 +141,18 @@ def a_changed_plan_has_another_forecast(rig):
     assert any("late from time point" in warning for warning in replaced.forecast.warnings)
     assert handle.cancel().forecast == replaced.forecast
     handle.wait(PATIENCE_S)
+
+
+def a_stage_slower_than_it_declares_is_named_in_status_and_record(rig):
+    rig["xy"].set_speed(2000.0, "x")
+    rig["xy"].inject_fault("slow", {"part": 0.5})
+    far = [(700.0 * (place % 2), 0) for place in range(8)]
+    status = rig.run(Sequence(stage_positions=far, channels=NUCLEUS), name="slow").wait(PATIENCE_S)
+    rig["xy"].inject_fault("free")
+    assert status.outcome == "complete"
+    assert re.fullmatch(r"x moves at 0\.\d+ of its declared speed", status.reason)
+    record = parfocal.open_run(status.folder)
+    assert record.manifest.reason == status.reason
+    assert record.timing()["image"].events == 8
+    warned = rig.prepare(Sequence(stage_positions=far, channels=NUCLEUS), name="next").status().forecast
+    assert any("of its declared speed" in warning for warning in warned.warnings)

@@ -94,8 +94,10 @@ class SimulatedStage:
         self._axes = {name: _axis(name, made) for name, made in self._made.items()}
         self._world: World | None = None
         self._lock = threading.Lock()
-        self._faults = Faults({"error": {"message": "injected fault"}, "stuck": {}, "free": {}})
-        self._stuck = False
+        self._faults = Faults(
+            {"error": {"message": "injected fault"}, "slow": {"part": 0.5}, "stuck": {}, "free": {}}
+        )
+        self._stuck, self._part = False, 1.0
 
     @staticmethod
     def axes_of(settings: Any) -> dict[str, SimulatedAxis]:
@@ -138,7 +140,7 @@ class SimulatedStage:
         with self._lock:
             self._disturb()
             for axis, target in targets.items():
-                self._send(axis, target, 1e-6 if self._stuck else self._axes[axis].speed)
+                self._send(axis, target, 1e-6 if self._stuck else self._axes[axis].speed * self._part)
 
     def is_moving(self, axis: str) -> bool:
         """Whether an axis is not yet at its target."""
@@ -160,7 +162,13 @@ class SimulatedStage:
         return speed
 
     def inject_fault(self, kind: str, **details: Any) -> None:
-        """Make a fault happen: "error" once, or "stuck" (moves never arrive) until "free"."""
+        """Make a fault happen: "error" once, or until "free" "stuck", in which moves never arrive, or "slow".
+
+        Slow moves go at a `part` of the speed that the axis declares, by default half of it.
+        """
+        part = details.get("part", 1.0)
+        if isinstance(part, int | float) and not 0 < part <= 1:
+            raise BadInputError(f"fault {kind!r}: part must be above 0 and at most 1, not {part}")
         self._faults.inject(kind, details)
 
     def _send(self, axis: str, target: float, speed: float) -> None:
@@ -185,8 +193,10 @@ class SimulatedStage:
             raise DeviceError(str(fault["message"]))
         if self._faults.take("stuck") is not None:
             self._stuck = True
+        if (fault := self._faults.take("slow")) is not None:
+            self._part = float(fault["part"])
         if self._faults.take("free") is not None:
-            self._stuck = False
+            self._stuck, self._part = False, 1.0
 
     def _opened(self) -> World:
         if self._world is None:
