@@ -115,7 +115,10 @@ def a_continuation_is_prepared_dropped_and_started(rig):
     assert [event["index"]["t"] for event in handle.events] == [0, 0, 1, 1]
     with pytest.raises(BadInputError, match="'later' is prepared, and was not started"):
         rig.run(relative(), continues="later")
-    assert handle.cancel().outcome == "cancelled"
+    dropped = handle.cancel("not today")
+    assert (dropped.outcome, dropped.folder) == ("cancelled", before.folder)
+    assert dropped.reason == "not today; what it was to go on with stays complete"
+    assert parfocal.open_run(before.folder).outcome == "complete"
     with pytest.raises(BadInputError, match="cancelled before it was started"):
         handle.start()
 

@@ -84,11 +84,14 @@ class RunTable:
             run = self.find(name)
             if run.prepared is None or run.told is None:
                 return None
+            stays = (
+                "" if run.engine is None else f"what it was to go on with stays {run.engine.status().outcome}"
+            )
             dropped = msgspec.structs.replace(
                 run.told,
                 state="ended",
                 outcome="cancelled",
-                reason=reason,
+                reason="; ".join(filter(None, (reason, stays))),
                 finished_at=finished_at,
                 remaining_s=0.0,
             )
