@@ -1,10 +1,12 @@
-"""``parfocal demo``: a simulated laboratory from start to record."""
+"""``parfocal demo``: simulated laboratories from start to record."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from parfocal.cli.job import run_job
+from parfocal.cli.loop_view import loop_view
+from parfocal.cli.summary_view import summary_view
 
 
 def tweezers(
@@ -65,4 +67,61 @@ def tweezers(
         seconds=seconds, fps=fps, beads=beads, size=size, workers=workers,
         record_frames=record_frames, out=out, seed=seed, view=view,
     )  # fmt: skip
-    return run_job(lambda report: run_demo(plan, report), json=json)
+    return run_job(lambda report: run_demo(plan, report), summary_view, json=json)
+
+
+def optogenetics(
+    *,
+    time_points: int = 20,
+    positions: int = 2,
+    interval: float = 1.0,
+    cells: int = 60,
+    out: Path = Path("runs"),
+    seed: int = 0,
+    view: bool = False,
+    json: bool = False,
+) -> int:
+    """Run a closed loop on a simulated microscope: cells are found and followed, and every second one is lit.
+
+    The light modulator is calibrated first. Then, at each time point and position: two images, from which
+    cells and a mask follow, and a stimulus with that mask, from a quarter of the time points on. The reporter
+    of lit cells leaves their nuclei.
+
+    In OUT, a new folder for the run: `frames.ome.zarr`, `labels.ome.zarr` and `masks.ome.zarr`; `tracks/`,
+    `stimulations/`, `doses/`, `run_events/` and `truth/` (Parquet); `cells.png` (the cells, the light on
+    them, and their reporter over time); and `manifest.json` (what was asked, with which settings and
+    versions, and how it ended).
+
+    Parameters
+    ----------
+    time_points
+        How many.
+    positions
+        How many fields of cells.
+    interval
+        Seconds between two time points.
+    cells
+        About how many cells are in a field.
+    out
+        Folder for the run's own new folder.
+    seed
+        The same seed makes the same cells and the same noise.
+    view
+        Watch it in a live viewer, as long as it lasts.
+    json
+        Print the summary as one JSON object in the last line.
+
+    Examples
+    --------
+    parfocal demo optogenetics
+
+    parfocal demo optogenetics --time-points 20 --positions 2 --json
+    """
+    from parfocal.rig.optogenetics import run_optogenetics
+    from parfocal.rig.optogenetics_plan import OptogeneticsPlan
+
+    plan = OptogeneticsPlan(
+        time_points=time_points, positions=positions, interval=interval, cells=cells,
+        out=out, seed=seed, view=view,
+    )  # fmt: skip
+    return run_job(lambda report: run_optogenetics(plan, report), loop_view, json=json)

@@ -3,31 +3,46 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from parfocal.cli.exits import exit_of_outcome
 from parfocal.cli.output import console, print_json
 from parfocal.cli.signals import interrupted_once
-from parfocal.cli.summary_view import summary_view
 from parfocal.core.errors import BadInputError
 from parfocal.storage import read_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rich.console import RenderableType
+
     from parfocal.rig.job import JobProgress as Step
-    from parfocal.rig.summary import Summary
 
 
-def run_job(job: Callable[[Callable[[Step], None]], Summary], *, json: bool) -> int:
+class _HasOutcome(Protocol):
+    @property
+    def outcome(self) -> str: ...
+
+
+JobSummary = TypeVar("JobSummary", bound=_HasOutcome)
+
+
+def run_job(
+    job: Callable[[Callable[[Step], None]], JobSummary],
+    view: Callable[[JobSummary], RenderableType],
+    *,
+    json: bool,
+) -> int:
     """Run a job and show how far it is; print its summary; return the exit code.
 
     Parameters
     ----------
     job : callable
         Is given a function to tell its progress, and returns its summary, also after Ctrl-C in a measurement.
+    view : callable
+        Returns the summary as people read it.
     json : bool
         Keep stdout for the one JSON line; progress goes to stderr.
 
@@ -69,7 +84,7 @@ def run_job(job: Callable[[Callable[[Step], None]], Summary], *, json: bool) -> 
     if json:
         print_json(summary)
     else:
-        shown.print(summary_view(summary))
+        shown.print(view(summary))
     return exit_of_outcome(summary.outcome)
 
 

@@ -8,17 +8,32 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from parfocal.rig.summary import Summary
+
+Line = tuple[str, str | Text]
+"""What, and how much."""
 
 
 def summary_view(summary: Summary) -> Table:
-    """Return the summary as two columns: what, and how much."""
+    """Return the summary of a run that was tracked as two columns: what, and how much."""
+    return in_columns(_lines(summary))
+
+
+def in_columns(lines: Iterable[Line]) -> Table:
+    """Return lines as a table of two columns."""
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bright_black")
     table.add_column()
-    for name, text in _lines(summary):
+    for name, text in lines:
         table.add_row(name, text)
     return table
+
+
+def outcome_line(outcome: str, reason: str) -> Line:
+    """Return how it ended, and why."""
+    return "outcome", Text.assemble((outcome, "bold"), f" ({reason})" if reason else "")
 
 
 def _flags(shares: dict[str, float]) -> str:
@@ -33,16 +48,13 @@ def _flags(shares: dict[str, float]) -> str:
     return f"; rows flagged: {stated}" if stated else ""
 
 
-def _lines(summary: Summary) -> list[tuple[str, str | Text]]:
+def _lines(summary: Summary) -> list[Line]:
     frames = summary.frames
     dropped = ", ".join(f"{count} {reason}" for reason, count in frames.dropped.items()) or "0"
     counted = f"{frames.produced} produced = {frames.tracked} tracked + {dropped} dropped"
     delay = summary.latency_ms
-    lines: list[tuple[str, str | Text]] = [
-        (
-            "outcome",
-            Text.assemble((summary.outcome, "bold"), f" ({summary.reason})" if summary.reason else ""),
-        ),
+    lines: list[Line] = [
+        outcome_line(summary.outcome, summary.reason),
         *(("warning", warning) for warning in summary.warnings),
         ("frames", f"{counted}; {frames.recorded} recorded"),
         ("beads", f"{summary.beads}{_flags(summary.flagged)}"),

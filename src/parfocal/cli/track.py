@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from parfocal.cli.job import run_job
+from parfocal.cli.summary_view import summary_view
 from parfocal.cli.track_options import BeadOptions, CameraOptions, ImageOptions
 from parfocal.core.errors import BadInputError
 
@@ -60,4 +61,4 @@ def track(
         raise BadInputError("--rois and --find exclude each other: load the beads or find them")
     chosen: dict[str, Any] = {"rois": beads.rois, "roi_px": beads.roi_px, "zlut": beads.zlut}
     plan = TrackPlan(movie=movie, out=out, workers=workers, **images.for_plan(), **chosen, **asdict(camera))
-    return run_job(lambda report: run_track(plan, report), json=json)
+    return run_job(lambda report: run_track(plan, report), summary_view, json=json)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +18,10 @@ from parfocal.rig.opening import load_source, open_rig
 from parfocal.rig.results import summarise
 from parfocal.rig.ring_size import free_shared_bytes, slots_for
 from parfocal.rig.tracked_run import run_tracked
-from parfocal.rig.viewing import follow
+from parfocal.rig.viewing import follow, live_window
 from parfocal.runs.settings import RunSettings
 from parfocal.storage.folder import check_place
 from parfocal.storage.recorder_settings import LEAST_FREE_MB, MB
-from parfocal.viewers import Viewer, open_viewer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,7 +110,8 @@ def run_demo(plan: DemoPlan, report: Callable[[JobProgress], None]) -> Summary:
     config = demo_config(plan)
     report(JobProgress(phase="starting", fraction=0.0, text=f"{len(config.services)} services"))
     with ExitStack() as stack:
-        viewer = _open_window(config.name, stack) if plan.view else None
+        window = live_window(config.name, "simulated tweezers") if plan.view else nullcontext()
+        viewer = stack.enter_context(window)
         rig = stack.enter_context(open_rig(config))
         if viewer is not None:
             follow(rig, "camera", viewer)
@@ -122,13 +122,6 @@ def run_demo(plan: DemoPlan, report: Callable[[JobProgress], None]) -> Summary:
     return summarise(
         done, status, beads, title="Simulated tweezers", pixel_size_nm=PIXEL_SIZE_NM, seconds=True
     )
-
-
-def _open_window(rig: str, stack: ExitStack) -> Viewer:
-    """Open a live viewer that lasts as long as the demo; it starts while the rig does."""
-    viewer = open_viewer(rig, "live", title="parfocal: simulated tweezers")
-    stack.callback(viewer.close)
-    return viewer
 
 
 def prepare(rig: Rig, report: Callable[[JobProgress], None]) -> int:

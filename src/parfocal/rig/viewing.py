@@ -13,10 +13,10 @@ from parfocal.formats import file_of, open_movie
 from parfocal.processes import directory
 from parfocal.rig.opening import attach_or_open, builtin_rigs
 from parfocal.storage.recorded_run import is_run, open_run
+from parfocal.viewers import Viewer, open_viewer
 
 if TYPE_CHECKING:
     from parfocal.rig.rig import Rig
-    from parfocal.viewers import Viewer
 
 PLOTTED = (0, 1, 2)
 """Beads whose rows are plotted unless somebody chooses others."""
@@ -140,6 +140,16 @@ def _show_movie(path: Path, file: Path, viewer: Viewer) -> str:
                 break
             sent += 1
         return f"{path.name}: {sent} of {len(movie)} images, {movie.shape[1]} x {movie.shape[0]} px"
+
+
+@contextmanager
+def live_window(rig: str, what: str) -> Iterator[Viewer]:
+    """Open a live viewer that lasts as long as the block; it starts while the rig does."""
+    viewer = open_viewer(rig, "live", title=f"parfocal: {what}")
+    try:
+        yield viewer
+    finally:
+        viewer.close()
 
 
 def follow(rig: Rig, stream: str, viewer: Viewer) -> str:
