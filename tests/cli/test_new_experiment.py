@@ -86,9 +86,13 @@ def run(folder: Path, *command: str) -> str:
 @pytest.mark.timeout(2 * LIMIT_S)
 def test_its_own_test_passes_and_it_runs_by_the_command_of_its_page(folder):
     assert "1 passed" in run(folder, "pytest", "-q")
-    page = (folder / "README.md").read_text()
-    (line,) = (line for line in page.splitlines() if line.startswith("parfocal run"))
-    told = run(folder, *line.replace("--watch", "--json").split())
-    ended = json.loads(told.splitlines()[-1])
+    lines = (folder / "README.md").read_text().splitlines()
+    commands = [line.split() for line in lines if line.startswith("parfocal ")]
+    assert [words[1] for words in commands] == ["plan", "up", "call", "run", "down"]
+    try:
+        told = [run(folder, *words, *(["--json"] if words[1] == "run" else [])) for words in commands[:-1]]
+    finally:
+        run(folder, *commands[-1])
+    ended = json.loads(told[-1].splitlines()[-1])
     assert ended["outcome"] == "complete", ended
     assert ended["stimulations"]["asked"] == 8

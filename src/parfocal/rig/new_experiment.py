@@ -47,7 +47,7 @@ def _contents(name: str) -> dict[str, str]:
         for file in ours.joinpath("experiment").iterdir()
         if file.is_file()
     }
-    texts["README.md"] = texts["README.md"].replace("EXPERIMENT", name, 1)
+    texts["README.md"] = texts["README.md"].replace("EXPERIMENT", name)
     _, _, twin = ours.joinpath(_TWIN).read_text(encoding="utf-8").partition("\n")
     texts["twin.toml"] = "# The simulated microscope on which the test runs.\n" + twin
     texts["rig.toml"] = _OWN + twin.replace('name = "optogenetics"', f'name = "{name}"', 1)
