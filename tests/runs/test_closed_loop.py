@@ -180,6 +180,7 @@ def test_a_run_that_holds_waits_for_the_mask():
     loop.workers.held.add((0, 0))
     loop.start()
     loop.until_it_decides(0)
+    loop.until(lambda: not loop.instruments.lit)  # nobody is lit meanwhile
     assert loop.stimuli == []
     loop.workers.let_go()
     status = loop.end()

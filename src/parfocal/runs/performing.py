@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from parfocal.runs.plans.event import Event
 
 _LOOK_S = 0.05
+_SHADED_AFTER_S = 0.01
+"""Who waits for longer than that for a mask has the light shaded meanwhile."""
 
 
 class Performer:
@@ -192,10 +195,13 @@ class Performer:
         return inputs.Exposed(self._now, header.time_ns - header.exposure_ns)
 
     def _decide(self, event: Event, *, holds: bool) -> inputs.Report:
-        """Wait for the mask of a stimulus, as long as it may take; a wake-up for something else ends that."""
+        """Wait for the mask of a stimulus, as long as it may take; a wake-up for something else ends that.
+
+        The light is shaded if that lasts.
+        """
         assert self._analysis is not None
         self._mask = self._fired = None
-        woken = False
+        woken = shaded = False
         while True:
             self._answer = answer = self._analysis.mask_for(event)
             has_older = answer.older is not None
@@ -205,12 +211,16 @@ class Performer:
                 return inputs.Decided(self._now, "never", has_older, answer.why)
             if woken:
                 return inputs.Woken(self._now)
-            if holds:
-                woken = self._wake.wait()
-            elif self._now >= answer.until_ns:
+            left_s = math.inf if holds else (answer.until_ns - self._now) * 1e-9
+            if left_s <= 0:
                 return inputs.Decided(self._now, "late", has_older, answer.why)
+            if not shaded:
+                woken = self._clock.wait(self._wake, min(left_s, _SHADED_AFTER_S))
+                if not woken:
+                    self._instruments.shade()
+                    shaded = True
             else:
-                woken = self._clock.wait(self._wake, (answer.until_ns - self._now) * 1e-9)
+                woken = self._wake.wait() if holds else self._clock.wait(self._wake, left_s)
 
     def _wait(self, until_ns: int, light: tasks.Light) -> inputs.Report:
         if light != "on":

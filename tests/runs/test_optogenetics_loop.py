@@ -1,0 +1,132 @@
+"""The closed loop on a whole rig: real processes, the simulated optogenetics microscope, a real record."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import numpy as np
+import psutil
+import pytest
+
+import parfocal
+from parfocal.core.clock import poll_until
+from parfocal.core.errors import RunFailedError
+from parfocal.rig.opening import open_rig
+from parfocal.runs import Pipeline, Sequence
+
+PATIENCE_S = 300.0
+CELLS = "parfocal.analysis.cells."
+PIPELINE = Pipeline(
+    segment=CELLS + "segment:otsu",
+    features=CELLS + "measure:measure",
+    track=CELLS + "linking:NearestLinker",
+    stimulate=CELLS + "masks:cells",
+    deadline_s=PATIENCE_S,
+    queue=1000,
+)
+
+
+def plan(loops, interval=0.0, **more):
+    return Sequence(
+        time_plan={"interval": interval, "loops": loops},
+        channels=["nucleus"],
+        stim_channels=[{"config": "stimulation", "exposure": 5}],
+        stim_frames="all",
+        **more,
+    )
+
+
+@pytest.fixture
+def rig(tmp_path):
+    with open_rig("optogenetics", changes={"recorder.folder": str(tmp_path / "runs")}) as rig:
+        rig["modulator"].calibrate()
+        yield rig
+
+
+def workers(rig):
+    """Return the processes of the pipeline's workers."""
+    engine = psutil.Process(rig.status().services["runs"].pid)
+    return [one.pid for one in engine.children() if "parfocal.runs.pipeline.worker" in one.cmdline()]
+
+
+def is_gone(pid):
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE  # nobody may be there to collect it
+    except psutil.NoSuchProcess:
+        return True
+
+
+def until(condition, what):
+    assert poll_until(condition, PATIENCE_S), f"{what} did not happen"
+
+
+def test_every_stimulus_of_a_run_has_the_mask_of_its_image_and_particles_go_on(rig):
+    places = [(0, 0), (300, 0)]
+    status = rig.run(plan(3, stage_positions=places), pipeline=PIPELINE, name="loop").wait(PATIENCE_S)
+    assert (status.outcome, status.errors.count) == ("complete", 0)
+    counts = status.stimulations
+    assert (counts.asked, counts.fired, counts.fallback, counts.unsure) == (6, 6, 0, 0)
+    assert status.forecast.analysis_s > 0
+    rig.run(plan(1, stage_positions=places), pipeline=PIPELINE, continues="loop").wait(PATIENCE_S)
+
+    record = parfocal.open_run(status.folder)
+    fired = record.stimulations()
+    assert fired[["t", "p"]].tolist() == [(t, p) for t in range(4) for p in range(2)]
+    assert (fired["number"] - fired["image_event"] == 1).all()
+    assert (fired["image_to_stim_ms"] > 0).all()
+    tracks = record.tracks()
+    for t, p in fired[["t", "p"]].tolist():
+        labels = np.asarray(record.frames("labels", t=t, p=p))
+        here = tracks[(tracks["t"] == t) & (tracks["p"] == p)]
+        assert np.array_equal(np.unique(labels)[1:], np.sort(here["label"]))
+        assert np.array_equal(np.asarray(record.frames("masks", t=t, p=p)) > 0, labels > 0)
+    for p in range(2):
+        before, after = (set(tracks["particle"][(tracks["t"] == t) & (tracks["p"] == p)]) for t in (2, 3))
+        assert len(before & after) > len(before) / 2, "most cells are known again when the run goes on"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_disk_that_takes_a_quarter_of_a_second_for_a_frame_loses_nothing_of_110_events(rig):
+    rig["recorder"].inject_fault("slow disk", {"seconds": 0.25, "stream": "camera"})
+    status = rig.run(plan(55), pipeline=PIPELINE).wait(PATIENCE_S)
+    assert (status.outcome, status.errors.count) == ("complete", 0)
+    assert (status.events_acquired, status.stimulations.fired) == (110, 55)
+    record = parfocal.open_run(status.folder)
+    assert len(record.stimulations()) == 55
+    assert sorted(set(record.tracks()["t"].tolist())) == list(range(55))
+    assert record.manifest.streams["camera"].stored == 110
+    assert record.manifest.streams["labels"].stored == record.manifest.streams["masks"].stored == 55
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
+def test_a_worker_that_ends_in_a_run_costs_no_time_point(rig, how):
+    pipeline = Pipeline(
+        **{**{name: getattr(PIPELINE, name) for name in PIPELINE.__struct_fields__}, "deadline_s": 1.0}
+    )
+    handle = rig.run(plan(20, 0.2), pipeline=pipeline)
+    until(lambda: handle.status().stimulations.fired >= 3, "a stimulus")
+    (worker,) = workers(rig)
+    os.kill(worker, how)
+    status = handle.wait(PATIENCE_S)
+    assert worker not in workers(rig)
+    assert any(error.type == "WorkerEndedError" for error in status.errors.last)
+    assert status.stimulations.asked == 20
+    tracks = parfocal.open_run(status.folder).tracks()
+    assert sorted(set(tracks["t"].tolist())) == list(range(20))
+    assert not workers(rig), "they end with the run"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_workers_end_with_the_engine(rig):
+    handle = rig.run(plan(10_000, 0.1), pipeline=PIPELINE)
+    until(lambda: handle.status().stimulations.fired >= 1, "a stimulus")
+    (worker,) = workers(rig)
+    os.kill(rig.status().services["runs"].pid, signal.SIGKILL)
+    until(lambda: is_gone(worker), "the end of the worker")
+    with pytest.raises(RunFailedError, match="died at event"):
+        handle.wait(PATIENCE_S)
