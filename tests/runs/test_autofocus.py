@@ -14,6 +14,7 @@ from parfocal.runs import Sequence, combine, plan_from_data, plan_to_data, wait
 from parfocal.runs.engine import RunEngine
 from parfocal.runs.event_log import row_of
 from parfocal.runs.forecast.device_times import AxisTimes, DeviceTimes
+from parfocal.runs.forecast.feasibility import feasibility_of
 from parfocal.runs.forecast.prediction import Prediction
 from parfocal.runs.instruments.instruments import RunStart
 from parfocal.runs.instruments.rig_facts import RigFacts
@@ -130,6 +131,14 @@ def test_its_time_is_predicted():
     assert starts == pytest.approx([0.0, 2 * 1.0 + 4 * 0.5 + 5 * 0.13 + 0.01])
 
 
+def test_a_position_is_not_late_because_it_looks_for_the_focus_first():
+    times = DeviceTimes(exposure_ms={"": 100})
+    every_second = sequence(4, autofocus={**SEARCH, "frames": "every 2"})
+    assert feasibility_of(every_second.events(), times, {}).text == ""
+    slow = DeviceTimes(exposure_ms={"": 1000})  # five planes and an image, twice
+    assert "batches of 1, or an interval of 12 s" in feasibility_of(sequence(3).events(), slow, {}).text
+
+
 # --- heights, as the machine has them
 
 
@@ -147,8 +156,8 @@ def carried_out(plan, foci):
                 report = inputs.Placed(0)
             case tasks.Focus():
                 found, planned_um = next(wanted), machine.event.z_um
-                none = inputs.FocusNotFound(0, "no")
-                report = none if found is None else inputs.Focused(0, planned_um + found)
+                none = inputs.FocusNotFound(0, "no", 0)
+                report = none if found is None else inputs.Focused(0, planned_um + found, 0)
             case tasks.Expose(event=event):
                 heights.append((event, event.z_um))
                 report = inputs.Exposed(0, 0)
@@ -264,6 +273,7 @@ def test_a_run_finds_the_focus_of_each_position_and_follows_its_drift(caplog):
     assert list(lab.instruments.z_um.values()) == [11.0, 23.0, 12.5, 22.0, 14.0, 21.0]
     assert (status.autofocuses.found, status.autofocuses.failed) == (6, 0)
     rows = [row_of(done)[0] for done in lab.settled]
+    assert [row["started_s"] for row in rows if row["kind"] == 6 and row["p"] == 0] == [0.0, 10.0, 20.0]
     assert [row["z_um"] for row in rows if row["kind"] == 6] == [11.0, 23.0, 12.5, 22.0, 14.0, 21.0]
     assert not caplog.records
 

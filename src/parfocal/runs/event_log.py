@@ -52,6 +52,10 @@ of the exposure on the monotonic clock.
 """
 
 
+_BEGUN = (inputs.Exposed, inputs.Acquired, inputs.Focused, inputs.FocusNotFound)
+"""Reports that tell when an event began."""
+
+
 class SettledEvent(NamedTuple):
     """An event that is done, or declared dropped.
 
@@ -89,7 +93,7 @@ def settled(
     if not outcome:
         return None
     exposed = isinstance(report, inputs.Exposed)
-    began_ns = report.began_ns if isinstance(report, inputs.Exposed | inputs.Acquired) else None
+    began_ns = report.began_ns if isinstance(report, _BEGUN) else None
     origin_ns = before.timing.origin_ns
     started_s = math.nan if began_ns is None or origin_ns is None else (began_ns - origin_ns) * 1e-9
     if event.kind != "stimulus" or before.late is None:

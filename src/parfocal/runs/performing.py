@@ -160,11 +160,12 @@ class Performer:
                 raise AssertionError("events are fetched under the lock of the run")
 
     def _focus(self, event: Event) -> inputs.Report:
+        began_ns = self._now
         try:
             z_um = self._instruments.focus(event)
         except (FocusNotFoundError, FrameLostError) as error:
-            return inputs.FocusNotFound(self._now, str(error))
-        return inputs.Focused(self._now, z_um)
+            return inputs.FocusNotFound(self._now, str(error), began_ns)
+        return inputs.Focused(self._now, z_um, began_ns)
 
     def _prepare(self) -> inputs.Report:
         start = self._start

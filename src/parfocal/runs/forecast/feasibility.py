@@ -137,13 +137,14 @@ def feasibility_from(prediction: Prediction, events: Iterable[Event]) -> Feasibi
         end_s = predicted.starts_s + event.duration_s
         if event.is_exposure:
             end_s += times.exposure_s(event.channel, event.exposure_ms)
+        if event.is_placed:
             watch.see(event, predicted)
     watch.end_visit(end_s + times.after_s)
     return Feasibility(duration_s=end_s, late=watch.late(), events=count, behind_s=behind_s)
 
 
 class _Lateness:
-    """Sees the exposures of a plan in order, and keeps which position was late first."""
+    """Sees the exposures and autofocuses of a plan in order, and keeps which position was late first."""
 
     def __init__(self) -> None:
         self._visit = (-1, -1)  # t and p
@@ -157,7 +158,7 @@ class _Lateness:
         self._interval_s = math.inf
 
     def see(self, event: Event, predicted: PredictedEvent) -> None:
-        """See an exposure."""
+        """See an exposure, or an autofocus: the first at a position begins its visit."""
         visit = event.index.get("t", 0), event.index.get("p", 0)
         if visit == self._visit:
             return

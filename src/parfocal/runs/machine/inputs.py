@@ -65,10 +65,11 @@ class FrameLost(msgspec.Struct, frozen=True):
 
 
 class Focused(msgspec.Struct, frozen=True):
-    """The focus is found, at `z_um` of the stage, which stands there."""
+    """The focus is found, at `z_um` of the stage, which stands there; the search began at `began_ns`."""
 
     now_ns: int
     z_um: float
+    began_ns: int
 
 
 class FocusNotFound(msgspec.Struct, frozen=True):
@@ -76,6 +77,7 @@ class FocusNotFound(msgspec.Struct, frozen=True):
 
     now_ns: int
     message: str
+    began_ns: int
 
 
 class Acquired(msgspec.Struct, frozen=True):
