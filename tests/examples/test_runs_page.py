@@ -56,6 +56,8 @@ def test_its_commands_run(folder):
     assert (status["run"], status["outcome"], status["events_acquired"]) == ("first", "complete", 15)
     assert Path(status["folder"]).parent == folder / "today"
     assert load_plan(Path(status["folder"]) / "plan.json") == load_plan(folder / "plan.yaml")
+    stimuli = status["stimulations"]["fired"]
+    assert (stimuli, status["frames_stored"]) == (2, status["frames_received"] + stimuli)
     record = python("-c", f"folder = {status['folder']!r}\n{blocks('python')[5]}", folder=folder)
     assert record[:3] == ["complete ", "(512, 512)", "{'t': 3, 'p': 1, 'c': 2, 'z': 0} 10000000"]
     assert record[3].startswith("(3, 1, 4.")

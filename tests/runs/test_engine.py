@@ -216,6 +216,59 @@ def test_a_question_that_is_answered_with_no_cancels(quick):
     assert "go on?" in status.reason
 
 
+def test_what_was_asked_of_a_run_is_in_its_status_and_its_record(slow):
+    run = slow.run(combine(series(1), confirm("is the lid shut?"), series(2), axis="t"), caller=lambda: "Ada")
+    slow.clock.wait_for_waiters()
+    slow.clock.advance(0.01)
+    slow.until(run, "waiting")
+    run.pause("a bubble")
+    run.pause("again")  # changes nothing
+    run.resume("catch up", 0.5)
+    slow.until(run, "waiting")
+    run.confirm(True, "shut, and clean")
+    slow.clock.wait_for_waiters()  # in the second exposure
+    run.confirm(True, "too late")
+    run.extend(series(1))
+    status = run.finish("seen enough")
+    slow.clock.advance(0.01)
+    final = slow.end(run)
+    asked = [
+        ("pause", 1, {"reason": "a bubble"}),
+        ("resume", 1, {"policy": "catch up", "gap_s": 0.5}),
+        ("confirm", 1, {"question": "is the lid shut?", "answer": True, "text": "shut, and clean"}),
+        ("extend", 2, {"events": 5}),
+        ("finish", 2, {"reason": "seen enough"}),
+    ]
+    assert [(one.command, one.event, one.details) for one in status.commands] == asked
+    assert {one.by for one in status.commands} == {"Ada"}
+    assert final.commands == slow.instruments.commands == status.commands
+
+
+def test_what_the_record_cannot_take_now_it_gets_later_and_once(slow):
+    run = slow.run(series(100))
+    slow.clock.wait_for_waiters()
+    slow.instruments.recorder_is_away = True
+    run.pause("why")
+    run.keep_commands()
+    assert slow.instruments.commands == ()
+    slow.instruments.recorder_is_away = False
+    run.keep_commands()
+    run.keep_commands()
+    assert [one.command for one in slow.instruments.commands] == ["pause"]
+    slow.instruments.recorder_is_away = True
+    run.cancel("enough")
+    slow.end(run)
+    assert [one.command for one in slow.instruments.commands] == ["pause", "cancel"]
+
+
+def test_a_status_shows_the_last_ten_commands(slow):
+    run = slow.run(series(100))
+    slow.clock.wait_for_waiters()
+    for _ in range(11):
+        run.extend(series(1))
+    assert [one.details["events"] for one in run.status().commands] == list(range(102, 112))
+
+
 def test_a_question_that_nobody_answers_fails(quick):
     status = quick.end(quick.run(confirm("go on?", timeout_s=60)))
     assert status.outcome == "failed"

@@ -70,7 +70,7 @@ def test_a_run_is_steered_extended_recorded_and_gone_on_with(rig):
         other["excitation"].off()
 
     assert handle.extend(series(1, stage_positions=[(0, 300, 0)])).events_total == 11
-    handle.confirm()
+    handle.confirm(text="the dish is in place")
     status = handle.wait(PATIENCE_S)
     assert (status.outcome, status.reason) == ("complete", "")
     assert (status.events_acquired, status.frames_received, status.frames_stored) == (11, 10, 10)
@@ -89,6 +89,10 @@ def test_a_run_is_steered_extended_recorded_and_gone_on_with(rig):
     run = parfocal.open_run(status.folder)
     events = run.events()
     assert len(events) == 12
+    commands = run.manifest.commands
+    assert [one.command for one in commands] == ["extend", "confirm"]
+    assert commands[1].details == {"question": "go on?", "answer": True, "text": "the dish is in place"}
+    assert str(os.getpid()) in commands[1].by
 
 
 def test_nothing_is_exposed_after_a_pause_and_the_light_is_off(rig):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -49,6 +49,31 @@ class RunErrors(msgspec.Struct, frozen=True, kw_only=True):
 
     count: int = 0
     last: tuple[RunError, ...] = ()
+
+
+class RunCommand(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody asked of a run that went on, and got.
+
+    Attributes
+    ----------
+    command : str
+        "pause", "resume", "cancel", "finish", "confirm", "extend" or "replace_future".
+    at : float
+        When, seconds since 1970 UTC.
+    event : int
+        Number of the event that was in hand then, or of the last one; -1 before the first.
+    by : str
+        Which program; "" for the rig itself.
+    details : dict
+        With what: the "reason" of a pause or an end, "policy" and "gap_s" of a resume, "question", "answer"
+        and "text" of a confirm, how many "events" the plan has since it was changed.
+    """
+
+    command: str
+    at: float
+    event: int = -1
+    by: str = ""
+    details: dict[str, Any] = {}
 
 
 class QueueDepth(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,7 +178,8 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
     events_dropped : dict of str to int
         Declared not done, by reason: "lost", "skipped", "failed", "unsure".
     frames_received, frames_stored : int
-        Of the camera, and on the disk; a stimulus's own frame is not counted.
+        Of the camera, without those of stimuli, which `stimulations` counts; and on the disk, with those. A
+        run that is complete has ``frames_stored == frames_received + stimulations.fired``.
     created_at : float
         Seconds since 1970 UTC: when it was asked for. A run that goes on after its end, or takes the name of
         an earlier one, has a later time than that.
@@ -177,6 +203,8 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
         What became of the stimuli.
     autofocuses : FocusCounts
         What became of the searches for the focus.
+    commands : tuple of RunCommand
+        What was asked of it since it began, the last ten; its record holds all.
     folder : str
         Where its record is; "" if it has none.
     parent : str
@@ -216,6 +244,7 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
     errors: RunErrors = RunErrors()
     stimulations: Stimulations = Stimulations()
     autofocuses: FocusCounts = FocusCounts()
+    commands: tuple[RunCommand, ...] = ()
     folder: str = ""
     parent: str = ""
     claims: tuple[str, ...] = ()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from parfocal.core.errors import BadInputError
+from parfocal.core.errors import BadInputError, CommandError
 from parfocal.core.run_status import RunForecast
+from parfocal.runs.command_log import CommandLog
 from parfocal.runs.event_log import settled
 from parfocal.runs.forecast.run_prediction import KnownTimes, RunPrediction
 from parfocal.runs.instruments.instruments import Instruments, RunStart, RunStorage
@@ -86,6 +88,8 @@ class RunEngine:
         What its devices are known to take; by default nothing.
     analysis : LiveAnalysis, optional
         Has its images analysed, and the masks of its stimuli.
+    caller : callable
+        Returns which program steers it, in the thread in which it does.
     """
 
     def __init__(
@@ -104,6 +108,7 @@ class RunEngine:
         forecast: RunForecast = RunForecast(),  # noqa: B008 (frozen)
         known: KnownTimes | None = None,
         analysis: LiveAnalysis | None = None,
+        caller: Callable[[], str] = lambda: "",
     ) -> None:
         self.name = start.run
         self.parent = parent
@@ -111,6 +116,7 @@ class RunEngine:
         self._schedule, self._events = schedule, schedule.events(done.consumed)
         self._instruments, self._clock, self._log = instruments, clock, log
         self._tell, self._note = tell, note
+        self._commands = CommandLog(clock, caller)
         begin_s = next((event.min_start_time or 0.0 for event in schedule.events(done.consumed)), 0.0)
         timing = Timing(begin_s=begin_s if done.consumed else 0.0)
         self._prediction = RunPrediction(known or KnownTimes(), begin_s=timing.begin_s)
@@ -204,7 +210,7 @@ class RunEngine:
         """Append a plan; `BadInputError` if the run is at its end."""
         with self._lock:
             self._check_may_change()
-            self._follow(self._schedule.extended(plan), plan)
+            self._follow(self._schedule.extended(plan), plan, "extend")
             return self._status()
 
     def replace_future(self, plan: Plan) -> RunStatus:
@@ -212,7 +218,8 @@ class RunEngine:
         with self._lock:
             self._check_may_change()
             self._advance(inputs.Replaced(self._clock.monotonic_ns()))
-            self._follow(self._schedule.with_future(self._machine.counts.consumed, plan), plan)
+            future = self._schedule.with_future(self._machine.counts.consumed, plan)
+            self._follow(future, plan, "replace_future")
             return self._status()
 
     def noted(self, source: str, type: str, message: str, event: int) -> None:
@@ -233,6 +240,19 @@ class RunEngine:
             self._facts.forecast = forecast
             return self._status()
 
+    def keep_commands(self, *, patiently: bool = False) -> None:
+        """Have the record hold what was asked of the run; what it can't take now it gets the next time.
+
+        `patiently` waits for a recorder that is started again, and logs what the record does not get.
+        """
+        if not self._machine.prepared:  # there is no record yet
+            return
+        try:
+            self._commands.write(partial(self._instruments.keep_commands, patiently=patiently))
+        except CommandError as error:
+            if patiently:
+                self._log.error("run %s: not all that was asked of it is in its record: %s", self.name, error)
+
     def stored(self, storage: RunStorage) -> None:
         """Take note of how far its record is."""
         with self._lock:
@@ -243,6 +263,8 @@ class RunEngine:
     def _work(self) -> None:
         report: inputs.Report = inputs.Woken(self._clock.monotonic_ns())
         while (task := self._next(report)) is not None:
+            if isinstance(task, tasks.Close):
+                self.keep_commands(patiently=True)
             try:
                 report = self._performer.perform(task)
             except Exception as error:  # noqa: BLE001 (the border of the thread: the run ends in order)
@@ -293,6 +315,8 @@ class RunEngine:
     def _advance(self, given: inputs.Input) -> None:
         before = self._machine
         self._machine, effects = advance(before, given)
+        if self._machine is not before:
+            self._commands.see(before, given)
         self._facts.see(self._machine, given, self._clock)
         if isinstance(given, inputs.Resume | inputs.Replaced):
             self._prediction.goes_on(self._machine.timing, given.now_ns)
@@ -303,8 +327,9 @@ class RunEngine:
         if self._machine.state != before.state:
             self._tell(self._status())
 
-    def _follow(self, schedule: Schedule, plan: Plan) -> None:
+    def _follow(self, schedule: Schedule, plan: Plan, command: str) -> None:
         self._schedule = schedule
+        self._commands.note(self._machine, command, {"events": len(schedule)})
         self._events = schedule.events(self._machine.counts.consumed)
         if self._layout is not None or schedule.positions:
             z_step_um = None if self._layout is None else self._layout.z_step_um
@@ -319,6 +344,7 @@ class RunEngine:
 
     def _status(self) -> RunStatus:
         self._facts.folder = self._performer.folder
+        self._facts.commands = self._commands.last
         self._facts.waiting_for = self._performer.waiting_for
         if self.analysis is not None:
             self._facts.see_analysis(self.analysis.queues(), self.analysis.took_s)

@@ -26,6 +26,7 @@ from parfocal.runs.watch import TOPIC
 _LOOK_S = 0.25
 _ENDS_WITHIN_S = 3.0
 _ANSWER_S = 5.0
+_LONGEST_TEXT = 10_000
 _OWNER_GONE = "the program that owns the rig is gone"
 
 
@@ -229,7 +230,12 @@ class RunService(Service):
 
     @command(lane=RECEIVER, effect="changes")
     def confirm(self, run: str, answer: bool = True, text: str = "") -> RunStatus:
-        """Answer the question that a run asks; without `answer` the run is cancelled."""
+        """Answer the question that a run asks; without `answer` the run is cancelled.
+
+        The record holds the answer and the `text`, of at most 10 000 characters.
+        """
+        if len(text) > _LONGEST_TEXT:
+            raise BadInputError(f"text may be {_LONGEST_TEXT} characters long, not {len(text)}")
         return self._runs.engine(run).confirm(answer, text)
 
     @command(lane="start", effect="changes")
@@ -287,6 +293,7 @@ class RunService(Service):
         engine, instruments = run.engine, run.instruments
         if engine is None or instruments is None:
             return
+        engine.keep_commands()
         try:
             engine.stored(instruments.storage())
         except CommandError as error:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from parfocal.core.run_status import QueueDepth, RunForecast, RunStatus
+from parfocal.core.run_status import QueueDepth, RunCommand, RunForecast, RunStatus
 from parfocal.runs.instruments.instruments import RunStorage
 from parfocal.runs.machine import inputs
 from parfocal.runs.machine.tasks import Ask, Sleep
@@ -41,6 +41,8 @@ class RunFacts:
         When its first exposure began, and when it had ended, on the monotonic clock.
     created_at, started_at, finished_at : float or None
         When it was asked for, and the same instants, seconds since 1970 UTC.
+    commands : tuple of RunCommand
+        What was asked of it, the last ones.
     forecast : RunForecast
         What it was expected to need.
     """
@@ -58,6 +60,7 @@ class RunFacts:
     created_at: float = 0.0
     started_at: float | None = None
     finished_at: float | None = None
+    commands: tuple[RunCommand, ...] = ()
     forecast: RunForecast = field(default_factory=RunForecast)
 
     def see(self, machine: Machine, given: inputs.Input, clock: Clock) -> None:
@@ -117,6 +120,7 @@ def status_of(machine: Machine, schedule: Schedule, facts: RunFacts, now_ns: int
         errors=counts.errors,
         stimulations=counts.stimulations,
         autofocuses=counts.autofocuses,
+        commands=facts.commands,
         folder=facts.folder,
         parent=facts.parent,
         claims=facts.claims,

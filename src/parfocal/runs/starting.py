@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from parfocal.core.errors import BadInputError
 from parfocal.core.frames import FrameHeader, FrameSpec
 from parfocal.core.run_status import RunForecast, RunStatus
+from parfocal.ipc import current_call
 from parfocal.processes import directory
 from parfocal.runs.analysis_log import AnalysisLog
 from parfocal.runs.engine import RunEngine
@@ -334,6 +335,7 @@ class RunStarter:
                 measured=MeasuredTimes() if request.parent else self._measured,
             ),
             analysis=analysis,
+            caller=lambda: current_call().caller,
         )
         if wanted.largest_move_um:
             context.log.info("run %s: its largest move is %.6g um", request.name, wanted.largest_move_um)

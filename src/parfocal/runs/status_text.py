@@ -54,12 +54,14 @@ def progress_text(status: RunStatus) -> str:
 
     Examples
     --------
-    >>> from parfocal.core.run_status import RunStatus, RunErrors
+    >>> from parfocal.core.run_status import RunStatus, RunErrors, Stimulations
     >>> waiting = RunStatus(run="a", state="waiting", events_total=2, events_acquired=1, wait_remaining_s=4.2)
     >>> progress_text(waiting)
     '1 of 2 events, waits 0:05'
     >>> progress_text(RunStatus(run="a", events_total=2, frames_received=9, errors=RunErrors(count=2)))
     '0 of 2 events, 9 frames, 2 errors'
+    >>> progress_text(RunStatus(run="a", events_total=2, stimulations=Stimulations(asked=1, fired=1)))
+    '0 of 2 events, 1 stimulus'
     """
     parts = [f"{status.events_acquired} of {status.events_total} events"]
     dropped = sum(status.events_dropped.values())
@@ -67,6 +69,8 @@ def progress_text(status: RunStatus) -> str:
         parts.append(f"{dropped} not done")
     if status.frames_received:
         parts.append(f"{status.frames_received} frames")
+    if stimuli := status.stimulations.fired:
+        parts.append(f"{stimuli} stimul{'i' if stimuli > 1 else 'us'}")
     if status.elapsed_s:
         parts.append(f"{clock_text(status.elapsed_s)} elapsed")
     if not status.ended:

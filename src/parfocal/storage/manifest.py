@@ -12,6 +12,7 @@ from parfocal.core.errors import BadInputError
 from parfocal.core.event_layout import EventLayout
 from parfocal.core.files import replace_file
 from parfocal.core.frames import FrameSpec, RowSpec
+from parfocal.core.run_status import RunCommand
 from parfocal.core.status import UNKNOWN_NUMBER, StreamStatus
 from parfocal.processes.identity import Identity, this_process
 from parfocal.storage.collecting import Artifact
@@ -155,6 +156,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         What people say about it, as it stands.
     edits : tuple of Edit
         How that came about, oldest first.
+    commands : tuple of RunCommand
+        What was asked of the run while it went on, by whom and when, oldest first: pauses with their reasons,
+        answers to its questions, changes of its plan.
     plan, settings, devices, devices_at_end : dict
         What was asked; the settings of all services; their states when it began and ended.
     versions : dict of str to str
@@ -197,6 +201,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     sample: str = ""
     notes: str = ""
     edits: tuple[Edit, ...] = ()
+    commands: tuple[RunCommand, ...] = ()
     plan: dict[str, Any] = {}
     plans: tuple[PlanFile, ...] = ()
     phases: tuple[Phase, ...] = ()

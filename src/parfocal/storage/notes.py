@@ -1,4 +1,4 @@
-"""What people write about a run: operator, sample and notes, given at its start and changed at any time."""
+"""What people say of a run, its operator, sample and notes, and what they ask of it while it goes on."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from parfocal.storage.moment import Moment
 from parfocal.storage.outcome import RECORDING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from parfocal.core.run_status import RunCommand
     from parfocal.storage.requests import RunRequest
 
 FIELDS = ("operator", "sample", "notes")
@@ -46,6 +49,12 @@ def annotated(manifest: Manifest, said: dict[str, str | None], clock: Clock = SY
     }
     edits = tuple(Edit(at=at, field=field, value=value) for field, value in changes.items())
     return msgspec.structs.replace(manifest, **changes, edits=(*manifest.edits, *edits))
+
+
+def with_commands(manifest: Manifest, commands: Iterable[RunCommand]) -> Manifest:
+    """Return the record with what was asked of its run; what it holds already is not added again."""
+    new = tuple(command for command in commands if command not in manifest.commands)
+    return msgspec.structs.replace(manifest, commands=(*manifest.commands, *new))
 
 
 def annotate_run(

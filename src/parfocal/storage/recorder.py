@@ -13,12 +13,13 @@ from parfocal.core.errors import BadInputError, ParfocalError, StorageError, Str
 from parfocal.core.event_layout import EventLayout
 from parfocal.core.files import replace_file
 from parfocal.core.frames import FrameSpec, RowSpec
+from parfocal.core.run_status import RunCommand
 from parfocal.ipc import command, current_call
 from parfocal.processes import Service, ServiceContext, directory
 from parfocal.storage.collecting import Collected, Collector
 from parfocal.storage.disk import storage_errors
 from parfocal.storage.folder import check_place
-from parfocal.storage.notes import annotated
+from parfocal.storage.notes import annotated, with_commands
 from parfocal.storage.outcome import RECORDING, Ending
 from parfocal.storage.recorder_settings import (
     MB,
@@ -244,6 +245,13 @@ class Recorder(Service):
             raise BadInputError("no run was started")
         said = {"operator": operator, "sample": sample, "notes": notes}
         self._recording.record.update(lambda manifest: annotated(manifest, said, self._context.clock))
+
+    @command(lane="notes", effect="changes", script=False)
+    def keep_commands(self, commands: tuple[RunCommand, ...]) -> None:
+        """Keep what was asked of the run while it went on; what the record holds already is left out."""
+        if self._recording is None:
+            raise BadInputError("no run was started")
+        self._recording.record.update(lambda manifest: with_commands(manifest, commands))
 
     @command(lane="status", effect="changes", script=False)
     def inject_fault(self, kind: str, details: dict[str, Any] | None = None) -> None:

@@ -6,7 +6,13 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from parfocal.core.errors import BadInputError, CommandFailedError, FocusNotFoundError, FrameLostError
+from parfocal.core.errors import (
+    BadInputError,
+    CommandFailedError,
+    FocusNotFoundError,
+    FrameLostError,
+    ServiceUnavailableError,
+)
 from parfocal.core.frames import FrameHeader
 from parfocal.core.modulation import mask_hash
 from parfocal.runs.forecast.device_times import PlacedParts
@@ -24,7 +30,7 @@ from parfocal.runs.instruments.instruments import (
 if TYPE_CHECKING:
     from parfocal.core.clock import Clock
     from parfocal.core.event_layout import EventLayout
-    from parfocal.core.run_status import QueueDepth
+    from parfocal.core.run_status import QueueDepth, RunCommand
     from parfocal.runs.machine.counts import EventCounts
     from parfocal.runs.machine.tasks import Ending
     from parfocal.runs.plans.event import Event
@@ -63,6 +69,10 @@ class MemoryInstruments:
         Called with each event in the run's thread when its exposure has begun.
     behind : int
         How many frames wait to be stored; a test sets it.
+    commands : tuple of RunCommand
+        What was asked of the run, as its record would hold it.
+    recorder_is_away : bool
+        Whether nobody takes commands who is not patient; a test sets it.
     """
 
     names: tuple[str, ...] = ("camera",)
@@ -78,6 +88,8 @@ class MemoryInstruments:
         self.focus_um: Callable[[Event], float] = lambda event: event.z_um or 0.0
         self.z_um: dict[int, float | None] = {}
         self.behind = 0
+        self.commands: tuple[RunCommand, ...] = ()
+        self.recorder_is_away = False
         self.claimed = False
         self._aborted = threading.Event()
 
@@ -172,6 +184,12 @@ class MemoryInstruments:
     def rest(self) -> None:
         """Note it."""
         self.done.append("rest")
+
+    def keep_commands(self, commands: tuple[RunCommand, ...], *, patiently: bool = False) -> None:
+        """Keep them, unless the recorder is away."""
+        if self.recorder_is_away and not patiently:
+            raise ServiceUnavailableError("the recorder is started again", service="recorder")
+        self.commands += commands
 
     def storage(self) -> RunStorage:
         """Return what waits."""

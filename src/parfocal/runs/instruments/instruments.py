@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from parfocal.core.event_layout import EventLayout
     from parfocal.core.frames import FrameHeader
-    from parfocal.core.run_status import QueueDepth
+    from parfocal.core.run_status import QueueDepth, RunCommand
     from parfocal.runs.forecast.device_times import PlacedParts
     from parfocal.runs.machine.counts import EventCounts
     from parfocal.runs.machine.tasks import Ending
@@ -279,6 +279,13 @@ class Instruments(Protocol):
 
     def relayout(self, layout: EventLayout | None, plan: dict[str, Any]) -> None:
         """Take the layout of a plan that has changed; the next `place` tells the recorder. Any thread."""
+        ...
+
+    def keep_commands(self, commands: tuple[RunCommand, ...], *, patiently: bool = False) -> None:
+        """Have the record hold what was asked of the run, if it has one. Any thread.
+
+        `patiently` waits for a recorder that is started again.
+        """
         ...
 
     def storage(self) -> RunStorage:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from parfocal.core.clock import poll_until
 from parfocal.core.errors import CommandError, DeadlineError, ServiceUnavailableError
@@ -11,8 +11,11 @@ from parfocal.core.run_status import QueueDepth
 from parfocal.runs.instruments.instruments import RunStart, RunStorage, RunStreams
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from parfocal.core.clock import Clock
     from parfocal.core.event_layout import EventLayout
+    from parfocal.core.run_status import RunCommand
     from parfocal.ipc import Client
     from parfocal.runs.machine.counts import EventCounts
     from parfocal.runs.machine.tasks import Ending
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 _BEGIN_S = 30.0
 _ANSWER_S = 2.0
 _BACK_S = 30.0
+
+_T = TypeVar("_T")
 
 
 class RecordingCalls:
@@ -72,6 +77,19 @@ class RecordingCalls:
         with self._analysis.relayout(layout) as analysed:
             self._client.call("extend", grown | analysed, plan, timeout_s=_BEGIN_S)
 
+    def keep_commands(self, commands: tuple[RunCommand, ...], *, patiently: bool) -> None:
+        """Have it hold what was asked of the run; `patiently` waits for a recorder that is started again.
+
+        Raises
+        ------
+        CommandError
+            If the recorder is not there, or can't write its record. It may be given the same again.
+        """
+        if patiently:
+            self._once_there(lambda: self._client.call("keep_commands", commands, timeout_s=_BEGIN_S))
+        else:
+            self._client.call("keep_commands", commands, timeout_s=_ANSWER_S)
+
     def storage(self) -> RunStorage:
         """Return how far it is; while the recorder is busy, or is started again, how far it was.
 
@@ -120,13 +138,7 @@ class RecordingCalls:
             options["asked"] = {self._camera: counts.asked}
         elif ending == "complete":
             options["missing"] = 0
-        while True:
-            try:
-                report = self._client.call("finish", **options)
-                break
-            except ServiceUnavailableError:
-                if not poll_until(self._is_there, _BACK_S, clock=self._clock):
-                    raise
+        report = self._once_there(lambda: self._client.call("finish", **options))
         self._known = RunStorage(stored=report["stored"].get(self._camera, 0))
         return report["outcome"], report["reason"]
 
@@ -136,6 +148,15 @@ class RecordingCalls:
 
     def _events(self, layout: EventLayout | None) -> dict[str, EventLayout]:
         return {} if layout is None else {self._camera: layout}
+
+    def _once_there(self, call: Callable[[], _T]) -> _T:
+        """Call the recorder, and again when it is back, if it ended meanwhile."""
+        while True:
+            try:
+                return call()
+            except ServiceUnavailableError:
+                if not poll_until(self._is_there, _BACK_S, clock=self._clock):
+                    raise
 
     def _is_there(self) -> bool:
         with suppress(CommandError):

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from parfocal.core.clock import Clock
     from parfocal.core.event_layout import EventLayout
     from parfocal.core.frames import FrameHeader
+    from parfocal.core.run_status import RunCommand
     from parfocal.ipc import Client
     from parfocal.runs.machine.counts import EventCounts
     from parfocal.runs.machine.tasks import Ending
@@ -336,6 +337,10 @@ class RigInstruments:
     def relayout(self, layout: EventLayout | None, plan: dict[str, Any]) -> None:
         """Take the layout of a plan that has changed; the next `place` tells the recorder."""
         self._frames.relayout(layout, plan)
+
+    def keep_commands(self, commands: tuple[RunCommand, ...], *, patiently: bool = False) -> None:
+        """Have the record hold what was asked of the run, if it has one."""
+        self._frames.keep_commands(commands, patiently=patiently)
 
     def storage(self) -> RunStorage:
         """Return how far the record is."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from parfocal.core.clock import Clock
     from parfocal.core.event_layout import EventLayout
+    from parfocal.core.run_status import RunCommand
     from parfocal.runs.instruments.calling import InstrumentCalls
     from parfocal.runs.machine.counts import EventCounts
     from parfocal.runs.machine.tasks import Ending
@@ -28,7 +29,7 @@ _LOOK_S = 0.05
 
 
 class RunFrames:
-    """What becomes of the frames of a run. One thread, but for `relayout` and `storage`.
+    """What becomes of the frames of a run. One thread, but for `relayout`, `keep_commands` and `storage`.
 
     Parameters
     ----------
@@ -115,6 +116,11 @@ class RunFrames:
         """Wait until fewer frames wait for the disk; `AbortedError` if it was aborted before."""
         if self._room is not None and not self._room.wait(self._calls.aborted):
             raise AbortedError("aborted while the run waited for the disk")
+
+    def keep_commands(self, commands: tuple[RunCommand, ...], *, patiently: bool) -> None:
+        """Have the record hold what was asked of the run, if it has begun one. Any thread."""
+        if self._record is not None and self._record.folder:
+            self._record.keep_commands(commands, patiently=patiently)
 
     def storage(self) -> RunStorage:
         """Return how far the record is. Any thread."""
