@@ -69,7 +69,9 @@ def test_its_run_is_complete(folder):
 
 def test_its_run_is_prepared_and_then_started(folder):
     prepared, ended = python("-c", blocks("python")[2], folder=folder)
-    assert prepared.startswith("prepared RunForecast(duration_s=0.2, largest_move_um=200.0")
+    told = re.match(r"prepared RunForecast\(duration_s=([\d.]+), largest_move_um=200\.0,", prepared)
+    assert told, prepared
+    assert float(told[1]) > 0.2  # the schedule, and what devices and calls take
     assert ended == "complete 6"
 
 
