@@ -102,7 +102,7 @@ class ChannelsHost(DeviceHost):
         """Return the channels by name."""
         return dict(self.device.presets)
 
-    @command(lane="channel", effect="reads")
+    @command(lane="read", effect="reads")
     def switch_times(self) -> dict[str, dict[str, float]]:
         """Return how long each channel takes to become another, seconds; "" is how the light path stands now.
 

@@ -148,7 +148,8 @@ class RigInstruments:
             exposures_ms[""] = self._camera.exposure_ms()
             of_camera = self._calls.declared_times(camera)
         calls_s = self._calls.round_trips_s(self._reads()) if with_calls else {}
-        camera_s, light = calls_s.get(camera, 0.0), self._light.times(calls_s)
+        camera_s = calls_s.get(camera, 0.0)
+        light = self._light.times(calls_s, camera_s)
         return DeviceTimes(
             axes=self._stages.times(calls_s),
             switch_s=dict(light.switch_s),
@@ -170,7 +171,7 @@ class RigInstruments:
         chosen = self._settings
         reads = dict.fromkeys(filter(None, (chosen.camera, chosen.xy, chosen.z)), "declared_limits")
         reads |= dict.fromkeys(self._light.lamps, "power")
-        return {**reads, **({chosen.channels: "channel"} if chosen.channels else {})}
+        return {**reads, **({chosen.channels: "switch_times"} if chosen.channels else {})}
 
     def discard(self) -> None:
         """Let go of the services; nothing was claimed yet."""

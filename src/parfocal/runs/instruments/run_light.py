@@ -97,7 +97,7 @@ class RunLight:
         """The lights of the channels."""
         return frozenset(preset.light for preset in self._presets.values()) - {""}
 
-    def times(self, calls_s: Mapping[str, float]) -> LightTimes:
+    def times(self, calls_s: Mapping[str, float], camera_s: float) -> LightTimes:
         """Return how long changes of the light take, as declared, and with what calls take.
 
         Whoever sets a channel, or its shutter, asks camera and lamps in turn and reads them back.
@@ -105,16 +105,17 @@ class RunLight:
         Parameters
         ----------
         calls_s : mapping of str to float
-            How long a call to each service takes; one that is not named, none. That to the channels has them
-            read the camera.
+            How long a call to each service takes; one that is not named, none.
+        camera_s : float
+            How long one to the camera takes.
         """
         if not self._channels:
             return LightTimes()
         lamps = self.lamps
         lamp_s = max((calls_s.get(lamp, 0.0) for lamp in lamps), default=0.0)
         shutter_s = max((self._calls.declared_times(lamp).get("shutter", 0.0) for lamp in lamps), default=0.0)
-        read_s = calls_s.get(self._channels, 0.0) + _CALLS_OF_READING * lamp_s
-        set_s = read_s + (_CALLS_OF_SHUTTER * len(lamps) + 1) * lamp_s
+        read_s = calls_s.get(self._channels, 0.0) + camera_s + _CALLS_OF_READING * lamp_s
+        set_s = read_s + camera_s + (_CALLS_OF_SHUTTER * len(lamps) + 1) * lamp_s
         declared = self._calls.ask(self._channels, "switch_times", returns=dict[str, dict[str, float]])
         switch_s = {
             before: {after: seconds + set_s for after, seconds in row.items()}
