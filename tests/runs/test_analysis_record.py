@@ -20,10 +20,13 @@ from parfocal.core.event_layout import EventLayout, PositionLayout
 from parfocal.core.frames import FrameHeader, FrameSpec
 from parfocal.processes import directory
 from parfocal.rig.opening import open_rig
+from parfocal.runs import Sequence
 from parfocal.runs.analysis_log import AnalysisLog
 from parfocal.runs.event_log import SettledEvent
 from parfocal.runs.instruments.instruments import ExposedFrame
 from parfocal.runs.pipeline.analysed import AnalysedFrame, AnalysisSpec
+from parfocal.runs.pipeline.pipeline import Pipeline
+from parfocal.runs.pipeline.step import Step
 from parfocal.runs.plans.event import Event
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -156,3 +159,71 @@ def test_another_process_reads_frames_back_while_they_are_recorded(rig):
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) == total
     recorder.finish(missing=0)
+
+
+def pipeline() -> Pipeline:
+    cells = "parfocal.analysis.cells"
+    return Pipeline(
+        segment=Step(call=f"{cells}.segment:otsu", settings={"min_contrast": 50}),
+        features=Step(call=f"{cells}.measure:measure", settings={"ring_px": 4}),
+        track=Step(call=f"{cells}.divisions:DivisionLinker", settings={"search_px": 15, "division_px": 15}),
+    )
+
+
+def plan(loops: int, phase: int, **more) -> Sequence:
+    return Sequence(
+        time_plan={"interval": 0.2, "loops": loops},
+        channels=["nucleus", "cytoplasm"],
+        stage_positions=[(0, 0, 0), {"x": 300, "y": 0, "z": 0, "name": "right"}],
+        metadata={"phase": f"phase {phase}", "phase_id": phase},
+        **more,
+    )
+
+
+def test_cells_keep_their_numbers_when_a_run_goes_on_with_another_phase(rig):
+    before = rig.run(plan(4, 0), pipeline=pipeline()).wait(timeout_s=LIMIT_S)
+    after = rig.run(plan(3, 1), pipeline=pipeline(), continues=before.run).wait(timeout_s=LIMIT_S)
+    run = parfocal.open_run(after.folder)
+    assert (after.folder, run.outcome) == (before.folder, "complete"), run.manifest.reason
+    tracks = run.tracks()
+    assert sorted(set(tracks["t"].tolist())) == list(range(7))
+    assert (tracks["phase"] == np.where(tracks["t"] < 4, "phase 0", "phase 1")).all()
+    assert (tracks["position"] == np.where(tracks["p"] == 0, "", "right")).all()
+    for p in (0, 1):
+        there = tracks[tracks["p"] == p]
+        first, last = (set(there[there["t"] == t]["particle"].tolist()) for t in (3, 4))
+        assert len(first & last) > 0.8 * len(first), "a new phase would number its cells anew"
+    assert run.frames("labels").missing == []
+    for frame_of_labels in run.frames("labels"):
+        t, p = frame_of_labels.index["t"], frame_of_labels.index["p"]
+        mine = tracks[(tracks["t"] == t) & (tracks["p"] == p)]
+        assert sorted(mine["label"].tolist()) == np.unique(frame_of_labels.data)[1:].tolist()
+
+
+def test_what_was_found_before_the_engine_was_killed_is_in_the_record_and_in_no_other(rig):
+    handle = rig.run(plan(400, 0), pipeline=pipeline())
+    assert poll_until(lambda: handle.status().folder, LIMIT_S)
+    folder = Path(handle.status().folder)
+    assert poll_until(lambda: len(parfocal.open_run(folder).tracks()) > 0, LIMIT_S)
+    assert poll_until(lambda: len(parfocal.open_run(folder).frames("labels")) > 1, LIMIT_S)
+    os.kill(directory.record(rig.name, "runs").pid, signal.SIGKILL)
+    assert poll_until(lambda: parfocal.open_run(folder).outcome == "failed", LIMIT_S)
+    killed = parfocal.open_run(folder)
+    assert killed.manifest.reason.startswith("the run engine died")
+    assert len(killed.frames("labels")) > 0
+    assert set(killed.tracks()["t"].tolist()) <= {frame.index["t"] for frame in killed.frames(c=0)}
+
+    assert poll_until(lambda: answers(rig), LIMIT_S)
+    status = rig.run(plan(2, 1), pipeline=pipeline()).wait(timeout_s=LIMIT_S)
+    fresh = parfocal.open_run(status.folder)
+    assert fresh.outcome == "complete", fresh.manifest.reason
+    tracks = fresh.tracks()
+    assert set(tracks["phase"].tolist()) == {"phase 1"}
+    assert {(row["t"], row["p"]) for row in tracks} == {(t, p) for t in (0, 1) for p in (0, 1)}
+    assert fresh.frames("labels").missing == []
+
+
+def answers(rig) -> bool:
+    with suppress(CommandError):
+        return isinstance(rig["runs"].statuses(), dict)
+    return False
