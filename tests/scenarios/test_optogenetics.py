@@ -8,9 +8,10 @@ import pytest
 
 import parfocal
 from parfocal.core.clock import SYSTEM_CLOCK, poll_until
-from parfocal.core.errors import CancelledError, CommandError
+from parfocal.core.errors import CancelledError, CommandError, RunFailedError
 from parfocal.core.modulation import BLANK, mask_hash, pack_mask
 from parfocal.devices.simulated.optogenetics.lit_region import intersection_over_union
+from parfocal.runs import Sequence
 
 pytestmark = pytest.mark.timeout(300)
 PATIENCE_S = 60.0
@@ -18,8 +19,8 @@ LONG_S = 120.0
 
 
 @pytest.fixture
-def rig():
-    with parfocal.open_rig("optogenetics") as rig:
+def rig(tmp_path):
+    with parfocal.open_rig("optogenetics", changes={"recorder.folder": str(tmp_path / "runs")}) as rig:
         yield rig
 
 
@@ -117,3 +118,53 @@ def test_it_gets_dark_when_the_modulator_is_lost_and_blank_when_who_steers_it_is
     rig["modulator"].show_all(timeout_s=PATIENCE_S)
     os.kill(rig.status().services["runs"].pid, signal.SIGKILL)
     assert poll_until(lambda: is_blank(rig), PATIENCE_S)
+
+
+def stimulated_run(rig):
+    """Return a run in the middle of a long stimulus, through all mirrors."""
+    stimulus = {"stim_channels": ["stimulation"], "stim_frames": [0], "stim_exposure": 10_000.0}
+    plan = Sequence(time_plan={"interval": 0, "loops": 2}, channels=["nucleus"], **stimulus)
+    handle = rig.run(plan)
+    assert poll_until(
+        lambda: "stimulation" in rig["world"].light() and rig["camera"].is_running() and not is_blank(rig),
+        PATIENCE_S,
+    )
+    return handle
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
+@pytest.mark.parametrize("service", ["runs", "modulator", "stimulation", "camera"])
+def test_a_stimulus_is_dark_within_three_seconds_and_is_not_fired_again(rig, service, how):
+    handle = stimulated_run(rig)
+    lost = rig.status().services[service].pid
+    since_ns = SYSTEM_CLOCK.monotonic_ns()
+    os.kill(lost, how)
+    assert poll_until(lambda: is_dark(rig), PATIENCE_S)
+    log = [change for change in rig["world"].light_log(since_ns) if change.light == "stimulation"]
+    assert log[-1].level == 0.0
+    assert (log[-1].time_ns - since_ns) * 1e-9 < 3.0
+    if service == "runs":
+        with pytest.raises(RunFailedError, match="died at event"):
+            handle.wait(PATIENCE_S)
+    else:
+        status = handle.wait(PATIENCE_S)
+        assert status.stimulations.unsure == 1
+        assert status.stimulations.fired == 0
+        assert status.events_acquired == 2
+    assert poll_until(lambda: all_ready(rig), PATIENCE_S)
+    later = rig["world"].light_log(log[-1].time_ns)
+    assert not [change for change in later if change.light == "stimulation" and change.level]
+    assert poll_until(lambda: is_blank(rig), PATIENCE_S)
+
+
+def test_a_dead_modulator_ends_a_run_in_the_dark_with_its_name(rig):
+    rig["modulator"].inject_fault("dead", timeout_s=PATIENCE_S)
+    stimulus = {"stim_channels": ["stimulation"], "stim_frames": "all", "stim_exposure": 5.0}
+    plan = Sequence(time_plan={"interval": 0, "loops": 2}, channels=["nucleus"], **stimulus)
+    with pytest.raises(RunFailedError, match="did not take the mask: it shows nothing"):
+        rig.run(plan).wait(PATIENCE_S)
+    assert is_dark(rig)
+    assert is_blank(rig)
+    levels = {change.level for change in rig["world"].light_log() if change.light == "stimulation"}
+    assert levels <= {0.0}
