@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parfocal.core.errors import BadInputError, DeviceError
+from parfocal.core.errors import BadInputError, ConfigError, DeviceError
 from parfocal.devices.light import LightHost
 from parfocal.devices.simulated.microscope.lights import SampleLight
 from parfocal.devices.simulated.microscope.shared_state import SharedState
@@ -122,6 +122,41 @@ def test_a_stuck_shutter_is_told_and_the_light_gets_dark_all_the_same(rig):
     assert world.call("light") == {"excitation": 1.0}
     light.call("off")
     assert world.call("light") == {}
+
+
+def test_a_light_behind_a_blank_modulator_does_not_reach_the_sample(tmp_path):
+    with LocalRig(tmp_path, JumpClock(monotonic_ns=1_000)) as rig:
+        world = rig.add("world", SimulatedWorld, {"modulators": {"dmd": {"shape": (8, 16)}}})
+        world.call("set_power", "stimulation", 0.5)
+        world.call("set_power", "excitation", 0.25)
+        for light in ("stimulation", "excitation"):
+            world.call("set_shutter", light, True, 0.0)
+        assert world.call("light") == {"excitation": 0.25}
+        lit_ns = rig.clock.monotonic_ns()
+        world.call("set_pattern", "dmd", b"\x01" + bytes(15))
+        assert world.call("light") == {"excitation": 0.25, "stimulation": 0.5}
+        rig.clock.advance(1.0)
+        world.call("set_pattern", "dmd", bytes(16))
+        assert world.call("light") == {"excitation": 0.25}
+        assert [change for change in world.call("light_log") if change.light == "stimulation"] == [
+            LightChange(lit_ns, "stimulation", 0.5),
+            LightChange(rig.clock.monotonic_ns(), "stimulation", 0.0),
+        ]
+        with pytest.raises(BadInputError, match="no modulator 'dmt'; did you mean 'dmd'"):
+            world.call("set_pattern", "dmt", bytes(16))
+        with pytest.raises(BadInputError, match="does not have 15 bytes"):
+            world.call("set_pattern", "dmd", bytes(15))
+
+
+def test_a_modulator_before_a_light_that_there_is_not_is_refused(tmp_path):
+    lost = {"dmd": {"shape": (8, 8), "light": "stimulus"}}
+    with (
+        LocalRig(tmp_path, JumpClock()) as rig,
+        pytest.raises(
+            ConfigError, match="modulator 'dmd': there is no light 'stimulus'; did you mean 'stimul"
+        ),
+    ):
+        rig.add("world", SimulatedWorld, {"modulators": lost})
 
 
 def test_a_light_that_the_sample_does_not_have_is_named(rig):

@@ -35,7 +35,7 @@ IDENTITY = ModulatorCalibration(
 @pytest.fixture
 def rig(tmp_path):
     with LocalRig(tmp_path, JumpClock(monotonic_ns=1_000)) as rig:
-        rig.add("world", SimulatedWorld, {"modulators": {"dmd": SHAPE}})
+        rig.add("world", SimulatedWorld, {"modulators": {"dmd": {"shape": SHAPE}}})
         add_modulator(rig)
         yield rig
 
@@ -102,10 +102,10 @@ def test_a_calibration_outlives_the_rig_and_one_that_is_none_is_refused(rig, tmp
     with pytest.raises(BadInputError, match="invertible"):
         replace(IDENTITY, to_modulator=((1.0, 1.0, 0.0), (1.0, 1.0, 0.0)))
     rig.close()
-    rig.add("world", SimulatedWorld, {"modulators": {"dmd": SHAPE}})
+    rig.add("world", SimulatedWorld, {"modulators": {"dmd": {"shape": SHAPE}}})
     assert add_modulator(rig).call("calibration") == IDENTITY
     rig.close()
-    rig.add("world", SimulatedWorld, {"modulators": {"dmd": (30, 41)}})
+    rig.add("world", SimulatedWorld, {"modulators": {"dmd": {"shape": (30, 41)}}})
     assert add_modulator(rig).call("calibration") is None
 
 

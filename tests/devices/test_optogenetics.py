@@ -40,7 +40,7 @@ class Microscope:
     def __init__(self, folder, **options):
         self.clock = JumpClock(monotonic_ns=7_000_000_000)
         self.rig = LocalRig(folder, self.clock)
-        self.rig.add("world", SimulatedWorld, {"modulators": {"dmd": MIRRORS}})
+        self.rig.add("world", SimulatedWorld, {"modulators": {"dmd": {"shape": MIRRORS}}})
         for name in ("excitation", "stimulation"):
             self.rig.add(name, LightHost, {"device": "simulated-shuttered-light", "options": {"light": name}})
         presets = {"presets": PRESETS, "light_path": {"device": "simulated-filters"}}

@@ -31,6 +31,8 @@ class SampleLight(msgspec.Struct, frozen=True, array_like=True):
         Whether light passes until then.
     steps : tuple of LightStep
         In the order of their times; the last one may lie ahead, when the shutter arrives.
+    masked : bool
+        Whether the modulator before it, if there is one, is blank: nothing reaches the sample then.
 
     Examples
     --------
@@ -44,6 +46,7 @@ class SampleLight(msgspec.Struct, frozen=True, array_like=True):
     arrives_ns: int = 0
     passed: bool = False
     steps: tuple[LightStep, ...] = (LightStep(0, 0.0),)
+    masked: bool = False
 
     def level(self, now_ns: int) -> float:
         """Return how much of it reaches the sample at a time."""
@@ -76,11 +79,15 @@ class SampleLight(msgspec.Struct, frozen=True, array_like=True):
         moving = msgspec.structs.replace(self, opened=opened, arrives_ns=arrives_ns, passed=passed)
         return self._changed(moving, now_ns)
 
+    def with_modulator(self, blank: bool, now_ns: int) -> SampleLight:
+        """Return it with its modulator blank, or not, from `now_ns` on."""
+        return self._changed(msgspec.structs.replace(self, masked=blank), now_ns)
+
     def _changed(self, other: SampleLight, now_ns: int) -> SampleLight:
         """Return `other` with the steps until now, what it is now, and what it will be."""
         steps = [step for step in self.steps if step.time_ns <= now_ns]
         for time_ns in sorted({now_ns, max(now_ns, other.arrives_ns)}):
-            level = other.power * other.is_open(time_ns)
+            level = 0.0 if other.masked else other.power * other.is_open(time_ns)
             if level != steps[-1].level:
                 steps.append(LightStep(time_ns, level))
         return msgspec.structs.replace(other, steps=tuple(steps[-_STEPS_KEPT:]))

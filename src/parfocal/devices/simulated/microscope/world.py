@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from parfocal.core.clock import poll_until
 from parfocal.core.errors import BadInputError, nearest
@@ -24,6 +24,15 @@ _LOG_ENTRIES = 100_000
 _OUTLIVES_S = 0.25
 
 
+class WorldModulatorSettings(BaseModel):
+    """A light modulator: its pixels (y, x), and the light that it is before."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    shape: Shape
+    light: str = "stimulation"
+
+
 class WorldSettings(BaseModel):
     """What light there is.
 
@@ -32,13 +41,21 @@ class WorldSettings(BaseModel):
     lights : list of str
         Their names.
     modulators : dict
-        The pixels (y, x) of each light modulator, by name.
+        Light modulators by name.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     lights: Annotated[list[str], Field(min_length=1)] = ["excitation", "stimulation"]
-    modulators: dict[str, Shape] = {}
+    modulators: dict[str, WorldModulatorSettings] = {}
+
+    @model_validator(mode="after")
+    def _modulators_have_their_lights(self) -> Self:
+        for name, modulator in self.modulators.items():
+            if modulator.light not in self.lights:
+                hint = nearest(modulator.light, self.lights)
+                raise ValueError(f"modulator {name!r}: there is no light {modulator.light!r}; {hint}")
+        return self
 
 
 class WorldLight(msgspec.Struct, frozen=True):
@@ -78,11 +95,15 @@ class SimulatedWorld(Service):
         self._lock = threading.Lock()
         self._log: deque[LightChange] = deque(maxlen=_LOG_ENTRIES)
         self._began_ns = context.clock.monotonic_ns()
-        self._lights = {name: SampleLight() for name in self.settings.lights}
+        modulators = self.settings.modulators
+        masked = {modulator.light for modulator in modulators.values()}
+        self._lights = {name: SampleLight(masked=name in masked) for name in self.settings.lights}
         self._shared = shared_sample(context.streams, context.service)
         self._shared.write(WorldLight(self._began_ns, self._lights))
-        modulators = self.settings.modulators.items()
-        self._patterns = {name: ModulatorPattern.blank(shape, self._began_ns) for name, shape in modulators}
+        self._patterns = {
+            name: ModulatorPattern.blank(modulator.shape, self._began_ns)
+            for name, modulator in modulators.items()
+        }
         self._shared_patterns = shared_patterns(context.streams, context.service)
         self._shared_patterns.write(self._patterns)
 
@@ -109,10 +130,12 @@ class SimulatedWorld(Service):
     @command(lane=RECEIVER, effect="changes", script=False)
     def set_pattern(self, modulator: str, packed: bytes) -> None:
         """Have a modulator show a packed pattern, from now until the next one, whoever is alive."""
-        shape = self._find_modulator(modulator).shape
-        shown = ModulatorPattern.packed(packed, shape, self._clock.monotonic_ns())
+        now_ns, shape = self._clock.monotonic_ns(), self._find_modulator(modulator).shape
+        shown = ModulatorPattern.packed(packed, shape, now_ns)
         self._patterns = {**self._patterns, modulator: shown}
         self._shared_patterns.write(self._patterns)
+        light = self.settings.modulators[modulator].light
+        self._change(light, self._lights[light].with_modulator(not shown.lit, now_ns), now_ns)
 
     @command(lane=RECEIVER, effect="reads")
     def pattern(self, modulator: str) -> bytes:
@@ -131,7 +154,10 @@ class SimulatedWorld(Service):
 
     @command(lane=RECEIVER, effect="reads")
     def light(self) -> dict[str, float]:
-        """Return which lights reach the sample now, and how much of each, 0 to 1; empty when it is dark."""
+        """Return which lights reach the sample now, and how much of each, 0 to 1; empty when it is dark.
+
+        One behind a modulator that is blank does not; through one pixel it counts in full.
+        """
         now_ns = self._clock.monotonic_ns()
         levels = {name: light.level(now_ns) for name, light in self._lights.items()}
         return {name: level for name, level in levels.items() if level > 0}
