@@ -159,3 +159,6 @@ def a_stage_slower_than_it_declares_is_named_in_status_and_record(rig):
     assert record.timing()["image"].events == 8
     warned = rig.prepare(Sequence(stage_positions=far, channels=NUCLEUS), name="next").status().forecast
     assert any("of its declared speed" in warning for warning in warned.warnings)
+    rig.restart("runs")  # its next process knows what was measured
+    warned = rig.prepare(Sequence(stage_positions=far, channels=NUCLEUS), name="later on").status().forecast
+    assert any("of its declared speed" in warning for warning in warned.warnings)
