@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.run_status import QueueDepth
 from parfocal.runs.instruments.instruments import AbortedError, ExposedFrame, StimulusMask
 from parfocal.runs.pipeline.analysed import AnalysedFrame, AnalysisSpec, FrameMask
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from parfocal.runs.pipeline.workers import JobResult, PipelineWorkers
 
 _SOURCE = "pipeline"
+_FIRST_S = 0.001
+"""When a mask has come that a stimulus waits for, the run goes first: so long nothing else is done."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -321,6 +324,7 @@ class LiveAnalysis:
             self._send_next(position)
         if is_awaited:
             self._wake()
+            SYSTEM_CLOCK.sleep(_FIRST_S)
         if found is not None and not found.gone:
             self._tell(point, found)
             self._save(point, frame)

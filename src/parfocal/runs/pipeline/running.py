@@ -195,7 +195,9 @@ class _Work:
                 raise BadInputError(
                     f"a mask must be bool or uint8 of the shape {self._mask.shape}, not {_told(mask)}"
                 )
-            np.multiply(mask, 255 if mask.dtype == np.bool_ else 1, out=self._mask, casting="unsafe")
+            self._mask[:] = mask
+            if mask.dtype == np.bool_:
+                self._mask *= np.uint8(255)
             self._has_mask = True
             self._columns["lit"] = self._pixels.mean(self._mask) / 255.0
 

@@ -7,10 +7,11 @@ never outlives the engine, whatever a step does just then. What steps print goes
 from __future__ import annotations
 
 import os
+import select
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -112,9 +113,9 @@ def main() -> None:
     """Serve jobs until stdin ends."""
     answers = MessageWriter(os.fdopen(os.dup(1), "wb"))
     os.dup2(2, 1)
-    jobs: SimpleQueue[ToWorker] = SimpleQueue()
-    threading.Thread(target=_listen, args=(jobs,), name="listen", daemon=True).start()
-    setup = cast("WorkerSetup", jobs.get())
+    threading.Thread(target=_end_with_the_engine, name="end", daemon=True).start()
+    jobs: MessageReader[ToWorker] = MessageReader(os.fdopen(0, "rb", buffering=0, closefd=False), ToWorker)
+    setup = cast("WorkerSetup", jobs.receive())
     sys.path += [folder for folder in setup.search_path if folder not in sys.path]
     try:
         worker = PipelineWorker(setup)
@@ -123,18 +124,22 @@ def main() -> None:
         message = StepError(step="", type=type(error).__name__, message=str(error))
         answers.send(Warmed(error=message))
         return
-    while True:
-        answers.send(worker.run(cast("AnalysisJob", jobs.get())))
-
-
-def _listen(jobs: SimpleQueue[ToWorker]) -> None:
-    """Take jobs in, and end the process with its stdin, also in the middle of a step."""
-    reader: MessageReader[ToWorker] = MessageReader(os.fdopen(0, "rb", closefd=False), ToWorker)
-    try:
+    with suppress(PipeClosedError):
         while True:
-            jobs.put(reader.receive())
-    except PipeClosedError:
-        os._exit(0)
+            answers.send(worker.run(cast("AnalysisJob", jobs.receive())))
+
+
+def _end_with_the_engine() -> None:
+    """End the process when its stdin has no other end any more, also in the middle of a step.
+
+    Where the system does not tell that, it ends after the step.
+    """
+    if not hasattr(select, "poll"):
+        return
+    watch = select.poll()
+    watch.register(0, 0)  # that the other end is gone is told unasked
+    watch.poll()
+    os._exit(0)
 
 
 if __name__ == "__main__":
