@@ -1,4 +1,4 @@
-"""Runs beside pymmcore-plus' MDARunner and useq-schema: events, jitter, cancel, pause, observers, long plans.
+"""Runs beside pymmcore-plus' MDARunner and useq-schema: events, jitter, cancel, pause, long plans, loops.
 
 Run ``python benchmarks/runs.py [--json] [--quick | --short] [--only PART]``. Both engines drive the same
 simulated camera, a process of a rig, whose frames are small and cost next to nothing: ours is a process of
@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import psutil
+from _closed_loop import image_to_stimulation, track_rows
 from _report import Failed, Row, Size, attempt, following, parser, run
 
 import parfocal
@@ -520,6 +521,8 @@ PARTS = {
     "long_plan": long_plan,
     "painting": painting,
     "predictions": predictions,
+    "image_to_stimulation": image_to_stimulation,
+    "track_rows": track_rows,
 }
 
 if __name__ == "__main__":

@@ -87,12 +87,12 @@ def optogenetics_sequence(plan: OptogeneticsPlan) -> Sequence:
     --------
     >>> asked = optogenetics_sequence(OptogeneticsPlan(time_points=8, positions=2))
     >>> [event.channel for event in asked.events() if event.index["t"] == 2][:3], len(asked)
-    (['nucleus', 'cytoplasm', 'stimulation'], 44)
+    (['cytoplasm', 'nucleus', 'stimulation'], 44)
     """
     return Sequence(
         time_plan={"interval": plan.interval, "loops": plan.time_points},
         stage_positions=list(_places(plan.positions)),
-        channels=["nucleus", REPORTER],
+        channels=[REPORTER, "nucleus"],  # that of which the mask is made comes last
         stim_channels=["stimulation"],
         stim_frames=range(plan.first_stimulus, plan.time_points),
         stim_exposure=10.0,

@@ -1,0 +1,111 @@
+"""What a closed loop costs: from an image to the stimulus that is made of it, and a row of the tracks."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from _report import Failed, Row, Size, attempt
+
+import parfocal
+from parfocal.core.frames import RowSpec
+from parfocal.runs import Pipeline, Sequence, Step
+from parfocal.runs.analysis_rows import track_dtype
+from parfocal.storage import RowSink
+
+CELLS = 196
+FIELD_UM = 512 * 0.65
+STEPS = "parfocal.analysis.cells."
+PATIENCE_S = 1800.0
+TRIVIAL = Pipeline(
+    segment=Step(call="parfocal.testing.steps:bright", settings={"above": 1e9}),
+    stimulate=f"{STEPS}masks:whole_field",
+    late="hold",
+)
+TRACKED = Pipeline(
+    segment=Step(call=f"{STEPS}segment:otsu", settings={"min_contrast": 100.0}),
+    track=Step(call=f"{STEPS}linking:NearestLinker", settings={"search_px": 8.0}),
+    stimulate=f"{STEPS}masks:cells",
+    late="hold",
+)
+WANTED = {"trivial mask": ("<= 3", "<= 10"), f"Otsu and tracking of {CELLS} cells": ("<= 30", "<= 60")}
+
+
+def image_to_stimulation(size: Size) -> Iterator[Row]:
+    """Measure from the end of an exposure to the beginning of its stimulus, with all of it recorded.
+
+    A frame of 512 x 512 px at each time point, and a stimulus with the mask that is made of it. No filter
+    moves between them, and shutters take no time: what is left is calls between processes. Whether it stays
+    flat tells the median of the last tenth of the frames over that of the first.
+    """
+    loops = size.of(2000, 300, 4)
+    for (name, wanted), pipeline in zip(WANTED.items(), (TRIVIAL, TRACKED), strict=True):
+        took = loop_ms(pipeline, loops)
+        for part, limit, percent in (("median", wanted[0], 50), ("p99", wanted[1], 99)):
+            yield Row(
+                f"image to stimulation, {name}: {part}", float(np.percentile(took, percent)), "ms", limit
+            )
+        tenth = max(1, loops // 10)
+        flat = float(np.median(took[-tenth:]) / np.median(took[:tenth]))
+        yield Row(f"image to stimulation, {name}: frame {loops} over the first", flat, "ratio", "<= 1.2")
+
+
+def loop_ms(pipeline: Pipeline, loops: int) -> Any:
+    """Carry out a closed loop; return from image to stimulation, ms, in the order of the stimuli."""
+    plan = Sequence(
+        time_plan={"interval": 0, "loops": loops},
+        channels=[{"config": "nucleus", "exposure": 5}],
+        stim_channels=[{"config": "stimulation", "exposure": 1}],
+        stim_frames="all",
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        changes = {
+            "camera.options.spacing_um": FIELD_UM / CELLS**0.5,
+            "recorder.folder": f"{folder}/runs",
+            "modulator.calibration_file": f"{folder}/calibration.json",
+            "channels.options.presets.stimulation.filter": "nucleus",
+            "excitation.options.shutter_s": 0.0,
+            "stimulation.options.shutter_s": 0.0,
+        }
+        with parfocal.open_rig("optogenetics", name=f"bench-{os.getpid()}", changes=changes) as rig:
+            rig["modulator"].calibrate(timeout_s=PATIENCE_S)
+            status = rig.run(plan, pipeline=pipeline).wait(timeout_s=PATIENCE_S)
+            fired = (status.outcome, status.stimulations.fired)
+            if fired != ("complete", loops):
+                raise RuntimeError(f"the run has ended as {fired}: {status.reason}")
+            return parfocal.open_run(status.folder).stimulations()["image_to_stim_ms"]
+
+
+def track_rows(size: Size) -> Iterator[Row]:
+    """Measure what the rows of a frame of cells cost, early and late, and what rewriting the table would."""
+    frames = size.of(2000, 500, 20)
+    rows = np.zeros(CELLS, track_dtype(["area_px", "mean_nucleus"]))
+    rows["y_px"] = np.random.default_rng(1).uniform(0, 512, CELLS)
+    with tempfile.TemporaryDirectory() as folder:
+        costs = []
+        with RowSink.create(Path(folder) / "tracks", RowSpec.of(rows.dtype)) as sink:
+            for frame in range(frames):
+                rows["t"] = frame
+                begin = time.perf_counter()
+                sink.append(rows)
+                costs.append((time.perf_counter() - begin) / CELLS * 1e6)
+        peer = attempt(rewritten_us, rows, frames, Path(folder) / "table.parquet")
+    tenth = max(1, frames // 10)
+    first, last = float(np.median(costs[:tenth])), float(np.median(costs[-tenth:]))
+    yield Row(f"a track row at frame {frames}", last, "us", "<= 10", "table rewritten", peer)
+    yield Row(f"a track row at frame {frames} over the first", last / first, "ratio", "<= 1.2")
+
+
+def rewritten_us(rows: Any, frames: int, path: Path) -> float | Failed:
+    """Return what a row costs where the whole table is joined and written at each frame."""
+    import pandas as pd
+
+    table = pd.concat([pd.DataFrame(rows)] * (frames - 1), ignore_index=True)
+    begin = time.perf_counter()
+    pd.concat([table, pd.DataFrame(rows)], ignore_index=True).to_parquet(path)
+    return (time.perf_counter() - begin) / len(rows) * 1e6
