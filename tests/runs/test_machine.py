@@ -29,6 +29,7 @@ class Orders(RuleBasedStateMachine):
         self.plan: list[Event] = []
         self.begun: list[int] = []  # numbers of exposures in the order in which they were begun
         self.fired: set[int] = set()
+        self.may_fire: set[str] = set()  # the masks of the stimulus in hand that are there
         self.held_since_begun = False
         self.wish: str | None = None  # the first end at once that was asked for before it was closing
         self.acquisitions = 0
@@ -62,6 +63,8 @@ class Orders(RuleBasedStateMachine):
             assert self.machine.end is None, "an exposure began although the run was to end"
             self.begun.append(task.event.number)
             if task.event.kind == "stimulus":
+                if self.machine.late is not None:
+                    assert task.mask in self.may_fire, "a stimulus was fired with a mask that nobody had"
                 assert task.event.number not in self.fired, "a stimulus was fired twice"
                 self.fired.add(task.event.number)
         return effects
@@ -87,6 +90,8 @@ class Orders(RuleBasedStateMachine):
                 self.give(inputs.Fetched(now, self.plan[number] if number < len(self.plan) else None))
             case tasks.Place():
                 self.give(inputs.Placed(now))
+            case tasks.Decide():
+                self.decide("there", has_older=False)
             case tasks.Expose():
                 self.now += S // 100
                 self.give(inputs.Exposed(self.now, now))
@@ -125,7 +130,27 @@ class Orders(RuleBasedStateMachine):
         self.give(inputs.Acquired(self.now, 1, whole=False, stopped="somebody stopped the camera"))
         assert self.machine.end is not None
 
+    @precondition(lambda self: isinstance(self.task, tasks.Decide))
+    @rule(mask=st.sampled_from(["there", "late", "never"]), has_older=st.booleans())
+    def decide(self, mask: str, has_older: bool) -> None:
+        policy, before = self.machine.late, self.machine.counts.stimulations
+        is_put_off = self.machine.held is not None or self.machine.end is not None
+        self.may_fire = {"wanted"} if mask == "there" else {"older"} if has_older else set()
+        self.give(inputs.Decided(self.now, mask, has_older, "is late"))
+        after, end = self.machine.counts.stimulations, self.machine.end
+        if mask == "there" or is_put_off:
+            assert after == before
+        elif policy == "abort":
+            assert end is not None
+        elif not (policy == "hold" and mask == "late") and not (policy == "previous" and has_older):
+            assert end is not None or (after.asked, after.fallback) == (before.asked + 1, before.fallback + 1)
+
     # --- others
+
+    @rule(late=st.sampled_from(["skip", "hold", "previous", "abort"]))
+    def with_masks(self, late: str) -> None:
+        if not isinstance(self.task, tasks.Expose):
+            self.machine = self.machine.having(late=late)
 
     @rule(policy=st.sampled_from(["stop", "go on", "pause"]))
     def other_policy(self, policy: str) -> None:
