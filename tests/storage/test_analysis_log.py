@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import parfocal
 from parfocal.core.errors import StreamInUseError
 from parfocal.core.event_layout import EventLayout, PositionLayout
 from parfocal.core.frames import FrameHeader, FrameSpec
+from parfocal.rig.plot import plot_run
 from parfocal.runs.analysis_log import AnalysisLog
 from parfocal.runs.analysis_rows import OUTCOMES
 from parfocal.runs.event_log import SettledEvent
@@ -248,6 +250,22 @@ def test_an_image_is_the_frame_unless_another_stream_is_named(streams: Path, tmp
     assert run.frames(t=0, p=0, c=0, z=0).array().max() == 9
     assert len(run.frames("labels")) == 0
     assert len(run.tracks()) == 0
+
+
+def test_the_ways_of_cells_are_drawn_over_their_last_images(streams: Path, tmp_path: Path) -> None:
+    with StreamWriter(streams, "camera", IMAGE) as camera, opened(streams) as log:
+        wanted = RecorderSettings().streams({"camera": LAYOUT, **log.frames}, log.rows, log.blocking)
+        recording = Recording.begin(tmp_path, wanted, RunRequest(), site(streams))
+        recording.start()
+        for number, (t, p) in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)]):
+            header = FrameHeader(frame=number, event=LAYOUT.number_of({"t": t, "p": p}))
+            camera.write(np.full(IMAGE.shape, 9, np.uint16), header)
+            assert write(log, analysed(number, t, p))
+        recording.finish(Ended(ending="complete", missing=0))
+    pictures = {picture.name: picture for picture in plot_run(recording.folder.path, out=tmp_path)}
+    assert {"camera.png", "labels.png", "masks.png", "tracks.png"} <= pictures.keys()
+    drawn = np.asarray(Image.open(pictures["tracks.png"]).convert("RGB")).astype(int)
+    assert (np.ptp(drawn, axis=2) > 60).sum() > 50, "ways are drawn in colours, over images in grey"
 
 
 def test_a_stream_of_another_program_is_left_alone(streams: Path) -> None:

@@ -8,10 +8,11 @@ from parfocal.cli.output import console, print_json
 
 
 def plot(run: Path, *, stream: str = "", out: Path | None = None, json: bool = False) -> None:
-    """Draw the pictures of a recorded run: tracks of beads, other rows over time, frames.
+    """Draw the pictures of a recorded run: tracks of beads or of cells, other rows over time, frames.
 
-    `tracks.png` of tracks, `overlay.png` of their beads in a frame, if it recorded frames; `STREAM.png` of
-    other rows, such as a sensor's, over time, and of the last frame of a stream that nobody tracked.
+    `tracks.png` of tracks, those of cells over the last images; `overlay.png` of beads in a frame, if it
+    recorded frames; `STREAM.png` of other rows, such as a sensor's, over time, and of the last frame of a
+    stream that nobody tracked.
 
     Parameters
     ----------

@@ -15,6 +15,7 @@ from parfocal.analysis.beads.rows import TRACK_DTYPE
 from parfocal.core.errors import BadInputError, nearest
 from parfocal.core.frames import RowSpec
 from parfocal.formats import open_movie
+from parfocal.rig.cell_chart import are_cells, draw_cells
 from parfocal.rig.row_chart import draw_rows
 from parfocal.storage import iter_rows, read_headers
 from parfocal.storage.recorded_run import EVENT_LOG, RecordedRun, open_run
@@ -32,9 +33,9 @@ OVERLAY = "overlay.png"
 def plot_run(folder: Path, *, stream: str = "", out: Path | None = None) -> list[Path]:
     """Draw what a run holds; pictures that are there are replaced.
 
-    ``tracks.png`` of tracks of beads, ``STREAM.png`` of other rows over time, ``overlay.png`` of a frame with
-    the regions that were tracked in it, and ``STREAM.png`` of the last frame of a stream without any. The log
-    of events is drawn only if it is asked for.
+    ``tracks.png`` of tracks of beads, or of the ways of cells over their last images, ``STREAM.png`` of other
+    rows over time, ``overlay.png`` of a frame with the regions that were tracked in it, and ``STREAM.png`` of
+    the last frame of a stream without any. The log of events is drawn only if it is asked for.
 
     Parameters
     ----------
@@ -86,10 +87,20 @@ def _draw_tracks(run: RecordedRun, stream: str, place: Path) -> list[Path]:
 
 def _draw_table(run: RecordedRun, name: str, path: Path) -> list[Path]:
     """Draw rows over time; nothing of those that belong to many beads, or hold no number."""
+    spec = run.manifest.streams[name].spec
+    if isinstance(spec, RowSpec) and are_cells(spec.numpy_dtype):
+        return _draw_cells(run, name, path)
     batches = list(iter_rows(run.streams("rows")[name]))
     if not batches or "bead" in (batches[0].dtype.names or ()) or not number_columns(batches[0].dtype):
         return []
     draw_rows(np.concatenate(batches), path, title=f"{_title(run)}: {name}")
+    return [path]
+
+
+def _draw_cells(run: RecordedRun, name: str, path: Path) -> list[Path]:
+    if not run.manifest.streams[name].stored:
+        return []
+    draw_cells(run, name, path, title=_title(run))
     return [path]
 
 
