@@ -179,7 +179,7 @@ class Prediction:
         switches = bool(event.channel) and _light_of(event) != self._light
         if not moves and not switches:
             return 0.0
-        placing_s = self.times.shade_s if self._lit and self._light is not None else 0.0
+        placing_s = self.times.shade_s if moves and self._lit and self._light is not None else 0.0
         self._lit = False
         placing_s += self.times.move_s(self._at, targets)
         self._at.update(targets)

@@ -189,7 +189,10 @@ class RigInstruments:
         return self._frames.open(start)
 
     def place(self, event: Event) -> PlacedParts:
-        """Bring stages and light path to where an event wants them, in the dark if anything moves."""
+        """Bring stages and light path to where an event wants them, in the dark if anything moves.
+
+        A light path goes dark by itself before it changes.
+        """
         with self.use.lock:
             self._frames.tell_changes()
             if self._frames.is_short_of_room():
@@ -200,8 +203,8 @@ class RigInstruments:
             moves, switches = not self._stages.is_at(event), not self._light.is_set(event)
             if not moves and not switches:
                 return PlacedParts()
-            shades = self._light.is_held_open
-            shade_s = self._seconds_of(self._light.shade)
+            shades = moves and self._light.is_held_open
+            shade_s = self._seconds_of(self._light.shade) if shades else 0.0
             move_s = self._seconds_of(lambda: self._stages.move(event.targets_um))
             switch_s = self._seconds_of(lambda: self._light.set(event))
         return PlacedParts(
