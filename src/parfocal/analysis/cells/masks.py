@@ -143,16 +143,16 @@ def part_of_cells(
     """
     if not 0 < fraction <= 1:
         raise BadInputError(f"fraction must be above 0 and at most 1, not {fraction}")
-    lit = np.zeros(labels.shape, dtype=bool)
     y, x = np.nonzero(_only(labels, chosen))
-    owners = labels[y, x]
-    for label in np.unique(owners):
-        mine = owners == label
-        places = np.column_stack([-y[mine], x[mine]]).astype(np.float64)  # up and right
-        along = places @ (_long_axis(places) if angle is None else _direction(angle))
-        count = max(1, round(fraction * along.size))
-        first = np.argsort(-along, kind="stable")[:count]
-        lit[y[mine][first], x[mine][first]] = True
+    cells_of, sizes = _numbered(labels[y, x])
+    up, right = -y.astype(np.float64), x.astype(np.float64)
+    towards = _long_axes(cells_of, sizes, up, right) if angle is None else np.radians(angle)
+    along = up * np.sin(towards) + right * np.cos(towards)
+    order = np.lexsort((-along, cells_of))  # cell by cell, each from the end that is lit
+    place = np.arange(order.size) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    first = order[place < np.repeat(np.maximum(1, np.round(fraction * sizes)), sizes)]
+    lit = np.zeros(labels.shape, dtype=bool)
+    lit[y[first], x[first]] = True
     return lit
 
 
@@ -197,13 +197,25 @@ def _from_centre(shape: tuple[int, int]) -> tuple[NDArray[Any], NDArray[Any]]:
     return y - (shape[0] - 1) / 2, x - (shape[1] - 1) / 2
 
 
-def _direction(angle: float) -> NDArray[np.float64]:
-    return np.array([np.sin(np.radians(angle)), np.cos(np.radians(angle))])
+def _numbered(owners: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return for each pixel the number of its cell, from 0 on, and how many pixels each has."""
+    areas = np.bincount(owners)
+    present = areas > 0
+    return (np.cumsum(present) - 1)[owners], areas[present]
 
 
-def _long_axis(places: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the direction (up, right) of the longest axis: upwards, or to the right if it lies flat."""
-    centred = places - places.mean(axis=0)
-    axis: NDArray[np.float64] = np.linalg.eigh(centred.T @ centred)[1][:, -1]
-    up, right = axis
-    return -axis if (up, right) < (0.0, 0.0) or (abs(up) < 1e-9 and right < 0) else axis
+def _long_axes(
+    cells_of: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+    up: NDArray[np.float64],
+    right: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Return for each pixel where the longest axis of its cell points: upwards, or right if it lies flat.
+
+    In radians, 0 is right and pi / 2 up.
+    """
+    up, right = (at - (np.bincount(cells_of, at) / sizes)[cells_of] for at in (up, right))
+    upwards, sideways, both = (np.bincount(cells_of, of) for of in (up * up, right * right, up * right))
+    from_up = np.arctan2(2 * both, upwards - sideways) / 2  # within a quarter of a turn
+    lies_flat = from_up < 1e-9 - np.pi / 2
+    return np.asarray(np.where(lies_flat, 0.0, np.pi / 2 - from_up)[cells_of])
