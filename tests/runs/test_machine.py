@@ -11,9 +11,11 @@ from parfocal.runs.machine import inputs, tasks
 from parfocal.runs.machine.advance import advance
 from parfocal.runs.machine.machine import Machine
 from parfocal.runs.machine.timing import Timing
+from parfocal.runs.plans.autofocus import Autofocus
 from parfocal.runs.plans.event import Event
 
 S = 1_000_000_000
+SEARCHES = [Autofocus(range=4, step=2, on_failure=policy) for policy in ("keep", "pause", "stop")]
 
 
 def image(number: int, at_s: float | None, kind: str = "image") -> Event:
@@ -33,13 +35,14 @@ class Orders(RuleBasedStateMachine):
         self.held_since_begun = False
         self.wish: str | None = None  # the first end at once that was asked for before it was closing
         self.acquisitions = 0
+        self.offset_um = 0.0  # of the focus that was found last
         self.machine = Machine(on_failure="stop")
         self.make_plan()
         self.give(inputs.Woken(self.now))
 
     def make_plan(self, length: int = 6) -> None:
         first = len(self.plan)
-        kinds = ["image", "wait", "stimulus", "confirm", "reference", "acquire", "image"]
+        kinds = ["image", "wait", "stimulus", "confirm", "reference", "acquire", "image", "autofocus"]
         for number in range(first, first + length):
             kind = kinds[(number * 3) % len(kinds)]
             self.plan.append(
@@ -51,6 +54,11 @@ class Orders(RuleBasedStateMachine):
                     count=3 if kind == "acquire" else None,
                     timeout_s=20.0,
                     text="go on?" if kind == "confirm" else "",
+                    index={"t": number, "p": 0},
+                    z_um=1.0,
+                    follows_focus=True,
+                    autofocus=SEARCHES[number % 3] if kind == "autofocus" else None,
+                    shifted_p=(0,) if kind == "autofocus" else (),
                 )
             )
 
@@ -58,10 +66,12 @@ class Orders(RuleBasedStateMachine):
         before = self.machine
         self.machine, effects = advance(before, given)
         task = self.machine.task
-        if task is not before.task and isinstance(task, tasks.Expose | tasks.Acquire):
+        if task is not before.task and isinstance(task, tasks.Expose | tasks.Focus | tasks.Acquire):
             assert self.machine.held is None, "an exposure began although a pause was acknowledged"
             assert self.machine.end is None, "an exposure began although the run was to end"
             self.begun.append(task.event.number)
+            if not isinstance(task, tasks.Acquire):
+                assert task.event.z_um == 1.0 + self.offset_um, "an exposure was not where the focus is"
             if task.event.kind == "stimulus":
                 if self.machine.late is not None:
                     assert task.mask in self.may_fire, "a stimulus was fired with a mask that nobody had"
@@ -74,7 +84,8 @@ class Orders(RuleBasedStateMachine):
         return self.machine.task
 
     def at_risk(self) -> bool:
-        return isinstance(self.task, tasks.Place | tasks.Expose | tasks.Prepare | tasks.Drain | tasks.Hold)
+        tried = tasks.Place | tasks.Expose | tasks.Focus | tasks.Prepare | tasks.Drain | tasks.Hold
+        return isinstance(self.task, tried)
 
     # --- the run's thread
 
@@ -95,6 +106,9 @@ class Orders(RuleBasedStateMachine):
             case tasks.Expose():
                 self.now += S // 100
                 self.give(inputs.Exposed(self.now, now))
+            case tasks.Focus():
+                self.offset_um = float(late)
+                self.give(inputs.Focused(now, 1.0 + late, now))
             case tasks.Acquire(count=count):
                 self.give(inputs.Acquired(now, count or 1, whole=True))
             case tasks.Sleep(until_ns=until_ns):
@@ -123,6 +137,15 @@ class Orders(RuleBasedStateMachine):
     @rule()
     def lose(self) -> None:
         self.give(inputs.FrameLost(self.now))
+
+    @precondition(lambda self: isinstance(self.task, tasks.Focus))
+    @rule()
+    def find_no_focus(self) -> None:
+        policy, failed = self.task.event.autofocus.on_failure, self.machine.counts.autofocuses.failed
+        self.give(inputs.FocusNotFound(self.now, "nothing is sharp", self.now))
+        assert self.machine.counts.autofocuses.failed == failed + 1
+        assert policy != "stop" or self.machine.end is not None
+        assert policy != "pause" or self.machine.held is not None or self.machine.end is not None
 
     @precondition(lambda self: isinstance(self.task, tasks.Acquire))
     @rule()
@@ -192,7 +215,7 @@ class Orders(RuleBasedStateMachine):
             return
         if isinstance(self.task, tasks.Acquire):
             self.give(inputs.Acquired(self.now, 1, whole=False))
-        elif isinstance(self.task, tasks.Expose | tasks.Place):
+        elif isinstance(self.task, tasks.Expose | tasks.Focus | tasks.Place):
             self.give(inputs.Stopped(self.now))
 
     @rule(yes=st.booleans())
@@ -224,7 +247,7 @@ class Orders(RuleBasedStateMachine):
     def what_is_acknowledged_holds(self) -> None:
         machine = self.machine
         if machine.state == "paused":
-            assert not isinstance(machine.task, tasks.Expose | tasks.Acquire | tasks.Place)
+            assert not isinstance(machine.task, tasks.Expose | tasks.Focus | tasks.Acquire | tasks.Place)
         if machine.state == "ended":
             assert machine.task is None
 
