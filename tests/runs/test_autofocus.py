@@ -273,7 +273,9 @@ def test_a_run_finds_the_focus_of_each_position_and_follows_its_drift(caplog):
     assert list(lab.instruments.z_um.values()) == [11.0, 23.0, 12.5, 22.0, 14.0, 21.0]
     assert (status.autofocuses.found, status.autofocuses.failed) == (6, 0)
     rows = [row_of(done)[0] for done in lab.settled]
-    assert [row["started_s"] for row in rows if row["kind"] == 6 and row["p"] == 0] == [0.0, 10.0, 20.0]
+    assert [row["started_s"] for row in rows if row["kind"] == 6 and row["p"] == 0] == pytest.approx(
+        [0, 10, 20]
+    )
     assert [row["z_um"] for row in rows if row["kind"] == 6] == [11.0, 23.0, 12.5, 22.0, 14.0, 21.0]
     assert not caplog.records
 
