@@ -66,6 +66,26 @@ def test_cells_without_a_choice_are_linked_as_if_all_were_weighed_together(seed,
     assert found.tolist() == whole.tolist()
 
 
+@pytest.mark.parametrize("gone", [0, 1])
+@pytest.mark.parametrize("new", [0, 1, 4])
+def test_links_are_the_same_whether_divisions_are_looked_for_at_once_or_only_where_needed(gone, new):
+    random = np.random.default_rng(3)
+    before = random.uniform(0, 120, (30, 2))
+    after = np.concatenate([before[gone:] + random.normal(0, 1, (30 - gone, 2)), before[:new] + 2.5])
+    linker = DivisionLinker(9.0, 9.0)
+    for places_px in (before, after):
+        linker.link({"y_px": places_px[:, 0], "x_px": places_px[:, 1]})
+    found = {(int(old), place) for place, old in enumerate(parents_or_selves(linker)) if old >= 0}
+    edges = DivisionLinker(9.0, 9.0)._dividing.predict([before, after]).edges()
+    assert found == {(int(old), int(place)) for (_, old), (_, place) in edges}
+
+
+def parents_or_selves(linker: DivisionLinker) -> list[int]:
+    """Return which cell of the first time point each one of the second follows; -1 for none."""
+    numbers = linker.state()["numbers"]
+    return [n if n < 30 else p for n, p in zip(numbers.tolist(), linker.parents.tolist(), strict=True)]
+
+
 def test_divisions_are_those_of_another_program_but_for_one_far_away():
     frames, reference = spots_and_links("splitting")
     found = linked(frames, DivisionLinker(15, 15))

@@ -51,11 +51,10 @@ class DivisionLinker:
     """
 
     def __init__(self, search_px: float = 20.0, division_px: float = 20.0) -> None:
-        self._tracker = library("laptrack").LapTrack(
-            cutoff=positive(search_px, "search_px") ** 2,
-            gap_closing_cutoff=False,
-            splitting_cutoff=positive(division_px, "division_px") ** 2,
-        )
+        laptrack = library("laptrack").LapTrack
+        cutoff, split = positive(search_px, "search_px") ** 2, positive(division_px, "division_px") ** 2
+        self._one_to_one = laptrack(cutoff=cutoff, gap_closing_cutoff=False, splitting_cutoff=False)
+        self._dividing = laptrack(cutoff=cutoff, gap_closing_cutoff=False, splitting_cutoff=split)
         self._places: NDArray[np.float64] = np.empty((0, 2))
         self._numbers: NDArray[np.int64] = np.empty(0, dtype=np.int64)
         self._next_number = 0
@@ -103,9 +102,18 @@ class DivisionLinker:
         )
 
     def _successors(self, places: NDArray[np.float64]) -> dict[int, list[int]]:
-        """Return which cells of this time point follow each one of the time point before."""
+        """Return which cells of this time point follow each one of the time point before.
+
+        Divisions are looked for, which takes much longer, only where a cell follows none: then the others
+        are linked first, as here.
+        """
+        if not len(places) or not len(self._places):
+            return {}
+        both = [self._places, places]
+        links = self._one_to_one.predict(both).edges()
+        if len(links) < len(places):
+            links = self._dividing.predict(both).edges()
         followed: dict[int, list[int]] = {}
-        if len(places) and len(self._places):
-            for (_, before), (_, after) in sorted(self._tracker.predict([self._places, places]).edges()):
-                followed.setdefault(int(before), []).append(int(after))
+        for (_, before), (_, after) in sorted(links):
+            followed.setdefault(int(before), []).append(int(after))
         return followed
