@@ -3,7 +3,7 @@
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parfocal.core.errors import BadInputError, DeviceError
@@ -184,6 +184,7 @@ def test_its_lease_that_is_lost_blanks_it(rig):
     assert modulator.call("shown").hash == BLANK
 
 
+@settings(max_examples=30)
 @given(st.integers(1, 40), st.integers(1, 40), st.randoms(use_true_random=False))
 def test_a_mask_is_the_same_after_packing_and_no_other_has_its_hash(height, width, random):
     mask = np.array([[random.random() < 0.5 for _ in range(width)] for _ in range(height)], np.uint8)
@@ -194,6 +195,7 @@ def test_a_mask_is_the_same_after_packing_and_no_other_has_its_hash(height, widt
     assert height == width or mask_hash(mask) != mask_hash(mask.T)
 
 
+@settings(max_examples=20)
 @given(st.floats(-40, 40), st.floats(0.7, 1.5), st.floats(-0.1, 0.1), st.floats(-5, 5), st.floats(-5, 5))
 def test_each_pixel_of_a_modulator_is_lit_by_the_nearest_of_the_mask(angle, scale, shear, x, y):
     turn = np.deg2rad(angle)

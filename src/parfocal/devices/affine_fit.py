@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 LEAST_PLACES = 6
 _TRIPLES = 500
 _SPREAD = 0.1
+_THIN = 1e-3
+"""Triples whose triangle is smaller, in squares as wide as all places, say nothing."""
 _FLOOR = 0.25
 """Places nearer than this, in units of what is fitted, are never left out."""
 
@@ -71,18 +73,18 @@ def fit_affine(source: NDArray[Any], target: NDArray[Any]) -> AffineFit:
 def _least_median(source: NDArray[Any], target: NDArray[Any]) -> NDArray[np.float64]:
     """Return the map of the best triple; the same places have the same triples."""
     rng = np.random.default_rng(len(source))
-    best, smallest = _least_squares(source, target), np.inf
-    scale = float(np.ptp(source, axis=0).max()) ** 2
-    for _ in range(_TRIPLES):
-        three = rng.choice(len(source), 3, replace=False)
-        (ax, ay), (bx, by) = source[three[1:]] - source[three[0]]
-        if abs(ax * by - ay * bx) < 1e-3 * scale:
-            continue
-        matrix = _least_squares(source[three], target[three])
-        median = float(np.median(_distance(matrix, source, target)))
-        if median < smallest:
-            best, smallest = matrix, median
-    return best
+    triples = np.argsort(rng.random((_TRIPLES, len(source))), axis=1)[:, :3]
+    corners = source[triples]
+    first, second = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    area = np.abs(first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0])
+    wide = area > _THIN * float(np.ptp(source, axis=0).max()) ** 2
+    if not wide.any():
+        return _least_squares(source, target)
+    design = np.concatenate([corners[wide], np.ones((np.count_nonzero(wide), 3, 1))], axis=2)
+    maps = np.swapaxes(np.linalg.solve(design, target[triples[wide]]), 1, 2)
+    off = source @ np.swapaxes(maps[:, :, :2], 1, 2) + maps[:, None, :, 2] - target
+    medians = np.median(np.hypot(off[..., 0], off[..., 1]), axis=1)
+    return np.asarray(maps[np.argmin(medians)], np.float64)
 
 
 def _least_squares(source: NDArray[Any], target: NDArray[Any]) -> NDArray[np.float64]:

@@ -28,9 +28,11 @@ class CalibrationConfig(DeviceConfig):
 
     Parameters
     ----------
-    camera, light : str
-        Services: the camera whose pixels masks are in, and the light that the modulator is before. "" for
-        one that is calibrated by other means (`set_calibration`).
+    camera : str
+        The service of the camera whose pixels masks are in; "" if it is calibrated by other means
+        (`set_calibration`).
+    light : str
+        The service of the light that it is before; "" likewise.
     calibration_file : Path or None
         Where its calibration is kept; None for a file of the rig's state folder, named like the service.
     largest_residual_px : float
