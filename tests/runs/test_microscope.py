@@ -221,8 +221,10 @@ def test_it_is_dark_when_the_engine_is_killed_and_its_record_says_so(rig):
     assert seconds_to_darkness(rig, killed_ns) < DARK_WITHIN_S
     with pytest.raises(RunFailedError, match="died at event"):
         handle.wait(PATIENCE_S)
-    folder = handle.status().folder
-    assert parfocal.open_run(folder).manifest.outcome == "failed"
+    status = handle.status()
+    manifest = parfocal.open_run(status.folder).manifest
+    assert (manifest.outcome, manifest.streams["camera"].stored) == ("failed", status.frames_stored)
+    assert (status.errors.count, status.errors.last[0].event) == (1, status.event_number)
     assert rig.run(series(2)).wait(PATIENCE_S).outcome == "complete"
 
 

@@ -14,7 +14,7 @@ import yaozarrs
 import parfocal
 from parfocal.core.clock import poll_until
 from parfocal.rig.config import load_config
-from parfocal.runs import Sequence
+from parfocal.runs import Sequence, load_plan
 
 PATIENCE_S = 60.0
 
@@ -41,9 +41,12 @@ def microscope():
 
 def test_a_foreign_reader_finds_places_and_settings_of_a_plan(microscope, tmp_path):
     asked = plan(2, z_plan={"range": 2, "step": 1})
-    status = microscope.run(asked, name="r", folder=str(tmp_path)).wait(timeout_s=PATIENCE_S)
+    handle = microscope.run(asked, name="r", folder=str(tmp_path), notes={"for": "Ada"})
+    status = handle.wait(timeout_s=PATIENCE_S)
     assert status.outcome == "complete"
     run = only_run(tmp_path)
+    assert load_plan(run.folder / "plan.json") == asked
+    assert run.manifest.plan_notes == {"for": "Ada"}
     images = run.folder / "frames.ome.zarr"
     for number, place in enumerate(PLACES):
         shown = yaozarrs.validate_zarr_store(str(images / str(number))).ome_metadata()

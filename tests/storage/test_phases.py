@@ -1,6 +1,7 @@
 """A run that goes on: extended while it is recorded, and continued after it had ended."""
 
 import hashlib
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,6 +91,22 @@ def test_a_plan_that_grows_while_it_is_recorded(laboratory: Laboratory) -> None:
     assert [plan.file for plan in manifest.plans] == ["plan.json", "plan-2.json"]
     for plan in manifest.plans:
         assert hashlib.sha256((run / plan.file).read_bytes()).hexdigest() == plan.sha256
+
+
+def test_what_was_noted_beside_a_plan_stays_and_is_in_no_plans_file(laboratory: Laboratory) -> None:
+    first = laboratory.begin(plan={"n": 4}, plan_notes={"for": "Ada", "n": "four"})
+    laboratory.show(0, 1, 2, 3)
+    first.extend({}, {"n": 5})
+    assert first.manifest.plan == {"for": "Ada", "n": 5}
+    run = first.folder.path
+    end(first)
+    second = laboratory.go_on(run, plan={"n": 6}, plan_notes={"dish": 2})
+    laboratory.show(4)
+    manifest = end(second)
+    assert manifest.plan_notes == {"for": "Ada", "n": "four", "dish": 2}
+    assert manifest.plan == {"for": "Ada", "n": 6, "dish": 2}
+    files = [json.loads((run / plan.file).read_text()) for plan in manifest.plans]
+    assert files == [{"n": 4}, {"n": 5}, {"n": 6}]
 
 
 def test_what_cannot_grow_is_refused_and_the_run_goes_on(laboratory: Laboratory) -> None:

@@ -173,7 +173,7 @@ class Rig:
         force : bool
             Use instruments although another run, or another program, holds them; the record says so.
         notes : mapping
-            Goes into the record beside the plan.
+            Goes into the record beside the plan, `manifest.plan_notes`.
         pipeline : Pipeline, mapping or str
             What is done with its images, up to the masks of its stimuli; or the address of one,
             "module:object".

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from parfocal.core.errors import BadInputError, CommandError
-from parfocal.core.run_status import ResumePolicy, RunStatus
+from parfocal.core.run_status import ResumePolicy, RunError, RunErrors, RunStatus
 from parfocal.ipc import RECEIVER, command
 from parfocal.processes import Service, ServiceContext, directory
 from parfocal.runs.event_log import LogWriter
@@ -325,20 +325,31 @@ class RunService(Service):
             for service in filter(None, (chosen.channels, *chosen.lights)):
                 self._context.connect(service).submit("off", timeout_s=_ANSWER_S)
         self._ask(chosen.camera, "stop")
-        record = self._ask(chosen.recorder, "status")
-        if record is not None and record["outcome"] == "recording":  # claimed by that run, so of that run
-            self._ask(chosen.recorder, "finish", reason=reason, outcome="failed")
-        folder = left.folder or ("" if record is None else record["run"])
+        folder, stored = self._close_record(reason)
         self._context.log.error("run %s: %s", left.run, reason)
+        died = RunError(source=self._context.service, type="died", message=reason, event=left.event)
         return RunStatus(
             run=left.run,
             state="ended",
             outcome="failed",
             reason=reason,
+            event_number=left.event,
+            frames_stored=stored,
+            errors=RunErrors(count=1, last=(died,)),
             created_at=left.created_at,
             finished_at=self._context.clock.utc_ns() * 1e-9,
-            folder=folder,
+            folder=left.folder or folder,
         )
+
+    def _close_record(self, reason: str) -> tuple[str, int]:
+        """Close the record that is open as failed; return its folder, and how many frames it holds."""
+        chosen = self.settings
+        record = self._ask(chosen.recorder, "status")
+        if record is None or record["outcome"] != "recording":
+            return "" if record is None else record["run"], 0
+        report = self._ask(chosen.recorder, "finish", reason=reason, outcome="failed")
+        stored = {} if report is None else report["stored"]
+        return record["run"], stored.get(chosen.camera, 0)
 
     def _ask(self, service: str, name: str, **arguments: Any) -> Any:
         """Return what a service answers; None if there is none, or it does not answer."""

@@ -27,7 +27,7 @@ from parfocal.storage.source import Policy, RingPlace
 
 FORMAT = 1
 FILE_NAME = "manifest.json"
-_FREE = ("plan", "settings", "devices", "devices_at_end")
+_FREE = ("plan", "plan_notes", "settings", "devices", "devices_at_end")
 """What others put into the record: nobody knows what it holds."""
 
 
@@ -160,13 +160,16 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         What was asked of the run while it went on, by whom and when, oldest first: pauses with their reasons,
         answers to its questions, changes of its plan.
     plan, settings, devices, devices_at_end : dict
-        What was asked; the settings of all services; their states when it began and ended.
+        What was asked, with `plan_notes`; the settings of all services; their states when it began and ended.
+    plan_notes : dict
+        What whoever asked for it noted beside the plan: it stays when the plan is changed, and no plan's file
+        has it.
     versions : dict of str to str
         Of Python, the system and the packages of whoever writes the record.
     service_versions, service_versions_at_end : dict of str to (dict of str to str)
         The same of each service when the run began, and of what it drives; those that were others at the end.
     plans : tuple of PlanFile
-        The plans that it was given, one after the other: the last one is `plan`.
+        The plans that it was given, one after the other: the last one is in `plan`.
     phases : tuple of Phase
         Of a run that went on after it had ended: how it ended before, oldest first.
     phase_started : Moment or None
@@ -203,6 +206,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     edits: tuple[Edit, ...] = ()
     commands: tuple[RunCommand, ...] = ()
     plan: dict[str, Any] = {}
+    plan_notes: dict[str, Any] = {}
     plans: tuple[PlanFile, ...] = ()
     phases: tuple[Phase, ...] = ()
     phase_started: Moment | None = None

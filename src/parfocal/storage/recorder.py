@@ -157,6 +157,7 @@ class Recorder(Service):
         blocking: tuple[str, ...] = (),
         folder: str = "",
         continues: str = "",
+        plan_notes: dict[str, Any] = {},  # noqa: B006
     ) -> str:
         """Begin a new run, whose folder is named by the time and `name`; returns the folder.
 
@@ -164,13 +165,15 @@ class Recorder(Service):
         goes on with another phase instead, and frames and rows follow what is there.
 
         The record holds settings, states and files of all services; `settings` and `devices` are added to
-        them. Frames of the streams in `events` are stored by their events, each stream as its layout says.
-        These and the streams of `rows` are recorded in this run beside those that the settings name. Writers
-        of those in `events` and in `blocking` wait for a slow disk, unless the settings say otherwise.
+        them, and `plan_notes` to the plan, but not in its file. Frames of the streams in `events` are stored
+        by their events, each stream as its layout says. These and the streams of `rows` are recorded in this
+        run beside those that the settings name. Writers of those in `events` and in `blocking` wait for a
+        slow disk, unless the settings say otherwise.
         """
         request = RunRequest(
             name=name,
             plan=plan,
+            plan_notes=plan_notes,
             settings=settings,
             devices=devices,
             operator=operator,

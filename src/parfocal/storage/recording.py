@@ -267,11 +267,11 @@ class Recording:
 
     def _with_plan(self, plan: dict[str, Any]) -> dict[str, Any]:
         """Keep a plan in the run's folder; return the fields of the record that tell of it."""
-        plans = self.manifest.plans
+        plans, asked = self.manifest.plans, self.manifest.plan_notes | plan
         if not plan:
-            return {"plan": plan}
+            return {"plan": asked}
         kept = keep_plan(self.folder.path, plan, len(plans), self._site.clock)
-        return {"plan": plan, "plans": (*plans, kept)}
+        return {"plan": asked, "plans": (*plans, kept)}
 
     def _let_go(self) -> None:
         for recorder in self._recorders.values():

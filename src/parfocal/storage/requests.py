@@ -30,7 +30,8 @@ class StreamRequest(msgspec.Struct, frozen=True, kw_only=True):
 class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What a run shall be called, and what its record shall hold beside the data.
 
-    `settings` and `devices` are added to what the services themselves say.
+    `plan_notes` are kept beside the plan; `settings` and `devices` are added to what the services themselves
+    say.
     """
 
     name: str = ""
@@ -38,6 +39,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     sample: str = ""
     notes: str = ""
     plan: dict[str, Any] = {}
+    plan_notes: dict[str, Any] = {}
     settings: dict[str, Any] = {}
     devices: dict[str, Any] = {}
 

@@ -60,7 +60,7 @@ def first_manifest(
         sample=request.sample,
         notes=request.notes,
         edits=first_edits(request, started),
-        plan=request.plan,
+        plan_notes=request.plan_notes,
         warnings=warnings,
     )
     return _as_found(manifest, request, records, collected)
@@ -76,7 +76,10 @@ def next_manifest(
     """Return the manifest of a run that goes on with another phase, in which `records` are recorded."""
     said = {field: getattr(request, field) or None for field in FIELDS}
     goes_on = msgspec.structs.replace(
-        annotated(manifest, said, site.clock), rig=site.rig, recorder=Writer.this(site.service)
+        annotated(manifest, said, site.clock),
+        rig=site.rig,
+        recorder=Writer.this(site.service),
+        plan_notes=manifest.plan_notes | request.plan_notes,
     )
     return _as_found(goes_on, request, records, collected)
 

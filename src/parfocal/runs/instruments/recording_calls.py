@@ -57,7 +57,8 @@ class RecordingCalls:
         self.folder = self._client.call(
             "start",
             name=start.run,
-            plan={**start.notes, **start.plan},
+            plan=start.plan,
+            plan_notes=start.notes,
             settings=start.settings,
             events=self._events(start.layout) | ({} if analysis is None else analysis.frames),
             rows=(*start.rows, *(() if analysis is None else analysis.rows)),
