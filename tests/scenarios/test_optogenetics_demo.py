@@ -1,8 +1,11 @@
 """The closed loop as a newcomer types it: masks where they should be, and cells that answer to the light."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import msgspec
@@ -11,7 +14,6 @@ import pytest
 from scipy.spatial import cKDTree
 
 from parfocal.core.modulation import ModulatorCalibration
-from parfocal.processes import directory
 from parfocal.rig.config import load_config, with_changes
 from parfocal.rig.opening import open_rig
 from parfocal.rig.optogenetics_plan import (
@@ -25,6 +27,7 @@ from parfocal.storage.recorded_run import open_run
 
 pytestmark = pytest.mark.timeout(400)
 TIMEOUT_S = 180.0
+ROOT_VARIABLES = ("PARFOCAL_RUNTIME_DIR", "PARFOCAL_SHM_DIR", "PARFOCAL_STATE_DIR")
 FIELDS = {
     "outcome", "reason", "run", "events", "frames", "stimulations", "latency_ms", "lag_ms", "errors",
 }  # fmt: skip
@@ -41,13 +44,17 @@ def demo(tmp_path_factory):
         "time-points": PLAN.time_points, "positions": PLAN.positions, "interval": PLAN.interval,
         "cells": PLAN.cells, "seed": PLAN.seed, "out": out,
     }  # fmt: skip
+    roots = [Path(tempfile.mkdtemp(prefix="pf")) for _ in ROOT_VARIABLES]  # no other test's rigs are there
     typed = [text for name, value in options.items() for text in (f"--{name}", str(value))]
     done = subprocess.run(
         [sys.executable, "-m", "parfocal", "demo", "optogenetics", *typed, "--json"],
         capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
+        env={**os.environ, **dict(zip(ROOT_VARIABLES, map(str, roots), strict=True))},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert directory.rigs() == ()
+    assert [path for root in roots[:2] for path in root.rglob("*") if not path.is_dir()] == []
+    for root in roots:
+        shutil.rmtree(root)
     return json.loads(done.stdout.splitlines()[-1])
 
 
