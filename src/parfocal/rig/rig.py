@@ -165,11 +165,13 @@ class Rig:
         plan : plan, mapping or path
             A plan of `parfocal.runs`, the plain data of one, or a YAML or JSON file that holds them.
         name : str
-            Of the run, and of its folder; by default one made of the time.
+            Of the run, and in that of its folder; by default run1, run2 and so on. One that goes on with
+            another has that one's.
         folder : path
             Where runs go; by default where the rig's recorder puts them.
         continues : str
-            A run that has ended, whose indices and files go on with this plan.
+            A run of this rig that has ended, whose indices and files go on with this plan, in its own folder.
+            One whose engine died can't go on.
         force : bool
             Use instruments although another run, or another program, holds them; the record says so.
         notes : mapping
