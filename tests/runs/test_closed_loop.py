@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 
 import numpy as np
 import pytest
@@ -274,6 +275,29 @@ def test_labels_that_find_no_room_are_made_again_at_the_end_and_rows_written_onc
     assert status.outcome == "complete"
     assert sorted(frame.event.index["t"] for frame in loop.sink.images) == [0, 1, 2, 3]
     assert [frame.event.index["t"] for frame in loop.sink.cells] == [0, 1, 2, 3]
+
+
+def test_a_run_does_not_end_before_what_it_has_found_is_written():
+    loop = Loop(series(1), pipeline())
+    may_write, write = threading.Event(), loop.sink.write_rows
+    loop.sink.write_rows = lambda frame: (may_write.wait(PATIENCE_S), write(frame))
+    loop.start()
+    loop.until(lambda: loop.run.status().waiting_for == "1 time points to be analysed")
+    assert not loop.run.has_ended
+    may_write.set()
+    assert loop.end().outcome == "complete"
+    assert len(loop.sink.cells) == 1
+
+
+def test_a_cancelled_run_tells_how_much_it_has_not_analysed():
+    loop = Loop(series(3, stim_channels=(), stim_frames=()), pipeline())
+    loop.workers.held.add((0, 0))
+    loop.start()
+    loop.until(lambda: loop.run.status().state == "draining")
+    loop.run.cancel("enough")
+    status = loop.end()
+    assert (status.outcome, status.errors.count) == ("cancelled", 0)
+    assert status.reason == "enough; 3 time points were not analysed"
 
 
 def test_a_frame_that_has_left_the_ring_is_deferred_and_told_if_it_is_nowhere():

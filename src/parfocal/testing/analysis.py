@@ -53,6 +53,7 @@ class MemoryWorkers:
         self._lock = threading.Lock()
         self._may_end = threading.Condition(self._lock)
         self._closed = False
+        self._threads: list[threading.Thread] = []
         self.on_restart: Callable[[str], None] = lambda _: None
         self.held: set[tuple[int, int]] = set()
         self.jobs: list[AnalysisJob] = []
@@ -69,7 +70,9 @@ class MemoryWorkers:
         future: Future[JobResult] = Future()
         future.add_done_callback(done)
         self.jobs.append(job)
-        threading.Thread(target=self._do, args=(job, future), daemon=True).start()
+        thread = threading.Thread(target=self._do, args=(job, future), daemon=True)
+        self._threads.append(thread)
+        thread.start()
         return future
 
     def let_go(self) -> None:
@@ -82,10 +85,12 @@ class MemoryWorkers:
         """Do nothing: these are ready at once."""
 
     def close(self) -> None:
-        """Cancel what is kept back."""
+        """Cancel what is kept back, and wait for what is not."""
         with self._may_end:
             self._closed = True
             self._may_end.notify_all()
+        for thread in self._threads:
+            thread.join()
 
     def _do(self, job: AnalysisJob, future: Future[JobResult]) -> None:
         with self._may_end:

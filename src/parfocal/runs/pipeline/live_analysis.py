@@ -106,12 +106,13 @@ class LiveAnalysis:
         self._positions: defaultdict[int, PositionMemory] = defaultdict(PositionMemory)
         self._group: ImageGroup | None = None
         self._waiting = 0
-        self._going_on: set[TimePoint] = set()  # those whose frames are to be kept in the ring
+        self._going_on: set[TimePoint] = set()  # until what was found is written
         self._deferred: deque[TimePoint] = deque()
         self._late_ones: set[TimePoint] = set()  # deferred ones at a worker
         self._folder: str | None = None  # of the record, once deferred ones may be analysed
         self._awaited: TimePoint | None = None
-        self._aborted = False
+        self._aborted = self._stopped = False
+        self._given_up = 0  # time points whose analysis the end of the run has broken off
 
     @property
     def late(self) -> LatePolicy:
@@ -197,7 +198,8 @@ class LiveAnalysis:
                 if self._group is None:
                     self._group = ImageGroup(event)
                 self._group.add(event, exposure)
-            wanted = [point.oldest_ns for point in self._going_on]
+            unread = (point for point in self._going_on if point.state in ("waiting", "running"))
+            wanted = [point.oldest_ns for point in unread]
             if self._group is not None:
                 wanted.append(self._group.oldest_ns)
         self._held.keep_from(min(wanted, default=exposure.header.time_ns + 1))
@@ -252,10 +254,12 @@ class LiveAnalysis:
 
     def stop(self) -> str:
         """End the workers; return what was not analysed, in words. Idempotent."""
+        with self._lock:
+            self._stopped = True
         self._workers.close()
         self._held.close()
         with self._lock:
-            left = len(self._going_on) + len(self._deferred) + len(self._late_ones)
+            left = self._given_up + len(self._going_on) + len(self._deferred) + len(self._late_ones)
         return f"{left} time points were not analysed" if left else ""
 
     def close(self) -> None:
@@ -280,7 +284,7 @@ class LiveAnalysis:
         self._send_next(position)
 
     def _send_next(self, position: PositionMemory) -> None:
-        while position.pending and position.running is None:
+        while position.pending and position.running is None and not self._stopped:
             point = position.pending.popleft()
             if point.state == "deferred":
                 position.mark(point)
@@ -294,7 +298,7 @@ class LiveAnalysis:
     def _catch_up(self) -> None:
         """Send deferred time points to the workers, as many as there are workers."""
         assert self._folder is not None
-        while self._deferred and len(self._late_ones) < self._pipeline.workers:
+        while self._deferred and len(self._late_ones) < self._pipeline.workers and not self._stopped:
             point = self._deferred.popleft()
             self._late_ones.add(point)
             position = self._positions[point.event.index.get("p", 0)]
@@ -319,7 +323,6 @@ class LiveAnalysis:
                 position.remember(found.link, found.reference, found.columns)
                 self._decide(position, point, frame, found)
             position.running = None
-            self._going_on.discard(point)
             is_awaited = self._awaited is point
             self._send_next(position)
         if is_awaited:
@@ -328,6 +331,8 @@ class LiveAnalysis:
         if found is not None and not found.gone:
             self._tell(point, found)
             self._save(point, frame)
+        with self._lock:
+            self._going_on.discard(point)
 
     def _done_late(self, point: TimePoint, future: Future[JobResult]) -> None:
         """Take what was found in a deferred time point: for the record alone."""
@@ -348,8 +353,11 @@ class LiveAnalysis:
         try:
             return future.result()
         except CancelledError:
-            point.why = "was not analysed before the end of the run"
+            self._given_up += 1
         except Exception as error:  # noqa: BLE001 (whatever kept the worker from it is told)
+            if self._stopped:
+                self._given_up += 1
+                return None
             point.why = f"could not be made: {error}"
             self._note(_SOURCE, type(error).__name__, str(error), point.event.number)
         return None
