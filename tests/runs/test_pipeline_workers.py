@@ -180,7 +180,7 @@ def test_a_killed_worker_is_started_again_and_its_frame_is_analysed_all_the_same
 
 
 def test_a_stopped_worker_is_killed_and_started_again(bench):
-    loop = bench(limit_s=4.0).begin()
+    loop = bench(limit_s=6.0).begin()
     loop.go(on=False)
     stimulus = loop.expose(1)
     stopped = loop.pid_at(1)
