@@ -45,7 +45,8 @@ CAMERA = {
 @contextmanager
 def laboratory() -> Iterator[Rig]:
     """Start a rig of a camera and its runs."""
-    config = {"name": f"bench-{os.getpid()}", "services": {"camera": {"kind": "camera", "settings": CAMERA}}}
+    services = {"camera": {"kind": "camera", "settings": CAMERA}}
+    config = {"name": f"bench-{os.getpid()}", "runs": {"keep_times": False}, "services": services}
     with parfocal.open_rig(config) as rig:
         yield rig
 

@@ -100,7 +100,7 @@ def demo_config(plan: DemoPlan) -> RigConfig:
     if plan.record_frames:
         changes["recorder.frames"] = "camera"
     config = with_changes(load_source("tweezers"), changes)
-    own = {"name": f"demo-{os.getpid()}", "runs": RunSettings(need_usable_rows=True)}
+    own = {"name": f"demo-{os.getpid()}", "runs": RunSettings(need_usable_rows=True, keep_times=False)}
     return load_config(config.model_copy(update=own))
 
 

@@ -15,6 +15,7 @@ from parfocal.rig.opening import load_source
 from parfocal.runs import Sequence
 from parfocal.runs.pipeline.pipeline import Pipeline
 from parfocal.runs.pipeline.step import Step
+from parfocal.runs.settings import RunSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +78,9 @@ def optogenetics_config(plan: OptogeneticsPlan, calibration: Path) -> RigConfig:
         "recorder.folder": str(plan.out),
     }
     config = with_changes(load_source("optogenetics"), changes)
-    return load_config(config.model_copy(update={"name": f"demo-{os.getpid()}"}))
+    runs = (config.runs or RunSettings()).model_copy(update={"keep_times": False})
+    own = {"name": f"demo-{os.getpid()}", "runs": runs}
+    return load_config(config.model_copy(update=own))
 
 
 def optogenetics_sequence(plan: OptogeneticsPlan) -> Sequence:

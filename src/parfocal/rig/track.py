@@ -18,6 +18,7 @@ from parfocal.rig.results import summarise
 from parfocal.rig.ring_size import MOST_SLOTS, free_shared_bytes, slots_for
 from parfocal.rig.track_plan import CAMERA, TrackPlan, check_inputs, find_in, sensor_of
 from parfocal.rig.tracked_run import run_tracked
+from parfocal.runs.settings import RunSettings
 from parfocal.storage.folder import check_place
 from parfocal.storage.recorded_run import is_run, open_run
 from parfocal.storage.recorder_settings import LEAST_FREE_MB, MB
@@ -47,7 +48,9 @@ def track_config(plan: TrackPlan, slots: int = MOST_SLOTS, stated: Sensor | None
     chosen = {name: value for name, value in plan.movie_options().items() if value is not None}
     changes |= {f"camera.options.{name}": value for name, value in chosen.items()}
     config = with_changes(load_source("replay"), changes)
-    return load_config(config.model_copy(update={"name": f"track-{os.getpid()}"}))
+    runs = (config.runs or RunSettings()).model_copy(update={"keep_times": False})
+    own = {"name": f"track-{os.getpid()}", "runs": runs}
+    return load_config(config.model_copy(update=own))
 
 
 def run_track(plan: TrackPlan, report: Callable[[JobProgress], None]) -> Summary:

@@ -13,6 +13,7 @@ from parfocal.core.run_status import ResumePolicy, RunError, RunErrors, RunStatu
 from parfocal.ipc import RECEIVER, command
 from parfocal.processes import Service, ServiceContext, directory
 from parfocal.runs.event_log import LogWriter
+from parfocal.runs.forecast.measured_times import MeasuredTimes
 from parfocal.runs.forecast.times_file import TimesFile
 from parfocal.runs.last_run import LastRuns, UnfinishedRun
 from parfocal.runs.pipeline.request import PipelineRequest
@@ -61,7 +62,7 @@ class RunService(Service):
             self._log = LogWriter(context.streams, self._last.at, context.log)
         times = directory.state_folder(context.rig) / f"{context.service}.times.json"
         self._times_file = TimesFile(times, context.log)
-        self._measured = self._times_file.read()
+        self._measured = self._times_file.read() if self.settings.keep_times else MeasuredTimes()
         self._starter = RunStarter(
             context, lambda: self.settings, self._runs, self._tell, self._log, self._measured
         )
@@ -75,7 +76,7 @@ class RunService(Service):
         for run in going_on:
             self._look(run)
         if not going_on:
-            self._times_file.keep(self._measured)
+            self._keep_times()
         return _LOOK_S if going_on else None
 
     def make_safe(self) -> None:
@@ -92,7 +93,7 @@ class RunService(Service):
         for run in self._runs.going_on():
             if run.engine is not None and not run.engine.join(_ENDS_WITHIN_S):
                 self._context.log.error("run %s did not end in time", run.engine.name)
-        self._times_file.keep(self._measured)
+        self._keep_times()
         if self._log is not None:
             self._log.close()
 
@@ -309,6 +310,10 @@ class RunService(Service):
         if going_on != self._kept:
             self._last.keep(going_on)
             self._kept = going_on
+
+    def _keep_times(self) -> None:
+        if self.settings.keep_times:
+            self._times_file.keep(self._measured)
 
     def _cancel_all(self, reason: str) -> None:
         for name in self._runs.prepared():

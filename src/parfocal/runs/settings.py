@@ -38,6 +38,9 @@ class RunSettings(BaseModel):
         How long an instrument may take to answer, beside what was asked of it.
     restart_s : float
         How long an instrument that ended may take to come back before the run fails.
+    keep_times : bool
+        Whether what the devices took in runs is kept when the rig has ended, for the predictions of its next
+        runs; not of a rig that is started once and never again.
     stored_frames : str
         "module:object" of a function ``(folder, stream, header)`` that returns the pixels of a frame of the
         record, for images that had left the stream before they could be analysed; "" for none.
@@ -60,6 +63,7 @@ class RunSettings(BaseModel):
     undecided: dict[str, tuple[str, ...]] = {}
     answer_s: Annotated[float, Field(gt=0)] = 5.0
     restart_s: Annotated[float, Field(gt=0)] = 15.0
+    keep_times: bool = True
     stored_frames: str = ""
 
     def service(self, part: str, purpose: str) -> str:
