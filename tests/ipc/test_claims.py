@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from parfocal.core.errors import ClaimedError
+from parfocal.core.messages import Interference
 from parfocal.ipc import Client, Notice, Server, ServiceProxy, Subscription, current_call
 
 from .bench import LONG_S, Bench, bench_server
@@ -57,6 +58,25 @@ def test_a_forced_change_is_done_and_told(
         told = notices.get(timeout=LONG_S)
     assert bench.log == ["forced"]
     assert told.payload == {"command": "note", "caller": "pull.py (pid 7)", "run": "run1"}
+
+
+def test_who_claims_is_told_of_what_others_force_and_stop(
+    folder: Path, client: Client, script: Client, bench: Bench
+) -> None:
+    told: queue.Queue[Interference] = queue.Queue()
+    with client.claim("run1", told.put):
+        script.call("note", "forced", force=True)
+        client.call("stop")
+        with Client(folder, "bench", caller="recorder", is_service=True) as recorder:
+            recorder.call("stop")
+        script.call("receiver")
+        script.call("stop")
+        who = "pull.py (pid 7)"
+        assert told.get(timeout=LONG_S) == Interference("note", who, forced=True)
+        assert told.get(timeout=LONG_S) == Interference("stop", who, forced=False)
+    script.call("stop")
+    client.ping(LONG_S)
+    assert told.empty()
 
 
 def test_a_second_run_is_refused_and_told_of_the_first(client: Client, script: Client) -> None:

@@ -408,3 +408,20 @@ def test_many_events_a_second():
     status = lab.end(lab.run(series(2000, 0)))
     print(f"{2000 / (SYSTEM_CLOCK.monotonic_s() - begin):.0f} events/s")
     assert status.events_acquired == 2000
+
+
+def test_a_camera_that_somebody_stopped_ends_the_run_and_what_was_forced_is_noted(slow):
+    run = slow.run(combine(wait(100), series(1), axis="t"))
+    slow.until(run, "waiting")
+    slow.instruments.interfered("xy.move", "a shell", "")
+    assert run.status().state == "waiting"
+    slow.instruments.interfered("camera.stop", "a script", "the camera was stopped from outside by a script")
+    status = slow.end(run)
+    assert (status.outcome, status.reason) == (
+        "finished early",
+        "the camera was stopped from outside by a script",
+    )
+    assert [(one.command, one.by) for one in status.commands] == [
+        ("xy.move", "a shell"),
+        ("camera.stop", "a script"),
+    ]

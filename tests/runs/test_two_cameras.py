@@ -18,10 +18,15 @@ SHORT = {"type": "sequence", "time_plan": {"interval": 0, "loops": 5}}
 
 
 @pytest.fixture
-def runs():
+def pair():
     camera = {"kind": "camera", "settings": CAMERA}
     with open_rig({"name": "pair", "services": {"left": camera, "right": camera}}) as rig:
-        yield rig["runs"]
+        yield rig
+
+
+@pytest.fixture
+def runs(pair):
+    return pair["runs"]
 
 
 def outcome_of(runs, run):
@@ -44,3 +49,15 @@ def test_only_claims_that_overlap_exclude_one_another(runs):
     assert outcome_of(runs, "long") == "cancelled"
     again = runs.start(SHORT, parts={"camera": "left"})
     assert outcome_of(runs, again.run) == "complete"
+
+
+def test_a_camera_that_is_stopped_from_outside_ends_the_run_whatever_it_does(runs, pair):
+    run = runs.start(LONG, name="stopped", parts={"camera": "left"}).run
+    assert poll_until(lambda: runs.status(run).frames_received > 2, PATIENCE_S)
+    pair["left"].set_exposure_ms(2.0, force=True)
+    pair["right"].stop()
+    pair["left"].stop()
+    assert outcome_of(runs, run) in ("finished early", "failed")
+    status = runs.status(run)
+    assert "the camera was stopped from outside by " in status.reason
+    assert [one.command for one in status.commands] == ["left.set_exposure_ms", "left.stop"]

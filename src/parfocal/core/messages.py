@@ -3,7 +3,7 @@
 ::
 
     client  ── Introduction, Command, Cancel, Attach, ... ──>  service
-    client  <── Reply, Progress, Beat, LeaseLost ────────────  service  (one connection, many calls by id)
+    client  <── Reply, Progress, Beat, LeaseLost, Interference  service  (one connection, many calls by id)
     anyone  <── Notice ──────────────────────────────────────  service  (published; another connection)
 """
 
@@ -212,8 +212,16 @@ class LeaseLost(msgspec.Struct, frozen=True, array_like=True, tag="lease_lost"):
     reason: str
 
 
+class Interference(msgspec.Struct, frozen=True, array_like=True, tag="interference"):
+    """While this client claims the service, `caller` has it run `command`: forced, or one that stops."""
+
+    command: str
+    caller: str
+    forced: bool
+
+
 ToService = Command | Introduction | Cancel | Attach | Lease | Release | Alive | TakeClaim | EndClaim
-ToClient = Reply | Progress | Beat | LeaseLost
+ToClient = Reply | Progress | Beat | LeaseLost | Interference
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):

@@ -57,7 +57,8 @@ class RunCommand(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     command : str
-        "pause", "resume", "cancel", "finish", "confirm", "extend" or "replace_future".
+        "pause", "resume", "cancel", "finish", "confirm", "extend" or "replace_future"; or what somebody
+        forced or stopped of an instrument that the run uses, such as "camera.stop".
     at : float
         When, seconds since 1970 UTC.
     event : int

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from parfocal.core.errors import ClaimedError, ServiceUnavailableError
-from parfocal.core.messages import Command, Introduction
+from parfocal.core.messages import Command, Interference, Introduction
 from parfocal.ipc.codec import Part
 from parfocal.ipc.command_table import BoundCommand
 from parfocal.ipc.commands import Effect
@@ -170,19 +170,28 @@ class CallTable:
 class ClaimTable:
     """Who the clients are, and for which run one of them has claimed the service.
 
+    Attributes
+    ----------
+    holder : bytes
+        The client whose claim it is; empty for nobody.
+    run : str
+        For which run.
+
     Examples
     --------
     >>> claims = ClaimTable("light")
     >>> claims.take(b"run", "overnight")
     >>> claims.introduce(b"shell", Introduction("a shell"))
     >>> claims.check(b"shell", Command("a-1", "set_power", force=True), "changes")
-    {'command': 'set_power', 'caller': 'a shell', 'run': 'overnight'}
+    Interference(command='set_power', caller='a shell', forced=True)
+    >>> claims.holder, claims.run
+    (b'run', 'overnight')
     """
 
     def __init__(self, service: str) -> None:
         self._service = service
         self._introductions: dict[bytes, Introduction] = {}
-        self._holder, self._run = b"", ""  # whose claim it is, "" for nobody's, and for which run
+        self.holder, self.run = b"", ""
 
     def introduce(self, client: bytes, introduction: Introduction) -> None:
         """Take note of what a client says of itself."""
@@ -195,36 +204,39 @@ class ClaimTable:
 
     def take(self, client: bytes, run: str) -> None:
         """Claim the service; `ClaimedError` if another client has."""
-        if self._holder not in (b"", client):
-            raise ClaimedError(f"run {self._run!r} uses {self._service} already")
-        self._holder, self._run = client, run
+        if self.holder not in (b"", client):
+            raise ClaimedError(f"run {self.run!r} uses {self._service} already")
+        self.holder, self.run = client, run
 
     def end(self, client: bytes) -> None:
         """End the claim, if it is this client's."""
-        if self._holder == client:
-            self._holder, self._run = b"", ""
+        if self.holder == client:
+            self.holder, self.run = b"", ""
 
     def gone(self, client: bytes) -> None:
         """Forget a client."""
         self._introductions.pop(client, None)
         self.end(client)
 
-    def check(self, client: bytes, message: Command, effect: Effect) -> dict[str, str] | None:
-        """Refuse a change by somebody else while a run claims the service; return what one that is forced is.
+    def check(self, client: bytes, message: Command, effect: Effect) -> Interference | None:
+        """Refuse a change by somebody else while a run claims the service.
+
+        Return what the run is told of: a change that is forced, or what somebody else stops.
 
         Raises
         ------
         ClaimedError
             If it is not forced.
         """
-        if self._holder in (b"", client) or effect != "changes":
+        if self.holder in (b"", client) or effect == "reads":
             return None
         introduction = self._introductions.get(client)
         if introduction is not None and introduction.is_service:
             return None
-        if not message.force:
+        forced = effect == "changes"
+        if forced and not message.force:
             raise ClaimedError(
-                f"{self._service}.{message.name} is refused: run {self._run!r} uses {self._service}; wait "
+                f"{self._service}.{message.name} is refused: run {self.run!r} uses {self._service}; wait "
                 "for its end, cancel it, or force the command, which the run records"
             )
-        return {"command": message.name, "caller": self.caller(client), "run": self._run}
+        return Interference(message.name, self.caller(client), forced)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from parfocal.core.messages import EndClaim, TakeClaim
+from parfocal.core.messages import EndClaim, Interference, TakeClaim
 from parfocal.ipc.codec import encode
 
 if TYPE_CHECKING:
@@ -17,9 +18,10 @@ _ANSWER_WITHIN_S = 5.0
 class Claim:
     """The service refuses commands that change it, but for those of this client and of the rig's services.
 
-    What reads, stops or makes safe always passes, and so does what is forced; the service publishes each of
-    those as a notice ``forced``. The claim ends with its block, with the client, and with this program; a
-    service that is started again meanwhile is claimed anew with the next call.
+    What reads, stops or makes safe always passes, and so does what is forced, which the service publishes as
+    a notice ``forced``; whoever claims is told of what others stop or force. The claim ends with its block,
+    with the client, and with this program; a service that is started again meanwhile is claimed anew with the
+    next call.
 
     Attributes
     ----------
@@ -27,13 +29,14 @@ class Claim:
         For which run: others are told.
     """
 
-    def __init__(self, receiver: Receiver, run: str) -> None:
+    def __init__(self, receiver: Receiver, run: str, on_interference: Callable[[Interference], None]) -> None:
         self.run = run
         self._receiver = receiver
         self._ended = False
         call = receiver.new_call("claim")
         parts = encode(TakeClaim(call.id, run))
         receiver.request(call, parts)
+        receiver.on_interference = on_interference
         call.result(_ANSWER_WITHIN_S)
         receiver.claim = parts
 

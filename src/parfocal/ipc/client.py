@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from parfocal.core import errors
 from parfocal.core.clock import SYSTEM_CLOCK, Clock
-from parfocal.core.messages import Command, Hello, Introduction
+from parfocal.core.messages import Command, Hello, Interference, Introduction
 from parfocal.core.reminder import Reminder
 from parfocal.ipc.call import Call, seconds
 from parfocal.ipc.claim import Claim
@@ -154,20 +154,22 @@ class Client:
         """
         return OutputLease(self._receiver, output, period_s)
 
-    def claim(self, run: str) -> Claim:
+    def claim(self, run: str, on_interference: Callable[[Interference], None] = lambda _: None) -> Claim:
         """Have the service refuse to be changed by others than this client and the services of the rig.
 
         Parameters
         ----------
         run : str
             On whose behalf.
+        on_interference : callable
+            Called, in a thread of the client's own, with what others stop or force of the service meanwhile.
 
         Raises
         ------
         ClaimedError
             If another run claims it; names it.
         """
-        return Claim(self._receiver, run)
+        return Claim(self._receiver, run, on_interference)
 
     def ping(self, timeout_s: float | None = 1.0) -> float:
         """Return how long the service takes to answer, seconds, whatever else it is doing."""

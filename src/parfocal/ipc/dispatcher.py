@@ -28,6 +28,7 @@ from parfocal.core.messages import (
     EndClaim,
     ErrorInfo,
     Hello,
+    Interference,
     Introduction,
     Lease,
     LeaseLost,
@@ -292,7 +293,7 @@ class Dispatcher:
             raise errors.ServiceUnavailableError(f"service {self._hello.service!r} is closing")
         if message.id in self._calls:
             raise errors.ProtocolError(f"call id {message.id!r} was used before")
-        forced = self._claims.check(client, message, request.command.info.effect)
+        interference = self._claims.check(client, message, request.command.info.effect)
         call = ActiveCall(
             message.id,
             request.command,
@@ -310,7 +311,18 @@ class Dispatcher:
         self._admitted += 1
         if message.lease_ns:
             self._leases.take(client, call, message.lease_ns, now_ns)
-        return [Run(call)] if forced is None else [SendNotice("forced", forced), Run(call)]
+        return [*self._told(interference), Run(call)]
+
+    def _told(self, interference: Interference | None) -> list[Action]:
+        """Tell the run that claims the service what others do with it, and everybody what is forced."""
+        if interference is None:
+            return []
+        told: list[Action] = [Send(self._claims.holder, encode(interference))]
+        if interference.forced:
+            named = {"command": interference.command, "caller": interference.caller}
+            payload = {**named, "run": self._claims.run}
+            told.append(SendNotice("forced", payload))
+        return told
 
     def _cancel(self, client: bytes, message: Cancel, now_ns: int) -> list[Action]:
         call = self._calls.get(message.call)

@@ -38,6 +38,7 @@ from parfocal.core.messages import (
     Attach,
     Beat,
     Cancel,
+    Interference,
     Introduction,
     LeaseLost,
     Progress,
@@ -102,6 +103,8 @@ class Receiver:
         What this client has leased, by output.
     claim : list of buffers or None
         The message by which it claims the service, sent again to one that was started again.
+    on_interference : callable
+        Called with what others do to the service while it is claimed.
     """
 
     def __init__(
@@ -132,6 +135,7 @@ class Receiver:
         self._callbacks = Callbacks(service)
         self.leases: dict[str, OutputLease] = {}
         self.claim: list[Part] | None = None
+        self.on_interference: Callable[[Interference], None] = lambda _: None
         self._thread = threading.Thread(target=self._run, name=f"client:{service}", daemon=True)
         self._thread.start()
 
@@ -273,6 +277,8 @@ class Receiver:
             connection.send(_ALIVE)
         elif isinstance(message, LeaseLost) and message.output in self.leases:
             self.leases[message.output].lose(message.reason)
+        elif isinstance(message, Interference):
+            self._callbacks.submit(partial(self.on_interference, message))
 
     def _decode(self, parts: Sequence[Any]) -> ToClient | None:
         """Return the message; the error of its call in place of a reply that cannot be read."""

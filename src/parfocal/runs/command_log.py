@@ -44,14 +44,14 @@ class CommandLog:
         if (found := command_of(given, before)) is not None:
             self.note(before, *found)
 
-    def note(self, machine: Machine, command: str, details: dict[str, Any]) -> None:
-        """Note a command."""
+    def note(self, machine: Machine, command: str, details: dict[str, Any], by: str | None = None) -> None:
+        """Note a command; `by` is who asked for it, where that is not the program that calls this."""
         in_hand = machine.counts.consumed - 1
         noted = RunCommand(
             command=command,
             at=self._clock.utc_ns() * 1e-9,
             event=in_hand,
-            by=self._caller(),
+            by=self._caller() if by is None else by,
             details=details,
         )
         self._unwritten.append(noted)
@@ -74,9 +74,11 @@ def command_of(given: inputs.Input, machine: Machine) -> tuple[str, dict[str, An
     >>> from parfocal.runs.machine.machine import Machine
     >>> command_of(inputs.Pause(0, "a bubble"), Machine())
     ('pause', {'reason': 'a bubble'})
-    >>> command_of(inputs.EndRun(0, "failed", "the recorder ended the run"), Machine())
+    >>> command_of(inputs.EndRun(0, "failed", "the recorder ended the run", commanded=False), Machine())
     """
     match given:
+        case inputs.EndRun(commanded=False):
+            return None
         case inputs.Pause(reason=reason):
             return "pause", {"reason": reason}
         case inputs.Resume(policy=policy, gap_ns=gap_ns):

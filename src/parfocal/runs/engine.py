@@ -133,6 +133,7 @@ class RunEngine:
         )
         self._lock = threading.Lock()
         self._wake = threading.Event()
+        instruments.when_interfered(self._interfered)
         self._performer = Performer(
             instruments,
             start,
@@ -200,7 +201,7 @@ class RunEngine:
 
     def fail(self, reason: str) -> RunStatus:
         """End it now, as failed."""
-        return self._wish(lambda now: inputs.EndRun(now, "failed", reason))
+        return self._wish(lambda now: inputs.EndRun(now, "failed", reason, commanded=False))
 
     def confirm(self, answer: bool, text: str = "") -> RunStatus:
         """Answer its question."""
@@ -257,6 +258,19 @@ class RunEngine:
         """Take note of how far its record is."""
         with self._lock:
             self._facts.storage = storage
+
+    # --- others
+
+    def _interfered(self, command: str, by: str, stopped: str) -> None:
+        """Note what somebody else had an instrument do; if that `stopped` one, in words, the run ends early.
+
+        An acquisition that is on tells itself how it was stopped, and after how many frames.
+        """
+        with self._lock:
+            self._commands.note(self._machine, command, {}, by)
+            if stopped and not isinstance(self._machine.task, tasks.Acquire):
+                now_ns = self._clock.monotonic_ns()
+                self._advance(inputs.EndRun(now_ns, "finished early", stopped, commanded=False))
 
     # --- the run's thread
 

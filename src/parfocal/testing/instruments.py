@@ -22,6 +22,7 @@ from parfocal.runs.instruments.instruments import (
     ExposedFrame,
     FiredStimulus,
     InstrumentRestartedError,
+    Interfered,
     RunStart,
     RunStorage,
     StimulusMask,
@@ -91,7 +92,12 @@ class MemoryInstruments:
         self.commands: tuple[RunCommand, ...] = ()
         self.recorder_is_away = False
         self.claimed = False
+        self.interfered: Interfered = lambda *_: None
         self._aborted = threading.Event()
+
+    def when_interfered(self, heard: Interfered) -> None:
+        """Keep whom to tell of what others do."""
+        self.interfered = heard
 
     def open(self, opening: RunStart) -> str:
         """Claim."""

@@ -14,6 +14,7 @@ from parfocal.runs.instruments.instruments import AbortedError, InstrumentRestar
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from parfocal.core.messages import Interference
     from parfocal.ipc import Call, Client
     from parfocal.ipc.claim import Claim
 
@@ -93,9 +94,12 @@ class InstrumentCalls:
                 took_s[service].append((self._clock.monotonic_ns() - began_ns) * 1e-9)
         return {service: fmean(sorted(took)[: _SAMPLES - 1]) for service, took in took_s.items()}
 
-    def claim(self, service: str, run: str) -> None:
-        """Have a service refuse changes of others; `ClaimedError` names the run that has it."""
-        self._claims.append(self.client(service).claim(run))
+    def claim(self, service: str, run: str, heard: Callable[[Interference], None]) -> None:
+        """Have a service refuse changes of others; `ClaimedError` names the run that has it.
+
+        `heard` is called with what others stop or force of it all the same.
+        """
+        self._claims.append(self.client(service).claim(run, heard))
 
     def close(self) -> None:
         """End all claims, and let go of the services; one that is not there has no claim."""

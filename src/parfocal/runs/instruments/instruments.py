@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -201,6 +202,10 @@ class RunStorage:
         return sum(queue.depth for queue in self.queues.values())
 
 
+Interfered = Callable[[str, str, str], None]
+"""Takes a command, such as "xy.move", who asked for it, and in words how the run was stopped by it, or ""."""
+
+
 class Instruments(Protocol):
     """All that one run uses. One thread at a time, but for `ready`, `abort`, `dark` and `storage`.
 
@@ -211,6 +216,10 @@ class Instruments(Protocol):
     @property
     def names(self) -> tuple[str, ...]:
         """The services that the run claims."""
+        ...
+
+    def when_interfered(self, heard: Interfered) -> None:
+        """Have `heard` called, in any thread, with what others do to the instruments that are claimed."""
         ...
 
     def open(self, opening: RunStart) -> str:

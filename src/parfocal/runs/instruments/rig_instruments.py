@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -18,6 +19,7 @@ from parfocal.runs.instruments.instruments import (
     ExposedFrame,
     FiredStimulus,
     InstrumentRestartedError,
+    Interfered,
     RunStart,
     RunStorage,
     StimulusMask,
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from parfocal.core.clock import Clock
     from parfocal.core.event_layout import EventLayout
     from parfocal.core.frames import FrameHeader
+    from parfocal.core.messages import Interference
     from parfocal.core.run_status import RunCommand
     from parfocal.ipc import Client
     from parfocal.runs.machine.counts import EventCounts
@@ -102,6 +105,7 @@ class RigInstruments:
         self.facts = RigFacts()
         self._streams = streams
         self._opened = self._rested = False
+        self._interfered: Interfered = lambda *_: None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -177,11 +181,20 @@ class RigInstruments:
         """Let go of the services; nothing was claimed yet."""
         self._calls.close()
 
+    def when_interfered(self, heard: Interfered) -> None:
+        """Have `heard` called with what others do to the instruments that are claimed."""
+        self._interfered = heard
+
+    def _heard(self, service: str, what: Interference) -> None:
+        stops_camera = service == self._settings.camera and what.command in ("stop", "stop_sequence")
+        stopped = f"the camera was stopped from outside by {what.caller}" if stops_camera else ""
+        self._interfered(f"{service}.{what.command}", what.caller, stopped)
+
     def open(self, start: RunStart) -> str:
         """Claim everything, lease the light, note how it is set; begin the record and return its folder."""
         if not self._is_child:
             for service in () if start.by_force else self.names:
-                self._calls.claim(service, start.run)
+                self._calls.claim(service, start.run, partial(self._heard, service))
         self._opened = True
         self._light.open(leased=not self._is_child)
         if self._settings.camera:

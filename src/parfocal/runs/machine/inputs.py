@@ -166,11 +166,15 @@ class Resume(msgspec.Struct, frozen=True):
 
 
 class EndRun(msgspec.Struct, frozen=True):
-    """End the run: "cancelled" at once, "finished early" after the exposure under way."""
+    """End the run: "cancelled" at once, "finished early" after the exposure under way.
+
+    `commanded` tells whether a command to the run asked for that.
+    """
 
     now_ns: int
     ending: Ending
     reason: str
+    commanded: bool = True
 
 
 class Answer(msgspec.Struct, frozen=True):

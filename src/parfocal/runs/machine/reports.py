@@ -179,13 +179,19 @@ def _failed(machine: Machine, report: inputs.TaskFailed) -> Machine:
     event = machine.event
     in_order = machine.end is not None and machine.end.ending in ("complete", "finished early")
     if machine.end is not None and not (in_order and isinstance(machine.task, Drain)):
-        return machine
+        return _broken_off(machine) if isinstance(machine.task, Expose) else machine
     if event is None or isinstance(machine.task, Hold):  # nothing to drop: light, record or claims failed
         return machine.ending("failed", report.message)
     if event.kind == "stimulus" and isinstance(machine.task, Expose):
         machine = _dropped(machine, "unsure")
         return machine if machine.on_failure == "go on" else _given_up(machine, report.message, report.now_ns)
     return _given_up(machine, report.message, report.now_ns)
+
+
+def _broken_off(machine: Machine) -> Machine:
+    """Declare an exposure that failed while the run was to end."""
+    assert machine.event is not None
+    return _dropped(machine, "unsure" if machine.event.kind == "stimulus" else "failed")
 
 
 def _given_up(machine: Machine, message: str, now_ns: int) -> Machine:
