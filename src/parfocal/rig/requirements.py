@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from importlib import metadata
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_EXTRA = re.compile(r"""extra\s*==\s*["']([^"']+)["']""")
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 
 def pinned(distribution: str, extras: Iterable[str] = ()) -> list[str]:
@@ -26,21 +25,27 @@ def pinned(distribution: str, extras: Iterable[str] = ()) -> list[str]:
     ['pyzmq']
     """
     found: dict[str, str] = {}
+    visited: set[tuple[str, frozenset[str]]] = set()
     wanted = [(distribution, frozenset(extras))]
     while wanted:
         name, chosen = wanted.pop()
+        key = canonicalize_name(name)
         installed = _installed(name)
-        key = re.sub(r"[-_.]+", "-", name).lower()
-        if installed is None or key in found:
+        if installed is None or (key, chosen) in visited:
             continue
+        visited.add((key, chosen))
         found[key] = installed.version
         for line in installed.requires or ():
-            needed, _, marker = line.partition(";")
-            extra = _EXTRA.search(marker)
-            match = _NAME.match(needed.strip())
-            if match and (extra is None or extra[1] in chosen):
-                wanted.append((match[0], frozenset()))
+            needed = Requirement(line)
+            if _applies(needed, chosen):
+                wanted.append((needed.name, frozenset(needed.extras)))
     return [f"{name}=={version}" for name, version in sorted(found.items())]
+
+
+def _applies(needed: Requirement, extras: frozenset[str]) -> bool:
+    """Whether a need holds on this system, for one of the extras if it is of an extra."""
+    marker = needed.marker
+    return marker is None or any(marker.evaluate({"extra": extra}) for extra in extras or {""})
 
 
 def _installed(name: str) -> metadata.Distribution | None:
