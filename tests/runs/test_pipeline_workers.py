@@ -23,6 +23,7 @@ from parfocal.runs.pipeline.messages import AnalysisJob, FrameOfChannel, WorkerS
 from parfocal.runs.pipeline.pipeline import Pipeline
 from parfocal.runs.pipeline.request import PipelineRequest
 from parfocal.runs.pipeline.step import Step
+from parfocal.runs.pipeline.worker_process import WorkerEndedError, WorkerProcess
 from parfocal.runs.pipeline.workers import JobFailedError, ProcessWorkers
 from parfocal.runs.plans.event import Event
 from parfocal.streams import StreamWriter
@@ -67,7 +68,7 @@ class Bench:
         named = {"segment": "loop_steps:bright", "stimulate": "loop_steps:lit", "deadline_s": PATIENCE_S}
         self.pipeline = Pipeline(**{**named, **more})
         self.writer = StreamWriter(folder, "camera", FRAME, slots)
-        setup = WorkerSetup(
+        self.setup = setup = WorkerSetup(
             pipeline=self.pipeline,
             search_path=[*sys.path, str(folder)],
             streams=str(folder),
@@ -259,6 +260,15 @@ def test_a_run_that_is_ended_while_its_workers_warm_does_not_wait_for_them(bench
     with pytest.raises(AbortedError):
         loop.begin()
     ended.join()
+    assert list(loop.folder.glob("worker*")) == [], "its shared memory is nobody's any more"
+
+
+def test_a_worker_that_was_ended_before_it_started_leaves_no_shared_memory(bench, tmp_path):
+    setup = bench().setup
+    (worker := WorkerProcess(7, setup)).kill()
+    with pytest.raises(WorkerEndedError, match="worker 7 of the pipeline was ended"):
+        worker.start(PATIENCE_S)
+    assert list(tmp_path.glob("worker*")) == []
 
 
 def test_a_step_that_fails_on_the_artificial_image_is_told_before_anything_is_exposed(bench):

@@ -78,20 +78,10 @@ class WorkerProcess:
         self.end()
         self._path.unlink(missing_ok=True)  # of an earlier process: it may write to it still
         self._results = WorkerMemory(self._path, self._setup.spec.shape)
-        with open(2, "wb", closefd=False) as stderr, self._lock:
-            if self._is_over:
-                raise WorkerEndedError(f"worker {self.number} of the pipeline was ended")
-            self._why = ""
-            self._process = start_module(_MODULE, stdout=subprocess.PIPE, stderr=stderr)
-        self.starts += 1
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._writer = MessageWriter(self._process.stdin)
-        self._reader: MessageReader[FromWorker] = MessageReader(self._process.stdout, FromWorker)
-        answer = self._ask(self._setup, limit_s)
-        self._path.unlink(missing_ok=True)  # both have it mapped; a file that is left behind is nobody's
-        assert isinstance(answer, Warmed)
-        return answer
+        try:
+            return self._warmed(limit_s)
+        finally:
+            self._path.unlink(missing_ok=True)  # both have it mapped; a file that is left behind is nobody's
 
     def run(self, job: AnalysisJob, limit_s: float) -> Found:
         """Have it analyse the images of a job; raises as `start`."""
@@ -128,6 +118,22 @@ class WorkerProcess:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+    def _warmed(self, limit_s: float) -> Warmed:
+        """Start its process, and return what it tells once it is warm."""
+        with open(2, "wb", closefd=False) as stderr, self._lock:
+            if self._is_over:
+                raise WorkerEndedError(f"worker {self.number} of the pipeline was ended")
+            self._why = ""
+            self._process = start_module(_MODULE, stdout=subprocess.PIPE, stderr=stderr)
+        self.starts += 1
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._writer = MessageWriter(self._process.stdin)
+        self._reader: MessageReader[FromWorker] = MessageReader(self._process.stdout, FromWorker)
+        answer = self._ask(self._setup, limit_s)
+        assert isinstance(answer, Warmed)
+        return answer
 
     def _ask(self, message: ToWorker, limit_s: float) -> FromWorker:
         self._due_s = SYSTEM_CLOCK.monotonic_s() + limit_s
