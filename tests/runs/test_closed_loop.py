@@ -10,7 +10,7 @@ import pytest
 
 from parfocal.core.clock import SYSTEM_CLOCK, poll_until
 from parfocal.runs.engine import RunEngine
-from parfocal.runs.instruments.instruments import RunStart
+from parfocal.runs.instruments.instruments import InstrumentRestartedError, RunStart
 from parfocal.runs.machine.tasks import Decide
 from parfocal.runs.pipeline.live_analysis import LiveAnalysis
 from parfocal.runs.pipeline.pipeline import STEPS as STEP_NAMES
@@ -386,3 +386,23 @@ def test_a_plan_that_is_replaced_while_a_mask_is_awaited_goes_on_with_the_new_on
     loop.workers.let_go()
     status = loop.end()
     assert (status.outcome, counted(status)) == ("complete", (1, 1, 0, 0))
+
+
+def test_a_device_that_ends_while_it_is_opened_does_not_have_the_pipeline_begin_twice():
+    loop = Loop(series(2), pipeline())
+    begun, opened = [], []
+    begin, opens = loop.workers.begin, loop.instruments.open
+
+    def open_at_the_second_time(start):
+        opened.append(start)
+        if len(opened) == 1:
+            raise InstrumentRestartedError("the modulator ended", source="modulator")
+        return opens(start)
+
+    loop.workers.begin = lambda: (begun.append(1), begin())[1]
+    loop.instruments.open = open_at_the_second_time
+    status = loop.start().end()
+    assert (status.outcome, counted(status)) == ("complete", (2, 2, 0, 0))
+    assert len(begun) == 1
+    assert opened[0] is opened[1]
+    assert opened[0].has_masks

@@ -111,6 +111,7 @@ class LiveAnalysis:
         self._late_ones: set[TimePoint] = set()  # deferred ones at a worker
         self._folder: str | None = None  # of the record, once deferred ones may be analysed
         self._awaited: TimePoint | None = None
+        self._begun: RunStart | None = None
         self._aborted = self._stopped = False
         self._given_up = 0  # time points whose analysis the end of the run has broken off
 
@@ -139,6 +140,8 @@ class LiveAnalysis:
     def begin(self, start: RunStart) -> RunStart:
         """Have the workers warm, and the streams made; return with what the run begins then.
 
+        All that is done once: called again, as the instruments had to be opened again, it returns the same.
+
         Raises
         ------
         AbortedError
@@ -146,6 +149,8 @@ class LiveAnalysis:
         BadInputError, WorkerEndedError
             If a step raised in its trial, or a worker ended.
         """
+        if self._begun is not None:
+            return self._begun
         try:
             warmed = self._workers.begin()
         except WorkerEndedError as error:
@@ -165,12 +170,13 @@ class LiveAnalysis:
         if self._sink is not None and start.layout is not None:
             self._sink.begin(spec, start.layout)
         told = {"pipeline": pipeline_to_data(self._pipeline), "stim_mode": self._mode}
-        return replace(
+        self._begun = replace(
             start,
             has_masks=self.has_masks,
             analysis=self._sink,
             notes={**start.notes, **told, "pipeline_took_ms": round(1e3 * warmed.took_s, 3)},
         )
+        return self._begun
 
     def abort(self) -> None:
         """End `begin`. Any thread."""
