@@ -9,14 +9,16 @@ import numpy as np
 import pytest
 
 from parfocal.core.clock import SYSTEM_CLOCK, poll_until
+from parfocal.core.frames import FrameHeader
 from parfocal.runs.engine import RunEngine
-from parfocal.runs.instruments.instruments import InstrumentRestartedError, RunStart
+from parfocal.runs.instruments.instruments import ExposedFrame, InstrumentRestartedError, RunStart
 from parfocal.runs.machine.tasks import Decide
 from parfocal.runs.pipeline.live_analysis import LiveAnalysis
 from parfocal.runs.pipeline.pipeline import STEPS as STEP_NAMES
 from parfocal.runs.pipeline.pipeline import Pipeline
 from parfocal.runs.pipeline.request import PipelineRequest
 from parfocal.runs.plans.combine import combine
+from parfocal.runs.plans.event import Event
 from parfocal.runs.plans.schedule import Schedule
 from parfocal.runs.plans.sequence import Sequence
 from parfocal.testing.analysis import MEMORY_FRAMES, MemorySink, MemoryWorkers, NothingHeld
@@ -298,6 +300,25 @@ def test_a_cancelled_run_tells_how_much_it_has_not_analysed():
     status = loop.end()
     assert (status.outcome, status.errors.count) == ("cancelled", 0)
     assert status.reason == "enough; 3 time points were not analysed"
+
+
+def test_what_is_deferred_behind_others_is_among_what_a_cancelled_run_has_not_analysed():
+    loop = Loop(series(6, stim_channels=(), stim_frames=()), pipeline(queue=2))
+    loop.workers.held.add((0, 0))
+    loop.start()
+    loop.until(lambda: loop.run.status().state == "draining")
+    loop.run.cancel("enough")
+    assert loop.end().reason == "enough; 6 time points were not analysed"
+
+
+@pytest.mark.parametrize(("channel", "told"), [("green", "1 time points were not analysed"), ("red", "")])
+def test_an_image_right_before_the_end_is_among_what_was_not_analysed(channel, told):
+    analysis = Loop(series(1), pipeline()).analysis
+    image = Event(number=0, kind="image", channel=channel, index={"t": 0, "p": 0})
+    analysis.fetched(image)
+    analysis.exposed(image, ExposedFrame(header=FrameHeader(frame=0)))
+    assert analysis.stop() == told
+    assert analysis.stop() == told
 
 
 def test_a_frame_that_has_left_the_ring_is_deferred_and_told_if_it_is_nowhere():

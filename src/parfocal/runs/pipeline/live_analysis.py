@@ -266,6 +266,10 @@ class LiveAnalysis:
         self._held.close()
         with self._lock:
             left = self._given_up + len(self._going_on) + len(self._deferred) + len(self._late_ones)
+            for position in self._positions.values():
+                left += sum(point.state == "deferred" for point in position.pending)
+            if self._group is not None and self._group.time_point(self._channel) is not None:
+                left += 1
         return f"{left} time points were not analysed" if left else ""
 
     def close(self) -> None:
