@@ -315,7 +315,7 @@ class RunStarter:
         analysis = sink = None
         if request.pipeline is not None:
             sink = AnalysisLog(context.streams) if instruments.records else None
-            analysis = self._analysis(request, found, sink, before)
+            analysis = self._analysis(request, found, sink, before, lambda: engine.schedule.shape["t"])
         engine = RunEngine(
             start,
             schedule,
@@ -342,7 +342,12 @@ class RunStarter:
         return KnownRun(engine, instruments)
 
     def _analysis(
-        self, request: StartRequest, found: _Examined, sink: AnalysisLog | None, before: RunEngine | None
+        self,
+        request: StartRequest,
+        found: _Examined,
+        sink: AnalysisLog | None,
+        before: RunEngine | None,
+        time_points: Callable[[], int],
     ) -> LiveAnalysis:
         """Return what analyses the images of a run; nothing of it is started yet."""
         assert request.pipeline is not None
@@ -367,7 +372,7 @@ class RunStarter:
             clock=context.clock,
             frame=frame,
             channel=found.for_pipeline.channel,
-            time_points=lambda: found.schedule.shape["t"],
+            time_points=time_points,
         )
         if before is not None and before.analysis is not None:
             analysis.go_on_from(before.analysis)
