@@ -57,13 +57,20 @@ class CommandLog:
         self._unwritten.append(noted)
         self.last = (*self.last, noted)[-_SHOWN:]
 
-    def write(self, write: Callable[[tuple[RunCommand, ...]], None]) -> None:
-        """Call `write` with what it was not called with yet; if it raises, it gets that again. Any thread."""
-        with self._writing:
+    def write(self, write: Callable[[tuple[RunCommand, ...]], None], *, patiently: bool) -> None:
+        """Call `write` with what it was not called with yet; if it raises, it gets that again. Any thread.
+
+        While another thread writes, nothing is done; unless `patiently`, which waits for that.
+        """
+        if not self._writing.acquire(blocking=patiently):
+            return
+        try:
             noted = tuple(self._unwritten)
             if noted:
                 write(noted)
                 del self._unwritten[: len(noted)]
+        finally:
+            self._writing.release()
 
 
 def command_of(given: inputs.Input, machine: Machine) -> tuple[str, dict[str, Any]] | None:

@@ -244,12 +244,14 @@ class RunEngine:
     def keep_commands(self, *, patiently: bool = False) -> None:
         """Have the record hold what was asked of the run; what it can't take now it gets the next time.
 
-        `patiently` waits for a recorder that is started again, and logs what the record does not get.
+        `patiently` waits for a recorder that is started again, and for another thread that does the same; and
+        logs what the record does not get.
         """
         if not self._machine.prepared:  # there is no record yet
             return
         try:
-            self._commands.write(partial(self._instruments.keep_commands, patiently=patiently))
+            keep = partial(self._instruments.keep_commands, patiently=patiently)
+            self._commands.write(keep, patiently=patiently)
         except CommandError as error:
             if patiently:
                 self._log.error("run %s: not all that was asked of it is in its record: %s", self.name, error)
