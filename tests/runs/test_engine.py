@@ -417,10 +417,7 @@ def test_a_camera_that_somebody_stopped_ends_the_run_and_what_was_forced_is_note
     assert run.status().state == "waiting"
     slow.instruments.interfered("camera.stop", "a script", "the camera was stopped from outside by a script")
     status = slow.end(run)
-    assert (status.outcome, status.reason) == (
-        "finished early",
-        "the camera was stopped from outside by a script",
-    )
+    assert (status.outcome, status.reason) == ("failed", "the camera was stopped from outside by a script")
     assert [(one.command, one.by) for one in status.commands] == [
         ("xy.move", "a shell"),
         ("camera.stop", "a script"),

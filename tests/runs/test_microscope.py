@@ -90,9 +90,10 @@ def test_a_run_is_steered_extended_recorded_and_gone_on_with(rig):
     events = run.events()
     assert len(events) == 12
     commands = run.manifest.commands
-    assert [one.command for one in commands] == ["extend", "confirm"]
-    assert commands[1].details == {"question": "go on?", "answer": True, "text": "the dish is in place"}
-    assert str(os.getpid()) in commands[1].by
+    assert sorted(one.command for one in commands) == ["confirm", "excitation.off", "extend"]
+    answer = next(one for one in commands if one.command == "confirm")
+    assert answer.details == {"question": "go on?", "answer": True, "text": "the dish is in place"}
+    assert all(str(os.getpid()) in one.by for one in commands)
 
 
 def test_nothing_is_exposed_after_a_pause_and_the_light_is_off(rig):

@@ -264,7 +264,7 @@ class RunEngine:
     # --- others
 
     def _interfered(self, command: str, by: str, stopped: str) -> None:
-        """Note what somebody else had an instrument do; if that `stopped` one, in words, the run ends early.
+        """Note what somebody else had an instrument do; if that `stopped` one, in words, the run has failed.
 
         An acquisition that is on tells itself how it was stopped, and after how many frames.
         """
@@ -272,7 +272,7 @@ class RunEngine:
             self._commands.note(self._machine, command, {}, by)
             if stopped and not isinstance(self._machine.task, tasks.Acquire):
                 now_ns = self._clock.monotonic_ns()
-                self._advance(inputs.EndRun(now_ns, "finished early", stopped, commanded=False))
+                self._advance(inputs.EndRun(now_ns, "failed", stopped, commanded=False))
 
     # --- the run's thread
 
