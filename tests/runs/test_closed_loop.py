@@ -279,6 +279,32 @@ def test_labels_that_find_no_room_are_made_again_at_the_end_and_rows_written_onc
     assert [frame.event.index["t"] for frame in loop.sink.cells] == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("queue", [20, 1], ids=["at once", "deferred"])
+def test_what_cannot_be_written_is_an_error_and_the_run_ends(queue):
+    loop = Loop(series(4, stim_channels=(), stim_frames=()), pipeline(queue=queue))
+    loop.workers.held.add((0, 0))
+    write = loop.sink.write_rows
+
+    def write_but_the_last(frame):
+        if frame.event.index["t"] == 3:
+            raise OverflowError("too much for an int")
+        write(frame)
+
+    loop.sink.write_rows = write_but_the_last
+    loop.start()
+    loop.until(lambda: loop.run.status().state == "draining")
+    loop.workers.let_go()
+    status = loop.end()
+    assert [frame.event.index["t"] for frame in loop.sink.cells] == [0, 1, 2]
+    (error,) = status.errors.last
+    assert (error.source, error.type, error.message, error.event) == (
+        "pipeline",
+        "OverflowError",
+        "too much for an int",
+        3,
+    )
+
+
 def test_a_run_does_not_end_before_what_it_has_found_is_written():
     loop = Loop(series(1), pipeline())
     may_write, write = threading.Event(), loop.sink.write_rows

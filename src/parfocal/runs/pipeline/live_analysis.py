@@ -335,29 +335,31 @@ class LiveAnalysis:
             position.running = None
             is_awaited = self._awaited is point
             self._send_next(position)
-        if is_awaited:
-            self._wake()
-            SYSTEM_CLOCK.sleep(_FIRST_S)
-        if found is not None and not found.gone:
-            self._tell(point, found)
-            self._save(point, frame)
-        with self._lock:
-            self._going_on.discard(point)
+        try:
+            if is_awaited:
+                self._wake()
+                SYSTEM_CLOCK.sleep(_FIRST_S)
+            if found is not None and not found.gone:
+                self._keep(point, found, frame)
+        finally:
+            with self._lock:
+                self._going_on.discard(point)
 
     def _done_late(self, point: TimePoint, future: Future[JobResult]) -> None:
         """Take what was found in a deferred time point: for the record alone."""
         result = self._result_of(point, future)
-        if result is not None and result.found.gone:
-            message = "its images are neither in the ring nor stored"
-            self._note(_SOURCE, "FrameGoneError", message, point.event.number)
         has_room = True
-        if result is not None and not result.found.gone:
-            self._tell(point, result.found)
-            has_room = self._save(point, self._frame_of(point, result))
-        with self._lock:
-            self._late_ones.discard(point)
-            if has_room:  # else whoever waits for the end asks again when the disk has come on
-                self._catch_up()
+        try:
+            if result is not None and result.found.gone:
+                message = "its images are neither in the ring nor stored"
+                self._note(_SOURCE, "FrameGoneError", message, point.event.number)
+            elif result is not None:
+                has_room = self._keep(point, result.found, self._frame_of(point, result))
+        finally:
+            with self._lock:
+                self._late_ones.discard(point)
+                if has_room:  # else whoever waits for the end asks again when the disk has come on
+                    self._catch_up()
 
     def _result_of(self, point: TimePoint, future: Future[JobResult]) -> JobResult | None:
         try:
@@ -415,15 +417,24 @@ class LiveAnalysis:
             failed = found.error
             self._note(f"{_SOURCE}: {failed.step}", failed.type, failed.message, point.event.number)
 
+    def _keep(self, point: TimePoint, found: Found, frame: AnalysedFrame | None) -> bool:
+        """Tell and save what was found; return whether there was room. What can't be saved is an error."""
+        try:
+            self._tell(point, found)
+            return self._save(point, frame)
+        except Exception as error:  # noqa: BLE001 (nobody else hears of it, and the run goes on)
+            self._note(_SOURCE, type(error).__name__, str(error), point.event.number)
+            return True
+
     def _save(self, point: TimePoint, frame: AnalysedFrame | None) -> bool:
         """Hand over what was found, and return whether there was room: if not, it is found again later."""
         if frame is None or self._sink is None:
             return True
         has_room = self._sink.write_images(frame)
-        if not point.labels_only:
-            self._sink.write_rows(frame)
         if not has_room:
             again = replace(point, state="deferred", labels_only=True, mask=None)
             with self._lock:
                 self._deferred.append(again)
+        if not point.labels_only:
+            self._sink.write_rows(frame)
         return has_room
