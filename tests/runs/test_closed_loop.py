@@ -277,6 +277,9 @@ def test_labels_that_find_no_room_are_made_again_at_the_end_and_rows_written_onc
     assert status.outcome == "complete"
     assert sorted(frame.event.index["t"] for frame in loop.sink.images) == [0, 1, 2, 3]
     assert [frame.event.index["t"] for frame in loop.sink.cells] == [0, 1, 2, 3]
+    fired = {one.event.index["t"]: one.stimulus.mask.stimulus.mask for one in loop.stimuli}
+    for frame in loop.sink.images:
+        assert np.array_equal(frame.mask, fired[frame.event.index["t"]])
 
 
 @pytest.mark.parametrize("queue", [20, 1], ids=["at once", "deferred"])

@@ -385,7 +385,7 @@ class LiveAnalysis:
             event=point.event,
             exposure=point.exposure,
             labels=result.labels if found.has_labels else None,
-            mask=result.mask.copy() if found.has_mask else None,
+            mask=result.mask.copy() if found.has_mask else point.kept_mask(result.mask.shape),
             columns=columns,
             deferred=is_late,
             done_ns=self._clock.monotonic_ns(),
@@ -432,7 +432,7 @@ class LiveAnalysis:
             return True
         has_room = self._sink.write_images(frame)
         if not has_room:
-            again = replace(point, state="deferred", labels_only=True, mask=None)
+            again = point.without_room(frame.mask)
             with self._lock:
                 self._deferred.append(again)
         if not point.labels_only:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -13,6 +14,8 @@ from parfocal.runs.pipeline.messages import AnalysisJob, FrameOfChannel
 from parfocal.runs.plans.event import Event
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from parfocal.runs.pipeline.analysed import FrameMask
     from parfocal.runs.pipeline.messages import Columns, LinkState
 
@@ -39,6 +42,8 @@ class TimePoint:
         number of a particle until then.
     labels_only : bool
         Whether all but its labels and mask is stored.
+    packed_mask : bytes or None
+        Of such a one its mask, compressed: made again it might be another one.
     """
 
     event: Event
@@ -52,6 +57,7 @@ class TimePoint:
     reference: Columns | None = None
     highest: int = -1
     labels_only: bool = False
+    packed_mask: bytes | None = None
 
     @property
     def t(self) -> int:
@@ -67,6 +73,17 @@ class TimePoint:
     def oldest_ns(self) -> int:
         """End of the exposure of the first of its images."""
         return min(one.header.time_ns for one in (*self.images, *self.references))
+
+    def without_room(self, mask: NDArray[np.uint8] | None) -> TimePoint:
+        """Return it, to be analysed later for its labels alone; its mask is kept."""
+        packed = None if mask is None else zlib.compress(mask.tobytes(), level=1)
+        return replace(self, state="deferred", labels_only=True, mask=None, packed_mask=packed)
+
+    def kept_mask(self, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
+        """Return the mask that was kept for later, shape (y, x); None without one."""
+        if self.packed_mask is None:
+            return None
+        return np.frombuffer(zlib.decompress(self.packed_mask), np.uint8).reshape(shape)
 
     def job(self, position: PositionMemory, time_points: int, folder: str = "") -> AnalysisJob:
         """Return what a worker is to do; with a `folder`, frames are read from the record there."""
