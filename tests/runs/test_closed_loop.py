@@ -38,7 +38,7 @@ def pipeline(**more):
 
 def series(loops=3, **more):
     stimuli = {"stim_channels": [{"config": "blue", "exposure": 1}], "stim_frames": "all"}
-    return Sequence(time_plan={"interval": 0, "loops": loops}, channels=["green"], **{**stimuli, **more})
+    return Sequence(time_plan={"interval": 0, "loops": loops}, **{"channels": ["green"], **stimuli, **more})
 
 
 class PatientInstruments(MemoryInstruments):
@@ -141,6 +141,23 @@ def test_in_previous_mode_it_has_that_of_the_time_point_before():
     assert counted(status) == (4, 3, 1, 0)
     assert status.events_dropped == {"skipped": 1}
     assert status.outcome == "incomplete: lost 1"
+
+
+def test_in_previous_mode_the_mask_before_a_lost_image_does_not_take_its_place():
+    loop = Loop(series(4), pipeline(late="skip"), mode="previous")
+    loop.instruments.faults = {2: "lost"}  # the image of time point 1
+    status = loop.start().end()
+    assert loop.masked == [(0, None), (1, 0), (2, None), (3, 2)]
+    assert status.stimulations.fallback == 2
+
+
+def test_in_previous_mode_the_time_point_before_is_the_last_one_with_an_image_of_the_plan():
+    plan = combine(
+        series(2, stim_channels=(), stim_frames=()), series(2, channels=["red"]), series(1), axis="t"
+    )
+    loop = Loop(plan, pipeline(), mode="previous")
+    loop.start().end()
+    assert loop.masked == [(2, 1), (3, 1), (4, 1)]
 
 
 def test_positions_do_not_share_masks():

@@ -15,7 +15,7 @@ from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.run_status import QueueDepth
 from parfocal.runs.instruments.instruments import AbortedError, ExposedFrame, StimulusMask
 from parfocal.runs.pipeline.analysed import AnalysedFrame, AnalysisSpec, FrameMask
-from parfocal.runs.pipeline.image_group import ImageGroup
+from parfocal.runs.pipeline.image_group import ImageGroup, field_of
 from parfocal.runs.pipeline.pipeline import pipeline_to_data
 from parfocal.runs.pipeline.time_point import PositionMemory, TimePoint
 from parfocal.runs.pipeline.worker_process import WorkerEndedError
@@ -196,6 +196,9 @@ class LiveAnalysis:
             if self._group is not None and not self._group.goes_on_with(event):
                 self._take(self._group)
                 self._group = None
+            if event is not None and event.kind == "image" and event.channel == self._channel:
+                t, p = field_of(event)
+                self._positions[p].plan(t)
 
     def exposed(self, event: Event, exposure: ExposedFrame) -> None:
         """Take an image, or a reference; frames that are not wanted may leave the ring."""
@@ -218,7 +221,7 @@ class LiveAnalysis:
             position = self._positions[event.index.get("p", 0)]
             point = position.recent.get(t) if self._mode == "current" else position.before(t)
             if point is None:
-                which = "of this time point" if self._mode == "current" else "before it"
+                which = "of its time point" if self._mode == "current" else "of the time point before"
                 return MaskAnswer(state="never", older=position.newest, why=f"has no image {which}")
             older = None if position.newest is point.mask else position.newest
             if point.mask is not None:

@@ -115,8 +115,10 @@ class PositionMemory:
         Not begun; deferred ones among them only mark their place in the order.
     running : TimePoint or None
         At a worker.
+    planned : deque of int
+        Of the last ones that the plan has, t: also of one whose image was lost, or left out.
     recent : dict of int to TimePoint
-        The last ones, by t.
+        The last ones that have an image, by t.
     newest : FrameMask or None
         The newest mask.
     link, reference, highest
@@ -127,6 +129,7 @@ class PositionMemory:
 
     pending: deque[TimePoint] = field(default_factory=deque)
     running: TimePoint | None = None
+    planned: deque[int] = field(default_factory=lambda: deque(maxlen=_KEPT))
     recent: dict[int, TimePoint] = field(default_factory=dict)
     newest: FrameMask | None = None
     link: LinkState | None = None
@@ -141,10 +144,15 @@ class PositionMemory:
         while len(self.recent) > _KEPT:
             del self.recent[next(iter(self.recent))]
 
+    def plan(self, t: int) -> None:
+        """Hear of an image that is to be taken, and segmented."""
+        if not self.planned or self.planned[-1] != t:
+            self.planned.append(t)
+
     def before(self, t: int) -> TimePoint | None:
-        """Return the last time point before `t`, if it is known still."""
-        earlier = [point for number, point in self.recent.items() if number < t]
-        return earlier[-1] if earlier else None
+        """Return the last time point before `t` that the plan has; None if it has no image."""
+        earlier = [number for number in self.planned if number < t]
+        return self.recent.get(earlier[-1]) if earlier else None
 
     def mark(self, point: TimePoint) -> None:
         """Have a deferred time point remember what is known of the position up to it."""
