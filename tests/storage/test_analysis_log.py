@@ -15,7 +15,7 @@ from parfocal.core.event_layout import EventLayout, PositionLayout
 from parfocal.core.frames import FrameHeader, FrameSpec
 from parfocal.rig.plot import plot_run
 from parfocal.runs.analysis_log import AnalysisLog
-from parfocal.runs.analysis_rows import OUTCOMES
+from parfocal.runs.analysis_rows import OUTCOMES, dose_rows, track_dtype, track_rows
 from parfocal.runs.event_log import SettledEvent
 from parfocal.runs.instruments.instruments import ExposedFrame, FiredStimulus, StimulusMask
 from parfocal.runs.pipeline.analysed import AnalysedFrame, AnalysisSpec, FrameMask, StimulusFacts
@@ -173,6 +173,37 @@ def test_stimuli_and_doses(streams: Path, tmp_path: Path) -> None:
     assert doses["particle"].tolist() == [9, 7] * 3
     assert doses["dose"][:4].tolist() == [2.5, 0.0, 2.5, 0.0]
     assert np.isnan(doses["dose"][4:]).all()  # nobody knows whether it was fired
+
+
+def test_an_image_that_was_not_segmented_has_no_rows(streams: Path) -> None:
+    with opened(streams) as log:
+        image = event(0, 0, 0)
+        log.write_rows(AnalysedFrame(event=image, exposure=exposed(0), labels=None, mask=None, columns={}))
+        log.write_rows(analysed(1, 1, 0))
+        assert open_stream(streams, "tracks").produced == 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"),
+    [(20261129113500, 20261129113500), (2**63 - 1, 2**63 - 1), (2**63, -1), (-(2**63) - 1, -1), ("1", -1)],
+)
+def test_a_phase_may_have_any_whole_number_that_fits(asked: Any, kept: int) -> None:
+    frame = analysed(0, 0, 0, metadata={"phase_id": asked})
+    rows = track_rows(track_dtype(()), frame, IMAGE.shape, None)
+    assert rows["phase_id"].tolist() == [kept] * 2
+
+
+def test_a_stimulus_whose_frame_was_lost_has_doses_that_nobody_knows() -> None:
+    rows = dose_rows(stimulus(analysed(4, 1, 0), "lost", fired=False))
+    assert rows["particle"].tolist() == [9, 7]
+    assert np.isnan(rows["dose"]).all()
+
+
+def test_what_was_not_begun_keeps_nothing(streams: Path) -> None:
+    log = AnalysisLog(streams)
+    log.note(stimulus(analysed(0, 0, 0)))
+    assert write(log, analysed(1, 1, 0))
+    assert (log.rows, log.frames, log.losses) == ((), {}, {})
 
 
 def test_what_finds_no_room_is_told_and_comes_later(streams: Path) -> None:

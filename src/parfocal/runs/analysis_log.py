@@ -84,7 +84,7 @@ class AnalysisLog:
     @property
     def frames(self) -> dict[str, EventLayout]:
         """The streams of frames, to be recorded, and where their frames lie."""
-        return dict.fromkeys(self._frames, self._layout)
+        return dict.fromkeys(self._frames, self._layout) if self._frames else {}
 
     @property
     def blocking(self) -> tuple[str, ...]:
@@ -102,6 +102,8 @@ class AnalysisLog:
         A copy is made of both.
         """
         with self._writing:
+            if not self._frames:
+                return True
             if not all(stream.settle(0.0) for stream in self._frames.values()):
                 return False
             number = self._layout.number_of({axis: frame.event.index.get(axis, 0) for axis in _AXES})
@@ -114,15 +116,18 @@ class AnalysisLog:
 
     def write_rows(self, frame: AnalysedFrame) -> None:
         """Keep a row for each cell; those that find no room wait, as many as a ring holds."""
-        image = self._spec.frame
         with self._writing:
             if TRACKS in self._rows:
+                image = self._spec.frame
                 dtype = track_dtype(self._spec.columns)
                 self._rows[TRACKS].take(track_rows(dtype, frame, image.shape, image.pixel_size_um))
 
     def note(self, done: SettledEvent) -> None:
-        """Keep what became of a stimulus, and how much light each cell got by it; nothing of other events."""
-        if done.event.kind != "stimulus":
+        """Keep what became of a stimulus, and how much light each cell got by it; nothing of other events.
+
+        It is kept nowhere if the streams were not begun: a run whose first plan exposes nothing has none.
+        """
+        if done.event.kind != "stimulus" or not self._rows:
             return
         with self._writing:
             self._rows[STIMULATIONS].take(stimulation_row(done))

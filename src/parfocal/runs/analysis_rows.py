@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 OUTCOMES = ("fired", "fallback", "lost", "skipped", "failed", "unsure", "cancelled")
 """What the numbers in the column `outcome` of a stimulation mean; "fallback" was fired with an older mask."""
-_EVENT = [("number", "<i8"), ("phase_id", "<i4"), ("t", "<i4"), ("p", "<i4")]
+_LIT = ("fired", "fallback", "lost", "unsure")
+"""The outcomes of stimuli that were, or may have been, fired: a lost one is one whose frame did not come."""
+_EVENT = [("number", "<i8"), ("phase_id", "<i8"), ("t", "<i4"), ("p", "<i4")]
+_PHASE_IDS = range(-(2**63), 2**63)
 _CELL = [("label", "<i4"), ("particle", "<i8")]
 _PLACE_PX, _PLACE_UM = ("y_px", "x_px"), ("y_um", "x_um")
 _PARENT = "parent"
@@ -60,7 +63,7 @@ def track_dtype(columns: Iterable[str]) -> np.dtype[Any]:
 def track_rows(
     dtype: np.dtype[Any], frame: AnalysedFrame, shape: tuple[int, ...], pixel_size_um: float | None
 ) -> NDArray[np.void]:
-    """Return the rows (n,) of the cells of an image.
+    """Return the rows (n,) of the cells of an image; none of one that was not segmented, which has no labels.
 
     Parameters
     ----------
@@ -74,7 +77,7 @@ def track_rows(
         Of the image; without it there are no places on the stage.
     """
     columns, stage = frame.columns, frame.exposure
-    rows = _blank(dtype, len(columns["label"]), frame.event)
+    rows = _blank(dtype, len(columns.get("label", ())), frame.event)
     for name in dtype.names or ():
         if name in columns:
             rows[name] = columns[name]
@@ -103,10 +106,10 @@ def stimulation_row(done: SettledEvent) -> NDArray[np.void]:
 def dose_rows(done: SettledEvent) -> NDArray[np.void]:
     """Return the rows (n,) of the light that the cells got by a stimulus; none if it was not fired.
 
-    The dose is NaN of one of which nobody knows whether it was.
+    The dose is NaN where nobody knows it: the stimulus may have been fired, or its frame was lost.
     """
     facts = done.stimulus
-    if facts is None or facts.mask is None or _outcome(done) not in ("fired", "fallback", "unsure"):
+    if facts is None or facts.mask is None or _outcome(done) not in _LIT:
         return np.empty(0, DOSE)
     columns = facts.mask.columns
     rows = _blank(DOSE, len(columns.get("label", ())), done.event)
@@ -169,7 +172,8 @@ def _blank(dtype: np.dtype[Any], count: int, event: Event) -> NDArray[np.void]:
         if kind in "if":
             rows[name] = np.nan if kind == "f" else -1
     phase = event.metadata.get("phase_id", -1)
-    rows["number"], rows["phase_id"] = event.number, phase if isinstance(phase, int) else -1
+    is_id = isinstance(phase, int) and phase in _PHASE_IDS
+    rows["number"], rows["phase_id"] = event.number, phase if is_id else -1
     for axis in "tp":
         rows[axis] = event.index.get(axis, -1)
     return rows
