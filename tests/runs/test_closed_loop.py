@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from parfocal.core.clock import SYSTEM_CLOCK, poll_until
+from parfocal.core.errors import CommandError
 from parfocal.core.frames import FrameHeader
 from parfocal.runs.engine import RunEngine
 from parfocal.runs.instruments.instruments import ExposedFrame, InstrumentRestartedError, RunStart
@@ -233,6 +234,20 @@ def test_a_step_that_raises_is_counted_and_the_run_goes_on(late):
         2,
     )
     assert status.stimulations.fallback == 1
+
+
+def test_a_stimulus_that_was_dropped_before_its_mask_was_decided_tells_nothing_of_another_one():
+    def is_ready(event):
+        if event.index["t"] == 1:
+            raise CommandError("the stage is jammed", service="stage")
+        return True
+
+    loop = Loop(series(3), pipeline(), on_failure="go on")
+    loop.instruments.is_ready = is_ready
+    status = loop.start().end()
+    assert [one.outcome for one in loop.stimuli] == ["acquired", "failed", "acquired"]
+    assert (loop.stimuli[1].stimulus.mask, loop.stimuli[1].stimulus.fired) == (None, None)
+    assert (loop.masked, status.errors.count) == ([(0, 0), (1, None), (2, 2)], 1)
 
 
 @pytest.mark.parametrize("steer", ["pause", "cancel", "finish"])

@@ -305,6 +305,7 @@ class RunEngine:
         before, exposure = self._machine, self._performer.exposure
         match report:
             case inputs.Fetched(event=event):
+                self._performer.forget_stimulus()
                 if event is not None:
                     self._prediction.fetched(event)
                 if self.analysis is not None:

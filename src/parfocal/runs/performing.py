@@ -90,8 +90,12 @@ class Performer:
 
     @property
     def stimulus(self) -> StimulusFacts:
-        """What is known of the newest stimulus."""
+        """What is known of the stimulus in hand."""
         return StimulusFacts(mask=self._mask, fired=self._fired)
+
+    def forget_stimulus(self) -> None:
+        """Know nothing of a stimulus: another event is in hand."""
+        self._mask = self._fired = None
 
     def perform(self, task: tasks.Task) -> inputs.Report:
         """Do a task, and return its report. Errors of instruments are reports, too."""
@@ -181,7 +185,6 @@ class Performer:
         return inputs.Prepared(self._now)
 
     def _expose(self, event: Event, which: tasks.Mask) -> inputs.Report:
-        self._fired = None
         if which == "none":
             self.exposure = exposure = self._instruments.expose(event)
         else:
@@ -201,7 +204,6 @@ class Performer:
         The light is shaded if that lasts.
         """
         assert self._analysis is not None
-        self._mask = self._fired = None
         woken = shaded = False
         while True:
             self._answer = answer = self._analysis.mask_for(event)
