@@ -43,6 +43,9 @@ class Lab:
             self.told.append(status)
             self._news.notify_all()
 
+    def note(self, done):
+        self.settled.append((done.event.number, done.outcome))
+
     def run(self, plan, name="run", **options):
         run = RunEngine(
             RunStart(run=name, plan={}),
@@ -51,7 +54,7 @@ class Lab:
             clock=self.clock,
             log=LOG,
             tell=self.hear,
-            note=lambda done: self.settled.append((done.event.number, done.outcome)),
+            note=self.note,
             **options,
         )
         self.runs.append(run)
@@ -273,6 +276,42 @@ def test_a_question_that_nobody_answers_fails(quick):
     status = quick.end(quick.run(confirm("go on?", timeout_s=60)))
     assert status.outcome == "failed"
     assert "nobody answered" in status.reason
+
+
+@pytest.mark.parametrize("on_failure", ["stop", "go on", "pause"])
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_note_that_raises_ends_the_run_as_failed_and_in_the_dark(quick, number, on_failure):
+    lit = []
+
+    def note(done):
+        if done.event.number == number:
+            lit.append(quick.instruments.lit)
+            raise OverflowError("too large for the log")
+
+    quick.note = note
+    status = quick.end(quick.run(series(3), on_failure=on_failure))
+    assert lit == [True]
+    assert (status.state, status.outcome) == ("ended", "failed")
+    assert status.reason == "OverflowError: too large for the log"
+    assert status.events_acquired == len(quick.instruments.exposed) == number + 1
+    (error,) = status.errors.last
+    assert (error.source, error.type, error.message) == ("runs", "OverflowError", "too large for the log")
+    assert not quick.instruments.lit
+    assert not quick.instruments.claimed
+
+
+def test_a_cancelled_run_whose_note_raises_is_closed_as_cancelled(slow):
+    def note(done):
+        raise KeyError("stimulations")
+
+    slow.note = note
+    run = slow.run(series(3))
+    slow.clock.wait_for_waiters()  # in the first exposure
+    run.cancel("enough")
+    status = slow.end(run)
+    assert (status.outcome, status.reason, status.errors.count) == ("cancelled", "enough", 1)
+    assert slow.instruments.done[-1] == "close cancelled"
+    assert not slow.instruments.lit
 
 
 def test_a_lost_frame_is_declared(quick):

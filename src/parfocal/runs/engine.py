@@ -288,12 +288,19 @@ class RunEngine:
                 report = self._performer.failed(task, error)
 
     def _next(self, report: inputs.Report) -> tasks.Task | None:
-        """Return the next task. Events are fetched here, under the lock, so that a plan may be replaced."""
+        """Return the next task. Events are fetched here, under the lock, so that a plan may be replaced.
+
+        What raises here, as a note that can't be kept, ends the run as failed, and in the dark.
+        """
         while True:
             with self._lock:
-                if isinstance(self._machine.task, tasks.Fetch):
-                    report = inputs.Fetched(self._clock.monotonic_ns(), next(self._events, None))
-                self._take(report)
+                try:
+                    if isinstance(self._machine.task, tasks.Fetch):
+                        report = inputs.Fetched(self._clock.monotonic_ns(), next(self._events, None))
+                    self._take(report)
+                except Exception as error:  # noqa: BLE001 (the border of the thread: the run ends in order)
+                    self._log.exception("run %s: %s is not taken in", self.name, type(report).__name__)
+                    self._give_up(error)
                 task = self._machine.task
                 if not isinstance(task, tasks.Fetch):
                     self._wake.clear()
@@ -323,6 +330,13 @@ class RunEngine:
             self._note(done)
 
     # --- under the lock
+
+    def _give_up(self, error: Exception) -> None:
+        """Have it go dark and end as failed, with `error` among its errors."""
+        now_ns, kind = self._clock.monotonic_ns(), type(error).__name__
+        message = str(error) or kind
+        self._advance(inputs.EndRun(now_ns, "failed", f"{kind}: {message}", commanded=False))
+        self._advance(inputs.TaskFailed(now_ns, "runs", kind, message))
 
     def _wish(self, make: Callable[[int], inputs.Wish]) -> RunStatus:
         with self._lock:
