@@ -264,6 +264,30 @@ def test_what_the_record_cannot_take_now_it_gets_later_and_once(slow):
     assert [one.command for one in slow.instruments.commands] == ["pause", "cancel"]
 
 
+def test_who_looks_after_all_runs_does_not_wait_for_a_write_of_another_thread(slow):
+    run = slow.run(series(100))
+    slow.clock.wait_for_waiters()
+    writes, may_end = threading.Event(), threading.Event()
+    keep = slow.instruments.keep_commands
+
+    def patient_keep(commands, *, patiently=False):
+        writes.set()
+        assert may_end.wait(PATIENCE_S)
+        keep(commands, patiently=patiently)
+
+    slow.instruments.keep_commands = patient_keep
+    run.cancel("enough")
+    assert writes.wait(PATIENCE_S)  # in the run's thread, before it closes its record
+    looks = threading.Thread(target=run.keep_commands, daemon=True)
+    looks.start()
+    looks.join(PATIENCE_S / 2)
+    waited = looks.is_alive()
+    may_end.set()
+    slow.end(run)
+    assert not waited
+    assert [one.command for one in slow.instruments.commands] == ["cancel"]
+
+
 def test_a_status_shows_the_last_ten_commands(slow):
     run = slow.run(series(100))
     slow.clock.wait_for_waiters()
