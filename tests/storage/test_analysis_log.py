@@ -213,6 +213,7 @@ def test_what_finds_no_room_is_told_and_comes_later(streams: Path) -> None:
             taken = [write(log, analysed(n, n, 0)) for n in range(room + 3)]
             assert taken == [True] * (room + 1) + [False] * 2  # one is kept beside the ring
             assert not log.settle(0.0)
+            assert log.losses == {"no room for labels": 1}
             with slow.lease_many(2, LIMIT_S) as frames:
                 assert len(frames) > 0
             assert log.settle(LIMIT_S)
@@ -232,13 +233,24 @@ def test_rows_wait_for_room_within_bounds(streams: Path) -> None:
         with open_stream(streams, "doses").lossless("block", name="slow") as slow:
             for _ in range(4):
                 log.note(stimulus(frame))
-            assert log.losses == {}
+            assert log.losses == {"no room for doses": room}  # if the record were closed now
             log.note(stimulus(frame))
-            assert log.losses == {"no room for doses": room // 2}
+            assert log.losses == {"no room for doses": room + room // 2}
             with slow.lease_rows(LIMIT_S, room) as rows:
                 assert len(rows) == room
             assert log.settle(LIMIT_S)
+        assert log.losses == {"no room for doses": room // 2}
         assert open_stream(streams, "doses").produced == 2 * room
+
+
+def test_what_waits_at_the_end_is_lost_before_and_after_the_streams_have_ended(streams: Path) -> None:
+    with opened(streams) as log, open_stream(streams, "masks").lossless("block", name="slow"):
+        room = open_stream(streams, "masks").status().slots
+        for number in range(room + 1):
+            assert write(log, analysed(number, number, 0))
+        losses = log.losses  # as the record is told before it is closed
+        log.close()
+        assert losses == log.losses == {"no room for masks": 1}
 
 
 def test_a_run_goes_on_with_particles_and_more_positions(streams: Path, tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ class AnalysisLog:
 
     @property
     def losses(self) -> dict[str, int]:
-        """How much found no room and was given up, by stream."""
+        """How much found no room, by stream: it was given up, or would be if the record were closed now."""
         return {f"no room for {name}": stream.lost for name, stream in self._streams if stream.lost}
 
     def write_images(self, frame: AnalysedFrame) -> bool:

@@ -70,17 +70,18 @@ class RowLog:
     dtype : dtype
         Of its rows.
 
-    Attributes
-    ----------
-    lost : int
-        How many rows were given up, because more than a ring's worth of them waited.
     """
 
     def __init__(self, streams: Path, name: str, dtype: np.dtype[Any]) -> None:
         self._writer = StreamWriter(streams, name, RowSpec.of(dtype), slots=_ROW_SLOTS)
         self._room = _Room(self._writer, _ROW_SLOTS)
         self._waiting: NDArray[np.void] = np.empty(0, dtype)
-        self.lost = 0
+        self._given_up = 0
+
+    @property
+    def lost(self) -> int:
+        """How many rows were given up, because more than a ring's worth of them waited; or wait just now."""
+        return self._given_up + len(self._waiting)
 
     def take(self, rows: NDArray[np.void]) -> None:
         """Write rows, after those that wait."""
@@ -89,7 +90,7 @@ class RowLog:
         elif len(self._waiting) + len(rows) <= _ROW_SLOTS:
             self._waiting = np.concatenate([self._waiting, rows])
         else:
-            self.lost += len(rows)
+            self._given_up += len(rows)
 
     def settle(self, timeout_s: float | None) -> bool:
         """Write what waits; return False if there is still no room for all of it after `timeout_s`."""
@@ -99,7 +100,7 @@ class RowLog:
 
     def close(self) -> None:
         """End the stream; what waits is lost."""
-        self.lost += len(self._waiting)
+        self._given_up = self.lost
         self._waiting = self._waiting[:0]
         self._writer.close()
 
@@ -125,10 +126,6 @@ class FrameLog:
     spec : FrameSpec
         Of its frames.
 
-    Attributes
-    ----------
-    lost : int
-        How many frames were given up: one that waited at the end.
     """
 
     def __init__(self, streams: Path, name: str, spec: FrameSpec) -> None:
@@ -136,8 +133,13 @@ class FrameLog:
         self._writer = StreamWriter(streams, name, spec, slots=slots)
         self._room = _Room(self._writer, slots)
         self._writer.set_next_number(0)
-        self._number = self.lost = 0
+        self._number = self._given_up = 0
         self._waiting: tuple[NDArray[Any], FrameHeader] | None = None
+
+    @property
+    def lost(self) -> int:
+        """How many frames were given up: one that waited at the end; or waits just now."""
+        return self._given_up + int(self._waiting is not None)
 
     def take(self, image: NDArray[Any], source: FrameHeader, event: int) -> None:
         """Write what was made from the frame `source`, or keep a copy; to be called when all is settled.
@@ -163,7 +165,7 @@ class FrameLog:
 
     def close(self) -> None:
         """End the stream; what waits is lost."""
-        self.lost += int(self._waiting is not None)
+        self._given_up = self.lost
         self._waiting = None
         self._writer.close()
 
