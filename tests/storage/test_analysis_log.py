@@ -281,6 +281,25 @@ def test_a_run_goes_on_with_particles_and_more_positions(streams: Path, tmp_path
     assert run.frames("labels", t=3, p=0).array().tolist() == labels_at(3).tolist()
 
 
+def test_what_waits_while_a_plan_grows_lies_where_it_was_found(streams: Path) -> None:
+    grown = EventLayout(axes="tpcz", sizes=(9, 3, 2, 1), positions=(LEFT, RIGHT, LEFT), channels=CHANNELS)
+    with opened(streams, masks=False) as log:
+        with open_stream(streams, "labels").lossless("block", name="slow") as slow:
+            room = open_stream(streams, "labels").status().slots
+            for number in range(room):
+                assert write(log, analysed(number, 0, 0))
+            assert write(log, analysed(room, 5, 1))
+            with log.relayout(grown) as layouts:
+                layout = layouts["labels"]
+            for _ in range(room):
+                with slow.lease(LIMIT_S):
+                    pass
+            assert log.settle(LIMIT_S)
+            with slow.lease(LIMIT_S) as last:
+                assert layout.index_of(last.header.event) == {"t": 5, "p": 1}
+        assert log.losses == {}
+
+
 def test_an_image_is_the_frame_unless_another_stream_is_named(streams: Path, tmp_path: Path) -> None:
     with StreamWriter(streams, "camera", IMAGE) as camera, opened(streams) as log:
         wanted = RecorderSettings().streams({"camera": LAYOUT, **log.frames}, log.rows, log.blocking)

@@ -141,8 +141,11 @@ class AnalysisLog:
     @contextmanager
     def relayout(self, layout: EventLayout) -> Iterator[dict[str, EventLayout]]:
         """Take the layout of a plan that has grown; lend `frames` to be told, and write nothing meanwhile."""
+        after = _along_t_and_p(layout)
         with self._writing:
-            self._layout = _along_t_and_p(layout)
+            for stream in self._frames.values():
+                stream.relayout(self._layout, after)
+            self._layout = after
             yield self.frames
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from parfocal.core.clock import SYSTEM_CLOCK
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from parfocal.core.event_layout import EventLayout
 
 _ROW_SLOTS = 1 << 15
 _COMES_BACK_S = 60.0
@@ -162,6 +165,13 @@ class FrameLog:
         if self._waiting is not None and self._is_written(*self._waiting, timeout_s):
             self._waiting = None
         return self._waiting is None
+
+    def relayout(self, before: EventLayout, after: EventLayout) -> None:
+        """Have what waits lie, in the layout of a plan that has grown, where it lay before."""
+        if self._waiting is not None:
+            image, header = self._waiting
+            event = after.number_of(before.index_of(header.event))
+            self._waiting = image, msgspec.structs.replace(header, event=event)
 
     def close(self) -> None:
         """End the stream; what waits is lost."""
