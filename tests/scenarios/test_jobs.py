@@ -78,7 +78,7 @@ def test_ctrl_c_saves_what_was_measured_and_says_cancelled(tmp_path):
     assert directory.rigs() == ()
 
 
-@pytest.mark.parametrize("phase", ["finding beads", "plane 3 of 21"])
+@pytest.mark.parametrize("phase", ["finding beads", "plane "])  # not each plane is drawn
 def test_ctrl_c_before_the_measurement_says_that_nothing_is_recorded(phase, tmp_path):
     demo = subprocess.Popen(
         [sys.executable, "-u", "-m", "parfocal", "demo", "tweezers", "--beads", "2", "--out", str(tmp_path)],
