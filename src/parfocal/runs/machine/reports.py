@@ -31,7 +31,7 @@ def take(machine: Machine, report: inputs.Report) -> Machine:
         case inputs.FrameLost():
             return _dropped(machine, "lost")
         case inputs.Stopped():
-            return _stopped(machine)
+            return _broken_off(machine, "cancelled")
         case inputs.Restarted():
             return _restarted(machine, report)
         case inputs.TaskFailed():
@@ -154,12 +154,12 @@ def _acquired(machine: Machine, report: inputs.Acquired) -> Machine:
     return _dropped(machine, "cancelled", frames) if machine.end is not None else machine
 
 
-def _stopped(machine: Machine) -> Machine:
-    """Declare an exposure that was aborted; anything else was not begun."""
+def _broken_off(machine: Machine, reason: str) -> Machine:
+    """Declare an exposure that was aborted, or failed while the run was to end; else nothing was begun."""
     event = machine.event
     if event is None or not isinstance(machine.task, Expose):
         return machine
-    return _dropped(machine, "unsure" if event.kind == "stimulus" else "cancelled")
+    return _dropped(machine, "unsure" if event.kind == "stimulus" else reason)
 
 
 def _restarted(machine: Machine, report: inputs.Restarted) -> Machine:
@@ -179,19 +179,13 @@ def _failed(machine: Machine, report: inputs.TaskFailed) -> Machine:
     event = machine.event
     in_order = machine.end is not None and machine.end.ending in ("complete", "finished early")
     if machine.end is not None and not (in_order and isinstance(machine.task, Drain)):
-        return _broken_off(machine) if isinstance(machine.task, Expose) else machine
+        return _broken_off(machine, "failed")
     if event is None or isinstance(machine.task, Hold):  # nothing to drop: light, record or claims failed
         return machine.ending("failed", report.message)
     if event.kind == "stimulus" and isinstance(machine.task, Expose):
         machine = _dropped(machine, "unsure")
         return machine if machine.on_failure == "go on" else _given_up(machine, report.message, report.now_ns)
     return _given_up(machine, report.message, report.now_ns)
-
-
-def _broken_off(machine: Machine) -> Machine:
-    """Declare an exposure that failed while the run was to end."""
-    assert machine.event is not None
-    return _dropped(machine, "unsure" if machine.event.kind == "stimulus" else "failed")
 
 
 def _given_up(machine: Machine, message: str, now_ns: int) -> Machine:
