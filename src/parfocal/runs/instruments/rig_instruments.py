@@ -297,10 +297,10 @@ class RigInstruments:
     def _look(self, event: Event) -> FrameHeader:
         """Take a frame at the height of an event that is for none: the record leaves it out."""
         self.place(event)
+        self._light.light_up()
         return self._snap(event, _NO_EVENT)
 
     def _snap(self, event: Event, number: int) -> FrameHeader:
-        self._light.light_up()
         header = self._camera.snap(event, number, self._light.exposure_ms(event))
         if lost := self._light.renew():
             raise InstrumentRestartedError(f"{lost} ended during the exposure: it was dark", source=lost)
