@@ -118,9 +118,8 @@ class AnalysisLog:
         """Keep a row for each cell; those that find no room wait, as many as a ring holds."""
         with self._writing:
             if TRACKS in self._rows:
-                image = self._spec.frame
-                dtype = track_dtype(self._spec.columns)
-                self._rows[TRACKS].take(track_rows(dtype, frame, image.shape, image.pixel_size_um))
+                image, log = self._spec.frame, self._rows[TRACKS]
+                log.take(track_rows(log.dtype, frame, image.shape, image.pixel_size_um))
 
     def note(self, done: SettledEvent) -> None:
         """Keep what became of a stimulus, and how much light each cell got by it; nothing of other events.

@@ -73,9 +73,14 @@ class RowLog:
     dtype : dtype
         Of its rows.
 
+    Attributes
+    ----------
+    dtype : dtype
+        As given.
     """
 
     def __init__(self, streams: Path, name: str, dtype: np.dtype[Any]) -> None:
+        self.dtype = dtype
         self._writer = StreamWriter(streams, name, RowSpec.of(dtype), slots=_ROW_SLOTS)
         self._room = _Room(self._writer, _ROW_SLOTS)
         self._waiting: NDArray[np.void] = np.empty(0, dtype)
@@ -128,7 +133,6 @@ class FrameLog:
         Of the stream.
     spec : FrameSpec
         Of its frames.
-
     """
 
     def __init__(self, streams: Path, name: str, spec: FrameSpec) -> None:
