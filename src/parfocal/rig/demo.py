@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +12,12 @@ import msgspec
 from parfocal.core.errors import BadInputError
 from parfocal.core.frames import FrameSpec
 from parfocal.rig.config import RigConfig, load_config, with_changes
-from parfocal.rig.job import JobProgress
-from parfocal.rig.opening import load_source, open_rig
+from parfocal.rig.job import JobProgress, result_reported
+from parfocal.rig.opening import load_source
 from parfocal.rig.results import summarise
 from parfocal.rig.ring_size import free_shared_bytes, slots_for
 from parfocal.rig.tracked_run import run_tracked
-from parfocal.rig.viewing import follow, live_window
+from parfocal.rig.viewing import watched_rig
 from parfocal.runs.settings import RunSettings
 from parfocal.storage.folder import check_place
 from parfocal.storage.recorder_settings import LEAST_FREE_MB, MB
@@ -108,13 +107,7 @@ def run_demo(plan: DemoPlan, report: Callable[[JobProgress], None]) -> Summary:
     """Find the beads, build their tables in a focus sweep, measure, and compare with the truth."""
     check_place(plan.out, int(LEAST_FREE_MB * MB), remedy="name another folder with --out")
     config = demo_config(plan)
-    report(JobProgress(phase="starting", fraction=0.0, text=f"{len(config.services)} services"))
-    with ExitStack() as stack:
-        window = live_window(config.name, "simulated tweezers") if plan.view else nullcontext()
-        viewer = stack.enter_context(window)
-        rig = stack.enter_context(open_rig(config))
-        if viewer is not None:
-            follow(rig, "camera", viewer)
+    with watched_rig(config, "simulated tweezers", report, view=plan.view) as rig:
         beads = prepare(rig, report)
         asked = msgspec.to_builtins(plan, enc_hook=str)
         done = run_tracked(rig, plan.frames, report=report, name="demo", notes=asked)
@@ -132,10 +125,7 @@ def prepare(rig: Rig, report: Callable[[JobProgress], None]) -> int:
     if found:
         rig["magnet"].move_to(STRONG_NM, timeout_s=30.0)
         sweep = rig["tracker"].submit("build_tables", timeout_s=300.0)
-        sweep.on_progress(
-            lambda p: report(JobProgress(phase="focus sweep", fraction=p.fraction, text=p.text))
-        )
-        sweep.result()
+        result_reported(sweep, "focus sweep", report)
         rig["magnet"].move_to(WORKING_NM, timeout_s=30.0)
     rig["camera"].stop()
     return len(found)

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from parfocal.ipc import Call
 
 
 class JobProgress(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,3 +23,9 @@ class JobProgress(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""
     run: str = ""
     notes: tuple[str, ...] = ()
+
+
+def result_reported(call: Call, phase: str, report: Callable[[JobProgress], None]) -> Any:
+    """Return the result of a call to a service; its progress is reported as that of a phase of the job."""
+    call.on_progress(lambda p: report(JobProgress(phase=phase, fraction=p.fraction, text=p.text)))
+    return call.result()

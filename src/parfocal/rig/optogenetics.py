@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -11,9 +10,8 @@ import msgspec
 import numpy as np
 
 from parfocal.core.clock import SYSTEM_CLOCK
-from parfocal.rig.job import JobProgress
+from parfocal.rig.job import JobProgress, result_reported
 from parfocal.rig.loop_results import summarise_loop
-from parfocal.rig.opening import open_rig
 from parfocal.rig.optogenetics_plan import (
     REPORTER,
     OptogeneticsPlan,
@@ -21,7 +19,7 @@ from parfocal.rig.optogenetics_plan import (
     optogenetics_config,
     optogenetics_sequence,
 )
-from parfocal.rig.viewing import follow, live_window
+from parfocal.rig.viewing import watched_rig
 from parfocal.runs.handle import result_of
 from parfocal.runs.status_text import progress_text
 from parfocal.storage.folder import check_place
@@ -48,15 +46,15 @@ def run_optogenetics(plan: OptogeneticsPlan, report: Callable[[JobProgress], Non
     Ctrl-C in the run cancels it: what was acquired up to then is saved.
     """
     check_place(plan.out, int(LEAST_FREE_MB * MB), remedy="name another folder with --out")
-    with ExitStack() as stack:
-        kept = Path(stack.enter_context(TemporaryDirectory())) / "calibration.json"
-        config = optogenetics_config(plan, kept)
-        report(JobProgress(phase="starting", fraction=0.0, text=f"{len(config.services)} services"))
-        window = live_window(config.name, "simulated optogenetics") if plan.view else nullcontext()
-        viewer = stack.enter_context(window)
-        rig = stack.enter_context(open_rig(config))
-        if viewer is not None:
-            follow(rig, "camera", viewer)
+    with (
+        TemporaryDirectory() as folder,
+        watched_rig(
+            optogenetics_config(plan, Path(folder) / "calibration.json"),
+            "simulated optogenetics",
+            report,
+            view=plan.view,
+        ) as rig,
+    ):
         residual_px = _calibrate(rig, report)
         handle = rig.run(
             optogenetics_sequence(plan),
@@ -82,8 +80,7 @@ def run_optogenetics(plan: OptogeneticsPlan, report: Callable[[JobProgress], Non
 def _calibrate(rig: Rig, report: Callable[[JobProgress], None]) -> float:
     """Find out where the camera's pixels lie on the modulator; return how well that is known, px."""
     call = rig["modulator"].submit("calibrate", timeout_s=_CALIBRATION_S)
-    call.on_progress(lambda p: report(JobProgress(phase="calibrating", fraction=p.fraction, text=p.text)))
-    return float(call.result().residual_px)
+    return float(result_reported(call, "calibrating", report).residual_px)
 
 
 def follow_run(handle: RunHandle, report: Callable[[JobProgress], None]) -> RunStatus:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,11 +11,13 @@ from parfocal.core.errors import BadInputError
 from parfocal.core.frames import FrameSpec
 from parfocal.formats import file_of, open_movie
 from parfocal.processes import directory
-from parfocal.rig.opening import attach_or_open, builtin_rigs
+from parfocal.rig.job import JobProgress
+from parfocal.rig.opening import attach_or_open, builtin_rigs, open_rig
 from parfocal.storage.recorded_run import is_run, open_run
 from parfocal.viewers import Viewer, open_viewer
 
 if TYPE_CHECKING:
+    from parfocal.rig.config import RigConfig
     from parfocal.rig.rig import Rig
 
 PLOTTED = (0, 1, 2)
@@ -150,6 +152,20 @@ def live_window(rig: str, what: str) -> Iterator[Viewer]:
         yield viewer
     finally:
         viewer.close()
+
+
+@contextmanager
+def watched_rig(
+    config: RigConfig, what: str, report: Callable[[JobProgress], None], *, view: bool
+) -> Iterator[Rig]:
+    """Run the rig of a job for the block; with `view` its camera is followed in a live viewer."""
+    report(JobProgress(phase="starting", fraction=0.0, text=f"{len(config.services)} services"))
+    with ExitStack() as stack:
+        viewer = stack.enter_context(live_window(config.name, what)) if view else None
+        rig = stack.enter_context(open_rig(config))
+        if viewer is not None:
+            follow(rig, "camera", viewer)
+        yield rig
 
 
 def follow(rig: Rig, stream: str, viewer: Viewer) -> str:
