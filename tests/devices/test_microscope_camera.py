@@ -4,17 +4,10 @@ import numpy as np
 import pytest
 
 from parfocal.core.errors import BadInputError
-from parfocal.core.protocols import Camera
-from parfocal.devices.channels import ChannelsHost
-from parfocal.devices.context import DeviceContext
-from parfocal.devices.light import LightHost
-from parfocal.devices.registry import make_device
 from parfocal.devices.simulated.microscope.truth import CELL_TRUTH_DTYPE
-from parfocal.devices.simulated.microscope.world import SimulatedWorld
-from parfocal.devices.simulated.world import World
-from parfocal.testing.clock import JumpClock
-from parfocal.testing.local_rig import LocalRig
 from parfocal.tracking.sharpness import sharpness
+
+from .microscopes import OFFSET, Microscope, several
 
 PRESETS = {
     "nucleus": {"light": "excitation", "power": 0.5, "filter": "nucleus"},
@@ -22,60 +15,16 @@ PRESETS = {
     "stimulation": {"light": "stimulation", "power": 0.5, "filter": "open"},
     "dark": {},
 }
-OFFSET = 100.0
 
 
-class Microscope:
-    """A camera, its channels and its stages."""
-
-    def __init__(self, folder, **options):
-        self.clock = JumpClock(monotonic_ns=7_000_000_000)
-        self.rig = LocalRig(folder, self.clock)
-        self.world = self.rig.add("world", SimulatedWorld, {})
-        for name in ("excitation", "stimulation"):
-            self.rig.add(name, LightHost, {"device": "simulated-shuttered-light", "options": {"light": name}})
-        presets = {"presets": PRESETS, "light_path": {"device": "simulated-filters"}}
-        self.channels = self.rig.add("channels", ChannelsHost, {"options": presets})
-        self.context = DeviceContext(clock=self.clock, folder=folder)
-        self.things = World.of(self.context)
-        self.camera = make_device("simulated-microscope-camera", options, self.context, Camera)
-        self.camera.open()
-
-    def move(self, **places):
-        for axis, target in places.items():
-            self.things.move(f"{axis}_um", target, self.clock.monotonic_ns(), 1e6)
-        self.clock.advance(0.1)
-
-    def image(self, channel=None, event=-1, time_s=None):
-        """Take one image; return it as float above the offset, and the number of its frame."""
-        if channel is not None:
-            self.channels.call("set_channel", channel)
-        if event >= 0 or time_s is not None:
-            self.camera.next_event(event, time_s, {})
-        self.camera.start(count=1)
-        out = np.zeros(self.camera.spec.shape, self.camera.spec.dtype)
-        header = self.camera.read_into(out, 100.0)
-        self.header = header
-        return out.astype(float) - OFFSET
-
-    def close(self):
-        self.camera.close()
-        self.rig.close()
+def microscope(folder, **options):
+    return Microscope(folder, "simulated-microscope-camera", PRESETS, {}, options)
 
 
 @pytest.fixture
 def make(tmp_path):
-    made = []
-
-    def make(**options):
-        folder = tmp_path / str(len(made))
-        folder.mkdir()
-        made.append(Microscope(folder, **options))
-        return made[-1]
-
-    yield make
-    for microscope in made:
-        microscope.close()
+    with several(tmp_path, microscope) as make:
+        yield make
 
 
 @pytest.fixture

@@ -6,19 +6,13 @@ from scipy import ndimage
 
 from parfocal.core.errors import BadInputError
 from parfocal.core.modulation import pack_mask
-from parfocal.core.protocols import Camera
-from parfocal.devices.channels import ChannelsHost
-from parfocal.devices.context import DeviceContext
-from parfocal.devices.light import LightHost
 from parfocal.devices.modulator import ModulatorHost
-from parfocal.devices.registry import make_device
-from parfocal.devices.simulated.microscope.world import SimulatedWorld
 from parfocal.devices.simulated.optogenetics.lineage import NODES
 from parfocal.devices.simulated.optogenetics.lit_region import intersection_over_union
-from parfocal.devices.simulated.world import World
-from parfocal.testing.clock import JumpClock
-from parfocal.testing.local_rig import LocalRig
 
+from .microscopes import Microscope, several
+
+CAMERA = "simulated-optogenetics-camera"
 MIRRORS = (300, 400)
 SIDE = 256
 OPTIONS = {
@@ -34,43 +28,19 @@ PRESETS = {
 }
 
 
-class Microscope:
-    """A camera of the optogenetics sample, with lights, channels and a modulator, on a clock that jumps."""
+class Optogenetics(Microscope):
+    """A camera of the optogenetics sample, with a modulator."""
 
     def __init__(self, folder, **options):
-        self.clock = JumpClock(monotonic_ns=7_000_000_000)
-        self.rig = LocalRig(folder, self.clock)
-        self.rig.add("world", SimulatedWorld, {"modulators": {"dmd": {"shape": MIRRORS}}})
-        for name in ("excitation", "stimulation"):
-            self.rig.add(name, LightHost, {"device": "simulated-shuttered-light", "options": {"light": name}})
-        presets = {"presets": PRESETS, "light_path": {"device": "simulated-filters"}}
-        self.channels = self.rig.add("channels", ChannelsHost, {"options": presets})
+        world = {"modulators": {"dmd": {"shape": MIRRORS}}}
+        super().__init__(folder, CAMERA, PRESETS, world, {**OPTIONS, **options})
         self.modulator = self.rig.add("modulator", ModulatorHost, {"device": "simulated-dmd"})
-        self.context = DeviceContext(clock=self.clock, folder=folder)
-        self.things = World.of(self.context)
-        self.new_camera(**options)
-
-    def new_camera(self, **options):
-        self.camera = make_device(
-            "simulated-optogenetics-camera", {**OPTIONS, **options}, self.context, Camera
-        )
-        self.camera.open()
-
-    def move(self, **places):
-        for axis, target in places.items():
-            self.things.move(f"{axis}_um", target, self.clock.monotonic_ns(), 1e6)
-        self.clock.advance(0.1)
 
     def image(self, channel, event=-1, time_s=None):
         """Take one image of a channel, in its light alone; return it as float above the offset."""
-        self.channels.call("set_channel", channel)
-        if event >= 0 or time_s is not None:
-            self.camera.next_event(event, time_s, {})
-        self.camera.start(count=1)
-        out = np.zeros(self.camera.spec.shape, self.camera.spec.dtype)
-        self.header = self.camera.read_into(out, 100.0)
+        image = super().image(channel, event, time_s)
         self.channels.call("close_shutter")
-        return out.astype(float) - 100.0
+        return image
 
     def truth(self):
         return self.camera.ground_truth(self.header.frame)
@@ -81,24 +51,11 @@ class Microscope:
         self.modulator.call("blank")
         return image
 
-    def close(self):
-        self.camera.close()
-        self.rig.close()
-
 
 @pytest.fixture
 def make(tmp_path):
-    made = []
-
-    def make(**options):
-        folder = tmp_path / str(len(made))
-        folder.mkdir()
-        made.append(Microscope(folder, **options))
-        return made[-1]
-
-    yield make
-    for microscope in made:
-        microscope.close()
+    with several(tmp_path, Optogenetics) as make:
+        yield make
 
 
 def right_half():
@@ -202,7 +159,7 @@ def test_what_light_has_done_outlives_the_camera_and_ends_with_the_run(make):
     microscope.image("cytoplasm", 1, 5.0)
     before = microscope.truth()
     microscope.camera.close()
-    microscope.new_camera()
+    microscope.new_camera(CAMERA, OPTIONS)
     image = microscope.image("cytoplasm", 1, 5.0)
     again = microscope.truth()
     assert (again["activity"] == before["activity"]).all()
