@@ -1,0 +1,1 @@
+"""Windows that show a laboratory and steer it: Qt widgets, of which none ever waits for a rig."""
