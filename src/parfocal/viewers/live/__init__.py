@@ -1,1 +1,1 @@
-"""The live viewer: Qt and pyqtgraph are imported here alone, and only by its own process."""
+"""The live viewer: Qt and pyqtgraph are imported only by its own process."""

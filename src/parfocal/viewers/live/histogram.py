@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from parfocal.viewers.live.theme import Theme
+    from parfocal.viewers.qt.theme import Theme
 
 _SAMPLES = 1 << 15
 _BINS = 128

@@ -22,7 +22,7 @@ class LiveViewer(ViewerService):
     def make_loop(cls, clock: Clock) -> MainLoop:
         """Return Qt's own loop."""
         del clock
-        from parfocal.viewers.live.loop import QtLoop
+        from parfocal.viewers.qt.loop import QtLoop
 
         return QtLoop()
 

@@ -11,8 +11,8 @@ from PySide6.QtGui import QCloseEvent, QImage
 from PySide6.QtWidgets import QApplication, QGridLayout, QLabel, QMainWindow, QSplitter, QWidget
 
 from parfocal.viewers.live.image_pane import ImagePane
-from parfocal.viewers.live.plots import PlotPane
-from parfocal.viewers.live.theme import apply_theme, theme_of
+from parfocal.viewers.qt.plots import PlotPane
+from parfocal.viewers.qt.theme import apply_theme, theme_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

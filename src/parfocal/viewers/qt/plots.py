@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from parfocal.viewers.live.theme import Theme
+    from parfocal.viewers.qt.theme import Theme
     from parfocal.viewers.panes import Plot
 
 
