@@ -28,8 +28,8 @@ from parfocal.viewers.live.marks import RegionMarks, ScaleBar
 from parfocal.viewers.saving import save_picture
 
 if TYPE_CHECKING:
-    from parfocal.viewers.qt.theme import Theme
     from parfocal.viewers.panes import Pane
+    from parfocal.viewers.qt.theme import Theme
     from parfocal.viewers.regions import Regions
 
 

@@ -11,8 +11,8 @@ from PySide6.QtGui import QColor, QFont, QPainter, QPen, QPicture
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from parfocal.viewers.qt.theme import Theme
     from parfocal.viewers.panes import Marker
+    from parfocal.viewers.qt.theme import Theme
 
 _NICE_UM = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0)
 _BAR_PART = 0.2

@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from parfocal.viewers.qt.theme import Theme
     from parfocal.viewers.panes import Plot
+    from parfocal.viewers.qt.theme import Theme
 
 
 class PlotPane(QWidget):
