@@ -14,6 +14,7 @@ from parfocal.core.clock import poll_until
 from parfocal.core.errors import RunFailedError
 from parfocal.rig.opening import open_rig
 from parfocal.runs import Pipeline, Sequence, Step
+from parfocal.runs.analysis_rows import OUTCOMES
 
 PATIENCE_S = 300.0
 CELLS = "parfocal.analysis.cells."
@@ -85,6 +86,17 @@ def test_every_stimulus_of_a_run_has_the_mask_of_its_image_and_particles_go_on(r
         here = tracks[tracks["p"] == p]
         before, after = (set(here["particle"][phase].tolist()) for phase in (here["t"] < 3, here["t"] == 3))
         assert min(after - before, default=max(before) + 1) > max(before), "numbers are given once"
+
+
+@pytest.mark.slow
+def test_a_stimulus_that_its_policy_leaves_out_is_told_and_makes_no_record_incomplete(rig):
+    status = rig.run(plan(3), pipeline=PIPELINE, stim_mode="previous").wait(PATIENCE_S)
+    assert (status.outcome, status.reason) == ("complete", "1 no mask")
+    counts = status.stimulations
+    assert (counts.asked, counts.fired, counts.fallback) == (3, 2, 1)
+    record = parfocal.open_run(status.folder)
+    assert (record.outcome, record.manifest.streams["camera"].stored) == ("complete", 5)
+    assert [OUTCOMES[one] for one in record.stimulations()["outcome"]] == ["no mask", "fired", "fired"]
 
 
 @pytest.mark.slow

@@ -177,7 +177,8 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
     events_consumed, events_acquired : int
         Taken up, and done; a wait is done when it ends.
     events_dropped : dict of str to int
-        Declared not done, by reason: "lost", "skipped", "failed", "unsure".
+        Declared not done, by reason: "lost", "skipped", "failed", "unsure"; "no mask" of a stimulus that its
+        policy for late masks left out, which makes no run incomplete.
     frames_received, frames_stored : int
         Of the camera, without those of stimuli, which `stimulations` counts; and on the disk, with those. A
         run that is complete has ``frames_stored == frames_received + stimulations.fired``.

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from parfocal.runs.machine.counts import NO_MASK
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -15,8 +17,11 @@ if TYPE_CHECKING:
     from parfocal.runs.pipeline.analysed import AnalysedFrame
     from parfocal.runs.plans.event import Event
 
-OUTCOMES = ("fired", "fallback", "lost", "skipped", "failed", "unsure", "cancelled")
-"""What the numbers in the column `outcome` of a stimulation mean; "fallback" was fired with an older mask."""
+OUTCOMES = ("fired", "fallback", "lost", "skipped", "failed", "unsure", "cancelled", NO_MASK)
+"""What the numbers in the column `outcome` of a stimulation mean.
+
+"fallback" was fired with an older mask; "no mask" was left out, as the policy for late masks says.
+"""
 _LIT = ("fired", "fallback", "lost", "unsure")
 """The outcomes of stimuli that were, or may have been, fired: a lost one is one whose frame did not come."""
 _EVENT = [("number", "<i8"), ("phase_id", "<i8"), ("t", "<i4"), ("p", "<i4")]

@@ -12,6 +12,7 @@ from parfocal.core.event_kinds import EVENT_KINDS
 from parfocal.core.frames import RowSpec
 from parfocal.runs.instruments.instruments import ExposedFrame
 from parfocal.runs.machine import inputs
+from parfocal.runs.machine.counts import NO_MASK
 from parfocal.runs.pipeline.analysed import StimulusFacts
 from parfocal.runs.plans.event import Event
 from parfocal.streams import StreamWriter
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 _SLOTS = 1 << 13
 STREAM = "run_events"
 """The row stream that the log goes through."""
-OUTCOMES = ("acquired", "lost", "skipped", "failed", "unsure", "cancelled")
+OUTCOMES = ("acquired", "lost", "skipped", "failed", "unsure", "cancelled", NO_MASK)
 """What the numbers in the columns `kind` and `outcome` mean."""
 DTYPE = np.dtype(
     [

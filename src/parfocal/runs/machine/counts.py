@@ -8,6 +8,8 @@ from parfocal.core.run_status import FocusCounts, RunError, RunErrors, Stimulati
 from parfocal.runs.plans.event import Event
 
 _KEPT = 10
+NO_MASK = "no mask"
+"""Why a stimulus is left out by its policy for late masks: no frame of it is expected, and none is lost."""
 
 
 class EventCounts(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,8 +44,8 @@ class EventCounts(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def lost(self) -> int:
-        """How many events were declared dropped."""
-        return sum(self.dropped.values())
+        """How many events were declared dropped, but for those that their own policy left out."""
+        return sum(count for why, count in self.dropped.items() if why != NO_MASK)
 
     def taken(self) -> EventCounts:
         """Return them after an event was taken up."""
@@ -80,18 +82,23 @@ class EventCounts(msgspec.Struct, frozen=True, kw_only=True):
         failed = msgspec.structs.replace(self.autofocuses, failed=self.autofocuses.failed + 1)
         return msgspec.structs.replace(self, autofocuses=failed)
 
-    def drop(self, event: Event, reason: str, *, fallback: bool = False) -> EventCounts:
+    def drop(self, event: Event, reason: str) -> EventCounts:
         """Return them after an event was declared dropped.
 
-        `fallback` tells that a stimulus was left out because its mask was not there. Of one whose frame is
-        lost is known that it was fired.
+        Of a stimulus whose frame is lost is known that it was fired.
+
+        Examples
+        --------
+        >>> left_out = EventCounts().drop(Event(number=1, index={"t": 0}, kind="stimulus"), NO_MASK)
+        >>> left_out.stimulations.fallback, left_out.asked, left_out.lost
+        (1, 0, 0)
         """
         counts = self
         if event.kind == "stimulus":
-            fired, unsure = int(reason == "lost"), int(reason == "unsure")
-            counts = self.stimulated(asked=1, fired=fired, unsure=unsure, fallback=int(fallback))
+            became = {"lost": "fired", "unsure": "unsure", NO_MASK: "fallback"}.get(reason)
+            counts = self.stimulated(asked=1, **({} if became is None else {became: 1}))
         dropped = {**self.dropped, reason: self.dropped.get(reason, 0) + 1}
-        asked = self.asked + (event.is_exposure and reason != "cancelled")
+        asked = self.asked + (event.is_exposure and reason not in ("cancelled", NO_MASK))
         return msgspec.structs.replace(counts, dropped=dropped, asked=asked)
 
     def received(self, frames: int) -> EventCounts:

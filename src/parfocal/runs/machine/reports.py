@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from parfocal.runs.machine import inputs
+from parfocal.runs.machine.counts import NO_MASK
 from parfocal.runs.machine.machine import TRIES, Machine, Pausing
 from parfocal.runs.machine.tasks import Drain, Expose, Hold
 
@@ -73,7 +74,7 @@ def _decided(machine: Machine, report: inputs.Decided) -> Machine:
         return machine.having(holds=True)
     if machine.late == "previous" and report.has_older:
         return machine.having(mask="older")
-    return machine.without_event(machine.counts.drop(machine.event, "skipped", fallback=True))
+    return _dropped(machine, NO_MASK)
 
 
 def _focused(machine: Machine, report: inputs.Focused) -> Machine:
