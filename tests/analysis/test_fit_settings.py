@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
@@ -119,3 +120,23 @@ def test_the_rig_takes_them_while_it_runs_or_refuses_them(rig, tmp_path):
     with pytest.raises(CommandError, match="cannot be read"):
         tracker.call("set_settings", {"flat": str(tmp_path / "none.npy")})
     assert tracker.call("state")["fit"]["flat"] == str(tmp_path / "flat.npy")
+
+
+def test_a_tracker_of_regions_that_only_moved_is_the_one_there_is():
+    image = np.full((200, 200), 4000, np.float32)
+    render(image, bead_stack(0.525, 0.1, [2500.0], 96), 120.2, 110.9, 0.0, 4000)
+    rois = RoiSet(roi_px=64, width_px=200, height_px=200).added([(48.0, 48.0)])
+    first = Assignment(owner=1, rois=rois)
+    moved = msgspec.structs.replace(first, rois=rois.moved({0: (118.0, 108.0)}))
+    with closing(FieldTracker(first)) as tracker, closing(FieldTracker(moved)) as anew:
+        assert tracker.move(moved)
+        assert tracker.version == 2
+        assert tracker.track(image).tobytes() == anew.track(image).tobytes()
+        for changes in (
+            {"rois": rois.added([(60.0, 60.0)])},
+            {"tables": "other.npz"},
+            {"fit": FitSettings(max_chi2=2.0)},
+            {"noise": CameraNoise(gain_e_per_adu=2.0)},
+        ):
+            assert not tracker.move(msgspec.structs.replace(moved, **changes))
+        assert tracker.version == 2

@@ -12,7 +12,7 @@ EMPTY = RoiSet(roi_px=64, width_px=640, height_px=480)
 
 def test_each_change_is_a_version():
     rois = EMPTY.added([(100, 100), (200, 200), (300, 300)])
-    rois = rois.moved(1, 210, 220).removed(0)
+    rois = rois.moved({1: (210, 220)}).removed(0)
     assert rois.version == 3
     assert rois.rois == (Roi(1, 210.0, 220.0), Roi(2, 300.0, 300.0))
     assert rois.added([(400, 400)]).beads == (1, 2, 3)
@@ -28,6 +28,17 @@ def test_regions_always_lie_within_the_image(middles):
     assert corners.shape == (len(middles), 2)
     assert (corners >= 0).all()
     assert (corners <= np.array([480 - 64, 640 - 64])).all()
+
+
+@given(st.dictionaries(st.integers(0, 9), st.tuples(st.floats(-1e4, 1e4), st.floats(-1e4, 1e4))))
+def test_many_regions_move_in_one_version_and_the_others_stay(places):
+    rois = EMPTY.added([(60 + 50 * n, 100) for n in range(10)])
+    moved = rois.moved(places)
+    assert moved.version == rois.version + bool(places)
+    assert moved.beads == rois.beads
+    for before, after in zip(rois.rois, moved.rois, strict=True):
+        wanted = places.get(before.bead, (before.x_px, before.y_px))
+        assert (after.x_px, after.y_px) == (min(max(wanted[0], 32), 608), min(max(wanted[1], 32), 448))
 
 
 def test_those_that_are_too_near_are_not_free():
@@ -79,7 +90,7 @@ def test_sizes_are_even_and_from_8_to_256(roi_px):
 def test_what_makes_no_sense_is_refused():
     rois = EMPTY.added([(100, 100)])
     with pytest.raises(BadInputError, match="there are 1, 0 to 0"):
-        rois.moved(3, 1, 1)
+        rois.moved({3: (1, 1)})
     with pytest.raises(BadInputError, match="there are none"):
         EMPTY.removed(3)
     with pytest.raises(BadInputError, match="nan"):

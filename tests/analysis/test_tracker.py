@@ -154,7 +154,7 @@ def test_regions_are_changed_saved_and_loaded(rig, tmp_path):
     tracker = bench.client("tracker")
     assert tracker.call("add_roi", 100.0, 90.0) == 0
     assert tracker.call("add_rois", [(150.0, 90.0), (0.0, 0.0)]) == [1, 2]
-    tracker.call("move_roi", 1, 151.0, 95.0)
+    tracker.call("move_rois", {1: (151.0, 95.0), 0: (99.0, 90.0)})
     tracker.call("remove_roi", 0)
     rois = tracker.call("list_rois")
     assert rois["version"] == 4
@@ -167,6 +167,9 @@ def test_regions_are_changed_saved_and_loaded(rig, tmp_path):
     assert bench.client("tracker-1").call("state")["roi_version"] == 7
     with pytest.raises(CommandError, match="no bead 9"):
         tracker.call("move_roi", 9, 1.0, 1.0)
+    with pytest.raises(CommandError, match="no bead 9"):
+        tracker.call("move_rois", {1: (50.0, 50.0), 9: (1.0, 1.0)})
+    assert tracker.call("list_rois")["version"] == 7
     with pytest.raises(CommandError, match="no z tables"):
         tracker.call("save_tables", str(tmp_path / "tables.npz"))
 

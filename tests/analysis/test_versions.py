@@ -19,7 +19,7 @@ def test_no_version_is_forgotten_however_many_there_are(tmp_path: Path) -> None:
     for n in range(1500):
         versions.add(rois)
         versions.add(rois)  # a change of something else
-        rois = rois.moved(0, 100.0 + n % 50, 100.0)
+        rois = rois.moved({0: (100.0 + n % 50, 100.0)})
     assert saved(versions, tmp_path / "saved") == list(range(1, 1501))
 
 

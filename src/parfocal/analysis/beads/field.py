@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from parfocal.analysis.beads.flat import read_flat
@@ -64,6 +65,7 @@ class FieldTracker:
     def __init__(self, assignment: Assignment, threads: int = 1) -> None:
         self.beads = assignment.rois.beads
         self.version = assignment.rois.version
+        self._assignment = assignment
         self.failures = 0
         self.advice = ""
         self._chi2: list[NDArray[np.float32]] | None = []
@@ -86,6 +88,18 @@ class FieldTracker:
             if len(chosen):
                 tracker = bead_tracker(assignment, use, threads)
                 self._groups.append((tracker, chosen, None if use is None else table_of[chosen]))
+
+    def move(self, assignment: Assignment) -> bool:
+        """Go by regions of the same beads elsewhere, if nothing else has changed; return whether that is so.
+
+        Costs nothing beside a new tracker, which reads and prepares all tables.
+        """
+        known, rois = self._assignment, assignment.rois
+        same = msgspec.structs.replace(assignment, rois=known.rois, watched=known.watched)
+        if same != known or rois.beads != self.beads or rois.roi_px != known.rois.roi_px:
+            return False
+        self._assignment, self.version, self._corners = assignment, rois.version, rois.corners()
+        return True
 
     def track(self, frame: NDArray[Any]) -> NDArray[Any]:
         """Return a row (`parfocal.tracking.ROW_DTYPE`) for each bead, in the order of the regions."""

@@ -11,7 +11,7 @@ import numpy as np
 from parfocal.core.errors import BadInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -99,11 +99,18 @@ class RoiSet(msgspec.Struct, frozen=True, kw_only=True):
         new = tuple(Roi(self.next_bead + n, x, y) for n, (x, y) in enumerate(places))
         return self._changed(self.rois + new, self.next_bead + len(new))
 
-    def moved(self, bead: int, x_px: float, y_px: float) -> RoiSet:
-        """Return the set with one bead's region elsewhere."""
-        place = self._place(bead)
-        moved = Roi(bead, *self._clamped(x_px, y_px))
-        return self._changed((*self.rois[:place], moved, *self.rois[place + 1 :]))
+    def moved(self, places: Mapping[int, tuple[float, float]]) -> RoiSet:
+        """Return the set with the regions of some beads elsewhere: their new middles x, y by bead."""
+        for bead in places.keys() - set(self.beads):
+            self._place(bead)
+        if not places:
+            return self
+        return self._changed(
+            tuple(
+                Roi(roi.bead, *self._clamped(*places[roi.bead])) if roi.bead in places else roi
+                for roi in self.rois
+            )
+        )
 
     def removed(self, bead: int) -> RoiSet:
         """Return the set without one bead."""

@@ -130,9 +130,10 @@ class TrackerWorker(Service):
         assignment = self._load()
         if assignment is None:
             return 0
-        field = FieldTracker(assignment, self.settings.threads)
-        self._drop_field()
-        self._field = field
+        if self._field is None or not self._field.move(assignment):
+            field = FieldTracker(assignment, self.settings.threads)
+            self._drop_field()
+            self._field = field
         if self._feed is not None:
             self._feed.follow(assignment)
         return assignment.rois.version

@@ -35,7 +35,16 @@ class RegionCommands:
     @command(lane="rois", effect="changes")
     def move_roi(self, bead: int, x_px: float, y_px: float) -> None:
         """Move a bead's region."""
-        self.regions.change(lambda rois: rois.moved(bead, x_px, y_px))
+        self.move_rois({bead: (x_px, y_px)})
+
+    @command(lane="rois", effect="changes")
+    def move_rois(self, places: dict[int, tuple[float, float]]) -> RoiSet:
+        """Move the regions of several beads in one step, to middles x, y by bead; returns all regions.
+
+        Places are clipped so that each region lies within the image. A bead without a region is refused,
+        before any is moved; so is everything while z tables are being made.
+        """
+        return self.regions.change(lambda rois: rois.moved(places))
 
     @command(lane="rois", effect="changes")
     def remove_roi(self, bead: int) -> None:
