@@ -92,7 +92,7 @@ PLAIN = {
     "runs": """
         Abort Acquire Acquired Answer Ask Close Closed Darken Decide Decided Drain Drained Element
         Expose Exposed Fetch Fetched Found Hold Instruments Machine Noted Pause Pausing Performer Place
-        Placed Prepare Replaced Restarted Resume SharedInstruments Sleep Stopped TaskFailed Timing
+        Placed Prepare QueueLevel Replaced Restarted Resume SharedInstruments Sleep Stopped TaskFailed Timing
         Visits Wake Warmed Woken
     """,
     "processes": """

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from parfocal.runs.status_parts import place_text
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -43,7 +45,7 @@ def map_lines(places: Sequence[MapPosition], active: int | None, colour: str, wi
         if number == active:
             grid[spot] = ("@", f"bold {colour}")
     lines = [_line(grid, row) for row in range(max(row for row, _ in spots) + 1)]
-    return [*lines, Text(_place_text(places, active))]
+    return [*lines, Text(place_text(places, active))]
 
 
 def _spots(places: Sequence[tuple[float, float]], columns: int) -> list[tuple[int, int]]:
@@ -60,16 +62,3 @@ def _line(grid: dict[tuple[int, int], tuple[str, str]], row: int) -> Text:
         sign, style = grid[row, column]
         line.append(" " * (column - line.cell_len)).append(sign, style=style)
     return line
-
-
-def _place_text(places: Sequence[MapPosition], active: int | None) -> str:
-    if active is None or active >= len(places):
-        return f"{len(places)} FOVs"
-    place = places[active]
-    parts = [f"FOV {active + 1}/{len(places)}", place.name]
-    parts += [
-        f"{axis} {value:.1f} um"
-        for axis, value in (("x", place.x_um), ("y", place.y_um))
-        if value is not None
-    ]
-    return "  ".join(filter(None, parts))

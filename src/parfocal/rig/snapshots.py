@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -16,16 +15,17 @@ from parfocal.core.run_status import RunStatus
 from parfocal.core.status import RigStatus
 from parfocal.rig.opening import attach
 from parfocal.runs.callback import CallbackThread
+from parfocal.runs.settings import SERVICE
+from parfocal.runs.watch import merged_statuses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from parfocal.rig.rig import Rig
 
-_LOG = logging.getLogger(__name__)
-
 GONE = "exited"
 """State of a rig that does not run."""
+_NO_TRACE = "the rig, or its engine of runs, was started again and has no trace of it"
 _LEAST_EVERY_S = 0.05
 _CLOSES_WITHIN_S = 8.0
 
@@ -38,11 +38,16 @@ class RigSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     rig : RigStatus
         Its services and streams; of state "exited", with none of them, while no rig of that name runs.
     runs : dict of str to RunStatus
-        Its runs, the oldest first.
+        Its runs, the oldest first, those of an earlier rig of that name before them: one that had not ended
+        is "unknown: not closed".
+    error : str
+        Why the rig, or its engine of runs, does not answer just now: what is here is what was told last. ""
+        if it does.
     """
 
     rig: RigStatus
     runs: dict[str, RunStatus] = {}
+    error: str = ""
 
 
 class Snapshots:
@@ -87,7 +92,8 @@ class Snapshots:
         self._callback: CallbackThread[RigSnapshot] = CallbackThread(
             callback, f"snapshots of {rig} for {getattr(callback, '__name__', callback)!r}", most=1
         )
-        self._last: RigSnapshot | None = None
+        self._last = RigSnapshot(rig=_gone(rig))
+        self._told = False
         self._closed = threading.Event()
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._follow, name=f"snapshots of {rig}", daemon=True)
@@ -124,25 +130,30 @@ class Snapshots:
             try:
                 with attach(self._name) as rig:
                     self._follow_rig(rig)
-            except RigNotFoundError:
-                self._publish(RigSnapshot(rig=RigStatus(name=self._name, pid=0, state=GONE, services={})))
+            except RigNotFoundError as error:
+                runs = merged_statuses(self._last.runs, {}, str(error))
+                self._publish(RigSnapshot(rig=_gone(self._name), runs=runs))
             except ParfocalError as error:  # it is there and does not answer just now
-                _LOG.debug("rig %r does not answer: %s", self._name, error)
+                self._publish(msgspec.structs.replace(self._last, error=str(error)))
             self._pause()
 
     def _follow_rig(self, rig: Rig) -> None:
         """Look at a running rig until it has ended."""
         rig.subscribe(lambda _: self._wake.set(), ("services", "state", "run"))
         while not self._closed.is_set():
-            self._publish(RigSnapshot(rig=rig.status(), runs=self._runs(rig)))
+            runs, error = self._runs(rig)
+            self._publish(RigSnapshot(rig=rig.status(), runs=runs, error=error))
             self._pause()
 
-    def _runs(self, rig: Rig) -> dict[str, RunStatus]:
-        """Return the runs; the last known ones, while the service that carries them out does not answer."""
+    def _runs(self, rig: Rig) -> tuple[dict[str, RunStatus], str]:
+        """Return the runs; the last known ones and why, while their engine does not answer."""
+        known = self._last.runs
+        if SERVICE not in rig.services:
+            return known, ""
         try:
-            return rig.runs.statuses()
-        except ParfocalError:
-            return {} if self._last is None else self._last.runs
+            return merged_statuses(known, rig.runs.statuses(), _NO_TRACE), ""
+        except ParfocalError as error:
+            return known, str(error)
 
     def _pause(self) -> None:
         self._clock.wait(self._wake, self._every_s)
@@ -151,10 +162,14 @@ class Snapshots:
 
     def _publish(self, snapshot: RigSnapshot) -> None:
         """Hand on what differs from the last one in more than the ages of heartbeats."""
-        if self._last is None or _lasting(snapshot) != _lasting(self._last):
-            self._last = snapshot
+        if not self._told or _lasting(snapshot) != _lasting(self._last):
+            self._last, self._told = snapshot, True
             if not self._closed.is_set():
                 self._callback.put(snapshot)
+
+
+def _gone(rig: str) -> RigStatus:
+    return RigStatus(name=rig, pid=0, state=GONE, services={})
 
 
 def _lasting(snapshot: RigSnapshot) -> RigSnapshot:

@@ -12,7 +12,8 @@ from parfocal.runs.plans.any_plan import AnyPlan, as_data
 from parfocal.runs.run_events import RunEvents
 from parfocal.runs.settings import SERVICE
 from parfocal.runs.status_changed import StatusChanged
-from parfocal.runs.status_text import one_line, status_html
+from parfocal.runs.status_html import status_html
+from parfocal.runs.status_text import one_line
 from parfocal.runs.watch import UNKNOWN, RunWatch
 
 START_S = 60.0

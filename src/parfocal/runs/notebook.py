@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from parfocal.runs.status_text import status_html
+from parfocal.runs.status_html import status_html
 
 if TYPE_CHECKING:
     from parfocal.core.run_status import RunStatus

@@ -1,16 +1,13 @@
-"""A run's status in words: one line for terminals and logs, one for notebooks."""
+"""A run's status in words: lines for terminals and logs."""
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from parfocal.core.run_status import RunForecast, RunStatus
 
 _LATE_MS = 5000.0
-_COLOURS = {"running": "#2e7d32", "waiting": "#1565c0", "paused": "#ef6c00", "pausing": "#ef6c00"}
-_COLOURS |= {"complete": "#2e7d32", "finished early": "#2e7d32", "cancelled": "#616161", "failed": "#c62828"}
 
 
 def one_line(status: RunStatus) -> str:
@@ -123,21 +120,3 @@ def clock_text(seconds: float) -> str:
     minutes, rest = divmod(whole, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def status_html(status: RunStatus) -> str:
-    """Return one line of HTML: the state as a coloured word, a bar, and the words of `progress_text`.
-
-    Examples
-    --------
-    >>> from parfocal.core.run_status import RunStatus
-    >>> "<b>a &lt;b&gt;</b>" in status_html(RunStatus(run="a <b>"))
-    True
-    """
-    word = (status.outcome if status.ended else status.state).partition(":")[0]
-    colour = _COLOURS.get(word, "#c62828" if status.ended else "#616161")
-    chip = (
-        f'<span style="background:{colour};color:white;padding:1px 6px">{escape(state_text(status))}</span>'
-    )
-    bar = f'<progress value="{status.events_acquired}" max="{max(1, status.events_total)}"></progress>'
-    return f"<b>{escape(status.run)}</b> {chip} {bar} {escape(progress_text(status))}"

@@ -155,7 +155,7 @@ class RunWatch:
                 return
             self._closed = True
             reason = f"this program has let go of rig {self.rig!r}"
-            self._statuses = {name: _unknown(status, reason) for name, status in self._statuses.items()}
+            self._statuses = {name: lost_status(status, reason) for name, status in self._statuses.items()}
             for callback in self._callbacks:
                 callback.close(finish=True)
             self._changed.notify_all()
@@ -191,8 +191,7 @@ class RunWatch:
             told = known if not reason else {}
         else:
             reason, pause_s = f"the service {SERVICE!r} was started again and has no trace of it", _LOOK_S
-        lost = {name: _unknown(status, reason) for name, status in known.items() if name not in told}
-        self._merge(lost | told)
+        self._merge(merged_statuses(known, told, reason))
         going = any(status.is_running for status in self.last().values())
         return pause_s if going else _IDLE_LOOK_S
 
@@ -225,7 +224,22 @@ class RunWatch:
             self._changed.notify_all()
 
 
-def _unknown(status: RunStatus, reason: str) -> RunStatus:
+def merged_statuses(
+    known: dict[str, RunStatus], told: dict[str, RunStatus], reason: str
+) -> dict[str, RunStatus]:
+    """Return what is known of runs now: what was told, and the last of those that are not told any more.
+
+    Examples
+    --------
+    >>> known = {"a": RunStatus(run="a"), "b": RunStatus(run="b", state="ended", outcome="complete")}
+    >>> merged = merged_statuses(known, {"c": RunStatus(run="c")}, "the rig has ended")
+    >>> [(name, status.outcome) for name, status in merged.items()]
+    [('a', 'unknown: not closed'), ('b', 'complete'), ('c', '')]
+    """
+    return {name: lost_status(status, reason) for name, status in known.items() if name not in told} | told
+
+
+def lost_status(status: RunStatus, reason: str) -> RunStatus:
     """Return the last status of a run of which nobody will ever tell more."""
     if status.ended:
         return status
