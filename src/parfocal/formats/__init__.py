@@ -1,4 +1,4 @@
-"""Files that people have, read as frames: TIFF, OME-Zarr, image folders, NDTiff, HDF5, videos.
+"""Files that people have, read as frames: TIFF, OME-Zarr, image folders, NDTiff, HDF5, NumPy, videos.
 
 ::
 
@@ -15,12 +15,15 @@ from __future__ import annotations
 from parfocal.formats.contents import Contents, PlaneReader
 from parfocal.formats.counts import are_counts
 from parfocal.formats.movie import Movie, MovieFacts
-from parfocal.formats.opening import file_of, known_formats, open_movie
+from parfocal.formats.opening import FILE_SUFFIXES, file_of, known_formats, open_movie
 from parfocal.formats.options import MovieOptions
+from parfocal.formats.parts import ImagePart, parts_of
 from parfocal.formats.unreadable import Unreadable
 
 __all__ = [
+    "FILE_SUFFIXES",
     "Contents",
+    "ImagePart",
     "Movie",
     "MovieFacts",
     "MovieOptions",
@@ -30,4 +33,5 @@ __all__ = [
     "file_of",
     "known_formats",
     "open_movie",
+    "parts_of",
 ]

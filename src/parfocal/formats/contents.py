@@ -54,8 +54,8 @@ class Contents:
         Who says so.
     sensor : Sensor or None
         What the counts mean, as far as the file tells.
-    position_chosen : bool
-        Whether the reader took one position of several, as it must where they differ in shape.
+    chosen_of : int
+        Of how many positions the reader took one, as it must where they differ in shape; 0 if it took all.
     missing : frozenset of int
         Planes of the grid that the file does not hold, counted in the order of the grid.
     unread : tuple of str
@@ -76,10 +76,15 @@ class Contents:
     plane_times_s: NDArray[np.float64] | None = None
     plane_times_from: str = ""
     sensor: Sensor | None = None
-    position_chosen: bool = False
+    chosen_of: int = 0
     missing: frozenset[int] = frozenset()
     unread: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+
+    @property
+    def positions(self) -> int:
+        """How many positions the file has."""
+        return self.chosen_of or dict(zip(self.axes, self.sizes, strict=True)).get("p", 1)
 
     @property
     def planes(self) -> int:

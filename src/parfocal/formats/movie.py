@@ -76,6 +76,10 @@ class Movie:
         What is known of it.
     times_s : ndarray of float64 (n,), or None
         Seconds since the first image at which each was taken; None if nobody tells.
+    names : dict of str to tuple of str
+        Names along an axis of the file, where it gives them: "c" channels, "p" positions.
+    positions : int
+        How many positions the file has, chosen or not.
     """
 
     def __init__(self, reader: PlaneReader, options: MovieOptions) -> None:
@@ -85,6 +89,8 @@ class Movie:
         self._counts = Counts.of(contents.dtype, options)
         self._buffer = None if self._counts is None else np.empty(contents.shape, contents.dtype)
         self._path = contents.path
+        self.names = contents.names
+        self.positions = contents.positions
         self.shape = contents.shape
         self.dtype: np.dtype[Any] = contents.dtype if self._counts is None else np.dtype(np.uint16)
         self.times_s, times_from = image_times_s(contents, self._selection, options)
@@ -123,6 +129,10 @@ class Movie:
             If there is none: names the axis and how long it is here.
         """
         return self._selection.image_at(place)
+
+    def place_of(self, index: int) -> dict[str, int]:
+        """Return where an image stands along each axis of `facts.axes`, such as ``{"t": 3, "c": 1}``."""
+        return self._selection.place_of(index)
 
     def read_into(self, index: int, out: NDArray[Any]) -> None:
         """Fill `out`, of the movie's shape and dtype, with one image.

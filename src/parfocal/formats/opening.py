@@ -9,6 +9,7 @@ from parfocal.core.errors import MovieError
 from parfocal.formats.hdf5 import HDF5_SUFFIXES, split_location
 from parfocal.formats.movie import Movie
 from parfocal.formats.ndtiff import is_ndtiff
+from parfocal.formats.numpy_file import NUMPY_SUFFIXES
 from parfocal.formats.options import MovieOptions
 from parfocal.formats.pages import TIFF_SUFFIXES
 from parfocal.formats.picture import PICTURE_SUFFIXES
@@ -17,14 +18,15 @@ from parfocal.formats.video import VIDEO_SUFFIXES
 if TYPE_CHECKING:
     from parfocal.formats.contents import PlaneReader
 
-_ZARR_FILES = ("zarr.json", ".zattrs", ".zgroup", ".zarray")
+FILE_SUFFIXES = (*TIFF_SUFFIXES, *PICTURE_SUFFIXES, *VIDEO_SUFFIXES, *HDF5_SUFFIXES, *NUMPY_SUFFIXES)
+"""How the names of files end that can be read."""
+ZARR_FILES = ("zarr.json", ".zattrs", ".zgroup", ".zarray")
 _ELSEWHERE = {
     ".nd2": "save it as OME-TIFF in NIS-Elements, or with the Python package nd2[tiff]: "
     "nd2.ND2File(...).write_tiff('movie.ome.tif')",
     ".czi": "save it as OME-TIFF (ZEN, or Bio-Formats)",
     ".lif": "save it as OME-TIFF (LAS X, or Bio-Formats)",
     ".oif": "save it as OME-TIFF (Bio-Formats)",
-    ".npy": "save it as TIFF (tifffile.imwrite)",
     ".zip": "unpack it first",
 }
 
@@ -37,8 +39,7 @@ def known_formats() -> str:
     >>> known_formats()[:40]
     '.tif, .tiff, .btf, .tf8, .png, .bmp, .jp'
     """
-    files = (*TIFF_SUFFIXES, *PICTURE_SUFFIXES, *VIDEO_SUFFIXES, *HDF5_SUFFIXES)
-    return f"{', '.join(files)}, and folders: OME-Zarr, NDTiff, images in files of their own"
+    return f"{', '.join(FILE_SUFFIXES)}, and folders: OME-Zarr, NDTiff, images in files of their own"
 
 
 def file_of(path: Path) -> Path:
@@ -58,7 +59,8 @@ def open_movie(path: Path | str, options: MovieOptions | None = None) -> Movie:
     Parameters
     ----------
     path : path
-        A TIFF of any kind, a PNG or another picture, a video, an HDF5 data set (``file.h5:/dataset``); or
+        A TIFF of any kind, a PNG or another picture, a video, NumPy's .npy or .npz, an HDF5 data set
+        (``file.h5:/dataset``); or
         the folder of an OME-Zarr, of an NDTiff data set, or of images in files of their own, in the order of
         the numbers in their names.
     options : MovieOptions, optional
@@ -105,12 +107,16 @@ def _reader_of(path: Path, options: MovieOptions) -> PlaneReader:
         from parfocal.formats.hdf5 import Hdf5Reader
 
         return Hdf5Reader(file, dataset)
+    if suffix in NUMPY_SUFFIXES:
+        from parfocal.formats.numpy_file import NumpyReader
+
+        return NumpyReader(file, options.position)
     advice = f"{_ELSEWHERE[suffix]}; " if suffix in _ELSEWHERE else ""
     raise MovieError(f"{path}: {advice}known are {known_formats()}")
 
 
 def _folder_reader(folder: Path, options: MovieOptions) -> PlaneReader:
-    if any((folder / name).exists() for name in _ZARR_FILES):
+    if any((folder / name).exists() for name in ZARR_FILES):
         from parfocal.formats.zarr import ZarrReader
 
         return ZarrReader(folder, options.position)

@@ -48,6 +48,11 @@ class Selection:
     unread: tuple[str, ...]
     gaps: tuple[str, ...]
 
+    def place_of(self, image: int) -> dict[str, int]:
+        """Return where an image stands along each of the axes."""
+        numbers = np.unravel_index(int(self.grid[image]), self.sizes) if self.sizes else ()
+        return {axis: int(number) for axis, number in zip(self.axes, numbers, strict=True)}
+
     def image_at(self, place: Mapping[str, int]) -> int:
         """Return the image at a place by axis; an axis that is not named is at 0.
 
@@ -163,7 +168,7 @@ def _check_absent(contents: Contents, options: MovieOptions) -> None:
     """Refuse a choice along an axis that the file does not have."""
     for axis, word in _WORDS.items():
         wanted = getattr(options, word)
-        if axis == "p" and contents.position_chosen:
+        if axis == "p" and contents.chosen_of:
             continue
         if axis not in contents.axes and wanted not in (0, "all"):
             raise MovieError(f"{contents.path}: it has 1 {word}, no {word} {wanted} (they count from 0)")

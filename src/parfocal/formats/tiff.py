@@ -112,7 +112,7 @@ class TiffReader:
             plane_times_s=words.times_s(axes, sizes),
             plane_times_from=words.times_from,
             sensor=words.sensor,
-            position_chosen=unread is not None,
+            chosen_of=0 if unread is None else len(self._file.series),
             missing=frozenset(self._missing()),
             unread=unread or (),
             remarks=self._remarks(),

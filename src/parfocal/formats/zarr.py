@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -58,7 +58,8 @@ class ZarrReader:
     """
 
     def __init__(self, path: Path, position: int | str = 0) -> None:
-        folders = _image_folders(path)
+        folders = [folder.path for folder in image_folders(path)]
+        number = len(folders)
         images = [_image(folder) for folder in folders]
         unread: tuple[str, ...] = ()
         looks = [image.look for image in images]
@@ -70,9 +71,10 @@ class ZarrReader:
             unread = (f"{others}, --position chooses ({found})",)
             images = [images[int(position)]]
         self._images = images
-        self.contents = _contents(
+        contents = _contents(
             path, images, [folder.relative_to(path).as_posix() for folder in folders], unread
         )
+        self.contents = replace(contents, chosen_of=number if unread else 0)
 
     def read_into(self, plane: int, out: NDArray[Any]) -> None:
         """Fill `out` with a plane."""
@@ -115,7 +117,6 @@ def _contents(path: Path, images: list[_Image], names: list[str], unread: tuple[
         plane_times_s=None if times_ns is None else np.where(lost, np.nan, times_ns * 1e-9),
         plane_times_from="recorded exposure ends",
         sensor=first.sensor,
-        position_chosen=bool(unread),
         missing=frozenset(np.flatnonzero(lost).tolist()),
         unread=unread,
     )
@@ -137,34 +138,66 @@ def _recorded(images: list[_Image], column: str, sizes: tuple[int, ...]) -> NDAr
     return grid.reshape(sizes)
 
 
-def _image_folders(path: Path) -> list[Path]:
-    """Return the folders of the images: `path` itself, or those in it that its documents list."""
+class ImagePlace(NamedTuple):
+    """Where an image of an OME-Zarr lies; its well, such as "A1", and field or series; "" where untold."""
+
+    path: Path
+    well: str = ""
+    site: str = ""
+
+
+def image_folders(path: Path) -> list[ImagePlace]:
+    """Return the images of an OME-Zarr: `path` itself, or those in it that its documents list.
+
+    Raises
+    ------
+    MovieError
+        If its documents list none, or cannot be read.
+    """
     attributes = _attributes(path)
     own = attributes.get("parfocal")
     if isinstance(own, dict) and "images" in own:
-        return [path / str(name) for name in own["images"]]
+        return [_placed(path, str(name)) for name in own["images"]]
     if "plate" in attributes:
         return _fields(path, attributes["plate"])
     if "bioformats2raw.layout" not in attributes:
-        return [path]
+        return [ImagePlace(path)]
     listed = _attributes(path / "OME").get("series") if (path / "OME").is_dir() else None
     names = [str(name) for name in listed or []]
     if not names:
         names = sorted((p.name for p in path.iterdir() if p.name.isdecimal()), key=int)
     if not names:
         raise MovieError(f"{path}: it holds no image")
-    return [path / name for name in names]
+    return [ImagePlace(path / name, site=name) for name in names]
 
 
-def _fields(path: Path, plate: Any) -> list[Path]:
-    """Return the folders of all fields of a plate, well after well."""
+def _placed(path: Path, name: str) -> ImagePlace:
+    """Return an image by its path in an OME-Zarr: row, column and field in a plate, else its number."""
+    row, slash, rest = name.partition("/")
+    column, _, field = rest.partition("/")
+    return ImagePlace(path / name, row + column, field) if slash else ImagePlace(path / name, site=name)
+
+
+def _fields(path: Path, plate: Any) -> list[ImagePlace]:
+    """Return the folders of all fields of a plate, well after well; a well that lists none is one of them."""
     try:
-        wells = [path / str(well["path"]) for well in plate["wells"]]
-        return [well / str(field["path"]) for well in wells for field in _attributes(well)["well"]["images"]]
+        wells = [str(well["path"]) for well in plate["wells"]]
     except (KeyError, TypeError) as error:
         raise MovieError(
             f"{path}: it is a plate; give one of its images, such as {path.name}/A/1/0 (it lacks {error})"
         ) from error
+    return [
+        _placed(path, f"{well}/{field}" if field else well)
+        for well in wells
+        for field in _in_well(path / well)
+    ]
+
+
+def _in_well(well: Path) -> list[str]:
+    try:
+        return [str(field["path"]) for field in _attributes(well)["well"]["images"]]
+    except (KeyError, TypeError):
+        return [""]
 
 
 def _image(folder: Path) -> _Image:
