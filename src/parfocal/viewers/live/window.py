@@ -11,8 +11,9 @@ from PySide6.QtGui import QCloseEvent, QImage
 from PySide6.QtWidgets import QApplication, QGridLayout, QLabel, QMainWindow, QSplitter, QWidget
 
 from parfocal.viewers.live.image_pane import ImagePane
+from parfocal.viewers.qt.palette import apply_theme
 from parfocal.viewers.qt.plots import PlotPane
-from parfocal.viewers.qt.theme import apply_theme, theme_of
+from parfocal.viewers.qt.theme import theme_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -1,0 +1,49 @@
+"""Gives a program of ours the colours of a theme, in Qt's Fusion style."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtGui import QColor, QPalette
+from PySide6.QtWidgets import QStyleFactory
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QApplication
+
+    from parfocal.viewers.qt.theme import Theme
+
+
+def apply_theme(application: QApplication, theme: Theme) -> None:
+    """Give the whole program a theme."""
+    application.setStyle(QStyleFactory.create("Fusion"))
+    application.setPalette(_palette(theme))
+    application.setStyleSheet(
+        f"QToolTip {{ color: {theme.text}; background: {theme.base}; border: 1px solid {theme.faint}; }}"
+        f"QLabel#faint {{ color: {theme.faint}; }}"
+        f"QLabel#alarm {{ color: {theme.alarm}; font-weight: bold; }}"
+    )
+
+
+def _palette(theme: Theme) -> QPalette:
+    palette = QPalette()
+    roles = {
+        QPalette.ColorRole.Window: theme.window,
+        QPalette.ColorRole.WindowText: theme.text,
+        QPalette.ColorRole.Base: theme.base,
+        QPalette.ColorRole.AlternateBase: theme.window,
+        QPalette.ColorRole.Text: theme.text,
+        QPalette.ColorRole.PlaceholderText: theme.faint,
+        QPalette.ColorRole.Button: theme.button,
+        QPalette.ColorRole.ButtonText: theme.text,
+        QPalette.ColorRole.Highlight: theme.accent,
+        QPalette.ColorRole.HighlightedText: theme.base,
+        QPalette.ColorRole.ToolTipBase: theme.base,
+        QPalette.ColorRole.ToolTipText: theme.text,
+        QPalette.ColorRole.Link: theme.accent,
+        QPalette.ColorRole.Mid: theme.faint,
+    }
+    for role, colour in roles.items():
+        palette.setColor(role, QColor(colour))
+    for role in (QPalette.ColorRole.Text, QPalette.ColorRole.ButtonText, QPalette.ColorRole.WindowText):
+        palette.setColor(QPalette.ColorGroup.Disabled, role, QColor(theme.faint))
+    return palette
