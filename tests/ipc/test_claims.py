@@ -79,12 +79,16 @@ def test_who_claims_is_told_of_what_others_force_and_stop(
     assert told.empty()
 
 
-def test_a_second_run_is_refused_and_told_of_the_first(client: Client, script: Client) -> None:
+def test_a_second_run_is_refused_and_told_of_the_first(
+    client: Client, script: Client, server: Server
+) -> None:
     with client.claim("run1"):
+        assert server.statistics().claimed_by == "run1"
         with pytest.raises(ClaimedError, match="run 'run1' uses bench already"):
             script.claim("run2")
         client.claim("run1b").release()  # the same engine may go on with another
     script.claim("run2").release()
+    assert server.statistics().claimed_by == ""
 
 
 def test_a_claim_ends_with_the_process_that_made_it(script: Client, processes: Processes) -> None:

@@ -108,6 +108,7 @@ class DispatcherStatistics(msgspec.Struct, frozen=True, kw_only=True):
     kept: int
     kept_bytes: int
     leases: int
+    claimed_by: str
 
 
 class Dispatcher:
@@ -284,6 +285,7 @@ class Dispatcher:
             kept=kept,
             kept_bytes=kept_bytes,
             leases=len(self._leases),
+            claimed_by=self._claims.run,
         )
 
     def _command(self, client: bytes, message: Command, request: Request, now_ns: int) -> list[Action]:

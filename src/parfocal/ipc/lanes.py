@@ -7,7 +7,8 @@ progress to its `CallContext`, and asks it whether it was cancelled.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from queue import SimpleQueue
 from typing import Any, Protocol
@@ -216,14 +217,24 @@ def current_call() -> CallContext:
     return _current.get() or CallContext()
 
 
+@contextmanager
+def running_as(context: CallContext) -> Iterator[None]:
+    """Have `current_call` return `context` in this thread meanwhile."""
+    token = _current.set(context)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
 def execute(context: CallContext, command: BoundCommand, arguments: dict[str, Any]) -> tuple[str, list[Part]]:
     """Run a command; return how it ended, "done" or a kind of error, and its reply. Never raises.
 
     Arrays of the result are copied: what the service goes on writing into changes no reply.
     """
-    token = _current.set(context)
     try:
-        value = command.run(**arguments)
+        with running_as(context):
+            value = command.run(**arguments)
         return "done", encode(Reply(context.id, value, kind=command.info.result), by_value=True)
     except (CancelledError, DeadlineError) as error:
         own = context.cancelled or context.remaining_s() == 0.0
@@ -232,6 +243,4 @@ def execute(context: CallContext, command: BoundCommand, arguments: dict[str, An
         )
     except BaseException as error:  # noqa: BLE001 (border of a callback: the caller gets it, the lane lives)
         info = remote_errors.raised(error, context.service, context.command)
-    finally:
-        _current.reset(token)
     return info.kind, encode(Reply(context.id, error=info))

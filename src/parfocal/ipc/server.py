@@ -78,6 +78,8 @@ class ServerStatistics(DispatcherStatistics, frozen=True, kw_only=True):
         Large notices that nobody got because too many were unread; bytes of those that are.
     leases : int
         Outputs that are made safe when a client ends or is silent.
+    claimed_by : str
+        The run that claims the service; "" for none.
     """
 
     unread: int

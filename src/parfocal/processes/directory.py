@@ -140,10 +140,11 @@ def record(rig: str, service: str) -> ServiceRecord | None:
     return read_record(runtime_folder(rig) / f"{service}.json", ServiceRecord)
 
 
-def connect(rig: str, service: str = RIG_SERVICE) -> Client:
+def connect(rig: str, service: str = RIG_SERVICE, *, heeds_claims: bool = False) -> Client:
     """Return a client of one service of a rig; close it when done. Does not wait for the service.
 
-    If the service ends, pending calls fail at once with the exit code that the supervisor saw.
+    If the service ends, pending calls fail at once with the exit code that the supervisor saw. Services of
+    the rig may change what a run claims; with `heeds_claims` they are refused as everybody else is.
     """
     from parfocal.ipc import Client
 
@@ -153,7 +154,7 @@ def connect(rig: str, service: str = RIG_SERVICE) -> Client:
         service,
         death=lambda: exit_code(rig, service),
         caller=caller,
-        is_service=is_service,
+        is_service=is_service and not heeds_claims,
     )
 
 

@@ -260,6 +260,7 @@ class Host:
             stopping=self.stopping,
             stop_reason=lambda: self.stop_reason,
             clock=self._clock,
+            change_settings=self.change_settings,
         )
 
     def _publish(self, topic: str, payload: Any) -> None:

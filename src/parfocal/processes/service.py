@@ -53,6 +53,9 @@ class ServiceContext:
         Why the service ends, or is about to, in a few words; "" as long as it shall run.
     clock : Clock
         The time that the service goes by: a test may run it on one of its own.
+    change_settings : callable
+        ``change_settings(changes)`` does what the command `set_settings` does, so that a change outlives a
+        restart; for commands of lane "loop" alone. Returns all settings.
     """
 
     rig: str
@@ -68,11 +71,15 @@ class ServiceContext:
     stopping: threading.Event
     stop_reason: Callable[[], str]
     clock: Clock
+    change_settings: Callable[[dict[str, Any]], dict[str, Any]]
     _clients: list[Client] = field(default_factory=list)
 
-    def connect(self, service: str) -> Client:
-        """Return a client of another service of this rig; it is closed with this service."""
-        client = directory.connect(self.rig, service)
+    def connect(self, service: str, *, heeds_claims: bool = False) -> Client:
+        """Return a client of another service of this rig; it is closed with this service.
+
+        With `heeds_claims` it does not change what a run claims: `ClaimedError`.
+        """
+        client = directory.connect(self.rig, service, heeds_claims=heeds_claims)
         self._clients.append(client)
         return client
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Self
 from parfocal.core.clock import Clock
 from parfocal.core.errors import ParfocalError, ServiceNotFoundError, nearest
 from parfocal.ipc import CommandTable
+from parfocal.ipc.lanes import CallContext, running_as
 from parfocal.processes import Service, ServiceContext
+from parfocal.processes.settings import changed, plain
 from parfocal.processes.validation import validate
 
 if TYPE_CHECKING:
@@ -46,11 +48,13 @@ class LocalCall:
 class LocalClient:
     """Runs the commands of a service in the thread that calls; a time limit is not looked at.
 
-    Arguments are checked as those of a message are. A `ServiceProxy` around it shows them as methods.
+    Arguments are checked as those of a message are; what waits in a command waits on the rig's clock. A
+    `ServiceProxy` around it shows them as methods.
     """
 
-    def __init__(self, name: str, service: Service) -> None:
+    def __init__(self, name: str, service: Service, clock: Clock) -> None:
         self.service = name
+        self._clock = clock
         self._table = CommandTable.of(service, *service.command_sources())
 
     def call(
@@ -66,7 +70,8 @@ class LocalClient:
         """Run a command and return its result, as the service made it."""
         del timeout_s, returns, force
         bound = self._table[command]
-        return bound.run(**bound.check(list(args), kwargs))
+        with running_as(CallContext(service=self.service, command=command, clock=self._clock)):
+            return bound.run(**bound.check(list(args), kwargs))
 
     def submit(self, command: str, /, *args: Any, **kwargs: Any) -> LocalCall:
         """Run a command, and return a call that has ended: nothing goes on beside it."""
@@ -94,7 +99,8 @@ class LocalClient:
 class LocalRig:
     """Services that find one another by name, without processes, loops and sockets.
 
-    Their steps are not called: what needs its service's loop, such as a camera's `snap`, does not work here.
+    Nothing calls their steps but `step`: what needs its service's loop, such as a camera's `snap`, does not
+    work here.
 
     Parameters
     ----------
@@ -112,15 +118,19 @@ class LocalRig:
     def add(self, name: str, kind: type[Service], settings: dict[str, Any]) -> LocalClient:
         """Open a service, and return its client."""
         service = kind(validate(kind.Config, settings, f"service {name!r}: "))
-        service.open(self._context(name))
+        service.open(self._context(name, service))
         self._services[name] = service
         return self.client(name)
+
+    def step(self, name: str) -> float | None:
+        """Do a step of a service's loop; return when it wants the next one."""
+        return self._services[name].step()
 
     def client(self, name: str) -> LocalClient:
         """Return a client of a service that was added."""
         if name not in self._services:
             raise ServiceNotFoundError(f"there is no service {name!r}; {nearest(name, self._services)}")
-        return LocalClient(name, self._services[name])
+        return LocalClient(name, self._services[name], self.clock)
 
     def close(self) -> None:
         """Make all services safe, and close them, the newest first."""
@@ -140,7 +150,13 @@ class LocalRig:
     ) -> None:
         self.close()
 
-    def _context(self, name: str) -> ServiceContext:
+    def _context(self, name: str, service: Service) -> ServiceContext:
+        def change_settings(changes: dict[str, Any]) -> dict[str, Any]:
+            new = changed(service.settings, changes)
+            service.settings_changed(service.settings, new)
+            service.settings = new
+            return plain(new)
+
         context = _LocalContext(
             rig="local",
             service=name,
@@ -155,6 +171,7 @@ class LocalRig:
             stopping=threading.Event(),
             stop_reason=lambda: "",
             clock=self.clock,
+            change_settings=change_settings,
         )
         object.__setattr__(context, "rig_services", self)
         return context
@@ -165,6 +182,7 @@ class _LocalContext(ServiceContext):
 
     rig_services: LocalRig
 
-    def connect(self, service: str) -> Any:
+    def connect(self, service: str, *, heeds_claims: bool = False) -> Any:
         """Return a client of another service."""
+        del heeds_claims  # nothing claims here
         return self.rig_services.client(service)

@@ -155,6 +155,7 @@ def at_work(folder):
         stopping=threading.Event(),
         stop_reason=str,
         clock=SYSTEM_CLOCK,
+        change_settings=lambda changes: changes,
     )
 
 
