@@ -116,8 +116,8 @@ PLAIN = {
         WormLikeChain
     """,
     "viewers": """
-        Curve Display LevelsBar LiveWindow Outbox Outcomes Rate Received ScaleBar
-        Theme Ticket
+        Budget Clicked Content Curve Display Drawn LevelsBar Lines LiveWindow Outbox Outcomes
+        Rate Received ScaleBar Selected Theme Ticket
     """,
 }
 

@@ -92,6 +92,90 @@ def test_what_was_chosen_stays_when_the_image_changes(opened, kind):
         viewer.set_display("a", colormap="magmma").received(PATIENCE_S)
 
 
+def test_annotations_lie_over_an_image_are_read_back_and_removed(opened, kind):
+    viewer = opened(kind)
+    areas = np.zeros((64, 96), np.int32)
+    areas[10:30, 10:40], areas[40:60, 50:90] = 3, 8
+    viewer.show(image(), "cells", {"t": 0}).shown(PATIENCE_S)
+    viewer.show_labels(areas, "cells", "nuclei", {"t": 0}).shown(PATIENCE_S)
+    viewer.show_points([(5, 6), (50, 60)], "cells", values=[0.0, 1.0]).shown(PATIENCE_S)
+    viewer.show_shapes([[(1, 1), (1, 9), (9, 9)]], "cells").shown(PATIENCE_S)
+    viewer.show_tracks([(3, 0, 20, 20), (3, 1, 25, 30), (8, 1, 50, 70)], "cells").shown(PATIENCE_S)
+    over = {one["name"]: (one["kind"], one["count"]) for one in viewer.panes()["cells"]["annotations"]}
+    assert over == {
+        "nuclei": ("labels", 2),
+        "points": ("points", 2),
+        "shapes": ("shapes", 1),
+        "tracks": ("tracks", 2),
+    }
+    labels, points, shapes, tracks = viewer.annotations("cells")
+    np.testing.assert_array_equal(labels.image, areas)
+    assert dict(labels.index) == {"t": "0"}
+    assert points.points.tolist() == [[5, 6], [50, 60]]
+    assert [polygon.tolist() for polygon in shapes.polygons] == [[[1, 1], [1, 9], [9, 9]]]
+    assert tracks.rows.shape == (3, 4)
+    for name in ("points", "shapes", "tracks"):
+        viewer.remove("cells", name).received(PATIENCE_S)
+    viewer.show(image(), "cells", {"t": 1}).shown(PATIENCE_S)
+    assert viewer.annotations("cells") == ()
+    with pytest.raises(ViewerError, match="nothing over 'cells' is called 'nucleus'"):
+        viewer.remove("cells", "nucleus").received(PATIENCE_S)
+    with pytest.raises(ViewerError, match="did you mean 'cells'"):
+        viewer.show_points([(1, 2)], "cell").shown(PATIENCE_S)
+    with pytest.raises(ViewerError, match="whole numbers"):
+        viewer.show_labels(np.zeros((3, 3)), "cells").shown(PATIENCE_S)
+
+
+def test_components_become_dimensions_or_panes_at_once(opened, kind):
+    viewer = opened(kind)
+    for t in range(2):
+        for channel, value in (("488", 50), ("561", 100)):
+            index = {"channel": channel, "t": t}
+            viewer.show(image(value + t), "cells", index).received(PATIENCE_S)
+    viewer.set_display("cells", gamma=0.5).received(PATIENCE_S)
+    assert viewer.panes()["cells"]["axes"] == {"channel": 2, "t": 2}
+    viewer.components(channel="layer").received(PATIENCE_S)
+    panes = viewer.panes()
+    assert list(panes) == ["cells channel-488", "cells channel-561"]
+    assert all(pane["display"]["gamma"] == 0.5 and pane["axes"] == {"t": 2} for pane in panes.values())
+    viewer.select("cells channel-488", t=0).received(PATIENCE_S)
+    np.testing.assert_array_equal(viewer.image("cells channel-488"), image(50))
+    np.testing.assert_array_equal(viewer.image("cells channel-561"), image(101))
+    viewer.select("cells", t=1).received(PATIENCE_S)
+    np.testing.assert_array_equal(viewer.image("cells channel-488"), image(51))
+    viewer.components("cells", channel="dimension", t="layer").received(PATIENCE_S)
+    assert list(viewer.panes()) == ["cells t-0", "cells t-1"]
+    with pytest.raises(ViewerError, match="'dimension' or a 'layer'"):
+        viewer.components(t="stack").received(PATIENCE_S)
+
+
+def test_a_ragged_stack_grows_and_what_is_missing_is_blank(opened, kind):
+    viewer = opened(kind)
+    for well, times in (("A01", 3), ("B01", 1)):
+        for t in range(times):
+            viewer.show(image(t + 1, (40 + 8 * t, 60)), "plate", {"well": well, "t": t}).received(PATIENCE_S)
+    viewer.select("plate", well="B01", t=2).received(PATIENCE_S)
+    assert viewer.panes()["plate"]["caption"] == "well B01, t 2, nothing was sent (4 images)"
+    assert not viewer.image("plate").any()
+    viewer.show(image(9), "plate", {"well": "B01", "t": 2}).shown(PATIENCE_S)
+    np.testing.assert_array_equal(viewer.image("plate"), image(9))
+    with pytest.raises(ViewerError, match="no image has well 'C01'"):
+        viewer.select("plate", well="C01").received(PATIENCE_S)
+
+
+def test_cells_are_picked_at_a_point_and_let_go(opened, kind):
+    viewer = opened(kind)
+    areas = np.zeros((64, 96), np.int32)
+    areas[10:30, 10:40], areas[40:60, 50:90] = 3, 8
+    viewer.show(image(), "cells").received(PATIENCE_S)
+    viewer.show_labels(areas, "cells").shown(PATIENCE_S)
+    assert viewer.pick("cells", 20, 20).received(PATIENCE_S) == [3]
+    assert viewer.pick("cells", 60, 50).received(PATIENCE_S) == [3, 8]
+    assert viewer.pick("cells", 0, 0).received(PATIENCE_S) == [3, 8]
+    assert viewer.pick("cells", 21, 21).received(PATIENCE_S) == [8]
+    assert viewer.picked("cells") == (8,)
+
+
 def test_what_cannot_be_shown_fails_with_its_reason(opened, kind):
     viewer = opened(kind)
     with pytest.raises(ViewerError, match="two dimensions"):

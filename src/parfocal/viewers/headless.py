@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from parfocal.viewers.display import Display, colour
+from parfocal.viewers.rasters import draw
 from parfocal.viewers.service import ViewerService
 
 if TYPE_CHECKING:
@@ -14,9 +15,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from parfocal.viewers.actions import Action
     from parfocal.viewers.panes import Marker, Pane, Plot, View
 
 _COLOURS = {"good": (80, 220, 120), "flagged": (255, 90, 70), "untracked": (150, 150, 150)}
+_PAINTED = ("version", "display", "markers", "annotations", "picked")
+"""What of a pane is painted: if none of these differs, its picture is the same."""
 
 
 class HeadlessView:
@@ -35,7 +39,7 @@ class HeadlessView:
         self._pixels = np.concatenate(padded, axis=1) if padded else np.zeros((1, 1, 3), np.uint8)
 
     def _picture(self, pane: Pane) -> NDArray[np.uint8]:
-        """Return a pane's picture, painted anew if its image, display or markers are others than before."""
+        """Return a pane's picture, painted anew if what is painted of it is another than before."""
         before = self._painted.get(pane.name)
         if before is None or _differs(before[0], pane):
             self._painted[pane.name] = before = pane, _picture(pane)
@@ -48,6 +52,10 @@ class HeadlessView:
     def displays(self) -> Mapping[str, Display]:
         """Return nothing: nobody chooses anything here but by commands."""
         return {}
+
+    def new_actions(self) -> Sequence[Action]:
+        """Return nothing: nobody does anything here but by commands."""
+        return ()
 
     def close(self) -> None:
         """Nothing is held."""
@@ -64,12 +72,14 @@ class HeadlessViewer(ViewerService):
 
 
 def _differs(one: Pane, other: Pane) -> bool:
-    return (one.version, one.display, one.markers) != (other.version, other.display, other.markers)
+    return any(getattr(one, name) != getattr(other, name) for name in _PAINTED)
 
 
 def _picture(pane: Pane) -> NDArray[np.uint8]:
     assert pane.image is not None
     picture = colour(pane.image, pane.display).copy()
+    for annotation in pane.annotations:
+        draw(picture, annotation, pane.index, pane.picked)
     for marker in pane.markers:
         _frame(picture, marker)
     return picture

@@ -12,9 +12,13 @@ from parfocal.viewers.display import Display, changed, shown_plane
 from parfocal.viewers.feed import NOTHING_YET, FeedStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
+
+    from parfocal.viewers.actions import Action
+    from parfocal.viewers.annotations import Annotation
+    from parfocal.viewers.stack import Stack
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,15 @@ class Pane:
         The index of the image that is shown, and how many there are.
     markers : tuple of Marker
         Regions and beads.
+    stack : Stack or None
+        All planes of the pane, of which `image` is one; None of a stream. It grows: who shows it compares
+        the object and its `version` with what is shown.
+    index : mapping
+        The components of the plane that `image` is, within the stack.
+    annotations : tuple of Annotation
+        What lies over that plane.
+    picked : tuple of int
+        Numbers of the cells that a person has picked.
     """
 
     name: str
@@ -95,6 +108,10 @@ class Pane:
     status: FeedStatus = NOTHING_YET
     caption: str = ""
     markers: tuple[Marker, ...] = ()
+    stack: Stack | None = None
+    index: Mapping[str, str] = field(default_factory=dict)
+    annotations: tuple[Annotation, ...] = ()
+    picked: tuple[int, ...] = ()
 
 
 class PaneTable:
@@ -139,6 +156,14 @@ class PaneTable:
         """Let go of a pane."""
         del self._panes[self[name].name]
 
+    def rename(self, came: Mapping[str, str], gone: Iterable[str]) -> None:
+        """Have panes come of others, each shown as the one that it comes of; those that are gone go."""
+        before = dict(self._panes)
+        for name in gone:
+            del self._panes[name]
+        for name, old in came.items():
+            self._panes.setdefault(name, replace(before[old], name=name))
+
     def change(self, name: str, **fields: Any) -> None:
         """Replace fields of a pane."""
         self._panes[name] = replace(self[name], **fields)
@@ -180,6 +205,15 @@ class PaneTable:
                 "caption": pane.caption,
                 "status": pane.status._asdict(),
                 "markers": len(pane.markers),
+                "index": dict(pane.index),
+                "axes": {}
+                if pane.stack is None
+                else dict(zip(pane.stack.axes, pane.stack.shape, strict=False)),
+                "annotations": [
+                    {"kind": one.kind, "name": one.name, "index": dict(one.index), "count": one.count}
+                    for one in pane.annotations
+                ],
+                "picked": list(pane.picked),
             }
             for pane in self
         }
@@ -198,6 +232,10 @@ class View(Protocol):
 
     def displays(self) -> Mapping[str, Display]:
         """Return what a person has chosen in the window since the last paint, by pane."""
+        ...
+
+    def new_actions(self) -> Sequence[Action]:
+        """Return what else a person has done in the window since the last call, in order."""
         ...
 
     def close(self) -> object:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from parfocal.viewers.annotations import Annotation
     from parfocal.viewers.display import Display
 
 
@@ -50,6 +51,16 @@ class ViewerQuestions(ABC):
         """Return the image that a pane shows, as it was measured."""
         image: NDArray[Any] = self._ask("image", pane)
         return image
+
+    def annotations(self, pane: str) -> tuple[Annotation, ...]:
+        """Return what lies over the image that a pane shows, also what a person has drawn or moved there."""
+        from parfocal.viewers.annotations import made_of
+
+        return tuple(made_of(**one) for one in self._ask("annotations", pane))
+
+    def picked(self, pane: str) -> tuple[int, ...]:
+        """Return the numbers of the cells that were picked in a pane: labels, or particles of a run."""
+        return tuple(self._ask("picked", pane))
 
     def ages_s(self) -> list[float]:
         """Return how old the last thousand live frames were when they had been painted, seconds."""

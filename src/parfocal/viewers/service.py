@@ -2,9 +2,9 @@
 
 ::
 
-    show ──(lane "images": taken from shared memory)──> received ──(main thread)──> Layers ─────┐
-    follow ──> FeedTable, looked at by the display's timer; nobody waits for it ──> PaneTable <─┘
-                                                                                        └──> View: painted
+    show, annotate ──(lane "images": taken from shared memory)──> received ──(main thread)──> Content ──┐
+    follow ──> FeedTable, looked at by the display's timer; nobody waits for it ───────> PaneTable <────┘
+                                                                                             └─> View: painted
 
 Commands that change what is shown run in the main thread, between two paints.
 """
@@ -12,11 +12,14 @@ Commands that change what is shown run in the main thread, between two paints.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import msgspec
+import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -25,9 +28,11 @@ from parfocal.formats.write_tiff import write_image
 from parfocal.ipc import command
 from parfocal.processes import LOOP, Service, ServiceContext, directory
 from parfocal.streams import ImageFolder, ImageToken
+from parfocal.viewers.annotations import arrays_of, made_of, settings_of
+from parfocal.viewers.content import Content
 from parfocal.viewers.display import Display, shown_plane
 from parfocal.viewers.feeds import FeedTable
-from parfocal.viewers.layers import Index, Layers, index_of
+from parfocal.viewers.layers import index_of
 from parfocal.viewers.outcomes import Outcomes
 from parfocal.viewers.panes import PaneTable, Plot, View
 from parfocal.viewers.regions import Regions
@@ -63,13 +68,11 @@ class ViewerConfig(BaseModel):
     theme: str = "dark"
 
 
-class Received(msgspec.Struct, frozen=True):
-    """An image between its arrival and its painting."""
+class Received(NamedTuple):
+    """An image or an annotation between its arrival and its painting: `put` brings it to its panes."""
 
     ticket: str
-    layer: str
-    index: Index
-    image: Any
+    put: Callable[[], None]
 
 
 class ViewerService(Service):
@@ -92,11 +95,11 @@ class ViewerService(Service):
         """Make the view."""
         self.context = context
         self._images = ImageFolder(directory.images_folder(context.service))
-        self._layers = Layers(round(self.settings.budget_mb * 2**20))
         self._outcomes = Outcomes()
         self._received: deque[Received] = deque()
         red = self.settings.theme == "red"  # for a dark room
         self._panes = PaneTable(Display(colormap="red" if red else "grey"))
+        self._content = Content(self._panes, round(self.settings.budget_mb * 2**20))
         self._feeds = FeedTable(self._panes, context.clock)
         self._plots: tuple[Plot, ...] = ()
         self._ages_s: deque[float] = deque(maxlen=1000)
@@ -110,9 +113,11 @@ class ViewerService(Service):
     def step(self) -> float | None:
         """Paint what has arrived, and what is new of what is followed; return when to look again."""
         begin_ns = self.context.clock.monotonic_ns()
-        self._panes.take(self.view.displays())
+        acted = self._take_actions()
         if self._received:
             self._paint_received()
+        elif acted:
+            self._paint()
         elif self._feeds.poll():
             self._paint()
             self._ages_s.extend(self._feeds.ages_s())
@@ -141,8 +146,8 @@ class ViewerService(Service):
             "followed": self._feeds.described(),
             "queued": self._images.waiting().images + len(self._received),
             "unpainted": self._outcomes.waiting,
-            "images_bytes": self._layers.nbytes,
-            "budget_bytes": self._layers.budget_bytes,
+            "images_bytes": self._content.budget.used_bytes,
+            "budget_bytes": self._content.budget.limit_bytes,
         }
 
     @property
@@ -153,16 +158,27 @@ class ViewerService(Service):
     @command(lane="images", effect="changes", script=False)
     def show(self, images: list[tuple[ImageToken, dict[str, Any]]], layer: str, ticket: str) -> None:
         """Take images, each with its index, to be painted in a layer; returns when they are taken."""
-        if len(self._received) >= _MOST_PENDING:
-            raise ViewerError(
-                f"{_MOST_PENDING} images wait to be painted; send more when some have been shown"
-            )
+        self._check_room()
         taken = [(self._images.take(token), index_of(index)) for token, index in images]
         for image, _ in taken:
             shown_plane(image)
-        self._outcomes.expect(ticket, len(taken))
-        self._received.extend(Received(ticket, layer, index, image) for image, index in taken)
-        self.context.wake()
+        self._expect(ticket, [partial(self._content.show, layer, index, image) for image, index in taken])
+
+    @command(lane="images", effect="changes", script=False)
+    def annotate(
+        self,
+        kind: str,
+        over: str,
+        arrays: dict[str, ImageToken | None],
+        settings: dict[str, Any],
+        ticket: str,
+    ) -> None:
+        """Take an annotation, to be laid over a pane or a layer; None is an empty array."""
+        self._check_room()
+        taken = {
+            name: np.empty(0) if token is None else self._images.take(token) for name, token in arrays.items()
+        }
+        self._expect(ticket, [partial(self._content.annotate, over, made_of(kind, taken, settings))])
 
     @command(lane="shown", effect="reads", script=False)
     def wait_shown(self, ticket: str, timeout_s_: float = _WAITS_S) -> str | None:
@@ -207,6 +223,7 @@ class ViewerService(Service):
     @command(lane=LOOP, effect="changes")
     def set_display(self, pane: str, changes: dict[str, Any]) -> Display:
         """Change how a pane is shown: contrast, low, high, gamma, colormap, center, zoom, frozen ..."""
+        self._catch_up()
         display = self._panes.choose(pane, changes)
         self._paint()
         return display
@@ -214,12 +231,13 @@ class ViewerService(Service):
     @command(lane=LOOP, effect="reads")
     def display(self, pane: str) -> Display:
         """Return how a pane is shown."""
-        self._panes.take(self.view.displays())
+        self._catch_up()
         return self._panes[pane].display
 
     @command(lane=LOOP, effect="reads")
     def image(self, pane: str) -> NDArray[Any]:
         """Return the image that a pane shows, as it was measured."""
+        self._catch_up()
         return self._panes.image(pane)
 
     @command(lane="ages", effect="reads", script=False)
@@ -229,22 +247,59 @@ class ViewerService(Service):
 
     @command(lane=LOOP, effect="changes")
     def select(self, layer: str, index: dict[str, Any]) -> None:
-        """Show another image of a layer that was sent before."""
-        self._show_image(layer, index_of(index))
+        """Show another image of a layer or pane; components that are not named stay as they are."""
+        self._catch_up()
+        self._content.select(layer, index_of(index))
         self._paint()
 
     @command(lane=LOOP, effect="changes")
-    def remove(self, pane: str) -> None:
-        """Close a pane: leave its stream, or let go of its images; of rows, their plots."""
-        if not self._feeds.leave(pane):
-            self._panes.remove(pane)
-            self._layers.remove(pane)
+    def components(self, layer: str, roles: dict[str, str], padding: str = "") -> None:
+        """Make components of a layer's planes, or of all if it is "", a "dimension" or "layer"s."""
+        self._catch_up()
+        self._content.set_components(layer, roles, padding)
+        self._paint()
+
+    @command(lane=LOOP, effect="reads")
+    def annotations(self, pane: str) -> list[dict[str, Any]]:
+        """Return what lies over the plane that a pane shows, also what a person has drawn there."""
+        self._catch_up()
+        return [
+            {"kind": one.kind, "arrays": arrays_of(one), "settings": settings_of(one)}
+            for one in self._panes[pane].annotations
+        ]
+
+    @command(lane=LOOP, effect="changes")
+    def pick(self, pane: str, x_px: float, y_px: float) -> tuple[int, ...]:
+        """Pick the cell at a point as a click does, or let go of it; return the numbers that are picked."""
+        self._catch_up()
+        picked = self._content.pick(pane, x_px, y_px)
+        self._paint()
+        return picked
+
+    @command(lane=LOOP, effect="reads")
+    def picked(self, pane: str) -> tuple[int, ...]:
+        """Return the numbers of the cells that are picked in a pane."""
+        self._catch_up()
+        return self._panes[pane].picked
+
+    @command(lane=LOOP, effect="changes")
+    def remove(self, pane: str, annotation: str = "") -> None:
+        """Close a pane: leave its stream, or let go of its images; of rows, their plots.
+
+        With the name of an annotation: take that back, and leave the pane.
+        """
+        self._catch_up()
+        if annotation:
+            self._content.remove_annotation(pane, annotation)
+        elif not self._feeds.leave(pane):
+            self._content.remove(pane)
         self._refreshed_ns = 0
         self._paint()
 
     @command(lane=LOOP, effect="reads")
     def screenshot(self) -> NDArray[Any]:
         """Return the pixels of the window, (y, x, 3) uint8."""
+        self._catch_up()
         self._paint()
         return self.view.grab()
 
@@ -256,27 +311,50 @@ class ViewerService(Service):
     @command(lane=LOOP, effect="reads")
     def save_counts(self, pane: str, path: Path) -> None:
         """Write the image of a pane as it was measured, to a TIFF file of its own number type."""
+        self._catch_up()
         write_image(self._panes.image(pane), self._panes[pane].pixel_size_um, path)
 
-    def _paint_received(self) -> None:
-        """Paint the next image that was sent, and settle its ticket when the pixels are there."""
-        received = self._received.popleft()
-        try:
-            self._layers.put(received.layer, received.index, received.image)
-            self._show_image(received.layer, received.index)
-            self._paint()
-        except ParfocalError as error:
-            self._outcomes.settle(received.ticket, str(error))
-        else:
-            self._outcomes.settle(received.ticket)
+    def _check_room(self) -> None:
+        if len(self._received) >= _MOST_PENDING:
+            raise ViewerError(
+                f"{_MOST_PENDING} images wait to be painted; send more when some have been shown"
+            )
 
-    def _show_image(self, layer: str, index: Index) -> None:
-        image = self._layers.get(layer, index)
-        count = len(self._layers.indices(layer))
-        if image is None:
-            raise BadInputError(f"layer {layer!r} has no image {dict(index)}; it has {count} others")
-        caption = ", ".join(f"{name} {value}" for name, value in index)
-        self._panes.put_image(layer, image, caption=f"{caption} ({count} images)" if count > 1 else caption)
+    def _expect(self, ticket: str, puts: list[Callable[[], None]]) -> None:
+        """Have these brought to their panes, one after the other, in the main thread."""
+        self._outcomes.expect(ticket, len(puts))
+        self._received.extend(Received(ticket, put) for put in puts)
+        self.context.wake()
+
+    def _paint_received(self) -> None:
+        """Paint the next thing that was sent, and settle its ticket when the pixels are there."""
+        self._put([self._received.popleft()])
+
+    def _catch_up(self) -> None:
+        """Bring all that has arrived to its panes, and do what a person has done, before a command."""
+        arrived = [self._received.popleft() for _ in range(len(self._received))]
+        self._take_actions()
+        self._put(arrived)
+
+    def _put(self, arrived: list[Received]) -> None:
+        """Bring these to their panes, paint, and settle their tickets."""
+        problems: list[tuple[str, str]] = []
+        for received in arrived:
+            problem = ""
+            try:
+                received.put()
+            except ParfocalError as error:
+                problem = str(error)
+            problems.append((received.ticket, problem))
+        if arrived:
+            self._paint()
+        for ticket, problem in problems:
+            self._outcomes.settle(ticket, problem)
+
+    def _take_actions(self) -> bool:
+        """Take what a person has done in the window; return whether something is to be painted for it."""
+        self._panes.take(self.view.displays())
+        return self._content.act(self.view.new_actions())
 
     def _paint(self) -> None:
         """Paint everything; ages, regions and plots are looked at anew ten times a second."""

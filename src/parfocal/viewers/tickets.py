@@ -60,7 +60,10 @@ class Ticket:
         return self.value
 
     def shown(self, timeout_s: float | None = None) -> None:
-        """Block until it was painted: the window's pixels were that image then. Raises as `received` does."""
+        """Block until it was painted: the window's pixels were that image then. Raises as `received` does.
+
+        What a command has replaced in the meantime, such as `select`, counts as painted with that.
+        """
         end_ns = None if timeout_s is None else SYSTEM_CLOCK.monotonic_ns() + int(timeout_s * 1e9)
         self.received(timeout_s)
         while not self._shown:

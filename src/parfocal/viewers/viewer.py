@@ -6,13 +6,17 @@ import atexit
 import itertools
 import os
 import uuid
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from numpy.typing import NDArray
 
 from parfocal.core.clock import SYSTEM_CLOCK, poll_until
 from parfocal.core.errors import BadInputError, DeadlineError, ImagesFullError, ViewerError
 from parfocal.processes.standalone import State, end_service
+from parfocal.viewers.annotating import ViewerAnnotations
+from parfocal.viewers.annotations import arrays_of, settings_of
 from parfocal.viewers.connection import ViewerConnection
 from parfocal.viewers.kinds import images_for
 from parfocal.viewers.outbox import Job, Outbox
@@ -22,15 +26,16 @@ from parfocal.viewers.tickets import Ticket
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from numpy.typing import NDArray
-
-    from parfocal.streams import Stream
+    from parfocal.streams import ImageToken, Stream
+    from parfocal.viewers.annotations import Annotation
 
 _ANSWERS_WITHIN_S = 10.0
 _numbers = itertools.count(1)
+Put = Callable[[NDArray[Any]], dict[str, Any]]
+"""Copies an array into shared memory; returns what stands for it in a command."""
 
 
-class Viewer(ViewerQuestions):
+class Viewer(ViewerQuestions, ViewerAnnotations):
     """A viewer by name: whichever process that is now. Thread-safe; closing this program does not close it.
 
     Made by `open_viewer`. What is sent is queued while it starts, and kept until it has it. Nothing that
@@ -120,25 +125,11 @@ class Viewer(ViewerQuestions):
         self, images: Iterable[tuple[NDArray[Any], Mapping[str, Any]]], layer: str = "image"
     ) -> Ticket:
         """Send several images, each with its index, under one ticket; as `show`."""
-        ticket = self._new_ticket()
-        sent: list[tuple[dict[str, Any], dict[str, Any]]] = []
-        tokens = []
-        try:
-            for image, index in images:
-                tokens.append(self._images.put(image))
-                sent.append((msgspec.to_builtins(tokens[-1]), dict(index)))
-        except (BadInputError, ImagesFullError) as error:
-            for token in tokens:
-                self._images.withdraw(token)
-            ticket.fail(str(error))
-            return ticket
 
-        def undo() -> None:
-            for token in tokens:
-                self._images.withdraw(token)
+        def pack(put: Put, ticket: str) -> tuple[Any, ...]:
+            return [(put(image), dict(index)) for image, index in images], layer, ticket
 
-        self._outbox.put(Job("show", (sent, layer, ticket.id), ticket, undo))
-        return ticket
+        return self._send_images("show", pack)
 
     def follow(self, stream: Stream) -> Ticket:
         """Show the newest frame of a stream, through its restarts; the ticket receives the pane's name.
@@ -156,12 +147,33 @@ class Viewer(ViewerQuestions):
         return self._send("plot_beads", list(beads))
 
     def select(self, layer: str, **index: Any) -> Ticket:
-        """Show another image of a layer."""
+        """Show another image of a layer or pane; components that are not named stay as they are."""
         return self._send("select", layer, index)
 
-    def remove(self, pane: str) -> Ticket:
-        """Close a pane."""
-        return self._send("remove", pane)
+    def components(self, layer: str = "", *, padding: str = "", **component: str) -> Ticket:
+        """Make components of images, such as well and t, a "dimension" of a stack or "layer"s side by side.
+
+        Acts at once on what is shown, and on what comes. Each layer that a component splits off is a pane
+        called like "nuclei channel-488".
+
+        Parameters
+        ----------
+        layer : str
+            Whose components; "" for all layers.
+        padding : "corner" or "centre"
+            Where an image smaller than the largest of its stack lies; at first "corner", then as it was.
+        component : "dimension" or "layer"
+            By name; those not named stay as they are, at first dimensions.
+        """
+        return self._send("components", layer, component, padding)
+
+    def pick(self, pane: str, x_px: float, y_px: float) -> Ticket:
+        """Pick the cell at a point, or let go of it, as a click does; the ticket receives all that are."""
+        return self._send("pick", pane, x_px, y_px)
+
+    def remove(self, pane: str, annotation: str = "") -> Ticket:
+        """Close a pane, or all panes of a layer; take back only an annotation over it if one is named."""
+        return self._send("remove", pane, annotation)
 
     def take_over(self, state: Mapping[str, Any]) -> Ticket:
         """Go on for a viewer that had this `state`: follow what it followed, show panes as it showed them."""
@@ -182,6 +194,43 @@ class Viewer(ViewerQuestions):
         """Send nothing more, and let it run on for others. Idempotent."""
         self._outbox.close()
         self._connection.close()
+
+    def _lay(self, over: str, make: Callable[[], Annotation]) -> Ticket:
+        def pack(put: Put, ticket: str) -> tuple[Any, ...]:
+            annotation = make()
+            arrays = {
+                name: put(array) if array.size else None for name, array in arrays_of(annotation).items()
+            }
+            return annotation.kind, over, arrays, settings_of(annotation), ticket
+
+        return self._send_images("annotate", pack)
+
+    def _send_images(self, command: str, pack: Callable[[Put, str], tuple[Any, ...]]) -> Ticket:
+        """Send a command with arrays in shared memory.
+
+        ``pack(put, ticket)`` returns its arguments; ``put(array)`` copies an array, and returns what stands
+        for it. If it raises, nothing is left there, and the ticket has failed.
+        """
+        ticket = self._new_ticket()
+        tokens: list[ImageToken] = []
+
+        def put(array: NDArray[Any]) -> dict[str, Any]:
+            tokens.append(self._images.put(array))
+            plain: dict[str, Any] = msgspec.to_builtins(tokens[-1])
+            return plain
+
+        def undo() -> None:
+            for token in tokens:
+                self._images.withdraw(token)
+
+        try:
+            arguments = pack(put, ticket.id)
+        except (BadInputError, ImagesFullError) as error:
+            undo()
+            ticket.fail(str(error))
+        else:
+            self._outbox.put(Job(command, arguments, ticket, undo))
+        return ticket
 
     def _send(self, command: str, *arguments: Any) -> Ticket:
         ticket = self._new_ticket()

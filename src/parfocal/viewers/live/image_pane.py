@@ -28,6 +28,7 @@ from parfocal.viewers.live.marks import RegionMarks, ScaleBar
 from parfocal.viewers.saving import save_picture
 
 if TYPE_CHECKING:
+    from parfocal.viewers.actions import Action
     from parfocal.viewers.panes import Pane
     from parfocal.viewers.qt.theme import Theme
     from parfocal.viewers.regions import Regions
@@ -70,6 +71,7 @@ class ImagePane(QWidget):
         self._shown: Pane | None = None
         self.display = Display()
         self._chosen = False
+        self._actions: list[Action] = []
         self._editing = False
         self._title = QLabel(name)
         self._title.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -107,6 +109,11 @@ class ImagePane(QWidget):
             return None
         self._chosen = False
         return self.display
+
+    def take_actions(self) -> tuple[Action, ...]:
+        """Return what else a person has done since the last call."""
+        actions, self._actions = tuple(self._actions), []
+        return actions
 
     def _choose(self, **changes: Any) -> None:
         self.display = changed(self.display, **changes)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from parfocal.viewers.actions import Action
     from parfocal.viewers.display import Display
     from parfocal.viewers.panes import Pane, Plot
     from parfocal.viewers.regions import Regions
@@ -95,6 +96,10 @@ class LiveWindow(QMainWindow):
         """Return what a person has chosen since the last call, by pane."""
         chosen = {name: pane.take_choice() for name, pane in self._panes.items()}
         return {name: display for name, display in chosen.items() if display is not None}
+
+    def new_actions(self) -> Sequence[Action]:
+        """Return what else a person has done since the last call, in order."""
+        return tuple(action for pane in self._panes.values() for action in pane.take_actions())
 
     def close(self) -> bool:
         """Close the window; nobody is told."""
