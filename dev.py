@@ -48,6 +48,11 @@ QT = {
     "libdbus-1-3": "dbus-1",
     "libfontconfig1": "fontconfig",
     "libxcb-cursor0": "xcb-cursor",
+    "libxcb-icccm4": "xcb-icccm",
+    "libxcb-image0": "xcb-image",
+    "libxcb-keysyms1": "xcb-keysyms",
+    "libxcb-render-util0": "xcb-render-util",
+    "libxkbcommon-x11-0": "xkbcommon-x11",
     "xvfb": "Xvfb",
 }
 ENVIRONMENTS = {
