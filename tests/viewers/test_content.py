@@ -18,6 +18,7 @@ from parfocal.viewers.annotations import (
 from parfocal.viewers.content import Content
 from parfocal.viewers.display import Display
 from parfocal.viewers.drawing import label_picture, number_colours, track_lines
+from parfocal.viewers.marking import dragged, erased, with_mark
 from parfocal.viewers.panes import PaneTable
 from parfocal.viewers.rasters import draw
 
@@ -105,13 +106,13 @@ def test_a_missing_plane_is_blank_and_says_so(content, panes):
 def test_what_a_person_chose_stays_until_the_newest_is_chosen(content, panes):
     for t in range(3):
         content.show("a", {"t": str(t)}, plane(t))
-    content.act([Selected("a", {"t": "1"})])
+    content.act(Selected("a", {"t": "1"}))
     content.show("a", {"t": "3"}, plane(3))
     assert panes["a"].image[0, 0] == 1
     assert panes["a"].caption == "t 1 (4 images)"
     content.show("a", {"t": "1"}, plane(9))
     assert panes["a"].image[0, 0] == 9
-    content.act([Selected("a", {"t": "3"})])
+    content.act(Selected("a", {"t": "3"}))
     content.show("a", {"t": "4"}, plane(4))
     content.select("a", {"t": "0"})  # a program's choice: what is sent next is shown
     content.show("a", {"t": "5"}, plane(5))
@@ -163,7 +164,8 @@ def test_cells_are_picked_by_clicks_and_let_go(content, panes):
     cells[2:4, 2:4], cells[6, 6] = 5, 9
     content.annotate("a", Labels("cells", cells))
     content.annotate("a", Labels("mask", plane(1), style="fill", pickable=False))
-    assert content.act([Clicked("a", 2.2, 3.4), Clicked("a", 6, 6), Clicked("a", 0, 0), Clicked("a", -3, 99)])
+    for x_px, y_px in ((2.2, 3.4), (6, 6), (0, 0), (-3, 99)):
+        content.act(Clicked("a", x_px, y_px))
     assert panes["a"].picked == (5, 9)
     assert content.pick("a", 3, 3) == (9,)
 
@@ -171,7 +173,7 @@ def test_cells_are_picked_by_clicks_and_let_go(content, panes):
 def test_what_a_person_draws_takes_the_place_of_what_was_sent(content, panes):
     content.show("a", {}, plane())
     content.annotate("a", Points("spots", [(1, 1)]))
-    content.act([Drawn("a", Points("spots", [(2, 2), (3, 3)]))])
+    content.act(Drawn("a", Points("spots", [(2, 2), (3, 3)])))
     assert [one.count for one in panes["a"].annotations] == [2]
 
 
@@ -215,6 +217,21 @@ def test_annotations_go_through_plain_values_and_are_painted(annotation):
 def test_annotations_that_cannot_be_are_refused(make, words):
     with pytest.raises(BadInputError, match=words):
         make()
+
+
+def test_a_person_adds_moves_and_erases_marks_and_regions():
+    one = with_mark([], (3.0, 4.0))
+    two = with_mark([one], (30.0, 40.0))
+    moved = dragged([two], (30.0, 41.0), (35.0, 50.0))
+    assert moved.points.tolist() == [[3, 4], [35, 49]]
+    box = dragged([moved], (10.0, 10.0), (20.0, 16.0))
+    more = dragged([moved, box], (60.0, 60.0), (70.0, 70.0))
+    assert more.count == 2
+    shifted = dragged([moved, more], (15.0, 12.0), (16.0, 13.0))
+    assert shifted.polygons[0].tolist() == [[11, 11], [11, 17], [21, 17], [21, 11]]
+    assert erased([moved, shifted], (65.0, 65.0)).count == 1
+    assert erased([moved, shifted], (3.0, 4.0)).points.tolist() == [[35, 49]]
+    assert erased([moved, shifted], (99.0, 0.0)) is None
 
 
 def test_picked_areas_stand_out_and_numbers_keep_their_colours():

@@ -97,10 +97,13 @@ def test_annotations_lie_over_an_image_are_read_back_and_removed(opened, kind):
     areas = np.zeros((64, 96), np.int32)
     areas[10:30, 10:40], areas[40:60, 50:90] = 3, 8
     viewer.show(image(), "cells", {"t": 0}).shown(PATIENCE_S)
+    plain = viewer.screenshot()
     viewer.show_labels(areas, "cells", "nuclei", {"t": 0}).shown(PATIENCE_S)
+    drawn = viewer.screenshot()
+    assert (drawn != plain).any()
     viewer.show_points([(5, 6), (50, 60)], "cells", values=[0.0, 1.0]).shown(PATIENCE_S)
     viewer.show_shapes([[(1, 1), (1, 9), (9, 9)]], "cells").shown(PATIENCE_S)
-    viewer.show_tracks([(3, 0, 20, 20), (3, 1, 25, 30), (8, 1, 50, 70)], "cells").shown(PATIENCE_S)
+    viewer.show_tracks([(3, -1, 20, 20), (3, 0, 25, 30), (8, 0, 50, 70)], "cells").shown(PATIENCE_S)
     over = {one["name"]: (one["kind"], one["count"]) for one in viewer.panes()["cells"]["annotations"]}
     assert over == {
         "nuclei": ("labels", 2),
@@ -115,7 +118,9 @@ def test_annotations_lie_over_an_image_are_read_back_and_removed(opened, kind):
     assert [polygon.tolist() for polygon in shapes.polygons] == [[[1, 1], [1, 9], [9, 9]]]
     assert tracks.rows.shape == (3, 4)
     for name in ("points", "shapes", "tracks"):
+        before = viewer.screenshot()
         viewer.remove("cells", name).received(PATIENCE_S)
+        assert (viewer.screenshot() != before).any()
     viewer.show(image(), "cells", {"t": 1}).shown(PATIENCE_S)
     assert viewer.annotations("cells") == ()
     with pytest.raises(ViewerError, match="nothing over 'cells' is called 'nucleus'"):

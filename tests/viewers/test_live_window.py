@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 
+from parfocal.viewers.actions import Clicked, Selected
+from parfocal.viewers.annotations import Labels, Points, Shapes, Tracks
 from parfocal.viewers.display import Display
 from parfocal.viewers.feed import FeedStatus
 from parfocal.viewers.panes import Curve, Marker, Pane, Plot
+from parfocal.viewers.stack import Stack
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -136,6 +139,94 @@ def test_a_hundred_curves_cost_what_their_points_cost(window):
     assert len(window._plot_pane._curves) == 100
     window.paint([pane()], [Plot("z", "nm", curves[:3])])
     assert len(window._plot_pane._curves) == 3
+
+
+def stacked(t=2, annotations=(), **fields):
+    stack = Stack()
+    for at in range(3):
+        stack.put({"well": "A", "t": str(at)}, np.full((60, 80), at, np.uint8))
+    index = {"well": "A", "t": str(t)}
+    return pane(stack.plane(index), stack=stack, index=index, annotations=annotations, **fields)
+
+
+def test_each_dimension_has_a_slider_and_moving_it_is_told(window):
+    window.paint([stacked()], ())
+    sliders = window._panes["camera"]._sliders
+    assert list(sliders._sliders) == ["t"]  # one well is no choice
+    assert sliders._values["t"].text() == "2   3 / 3"
+    assert window.new_actions() == ()
+    sliders._sliders["t"].setValue(1)
+    assert window.new_actions() == (Selected("camera", {"well": "A", "t": "1"}),)
+    window.paint([stacked(1, version=2)], ())
+    assert sliders._values["t"].text() == "1   2 / 3"
+    assert window.new_actions() == ()
+    window.paint([pane()], ())
+    assert sliders.isHidden()
+
+
+def test_annotations_are_drawn_and_go(window):
+    display = Display(contrast="fixed", low=0, high=200)
+    areas = np.zeros((60, 80), np.int32)
+    areas[10:30, 10:30] = 4
+    over = (
+        Labels("cells", areas, style="fill", colour="#00ff00"),
+        Points("spots", [(40, 40)], colour="#ff0000"),
+        Shapes("edges", ([(5, 50), (5, 70), (20, 70)],), colour="#0000ff"),
+        Tracks("tracks", [(1, 0, 40, 10), (1, 2, 55, 70)]),
+    )
+    window.paint([stacked(0, display=display)], ())
+    plain = window.grab().astype(int)
+    window.paint([stacked(2, display=display, version=2, annotations=over)], ())
+    drawn = window.grab().astype(int) - plain
+    red, green, blue = (drawn[..., channel] > 60 for channel in range(3))
+    assert green.sum() > 400
+    assert (red & ~green).any()
+    assert (blue & ~green).any()
+    window.paint([stacked(0, display=display, version=3)], ())
+    assert (np.abs(window.grab().astype(int) - plain).max(axis=2) > 60).sum() < 400  # but for its sliders
+
+
+class Click:
+    """A click of the mouse at a point of the image."""
+
+    def __init__(self, pane, x, y, button="LeftButton"):
+        from PySide6.QtCore import QPointF, Qt
+
+        self._at = pane._box.mapViewToScene(QPointF(x, y))
+        self._button = getattr(Qt.MouseButton, button)
+
+    def scenePos(self):
+        return self._at
+
+    def button(self):
+        return self._button
+
+
+def test_cells_are_picked_and_marks_are_set_by_the_tool_that_is_on(window):
+    from PySide6.QtCore import QPointF
+
+    areas = np.zeros((60, 80), np.int32)
+    areas[10:30, 10:30] = 4
+    over = (Labels("cells", areas), Points("marks", [(50, 60)]))
+    window.paint([stacked(annotations=over, picked=(4,))], ())
+    shown = window._panes["camera"]
+    assert not shown._pick.isHidden()
+    shown._pick.click()
+    shown._mouse_clicked(Click(shown, 20, 12))
+    (clicked,) = window.new_actions()
+    assert isinstance(clicked, Clicked)
+    assert (round(clicked.x_px), round(clicked.y_px)) == (20, 12)
+    shown._mark.click()
+    assert not shown._pick.isChecked()
+    shown._mouse_clicked(Click(shown, 30, 40))
+    assert shown._drag_region(QPointF(60, 50), QPointF(62, 55), True)
+    shown._mouse_clicked(Click(shown, 60, 50, "RightButton"))
+    added, moved, left = (action.annotation.points.round().tolist() for action in window.new_actions())
+    assert (added, moved, left) == ([[50, 60], [40, 30]], [[55, 62]], [])
+    shown._mark.click()
+    shown._mouse_clicked(Click(shown, 30, 40))
+    assert window.new_actions() == ()
+    assert window.displays()["camera"].crosshair == (30, 40)
 
 
 def test_closing_the_window_is_told_once(window):

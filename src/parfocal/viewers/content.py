@@ -138,19 +138,15 @@ class Content:
             self._show_plane(pane, wanted if held else self._newest[pane])
         self._newest = {pane: index for pane, index in self._newest.items() if pane in came}
 
-    def act(self, actions: Iterable[Action]) -> bool:
-        """Do what a person has done in a window; return whether there was anything."""
-        acted = False
-        for action in actions:
-            acted = True
-            match action:
-                case Selected(pane, index):
-                    self.select(pane, dict(index), keep=True)
-                case Clicked(pane, x_px, y_px):
-                    self.pick(pane, x_px, y_px)
-                case Drawn(pane, annotation):
-                    self.annotate(pane, annotation)
-        return acted
+    def act(self, action: Action) -> None:
+        """Do what a person has done in a window; raises as the method that a program calls for it."""
+        match action:
+            case Selected(pane, index):
+                self.select(pane, dict(index), keep=True)
+            case Clicked(pane, x_px, y_px):
+                self.pick(pane, x_px, y_px)
+            case Drawn(pane, annotation):
+                self.annotate(pane, annotation)
 
     def pick(self, pane: str, x_px: float, y_px: float) -> tuple[int, ...]:
         """Pick the cell at a point of a pane, or let go of it; return the numbers that are picked."""

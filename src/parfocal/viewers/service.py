@@ -354,7 +354,13 @@ class ViewerService(Service):
     def _take_actions(self) -> bool:
         """Take what a person has done in the window; return whether something is to be painted for it."""
         self._panes.take(self.view.displays())
-        return self._content.act(self.view.new_actions())
+        actions = self.view.new_actions()
+        for action in actions:
+            try:
+                self._content.act(action)
+            except ParfocalError as error:  # such as of a pane that was closed in the meantime
+                self.context.log.warning("%s: %s", action, error)
+        return bool(actions)
 
     def _paint(self) -> None:
         """Paint everything; ages, regions and plots are looked at anew ten times a second."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtCore import QLocale, QPointF, Qt
+from PySide6.QtCore import QLocale, QPointF, Qt, Signal
 from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
@@ -22,9 +22,14 @@ from PySide6.QtWidgets import (
 )
 
 from parfocal.formats.write_tiff import write_image
+from parfocal.viewers import marking
+from parfocal.viewers.actions import Clicked, Drawn, Selected
+from parfocal.viewers.annotations import Labels
 from parfocal.viewers.display import Colormap, Display, auto_levels, changed, colour, lookup_table
+from parfocal.viewers.live.annotation_items import AnnotationItems
 from parfocal.viewers.live.histogram import LevelsBar
 from parfocal.viewers.live.marks import RegionMarks, ScaleBar
+from parfocal.viewers.live.plane_sliders import PlaneSliders
 from parfocal.viewers.saving import save_picture
 
 if TYPE_CHECKING:
@@ -61,18 +66,25 @@ class ImagePane(QWidget):
         Its colours.
     regions : callable
         Returns the regions that clicks change, or None.
+
+    Attributes
+    ----------
+    acted : signal
+        A person has done something that `take_actions` tells.
     """
+
+    acted = Signal()
 
     def __init__(self, name: str, theme: Theme, regions: Callable[[], Regions | None]) -> None:
         super().__init__()
         self._theme = theme
         self._regions = regions
+        self._name = name
         self._version = -1
         self._shown: Pane | None = None
         self.display = Display()
         self._chosen = False
         self._actions: list[Action] = []
-        self._editing = False
         self._title = QLabel(name)
         self._title.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._recording = QLabel("")
@@ -95,6 +107,10 @@ class ImagePane(QWidget):
             self._draw_image(pane)
         if before is None or before.markers != pane.markers:
             self._marks.show_markers(pane.markers)
+        self._annotations.show_pane(pane)
+        self._sliders.show_pane(pane)
+        self._pick.setVisible(any(isinstance(one, Labels) and one.pickable for one in pane.annotations))
+        self._edit.setVisible(self._regions() is not None)
         self._scale_bar.set_pixel_size(pane.pixel_size_um)
         self._show_status(pane)
         self._show_pixel()
@@ -115,6 +131,10 @@ class ImagePane(QWidget):
         actions, self._actions = tuple(self._actions), []
         return actions
 
+    def _act(self, action: Action) -> None:
+        self._actions.append(action)
+        self.acted.emit()
+
     def _choose(self, **changes: Any) -> None:
         self.display = changed(self.display, **changes)
         self._chosen = True
@@ -129,6 +149,7 @@ class ImagePane(QWidget):
         self._canvas.setCentralItem(self._box)
         self._item = pg.ImageItem(axisOrder="row-major")
         self._box.addItem(self._item)
+        self._annotations = AnnotationItems(self._box)
         self._marks = RegionMarks(self._theme)
         self._box.addItem(self._marks)
         self._scale_bar = ScaleBar(self._box)
@@ -158,7 +179,15 @@ class ImagePane(QWidget):
         self._edit = _button(
             "Edit beads", "Click adds a region, drag moves, right click removes", checkable=True
         )
-        self._edit.toggled.connect(self._edit_toggled)
+        self._pick = _button("Pick cells", "Click picks a cell, or lets go of it", checkable=True)
+        self._mark = _button(
+            "Mark", "Click adds a point, drag moves it or draws a region, right click removes", checkable=True
+        )
+        self._tools = (self._edit, self._pick, self._mark)
+        for tool in self._tools:
+            tool.clicked.connect(lambda _on, tool=tool: self._leave_tools_but(tool))
+        self._sliders = PlaneSliders()
+        self._sliders.plane_chosen.connect(self._plane_chosen)
         self._maps = QComboBox()
         self._maps.addItems(list(get_args(Colormap)))
         self._maps.setToolTip("Colours")
@@ -184,7 +213,15 @@ class ImagePane(QWidget):
         top.addWidget(self._title)
         top.addWidget(self._recording)
         top.addStretch()
-        for widget in (self._edit, self._freeze, self._auto, self._fit, self._maps, self._gamma, self._save):
+        for widget in (
+            *self._tools,
+            self._freeze,
+            self._auto,
+            self._fit,
+            self._maps,
+            self._gamma,
+            self._save,
+        ):
             top.addWidget(widget)
         middle = QHBoxLayout()
         middle.setSpacing(4)
@@ -199,6 +236,7 @@ class ImagePane(QWidget):
         layout.setSpacing(4)
         layout.addLayout(top)
         layout.addLayout(middle, 1)
+        layout.addWidget(self._sliders)
         layout.addLayout(bottom)
 
     # -- drawing -----------------------------------------------------------------------------------
@@ -302,8 +340,12 @@ class ImagePane(QWidget):
     def _mouse_clicked(self, event: Any) -> None:
         point = self._box.mapSceneToView(event.scenePos())
         x, y, right = point.x(), point.y(), event.button() == Qt.MouseButton.RightButton
-        if self._editing:
+        if self._edit.isChecked():
             self._edit_at(x, y, right)
+        elif self._pick.isChecked():
+            self._act(Clicked(self._name, x, y))
+        elif self._mark.isChecked():
+            self._mark_at((y, x), right)
         elif right:
             self._choose(crosshair=None)
         else:
@@ -311,8 +353,13 @@ class ImagePane(QWidget):
 
     def _drag_region(self, begin: QPointF, now: QPointF, finished: bool) -> bool:
         """Move the region in which a drag began, once it has ended; False if the drag is not for a region."""
+        if self._mark.isChecked() and self._shown is not None:
+            if finished:
+                places = (begin.y(), begin.x()), (now.y(), now.x())
+                self._act(Drawn(self._name, marking.dragged(self._shown.annotations, *places)))
+            return True
         regions = self._regions()
-        if not self._editing or regions is None:
+        if not self._edit.isChecked() or regions is None:
             return False
         bead = regions.at(begin.x(), begin.y())
         if bead is None:
@@ -339,8 +386,20 @@ class ImagePane(QWidget):
         except OSError as error:
             self._status.setText(f"not saved: {error}")
 
-    def _edit_toggled(self, on: bool) -> None:
-        self._editing = on
+    def _leave_tools_but(self, one: QToolButton) -> None:
+        """Switch the other tools off: a click means one thing."""
+        for tool in self._tools:
+            tool.setChecked(tool is one and tool.isChecked())
+
+    def _plane_chosen(self, changes: dict[str, str]) -> None:
+        if self._shown is not None:
+            self._act(Selected(self._name, {**self._shown.index, **changes}))
+
+    def _mark_at(self, at: tuple[float, float], remove: bool) -> None:
+        annotations = () if self._shown is None else self._shown.annotations
+        drawn = marking.erased(annotations, at) if remove else marking.with_mark(annotations, at)
+        if drawn is not None:
+            self._act(Drawn(self._name, drawn))
 
     def _edit_at(self, x: float, y: float, remove: bool) -> None:
         """Ask the service that owns the regions; what it makes of it is drawn when it says so."""

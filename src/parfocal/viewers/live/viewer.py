@@ -31,9 +31,11 @@ class LiveViewer(ViewerService):
         from parfocal.viewers.live.window import LiveWindow
 
         title = self.settings.title or f"parfocal viewer: {self.context.service}"
-        return LiveWindow(
+        window = LiveWindow(
             title,
             self.settings.theme,
             lambda: self.context.leave("its window was closed"),
             lambda: self.regions,
         )
+        window.acted.connect(self.context.wake)
+        return window

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QCloseEvent, QImage
 from PySide6.QtWidgets import QApplication, QGridLayout, QLabel, QMainWindow, QSplitter, QWidget
 
@@ -40,7 +40,14 @@ class LiveWindow(QMainWindow):
         Called when a person closes it.
     regions : callable
         Returns the regions that clicks change, or None.
+
+    Attributes
+    ----------
+    acted : signal
+        A person has done something that `new_actions` tells.
     """
+
+    acted = Signal()
 
     def __init__(
         self, title: str, theme: str, closed: Callable[[], None], regions: Callable[[], Regions | None]
@@ -119,13 +126,16 @@ class LiveWindow(QMainWindow):
             return
         for name in set(self._panes) - set(names):
             self._panes.pop(name).deleteLater()
-        self._panes = {
-            name: self._panes.get(name) or ImagePane(name, self._theme, self._regions) for name in names
-        }
+        self._panes = {name: self._panes.get(name) or self._new_pane(name) for name in names}
         self._empty.setVisible(not names)
         columns = math.ceil(math.sqrt(len(names))) or 1
         for number, pane in enumerate(self._panes.values()):
             self._grid.addWidget(pane, number // columns, number % columns)
+
+    def _new_pane(self, name: str) -> ImagePane:
+        pane = ImagePane(name, self._theme, self._regions)
+        pane.acted.connect(self.acted)
+        return pane
 
     def _paint_now(self) -> None:
         """Have Qt paint all that has changed before it does anything else."""
