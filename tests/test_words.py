@@ -90,7 +90,7 @@ PLAIN = {
         WakeUpPipe
     """,
     "runs": """
-        Abort Acquire Acquired Answer Ask Close Closed Darken Decide Decided Drain Drained Element
+        Abort Acquire Acquired Answer Ask Called Close Closed Darken Decide Decided Drain Drained Element
         Expose Exposed Fetch Fetched Found Hold Instruments Machine Noted Pause Pausing Performer Place
         Placed Prepare QueueLevel Replaced Restarted Resume SharedInstruments Sleep Stopped TaskFailed Timing
         Visits Wake Warmed Woken

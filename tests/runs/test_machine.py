@@ -13,8 +13,13 @@ from parfocal.runs.machine.machine import Machine
 from parfocal.runs.machine.timing import Timing
 from parfocal.runs.plans.autofocus import Autofocus
 from parfocal.runs.plans.event import Event
+from parfocal.runs.plans.service_call import ServiceCall
 
 S = 1_000_000_000
+CALLS = [
+    ServiceCall(service="force", command="ramp"),
+    ServiceCall(service="force", command="ramp", pause="hold", resume="go_on"),
+]
 SEARCHES = [Autofocus(range=4, step=2, on_failure=policy) for policy in ("keep", "pause", "stop")]
 
 
@@ -31,6 +36,8 @@ class Orders(RuleBasedStateMachine):
         self.plan: list[Event] = []
         self.begun: list[int] = []  # numbers of exposures in the order in which they were begun
         self.fired: set[int] = set()
+        self.called: set[int] = set()
+        self.call_is_held = False
         self.may_fire: set[str] = set()  # the masks of the stimulus in hand that are there
         self.held_since_begun = False
         self.wish: str | None = None  # the first end at once that was asked for before it was closing
@@ -43,6 +50,7 @@ class Orders(RuleBasedStateMachine):
     def make_plan(self, length: int = 6) -> None:
         first = len(self.plan)
         kinds = ["image", "wait", "stimulus", "confirm", "reference", "acquire", "image", "autofocus"]
+        kinds += ["call", "call"]
         for number in range(first, first + length):
             kind = kinds[(number * 3) % len(kinds)]
             self.plan.append(
@@ -59,6 +67,7 @@ class Orders(RuleBasedStateMachine):
                     follows_focus=True,
                     autofocus=SEARCHES[number % 3] if kind == "autofocus" else None,
                     shifted_p=(0,) if kind == "autofocus" else (),
+                    call=CALLS[number % 2] if kind == "call" else None,
                 )
             )
 
@@ -66,6 +75,15 @@ class Orders(RuleBasedStateMachine):
         before = self.machine
         self.machine, effects = advance(before, given)
         task = self.machine.task
+        if task is not before.task and isinstance(task, tasks.Call):
+            assert self.machine.held is None, "a call began although a pause was acknowledged"
+            assert self.machine.end is None, "a call began although the run was to end"
+            assert task.event.number not in self.called, "a call was begun twice"
+            self.called.add(task.event.number)
+        if tasks.HoldCall() in effects or tasks.ReleaseCall() in effects:
+            self.call_is_held = tasks.HoldCall() in effects
+        if not isinstance(task, tasks.Call):
+            self.call_is_held = False
         if task is not before.task and isinstance(task, tasks.Expose | tasks.Focus | tasks.Acquire):
             assert self.machine.held is None, "an exposure began although a pause was acknowledged"
             assert self.machine.end is None, "an exposure began although the run was to end"
@@ -84,7 +102,9 @@ class Orders(RuleBasedStateMachine):
         return self.machine.task
 
     def at_risk(self) -> bool:
-        tried = tasks.Place | tasks.Expose | tasks.Focus | tasks.Prepare | tasks.Drain | tasks.Hold
+        tried = (
+            tasks.Place | tasks.Expose | tasks.Focus | tasks.Prepare | tasks.Drain | tasks.Hold | tasks.Call
+        )
         return isinstance(self.task, tried)
 
     # --- the run's thread
@@ -111,6 +131,9 @@ class Orders(RuleBasedStateMachine):
                 self.give(inputs.Focused(now, 1.0 + late, now))
             case tasks.Acquire(count=count):
                 self.give(inputs.Acquired(now, count or 1, whole=True))
+            case tasks.Call():
+                self.now += late * S
+                self.give(inputs.Called(self.now, now, late, "acquired"))
             case tasks.Sleep(until_ns=until_ns):
                 self.now = max(now, until_ns) + late * S
                 self.give(inputs.Woken(self.now))
@@ -152,6 +175,17 @@ class Orders(RuleBasedStateMachine):
     def stop_from_outside(self) -> None:
         self.give(inputs.Acquired(self.now, 1, whole=False, stopped="somebody stopped the camera"))
         assert self.machine.end is not None
+
+    @precondition(lambda self: isinstance(self.task, tasks.Call))
+    @rule(outcome=st.sampled_from(["failed", "unsure"]), frames=st.integers(0, 5))
+    def call_without_result(self, outcome: str, frames: int) -> None:
+        dropped, received = self.machine.counts.dropped.get(outcome, 0), self.machine.counts.frames
+        on_failure = self.machine.on_failure
+        self.give(inputs.Called(self.now, self.now, frames, outcome, message="it broke"))
+        assert self.machine.counts.dropped[outcome] == dropped + 1
+        assert self.machine.counts.frames == received + frames
+        assert outcome != "failed" or on_failure != "stop" or self.machine.end is not None
+        assert outcome != "failed" or on_failure != "pause" or self.machine.held or self.machine.end
 
     @precondition(lambda self: isinstance(self.task, tasks.Decide))
     @rule(mask=st.sampled_from(["there", "late", "never"]), has_older=st.booleans())
@@ -215,6 +249,9 @@ class Orders(RuleBasedStateMachine):
             return
         if isinstance(self.task, tasks.Acquire):
             self.give(inputs.Acquired(self.now, 1, whole=False))
+        elif isinstance(self.task, tasks.Call):
+            assert self.machine.end is not None, "a pause has cancelled a call"
+            self.give(inputs.Called(self.now, self.now, 1, "cancelled"))
         elif isinstance(self.task, tasks.Expose | tasks.Focus | tasks.Place):
             self.give(inputs.Stopped(self.now))
 
@@ -248,6 +285,9 @@ class Orders(RuleBasedStateMachine):
         machine = self.machine
         if machine.state == "paused":
             assert not isinstance(machine.task, tasks.Expose | tasks.Focus | tasks.Acquire | tasks.Place)
+            assert not isinstance(machine.task, tasks.Call) or self.call_is_held
+        if self.call_is_held:
+            assert machine.held is not None or machine.state == "cancelling"
         if machine.state == "ended":
             assert machine.task is None
 

@@ -39,6 +39,7 @@ _KINDS: dict[str, str] = {
     "confirm": "yellow",
     "acquire": "green",
     "autofocus": "yellow",
+    "call": "blue",
 }
 """The colour of each kind of event."""
 _TONES: dict[Tone, str] = {

@@ -58,7 +58,8 @@ class RunCommand(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     command : str
         "pause", "resume", "cancel", "finish", "confirm", "extend" or "replace_future"; or what somebody
-        forced or stopped of an instrument that the run uses, such as "camera.stop".
+        forced or stopped of an instrument that the run uses, such as "camera.stop"; or what the run itself
+        called by its plan, such as "tracker.build_tables", noted when that has ended.
     at : float
         When, seconds since 1970 UTC.
     event : int
@@ -67,7 +68,8 @@ class RunCommand(msgspec.Struct, frozen=True, kw_only=True):
         Which program; "" for the rig itself.
     details : dict
         With what: the "reason" of a pause or an end, "policy" and "gap_s" of a resume, "question", "answer"
-        and "text" of a confirm, how many "events" the plan has since it was changed.
+        and "text" of a confirm, how many "events" the plan has since it was changed; of a call by the plan
+        its "arguments", "began_at", "took_s", "outcome", "result" and "error".
     """
 
     command: str
@@ -169,7 +171,12 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
         What it waits for just now, in a few words.
     event_number, event_kind, event_index : int, str, dict
         The event in hand, or the last one: its number in the run (-1 before the first), what it is
-        ("image", "reference", "stimulus", "wait", "confirm", "acquire", "autofocus"), and its t, p, c, z.
+        ("image", "reference", "stimulus", "wait", "confirm", "acquire", "autofocus", "call"), and its t, p,
+        c, z.
+    event_text : str
+        How far an acquisition or a call is, in words.
+    event_fraction : float or None
+        The same from 0 to 1; None if nobody knows.
     position, channel : str
         Names of where and with which light path it is exposed.
     events_total : int
@@ -225,6 +232,8 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
     event_number: int = -1
     event_kind: str = ""
     event_index: dict[str, int] = {}
+    event_text: str = ""
+    event_fraction: float | None = None
     position: str = ""
     channel: str = ""
     events_total: int = 0

@@ -188,6 +188,21 @@ class Client:
         answer: tuple[CommandInfo, ...] = self.call("commands", timeout_s=timeout_s, returns=kind)
         return answer
 
+    def check_call(
+        self, command: str, /, *args: Any, timeout_s: float | None = 5.0, **kwargs: Any
+    ) -> CommandInfo:
+        """Return what a command is that could be called with these arguments; nothing is carried out.
+
+        Raises
+        ------
+        CommandError
+            If the service does not have it, or does not take the arguments.
+        """
+        call = self._receiver.new_call("check_call", CommandInfo, self)
+        self._begin(call, (command, *args), kwargs, timeout_s, None, force=False)
+        info: CommandInfo = call.result()
+        return info
+
     def statistics(self) -> ClientStatistics:
         """Return what became of the calls, late replies among them, and what waits to be sent or told."""
         return self._receiver.statistics()

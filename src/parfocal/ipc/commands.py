@@ -19,7 +19,7 @@ clients wait meanwhile. Only for what takes some microseconds and waits for noth
 lock that others hold for long."""
 URGENT = "urgent"
 """For commands that overtake everything, such as stop: each has a lane of its own and waits for no other."""
-BUILT_IN = frozenset({"ping", "hello", "commands", "cancel", "attach"})
+BUILT_IN = frozenset({"ping", "hello", "commands", "check_call", "cancel", "attach"})
 """Answered by the server itself, whatever its lanes are doing."""
 RESERVED = BUILT_IN | {"submit", "attach_call", "lease", "claim"}
 """What clients and proxies have as methods of their own."""

@@ -41,6 +41,7 @@ from parfocal.ipc import remote_errors
 from parfocal.ipc.calls import ActiveCall, CallTable, ClaimTable
 from parfocal.ipc.codec import Decoder, Part, encode
 from parfocal.ipc.command_table import BoundCommand, CommandTable
+from parfocal.ipc.commands import CommandInfo
 from parfocal.ipc.lease_table import BEAT_NS, LeaseTable, LostLease, check_period
 
 CLOSING = "the service is closing"
@@ -290,7 +291,11 @@ class Dispatcher:
 
     def _command(self, client: bytes, message: Command, request: Request, now_ns: int) -> list[Action]:
         if request.command is None:
-            return [Send(client, encode(Reply(message.id, self._BUILT_IN[message.name](self))), message.id)]
+            return [
+                Send(
+                    client, encode(Reply(message.id, self._BUILT_IN[message.name](self, message))), message.id
+                )
+            ]
         if self._closing:
             raise errors.ServiceUnavailableError(f"service {self._hello.service!r} is closing")
         if message.id in self._calls:
@@ -402,10 +407,18 @@ class Dispatcher:
     def _named(self, call: ActiveCall) -> str:
         return f"{self._hello.service}.{call.command.info.name}"
 
-    _BUILT_IN: Mapping[str, Callable[[Dispatcher], Any]] = {
-        "ping": lambda dispatcher: dispatcher._hello.epoch,
-        "hello": lambda dispatcher: dispatcher._hello,
-        "commands": lambda dispatcher: dispatcher._table.describe(),
+    def _check_call(self, message: Command) -> CommandInfo:
+        """Return what a call asks for that is not made; `CommandError` tells what is wrong with it."""
+        name, *positional = message.positional or [""]
+        command = self._table[str(name)]
+        command.check(positional, message.named)
+        return command.info
+
+    _BUILT_IN: Mapping[str, Callable[[Dispatcher, Command], Any]] = {
+        "ping": lambda dispatcher, _: dispatcher._hello.epoch,
+        "hello": lambda dispatcher, _: dispatcher._hello,
+        "commands": lambda dispatcher, _: dispatcher._table.describe(),
+        "check_call": _check_call,
     }
 
 

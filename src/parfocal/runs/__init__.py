@@ -2,13 +2,13 @@
 
 ::
 
-    Sequence, wait, confirm, acquire, combine     plans: frozen data, checked when they are made
+    Sequence, wait, acquire, call, combine ...    plans: frozen data, checked when they are made
              │
           Schedule ──── Event k                   what a run still has to do, one event at a time
              │
           machine ───── engine ───── handle       what follows from what; who does it; who watches it
 
-A plan is compiled into a `Program` of sections, with waits and questions between them; a section has a `Lane`
+A plan is compiled into a `Program` of sections, with what has no place between them; a section has a `Lane`
 for each sequence, and a lane knows its events by number, so that none of them is listed.
 """
 
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from parfocal.runs.pipeline.pipeline import Pipeline
 from parfocal.runs.pipeline.step import Step
+from parfocal.runs.plans.calls import call
 from parfocal.runs.plans.combine import combine
 from parfocal.runs.plans.elements import acquire, confirm, wait
 from parfocal.runs.plans.event import Event
@@ -37,6 +38,7 @@ __all__ = [
     "acquire",
     "at_field_of_view",
     "at_origin",
+    "call",
     "combine",
     "confirm",
     "load_plan",

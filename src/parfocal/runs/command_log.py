@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from parfocal.core.run_status import RunCommand
 from parfocal.runs.machine import inputs
 
@@ -12,9 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from parfocal.core.clock import Clock
+    from parfocal.runs.instruments.instruments import CalledService
     from parfocal.runs.machine.machine import Machine
+    from parfocal.runs.plans.service_call import ServiceCall
 
 _SHOWN = 10
+_MOST_BYTES = 1 << 16
 
 
 class CommandLog:
@@ -71,6 +76,37 @@ class CommandLog:
                 del self._unwritten[: len(noted)]
         finally:
             self._writing.release()
+
+
+def called_details(
+    asked: ServiceCall, called: CalledService, began_at: float, took_s: float
+) -> dict[str, Any]:
+    """Return what is noted of a command that a service carried out for a run.
+
+    A result that is no plain data, or takes more than 64 kB, is left out; its size is told.
+
+    Examples
+    --------
+    >>> from parfocal.runs.instruments.instruments import CalledService
+    >>> from parfocal.runs.plans.service_call import ServiceCall
+    >>> asked = ServiceCall(service="focus", command="move_to", arguments={"position_nm": 5.0})
+    >>> called = CalledService(began_ns=0, frames=0, outcome="acquired", result=5.0)
+    >>> called_details(asked, called, 1.0, 0.5)["result"]
+    5.0
+    """
+    details: dict[str, Any] = {
+        "arguments": asked.arguments,
+        "began_at": began_at,
+        "took_s": took_s,
+        "outcome": "done" if called.outcome == "acquired" else called.outcome,
+    }
+    if called.error is not None:
+        return details | {"error": str(called.error)}
+    try:
+        size = len(msgspec.json.encode(called.result))
+    except TypeError:
+        return details | {"result": f"a {type(called.result).__name__}, which is not kept"}
+    return details | {"result": called.result if size <= _MOST_BYTES else f"{size} bytes, which are not kept"}
 
 
 def command_of(given: inputs.Input, machine: Machine) -> tuple[str, dict[str, Any]] | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from parfocal.core.errors import BadInputError, CommandError
 from parfocal.core.run_status import RunForecast
-from parfocal.runs.command_log import CommandLog
+from parfocal.runs.command_log import CommandLog, called_details
 from parfocal.runs.event_log import settled
 from parfocal.runs.forecast.run_prediction import KnownTimes, RunPrediction
 from parfocal.runs.instruments.instruments import Instruments, RunStart, RunStorage
@@ -322,12 +322,24 @@ class RunEngine:
             case inputs.Exposed() if exposure is not None:
                 self._prediction.saw_exposed(exposure.header, exposure.light_s, self._task_began_ns)
         self._advance(report)
+        if isinstance(report, inputs.Called):
+            self._note_call(before, report)
         if isinstance(report, inputs.FocusNotFound) and before.event is not None:
             self._log.warning("run %s: event %d: %s", self.name, before.event.number, report.message)
         stimulus = self._performer.stimulus
         done = settled(before, self._machine, report, exposure, self._prediction.starts_s, stimulus)
         if done is not None:
             self._note(done)
+
+    def _note_call(self, before: Machine, report: inputs.Called) -> None:
+        """Have the record hold what a service did for the run, and what it returned."""
+        called, asked = self._performer.called, before.event.call if before.event is not None else None
+        if called is not None and asked is not None:
+            began_at = (self._clock.utc_ns() - self._clock.monotonic_ns() + report.began_ns) * 1e-9
+            took_s = (report.now_ns - report.began_ns) * 1e-9
+            self._commands.note(
+                before, asked.name, called_details(asked, called, began_at, took_s), self.name
+            )
 
     # --- under the lock
 
@@ -377,6 +389,7 @@ class RunEngine:
         self._facts.folder = self._performer.folder
         self._facts.commands = self._commands.last
         self._facts.waiting_for = self._performer.waiting_for
+        self._facts.progress = self._instruments.progress()
         if self.analysis is not None:
             self._facts.see_analysis(self.analysis.queues(), self.analysis.took_s)
         return status_of(self._machine, self._schedule, self._facts, self._clock.monotonic_ns())

@@ -49,11 +49,11 @@ DTYPE = np.dtype(
 """Numbers are -1, and times and places NaN, where there is none.
 
 `started_s`, and `predicted_s` when it was expected to begin, are of the run's schedule; `time_ns` is the end
-of the exposure on the monotonic clock.
+of the exposure, or of a call, on the monotonic clock.
 """
 
 
-_BEGUN = (inputs.Exposed, inputs.Acquired, inputs.Focused, inputs.FocusNotFound)
+_BEGUN = (inputs.Exposed, inputs.Acquired, inputs.Called, inputs.Focused, inputs.FocusNotFound)
 """Reports that tell when an event began."""
 
 
@@ -62,7 +62,7 @@ class SettledEvent(NamedTuple):
 
     What it was, how it ended, its frame, when it began, and when it was expected to; of a stimulus also what
     was decided for it, and whether it had to take an older mask than it wanted; of an autofocus where the
-    focus is, um.
+    focus is, um; of a call when it ended, on the monotonic clock.
     """
 
     event: Event
@@ -73,6 +73,7 @@ class SettledEvent(NamedTuple):
     stimulus: StimulusFacts | None = None
     mask_is_older: bool = False
     focus_um: float = math.nan
+    ended_ns: int = -1
 
 
 def settled(
@@ -108,6 +109,7 @@ def settled(
         stimulus=stimulus,
         mask_is_older=before.mask == "older",
         focus_um=report.z_um if isinstance(report, inputs.Focused) else math.nan,
+        ended_ns=report.now_ns if isinstance(report, inputs.Called) else -1,
     )
 
 
@@ -133,7 +135,7 @@ def row_of(done: SettledEvent) -> NDArray[np.void]:
                 _number(event.min_start_time),
                 done.started_s,
                 done.predicted_s,
-                -1 if header is None else header.time_ns,
+                done.ended_ns if header is None else header.time_ns,
                 math.nan if header is None else header.exposure_ns * 1e-6,
                 *(_number(getattr(exposure, name, None)) for name in ("x_um", "y_um")),
                 done.focus_um if exposure is None else _number(exposure.z_um),

@@ -91,7 +91,7 @@ def forecast_of(
     needed = wanted.frames * facts.frame_bytes if facts.disk_free_bytes is not None else 0
     warnings = []
     if facts.disk_free_bytes is None:
-        warnings.append("nothing is recorded: the rig has no recorder")
+        warnings.append("nothing is recorded: the rig has no recorder, or it records another run")
     elif needed > facts.disk_free_bytes * _NEARLY_FULL:
         part = needed / facts.disk_free_bytes if facts.disk_free_bytes > 0 else math.inf
         warnings.append(f"its frames take up to {100 * part:.0f} % of the free disk, before compression")

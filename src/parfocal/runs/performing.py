@@ -10,6 +10,7 @@ from parfocal.core.errors import CommandError, FocusNotFoundError, FrameLostErro
 from parfocal.runs.forecast.device_times import PlacedParts
 from parfocal.runs.instruments.instruments import (
     AbortedError,
+    CalledService,
     ExposedFrame,
     FiredStimulus,
     InstrumentRestartedError,
@@ -59,6 +60,8 @@ class Performer:
         Of the record, once it has begun.
     exposure : ExposedFrame or None
         The newest.
+    called : CalledService or None
+        The newest call.
     placed : PlacedParts
         How long the newest placing took.
     waiting_for : str
@@ -85,6 +88,7 @@ class Performer:
         self._warming = False
         self.folder = ""
         self.exposure: ExposedFrame | None = None
+        self.called: CalledService | None = None
         self.placed = PlacedParts()
         self.waiting_for = ""
 
@@ -121,6 +125,10 @@ class Performer:
                     self._analysis.abort()
             case tasks.Darken():
                 self._instruments.dark()
+            case tasks.HoldCall():
+                self._instruments.hold_call()
+            case tasks.ReleaseCall():
+                self._instruments.release_call()
 
     def failed(self, task: tasks.Task, error: Exception) -> inputs.Report:
         """Return the report of a task that raised `error`."""
@@ -149,9 +157,11 @@ class Performer:
                 return self._wait(-1, "off")
             case tasks.Ask(until_ns=until_ns):
                 return self._wait(until_ns, "off")
-            case tasks.Acquire(count=count):
-                done = self._instruments.acquire(count)
+            case tasks.Acquire(count=count, duration_s=duration_s):
+                done = self._instruments.acquire(count, duration_s)
                 return inputs.Acquired(self._now, done.frames, done.whole, done.began_ns, done.stopped)
+            case tasks.Call(event=event):
+                return self._call(event)
             case tasks.Prepare():
                 return self._prepare()
             case tasks.Drain():
@@ -170,6 +180,20 @@ class Performer:
         except (FocusNotFoundError, FrameLostError) as error:
             return inputs.FocusNotFound(self._now, str(error), began_ns)
         return inputs.Focused(self._now, z_um, began_ns)
+
+    def _call(self, event: Event) -> inputs.Report:
+        assert event.call is not None
+        self.called = called = self._instruments.call(event.call)
+        error = called.error
+        return inputs.Called(
+            self._now,
+            called.began_ns,
+            called.frames,
+            called.outcome,
+            source=event.call.service,
+            type="" if error is None else type(error).__name__,
+            message="" if error is None else str(error),
+        )
 
     def _prepare(self) -> inputs.Report:
         start = self._start

@@ -96,11 +96,12 @@ def check_calibration(facts: RigFacts, utc_ns: int) -> str:
 def _emptiness(wanted: PlanSurvey, appended: bool) -> Iterator[str]:
     if not wanted.events:
         yield "the plan has no events; give it a position, a channel or a time point"
-    elif not (wanted.exposes or wanted.acquires or appended):
-        yield "the plan has no frames: it only waits or asks; add a Sequence or acquire(...)"
+    elif not (wanted.exposes or wanted.acquires or wanted.calls or appended):
+        yield "the plan has no frames: it only waits or asks; add a Sequence, acquire(...) or call(...)"
 
 
 def _problems(wanted: PlanSurvey, facts: RigFacts) -> Iterator[str]:
+    yield from facts.problems
     for axis, ends in wanted.reach.items():
         yield from _reach_problems(axis, ends, facts)
     for event in wanted.metadata:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from parfocal.core.run_status import QueueDepth, RunCommand, RunForecast, RunStatus
-from parfocal.runs.instruments.instruments import RunStorage
+from parfocal.runs.instruments.instruments import EventProgress, RunStorage
 from parfocal.runs.machine import inputs
-from parfocal.runs.machine.tasks import Ask, Sleep
+from parfocal.runs.machine.tasks import Acquire, Ask, Sleep
 
 if TYPE_CHECKING:
     from parfocal.core.clock import Clock
@@ -31,6 +31,8 @@ class RunFacts:
         What it claims.
     folder, waiting_for : str
         Where its record is, and what it waits for.
+    progress : EventProgress
+        How far the acquisition or the call in hand is.
     storage : RunStorage
         How far its record is.
     analysis : dict of str to QueueDepth
@@ -52,6 +54,7 @@ class RunFacts:
     claims: tuple[str, ...] = ()
     folder: str = ""
     waiting_for: str = ""
+    progress: EventProgress = EventProgress()  # noqa: RUF009 (frozen)
     storage: RunStorage = field(default_factory=RunStorage)
     analysis: dict[str, QueueDepth] = field(default_factory=dict)
     event: Event | None = None
@@ -67,7 +70,9 @@ class RunFacts:
         """Take note of what an input brought."""
         if machine.event is not None:
             self.event = machine.event
-        began_ns = given.began_ns if isinstance(given, inputs.Exposed | inputs.Acquired) else None
+        began_ns = (
+            given.began_ns if isinstance(given, inputs.Exposed | inputs.Acquired | inputs.Called) else None
+        )
         if self.began_ns is None and began_ns is not None:
             self.began_ns = began_ns
             self.started_at = (clock.utc_ns() - clock.monotonic_ns() + began_ns) * 1e-9
@@ -90,6 +95,7 @@ def status_of(machine: Machine, schedule: Schedule, facts: RunFacts, now_ns: int
     stands_ns = held.since_ns if held is not None else at_ns
     origin_ns = machine.timing.origin_ns
     scheduled_s = 0.0 if origin_ns is None else max(0.0, (stands_ns - origin_ns) * 1e-9)
+    event_text, event_fraction = _progress(machine, facts.progress)
     return RunStatus(
         run=facts.run,
         state=machine.state,
@@ -99,6 +105,8 @@ def status_of(machine: Machine, schedule: Schedule, facts: RunFacts, now_ns: int
         event_number=-1 if event is None else event.number,
         event_kind="" if event is None else event.kind,
         event_index={} if event is None else event.index,
+        event_text=event_text,
+        event_fraction=event_fraction,
         position="" if event is None else event.position,
         channel="" if event is None else event.channel,
         events_total=len(schedule),
@@ -126,6 +134,20 @@ def status_of(machine: Machine, schedule: Schedule, facts: RunFacts, now_ns: int
         claims=facts.claims,
         forecast=facts.forecast,
     )
+
+
+def _progress(machine: Machine, told: EventProgress) -> tuple[str, float | None]:
+    """Return how far the acquisition or the call in hand is: in words, and from 0 to 1."""
+    task = machine.task
+    if not isinstance(task, Acquire):
+        return told.text, told.fraction
+    frames, event = machine.frames_before + told.frames, task.event
+    fraction: float | None
+    if event.duration_s:
+        fraction = (machine.lasted_ns * 1e-9 + told.lasted_s) / event.duration_s
+    else:
+        fraction = frames / event.count if event.count else None
+    return f"{frames} frames", None if fraction is None else min(1.0, fraction)
 
 
 def _wait_remaining_s(machine: Machine, stands_ns: int) -> float:

@@ -32,6 +32,7 @@ from parfocal.runs.pipeline.live_analysis import LiveAnalysis
 from parfocal.runs.pipeline.messages import WorkerSetup
 from parfocal.runs.pipeline.plan_check import PlanForPipeline, check_plan
 from parfocal.runs.pipeline.workers import ProcessWorkers, limit_s
+from parfocal.runs.plans.calls import calls_of, needs_camera
 from parfocal.runs.plans.field_of_view import tiled
 from parfocal.runs.plans.origin import at_origin
 from parfocal.runs.plans.plan import Plan
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
     from parfocal.processes import ServiceContext
     from parfocal.runs.event_log import LogWriter, SettledEvent
+    from parfocal.runs.plans.service_call import ServiceCall
 
 
 _LOOKED_AT = 10_000
@@ -198,6 +200,7 @@ class RunStarter:
         assert instruments is not None
         facts = msgspec.structs.replace(instruments.facts, disk_free_bytes=None)  # that of the run's begin
         absolute = _absolute(tiled(plan_from_data(plan), facts.field_um), facts.found)
+        facts = msgspec.structs.replace(facts, problems=instruments.problems(calls_of(absolute)))
         preflight(survey(absolute.events(), facts.found), facts, appended=True)
         if run.engine is not None and run.engine.analysis is not None:
             check_plan(absolute.events(), run.engine.analysis.request)
@@ -222,12 +225,13 @@ class RunStarter:
         self, request: StartRequest, before: RunEngine | None, known: PreparedRun | None = None
     ) -> _Examined:
         """Ask the instruments, once, and go through the events, once: not again of what was prepared."""
-        settings = _with_parts(self._settings(), request.parts)
-        instruments = self._instruments(settings, request.parent)
+        given = plan_from_data(request.plan)
+        settings = self._for_plan(_with_parts(self._settings(), request.parts), given)
+        instruments = self._instruments(settings, request.parent, calls_of(given))
         folder = request.folder if before is None else before.status().folder
         try:
             facts = instruments.learn(folder)
-            asked = tiled(plan_from_data(request.plan), facts.field_um)
+            asked = tiled(given, facts.field_um)
             plan = _absolute(asked, facts.found)
             schedule, done = _schedule(plan, before)
             if known is not None and known.facts.found == facts.found:
@@ -276,7 +280,25 @@ class RunStarter:
             remarks=(*found.for_pipeline.warnings, *self._measured.slow_axes(found.declared)),
         )
 
-    def _instruments(self, settings: RunSettings, parent: str) -> RigInstruments:
+    def _for_plan(self, settings: RunSettings, plan: Plan) -> RunSettings:
+        """Return the parts that a plan needs: one that only calls services leaves the others to other runs.
+
+        It has no record if another run is being recorded.
+        """
+        if needs_camera(plan) or not calls_of(plan):
+            return settings
+        is_busy = any(settings.recorder in run.status().claims for run in self._runs.going_on())
+        return RunSettings(
+            recorder="" if is_busy else settings.recorder,
+            folder=settings.folder,
+            on_failure=settings.on_failure,
+            answer_s=settings.answer_s,
+            restart_s=settings.restart_s,
+        )
+
+    def _instruments(
+        self, settings: RunSettings, parent: str, asked: tuple[ServiceCall, ...]
+    ) -> RigInstruments:
         context = self._context
         shared = self._runs.find(parent).instruments if parent else None
         return RigInstruments(
@@ -286,6 +308,7 @@ class RunStarter:
             context.streams,
             context.clock,
             context.log,
+            asked=asked,
             use=None if shared is None else shared.use,
         )
 

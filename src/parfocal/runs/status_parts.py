@@ -27,6 +27,7 @@ EVENT_SIGNS: dict[EventKind, tuple[str, str]] = {
     "confirm": ("question", "?"),
     "acquire": ("camera", "●"),
     "autofocus": ("autofocus", "◇"),
+    "call": ("call", "▶"),
 }
 """Of each kind of event: its word in a legend, and its sign."""
 

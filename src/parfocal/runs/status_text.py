@@ -79,6 +79,9 @@ def progress_text(status: RunStatus) -> str:
 
 def _present(status: RunStatus) -> list[str]:
     parts = []
+    if status.event_text:
+        part = status.event_fraction
+        parts.append(status.event_text if part is None else f"{status.event_text} ({100 * part:.0f} %)")
     if status.remaining_s:
         word = "long" if status.state == "prepared" else "left"
         parts.append(f"{clock_text(status.remaining_s)} {word}")

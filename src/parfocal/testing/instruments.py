@@ -19,6 +19,8 @@ from parfocal.runs.forecast.device_times import PlacedParts
 from parfocal.runs.instruments.instruments import (
     AbortedError,
     AcquiredFrames,
+    CalledService,
+    EventProgress,
     ExposedFrame,
     FiredStimulus,
     InstrumentRestartedError,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from parfocal.runs.machine.counts import EventCounts
     from parfocal.runs.machine.tasks import Ending
     from parfocal.runs.plans.event import Event
+    from parfocal.runs.plans.service_call import ServiceCall
 
 
 class MemoryInstruments:
@@ -92,6 +95,7 @@ class MemoryInstruments:
         self.commands: tuple[RunCommand, ...] = ()
         self.recorder_is_away = False
         self.claimed = False
+        self.holds_call = False
         self.interfered: Interfered = lambda *_: None
         self._aborted = threading.Event()
 
@@ -162,17 +166,47 @@ class MemoryInstruments:
         self.lit = False
         return focus_um
 
-    def acquire(self, count: int | None) -> AcquiredFrames:
+    def acquire(self, count: int | None, duration_s: float | None = None) -> AcquiredFrames:
         """Count frames until there are enough, or until it is aborted."""
         began_ns = self._clock.monotonic_ns()
         frames = 0
-        while frames != count and not self._clock.wait(self._aborted, self._exposure_s):
+        wanted = count if duration_s is None else round(duration_s / self._exposure_s)
+        while frames != wanted and not self._clock.wait(self._aborted, self._exposure_s):
             frames += 1
-        return AcquiredFrames(frames=frames, whole=frames == count, began_ns=began_ns)
+        return AcquiredFrames(frames=frames, whole=frames == wanted, began_ns=began_ns)
+
+    def call(self, asked: ServiceCall) -> CalledService:
+        """Take the ``seconds`` among its arguments, but for those in which it is held; return them."""
+        began_ns = self._clock.monotonic_ns()
+        self.done.append(f"call {asked.name}")
+        left_s = float(asked.arguments.get("seconds", 0.0))
+        while left_s > 0:
+            if self._clock.wait(self._aborted, self._exposure_s) or self._aborted.is_set():
+                return CalledService(
+                    began_ns=began_ns, frames=0, outcome="cancelled", error=AbortedError("aborted")
+                )
+            left_s -= 0.0 if self.holds_call else self._exposure_s
+        if asked.arguments.get("fails"):
+            error = CommandFailedError(f"{asked.name} failed", service=asked.service, command=asked.command)
+            return CalledService(began_ns=began_ns, frames=0, outcome="failed", error=error)
+        return CalledService(began_ns=began_ns, frames=0, outcome="acquired", result=asked.arguments)
+
+    def hold_call(self) -> None:
+        """Have the call last."""
+        self.holds_call = True
+
+    def release_call(self) -> None:
+        """Have the call go on."""
+        self.holds_call = False
+
+    def progress(self) -> EventProgress:
+        """Return nothing."""
+        return EventProgress()
 
     def ready(self) -> None:
         """Forget an abort."""
         self._aborted.clear()
+        self.holds_call = False
 
     def abort(self) -> None:
         """End what lasts."""

@@ -51,8 +51,8 @@ class Placing(NamedTuple):
 class Prediction:
     """A run as it is expected to go, event by event. One thread.
 
-    Questions are taken as answered at once. An "acquire" without a count has no end that could be known:
-    what comes after it is expected at once.
+    Questions are taken as answered at once. An "acquire" without a count or a time, and a "call", have no end
+    that could be known: what comes after them is expected at once.
 
     Parameters
     ----------
@@ -165,7 +165,8 @@ class Prediction:
         began_ns = max(ready_ns, self._timing.due_ns(event, ready_ns)) + round(self.times.before_s * 1e9)
         predicted = self._predicted(event, began_ns, began_ns)
         self._timing = self._timing.exposed(event, began_ns, repeated=False)
-        lasts_s = (event.count or 0) * self.times.frame_s + self.times.after_s
+        exposing_s = event.duration_s or (event.count or 0) * self.times.frame_s
+        lasts_s = exposing_s + self.times.after_s
         self._now_ns = began_ns + round(lasts_s * 1e9)
         return predicted
 

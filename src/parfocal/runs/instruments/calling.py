@@ -112,11 +112,12 @@ class InstrumentCalls:
     def begin(self, service: str, command: str, /, *args: Any, limit_s: float = 0.0, **options: Any) -> Call:
         """Ask for a command, which may take `limit_s` beside the answer; an abort cancels it."""
         call = self.client(service).submit(command, *args, timeout_s=self._answer_s + limit_s, **options)
-        with self._lock:
-            self._under_way.add(call)
-        if self.aborted.is_set():
-            call.cancel_soon("aborted")
-        return call
+        return self._watched(call)
+
+    def begin_long(self, service: str, command: str, arguments: dict[str, Any], limit_s: float) -> Call:
+        """Ask for a command that may take `limit_s` (infinite: as long as it likes); an abort cancels it."""
+        call = self.client(service).submit(command, timeout_s=limit_s, **arguments)
+        return self._watched(call)
 
     def result(self, call: Call) -> Any:
         """Wait for the result of what was begun.
@@ -185,6 +186,13 @@ class InstrumentCalls:
             under_way = tuple(self._under_way)
         for call in under_way:
             call.cancel_soon("aborted")
+
+    def _watched(self, call: Call) -> Call:
+        with self._lock:
+            self._under_way.add(call)
+        if self.aborted.is_set():
+            call.cancel_soon("aborted")
+        return call
 
     def _lost(self, service: str, error: CommandError) -> Exception:
         """Have the light off, wait until all services are there; return what is to be raised.

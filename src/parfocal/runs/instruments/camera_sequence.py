@@ -59,8 +59,16 @@ class CameraSequence:
         self._known_restarts = 0
         self._answered_ns = 0
 
-    def run(self, count: int | None) -> AcquiredFrames:
+    def run(self, count: int | None, until: Callable[[], bool] | None = None) -> AcquiredFrames:
         """Expose `count` frames, or until the camera's own end; aborted, return what came until then.
+
+        Parameters
+        ----------
+        count : int or None
+            How many frames.
+        until : callable, optional
+            Whether it is to end now, which is asked 50 times a second; then it has ended whole. The camera
+            does not end by itself before.
 
         Raises
         ------
@@ -76,37 +84,40 @@ class CameraSequence:
                 self._stop()
                 whole = count is not None and self.frames >= count
                 ended = AcquiredFrames(frames=self.frames, whole=whole)
+            elif until is not None and until():
+                self._stop()
+                ended = AcquiredFrames(frames=self.frames, whole=True)
             else:
-                ended = self._look(count)
+                ended = self._look(count, is_endless=until is not None)
         self._note_unreadable()
         return replace(ended, began_ns=began_ns)
 
-    def _look(self, count: int | None) -> AcquiredFrames | None:
+    def _look(self, count: int | None, *, is_endless: bool) -> AcquiredFrames | None:
         """Return how the sequence has ended; None while it goes on, or nobody can tell."""
         try:
             running = self._ask("is_running")
             self.frames = self._exposed() - self._before
-            return None if running else self._end(count)
+            return None if running else self._end(count, is_endless=is_endless)
         except CommandError:  # it is being started again
             if self._clock.monotonic_ns() - self._answered_ns > self._restart_ns:
                 raise
             return None
 
-    def _end(self, count: int | None) -> AcquiredFrames | None:
+    def _end(self, count: int | None, *, is_endless: bool) -> AcquiredFrames | None:
         """Return how a sequence has ended; a camera that was started again takes the rest."""
+        part = f"{self.frames} frames" if count is None else f"{self.frames} of {count} frames"
         if stopped_by := self._ask("state").get("stopped_by"):
-            part = f"{self.frames} frames" if count is None else f"{self.frames} of {count} frames"
             stopped = f"the camera was stopped from outside by {stopped_by} after {part}"
             return AcquiredFrames(frames=self.frames, whole=False, stopped=stopped)
-        if count is None or self.frames >= count:
+        if not is_endless and (count is None or self.frames >= count):
             return AcquiredFrames(frames=self.frames, whole=True)
         restarts = self._restarts()
         if restarts == self._known_restarts:
-            stopped = f"the camera ended by itself after {self.frames} of {count} frames"
+            stopped = f"the camera ended by itself after {part}"
             return AcquiredFrames(frames=self.frames, whole=False, stopped=stopped)
         self._known_restarts = restarts
         self.remarks.append("the camera was started again in the middle")
-        self._ask("start", count=count - self.frames)
+        self._ask("start", count=None if count is None else count - self.frames)
         return None
 
     def _stop(self) -> None:

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from parfocal.core.run_status import QueueDepth, RunCommand
     from parfocal.runs.forecast.device_times import PlacedParts
     from parfocal.runs.machine.counts import EventCounts
+    from parfocal.runs.machine.inputs import CallOutcome
     from parfocal.runs.machine.tasks import Ending
     from parfocal.runs.plans.event import Event
+    from parfocal.runs.plans.service_call import ServiceCall
 
 
 class AbortedError(ParfocalError):
@@ -190,6 +192,49 @@ class AcquiredFrames:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CalledService:
+    """What a service has done for a run.
+
+    Attributes
+    ----------
+    began_ns : int
+        When it was asked, on the monotonic clock.
+    frames : int
+        How many were exposed meanwhile.
+    outcome : CallOutcome
+        How it ended.
+    result : object
+        What the command returned; None if it did not.
+    error : ParfocalError or None
+        Why it did not.
+    """
+
+    began_ns: int
+    frames: int
+    outcome: CallOutcome
+    result: Any = None
+    error: ParfocalError | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventProgress:
+    """How far a task is that takes long.
+
+    Attributes
+    ----------
+    text, fraction : str, float or None
+        Of a call: in words, and from 0 to 1; None: nobody knows.
+    frames, lasted_s : int, float
+        Of an acquisition.
+    """
+
+    text: str = ""
+    fraction: float | None = None
+    frames: int = 0
+    lasted_s: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunStorage:
     """What is stored of the frames of a run, and what waits to be, by stream."""
 
@@ -207,7 +252,7 @@ Interfered = Callable[[str, str, str], None]
 
 
 class Instruments(Protocol):
-    """All that one run uses. One thread at a time, but for `ready`, `abort`, `dark` and `storage`.
+    """All that one run uses. One thread at a time, but for what says so.
 
     What waits for an instrument has a limit; past it, it raises. All but `dark` may raise `CommandError`, or
     another `ParfocalError`, saying which instrument failed.
@@ -262,8 +307,30 @@ class Instruments(Protocol):
         """
         ...
 
-    def acquire(self, count: int | None) -> AcquiredFrames:
-        """Have the camera run for `count` frames, or to its own end; aborted, return what came until then."""
+    def acquire(self, count: int | None, duration_s: float | None = None) -> AcquiredFrames:
+        """Have the camera run for `count` frames or `duration_s`, or to its own end.
+
+        Aborted, return what came until then.
+        """
+        ...
+
+    def call(self, asked: ServiceCall) -> CalledService:
+        """Have a service carry out a command, and return how that ended; aborted, it is cancelled.
+
+        The camera exposes meanwhile, if that is asked for.
+        """
+        ...
+
+    def hold_call(self) -> None:
+        """Have the service hold what it carries out. Any thread; waits for nothing."""
+        ...
+
+    def release_call(self) -> None:
+        """Have the service go on with what it holds. Any thread; waits for nothing."""
+        ...
+
+    def progress(self) -> EventProgress:
+        """Return how far an acquisition or a call is. Any thread."""
         ...
 
     def ready(self) -> None:

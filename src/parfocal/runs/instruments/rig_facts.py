@@ -42,6 +42,8 @@ class RigFacts(msgspec.Struct, frozen=True, kw_only=True):
         Of one frame.
     disk_free_bytes : int or None
         What a record may take up; None for a run without one.
+    problems : tuple of str
+        What services do not take of the calls that they are to carry out, in words.
     calibration : ModulatorCalibration or None
         Where the camera's pixels lie on the light modulator; None if nobody knows.
     """
@@ -56,6 +58,7 @@ class RigFacts(msgspec.Struct, frozen=True, kw_only=True):
     field_um: tuple[float, float] | None = None
     frame_bytes: int = 0
     disk_free_bytes: int | None = None
+    problems: tuple[str, ...] = ()
     calibration: ModulatorCalibration | None = None
 
 

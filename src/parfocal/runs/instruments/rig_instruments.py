@@ -16,6 +16,8 @@ from parfocal.runs.instruments.camera_calls import CameraCalls
 from parfocal.runs.instruments.focus_sweep import find_focus
 from parfocal.runs.instruments.instruments import (
     AcquiredFrames,
+    CalledService,
+    EventProgress,
     ExposedFrame,
     FiredStimulus,
     InstrumentRestartedError,
@@ -28,6 +30,7 @@ from parfocal.runs.instruments.modulator_calls import ModulatorCalls
 from parfocal.runs.instruments.rig_facts import RigFacts, field_of_view_um
 from parfocal.runs.instruments.run_frames import RunFrames
 from parfocal.runs.instruments.run_light import RunLight
+from parfocal.runs.instruments.service_calls import ServiceCalls
 from parfocal.runs.instruments.shared_instruments import SharedInstruments
 from parfocal.runs.instruments.stages import Stages
 from parfocal.streams import open_stream
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
     from parfocal.runs.machine.counts import EventCounts
     from parfocal.runs.machine.tasks import Ending
     from parfocal.runs.plans.event import Event
+    from parfocal.runs.plans.service_call import ServiceCall
     from parfocal.runs.settings import RunSettings
 
 _NO_EVENT = -1
@@ -72,8 +76,10 @@ class RigInstruments:
         The time of the rig.
     log : logging.Logger
         Told what could not be brought back at the end.
+    asked : tuple of ServiceCall
+        What services are to carry out.
     use : SharedInstruments, optional
-        Of the run whose instruments it shares; it neither claims them nor records then.
+        Of the run whose instruments it shares; it neither claims those nor records then.
     """
 
     def __init__(
@@ -85,9 +91,11 @@ class RigInstruments:
         clock: Clock,
         log: logging.Logger,
         *,
+        asked: tuple[ServiceCall, ...] = (),
         use: SharedInstruments | None = None,
     ) -> None:
         self._settings, self._clock, self._log = settings, clock, log
+        self._asked, self._held = asked, list[str]()
         self._is_child = use is not None
         self.use = use or SharedInstruments()
         self._calls = InstrumentCalls(
@@ -101,6 +109,7 @@ class RigInstruments:
         self._modulator = ModulatorCalls(self._calls, settings.modulator)
         self._stages = Stages(self._calls, settings.xy, settings.z)
         self._camera = CameraCalls(self._calls, settings.camera)
+        self._services = ServiceCalls(self._calls, clock, log)
         self._frames = RunFrames(settings, self._calls, restarts, streams, clock, records=self.records)
         self.facts = RigFacts()
         self._streams = streams
@@ -113,7 +122,8 @@ class RigInstruments:
         chosen = self._settings
         stages = (chosen.camera, chosen.xy, chosen.z)
         light = (chosen.channels, *chosen.lights, chosen.modulator)
-        return tuple(dict.fromkeys(filter(None, (*stages, *light, chosen.recorder))))
+        called = (name for asked in self._asked for name in asked.services)
+        return tuple(dict.fromkeys(filter(None, (*stages, *light, chosen.recorder, *called))))
 
     @property
     def records(self) -> bool:
@@ -136,8 +146,16 @@ class RigInstruments:
             frame_bytes=spec.nbytes if isinstance(spec, FrameSpec) else 0,
             disk_free_bytes=self._calls.ask(chosen.recorder, "free_bytes", folder) if self.records else None,
             calibration=self._modulator.learn(),
+            problems=self._services.problems(self._asked),
         )
         return self.facts
+
+    def problems(self, asked: tuple[ServiceCall, ...]) -> tuple[str, ...]:
+        """Return what is wrong with calls that are added to those of the run, in words."""
+        held = set(self.names)
+        beyond = {name: one.name for one in asked for name in one.services if name not in held}
+        told = (f"{call}: the run does not hold service {name!r}" for name, call in beyond.items())
+        return (*told, *self._services.problems(asked))
 
     @property
     def camera_kept_as(self) -> str:
@@ -192,14 +210,21 @@ class RigInstruments:
 
     def open(self, start: RunStart) -> str:
         """Claim everything, lease the light, note how it is set; begin the record and return its folder."""
-        if not self._is_child:
-            for service in () if start.by_force else self.names:
-                self._calls.claim(service, start.run, partial(self._heard, service))
+        for service in self.names:
+            if service not in self.use.held:
+                self._hold(service, start)
         self._opened = True
         self._light.open(leased=not self._is_child)
         if self._settings.camera:
             self._camera.open()
         return self._frames.open(start)
+
+    def _hold(self, service: str, start: RunStart) -> None:
+        """Claim a service, unless that is forced, for this run and those that share its instruments."""
+        if not start.by_force:
+            self._calls.claim(service, start.run, partial(self._heard, service))
+        self.use.held.add(service)
+        self._held.append(service)
 
     def place(self, event: Event) -> PlacedParts:
         """Bring stages and light path to where an event wants them, in the dark if anything moves.
@@ -306,16 +331,38 @@ class RigInstruments:
             raise InstrumentRestartedError(f"{lost} ended during the exposure: it was dark", source=lost)
         return header
 
-    def acquire(self, count: int | None) -> AcquiredFrames:
+    def acquire(self, count: int | None, duration_s: float | None = None) -> AcquiredFrames:
         """Have the camera run by itself, in the light as it is."""
         with self.use.lock:
             self._frames.tell_changes()
             self._light.light_up()
-            return self._frames.acquire(count)
+            return self._frames.acquire(count, duration_s)
+
+    def call(self, asked: ServiceCall) -> CalledService:
+        """Have a service carry out a command, with the camera running in the light as it is, if wanted."""
+        if not asked.exposing:
+            return self._services.run(asked)
+        with self.use.lock:
+            self._frames.tell_changes()
+            self._light.light_up()
+            return self._services.run(asked, self._frames.expose_until)
+
+    def hold_call(self) -> None:
+        """Have the service hold what it carries out."""
+        self._services.hold()
+
+    def release_call(self) -> None:
+        """Have the service go on with what it holds."""
+        self._services.release()
+
+    def progress(self) -> EventProgress:
+        """Return how far an acquisition or a call is."""
+        return self._services.progress() or self._frames.progress()
 
     def ready(self) -> None:
-        """Forget an earlier abort."""
+        """Forget an earlier abort, and an earlier wish to hold."""
         self._calls.ready()
+        self._services.ready()
 
     def abort(self) -> None:
         """End what is under way."""
@@ -375,6 +422,7 @@ class RigInstruments:
         finally:
             self._leave()
             self._opened = False
+            self.use.held -= set(self._held)
             self._light.release()
             self._calls.close()
 

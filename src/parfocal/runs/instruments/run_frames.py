@@ -7,7 +7,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from parfocal.runs.instruments.camera_sequence import CameraSequence
-from parfocal.runs.instruments.instruments import AbortedError, AcquiredFrames, RunStart, RunStorage
+from parfocal.runs.instruments.instruments import (
+    AbortedError,
+    AcquiredFrames,
+    EventProgress,
+    RunStart,
+    RunStorage,
+)
 from parfocal.runs.instruments.recording_calls import RecordingCalls
 from parfocal.runs.instruments.ring_room import RingRoom
 from parfocal.runs.instruments.tracked import TrackedFrames
@@ -67,6 +73,7 @@ class RunFrames:
         self._room: RingRoom | None = None
         self._record: RecordingCalls | None = None
         self._closed = False
+        self._acquiring_since_ns = 0
 
     def open(self, start: RunStart) -> str:
         """Know the frames from before, which belong to no run; begin the record and return its folder."""
@@ -91,10 +98,29 @@ class RunFrames:
         """Return the number that the frame of an event has in the record; -1 without one."""
         return -1 if self._layout is None else self._layout.number_of(event.index)
 
-    def acquire(self, count: int | None) -> AcquiredFrames:
-        """Have the camera run for `count` frames, or to its own end."""
+    def acquire(self, count: int | None, duration_s: float | None = None) -> AcquiredFrames:
+        """Have the camera run for `count` frames or `duration_s`, or to its own end."""
         assert self._sequence is not None, "a plan with frames is refused without a camera"
-        return self._sequence.run(count)
+        self._acquiring_since_ns = began_ns = self._clock.monotonic_ns()
+        try:
+            if duration_s is None:
+                return self._sequence.run(count)
+            until_ns = began_ns + round(duration_s * 1e9)
+            return self._sequence.run(count, lambda: self._clock.monotonic_ns() >= until_ns)
+        finally:
+            self._acquiring_since_ns = 0
+
+    def progress(self) -> EventProgress:
+        """Return how far an acquisition is. Any thread."""
+        since_ns, sequence = self._acquiring_since_ns, self._sequence
+        if not since_ns or sequence is None:
+            return EventProgress()
+        return EventProgress(frames=sequence.frames, lasted_s=(self._clock.monotonic_ns() - since_ns) * 1e-9)
+
+    def expose_until(self, until: Callable[[], bool]) -> AcquiredFrames:
+        """Have the camera run by itself until it is told to end."""
+        assert self._sequence is not None, "a plan with frames is refused without a camera"
+        return self._sequence.run(None, until)
 
     def relayout(self, layout: EventLayout | None, plan: dict[str, Any]) -> None:
         """Take the layout of a plan that has changed. Any thread."""

@@ -14,8 +14,11 @@ class SharedInstruments:
         Held while one of them places or exposes.
     last : object
         Who did so last.
+    held : set of str
+        The services that one of them holds.
     """
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.last: object = None
+        self.held: set[str] = set()

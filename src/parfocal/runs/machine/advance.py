@@ -6,7 +6,18 @@ from parfocal.runs.machine import inputs
 from parfocal.runs.machine.choosing import choose
 from parfocal.runs.machine.machine import Machine, Pausing, RunEnd
 from parfocal.runs.machine.reports import take
-from parfocal.runs.machine.tasks import Abort, Acquire, Darken, Effect, Expose, Focus, Place, Wake
+from parfocal.runs.machine.tasks import (
+    Abort,
+    Acquire,
+    Darken,
+    Effect,
+    Expose,
+    Focus,
+    HoldCall,
+    Place,
+    ReleaseCall,
+    Wake,
+)
 
 Advanced = tuple[Machine, tuple[Effect, ...]]
 
@@ -39,8 +50,10 @@ def _pause(machine: Machine, pause: inputs.Pause) -> Advanced:
     if machine.held is not None or not machine.may_change:
         return machine, ()
     busy = machine.is_busy or machine.state == "pending"
-    machine = machine.having(held=Pausing(pause.reason, pause.now_ns)).to("pausing" if busy else "paused")
-    return machine, _broken_off(machine)
+    machine = machine.having(held=Pausing(pause.reason, pause.now_ns))
+    if machine.may_hold:
+        return machine.to("paused"), (HoldCall(),)
+    return machine.to("pausing" if busy else "paused"), _broken_off(machine)
 
 
 def _resume(machine: Machine, resume: inputs.Resume) -> Advanced:
@@ -52,7 +65,7 @@ def _resume(machine: Machine, resume: inputs.Resume) -> Advanced:
     if until_ns > 0 and resume.policy == "shift":
         until_ns += resume.now_ns - held.since_ns
     machine = machine.having(held=None, timing=timing, wait_until_ns=until_ns, placed=False)
-    return machine.to("running"), (Wake(),)
+    return machine.to("running"), _released(machine)
 
 
 def _end(machine: Machine, end: inputs.EndRun) -> Advanced:
@@ -62,15 +75,20 @@ def _end(machine: Machine, end: inputs.EndRun) -> Advanced:
     at_once = end.ending in ("cancelled", "failed")
     if machine.end is not None and (not at_once or machine.end.ending in ("cancelled", "failed")):
         return machine, ()
-    machine = machine.having(end=RunEnd(end.ending, end.reason), held=None)
+    was_held, machine = machine.held, machine.having(end=RunEnd(end.ending, end.reason), held=None)
     if at_once:
         return machine.to("cancelling"), (Abort(), Darken(), Wake())
     machine = machine.to("running") if machine.state in ("pausing", "paused") else machine
-    return machine, _broken_off(machine)
+    return machine, _released(machine) if was_held else _broken_off(machine)
+
+
+def _released(machine: Machine) -> tuple[Effect, ...]:
+    """Return what ends a pause."""
+    return (ReleaseCall(), Wake()) if machine.may_hold else (Wake(),)
 
 
 def _broken_off(machine: Machine) -> tuple[Effect, ...]:
-    """Return what ends all tasks but the exposure of an event: that is brought to its end."""
+    """Return what ends all tasks but the exposure of an event and a call: those are brought to their end."""
     return (Abort(), Wake()) if isinstance(machine.task, Acquire | Focus | Place) else (Wake(),)
 
 

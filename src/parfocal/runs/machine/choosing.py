@@ -6,6 +6,7 @@ from parfocal.runs.machine.machine import Machine
 from parfocal.runs.machine.tasks import (
     Acquire,
     Ask,
+    Call,
     Close,
     Decide,
     Drain,
@@ -40,6 +41,8 @@ def choose(machine: Machine, now_ns: int) -> Machine:
     if event.kind in ("wait", "confirm"):
         return _wait(machine, event, now_ns)
     machine = machine.to("running")
+    if event.kind == "call":
+        return machine.having(timing=machine.timing.begun(now_ns), task=Call(event))
     event = machine.focus.applied(event)
     if not machine.placed and event.kind != "acquire":
         return machine.having(task=Place(event))
@@ -52,7 +55,8 @@ def choose(machine: Machine, now_ns: int) -> Machine:
         return machine.having(task=Sleep(due_ns, light))
     if event.kind == "acquire":
         count = None if event.count is None else event.count - machine.frames_before
-        return machine.having(task=Acquire(event, count))
+        left_s = event.duration_s - machine.lasted_ns * 1e-9 if event.duration_s else None
+        return machine.having(task=Acquire(event, count, left_s))
     if event.kind == "autofocus":
         return machine.having(task=Focus(event))
     return machine.having(task=Expose(event, machine.mask))

@@ -94,6 +94,26 @@ class Acquired(msgspec.Struct, frozen=True):
     stopped: str = ""
 
 
+CallOutcome = Literal["acquired", "cancelled", "unsure", "failed"]
+"""How a command of a service has ended."""
+
+
+class Called(msgspec.Struct, frozen=True):
+    """A service has ended a command that began at `began_ns`; `frames` were exposed meanwhile.
+
+    `outcome` tells how: "acquired" if it is done, "cancelled" if this run has ended it, "unsure" if it did
+    not end in time then, or "failed", of which `source`, `type` and `message` tell more.
+    """
+
+    now_ns: int
+    began_ns: int
+    frames: int
+    outcome: CallOutcome
+    source: str = ""
+    type: str = ""
+    message: str = ""
+
+
 class TaskFailed(msgspec.Struct, frozen=True):
     """The task failed: for good as far as it is concerned. `source` is the instrument, `type` the error's."""
 
@@ -142,6 +162,7 @@ Report = (
     | Focused
     | FocusNotFound
     | Acquired
+    | Called
     | TaskFailed
     | Stopped
     | Restarted

@@ -24,6 +24,7 @@ from parfocal.runs.machine.inputs import Answer
 from parfocal.runs.machine.states import TABLE
 from parfocal.runs.machine.tasks import (
     Acquire,
+    Call,
     Close,
     Ending,
     Expose,
@@ -86,6 +87,8 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
         When the wait in hand, or the time for an answer, is over; 0: not begun yet, -1: it has no end.
     frames_before : int
         Frames that an acquisition in hand took before it was paused, or its camera was started again.
+    lasted_ns : int
+        How long it went on until then.
     answer : Answer or None
         What a person said to the question in hand.
     held : Pausing or None
@@ -111,6 +114,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     tries: int = 0
     wait_until_ns: int = 0
     frames_before: int = 0
+    lasted_ns: int = 0
     answer: Answer | None = None
     held: Pausing | None = None
     end: RunEnd | None = None
@@ -123,7 +127,13 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_busy(self) -> bool:
         """Whether the run's thread does something that a pause has to wait for."""
-        return isinstance(self.task, Prepare | Fetch | Place | Expose | Focus | Acquire)
+        return isinstance(self.task, Prepare | Fetch | Place | Expose | Focus | Acquire | Call)
+
+    @property
+    def may_hold(self) -> bool:
+        """Whether the run's thread waits for a command of a service that can be held."""
+        task = self.task
+        return isinstance(task, Call) and task.event.call is not None and task.event.call.can_pause
 
     @property
     def needs_mask(self) -> bool:
@@ -161,6 +171,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
             tries=0,
             wait_until_ns=0,
             frames_before=0,
+            lasted_ns=0,
             answer=None,
             counts=counts,
         )

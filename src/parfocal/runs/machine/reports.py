@@ -5,7 +5,7 @@ from __future__ import annotations
 from parfocal.runs.machine import inputs
 from parfocal.runs.machine.counts import NO_MASK
 from parfocal.runs.machine.machine import TRIES, Machine, Pausing
-from parfocal.runs.machine.tasks import Drain, Expose, Hold
+from parfocal.runs.machine.tasks import Call, Drain, Expose, Hold
 
 
 def take(machine: Machine, report: inputs.Report) -> Machine:
@@ -29,6 +29,8 @@ def take(machine: Machine, report: inputs.Report) -> Machine:
             return _focus_not_found(machine, report)
         case inputs.Acquired():
             return _acquired(machine, report)
+        case inputs.Called():
+            return _called(machine, report)
         case inputs.FrameLost():
             return _dropped(machine, "lost")
         case inputs.Stopped():
@@ -151,23 +153,48 @@ def _acquired(machine: Machine, report: inputs.Acquired) -> Machine:
     finished = machine.end is not None and machine.end.ending == "finished early"
     if whole or finished:
         return machine.without_event(machine.counts.done(event, frames))
-    machine = machine.having(frames_before=frames)
+    lasted_ns = 0 if began_ns is None else report.now_ns - began_ns
+    machine = machine.having(frames_before=frames, lasted_ns=machine.lasted_ns + lasted_ns)
     return _dropped(machine, "cancelled", frames) if machine.end is not None else machine
+
+
+def _called(machine: Machine, report: inputs.Called) -> Machine:
+    """Count a call that has ended; what follows keeps its distance to it. It is never tried again."""
+    event = machine.event
+    assert event is not None
+    timing = machine.timing.answered(event, report.now_ns)
+    if report.outcome == "acquired":
+        return machine.without_event(machine.counts.done(event, report.frames)).having(timing=timing)
+    if report.outcome == "failed":
+        machine = _noted(machine, report.source, report.type, report.message)
+    machine = _dropped(machine, report.outcome, report.frames).having(timing=timing)
+    if report.outcome != "failed" or machine.end is not None or machine.on_failure == "go on":
+        return machine
+    if machine.on_failure == "pause":
+        return _paused(machine, report.message, report.now_ns)
+    return machine.ending("failed", report.message)
 
 
 def _broken_off(machine: Machine, reason: str) -> Machine:
     """Declare an exposure that was aborted, or failed while the run was to end; else nothing was begun."""
     event = machine.event
-    if event is None or not isinstance(machine.task, Expose):
+    if event is None or not isinstance(machine.task, Expose | Call):
         return machine
-    return _dropped(machine, "unsure" if event.kind == "stimulus" else reason)
+    return _dropped(machine, "unsure" if _is_done_once(machine) else reason)
+
+
+def _is_done_once(machine: Machine) -> bool:
+    """Whether the task is one that is not tried again: nobody knows how far it came."""
+    event = machine.event
+    fires = event is not None and event.kind == "stimulus" and isinstance(machine.task, Expose)
+    return fires or isinstance(machine.task, Call)
 
 
 def _restarted(machine: Machine, report: inputs.Restarted) -> Machine:
-    """Try the event again, unless it is a stimulus that may have been fired."""
+    """Try the event again, unless it is a stimulus that may have been fired, or a call."""
     machine = _noted(machine, report.source, "restarted", report.message)
     event = machine.event
-    if event is not None and event.kind == "stimulus" and isinstance(machine.task, Expose):
+    if _is_done_once(machine):
         return _dropped(machine, "unsure")
     if machine.tries + 1 < TRIES:
         return machine.having(tries=machine.tries + 1, placed=False)
@@ -183,7 +210,7 @@ def _failed(machine: Machine, report: inputs.TaskFailed) -> Machine:
         return _broken_off(machine, "failed")
     if event is None or isinstance(machine.task, Hold):  # nothing to drop: light, record or claims failed
         return machine.ending("failed", report.message)
-    if event.kind == "stimulus" and isinstance(machine.task, Expose):
+    if _is_done_once(machine):
         machine = _dropped(machine, "unsure")
         return machine if machine.on_failure == "go on" else _given_up(machine, report.message, report.now_ns)
     return _given_up(machine, report.message, report.now_ns)

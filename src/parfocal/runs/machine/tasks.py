@@ -82,10 +82,17 @@ class Focus(msgspec.Struct, frozen=True):
 
 
 class Acquire(msgspec.Struct, frozen=True):
-    """Have the camera run for `count` frames, or until its own end. Ends with `Acquired`."""
+    """Have the camera run for `count` frames or `duration_s`, or until its own end. Ends with `Acquired`."""
 
     event: Event
     count: int | None
+    duration_s: float | None = None
+
+
+class Call(msgspec.Struct, frozen=True):
+    """Have a service carry out a command. Ends with `Called`."""
+
+    event: Event
 
 
 class Drain(msgspec.Struct, frozen=True):
@@ -99,7 +106,7 @@ class Close(msgspec.Struct, frozen=True):
     reason: str
 
 
-Task = Prepare | Fetch | Place | Sleep | Hold | Ask | Decide | Expose | Focus | Acquire | Drain | Close
+Task = Prepare | Fetch | Place | Sleep | Hold | Ask | Decide | Expose | Focus | Acquire | Call | Drain | Close
 
 
 class Abort(msgspec.Struct, frozen=True):
@@ -114,5 +121,13 @@ class Wake(msgspec.Struct, frozen=True):
     """End the wait that the run's thread is in."""
 
 
-Effect = Abort | Darken | Wake
+class HoldCall(msgspec.Struct, frozen=True):
+    """Have the service hold the command that it carries out for the run."""
+
+
+class ReleaseCall(msgspec.Struct, frozen=True):
+    """Have the service go on with the command that it holds."""
+
+
+Effect = Abort | Darken | Wake | HoldCall | ReleaseCall
 """Done at once, by whichever thread brought the input, without waiting for an instrument."""

@@ -83,11 +83,21 @@ class AcquirePlan(Element, frozen=True, kw_only=True, omit_defaults=True, tag="a
     """The camera's own frames, one after the other; see `acquire`."""
 
     count: int | None = None
+    seconds: float | None = None
 
     def __post_init__(self) -> None:
         count = self.count
+        if self.seconds is not None:
+            msgspec.structs.force_setattr(self, "seconds", number(self.seconds, "seconds", above=0))
+        if count is not None and self.seconds is not None:
+            raise BadInputError("an acquisition ends after so many frames, or so many seconds: give one")
         if count is not None and (not isinstance(count, int) or isinstance(count, bool) or count < 1):
             raise BadInputError(f"frames must be a whole number of 1 or more, or None, not {count!r}")
+
+    @property
+    def lasts_s(self) -> float:
+        """How long it holds what follows, as far as that is known before."""
+        return self.seconds or 0.0
 
     @property
     def is_barrier(self) -> bool:
@@ -96,7 +106,13 @@ class AcquirePlan(Element, frozen=True, kw_only=True, omit_defaults=True, tag="a
 
     def event(self, number: int, start_s: float) -> Event:
         """Return its event, which begins at `start_s` of the run."""
-        return Event(number=number, kind="acquire", min_start_time=start_s or None, count=self.count)
+        return Event(
+            number=number,
+            kind="acquire",
+            min_start_time=start_s or None,
+            count=self.count,
+            duration_s=self.lasts_s,
+        )
 
 
 def wait(seconds: float) -> WaitPlan:
@@ -138,17 +154,22 @@ def confirm(text: str, timeout_s: float | None = None) -> ConfirmPlan:
     return ConfirmPlan(text=text, timeout_s=timeout_s)
 
 
-def acquire(frames: int | None = None) -> AcquirePlan:
+def acquire(frames: int | None = None, *, seconds: float | None = None) -> AcquirePlan:
     """Return a plan in which the camera runs by itself, as fast as it is set to.
 
     Parameters
     ----------
     frames : int, optional
-        How many; without it until it ends by itself, or the run is finished.
+        How many.
+    seconds : float, optional
+        For how long, instead of that. Without either until it ends by itself, or the run is finished. Pauses
+        do not count.
 
     Examples
     --------
     >>> next(acquire(1000).events()).count
     1000
+    >>> next(acquire(seconds=2.5).events()).duration_s
+    2.5
     """
-    return AcquirePlan(count=frames)
+    return AcquirePlan(count=frames, seconds=seconds)

@@ -1,4 +1,4 @@
-"""One thing that a plan asks for: an exposure, an autofocus, a wait, or a question. Plain data."""
+"""One thing that a plan asks for: an exposure, an autofocus, a wait, a question, a call. Plain data."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import msgspec
 
 from parfocal.core.event_kinds import EventKind
 from parfocal.runs.plans.autofocus import Autofocus
+from parfocal.runs.plans.service_call import ServiceCall
 
 EXPOSURES = ("image", "reference", "stimulus")
 """Kinds that have an index, a place and a channel, and make a frame."""
@@ -22,7 +23,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         0, 1, 2 ... over everything in a run, waits included, in the order of execution.
     kind : str
         "image", "reference" and "stimulus" are exposures; "wait" and "confirm" hold the run, with the light
-        off; "acquire" has the camera run by itself; "autofocus" looks for the focus of a position.
+        off; "acquire" has the camera run by itself; "autofocus" looks for the focus of a position; "call" has
+        a service carry out a command.
     index : dict
         "t", "p", "c" and "z" of an exposure, each from 0; "t" and "p" of an autofocus; empty for the others.
     min_start_time : float or None
@@ -39,7 +41,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     exposure_ms, power : float or None
         As asked for; None leaves them as the channel has them.
     duration_s : float
-        How long a wait lasts.
+        How long a wait lasts; or an "acquire" whose end is a time, 0 for one without.
     count : int or None
         How many frames of the camera an "acquire" takes; None: until it ends by itself, or is finished.
     text : str
@@ -52,6 +54,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         The positions along p whose heights the focus shifts that an "autofocus" finds.
     follows_focus : bool
         Whether `z_um` is told from a position, so that a focus that was found there shifts it.
+    call : ServiceCall or None
+        What a "call" has done, and by which service.
     metadata : dict
         Of the sequence that it comes from; not to be changed.
 
@@ -81,6 +85,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     autofocus: Autofocus | None = None
     shifted_p: tuple[int, ...] = ()
     follows_focus: bool = False
+    call: ServiceCall | None = None
     metadata: dict[str, Any] = {}
 
     @property

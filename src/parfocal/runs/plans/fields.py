@@ -71,6 +71,8 @@ def plain(value: Any, where: str) -> Any:
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
         raise BadInputError(f"{where} must be a finite number, not {value}")
+    if isinstance(value, Mapping):
+        return {name: plain(item, f"{where}.{name}") for name, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item, f"{where}[{place}]") for place, item in enumerate(value)]
     return value

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from parfocal.core.errors import BadInputError, nearest
+from parfocal.runs.plans.calls import CallPlan
 from parfocal.runs.plans.combine import CombinedPlan
 from parfocal.runs.plans.elements import AcquirePlan, ConfirmPlan, WaitPlan
 from parfocal.runs.plans.fields import listed
@@ -16,7 +17,7 @@ from parfocal.runs.plans.sequence import Sequence
 
 KINDS: dict[str, type[Plan]] = {
     str(kind.__struct_config__.tag): kind
-    for kind in (Sequence, WaitPlan, ConfirmPlan, AcquirePlan, CombinedPlan)
+    for kind in (Sequence, WaitPlan, ConfirmPlan, AcquirePlan, CallPlan, CombinedPlan)
 }
 
 

@@ -41,6 +41,8 @@ class PlanSurvey(msgspec.Struct, frozen=True, kw_only=True):
         Whether it has exposures of events.
     acquires : bool
         Whether it has the camera run by itself.
+    calls : tuple of Event
+        Those that have a service carry out a command.
     z_step_um, interval_s : float or None
         From plane to plane, and from time point to time point; None if that is not the same everywhere.
     z_um : float or None
@@ -56,6 +58,7 @@ class PlanSurvey(msgspec.Struct, frozen=True, kw_only=True):
     largest_move_um: float = 0.0
     exposes: bool = False
     acquires: bool = False
+    calls: tuple[Event, ...] = ()
     z_step_um: float | None = None
     interval_s: float | None = None
     z_um: float | None = None
@@ -82,7 +85,10 @@ def survey(events: Iterable[Event], found: Mapping[str, float]) -> PlanSurvey:
         elif event.kind == "acquire":
             tracks.acquires = True
             tracks.frames += event.count or 0
-            tracks.endless = tracks.endless or event.count is None
+            tracks.endless = tracks.endless or (event.count is None and not event.duration_s)
+        elif event.call is not None:
+            tracks.calls.append(event)
+            tracks.acquires = tracks.acquires or event.call.exposing
     return PlanSurvey(
         events=count,
         frames=tracks.frames,
@@ -93,6 +99,7 @@ def survey(events: Iterable[Event], found: Mapping[str, float]) -> PlanSurvey:
         largest_move_um=tracks.farthest_um,
         exposes=bool(tracks.lights),
         acquires=tracks.acquires,
+        calls=tuple(tracks.calls),
         z_step_um=step_of(tracks.planes),
         interval_s=step_of(tracks.starts),
         z_um=tracks.planes.get(0),
@@ -107,6 +114,7 @@ class _Tracks:
         self._place: tuple[float | None, ...] = (None, None, None)
         self.frames = 0
         self.endless = self.acquires = False
+        self.calls: list[Event] = []
         self.farthest_um = 0.0
         self.lights: dict[tuple[str, float | None, float | None], Event] = {}
         self.metadata: dict[int, Event] = {}  # by the identity of a mapping that the event keeps alive
