@@ -75,14 +75,14 @@ class Orders(RuleBasedStateMachine):
         before = self.machine
         self.machine, effects = advance(before, given)
         task = self.machine.task
-        if task is not before.task and isinstance(task, tasks.Call):
+        if task is not before.task and isinstance(task, tasks.CallService):
             assert self.machine.held is None, "a call began although a pause was acknowledged"
             assert self.machine.end is None, "a call began although the run was to end"
             assert task.event.number not in self.called, "a call was begun twice"
             self.called.add(task.event.number)
         if tasks.HoldCall() in effects or tasks.ReleaseCall() in effects:
             self.call_is_held = tasks.HoldCall() in effects
-        if not isinstance(task, tasks.Call):
+        if not isinstance(task, tasks.CallService):
             self.call_is_held = False
         if task is not before.task and isinstance(task, tasks.Expose | tasks.Focus | tasks.Acquire):
             assert self.machine.held is None, "an exposure began although a pause was acknowledged"
@@ -103,7 +103,13 @@ class Orders(RuleBasedStateMachine):
 
     def at_risk(self) -> bool:
         tried = (
-            tasks.Place | tasks.Expose | tasks.Focus | tasks.Prepare | tasks.Drain | tasks.Hold | tasks.Call
+            tasks.Place
+            | tasks.Expose
+            | tasks.Focus
+            | tasks.Prepare
+            | tasks.Drain
+            | tasks.Hold
+            | tasks.CallService
         )
         return isinstance(self.task, tried)
 
@@ -131,7 +137,7 @@ class Orders(RuleBasedStateMachine):
                 self.give(inputs.Focused(now, 1.0 + late, now))
             case tasks.Acquire(count=count):
                 self.give(inputs.Acquired(now, count or 1, whole=True))
-            case tasks.Call():
+            case tasks.CallService():
                 self.now += late * S
                 self.give(inputs.Called(self.now, now, late, "acquired"))
             case tasks.Sleep(until_ns=until_ns):
@@ -176,7 +182,7 @@ class Orders(RuleBasedStateMachine):
         self.give(inputs.Acquired(self.now, 1, whole=False, stopped="somebody stopped the camera"))
         assert self.machine.end is not None
 
-    @precondition(lambda self: isinstance(self.task, tasks.Call))
+    @precondition(lambda self: isinstance(self.task, tasks.CallService))
     @rule(outcome=st.sampled_from(["failed", "unsure"]), frames=st.integers(0, 5))
     def call_without_result(self, outcome: str, frames: int) -> None:
         dropped, received = self.machine.counts.dropped.get(outcome, 0), self.machine.counts.frames
@@ -249,7 +255,7 @@ class Orders(RuleBasedStateMachine):
             return
         if isinstance(self.task, tasks.Acquire):
             self.give(inputs.Acquired(self.now, 1, whole=False))
-        elif isinstance(self.task, tasks.Call):
+        elif isinstance(self.task, tasks.CallService):
             assert self.machine.end is not None, "a pause has cancelled a call"
             self.give(inputs.Called(self.now, self.now, 1, "cancelled"))
         elif isinstance(self.task, tasks.Expose | tasks.Focus | tasks.Place):
@@ -285,7 +291,7 @@ class Orders(RuleBasedStateMachine):
         machine = self.machine
         if machine.state == "paused":
             assert not isinstance(machine.task, tasks.Expose | tasks.Focus | tasks.Acquire | tasks.Place)
-            assert not isinstance(machine.task, tasks.Call) or self.call_is_held
+            assert not isinstance(machine.task, tasks.CallService) or self.call_is_held
         if self.call_is_held:
             assert machine.held is not None or machine.state == "cancelling"
         if machine.state == "ended":

@@ -160,7 +160,7 @@ class Performer:
             case tasks.Acquire(count=count, duration_s=duration_s):
                 done = self._instruments.acquire(count, duration_s)
                 return inputs.Acquired(self._now, done.frames, done.whole, done.began_ns, done.stopped)
-            case tasks.Call(event=event):
+            case tasks.CallService(event=event):
                 return self._call(event)
             case tasks.Prepare():
                 return self._prepare()

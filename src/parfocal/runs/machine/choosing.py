@@ -6,7 +6,7 @@ from parfocal.runs.machine.machine import Machine
 from parfocal.runs.machine.tasks import (
     Acquire,
     Ask,
-    Call,
+    CallService,
     Close,
     Decide,
     Drain,
@@ -42,7 +42,7 @@ def choose(machine: Machine, now_ns: int) -> Machine:
         return _wait(machine, event, now_ns)
     machine = machine.to("running")
     if event.kind == "call":
-        return machine.having(timing=machine.timing.begun(now_ns), task=Call(event))
+        return machine.having(timing=machine.timing.begun(now_ns), task=CallService(event))
     event = machine.focus.applied(event)
     if not machine.placed and event.kind != "acquire":
         return machine.having(task=Place(event))

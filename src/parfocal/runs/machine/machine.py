@@ -24,7 +24,7 @@ from parfocal.runs.machine.inputs import Answer
 from parfocal.runs.machine.states import TABLE
 from parfocal.runs.machine.tasks import (
     Acquire,
-    Call,
+    CallService,
     Close,
     Ending,
     Expose,
@@ -127,13 +127,13 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_busy(self) -> bool:
         """Whether the run's thread does something that a pause has to wait for."""
-        return isinstance(self.task, Prepare | Fetch | Place | Expose | Focus | Acquire | Call)
+        return isinstance(self.task, Prepare | Fetch | Place | Expose | Focus | Acquire | CallService)
 
     @property
     def may_hold(self) -> bool:
         """Whether the run's thread waits for a command of a service that can be held."""
         task = self.task
-        return isinstance(task, Call) and task.event.call is not None and task.event.call.can_pause
+        return isinstance(task, CallService) and task.event.call is not None and task.event.call.can_pause
 
     @property
     def needs_mask(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from parfocal.runs.machine import inputs
 from parfocal.runs.machine.counts import NO_MASK
 from parfocal.runs.machine.machine import TRIES, Machine, Pausing
-from parfocal.runs.machine.tasks import Call, Drain, Expose, Hold
+from parfocal.runs.machine.tasks import CallService, Drain, Expose, Hold
 
 
 def take(machine: Machine, report: inputs.Report) -> Machine:
@@ -178,7 +178,7 @@ def _called(machine: Machine, report: inputs.Called) -> Machine:
 def _broken_off(machine: Machine, reason: str) -> Machine:
     """Declare an exposure that was aborted, or failed while the run was to end; else nothing was begun."""
     event = machine.event
-    if event is None or not isinstance(machine.task, Expose | Call):
+    if event is None or not isinstance(machine.task, Expose | CallService):
         return machine
     return _dropped(machine, "unsure" if _is_done_once(machine) else reason)
 
@@ -187,7 +187,7 @@ def _is_done_once(machine: Machine) -> bool:
     """Whether the task is one that is not tried again: nobody knows how far it came."""
     event = machine.event
     fires = event is not None and event.kind == "stimulus" and isinstance(machine.task, Expose)
-    return fires or isinstance(machine.task, Call)
+    return fires or isinstance(machine.task, CallService)
 
 
 def _restarted(machine: Machine, report: inputs.Restarted) -> Machine:

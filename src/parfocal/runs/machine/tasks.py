@@ -89,7 +89,7 @@ class Acquire(msgspec.Struct, frozen=True):
     duration_s: float | None = None
 
 
-class Call(msgspec.Struct, frozen=True):
+class CallService(msgspec.Struct, frozen=True):
     """Have a service carry out a command. Ends with `Called`."""
 
     event: Event
@@ -106,7 +106,21 @@ class Close(msgspec.Struct, frozen=True):
     reason: str
 
 
-Task = Prepare | Fetch | Place | Sleep | Hold | Ask | Decide | Expose | Focus | Acquire | Call | Drain | Close
+Task = (
+    Prepare
+    | Fetch
+    | Place
+    | Sleep
+    | Hold
+    | Ask
+    | Decide
+    | Expose
+    | Focus
+    | Acquire
+    | CallService
+    | Drain
+    | Close
+)
 
 
 class Abort(msgspec.Struct, frozen=True):
