@@ -136,6 +136,16 @@ def test_each_stimulus_has_the_mask_of_its_own_time_point():
         assert set(np.unique(mask.mask)) == {0, 255}
 
 
+def test_a_mask_that_is_delivered_twice_is_fired_and_kept_once():
+    loop = Loop(series(3), pipeline())
+    submit = loop.workers.submit
+    loop.workers.submit = lambda job, done: submit(job, lambda future: (done(future), done(future)))
+    status = loop.start().end()
+    assert (status.outcome, counted(status)) == ("complete", (3, 3, 0, 0))
+    assert [mask.image_event for _, mask in loop.instruments.stimulated] == [0, 2, 4]
+    assert [frame.event.index["t"] for frame in loop.sink.images] == [0, 1, 2]
+
+
 def test_in_previous_mode_it_has_that_of_the_time_point_before():
     status = (loop := Loop(series(4), pipeline(), mode="previous").start()).end()
     assert loop.masked == [(0, None), (1, 0), (2, 1), (3, 2)]

@@ -208,6 +208,28 @@ def test_a_frame_on_which_its_worker_ends_twice_is_given_up_and_the_next_one_is_
     assert lit_columns(loop.answer(loop.expose(2))) == [4, 5, 6, 7]
 
 
+def test_an_answer_that_comes_twice_is_none_to_the_next_job(bench, tmp_path):
+    (tmp_path / "twice.py").write_text(
+        """
+from loop_steps import bright
+from parfocal.runs.pipeline.message_pipe import MessageWriter
+
+send_once = MessageWriter.send
+
+def send(self, message):
+    send_once(self, message)
+    send_once(self, message)
+
+MessageWriter.send = send
+"""
+    )
+    loop = bench(segment="twice:bright").begin()
+    for t in range(4):
+        assert lit_columns(loop.answer(loop.expose(t))) == [2 + t, 3 + t, 4 + t, 5 + t]
+    assert poll_until(lambda: len(loop.sink.images) == 4, PATIENCE_S)
+    assert loop.noted == []
+
+
 def test_frames_that_have_left_the_ring_are_read_from_the_record(bench):
     loop = bench(slots=4, queue=50).begin()
     loop.go(on=False)

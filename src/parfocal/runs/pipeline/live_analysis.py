@@ -113,7 +113,7 @@ class LiveAnalysis:
         self._awaited: TimePoint | None = None
         self._begun: RunStart | None = None
         self._aborted = self._stopped = False
-        self._given_up = 0  # time points whose analysis the end of the run has broken off
+        self._given_up = 0
 
     @property
     def late(self) -> LatePolicy:
@@ -326,6 +326,8 @@ class LiveAnalysis:
         found = None if result is None else result.found
         frame = None if result is None else self._frame_of(point, result)
         with self._lock:
+            if position.running is not point:  # it was delivered before
+                return
             if found is None:
                 point.state = "failed"
             elif found.gone:
@@ -368,14 +370,19 @@ class LiveAnalysis:
         try:
             return future.result()
         except CancelledError:
-            self._given_up += 1
+            self._give_up()
         except Exception as error:  # noqa: BLE001 (whatever kept the worker from it is told)
             if self._stopped:
-                self._given_up += 1
+                self._give_up()
                 return None
             point.why = f"could not be made: {error}"
             self._note(_SOURCE, type(error).__name__, str(error), point.event.number)
         return None
+
+    def _give_up(self) -> None:
+        """Count a time point whose analysis the end of the run has broken off."""
+        with self._lock:
+            self._given_up += 1
 
     def _frame_of(self, point: TimePoint, result: JobResult) -> AnalysedFrame:
         found = result.found

@@ -42,6 +42,8 @@ class AnalysisJob(msgspec.Struct, frozen=True, kw_only=True, tag=True):
         Of the record, from which frames are read that have left the ring; "" for not at all.
     labels_only : bool
         Whether everything else is known already.
+    number : int
+        Of the job among those of its worker: the answer has the same.
     """
 
     images: tuple[FrameOfChannel, ...]
@@ -57,6 +59,7 @@ class AnalysisJob(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     picked: Any = np.empty(0, np.int64)
     folder: str = ""
     labels_only: bool = False
+    number: int = 0
 
 
 class WorkerSetup(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -124,6 +127,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True, tag=True):
         Which step raised; what came before it is there.
     gone : bool
         Whether a frame had left the ring: nothing was done.
+    number : int
+        Of the job.
     """
 
     columns: Columns = {}
@@ -133,6 +138,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     reference: Columns | None = None
     error: StepError | None = None
     gone: bool = False
+    number: int = 0
 
 
 ToWorker = WorkerSetup | AnalysisJob

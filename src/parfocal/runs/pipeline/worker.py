@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
 import numpy as np
 
 from parfocal.core.clock import SYSTEM_CLOCK
@@ -100,7 +101,10 @@ class PipelineWorker:
         return Warmed(columns=tuple(found.columns), took_s=took_s, error=found.error)
 
     def run(self, job: AnalysisJob) -> Found:
-        """Analyse the images of a job."""
+        """Analyse the images of a job, and answer with its number."""
+        return msgspec.structs.replace(self._found(job), number=job.number)
+
+    def _found(self, job: AnalysisJob) -> Found:
         try:
             images = {one.channel: self._frames.read(one, job.folder) for one in job.images}
             references = {one.channel: self._frames.read(one, job.folder) for one in job.references}

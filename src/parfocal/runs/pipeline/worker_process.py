@@ -53,6 +53,7 @@ class WorkerProcess:
         self._due_s = float("inf")
         self._why = ""
         self._is_over = False
+        self._jobs = 0
         self.number, self.starts = number, 0
 
     @property
@@ -84,8 +85,12 @@ class WorkerProcess:
             self._path.unlink(missing_ok=True)  # both have it mapped; a file that is left behind is nobody's
 
     def run(self, job: AnalysisJob, limit_s: float) -> Found:
-        """Have it analyse the images of a job; raises as `start`."""
-        answer = self._ask(job, limit_s)
+        """Have it analyse the images of a job; raises as `start`.
+
+        An answer to an earlier job that comes twice is none to this one: its mask is of another image.
+        """
+        self._jobs += 1
+        answer = self._ask(msgspec.structs.replace(job, number=self._jobs), limit_s)
         assert isinstance(answer, Found)
         return answer
 
@@ -139,7 +144,9 @@ class WorkerProcess:
         self._due_s = SYSTEM_CLOCK.monotonic_s() + limit_s
         try:
             self._writer.send(message)
-            return self._reader.receive()
+            while not _answers(answer := self._reader.receive(), message):
+                pass
+            return answer
         except PipeClosedError as error:
             raise WorkerEndedError(f"worker {self.number} of the pipeline {self._ended()}") from error
         finally:
@@ -156,6 +163,12 @@ class WorkerProcess:
         except subprocess.TimeoutExpired:
             return "closed its pipe and goes on"
         return self._why or f"ended with exit code {code}"
+
+
+def _answers(answer: FromWorker, message: ToWorker) -> bool:
+    if isinstance(message, WorkerSetup):
+        return isinstance(answer, Warmed)
+    return isinstance(answer, Found) and answer.number == message.number
 
 
 def _close(pipe: Any) -> None:
