@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -49,27 +50,48 @@ def _signals_are_heard() -> None:
 
 @pytest.fixture(autouse=True)
 def rig_roots(
-    monkeypatch: pytest.MonkeyPatch,
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Path, Path]]:
-    """Short folders for runtime files and streams, set in the environment; checks what the test left."""
-    roots = tuple(Path(tempfile.mkdtemp(prefix="pf")) for _ in ROOT_VARIABLES)
-    for variable, root in zip(ROOT_VARIABLES, roots, strict=True):
-        monkeypatch.setenv(variable, str(root))
-    monkeypatch.setenv("PARFOCAL_STATE_DIR", str(tmp_path_factory.mktemp("state")))
-    for variable in ("COLUMNS", "LINES"):  # of somebody's window, or set by whoever runs the tests in workers
-        monkeypatch.delenv(variable, raising=False)
+    """Short folders for runtime files and streams, set in the environment; checks what the test left.
+
+    They are those of the module where its tests share a rig.
+    """
+    if "shared_roots" in request.fixturenames:
+        yield request.getfixturevalue("shared_roots")
+        return
+    with fresh_roots(request.node.path, tmp_path_factory) as roots:
+        yield roots
+
+
+@pytest.fixture(scope="module")
+def shared_roots(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Path, Path]]:
+    """The same once for a module, all tests of which have to use it: for a rig that they share."""
+    with fresh_roots(request.node.path, tmp_path_factory) as roots:
+        yield roots
+
+
+@contextmanager
+def fresh_roots(tests: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]]:
+    """Make the folders for what is tested in a file, and check at the end that nothing is left."""
+    roots = Path(tempfile.mkdtemp(prefix="pf")), Path(tempfile.mkdtemp(prefix="pf"))
     untouched_ns = roots[0].stat().st_mtime_ns
     open_before = Counter(still_open())
-    handles = None if KEEPS_HANDLES & set(request.node.path.parts) else open_handles()
-    yield roots
+    handles = None if KEEPS_HANDLES & set(tests.parts) else open_handles()
+    with pytest.MonkeyPatch.context() as environment:
+        for variable, root in zip(ROOT_VARIABLES, roots, strict=True):
+            environment.setenv(variable, str(root))
+        environment.setenv("PARFOCAL_STATE_DIR", str(tmp_path_factory.mktemp("state")))
+        for variable in ("COLUMNS", "LINES"):  # of somebody's window, or set by whoever runs tests in workers
+            environment.delenv(variable, raising=False)
+        yield roots
     was_used = roots[0].stat().st_mtime_ns != untouched_ns
     left = settled(lambda: leftovers(roots, handles, was_used) + unclosed(open_before))
     end_processes(roots if was_used else ())
     for root in roots:
         shutil.rmtree(root, ignore_errors=True)
-    assert not left, "the test left behind: " + "; ".join(left)
+    assert not left, "left behind: " + "; ".join(left)
 
 
 def settled(look) -> list[str]:

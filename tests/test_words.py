@@ -6,6 +6,7 @@ import re
 import tokenize
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -136,8 +137,13 @@ def files() -> Iterator[tuple[str, Path]]:
         yield path.relative_to(SOURCE).as_posix(), path
 
 
-def names() -> Iterator[tuple[str, str]]:
-    """Yield each file with its own name's parts and every name that stands in its code."""
+@cache
+def names() -> frozenset[tuple[str, str]]:
+    """Return each file with its own name's parts and every name that stands in its code."""
+    return frozenset(_names())
+
+
+def _names() -> Iterator[tuple[str, str]]:
     for where, path in files():
         for part in where.removesuffix(".py").split("/"):
             yield where, part
@@ -147,6 +153,7 @@ def names() -> Iterator[tuple[str, str]]:
                     yield where, token.string
 
 
+@cache
 def forms() -> dict[str, str]:
     """Return the replaced words by all of their forms."""
     found = {}
@@ -156,6 +163,7 @@ def forms() -> dict[str, str]:
     return found
 
 
+@cache
 def replaced_in(name: str) -> set[str]:
     known, parts = forms(), words(name)
     pairs = [first + second for first, second in pairwise(parts)]
@@ -194,7 +202,12 @@ def glossary() -> set[str]:
     return {word for term in re.findall(r"\*\*([\w ]+)\*\*", section) for word in words(term)}
 
 
-def public_classes() -> Iterator[tuple[str, str]]:
+@cache
+def public_classes() -> tuple[tuple[str, str], ...]:
+    return tuple(_public_classes())
+
+
+def _public_classes() -> Iterator[tuple[str, str]]:
     for where, path in files():
         if where.startswith("testing/"):
             continue  # what tests need: named after what goes wrong in it

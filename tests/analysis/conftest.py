@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,9 +65,9 @@ def tracker_specs(workers: int, tracker: dict[str, Any], worker: dict[str, Any])
     ]
 
 
-@pytest.fixture
-def rig() -> Iterator[Callable[..., Rig]]:
-    """Start ``rig(camera={...}, workers=2)``: camera, focus, tracker and its workers."""
+@contextmanager
+def started_rigs() -> Iterator[Callable[..., Rig]]:
+    """Lend what starts ``rig(camera={...}, workers=2)``: camera, focus, tracker and its workers."""
     running: list[Rig] = []
 
     def start(
@@ -103,3 +105,17 @@ def rig() -> Iterator[Callable[..., Rig]]:
     yield start
     for made in running:
         made.stop()
+
+
+@pytest.fixture
+def rig() -> Iterator[Callable[..., Rig]]:
+    """Start rigs for a test: see `started_rigs`."""
+    with started_rigs() as start:
+        yield start
+
+
+@pytest.fixture(scope="module")
+def shared_rig(shared_roots: tuple[Path, Path]) -> Iterator[Rig]:
+    """One rig for all tests of a module."""
+    with started_rigs() as start:
+        yield start()

@@ -1,15 +1,12 @@
 """The tracker as a rig runs it: coordinator and workers in processes of their own."""
 
-import json
 import os
 import signal
 
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
 
-from parfocal.analysis.beads.overlay import GOOD
 from parfocal.analysis.beads.rows import TRACK_DTYPE
 from parfocal.core.errors import CancelledError, CommandError, DeadlineError
 from parfocal.streams import open_stream
@@ -90,40 +87,6 @@ def test_tables_from_a_sweep_give_heights(rig):
     assert nothing["flags"].all()
 
 
-def test_a_sweep_that_cannot_be_is_refused_as_if_there_were_no_worker(rig):
-    tracker = rig().client("tracker")
-    tracker.call("add_roi", 100.0, 100.0, timeout_s=30)
-    raised = "^tracker.build_tables raised BadInputError: "
-    for wrong, said in (
-        (
-            {"focus": "nope"},
-            "rig 'bench' has no service 'nope' to move the focus; known: camera,",
-        ),
-        ({"focus": "camera"}, "service 'camera' is no stage: it has no 'position'"),
-        ({"z_min_nm": 1e6, "z_max_nm": 2e6, "step_nm": 1e5}, "the sweep goes from 1000000 to 2000000 nm"),
-    ):
-        with pytest.raises(CommandError, match=raised + said):
-            tracker.call("build_tables", **wrong, timeout_s=30)
-
-
-def test_one_example_finds_the_others(rig):
-    bench = rig()
-    tracker = bench.client("tracker")
-    found = find_all(bench)["rois"]
-    tracker.call("clear_rois")
-    click = found[1]["x_px"] + 1.0, found[1]["y_px"] - 1.0
-    like = tracker.call("find_like", *click, min_score=0.4, timeout_s=30)["rois"]
-    assert len(like) == 4
-    for roi in found:
-        assert min(np.hypot(roi["x_px"] - r["x_px"], roi["y_px"] - r["y_px"]) for r in like) < 2.5
-    again = tracker.call("find_like", bead=2, min_score=0.4, timeout_s=30)["rois"]
-    assert again == like, "a bead that has a region is not added again"
-    with pytest.raises(CommandError, match="a bead that has a region"):
-        tracker.call("find_like", x_px=100.0, timeout_s=30)
-    with pytest.raises(CommandError, match="there is no bead 9"):
-        tracker.call("find_like", bead=9, timeout_s=30)
-
-
 @pytest.mark.slow
 def test_a_cancelled_sweep_goes_back_and_changes_nothing(rig):
     bench = rig(camera={"stuck": 1.0})
@@ -149,31 +112,6 @@ def test_a_cancelled_sweep_goes_back_and_changes_nothing(rig):
             tracker.call("build_tables", timeout_s=30, **wrong)
 
 
-def test_regions_are_changed_saved_and_loaded(rig, tmp_path):
-    bench = rig()
-    tracker = bench.client("tracker")
-    assert tracker.call("add_roi", 100.0, 90.0) == 0
-    assert tracker.call("add_rois", [(150.0, 90.0), (0.0, 0.0)]) == [1, 2]
-    tracker.call("move_rois", {1: (151.0, 95.0), 0: (99.0, 90.0)})
-    tracker.call("remove_roi", 0)
-    rois = tracker.call("list_rois")
-    assert rois["version"] == 4
-    assert [(r["bead"], r["x_px"], r["y_px"]) for r in rois["rois"]] == [(1, 151.0, 95.0), (2, 32.0, 32.0)]
-    tracker.call("save_rois", str(tmp_path / "rois.json"))
-    assert json.loads((tmp_path / "rois.json").read_text())["roi_px"] == 64
-    assert [r["bead"] for r in tracker.call("renumber_rois")["rois"]] == [0, 1]
-    tracker.call("clear_rois")
-    assert tracker.call("load_rois", str(tmp_path / "rois.json"))["version"] == 7
-    assert bench.client("tracker-1").call("state")["roi_version"] == 7
-    with pytest.raises(CommandError, match="no bead 9"):
-        tracker.call("move_roi", 9, 1.0, 1.0)
-    with pytest.raises(CommandError, match="no bead 9"):
-        tracker.call("move_rois", {1: (50.0, 50.0), 9: (1.0, 1.0)})
-    assert tracker.call("list_rois")["version"] == 7
-    with pytest.raises(CommandError, match="no z tables"):
-        tracker.call("save_tables", str(tmp_path / "tables.npz"))
-
-
 def test_one_bad_region_harms_only_itself(rig):
     bench = rig(camera={"beads": 1})
     camera, tracker = bench.client("camera"), bench.client("tracker")
@@ -192,15 +130,7 @@ def test_one_bad_region_harms_only_itself(rig):
     assert np.isfinite(good["x_px"]).all()
 
 
-def test_a_picture_of_the_frame_with_its_regions(rig, tmp_path):
-    bench = rig()
-    find_all(bench)
-    bench.client("tracker").call("overlay", str(tmp_path / "overlay.png"), timeout_s=30)
-    with Image.open(tmp_path / "overlay.png") as picture:
-        assert picture.width == 320 < picture.height, "the legend lies below the frame"
-        assert GOOD in set(map(tuple, np.asarray(picture).reshape(-1, 3).tolist()))
-
-
+@pytest.mark.slow
 def test_a_killed_worker_is_counted_and_the_others_go_on(rig):
     bench = rig(workers=2)
     camera, tracker = bench.client("camera"), bench.client("tracker")
@@ -246,6 +176,7 @@ def test_a_killed_front_goes_on_with_an_exact_ledger(rig):
     assert len(tracker.call("list_rois")["rois"]) == 4
 
 
+@pytest.mark.slow
 def test_a_camera_that_is_restarted_goes_on(rig):
     bench = rig(workers=2)
     camera, tracker = bench.client("camera"), bench.client("tracker")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import parfocal
+from parfocal.cli.app import run
 from parfocal.processes import directory
 
 LAB = 'name = "lab"\n[services.lamp]\nkind = "parfocal.testing.services:Counter"\n'
@@ -97,3 +98,13 @@ def test_shared_memory_that_the_system_takes_away_ends_the_rig_and_is_named(capl
             assert rig.wait(30)
     assert any("took its shared memory away" in text for text in caplog.messages)
     assert directory.rigs() == ()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="folders there have no modes")
+@pytest.mark.parametrize("detach", [[], ["--detach"]])
+def test_a_folder_that_others_may_enter_is_refused_in_a_line(detach: list[str], rig_roots, capsys) -> None:
+    rig_roots[1].chmod(0o755)
+    assert run(["up", "tweezers", *detach]) == 1
+    told = capsys.readouterr().err
+    assert "is open to other users; run chmod 700 on it" in told
+    assert "Traceback" not in told

@@ -89,6 +89,7 @@ def test_regions_from_before_a_crash_of_the_tracker_stand_in_the_record(rig):
     assert [roi["x_px"] for version in versions[1:] for roi in version["rois"]] == [64.0, 60.0, 70.0]
 
 
+@pytest.mark.slow
 def test_a_camera_that_fails_for_good_makes_a_failed_run(tmp_path):
     changes = SMALL | {"recorder.folder": str(tmp_path)}
     with open_rig("tweezers", name="records", changes=changes) as rig:
@@ -116,7 +117,7 @@ def test_a_camera_that_fails_for_good_makes_a_failed_run(tmp_path):
     assert last == "degraded", "whatever others, who miss its frames, come to"
 
 
-@pytest.mark.parametrize("how", ["error", "killed"])
+@pytest.mark.parametrize("how", ["error", pytest.param("killed", marks=pytest.mark.slow)])
 def test_a_camera_that_was_started_again_is_followed_and_told(rig, how):
     run = Path(rig["recorder"].start(timeout_s=WAIT_S))
     rig["camera"].start()
@@ -156,7 +157,9 @@ def test_a_run_folder_that_vanishes_is_the_reason(rig):
     assert "disappeared while it was written" in report.reason
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.slow), signal.SIGKILL]
+)
 def test_how_a_rig_ended_stands_in_the_record(tmp_path, number):
     settings = [f"--set={name}={value}" for name, value in SMALL.items()]
     words = ["up", "tweezers", "--name", "ending", "--json", f"--set=recorder.folder={tmp_path}", *settings]
@@ -183,6 +186,7 @@ def test_how_a_rig_ended_stands_in_the_record(tmp_path, number):
     assert why in manifest.reason
 
 
+@pytest.mark.slow
 def test_ctrl_c_eight_times_ends_in_order(tmp_path):
     words = ["demo", "tweezers", "--seconds", "600", "--fps", "50", "--beads", "2", "--out", str(tmp_path)]
     with subprocess.Popen(

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals")
 
 SPEC = FrameSpec(shape=(64, 64), dtype="uint32")
 LONG_S = 30.0
-KILLS = 24
+KILLS = [6, pytest.param(24, marks=pytest.mark.slow)]
 
 
 def go(actor: "subprocess.Popen[str]") -> None:
@@ -112,13 +112,16 @@ def test_a_stopped_reader_holds_nobody_up_unless_it_blocks(folder: Path, start: 
     assert ledger_of(stream, eager.pid).delivered == 300
 
 
-def test_a_writer_killed_at_any_moment_is_replaced_and_readers_go_on(folder: Path, start: Start) -> None:
+@pytest.mark.parametrize("kills", KILLS)
+def test_a_writer_killed_at_any_moment_is_replaced_and_readers_go_on(
+    folder: Path, start: Start, kills: int
+) -> None:
     dice = random.Random(2)
     writer = start("write", 0)
     stream = open_stream(folder, "s")
     readers = [start("read", "block"), start("read", "drop")]
     with stream.latest() as latest:
-        for round_ in range(KILLS):
+        for round_ in range(kills):
             go(writer)
             goal = stream.status().produced + dice.randrange(1, 400)
             while latest.position < goal:
@@ -129,7 +132,7 @@ def test_a_writer_killed_at_any_moment_is_replaced_and_readers_go_on(folder: Pat
             assert stream.status().writer_pid == 0
             for reader in readers:
                 ledger_of(stream, reader.pid)
-            writer = start("write", 50 if round_ == KILLS - 1 else 0)
+            writer = start("write", 50 if round_ == kills - 1 else 0)
         go(writer)
         assert writer.wait(LONG_S) == 0
     produced = stream.status().produced
