@@ -118,6 +118,7 @@ def test_replies_are_never_crossed(processes: Processes) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(600)
 def test_a_million_replies_are_never_crossed(processes: Processes) -> None:
     soak(processes, clients=4, count=31_250, threads=4)

@@ -130,7 +130,8 @@ def test_four_programs_at_once(share, actor):
 
 
 @pytest.mark.parametrize(
-    "calls", [4_000, pytest.param(1_000_000, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])]
+    "calls",
+    [4_000, pytest.param(1_000_000, marks=[pytest.mark.slow, pytest.mark.soak, pytest.mark.timeout(3600)])],
 )
 def test_no_reply_is_ever_anothers(rig, actor, calls):
     processes = [actor("hammer", calls // 16, place) for place in range(4)]
