@@ -57,6 +57,7 @@ def test_the_demo_tracks_and_records_every_frame_once(tmp_path):
     assert directory.rigs() == ()
 
 
+@pytest.mark.slow
 def test_ctrl_c_saves_what_was_measured_and_says_cancelled(tmp_path):
     demo = subprocess.Popen(
         [sys.executable, "-m", "parfocal", "demo", "tweezers", "--seconds", "600", "--fps", "50",
@@ -78,7 +79,9 @@ def test_ctrl_c_saves_what_was_measured_and_says_cancelled(tmp_path):
     assert directory.rigs() == ()
 
 
-@pytest.mark.parametrize("phase", ["finding beads", "plane "])  # not each plane is drawn
+@pytest.mark.parametrize(
+    "phase", ["finding beads", pytest.param("plane ", marks=pytest.mark.slow)]
+)  # not each plane is drawn
 def test_ctrl_c_before_the_measurement_says_that_nothing_is_recorded(phase, tmp_path):
     demo = subprocess.Popen(
         [sys.executable, "-u", "-m", "parfocal", "demo", "tweezers", "--beads", "2", "--out", str(tmp_path)],
@@ -153,6 +156,7 @@ def test_a_movie_is_tracked_with_a_picture_of_what_was_found(movie, tmp_path):
     assert np.isnan(tracks["z_nm"]).all()
 
 
+@pytest.mark.slow
 def test_regions_from_a_file_are_taken_as_they_are(movie, tmp_path):
     path, _ = movie
     code, found = parfocal("track", path, "--out", tmp_path)
@@ -163,6 +167,7 @@ def test_regions_from_a_file_are_taken_as_they_are(movie, tmp_path):
     assert summary["beads"] == 3
 
 
+@pytest.mark.slow
 def test_one_picture_is_a_series_of_one(movie, tmp_path):
     path, _ = movie
     picture = tmp_path / "one.tif"

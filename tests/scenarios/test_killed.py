@@ -46,9 +46,18 @@ class Assassin:
             os.kill(self.pid, self.signal)
 
 
-@pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
-@pytest.mark.parametrize("victim", ["camera", "tracker-1", "tracker", "recorder"])
-def test_a_process_dies_in_the_middle(victim, signal_number, tmp_path):
+HOWS = {"killed": signal.SIGKILL, "stopped": signal.SIGSTOP}
+BY_DEFAULT = {("camera", "killed"), ("tracker", "stopped"), ("recorder", "killed")}
+CASES = [
+    pytest.param(victim, how, marks=() if (victim, how) in BY_DEFAULT else pytest.mark.slow)
+    for victim in ("camera", "tracker-1", "tracker", "recorder")
+    for how in HOWS
+]
+
+
+@pytest.mark.parametrize(("victim", "how"), CASES)
+def test_a_process_dies_in_the_middle(victim, how, tmp_path):
+    signal_number = HOWS[how]
     with open_rig("tweezers", name="killed", changes=SMALL | {"recorder.folder": str(tmp_path)}) as rig:
         rig["camera"].snap(timeout_s=WAIT_S)
         rig["tracker"].find_beads(timeout_s=WAIT_S)

@@ -67,6 +67,7 @@ def test_a_movie_written_page_by_page_with_its_own_times(images, tmp_path):
     assert Path(summary["run"]).name.endswith("_bead-1-100")
 
 
+@pytest.mark.slow
 def test_a_movie_without_times_says_so(images, tmp_path):
     tifffile.imwrite(tmp_path / "m.tif", images, imagej=True, metadata={"axes": "CYX"})
     code, summary, told = parfocal("track", tmp_path / "m.tif", "--channel", "all", "--out", tmp_path)
@@ -80,6 +81,7 @@ def test_a_movie_without_times_says_so(images, tmp_path):
     assert summary["movie"]["times_from"] == "untold"
 
 
+@pytest.mark.slow
 def test_what_is_left_unread_is_told_and_recorded(images, tmp_path):
     with tifffile.TiffWriter(tmp_path / "m.ome.tif", ome=True) as tiff:
         for part in (images[:6], images[6:]):
@@ -115,7 +117,7 @@ def test_an_image_that_cannot_be_read_is_one_loss_in_the_record(images, tmp_path
     assert rows["frame"].tolist() == [0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11]
 
 
-@pytest.mark.parametrize("dtype", ["int16", "float32"])
+@pytest.mark.parametrize("dtype", ["int16", pytest.param("float32", marks=pytest.mark.slow)])
 def test_values_that_are_no_counts_need_a_scale(dtype, images, tmp_path):
     values = images.astype(dtype) if dtype == "int16" else (images / 65535).astype(dtype)
     tifffile.imwrite(tmp_path / "m.tif", values, photometric="minisblack")
@@ -133,6 +135,7 @@ def test_values_that_are_no_counts_need_a_scale(dtype, images, tmp_path):
     assert summary["frames"]["tracked"] == 12
 
 
+@pytest.mark.slow
 def test_a_movie_is_tracked_once_though_its_camera_is_killed(images, tmp_path):
     from parfocal.rig.opening import attach
 
@@ -155,7 +158,7 @@ def test_a_movie_is_tracked_once_though_its_camera_is_killed(images, tmp_path):
     summary = json.loads(printed.splitlines()[-1])
     rows = read_array(Path(summary["run"]) / "tracks")
     frames = summary["frames"]
-    assert summary["services"]["camera"]["restarts"] == 1, told
+    assert summary["services"]["camera"]["restarts"] >= 1, told
     assert frames["produced"] == 1500
     assert frames["tracked"] + sum(frames["dropped"].values()) == 1500
     assert len(rows) == frames["tracked"]
@@ -187,6 +190,7 @@ def kill_camera(attach, rig, after):
     pytest.fail("the movie was not played")
 
 
+@pytest.mark.slow
 def test_a_noise_that_the_camera_cannot_have_is_told_in_the_summary(images, tmp_path):
     tifffile.imwrite(tmp_path / "bead.tif", images, photometric="minisblack")
     asked = ("track", tmp_path / "bead.tif", "--out", tmp_path / "runs", "--read-noise-e")

@@ -1,0 +1,162 @@
+"""Runs of the built-in microscope that is set up otherwise, or loses a process in the middle."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+import parfocal
+from parfocal.core.clock import SYSTEM_CLOCK, poll_until
+from parfocal.core.errors import RunFailedError
+from parfocal.devices.simulated.microscope.world import shared_sample
+from parfocal.processes import directory
+from parfocal.rig.opening import open_rig
+from parfocal.runs import Sequence
+
+PATIENCE_S = 60.0
+DARK_WITHIN_S = 20.0
+"""On a machine that may be busy with something else; the exposures of these tests would last for a minute."""
+NUCLEUS = [{"config": "nucleus", "exposure": 5}]
+
+
+def series(loops, interval=0.0, channels=NUCLEUS, **more):
+    return Sequence(time_plan={"interval": interval, "loops": loops}, channels=channels, **more)
+
+
+@pytest.fixture
+def rig(tmp_path):
+    with open_rig("microscope", changes={"recorder.folder": str(tmp_path / "runs")}) as rig:
+        yield rig
+
+
+def until(condition, what="it"):
+    assert poll_until(condition, PATIENCE_S), f"{what} did not happen"
+
+
+def is_dark(rig):
+    return not rig["world"].light()
+
+
+def test_lost_frames_are_declared_and_a_killed_camera_repeats_its_event(rig):
+    rig["camera"].inject_fault("lost", {"frames": 1})
+    status = rig.run(series(3)).wait(PATIENCE_S)
+    assert (status.outcome, status.events_dropped) == ("incomplete: lost 1", {"lost": 1})
+
+    handle = rig.run(series(2, channels=[{"config": "nucleus", "exposure": 1500}]))
+    until(lambda: not is_dark(rig), "the first exposure")
+    kill(rig, "camera", signal.SIGKILL)
+    status = handle.wait(PATIENCE_S)
+    assert (status.outcome, status.events_acquired, status.frames_stored) == ("complete", 2, 2)
+    assert status.errors.count >= 1
+
+
+def test_tiles_lie_as_far_apart_as_a_frame_is_wide(tmp_path):
+    camera = {"binning": 2, "region": [0, 0, 400, 256]}
+    set_so = {"recorder.folder": str(tmp_path / "runs"), "camera.options": camera}
+    with open_rig("microscope", changes=set_so) as rig:
+        grid = {"rows": 2, "columns": 2, "x": 100, "y": 50, "overlap": 10}
+        handle = rig.run(Sequence(stage_positions=grid, channels=NUCLEUS))
+        status = handle.wait(PATIENCE_S)
+        assert status.outcome == "complete"
+        done = parfocal.open_run(status.folder).events()
+        width_um, height_um = 0.9 * 400 * 0.65, 0.9 * 256 * 0.65
+        assert done["x_um"] == pytest.approx([100 + side * width_um / 2 for side in (-1, 1, 1, -1)])
+        assert done["y_um"] == pytest.approx([50 + side * height_um / 2 for side in (1, 1, -1, -1)])
+
+
+def kill(rig, service, how):
+    """Kill a service's process, or have it stand still; return when, on the monotonic clock."""
+    record = directory.record(rig.name, service)
+    assert record is not None
+    before_ns = SYSTEM_CLOCK.monotonic_ns()
+    os.kill(record.pid, how)
+    return before_ns
+
+
+def lit_run(rig):
+    """Return a run in the middle of a long exposure."""
+    handle = rig.run(series(3, channels=[{"config": "nucleus", "exposure": 60_000}]))
+    until(lambda: not is_dark(rig) and rig["camera"].is_running(), "the exposure")
+    return handle
+
+
+def seconds_to_darkness(rig, since_ns):
+    """Wait for darkness; return after how long it came, as the world has it."""
+    until(lambda: is_dark(rig), "darkness")
+    changes = [change for change in rig["world"].light_log(since_ns) if change.level == 0]
+    return (changes[-1].time_ns - since_ns) * 1e-9
+
+
+def test_it_is_dark_when_the_engine_is_killed_and_its_record_says_so(rig):
+    rig.run(series(4)).wait(PATIENCE_S)
+    handle = lit_run(rig)
+    killed_ns = kill(rig, "runs", signal.SIGKILL)
+    assert seconds_to_darkness(rig, killed_ns) < DARK_WITHIN_S
+    with pytest.raises(RunFailedError, match="died at event"):
+        handle.wait(PATIENCE_S)
+    status = handle.status()
+    manifest = parfocal.open_run(status.folder).manifest
+    assert (manifest.outcome, manifest.streams["camera"].stored) == ("failed", status.frames_stored)
+    assert (status.errors.count, status.errors.last[0].event) == (1, status.event_number)
+    assert rig.run(series(2)).wait(PATIENCE_S).outcome == "complete"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
+@pytest.mark.parametrize("service", ["runs", "excitation", "camera", "channels"])
+def test_it_is_dark_within_three_seconds(rig, service, how):
+    handle = lit_run(rig)
+    assert seconds_to_darkness(rig, kill(rig, service, how)) < 3.0
+    if service != "runs":
+        handle.cancel("seen")
+        assert handle.wait(PATIENCE_S).outcome == "cancelled"
+    else:
+        with pytest.raises(RunFailedError, match="died at event"):
+            handle.wait(PATIENCE_S)
+    until(lambda: all(one.state == "ready" for one in rig.status().services.values()), "the restart")
+    assert rig.run(series(2)).wait(PATIENCE_S).outcome == "complete"
+
+
+OWNER = """
+import sys, time
+from parfocal import open_rig
+from parfocal.runs import Sequence
+
+if __name__ == "__main__":
+    with open_rig("microscope", changes={"recorder.folder": sys.argv[1]}) as rig:
+        channels = [{"config": "nucleus", "exposure": 60_000}]
+        rig.run(Sequence(time_plan={"interval": 0, "loops": 3}, channels=channels))
+        time.sleep(1000)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
+def test_it_is_dark_when_the_program_that_owns_the_rig_is_gone(tmp_path, how):
+    script = tmp_path / "owner.py"
+    script.write_text(OWNER, encoding="utf-8")
+    owner = subprocess.Popen([sys.executable, str(script), str(tmp_path / "runs")], stderr=subprocess.DEVNULL)
+    try:
+        until(directory.rigs, "the start")
+        sample = shared_sample(directory.shm_folder("microscope"), "world")
+        until(lambda: is_lit(sample), "the light")
+        owner.send_signal(how)
+        begin_ns = SYSTEM_CLOCK.monotonic_ns()
+        until(lambda: not is_lit(sample), "darkness")
+        assert SYSTEM_CLOCK.monotonic_ns() - begin_ns < 3e9
+    finally:
+        owner.kill()
+        owner.wait()
+    until(lambda: not directory.rigs(), "the end of the rig")
+    assert not is_lit(sample)
+
+
+def is_lit(sample):
+    """Return whether any light reaches the sample, as its world left it: also after that has ended."""
+    world = sample.read()
+    now_ns = SYSTEM_CLOCK.monotonic_ns()
+    return world is not None and any(light.level(now_ns) > 0 for light in world.lights.values())
