@@ -14,7 +14,11 @@ from parfocal.rig.opening import builtin_rigs
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+LONG = ("own_segmentation", "time_lapse")
+EXAMPLES = [
+    pytest.param(path, id=path.stem, marks=pytest.mark.slow if path.stem in LONG else ())
+    for path in sorted((ROOT / "examples").glob("*.py"))
+]
 TIMEOUT_S = 110
 
 
@@ -73,7 +77,7 @@ def test_the_readmes_links_lead_somewhere():
     assert [link for link in links if not (ROOT / link).exists()] == []
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("example", EXAMPLES)
 def test_example_runs(example, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(example.parent))
     assert run_python(str(example), cwd=tmp_path)

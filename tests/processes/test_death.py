@@ -143,6 +143,7 @@ def test_the_loss_of_an_important_service_ends_the_rig(make_rig, spec) -> None:
     assert directory.rigs() == ()
 
 
+@pytest.mark.slow
 def test_stop_ends_in_time_with_stopped_and_stubborn_children(make_rig, spec) -> None:
     rig, _ = make_rig(
         spec("first", "Stubborn"),

@@ -198,6 +198,7 @@ def test_beyond_its_budget_a_ticket_fails_and_says_so(opened, kind):
     viewer.show(image(1, shape=(100, 100)), "a").shown(PATIENCE_S)
 
 
+@pytest.mark.parametrize("kind", ["headless", pytest.param("live", marks=pytest.mark.slow)], indirect=True)
 def test_a_stopped_viewer_is_hung_never_says_shown_and_goes_on(opened, kind):
     viewer = opened(kind)
     viewer.show(image(), "a").shown(PATIENCE_S)
@@ -213,6 +214,7 @@ def test_a_stopped_viewer_is_hung_never_says_shown_and_goes_on(opened, kind):
     ticket.shown(PATIENCE_S)
 
 
+@pytest.mark.slow
 def test_a_hung_viewer_is_ended_by_anybody(opened, kind, name):
     viewer = opened(kind, persist=True)
     viewer.wait_ready(PATIENCE_S)
@@ -224,6 +226,7 @@ def test_a_hung_viewer_is_ended_by_anybody(opened, kind, name):
     assert poll_until(lambda: not psutil.pid_exists(pid), PATIENCE_S)  # once it is collected, too
 
 
+@pytest.mark.parametrize("kind", ["headless", pytest.param("live", marks=pytest.mark.slow)], indirect=True)
 def test_killed_it_is_gone_and_what_was_queued_comes_in_the_next(opened, kind):
     viewer = opened(kind)
     viewer.show(image(), "a").shown(PATIENCE_S)
