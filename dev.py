@@ -66,7 +66,9 @@ ENVIRONMENTS = {
 }
 BENCHES = {"dashboards": "pymodaq"}  # whose environment is another than "bench"
 STRANGERS = ("strangers",)  # tests find their Pythons in PARFOCAL_STRANGERS_PYTHON and so on
-IN_TWO_PROCESSES = ("--numprocesses=2", "--dist=loadfile")  # `-n 0` after them is stronger: all in one
+# Whole files, in the order of their names: so the many short ones of src come last, and both end together.
+# `-n 0` after them is stronger: all in one process.
+IN_TWO_PROCESSES = ("--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder")
 CHECKS = (
     ("ruff", "check"),
     ("ruff", "format", "--check"),
