@@ -50,6 +50,7 @@ def test_frames_that_the_camera_lost_are_missing_and_no_restart_is_invented(rig)
     assert (done.manifest.outcome, done.manifest.losses) == ("incomplete: lost 7", {"camera": 7})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rig", [8], indirect=True, ids=["small ring"])
 def test_frames_that_the_tracker_dropped_are_missing(rig):
     worker = rig.status().services["tracker-1"].pid
@@ -68,6 +69,7 @@ def test_frames_that_the_tracker_dropped_are_missing(rig):
     assert done.status.outcome == done.manifest.outcome == f"incomplete: lost {sum(dropped.values())}"
 
 
+@pytest.mark.slow
 def test_a_camera_that_somebody_stops_ends_the_run_early(rig):
     done = run_tracked(rig, 10 * FRAMES, report=Once(lambda: rig["camera"].stop()))
     exposed = done.ledger.exposed

@@ -117,6 +117,7 @@ def test_a_run_is_steered_from_another_program(tmp_path, capsys):
         assert told["events_acquired"] == handle.wait(TIMEOUT_S).events_acquired
 
 
+@pytest.mark.slow
 def test_ctrl_c_cancels_once_and_the_record_is_closed(tmp_path):
     save_plan(LONG, tmp_path / "plan.yaml")
     with microscope(tmp_path / "runs") as rig:
@@ -144,6 +145,7 @@ with parfocal.attach("scope") as rig:
 """
 
 
+@pytest.mark.slow
 def test_a_run_outlives_its_script_in_a_detached_rig_and_a_third_program_finds_it(tmp_path):
     times = {"interval": 0.2, "loops": 20}
     plan = Sequence(time_plan=times, stage_positions=POSITIONS, channels=CHANNELS)
@@ -170,6 +172,7 @@ with parfocal.open_rig("microscope", name="scope", changes={"recorder.folder": s
 """
 
 
+@pytest.mark.slow
 def test_a_run_ends_with_the_program_that_owns_its_rig(tmp_path):
     save_plan(LONG, tmp_path / "plan.yaml")
     script = started("-c", OWNER, tmp_path / "plan.yaml", tmp_path / "runs")

@@ -80,6 +80,7 @@ def test_a_slow_disk_slows_the_schedule_and_loses_nothing(microscope, tmp_path):
     assert len(only_run(tmp_path).frames()) == 120
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_a_recorder_that_is_killed_in_the_middle_of_a_plan_loses_nothing(microscope, tmp_path):
     handle = microscope.run(plan(40), name="killed", folder=str(tmp_path))
@@ -111,6 +112,7 @@ with parfocal.open_rig("microscope", name="killed-whole") as rig:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_when_everything_is_killed_all_that_was_acknowledged_is_readable(tmp_path):
     script = KILLED.format(folder=str(tmp_path / "runs"))
