@@ -41,14 +41,17 @@ def distance_to_background(foreground: NDArray[np.bool_]) -> NDArray[np.float32]
 def _fill(foreground: NDArray[np.bool_], distance: NDArray[np.float32]) -> None:
     rows, columns = foreground.shape
     along = np.empty((rows, columns), np.int32)  # distance along the column
-    far = rows + columns
+    far = np.int32(rows + columns)
+    above = np.full(columns, far, np.int32)
     for y in range(rows):
+        own, inside = along[y], foreground[y]
         for x in range(columns):
-            above = along[y - 1, x] if y else far
-            along[y, x] = min(above + 1, far) if foreground[y, x] else 0
+            own[x] = min(above[x] + np.int32(1), far) if inside[x] else np.int32(0)
+        above = own
     for y in range(rows - 2, -1, -1):
+        own, below = along[y], along[y + 1]
         for x in range(columns):
-            along[y, x] = min(along[y, x], along[y + 1, x] + 1)
+            own[x] = min(own[x], below[x] + np.int32(1))
     for y in range(rows):
         for x in range(columns):
             best, aside = along[y, x] * along[y, x], 1

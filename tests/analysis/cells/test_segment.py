@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from parfocal.analysis.cells.libraries import library
+from parfocal.analysis.cells.otsu_threshold import otsu_threshold
 from parfocal.analysis.cells.segment import local_threshold, otsu
 from parfocal.analysis.cells.splitting import split_touching, without_small
 from parfocal.core.errors import BadInputError, ConfigError
@@ -131,3 +132,28 @@ def test_distances_to_the_background_are_those_of_scipy(seed):
     foreground = ndimage.gaussian_filter(np.random.default_rng(seed).standard_normal(shape), 2) > 0
     expected = ndimage.distance_transform_edt(foreground)
     np.testing.assert_allclose(distance_to_background(foreground), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_otsus_threshold_is_that_of_scikit_image(seed):
+    rng = np.random.default_rng(seed)
+    image = rng.normal(rng.uniform(-500, 500), 10.0 ** rng.integers(0, 5), (60, 50)).astype(np.float32)
+    image[:20] += 3 * image.std()
+    if seed % 2:
+        image = image.round()
+    assert otsu_threshold(image) == float(library("skimage.filters").threshold_otsu(image))
+
+
+@pytest.mark.parametrize("is_upright", [True, False])
+def test_what_is_split_does_not_depend_on_what_else_there_is(is_upright):
+    pair = discs((20, 20, 8), (20, 34.5, 8), shape=(45, 60))
+    alone = split_touching(pair)
+    several = discs((60, 75, 7), (340, 75, 7), shape=(400, 90))
+    several[60:340, 74:77] = True  # a long one: cut out side by side, they take more room than the image
+    several[:45, :60] = several[-45:, -60:] = pair
+    labels = split_touching(several if is_upright else several.T)
+    labels = labels if is_upright else labels.T
+    assert labels.max() == 6
+    for part in (labels[:45, :60], labels[-45:, -60:]):
+        for number in (1, 2):
+            assert np.mean(part[alone == number] == np.bincount(part[alone == number]).argmax()) > 0.98

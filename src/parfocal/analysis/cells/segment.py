@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import ndimage
 
-from parfocal.analysis.cells.checks import even, one_image
+from parfocal.analysis.cells.checks import one_image
 from parfocal.analysis.cells.libraries import library
 from parfocal.analysis.cells.splitting import split_touching
 from parfocal.core.errors import BadInputError
@@ -58,8 +57,12 @@ def otsu(
     >>> int(otsu(image).max())
     2
     """
+    from parfocal.analysis.cells.otsu_threshold import otsu_threshold  # it loads a compiler
+
     smooth = _smoothed(image, smooth_px)
-    threshold = max(_otsu_threshold(smooth), float(np.median(smooth)) + min_contrast)
+    threshold = otsu_threshold(smooth)
+    if not _is_median_below(smooth, threshold - min_contrast):
+        threshold = max(threshold, float(np.median(smooth)) + min_contrast)
     return split_touching(smooth > threshold, depth_px=split_depth_px, min_area_px=min_area_px)
 
 
@@ -107,9 +110,11 @@ def local_threshold(
     """
     if size_px < 3 or size_px % 2 == 0:
         raise BadInputError(f"size_px must be odd and at least 3, not {size_px}")
+    from parfocal.analysis.cells.otsu_threshold import otsu_threshold  # it loads a compiler
+
     smooth = _smoothed(image, smooth_px)
     background = float(np.median(smooth))
-    least = background + max(contrast * (_otsu_threshold(smooth) - background), min_contrast)
+    least = background + max(contrast * (otsu_threshold(smooth) - background), min_contrast)
     local = library("skimage.filters").threshold_local(smooth, size_px)
     return split_touching(smooth > np.maximum(local, least), depth_px=split_depth_px, min_area_px=min_area_px)
 
@@ -118,10 +123,11 @@ def _smoothed(image: NDArray[Any], smooth_px: float) -> NDArray[np.float32]:
     one_image(image)
     if not smooth_px >= 0:
         raise BadInputError(f"smooth_px must be 0 or above, not {smooth_px}")
-    return ndimage.gaussian_filter(image.astype(np.float32), smooth_px)
+    from parfocal.tracking.smoothing import gaussian  # it loads a compiler
+
+    return gaussian(image.astype(np.float32), smooth_px)
 
 
-def _otsu_threshold(smooth: NDArray[np.float32]) -> float:
-    if even(smooth):
-        return float(smooth.max())
-    return float(library("skimage.filters").threshold_otsu(smooth))
+def _is_median_below(values: NDArray[np.float32], limit: float) -> bool:
+    """Whether more than half of the values are below a limit: quicker than to find the median."""
+    return 2 * int(np.count_nonzero(values < limit)) > values.size
