@@ -18,7 +18,9 @@ def test_a_light_keeps_its_promises(promise, name, tmp_path):
     clock = JumpClock()
     with LocalRig(tmp_path, clock) as rig:
         rig.add("world", SimulatedWorld, {})
-        context = DeviceContext(clock=clock, connect=lambda service: ServiceProxy(rig.client(service)))
+        context = DeviceContext(
+            clock=clock, folder=tmp_path, connect=lambda service: ServiceProxy(rig.client(service))
+        )
         device = make_device(name, {}, context, LightSource)
         device.open()
         try:

@@ -17,7 +17,9 @@ def test_a_modulator_keeps_its_promises(promise, tmp_path):
     clock = JumpClock()
     with LocalRig(tmp_path, clock) as rig:
         rig.add("world", SimulatedWorld, {"modulators": {"dmd": {"shape": (30, 40)}}})
-        context = DeviceContext(clock=clock, connect=lambda service: ServiceProxy(rig.client(service)))
+        context = DeviceContext(
+            clock=clock, folder=tmp_path, connect=lambda service: ServiceProxy(rig.client(service))
+        )
         device = make_device("simulated-dmd", {}, context, LightModulator)
         device.open()
         try:

@@ -11,9 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from parfocal.core.errors import BadInputError, DeviceError, ServiceUnavailableError
 from parfocal.devices.faults import Faults
 from parfocal.devices.limits import POWERS
+from parfocal.devices.simulated.microscope.world import WorldLight, shared_sample
 
 if TYPE_CHECKING:
     from parfocal.devices.context import DeviceContext
+    from parfocal.devices.simulated.microscope.lights import SampleLight
+    from parfocal.devices.simulated.microscope.shared_state import SharedState
 
 _ANSWER_S = 5.0
 
@@ -41,8 +44,9 @@ class ShutteredLightSettings(BaseModel):
 class ShutteredLight:
     """A light with a shutter (a `parfocal.core.protocols.LightSource` that `HasShutter`).
 
-    Power and shutter belong to the world's process: when this one is killed, they stay as they are. Opening
-    the device makes them safe, as closing and `make_safe` do.
+    Power and shutter belong to the world's process: when this one is killed, they stay as they are. They are
+    read from the memory in which it keeps them. Opening the device makes them safe, as closing and
+    `make_safe` do.
     """
 
     Settings = ShutteredLightSettings
@@ -50,12 +54,16 @@ class ShutteredLight:
     def __init__(self, settings: ShutteredLightSettings, context: DeviceContext) -> None:
         self._settings, self._context = settings, context
         self._world: Any = None
+        self._sample: SharedState[WorldLight]
         self._faults = Faults({"error": {"message": "injected fault"}, "stuck shutter": {}, "free": {}})
         self._stuck = False
 
     def open(self) -> None:
         """Find the world, and make it dark."""
+        if self._context.folder is None:
+            raise DeviceError("the simulated light needs a rig with a folder and a world")
         self._world = self._context.connect(self._settings.world)
+        self._sample = shared_sample(self._context.folder, self._settings.world)
         self.make_safe()
         self._wait_for(self._move_shutter(False))
 
@@ -87,7 +95,7 @@ class ShutteredLight:
 
     def power(self) -> float:
         """Return the power, whatever the shutter does."""
-        return float(self._lamp()[0])
+        return self._lamp().power
 
     def set_power(self, fraction: float) -> None:
         """Set the power, 0 to 1."""
@@ -98,7 +106,7 @@ class ShutteredLight:
 
     def shutter_is_open(self) -> bool:
         """Whether light passes."""
-        return bool(self._lamp()[1])
+        return self._lamp().is_open(self._context.clock.monotonic_ns())
 
     def set_shutter(self, opened: bool) -> None:
         """Open or close the shutter; returns when it has arrived."""
@@ -122,9 +130,12 @@ class ShutteredLight:
         while (rest_ns := arrives_ns - clock.monotonic_ns()) > 0:
             clock.wait(_NEVER, rest_ns * 1e-9)
 
-    def _lamp(self) -> tuple[float, bool]:
-        power, opened = self._opened().lamp(self._settings.light, timeout_s=_ANSWER_S)
-        return power, opened
+    def _lamp(self) -> SampleLight:
+        self._opened()
+        sample, name = self._sample.read(), self._settings.light
+        if sample is None or name not in sample.lights:
+            raise DeviceError(f"the world {self._settings.world!r} has no light {name!r}")
+        return sample.lights[name]
 
     def _disturb(self) -> None:
         """Let the faults that wait happen now."""

@@ -10,13 +10,16 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from parfocal.core.errors import BadInputError, DeviceError, ServiceUnavailableError
-from parfocal.core.modulation import pack_mask, unpack_mask
+from parfocal.core.modulation import pack_mask
 from parfocal.devices.faults import Faults
+from parfocal.devices.simulated.microscope.patterns import shared_patterns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from parfocal.devices.context import DeviceContext
+    from parfocal.devices.simulated.microscope.patterns import ModulatorPattern
+    from parfocal.devices.simulated.microscope.shared_state import SharedState
 
 _ANSWER_S = 5.0
 
@@ -44,8 +47,9 @@ class DmdSettings(BaseModel):
 class SimulatedModulator:
     """A field of mirrors (a `parfocal.core.protocols.LightModulator`).
 
-    What they show belongs to the world's process: when this one is killed, they go on showing it. Where
-    their light falls on the sample is the camera's business: this device does not know it.
+    What they show belongs to the world's process: when this one is killed, they go on showing it. It is read
+    from the memory in which the world keeps it. Where their light falls on the sample is the camera's
+    business: this device does not know it.
     """
 
     Settings = DmdSettings
@@ -53,6 +57,7 @@ class SimulatedModulator:
     def __init__(self, settings: DmdSettings, context: DeviceContext) -> None:
         self._settings, self._context = settings, context
         self._world: Any = None
+        self._patterns: SharedState[dict[str, ModulatorPattern]]
         self._shape = (0, 0)
         self._faults = Faults(
             {"error": {"message": "injected fault"}, "dead": {}, "free": {}, "late": {"seconds": 1.0}}
@@ -70,9 +75,12 @@ class SimulatedModulator:
 
     def open(self) -> None:
         """Find the world, and blank the mirrors."""
+        if self._context.folder is None:
+            raise DeviceError("the simulated DMD needs a rig with a folder and a world")
         world = self._context.connect(self._settings.world)
         height, width = world.modulator_shape(self._settings.modulator, timeout_s=_ANSWER_S)
         self._world, self._shape = world, (height, width)
+        self._patterns = shared_patterns(self._context.folder, self._settings.world)
         self.make_safe()
 
     def close(self) -> None:
@@ -102,8 +110,11 @@ class SimulatedModulator:
 
     def shown(self) -> NDArray[np.uint8]:
         """Return where the mirrors stand."""
-        packed = self._opened().pattern(self._settings.modulator, timeout_s=_ANSWER_S)
-        return unpack_mask(packed, self._shape)
+        self._opened()
+        patterns = self._patterns.read()
+        if patterns is None:
+            raise DeviceError(f"the world {self._settings.world!r} tells of no modulator")
+        return patterns[self._settings.modulator].image()
 
     def inject_fault(self, kind: str, **details: Any) -> None:
         """Make a fault happen at the next `show`.
