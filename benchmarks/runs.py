@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 import psutil
-from _closed_loop import image_to_stimulation, track_rows
+from _closed_loop import image_to_stimulation, steps, track_rows
 from _report import Failed, Row, Size, attempt, following, parser, run
 
 import parfocal
@@ -523,6 +523,7 @@ PARTS = {
     "painting": painting,
     "predictions": predictions,
     "image_to_stimulation": image_to_stimulation,
+    "steps": steps,
     "track_rows": track_rows,
 }
 
