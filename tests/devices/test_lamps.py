@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from parfocal.core.channels import LightState
 from parfocal.devices.lamps import Lamp
 
 
-class OffCall:
-    """A call of `off` that ends when it is waited for."""
+class LightCall:
+    """A call that ends when it is waited for."""
 
-    def __init__(self, log: list[str]) -> None:
-        self._log, self._done = log, False
+    def __init__(self, log: list[Any], asked: Any) -> None:
+        self._log, self._asked, self._done = log, asked, False
 
     def done(self) -> bool:
         return self._done
@@ -19,45 +22,64 @@ class OffCall:
     def exception(self, timeout_s: float) -> None:
         assert timeout_s > 0
         self._done = True
-        self._log.append("off")
+        self._log.append(f"{self._asked} done")
 
 
 class LightService:
-    """Notes in which order it is called; `off` is on its way until somebody waits for it."""
+    """Notes in which order it is asked for what; `off` is on its way until somebody waits for it."""
 
     def __init__(self, *, has_shutter: bool) -> None:
-        self.log: list[str] = []
+        self.log: list[Any] = []
         self._has_shutter = has_shutter
 
     def has_shutter(self, **_: Any) -> bool:
         return self._has_shutter
 
-    def submit(self, command: str, **_: Any) -> OffCall:
-        assert command == "off"
-        return OffCall(self.log)
-
-    def __getattr__(self, command: str) -> Any:
-        return lambda *_, **__: self.log.append(command)
+    def submit(self, command: str, *, timeout_s: float, **what: Any) -> LightCall:
+        assert timeout_s > 0
+        if command != "off":
+            self.log.append((command, what))
+        return LightCall(self.log, command)
 
 
 def lamp_of(service: LightService) -> Lamp:
     return Lamp("excitation", lambda _: service)
 
 
-def test_a_power_is_set_after_the_lamp_is_off() -> None:
+def test_what_is_set_comes_after_the_lamp_is_off() -> None:
     service = LightService(has_shutter=True)
     lamp = lamp_of(service)
     lamp.off()
     lamp.off()
-    lamp.set_power(0.5)
-    lamp.set_lit(True)
-    assert service.log == ["off", "off", "set_power", "open_shutter"]
+    lamp.begin_dark(0.5)
+    lamp.begin_lit()
+    dark = ("set_light", {"power": 0.5, "shutter_open": False})
+    assert service.log == ["off done", "off done", dark, ("set_light", {"shutter_open": True})]
 
 
-def test_a_lamp_without_a_shutter_is_lit_after_it_is_off() -> None:
+def test_a_lamp_without_a_shutter_is_dark_by_its_power_and_lit_with_that_which_was_asked_for() -> None:
     service = LightService(has_shutter=False)
     lamp = lamp_of(service)
-    lamp.set_power(0.5)
+    lamp.begin_dark(0.5)
     lamp.off()
-    lamp.set_lit(True)
-    assert service.log == ["off", "set_power"]
+    lamp.begin_lit()
+    lamp.begin_dark()
+    lamp.begin_lit()
+    dark, lit = ("set_light", {"power": 0.0}), ("set_light", {"power": 0.5})
+    assert service.log == [dark, "off done", lit, dark, lit]
+
+
+@pytest.mark.parametrize(
+    ("state", "found"),
+    [
+        (LightState(power=0.2, shutter_open=True), (0.2, True)),
+        (LightState(power=0.2, shutter_open=False), (0.2, False)),
+        (LightState(power=0.0, shutter_open=True), (0.0, False)),
+        (LightState(power=0.2), (0.2, True)),
+        (LightState(power=0.0), (0.5, False)),  # what it will have when it is lit
+    ],
+)
+def test_a_lamp_tells_its_power_and_whether_it_reaches_the_sample(state, found) -> None:
+    lamp = lamp_of(LightService(has_shutter=state.shutter_open is not None))
+    lamp.begin_dark(0.5)
+    assert lamp.found(state) == found

@@ -1,4 +1,4 @@
-"""A channel of images: which light, through which filter, how strong and how long. Plain data."""
+"""A light, and a channel of images: which light, through which filter, how strong, how long. Plain data."""
 
 from __future__ import annotations
 
@@ -27,6 +27,31 @@ class ChannelPreset(msgspec.Struct, frozen=True, kw_only=True):
     power: float | None = None
     exposure_ms: float | None = None
     settle_s: float = 0.0
+
+
+class LightState(msgspec.Struct, frozen=True, kw_only=True):
+    """What a light stands at, read back.
+
+    Attributes
+    ----------
+    power : float
+        0 to 1.
+    shutter_open : bool or None
+        Whether light passes its shutter; None without one.
+
+    Examples
+    --------
+    >>> LightState(power=0.5).reaches_sample, LightState(power=0.5, shutter_open=False).reaches_sample
+    (True, False)
+    """
+
+    power: float
+    shutter_open: bool | None = None
+
+    @property
+    def reaches_sample(self) -> bool:
+        """Whether it has power, and passes its shutter if there is one."""
+        return self.power > 0 and self.shutter_open is not False
 
 
 class ChannelState(msgspec.Struct, frozen=True, kw_only=True):

@@ -402,8 +402,8 @@ class Channels(Device, Protocol):
         """Whether everything has arrived, and settled. Raises `DeviceError` if something never will."""
         ...
 
-    def set_lit(self, lit: bool) -> None:
-        """Let the light of the channel reach the sample, or not; returns when it does."""
+    def set_lit(self, lit: bool) -> ChannelState:
+        """Let the light of the channel reach the sample, or not; return what is read back when it does."""
         ...
 
     def channel(self) -> ChannelState:

@@ -38,15 +38,15 @@ def lit(context: ServiceContext, light: str, power: float) -> Iterator[OutputLea
     """
     client = context.connect(light)
     lamp = Lamp(light, lambda _: ServiceProxy(client))
-    found = lamp.found()
+    found = lamp.found(lamp.begin_reading().result())
     if found.lit:
         raise BadInputError(f"light {light!r} is on: somebody uses it; switch it off before you calibrate")
     with client.lease(period_s=_LEASE_S) as lease:
-        lamp.set_power(power)
-        lamp.set_lit(True)
+        lamp.begin_dark(power).result()
+        lamp.begin_lit().result()
         yield lease
-        lamp.set_lit(False)
-    lamp.put_back(found, lit=False)
+        lamp.begin_dark().result()
+    lamp.begin_dark(found.power).result()
 
 
 class CameraImages:

@@ -10,12 +10,15 @@ from parfocal.core.channels import ChannelPreset, ChannelState
 from parfocal.core.errors import BadInputError, ConfigError, DeviceError, nearest
 from parfocal.core.protocols import HasSwitchTimes, LightPath
 from parfocal.devices.lamps import ANSWER_S, FoundLight, Lamp
+from parfocal.devices.limits import check_values
 from parfocal.devices.registry import make_device
+from parfocal.ipc import all_results
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from parfocal.devices.context import DeviceContext
+    from parfocal.ipc import Call
 
 
 class PresetSettings(BaseModel):
@@ -97,6 +100,7 @@ class FoundState(NamedTuple):
     filter: str
     exposure_ms: float | None
     lights: dict[str, FoundLight]
+    limits: dict[str, tuple[float, float]]  # that the camera declares
 
 
 class ChannelPresets:
@@ -180,16 +184,16 @@ class ChannelPresets:
         """Begin to set a channel, in the dark."""
         self._check_open()
         preset = self._checked(name, exposure_ms, power)
-        found = self._found = self._found or self._read_found()
+        found = self._found or self._read_found()
         exposure = exposure_ms or preset.exposure_ms or found.exposure_ms
         if exposure is not None:
-            self._camera.set_exposure_ms(exposure, timeout_s=ANSWER_S)
-        for lamp in self._lamps.values():
-            lamp.set_lit(False)
+            check_values(found.limits, {"exposure_ms": exposure})
+        self._found = found
+        powers = {preset.light: _first(power, preset.power)}
+        darkened = [lamp.begin_dark(powers.get(lamp.name)) for lamp in self._lamps.values()]
+        all_results(*darkened, *self._begin_exposure(exposure))
         if self._path is not None and preset.filter:
             self._path.select(preset.filter)
-        if preset.light:
-            self._lamps[preset.light].set_power(_first(power, preset.power))
         self._name, self._arrived_ns = name, None
 
     def is_settled(self) -> bool:
@@ -204,25 +208,19 @@ class ChannelPresets:
             self._arrived_ns = now_ns
         return now_ns - self._arrived_ns >= preset.settle_s * 1e9
 
-    def set_lit(self, lit: bool) -> None:
-        """Let the light of the channel reach the sample, or not."""
+    def set_lit(self, lit: bool) -> ChannelState:
+        """Let the light of the channel reach the sample, or not; return what everything stands at then."""
         self._check_open()
         lamp = self._lamp()
-        if lamp is not None:
-            lamp.set_lit(lit)
+        if lamp is None:
+            return self._state(None, None)
+        return self._state(lamp, lamp.begin_lit() if lit else lamp.begin_dark())
 
     def channel(self) -> ChannelState:
         """Return what everything stands at."""
         self._check_open()
         lamp = self._lamp()
-        return ChannelState(
-            name=self._name,
-            light=lamp.name if lamp else "",
-            filter=self._path.filter() if self._path is not None else "",
-            power=lamp.power() if lamp else None,
-            exposure_ms=self._exposure_ms(),
-            lit=lamp.is_lit() if lamp else False,
-        )
+        return self._state(lamp, None if lamp is None else lamp.begin_reading())
 
     def restore(self, lit: bool = False) -> None:
         """Put back what was found; nothing, if no channel was set since."""
@@ -230,14 +228,12 @@ class ChannelPresets:
         found, self._found, self._name = self._found, None, ""
         if found is None:
             return
-        for lamp in self._lamps.values():
-            lamp.set_lit(False)
+        lights = found.lights.items()
+        darkened = [self._lamps[name].begin_dark(light.power) for name, light in lights]
+        all_results(*darkened, *self._begin_exposure(found.exposure_ms))
         if self._path is not None and found.filter:
             self._path.select(found.filter)
-        if found.exposure_ms is not None:
-            self._camera.set_exposure_ms(found.exposure_ms, timeout_s=ANSWER_S)
-        for name, light in found.lights.items():
-            self._lamps[name].put_back(light, lit)
+        all_results(*(self._lamps[name].begin_lit() for name, light in lights if lit and light.lit))
 
     def _checked(self, name: str, exposure_ms: float | None, power: float | None) -> ChannelPreset:
         """Return a preset that takes these values, or say what is wrong with them."""
@@ -257,14 +253,40 @@ class ChannelPresets:
         return preset
 
     def _read_found(self) -> FoundState:
+        lamps = self._lamps.values()
+        states = all_results(*(lamp.begin_reading() for lamp in lamps))
+        exposure_ms, limits = None, {}
+        if self._camera is not None:
+            exposure_ms = self._camera.exposure_ms(timeout_s=ANSWER_S)
+            limits = self._camera.declared_limits(timeout_s=ANSWER_S)
         return FoundState(
             filter=self._path.filter() if self._path is not None else "",
-            exposure_ms=self._exposure_ms(),
-            lights={name: lamp.found() for name, lamp in self._lamps.items()},
+            exposure_ms=exposure_ms,
+            lights={lamp.name: lamp.found(state) for lamp, state in zip(lamps, states, strict=True)},
+            limits=limits,
         )
 
-    def _exposure_ms(self) -> float | None:
-        return None if self._camera is None else float(self._camera.exposure_ms(timeout_s=ANSWER_S))
+    def _state(self, lamp: Lamp | None, reading: Call | None) -> ChannelState:
+        """Return what everything stands at: the lamp of the channel as a call reads it, if it has one."""
+        asked = [self._submit_to_camera("exposure_ms")] if self._camera is not None else []
+        exposures, states = all_results(*asked), all_results(*filter(None, [reading]))
+        found = None if lamp is None else lamp.found(states[0])
+        return ChannelState(
+            name=self._name,
+            light=lamp.name if lamp else "",
+            filter=self._path.filter() if self._path is not None else "",
+            power=found.power if found else None,
+            exposure_ms=exposures[0] if exposures else None,
+            lit=found.lit if found else False,
+        )
+
+    def _begin_exposure(self, exposure_ms: float | None) -> list[Call]:
+        """Ask the camera for an exposure; for None, nothing."""
+        return [] if exposure_ms is None else [self._submit_to_camera("set_exposure_ms", exposure_ms)]
+
+    def _submit_to_camera(self, command: str, *values: float) -> Call:
+        call: Call = self._camera.submit(command, *values, timeout_s=ANSWER_S)
+        return call
 
     def _lamp(self) -> Lamp | None:
         preset = self._presets.get(self._name)

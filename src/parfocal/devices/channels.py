@@ -62,9 +62,8 @@ class ChannelsHost(DeviceHost):
             self._settle(name)
             with self.lock:
                 self._check_not_switched_off(offs)
-                if lit and self.device.presets[name].light:
-                    self.device.set_lit(True)
-                state = self.device.channel()
+                lights = lit and self.device.presets[name].light
+                state = self.device.set_lit(True) if lights else self.device.channel()
         except BadInputError:  # nothing was changed
             raise
         except BaseException:
@@ -135,8 +134,7 @@ class ChannelsHost(DeviceHost):
     def _set_lit(self, lit: bool) -> ChannelState:
         offs = self._offs
         with self.lock:
-            self.device.set_lit(lit)
-            state = self.device.channel()
+            state = self.device.set_lit(lit)
         if lit:
             self._check_not_switched_off(offs)
         return state

@@ -9,6 +9,9 @@ from parfocal.ipc import PendingCalls
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from parfocal.core.channels import LightState
+    from parfocal.ipc import Call
+
 ANSWER_S = 10.0
 """How long a service may take to do something quick."""
 
@@ -22,6 +25,8 @@ class FoundLight(NamedTuple):
 
 class Lamp:
     """One light. Without a shutter it is made dark by its power.
+
+    What it is asked for is one call, which is returned: so several lights are set, or read, at once.
 
     Parameters
     ----------
@@ -38,50 +43,41 @@ class Lamp:
         self._wanted = 0.0
         self._offs = PendingCalls()
 
-    def found(self) -> FoundLight:
-        """Return how it stands now, read back."""
-        power = self._service.power(timeout_s=ANSWER_S)
-        return FoundLight(power, self._is_open() and power > 0)
+    def begin_dark(self, power: float | None = None) -> Call:
+        """Keep its light from the sample, and set the power that it has when it is lit; None leaves that.
 
-    def set_power(self, power: float) -> None:
-        """Set the power that it has when it is lit; a light without a shutter stays dark until then."""
-        self._wanted = power
+        The call's result, a `LightState`, is there when it is dark.
+        """
+        if power is not None:
+            self._wanted = power
         if self._has_shutter:
-            self._offs.wait(ANSWER_S)
-            self._service.set_power(power, timeout_s=ANSWER_S)
+            return self._set(power=power, shutter_open=False)
+        return self._set(power=0.0)
 
-    def set_lit(self, lit: bool) -> None:
-        """Let its light reach the sample, or not; returns when it does."""
-        self._offs.wait(ANSWER_S)
-        if not self._has_shutter:
-            self._service.set_power(self._wanted if lit else 0.0, timeout_s=ANSWER_S)
-        elif lit:
-            self._service.open_shutter(timeout_s=ANSWER_S)
-        else:
-            self._service.close_shutter(timeout_s=ANSWER_S)
+    def begin_lit(self) -> Call:
+        """Let its light reach the sample; the call's result, a `LightState`, is there when it does."""
+        return self._set(shutter_open=True) if self._has_shutter else self._set(power=self._wanted)
 
-    def power(self) -> float:
-        """Return the power that it has, or will have when it is lit."""
-        lit = self._has_shutter or self.is_lit()
-        return float(self._service.power(timeout_s=ANSWER_S)) if lit else self._wanted
+    def begin_reading(self) -> Call:
+        """Read it back; the call's result is a `LightState`."""
+        return self._submit("light")
 
-    def is_lit(self) -> bool:
-        """Whether its light reaches the sample, read back."""
-        return self.found().lit
-
-    def put_back(self, found: FoundLight, lit: bool) -> None:
-        """Set what was found; it goes on only if `lit`."""
-        self.set_lit(False)
-        self.set_power(found.power)
-        if lit and found.lit:
-            self.set_lit(True)
+    def found(self, state: LightState) -> FoundLight:
+        """Return how it stands, of what was read back; its power is that which it has when it is lit."""
+        power = state.power if state.reaches_sample or self._has_shutter else self._wanted
+        return FoundLight(power, state.reaches_sample)
 
     def off(self) -> None:
         """Switch it off, without waiting for the answer. Any thread.
 
         What is set afterwards waits until it is done.
         """
-        self._offs.add(self._service.submit("off", timeout_s=ANSWER_S))
+        self._offs.add(self._submit("off"))
 
-    def _is_open(self) -> bool:
-        return not self._has_shutter or bool(self._service.shutter_is_open(timeout_s=ANSWER_S))
+    def _set(self, **what: Any) -> Call:
+        self._offs.wait(ANSWER_S)
+        return self._submit("set_light", **what)
+
+    def _submit(self, command: str, **what: Any) -> Call:
+        call: Call = self._service.submit(command, timeout_s=ANSWER_S, **what)
+        return call

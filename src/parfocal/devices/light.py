@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
+from parfocal.core.channels import LightState
 from parfocal.core.errors import BadInputError, StreamTimeoutError
 from parfocal.core.frames import RowSpec
 from parfocal.core.protocols import HasShutter, LightSource
@@ -67,7 +68,35 @@ class LightHost(DeviceHost):
             if self.context.stopping.is_set():
                 fraction = 0.0
             self.device.set_power(fraction)
-            return self._write_row()
+            return self._write_row().power
+
+    @command(effect="changes")
+    def set_light(self, power: float | None = None, shutter_open: bool | None = None) -> LightState:
+        """Set power and shutter in one go, None leaves either; returns what is read back.
+
+        A shutter is closed before the power is set, and opened after that.
+        """
+        if power is not None:
+            self.check_limits(fraction=power)
+        with self.lock:
+            if self.context.stopping.is_set():
+                power, shutter_open = 0.0, None if shutter_open is None else False
+            try:
+                if shutter_open is False:
+                    self._with_shutter().set_shutter(False)
+                if power is not None:
+                    self.device.set_power(power)
+                if shutter_open:
+                    self._with_shutter().set_shutter(True)
+            finally:
+                state = self._write_row()
+            return state
+
+    @command(lane="read", effect="reads")
+    def light(self) -> LightState:
+        """Return power and shutter, read back."""
+        with self.lock:
+            return self._read()
 
     @command(lane="read", effect="reads")
     def power(self) -> float:
@@ -113,9 +142,10 @@ class LightHost(DeviceHost):
     def state(self) -> dict[str, Any]:
         """Return the device's state and its power."""
         with self.lock:
-            state = {**self.device.state(), "power": self.device.power()}
-            if self._shutter is not None:
-                state["shutter_open"] = self._shutter.shutter_is_open()
+            now = self._read()
+            state = {**self.device.state(), "power": now.power}
+            if now.shutter_open is not None:
+                state["shutter_open"] = now.shutter_open
             return state
 
     def _set_shutter(self, opened: bool) -> bool:
@@ -124,22 +154,24 @@ class LightHost(DeviceHost):
             try:
                 shutter.set_shutter(opened)
             finally:
-                self._write_row()
-            return shutter.shutter_is_open()
+                state = self._write_row()
+            return bool(state.shutter_open)
 
     def _with_shutter(self) -> HasShutter:
         if self._shutter is None:
             raise BadInputError(f"light {self.context.service!r} has no shutter")
         return self._shutter
 
-    def _write_row(self) -> float:
-        """Write a row of the power now; return it."""
+    def _read(self) -> LightState:
+        shutter_open = None if self._shutter is None else self._shutter.shutter_is_open()
+        return LightState(power=self.device.power(), shutter_open=shutter_open)
+
+    def _write_row(self) -> LightState:
+        """Write a row of what it stands at now; return that."""
         with self.lock:
-            power = self.device.power()
-            values = [self.context.clock.monotonic_ns(), power]
-            if self._shutter is not None:
-                values.append(self._shutter.shutter_is_open())
-            row = np.array([tuple(values)], self._dtype)
+            state = self._read()
+            values = (self.context.clock.monotonic_ns(), state.power, state.shutter_open)
+            row = np.array([values if self._shutter else values[:2]], self._dtype)
             with suppress(StreamTimeoutError):  # the next row tells more
                 self._writer.write_rows(row, timeout_s=0.0)
-        return power
+        return state

@@ -33,7 +33,11 @@ def check_limits(device: Any, values: Mapping[str, float]) -> None:
     Traceback (most recent call last):
     parfocal.core.errors.BadInputError: exposure_ms must lie from 0.01 to 10000, not -5.0
     """
-    declared = device.limits() if isinstance(device, HasLimits) else {}
+    check_values(device.limits() if isinstance(device, HasLimits) else {}, values)
+
+
+def check_values(declared: Mapping[str, tuple[float, float]], values: Mapping[str, float]) -> None:
+    """Refuse what is not finite, or beyond the limits that were declared, with `BadInputError`."""
     for name, value in values.items():
         if not math.isfinite(value):
             raise BadInputError(f"{name} must be a finite number, not {value}")

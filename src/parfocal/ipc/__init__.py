@@ -23,7 +23,7 @@ from parfocal.ipc.dispatcher import RELEASED
 from parfocal.ipc.endpoints import command_endpoint, notice_endpoint
 from parfocal.ipc.lanes import CallContext, LaneExecutor, LaneThread, current_call
 from parfocal.ipc.output_lease import OutputLease
-from parfocal.ipc.pending_calls import PendingCalls
+from parfocal.ipc.pending_calls import PendingCalls, all_results
 from parfocal.ipc.proxy import ServiceProxy
 from parfocal.ipc.receiver import ClientStatistics
 from parfocal.ipc.results import Declared
@@ -57,6 +57,7 @@ __all__ = [
     "ServerStatistics",
     "ServiceProxy",
     "Subscription",
+    "all_results",
     "command",
     "command_endpoint",
     "current_call",

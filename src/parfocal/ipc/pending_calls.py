@@ -1,9 +1,9 @@
-"""Calls that one thread has made, and another one must see ended before it goes on."""
+"""Calls that were made together, or by another thread, and must have ended before somebody goes on."""
 
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from parfocal.ipc.call import Call
@@ -44,3 +44,16 @@ class PendingCalls:
     def _keep_pending(self, *more: Call) -> None:
         with self._lock:
             self._calls = (*(call for call in self._calls if not call.done()), *more)
+
+
+def all_results(*calls: Call) -> list[Any]:
+    """Wait until calls that were made together have all ended; return their results in that order.
+
+    Raises
+    ------
+    CommandError
+        The first of them, in that order, when none is under way any more.
+    """
+    for call in calls:
+        call.exception()
+    return [call.result() for call in calls]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from parfocal.core.errors import BadInputError
-from parfocal.core.modulation import ModulatorCalibration, ShownMask, mask_hash, pack_mask
+from parfocal.core.modulation import ModulatorCalibration, ShownMask, pack_mask, packed_hash
 from parfocal.ipc import PendingCalls
 from parfocal.runs.instruments.instruments import InstrumentRestartedError
 
@@ -86,7 +86,8 @@ class ModulatorCalls:
                 f"a mask has {between.size} pixels between dark (0) and full light ({FULL}), such as "
                 f"{between[0]}: a pixel of the modulator is lit or not; return a mask of bool"
             )
-        return self._ask("show_mask", pack_mask(mask), mask.shape, mask_hash(mask))
+        packed = pack_mask(mask)
+        return self._ask("show_mask", packed, mask.shape, packed_hash(packed, mask.shape))
 
     def _ask(self, command: str, *args: Any) -> ShownMask:
         shown: ShownMask = self._calls.ask(self._modulator, command, *args, returns=ShownMask)

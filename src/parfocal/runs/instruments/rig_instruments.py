@@ -286,7 +286,9 @@ class RigInstruments:
             self._check_placed(event)
             with self._modulator.showing(mask.mask) as shown:
                 exposed = self._expose_lit(event)
-                state, at = self._light.read(), self._stages.read()
+                reading = self._light.begin_reading()
+                at = self._stages.read()
+                state = None if reading is None else self._calls.result(reading)
         assert shown is not None
         power = exposed.power if state is None else state.power
         return FiredStimulus(

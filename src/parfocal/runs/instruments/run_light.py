@@ -16,15 +16,13 @@ from parfocal.ipc import PendingCalls
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from parfocal.ipc import OutputLease
+    from parfocal.ipc import Call, OutputLease
     from parfocal.runs.instruments.calling import InstrumentCalls
     from parfocal.runs.plans.event import Event
 
 _LIMITS = dict[str, tuple[float, float]]
 _LEASE_S = 1.0
 _LIGHT = "light"
-_CALLS_OF_READING = 3
-"""Calls to a lamp by which a channel is read back."""
 _CALLS_OF_SHUTTER = 2
 """What opening or closing a shutter takes beside its motion, in calls: it is read back by the lamp itself."""
 _SETTLE_S = 15.0
@@ -100,7 +98,7 @@ class RunLight:
     def times(self, calls_s: Mapping[str, float], camera_s: float) -> LightTimes:
         """Return how long changes of the light take, as declared, and with what calls take.
 
-        Whoever sets a channel, or its shutter, asks camera and lamps in turn and reads them back.
+        Whoever sets a channel asks camera and lamps at once, and then reads them back, at once as well.
 
         Parameters
         ----------
@@ -114,14 +112,14 @@ class RunLight:
         lamps = self.lamps
         lamp_s = max((calls_s.get(lamp, 0.0) for lamp in lamps), default=0.0)
         shutter_s = max((self._calls.declared_times(lamp).get("shutter", 0.0) for lamp in lamps), default=0.0)
-        read_s = calls_s.get(self._channels, 0.0) + camera_s + _CALLS_OF_READING * lamp_s
-        set_s = read_s + camera_s + (_CALLS_OF_SHUTTER * len(lamps) + 1) * lamp_s
+        set_s = calls_s.get(self._channels, 0.0) + max(camera_s, _CALLS_OF_SHUTTER * lamp_s)
+        set_s += max(camera_s, lamp_s)  # to read it back
         declared = self._calls.ask(self._channels, "switch_times", returns=dict[str, dict[str, float]])
         switch_s = {
             before: {after: seconds + set_s for after, seconds in row.items()}
             for before, row in declared.items()
         }
-        lit_s = shutter_s + _CALLS_OF_SHUTTER * lamp_s + read_s
+        lit_s = shutter_s + calls_s.get(self._channels, 0.0) + max(camera_s, _CALLS_OF_SHUTTER * lamp_s)
         return LightTimes(switch_s, lit_s, self._kept_as(declared))
 
     def _kept_as(self, declared: dict[str, dict[str, float]]) -> str:
@@ -207,9 +205,11 @@ class RunLight:
             self._calls.ask(light, "set_power", power)
         self._lit = True
 
-    def read(self) -> ChannelState | None:
-        """Return what the channel that is set stands at, read back now; None if none is."""
-        return None if self._set is None else self._ask("channel")
+    def begin_reading(self) -> Call | None:
+        """Ask what the channel that is set stands at, read back: a `ChannelState`; None if none is."""
+        if self._set is None:
+            return None
+        return self._calls.begin(self._channels, "channel", returns=ChannelState)
 
     def shade(self) -> None:
         """Hold the light of the channel back, its power as it is; what no channel switches stays on."""

@@ -52,9 +52,10 @@ class Stages:
         return self._at.copy()
 
     def read(self) -> dict[str, float]:
-        """Return where all axes stand, um."""
-        for name, (service, axis) in self._axes.items():
-            self.position[name] = self._calls.ask(service, "position", axis.name) / _UM[axis.unit]
+        """Return where all axes stand, um; they are asked at once."""
+        asked = [self._calls.begin(service, "position", axis.name) for service, axis in self._axes.values()]
+        for (name, (_, axis)), call in zip(self._axes.items(), asked, strict=True):
+            self.position[name] = self._calls.result(call) / _UM[axis.unit]
         return self.position.copy()
 
     @property
