@@ -18,6 +18,7 @@ from parfocal.runs.pipeline.live_analysis import LiveAnalysis
 from parfocal.runs.pipeline.pipeline import STEPS as STEP_NAMES
 from parfocal.runs.pipeline.pipeline import Pipeline
 from parfocal.runs.pipeline.request import PipelineRequest
+from parfocal.runs.pipeline.step import Step
 from parfocal.runs.plans.combine import combine
 from parfocal.runs.plans.event import Event
 from parfocal.runs.plans.schedule import Schedule
@@ -310,7 +311,46 @@ def test_cells_that_are_new_in_a_deferred_image_have_no_particle():
     assert particles == {0: [0, 1, 2, 3], 1: [1, 2, 3], 2: [0, 1, 2, 3], 3: [0, 1, 2, 3]}
 
 
-def test_labels_that_find_no_room_are_made_again_at_the_end_and_rows_written_once():
+ALWAYS = [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("times", "particles"),
+    [
+        ([[4, 5], ALWAYS, ALWAYS, [2, 3, 4, 5]], {2: [0, 1, 3], 3: [0, 1, 3], 4: [2, 0, 1, 3]}),
+        ([[2, 3], ALWAYS, ALWAYS, []], {2: [-1, 0, 1], 3: [-1, 0, 1], 4: [0, 1]}),
+    ],
+    ids=["seen again", "never seen in time"],
+)
+def test_a_cell_that_is_new_in_deferred_images_has_the_number_that_it_got_later(times, particles):
+    steps = pipeline(
+        segment=Step(call=STEPS + "quarters_at", settings={"times": times}), track="ByLabel", queue=1
+    )
+    loop = Loop(series(6), steps)
+    analysis = loop.analysis
+    analysis.begin(RunStart(run="loop", plan={}))
+    loop.workers.held.add((0, 0))
+
+    def expose(t):
+        image = Event(number=t, kind="image", channel="green", index={"t": t, "p": 0})
+        analysis.fetched(image)
+        analysis.exposed(image, ExposedFrame(header=FrameHeader(frame=t)))
+        analysis.fetched(None)
+
+    for t in range(4):  # the first is at a worker, the second waits, and there is no room for more
+        expose(t)
+    loop.workers.let_go()
+    assert poll_until(lambda: analysis.queues()["deferred"].depth == 2, PATIENCE_S)
+    for t in (4, 5):
+        expose(t)
+        assert poll_until(lambda t=t: len(loop.sink.cells) == t - 1, PATIENCE_S)
+    assert poll_until(lambda: not analysis.waits_for("record"), PATIENCE_S)
+    assert analysis.stop() == ""
+    found = {frame.event.index["t"]: frame.columns["particle"].tolist() for frame in loop.sink.cells}
+    assert {t: found[t] for t in particles} == particles
+
+
+def test_labels_that_find_no_room_are_kept_as_they_were_found_and_written_later():
     loop = Loop(series(4), pipeline())
     loop.sink.room = 1
     loop.start()
@@ -323,6 +363,17 @@ def test_labels_that_find_no_room_are_made_again_at_the_end_and_rows_written_onc
     fired = {one.event.index["t"]: one.stimulus.mask.stimulus.mask for one in loop.stimuli}
     for frame in loop.sink.images:
         assert np.array_equal(frame.mask, fired[frame.event.index["t"]])
+        assert np.array_equal(frame.labels > 0, frame.mask > 0)
+    assert len(loop.workers.jobs) == 4, "nothing is made twice: its image may be gone by then"
+
+
+def test_a_cancelled_run_tells_for_how_many_images_there_was_no_room():
+    loop = Loop(series(3), pipeline())
+    loop.sink.room = 1
+    loop.start()
+    loop.until(lambda: loop.run.status().waiting_for == "labels of 2 images to be written")
+    loop.run.cancel("enough")
+    assert loop.end().reason == "enough; 2 images have no labels in the record"
 
 
 @pytest.mark.parametrize("queue", [20, 1], ids=["at once", "deferred"])

@@ -38,6 +38,19 @@ def quarters(image: NDArray[Any], t: int) -> NDArray[np.int32]:
     return labels
 
 
+def quarters_at(image: NDArray[Any], t: int, *, times: list[list[int]]) -> NDArray[np.int32]:
+    """Return up to four cells, one in each quarter: each at the time points that `times` has for it.
+
+    Examples
+    --------
+    >>> quarters_at(np.zeros((2, 2)), 1, times=[[0], [1], [], [0, 1]])
+    array([[0, 2],
+           [0, 4]], dtype=int32)
+    """
+    there = [0, *(number if t in each else 0 for number, each in enumerate(times, start=1))]
+    return np.array(there, np.int32)[quarters(image, -1)]
+
+
 def fails_at_one(image: NDArray[Any], t: int) -> NDArray[np.int32]:
     """Raise at time point 1; else find what is bright."""
     if t == 1:

@@ -41,7 +41,8 @@ class AnalysedFrame:
         if they are followed, "parent" if their linker knows it; "chosen"; and "lit", which part of the cell
         the mask lights.
     deferred : bool
-        Whether it was analysed after the acquisition: its cells that were new then have no particle (-1).
+        Whether it was analysed after the acquisition. A cell that was new in it has the particle that it got
+        in the next image which was analysed in time; -1 if it is not in that.
     done_ns : int
         When the mask was there, on the monotonic clock.
     """

@@ -18,6 +18,7 @@ from parfocal.runs.pipeline.analysed import AnalysedFrame, AnalysisSpec, FrameMa
 from parfocal.runs.pipeline.image_group import ImageGroup, field_of
 from parfocal.runs.pipeline.pipeline import pipeline_to_data
 from parfocal.runs.pipeline.time_point import PositionMemory, TimePoint
+from parfocal.runs.pipeline.waiting_images import WaitingImages
 from parfocal.runs.pipeline.worker_process import WorkerEndedError
 from parfocal.runs.plans.event import Event
 
@@ -99,6 +100,7 @@ class LiveAnalysis:
         self.took_s = 0.0
         self._pipeline, self._mode = request.pipeline, request.mode
         self._workers, self._held, self._sink, self._clock = workers, held, sink, clock
+        self._images = None if sink is None else WaitingImages(sink)
         self._frame, self._channel, self._time_points = frame, channel, time_points
         self._wake: Callable[[], None] = lambda: None
         self._note: Callable[[str, str, str, int], None] = lambda *_: None
@@ -258,6 +260,8 @@ class LiveAnalysis:
             left = len(self._deferred) + len(self._late_ones)
         if left:
             return f"{left} deferred time points to be analysed"
+        if self._images is not None and not self._images.settle():
+            return f"labels of {len(self._images)} images to be written"
         is_written = self._sink is None or self._sink.settle(0.0)
         return "" if is_written else "cells to be written"
 
@@ -273,7 +277,9 @@ class LiveAnalysis:
                 left += sum(point.state == "deferred" for point in position.pending)
             if self._group is not None and self._group.time_point(self._channel) is not None:
                 left += 1
-        return f"{left} time points were not analysed" if left else ""
+        unwritten = 0 if self._images is None else len(self._images)
+        told = {"time points were not analysed": left, "images have no labels in the record": unwritten}
+        return "; ".join(f"{count} {what}" for what, count in told.items() if count)
 
     def close(self) -> None:
         """End the streams, now that the record is closed. Idempotent."""
@@ -309,13 +315,16 @@ class LiveAnalysis:
             self._workers.submit(job, partial(self._done, position, point))
 
     def _catch_up(self) -> None:
-        """Send deferred time points to the workers, as many as there are workers."""
+        """Send deferred time points to the workers, as many as there are workers: a position's in order."""
         assert self._folder is not None
-        while self._deferred and len(self._late_ones) < self._pipeline.workers and not self._stopped:
-            point = self._deferred.popleft()
+        for point in tuple(self._deferred):
+            if self._stopped or len(self._late_ones) >= self._pipeline.workers:
+                return
+            if point.p in {other.p for other in self._late_ones}:
+                continue
+            self._deferred.remove(point)
             self._late_ones.add(point)
-            position = self._positions[point.event.index.get("p", 0)]
-            job = point.job(position, self._time_points(), self._folder)
+            job = point.job(self._positions[point.p], self._time_points(), self._folder)
             self._workers.submit(job, partial(self._done_late, point))
 
     # --- the threads of the workers
@@ -353,18 +362,19 @@ class LiveAnalysis:
     def _done_late(self, point: TimePoint, future: Future[JobResult]) -> None:
         """Take what was found in a deferred time point: for the record alone."""
         result = self._result_of(point, future)
-        has_room = True
         try:
             if result is not None and result.found.gone:
                 message = "its images are neither in the ring nor stored"
                 self._note(_SOURCE, "FrameGoneError", message, point.event.number)
             elif result is not None:
-                has_room = self._keep(point, result.found, self._frame_of(point, result))
+                self._keep(point, result.found, self._frame_of(point, result))
         finally:
             with self._lock:
                 self._late_ones.discard(point)
-                if has_room:  # else whoever waits for the end asks again when the disk has come on
-                    self._catch_up()
+                if result is not None and not result.found.gone:
+                    for other in self._deferred:
+                        other.go_on_after(point, result.found.link, result.found.reference)
+                self._catch_up()
 
     def _result_of(self, point: TimePoint, future: Future[JobResult]) -> JobResult | None:
         try:
@@ -386,18 +396,13 @@ class LiveAnalysis:
 
     def _frame_of(self, point: TimePoint, result: JobResult) -> AnalysedFrame:
         found = result.found
-        is_late = point.state == "deferred"
-        columns = dict(found.columns)
-        if is_late and "particle" in columns:
-            particles = columns["particle"]
-            columns["particle"] = np.where(particles > point.highest, -1, particles)
         return AnalysedFrame(
             event=point.event,
             exposure=point.exposure,
             labels=result.labels if found.has_labels else None,
-            mask=result.mask.copy() if found.has_mask else point.kept_mask(result.mask.shape),
-            columns=columns,
-            deferred=is_late,
+            mask=result.mask.copy() if found.has_mask else None,
+            columns=dict(found.columns),
+            deferred=point.state == "deferred",
             done_ns=self._clock.monotonic_ns(),
         )
 
@@ -427,24 +432,12 @@ class LiveAnalysis:
             failed = found.error
             self._note(f"{_SOURCE}: {failed.step}", failed.type, failed.message, point.event.number)
 
-    def _keep(self, point: TimePoint, found: Found, frame: AnalysedFrame | None) -> bool:
-        """Tell and save what was found; return whether there was room. What can't be saved is an error."""
+    def _keep(self, point: TimePoint, found: Found, frame: AnalysedFrame | None) -> None:
+        """Tell and save what was found. What can't be saved is an error."""
         try:
             self._tell(point, found)
-            return self._save(point, frame)
+            if frame is not None and self._sink is not None and self._images is not None:
+                self._images.write(frame)
+                self._sink.write_rows(frame)
         except Exception as error:  # noqa: BLE001 (nobody else hears of it, and the run goes on)
             self._note(_SOURCE, type(error).__name__, str(error), point.event.number)
-            return True
-
-    def _save(self, point: TimePoint, frame: AnalysedFrame | None) -> bool:
-        """Hand over what was found, and return whether there was room: if not, it is found again later."""
-        if frame is None or self._sink is None:
-            return True
-        has_room = self._sink.write_images(frame)
-        if not has_room:
-            again = point.without_room(frame.mask)
-            with self._lock:
-                self._deferred.append(again)
-        if not point.labels_only:
-            self._sink.write_rows(frame)
-        return has_room

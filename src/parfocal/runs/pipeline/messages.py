@@ -40,8 +40,12 @@ class AnalysisJob(msgspec.Struct, frozen=True, kw_only=True, tag=True):
         Particles that a person has picked.
     folder : str
         Of the record, from which frames are read that have left the ring; "" for not at all.
-    labels_only : bool
-        Whether everything else is known already.
+    is_deferred : bool
+        Whether later time points of the position have been analysed already.
+    highest : int
+        Of a deferred one: the highest number of a particle before it; higher ones were given later.
+    later : dict of arrays or None
+        Of a deferred one: the cells of the next time point that was analysed in time.
     number : int
         Of the job among those of its worker: the answer has the same.
     """
@@ -58,7 +62,9 @@ class AnalysisJob(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     reference: Columns | None = None
     picked: Any = np.empty(0, np.int64)
     folder: str = ""
-    labels_only: bool = False
+    is_deferred: bool = False
+    highest: int = -1
+    later: Columns | None = None
     number: int = 0
 
 

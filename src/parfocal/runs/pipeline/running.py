@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Images = Mapping[str, "NDArray[Any]"]
 _NAME = re.compile(r"\w+")
+_PIXELS = {"image", "images", "labels"}
 _OWN = ("number", "t", "p", "y_um", "x_um")
 """Columns of the rows of cells that no step may give."""
 
@@ -78,11 +79,10 @@ class PipelineRunner:
         work = _Work(job, images, labels, mask, self._steps)
         try:
             work.segment()
-            if not job.labels_only:
-                work.measure()
-                work.link(self._new_link)
-                work.refer(references)
-                work.decide()
+            work.measure()
+            work.link(self._new_link)
+            work.refer(references)
+            work.decide()
         except StepFailedError as error:
             return work.found(error.told())
         return work.found(None)
@@ -167,6 +167,22 @@ class _Work:
             if parents is not None:
                 self._columns |= self._checked({"parent": parents})
             self._link = _copied(linker.owner.state())
+            if self._job.is_deferred:
+                numbers = self._given_later(linker)
+                for name in {"particle", "parent"} & set(self._columns):
+                    self._columns[name] = _renumbered(self._columns[name], self._job.highest, numbers)
+
+    def _given_later(self, linker: ResolvedStep) -> dict[int, int]:
+        """Return the numbers that cells of a deferred image got later, by those that they would have got now.
+
+        The linker goes on to the next time point that was analysed in time, which it knows by its columns.
+        """
+        job = self._job
+        if job.later is None or _PIXELS & set(linker.needs):
+            return {}
+        numbers = np.asarray(self._call("track", columns=job.later)).tolist()
+        given = job.later["particle"].tolist()
+        return {new: old for new, old in zip(numbers, given, strict=True) if min(new, old) > job.highest}
 
     def refer(self, references: Images) -> None:
         """Add what was measured in reference images, now or at an earlier time point, by particle."""
@@ -176,7 +192,10 @@ class _Work:
             if references:
                 measured = self._checked(self._call("features_ref", images=references))
                 now = {"particle": self._columns["particle"], **measured}
-                self._reference = _with_rows(self._reference, now)
+                known = now["particle"] >= 0
+                self._reference = _with_rows(
+                    self._reference, {name: values[known] for name, values in now.items()}
+                )
             if self._reference is not None:
                 self._columns |= _by_particle(self._reference, self._columns["particle"])
 
@@ -232,6 +251,18 @@ def _named(step: str) -> Iterator[None]:
         yield
     except Exception as error:  # the border to code of others
         raise StepFailedError(step, error) from error
+
+
+def _renumbered(particles: NDArray[np.int64], highest: int, numbers: Mapping[int, int]) -> NDArray[np.int64]:
+    """Return numbers of particles, in which those above `highest` are others: by `numbers`, else -1.
+
+    Examples
+    --------
+    >>> _renumbered(np.array([4, 7, 8]), 5, {7: 9})
+    array([ 4,  9, -1])
+    """
+    renumbered = [one if one <= highest else numbers.get(one, -1) for one in particles.tolist()]
+    return np.array(renumbered, dtype=np.int64)
 
 
 def _with_rows(table: Columns | None, rows: Columns) -> Columns:

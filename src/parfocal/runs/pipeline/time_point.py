@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import zlib
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -14,8 +13,6 @@ from parfocal.runs.pipeline.messages import AnalysisJob, FrameOfChannel
 from parfocal.runs.plans.event import Event
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from parfocal.runs.pipeline.analysed import FrameMask
     from parfocal.runs.pipeline.messages import Columns, LinkState
 
@@ -38,12 +35,10 @@ class TimePoint:
     mask : FrameMask or None
         What was found.
     link, reference, highest
-        Of a deferred one: what was remembered of the position when its turn would have come, and the highest
-        number of a particle until then.
-    labels_only : bool
-        Whether all but its labels and mask is stored.
-    packed_mask : bytes or None
-        Of such a one its mask, compressed: made again it might be another one.
+        Of a deferred one: what is remembered of the position up to it, and the highest number of a particle
+        that was given before any later time point was analysed.
+    later : dict of arrays or None
+        Of a deferred one: the cells of the next time point of the position that was analysed in time.
     """
 
     event: Event
@@ -56,8 +51,7 @@ class TimePoint:
     link: LinkState | None = None
     reference: Columns | None = None
     highest: int = -1
-    labels_only: bool = False
-    packed_mask: bytes | None = None
+    later: Columns | None = None
 
     @property
     def t(self) -> int:
@@ -74,16 +68,15 @@ class TimePoint:
         """End of the exposure of the first of its images."""
         return min(one.header.time_ns for one in (*self.images, *self.references))
 
-    def without_room(self, mask: NDArray[np.uint8] | None) -> TimePoint:
-        """Return it, to be analysed later for its labels alone; its mask is kept."""
-        packed = None if mask is None else zlib.compress(mask.tobytes(), level=1)
-        return replace(self, state="deferred", labels_only=True, mask=None, packed_mask=packed)
+    @property
+    def p(self) -> int:
+        """Which position it is, from 0."""
+        return self.event.index.get("p", 0)
 
-    def kept_mask(self, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
-        """Return the mask that was kept for later, shape (y, x); None without one."""
-        if self.packed_mask is None:
-            return None
-        return np.frombuffer(zlib.decompress(self.packed_mask), np.uint8).reshape(shape)
+    def go_on_after(self, before: TimePoint, link: LinkState | None, reference: Columns | None) -> None:
+        """Take what is remembered after an earlier deferred one, if nothing was analysed in between."""
+        if self.p == before.p and self.link is before.link and self is not before:
+            self.link, self.reference = link, reference
 
     def job(self, position: PositionMemory, time_points: int, folder: str = "") -> AnalysisJob:
         """Return what a worker is to do; with a `folder`, frames are read from the record there."""
@@ -92,7 +85,7 @@ class TimePoint:
             images=self.images,
             references=self.references,
             t=self.t,
-            p=event.index.get("p", 0),
+            p=self.p,
             time_points=time_points,
             position=event.position,
             well=event.well,
@@ -101,7 +94,9 @@ class TimePoint:
             reference=self.reference if is_late else position.reference,
             picked=position.picked,
             folder=folder,
-            labels_only=self.labels_only,
+            is_deferred=is_late,
+            highest=self.highest,
+            later=self.later,
         )
 
 
@@ -125,6 +120,8 @@ class PositionMemory:
         Of the linker, of reference images, and the highest number of a particle so far.
     picked : ndarray of int64
         Particles that a person has picked.
+    deferred : list of TimePoint
+        Those that were deferred since one was analysed last.
     """
 
     pending: deque[TimePoint] = field(default_factory=deque)
@@ -136,6 +133,7 @@ class PositionMemory:
     reference: Columns | None = None
     highest: int = -1
     picked: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    deferred: list[TimePoint] = field(default_factory=list)
 
     def add(self, point: TimePoint) -> None:
         """Append a time point."""
@@ -157,10 +155,15 @@ class PositionMemory:
     def mark(self, point: TimePoint) -> None:
         """Have a deferred time point remember what is known of the position up to it."""
         point.link, point.reference, point.highest = self.link, self.reference, self.highest
+        self.deferred.append(point)
 
     def remember(self, link: LinkState | None, reference: Columns | None, columns: Columns) -> None:
         """Keep what a worker tells after a time point."""
         self.link, self.reference = link, reference
         particles = columns.get("particle")
-        if particles is not None and particles.size:
-            self.highest = max(self.highest, int(particles.max()))
+        if particles is None:
+            return
+        self.highest = max(self.highest, int(particles.max(initial=-1)))
+        for point in self.deferred:
+            point.later = columns
+        self.deferred.clear()
