@@ -12,7 +12,7 @@ from parfocal.cli.keys import pressed_keys
 from parfocal.cli.output import console
 from parfocal.cli.run_view import run_view
 from parfocal.core.errors import BadInputError, CommandError
-from parfocal.rig.find_run import find_run, runs_of_rigs
+from parfocal.rig.find_run import find_run, newest_run, runs_of_rigs
 from parfocal.rig.opening import attach
 from parfocal.runs.plans.outline import Outline
 
@@ -41,14 +41,10 @@ def run_to_watch(rig: str | None) -> str:
     BadInputError
         If there has been no run at all.
     """
-    known = [(each.rig, run) for each in runs_of_rigs(rig) for run in each.runs.values()]
-    if not known:
+    newest = newest_run((each.rig, run) for each in runs_of_rigs(rig) for run in each.runs.values())
+    if newest is None:
         raise BadInputError("no run goes on; start one with `parfocal run RIG PLAN`")
-    name, run = max(
-        known,
-        key=lambda each: (each[1].is_running, not each[1].ended, each[1].started_at or each[1].created_at),
-    )
-    return f"{name}/{run.run}"
+    return "/".join(newest)
 
 
 def watch_run(run: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import to_builtins
 from rich.table import Column, Table
@@ -12,7 +12,7 @@ from rich.text import Text
 from parfocal.cli.output import console, print_json
 from parfocal.cli.run_watch import run_to_watch, watch_run
 from parfocal.core.errors import BadInputError
-from parfocal.rig.find_run import runs_of_rigs
+from parfocal.rig.find_run import find_run, runs_of_rigs
 from parfocal.runs.status_text import progress_text, state_text
 from parfocal.storage import annotate_run, list_runs
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from parfocal.storage.catalogue import RunSummary
 
 DEFAULT_FOLDER = Path("runs")
+MOST_SECONDS = 86_400
 
 
 def runs(
@@ -30,7 +31,11 @@ def runs(
     *,
     rig: str | None = None,
     watch: bool = False,
+    window: bool = False,
     run: str | None = None,
+    theme: Literal["dark", "light", "red"] = "dark",
+    screenshot: Path | None = None,
+    seconds: float = 2.0,
     json: bool = False,
 ) -> None:
     """List the runs that go on now in all rigs or are prepared, and those recorded in a folder, oldest first.
@@ -46,8 +51,16 @@ def runs(
     watch
         Show one run until it has ended: its plan as a strip, its positions as a map, times, queues, errors.
         Keys start, pause, resume, finish, stop and confirm it; q leaves it alone.
+    window
+        Show the same in a window, with buttons, and go on with whichever run begins next.
     run
         Which run to watch, NAME or RIG/NAME; by default the one that began last.
+    theme
+        Colours of the window.
+    screenshot
+        Write what the window shows to this PNG file, and end.
+    seconds
+        How long to wait before the screenshot.
     json
         Print them as one JSON line.
 
@@ -57,15 +70,24 @@ def runs(
 
     parfocal runs --watch
 
+    parfocal runs --window
+
+    parfocal runs --window --screenshot runs.png --seconds 3
+
     parfocal runs /data/today --json
 
     parfocal runs --rig microscope
     """
+    if screenshot is not None and not window:
+        raise BadInputError(f"--screenshot {screenshot} is of the --window; give both")
+    if window:
+        _show_window(rig, run, theme, screenshot, seconds)
+        return
     if watch:
         watch_run(run or run_to_watch(rig))
         return
     if run is not None:
-        raise BadInputError(f"--run {run} names the run to --watch; give both")
+        raise BadInputError(f"--run {run} names the run to --watch, or that of a --window; give both")
     if folder is None and rig is None and DEFAULT_FOLDER.is_dir():
         folder = DEFAULT_FOLDER
     stated = runs_of_rigs(rig)
@@ -84,6 +106,21 @@ def runs(
         console().print(_live_table(live))
     if found:
         console().print(_record_table(found))
+
+
+def _show_window(
+    rig: str | None, run: str | None, theme: str, screenshot: Path | None, seconds: float
+) -> None:
+    if not 0 <= seconds <= MOST_SECONDS:
+        raise BadInputError(f"seconds must be 0 to {MOST_SECONDS}, not {seconds}")
+    try:
+        from parfocal.app.run_window.window import show_runs
+    except ImportError as error:
+        raise BadInputError(f"a window needs pip install 'parfocal[desktop]' ({error})") from error
+    chosen = None if run is None else find_run(run if rig is None else f"{rig}/{run}")
+    show_runs(rig=rig or "", run=chosen, theme=theme, screenshot=screenshot, seconds=seconds)
+    if screenshot is not None:
+        console().print(Text(f"picture in {screenshot}"))
 
 
 def _live_table(live: Sequence[tuple[str, RunStatus]]) -> Table:

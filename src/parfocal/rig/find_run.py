@@ -40,6 +40,27 @@ def runs_of_rigs(rig: str | None = None) -> tuple[RigRuns, ...]:
     return tuple(_ask(record.rig) for record in known)
 
 
+def newest_run(runs: Iterable[tuple[str, RunStatus]]) -> tuple[str, str] | None:
+    """Return rig and name of the run that began last among those that go on; None if there is no run.
+
+    If none goes on: of the last that is prepared; else of the last that ended.
+
+    Examples
+    --------
+    >>> ended = RunStatus(run="late", state="ended", created_at=9.0)
+    >>> newest_run([("lab", RunStatus(run="early", state="running", created_at=1.0)), ("lab", ended)])
+    ('lab', 'early')
+    """
+    known = list(runs)
+    if not known:
+        return None
+    rig, newest = max(
+        known,
+        key=lambda each: (each[1].is_running, not each[1].ended, each[1].started_at or each[1].created_at),
+    )
+    return rig, newest.run
+
+
 def find_run(run: str, rigs: Iterable[RigRuns] | None = None) -> tuple[str, str]:
     """Return rig and name of the run that ``NAME`` or ``RIG/NAME`` means.
 

@@ -1,0 +1,67 @@
+"""A question with its answers as buttons, inside a window: it stops nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from parfocal.viewers.qt.theme import Theme
+
+
+class QuestionBar(QFrame):
+    """Asks something until one of its buttons is pressed.
+
+    Parameters
+    ----------
+    theme : Theme
+        Its colours.
+    answers : dict of str to callable
+        The buttons, and what each does; it is given what was written.
+    note : str
+        What the line to write in says while it is empty; "" for none.
+    """
+
+    def __init__(self, theme: Theme, answers: dict[str, Callable[[str], object]], note: str = "") -> None:
+        super().__init__()
+        self.setObjectName("question")
+        self._text = QLabel()
+        self._text.setWordWrap(True)
+        self._note = QLineEdit()
+        self._note.setPlaceholderText(note)
+        self._note.setVisible(bool(note))
+        buttons = QWidget()
+        row = QHBoxLayout(buttons)
+        row.setContentsMargins(0, 0, 0, 0)
+        self.buttons: dict[str, QPushButton] = {}
+        for word, act in answers.items():
+            button = QPushButton(word)
+            button.clicked.connect(lambda _=False, act=act: act(self._take_note()))
+            row.addWidget(button)
+            self.buttons[word] = button
+        row.addStretch(1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(12, 8, 12, 8)
+        for part in (self._text, self._note, buttons):
+            column.addWidget(part)
+        self.set_theme(theme)
+        self.hide()
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take other colours."""
+        self.setStyleSheet(f"#question {{ border: 1px solid {theme.curves[1]}; border-radius: 6px; }}")
+        self._text.setStyleSheet(f"color: {theme.text}; font-weight: bold")
+
+    def ask(self, text: str) -> None:
+        """Ask this; "" for nothing."""
+        if text != self._text.text():
+            self._text.setText(text)
+        self.setVisible(bool(text))
+
+    def _take_note(self) -> str:
+        note: str = self._note.text().strip()
+        self._note.clear()
+        return note

@@ -1,0 +1,95 @@
+"""The run status widget as a program of its own: ``parfocal runs --window``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QTimer  # before qtpy, which takes what is there
+from PySide6.QtWidgets import QApplication
+
+from parfocal.app.run_window.chosen_run import RunName
+from parfocal.app.run_window.run_source import RunSource
+from parfocal.app.run_window.run_widget import RunWidget
+from parfocal.core.errors import BadInputError, ParfocalError
+from parfocal.viewers.qt.palette import apply_theme
+from parfocal.viewers.qt.theme import theme_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SIZE = (1000, 760)
+_SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+_SIGNALS_MS = 200
+"""How often Python gets its turn while nothing happens, so that Ctrl-C arrives."""
+
+
+def show_runs(
+    *,
+    rig: str = "",
+    run: tuple[str, str] | None = None,
+    theme: str = "dark",
+    screenshot: Path | None = None,
+    seconds: float = 2.0,
+) -> None:
+    """Show the runs of all rigs, or of one, until a person closes the window. For the main thread.
+
+    Parameters
+    ----------
+    rig, run : str, tuple of str
+        Only this rig's; and rig and name of the run to begin with.
+    theme : str
+        "dark", "light" or "red".
+    screenshot : path, optional
+        Write what the window shows after `seconds` to this file, and end.
+    """
+    colours = theme_of(theme)
+    if screenshot is not None and not screenshot.parent.is_dir():
+        raise BadInputError(f"there is no folder {str(screenshot.parent)!r} for the picture")
+    application = _application(offscreen=screenshot is not None)
+    apply_theme(application, colours)
+    source = RunSource(rig, None if run is None else RunName(*run))
+    widget = RunWidget(source, colours)
+    widget.setWindowTitle("parfocal: runs")
+    widget.resize(*SIZE)
+    widget.show()
+    try:
+        if screenshot is None:
+            _run_until_closed(application)
+        else:
+            QTimer.singleShot(round(1000 * seconds), application.quit)
+            application.exec()
+            _save(widget, screenshot)
+    finally:
+        widget.close()
+        source.join()
+
+
+def _application(*, offscreen: bool) -> QApplication:
+    """Return this program's application; without a display a picture is drawn into memory."""
+    if sys.platform == "linux" and not any(os.environ.get(name) for name in _SCREENS):
+        if not offscreen:
+            raise BadInputError("there is no display for a window (DISPLAY is not set); `--watch` needs none")
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    application = QApplication.instance() or QApplication([])
+    assert isinstance(application, QApplication)
+    return application
+
+
+def _run_until_closed(application: QApplication) -> None:
+    """Run Qt until its last window is closed, or a signal ends it."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: application.quit())
+    turn = QTimer()
+    turn.timeout.connect(lambda: None)
+    turn.start(_SIGNALS_MS)
+    application.exec()
+
+
+def _save(widget: RunWidget, path: Path) -> None:
+    if not widget.grab().save(str(path)):
+        raise ParfocalError(
+            f"the picture can't be written to {str(path)!r}: its name must end in .png or .jpg"
+        )
