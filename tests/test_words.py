@@ -70,6 +70,9 @@ PLAIN = {
     "analysis": """
         Assignment Cellpose Merge StarDist
     """,
+    "app": """
+        LineList QuestionBar QueueBars
+    """,
     "cli": """
         Exit
     """,

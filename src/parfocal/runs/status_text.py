@@ -107,8 +107,19 @@ def forecast_text(forecast: RunForecast) -> str:
     """
     parts = [f"takes {clock_text(forecast.duration_s)}", f"largest move {forecast.largest_move_um:.6g} um"]
     if forecast.disk_bytes:
-        parts.append(f"up to {-(-forecast.disk_bytes // 10**6)} MB on the disk")
+        parts.append(f"up to {bytes_text(forecast.disk_bytes)} on the disk")
     return ", ".join(parts)
+
+
+def bytes_text(count: int) -> str:
+    """Return an amount of data in MB, or GB from 1000 MB on; a begun MB counts.
+
+    Examples
+    --------
+    >>> bytes_text(5 * 10**6 + 1), bytes_text(1_340_000_000)
+    ('6 MB', '1.34 GB')
+    """
+    return f"{-(-count // 10**6)} MB" if count < 10**9 else f"{count / 1e9:.4g} GB"
 
 
 def clock_text(seconds: float) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from parfocal.app.run_window.run_view import RunView
     from parfocal.viewers.qt.theme import Theme
 
-_LEGEND_HEIGHT, _STRIP_HEIGHT, _MARK_HEIGHT, _GAP = 22.0, 30.0, 9.0, 14.0
+_LEGEND_HEIGHT, _STRIP_HEIGHT, _MARK_HEIGHT, _SWATCH, _GAP = 22.0, 30.0, 9.0, 15.0, 14.0
 _PAST, _FUTURE = 1.0, 0.32
 _LEAST_MARK = 6.0
 
@@ -64,20 +64,21 @@ class EventStrip(QWidget):
 
     def _paint_legend(self, painter: QPainter, view: RunView) -> None:
         """Paint the kinds of events that the plan has, the one in hand full."""
-        colours, metrics, left = kind_colours(self._theme), QFontMetricsF(painter.font()), 0.0
-        for kind, word, _, now in view.legend:
+        colours, left = kind_colours(self._theme), 0.0
+        bold = painter.font()
+        bold.setBold(True)
+        widths = [QFontMetricsF(bold).horizontalAdvance(entry.word) for entry in view.legend]
+        spare = self.width() - sum(widths) - len(widths) * _SWATCH
+        gap = min(_GAP, max(2.0, spare / len(widths)))
+        for (kind, word, _, now), width in zip(view.legend, widths, strict=True):
             painter.setOpacity(1.0 if now else 0.75)
-            swatch = QRectF(left, (_LEGEND_HEIGHT - 10) / 2, 10, 10)
-            painter.fillRect(swatch, _brush(kind, colours[kind]))
-            font = painter.font()
-            font.setBold(now)
-            painter.setFont(font)
+            painter.fillRect(QRectF(left, (_LEGEND_HEIGHT - 10) / 2, 10, 10), _brush(kind, colours[kind]))
+            bold.setBold(now)
+            painter.setFont(bold)
             painter.setPen(QColor(self._theme.text))
-            width = metrics.horizontalAdvance(word) * 1.1
-            painter.drawText(
-                QRectF(left + 15, 0, width + 4, _LEGEND_HEIGHT), Qt.AlignmentFlag.AlignVCenter, word
-            )
-            left += 15 + width + _GAP
+            room = QRectF(left + _SWATCH, 0, width + 2, _LEGEND_HEIGHT)
+            painter.drawText(room, Qt.AlignmentFlag.AlignVCenter, word)
+            left += _SWATCH + width + gap
         painter.setOpacity(1.0)
 
     def _paint_cells(self, painter: QPainter, view: RunView) -> None:

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from parfocal.runs.status_parts import Fact
     from parfocal.viewers.qt.theme import Theme
 
+_LABELS_PX = 84
+"""So that tables below one another have their values in one column."""
+
 
 class FactGrid(QWidget):
     """Shows facts one below the other; its labels are made once and changed in place."""
@@ -25,6 +28,7 @@ class FactGrid(QWidget):
         self._grid.setHorizontalSpacing(14)
         self._grid.setVerticalSpacing(4)
         self._grid.setColumnStretch(1, 1)
+        self._grid.setColumnMinimumWidth(0, _LABELS_PX)
         self.hide()
 
     def set_theme(self, theme: Theme) -> None:

@@ -58,7 +58,9 @@ class PositionMap(QWidget):
         room = QRectF(0, 0, self.width(), self.height() - _FOOT)
         painter.fillRect(room, QColor(self._theme.canvas))
         if self._view is not None and _known(self._view.places):
+            painter.save()
             self._paint_places(painter, self._view, room)
+            painter.restore()
             foot = QRectF(0, room.height(), self.width(), _FOOT)
             text = painter.fontMetrics().elidedText(
                 self._view.place_text, Qt.TextElideMode.ElideRight, round(foot.width())

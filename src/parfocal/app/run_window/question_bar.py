@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from superqt import QFlowLayout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +35,7 @@ class QuestionBar(QFrame):
         self._note.setPlaceholderText(note)
         self._note.setVisible(bool(note))
         buttons = QWidget()
-        row = QHBoxLayout(buttons)
+        row = QFlowLayout(buttons)
         row.setContentsMargins(0, 0, 0, 0)
         self.buttons: dict[str, QPushButton] = {}
         for word, act in answers.items():
@@ -42,7 +43,6 @@ class QuestionBar(QFrame):
             button.clicked.connect(lambda _=False, act=act: act(self._take_note()))
             row.addWidget(button)
             self.buttons[word] = button
-        row.addStretch(1)
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 8, 12, 8)
         for part in (self._text, self._note, buttons):

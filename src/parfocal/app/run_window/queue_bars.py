@@ -66,6 +66,8 @@ class QueueBars(QWidget):
         painter.drawText(QRectF(0, top, name_wide, _ROW), Qt.AlignmentFlag.AlignVCenter, name)
         painter.setPen(ink)
         text = f"{level.text}, nearly full" if level.nearly_full else level.text
+        if painter.fontMetrics().horizontalAdvance(text) > text_wide:
+            text = level.text
         right = QRectF(self.width() - text_wide, top, text_wide, _ROW)
         flags = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
         painter.drawText(right, flags, text)

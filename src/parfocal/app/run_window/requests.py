@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 
-class RunRequest(NamedTuple):
+class SteeringRequest(NamedTuple):
     """What was asked of a run, and what became of it: "asked", "done" or "refused"."""
 
     word: str
@@ -32,13 +32,13 @@ class RunRequest(NamedTuple):
         return f"asked to {self.word}{'' if self.state == 'done' else ' …'}"
 
 
-class RunRequests:
+class SteeringRequests:
     """Asks runs of any rig for something; tells what became of the last request to each. Any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._answered = threading.Condition(self._lock)
-        self._last: dict[RunName, RunRequest] = {}
+        self._last: dict[RunName, SteeringRequest] = {}
         self._going: set[tuple[RunName, str]] = set()
 
     def ask(self, run: RunName, word: str, act: Callable[[RunHandle], object]) -> bool:
@@ -47,12 +47,12 @@ class RunRequests:
             if (run, word) in self._going:
                 return False
             self._going.add((run, word))
-            self._last[run] = RunRequest(word, "asked")
+            self._last[run] = SteeringRequest(word, "asked")
         thread = threading.Thread(target=self._ask, args=(run, word, act), name=f"{word} {run}", daemon=True)
         thread.start()
         return True
 
-    def last(self, run: RunName) -> RunRequest | None:
+    def last(self, run: RunName) -> SteeringRequest | None:
         """Return the last request to a run."""
         return self._last.get(run)
 
@@ -67,13 +67,13 @@ class RunRequests:
             return self._answered.wait_for(lambda: not self._going, timeout_s)
 
     def _ask(self, run: RunName, word: str, act: Callable[[RunHandle], object]) -> None:
-        answer = RunRequest(word, "done")
+        answer = SteeringRequest(word, "done")
         try:
             with attach(run.rig) as rig:
                 act(rig.runs[run.run])
         except Exception as error:  # noqa: BLE001 - the border of a thread: told in the window
             _LOG.debug("%s of %s was refused", word, run, exc_info=True)
-            answer = RunRequest(word, "refused", str(error))
+            answer = SteeringRequest(word, "refused", str(error))
         with self._lock:
             self._going.discard((run, word))
             self._last[run] = answer

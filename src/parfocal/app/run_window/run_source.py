@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from parfocal.app.run_window.chosen_run import ChosenRun, RunName
 from parfocal.app.run_window.outlines import Outlines
-from parfocal.app.run_window.requests import RunRequest, RunRequests
+from parfocal.app.run_window.requests import SteeringRequest, SteeringRequests
 from parfocal.app.run_window.run_view import NO_OUTLINE, RunView, run_view
 from parfocal.rig.all_snapshots import AllSnapshots
 from parfocal.rig.snapshots import GONE
@@ -36,7 +36,7 @@ class ShownRun:
         Whether new runs are shown as they come.
     view : RunView or None
         How it is.
-    request : RunRequest or None
+    request : SteeringRequest or None
         What was asked of it last.
     rigs : str
         Which rigs there are, in a line.
@@ -46,7 +46,7 @@ class ShownRun:
     run: RunName | None
     follows: bool
     view: RunView | None
-    request: RunRequest | None
+    request: SteeringRequest | None
     rigs: str
 
 
@@ -70,7 +70,7 @@ class RunSource:
         self._snapshots = snapshots or self._owned
         self._chosen = ChosenRun(rig, run)
         self._outlines = Outlines()
-        self._requests = RunRequests()
+        self._requests = SteeringRequests()
         self._made: tuple[RunStatus, Outline, str, RunView] | None = None
 
     def shown(self) -> ShownRun:

@@ -18,7 +18,7 @@ from parfocal.runs.status_parts import (
     time_facts,
     tone_of,
 )
-from parfocal.runs.status_text import clock_text
+from parfocal.runs.status_text import bytes_text, clock_text, state_text
 
 if TYPE_CHECKING:
     from parfocal.core.run_status import RunForecast, RunStatus
@@ -109,12 +109,12 @@ def run_view(status: RunStatus, outline: Outline = NO_OUTLINE, silent: str = "")
     prepared = status.state == "prepared"
     return RunView(
         name=status.run,
-        chip=chip_text(status),
-        tone=tone_of(status),
-        said=_said(status),
+        chip="NO ANSWER" if silent else chip_text(status),
+        tone="bad" if silent else tone_of(status),
+        said=f"was {state_text(status)}" if silent else _said(status),
         question=status.question,
         silent=silent,
-        warning="\n".join(status.forecast.warnings) if prepared else "",
+        warning="\n".join(f"Note: {each}" for each in status.forecast.warnings) if prepared else "",
         legend=legend(status, outline),
         outline=outline,
         consumed=status.events_consumed,
@@ -167,9 +167,9 @@ def _forecast(forecast: RunForecast, events: int) -> list[Fact]:
     ]
     if forecast.disk_bytes:
         free = forecast.disk_free_bytes
-        room = "" if free is None else f" of {free // 10**6} MB free"
+        room = "" if free is None else f" of {bytes_text(free)} free"
         short = free is not None and forecast.disk_bytes > free
-        facts.append(Fact("disk", f"up to {-(-forecast.disk_bytes // 10**6)} MB{room}", short))
+        facts.append(Fact("disk", f"up to {bytes_text(forecast.disk_bytes)}{room}", short))
     if forecast.analysis_s:
         facts.append(Fact("analysis", f"{1e3 * forecast.analysis_s:.0f} ms an image"))
     return facts

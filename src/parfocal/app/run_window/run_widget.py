@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from superqt import QElidingLabel
 
 from parfocal.app.run_window.colours import ink_on, tone_colours
 from parfocal.app.run_window.event_strip import EventStrip
@@ -56,12 +57,13 @@ class RunWidget(QWidget):
         self._theme = theme
         self._shown: ShownRun | None = None
         self.chooser = RunChooser(source.choose)
-        self.chip, self.name, self.said, self.note = QLabel(), QLabel(), QLabel(), QLabel()
+        self.chip, self.name = QLabel(), QElidingLabel()
+        self.said, self.note = QLabel(), QLabel()
         self.steering = Steering(theme, self._ask)
         self.strip, self.map = EventStrip(theme), PositionMap(theme)
         self.facts, self.counts, self.queues = FactGrid(theme), FactGrid(theme), QueueBars(theme)
         self.errors, self.commands = LineList("errors", theme), LineList("asked for", theme)
-        self.silent, self.warning = QLabel(), QLabel()
+        self.silent, self.warning, self.idle = QLabel(), QLabel(), QLabel()
         self._body = QBoxLayout(QBoxLayout.Direction.TopToBottom)
         self._lay_out()
         self.set_theme(theme)
@@ -90,7 +92,7 @@ class RunWidget(QWidget):
         self.commands.set_theme(theme)
         self.name.setStyleSheet("font-weight: bold; font-size: 15px")
         self.said.setStyleSheet(f"color: {theme.text}")
-        self.note.setStyleSheet(f"color: {theme.faint}")
+        self.idle.setStyleSheet(f"color: {theme.faint}")
         warned = f"color: {theme.curves[1]}"
         self.warning.setStyleSheet(warned)
         self.silent.setStyleSheet(
@@ -126,10 +128,11 @@ class RunWidget(QWidget):
         view = shown.view
         for part in (self.steering, self.strip, self.map):
             part.show_view(view)
-        self.strip.setVisible(view is not None)
+        self._area.setVisible(view is not None)
         self.chip.setVisible(view is not None)
         self.name.setText("" if shown.run is None else str(shown.run))
-        self.said.setText(shown.rigs if view is None else view.said)
+        self._show_text(self.said, "" if view is None else view.said)
+        self._show_text(self.idle, shown.rigs if view is None else "")
         self.facts.show_facts(() if view is None else view.times or view.forecast)
         self.counts.show_facts(() if view is None else view.counts)
         self.queues.show_levels(() if view is None else view.queues)
@@ -164,15 +167,15 @@ class RunWidget(QWidget):
 
     def _lay_out(self) -> None:
         """Put everything in its place: what steers above, what tells below, in an area that scrolls."""
-        for label in (self.said, self.note, self.silent, self.warning):
+        self.idle.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        for label in (self.said, self.note, self.silent, self.warning, self.idle):
             label.setWordWrap(True)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.chip.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         head = QHBoxLayout()
         head.setSpacing(12)
         head.addWidget(self.chip)
-        head.addWidget(self.name)
-        head.addWidget(self.said, 1)
+        head.addWidget(self.name, 1)
         told = QVBoxLayout()
         told.setSpacing(12)
         for table in (self.facts, self.counts, self.queues):
@@ -190,7 +193,7 @@ class RunWidget(QWidget):
         column.addLayout(self._body, 1)
         column.addWidget(self.errors)
         column.addWidget(self.commands)
-        area = QScrollArea()
+        area = self._area = QScrollArea()
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -200,7 +203,9 @@ class RunWidget(QWidget):
         whole.setSpacing(10)
         whole.addWidget(self.chooser)
         whole.addLayout(head)
+        whole.addWidget(self.said)
         whole.addWidget(self.steering)
         whole.addWidget(self.silent)
+        whole.addWidget(self.idle, 1)
         whole.addWidget(area, 1)
         whole.addWidget(self.note)
