@@ -103,7 +103,9 @@ def settled(look) -> list[str]:
 
 
 def leftovers(roots: tuple[Path, ...], handles: Counter[str] | None, was_used: bool) -> list[str]:
-    found = [f"file {path}" for root in roots for path in root.rglob("*") if not path.is_dir()]
+    # what goes while it is looked at is none of it
+    walks = (step for root in roots for step in os.walk(root))
+    found = [f"file {folder}/{name}" for folder, _, names in walks for name in names]
     named = {process.pid: name_of(process) for process in processes(roots if was_used else ())}
     found += [f"process {pid} {name}" for pid, name in named.items() if name]
     if handles is not None:
