@@ -27,8 +27,16 @@ settings.register_profile("search", deadline=None, suppress_health_check=[Health
 settings.load_profile("same")
 
 SETTLES_WITHIN_S = 20.0
+SLOW_S = 600
 KEEPS_HANDLES = {"storage", "examples"}  # zarr-python keeps an event loop for as long as the process lives
 ROOT_VARIABLES = ("PARFOCAL_RUNTIME_DIR", "PARFOCAL_SHM_DIR")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give slow tests that do not say how long they may take more time than others."""
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(SLOW_S))
 
 
 @pytest.fixture(scope="session", autouse=True)
