@@ -174,16 +174,16 @@ def test_annotations_are_drawn_and_go(window):
         Shapes("edges", ([(5, 50), (5, 70), (20, 70)],), colour="#0000ff"),
         Tracks("tracks", [(1, 0, 40, 10), (1, 2, 55, 70)]),
     )
-    window.paint([stacked(0, display=display)], ())
+    window.paint([stacked(display=display)], ())
     plain = window.grab().astype(int)
-    window.paint([stacked(2, display=display, version=2, annotations=over)], ())
+    window.paint([stacked(display=display, version=2, annotations=over)], ())
     drawn = window.grab().astype(int) - plain
     red, green, blue = (drawn[..., channel] > 60 for channel in range(3))
     assert green.sum() > 400
     assert (red & ~green).any()
     assert (blue & ~green).any()
-    window.paint([stacked(0, display=display, version=3)], ())
-    assert (np.abs(window.grab().astype(int) - plain).max(axis=2) > 60).sum() < 400  # but for its sliders
+    window.paint([stacked(display=display, version=3)], ())
+    assert (np.abs(window.grab().astype(int) - plain).max(axis=2) > 60).sum() < 400  # the tool to pick goes
 
 
 class Click:
