@@ -52,6 +52,11 @@ class RunHandle:
         self.status_changed = StatusChanged(name, watch)
         self._watch = watch
 
+    @property
+    def rig(self) -> str:
+        """Name of the rig that carries it out."""
+        return self._watch.rig
+
     def status(self) -> RunStatus:
         """Return how the run is now; while its engine is started again, how it was before.
 

@@ -6,7 +6,7 @@ position, then reads how far the writer has claimed: one of the two always sees 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from parfocal.core.errors import BadInputError, StreamInUseError
 from parfocal.streams import layout as at
@@ -26,11 +26,9 @@ from parfocal.streams.reader_table import (
 from parfocal.streams.words import fence
 
 if TYPE_CHECKING:
-    from typing import Literal
-
     from parfocal.streams.segment import Segment
 
-    Since = Literal["now", "newest", "start"]
+Since = Literal["now", "newest", "start"]
 
 
 class AttachRequest(NamedTuple):

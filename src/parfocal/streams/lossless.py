@@ -18,6 +18,7 @@ from parfocal.streams.slots import FrameBatch
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from parfocal.streams.attaching import Since
     from parfocal.streams.following import RingLocation
     from parfocal.streams.slots import FrameSlots
 
@@ -32,6 +33,8 @@ class LosslessReader(AttachedReader):
         `ReaderOverrunError`; or the lost ones are counted and it goes on with the oldest one there is.
     every, offset : int
         Take only the sequence numbers s with ``s % every == offset``; the others are counted as sampled.
+    since : {"now", "newest", "start"}
+        Where it begins: with the next one, the one that is there, or the oldest that is still there.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class LosslessReader(AttachedReader):
         every: int = 1,
         offset: int = 0,
         on_attach: Callable[[LosslessReader], None] | None = None,
+        since: Since = "now",
     ) -> None:
         if policy not in ("block", "fail", "drop"):
             raise BadInputError(f"policy {policy!r} is unknown; write 'block', 'fail' or 'drop'")
@@ -51,7 +55,7 @@ class LosslessReader(AttachedReader):
         self._every = every
         self._offset = offset
         number = ledger.POLICIES.index(policy)
-        super().__init__(rings, AttachRequest(name, number, follows=rings.follows), on_attach)
+        super().__init__(rings, AttachRequest(name, number, since, rings.follows), on_attach)
 
     def read(self, timeout_s: float | None = None, most: int | None = None) -> Any:
         """Return a copy of the next `Frame`; of a stream of rows, all there are, from one up to `most`.

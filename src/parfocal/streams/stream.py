@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Literal
 
+    from parfocal.streams.attaching import Since
+
 _LOOK_S = 0.01
 
 
@@ -182,14 +184,16 @@ def follow_lossless(
     every: int = 1,
     offset: int = 0,
     *,
+    since: Since = "now",
     on_attach: Callable[[LosslessReader], None] | None = None,
 ) -> LosslessReader:
     """Return a reader of every frame of a stream that need not be there yet.
 
-    It begins with the next frame, or the first one of a stream that is made later, and goes on through every
-    end and restart of the writer; see `Stream.lossless`.
+    It begins with the next frame, or with the oldest that is still there (`since` "start"), or the first one
+    of a stream that is made later, and goes on through every end and restart of the writer; see
+    `Stream.lossless`.
     """
-    return LosslessReader(_find_rings(folder, stream), name, policy, every, offset, on_attach)
+    return LosslessReader(_find_rings(folder, stream), name, policy, every, offset, on_attach, since)
 
 
 def _find_rings(folder: Path, stream: str) -> RingLocation:

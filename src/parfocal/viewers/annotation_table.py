@@ -63,23 +63,31 @@ class AnnotationTable:
                         found[name] = held[key]
         return tuple(found.values())
 
-    def names(self, over: str) -> tuple[str, ...]:
-        """Return the names of what lies over a layer or pane."""
-        return tuple(self._held.get(over, {}))
+    def remove(self, over: str) -> None:
+        """Let go of all that lies over a layer or pane; nothing happens if there is nothing."""
+        for name in tuple(self._held.get(over, ())):
+            self.remove_named(over, name)
 
-    def remove(self, over: str, name: str = "") -> None:
-        """Let go of all annotations of a name, or of all over a layer or pane if it is "".
+    def remove_named(self, over: str, name: str) -> None:
+        """Let go of all annotations of a name over a layer or pane.
 
         Raises
         ------
         BadInputError
-            If a name is given and none is called so; tells the nearest.
+            If none is called so; tells the nearest.
         """
         names = self._held.get(over, {})
-        if name and name not in names:
+        if name not in names:
             raise BadInputError(f"nothing over {over!r} is called {name!r}; {nearest(name, names)}")
-        for one in (name,) if name else tuple(names):
-            for held in names.pop(one).values():
-                self._budget.take(-sum(nbytes_of(annotation) for annotation in held.values()))
+        for held in names.pop(name).values():
+            self._budget.take(-sum(nbytes_of(annotation) for annotation in held.values()))
         if not names:
-            self._held.pop(over, None)
+            del self._held[over]
+
+    def drop(self, over: str, index: Mapping[str, str]) -> None:
+        """Let go of what lies over one time point of a layer, whose planes go."""
+        for groups in self._held.get(over, {}).values():
+            for components, held in groups.items():
+                key = tuple((one, index.get(one, "")) for one in components)
+                if "t" in components and key in held:
+                    self._budget.take(-nbytes_of(held.pop(key)))

@@ -21,6 +21,10 @@ class Budget:
         self.limit_bytes = limit_bytes
         self.used_bytes = 0
 
+    def fits(self, nbytes: int) -> bool:
+        """Return whether so many bytes more fit."""
+        return self.used_bytes + nbytes <= self.limit_bytes
+
     def take(self, nbytes: int) -> None:
         """Count bytes more, or less if negative.
 
@@ -29,7 +33,7 @@ class Budget:
         ViewerError
             If they do not fit; none is counted then.
         """
-        if nbytes > 0 and self.used_bytes + nbytes > self.limit_bytes:
+        if nbytes > 0 and not self.fits(nbytes):
             raise ViewerError(
                 f"the viewer holds {self.used_bytes} bytes of images; {nbytes} more would pass its budget of "
                 f"{self.limit_bytes}: remove a layer, or open it with a larger budget_mb"

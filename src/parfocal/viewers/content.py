@@ -11,6 +11,7 @@ from parfocal.viewers.annotations import Labels
 from parfocal.viewers.budget import Budget
 from parfocal.viewers.display import shown_plane
 from parfocal.viewers.layers import Layers
+from parfocal.viewers.plane_choice import TIME, PlaneChoice
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,12 +23,16 @@ if TYPE_CHECKING:
     from parfocal.viewers.layers import Index
     from parfocal.viewers.panes import PaneTable
 
+Place = frozenset[tuple[str, str]]
+"""Where in the sample a plane lies: its components but for those of `_SAME_PLACE`."""
+_SAME_PLACE = (TIME, "z", "channel")
+
 
 class Content:
     """Layers and annotations within one budget, and which plane of each pane is shown. For one thread.
 
-    A pane shows each plane as it comes, until a person has chosen one: then it keeps that, until the person
-    goes to the newest.
+    A pane shows each plane as it comes, until a person has chosen one: then it goes on only from the newest
+    time point of a place to the next one there.
 
     Parameters
     ----------
@@ -42,19 +47,41 @@ class Content:
         self.budget = Budget(budget_bytes)
         self.layers = Layers(self.budget)
         self._annotations = AnnotationTable(self.budget)
-        self._newest: dict[str, Index] = {}
-        self._kept: set[str] = set()
+        self._choices: dict[str, PlaneChoice] = {}
+        self._picks: dict[str, dict[Place, tuple[int, ...]]] = {}
+        self._gone: dict[str, int] = {}
 
     def show(self, layer: str, index: Index, image: NDArray[Any]) -> None:
         """Hold a plane, and show it in its pane unless a person has chosen another there."""
         plane = shown_plane(image)
         pane = self.layers.put(layer, index, plane if plane is image else plane.copy())
-        components = self.layers.components(layer)
-        self._newest[pane] = components.within(index)
-        if pane not in self._kept or self._panes[pane].index == self._newest[pane]:
-            self._show_plane(pane, self._newest[pane])
+        choice = self._choices.setdefault(pane, PlaneChoice())
+        self._panes.add(pane, live=False)
+        shown = self._panes[pane].index
+        wanted = choice.arrive(self.layers.components(layer).within(index), shown)
+        if wanted is None:
+            self._panes.change(pane, caption=self._caption(pane, shown))
         else:
-            self._panes.change(pane, caption=self._caption(pane, self._panes[pane].index))
+            self._show_plane(pane, wanted)
+
+    def make_room(self, layer: str, nbytes: int) -> None:
+        """Let go of the oldest planes of a layer, and of what lies over them, until `nbytes` fit.
+
+        A pane keeps its last plane: it may still not fit.
+        """
+        while not self.budget.fits(nbytes) and (oldest := self.layers.oldest(layer)) is not None:
+            pane, index = oldest
+            self.layers.drop(layer, index)
+            self._annotations.drop(layer, index)
+            self._gone[layer] = self._gone.get(layer, 0) + 1
+            within = self.layers.components(layer).within(index)
+            self._choices[pane].forget(within)
+            if self._panes[pane].index == within:
+                self._show_plane(pane, self._existing(pane))
+
+    def gone(self, layer: str) -> int:
+        """Return how many planes of a layer went because newer ones needed their room."""
+        return self._gone.get(layer, 0)
 
     def select(self, name: str, index: Index, *, keep: bool = False) -> None:
         """Show another plane of a pane, or of all panes of a layer that have it; a missing one is blank.
@@ -62,9 +89,9 @@ class Content:
         Parameters
         ----------
         index : dict
-            Components that change; the others stay as they are.
+            Components that change; the others stay as they are. If it is empty, the newest plane is shown.
         keep : bool
-            Whether the panes stay there when other planes come.
+            Whether a person chose it: the pane stays at that place when planes of others come.
 
         Raises
         ------
@@ -75,23 +102,14 @@ class Content:
         chosen: dict[str, Index] = {}
         problem: BadInputError | None = None
         for pane in panes:
-            outside, stack = self.layers[pane].outside, self.layers[pane].stack
-            if any(outside.get(one, value) != value for one, value in index.items()):
-                continue
-            within = {one: value for one, value in index.items() if one not in outside}
-            wanted = {**self._panes[pane].index, **within}
             try:
-                if unknown := wanted.keys() - set(stack.axes):
-                    raise BadInputError(f"no image of {pane!r} has a component {min(unknown)!r}")
-                stack.position(wanted)
+                chosen[pane] = self._wanted(pane, index)
             except BadInputError as error:
                 problem = error
-            else:
-                chosen[pane] = wanted
-        if not chosen:
-            raise problem or BadInputError(f"no image of layer {name!r} has {index}")
+        if not chosen and problem is not None:
+            raise problem
         for pane, wanted in chosen.items():
-            (self._kept.add if keep and wanted != self._newest[pane] else self._kept.discard)(pane)
+            self._choices[pane].kept = keep and bool(index)
             self._show_plane(pane, wanted)
 
     def annotate(self, over: str, annotation: Annotation) -> None:
@@ -102,19 +120,20 @@ class Content:
 
     def remove(self, name: str) -> None:
         """Close a pane or all panes of a layer, with what lies over them."""
+        layers = {self.layers[pane].layer for pane in self.layers.parts_of(name)}
         for pane in self._panes_of(name):
-            if self._annotations.names(pane):
-                self._annotations.remove(pane)
+            self._annotations.remove(pane)
             self._panes.remove(pane)
-            self._newest.pop(pane, None)
-            self._kept.discard(pane)
-        if self._annotations.names(name):
-            self._annotations.remove(name)
+            self._choices.pop(pane, None)
         self.layers.remove(name)
+        for layer in {name, *layers} - {self.layers[pane].layer for pane in self.layers}:
+            self._annotations.remove(layer)
+            self._picks.pop(layer, None)
+            self._gone.pop(layer, None)
 
     def remove_annotation(self, over: str, name: str) -> None:
         """Take back what is called so over a pane or a layer."""
-        self._annotations.remove(over, name)
+        self._annotations.remove_named(over, name)
         self._annotate_panes(over)
 
     def set_components(self, layer: str, roles: Mapping[str, str], padding: str = "") -> None:
@@ -123,20 +142,18 @@ class Content:
         A pane that is new is shown as the one was that showed its planes before, at the same plane.
         """
         shown = {pane: {**self.layers[pane].outside, **self._panes[pane].index} for pane in self.layers}
-        newest = {pane: self.layers[pane].outside | self._newest[pane] for pane in self.layers}
+        kept = {pane for pane, choice in self._choices.items() if choice.kept}
         came = self.layers.set_components(layer, roles, padding)
         self._panes.rename(came, gone=shown.keys() - came.keys())
-        self._kept = {pane for pane, before in came.items() if before in self._kept}
+        self._choices = {}
         for pane, before in came.items():
-            components = self.layers.components(self.layers[pane].layer)
-            stack = self.layers[pane].stack
-            last = {} if not stack.planes else list(stack.indices())[-1]
-            mine = components.outside(newest[before]) == self.layers[pane].outside
-            self._newest[pane] = components.within(newest[before]) if mine else last
-            wanted = components.within(shown[before])
-            held = stack.plane(wanted) is not None
-            self._show_plane(pane, wanted if held else self._newest[pane])
-        self._newest = {pane: index for pane, index in self._newest.items() if pane in came}
+            choice = self._choices[pane] = PlaneChoice()
+            for index in self.layers[pane].stack.indices():
+                choice.arrive(index, {})
+            choice.kept = before in kept
+            wanted = self.layers.components(self.layers[pane].layer).within(shown[before])
+            held = self.layers[pane].stack.plane(wanted) is not None
+            self._show_plane(pane, wanted if held else choice.newest)
 
     def act(self, action: Action) -> None:
         """Do what a person has done in a window; raises as the method that a program calls for it."""
@@ -149,43 +166,90 @@ class Content:
                 self.annotate(pane, annotation)
 
     def pick(self, pane: str, x_px: float, y_px: float) -> tuple[int, ...]:
-        """Pick the cell at a point of a pane, or let go of it; return the numbers that are picked."""
+        """Pick the cell at a point of a pane, or let go of it; return the numbers that are picked.
+
+        It is picked in all panes of the layer, and at all time points, planes and channels of the place.
+        """
         shown = self._panes[pane]
         number = _number_at(shown.annotations, round(x_px), round(y_px))
         if number:
-            kept = tuple(one for one in shown.picked if one != number)
-            picked = kept if number in shown.picked else (*shown.picked, number)
-            self._panes.change(pane, picked=picked)
+            left = tuple(one for one in shown.picked if one != number)
+            picked = left if number in shown.picked else (*shown.picked, number)
+            layer, place = self._place_of(pane)
+            self._picks.setdefault(layer, {})[place] = picked
+            for other in self._panes_of(layer):
+                if self._place_of(other) == (layer, place):
+                    self._panes.change(other, picked=picked)
         return self._panes[pane].picked
+
+    def picks(self, layer: str) -> Mapping[Place, tuple[int, ...]]:
+        """Return the numbers that are picked in a layer, by the place."""
+        return self._picks.get(layer, {})
+
+    def _wanted(self, pane: str, index: Index) -> Index:
+        """Return the plane of a pane that is meant by components that change."""
+        outside, stack = self.layers[pane].outside, self.layers[pane].stack
+        choice, shown = self._choices[pane], self._panes[pane].index
+        if not index:
+            return choice.newest
+        for name, value in index.items():
+            if outside.get(name, value) != value:
+                raise BadInputError(f"no image of {pane!r} has {name} {value!r}")
+            if name not in outside and name not in stack.axes:
+                raise BadInputError(f"no image of {pane!r} has a component {name!r}")
+        wanted = {**shown, **{name: value for name, value in index.items() if name not in outside}}
+        stack.position(wanted)
+        if TIME not in index or wanted.get(TIME) == shown.get(TIME):
+            return wanted if stack.plane(wanted) is not None else choice.at_place(wanted, shown)
+        return wanted
 
     def _panes_of(self, name: str) -> tuple[str, ...]:
         return self.layers.parts_of(name) or (self._panes[name].name,)
 
+    def _place_of(self, pane: str) -> tuple[str, Place]:
+        """Return the layer of a pane, and where in the sample the plane lies that it shows."""
+        if pane not in self.layers:
+            return pane, frozenset()
+        index = {**self.layers[pane].outside, **self._panes[pane].index}
+        return self.layers[pane].layer, frozenset(
+            (name, value) for name, value in index.items() if name not in _SAME_PLACE
+        )
+
+    def _existing(self, pane: str) -> Index:
+        """Return the newest plane of a pane, or another if that is gone."""
+        stack, newest = self.layers[pane].stack, self._choices[pane].newest
+        return newest if stack.plane(newest) is not None else next(stack.indices())
+
     def _show_plane(self, pane: str, index: Index) -> None:
-        part = self.layers[pane]
-        plane = part.stack.plane(index)
-        image = part.stack[part.stack.position(index)] if plane is None else plane
-        over = self._over(pane, part.outside | index)
+        stack = self.layers[pane].stack
+        plane = stack.plane(index)
+        image = stack[stack.position(index)] if plane is None else plane
         caption = self._caption(pane, index)
-        self._panes.put_image(pane, image, stack=part.stack, index=index, caption=caption, annotations=over)
+        self._panes.put_image(pane, image, stack=stack, index=index, caption=caption)
+        layer, place = self._place_of(pane)
+        picked = self._picks.get(layer, {}).get(place, ())
+        self._panes.change(pane, annotations=self._over(pane), picked=picked)
 
     def _caption(self, pane: str, index: Mapping[str, str]) -> str:
-        stack = self.layers[pane].stack
+        layer, _, stack = self.layers[pane]
         parts = [f"{name} {value}" for name, value in index.items()]
         if stack.plane(index) is None:
             parts.append("nothing was sent")
-        count = f" ({stack.planes} images)" if stack.planes > 1 else ""
+        gone = f"; {self.gone(layer)} older ones are gone" if self.gone(layer) else ""
+        count = f" ({stack.planes} images{gone})" if stack.planes > 1 or gone else ""
         return ", ".join(parts) + count
 
-    def _over(self, pane: str, index: Mapping[str, str]) -> tuple[Annotation, ...]:
-        layer = self.layers[pane].layer if pane in self.layers else pane
-        return self._annotations.over(dict.fromkeys((layer, pane)), index)
+    def _over(self, pane: str) -> tuple[Annotation, ...]:
+        """Return what lies over the plane that a pane shows."""
+        if pane not in self.layers:
+            return self._annotations.over((pane,), {})
+        layer, outside, _ = self.layers[pane]
+        places = dict.fromkeys((layer, pane))
+        return self._annotations.over(places, {**outside, **self._panes[pane].index})
 
     def _annotate_panes(self, over: str) -> None:
         for pane in self._panes_of(over):
-            outside = self.layers[pane].outside if pane in self.layers else {}
-            index = {**outside, **self._panes[pane].index}
-            self._panes.change(pane, annotations=self._over(pane, index))
+            self._panes.change(pane, annotations=self._over(pane))
 
 
 def _number_at(annotations: Iterable[Annotation], x: int, y: int) -> int:
@@ -195,5 +259,5 @@ def _number_at(annotations: Iterable[Annotation], x: int, y: int) -> int:
         if isinstance(labels, Labels) and labels.pickable:
             height, width = labels.image.shape
             at = int(labels.image[y, x]) if 0 <= y < height and 0 <= x < width else 0
-            number = at or number
+            number = at if at > 0 else number
     return number

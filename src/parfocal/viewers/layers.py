@@ -108,6 +108,26 @@ class Layers:
         self._planes.setdefault(layer, {})[key] = index, image
         return pane
 
+    def oldest(self, layer: str) -> tuple[str, Index] | None:
+        """Return the plane of a layer that came first, and its pane; None if each pane has but one left."""
+        for index, _ in self._planes.get(layer, {}).values():
+            pane = self.components(layer).pane(layer, index)
+            if self._parts[pane].stack.planes > 1:
+                return pane, index
+        return None
+
+    def drop(self, layer: str, index: Index) -> None:
+        """Let go of one plane."""
+        _, image = self._planes[layer].pop(frozenset(index.items()))
+        components = self.components(layer)
+        self._parts[components.pane(layer, index)].stack.remove(components.within(index))
+        self._budget.take(-image.nbytes)
+
+    def expect(self, layer: str, roles: Mapping[str, str]) -> None:
+        """Choose what is made of the components of a layer that is not there yet."""
+        if layer not in self._planes:
+            self._components[layer] = self._first.changed(roles)
+
     def parts_of(self, name: str) -> tuple[str, ...]:
         """Return the panes of a layer; that pane alone if it is the name of one."""
         panes = tuple(pane for pane, part in self._parts.items() if part.layer == name)

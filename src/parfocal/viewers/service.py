@@ -36,6 +36,7 @@ from parfocal.viewers.layers import index_of
 from parfocal.viewers.outcomes import Outcomes
 from parfocal.viewers.panes import PaneTable, Plot, View
 from parfocal.viewers.regions import Regions
+from parfocal.viewers.run_feeds import RunFeedTable
 from parfocal.viewers.saving import save_picture
 
 _WAITS_S = 60.0
@@ -100,6 +101,7 @@ class ViewerService(Service):
         red = self.settings.theme == "red"  # for a dark room
         self._panes = PaneTable(Display(colormap="red" if red else "grey"))
         self._content = Content(self._panes, round(self.settings.budget_mb * 2**20))
+        self._runs = RunFeedTable(self._content)
         self._feeds = FeedTable(self._panes, context.clock)
         self._plots: tuple[Plot, ...] = ()
         self._ages_s: deque[float] = deque(maxlen=1000)
@@ -108,6 +110,7 @@ class ViewerService(Service):
             self.view = self.make_view()
             stack.callback(self.view.close)
             stack.callback(self._feeds.close)
+            stack.callback(self._runs.close)
             self._closing = stack.pop_all()
 
     def step(self) -> float | None:
@@ -118,7 +121,7 @@ class ViewerService(Service):
             self._paint_received()
         elif acted:
             self._paint()
-        elif self._feeds.poll():
+        elif self._runs.poll() | self._feeds.poll():
             self._paint()
             self._ages_s.extend(self._feeds.ages_s())
         elif self._feeds and begin_ns - self._refreshed_ns > _REFRESH_NS:
@@ -128,7 +131,7 @@ class ViewerService(Service):
             self._images.sweep()  # those whose senders have ended before they were taken
         if self._received:
             return 0.0
-        if not self._feeds:
+        if not self._feeds and not self._runs:
             return _IDLE_S
         took_s = (self.context.clock.monotonic_ns() - begin_ns) * 1e-9
         return max(0.0, 1.0 / self.settings.refresh_hz - took_s)
@@ -143,7 +146,7 @@ class ViewerService(Service):
             "kind": self.kind,
             "panes": self._panes.described(),
             "plots": {plot.title: {c.name: len(c.x_s) for c in plot.curves} for plot in self._plots},
-            "followed": self._feeds.described(),
+            "followed": {**self._feeds.described(), "runs": self._runs.described()},
             "queued": self._images.waiting().images + len(self._received),
             "unpainted": self._outcomes.waiting,
             "images_bytes": self._content.budget.used_bytes,
@@ -193,6 +196,14 @@ class ViewerService(Service):
         return name
 
     @command(lane=LOOP, effect="changes")
+    def follow_run(self, rig: str, run: str) -> str:
+        """Follow a run of a rig, which need not be there yet: its images, cells, masks and tracks.
+
+        Returns the layer that shows it, with a pane for each channel.
+        """
+        return self._runs.follow(rig, run)
+
+    @command(lane=LOOP, effect="changes")
     def overlay_beads(
         self,
         folder: Path,
@@ -218,6 +229,7 @@ class ViewerService(Service):
             except (msgspec.ValidationError, BadInputError) as error:  # of another version
                 self.context.log.warning("pane %s: what was chosen is lost: %s", name, error)
         self._feeds.follow_again(state.get("followed", {}))
+        self._runs.follow_again(state.get("followed", {}).get("runs", ()))
         self._paint()
 
     @command(lane=LOOP, effect="changes")
@@ -292,6 +304,7 @@ class ViewerService(Service):
         if annotation:
             self._content.remove_annotation(pane, annotation)
         elif not self._feeds.leave(pane):
+            self._runs.leave(pane)
             self._content.remove(pane)
         self._refreshed_ns = 0
         self._paint()

@@ -7,7 +7,7 @@ import itertools
 import os
 import uuid
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import msgspec
 from numpy.typing import NDArray
@@ -33,6 +33,19 @@ _ANSWERS_WITHIN_S = 10.0
 _numbers = itertools.count(1)
 Put = Callable[[NDArray[Any]], dict[str, Any]]
 """Copies an array into shared memory; returns what stands for it in a command."""
+
+
+@runtime_checkable
+class Run(Protocol):
+    """A run of a rig, by their names: the handle of one."""
+
+    @property
+    def rig(self) -> str:
+        """Name of the rig."""
+
+    @property
+    def name(self) -> str:
+        """Name of the run."""
 
 
 class Viewer(ViewerQuestions, ViewerAnnotations):
@@ -131,12 +144,31 @@ class Viewer(ViewerQuestions, ViewerAnnotations):
 
         return self._send_images("show", pack)
 
-    def follow(self, stream: Stream) -> Ticket:
-        """Show the newest frame of a stream, through its restarts; the ticket receives the pane's name.
+    def follow(self, source: Stream | Run) -> Ticket:
+        """Show what a stream or a run brings, as it comes, through restarts; nobody waits for the viewer.
 
-        Of a stream of rows its columns of numbers are plotted, the newest twenty seconds.
+        Parameters
+        ----------
+        source : Stream or RunHandle
+            Of a stream of frames the newest; of a stream of rows its columns of numbers, plotted, the newest
+            twenty seconds. Of a run, which need not have begun, its images in a pane for each channel, with
+            sliders for positions and times, and over them the cells, the masks that were fired, and the
+            tracks of the last hundred time points. Cells that are picked there (`pick`, or a click) are the
+            run's `picked`: a pipeline can light them next. When the budget is full, its oldest images go.
+
+        Returns
+        -------
+        Ticket
+            Receives the name of the pane, or of the run's layer.
         """
-        return self._send("follow", stream.folder, stream.name)
+        if isinstance(source, Run):
+            return self._send("follow_run", source.rig, source.name)
+        return self._send("follow", source.folder, source.name)
+
+    def followed_runs(self) -> list[dict[str, Any]]:
+        """Return how far each run is that is followed, as plain values; asks the viewer."""
+        runs: list[dict[str, Any]] = self._ask("state")["followed"]["runs"]
+        return runs
 
     def overlay_beads(self, rows: Stream, service: str = "tracker") -> Ticket:
         """Draw the regions that a service owns over what is followed, coloured by its rows."""

@@ -1,0 +1,237 @@
+"""A run in a viewer: its images by channel and position, labels, fired masks and tracks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from parfocal.core.errors import StreamError, StreamNotFoundError, ViewerError
+from parfocal.core.frames import Frame, FrameSpec
+from parfocal.processes import directory
+from parfocal.streams import follow_lossless, open_stream
+from parfocal.viewers.annotations import Labels, Tracks, nbytes_of
+from parfocal.viewers.run_join import RunJoin, as_particles, by_position, track_tails
+from parfocal.viewers.run_link import RunLink
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from parfocal.streams import LosslessReader
+    from parfocal.viewers.annotations import Annotation
+    from parfocal.viewers.content import Content
+    from parfocal.viewers.run_join import EventPlace, Placed
+
+LABELS, MASKS = "labels", "masks"
+EVENTS, ANALYSED = "run_events", ("tracks", "stimulations")
+"""Streams that the engine of runs writes, of frames and of rows; cameras' are called like their services."""
+TAIL = 100
+"""Time points of tracks that are shown."""
+_FRAMES_A_POLL = 16
+_UNNAMED = 64
+"""Images that wait for the name of their channel, at most."""
+_MASK_COLOUR = "#38b6ff"
+_EARLY_S = 5.0
+"""How much earlier than the run was asked for its first exposure may end, by another clock's reading."""
+
+
+class RunFeed:
+    """Brings what is new of one run to a layer that has its name. For one thread; close it.
+
+    Frames are read in order, as far as the rings hold them; a viewer that is late skips, and holds nobody up.
+
+    Parameters
+    ----------
+    rig, run : str
+        Which run of which rig; neither need be there yet.
+    content : Content
+        Where it is shown: its oldest planes go when the budget is full.
+
+    Attributes
+    ----------
+    shown : int
+        Images that were brought to a pane.
+    refused : int
+        Images and annotations that did not fit into the budget, or waited for the name of a channel in vain.
+    """
+
+    def __init__(self, rig: str, run: str, content: Content) -> None:
+        self.rig, self.run = rig, run
+        self.shown = self.refused = 0
+        self._content = content
+        self._folder = directory.shm_folder(rig)
+        self._link = RunLink(rig, run)
+        self._join = RunJoin()
+        self._rows = {name: self._reader(name) for name in (EVENTS, *ANALYSED)}
+        self._frames = {name: self._reader(name) for name in (LABELS, MASKS)}
+        self._cameras: dict[str, LosslessReader] = {}
+        self._unnamed: list[Placed] = []
+        self._tracks: dict[int, Tracks] = {}
+        self._labels: dict[int, Placed] = {}
+        self._picked: dict[Any, tuple[int, ...]] = {}
+        content.layers.expect(run, {"channel": "layer"})
+
+    def poll(self) -> bool:
+        """Take what is new; return whether there was anything to be painted."""
+        status = self._link.status
+        if status is None:
+            return False
+        self._find_cameras(status.claims)
+        before = self.shown, self.refused
+        placed = [placed for rows in self._new_rows(EVENTS) for placed in self._join.add_events(rows)]
+        for name, reader in {**self._cameras, **self._frames}.items():
+            placed += self._new_frames(name, reader)
+        unnamed, self._unnamed = self._unnamed, []
+        for one in (*unnamed, *placed):
+            self._put(one)
+        came = self._take_analysis()
+        self._send_picks()
+        return came or (self.shown, self.refused) != before
+
+    def described(self) -> dict[str, Any]:
+        """Return what is followed and how far it is, as plain values."""
+        status = self._link.status
+        return {
+            "rig": self.rig,
+            "run": self.run,
+            "state": "" if status is None else status.outcome or status.state,
+            "images": self.shown,
+            "gone": self._content.gone(self.run),
+            "refused": self.refused,
+            "unplaced": self._join.unplaced,
+            "problem": self._link.problem,
+        }
+
+    def close(self) -> None:
+        """Leave every stream, and ask the engine no more."""
+        for reader in (*self._rows.values(), *self._frames.values(), *self._cameras.values()):
+            reader.close()
+        self._link.close()
+
+    # -- what comes ----------------------------------------------------------------------------------
+
+    def _reader(self, stream: str) -> LosslessReader:
+        return follow_lossless(self._folder, stream, "drop", since="start")
+
+    def _find_cameras(self, claims: tuple[str, ...]) -> None:
+        """Follow the streams of frames of the instruments that the run holds."""
+        for name in claims:
+            if name in self._cameras:
+                continue
+            try:
+                if isinstance(open_stream(self._folder, name).spec, FrameSpec):
+                    self._cameras[name] = self._reader(name)
+            except StreamNotFoundError:
+                continue  # an instrument without frames, or a camera that has not begun
+
+    def _new_rows(self, stream: str) -> list[NDArray[Any]]:
+        found = _polled(self._rows[stream].poll)
+        return [found] if isinstance(found, np.ndarray) and len(found) else []
+
+    def _new_frames(self, name: str, reader: LosslessReader) -> list[Placed]:
+        """Return the next frames of a stream that belong to this run and have found their event."""
+        found = []
+        for _ in range(_FRAMES_A_POLL):
+            frame = _polled(reader.poll)
+            if not isinstance(frame, Frame):
+                break
+            if frame.header.event >= 0 and self._is_mine(frame.header.utc_ns):
+                placed = self._join.add_frame(name, frame.header.time_ns, frame.data)
+                found += [] if placed is None else [placed]
+        return found
+
+    def _is_mine(self, utc_ns: int) -> bool:
+        """Whether an exposure lies between the beginning and the end of the run."""
+        status = self._link.status
+        assert status is not None
+        end = status.finished_at
+        return status.created_at - _EARLY_S <= utc_ns * 1e-9 and (end is None or utc_ns * 1e-9 <= end)
+
+    # -- where it goes -------------------------------------------------------------------------------
+
+    def _put(self, placed: Placed) -> None:
+        match placed.stream:
+            case "labels":
+                self._labels[placed.place.p] = placed
+                self._put_labels(placed)
+            case "masks":
+                for t, p, mask in self._join.add_mask(placed.place.number, placed.image):
+                    self._put_mask(t, p, mask)
+            case _:
+                self._put_image(placed)
+
+    def _put_image(self, placed: Placed) -> None:
+        place = placed.place
+        if place.c >= 0 and place.c not in self._link.channels:
+            self._link.want_channel(place.c, place.number)
+            if len(self._unnamed) < _UNNAMED:
+                self._unnamed.append(placed)
+            else:
+                self.refused += 1
+            return
+        index = _index(place)
+        if place.c >= 0:
+            index["channel"] = self._link.channels[place.c] or str(place.c)
+        self._within_budget(placed.image.nbytes, lambda: self._content.show(self.run, index, placed.image))
+        self.shown += 1
+
+    def _put_labels(self, placed: Placed) -> None:
+        particles = self._join.particles(placed.place.number)
+        areas = placed.image if particles is None else as_particles(placed.image, particles)
+        index = _index(placed.place, "tp")
+        self._annotate(Labels("labels", areas, index, pickable=particles is not None))
+
+    def _put_mask(self, t: int, p: int, mask: NDArray[Any]) -> None:
+        index = {"t": str(t), "p": str(p)}
+        lit = (mask != 0).astype(np.int32)
+        self._annotate(Labels("fired mask", lit, index, "fill", _MASK_COLOUR, pickable=False))
+
+    def _take_analysis(self) -> bool:
+        """Take new cells and stimuli; return whether there were any."""
+        came = False
+        for rows in self._new_rows("tracks"):
+            numbers, came = self._join.add_tracks(rows), True
+            for p, mine in by_position(rows):
+                before = self._tracks[p].rows if p in self._tracks else np.empty((0, 4))
+                self._tracks[p] = Tracks("tracks", track_tails(before, mine, TAIL), {"p": str(p)}, TAIL)
+                self._annotate(self._tracks[p])
+            for labels in self._labels.values():
+                if labels.place.number in numbers:
+                    self._put_labels(labels)
+        for rows in self._new_rows("stimulations"):
+            came = True
+            for t, p, mask in self._join.add_stimulations(rows):
+                self._put_mask(t, p, mask)
+        return came
+
+    def _annotate(self, annotation: Annotation) -> None:
+        if self._content.layers.parts_of(self.run):  # the first image may have been lost
+            self._within_budget(nbytes_of(annotation), lambda: self._content.annotate(self.run, annotation))
+
+    def _within_budget(self, nbytes: int, put: Callable[[], None]) -> None:
+        self._content.make_room(self.run, nbytes)
+        try:
+            put()
+        except ViewerError:
+            self.refused += 1
+
+    def _send_picks(self) -> None:
+        """Send the cells that were picked since the last call to the engine, by position."""
+        for place, particles in self._content.picks(self.run).items():
+            if self._picked.get(place) != particles:
+                self._picked[place] = particles
+                self._link.pick(int(dict(place).get("p", "0")), particles)
+
+
+def _index(place: EventPlace, axes: str = "tpz") -> dict[str, str]:
+    return {axis: str(at) for axis in axes if (at := getattr(place, axis)) >= 0}
+
+
+def _polled(poll: Callable[[], Any]) -> Any:
+    """Return what a reader has; None if its stream is away."""
+    try:
+        return poll()
+    except StreamError:
+        return None
