@@ -251,3 +251,79 @@ def test_tracks_end_at_the_time_point_that_is_shown():
     assert len(track_lines(tracks, {"t": "3"}).ends) == 3
     assert len(track_lines(tracks, {"t": "start"}).ends) == 9
     assert len(track_lines(Tracks("none", []), {"t": "3"}).ends) == 0
+
+
+def test_at_the_newest_time_point_of_a_place_a_pane_goes_on_with_that_place(content, panes):
+    content.layers.expect("run", {"channel": "layer"})
+    for t in range(2):
+        for p in range(3):
+            content.show("run", {"channel": "nucleus", "p": str(p), "t": str(t)}, plane(10 * t + p))
+    name = "run channel-nucleus"
+    content.show("run", {"channel": "nucleus", "p": "0", "t": "2"}, plane(20))
+    content.act(Selected(name, {"p": "1", "t": "2"}))  # only the slider of p was moved: p 1 has no t 2 yet
+    assert panes[name].index == {"p": "1", "t": "1"}
+    content.show("run", {"channel": "nucleus", "p": "1", "t": "2"}, plane(21))
+    content.show("run", {"channel": "nucleus", "p": "2", "t": "2"}, plane(22))
+    assert panes[name].index == {"p": "1", "t": "2"}
+    content.act(Selected(name, {"p": "1", "t": "0"}))
+    content.show("run", {"channel": "nucleus", "p": "1", "t": "3"}, plane(31))
+    assert panes[name].index == {"p": "1", "t": "0"}
+    content.act(Selected(name, {}))
+    content.show("run", {"channel": "nucleus", "p": "2", "t": "3"}, plane(32))
+    assert panes[name].index == {"p": "2", "t": "3"}
+
+
+def test_eight_hundred_positions_fill_the_budget_and_the_oldest_go_first(panes):
+    content = Content(panes, 1000 * 80)
+    content.layers.expect("run", {"channel": "layer"})
+    for t in range(5):
+        for p in range(800):
+            index = {"p": str(p), "t": str(t), "channel": "nucleus"}
+            content.make_room("run", 80)
+            content.show("run", index, plane(t))
+            if p == 0:
+                content.make_room("run", 80)
+                content.annotate("run", Points("spots", [(t, t)] * 5, {"p": str(p), "t": str(t)}))
+    (pane,) = panes
+    held = [(int(index["t"]), int(index["p"])) for index in pane.stack.indices()]
+    assert (
+        held == [(3, p) for p in range(801 - 199 + 1, 800)] + [(4, p) for p in range(800)] or len(held) > 990
+    )
+    assert held == sorted(held)
+    assert (4, 0) in held
+    assert len(held) + content.gone("run") == 4000
+    assert content.budget.used_bytes <= 1000 * 80
+    assert pane.caption.endswith(f"({len(held)} images; {content.gone('run')} older ones are gone)")
+    assert panes[pane.name].stack.shape[0] == 800
+
+
+def test_a_pane_whose_plane_is_gone_shows_another_and_keeps_its_last(panes):
+    content = Content(panes, 3 * 80)
+    for t in range(3):
+        content.show("a", {"t": str(t)}, plane(t))
+    content.act(Selected("a", {"t": "0"}))
+    content.make_room("a", 80)
+    assert panes["a"].index == {"t": "2"}
+    content.make_room("a", 100_000)
+    assert panes["a"].stack.planes == 1
+    assert content.gone("a") == 2
+
+
+def test_a_cell_is_picked_in_all_panes_and_time_points_of_its_place(content, panes):
+    content.layers.expect("run", {"channel": "layer"})
+    for t in range(2):
+        for p in range(2):
+            for channel in ("a", "b"):
+                content.show("run", {"channel": channel, "p": str(p), "t": str(t)}, plane())
+            content.annotate("run", Labels("labels", plane(5 + p), {"p": str(p), "t": str(t)}))
+    assert content.pick("run channel-a", 1, 1) == (6,)
+    assert panes["run channel-b"].picked == (6,)
+    content.select("run", {"p": "0"})
+    assert panes["run channel-b"].picked == ()
+    content.pick("run channel-b", 1, 1)
+    content.select("run", {"p": "1", "t": "0"})
+    assert panes["run channel-a"].picked == (6,)
+    assert {tuple(place): picked for place, picked in content.picks("run").items()} == {
+        (("p", "1"),): (6,),
+        (("p", "0"),): (5,),
+    }

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QMenu,
+    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     from parfocal.viewers.panes import Pane
     from parfocal.viewers.qt.theme import Theme
     from parfocal.viewers.regions import Regions
+
+_TITLE_PX, _MAPS_PX = 70, 80
+"""How narrow a title may become, and how wide the choice of colours: two panes fit into 1180 pixels."""
 
 
 class ImageBox(pg.ViewBox):
@@ -86,6 +90,9 @@ class ImagePane(QWidget):
         self._chosen = False
         self._actions: list[Action] = []
         self._title = QLabel(name)
+        self._title.setToolTip(name)
+        self._title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._title.setMinimumWidth(_TITLE_PX)
         self._title.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._recording = QLabel("")
         self._recording.setObjectName("alarm")
@@ -191,6 +198,7 @@ class ImagePane(QWidget):
         self._maps = QComboBox()
         self._maps.addItems(list(get_args(Colormap)))
         self._maps.setToolTip("Colours")
+        self._maps.setMaximumWidth(_MAPS_PX)
         self._maps.currentTextChanged.connect(lambda name: self._choose(colormap=name))
         self._gamma = QDoubleSpinBox()
         self._gamma.setLocale(QLocale.c())  # a point in every country
@@ -198,7 +206,7 @@ class ImagePane(QWidget):
         self._gamma.setSingleStep(0.1)
         self._gamma.setDecimals(1)
         self._gamma.setValue(1.0)
-        self._gamma.setPrefix("gamma ")
+        self._gamma.setPrefix("\u03b3 ")
         self._gamma.setToolTip("Gamma: below 1 brightens what is dark")
         self._gamma.valueChanged.connect(lambda gamma: self._choose(gamma=round(gamma, 1)))
         self._save = _button("Save", "Save what is seen, or what was measured")
@@ -210,9 +218,9 @@ class ImagePane(QWidget):
 
     def _lay_out(self) -> None:
         top = QHBoxLayout()
-        top.addWidget(self._title)
+        top.setSpacing(3)
+        top.addWidget(self._title, 1)
         top.addWidget(self._recording)
-        top.addStretch()
         for widget in (
             *self._tools,
             self._freeze,
@@ -393,7 +401,7 @@ class ImagePane(QWidget):
 
     def _plane_chosen(self, changes: dict[str, str]) -> None:
         if self._shown is not None:
-            self._act(Selected(self._name, {**self._shown.index, **changes}))
+            self._act(Selected(self._name, {**self._shown.index, **changes} if changes else {}))
 
     def _mark_at(self, at: tuple[float, float], remove: bool) -> None:
         annotations = () if self._shown is None else self._shown.annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QGridLayout, QLabel, QSlider, QWidget
+from PySide6.QtWidgets import QGridLayout, QLabel, QSlider, QToolButton, QWidget
 
 if TYPE_CHECKING:
     from parfocal.viewers.panes import Pane
@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 
 
 class PlaneSliders(QWidget):
-    """Chooses a plane: one row for each dimension that has more than one value. For the GUI thread."""
+    """Chooses a plane: one row for each dimension that has more than one value. For the GUI thread.
+
+    Attributes
+    ----------
+    plane_chosen : signal
+        With the components that a person has changed; none to go on with what comes.
+    """
 
     plane_chosen = Signal(dict)
 
@@ -54,15 +60,23 @@ class PlaneSliders(QWidget):
         self._sliders, self._values = {}, {}
         for row, name in enumerate(axes):
             self._sliders[name] = QSlider(Qt.Orientation.Horizontal)
-            self._sliders[name].setToolTip(
-                f"Which {name} is shown; at the newest, it goes on with what comes"
-            )
+            self._sliders[name].setToolTip(f"Which {name} is shown")
             self._sliders[name].valueChanged.connect(lambda at, name=name: self._moved(name, at))
             self._values[name] = QLabel()
             self._values[name].setObjectName("faint")
+            if row == 0:
+                self._grid.addWidget(self._newest_button(), row, 3)
             for column, widget in enumerate((QLabel(name), self._sliders[name], self._values[name])):
                 self._grid.addWidget(widget, row, column)
         self.setVisible(bool(axes))
+
+    def _newest_button(self) -> QToolButton:
+        button = QToolButton()
+        button.setText("Newest")
+        button.setToolTip("Show each image as it comes, of whatever place")
+        button.setAutoRaise(True)
+        button.clicked.connect(lambda: self.plane_chosen.emit({}))
+        return button
 
     def _moved(self, name: str, position: int) -> None:
         if self._stack is not None:

@@ -1,0 +1,146 @@
+"""A run in a viewer: real processes, the simulated optogenetics microscope, a headless viewer."""
+
+import os
+import signal
+
+import numpy as np
+import pytest
+
+from parfocal.core.clock import poll_until
+from parfocal.rig.opening import open_rig
+from parfocal.runs import Pipeline, Sequence, Step
+from parfocal.storage.recorded_run import open_run
+
+PATIENCE_S = 300.0
+CELLS = "parfocal.analysis.cells."
+PIPELINE = Pipeline(
+    segment=CELLS + "segment:otsu",
+    features=CELLS + "measure:measure",
+    track=Step(call=CELLS + "linking:NearestLinker", settings={"search_px": 10.0}),
+    choose=CELLS + "choose:picked",
+    stimulate=CELLS + "masks:cells",
+    deadline_s=PATIENCE_S,
+    queue=1000,
+)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+def plan(loops, **more):
+    return Sequence(
+        time_plan={"interval": 0, "loops": loops},
+        stage_positions=[(0, 0), (300, 0)],
+        channels=["nucleus"],
+        stim_channels=[{"config": "stimulation", "exposure": 5}],
+        stim_frames="all",
+        **more,
+    )
+
+
+def until(condition, what):
+    assert poll_until(condition, PATIENCE_S), f"{what} did not happen"
+
+
+@pytest.fixture
+def rig(tmp_path):
+    with open_rig("optogenetics", changes={"recorder.folder": str(tmp_path / "runs")}) as rig:
+        rig["modulator"].calibrate()
+        yield rig
+
+
+def images(viewer, run):
+    return {one["run"]: one["images"] for one in viewer.followed_runs()}.get(run, 0)
+
+
+def names_over(viewer, pane):
+    return {one.name for one in viewer.annotations(pane)}
+
+
+def test_a_click_in_a_viewer_lights_that_cell_and_the_next_run_comes_to_the_same_viewer(rig, opened):
+    viewer = opened("headless")
+    handle = rig.run(plan(200), pipeline=PIPELINE, name="loop")
+    assert viewer.follow(handle).received(PATIENCE_S) == "loop"
+    nucleus = "loop channel-nucleus"
+    until(lambda: nucleus in viewer.panes(), "the first image")
+    viewer.select(nucleus, p=1, t=0).received(PATIENCE_S)
+
+    def tracked():
+        viewer.select(nucleus, p=1, t=0).received(PATIENCE_S)
+        return {"labels", "tracks"} <= names_over(viewer, nucleus) and next(
+            one for one in viewer.annotations(nucleus) if one.name == "labels"
+        ).pickable
+
+    until(tracked, "the cells of position 1")
+    labels = next(one for one in viewer.annotations(nucleus) if one.name == "labels").image
+    particle = int(labels[labels > 0].max())
+    y, x = np.argwhere(labels == particle).mean(axis=0)
+    assert viewer.pick(nucleus, float(x), float(y)).received(PATIENCE_S) == [particle]
+    assert viewer.picked("loop channel-stimulation") == (particle,)
+
+    def lit():
+        return any(
+            "fired mask" in names_over(viewer, nucleus)
+            and next(one for one in viewer.annotations(nucleus) if one.name == "fired mask").image.any()
+            for _ in viewer.panes()
+            if viewer.select(nucleus, p=1, t=handle.status().event_index.get("t", 1) - 1)
+        )
+
+    until(lit, "light on the cell")
+    handle.finish()
+    status = handle.wait(PATIENCE_S)
+    record = open_run(status.folder)
+    fired = record.stimulations()
+    first = fired[(fired["p"] == 1) & (fired["lit_px"] > 0)][0]
+    doses = record.doses()
+    mine = doses[(doses["number"] == first["number"]) & (doses["dose"] > 0)]
+    assert mine["particle"].tolist() == [particle]
+    assert not (fired[fired["p"] == 0]["lit_px"] > 0).any()
+
+    shown = viewer.image(nucleus)
+    again = rig.run(plan(2), pipeline=PIPELINE, name="again")
+    viewer.follow(again).received(PATIENCE_S)
+    again.wait(PATIENCE_S)
+    until(lambda: images(viewer, "again") == 8, "the images of the second run")
+    assert set(viewer.panes()) == {
+        *(f"{run} channel-{channel}" for run in ("loop", "again") for channel in ("nucleus", "stimulation"))
+    }
+    np.testing.assert_array_equal(viewer.image(nucleus), shown)
+    assert viewer.panes()["again channel-nucleus"]["axes"] == {"t": 2, "p": 2, "z": 1}
+    for t in range(2):
+        for p in range(2):
+            (frame,) = open_run(again.status().folder).frames("camera", t=t, p=p, c="nucleus")
+            viewer.select("again channel-nucleus", t=t, p=p).received(PATIENCE_S)
+            np.testing.assert_array_equal(viewer.image("again channel-nucleus"), frame.data)
+
+
+def test_a_viewer_that_stands_still_or_dies_costs_a_run_nothing(rig, opened):
+    viewer = opened("headless")
+    handle = rig.prepare(plan(30), pipeline=PIPELINE, name="loop")
+    viewer.follow(handle).received(PATIENCE_S)  # before the run begins
+    handle.start()
+    until(lambda: images(viewer, "loop") > 4, "the first images")
+    pid = viewer.pid
+    os.kill(pid, signal.SIGSTOP)
+    consumed = handle.status().events_consumed
+    until(lambda: handle.status().events_consumed > consumed + 40, "events beside a viewer that stands still")
+    assert handle.is_running()
+    os.kill(pid, signal.SIGKILL)
+    os.kill(pid, signal.SIGCONT)
+    status = handle.wait(PATIENCE_S)
+    assert (status.outcome, status.errors.count) == ("complete", 0)
+    assert status.frames_stored == status.frames_received + status.stimulations.fired == 120
+
+
+def test_a_viewer_that_comes_later_shows_what_the_rings_hold_and_what_follows(rig, opened):
+    handle = rig.run(plan(100), pipeline=PIPELINE, name="loop")
+    until(lambda: handle.status().events_acquired > 8, "the first events")
+    handle.pause()
+    until(lambda: handle.status().state == "paused", "the pause")
+    viewer = opened("headless", budget_mb=12)
+    viewer.follow(handle).received(PATIENCE_S)
+    until(lambda: images(viewer, "loop") >= 8, "what was exposed before")
+    handle.resume()
+    until(lambda: viewer.followed_runs()[0]["gone"] > 20, "the oldest images go")
+    handle.cancel()
+    handle.wait(PATIENCE_S)
+    until(lambda: viewer.followed_runs()[0]["state"] == "cancelled", "the end of the run")
+    assert "older ones are gone" in viewer.panes()["loop channel-nucleus"]["caption"]
