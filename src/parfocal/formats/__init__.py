@@ -15,13 +15,22 @@ from __future__ import annotations
 from parfocal.formats.contents import Contents, PlaneReader
 from parfocal.formats.counts import are_counts
 from parfocal.formats.movie import Movie, MovieFacts
-from parfocal.formats.opening import FILE_SUFFIXES, file_of, known_formats, open_movie
+from parfocal.formats.opening import (
+    FILE_SUFFIXES,
+    FOREIGN_SUFFIXES,
+    ZARR_FILES,
+    file_of,
+    known_formats,
+    open_movie,
+)
 from parfocal.formats.options import MovieOptions
 from parfocal.formats.parts import ImagePart, parts_of
 from parfocal.formats.unreadable import Unreadable
 
 __all__ = [
     "FILE_SUFFIXES",
+    "FOREIGN_SUFFIXES",
+    "ZARR_FILES",
     "Contents",
     "ImagePart",
     "Movie",

@@ -29,6 +29,8 @@ _ELSEWHERE = {
     ".oif": "save it as OME-TIFF (Bio-Formats)",
     ".zip": "unpack it first",
 }
+FOREIGN_SUFFIXES = (".nd2", ".czi", ".lif", ".oif")
+"""How the names of files of images end that cannot be read; opening one tells what to do."""
 
 
 def known_formats() -> str:

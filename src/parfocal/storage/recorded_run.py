@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 EVENT_LOG = "run_events"
 """The stream in which whoever carries out a plan tells what became of each event."""
-_MADE_OF_IMAGES = ("labels", "masks")
+MADE_OF_IMAGES = ("labels", "masks")
 """Streams of frames that no camera made: to be named by whoever wants them."""
 _KINDS = {"frames": ("frames", "events"), "rows": ("rows",)}
 
@@ -200,7 +200,7 @@ class RecordedRun:
 
     def _one(self, manifest: Manifest, kind: str, stream: str) -> str:
         found = [name for name, record in manifest.streams.items() if record.kind in _KINDS[kind]]
-        acquired = [name for name in found if name not in _MADE_OF_IMAGES]
+        acquired = [name for name in found if name not in MADE_OF_IMAGES]
         if stream:
             if stream not in found:
                 raise BadInputError(

@@ -63,7 +63,9 @@ def _count(component: str, axis: str) -> Callable[[ImageRow], float | None]:
 
 
 def _channel(row: ImageRow) -> str:
-    return row.channel or ", ".join(row.channels) or (f"{row.sizes['c']} channels" if "c" in row.sizes else "")
+    return (
+        row.channel or ", ".join(row.channels) or (f"{row.sizes['c']} channels" if "c" in row.sizes else "")
+    )
 
 
 def _shape(row: ImageRow) -> str:
@@ -99,7 +101,9 @@ COLUMNS = (
         lambda row: row.pixel_size_um,
         "edge of a pixel in the sample",
     ),
-    Column("time", 142, _time, lambda row: float(row.time_ns) or None, "a run began, or a file was changed last"),
+    Column(
+        "time", 142, _time, lambda row: float(row.time_ns) or None, "a run began, or a file was changed last"
+    ),
     Column("outcome", 200, _outcome, tip="how a run ended; why a file cannot be read"),
 )
 BY_NAME = {column.name: column for column in COLUMNS}

@@ -7,6 +7,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from parfocal.app.browser.messages import Listed
 from parfocal.app.browser.names import components_of
 from parfocal.app.browser.recognise import RUN_FILE, kind_of_file, kind_of_folder
@@ -45,7 +47,9 @@ class FolderListing:
         else:
             yield from self._changes(folder, files, [os.path.join(folder, name) for name in folders])
 
-    def _changes(self, folder: str, files: dict[str, os.DirEntry[str]], folders: list[str]) -> Iterator[Listed]:
+    def _changes(
+        self, folder: str, files: dict[str, os.DirEntry[str]], folders: list[str]
+    ) -> Iterator[Listed]:
         before, now, rows = self._seen.get(folder, {}), {}, []
         for name, entry in files.items():
             kind = kind_of_file(name)
@@ -58,7 +62,7 @@ class FolderListing:
             path = entry.path
             now[path] = status.st_mtime_ns, status.st_size
             if before.get(path) != now[path]:
-                rows.append(_row_of_file(path, folder, name, kind, status.st_mtime_ns))
+                rows.append(_row_of_file(path, folder, name, kind, now[path]))
             if len(rows) == _BATCH:
                 yield Listed(folder, folders=folders, rows=rows, last=False)
                 rows = []
@@ -69,14 +73,14 @@ class FolderListing:
         stamps = {folder: _stamp_of_data_set(Path(folder))}
         rows = []
         if self._seen.get(folder) != stamps:
-            rows = [_row_of_data_set(folder, kind, stamps[folder][0])]
+            rows = [_row_of_data_set(folder, kind, stamps[folder])]
         gone = [path for path in self._seen.get(folder, {}) if path != folder]
         self._seen[folder] = stamps
         return Listed(folder, kind, rows=rows, gone=gone)
 
 
 def _sorted_out(entries: Iterator[os.DirEntry[str]]) -> tuple[dict[str, os.DirEntry[str]], list[str]]:
-    """Return the files by name, and the names of the folders, in order; folders that are hidden are left out."""
+    """Return the files by name, and the names of the folders that are not hidden, in order."""
     files: dict[str, os.DirEntry[str]] = {}
     folders = []
     for entry in entries:
@@ -104,13 +108,15 @@ def _stamp_of_data_set(folder: Path) -> Stamp:
     return newest, size
 
 
-def _row_of_file(path: str, folder: str, name: str, kind: str, time_ns: int) -> ImageRow:
-    components = components_of(name.partition(".")[0])
+def _row_of_file(path: str, folder: str, name: str, kind: str, stamp: Stamp) -> ImageRow:
+    return replace(_row(path, folder, name, kind, stamp), **components_of(name.partition(".")[0]))
+
+
+def _row_of_data_set(path: str, kind: str, stamp: Stamp) -> ImageRow:
+    return _row(path, *os.path.split(path), kind, stamp)
+
+
+def _row(path: str, folder: str, name: str, kind: str, stamp: Stamp) -> ImageRow:
     return ImageRow(
-        path=path, source=path, folder=folder, name=name, kind=kind, time_ns=time_ns, **components
+        path=path, source=path, folder=folder, name=name, kind=kind, time_ns=stamp[0], nbytes=stamp[1]
     )
-
-
-def _row_of_data_set(path: str, kind: str, time_ns: int) -> ImageRow:
-    folder, name = os.path.split(path)
-    return ImageRow(path=path, source=path, folder=folder, name=name, kind=kind, time_ns=time_ns)

@@ -14,19 +14,19 @@ Pixels = NDArray[np.uint8]
 
 
 class ListFolder(msgspec.Struct, frozen=True, tag=True):
-    """What is in a folder, and not in what is in it?"""
+    """Tell what is in a folder, and not what is in the folders in it."""
 
     folder: str
 
 
 class ReadRows(msgspec.Struct, frozen=True, tag=True):
-    """What images are in these files, data sets and runs? Each is a row that only knows its name."""
+    """Tell what images are in these files, data sets and runs: rows of which only the names are known."""
 
     rows: list[ImageRow]
 
 
 class DrawThumbnail(msgspec.Struct, frozen=True, tag=True):
-    """How does an image look, at most so large (px)?"""
+    """Draw an image, at most `size` px along each side."""
 
     row: ImageRow
     size: int
@@ -77,15 +77,15 @@ class RowsRead(msgspec.Struct, frozen=True, tag=True):
     Attributes
     ----------
     source : str
-        Of which these are the images; "" where nothing is told but that all are read.
+        Of which these are the images.
     rows : list of ImageRow
         Some or all of its images.
     whole : bool
         Whether these are the last of this source.
     """
 
-    source: str = ""
-    rows: list[ImageRow] = []
+    source: str
+    rows: list[ImageRow]
     whole: bool = True
     last: bool = False
 

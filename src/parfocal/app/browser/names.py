@@ -6,12 +6,17 @@ import re
 
 _WELL = re.compile(r"(?:^|[_\-. ])(?:well)?([A-P]|A[A-F])(\d{1,2})(?=[_\-. ]|$|f\d|s\d)")
 _NUMBERED = {
-    "site": re.compile(r"(?:^|[_\-. \d])(?:site|position|pos|fov|field|[sfp])_?(\d+)(?=[_\-. ]|$|[a-z]+\d)", re.I),
+    "site": re.compile(
+        r"(?:^|[_\-. \d])(?:site|position|pos|fov|field|[sfp])_?(\d+)(?=[_\-. ]|$|[a-z]+\d)", re.I
+    ),
     "channel": re.compile(r"(?:^|[_\-. \d])(?:channel|chan|ch|[cw])_?(\d+)(?=[_\-. ]|$|[a-z]+\d)", re.I),
     "z": re.compile(r"(?:^|[_\-. \d])(?:zplane|plane|z)_?(\d+)(?=[_\-. ]|$|[a-z]+\d)", re.I),
     "t": re.compile(r"(?:^|[_\-. \d])(?:timepoint|time|frame|t)_?(\d+)(?=[_\-. ]|$|[a-z]+\d)", re.I),
 }
-_STAINS = re.compile(r"(?:^|[_\-. ])(DAPI|GFP|RFP|YFP|CFP|BFP|mCherry|Cy[357]|FITC|TRITC|BF|DIC|Phase|Hoechst)(?=[_\-. ]|$)", re.I)
+_STAINS = re.compile(
+    r"(?:^|[_\-. ])(DAPI|GFP|RFP|YFP|CFP|BFP|mCherry|Cy[357]|FITC|TRITC|BF|DIC|Phase|Hoechst)(?=[_\-. ]|$)",
+    re.I,
+)
 
 
 def components_of(name: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A plate as the browser draws it: the smallest usual plate that has all wells, and what lies in each. Pure."""
+"""A plate as the browser draws it: the smallest usual one that has all wells, and what lies in each. Pure."""
 
 from __future__ import annotations
 

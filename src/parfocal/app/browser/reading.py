@@ -14,6 +14,7 @@ from parfocal.core.frames import FrameSpec
 from parfocal.formats import ImagePart, parts_of
 from parfocal.storage import Manifest, RecordedRun, open_run
 from parfocal.storage.event_documents import image_paths
+from parfocal.storage.recorded_run import MADE_OF_IMAGES
 
 _WORDS = {"folder of TIFF": "TIFF", "parfocal recording": "recording", "NumPy array": "NumPy"}
 
@@ -24,7 +25,7 @@ def rows_of(row: ImageRow) -> Iterator[ImageRow]:
         if row.kind == "run":
             yield from _rows_of_run(row)
         else:
-            parts = list_parts(row)
+            parts = parts_of(row.path)
             first = next(parts)
             several = next(parts, None)
             yield _row(row, first, alone=several is None)
@@ -33,11 +34,6 @@ def rows_of(row: ImageRow) -> Iterator[ImageRow]:
                 yield from (_row(row, part, alone=False) for part in parts)
     except Exception as error:  # noqa: BLE001 (whatever a decoder raises for a broken file: told in its row)
         yield replace(row, problem=_short(error, row), is_read=True)
-
-
-def list_parts(row: ImageRow) -> Iterator[ImagePart]:
-    """Yield the parts of a file or data set; raises `MovieError` if there is none."""
-    return parts_of(row.path)
 
 
 def _short(error: Exception, row: ImageRow) -> str:
@@ -97,9 +93,9 @@ def _rows_of_run(row: ImageRow) -> Iterator[ImageRow]:
 
 def _images_of_run(row: ImageRow, run: RecordedRun, manifest: Manifest) -> Iterator[ImageRow]:
     """Yield a row for each position of each stream of frames that a camera made."""
-    for stream in run.acquired():
-        record = manifest.streams[stream]
-        assert isinstance(record.spec, FrameSpec)
+    for stream, record in manifest.streams.items():
+        if stream in MADE_OF_IMAGES or not isinstance(record.spec, FrameSpec):
+            continue
         looks = replace(
             row,
             shape=record.spec.shape,

@@ -22,7 +22,10 @@ def kind_of_file(name: str) -> str:
 
     Examples
     --------
-    >>> [kind_of_file(name) for name in ("a.ome.tif", "a.TIFF", "b.png", "c.npy", "d.nd2", "notes.txt", "._a.tif")]
+    >>> [
+    ...     kind_of_file(name)
+    ...     for name in ("a.ome.tif", "a.TIFF", "b.png", "c.npy", "d.nd2", "notes.txt", "._a.tif")
+    ... ]
     ['OME-TIFF', 'TIFF', 'PNG', 'NumPy', 'ND2', '', '']
     """
     suffix = PurePath(name).suffix.lower()
@@ -39,7 +42,11 @@ def kind_of_folder(files: Iterable[str], folders: Iterable[str]) -> str:
 
     Examples
     --------
-    >>> kind_of_folder(["manifest.json"], []), kind_of_folder([".zattrs"], ["0"]), kind_of_folder(["a.tif"], [])
+    >>> (
+    ...     kind_of_folder(["manifest.json"], []),
+    ...     kind_of_folder([".zattrs"], ["0"]),
+    ...     kind_of_folder(["a.tif"], []),
+    ... )
     ('run', 'OME-Zarr', '')
     """
     names = set(files)

@@ -38,6 +38,8 @@ class ImageRow(msgspec.Struct, frozen=True, kw_only=True):
         Edge of a pixel in the sample.
     time_ns : int
         When it was begun (a run) or changed last (a file), UTC.
+    nbytes : int
+        Of the file, or of those files of a data set that describe it.
     outcome : str
         How a run ended: "recording" while it goes on.
     problem : str
@@ -63,6 +65,7 @@ class ImageRow(msgspec.Struct, frozen=True, kw_only=True):
     dtype: str = ""
     pixel_size_um: float | None = None
     time_ns: int = 0
+    nbytes: int = 0
     outcome: str = ""
     problem: str = ""
     is_read: bool = False

@@ -1,0 +1,172 @@
+"""Which rows are shown, in which order: kept up to date while rows come, without sorting all anew. Pure.
+
+For a thread beside the window's: nothing here holds the interpreter for longer than some milliseconds.
+"""
+
+from __future__ import annotations
+
+import os
+from bisect import insort
+from collections import Counter
+from collections.abc import Iterable
+from heapq import merge
+
+import msgspec
+
+from parfocal.app.browser.columns import SortKey, key_of
+from parfocal.app.browser.filters import RowFilter, parse_filter
+from parfocal.app.browser.rows import ImageRow
+
+Key = tuple[str, int]
+Entry = tuple[SortKey, SortKey, Key]
+_FEW = 50
+_SORTED_AT_ONCE = 4000
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody has chosen to see.
+
+    Attributes
+    ----------
+    folder : str
+        Only what lies in it, or in what is in it; "" for all.
+    search : str
+        As `parfocal.app.browser.filters` reads it.
+    columns : dict of str to str
+        Conditions by column.
+    sort : str
+        The column by which rows are sorted; "" for folder and name.
+    descending : bool
+        Last first; what is empty stays last.
+    """
+
+    folder: str = ""
+    search: str = ""
+    columns: dict[str, str] = {}
+    sort: str = ""
+    descending: bool = False
+
+
+class Arrangement:
+    """Rows by their key, and the order of those that are shown.
+
+    Examples
+    --------
+    >>> rows = Arrangement()
+    >>> rows.put([ImageRow(path=f"/d/t{n}.tif", folder="/d", name=f"t{n}.tif", well="A01") for n in (10, 9)])
+    >>> [row.name for row in rows.shown()], rows.wells
+    (['t9.tif', 't10.tif'], Counter({'A01': 2}))
+    >>> rows.choose(Choice(search="t10"))
+    >>> [row.name for row in rows.shown()], len(rows)
+    (['t10.tif'], 2)
+    """
+
+    def __init__(self) -> None:
+        self._rows: dict[Key, ImageRow] = {}
+        self._order: list[Entry] = []
+        self._entries: dict[Key, Entry] = {}  # of those in the order
+        self._dropped: set[int] = set()  # entries in the order that are out of date, by id
+        self._new: dict[Key, None] = {}
+        self.choice = Choice()
+        self._filter = RowFilter()
+        self.wells: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def choose(self, choice: Choice) -> None:
+        """Show other rows, or in another order."""
+        self.choice = choice
+        self._filter = parse_filter(choice.search, choice.columns)
+        self._order, self._entries, self._dropped = [], {}, set()
+        self._new = dict.fromkeys(self._rows)
+        self.wells = Counter()
+        for row in self._rows.values():
+            self._count(row, 1)
+
+    def put(self, rows: Iterable[ImageRow]) -> None:
+        """Take rows in, in place of those with the same key."""
+        for row in rows:
+            key = row.key
+            if key in self._rows:
+                self._count(self._rows[key], -1)
+            self._rows[key] = row
+            self._count(row, 1)
+            entry = self._entries.get(key)
+            if entry is None or not self._is_shown(row) or self._entry(row) != entry:
+                self._take_out(key)
+                self._new[key] = None
+
+    def remove(self, keys: Iterable[Key]) -> None:
+        """Let go of rows; keys of none are nothing."""
+        for key in keys:
+            if key in self._rows:
+                self._count(self._rows.pop(key), -1)
+                self._take_out(key)
+
+    def shown(self) -> list[ImageRow]:
+        """Return the rows that are shown, in order: a list of its own."""
+        if self._dropped:
+            self._order = [entry for entry in self._order if id(entry) not in self._dropped]
+            self._dropped = set()
+        rows = self._rows
+        fresh = [self._entry(rows[key]) for key in self._new if key in rows and self._is_shown(rows[key])]
+        self._new = {}
+        self._entries.update((entry[2], entry) for entry in fresh)
+        self._order = _merged(self._order, fresh)
+        found = [rows[entry[2]] for entry in self._order]
+        return _last_first(found, self.choice) if self.choice.descending else found
+
+    def _take_out(self, key: Key) -> None:
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self._dropped.add(id(entry))
+
+    def _count(self, row: ImageRow, number: int) -> None:
+        """Count the wells of all rows that would be shown if no well were chosen."""
+        if row.well and self._lies_within(row) and self._filter.without("well").matches(row):
+            self.wells[row.well] += number
+
+    def _is_shown(self, row: ImageRow) -> bool:
+        return self._lies_within(row) and self._filter.matches(row)
+
+    def _lies_within(self, row: ImageRow) -> bool:
+        folder = self.choice.folder
+        if not folder or row.folder == folder or row.source == folder:
+            return True
+        return row.folder.startswith(folder.rstrip(os.sep) + os.sep)
+
+    def _entry(self, row: ImageRow) -> Entry:
+        first = key_of(row, self.choice.sort) if self.choice.sort else _folder_key(row)
+        return first, key_of(row, "name"), row.key
+
+
+def _folder_key(row: ImageRow) -> SortKey:
+    return 0, 0.0, (row.folder,)
+
+
+def _merged(order: list[Entry], fresh: list[Entry]) -> list[Entry]:
+    """Return two lists as one in order, of which the first is in order; may change and return the first."""
+    parts = [sorted(fresh[n : n + _SORTED_AT_ONCE]) for n in range(0, len(fresh), _SORTED_AT_ONCE)]
+    if not parts:
+        return order
+    if len(parts) == 1 and (not order or parts[0][0] >= order[-1]):
+        order += parts[0]
+        return order
+    if len(fresh) * _FEW < len(order):
+        for entry in fresh:
+            insort(order, entry)
+        return order
+    return [*merge(order, *parts)]
+
+
+def _last_first(rows: list[ImageRow], choice: Choice) -> list[ImageRow]:
+    """Return rows in reverse; those without a value in the column stay last."""
+    column = choice.sort or "name"
+    empty = 0
+    for row in reversed(rows):
+        if key_of(row, column)[0] != 2:
+            break
+        empty += 1
+    full = rows[: len(rows) - empty]
+    return [*reversed(full), *rows[len(rows) - empty :]]
