@@ -71,7 +71,7 @@ PLAIN = {
         Assignment Cellpose Merge StarDist
     """,
     "app": """
-        LineList QuestionBar QueueBars
+        Column LineList Listed Outgoing Preview QuestionBar QueueBars Sent
     """,
     "cli": """
         Exit

@@ -12,6 +12,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 import parfocal
 from parfocal.cli import (
+    browse,
     calls,
     check,
     demo,
@@ -88,7 +89,7 @@ def _make_app() -> App:
     seen.default(view.viewers)
     seen.command(view.close, help_epilogue=examples(view.close))
     for command in (
-        view.view, look.live, look.snap, track.track,
+        view.view, browse.browse, look.live, look.snap, track.track,
         rigs.up, rigs.down, rigs.restart, rigs.rigs, status.status, calls.call, calls.commands,
         settings.settings, show_plan.plan, run_plan.run, run_plan.prepare, runs.runs, runs.note,
         steer.start, steer.pause, steer.resume, steer.cancel, steer.finish, steer.confirm,

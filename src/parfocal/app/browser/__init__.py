@@ -2,7 +2,7 @@
 
 ::
 
-    window (Qt) ── Catalogue ── WorkerProcess ═══ worker: lists folders, opens files, draws thumbnails, sends
+    window (Qt) ── Catalogue ── BrowserWorker ═══ worker: lists folders, opens files, draws thumbnails, sends
        │              │            (pipes)
        │           Inventory: rows, folders, what is still to be asked    (pure)
        │           Arrangement: which rows are shown, in which order      (pure)

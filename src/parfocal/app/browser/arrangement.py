@@ -23,7 +23,7 @@ _FEW = 50
 _SORTED_AT_ONCE = 4000
 
 
-class Choice(msgspec.Struct, frozen=True, kw_only=True):
+class RowChoice(msgspec.Struct, frozen=True, kw_only=True):
     """What somebody has chosen to see.
 
     Attributes
@@ -56,7 +56,7 @@ class Arrangement:
     >>> rows.put([ImageRow(path=f"/d/t{n}.tif", folder="/d", name=f"t{n}.tif", well="A01") for n in (10, 9)])
     >>> [row.name for row in rows.shown()], rows.wells
     (['t9.tif', 't10.tif'], Counter({'A01': 2}))
-    >>> rows.choose(Choice(search="t10"))
+    >>> rows.choose(RowChoice(search="t10"))
     >>> [row.name for row in rows.shown()], len(rows)
     (['t10.tif'], 2)
     """
@@ -67,14 +67,14 @@ class Arrangement:
         self._entries: dict[Key, Entry] = {}  # of those in the order
         self._dropped: set[int] = set()  # entries in the order that are out of date, by id
         self._new: dict[Key, None] = {}
-        self.choice = Choice()
+        self.choice = RowChoice()
         self._filter = RowFilter()
         self.wells: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    def choose(self, choice: Choice) -> None:
+    def choose(self, choice: RowChoice) -> None:
         """Show other rows, or in another order."""
         self.choice = choice
         self._filter = parse_filter(choice.search, choice.columns)
@@ -160,7 +160,7 @@ def _merged(order: list[Entry], fresh: list[Entry]) -> list[Entry]:
     return [*merge(order, *parts)]
 
 
-def _last_first(rows: list[ImageRow], choice: Choice) -> list[ImageRow]:
+def _last_first(rows: list[ImageRow], choice: RowChoice) -> list[ImageRow]:
     """Return rows in reverse; those without a value in the column stay last."""
     column = choice.sort or "name"
     empty = 0

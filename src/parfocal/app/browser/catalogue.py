@@ -9,11 +9,11 @@ from typing import Any
 
 import msgspec
 
-from parfocal.app.browser.arrangement import Choice
-from parfocal.app.browser.inventory import Folder, Inventory, Progress
+from parfocal.app.browser.arrangement import RowChoice
+from parfocal.app.browser.browser_worker import BrowserWorker
+from parfocal.app.browser.inventory import Folder, Inventory, ScanProgress
 from parfocal.app.browser.messages import Answer
 from parfocal.app.browser.rows import ImageRow
-from parfocal.app.browser.worker_process import WorkerProcess
 from parfocal.core.clock import SYSTEM_CLOCK
 
 _PUBLISHES_EVERY_S = 0.1
@@ -39,9 +39,9 @@ class CatalogueSnapshot(msgspec.Struct, frozen=True, kw_only=True):
         All of them, each behind the one in which it lies.
     wells : dict of str to int
         Images by well, of those that would be shown if no well were chosen.
-    progress : Progress
+    progress : ScanProgress
         How far the scan is.
-    choice : Choice
+    choice : RowChoice
         What was chosen to be shown.
     """
 
@@ -49,8 +49,8 @@ class CatalogueSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     rows: list[ImageRow] = []
     folders: tuple[Folder, ...] = ()
     wells: dict[str, int] = {}
-    progress: Progress = Progress()
-    choice: Choice = Choice()
+    progress: ScanProgress = ScanProgress()
+    choice: RowChoice = RowChoice()
 
 
 class Catalogue:
@@ -65,16 +65,19 @@ class Catalogue:
 
     Attributes
     ----------
+    root : str
+        The folder.
     snapshot : CatalogueSnapshot
         The newest.
     """
 
     def __init__(self, root: str, looks_again_s: float = _LOOKS_AGAIN_AFTER_S) -> None:
+        self.root = root
         self.snapshot = CatalogueSnapshot()
         self._inventory = Inventory(root)
         self._looks_again_s = looks_again_s
         self._events: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
-        self._worker = WorkerProcess(lambda answer: self._events.put(("answer", answer)))
+        self._worker = BrowserWorker(lambda answer: self._events.put(("answer", answer)))
         self._is_asking = self._is_dirty = False
         self._why = ""
         self._began_s = self._published_s = _now_s()
@@ -86,7 +89,7 @@ class Catalogue:
         self._events.put(("begin", None))
         self._thread.start()
 
-    def choose(self, choice: Choice) -> None:
+    def choose(self, choice: RowChoice) -> None:
         """Have other rows shown, or in another order."""
         self._events.put(("choose", choice))
 

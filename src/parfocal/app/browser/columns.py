@@ -72,6 +72,10 @@ def _shape(row: ImageRow) -> str:
     return f"{row.shape[1]} × {row.shape[0]}" if len(row.shape) == 2 else ""  # noqa: RUF001 (the sign)
 
 
+def _pixel(row: ImageRow) -> str:
+    return "" if row.pixel_size_um is None else f"{row.pixel_size_um:.4g} µm"
+
+
 def _time(row: ImageRow) -> str:
     if not row.time_ns:
         return ""
@@ -85,26 +89,20 @@ def _outcome(row: ImageRow) -> str:
 
 
 COLUMNS = (
-    Column("name", 230, lambda row: row.name),
-    Column("kind", 86, lambda row: row.kind),
-    Column("well", 52, lambda row: row.well),
-    Column("site", 62, lambda row: row.site),
-    Column("channel", 110, _channel),
-    Column("z", 72, _counted("z", "z", "planes"), _count("z", "z")),
-    Column("t", 72, _counted("t", "t", "times"), _count("t", "t")),
-    Column("shape", 94, _shape, lambda row: float(row.shape[0] * row.shape[1]) if row.shape else None),
-    Column("dtype", 62, lambda row: row.dtype),
+    Column("name", 196, lambda row: row.name),
+    Column("kind", 72, lambda row: row.kind),
+    Column("well", 44, lambda row: row.well),
+    Column("site", 48, lambda row: row.site),
+    Column("channel", 92, _channel),
+    Column("z", 64, _counted("z", "z", "planes"), _count("z", "z")),
+    Column("t", 64, _counted("t", "t", "times"), _count("t", "t")),
+    Column("outcome", 130, _outcome, tip="how a run ended; why a file cannot be read"),
+    Column("shape", 90, _shape, lambda row: float(row.shape[0] * row.shape[1]) if row.shape else None),
+    Column("dtype", 58, lambda row: row.dtype),
+    Column("pixel", 70, _pixel, lambda row: row.pixel_size_um, "edge of a pixel in the sample"),
     Column(
-        "pixel",
-        74,
-        lambda row: "" if row.pixel_size_um is None else f"{row.pixel_size_um:.4g} µm",
-        lambda row: row.pixel_size_um,
-        "edge of a pixel in the sample",
+        "time", 132, _time, lambda row: float(row.time_ns) or None, "when a run began, a file was changed"
     ),
-    Column(
-        "time", 142, _time, lambda row: float(row.time_ns) or None, "a run began, or a file was changed last"
-    ),
-    Column("outcome", 200, _outcome, tip="how a run ended; why a file cannot be read"),
 )
 BY_NAME = {column.name: column for column in COLUMNS}
 

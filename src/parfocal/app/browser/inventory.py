@@ -41,7 +41,7 @@ class Folder(msgspec.Struct, frozen=True, kw_only=True):
     problem: str = ""
 
 
-class Progress(msgspec.Struct, frozen=True, kw_only=True):
+class ScanProgress(msgspec.Struct, frozen=True, kw_only=True):
     """How far the scan is.
 
     Attributes
@@ -83,9 +83,9 @@ class Inventory:
         self._one_by_one = 0
 
     @property
-    def progress(self) -> Progress:
+    def progress(self) -> ScanProgress:
         """How far it is."""
-        return Progress(
+        return ScanProgress(
             images=len(self.rows),
             unread=len(self._unread) + len(self._asked),
             problems=len(self._problems),
@@ -122,7 +122,7 @@ class Inventory:
             self._take_read(answer)
 
     def failed(self, reason: str) -> None:
-        """Take in that the worker broke off: what it read alone has the fault, several are read one by one."""
+        """Take in that the worker broke off: one read alone has the fault, several are read one by one."""
         if self._unlisted and not self._asked:
             self._give_up(self._unlisted.popleft(), reason)
             return

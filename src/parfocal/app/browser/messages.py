@@ -90,7 +90,7 @@ class RowsRead(msgspec.Struct, frozen=True, tag=True):
     last: bool = False
 
 
-class Drawn(msgspec.Struct, frozen=True, tag=True):
+class ThumbnailDrawn(msgspec.Struct, frozen=True, tag=True):
     """A thumbnail, (y, x) grey; None with the reason why there is none."""
 
     path: str
@@ -109,4 +109,4 @@ class Sent(msgspec.Struct, frozen=True, tag=True):
     last: bool = False
 
 
-Answer = Listed | RowsRead | Drawn | Sent
+Answer = Listed | RowsRead | ThumbnailDrawn | Sent

@@ -61,7 +61,7 @@ def _row(row: ImageRow, part: ImagePart, *, alone: bool) -> ImageRow:
     return replace(
         row,
         **own,
-        kind=f"{kind} plate" if part.well and kind == "OME-Zarr" else kind,
+        kind=kind,
         channels=part.channels if len(part.channels) > 1 or not row.channel else (),
         sizes=sizes,
         shape=facts.shape,

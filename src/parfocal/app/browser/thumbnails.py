@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from parfocal.app.browser.messages import Drawn, Pixels
+from parfocal.app.browser.messages import Pixels, ThumbnailDrawn
 from parfocal.app.browser.rows import ImageRow
 from parfocal.app.browser.sending import open_row
 
@@ -15,14 +15,14 @@ _LOW, _HIGH = 1.0, 99.7
 """Percentiles of the pixels that become black and white."""
 
 
-def draw_thumbnail(row: ImageRow, size: int) -> Drawn:
+def draw_thumbnail(row: ImageRow, size: int) -> ThumbnailDrawn:
     """Return how the image in the middle of a row looks; says why where there is none."""
     try:
         with open_row(row) as movie:
             image = movie.read(_middle(movie.facts.axes, movie.facts.sizes, len(movie)))
     except Exception as error:  # noqa: BLE001 (whatever a decoder raises for a broken file)
-        return Drawn(row.path, row.position, problem=" ".join(str(error).split()))
-    return Drawn(row.path, row.position, stretched(reduced(image, size)))
+        return ThumbnailDrawn(row.path, row.position, problem=" ".join(str(error).split()))
+    return ThumbnailDrawn(row.path, row.position, stretched(reduced(image, size)))
 
 
 def reduced(image: NDArray[Any], size: int) -> NDArray[np.float32]:

@@ -23,7 +23,7 @@ from parfocal.app.browser.messages import (
     SendRows,
 )
 from parfocal.core.clock import SYSTEM_CLOCK
-from parfocal.runs.pipeline.message_pipe import MessageReader, MessageWriter, PipeClosedError
+from parfocal.ipc.message_pipe import MessageReader, MessageWriter, PipeClosedError
 
 _BATCH = 400
 _ENDS_WITHIN_S = 20.0

@@ -19,8 +19,8 @@ import numpy as np
 
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import ParfocalError, StorageError, StreamError
+from parfocal.ipc.message_pipe import MessageReader, MessageWriter, PipeClosedError
 from parfocal.processes.loading import load_object
-from parfocal.runs.pipeline.message_pipe import MessageReader, MessageWriter, PipeClosedError
 from parfocal.runs.pipeline.messages import AnalysisJob, Found, StepError, ToWorker, Warmed, WorkerSetup
 from parfocal.runs.pipeline.running import PipelineRunner
 from parfocal.runs.pipeline.trial import trial_image

@@ -11,8 +11,8 @@ import msgspec
 
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import ParfocalError
+from parfocal.ipc.message_pipe import MessageReader, MessageWriter, PipeClosedError
 from parfocal.processes.session import start_module
-from parfocal.runs.pipeline.message_pipe import MessageReader, MessageWriter, PipeClosedError
 from parfocal.runs.pipeline.messages import AnalysisJob, Found, FromWorker, ToWorker, Warmed, WorkerSetup
 from parfocal.runs.pipeline.worker_memory import WorkerMemory
 

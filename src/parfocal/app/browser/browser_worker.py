@@ -9,13 +9,13 @@ from collections.abc import Callable
 
 from parfocal.app.browser.messages import Answer, Request
 from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.ipc.message_pipe import MessageReader, MessageWriter, PipeClosedError
 from parfocal.processes.session import start_module
-from parfocal.runs.pipeline.message_pipe import MessageReader, MessageWriter, PipeClosedError
 
 _MODULE = "parfocal.app.browser.worker"
 
 
-class WorkerProcess:
+class BrowserWorker:
     """Has one request answered at a time. Thread-safe; `tell` is called in a thread of its own.
 
     Parameters

@@ -1,0 +1,72 @@
+"""Opens the browser's window, and runs it until it is closed."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+
+from parfocal.app.browser.catalogue import Catalogue
+from parfocal.core.errors import BadInputError
+from parfocal.viewers.client import check_display
+
+_SWITCHES_EVERY_S = 0.001
+"""So soon the scan's thread leaves the interpreter to the window's."""
+
+
+def browse(
+    folder: Path,
+    *,
+    theme: str = "dark",
+    kind: str = "live",
+    screenshot: Path | None = None,
+    seconds: float = 2.0,
+) -> None:
+    """Show a folder in a window; returns when it is closed. For the main thread.
+
+    Parameters
+    ----------
+    folder : Path
+        What is browsed, with all that is in it.
+    theme : str
+        Colours of the window.
+    kind : str
+        The kind of viewer that images are sent to if no other is chosen.
+    screenshot : Path, optional
+        Write what the window shows after `seconds` to this PNG file, and end.
+
+    Raises
+    ------
+    BadInputError
+        If there is no such folder, or the file of the screenshot cannot be written.
+    ViewerError
+        If there is no display, or Qt is not installed.
+    """
+    if not folder.is_dir():
+        raise BadInputError(f"there is no folder {folder}: name a folder of images, runs or plates")
+    check_display()
+    catalogue = Catalogue(str(folder.absolute()))
+    catalogue.start()  # while Qt is imported
+    from PySide6.QtCore import QTimer
+    from PySide6.QtWidgets import QApplication
+
+    from parfocal.app.browser.window import BrowserWindow
+    from parfocal.viewers.qt.palette import apply_theme
+    from parfocal.viewers.qt.theme import theme_of
+
+    application = QApplication.instance() or QApplication([])
+    assert isinstance(application, QApplication)
+    colours = theme_of(theme)
+    apply_theme(application, colours)
+    sys.setswitchinterval(_SWITCHES_EVERY_S)
+    window = BrowserWindow(catalogue, colours, kind)
+    window.show()
+    signal.signal(signal.SIGINT, lambda *_: application.quit())
+    if screenshot is not None:
+        QTimer.singleShot(round(seconds * 1000), application.quit)
+    try:
+        application.exec()
+        if screenshot is not None and not window.grab().save(str(screenshot)):
+            raise BadInputError(f"the screenshot cannot be written to {screenshot}")
+    finally:
+        window.close_all()
