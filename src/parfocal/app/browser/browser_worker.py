@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from parfocal.app.browser.messages import Answer, Request
 from parfocal.core.clock import SYSTEM_CLOCK
@@ -62,8 +63,8 @@ class BrowserWorker:
         """Have the process end by itself, and tell nothing more. Idempotent."""
         with self._lock:
             self._closed = True
-            if self._process is not None and self._process.stdin is not None:
-                self._process.stdin.close()
+            if self._process is not None:
+                _end_of_requests(self._process)
 
     def _start(self) -> None:
         with tempfile.TemporaryFile() as log:
@@ -87,12 +88,18 @@ class BrowserWorker:
             process.stdout.close()
             code = process.wait()
         with self._lock:
-            if process.stdin is not None and not process.stdin.closed:
-                process.stdin.close()
+            _end_of_requests(process)
             self._process = None
             was_asked, self.asked_ns = self.asked_ns != 0, 0
         if was_asked and not self._closed:
             self._tell(_words(code))
+
+
+def _end_of_requests(process: subprocess.Popen[bytes]) -> None:
+    """Close the pipe to a process; what it can no longer read is nothing that anybody waits for."""
+    assert process.stdin is not None
+    with suppress(OSError):
+        process.stdin.close()
 
 
 def _words(code: int) -> str:

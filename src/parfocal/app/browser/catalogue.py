@@ -12,15 +12,15 @@ import msgspec
 from parfocal.app.browser.arrangement import RowChoice
 from parfocal.app.browser.browser_worker import BrowserWorker
 from parfocal.app.browser.inventory import Folder, Inventory, ScanProgress
-from parfocal.app.browser.messages import Answer
+from parfocal.app.browser.messages import Answer, ListFolder
 from parfocal.app.browser.rows import ImageRow
 from parfocal.core.clock import SYSTEM_CLOCK
 
 _PUBLISHES_EVERY_S = 0.1
 _PER_ROW_S = 3e-6
 _LOOKS_AGAIN_AFTER_S = 2.0
-_SHARE_OF_LOOKING = 10
-"""After a scan this much longer is waited before the next one."""
+_SHARE_OF_LISTING = 10
+"""So much longer than the folders took to be listed is waited before they are listed again."""
 ANSWERS_WITHIN_S = 30.0
 """Who takes longer for one file is ended, and the file has the fault."""
 _SLOW = f"did not get on with it within {ANSWERS_WITHIN_S:.0f} s"
@@ -81,6 +81,7 @@ class Catalogue:
         self._is_asking = self._is_dirty = False
         self._why = ""
         self._began_s = self._published_s = _now_s()
+        self._listing_s = 0.0
         self._next_scan_s = float("inf")
         self._thread = threading.Thread(target=self._run, name="browser-catalogue", daemon=True)
 
@@ -156,12 +157,14 @@ class Catalogue:
 
     def _ask(self) -> None:
         request = self._inventory.next_request()
+        if isinstance(request, ListFolder):
+            self._listing_s = _now_s() - self._began_s
         if request is not None:
             self._is_asking = True
             self._worker.ask(request)
         elif self._next_scan_s == float("inf"):
-            lasted_s = _now_s() - self._began_s
-            self._next_scan_s = _now_s() + max(self._looks_again_s, _SHARE_OF_LOOKING * lasted_s)
+            pause_s = max(self._looks_again_s, _SHARE_OF_LISTING * self._listing_s)
+            self._next_scan_s = _now_s() + pause_s
 
     def _publish(self) -> None:
         due_s = self._published_s + max(_PUBLISHES_EVERY_S, _PER_ROW_S * len(self._inventory.rows))
