@@ -16,6 +16,7 @@ _CURVES = {
     "confirm": 4,
     "acquire": 7,
     "autofocus": 1,
+    "call": 6,
 }
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
 
+from parfocal.app.run_window.style import set_style
+
 if TYPE_CHECKING:
     from parfocal.runs.status_parts import Fact
     from parfocal.viewers.qt.theme import Theme
@@ -41,7 +43,7 @@ class FactGrid(QWidget):
         """Show these; nothing is to be seen without any."""
         if facts == self._facts:
             return
-        self._facts = facts
+        known, self._facts = self._facts, facts
         self.setVisible(bool(facts))
         while len(self._rows) < len(facts):
             self._add_row()
@@ -49,7 +51,7 @@ class FactGrid(QWidget):
             there = row < len(facts)
             label.setVisible(there)
             value.setVisible(there)
-            if there:
+            if there and (row >= len(known) or facts[row] != known[row]):
                 self._show(label, value, facts[row])
 
     def texts(self) -> dict[str, str]:
@@ -57,11 +59,11 @@ class FactGrid(QWidget):
         return {label.text(): value.text() for label, value in self._rows[: len(self._facts)]}
 
     def _show(self, label: QLabel, value: QLabel, fact: Fact) -> None:
+        ink = self._theme.alarm if fact.alarm else self._theme.text
         label.setText(fact.label)
         value.setText(fact.text)
-        ink = self._theme.alarm if fact.alarm else self._theme.text
-        label.setStyleSheet(f"color: {self._theme.faint}")
-        value.setStyleSheet(f"color: {ink}; font-weight: {'bold' if fact.alarm else 'normal'}")
+        set_style(label, f"color: {self._theme.faint}")
+        set_style(value, f"color: {ink}; font-weight: {'bold' if fact.alarm else 'normal'}")
 
     def _add_row(self) -> None:
         label, value = QLabel(), QLabel()

@@ -26,6 +26,7 @@ from parfocal.app.run_window.position_map import PositionMap
 from parfocal.app.run_window.queue_bars import QueueBars
 from parfocal.app.run_window.run_chooser import RunChooser
 from parfocal.app.run_window.steering import Steering
+from parfocal.app.run_window.style import set_style
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -150,14 +151,15 @@ class RunWidget(QWidget):
         said = shown.request.text if shown.request is not None else ""
         refused = shown.request is not None and shown.request.state == "refused"
         self.note.setText(said or (f"record in {folder}" if folder else ""))
-        self.note.setStyleSheet(f"color: {self._theme.alarm if refused else self._theme.faint}")
+        set_style(self.note, f"color: {self._theme.alarm if refused else self._theme.faint}")
 
     def _show_chip(self, view: RunView) -> None:
         colour = tone_colours(self._theme)[view.tone]
         self.chip.setText(view.chip)
-        self.chip.setStyleSheet(
+        set_style(
+            self.chip,
             f"background: {colour}; color: {ink_on(colour)}; font-weight: bold; border-radius: 6px;"
-            "padding: 4px 10px"
+            "padding: 4px 10px",
         )
 
     @staticmethod
