@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 
 import pytest
 
@@ -95,3 +96,25 @@ def test_what_is_wrong_is_named(text, rig, code, said, tmp_path, capsys):
     (tmp_path / "plan.yaml").write_text(text)
     assert run(["plan", str(tmp_path / "plan.yaml"), *rig]) == code
     assert re.search(said, capsys.readouterr().err)
+
+
+def test_a_pipeline_in_the_file_is_shown_and_another_one_wins(tmp_path, capsys, monkeypatch):
+    monkeypatch.syspath_prepend("")  # undone afterwards: the command adds folders
+    (tmp_path / "steps_beside.py").write_text(
+        "import parfocal.testing.steps as ours\n"
+        "def found(image): return ours.bright(image)\n"
+        "other = {'segment': 'parfocal.testing.steps:quarters'}\n"
+    )
+    (tmp_path / "plan.toml").write_text(
+        'channels = ["nucleus"]\nstim_mode = "previous"\n[pipeline]\nsegment = "steps_beside:found"\n'
+    )
+    file = str(tmp_path / "plan.toml")
+    assert run(["plan", file]) == 0
+    shown = capsys.readouterr().out
+    assert "steps_beside:found" in shown
+    assert "from the image of the time point before" in shown
+    assert run(["plan", file, "--pipeline", "steps_beside:other", "--stim-mode", "current", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["pipeline"]["segment"]["call"] == "parfocal.testing.steps:quarters"
+    assert told["stim_mode"] == "current"
+    sys.modules.pop("steps_beside")

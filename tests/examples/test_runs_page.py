@@ -19,6 +19,12 @@ def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", PAGE, flags=re.DOTALL)
 
 
+def code(containing):
+    """Return the one block of Python in which a text stands."""
+    (found,) = [block for block in blocks("python") if containing in block]
+    return found
+
+
 @pytest.fixture
 def folder(tmp_path):
     (written,) = blocks("yaml")
@@ -41,7 +47,7 @@ def python(*words, folder):
 
 def test_its_file_and_its_python_are_the_same_plan(folder):
     written = load_plan(folder / "plan.yaml")
-    events = python("-c", blocks("python")[0], folder=folder)
+    events = python("-c", code("save_plan(plan"), folder=folder)
     assert load_plan(folder / "plan.yaml") == written
     assert len(events) == len(written) == 15
     assert events[0] == "0 wait {} 0.0  None"
@@ -58,17 +64,17 @@ def test_its_commands_run(folder):
     assert load_plan(Path(status["folder"]) / "plan.json") == load_plan(folder / "plan.yaml")
     stimuli = status["stimulations"]["fired"]
     assert (stimuli, status["frames_stored"]) == (2, status["frames_received"] + stimuli)
-    record = python("-c", f"folder = {status['folder']!r}\n{blocks('python')[5]}", folder=folder)
+    record = python("-c", f"folder = {status['folder']!r}\n{code('record.events()')}", folder=folder)
     assert record[:3] == ["complete ", "(512, 512)", "{'t': 3, 'p': 1, 'c': 2, 'z': 0} 10000000"]
     assert record[3].startswith("(3, 1, 4.")
 
 
 def test_its_run_is_complete(folder):
-    assert python("-c", blocks("python")[1], folder=folder)[-1] == "complete"
+    assert python("-c", code('name="second"'), folder=folder)[-1] == "complete"
 
 
 def test_its_run_is_prepared_and_then_started(folder):
-    prepared, ended = python("-c", blocks("python")[2], folder=folder)
+    prepared, ended = python("-c", code("rig.prepare("), folder=folder)
     told = re.match(r"prepared RunForecast\(duration_s=([\d.]+), largest_move_um=200\.0,", prepared)
     assert told, prepared
     assert float(told[1]) > 0.2  # the schedule, and what devices and calls take
@@ -76,7 +82,7 @@ def test_its_run_is_prepared_and_then_started(folder):
 
 
 def test_its_run_is_steered(folder):
-    printed = python("-c", blocks("python")[3], folder=folder)
+    printed = python("-c", code("same.pause("), folder=folder)
     state, ended = printed[0], printed[-1].split()
     assert state in ("pausing", "paused")
     assert ended[0] == "complete"
@@ -84,7 +90,7 @@ def test_its_run_is_steered(folder):
 
 
 def test_its_pipeline_goes_with_its_plan(folder):
-    (folder / "steps.py").write_text(blocks("python")[4])
+    (folder / "steps.py").write_text(code("Pipeline("))
     (shown,) = [line for line in _plan(folder) if line.startswith("segment")]
     assert shown == "segment      parfocal.analysis.cells.segment:otsu  min_area_px=30"
 

@@ -8,7 +8,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from parfocal.core.errors import BadInputError
-from parfocal.runs import Sequence, combine, confirm, load_plan, plan_from_data, plan_to_data, save_plan, wait
+from parfocal.runs import (
+    Sequence,
+    combine,
+    confirm,
+    load_plan,
+    plan_from_data,
+    plan_to_data,
+    read_plan_file,
+    save_plan,
+    wait,
+)
+from parfocal.runs.pipeline.pipeline import pipeline_from_data
+from parfocal.runs.pipeline.requested_run import requested_run
 from parfocal.testing import plans as random
 
 
@@ -21,7 +33,7 @@ def test_data_say_it_all(plan):
     assert list(again.events()) == list(plan.events())
 
 
-@pytest.mark.parametrize("suffix", [".yaml", ".yml", ".json"])
+@pytest.mark.parametrize("suffix", [".yaml", ".yml", ".toml", ".json"])
 @given(plan=random.plans)
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_files_say_it_all(tmp_path, suffix, plan):
@@ -85,5 +97,59 @@ def test_a_wrong_file_is_told_by_its_name(tmp_path, text, message):
 def test_files_that_are_none(tmp_path):
     with pytest.raises(BadInputError, match=r"absent\.yaml cannot be read"):
         load_plan(tmp_path / "absent.yaml")
-    with pytest.raises(BadInputError, match=r"a plan is a file \.yaml, \.yml, \.json, not \.toml"):
-        save_plan(Sequence(), tmp_path / "plan.toml")
+    with pytest.raises(BadInputError, match=r"a plan is a file \.yaml, \.yml, \.toml, \.json, not \.ini"):
+        save_plan(Sequence(), tmp_path / "plan.ini")
+
+
+IN_TOML = """
+channels = ["nucleus"]
+stim_mode = "previous"
+[pipeline]
+segment = "parfocal.testing.steps:bright"
+[pipeline.track]
+call = "parfocal.testing.steps:ByLabel"
+settings = { first = 7 }
+"""
+IN_YAML = """
+type: combine
+axis: t
+plans: [{channels: [nucleus]}]
+pipeline: parfocal.testing.pipelines:bright
+"""
+
+
+def test_a_pipeline_may_stand_beside_a_plan(tmp_path):
+    (tmp_path / "plan.toml").write_text(IN_TOML)
+    found = read_plan_file(tmp_path / "plan.toml")
+    assert (found.plan, found.stim_mode) == (Sequence(channels=["nucleus"]), "previous")
+    assert pipeline_from_data(found.pipeline).track.settings == {"first": 7}
+    asked = requested_run(tmp_path / "plan.toml")
+    assert (asked.plan, asked.pipeline.mode) == (found.plan, "previous")
+    assert asked.pipeline.pipeline.segment.call == "parfocal.testing.steps:bright"
+    other = requested_run(
+        str(tmp_path / "plan.toml"), {"segment": "parfocal.testing.steps:quarters"}, "current"
+    )
+    assert (other.pipeline.pipeline.segment.call, other.pipeline.mode) == (
+        "parfocal.testing.steps:quarters",
+        "current",
+    )
+    (tmp_path / "plan.yaml").write_text(IN_YAML)
+    assert read_plan_file(tmp_path / "plan.yaml").pipeline == "parfocal.testing.pipelines:bright"
+    with pytest.raises(BadInputError, match=r"plan\.toml holds a pipeline beside the plan: give the file"):
+        load_plan(tmp_path / "plan.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("pipeline = 5", "pipeline must have its steps as fields, or be 'module:object', not 5"),
+        ('stim_mode = "later"', "stim_mode must be 'current' or 'previous', not 'later'"),
+        ('[pipeline]\nsegmnt = "a:b"', "pipeline has no field 'segmnt'; did you mean 'segment'"),
+        ('[[time_plan]]\npipeline = "a:b"', "time_plan"),
+        ("channels = [nucleus]", "plan.toml is no toml: "),
+    ],
+)
+def test_a_wrong_pipeline_of_a_file_is_told(tmp_path, text, message):
+    (tmp_path / "plan.toml").write_text(text)
+    with pytest.raises(BadInputError, match=message):
+        requested_run(tmp_path / "plan.toml")

@@ -16,20 +16,17 @@ from parfocal.core.run_status import StimMode
 from parfocal.rig.plan_report import KnownRig, first_and_last, known_rig, report_of
 from parfocal.runs.pipeline.pipeline import pipeline_to_data
 from parfocal.runs.pipeline.plan_check import check_plan
-from parfocal.runs.pipeline.request import pipeline_request
+from parfocal.runs.pipeline.requested_run import requested_run
 from parfocal.runs.plans.field_of_view import tiled
 from parfocal.runs.plans.origin import at_origin
-from parfocal.runs.plans.plan_files import load_plan
 from parfocal.runs.status_text import clock_text
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from parfocal.rig.plan_report import PlanReport
-    from parfocal.runs.pipeline.pipeline import Pipeline
     from parfocal.runs.pipeline.request import PipelineRequest
     from parfocal.runs.plans.event import Event
-    from parfocal.runs.plans.plan import Plan
 
 _MOST_NAMES = 8
 
@@ -39,7 +36,7 @@ def plan(
     *,
     rig: str | None = None,
     pipeline: str = "",
-    stim_mode: StimMode = "current",
+    stim_mode: StimMode | None = None,
     most: int = 20,
     json: bool = False,
 ) -> int:
@@ -51,14 +48,15 @@ def plan(
     Parameters
     ----------
     plan
-        YAML or JSON file with the plan, ours or of useq-schema.
+        YAML, TOML or JSON file with the plan, ours or of useq-schema; it may hold a pipeline, too.
     rig
         Check it against this rig: its channels, the speeds of its stages; of one that runs the disk needed,
         too. A built-in rig or a file is only read.
     pipeline
-        Check it with this pipeline, "module:object", and show its steps.
+        Check it with this pipeline, "module:object", instead of that in the file, and show its steps.
     stim_mode
-        From which image the mask of a stimulus is made: of its time point, or of the one before.
+        From which image the mask of a stimulus is made: of its time point, or of the one before; by default
+        as the file says, else of its time point.
     most
         How many events are shown; of more the first and the last ones.
     json
@@ -75,41 +73,39 @@ def plan(
     parfocal plan plan.yaml --json
     """
     facts = KnownRig() if rig is None else known_rig(rig)
-    wanted = tiled(load_plan(plan), facts.field_um)
+    find_own_modules(plan)
+    asked = requested_run(plan, pipeline or None, stim_mode)
+    wanted, request = tiled(asked.plan, facts.field_um), asked.pipeline
     report = report_of(wanted, facts)
-    request = _checked(pipeline, stim_mode, wanted) if pipeline else None
+    if request is not None:
+        check_plan(at_origin(wanted, x_um=0, y_um=0, z_um=0).events(), request)
     first, last = first_and_last(wanted, most)
     left_out = report.events_total - len(first) - len(last)
     if json:
         events = [msgspec.structs.asdict(event) for event in (*first, *last)]
         known = {"plan": str(plan), "rig": facts.rig, **msgspec.structs.asdict(report)}
         if request is not None:
-            known["pipeline"] = pipeline_to_data(request.pipeline)
+            known |= {"pipeline": pipeline_to_data(request.pipeline), "stim_mode": request.mode}
         print_json({**known, "events": events, "events_left_out": left_out})
         return Exit.OK
     shown = console()
     _summarise(report, facts, shown)
     if request is not None:
-        _show_steps(request.pipeline, shown)
+        _show_steps(request, shown)
     if most:
         shown.print(_table(first, last, left_out))
     return Exit.OK
 
 
-def _checked(address: str, mode: StimMode, wanted: Plan) -> PipelineRequest:
-    """Return a pipeline that goes with a plan."""
-    find_own_modules()
-    request = pipeline_request(address, mode)
-    check_plan(at_origin(wanted, x_um=0, y_um=0, z_um=0).events(), request)
-    return request
-
-
-def _show_steps(pipeline: Pipeline, shown: Console) -> None:
+def _show_steps(request: PipelineRequest, shown: Console) -> None:
+    pipeline = request.pipeline
     for name, step in pipeline.steps():
         settings = "  ".join(f"{setting}={value!r}" for setting, value in step.settings.items())
         shown.print(Text.assemble((f"{name:13}", "bold"), f"{step.call}  {settings}".rstrip()))
     waits = f"{pipeline.workers} workers, a queue of {pipeline.queue}, {pipeline.deadline_s:g} s for a mask"
     shown.print(Text.assemble((f"{'pipeline':13}", "bold"), f"{waits}; late: {pipeline.late}"))
+    image = "its time point" if request.mode == "current" else "the time point before"
+    shown.print(Text.assemble((f"{'masks':13}", "bold"), f"from the image of {image}"))
 
 
 def _summarise(report: PlanReport, facts: KnownRig, shown: Console) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
@@ -19,8 +19,7 @@ from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import CommandError
 from parfocal.core.run_status import StimMode
 from parfocal.rig.opening import attach_or_open
-from parfocal.runs.pipeline.request import pipeline_request
-from parfocal.runs.plans.plan_files import load_plan
+from parfocal.runs.pipeline.requested_run import requested_run
 from parfocal.runs.status_text import forecast_text, line_in_rig, progress_text
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
     from parfocal.core.run_status import RunStatus
     from parfocal.runs.handle import RunHandle
-    from parfocal.runs.pipeline.pipeline import Pipeline
+    from parfocal.runs.pipeline.requested_run import RequestedRun
 
 _LOOK_S = 0.1
 
@@ -43,7 +42,7 @@ def run(
     name: str = "",
     continues: str = "",
     pipeline: str = "",
-    stim_mode: StimMode = "current",
+    stim_mode: StimMode | None = None,
     force: bool = False,
     detach: bool = False,
     json: bool = False,
@@ -59,7 +58,7 @@ def run(
     rig
         A running rig; else a built-in one or a file, which is started, and ended again after the run.
     plan
-        YAML or JSON file with the plan.
+        YAML, TOML or JSON file with the plan; it may hold a pipeline, too.
     out
         Folder for the run's own new folder; by default where the rig's recorder puts its runs.
     name
@@ -67,10 +66,11 @@ def run(
     continues
         A run of this rig that has ended: its indices and files go on.
     pipeline
-        What is done with its images, up to the masks of its stimuli: "module:object" of a Pipeline. Its
-        module may lie in the working directory.
+        What is done with its images, up to the masks of its stimuli: "module:object" of a Pipeline, instead
+        of that in the file. Its module may lie in the working directory, or beside the file.
     stim_mode
-        From which image the mask of a stimulus is made: of its time point, or of the one before.
+        From which image the mask of a stimulus is made: of its time point, or of the one before; by default
+        as the file says, else of its time point.
     force
         Use instruments although another run, or another program, holds them; the record says so.
     detach
@@ -88,8 +88,8 @@ def run(
 
     parfocal run optogenetics plan.yaml --pipeline steps:pipeline
     """
-    wanted = load_plan(plan)  # a wrong plan, or pipeline, is refused before anything is started
-    request = _pipeline(pipeline, stim_mode)
+    find_own_modules(plan)
+    asked = requested_run(plan, pipeline or None, stim_mode)  # a wrong one is refused before all else
     for number in ending_signals():
         signal.signal(number, interrupt)
     shown = console(quiet=json)
@@ -98,13 +98,12 @@ def run(
     signals: AbstractContextManager[list[str]] = nullcontext([]) if detach else counted_signals()
     with opened as running, signals as came:  # one that comes while the run is started cancels it, too
         handle = running.run(
-            wanted,
+            asked.plan,
             name=name,
             folder="" if out is None else out,
             continues=continues,
             force=force,
-            pipeline=request,
-            stim_mode=stim_mode,
+            **_with_pipeline(asked),
         )
         status = handle.status() if detach else _follow(handle, running.name, came, json=json)
         _print_status(status, running.name, json=json)
@@ -119,7 +118,7 @@ def prepare(
     name: str = "",
     continues: str = "",
     pipeline: str = "",
-    stim_mode: StimMode = "current",
+    stim_mode: StimMode | None = None,
     force: bool = False,
     json: bool = False,
 ) -> None:
@@ -133,7 +132,7 @@ def prepare(
     rig
         A running rig; else a built-in one or a file, which is started in the background.
     plan
-        YAML or JSON file with the plan.
+        YAML, TOML or JSON file with the plan; it may hold a pipeline, too.
     out
         Folder for the run's own new folder; by default where the rig's recorder puts its runs.
     name
@@ -153,30 +152,28 @@ def prepare(
 
     parfocal start evening
     """
-    wanted, request = load_plan(plan), _pipeline(pipeline, stim_mode)
+    find_own_modules(plan)
+    asked = requested_run(plan, pipeline or None, stim_mode)
     shown = console(quiet=json)
     with shown.status(f"asking {rig}"):
         opened = attach_or_open(rig, detach=True)
     with opened as running:
         handle = running.prepare(
-            wanted,
+            asked.plan,
             name=name,
             folder="" if out is None else out,
             continues=continues,
             force=force,
-            pipeline=request,
-            stim_mode=stim_mode,
+            **_with_pipeline(asked),
         )
         status = handle.status()
         _print_status(status, running.name, json=json)
 
 
-def _pipeline(address: str, mode: StimMode) -> Pipeline | None:
-    """Return the pipeline of an address, checked; None for ""."""
-    if not address:
-        return None
-    find_own_modules()
-    return pipeline_request(address, mode).pipeline
+def _with_pipeline(asked: RequestedRun) -> dict[str, Any]:
+    """Return how a rig is told of the pipeline, if there is one."""
+    request = asked.pipeline
+    return {} if request is None else {"pipeline": request.pipeline, "stim_mode": request.mode}
 
 
 def _follow(handle: RunHandle, rig: str, came: list[str], *, json: bool) -> RunStatus:

@@ -153,7 +153,7 @@ class Rig:
         force: bool = False,
         notes: Mapping[str, Any] | None = None,
         pipeline: AnyPipeline | None = None,
-        stim_mode: StimMode = "current",
+        stim_mode: StimMode | None = None,
     ) -> RunHandle:
         """Start a run of a plan; return its handle at once.
 
@@ -163,7 +163,8 @@ class Rig:
         Parameters
         ----------
         plan : plan, mapping or path
-            A plan of `parfocal.runs`, the plain data of one, or a YAML or JSON file that holds them.
+            A plan of `parfocal.runs`, the plain data of one, or a YAML, TOML or JSON file that holds them; a
+            file may hold a `pipeline` and a `stim_mode`, too, which count unless others are given here.
         name : str
             Of the run, and in that of its folder; by default run1, run2 and so on. One that goes on with
             another has that one's.
@@ -180,7 +181,8 @@ class Rig:
             What is done with its images, up to the masks of its stimuli; or the address of one,
             "module:object".
         stim_mode : "current" or "previous"
-            From which image the mask of a stimulus is made: of its time point, or of the one before.
+            From which image the mask of a stimulus is made: of its time point, which is the default, or of
+            the one before.
 
         Raises
         ------
@@ -212,7 +214,7 @@ class Rig:
         force: bool = False,
         notes: Mapping[str, Any] | None = None,
         pipeline: AnyPipeline | None = None,
-        stim_mode: StimMode = "current",
+        stim_mode: StimMode | None = None,
     ) -> RunHandle:
         """Check a run of a plan as `run` does, and show it in every view; `RunHandle.start` has it begin.
 

@@ -12,8 +12,8 @@ import msgspec
 from parfocal.core.errors import BadInputError, CommandError, RunNotFoundError, nearest
 from parfocal.core.run_status import RunStatus
 from parfocal.runs.handle import START_S, RunHandle
-from parfocal.runs.pipeline.request import PipelineRequest, pipeline_request
-from parfocal.runs.plans.any_plan import as_data
+from parfocal.runs.pipeline.requested_run import requested_run
+from parfocal.runs.plans.plan_data import plan_to_data
 from parfocal.runs.settings import SERVICE
 from parfocal.runs.watch import RunWatch
 
@@ -62,18 +62,19 @@ class Runs(Mapping[str, RunHandle]):
         force: bool = False,
         notes: Mapping[str, Any] | None = None,
         pipeline: AnyPipeline | None = None,
-        stim_mode: StimMode = "current",
+        stim_mode: StimMode | None = None,
     ) -> RunHandle:
         """Start a run; see `Rig.run`."""
+        asked = requested_run(plan, pipeline, stim_mode)
         return self._begin(
             "start",
-            as_data(plan),
+            plan_to_data(asked.plan),
             name,
             _place(folder),
             continues,
             force,
             dict(notes or {}),
-            pipeline=_requested(pipeline, stim_mode),
+            pipeline=asked.pipeline,
         )
 
     def prepare(
@@ -86,18 +87,19 @@ class Runs(Mapping[str, RunHandle]):
         force: bool = False,
         notes: Mapping[str, Any] | None = None,
         pipeline: AnyPipeline | None = None,
-        stim_mode: StimMode = "current",
+        stim_mode: StimMode | None = None,
     ) -> RunHandle:
         """Prepare a run; see `Rig.prepare`."""
+        asked = requested_run(plan, pipeline, stim_mode)
         return self._begin(
             "prepare",
-            as_data(plan),
+            plan_to_data(asked.plan),
             name,
             _place(folder),
             continues,
             force,
             dict(notes or {}),
-            pipeline=_requested(pipeline, stim_mode),
+            pipeline=asked.pipeline,
         )
 
     def keep_light(self) -> None:
@@ -168,11 +170,6 @@ class Runs(Mapping[str, RunHandle]):
 def _place(folder: str | Path) -> str:
     """Return a folder as the service needs it, which has another working directory."""
     return str(Path(folder).absolute()) if folder else ""
-
-
-def _requested(pipeline: AnyPipeline | None, mode: StimMode) -> PipelineRequest | None:
-    """Return a pipeline as it is asked for, with its steps imported and checked here."""
-    return None if pipeline is None else pipeline_request(pipeline, mode)
 
 
 class _Changes:

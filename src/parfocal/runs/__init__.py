@@ -24,7 +24,7 @@ from parfocal.runs.plans.field_of_view import at_field_of_view
 from parfocal.runs.plans.origin import at_origin
 from parfocal.runs.plans.plan import Plan
 from parfocal.runs.plans.plan_data import plan_from_data, plan_to_data
-from parfocal.runs.plans.plan_files import load_plan, save_plan
+from parfocal.runs.plans.plan_files import load_plan, read_plan_file, save_plan
 from parfocal.runs.plans.schedule import Schedule
 from parfocal.runs.plans.sequence import Sequence
 
@@ -44,6 +44,7 @@ __all__ = [
     "load_plan",
     "plan_from_data",
     "plan_to_data",
+    "read_plan_file",
     "save_plan",
     "wait",
 ]

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from useq import MDAEvent, MDASequence
 
 AnyPlan: TypeAlias = Union[Plan, Mapping[str, Any], str, Path, "MDASequence", list["MDAEvent"]]
-"""A plan of `parfocal.runs`, the plain data of one, a YAML or JSON file of them, or one of useq-schema."""
+"""A plan of `parfocal.runs`, its plain data, a YAML, TOML or JSON file of them, or one of useq-schema."""
 
 
-def as_data(plan: AnyPlan) -> dict[str, Any]:
-    """Return a plan, however it is given, as plain data, checked.
+def as_plan(plan: AnyPlan) -> Plan:
+    """Return a plan, however it is given, checked.
 
     Raises
     ------
@@ -28,11 +28,16 @@ def as_data(plan: AnyPlan) -> dict[str, Any]:
         If it is no plan, or a wrong one; names the value.
     """
     if isinstance(plan, str | Path):
-        plan = load_plan(plan)
-    elif isinstance(plan, Mapping):
-        plan = plan_from_data(dict(plan))
-    elif is_useq(plan):
-        plan = plan_from_useq(plan)  # type: ignore[arg-type]
-    elif not isinstance(plan, Plan):
+        return load_plan(plan)
+    if isinstance(plan, Mapping):
+        return plan_from_data(dict(plan))
+    if is_useq(plan):
+        return plan_from_useq(plan)  # type: ignore[arg-type]
+    if not isinstance(plan, Plan):
         raise BadInputError(f"a plan, its plain data, or a file is needed, not {plan!r}")
-    return plan_to_data(plan)
+    return plan
+
+
+def as_data(plan: AnyPlan) -> dict[str, Any]:
+    """Return a plan, however it is given, as plain data; raises as `as_plan`."""
+    return plan_to_data(as_plan(plan))

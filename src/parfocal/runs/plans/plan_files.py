@@ -1,28 +1,47 @@
-"""Plans in files: YAML or JSON that people write, and what other programs save."""
+"""Plans in files: YAML, TOML or JSON that people write, and what other programs save."""
 
 from __future__ import annotations
 
 import json
+import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from parfocal.core.errors import BadInputError
+from parfocal.core.run_status import StimMode
 from parfocal.runs.plans.micromanager_plans import is_micromanager_data, plan_from_micromanager
 from parfocal.runs.plans.plan_data import plan_from_data, plan_to_data
 from parfocal.runs.plans.useq_plans import is_useq_data, plan_from_useq_data
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from parfocal.runs.plans.plan import Plan
 
-SUFFIXES = (".yaml", ".yml", ".json")
+SUFFIXES = (".yaml", ".yml", ".toml", ".json")
 _THEIRS = ".txt"
 """How Micro-Manager ends the names of saved settings."""
 
 
+class PlanWithPipeline(NamedTuple):
+    """What a file of a plan holds.
+
+    Attributes
+    ----------
+    plan : Plan
+        What is done, and when.
+    pipeline : mapping, str or None
+        What is done with the images, as plain data, or its address; not looked at yet.
+    stim_mode : StimMode or None
+        From which image the mask of a stimulus is made.
+    """
+
+    plan: Plan
+    pipeline: Any = None
+    stim_mode: StimMode | None = None
+
+
 def load_plan(path: str | Path) -> Plan:
-    """Read a plan from a YAML or JSON file, and check it.
+    """Read a plan from a YAML, TOML or JSON file, and check it.
 
     It may be one of ours, a sequence of useq-schema, or its events; or the settings of Micro-Manager's
     dialog, whose file may end in ``.txt``, too.
@@ -30,11 +49,38 @@ def load_plan(path: str | Path) -> Plan:
     Raises
     ------
     BadInputError
-        Naming the file, and the line, or the field, its value and the nearest known one.
+        Naming the file, and the line, or the field, its value and the nearest known one; also if it holds a
+        pipeline, which is more than a plan.
     """
+    found = read_plan_file(path)
+    if found.pipeline is not None:
+        raise BadInputError(
+            f"{path} holds a pipeline beside the plan: give the file itself to rig.run or `parfocal run`, "
+            "or take read_plan_file(...).plan for the plan alone"
+        )
+    return found.plan
+
+
+def read_plan_file(path: str | Path) -> PlanWithPipeline:
+    """Read a plan as `load_plan`, and the ``pipeline`` and ``stim_mode`` that may stand beside its fields."""
+    file = Path(path)
+    data = _data_of(file)
+    if not isinstance(data, Mapping):
+        return PlanWithPipeline(_plan_of(file, data))
+    fields = dict(data)
+    pipeline, mode = fields.pop("pipeline", None), fields.pop("stim_mode", None)
+    if pipeline is not None and not isinstance(pipeline, Mapping | str):
+        raise BadInputError(
+            f"{file}: pipeline must have its steps as fields, or be 'module:object', not {pipeline!r}"
+        )
+    if mode is not None and mode not in get_args(StimMode):
+        raise BadInputError(f"{file}: stim_mode must be 'current' or 'previous', not {mode!r}")
+    return PlanWithPipeline(_plan_of(file, fields), pipeline, mode)
+
+
+def _data_of(file: Path) -> Any:
     import yaml  # a few ms, which only files cost
 
-    file = Path(path)
     suffix = file.suffix.lower()
     if suffix != _THEIRS:
         _suffix(file)
@@ -43,9 +89,14 @@ def load_plan(path: str | Path) -> Plan:
     except (OSError, UnicodeDecodeError) as error:
         raise BadInputError(f"{file} cannot be read: {error}") from error
     try:  # JSON is YAML, except for tabs
-        data = json.loads(text) if suffix in (".json", _THEIRS) else yaml.safe_load(text)
+        if suffix == ".toml":
+            return tomllib.loads(text)
+        return json.loads(text) if suffix in (".json", _THEIRS) else yaml.safe_load(text)
     except (ValueError, yaml.YAMLError) as error:
         raise BadInputError(f"{file} is no {suffix[1:]}: {error}") from error
+
+
+def _plan_of(file: Path, data: Any) -> Plan:
     if is_micromanager_data(data):
         return _named(file, data)
     _suffix(file)  # of theirs, one alone may end in .txt
@@ -63,7 +114,7 @@ def _named(file: Path, data: Mapping[str, Any]) -> Plan:
 
 
 def save_plan(plan: Plan, path: str | Path) -> None:
-    """Write a plan to a YAML or JSON file, after the file's suffix.
+    """Write a plan to a YAML, TOML or JSON file, after the file's suffix.
 
     Examples
     --------
@@ -85,11 +136,17 @@ def save_plan(plan: Plan, path: str | Path) -> None:
     >>> load_plan(file) == plan
     True
     """
+    import tomli_w
     import yaml
 
     file, data = Path(path), plan_to_data(plan)
-    is_json = _suffix(file) == ".json"
-    text = json.dumps(data, indent=2) + "\n" if is_json else yaml.safe_dump(data, sort_keys=False)
+    match _suffix(file):
+        case ".json":
+            text = json.dumps(data, indent=2) + "\n"
+        case ".toml":
+            text = tomli_w.dumps(data)
+        case _:
+            text = yaml.safe_dump(data, sort_keys=False)
     file.write_text(text, encoding="utf-8")
 
 

@@ -1,0 +1,53 @@
+"""What a run is asked to do: a plan, however it is given, and the pipeline that its file may hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from parfocal.runs.pipeline.request import PipelineRequest, pipeline_request
+from parfocal.runs.plans.any_plan import as_plan
+from parfocal.runs.plans.plan_files import PlanWithPipeline, read_plan_file
+
+if TYPE_CHECKING:
+    from parfocal.core.run_status import StimMode
+    from parfocal.runs.pipeline.request import AnyPipeline
+    from parfocal.runs.plans.any_plan import AnyPlan
+    from parfocal.runs.plans.plan import Plan
+
+
+class RequestedRun(NamedTuple):
+    """A plan and a pipeline, checked each for itself."""
+
+    plan: Plan
+    pipeline: PipelineRequest | None
+
+
+def requested_run(
+    plan: AnyPlan, pipeline: AnyPipeline | None = None, stim_mode: StimMode | None = None
+) -> RequestedRun:
+    """Return what a run is asked to do; what is given goes before what the file of the plan says.
+
+    Parameters
+    ----------
+    plan : plan, mapping or path
+        The file of a plan may hold a pipeline, and from which image the masks are made.
+    pipeline : Pipeline, mapping or str, optional
+        A pipeline, or its address.
+    stim_mode : "current" or "previous", optional
+        Without it, and none in the file, "current".
+
+    Raises
+    ------
+    BadInputError, ConfigError
+        If the plan, the pipeline or one of its steps is not what it has to be; names it.
+
+    Examples
+    --------
+    >>> requested_run({"channels": ["nucleus"]}, {"segment": "parfocal.testing.steps:bright"}).pipeline.mode
+    'current'
+    """
+    file = read_plan_file(plan) if isinstance(plan, str | Path) else PlanWithPipeline(as_plan(plan))
+    wanted = file.pipeline if pipeline is None else pipeline
+    mode = stim_mode or file.stim_mode or "current"
+    return RequestedRun(file.plan, None if wanted is None else pipeline_request(wanted, mode))
