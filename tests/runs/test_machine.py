@@ -102,16 +102,8 @@ class Orders(RuleBasedStateMachine):
         return self.machine.task
 
     def at_risk(self) -> bool:
-        tried = (
-            tasks.Place
-            | tasks.Expose
-            | tasks.Focus
-            | tasks.Prepare
-            | tasks.Drain
-            | tasks.Hold
-            | tasks.CallService
-        )
-        return isinstance(self.task, tried)
+        tried = tasks.Place | tasks.Expose | tasks.Focus | tasks.Prepare | tasks.Drain | tasks.Hold
+        return isinstance(self.task, tried | tasks.CallService)
 
     # --- the run's thread
 
