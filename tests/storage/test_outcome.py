@@ -1,11 +1,18 @@
 import re
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.core.frames import FrameSpec
 from parfocal.core.status import StoredCount
+from parfocal.storage.collecting import Collected
+from parfocal.storage.manifest import Manifest, StreamRecord, Writer
+from parfocal.storage.moment import Moment
 from parfocal.storage.outcome import decide_outcome, seen_outcome
+from parfocal.storage.run_manifests import Ended, final_manifest
 
 WHOLE = StoredCount(expected=10, stored=10)
 TORN = StoredCount(expected=10, stored=7)
@@ -61,3 +68,21 @@ def test_a_run_whose_recorder_died_is_unknown() -> None:
     assert seen_outcome("recording", recorder_alive=False) == "unknown: not closed"
     assert seen_outcome("recording", recorder_alive=True) == "recording"
     assert seen_outcome("complete", recorder_alive=False) == "complete"
+
+
+def test_what_numbers_recorded_frames_is_not_counted_twice() -> None:
+    camera = StreamRecord(
+        kind="frames",
+        path="frames.ome.zarr",
+        policy="drop",
+        spec=FrameSpec(shape=(4, 4), dtype="uint8"),
+        first_sequence=0,
+        writer="camera",
+    )
+    regions = msgspec.structs.replace(camera, writer="tracker", numbered_by="camera")
+    manifest = Manifest(run="a", started=Moment.now(SYSTEM_CLOCK), recorder=Writer.this())
+    lost = {"camera": {"camera": 3}, "tracker": {"overrun": 2}}
+    for record in (camera, regions):
+        changed = msgspec.structs.replace(manifest, streams={"frames": record})
+        final = final_manifest(changed, Ended(ending="complete"), Collected(), lost, stop_on_error=False)
+        assert final.losses == {"overrun": 2}, "frames of the tracker that nobody tracked are told"

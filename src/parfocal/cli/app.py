@@ -12,6 +12,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 import parfocal
 from parfocal.cli import (
+    acquire,
     browse,
     calls,
     check,
@@ -91,7 +92,8 @@ def _make_app() -> App:
     for command in (
         view.view, browse.browse, look.live, look.snap, track.track,
         rigs.up, rigs.down, rigs.restart, rigs.rigs, status.status, calls.call, calls.commands,
-        settings.settings, show_plan.plan, run_plan.run, run_plan.prepare, runs.runs, runs.note,
+        settings.settings, show_plan.plan, run_plan.run, run_plan.prepare, acquire.acquire,
+        runs.runs, runs.note,
         steer.start, steer.pause, steer.resume, steer.cancel, steer.finish, steer.confirm,
         export.export, plot.plot, kinds.kinds, check.check, doctor.doctor,
     ):  # fmt: skip

@@ -23,11 +23,13 @@ from parfocal.runs.pipeline.requested_run import requested_run
 from parfocal.runs.status_text import forecast_text, line_in_rig, progress_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from rich.console import Console
 
     from parfocal.core.run_status import RunStatus
+    from parfocal.rig.rig import Rig
     from parfocal.runs.handle import RunHandle
     from parfocal.runs.pipeline.requested_run import RequestedRun
 
@@ -90,14 +92,9 @@ def run(
     """
     find_own_modules(plan)
     asked = requested_run(plan, pipeline or None, stim_mode)  # a wrong one is refused before all else
-    for number in ending_signals():
-        signal.signal(number, interrupt)
-    shown = console(quiet=json)
-    with shown.status(f"starting {rig}"):
-        opened = attach_or_open(rig, detach=detach)
-    signals: AbstractContextManager[list[str]] = nullcontext([]) if detach else counted_signals()
-    with opened as running, signals as came:  # one that comes while the run is started cancels it, too
-        handle = running.run(
+
+    def start(running: Rig) -> RunHandle:
+        return running.run(
             asked.plan,
             name=name,
             folder="" if out is None else out,
@@ -105,6 +102,25 @@ def run(
             force=force,
             **_with_pipeline(asked),
         )
+
+    return carry_out(rig, start, detach=detach, json=json)
+
+
+def carry_out(
+    rig: str, start: Callable[[Rig], RunHandle], *, detach: bool = False, json: bool = False
+) -> int:
+    """Start a run in a rig, which is opened if it is not up, and follow it to its end; return the exit code.
+
+    The first Ctrl-C, or SIGTERM, cancels the run. With `detach` nothing is followed, and the rig goes on.
+    """
+    for number in ending_signals():
+        signal.signal(number, interrupt)
+    shown = console(quiet=json)
+    with shown.status(f"starting {rig}"):
+        opened = attach_or_open(rig, detach=detach)
+    signals: AbstractContextManager[list[str]] = nullcontext([]) if detach else counted_signals()
+    with opened as running, signals as came:  # one that comes while the run is started cancels it, too
+        handle = start(running)
         status = handle.status() if detach else _follow(handle, running.name, came, json=json)
         _print_status(status, running.name, json=json)
     return Exit.OK if detach else exit_of_outcome(status.outcome)

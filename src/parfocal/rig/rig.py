@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from parfocal.ipc import Client
     from parfocal.rig.config import ServiceConfig
     from parfocal.rig.connections import RigConnection
+    from parfocal.runs.acquisition_mode import AcquisitionMode
     from parfocal.runs.handle import RunHandle
     from parfocal.runs.pipeline.request import AnyPipeline
     from parfocal.runs.plans.any_plan import AnyPlan
@@ -202,6 +203,52 @@ class Rig:
             notes=notes,
             pipeline=pipeline,
             stim_mode=stim_mode,
+        )
+
+    def acquire(
+        self,
+        mode: AcquisitionMode = "tracks",
+        *,
+        seconds: float | None = None,
+        frames: int | None = None,
+        name: str = "",
+        folder: str | Path = "",
+        save: bool = True,
+        force: bool = False,
+        notes: Mapping[str, Any] | None = None,
+    ) -> RunHandle:
+        """Have the camera run by itself, as a run; return its handle at once.
+
+        Parameters
+        ----------
+        mode : str
+            What is recorded beside the rows of devices: "tracks", "tracks+roi-video", "tracks+video",
+            "roi-video" or "video". The video of the regions shows the beads that there are when it begins.
+        seconds : float, optional
+            For how long; pauses do not count.
+        frames : int, optional
+            How many, instead of that. Without either it goes on until `RunHandle.finish`.
+        name, folder, force, notes
+            As for `run`.
+        save : bool
+            False: it is seen, and nothing of it is stored.
+
+        Raises
+        ------
+        BadInputError
+            If that cannot be done; names the value. Nothing was started.
+        """
+        if self._connection.owner:
+            self.runs.keep_light()
+        return self.runs.acquire(
+            mode,
+            seconds=seconds,
+            frames=frames,
+            name=name,
+            folder=folder,
+            save=save,
+            force=force,
+            notes=notes,
         )
 
     def prepare(

@@ -58,6 +58,9 @@ def run_settings(config: RigConfig) -> RunSettings:
             found[part] = names[0]
         elif names and part not in said:
             undecided[part] = names
+    tracker = config.services.get(str(said.get("tracker", found.get("tracker", ""))))
+    if tracker is not None and "tracks" in tracker.settings:
+        found["tracks"] = tracker.settings["tracks"]
     found |= {name: name for name in STAGES if name in _of_kind(config.services, "stage")}
     found["lights"] = _of_kind(config.services, "light")
     return RunSettings(**{**found, "undecided": undecided, **said})

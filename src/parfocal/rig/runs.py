@@ -11,8 +11,10 @@ import msgspec
 
 from parfocal.core.errors import BadInputError, CommandError, RunNotFoundError, nearest
 from parfocal.core.run_status import RunStatus
+from parfocal.runs.acquisition_mode import AcquisitionMode, parts_of
 from parfocal.runs.handle import START_S, RunHandle
 from parfocal.runs.pipeline.requested_run import requested_run
+from parfocal.runs.plans.elements import acquire
 from parfocal.runs.plans.plan_data import plan_to_data
 from parfocal.runs.settings import SERVICE
 from parfocal.runs.watch import RunWatch
@@ -100,6 +102,33 @@ class Runs(Mapping[str, RunHandle]):
             force,
             dict(notes or {}),
             pipeline=asked.pipeline,
+        )
+
+    def acquire(
+        self,
+        mode: AcquisitionMode = "tracks",
+        *,
+        seconds: float | None = None,
+        frames: int | None = None,
+        name: str = "",
+        folder: str | Path = "",
+        save: bool = True,
+        force: bool = False,
+        notes: Mapping[str, Any] | None = None,
+    ) -> RunHandle:
+        """Have the camera run; see `Rig.acquire`."""
+        parts_of(mode)
+        plan = plan_to_data(acquire(frames, seconds=seconds))
+        parts = {} if save else {"recorder": ""}
+        return self._begin(
+            "start",
+            plan,
+            name,
+            _place(folder),
+            by_force=force,
+            notes=dict(notes or {}),
+            parts=parts,
+            mode=mode,
         )
 
     def keep_light(self) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from parfocal.runs.acquisition_mode import AcquisitionMode
     from parfocal.runs.engine import RunEngine
     from parfocal.runs.instruments.rig_facts import RigFacts
     from parfocal.runs.pipeline.request import PipelineRequest
@@ -25,6 +26,7 @@ class StartRequest:
     parent: str = ""
     parts: dict[str, Any] = field(default_factory=dict)
     pipeline: PipelineRequest | None = None
+    mode: AcquisitionMode | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ from parfocal.core.errors import BadInputError, CommandError
 from parfocal.core.run_status import ResumePolicy, RunError, RunErrors, RunStatus
 from parfocal.ipc import RECEIVER, command
 from parfocal.processes import Service, ServiceContext, directory
+from parfocal.runs.acquisition_mode import AcquisitionMode
 from parfocal.runs.event_log import LogWriter
 from parfocal.runs.forecast.measured_times import MeasuredTimes
 from parfocal.runs.forecast.times_file import TimesFile
@@ -109,13 +110,15 @@ class RunService(Service):
         parent: str = "",
         parts: dict[str, Any] = {},  # noqa: B006
         pipeline: PipelineRequest | None = None,
+        mode: AcquisitionMode | None = None,
     ) -> RunStatus:
         """Start a run of `plan`, as `plan_to_data` writes one; returns its status, with its name.
 
         `continues` names a run that has ended, whose indices and files go on; `parent` one whose instruments
         it shares, and with which it is paused and cancelled; `notes` go into the record; `parts` says which
         services play which part in this run, beside the settings. With `by_force` instruments are used
-        although others hold them, and the record says so. A `pipeline` makes the masks of its stimuli.
+        although others hold them, and the record says so. A `pipeline` makes the masks of its stimuli. `mode`
+        is what is recorded beside the rows of devices, in place of what the recorder's settings name.
         """
         request = StartRequest(
             plan=plan,
@@ -126,6 +129,7 @@ class RunService(Service):
             parent=parent,
             parts=parts,
             pipeline=pipeline,
+            mode=mode,
         )
         if continues:
             known = self._runs.find(continues)

@@ -21,6 +21,8 @@ class RunSettings(BaseModel):
     ----------
     camera, xy, z, channels, modulator, recorder, tracker : str
         Names of services; "" for a rig without one.
+    tracks : str
+        The stream of rows that the tracker writes.
     lights : list of str
         Lights that are leased to a run, and dark after it.
     folder : Path or None
@@ -56,6 +58,7 @@ class RunSettings(BaseModel):
     lights: tuple[str, ...] = ()
     recorder: str = ""
     tracker: str = ""
+    tracks: str = "tracks"
     folder: Path | None = None
     on_failure: FailurePolicy = "stop"
     rest: dict[str, float] = {}

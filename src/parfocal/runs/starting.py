@@ -15,6 +15,7 @@ from parfocal.core.frames import FrameHeader, FrameSpec
 from parfocal.core.run_status import RunForecast, RunStatus
 from parfocal.ipc import current_call
 from parfocal.processes import directory
+from parfocal.runs.acquisition_mode import parts_of
 from parfocal.runs.analysis_log import AnalysisLog
 from parfocal.runs.engine import RunEngine
 from parfocal.runs.event_log import STREAM
@@ -240,6 +241,8 @@ class RunStarter:
                 wanted = survey(schedule.events(done.consumed), facts.found)
             if wanted.exposes or wanted.acquires:
                 settings.service("camera", "exposures")
+            if request.mode is not None and parts_of(request.mode) != (False, False, True):
+                settings.service("tracker", "tracks and video of regions")
             preflight(wanted, facts, appended=before is not None)
             for_pipeline = PlanForPipeline()
             if request.pipeline is not None:
@@ -333,6 +336,7 @@ class RunStarter:
             settings={"by_force": True} if request.by_force else {},
             by_force=request.by_force,
             rows=(STREAM,),
+            mode=request.mode,
         )
         context = self._context
         analysis = sink = None

@@ -71,6 +71,9 @@ class StreamRecord(msgspec.Struct, frozen=True, kw_only=True):
         Which ring was read last: a later one than the first if the writer was started again in order.
     writer : str
         The service that wrote the stream when the run began; "" if it was none of the rig's.
+    numbered_by : str
+        The service whose numbers its frames have, if that is not the writer: that of a camera out of whose
+        frames these are cut. What that one loses, the numbers tell.
     expected, stored, lost : int
         ``expected == stored + lost``.
     renumbered : int
@@ -102,6 +105,7 @@ class StreamRecord(msgspec.Struct, frozen=True, kw_only=True):
     first_number: int = UNKNOWN_NUMBER
     ring: RingPlace = RingPlace(created_ns=0)
     writer: str = ""
+    numbered_by: str = ""
     expected: int = 0
     stored: int = 0
     lost: int = 0

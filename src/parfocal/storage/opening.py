@@ -78,6 +78,7 @@ class Opener:
             first_number=options.first_number,
             ring=source.place,
             writer=writer,
+            numbered_by=wanted.numbered_by,
             events=wanted.events,
         )
         return self._recorder(source, sink), record

@@ -158,6 +158,9 @@ class Recorder(Service):
         folder: str = "",
         continues: str = "",
         plan_notes: dict[str, Any] = {},  # noqa: B006
+        frames: tuple[str, ...] | None = None,
+        without: tuple[str, ...] = (),
+        numbered_by: dict[str, str] = {},  # noqa: B006
     ) -> str:
         """Begin a new run, whose folder is named by the time and `name`; returns the folder.
 
@@ -167,8 +170,10 @@ class Recorder(Service):
         The record holds settings, states and files of all services; `settings` and `devices` are added to
         them, and `plan_notes` to the plan, but not in its file. Frames of the streams in `events` are stored
         by their events, each stream as its layout says. These and the streams of `rows` are recorded in this
-        run beside those that the settings name. Writers of those in `events` and in `blocking` wait for a
-        slow disk, unless the settings say otherwise.
+        run beside those that the settings name; `frames` are the streams of frames in place of those of the
+        settings, and those in `without` are left out; `numbered_by` names the services whose numbers frames
+        have, where that is not the one that writes the stream. Writers of those in `events` and in `blocking`
+        wait for a slow disk, unless the settings say otherwise.
         """
         request = RunRequest(
             name=name,
@@ -180,8 +185,11 @@ class Recorder(Service):
             sample=sample,
             notes=notes,
         )
+        if frames:
+            import tensorstore  # noqa: F401 (the first frame would wait for it)
         with self._starting:
-            path = self._begin(request, self.settings.streams(events, rows, blocking), folder, continues)
+            wanted = self.settings.streams(events, rows, blocking, frames, without, numbered_by)
+            path = self._begin(request, wanted, folder, continues)
         self._context.wake()
         self._context.publish("run.started", {"run": path})
         return path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -87,14 +88,24 @@ class RecorderSettings(BaseModel):
         return PartLimits(rows=self.rows_per_part, seconds=self.seconds_per_part)
 
     def streams(
-        self, events: Mapping[str, EventLayout], rows: Iterable[str] = (), blocking: Container[str] = ()
+        self,
+        events: Mapping[str, EventLayout],
+        rows: Iterable[str] = (),
+        blocking: Container[str] = (),
+        frames: Iterable[str] | None = None,
+        without: Container[str] = (),
+        numbered_by: Mapping[str, str] = MappingProxyType({}),
     ) -> tuple[StreamRequest, ...]:
         """Return the streams to record: those of the settings, of `events`, and `rows`, each once.
+
+        `frames` take the place of those of the settings; those in `without` are left out.
+        Frames of the streams in `numbered_by` have the numbers of that service.
 
         Frames of the streams in `events` are stored by their events. A plan asks for each of them, so their
         camera waits for a slow disk unless `policies` says otherwise; so do the writers of `blocking`.
         """
-        names = dict.fromkeys((*self.frame_streams, *events, *self.row_streams, *rows))
+        images = self.frame_streams if frames is None else tuple(frames)
+        names = dict.fromkeys((*images, *events, *self.row_streams, *rows))
         return tuple(
             StreamRequest(
                 name=name,
@@ -102,8 +113,10 @@ class RecorderSettings(BaseModel):
                 codec=self.codec,
                 limits=self.limits,
                 events=events.get(name),
+                numbered_by=numbered_by.get(name, ""),
             )
             for name in names
+            if name not in without
         )
 
     def warnings(

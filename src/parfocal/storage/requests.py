@@ -18,13 +18,14 @@ from parfocal.storage.tables import PartLimits
 
 
 class StreamRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A stream to record, and how: see `SinkOptions`."""
+    """A stream to record, and how: see `SinkOptions`; and `StreamRecord` for `numbered_by`."""
 
     name: str
     policy: Policy = "drop"
     codec: Codec = "blosc-lz4"
     limits: PartLimits = PartLimits()
     events: EventLayout | None = None
+    numbered_by: str = ""
 
 
 class RunRequest(msgspec.Struct, frozen=True, kw_only=True):

@@ -159,9 +159,10 @@ def final_manifest(
 def _all_losses(manifest: Manifest, ended: Ended, lost: dict[str, dict[str, int]]) -> dict[str, int]:
     """Return what never came to a recorded stream, by reason.
 
-    What the writer of recorded frames lost is left out: the numbers of its frames tell that, frame by frame.
+    What the service lost that numbers recorded frames is left out: the numbers tell that, frame by frame.
     """
-    counted = {record.writer for record in manifest.streams.values() if record.kind != "rows"}
+    frames = [record for record in manifest.streams.values() if record.kind != "rows"]
+    counted = {record.numbered_by or record.writer for record in frames}
     losses = dict(ended.losses)
     if ended.missing:
         losses["never produced"] = ended.missing

@@ -21,10 +21,12 @@ from parfocal.analysis.beads.assignment import (
 from parfocal.analysis.beads.collector import TrackCollector
 from parfocal.analysis.beads.commands.regions import RegionCommands
 from parfocal.analysis.beads.commands.tables import TableCommands
+from parfocal.analysis.beads.commands.video import VideoCommands
 from parfocal.analysis.beads.commands.views import ViewCommands
 from parfocal.analysis.beads.flat import read_flat
 from parfocal.analysis.beads.ledger import TrackLedger
 from parfocal.analysis.beads.regions import Regions
+from parfocal.analysis.beads.roi_video import RoiVideo
 from parfocal.analysis.beads.rois import RoiSet
 from parfocal.analysis.beads.rows import TRACK_DTYPE
 from parfocal.analysis.beads.versions import RoiVersions
@@ -55,6 +57,8 @@ class TrackerConfig(BaseModel):
         Name of the stream of rows (`TRACK_DTYPE`).
     profiles : str
         Name of the stream of the watched bead's profiles (`parfocal.analysis.beads.profile.PROFILE_DTYPE`).
+    roi_video, roi_corners : str
+        Names of the streams of the regions' video, and of where each of them lay (`start_roi_video`).
     workers : int
         How many processes track; their services are called like this one with -1, -2 ... behind.
     policy : "drop" or "block"
@@ -83,6 +87,8 @@ class TrackerConfig(BaseModel):
     frames: str = "camera"
     tracks: str = "tracks"
     profiles: str = "profiles"
+    roi_video: str = "roi_video"
+    roi_corners: str = "roi_corners"
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     policy: Literal["drop", "block"] = "drop"
     threads: Annotated[int, Field(ge=1)] = 1
@@ -98,7 +104,7 @@ class TrackerConfig(BaseModel):
     slots: Annotated[int, Field(ge=1024)] = 1 << 17
 
 
-class TrackerService(RegionCommands, TableCommands, ViewCommands, Service):
+class TrackerService(RegionCommands, TableCommands, VideoCommands, ViewCommands, Service):
     """Owns the beads' regions and tables; merges what its workers track into one stream of rows.
 
     What the workers need lies in a file, so that one that was started anew takes it up by itself.
@@ -108,9 +114,9 @@ class TrackerService(RegionCommands, TableCommands, ViewCommands, Service):
     settings: TrackerConfig
 
     def streams_written(self, service: str) -> tuple[str, ...]:
-        """Return the stream of tracks."""
+        """Return the streams of tracks, and of the regions' video."""
         del service
-        return (self.settings.tracks,)
+        return (self.settings.tracks, self.settings.roi_video, self.settings.roi_corners)
 
     def streams_read(self) -> dict[str, tuple[str, ...]]:
         """Return the stream of frames."""
@@ -138,6 +144,13 @@ class TrackerService(RegionCommands, TableCommands, ViewCommands, Service):
             )  # fmt: skip
             self._collector.start()
             stack.callback(self._collector.close)
+            self.video = RoiVideo(
+                streams, settings.frames, settings.roi_video, settings.roi_corners,
+                kept=streams / f"{context.service}.video", owner=os.getppid(),
+                rois=lambda: self.regions.assignment.rois, log=context.log,
+            )  # fmt: skip
+            stack.callback(self.video.close)
+            self.video.go_on()
             self._closing = stack.pop_all()
 
     def step(self) -> float | None:

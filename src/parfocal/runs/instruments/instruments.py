@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from parfocal.core.event_layout import EventLayout
     from parfocal.core.frames import FrameHeader
     from parfocal.core.run_status import QueueDepth, RunCommand
+    from parfocal.runs.acquisition_mode import AcquisitionMode
     from parfocal.runs.forecast.device_times import PlacedParts
     from parfocal.runs.machine.counts import EventCounts
     from parfocal.runs.machine.inputs import CallOutcome
@@ -92,6 +93,8 @@ class RunStart:
         Whether its stimuli have masks; without them they light the whole field.
     rows : tuple of str
         Streams of rows that the record holds.
+    mode : AcquisitionMode or None
+        What is recorded beside the rows of devices; None: what the recorder's settings name.
     analysis : RunStreams or None
         What the record holds of its pipeline, if it has one.
     """
@@ -106,6 +109,7 @@ class RunStart:
     by_force: bool = False
     has_masks: bool = False
     rows: tuple[str, ...] = ()
+    mode: AcquisitionMode | None = None
     analysis: RunStreams | None = None
 
 

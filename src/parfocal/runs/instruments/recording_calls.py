@@ -51,8 +51,27 @@ class RecordingCalls:
         self._analysis: RunStreams | None = None
         self.folder = ""
 
-    def begin(self, start: RunStart) -> str:
-        """Begin the record of a run, or go on with that of the run which it continues; return its folder."""
+    def begin(
+        self,
+        start: RunStart,
+        frames: tuple[str, ...] | None = None,
+        rows: tuple[str, ...] = (),
+        without: tuple[str, ...] = (),
+        numbered: tuple[str, ...] = (),
+    ) -> str:
+        """Begin the record of a run, or go on with that of the run which it continues; return its folder.
+
+        Parameters
+        ----------
+        start : RunStart
+            The run.
+        frames : tuple of str or None
+            Streams of frames in place of those of the recorder's settings.
+        rows, without : tuple of str
+            Further streams of rows; and streams that are left out.
+        numbered : tuple of str
+            Streams of frames that have the camera's numbers.
+        """
         self._analysis = analysis = start.analysis
         self.folder = self._client.call(
             "start",
@@ -61,7 +80,10 @@ class RecordingCalls:
             plan_notes=start.notes,
             settings=start.settings,
             events=self._events(start.layout) | ({} if analysis is None else analysis.frames),
-            rows=(*start.rows, *(() if analysis is None else analysis.rows)),
+            frames=frames,
+            without=without,
+            numbered_by=dict.fromkeys(numbered, self._camera),
+            rows=(*start.rows, *rows, *(() if analysis is None else analysis.rows)),
             blocking=() if analysis is None else analysis.blocking,
             folder=start.folder,
             continues=start.continues,

@@ -6,6 +6,7 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from parfocal.runs.acquisition_mode import parts_of
 from parfocal.runs.instruments.camera_sequence import CameraSequence
 from parfocal.runs.instruments.instruments import (
     AbortedError,
@@ -16,6 +17,7 @@ from parfocal.runs.instruments.instruments import (
 )
 from parfocal.runs.instruments.recording_calls import RecordingCalls
 from parfocal.runs.instruments.ring_room import RingRoom
+from parfocal.runs.instruments.roi_video_calls import RoiVideoCalls
 from parfocal.runs.instruments.tracked import TrackedFrames
 
 if TYPE_CHECKING:
@@ -72,6 +74,7 @@ class RunFrames:
         self._tracked: TrackedFrames | None = None
         self._room: RingRoom | None = None
         self._record: RecordingCalls | None = None
+        self._video: RoiVideoCalls | None = None
         self._closed = False
         self._acquiring_since_ns = 0
 
@@ -86,13 +89,26 @@ class RunFrames:
             if chosen.tracker:
                 self._tracked = TrackedFrames(camera, self._calls.client(chosen.tracker), self._clock)
                 self._tracked.begin()
+        parts = None if start.mode is None else parts_of(start.mode)
+        if parts is not None and parts.roi_video:
+            self._video = RoiVideoCalls(self._calls.client(chosen.tracker), self._clock)
+            self._video.begin()
         if not self._records:
             return ""
         self._layout = start.layout
         if chosen.camera:
             self._room = RingRoom(self._streams, chosen.camera, self._clock)
         self._record = RecordingCalls(self._calls.client(chosen.recorder), chosen.camera, self._clock)
-        return self._record.begin(start)
+        if parts is None:
+            return self._record.begin(start)
+        video, frames = self._video, (chosen.camera,) if parts.video else ()
+        return self._record.begin(
+            start,
+            frames=frames if video is None else (*frames, video.frames),
+            rows=(*((chosen.tracks,) if parts.tracks else ()), *(() if video is None else (video.corners,))),
+            without=() if parts.tracks else (chosen.tracks,),
+            numbered=() if video is None else (video.frames,),
+        )
 
     def number_of(self, event: Event) -> int:
         """Return the number that the frame of an event has in the record; -1 without one."""
@@ -158,6 +174,8 @@ class RunFrames:
         """Return what is still to be tracked or stored of what was exposed; "" if nothing."""
         if self._tracked is not None and (behind := self._tracked.behind()):
             return f"{behind} frames to be tracked"
+        if self._video is not None and (behind := self._video.behind()):
+            return f"{behind} frames to be cut to their regions"
         behind = self.storage().behind
         return f"{behind} frames or rows to be stored" if behind else ""
 
@@ -168,10 +186,18 @@ class RunFrames:
                 return outcome_without_record(ending, counts), reason
             losses, useless = self._of_tracker(ending)
             remarks = [] if self._sequence is None else self._sequence.remarks
+            useless = useless or self._video_error()
             reason = "; ".join(filter(None, (reason, useless, *remarks)))
             return self._record.finish("failed" if useless else ending, reason, counts, losses)
         finally:
             self._closed = True
+            if self._video is not None:
+                self._video.end()
+
+    def _video_error(self) -> str:
+        """Return why the video of the regions is not whole; "" if nothing is wrong with it."""
+        error = "" if self._video is None else self._video.error()
+        return f"the video of the regions has ended: {error}" if error else ""
 
     def _of_tracker(self, ending: Ending) -> tuple[dict[str, int], str]:
         """Wait until each frame is tracked or given up; return what was, and why the rows are of no use."""

@@ -1,0 +1,176 @@
+"""Acquisitions of the simulated tweezers: what each mode records, and what the record says after a kill."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import zarr
+
+import parfocal
+from parfocal.cli.app import run as run_command
+from parfocal.core.clock import poll_until
+from parfocal.core.errors import BadInputError, ClaimedError
+from parfocal.rig.opening import open_rig
+from parfocal.runs import call
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("shared_roots")]
+WAIT_S = 60.0
+zarr.group({})  # starts its event loop, which stays
+SMALL = {
+    "camera.options.width_px": 256,
+    "camera.options.height_px": 256,
+    "camera.options.beads": 2,
+    "camera.options.frame_rate_hz": 25.0,
+    "camera.slots": 256,
+}
+
+
+@pytest.fixture(scope="module")
+def rig(shared_roots, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("acquire")
+    with open_rig("tweezers", name="acquire", changes=SMALL | {"recorder.folder": str(folder)}) as rig:
+        rig["camera"].snap(timeout_s=WAIT_S)
+        rig["tracker"].add_roi(100.0, 100.0, timeout_s=WAIT_S)
+        rig["tracker"].add_roi(160.0, 170.0, timeout_s=WAIT_S)
+        yield rig
+
+
+def frames_of(handle) -> int:
+    """Return how many frames its acquisition has exposed so far."""
+    word = handle.status().event_text.partition(" ")[0]
+    return int(word) if word.isdigit() else 0
+
+
+def rows_in(folder: Path) -> dict[str, np.ndarray]:
+    table = pq.read_table(folder)
+    return {name: table[name].to_numpy() for name in table.column_names}
+
+
+@pytest.mark.parametrize(
+    ("mode", "streams"),
+    [
+        ("tracks", {"tracks", "truth"}),
+        ("tracks+roi-video", {"tracks", "truth", "roi_video", "roi_corners"}),
+        ("tracks+video", {"tracks", "truth", "camera"}),
+        ("roi-video", {"truth", "roi_video", "roi_corners"}),
+        ("video", {"truth", "camera"}),
+    ],
+)
+def test_a_mode_records_what_it_says_and_all_of_it(rig, mode, streams):
+    handle = rig.acquire(mode, frames=20, name=mode.replace("+", "-"))
+    status = handle.wait(WAIT_S)
+    assert (status.outcome, status.frames_received) == ("complete", 20)
+    record = parfocal.open_run(status.folder)
+    assert set(record.manifest.streams) == streams | {"run_events"}
+    stored = {name: record.manifest.streams[name].stored for name in streams}
+    each = {"tracks": 40, "roi_video": 20, "roi_corners": 40, "camera": 20}
+    assert stored == {name: each.get(name, stored["truth"]) for name in streams}
+
+
+def test_another_reader_finds_the_regions_where_the_corners_say(rig):
+    handle = rig.acquire("tracks+roi-video", frames=60, name="moved")
+    assert poll_until(lambda: frames_of(handle) > 5, WAIT_S)
+    rig["tracker"].move_rois({1: (150.0, 160.0)})
+    status = handle.wait(WAIT_S)
+    assert status.outcome == "complete"
+    folder = Path(status.folder)
+    image = zarr.open_group(folder / "frames.ome.zarr", mode="r")
+    multiscale = image.attrs["ome"]["multiscales"][0]
+    assert [axis["name"] for axis in multiscale["axes"]] == ["t", "c", "y", "x"]
+    pixels = image["0"][:]
+    assert pixels.shape == (60, 2, 64, 64)
+    corners = rows_in(folder / "roi_corners")
+    of_moved = corners["x_px"][corners["bead"] == 1]
+    assert set(of_moved.tolist()) == {160 - 32, 150 - 32}
+    assert set(corners["x_px"][corners["bead"] == 0].tolist()) == {100 - 32}
+    tracks = rows_in(folder / "tracks")
+    for frame in (0, 59):
+        here = (tracks["frame"] == corners["frame"][2 * frame]) & (tracks["bead"] == 1)
+        x_px = tracks["x_px"][here][0] - of_moved[frame]
+        profile = pixels[frame, 1].astype(float).std(axis=0)
+        assert 0 <= x_px < 64
+        assert profile.max() > 0
+
+
+def test_live_only_leaves_nothing_on_the_disk(rig):
+    status = rig.acquire("tracks+roi-video", frames=5, save=False).wait(WAIT_S)
+    assert (status.outcome, status.folder, status.frames_received) == ("complete", "", 5)
+    assert not rig["tracker"].roi_video()["on"]
+
+
+def test_a_time_is_kept_across_a_pause_and_a_wrong_mode_starts_nothing(rig):
+    with pytest.raises(BadInputError, match=r"did you mean 'tracks\+video'"):
+        rig.acquire("tracks+vido")
+    with pytest.raises(BadInputError, match="give one"):
+        rig.acquire(seconds=1, frames=5)
+    handle = rig.acquire(seconds=1.0, name="paused")
+    assert poll_until(lambda: frames_of(handle) > 2, WAIT_S)
+    handle.pause("look")
+    assert poll_until(lambda: handle.status().state == "paused", WAIT_S)
+    assert not rig["camera"].is_running()
+    handle.resume()
+    status = handle.wait(WAIT_S)
+    assert status.outcome == "complete"
+    assert status.frames_received > 2
+
+
+def test_a_killed_tracker_goes_on_with_the_video_and_the_record_says_so(rig):
+    handle = rig.acquire("tracks+roi-video", frames=150, name="killed")
+    assert poll_until(lambda: frames_of(handle) > 10, WAIT_S)
+    os.kill(rig.status().services["tracker"].pid, signal.SIGKILL)
+    status = handle.wait(WAIT_S)
+    record = parfocal.open_run(status.folder)
+    assert status.frames_received == 150
+    assert "tracker ended" in status.reason
+    assert record.manifest.incidents[0].service == "tracker"
+    streams = record.manifest.streams.values()
+    assert all(one.expected == one.stored + one.lost for one in streams)
+    assert (status.outcome == "complete") == (sum(one.lost for one in streams) == 0)
+    assert record.manifest.streams["roi_video"].stored > 50
+    frames = rows_in(Path(status.folder) / "roi_corners")["frame"]
+    assert frames.max() > 140
+
+
+def test_a_run_of_calls_goes_on_beside_an_acquisition(rig):
+    acquisition = rig.acquire("tracks", name="beside")
+    assert poll_until(lambda: acquisition.status().state == "running", WAIT_S)
+    moved = rig.run(call("magnet", "move_to", {"position_nm": 1_000_000.0}, timeout_s=WAIT_S))
+    assert moved.status().claims == ("magnet",)
+    assert moved.wait(WAIT_S).outcome == "complete"
+    with pytest.raises(ClaimedError, match="beside"):
+        rig.acquire("video")
+    acquisition.finish("enough")
+    assert acquisition.wait(WAIT_S).outcome == "finished early"
+
+
+def test_the_python_of_the_guide_runs(rig, capsys):
+    page = (Path(__file__).parents[2] / "docs" / "workbench.md").read_text(encoding="utf-8")
+    names = {"rig": rig, "parfocal": parfocal}
+    for block in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
+        exec(block, names)
+    assert "complete" in capsys.readouterr().out
+
+
+def test_on_the_command_line(rig, capsys):
+    arguments = [
+        "acquire",
+        "acquire",
+        "--mode",
+        "tracks+roi-video",
+        "--frames",
+        "10",
+        "--name",
+        "typed",
+        "--json",
+    ]
+    assert run_command(arguments) == 0
+    said = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (said["outcome"], said["frames_received"]) == ("complete", 10)
+    assert run_command(["acquire", "acquire", "--mode", "tracks", "--seconds", "1", "--frames", "2"]) == 2
