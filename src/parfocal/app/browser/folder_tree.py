@@ -67,12 +67,11 @@ class FolderTree(QTreeWidget):
             else:
                 parent.addChild(item)
         self._shown[folder.path] = folder
-        item.setToolTip(0, f"{folder.path}\n{folder.problem}".strip())
+        item.setToolTip(0, "\n".join(part for part in (folder.path, folder.kind, folder.problem) if part))
         if folder.problem:
             item.setForeground(0, QColor(self._theme.alarm))
         elif folder.kind:
             item.setForeground(0, QColor(self._theme.accent))
-            item.setText(0, f"{PurePath(folder.path).name}  ({folder.kind})")
 
     def _remove_gone(self, there: set[str]) -> None:
         for path in [path for path in self._shown if path not in there]:

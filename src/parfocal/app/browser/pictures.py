@@ -32,7 +32,7 @@ class Thumbnails:
     def __init__(self, budget_bytes: int = _BUDGET_BYTES) -> None:
         self._budget_bytes = budget_bytes
         self._lock = threading.Lock()
-        self._held: OrderedDict[Key, tuple[Stamp, Pixels | None]] = OrderedDict()
+        self._held: OrderedDict[Key, tuple[Stamp, Pixels | None, str]] = OrderedDict()
         self._wanted: OrderedDict[Key, ImageRow] = OrderedDict()
         self._drawing: ImageRow | None = None
         self._worker = BrowserWorker(self._take)
@@ -44,6 +44,12 @@ class Thumbnails:
         with self._lock:
             held = self._held.get(row.key)
             return None if held is None else held[1]
+
+    def problem(self, row: ImageRow) -> str:
+        """Return why there is no picture of a row; "" if there is one, or nobody has tried."""
+        with self._lock:
+            held = self._held.get(row.key)
+            return "" if held is None else held[2]
 
     def want(self, rows: Iterable[ImageRow]) -> None:
         """Have these drawn, the first first, and nothing else."""
@@ -71,18 +77,20 @@ class Thumbnails:
         with self._lock:
             drawn = self._drawing
             assert drawn is not None
-            pixels = answer.pixels if isinstance(answer, ThumbnailDrawn) else None
-            self._hold(drawn, pixels)
+            if isinstance(answer, ThumbnailDrawn):
+                self._hold(drawn, answer.pixels, answer.problem)
+            else:
+                self._hold(drawn, None, f"the process that read it {answer}")
             self._drawing = None
             request = self._next()
         if request is not None:
             self._worker.ask(request)
 
-    def _hold(self, row: ImageRow, pixels: Pixels | None) -> None:
+    def _hold(self, row: ImageRow, pixels: Pixels | None, problem: str) -> None:
         """Keep a picture, or that there is none, and let go of those that were used least recently."""
         before = self._held.pop(row.key, None)
         self.nbytes += _nbytes(pixels) - (0 if before is None else _nbytes(before[1]))
-        self._held[row.key] = _stamp(row), pixels
+        self._held[row.key] = _stamp(row), pixels, problem
         while self.nbytes > self._budget_bytes and len(self._held) > 1:
             self.nbytes -= _nbytes(self._held.popitem(last=False)[1][1])
         self.version += 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QHelpEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
@@ -92,7 +94,7 @@ class PlateView(QWidget):
         number = self._layout.images.get((row, column), 0)
         colour = QColor(self._theme.accent if number else self._theme.base)
         if number:
-            colour.setAlphaF(0.35 + 0.65 * number / self._layout.most)
+            colour.setAlphaF(0.4 + 0.6 * math.log1p(number) / math.log1p(self._layout.most))
         is_chosen = well_at(row, column) in self._wells
         edge = QColor(self._theme.text if is_chosen else self._theme.faint)
         edge.setAlphaF(1.0 if is_chosen or number else 0.45)

@@ -27,6 +27,7 @@ class Preview(QWidget):
         self._row: ImageRow | None = None
         self._picture = QLabel(_NOTHING, alignment=Qt.AlignmentFlag.AlignCenter)
         self._picture.setObjectName("faint")
+        self._picture.setWordWrap(True)
         self._picture.setFixedHeight(_HEIGHT_PX)
         self._picture.setMinimumSize(QSize(200, _HEIGHT_PX))
         self._facts = QLabel()
@@ -64,7 +65,7 @@ class Preview(QWidget):
         elif row is None:
             self._picture.setText(_NOTHING)
         else:
-            self._picture.setText("" if row.shape and not row.problem else "no picture")
+            self._picture.setText(self._thumbnails.problem(row) or ("" if row.shape else "no picture"))
 
 
 def facts_of(row: ImageRow, faint: str, alarm: str) -> str:

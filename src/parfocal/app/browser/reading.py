@@ -33,10 +33,10 @@ def rows_of(row: ImageRow) -> Iterator[ImageRow]:
                 yield _row(row, several, alone=False)
                 yield from (_row(row, part, alone=False) for part in parts)
     except Exception as error:  # noqa: BLE001 (whatever a decoder raises for a broken file: told in its row)
-        yield replace(row, problem=_short(error, row), is_read=True)
+        yield replace(row, problem=in_short(error, row), is_read=True)
 
 
-def _short(error: Exception, row: ImageRow) -> str:
+def in_short(error: Exception, row: ImageRow) -> str:
     """Return what is wrong in a line, without the path that the row has."""
     text = " ".join(str(error).split()) or type(error).__name__
     if not isinstance(error, ParfocalError | OSError):

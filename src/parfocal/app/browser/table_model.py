@@ -92,8 +92,14 @@ class RowModel(QAbstractTableModel):
             return self._icon(row)
         return None
 
+    def _text(self, row: ImageRow, column: int) -> str:
+        text = COLUMNS[column].text(row)
+        if column == _OUTCOME and not text and (problem := self._thumbnails.problem(row)):
+            return f"cannot be read: {problem}"
+        return text
+
     def _colour(self, row: ImageRow, column: int) -> QColor | None:
-        if row.problem:
+        if row.problem or (column == _OUTCOME and not row.outcome and self._thumbnails.problem(row)):
             return QColor(self._theme.alarm if column == _OUTCOME else self._theme.faint)
         if not row.is_read:
             return QColor(self._theme.faint)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parfocal.app.browser.messages import Pixels, ThumbnailDrawn
+from parfocal.app.browser.reading import in_short
 from parfocal.app.browser.rows import ImageRow
 from parfocal.app.browser.sending import open_row
 
@@ -21,7 +22,7 @@ def draw_thumbnail(row: ImageRow, size: int) -> ThumbnailDrawn:
         with open_row(row) as movie:
             image = movie.read(_middle(movie.facts.axes, movie.facts.sizes, len(movie)))
     except Exception as error:  # noqa: BLE001 (whatever a decoder raises for a broken file)
-        return ThumbnailDrawn(row.path, row.position, problem=" ".join(str(error).split()))
+        return ThumbnailDrawn(row.path, row.position, problem=in_short(error, row))
     return ThumbnailDrawn(row.path, row.position, stretched(reduced(image, size)))
 
 

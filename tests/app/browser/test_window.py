@@ -1,0 +1,227 @@
+"""The browser's window on a lab's folder: what a person sees and does; pictures in docs/pictures.
+
+``PARFOCAL_PICTURES=docs/pictures pytest -m slow tests/app/browser/test_window.py`` makes them anew.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from PIL import Image
+
+from parfocal.app.browser.catalogue import Catalogue
+from parfocal.core.clock import poll_until
+from parfocal.formats import open_movie
+from parfocal.viewers import close_viewer, list_viewers, open_viewer
+
+from .lab_folder import write_lab_folder
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+PATIENCE_S = 120.0
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, shared_roots):
+    root = tmp_path_factory.mktemp("pictures") / "lab"
+    root.mkdir()
+    write_lab_folder(root)
+    return root
+
+
+@pytest.fixture
+def opened(application, folder, shared_roots):
+    """Open the window on the folder: ``opened(theme="red")``."""
+    from parfocal.app.browser.window import BrowserWindow
+    from parfocal.viewers.qt.palette import apply_theme
+    from parfocal.viewers.qt.theme import THEMES
+
+    windows = []
+
+    def open_it(theme="dark"):
+        apply_theme(application, THEMES[theme])
+        catalogue = Catalogue(str(folder), looks_again_s=float("inf"))
+        catalogue.start()
+        windows.append(BrowserWindow(catalogue, THEMES[theme], "headless"))
+        windows[-1].show()
+        assert until(application, lambda: is_settled(windows[-1]))
+        return windows[-1]
+
+    yield open_it
+    for window in windows:
+        window.close()
+        window.deleteLater()
+    application.processEvents()
+    for info in list_viewers():
+        close_viewer(info.name, force=True)
+
+
+def until(application, holds):
+    """Let the window work until something holds."""
+
+    def turn():
+        application.processEvents()
+        return holds()
+
+    return poll_until(turn, PATIENCE_S, every_s=0.02)
+
+
+def is_settled(window):
+    snapshot = window.catalogue.snapshot
+    done = snapshot.rows and not snapshot.progress.unread and not snapshot.progress.unlisted
+    return done and len(window.model.rows) == len(snapshot.rows)
+
+
+def choose_rows(window, application, holds):
+    """Select the rows of which something holds; return them."""
+    window.table.clearSelection()
+    mode = window.table.selectionMode()
+    window.table.setSelectionMode(window.table.SelectionMode.MultiSelection)
+    for number, row in enumerate(window.model.rows):
+        if holds(row):
+            window.table.selectRow(number)
+    window.table.setSelectionMode(mode)
+    application.processEvents()
+    return window.table.selected
+
+
+def names(window):
+    return [row.name for row in window.model.rows]
+
+
+def test_filters_search_plate_and_tree_show_others(opened, application):
+    window = opened()
+    everything = len(window.model.rows)
+    window.search.setText("gfp timelapse")
+    assert until(application, lambda: len(names(window)) == 6)
+    window.table.head.set_condition("t", "2..4")
+    assert until(application, lambda: len(names(window)) == 3)
+    window._clear()
+    assert until(application, lambda: len(names(window)) == everything)
+    point = window.plate.centre_of(2, 2)
+    press(window.plate, point)
+    assert until(application, lambda: {row.well for row in window.model.rows} == {"C03"})
+    assert window.table.head.conditions == {"well": "=C03"}
+    press(window.plate, point)
+    assert until(application, lambda: len(names(window)) == everything)
+    runs = next(path for path in window.tree._items if path.endswith("runs"))
+    window.tree.setCurrentItem(window.tree._items[runs])
+    assert until(application, lambda: {row.kind for row in window.model.rows} == {"run"})
+    outcomes = {row.outcome for row in window.model.rows}
+    assert outcomes == {"complete", "cancelled (the sample drifted away)"}
+    window.table.sorted_by.emit("outcome", False)
+    assert until(application, lambda: window.model.rows[0].outcome.startswith("cancelled"))
+
+
+def press(widget, point):
+    from PySide6.QtCore import QEvent, Qt
+    from PySide6.QtGui import QMouseEvent
+
+    left, none = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    widget.mousePressEvent(
+        QMouseEvent(QEvent.Type.MouseButtonPress, point, widget.mapToGlobal(point), left, left, none)
+    )
+
+
+def test_a_selection_becomes_a_stack_in_a_viewer_that_starts_meanwhile(opened, application, folder):
+    window = opened()
+    rows = choose_rows(window, application, lambda row: row.channel == "GFP" and row.t)
+    assert len(rows) == 6
+    assert window.target.currentText() == "new headless viewer"
+    window.send_selected()
+    assert until(application, lambda: window.outgoing.status.startswith("6 of 6 images sent"))
+    assert until(application, lambda: not window.outgoing.is_sending)
+    assert window.outgoing.problem == ""
+    viewer = open_viewer("browser-headless", "headless")
+    (pane,) = viewer.panes()
+    assert pane == "timelapse"
+    viewer.select(pane, t="4").shown(PATIENCE_S)
+    with open_movie(folder / "timelapse" / "drug_C05_s1_GFP_t004.tif") as movie:
+        np.testing.assert_array_equal(viewer.image(pane), movie.read(0))
+    viewer.leave()
+    assert until(application, lambda: window.target.currentText() == "browser-headless (headless)")
+
+
+def test_a_run_and_a_plate_go_to_a_viewer_with_their_components(opened, application):
+    window = opened()
+    choose_rows(window, application, lambda row: row.name == "two places/right" or row.well == "B07")
+    window.send_selected()
+    assert until(application, lambda: window.outgoing.status.startswith("8 of 8 images sent"))
+    assert until(application, lambda: not window.outgoing.is_sending)
+    viewer = open_viewer("browser-headless", "headless")
+    panes = viewer.panes()
+    viewer.leave()
+    assert "screen.ome.zarr" in panes
+    assert any("two-places" in pane for pane in panes)
+
+
+def test_a_broken_image_is_told_and_the_others_are_sent(opened, application):
+    window = opened()
+    rows = choose_rows(window, application, lambda row: row.name in ("cut.tif", "movie.npy"))
+    assert len(rows) == 2
+    window.send_selected()
+    assert until(application, lambda: not window.outgoing.is_sending)
+    assert window.outgoing.status.startswith("4 of 5 images sent")
+    assert "cut.tif" in window.outgoing.problem
+
+
+def test_viewers_of_others_are_listed_and_a_hung_one_is_ended(opened, application):
+    window = opened()
+    opens = "open_viewer('theirs', 'headless', persist=True).wait_ready(60)"
+    code = f"from parfocal.viewers import open_viewer; {opens}"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=PATIENCE_S)
+    assert until(application, lambda: "theirs" in {line.info.name for line in window.watch.lines})
+    (line,) = (line for line in window.watch.lines if line.info.name == "theirs")
+    assert line.memory_mb > 10
+    psutil.Process(line.info.pid).send_signal(signal.SIGSTOP)
+    states = lambda: {line.info.name: line.info.state for line in window.watch.lines}  # noqa: E731
+    assert until(application, lambda: states().get("theirs") == "hung")
+    window.viewers.table.selectRow([one.info.name for one in window.watch.lines].index("theirs"))
+    window.viewers.look()
+    assert window.viewers.selected == ["theirs"]
+    window.viewers.end_button.click()
+    assert until(application, lambda: "theirs" not in states())
+    assert not psutil.pid_exists(line.info.pid) or psutil.Process(line.info.pid).status() == "zombie"
+
+
+@pytest.mark.parametrize("theme", ["dark", "light", "red"])
+def test_pictures(opened, application, theme, tmp_path):
+    folder = Path(os.environ.get("PARFOCAL_PICTURES", tmp_path))
+    window = opened(theme)
+    shown = [open_viewer(name, "headless") for name in ("main", "screen")]
+    for viewer in shown:
+        viewer.wait_ready(PATIENCE_S)
+    choose_rows(window, application, lambda row: row.name == "screen.ome.zarr/C/3/0")
+    seen = lambda: [row for row in window.table.visible if row.shape]  # noqa: E731
+    assert until(application, lambda: len(window.watch.lines) == 2)
+    assert until(
+        application,
+        lambda: all(window.thumbnails.get(r) is not None or window.thumbnails.problem(r) for r in seen()),
+    )
+    application.processEvents()
+    window.preview.show_picture()
+    window.viewers.look()
+    picture = folder / f"browser-{theme}.png"
+    assert window.grab().save(str(picture))
+    for viewer in shown:
+        viewer.close(force=True)
+    pixels = np.asarray(Image.open(picture).convert("RGB"))
+    assert (pixels.shape[1], pixels.shape[0]) == (1280, 800)
+    assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 200
+
+
+def test_the_command_makes_a_screenshot(folder, tmp_path, shared_roots):
+    command = [sys.executable, "-m", "parfocal", "browse", str(folder), "--theme", "light"]
+    picture = tmp_path / "seen.png"
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
+    done = subprocess.run(
+        [*command, "--screenshot", str(picture), "--seconds", "3"],
+        capture_output=True, text=True, timeout=PATIENCE_S, env=environment,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert str(picture) in done.stdout
+    assert Image.open(picture).size == (1280, 800)
