@@ -137,12 +137,14 @@ def test_a_selection_becomes_a_stack_in_a_viewer_that_starts_meanwhile(opened, a
     assert until(application, lambda: not window.outgoing.is_sending)
     assert window.outgoing.problem == ""
     viewer = open_viewer("browser-headless", "headless")
-    (pane,) = viewer.panes()
-    assert pane == "timelapse"
-    viewer.select(pane, t="4").shown(PATIENCE_S)
-    with open_movie(folder / "timelapse" / "drug_C05_s1_GFP_t004.tif") as movie:
-        np.testing.assert_array_equal(viewer.image(pane), movie.read(0))
-    viewer.leave()
+    try:
+        assert list(viewer.panes()) == ["timelapse"]
+        viewer.select("timelapse", t="4").received(PATIENCE_S)
+        with open_movie(folder / "timelapse" / "drug_C05_s1_GFP_t004.tif") as movie:
+            sent = movie.read(0)
+        assert poll_until(lambda: np.array_equal(viewer.image("timelapse"), sent), PATIENCE_S)
+    finally:
+        viewer.leave()
     assert until(application, lambda: window.target.currentText() == "browser-headless (headless)")
 
 
@@ -163,6 +165,9 @@ def test_a_broken_image_is_told_and_the_others_are_sent(opened, application):
     window = opened()
     rows = choose_rows(window, application, lambda row: row.name in ("cut.tif", "movie.npy"))
     assert len(rows) == 2
+    assert until(application, lambda: window.thumbnails.problem(rows[0]))
+    cell = window.model.index(names(window).index("cut.tif"), 7)
+    assert window.model.data(cell).startswith("cannot be read: the file ends 51200 bytes before")
     window.send_selected()
     assert until(application, lambda: not window.outgoing.is_sending)
     assert window.outgoing.status.startswith("4 of 5 images sent")
@@ -194,10 +199,10 @@ def test_pictures(opened, application, theme, tmp_path):
     window = opened(theme)
     shown = [open_viewer(name, "headless") for name in ("main", "screen")]
     for viewer in shown:
-        viewer.wait_ready(PATIENCE_S)
+        viewer.show(np.zeros((8, 8), np.uint8)).shown(PATIENCE_S)
     choose_rows(window, application, lambda row: row.name == "screen.ome.zarr/C/3/0")
     seen = lambda: [row for row in window.table.visible if row.shape]  # noqa: E731
-    assert until(application, lambda: len(window.watch.lines) == 2)
+    assert until(application, lambda: [line.info.state for line in window.watch.lines] == ["ready", "ready"])
     assert until(
         application,
         lambda: all(window.thumbnails.get(r) is not None or window.thumbnails.problem(r) for r in seen()),
@@ -209,7 +214,8 @@ def test_pictures(opened, application, theme, tmp_path):
     assert window.grab().save(str(picture))
     for viewer in shown:
         viewer.close(force=True)
-    pixels = np.asarray(Image.open(picture).convert("RGB"))
+    with Image.open(picture) as seen_picture:
+        pixels = np.asarray(seen_picture.convert("RGB"))
     assert (pixels.shape[1], pixels.shape[0]) == (1280, 800)
     assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 200
 
@@ -224,4 +230,5 @@ def test_the_command_makes_a_screenshot(folder, tmp_path, shared_roots):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert str(picture) in done.stdout
-    assert Image.open(picture).size == (1280, 800)
+    with Image.open(picture) as seen:
+        assert seen.size == (1280, 800)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,7 +42,8 @@ def in_short(error: Exception, row: ImageRow) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
     if not isinstance(error, ParfocalError | OSError):
         text = f"{type(error).__name__}: {text}"
-    return text.removeprefix(f"{row.path}: ").removeprefix(f"{row.path} ")
+    text = text.removeprefix(f"{row.path}: ").removeprefix(f"{row.path} ")
+    return re.sub(r"^image \d+ cannot be read: ", "", text)
 
 
 def _row(row: ImageRow, part: ImagePart, *, alone: bool) -> ImageRow:

@@ -79,11 +79,9 @@ class RowModel(QAbstractTableModel):
         """Return text, colour, alignment and picture of a cell."""
         row, column = self.rows[index.row()], index.column()
         if role == Qt.ItemDataRole.DisplayRole:
-            return COLUMNS[column].text(row)
+            return self._text(row, column)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return (
-                f"{row.path}\n{row.problem}".strip() if column in (0, _OUTCOME) else COLUMNS[column].text(row)
-            )
+            return f"{row.path}\n{row.problem}".strip() if column == 0 else self._text(row, column)
         if role == Qt.ItemDataRole.ForegroundRole:
             return self._colour(row, column)
         if role == Qt.ItemDataRole.TextAlignmentRole and column in _RIGHT:

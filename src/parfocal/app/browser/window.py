@@ -140,7 +140,7 @@ class BrowserWindow(QMainWindow):
             )
         )
         middle = _split(Qt.Orientation.Vertical, (self.table, 570), (self.viewers, 130))
-        right = _split(Qt.Orientation.Vertical, (self.preview, 470), (self.plate, 210))
+        right = _split(Qt.Orientation.Vertical, (self.preview, 450), (self.plate, 230))
         whole = _split(Qt.Orientation.Horizontal, (self.tree, 170), (middle, 880), (right, 222))
         whole.setStretchFactor(1, 1)
         centre = QWidget()
