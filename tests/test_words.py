@@ -71,7 +71,7 @@ PLAIN = {
         Assignment Cellpose Merge StarDist
     """,
     "app": """
-        Column LineList Listed Outgoing Preview QuestionBar QueueBars Sent
+        Column LazyPlanes LineList Listed Outgoing Preview QuestionBar QueueBars Sent
     """,
     "cli": """
         Exit

@@ -84,7 +84,7 @@ def test_a_run_is_shown_grows_in_place_is_steered_and_stays_readable(widget, unt
         assert until(lambda: widget.name.text() == "windowed/second" and widget.chip.text() == "QUESTION")
         widget.steering.question.buttons["Yes, go on"].click()
         second.wait(LONG_S)
-    assert until(lambda: widget.chip.text() == "COMPLETE")
+        assert until(lambda: widget.chip.text() == "COMPLETE")
     widget.chooser.list.activated.emit(1)
     assert until(lambda: widget.name.text() == "windowed/first" and widget.chip.text() == "CANCELLED")
 

@@ -16,11 +16,12 @@ from parfocal.core.status import RigStatus
 from parfocal.rig.opening import attach
 from parfocal.runs.callback import CallbackThread
 from parfocal.runs.settings import SERVICE
-from parfocal.runs.watch import merged_statuses
+from parfocal.runs.watch import TOPIC, merged_statuses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from parfocal.core.messages import Notice
     from parfocal.rig.rig import Rig
 
 GONE = "exited"
@@ -94,6 +95,7 @@ class Snapshots:
         )
         self._last = RigSnapshot(rig=_gone(rig))
         self._told = False
+        self._ends: dict[str, RunStatus] = {}
         self._closed = threading.Event()
         self._wake = threading.Event()
         self._thread = threading.Thread(target=self._follow, name=f"snapshots of {rig}", daemon=True)
@@ -131,7 +133,7 @@ class Snapshots:
                 with attach(self._name) as rig:
                     self._follow_rig(rig)
             except RigNotFoundError as error:
-                runs = merged_statuses(self._last.runs, {}, str(error))
+                runs = merged_statuses(with_ends(self._last.runs, self._ends), {}, str(error))
                 self._publish(RigSnapshot(rig=_gone(self._name), runs=runs))
             except ParfocalError as error:  # it is there and does not answer just now
                 self._publish(msgspec.structs.replace(self._last, error=str(error)))
@@ -139,11 +141,19 @@ class Snapshots:
 
     def _follow_rig(self, rig: Rig) -> None:
         """Look at a running rig until it has ended."""
-        rig.subscribe(lambda _: self._wake.set(), ("services", "state", "run"))
+        rig.subscribe(self._notified, ("services", "state", TOPIC))
         while not self._closed.is_set():
             runs, error = self._runs(rig)
             self._publish(RigSnapshot(rig=rig.status(), runs=runs, error=error))
             self._pause()
+
+    def _notified(self, notice: Notice) -> None:
+        """Look at once; keep how a run has ended, as its rig may be gone before it is asked again."""
+        if notice.topic == TOPIC:
+            status = msgspec.convert(notice.payload["status"], RunStatus)
+            if status.ended:
+                self._ends = {**self._ends, status.run: status}
+        self._wake.set()
 
     def _runs(self, rig: Rig) -> tuple[dict[str, RunStatus], str]:
         """Return the runs; the last known ones and why, while their engine does not answer."""
@@ -166,6 +176,24 @@ class Snapshots:
             self._last, self._told = snapshot, True
             if not self._closed.is_set():
                 self._callback.put(snapshot)
+
+
+def with_ends(known: dict[str, RunStatus], ends: dict[str, RunStatus]) -> dict[str, RunStatus]:
+    """Return what is known of runs with the ends of those that had not ended, as far as they were told.
+
+    Examples
+    --------
+    >>> ended = RunStatus(run="a", state="ended", outcome="complete", created_at=1.0)
+    >>> with_ends({"a": RunStatus(run="a", state="running", created_at=1.0)}, {"a": ended})["a"].outcome
+    'complete'
+    >>> with_ends({"a": RunStatus(run="a", state="running", created_at=2.0)}, {"a": ended})["a"].outcome
+    ''
+    """
+
+    def newer(run: str, status: RunStatus) -> bool:
+        return run not in known or (not known[run].ended and known[run].created_at <= status.created_at)
+
+    return known | {run: status for run, status in ends.items() if newer(run, status)}
 
 
 def _gone(rig: str) -> RigStatus:

@@ -132,7 +132,7 @@ class RecordedFrames:
     def shape(self) -> tuple[int, ...]:
         """The shape of `array`: an axis for each that was not chosen by one index, and those of a frame."""
         outer = (len(numbers) for axis, numbers in self.indices.items() if axis not in self._single)
-        return (*outer, *self._frame_shape)
+        return (*outer, *self.frame_shape)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -148,9 +148,13 @@ class RecordedFrames:
     def planes(self) -> Iterator[NDArray[Any]]:
         """Yield the pixels at each chosen index, in order, black where there is no frame: one in memory."""
         for index in self._all():
-            image = self._image(index)
-            place = image.place(index)
-            yield np.zeros(self._frame_shape, self.dtype) if place is None else image.read(place)
+            yield self.plane(index)
+
+    def plane(self, index: Mapping[str, int]) -> NDArray[Any]:
+        """Return the pixels at an index along all axes of the record, black where there is no frame."""
+        image = self._image(index)
+        place = image.place(index)
+        return np.zeros(self.frame_shape, self.dtype) if place is None else image.read(place)
 
     def array(self) -> NDArray[Any]:
         """Return all pixels in the `shape`, in memory; 0 where there is no frame.
@@ -161,7 +165,7 @@ class RecordedFrames:
             If one frame was chosen, and it is not there.
         """
         outer = tuple(len(numbers) for numbers in self.indices.values())
-        pixels = np.zeros((*outer, *self._frame_shape), self.dtype)
+        pixels = np.zeros((*outer, *self.frame_shape), self.dtype)
         found = 0
         steps = [{number: at for at, number in enumerate(numbers)} for numbers in self.indices.values()]
         for index, image, place in self._there():
@@ -173,7 +177,8 @@ class RecordedFrames:
         return pixels.reshape(self.shape)
 
     @property
-    def _frame_shape(self) -> tuple[int, ...]:
+    def frame_shape(self) -> tuple[int, ...]:
+        """The shape of a frame, (y, x)."""
         image = self._images[0]
         return tuple(int(size) for size in image.pixels.shape[len(image.axes) :])
 
