@@ -4,6 +4,7 @@ import os
 import signal
 
 import numpy as np
+import psutil
 import pytest
 
 import parfocal
@@ -11,7 +12,7 @@ from parfocal.core.clock import SYSTEM_CLOCK, poll_until
 from parfocal.core.errors import CancelledError, CommandError, RunFailedError
 from parfocal.core.modulation import BLANK, mask_hash, pack_mask
 from parfocal.devices.simulated.optogenetics.lit_region import intersection_over_union
-from parfocal.runs import Sequence
+from parfocal.runs import Pipeline, Sequence
 
 pytestmark = pytest.mark.timeout(300)
 PATIENCE_S = 60.0
@@ -156,6 +157,54 @@ def test_a_stimulus_is_dark_within_three_seconds_and_is_not_fired_again(rig, ser
     later = rig["world"].light_log(log[-1].time_ns)
     assert not [change for change in later if change.light == "stimulation" and change.level]
     assert poll_until(lambda: is_blank(rig), PATIENCE_S)
+
+
+LOOP = Pipeline(
+    segment="parfocal.analysis.cells.segment:otsu",
+    stimulate="parfocal.analysis.cells.masks:cells",
+    deadline_s=1.0,
+    late="hold",
+)
+
+
+def worker_of(rig):
+    """Return the process that runs the steps of the pipeline."""
+    engine = psutil.Process(rig.status().services["runs"].pid)
+    (worker,) = [one for one in engine.children() if "parfocal.runs.pipeline.worker" in one.cmdline()]
+    return worker.pid
+
+
+def longest_light_s(log):
+    """Return how long any light was on without a break, of a log that begins and ends in the dark."""
+    on_since, longest_ns = {}, 0
+    for change in log:
+        if change.level > 0.0:
+            on_since.setdefault(change.light, change.time_ns)
+        elif change.light in on_since:
+            longest_ns = max(longest_ns, change.time_ns - on_since.pop(change.light))
+    assert not on_since
+    return longest_ns * 1e-9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
+def test_no_light_stays_on_for_three_seconds_when_a_worker_of_the_pipeline_is_lost(rig, how):
+    rig["modulator"].calibrate(timeout_s=LONG_S)
+    stimulus = {"stim_channels": ["stimulation"], "stim_frames": "all", "stim_exposure": 5.0}
+    plan = Sequence(time_plan={"interval": 0.1, "loops": 10_000}, channels=["nucleus"], **stimulus)
+    assert is_dark(rig)
+    since_ns = SYSTEM_CLOCK.monotonic_ns()
+    handle = rig.run(plan, pipeline=LOOP)
+    assert poll_until(lambda: handle.status().stimulations.fired >= 2, LONG_S)
+    os.kill(worker_of(rig), how)
+    assert poll_until(lambda: handle.status().errors.count > 0, LONG_S)
+    fired = handle.status().stimulations.fired
+    assert poll_until(lambda: handle.status().stimulations.fired >= fired + 2, LONG_S)
+    handle.cancel("seen")
+    status = handle.wait(LONG_S)
+    assert (status.outcome, status.stimulations.unsure) == ("cancelled", 0)
+    assert is_dark(rig)
+    assert longest_light_s(rig["world"].light_log(since_ns)) < 3.0
 
 
 def test_a_dead_modulator_ends_a_run_in_the_dark_with_its_name(rig):
