@@ -386,8 +386,15 @@ class Channels(Device, Protocol):
         """What can be set, by name."""
         ...
 
-    def set_channel(self, name: str, exposure_ms: float | None = None, power: float | None = None) -> None:
+    def set_channel(
+        self, name: str, exposure_ms: float | None = None, power: float | None = None
+    ) -> ChannelState | None:
         """Begin to set a preset, in the dark; an exposure or a power that is given replaces the preset's own.
+
+        Returns
+        -------
+        ChannelState or None
+            What was read back, if everything has settled by now; None if that has to be waited for.
 
         Raises
         ------

@@ -17,6 +17,7 @@ from parfocal.ipc import all_results
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from parfocal.core.channels import LightState
     from parfocal.devices.context import DeviceContext
     from parfocal.ipc import Call
 
@@ -180,8 +181,10 @@ class ChannelPresets:
             moved_s = path.switch_s(stands or path.filter(), preset.filter)
         return moved_s + preset.settle_s
 
-    def set_channel(self, name: str, exposure_ms: float | None = None, power: float | None = None) -> None:
-        """Begin to set a channel, in the dark."""
+    def set_channel(
+        self, name: str, exposure_ms: float | None = None, power: float | None = None
+    ) -> ChannelState | None:
+        """Begin to set a channel, in the dark; return what was read back if it has settled by then."""
         self._check_open()
         preset = self._checked(name, exposure_ms, power)
         found = self._found or self._read_found()
@@ -191,10 +194,14 @@ class ChannelPresets:
         self._found = found
         powers = {preset.light: _first(power, preset.power)}
         darkened = [lamp.begin_dark(powers.get(lamp.name)) for lamp in self._lamps.values()]
-        all_results(*darkened, *self._begin_exposure(exposure))
+        answers = all_results(*darkened, *self._begin_exposure(exposure))
         if self._path is not None and preset.filter:
             self._path.select(preset.filter)
         self._name, self._arrived_ns = name, None
+        if not self.is_settled():
+            return None
+        states = dict(zip(self._lamps, answers, strict=False))
+        return self._state(states.get(preset.light), None if exposure is None else answers[-1])
 
     def is_settled(self) -> bool:
         """Whether the filter has arrived, and the channel's own time has passed since."""
@@ -213,14 +220,14 @@ class ChannelPresets:
         self._check_open()
         lamp = self._lamp()
         if lamp is None:
-            return self._state(None, None)
-        return self._state(lamp, lamp.begin_lit() if lit else lamp.begin_dark())
+            return self.channel()
+        return self._read(lamp.begin_lit() if lit else lamp.begin_dark())
 
     def channel(self) -> ChannelState:
         """Return what everything stands at."""
         self._check_open()
         lamp = self._lamp()
-        return self._state(lamp, None if lamp is None else lamp.begin_reading())
+        return self._read(*([] if lamp is None else [lamp.begin_reading()]))
 
     def restore(self, lit: bool = False) -> None:
         """Put back what was found; nothing, if no channel was set since."""
@@ -266,17 +273,22 @@ class ChannelPresets:
             limits=limits,
         )
 
-    def _state(self, lamp: Lamp | None, reading: Call | None) -> ChannelState:
-        """Return what everything stands at: the lamp of the channel as a call reads it, if it has one."""
-        asked = [self._submit_to_camera("exposure_ms")] if self._camera is not None else []
-        exposures, states = all_results(*asked), all_results(*filter(None, [reading]))
-        found = None if lamp is None else lamp.found(states[0])
+    def _read(self, *reading: Call) -> ChannelState:
+        """Read everything back: the lamp of the channel, if it has one, is being read by a call."""
+        exposing = [] if self._camera is None else [self._submit_to_camera("exposure_ms")]
+        answers = all_results(*reading, *exposing)
+        return self._state(answers[0] if reading else None, answers[-1] if exposing else None)
+
+    def _state(self, light: LightState | None, exposure_ms: float | None) -> ChannelState:
+        """Return what everything stands at, of what its lamp and the camera have answered."""
+        lamp = self._lamp()
+        found = None if lamp is None or light is None else lamp.found(light)
         return ChannelState(
             name=self._name,
             light=lamp.name if lamp else "",
             filter=self._path.filter() if self._path is not None else "",
             power=found.power if found else None,
-            exposure_ms=exposures[0] if exposures else None,
+            exposure_ms=exposure_ms,
             lit=found.lit if found else False,
         )
 

@@ -58,12 +58,13 @@ class ChannelsHost(DeviceHost):
         offs = self._offs
         try:
             with self.lock:
-                self.device.set_channel(name, exposure_ms, power)
-            self._settle(name)
+                settled = self.device.set_channel(name, exposure_ms, power)
+            if settled is None:
+                self._settle(name)
             with self.lock:
                 self._check_not_switched_off(offs)
                 lights = lit and self.device.presets[name].light
-                state = self.device.set_lit(True) if lights else self.device.channel()
+                state = self.device.set_lit(True) if lights else settled or self.device.channel()
         except BadInputError:  # nothing was changed
             raise
         except BaseException:

@@ -47,9 +47,9 @@ def a_lit_channel_is_lit_and_none_else_is(trial: Trial) -> None:
     for name in _names(trial):
         preset = trial.device.presets[name]
         assert not set_channel(trial, name).lit
-        trial.device.set_lit(True)
+        assert trial.device.set_lit(True) == trial.device.channel()
         assert trial.device.channel().lit == bool(preset.light and preset.power)
-        trial.device.set_lit(False)
+        assert trial.device.set_lit(False) == trial.device.channel()
         assert not trial.device.channel().lit
         trial.device.set_lit(True)
 
@@ -120,9 +120,10 @@ def set_channel(
     trial: Trial, name: str, exposure_ms: float | None = None, power: float | None = None
 ) -> ChannelState:
     """Set a channel, wait until it has settled, and return what is read back."""
-    trial.device.set_channel(name, exposure_ms, power)
+    settled = trial.device.set_channel(name, exposure_ms, power)
     trial.wait_until(trial.device.is_settled, f"channel {name!r} has settled")
     state: ChannelState = trial.device.channel()
+    assert settled in (None, state), "what it returned is not what it stands at"
     return state
 
 
