@@ -22,14 +22,14 @@ def starts(plan, times=SLOW, at=None):
     return [round(prediction.of(event).starts_s, 6) for event in plan.events()]
 
 
-def test_moves_switches_and_exposures_add_up_and_axes_move_at_once():
+def test_axes_move_and_filters_switch_at_once_before_each_exposure():
     plan = Sequence(
         stage_positions=[(0, 0), (100, 150)],
         channels=[{"config": "slow"}, {"config": "fast"}],
         axis_order="tpcz",
     )
-    # slow 0.01; fast after 0.4 + 0.04; then 1.5 s of y beside 1.25 s of x and 0.5 s of the filter
-    assert starts(plan) == [0.01, 0.46, 2.61, 3.06]
+    # slow 0.01; fast after 0.4 + 0.04; then 1.5 s of y, beside 1.25 s of x and 0.5 s of the filter
+    assert starts(plan) == [0.01, 0.46, 2.11, 2.56]
 
 
 def test_what_is_early_begins_on_time_and_what_is_late_follows_the_rule_of_the_run():

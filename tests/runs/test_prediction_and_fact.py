@@ -86,8 +86,9 @@ class SlowInstruments(MemoryInstruments):
             return PlacedParts()
         shade_s = self._take(self._truth.shade_s) if self.lit else None
         self.lit = False
-        move_s = self._take(self._truth.move_s(self._at, event.targets_um)) if moves else None
-        switch_s = self._take(self._truth.switch(self._channel, event.channel)) if switches else None
+        move_s = self._longer(self._truth.move_s(self._at, event.targets_um)) if moves else None
+        switch_s = self._longer(self._truth.switch(self._channel, event.channel)) if switches else None
+        self._clock.sleep(max(move_s or 0.0, switch_s or 0.0))  # both at once
         self._at |= event.targets_um
         self._channel = event.channel
         return PlacedParts(shade_s=shade_s, move_s=move_s, switch_s=switch_s)
@@ -101,8 +102,11 @@ class SlowInstruments(MemoryInstruments):
 
     def _take(self, seconds):
         began_ns = self._clock.monotonic_ns()
-        self._clock.sleep(seconds + self._random.uniform(0, self._call_s))
+        self._clock.sleep(self._longer(seconds))
         return (self._clock.monotonic_ns() - began_ns) * 1e-9
+
+    def _longer(self, seconds):
+        return seconds + self._random.uniform(0, self._call_s)
 
 
 def slowed(part):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from parfocal.core.channels import ChannelPreset, ChannelState
+from parfocal.core.errors import DeviceError
 from parfocal.runs.instruments.run_light import RunLight
 from parfocal.runs.plans.event import Event
+from parfocal.testing.clock import JumpClock
 
 
 class Calls:
@@ -21,6 +26,27 @@ class Calls:
             return {"nucleus": ChannelPreset(light="excitation", power=0.5)}
         return ChannelState(name="nucleus", power=0.5)
 
+    def begin(self, service: str, command: str, *_: Any, **__: Any) -> Any:
+        self.log.append(f"{service}.{command}")
+        log = self.log
+
+        class Begun:
+            def add_done_callback(self, function: Callable[[Any], None]) -> None:
+                self.ended = function
+
+            def end(self) -> None:
+                log.append(f"{service}.{command} has ended")
+                self.ended(self)
+
+        return Begun()
+
+    def result(self, call: Any) -> ChannelState:
+        call.end()
+        return ChannelState(name="nucleus", power=0.5)
+
+    def give_up(self, call: Any) -> None:
+        self.log.append("given up")
+
     def tell(self, service: str, command: str) -> Any:
         log = self.log
 
@@ -34,16 +60,46 @@ class Calls:
         return Told()
 
 
+EVENT = Event(number=0, kind="image", channel="nucleus")
+
+
+def light_of(calls: Calls) -> RunLight:
+    light = RunLight(calls, JumpClock(), "channels", ("excitation",))  # type: ignore[arg-type]
+    light.learn()
+    return light
+
+
+def test_a_channel_is_set_while_something_else_is_done() -> None:
+    calls = Calls()
+    light = light_of(calls)
+    with light.setting(EVENT):
+        calls.log.append("a move")
+        assert not light.is_set(EVENT)
+    assert calls.log[-3:] == ["channels.set_channel", "a move", "channels.set_channel has ended"]
+    assert light.is_set(EVENT)
+    assert light.power == 0.5
+
+
+def test_what_fails_meanwhile_is_what_is_told_and_the_channel_is_not_set() -> None:
+    calls = Calls()
+    light = light_of(calls)
+    with pytest.raises(DeviceError, match="the stage"), light.setting(EVENT):
+        raise DeviceError("the stage is stuck")
+    assert calls.log[-1] == "given up"
+    assert not light.is_set(EVENT)
+
+
 def test_a_channel_is_set_after_all_lights_are_off() -> None:
     calls = Calls()
-    light = RunLight(calls, "channels", ("excitation",))  # type: ignore[arg-type]
-    light.learn()
-    event = Event(number=0, kind="image", channel="nucleus")
-    light.set(event)
+    light = light_of(calls)
+    with light.setting(EVENT):
+        pass
     light.light_up()
     light.dark()
-    light.set(event)
-    assert calls.log[-3:] == ["channels.off", "excitation.off", "channels.set_channel"]
+    with light.setting(EVENT):
+        pass
+    expected = ["channels.off", "excitation.off", "channels.set_channel", "channels.set_channel has ended"]
+    assert calls.log[-4:] == expected
     light.dark()
     light.light_up()
     assert calls.log[-2:] == ["channels.off", "excitation.off"]

@@ -171,7 +171,7 @@ class Prediction:
         return predicted
 
     def _place_s(self, event: Event) -> float:
-        """Return how long stages and light path take to be where an event wants them, one after the other.
+        """Return how long stages and light path take to be where an event wants them, both at once.
 
         The light of a channel is held back before anything moves.
         """
@@ -182,12 +182,12 @@ class Prediction:
             return 0.0
         placing_s = self.times.shade_s if moves and self._lit and self._light is not None else 0.0
         self._lit = False
-        placing_s += self.times.move_s(self._at, targets)
+        move_s, switch_s = self.times.move_s(self._at, targets), 0.0
         self._at.update(targets)
         if switches:
-            placing_s += self.times.switch(self._channel, event.channel)
+            switch_s = self.times.switch(self._channel, event.channel)
             self._light, self._channel = _light_of(event), event.channel
-        return placing_s
+        return placing_s + max(move_s, switch_s)
 
     def _light_s(self, event: Event) -> float:
         """Return how long it takes until the light of an exposure is let through."""

@@ -150,6 +150,15 @@ class InstrumentCalls:
             with self._lock:
                 self._under_way.discard(call)
 
+    def give_up(self, call: Call) -> None:
+        """End what was begun, and wait until it has; its result is wanted no more."""
+        call.cancel_soon("given up")
+        try:
+            call.exception()
+        finally:
+            with self._lock:
+                self._under_way.discard(call)
+
     def ask(self, service: str, command: str, /, *args: Any, limit_s: float = 0.0, **options: Any) -> Any:
         """Run a command, and return its result; as `begin` and `result`."""
         return self.result(self.begin(service, command, *args, limit_s=limit_s, **options))

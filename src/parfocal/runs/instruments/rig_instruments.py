@@ -105,7 +105,7 @@ class RigInstruments:
             restart_s=settings.restart_s,
             on_lost=lambda _: self._forget(),
         )
-        self._light = RunLight(self._calls, settings.channels, settings.lights, settings.modulator)
+        self._light = RunLight(self._calls, clock, settings.channels, settings.lights, settings.modulator)
         self._modulator = ModulatorCalls(self._calls, settings.modulator)
         self._stages = Stages(self._calls, settings.xy, settings.z)
         self._camera = CameraCalls(self._calls, settings.camera)
@@ -227,7 +227,7 @@ class RigInstruments:
         self._held.append(service)
 
     def place(self, event: Event) -> PlacedParts:
-        """Bring stages and light path to where an event wants them, in the dark if anything moves.
+        """Bring stages and light path to where an event wants them, at once, in the dark if anything moves.
 
         A light path goes dark by itself before it changes.
         """
@@ -243,12 +243,12 @@ class RigInstruments:
                 return PlacedParts()
             shades = moves and self._light.is_held_open
             shade_s = self._seconds_of(self._light.shade) if shades else 0.0
-            move_s = self._seconds_of(lambda: self._stages.move(event.targets_um))
-            switch_s = self._seconds_of(lambda: self._light.set(event))
+            with self._light.setting(event) as setting:
+                move_s = self._seconds_of(lambda: self._stages.move(event.targets_um))
         return PlacedParts(
             shade_s=shade_s if shades else None,
             move_s=move_s if moves else None,
-            switch_s=switch_s if switches else None,
+            switch_s=setting.took_s if switches else None,
         )
 
     def expose(self, event: Event) -> ExposedFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zlib import crc32
@@ -12,10 +12,12 @@ import msgspec
 from parfocal.core.channels import ChannelPreset, ChannelState
 from parfocal.core.errors import CommandError
 from parfocal.ipc import PendingCalls
+from parfocal.runs.instruments.timed_call import TimedCall
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
+    from parfocal.core.clock import Clock
     from parfocal.ipc import Call, OutputLease
     from parfocal.runs.instruments.calling import InstrumentCalls
     from parfocal.runs.plans.event import Event
@@ -56,6 +58,8 @@ class RunLight:
     ----------
     calls : InstrumentCalls
         Calls the services.
+    clock : Clock
+        By which it is told how long a change takes.
     channels : str
         The service of channels; "" for none.
     lights : tuple of str
@@ -65,10 +69,15 @@ class RunLight:
     """
 
     def __init__(
-        self, calls: InstrumentCalls, channels: str, lights: tuple[str, ...], modulator: str = ""
+        self,
+        calls: InstrumentCalls,
+        clock: Clock,
+        channels: str,
+        lights: tuple[str, ...],
+        modulator: str = "",
     ) -> None:
-        self._calls, self._channels, self._lights = calls, channels, lights
-        self._modulator = modulator
+        self._calls, self._clock = calls, clock
+        self._channels, self._lights, self._modulator = channels, lights, modulator
         self._presets: dict[str, ChannelPreset] = {}
         self._found: dict[str, float] = {}
         self._leases: dict[tuple[str, str], OutputLease] = {}
@@ -184,14 +193,30 @@ class RunLight:
         """Whether the light path is as an event wants it, lit or not."""
         return not event.channel or self._set == (event.channel, event.exposure_ms, event.power)
 
-    def set(self, event: Event) -> None:
-        """Set the channel of an event, in the dark, and return when it has settled."""
+    @contextmanager
+    def setting(self, event: Event) -> Iterator[TimedCall]:
+        """Have the channel of an event set, in the dark, while the block runs; it has settled at the end.
+
+        Lends what tells afterwards how long it took.
+        """
+        timed = TimedCall(self._clock)
         if self.is_set(event):
+            yield timed
             return
         wanted = (event.channel, event.exposure_ms, event.power)
         self._set, self._lit = None, False
         self._offs.wait()
-        state = self._ask("set_channel", *wanted, False, limit_s=_SETTLE_S)
+        call = self._calls.begin(
+            self._channels, "set_channel", *wanted, False, limit_s=_SETTLE_S, returns=ChannelState
+        )
+        timed.follow(call)
+        try:
+            yield timed
+        except BaseException:
+            self._calls.give_up(call)
+            raise
+        state: ChannelState = self._calls.result(call)
+        timed.ended()
         self._set, self.power = wanted, state.power
 
     def light_up(self) -> None:
