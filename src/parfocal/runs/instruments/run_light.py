@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 _LIMITS = dict[str, tuple[float, float]]
 _LEASE_S = 1.0
 _LIGHT = "light"
-_CALLS_OF_SHUTTER = 2
-"""What opening or closing a shutter takes beside its motion, in calls: it is read back by the lamp itself."""
+_CALLS_OF_SHUTTER = 3
+"""What a shutter takes beside its motion, in calls: to the lamp, whose hardware is told and read back."""
 _SETTLE_S = 15.0
 """The service of channels gives up by itself before."""
 
