@@ -212,7 +212,7 @@ def test_an_answer_that_comes_twice_is_none_to_the_next_job(bench, tmp_path):
     (tmp_path / "twice.py").write_text(
         """
 from loop_steps import bright
-from parfocal.runs.pipeline.message_pipe import MessageWriter
+from parfocal.ipc.message_pipe import MessageWriter
 
 send_once = MessageWriter.send
 
