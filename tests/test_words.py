@@ -120,8 +120,8 @@ PLAIN = {
         WormLikeChain
     """,
     "viewers": """
-        Budget Clicked Content Curve Display Drawn LevelsBar Lines LiveWindow Outbox Outcomes
-        Rate Received ScaleBar Selected Theme Ticket
+        Budget Clicked Clicks Content Curve Display Drawn LevelsBar Lines LiveWindow NapariWindow Outbox
+        Outcomes Rate Received ScaleBar Selected Theme Ticket
     """,
 }
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import itertools
 import os
+import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +26,34 @@ def offscreen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
 
 
+@contextmanager
+def x_display() -> Iterator[str]:
+    """Run a display in memory with OpenGL, which napari needs; its name."""
+    reading, writing = os.pipe()
+    command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1600x1000x24", "-nolisten", "tcp"]
+    with subprocess.Popen(command, pass_fds=(writing,), stderr=subprocess.DEVNULL) as server:
+        os.close(writing)
+        with open(reading) as told:
+            number = told.readline().strip()
+        assert number, "Xvfb did not start"
+        yield f":{number}"
+        server.terminate()
+
+
+@pytest.fixture
+def on_display(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[[], None]]:
+    """Have windows from now on open on a display, with settings of napari that nobody has chosen."""
+    with ExitStack() as stack:
+
+        def show() -> None:
+            if os.environ["QT_QPA_PLATFORM"] != "xcb":
+                monkeypatch.setenv("DISPLAY", stack.enter_context(x_display()))
+                monkeypatch.setenv("QT_QPA_PLATFORM", "xcb")
+                monkeypatch.setenv("NAPARI_CONFIG", str(tmp_path / "napari.yaml"))
+
+        yield show
+
+
 @pytest.fixture
 def name() -> str:
     """A name that no other test uses."""
@@ -30,11 +61,13 @@ def name() -> str:
 
 
 @pytest.fixture
-def opened(name: str) -> Iterator[Callable[..., Viewer]]:
+def opened(name: str, on_display: Callable[[], None]) -> Iterator[Callable[..., Viewer]]:
     """Open the viewer of this test: ``opened(kind="live")``; closed afterwards, however it is by then."""
     viewers: list[Viewer] = []
 
     def open_it(kind: str = "headless", **options: object) -> Viewer:
+        if kind == "napari":
+            on_display()
         viewers.append(open_viewer(name, kind, **options))
         return viewers[-1]
 

@@ -17,7 +17,8 @@ from parfocal.streams import StreamWriter, open_stream
 from parfocal.viewers import list_viewers, open_viewer
 
 PATIENCE_S = 60.0
-KINDS = ["headless", "live"]
+SLOW = (pytest.mark.slow, pytest.mark.timeout(600))
+KINDS = ["headless", "live", pytest.param("napari", marks=SLOW)]
 
 
 @pytest.fixture(params=KINDS)

@@ -20,7 +20,7 @@ def live(
     rig: AnyRig = None,
     *,
     camera: str = "camera",
-    viewer: Literal["live", "headless"] = "live",
+    viewer: Literal["live", "napari", "headless"] = "live",
     theme: Literal["dark", "light", "red"] = "dark",
 ) -> None:
     """Expose and show what the camera sees, until Ctrl-C or the window is closed; nothing is recorded.
@@ -32,7 +32,7 @@ def live(
     camera
         Name of the camera's service.
     viewer
-        A window, or none (for servers and tests).
+        A light window, one of napari, or none (for servers and tests).
     theme
         Colours of the window.
 

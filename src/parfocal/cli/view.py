@@ -19,7 +19,7 @@ _STEP_S = 0.2
 def view(
     source: str,
     *,
-    viewer: Literal["live", "headless"] = "live",
+    viewer: Literal["live", "napari", "headless"] = "live",
     name: str = "main",
     persist: bool = False,
     theme: Literal["dark", "light", "red"] = "dark",
@@ -39,7 +39,7 @@ def view(
         RIG/STREAM (such as tweezers/camera or lab.toml/camera), or a rig with one camera; a file or folder of
         images, or the folder of a run.
     viewer
-        A window, or none (for servers and tests).
+        A light window, one of napari, or none (for servers and tests).
     name
         Of the viewer: whoever gives the same name shares it.
     persist

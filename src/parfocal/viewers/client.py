@@ -25,6 +25,11 @@ from parfocal.viewers.kinds import KINDS, images_for
 from parfocal.viewers.viewer import Viewer
 
 _ANSWERS_WITHIN_S = 2.0
+_NEEDS = {
+    "live": (("PySide6", "pyqtgraph"), "desktop"),
+    "napari": (("PySide6", "pyqtgraph", "napari"), "napari"),
+}
+"""The packages that a window of a kind needs, and the extra that brings them."""
 
 
 class ViewerInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,8 +81,8 @@ def open_viewer(
     ----------
     name : str
         Letters, digits, ``-`` and ``_``; whoever gives the same name gets the same viewer.
-    kind : "live" or "headless"
-        A window, or none.
+    kind : "live", "napari" or "headless"
+        A light window, one of napari, or none.
     persist : bool
         Whether it outlives this program. The one who starts it decides.
     title, theme, budget_mb
@@ -101,8 +106,8 @@ def open_viewer(
     if running is not None and not outdated:
         _check_same(running, kind)
         return Viewer(name, kind, persist=persist)
-    if kind == "live":
-        check_display()
+    if kind in _NEEDS:
+        check_display(kind)
     state = {} if running is None else _last_state(running)
     settings = {"title": title, "theme": theme, "budget_mb": budget_mb}
     viewer = Viewer(name, kind, persist=persist, settings=settings)
@@ -145,20 +150,23 @@ def close_viewer(name: str, *, force: bool = False) -> None:
     end_service(record, force=force)
 
 
-def check_display() -> None:
-    """Refuse to start a window where none can be.
+def check_display(kind: str = "live") -> None:
+    """Refuse to start a window of a kind where none can be.
 
     Raises
     ------
     ViewerError
         Naming what is missing, and what to do.
     """
-    for package in ("PySide6", "pyqtgraph"):
+    packages, extra = _NEEDS[kind]
+    for package in packages:
         if importlib.util.find_spec(package) is None:
-            raise ViewerError(f"a live viewer needs {package}: pip install 'parfocal[desktop]'")
+            raise ViewerError(f"a {kind} viewer needs {package}: pip install 'parfocal[{extra}]'")
     screens = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
     if sys.platform == "linux" and not any(os.environ.get(name) for name in screens):
         raise ViewerError("there is no display for a window (DISPLAY is not set); use kind='headless'")
+    if kind == "napari" and os.environ.get("QT_QPA_PLATFORM") == "offscreen":
+        raise ViewerError("napari draws with OpenGL, and QT_QPA_PLATFORM=offscreen has none; use Xvfb")
 
 
 def _last_state(record: StandaloneRecord) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from parfocal.streams import ImageFolder
 
 KINDS: dict[str, str] = {
     "live": "parfocal.viewers.live.viewer:LiveViewer",
+    "napari": "parfocal.viewers.napari.viewer:NapariViewer",
     "headless": "parfocal.viewers.headless:HeadlessViewer",
 }
 """The classes of viewers by their kind."""

@@ -26,6 +26,7 @@ from parfocal.formats.write_tiff import write_image
 from parfocal.viewers import marking
 from parfocal.viewers.actions import Clicked, Drawn, Selected
 from parfocal.viewers.annotations import Labels
+from parfocal.viewers.captions import caption_of
 from parfocal.viewers.display import Colormap, Display, auto_levels, changed, colour, lookup_table
 from parfocal.viewers.live.annotation_items import AnnotationItems
 from parfocal.viewers.live.histogram import LevelsBar
@@ -302,21 +303,9 @@ class ImagePane(QWidget):
             line.setPos(place)
 
     def _show_status(self, pane: Pane) -> None:
-        if not pane.live:
-            self._status.setText(pane.caption)
-            return
-        status = pane.status
-        self._recording.setText("● REC" if status.recording else "")
-        self._recording.setToolTip(status.recording)
-        if not status.live:
-            self._status.setText("the stream is away; this view goes on when it comes back")
-        elif pane.image is None:
-            self._status.setText("no frame yet; the camera does not expose")
-        elif pane.display.frozen:
-            self._status.setText("frozen; the stream goes on")
-        else:
-            age = f"{status.age_s * 1e3:.0f} ms" if status.age_s < 1 else f"{status.age_s:.1f} s"
-            self._status.setText(f"{status.fps:.1f} fps   age {age}   {status.skipped} skipped")
+        self._status.setText(caption_of(pane))
+        self._recording.setText("● REC" if pane.status.recording else "")
+        self._recording.setToolTip(pane.status.recording)
 
     def _show_pixel(self) -> None:
         image = None if self._shown is None else self._shown.image
