@@ -4,11 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parfocal.core.channels import LightState
 from parfocal.core.errors import BadInputError, ConfigError, DeviceError
 from parfocal.devices.light import LightHost
 from parfocal.devices.simulated.microscope.lights import SampleLight
 from parfocal.devices.simulated.microscope.shared_state import SharedState
 from parfocal.devices.simulated.microscope.world import LightChange, SimulatedWorld, WorldLight, shared_sample
+from parfocal.ipc import Declared
 from parfocal.testing.clock import JumpClock
 from parfocal.testing.local_rig import LocalRig
 
@@ -177,3 +179,27 @@ def test_a_light_without_a_shutter_refuses_to_open_one(rig):
     assert lamp.call("has_shutter") is False
     with pytest.raises(BadInputError, match="'lamp' has no shutter"):
         lamp.call("open_shutter")
+    with pytest.raises(BadInputError, match="'lamp' has no shutter"):
+        lamp.call("set_light", power=0.5, shutter_open=True)
+    assert lamp.call("light", returns=Declared) == LightState(power=0.0)
+    assert lamp.call("set_light", power=0.5, returns=Declared) == LightState(power=0.5)
+
+
+def test_power_and_shutter_are_set_in_one_go_and_read_back(rig):
+    world, light = rig.client("world"), rig.client("excitation")
+    for asked, state in (
+        ({"power": 0.5, "shutter_open": True}, LightState(power=0.5, shutter_open=True)),
+        ({"power": 1.0, "shutter_open": False}, LightState(power=1.0, shutter_open=False)),
+        ({"shutter_open": True}, LightState(power=1.0, shutter_open=True)),
+        ({"power": 0.25}, LightState(power=0.25, shutter_open=True)),
+    ):
+        rig.clock.advance(1.0)
+        assert light.call("set_light", **asked, returns=Declared) == state
+        assert light.call("light", returns=Declared) == state
+    assert [change.level for change in world.call("light_log")] == [0.5, 0.0, 1.0, 0.25]
+    with pytest.raises(BadInputError, match="fraction"):
+        light.call("set_light", power=1.5, shutter_open=False)
+    light.call("inject_fault", "stuck shutter")
+    with pytest.raises(DeviceError, match="stuck open"):
+        light.call("set_light", power=0.0, shutter_open=False)
+    assert world.call("light") == {"excitation": 0.25}

@@ -78,16 +78,17 @@ class LightHost(DeviceHost):
         """
         if power is not None:
             self.check_limits(fraction=power)
+        shutter = None if shutter_open is None else self._with_shutter()
         with self.lock:
             if self.context.stopping.is_set():
-                power, shutter_open = 0.0, None if shutter_open is None else False
+                power, shutter_open = 0.0, False
             try:
-                if shutter_open is False:
-                    self._with_shutter().set_shutter(False)
+                if shutter is not None and not shutter_open:
+                    shutter.set_shutter(False)
                 if power is not None:
                     self.device.set_power(power)
-                if shutter_open:
-                    self._with_shutter().set_shutter(True)
+                if shutter is not None and shutter_open:
+                    shutter.set_shutter(True)
             finally:
                 state = self._write_row()
             return state
