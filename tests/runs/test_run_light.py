@@ -31,18 +31,24 @@ class Calls:
         log = self.log
 
         class Begun:
+            callbacks: tuple[Callable[[Any], None], ...] = ()
+
             def add_done_callback(self, function: Callable[[Any], None]) -> None:
-                self.ended = function
+                self.callbacks = (function,)
 
             def end(self) -> None:
                 log.append(f"{service}.{command} has ended")
-                self.ended(self)
+                for function in self.callbacks:
+                    function(self)
 
         return Begun()
 
     def result(self, call: Any) -> ChannelState:
         call.end()
         return ChannelState(name="nucleus", power=0.5)
+
+    def results(self, calls: list[Any]) -> list[ChannelState]:
+        return [self.result(call) for call in calls]
 
     def give_up(self, call: Any) -> None:
         self.log.append("given up")
@@ -95,6 +101,7 @@ def test_a_channel_is_set_after_all_lights_are_off() -> None:
     with light.setting(EVENT):
         pass
     light.light_up()
+    assert calls.log[-1] == "channels.open_shutter has ended"
     light.dark()
     with light.setting(EVENT):
         pass

@@ -12,7 +12,7 @@ from parfocal.core.errors import CommandError, CommandFailedError, FrameLostErro
 from parfocal.runs.instruments.instruments import AbortedError, InstrumentRestartedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from parfocal.core.messages import Interference
     from parfocal.ipc import Call, Client
@@ -149,6 +149,14 @@ class InstrumentCalls:
         finally:
             with self._lock:
                 self._under_way.discard(call)
+
+    def results(self, calls: Sequence[Call]) -> list[Any]:
+        """Wait for the results of what was begun together; raises as `result`, at the first that failed."""
+        try:
+            return [self.result(call) for call in calls]
+        finally:
+            with self._lock:
+                self._under_way.difference_update(calls)
 
     def give_up(self, call: Call) -> None:
         """End what was begun, and wait until it has; its result is wanted no more."""

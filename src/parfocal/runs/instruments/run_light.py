@@ -224,10 +224,13 @@ class RunLight:
         if self._lit:
             return
         self._offs.wait()
-        if self._set is not None:
-            self.power = self._ask("open_shutter").power
-        for light, power in self._found.items():
-            self._calls.ask(light, "set_power", power)
+        has_channel = self._set is not None
+        lit = [self._calls.begin(light, "set_power", power) for light, power in self._found.items()]
+        if has_channel:
+            lit.append(self._calls.begin(self._channels, "open_shutter", returns=ChannelState))
+        states = self._calls.results(lit)
+        if has_channel:
+            self.power = states[-1].power
         self._lit = True
 
     def begin_reading(self) -> Call | None:
@@ -249,8 +252,7 @@ class RunLight:
     def put_out(self) -> None:
         """Switch all light off, and return when it is."""
         self.forget()
-        for call in [self._calls.begin(service, command) for service, command in self._ways_off()]:
-            self._calls.result(call)
+        self._calls.results([self._calls.begin(service, command) for service, command in self._ways_off()])
 
     def dark(self) -> None:
         """Switch all light off. Any thread; waits for nothing."""

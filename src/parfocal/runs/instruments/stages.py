@@ -54,8 +54,8 @@ class Stages:
     def read(self) -> dict[str, float]:
         """Return where all axes stand, um; they are asked at once."""
         asked = [self._calls.begin(service, "position", axis.name) for service, axis in self._axes.values()]
-        for (name, (_, axis)), call in zip(self._axes.items(), asked, strict=True):
-            self.position[name] = self._calls.result(call) / _UM[axis.unit]
+        found = zip(self._axes.items(), self._calls.results(asked), strict=True)
+        self.position |= {name: at / _UM[axis.unit] for (name, (_, axis)), at in found}
         return self.position.copy()
 
     @property
@@ -103,7 +103,7 @@ class Stages:
         moves = [
             self._calls.begin(service, "move", ends, limit_s=limit_s) for service, ends in wanted.items()
         ]
-        arrived = {call.service: self._calls.result(call) for call in moves}
+        arrived = dict(zip(wanted, self._calls.results(moves), strict=True))
         for name in changed:
             service, axis = self._axes[name]
             self.position[name] = arrived[service][axis.name] / _UM[axis.unit]
