@@ -170,6 +170,22 @@ def test_drift_moves_everything(bench):
     assert last["z_nm"] - first["z_nm"] == pytest.approx(np.full(4, 50.0))
 
 
+def test_the_sample_drifts_and_is_knocked_while_it_is_watched(bench):
+    camera = opened(bench, stuck=1.0)
+    film(camera, 2)
+    camera.set_drift(z_nm_per_s=-50.0)
+    film(camera, 100)
+    camera.shift_sample(x_nm=200.0, z_nm=10.0)
+    camera.set_drift()
+    film(camera, 2)
+    first, drifted, last = (camera.ground_truth(frame) for frame in (1, 101, 103))
+    assert drifted["z_nm"] - first["z_nm"] == pytest.approx(np.full(4, 50.0))
+    assert last["z_nm"] - drifted["z_nm"] == pytest.approx(np.full(4, -10.0))
+    assert last["x_px"] - first["x_px"] == pytest.approx(np.full(4, 2.0))
+    with pytest.raises(BadInputError, match="inf"):
+        camera.set_drift(z_nm_per_s=float("inf"))
+
+
 def test_the_truth_of_other_frames_is_refused(bench):
     camera = opened(bench, truth_frames=3)
     film(camera, 5)

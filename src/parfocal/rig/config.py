@@ -32,6 +32,8 @@ KINDS: dict[str, str] = {
     "simulated_world": "parfocal.devices.simulated.microscope.world:SimulatedWorld",
     "tracker": "parfocal.analysis.beads.tracker:TrackerService",
     "tracker_worker": "parfocal.analysis.beads.worker:TrackerWorker",
+    "xy-lock": "parfocal.analysis.locks.xy_lock:XYLock",
+    "z-lock": "parfocal.analysis.locks.z_lock:ZLock",
     "recorder": "parfocal.storage.recorder:Recorder",
 }
 

@@ -6,13 +6,14 @@ import logging
 import threading
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from parfocal.core.clock import Clock
 from parfocal.core.errors import ParfocalError, ServiceNotFoundError, nearest
 from parfocal.ipc import CommandTable
 from parfocal.ipc.lanes import CallContext, running_as
 from parfocal.processes import Service, ServiceContext
+from parfocal.processes.commands import ServiceCommands
 from parfocal.processes.settings import changed, plain
 from parfocal.processes.validation import validate
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from parfocal.ipc.commands import CommandInfo
+    from parfocal.processes.host import Host
 
 
 class LocalCall:
@@ -45,6 +47,23 @@ class LocalCall:
         return self._value
 
 
+class LocalHost:
+    """What the commands that every service has ask of its host, for one without a process."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+
+    def change_settings(self, changes: dict[str, Any]) -> dict[str, Any]:
+        """Check and apply changes, and return all settings."""
+        new = changed(self.service.settings, changes)
+        self.service.settings_changed(self.service.settings, new)
+        self.service.settings = new
+        return plain(new)
+
+    def traffic(self) -> None:
+        """Return nothing: no message comes here."""
+
+
 class LocalClient:
     """Runs the commands of a service in the thread that calls; a time limit is not looked at.
 
@@ -55,7 +74,8 @@ class LocalClient:
     def __init__(self, name: str, service: Service, clock: Clock) -> None:
         self.service = name
         self._clock = clock
-        self._table = CommandTable.of(service, *service.command_sources())
+        host = cast("Host", LocalHost(service))
+        self._table = CommandTable.of(service, *service.command_sources(), ServiceCommands(host))
 
     def call(
         self,
@@ -108,34 +128,39 @@ class LocalRig:
         Where their streams lie.
     clock : Clock
         The time that all of them go by.
+
+    Attributes
+    ----------
+    services : dict of str to Service
+        Those that are open, by name.
     """
 
     def __init__(self, folder: Path, clock: Clock) -> None:
         self._folder, self.clock = folder, clock
-        self._services: dict[str, Service] = {}
+        self.services: dict[str, Service] = {}
         self.notices: list[tuple[str, str, Any]] = []
 
     def add(self, name: str, kind: type[Service], settings: dict[str, Any]) -> LocalClient:
         """Open a service, and return its client."""
         service = kind(validate(kind.Config, settings, f"service {name!r}: "))
-        service.open(self._context(name, service))
-        self._services[name] = service
+        service.open(self.context(name, service))
+        self.services[name] = service
         return self.client(name)
 
     def step(self, name: str) -> float | None:
         """Do a step of a service's loop; return when it wants the next one."""
-        return self._services[name].step()
+        return self.services[name].step()
 
     def client(self, name: str) -> LocalClient:
         """Return a client of a service that was added."""
-        if name not in self._services:
-            raise ServiceNotFoundError(f"there is no service {name!r}; {nearest(name, self._services)}")
-        return LocalClient(name, self._services[name], self.clock)
+        if name not in self.services:
+            raise ServiceNotFoundError(f"there is no service {name!r}; {nearest(name, self.services)}")
+        return LocalClient(name, self.services[name], self.clock)
 
     def close(self) -> None:
         """Make all services safe, and close them, the newest first."""
-        while self._services:
-            _, service = self._services.popitem()
+        while self.services:
+            _, service = self.services.popitem()
             service.make_safe()
             service.close()
 
@@ -150,13 +175,8 @@ class LocalRig:
     ) -> None:
         self.close()
 
-    def _context(self, name: str, service: Service) -> ServiceContext:
-        def change_settings(changes: dict[str, Any]) -> dict[str, Any]:
-            new = changed(service.settings, changes)
-            service.settings_changed(service.settings, new)
-            service.settings = new
-            return plain(new)
-
+    def context(self, name: str, service: Service) -> ServiceContext:
+        """Return what a service is given when it opens."""
         context = _LocalContext(
             rig="local",
             service=name,
@@ -171,7 +191,7 @@ class LocalRig:
             stopping=threading.Event(),
             stop_reason=lambda: "",
             clock=self.clock,
-            change_settings=change_settings,
+            change_settings=LocalHost(service).change_settings,
         )
         object.__setattr__(context, "rig_services", self)
         return context

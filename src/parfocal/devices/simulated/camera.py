@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from parfocal.core.errors import DeviceError
+from parfocal.core.errors import BadInputError, DeviceError
 from parfocal.core.frames import FrameSpec, Sensor
 from parfocal.devices.exposures import FRAME_RATE_HZ, ExposureSchedule
 from parfocal.devices.simulated.beads import BeadField, scatter
@@ -17,6 +17,7 @@ from parfocal.devices.simulated.motors import SimulatedFocus, SimulatedMagnet
 from parfocal.devices.simulated.settings import SimulatedCameraSettings
 from parfocal.devices.simulated.truth import TRUTH_DTYPE, Truth
 from parfocal.devices.simulated.world import World
+from parfocal.ipc import command
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -91,7 +92,9 @@ class SimulatedCamera(ExposingCamera):
         self._sensor = np.zeros((s.height_px, s.width_px), s.dtype)
         self._whole = self._new_readout(None, 1)
         self._exposures = self._new_schedule()
-        self._seen, self._elapsed_s = 0, 0.0
+        self._seen = 0
+        self._sample = np.zeros(3)
+        self._drift = np.asarray(s.drift_nm_per_s)
         self._moved = np.zeros((s.beads, 3))
         self._world = World.of(self._context)
 
@@ -139,6 +142,16 @@ class SimulatedCamera(ExposingCamera):
         self._draw(out, exposure, world)
         return self._exposures.end(exposure)
 
+    @command(effect="changes")
+    def set_drift(self, x_nm_per_s: float = 0.0, y_nm_per_s: float = 0.0, z_nm_per_s: float = 0.0) -> None:
+        """Have the whole sample drift from now on, along x, y and height; the truth of frames holds it."""
+        self._drift = _finite(x_nm_per_s, y_nm_per_s, z_nm_per_s)
+
+    @command(effect="changes")
+    def shift_sample(self, x_nm: float = 0.0, y_nm: float = 0.0, z_nm: float = 0.0) -> None:
+        """Move the whole sample at once, as a knock at the table does; as `set_drift`."""
+        self._sample = self._sample + _finite(x_nm, y_nm, z_nm)
+
     def ground_truth(self, frame: int) -> NDArray[Any]:
         """Return what frame number `frame` shows (`TRUTH_DTYPE`), one row for each bead."""
         self._opened()
@@ -163,9 +176,9 @@ class SimulatedCamera(ExposingCamera):
         )
         for frame in range(self._seen, exposure.frame + 1):  # none if the frame was begun before, and aborted
             self._moved = self._field.advance(frame, period, force)
-            self._elapsed_s += period
+            self._sample = self._sample + self._drift * period
         self._seen = exposure.frame + 1
-        moved = self._moved + np.asarray(s.drift_nm_per_s) * self._elapsed_s
+        moved = self._moved + self._sample
         nm = s.pixel_size_um * 1e3
         focus = world.position(SimulatedFocus.THING, exposure.start_ns, SimulatedFocus.HOME_NM)
         return (
@@ -187,3 +200,10 @@ class SimulatedCamera(ExposingCamera):
             exposure_ms=s.exposure_ms,
             buffer_frames=s.buffer_frames,
         )
+
+
+def _finite(*values: float) -> NDArray[np.float64]:
+    """Return numbers as an array; `BadInputError` if one of them is none."""
+    if not np.isfinite(values).all():
+        raise BadInputError(f"a sample moves by finite numbers, not {values}")
+    return np.array(values)
