@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 from pathlib import Path
 
@@ -148,14 +147,6 @@ def test_a_run_of_calls_goes_on_beside_an_acquisition(rig):
         rig.acquire("video")
     acquisition.finish("enough")
     assert acquisition.wait(WAIT_S).outcome == "finished early"
-
-
-def test_the_python_of_the_guide_runs(rig, capsys):
-    page = (Path(__file__).parents[2] / "docs" / "workbench.md").read_text(encoding="utf-8")
-    names = {"rig": rig, "parfocal": parfocal}
-    for block in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
-        exec(block, names)
-    assert "complete" in capsys.readouterr().out
 
 
 def test_on_the_command_line(rig, capsys):

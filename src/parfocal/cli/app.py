@@ -28,6 +28,7 @@ from parfocal.cli import (
     sim,
     status,
     steer,
+    sweep,
     track,
     view,
 )
@@ -92,7 +93,7 @@ def _make_app() -> App:
     for command in (
         view.view, browse.browse, look.live, look.snap, track.track,
         rigs.up, rigs.down, rigs.restart, rigs.rigs, status.status, calls.call, calls.commands,
-        settings.settings, show_plan.plan, run_plan.run, run_plan.prepare, acquire.acquire,
+        settings.settings, show_plan.plan, run_plan.run, run_plan.prepare, acquire.acquire, sweep.sweep,
         runs.runs, runs.note,
         steer.start, steer.pause, steer.resume, steer.cancel, steer.finish, steer.confirm,
         export.export, plot.plot, kinds.kinds, check.check, doctor.doctor,

@@ -107,11 +107,17 @@ def run(
 
 
 def carry_out(
-    rig: str, start: Callable[[Rig], RunHandle], *, detach: bool = False, json: bool = False
+    rig: str,
+    start: Callable[[Rig], RunHandle],
+    *,
+    settle: Callable[[RunHandle, RunStatus], None] = lambda *_: None,
+    detach: bool = False,
+    json: bool = False,
 ) -> int:
     """Start a run in a rig, which is opened if it is not up, and follow it to its end; return the exit code.
 
     The first Ctrl-C, or SIGTERM, cancels the run. With `detach` nothing is followed, and the rig goes on.
+    `settle` is called with the handle of a run that has ended, and its final status, while the rig is up.
     """
     for number in ending_signals():
         signal.signal(number, interrupt)
@@ -122,6 +128,8 @@ def carry_out(
     with opened as running, signals as came:  # one that comes while the run is started cancels it, too
         handle = start(running)
         status = handle.status() if detach else _follow(handle, running.name, came, json=json)
+        if not detach:
+            settle(handle, status)
         _print_status(status, running.name, json=json)
     return Exit.OK if detach else exit_of_outcome(status.outcome)
 

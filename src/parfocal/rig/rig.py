@@ -6,6 +6,7 @@ import os
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
+from uuid import uuid4
 
 import msgspec
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from parfocal.ipc import Client
     from parfocal.rig.config import ServiceConfig
     from parfocal.rig.connections import RigConnection
+    from parfocal.rig.sweep import SweepHandle
     from parfocal.runs.acquisition_mode import AcquisitionMode
     from parfocal.runs.handle import RunHandle
     from parfocal.runs.pipeline.request import AnyPipeline
@@ -250,6 +252,63 @@ class Rig:
             force=force,
             notes=notes,
         )
+
+    def sweep(
+        self,
+        start_nm: float = -1000.0,
+        stop_nm: float = 1000.0,
+        step_nm: float = 100.0,
+        frames: int = 10,
+        *,
+        settle_s: float = 0.0,
+        index_factor: float = 1.0,
+        focus: str = "focus",
+        tracker: str = "tracker",
+        name: str = "",
+        folder: str | Path = "",
+    ) -> SweepHandle:
+        """Make z tables of all beads by a focus sweep, as a run; return its handle at once.
+
+        Cancelled, the focus goes back to where it was. The tables of one that has ended whole are looked at
+        (`SweepHandle.preview`), and accepted or discarded.
+
+        Parameters
+        ----------
+        start_nm, stop_nm : float
+            From where to where the focus goes, relative to where it stands; upwards or downwards.
+        step_nm : float
+            From plane to plane.
+        frames : int
+            How many images of each plane.
+        settle_s : float
+            How long to wait in each plane.
+        index_factor : float
+            By how much heights in the sample change for a change of the focus.
+        focus, tracker : str
+            Names of the services.
+        name, folder
+            As for `run`.
+
+        Raises
+        ------
+        BadInputError
+            If the tracker can't do that; names the value. Nothing was started.
+        """
+        from parfocal.rig.sweep import SweepHandle, sweep_plan
+
+        sweep = uuid4().hex
+        plan = sweep_plan(
+            tracker,
+            focus,
+            sweep,
+            start_nm=start_nm,
+            stop_nm=stop_nm,
+            step_nm=step_nm,
+            frames=frames,
+            settle_s=settle_s,
+            index_factor=index_factor,
+        )
+        return SweepHandle(self.run(plan, name=name, folder=folder), self[tracker], sweep)
 
     def prepare(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,59 +22,13 @@ from parfocal.tracking.build import LEAST_HEIGHTS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from numpy.typing import NDArray
-
     from parfocal.analysis.beads.assignment import Assignment
+    from parfocal.analysis.beads.sweep_plan import SweepPlan
     from parfocal.core.frames import Frame
     from parfocal.ipc import CallContext, Client
     from parfocal.streams import LosslessReader
 
-MOST_PLANES = 2000
 _LOOK_S = 0.002
-
-
-@dataclass(frozen=True, slots=True)
-class SweepPlan:
-    """Which planes, in nm from where the focus stands at the beginning, and how many frames in each."""
-
-    z_min_nm: float
-    z_max_nm: float
-    step_nm: float
-    frames_per_plane: int
-
-    def planes(self) -> NDArray[np.float64]:
-        """Return the planes, lowest first.
-
-        Raises
-        ------
-        BadInputError
-            If the grid makes no sense.
-
-        Examples
-        --------
-        >>> SweepPlan(-200.0, 200.0, 100.0, 5).planes().tolist()
-        [-200.0, -100.0, 0.0, 100.0, 200.0]
-        """
-        if not self.z_min_nm < self.z_max_nm or not self.step_nm > 0:
-            raise BadInputError(f"a sweep needs z_min < z_max and step > 0, not {self}")
-        if self.frames_per_plane < 1:
-            raise BadInputError(f"frames_per_plane must be 1 or more, not {self.frames_per_plane}")
-        count = int(np.floor((self.z_max_nm - self.z_min_nm) / self.step_nm + 1e-9)) + 1
-        if not 4 <= count <= MOST_PLANES:
-            raise BadInputError(f"a sweep of {count} planes: from 4 to {MOST_PLANES} are possible")
-        return np.asarray(self.z_min_nm + self.step_nm * np.arange(count), dtype=np.float64)
-
-
-def check_limits(
-    planes: NDArray[np.float64], home_nm: float, limits: tuple[float, float], focus: str
-) -> None:
-    """Refuse a sweep that leaves the limits of the focus, before anything moves."""
-    low, high = home_nm + float(planes[0]), home_nm + float(planes[-1])
-    if low < limits[0] or high > limits[1]:
-        raise BadInputError(
-            f"the sweep goes from {low:.0f} to {high:.0f} nm, "
-            f"but the limits of {focus!r} are {limits[0]:.0f} and {limits[1]:.0f} nm"
-        )
 
 
 def run_sweep(
@@ -92,7 +46,8 @@ def run_sweep(
 ) -> tuple[ZTables, tuple[int, ...]]:
     """Sweep the focus and make a table for each bead; whatever happens, the focus goes back.
 
-    Heights in the tables are positions of the focus relative to where it stood at the beginning.
+    Heights in the tables are positions of the focus relative to where it stood at the beginning, times the
+    plan's `index_factor`.
 
     Returns
     -------
@@ -110,33 +65,33 @@ def run_sweep(
     CancelledError, DeadlineError
         If the call ends before.
     """
-    planes, corners = plan.planes(), assignment.rois.corners()
+    planes, corners = plan.planes_nm(), assignment.rois.corners()
     if not len(corners):
         raise BadInputError("there are no regions to make tables for; add or find beads first")
-    home = _home_within_limits(planes, focus, move_timeout_s)
-    builder = _builder(assignment, plan.step_nm, pixel_size_um)
+    home = _home_within_limits(plan, focus, move_timeout_s)
+    builder = _builder(assignment, plan.height_nm(plan.step_nm), pixel_size_um)
     try:
         for number, plane in enumerate(planes.tolist()):
             call.progress(number / len(planes), f"plane {number + 1} of {len(planes)}: {plane:.0f} nm")
             move_focus(focus, home + plane, move_timeout_s, call)
             call.wait(settle_s)
-            for frame in exposed_after(now_ns(), plan.frames_per_plane, frames, frame_timeout_s):
+            for frame in exposed_after(now_ns(), plan.frames, frames, frame_timeout_s):
                 call.check()
-                builder.add(frame.data, corners, z_nm=plane)
+                builder.add(frame.data, corners, z_nm=plan.height_nm(plane))
     finally:
         focus.call("move_to", home, timeout_s=move_timeout_s)
     call.progress(1.0, "making the tables")
     return _tables(builder, assignment, max(LEAST_HEIGHTS, len(planes) / 2))
 
 
-def _home_within_limits(planes: NDArray[np.float64], focus: Client, timeout_s: float) -> float:
+def _home_within_limits(plan: SweepPlan, focus: Client, timeout_s: float) -> float:
     """Return where the focus stands, if the whole sweep lies within its limits."""
     try:
         home = float(focus.call("position", timeout_s=timeout_s))
         low, high = focus.call("limits", timeout_s=timeout_s)
     except UnknownCommandError as error:
         raise BadInputError(f"service {focus.service!r} is no stage: it has no {error.command!r}") from error
-    check_limits(planes, home, (low, high), focus.service)
+    plan.check_limits(home, (low, high), focus.service)
     return home
 
 

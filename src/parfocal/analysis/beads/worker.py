@@ -20,10 +20,11 @@ from parfocal.analysis.beads.finding import find_in_newest
 from parfocal.analysis.beads.newest import NewestFrame
 from parfocal.analysis.beads.rois import RoiSet
 from parfocal.analysis.beads.rows import PART_DTYPE, begin_row, part_rows
-from parfocal.core.errors import BadInputError, StreamTimeoutError, nearest
+from parfocal.analysis.beads.sweep_plan import SweepPlan
+from parfocal.core.errors import BadInputError, StreamTimeoutError
 from parfocal.core.frames import FrameSpec, RowSpec
 from parfocal.ipc import command, current_call
-from parfocal.processes import LOOP, Service, ServiceContext, directory
+from parfocal.processes import LOOP, Service, ServiceContext
 from parfocal.streams import LosslessReader, Stream, StreamWriter, open_stream
 from parfocal.tracking import find_beads, find_candidates, find_like, save_tables, warm_up
 
@@ -169,23 +170,15 @@ class TrackerWorker(Service):
     def sweep(
         self,
         focus: str,
-        z_min_nm: float,
-        z_max_nm: float,
-        step_nm: float,
-        frames_per_plane: int,
+        plan: SweepPlan,
         settle_s: float,
         rois: RoiSet,
         path: Path,
     ) -> dict[str, Any]:
         """Make z tables of these regions by a focus sweep, and save them at `path`; returns their quality."""
-        from parfocal.analysis.beads.sweep import SweepPlan, run_sweep
+        from parfocal.analysis.beads.sweep import run_sweep
 
-        rig = directory.rig_record(self.context.rig)
-        if focus not in rig.services:
-            hint = nearest(focus, rig.services)
-            raise BadInputError(f"rig {rig.rig!r} has no service {focus!r} to move the focus; {hint}")
         assignment = msgspec.structs.replace(self._assigned(), rois=rois)
-        plan = SweepPlan(z_min_nm, z_max_nm, step_nm, frames_per_plane)
         stream = open_stream(self.context.streams, self.settings.frames)
         assert isinstance(stream.spec, FrameSpec)
         with self.context.connect(focus) as client, stream.lossless(policy="drop") as frames:

@@ -1,19 +1,43 @@
-"""Commands for the z tables: from a focus sweep, from a file and to one."""
+"""Commands for the z tables: from a focus sweep, from a file and to one, remembered by field."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from parfocal.analysis.beads.fitting import beads_of, fitting_tables
-from parfocal.core.errors import BadInputError
+from parfocal.analysis.beads.sweep_plan import SweepPlan
+from parfocal.analysis.beads.table_fields import TableFields
+from parfocal.analysis.beads.table_preview import TablePreview, preview_of
+from parfocal.core.errors import (
+    BadInputError,
+    ServiceUnavailableError,
+    UnknownCommandError,
+    nearest,
+)
 from parfocal.ipc import command
+from parfocal.processes import directory
 
 if TYPE_CHECKING:
     from parfocal.analysis.beads.regions import Regions
     from parfocal.analysis.beads.workers import Workers
     from parfocal.processes import ServiceContext
+
+_MOVE_S = 10.0
+
+
+class SweptTables(msgspec.Struct, frozen=True):
+    """Tables of a sweep that nobody has accepted yet: by whose sweep, where they lie, of which beads."""
+
+    sweep: str
+    path: Path
+    beads: tuple[int, ...]
+    hash: str
 
 
 class TableCommands:
@@ -22,6 +46,7 @@ class TableCommands:
     context: ServiceContext
     workers: Workers
     regions: Regions
+    swept: SweptTables | None = None
 
     @command(lane="tables", effect="changes")
     def build_tables(
@@ -35,45 +60,106 @@ class TableCommands:
     ) -> dict[str, Any]:
         """Make a z table of each bead by a focus sweep about where the focus stands; returns their quality.
 
-        A region that shows no bead gets none, and is named as "without": its z stays NaN.
-        The regions are frozen meanwhile. Heights are positions of the focus relative to where it stood.
-        Cancelled, the focus goes back and the tables stay as they were.
+        As `sweep_tables`, and `accept_tables` at its end.
         """
-        rois, path = self.regions.assignment.rois, self._tables_path("sweep")
-        with self.regions.frozen("z tables are being made"):
-            quality: dict[str, Any] = self.workers.ask(
-                "sweep", focus, z_min_nm, z_max_nm, step_nm, frames_per_plane, settle_s, rois, str(path)
-            )
-        self.regions.set_tables(path, tuple(quality["beads"]), quality["hash"])
+        quality = self.sweep_tables(z_min_nm, z_max_nm, step_nm, frames_per_plane, focus, settle_s)
+        self.accept_tables()
         return quality
 
     @command(lane="tables", effect="changes")
-    def load_tables(self, path: Path) -> str:
-        """Take z tables from a file, each for the bead that lay where its own did, or one for all.
+    def sweep_tables(
+        self,
+        start_nm: float = -1000.0,
+        stop_nm: float = 1000.0,
+        step_nm: float = 100.0,
+        frames: int = 10,
+        focus: str = "focus",
+        settle_s: float = 0.0,
+        index_factor: float = 1.0,
+        sweep: str = "",
+    ) -> dict[str, Any]:
+        """Make a z table of each bead by a focus sweep, to be looked at, and accepted or discarded.
 
-        Returns their hash. Beads for which there is none stay without; if there is none for any, the file is
-        refused.
+        The focus goes from `start_nm` to `stop_nm`, relative to where it stands, and back in the end, with
+        `frames` images of each plane. A height is the way of the focus times `index_factor`. A region that
+        shows no bead gets no table, and is named as "without": its z stays NaN. The regions are frozen
+        meanwhile. Cancelled, the focus goes back, and nothing has changed. `sweep` is by which name it is
+        asked for later.
         """
+        plan = SweepPlan(
+            start_nm=start_nm, stop_nm=stop_nm, step_nm=step_nm, frames=frames, index_factor=index_factor
+        )
+        plan.planes_nm()
+        rois, path = self.regions.assignment.rois, self._tables_path("sweep")
+        with self.regions.frozen("z tables are being made"), self._back_after_death(focus):
+            quality: dict[str, Any] = self.workers.ask("sweep", focus, plan, settle_s, rois, str(path))
+        self.swept = SweptTables(sweep, path, tuple(quality["beads"]), quality["hash"])
+        return quality
+
+    @command(lane="table_views", effect="reads")
+    def preview_table(self, bead: int, sweep: str = "") -> TablePreview:
+        """Return the table of a bead that a sweep has made: its profiles over height, and how good it is."""
+        from parfocal.tracking.ztable import load_tables
+
+        swept = self._swept(sweep)
+        if bead not in swept.beads:
+            raise BadInputError(f"the sweep has no table of bead {bead}; it has those of {list(swept.beads)}")
+        return preview_of(load_tables(swept.path), swept.beads.index(bead), bead)
+
+    @command(lane="tables", effect="changes")
+    def accept_tables(self, sweep: str = "", field: str = "") -> str:
+        """Use the tables that a sweep has made; returns their hash. A `field` remembers them by its name."""
+        swept = self._swept(sweep)
+        self.regions.set_tables(swept.path, swept.beads, swept.hash)
+        self.swept = None
+        if field:
+            self.save_tables(field=field)
+        return swept.hash
+
+    @command(lane="tables", effect="changes")
+    def discard_tables(self, sweep: str = "") -> None:
+        """Forget the tables that a sweep has made; those in use stay."""
+        swept = self._swept(sweep)
+        self.swept = None
+        swept.path.unlink(missing_ok=True)
+
+    @command(lane="tables", effect="changes")
+    def load_tables(self, path: Path | None = None, field: str = "") -> str:
+        """Take z tables from a file, or those of a field, each for the bead that lay where its own did.
+
+        One table alone is for all beads. Returns their hash. Beads for which there is none stay without; if
+        there is none for any, the file is refused.
+        """
+        source = self._place(path, field)
+        if field and not source.exists():
+            known = self._fields.names()
+            raise BadInputError(f"no tables are remembered for field {field!r}; {nearest(field, known)}")
         rois = self.regions.assignment.rois
-        tables = fitting_tables(path, rois)
-        beads = beads_of(tables, rois, path)
+        tables = fitting_tables(source, rois)
+        beads = beads_of(tables, rois, source)
         kept = self._tables_path("loaded")
-        shutil.copyfile(path, kept)
+        shutil.copyfile(source, kept)
         self.regions.set_tables(kept, beads, tables.hash)
         if without := [bead for bead in rois.beads if beads and bead not in beads]:
-            self.context.log.warning("%s holds no table for beads %s: their z stays NaN", path, without)
+            self.context.log.warning("%s holds no table for beads %s: their z stays NaN", source, without)
         return tables.hash
 
     @command(lane="tables", effect="reads")
-    def save_tables(self, path: Path) -> str:
-        """Write the z tables of the beads there are, and where each lies now; returns their hash."""
+    def save_tables(self, path: Path | None = None, field: str = "") -> str:
+        """Write the z tables of the beads there are, and where each lies now; returns their hash.
+
+        Into a file, or to be remembered by the name of a field, across starts of the rig.
+        """
         from parfocal.tracking.ztable import load_tables, save_tables
 
+        target = self._place(path, field)
         assignment = self.regions.assignment
         if not assignment.tables:
             raise BadInputError("there are no z tables; make or load them first")
+        if field:
+            target.parent.mkdir(parents=True, exist_ok=True)
         if not assignment.table_beads:  # one for all
-            shutil.copyfile(assignment.tables, path)
+            shutil.copyfile(assignment.tables, target)
             return assignment.tables_hash
         places = {bead: place for place, bead in enumerate(assignment.table_beads)}
         rois = [roi for roi in assignment.rois.rois if roi.bead in places]
@@ -83,13 +169,57 @@ class TableCommands:
             )
         tables = load_tables(assignment.tables)
         return save_tables(
-            path, tables.only([places[r.bead] for r in rois], ((r.bead, r.x_px, r.y_px) for r in rois))
+            target, tables.only([places[r.bead] for r in rois], ((r.bead, r.x_px, r.y_px) for r in rois))
         )
+
+    @command(lane="tables", effect="reads")
+    def table_fields(self) -> list[str]:
+        """Return the names of the fields whose tables are remembered."""
+        return self._fields.names()
 
     @command(lane="tables", effect="changes")
     def clear_tables(self) -> None:
-        """Forget the z tables: from then on z is NaN."""
+        """Forget the z tables: from then on z is NaN. What is remembered of fields stays."""
         self.regions.set_tables(None, (), "")
+
+    @contextmanager
+    def _back_after_death(self, focus: str) -> Iterator[None]:
+        """Bring the focus back to where it stands now if the worker that moves it dies."""
+        rig = directory.rig_record(self.context.rig)
+        if focus not in rig.services:
+            raise BadInputError(
+                f"rig {rig.rig!r} has no service {focus!r} to move the focus; {nearest(focus, rig.services)}"
+            )
+        with self.context.connect(focus) as client:
+            try:
+                home = client.call("position", timeout_s=_MOVE_S)
+            except UnknownCommandError as error:
+                raise BadInputError(f"service {focus!r} is no stage: it has no 'position'") from error
+            try:
+                yield
+            except ServiceUnavailableError:
+                client.call("move_to", home, timeout_s=_MOVE_S)
+                raise
+
+    @property
+    def _fields(self) -> TableFields:
+        return TableFields(self.context.rig, self.context.service)
+
+    def _place(self, path: Path | None, field: str) -> Path:
+        """Return the file of tables that is meant."""
+        if (path is None) == (not field):
+            raise BadInputError("name a file (path) or a field, one of them")
+        return self._fields.path(field) if path is None else path
+
+    def _swept(self, sweep: str) -> SweptTables:
+        """Return the tables of a sweep; `BadInputError` if they are gone. "" for those of the newest."""
+        swept = self.swept
+        if swept is None or (sweep and swept.sweep != sweep):
+            raise BadInputError(
+                "there are no tables of that sweep: it has not ended whole, or they were accepted, "
+                "discarded, replaced by a later sweep, or gone with the process that made them"
+            )
+        return swept
 
     def _tables_path(self, kind: str) -> Path:
         streams, service = self.context.streams, self.context.service
