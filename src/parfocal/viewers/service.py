@@ -258,10 +258,10 @@ class ViewerService(Service):
         return list(self._ages_s)
 
     @command(lane=LOOP, effect="changes")
-    def select(self, layer: str, index: dict[str, Any]) -> None:
+    def select(self, layer: str, index: dict[str, Any], keep: bool = False) -> None:
         """Show another image of a layer or pane; components that are not named stay as they are."""
         self._catch_up()
-        self._content.select(layer, index_of(index))
+        self._content.select(layer, index_of(index), keep=keep)
         self._paint()
 
     @command(lane=LOOP, effect="changes")

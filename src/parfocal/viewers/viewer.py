@@ -178,9 +178,18 @@ class Viewer(ViewerQuestions, ViewerAnnotations):
         """Plot the rows of these beads."""
         return self._send("plot_beads", list(beads))
 
-    def select(self, layer: str, **index: Any) -> Ticket:
-        """Show another image of a layer or pane; components that are not named stay as they are."""
-        return self._send("select", layer, index)
+    def select(self, layer: str, *, keep: bool = False, **index: Any) -> Ticket:
+        """Show another image of a layer or pane; components that are not named stay as they are.
+
+        Parameters
+        ----------
+        keep : bool
+            Stay there when others come, as after a person has moved a slider; at the newest time point of a
+            place it goes on with that place. Without, the next image that comes is shown.
+        index : any
+            Such as ``well="A01", t=3``; none for the newest image.
+        """
+        return self._send("select", layer, index, keep)
 
     def components(self, layer: str = "", *, padding: str = "", **component: str) -> Ticket:
         """Make components of images, such as well and t, a "dimension" of a stack or "layer"s side by side.
