@@ -61,13 +61,19 @@ def test_it_is_exported_whole(run: Path) -> None:
 def test_it_is_shown_by_index(run: Path) -> None:
     shown: list[tuple[int, Any]] = []
 
+    split: list[dict[str, str]] = []
+
     def show(image: Any, layer: str, index: dict[str, int]) -> SimpleNamespace:
         shown.append((int(image[0, 0]), index))
         return SimpleNamespace(state="waiting")
 
-    told = show_file(run, SimpleNamespace(show=show))  # type: ignore[arg-type]
+    def components(layer: str, **roles: str) -> None:
+        split.append(roles)
+
+    told = show_file(run, SimpleNamespace(show=show, components=components))  # type: ignore[arg-type]
     assert told == f"{run.name}: 7 of 7 images, 6 x 4 px"
-    assert shown[-1] == (8, {"t": 1, "p": 1, "c": 1, "z": 0})
+    assert shown[-1] == (8, {"t": 1, "p": 1, "z": 0, "channel": "b"})
+    assert split == [{"channel": "layer"}]
 
 
 def test_it_is_listed_with_how_it_ended(run: Path) -> None:

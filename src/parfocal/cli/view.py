@@ -27,7 +27,7 @@ def view(
     seconds: float = 2.0,
     channel: str = "",
 ) -> None:
-    """Show a live stream, a file of images or a recorded run in a viewer, a process of its own.
+    """Show a live stream, a run, a file of images or a recorded run in a viewer, a process of its own.
 
     Nothing that happens to the viewer is felt by what it shows. Without --persist or --screenshot this
     command lasts as long as the window; Ctrl-C closes it. A rig is started if none of that name runs, its
@@ -36,8 +36,8 @@ def view(
     Parameters
     ----------
     source
-        RIG/STREAM (such as tweezers/camera or lab.toml/camera), or a rig with one camera; a file or folder of
-        images, or the folder of a run.
+        RIG/STREAM (such as tweezers/camera or lab.toml/camera), RIG/RUN of a rig that runs, or a rig with one
+        camera; a file or folder of images, or the folder of a run.
     viewer
         A light window, one of napari, or none (for servers and tests).
     name
@@ -58,6 +58,8 @@ def view(
     parfocal view tweezers/camera
 
     parfocal view microscope --channel nucleus
+
+    parfocal view optogenetics/run1
 
     parfocal view movie.tif --viewer headless --screenshot picture.png --seconds 1
     """

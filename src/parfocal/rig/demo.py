@@ -17,7 +17,7 @@ from parfocal.rig.opening import load_source
 from parfocal.rig.results import summarise
 from parfocal.rig.ring_size import free_shared_bytes, slots_for
 from parfocal.rig.tracked_run import run_tracked
-from parfocal.rig.viewing import watched_rig
+from parfocal.rig.viewing import follow, watched_rig
 from parfocal.runs.settings import RunSettings
 from parfocal.storage.folder import check_place
 from parfocal.storage.recorder_settings import LEAST_FREE_MB, MB
@@ -107,7 +107,9 @@ def run_demo(plan: DemoPlan, report: Callable[[JobProgress], None]) -> Summary:
     """Find the beads, build their tables in a focus sweep, measure, and compare with the truth."""
     check_place(plan.out, int(LEAST_FREE_MB * MB), remedy="name another folder with --out")
     config = demo_config(plan)
-    with watched_rig(config, "simulated tweezers", report, view=plan.view) as rig:
+    with watched_rig(config, "simulated tweezers", report, view=plan.view) as (rig, viewer):
+        if viewer is not None:
+            follow(rig, "camera", viewer)
         beads = prepare(rig, report)
         asked = msgspec.to_builtins(plan, enc_hook=str)
         done = run_tracked(rig, plan.frames, report=report, name="demo", notes=asked)

@@ -53,7 +53,7 @@ def run_optogenetics(plan: OptogeneticsPlan, report: Callable[[JobProgress], Non
             "simulated optogenetics",
             report,
             view=plan.view,
-        ) as rig,
+        ) as (rig, viewer),
     ):
         residual_px = _calibrate(rig, report)
         handle = rig.run(
@@ -62,6 +62,8 @@ def run_optogenetics(plan: OptogeneticsPlan, report: Callable[[JobProgress], Non
             notes=msgspec.to_builtins(plan, enc_hook=str),
             pipeline=every_second_cell(),
         )
+        if viewer is not None:
+            viewer.follow(handle)
         status = follow_run(handle, report)
         if not status.folder:
             result_of(status)

@@ -13,12 +13,15 @@ from parfocal.formats import file_of, open_movie
 from parfocal.processes import directory
 from parfocal.rig.job import JobProgress
 from parfocal.rig.opening import attach_or_open, builtin_rigs, open_rig
+from parfocal.rig.recorded_view import show_recorded
+from parfocal.runs.settings import SERVICE as RUNS
 from parfocal.storage.recorded_run import is_run, open_run
 from parfocal.viewers import Viewer, open_viewer
 
 if TYPE_CHECKING:
     from parfocal.rig.config import RigConfig
     from parfocal.rig.rig import Rig
+    from parfocal.runs.handle import RunHandle
 
 PLOTTED = (0, 1, 2)
 """Beads whose rows are plotted unless somebody chooses others."""
@@ -32,8 +35,8 @@ def shown(source: str, viewer: Viewer, channel: str = "") -> Iterator[str]:
     Parameters
     ----------
     source : str
-        ``RIG/STREAM``, or a rig with one camera; a file or folder that `parfocal.formats` reads, or the
-        folder of a run.
+        ``RIG/STREAM``, ``RIG/RUN`` of a rig that runs, or a rig with one camera; a file or folder that
+        `parfocal.formats` reads, or the folder of a run.
     viewer : Viewer
         Starting or ready.
     channel : str
@@ -64,6 +67,9 @@ def shown(source: str, viewer: Viewer, channel: str = "") -> Iterator[str]:
         )
     runs = name in running
     with attach_or_open(name) as rig, ExitStack() as stack:
+        if runs and stream not in rig.streams and RUNS in rig and stream in rig.runs:
+            yield show_run(rig.runs[stream], viewer)
+            return
         stream = stream or _only_camera(rig)
         stated = follow(rig, stream, viewer)
         if channel:
@@ -124,13 +130,16 @@ def show_file(path: Path, viewer: Viewer) -> str:
     file = run.one_stream("frames")
     if all(record.events is None for record in run.manifest.streams.values()):
         return _show_movie(path, file, viewer)
-    frames, sent = run.frames(), 0
-    for frame in frames:
-        if viewer.show(frame.data, path.name, frame.index).state.startswith("failed"):
-            break
-        sent += 1
-    height, width = frames.shape[-2:]
-    return f"{path.name}: {sent} of {len(frames)} images, {width} x {height} px"
+    return show_recorded(run, path.name, viewer)
+
+
+def show_run(handle: RunHandle, viewer: Viewer) -> str:
+    """Follow a run; one that has ended is shown as it was recorded."""
+    status = handle.status()
+    if status.ended and status.folder:
+        return show_file(Path(status.folder), viewer)
+    viewer.follow(handle)
+    return f"run {handle.name} of {handle.rig}"
 
 
 def _show_movie(path: Path, file: Path, viewer: Viewer) -> str:
@@ -157,15 +166,12 @@ def live_window(rig: str, what: str) -> Iterator[Viewer]:
 @contextmanager
 def watched_rig(
     config: RigConfig, what: str, report: Callable[[JobProgress], None], *, view: bool
-) -> Iterator[Rig]:
-    """Run the rig of a job for the block; with `view` its camera is followed in a live viewer."""
+) -> Iterator[tuple[Rig, Viewer | None]]:
+    """Run the rig of a job for the block; with `view` a live viewer beside it, for the job to use."""
     report(JobProgress(phase="starting", fraction=0.0, text=f"{len(config.services)} services"))
     with ExitStack() as stack:
         viewer = stack.enter_context(live_window(config.name, what)) if view else None
-        rig = stack.enter_context(open_rig(config))
-        if viewer is not None:
-            follow(rig, "camera", viewer)
-        yield rig
+        yield stack.enter_context(open_rig(config)), viewer
 
 
 def follow(rig: Rig, stream: str, viewer: Viewer) -> str:
