@@ -81,7 +81,7 @@ PLAIN = {
         Release Reminder Sensor Stimulations
     """,
     "devices": """
-        Acquisition Angle Caller Choice Epoch Filter Flag Generator
+        Acquisition Angle Caller Epoch Flag Generator
         HealthCheck History Housekeeping Level Link Modules Motion Picture Piece
         Plant Player Readout RedPitaya Sampler Settling Shuffled Signals SlowOutputs
         Smoothing SyncBits TcpLink Tether Tone Trace Wait
@@ -120,8 +120,8 @@ PLAIN = {
         WormLikeChain
     """,
     "viewers": """
-        Budget Clicked Clicks Content Curve Display Drawn LevelsBar Lines LiveWindow NapariWindow Outbox
-        Outcomes Rate Received ScaleBar Selected Theme Ticket
+        Budget Clicked Clicks Content Curve Display Drawn LevelsBar LineMarks Lines LiveWindow NapariWindow
+        Outbox Outcomes PlaneSliders Rate Received ScaleBar Selected Theme Ticket
     """,
 }
 

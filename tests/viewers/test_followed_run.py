@@ -13,7 +13,7 @@ from parfocal.rig.opening import open_rig
 from parfocal.runs import Pipeline, Sequence, Step
 from parfocal.storage.recorded_run import open_run
 
-PATIENCE_S = 300.0
+PATIENCE_S = 120.0
 CELLS = "parfocal.analysis.cells."
 PIPELINE = Pipeline(
     segment=CELLS + "segment:otsu",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from parfocal.streams import LosslessReader
     from parfocal.viewers.annotations import Annotation
     from parfocal.viewers.content import Content
-    from parfocal.viewers.run_join import EventPlace, Placed
+    from parfocal.viewers.run_join import EventPlace, JoinedFrame
 
 LABELS, MASKS = "labels", "masks"
 EVENTS, ANALYSED = "run_events", ("tracks", "stimulations")
@@ -33,8 +33,6 @@ _FRAMES_A_POLL = 16
 _UNNAMED = 64
 """Images that wait for the name of their channel, at most."""
 _MASK_COLOUR = "#38b6ff"
-_EARLY_S = 5.0
-"""How much earlier than the run was asked for its first exposure may end, by another clock's reading."""
 
 
 class RunFeed:
@@ -67,9 +65,9 @@ class RunFeed:
         self._rows = {name: self._reader(name) for name in (EVENTS, *ANALYSED)}
         self._frames = {name: self._reader(name) for name in (LABELS, MASKS)}
         self._cameras: dict[str, LosslessReader] = {}
-        self._unnamed: list[Placed] = []
+        self._unnamed: list[JoinedFrame] = []
         self._tracks: dict[int, Tracks] = {}
-        self._labels: dict[int, Placed] = {}
+        self._labels: dict[int, JoinedFrame] = {}
         self._picked: dict[Any, tuple[int, ...]] = {}
         content.layers.expect(run, {"channel": "layer"})
 
@@ -130,7 +128,7 @@ class RunFeed:
         found = _polled(self._rows[stream].poll)
         return [found] if isinstance(found, np.ndarray) and len(found) else []
 
-    def _new_frames(self, name: str, reader: LosslessReader) -> list[Placed]:
+    def _new_frames(self, name: str, reader: LosslessReader) -> list[JoinedFrame]:
         """Return the next frames of a stream that belong to this run and have found their event."""
         found = []
         for _ in range(_FRAMES_A_POLL):
@@ -147,11 +145,11 @@ class RunFeed:
         status = self._link.status
         assert status is not None
         end = status.finished_at
-        return status.created_at - _EARLY_S <= utc_ns * 1e-9 and (end is None or utc_ns * 1e-9 <= end)
+        return status.created_at <= utc_ns * 1e-9 and (end is None or utc_ns * 1e-9 <= end)
 
     # -- where it goes -------------------------------------------------------------------------------
 
-    def _put(self, placed: Placed) -> None:
+    def _put(self, placed: JoinedFrame) -> None:
         match placed.stream:
             case "labels":
                 self._labels[placed.place.p] = placed
@@ -162,7 +160,7 @@ class RunFeed:
             case _:
                 self._put_image(placed)
 
-    def _put_image(self, placed: Placed) -> None:
+    def _put_image(self, placed: JoinedFrame) -> None:
         place = placed.place
         if place.c >= 0 and place.c not in self._link.channels:
             self._link.want_channel(place.c, place.number)
@@ -177,7 +175,7 @@ class RunFeed:
         self._within_budget(placed.image.nbytes, lambda: self._content.show(self.run, index, placed.image))
         self.shown += 1
 
-    def _put_labels(self, placed: Placed) -> None:
+    def _put_labels(self, placed: JoinedFrame) -> None:
         particles = self._join.particles(placed.place.number)
         areas = placed.image if particles is None else as_particles(placed.image, particles)
         index = _index(placed.place, "tp")

@@ -36,7 +36,7 @@ class EventPlace(NamedTuple):
     z: int
 
 
-class Placed(NamedTuple):
+class JoinedFrame(NamedTuple):
     """A frame that has found its event: of a camera, "labels" or "masks"."""
 
     stream: str
@@ -70,7 +70,7 @@ class RunJoin:
         self._asked: OrderedDict[int, list[tuple[int, int]]] = OrderedDict()
         self._particles: OrderedDict[int, dict[int, int]] = OrderedDict()
 
-    def add_events(self, rows: NDArray[Any]) -> list[Placed]:
+    def add_events(self, rows: NDArray[Any]) -> list[JoinedFrame]:
         """Take in events that are done; return the frames that have waited for them."""
         found = []
         for row in rows[rows["time_ns"] >= 0]:
@@ -78,14 +78,14 @@ class RunJoin:
             time_ns = int(row["time_ns"])
             _remember(self._by_time, time_ns, place, _EVENTS)
             for stream, waiting_ns in [key for key in self._waiting if key[1] == time_ns]:
-                found.append(Placed(stream, place, self._waiting.pop((stream, waiting_ns))))
+                found.append(JoinedFrame(stream, place, self._waiting.pop((stream, waiting_ns))))
         return found
 
-    def add_frame(self, stream: str, time_ns: int, image: NDArray[Any]) -> Placed | None:
+    def add_frame(self, stream: str, time_ns: int, image: NDArray[Any]) -> JoinedFrame | None:
         """Take in a frame by the end of its exposure; return it with its event, None if that is unknown."""
         place = self._by_time.get(time_ns)
         if place is not None:
-            return Placed(stream, place, image)
+            return JoinedFrame(stream, place, image)
         self.unplaced += _remember(self._waiting, (stream, time_ns), image, _WAITING)
         return None
 

@@ -36,7 +36,7 @@ Put = Callable[[NDArray[Any]], dict[str, Any]]
 
 
 @runtime_checkable
-class Run(Protocol):
+class FollowedRun(Protocol):
     """A run of a rig, by their names: the handle of one."""
 
     @property
@@ -144,7 +144,7 @@ class Viewer(ViewerQuestions, ViewerAnnotations):
 
         return self._send_images("show", pack)
 
-    def follow(self, source: Stream | Run) -> Ticket:
+    def follow(self, source: Stream | FollowedRun) -> Ticket:
         """Show what a stream or a run brings, as it comes, through restarts; nobody waits for the viewer.
 
         Parameters
@@ -161,7 +161,7 @@ class Viewer(ViewerQuestions, ViewerAnnotations):
         Ticket
             Receives the name of the pane, or of the run's layer.
         """
-        if isinstance(source, Run):
+        if isinstance(source, FollowedRun):
             return self._send("follow_run", source.rig, source.name)
         return self._send("follow", source.folder, source.name)
 
