@@ -10,6 +10,7 @@ import pytest
 from parfocal.core.clock import poll_until
 from parfocal.core.errors import ViewerError
 from parfocal.rig.opening import open_rig
+from parfocal.rig.viewing import shown
 from parfocal.runs import Pipeline, Sequence, Step
 from parfocal.storage.recorded_run import open_run
 
@@ -132,8 +133,10 @@ def test_a_viewer_that_comes_later_shows_what_the_rings_hold_and_what_follows(ri
     handle.pause()
     until(lambda: handle.status().state == "paused", "the pause")
     viewer = opened("headless", budget_mb=12)
-    viewer.follow(handle).received(PATIENCE_S)
-    until(lambda: images(viewer, "loop") >= 8, "what was exposed before")
+    with shown("optogenetics/loop", viewer) as what:
+        assert what == "run loop of optogenetics"
+    until(lambda: viewer.panes().get("loop channel-nucleus", {}).get("axes", {}).get("t", 0) > 1, "its past")
+    until(lambda: images(viewer, "loop") > 0, "what the ring holds")
     handle.resume()
     until(lambda: viewer.followed_runs()[0]["gone"] > 20, "the oldest images go")
     handle.cancel()

@@ -9,7 +9,7 @@ import numpy as np
 from parfocal.viewers.run_join import as_particles
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -31,19 +31,25 @@ def show_recorded(run: RecordedRun, layer: str, viewer: Viewer) -> str:
     str
         What is shown, in a line for people.
     """
-    frames, sent = run.frames(), 0
-    names = _channels(run)
+    frames = run.frames()
+    sent = show_images(run, layer, viewer, frames)
+    held = run.manifest.streams if sent else {}
+    for show in [show for stream, show in _SHOWN.items() if stream in held]:
+        show(run, layer, viewer)
+    height, width = frames.shape[-2:]
+    return f"{layer}: {sent} of {len(frames)} images, {width} x {height} px"
+
+
+def show_images(run: RecordedRun, layer: str, viewer: Viewer, frames: Iterable[RecordedFrame]) -> int:
+    """Send images of a run of events as far as the viewer takes them; return how many."""
+    names, sent = _channels(run), 0
     for frame in frames:
         if viewer.show(frame.data, layer, _index(frame, names)).state.startswith("failed"):
             break
         sent += 1
         if sent == 1 and names:
             viewer.components(layer, channel="layer")
-    held = run.manifest.streams if sent else {}
-    for show in [show for stream, show in _SHOWN.items() if stream in held]:
-        show(run, layer, viewer)
-    height, width = frames.shape[-2:]
-    return f"{layer}: {sent} of {len(frames)} images, {width} x {height} px"
+    return sent
 
 
 def _show_labels(run: RecordedRun, layer: str, viewer: Viewer) -> None:

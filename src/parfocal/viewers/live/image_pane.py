@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from parfocal.viewers.qt.theme import Theme
     from parfocal.viewers.regions import Regions
 
-_TITLE_PX, _MAPS_PX = 70, 80
-"""How narrow a title may become, and how wide the choice of colours: two panes fit into 1180 pixels."""
+_MAPS_PX = 80
+"""How wide the choice of colours may become: two panes fit into 1180 pixels."""
 
 
 class ImageBox(pg.ViewBox):
@@ -93,7 +93,6 @@ class ImagePane(QWidget):
         self._title = QLabel(name)
         self._title.setToolTip(name)
         self._title.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self._title.setMinimumWidth(_TITLE_PX)
         self._title.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._recording = QLabel("")
         self._recording.setObjectName("alarm")
@@ -218,10 +217,11 @@ class ImagePane(QWidget):
         self._save.setMenu(menu)
 
     def _lay_out(self) -> None:
+        heading = QHBoxLayout()
+        heading.addWidget(self._title, 1)
+        heading.addWidget(self._recording)
         top = QHBoxLayout()
         top.setSpacing(3)
-        top.addWidget(self._title, 1)
-        top.addWidget(self._recording)
         for widget in (
             *self._tools,
             self._freeze,
@@ -232,6 +232,7 @@ class ImagePane(QWidget):
             self._save,
         ):
             top.addWidget(widget)
+        top.addStretch()
         middle = QHBoxLayout()
         middle.setSpacing(4)
         middle.addWidget(self._canvas, 1)
@@ -243,6 +244,7 @@ class ImagePane(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 4, 6, 4)
         layout.setSpacing(4)
+        layout.addLayout(heading)
         layout.addLayout(top)
         layout.addLayout(middle, 1)
         layout.addWidget(self._sliders)
