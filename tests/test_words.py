@@ -71,7 +71,7 @@ PLAIN = {
         Assignment Cellpose Merge StarDist
     """,
     "app": """
-        Column LazyPlanes LineList Listed Outgoing Preview QuestionBar QueueBars Sent
+        Column LineList Listed Outgoing Preview QuestionBar QueueBars Sent
     """,
     "cli": """
         Exit
@@ -121,7 +121,7 @@ PLAIN = {
     """,
     "viewers": """
         Budget Clicked Clicks Content Curve Display Drawn LevelsBar LineMarks Lines LiveWindow NapariWindow
-        Outbox Outcomes PlaneSliders Rate Received ScaleBar Selected Theme Ticket
+        Outbox Outcomes Rate Received ScaleBar Selected Theme Ticket
     """,
 }
 
