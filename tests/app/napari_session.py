@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -29,11 +30,16 @@ def until(what: str, wanted: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
+def looking() -> list[str]:
+    """Return the threads that still look at rigs."""
+    return [thread.name for thread in threading.enumerate() if "snapshots of" in thread.name]
+
+
 def main(folder: Path, pictures: Path) -> None:
     viewer = napari.Viewer(show=True)
     viewer.window.resize(1280, 800)
-    _, runs = viewer.window.add_plugin_dock_widget("parfocal", "Runs")
-    _, streams = viewer.window.add_plugin_dock_widget("parfocal", "Live streams")
+    runs_dock, runs = viewer.window.add_plugin_dock_widget("parfocal", "Runs")
+    streams_dock, streams = viewer.window.add_plugin_dock_widget("parfocal", "Live streams")
     assert "No rig is running" in runs.idle.text()
     with parfocal.open_rig("microscope") as rig:
         plan = Sequence(
@@ -68,6 +74,9 @@ def main(folder: Path, pictures: Path) -> None:
     assert recorded.data.shape[-2:] == frames.frame_shape
     np.testing.assert_array_equal(np.asarray(recorded.data[first]), frames.plane(index))
     until("the rig is gone from the list", lambda: "No rig" in streams.note.text())
+    for dock in (runs_dock, streams_dock):
+        viewer.window.remove_dock_widget(dock)
+    until("closed docks have let go of the rigs", lambda: not looking())
     viewer.close()
     QApplication.instance().quit()
     for _ in range(20):

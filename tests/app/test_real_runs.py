@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -120,6 +121,39 @@ def test_two_widgets_share_what_was_found(application, until):
             source.close()
             assert source.join(LONG_S)
         assert snapshots.latest()["windowed"].runs["short"].ended
+
+
+def test_the_optogenetics_demo_is_followed(widget, until, tmp_path, application):
+    from parfocal.viewers.qt.palette import apply_theme
+    from parfocal.viewers.qt.theme import THEMES
+
+    apply_theme(application, THEMES["dark"])
+    widget.resize(1280, 800)
+    folder = Path(os.environ.get("PARFOCAL_PICTURES", tmp_path))
+    command = [sys.executable, "-m", "parfocal", "demo", "optogenetics", "--out", str(tmp_path / "demo")]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as demo:
+        fired = lambda: "fired" in widget.counts.texts().get("stimuli", "")  # noqa: E731
+        assert until(lambda: demo.poll() is not None or fired())
+        assert widget.grab().save(str(folder / "run-window-demo.png"))
+        assert until(lambda: demo.poll() is not None), "the demo goes on"
+        assert demo.returncode == 0, demo.stderr.read()
+    assert until(lambda: widget.chip.text() == "COMPLETE")
+
+
+def test_ctrl_c_ends_the_window_in_order():
+    command = [sys.executable, "-m", "parfocal", "runs", "--window"]
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as shown:
+        assert poll_until(lambda: catches(shown.pid, signal.SIGTERM), LONG_S)
+        shown.send_signal(signal.SIGTERM)
+        assert shown.wait(LONG_S) == 0, shown.stderr.read()
+
+
+def catches(pid, number):
+    """Whether a process has a handler of its own for a signal, as its system tells."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    caught = next(line for line in lines if line.startswith("SigCgt")).split()[1]
+    return bool(int(caught, 16) & 1 << (number - 1))
 
 
 def test_the_command_draws_a_picture_of_it(tmp_path):

@@ -46,6 +46,12 @@ def test_what_does_not_answer_is_not_shown_as_running_and_can_still_be_stopped()
     assert "stop" in view.actions
 
 
+def test_how_far_a_long_event_is_and_what_is_waited_for_is_said():
+    assert run_view(changed(event_text="plane 5 of 20", event_fraction=0.25)).said == "plane 5 of 20 (25 %)"
+    assert run_view(changed(waiting_for="the disk")).said == "waits for the disk"
+    assert run_view(changed(state="paused", reason="a bubble", waiting_for="x")).said == "a bubble"
+
+
 def test_a_prepared_run_shows_what_it_needs_instead_of_times():
     view = run_view(STATES["prepared"], OUTLINE)
     assert view.times == view.counts == ()

@@ -22,7 +22,7 @@ from parfocal.runs.status_parts import (
     time_facts,
     tone_of,
 )
-from parfocal.runs.status_text import forecast_text
+from parfocal.runs.status_text import event_progress_text, forecast_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +71,7 @@ def run_view(status: RunStatus, outline: Outline, width: int, asked: str = "") -
     lines += map_lines(outline.places, status.event_index.get("p"), _colour(status.event_kind), width)
     lines += _forecast(status) if status.state == "prepared" else _timing(status, width)
     lines += [*_queues(status), *_errors(status), Text()]
-    lines.append(Text(asked or status.waiting_for or "", style="bold"))
+    lines.append(Text(asked or event_progress_text(status) or status.waiting_for, style="bold"))
     keys = _PREPARED_KEYS if status.state == "prepared" else "" if status.ended else _KEYS
     lines.append(Text(keys, style="bright_black"))
     for line in lines:

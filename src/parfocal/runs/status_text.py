@@ -80,8 +80,7 @@ def progress_text(status: RunStatus) -> str:
 def _present(status: RunStatus) -> list[str]:
     parts = []
     if status.event_text:
-        part = status.event_fraction
-        parts.append(status.event_text if part is None else f"{status.event_text} ({100 * part:.0f} %)")
+        parts.append(event_progress_text(status))
     if status.remaining_s:
         word = "long" if status.state == "prepared" else "left"
         parts.append(f"{clock_text(status.remaining_s)} {word}")
@@ -94,6 +93,19 @@ def _present(status: RunStatus) -> list[str]:
     if status.lag_ms > _LATE_MS:
         parts.append(f"{clock_text(status.lag_ms / 1e3)} late")
     return parts
+
+
+def event_progress_text(status: RunStatus) -> str:
+    """Return how far the event in hand is, of one that takes long and tells; "" of others.
+
+    Examples
+    --------
+    >>> from parfocal.core.run_status import RunStatus
+    >>> event_progress_text(RunStatus(run="a", event_text="plane 5 of 20", event_fraction=0.25))
+    'plane 5 of 20 (25 %)'
+    """
+    part = status.event_fraction
+    return status.event_text if part is None else f"{status.event_text} ({100 * part:.0f} %)"
 
 
 def forecast_text(forecast: RunForecast) -> str:

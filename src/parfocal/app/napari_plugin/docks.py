@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QApplication
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QApplication, QWidget
 
 from parfocal.app.napari_plugin.streams_list import StreamsList
 from parfocal.app.run_window.run_source import RunSource
@@ -23,6 +24,12 @@ class RunsDock(RunWidget):
         napari_viewer.events.theme.connect(lambda _: self.set_theme(_theme_of(napari_viewer)))
         _close_at_the_end(self.close_source)
 
+    def changeEvent(self, event: QEvent) -> None:
+        """Let go of the rigs when the dock is taken away: napari keeps what was in it."""
+        if _is_taken_away(self, event):
+            self.close_source()
+        super().changeEvent(event)
+
 
 class StreamsDock(StreamsList):
     """The list of rigs and live streams, of which layers are made in a viewer of napari."""
@@ -30,6 +37,16 @@ class StreamsDock(StreamsList):
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
         _close_at_the_end(self.close_streams)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Leave streams and rigs when the dock is taken away: napari keeps what was in it."""
+        if _is_taken_away(self, event):
+            self.close_streams()
+        super().changeEvent(event)
+
+
+def _is_taken_away(widget: QWidget, event: QEvent) -> bool:
+    return event.type() == QEvent.Type.ParentChange and widget.parentWidget() is None
 
 
 def _theme_of(viewer: Any) -> Theme:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +61,7 @@ class StreamsList(QWidget):
         self._timer = QTimer(self)
         self._timer.timeout.connect(self.turn)
         self._timer.start(TURN_MS)
-        self.destroyed.connect(self.close_streams)
+        self.destroyed.connect(partial(_let_go, self._layers, self._owned))
 
     def turn(self) -> None:
         """Show what is new of each followed stream, and now and then which streams there are."""
@@ -80,10 +81,7 @@ class StreamsList(QWidget):
     def close_streams(self) -> None:
         """Leave all streams and rigs; layers stay with their last images. Idempotent."""
         self._timer.stop()
-        while self._layers:
-            self._layers.popitem()[1].close()
-        if self._owned is not None:
-            self._owned.close()
+        _let_go(self._layers, self._owned)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Leave all when it is closed."""
@@ -147,6 +145,14 @@ class StreamsList(QWidget):
         layer = self._layers.pop(name, None)
         if layer is not None:
             layer.close()
+
+
+def _let_go(layers: dict[StreamName, LiveLayer], snapshots: AllSnapshots | None) -> None:
+    """Leave streams and rigs; also called when the widget is there no more."""
+    while layers:
+        layers.popitem()[1].close()
+    if snapshots is not None:
+        snapshots.close()
 
 
 def _state(snapshot: RigSnapshot | None, stream: str) -> str:

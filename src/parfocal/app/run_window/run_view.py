@@ -18,7 +18,7 @@ from parfocal.runs.status_parts import (
     time_facts,
     tone_of,
 )
-from parfocal.runs.status_text import bytes_text, clock_text, state_text
+from parfocal.runs.status_text import bytes_text, clock_text, event_progress_text, state_text
 
 if TYPE_CHECKING:
     from parfocal.core.run_status import RunForecast, RunStatus
@@ -154,8 +154,10 @@ def actions_of(status: RunStatus) -> frozenset[Action]:
 
 
 def _said(status: RunStatus) -> str:
-    waits = f"waits for {status.waiting_for}" if status.waiting_for and not status.ended else ""
-    return status.reason or waits
+    if status.reason or status.ended:
+        return status.reason
+    waits = f"waits for {status.waiting_for}" if status.waiting_for else ""
+    return event_progress_text(status) or waits
 
 
 def _forecast(forecast: RunForecast, events: int) -> list[Fact]:

@@ -80,10 +80,11 @@ def _application(*, offscreen: bool) -> QApplication:
 
 def _run_until_closed(application: QApplication) -> None:
     """Run Qt until its last window is closed, or a signal ends it."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: application.quit())
+    came: list[int] = []
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, lambda number, _: came.append(number))
     turn = QTimer()
-    turn.timeout.connect(lambda: None)
+    turn.timeout.connect(lambda: application.quit() if came else None)
     turn.start(_SIGNALS_MS)
     application.exec()
 
