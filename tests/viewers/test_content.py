@@ -290,7 +290,7 @@ def test_eight_hundred_positions_fill_the_budget_and_the_oldest_go_first(panes):
     assert (4, 0) in held
     assert len(held) + content.gone("run") == 4000
     assert content.budget.used_bytes <= 1000 * 80
-    assert pane.caption.endswith(f"({len(held)} images; {content.gone('run')} older ones are gone)")
+    assert pane.caption.endswith(f"({len(held)} images; {content.gone('run')} gone to make room)")
     assert panes[pane.name].stack.shape[0] == 800
 
 

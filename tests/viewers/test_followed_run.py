@@ -142,4 +142,4 @@ def test_a_viewer_that_comes_later_shows_what_the_rings_hold_and_what_follows(ri
     handle.cancel()
     handle.wait(PATIENCE_S)
     until(lambda: viewer.followed_runs()[0]["state"] == "cancelled", "the end of the run")
-    assert "older ones are gone" in viewer.panes()["loop channel-nucleus"]["caption"]
+    assert "gone to make room" in viewer.panes()["loop channel-nucleus"]["caption"]

@@ -235,7 +235,7 @@ class Content:
         parts = [f"{name} {value}" for name, value in index.items()]
         if stack.plane(index) is None:
             parts.append("nothing was sent")
-        gone = f"; {self.gone(layer)} older ones are gone" if self.gone(layer) else ""
+        gone = f"; {self.gone(layer)} gone to make room" if self.gone(layer) else ""
         count = f" ({stack.planes} images{gone})" if stack.planes > 1 or gone else ""
         return ", ".join(parts) + count
 

@@ -65,6 +65,7 @@ class RunFeed:
         self._rows = {name: self._reader(name) for name in (EVENTS, *ANALYSED)}
         self._frames = {name: self._reader(name) for name in (LABELS, MASKS)}
         self._cameras: dict[str, LosslessReader] = {}
+        self._ended_ns: list[int] = []
         self._unnamed: list[JoinedFrame] = []
         self._tracks: dict[int, Tracks] = {}
         self._labels: dict[int, JoinedFrame] = {}
@@ -87,6 +88,11 @@ class RunFeed:
         came = self._take_analysis()
         self._send_picks()
         return came or (self.shown, self.refused) != before
+
+    def take_times_ns(self) -> list[int]:
+        """Return when the exposures ended of the images that were brought since the last call."""
+        times_ns, self._ended_ns = self._ended_ns, []
+        return times_ns
 
     def described(self) -> dict[str, Any]:
         """Return what is followed and how far it is, as plain values."""
@@ -174,6 +180,7 @@ class RunFeed:
             index["channel"] = self._link.channels[place.c] or str(place.c)
         self._within_budget(placed.image.nbytes, lambda: self._content.show(self.run, index, placed.image))
         self.shown += 1
+        self._ended_ns.append(placed.time_ns)
 
     def _put_labels(self, placed: JoinedFrame) -> None:
         particles = self._join.particles(placed.place.number)

@@ -44,6 +44,10 @@ class RunFeedTable:
         came = [feed.poll() for feed in tuple(self._feeds.values())]
         return any(came)
 
+    def take_times_ns(self) -> list[int]:
+        """Return when the exposures ended of the images that were brought since the last call."""
+        return [time_ns for feed in self._feeds.values() for time_ns in feed.take_times_ns()]
+
     def described(self) -> list[dict[str, Any]]:
         """Return the runs that are followed, as plain values for `follow_again`."""
         return [feed.described() for feed in self._feeds.values()]

@@ -41,6 +41,7 @@ class JoinedFrame(NamedTuple):
 
     stream: str
     place: EventPlace
+    time_ns: int
     image: NDArray[Any]
 
 
@@ -78,14 +79,15 @@ class RunJoin:
             time_ns = int(row["time_ns"])
             _remember(self._by_time, time_ns, place, _EVENTS)
             for stream, waiting_ns in [key for key in self._waiting if key[1] == time_ns]:
-                found.append(JoinedFrame(stream, place, self._waiting.pop((stream, waiting_ns))))
+                image = self._waiting.pop((stream, waiting_ns))
+                found.append(JoinedFrame(stream, place, time_ns, image))
         return found
 
     def add_frame(self, stream: str, time_ns: int, image: NDArray[Any]) -> JoinedFrame | None:
         """Take in a frame by the end of its exposure; return it with its event, None if that is unknown."""
         place = self._by_time.get(time_ns)
         if place is not None:
-            return JoinedFrame(stream, place, image)
+            return JoinedFrame(stream, place, time_ns, image)
         self.unplaced += _remember(self._waiting, (stream, time_ns), image, _WAITING)
         return None
 

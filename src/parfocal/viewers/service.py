@@ -124,6 +124,8 @@ class ViewerService(Service):
         elif self._runs.poll() | self._feeds.poll():
             self._paint()
             self._ages_s.extend(self._feeds.ages_s())
+            now_ns = self.context.clock.monotonic_ns()
+            self._ages_s.extend((now_ns - time_ns) * 1e-9 for time_ns in self._runs.take_times_ns())
         elif self._feeds and begin_ns - self._refreshed_ns > _REFRESH_NS:
             self._paint()
         if begin_ns - self._swept_ns > _SWEEP_EVERY_NS:
