@@ -1,0 +1,1 @@
+"""Forces: from the height of a magnet, and from the motion of beads."""
