@@ -26,6 +26,9 @@ Batch = TypeVar("Batch", contravariant=True)
 Unit = Literal["nm", "um", "mm", "deg", "turn"]
 """Of the axis of a stage."""
 
+LENGTHS: tuple[Unit, ...] = ("nm", "um", "mm")
+ANGLES: tuple[Unit, ...] = ("deg", "turn")
+
 
 @runtime_checkable
 class Device(Protocol):

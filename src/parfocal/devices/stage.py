@@ -17,7 +17,7 @@ from parfocal.core.errors import (
     nearest,
 )
 from parfocal.core.frames import RowSpec
-from parfocal.core.protocols import Axis, HasSpeed, Stage
+from parfocal.core.protocols import LENGTHS, Axis, HasSpeed, Stage
 from parfocal.devices.device_host import DeviceConfig, DeviceHost
 from parfocal.devices.move import Move
 from parfocal.ipc import RECEIVER, URGENT, command, current_call
@@ -183,10 +183,15 @@ class StageHost(DeviceHost):
         return {**self.device.state(), **by_unit}
 
     def _axis(self, name: str, unit: str = "") -> Axis:
-        """Return an axis by name, the only one for ""; refuse one that is measured in another unit."""
+        """Return an axis by name; refuse one that is measured in another unit.
+
+        "" is the only axis, or the only one that is a length: the height of a magnet that turns, too.
+        """
         axes = {axis.name: axis for axis in self.device.axes}
-        if not name and len(axes) == 1:
-            name = next(iter(axes))
+        if not name:
+            lengths = [axis.name for axis in axes.values() if axis.unit in LENGTHS]
+            alone = lengths if len(axes) > 1 else list(axes)
+            name = alone[0] if len(alone) == 1 else ""
         if name not in axes:
             known = nearest(name, axes)
             raise BadInputError(f"stage {self.context.service!r} has no axis {name!r}; {known}")

@@ -34,6 +34,7 @@ KINDS: dict[str, str] = {
     "tracker_worker": "parfocal.analysis.beads.worker:TrackerWorker",
     "xy-lock": "parfocal.analysis.locks.xy_lock:XYLock",
     "z-lock": "parfocal.analysis.locks.z_lock:ZLock",
+    "force": "parfocal.analysis.force.force_service:ForceService",
     "recorder": "parfocal.storage.recorder:Recorder",
 }
 

@@ -21,6 +21,7 @@ from parfocal.core.errors import (
 from parfocal.core.reminder import Reminder
 from parfocal.ipc import ServiceProxy, Subscription
 from parfocal.rig.assemble import specs_of_service
+from parfocal.rig.pulls import Pulls
 from parfocal.rig.runs import Runs
 from parfocal.streams import open_stream, stream_names
 
@@ -46,7 +47,7 @@ _ANNOUNCED_WITHIN_S = 5.0
 _LOOK_S = 0.02
 
 
-class Rig:
+class Rig(Pulls):
     """A running laboratory: its services by name, its streams, its status.
 
     Made by `parfocal.open_rig` (leaving the ``with`` block ends the rig, unless it is detached) and by
@@ -194,8 +195,7 @@ class Rig:
         CommandError
             If the service `runs` does not answer.
         """
-        if self._connection.owner:
-            self.runs.keep_light()
+        self.keep_light()
         return self.runs.start(
             plan,
             name=name,
@@ -240,8 +240,7 @@ class Rig:
         BadInputError
             If that cannot be done; names the value. Nothing was started.
         """
-        if self._connection.owner:
-            self.runs.keep_light()
+        self.keep_light()
         return self.runs.acquire(
             mode,
             seconds=seconds,
@@ -330,8 +329,7 @@ class Rig:
 
         The parameters are those of `run`; it raises as `run` does. At most 100 runs are prepared at a time.
         """
-        if self._connection.owner:
-            self.runs.keep_light()
+        self.keep_light()
         return self.runs.prepare(
             plan,
             name=name,
@@ -342,6 +340,11 @@ class Rig:
             pipeline=pipeline,
             stim_mode=stim_mode,
         )
+
+    def keep_light(self) -> None:
+        """Have its runs end, and all light go off, when this program ends, if the rig does so too."""
+        if self._connection.owner:
+            self.runs.keep_light()
 
     def subscribe(
         self, callback: Callable[[Notice], None] | None = None, topics: tuple[str, ...] = ("",)

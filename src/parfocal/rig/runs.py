@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from parfocal.runs.callback import CallbackThread
     from parfocal.runs.pipeline.request import AnyPipeline
     from parfocal.runs.plans.any_plan import AnyPlan
+    from parfocal.runs.plans.plan import Plan
 
 LIGHT = "light"
 """The output of the service `runs` that the program leases which owns the rig."""
@@ -117,17 +118,32 @@ class Runs(Mapping[str, RunHandle]):
         notes: Mapping[str, Any] | None = None,
     ) -> RunHandle:
         """Have the camera run; see `Rig.acquire`."""
+        plan = acquire(frames, seconds=seconds)
+        return self.record(
+            plan, mode=mode, name=name, folder=folder, save=save, force=force, notes=notes or {}
+        )
+
+    def record(
+        self,
+        plan: Plan,
+        *,
+        mode: AcquisitionMode = "tracks",
+        name: str = "",
+        folder: str | Path = "",
+        save: bool = True,
+        force: bool = False,
+        notes: Mapping[str, Any] | None = None,
+    ) -> RunHandle:
+        """Start a run during which the camera exposes freely; record what the mode says: `Rig.acquire`."""
         parts_of(mode)
-        plan = plan_to_data(acquire(frames, seconds=seconds))
-        parts = {} if save else {"recorder": ""}
         return self._begin(
             "start",
-            plan,
+            plan_to_data(plan),
             name,
             _place(folder),
             by_force=force,
             notes=dict(notes or {}),
-            parts=parts,
+            parts={} if save else {"recorder": ""},
             mode=mode,
         )
 

@@ -62,13 +62,16 @@ class FocusSettings(BaseModel):
 
 
 class MagnetSettings(BaseModel):
-    """Limits and speed of the simulated magnet, heights above contact with the flow cell."""
+    """Limits and speeds of the simulated magnet: heights above contact with the flow cell, and turns."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     low_nm: float = 0.0
     high_nm: float = 10e6
     speed_nm_per_s: float = 5e6
+    low_turns: float = -1_000.0
+    high_turns: float = 1_000.0
+    speed_turns_per_s: float = 5.0
 
 
 class SimulatedStage:
@@ -218,7 +221,7 @@ class SimulatedFocus(SimulatedStage):
 
 
 class SimulatedMagnet(SimulatedStage):
-    """Moves the magnet: the higher, the smaller the force on the tethers."""
+    """Moves the magnet: the higher, the smaller the force on the tethers. Turns leave them as they are."""
 
     Settings = MagnetSettings
     THING = "magnet_nm"
@@ -226,8 +229,17 @@ class SimulatedMagnet(SimulatedStage):
 
     @staticmethod
     def axes_of(settings: MagnetSettings) -> dict[str, SimulatedAxis]:
-        """Return its one axis, z."""
-        return {"z": _nanometres(settings, SimulatedMagnet.THING, SimulatedMagnet.HOME_NM)}
+        """Return its axes: its height z, and its rotation."""
+        return {
+            "z": _nanometres(settings, SimulatedMagnet.THING, SimulatedMagnet.HOME_NM),
+            "rotation": SimulatedAxis(
+                unit="turn",
+                low=settings.low_turns,
+                high=settings.high_turns,
+                speed=settings.speed_turns_per_s,
+                thing="magnet_turns",
+            ),
+        }
 
 
 def _nanometres(settings: FocusSettings | MagnetSettings, thing: str, home: float) -> SimulatedAxis:

@@ -1,0 +1,315 @@
+"""The service that pulls with a force: it knows the magnet's table, and moves the magnet by it."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from parfocal.analysis.force.magnet import MagnetAxis
+from parfocal.analysis.force.magnet_table import MagnetTable
+from parfocal.analysis.force.ramp import checked_ramp
+from parfocal.analysis.force.settings import ForceConfig
+from parfocal.analysis.force.table_file import load_table, read_table, save_table
+from parfocal.core.errors import BadInputError, CommandError, StreamTimeoutError
+from parfocal.core.frames import RowSpec
+from parfocal.core.protocols import ANGLES, LENGTHS
+from parfocal.ipc import RECEIVER, URGENT, command, current_call
+from parfocal.processes import Service, ServiceContext
+from parfocal.processes.directory import state_folder
+from parfocal.streams import StreamWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from parfocal.ipc import CallContext
+
+FORCE_DTYPE = np.dtype(
+    [("time_ns", "<i8"), ("asked_pn", "<f8"), ("height", "<f8"), ("force_pn", "<f8"), ("turns", "<f8")]
+)
+"""What is told while the magnet is moved for a force: when (monotonic ns), the force that is asked for, where
+the magnet stands (in the unit of its axis), the force that the table gives for that, and the turns since a
+turn of the magnet began; NaN for what a motion does not concern."""
+
+_SLOTS = 1 << 12
+_CLOSE_S = 1e-6
+"""Less than that from its end, a motion has ended."""
+
+
+class TableFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """The table of a magnet as people see it.
+
+    Attributes
+    ----------
+    heights, forces_pn : tuple of float
+        The measured pairs.
+    unit : str
+        Of heights.
+    range, force_range_pn : tuple of float
+        What it covers.
+    spread : float
+        How far the pairs lie from the curve, root mean square, as a part of the force.
+    """
+
+    heights: tuple[float, ...]
+    forces_pn: tuple[float, ...]
+    unit: str
+    range: tuple[float, float]
+    force_range_pn: tuple[float, float]
+    spread: float
+
+
+class ForceReading(msgspec.Struct, frozen=True, kw_only=True):
+    """The force by the table where the magnet stands now.
+
+    Attributes
+    ----------
+    force_pn : float
+        What the curve says.
+    height : float
+        Where the magnet is, in the unit of its axis.
+    warning : str
+        That it is outside of what was measured; "" if it is not.
+    """
+
+    force_pn: float
+    height: float
+    warning: str = ""
+
+
+class PullDone(msgspec.Struct, frozen=True, kw_only=True):
+    """How a motion of the magnet went.
+
+    Attributes
+    ----------
+    force_pn : float
+        By the table, at its end; NaN without one.
+    seconds : float
+        How long it took, without pauses.
+    rate_pn_per_s : float
+        Of a ramp: the slope of a line through where the magnet was; else 0.
+    turns : float
+        By how much it was turned.
+    """
+
+    force_pn: float
+    seconds: float
+    rate_pn_per_s: float = 0.0
+    turns: float = 0.0
+
+
+class ForceService(Service):
+    """Pulls beads with a force: steps, ramps and holds by the table of a magnet, and its turns.
+
+    One motion at a time, in the lane "pull". Cancelled, or failing, the magnet is halted where it is.
+    """
+
+    Config = ForceConfig
+    settings: ForceConfig
+
+    def streams_written(self, service: str) -> tuple[str, ...]:
+        """Return the stream of forces."""
+        return (service,)
+
+    def open(self, context: ServiceContext) -> None:
+        """Load the table; make the stream."""
+        self.context = context
+        self._client = context.connect(self.settings.magnet)
+        self._kept = self.settings.table_file or state_folder(context.rig) / f"{context.service}.table.json"
+        self._table = load_table(self._kept)
+        if self._table is None and self.settings.heights:
+            self._table = MagnetTable(self.settings.heights, self.settings.forces_pn)
+        self._going = threading.Event()
+        self._going.set()
+        with ExitStack() as stack:
+            self._writer = StreamWriter(context.streams, context.service, RowSpec.of(FORCE_DTYPE), _SLOTS)
+            stack.callback(self._writer.close)
+            self._closing = stack.pop_all()
+
+    def close(self) -> None:
+        """Let go of the stream."""
+        self._closing.close()
+
+    def state(self) -> dict[str, Any]:
+        """Return the table: the record of a run keeps it."""
+        table = self._table
+        pairs = {} if table is None else {"heights": list(table.heights), "forces_pn": list(table.forces_pn)}
+        return {**self.settings.model_dump(mode="json"), **pairs}
+
+    @command(lane="table", effect="changes")
+    def set_table(self, heights: list[float], forces_pn: list[float]) -> TableFacts:
+        """Take measured pairs for the table, in place of the one there was; it is kept for later starts."""
+        return self._take(MagnetTable(heights, forces_pn))
+
+    @command(lane="table", effect="changes")
+    def import_table(self, path: Path) -> TableFacts:
+        """Take the pairs in a text file: height and force in each line; see `set_table`."""
+        return self._take(read_table(path))
+
+    @command(lane="table", effect="reads")
+    def table(self) -> TableFacts:
+        """Return the table there is; `BadInputError` if there is none."""
+        return self._facts(self._needed())
+
+    @command(lane="read", effect="reads")
+    def force(self) -> ForceReading:
+        """Return the force by the table where the magnet stands now; its warning if that was not measured."""
+        table, magnet = self._needed(), self._height()
+        height = magnet.position()
+        low, high = table.range
+        outside = f"{height:.6g} {magnet.unit} is outside of {low:.6g} to {high:.6g}, which were measured"
+        warning = "" if table.covers(height) else outside
+        return ForceReading(force_pn=table.force_pn(height), height=height, warning=warning)
+
+    @command(lane="pull", effect="changes")
+    def go_to(self, force_pn: float) -> PullDone:
+        """Pull with a force at once: the magnet goes to its height as fast as it can."""
+        return self._hold(force_pn, 0.0)
+
+    @command(lane="pull", effect="changes")
+    def hold(self, force_pn: float, seconds: float) -> PullDone:
+        """Pull with a force for some seconds from the arrival of the magnet on; pauses do not count."""
+        if not 0 <= seconds < float("inf"):
+            raise BadInputError(f"seconds must be 0 or more, not {seconds!r}")
+        return self._hold(force_pn, seconds)
+
+    @command(lane="pull", effect="changes")
+    def ramp(self, start_pn: float, stop_pn: float, rate_pn_per_s: float) -> PullDone:
+        """Change the force at a constant rate, from `start_pn` to `stop_pn`.
+
+        The magnet first goes to its height for `start_pn`. Whether it can follow is checked before it moves.
+        """
+        magnet, call = self._height(), current_call()
+        ramp = checked_ramp(self._needed(), magnet.axis, start_pn, stop_pn, rate_pn_per_s)
+        times_s: list[float] = []
+        forces: list[float] = []
+        with self._at_rest_after(magnet):
+            magnet.move_to(ramp.height(0.0))
+            for time_s in self._ticks(call, ramp.duration_s):
+                height = magnet.move_to(ramp.height(time_s))
+                asked, now = ramp.force_pn(time_s), ramp.table.force_pn(height)
+                self._write(asked_pn=asked, height=height, force_pn=now)
+                times_s.append(time_s)
+                forces.append(now)
+                part = time_s / ramp.duration_s if ramp.duration_s else 1.0
+                call.progress(part, f"{asked:.3g} pN, magnet at {height:.6g} {magnet.unit}")
+        rate = float(np.polyfit(times_s, forces, 1)[0]) if len(times_s) > 2 else 0.0
+        return PullDone(force_pn=forces[-1], seconds=times_s[-1], rate_pn_per_s=rate)
+
+    @command(lane="pull", effect="changes")
+    def turn(self, turns: float, turns_per_s: float | None = None) -> PullDone:
+        """Turn the magnet by some turns, positive or negative, from where it stands.
+
+        With `turns_per_s` so fast; else as fast as it can.
+        """
+        magnet, call = MagnetAxis(self._client, self.settings.rotation, ANGLES), current_call()
+        start = magnet.position()
+        magnet.axis.check(magnet.turned(start, turns))
+        fastest = magnet.axis.speed / abs(magnet.turned(0.0, 1.0))
+        speed = fastest if turns_per_s is None else turns_per_s
+        if not 0 < speed <= fastest:
+            raise BadInputError(f"turns_per_s must be above 0 and at most {fastest:g}, not {turns_per_s!r}")
+        duration_s = abs(turns) / speed
+        with self._at_rest_after(magnet):
+            for time_s in self._ticks(call, duration_s):
+                done = turns * (time_s / duration_s if duration_s else 1.0)
+                magnet.move_to(magnet.turned(start, done))
+                self._write(turns=done)
+                call.progress(done / turns if turns else 1.0, f"{done:.4g} of {turns:g} turns")
+        return PullDone(force_pn=float("nan"), seconds=duration_s, turns=turns)
+
+    @command(lane=URGENT, effect="changes")
+    def pause(self) -> None:
+        """Hold a motion where it is; its time stands still."""
+        self._going.clear()
+
+    @command(lane=URGENT, effect="changes")
+    def resume(self) -> None:
+        """Let it go on."""
+        self._going.set()
+
+    @command(lane=RECEIVER, effect="reads")
+    def paused(self) -> bool:
+        """Return whether a motion is held."""
+        return not self._going.is_set()
+
+    def _hold(self, force_pn: float, seconds: float) -> PullDone:
+        magnet, call, table = self._height(), current_call(), self._needed()
+        target = table.height(force_pn)
+        magnet.axis.check(target)
+        with self._at_rest_after(magnet):
+            height = magnet.move_to(target)
+            now = table.force_pn(height)
+            for time_s in self._ticks(call, seconds):
+                self._write(asked_pn=force_pn, height=height, force_pn=now)
+                call.progress(time_s / seconds if seconds else 1.0, f"{now:.3g} pN for {time_s:.3g} s")
+        return PullDone(force_pn=now, seconds=seconds)
+
+    def _ticks(self, call: CallContext, duration_s: float) -> Iterator[float]:
+        """Yield the time since the beginning, without pauses, again and again; the last is `duration_s`."""
+        clock, tick_s = self.context.clock, self.settings.tick_s
+        begun_ns, paused_ns = clock.monotonic_ns(), 0
+        while True:
+            now_ns = clock.monotonic_ns()
+            while not self._going.is_set():
+                call.wait(tick_s)
+            paused_ns += clock.monotonic_ns() - now_ns
+            time_s = (clock.monotonic_ns() - begun_ns - paused_ns) * 1e-9
+            if time_s + _CLOSE_S >= duration_s:
+                yield duration_s
+                return
+            yield time_s
+            spent_s = (clock.monotonic_ns() - begun_ns - paused_ns) * 1e-9 - time_s
+            call.wait(max(0.0, min(tick_s - spent_s, duration_s - time_s - spent_s)))
+
+    @contextmanager
+    def _at_rest_after(self, magnet: MagnetAxis) -> Iterator[None]:
+        """Have the magnet stand still whatever happens in the block; a wish to hold ends with it."""
+        try:
+            yield
+        except BaseException:
+            with suppress(CommandError):  # one that is gone stands still
+                magnet.halt()
+            raise
+        finally:
+            self._going.set()
+
+    def _height(self) -> MagnetAxis:
+        return MagnetAxis(self._client, self.settings.axis, LENGTHS)
+
+    def _needed(self) -> MagnetTable:
+        if self._table is None:
+            raise BadInputError(
+                "nothing is known of the magnet's force: give measured pairs with set_table, or import_table"
+            )
+        return self._table
+
+    def _take(self, table: MagnetTable) -> TableFacts:
+        facts = self._facts(table)
+        save_table(self._kept, table)
+        self._table = table
+        return facts
+
+    def _facts(self, table: MagnetTable) -> TableFacts:
+        return TableFacts(
+            heights=tuple(table.heights),
+            forces_pn=tuple(table.forces_pn),
+            unit=self._height().unit,
+            range=table.range,
+            force_range_pn=table.force_range_pn,
+            spread=table.spread,
+        )
+
+    def _write(self, **values: float) -> None:
+        row = np.zeros(1, FORCE_DTYPE)
+        for name in ("asked_pn", "height", "force_pn", "turns"):
+            row[name] = values.get(name, np.nan)
+        row["time_ns"] = self.context.clock.monotonic_ns()
+        try:
+            self._writer.write_rows(row, timeout_s=0.0)
+        except StreamTimeoutError as error:
+            self.context.log.warning("a force is not in the stream %r: %s", self._writer.name, error)

@@ -1,0 +1,83 @@
+"""The magnet as forces need it: an axis of a stage for its height, and one for its turns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from parfocal.core.errors import BadInputError, nearest
+from parfocal.ipc import Declared
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from parfocal.core.protocols import Axis
+    from parfocal.ipc import Client
+
+_ANSWER_S = 2.0
+_PER_TURN = {"deg": 360.0, "turn": 1.0}
+
+
+class MagnetAxis:
+    """One axis of the stage that moves the magnet.
+
+    Parameters
+    ----------
+    client : Client
+        Of the stage.
+    name : str
+        Of the axis; "" for the only one that is measured in one of `units`.
+    units : collection of str
+        `LENGTHS`, or `ANGLES`.
+
+    Raises
+    ------
+    BadInputError
+        If the stage has no such axis; names those it has.
+    CommandError
+        If it does not answer.
+    """
+
+    def __init__(self, client: Client, name: str, units: Collection[str]) -> None:
+        self._client = client
+        self.axis = _chosen(client, name, units)
+
+    @property
+    def unit(self) -> str:
+        """Of positions."""
+        return self.axis.unit
+
+    def position(self) -> float:
+        """Return where it is."""
+        position: float = self._client.call("position", self.axis.name, timeout_s=_ANSWER_S)
+        return position
+
+    def move_to(self, position: float) -> float:
+        """Move, and return where it stands when it has arrived."""
+        limit_s = 60.0 + 4 * self.axis.seconds_for(self.axis.high - self.axis.low)
+        moved: dict[str, float] = self._client.call("move", {self.axis.name: position}, timeout_s=limit_s)
+        return moved[self.axis.name]
+
+    def halt(self) -> None:
+        """Stop where it is."""
+        self._client.call("halt", timeout_s=_ANSWER_S)
+
+    def turned(self, position: float, turns: float) -> float:
+        """Return where an axis of angles is to go, so many turns on."""
+        return position + turns * _PER_TURN[self.axis.unit]
+
+
+def _chosen(client: Client, name: str, units: Collection[str]) -> Axis:
+    described: tuple[Axis, ...] = client.call("describe_axes", timeout_s=_ANSWER_S, returns=Declared)
+    axes = {axis.name: axis for axis in described}
+    fitting = [axis.name for axis in described if axis.unit in units]
+    if not name and len(fitting) != 1:
+        raise BadInputError(
+            f"stage {client.service!r} has {len(fitting)} axes in {', '.join(units)}; its axes are "
+            f"{', '.join(axes)}: say in the settings which one moves the magnet"
+        )
+    chosen = name or fitting[0]
+    if chosen not in axes:
+        raise BadInputError(f"stage {client.service!r} has no axis {chosen!r}; {nearest(chosen, axes)}")
+    if chosen not in fitting:
+        raise BadInputError(f"axis {chosen!r} of {client.service!r} is measured in {axes[chosen].unit}")
+    return axes[chosen]

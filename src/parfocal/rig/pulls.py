@@ -1,0 +1,108 @@
+"""Forces on beads as runs of a rig: ramps, holds, and turns of the magnet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+
+from parfocal.core.errors import BadInputError, ServiceNotFoundError
+from parfocal.runs.plans.calls import call
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from parfocal.ipc import ServiceProxy
+    from parfocal.rig.runs import Runs
+    from parfocal.runs.acquisition_mode import AcquisitionMode
+    from parfocal.runs.handle import RunHandle
+
+
+class PullOptions(TypedDict, total=False):
+    """Which service pulls, and how that is recorded, as for `Rig.acquire`.
+
+    Attributes
+    ----------
+    service : str
+        The one of kind "force": "force" unless another is given.
+    mode : str
+        What is recorded beside the rows of devices: "tracks" unless another is given.
+    name, folder, force, notes
+        As for `Rig.run`.
+    save : bool
+        False: it is seen, and nothing of it is stored.
+    """
+
+    service: str
+    mode: AcquisitionMode
+    name: str
+    folder: str | Path
+    save: bool
+    force: bool
+    notes: Mapping[str, Any]
+
+
+class Pulls:
+    """Runs of the service that knows the magnet's force. The camera exposes meanwhile."""
+
+    @property
+    def runs(self) -> Runs:
+        """The runs of the rig."""
+        raise NotImplementedError
+
+    def __getitem__(self, service: str) -> ServiceProxy:
+        """Return a service of the rig."""
+        raise NotImplementedError
+
+    def keep_light(self) -> None:
+        """Have runs end with this program, if the rig does."""
+        raise NotImplementedError
+
+    def ramp_force(
+        self, *, start_pn: float, stop_pn: float, rate_pn_per_s: float, **options: Unpack[PullOptions]
+    ) -> RunHandle:
+        """Change the force on the beads at a constant rate, as a run; return its handle at once.
+
+        The magnet goes to its height for `start_pn` first. Cancelled, it stands still where it is; paused,
+        it waits there.
+
+        Parameters
+        ----------
+        start_pn, stop_pn : float
+            From which force to which.
+        rate_pn_per_s : float
+            By how much it changes in a second, positive up and down.
+        options
+            See `PullOptions`.
+
+        Raises
+        ------
+        BadInputError
+            If the rig has no such service, or an argument can't be; names it. Nothing was started.
+        """
+        asked = {"start_pn": start_pn, "stop_pn": stop_pn, "rate_pn_per_s": rate_pn_per_s}
+        return self._pull("ramp", asked, options)
+
+    def hold_force(self, force_pn: float, *, seconds: float, **options: Unpack[PullOptions]) -> RunHandle:
+        """Pull with one force for some seconds, as a run; as `ramp_force`."""
+        return self._pull("hold", {"force_pn": force_pn, "seconds": seconds}, options)
+
+    def turn_magnet(
+        self, turns: float, *, turns_per_s: float | None = None, **options: Unpack[PullOptions]
+    ) -> RunHandle:
+        """Turn the magnet from where it stands, as a run; as `ramp_force`. Negative turns go backwards."""
+        return self._pull("turn", {"turns": turns, "turns_per_s": turns_per_s}, options)
+
+    def _pull(self, command: str, arguments: dict[str, Any], options: PullOptions) -> RunHandle:
+        service = options.pop("service", "force")
+        try:
+            magnet = self[service].get_settings()["magnet"]
+        except (ServiceNotFoundError, KeyError) as error:
+            raise BadInputError(
+                f"there is no service {service!r} that knows the force of a magnet; a rig file names one as "
+                '[services.force] with kind = "force"'
+            ) from error
+        pull = call(
+            service, command, arguments, uses=(magnet,), exposing=True, pause="pause", resume="resume"
+        )
+        self.keep_light()
+        return self.runs.record(pull, **options)
