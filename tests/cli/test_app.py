@@ -76,7 +76,10 @@ def test_bad_input_is_refused_with_a_remedy_before_anything_starts(arguments, co
 def test_commands_are_listed_without_starting_anything(capsys):
     assert run(["commands", "tweezers", "--json"]) == 0
     listing = json.loads(capsys.readouterr().out)
-    instruments, analysis = {"camera", "focus", "magnet"}, {"tracker", "tracker-1", "xy_lock", "z_lock"}
+    instruments, analysis = (
+        {"camera", "focus", "magnet", "force"},
+        {"tracker", "tracker-1", "xy_lock", "z_lock"},
+    )
     assert {*instruments, *analysis, "recorder", "runs"} == set(listing)
     names = {info["name"] for info in listing["camera"]}
     assert {"start", "snap", "set_exposure_ms"} <= names

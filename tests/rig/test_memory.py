@@ -29,6 +29,7 @@ USED = {
     "tracker": set(),
     "xy_lock": set(),
     "z_lock": set(),
+    "force": set(),
     "recorder": {"pyarrow"},  # rows; tensorstore only where frames are recorded
     "runs": set(),
 }

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import brentq, nnls
 
 from parfocal.core.errors import BadInputError
 
@@ -55,19 +55,16 @@ class MagnetTable:
 
     heights: Sequence[float]
     forces_pn: Sequence[float]
-    _decays: NDArray[np.float64] = field(init=False, repr=False, compare=False)
-    _parts: NDArray[np.float64] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         heights, forces = _checked_pairs(self.heights, self.forces_pn)
-        decays, parts = _fitted(heights, forces)
-        for name, value in (
-            ("heights", tuple(heights.tolist())),
-            ("forces_pn", tuple(forces.tolist())),
-            ("_decays", decays),
-            ("_parts", parts),
-        ):
-            object.__setattr__(self, name, value)
+        object.__setattr__(self, "heights", tuple(heights.tolist()))
+        object.__setattr__(self, "forces_pn", tuple(forces.tolist()))
+
+    @cached_property
+    def _curve(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The decay lengths of the exponentials, and how much of each there is."""
+        return _fitted(np.array(self.heights), np.array(self.forces_pn))
 
     @property
     def range(self) -> tuple[float, float]:
@@ -92,7 +89,8 @@ class MagnetTable:
 
     def force_pn(self, height: float) -> float:
         """Return the force at a height; outside of the range the curve goes on as it is."""
-        return float(_basis(np.array([height]), self.heights[0], self._decays)[0] @ self._parts)
+        decays, parts = self._curve
+        return float(_basis(np.array([height]), self.heights[0], decays)[0] @ parts)
 
     def height(self, force_pn: float) -> float:
         """Return the height at which the magnet pulls with a force.
@@ -113,6 +111,8 @@ class MagnetTable:
             return low
         if force_pn <= least:
             return high
+        from scipy.optimize import brentq  # here and below: a rig that pulls at nothing does without it
+
         return float(brentq(lambda at: np.log(self.force_pn(at) / force_pn), low, high, rtol=1e-12))
 
 
@@ -146,6 +146,8 @@ def _fitted(
 
     Non-negative least squares of the relative error: to first order that of the logarithm.
     """
+    from scipy.optimize import nnls
+
     span = heights[-1] - heights[0]
     steepest = np.log(forces.max() / forces.min()) / span
     decays = np.geomspace(0.1, 10.0, _DECAYS) / steepest
