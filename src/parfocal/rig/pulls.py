@@ -93,7 +93,8 @@ class Pulls:
         return self._pull("turn", {"turns": turns, "turns_per_s": turns_per_s}, options)
 
     def _pull(self, command: str, arguments: dict[str, Any], options: PullOptions) -> RunHandle:
-        service = options.pop("service", "force")
+        recorded: dict[str, Any] = dict(options)
+        service = recorded.pop("service", "force")
         try:
             magnet = self[service].get_settings()["magnet"]
         except (ServiceNotFoundError, KeyError) as error:
@@ -105,4 +106,4 @@ class Pulls:
             service, command, arguments, uses=(magnet,), exposing=True, pause="pause", resume="resume"
         )
         self.keep_light()
-        return self.runs.record(pull, **options)
+        return self.runs.record(pull, **recorded)
