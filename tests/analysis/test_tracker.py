@@ -162,7 +162,7 @@ def test_a_killed_front_goes_on_with_an_exact_ledger(rig):
     camera, tracker = bench.client("camera"), bench.client("tracker")
     find_all(bench)
     camera.call("start", timeout_s=30)
-    with open_stream(bench.streams, "tracks").lossless() as reader:
+    with open_stream(bench.streams, "tracks").lossless(follow=True) as reader:
         rows_of(reader, 20)
         os.kill(bench.status().services["tracker"].pid, signal.SIGKILL)
         before = rows_of(reader, 1)["frame"][-1]
