@@ -109,9 +109,11 @@ def site(streams: Path) -> Site:
     return Site(streams=streams, rig="bench", service="recorder", on_error=print)
 
 
-def recorded(log: AnalysisLog, streams: Path, folder: Path, **asked: Any) -> Recording:
-    """Begin the record of a run, or go on with the one that is there."""
-    wanted = RecorderSettings().streams(log.frames, log.rows, log.blocking)
+def recorded(
+    log: AnalysisLog, streams: Path, folder: Path, images: EventLayout = LAYOUT, **asked: Any
+) -> Recording:
+    """Begin the record of a run with a camera, or go on with the one that is there."""
+    wanted = RecorderSettings().streams({"camera": images, **log.frames}, log.rows, log.blocking)
     before = next(folder.iterdir(), None) if folder.exists() else None
     if before is None:
         recording = Recording.begin(folder, wanted, RunRequest(**asked), site(streams))
@@ -123,7 +125,7 @@ def recorded(log: AnalysisLog, streams: Path, folder: Path, **asked: Any) -> Rec
 
 def test_what_is_found_is_read_with_names_and_places(streams: Path, tmp_path: Path) -> None:
     phase = {"phase_id": 3, "phase": "light"}
-    with opened(streams) as log:
+    with StreamWriter(streams, "camera", IMAGE), opened(streams) as log:
         recording = recorded(log, streams, tmp_path / "runs", plan={"parts": [{"metadata": phase}]})
         for number, (t, p) in enumerate([(0, 0), (0, 1), (1, 0)]):
             assert write(log, analysed(number, t, p, metadata=phase))
@@ -149,7 +151,7 @@ def test_what_is_found_is_read_with_names_and_places(streams: Path, tmp_path: Pa
 
 def test_stimuli_and_doses(streams: Path, tmp_path: Path) -> None:
     frame = analysed(4, 1, 0)
-    with opened(streams) as log:
+    with StreamWriter(streams, "camera", IMAGE), opened(streams) as log:
         recording = recorded(log, streams, tmp_path / "runs")
         log.note(stimulus(frame))
         log.note(stimulus(frame, older=True))
@@ -258,15 +260,15 @@ def test_a_run_goes_on_with_particles_and_more_positions(streams: Path, tmp_path
     grown = EventLayout(
         axes="tpcz", sizes=(4, 3, 2, 1), positions=(LEFT, RIGHT, LEFT), channels=LAYOUT.channels
     )
-    with opened(streams) as log:
+    with StreamWriter(streams, "camera", IMAGE), opened(streams) as log:
         recording = recorded(log, streams, folder)
         assert write(log, analysed(0, 0, 1))
         with log.relayout(grown) as layouts:
-            recording.extend(layouts, {})
+            recording.extend({"camera": grown, **layouts}, {})
         assert write(log, analysed(1, 1, 2))
         recording.finish(Ended(ending="complete", missing=0))
-    with opened(streams, grown) as log:
-        recording = recorded(log, streams, folder)
+    with StreamWriter(streams, "camera", IMAGE), opened(streams, grown) as log:
+        recording = recorded(log, streams, folder, grown)
         assert write(log, analysed(2, 3, 0))
         recording.finish(Ended(ending="complete", missing=0))
     run = parfocal.open_run(recording.folder.path)

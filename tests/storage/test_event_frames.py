@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from parfocal.core.event_layout import EventLayout, PositionLayout
 from parfocal.core.frames import FrameSpec, Sensor
 from parfocal.storage import EventFrameSink, read_headers
 from parfocal.storage.event_documents import image_paths
+from parfocal.storage.opening import path_of
+from parfocal.storage.requests import StreamRequest
 from parfocal.streams import HEADER_DTYPE, FrameBatch
 
 SPEC = FrameSpec(shape=(4, 6), dtype="uint16", pixel_size_um=0.5, sensor=Sensor(bit_depth=12))
@@ -35,14 +38,14 @@ LAYOUT = EventLayout(
 )
 
 
-def frames(events: list[int], *, first: int = 0) -> FrameBatch:
+def frames(events: list[int], *, first: int = 0, dtype: str = SPEC.dtype) -> FrameBatch:
     """Return a frame for each event, whose pixels are the number of its event, plus one."""
     headers = np.zeros(len(events), HEADER_DTYPE)
     headers["event"] = events
     headers["frame"] = np.arange(first, first + len(events))
     headers["time_ns"] = 10**9 * (headers["frame"] + 1)
     pixels = np.broadcast_to(headers["event"][:, None, None] + 1, (len(events), *SPEC.shape))
-    return FrameBatch(pixels.astype(SPEC.dtype), headers)
+    return FrameBatch(pixels.astype(dtype), headers)
 
 
 def everything(folder: Path) -> dict[tuple[str, tuple[int, ...]], int]:
@@ -211,3 +214,56 @@ def test_each_event_has_its_first_frame_at_its_index_whatever_happens(
     finally:
         sink.abandon()
         shutil.rmtree(folder.parent)
+
+
+LABELS = FrameSpec(shape=(4, 6), dtype="int32", pixel_size_um=0.5)
+
+
+def labels_of(events: EventLayout) -> EventLayout:
+    """Return how labels of some images lie."""
+    sizes = events.size("t"), events.size("p")
+    return EventLayout(axes="tp", sizes=sizes, positions=events.positions, interval_s=10.0, label="cells")
+
+
+@pytest.mark.parametrize("well", ["", "B2"], ids=["series", "plate"])
+def test_a_foreign_reader_finds_labels_in_their_images(tmp_path: Path, well: str) -> None:
+    places = tuple(PositionLayout(name=name, x_um=10.0, y_um=0.0, well=well) for name in ("left", "right"))
+    events = EventLayout(
+        axes="tpc", sizes=(2, 2, 1), positions=places, channels=("nucleus",), interval_s=10.0
+    )
+    images = EventFrameSink.create(tmp_path / "f.ome.zarr", SPEC, events)
+    sink = EventFrameSink.create(tmp_path / "f.ome.zarr" / "cells", LABELS, labels_of(events))
+    images.append(frames([0, 1, 2, 3]), 0)
+    sink.append(frames([0, 3], dtype="int32"), 0)  # t 0 of the first position, t 1 of the second
+    sink.abandon()
+    sink = EventFrameSink.resume(tmp_path / "f.ome.zarr" / "cells")
+    grown = EventLayout(axes="tpc", sizes=(2, 3, 1), positions=(*places, places[0]), channels=("nucleus",))
+    images.extend(grown, 4)
+    sink.extend(labels_of(grown), 2)
+    sink.append(frames([5], first=2, dtype="int32"), 2)
+    for each in (images, sink):
+        each.close()
+
+    found = {}
+    for number, path in enumerate(images_of(images.folder)):
+        listed = yaozarrs.validate_zarr_store(str(images.folder / path / "labels")).ome_metadata()
+        assert listed.labels == ["cells"]
+        shown = image_of(images.folder, f"{path}/labels/cells")
+        assert shown.image_label.source.image == "../../"
+        (image,) = shown.multiscales
+        assert [axis.name for axis in image.axes] == ["t", "y", "x"]
+        assert image.datasets[0].coordinateTransformations[0].scale == [10.0, 0.5, 0.5]
+        pixels = zarr.open_array(images.folder / path / "labels" / "cells" / "0", mode="r")
+        assert pixels.dtype == np.int32
+        found[number] = pixels[:, 0, 0].tolist()
+    assert found == {0: [1, 0], 1: [0, 4], 2: [0, 6]}
+    assert read_headers(images.folder / images_of(images.folder)[1])["frame"].shape == (2, 1)
+
+
+def test_labels_without_images_are_refused_before_anything_is_made(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="labels images"):
+        path_of(
+            StreamRequest(name="labels", events=labels_of(LAYOUT)),
+            SimpleNamespace(name="labels", spec=LABELS),
+            {},
+        )

@@ -87,7 +87,7 @@ def optogenetics(
     cells and a mask follow, and a stimulus with that mask, from a quarter of the time points on. The reporter
     of lit cells leaves their nuclei.
 
-    In OUT, a new folder for the run: `frames.ome.zarr`, `labels.ome.zarr` and `masks.ome.zarr`; `tracks/`,
+    In OUT, a new folder for the run: `frames.ome.zarr`, with labels, and `masks.ome.zarr`; `tracks/`,
     `stimulations/`, `doses/`, `run_events/` and `truth/` (Parquet); `cells.png` (the cells, the light on
     them, and their reporter over time); and `manifest.json` (what was asked, with which settings and
     versions, and how it ended).

@@ -79,6 +79,8 @@ class EventLayout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Offset of the first plane from the height of its position, micrometres; None if it is not known.
     interval_s : float or None
         From time point to time point as planned, seconds; None if it is not the same everywhere.
+    label : str
+        Of frames that label what is in the images of the same positions: their name; "" for images.
 
     Examples
     --------
@@ -96,6 +98,7 @@ class EventLayout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     z_step_um: float | None = None
     z_first_um: float | None = None
     interval_s: float | None = None
+    label: str = ""
 
     def __post_init__(self) -> None:
         if not self.axes or len(set(self.axes)) != len(self.axes) or not set(self.axes) <= set("tpcz"):
@@ -172,6 +175,7 @@ class EventLayout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             z_step_um=z_step_um,
             z_first_um=later.z_first_um if single else self.z_first_um,
             interval_s=self.interval_s if self.interval_s == later.interval_s else None,
+            label=self.label,
         )
 
 

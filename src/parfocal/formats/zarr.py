@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -18,8 +20,6 @@ from parfocal.formats.selection import listed
 from parfocal.formats.units import micrometres, seconds
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
 _CACHE_BYTES = 200_000_000
@@ -72,7 +72,7 @@ class ZarrReader:
             images = [images[int(position)]]
         self._images = images
         contents = _contents(
-            path, images, [folder.relative_to(path).as_posix() for folder in folders], unread
+            path, images, [Path(os.path.relpath(folder, path)).as_posix() for folder in folders], unread
         )
         self.contents = replace(contents, chosen_of=number if unread else 0)
 
@@ -172,10 +172,15 @@ def image_folders(path: Path) -> list[ImagePlace]:
 
 
 def _placed(path: Path, name: str) -> ImagePlace:
-    """Return an image by its path in an OME-Zarr: row, column and field in a plate, else its number."""
-    row, slash, rest = name.partition("/")
+    """Return an image by its path in an OME-Zarr: row, column and field in a plate, else its number.
+
+    Labels lie in the image that they belong to, and have its place.
+    """
+    folder = Path(os.path.normpath(path / name))
+    image = name.removeprefix("../").partition("/labels/")[0]
+    row, slash, rest = image.partition("/")
     column, _, field = rest.partition("/")
-    return ImagePlace(path / name, row + column, field) if slash else ImagePlace(path / name, site=name)
+    return ImagePlace(folder, row + column, field) if slash else ImagePlace(folder, site=image)
 
 
 def _fields(path: Path, plate: Any) -> list[ImagePlace]:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 TRACKS, STIMULATIONS, DOSES = "tracks", "stimulations", "doses"
 LABELS, MASKS = "labels", "masks"
 """The streams, by the names that they have in the record."""
+_LABEL = "cells"
+"""What labels are called within their image."""
 _AXES = "tp"
 """Of labels and masks: one of each for a time point at a position."""
 
@@ -84,7 +86,10 @@ class AnalysisLog:
     @property
     def frames(self) -> dict[str, EventLayout]:
         """The streams of frames, to be recorded, and where their frames lie."""
-        return dict.fromkeys(self._frames, self._layout) if self._frames else {}
+        called = {LABELS: _LABEL}
+        return {
+            name: msgspec.structs.replace(self._layout, label=called.get(name, "")) for name in self._frames
+        }
 
     @property
     def blocking(self) -> tuple[str, ...]:

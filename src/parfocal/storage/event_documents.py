@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +15,7 @@ from parfocal.storage.ome_zarr import HEADER_COLUMNS, Document, FrameLayout, gro
 HEADER_TIMES = 64
 """Time points of which the headers lie in one file."""
 _SERIES = "OME"
+_LABELS = "labels"
 _SEPARATOR = "."
 _COLOURS = ("00FFFF", "FF00FF", "FFFF00", "FF0000", "00FF00", "0000FF")
 _GREY = "FFFFFF"
@@ -26,10 +29,16 @@ class ImageDocuments(NamedTuple):
     headers: Document
 
 
-def image_paths(events: EventLayout) -> tuple[str, ...]:
-    """Return where the image of each position lies.
+def image_folders(collection: Path, events: EventLayout) -> tuple[Path, ...]:
+    """Return the folders of the images of all positions; `collection` is where their common document lies."""
+    return tuple(Path(os.path.normpath(collection / path)) for path in image_paths(events))
 
-    Positions that all lie in wells make a plate: row, column, and number of the field in the well.
+
+def image_paths(events: EventLayout) -> tuple[str, ...]:
+    """Return where the image of each position lies, as seen from the folder of their common document.
+
+    Positions that all lie in wells make a plate: row, column, and number of the field in the well. Labels lie
+    in the images that they belong to, as OME-Zarr has it, and their document beside these.
 
     Examples
     --------
@@ -38,12 +47,15 @@ def image_paths(events: EventLayout) -> tuple[str, ...]:
     >>> wells = tuple(PositionLayout(well=well) for well in ("A1", "B2", "A1"))
     >>> image_paths(EventLayout(axes="tp", sizes=(5, 3), positions=wells))
     ('A/1/0', 'B/2/0', 'A/1/1')
+    >>> image_paths(EventLayout(axes="t", sizes=(5,), label="cells"))
+    ('../0/labels/cells',)
     """
     wells = _wells(events)
-    if not wells:
-        return tuple(str(number) for number in range(events.size("p")))
-    fields = (wells[:number].count(well) for number, well in enumerate(wells))
-    return tuple(f"{row}/{column}/{field}" for (row, column), field in zip(wells, fields, strict=True))
+    paths = tuple(str(number) for number in range(events.size("p")))
+    if wells:
+        fields = (wells[:number].count(well) for number, well in enumerate(wells))
+        paths = tuple(f"{row}/{column}/{field}" for (row, column), field in zip(wells, fields, strict=True))
+    return tuple(f"../{path}/{_LABELS}/{events.label}" for path in paths) if events.label else paths
 
 
 def collection_documents(events: EventLayout, name: str, own: Document) -> dict[str, Document]:
@@ -60,6 +72,9 @@ def collection_documents(events: EventLayout, name: str, own: Document) -> dict[
     own : dict
         What parfocal keeps in the root.
     """
+    if events.label:
+        listed = group({"version": "0.5", "labels": [events.label]})
+        return {path.rpartition("/")[0]: listed for path in image_paths(events)} | {"": group(own=own)}
     wells = _wells(events)
     if not wells:
         series = group({"version": "0.5", "series": list(image_paths(events))})
@@ -96,8 +111,10 @@ def image_documents(
     stage = events.positions[position] if events.positions else PositionLayout()
     steps = _steps(frame.spec, events, stage, interval_s)
     origin = _origin(events, stage, axes, steps)
-    image = multiscale(stage.name or image_paths(events)[position], axes, steps, origin)
-    ome = {"omero": {"channels": _channels(frame.spec, events.channels)}} if events.channels else {}
+    image = multiscale(events.label or stage.name or image_paths(events)[position], axes, steps, origin)
+    ome: Document = {"omero": {"channels": _channels(frame.spec, events.channels)}} if events.channels else {}
+    if events.label:
+        ome["image-label"] = {"source": {"image": "../../"}}
     return ImageDocuments(frame.image_group(image, **ome), _pixels(frame, outer), _headers(frame, outer))
 
 

@@ -12,7 +12,7 @@ from parfocal.storage.event_documents import (
     ImageDocuments,
     chunk_name,
     image_documents,
-    image_paths,
+    image_folders,
 )
 from parfocal.storage.event_headers import EventHeaders
 from parfocal.storage.image import CHUNKS, META, interval_s, open_pixels, write_document
@@ -70,7 +70,7 @@ class EventImage:
         self, collection: Path, frame: FrameLayout, events: EventLayout, position: int, syncing: SyncThread
     ) -> None:
         self.times = 0
-        self._folder = collection / image_paths(events)[position]
+        self._folder = image_folders(collection, events)[position]
         self._frame = frame
         self._events = events
         self._position = position

@@ -212,13 +212,23 @@ def _check_same(wanted: StreamRequest, stream: Stream, record: StreamRecord) -> 
         )
 
 
-def path_of(stream: Stream, records: dict[str, StreamRecord]) -> str:
+def path_of(wanted: StreamRequest, stream: Stream, records: dict[str, StreamRecord]) -> str:
     """Return where a stream goes in the folder of its run, beside those that have a place already.
 
     Rows go to a folder of the stream's name, the first stream of frames to ``frames.ome.zarr``, and further
-    ones to ``<stream>.ome.zarr``.
+    ones to ``<stream>.ome.zarr``. Labels lie in the images that they belong to.
+
+    Raises
+    ------
+    BadInputError
+        If there are no images for labels.
     """
     if not isinstance(stream.spec, FrameSpec):
         return stream.name
-    has_frames = any(isinstance(record.spec, FrameSpec) for record in records.values())
-    return f"{stream.name if has_frames else 'frames'}.ome.zarr"
+    frames = [record for record in records.values() if isinstance(record.spec, FrameSpec)]
+    if wanted.events is None or not wanted.events.label:
+        return f"{stream.name if frames else 'frames'}.ome.zarr"
+    images = [record for record in frames if record.events is not None and not record.events.label]
+    if not images:
+        raise BadInputError(f"stream {stream.name!r} labels images: record these by events, too")
+    return f"{images[0].path}/{wanted.events.label}"

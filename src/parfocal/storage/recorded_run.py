@@ -11,7 +11,7 @@ from parfocal.core.errors import BadInputError, nearest
 from parfocal.core.frames import RowSpec
 from parfocal.storage.analysed import is_of_pipeline, phase_names, with_names
 from parfocal.storage.catalogue import list_runs
-from parfocal.storage.event_documents import image_paths
+from parfocal.storage.event_documents import image_folders
 from parfocal.storage.event_timing import EventTiming, timing_of
 from parfocal.storage.manifest import FILE_NAME, Manifest, read_manifest
 from parfocal.storage.reading import read_array
@@ -95,7 +95,7 @@ class RecordedRun:
         if record.events is None:
             return RecordedFrames([RecordedImage(folder, "t")], None, {"t": t, "p": p, "c": c, "z": z})
         axes = "".join(axis for axis in "tcz" if axis in record.events.axes)
-        images = [RecordedImage(folder / path, axes) for path in image_paths(record.events)]
+        images = [RecordedImage(image, axes) for image in image_folders(folder, record.events)]
         return RecordedFrames(images, record.events, {"t": t, "p": p, "c": c, "z": z})
 
     def rows(self, stream: str = "") -> NDArray[Any]:

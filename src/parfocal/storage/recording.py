@@ -90,7 +90,9 @@ class Recording:
             records: dict[str, StreamRecord] = {}
             for wanted, stream in found:
                 writer = recording._watch.writer_of(stream.status().writer_pid)
-                recorder, record = recording._opener.open(wanted, stream, path_of(stream, records), writer)
+                recorder, record = recording._opener.open(
+                    wanted, stream, path_of(wanted, stream, records), writer
+                )
                 recording._recorders[wanted.name], records[wanted.name] = recorder, record
             first = first_manifest(run, request, records, recording._before, site, warnings)
             recording._record = RunRecord(run, first)
@@ -287,7 +289,7 @@ class Recording:
             if wanted.name in before:
                 recorder, record = self._opener.go_on(wanted, stream, before[wanted.name])
             else:
-                recorder, record = self._opener.open(wanted, stream, path_of(stream, records), writer)
+                recorder, record = self._opener.open(wanted, stream, path_of(wanted, stream, records), writer)
             self._recorders[wanted.name] = recorder
             records[wanted.name] = msgspec.structs.replace(record, writer=writer, phase=self._opener.phase)
         return {wanted.name: records[wanted.name] for wanted, _ in found}

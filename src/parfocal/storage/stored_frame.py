@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from parfocal.core.errors import BadInputError, StorageError
-from parfocal.storage.event_documents import image_paths
+from parfocal.storage.event_documents import image_folders
 from parfocal.storage.event_frames import plan_in
 from parfocal.storage.event_headers import EventHeaders
 from parfocal.storage.manifest import read_manifest
@@ -50,10 +50,10 @@ def stored_frame(folder: Path | str, stream: str, header: FrameHeader) -> NDArra
         raise BadInputError(f"the run {folder} does not store frames of {stream!r} by their events")
     images = Path(folder) / record.path
     history = plan_in(images)[1]
-    paths = image_paths(history.newest)
+    folders = image_folders(images, history.newest)
     axes = "".join(axis for axis in "tcz" if axis in history.newest.axes)
     for index in _indices(history, header.event):
-        image, place = images / paths[index.get("p", 0)], tuple(index[axis] for axis in axes)
+        image, place = folders[index.get("p", 0)], tuple(index[axis] for axis in axes)
         row = dict(zip(HEADER_COLUMNS, EventHeaders(image / HEADERS, axes).read(place).tolist(), strict=True))
         if (row["frame"], row["time_ns"]) == (header.frame, header.time_ns):
             return np.asarray(open_frames(image)[place].read().result())
