@@ -66,6 +66,8 @@ class ZLock(LockService):
         check_changeable(old, new, ("tracker", "tracks", "focus", "axis", "corrections"))
         if self.status().on and not new.beads:
             raise BadInputError("beads is empty: a lock that is on needs some; switch it off before")
+        if self._focus is not None and new.while_claimed != old.while_claimed:
+            self._new_focus(new)
         self._controller.change(new, self.context.clock.monotonic_ns())
 
     @command(lane=LOOP, effect="changes")
@@ -106,7 +108,7 @@ class ZLock(LockService):
             raise BadInputError("there is no height to go back to yet: switch the lock on, or set target_nm")
         self.check_beads(self.settings.beads)
         self.stop_moving()
-        focus = self._new_focus()
+        focus = self._new_focus(self.settings)
         self._rows.poll()
         now_ns = self.context.clock.monotonic_ns()
         position = focus.read(0.0, 0.0).position_nm
@@ -208,12 +210,13 @@ class ZLock(LockService):
             why=why or decision.why,
         )
 
-    def _new_focus(self) -> FocusAxis:
+    def _new_focus(self, settings: ZLockConfig) -> FocusAxis:
         """Return the focus, asked anew what it is."""
-        heeds = self.settings.while_claimed == "pause"
+        heeds = settings.while_claimed == "pause"
         if heeds not in self._clients:
-            self._clients[heeds] = self.context.connect(self.settings.focus, heeds_claims=heeds)
+            self._clients[heeds] = self.context.connect(settings.focus, heeds_claims=heeds)
+        focus = FocusAxis(self._clients[heeds], self.context.streams, settings.axis)
         if self._focus is not None:
             self._focus.close()
-        self._focus = FocusAxis(self._clients[heeds], self.context.streams, self.settings.axis)
-        return self._focus
+        self._focus = focus
+        return focus
