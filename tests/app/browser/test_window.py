@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from parfocal.app.browser.catalogue import Catalogue
+from parfocal.app.browser.columns import COLUMNS
 from parfocal.core.clock import poll_until
 from parfocal.formats import open_movie
 from parfocal.viewers import close_viewer, list_viewers, open_viewer
@@ -87,6 +88,10 @@ def choose_rows(window, application, holds):
     window.table.setSelectionMode(mode)
     application.processEvents()
     return window.table.selected
+
+
+def names_of_columns():
+    return [column.name for column in COLUMNS]
 
 
 def names(window):
@@ -195,12 +200,16 @@ def test_viewers_of_others_are_listed_and_a_hung_one_is_ended(opened, applicatio
 
 @pytest.mark.parametrize("theme", ["dark", "light", "red"])
 def test_pictures(opened, application, theme, tmp_path):
+    from PySide6.QtCore import Qt
+
     folder = Path(os.environ.get("PARFOCAL_PICTURES", tmp_path))
     window = opened(theme)
     shown = [open_viewer(name, "headless") for name in ("main", "screen")]
     for viewer in shown:
         viewer.show(np.zeros((8, 8), np.uint8)).shown(PATIENCE_S)
-    choose_rows(window, application, lambda row: row.name == "screen.ome.zarr/C/3/0")
+    window.table.head.setSortIndicator(names_of_columns().index("outcome"), Qt.SortOrder.AscendingOrder)
+    assert until(application, lambda: window.model.rows[0].outcome.startswith("cancelled"))
+    choose_rows(window, application, lambda row: row.name == "two places/left")
     seen = lambda: [row for row in window.table.visible if row.shape]  # noqa: E731
     assert until(application, lambda: [line.info.state for line in window.watch.lines] == ["ready", "ready"])
     assert until(
@@ -220,15 +229,22 @@ def test_pictures(opened, application, theme, tmp_path):
     assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 200
 
 
-def test_the_command_makes_a_screenshot(folder, tmp_path, shared_roots):
-    command = [sys.executable, "-m", "parfocal", "browse", str(folder), "--theme", "light"]
-    picture = tmp_path / "seen.png"
-    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
+PAGE = (Path(__file__).parents[3] / "docs" / "browse.md").read_text(encoding="utf-8")
+COMMANDS = [line.split() for line in PAGE.split("```")[1].splitlines() if line.startswith("parfocal")]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_commands_of_the_page_run(command, folder, tmp_path, shared_roots):
+    for name in ("runs", "data"):
+        (tmp_path / name).symlink_to(folder)
+    if "--screenshot" not in command:
+        command = [*command, "--screenshot", "browser.png", "--seconds", "3"]
     done = subprocess.run(
-        [*command, "--screenshot", str(picture), "--seconds", "3"],
-        capture_output=True, text=True, timeout=PATIENCE_S, env=environment,
+        [sys.executable, "-m", "parfocal", *command[1:]],
+        capture_output=True, text=True, timeout=PATIENCE_S, cwd=tmp_path,
+        env={**os.environ, "QT_QPA_PLATFORM": "offscreen"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert str(picture) in done.stdout
-    with Image.open(picture) as seen:
+    assert done.stdout == f"{command[2]} in browser.png\n"
+    with Image.open(tmp_path / "browser.png") as seen:
         assert seen.size == (1280, 800)
