@@ -58,7 +58,7 @@ def watch(application, first_rows, is_done, report):
 """
 OURS = (
     """
-import sys
+import gc, sys
 from parfocal.app.browser.catalogue import Catalogue
 catalogue = Catalogue(sys.argv[1], looks_again_s=float("inf"))
 catalogue.start()
@@ -73,6 +73,7 @@ application = QApplication([])
 apply_theme(application, THEMES["dark"])
 window = BrowserWindow(catalogue, THEMES["dark"])
 window.show()
+gc.freeze()
 files, read = int(sys.argv[3]), int(sys.argv[4])
 def is_done():
     progress = catalogue.snapshot.progress

@@ -27,7 +27,7 @@ def scanned(*paths, folders=()):
     inventory.take(Listed("/d", rows=[listed(path) for path in paths], folders=list(folders)))
     while isinstance(request := inventory.next_request(), ReadRows):
         for row in request.rows:
-            inventory.take(RowsRead(row.source, [read(row)], last=row is request.rows[-1]))
+            inventory.take(RowsRead([row.source], [read(row)], last=row is request.rows[-1]))
     return inventory
 
 
@@ -51,16 +51,14 @@ def test_a_file_of_several_images_takes_the_place_of_its_name():
     source = listed("/d/m.ome.tif")
     inventory.take(Listed("/d", rows=[source]))
     inventory.next_request()
-    inventory.take(
-        RowsRead(source.source, [read(source, position=n, name=f"p{n}") for n in (0, 1)], whole=False)
-    )
-    inventory.take(RowsRead(source.source, [read(source, position=2, name="p2")], last=True))
+    inventory.take(RowsRead([], [read(source, position=n, name=f"p{n}") for n in (0, 1)], source.source))
+    inventory.take(RowsRead([source.source], [read(source, position=2, name="p2")], last=True))
     assert files(inventory) == ["p0", "p1", "p2"]
     inventory.rescan()
     inventory.take(Listed("/d", rows=[replace(source, time_ns=2)]))
     assert files(inventory) == ["p0", "p1", "p2"]  # until it has been read again
     inventory.next_request()
-    inventory.take(RowsRead(source.source, [read(source, name="alone")], last=True))
+    inventory.take(RowsRead([source.source], [read(source, name="alone")], last=True))
     assert files(inventory) == ["alone"]
 
 
@@ -85,7 +83,7 @@ def test_a_run_that_goes_on_is_read_at_each_scan_until_it_has_ended():
         while isinstance(request := inventory.next_request(), ListFolder):
             inventory.take(Listed(request.folder))
         assert [row.name for row in request.rows] == ["run"]
-        inventory.take(RowsRead("/d/run", [read(run, outcome=outcome)], last=True))
+        inventory.take(RowsRead(["/d/run"], [read(run, outcome=outcome)], last=True))
     inventory.rescan()
     while isinstance(request := inventory.next_request(), ListFolder):
         inventory.take(Listed(request.folder))
@@ -102,7 +100,7 @@ def test_a_file_that_ends_its_reader_says_so_and_the_others_are_read():
             continue
         alone.append(len(request.rows))
         for row in request.rows:
-            inventory.take(RowsRead(row.source, [read(row)], last=row is request.rows[-1]))
+            inventory.take(RowsRead([row.source], [read(row)], last=row is request.rows[-1]))
     problems = {row.name: row.problem for row in inventory.rows.shown() if row.problem}
     assert problems == {"3.tif": "the process that read it was ended by signal 11"}
     assert alone == [1, 1, 1, 1]

@@ -6,7 +6,7 @@ For a thread beside the window's: nothing here holds the interpreter for longer 
 from __future__ import annotations
 
 import os
-from bisect import insort
+from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Iterable
 from heapq import merge
@@ -67,6 +67,8 @@ class Arrangement:
         self._entries: dict[Key, Entry] = {}  # of those in the order
         self._dropped: set[int] = set()  # entries in the order that are out of date, by id
         self._new: dict[Key, None] = {}
+        self._changed: dict[Key, None] = {}  # rows whose place in the order is still the right one
+        self._found: list[ImageRow] | None = []  # of the order, None where it has to be made anew
         self.choice = RowChoice()
         self._filter = RowFilter()
         self.wells: Counter[str] = Counter()
@@ -79,7 +81,7 @@ class Arrangement:
         self.choice = choice
         self._filter = parse_filter(choice.search, choice.columns)
         self._order, self._entries, self._dropped = [], {}, set()
-        self._new = dict.fromkeys(self._rows)
+        self._new, self._changed, self._found = dict.fromkeys(self._rows), {}, []
         self.wells = Counter()
         for row in self._rows.values():
             self._count(row, 1)
@@ -96,6 +98,8 @@ class Arrangement:
             if entry is None or not self._is_shown(row) or self._entry(row) != entry:
                 self._take_out(key)
                 self._new[key] = None
+            else:
+                self._changed[key] = None
 
     def remove(self, keys: Iterable[Key]) -> None:
         """Let go of rows; keys of none are nothing."""
@@ -106,16 +110,31 @@ class Arrangement:
 
     def shown(self) -> list[ImageRow]:
         """Return the rows that are shown, in order: a list of its own."""
+        rows = self._rows
         if self._dropped:
             self._order = [entry for entry in self._order if id(entry) not in self._dropped]
-            self._dropped = set()
-        rows = self._rows
-        fresh = [self._entry(rows[key]) for key in self._new if key in rows and self._is_shown(rows[key])]
+            self._dropped, self._found = set(), None
+        self._put_in([rows[key] for key in self._new if key in rows and self._is_shown(rows[key])])
         self._new = {}
-        self._entries.update((entry[2], entry) for entry in fresh)
-        self._order = _merged(self._order, fresh)
-        found = [rows[entry[2]] for entry in self._order]
-        return _last_first(found, self.choice) if self.choice.descending else found
+        if self._found is None:
+            self._found = [rows[entry[2]] for entry in self._order]
+        for key in self._changed:
+            entry = self._entries.get(key)
+            if entry is not None:
+                self._found[bisect_left(self._order, entry)] = rows[key]
+        self._changed = {}
+        return _last_first(self._found, self.choice) if self.choice.descending else self._found.copy()
+
+    def _put_in(self, rows: list[ImageRow]) -> None:
+        """Put rows where they belong: those that follow all others at the end, which costs least."""
+        fresh = _sorted_in_parts([self._entry(row) for row in rows])
+        self._entries.update((entry[2], entry) for part in fresh for entry in part)
+        if len(fresh) == 1 and (not self._order or fresh[0][0] >= self._order[-1]):
+            self._order += fresh[0]
+            if self._found is not None:
+                self._found += [self._rows[entry[2]] for entry in fresh[0]]
+        elif fresh:
+            self._order, self._found = _merged(self._order, fresh), None
 
     def _take_out(self, key: Key) -> None:
         entry = self._entries.pop(key, None)
@@ -145,19 +164,20 @@ def _folder_key(row: ImageRow) -> SortKey:
     return 0, 0.0, (row.folder,)
 
 
-def _merged(order: list[Entry], fresh: list[Entry]) -> list[Entry]:
-    """Return two lists as one in order, of which the first is in order; may change and return the first."""
-    parts = [sorted(fresh[n : n + _SORTED_AT_ONCE]) for n in range(0, len(fresh), _SORTED_AT_ONCE)]
-    if not parts:
-        return order
-    if len(parts) == 1 and (not order or parts[0][0] >= order[-1]):
-        order += parts[0]
-        return order
-    if len(fresh) * _FEW < len(order):
-        for entry in fresh:
+def _sorted_in_parts(entries: list[Entry]) -> list[list[Entry]]:
+    """Return entries in parts, each in order: to sort very many at once would hold the interpreter."""
+    starts = range(0, len(entries), _SORTED_AT_ONCE)
+    return [sorted(entries[start : start + _SORTED_AT_ONCE]) for start in starts]
+
+
+def _merged(order: list[Entry], fresh: list[list[Entry]]) -> list[Entry]:
+    """Return lists that are in order as one; may change and return the first."""
+    if sum(len(part) for part in fresh) * _FEW > len(order):
+        return [*merge(order, *fresh)]
+    for part in fresh:
+        for entry in part:
             insort(order, entry)
-        return order
-    return [*merge(order, *parts)]
+    return order
 
 
 def _last_first(rows: list[ImageRow], choice: RowChoice) -> list[ImageRow]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from pathlib import Path
@@ -61,6 +62,7 @@ def browse(
     sys.setswitchinterval(_SWITCHES_EVERY_S)
     window = BrowserWindow(catalogue, colours, kind)
     window.show()
+    gc.freeze()  # what was imported is never looked through again: that would hold the window
     signal.signal(signal.SIGINT, lambda *_: application.quit())
     if screenshot is not None:
         QTimer.singleShot(round(seconds * 1000), application.quit)

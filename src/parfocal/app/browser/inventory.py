@@ -74,7 +74,7 @@ class Inventory:
         self._children: dict[str, set[str]] = {}
         self._unlisted: deque[str] = deque([root])
         self._unread: OrderedDict[str, ImageRow] = OrderedDict()  # by source
-        self._keys: dict[str, set[Key]] = {}  # of the rows of each source
+        self._keys: dict[str, tuple[Key, ...]] = {}  # of the rows of each source
         self._fresh: dict[str, set[Key]] = {}  # of a source that is being read, so far
         self._sources: dict[str, ImageRow] = {}  # as they were listed
         self._problems: set[Key] = set()
@@ -167,33 +167,38 @@ class Inventory:
         self._forget_inside(listed.folder, listed.folders)
 
     def _take_read(self, read: RowsRead) -> None:
-        fresh = self._fresh.setdefault(read.source, set())
-        fresh.update(row.key for row in read.rows)
-        self._put(read.source, read.rows, whole=read.whole)
-        if not read.whole:
-            return
-        del self._fresh[read.source]
-        self._asked = [row for row in self._asked if row.source != read.source]
+        by_source: dict[str, list[ImageRow]] = {source: [] for source in read.sources}
+        for row in read.rows:
+            by_source.setdefault(row.source, []).append(row)
+        for source, rows in by_source.items():
+            if source == read.partial:
+                self._put(source, rows, whole=False)
+                self._fresh.setdefault(source, set()).update(row.key for row in rows)
+                continue
+            self._put(source, rows)
+            self._fresh.pop(source, None)
+            goes_on = any(row.outcome == "recording" for row in rows)
+            (self._going_on.add if goes_on else self._going_on.discard)(source)
+        done = set(read.sources)
+        self._asked = [row for row in self._asked if row.source not in done]
         if self._one_by_one:
-            self._one_by_one -= 1
-        goes_on = any(row.outcome == "recording" for row in read.rows)
-        (self._going_on.add if goes_on else self._going_on.discard)(read.source)
+            self._one_by_one -= len(done)
 
     def _put(self, source: str, rows: list[ImageRow], *, whole: bool = True) -> None:
         """Take rows of a source in; once they are whole, what it had before and has no more is forgotten."""
-        keys = self._keys.setdefault(source, set())
+        keys = self._keys.get(source, ())
         fresh = {row.key for row in rows} | self._fresh.get(source, set())
         if whole:
-            self._remove(keys - fresh)
-            self._keys[source] = set(fresh)
+            self._remove(set(keys) - fresh)
         else:
-            keys |= fresh
+            fresh.update(keys)
+        self._keys[source] = tuple(fresh)
         for row in rows:
             (self._problems.add if row.problem else self._problems.discard)(row.key)
         self.rows.put(rows)
 
     def _forget(self, source: str) -> None:
-        self._remove(self._keys.pop(source, set()))
+        self._remove(set(self._keys.pop(source, ())))
         for known in (self._sources, self._unread):
             known.pop(source, None)
         self._going_on.discard(source)

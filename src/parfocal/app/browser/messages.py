@@ -72,21 +72,23 @@ class Listed(msgspec.Struct, frozen=True, tag=True):
 
 
 class RowsRead(msgspec.Struct, frozen=True, tag=True):
-    """The images of a file, data set or run; `last` tells whether these are all that were asked for.
+    """The images of files, data sets and runs, as they have been read so far.
 
     Attributes
     ----------
-    source : str
-        Of which these are the images.
+    sources : list of str
+        What has been read to its end.
     rows : list of ImageRow
-        Some or all of its images.
-    whole : bool
-        Whether these are the last of this source.
+        Images of these, and of `partial`.
+    partial : str
+        A source of which further images follow; "" if there is none.
+    last : bool
+        Whether these are the last of all that were asked for.
     """
 
-    source: str
+    sources: list[str]
     rows: list[ImageRow]
-    whole: bool = True
+    partial: str = ""
     last: bool = False
 
 

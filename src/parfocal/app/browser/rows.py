@@ -7,7 +7,7 @@ from pathlib import PurePath
 import msgspec
 
 
-class ImageRow(msgspec.Struct, frozen=True, kw_only=True):
+class ImageRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One image: a file, or one position of a file, a data set or a run; or what cannot be read.
 
     Attributes

@@ -22,10 +22,12 @@ from parfocal.app.browser.messages import (
     RowsRead,
     SendRows,
 )
+from parfocal.app.browser.rows import ImageRow
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.ipc.message_pipe import MessageReader, MessageWriter, PipeClosedError
 
 _BATCH = 400
+_TELLS_EVERY_NS = 100_000_000
 _ENDS_WITHIN_S = 20.0
 
 
@@ -74,19 +76,25 @@ def _answers(request: Request, listing: FolderListing, ended: threading.Event) -
 
 
 def _read(request: ReadRows, ended: threading.Event) -> Iterator[RowsRead]:
-    """Yield what was read every now and then, and at once where a file has very many images."""
+    """Yield what was read every now and then, and in between where one file has very many images."""
     from parfocal.app.browser.reading import rows_of
 
+    sources: list[str] = []
+    found: list[ImageRow] = []
+    told_ns = SYSTEM_CLOCK.monotonic_ns()
     for row in request.rows:
-        found = []
         for image in rows_of(row):
             if ended.is_set():
                 return
             found.append(image)
-            if len(found) == _BATCH:
-                yield RowsRead(row.source, found, whole=False)
-                found = []
-        yield RowsRead(row.source, found, last=row is request.rows[-1])
+            if len(found) >= _BATCH:
+                yield RowsRead(sources, found, row.source)
+                sources, found = [], []
+        sources.append(row.source)
+        if SYSTEM_CLOCK.monotonic_ns() - told_ns > _TELLS_EVERY_NS:
+            yield RowsRead(sources, found)
+            sources, found, told_ns = [], [], SYSTEM_CLOCK.monotonic_ns()
+    yield RowsRead(sources, found, last=True)
 
 
 if __name__ == "__main__":
