@@ -70,7 +70,7 @@ class Arrangement:
         self._changed: dict[Key, None] = {}  # rows whose place in the order is still the right one
         self._found: list[ImageRow] | None = []  # of the order, None where it has to be made anew
         self.choice = RowChoice()
-        self._filter = RowFilter()
+        self._filter = self._any_well = RowFilter()
         self.wells: Counter[str] = Counter()
 
     def __len__(self) -> int:
@@ -80,6 +80,7 @@ class Arrangement:
         """Show other rows, or in another order."""
         self.choice = choice
         self._filter = parse_filter(choice.search, choice.columns)
+        self._any_well = self._filter.without("well")
         self._order, self._entries, self._dropped = [], {}, set()
         self._new, self._changed, self._found = dict.fromkeys(self._rows), {}, []
         self.wells = Counter()
@@ -90,16 +91,24 @@ class Arrangement:
         """Take rows in, in place of those with the same key."""
         for row in rows:
             key = row.key
-            if key in self._rows:
-                self._count(self._rows[key], -1)
+            before = self._rows.get(key)
+            if before is not None:
+                self._count(before, -1)
             self._rows[key] = row
             self._count(row, 1)
-            entry = self._entries.get(key)
-            if entry is None or not self._is_shown(row) or self._entry(row) != entry:
+            if before is not None and self._stays(key, before, row):
+                self._changed[key] = None
+            else:
                 self._take_out(key)
                 self._new[key] = None
-            else:
-                self._changed[key] = None
+
+    def _stays(self, key: Key, before: ImageRow, row: ImageRow) -> bool:
+        """Whether a row that was shown has its old place."""
+        entry = self._entries.get(key)
+        if entry is None or not self._is_shown(row):
+            return False
+        same_place = (before.name, before.folder) == (row.name, row.folder)
+        return same_place if not self.choice.sort else self._entry(row) == entry
 
     def remove(self, keys: Iterable[Key]) -> None:
         """Let go of rows; keys of none are nothing."""
@@ -143,7 +152,7 @@ class Arrangement:
 
     def _count(self, row: ImageRow, number: int) -> None:
         """Count the wells of all rows that would be shown if no well were chosen."""
-        if row.well and self._lies_within(row) and self._filter.without("well").matches(row):
+        if row.well and self._lies_within(row) and self._any_well.matches(row):
             self.wells[row.well] += number
 
     def _is_shown(self, row: ImageRow) -> bool:

@@ -27,12 +27,15 @@ from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.ipc.message_pipe import MessageReader, MessageWriter, PipeClosedError
 
 _BATCH = 400
+_NICE = 10
 _TELLS_EVERY_NS = 100_000_000
 _ENDS_WITHIN_S = 20.0
 
 
 def main() -> None:
-    """Serve until nobody asks any more."""
+    """Serve until nobody asks any more, behind all that is more urgent: cameras, and the browser's window."""
+    if hasattr(os, "nice"):
+        os.nice(_NICE)
     answers = MessageWriter(os.fdopen(os.dup(sys.stdout.fileno()), "wb"))
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints is no answer
     requests: queue.Queue[Request | None] = queue.Queue()
