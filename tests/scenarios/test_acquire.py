@@ -15,7 +15,7 @@ import zarr
 import parfocal
 from parfocal.cli.app import run as run_command
 from parfocal.core.clock import poll_until
-from parfocal.core.errors import BadInputError, ClaimedError
+from parfocal.core.errors import BadInputError, ClaimedError, CommandError, RunFailedError
 from parfocal.rig.opening import open_rig
 from parfocal.runs import call
 
@@ -136,6 +136,58 @@ def test_a_killed_tracker_goes_on_with_the_video_and_the_record_says_so(rig):
     assert record.manifest.streams["roi_video"].stored > 50
     frames = rows_in(Path(status.folder) / "roi_corners")["frame"]
     assert frames.max() > 140
+
+
+def test_a_killed_recorder_takes_the_acquisition_up_again(rig):
+    handle = rig.acquire("tracks+roi-video", frames=150, name="recorder killed")
+    assert poll_until(lambda: frames_of(handle) > 10, WAIT_S)
+    os.kill(rig.status().services["recorder"].pid, signal.SIGKILL)
+    status = handle.wait(WAIT_S)
+    record = parfocal.open_run(status.folder)
+    streams = record.manifest.streams
+    assert len(record.manifest.restarts) >= 1
+    assert status.frames_received == 150
+    assert all(one.expected == one.stored + one.lost for one in streams.values())
+    assert (status.outcome == "complete") == (sum(one.lost for one in streams.values()) == 0)
+    assert streams["roi_video"].stored > 50
+
+
+def test_a_killed_engine_ends_camera_video_and_record(rig):
+    handle = rig.acquire("tracks+roi-video", name="engine killed")
+    assert poll_until(lambda: frames_of(handle) > 10, WAIT_S)
+    folder = handle.status().folder
+    os.kill(rig.status().services["runs"].pid, signal.SIGKILL)
+    with pytest.raises(RunFailedError, match="the run engine died"):
+        handle.wait(WAIT_S)
+    assert not rig["camera"].is_running()
+    assert not rig["tracker"].roi_video()["on"]
+    assert parfocal.open_run(folder).manifest.outcome == "failed"
+
+
+def test_a_disk_without_room_refuses_before_anything_is_exposed(rig, tmp_path):
+    before = rig["camera"].counts()["frames"]
+    rig["recorder"].set_settings({"least_free_mb": 1e12})
+    try:
+        with pytest.raises(CommandError, match="MB are free"):
+            rig.acquire("tracks+roi-video", frames=5, folder=tmp_path)
+    finally:
+        rig["recorder"].set_settings({"least_free_mb": 500.0})
+    assert rig["camera"].counts()["frames"] == before
+    assert not rig["tracker"].roi_video()["on"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_vanishes_in_the_middle_is_told_and_nothing_goes_on(rig, tmp_path):
+    handle = rig.acquire("tracks+roi-video", frames=100, folder=tmp_path, name="vanishes")
+    assert poll_until(lambda: frames_of(handle) > 10, WAIT_S)
+    folder = Path(handle.status().folder)
+    folder.rename(tmp_path / "gone")
+    assert poll_until(lambda: handle.status().ended, WAIT_S)
+    status = handle.status()
+    assert status.outcome == "failed" or status.outcome.startswith("incomplete")
+    assert folder.name in status.reason
+    assert not rig["camera"].is_running()
+    assert poll_until(lambda: not rig["tracker"].roi_video()["on"], WAIT_S)
 
 
 def test_a_run_of_calls_goes_on_beside_an_acquisition(rig):

@@ -334,6 +334,7 @@ class RunService(Service):
             for service in filter(None, (chosen.channels, *chosen.lights)):
                 self._context.connect(service).submit("off", timeout_s=_ANSWER_S)
         self._ask(chosen.camera, "stop")
+        self._ask(chosen.tracker, "stop_roi_video")
         folder, stored = self._close_record(reason)
         self._context.log.error("run %s: %s", left.run, reason)
         died = RunError(source=self._context.service, type="died", message=reason, event=left.event)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from parfocal.core.errors import CommandError
 from parfocal.runs.acquisition_mode import parts_of
 from parfocal.runs.instruments.camera_sequence import CameraSequence
 from parfocal.runs.instruments.instruments import (
@@ -192,7 +194,10 @@ class RunFrames:
         finally:
             self._closed = True
             if self._video is not None:
-                self._video.end()
+                with suppress(
+                    CommandError
+                ):  # the record is closed; who is away cuts nothing, or until asked anew
+                    self._video.end()
 
     def _video_error(self) -> str:
         """Return why the video of the regions is not whole; "" if nothing is wrong with it."""
