@@ -280,6 +280,14 @@ def test_a_call_that_fails_ends_the_run_and_is_counted(quick):  # noqa: F811
     assert status.errors.last[0].source == "magnet"
 
 
+def test_what_a_run_without_a_record_called_is_in_the_record_of_another(quick, slow):  # noqa: F811
+    recorded = slow.run(acquire(1000), name="recorded")
+    slow.until(recorded, "running")
+    quick.end(quick.run(call("magnet", "ramp"), name="beside", tell_record=recorded.keep_called))
+    (told,) = recorded.status().commands
+    assert (told.command, told.by, told.details["outcome"]) == ("magnet.ramp", "beside", "done")
+
+
 def test_a_call_is_cancelled_with_its_run(slow):  # noqa: F811
     run = slow.run(combine(call("magnet", "ramp", {"seconds": 50.0}), acquire(3), axis="t"))
     assert poll_until(lambda: "call magnet.ramp" in slow.instruments.done, PATIENCE_S)

@@ -199,7 +199,11 @@ def test_a_run_of_calls_goes_on_beside_an_acquisition(rig):
     with pytest.raises(ClaimedError, match="beside"):
         rig.acquire("video")
     acquisition.finish("enough")
-    assert acquisition.wait(WAIT_S).outcome == "finished early"
+    status = acquisition.wait(WAIT_S)
+    assert status.outcome == "finished early"
+    called, finished = parfocal.open_run(status.folder).manifest.commands
+    assert (called.command, called.by, called.details["outcome"]) == ("magnet.move_to", moved.name, "done")
+    assert finished.command == "finish"
 
 
 def test_on_the_command_line(rig, capsys):

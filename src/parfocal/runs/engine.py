@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from parfocal.core.errors import BadInputError, CommandError
 from parfocal.core.run_status import RunForecast
@@ -90,6 +90,9 @@ class RunEngine:
         Has its images analysed, and the masks of its stimuli.
     caller : callable
         Returns which program steers it, in the thread in which it does.
+    tell_record : callable
+        Called as ``tell_record(run, command, details)`` with what services did for it: for another run whose
+        record holds that, if it has none of its own.
     """
 
     def __init__(
@@ -109,13 +112,14 @@ class RunEngine:
         known: KnownTimes | None = None,
         analysis: LiveAnalysis | None = None,
         caller: Callable[[], str] = lambda: "",
+        tell_record: Callable[[str, str, dict[str, Any]], None] = lambda *_: None,
     ) -> None:
         self.name = start.run
         self.parent = parent
         self._layout = start.layout
         self._schedule, self._events = schedule, schedule.events(done.consumed)
         self._instruments, self._clock, self._log = instruments, clock, log
-        self._tell, self._note = tell, note
+        self._tell, self._note, self._tell_record = tell, note, tell_record
         self._commands = CommandLog(clock, caller)
         begin_s = next((event.min_start_time or 0.0 for event in schedule.events(done.consumed)), 0.0)
         timing = Timing(begin_s=begin_s if done.consumed else 0.0)
@@ -222,6 +226,11 @@ class RunEngine:
             future = self._schedule.with_future(self._machine.counts.consumed, plan)
             self._follow(future, plan, "replace_future")
             return self._status()
+
+    def keep_called(self, run: str, command: str, details: dict[str, Any]) -> None:
+        """Have the record hold what a service did for another run, which has no record."""
+        with self._lock:
+            self._commands.note(self._machine, command, details, run)
 
     def noted(self, source: str, type: str, message: str, event: int) -> None:
         """Count an error beside the task under way, and log it."""
@@ -337,9 +346,9 @@ class RunEngine:
         if called is not None and asked is not None:
             began_at = (self._clock.utc_ns() - self._clock.monotonic_ns() + report.began_ns) * 1e-9
             took_s = (report.now_ns - report.began_ns) * 1e-9
-            self._commands.note(
-                before, asked.name, called_details(asked, called, began_at, took_s), self.name
-            )
+            details = called_details(asked, called, began_at, took_s)
+            self._commands.note(before, asked.name, details, self.name)
+            self._tell_record(self.name, asked.name, details)
 
     # --- under the lock
 

@@ -363,10 +363,17 @@ class RunStarter:
             ),
             analysis=analysis,
             caller=lambda: current_call().caller,
+            **({} if instruments.records else {"tell_record": self._keep_called}),
         )
         if wanted.largest_move_um:
             context.log.info("run %s: its largest move is %.6g um", request.name, wanted.largest_move_um)
         return KnownRun(engine, instruments)
+
+    def _keep_called(self, run: str, command: str, details: dict[str, Any]) -> None:
+        """Have the records of other runs hold what a service did for one that has no record."""
+        for other in self._runs.going_on():
+            if other.engine is not None and other.instruments is not None and other.instruments.records:
+                other.engine.keep_called(run, command, details)
 
     def _analysis(
         self,
