@@ -128,6 +128,17 @@ def test_while_a_run_claims_the_focus_it_pauses(rig):
     assert rig["z_lock"].status().corrections >= corrections
 
 
+def test_during_a_sweep_for_tables_it_pauses(rig):
+    begin = rig["focus"].position()
+    targets = rig["z_lock"].status().targets_nm
+    sweep = rig["tracker"].submit("build_tables", frames_per_plane=10)
+    wait_for(rig, "paused", "'sweep for z tables'")
+    sweep.result(WAIT_S)
+    wait_for(rig, "holding")
+    assert abs(rig["focus"].position() - begin) < 15
+    assert rig["z_lock"].status().targets_nm == targets
+
+
 def test_a_tracker_that_is_killed_is_waited_for(rig):
     os.kill(rig.status().services["tracker"].pid, signal.SIGKILL)
     os.kill(rig.status().services["tracker-1"].pid, signal.SIGKILL)

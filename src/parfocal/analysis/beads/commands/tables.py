@@ -16,6 +16,7 @@ from parfocal.analysis.beads.table_fields import TableFields
 from parfocal.analysis.beads.table_preview import TablePreview, preview_of
 from parfocal.core.errors import (
     BadInputError,
+    ClaimedError,
     ServiceUnavailableError,
     UnknownCommandError,
     nearest,
@@ -26,6 +27,7 @@ from parfocal.processes import directory
 if TYPE_CHECKING:
     from parfocal.analysis.beads.regions import Regions
     from parfocal.analysis.beads.workers import Workers
+    from parfocal.ipc import Client
     from parfocal.processes import ServiceContext
 
 _MOVE_S = 10.0
@@ -196,7 +198,8 @@ class TableCommands:
             except UnknownCommandError as error:
                 raise BadInputError(f"service {focus!r} is no stage: it has no 'position'") from error
             try:
-                yield
+                with _claimed(client):
+                    yield
             except ServiceUnavailableError:
                 client.call("move_to", home, timeout_s=_MOVE_S)
                 raise
@@ -224,3 +227,15 @@ class TableCommands:
     def _tables_path(self, kind: str) -> Path:
         streams, service = self.context.streams, self.context.service
         return streams / f"{service}.{kind}-{self.context.clock.monotonic_ns()}.tables"
+
+
+@contextmanager
+def _claimed(focus: Client) -> Iterator[None]:
+    """Claim the focus for a sweep, so that a Z-lock pauses; a run that the sweep is part of has done so."""
+    try:
+        claim = focus.claim("sweep for z tables")
+    except ClaimedError:
+        yield
+        return
+    with claim:
+        yield
