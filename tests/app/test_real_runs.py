@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 import parfocal
+from parfocal.app.napari_plugin.reading import read_layers
 from parfocal.core.clock import poll_until
 from parfocal.rig.all_snapshots import AllSnapshots
 from parfocal.runs import Sequence, combine, confirm
@@ -138,6 +139,14 @@ def test_the_optogenetics_demo_is_followed(widget, until, tmp_path, application)
         assert until(lambda: demo.poll() is not None), "the demo goes on"
         assert demo.returncode == 0, demo.stderr.read()
     assert until(lambda: widget.chip.text() == "COMPLETE")
+    (run,) = (tmp_path / "demo").iterdir()
+    images, *more, labels = read_layers(str(run))
+    assert {layer[0].shape for layer in more} == {images[0].shape}
+    assert (images[2], labels[2]) == ("image", "labels")
+    assert images[0].shape == labels[0].shape
+    assert images[1]["axis_labels"] == labels[1]["axis_labels"] == ("t", "p", "y", "x")
+    assert labels[0][-1, 0].max() > 3
+    assert images[0][-1, 0][labels[0][-1, 0] > 0].mean() > images[0][-1, 0][labels[0][-1, 0] == 0].mean()
 
 
 def test_ctrl_c_ends_the_window_in_order():

@@ -11,7 +11,7 @@ import numpy as np
 from parfocal.app.napari_plugin.lazy_planes import LazyPlanes
 from parfocal.core.errors import BadInputError, MovieError, ParfocalError
 from parfocal.formats import file_of, parts_of
-from parfocal.storage.recorded_run import is_run, open_run
+from parfocal.storage.recorded_run import MADE_OF_IMAGES, is_run, open_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     LayerData = tuple[Any, dict[str, Any], str]
 
+_LABELS = "labels"
 _COLOURS = ("cyan", "magenta", "yellow", "green", "red", "blue")
 
 
@@ -66,19 +67,18 @@ def read_layers(path: str) -> list[LayerData]:
 
 def run_layers(run: RecordedRun) -> list[LayerData]:
     """Return the layers of a recorded run: its channels, and the cells that its pipeline has found."""
-    streams = run.streams("frames")
-    made = [name for name in ("labels",) if name in streams]
-    cameras = [name for name in streams if name not in ("labels", "masks")]
+    cameras = [name for name in run.streams("frames") if name not in MADE_OF_IMAGES]
     if not cameras:
         raise BadInputError(f"run {run.folder} holds no images")
     layers: list[LayerData] = []
     for name in cameras:
         prefix = run.folder.name if len(cameras) == 1 else f"{run.folder.name} {name}"
         layers += _frame_layers(run.frames(name), prefix, _pixel_size(run, name), _channels(run, name))
-    for name in made:
-        size = _pixel_size(run, cameras[0])
-        labels = _planes(run.frames(name), tuple(run.frames(name).indices), {})
-        layers.append((labels, _settings(f"{run.folder.name} {name}", size, labels.ndim), "labels"))
+    if _LABELS in run.streams("frames"):
+        axes = _lengths(run.frames(cameras[0]))
+        planes = _planes(run.frames(_LABELS), axes, {})
+        settings = _settings(f"{run.folder.name} {_LABELS}", _pixel_size(run, cameras[0]), tuple(axes))
+        layers.append((planes, settings, "labels"))
     return layers
 
 
@@ -86,32 +86,36 @@ def _frame_layers(
     frames: RecordedFrames, name: str, size_um: float | None, channels: tuple[str, ...]
 ) -> list[LayerData]:
     """Return a layer for each channel of the frames of one stream."""
-    indices = frames.indices
-    axes = tuple(axis for axis in indices if axis != "c")
-    layers = []
-    for number in indices.get("c", (0,)):
-        chosen = {"c": number} if "c" in indices else {}
-        planes = _planes(frames, axes, chosen)
+    axes, numbers = _lengths(frames), frames.indices.get("c", (0,))
+    layers: list[LayerData] = []
+    for number in numbers:
+        planes = _planes(frames, axes, {"c": number})
+        if len(numbers) == 1:
+            layers.append((planes, _settings(name, size_um, tuple(axes)), "image"))
+            continue
         channel = channels[number] if number < len(channels) else str(number)
-        one = len(indices.get("c", (0,))) == 1
-        settings = _settings(name if one else f"{name} {channel}", size_um, planes.ndim, axes)
-        layers.append((planes, settings if one else settings | _coloured(number), "image"))
+        settings = _settings(f"{name} {channel}", size_um, tuple(axes)) | _coloured(number)
+        layers.append((planes, settings, "image"))
     return layers
 
 
-def _planes(frames: RecordedFrames, axes: tuple[str, ...], chosen: dict[str, int]) -> LazyPlanes:
-    """Return the planes of recorded frames along axes; those of length 1 are left out."""
-    indices = frames.indices
-    kept = [axis for axis in axes if len(indices[axis]) > 1]
-    first = {axis: numbers[0] for axis, numbers in indices.items()} | chosen
-    sizes = tuple(len(indices[axis]) for axis in kept)
-    height, width = frames.frame_shape
+def _lengths(frames: RecordedFrames) -> dict[str, int]:
+    """Return the axes that become dimensions, and how long they are: not channels, nor what has length 1."""
+    return {
+        axis: len(numbers) for axis, numbers in frames.indices.items() if axis != "c" and len(numbers) > 1
+    }
+
+
+def _planes(frames: RecordedFrames, lengths: dict[str, int], chosen: dict[str, int]) -> LazyPlanes:
+    """Return the planes of recorded frames along axes; they are the same along one that they do not have."""
+    first = {axis: numbers[0] for axis, numbers in frames.indices.items()}
 
     def read(place: tuple[int, ...]) -> NDArray[Any]:
-        there = {axis: indices[axis][number] for axis, number in zip(kept, place, strict=True)}
-        return frames.plane(first | there)
+        wanted = dict(zip(lengths, place, strict=True)) | chosen
+        return frames.plane({axis: wanted.get(axis, first[axis]) for axis in first})
 
-    return LazyPlanes(sizes, (height, width), frames.dtype, read)
+    height, width = frames.frame_shape
+    return LazyPlanes(tuple(lengths.values()), (height, width), frames.dtype, read)
 
 
 def _part_layers(parts: list[ImagePart], name: str) -> list[LayerData]:
@@ -131,8 +135,7 @@ def _part_layers(parts: list[ImagePart], name: str) -> list[LayerData]:
         settings = _settings(
             name if sizes.get("c", 1) == 1 else f"{name} {channel}",
             facts.pixel_size_um,
-            planes.ndim,
-            (*(("p",) if len(parts) > 1 else ()), *kept),
+            (*("p" for _ in parts[1:2]), *kept),
         )
         layers.append((planes, settings | (_coloured(number) if chosen else {}), "image"))
     return layers
@@ -155,12 +158,13 @@ def _reading(
     return read
 
 
-def _settings(name: str, size_um: float | None, ndim: int, axes: tuple[str, ...] = ()) -> dict[str, Any]:
+def _settings(name: str, size_um: float | None, axes: tuple[str, ...]) -> dict[str, Any]:
     edge = size_um or 1.0
     return {
         "name": name,
-        "scale": (*[1.0] * (ndim - 2), edge, edge),
-        "metadata": {"axes": "".join(axes) + "yx", "pixel_size_um": size_um},
+        "scale": (*[1.0] * len(axes), edge, edge),
+        "axis_labels": (*axes, "y", "x"),
+        "metadata": {"pixel_size_um": size_um},
     }
 
 
