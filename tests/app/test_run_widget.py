@@ -60,7 +60,7 @@ def test_a_run_as_it_goes_on(made):
     show(made, "acquiring")
     assert made.chip.text() == "RUNNING"
     assert made.facts.texts()["event"] == "96/202"
-    assert made.counts.texts()["frames"] == "91 received, 90 stored"
+    assert made.counts.texts()["frames"] == "91 + 6 of stimuli received, 90 stored"
     assert made.commands.isVisible()
     assert not made.errors.isVisible()
     show(made, "incomplete")

@@ -158,7 +158,9 @@ def count_facts(status: RunStatus) -> Iterator[Fact]:
     >>> [fact.text for fact in count_facts(RunStatus(run="a", frames_received=9, frames_stored=8))]
     ['9 received, 8 stored']
     """
-    yield Fact("frames", f"{status.frames_received} received, {status.frames_stored} stored")
+    fired = status.stimulations.fired  # their frames are stored, too
+    more = f" + {fired} of stimuli" if fired else ""
+    yield Fact("frames", f"{status.frames_received}{more} received, {status.frames_stored} stored")
     if status.events_dropped:
         dropped = ", ".join(f"{count} {reason}" for reason, count in status.events_dropped.items())
         yield Fact("not done", dropped, alarm=True)
