@@ -101,6 +101,21 @@ def test_tables_are_remembered_by_field_and_unloaded(rig):
         rig["tracker"].load_tables()
 
 
+def test_a_table_goes_into_a_text_file_and_comes_back_for_all_beads(rig, tmp_path):
+    if not beads_with_tables(rig):
+        rig["tracker"].load_tables(field="A")
+    path = tmp_path / "table.txt"
+    rig["tracker"].export_table(path, 1)
+    matrix = np.loadtxt(path)
+    assert np.diff(matrix[0]) == pytest.approx(100.0)
+    digest = rig["tracker"].import_tables(path)
+    assert rig["tracker"].state()["tables"] | {"file": ""} == {"file": "", "beads": [], "hash": digest}
+    path.write_text("height, radius\n1, two\n", encoding="utf-8")
+    with pytest.raises(CommandError, match="no matrix of numbers"):
+        rig["tracker"].import_tables(path)
+    rig["tracker"].load_tables(field="A")
+
+
 @pytest.mark.parametrize("phase", ["plane 1 of", "plane 7 of", "plane 13 of"])
 def test_cancelled_in_any_phase_the_focus_is_back_and_the_tables_stay(rig, phase):
     before = rig["tracker"].state()["tables"]["hash"]

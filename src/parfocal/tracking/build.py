@@ -161,10 +161,10 @@ class ZTableBuilder:
         for place, bead in enumerate(wanted.tolist()):
             radial = np.stack([plane.radial(bead) for plane in planes])
             seen = frames[:, bead] > 0
-            table = _through(heights[seen, bead], radial[seen], first, self._step, intervals)
+            table = spline_over_height(heights[seen, bead], radial[seen], first, self._step, intervals)
             background = _background(planes, bead)
             coefficients[place] = table / background - 1
-            usable[place] = _usable(coefficients[place], heights[seen, bead], first, self._step)
+            usable[place] = usable_heights(coefficients[place], heights[seen, bead], first, self._step)
             images = _images_at_knots(heights[seen, bead], frames[seen, bead], first, self._step, intervals)
             noise[place] = (background + self._camera.noise) / background**2 / images
         chi2 = self._chi2[wanted, 0] / np.maximum(self._chi2[wanted, 1], 1)
@@ -195,7 +195,7 @@ def fit_reach(roi_px: int) -> int:
     return int(np.ceil(0.7 * roi_px))
 
 
-def _through(
+def spline_over_height(
     z: NDArray[np.float64], radial: NDArray[np.float64], first: float, step: float, intervals: int
 ) -> NDArray[np.float64]:
     """Return the cubic spline of a table from its planes.
@@ -231,7 +231,7 @@ def _background(planes: list[_Plane], bead: int) -> float:
     return max(float(total) / max(float(count), 1.0), 1e-6)
 
 
-def _usable(
+def usable_heights(
     table: NDArray[np.float32], seen_nm: NDArray[np.float64], first: float, step: float
 ) -> NDArray[np.float64]:
     """Return the lowest and highest usable height.

@@ -13,6 +13,7 @@ import msgspec
 from parfocal.analysis.beads.fitting import beads_of, fitting_tables
 from parfocal.analysis.beads.sweep_plan import SweepPlan
 from parfocal.analysis.beads.table_fields import TableFields
+from parfocal.analysis.beads.table_matrix import read_matrix
 from parfocal.analysis.beads.table_preview import TablePreview, preview_of
 from parfocal.core.errors import (
     BadInputError,
@@ -172,6 +173,41 @@ class TableCommands:
         tables = load_tables(assignment.tables)
         return save_tables(
             target, tables.only([places[r.bead] for r in rois], ((r.bead, r.x_px, r.y_px) for r in rois))
+        )
+
+    @command(lane="tables", effect="changes")
+    def import_tables(self, path: Path) -> str:
+        """Take a z table for all beads from a plain matrix of numbers in a text file; returns its hash.
+
+        The first row is heights in nm; below it stand the intensities at 0, 1, 2 ... px from the centre.
+        Numbers are separated by blanks, tabs, commas or semicolons; lines that begin with # are left out.
+        """
+        from parfocal.tracking.table_text import tables_from_matrix
+        from parfocal.tracking.ztable import save_tables
+
+        kept = self._tables_path("imported")
+        tables = tables_from_matrix(read_matrix(path), self.regions.assignment.rois.roi_px)
+        digest = save_tables(kept, tables)
+        self.regions.set_tables(kept, (), digest)
+        return digest
+
+    @command(lane="tables", effect="reads")
+    def export_table(self, path: Path, bead: int) -> None:
+        """Write the z table of a bead as a plain matrix of numbers, as `import_tables` reads it."""
+        import numpy as np
+
+        from parfocal.tracking.table_text import matrix_of
+        from parfocal.tracking.ztable import load_tables
+
+        assignment = self.regions.assignment
+        if not assignment.tables:
+            raise BadInputError("there are no z tables; make or load them first")
+        beads = assignment.table_beads
+        if beads and bead not in beads:
+            raise BadInputError(f"there is no table of bead {bead}; there are those of {list(beads)}")
+        matrix = matrix_of(load_tables(assignment.tables), beads.index(bead) if beads else 0)
+        np.savetxt(
+            path, matrix, fmt="%.7g", header=f"z table of bead {bead}: heights (nm), then radii 0, 1 ..."
         )
 
     @command(lane="tables", effect="reads")
