@@ -73,12 +73,12 @@ class ImageLayer:
     def chosen(self) -> Display | None:
         """Return how a person has it shown now; None if that is as it was told."""
         choices: dict[str, Any] = {}
-        if self.layer.contrast_limits != self._limits:
-            low, high = (float(level) for level in self.layer.contrast_limits)
-            choices |= {"low": low, "high": high, "contrast": "fixed"}
-        elif self.layer.auto_contrast:  # its button: from now on, by our rule, which passes over hot pixels
+        if self.layer.auto_contrast:  # its button: from now on, by our rule, which passes over hot pixels
             self.layer.auto_contrast = False
             choices["contrast"] = "auto"
+        elif self.layer.contrast_limits != self._limits:
+            low, high = (float(level) for level in self.layer.contrast_limits)
+            choices |= {"low": low, "high": high, "contrast": "fixed"}
         if self.layer.gamma != self._applied.gamma:
             choices["gamma"] = float(self.layer.gamma)
         colormap = self.layer.colormap.name
@@ -122,9 +122,7 @@ class ImageLayer:
         before, self._shown_form = self._shown_form, self._form()
         if before.plane != self._shown_form.plane or len(before.shape) != len(self._shown_form.shape):
             self.layer.data = self._planes
-            return
-        self.layer.refresh(thumbnail=False, highlight=False)
-        self.layer.events.data(value=self._planes)  # as if it were set: its setter would slice once more
+        self.layer.translate = self.layer.translate  # looks at the shape anew, also of a hidden layer
 
     def _other_colours(self, pane: Pane) -> bool:
         """Whether the pane has come from grey to colours or back, which a layer of napari cannot."""

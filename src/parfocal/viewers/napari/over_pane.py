@@ -180,7 +180,7 @@ class OverPane:
 
 
 def _picked(pane: Pane) -> tuple[Annotation, ...]:
-    """Return the picked cells as labels of their own, drawn thick over the others."""
+    """Return the picked cells as labels of their own, white over the others."""
     if not pane.picked:
         return ()
     areas = [one for one in pane.annotations if isinstance(one, Labels) and one.pickable]

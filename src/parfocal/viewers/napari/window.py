@@ -63,7 +63,7 @@ class NapariWindow(QObject):
 
         self.viewer = Viewer(title=title)
         self.viewer.theme = theme_for(theme)
-        self.viewer.text_overlay.visible = True
+        self._text = self.viewer.canvas.overlays.text
         self._main, self._canvas = _widgets()
         self._main.resize(*_SIZE)
         self._main.installEventFilter(self)
@@ -174,16 +174,18 @@ class NapariWindow(QObject):
             was = (None, 1.0) if before is None else (before.display.center, before.display.zoom)
             center, zoom = pane.display.center, pane.display.zoom
             if center is not None and (center, zoom) != was:
-                self.viewer.camera.center = (center[1], center[0])
-                self.viewer.camera.zoom = zoom
+                self.viewer.scene.camera.center = (center[1], center[0])
+                self.viewer.scene.camera.zoom = zoom
             elif center is None and was[0] is not None:
                 self.viewer.reset_view()
         self._camera = self._camera_now()
 
     def _show_text(self, panes: Sequence[Pane]) -> None:
         text = "\n".join(f"{pane.name}   {caption_of(pane)}" for pane in panes)
-        if text != self.viewer.text_overlay.text:
-            self.viewer.text_overlay.text = text
+        if text and text != self._text.text:
+            self._text.text = text
+        if self._text.visible != bool(text):  # vispy crashes where it is to draw a text without letters
+            self._text.visible = bool(text)
 
     def _show_plots(self, plots: Sequence[Plot]) -> None:
         if plots and self._plots is None:
@@ -228,8 +230,8 @@ class NapariWindow(QObject):
         yield Drawn(pane.name, annotation)
 
     def _camera_now(self) -> tuple[tuple[float, float], float]:
-        y, x = self.viewer.camera.center[-2:]
-        return (float(x), float(y)), float(self.viewer.camera.zoom)
+        y, x = self.viewer.scene.camera.center[-2:]
+        return (float(x), float(y)), float(self.viewer.scene.camera.zoom)
 
 
 def _widgets() -> tuple[QMainWindow, QOpenGLWidget]:
