@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ from rich.console import Console
 
 from parfocal.cli.run_view import run_view
 from parfocal.cli.run_watch import RunScreen
-from parfocal.core.errors import CommandError
+from parfocal.cli.runs import runs
+from parfocal.core.errors import BadInputError, CommandError
 from parfocal.core.run_status import QueueDepth, RunError, RunErrors, RunForecast, RunStatus, Stimulations
 from parfocal.runs import Plan, Schedule, Sequence, combine, confirm, wait
 from parfocal.runs.plans.outline import Outline, outline_of
@@ -113,6 +115,15 @@ def test_a_run_without_events_says_so() -> None:
     empty = Outline(events_total=0, cells=(), places=())
     Console(file=file, width=80).print(run_view(RunStatus(run="run1"), empty, 80))
     assert "(no events loaded)" in file.getvalue()
+
+
+def test_options_of_the_window_that_do_not_go_together_are_refused() -> None:
+    with pytest.raises(BadInputError, match="of the --window"):
+        runs(screenshot=Path("runs.png"))
+    with pytest.raises(BadInputError, match="give one of them"):
+        runs(watch=True, window=True)
+    with pytest.raises(BadInputError, match="seconds must be 0 to 86400, not -1"):
+        runs(window=True, seconds=-1.0)
 
 
 class Handle:

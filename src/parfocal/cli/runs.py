@@ -80,6 +80,8 @@ def runs(
     """
     if screenshot is not None and not window:
         raise BadInputError(f"--screenshot {screenshot} is of the --window; give both")
+    if window and watch:
+        raise BadInputError("--watch shows a run here, --window in a window; give one of them")
     if window:
         _show_window(rig, run, theme, screenshot, seconds)
         return
