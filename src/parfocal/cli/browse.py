@@ -12,7 +12,7 @@ from parfocal.core.errors import BadInputError
 def browse(
     folder: Path = Path(),
     *,
-    viewer: Literal["live", "headless"] = "live",
+    viewer: Literal["live", "napari", "headless"] = "live",
     theme: Literal["dark", "light", "red"] = "dark",
     screenshot: Path | None = None,
     seconds: float = 3.0,

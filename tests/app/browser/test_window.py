@@ -14,10 +14,12 @@ import psutil
 import pytest
 from PIL import Image
 
+import parfocal
 from parfocal.app.browser.catalogue import Catalogue
 from parfocal.app.browser.columns import COLUMNS
 from parfocal.core.clock import poll_until
 from parfocal.formats import open_movie
+from parfocal.runs import Sequence
 from parfocal.viewers import close_viewer, list_viewers, open_viewer
 
 from .lab_folder import write_lab_folder
@@ -161,9 +163,40 @@ def test_a_run_and_a_plate_go_to_a_viewer_with_their_components(opened, applicat
     assert until(application, lambda: not window.outgoing.is_sending)
     viewer = open_viewer("browser-headless", "headless")
     panes = viewer.panes()
-    viewer.leave()
-    assert "screen.ome.zarr" in panes
     assert any("two-places" in pane for pane in panes)
+    choose_rows(window, application, lambda row: row.name.startswith("two places/"))
+    window.send_selected()
+    assert until(application, lambda: window.outgoing.status.startswith("12 of 12 images sent"))
+    both = viewer.panes()
+    viewer.leave()
+    assert any(pane.endswith("channel-cytoplasm") for pane in both)  # as a recorded run is shown
+    assert "screen.ome.zarr" in panes
+
+
+def test_a_run_that_goes_on_is_running_and_followed(opened, application, folder):
+    timed = {"interval": 0.5, "loops": 1000}
+    plan = Sequence(time_plan=timed, channels=[{"config": "nucleus", "exposure": 5}])
+    with parfocal.open_rig("microscope", name="browsed") as rig:
+        handle = rig.run(plan, name="going on", folder=str(folder / "runs"))
+        assert poll_until(lambda: handle.status().events_acquired > 1, PATIENCE_S)
+        window = opened()
+        window.catalogue.rescan()
+        assert until(application, lambda: "going on" in names(window))
+        row = window.model.rows[names(window).index("going on")]
+        assert window.model.data(window.model.index(names(window).index("going on"), 7)) == "running"
+        choose_rows(window, application, lambda one: one.key == row.key)
+        window.send_selected()
+        viewer = open_viewer("browser-headless", "headless", persist=True)
+        try:
+            viewer.wait_ready(PATIENCE_S)
+            assert until(application, lambda: [one["run"] for one in viewer.followed_runs()] == ["going on"])
+        finally:
+            viewer.leave()
+        handle.cancel("enough")
+        handle.wait(timeout_s=PATIENCE_S)
+        window.catalogue.rescan()
+        ended = "cancelled (enough)"
+        assert until(application, lambda: ended in {one.outcome for one in window.model.rows})
 
 
 def test_a_broken_image_is_told_and_the_others_are_sent(opened, application):

@@ -12,7 +12,7 @@ from parfocal.app.browser.names import well_name
 from parfocal.app.browser.rows import ImageRow
 from parfocal.core.errors import ParfocalError
 from parfocal.core.frames import FrameSpec
-from parfocal.formats import ImagePart, parts_of
+from parfocal.formats import ImagePart, Movie, parts_of
 from parfocal.storage import Manifest, RecordedRun, open_run
 from parfocal.storage.event_documents import image_paths
 from parfocal.storage.recorded_run import MADE_OF_IMAGES
@@ -35,6 +35,11 @@ def rows_of(row: ImageRow) -> Iterator[ImageRow]:
                 yield from (_row(row, part, alone=False) for part in parts)
     except Exception as error:  # noqa: BLE001 (whatever a decoder raises for a broken file: told in its row)
         yield replace(row, problem=in_short(error, row), is_read=True)
+
+
+def open_row(row: ImageRow) -> Movie:
+    """Open the images of a row; raises `MovieError`."""
+    return ImagePart(path=row.path, position=row.position).open()
 
 
 def in_short(error: Exception, row: ImageRow) -> str:

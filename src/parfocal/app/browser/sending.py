@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from parfocal.app.browser.messages import SendRows, Sent
+from parfocal.app.browser.reading import open_row
 from parfocal.app.browser.rows import ImageRow
+from parfocal.app.browser.run_sending import show_whole, whole_runs
 from parfocal.core.errors import MovieError, ParfocalError
-from parfocal.formats import ImagePart, Movie
-from parfocal.viewers import Ticket, open_viewer
+from parfocal.viewers import Ticket, Viewer, open_viewer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,30 +26,49 @@ _TOLD_EVERY = 20
 def send_rows(request: SendRows, is_cancelled: Callable[[], bool]) -> Iterator[Sent]:
     """Send all images of rows to a viewer, which may still start; yield how far that is.
 
-    No more waits for the viewer than it can take in; an image that cannot be read is told, others go on.
+    No more waits for the viewer than it can take in; an image that cannot be read is told, others go on. A
+    run of which all positions were chosen is shown as a whole, and followed if it goes on.
     """
-    viewer = open_viewer(request.viewer, request.kind, persist=True)
+    problems: list[str] = []
     planned = sum(planes_of(row) for row in request.rows)
-    done, waiting, problems = 0, _Waiting(), []
+    done = 0
     try:
-        for row in request.rows:
-            try:
-                for index, image in images_of(row):
-                    if is_cancelled():
-                        waiting.settle(0)
-                        return
-                    waiting.add(viewer.show(image, row.group, index), image)
-                    done += 1
-                    if done % _TOLD_EVERY == 0:
-                        yield Sent(done, planned)
-            except (MovieError, OSError) as error:
-                problems.append(str(error))
-        waiting.settle(0)
+        viewer = open_viewer(request.viewer, request.kind, persist=True)
+        try:
+            for done in _sent(request.rows, viewer, problems, is_cancelled):
+                yield Sent(done, planned)
+        finally:
+            viewer.leave()
     except ParfocalError as error:  # the viewer is full, or gone
         problems.append(str(error))
-    finally:
-        viewer.leave()
     yield Sent(done, planned, "; ".join(problems[:3]), last=True)
+
+
+def _sent(
+    rows: list[ImageRow], viewer: Viewer, problems: list[str], is_cancelled: Callable[[], bool]
+) -> Iterator[int]:
+    """Send rows; yield how many images were sent, the last time when the viewer has all of them."""
+    waiting, done = _Waiting(), 0
+    runs = {str(run.folder): run for run in whole_runs(rows)}
+    for folder, run in runs.items():
+        show_whole(run, viewer)
+        viewer.components().received(_RECEIVED_WITHIN_S)  # comes after all that was sent before
+        done += sum(planes_of(row) for row in rows if row.source == folder)
+        yield done
+    for row in (row for row in rows if row.source not in runs):
+        try:
+            for index, image in images_of(row):
+                if is_cancelled():
+                    waiting.settle(0)
+                    return
+                waiting.add(viewer.show(image, row.group, index), image)
+                done += 1
+                if done % _TOLD_EVERY == 0:
+                    yield done
+        except (MovieError, OSError) as error:
+            problems.append(str(error))
+    waiting.settle(0)
+    yield done
 
 
 def planes_of(row: ImageRow) -> int:
@@ -76,11 +96,6 @@ def images_of(row: ImageRow) -> Iterator[tuple[dict[str, str], np.ndarray]]:
                 name = channels[at] if axis == "c" and at < len(channels) else ""
                 index[_COMPONENTS.get(axis, axis)] = name or str(at)
             yield index, movie.read(number)
-
-
-def open_row(row: ImageRow) -> Movie:
-    """Open the images of a row; raises `MovieError`."""
-    return ImagePart(path=row.path, position=row.position).open()
 
 
 class _Waiting:

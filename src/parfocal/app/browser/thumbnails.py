@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parfocal.app.browser.messages import Pixels, ThumbnailDrawn
-from parfocal.app.browser.reading import in_short
+from parfocal.app.browser.reading import in_short, open_row
 from parfocal.app.browser.rows import ImageRow
-from parfocal.app.browser.sending import open_row
 
 _LOW, _HIGH = 1.0, 99.7
 """Percentiles of the pixels that become black and white."""
