@@ -74,6 +74,7 @@ apply_theme(application, THEMES["dark"])
 window = BrowserWindow(catalogue, THEMES["dark"])
 window.show()
 gc.freeze()
+gc.set_threshold(20_000, 50, 100)
 files, read = int(sys.argv[3]), int(sys.argv[4])
 def is_done():
     progress = catalogue.snapshot.progress

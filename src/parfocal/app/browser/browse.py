@@ -11,6 +11,7 @@ from parfocal.app.browser.catalogue import Catalogue
 from parfocal.core.errors import BadInputError
 from parfocal.viewers.client import check_display
 
+_COLLECTS_RARELY = (20_000, 50, 100)
 _SWITCHES_EVERY_S = 0.001
 """So soon the scan's thread leaves the interpreter to the window's."""
 
@@ -63,6 +64,7 @@ def browse(
     window = BrowserWindow(catalogue, colours, kind)
     window.show()
     gc.freeze()  # what was imported is never looked through again: that would hold the window
+    gc.set_threshold(*_COLLECTS_RARELY)
     signal.signal(signal.SIGINT, lambda *_: application.quit())
     if screenshot is not None:
         QTimer.singleShot(round(seconds * 1000), application.quit)
