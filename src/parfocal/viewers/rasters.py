@@ -34,9 +34,11 @@ def draw(
                 for begin, end in zip(polygon, np.roll(polygon, -1, axis=0), strict=True):
                     _dots(picture, _between(begin, end), np.array(rgb(colour)))
         case Tracks():
-            lines = track_lines(annotation, index)
-            for (begin, end), ink, strength in zip(*lines, strict=True):
-                _dots(picture, _between(begin, end), ink, strength)
+            ends, colours, strengths = track_lines(annotation, index)
+            points = _between(ends[:, 0], ends[:, 1])
+            repeats = len(points)
+            inks, opacities = np.tile(colours, (repeats, 1)), np.tile(strengths, repeats)[:, None]
+            _dots(picture, points.reshape(-1, 2), inks, opacities)
 
 
 def _blend(picture: NDArray[np.uint8], over: NDArray[np.uint8]) -> None:
@@ -47,13 +49,21 @@ def _blend(picture: NDArray[np.uint8], over: NDArray[np.uint8]) -> None:
 
 
 def _between(begin: NDArray[Any], end: NDArray[Any]) -> NDArray[Any]:
-    """Return a point for each pixel of a straight line."""
-    return np.linspace(begin, end, int(np.abs(end - begin).max()) + 2)
+    """Return a point for each pixel of straight lines, as many for each as the longest needs."""
+    return np.linspace(begin, end, int(np.abs(end - begin).max(initial=0.0)) + 2)
 
 
-def _dots(picture: NDArray[np.uint8], points: NDArray[Any], ink: NDArray[Any], opacity: float = 1.0) -> None:
+def _dots(picture: NDArray[np.uint8], points: NDArray[Any], ink: NDArray[Any], opacity: Any = 1.0) -> None:
+    """Paint points (n, 2) in a colour (3,), or one for each (n, 3)."""
     height, width, _ = picture.shape
-    y, x = np.unique(np.round(points).astype(np.int64), axis=0).T
+    y, x = np.round(points).astype(np.int64).T
     inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
-    y, x = y[inside], x[inside]
-    picture[y, x] = np.round(picture[y, x] * (1 - opacity) + ink * opacity).astype(np.uint8)
+    painted = picture[y[inside], x[inside]] * (1 - _of(opacity, inside)) + _of(ink, inside) * _of(
+        opacity, inside
+    )
+    picture[y[inside], x[inside]] = np.round(painted).astype(np.uint8)
+
+
+def _of(values: Any, inside: NDArray[np.bool_]) -> Any:
+    """Return the values of the points inside, or the one of all."""
+    return values[inside] if np.ndim(values) == 2 else values

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import StreamError, StreamNotFoundError, ViewerError
 from parfocal.core.frames import Frame, FrameSpec
 from parfocal.processes import directory
-from parfocal.streams import follow_lossless, open_stream
+from parfocal.streams import follow_lossless, open_stream, stream_names
 from parfocal.viewers.annotations import Labels, Tracks, nbytes_of
 from parfocal.viewers.run_join import RunJoin, as_particles, by_position, track_tails
 from parfocal.viewers.run_link import RunLink
@@ -30,6 +31,7 @@ EVENTS, ANALYSED = "run_events", ("tracks", "stimulations")
 TAIL = 100
 """Time points of tracks that are shown."""
 _FRAMES_A_POLL = 16
+_LOOK_S = 0.1
 _UNNAMED = 64
 """Images that wait for the name of their channel, at most."""
 _MASK_COLOUR = "#38b6ff"
@@ -65,6 +67,7 @@ class RunFeed:
         self._rows = {name: self._reader(name) for name in (EVENTS, *ANALYSED)}
         self._frames = {name: self._reader(name) for name in (LABELS, MASKS)}
         self._cameras: dict[str, LosslessReader] = {}
+        self._look_at_s = 0.0
         self._ended_ns: list[int] = []
         self._unnamed: list[JoinedFrame] = []
         self._tracks: dict[int, Tracks] = {}
@@ -120,15 +123,17 @@ class RunFeed:
         return follow_lossless(self._folder, stream, "drop", since="start")
 
     def _find_cameras(self, claims: tuple[str, ...]) -> None:
-        """Follow the streams of frames of the instruments that the run holds."""
-        for name in claims:
-            if name in self._cameras:
-                continue
+        """Follow the streams of frames of the instruments that the run holds; looks once in a while."""
+        now_s = SYSTEM_CLOCK.monotonic_s()
+        if now_s < self._look_at_s:
+            return
+        self._look_at_s = now_s + _LOOK_S
+        for name in set(claims) & set(stream_names(self._folder)) - self._cameras.keys():
             try:
                 if isinstance(open_stream(self._folder, name).spec, FrameSpec):
                     self._cameras[name] = self._reader(name)
             except StreamNotFoundError:
-                continue  # an instrument without frames, or a camera that has not begun
+                continue  # it ended just now
 
     def _new_rows(self, stream: str) -> list[NDArray[Any]]:
         found = _polled(self._rows[stream].poll)
