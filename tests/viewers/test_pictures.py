@@ -51,7 +51,7 @@ def test_the_demo_with_beads_overlaid_and_plots_running(opened, theme, tmp_path)
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_a_run_with_its_cells_masks_and_tracks(opened, theme, tmp_path):
     folder = Path(os.environ.get("PARFOCAL_PICTURES", tmp_path))
-    plan = OptogeneticsPlan(time_points=16, positions=2, interval=0.1, out=tmp_path)
+    plan = OptogeneticsPlan(time_points=16, positions=2, interval=1.0, out=tmp_path)
     with parfocal.open_rig(optogenetics_config(plan, tmp_path / "calibration.json")) as rig:
         rig["modulator"].calibrate()
         viewer = opened("live", theme=theme, title="parfocal: a closed loop")
