@@ -47,8 +47,8 @@ class Regions:
         self._versions = versions
         versions.add(assignment.rois)
 
-    def change(self, how: Callable[[RoiSet], RoiSet]) -> RoiSet:
-        """Change the regions; tables stay with the beads that stay. Waits for workers, unlike `set_noise`.
+    def change(self, how: Callable[[RoiSet], RoiSet], *, waits: bool = True) -> RoiSet:
+        """Change the regions; tables stay with the beads that stay. Waits for workers, unless told not to.
 
         Raises
         ------
@@ -58,7 +58,8 @@ class Regions:
         with self._lock:
             self._check_free()
             new, wait = self._set(rois=how(self.assignment.rois))
-        wait()
+        if waits:
+            wait()
         return new
 
     def replace(self, how: Callable[[RoiSet], RoiSet]) -> RoiSet:

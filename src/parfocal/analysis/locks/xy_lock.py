@@ -146,7 +146,9 @@ class XYLock(LockService):
             for bead, (x_px, y_px) in moves.items()
         }
         try:
-            self._rois = self.tracker.call("move_rois", moves, timeout_s=_ANSWER_S, returns=Declared)
+            self._rois = self.tracker.call(
+                "move_rois", moves, wait=False, timeout_s=_ANSWER_S, returns=Declared
+            )
         except ParfocalError:
             self.write(rows, applied=False, why="refused")
             raise

@@ -38,13 +38,14 @@ class RegionCommands:
         self.move_rois({bead: (x_px, y_px)})
 
     @command(lane="rois", effect="changes")
-    def move_rois(self, places: dict[int, tuple[float, float]]) -> RoiSet:
+    def move_rois(self, places: dict[int, tuple[float, float]], wait: bool = True) -> RoiSet:
         """Move the regions of several beads in one step, to middles x, y by bead; returns all regions.
 
         Places are clipped so that each region lies within the image. A bead without a region is refused,
-        before any is moved; so is everything while z tables are being made.
+        before any is moved; so is everything while z tables are being made. Without `wait` it returns at
+        once: the version of the regions in a row tells when the workers go by them.
         """
-        return self.regions.change(lambda rois: rois.moved(places))
+        return self.regions.change(lambda rois: rois.moved(places), waits=wait)
 
     @command(lane="rois", effect="changes")
     def remove_roi(self, bead: int) -> None:
