@@ -89,16 +89,16 @@ def _outcome(row: ImageRow) -> str:
 
 
 COLUMNS = (
-    Column("name", 196, lambda row: row.name),
-    Column("kind", 72, lambda row: row.kind),
-    Column("well", 44, lambda row: row.well),
-    Column("site", 48, lambda row: row.site),
+    Column("name", 190, lambda row: row.name),
+    Column("kind", 68, lambda row: row.kind),
+    Column("well", 42, lambda row: row.well),
+    Column("site", 46, lambda row: row.site),
     Column("channel", 92, _channel),
-    Column("z", 64, _counted("z", "z", "planes"), _count("z", "z")),
-    Column("t", 64, _counted("t", "t", "times"), _count("t", "t")),
-    Column("outcome", 130, _outcome, tip="how a run ended; why a file cannot be read"),
-    Column("shape", 90, _shape, lambda row: float(row.shape[0] * row.shape[1]) if row.shape else None),
-    Column("dtype", 58, lambda row: row.dtype),
+    Column("z", 62, _counted("z", "z", "planes"), _count("z", "z")),
+    Column("t", 72, _counted("t", "t", "times"), _count("t", "t")),
+    Column("outcome", 146, _outcome, tip="how a run ended; why a file cannot be read"),
+    Column("shape", 82, _shape, lambda row: float(row.shape[0] * row.shape[1]) if row.shape else None),
+    Column("dtype", 56, lambda row: row.dtype),
     Column("pixel", 70, _pixel, lambda row: row.pixel_size_um, "edge of a pixel in the sample"),
     Column(
         "time", 132, _time, lambda row: float(row.time_ns) or None, "when a run began, a file was changed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from msgspec.structs import replace
 from parfocal.app.browser.names import well_name
 from parfocal.app.browser.rows import ImageRow
 from parfocal.core.errors import ParfocalError
+from parfocal.core.event_layout import EventLayout
 from parfocal.core.frames import FrameSpec
 from parfocal.formats import ImagePart, Movie, parts_of
 from parfocal.storage import Manifest, RecordedRun, open_run
@@ -113,7 +115,7 @@ def _images_of_run(row: ImageRow, run: RecordedRun, manifest: Manifest) -> Itera
             yield replace(looks, path=str(run.folder / record.path), sizes={"t": record.stored})
             continue
         events = record.events
-        sizes = {axis: events.size(axis) for axis in "tcz" if events.size(axis) > 1}
+        sizes = recorded_sizes(events, record.stored)
         several = events.size("p") > 1
         for position, path in enumerate(image_paths(events)):
             place = events.positions[position] if position < len(events.positions) else None
@@ -127,3 +129,16 @@ def _images_of_run(row: ImageRow, run: RecordedRun, manifest: Manifest) -> Itera
                 channels=events.channels,
                 sizes=sizes,
             )
+
+
+def recorded_sizes(events: EventLayout, stored: int) -> dict[str, int]:
+    """Return how many channels, planes and times are recorded, those that are not 1: the plan may have more.
+
+    Examples
+    --------
+    >>> recorded_sizes(EventLayout(axes="tpc", sizes=(1000, 2, 3)), 13)
+    {'c': 3, 't': 3}
+    """
+    a_time = math.prod(events.size(axis) for axis in "pcz")
+    sizes = {"c": events.size("c"), "z": events.size("z"), "t": min(events.size("t"), -(-stored // a_time))}
+    return {axis: size for axis, size in sizes.items() if size != 1}
