@@ -93,7 +93,7 @@ def test_what_was_chosen_stays_when_the_image_changes(opened, kind):
         viewer.set_display("a", colormap="magmma").received(PATIENCE_S)
 
 
-def test_annotations_lie_over_an_image_are_read_back_and_removed(opened, kind):
+def test_annotations_lie_over_an_image_are_read_back_picked_and_removed(opened, kind):
     viewer = opened(kind)
     areas = np.zeros((64, 96), np.int32)
     areas[10:30, 10:40], areas[40:60, 50:90] = 3, 8
@@ -118,6 +118,11 @@ def test_annotations_lie_over_an_image_are_read_back_and_removed(opened, kind):
     assert points.points.tolist() == [[5, 6], [50, 60]]
     assert [polygon.tolist() for polygon in shapes.polygons] == [[[1, 1], [1, 9], [9, 9]]]
     assert tracks.rows.shape == (3, 4)
+    assert viewer.pick("cells", 20, 20).received(PATIENCE_S) == [3]
+    assert viewer.pick("cells", 60, 50).received(PATIENCE_S) == [3, 8]
+    assert viewer.pick("cells", 0, 0).received(PATIENCE_S) == [3, 8]
+    assert viewer.pick("cells", 21, 21).received(PATIENCE_S) == [8]
+    assert viewer.picked("cells") == (8,)
     for name in ("points", "shapes", "tracks"):
         before = viewer.screenshot()
         viewer.remove("cells", name).received(PATIENCE_S)
@@ -132,7 +137,7 @@ def test_annotations_lie_over_an_image_are_read_back_and_removed(opened, kind):
         viewer.show_labels(np.zeros((3, 3)), "cells").shown(PATIENCE_S)
 
 
-def test_components_become_dimensions_or_panes_at_once(opened, kind):
+def test_components_become_dimensions_or_panes_and_what_is_missing_is_blank(opened, kind):
     viewer = opened(kind)
     for t in range(2):
         for channel, value in (("488", 50), ("561", 100)):
@@ -154,9 +159,6 @@ def test_components_become_dimensions_or_panes_at_once(opened, kind):
     with pytest.raises(ViewerError, match="'dimension' or a 'layer'"):
         viewer.components(t="stack").received(PATIENCE_S)
 
-
-def test_a_ragged_stack_grows_and_what_is_missing_is_blank(opened, kind):
-    viewer = opened(kind)
     for well, times in (("A01", 3), ("B01", 1)):
         for t in range(times):
             viewer.show(image(t + 1, (40 + 8 * t, 60)), "plate", {"well": well, "t": t}).received(PATIENCE_S)
@@ -167,19 +169,6 @@ def test_a_ragged_stack_grows_and_what_is_missing_is_blank(opened, kind):
     np.testing.assert_array_equal(viewer.image("plate"), image(9))
     with pytest.raises(ViewerError, match="no image has well 'C01'"):
         viewer.select("plate", well="C01").received(PATIENCE_S)
-
-
-def test_cells_are_picked_at_a_point_and_let_go(opened, kind):
-    viewer = opened(kind)
-    areas = np.zeros((64, 96), np.int32)
-    areas[10:30, 10:40], areas[40:60, 50:90] = 3, 8
-    viewer.show(image(), "cells").received(PATIENCE_S)
-    viewer.show_labels(areas, "cells").shown(PATIENCE_S)
-    assert viewer.pick("cells", 20, 20).received(PATIENCE_S) == [3]
-    assert viewer.pick("cells", 60, 50).received(PATIENCE_S) == [3, 8]
-    assert viewer.pick("cells", 0, 0).received(PATIENCE_S) == [3, 8]
-    assert viewer.pick("cells", 21, 21).received(PATIENCE_S) == [8]
-    assert viewer.picked("cells") == (8,)
 
 
 def test_what_cannot_be_shown_fails_with_its_reason(opened, kind):

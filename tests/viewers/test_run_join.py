@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parfocal.analysis.beads.rows import TRACK_DTYPE
 from parfocal.runs.analysis_log import LABELS, MASKS, STIMULATIONS, TRACKS
 from parfocal.runs.analysis_rows import STIMULATION, track_dtype
 from parfocal.runs.event_log import DTYPE, STREAM
@@ -29,6 +30,9 @@ def stimulus(number, image_event, fired_ns):
 def test_the_names_are_those_of_the_engine():
     assert (run_feed.EVENTS, run_feed.ANALYSED) == (STREAM, (TRACKS, STIMULATIONS))
     assert (run_feed.LABELS, run_feed.MASKS) == (LABELS, MASKS)
+    for stream, dtype in ((STREAM, DTYPE), (TRACKS, track_dtype([])), (STIMULATIONS, STIMULATION)):
+        assert run_feed._COLUMN[stream] in dtype.names
+    assert run_feed._COLUMN[TRACKS] not in TRACK_DTYPE.names
     assert run_link.SERVICE == SERVICE
 
 

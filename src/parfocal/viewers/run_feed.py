@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from parfocal.core.clock import SYSTEM_CLOCK
-from parfocal.core.errors import StreamError, StreamNotFoundError, ViewerError
+from parfocal.core.errors import ParfocalError, StreamError, StreamNotFoundError
 from parfocal.core.frames import Frame, FrameSpec
 from parfocal.processes import directory
 from parfocal.streams import follow_lossless, open_stream, stream_names
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 LABELS, MASKS = "labels", "masks"
 EVENTS, ANALYSED = "run_events", ("tracks", "stimulations")
 """Streams that the engine of runs writes, of frames and of rows; cameras' are called like their services."""
+_COLUMN = {EVENTS: "number", "tracks": "particle", "stimulations": "image_event"}
+"""A column by which the rows of a run are told from others."""
 TAIL = 100
 """Time points of tracks that are shown."""
 _FRAMES_A_POLL = 16
@@ -136,8 +138,11 @@ class RunFeed:
                 continue  # it ended just now
 
     def _new_rows(self, stream: str) -> list[NDArray[Any]]:
+        """Return new rows, if they are of a run: a rig may have others of that name, such as tracks of beads."""
         found = _polled(self._rows[stream].poll)
-        return [found] if isinstance(found, np.ndarray) and len(found) else []
+        if not isinstance(found, np.ndarray) or not len(found):
+            return []
+        return [found] if _COLUMN[stream] in (found.dtype.names or ()) else []
 
     def _new_frames(self, name: str, reader: LosslessReader) -> list[JoinedFrame]:
         """Return the next frames of a stream that belong to this run and have found their event."""
@@ -224,7 +229,7 @@ class RunFeed:
         self._content.make_room(self.run, nbytes)
         try:
             put()
-        except ViewerError:
+        except ParfocalError:  # it does not fit, or a pane of that name shows something else
             self.refused += 1
 
     def _send_picks(self) -> None:

@@ -34,10 +34,12 @@ class RunFeedTable:
             self._feeds[run] = RunFeed(rig, run, self._content)
         return run
 
-    def leave(self, layer: str) -> None:
-        """Follow the run of a layer no more; nothing happens if none is."""
-        if layer in self._feeds:
-            self._feeds.pop(layer).close()
+    def leave(self, layer: str) -> bool:
+        """Follow the run of a layer no more; return whether one was followed."""
+        if layer not in self._feeds:
+            return False
+        self._feeds.pop(layer).close()
+        return True
 
     def poll(self) -> bool:
         """Take what is new of each run; return whether there was anything."""

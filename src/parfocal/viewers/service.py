@@ -306,8 +306,9 @@ class ViewerService(Service):
         if annotation:
             self._content.remove_annotation(pane, annotation)
         elif not self._feeds.leave(pane):
-            self._runs.leave(pane)
-            self._content.remove(pane)
+            left = self._runs.leave(pane)
+            if not left or self._content.layers.parts_of(pane):
+                self._content.remove(pane)
         self._refreshed_ns = 0
         self._paint()
 
