@@ -138,7 +138,7 @@ class RunFeed:
                 continue  # it ended just now
 
     def _new_rows(self, stream: str) -> list[NDArray[Any]]:
-        """Return new rows, if they are of a run: a rig may have others of that name, such as tracks of beads."""
+        """Return new rows of a run; a rig may have others of that name, such as tracks of beads."""
         found = _polled(self._rows[stream].poll)
         if not isinstance(found, np.ndarray) or not len(found):
             return []
