@@ -21,6 +21,7 @@ from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import ParfocalError, StorageError, StreamError
 from parfocal.ipc.message_pipe import MessageReader, MessageWriter, PipeClosedError
 from parfocal.processes.loading import load_object
+from parfocal.runs.pipeline.freed_memory import keep_freed_memory
 from parfocal.runs.pipeline.messages import AnalysisJob, Found, StepError, ToWorker, Warmed, WorkerSetup
 from parfocal.runs.pipeline.running import PipelineRunner
 from parfocal.runs.pipeline.trial import trial_image
@@ -120,6 +121,7 @@ def main() -> None:
     threading.Thread(target=_end_with_the_engine, name="end", daemon=True).start()
     jobs: MessageReader[ToWorker] = MessageReader(os.fdopen(0, "rb", buffering=0, closefd=False), ToWorker)
     setup = cast("WorkerSetup", jobs.receive())
+    keep_freed_memory()
     sys.path += [folder for folder in setup.search_path if folder not in sys.path]
     try:
         worker = PipelineWorker(setup)
