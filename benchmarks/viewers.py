@@ -30,7 +30,7 @@ from parfocal.core.frames import FrameHeader, FrameSpec
 from parfocal.streams import StreamWriter, open_stream
 from parfocal.viewers import Viewer, open_viewer
 
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
 MIB2 = (1024, 1024)
 
 PYQTGRAPH = """
