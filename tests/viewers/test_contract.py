@@ -16,7 +16,7 @@ from parfocal.core.frames import FrameHeader, FrameSpec, RowSpec
 from parfocal.streams import StreamWriter, open_stream
 from parfocal.viewers import list_viewers, open_viewer
 
-PATIENCE_S = 60.0
+PATIENCE_S = 100.0
 SLOW = (pytest.mark.slow, pytest.mark.timeout(600))
 KINDS = ["headless", "live", pytest.param("napari", marks=SLOW)]
 

@@ -22,21 +22,23 @@ from parfocal.viewers import close_viewer, list_viewers, open_viewer
 from parfocal.viewers.kinds import KINDS
 
 PATIENCE_S = 60.0
+WITH_NAPARI = ["headless", pytest.param("napari", marks=(pytest.mark.slow, pytest.mark.timeout(600)))]
 OWNER = """
 import sys
 import numpy as np
 from parfocal.viewers import open_viewer
-viewer = open_viewer(sys.argv[1], "headless", persist=sys.argv[2] == "persist")
-viewer.show(np.arange(600, dtype=np.uint16).reshape(20, 30), "kept").shown(60)
-viewer.set_display("kept", low=3, high=99, colormap="turbo").received(60)
+viewer = open_viewer(sys.argv[1], sys.argv[3], persist=sys.argv[2] == "persist")
+viewer.show(np.arange(600, dtype=np.uint16).reshape(20, 30), "kept").shown(180)
+viewer.show_points([(4, 5), (6, 7)], "kept").shown(180)
+viewer.set_display("kept", low=3, high=99, colormap="turbo").received(180)
 print("shown", flush=True)
 sys.stdin.readline()
 """
 
 
-def owner(name, persist):
+def owner(name, persist, kind="headless"):
     """Start a program that opens a viewer and waits; returns it once the viewer has shown its image."""
-    command = [sys.executable, "-c", OWNER, name, persist]
+    command = [sys.executable, "-c", OWNER, name, persist, kind]
     program = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert program.stdout.readline() == "shown\n"
     return program
@@ -58,13 +60,17 @@ def test_with_its_owner_killed_it_ends(opened, name):
     assert poll_until(lambda: not directory.runtime_folder(rig_of(name)).exists(), PATIENCE_S)
 
 
-def test_persisting_it_outlives_its_owner_with_all_that_was_chosen(opened, name):
-    kill(owner(name, "persist"))
+@pytest.mark.parametrize("kind", WITH_NAPARI)
+def test_persisting_it_outlives_its_owner_with_all_that_was_chosen(opened, name, on_display, kind):
+    if kind == "napari":
+        on_display()
+    kill(owner(name, "persist", kind))
     (info,) = list_viewers()
     assert (info.state, info.persist) == ("ready", True)
-    viewer = opened("headless")
+    viewer = opened(kind)
     assert viewer.pid == info.pid
     np.testing.assert_array_equal(viewer.image("kept"), np.arange(600).reshape(20, 30))
+    assert [one.points.tolist() for one in viewer.annotations("kept")] == [[[4, 5], [6, 7]]]
     display = viewer.display("kept")
     assert (display.low, display.high, display.colormap) == (3, 99, "turbo")
 
@@ -123,8 +129,9 @@ def test_one_of_another_version_says_so_and_can_be_replaced(opened, name):
     replaced.close()
 
 
-def test_a_replaced_viewer_goes_on_as_it_was(opened, name, tmp_path):
-    viewer = opened("headless")
+@pytest.mark.parametrize("kind", WITH_NAPARI)
+def test_a_replaced_viewer_goes_on_as_it_was(opened, name, tmp_path, kind):
+    viewer = opened(kind)
     spec = FrameSpec(shape=(8, 8), dtype="uint16")
     with StreamWriter(tmp_path, "camera", spec) as writer:
         pane = viewer.follow(open_stream(tmp_path, "camera")).received(PATIENCE_S)
@@ -133,7 +140,8 @@ def test_a_replaced_viewer_goes_on_as_it_was(opened, name, tmp_path):
         viewer.set_display("nuclei", gamma=0.5).received(PATIENCE_S)
         older = msgspec.structs.replace(find_service(name), version="0.0.9")
         record_path(name).write_bytes(msgspec.json.encode(older))
-        replaced = open_viewer(name, "headless", replace=True)
+        replaced = open_viewer(name, kind, replace=True)
+        replaced.wait_ready(PATIENCE_S)
         assert poll_until(lambda: pane in replaced.panes(), PATIENCE_S)
         chosen = replaced.display(pane)
         assert (chosen.low, chosen.high, chosen.contrast, chosen.colormap) == (10, 90, "fixed", "magma")
@@ -156,13 +164,22 @@ def test_one_that_does_not_answer_is_replaced_without_its_state(opened, name):
     replaced.close()
 
 
-def test_without_a_display_the_live_kind_says_so_in_a_line(monkeypatch, name):
+@pytest.mark.parametrize("kind", ["live", "napari"])
+def test_without_a_display_a_window_says_so_in_a_line(monkeypatch, name, kind):
     for variable in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
         monkeypatch.delenv(variable, raising=False)
     with pytest.raises(ViewerError, match="no display") as refused:
-        open_viewer(name, "live")
+        open_viewer(name, kind)
     assert "\n" not in str(refused.value)
     assert not list_viewers()
+
+
+def test_napari_says_that_it_needs_opengl_and_what_it_is_missing(monkeypatch, name):
+    with pytest.raises(ViewerError, match="OpenGL"):
+        open_viewer(name, "napari")  # drawn offscreen
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "napari" else name)
+    with pytest.raises(ViewerError, match=r"pip install 'parfocal\[napari\]'"):
+        open_viewer(name, "napari")
 
 
 def test_too_many_bytes_fail_at_once_and_a_hung_viewer_costs_its_caller_nothing(opened, name, monkeypatch):
