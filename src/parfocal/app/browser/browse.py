@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import sys
 from pathlib import Path
 
 from parfocal.app.browser.catalogue import Catalogue
-from parfocal.core.errors import BadInputError
+from parfocal.core.errors import BadInputError, ViewerError
 from parfocal.viewers.client import check_display
 
+_SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
 _COLLECTS_RARELY = (20_000, 50, 100)
 _SWITCHES_EVERY_S = 0.001
 """So soon the scan's thread leaves the interpreter to the window's."""
@@ -46,7 +48,7 @@ def browse(
     """
     if not folder.is_dir():
         raise BadInputError(f"there is no folder {folder}: name a folder of images, runs or plates")
-    check_display()
+    _check_display(for_screenshot=screenshot is not None)
     catalogue = Catalogue(str(folder.absolute()))
     catalogue.start()  # while Qt is imported
     from PySide6.QtCore import QTimer
@@ -65,7 +67,8 @@ def browse(
     window.show()
     gc.freeze()  # what was imported is never looked through again: that would hold the window
     gc.set_threshold(*_COLLECTS_RARELY)
-    signal.signal(signal.SIGINT, lambda *_: application.quit())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: application.quit())
     if screenshot is not None:
         QTimer.singleShot(round(seconds * 1000), application.quit)
     try:
@@ -74,3 +77,14 @@ def browse(
             raise BadInputError(f"the screenshot cannot be written to {screenshot}")
     finally:
         window.close_all()
+
+
+def _check_display(*, for_screenshot: bool) -> None:
+    """Refuse to open a window where none can be; without a display a picture is drawn into memory."""
+    if sys.platform == "linux" and not any(os.environ.get(name) for name in _SCREENS):
+        if not for_screenshot:
+            raise ViewerError(
+                "there is no display for a window (DISPLAY is not set); --screenshot FILE needs none"
+            )
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    check_display()

@@ -17,7 +17,7 @@ from parfocal.app.browser.rows import ImageRow
 from parfocal.core.clock import SYSTEM_CLOCK
 
 _PUBLISHES_EVERY_S = 0.1
-_PER_ROW_S = 3e-6
+_PER_ROW_S = 1e-5
 _LOOKS_AGAIN_AFTER_S = 2.0
 _SHARE_OF_LISTING = 10
 """So much longer than the folders took to be listed is waited before they are listed again."""
