@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from app_sources import NAME, FixedSource, shown
 from example_views import OUTLINE, SILENT, STATES
@@ -110,6 +111,16 @@ def test_stop_asks_how_and_a_second_thought_leaves_the_run_alone(made):
     made.steering.stop.click()
     made.steering.how_to_stop.buttons["Stop at once"].click()
     assert asked_by(made) == [("finish", "from the window"), ("cancel", "from the window")]
+
+
+def test_how_to_stop_one_run_is_not_asked_of_the_next(made):
+    show(made, "acquiring")
+    made.steering.stop.click()
+    view = run_view(msgspec.structs.replace(STATES["acquiring"], run="the next"), OUTLINE, "")
+    made._source.now = shown(view)
+    made.look()
+    assert made.steering.stop.isEnabled()
+    assert not made.steering.how_to_stop.isVisible()
 
 
 def test_a_question_is_answered_with_what_was_written(made):

@@ -50,7 +50,7 @@ class Steering(QWidget):
         super().__init__()
         self._ask = ask
         self._theme = theme
-        self._stopping = False
+        self._shown = self._stopping = ""
         self.start = self._button("Start", "start", lambda: self._ask("start", lambda run: run.start()))
         self.drop = self._button("Drop", "drop", partial(self._cancel, "drop"))
         self.pause = self._button("Pause", "pause", lambda: self._ask("pause", lambda run: run.pause(_WHY)))
@@ -102,9 +102,10 @@ class Steering(QWidget):
         self.stop.setVisible(not prepared)
         self.pause.setEnabled("pause" in actions)
         self.stop.setEnabled("stop" in actions)
-        self._stopping &= "stop" in actions
-        name = "" if view is None else view.name
-        self.how_to_stop.ask(f"How should {name} be stopped?" if self._stopping else "")
+        self._shown = "" if view is None else view.name
+        if self._stopping != self._shown or "stop" not in actions:
+            self._stopping = ""  # what was asked of one run is not answered for the next
+        self.how_to_stop.ask(f"How should {self._stopping} be stopped?" if self._stopping else "")
         self.question.ask("" if view is None else view.question)
 
     def _buttons(self) -> dict[Action, QPushButton | QToolButton]:
@@ -138,11 +139,11 @@ class Steering(QWidget):
         self._ask("resume", lambda run: run.resume(policy))
 
     def _ask_how_to_stop(self) -> None:
-        self._stopping = True
-        self.how_to_stop.ask("How should the run be stopped?")
+        self._stopping = self._shown
+        self.how_to_stop.ask(f"How should {self._stopping} be stopped?")
 
     def _leave(self) -> None:
-        self._stopping = False
+        self._stopping = ""
         self.how_to_stop.ask("")
 
     def _finish(self) -> None:
