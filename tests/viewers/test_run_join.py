@@ -80,11 +80,14 @@ def test_cells_are_called_as_their_particles():
     assert join.add_tracks(rows) == {4, 6}
     labels = np.array([[0, 1], [2, 3]], np.int32)
     assert as_particles(labels, join.particles(4)).tolist() == [[0, 11], [-1, 13]]
+    rows["label"], rows["particle"] = 2, 12  # of the same image, from a ring that had room for a part of it
+    join.add_tracks(rows)
+    assert as_particles(labels, join.particles(4)).tolist() == [[0, 11], [12, 13]]
 
 
 def test_tracks_reach_back_as_far_as_they_are_shown():
-    rows = np.zeros(2, track_dtype([]))
-    rows["particle"], rows["p"], rows["y_px"], rows["x_px"] = (3, -1), 1, 5.0, 6.0
+    rows = np.zeros(3, track_dtype([]))
+    rows["particle"], rows["p"], rows["y_px"], rows["x_px"] = (3, -1, 4), 1, (5.0, 5.0, np.nan), 6.0
     tails = np.empty((0, 4))
     for t in range(250):
         rows["t"] = t

@@ -69,7 +69,8 @@ def _show_tracks(run: RecordedRun, layer: str, viewer: Viewer) -> None:
     rows = run.tracks()
     for p in np.unique(rows["p"]).tolist():
         mine = rows[(rows["p"] == p) & (rows["particle"] >= 0)]
-        viewer.show_tracks(np.stack([mine[name] for name in _TRACK], axis=1), layer, "tracks", {"p": p})
+        places = np.stack([mine[name] for name in _TRACK], axis=1)
+        viewer.show_tracks(places[np.isfinite(places).all(axis=1)], layer, "tracks", {"p": p})
 
 
 def _show_masks(run: RecordedRun, layer: str, viewer: Viewer) -> None:

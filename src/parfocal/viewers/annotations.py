@@ -240,6 +240,9 @@ def _table(values: Any, columns: int, wanted: str) -> NDArray[np.float64]:
         return np.empty((0, columns))
     if table.ndim != 2 or table.shape[1] != columns:
         raise BadInputError(f"{wanted}, not of the shape {table.shape}")
+    if not np.isfinite(table).all():
+        at = int(np.flatnonzero(~np.isfinite(table).all(axis=1))[0])
+        raise BadInputError(f"{wanted}, not {table[at].tolist()} in row {at}: leave out what has no place")
     return table
 
 

@@ -114,7 +114,8 @@ class RunJoin:
         for number in numbers:
             mine = rows[rows["number"] == number]
             pairs = zip(mine["label"].tolist(), mine["particle"].tolist(), strict=True)
-            _remember(self._particles, number, dict(pairs), _IMAGES)
+            known = self._particles.get(number, {})  # a ring that was full takes an image's rows in parts
+            _remember(self._particles, number, known | dict(pairs), _IMAGES)
         return numbers
 
     def particles(self, number: int) -> dict[int, int] | None:
@@ -142,7 +143,7 @@ def track_tails(before: NDArray[Any], rows: NDArray[Any], tail: int) -> NDArray[
     """Return (n, 4) particle, t, y, x of one position with those of new rows, the last `tail` time points."""
     columns = ("particle", "t", "y_px", "x_px")
     new = np.stack([rows[name].astype(np.float64) for name in columns], axis=1)
-    new = new[new[:, 0] >= 0]
+    new = new[(new[:, 0] >= 0) & np.isfinite(new).all(axis=1)]  # a pipeline that measures no places has none
     joined = np.concatenate([before, new])
     newest = joined[:, 1].max() if len(joined) else 0.0
     return np.asarray(joined[joined[:, 1] > newest - tail])
