@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +37,8 @@ _FRAMES_A_POLL = 16
 _LOOK_S = 0.1
 _UNNAMED = 64
 """Images that wait for the name of their channel, at most."""
+_LABELLED = 16
+"""Positions whose newest labels wait for what their cells are called, at most: they are in no budget."""
 _MASK_COLOUR = "#38b6ff"
 
 
@@ -142,7 +145,16 @@ class RunFeed:
         found = _polled(self._rows[stream].poll)
         if not isinstance(found, np.ndarray) or not len(found):
             return []
-        return [found] if _COLUMN[stream] in (found.dtype.names or ()) else []
+        if _COLUMN[stream] not in (found.dtype.names or ()) or not self._is_mine_since(stream):
+            return []
+        return [found]
+
+    def _is_mine_since(self, stream: str) -> bool:
+        """Whether rows are of this run: each run makes its streams of cells and stimuli anew."""
+        if stream == EVENTS:
+            return True  # told apart by the times of their exposures
+        age_ns = SYSTEM_CLOCK.monotonic_ns() - self._rows[stream].created_ns
+        return self._is_mine(SYSTEM_CLOCK.utc_ns() - age_ns)
 
     def _new_frames(self, name: str, reader: LosslessReader) -> list[JoinedFrame]:
         """Return the next frames of a stream that belong to this run and have found their event."""
@@ -157,7 +169,7 @@ class RunFeed:
         return found
 
     def _is_mine(self, utc_ns: int) -> bool:
-        """Whether an exposure lies between the beginning and the end of the run."""
+        """Whether a time lies between the beginning and the end of the run."""
         status = self._link.status
         assert status is not None
         end = status.finished_at
@@ -168,7 +180,10 @@ class RunFeed:
     def _put(self, placed: JoinedFrame) -> None:
         match placed.stream:
             case "labels":
+                self._labels.pop(placed.place.p, None)
                 self._labels[placed.place.p] = placed
+                if len(self._labels) > _LABELLED:
+                    del self._labels[next(iter(self._labels))]
                 self._put_labels(placed)
             case "masks":
                 for t, p, mask in self._join.add_mask(placed.place.number, placed.image):
@@ -188,9 +203,10 @@ class RunFeed:
         index = _index(place)
         if place.c >= 0:
             index["channel"] = self._link.channels[place.c] or str(place.c)
-        self._within_budget(placed.image.nbytes, lambda: self._content.show(self.run, index, placed.image))
-        self.shown += 1
-        self._ended_ns.append(placed.time_ns)
+        show = partial(self._content.show, self.run, index, placed.image)
+        if self._within_budget(placed.image.nbytes, show):
+            self.shown += 1
+            self._ended_ns.append(placed.time_ns)
 
     def _put_labels(self, placed: JoinedFrame) -> None:
         particles = self._join.particles(placed.place.number)
@@ -225,12 +241,15 @@ class RunFeed:
         if self._content.layers.parts_of(self.run):  # the first image may have been lost
             self._within_budget(nbytes_of(annotation), lambda: self._content.annotate(self.run, annotation))
 
-    def _within_budget(self, nbytes: int, put: Callable[[], None]) -> None:
+    def _within_budget(self, nbytes: int, put: Callable[[], None]) -> bool:
+        """Make room and put something there; return whether it is there."""
         self._content.make_room(self.run, nbytes)
         try:
             put()
         except ParfocalError:  # it does not fit, or a pane of that name shows something else
             self.refused += 1
+            return False
+        return True
 
     def _send_picks(self) -> None:
         """Send the cells that were picked since the last call to the engine, by position."""

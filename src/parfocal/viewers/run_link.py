@@ -19,6 +19,9 @@ SERVICE = "runs"
 """Of the rig: it carries out runs."""
 _ASK_EVERY_S, _ENDED_EVERY_S = 0.25, 2.0
 _ANSWERS_WITHIN_S = 2.0
+_TRIES = 20
+"""How often the name of a channel is asked for: an engine that restarts, or is held up, answers later."""
+Wish = tuple[str, int, tuple[int, ...]]
 
 
 class RunLink:
@@ -47,7 +50,9 @@ class RunLink:
         self.channels: dict[int, str] = {}
         self.problem = ""
         self._wanted: set[int] = set()
-        self._wishes: queue.Queue[tuple[str, int, tuple[int, ...]] | None] = queue.Queue(maxsize=1000)
+        self._wishes: queue.Queue[Wish | None] = queue.Queue(maxsize=1000)
+        self._unanswered: list[Wish] = []
+        self._tries: dict[int, int] = {}
         self._thread = threading.Thread(target=self._follow, name=f"run {run} of {rig}", daemon=True)
         self._thread.start()
 
@@ -81,6 +86,9 @@ class RunLink:
                 try:
                     wish = self._wishes.get(timeout=_ENDED_EVERY_S if ended else _ASK_EVERY_S)
                 except queue.Empty:
+                    unanswered, self._unanswered = self._unanswered, []
+                    for each in unanswered:
+                        self._carry_out(client, *each)
                     continue
                 if wish is None:
                     return
@@ -105,4 +113,8 @@ class RunLink:
         except (ParfocalError, OSError) as error:
             self.problem = str(error).splitlines()[0]
             if what == "channel":
-                self.channels[number] = ""
+                self._tries[number] = self._tries.get(number, 0) + 1
+                if self._tries[number] < _TRIES:
+                    self._unanswered.append((what, number, values))
+                else:
+                    self.channels[number] = ""

@@ -117,17 +117,15 @@ class ViewerService(Service):
         """Paint what has arrived, and what is new of what is followed; return when to look again."""
         begin_ns = self.context.clock.monotonic_ns()
         acted = self._take_actions()
+        came = self._runs.poll() | self._feeds.poll()  # also while more is sent than can be painted
         if self._received:
             self._paint_received()
-        elif acted:
+        elif acted or came or (self._feeds and begin_ns - self._refreshed_ns > _REFRESH_NS):
             self._paint()
-        elif self._runs.poll() | self._feeds.poll():
-            self._paint()
+        if came:
             self._ages_s.extend(self._feeds.ages_s())
             now_ns = self.context.clock.monotonic_ns()
             self._ages_s.extend((now_ns - time_ns) * 1e-9 for time_ns in self._runs.take_times_ns())
-        elif self._feeds and begin_ns - self._refreshed_ns > _REFRESH_NS:
-            self._paint()
         if begin_ns - self._swept_ns > _SWEEP_EVERY_NS:
             self._swept_ns = begin_ns
             self._images.sweep()  # those whose senders have ended before they were taken

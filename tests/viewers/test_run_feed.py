@@ -1,0 +1,121 @@
+"""What a viewer takes of a run, with streams and an engine of the test's own: no process is started."""
+
+import logging
+import os
+import threading
+from contextlib import closing
+
+import numpy as np
+import pytest
+
+from parfocal.core.clock import SYSTEM_CLOCK, poll_until
+from parfocal.core.errors import ServiceUnavailableError
+from parfocal.core.frames import FrameHeader, FrameSpec, RowSpec
+from parfocal.core.run_status import RunStatus
+from parfocal.processes import ServiceContext, directory
+from parfocal.runs.analysis_rows import track_dtype
+from parfocal.streams import StreamWriter
+from parfocal.viewers.content import Content
+from parfocal.viewers.display import Display
+from parfocal.viewers.headless import HeadlessViewer
+from parfocal.viewers.panes import PaneTable
+from parfocal.viewers.run_feed import RunFeed
+from parfocal.viewers.run_join import EventPlace, JoinedFrame
+from parfocal.viewers.run_link import RunLink
+from parfocal.viewers.service import Received, ViewerConfig
+
+RIG = f"followed-{os.getpid()}"
+
+
+@pytest.fixture
+def feed():
+    with closing(RunFeed(RIG, "run", Content(PaneTable(Display()), 1000))) as feed:
+        yield feed
+
+
+def placed(stream, image, p=0, t=0):
+    return JoinedFrame(stream, EventPlace(t, t, p, -1, -1), 1, image)
+
+
+def test_an_image_that_is_refused_is_not_told_to_be_shown(feed):
+    feed._put(placed("camera", np.zeros((20, 20), np.uint8)))
+    feed._put(placed("camera", np.zeros((200, 20), np.uint8), t=1))
+    assert (feed.shown, feed.refused) == (1, 1)
+    assert len(feed.take_times_ns()) == 1
+
+
+def test_labels_of_many_positions_are_not_all_kept_beside_the_budget(feed):
+    for p in range(800):
+        feed._put(placed("labels", np.zeros((4, 4), np.int32), p))
+    assert 800 - 1 in feed._labels
+    assert len(feed._labels) <= 16
+
+
+def test_the_cells_of_the_next_run_are_not_those_of_the_run_before(feed):
+    now_s = SYSTEM_CLOCK.utc_ns() * 1e-9
+    rows = np.zeros(2, track_dtype([]))
+    spec = RowSpec.of(rows.dtype)
+    with StreamWriter(directory.shm_folder(RIG), "tracks", spec) as writer:
+        feed._link.status = RunStatus(run="run", created_at=now_s - 100, finished_at=now_s - 50)
+        writer.write_rows(rows)
+        found = []
+        reader = feed._rows["tracks"]
+        assert poll_until(lambda: found.extend(feed._new_rows("tracks")) or reader.position == 2, 60.0)
+        assert found == []
+        feed._link.status = RunStatus(run="run", created_at=now_s - 100)
+        writer.write_rows(rows)
+        assert poll_until(lambda: found.extend(feed._new_rows("tracks")) or reader.position == 4, 60.0)
+        assert [len(rows) for rows in found] == [2]
+
+
+def test_the_name_of_a_channel_is_asked_for_again_when_the_engine_did_not_answer():
+    class Engine:
+        answers = False
+
+        def call(self, *_asked, **_how):
+            if not self.answers:
+                raise ServiceUnavailableError("it is being restarted")
+            return [{"channel": "nucleus"}]
+
+    link, engine = RunLink(RIG, "run"), Engine()
+    link.close()
+    link._carry_out(engine, "channel", 0, (7,))
+    assert link.channels == {}
+    engine.answers = True
+    for wish in link._unanswered:
+        link._carry_out(engine, *wish)
+    assert link.channels == {0: "nucleus"}
+
+
+def test_what_is_followed_goes_on_while_images_are_sent(tmp_path):
+    viewer = HeadlessViewer(ViewerConfig())
+    viewer.open(
+        ServiceContext(
+            rig=RIG,
+            service=RIG,
+            streams=tmp_path,
+            folder=tmp_path,
+            log=logging.getLogger("viewer"),
+            publish=lambda topic, payload: None,
+            wake=lambda: None,
+            leave=lambda reason: None,
+            fail=lambda error: None,
+            end=lambda reason: None,
+            stopping=threading.Event(),
+            stop_reason=str,
+            clock=SYSTEM_CLOCK,
+            change_settings=lambda changes: changes,
+        )
+    )
+    with closing(viewer), StreamWriter(tmp_path, "camera", FrameSpec(shape=(4, 4), dtype="uint8")) as writer:
+        pane = viewer.follow(tmp_path, "camera")
+        writer.write(np.full((4, 4), 7, np.uint8), FrameHeader(frame=0, time_ns=1))
+
+        def shown_while_sent():
+            viewer._received.append(Received("ticket", lambda: None))
+            viewer._received.append(Received("ticket", lambda: None))
+            viewer.step()
+            return viewer._panes[pane].image is not None
+
+        assert poll_until(shown_while_sent, 60.0)
+        assert viewer._panes.image(pane)[0, 0] == 7
