@@ -121,6 +121,16 @@ def test_a_time_is_kept_across_a_pause_and_a_wrong_mode_starts_nothing(rig):
     assert status.frames_received > 2
 
 
+def test_a_camera_that_was_live_goes_on_after_the_record_is_closed_and_not_into_it(rig):
+    rig["camera"].start()
+    status = rig.acquire("tracks+roi-video", frames=20, name="live before").wait(WAIT_S)
+    assert poll_until(rig["camera"].is_running, WAIT_S)
+    rig["camera"].stop()
+    streams = parfocal.open_run(status.folder).manifest.streams
+    assert (status.outcome, status.frames_received) == ("complete", 20)
+    assert (streams["tracks"].stored, streams["roi_video"].stored) == (40, 20)
+
+
 def test_a_killed_tracker_goes_on_with_the_video_and_the_record_says_so(rig):
     handle = rig.acquire("tracks+roi-video", frames=150, name="killed")
     assert poll_until(lambda: frames_of(handle) > 10, WAIT_S)

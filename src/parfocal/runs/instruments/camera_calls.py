@@ -69,5 +69,9 @@ class CameraCalls:
         if self._exposure_ms is None:
             return
         self._calls.ask(self._camera, "set_exposure_ms", self._exposure_ms)
+
+    def go_on_live(self) -> None:
+        """Begin the live sequence again that there was before: once nothing is recorded any more."""
         if self._was_live:
+            self._was_live = False
             self._calls.ask(self._camera, "start")

@@ -422,6 +422,7 @@ class RigInstruments:
             self.rest()
             return self._frames.close(ending, reason, counts)
         finally:
+            self._attempt(self._camera.go_on_live)
             self._leave()
             self._opened = False
             self.use.held -= set(self._held)
