@@ -8,7 +8,7 @@ from parfocal.devices.camera import CameraHost
 from parfocal.devices.channels import ChannelsHost
 from parfocal.devices.light import LightHost
 from parfocal.testing.clock import JumpClock
-from parfocal.testing.local_rig import LocalRig
+from parfocal.testing.local_rig import LocalCall, LocalRig
 
 PRESETS = {
     "red": {"light": "lamp", "power": 0.4, "exposure_ms": 2.0},
@@ -108,6 +108,15 @@ def test_a_light_that_fails_leaves_everything_dark(rig, channels):
     rig.client("laser").call("inject_fault", "error")
     with pytest.raises(DeviceError, match="injected"):
         channels.call("set_channel", "blue")
+    assert powers(rig) == [0.0, 0.0]
+
+
+def test_a_shutter_that_cannot_be_read_back_leaves_everything_dark(rig, channels, monkeypatch):
+    channels.call("set_channel", "red", lit=False)
+    silent = LocalCall(error=DeviceError("the camera does not answer"))
+    monkeypatch.setattr(rig.services["channels"].device, "_submit_to_camera", lambda *_: silent)
+    with pytest.raises(DeviceError, match="does not answer"):
+        channels.call("open_shutter")
     assert powers(rig) == [0.0, 0.0]
 
 

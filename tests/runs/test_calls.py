@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from parfocal.core.clock import SYSTEM_CLOCK, poll_until
-from parfocal.core.errors import BadInputError
+from parfocal.core.errors import BadInputError, CommandError
 from parfocal.ipc import Client, CommandTable, Server, command, current_call
 from parfocal.runs.instruments.calling import InstrumentCalls
 from parfocal.runs.instruments.instruments import AcquiredFrames
@@ -195,6 +195,28 @@ def test_an_abort_waits_until_the_instrument_is_at_rest(magnet, calls, services)
     magnet.comes_to_rest.set()
     assert running.join().outcome == "cancelled"
     assert magnet.at_rest.is_set()
+
+
+def test_a_wish_to_hold_that_comes_as_a_command_ends_does_not_hold_the_next_one(magnet, services):
+    running = Running(services, RAMP)
+    assert magnet.began.wait(PATIENCE_S)
+    magnet.comes_to_rest.clear()
+    magnet.go_on.set()
+    services.hold()
+    magnet.comes_to_rest.set()
+    assert running.join().outcome == "acquired"
+    assert poll_until(lambda: magnet.told == ["hold", "go"], PATIENCE_S)
+    services.release()
+    assert magnet.told == ["hold", "go"]
+
+
+def test_what_is_begun_together_has_ended_when_one_of_it_fails(magnet, calls):
+    begun = [calls.begin("magnet", "nothing"), calls.begin("magnet", "ramp", 1.0, limit_s=PATIENCE_S)]
+    assert magnet.began.wait(PATIENCE_S)
+    magnet.go_on.set()
+    with pytest.raises(CommandError, match="nothing"):
+        calls.results(begun)
+    assert begun[1].done()
 
 
 def test_one_that_does_not_come_to_rest_in_time_is_unsure(magnet, calls, services):

@@ -110,3 +110,21 @@ def test_a_channel_is_set_after_all_lights_are_off() -> None:
     light.dark()
     light.light_up()
     assert calls.log[-2:] == ["channels.off", "excitation.off"]
+
+
+def test_a_light_that_could_not_be_lit_is_off_and_its_channel_is_set_anew() -> None:
+    class Refusing(Calls):
+        def results(self, calls: list[Any]) -> list[ChannelState]:
+            super().results(calls)
+            raise DeviceError("the lamp has no power")
+
+    calls = Refusing()
+    light = light_of(calls)
+    with light.setting(EVENT):
+        pass
+    with pytest.raises(DeviceError, match="no power"):
+        light.light_up()
+    with light.setting(EVENT):
+        pass
+    assert calls.log[-4:-2] == ["channels.off", "excitation.off"], "the shutter may be open"
+    assert calls.log[-2:] == ["channels.set_channel", "channels.set_channel has ended"]

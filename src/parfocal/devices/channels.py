@@ -133,9 +133,14 @@ class ChannelsHost(DeviceHost):
         return self.device.state()
 
     def _set_lit(self, lit: bool) -> ChannelState:
+        """Open or close the shutter; failing, also where only the reading back does, all lights go off."""
         offs = self._offs
-        with self.lock:
-            state = self.device.set_lit(lit)
+        try:
+            with self.lock:
+                state = self.device.set_lit(lit)
+        except BaseException:
+            self.device.make_safe()
+            raise
         if lit:
             self._check_not_switched_off(offs)
         return state

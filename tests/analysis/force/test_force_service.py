@@ -150,6 +150,28 @@ def test_cancelled_the_magnet_stands_still_where_it_is(bench):
     assert 5.4 < bench.true_pn() < 5.8
 
 
+@pytest.mark.parametrize("command", ["ramp", "hold", "go_to", "turn"])
+def test_cancelled_on_its_way_the_magnet_does_not_go_on(bench, command):
+    arguments = {"ramp": (1.0, 10.0, 0.5), "hold": (1.0, 5.0), "go_to": (1.0,), "turn": (5.0,)}[command]
+    told = []
+
+    class Moving:
+        """A move that ends when it is cancelled."""
+
+        def done(self):
+            call.cancel("enough")
+            return False
+
+        def cancel(self, reason):
+            told.append(reason)
+
+    call = bench.call(CallContext, lambda _: None)
+    bench.service._client.submit = lambda *_, **__: Moving()
+    with running_as(call), pytest.raises(CancelledError):
+        getattr(bench.service, command)(*arguments)
+    assert told == ["the motion of the magnet has ended"]
+
+
 def test_a_pause_holds_the_force_and_does_not_count(bench):
     service, waits = bench.service, []
 

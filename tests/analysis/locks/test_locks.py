@@ -5,11 +5,43 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from parfocal.core.errors import BadInputError, ConfigError
+from parfocal.analysis.locks.lock_service import SingleCorrection
+from parfocal.core.errors import BadInputError, ConfigError, DeadlineError, DeviceError
 
 from .virtual_tweezers import VirtualTweezers
 
 BEADS = [0, 1, 2]
+
+
+class Moving:
+    """A move of the focus that goes on until it is cancelled, or for ever."""
+
+    service = "focus"
+
+    def __init__(self, *, ends):
+        self.ends, self.cancelled = ends, 0
+
+    def done(self):
+        return self.ends and self.cancelled > 0
+
+    def cancel_soon(self, reason):
+        self.cancelled += 1
+
+    def exception(self, timeout_s=None):
+        if self.ends:
+            return DeviceError("cancelled")
+        raise DeadlineError("still waiting")
+
+
+def moving(tweezers, monkeypatch, *, ends):
+    """Have the Z-lock begin a move that is under way from now on; return that."""
+    move = Moving(ends=ends)
+    lock = tweezers.rig.services["z_lock"]
+    monkeypatch.setattr(lock._focus, "move_by", lambda _: move)
+    tweezers.camera.shift_sample(z_nm=200.0)
+    tweezers.run(2)
+    assert lock._move is not None
+    return move
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +186,41 @@ def test_a_motor_that_is_stuck_ends_it(tweezers):
     finally:
         tweezers.focus.call("inject_fault", "free", {})
         tweezers.focus.call("halt")
+
+
+def test_it_is_off_although_the_focus_does_not_end_its_move(tweezers, monkeypatch):
+    latched(tweezers)
+    move = moving(tweezers, monkeypatch, ends=False)
+    with pytest.raises(DeviceError, match="halt 'focus'"):
+        tweezers.z.off()
+    assert move.cancelled == 1
+    assert not tweezers.z.status().on
+    monkeypatch.undo()
+    tweezers.run(2)
+    assert tweezers.focus_nm() == pytest.approx(0.0, abs=5)
+    assert (tweezers.corrections()["why"] == "unsure").any()
+
+
+@pytest.mark.parametrize("how", ["given up", "off"])
+def test_one_correction_that_is_given_up_moves_nothing_more(how, tweezers, monkeypatch):
+    latched(tweezers)
+    tweezers.z.off()
+    lock = tweezers.rig.services["z_lock"]
+    once = lock._once = SingleCorrection()
+    tweezers.run(0.2)
+    assert once.begun
+    move = moving(tweezers, monkeypatch, ends=True)
+    if how == "off":
+        tweezers.z.off()
+        assert once.error == "the lock was switched off"
+        assert once.done.is_set()
+    else:
+        lock._once = None
+    monkeypatch.undo()
+    tweezers.run(2)
+    assert move.cancelled == 1
+    assert lock._move is None
+    assert tweezers.focus_nm() == pytest.approx(0.0, abs=5)
 
 
 def test_settings_change_while_it_is_on_and_are_checked(tweezers):

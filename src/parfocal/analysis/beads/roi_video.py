@@ -196,7 +196,8 @@ class RoiVideo:
     @property
     def is_on(self) -> bool:
         """Whether it goes on."""
-        return self._thread is not None and self._thread.is_alive()
+        thread = self._thread
+        return thread is not None and thread.is_alive()
 
     def behind(self) -> int:
         """Return how many frames there are of which the regions are not cut out yet."""

@@ -18,7 +18,7 @@ from parfocal.analysis.force.table_file import load_table, read_table, save_tabl
 from parfocal.core.errors import BadInputError, CommandError, StreamTimeoutError
 from parfocal.core.frames import RowSpec
 from parfocal.core.protocols import ANGLES, LENGTHS
-from parfocal.ipc import RECEIVER, URGENT, command, current_call
+from parfocal.ipc import RECEIVER, command, current_call
 from parfocal.processes import Service, ServiceContext
 from parfocal.processes.directory import state_folder
 from parfocal.streams import StreamWriter
@@ -188,9 +188,9 @@ class ForceService(Service):
         times_s: list[float] = []
         forces: list[float] = []
         with self._at_rest_after(magnet):
-            magnet.move_to(ramp.height(0.0))
+            magnet.move_to(ramp.height(0.0), call)
             for time_s in self._ticks(call, ramp.duration_s):
-                height = magnet.move_to(ramp.height(time_s))
+                height = magnet.move_to(ramp.height(time_s), call)
                 asked, now = ramp.force_pn(time_s), ramp.table.force_pn(height)
                 self._write(asked_pn=asked, height=height, force_pn=now)
                 times_s.append(time_s)
@@ -217,17 +217,17 @@ class ForceService(Service):
         with self._at_rest_after(magnet):
             for time_s in self._ticks(call, duration_s):
                 done = turns * (time_s / duration_s if duration_s else 1.0)
-                magnet.move_to(magnet.turned(start, done))
+                magnet.move_to(magnet.turned(start, done), call)
                 self._write(turns=done)
                 call.progress(done / turns if turns else 1.0, f"{done:.4g} of {turns:g} turns")
         return PullDone(force_pn=float("nan"), seconds=duration_s, turns=turns)
 
-    @command(lane=URGENT, effect="changes")
+    @command(lane=RECEIVER, effect="changes")
     def pause(self) -> None:
         """Hold a motion where it is; its time stands still."""
         self._going.clear()
 
-    @command(lane=URGENT, effect="changes")
+    @command(lane=RECEIVER, effect="changes")
     def resume(self) -> None:
         """Let it go on."""
         self._going.set()
@@ -242,7 +242,7 @@ class ForceService(Service):
         target = table.height(force_pn)
         magnet.axis.check(target)
         with self._at_rest_after(magnet):
-            height = magnet.move_to(target)
+            height = magnet.move_to(target, call)
             now = table.force_pn(height)
             for time_s in self._ticks(call, seconds):
                 self._write(asked_pn=force_pn, height=height, force_pn=now)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from parfocal.core.errors import BadInputError, nearest
+from parfocal.core.errors import BadInputError, CommandError, nearest
 from parfocal.ipc import Declared
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from parfocal.core.protocols import Axis
-    from parfocal.ipc import Client
+    from parfocal.ipc import CallContext, Client
 
 _ANSWER_S = 2.0
+_LOOK_S = 0.002
 _PER_TURN = {"deg": 360.0, "turn": 1.0}
 
 
@@ -51,10 +53,18 @@ class MagnetAxis:
         position: float = self._client.call("position", self.axis.name, timeout_s=_ANSWER_S)
         return position
 
-    def move_to(self, position: float) -> float:
-        """Move, and return where it stands when it has arrived."""
+    def move_to(self, position: float, call: CallContext) -> float:
+        """Move, and return where it stands on arrival; it stops where it is if `call` ends before."""
         limit_s = 60.0 + 4 * self.axis.seconds_for(self.axis.high - self.axis.low)
-        moved: dict[str, float] = self._client.call("move", {self.axis.name: position}, timeout_s=limit_s)
+        move = self._client.submit("move", {self.axis.name: position}, timeout_s=limit_s)
+        try:
+            while not move.done():
+                call.wait(_LOOK_S)
+        except BaseException:
+            with suppress(CommandError):
+                move.cancel("the motion of the magnet has ended")
+            raise
+        moved: dict[str, float] = move.result()
         return moved[self.axis.name]
 
     def halt(self) -> None:

@@ -80,8 +80,10 @@ class LockService(Service):
 
     def close(self) -> None:
         """Let go of the streams."""
-        self.stop_moving()
-        self._closing.close()
+        try:
+            self.stop_moving()
+        finally:
+            self._closing.close()
 
     def state(self) -> dict[str, Any]:
         """Return the settings, and the status."""
@@ -96,6 +98,7 @@ class LockService(Service):
         """Take rows in, and correct if that is due."""
         once = self._once
         if not self._status.on and once is None:
+            self._stop_given_up()
             return None
         now_ns = self.context.clock.monotonic_ns()
         if once is not None and not once.begun:
@@ -116,17 +119,27 @@ class LockService(Service):
 
     @command(lane=LOOP, effect="stops")
     def off(self) -> LockStatus:
-        """Switch the lock off; a move of its own that is under way is stopped. From then on it moves none."""
-        self.stop_moving()
-        if self._status.on:
-            self.tell("off", "off")
+        """Switch the lock off; a move of its own that is under way is stopped. From then on it moves none.
+
+        Who waits for one correction is told. `DeviceError` if the move does not end: it is off then, too.
+        """
+        once, self._once = self._once, None
+        if once is not None:
+            once.error = "the lock was switched off"
+            once.done.set()
+        try:
+            self.stop_moving()
+        finally:
+            if self._status.on:
+                self.tell("off", "off")
         return self._status
 
     @command(lane="once", effect="changes")
     def once(self) -> LockStatus:
         """Correct once, as soon as there are enough fresh rows, and return when that is done.
 
-        Raises `DeviceError` if nothing could be corrected, such as for a lost bead.
+        Raises `DeviceError` if nothing could be corrected, such as for a lost bead. Cancelled, a move that it
+        has begun is stopped.
         """
         call, self._once = current_call(), SingleCorrection()
         asked = self._once
@@ -166,7 +179,7 @@ class LockService(Service):
         """Do what is due."""
 
     def stop_moving(self) -> None:
-        """End what is under way."""
+        """End what is under way; `DeviceError` if it does not end."""
 
     def passed(self, why: str, state: LockState, reason: str = "", **changes: Any) -> None:
         """Take on what came of a look at fresh rows; who waits for one correction is told."""
@@ -220,6 +233,13 @@ class LockService(Service):
         except ParfocalError as error:
             once.error = str(error)
             once.done.set()
+
+    def _stop_given_up(self) -> None:
+        """Stop the move of one correction that nobody waits for any more."""
+        try:
+            self.stop_moving()
+        except DeviceError as error:
+            self.context.log.warning("one correction was given up: %s", error)
 
     def regions(self) -> RoiSet:
         """Ask the tracker for its regions."""

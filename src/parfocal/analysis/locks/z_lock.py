@@ -15,6 +15,7 @@ from parfocal.core.errors import (
     ClaimedError,
     CommandError,
     DeadlineError,
+    DeviceError,
     ParfocalError,
     ServiceUnavailableError,
 )
@@ -57,9 +58,11 @@ class ZLock(LockService):
 
     def close(self) -> None:
         """Let go of focus and streams."""
-        super().close()
-        if self._focus is not None:
-            self._focus.close()
+        try:
+            super().close()
+        finally:
+            if self._focus is not None:
+                self._focus.close()
 
     def settings_changed(self, old: ZLockConfig, new: ZLockConfig) -> None:
         """Go by other settings at once."""
@@ -155,7 +158,14 @@ class ZLock(LockService):
             self._move = None
             if not call.done():
                 call.cancel_soon("the Z-lock is switched off")
-            error = call.exception(_ENDS_WITHIN_S)
+            try:
+                error = call.exception(_ENDS_WITHIN_S)
+            except DeadlineError as late:
+                self._write(decision, reading, applied=False, why="unsure")
+                raise DeviceError(
+                    f"the focus goes on with a move of the lock {_ENDS_WITHIN_S:g} s after its cancel: "
+                    f"halt {call.service!r}, and look at it"
+                ) from late
             self._write(decision, reading, applied=error is None)
 
     def _end_move(self) -> None:

@@ -151,8 +151,10 @@ class InstrumentCalls:
                 self._under_way.discard(call)
 
     def results(self, calls: Sequence[Call]) -> list[Any]:
-        """Wait for the results of what was begun together; raises as `result`, at the first that failed."""
+        """Wait until all that was begun together has ended; return the results, or raise as `result`."""
         try:
+            for call in calls:
+                call.exception()
             return [self.result(call) for call in calls]
         finally:
             with self._lock:

@@ -220,15 +220,19 @@ class RunLight:
         self._set, self.power = wanted, state.power
 
     def light_up(self) -> None:
-        """Let the light through."""
+        """Let the light through; failing, all is switched off, and no channel is set."""
         if self._lit:
             return
         self._offs.wait()
         has_channel = self._set is not None
-        lit = [self._calls.begin(light, "set_power", power) for light, power in self._found.items()]
-        if has_channel:
-            lit.append(self._calls.begin(self._channels, "open_shutter", returns=ChannelState))
-        states = self._calls.results(lit)
+        try:
+            lit = [self._calls.begin(light, "set_power", power) for light, power in self._found.items()]
+            if has_channel:
+                lit.append(self._calls.begin(self._channels, "open_shutter", returns=ChannelState))
+            states = self._calls.results(lit)
+        except BaseException:
+            self.dark()  # some may be lit
+            raise
         if has_channel:
             self.power = states[-1].power
         self._lit = True

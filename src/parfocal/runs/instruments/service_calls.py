@@ -87,7 +87,7 @@ class ServiceCalls:
             outcome: CallOutcome = "cancelled" if self._calls.aborted.is_set() else "failed"
             return CalledService(began_ns=began_ns, frames=frames, outcome=outcome, error=error)
         finally:
-            self._under_way = None
+            self._ended(asked, call)
 
     def hold(self) -> None:
         """Have the service hold its command, which may not have begun yet. Any thread; waits for nothing."""
@@ -113,6 +113,13 @@ class ServiceCalls:
         if told is None:
             return EventProgress(text=under_way[0].name)
         return EventProgress(text=told.text or under_way[0].name, fraction=told.fraction)
+
+    def _ended(self, asked: ServiceCall, call: Call) -> None:
+        """Forget a command; a `hold` that came as it ended must not hold the service's next one."""
+        with self._lock:
+            self._under_way = None
+            if self._is_held and asked.can_pause:
+                self._tell(call, asked.resume)
 
     def _problem(self, asked: ServiceCall) -> str:
         try:
