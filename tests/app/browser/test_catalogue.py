@@ -36,6 +36,7 @@ def folder(tmp_path_factory):
     (root / "series").mkdir()
     for t in range(3):
         tifffile.imwrite(root / "series" / f"exp_B02_s1_t{t:03d}.tif", np.full((6, 8), t, np.uint16))
+    np.save(root / "many_t2.npy", np.zeros((3, 6, 8), np.uint16))
     np.save(root / "stack.npy", np.zeros((4, 6, 8), np.uint16))
     (root / "broken.tif").write_bytes(b"no TIFF at all")
     (root / "other.nd2").write_bytes(b"another maker's")
@@ -64,7 +65,7 @@ def test_everything_in_a_folder_is_a_row(catalogue):
     rows = shown(catalogue, lambda rows: "stack.npy" in rows and rows["stack.npy"].is_read)
     assert set(rows) == {
         "old.zarr/A/1/0", "old.zarr/B/3/0", "new.zarr/A/1/0", "new.zarr/C/12/0",
-        "stack.npy", "broken.tif", "other.nd2", *(f"exp_B02_s1_t00{t}.tif" for t in range(3)),
+        "stack.npy", "many_t2.npy", "broken.tif", "other.nd2", *(f"exp_B02_s1_t00{t}.tif" for t in range(3)),
     }  # fmt: skip
     for plate in ("old.zarr/B/3/0", "new.zarr/A/1/0"):
         assert texts(rows[plate], "kind", "channel", "shape", "pixel") == (
@@ -76,6 +77,7 @@ def test_everything_in_a_folder_is_a_row(catalogue):
     assert texts(rows["old.zarr/B/3/0"], "well", "site") == ("B03", "0")
     assert texts(rows["exp_B02_s1_t002.tif"], "well", "site", "t", "dtype") == ("B02", "1", "2", "uint16")
     assert texts(rows["stack.npy"], "kind", "t") == ("NumPy", "4 times")
+    assert texts(rows["many_t2.npy"], "t") == ("3 times",)
     assert "cannot be read: not a TIFF file" in texts(rows["broken.tif"], "outcome")[0]
     assert "save it as OME-TIFF" in texts(rows["other.nd2"], "outcome")[0]
     assert catalogue.snapshot.wells == {"A01": 2, "B03": 1, "C12": 1, "B02": 3}
@@ -96,7 +98,7 @@ def test_a_choice_shows_others(catalogue, folder):
     catalogue.choose(RowChoice(search="well:=A01"))
     assert set(shown(catalogue, lambda rows: len(rows) == 2)) == {"old.zarr/A/1/0", "new.zarr/A/1/0"}
     catalogue.choose(RowChoice())
-    shown(catalogue, lambda rows: len(rows) == 10)
+    shown(catalogue, lambda rows: len(rows) == 11)
 
 
 def test_what_comes_changes_and_goes_is_seen(catalogue, folder):
@@ -120,4 +122,4 @@ def test_a_reader_that_is_killed_is_started_again(catalogue, folder):
     tifffile.imwrite(folder / "series" / "later_t8.tif", np.zeros((3, 4), np.uint8))
     catalogue.rescan()
     rows = shown(catalogue, lambda rows: "later_t8.tif" in rows and rows["later_t8.tif"].is_read)
-    assert len(rows) == 11
+    assert len(rows) == 12

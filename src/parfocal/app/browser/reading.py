@@ -71,6 +71,9 @@ def _row(row: ImageRow, part: ImagePart, *, alone: bool) -> ImageRow:
         row,
         **own,
         kind=kind,
+        t="" if "t" in sizes else row.t,  # what the file holds counts more than its name
+        z="" if "z" in sizes else row.z,
+        channel="" if "c" in sizes else row.channel,
         channels=part.channels if len(part.channels) > 1 or not row.channel else (),
         sizes=sizes,
         shape=facts.shape,
