@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from parfocal.core.errors import BadInputError
 from parfocal.streams import ImageFolder, ImageToken
-from parfocal.viewers.display import Display, auto_levels, changed, colour, shown_plane
+from parfocal.viewers.display import Display, auto_levels, brightness_counts, changed, colour, shown_plane
 from parfocal.viewers.live.marks import bar_length_um
 from parfocal.viewers.outcomes import Outcomes
 
@@ -35,6 +35,24 @@ def test_levels_go_up_whatever_the_image_holds(values):
     low, high = auto_levels(np.array(values, np.float32))
     assert np.isfinite([low, high]).all()
     assert low < high
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        *(
+            np.full(9, value, dtype)
+            for dtype, value in (("f2", 60000), ("f4", 5e7), ("f8", 1e300), ("?", True))
+        ),
+        *(np.full(9, value, dtype) for dtype, value in (("u8", 2**64 - 1), ("i8", -(2**63)), ("u2", 0))),
+        np.array([-1.7e308, 1.7e308]),
+        np.array([5e7, 5e7 + 4], np.float32),
+    ],
+)
+def test_every_pixel_is_in_the_histogram_of_an_image_however_even_it_is(image):
+    counts, edges = brightness_counts(image, 128)
+    assert counts.sum() == image.size
+    assert (np.diff(edges) > 0).all()
 
 
 @pytest.mark.parametrize("dtype", ["u1", "i2", "u2", "i4", "f4", "f8", "?"])
@@ -73,6 +91,12 @@ def test_a_token_names_a_file_of_its_folder_or_none(tmp_path, name):
     images = ImageFolder(tmp_path / "images")
     with pytest.raises(BadInputError, match="names no image"):
         images.take(ImageToken(name=name, shape=(1,), dtype="u1"))
+
+
+@pytest.mark.parametrize("dtype", [np.longdouble, complex, "U1"])
+def test_numbers_that_no_window_paints_are_refused_before_they_are_sent(tmp_path, dtype):
+    with pytest.raises(BadInputError, match="array of numbers"):
+        ImageFolder(tmp_path / "images").put(np.ones((4, 4)).astype(dtype))
 
 
 def test_a_token_that_lies_about_its_size_is_refused(tmp_path):

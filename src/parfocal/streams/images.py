@@ -106,7 +106,7 @@ class ImageFolder:
             If it does not fit beside what waits; tells how much that is. Nothing was copied.
         """
         data = np.ascontiguousarray(image)
-        if data.dtype.kind not in "buif" or data.size == 0:
+        if data.dtype.kind not in "buif" or data.dtype.itemsize > 8 or data.size == 0:
             raise BadInputError(f"an image is an array of numbers, not {data.dtype} of shape {data.shape}")
         with self._lock:
             self._check_room(data.nbytes)

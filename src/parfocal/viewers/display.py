@@ -111,6 +111,25 @@ def auto_levels(image: NDArray[Any]) -> tuple[float, float]:
     return (low, high) if low < high else (low, max(low + 1.0, float(np.nextafter(low, np.inf))))
 
 
+def brightness_counts(sample: NDArray[Any], bins: int) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """Return how many of some finite numbers lie in each of `bins`, and the edges of these.
+
+    Numbers too close to one another for so many bins, as in an even image, get wider ones.
+
+    Examples
+    --------
+    >>> counts, edges = brightness_counts(np.full(10, 2**64 - 1, np.uint64), 4)
+    >>> counts.sum(), len(edges), bool((np.diff(edges) > 0).all())
+    (np.int64(10), 5, True)
+    """
+    numbers = np.clip(sample.astype(np.float64), -1e300, 1e300)
+    low, high = float(numbers.min()), float(numbers.max())
+    least = max(0.5 if low == high else 0.0, 2 * bins * float(np.spacing(max(abs(low), abs(high)))))
+    if high - low < least:
+        low, high = low - least, high + least
+    return np.histogram(numbers, bins, (low, high))
+
+
 def levels(display: Display, image: NDArray[Any]) -> tuple[float, float]:
     """Return the levels that an image is shown with."""
     return auto_levels(image) if display.contrast == "auto" else (display.low, display.high)

@@ -9,6 +9,8 @@ import pyqtgraph as pg
 from PySide6.QtCore import QElapsedTimer, Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from parfocal.viewers.display import brightness_counts
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -62,7 +64,7 @@ class LevelsBar(QWidget):
             sample = sample[np.isfinite(sample)]
         if not len(sample):
             return
-        counts, edges = np.histogram(sample, bins=_BINS)
+        counts, edges = brightness_counts(sample, _BINS)
         self._curve.setData(np.log1p(counts), (edges[1:] + edges[:-1]) / 2)
         self._setting = True
         self._region.setRegion((low, high))
