@@ -112,12 +112,23 @@ def test_a_channel_is_set_after_all_lights_are_off() -> None:
     assert calls.log[-2:] == ["channels.off", "excitation.off"]
 
 
-def test_a_light_that_could_not_be_lit_is_off_and_its_channel_is_set_anew() -> None:
-    class Refusing(Calls):
-        def results(self, calls: list[Any]) -> list[ChannelState]:
-            super().results(calls)
-            raise DeviceError("the lamp has no power")
+class Refusing(Calls):
+    """Everything that is asked for together fails in the end."""
 
+    def results(self, calls: list[Any]) -> list[ChannelState]:
+        super().results(calls)
+        raise DeviceError("the lamp has no power")
+
+
+def test_the_channels_are_put_back_although_a_light_does_not_go_off() -> None:
+    calls = Refusing()
+    light = light_of(calls)
+    with pytest.raises(DeviceError, match="no power"):
+        light.close()
+    assert calls.log[-1] == "channels.restore"
+
+
+def test_a_light_that_could_not_be_lit_is_off_and_its_channel_is_set_anew() -> None:
     calls = Refusing()
     light = light_of(calls)
     with light.setting(EVENT):

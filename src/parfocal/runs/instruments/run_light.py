@@ -267,10 +267,12 @@ class RunLight:
                 self._offs.add(call)
 
     def close(self) -> None:
-        """Have everything as it was found, but dark."""
-        self.put_out()
-        if self._channels:
-            self._ask("restore", False, limit_s=_SETTLE_S)
+        """Have everything as it was found, but dark; one light that fails keeps nothing else from that."""
+        try:
+            self.put_out()
+        finally:
+            if self._channels:
+                self._ask("restore", False, limit_s=_SETTLE_S)
 
     def release(self) -> None:
         """End the leases. Never raises: a service that is not there has switched off by itself."""

@@ -96,7 +96,9 @@ class TableCommands:
         rois, path = self.regions.assignment.rois, self._tables_path("sweep")
         with self.regions.frozen("z tables are being made"), self._back_after_death(focus):
             quality: dict[str, Any] = self.workers.ask("sweep", focus, plan, settle_s, rois, str(path))
-        self.swept = SweptTables(sweep, path, tuple(quality["beads"]), quality["hash"])
+        before, self.swept = self.swept, SweptTables(sweep, path, tuple(quality["beads"]), quality["hash"])
+        if before is not None:
+            before.path.unlink(missing_ok=True)
         return quality
 
     @command(lane="table_views", effect="reads")
