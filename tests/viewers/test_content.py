@@ -202,6 +202,7 @@ def test_annotations_go_through_plain_values_and_are_painted(annotation):
     ("make", "words"),
     [
         (lambda: Labels("a", np.zeros((2, 2))), "whole numbers"),
+        (lambda: Labels("a", np.full((2, 2), 2**40)), "number the areas from 1 on"),
         (lambda: Labels("a", plane(), style="dots"), "'outline' or 'fill'"),
         (lambda: Labels("a", plane(), colour="red"), "#rrggbb"),
         (lambda: Points("a", [(1, 2, 3)]), r"points are \(n, 2\)"),

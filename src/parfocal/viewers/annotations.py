@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Style = Literal["outline", "fill"]
+_MOST_LABEL = 2**31 - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +56,10 @@ class Labels:
         if image.ndim != 2 or image.dtype.kind not in "bui":
             raise BadInputError(
                 f"labels are whole numbers (y, x), not {image.dtype} of the shape {image.shape}"
+            )
+        if not np.can_cast(image.dtype, np.int32) and image.size and image.max() > _MOST_LABEL:
+            raise BadInputError(
+                f"labels are numbers up to {_MOST_LABEL}, not {image.max()}: number the areas from 1 on"
             )
         if self.style not in ("outline", "fill"):
             raise BadInputError(f"labels are drawn as 'outline' or 'fill', not {self.style!r}")
