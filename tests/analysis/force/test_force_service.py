@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from parfocal.analysis.force.force_service import FORCE_DTYPE, ForceService
+from parfocal.analysis.force.force_service import ForceService
+from parfocal.analysis.force.records import FORCE_DTYPE
 from parfocal.core.errors import BadInputError, CancelledError
 from parfocal.devices.context import DeviceContext
 from parfocal.devices.simulated.forces import magnet_force_pn
