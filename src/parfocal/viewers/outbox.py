@@ -20,11 +20,12 @@ from parfocal.core.errors import (
 )
 
 if TYPE_CHECKING:
-    from parfocal.ipc import Client
+    from parfocal.ipc import Call, Client
     from parfocal.viewers.tickets import Ticket
 
 _LOOKS_EVERY_S = 0.02
-_ANSWERS_WITHIN_S = 5.0
+_LOOKS_UP_S = 0.5
+"""How often it looks whether to go on waiting for a viewer that is busy, or stands still."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,9 @@ class Job:
 
 class Outbox:
     """Sends jobs one after the other to whichever process the viewer is. Any thread; close it.
+
+    A job is sent once to a process, however long that takes to answer: a click that is delivered twice would
+    undo itself. It is sent anew only to the successor of one that ended without an answer.
 
     Parameters
     ----------
@@ -83,11 +87,10 @@ class Outbox:
         while not self._closed.is_set():
             try:
                 client = self._connect()
-                if client is not None:
-                    job.ticket.arrive(client.call(job.command, *job.arguments, timeout_s=_ANSWERS_WITHIN_S))
+                if client is not None and self._is_answered(client.submit(job.command, *job.arguments), job):
                     return
-            except (ServiceUnavailableError, DeadlineError):
-                pass  # it ended, or stands still: whoever sends keeps it, and tries again
+            except ServiceUnavailableError:
+                pass  # it ended: whoever sends keeps it, and tries again
             except CommandError as error:
                 job.undo()
                 job.ticket.fail(_stated(error))
@@ -99,6 +102,17 @@ class Outbox:
             SYSTEM_CLOCK.wait(self._closed, _LOOKS_EVERY_S)
         job.undo()
         job.ticket.fail("the viewer was closed before it received it")
+
+    def _is_answered(self, call: Call, job: Job) -> bool:
+        """Wait for the answer to a job; False if this outbox was closed first."""
+        while True:
+            try:
+                job.ticket.arrive(call.result(timeout_s=_LOOKS_UP_S))
+                return True
+            except DeadlineError:  # still waiting: the call itself has no deadline
+                if self._closed.is_set():
+                    call.withdraw("the program that asked lets go of the viewer")
+                    return False
 
 
 def _stated(error: CommandError) -> str:
