@@ -163,7 +163,7 @@ def test_a_mask_that_is_late_takes_its_time_and_one_that_is_blanked_meanwhile_fa
     modulator.call("inject_fault", "late", {"seconds": 2.5})
     before_ns = rig.clock.monotonic_ns()
     assert modulator.call("show_all").shown_ns - before_ns == 2_500_000_000
-    host = rig._services["modulator"]
+    host = rig.services["modulator"]
     inner = host.device.show
 
     def blanked_meanwhile(pattern):
@@ -179,7 +179,7 @@ def test_a_mask_that_is_late_takes_its_time_and_one_that_is_blanked_meanwhile_fa
 def test_its_lease_that_is_lost_blanks_it(rig):
     modulator = rig.client("modulator")
     modulator.call("show_all")
-    rig._services["modulator"].make_output_safe("")
+    rig.services["modulator"].make_output_safe("")
     assert not on_the_mirrors(rig).any()
     assert modulator.call("shown").hash == BLANK
 

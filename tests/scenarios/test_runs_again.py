@@ -80,7 +80,8 @@ def test_its_rows_become_csv(run):
 def test_its_pictures_are_made_again(run, tmp_path):
     code, told, _ = parfocal("plot", run, "--out", tmp_path)
     assert code == 0
-    assert told["files"] == [str(tmp_path / "tracks.png"), str(tmp_path / "overlay.png")]
+    pictures = ("tracks.png", "overlay.png", "focus.png", "magnet.png")
+    assert told["files"] == [str(tmp_path / name) for name in pictures]
     for file in told["files"]:
         assert Path(file).read_bytes().startswith(b"\x89PNG")
 

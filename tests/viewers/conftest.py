@@ -16,6 +16,7 @@ from parfocal.processes import directory
 from parfocal.processes.standalone import rig_of
 from parfocal.viewers import Viewer, close_viewer, list_viewers, open_viewer
 
+collect_ignore = ["person_in_napari.py"]  # a program, which opens a window where it is imported
 PATIENCE_S = 60.0
 _numbers = itertools.count()
 

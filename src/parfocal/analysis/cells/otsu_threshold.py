@@ -25,7 +25,7 @@ def otsu_threshold(image: NDArray[np.float32]) -> float:
 
     Examples
     --------
-    >>> 1 < otsu_threshold(np.array([[0, 1, 1, 9, 9, 10]], np.float32)) < 9
+    >>> 2 < otsu_threshold(np.array([[0, 1, 2, 8, 9, 10]], np.float32)) < 8
     True
     """
     if even(image):
