@@ -97,7 +97,9 @@ def test_nothing_is_lost_when_the_recorder_is_killed(rig):
     log.begin(AnalysisSpec(frame=IMAGE, columns=columns, labels=True, masks=True, tracks=True), LAYOUT)
     try:
         recorder = rig["recorder"]
-        folder = recorder.start(events=msgspec.to_builtins(log.frames), rows=log.rows, blocking=log.blocking)
+        images = {"camera": LAYOUT}  # none is exposed: labels lie within the images that they belong to
+        events = msgspec.to_builtins(images | log.frames)
+        folder = recorder.start(events=events, rows=log.rows, blocking=log.blocking)
         total = TIMES * PLACES
         for number in range(total):
             if number == total // 3:
@@ -106,7 +108,7 @@ def test_nothing_is_lost_when_the_recorder_is_killed(rig):
         assert poll_until(lambda: log.settle(1.0), LIMIT_S)
         assert log.losses == {}
         assert poll_until(lambda: is_back(rig), LIMIT_S)
-        rig["recorder"].finish(missing=0, timeout_s=LIMIT_S)
+        rig["recorder"].finish(missing=0, asked={"camera": 0}, timeout_s=LIMIT_S)
     finally:
         log.close()
     run = parfocal.open_run(folder)
