@@ -107,7 +107,8 @@ def start(size: Size) -> Iterator[Row]:
             opened = [one_start(kind) for _ in range(rounds)]
             ready, held, memory = (list(values) for values in zip(*opened, strict=True))
             plain = min_of(rounds, alone, code) if code else None
-            yield Row(f"{kind}: open to ready", min(ready), "s", wanted, "the same, plain", plain)
+            beside = "the same, plain" if code else ""
+            yield Row(f"{kind}: open to ready", min(ready), "s", wanted, beside, plain)
             yield Row(f"{kind}: caller held by open", 1e3 * statistics.median(held), "ms", "<= 50")
             yield Row(f"{kind}: memory when ready", min(memory), "MiB")
             if kind == "napari":
