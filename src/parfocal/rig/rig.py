@@ -23,6 +23,7 @@ from parfocal.ipc import ServiceProxy, Subscription
 from parfocal.rig.assemble import specs_of_service
 from parfocal.rig.pulls import Pulls
 from parfocal.rig.runs import Runs
+from parfocal.runs.plans.elements import acquire
 from parfocal.streams import open_stream, stream_names
 
 if TYPE_CHECKING:
@@ -241,10 +242,9 @@ class Rig(Pulls):
             If that cannot be done; names the value. Nothing was started.
         """
         self.keep_light()
-        return self.runs.acquire(
-            mode,
-            seconds=seconds,
-            frames=frames,
+        return self.runs.record(
+            acquire(frames, seconds=seconds),
+            mode=mode,
             name=name,
             folder=folder,
             save=save,

@@ -14,7 +14,6 @@ from parfocal.core.run_status import RunStatus
 from parfocal.runs.acquisition_mode import AcquisitionMode, parts_of
 from parfocal.runs.handle import START_S, RunHandle
 from parfocal.runs.pipeline.requested_run import requested_run
-from parfocal.runs.plans.elements import acquire
 from parfocal.runs.plans.plan_data import plan_to_data
 from parfocal.runs.settings import SERVICE
 from parfocal.runs.watch import RunWatch
@@ -103,24 +102,6 @@ class Runs(Mapping[str, RunHandle]):
             force,
             dict(notes or {}),
             pipeline=asked.pipeline,
-        )
-
-    def acquire(
-        self,
-        mode: AcquisitionMode = "tracks",
-        *,
-        seconds: float | None = None,
-        frames: int | None = None,
-        name: str = "",
-        folder: str | Path = "",
-        save: bool = True,
-        force: bool = False,
-        notes: Mapping[str, Any] | None = None,
-    ) -> RunHandle:
-        """Have the camera run; see `Rig.acquire`."""
-        plan = acquire(frames, seconds=seconds)
-        return self.record(
-            plan, mode=mode, name=name, folder=folder, save=save, force=force, notes=notes or {}
         )
 
     def record(
