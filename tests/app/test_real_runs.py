@@ -121,7 +121,7 @@ def test_two_widgets_share_what_was_found(application, until):
         for source in sources:
             source.close()
             assert source.join(LONG_S)
-        assert snapshots.latest()["windowed"].runs["short"].ended
+        assert until(lambda: snapshots.latest()["windowed"].runs["short"].ended)
 
 
 def test_the_optogenetics_demo_is_followed(widget, until, tmp_path, application):
