@@ -91,7 +91,7 @@ def test_the_focus_moves_the_height_of_all(bench):
 
 
 def test_the_magnet_changes_the_motion(bench):
-    camera = opened(bench, stuck=0.0, width_px=64, height_px=64, image_px=8)
+    camera = opened(bench, stuck=0.0, width_px=64, height_px=64, image_px=8, exposure_ms=1e-3)
     magnet = make_device("simulated-magnet", {}, bench, Stage)
     magnet.open()
 

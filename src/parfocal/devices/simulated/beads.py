@@ -51,7 +51,8 @@ class BeadField:
     """Stuck and tethered beads and where they are now.
 
     Each coordinate of a tethered bead is an Ornstein-Uhlenbeck process with the stiffness of its tether at
-    the force, stepped exactly for any time; random numbers depend on seed and frame alone.
+    the force, stepped exactly for any time. A frame shows its mean over the exposure, drawn together with
+    where the bead is when that ends. Random numbers depend on seed and frame alone.
 
     Parameters
     ----------
@@ -64,7 +65,7 @@ class BeadField:
 
     Notes
     -----
-    Left out: the wall's drag, rotation, and motion during the exposure.
+    Left out: the wall's drag, and rotation.
     """
 
     def __init__(self, contour_nm: NDArray[np.float64], radius_nm: float, seed: int) -> None:
@@ -77,19 +78,30 @@ class BeadField:
         self._stiffness = np.ones((len(self._contour), 3))
         self._offset = np.zeros((len(self._contour), 3))
         self._started = False
+        self._exposed_s = 0.0
 
-    def advance(self, frame: int, seconds: float, force_pn: float) -> NDArray[np.float64]:
-        """Move on by `seconds` to `frame`; return displacements (n, 3): x, y from the anchor, height; nm."""
+    def advance(
+        self, frame: int, seconds: float, force_pn: float, exposure_s: float = 0.0
+    ) -> NDArray[np.float64]:
+        """Move on by `seconds` to the exposure of `frame`; return its displacements (n, 3), nm.
+
+        They are the mean over `exposure_s`, which is not longer than `seconds`: x and y from the anchor, and
+        the height.
+        """
         if force_pn != self._force:
             self._pull(force_pn)
-        deviate = np.random.Generator(np.random.Philox(key=[self._seed, frame])).standard_normal(
-            self._offset.shape
+        deviates = np.random.Generator(np.random.Philox(key=[self._seed, frame])).standard_normal(
+            (3, *self._offset.shape)
         )
-        decay = np.exp(-self._stiffness * (seconds / self._friction)) if self._started else 0.0
-        spread = np.sqrt(KT_PN_NM / self._stiffness * (1 - np.square(decay)))
-        self._started = True
-        self._offset = np.where(self._contour[:, None] > 0, self._offset * decay + spread * deviate, 0.0)
-        moved = self._offset.copy()
+        tethered = self._contour[:, None] > 0
+        rate = self._stiffness / self._friction
+        spread = np.sqrt(KT_PN_NM / self._stiffness)
+        fade = np.exp(-rate * (seconds - self._exposed_s)) if self._started else 0.0
+        begin = self._offset * fade + spread * np.sqrt(1 - np.square(fade)) * deviates[0]
+        mean, end = _exposed(begin, rate * exposure_s, spread, deviates[1:])
+        self._started, self._exposed_s = True, exposure_s
+        self._offset = np.where(tethered, end, 0.0)
+        moved = np.where(tethered, mean, 0.0)
         moved[:, 2] = np.maximum(moved[:, 2] + self._mean, 0.0)
         return moved
 
@@ -102,3 +114,25 @@ class BeadField:
             self._stiffness[n] = now.stiffness_x, now.stiffness_y, now.stiffness_z
         self._offset[:, 2] = height - self._mean
         self._force = force_pn
+
+
+def _exposed(
+    begin: NDArray[np.float64],
+    w: NDArray[np.float64],
+    spread: NDArray[np.float64],
+    deviates: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the means over an exposure of `w` relaxation times, and where the beads are at its end.
+
+    Both together are normally distributed about what `begin` makes of them.
+    """
+    if not w.any():
+        return begin, begin
+    fade, faded = np.exp(-w), -np.expm1(-w)
+    cubic = w**3 * (2 / 3 - w / 2 + 7 / 30 * w**2)  # of the difference, which rounding takes away
+    mean_variance = np.where(w < 1e-2, cubic, 2 * w - 2 * faded - faded**2) / w**2
+    end_spread = np.sqrt(-np.expm1(-2 * w))
+    shared = faded**2 / w / end_spread
+    own = np.sqrt(np.maximum(mean_variance - shared**2, 0.0))
+    end = begin * fade + spread * end_spread * deviates[0]
+    return begin * (faded / w) + spread * (shared * deviates[0] + own * deviates[1]), end

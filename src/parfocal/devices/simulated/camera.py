@@ -42,8 +42,8 @@ class SimulatedCamera(ExposingCamera):
 
     Notes
     -----
-    Images are those of `parfocal.tracking.simulation`, the same for each bead. The position of
-    a bead is that of one instant: motion does not blur.
+    Images are those of `parfocal.tracking.simulation`, the same for each bead, at its mean position over the
+    exposure: motion makes its place less scattered, as in a real camera, and its rings not less sharp.
     """
 
     Settings = SimulatedCameraSettings
@@ -171,11 +171,12 @@ class SimulatedCamera(ExposingCamera):
     def _positions(self, exposure: Exposure, world: World) -> tuple[NDArray[np.float64], ...]:
         """Move the beads on to this exposure; a frame that was lost moved them too."""
         s, period = self._settings, 1.0 / self.frame_rate_hz()
+        exposure_s = min(self.exposure_ms() * 1e-3, period)
         force = magnet_force_pn(
             world.position(SimulatedMagnet.THING, exposure.start_ns, SimulatedMagnet.HOME_NM)
         )
         for frame in range(self._seen, exposure.frame + 1):  # none if the frame was begun before, and aborted
-            self._moved = self._field.advance(frame, period, force)
+            self._moved = self._field.advance(frame, period, force, exposure_s)
             self._sample = self._sample + self._drift * period
         self._seen = exposure.frame + 1
         moved = self._moved + self._sample
