@@ -62,6 +62,7 @@ SHARED = {
     "MakeSafe": "one order, to a server and to a child",
     "Flag": "a bit: of a register, of a row",
     "Piece": "a part of bytes on the wire, of rows on the disk",
+    "Request": "of a server's, before it is answered; of a window's, and what became of it",
 }
 
 # Classes whose names are plain English, by the package that they stand in: events and orders of a table or a

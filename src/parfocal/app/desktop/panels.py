@@ -1,0 +1,16 @@
+"""The table of panels, in the order of the menu and of a layout that nobody has changed."""
+
+from __future__ import annotations
+
+from parfocal.app.desktop.panel import Panel
+from parfocal.processes.loading import load_object
+
+PANELS = {
+    "status": "parfocal.app.desktop.status_panel:StatusPanel",
+}
+"""Where the class of each panel is, by the name that layouts know it by."""
+
+
+def panel_classes() -> dict[str, type[Panel]]:
+    """Return the classes of all panels by their names."""
+    return {name: load_object(address, f"panel {name!r}") for name, address in PANELS.items()}

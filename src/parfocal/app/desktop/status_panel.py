@@ -1,0 +1,83 @@
+"""The status panel: each service and each stream, with what it takes and what was lost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSplitter, QVBoxLayout, QWidget
+
+from parfocal.app.desktop.cell_table import CellTable
+from parfocal.app.desktop.meters import LoadMeter, StreamRates
+from parfocal.app.desktop.panel import Panel
+from parfocal.app.desktop.status_rows import service_rows, stream_rows
+from parfocal.app.desktop.style import GAP
+
+if TYPE_CHECKING:
+    from parfocal.app.desktop.session import Session
+    from parfocal.viewers.qt.theme import Theme
+
+_SERVICES = {"service": 96, "state": 84, "CPU": 52, "memory": 68, "restarts": 62, "last error": 0}
+_STREAMS = {"stream": 0, "rate": 104, "readers": 60, "lost": 60, "ring": 52}
+
+
+class StatusPanel(Panel):
+    """Shows how all services and streams of the rig are."""
+
+    title: ClassVar = "Status"
+    icon: ClassVar = "fa6s.heart-pulse"
+    area: ClassVar = "left"
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._meter = LoadMeter(lambda: [status.pid for status in session.snapshot().rig.services.values()])
+        self._rates = StreamRates()
+        self.services = CellTable(_SERVICES, (2, 3, 4), session.theme)
+        self.streams = CellTable(_STREAMS, (1, 2, 3, 4), session.theme)
+        self.silent = QLabel()
+        self.silent.setObjectName("alarm")
+        self.silent.setWordWrap(True)
+        self.verbose = QCheckBox("verbose log")
+        self.verbose.setToolTip("All services log what they do in detail, and their health once a minute")
+        self.verbose.clicked.connect(lambda on: session.ask("rig", "set_verbose", on=on))
+        self._widget = self._lay_out()
+
+    def widget(self) -> QWidget:
+        """Return its widget."""
+        return self._widget
+
+    def refresh(self) -> None:
+        """Show the newest snapshot."""
+        snapshot = self.session.snapshot()
+        self.silent.setText(snapshot.error and f"No answer, so this is what was told last: {snapshot.error}")
+        self.silent.setVisible(bool(snapshot.error))
+        self.services.show_rows(service_rows(snapshot.rig, self._meter.loads))
+        self.streams.show_rows(stream_rows(snapshot.rig, self._rates.rates(snapshot.rig)))
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take other colours."""
+        self.services.set_theme(theme)
+        self.streams.set_theme(theme)
+
+    def close(self) -> None:
+        """Measure no more."""
+        self._meter.close()
+
+    def _lay_out(self) -> QWidget:
+        tables = QSplitter(Qt.Orientation.Vertical)
+        tables.addWidget(self.services)
+        tables.addWidget(self.streams)
+        tables.setChildrenCollapsible(False)
+        tables.setStretchFactor(0, 3)
+        tables.setStretchFactor(1, 2)
+        foot = QHBoxLayout()
+        foot.addStretch(1)
+        foot.addWidget(self.verbose)
+        whole = QWidget()
+        column = QVBoxLayout(whole)
+        column.setContentsMargins(GAP, GAP, GAP, GAP)
+        column.setSpacing(GAP)
+        column.addWidget(self.silent)
+        column.addWidget(tables, 1)
+        column.addLayout(foot)
+        return whole

@@ -1,0 +1,105 @@
+"""Stop, always at the same place: a button and a key, and a bar that asks what shall be stopped, and how."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import qtawesome
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
+
+from parfocal.app.run_window.question_bar import QuestionBar
+
+if TYPE_CHECKING:
+    from parfocal.app.desktop.request import Request
+    from parfocal.app.desktop.session import Session
+    from parfocal.ipc import CommandInfo
+    from parfocal.viewers.qt.theme import Theme
+
+STOP_KEY = "Ctrl+."
+_WHY = "from the desktop"
+_NOT_HALTED = ("rig", "runs", "recorder")
+"""Their runs are asked for by name."""
+
+
+class StopBar(QWidget):
+    """Asks how to stop, below the toolbar that has its `button`.
+
+    Parameters
+    ----------
+    theme : Theme
+        Its colours.
+    """
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self.session: Session | None = None
+        self.asked: list[Request] = []
+        self.button = QPushButton("Stop …")
+        self.button.setObjectName("stop")
+        self.button.setToolTip(f"Stop runs, moves and light: asks how ({STOP_KEY})")
+        self.button.clicked.connect(self.ask)
+        self.question = QuestionBar(
+            theme,
+            {
+                "Finish the event in hand": lambda _: self._stop_runs("finish"),
+                "Stop runs at once": lambda _: self._stop_runs("cancel_run"),
+                "Stop everything: runs, moves, light, cameras, locks": lambda _: self._stop_all(),
+                "Let it go on": lambda _: self.question.ask(""),
+            },
+        )
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.question)
+        self.set_theme(theme)
+
+    def add_key(self, window: QWidget) -> None:
+        """Have the key work wherever the focus is in a window."""
+        QShortcut(QKeySequence(STOP_KEY), window).activated.connect(self.ask)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take other colours."""
+        self.button.setIcon(qtawesome.icon("fa6s.stop", color=theme.alarm, color_disabled=theme.faint))
+        self.question.set_theme(theme)
+
+    def ask(self) -> None:
+        """Ask what shall be stopped, and how."""
+        if self.session is None:
+            return
+        runs = self._runs()
+        self.question.buttons["Finish the event in hand"].setVisible(bool(runs))
+        self.question.buttons["Stop runs at once"].setVisible(bool(runs))
+        self.question.ask(
+            f"How should {' and '.join(runs)} be stopped?"
+            if runs
+            else "No run goes on. Stop everything else?"
+        )
+
+    def _runs(self) -> list[str]:
+        assert self.session is not None
+        return [name for name, run in self.session.snapshot().runs.items() if _can_stop(run.state)]
+
+    def _stop_runs(self, command: str) -> None:
+        self.question.ask("")
+        assert self.session is not None
+        self.asked = [self.session.ask("runs", command, run=run, reason=_WHY) for run in self._runs()]
+
+    def _stop_all(self) -> None:
+        """Ask all at once, so that a service that does not answer holds up none of the others."""
+        self._stop_runs("cancel_run")
+        assert self.session is not None
+        for service in self.session.snapshot().rig.services:
+            if service not in _NOT_HALTED:
+                for info in self.session.commands(service) or ():
+                    if halts(info):
+                        self.asked.append(self.session.ask(service, info.name))
+
+
+def _can_stop(state: str) -> bool:
+    return state not in ("prepared", "cancelling", "draining", "ended")
+
+
+def halts(info: CommandInfo) -> bool:
+    """Whether a command brings its service to rest without being told more."""
+    told_more = any(parameter.required for parameter in info.parameters)
+    return info.effect == "stops" and info.script and not told_more

@@ -1,0 +1,73 @@
+"""How the desktop looks beyond Qt's palette: one style sheet, in the colours of a theme. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from parfocal.viewers.qt.theme import Theme
+
+GAP, MARGIN, RADIUS = 8, 10, 5
+"""Between widgets, around them, and of corners: pixels, the same in all panels."""
+
+
+def style_sheet(theme: Theme) -> str:
+    """Return the style sheet of the desktop's window."""
+    line = theme.button
+    return f"""
+    QMainWindow::separator {{ background: {theme.window}; width: 5px; height: 5px; }}
+    QMainWindow::separator:hover {{ background: {theme.accent}; }}
+    QToolBar {{ border: none; border-bottom: 1px solid {line}; spacing: {GAP}px; padding: 5px 8px; }}
+    QMenuBar {{ border: none; padding: 1px 4px; }}
+    QStatusBar {{ border-top: 1px solid {line}; color: {theme.faint}; }}
+    QStatusBar::item {{ border: none; }}
+    QDockWidget {{ color: {theme.text}; font-weight: bold; }}
+    QDockWidget::title {{ background: {theme.window}; padding: 5px 8px; border-bottom: 1px solid {line}; }}
+    QDockWidget > QWidget {{ font-weight: normal; }}
+    QTabBar::tab {{
+        background: transparent; color: {theme.faint}; padding: 5px 11px; border: none;
+        border-bottom: 2px solid transparent;
+    }}
+    QTabBar::tab:selected {{ color: {theme.text}; border-bottom: 2px solid {theme.accent}; }}
+    QTabBar::tab:hover {{ color: {theme.text}; }}
+    QPushButton, QToolButton#plain {{
+        background: {theme.button}; color: {theme.text}; border: 1px solid {line};
+        border-radius: {RADIUS}px; padding: 4px 10px;
+    }}
+    QPushButton:hover, QToolButton#plain:hover {{ border-color: {theme.accent}; }}
+    QPushButton:pressed, QToolButton#plain:pressed {{ background: {theme.base}; }}
+    QPushButton:disabled {{ color: {theme.faint}; background: {theme.window}; }}
+    QPushButton#stop {{ color: {theme.alarm}; border: 1px solid {theme.alarm}; font-weight: bold; }}
+    QPushButton#primary {{ background: {theme.accent}; color: {theme.base}; border-color: {theme.accent}; }}
+    QPushButton#primary:disabled {{
+        background: {theme.button}; color: {theme.faint}; border-color: {line};
+    }}
+    QLineEdit, QComboBox, QAbstractSpinBox {{
+        background: {theme.base}; color: {theme.text}; border: 1px solid {line};
+        border-radius: {RADIUS}px; padding: 3px 6px; selection-background-color: {theme.accent};
+    }}
+    QLineEdit:focus, QComboBox:focus, QAbstractSpinBox:focus {{ border-color: {theme.accent}; }}
+    QLineEdit:disabled, QComboBox:disabled, QAbstractSpinBox:disabled {{ color: {theme.faint}; }}
+    QComboBox::drop-down {{ border: none; width: 18px; }}
+    QComboBox QAbstractItemView {{ background: {theme.base}; color: {theme.text}; }}
+    QTreeView, QTableView, QPlainTextEdit, QListView {{
+        background: {theme.base}; color: {theme.text}; border: 1px solid {line};
+        border-radius: {RADIUS}px; alternate-background-color: {theme.window};
+    }}
+    QHeaderView::section {{
+        background: {theme.base}; color: {theme.faint}; border: none; border-bottom: 1px solid {line};
+        padding: 4px 6px;
+    }}
+    QTreeView::item {{ padding: 3px 2px; }}
+    QScrollArea {{ border: none; background: transparent; }}
+    QFrame#card {{ background: {theme.base}; border: 1px solid {line}; border-radius: {RADIUS + 2}px; }}
+    QLabel#title {{ font-size: 20px; font-weight: bold; }}
+    QLabel#heading {{ font-weight: bold; }}
+    QLabel#faint {{ color: {theme.faint}; }}
+    QLabel#alarm {{ color: {theme.alarm}; font-weight: normal; }}
+    QProgressBar {{
+        background: {theme.base}; border: 1px solid {line}; border-radius: {RADIUS}px; height: 10px;
+        text-align: center; color: {theme.text};
+    }}
+    QProgressBar::chunk {{ background: {theme.accent}; border-radius: {RADIUS - 1}px; }}
+    """

@@ -1,0 +1,222 @@
+"""The window of the desktop: toolbar, menus, the stop bar, and the docks of the rig that is shown."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import msgspec
+import qtawesome
+from PySide6.QtCore import QByteArray, Qt, QTimer
+from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QKeySequence
+from PySide6.QtWidgets import (
+    QApplication,
+    QLabel,
+    QMainWindow,
+    QSizePolicy,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from parfocal.app.desktop.dock_area import DockArea
+from parfocal.app.desktop.panels import panel_classes
+from parfocal.app.desktop.session import Session
+from parfocal.app.desktop.stop_bar import StopBar
+from parfocal.app.desktop.style import style_sheet
+from parfocal.rig.all_snapshots import AllSnapshots
+from parfocal.rig.snapshots import GONE
+from parfocal.viewers.qt.palette import apply_theme
+from parfocal.viewers.qt.theme import THEMES, theme_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from PySide6.QtWidgets import QMenu
+
+    from parfocal.app.desktop.kept_window import KeptFile
+
+SIZE = (1280, 800)
+TURN_MS = 50
+"""How often it shows what is new, and tells panels of answers."""
+_SAVES_EVERY_MS = 2000
+
+
+class DesktopWindow(QMainWindow):
+    """A laboratory in one window. For the GUI thread, which never waits.
+
+    Parameters
+    ----------
+    file : KeptFile
+        What is kept of it, and where.
+    """
+
+    def __init__(self, file: KeptFile) -> None:
+        super().__init__()
+        self.file = file
+        self.snapshots = AllSnapshots()
+        self.theme_name = file.kept.theme if file.kept.theme in THEMES else "dark"
+        self.area: DockArea | None = None
+        self._wanted = ""
+        self.setWindowTitle("parfocal")
+        self.resize(*SIZE)
+        self.stop_bar = StopBar(theme_of(self.theme_name))
+        self.stop_bar.add_key(self)
+        self.name, self.state = QLabel("parfocal"), QLabel()
+        self.pages = QStackedWidget()
+        self._lay_out()
+        self._make_menus()
+        self.set_theme(self.theme_name)
+        if file.kept.geometry:
+            self.restoreGeometry(QByteArray(file.kept.geometry))
+        self._turn = QTimer(self)
+        self._turn.timeout.connect(self.look)
+        self._turn.start(TURN_MS)
+        self._saving = QTimer(self)
+        self._saving.timeout.connect(self.keep)
+        self._saving.start(_SAVES_EVERY_MS)
+
+    @property
+    def session(self) -> Session | None:
+        """The session of the rig that is shown; None without one."""
+        return None if self.area is None else self.area.session
+
+    def show_rig(self, rig: str) -> None:
+        """Show a rig as soon as it is seen to run."""
+        self._wanted = rig
+        self.look()
+
+    def leave_rig(self) -> None:
+        """Show no rig; the one that was shown runs on."""
+        self._wanted = ""
+        area, self.area = self.area, None
+        self.stop_bar.session = None
+        if area is not None:
+            self.keep_layout(area)
+            self.pages.removeWidget(area)
+            area.close_all()
+            area.deleteLater()
+
+    def look(self) -> None:
+        """Show what is new."""
+        if self._wanted and self._runs(self._wanted):
+            rig, self._wanted = self._wanted, ""
+            self._open(rig)
+        if self.area is not None:
+            self.area.refresh()
+            self._show_state(self.area.session)
+
+    def set_theme(self, name: str) -> None:
+        """Take the colours of a theme."""
+        self.theme_name = name
+        theme = theme_of(name)
+        application = QApplication.instance()
+        assert isinstance(application, QApplication)
+        apply_theme(application, theme)
+        self.setStyleSheet(style_sheet(theme))
+        self.stop_bar.set_theme(theme)
+        if self.area is not None:
+            self.area.set_theme(theme)
+
+    def keep(self) -> None:
+        """Have it kept how the window is, so that it opens so again whatever becomes of this one."""
+        if self.area is not None:
+            self.keep_layout(self.area)
+        rig = "" if self.area is None else self.area.session.rig
+        kept = msgspec.structs.replace(
+            self.file.kept, geometry=bytes(self.saveGeometry().data()), theme=self.theme_name, rig=rig
+        )
+        self.file.keep(kept)
+
+    def keep_layout(self, area: DockArea) -> None:
+        """Keep where the docks of a rig are."""
+        layouts = {**self.file.kept.layouts, area.session.rig: area.layout_bytes()}
+        self.file.kept = msgspec.structs.replace(self.file.kept, layouts=layouts)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Let go of the rig, which runs on: nothing is asked, and nothing ends."""
+        self.close_all()
+        super().closeEvent(event)
+
+    def close_all(self) -> None:
+        """Keep how the window is; end threads. Idempotent."""
+        if not self._turn.isActive():
+            return
+        self._turn.stop()
+        self._saving.stop()
+        self.keep()
+        self.leave_rig()
+        self.snapshots.close()
+
+    def _runs(self, rig: str) -> bool:
+        snapshot = self.snapshots.latest().get(rig)
+        return snapshot is not None and snapshot.rig.state != GONE
+
+    def _open(self, rig: str) -> None:
+        self.leave_rig()
+        session = Session(rig, self.snapshots, theme_of(self.theme_name))
+        self.area = DockArea(session, panel_classes())
+        self.pages.addWidget(self.area)
+        self.pages.setCurrentWidget(self.area)
+        self.area.lay_out(self.file.kept.layouts.get(rig, b""))
+        self.stop_bar.session = session
+        self.setWindowTitle(f"parfocal: {rig}")
+        self.name.setText(rig)
+        self._list_panels()
+
+    def _show_state(self, session: Session) -> None:
+        snapshot = session.snapshot()
+        word = "does not answer" if snapshot.error else snapshot.rig.state
+        self.state.setText({"running": "", GONE: "has ended"}.get(word, word))
+
+    def _lay_out(self) -> None:
+        bar = self.addToolBar("toolbar")
+        bar.setObjectName("toolbar")
+        bar.setMovable(False)
+        bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+        self.name.setObjectName("heading")
+        self.state.setObjectName("alarm")
+        spring = QWidget()
+        spring.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        for widget in (self.name, self.state, spring, self.stop_bar.button):
+            bar.addWidget(widget)
+        centre = QWidget()
+        column = QVBoxLayout(centre)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.stop_bar)
+        column.addWidget(self.pages, 1)
+        self.setCentralWidget(centre)
+
+    def _make_menus(self) -> None:
+        laboratory = self.menuBar().addMenu("&Laboratory")
+        self._add(laboratory, "Close this window", "Ctrl+Q", self.close)
+        self.panels_menu = self.menuBar().addMenu("&Panels")
+        view = self.menuBar().addMenu("&View")
+        themes = QActionGroup(self)
+        for name in THEMES:
+            action = self._add(view, name.capitalize(), "", partial(self.set_theme, name))
+            action.setCheckable(True)
+            action.setChecked(name == self.theme_name)
+            themes.addAction(action)
+        view.addSeparator()
+        self._add(view, "Lay out all panels anew", "", self._reset_layout)
+
+    def _add(self, menu: QMenu, text: str, key: str, act: Callable[[], object]) -> QAction:
+        action = menu.addAction(text)
+        if key:
+            action.setShortcut(QKeySequence(key))
+        action.triggered.connect(lambda _=False: act())
+        return action
+
+    def _list_panels(self) -> None:
+        self.panels_menu.clear()
+        if self.area is not None:
+            for dock in self.area:
+                action = dock.toggleViewAction()
+                action.setIcon(qtawesome.icon(dock.kind.icon, color=theme_of(self.theme_name).text))
+                self.panels_menu.addAction(action)
+
+    def _reset_layout(self) -> None:
+        if self.area is not None:
+            self.area.lay_out()
