@@ -72,7 +72,7 @@ PLAIN = {
         Assignment Cellpose Merge StarDist
     """,
     "app": """
-        Column LineList Listed Outgoing Preview QuestionBar QueueBars Sent
+        Column LineList Listed Outgoing Preview QuestionBar QueueBars Sent StopBar
     """,
     "cli": """
         Exit
