@@ -14,6 +14,7 @@ from parfocal.core.frames import FrameHeader
 from parfocal.runs.engine import RunEngine
 from parfocal.runs.instruments.instruments import ExposedFrame, InstrumentRestartedError, RunStart
 from parfocal.runs.machine.tasks import Decide
+from parfocal.runs.pipeline import live_analysis
 from parfocal.runs.pipeline.live_analysis import LiveAnalysis
 from parfocal.runs.pipeline.pipeline import STEPS as STEP_NAMES
 from parfocal.runs.pipeline.pipeline import Pipeline
@@ -145,6 +146,32 @@ def test_a_mask_that_is_delivered_twice_is_fired_and_kept_once():
     assert (status.outcome, counted(status)) == ("complete", (3, 3, 0, 0))
     assert [mask.image_event for _, mask in loop.instruments.stimulated] == [0, 2, 4]
     assert [frame.event.index["t"] for frame in loop.sink.images] == [0, 1, 2]
+
+
+def test_what_was_found_is_written_after_the_light_that_follows(monkeypatch):
+    monkeypatch.setattr(live_analysis, "_LIGHT_FIRST_S", PATIENCE_S)
+    loop = Loop(series(4), pipeline())
+    stimulate, written = loop.instruments.stimulate, []
+
+    def noting(event, mask):
+        written.append(len(loop.sink.images))
+        return stimulate(event, mask)
+
+    loop.instruments.stimulate = noting
+    assert loop.start().end().outcome == "complete"
+    assert all(count <= t for t, count in enumerate(written)), written
+    assert len(loop.sink.images) == len(loop.sink.cells) == 4
+
+
+def test_a_stimulus_that_is_held_keeps_what_was_found_from_being_written_for_a_moment_only():
+    loop = Loop(series(1), pipeline())
+    gate = threading.Event()
+    loop.instruments.is_ready = lambda event: gate.is_set()
+    loop.start()
+    loop.until(lambda: len(loop.sink.images) == 1)
+    assert not loop.stimuli
+    gate.set()
+    assert loop.end().outcome == "complete"
 
 
 def test_in_previous_mode_it_has_that_of_the_time_point_before():

@@ -11,7 +11,7 @@ from parfocal.core.clock import SYSTEM_CLOCK, poll_until
 from parfocal.core.errors import BadInputError
 from parfocal.core.run_status import RunStatus
 from parfocal.runs.engine import RunEngine
-from parfocal.runs.instruments.instruments import RunStart
+from parfocal.runs.instruments.instruments import RunStart, RunStorage
 from parfocal.runs.plans.combine import combine
 from parfocal.runs.plans.elements import acquire, confirm, wait
 from parfocal.runs.plans.schedule import Schedule
@@ -294,6 +294,17 @@ def test_a_status_shows_the_last_ten_commands(slow):
     for _ in range(11):
         run.extend(series(1))
     assert [one.details["events"] for one in run.status().commands] == list(range(102, 112))
+
+
+def test_what_is_stored_at_the_end_is_not_replaced_by_what_was_asked_before(quick):
+    """Who looks after all runs asks how far their records are, and may come too late with the answer."""
+    run = quick.run(series(3))
+    before = quick.instruments.storage()
+    ended = quick.end(run)
+    assert ended.frames_stored == 3
+    run.stored(before)
+    run.stored(RunStorage(stored=1))
+    assert run.status() == ended
 
 
 def test_a_question_that_nobody_answers_fails(quick):

@@ -52,6 +52,19 @@ def is_dark(rig):
     return not rig["world"].light()
 
 
+def test_once_a_run_was_waited_for_whatever_is_asked_next_says_that_it_has_ended(rig):
+    """Also by others, who have not heard of its end: they are answered by the service."""
+    with parfocal.attach("microscope") as other:
+        for _ in range(5):
+            handle = rig.run(series(1))
+            seen = other.runs[handle.name]
+            ended = handle.wait(PATIENCE_S)
+            assert ended.outcome == "complete"
+            assert rig.runs.statuses()[handle.name] == handle.status() == seen.status() == ended
+            assert other.runs.statuses()[handle.name] == ended
+            assert not handle.is_running()
+
+
 def test_a_run_is_steered_extended_recorded_and_gone_on_with(rig):
     plan = combine(series(2, 0.3, CHANNELS, stage_positions=PLACES), confirm("go on?"), series(1), axis="t")
     handle = rig.run(plan, name="first")

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import pytest
 
-from parfocal.core.errors import BadInputError
+from parfocal.core.errors import BadInputError, DeviceError
 from parfocal.core.modulation import BLANK, ModulatorCalibration, ShownMask, mask_hash, pack_mask
 from parfocal.runs.instruments.instruments import InstrumentRestartedError
 from parfocal.runs.instruments.modulator_calls import ModulatorCalls
 from parfocal.runs.instruments.rig_facts import RigFacts
+from parfocal.runs.instruments.shared_instruments import SharedInstruments
 from parfocal.runs.preflight import check_calibration
 
 MASK = np.zeros((4, 6), np.uint8)
 MASK[1:3, 2:5] = 255
 DAY_NS = 86_400 * 10**9
+SHOWN = ["light on its way", "dmd.show_mask", "light there"]
 
 
 class Calls:
@@ -26,6 +30,7 @@ class Calls:
         self.log: list[str] = []
         self.shown = ShownMask(hash=BLANK, lit_px=0, shown_ns=0)
         self.sent: tuple[Any, ...] = ()
+        self.error: Exception | None = None
 
     def ask(self, service: str, command: str, *args: Any, **_: Any) -> Any:
         self.log.append(f"{service}.{command}")
@@ -36,8 +41,20 @@ class Calls:
             self.shown = ShownMask(hash=1, lit_px=24, shown_ns=8)
         return self.shown
 
-    def tell(self, service: str, command: str) -> None:
+    def tell(self, service: str, command: str) -> str:
         self.log.append(f"{service}.{command}")
+        return command
+
+    def result(self, call: str) -> None:
+        self.log.append(f"{call} has ended")
+        if self.error is not None:
+            raise self.error
+
+    @contextmanager
+    def lighting(self) -> Iterator[None]:
+        self.log.append("light on its way")
+        yield
+        self.log.append("light there")
 
 
 @pytest.fixture
@@ -45,34 +62,72 @@ def calls():
     return Calls()
 
 
+def modulator(calls, name="dmd"):
+    return ModulatorCalls(calls, name, SharedInstruments())
+
+
 def test_a_mask_is_shown_read_back_after_the_exposure_and_blanked(calls):
-    with ModulatorCalls(calls, "dmd").showing(MASK) as shown:
-        assert calls.log == ["dmd.show_mask"]
+    with modulator(calls).showing(MASK, calls.lighting()) as shown:
+        assert calls.log == SHOWN
         assert calls.sent == (pack_mask(MASK), (4, 6), mask_hash(MASK))
         assert shown == ShownMask(hash=mask_hash(MASK), lit_px=6, shown_ns=7)
-    assert calls.log == ["dmd.show_mask", "dmd.shown", "dmd.blank"]
+    assert calls.log == [*SHOWN, "dmd.shown", "dmd.blank"]
+
+
+def test_what_is_exposed_next_waits_until_it_is_blank_again(calls):
+    use = SharedInstruments()
+    first, other = (ModulatorCalls(calls, "dmd", use) for _ in range(2))
+    first.wait_blank()
+    assert calls.log == [], "nothing was shown yet"
+    with first.showing(MASK, calls.lighting()):
+        calls.log.clear()
+    other.wait_blank()
+    first.wait_blank()
+    assert calls.log == ["dmd.shown", "dmd.blank", "blank has ended"]
+
+
+def test_one_that_does_not_become_blank_is_told_to_who_exposes_next(calls):
+    dark = modulator(calls)
+    with dark.showing(MASK, calls.lighting()):
+        calls.error = DeviceError("the mirrors are stuck")
+    with pytest.raises(DeviceError, match="the mirrors are stuck"):
+        dark.wait_blank()
 
 
 def test_without_a_mask_the_whole_field_is_lit_with_a_modulator_or_without(calls):
-    with ModulatorCalls(calls, "dmd").showing(None) as shown:
+    with modulator(calls).showing(None, calls.lighting()) as shown:
         assert shown.lit_px == 24
-    assert calls.log == ["dmd.show_all", "dmd.shown", "dmd.blank"]
-    with ModulatorCalls(calls, "").showing(None) as shown:
+    assert calls.log == [
+        "light on its way", "dmd.show_all", "light there", "dmd.shown", "dmd.blank"
+    ]  # fmt: skip
+    calls.log.clear()
+    with modulator(calls, "").showing(None, calls.lighting()) as shown:
         assert shown is None
-    assert len(calls.log) == 3
-    assert ModulatorCalls(calls, "").learn() is None
+    assert calls.log == ["light on its way", "light there"]
+    assert modulator(calls, "").learn() is None
 
 
 def test_it_is_blank_after_an_exposure_that_fails(calls):
-    with pytest.raises(ZeroDivisionError), ModulatorCalls(calls, "dmd").showing(MASK):
+    with pytest.raises(ZeroDivisionError), modulator(calls).showing(MASK, calls.lighting()):
         raise ZeroDivisionError
+    assert calls.log == [*SHOWN, "dmd.blank"]
+
+
+def test_it_is_blank_where_the_light_fails(calls):
+    @contextmanager
+    def failing():
+        yield
+        raise DeviceError("no light")
+
+    with pytest.raises(DeviceError, match="no light"), modulator(calls).showing(MASK, failing()):
+        pytest.fail("it was exposed")
     assert calls.log == ["dmd.show_mask", "dmd.blank"]
 
 
 def test_a_mask_that_was_not_there_to_the_end_is_told(calls):
     with (
         pytest.raises(InstrumentRestartedError, match="blanked, or shown another mask") as caught,
-        ModulatorCalls(calls, "dmd").showing(MASK),
+        modulator(calls).showing(MASK, calls.lighting()),
     ):
         calls.shown = ShownMask(hash=BLANK, lit_px=0, shown_ns=9)
     assert caught.value.source == "dmd"
@@ -84,10 +139,10 @@ def test_levels_that_a_modulator_does_not_have_are_refused_before_anything_is_li
     grey[0, 0] = 17
     with (
         pytest.raises(BadInputError, match=r"1 pixels between dark \(0\) and full light \(255\), such as 17"),
-        ModulatorCalls(calls, "dmd").showing(grey),
+        modulator(calls).showing(grey, calls.lighting()),
     ):
         pytest.fail("it was shown")
-    assert calls.log == ["dmd.blank"]
+    assert calls.log == []
 
 
 def test_masks_are_refused_where_nobody_knows_what_they_light_and_old_knowledge_is_told():

@@ -10,8 +10,9 @@ import psutil
 import pytest
 
 import parfocal
-from parfocal.core.clock import poll_until
+from parfocal.core.clock import SYSTEM_CLOCK, poll_until
 from parfocal.core.errors import RunFailedError
+from parfocal.core.event_kinds import EVENT_KINDS
 from parfocal.rig.opening import open_rig
 from parfocal.runs import Pipeline, Sequence, Step
 from parfocal.runs.analysis_rows import OUTCOMES
@@ -143,3 +144,36 @@ def test_workers_end_with_the_engine(rig):
     until(lambda: is_gone(worker), "the end of the worker")
     with pytest.raises(RunFailedError, match="died at event"):
         handle.wait(PATIENCE_S)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_no_image_sees_the_light_of_the_stimulus_before_it(rig):
+    """They are in one channel, whose light stays on: the modulator alone keeps it from the image."""
+    one = {"config": "stimulation", "exposure": 5}
+    loops = Sequence(
+        time_plan={"interval": 0, "loops": 30}, channels=[one], stim_channels=[one], stim_frames="all"
+    )
+    since_ns = SYSTEM_CLOCK.monotonic_ns()
+    status = rig.run(loops).wait(PATIENCE_S)
+    assert (status.outcome, status.events_acquired) == ("complete", 60)
+    begins, levels = zip(
+        *(
+            (change.time_ns, change.level)
+            for change in rig["world"].light_log(since_ns)
+            if change.light == "stimulation"
+        ),
+        strict=True,
+    )
+    lit = [
+        (begin, end) for begin, end, level in zip(begins, [*begins[1:], 2**63], levels, strict=True) if level
+    ]
+    events = parfocal.open_run(status.folder).events()
+    for kind, is_lit in (("image", False), ("stimulus", True)):
+        of_kind = events[events["kind"] == EVENT_KINDS.index(kind)]
+        assert len(of_kind) == 30
+        for end_ns, exposure_ms in of_kind[["time_ns", "exposure_ms"]].tolist():
+            begin_ns = end_ns - round(exposure_ms * 1e6)
+            overlaps = [min(end, end_ns) - max(begin, begin_ns) for begin, end in lit]
+            seen_ns = sum(max(0, one) for one in overlaps)
+            assert seen_ns == (end_ns - begin_ns if is_lit else 0), kind

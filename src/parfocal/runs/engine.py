@@ -266,9 +266,10 @@ class RunEngine:
                 self._log.error("run %s: not all that was asked of it is in its record: %s", self.name, error)
 
     def stored(self, storage: RunStorage) -> None:
-        """Take note of how far its record is."""
+        """Take note of how far its record is; at its end the run has taken the final word itself."""
         with self._lock:
-            self._facts.storage = storage
+            if not self.has_ended:
+                self._facts.storage = storage
 
     # --- others
 

@@ -208,7 +208,7 @@ class InstrumentCalls:
 
     def _watched(self, call: Call) -> Call:
         with self._lock:
-            self._under_way.add(call)
+            self._under_way = {one for one in self._under_way if not one.done()} | {call}
         if self.aborted.is_set():
             call.cancel_soon("aborted")
         return call

@@ -9,15 +9,16 @@ import numpy as np
 
 from parfocal.core.errors import BadInputError
 from parfocal.core.modulation import ModulatorCalibration, ShownMask, pack_mask, packed_hash
-from parfocal.ipc import PendingCalls
 from parfocal.runs.instruments.instruments import InstrumentRestartedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
 
     from parfocal.runs.instruments.calling import InstrumentCalls
+    from parfocal.runs.instruments.shared_instruments import SharedInstruments
 
 FULL = 255
 
@@ -31,11 +32,12 @@ class ModulatorCalls:
         Calls it.
     modulator : str
         The service; "" for a rig without one: whole-field stimuli are lit without.
+    use : SharedInstruments
+        What is known to all runs that share it.
     """
 
-    def __init__(self, calls: InstrumentCalls, modulator: str) -> None:
-        self._calls, self._modulator = calls, modulator
-        self._blanks = PendingCalls()
+    def __init__(self, calls: InstrumentCalls, modulator: str, use: SharedInstruments) -> None:
+        self._calls, self._modulator, self._use = calls, modulator, use
 
     def learn(self) -> ModulatorCalibration | None:
         """Ask where the camera's pixels lie on it; None if nobody knows, or without a modulator."""
@@ -46,11 +48,33 @@ class ModulatorCalls:
         )
         return found
 
+    def wait_blank(self) -> None:
+        """Return when it is blank again after the last mask.
+
+        Raises
+        ------
+        CommandError, InstrumentRestartedError
+            If it is not known to be: whoever exposes now would see the light of the mask.
+        """
+        blanking, self._use.blanking = self._use.blanking, None
+        if blanking is not None:
+            self._calls.result(blanking)
+
     @contextmanager
-    def showing(self, mask: NDArray[np.uint8] | None) -> Iterator[ShownMask | None]:
+    def showing(
+        self, mask: NDArray[np.uint8] | None, lighting: AbstractContextManager[None]
+    ) -> Iterator[ShownMask | None]:
         """Have a mask shown while the block runs, of camera pixels, 0 or 255; None lights everywhere.
 
-        What is shown is read back before and after. Then it is blank, whatever happened.
+        It gets there while the light is let through. What is shown is read back before and after. Then it is
+        made blank, whatever happened: who exposes something else waits for that with `wait_blank`.
+
+        Parameters
+        ----------
+        mask : ndarray of uint8, shape (y, x), or None
+            In pixels of the camera.
+        lighting : context manager
+            Lets the light through while its block runs.
 
         Raises
         ------
@@ -60,11 +84,15 @@ class ModulatorCalls:
             If at the end it does not show it any more.
         """
         if not self._modulator and mask is None:
+            with lighting:
+                pass
             yield None
             return
-        self._blanks.wait()
+        command = ("show_all",) if mask is None else _shows(mask)
+        self.wait_blank()
         try:
-            shown = self._show_all() if mask is None else self._show(mask)
+            with lighting:
+                shown = self._ask(*command)
             yield shown
             after = self._ask("shown")
             if after != shown:
@@ -73,22 +101,20 @@ class ModulatorCalls:
                     source=self._modulator,
                 )
         finally:
-            if (call := self._calls.tell(self._modulator, "blank")) is not None:
-                self._blanks.add(call)
-
-    def _show_all(self) -> ShownMask:
-        return self._ask("show_all")
-
-    def _show(self, mask: NDArray[np.uint8]) -> ShownMask:
-        between = mask[(mask != 0) & (mask != FULL)]
-        if between.size:
-            raise BadInputError(
-                f"a mask has {between.size} pixels between dark (0) and full light ({FULL}), such as "
-                f"{between[0]}: a pixel of the modulator is lit or not; return a mask of bool"
-            )
-        packed = pack_mask(mask)
-        return self._ask("show_mask", packed, mask.shape, packed_hash(packed, mask.shape))
+            self._use.blanking = self._calls.tell(self._modulator, "blank")
 
     def _ask(self, command: str, *args: Any) -> ShownMask:
         shown: ShownMask = self._calls.ask(self._modulator, command, *args, returns=ShownMask)
         return shown
+
+
+def _shows(mask: NDArray[np.uint8]) -> tuple[Any, ...]:
+    """Return the command that shows a mask, and its arguments."""
+    between = mask[(mask != 0) & (mask != FULL)]
+    if between.size:
+        raise BadInputError(
+            f"a mask has {between.size} pixels between dark (0) and full light ({FULL}), such as "
+            f"{between[0]}: a pixel of the modulator is lit or not; return a mask of bool"
+        )
+    packed = pack_mask(mask)
+    return "show_mask", packed, mask.shape, packed_hash(packed, mask.shape)

@@ -106,7 +106,7 @@ class RigInstruments:
             on_lost=lambda _: self._forget(),
         )
         self._light = RunLight(self._calls, clock, settings.channels, settings.lights, settings.modulator)
-        self._modulator = ModulatorCalls(self._calls, settings.modulator)
+        self._modulator = ModulatorCalls(self._calls, settings.modulator, self.use)
         self._stages = Stages(self._calls, settings.xy, settings.z)
         self._camera = CameraCalls(self._calls, settings.camera)
         self._services = ServiceCalls(self._calls, clock, log)
@@ -255,19 +255,23 @@ class RigInstruments:
         """Take the frame of an event, in its light."""
         with self.use.lock:
             self._check_placed(event)
-            if event.kind != "stimulus":
-                return self._expose_lit(event)
-            with self._modulator.showing(None):
-                return self._expose_lit(event)
+            if event.kind == "stimulus":
+                with self._modulator.showing(None, self._light.lighting_up()):
+                    return self._expose_lit(event)
+            self._light_up()
+            return self._expose_lit(event)
 
     def _check_placed(self, event: Event) -> None:
         """Place an event again if another run has used the instruments, or its light was lost."""
         if self.use.last is not self or self._light.renew():
             self.place(event)
 
+    def _light_up(self) -> None:
+        """Let the light through for what is no stimulus: the mask of the last one is gone by then."""
+        self._modulator.wait_blank()
+        self._light.light_up()
+
     def _expose_lit(self, event: Event) -> ExposedFrame:
-        was_lit = self._light.is_lit
-        light_s = self._seconds_of(self._light.light_up)
         header = self._snap(event, self._frames.number_of(event))
         at = self._stages.position
         return ExposedFrame(
@@ -276,7 +280,7 @@ class RigInstruments:
             y_um=at.get("y"),
             z_um=at.get("z"),
             power=self._light.power,
-            light_s=None if was_lit else light_s,
+            light_s=self._light.lit_within_s,
         )
 
     def stimulate(self, event: Event, mask: StimulusMask) -> FiredStimulus:
@@ -284,11 +288,11 @@ class RigInstruments:
         self._settings.service("modulator", "masks")
         with self.use.lock:
             self._check_placed(event)
-            with self._modulator.showing(mask.mask) as shown:
+            with self._modulator.showing(mask.mask, self._light.lighting_up()) as shown:
                 exposed = self._expose_lit(event)
-                reading = self._light.begin_reading()
-                at = self._stages.read()
-                state = None if reading is None else self._calls.result(reading)
+                reading, places = self._light.begin_reading(), self._stages.begin_reading()
+            at = self._stages.finish_reading(places)
+            state = None if reading is None else self._calls.result(reading)
         assert shown is not None
         power = exposed.power if state is None else state.power
         return FiredStimulus(
@@ -324,7 +328,7 @@ class RigInstruments:
     def _look(self, event: Event) -> FrameHeader:
         """Take a frame at the height of an event that is for none: the record leaves it out."""
         self.place(event)
-        self._light.light_up()
+        self._light_up()
         return self._snap(event, _NO_EVENT)
 
     def _snap(self, event: Event, number: int) -> FrameHeader:
@@ -337,7 +341,7 @@ class RigInstruments:
         """Have the camera run by itself, in the light as it is."""
         with self.use.lock:
             self._frames.tell_changes()
-            self._light.light_up()
+            self._light_up()
             return self._frames.acquire(count, duration_s)
 
     def call(self, asked: ServiceCall) -> CalledService:
@@ -346,7 +350,7 @@ class RigInstruments:
             return self._services.run(asked)
         with self.use.lock:
             self._frames.tell_changes()
-            self._light.light_up()
+            self._light_up()
             return self._services.run(asked, self._frames.expose_until)
 
     def hold_call(self) -> None:

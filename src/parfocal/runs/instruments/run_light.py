@@ -66,6 +66,13 @@ class RunLight:
         The services of lights.
     modulator : str
         The service of the modulator before one of them; "" for none. It is blank where the light is off.
+
+    Attributes
+    ----------
+    power : float or None
+        Of the channel that is set, as read back last.
+    lit_within_s : float or None
+        How long it took to let the light through when that was asked for last; None if it was through.
     """
 
     def __init__(
@@ -85,6 +92,7 @@ class RunLight:
         self._lit = False
         self._offs = PendingCalls()  # asked for by `dark`
         self.power: float | None = None
+        self.lit_within_s: float | None = None
 
     def learn(self) -> dict[str, ChannelPreset] | None:
         """Ask which channels there are, and return them; None without a service of them."""
@@ -161,11 +169,6 @@ class RunLight:
         """Whether the light of a channel is let through: `shade` would hold it back."""
         return self._lit and self._set is not None
 
-    @property
-    def is_lit(self) -> bool:
-        """Whether `light_up` has nothing to do."""
-        return self._lit
-
     def renew(self) -> str:
         """Lease again what was lost; return which service had lost it, "" if none.
 
@@ -221,14 +224,26 @@ class RunLight:
 
     def light_up(self) -> None:
         """Let the light through; failing, all is switched off, and no channel is set."""
+        with self.lighting_up():
+            pass
+
+    @contextmanager
+    def lighting_up(self) -> Iterator[None]:
+        """Have the light let through while the block runs: it is at the end.
+
+        If the block or the light fails, all is switched off, and no channel is set.
+        """
+        self.lit_within_s = None
         if self._lit:
+            yield
             return
         self._offs.wait()
-        has_channel = self._set is not None
+        has_channel, began_ns = self._set is not None, self._clock.monotonic_ns()
         try:
             lit = [self._calls.begin(light, "set_power", power) for light, power in self._found.items()]
             if has_channel:
                 lit.append(self._calls.begin(self._channels, "open_shutter", returns=ChannelState))
+            yield
             states = self._calls.results(lit)
         except BaseException:
             self.dark()  # some may be lit
@@ -236,6 +251,7 @@ class RunLight:
         if has_channel:
             self.power = states[-1].power
         self._lit = True
+        self.lit_within_s = (self._clock.monotonic_ns() - began_ns) * 1e-9
 
     def begin_reading(self) -> Call | None:
         """Ask what the channel that is set stands at, read back: a `ChannelState`; None if none is."""

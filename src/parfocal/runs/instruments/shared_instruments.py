@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from parfocal.ipc import Call
 
 
 class SharedInstruments:
@@ -16,9 +20,12 @@ class SharedInstruments:
         Who did so last.
     held : set of str
         The services that one of them holds.
+    blanking : Call or None
+        By which the light modulator is made blank after the last stimulus, until somebody has waited for it.
     """
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.last: object = None
         self.held: set[str] = set()
+        self.blanking: Call | None = None

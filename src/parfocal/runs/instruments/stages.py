@@ -10,6 +10,7 @@ from parfocal.runs.forecast.device_times import AxisTimes
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from parfocal.ipc import Call
     from parfocal.runs.instruments.calling import InstrumentCalls
     from parfocal.runs.plans.event import Event
 
@@ -48,12 +49,15 @@ class Stages:
                 name = wanted if len(axes) == 1 and len(wanted) == 1 else axis.name
                 if name in wanted and axis.unit in _UM:
                     self._axes[name] = (service, axis)
-        self._at = self.read()
+        self._at = self.finish_reading(self.begin_reading())
         return self._at.copy()
 
-    def read(self) -> dict[str, float]:
-        """Return where all axes stand, um; they are asked at once."""
-        asked = [self._calls.begin(service, "position", axis.name) for service, axis in self._axes.values()]
+    def begin_reading(self) -> list[Call]:
+        """Ask where all axes stand, all at once; `finish_reading` returns it."""
+        return [self._calls.begin(service, "position", axis.name) for service, axis in self._axes.values()]
+
+    def finish_reading(self, asked: list[Call]) -> dict[str, float]:
+        """Return where all axes stand, um, as asked for by `begin_reading`."""
         found = zip(self._axes.items(), self._calls.results(asked), strict=True)
         self.position |= {name: at / _UM[axis.unit] for (name, (_, axis)), at in found}
         return self.position.copy()

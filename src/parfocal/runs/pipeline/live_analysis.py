@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from parfocal.runs.pipeline.workers import JobResult, PipelineWorkers
 
 _SOURCE = "pipeline"
-_FIRST_S = 0.001
-"""When a mask has come that a stimulus waits for, the run goes first: so long nothing else is done."""
+_LIGHT_FIRST_S = 0.05
+"""While a stimulus is in hand nothing is written, so long at most: its light goes first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +113,8 @@ class LiveAnalysis:
         self._late_ones: set[TimePoint] = set()  # deferred ones at a worker
         self._folder: str | None = None  # of the record, once deferred ones may be analysed
         self._awaited: TimePoint | None = None
+        self._no_stimulus = threading.Event()  # is in hand
+        self._no_stimulus.set()
         self._begun: RunStart | None = None
         self._aborted = self._stopped = False
         self._given_up = 0
@@ -194,6 +196,10 @@ class LiveAnalysis:
 
     def fetched(self, event: Event | None) -> None:
         """Hear of the event that the run has in hand next: images before it may be complete now."""
+        if event is None or event.kind != "stimulus":
+            self._no_stimulus.set()
+        else:
+            self._no_stimulus.clear()
         with self._lock:
             if self._group is not None and not self._group.goes_on_with(event):
                 self._take(self._group)
@@ -269,6 +275,7 @@ class LiveAnalysis:
         """End the workers; return what was not analysed, in words. Idempotent."""
         with self._lock:
             self._stopped = True
+        self._no_stimulus.set()
         self._workers.close()
         self._held.close()
         with self._lock:
@@ -330,7 +337,7 @@ class LiveAnalysis:
     # --- the threads of the workers
 
     def _done(self, position: PositionMemory, point: TimePoint, future: Future[JobResult]) -> None:
-        """Take what was found: first for the decision, then for the record."""
+        """Take what was found: first for the decision, then, after the light that follows, for the record."""
         result = self._result_of(point, future)
         found = None if result is None else result.found
         frame = None if result is None else self._frame_of(point, result)
@@ -352,8 +359,8 @@ class LiveAnalysis:
         try:
             if is_awaited:
                 self._wake()
-                SYSTEM_CLOCK.sleep(_FIRST_S)
             if found is not None and not found.gone:
+                SYSTEM_CLOCK.wait(self._no_stimulus, _LIGHT_FIRST_S)
                 self._keep(point, found, frame)
         finally:
             with self._lock:

@@ -45,8 +45,8 @@ class ShutteredLight:
     """A light with a shutter (a `parfocal.core.protocols.LightSource` that `HasShutter`).
 
     Power and shutter belong to the world's process: when this one is killed, they stay as they are. They are
-    read from the memory in which it keeps them. Opening the device makes them safe, as closing and
-    `make_safe` do.
+    read from the memory in which it keeps them, and what is as it shall be is not set again. Opening the
+    device makes them safe, as closing and `make_safe` do.
     """
 
     Settings = ShutteredLightSettings
@@ -102,7 +102,8 @@ class ShutteredLight:
         if not POWERS[0] <= fraction <= POWERS[1]:
             raise BadInputError(f"the power must lie from 0 to 1, not {fraction}")
         self._disturb()
-        self._opened().set_power(self._settings.light, fraction, timeout_s=_ANSWER_S)
+        if fraction != self.power():
+            self._opened().set_power(self._settings.light, fraction, timeout_s=_ANSWER_S)
 
     def shutter_is_open(self) -> bool:
         """Whether light passes."""
@@ -115,7 +116,8 @@ class ShutteredLight:
             raise DeviceError(
                 f"the shutter of {self._settings.light!r} is stuck {'closed' if opened else 'open'}"
             )
-        self._wait_for(self._move_shutter(opened))
+        lamp = self._lamp()
+        self._wait_for(lamp.arrives_ns if lamp.opened == opened else self._move_shutter(opened))
 
     def inject_fault(self, kind: str, **details: Any) -> None:
         """Make a fault happen: "error" once, or "stuck shutter" (it moves no more) until "free"."""
