@@ -24,9 +24,10 @@ import numpy as np
 from _report import Parts, Row, Size, parser, run
 
 import parfocal
+from parfocal.analysis.beads.quality import XY_FLAGS
 from parfocal.analysis.beads.rois import RoiSet
 from parfocal.analysis.beads.rows import TRACK_DTYPE
-from parfocal.analysis.locks.samples import XY_FLAGS, FreshSamples
+from parfocal.analysis.locks.samples import FreshSamples
 from parfocal.analysis.locks.xy_controller import region_moves
 from parfocal.core.clock import poll_until
 from parfocal.rig.rig import Rig

@@ -39,8 +39,9 @@ class Held(StreamWriter):
 def collector_of(folder: Path, tracks: StreamWriter, failures: list[BaseException]) -> TrackCollector:
     ledger = TrackLedger(folder / "counts", 1)
     return TrackCollector(
-        folder, "camera", ["part"], tracks, ledger, SYSTEM_CLOCK, late_after_s=LONG_S, failed=failures.append
-    )
+        folder, "camera", ["part"], tracks, ledger, SYSTEM_CLOCK, published=len, late_after_s=LONG_S,
+        failed=failures.append,
+    )  # fmt: skip
 
 
 def track(folder: Path, camera: StreamWriter, part: StreamWriter, frames: range) -> None:

@@ -27,7 +27,10 @@ def test_the_noise_is_set_while_another_change_waits_for_a_worker(tmp_path: Path
 
     rois = RoiSet(roi_px=64, width_px=320, height_px=320)
     regions = Regions(
-        Assignment(owner=1, rois=rois, noise=CameraNoise()), tell, RoiVersions(tmp_path / "regions", 1)
+        Assignment(owner=1, rois=rois, noise=CameraNoise()),
+        tell,
+        RoiVersions(tmp_path / "regions", 1),
+        lambda numbers, version: None,
     )
     with ThreadPoolExecutor(1) as pool:
         adding = pool.submit(regions.change, lambda rois: rois.added([(100.0, 100.0)]))

@@ -8,6 +8,7 @@ from PIL import Image
 
 from parfocal.analysis.beads.overlay import GOOD
 from parfocal.core.errors import CommandError
+from parfocal.streams import open_stream
 
 pytestmark = pytest.mark.usefixtures("shared_roots")
 
@@ -89,3 +90,37 @@ def test_a_picture_of_the_frame_with_its_regions(bench, tmp_path):
     with Image.open(tmp_path / "overlay.png") as picture:
         assert picture.width == 320 < picture.height, "the legend lies below the frame"
         assert GOOD in set(map(tuple, np.asarray(picture).reshape(-1, 3).tolist()))
+
+
+def test_references_tell_the_drift_of_the_sample(bench):
+    camera, tracker = bench.client("camera"), bench.client("tracker")
+    with pytest.raises(CommandError, match=r"there are no beads \[99\]"):
+        tracker.call("set_references", [99])
+    rois = find_all(bench)["rois"]
+    tracker.call("drain", timeout_s=30)
+    with (
+        open_stream(bench.streams, "drift").lossless("drop") as reader,
+        open_stream(bench.streams, "truth").lossless() as truths,
+    ):
+        camera.call("snap", timeout_s=30)
+        stuck = truths.read(timeout_s=30)[:2]  # the first half of the beads is
+        apart = [np.hypot(stuck["x_px"] - roi["x_px"], stuck["y_px"] - roi["y_px"]).min() for roi in rois]
+        chosen = [roi["bead"] for roi, away in zip(rois, apart, strict=True) if away < 2.0]
+        tracker.call("drain", timeout_s=30)
+        assert tracker.call("set_references", chosen)["references"] == chosen
+        assert len(chosen) == 2
+        camera.call("set_drift", 100.0, 0.0, 0.0)
+        camera.call("start", 60, timeout_s=30)
+        true = np.concatenate([truths.read(timeout_s=30)])
+        while len(true) < 240:
+            true = np.concatenate([true, truths.read(timeout_s=30)])
+        assert not tracker.call("drain", timeout_s=60)["dropped"]
+        rows = reader.poll()
+    camera.call("set_drift")
+    assert rows["frame"].tolist() == true["frame"][::4].tolist()
+    assert set(rows["used"][20:].tolist()) == {2}
+    errors_nm = rows["x_nm"] - 100.0 * true["x_px"][::4]  # of one that is stuck
+    assert np.nanstd(errors_nm[20:]) < 2.0
+    assert tracker.call("drift")["x_nm"] == rows["x_nm"][-1]
+    tracker.call("remove_roi", chosen[0])
+    assert tracker.call("drift")["references"] == chosen[1:]

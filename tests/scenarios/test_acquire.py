@@ -67,11 +67,31 @@ def test_a_mode_records_what_it_says_and_all_of_it(rig, mode, streams):
     status = handle.wait(WAIT_S)
     assert (status.outcome, status.frames_received) == ("complete", 20)
     record = parfocal.open_run(status.folder)
-    lasting = {"run_events", "focus", "magnet", "force", "xy_corrections", "z_corrections"}
+    lasting = {"run_events", "drift", "focus", "magnet", "force", "xy_corrections", "z_corrections"}
     assert set(record.manifest.streams) == streams | lasting
     stored = {name: record.manifest.streams[name].stored for name in streams}
     each = {"tracks": 40, "roi_video": 20, "roi_corners": 40, "camera": 20}
     assert stored == {name: each.get(name, stored["truth"]) for name in streams}
+
+
+def test_a_record_gives_its_tracks_less_the_drift(rig):
+    rig["tracker"].set_references(beads=(0, 1))
+    rig["camera"].set_drift(x_nm_per_s=200.0)
+    status = rig.acquire("tracks", frames=50, name="drifting").wait(WAIT_S)
+    rig["camera"].set_drift()
+    rig["tracker"].set_references(beads=())
+    record = parfocal.open_run(status.folder)
+    told, tracks = record.tracks_less_drift(), record.rows("tracks")
+    assert record.manifest.streams["drift"].stored == 50
+    assert (told["frame"] == tracks["frame"]).all()
+    assert np.isnan(told["x_px"][:40]).all(), "twenty frames tell where the references lie"
+    moved = record.rows("drift")["x_nm"] / 100
+    assert np.allclose(told["x_px"], tracks["x_px"] - np.repeat(moved, 2), equal_nan=True)
+    fitted = record.tracks_less_drift(references=[0, 1])
+    assert np.isfinite(fitted["x_px"]).all()
+    plain = parfocal.open_run(rig.acquire("tracks", frames=5, name="plain").wait(WAIT_S).folder)
+    with pytest.raises(BadInputError, match="holds no drift, as no references were set"):
+        plain.tracks_less_drift()
 
 
 def test_another_reader_finds_the_regions_where_the_corners_say(rig):

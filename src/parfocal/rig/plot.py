@@ -78,7 +78,7 @@ def _draw_tracks(run: RecordedRun, stream: str, place: Path) -> list[Path]:
     rows = track_rows(run, stream)
     chart = place / "tracks.png"
     timed = bool(np.ptp(rows["time_ns"]) > 0)
-    size_um = pixel_size_um(run)
+    size_um = run.pixel_size_um
     size_nm = None if size_um is None else size_um * 1e3
     draw_chart(rows, chart, title=_title(run), pixel_size_nm=size_nm, seconds=timed)
     overlay = _draw_last_frame(run, rows, place / OVERLAY)
@@ -130,15 +130,6 @@ def track_rows(run: RecordedRun, stream: str = "", most: int = 1_000_000) -> NDA
     if not len(rows):
         raise BadInputError(f"the run {run.folder} holds no row of {name}: there is nothing to draw")
     return rows
-
-
-def pixel_size_um(run: RecordedRun) -> float | None:
-    """Return the edge of a pixel, as the run or its camera's frames tell it."""
-    camera = run.manifest.devices.get("camera")
-    spec = camera.get("spec") if isinstance(camera, dict) else None
-    stated = spec.get("pixel_size_um") if isinstance(spec, dict) else None
-    size = run.manifest.pixel_size_um or stated
-    return float(size) if size else None
 
 
 def _holds_tracks(run: RecordedRun, name: str) -> bool:

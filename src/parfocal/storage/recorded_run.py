@@ -13,11 +13,14 @@ from parfocal.storage.analysed import is_of_pipeline, phase_names, with_names
 from parfocal.storage.catalogue import list_runs
 from parfocal.storage.event_documents import image_folders
 from parfocal.storage.event_timing import EventTiming, timing_of
+from parfocal.storage.less_drift import less_drift, less_motion_of
 from parfocal.storage.manifest import FILE_NAME, Manifest, read_manifest
 from parfocal.storage.reading import read_array
 from parfocal.storage.recorded_frames import Choice, RecordedFrames, RecordedImage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 EVENT_LOG = "run_events"
@@ -148,6 +151,53 @@ class RecordedRun:
             If the run holds no such rows: it had no pipeline, or one that does not save them.
         """
         return self._named("tracks")
+
+    def tracks_less_drift(self, references: Sequence[int] = (), *, stream: str = "tracks") -> NDArray[Any]:
+        """Return the rows of beads with the drift taken off, a structured array (n,).
+
+        Parameters
+        ----------
+        references : sequence of int
+            Beads that are stuck to the glass: their common motion is fitted to all frames together, and has a
+            mean of 0. Without any, the drift is taken off that the tracker told while it was recorded
+            (`set_references`).
+        stream : str
+            Of the tracks.
+
+        Returns
+        -------
+        structured ndarray
+            The rows as they were recorded, but for ``x_px``, ``y_px`` and ``z_nm``: NaN in frames whose drift
+            is not known.
+
+        Raises
+        ------
+        BadInputError
+            If the run has no such rows, or neither references nor a drift were given; if a reference has no
+            rows.
+        """
+        tracks = self.rows(stream)
+        if references:
+            return less_motion_of(tracks, references)
+        drift = self.rows("drift") if "drift" in self.streams("rows") else tracks[:0]
+        if not len(drift):
+            raise BadInputError(
+                f"{self.folder} holds no drift, as no references were set then; name beads that are stuck"
+            )
+        size_um = self.pixel_size_um
+        if size_um is None:
+            raise BadInputError(f"the record {self.folder} does not tell the size of a pixel")
+        return less_drift(tracks, drift, size_um * 1e3)
+
+    @property
+    def pixel_size_um(self) -> float | None:
+        """Edge of a pixel, as the run or its camera's frames tell it; None if nobody does."""
+        manifest = self.manifest
+        camera = manifest.devices.get("camera")
+        spec = camera.get("spec") if isinstance(camera, dict) else None
+        stated = spec.get("pixel_size_um") if isinstance(spec, dict) else None
+        size = manifest.pixel_size_um or stated
+        return float(size) if size else None
 
     def stimulations(self) -> NDArray[Any]:
         """Return what became of each stimulus of a run with a pipeline, a structured array (n,).

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from parfocal.analysis.beads.quality import XY_FLAGS, Z_FLAGS
 from parfocal.analysis.beads.rois import RoiSet
 from parfocal.analysis.beads.rows import TRACK_DTYPE
-from parfocal.analysis.locks.samples import XY_FLAGS, Z_FLAGS, FreshSamples
+from parfocal.analysis.locks.samples import FreshSamples
 from parfocal.analysis.locks.settings import ZLockConfig
 from parfocal.analysis.locks.xy_controller import region_moves
 from parfocal.analysis.locks.z_controller import FocusReading, ZController, z_correction

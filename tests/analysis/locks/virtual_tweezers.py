@@ -46,6 +46,7 @@ class LocalTracker(RegionCommands, Service):
             Assignment(owner=1, rois=rois, noise=NOISE),
             self.assign,
             RoiVersions(context.streams / "versions", 1),
+            lambda numbers, version: None,
         )
 
     def assign(self, assignment):

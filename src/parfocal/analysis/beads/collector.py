@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from parfocal.core.clock import Clock
 
 _WAIT_S = 0.5
@@ -42,6 +44,8 @@ class TrackCollector:
         Takes the rows. Closed by who made it.
     ledger : TrackLedger
         Counts.
+    published : callable
+        Given all rows once they are in the stream, by one thread at a time; must not wait.
     late_after_s : float
         How long the others' rows wait for those of a living worker.
     failed : callable
@@ -57,13 +61,14 @@ class TrackCollector:
         ledger: TrackLedger,
         clock: Clock,
         *,
+        published: Callable[[NDArray[Any]], None],
         late_after_s: float,
         failed: Callable[[BaseException], None],
     ) -> None:
         self._folder, self._frames = folder, frames
         self._tracks, self._ledger, self._clock = tracks, ledger, clock
         self._late_ns = round(late_after_s * 1e9)
-        self._failed = failed
+        self._failed, self._published = failed, published
         self._ended = threading.Event()
         self._drained = threading.Event()
         self._lock = threading.Lock()
@@ -160,7 +165,7 @@ class TrackCollector:
     def _write(self, parts: list[FramePart]) -> None:
         rows = track_rows(np.concatenate([part.rows[1:] for part in parts]))
         rows["written_ns"] = self._clock.monotonic_ns()
-        published, is_usable = len(rows), usable(rows)
+        whole, is_usable = rows, usable(rows)
         while True:
             try:
                 self._tracks.write_rows(rows, timeout_s=_WAIT_S)
@@ -169,7 +174,8 @@ class TrackCollector:
                 if self._ended.is_set():
                     raise
                 rows = rows[error.written :]
-        self._ledger.count_rows(published, int(is_usable.sum()))
+        self._published(whole)
+        self._ledger.count_rows(len(whole), int(is_usable.sum()))
 
     def _change_ring(self, ring_ns: int) -> None:
         """Count what the old ring had and nobody tracked; go on with the new one."""

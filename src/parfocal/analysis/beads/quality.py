@@ -33,6 +33,12 @@ TETHERED_MOTION = 2.0
 """A bead whose steps are larger than so many times their uncertainty moves: it hangs on something."""
 
 
+Z_FLAGS = Flag(0xFF) & ~Flag.NEIGHBOUR
+"""A row with one of these says nothing of the height."""
+XY_FLAGS = Flag.EMPTY | Flag.NOT_CONVERGED
+"""A row with one of these says nothing of the place; one at the edge of its region still does."""
+
+
 def usable(rows: NDArray[Any]) -> NDArray[np.bool_]:
     """Return which rows carry no flag but `Flag.NEIGHBOUR`: their positions are worth what sigma says.
 

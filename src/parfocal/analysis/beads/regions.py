@@ -12,7 +12,7 @@ from parfocal.analysis.beads.fitting import NO_BEAD
 from parfocal.core.errors import BadInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from parfocal.analysis.beads.assignment import Assignment, CameraNoise, FitSettings, ProfileWatch
@@ -32,6 +32,9 @@ class Regions:
         by it. Nobody is kept from another change meanwhile.
     versions : RoiVersions
         Gets each version of the regions before any worker goes by it.
+    renumbered : callable
+        Told, before the workers, when beads are removed or get other numbers: the numbers of those that stay,
+        by the ones before, and from which version of the regions on they hold.
     """
 
     def __init__(
@@ -39,8 +42,9 @@ class Regions:
         assignment: Assignment,
         report: Callable[[Assignment], Callable[[], None]],
         versions: RoiVersions,
+        renumbered: Callable[[Mapping[int, int], int], None],
     ) -> None:
-        self._report = report
+        self._report, self._renumbered = report, renumbered
         self._lock = threading.Lock()
         self._frozen = ""
         self.assignment = assignment
@@ -57,7 +61,10 @@ class Regions:
         """
         with self._lock:
             self._check_free()
-            new, wait = self._set(rois=how(self.assignment.rois))
+            rois = how(self.assignment.rois)
+            if not set(self.assignment.rois.beads) <= set(rois.beads):
+                self._renumbered({bead: bead for bead in rois.beads}, rois.version)
+            new, wait = self._set(rois=rois)
         if waits:
             wait()
         return new
@@ -66,7 +73,9 @@ class Regions:
         """Put other beads in place of all; tables are forgotten. Raises as `change`."""
         with self._lock:
             self._check_free()
-            new, wait = self._set(rois=how(self.assignment.rois), tables="", tables_hash="", table_beads=())
+            rois = how(self.assignment.rois)
+            self._renumbered({}, rois.version)
+            new, wait = self._set(rois=rois, tables="", tables_hash="", table_beads=())
         wait()
         return new
 
@@ -80,6 +89,7 @@ class Regions:
             watched = self.assignment.watched
             if watched is not None:
                 watched = msgspec.structs.replace(watched, bead=numbers.get(watched.bead, NO_BEAD))
+            self._renumbered(numbers, new.version)
             renumbered = tuple(numbers.get(bead, NO_BEAD) for bead in tables)
             _, wait = self._set(rois=new, table_beads=renumbered, watched=watched)
         wait()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,16 +21,19 @@ from parfocal.analysis.beads.assignment import (
     load_assignment,
 )
 from parfocal.analysis.beads.collector import TrackCollector
+from parfocal.analysis.beads.commands.drift import DriftCommands
 from parfocal.analysis.beads.commands.regions import RegionCommands
 from parfocal.analysis.beads.commands.tables import TableCommands
 from parfocal.analysis.beads.commands.video import VideoCommands
 from parfocal.analysis.beads.commands.views import ViewCommands
+from parfocal.analysis.beads.drift import DRIFT_DTYPE, DriftFeed
 from parfocal.analysis.beads.flat import read_flat
 from parfocal.analysis.beads.ledger import TrackLedger
 from parfocal.analysis.beads.regions import Regions
 from parfocal.analysis.beads.roi_video import RoiVideo
 from parfocal.analysis.beads.rois import RoiSet
 from parfocal.analysis.beads.rows import TRACK_DTYPE
+from parfocal.analysis.beads.track_feed import TrackFeed, write_or_warn
 from parfocal.analysis.beads.versions import RoiVersions
 from parfocal.analysis.beads.workers import Workers
 from parfocal.core.errors import BadInputError, ConfigError
@@ -39,6 +44,7 @@ from parfocal.streams import StreamWriter, open_stream
 
 _STEP_S = 0.25
 _LOOK_S = 0.05
+_DRIFT_SLOTS = 1 << 12
 _CHANGEABLE = {
     *("gain_e_per_adu", "offset_adu", "read_noise_e", "saturation_adu"),
     *("max_chi2", "tilted_light", "flat"),
@@ -59,6 +65,8 @@ class TrackerConfig(BaseModel):
         Name of the stream of the watched bead's profiles (`parfocal.analysis.beads.profile.PROFILE_DTYPE`).
     roi_video, roi_corners : str
         Names of the streams of the regions' video, and of where each of them lay (`start_roi_video`).
+    drift : str
+        Name of the stream of drift (`parfocal.analysis.beads.drift.DRIFT_DTYPE`), see `set_references`.
     workers : int
         How many processes track; their services are called like this one with -1, -2 ... behind.
     policy : "drop" or "block"
@@ -89,6 +97,7 @@ class TrackerConfig(BaseModel):
     profiles: str = "profiles"
     roi_video: str = "roi_video"
     roi_corners: str = "roi_corners"
+    drift: str = "drift"
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     policy: Literal["drop", "block"] = "drop"
     threads: Annotated[int, Field(ge=1)] = 1
@@ -104,8 +113,10 @@ class TrackerConfig(BaseModel):
     slots: Annotated[int, Field(ge=1024)] = 1 << 17
 
 
-class TrackerService(RegionCommands, TableCommands, VideoCommands, ViewCommands, Service):
+class TrackerService(RegionCommands, TableCommands, DriftCommands, VideoCommands, ViewCommands, Service):
     """Owns the beads' regions and tables; merges what its workers track into one stream of rows.
+
+    What goes by those rows beside (the drift) looks at them in the loop's thread, four times a second.
 
     What the workers need lies in a file, so that one that was started anew takes it up by itself.
     """
@@ -114,9 +125,10 @@ class TrackerService(RegionCommands, TableCommands, VideoCommands, ViewCommands,
     settings: TrackerConfig
 
     def streams_written(self, service: str) -> tuple[str, ...]:
-        """Return the streams of tracks, and of the regions' video."""
+        """Return the streams of tracks, of drift, and of the regions' video."""
         del service
-        return (self.settings.tracks, self.settings.roi_video, self.settings.roi_corners)
+        settings = self.settings
+        return (settings.tracks, settings.drift, settings.roi_video, settings.roi_corners)
 
     def streams_read(self) -> dict[str, tuple[str, ...]]:
         """Return the stream of frames."""
@@ -132,18 +144,13 @@ class TrackerService(RegionCommands, TableCommands, VideoCommands, ViewCommands,
             raise BadInputError(f"stream {settings.frames!r} holds rows, no frames")
         self._frames = spec
         self._versions = RoiVersions(streams / f"{context.service}.regions", os.getppid())
-        self.regions = Regions(self._first_assignment(spec), self.workers.assign, self._versions)
-        self.regions.assignment.save(assignment_path(streams, context.service))
         with ExitStack() as stack:
-            tracks = StreamWriter(streams, settings.tracks, RowSpec.of(TRACK_DTYPE), settings.slots)
-            stack.callback(tracks.close)
-            ledger = TrackLedger(streams / f"{context.service}.counts", os.getppid())
-            self._collector = TrackCollector(
-                streams, settings.frames, self.workers.names, tracks, ledger, context.clock,
-                late_after_s=settings.late_after_s, failed=context.fail,
-            )  # fmt: skip
-            self._collector.start()
-            stack.callback(self._collector.close)
+            self._followers = self._open_followers(stack)
+            self.regions = Regions(
+                self._first_assignment(spec), self.workers.assign, self._versions, self._followers.renumber
+            )
+            self.regions.assignment.save(assignment_path(streams, context.service))
+            self._open_tracks(stack)
             self.video = RoiVideo(
                 streams, settings.frames, settings.roi_video, settings.roi_corners,
                 kept=streams / f"{context.service}.video", owner=os.getppid(),
@@ -153,9 +160,36 @@ class TrackerService(RegionCommands, TableCommands, VideoCommands, ViewCommands,
             self.video.go_on()
             self._closing = stack.pop_all()
 
+    def _open_followers(self, stack: ExitStack) -> TrackFeed:
+        """Make what goes by the rows that are published."""
+        context, size_um = self.context, self._frames.pixel_size_um
+        rows = StreamWriter(context.streams, self.settings.drift, RowSpec.of(DRIFT_DTYPE), _DRIFT_SLOTS)
+        stack.callback(rows.close)
+        self.drift_feed = DriftFeed(
+            partial(write_or_warn, rows, context.log), context.streams / f"{context.service}.drift",
+            os.getppid(), math.nan if size_um is None else size_um * 1e3,
+        )  # fmt: skip
+        return TrackFeed(self.drift_feed)
+
+    def _open_tracks(self, stack: ExitStack) -> None:
+        """Begin to merge what the workers track."""
+        context, settings = self.context, self.settings
+        streams = context.streams
+        tracks = StreamWriter(streams, settings.tracks, RowSpec.of(TRACK_DTYPE), settings.slots)
+        stack.callback(tracks.close)
+        stack.callback(self._followers.pass_on)
+        ledger = TrackLedger(streams / f"{context.service}.counts", os.getppid())
+        self._collector = TrackCollector(
+            streams, settings.frames, self.workers.names, tracks, ledger, context.clock,
+            published=self._followers.put, late_after_s=settings.late_after_s, failed=context.fail,
+        )  # fmt: skip
+        self._collector.start()
+        stack.callback(self._collector.close)
+
     def step(self) -> float | None:
-        """Give up what does not come."""
+        """Give up what does not come; pass on what was published."""
         self._collector.look_after()
+        self._followers.pass_on()
         return _STEP_S
 
     def settings_changed(self, old: TrackerConfig, new: TrackerConfig) -> None:
@@ -184,6 +218,7 @@ class TrackerService(RegionCommands, TableCommands, VideoCommands, ViewCommands,
             "profile": self.watching(),
             "noise": msgspec.to_builtins(assignment.noise),
             "fit": msgspec.to_builtins(assignment.fit),
+            "drift": msgspec.to_builtins(self.drift_feed.status),
             "counts": self._collector.counts(),
         }
 
@@ -224,11 +259,12 @@ class TrackerService(RegionCommands, TableCommands, VideoCommands, ViewCommands,
 
     @command(lane="drain", effect="reads")
     def drain(self) -> dict[str, Any]:
-        """Wait until every frame that was produced is tracked or dropped; returns the counts."""
+        """Wait until each frame there is is dropped, or tracked and its drift told; returns the counts."""
         call = current_call()
         while (counts := self._collector.counts())["in_flight"]:
             call.check()
             self._collector.wait_for_news(_LOOK_S)
+        self._followers.pass_on()
         return counts
 
     def _first_assignment(self, spec: FrameSpec) -> Assignment:

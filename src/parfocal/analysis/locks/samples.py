@@ -7,17 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from parfocal.tracking.rows import Flag
-
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from numpy.typing import NDArray
 
-Z_FLAGS = Flag(0xFF) & ~Flag.NEIGHBOUR
-"""A row with one of these says nothing of the height."""
-XY_FLAGS = Flag.EMPTY | Flag.NOT_CONVERGED
-"""A row with one of these says nothing of the place; one at the edge of its region still does."""
+    from parfocal.tracking.rows import Flag
 
 
 class FreshSamples:
@@ -44,6 +39,7 @@ class FreshSamples:
 
     Examples
     --------
+    >>> from parfocal.analysis.beads.quality import Z_FLAGS
     >>> rows = np.zeros(
     ...     4, [("time_ns", "i8"), ("roi_version", "i4"), ("bead", "i4"), ("z_nm", "f8"), ("flags", "u4")]
     ... )

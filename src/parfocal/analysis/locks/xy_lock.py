@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from parfocal.analysis.beads.quality import XY_FLAGS
 from parfocal.analysis.locks.corrections import XY_DTYPE
 from parfocal.analysis.locks.lock_service import LockService, check_changeable
-from parfocal.analysis.locks.samples import XY_FLAGS, FreshSamples
+from parfocal.analysis.locks.samples import FreshSamples
 from parfocal.analysis.locks.settings import XYLockConfig
 from parfocal.analysis.locks.status import LockStatus
 from parfocal.analysis.locks.xy_controller import region_moves

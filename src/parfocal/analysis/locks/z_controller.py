@@ -13,7 +13,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from parfocal.analysis.locks.samples import Z_FLAGS, FreshSamples
+from parfocal.analysis.beads.quality import Z_FLAGS
+from parfocal.analysis.locks.samples import FreshSamples
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
