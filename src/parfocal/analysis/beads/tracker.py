@@ -249,8 +249,14 @@ class TrackerService(RegionCommands, TableCommands, DriftCommands, VideoCommands
 
     @command(lane="counts", effect="reads")
     def counts(self) -> dict[str, Any]:
-        """Return how many frames were produced, tracked, dropped by reason, and are in flight."""
-        return self._collector.counts()
+        """Return how many frames were produced, tracked, dropped by reason, and are in flight.
+
+        When none is in flight, the drift of all of them is in its stream, too.
+        """
+        counts = self._collector.counts()
+        if not counts["in_flight"]:
+            self._followers.pass_on()
+        return counts
 
     @command(lane="counts", effect="reads")
     def row_counts(self) -> dict[str, int]:
@@ -259,12 +265,11 @@ class TrackerService(RegionCommands, TableCommands, DriftCommands, VideoCommands
 
     @command(lane="drain", effect="reads")
     def drain(self) -> dict[str, Any]:
-        """Wait until each frame there is is dropped, or tracked and its drift told; returns the counts."""
+        """Wait until every frame that was produced is tracked or dropped; returns the counts."""
         call = current_call()
-        while (counts := self._collector.counts())["in_flight"]:
+        while (counts := self.counts())["in_flight"]:
             call.check()
             self._collector.wait_for_news(_LOOK_S)
-        self._followers.pass_on()
         return counts
 
     def _first_assignment(self, spec: FrameSpec) -> Assignment:
