@@ -12,21 +12,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import minimize
 
 from parfocal.core.errors import BadInputError
 from parfocal.tracking.checks import checked_number
 from parfocal.tracking.drift import allan_variance
+from parfocal.tracking.gamma_fit import fit_scale_and_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import ArrayLike, NDArray
+
+    from parfocal.tracking.gamma_fit import ScaleAndTime
+
+    Number = float | NDArray[np.float64]
 
 _BOLTZMANN = 0.01380649
 """pN nm / K."""
 _COLDEST_K, _HOTTEST_K = 250.0, 400.0
 """Between which a bead moves in a fluid."""
+_NO_BLUR = 1e-4
+"""An exposure of so many relaxation times is one of none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +75,14 @@ def covariance(
 
 
 def _covariance(
-    lags: ArrayLike, variance: float, relaxation_s: float, interval_s: float, exposure_s: float
+    lags: ArrayLike, variance: Number, relaxation_s: Number, interval_s: float, exposure_s: float
 ) -> NDArray[np.float64]:
-    w = exposure_s / relaxation_s
+    """Return the same without checks; variances and times may be arrays that broadcast with `lags`."""
+    w = np.maximum(exposure_s / relaxation_s, _NO_BLUR)
     k = np.asarray(lags, dtype=float)
-    if w < 1e-4:
-        return np.asarray(variance * np.exp(-k * interval_s / relaxation_s))
     at_zero = 2 * (w + np.expm1(-w)) / w**2
-    later = (2 * np.sinh(w / 2) / w) ** 2 * np.exp(-k * interval_s / relaxation_s)
+    apart_s = np.maximum(k * interval_s - exposure_s, 0.0)
+    later = (-np.expm1(-w) / w) ** 2 * np.exp(-apart_s / relaxation_s)
     return np.asarray(variance * np.where(k == 0, at_zero, later))
 
 
@@ -91,9 +95,9 @@ def power_spectrum(
 
 
 def _spectrum(
-    frequency_hz: ArrayLike, variance: float, relaxation_s: float, interval_s: float, exposure_s: float
+    frequency_hz: ArrayLike, variance: Number, relaxation_s: Number, interval_s: float, exposure_s: float
 ) -> NDArray[np.float64]:
-    first, second = _covariance([0, 1], variance, relaxation_s, interval_s, exposure_s)
+    first, second = (_covariance(lag, variance, relaxation_s, interval_s, exposure_s) for lag in (0, 1))
     a = np.exp(-interval_s / relaxation_s)
     cosine = np.cos(2 * np.pi * np.asarray(frequency_hz) * interval_s)
     return np.asarray(2 * interval_s * (first + 2 * second * (cosine - a) / (1 - 2 * a * cosine + a * a)))
@@ -108,10 +112,10 @@ def expected_allan_variance(
 
 
 def _allan(
-    windows: ArrayLike, variance: float, relaxation_s: float, interval_s: float, exposure_s: float
+    windows: ArrayLike, variance: Number, relaxation_s: Number, interval_s: float, exposure_s: float
 ) -> NDArray[np.float64]:
     m = np.asarray(windows, dtype=float)
-    first, second = _covariance([0, 1], variance, relaxation_s, interval_s, exposure_s)
+    first, second = (_covariance(lag, variance, relaxation_s, interval_s, exposure_s) for lag in (0, 1))
     gap = -np.expm1(-interval_s / relaxation_s)
     fade = -np.expm1(-m * interval_s / relaxation_s)
     own = first / m + 2 * second * (m * gap - fade) / (gap * m) ** 2
@@ -149,17 +153,8 @@ def fit_power_spectrum(
     """
     interval, exposure = _checked_times(rate_hz, exposure_s)
     x = _checked_trace(trace_nm, localisation_nm)
-    checked_number("temperature_k", temperature_k, least=_COLDEST_K, most=_HOTTEST_K, hint="in kelvin")
-    power = 2 * interval / x.size * np.abs(np.fft.rfft(x - x.mean())) ** 2
-    frequency = np.arange(power.size, dtype=np.float64) / (x.size * interval)
-    inside = slice(1, power.size - (1 - x.size % 2))
-    frequency, power, count = _pooled(frequency[inside], power[inside])
-    floor = 2 * interval * localisation_nm**2
-
-    def model(variance: float, relaxation: float) -> NDArray[np.float64]:
-        return floor + _spectrum(frequency, variance, relaxation, interval, exposure)
-
-    return _fit(model, power, count, x, interval, temperature_k)
+    _check_temperature(temperature_k)
+    return fit_power_spectra(x[None], interval, exposure, np.array([localisation_nm]), temperature_k)[0]
 
 
 def fit_allan_variance(
@@ -173,16 +168,88 @@ def fit_allan_variance(
     """Fit the Allan variance, which slow drift disturbs less; arguments as for `fit_power_spectrum`."""
     interval, exposure = _checked_times(rate_hz, exposure_s)
     x = _checked_trace(trace_nm, localisation_nm)
-    checked_number("temperature_k", temperature_k, least=_COLDEST_K, most=_HOTTEST_K, hint="in kelvin")
-    windows = 2 ** np.arange(int(np.log2(x.size / 8)))
-    measured = allan_variance(x, windows)
-    shape = 0.5 * (x.size / windows - 1)
+    _check_temperature(temperature_k)
+    return fit_allan_variances(x[None], interval, exposure, np.array([localisation_nm]), temperature_k)[0]
 
-    def model(variance: float, relaxation: float) -> NDArray[np.float64]:
-        well = _allan(windows, variance, relaxation, interval, exposure)
-        return well + localisation_nm**2 / windows
 
-    return _fit(model, measured, shape, x, interval, temperature_k)
+def fit_power_spectra(
+    traces_nm: NDArray[np.float64],
+    interval_s: float,
+    exposure_s: float,
+    localisation_nm: NDArray[np.float64],
+    temperature_k: float = 298.0,
+) -> list[Stiffness]:
+    """Fit the spectra of many traces (beads, frames) at once, which are not checked.
+
+    As `fit_power_spectrum`, with a localisation error for each bead.
+    """
+    x = traces_nm - traces_nm.mean(axis=1, keepdims=True)
+    power = 2 * interval_s / x.shape[1] * np.abs(np.fft.rfft(x)) ** 2
+    frequency = np.arange(power.shape[1], dtype=np.float64) / (x.shape[1] * interval_s)
+    inside = slice(1, power.shape[1] - (1 - x.shape[1] % 2))
+    frequency, power, count = _pooled(frequency[inside], power[:, inside])
+
+    def unit(relaxation_s: NDArray[np.float64]) -> NDArray[np.float64]:
+        return _spectrum(frequency, 1.0, relaxation_s[:, None], interval_s, exposure_s)
+
+    floor = np.broadcast_to(2 * interval_s * localisation_nm[:, None] ** 2, power.shape)
+    found = fit_scale_and_time(unit, power, count, floor, _times(interval_s, x))
+    return _stiffnesses(found, found.errors(count), temperature_k)
+
+
+def fit_allan_variances(
+    traces_nm: NDArray[np.float64],
+    interval_s: float,
+    exposure_s: float,
+    localisation_nm: NDArray[np.float64],
+    temperature_k: float = 298.0,
+) -> list[Stiffness]:
+    """Fit the Allan variances of many traces at once, as `fit_power_spectra`.
+
+    Those of different windows hold the same motion: their covariance, which the errors take into account,
+    comes from the spectrum that was fitted.
+    """
+    frames = traces_nm.shape[1]
+    windows = 2 ** np.arange(int(np.log2(frames / 8)))
+    measured = np.stack([allan_variance(trace, windows) for trace in traces_nm])
+    shape = 0.5 * (frames / windows - 1)
+
+    def unit(relaxation_s: NDArray[np.float64]) -> NDArray[np.float64]:
+        return _allan(windows, 1.0, relaxation_s[:, None], interval_s, exposure_s)
+
+    floor = localisation_nm[:, None] ** 2 / windows
+    found = fit_scale_and_time(unit, measured, shape, floor, _times(interval_s, traces_nm))
+    frequency = np.arange(1, (frames + 1) // 2) / (frames * interval_s)
+    well = _spectrum(frequency, found.scale[:, None], found.time_s[:, None], interval_s, exposure_s)
+    density = (well + 2 * interval_s * localisation_nm[:, None] ** 2) / (frames * interval_s)
+    gains = _gains(windows, frequency * interval_s)
+    shared = np.einsum("mk,nk,lk->nml", gains, density**2, gains, optimize=True)
+    relative = shared / found.expected[:, :, None] / found.expected[:, None, :]
+    return _stiffnesses(found, found.errors_of(shape, relative), temperature_k)
+
+
+def _gains(windows: NDArray[np.int64], cycles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return how much of the power at a frequency (cycles for each frame) is in each Allan variance."""
+    m = windows[:, None]
+    return np.asarray(2 * np.sin(np.pi * m * cycles) ** 4 / (m * np.sin(np.pi * cycles)) ** 2)
+
+
+def _times(interval_s: float, x: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the relaxation times between which a trace can tell one."""
+    return interval_s / 50, interval_s * x.shape[1]
+
+
+def _stiffnesses(found: ScaleAndTime, errors: NDArray[np.float64], temperature_k: float) -> list[Stiffness]:
+    stiffness = _BOLTZMANN * temperature_k / found.scale
+    return [
+        Stiffness(
+            stiffness_pn_per_nm=float(k),
+            drag_pn_s_per_nm=float(k * time_s),
+            stiffness_error=float(error),
+            corner_hz=float(1 / (2 * np.pi * time_s)),
+        )
+        for k, time_s, error in zip(stiffness, found.time_s, errors, strict=True)
+    ]
 
 
 def force_pn(stiffness_pn_per_nm: float, extension_nm: float, radius_nm: float = 0.0) -> float:
@@ -206,6 +273,10 @@ def force_pn(stiffness_pn_per_nm: float, extension_nm: float, radius_nm: float =
     stiffness = checked_number("stiffness_pn_per_nm", stiffness_pn_per_nm, above=0)
     extension = checked_number("extension_nm", extension_nm, least=0)
     return stiffness * (extension + checked_number("radius_nm", radius_nm, least=0))
+
+
+def _check_temperature(temperature_k: float) -> None:
+    checked_number("temperature_k", temperature_k, least=_COLDEST_K, most=_HOTTEST_K, hint="in kelvin")
 
 
 def _check_well(variance: float, relaxation_s: float, interval_s: float, exposure_s: float) -> None:
@@ -250,60 +321,7 @@ def _pooled(
     frequency: NDArray[np.float64], power: NDArray[np.float64], most: int = 400
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Average neighbouring frequencies, more of them the higher they are, so that few points remain."""
-    edges = np.unique(np.rint(np.geomspace(1, power.size + 1, most)).astype(int)) - 1
+    edges = np.unique(np.rint(np.geomspace(1, frequency.size + 1, most)).astype(int)) - 1
     count = np.diff(edges).astype(float)
-    return np.add.reduceat(frequency, edges[:-1]) / count, np.add.reduceat(power, edges[:-1]) / count, count
-
-
-def _fit(
-    model: Callable[[float, float], NDArray[np.float64]],
-    measured: NDArray[np.float64],
-    shape: NDArray[np.float64],
-    x: NDArray[np.float64],
-    interval: float,
-    temperature: float,
-) -> Stiffness:
-    """Maximise the likelihood of gamma-distributed values over variance and relaxation time."""
-
-    def cost(p: NDArray[np.float64]) -> float:
-        expected = model(float(np.exp(p[0])), float(np.exp(p[1])))
-        return float((shape * (measured / expected + np.log(expected))).sum())
-
-    start = np.array([np.log(max(float(x.var()), 1e-12)), np.log(_relaxation(x, interval))])
-    best = minimize(
-        cost, start, method="Nelder-Mead", options={"xatol": 1e-4, "fatol": 1e-3, "maxiter": 400}
-    ).x
-    variance, relaxation = np.exp(best)
-    stiffness = _BOLTZMANN * temperature / variance
-    return Stiffness(
-        stiffness_pn_per_nm=float(stiffness),
-        drag_pn_s_per_nm=float(stiffness * relaxation),
-        stiffness_error=_deviation(cost, best),
-        corner_hz=float(1 / (2 * np.pi * relaxation)),
-    )
-
-
-def _relaxation(x: NDArray[np.float64], interval: float) -> float:
-    """Return a first guess of the relaxation time, from the correlation of neighbours."""
-    centred = x - x.mean()
-    correlation = float((centred[1:] * centred[:-1]).sum() / max((centred**2).sum(), 1e-30))
-    return float(interval / -np.log(np.clip(correlation, 0.05, 0.999)))
-
-
-def _deviation(cost: Callable[[NDArray[np.float64]], float], best: NDArray[np.float64]) -> float:
-    """Return the standard deviation of the first (logarithmic) parameter, from the curvature of the cost."""
-    h = 0.02
-    e = np.eye(2) * h
-    middle = cost(best)
-    curvature = np.empty((2, 2))
-    for i in range(2):
-        curvature[i, i] = (cost(best + e[i]) - 2 * middle + cost(best - e[i])) / h**2
-    mixed = (
-        cost(best + e[0] + e[1])
-        - cost(best + e[0] - e[1])
-        - cost(best - e[0] + e[1])
-        + cost(best - e[0] - e[1])
-    )
-    curvature[0, 1] = curvature[1, 0] = mixed / (4 * h**2)
-    determinant = float(np.linalg.det(curvature))
-    return float(np.sqrt(curvature[1, 1] / determinant)) if determinant > 0 else float("inf")
+    first = edges[:-1]
+    return np.add.reduceat(frequency, first) / count, np.add.reduceat(power, first, axis=1) / count, count
