@@ -72,7 +72,7 @@ PLAIN = {
         Assignment Cellpose Merge StarDist
     """,
     "app": """
-        Column LineList Listed Outgoing Preview QuestionBar QueueBars Sent StopBar
+        Column LineList Listed Outgoing Preview QuestionBar QueueBars Sent StartPage StopBar
     """,
     "cli": """
         Exit
@@ -107,7 +107,7 @@ PLAIN = {
         Verbose
     """,
     "rig": """
-        Finding
+        DetachedStart Finding
     """,
     "storage": """
         Collected Edit Ended HeaderFile Incident LentBatch Moment Numbering Opener Piece

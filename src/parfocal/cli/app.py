@@ -17,6 +17,7 @@ from parfocal.cli import (
     calls,
     check,
     demo,
+    desktop,
     doctor,
     export,
     kinds,
@@ -92,7 +93,7 @@ def _make_app() -> App:
     seen.default(view.viewers)
     seen.command(view.close, help_epilogue=examples(view.close))
     for command in (
-        view.view, browse.browse, look.live, look.snap, track.track,
+        desktop.app, view.view, browse.browse, look.live, look.snap, track.track,
         rigs.up, rigs.down, rigs.restart, rigs.rigs, status.status, calls.call, calls.commands,
         settings.settings, show_plan.plan, run_plan.run, run_plan.prepare, acquire.acquire, sweep.sweep,
         pull.ramp, pull.hold, pull.turn,

@@ -52,6 +52,58 @@ class RigFailed(msgspec.Struct, frozen=True, tag=True):
     attributes: dict[str, Any]
 
 
+class DetachedStart:
+    """A rig that is being started in a process and a session of its own. `cancel` may come from any thread.
+
+    Parameters
+    ----------
+    config : RigConfig
+        The laboratory.
+    """
+
+    def __init__(self, config: RigConfig) -> None:
+        self.rig = config.name
+        self._begin = RigBegin(config.model_dump(mode="json"), search_path())
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `wait`
+        self._child = start_module("parfocal.rig.detached", stdout=subprocess.PIPE, stderr=self._said)
+        self._cancelled = False
+
+    def wait(self) -> int:
+        """Return the rig's process when every service is ready; for one thread, once.
+
+        Raises
+        ------
+        AlreadyRunningError, StartError
+            As `parfocal.open_rig`; nothing is left running. A start that was cancelled raises `StartError`.
+        """
+        child = self._child
+        with self._said as said:
+            try:
+                answer = _ask(child, msgspec.json.encode(self._begin))
+            except BaseException:  # Ctrl-C: what has begun is ended, and nobody else would do it
+                child.terminate()
+                child.wait(_ENDS_WITHIN_S)
+                raise
+            if answer is None:
+                code = child.wait()
+                said.seek(0)
+                text = said.read().decode(errors="replace").strip()
+                why = f"the rig's process ended: {text or 'it said nothing'}"
+                raise StartError(
+                    "the start was cancelled" if self._cancelled else why, service="rig", exit_code=code
+                )
+        if isinstance(answer, RigFailed):
+            child.wait()
+            raise _error_of(answer)
+        run_on(child)
+        return answer.pid
+
+    def cancel(self) -> None:
+        """End what has begun to start; `wait` raises once it has ended. Never waits."""
+        self._cancelled = True
+        self._child.terminate()
+
+
 def start_detached(config: RigConfig) -> int:
     """Start a rig in a process and a session of its own; return its process when every service is ready.
 
@@ -60,26 +112,7 @@ def start_detached(config: RigConfig) -> int:
     AlreadyRunningError, StartError
         As `parfocal.open_rig`; nothing is left running.
     """
-    begin = RigBegin(config.model_dump(mode="json"), search_path())
-    with tempfile.TemporaryFile() as said:
-        child = start_module("parfocal.rig.detached", stdout=subprocess.PIPE, stderr=said)
-        try:
-            answer = _ask(child, msgspec.json.encode(begin))
-        except BaseException:  # Ctrl-C: what has begun is ended, and nobody else would do it
-            child.terminate()
-            child.wait(_ENDS_WITHIN_S)
-            raise
-        if answer is None:
-            said.seek(0)
-            text = said.read().decode(errors="replace").strip()
-            raise StartError(
-                f"the rig's process ended: {text or 'it said nothing'}", service="rig", exit_code=child.wait()
-            )
-    if isinstance(answer, RigFailed):
-        child.wait()
-        raise _error_of(answer)
-    run_on(child)
-    return answer.pid
+    return DetachedStart(config).wait()
 
 
 def _ask(child: subprocess.Popen[bytes], begin: bytes) -> RigReady | RigFailed | None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import gc
-import os
 import signal
 import sys
 from pathlib import Path
 
 from parfocal.app.browser.catalogue import Catalogue
-from parfocal.core.errors import BadInputError, ViewerError
-from parfocal.viewers.client import check_display
+from parfocal.app.display import check_screen
+from parfocal.core.errors import BadInputError
 
-_SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
 _COLLECTS_RARELY = (20_000, 50, 100)
 _SWITCHES_EVERY_S = 0.001
 """So soon the scan's thread leaves the interpreter to the window's."""
@@ -48,7 +46,7 @@ def browse(
     """
     if not folder.is_dir():
         raise BadInputError(f"there is no folder {folder}: name a folder of images, runs or plates")
-    _check_display(for_screenshot=screenshot is not None)
+    check_screen(for_screenshot=screenshot is not None)
     catalogue = Catalogue(str(folder.absolute()))
     catalogue.start()  # while Qt is imported
     from PySide6.QtCore import QTimer
@@ -77,14 +75,3 @@ def browse(
             raise BadInputError(f"the screenshot cannot be written to {screenshot}")
     finally:
         window.close_all()
-
-
-def _check_display(*, for_screenshot: bool) -> None:
-    """Refuse to open a window where none can be; without a display a picture is drawn into memory."""
-    if sys.platform == "linux" and not any(os.environ.get(name) for name in _SCREENS):
-        if not for_screenshot:
-            raise ViewerError(
-                "there is no display for a window (DISPLAY is not set); --screenshot FILE needs none"
-            )
-        os.environ["QT_QPA_PLATFORM"] = "offscreen"
-    check_display()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import sys
 from pathlib import Path
 
 from PySide6.QtCore import QLocale, QTimer
@@ -12,10 +10,9 @@ from PySide6.QtWidgets import QApplication
 
 from parfocal.app.desktop.kept_window import KeptFile
 from parfocal.app.desktop.window import SIZE, DesktopWindow
-from parfocal.core.errors import BadInputError, ViewerError
+from parfocal.core.errors import BadInputError
 from parfocal.viewers.qt.theme import theme_of
 
-_SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
 _SIGNALS_MS = 200
 """How often Python gets its turn while nothing happens, so that Ctrl-C arrives."""
 
@@ -28,47 +25,39 @@ def show_desktop(
     Parameters
     ----------
     rig : str
-        Name of the rig to show, which runs; "" for the start page.
+        The rig to show: one that runs, a built-in one, or a file; started if it does not run. "" for where it
+        was the last time, or the start page.
     theme : str
         "dark", "light" or "red"; "" for that of the last time.
     screenshot : path, optional
-        Write what the window shows after `seconds` to this file, and end.
+        Write what the window shows to this file `seconds` after it shows the rig, and end.
     """
     if theme:
         theme_of(theme)
     if screenshot is not None and not screenshot.absolute().parent.is_dir():
         raise BadInputError(f"there is no folder {str(screenshot.parent)!r} for the picture")
-    application = _application(offscreen=screenshot is not None)
+    application = _application()
     window = DesktopWindow(KeptFile())
     if theme:
         window.set_theme(theme)
-    if rig:
-        window.show_rig(rig)
     window.show()
+    if rig:
+        window.choose_rig(rig)
     try:
-        if screenshot is not None:
+        if screenshot is None:
+            _run_until_closed(application)
+        else:
             window.resize(*SIZE)
-            QTimer.singleShot(round(1000 * seconds), application.quit)
-        _run_until_closed(application)
-        if screenshot is not None and not window.grab().save(str(screenshot)):
-            raise BadInputError(
-                f"the picture can't be written to {str(screenshot)!r}: its name must end in .png or .jpg"
-            )
+            _picture(application, window, screenshot, seconds, shows_rig=bool(rig))
     finally:
         window.close_all()
         window.file.close()
         window.snapshots.join()
 
 
-def _application(*, offscreen: bool) -> QApplication:
-    """Return this program's application; without a display a picture is drawn into memory."""
-    if sys.platform == "linux" and not any(os.environ.get(name) for name in _SCREENS):
-        if not offscreen:
-            raise ViewerError(
-                "there is no display for a window (DISPLAY is not set); --screenshot FILE needs none"
-            )
-        os.environ["QT_QPA_PLATFORM"] = "offscreen"
-    QLocale.setDefault(QLocale.c())  # numbers have a point in every country
+def _application() -> QApplication:
+    """Return this program's application, in which numbers have a point in every country."""
+    QLocale.setDefault(QLocale.c())
     application = QApplication.instance() or QApplication([])
     assert isinstance(application, QApplication)
     return application
@@ -83,3 +72,25 @@ def _run_until_closed(application: QApplication) -> None:
     turn.timeout.connect(lambda: application.quit() if came else None)
     turn.start(_SIGNALS_MS)
     application.exec()
+
+
+def _picture(
+    application: QApplication, window: DesktopWindow, path: Path, seconds: float, *, shows_rig: bool
+) -> None:
+    """Write what the window shows to a file, so many seconds after it shows a rig, if it shall."""
+    timer = QTimer()
+
+    def look() -> None:
+        if timer.isSingleShot():
+            application.exit(0)  # without closing the window, as quit() would
+        elif not shows_rig or window.area is not None or not window.start_page.is_starting:
+            timer.setSingleShot(True)
+            timer.start(round(1000 * seconds))
+
+    timer.timeout.connect(look)
+    timer.start(_SIGNALS_MS)
+    _run_until_closed(application)
+    if not window.grab().save(str(path)):
+        raise BadInputError(
+            f"the picture can't be written to {str(path)!r}: its name must end in .png or .jpg"
+        )

@@ -77,7 +77,7 @@ class StopBar(QWidget):
 
     def _runs(self) -> list[str]:
         assert self.session is not None
-        return [name for name, run in self.session.snapshot().runs.items() if _can_stop(run.state)]
+        return [name for name, run in self.session.snapshot().runs.items() if can_stop(run.state)]
 
     def _stop_runs(self, command: str) -> None:
         self.question.ask("")
@@ -95,7 +95,8 @@ class StopBar(QWidget):
                         self.asked.append(self.session.ask(service, info.name))
 
 
-def _can_stop(state: str) -> bool:
+def can_stop(state: str) -> bool:
+    """Whether a run in a state can be stopped."""
     return state not in ("prepared", "cancelling", "draining", "ended")
 
 

@@ -22,8 +22,11 @@ from PySide6.QtWidgets import (
 from parfocal.app.desktop.dock_area import DockArea
 from parfocal.app.desktop.panels import panel_classes
 from parfocal.app.desktop.session import Session
-from parfocal.app.desktop.stop_bar import StopBar
+from parfocal.app.desktop.start_page import StartPage
+from parfocal.app.desktop.stop_bar import StopBar, can_stop
 from parfocal.app.desktop.style import style_sheet
+from parfocal.app.run_window.question_bar import QuestionBar
+from parfocal.processes import directory
 from parfocal.rig.all_snapshots import AllSnapshots
 from parfocal.rig.snapshots import GONE
 from parfocal.viewers.qt.palette import apply_theme
@@ -63,12 +66,21 @@ class DesktopWindow(QMainWindow):
         self.stop_bar = StopBar(theme_of(self.theme_name))
         self.stop_bar.add_key(self)
         self.name, self.state = QLabel("parfocal"), QLabel()
+        self.start_page = StartPage(theme_of(self.theme_name))
+        self.start_page.opened.connect(self.show_rig)
+        self.ending = QuestionBar(
+            theme_of(self.theme_name),
+            {"End the laboratory": lambda _: self._end(), "Let it run": lambda _: self.ending.ask("")},
+        )
         self.pages = QStackedWidget()
+        self.pages.addWidget(self.start_page)
         self._lay_out()
         self._make_menus()
         self.set_theme(self.theme_name)
         if file.kept.geometry:
             self.restoreGeometry(QByteArray(file.kept.geometry))
+        if file.kept.rig:
+            self.show_rig(file.kept.rig)
         self._turn = QTimer(self)
         self._turn.timeout.connect(self.look)
         self._turn.start(TURN_MS)
@@ -80,6 +92,29 @@ class DesktopWindow(QMainWindow):
     def session(self) -> Session | None:
         """The session of the rig that is shown; None without one."""
         return None if self.area is None else self.area.session
+
+    def choose_rig(self, source: str) -> None:
+        """Show a rig that runs; start a built-in one, or that of a file, and show it then."""
+        running = {record.rig for record in directory.rigs()}
+        if source in running:
+            self.show_rig(source)
+        else:
+            self.show_start_page()
+            self.start_page.choose(source)
+
+    def show_start_page(self) -> None:
+        """Offer laboratories; the one that was shown runs on."""
+        self.leave_rig()
+        self.name.setText("parfocal")
+        self.state.setText("")
+        self.setWindowTitle("parfocal")
+
+    def ask_to_end(self) -> None:
+        """Ask whether the laboratory shall end."""
+        if self.session is not None:
+            running = [name for name, run in self.session.snapshot().runs.items() if can_stop(run.state)]
+            also = f" Its runs are cancelled: {', '.join(running)}." if running else ""
+            self.ending.ask(f"End the laboratory {self.session.rig!r}, for everybody who uses it?{also}")
 
     def show_rig(self, rig: str) -> None:
         """Show a rig as soon as it is seen to run."""
@@ -105,6 +140,9 @@ class DesktopWindow(QMainWindow):
         if self.area is not None:
             self.area.refresh()
             self._show_state(self.area.session)
+        else:
+            latest = self.snapshots.latest()
+            self.start_page.look([name for name in latest if self._runs(name)])
 
     def set_theme(self, name: str) -> None:
         """Take the colours of a theme."""
@@ -114,7 +152,8 @@ class DesktopWindow(QMainWindow):
         assert isinstance(application, QApplication)
         apply_theme(application, theme)
         self.setStyleSheet(style_sheet(theme))
-        self.stop_bar.set_theme(theme)
+        for part in (self.stop_bar, self.ending, self.start_page):
+            part.set_theme(theme)
         if self.area is not None:
             self.area.set_theme(theme)
 
@@ -146,6 +185,7 @@ class DesktopWindow(QMainWindow):
         self._saving.stop()
         self.keep()
         self.leave_rig()
+        self.start_page.close_all()
         self.snapshots.close()
 
     def _runs(self, rig: str) -> bool:
@@ -163,6 +203,11 @@ class DesktopWindow(QMainWindow):
         self.setWindowTitle(f"parfocal: {rig}")
         self.name.setText(rig)
         self._list_panels()
+
+    def _end(self) -> None:
+        self.ending.ask("")
+        if self.session is not None:
+            self.session.ask("rig", "stop").then(lambda _: self.show_start_page())
 
     def _show_state(self, session: Session) -> None:
         snapshot = session.snapshot()
@@ -185,12 +230,17 @@ class DesktopWindow(QMainWindow):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.stop_bar)
+        column.addWidget(self.ending)
         column.addWidget(self.pages, 1)
         self.setCentralWidget(centre)
 
     def _make_menus(self) -> None:
         laboratory = self.menuBar().addMenu("&Laboratory")
-        self._add(laboratory, "Close this window", "Ctrl+Q", self.close)
+        self._add(laboratory, "Start page", "Ctrl+L", self.show_start_page)
+        laboratory.addSeparator()
+        self._add(laboratory, "End the laboratory …", "", self.ask_to_end)
+        laboratory.addSeparator()
+        self._add(laboratory, "Close this window; everything runs on", "Ctrl+Q", self.close)
         self.panels_menu = self.menuBar().addMenu("&Panels")
         view = self.menuBar().addMenu("&View")
         themes = QActionGroup(self)

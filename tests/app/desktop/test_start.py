@@ -1,0 +1,111 @@
+"""Starting a laboratory from the desktop: steps, cancel, a failure's own error, and the rig lives on."""
+
+from __future__ import annotations
+
+import pytest
+import tomli_w
+
+import parfocal
+from parfocal.app.desktop.starting import RigStart
+from parfocal.core.clock import poll_until
+from parfocal.processes import directory
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+LONG_S = 60.0
+FOCUS = {"kind": "stage", "settings": {"device": "simulated-focus"}}
+
+
+@pytest.fixture
+def rig_file(tmp_path):
+    """Return what writes a rig file; the rig is ended after the test."""
+
+    def write(**services):
+        path = tmp_path / "small.toml"
+        path.write_text(tomli_w.dumps({"name": "small", "services": services}))
+        return str(path)
+
+    yield write
+    if "small" in [record.rig for record in directory.rigs()]:
+        with parfocal.attach("small") as rig:
+            rig.stop()
+
+
+@pytest.fixture
+def window(application):
+    from parfocal.app.desktop.kept_window import KeptFile
+    from parfocal.app.desktop.window import DesktopWindow
+
+    made = DesktopWindow(KeptFile())
+    made.show()
+    yield made
+    made.close()
+    made.file.close()
+    made.snapshots.join()
+    made.deleteLater()
+    application.processEvents()
+
+
+@pytest.fixture
+def until(application):
+    """Let the window live until something is so."""
+
+    def look(wanted):
+        application.processEvents()
+        return wanted()
+
+    return lambda wanted: poll_until(lambda: look(wanted), LONG_S)
+
+
+def test_a_rig_is_started_shown_left_and_found_again(window, until, rig_file, application):
+    source = rig_file(focus=FOCUS)
+    window.choose_rig(source)
+    assert until(lambda: window.area is not None)
+    assert window.name.text() == "small"
+    assert until(lambda: "focus" in window.area.docks["status"].panel.services.texts())
+    window.close()
+    with parfocal.attach("small") as rig:
+        assert rig.status().services["focus"].state == "ready"
+
+
+def test_the_page_lists_what_runs_and_the_end_is_asked_for(window, until, rig_file):
+    source = rig_file(focus=FOCUS)
+    with parfocal.open_rig(source, detach=True):
+        pass
+    assert until(lambda: "small" in window.start_page.cards)
+    window.start_page.cards["small"].button.click()
+    assert until(lambda: window.area is not None)
+    window.ask_to_end()
+    window.ending.buttons["Let it run"].click()
+    assert not window.ending.isVisible()
+    window.ask_to_end()
+    window.ending.buttons["End the laboratory"].click()
+    assert until(lambda: window.area is None and not directory.rigs())
+
+
+def test_a_start_is_cancelled(window, until, rig_file):
+    source = rig_file(focus=FOCUS)
+    window.start_page.choose(source)
+    card = window.start_page.cards[source]
+    assert card.cancel.isVisibleTo(card)
+    card.cancel.click()
+    assert until(lambda: not window.start_page.is_starting)
+    assert window.area is None or until(lambda: window.area is None)
+    assert until(lambda: not directory.rigs())
+    assert "cancelled" in card.told.text()
+
+
+def test_a_service_that_fails_shows_its_own_error(window, until, rig_file):
+    broken = {"kind": "camera", "settings": {"device": "replay", "options": {"path": "no-such-movie.tif"}}}
+    window.start_page.choose(source := rig_file(camera=broken))
+    card = window.start_page.cards[source]
+    assert until(lambda: not window.start_page.is_starting)
+    assert "no-such-movie.tif" in card.told.text()
+    assert card.button.isVisibleTo(card)
+
+
+def test_what_each_service_waits_for_is_told(rig_file):
+    start = RigStart(rig_file(focus=FOCUS, other={**FOCUS, "depends_on": ["focus"]}))
+    assert poll_until(lambda: start.state == "ready", LONG_S), start.error
+    assert poll_until(lambda: {step.service for step in start.steps} == {"focus", "other"}, LONG_S)
+    start.leave()
