@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 DEVICES: dict[str, str] = {
     "channel-presets": "parfocal.devices.channel_presets:ChannelPresets",
+    "python-microscope-camera": "parfocal.devices.microscope.camera:DriverCamera",
+    "python-microscope-filters": "parfocal.devices.microscope.filters:DriverFilters",
+    "python-microscope-light": "parfocal.devices.microscope.light:DriverLight",
+    "python-microscope-stage": "parfocal.devices.microscope.stage:DriverStage",
     "replay": "parfocal.devices.replay:ReplayCamera",
     "simulated-camera": "parfocal.devices.simulated.camera:SimulatedCamera",
     "simulated-dmd": "parfocal.devices.simulated.microscope.modulator:SimulatedModulator",

@@ -1,0 +1,1 @@
+"""Devices for which python-microscope has drivers: cameras, lights, stages and filter wheels."""
