@@ -126,6 +126,7 @@ def test_a_request_knows_the_folder_of_a_module_of_ones_own(tmp_path, monkeypatc
             NO_LABELS,
         ),
         (np.full((4, 4), -1), "labels must be 0 or more, not -1"),
+        (np.full((4, 4), 2**32 - 1, np.uint32), "labels must be 2147483647 or less, not 4294967295"),
     ],
 )
 def test_labels_that_are_none_are_told(labels, told, monkeypatch):
@@ -152,6 +153,33 @@ def test_columns_that_do_not_fit_the_cells_are_told(given, told, monkeypatch):
     assert found.error.step == "features"
     assert told in found.error.message
     assert found.has_labels
+
+
+def test_labels_may_be_large_numbers(monkeypatch):
+    """Of a segmentation that makes them of hashes; memory is not taken for all numbers below."""
+    runner = PipelineRunner(Pipeline(segment=STEPS + "bright"))
+    (step,) = runner._steps.values()
+    large = np.array([[2**31 - 1, 0], [2**31 - 1, 7]])
+    monkeypatch.setitem(runner._steps, "segment", step._replace(run=lambda **_: large))
+    found = run(runner, np.zeros((2, 2)))
+    assert found.error is None
+    assert found.columns["label"].tolist() == [7, 2**31 - 1]
+    assert found.columns["area_px"].tolist() == [1, 2]
+    assert found.columns["y_px"].tolist() == [1.0, 0.5]
+
+
+def test_a_choice_of_which_nobody_can_tell_is_none(monkeypatch):
+    runner = PipelineRunner(
+        Pipeline(segment=STEPS + "bright", choose=STEPS + "brightness", stimulate=STEPS + "cells")
+    )
+    unknown = runner._steps["choose"]._replace(run=lambda **_: np.array([np.nan]))
+    monkeypatch.setitem(runner._steps, "choose", unknown)
+    found = run(runner, np.full((4, 4), 500))
+    assert (found.error.step, found.error.message) == (
+        "choose",
+        "which cells are chosen is bool, not float64",
+    )
+    assert not found.has_mask
 
 
 def run(runner, image):

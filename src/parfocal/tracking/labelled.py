@@ -31,10 +31,14 @@ class LabelPixels:
         flat = labels.ravel()
         self._shape = labels.shape
         self._inside = np.flatnonzero(flat != 0)  # of bool it is found in a third of the time
-        self._labels = flat[self._inside]
-        areas = np.bincount(self._labels)
-        self.present = np.flatnonzero(areas)
-        self.area_px = areas[self.present]
+        self._bins = flat[self._inside]
+        names = None
+        if self._bins.size and self._bins.max() > flat.size:  # a bin for each number would be too many
+            names, self._bins = np.unique(self._bins, return_inverse=True)
+        areas = np.bincount(self._bins)
+        self._filled = np.flatnonzero(areas)
+        self.present = self._filled if names is None else names.astype(np.int64)
+        self.area_px = areas[self._filled]
 
     def places(self) -> dict[str, NDArray[Any]]:
         """Return "label", "y_px", "x_px" and "area_px"; see `places`."""
@@ -48,8 +52,13 @@ class LabelPixels:
         --------
         >>> LabelPixels(np.array([[1, 1, 2, 0]])).mean(np.array([[255, 0, 255, 255]], np.uint8))
         array([127.5, 255. ])
+
+        Labels may be of any size:
+
+        >>> LabelPixels(np.array([[10**9, 10**9, 2, 0]])).mean(np.array([[255, 0, 7, 255]], np.uint8))
+        array([  7. , 127.5])
         """
-        sums = np.bincount(self._labels, values.ravel()[self._inside])[self.present]
+        sums = np.bincount(self._bins, values.ravel()[self._inside])[self._filled]
         return np.asarray(sums / self.area_px)
 
 

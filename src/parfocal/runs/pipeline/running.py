@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Images = Mapping[str, "NDArray[Any]"]
 _NAME = re.compile(r"\w+")
 _PIXELS = {"image", "images", "labels"}
+_HIGHEST_LABEL = np.iinfo(np.int32).max
 _OWN = ("number", "t", "p", "y_um", "x_um")
 """Columns of the rows of cells that no step may give."""
 
@@ -140,6 +141,8 @@ class _Work:
                 )
             if found.size and found.min() < 0:
                 raise BadInputError(f"labels must be 0 or more, not {found.min()}")
+            if found.size and found.max() > _HIGHEST_LABEL:
+                raise BadInputError(f"labels must be {_HIGHEST_LABEL} or less, not {found.max()}")
             self._labels[:] = found
             self._has_labels = True
             self._known["labels"] = self._labels
@@ -206,7 +209,10 @@ class _Work:
         with _named("choose"):
             chosen = np.ones(self._columns["label"].size, dtype=bool)
             if "choose" in self._steps:
-                chosen = self._checked({"chosen": self._call("choose")})["chosen"].astype(bool)
+                chosen = self._checked({"chosen": self._call("choose")})["chosen"]
+                if chosen.dtype.kind == "f":  # NaN, of which nobody can tell, would be chosen
+                    raise BadInputError(f"which cells are chosen is bool, not {chosen.dtype}")
+                chosen = chosen.astype(bool)
             self._known["chosen"] = self._columns["chosen"] = chosen
         with _named("stimulate"):
             mask = np.asarray(self._call("stimulate"))
