@@ -96,7 +96,7 @@ PLAIN = {
     """,
     "runs": """
         Abort Acquire Acquired Answer Ask Called Close Closed Darken Decide Decided Drain Drained Element
-        Expose Exposed Fetch Fetched Found Hold Instruments Machine Noted Pause Pausing Performer Place
+        Expose Exposed Fetch Fetched Found GivenArguments Hold Instruments Machine Noted Pause Pausing Performer Place
         Placed Prepare QueueLevel Replaced Restarted Resume SharedInstruments Sleep Stopped TaskFailed Timing
         Visits Wake Warmed Woken
     """,

@@ -26,6 +26,7 @@ from parfocal.cli import (
     pull,
     rigs,
     runs,
+    script,
     settings,
     sim,
     status,
@@ -88,6 +89,10 @@ def _make_app() -> App:
     app.command(new)
     new.command(kinds.new_rig, name="rig", help_epilogue=examples(kinds.new_rig))
     new.command(kinds.new_experiment, name="experiment", help_epilogue=examples(kinds.new_experiment))
+    scripts = App(name="script", help="Check a script, or carry it out as a run.", help_epilogue="")
+    app.command(scripts)
+    scripts.command(script.check, help_epilogue=examples(script.check))
+    scripts.command(script.run, help_epilogue=examples(script.run))
     seen = App(name="viewers", help="List the viewers that run, or close some.", help_epilogue="")
     app.command(seen)
     seen.default(view.viewers)

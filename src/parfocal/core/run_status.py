@@ -218,6 +218,9 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
         Where its record is; "" if it has none.
     parent : str
         The run that started it; "" if none did.
+    script : str
+        The file of a script, whose steps stand where a plan has events: `event_text` is the step in hand; ""
+        of a plan.
     claims : tuple of str
         The instruments that it holds; of a run that is prepared, none.
     forecast : RunForecast
@@ -258,6 +261,7 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
     commands: tuple[RunCommand, ...] = ()
     folder: str = ""
     parent: str = ""
+    script: str = ""
     claims: tuple[str, ...] = ()
     forecast: RunForecast = RunForecast()
 

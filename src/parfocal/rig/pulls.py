@@ -11,7 +11,6 @@ from parfocal.runs.plans.calls import call
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from parfocal.ipc import ServiceProxy
     from parfocal.rig.runs import Runs
     from parfocal.runs.acquisition_mode import AcquisitionMode
     from parfocal.runs.handle import RunHandle
@@ -49,7 +48,7 @@ class Pulls:
         """The runs of the rig."""
         raise NotImplementedError
 
-    def __getitem__(self, service: str) -> ServiceProxy:
+    def __getitem__(self, service: str) -> Any:
         """Return a service of the rig."""
         raise NotImplementedError
 

@@ -6,7 +6,6 @@ import os
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
-from uuid import uuid4
 
 import msgspec
 
@@ -21,9 +20,9 @@ from parfocal.core.errors import (
 from parfocal.core.reminder import Reminder
 from parfocal.ipc import ServiceProxy, Subscription
 from parfocal.rig.assemble import specs_of_service
-from parfocal.rig.pulls import Pulls
+from parfocal.rig.experiments import Experiments
+from parfocal.rig.listing import running_commands
 from parfocal.rig.runs import Runs
-from parfocal.runs.plans.elements import acquire
 from parfocal.streams import open_stream, stream_names
 
 if TYPE_CHECKING:
@@ -37,8 +36,6 @@ if TYPE_CHECKING:
     from parfocal.ipc import Client
     from parfocal.rig.config import ServiceConfig
     from parfocal.rig.connections import RigConnection
-    from parfocal.rig.sweep import SweepHandle
-    from parfocal.runs.acquisition_mode import AcquisitionMode
     from parfocal.runs.handle import RunHandle
     from parfocal.runs.pipeline.request import AnyPipeline
     from parfocal.runs.plans.any_plan import AnyPlan
@@ -48,7 +45,7 @@ _ANNOUNCED_WITHIN_S = 5.0
 _LOOK_S = 0.02
 
 
-class Rig(Pulls):
+class Rig(Experiments):
     """A running laboratory: its services by name, its streams, its status.
 
     Made by `parfocal.open_rig` (leaving the ``with`` block ends the rig, unless it is detached) and by
@@ -148,166 +145,43 @@ class Rig(Pulls):
             self._runs = Runs(self._connection)
         return self._runs
 
-    def run(
+    def script(
         self,
-        plan: AnyPlan,
+        script: str | Path,
         *,
         name: str = "",
         folder: str | Path = "",
-        continues: str = "",
         force: bool = False,
         notes: Mapping[str, Any] | None = None,
-        pipeline: AnyPipeline | None = None,
-        stim_mode: StimMode | None = None,
     ) -> RunHandle:
-        """Start a run of a plan; return its handle at once.
+        """Check a script against this rig, and start it as a run; return its handle at once.
 
-        The run goes on in a process of its own. If this program opened the rig, not detached, the run ends
-        with it: cancelled, and all light off.
+        It goes on in a process of its own, and is steered as any run. Its record holds the script, what it
+        printed, and the runs that it has started.
 
         Parameters
         ----------
-        plan : plan, mapping or path
-            A plan of `parfocal.runs`, the plain data of one, or a YAML, TOML or JSON file that holds them; a
-            file may hold a `pipeline` and a `stim_mode`, too, which count unless others are given here.
+        script : path
+            A Python file with ``def main(lab)``; see `parfocal.rig.lab.Lab` for what a lab offers.
         name : str
-            Of the run, and in that of its folder; by default run1, run2 and so on. One that goes on with
-            another has that one's.
-        folder : path
-            Where runs go; by default where the rig's recorder puts them.
-        continues : str
-            A run of this rig that has ended, whose indices and files go on with this plan, in its own folder.
-            One whose engine died can't go on.
-        force : bool
-            Use instruments although another run, or another program, holds them; the record says so.
-        notes : mapping
-            Goes into the record beside the plan, `manifest.plan_notes`.
-        pipeline : Pipeline, mapping or str
-            What is done with its images, up to the masks of its stimuli; or the address of one,
-            "module:object".
-        stim_mode : "current" or "previous"
-            From which image the mask of a stimulus is made: of its time point, which is the default, or of
-            the one before.
-
-        Raises
-        ------
-        BadInputError
-            If the plan or the pipeline cannot be carried out; names the value. Nothing was started.
-        CommandError
-            If the service `runs` does not answer.
-        """
-        self.keep_light()
-        return self.runs.start(
-            plan,
-            name=name,
-            folder=folder,
-            continues=continues,
-            force=force,
-            notes=notes,
-            pipeline=pipeline,
-            stim_mode=stim_mode,
-        )
-
-    def acquire(
-        self,
-        mode: AcquisitionMode = "tracks",
-        *,
-        seconds: float | None = None,
-        frames: int | None = None,
-        name: str = "",
-        folder: str | Path = "",
-        save: bool = True,
-        force: bool = False,
-        notes: Mapping[str, Any] | None = None,
-    ) -> RunHandle:
-        """Have the camera run by itself, as a run; return its handle at once.
-
-        Parameters
-        ----------
-        mode : str
-            What is recorded beside the rows of devices: "tracks", "tracks+roi-video", "tracks+video",
-            "roi-video" or "video". The video of the regions shows the beads that there are when it begins.
-        seconds : float, optional
-            For how long; pauses do not count.
-        frames : int, optional
-            How many, instead of that. Without either it goes on until `RunHandle.finish`.
-        name, folder, force, notes
-            As for `run`.
-        save : bool
-            False: it is seen, and nothing of it is stored.
-
-        Raises
-        ------
-        BadInputError
-            If that cannot be done; names the value. Nothing was started.
-        """
-        self.keep_light()
-        return self.runs.record(
-            acquire(frames, seconds=seconds),
-            mode=mode,
-            name=name,
-            folder=folder,
-            save=save,
-            force=force,
-            notes=notes,
-        )
-
-    def sweep(
-        self,
-        start_nm: float = -1000.0,
-        stop_nm: float = 1000.0,
-        step_nm: float = 100.0,
-        frames: int = 10,
-        *,
-        settle_s: float = 0.0,
-        index_factor: float = 1.0,
-        focus: str = "focus",
-        tracker: str = "tracker",
-        name: str = "",
-        folder: str | Path = "",
-    ) -> SweepHandle:
-        """Make z tables of all beads by a focus sweep, as a run; return its handle at once.
-
-        Cancelled, the focus goes back to where it was. The tables of one that has ended whole are looked at
-        (`SweepHandle.preview`), and accepted or discarded.
-
-        Parameters
-        ----------
-        start_nm, stop_nm : float
-            From where to where the focus goes, relative to where it stands; upwards or downwards.
-        step_nm : float
-            From plane to plane.
-        frames : int
-            How many images of each plane.
-        settle_s : float
-            How long to wait in each plane.
-        index_factor : float
-            By how much heights in the sample change for a change of the focus.
-        focus, tracker : str
-            Names of the services.
-        name, folder
+            Of the run; by default that of the file.
+        folder, force, notes
             As for `run`.
 
         Raises
         ------
         BadInputError
-            If the tracker can't do that; names the value. Nothing was started.
+            If the script can't be carried out; a line for each problem. Nothing was started.
+        ClaimedError
+            If another run uses a service that the script changes; names both.
         """
-        from parfocal.rig.sweep import SweepHandle, sweep_plan
+        from parfocal.rig.scripts import checked_script
 
-        sweep = uuid4().hex
-        plan = sweep_plan(
-            tracker,
-            focus,
-            sweep,
-            start_nm=start_nm,
-            stop_nm=stop_nm,
-            step_nm=step_nm,
-            frames=frames,
-            settle_s=settle_s,
-            index_factor=index_factor,
+        source, found = checked_script(script, running_commands(self))
+        self.keep_light()
+        return self.runs.start_script(
+            source, changes=found.changes, name=name, folder=folder, force=force, notes=notes
         )
-        return SweepHandle(self.run(plan, name=name, folder=folder), self[tracker], sweep)
 
     def prepare(
         self,

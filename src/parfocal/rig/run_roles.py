@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 FACTORY = "parfocal.runs.service:RunService"
 _STORED_FRAMES = "parfocal.storage.stored_frame:stored_frame"
+_SCRIPT_PROCESS = "parfocal.rig.script_main"
 _START_S = 120.0
 BY_KIND = {
     "camera": "camera",
@@ -50,7 +51,7 @@ def run_settings(config: RigConfig) -> RunSettings:
     ('', {'camera': ('left', 'right')})
     """
     said = {} if config.runs is None else config.runs.model_dump(exclude_defaults=True)
-    found: dict[str, Any] = {"stored_frames": _STORED_FRAMES}
+    found: dict[str, Any] = {"stored_frames": _STORED_FRAMES, "script_process": _SCRIPT_PROCESS}
     undecided: dict[str, tuple[str, ...]] = {}
     for part, kind in BY_KIND.items():
         names = _of_kind(config.services, kind)

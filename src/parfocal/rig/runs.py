@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from parfocal.runs.pipeline.request import AnyPipeline
     from parfocal.runs.plans.any_plan import AnyPlan
     from parfocal.runs.plans.plan import Plan
+    from parfocal.runs.scripts.script_source import ScriptSource
 
 LIGHT = "light"
 """The output of the service `runs` that the program leases which owns the rig."""
@@ -45,12 +46,26 @@ class Runs(Mapping[str, RunHandle]):
     """The runs of a rig by their names, whoever started them: those that go on, and those that have ended.
 
     ``rig.runs["run1"]`` is a handle. Any thread.
+
+    Parameters
+    ----------
+    connection : RigConnection
+        Of the rig.
+    parent : str
+        The run that starts those which are started here; "" for none.
+    watch : callable
+        Makes what follows the statuses: a `RunWatch`.
     """
 
-    def __init__(self, connection: RigConnection) -> None:
-        self._rig = connection.name
+    def __init__(
+        self,
+        connection: RigConnection,
+        parent: str = "",
+        watch: Callable[[str, Path, Client], RunWatch] = RunWatch,
+    ) -> None:
+        self._rig, self._parent = connection.name, parent
         self._client: Client = connection.client(SERVICE)
-        self._watch = RunWatch(connection.name, connection.folder, self._client)
+        self._watch = watch(connection.name, connection.folder, self._client)
         self._lease: OutputLease | None = None
         self._handles: dict[str, RunHandle] = {}
 
@@ -77,6 +92,7 @@ class Runs(Mapping[str, RunHandle]):
             force,
             dict(notes or {}),
             pipeline=asked.pipeline,
+            **self._as_child(),
         )
 
     def prepare(
@@ -126,6 +142,22 @@ class Runs(Mapping[str, RunHandle]):
             notes=dict(notes or {}),
             parts={} if save else {"recorder": ""},
             mode=mode,
+            **self._as_child(),
+        )
+
+    def start_script(
+        self,
+        script: ScriptSource,
+        *,
+        changes: Iterable[str] = (),
+        name: str = "",
+        folder: str | Path = "",
+        force: bool = False,
+        notes: Mapping[str, Any] | None = None,
+    ) -> RunHandle:
+        """Start a script that was checked; see `Rig.script`."""
+        return self._begin(
+            "start_script", script, name, _place(folder), list(changes), force, dict(notes or {})
         )
 
     def keep_light(self) -> None:
@@ -188,6 +220,10 @@ class Runs(Mapping[str, RunHandle]):
         )
         self._watch.take(status)
         return self._handle(status.run)
+
+    def _as_child(self) -> dict[str, str]:
+        """Return how the service is told whose run it starts, if it is another run's."""
+        return {"parent": self._parent} if self._parent else {}
 
     def _handle(self, name: str) -> RunHandle:
         return self._handles.setdefault(name, RunHandle(name, self._watch))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from parfocal.runs.instruments.rig_instruments import RigInstruments
     from parfocal.runs.plans.schedule import Schedule
     from parfocal.runs.prepared import PreparedRun
+    from parfocal.runs.scripts.script_run import ScriptRun
 
 _KEPT = 100
 """So many runs that have ended are remembered."""
@@ -27,25 +28,31 @@ MOST_PREPARED = 100
 class KnownRun(NamedTuple):
     """A run and its instruments; of one that nobody carries out its status, and what is prepared of it.
 
-    A continuation that is prepared has the engine of what it goes on with.
+    A continuation that is prepared has the engine of what it goes on with. A script has no engine.
     """
 
     engine: RunEngine | None
     instruments: RigInstruments | None
     told: RunStatus | None = None
     prepared: PreparedRun | None = None
+    script: ScriptRun | None = None
+
+    @property
+    def control(self) -> RunEngine | ScriptRun | None:
+        """What carries it out, of a plan or of a script."""
+        return self.script or self.engine
 
     def status(self) -> RunStatus:
         """Return how it is."""
         if self.told is not None:
             return self.told
-        assert self.engine is not None
-        return self.engine.status()
+        assert self.control is not None
+        return self.control.status()
 
     @property
     def goes_on(self) -> bool:
         """Whether it was started and has not ended."""
-        return self.engine is not None and not self.engine.has_ended
+        return self.control is not None and not self.control.has_ended
 
 
 class RunTable:
@@ -119,15 +126,23 @@ class RunTable:
         return known[name]
 
     def engine(self, name: str) -> RunEngine:
+        """Return what carries out the plan of a run; raises as `control`, and for a script."""
+        self.control(name)
+        engine = self.find(name).engine
+        if engine is None:
+            raise BadInputError(f"run {name!r} is a script: it has no plan, events or pipeline")
+        return engine
+
+    def control(self, name: str) -> RunEngine | ScriptRun:
         """Return what carries a run out; `BadInputError` if nothing does yet, or an earlier process did."""
         run = self.find(name)
-        if (engine := run.engine) is not None and run.told is None:
-            return engine
+        if (control := run.control) is not None and run.told is None:
+            return control
         if run.prepared is not None:
             raise BadInputError(
                 f"run {run.status().run!r} is prepared, and was not started: `start` it, or `cancel` it"
             )
-        if engine is not None or run.status().outcome == "cancelled":
+        if control is not None or run.status().outcome == "cancelled":
             raise BadInputError(f"run {name!r} was cancelled before it was started; prepare it again")
         raise BadInputError(f"run {name!r} was ended by the death of the process that carried it out")
 
@@ -136,14 +151,17 @@ class RunTable:
         prepared = self.find(name).prepared
         return self.engine(name).schedule if prepared is None else prepared.schedule
 
-    def family(self, name: str) -> list[RunEngine]:
+    def family(self, name: str) -> list[RunEngine | ScriptRun]:
         """Return a run and those that it started, and those that they started."""
-        family = [self.engine(name)]
+        family = [self.control(name)]
         for one in family:
-            family += [
-                other.engine for other in self.going_on() if other.engine and other.engine.parent == one.name
-            ]
+            family += [child for child in self.children(one.name) if not child.has_ended]
         return family
+
+    def children(self, name: str) -> list[RunEngine]:
+        """Return the runs that a run has started, those that have ended included."""
+        engines = [run.engine for run in self._known.values() if run.engine is not None and run.told is None]
+        return [engine for engine in engines if engine.parent == name]
 
     def orphans(self) -> list[RunEngine]:
         """Return the runs that go on although the one that started them has ended."""
@@ -176,12 +194,17 @@ class RunTable:
             )
         return wanted
 
+    def free_name(self, wanted: str) -> str:
+        """Return a name that no run has: the wanted one, else the first of name-2, name-3 and so on."""
+        names = (wanted if number == 1 else f"{wanted}-{number}" for number in range(1, 10**9))
+        return next(name for name in names if name not in self._known)
+
     def check_free(self, claims: Iterable[str], parent: str) -> None:
         """Refuse instruments that another run holds, but the parent's; names the run and the instruments."""
         wanted, family = set(claims), set()
         while parent:
             family.add(parent)
-            parent = self.engine(parent).parent
+            parent = self.control(parent).parent if parent in self._known else ""
         for run in self.going_on():
             status = run.status()
             if status.run not in family and (both := wanted & set(status.claims)):

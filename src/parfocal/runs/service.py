@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 from itertools import islice
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -21,9 +22,18 @@ from parfocal.runs.pipeline.request import PipelineRequest
 from parfocal.runs.plans.outline import Outline, outline_of
 from parfocal.runs.prepared import StartRequest
 from parfocal.runs.run_table import KnownRun, RunTable
+from parfocal.runs.scripts.script_record import close_left_record
+from parfocal.runs.scripts.script_source import ScriptSource
+from parfocal.runs.scripts.script_starter import ScriptRequest, ScriptStarter
 from parfocal.runs.settings import RunSettings
 from parfocal.runs.starting import RunStarter
 from parfocal.runs.watch import TOPIC
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from parfocal.runs.engine import RunEngine
+    from parfocal.runs.scripts.script_run import ScriptRun
 
 _LOOK_S = 0.25
 _ENDS_WITHIN_S = 3.0
@@ -67,6 +77,7 @@ class RunService(Service):
         self._starter = RunStarter(
             context, lambda: self.settings, self._runs, self._tell, self._log, self._measured
         )
+        self._scripts = ScriptStarter(context, lambda: self.settings, self._runs, self._tell)
 
     def step(self) -> float | None:
         """Keep on the disk which runs go on, and what was measured; ask how far their records are."""
@@ -92,8 +103,8 @@ class RunService(Service):
     def close(self) -> None:
         """Wait for the runs to end."""
         for run in self._runs.going_on():
-            if run.engine is not None and not run.engine.join(_ENDS_WITHIN_S):
-                self._context.log.error("run %s did not end in time", run.engine.name)
+            if run.control is not None and not run.control.join(_ENDS_WITHIN_S):
+                self._context.log.error("run %s did not end in time", run.control.name)
         self._keep_times()
         if self._log is not None:
             self._log.close()
@@ -123,7 +134,7 @@ class RunService(Service):
         request = StartRequest(
             plan=plan,
             name=name,
-            folder=self._folder(folder),
+            folder=self._folder(folder, parent),
             by_force=by_force,
             notes=notes,
             parent=parent,
@@ -183,6 +194,30 @@ class RunService(Service):
         change = "started" if known.prepared.before is None else "continued"
         return self._begin(self._starter.started(known), change)
 
+    @command(lane="start", effect="changes", script=False, on_client_loss="finish")
+    def start_script(
+        self,
+        script: ScriptSource,
+        name: str = "",
+        folder: str = "",
+        changes: list[str] = [],  # noqa: B006 (never changed)
+        by_force: bool = False,
+        notes: dict[str, Any] = {},  # noqa: B006
+    ) -> RunStatus:
+        """Start a script as a run, in a process of its own; returns its status, with its name.
+
+        It holds the services that it `changes`, as far as that stands in its text, and others when it does.
+        """
+        request = ScriptRequest(
+            script=script,
+            name=name,
+            folder=self._folder(folder),
+            changes=tuple(changes),
+            by_force=by_force,
+            notes=notes,
+        )
+        return self._begin(self._scripts.new(request), "started")
+
     @command(lane=RECEIVER, effect="reads")
     def status(self, run: str = "") -> RunStatus:
         """Return how a run is doing; "" for the newest."""
@@ -195,20 +230,27 @@ class RunService(Service):
 
     @command(lane="events", effect="reads")
     def events(self, run: str, first: int = 0, count: int = 1000) -> list[dict[str, Any]]:
-        """Return events of a run's plan as it is now, from number `first` on."""
+        """Return events of a run's plan as it is now, from number `first` on; a script has none."""
+        if self._runs.find(run).script is not None:
+            return []
         events = islice(self._runs.schedule(run).events(first), count)
         found: list[dict[str, Any]] = msgspec.to_builtins(list(events))
         return found
 
     @command(lane="events", effect="reads")
     def outline(self, run: str, cells: int = 200) -> Outline:
-        """Return a run's plan as it is now, as a strip of at most `cells` cells and a map of places."""
+        """Return a run's plan as it is now, as a strip of at most `cells` cells and a map of places.
+
+        That of a script is empty.
+        """
+        if self._runs.find(run).script is not None:
+            return Outline(events_total=0, cells=(), places=())
         return outline_of(self._runs.schedule(run), cells)
 
     @command(lane=RECEIVER, effect="stops")
     def pause(self, run: str, reason: str = "") -> RunStatus:
         """Hold a run, and those that it started: no exposure begins but one that is in flight."""
-        return [one.pause(reason) for one in reversed(self._runs.family(run))][-1]
+        return self._all(run, lambda one: one.pause(reason))
 
     @command(lane=RECEIVER, effect="changes")
     def resume(self, run: str, policy: ResumePolicy = "shift", gap_s: float = 0.0) -> RunStatus:
@@ -218,7 +260,7 @@ class RunService(Service):
         more between time points that are late (0: half of their interval); "skip" leaves out what is overdue,
         and declares it.
         """
-        return [one.resume(policy, gap_s) for one in reversed(self._runs.family(run))][-1]
+        return self._all(run, lambda one: one.resume(policy, gap_s))
 
     @command(lane=RECEIVER, effect="stops")
     def cancel_run(self, run: str, reason: str = "") -> RunStatus:
@@ -226,22 +268,23 @@ class RunService(Service):
 
         One that is prepared is dropped.
         """
-        return self._drop(run, reason) or [one.cancel(reason) for one in reversed(self._runs.family(run))][-1]
+        return self._drop(run, reason) or self._all(run, lambda one: one.cancel(reason))
 
     @command(lane=RECEIVER, effect="stops")
     def finish(self, run: str, reason: str = "") -> RunStatus:
-        """End a run after the event in hand: what was done is kept as "finished early"."""
-        return self._runs.engine(run).finish(reason)
+        """End a run after the event, or the step, in hand: what was done is kept as "finished early"."""
+        return self._runs.control(run).finish(reason)
 
     @command(lane=RECEIVER, effect="changes")
     def confirm(self, run: str, answer: bool = True, text: str = "") -> RunStatus:
         """Answer the question that a run asks; without `answer` the run is cancelled.
 
-        The record holds the answer and the `text`, of at most 10 000 characters.
+        The record holds the answer and the `text`, of at most 10 000 characters. A script that offers choices
+        gets the one in `text`, or its first one; "no" without `answer`, if that is a choice.
         """
         if len(text) > _LONGEST_TEXT:
             raise BadInputError(f"text may be {_LONGEST_TEXT} characters long, not {len(text)}")
-        return self._runs.engine(run).confirm(answer, text)
+        return self._runs.control(run).confirm(answer, text)
 
     @command(lane="start", effect="changes")
     def pick_cells(self, run: str, particles: list[int], p: int = 0) -> RunStatus:
@@ -267,15 +310,25 @@ class RunService(Service):
         return engine.foresee(self._starter.changed(known))
 
     def _begin(self, run: KnownRun, change: str) -> RunStatus:
-        """Start what was made, and tell of it."""
-        assert run.engine is not None
-        assert run.instruments is not None
+        """Start what was made, and tell of it; a run whose parent is held is held, too."""
+        control = run.control
+        assert control is not None
         self._context.publish(TOPIC, {"change": change, **_told(run.status())})
         self._keep()
-        if run.instruments.records:
+        if run.engine is not None and run.instruments is not None and run.instruments.records:
             self._last.at(run.engine.counts.consumed)
-        run.engine.start()
+        control.start()
+        parent = self._runs.find(control.parent).script if control.parent else None
+        if parent is not None and not parent.may_change:
+            control.cancel("the script that started it has ended")
+        elif parent is not None and parent.is_held:
+            control.pause("the script that started it is paused")
         return run.status()
+
+    def _all(self, run: str, steer: Callable[[RunEngine | ScriptRun], RunStatus]) -> RunStatus:
+        """Steer a run, and then those that it started; return the status of the run itself."""
+        own, *_ = [steer(one) for one in self._runs.family(run)]
+        return own
 
     def _drop(self, run: str, reason: str) -> RunStatus | None:
         """Drop a run that is prepared, and tell of it; None if it is not."""
@@ -284,8 +337,10 @@ class RunService(Service):
             self._context.publish(TOPIC, {"change": "ended", **_told(dropped)})
         return dropped
 
-    def _folder(self, wanted: str) -> str:
-        return wanted or str(self.settings.folder or "")
+    def _folder(self, wanted: str, parent: str = "") -> str:
+        """Return where a record goes: as asked for, beside that of the script that starts it, else as set."""
+        script = self._runs.find(parent).script if parent and not wanted else None
+        return wanted or str(self.settings.folder or "" if script is None else script.folder)
 
     # --- for the runs
 
@@ -296,6 +351,8 @@ class RunService(Service):
 
     def _look(self, run: KnownRun) -> None:
         engine, instruments = run.engine, run.instruments
+        if run.script is not None:
+            run.script.keep_record()
         if engine is None or instruments is None:
             return
         engine.keep_commands()
@@ -323,8 +380,8 @@ class RunService(Service):
         for name in self._runs.prepared():
             self._drop(name, reason)
         for run in self._runs.going_on():
-            if run.engine is not None:
-                run.engine.cancel(reason)
+            if run.control is not None:
+                run.control.cancel(reason)
 
     def _close_left(self, left: UnfinishedRun) -> RunStatus:
         """Go dark, and close the record of a run whose process died; return its final status."""
@@ -335,7 +392,10 @@ class RunService(Service):
                 self._context.connect(service).submit("off", timeout_s=_ANSWER_S)
         self._ask(chosen.camera, "stop")
         self._ask(chosen.tracker, "stop_roi_video")
-        folder, stored = self._close_record(reason)
+        if left.folder and close_left_record(Path(left.folder), reason, self._context.clock.utc_ns() * 1e-9):
+            folder, stored = left.folder, 0
+        else:
+            folder, stored = self._close_record(reason)
         self._context.log.error("run %s: %s", left.run, reason)
         died = RunError(source=self._context.service, type="died", message=reason, event=left.event)
         return RunStatus(

@@ -46,6 +46,8 @@ class RunSettings(BaseModel):
     stored_frames : str
         "module:object" of a function ``(folder, stream, header)`` that returns the pixels of a frame of the
         record, for images that had left the stream before they could be analysed; "" for none.
+    script_process : str
+        The module that serves a script in a process of its own; "" for a rig that runs none.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -68,6 +70,7 @@ class RunSettings(BaseModel):
     restart_s: Annotated[float, Field(gt=0)] = 15.0
     keep_times: bool = True
     stored_frames: str = ""
+    script_process: str = ""
 
     def service(self, part: str, purpose: str) -> str:
         """Return the service that plays a part, such as "camera", which is needed for `purpose`.

@@ -303,7 +303,8 @@ class RunStarter:
         self, settings: RunSettings, parent: str, asked: tuple[ServiceCall, ...]
     ) -> RigInstruments:
         context = self._context
-        shared = self._runs.find(parent).instruments if parent else None
+        above = self._runs.find(parent) if parent else None
+        shared = None if above is None else above.script or above.instruments
         return RigInstruments(
             settings,
             partial(directory.connect, context.rig),
@@ -313,6 +314,7 @@ class RunStarter:
             context.log,
             asked=asked,
             use=None if shared is None else shared.use,
+            is_part=above is not None and above.script is None,
         )
 
     def _made(self, request: StartRequest, found: _Examined, before: RunEngine | None) -> KnownRun:

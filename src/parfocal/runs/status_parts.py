@@ -140,8 +140,11 @@ def time_facts(status: RunStatus) -> Iterator[Fact]:
     [Fact(label='LATE', text='0:06', alarm=True)]
     """
     late = status.lag_ms > LATE_MS
-    yield Fact("event", f"{max(0, status.event_number + 1)}/{status.events_total}")
+    word = "step" if status.script else "event"
+    yield Fact(word, f"{max(0, status.event_number + 1)}/{status.events_total}")
     yield Fact("elapsed", clock_text(status.elapsed_s))
+    if status.script:  # it has no schedule
+        return
     yield Fact("scheduled", clock_text(status.scheduled_s))
     yield Fact("LATE" if late else "lag", _lag_text(status.lag_ms), late)
     yield Fact("remaining", clock_text(status.remaining_s))

@@ -59,8 +59,11 @@ def progress_text(status: RunStatus) -> str:
     '0 of 2 events, 9 frames, 2 errors'
     >>> progress_text(RunStatus(run="a", events_total=2, stimulations=Stimulations(asked=1, fired=1)))
     '0 of 2 events, 1 stimulus'
+    >>> progress_text(RunStatus(run="a", script="a.py", events_total=5, events_acquired=1, event_text="up"))
+    '1 of 5 steps, up'
     """
-    parts = [f"{status.events_acquired} of {status.events_total} events"]
+    word = "steps" if status.script else "events"
+    parts = [f"{status.events_acquired} of {status.events_total} {word}"]
     dropped = sum(status.events_dropped.values())
     if dropped:
         parts.append(f"{dropped} not done")

@@ -79,7 +79,9 @@ class RigInstruments:
     asked : tuple of ServiceCall
         What services are to carry out.
     use : SharedInstruments, optional
-        Of the run whose instruments it shares; it neither claims those nor records then.
+        Of the run, or the script, whose instruments it shares; it does not claim those.
+    is_part : bool
+        Whether it is a part of another run, which records, and keeps the light.
     """
 
     def __init__(
@@ -93,10 +95,11 @@ class RigInstruments:
         *,
         asked: tuple[ServiceCall, ...] = (),
         use: SharedInstruments | None = None,
+        is_part: bool = False,
     ) -> None:
         self._settings, self._clock, self._log = settings, clock, log
         self._asked, self._held = asked, list[str]()
-        self._is_child = use is not None
+        self._is_part = is_part
         self.use = use or SharedInstruments()
         self._calls = InstrumentCalls(
             connect,
@@ -128,7 +131,7 @@ class RigInstruments:
     @property
     def records(self) -> bool:
         """Whether the run has a record of its own."""
-        return bool(self._settings.recorder) and not self._is_child
+        return bool(self._settings.recorder) and not self._is_part
 
     def learn(self, folder: str = "") -> RigFacts:
         """Ask what there is; return that, which is `facts` from then on. The record would be in `folder`."""
@@ -214,7 +217,7 @@ class RigInstruments:
             if service not in self.use.held:
                 self._hold(service, start)
         self._opened = True
-        self._light.open(leased=not self._is_child)
+        self._light.open(leased=not self._is_part)
         if self._settings.camera:
             self._camera.open()
         return self._frames.open(start)
@@ -436,7 +439,7 @@ class RigInstruments:
     @property
     def _is_own(self) -> bool:
         """Whether it was this run that used the instruments last."""
-        return self.use.last is self or (self.use.last is None and not self._is_child)
+        return self.use.last is self or (self.use.last is None and not self._is_part)
 
     def _leave(self) -> None:
         """Leave the instruments to whoever shares them."""

@@ -1,0 +1,156 @@
+"""A process that runs a script: ``python -m parfocal.rig.script_main``, told through its stdin what to do.
+
+What the script prints goes to stderr, which is its log. The process ends, with all that it has started, when
+the service that carries out runs does: its stdin is closed then.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import traceback
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING, cast
+
+from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.core.errors import ParfocalError
+from parfocal.ipc.message_pipe import MessageReader, MessageWriter, PipeClosedError
+from parfocal.processes.identity import give_title
+from parfocal.processes.system import end_group
+from parfocal.rig.connections import AttachedRig
+from parfocal.rig.lab import Lab
+from parfocal.rig.rig import Rig
+from parfocal.runs.scripts.messages import (
+    FinishScript,
+    FromScript,
+    GoOnWithScript,
+    HoldScript,
+    ScriptAnswer,
+    ScriptBegan,
+    ScriptEnded,
+    ScriptSetup,
+    ServiceClaimed,
+    StopScript,
+    ToScript,
+)
+from parfocal.runs.scripts.script_gate import ScriptGate, ScriptStopped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from parfocal.runs.scripts.script_source import ScriptSource
+
+
+def main() -> None:
+    """Run one script."""
+    told, telling = _pipes()
+    reader: MessageReader[ToScript] = MessageReader(told, ToScript)
+    setup = cast("ScriptSetup", reader.receive())
+    writer, lock = MessageWriter(telling), threading.Lock()
+
+    def tell(message: FromScript) -> None:
+        with lock, suppress(PipeClosedError):  # the thread that reads ends the process
+            writer.send(message)
+
+    gate = ScriptGate(SYSTEM_CLOCK, tell)
+    threading.Thread(target=_listen, args=(reader, gate), name="pipe", daemon=True).start()
+    give_title(setup.rig, f"script {setup.run}")
+    sys.path.append(setup.script.folder)
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    tell(_carried_out(setup, gate, tell))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # threads of the script end with it
+
+
+def _carried_out(setup: ScriptSetup, gate: ScriptGate, tell: Callable[[FromScript], None]) -> ScriptEnded:
+    """Attach to the rig, call ``main`` and wait for what it started; return how that ended."""
+    try:
+        connection = AttachedRig(setup.rig)
+        with Rig(connection) as rig, Lab(rig, connection, setup.run, gate) as lab:
+            tell(ScriptBegan())
+            return _run(setup.script, lab)
+    except Exception as error:  # noqa: BLE001 (the border of the process: the engine is told)
+        traceback.print_exc()
+        return _failed(error, setup.script)
+
+
+def _run(script: ScriptSource, lab: Lab) -> ScriptEnded:
+    try:
+        code = compile(script.text, script.path, "exec", dont_inherit=True)
+        names = {"__name__": "script", "__file__": script.path}
+        exec(code, names)
+        names["main"](lab)  # type: ignore[operator]
+        lab._wait_for_runs()
+    except ScriptStopped as stopped:
+        sys.stderr.write(f"ended: {stopped}\n")
+        lab._finish_runs()
+        return ScriptEnded(stopped=True)
+    except SystemExit as exit:
+        if exit.code in (None, 0):
+            lab._wait_for_runs()
+            return ScriptEnded()
+        return ScriptEnded(error=f"it left with sys.exit({exit.code!r})", kind="SystemExit")
+    except BaseException as error:  # noqa: BLE001 (the border of the script: its run has failed)
+        _print(error, script)
+        return _failed(error, script)
+    return ScriptEnded()
+
+
+def _failed(error: BaseException, script: ScriptSource) -> ScriptEnded:
+    """Return what failed, with the last line of the script that was at work."""
+    lines = [
+        frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == script.path
+    ]
+    where = f" ({script.name}, line {lines[-1]})" if lines else ""
+    kind = type(error).__name__
+    return ScriptEnded(error=f"{kind}: {error}{where}", kind=kind)
+
+
+def _print(error: BaseException, script: ScriptSource) -> None:
+    """Print a traceback from the script on; what is raised on purpose says itself what it comes from."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename != script.path:
+        trace = trace.tb_next
+    on_purpose = isinstance(error, ParfocalError)
+    traceback.print_exception(type(error), error, trace or error.__traceback__, chain=not on_purpose)
+
+
+def _listen(reader: MessageReader[ToScript], gate: ScriptGate) -> None:
+    """Bring what the engine asks to the gate, until it is gone: then nothing of this process is left."""
+    with suppress(PipeClosedError):
+        while True:
+            _bring(reader.receive(), gate)
+    end_group(os.getpid())
+    os._exit(1)
+
+
+def _bring(message: ToScript, gate: ScriptGate) -> None:
+    match message:
+        case HoldScript():
+            gate.hold()
+        case GoOnWithScript():
+            gate.go_on()
+        case FinishScript(reason=reason):
+            gate.finish(reason)
+        case StopScript(reason=reason):
+            gate.stop(reason)
+        case ScriptAnswer(choice=choice):
+            gate.answer(choice)
+        case ServiceClaimed(service=service, error=error, stays=stays):
+            gate.claimed(service, error, stays=stays)
+
+
+def _pipes() -> tuple[IO[bytes], IO[bytes]]:
+    """Return the two ends of the pipe to the engine: what the script reads and prints is something else."""
+    told, telling = os.fdopen(os.dup(0), "rb", buffering=0), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return told, telling
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,275 @@
+"""Where the calls of a script meet pause, answers and its end; its time stands still in a pause."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from parfocal.core.errors import BadInputError, ClaimedError, DeadlineError
+from parfocal.runs.scripts.messages import (
+    ClaimService,
+    FromScript,
+    ScriptAsks,
+    ScriptGoesOn,
+    ScriptHolds,
+    ScriptIsBusy,
+    ScriptStep,
+    ScriptWaits,
+)
+
+if TYPE_CHECKING:
+    from parfocal.core.clock import Clock
+    from parfocal.ipc import Call
+
+T = TypeVar("T")
+_LOOK_S = 0.05
+_EVER_S = 1e9
+
+
+class ScriptStopped(BaseException):
+    """Ends a script, through its ``finally`` blocks: somebody has cancelled or finished its run.
+
+    It is no `Exception`, so that a script that goes on after errors does not go on after this.
+    """
+
+
+class ScriptGate:
+    """The gate of one script. Any thread: one of the process brings what is asked, others call through it.
+
+    Parameters
+    ----------
+    clock : Clock
+        The time that the script goes by.
+    tell : callable
+        Takes what the engine is told; any thread, waits for nothing.
+    """
+
+    def __init__(self, clock: Clock, tell: Callable[[FromScript], None]) -> None:
+        self._clock, self._tell = clock, tell
+        self._lock = threading.Lock()  # of all below
+        self._waiting: set[threading.Event] = set()
+        self._held_since_ns: int | None = None
+        self._held_for_ns = 0
+        self._stopped = self._finishing = ""
+        self._doing = ""
+        self._step = 0
+        self._answer: str | None = None
+        self._claims: dict[str, str] = {}
+        self._held_services: set[str] = set()
+
+    # --- what is asked: the thread that reads the pipe
+
+    def hold(self) -> None:
+        """Have the script hold at its next call; its time stands still from now on."""
+        with self._changing():
+            if self._held_since_ns is None:
+                self._held_since_ns = self._clock.monotonic_ns()
+        self._tell(ScriptIsBusy(self._doing))
+
+    def go_on(self) -> None:
+        """Have it go on."""
+        with self._changing():
+            if self._held_since_ns is not None:
+                self._held_for_ns += self._clock.monotonic_ns() - self._held_since_ns
+            self._held_since_ns = None
+
+    def finish(self, reason: str) -> None:
+        """Have it end after its step; one that has told no step yet, at its next call."""
+        with self._changing():
+            self._finishing = reason or "finished"
+
+    def stop(self, reason: str) -> None:
+        """Have it end in its wait, or at its next call."""
+        with self._changing():
+            self._stopped = reason or "cancelled"
+
+    def answer(self, choice: str) -> None:
+        """Bring what a person has chosen."""
+        with self._changing():
+            self._answer = choice
+
+    def claimed(self, service: str, error: str, *, stays: bool) -> None:
+        """Bring whether a service is held for the script."""
+        with self._changing():
+            self._claims[service] = error
+            if stays and not error:
+                self._held_services.add(service)
+
+    # --- the script's threads
+
+    @property
+    def step_number(self) -> int:
+        """The number of the step in hand, 0 before the first."""
+        return self._step
+
+    def now_ns(self) -> int:
+        """Return the script's own time: that of the clock, without all pauses."""
+        with self._lock:
+            at_ns = self._clock.monotonic_ns() if self._held_since_ns is None else self._held_since_ns
+            return at_ns - self._held_for_ns
+
+    def check(self) -> None:
+        """Return at once, or after a pause; `ScriptStopped` if the script is to end."""
+        with self._woken() as woken:
+            told = False
+            while True:
+                woken.clear()
+                with self._lock:
+                    reason = self._stopped or ("" if self._step else self._finishing)
+                    held = self._held_since_ns is not None
+                if reason:
+                    raise ScriptStopped(reason)
+                if not held:
+                    return
+                if not told:
+                    self._tell(ScriptHolds())
+                    told = True
+                woken.wait()
+
+    def step(self, text: str, number: int | None = None, of: int | None = None) -> None:
+        """Begin a step, unless the script is to end before it."""
+        if number is not None and number < 1:
+            raise BadInputError(f"steps are numbered from 1 on, not {number}")
+        self.check()
+        if self._finishing:
+            raise ScriptStopped(self._finishing)
+        self._step = self._step + 1 if number is None else number
+        self._tell(ScriptStep(text, self._step, of or 0))
+
+    def sleep(self, seconds: float) -> None:
+        """Wait for that long, pauses excluded."""
+        if not 0 <= seconds < float("inf"):
+            raise BadInputError(f"a script sleeps for 0 s or more, not {seconds!r}")
+        self._wait(lambda: None, seconds, tell=lambda until_ns: ScriptWaits("", until_ns))
+
+    def wait_for(self, look: Callable[[], T], timeout_s: float | None, what: str) -> T:
+        """Ask again and again, 20 times a second, until `look` returns something true, and return that.
+
+        Raises
+        ------
+        DeadlineError
+            If `timeout_s` passed first, pauses excluded.
+        """
+        self.check()
+        if found := look():
+            return found
+        found = self._wait(
+            look, timeout_s, tell=lambda until_ns: ScriptWaits(what, until_ns), every_s=_LOOK_S
+        )
+        if not found:
+            raise DeadlineError(f"waited {timeout_s:g} s for {what}, in vain")
+        return found
+
+    def ask(self, question: str, choices: tuple[str, ...], timeout_s: float | None) -> str:
+        """Return what a person chooses; raises as `wait_for`."""
+        with self._lock:
+            self._answer = None
+        answer = self._wait(
+            lambda: self._answer,
+            timeout_s,
+            tell=lambda until_ns: ScriptAsks(question, choices, until_ns),
+        )
+        if answer is None:
+            raise DeadlineError(f"nobody answered within {timeout_s:g} s: {question}")
+        return answer
+
+    def claim(self, service: str) -> None:
+        """Have a service held for the script before it is changed; `ClaimedError` if another run has it."""
+        if service in self._held_services:
+            return
+        with self._lock:
+            self._claims.pop(service, None)
+        self._tell(ClaimService(service))
+        self._wait(lambda: service in self._claims, None)
+        if error := self._claims[service]:
+            raise ClaimedError(error, service=service)
+
+    def result_of(self, call: Call) -> Any:
+        """Return the result of a call to a service; a pause lets it end, the script's end does not wait."""
+        with self._woken() as woken:
+            call.add_done_callback(lambda _: woken.set())
+            while not call.done():
+                if self._stopped:
+                    raise ScriptStopped(self._stopped)
+                woken.wait()
+                woken.clear()
+        return call.result()
+
+    @contextmanager
+    def doing(self, what: str) -> Iterator[None]:
+        """Pass, and have a pause told meanwhile that this goes on."""
+        self.check()
+        before, self._doing = self._doing, what
+        try:
+            yield
+        finally:
+            self._doing = before
+
+    # --- waiting
+
+    def _wait(
+        self,
+        look: Callable[[], T],
+        timeout_s: float | None,
+        *,
+        tell: Callable[[int], FromScript] | None = None,
+        every_s: float | None = None,
+    ) -> T:
+        """Return what `look` finds, or what it found last when the time is up; holds and ends meanwhile.
+
+        It looks after whatever is asked of the script, and `every_s`. The engine is told, and after each
+        pause again, by `tell`, of the instant on the clock until which it waits, 0 for none.
+        """
+        end_ns, told_at_ns = self._end_ns(timeout_s), -1
+        try:
+            with self._woken() as woken:
+                while True:
+                    woken.clear()
+                    self.check()
+                    if tell is not None and told_at_ns != self._held_for_ns:
+                        told_at_ns = self._held_for_ns
+                        self._tell(tell(0 if end_ns is None else end_ns + told_at_ns))
+                    found = look()
+                    left_s = None if end_ns is None else (end_ns - self.now_ns()) * 1e-9
+                    if found or (left_s is not None and left_s <= 0):
+                        return found
+                    self._sleep(woken, left_s, every_s)
+        finally:
+            if tell is not None:
+                self._tell(ScriptGoesOn())
+
+    def _sleep(self, woken: threading.Event, left_s: float | None, every_s: float | None) -> None:
+        limits_s = [limit_s for limit_s in (left_s, every_s) if limit_s is not None]
+        if limits_s:
+            self._clock.wait(woken, min(limits_s))
+        else:
+            woken.wait()
+
+    def _end_ns(self, timeout_s: float | None) -> int | None:
+        """Return when a limit is over in the script's own time; None for no limit."""
+        if timeout_s is None:
+            return None
+        if not timeout_s >= 0:
+            raise BadInputError(f"timeout_s is a number of seconds, 0 or more, or None, not {timeout_s!r}")
+        return self.now_ns() + round(min(timeout_s, _EVER_S) * 1e9)
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        with self._lock:
+            yield
+            for event in self._waiting:
+                event.set()
+
+    @contextmanager
+    def _woken(self) -> Iterator[threading.Event]:
+        """Give an event that is set by whatever is asked of the script."""
+        event = threading.Event()
+        with self._lock:
+            self._waiting.add(event)
+        try:
+            yield event
+        finally:
+            with self._lock:
+                self._waiting.discard(event)

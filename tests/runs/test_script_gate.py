@@ -1,0 +1,182 @@
+"""The gate of a script on a clock that is moved by hand: pauses, answers, the end, and its own time."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+from queue import SimpleQueue
+from typing import Any
+
+import pytest
+
+from parfocal.core.errors import BadInputError, ClaimedError, DeadlineError
+from parfocal.runs.scripts import messages
+from parfocal.runs.scripts.script_gate import ScriptGate, ScriptStopped
+from parfocal.testing.clock import ManualClock
+
+LONG_S = 60.0
+
+
+class Script:
+    """A gate with the clock of its script, and what it tells."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.told: SimpleQueue[Any] = SimpleQueue()
+        self.gate = ScriptGate(self.clock, self.told.put)
+
+    def begin(self, act) -> Future[Any]:
+        """Have the script do something, in a thread."""
+        done: Future[Any] = Future()
+
+        def work() -> None:
+            try:
+                done.set_result(act())
+            except BaseException as error:  # noqa: BLE001 (the test asks for it)
+                done.set_exception(error)
+
+        threading.Thread(target=work, daemon=True).start()
+        return done
+
+    def hears(self, kind: type) -> Any:
+        """Return the next message of a kind."""
+        while not isinstance(message := self.told.get(timeout=LONG_S), kind):
+            pass
+        return message
+
+    def pause(self, seconds: float) -> None:
+        self.gate.hold()
+        self.hears(messages.ScriptHolds)
+        self.clock.advance(seconds)
+        self.gate.go_on()
+
+
+@pytest.fixture
+def script() -> Script:
+    return Script()
+
+
+def test_a_sleep_that_is_paused_lasts_as_much_longer(script) -> None:
+    slept = script.begin(lambda: script.gate.sleep(10))
+    assert script.hears(messages.ScriptWaits).until_ns == 10 * 10**9
+    assert script.clock.wait_for_waiters()
+    script.clock.advance(4)
+    script.pause(5)
+    assert script.hears(messages.ScriptWaits).until_ns == 15 * 10**9
+    script.clock.advance(5.9)
+    assert script.clock.wait_for_waiters()
+    assert not slept.done()
+    script.clock.advance(0.1)
+    assert slept.result(LONG_S) is None
+    assert script.clock.monotonic_ns() == 15 * 10**9
+
+
+def test_a_pause_extends_the_limit_of_a_condition(script) -> None:
+    holds = threading.Event()
+    waited = script.begin(lambda: script.gate.wait_for(holds.is_set, 10, "a bead"))
+    assert script.hears(messages.ScriptWaits).what == "a bead"
+    script.clock.advance(9)
+    script.pause(100)
+    script.hears(messages.ScriptWaits)
+    holds.set()
+    script.clock.advance(0.5)
+    assert waited.result(LONG_S) is True
+
+
+def test_a_condition_that_never_holds_is_told_with_its_limit(script) -> None:
+    waited = script.begin(lambda: script.gate.wait_for(lambda: False, 10, "a bead"))
+    script.hears(messages.ScriptWaits)
+    script.clock.advance(10)
+    with pytest.raises(DeadlineError, match="waited 10 s for a bead, in vain"):
+        waited.result(LONG_S)
+
+
+def test_what_a_condition_finds_is_returned(script) -> None:
+    assert script.gate.wait_for(lambda: [5], None, "five") == [5]
+
+
+def test_a_call_holds_in_a_pause_and_goes_on_after_it(script) -> None:
+    script.gate.hold()
+    passed = script.begin(script.gate.check)
+    script.hears(messages.ScriptHolds)
+    assert not passed.done()
+    script.gate.go_on()
+    assert passed.result(LONG_S) is None
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_a_stop_ends_a_wait_paused_or_not(script, held) -> None:
+    slept = script.begin(lambda: script.gate.sleep(1000))
+    script.hears(messages.ScriptWaits)
+    if held:
+        script.gate.hold()
+        script.hears(messages.ScriptHolds)
+    script.gate.stop("a bubble")
+    with pytest.raises(ScriptStopped, match="a bubble"):
+        slept.result(LONG_S)
+    with pytest.raises(ScriptStopped):
+        script.gate.check()
+
+
+def test_a_script_that_is_to_finish_ends_between_its_steps(script) -> None:
+    script.gate.step("first", of=2)
+    script.gate.finish("enough")
+    script.gate.check()  # its step goes on
+    with pytest.raises(ScriptStopped, match="enough"):
+        script.gate.step("second")
+    assert script.hears(messages.ScriptStep) == messages.ScriptStep("first", 1, 2)
+
+
+def test_a_script_without_steps_finishes_at_its_next_call(script) -> None:
+    script.gate.finish("enough")
+    with pytest.raises(ScriptStopped, match="enough"):
+        script.gate.check()
+
+
+def test_steps_count_from_the_one_that_was_given(script) -> None:
+    for text, number in (("a", None), ("b", 7), ("c", None)):
+        script.gate.step(text, number)
+    assert [script.hears(messages.ScriptStep).number for _ in range(3)] == [1, 7, 8]
+    with pytest.raises(BadInputError, match="numbered from 1 on, not 0"):
+        script.gate.step("d", 0)
+
+
+def test_a_question_is_answered_also_in_a_pause(script) -> None:
+    asked = script.begin(lambda: script.gate.ask("go on?", ("yes", "no"), None))
+    assert script.hears(messages.ScriptAsks).choices == ("yes", "no")
+    script.gate.hold()
+    script.hears(messages.ScriptHolds)
+    script.gate.answer("no")
+    assert not asked.done()
+    script.gate.go_on()
+    assert asked.result(LONG_S) == "no"
+
+
+def test_a_question_that_nobody_answers_is_over_in_time(script) -> None:
+    asked = script.begin(lambda: script.gate.ask("go on?", (), 60))
+    script.hears(messages.ScriptAsks)
+    script.clock.advance(60)
+    with pytest.raises(DeadlineError, match="nobody answered within 60 s: go on"):
+        asked.result(LONG_S)
+
+
+def test_a_service_is_claimed_once_and_a_refusal_is_told(script) -> None:
+    claimed = script.begin(lambda: script.gate.claim("magnet"))
+    assert script.hears(messages.ClaimService).service == "magnet"
+    script.gate.claimed("magnet", "", stays=True)
+    assert claimed.result(LONG_S) is None
+    script.gate.claim("magnet")  # asks nobody
+    refused = script.begin(lambda: script.gate.claim("camera"))
+    script.hears(messages.ClaimService)
+    script.gate.claimed("camera", "run 'a' uses camera", stays=False)
+    with pytest.raises(ClaimedError, match="run 'a' uses camera"):
+        refused.result(LONG_S)
+
+
+@pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf")])
+def test_impossible_times_are_refused(script, seconds) -> None:
+    with pytest.raises(BadInputError):
+        script.gate.sleep(seconds)
+    if seconds != float("inf"):
+        with pytest.raises(BadInputError):
+            script.gate.wait_for(lambda: False, seconds, "x")

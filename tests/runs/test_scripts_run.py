@@ -1,0 +1,254 @@
+"""Scripts in processes of their own, on a rig that has a lamp, a magnet and runs: one rig for all."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import textwrap
+from pathlib import Path
+
+import psutil
+import pytest
+
+from parfocal.cli.app import run as parfocal
+from parfocal.core.clock import poll_until
+from parfocal.core.errors import BadInputError, ClaimedError, RunFailedError
+from parfocal.rig.opening import attach, open_rig
+from parfocal.runs import confirm
+
+pytestmark = pytest.mark.usefixtures("shared_roots")
+PATIENCE_S = 60.0
+LAB = {
+    "name": "scripted",
+    "services": {
+        "lamp": {"kind": "light", "settings": {"device": "simulated-light"}},
+        "magnet": {"kind": "stage", "settings": {"device": "simulated-magnet"}},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory):
+    return tmp_path_factory.mktemp("records")
+
+
+@pytest.fixture(scope="module")
+def rig(shared_roots, records):
+    with open_rig(LAB | {"runs": {"folder": str(records)}}) as rig:
+        yield rig
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text: str, name: str = "script.py") -> Path:
+        file = tmp_path / name
+        file.write_text(textwrap.dedent(text))
+        return file
+
+    return write
+
+
+def until(condition, what="it"):
+    assert poll_until(condition, PATIENCE_S), f"{what} did not happen"
+
+
+def has_step(handle, text):
+    return handle.status().event_text == text
+
+
+def pid_of(handle) -> int:
+    """Return the process of a script, as it wrote it into its log."""
+    log = Path(handle.status().folder) / "script.log"
+    found: list[int] = []
+
+    def look() -> bool:
+        found[:] = [int(line[4:]) for line in log.read_text().splitlines() if line.startswith("pid ")]
+        return bool(found)
+
+    until(look, "the number of the process")
+    return found[0]
+
+
+def document_of(handle) -> dict:
+    return json.loads((Path(handle.status().folder) / "script.json").read_text())
+
+
+def test_a_script_runs_with_its_helpers_children_and_record(rig, write, records) -> None:
+    write("TURN = {'position_nm': 1000.0}\n", "helper_of_script.py")
+    file = write(
+        """
+        import sys
+        import helper_of_script
+        from parfocal.runs import call
+
+        def main(lab):
+            lab.step("light", of=2)
+            lab["lamp"].set_power(0.5)
+            assert lab.lamp.power() == 0.5
+            lab.step("move")
+            status = lab.run(call("magnet", "move_to", helper_of_script.TURN), name="moved").wait()
+            print("the move is", status.outcome)
+            print("and this is wrong", file=sys.stderr)
+            lab.run(call("magnet", "move_to", {"position_nm": 0.0}))  # waited for at the end
+        """
+    )
+    handle = rig.script(file, name="first")
+    status = handle.wait(PATIENCE_S)
+    assert (status.outcome, status.script, status.events_acquired) == ("complete", str(file), 2)
+    assert rig["lamp"].power() == 0.0, "what it has switched on is off again"
+    folder = Path(status.folder)
+    assert folder.parent == records
+    log = (folder / "script.log").read_text()
+    assert [line in log for line in ("the move is complete", "and this is wrong", "step 1 of 2: light")]
+    document = document_of(handle)
+    assert document["outcome"] == "complete"
+    assert [child["outcome"] for child in document["children"]] == ["complete", "complete"]
+    assert document["children"][0]["run"] == "moved"
+    assert rig.runs["moved"].status().parent == "first"
+    assert sorted(document["hashes"]) == ["helper_of_script.py", "script.py"]
+    assert (folder / "script" / "script.py").read_text() == file.read_text()
+
+
+def test_a_paused_script_holds_its_services_and_goes_on(rig, write) -> None:
+    file = write(
+        """
+        def main(lab):
+            lab["lamp"].set_power(0.5)
+            lab.step("long", of=1)
+            if lab.ask("how long?", ("short", "for ever")) == "short":
+                lab.sleep(0.01)
+            else:
+                lab.sleep(1000)
+        """
+    )
+    handle = rig.script(file)
+    until(lambda: handle.status().question == "how long? (short, for ever)", "the question")
+    assert "lamp" in handle.status().claims
+    with pytest.raises(ClaimedError, match="run 'script' uses lamp"):
+        rig["lamp"].set_power(1.0)
+    with pytest.raises(ClaimedError, match="run 'script' uses lamp"):
+        rig.script(file)
+    with pytest.raises(BadInputError, match="is a script: it has no plan"):
+        handle.extend(confirm("more?"))
+    with pytest.raises(BadInputError, match="answer with one of short, for ever, not 'perhaps'"):
+        handle.confirm(text="perhaps")
+    handle.pause("a bubble")
+    until(lambda: handle.status().state == "paused", "the pause")
+    assert handle.status().reason == "a bubble"
+    handle.confirm(text="for ever")
+    handle.resume()
+    until(lambda: handle.status().wait_remaining_s > 900, "the wait")
+    assert handle.status().state == "waiting"
+    assert parfocal(["pause", "scripted/script"]) == 0
+    until(lambda: handle.status().state == "paused", "the second pause")
+    with attach("scripted") as other:
+        status = other.runs["script"].cancel("enough")
+    assert status.run == "script"
+    status = handle.wait(PATIENCE_S)
+    assert (status.outcome, status.reason) == ("cancelled", "enough")
+    assert rig["lamp"].power() == 0.0
+    rig["lamp"].set_power(0.0)  # nobody holds it
+    words = [command["command"] for command in document_of(handle)["commands"]]
+    assert words == ["pause", "confirm", "resume", "pause", "cancel"]
+
+
+def test_a_killed_script_is_told_recorded_dark_and_its_children_end(rig, write) -> None:
+    file = write(
+        """
+        import os, subprocess, sys
+        from parfocal.runs import call, combine, confirm
+
+        def main(lab):
+            subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+            print("pid", os.getpid())
+            lab["lamp"].set_power(0.5)
+            plan = combine(confirm("go on?"), call("magnet", "move_to", {"position_nm": 0.0}))
+            child = lab.run(plan, name="asks")
+            lab.step("third", number=3)
+            child.wait()
+        """
+    )
+    handle = rig.script(file, name="killed")
+    until(lambda: has_step(handle, "third"), "the step")
+    until(lambda: "asks" in rig.runs and rig.runs["asks"].status().question, "the question of its child")
+    pid = pid_of(handle)
+    own = psutil.Process(pid)
+    until(lambda: own.children(), "the program that it starts")
+    others = own.children()
+    os.kill(pid, signal.SIGKILL)
+    with pytest.raises(RunFailedError, match="was killed by SIGKILL at step 3: third"):
+        handle.wait(PATIENCE_S)
+    child = rig.runs["asks"].wait(PATIENCE_S)
+    assert (child.outcome, child.reason) == ("cancelled", "the script that started it has ended")
+    until(lambda: rig["lamp"].power() == 0.0, "darkness")
+    until(lambda: not any(other.is_running() for other in others), "the end of what it started")
+    document = document_of(handle)
+    assert document["outcome"] == "failed"
+    assert document["children"][0]["outcome"] == "cancelled"
+
+
+def test_a_script_that_raises_has_failed_and_says_where(rig, write, capsys) -> None:
+    file = write("def main(lab):\n    name = 'lampe'\n    lab[name].power()\n")
+    assert parfocal(["script", "check", str(file), "--rig", "scripted"]) == 0
+    capsys.readouterr()
+    code = parfocal(["script", "run", str(file), "--rig", "scripted", "--json"])
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (code, told["outcome"]) == (1, "failed")
+    wanted = "the rig has no service 'lampe'; did you mean 'lamp'? (script.py, line 3)"
+    assert told["reason"].endswith(wanted)
+    assert "lampe" in (Path(told["folder"]) / "script.log").read_text()
+
+
+def test_a_script_that_is_wrong_is_refused_and_nothing_starts(rig, write, capsys) -> None:
+    file = write("def main(lab):\n    lab['lampe'].power()\n    lab['lamp'].set_power(half=1)\n")
+    before = set(rig.runs)
+    with pytest.raises(BadInputError, match=r"script\.py:2: the rig has no service 'lampe'"):
+        rig.script(file)
+    assert set(rig.runs) == before
+    assert parfocal(["script", "check", str(file), "--json"]) == 2
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert [problem["line"] for problem in told["problems"]] == [2, 3, 3]
+
+
+def test_a_script_finishes_after_its_step(rig, write) -> None:
+    file = write(
+        """
+        def main(lab):
+            for number in range(1, 1000):
+                lab.step(f"turn {number}", number, 1000)
+                lab.sleep(0.02)
+        """
+    )
+    handle = rig.script(file, name="finishes")
+    until(lambda: handle.status().event_number > 1, "some steps")
+    handle.finish("enough")
+    status = handle.wait(PATIENCE_S)
+    assert (status.outcome, status.reason) == ("finished early", "enough")
+    assert 1 < status.events_acquired < 1000
+
+
+@pytest.mark.slow
+def test_a_script_that_calls_nothing_is_told_and_killed(rig, write) -> None:
+    file = write(
+        """
+        import os
+
+        def main(lab):
+            print("pid", os.getpid())
+            lab.step("works")
+            while True:
+                pass
+        """
+    )
+    handle = rig.script(file, name="busy")
+    until(lambda: has_step(handle, "works"), "the step")
+    pid = pid_of(handle)
+    handle.pause()
+    until(lambda: "not answering the pause yet" in handle.status().waiting_for, "that it does not answer")
+    assert handle.status().state == "pausing"
+    handle.cancel("enough")
+    status = handle.wait(PATIENCE_S)
+    assert status.outcome == "cancelled"
+    assert status.reason == "enough; it did not end by itself, and its process was killed"
+    assert not psutil.pid_exists(pid)
