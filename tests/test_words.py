@@ -96,9 +96,9 @@ PLAIN = {
     """,
     "runs": """
         Abort Acquire Acquired Answer Ask Called Close Closed Darken Decide Decided Drain Drained Element
-        Expose Exposed Fetch Fetched Found GivenArguments Hold Instruments Machine Noted Pause Pausing Performer Place
-        Placed Prepare QueueLevel Replaced Restarted Resume SharedInstruments Sleep Stopped TaskFailed Timing
-        Visits Wake Warmed Woken
+        Expose Exposed Fetch Fetched Found GivenArguments Hold Instruments Machine Noted Pause Pausing
+        Performer Place Placed Prepare QueueLevel Replaced Restarted Resume SharedInstruments Sleep Stopped
+        TaskFailed Timing Visits Wake Warmed Woken
     """,
     "processes": """
         Abandon Announcer AskToStop BackOff BackOffOver Begin Change Changes Charge End Ending
