@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from parfocal.core.channels import ChannelPreset
 from parfocal.core.errors import BadInputError
-from parfocal.runs import Sequence, acquire, combine, wait
+from parfocal.runs import Sequence, acquire, call, combine, wait
+from parfocal.runs.forecast.disk_need import disk_need
 from parfocal.runs.forecasting import forecast_of
 from parfocal.runs.instruments.rig_facts import RigFacts, changes
 from parfocal.runs.plans.survey import survey
@@ -23,6 +25,8 @@ FACTS = RigFacts(
     exposure_ms=(0.1, 1000.0),
     powers={"weak": (0.0, 0.4)},
     frame_bytes=1000,
+    frame_s=0.01,
+    stored_bytes={"frames": 1000},
     disk_free_bytes=10_000,
 )
 
@@ -52,6 +56,8 @@ def one(channel="nucleus", **more):
         (Sequence(stage_positions=[(0, 0, 1)], metadata={"phase": "early"}), "phase 'early' and no phase_id"),
         (Sequence(time_plan={"interval": 1, "loops": 50}), "50 frames are 1 MB before compression"),
         (acquire(41), "too few even if they shrink to 1 / 4 of that"),
+        (acquire(seconds=0.5), "50 frames are 1 MB before compression, and 1 MB are free"),
+        (call("force", "hold", exposing=True, expected_s=0.5), "50 frames are 1 MB before compression"),
         (wait(5), "the plan has no frames"),
     ],
 )
@@ -78,8 +84,27 @@ def test_frames_that_may_fit_when_they_are_compressed_are_warned_of_and_not_refu
     ):
         wanted = survey(acquire(frames).events(), {})
         preflight(wanted, FACTS)
-        assert said in "".join(forecast_of(wanted, FACTS, 1.0).warnings)
-        assert bool(said) == bool(forecast_of(wanted, FACTS, 1.0).warnings)
+        warnings = forecast_of(wanted, FACTS, 1.0, disk_need(wanted, FACTS)).warnings
+        assert said in "".join(warnings)
+        assert bool(said) == bool(warnings)
+
+
+def test_each_part_of_a_record_is_told_and_an_endless_one_by_its_rate():
+    stored = {"video of the regions": 2_000_000, "tracks": 1_000_000}
+    facts = msgspec.structs.replace(FACTS, stored_bytes=stored, disk_free_bytes=10**9)
+    wanted = survey(acquire(seconds=1).events(), {})
+    preflight(wanted, facts)
+    forecast = forecast_of(wanted, facts, 1.0, disk_need(wanted, facts))
+    assert forecast.disk_parts == {"video of the regions": 200_000_000, "tracks": 100_000_000}
+    assert forecast.disk_bytes == 300_000_000
+    endless = survey(acquire().events(), {})
+    told = forecast_of(endless, facts, 1.0, disk_need(endless, facts)).warnings
+    assert told == (
+        "the camera runs until somebody ends it: it takes up to 300 MB of disk a second, and what is free "
+        "lasts for 0:04",
+    )
+    with pytest.raises(BadInputError, match=r"video of the regions 4000 MB, tracks 2000 MB"):
+        preflight(survey(acquire(seconds=20).events(), {}), facts)
 
 
 def test_both_ends_of_an_axis_are_looked_at_and_the_stage_that_stands_there():

@@ -119,6 +119,25 @@ def test_another_reader_finds_the_regions_where_the_corners_say(rig):
         assert profile.max() > 0
 
 
+def test_the_disk_is_foretold_by_mode_and_too_little_of_it_refused(rig):
+    beads = len(rig["tracker"].list_rois().rois)
+    rows, video = 84 * beads, (64 * 64 * 2 + 32) * beads
+    assert rig["tracker"].bytes_per_frame() == {"tracks": rows, "roi_video": video}
+    for mode, each in (
+        ("tracks", {"tracks": rows}),
+        ("tracks+roi-video", {"video of the regions": video, "tracks": rows}),
+        ("video", {"frames": rig.stream("camera").spec.nbytes}),
+    ):
+        handle = rig.acquire(mode, seconds=0.2, name="foretold")
+        forecast = handle.wait(WAIT_S).forecast
+        frames = round(0.2 / rig["camera"].declared_times()["frame"])
+        assert forecast.disk_parts == {name: frames * size for name, size in each.items()}
+        with pytest.raises(BadInputError, match=r"frames are \d+ MB.* and \d+ MB are free for the record"):
+            rig.acquire(mode, seconds=1e10)
+    with pytest.raises(BadInputError, match=r"frames are \d+ MB"):
+        rig.hold_force(1.0, seconds=1e10)
+
+
 def test_live_only_leaves_nothing_on_the_disk(rig):
     status = rig.acquire("tracks+roi-video", frames=5, save=False).wait(WAIT_S)
     assert (status.outcome, status.folder, status.frames_received) == ("complete", "", 5)

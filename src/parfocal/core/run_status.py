@@ -132,7 +132,9 @@ class RunForecast(msgspec.Struct, frozen=True, kw_only=True):
     largest_move_um : float
         The longest way of the stages between two events, or to the first one.
     disk_bytes : int
-        Of its frames, uncompressed; 0 if none are recorded, or nobody knows how many there are.
+        What it stores, uncompressed; 0 if nothing is recorded, or nobody knows how many frames there are.
+    disk_parts : dict of str to int
+        Of these bytes, those of its frames, of the video of the regions, and of the tracks.
     disk_free_bytes : int or None
         Where its record will be; None if it has none.
     analysis_s : float
@@ -145,6 +147,7 @@ class RunForecast(msgspec.Struct, frozen=True, kw_only=True):
     duration_s: float = 0.0
     largest_move_um: float = 0.0
     disk_bytes: int = 0
+    disk_parts: dict[str, int] = {}
     disk_free_bytes: int | None = None
     analysis_s: float = 0.0
     warnings: tuple[str, ...] = ()

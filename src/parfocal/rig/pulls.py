@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
@@ -79,19 +80,23 @@ class Pulls:
             If the rig has no such service, or an argument can't be; names it. Nothing was started.
         """
         asked = {"start_pn": start_pn, "stop_pn": stop_pn, "rate_pn_per_s": rate_pn_per_s}
-        return self._pull("ramp", asked, options)
+        lasts_s = abs(stop_pn - start_pn) / abs(rate_pn_per_s) if rate_pn_per_s else 0.0
+        return self._pull("ramp", asked, lasts_s, options)
 
     def hold_force(self, force_pn: float, *, seconds: float, **options: Unpack[PullOptions]) -> RunHandle:
         """Pull with one force for some seconds, as a run; as `ramp_force`."""
-        return self._pull("hold", {"force_pn": force_pn, "seconds": seconds}, options)
+        return self._pull("hold", {"force_pn": force_pn, "seconds": seconds}, seconds, options)
 
     def turn_magnet(
         self, turns: float, *, turns_per_s: float | None = None, **options: Unpack[PullOptions]
     ) -> RunHandle:
         """Turn the magnet from where it stands, as a run; as `ramp_force`. Negative turns go backwards."""
-        return self._pull("turn", {"turns": turns, "turns_per_s": turns_per_s}, options)
+        lasts_s = abs(turns / turns_per_s) if turns_per_s else 0.0
+        return self._pull("turn", {"turns": turns, "turns_per_s": turns_per_s}, lasts_s, options)
 
-    def _pull(self, command: str, arguments: dict[str, Any], options: PullOptions) -> RunHandle:
+    def _pull(
+        self, command: str, arguments: dict[str, Any], lasts_s: float, options: PullOptions
+    ) -> RunHandle:
         recorded: dict[str, Any] = dict(options)
         service = recorded.pop("service", "force")
         try:
@@ -102,7 +107,8 @@ class Pulls:
                 '[services.force] with kind = "force"'
             ) from error
         pull = call(
-            service, command, arguments, uses=(magnet,), exposing=True, pause="pause", resume="resume"
-        )
+            service, command, arguments, uses=(magnet,), exposing=True, pause="pause", resume="resume",
+            expected_s=lasts_s if 0 < lasts_s < math.inf else 0.0,  # what can't be, the service names
+        )  # fmt: skip
         self.keep_light()
         return self.runs.record(pull, **recorded)

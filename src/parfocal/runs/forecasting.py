@@ -7,11 +7,14 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from parfocal.core.run_status import RunForecast
+from parfocal.runs.forecast.disk_need import disk_need
 from parfocal.runs.forecast.feasibility import feasibility_from
+from parfocal.runs.status_text import clock_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from parfocal.runs.forecast.disk_need import DiskNeed
     from parfocal.runs.forecast.feasibility import Feasibility
     from parfocal.runs.forecast.prediction import Prediction
     from parfocal.runs.instruments.rig_facts import RigFacts
@@ -52,7 +55,9 @@ def foreseen(
     """
     found = feasibility_from(prediction, islice(schedule.events(first), most))
     duration_s = duration_of(schedule.duration_s, len(schedule) - first, found)
-    return forecast_of(wanted, facts, duration_s, (found.text, *remarks))
+    called_s = sum(event.call.expected_s for event in wanted.calls if event.call is not None)
+    need = disk_need(wanted, facts)
+    return forecast_of(wanted, facts, duration_s + called_s, need, (found.text, *remarks))
 
 
 def duration_of(planned_s: float, events: int, found: Feasibility) -> float:
@@ -74,7 +79,7 @@ def duration_of(planned_s: float, events: int, found: Feasibility) -> float:
 
 
 def forecast_of(
-    wanted: PlanSurvey, facts: RigFacts, duration_s: float, remarks: Iterable[str] = ()
+    wanted: PlanSurvey, facts: RigFacts, duration_s: float, need: DiskNeed, remarks: Iterable[str] = ()
 ) -> RunForecast:
     """Return a forecast, with a warning for each thing that may go wrong; remarks are such, "" is left out.
 
@@ -84,23 +89,39 @@ def forecast_of(
     >>> from parfocal.runs.instruments.rig_facts import RigFacts
     >>> from parfocal.runs.plans.survey import survey
     >>> plan = acquire(100)
-    >>> facts = RigFacts(frame_bytes=1000, disk_free_bytes=110_000)
-    >>> forecast_of(survey(plan.events(), {}), facts, 10.0).warnings
+    >>> facts = RigFacts(stored_bytes={"frames": 1000}, disk_free_bytes=110_000)
+    >>> wanted = survey(plan.events(), {})
+    >>> forecast_of(wanted, facts, 10.0, disk_need(wanted, facts)).warnings
     ('its frames take up to 91 % of the free disk, before compression',)
     """
-    needed = wanted.frames * facts.frame_bytes if facts.disk_free_bytes is not None else 0
+    free = facts.disk_free_bytes
     warnings = []
-    if facts.disk_free_bytes is None:
+    if free is None:
         warnings.append("nothing is recorded: the rig has no recorder, or it records another run")
-    elif needed > facts.disk_free_bytes * _NEARLY_FULL:
-        part = needed / facts.disk_free_bytes if facts.disk_free_bytes > 0 else math.inf
+    elif need.total > free * _NEARLY_FULL:
+        part = need.total / free if free > 0 else math.inf
         warnings.append(f"its frames take up to {100 * part:.0f} % of the free disk, before compression")
     if wanted.endless:
-        warnings.append("the camera runs until somebody ends it: nobody knows how much disk it takes")
+        warnings.append(f"the camera runs until somebody ends it: {_endless_text(need.per_s, free)}")
     return RunForecast(
         duration_s=duration_s,
         largest_move_um=wanted.largest_move_um,
-        disk_bytes=needed,
-        disk_free_bytes=facts.disk_free_bytes,
+        disk_bytes=need.total,
+        disk_parts=need.parts,
+        disk_free_bytes=free,
         warnings=(*warnings, *filter(None, remarks)),
     )
+
+
+def _endless_text(per_s: float, free: int | None) -> str:
+    """Return how fast the disk fills, in words.
+
+    Examples
+    --------
+    >>> _endless_text(2e6, 36 * 10**9)
+    'it takes up to 2 MB of disk a second, and what is free lasts for 5:00:00'
+    """
+    if not per_s or free is None:
+        return "nobody knows how much disk it takes"
+    told = clock_text(max(0, free) / per_s)
+    return f"it takes up to {per_s / 1e6:.3g} MB of disk a second, and what is free lasts for {told}"

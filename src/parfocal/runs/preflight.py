@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 from parfocal.core.channels import ChannelPreset
 from parfocal.core.errors import BadInputError, nearest
+from parfocal.runs.forecast.disk_need import disk_need
+from parfocal.runs.status_text import parts_text
 
 if TYPE_CHECKING:
+    from parfocal.runs.forecast.disk_need import DiskNeed
     from parfocal.runs.instruments.rig_facts import RigFacts
     from parfocal.runs.plans.event import Event
     from parfocal.runs.plans.survey import PlanSurvey
@@ -40,7 +43,14 @@ def preflight(wanted: PlanSurvey, facts: RigFacts, *, appended: bool = False) ->
     BadInputError
         Naming the events by number and index, the values, and what to do; of many problems the first five.
     """
-    refuse([*_emptiness(wanted, appended), *light_problems(wanted, facts), *_problems(wanted, facts)])
+    refuse(
+        [
+            *_emptiness(wanted, appended),
+            *light_problems(wanted, facts),
+            *_problems(wanted, facts),
+            *_disk_problems(disk_need(wanted, facts), facts.disk_free_bytes),
+        ]
+    )
 
 
 def refuse(problems: list[str]) -> None:
@@ -112,11 +122,15 @@ def _problems(wanted: PlanSurvey, facts: RigFacts) -> Iterator[str]:
                 f"{told_event(event)}: its metadata has {name} {event.metadata[name]!r} and no phase_id; "
                 "number the phases: phase_id = 0, 1, 2 ..."
             )
-    needed = wanted.frames * facts.frame_bytes
-    if facts.disk_free_bytes is not None and needed > facts.disk_free_bytes * _MOST_COMPRESSED:
+
+
+def _disk_problems(need: DiskNeed, free: int | None) -> Iterator[str]:
+    """Yield what cannot fit on the disk, however well it is compressed."""
+    if free is not None and need.total > free * _MOST_COMPRESSED:
+        told = f" ({parts_text(need.parts)})" if len(need.parts) > 1 else ""
         yield (
-            f"{wanted.frames} frames are {_megabytes(needed)} MB before compression, and "
-            f"{_megabytes(facts.disk_free_bytes)} MB are free for the record, too few even if they shrink to "
+            f"{need.frames} frames are {_megabytes(need.total)} MB{told} before compression, and "
+            f"{_megabytes(free)} MB are free for the record, too few even if they shrink to "
             f"1 / {_MOST_COMPRESSED} of that: free some space, name another folder, or take fewer frames"
         )
 

@@ -231,7 +231,7 @@ class RunStarter:
         instruments = self._instruments(settings, request.parent, calls_of(given))
         folder = request.folder if before is None else before.status().folder
         try:
-            facts = instruments.learn(folder)
+            facts = instruments.learn(folder, request.mode)
             asked = tiled(given, facts.field_um)
             plan = _absolute(asked, facts.found)
             schedule, done = _schedule(plan, before)

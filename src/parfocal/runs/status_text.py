@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from parfocal.core.run_status import RunForecast, RunStatus
 
 _LATE_MS = 5000.0
@@ -122,8 +124,20 @@ def forecast_text(forecast: RunForecast) -> str:
     """
     parts = [f"takes {clock_text(forecast.duration_s)}", f"largest move {forecast.largest_move_um:.6g} um"]
     if forecast.disk_bytes:
-        parts.append(f"up to {bytes_text(forecast.disk_bytes)} on the disk")
+        told = f" ({parts_text(forecast.disk_parts)})" if len(forecast.disk_parts) > 1 else ""
+        parts.append(f"up to {bytes_text(forecast.disk_bytes)} on the disk{told}")
     return ", ".join(parts)
+
+
+def parts_text(parts: Mapping[str, int]) -> str:
+    """Return what takes how much, in words.
+
+    Examples
+    --------
+    >>> parts_text({"frames": 5_000_000, "tracks": 1})
+    'frames 5 MB, tracks 1 MB'
+    """
+    return ", ".join(f"{name} {bytes_text(size)}" for name, size in parts.items())
 
 
 def bytes_text(count: int) -> str:

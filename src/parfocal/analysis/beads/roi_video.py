@@ -194,6 +194,13 @@ class RoiVideo:
             self._end()
 
     @property
+    def pixel_bytes(self) -> int:
+        """What a pixel of the frames takes."""
+        spec = open_stream(self._folder, self._source).spec
+        assert isinstance(spec, FrameSpec)
+        return np.dtype(spec.dtype).itemsize
+
+    @property
     def is_on(self) -> bool:
         """Whether it goes on."""
         thread = self._thread

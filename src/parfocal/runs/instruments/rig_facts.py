@@ -40,6 +40,10 @@ class RigFacts(msgspec.Struct, frozen=True, kw_only=True):
         Width and height of what a frame shows; None if the camera does not know its pixel size.
     frame_bytes : int
         Of one frame.
+    frame_s : float
+        From one frame to the next while the camera runs by itself; 0 if it does not say.
+    stored_bytes : dict of str to int
+        What the record holds of each frame while the camera runs by itself, in bytes by what is stored.
     disk_free_bytes : int or None
         What a record may take up; None for a run without one.
     problems : tuple of str
@@ -57,6 +61,8 @@ class RigFacts(msgspec.Struct, frozen=True, kw_only=True):
     frame_shape: tuple[int, ...] = ()
     field_um: tuple[float, float] | None = None
     frame_bytes: int = 0
+    frame_s: float = 0.0
+    stored_bytes: dict[str, int] = {}
     disk_free_bytes: int | None = None
     problems: tuple[str, ...] = ()
     calibration: ModulatorCalibration | None = None

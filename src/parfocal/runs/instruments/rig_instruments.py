@@ -10,7 +10,9 @@ from msgspec.structs import replace
 
 from parfocal.core.errors import FocusNotFoundError, FrameLostError, ParfocalError
 from parfocal.core.frames import FrameSpec
+from parfocal.runs.acquisition_mode import parts_of
 from parfocal.runs.forecast.device_times import DeviceTimes, PlacedParts
+from parfocal.runs.forecast.disk_need import FRAMES, REGIONS, TRACKS
 from parfocal.runs.instruments.calling import InstrumentCalls
 from parfocal.runs.instruments.camera_calls import CameraCalls
 from parfocal.runs.instruments.focus_sweep import find_focus
@@ -42,10 +44,11 @@ if TYPE_CHECKING:
 
     from parfocal.core.clock import Clock
     from parfocal.core.event_layout import EventLayout
-    from parfocal.core.frames import FrameHeader
+    from parfocal.core.frames import FrameHeader, StreamSpec
     from parfocal.core.messages import Interference
     from parfocal.core.run_status import RunCommand
     from parfocal.ipc import Client
+    from parfocal.runs.acquisition_mode import AcquisitionMode
     from parfocal.runs.machine.counts import EventCounts
     from parfocal.runs.machine.tasks import Ending
     from parfocal.runs.plans.event import Event
@@ -133,8 +136,11 @@ class RigInstruments:
         """Whether the run has a record of its own."""
         return bool(self._settings.recorder) and not self._is_part
 
-    def learn(self, folder: str = "") -> RigFacts:
-        """Ask what there is; return that, which is `facts` from then on. The record would be in `folder`."""
+    def learn(self, folder: str = "", mode: AcquisitionMode | None = None) -> RigFacts:
+        """Ask what there is; return that, which is `facts` from then on.
+
+        The record would be in `folder`, and hold what an acquisition of that `mode` does.
+        """
         chosen = self._settings
         spec = open_stream(self._streams, chosen.camera).spec if chosen.camera else None
         self.facts = RigFacts(
@@ -147,11 +153,32 @@ class RigInstruments:
             frame_shape=spec.shape if isinstance(spec, FrameSpec) else (),
             field_um=field_of_view_um(spec) if isinstance(spec, FrameSpec) else None,
             frame_bytes=spec.nbytes if isinstance(spec, FrameSpec) else 0,
+            frame_s=self._calls.declared_times(chosen.camera).get("frame", 0.0) if chosen.camera else 0.0,
+            stored_bytes=self._stored_bytes(spec, mode),
             disk_free_bytes=self._calls.ask(chosen.recorder, "free_bytes", folder) if self.records else None,
             calibration=self._modulator.learn(),
             problems=self._services.problems(self._asked),
         )
         return self.facts
+
+    def _stored_bytes(self, spec: StreamSpec | None, mode: AcquisitionMode | None) -> dict[str, int]:
+        """Return what the record holds of each frame of a camera that runs by itself."""
+        chosen = self._settings
+        if not self.records or not isinstance(spec, FrameSpec):
+            return {}
+        if mode is None:
+            named = self._calls.ask(chosen.recorder, "get_settings")["frames"] or ()
+            is_named = chosen.camera in ((named,) if isinstance(named, str) else named)
+            return {FRAMES: spec.nbytes} if is_named else {}
+        parts = parts_of(mode)
+        asks = chosen.tracker and (parts.tracks or parts.roi_video)
+        beads = self._calls.ask(chosen.tracker, "bytes_per_frame") if asks else {}
+        each = {
+            FRAMES: spec.nbytes if parts.video else 0,
+            REGIONS: beads.get("roi_video", 0) if parts.roi_video else 0,
+            TRACKS: beads.get("tracks", 0) if parts.tracks else 0,
+        }
+        return {name: size for name, size in each.items() if size}
 
     def problems(self, asked: tuple[ServiceCall, ...]) -> tuple[str, ...]:
         """Return what is wrong with calls that are added to those of the run, in words."""

@@ -29,6 +29,7 @@ class CallPlan(Element, frozen=True, kw_only=True, omit_defaults=True, tag="call
     resume: str = ""
     timeout_s: float | None = None
     stop_s: float = 10.0
+    expected_s: float = 0.0
 
     def __post_init__(self) -> None:
         checked = self.call
@@ -61,6 +62,7 @@ def call(
     resume: str = "",
     timeout_s: float | None = None,
     stop_s: float = 10.0,
+    expected_s: float = 0.0,
 ) -> CallPlan:
     """Return a plan that has a service carry out a command, for as long as that takes.
 
@@ -84,6 +86,8 @@ def call(
         How long the command may take; without it, without limit.
     stop_s : float
         How long the command may take to end once it is cancelled.
+    expected_s : float
+        How long the command is expected to take: the forecast of time and disk goes by it.
 
     Examples
     --------
@@ -101,6 +105,7 @@ def call(
         resume=resume,
         timeout_s=timeout_s,
         stop_s=stop_s,
+        expected_s=expected_s,
     )
 
 

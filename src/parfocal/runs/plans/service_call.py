@@ -29,6 +29,8 @@ class ServiceCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         How long it may take; None: without limit.
     stop_s : float
         How long it may take to end once it is cancelled.
+    expected_s : float
+        How long it is expected to take; 0 if nobody knows. For forecasts alone.
 
     Examples
     --------
@@ -45,6 +47,7 @@ class ServiceCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     resume: str = ""
     timeout_s: float | None = None
     stop_s: float = 10.0
+    expected_s: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.service or not self.command:
@@ -52,6 +55,7 @@ class ServiceCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         if self.can_pause != bool(self.resume):
             raise BadInputError(f"{self.name}: what can be paused names two commands, pause and resume")
         number(self.stop_s, "stop_s", above=0)
+        number(self.expected_s, "expected_s", least=0)
         if self.timeout_s is not None:
             number(self.timeout_s, "timeout_s", above=0)
 

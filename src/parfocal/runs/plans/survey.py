@@ -41,6 +41,8 @@ class PlanSurvey(msgspec.Struct, frozen=True, kw_only=True):
         Whether it has exposures of events.
     acquires : bool
         Whether it has the camera run by itself.
+    acquires_s : float
+        For how long it does, where that and not a number of frames was asked for.
     calls : tuple of Event
         Those that have a service carry out a command.
     z_step_um, interval_s : float or None
@@ -58,6 +60,7 @@ class PlanSurvey(msgspec.Struct, frozen=True, kw_only=True):
     largest_move_um: float = 0.0
     exposes: bool = False
     acquires: bool = False
+    acquires_s: float = 0.0
     calls: tuple[Event, ...] = ()
     z_step_um: float | None = None
     interval_s: float | None = None
@@ -85,10 +88,13 @@ def survey(events: Iterable[Event], found: Mapping[str, float]) -> PlanSurvey:
         elif event.kind == "acquire":
             tracks.acquires = True
             tracks.frames += event.count or 0
+            tracks.acquires_s += event.duration_s
             tracks.endless = tracks.endless or (event.count is None and not event.duration_s)
         elif event.call is not None:
             tracks.calls.append(event)
-            tracks.acquires = tracks.acquires or event.call.exposing
+            if event.call.exposing:
+                tracks.acquires = True
+                tracks.acquires_s += event.call.expected_s
     return PlanSurvey(
         events=count,
         frames=tracks.frames,
@@ -99,6 +105,7 @@ def survey(events: Iterable[Event], found: Mapping[str, float]) -> PlanSurvey:
         largest_move_um=tracks.farthest_um,
         exposes=bool(tracks.lights),
         acquires=tracks.acquires,
+        acquires_s=tracks.acquires_s,
         calls=tuple(tracks.calls),
         z_step_um=step_of(tracks.planes),
         interval_s=step_of(tracks.starts),
@@ -114,6 +121,7 @@ class _Tracks:
         self._place: tuple[float | None, ...] = (None, None, None)
         self.frames = 0
         self.endless = self.acquires = False
+        self.acquires_s = 0.0
         self.calls: list[Event] = []
         self.farthest_um = 0.0
         self.lights: dict[tuple[str, float | None, float | None], Event] = {}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from parfocal.analysis.beads.roi_video import CORNER_DTYPE
+from parfocal.analysis.beads.rows import TRACK_DTYPE
 from parfocal.core.errors import BadInputError
 from parfocal.ipc import command
 
@@ -36,6 +38,13 @@ class VideoCommands:
     def stop_roi_video(self) -> None:
         """End it; if there is none, nothing happens."""
         self.video.stop()
+
+    @command(lane="counts", effect="reads")
+    def bytes_per_frame(self) -> dict[str, int]:
+        """Return what all beads of a frame take on the disk, uncompressed: as rows, and as video."""
+        rois = self.regions.assignment.rois
+        beads, region = len(rois.rois), rois.roi_px**2 * self.video.pixel_bytes
+        return {"tracks": beads * TRACK_DTYPE.itemsize, "roi_video": beads * (region + CORNER_DTYPE.itemsize)}
 
     @command(lane="counts", effect="reads")
     def roi_video(self) -> dict[str, Any]:
