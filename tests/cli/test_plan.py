@@ -59,7 +59,9 @@ def test_everything_is_one_object_and_nothing_is_started(file, tmp_path, capsys)
     assert "unseen" not in [record.rig for record in directory.rigs()]
 
 
-def test_of_a_rig_that_runs_the_disk_needed_is_told_and_its_camera_sizes_the_tiles(file, tmp_path, capsys):
+def test_of_a_rig_that_runs_the_disk_forecasted_is_told_and_its_camera_sizes_the_tiles(
+    file, tmp_path, capsys
+):
     save_plan(Sequence(stage_positions={"rows": 1, "columns": 2, "x": 0, "y": 0}), tmp_path / "grid.yaml")
     with parfocal.open_rig("microscope", name="seen") as rig:
         assert run(["plan", file, "--rig", "seen", "--json"]) == 0

@@ -307,6 +307,20 @@ def test_what_is_stored_at_the_end_is_not_replaced_by_what_was_asked_before(quic
     assert run.status() == ended
 
 
+def test_what_was_not_stored_is_told_once(slow):
+    run = slow.run(series(100))
+    slow.clock.wait_for_waiters()
+    for _ in range(2):
+        run.stored(RunStorage(errors=("tracks: DiskFullError: the disk is full",)))
+    run.stored(RunStorage(errors=("tracks: DiskFullError: the disk is full", "camera: gone")))
+    errors = run.status().errors
+    assert errors.count == 2
+    assert [(one.source, one.message) for one in errors.last] == [
+        ("recorder", "tracks: DiskFullError: the disk is full"),
+        ("recorder", "camera: gone"),
+    ]
+
+
 def test_a_question_that_nobody_answers_fails(quick):
     status = quick.end(quick.run(confirm("go on?", timeout_s=60)))
     assert status.outcome == "failed"

@@ -8,7 +8,7 @@ import pytest
 from parfocal.core.channels import ChannelPreset
 from parfocal.core.errors import BadInputError
 from parfocal.runs import Sequence, acquire, call, combine, wait
-from parfocal.runs.forecast.disk_need import disk_need
+from parfocal.runs.forecast.disk_forecast import disk_forecast
 from parfocal.runs.forecasting import forecast_of
 from parfocal.runs.instruments.rig_facts import RigFacts, changes
 from parfocal.runs.plans.survey import survey
@@ -84,7 +84,7 @@ def test_frames_that_may_fit_when_they_are_compressed_are_warned_of_and_not_refu
     ):
         wanted = survey(acquire(frames).events(), {})
         preflight(wanted, FACTS)
-        warnings = forecast_of(wanted, FACTS, 1.0, disk_need(wanted, FACTS)).warnings
+        warnings = forecast_of(wanted, FACTS, 1.0, disk_forecast(wanted, FACTS)).warnings
         assert said in "".join(warnings)
         assert bool(said) == bool(warnings)
 
@@ -94,16 +94,16 @@ def test_each_part_of_a_record_is_told_and_an_endless_one_by_its_rate():
     facts = msgspec.structs.replace(FACTS, stored_bytes=stored, disk_free_bytes=10**9)
     wanted = survey(acquire(seconds=1).events(), {})
     preflight(wanted, facts)
-    forecast = forecast_of(wanted, facts, 1.0, disk_need(wanted, facts))
+    forecast = forecast_of(wanted, facts, 1.0, disk_forecast(wanted, facts))
     assert forecast.disk_parts == {"video of the regions": 200_000_000, "tracks": 100_000_000}
     assert forecast.disk_bytes == 300_000_000
     endless = survey(acquire().events(), {})
-    told = forecast_of(endless, facts, 1.0, disk_need(endless, facts)).warnings
+    told = forecast_of(endless, facts, 1.0, disk_forecast(endless, facts)).warnings
     assert told == (
         "the camera runs until somebody ends it: it takes up to 300 MB of disk a second, and what is free "
         "lasts for 0:04",
     )
-    with pytest.raises(BadInputError, match=r"video of the regions 4000 MB, tracks 2000 MB"):
+    with pytest.raises(BadInputError, match=r"video of the regions 4 GB, tracks 2 GB"):
         preflight(survey(acquire(seconds=20).events(), {}), facts)
 
 

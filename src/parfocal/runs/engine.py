@@ -266,10 +266,18 @@ class RunEngine:
                 self._log.error("run %s: not all that was asked of it is in its record: %s", self.name, error)
 
     def stored(self, storage: RunStorage) -> None:
-        """Take note of how far its record is; at its end the run has taken the final word itself."""
+        """Take note of how far its record is, and tell what it failed to store.
+
+        At its end the run has taken the final word itself.
+        """
         with self._lock:
-            if not self.has_ended:
-                self._facts.storage = storage
+            if self.has_ended:
+                return
+            told, self._facts.storage = self._facts.storage.errors, storage
+            for error in storage.errors[len(told) :]:
+                self._log.error("run %s: not all of it is stored: %s", self.name, error)
+                now_ns = self._clock.monotonic_ns()
+                self._advance(inputs.Noted(now_ns, "recorder", "StorageError", error))
 
     # --- others
 

@@ -7,14 +7,14 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from parfocal.core.run_status import RunForecast
-from parfocal.runs.forecast.disk_need import disk_need
+from parfocal.runs.forecast.disk_forecast import disk_forecast
 from parfocal.runs.forecast.feasibility import feasibility_from
 from parfocal.runs.status_text import clock_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from parfocal.runs.forecast.disk_need import DiskNeed
+    from parfocal.runs.forecast.disk_forecast import DiskForecast
     from parfocal.runs.forecast.feasibility import Feasibility
     from parfocal.runs.forecast.prediction import Prediction
     from parfocal.runs.instruments.rig_facts import RigFacts
@@ -56,7 +56,7 @@ def foreseen(
     found = feasibility_from(prediction, islice(schedule.events(first), most))
     duration_s = duration_of(schedule.duration_s, len(schedule) - first, found)
     called_s = sum(event.call.expected_s for event in wanted.calls if event.call is not None)
-    need = disk_need(wanted, facts)
+    need = disk_forecast(wanted, facts)
     return forecast_of(wanted, facts, duration_s + called_s, need, (found.text, *remarks))
 
 
@@ -79,7 +79,7 @@ def duration_of(planned_s: float, events: int, found: Feasibility) -> float:
 
 
 def forecast_of(
-    wanted: PlanSurvey, facts: RigFacts, duration_s: float, need: DiskNeed, remarks: Iterable[str] = ()
+    wanted: PlanSurvey, facts: RigFacts, duration_s: float, need: DiskForecast, remarks: Iterable[str] = ()
 ) -> RunForecast:
     """Return a forecast, with a warning for each thing that may go wrong; remarks are such, "" is left out.
 
@@ -91,7 +91,7 @@ def forecast_of(
     >>> plan = acquire(100)
     >>> facts = RigFacts(stored_bytes={"frames": 1000}, disk_free_bytes=110_000)
     >>> wanted = survey(plan.events(), {})
-    >>> forecast_of(wanted, facts, 10.0, disk_need(wanted, facts)).warnings
+    >>> forecast_of(wanted, facts, 10.0, disk_forecast(wanted, facts)).warnings
     ('its frames take up to 91 % of the free disk, before compression',)
     """
     free = facts.disk_free_bytes

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from parfocal.core.channels import ChannelPreset
 from parfocal.core.errors import BadInputError, nearest
-from parfocal.runs.forecast.disk_need import disk_need
+from parfocal.runs.forecast.disk_forecast import disk_forecast
 from parfocal.runs.status_text import parts_text
 
 if TYPE_CHECKING:
-    from parfocal.runs.forecast.disk_need import DiskNeed
+    from parfocal.runs.forecast.disk_forecast import DiskForecast
     from parfocal.runs.instruments.rig_facts import RigFacts
     from parfocal.runs.plans.event import Event
     from parfocal.runs.plans.survey import PlanSurvey
@@ -48,7 +48,7 @@ def preflight(wanted: PlanSurvey, facts: RigFacts, *, appended: bool = False) ->
             *_emptiness(wanted, appended),
             *light_problems(wanted, facts),
             *_problems(wanted, facts),
-            *_disk_problems(disk_need(wanted, facts), facts.disk_free_bytes),
+            *_disk_problems(disk_forecast(wanted, facts), facts.disk_free_bytes),
         ]
     )
 
@@ -124,7 +124,7 @@ def _problems(wanted: PlanSurvey, facts: RigFacts) -> Iterator[str]:
             )
 
 
-def _disk_problems(need: DiskNeed, free: int | None) -> Iterator[str]:
+def _disk_problems(need: DiskForecast, free: int | None) -> Iterator[str]:
     """Yield what cannot fit on the disk, however well it is compressed."""
     if free is not None and need.total > free * _MOST_COMPRESSED:
         told = f" ({parts_text(need.parts)})" if len(need.parts) > 1 else ""

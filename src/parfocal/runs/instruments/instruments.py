@@ -240,9 +240,10 @@ class EventProgress:
 
 @dataclass(frozen=True, kw_only=True)
 class RunStorage:
-    """What is stored of the frames of a run, and what waits to be, by stream."""
+    """What is stored of the frames of a run, what waits to be, by stream, and why something is not."""
 
     stored: int = 0
+    errors: tuple[str, ...] = ()
     queues: dict[str, QueueDepth] = field(default_factory=dict)
 
     @property

@@ -132,7 +132,7 @@ class RecordingCalls:
             for name, one in status["streams"].items()
         }
         frames = status["streams"].get(self._camera, {"stored": 0})
-        self._known = RunStorage(stored=frames["stored"], queues=queues)
+        self._known = RunStorage(stored=frames["stored"], errors=tuple(status["errors"]), queues=queues)
         if status["run"] == self.folder and status["outcome"] != "recording":
             raise CommandError(
                 f"the recorder ended the run: {status['outcome']}: {status['reason']}",

@@ -12,7 +12,7 @@ from parfocal.core.errors import FocusNotFoundError, FrameLostError, ParfocalErr
 from parfocal.core.frames import FrameSpec
 from parfocal.runs.acquisition_mode import parts_of
 from parfocal.runs.forecast.device_times import DeviceTimes, PlacedParts
-from parfocal.runs.forecast.disk_need import FRAMES, REGIONS, TRACKS
+from parfocal.runs.forecast.disk_forecast import FRAMES, REGIONS, TRACKS
 from parfocal.runs.instruments.calling import InstrumentCalls
 from parfocal.runs.instruments.camera_calls import CameraCalls
 from parfocal.runs.instruments.focus_sweep import find_focus

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 FRAMES, REGIONS, TRACKS = "frames", "video of the regions", "tracks"
 
 
-class DiskNeed(msgspec.Struct, frozen=True, kw_only=True):
+class DiskForecast(msgspec.Struct, frozen=True, kw_only=True):
     """What a run stores, before compression; rows of devices are too few to count.
 
     Attributes
@@ -36,7 +36,7 @@ class DiskNeed(msgspec.Struct, frozen=True, kw_only=True):
         return sum(self.parts.values())
 
 
-def disk_need(wanted: PlanSurvey, facts: RigFacts) -> DiskNeed:
+def disk_forecast(wanted: PlanSurvey, facts: RigFacts) -> DiskForecast:
     """Return what a run needs; nothing if it has no record.
 
     Parameters
@@ -53,15 +53,15 @@ def disk_need(wanted: PlanSurvey, facts: RigFacts) -> DiskNeed:
     >>> from parfocal.runs.plans.survey import survey
     >>> stored = {"video of the regions": 90, "tracks": 8}
     >>> facts = RigFacts(frame_s=0.01, stored_bytes=stored, disk_free_bytes=10**6)
-    >>> disk_need(survey(acquire(seconds=2).events(), {}), facts).parts
+    >>> disk_forecast(survey(acquire(seconds=2).events(), {}), facts).parts
     {'video of the regions': 18000, 'tracks': 1600}
     """
     if facts.disk_free_bytes is None:
-        return DiskNeed()
+        return DiskForecast()
     rate_hz = 1 / facts.frame_s if facts.frame_s else 0.0
     frames = wanted.frames + round(wanted.acquires_s * rate_hz)
     each = {FRAMES: facts.frame_bytes} if wanted.exposes else facts.stored_bytes
-    return DiskNeed(
+    return DiskForecast(
         frames=frames,
         parts={name: frames * size for name, size in each.items()},
         per_s=sum(each.values()) * rate_hz,
