@@ -8,7 +8,7 @@ import pytest
 from parfocal.core.channels import ChannelPreset
 from parfocal.core.errors import BadInputError
 from parfocal.runs import Sequence, acquire, call, combine, wait
-from parfocal.runs.forecast.disk_forecast import disk_forecast
+from parfocal.runs.disk_forecast import disk_forecast
 from parfocal.runs.forecasting import forecast_of
 from parfocal.runs.instruments.rig_facts import RigFacts, changes
 from parfocal.runs.plans.survey import survey

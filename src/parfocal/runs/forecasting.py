@@ -7,14 +7,14 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from parfocal.core.run_status import RunForecast
-from parfocal.runs.forecast.disk_forecast import disk_forecast
+from parfocal.runs.disk_forecast import disk_forecast
 from parfocal.runs.forecast.feasibility import feasibility_from
 from parfocal.runs.status_text import clock_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from parfocal.runs.forecast.disk_forecast import DiskForecast
+    from parfocal.runs.disk_forecast import DiskForecast
     from parfocal.runs.forecast.feasibility import Feasibility
     from parfocal.runs.forecast.prediction import Prediction
     from parfocal.runs.instruments.rig_facts import RigFacts

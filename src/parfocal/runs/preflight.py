@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from parfocal.core.channels import ChannelPreset
 from parfocal.core.errors import BadInputError, nearest
-from parfocal.runs.forecast.disk_forecast import disk_forecast
+from parfocal.runs.disk_forecast import disk_forecast
 from parfocal.runs.status_text import parts_text
 
 if TYPE_CHECKING:
-    from parfocal.runs.forecast.disk_forecast import DiskForecast
+    from parfocal.runs.disk_forecast import DiskForecast
     from parfocal.runs.instruments.rig_facts import RigFacts
     from parfocal.runs.plans.event import Event
     from parfocal.runs.plans.survey import PlanSurvey

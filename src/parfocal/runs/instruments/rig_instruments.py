@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from parfocal.core.errors import FocusNotFoundError, FrameLostError, ParfocalError
 from parfocal.core.frames import FrameSpec
 from parfocal.runs.acquisition_mode import parts_of
+from parfocal.runs.disk_forecast import FRAMES, REGIONS, TRACKS
 from parfocal.runs.forecast.device_times import DeviceTimes, PlacedParts
-from parfocal.runs.forecast.disk_forecast import FRAMES, REGIONS, TRACKS
 from parfocal.runs.instruments.calling import InstrumentCalls
 from parfocal.runs.instruments.camera_calls import CameraCalls
 from parfocal.runs.instruments.focus_sweep import find_focus
