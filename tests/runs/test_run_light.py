@@ -112,6 +112,36 @@ def test_a_channel_is_set_after_all_lights_are_off() -> None:
     assert calls.log[-2:] == ["channels.off", "excitation.off"]
 
 
+def test_light_is_let_through_while_something_else_is_done() -> None:
+    calls = Calls()
+    light = light_of(calls)
+    with light.setting(EVENT):
+        pass
+    with light.lighting_up():
+        assert calls.log[-1] == "channels.open_shutter"
+        assert not light.is_held_open
+    assert calls.log[-1] == "channels.open_shutter has ended"
+    assert light.is_held_open
+    assert light.lit_within_s == 0.0, "on a clock that stands"
+    with light.lighting_up():
+        pass
+    assert light.lit_within_s is None, "it was through"
+
+
+def test_light_on_its_way_while_something_else_fails_has_ended_before_it_is_switched_off() -> None:
+    calls = Calls()
+    light = light_of(calls)
+    with light.setting(EVENT):
+        pass
+    with pytest.raises(DeviceError, match="the mask"), light.lighting_up():
+        raise DeviceError("the mask is not shown")
+    assert calls.log[-2:] == ["channels.open_shutter", "given up"]
+    assert not light.is_held_open
+    with light.setting(EVENT):
+        pass
+    assert calls.log[-4:-2] == ["channels.off", "excitation.off"], "asked for before the channel was set anew"
+
+
 class Refusing(Calls):
     """Everything that is asked for together fails in the end."""
 

@@ -239,14 +239,18 @@ class RunLight:
             return
         self._offs.wait()
         has_channel, began_ns = self._set is not None, self._clock.monotonic_ns()
+        lit: list[Call] = []
         try:
-            lit = [self._calls.begin(light, "set_power", power) for light, power in self._found.items()]
+            for light, power in self._found.items():
+                lit.append(self._calls.begin(light, "set_power", power))
             if has_channel:
                 lit.append(self._calls.begin(self._channels, "open_shutter", returns=ChannelState))
             yield
             states = self._calls.results(lit)
         except BaseException:
-            self.dark()  # some may be lit
+            for call in lit:  # what has not begun would light it up after it is switched off
+                self._calls.give_up(call)
+            self.dark()
             raise
         if has_channel:
             self.power = states[-1].power
