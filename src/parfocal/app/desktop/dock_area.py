@@ -6,7 +6,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, Qt
+from PySide6.QtCore import QByteArray, Qt, QTimer
 from PySide6.QtWidgets import QDockWidget, QLabel, QMainWindow, QTabWidget, QWidget
 
 if TYPE_CHECKING:
@@ -61,6 +61,13 @@ class PanelDock(QDockWidget):
             panel = self.panel
             self._guarded(lambda: panel.set_theme(theme))
 
+    def show_title(self, shown: bool) -> None:
+        """Show its title, or none: where it shares its place, a tab tells it."""
+        if shown and self.titleBarWidget() is not None:
+            self.setTitleBarWidget(None)  # type: ignore[arg-type]
+        elif not shown and self.titleBarWidget() is None:
+            self.setTitleBarWidget(QWidget())
+
     def close_panel(self) -> None:
         """Have the panel let go of what it has opened."""
         panel, self.panel, self._make = self.panel, None, None
@@ -111,8 +118,13 @@ class DockArea(QMainWindow):
     def __init__(self, session: Session, kinds: dict[str, type[Panel]]) -> None:
         super().__init__()
         self.session = session
-        self.setDockNestingEnabled(True)
+        self.setDockOptions(
+            QMainWindow.DockOption.AllowNestedDocks
+            | QMainWindow.DockOption.AllowTabbedDocks
+            | QMainWindow.DockOption.GroupedDragging
+        )
         self.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
+        self.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
         self.docks: dict[str, PanelDock] = {}
         for name, kind in kinds.items():
             if kind.fits(session.snapshot()):
@@ -140,14 +152,19 @@ class DockArea(QMainWindow):
                 self.tabifyDockWidget(first[dock.kind.area], dock)
             elif dock.kind.opens:
                 first[dock.kind.area] = dock
-        for area, size, way in (
-            ("right", _RIGHT_PX, Qt.Orientation.Horizontal),
-            ("bottom", _BOTTOM_PX, Qt.Orientation.Vertical),
-        ):
-            if area in first:
-                self.resizeDocks([first[area]], [size], way)
         for dock in first.values():
             dock.raise_()
+        QTimer.singleShot(0, partial(self._share_room, first))
+
+    def _share_room(self, first: dict[str, PanelDock]) -> None:
+        """Give what steers the width that it needs, what is told some lines, and the rest to the others."""
+        seen = first.get("left", first.get("bottom"))
+        if seen is not None and "right" in first:
+            sizes = [self.width() - _RIGHT_PX, _RIGHT_PX]
+            self.resizeDocks([seen, first["right"]], sizes, Qt.Orientation.Horizontal)
+        if "bottom" in first and "left" in first:
+            down = [first["left"], first["bottom"]]
+            self.resizeDocks(down, [self.height() - _BOTTOM_PX, _BOTTOM_PX], Qt.Orientation.Vertical)
 
     def layout_bytes(self) -> bytes:
         """Return where the docks are, to be kept."""
@@ -168,6 +185,7 @@ class DockArea(QMainWindow):
         """Tell of requests that have ended, and have all panels that can be seen show what is new."""
         self.session.deliver()
         for dock in self:
+            dock.show_title(not self.tabifiedDockWidgets(dock))
             dock.refresh()
 
     def set_theme(self, theme: Theme) -> None:

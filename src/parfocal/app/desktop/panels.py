@@ -6,7 +6,10 @@ from parfocal.app.desktop.panel import Panel
 from parfocal.processes.loading import load_object
 
 PANELS = {
+    "instruments": "parfocal.app.desktop.instruments_panel:InstrumentsPanel",
+    "runs": "parfocal.app.desktop.runs_panel:RunsPanel",
     "status": "parfocal.app.desktop.status_panel:StatusPanel",
+    "log": "parfocal.app.desktop.log_panel:LogPanel",
 }
 """Where the class of each panel is, by the name that layouts know it by."""
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from parfocal.app.desktop.session import Session
     from parfocal.viewers.qt.theme import Theme
 
-_SERVICES = {"service": 96, "state": 84, "CPU": 52, "memory": 68, "restarts": 62, "last error": 0}
-_STREAMS = {"stream": 0, "rate": 104, "readers": 60, "lost": 60, "ring": 52}
+_SERVICES = {"service": 90, "state": 80, "CPU": 48, "memory": 62, "restarts": 58, "last error": 0}
+_STREAMS = {"stream": 0, "rate": 92, "readers": 58, "lost": 44, "ring": 42}
 
 
 class StatusPanel(Panel):
@@ -26,7 +26,7 @@ class StatusPanel(Panel):
 
     title: ClassVar = "Status"
     icon: ClassVar = "fa6s.heart-pulse"
-    area: ClassVar = "left"
+    area: ClassVar = "bottom"
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
@@ -64,12 +64,11 @@ class StatusPanel(Panel):
         self._meter.close()
 
     def _lay_out(self) -> QWidget:
-        tables = QSplitter(Qt.Orientation.Vertical)
+        tables = QSplitter(Qt.Orientation.Horizontal)
         tables.addWidget(self.services)
         tables.addWidget(self.streams)
         tables.setChildrenCollapsible(False)
-        tables.setStretchFactor(0, 3)
-        tables.setStretchFactor(1, 2)
+        tables.setSizes([430, 380])
         foot = QHBoxLayout()
         foot.addStretch(1)
         foot.addWidget(self.verbose)

@@ -16,7 +16,7 @@ def style_sheet(theme: Theme) -> str:
     line = theme.button
     return f"""
     QMainWindow::separator {{ background: {theme.window}; width: 5px; height: 5px; }}
-    QMainWindow::separator:hover {{ background: {theme.accent}; }}
+    QMainWindow::separator:hover {{ background: {line}; }}
     QToolBar {{ border: none; border-bottom: 1px solid {line}; spacing: {GAP}px; padding: 5px 8px; }}
     QMenuBar {{ border: none; padding: 1px 4px; }}
     QStatusBar {{ border-top: 1px solid {line}; color: {theme.faint}; }}
@@ -42,12 +42,12 @@ def style_sheet(theme: Theme) -> str:
     QPushButton#primary:disabled {{
         background: {theme.button}; color: {theme.faint}; border-color: {line};
     }}
-    QLineEdit, QComboBox, QAbstractSpinBox {{
+    QLineEdit, QComboBox {{
         background: {theme.base}; color: {theme.text}; border: 1px solid {line};
         border-radius: {RADIUS}px; padding: 3px 6px; selection-background-color: {theme.accent};
     }}
-    QLineEdit:focus, QComboBox:focus, QAbstractSpinBox:focus {{ border-color: {theme.accent}; }}
-    QLineEdit:disabled, QComboBox:disabled, QAbstractSpinBox:disabled {{ color: {theme.faint}; }}
+    QLineEdit:focus, QComboBox:focus {{ border-color: {theme.accent}; }}
+    QLineEdit:disabled, QComboBox:disabled {{ color: {theme.faint}; }}
     QComboBox::drop-down {{ border: none; width: 18px; }}
     QComboBox QAbstractItemView {{ background: {theme.base}; color: {theme.text}; }}
     QTreeView, QTableView, QPlainTextEdit, QListView {{
@@ -61,6 +61,16 @@ def style_sheet(theme: Theme) -> str:
     QTreeView::item {{ padding: 3px 2px; }}
     QScrollArea {{ border: none; background: transparent; }}
     QFrame#card {{ background: {theme.base}; border: 1px solid {line}; border-radius: {RADIUS + 2}px; }}
+    QToolButton#section {{
+        border: none; color: {theme.faint}; font-weight: bold; padding: 3px 2px; background: transparent;
+    }}
+    QToolButton#section:hover {{ color: {theme.text}; }}
+    QCheckBox::indicator {{
+        width: 14px; height: 14px; border: 1px solid {theme.faint}; border-radius: 3px;
+        background: {theme.base};
+    }}
+    QCheckBox::indicator:checked {{ background: {theme.accent}; border-color: {theme.accent}; }}
+    QCheckBox::indicator:hover {{ border-color: {theme.accent}; }}
     QLabel#title {{ font-size: 20px; font-weight: bold; }}
     QLabel#heading {{ font-weight: bold; }}
     QLabel#faint {{ color: {theme.faint}; }}

@@ -198,7 +198,7 @@ class DesktopWindow(QMainWindow):
         self.area = DockArea(session, panel_classes())
         self.pages.addWidget(self.area)
         self.pages.setCurrentWidget(self.area)
-        self.area.lay_out(self.file.kept.layouts.get(rig, b""))
+        QTimer.singleShot(0, self._lay_out_docks)  # once they have their size
         self.stop_bar.session = session
         self.setWindowTitle(f"parfocal: {rig}")
         self.name.setText(rig)
@@ -208,6 +208,10 @@ class DesktopWindow(QMainWindow):
         self.ending.ask("")
         if self.session is not None:
             self.session.ask("rig", "stop").then(lambda _: self.show_start_page())
+
+    def _lay_out_docks(self) -> None:
+        if self.area is not None:
+            self.area.lay_out(self.file.kept.layouts.get(self.area.session.rig, b""))
 
     def _show_state(self, session: Session) -> None:
         snapshot = session.snapshot()
