@@ -43,7 +43,9 @@ def image_to_stimulation(size: Size) -> Iterator[Row]:
 
     A frame of 512 x 512 px at each time point, and a stimulus with the mask that is made of it. No filter
     moves between them, and shutters take no time: what is left is calls between processes. Whether it stays
-    flat tells the median of the last tenth of the frames over that of the first: of 2000, the last 200.
+    flat tell the last tenth of the frames over the first: of 2000, the last 200. Of each it is the tenth
+    percentile: what grows with the run makes the quickest slower, too, and the load of others, which comes
+    and goes, does not.
     """
     loops = size.of(2000, 300, 4)
     for (name, wanted), pipeline in zip(WANTED.items(), (TRIVIAL, TRACKED), strict=True):
@@ -52,8 +54,10 @@ def image_to_stimulation(size: Size) -> Iterator[Row]:
             found = float(np.percentile(took, percent))
             yield Row(f"image to stimulation, {name}: {part}", found, "ms", limit, PEER, NO_PEER)
         tenth = max(1, loops // 10)
-        flat = float(np.median(took[-tenth:]) / np.median(took[:tenth]))
-        yield Row(f"image to stimulation, {name}: frame {loops} over the first", flat, "ratio", "<= 1.2")
+        first, last = (float(np.percentile(part, 10)) for part in (took[:tenth], took[-tenth:]))
+        yield Row(
+            f"image to stimulation, {name}: frame {loops} over the first", last / first, "ratio", "<= 1.1"
+        )
 
 
 def loop_ms(pipeline: Pipeline, loops: int) -> Any:
