@@ -11,7 +11,7 @@ import pytest
 import parfocal
 from parfocal.cli.app import run
 from parfocal.processes import directory
-from parfocal.rig.opening import builtin_rigs
+from parfocal.rig.named_rigs import builtin_rigs
 from parfocal.runs import Sequence, combine, confirm, save_plan, wait
 
 PLAN = combine(

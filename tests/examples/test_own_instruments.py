@@ -48,7 +48,7 @@ def test_its_rig_file_is_the_one_beside_the_example():
 
 
 def test_its_channels_are_set_in_the_microscope():
-    from parfocal.rig.opening import builtin_rigs
+    from parfocal.rig.named_rigs import builtin_rigs
 
     _, told = re.findall(r"```toml\n(.*?)```", PAGE, flags=re.DOTALL)
     microscope = tomllib.loads(builtin_rigs()["microscope"].read_text())

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from parfocal.cli.app import run
-from parfocal.rig.opening import builtin_rigs
+from parfocal.rig.named_rigs import builtin_rigs
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ import pytest
 
 from parfocal.core.errors import ConfigError
 from parfocal.rig.config import load_config
-from parfocal.rig.opening import builtin_rigs
+from parfocal.rig.named_rigs import builtin_rigs
 from parfocal.rig.references import check_references
 
 LAB = Path(__file__).parents[2] / "examples" / "own_lab" / "lab.toml"

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Literal
 
 from parfocal.cli.output import console
-from parfocal.core.errors import BadInputError
+from parfocal.core.errors import BadInputError, nearest
+from parfocal.viewers.kinds import viewer_kinds
 
 
 def browse(
     folder: Path = Path(),
     *,
-    viewer: Literal["live", "napari", "headless"] = "live",
+    viewer: str = "live",
     theme: Literal["dark", "light", "red"] = "dark",
     screenshot: Path | None = None,
     seconds: float = 3.0,
@@ -45,6 +46,8 @@ def browse(
     """
     from parfocal.app.browser.browse import browse as open_browser
 
+    if viewer not in viewer_kinds():
+        raise BadInputError(f"no kind of viewer is called {viewer!r}; {nearest(viewer, viewer_kinds())}")
     if not seconds >= 0:
         raise BadInputError(f"seconds must not be negative, not {seconds}")
     if screenshot is not None and not screenshot.absolute().parent.is_dir():

@@ -10,7 +10,7 @@ from parfocal.cli.exits import Exit
 from parfocal.cli.output import console, print_json
 from parfocal.cli.own_modules import find_own_modules
 from parfocal.core.text_values import kinds_of, named_values
-from parfocal.devices.registry import DEVICES, settings_class
+from parfocal.devices.registry import device_names, settings_class
 from parfocal.processes.validation import setting_type
 from parfocal.rig.assemble import service_specs
 from parfocal.rig.listing import command_listing
@@ -28,7 +28,7 @@ def check(source: str, *options: str, move: bool = False, light: bool = False, j
     Parameters
     ----------
     source
-        A rig file (TOML), the name of a built-in rig, a device, or MODULE:CLASS of a camera, stage or light.
+        A rig file (TOML), the name of a rig, a device, or MODULE:CLASS of a camera, stage or light.
     options
         Of a device, each as name=value.
     move
@@ -44,7 +44,7 @@ def check(source: str, *options: str, move: bool = False, light: bool = False, j
 
     parfocal check my_lab.cameras:MyCamera port=/dev/ttyUSB0 width_px=640
     """
-    if source in DEVICES or (":" in source and not Path(source).exists()):
+    if source in device_names() or (":" in source and not Path(source).exists()):
         allowed = [what for what, given in (("motion", move), ("light", light)) if given]
         return _check_device(source, options, allowed, json)
     config = load_source(source)

@@ -19,7 +19,7 @@ _STEP_S = 0.2
 def view(
     source: str,
     *,
-    viewer: Literal["live", "napari", "headless"] = "live",
+    viewer: str = "live",
     name: str = "main",
     persist: bool = False,
     theme: Literal["dark", "light", "red"] = "dark",
@@ -39,7 +39,8 @@ def view(
         RIG/STREAM (such as tweezers/camera or lab.toml/camera), RIG/RUN of a rig that runs, or a rig with one
         camera; a file or folder of images, or the folder of a run.
     viewer
-        A light window, one of napari, or none (for servers and tests).
+        "live": a light window; "napari": one of napari; "headless": none (for servers and tests); or a kind of
+        an installed package.
     name
         Of the viewer: whoever gives the same name shares it.
     persist

@@ -134,12 +134,17 @@ def _converted(model: type[msgspec.Struct], settings: Mapping[str, Any], where: 
         raise ConfigError(f"{where}{error}") from error
 
 
+def device_names() -> tuple[str, ...]:
+    """Return the short names of devices: ours, and those of installed packages."""
+    return (*DEVICES, *(name for name in plugins(loading.DEVICES) if name not in DEVICES))
+
+
 def load_device(name: str) -> Any:
     """Return the class of a device, or raise `ConfigError`."""
     if ":" in name or name in DEVICES:
         return load_object(DEVICES.get(name, name), f"device {name!r}")
     added = plugins(loading.DEVICES)
     if name not in added:
-        known = nearest(name, [*DEVICES, *added])
+        known = nearest(name, device_names())
         raise ConfigError(f"no device is called {name!r}; {known}; or write 'package.module:Class'")
     return load_object(added[name].address, f"device {name!r} of {added[name].package}")

@@ -10,9 +10,23 @@ from typing import Any, NamedTuple
 from parfocal.core.errors import ConfigError
 
 SERVICES = "parfocal.services"
-"""The group of entry points that name kinds of services."""
+"""The group of entry points that name kinds of services: classes."""
 DEVICES = "parfocal.devices"
-"""The group of entry points that name devices."""
+"""The group of entry points that name devices: classes."""
+STEPS = "parfocal.steps"
+"""The group of entry points that name steps of pipelines: functions, or classes."""
+VIEWERS = "parfocal.viewers"
+"""The group of entry points that name kinds of viewers: classes of services."""
+RIGS = "parfocal.rigs"
+"""The group of entry points that name rigs: packages, each of which holds a file ``<name>.toml``."""
+GROUPS = {
+    SERVICES: "kind of service",
+    DEVICES: "device",
+    STEPS: "step",
+    VIEWERS: "kind of viewer",
+    RIGS: "rig",
+}
+"""All groups, and what people call that which one of them names."""
 
 
 class Plugin(NamedTuple):
@@ -26,20 +40,32 @@ class Plugin(NamedTuple):
 def plugins(group: str) -> dict[str, Plugin]:
     """Return what installed packages add under short names, by name. Imports nothing of theirs.
 
+    Of two packages that add the same name, the one whose name comes first in the alphabet is taken.
+
     Parameters
     ----------
     group : str
-        `SERVICES` or `DEVICES`.
+        A key of `GROUPS`.
 
     Examples
     --------
     >>> plugins("a.group.that.nobody.knows")
     {}
     """
-    return {
-        point.name: Plugin(point.value, f"{point.dist.name} {point.dist.version}" if point.dist else "?")
+    found: dict[str, Plugin] = {}
+    for name, plugin in all_plugins(group):
+        found.setdefault(name, plugin)
+    return found
+
+
+@cache
+def all_plugins(group: str) -> tuple[tuple[str, Plugin], ...]:
+    """Return what installed packages add, by name and package, also what another one adds, too."""
+    found = {
+        (point.name, Plugin(point.value, f"{point.dist.name} {point.dist.version}" if point.dist else "?"))
         for point in entry_points(group=group)
     }
+    return tuple(sorted(found, key=lambda each: (each[0], each[1].package)))
 
 
 def load_object(address: str, what: str) -> Any:
@@ -56,7 +82,7 @@ def load_object(address: str, what: str) -> Any:
     ------
     ConfigError
         If there is no such module, it has no such name, or it raises when it is imported, as a vendor's
-        library may that does not find its driver.
+        library may that does not find its driver; also if it wants to end the program.
 
     Examples
     --------
@@ -69,7 +95,7 @@ def load_object(address: str, what: str) -> Any:
     module_name, _, name = address.partition(":")
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:  # border to code of others: whatever it raises, the file names the wrong thing
+    except (Exception, SystemExit) as error:  # border to code of others, whatever it raises
         raise ConfigError(f"{what} cannot be imported: {type(error).__name__}: {error}") from error
     if not hasattr(module, name):
         raise ConfigError(f"{what} cannot be imported: {module_name} has no {name!r}")

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import msgspec
 import psutil
 
-from parfocal.core.errors import ConfigError
 from parfocal.processes import directory, folders, loading
+from parfocal.rig.probing import all_entries, probe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,17 +133,20 @@ def _logout() -> Finding:
 
 
 def _plugins() -> Iterator[Finding]:
-    """Yield what installed packages add; each is imported, as a rig that names it would."""
-    for group, word in ((loading.SERVICES, "kind of service"), (loading.DEVICES, "device")):
-        for name, plugin in sorted(loading.plugins(group).items()):
-            what, found = f"{word} {name}", f"{plugin.address} of {plugin.package}"
-            try:
-                loading.load_object(plugin.address, "it")
-            except ConfigError as error:
-                remedy = f"{error}; install another version of the package, or do without it"
-                yield Finding(what=what, found=found, ok=False, remedy=remedy, needed=False)
-            else:
-                yield Finding(what=what, found=found)
+    """Yield what installed packages add; each is imported in another process, as a rig that names it would."""
+    entries = all_entries()
+    errors = probe(entries)
+    for entry in entries:
+        what = f"{loading.GROUPS[entry.group]} {entry.name}"
+        found = f"{entry.plugin.address} of {entry.plugin.package}"
+        taken = loading.plugins(entry.group)[entry.name]
+        if taken != entry.plugin:
+            remedy = f"that of {taken.package} is used: remove one of the packages"
+        elif error := errors[entry]:
+            remedy = f"{error}; install another version of the package, or do without it"
+        else:
+            remedy = ""
+        yield Finding(what=what, found=found, ok=not remedy, remedy=remedy, needed=False)
 
 
 def _running() -> Finding:

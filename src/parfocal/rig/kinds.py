@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
@@ -11,14 +13,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_
 import msgspec
 from pydantic import BaseModel
 
-from parfocal.core.errors import BadInputError, ConfigError, nearest
+from parfocal.core.errors import BadInputError, nearest
 from parfocal.devices.registry import DEVICES, load_device
 from parfocal.processes import loading
 from parfocal.processes.loading import load_object, plugins
 from parfocal.rig.config import KINDS
+from parfocal.rig.probing import Entry, probe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 REQUIRED = ""
 """The default of a setting that has none."""
@@ -84,9 +87,16 @@ def list_kinds(name: str | None = None) -> Kinds:
         services, devices = (
             {key: each for key, each in group.items() if key == name} for group in (services, devices)
         )
+    errors = _import_errors(services.keys() - KINDS, devices.keys() - DEVICES.keys())
     return Kinds(
-        services=tuple(_describe(key, address, "Config") for key, address in services.items()),
-        devices=tuple(_describe(key, address, "Settings") for key, address in devices.items()),
+        services=tuple(
+            _describe(key, address, "Config", errors.get((loading.SERVICES, key), ""))
+            for key, address in services.items()
+        ),
+        devices=tuple(
+            _describe(key, address, "Settings", errors.get((loading.DEVICES, key), ""))
+            for key, address in devices.items()
+        ),
     )
 
 
@@ -101,11 +111,18 @@ def describe_settings(model: type[Any] | None) -> tuple[SettingInfo, ...]:
     )
 
 
-def _describe(name: str, address: str, attribute: str) -> KindInfo:
-    try:
+def _import_errors(services: Iterable[str], devices: Iterable[str]) -> dict[tuple[str, str], str]:
+    """Return why kinds and devices of installed packages can't be had, by group and name; "" if they can."""
+    named = {*((loading.SERVICES, name) for name in services), *((loading.DEVICES, name) for name in devices)}
+    entries = [Entry(group, name, plugins(group)[name]) for group, name in sorted(named)]
+    return {(entry.group, entry.name): error for entry, error in probe(entries).items()}
+
+
+def _describe(name: str, address: str, attribute: str, error: str) -> KindInfo:
+    if error:
+        return KindInfo(name=name, address=address, summary=error)
+    with redirect_stdout(sys.stderr):  # what a package of others prints is none of what was asked for
         found = load_object(address, name) if attribute == "Config" else load_device(name)
-    except ConfigError as error:
-        return KindInfo(name=name, address=address, summary=str(error))
     summary = (inspect.getdoc(found) or "").partition("\n\n")[0].replace("\n", " ").replace("``", "`")
     return KindInfo(
         name=name,

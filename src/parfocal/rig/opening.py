@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from parfocal.core.errors import ConfigError, RigNotFoundError, nearest
 from parfocal.processes import Supervisor, directory
+from parfocal.processes.loading import RIGS, plugins
 from parfocal.rig.assemble import service_specs
 from parfocal.rig.config import RigConfig, load_config, save_config, with_changes, without_secrets
 from parfocal.rig.connections import AttachedRig, OwnedRig
 from parfocal.rig.detached import start_detached
+from parfocal.rig.named_rigs import builtin_rigs, installed_rig, named_rigs
 from parfocal.rig.rig import Rig
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def open_rig(
     Parameters
     ----------
     source : str, path, mapping or RigConfig
-        A TOML file, the name of a built-in rig (see `builtin_rigs`), or what a file would hold.
+        A TOML file, the name of a rig (see `parfocal.rig.named_rigs`), or what a file would hold.
     name : str, optional
         Another name than the file's, so that two of one kind can run side by side.
     changes : mapping, optional
@@ -109,23 +110,17 @@ def config_of(source: str) -> RigConfig:
     running = [record.rig for record in directory.rigs()]
     if source in running:
         return load_config(directory.runtime_folder(source) / directory.RIG_FILE)
-    if source not in builtin_rigs() and not Path(source).is_file():
-        known = nearest(source, [*running, *builtin_rigs()])
+    if source not in plugins(RIGS) and source not in builtin_rigs() and not Path(source).is_file():
+        known = nearest(source, [*running, *named_rigs()])
         raise RigNotFoundError(f"no rig {source!r} is running, and none is built in or a file; {known}")
     return load_source(source)
 
 
-def builtin_rigs() -> dict[str, Path]:
-    """Return the rigs that come with parfocal: their names and files."""
-    folder = Path(str(importlib.resources.files("parfocal.rig"))) / "builtin"
-    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
-
-
 def load_source(source: str | Path | Mapping[str, Any] | RigConfig) -> RigConfig:
-    """Read and check a laboratory: a built-in rig's name, a file, or what a file would hold. Starts nothing.
+    """Read and check a laboratory: a rig's name, a file, or what a file would hold. Starts nothing.
 
-    A name without a dot or a slash is a built-in rig's, whatever lies in the working directory; write
-    ``./name`` for a file of that name.
+    A name without a dot or a slash is that of a built-in rig, or of one of an installed package, whatever lies
+    in the working directory; write ``./name`` for a file of that name.
 
     Examples
     --------
@@ -135,6 +130,10 @@ def load_source(source: str | Path | Mapping[str, Any] | RigConfig) -> RigConfig
     known = builtin_rigs()
     if isinstance(source, str) and source in known:
         source = known[source]
+    elif isinstance(source, str) and source in plugins(RIGS):
+        source = installed_rig(source)
     elif isinstance(source, str) and not {".", "/", "\\"} & set(source) and not Path(source).is_file():
-        raise ConfigError(f"there is no rig file and no built-in rig {source!r}; {nearest(source, known)}")
+        raise ConfigError(
+            f"there is no rig file and no built-in rig {source!r}; {nearest(source, named_rigs())}"
+        )
     return load_config(source)

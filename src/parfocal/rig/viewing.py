@@ -12,7 +12,8 @@ from parfocal.core.frames import FrameSpec
 from parfocal.formats import file_of, open_movie
 from parfocal.processes import directory
 from parfocal.rig.job import JobProgress
-from parfocal.rig.opening import attach_or_open, builtin_rigs, open_rig
+from parfocal.rig.named_rigs import named_rigs
+from parfocal.rig.opening import attach_or_open, open_rig
 from parfocal.rig.recorded_view import show_images, show_recorded
 from parfocal.runs.settings import SERVICE as RUNS
 from parfocal.storage.recorded_run import is_run, open_run
@@ -56,7 +57,7 @@ def shown(source: str, viewer: Viewer, channel: str = "") -> Iterator[str]:
     """
     path = Path(source)
     running = [record.rig for record in directory.rigs()]
-    is_rig = source in running or source in builtin_rigs()
+    is_rig = source in running or source in named_rigs()
     if file_of(path).exists() and not is_rig:
         if channel:
             raise BadInputError(f"{source} is a file: only a rig has a light for channel {channel!r}")

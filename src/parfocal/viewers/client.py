@@ -21,7 +21,7 @@ from parfocal.processes.standalone import (
     services,
     state_of,
 )
-from parfocal.viewers.kinds import KINDS, images_for
+from parfocal.viewers.kinds import images_for, viewer_kinds
 from parfocal.viewers.viewer import Viewer
 
 _ANSWERS_WITHIN_S = 2.0
@@ -98,8 +98,8 @@ def open_viewer(
     ViewerError
         If there is no display for a window; if a viewer of that name is of another kind or another version.
     """
-    if kind not in KINDS:
-        raise BadInputError(f"no kind of viewer is called {kind!r}; {nearest(kind, KINDS)}")
+    if kind not in viewer_kinds():
+        raise BadInputError(f"no kind of viewer is called {kind!r}; {nearest(kind, viewer_kinds())}")
     found = find_service(name)
     running = found if found is not None and found.process.alive else None
     outdated = running is not None and running.version != version("parfocal") and replace
@@ -119,7 +119,7 @@ def open_viewer(
 
 def list_viewers() -> tuple[ViewerInfo, ...]:
     """Return the viewers of this user that run, whoever started them. None is asked or waited for."""
-    kinds = {factory: kind for kind, factory in KINDS.items()}
+    kinds = {factory: kind for kind, factory in viewer_kinds().items()}
     return tuple(
         ViewerInfo(
             name=record.service,
@@ -144,7 +144,7 @@ def close_viewer(name: str, *, force: bool = False) -> None:
         If no viewer of that name runs; names those that do.
     """
     record = find_service(name)
-    if record is None or not record.process.alive or record.factory not in KINDS.values():
+    if record is None or not record.process.alive or record.factory not in viewer_kinds().values():
         running = [info.name for info in list_viewers()]
         raise ViewerError(f"no viewer {name!r} is running; {nearest(name, running)}")
     end_service(record, force=force)
@@ -179,7 +179,7 @@ def _last_state(record: StandaloneRecord) -> dict[str, Any]:
 
 
 def _check_same(found: StandaloneRecord, kind: str) -> None:
-    if found.factory != KINDS[kind]:
+    if found.factory != viewer_kinds()[kind]:
         raise ViewerError(
             f"{found.service!r} is there already (process {found.pid}), and is no {kind} viewer; "
             "choose another name"

@@ -15,7 +15,7 @@ from parfocal.processes.standalone import (
     start_service,
     state_of,
 )
-from parfocal.viewers.kinds import KINDS
+from parfocal.viewers.kinds import viewer_kinds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,7 +67,7 @@ class ViewerConnection:
 
     def start(self) -> None:
         """Start it, if it does not run; returns at once."""
-        spec = ServiceSpec(name=self.name, factory=KINDS[self.kind], settings=self._settings)
+        spec = ServiceSpec(name=self.name, factory=viewer_kinds()[self.kind], settings=self._settings)
         start_service(spec, owner=None if self._persist else this_process())
 
     def client(self, *, restart: bool = True) -> Client | None:

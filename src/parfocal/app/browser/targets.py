@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from parfocal.viewers import ViewerInfo
-from parfocal.viewers.kinds import KINDS
+from parfocal.viewers.kinds import viewer_kinds
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,7 +33,8 @@ def targets(infos: Sequence[ViewerInfo], kind: str) -> list[Target]:
     """
     running = [Target(name=info.name, kind=info.kind) for info in infos if info.state != "exited"]
     kinds = sorted(
-        (one for one in KINDS if one != "headless" or kind == "headless"), key=lambda one: one != kind
+        (one for one in viewer_kinds() if one != "headless" or kind == "headless"),
+        key=lambda one: one != kind,
     )
     names = {target.name for target in running}
     return [*running, *(Target(name=_free(one, names), kind=one, is_new=True) for one in kinds)]

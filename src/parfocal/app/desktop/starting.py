@@ -14,7 +14,8 @@ from parfocal.core.reminder import Reminder
 from parfocal.processes import directory
 from parfocal.rig.assemble import service_specs
 from parfocal.rig.detached import DetachedStart
-from parfocal.rig.opening import builtin_rigs, load_source
+from parfocal.rig.named_rigs import named_rigs
+from parfocal.rig.opening import load_source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,7 +45,7 @@ class StartStep(NamedTuple):
 
 
 def known_rigs() -> list[OfferedRig]:
-    """Return the rigs that come with parfocal, those without hardware first.
+    """Return the rigs that come with parfocal and with installed packages, those without hardware first.
 
     Examples
     --------
@@ -52,8 +53,11 @@ def known_rigs() -> list[OfferedRig]:
     True
     """
     found = []
-    for name, path in builtin_rigs().items():
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    for name, path in named_rigs().items():
+        try:
+            content = tomllib.loads(path.read_text(encoding="utf-8"))
+        except ValueError:  # of a package of others: `parfocal doctor` tells
+            continue
         devices = [
             service["settings"]["device"]
             for service in content.get("services", {}).values()

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from parfocal.core.errors import BadInputError, nearest
-from parfocal.processes.loading import load_object
+from parfocal.processes.loading import STEPS, load_object, plugins
 
 _FIELD = ("shape", "t", "p", "time_points", "position", "well", "metadata")
 _IMAGES = ("image", "images", *_FIELD)
@@ -49,7 +49,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     Parameters
     ----------
     call : str
-        "module:object"; the module is imported in another process.
+        "module:object"; the module is imported in another process. Or the short name of an installed package's
+        entry point ``parfocal.steps``, which becomes what it stands for.
     settings : dict
         Values for the parameters that are settings.
     source : str
@@ -65,6 +66,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             raise BadInputError(
                 f"a step is named as 'module:object', which other processes can import, not {self.call!r}"
             )
+        if ":" not in self.call and self.call in plugins(STEPS):
+            msgspec.structs.force_setattr(self, "call", plugins(STEPS)[self.call].address)
         module, _, name = self.call.partition(":")
         if module in ("__main__", "") or not name or "<lambda>" in name:
             raise BadInputError(
