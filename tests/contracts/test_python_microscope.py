@@ -43,12 +43,16 @@ def test_a_camera_keeps_its_promises(driver, monkeypatch):
     assert broken_and_kept("python-microscope-camera", options, Camera, CAMERA, monkeypatch) == ({}, 12)
 
 
-@pytest.mark.parametrize("driver", ["microscope_drivers:GlidingStage", "microscope_drivers:WaitingStage"])
+WAITING = pytest.param("microscope_drivers:WaitingStage", marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("driver", ["microscope_drivers:GlidingStage", WAITING])
 def test_a_stage_keeps_its_promises(driver, monkeypatch):
     options = {**TWO_AXES, "driver": driver}
     assert broken_and_kept("python-microscope-stage", options, Stage, STAGE, monkeypatch) == ({}, 11)
 
 
+@pytest.mark.slow
 def test_the_librarys_own_stage_keeps_them_but_is_never_on_its_way(monkeypatch):
     options = {**TWO_AXES, "driver": "microscope.simulators:SimulatedStage"}
     asked = [promise for promise in STAGE if promise.name not in ("it_is_on_its_way_meanwhile",)]

@@ -1,4 +1,4 @@
-"""What installed packages add: kinds, devices, steps, viewers and rigs by short names; and what fails to load."""
+"""What installed packages add by short names, and what of it fails to load."""
 
 from __future__ import annotations
 
@@ -47,7 +47,6 @@ broken-plate = raises_of_others:Thing
 """,
     "exits 0.1": "[parfocal.services]\nending = exits_of_others:Thing\n",
     "dies 0.1": "[parfocal.services]\ndying = dies_of_others:Thing\nliving = boilers_of_others:Boiler\n",
-    "hangs 0.1": "[parfocal.services]\nhanging = hangs_of_others:Thing\n",
     "prints 0.1": "[parfocal.services]\ntalking = prints_of_others:Talker\n",
 }
 BOILERS = {
@@ -136,13 +135,7 @@ def test_rigs_of_installed_packages_are_found_by_name(packages, tmp_path, monkey
         config_of("boiler-rom")
 
 
-def test_doctor_tells_what_each_package_adds_and_what_fails_to_load(packages, capsys, monkeypatch) -> None:
-    monkeypatch.setattr("parfocal.rig.probing.IMPORTS_WITHIN_S", 60.0)
-    hangs = [entry for entry in all_entries() if entry.name == "hanging"]
-    monkeypatch.setattr(
-        "parfocal.rig.diagnosis.all_entries",
-        lambda: [entry for entry in all_entries() if entry not in hangs],
-    )
+def test_doctor_tells_what_each_package_adds_and_what_fails_to_load(packages, capsys) -> None:
     assert run(["doctor", "--json"]) == 0
     findings = json.loads(capsys.readouterr().out)["findings"]
     found = {(each["what"], each["found"]): each for each in findings}
@@ -162,12 +155,14 @@ def test_doctor_tells_what_each_package_adds_and_what_fails_to_load(packages, ca
     assert told["kind of service living"] == told["kind of service talking"] == ""
 
 
+@pytest.mark.slow
 def test_a_package_that_never_returns_from_its_import_is_given_up(packages) -> None:
-    (entry,) = (entry for entry in all_entries() if entry.name == "hanging")
+    entry = Entry(loading.SERVICES, "hanging", loading.Plugin("hangs_of_others:Thing", "hangs 0.1"))
     assert probe([entry], limit_s=2.0) == {entry: "importing it takes longer than 2 s"}
     assert probe([]) == {}
 
 
+@pytest.mark.slow
 def test_kinds_tells_the_error_of_a_package_and_nothing_that_one_prints(packages, capsys) -> None:
     for name, words in (("broken", "libboil.so"), ("ending", "no licence"), ("talking", "")):
         assert run(["kinds", name, "--json"]) == 0
@@ -200,4 +195,3 @@ assert (codes, imported) == ([0, 0, 0, 0], []), (codes, imported)
 
 def test_all_groups_are_looked_at(packages) -> None:
     assert {entry.group for entry in all_entries()} == set(loading.GROUPS)
-    assert isinstance(all_entries()[0], Entry)

@@ -39,8 +39,8 @@ def view(
         RIG/STREAM (such as tweezers/camera or lab.toml/camera), RIG/RUN of a rig that runs, or a rig with one
         camera; a file or folder of images, or the folder of a run.
     viewer
-        "live": a light window; "napari": one of napari; "headless": none (for servers and tests); or a kind of
-        an installed package.
+        "live": a light window; "napari": one of napari; "headless": none (for servers and tests); or a
+        kind of an installed package.
     name
         Of the viewer: whoever gives the same name shares it.
     persist

@@ -133,7 +133,7 @@ def _logout() -> Finding:
 
 
 def _plugins() -> Iterator[Finding]:
-    """Yield what installed packages add; each is imported in another process, as a rig that names it would."""
+    """Yield what installed packages add, each imported in another process, as a rig would that names it."""
     entries = all_entries()
     errors = probe(entries)
     for entry in entries:

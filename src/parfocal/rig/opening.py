@@ -119,8 +119,8 @@ def config_of(source: str) -> RigConfig:
 def load_source(source: str | Path | Mapping[str, Any] | RigConfig) -> RigConfig:
     """Read and check a laboratory: a rig's name, a file, or what a file would hold. Starts nothing.
 
-    A name without a dot or a slash is that of a built-in rig, or of one of an installed package, whatever lies
-    in the working directory; write ``./name`` for a file of that name.
+    A name without a dot or a slash is that of a built-in rig, or of one of an installed package, whatever
+    lies in the working directory; write ``./name`` for a file of that name.
 
     Examples
     --------

@@ -49,8 +49,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     Parameters
     ----------
     call : str
-        "module:object"; the module is imported in another process. Or the short name of an installed package's
-        entry point ``parfocal.steps``, which becomes what it stands for.
+        "module:object"; the module is imported in another process. Or the short name of an installed
+        package's entry point ``parfocal.steps``, which becomes what it stands for.
     settings : dict
         Values for the parameters that are settings.
     source : str
