@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from concurrent.futures import Future
 
 import numpy as np
 import pytest
@@ -172,6 +173,25 @@ def test_a_stimulus_that_is_held_keeps_what_was_found_from_being_written_for_a_m
     assert not loop.stimuli
     gate.set()
     assert loop.end().outcome == "complete"
+
+
+def test_a_result_that_cannot_be_taken_in_is_told_and_the_run_goes_on():
+    """As where there is no memory for a copy of its mask."""
+    loop = Loop(series(3), pipeline(late="skip"))
+    submit = loop.workers.submit
+
+    def without_mask(job, done):
+        def spoilt(future):
+            whole = Future()
+            whole.set_result(future.result()._replace(mask=None))
+            done(whole)
+
+        return submit(job, spoilt if job.t == 1 else done)
+
+    loop.workers.submit = without_mask
+    status = loop.start().end()
+    assert loop.masked == [(0, 0), (1, None), (2, 2)]
+    assert [(error.source, error.type) for error in status.errors.last] == [("pipeline", "AttributeError")]
 
 
 def test_in_previous_mode_it_has_that_of_the_time_point_before():

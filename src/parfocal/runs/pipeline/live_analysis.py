@@ -338,9 +338,7 @@ class LiveAnalysis:
 
     def _done(self, position: PositionMemory, point: TimePoint, future: Future[JobResult]) -> None:
         """Take what was found: first for the decision, then, after the light that follows, for the record."""
-        result = self._result_of(point, future)
-        found = None if result is None else result.found
-        frame = None if result is None else self._frame_of(point, result)
+        found, frame = self._result_of(point, future)
         with self._lock:
             if position.running is not point:  # it was delivered before
                 return
@@ -368,33 +366,36 @@ class LiveAnalysis:
 
     def _done_late(self, point: TimePoint, future: Future[JobResult]) -> None:
         """Take what was found in a deferred time point: for the record alone."""
-        result = self._result_of(point, future)
+        found, frame = self._result_of(point, future)
         try:
-            if result is not None and result.found.gone:
+            if found is not None and found.gone:
                 message = "its images are neither in the ring nor stored"
                 self._note(_SOURCE, "FrameGoneError", message, point.event.number)
-            elif result is not None:
-                self._keep(point, result.found, self._frame_of(point, result))
+            elif found is not None:
+                self._keep(point, found, frame)
         finally:
             with self._lock:
                 self._late_ones.discard(point)
-                if result is not None and not result.found.gone:
+                if found is not None and not found.gone:
                     for other in self._deferred:
-                        other.go_on_after(point, result.found.link, result.found.reference)
+                        other.go_on_after(point, found.link, found.reference)
                 self._catch_up()
 
-    def _result_of(self, point: TimePoint, future: Future[JobResult]) -> JobResult | None:
+    def _result_of(
+        self, point: TimePoint, future: Future[JobResult]
+    ) -> tuple[Found, AnalysedFrame] | tuple[None, None]:
         try:
-            return future.result()
+            result = future.result()
+            return result.found, self._frame_of(point, result)
         except CancelledError:
             self._give_up()
-        except Exception as error:  # noqa: BLE001 (whatever kept the worker from it is told)
+        except Exception as error:  # noqa: BLE001 (whatever kept it from being there is told)
             if self._stopped:
                 self._give_up()
-                return None
+                return None, None
             point.why = f"could not be made: {error}"
             self._note(_SOURCE, type(error).__name__, str(error), point.event.number)
-        return None
+        return None, None
 
     def _give_up(self) -> None:
         """Count a time point whose analysis the end of the run has broken off."""
