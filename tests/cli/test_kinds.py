@@ -10,8 +10,8 @@ from pydantic import BaseModel, Field
 
 from parfocal.cli.app import run
 from parfocal.devices.registry import DEVICES
+from parfocal.processes.setting_infos import SettingInfo, describe_settings
 from parfocal.rig.config import KINDS, load_config
-from parfocal.rig.kinds import SettingInfo, describe_settings
 from parfocal.rig.template import template
 
 

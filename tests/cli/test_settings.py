@@ -5,6 +5,7 @@ import json
 import pytest
 
 from parfocal.cli.app import run
+from parfocal.processes import directory
 from parfocal.rig.opening import open_rig
 
 
@@ -39,6 +40,57 @@ def test_settings_are_shown_changed_saved_and_loaded(rig, tmp_path, capsys):
     assert run(["settings", "recorder", "--load", "none.toml"]) == 2
     assert run(["settings", "recorder"]) == 0
     assert "blosc-zstd" in capsys.readouterr().out
+
+
+def test_settings_tell_their_sources_and_are_kept_and_forgotten(rig, tmp_path, capsys):
+    assert run(["settings", "recorder", "codec=none", "--keep", "--json", "--sources"]) == 0
+    codec, folder = (
+        next(each for each in shown_once if each["name"] == name)
+        for shown_once in [shown(capsys)]
+        for name in ("codec", "folder")
+    )
+    assert (codec["value"], codec["source"], codec["kept"], codec["in_file"]) == (
+        *("none", "live", "none"), codec["default"],
+    )  # fmt: skip
+    assert "blosc-zstd" in codec["choices"]
+    assert (codec["applies"], folder["source"], folder["is_kept"]) == ("live", "file", False)
+    assert "compressed" in codec["meaning"]
+    assert run(["settings", "--kept", "--json"]) == 0
+    (kept,) = shown(capsys)["kept"]
+    assert (kept["service"], kept["name"], kept["value"]) == ("recorder", "codec", "none")
+    assert run(["settings", "--kept"]) == 0
+    assert "none (changed)" in capsys.readouterr().out
+    bundle = tmp_path / "desk.yaml"
+    assert run(["settings", "--save", str(bundle)]) == 0
+    assert run(["settings", "recorder", "codec=blosc-zstd", "least_free_mb=7"]) == 0
+    assert run(["settings", "--load", str(bundle), "--json"]) == 0
+    printed = capsys.readouterr()
+    assert "2 settings were others" in printed.err
+    assert json.loads(printed.out.splitlines()[-1])["recorder"]["codec"] == "none"
+    bundle.write_text(bundle.read_text().replace("codec: none", "codec: zip"))
+    assert run(["settings", "--load", str(bundle)]) == 2
+    assert "recorder: codec: " in capsys.readouterr().err
+    assert run(["settings", "recorder", "folder", "--forget"]) == 2
+    assert "recorder.folder is not kept" in capsys.readouterr().err
+    assert run(["settings", "recorder", "codec", "--forget"]) == 0
+    assert run(["settings", "--kept"]) == 0
+    assert "nothing is kept" in capsys.readouterr().out
+
+
+def test_a_rig_that_does_not_run_is_shown_and_not_started(tmp_path, capsys):
+    lab = tmp_path / "lab.toml"
+    lab.write_text('name = "lab"\n[services.camera]\nkind = "camera"\nsettings.device = "simulated-camera"\n')
+    assert run(["settings", "camera", "slots=8", "options.width_px=64", "--keep", "--rig", str(lab)]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert any(line.split() == ["slots", "8", "kept", "--restart", "8"] for line in out)
+    assert any(line.split() == ["options.width_px", "64", "kept", "--restart", "64"] for line in out)
+    assert run(["settings", "camera", "slots=8", "--rig", str(lab)]) == 2
+    assert "does not run: keep the change" in capsys.readouterr().err
+    assert run(["settings", "camera", "slots=1", "--keep", "--rig", str(lab)]) == 2
+    assert "camera: slots: Input should be greater than or equal to 2 (got 1)" in capsys.readouterr().err
+    assert run(["settings", "--rig", str(lab), "--json"]) == 0
+    assert shown(capsys)["camera"]["options"]["width_px"] == 64
+    assert directory.rigs() == ()
 
 
 def test_runs_are_listed_with_their_outcome(rig, tmp_path, capsys):

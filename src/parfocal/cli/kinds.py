@@ -10,12 +10,14 @@ from rich.padding import Padding
 from rich.text import Text
 
 from parfocal.cli.output import console, print_json
-from parfocal.rig.kinds import REQUIRED, list_kinds
+from parfocal.processes.setting_infos import REQUIRED
+from parfocal.rig.kinds import list_kinds
 from parfocal.rig.new_experiment import write_experiment
 from parfocal.rig.template import write_template
 
 if TYPE_CHECKING:
-    from parfocal.rig.kinds import KindInfo, SettingInfo
+    from parfocal.processes.setting_infos import SettingInfo
+    from parfocal.rig.kinds import KindInfo
 
 
 def kinds(name: str | None = None, *, json: bool = False) -> None:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def replace_file(path: Path, content: bytes, *, durable: bool = False) -> None:
+def replace_file(path: Path, content: bytes, *, durable: bool = False, private: bool = False) -> None:
     """Give the file at `path` a new content at once: a reader sees the old or the new one, never a part.
 
     Parameters
@@ -21,10 +21,14 @@ def replace_file(path: Path, content: bytes, *, durable: bool = False) -> None:
         All of it.
     durable : bool
         Whether to return only after the content and its name are on stable storage.
+    private : bool
+        Whether this user alone may read it.
     """
     draft = path.with_name(f".{path.name}.new")
     try:
-        with draft.open("wb") as file:
+        if private:
+            draft.unlink(missing_ok=True)  # one that is left over may be open to others
+        with open(draft, "wb", opener=_open_private if private else None) as file:
             file.write(content)
             if durable:
                 file.flush()
@@ -35,6 +39,10 @@ def replace_file(path: Path, content: bytes, *, durable: bool = False) -> None:
         raise
     if durable:
         sync_file(path.parent)
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def sync_file(path: Path) -> None:

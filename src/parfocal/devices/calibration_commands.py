@@ -15,6 +15,7 @@ from parfocal.devices.calibration_file import load_calibration, save_calibration
 from parfocal.devices.device_host import DeviceConfig, DeviceHost
 from parfocal.devices.mask_warp import MaskWarp
 from parfocal.ipc import RECEIVER, command, current_call
+from parfocal.processes import FixedSettings
 from parfocal.processes.directory import state_folder
 
 if TYPE_CHECKING:
@@ -52,6 +53,10 @@ class CalibrationCommands(DeviceHost):
     device: LightModulator
     calibrating = False
     """Whether `calibrate` is under way: nothing else may be shown."""
+
+    def fixed_settings(self) -> FixedSettings:
+        """Return the file of the calibration, too: it is loaded once."""
+        return {**super().fixed_settings(), "calibration_file": "restart"}
 
     def commands_called(self) -> dict[str, tuple[tuple[str, str], ...]]:
         """Return what is asked of camera and light."""

@@ -21,7 +21,7 @@ from parfocal.devices.snap import SnapRequest, Snaps, exposure_began_ns
 from parfocal.devices.snap_camera import SnapCamera
 from parfocal.devices.truth_stream import TruthStream
 from parfocal.ipc import RECEIVER, command, current_call
-from parfocal.processes import LOOP
+from parfocal.processes import LOOP, FixedSettings
 from parfocal.streams import StreamWriter, open_stream
 
 _WAIT_S = 0.1
@@ -66,6 +66,10 @@ class CameraHost(ExposureCommands):
     def streams_written(self, service: str) -> tuple[str, ...]:
         """Return the stream of its frames, and that of what they show."""
         return tuple(filter(None, (service, self.settings.truth)))
+
+    def fixed_settings(self) -> FixedSettings:
+        """Return what the ring, the truth and the start are made with, too."""
+        return {**super().fixed_settings(), "slots": "restart", "truth": "restart", "autostart": "restart"}
 
     def surround(self, stack: ExitStack) -> None:
         """Make the streams; start if that is wanted, or was on before a crash."""

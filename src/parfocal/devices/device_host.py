@@ -30,7 +30,7 @@ from parfocal.devices.registry import (
     settings_class,
 )
 from parfocal.ipc import RECEIVER, ServiceProxy, command
-from parfocal.processes import LOOP, Service, ServiceContext
+from parfocal.processes import LOOP, FixedSettings, Service, ServiceContext
 
 
 class DeviceConfig(BaseModel):
@@ -139,14 +139,15 @@ class DeviceHost(Service):
         """Refuse values that are no numbers or beyond what the device declares, with `BadInputError`."""
         check_limits(self.device, values)
 
+    def fixed_settings(self) -> FixedSettings:
+        """Return the device, and its options unless it takes them while it is open."""
+        takes = hasattr(load_device(self.settings.device), "settings_changed")
+        return dict.fromkeys(("device",) if takes else ("device", "options"), "restart")
+
     def settings_changed(self, old: Any, new: Any) -> None:
-        """Hand changed options to a device that takes them while open; refuse another device."""
-        if old.device != new.device:
-            raise ConfigError(f"device {old.device!r} stays as long as it is open: restart the service")
-        if old.options == new.options:
+        """Hand changed options to a device that takes them while open."""
+        if old.options == new.options or not isinstance(self.device, TakesSettings):
             return
-        if not isinstance(self.device, TakesSettings):
-            raise ConfigError("an open device keeps its settings: use its commands, or restart the service")
         with self.lock:
             self.device.settings_changed(
                 check_settings(old.device, old.options), check_settings(new.device, new.options)

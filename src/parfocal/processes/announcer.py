@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -68,6 +68,11 @@ class Announcer:
     def started(self) -> None:
         """Take note that every service is ready: from now on no caller of the start reports a failure."""
         self._starting = False
+
+    def warn(self, lines: Iterable[str]) -> None:
+        """Log what people should know of the rig itself."""
+        for line in lines:
+            self._log.say(RIG_SERVICE, logging.WARNING, line)
 
     def services_changed(self, names: tuple[str, ...]) -> None:
         """Record and tell which services there are."""

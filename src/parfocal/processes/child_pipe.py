@@ -82,9 +82,10 @@ class LogRecord(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class NewSettings(msgspec.Struct, frozen=True, tag=True):
-    """The settings were changed; a restart shall begin with them."""
+    """The settings were changed; a restart shall begin with them. `live` are those that were, by path."""
 
     values: dict[str, Any]
+    live: dict[str, Any] = {}
 
 
 Order = Begin | Open | MakeSafe | End | AbandonLoop | Verbose

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from parfocal.core.errors import BadInputError, ConfigError
-from parfocal.core.text_values import kinds_of
 from parfocal.ipc import RECEIVER, URGENT, CommandInfo, CommandTable, ServerStatistics, command
 from parfocal.processes.loading import load_object
 from parfocal.processes.service import LOOP, Service
 from parfocal.processes.settings import plain
-from parfocal.processes.validation import known_keys, setting_type, validate
+from parfocal.processes.validation import validate
 from parfocal.processes.versions import loaded_versions
 
 if TYPE_CHECKING:
@@ -30,15 +29,22 @@ class ServiceCommands:
         """Return all settings."""
         return plain(self._host.service.settings)
 
+    @command(lane=RECEIVER, effect="reads")
+    def setting_sources(self) -> dict[str, str]:
+        """Return where settings come from, by path: file, kept, set (by `--set`), live; others: default."""
+        return dict(self._host.setting_sources())
+
     @command(lane=RECEIVER, effect="reads", script=False)
-    def setting_kinds(self) -> dict[str, list[str]]:
-        """Return which kinds of values each setting takes, so that a command line reads them as declared."""
-        model = type(self._host.service.settings)
-        return {key: sorted(kinds_of(setting_type(model, [key], {}))) for key in known_keys(model)}
+    def settings_version(self) -> int:
+        """Return how often the settings were changed since the process began: the rig asks it."""
+        return self._host.settings_version
 
     @command(lane=LOOP, effect="changes")
     def set_settings(self, changes: dict[str, Any]) -> dict[str, Any]:
-        """Change some settings; all are checked before any is changed. Returns all settings."""
+        """Change some settings; all are checked before any is changed. Returns all settings.
+
+        One inside a group is named by its path, such as "options.exposure_ms".
+        """
         return self._host.change_settings(changes)
 
     @command(lane=LOOP, effect="reads")

@@ -19,7 +19,9 @@ from parfocal.processes.logs import HealthLines, set_verbose
 from parfocal.processes.loop import MainLoop
 from parfocal.processes.resources import owned
 from parfocal.processes.service import LOOP, Service, ServiceContext
-from parfocal.processes.settings import changed, kept_for_restart, plain
+from parfocal.processes.setting_changes import changed_while_open, named_settings
+from parfocal.processes.setting_layers import Source, sources_of
+from parfocal.processes.settings import kept_for_restart, plain
 from parfocal.processes.system import return_free_memory
 from parfocal.processes.validation import validate
 
@@ -38,6 +40,8 @@ class Host:
         Where it runs, and under which name.
     service : Service
         Once it has been made.
+    settings_version : int
+        How often its settings were changed.
     may_open : threading.Event
         Set when everything that the service depends on is ready.
     is_safe, is_over : threading.Event
@@ -69,6 +73,8 @@ class Host:
         self._server: Server | None = None
         self._log = logging.getLogger(self._spec.name)
         self._health = HealthLines(self._log, lambda: self.service.health_line(), clock)
+        self._live: dict[str, Any] = {}
+        self.settings_version = 0
         self._failed = False
         self._opened = False
         self.may_open = threading.Event()
@@ -170,14 +176,22 @@ class Host:
     def change_settings(self, changes: dict[str, Any]) -> dict[str, Any]:
         """Check and apply changes in the main thread; tell subscribers and the supervisor."""
         old = self.service.settings
-        new = changed(old, changes)
+        new = changed_while_open(self.name, self.service, changes)
         kept = kept_for_restart(new)
         self.service.settings_changed(old, new)
         self.service.settings = new
         values = plain(new)
+        live = named_settings(type(new), kept, changes)
+        self._live = {**self._live, **live}
+        self.settings_version += 1
         self._publish("settings", values)
-        self._reporter.send(NewSettings(kept))
+        self._reporter.send(NewSettings(kept, live))
         return values
+
+    def setting_sources(self) -> dict[str, Source]:
+        """Return where each setting that is not as by default comes from, by path."""
+        layers = self._spec.layers
+        return sources_of({**layers, "live": {**layers.get("live", {}), **self._live}})
 
     def set_verbose(self, on: bool) -> None:
         """Switch verbose logging and the health line."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from parfocal.core.status import RigStatus
 from parfocal.ipc import URGENT, command, current_call
+from parfocal.processes.setting_changes import SettingChanges
+from parfocal.processes.setting_status import SettingStatus
+from parfocal.processes.settings_table import SettingsTable
 from parfocal.processes.spec import ServiceSpec
 
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ class RigCommands:
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
+        self._settings = SettingsTable(supervisor.rig, supervisor.specs)
 
     @command(lane=URGENT, effect="reads")
     def status(self) -> RigStatus:
@@ -41,6 +45,30 @@ class RigCommands:
     def restart(self, service: str) -> None:
         """End one service in order and start it again; returns when it is ready."""
         self._supervisor.restart(service, current_call().remaining_s() or CHANGES_WITHIN_S)
+
+    @command(lane="settings", effect="reads")
+    def list_settings(self, service: str = "") -> dict[str, tuple[SettingStatus, ...]]:
+        """Return each setting of each service, or of one: value, source, type, limits, when it applies."""
+        return self._settings.list(service)
+
+    @command(lane="settings", effect="reads", script=False)
+    def check_settings(
+        self, changes: dict[str, dict[str, Any]], keep: bool = False
+    ) -> dict[str, SettingChanges]:
+        """Check changes of settings, for each service by path, and return what they come to."""
+        return self._settings.check(changes, keep=keep)
+
+    @command(lane="restart", effect="changes")
+    def restart_with(self, service: str, changes: dict[str, Any], although_claimed: bool = False) -> None:
+        """Restart one service with other settings; returns when it is ready.
+
+        Refused while a run claims it, but for `although_claimed`. If it does not become ready, it is started
+        again with those that it had.
+        """
+        timeout_s = current_call().remaining_s() or CHANGES_WITHIN_S
+        self._supervisor.restart_with(
+            service, changes, although_claimed=although_claimed, timeout_s=timeout_s
+        )
 
     @command(lane="services", effect="stops")
     def end(self, service: str) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel
 
@@ -89,6 +89,10 @@ class ServiceContext:
             self._clients.pop().close()
 
 
+FixedSettings = Mapping[str, Literal["restart", "rig"]]
+"""Settings that never change while their service is open, and what it takes to change them."""
+
+
 class Service:
     """Base of everything that runs in a process of its own; every method here may be left as it is.
 
@@ -168,6 +172,15 @@ class Service:
             Seconds until the next step is wanted, 0 for at once; None if only a command or a wake wants one.
         """
         return None
+
+    def fixed_settings(self) -> FixedSettings:
+        """Return the settings that never change while it is open, and what it takes to change them.
+
+        "restart" is one of this service alone, "rig" the next start of the rig, as for what other services
+        are told at their starts too. A name stands for all that is inside of it, "options" for all options.
+        Nothing need be open: whoever lists settings asks this.
+        """
+        return {}
 
     def settings_changed(self, old: Any, new: Any) -> None:
         """Apply settings that were checked; raising refuses the change, and `settings` stays `old`."""

@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic_core import PydanticSerializationError
 
 from parfocal.core.errors import ConfigError
+from parfocal.processes.setting_layers import with_values
 from parfocal.processes.validation import explain, known_keys, unknown_keys, validate
 
 M = TypeVar("M", bound=BaseModel)
@@ -54,6 +55,8 @@ class NoSettings(BaseModel):
 def changed(current: M, changes: Mapping[str, Any]) -> M:
     """Return `current` with `changes`, checked as a whole; `current` itself stays as it is.
 
+    A change inside a group of settings is addressed by its path, such as "options.exposure_ms".
+
     Raises
     ------
     ConfigError
@@ -69,7 +72,11 @@ def changed(current: M, changes: Mapping[str, Any]) -> M:
     """
     keys = known_keys(type(current))
     given = current.model_dump(by_alias=True, exclude_unset=True)
-    return validate(type(current), {**given, **{keys.get(key, key): changes[key] for key in changes}})
+    named = {}
+    for path, value in changes.items():
+        key, dot, rest = path.partition(".")
+        named[f"{keys.get(key, key)}{dot}{rest}"] = value
+    return validate(type(current), with_values(given, named))
 
 
 def kept_for_restart(settings: BaseModel) -> dict[str, Any]:
@@ -103,21 +110,21 @@ def kept_for_restart(settings: BaseModel) -> dict[str, Any]:
             (field.alias or name, getattr(settings, name), getattr(again, name))
             for name, field in model.model_fields.items()
         )
-        if not _same(value, back)
+        if not same(value, back)
     ]
     if lines:
         raise ConfigError("\n".join(lines))
     return kept
 
 
-def _same(one: Any, other: Any) -> bool:
+def same(one: Any, other: Any) -> bool:
     """Whether two values are equal; what is not a number is so to itself."""
     if isinstance(one, BaseModel):
-        return type(one) is type(other) and _same(dict(one), dict(other))
+        return type(one) is type(other) and same(dict(one), dict(other))
     if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
     if isinstance(one, list | tuple) and type(one) is type(other):
-        return len(one) == len(other) and all(map(_same, one, other))
+        return len(one) == len(other) and all(map(same, one, other))
     return bool(one == other) or (one != one and other != other)
 
 

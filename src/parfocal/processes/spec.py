@@ -32,6 +32,9 @@ class ServiceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Where its class is: ``package.module:Class``, importable wherever the rig's own process imports.
     settings : dict
         Values for its settings model; what is missing takes the model's default.
+    layers : dict
+        Where those come from: for each source, such as "file", the values that it gave, by path; see
+        `parfocal.processes.setting_layers`.
     depends_on : tuple of str
         Services that must be ready before this one opens. They also end before it, so that it can drain
         what they sent.
@@ -65,6 +68,7 @@ class ServiceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     name: str
     factory: str
     settings: dict[str, Any] = {}
+    layers: dict[str, dict[str, Any]] = {}
     depends_on: tuple[str, ...] = ()
     policy: RestartPolicy = "restart"
     back_off_s: float = 0.2

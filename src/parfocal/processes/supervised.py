@@ -13,7 +13,7 @@ from parfocal.core.clock import SYSTEM_CLOCK, Clock
 from parfocal.core.errors import StartError
 from parfocal.core.status import ProcessStatus
 from parfocal.processes import child_pipe, lifecycle
-from parfocal.processes.child_pipe import LogRecord, Order, Report
+from parfocal.processes.child_pipe import LogRecord, NewSettings, Order, Report
 from parfocal.processes.directory import ServiceRecord, write_record
 from parfocal.processes.folders import RigFolders
 from parfocal.processes.heartbeat import HeartbeatMonitor
@@ -76,6 +76,7 @@ class SupervisedService:
         self.opened = False
         self.verbose = verbose
         self.errors = 0
+        self.settings_version = 0
         self.last_failure: child_pipe.Failure | None = None
         self._folders = folders
         self._sidecar = sidecar
@@ -160,9 +161,14 @@ class SupervisedService:
         if self._process is not None:
             self._process.kill()
 
-    def keep_settings(self, values: dict[str, object]) -> None:
-        """Begin with these settings from the next start on."""
-        self.spec = msgspec.structs.replace(self.spec, settings=values)
+    def keep_settings(self, changed: NewSettings) -> None:
+        """Begin with the settings that its process tells from the next start on."""
+        layers = self.spec.layers
+        live = {**layers.get("live", {}), **changed.live}
+        self.spec = msgspec.structs.replace(
+            self.spec, settings=changed.values, layers={**layers, "live": live} if live else layers
+        )
+        self.settings_version += 1
 
     def limit_end(self, within_s: float) -> None:
         """Allow no longer than this for the end that was asked for."""
@@ -247,6 +253,7 @@ class SupervisedService:
         now = self._clock.monotonic_ns()
         self._spawned_ns = now
         self.opened = False
+        self.settings_version = 0
         self.last_failure = None
         begin = child_pipe.Begin(
             rig=self._folders.rig,

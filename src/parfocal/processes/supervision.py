@@ -56,7 +56,7 @@ class Supervision:
     started : Future
         Done when every service is ready, or with the `StartError` when everything has been ended again.
     changed : threading.Condition
-        Notified after each change of a service's life.
+        Notified after each change of a service's life, or of its settings.
     """
 
     def __init__(
@@ -106,6 +106,20 @@ class Supervision:
     def send(self, name: str, event: lifecycle.Event) -> None:
         """Let an event happen to one service, such as `lifecycle.Restart`, if there is one of that name."""
         self.post(lambda: self._live_by_name(name, event))
+
+    def replace_spec(self, old: ServiceSpec, new: ServiceSpec) -> Future[bool]:
+        """Start a service as `new` says from its next start on, unless it has changed since it was `old`."""
+        replaced: Future[bool] = Future()
+
+        def replace() -> None:
+            service = self.services.get(old.name)
+            is_old = service is not None and service.spec == old
+            if service is not None and is_old:
+                service.spec = new
+            replaced.set_result(is_old)
+
+        self.post(replace)
+        return replaced
 
     def add(self, spec: ServiceSpec) -> Future[None]:
         """Start one more service; the result comes when it is ready, or its `StartError` when it is gone."""
@@ -225,8 +239,10 @@ class Supervision:
                 self._live(service, lifecycle.Ready())
             case child_pipe.Ending():
                 self._live(service, lifecycle.Leaving())
-            case child_pipe.NewSettings(values):
-                service.keep_settings(values)
+            case child_pipe.NewSettings():
+                service.keep_settings(report)
+                with self.changed:
+                    self.changed.notify_all()
             case child_pipe.Failure():
                 service.errors += 1
                 if report.fatal:

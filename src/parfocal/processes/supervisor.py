@@ -5,10 +5,10 @@ from __future__ import annotations
 import atexit
 import os
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from parfocal.core.errors import BadInputError, ProcessError, nearest
 from parfocal.core.reminder import Reminder
@@ -19,6 +19,7 @@ from parfocal.processes import directory, lifecycle
 from parfocal.processes.announcer import Announcer
 from parfocal.processes.directory import RIG_SERVICE
 from parfocal.processes.folders import RigFolders
+from parfocal.processes.restarting import back_again, refuse_claimed, restart_changed, wait_for_settings
 from parfocal.processes.rig_commands import CHANGES_WITHIN_S, RigCommands
 from parfocal.processes.sidecar import Sidecar
 from parfocal.processes.spec import ServiceSpec, check_name, levels
@@ -51,6 +52,8 @@ class Supervisor:
         Whether services log verbosely from the start.
     detached : bool
         Whether listings show it as one that runs on in the background.
+    warnings : sequence of str
+        What its log shall say first, such as which kept settings are not used.
 
     Examples
     --------
@@ -60,7 +63,13 @@ class Supervisor:
     """
 
     def __init__(
-        self, rig: str, specs: Iterable[ServiceSpec], *, verbose: bool = False, detached: bool = False
+        self,
+        rig: str,
+        specs: Iterable[ServiceSpec],
+        *,
+        verbose: bool = False,
+        detached: bool = False,
+        warnings: Sequence[str] = (),
     ) -> None:
         self.rig = check_name(rig, "rig")
         self.folder = directory.runtime_folder(rig)
@@ -69,6 +78,7 @@ class Supervisor:
         levels(self._specs)
         self._verbose = verbose
         self._detached = detached
+        self._warnings = tuple(warnings)
         self._state = StateMachine("new", _STATES)
         self._resources = ExitStack()
         self._supervision: Supervision | None = None
@@ -165,18 +175,42 @@ class Supervisor:
         """
         self._check(service)
         supervision = self._running(f"{service!r} cannot be restarted")
-        before = supervision.services[service].status().pid
-        supervision.send(service, lifecycle.Restart())
+        back_again(supervision, service, timeout_s, given_up=("degraded",))
 
-        def is_back() -> bool:
-            now = supervision.services[service].status()
-            return (now.state == "ready" and now.pid != before) or supervision.stopping
+    def specs(self) -> dict[str, ServiceSpec]:
+        """Return the services as they would be started now, with all settings that were changed so far.
 
-        with supervision.changed:
-            back = supervision.changed.wait_for(is_back, timeout_s)
-        if not back or supervision.stopping:
-            status = supervision.services[service].status()
-            raise ProcessError(f"service {service!r} is not ready again: {status.state} {status.error}")
+        A service that does not answer within a second is told as it was known to be then.
+        """
+        if self._supervision is None:
+            return {spec.name: spec for spec in self._specs}
+        wait_for_settings(self._supervision, self.client)
+        return {name: service.spec for name, service in self._supervision.services.items()}
+
+    def restart_with(
+        self,
+        service: str,
+        changes: dict[str, Any],
+        *,
+        although_claimed: bool = False,
+        timeout_s: float = CHANGES_WITHIN_S,
+    ) -> None:
+        """End one service in order and start it again with changed settings; return when it is ready.
+
+        Raises
+        ------
+        ConfigError
+            If a setting is wrong, or takes more than a restart of the service. Nothing was touched.
+        ClaimedError
+            If a run uses it; names the run.
+        ProcessError
+            If it did not become ready: then it is started again with the settings that it had.
+        """
+        self._check(service)
+        supervision = self._running(f"{service!r} cannot be restarted")
+        if not although_claimed:
+            refuse_claimed(supervision, service, self.client)
+        restart_changed(supervision, self.specs, service, changes, timeout_s)
 
     def add(self, *specs: ServiceSpec) -> None:
         """Start more services of a running rig, one after the other; return when the last one is ready.
@@ -283,6 +317,7 @@ class Supervisor:
         server.start()
         self._resources.callback(server.close)
         announcer.services_changed(tuple(spec.name for spec in self._specs))
+        announcer.warn(self._warnings)
         name = f"the supervisor of rig {self.rig!r}"
         reminder = Reminder(self, name, "use it in a with block, or call its stop()")
         self._resources.callback(reminder.cancel)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import msgspec
 from pydantic import BaseModel, ValidationError
@@ -101,12 +102,45 @@ def setting_type(model: Any, path: Sequence[str], settings: Mapping[str, Any]) -
     if not inside:
         return declared
     given = settings.get(name)
-    ask = getattr(model, "inner_settings", None)
-    inner = (ask and ask(name, settings)) or next(iter(_models_in(declared)), None)
+    inner = inner_model(model, name, settings)
     if inner is not None:
         return setting_type(inner, inside, given if isinstance(given, Mapping) else {})
     values = get_args(declared) if get_origin(declared) is dict else ()
     return values[1] if values and len(inside) == 1 else Any
+
+
+def inner_model(model: Any, name: str, settings: Mapping[str, Any]) -> Any:
+    """Return the model of what is inside a setting, such as the options of a device; None if it has none.
+
+    Parameters
+    ----------
+    model : type or None
+        A pydantic model or a msgspec Struct.
+    settings : mapping
+        What is set already, inside `model`: it may name the device.
+
+    Examples
+    --------
+    >>> class Lamp(BaseModel):
+    ...     power: float = 0.0
+    >>> from pydantic import create_model
+    >>> Lab = create_model("Lab", lamp=(Lamp | None, None), lamps=(dict[str, Lamp], {}))
+    >>> inner_model(Lab, "lamp", {}) is Lamp, inner_model(Lab, "lamps", {})
+    (True, None)
+    """
+    ask = getattr(model, "inner_settings", None)
+    return (ask and ask(name, settings)) or _model_of(_field_types(model).get(name))
+
+
+def _model_of(annotation: Any) -> Any:
+    """Return the model that a value of this type is, itself; None if it may be none, or holds some."""
+    origin = get_origin(annotation)
+    if origin in (Annotated, Union, UnionType):
+        return next((found for each in get_args(annotation) if (found := _model_of(each))), None)
+    is_model = (
+        isinstance(annotation, type) and origin is None and issubclass(annotation, BaseModel | msgspec.Struct)
+    )
+    return annotation if is_model else None
 
 
 def _field_types(model: Any) -> dict[str, Any]:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from parfocal.processes import ServiceSpec
-from parfocal.rig.config import check_service
+from parfocal.processes.setting_layers import leaves
+from parfocal.rig.config import check_service, model_of
 from parfocal.rig.run_roles import has_runs, run_spec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from parfocal.processes.setting_layers import Layers
     from parfocal.rig.config import RigConfig, ServiceConfig
 
 
@@ -29,8 +33,13 @@ _SHARED = ("frames", "profiles", "policy", "threads")
 """Settings of a tracker that its workers have too."""
 
 
-def service_specs(config: RigConfig) -> tuple[ServiceSpec, ...]:
+def service_specs(config: RigConfig, layers: Mapping[str, Layers] | None = None) -> tuple[ServiceSpec, ...]:
     """Return the processes of a laboratory: a tracker's workers, and what carries out runs, included.
+
+    Parameters
+    ----------
+    layers : mapping, optional
+        For each service where its settings come from; by default all of them come from the file.
 
     Examples
     --------
@@ -42,7 +51,10 @@ def service_specs(config: RigConfig) -> tuple[ServiceSpec, ...]:
     ['tracker-1', 'tracker-2', 'tracker']
     """
     specs = tuple(spec for name, service in config.services.items() for spec in _specs(name, service))
-    return (*specs, run_spec(config)) if has_runs(config) else specs
+    if has_runs(config):
+        specs = (*specs, run_spec(config))
+    known = layers or {}
+    return tuple(replace(spec, layers=known[spec.name]) if spec.name in known else spec for spec in specs)
 
 
 def specs_of_service(name: str, service: ServiceConfig | Mapping[str, Any]) -> tuple[ServiceSpec, ...]:
@@ -73,6 +85,11 @@ def _worker(name: str, service: ServiceConfig, index: int, count: int) -> Servic
     return _spec(f"{name}-{index + 1}", worker, part_of=name)
 
 
+def _by_path(service: ServiceConfig) -> dict[str, Any]:
+    is_worker = service.kind == "tracker_worker"  # whose class nobody needs to import here
+    return leaves(None if is_worker else model_of(service), service.settings)
+
+
 def _spec(name: str, service: ServiceConfig, part_of: str = "") -> ServiceSpec:
     rules = service.model_dump(include={"settings", *_RULES})
     return ServiceSpec(
@@ -81,5 +98,6 @@ def _spec(name: str, service: ServiceConfig, part_of: str = "") -> ServiceSpec:
         depends_on=tuple(service.depends_on),
         safe_when_lost=tuple(service.safe_when_lost),
         part_of=part_of,
+        layers={"file": _by_path(service)},
         **rules,
     )

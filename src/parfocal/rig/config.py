@@ -15,10 +15,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, fi
 from parfocal.core.errors import ConfigError, nearest
 from parfocal.core.text_values import ALL, Kind, kinds_of, named_values
 from parfocal.processes.loading import SERVICES, load_object, plugins
+from parfocal.processes.setting_layers import with_values
 from parfocal.processes.settings import plain
 from parfocal.processes.spec import RESERVED
 from parfocal.processes.validation import setting_type, validate
 from parfocal.rig.run_roles import check_parts
+from parfocal.runs.settings import SERVICE as RUNS
 from parfocal.runs.settings import RunSettings
 
 # The short names a rig file may use for a service; anything else is written "package.module:Class".
@@ -211,7 +213,7 @@ def check_settings(service: ServiceConfig, where: str) -> None:
     ConfigError
         If the class cannot be found, or a setting does not fit.
     """
-    model = _model_of(service)
+    model = model_of(service)
     if model is not None:
         validate(model, service.settings, where)
     elif service.settings:
@@ -219,9 +221,20 @@ def check_settings(service: ServiceConfig, where: str) -> None:
 
 
 def save_config(config: RigConfig, path: Path) -> None:
-    """Write a laboratory as TOML, without what is as by default."""
-    data = config.model_dump(mode="json", exclude_defaults=True)
+    """Write a laboratory as TOML, without what is as by default.
+
+    TOML has no null: a setting that is None is left to its default.
+    """
+    data = _without_nulls(config.model_dump(mode="json", exclude_defaults=True))
     path.write_text(tomli_w.dumps(data), encoding="utf-8")
+
+
+def _without_nulls(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: _without_nulls(value) if isinstance(value, Mapping) else value
+        for key, value in data.items()
+        if value is not None
+    }
 
 
 def without_secrets(config: RigConfig) -> RigConfig:
@@ -272,13 +285,19 @@ def read_changes(config: RigConfig, words: Iterable[str]) -> dict[str, Any]:
         service = config.services.get(name)
         if service is None or not inside:
             return ALL  # `with_changes` says what is wrong
-        return kinds_of(setting_type(_model_of(service), inside, service.settings))
+        return kinds_of(setting_type(model_of(service), inside, service.settings))
 
     return named_values(words, kinds)
 
 
 def with_changes(config: RigConfig, changes: Mapping[str, Any]) -> RigConfig:
     """Return the laboratory with settings replaced, each addressed as ``service.setting``.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such service, or a part of its runs cannot be played so. Settings of services are not
+        checked here.
 
     Examples
     --------
@@ -289,19 +308,19 @@ def with_changes(config: RigConfig, changes: Mapping[str, Any]) -> RigConfig:
     data = config.model_dump()
     for path, value in changes.items():
         service, _, setting = path.partition(".")
-        if service not in data["services"]:
+        if service not in data["services"] and service != RUNS:
             raise ConfigError(f"{path!r}: no service {service!r}; {nearest(service, data['services'])}")
         if not setting:
             raise ConfigError(f"{path!r}: write SERVICE.SETTING=VALUE")
-        target = data["services"][service]["settings"]
-        *parents, leaf = setting.split(".")
-        for parent in parents:
-            target = target.setdefault(parent, {})
-        target[leaf] = value
-    return RigConfig.model_validate(data)
+        if service == RUNS:
+            data["runs"] = with_values(data["runs"] or {}, {setting: value})
+        else:
+            target = data["services"][service]
+            target["settings"] = with_values(target["settings"], {setting: value})
+    return validate(RigConfig, data)
 
 
-def _model_of(service: ServiceConfig) -> Any:
+def model_of(service: ServiceConfig) -> Any:
     """Return the class of a service's settings; None if it has none."""
     return getattr(load_object(service.factory, f"kind {service.factory!r}"), "Config", None)
 

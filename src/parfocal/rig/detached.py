@@ -22,11 +22,12 @@ import msgspec
 from parfocal.core import errors
 from parfocal.core.errors import ParfocalError, StartError
 from parfocal.processes.session import start_module
+from parfocal.processes.setting_layers import Layers
 from parfocal.processes.system import run_on
 from parfocal.rig.connections import search_path
 
 if TYPE_CHECKING:
-    from parfocal.rig.config import RigConfig
+    from parfocal.rig.layered_config import LayeredConfig
 
 _ENDS_WITHIN_S = 10.0
 
@@ -36,6 +37,8 @@ class RigBegin(msgspec.Struct, frozen=True):
 
     config: dict[str, Any]
     search_path: list[str]
+    layers: dict[str, Layers] = {}
+    warnings: tuple[str, ...] = ()
 
 
 class RigReady(msgspec.Struct, frozen=True, tag=True):
@@ -57,13 +60,14 @@ class DetachedStart:
 
     Parameters
     ----------
-    config : RigConfig
-        The laboratory.
+    layered : LayeredConfig
+        The laboratory, and where its settings come from: see `config_to_start`.
     """
 
-    def __init__(self, config: RigConfig) -> None:
+    def __init__(self, layered: LayeredConfig) -> None:
+        config, layers, warnings = layered
         self.rig = config.name
-        self._begin = RigBegin(config.model_dump(mode="json"), search_path())
+        self._begin = RigBegin(config.model_dump(mode="json"), search_path(), layers, warnings)
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `wait`
         self._child = start_module("parfocal.rig.detached", stdout=subprocess.PIPE, stderr=self._said)
         self._cancelled = False
@@ -79,7 +83,7 @@ class DetachedStart:
         child = self._child
         with self._said as said:
             try:
-                answer = _ask(child, msgspec.json.encode(self._begin))
+                answer = _ask(child, msgspec.json.encode(self._begin, enc_hook=str))
             except BaseException:  # Ctrl-C: what has begun is ended, and nobody else would do it
                 child.terminate()
                 child.wait(_ENDS_WITHIN_S)
@@ -104,7 +108,7 @@ class DetachedStart:
         self._child.terminate()
 
 
-def start_detached(config: RigConfig) -> int:
+def start_detached(layered: LayeredConfig) -> int:
     """Start a rig in a process and a session of its own; return its process when every service is ready.
 
     Raises
@@ -112,7 +116,7 @@ def start_detached(config: RigConfig) -> int:
     AlreadyRunningError, StartError
         As `parfocal.open_rig`; nothing is left running.
     """
-    return DetachedStart(config).wait()
+    return DetachedStart(layered).wait()
 
 
 def _ask(child: subprocess.Popen[bytes], begin: bytes) -> RigReady | RigFailed | None:
@@ -157,7 +161,8 @@ def _run(begin: RigBegin, answers: IO[bytes]) -> None:
     from parfocal.rig.config import load_config, save_config, without_secrets
 
     config = load_config(begin.config)
-    supervisor = Supervisor(config.name, service_specs(config), detached=True)
+    specs = service_specs(config, begin.layers)
+    supervisor = Supervisor(config.name, specs, detached=True, warnings=begin.warnings)
     with supervisor:
         save_config(without_secrets(config), supervisor.folder / RIG_FILE)
         _report(answers, RigReady(os.getpid()))

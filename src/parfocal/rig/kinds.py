@@ -3,38 +3,22 @@
 from __future__ import annotations
 
 import inspect
-import re
 import sys
 from contextlib import redirect_stdout
-from pathlib import Path
-from types import NoneType, UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING
 
 import msgspec
-from pydantic import BaseModel
 
 from parfocal.core.errors import BadInputError, nearest
 from parfocal.devices.registry import DEVICES, load_device
 from parfocal.processes import loading
 from parfocal.processes.loading import load_object, plugins
+from parfocal.processes.setting_infos import SettingInfo, describe_settings
 from parfocal.rig.config import KINDS
 from parfocal.rig.probing import Entry, probe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-REQUIRED = ""
-"""The default of a setting that has none."""
-_ENTRY = re.compile(r"^(\w[\w, ]*?)(?: : .*)?\n((?:[ ].*\n?|\n)+)", re.MULTILINE)
-
-
-class SettingInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """One setting: type, default (`REQUIRED` if it has none), and what it means, "" if nobody says."""
-
-    name: str
-    type: str
-    default: str
-    meaning: str = ""
+    from collections.abc import Iterable
 
 
 class KindInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,17 +84,6 @@ def list_kinds(name: str | None = None) -> Kinds:
     )
 
 
-def describe_settings(model: type[Any] | None) -> tuple[SettingInfo, ...]:
-    """Return the settings of a pydantic model or a msgspec Struct, with what its docstring says of them."""
-    if model is None:
-        return ()
-    meanings = _meanings(model)
-    return tuple(
-        SettingInfo(name=name, type=kind, default=default, meaning=meanings.get(name, ""))
-        for name, kind, default in _fields(model)
-    )
-
-
 def _import_errors(services: Iterable[str], devices: Iterable[str]) -> dict[tuple[str, str], str]:
     """Return why kinds and devices of installed packages can't be had, by group and name; "" if they can."""
     named = {*((loading.SERVICES, name) for name in services), *((loading.DEVICES, name) for name in devices)}
@@ -130,53 +103,3 @@ def _describe(name: str, address: str, attribute: str, error: str) -> KindInfo:
         summary=summary,
         settings=describe_settings(getattr(found, attribute, None)),
     )
-
-
-def _fields(model: type[Any]) -> Iterator[tuple[str, str, str]]:
-    """Yield name, type and default of each setting."""
-    if issubclass(model, BaseModel):
-        for name, field in model.model_fields.items():
-            default = REQUIRED if field.is_required() else _text(field.get_default(call_default_factory=True))
-            yield field.alias or name, type_text(field.annotation), default
-    else:
-        for each in msgspec.structs.fields(model):
-            made = each.default_factory() if callable(each.default_factory) else each.default
-            default = REQUIRED if each.required else _text(made)
-            yield each.name, type_text(each.type), default
-
-
-def type_text(annotation: Any) -> str:
-    """Return a type as people say it: without modules and limits, choices by their values.
-
-    Examples
-    --------
-    >>> type_text(Annotated[float | None, "a limit"]), type_text(dict[str, Literal["block", "drop"]])
-    ('float | None', "dict[str, 'block' | 'drop']")
-    """
-    origin, parts = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        return type_text(parts[0])
-    if origin is Literal:
-        return " | ".join(map(repr, parts))
-    if origin in (Union, UnionType):
-        return " | ".join(map(type_text, parts))
-    if origin is not None:
-        return f"{type_text(origin)}[{', '.join(map(type_text, parts))}]"
-    if annotation in (None, NoneType, ...):
-        return "..." if annotation is ... else "None"
-    return str(getattr(annotation, "__name__", annotation))
-
-
-def _text(default: Any) -> str:
-    return repr(str(default) if isinstance(default, Path) else default)
-
-
-def _meanings(model: type[Any]) -> dict[str, str]:
-    """Return what the docstrings of a model and its bases say of each setting."""
-    found: dict[str, str] = {}
-    for each in reversed(model.__mro__):
-        _, _, entries = inspect.cleandoc(each.__doc__ or "").partition("Parameters\n----------\n")
-        entries = re.split(r"\n\n?\w[^\n]*\n-+\n", entries)[0]
-        for names, text in _ENTRY.findall(entries + "\n"):
-            found |= dict.fromkeys(names.split(", "), " ".join(text.split()))
-    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,14 +10,18 @@ from parfocal.core.errors import ConfigError, RigNotFoundError, nearest
 from parfocal.processes import Supervisor, directory
 from parfocal.processes.loading import RIGS, plugins
 from parfocal.rig.assemble import service_specs
-from parfocal.rig.config import RigConfig, load_config, save_config, with_changes, without_secrets
+from parfocal.rig.config import RigConfig, load_config, save_config, without_secrets
 from parfocal.rig.connections import AttachedRig, OwnedRig
 from parfocal.rig.detached import start_detached
+from parfocal.rig.layered_config import config_to_start
 from parfocal.rig.named_rigs import builtin_rigs, installed_rig, named_rigs
 from parfocal.rig.rig import Rig
+from parfocal.rig.stopped_rig import StoppedRig
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_LOG = logging.getLogger(__name__)
 
 
 def open_rig(
@@ -27,6 +32,9 @@ def open_rig(
     detach: bool = False,
 ) -> Rig:
     """Start a laboratory and return it when every service is ready.
+
+    Settings that are kept for a rig of that name (see `Rig.change_settings`) go before those of the file, and
+    `changes` before both. What is kept and does not fit any more is left out, and logged as a warning.
 
     Parameters
     ----------
@@ -49,13 +57,17 @@ def open_rig(
     StartError
         If a service did not become ready; carries the service's own error. Everything else was ended again.
     """
-    config = load_config(with_changes(load_source(source), changes or {}))
+    file = load_source(source)
     if name is not None:
-        config = load_config({**config.model_dump(), "name": name})
+        file = load_config({**file.model_dump(), "name": name})
+    layered = config_to_start(file, changes)
+    config, layers, warnings = layered
     if detach:
-        start_detached(config)
+        for warning in warnings:
+            _LOG.warning(warning)
+        start_detached(layered)
         return attach(config.name)
-    supervisor = Supervisor(config.name, service_specs(config))
+    supervisor = Supervisor(config.name, service_specs(config, layers), warnings=warnings)
     supervisor.start()
     try:
         save_config(without_secrets(config), supervisor.folder / directory.RIG_FILE)
@@ -93,6 +105,23 @@ def attach_or_open(source: str, *, detach: bool = False) -> Rig:
         return attach(source)
     config = config_of(source)
     return attach(config.name) if config.name in running else open_rig(config, detach=detach)
+
+
+def settings_of(source: str) -> Rig | StoppedRig:
+    """Return what lists and changes the settings of a rig, running or not. Starts nothing.
+
+    Raises
+    ------
+    RigNotFoundError
+        If nothing of that name runs, is built in, or is a file.
+    ConfigError
+        If the file is wrong.
+    """
+    running = [record.rig for record in directory.rigs()]
+    if source in running:
+        return attach(source)
+    config = config_of(source)
+    return attach(config.name) if config.name in running else StoppedRig(config)
 
 
 def config_of(source: str) -> RigConfig:

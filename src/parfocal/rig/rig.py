@@ -22,6 +22,7 @@ from parfocal.ipc import ServiceProxy, Subscription
 from parfocal.rig.assemble import specs_of_service
 from parfocal.rig.experiments import Experiments
 from parfocal.rig.listing import running_commands
+from parfocal.rig.rig_settings import Changes, RigSettings, apply_changes, refuse_later
 from parfocal.rig.runs import Runs
 from parfocal.streams import open_stream, stream_names
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from parfocal.core.run_status import StimMode
     from parfocal.core.status import RigStatus
     from parfocal.ipc import Client
+    from parfocal.processes.setting_changes import SettingChanges
+    from parfocal.processes.setting_status import SettingStatus
     from parfocal.rig.config import ServiceConfig
     from parfocal.rig.connections import RigConnection
     from parfocal.runs.handle import RunHandle
@@ -45,7 +48,7 @@ _ANNOUNCED_WITHIN_S = 5.0
 _LOOK_S = 0.02
 
 
-class Rig(Experiments):
+class Rig(Experiments, RigSettings):
     """A running laboratory: its services by name, its streams, its status.
 
     Made by `parfocal.open_rig` (leaving the ``with`` block ends the rig, unless it is detached) and by
@@ -302,6 +305,32 @@ class Rig(Experiments):
         """End a service in order and start it again, also one that was given up; return when it is ready."""
         self._check(service)
         self._connection.restart(service)
+
+    def settings(self, service: str = "") -> dict[str, tuple[SettingStatus, ...]]:
+        """Return each setting of each service, or of one: value, where it comes from, type, limits, meaning.
+
+        Raises
+        ------
+        ServiceNotFoundError
+            If there is none of that name; names the nearest.
+        """
+        if service:
+            self._check(service)
+        found: dict[str, tuple[SettingStatus, ...]] = self["rig"].list_settings(service)
+        return found
+
+    def _check_settings(self, changes: Changes, *, keep: bool) -> dict[str, SettingChanges]:
+        for service in changes:
+            self._check(service)
+        plain = {service: dict(values) for service, values in changes.items()}
+        checked: dict[str, SettingChanges] = self["rig"].check_settings(plain, keep)
+        return checked
+
+    def _apply_settings(
+        self, checked: Mapping[str, SettingChanges], *, restart: bool, keep: bool, force: bool
+    ) -> None:
+        refuse_later(checked, restart=restart, keep=keep)
+        apply_changes(self, checked, self._connection.status(), restart=restart, force=force)
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Block until the rig has ended, whoever ended it; return False if `timeout_s` passed first."""

@@ -70,10 +70,12 @@ def run_settings(config: RigConfig) -> RunSettings:
 def run_spec(config: RigConfig) -> ServiceSpec:
     """Return the process that carries out the runs of a rig. It ends before those whose services it uses."""
     settings = run_settings(config)
+    said = settings.model_dump(mode="json", exclude_defaults=True)
     return ServiceSpec(
         name=SERVICE,
         factory=FACTORY,
-        settings=settings.model_dump(mode="json", exclude_defaults=True),
+        settings=said,
+        layers={"file": said},
         depends_on=tuple(sorted(set(parts_of(settings)))),
         start_timeout_s=_START_S,
         ends_first=True,

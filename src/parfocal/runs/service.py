@@ -12,7 +12,7 @@ import msgspec
 from parfocal.core.errors import BadInputError, CommandError
 from parfocal.core.run_status import ResumePolicy, RunError, RunErrors, RunStatus
 from parfocal.ipc import RECEIVER, command
-from parfocal.processes import Service, ServiceContext, directory
+from parfocal.processes import FixedSettings, Service, ServiceContext, directory
 from parfocal.runs.acquisition_mode import AcquisitionMode
 from parfocal.runs.event_log import LogWriter
 from parfocal.runs.forecast.measured_times import MeasuredTimes
@@ -59,6 +59,10 @@ class RunService(Service):
         self._runs = RunTable()
         self._log: LogWriter | None = None
         self._kept: tuple[UnfinishedRun, ...] = ()
+
+    def fixed_settings(self) -> FixedSettings:
+        """Return the recorder, and whether measured times are kept."""
+        return {"recorder": "restart", "keep_times": "restart"}
 
     def open(self, context: ServiceContext) -> None:
         """Close what an earlier process of this service has left: dark first, then its record."""

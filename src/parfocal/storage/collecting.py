@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 ANSWER_S = 3.0
 FILES_S = 10.0
 _DRAFTS = ".collected"
-_QUESTIONS = {"settings": "get_settings", "states": "state", "versions": "versions", "losses": "losses"}
+_QUESTIONS = {
+    "settings": "get_settings",
+    "setting_sources": "setting_sources",
+    "states": "state",
+    "versions": "versions",
+    "losses": "losses",
+}
 
 
 class Artifact(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +45,8 @@ class Collected(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     settings, states : dict
         For each service.
+    setting_sources : dict of str to (dict of str to str)
+        For each service where those of its settings come from that are not as by default, by path.
     versions : dict of str to (dict of str to str)
         For each service those of the packages that it has loaded, and of what it drives.
     losses : dict of str to (dict of str to int)
@@ -50,6 +58,7 @@ class Collected(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     settings: dict[str, Any] = {}
+    setting_sources: dict[str, dict[str, str]] = {}
     states: dict[str, Any] = {}
     versions: dict[str, dict[str, str]] = {}
     losses: dict[str, dict[str, int]] = {}

@@ -165,6 +165,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         answers to its questions, changes of its plan.
     plan, settings, devices, devices_at_end : dict
         What was asked, with `plan_notes`; the settings of all services; their states when it began and ended.
+    setting_sources : dict of str to (dict of str to str)
+        For each service where those of its settings come from that are not as by default, by path: the rig's
+        "file", "kept" for its starts, "set" by this start, or "live" changes.
     plan_notes : dict
         What whoever asked for it noted beside the plan: it stays when the plan is changed, and no plan's file
         has it.
@@ -215,6 +218,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     phases: tuple[Phase, ...] = ()
     phase_started: Moment | None = None
     settings: dict[str, Any] = {}
+    setting_sources: dict[str, dict[str, str]] = {}
     devices: dict[str, Any] = {}
     devices_at_end: dict[str, Any] = {}
     versions: dict[str, str] = {}

@@ -91,6 +91,7 @@ def _as_found(
     return msgspec.structs.replace(
         manifest,
         settings=collected.settings | request.settings,
+        setting_sources=collected.setting_sources,
         devices=collected.states | request.devices,
         losses_at_start=collected.losses,
         artifacts=collected.artifacts,

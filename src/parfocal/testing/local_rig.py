@@ -14,7 +14,9 @@ from parfocal.ipc import CommandTable
 from parfocal.ipc.lanes import CallContext, running_as
 from parfocal.processes import Service, ServiceContext
 from parfocal.processes.commands import ServiceCommands
-from parfocal.processes.settings import changed, plain
+from parfocal.processes.setting_changes import changed_while_open
+from parfocal.processes.setting_layers import Source
+from parfocal.processes.settings import plain
 from parfocal.processes.validation import validate
 
 if TYPE_CHECKING:
@@ -50,15 +52,21 @@ class LocalCall:
 class LocalHost:
     """What the commands that every service has ask of its host, for one without a process."""
 
+    settings_version = 0
+
     def __init__(self, service: Service) -> None:
         self.service = service
 
     def change_settings(self, changes: dict[str, Any]) -> dict[str, Any]:
         """Check and apply changes, and return all settings."""
-        new = changed(self.service.settings, changes)
+        new = changed_while_open("it", self.service, changes)
         self.service.settings_changed(self.service.settings, new)
         self.service.settings = new
         return plain(new)
+
+    def setting_sources(self) -> dict[str, Source]:
+        """Return nothing: nobody asks where settings of a test come from."""
+        return {}
 
     def traffic(self) -> None:
         """Return nothing: no message comes here."""

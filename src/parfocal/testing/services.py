@@ -18,7 +18,7 @@ from parfocal.core.clock import SYSTEM_CLOCK, Clock
 from parfocal.core.errors import DeviceError
 from parfocal.ipc import RECEIVER, command
 from parfocal.ipc.lanes import Job
-from parfocal.processes import LOOP, Service, ServiceContext
+from parfocal.processes import LOOP, FixedSettings, Service, ServiceContext
 from parfocal.processes.loop import MainLoop
 
 
@@ -63,6 +63,10 @@ class Counter(Service):
         if self.hang.is_set():
             SYSTEM_CLOCK.sleep(3600)
         return self.settings.period_s
+
+    def fixed_settings(self) -> FixedSettings:
+        """Return what is locked before it opens."""
+        return {"resource": "restart"}
 
     def settings_changed(self, old: CounterSettings, new: CounterSettings) -> None:
         """Refuse one label."""

@@ -36,10 +36,10 @@ from parfocal.analysis.beads.rows import TRACK_DTYPE
 from parfocal.analysis.beads.track_feed import TrackFeed, write_or_warn
 from parfocal.analysis.beads.versions import RoiVersions
 from parfocal.analysis.beads.workers import Workers
-from parfocal.core.errors import BadInputError, ConfigError
+from parfocal.core.errors import BadInputError
 from parfocal.core.frames import FrameSpec, RowSpec, Sensor
 from parfocal.ipc import command, current_call
-from parfocal.processes import Service, ServiceContext
+from parfocal.processes import FixedSettings, Service, ServiceContext
 from parfocal.streams import StreamWriter, open_stream
 
 _STEP_S = 0.25
@@ -50,6 +50,8 @@ _CHANGEABLE = {
     *("max_chi2", "tilted_light", "flat"),
 }
 """Settings that need no restart."""
+_AT_RIG_START = ("workers", "frames", "profiles", "policy", "threads", "roi_px")
+"""Settings that the workers are started with, and the size of regions that outlive the tracker's process."""
 
 
 class TrackerConfig(BaseModel):
@@ -192,13 +194,14 @@ class TrackerService(RegionCommands, TableCommands, DriftCommands, VideoCommands
         self._followers.pass_on()
         return _STEP_S
 
+    def fixed_settings(self) -> FixedSettings:
+        """Return all but the camera's noise and how beads are fitted."""
+        fixed = [name for name in TrackerConfig.model_fields if name not in _CHANGEABLE]
+        return {name: "rig" if name in _AT_RIG_START else "restart" for name in fixed}
+
     def settings_changed(self, old: TrackerConfig, new: TrackerConfig) -> None:
-        """Take over the camera's noise and how beads are fitted; the rest stands in the workers' rings."""
-        changed = {name for name in TrackerConfig.model_fields if getattr(old, name) != getattr(new, name)}
-        if changed - _CHANGEABLE:
-            raise ConfigError(
-                f"{', '.join(sorted(changed - _CHANGEABLE))} can be changed by a restart of the rig alone"
-            )
+        """Take over the camera's noise and how beads are fitted."""
+        del old
         self.regions.set_noise(_noise(new, self._frames), _fit(new, self._frames))
 
     def close(self) -> None:

@@ -19,7 +19,7 @@ from parfocal.core.errors import BadInputError, CommandError, StreamTimeoutError
 from parfocal.core.frames import RowSpec
 from parfocal.core.protocols import ANGLES, LENGTHS
 from parfocal.ipc import RECEIVER, command, current_call
-from parfocal.processes import Service, ServiceContext
+from parfocal.processes import FixedSettings, Service, ServiceContext
 from parfocal.processes.directory import state_folder
 from parfocal.streams import StreamWriter
 
@@ -45,6 +45,10 @@ class ForceService(Service):
     def streams_written(self, service: str) -> tuple[str, ...]:
         """Return the stream of forces."""
         return (service,)
+
+    def fixed_settings(self) -> FixedSettings:
+        """Return which magnet it is, and the table that it begins with."""
+        return dict.fromkeys(("magnet", "heights", "forces_pn", "table_file"), "restart")
 
     def open(self, context: ServiceContext) -> None:
         """Load the table; make the stream."""

@@ -11,10 +11,10 @@ import msgspec
 
 from parfocal.analysis.locks.corrections import correction_rows
 from parfocal.analysis.locks.status import LockStatus
-from parfocal.core.errors import ConfigError, DeviceError, ParfocalError, StreamTimeoutError
+from parfocal.core.errors import DeviceError, ParfocalError, StreamTimeoutError
 from parfocal.core.frames import RowSpec
 from parfocal.ipc import RECEIVER, Declared, command, current_call
-from parfocal.processes import LOOP, Service, ServiceContext
+from parfocal.processes import LOOP, FixedSettings, Service, ServiceContext
 from parfocal.streams import StreamWriter, follow_latest
 
 if TYPE_CHECKING:
@@ -55,6 +55,10 @@ class LockService(Service):
     def streams_read(self) -> dict[str, tuple[str, ...]]:
         """Return the stream of tracks."""
         return {"tracks": (self.settings.tracks,)}
+
+    def fixed_settings(self) -> FixedSettings:
+        """Return the names of services and streams."""
+        return {"tracker": "restart", "tracks": "restart", "corrections": "restart"}
 
     def open(self, context: ServiceContext) -> None:
         """Attach to the tracks, and make the stream of corrections."""
@@ -260,10 +264,3 @@ class LockService(Service):
             self.check_beads(tuple(beads))
         self.context.change_settings(changes)
         return self._status
-
-
-def check_changeable(old: Any, new: Any, fixed: tuple[str, ...]) -> None:
-    """Refuse changes of names of services and streams while the service runs."""
-    changed = [name for name in fixed if getattr(old, name) != getattr(new, name)]
-    if changed:
-        raise ConfigError(f"{', '.join(changed)} cannot be changed while the lock runs; edit the rig file")

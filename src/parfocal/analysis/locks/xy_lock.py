@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from parfocal.analysis.beads.quality import XY_FLAGS
 from parfocal.analysis.locks.corrections import XY_DTYPE
-from parfocal.analysis.locks.lock_service import LockService, check_changeable
+from parfocal.analysis.locks.lock_service import LockService
 from parfocal.analysis.locks.samples import FreshSamples
 from parfocal.analysis.locks.settings import XYLockConfig
 from parfocal.analysis.locks.status import LockStatus
@@ -46,7 +46,6 @@ class XYLock(LockService):
 
     def settings_changed(self, old: XYLockConfig, new: XYLockConfig) -> None:
         """Go by other settings at once."""
-        check_changeable(old, new, ("tracker", "tracks", "corrections"))
         now_ns = self.context.clock.monotonic_ns()
         if (old.beads, old.window) != (new.beads, new.window):
             self._samples = self._new_samples(new)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from parfocal.analysis.locks.corrections import Z_DTYPE
 from parfocal.analysis.locks.focus import FocusAxis
-from parfocal.analysis.locks.lock_service import LockService, check_changeable
+from parfocal.analysis.locks.lock_service import LockService
 from parfocal.analysis.locks.settings import ZLockConfig
 from parfocal.analysis.locks.status import LockStatus
 from parfocal.analysis.locks.z_controller import FocusReading, ZController, ZDecision
@@ -20,7 +20,7 @@ from parfocal.core.errors import (
     ServiceUnavailableError,
 )
 from parfocal.ipc import command
-from parfocal.processes import LOOP, ServiceContext
+from parfocal.processes import LOOP, FixedSettings, ServiceContext
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,9 +64,12 @@ class ZLock(LockService):
             if self._focus is not None:
                 self._focus.close()
 
+    def fixed_settings(self) -> FixedSettings:
+        """Return the names of services and streams."""
+        return {**super().fixed_settings(), "focus": "restart", "axis": "restart"}
+
     def settings_changed(self, old: ZLockConfig, new: ZLockConfig) -> None:
         """Go by other settings at once."""
-        check_changeable(old, new, ("tracker", "tracks", "focus", "axis", "corrections"))
         if self.status().on and not new.beads:
             raise BadInputError("beads is empty: a lock that is on needs some; switch it off before")
         if self._focus is not None and new.while_claimed != old.while_claimed:

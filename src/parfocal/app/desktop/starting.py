@@ -14,6 +14,7 @@ from parfocal.core.reminder import Reminder
 from parfocal.processes import directory
 from parfocal.rig.assemble import service_specs
 from parfocal.rig.detached import DetachedStart
+from parfocal.rig.layered_config import config_to_start
 from parfocal.rig.named_rigs import named_rigs
 from parfocal.rig.opening import load_source
 
@@ -161,10 +162,10 @@ class RigStart:
             self._ended.set()
 
     def _start_rig(self) -> None:
-        config = load_source(self.source)
-        self.rig = config.name
-        specs = service_specs(config)
-        self._start = DetachedStart(config)
+        layered = config_to_start(load_source(self.source))
+        self.rig = layered.config.name
+        specs = service_specs(layered.config)
+        self._start = DetachedStart(layered)
         if self._cancelled.is_set():  # meanwhile
             self._start.cancel()
         threading.Thread(target=self._watch, args=(specs,), name=f"steps of {self.rig}", daemon=True).start()

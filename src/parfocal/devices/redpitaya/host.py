@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any, get_args
 
-from parfocal.core.errors import ConfigError, DeviceError
+from parfocal.core.errors import DeviceError
 from parfocal.devices.redpitaya.commands.board import BoardCommands
 from parfocal.devices.redpitaya.commands.modules import ModuleCommands
 from parfocal.devices.redpitaya.commands.scope import STREAM_SPEC, ScopeCommands
@@ -17,7 +17,7 @@ from parfocal.devices.redpitaya.health import HealthCheck
 from parfocal.devices.redpitaya.redpitaya import RedPitaya
 from parfocal.devices.redpitaya.settings import RedPitayaConfig, board_name, open_link
 from parfocal.devices.redpitaya.shared import OutputName, SharedBoard
-from parfocal.processes import Service, ServiceContext
+from parfocal.processes import FixedSettings, Service, ServiceContext
 from parfocal.streams import StreamWriter
 from parfocal.streams.counters import Counters
 
@@ -68,12 +68,9 @@ class RedPitayaHost(ScopeCommands, ModuleCommands, BoardCommands, Service):
             failing.pop_all()
             self._closing = stack.pop_all()
 
-    def settings_changed(self, old: Any, new: Any) -> None:
-        """Refuse: an open board keeps its address."""
-        if old != new:
-            raise ConfigError(
-                "an open board keeps its settings: change the rig file, and restart the service"
-            )
+    def fixed_settings(self) -> FixedSettings:
+        """Return all of them: an open board keeps its address, its calibrations and its ring."""
+        return dict.fromkeys(RedPitayaConfig.model_fields, "restart")
 
     def make_safe(self) -> None:
         """Bring every output to 0 V; when the host is ending, nobody else reaches the board from then on."""

@@ -15,7 +15,7 @@ from parfocal.devices.simulated.microscope.lights import SampleLight
 from parfocal.devices.simulated.microscope.patterns import ModulatorPattern, Shape, shared_patterns
 from parfocal.devices.simulated.microscope.shared_state import SharedState
 from parfocal.ipc import RECEIVER, command
-from parfocal.processes import Service, ServiceContext
+from parfocal.processes import FixedSettings, Service, ServiceContext
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,6 +88,10 @@ class SimulatedWorld(Service):
 
     Config = WorldSettings
     settings: WorldSettings
+
+    def fixed_settings(self) -> FixedSettings:
+        """Return all of them: it begins with its lights and modulators."""
+        return dict.fromkeys(WorldSettings.model_fields, "restart")
 
     def open(self, context: ServiceContext) -> None:
         """Begin, dark."""
