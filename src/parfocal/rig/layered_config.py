@@ -32,7 +32,7 @@ class LayeredConfig(NamedTuple):
 
 
 def config_to_start(config: RigConfig, changes: Mapping[str, Any] | None = None) -> LayeredConfig:
-    """Return what a rig is started with now: its checked file, what is kept for it, the changes of this start.
+    """Return what a rig is started with now: its checked file, what is kept for it, this start's changes.
 
     What is kept and cannot be read is set aside. For the rest see `layered_config`.
     """

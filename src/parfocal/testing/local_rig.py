@@ -54,12 +54,13 @@ class LocalHost:
 
     settings_version = 0
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, name: str, service: Service) -> None:
+        self._name = name
         self.service = service
 
     def change_settings(self, changes: dict[str, Any]) -> dict[str, Any]:
         """Check and apply changes, and return all settings."""
-        new = changed_while_open("it", self.service, changes)
+        new = changed_while_open(self._name, self.service, changes)
         self.service.settings_changed(self.service.settings, new)
         self.service.settings = new
         return plain(new)
@@ -82,7 +83,7 @@ class LocalClient:
     def __init__(self, name: str, service: Service, clock: Clock) -> None:
         self.service = name
         self._clock = clock
-        host = cast("Host", LocalHost(service))
+        host = cast("Host", LocalHost(name, service))
         self._table = CommandTable.of(service, *service.command_sources(), ServiceCommands(host))
 
     def call(
@@ -199,7 +200,7 @@ class LocalRig:
             stopping=threading.Event(),
             stop_reason=lambda: "",
             clock=self.clock,
-            change_settings=LocalHost(service).change_settings,
+            change_settings=LocalHost(name, service).change_settings,
         )
         object.__setattr__(context, "rig_services", self)
         return context
