@@ -31,6 +31,7 @@ COMMANDS = [
     "cancel",
     "finish",
     "confirm",
+    "new-file",
     "check",
     "doctor",
 ]
@@ -49,6 +50,7 @@ def test_every_help_has_examples(command, capsys):
     [
         (["nonsense"], 2, "nonsense"),
         (["down", "nobody"], 4, "no rig 'nobody' is running"),
+        (["new-file"], 4, "no rigs are running"),
         (["status"], 4, "no rigs are running; start one with `parfocal up`"),
         (["check", "none.toml"], 2, "cannot be read"),
         (["up", "twezers"], 2, "did you mean 'tweezers'?"),

@@ -138,6 +138,32 @@ def test_the_disk_is_foretold_by_mode_and_too_little_of_it_refused(rig):
         rig.hold_force(1.0, seconds=1e10)
 
 
+def test_rows_go_to_new_files_during_a_run_and_are_read_as_one(rig, capsys):
+    handle = rig.acquire("tracks+roi-video", name="parts")
+    asked = []
+    for _ in range(2):
+        before = frames_of(handle)
+        assert poll_until(lambda before=before: frames_of(handle) > before + 5, WAIT_S)
+        asked.append(rig["recorder"].new_file(timeout_s=WAIT_S))
+    assert [parts["tracks"] for parts in asked] == [1, 2]
+    capsys.readouterr()
+    assert run_command(["new-file", "--rig", "acquire", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["roi_corners"] == 3
+    handle.finish()
+    status = handle.wait(WAIT_S)
+    assert status.outcome == "finished early"
+    beads = len(rig["tracker"].list_rois().rois)
+    folder = Path(status.folder)
+    for stream in ("tracks", "roi_corners"):
+        files = sorted((folder / stream).glob("*.parquet"))
+        parts = [set(pq.read_table(file)["frame"].to_pylist()) for file in files]
+        assert len(parts) >= 3
+        assert sum(map(len, parts)) == len(set().union(*parts)) == status.frames_received
+        assert len(rows_in(folder / stream)["frame"]) == beads * status.frames_received
+    commands = parfocal.open_run(folder).manifest.commands
+    assert [one.details["tracks"] for one in commands if one.command == "recorder.new_file"][:2] == [1, 2]
+
+
 def test_live_only_leaves_nothing_on_the_disk(rig):
     status = rig.acquire("tracks+roi-video", frames=5, save=False).wait(WAIT_S)
     assert (status.outcome, status.folder, status.frames_received) == ("complete", "", 5)

@@ -2,15 +2,19 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pyarrow import parquet
 
 from parfocal.core.errors import AlreadyExistsError, BadInputError, FolderVanishedError, StorageError
 from parfocal.core.frames import RowSpec
+from parfocal.storage.parts import closed_parts
 from parfocal.storage.reading import read_rows
 from parfocal.storage.tables import PartLimits, RowSink
 
@@ -272,3 +276,63 @@ def test_everything_acknowledged_survives_a_kill(tmp_path: Path, after: int) -> 
     found = numbers(tmp_path / "t")
     assert len(found) >= acknowledged
     assert found == list(range(len(found)))
+
+
+TRACKS = np.dtype([("frame", "<u8"), ("bead", "<i4")])
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("rows"), st.integers(1, 12)),
+        st.tuples(st.just("ask"), st.just(0)),
+        st.tuples(st.just("tick"), st.integers(1, 4)),
+    ),
+    max_size=40,
+)
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(beads=st.integers(1, 5), steps=STEPS)
+def test_parts_that_begin_whenever_it_is_asked_for_add_up_and_tear_no_frame(
+    tmp_path: Path, beads: int, steps: list[tuple[str, int]]
+) -> None:
+    """Batches end anywhere in a frame; whoever reads gets each row once, and each frame from one file."""
+    folder = Path(tempfile.mkdtemp(dir=tmp_path)) / "tracks"
+    clock, written = Tick(), 0
+    limits = PartLimits(rows=17, seconds=3.0)
+    with RowSink.create(folder, RowSpec.of(TRACKS), limits=limits, clock=clock) as sink:
+        for step, count in steps:
+            if step == "rows":
+                sequence = np.arange(written, written + count)
+                table = np.zeros(count, TRACKS)
+                table["frame"], table["bead"] = sequence // beads, sequence % beads
+                sink.append(table, written)
+                written += count
+            elif step == "ask":
+                sink.begin_part()
+            else:
+                clock.ns += count * 10**8  # less than what makes a frame count as whole
+                sink.tend()
+        assert sink.stored == written
+    found = read_rows(folder)
+    assert found["frame"].to_pylist() == [n // beads for n in range(written)]
+    assert found["bead"].to_pylist() == [n % beads for n in range(written)]
+    parts = [set(parquet.read_table(path)["frame"].to_pylist()) for path in closed_parts(folder)]
+    assert sum(map(len, parts)) == len(set().union(*parts))
+
+
+def test_a_part_that_is_asked_for_begins_with_the_next_frame_or_when_none_comes(tmp_path: Path) -> None:
+    clock = Tick()
+    with RowSink.create(tmp_path / "t", RowSpec.of(TRACKS), clock=clock) as sink:
+        sink.begin_part()
+        sink.tend()
+        assert (sink.part, sink.begins_part) == (0, False)  # the first one has just begun
+        sink.append(np.array([(0, 0), (0, 1), (1, 0)], TRACKS))
+        sink.begin_part()
+        sink.append(np.array([(1, 1)], TRACKS))
+        assert (sink.part, sink.begins_part) == (0, True)
+        sink.append(np.array([(1, 2), (2, 0)], TRACKS))
+        assert (sink.part, sink.begins_part) == (1, False)
+        sink.begin_part()
+        clock.ns = 2_000_000_000
+        sink.tend()
+        assert (sink.part, sink.begins_part) == (2, False)
+    assert [parquet.read_table(path).num_rows for path in closed_parts(tmp_path / "t")] == [5, 1]

@@ -22,6 +22,7 @@ from parfocal.cli import (
     export,
     kinds,
     look,
+    new_file,
     plot,
     pull,
     rigs,
@@ -102,7 +103,7 @@ def _make_app() -> App:
         rigs.up, rigs.down, rigs.restart, rigs.rigs, status.status, calls.call, calls.commands,
         settings.settings, show_plan.plan, run_plan.run, run_plan.prepare, acquire.acquire, sweep.sweep,
         pull.ramp, pull.hold, pull.turn,
-        runs.runs, runs.note,
+        runs.runs, runs.note, new_file.new_file,
         steer.start, steer.pause, steer.resume, steer.cancel, steer.finish, steer.confirm,
         export.export, plot.plot, kinds.kinds, check.check, doctor.doctor,
     ):  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from parfocal.core.clock import poll_until
 from parfocal.core.errors import BadInputError, ParfocalError, StorageError, StreamError
 from parfocal.core.event_layout import EventLayout
 from parfocal.core.files import replace_file
@@ -37,6 +38,8 @@ from parfocal.streams import open_stream, stream_names
 
 _LOOK_S = 0.25
 _AGAIN_S = 1.0
+_PARTS_S = 5.0
+"""How long a command waits until all streams go to new files; those without a new frame do it then."""
 _LAST_ANSWERS_S, _LAST_FILES_S = 0.4, 1.0
 """How long the other services get to answer when the whole rig ends."""
 
@@ -235,6 +238,27 @@ class Recorder(Service):
         if recording is None:
             raise BadInputError("no run is recorded; one that has ended goes on with start(continues=...)")
         recording.extend(events, plan)
+
+    @command(lane="file", effect="reads")  # what is recorded stays as it is: a run has no objection
+    def new_file(self) -> dict[str, int]:
+        """Have rows go to new files from here on; returns the number of each stream's file, from 0.
+
+        A file ends where a frame does, and with it all rows of that frame: none is lost, torn or doubled,
+        and readers see one recording. Frames lie in files of so many each anyway. Settings of the recorder
+        do the same by themselves, after `rows_per_part` rows or `seconds_per_part`. The record tells when
+        it was asked for.
+        """
+        recording = self._current()
+        if recording is None:
+            raise BadInputError("no run is recorded just now; files begin with a run")
+        recording.begin_parts()
+        poll_until(lambda: not recording.begins_parts, _PARTS_S, clock=self._context.clock)
+        parts, caller = recording.parts(), current_call().caller
+        noted = RunCommand(
+            command="recorder.new_file", at=self._context.clock.utc_ns() * 1e-9, by=caller, details=parts
+        )
+        recording.record.update(lambda manifest: with_commands(manifest, (noted,)))
+        return parts
 
     @command(lane="status", effect="reads")
     def free_bytes(self, folder: str = "") -> int:

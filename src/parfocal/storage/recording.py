@@ -211,6 +211,21 @@ class Recording:
             for name, record in self.manifest.streams.items()
         }
 
+    def begin_parts(self) -> None:
+        """Have the rows of all streams go to new files, each from its next frame on. Returns at once."""
+        for recorder in self._recorders.values():
+            recorder.begin_part()
+
+    @property
+    def begins_parts(self) -> bool:
+        """Whether rows of a stream still go to the file before."""
+        return any(recorder.begins_part for recorder in self._recorders.values())
+
+    def parts(self) -> dict[str, int]:
+        """Return the number of the file that the rows of each stream go to, from 0."""
+        parts = {name: recorder.part for name, recorder in self._recorders.items()}
+        return {name: part for name, part in parts.items() if part is not None}
+
     def keep_end(self, collected: Collected) -> None:
         """Take what the services said for the record's end, before `finish`: some end with the rig."""
         self._after = collected

@@ -13,6 +13,7 @@ from parfocal.core.clock import Clock
 from parfocal.core.errors import BadInputError, StorageError, StreamError, StreamTimeoutError
 from parfocal.core.frames import FrameSpec
 from parfocal.storage.event_frames import EventFrameSink
+from parfocal.storage.tables import RowSink
 
 if TYPE_CHECKING:
     from parfocal.core.event_layout import EventLayout
@@ -113,6 +114,21 @@ class StreamRecorder:
             raise BadInputError(f"frames of {self.name!r} are not stored by events in this run")
         self._sink.extend(events, self.source.produced)
         return self._sink.events
+
+    def begin_part(self) -> None:
+        """Have rows from the next frame on go to another file. Returns at once; frames have files already."""
+        if isinstance(self._sink, RowSink):
+            self._sink.begin_part()
+
+    @property
+    def begins_part(self) -> bool:
+        """Whether rows still go to the file before."""
+        return isinstance(self._sink, RowSink) and self.running and self._sink.begins_part
+
+    @property
+    def part(self) -> int | None:
+        """Number of the file that rows go to, from 0; None for frames."""
+        return self._sink.part if isinstance(self._sink, RowSink) else None
 
     def fail(self, error: Exception) -> None:
         """Have it end by `error`. Returns at once."""

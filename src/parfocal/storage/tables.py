@@ -3,6 +3,8 @@
 Every append is in the journal (an Arrow stream) before it is acknowledged. Row groups go to the open part
 as they fill; a part gets its name when it is whole, and its journal is removed then. So the cost of an append
 does not depend on how many rows there are, and after a crash only one journal has to be read.
+
+Rows with a column `frame` stay together: those of a frame lie in one part, which ends where the next begins.
 """
 
 from __future__ import annotations
@@ -37,12 +39,19 @@ if TYPE_CHECKING:
     from parfocal.core.frames import RowSpec
 
 ROWS_PER_GROUP = 2**16
+FRAME = "frame"
+"""The column that says to which frame a row belongs."""
+_WHOLE_AFTER_S = 1.0
+"""A frame whose last rows are so old has no others to come."""
 BATCH = 2**14
 """How many rows an append should bring where nobody says better."""
 
 
 class PartLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """When a part is closed: when it holds `rows`, or when it has been open for `seconds`."""
+    """When a part is closed: when it holds `rows`, or when it has been open for `seconds`.
+
+    Where rows belong to frames, that is at the end of a frame.
+    """
 
     rows: int = 2**20
     seconds: float = 300.0
@@ -82,7 +91,10 @@ class RowSink:
         self._syncing = SyncThread(f"sync of {folder.name}")
         self._part: OpenPart | None = None
         self._part_number = 0
-        self._part_opened_ns = 0
+        self._part_opened_ns = self._appended_ns = 0
+        self._has_frames = FRAME in (self._dtype.names or ())
+        self._last_frame: int | None = None
+        self._asked = False
 
     @classmethod
     def create(
@@ -178,18 +190,31 @@ class RowSink:
             raise FolderVanishedError(f"the folder {self.folder} disappeared while it was written")
         with storage_errors(self.folder):
             self._syncing.check()
-            piece = Piece(max(first, self.next_sequence), arrow_batch(fresh, self._schema))
-            self._open_part().append(piece)
-            self.stored += len(fresh)
-            self.next_sequence = piece.sequence + len(fresh)
+            begins = max(first, self.next_sequence)
+            if (cut := self._cut_in(fresh)) is not None:
+                self._store(begins, fresh[:cut])
+                self._close_part()
+                begins, fresh = begins + cut, fresh[cut:]
+            self._store(begins, fresh)
             self.tend()
 
+    def begin_part(self) -> None:
+        """Have a new part begin with the next frame, or the next row. Any thread; returns at once."""
+        self._asked = True
+
+    @property
+    def begins_part(self) -> bool:
+        """Whether a part that was asked for has not begun yet. Any thread."""
+        return self._asked
+
+    @property
+    def part(self) -> int:
+        """Number of the part that rows go to, from 0. Any thread."""
+        return self._part_number - (self._part is not None)
+
     def tend(self) -> None:
-        """Close the open part if it is full or old; call it now and then when no rows come."""
-        if self._part is None:
-            return
-        age_s = (self._clock.monotonic_ns() - self._part_opened_ns) * 1e-9
-        if self._part.span.rows >= self._limits.rows or age_s >= self._limits.seconds:
+        """Close the open part if that is due; call it now and then when no rows come."""
+        if self._is_due() and (not self._has_frames or self._idle_s >= _WHOLE_AFTER_S):
             self._close_part()
 
     def close(self) -> None:
@@ -213,6 +238,38 @@ class RowSink:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def _idle_s(self) -> float:
+        return (self._clock.monotonic_ns() - self._appended_ns) * 1e-9
+
+    def _is_due(self) -> bool:
+        """Return whether the open part shall end: it is full, or old, or somebody asked for another one."""
+        if self._part is None or (self._asked and not self._part.span.rows):
+            self._asked = False  # what comes next goes to a new part anyway
+        if self._part is None:
+            return False
+        age_s = (self._clock.monotonic_ns() - self._part_opened_ns) * 1e-9
+        return self._asked or self._part.span.rows >= self._limits.rows or age_s >= self._limits.seconds
+
+    def _cut_in(self, rows: NDArray[np.void]) -> int | None:
+        """Return which of `rows` is the first of a new part; None if there is none yet."""
+        if not self._has_frames or not self._is_due():
+            return None
+        if self._last_frame is None:
+            return 0
+        others = (rows[FRAME] != self._last_frame).nonzero()[0]
+        return int(others[0]) if len(others) else None
+
+    def _store(self, sequence: int, rows: NDArray[np.void]) -> None:
+        if not len(rows):
+            return
+        self._open_part().append(Piece(sequence, arrow_batch(rows, self._schema)))
+        self._appended_ns = self._clock.monotonic_ns()
+        self.stored += len(rows)
+        self.next_sequence = sequence + len(rows)
+        if self._has_frames:
+            self._last_frame = int(rows[FRAME][-1])
+
     def _open_part(self) -> OpenPart:
         if self._part is None:
             self._part = OpenPart(self.folder, self._part_number, self._schema, ROWS_PER_GROUP, self._syncing)
@@ -225,3 +282,4 @@ class RowSink:
         with storage_errors(self.folder):
             self._part.close()
             self._part = None
+            self._asked = False
