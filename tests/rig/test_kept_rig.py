@@ -10,7 +10,7 @@ import pytest
 
 import parfocal
 from parfocal.core.clock import poll_until
-from parfocal.core.errors import BadInputError, CommandError, ConfigError, ServiceNotFoundError
+from parfocal.core.errors import BadInputError, ClaimedError, CommandError, ConfigError, ServiceNotFoundError
 from parfocal.processes.kept_settings import keep_settings, kept_path, read_kept
 from parfocal.rig.opening import settings_of
 from parfocal.rig.rig import Rig
@@ -218,3 +218,40 @@ def test_what_is_broken_is_told_at_the_start_which_goes_on(detach: bool, caplog)
         assert poll_until(lambda: "settings.broken-1.yaml" in caplog.text, PATIENCE_S)
         assert settings(rig)["label"] == ("file", "file")
         rig.stop()
+
+
+@pytest.mark.slow
+def test_a_record_tells_where_its_settings_came_from(tmp_path) -> None:
+    camera = {"device": "simulated-camera", "options": {"width_px": 64, "height_px": 64}}
+    config = {
+        "name": "lab",
+        "services": {
+            "camera": {"kind": "camera", "settings": camera},
+            "recorder": {"kind": "recorder", "settings": {"folder": str(tmp_path), "frames": ["camera"]}},
+        },
+    }
+    keep_settings("lab", {"camera": {"options.exposure_ms": 2.0}})
+    with parfocal.open_rig(config, changes={"camera.slots": 16}) as rig:
+        rig.change_settings({"camera": {"frame_timeout_s": 3.0}})
+        handle = rig.acquire("video", frames=5)
+        assert handle.wait(PATIENCE_S).outcome == "complete"
+        record = parfocal.open_run(handle.status().folder).manifest
+    assert record.settings["camera"]["options"]["exposure_ms"] == 2.0
+    sources = record.setting_sources["camera"]
+    assert sources["options.exposure_ms"] == "kept"
+    assert sources["options.width_px"] == "file"
+    assert (sources["slots"], sources["frame_timeout_s"]) == ("set", "live")
+    assert "truth" not in sources
+
+
+@pytest.mark.slow
+def test_what_carries_out_runs_is_not_restarted_while_one_goes_on() -> None:
+    services = {"camera": {"kind": "camera", "settings": {"device": "simulated-camera"}}}
+    with parfocal.open_rig({"name": "lab", "services": services}) as rig:
+        handle = rig.acquire("video", seconds=600, save=False)
+        with pytest.raises(ClaimedError, match=f"runs is not restarted: run '{handle.name}' goes on"):
+            rig.change_settings({"runs": {"keep_times": False}}, restart=True)
+        handle.cancel("the test is over")
+        handle.wait(PATIENCE_S)
+        rig.change_settings({"runs": {"keep_times": False}}, restart=True)
+        assert rig["runs"].get_settings()["keep_times"] is False

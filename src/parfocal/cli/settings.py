@@ -34,6 +34,7 @@ SettingsRig = Annotated[
 
 def settings(
     service: str = "",
+    /,
     *changes: str,
     keep: bool = False,
     restart: bool = False,
