@@ -2,6 +2,7 @@
 """Sets up parfocal from a bare checkout and runs it: needs a Python 3.11 or later, nothing else.
 
 usage: python3 dev.py demo [ARGUMENTS]       set up, then `parfocal demo tweezers ARGUMENTS`
+       python3 dev.py app [ARGUMENTS]        set up, then `parfocal app ARGUMENTS`: a laboratory in a window
        python3 dev.py test [ARGUMENTS]       set up, then `pytest -n 2 ARGUMENTS`; with -n 0 in one process
        python3 dev.py strangers [ARGUMENTS]  set up programs of others, then `pytest -m strangers ARGUMENTS`
        python3 dev.py networks [ARGUMENTS]   set up Cellpose and StarDist, then `pytest -m networks ARGUMENTS`
@@ -79,7 +80,7 @@ CHECKS = (
 
 def main(arguments: list[str]) -> int:
     """Do what the first argument names; return an exit code."""
-    known = (demo, test, strangers, networks, plugins, check, bench, benchmarks, lock)
+    known = (demo, app, test, strangers, networks, plugins, check, bench, benchmarks, lock)
     jobs = {job.__name__: job for job in known}
     if not arguments or arguments[0] not in jobs:
         print(__doc__)
@@ -90,6 +91,12 @@ def main(arguments: list[str]) -> int:
 def demo(arguments: list[str]) -> int:
     """Run the simulated tweezers microscope."""
     return run(program(set_up("dev"), "parfocal"), "demo", "tweezers", *arguments)
+
+
+def app(arguments: list[str]) -> int:
+    """Show a laboratory in one window, which needs Qt's libraries of the system."""
+    need_system(missing(QT))
+    return run(program(set_up("dev"), "parfocal"), "app", *arguments)
 
 
 def test(arguments: list[str]) -> int:

@@ -122,10 +122,13 @@ def start_detached(layered: LayeredConfig) -> int:
 def _ask(child: subprocess.Popen[bytes], begin: bytes) -> RigReady | RigFailed | None:
     assert child.stdin is not None
     assert child.stdout is not None
-    with child.stdin as stdin, child.stdout as stdout:
-        stdin.write(begin + b"\n")
-        stdin.flush()
-        line = stdout.readline()
+    try:
+        with child.stdin as stdin, child.stdout as stdout:
+            stdin.write(begin + b"\n")
+            stdin.flush()
+            line = stdout.readline()
+    except BrokenPipeError:  # it was ended before it could read
+        return None
     return msgspec.json.decode(line, type=RigReady | RigFailed) if line else None
 
 

@@ -7,29 +7,12 @@ import signal
 
 import pytest
 
-import parfocal
 from parfocal.app.desktop.session import Session
 from parfocal.core.clock import poll_until
 from parfocal.rig.all_snapshots import AllSnapshots
 from parfocal.viewers.qt.theme import THEMES
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-
-LONG_S = 60.0
-CAMERA = {
-    "device": "simulated-camera",
-    "options": {"width_px": 64, "height_px": 48, "beads": 2, "frame_rate_hz": 50.0, "exposure_ms": 1.0},
-    "truth": "truth",
-}
-FOCUS = {"device": "simulated-focus", "options": {"speed_nm_per_s": 1000.0}}
-CONFIG = {
-    "name": "paneled",
-    "runs": {"keep_times": False},
-    "services": {
-        "camera": {"kind": "camera", "settings": CAMERA},
-        "focus": {"kind": "stage", "settings": FOCUS, "hang_after_s": 600.0},
-    },
-}
 
 
 @pytest.fixture
@@ -40,80 +23,78 @@ def session():
         made.close()
 
 
-def until(session, wanted):
+@pytest.fixture
+def until(session):
     """Let the session deliver, as the window's timer does, until something is so."""
 
-    def look():
+    def look(wanted):
         session.deliver()
         return wanted()
 
-    return poll_until(look, LONG_S)
+    return lambda wanted: poll_until(lambda: look(wanted), 60.0)
 
 
-def test_a_rig_is_shown_asked_and_told_of_changes_of_others(session):
+def test_a_rig_is_shown_asked_and_told_of_changes_of_others(session, until, request):
     assert session.snapshot().rig.state == "exited"
     assert session.ask("camera", "start").state in ("pending", "failed")
-    with parfocal.open_rig(CONFIG) as rig:
-        assert until(session, lambda: session.snapshot().rig.state == "running")
-        told = []
-        done = session.ask("camera", "set_exposure_ms", exposure_ms=2.0).then(told.append)
-        refused = session.ask("camera", "set_exposure_ms", exposure_ms=-2.0).then(told.append)
-        assert until(session, lambda: set(told) == {done, refused})
-        assert (done.state, done.result) == ("done", 2.0)
-        assert refused.state == "failed"
-        assert "-2" in refused.text
-        assert until(session, lambda: not session.pending)
-        assert until(session, lambda: session.commands("focus") is not None)
-        assert "move_to" in {info.name for info in session.commands("focus")}
-        assert until(session, lambda: (session.settings("focus") or {}).get("poll_s") == 0.01)
-        rig["focus"].set_settings({"poll_s": 0.02})
-        assert until(session, lambda: session.settings("focus")["poll_s"] == 0.02)
+    rig = request.getfixturevalue("rig")
+    assert until(lambda: session.snapshot().rig.state == "running")
+    told = []
+    done = session.ask("camera", "set_exposure_ms", exposure_ms=2.0).then(told.append)
+    refused = session.ask("camera", "set_exposure_ms", exposure_ms=-2.0).then(told.append)
+    assert until(lambda: set(told) == {done, refused})
+    assert (done.state, done.result) == ("done", 2.0)
+    assert refused.state == "failed"
+    assert "-2" in refused.text
+    assert until(lambda: not session.pending)
+    assert until(lambda: session.commands("focus") is not None)
+    assert "move_to" in {info.name for info in session.commands("focus")}
+    assert until(lambda: (session.settings("focus") or {}).get("poll_s") == 0.01)
+    rig["focus"].set_settings({"poll_s": 0.02})
+    assert until(lambda: session.settings("focus")["poll_s"] == 0.02)
 
 
-def test_a_long_command_tells_how_far_it_is_and_is_cancelled(session):
-    with parfocal.open_rig(CONFIG):
-        assert until(session, lambda: session.snapshot().rig.state == "running")
-        move = session.ask("focus", "move_to", position_nm=9_000.0)
-        assert until(session, lambda: move.fraction is not None)
-        assert move.state == "pending"
-        move.cancel()
-        assert until(session, lambda: move.state == "cancelled")
-        assert "the motion was stopped" in move.text
+def test_a_long_command_tells_how_far_it_is_and_is_cancelled(session, until, rig):
+    assert until(lambda: session.snapshot().rig.state == "running")
+    move = session.ask("focus", "move_to", position_nm=9_000.0)
+    assert until(lambda: move.fraction is not None)
+    assert move.state == "pending"
+    move.cancel()
+    assert until(lambda: move.state == "cancelled")
+    assert "the motion was stopped" in move.text
 
 
-def test_frames_are_shared_and_rows_come_once(session):
-    with parfocal.open_rig(CONFIG) as rig:
-        one, two, rows = session.frames("camera"), session.frames("camera"), session.rows("truth")
-        assert one is two
-        rig["camera"].start()
-        assert until(session, lambda: one.newest is not None)
-        first = one.newest
-        assert first.data.shape == (48, 64)
-        assert until(session, lambda: one.newest.header.frame > first.header.frame)
-        assert until(session, lambda: one.spec is not None and one.status is not None)
-        one.close()
-        assert not two.closed
-        two.close()
-        assert two.closed
-        again = session.frames("camera")
-        assert again is not two
-        again.close()
-        seen = []
-        assert until(session, lambda: (taken := rows.take()) is not None and seen.append(taken) is None)
-        assert seen[0].dtype.names is not None
-        rows.close()
+def test_frames_are_shared_and_rows_come_once(session, until, rig):
+    one, two, rows = session.frames("camera"), session.frames("camera"), session.rows("truth")
+    assert one is two
+    rig["camera"].start()
+    assert until(lambda: one.newest is not None)
+    first = one.newest
+    assert first.data.shape == (48, 64)
+    assert until(lambda: one.newest.header.frame > first.header.frame)
+    assert until(lambda: one.spec is not None and one.status is not None)
+    one.close()
+    assert not two.closed
+    two.close()
+    assert two.closed
+    again = session.frames("camera")
+    assert again is not two
+    again.close()
+    seen = []
+    assert until(lambda: (taken := rows.take()) is not None and seen.append(taken) is None)
+    assert seen[0].dtype.names is not None
+    rows.close()
 
 
-def test_a_stopped_service_holds_nobody_up(session):
-    with parfocal.open_rig(CONFIG) as rig:
-        assert until(session, lambda: session.commands("focus") is not None)
-        pid = rig.status().services["focus"].pid
-        os.kill(pid, signal.SIGSTOP)
-        try:
-            silent = session.ask("focus", "position")
-            lively = session.ask("camera", "exposure_ms")
-            assert until(session, lambda: lively.state == "done")
-            assert silent.state == "pending"
-        finally:
-            os.kill(pid, signal.SIGCONT)
-        assert until(session, lambda: silent.state == "done")
+def test_a_stopped_service_holds_nobody_up(session, until, rig):
+    assert until(lambda: session.commands("focus") is not None)
+    pid = rig.status().services["focus"].pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        silent = session.ask("focus", "position")
+        lively = session.ask("camera", "exposure_ms")
+        assert until(lambda: lively.state == "done")
+        assert silent.state == "pending"
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert until(lambda: silent.state == "done")

@@ -31,33 +31,7 @@ def rig_file(tmp_path):
             rig.stop()
 
 
-@pytest.fixture
-def window(application):
-    from parfocal.app.desktop.kept_window import KeptFile
-    from parfocal.app.desktop.window import DesktopWindow
-
-    made = DesktopWindow(KeptFile())
-    made.show()
-    yield made
-    made.close()
-    made.file.close()
-    made.snapshots.join()
-    made.deleteLater()
-    application.processEvents()
-
-
-@pytest.fixture
-def until(application):
-    """Let the window live until something is so."""
-
-    def look(wanted):
-        application.processEvents()
-        return wanted()
-
-    return lambda wanted: poll_until(lambda: look(wanted), LONG_S)
-
-
-def test_a_rig_is_started_shown_left_and_found_again(window, until, rig_file, application):
+def test_a_rig_is_started_shown_left_and_found_again(window, until, rig_file):
     source = rig_file(focus=FOCUS)
     window.choose_rig(source)
     assert until(lambda: window.area is not None)

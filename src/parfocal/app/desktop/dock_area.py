@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QByteArray, Qt, QTimer
 from PySide6.QtWidgets import QDockWidget, QLabel, QMainWindow, QTabWidget, QWidget
 
+from parfocal.app.desktop.instruments_panel import InstrumentsPanel
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from PySide6.QtGui import QAction
 
     from parfocal.app.desktop.panel import Panel
     from parfocal.app.desktop.session import Session
@@ -177,9 +177,11 @@ class DockArea(QMainWindow):
         dock.raise_()
         return dock
 
-    def actions_of_docks(self) -> list[QAction]:
-        """Return an action for each dock that shows and hides it."""
-        return [dock.toggleViewAction() for dock in self]
+    def show_control(self, service: str, name: str) -> None:
+        """Show a command or a setting of a service; a command that takes nothing is asked for."""
+        panel = self.open("instruments").panel
+        if isinstance(panel, InstrumentsPanel):
+            panel.show_service(service).focus_on(name, run=True)
 
     def refresh(self) -> None:
         """Tell of requests that have ended, and have all panels that can be seen show what is new."""

@@ -52,7 +52,7 @@ class Panel:
         raise NotImplementedError
 
     def refresh(self) -> None:
-        """Show what is new. Called about ten times a second while the panel can be seen."""
+        """Show what is new. Called about twenty times a second while the panel can be seen."""
 
     def set_theme(self, theme: Theme) -> None:
         """Take other colours."""

@@ -87,7 +87,7 @@ def service_form(
     >>> [info.name for info in (*form.halts, *form.actions)], form.controls[0].field.high
     (['off', 'flash'], 1.0)
     """
-    own = [info for info in commands if info.name not in COMMON | _OF_THE_PANEL]
+    own = [info for info in commands if info.name not in _OF_THE_PANEL]
     controls = {info.name: found for info in own if (found := _control(info, state, limits)) is not None}
     shown = {control.key for control in controls.values()}
     groups: dict[str, list[CommandInfo]] = {"halts": [], "actions": [], "reads": [], "others": []}
@@ -131,7 +131,7 @@ def readings(state: Mapping[str, Any], form: ServiceForm) -> dict[str, Any]:
 
 
 def _group(info: CommandInfo) -> str:
-    if not info.script or not is_simple(info):
+    if info.name in COMMON or not info.script or not is_simple(info):
         return "others"
     if info.effect == "stops":
         return "halts" if not any(parameter.required for parameter in info.parameters) else "actions"

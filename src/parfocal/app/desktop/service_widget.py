@@ -57,6 +57,7 @@ class ServiceWidget(QWidget):
         self.controls, self.settings = ValueForm({}, self._set_value), ValueForm({}, self._set_setting)
         self.commands: dict[str, CommandForm] = {}
         self._built: tuple[CommandInfo, ...] | None = None
+        self._wanted: tuple[str, bool] | None = None
         self._limits: dict[str, Any] | None = None
         self._state: dict[str, Any] = {}
         self._asked: Request | None = None
@@ -88,6 +89,9 @@ class ServiceWidget(QWidget):
 
     def focus_on(self, name: str, *, run: bool = False) -> None:
         """Bring a command or a setting before a person; `run` asks for one that takes nothing."""
+        if self._built is None:
+            self._wanted = (name, run)
+            return
         editors = self.controls.editors | self.settings.editors
         keys = {control.command: control.key for control in self.form.controls}
         target: QWidget | None = editors.get(keys.get(name, name))
@@ -96,6 +100,8 @@ class ServiceWidget(QWidget):
             target = next(iter(form.editors.values()), form.button)
             if run and not form.editors:
                 form.run()
+        if run and name in {info.name for info in self.form.halts}:
+            self.line.follow(self._ask(name, {}))
         if target is None:
             return
         self._unfold(target)
@@ -190,6 +196,9 @@ class ServiceWidget(QWidget):
             column.addWidget(_section("Others", [self.commands[i.name] for i in form.others], is_open=False))
         column.addStretch(1)
         self._area.setWidget(body)
+        wanted, self._wanted = self._wanted, None
+        if wanted is not None:
+            self.focus_on(wanted[0], run=wanted[1])
 
     def _halts(self, infos: tuple[CommandInfo, ...]) -> QWidget:
         whole = QWidget()

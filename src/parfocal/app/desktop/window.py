@@ -11,24 +11,30 @@ from PySide6.QtCore import QByteArray, Qt, QTimer
 from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QKeySequence
 from PySide6.QtWidgets import (
     QApplication,
+    QFileDialog,
     QLabel,
     QMainWindow,
     QSizePolicy,
     QStackedWidget,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from parfocal.app.desktop.dock_area import DockArea
 from parfocal.app.desktop.panels import panel_classes
+from parfocal.app.desktop.programs import open_program
+from parfocal.app.desktop.search import SearchEntry, service_entries
+from parfocal.app.desktop.search_field import SearchField
 from parfocal.app.desktop.session import Session
 from parfocal.app.desktop.start_page import StartPage
 from parfocal.app.desktop.stop_bar import StopBar, can_stop
-from parfocal.app.desktop.style import style_sheet
+from parfocal.app.desktop.style import MARGIN, style_sheet
 from parfocal.app.run_window.question_bar import QuestionBar
 from parfocal.processes import directory
 from parfocal.rig.all_snapshots import AllSnapshots
 from parfocal.rig.snapshots import GONE
+from parfocal.runs.status_text import progress_text, state_text
 from parfocal.viewers.qt.palette import apply_theme
 from parfocal.viewers.qt.theme import THEMES, theme_of
 
@@ -43,6 +49,7 @@ SIZE = (1280, 800)
 TURN_MS = 50
 """How often it shows what is new, and tells panels of answers."""
 _SAVES_EVERY_MS = 2000
+_LONGEST = 64
 
 
 class DesktopWindow(QMainWindow):
@@ -65,7 +72,10 @@ class DesktopWindow(QMainWindow):
         self.resize(*SIZE)
         self.stop_bar = StopBar(theme_of(self.theme_name))
         self.stop_bar.add_key(self)
-        self.name, self.state = QLabel("parfocal"), QLabel()
+        self.search = SearchField(self._entries)
+        self.search.add_key(self)
+        self.search.chosen.connect(self.take_entry)
+        self.name, self.state, self.run = QLabel("parfocal"), QLabel(), QToolButton()
         self.start_page = StartPage(theme_of(self.theme_name))
         self.start_page.opened.connect(self.show_rig)
         self.ending = QuestionBar(
@@ -75,6 +85,7 @@ class DesktopWindow(QMainWindow):
         self.pages = QStackedWidget()
         self.pages.addWidget(self.start_page)
         self._lay_out()
+        self._actions: dict[str, QAction] = {}
         self._make_menus()
         self.set_theme(self.theme_name)
         if file.kept.geometry:
@@ -143,6 +154,28 @@ class DesktopWindow(QMainWindow):
         else:
             latest = self.snapshots.latest()
             self.start_page.look([name for name in latest if self._runs(name)])
+
+    def take_entry(self, entry: SearchEntry) -> None:
+        """Run what was found, or bring it before the person."""
+        if entry.kind == "menu":
+            self._actions[entry.name].trigger()
+        elif self.area is not None and entry.kind == "panel":
+            self.area.open(entry.name)
+        elif self.area is not None:
+            self.area.show_control(entry.service, entry.name)
+
+    def _entries(self) -> list[SearchEntry]:
+        """Return all that can be found now; services that were not asked yet are asked for the next time."""
+        found = [SearchEntry("menu", "", name, name.rstrip(" …")) for name in self._actions]
+        if self.area is not None:
+            found += [
+                SearchEntry("panel", "", dock.objectName(), dock.windowTitle(), "panel") for dock in self.area
+            ]
+            session = self.area.session
+            for service in session.snapshot().rig.services:
+                commands, settings = session.commands(service) or (), session.settings(service) or {}
+                found += service_entries(service, commands, settings)
+        return found
 
     def set_theme(self, name: str) -> None:
         """Take the colours of a theme."""
@@ -217,6 +250,12 @@ class DesktopWindow(QMainWindow):
         snapshot = session.snapshot()
         word = "does not answer" if snapshot.error else snapshot.rig.state
         self.state.setText({"running": "", GONE: "has ended"}.get(word, word))
+        runs = {name: run for name, run in snapshot.runs.items() if can_stop(run.state)}
+        self._run_action.setVisible(bool(runs))
+        told = "; ".join(f"{name}: {state_text(run)}, {progress_text(run)}" for name, run in runs.items())
+        told = told if len(told) <= _LONGEST else told[:_LONGEST] + " …"
+        if told != self.run.text():
+            self.run.setText(told)
 
     def _lay_out(self) -> None:
         bar = self.addToolBar("toolbar")
@@ -227,7 +266,15 @@ class DesktopWindow(QMainWindow):
         self.state.setObjectName("alarm")
         spring = QWidget()
         spring.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        for widget in (self.name, self.state, spring, self.stop_bar.button):
+        self.run.setObjectName("plain")
+        self.run.setToolTip("The run that goes on: show it")
+        self.run.clicked.connect(lambda: self.area is not None and self.area.open("runs"))
+        gap = QWidget()
+        gap.setFixedWidth(MARGIN)
+        bar.addWidget(self.name)
+        bar.addWidget(self.state)
+        self._run_action = bar.addWidget(self.run)
+        for widget in (spring, self.search, gap, self.stop_bar.button):
             bar.addWidget(widget)
         centre = QWidget()
         column = QVBoxLayout(centre)
@@ -245,11 +292,15 @@ class DesktopWindow(QMainWindow):
         self._add(laboratory, "End the laboratory …", "", self.ask_to_end)
         laboratory.addSeparator()
         self._add(laboratory, "Close this window; everything runs on", "Ctrl+Q", self.close)
+        windows = self.menuBar().addMenu("&Windows")
+        self._add(windows, "Browse recordings …", "Ctrl+B", self._browse)
+        self.viewers_menu = windows.addMenu("Viewer of")
+        self.viewers_menu.aboutToShow.connect(self._list_streams)
         self.panels_menu = self.menuBar().addMenu("&Panels")
         view = self.menuBar().addMenu("&View")
         themes = QActionGroup(self)
         for name in THEMES:
-            action = self._add(view, name.capitalize(), "", partial(self.set_theme, name))
+            action = self._add(view, f"{name.capitalize()} colours", "", partial(self.set_theme, name))
             action.setCheckable(True)
             action.setChecked(name == self.theme_name)
             themes.addAction(action)
@@ -261,6 +312,7 @@ class DesktopWindow(QMainWindow):
         if key:
             action.setShortcut(QKeySequence(key))
         action.triggered.connect(lambda _=False: act())
+        self._actions[text] = action
         return action
 
     def _list_panels(self) -> None:
@@ -270,6 +322,26 @@ class DesktopWindow(QMainWindow):
                 action = dock.toggleViewAction()
                 action.setIcon(qtawesome.icon(dock.kind.icon, color=theme_of(self.theme_name).text))
                 self.panels_menu.addAction(action)
+
+    def _list_streams(self) -> None:
+        """Offer a viewer of each stream of frames."""
+        self.viewers_menu.clear()
+        streams = {} if self.session is None else self.session.snapshot().rig.streams
+        for name in [name for name, stream in streams.items() if stream.kind == "frames"]:
+            source = f"{self.session.rig}/{name}" if self.session is not None else name
+            arguments = ("view", source, "--name", f"{name}-viewer", "--theme", self.theme_name)
+            self.viewers_menu.addAction(name).triggered.connect(partial(self._open_program, arguments))
+
+    def _open_program(self, arguments: tuple[str, ...], _checked: bool = False) -> None:
+        open_program(*arguments)
+
+    def _browse(self) -> None:
+        """Ask for a folder of recordings, and open the browser on it."""
+        dialog = QFileDialog(self, "Which folder of recordings?")
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(lambda folder: open_program("browse", folder, "--theme", self.theme_name))
+        dialog.open()
 
     def _reset_layout(self) -> None:
         if self.area is not None:

@@ -1,0 +1,207 @@
+"""The desktop's window over a real rig: what a person sees and does, and what cannot hold it up."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import msgspec
+import pytest
+
+import parfocal
+from parfocal.runs import Sequence
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+LONG_PLAN = Sequence(time_plan={"interval": 0.5, "loops": 2000})
+
+
+@pytest.fixture
+def desktop(window, rig, until):
+    """The window, with the rig in it."""
+    window.show_rig("paneled")
+    assert until(lambda: window.area is not None)
+    return window
+
+
+@pytest.fixture
+def service(desktop, until):
+    """Return what shows the panel of a service, once it is made."""
+
+    def shown(name):
+        panel = desktop.area.docks["instruments"].panel
+        widget = panel.show_service(name)
+        assert until(lambda: widget._built is not None)
+        return widget
+
+    assert until(lambda: desktop.area.docks["instruments"].panel is not None)
+    return shown
+
+
+def test_a_value_is_edited_refused_and_changed_by_another_client(service, rig, until):
+    camera = service("camera")
+    editor = camera.controls.editors["exposure_ms"]
+    assert until(lambda: editor.value == 1.0)
+    editor.input.setText("2.5")
+    editor.input.editingFinished.emit()
+    assert until(lambda: rig["camera"].exposure_ms() == 2.5)
+    editor.input.setText("-1")
+    editor.input.editingFinished.emit()
+    line = camera.controls.lines["exposure_ms"]
+    assert until(lambda: "exposure_ms must lie" in line.text.text())
+    assert until(lambda: editor.value == 2.5)
+    rig["camera"].set_exposure_ms(4.0)
+    assert until(lambda: editor.value == 4.0)
+    rig["focus"].set_settings({"poll_s": 0.03})
+    focus = service("focus")
+    assert until(lambda: focus.settings.editors["poll_s"].value == 0.03)
+
+
+def test_a_long_command_shows_progress_is_cancelled_and_a_result_is_shown(service, until):
+    focus = service("focus")
+    form = focus.commands["move_to"]
+    form.editors["position_nm"].show_value(9_000.0)
+    form.button.click()
+    assert until(lambda: form.line.cancel.isVisible())
+    form.line.cancel.click()
+    assert until(lambda: "the motion was stopped" in form.line.text.text())
+    focus.commands["position"].run()
+    assert until(lambda: focus.commands["position"].line.text.text().startswith("→"))
+
+
+def test_a_claimed_service_refuses_in_its_place_and_stop_is_asked(desktop, service, rig, until):
+    run = rig.run(LONG_PLAN, name="long")
+    assert until(run.is_running)
+    camera = service("camera")
+    editor = camera.controls.editors["exposure_ms"]
+    assert until(lambda: editor.value == 1.0)
+    editor.input.setText("3")
+    editor.input.editingFinished.emit()
+    assert until(lambda: "long" in camera.controls.lines["exposure_ms"].text.text())
+    assert until(lambda: desktop._run_action.isVisible())
+    assert until(lambda: "long" in desktop.session.snapshot().runs)
+    desktop.stop_bar.button.click()
+    assert "long" in desktop.stop_bar.question._text.text()
+    desktop.stop_bar.question.buttons["Let it go on"].click()
+    assert run.is_running()
+    desktop.stop_bar.button.click()
+    desktop.stop_bar.question.buttons["Stop runs at once"].click()
+    assert until(lambda: run.status().ended)
+
+
+def test_stop_everything_halts_a_move(desktop, service, rig, until):
+    focus = service("focus")
+    focus.commands["move_to"].editors["position_nm"].show_value(9_000.0)
+    focus.commands["move_to"].run()
+    assert until(lambda: focus.commands["move_to"].line.is_pending and rig["focus"].is_moving())
+    desktop.stop_bar.ask()
+    everything = [text for text in desktop.stop_bar.question.buttons if text.startswith("Stop everything")]
+    desktop.stop_bar.question.buttons[everything[0]].click()
+    assert until(lambda: "was halted" in focus.commands["move_to"].line.text.text())
+
+
+def test_the_search_finds_and_runs_anything(desktop, until):
+    def search(words):
+        desktop.search.search(words)
+        return [str(entry) for entry in desktop.search.found]
+
+    assert until(lambda: search("focus halt"))
+    desktop.search._choose(0)
+    focus = desktop.area.docks["instruments"].panel.services["focus"]
+    assert until(lambda: focus.line._request is not None and focus.line._request.state == "done")
+    assert until(lambda: search("camera exposure"))
+    desktop.search._choose(0)
+    assert desktop.area.docks["instruments"].panel.list.currentText() == "camera"
+    assert search("light colours")
+    desktop.search._choose(0)
+    assert desktop.theme_name == "light"
+    assert search("log panel")
+    desktop.search._choose(0)
+    assert until(lambda: desktop.area.docks["log"].is_seen)
+
+
+def test_status_and_log_tell_of_every_service(desktop, rig, until):
+    status = desktop.area.docks["status"].panel
+    rig["camera"].start()
+    assert until(lambda: set(status.services.texts()) == set(rig.services))
+    assert until(lambda: "%" in status.services.texts()["camera"][2])
+    assert until(lambda: "fps" in status.streams.texts().get("camera", ("", ""))[1])
+    desktop.area.open("log")
+    assert until(lambda: desktop.area.docks["log"].panel is not None)
+    log = desktop.area.docks["log"].panel
+    assert until(lambda: "ready" in log.text.toPlainText())
+    log.words.setText("focus")
+    assert until(lambda: "camera" not in log.text.toPlainText())
+    assert "ready" in log.text.toPlainText()
+
+
+def test_a_stopped_service_holds_the_window_up_nowhere(desktop, service, rig, until):
+    focus = service("focus")
+    pid = rig.status().services["focus"].pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        focus.commands["position"].run()
+        assert until(lambda: "no answer" in focus.silent.text())
+        camera = service("camera")
+        assert until(lambda: camera.controls.editors["exposure_ms"].value == 1.0)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    service("focus")
+    assert until(lambda: focus.commands["position"].line.text.text().startswith("→"))
+
+
+def test_a_killed_rig_leaves_the_window_alive_and_is_found_again(window, until, config):
+    parfocal.open_rig(config, detach=True).close()
+    window.show_rig("paneled")
+    assert until(lambda: window.area is not None)
+    with parfocal.attach("paneled") as rig:
+        os.kill(rig.status().pid, signal.SIGKILL)
+    assert until(lambda: window.state.text() == "has ended")
+    failed = window.session.ask("camera", "exposure_ms")
+    assert until(lambda: failed.state == "failed")
+    with parfocal.open_rig(config):
+        assert until(lambda: window.state.text() == "")
+        again = window.session.ask("camera", "exposure_ms")
+        assert until(lambda: again.state == "done")
+
+
+def test_layout_theme_and_rig_are_kept_and_broken_ones_fall_back(open_window, rig, until):
+    from parfocal.app.desktop.kept_window import kept_path, read_kept
+
+    first = open_window()
+    first.show_rig("paneled")
+    assert until(lambda: first.area is not None)
+    assert until(lambda: not first.area.docks["log"].isHidden())
+    first.area.docks["log"].hide()
+    first.set_theme("red")
+    first.keep()
+    assert until(lambda: read_kept().rig == "paneled")  # as if it was killed now
+    second = open_window()
+    assert until(lambda: second.area is not None)
+    assert second.theme_name == "red"
+    assert until(lambda: second.area.docks["log"].isHidden())
+    first.close()
+    second.close()
+    second.file.close()
+    kept = read_kept()
+    broken = msgspec.structs.replace(kept, layouts={"paneled": b"nonsense"}, theme="no such", geometry=b"x")
+    kept_path().write_bytes(msgspec.json.encode(broken))
+    third = open_window()
+    assert until(lambda: third.area is not None and not third.area.docks["log"].isHidden())
+    assert third.theme_name == "dark"
+
+
+def test_a_panel_that_fails_is_told_in_its_place(desktop, until):
+    from parfocal.app.desktop.panel import Panel
+
+    class Broken(Panel):
+        title = "Broken"
+        icon = "fa6s.bug"
+
+        def widget(self):
+            raise ValueError("no widget today")
+
+    desktop.area.add("broken", Broken, lambda: Broken(desktop.session), "Broken")
+    desktop.area.open("broken")
+    assert until(lambda: "no widget today" in getattr(desktop.area.docks["broken"].widget(), "text", str)())
+    desktop.look()
