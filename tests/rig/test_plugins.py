@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from parfocal.app.desktop.panels import panel_classes
 from parfocal.cli.app import run
 from parfocal.core.errors import BadInputError, ConfigError, RigNotFoundError
 from parfocal.devices.registry import load_device
@@ -33,6 +34,8 @@ hot-plate = boilers_of_others:HotPlate
 boil = boilers_of_others:boil
 [parfocal.viewers]
 steam = boilers_of_others:Boiler
+[parfocal.panels]
+gauge = boilers_of_others:Gauge
 [parfocal.rigs]
 boiler-room = boilers_of_others
 cellar = boilers_of_others
@@ -44,6 +47,8 @@ wrong-room = boilers_of_others
 broken = raises_of_others:Thing
 [parfocal.devices]
 broken-plate = raises_of_others:Thing
+[parfocal.panels]
+broken-gauge = raises_of_others:Gauge
 """,
     "exits 0.1": "[parfocal.services]\nending = exits_of_others:Thing\n",
     "dies 0.1": "[parfocal.services]\ndying = dies_of_others:Thing\nliving = boilers_of_others:Boiler\n",
@@ -55,6 +60,8 @@ from parfocal.processes import Service
 class Boiler(Service):
     pass
 class HotPlate:
+    pass
+class Gauge:
     pass
 def boil(image, hotter: float = 2.0):
     return (image > hotter).astype("int32")
@@ -123,6 +130,12 @@ def test_a_step_by_a_short_name_is_what_it_stands_for(packages) -> None:
         Step(call="bail")
 
 
+def test_a_panel_that_cannot_be_imported_is_left_out_of_the_desktop(packages, monkeypatch, caplog) -> None:
+    monkeypatch.setattr("parfocal.app.desktop.panels.PANELS", {})
+    assert list(panel_classes()) == ["gauge"]
+    assert "libboil.so not found" in caplog.text
+
+
 def test_rigs_of_installed_packages_are_found_by_name(packages, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert load_source("boiler-room").services["one"].kind == "boiler"
@@ -135,7 +148,11 @@ def test_rigs_of_installed_packages_are_found_by_name(packages, tmp_path, monkey
         config_of("boiler-rom")
 
 
-def test_doctor_tells_what_each_package_adds_and_what_fails_to_load(packages, capsys) -> None:
+def test_doctor_tells_what_each_package_adds_and_what_fails_to_load(packages, capsys, monkeypatch) -> None:
+    some = [
+        entry for entry in all_entries() if entry.plugin.package in ("boilers 1.5", "copies 2", "raises 0.1")
+    ]
+    monkeypatch.setattr("parfocal.rig.diagnosis.all_entries", lambda: some)
     assert run(["doctor", "--json"]) == 0
     findings = json.loads(capsys.readouterr().out)["findings"]
     found = {(each["what"], each["found"]): each for each in findings}
@@ -143,16 +160,21 @@ def test_doctor_tells_what_each_package_adds_and_what_fails_to_load(packages, ca
     assert found["kind of service boiler", "boilers_of_others:Boiler of boilers 1.5"]["ok"]
     copied = found["kind of service boiler", "boilers_of_others:HotPlate of copies 2"]
     assert "that of boilers 1.5 is used" in copied["remedy"]
-    for what in ("device hot-plate", "step boil", "kind of viewer steam", "rig boiler-room"):
+    for what in ("device hot-plate", "step boil", "kind of viewer steam", "panel gauge", "rig boiler-room"):
         assert told[what] == ""
     assert "no class of parfocal.processes.Service" in told["kind of service plate"]
     assert "no file cellar.toml" in told["rig cellar"]
     assert "did you mean 'kind'" in told["rig wrong-room"]
     for what in ("kind of service broken", "device broken-plate"):
         assert told[what].startswith("it cannot be imported: OSError: libboil.so not found; install another")
-    assert "SystemExit: no licence" in told["kind of service ending"]
-    assert "ended the process, with exit code 7" in told["kind of service dying"]
-    assert told["kind of service living"] == told["kind of service talking"] == ""
+
+
+@pytest.mark.slow
+def test_packages_that_end_or_print_are_told_from_those_that_work(packages) -> None:
+    told = {entry.name: error for entry, error in probe(all_entries()).items()}
+    assert "SystemExit: no licence" in told["ending"]
+    assert "ended the process, with exit code 7" in told["dying"]
+    assert told["living"] == told["talking"] == ""
 
 
 @pytest.mark.slow

@@ -17,6 +17,8 @@ STEPS = "parfocal.steps"
 """The group of entry points that name steps of pipelines: functions, or classes."""
 VIEWERS = "parfocal.viewers"
 """The group of entry points that name kinds of viewers: classes of services."""
+PANELS = "parfocal.panels"
+"""The group of entry points that name panels of the desktop: classes."""
 RIGS = "parfocal.rigs"
 """The group of entry points that name rigs: packages, each of which holds a file ``<name>.toml``."""
 GROUPS = {
@@ -24,6 +26,7 @@ GROUPS = {
     DEVICES: "device",
     STEPS: "step",
     VIEWERS: "kind of viewer",
+    PANELS: "panel",
     RIGS: "rig",
 }
 """All groups, and what people call that which one of them names."""

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+
 from parfocal.app.desktop.panel import Panel
-from parfocal.processes.loading import load_object
+from parfocal.core.errors import ConfigError
+from parfocal.processes import loading
+from parfocal.processes.loading import load_object, plugins
+
+_log = logging.getLogger(__name__)
 
 PANELS = {
     "instruments": "parfocal.app.desktop.instruments_panel:InstrumentsPanel",
@@ -15,5 +21,14 @@ PANELS = {
 
 
 def panel_classes() -> dict[str, type[Panel]]:
-    """Return the classes of all panels by their names."""
-    return {name: load_object(address, f"panel {name!r}") for name, address in PANELS.items()}
+    """Return the classes of all panels by their names: ours, then those of installed packages.
+
+    One of another package that cannot be imported is left out, which the log tells, and `parfocal doctor`.
+    """
+    found = {name: load_object(address, f"panel {name!r}") for name, address in PANELS.items()}
+    for name, plugin in plugins(loading.PANELS).items():
+        try:
+            found.setdefault(name, load_object(plugin.address, f"panel {name!r} of {plugin.package}"))
+        except ConfigError as error:
+            _log.warning("%s", error)
+    return found
