@@ -74,8 +74,9 @@ def test_a_sleep_that_is_paused_lasts_as_much_longer(script) -> None:
 def test_a_pause_extends_the_limit_of_a_condition(script) -> None:
     holds = threading.Event()
     waited = script.begin(lambda: script.gate.wait_for(holds.is_set, 10, "a bead"))
-    assert script.hears(messages.ScriptWaits).what == "a bead"
+    assert script.clock.wait_for_waiters()
     script.clock.advance(9)
+    assert script.hears(messages.ScriptWaits).what == "a bead"
     script.pause(100)
     script.hears(messages.ScriptWaits)
     holds.set()
@@ -85,10 +86,29 @@ def test_a_pause_extends_the_limit_of_a_condition(script) -> None:
 
 def test_a_condition_that_never_holds_is_told_with_its_limit(script) -> None:
     waited = script.begin(lambda: script.gate.wait_for(lambda: False, 10, "a bead"))
-    script.hears(messages.ScriptWaits)
+    assert script.clock.wait_for_waiters()
     script.clock.advance(10)
     with pytest.raises(DeadlineError, match="waited 10 s for a bead, in vain"):
         waited.result(LONG_S)
+
+
+def test_a_wait_in_a_condition_is_not_told_nor_a_short_one(script) -> None:
+    found = [False, False, True]
+
+    def look() -> bool:
+        script.gate.sleep(1)
+        return found.pop(0)
+
+    short = script.begin(lambda: script.gate.sleep(0.1))
+    assert script.clock.wait_for_waiters()
+    script.clock.advance(1)
+    assert short.result(LONG_S) is None
+    waited = script.begin(lambda: script.gate.wait_for(look, None, "the last look"))
+    while not waited.done():
+        script.clock.advance(0.5)
+    assert waited.result(LONG_S) is True
+    told = [script.told.get() for _ in range(script.told.qsize())]
+    assert [getattr(message, "what", None) for message in told] == ["the last look", None]
 
 
 def test_what_a_condition_finds_is_returned(script) -> None:

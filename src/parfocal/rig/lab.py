@@ -17,6 +17,7 @@ from parfocal.core.frames import RowSpec
 from parfocal.rig.experiments import Experiments
 from parfocal.rig.lab_service import LabService
 from parfocal.rig.runs import Runs
+from parfocal.rig.snap import SnappedFrame, snap_frame
 from parfocal.runs.scripts.refusals import service_problem
 from parfocal.runs.settings import SERVICE
 from parfocal.runs.watch import RunWatch
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from parfocal.rig.rig import Rig
     from parfocal.runs.handle import RunHandle
     from parfocal.runs.scripts.script_gate import ScriptGate
-    from parfocal.streams import LatestReader
+    from parfocal.streams import LatestReader, Stream
 
 T = TypeVar("T")
 
@@ -98,6 +99,20 @@ class Lab(Experiments):
         self._gate.check()
         return self._rig.status()
 
+    @property
+    def name(self) -> str:
+        """The name of the rig."""
+        return self._rig.name
+
+    def stream(self, name: str, timeout_s: float = 5.0) -> Stream:
+        """Return a stream of frames or rows, waiting up to `timeout_s` for a service to create it."""
+        self._gate.check()
+        return self._rig.stream(name, timeout_s)
+
+    def snap(self, camera: str = "camera", timeout_s: float = 60.0) -> SnappedFrame:
+        """Have a camera take a frame, or if it is exposing its next one: its `pixels` and its `header`."""
+        return snap_frame(self, camera, timeout_s)
+
     def rows(self, stream: str, timeout_s: float = 5.0) -> LabRows:
         """Return a reader of the rows that a stream gets from now on.
 
@@ -108,14 +123,17 @@ class Lab(Experiments):
         timeout_s : float
             How long to wait for a service to create it.
         """
-        self._gate.check()
-        found = self._rig.stream(stream, timeout_s)
+        found = self.stream(stream, timeout_s)
         if not isinstance(found.spec, RowSpec):
             raise BadInputError(f"stream {stream!r} has frames, not rows")
         reader = self._opened.enter_context(found.latest(follow=True))
         return LabRows(reader, stream, found.spec.numpy_dtype, self._gate)
 
     # --- time and people
+
+    def time_s(self) -> float:
+        """Return the time of the script, seconds from an arbitrary instant on: it stands still in a pause."""
+        return self._gate.now_ns() * 1e-9
 
     def sleep(self, seconds: float) -> None:
         """Wait for so many seconds; a pause is not counted."""

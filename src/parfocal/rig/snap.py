@@ -12,6 +12,7 @@ from parfocal.core.frames import FrameHeader, FrameSpec
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from parfocal.rig.lab import Lab
     from parfocal.rig.rig import Rig
 
 
@@ -33,7 +34,7 @@ class SnappedFrame(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def snap_frame(rig: Rig, camera: str = "camera", timeout_s: float = 60.0) -> SnappedFrame:
+def snap_frame(rig: Rig | Lab, camera: str = "camera", timeout_s: float = 60.0) -> SnappedFrame:
     """Have a camera take a frame, or if it is exposing its next one, and return it.
 
     A frame whose exposure began before the call is never returned; of a fast camera it may be a later one

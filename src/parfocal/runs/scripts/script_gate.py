@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from parfocal.ipc import Call
 
 T = TypeVar("T")
-_LOOK_S = 0.05
+_LOOK_S, _SHORT_S = 0.05, 0.2
 _EVER_S = 1e9
 
 
@@ -54,7 +54,7 @@ class ScriptGate:
         self._held_for_ns = 0
         self._stopped = self._finishing = ""
         self._doing = ""
-        self._step = 0
+        self._step = self._waits = 0
         self._answer: str | None = None
         self._claims: dict[str, str] = {}
         self._held_services: set[str] = set()
@@ -152,9 +152,6 @@ class ScriptGate:
         DeadlineError
             If `timeout_s` passed first, pauses excluded.
         """
-        self.check()
-        if found := look():
-            return found
         found = self._wait(
             look, timeout_s, tell=lambda until_ns: ScriptWaits(what, until_ns), every_s=_LOOK_S
         )
@@ -219,25 +216,33 @@ class ScriptGate:
     ) -> T:
         """Return what `look` finds, or what it found last when the time is up; holds and ends meanwhile.
 
-        It looks after whatever is asked of the script, and `every_s`. The engine is told, and after each
-        pause again, by `tell`, of the instant on the clock until which it waits, 0 for none.
+        It looks after whatever is asked of the script, and `every_s`. The engine is told by `tell`, after
+        each pause again, of the instant on the clock until which it waits, 0 for none; not of a short wait,
+        nor of one inside another.
         """
-        end_ns, told_at_ns = self._end_ns(timeout_s), -1
+        end_ns, began_ns, told_at_ns = self._end_ns(timeout_s), self.now_ns(), -1
+        if self._waits:
+            tell = None
+        self._waits += 1
         try:
             with self._woken() as woken:
                 while True:
                     woken.clear()
                     self.check()
-                    if tell is not None and told_at_ns != self._held_for_ns:
-                        told_at_ns = self._held_for_ns
-                        self._tell(tell(0 if end_ns is None else end_ns + told_at_ns))
                     found = look()
-                    left_s = None if end_ns is None else (end_ns - self.now_ns()) * 1e-9
+                    now_ns = self.now_ns()
+                    left_s = None if end_ns is None else (end_ns - now_ns) * 1e-9
                     if found or (left_s is not None and left_s <= 0):
                         return found
+                    lasts_s = left_s if every_s is None else (now_ns - began_ns) * 1e-9
+                    is_long = lasts_s is None or lasts_s >= _SHORT_S
+                    if tell is not None and is_long and told_at_ns != self._held_for_ns:
+                        told_at_ns = self._held_for_ns
+                        self._tell(tell(0 if end_ns is None else end_ns + told_at_ns))
                     self._sleep(woken, left_s, every_s)
         finally:
-            if tell is not None:
+            self._waits -= 1
+            if told_at_ns >= 0:
                 self._tell(ScriptGoesOn())
 
     def _sleep(self, woken: threading.Event, left_s: float | None, every_s: float | None) -> None:
