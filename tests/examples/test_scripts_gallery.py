@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from parfocal.devices.redpitaya.simulated.server import SimulatedRedPitaya
 from parfocal.rig.listing import command_listing
 from parfocal.rig.opening import config_of, open_rig
 from parfocal.rig.scripts import check_script
-from parfocal.runs.scripts.script_source import read_script
+from parfocal.runs.scripts.script_source import ScriptSource, read_script
 
 ROOT = Path(__file__).parents[2]
 GALLERY = ROOT / "examples" / "scripts"
@@ -85,6 +86,28 @@ def test_each_may_run_on_its_rig(name: str) -> None:
     assert check_script(read_script(GALLERY / f"{name}.py"), services).problems == ()
 
 
+def page_script() -> str:
+    """Return the script that the page "script it" begins with."""
+    page = (ROOT / "docs" / "scripts.md").read_text(encoding="utf-8")
+    (found,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    return found
+
+
+def test_the_problems_that_the_page_shows_are_those_that_are_found() -> None:
+    services = command_listing(config_of("tweezers"))
+    assert check_script(ScriptSource("/lab/pull.py", page_script()), services).problems == ()
+    wrong = page_script()
+    for right, misspelt in (
+        ('lab["camera"]', 'lab["camra"]'),
+        ('lab["tracker"].find_beads()', 'lab["tracker"].find_bead()'),
+        ("lab.ramp_force(", "lab.ramp_forces("),
+    ):
+        wrong = wrong.replace(right, misspelt)
+    problems = check_script(ScriptSource("pull.py", wrong), services).problems
+    page = (ROOT / "docs" / "scripts.md").read_text(encoding="utf-8")
+    assert "\n".join(map(str, problems)) in page
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("records")
@@ -96,6 +119,10 @@ def test_those_for_tweezers_run(shorter, folder) -> None:
     with open_rig("tweezers", changes=SMALL | {"recorder.folder": str(folder)}) as rig:
         status = run(rig, shorter("table_and_pull", FRAMES=2, RANGE_NM=500.0, HIGH_PN=3.0, RATE_PN_PER_S=3.0))
         assert children_of(status) == {"tables": "complete", "pull": "complete"}
+
+        page = folder / "pull.py"
+        page.write_text(page_script())
+        assert list(children_of(run(rig, page)).values()) == ["complete", "complete"]
 
         status = run(rig, shorter("force_ramp", CYCLES=1, HIGH_PN=3.0, RATE_PN_PER_S=3.0, REST_S=0.1))
         assert children_of(status) == {"up 1": "complete", "down 1": "complete"}

@@ -19,13 +19,14 @@ _NEXT = "next"
 class UnfinishedRun(msgspec.Struct, frozen=True, kw_only=True):
     """A run that was going on: name, when it was asked for, folder of its record, the event in hand.
 
-    Of a run without a record nobody knows the event: it is -1.
+    Of a run without a record, and of a script, nobody knows the event: it is -1.
     """
 
     run: str
     created_at: float = 0.0
     folder: str = ""
     event: int = -1
+    script: bool = False
 
 
 class LastRuns:
@@ -52,7 +53,10 @@ class LastRuns:
         except msgspec.MsgspecError:  # the rig's own file, replaced in one step: nobody else writes it
             left = (UnfinishedRun(run="of an earlier process"),)
         event = self._counters[_NEXT]
-        return tuple(msgspec.structs.replace(run, event=event) if run.folder else run for run in left)
+        return tuple(
+            msgspec.structs.replace(run, event=event) if run.folder and not run.script else run
+            for run in left
+        )
 
     def keep(self, runs: tuple[UnfinishedRun, ...]) -> None:
         """Write down which runs go on now; none removes the file."""

@@ -369,7 +369,12 @@ class RunService(Service):
     def _keep(self) -> None:
         statuses = [run.status() for run in self._runs.going_on()]
         going_on = tuple(
-            UnfinishedRun(run=status.run, created_at=status.created_at, folder=status.folder)
+            UnfinishedRun(
+                run=status.run,
+                created_at=status.created_at,
+                folder=status.folder,
+                script=bool(status.script),
+            )
             for status in statuses
         )
         if going_on != self._kept:
@@ -396,7 +401,8 @@ class RunService(Service):
                 self._context.connect(service).submit("off", timeout_s=_ANSWER_S)
         self._ask(chosen.camera, "stop")
         self._ask(chosen.tracker, "stop_roi_video")
-        if left.folder and close_left_record(Path(left.folder), reason, self._context.clock.utc_ns() * 1e-9):
+        if left.script:
+            close_left_record(Path(left.folder), reason, self._context.clock.utc_ns() * 1e-9)
             folder, stored = left.folder, 0
         else:
             folder, stored = self._close_record(reason)

@@ -150,16 +150,13 @@ class ScriptRecord:
         self._written = document
 
 
-def close_left_record(folder: Path, reason: str, at: float) -> bool:
-    """Close the record of a script whose engine died; return whether there is one in `folder`."""
+def close_left_record(folder: Path, reason: str, at: float) -> None:
+    """Close the record of a script whose engine died."""
     file = folder / FILE
-    if not file.is_file():
-        return False
     document = msgspec.json.decode(file.read_bytes(), type=ScriptDocument)
     if document.outcome == RUNNING:
         ended = msgspec.structs.replace(document, outcome="failed", reason=reason, finished_at=at)
         replace_file(file, msgspec.json.format(msgspec.json.encode(ended), indent=2), durable=True)
-    return True
 
 
 def _new_folder(parent: Path, name: str) -> Path:
