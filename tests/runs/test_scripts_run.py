@@ -16,6 +16,7 @@ from parfocal.core.clock import poll_until
 from parfocal.core.errors import BadInputError, ClaimedError, RunFailedError
 from parfocal.rig.opening import attach, open_rig
 from parfocal.runs import confirm
+from parfocal.storage import list_runs
 
 pytestmark = pytest.mark.usefixtures("shared_roots")
 PATIENCE_S = 60.0
@@ -102,7 +103,8 @@ def test_a_script_runs_with_its_helpers_children_and_record(rig, write, records)
     log = (folder / "script.log").read_text()
     assert [line in log for line in ("the move is complete", "and this is wrong", "step 1 of 2: light")]
     document = document_of(handle)
-    assert document["outcome"] == "complete"
+    listed = {run.name: run.outcome for run in list_runs(records)}
+    assert listed["first"] == document["outcome"] == "complete"
     assert [child["outcome"] for child in document["children"]] == ["complete", "complete"]
     assert document["children"][0]["run"] == "moved"
     assert rig.runs["moved"].status().parent == "first"

@@ -128,7 +128,8 @@ def _show_window(
 def _live_table(live: Sequence[tuple[str, RunStatus]]) -> Table:
     table = Table(Column("live run", overflow="fold"), "state", "", box=None, pad_edge=False)
     for rig, run in live:
-        table.add_row(*map(Text, (f"{rig}/{run.run}", state_text(run), progress_text(run))))
+        of_script = f" (of {run.parent})" if run.parent else ""
+        table.add_row(*map(Text, (f"{rig}/{run.run}{of_script}", state_text(run), progress_text(run))))
     return table
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
 from parfocal.core.errors import BadInputError
 from parfocal.storage.manifest import FILE_NAME, read_manifest
+
+_UTC = "%Y-%m-%dT%H:%M:%S.%fZ"
+SCRIPT_FILE = "script.json"
+"""The record of a script, which the service that carries out runs writes."""
 
 
 class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +49,7 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def list_runs(parent: Path | str) -> tuple[RunSummary, ...]:
-    """Return the runs that lie in `parent`, oldest first.
+    """Return the runs that lie in `parent`, oldest first: scripts, and what they have started, among them.
 
     Raises
     ------
@@ -54,22 +59,56 @@ def list_runs(parent: Path | str) -> tuple[RunSummary, ...]:
     parent = Path(parent)
     if not parent.is_dir():
         raise BadInputError(f"there is no folder {parent}")
-    found = (_summary(path.parent) for path in parent.glob(f"*/{FILE_NAME}"))
+    found = [_summary(path.parent) for path in parent.glob(f"*/{FILE_NAME}")]
+    for script in parent.glob(f"*/{SCRIPT_FILE}"):
+        found += [_script_summary(script), *list_runs(script.parent)]
     return tuple(sorted(found, key=lambda run: (run.started_utc, run.folder)))
+
+
+class _ScriptRecord(msgspec.Struct):
+    """What is listed of the record of a script."""
+
+    run: str
+    outcome: str
+    reason: str
+    created_at: float
+    finished_at: float | None
+
+
+def _script_summary(file: Path) -> RunSummary:
+    try:
+        script = msgspec.json.decode(file.read_bytes(), type=_ScriptRecord)
+    except (OSError, msgspec.MsgspecError) as error:
+        return _unreadable(file.parent, error)
+    ended = script.finished_at
+    return RunSummary(
+        folder=str(file.parent),
+        started_utc=datetime.fromtimestamp(script.created_at, UTC).strftime(_UTC),
+        duration_s=None if ended is None else ended - script.created_at,
+        outcome=script.outcome,
+        reason=script.reason,
+        name=script.run,
+        stored={},
+        lost={},
+    )
+
+
+def _unreadable(folder: Path, error: Exception) -> RunSummary:
+    return RunSummary(
+        folder=str(folder),
+        started_utc="",
+        duration_s=None,
+        outcome=f"unreadable: {error}",
+        stored={},
+        lost={},
+    )
 
 
 def _summary(folder: Path) -> RunSummary:
     try:
         manifest = read_manifest(folder)
     except BadInputError as error:
-        return RunSummary(
-            folder=str(folder),
-            started_utc="",
-            duration_s=None,
-            outcome=f"unreadable: {error}",
-            stored={},
-            lost={},
-        )
+        return _unreadable(folder, error)
     return RunSummary(
         folder=str(folder),
         started_utc=manifest.started.utc,

@@ -137,6 +137,8 @@ class ScriptRun:
     def confirm(self, answer: bool, text: str = "") -> RunStatus:
         """Answer its question: with a choice in `text`, or the first one; no is "no" if that is a choice.
 
+        Beside a plain yes or no `text` may be any note.
+
         Raises
         ------
         BadInputError
@@ -147,10 +149,8 @@ class ScriptRun:
             return self.status()
         if not answer and "no" not in asks.choices:
             return self.cancel(f"the answer was no: {asks.question}")
-        choice = "no" if not answer else text or next(iter(asks.choices), "")
-        if asks.choices and choice not in asks.choices:
-            raise BadInputError(f"answer with one of {', '.join(asks.choices)}, not {choice!r}")
-        details = {"question": asks.question, "answer": answer, "text": choice}
+        choice = _choice(asks.choices, answer, text)
+        details = {"question": asks.question, "answer": answer, "choice": choice, "text": text}
         return self._wish(lambda now: inputs.Answer(now, answer, choice), "confirm", details)
 
     def keep_record(self) -> None:
@@ -268,6 +268,25 @@ class ScriptRun:
             commands=document.commands[-_SHOWN:],
         )
         return script_status(self._machine, facts, self._clock.monotonic_ns())
+
+
+def _choice(choices: tuple[str, ...], answer: bool, text: str) -> str:
+    """Return which choice an answer means.
+
+    Examples
+    --------
+    >>> _choice(("left", "right"), True, "right"), _choice(("left", "right"), True, "")
+    ('right', 'left')
+    >>> _choice(("yes", "no"), True, "it looks good"), _choice((), True, "yeast")
+    ('yes', 'yeast')
+    """
+    if not answer:
+        return "no"
+    if not choices or text in choices:
+        return text
+    if text and set(choices) != {"yes", "no"}:
+        raise BadInputError(f"answer with one of {', '.join(choices)}, not {text!r}")
+    return choices[0]
 
 
 def _recorded(status: RunStatus) -> RecordedChild:
