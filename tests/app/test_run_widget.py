@@ -18,7 +18,7 @@ class Handle:
         self.asked = []
 
     def __getattr__(self, word):
-        return lambda *arguments: self.asked.append((word, *arguments))
+        return lambda *arguments, **named: self.asked.append((word, *arguments, *named.values()))
 
 
 @pytest.fixture
@@ -129,9 +129,23 @@ def test_a_question_is_answered_with_what_was_written(made):
     made.steering.question._note.setText(" 20 ul ")
     made.steering.question.buttons["Yes, go on"].click()
     made.steering.question.buttons["No, stop the run"].click()
-    assert asked_by(made) == [("confirm", True, "20 ul"), ("confirm", False, "")]
+    question = ("Is the drug in?", 81)
+    assert asked_by(made) == [("confirm", True, "20 ul", *question), ("confirm", False, "", *question)]
     show(made, "acquiring")
     assert not made.steering.question.isVisible()
+
+
+def test_an_answer_names_the_question_that_was_there_when_its_button_was_pressed(made):
+    """A click takes a while: meanwhile the next question, of this run or the next one, takes the place."""
+    show(made, "question")
+    button = made.steering.question.buttons["Yes, go on"]
+    button.pressed.emit()
+    for change in ({"question": "Is the dish in?"}, {"event_number": 99}, {"run": "the next"}):
+        made._source.now = shown(run_view(msgspec.structs.replace(STATES["question"], **change), OUTLINE, ""))
+        made.look()
+    made.steering.question._note.setText("20 ul")
+    button.clicked.emit()
+    assert asked_by(made) == [("confirm", True, "20 ul", "Is the drug in?", 81)]
 
 
 def test_a_refused_request_and_a_silent_rig_are_told(made):

@@ -131,9 +131,11 @@ class Handle:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.named: dict[str, Any] = {}
 
     def __getattr__(self, word: str) -> Any:
-        def act(*_: Any) -> None:
+        def act(*_: Any, **named: Any) -> None:
+            self.named = named
             if word == "resume":
                 raise CommandError("it is not paused")
             self.asked.append(word)
@@ -144,8 +146,12 @@ class Handle:
 def test_keys_steer_the_run_and_stop_asks_twice() -> None:
     handle = Handle()
     screen = RunScreen(handle, lambda: outline_of(Schedule(SHORT), 80))  # type: ignore[arg-type]
-    assert all(screen.press(key) for key in ("p", "", "f", "c", "s"))
+    assert all(screen.press(key) for key in ("p", "", "f", "c"))
+    assert handle.asked == ["pause", "finish"], "nothing is asked"
+    screen.paint(running(question="is the lid shut?", event_number=7), 80)
+    assert all(screen.press(key) for key in ("c", "s"))
     assert handle.asked == ["pause", "finish", "confirm"]
+    assert handle.named == {"question": "is the lid shut?", "event": 7}
     assert screen.press("x")
     assert screen.press("s")
     assert handle.asked[3:] == []

@@ -210,6 +210,32 @@ def test_a_question_waits_for_its_answer_in_the_dark(slow):
     assert run.status().outcome == "complete"
 
 
+def test_an_answer_to_another_question_than_is_asked_is_refused(slow):
+    run = slow.run(
+        combine(confirm("is the lid shut?"), confirm("is the lid shut?"), confirm("well?"), axis="t")
+    )
+    slow.until(run, "waiting")
+    first = run.status()
+    shown = {"question": first.question, "event": first.event_number}
+    run.confirm(True, **shown)
+    while run.status().event_number == first.event_number:
+        slow.clock.advance(0.1)
+    slow.until(run, "waiting")
+    with pytest.raises(BadInputError, match=r"'is the lid shut[?]' is not asked any more"):
+        run.confirm(False, **shown)  # a late click: the same words, of the question before
+    run.confirm(True, question="is the lid shut?", event=run.status().event_number)
+    while run.status().question != "well?":
+        slow.clock.advance(0.1)
+    with pytest.raises(BadInputError, match=r"run 'run.*' asks 'well[?]' now"):
+        run.confirm(False, **shown)
+    run.confirm(True)
+    while not run.join(0.001):
+        slow.clock.advance(0.1)
+    assert run.status().outcome == "complete"
+    with pytest.raises(BadInputError, match="asks nothing now"):
+        run.confirm(True, **shown)
+
+
 def test_a_question_that_is_answered_with_no_cancels(quick):
     run = quick.run(confirm("go on?"))
     quick.until(run, "waiting")

@@ -61,6 +61,16 @@ def pane(image=None, **fields):
     return Pane("camera", image=picture, version=fields.pop("version", 1), live=True, **fields)
 
 
+def test_numbers_at_the_end_of_their_type_are_painted(window):
+    image = np.full((60, 80), -1.7e308)
+    image[:, 40:] = 1.7e308
+    window.paint([pane(image)], ())
+    pixels = window.grab().astype(int)
+    assert (pixels.min(axis=2) > 235).sum() > 1000
+    window.paint([pane(image, version=2, display=Display(contrast="fixed", low=1.6e308, high=1.7e308))], ())
+    assert window.grab().shape == pixels.shape
+
+
 def test_what_is_painted_is_the_image(window):
     flat = np.full((60, 80), 100, np.uint8)
     window.paint([pane(flat, display=Display(contrast="fixed", low=0, high=200))], ())

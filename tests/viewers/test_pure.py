@@ -62,6 +62,19 @@ def test_every_number_type_has_colours(dtype):
     assert picture[0, 1].tolist() == [255, 255, 255]
 
 
+@pytest.mark.parametrize("scale", [1e30, 1e38, 3e38, 1e290, 1.7e308])
+def test_numbers_of_any_size_have_colours(scale):
+    image = scale * np.array([[-1, 0, 1], [-0.9, 0.9, np.nan]])
+    picture = colour(image, Display())[..., 0]
+    assert picture[0].tolist() == sorted(picture[0].tolist())
+    assert picture[0, 0] < 20
+    assert 100 < picture[0, 1] < 155
+    assert picture[0, 2] > 235
+    small = colour(image, Display(contrast="fixed", low=0, high=1))[..., 0]
+    assert small[0].tolist() == [0, 0, 255]
+    assert colour(image, Display(contrast="fixed", low=1.6e308, high=1.7e308))[..., 0].max() <= 255
+
+
 def test_of_a_stack_the_last_plane_is_shown():
     stack = np.arange(24).reshape(2, 3, 4)
     np.testing.assert_array_equal(shown_plane(stack), stack[-1])

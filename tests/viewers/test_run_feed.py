@@ -79,12 +79,38 @@ def test_the_name_of_a_channel_is_asked_for_again_when_the_engine_did_not_answer
 
     link, engine = RunLink(RIG, "run"), Engine()
     link.close()
+    assert link.wait(60)
     link._carry_out(engine, "channel", 0, (7,))
     assert link.channels == {}
     engine.answers = True
     for wish in link._unanswered:
         link._carry_out(engine, *wish)
     assert link.channels == {0: "nucleus"}
+
+
+def test_an_engine_that_hangs_holds_nobody_who_closes(monkeypatch):
+    """Its thread is in a call that does not end, and its wishes are full."""
+    asked, answers = threading.Event(), threading.Event()
+
+    class Engine:
+        def call(self, *_asked, **_how):
+            asked.set()
+            assert answers.wait(120)
+            raise ServiceUnavailableError("too late")
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr(directory, "connect", lambda *_: Engine())
+    link = RunLink(RIG, "run")
+    assert asked.wait(60)
+    for number in range(1001):
+        link.pick(0, [number])
+    assert "does not answer" in link.problem
+    link.close()
+    assert not link.wait(0.0), "it has returned although the thread still asks"
+    answers.set()
+    assert link.wait(60)
 
 
 def test_what_is_followed_goes_on_while_images_are_sent(tmp_path):

@@ -81,11 +81,13 @@ class RunScreen:
         self._outline = Outline(events_total=0, cells=(), places=())
         self._asked = ""
         self._painted = 0
+        self._question = ("", -1)
 
     def paint(self, status: RunStatus, width: int) -> RenderableType:
         """Return the picture of a status."""
         stale = self._painted % _FETCH_EVERY == 0
         self._painted += 1
+        self._question = (status.question, status.event_number)
         if stale or status.events_total != self._outline.events_total:
             try:
                 self._outline = self._fetch()
@@ -106,7 +108,7 @@ class RunScreen:
             "p": ("pause", lambda: self._handle.pause("from the terminal")),
             "r": ("resume", self._handle.resume),
             "f": ("finish", lambda: self._handle.finish("from the terminal")),
-            "c": ("confirm", self._handle.confirm),
+            "c": ("confirm", self._confirm),
             "s": ("stop", lambda: self._handle.cancel("from the terminal")),
         }
         if key in actions:
@@ -117,3 +119,10 @@ class RunScreen:
             except (CommandError, BadInputError) as error:
                 self._asked = f"{word} was refused: {error}"
         return key != "q"
+
+    def _confirm(self) -> None:
+        """Answer the question that was painted: the run may ask another one by now."""
+        question, event = self._question
+        if not question:
+            raise BadInputError("nothing is asked")
+        self._handle.confirm(question=question, event=event)

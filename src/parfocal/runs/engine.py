@@ -20,6 +20,7 @@ from parfocal.runs.machine.timing import Timing
 from parfocal.runs.performing import Performer
 from parfocal.runs.plans.plan_data import plan_to_data
 from parfocal.runs.plans.survey import layout_of
+from parfocal.runs.question import check_asked
 from parfocal.runs.snapshot import RunFacts, status_of
 
 if TYPE_CHECKING:
@@ -207,9 +208,12 @@ class RunEngine:
         """End it now, as failed."""
         return self._wish(lambda now: inputs.EndRun(now, "failed", reason, commanded=False))
 
-    def confirm(self, answer: bool, text: str = "") -> RunStatus:
-        """Answer its question."""
-        return self._wish(lambda now: inputs.Answer(now, answer, text))
+    def confirm(self, answer: bool, text: str = "", question: str = "", event: int = -1) -> RunStatus:
+        """Answer its question; `BadInputError` if that is not the one of `event`, if one is named."""
+        with self._lock:
+            check_asked(self._status(), question, event)
+            self._advance(inputs.Answer(self._clock.monotonic_ns(), answer, text))
+            return self._status()
 
     def extend(self, plan: Plan) -> RunStatus:
         """Append a plan; `BadInputError` if the run is at its end."""

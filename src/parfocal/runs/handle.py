@@ -142,9 +142,23 @@ class RunHandle:
         """End the run after the event in hand: it is "finished early", and complete up to there."""
         return self._ask("finish", reason)
 
-    def confirm(self, answer: bool = True, text: str = "") -> RunStatus:
-        """Answer the question at which the run waits for a person."""
-        return self._ask("confirm", answer, text)
+    def confirm(
+        self, answer: bool = True, text: str = "", *, question: str = "", event: int = -1
+    ) -> RunStatus:
+        """Answer the question at which the run waits for a person.
+
+        Parameters
+        ----------
+        answer : bool
+            False cancels the run.
+        text : str
+            What should be known of it; the record keeps it.
+        question, event : str, int
+            `RunStatus.question` and `event_number` of the status that a person has read: the answer is
+            refused if the run asks something else by now. Without a question it is for whatever is asked.
+        """
+        asked = (question, event) if question else ()
+        return self._ask("confirm", answer, text, *asked)
 
     def pick(self, particles: Iterable[int], p: int = 0) -> RunStatus:
         """Have these cells of position `p`, by their numbers, be ``picked`` for the steps of its pipeline.

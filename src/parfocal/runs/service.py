@@ -280,15 +280,18 @@ class RunService(Service):
         return self._runs.control(run).finish(reason)
 
     @command(lane=RECEIVER, effect="changes")
-    def confirm(self, run: str, answer: bool = True, text: str = "") -> RunStatus:
+    def confirm(
+        self, run: str, answer: bool = True, text: str = "", question: str = "", event: int = -1
+    ) -> RunStatus:
         """Answer the question that a run asks; without `answer` the run is cancelled.
 
+        With the `question` and the number of the `event` of a status, it is refused if the run asks another.
         The record holds the answer and the `text`, of at most 10 000 characters. A script that offers choices
         gets the one in `text`, or its first one; "no" without `answer`, if that is a choice.
         """
         if len(text) > _LONGEST_TEXT:
             raise BadInputError(f"text may be {_LONGEST_TEXT} characters long, not {len(text)}")
-        return self._runs.control(run).confirm(answer, text)
+        return self._runs.control(run).confirm(answer, text, question, event)
 
     @command(lane="start", effect="changes")
     def pick_cells(self, run: str, particles: list[int], p: int = 0) -> RunStatus:

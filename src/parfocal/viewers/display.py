@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 Colormap = Literal["grey", "inverted", "viridis", "magma", "turbo", "red", "green", "blue", "cyan"]
 _LUT_STEPS = 256
 _SAMPLES = 1 << 14
+_LARGEST = 1e300
+_LARGEST_FLOAT32 = 1e38
 _TAILS = 0.002
 """Part of the pixels that automatic contrast leaves black, and white."""
 
@@ -122,7 +124,7 @@ def brightness_counts(sample: NDArray[Any], bins: int) -> tuple[NDArray[Any], ND
     >>> counts.sum(), len(edges), bool((np.diff(edges) > 0).all())
     (np.int64(10), 5, True)
     """
-    numbers = np.clip(sample.astype(np.float64), -1e300, 1e300)
+    numbers = np.clip(sample.astype(np.float64), -_LARGEST, _LARGEST)
     low, high = float(numbers.min()), float(numbers.max())
     least = max(0.5 if low == high else 0.0, 2 * bins * float(np.spacing(max(abs(low), abs(high)))))
     if high - low < least:
@@ -131,8 +133,16 @@ def brightness_counts(sample: NDArray[Any], bins: int) -> tuple[NDArray[Any], ND
 
 
 def levels(display: Display, image: NDArray[Any]) -> tuple[float, float]:
-    """Return the levels that an image is shown with."""
-    return auto_levels(image) if display.contrast == "auto" else (display.low, display.high)
+    """Return the levels that an image is shown with; beyond 1e300 they have no difference that is a number.
+
+    Examples
+    --------
+    >>> levels(Display(), np.array([[-1.7e308, 1.7e308]]))
+    (-1e+300, 1e+300)
+    """
+    low, high = auto_levels(image) if display.contrast == "auto" else (display.low, display.high)
+    low, high = max(-_LARGEST, min(low, _LARGEST)), max(-_LARGEST, min(high, _LARGEST))
+    return (low, high) if low < high else (min(low, 0.9 * _LARGEST), max(high, -0.9 * _LARGEST))
 
 
 @lru_cache(maxsize=64)
@@ -163,7 +173,11 @@ def colour(image: NDArray[Any], display: Display) -> NDArray[np.uint8]:
     if image.ndim == 3:
         return np.asarray(image, np.uint8)
     low, high = levels(display, image)
-    steps = np.nan_to_num((image.astype(np.float32) - low) * ((_LUT_STEPS - 1) / (high - low)))
+    is_large = max(abs(low), abs(high)) > _LARGEST_FLOAT32
+    with np.errstate(over="ignore"):  # what is beyond any level is as bright as the highest
+        numbers = image.astype(np.float64 if is_large else np.float32)
+    np.clip(numbers, low, high, out=numbers)
+    steps = np.nan_to_num((numbers - low) * ((_LUT_STEPS - 1) / (high - low)))
     table = lookup_table(display.colormap, display.gamma)
     return np.asarray(table[np.clip(steps, 0, 255).astype(np.uint8)], np.uint8)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from parfocal.core.errors import CommandError, ParfocalError
@@ -53,6 +54,7 @@ class RunLink:
         self._wishes: queue.Queue[Wish | None] = queue.Queue(maxsize=1000)
         self._unanswered: list[Wish] = []
         self._tries: dict[int, int] = {}
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._follow, name=f"run {run} of {rig}", daemon=True)
         self._thread.start()
 
@@ -67,9 +69,15 @@ class RunLink:
         self._wish("pick", p, tuple(particles))
 
     def close(self) -> None:
-        """End the thread, which may take as long as the engine takes to answer."""
-        self._wishes.put(None)
-        self._thread.join(_ANSWERS_WITHIN_S + 1.0)
+        """Have the thread end; never waits for it: an engine that hangs may hold it for a few seconds."""
+        self._closing.set()
+        with suppress(queue.Full):  # then there is something to wake it by
+            self._wishes.put_nowait(None)
+
+    def wait(self, timeout_s: float) -> bool:
+        """Block until the thread has ended; return False if `timeout_s` passed first."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
 
     def _wish(self, what: str, number: int, values: tuple[int, ...]) -> None:
         try:
@@ -80,7 +88,7 @@ class RunLink:
     def _follow(self) -> None:
         client = directory.connect(self.rig, SERVICE)
         try:
-            while True:
+            while not self._closing.is_set():
                 self._ask(client)
                 ended = self.status is not None and self.status.ended
                 try:
@@ -90,9 +98,8 @@ class RunLink:
                     for each in unanswered:
                         self._carry_out(client, *each)
                     continue
-                if wish is None:
-                    return
-                self._carry_out(client, *wish)
+                if wish is not None:
+                    self._carry_out(client, *wish)
         finally:
             client.close()
 

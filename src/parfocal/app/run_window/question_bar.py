@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QFrame, QLabel, QLineEdit, QPushButton, QVBoxLayout, 
 from superqt import QFlowLayout
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     from parfocal.viewers.qt.theme import Theme
 
@@ -24,6 +24,11 @@ class QuestionBar(QFrame):
         The buttons, and what each does; it is given what was written.
     note : str
         What the line to write in says while it is empty; "" for none.
+
+    Attributes
+    ----------
+    answers_to : hashable
+        What was asked when the button was pressed whose answer is given: another question may be there since.
     """
 
     def __init__(self, theme: Theme, answers: dict[str, Callable[[str], object]], note: str = "") -> None:
@@ -37,9 +42,12 @@ class QuestionBar(QFrame):
         buttons = QWidget()
         row = QFlowLayout(buttons)
         row.setContentsMargins(0, 0, 0, 0)
+        self.answers_to: Hashable = None
+        self._about: Hashable = None
         self.buttons: dict[str, QPushButton] = {}
         for word, act in answers.items():
             button = QPushButton(word)
+            button.pressed.connect(self._press)
             button.clicked.connect(lambda _=False, act=act: act(self._take_note()))
             row.addWidget(button)
             self.buttons[word] = button
@@ -55,11 +63,17 @@ class QuestionBar(QFrame):
         self.setStyleSheet(f"#question {{ border: 1px solid {theme.curves[1]}; border-radius: 6px; }}")
         self._text.setStyleSheet(f"color: {theme.text}; font-weight: bold")
 
-    def ask(self, text: str) -> None:
-        """Ask this; "" for nothing."""
+    def ask(self, text: str, about: Hashable = None) -> None:
+        """Ask this; "" for nothing. `about` tells one question from another one of the same words."""
+        if about != self._about:
+            self._note.clear()
+        self._about = about
         if text != self._text.text():
             self._text.setText(text)
         self.setVisible(bool(text))
+
+    def _press(self) -> None:
+        self.answers_to = self._about
 
     def _take_note(self) -> str:
         note: str = self._note.text().strip()

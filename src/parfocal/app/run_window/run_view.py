@@ -42,6 +42,8 @@ class RunView:
         How the state is to be taken.
     question : str
         What a person is asked; "" if nothing.
+    asked_by : int
+        The number of the event that asks it.
     silent : str
         Why nothing is told of it just now; "" if it is.
     warning : str
@@ -67,6 +69,7 @@ class RunView:
     tone: Tone
     said: str
     question: str
+    asked_by: int
     silent: str
     warning: str
     legend: tuple[LegendEntry, ...]
@@ -113,6 +116,7 @@ def run_view(status: RunStatus, outline: Outline = NO_OUTLINE, silent: str = "")
         tone="bad" if silent else tone_of(status),
         said=f"was {state_text(status)}" if silent else _said(status),
         question=status.question,
+        asked_by=status.event_number,
         silent=silent,
         warning="\n".join(f"Note: {each}" for each in status.forecast.warnings) if prepared else "",
         legend=legend(status, outline),

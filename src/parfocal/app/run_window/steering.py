@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import qtawesome
 from qtpy.QtWidgets import QHBoxLayout, QMenu, QPushButton, QToolButton, QVBoxLayout, QWidget
@@ -106,7 +106,10 @@ class Steering(QWidget):
         if self._stopping != self._shown or "stop" not in actions:
             self._stopping = ""  # what was asked of one run is not answered for the next
         self.how_to_stop.ask(f"How should {self._stopping} be stopped?" if self._stopping else "")
-        self.question.ask("" if view is None else view.question)
+        if view is None:
+            self.question.ask("")
+        else:
+            self.question.ask(view.question, (view.name, view.question, view.asked_by))
 
     def _buttons(self) -> dict[Action, QPushButton | QToolButton]:
         return {
@@ -155,4 +158,5 @@ class Steering(QWidget):
         self._ask(word, lambda run: run.cancel(_WHY))
 
     def _confirm(self, answer: bool, text: str) -> None:
-        self._ask("answer", lambda run: run.confirm(answer, text))
+        _, question, event = cast("tuple[str, str, int]", self.question.answers_to)
+        self._ask("answer", lambda run: run.confirm(answer, text, question=question, event=event))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from parfocal.core.errors import BadInputError, CommandError
 from parfocal.core.run_status import RunCommand
 from parfocal.runs.machine import inputs
+from parfocal.runs.question import check_asked
 from parfocal.runs.scripts.messages import ClaimService, FromScript, ScriptStep, ServiceClaimed, StopScript
 from parfocal.runs.scripts.script_machine import (
     ScriptClosed,
@@ -134,7 +135,7 @@ class ScriptRun:
             lambda now: inputs.EndRun(now, "finished early", reason), "finish", {"reason": reason}
         )
 
-    def confirm(self, answer: bool, text: str = "") -> RunStatus:
+    def confirm(self, answer: bool, text: str = "", question: str = "", event: int = -1) -> RunStatus:
         """Answer its question: with a choice in `text`, or the first one; no is "no" if that is a choice.
 
         Beside a plain yes or no `text` may be any note.
@@ -142,8 +143,9 @@ class ScriptRun:
         Raises
         ------
         BadInputError
-            If `text` is none of the choices; names them.
+            If `text` is none of the choices; names them. If it asks another `question` than that of `event`.
         """
+        check_asked(self.status(), question, event)
         asks = self._machine.asks
         if asks is None:
             return self.status()

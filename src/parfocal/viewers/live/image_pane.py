@@ -27,7 +27,7 @@ from parfocal.viewers import marking
 from parfocal.viewers.actions import Clicked, Drawn, Selected
 from parfocal.viewers.annotations import Labels
 from parfocal.viewers.captions import caption_of
-from parfocal.viewers.display import Colormap, Display, auto_levels, changed, colour, lookup_table
+from parfocal.viewers.display import Colormap, Display, changed, colour, levels, lookup_table
 from parfocal.viewers.live.annotation_items import AnnotationItems
 from parfocal.viewers.live.histogram import LevelsBar
 from parfocal.viewers.live.marks import RegionMarks, ScaleBar
@@ -260,7 +260,7 @@ class ImagePane(QWidget):
         if image.ndim == 3:
             self._item.setImage(image, levels=(0, 255))
         else:
-            low, high = auto_levels(image) if display.contrast == "auto" else (display.low, display.high)
+            low, high = levels(display, image)
             self._item.setImage(image, levels=(low, high), autoLevels=False)
             self._item.setLookupTable(lookup_table(display.colormap, display.gamma))
             self._levels.show_image(image, low, high)
