@@ -175,7 +175,7 @@ def colour(image: NDArray[Any], display: Display) -> NDArray[np.uint8]:
     low, high = levels(display, image)
     is_large = max(abs(low), abs(high)) > _LARGEST_FLOAT32
     with np.errstate(over="ignore"):  # what is beyond any level is as bright as the highest
-        numbers = image.astype(np.float64 if is_large else np.float32)
+        numbers: NDArray[Any] = image.astype(np.float64 if is_large else np.float32)
     np.clip(numbers, low, high, out=numbers)
     steps = np.nan_to_num((numbers - low) * ((_LUT_STEPS - 1) / (high - low)))
     table = lookup_table(display.colormap, display.gamma)
