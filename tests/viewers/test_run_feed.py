@@ -51,6 +51,22 @@ def test_labels_of_many_positions_are_not_all_kept_beside_the_budget(feed):
     assert len(feed._labels) <= 16
 
 
+def test_labels_of_a_run_without_time_go_with_their_images():
+    image, labels = np.zeros((10, 10), np.uint8), np.zeros((10, 10), np.int32)
+    with closing(RunFeed(RIG, "run", Content(PaneTable(Display()), 3000))) as feed:
+        for p in range(50):
+            feed._put(placed("camera", image, p, t=-1))
+            feed._put(placed("labels", labels, p, t=-1))
+        assert (feed.shown, feed.refused) == (50, 0)
+        assert feed._content.gone("run") > 30
+        (newest,) = feed._content._annotations.over(("run",), {"p": "49"})
+        assert newest.name == "labels"
+        assert feed._content._annotations.over(("run",), {"p": "0"}) == ()
+        feed._put(placed("labels", labels, 0, t=-1))  # analysed late: its image is gone
+        assert feed.refused == 1
+        assert feed._content._annotations.over(("run",), {"p": "0"}) == ()
+
+
 def test_the_cells_of_the_next_run_are_not_those_of_the_run_before(feed):
     now_s = SYSTEM_CLOCK.utc_ns() * 1e-9
     rows = np.zeros(2, track_dtype([]))

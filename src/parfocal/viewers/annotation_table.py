@@ -8,7 +8,7 @@ from parfocal.core.errors import BadInputError, nearest
 from parfocal.viewers.annotations import nbytes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from parfocal.viewers.annotations import Annotation
     from parfocal.viewers.budget import Budget
@@ -84,10 +84,16 @@ class AnnotationTable:
         if not names:
             del self._held[over]
 
-    def drop(self, over: str, index: Mapping[str, str]) -> None:
-        """Let go of what lies over one time point of a layer, whose planes go."""
+    def drop(self, over: str, index: Mapping[str, str], has: Callable[[Mapping[str, str]], bool]) -> None:
+        """Let go of what lay over a plane that went from a layer, and lies over none of those that are left.
+
+        Parameters
+        ----------
+        has : callable
+            Whether the layer has a plane with some components.
+        """
         for groups in self._held.get(over, {}).values():
             for components, held in groups.items():
                 key = tuple((one, index.get(one, "")) for one in components)
-                if "t" in components and key in held:
+                if key in held and not has(dict(key)):
                     self._budget.take(-nbytes_of(held.pop(key)))

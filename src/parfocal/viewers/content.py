@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from parfocal.core.errors import BadInputError
@@ -72,7 +73,7 @@ class Content:
         while not self.budget.fits(nbytes) and (oldest := self.layers.oldest(layer)) is not None:
             pane, index = oldest
             self.layers.drop(layer, index)
-            self._annotations.drop(layer, index)
+            self._annotations.drop(layer, index, partial(self.layers.has, layer))
             self._gone[layer] = self._gone.get(layer, 0) + 1
             within = self.layers.components(layer).within(index)
             self._choices[pane].forget(within)

@@ -116,6 +116,15 @@ class Layers:
                 return pane, index
         return None
 
+    def has(self, layer: str, components: Mapping[str, str]) -> bool:
+        """Whether a layer has a plane with these components; one that it has not got is "".
+
+        Looks at its planes one by one: for what happens when one of them goes.
+        """
+        wanted = components.items()
+        planes = self._planes.get(layer, {}).values()
+        return any(all(index.get(name, "") == value for name, value in wanted) for index, _ in planes)
+
     def drop(self, layer: str, index: Index) -> None:
         """Let go of one plane."""
         _, image = self._planes[layer].pop(frozenset(index.items()))

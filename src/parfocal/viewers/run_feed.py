@@ -238,7 +238,12 @@ class RunFeed:
         return came
 
     def _annotate(self, annotation: Annotation) -> None:
-        if self._content.layers.parts_of(self.run):  # the first image may have been lost
+        if not self._content.layers.parts_of(self.run):  # the first image may have been lost
+            return
+        came_late = isinstance(annotation, Labels) and self._content.gone(self.run)
+        if came_late and not self._content.layers.has(self.run, annotation.index):
+            self.refused += 1  # its image is gone, and it would not go with any other
+        else:
             self._within_budget(nbytes_of(annotation), lambda: self._content.annotate(self.run, annotation))
 
     def _within_budget(self, nbytes: int, put: Callable[[], None]) -> bool:
