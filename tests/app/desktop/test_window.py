@@ -54,7 +54,7 @@ def test_a_value_is_edited_refused_and_changed_by_another_client(service, rig, u
     assert until(lambda: editor.value == 4.0)
     rig["focus"].set_settings({"poll_s": 0.03})
     focus = service("focus")
-    assert until(lambda: focus.settings.editors["poll_s"].value == 0.03)
+    assert until(lambda: focus.settings.live.editors["poll_s"].value == 0.03)
 
 
 def test_a_long_command_shows_progress_is_cancelled_and_a_result_is_shown(service, until):

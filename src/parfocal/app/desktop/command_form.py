@@ -84,8 +84,9 @@ class CommandForm(QWidget):
         self.button.setMinimumWidth(_BUTTONS_PX)
         row = QHBoxLayout()
         row.setSpacing(GAP)
-        row.addLayout(grid, 1)
-        row.addWidget(self.button, 0, Qt.AlignmentFlag.AlignBottom)
+        if self.editors:
+            row.addLayout(grid, 1)
+        row.addWidget(self.button, 0 if self.editors else 1, Qt.AlignmentFlag.AlignBottom)
         column_of_all = QVBoxLayout(self)
         column_of_all.setContentsMargins(0, 0, 0, 0)
         column_of_all.setSpacing(3)

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import msgspec
 import numpy as np
 
+from parfocal.processes.setting_infos import unit_of
+from parfocal.processes.setting_status import SettingStatus
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -18,14 +21,18 @@ if TYPE_CHECKING:
 FieldKind = Literal["number", "integer", "truth", "choice", "text", "plain"]
 """What a field takes; "plain": anything, written as JSON."""
 Limits = tuple[float | None, float | None]
-_UNITS = {
-    "nm": "nm", "um": "µm", "mm": "mm", "px": "px", "deg": "°", "turns": "turns", "ms": "ms", "s": "s",
-    "us": "µs", "ns": "ns", "hz": "Hz", "khz": "kHz", "mhz": "MHz", "pn": "pN", "v": "V", "mv": "mV",
-    "db": "dB", "mb": "MB", "kt": "kT", "percent": "%", "c": "°C", "e": "e", "adu": "adu",
-}  # fmt: skip
+_SIGNS = {"um": "µm", "um2": "µm²", "us": "µs", "deg": "°", "C": "°C"}
 _KINDS: dict[str, FieldKind] = {"float": "number", "int": "integer", "bool": "truth", "str": "text"}
 _MODULES = re.compile(r"\b(?:[A-Za-z_]\w*\.)+")
 _SHOWN = 6
+_SOURCES = {
+    "default": "by default",
+    "file": "from the rig file",
+    "kept": "kept for all starts of the rig",
+    "set": "set for this start of the rig",
+    "live": "changed since the start",
+}
+_APPLIES = {"live": "", "restart": "needs a restart of the service", "rig": "needs a restart of the rig"}
 
 
 class FormField(NamedTuple):
@@ -66,7 +73,7 @@ class FormField(NamedTuple):
     @property
     def unit(self) -> str:
         """Its unit; "" for none."""
-        return unit_of(self.name)
+        return unit_text(self.name)
 
 
 def label_of(name: str) -> str:
@@ -83,18 +90,15 @@ def label_of(name: str) -> str:
     return " ".join(kept or words)
 
 
-def unit_of(name: str) -> str:
-    """Return the unit that a name ends with; "" for none.
+def unit_text(name: str) -> str:
+    """Return the unit that a name ends with as people write it; "" for none.
 
     Examples
     --------
-    >>> unit_of("exposure_ms"), unit_of("rate_pn_per_s"), unit_of("seconds"), unit_of("c")
-    ('ms', 'pN/s', '', '')
+    >>> unit_text("field_um"), unit_text("rate_pn_per_s"), unit_text("seconds")
+    ('µm', 'pN/s', '')
     """
-    words = name.rpartition(".")[2].split("_")
-    unit = _UNITS.get(words[-1], "") if len(words) > 1 else ""
-    above = _UNITS.get(words[-3], "") if len(words) > 3 and words[-2] == "per" else ""
-    return f"{above}/{unit}" if above and unit else unit
+    return "/".join(_SIGNS.get(part, part) for part in unit_of(name).split("/"))
 
 
 def parameter_field(parameter: ParameterInfo, limits: Mapping[str, Limits] = {}, tip: str = "") -> FormField:
@@ -144,22 +148,24 @@ def kind_of(annotation: str) -> tuple[FieldKind, bool, tuple[Any, ...]]:
     return _KINDS.get(text, "plain"), optional, ()
 
 
-def value_field(name: str, value: Any) -> FormField:
-    """Return the field of a setting of which nothing but its value is known.
+def setting_field(setting: SettingStatus) -> FormField:
+    """Return the field of a setting.
 
     Examples
     --------
-    >>> [value_field("x", value).kind for value in (True, 2, 0.5, "a", [1], None)]
-    ['truth', 'number', 'number', 'text', 'plain', 'plain']
+    >>> setting = SettingStatus(name="poll_s", value=0.01, source="file", type="float")
+    >>> setting_field(setting).kind, setting_field(setting).tip
+    ('number', 'from the rig file')
     """
-    kind: FieldKind = "plain"
-    if isinstance(value, bool):
-        kind = "truth"
-    elif isinstance(value, int | float):
-        kind = "number"
-    elif isinstance(value, str):
-        kind = "text"
-    return FormField(name, kind, default=value)
+    kind, optional, choices = kind_of(setting.type)
+    if setting.choices:
+        kind, choices = "choice", setting.choices
+    limits = setting.limits
+    low = None if limits is None else limits.above if limits.at_least is None else limits.at_least
+    high = None if limits is None else limits.below if limits.at_most is None else limits.at_most
+    lines = (setting.meaning, _SOURCES[setting.source], _APPLIES[setting.applies])
+    tip = "\n".join(line for line in lines if line)
+    return FormField(setting.name, kind, optional, choices, low, high, setting.value, tip)
 
 
 def is_simple(info: CommandInfo) -> bool:

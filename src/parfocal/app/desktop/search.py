@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from parfocal.app.desktop.fields import label_of, unit_of
+from parfocal.app.desktop.fields import label_of, unit_text
 from parfocal.app.desktop.service_form import command_label
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def service_entries(
     ]
     return found + [
         SearchEntry(
-            "setting", service, name, label_of(name).capitalize(), f"setting {unit_of(name)}".rstrip()
+            "setting", service, name, label_of(name).capitalize(), f"setting {unit_text(name)}".rstrip()
         )
         for name in settings
     ]

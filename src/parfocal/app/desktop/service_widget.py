@@ -20,10 +20,11 @@ from PySide6.QtWidgets import (
 from superqt import QFlowLayout
 
 from parfocal.app.desktop.command_form import CommandForm
-from parfocal.app.desktop.fields import label_of, unit_of, value_field, value_text
+from parfocal.app.desktop.fields import label_of, unit_text, value_text
 from parfocal.app.desktop.request_line import RequestLine
 from parfocal.app.desktop.section import PanelSection
 from parfocal.app.desktop.service_form import ServiceForm, command_label, readings, service_form
+from parfocal.app.desktop.settings_form import SettingsForm
 from parfocal.app.desktop.style import GAP
 from parfocal.app.desktop.value_form import ValueForm
 from parfocal.core.clock import SYSTEM_CLOCK
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 _LOOKS_EVERY_S, _SILENT_AFTER_S = 0.2, 1.0
 _OF_THE_RIG = {"restart": "Restart this service", "end": "End this service until it is restarted"}
+_IN_A_ROW = 3
 _FEW = 8
 """So many values of a state are shown without being asked for."""
 
@@ -54,7 +56,7 @@ class ServiceWidget(QWidget):
         super().__init__()
         self.session, self.service = session, service
         self.form = ServiceForm()
-        self.controls, self.settings = ValueForm({}, self._set_value), ValueForm({}, self._set_setting)
+        self.controls, self.settings = ValueForm({}, self._set_value), SettingsForm(session, service, ())
         self.commands: dict[str, CommandForm] = {}
         self._built: tuple[CommandInfo, ...] | None = None
         self._wanted: tuple[str, bool] | None = None
@@ -75,14 +77,15 @@ class ServiceWidget(QWidget):
         commands = self.session.commands(self.service)
         if commands is not None and self._limits is None:
             self._ask_limits(commands)
-        if commands is not None and self._limits is not None and self._state and commands != self._built:
-            self._build(commands)
+        settings = self.session.setting_statuses(self.service)
+        known = commands is not None and settings is not None and self._limits is not None and self._state
+        if known and commands != self._built:
+            self._build(commands or ())
         self.controls.show_values(self._state)
-        self.settings.show_values(self.session.settings(self.service) or {})
         for key, value in readings(self._state, self.form).items():
             if key in self._labels and self._labels[key].text() != (text := _reading(key, value)):
                 self._labels[key].setText(text)
-        parts: tuple[ValueForm | RequestLine | CommandForm, ...]
+        parts: tuple[ValueForm | SettingsForm | RequestLine | CommandForm, ...]
         parts = (self.controls, self.settings, self.line, *self.commands.values())
         for part in parts:
             part.refresh()
@@ -92,7 +95,7 @@ class ServiceWidget(QWidget):
         if self._built is None:
             self._wanted = (name, run)
             return
-        editors = self.controls.editors | self.settings.editors
+        editors = self.controls.editors | self.settings.live.editors | self.settings.fixed.editors
         keys = {control.command: control.key for control in self.form.controls}
         target: QWidget | None = editors.get(keys.get(name, name))
         if name in self.commands:
@@ -123,9 +126,6 @@ class ServiceWidget(QWidget):
     def _set_value(self, key: str, value: Any) -> Request:
         control = next(control for control in self.form.controls if control.key == key)
         return self._ask(control.command, {control.parameter: value})
-
-    def _set_setting(self, key: str, value: Any) -> Request:
-        return self._ask("set_settings", {"changes": {key: value}})
 
     def _ask_state(self, now_s: float) -> None:
         waits = self._asked is not None and self._asked.state == "pending"
@@ -172,10 +172,8 @@ class ServiceWidget(QWidget):
         infos = (*form.actions, *form.reads, *form.others)
         self.commands = {info.name: CommandForm(info, limits, self._ask) for info in infos}
         self.controls = ValueForm({c.key: c.field for c in form.controls}, self._set_value)
-        known = self.session.settings(self.service) or {}
-        self.settings = ValueForm(
-            {name: value_field(name, value) for name, value in known.items()}, self._set_setting
-        )
+        known = self.session.setting_statuses(self.service) or ()
+        self.settings = SettingsForm(self.session, self.service, known)
         body = QWidget()
         column = QVBoxLayout(body)
         column.setContentsMargins(0, 0, GAP, GAP)
@@ -189,11 +187,11 @@ class ServiceWidget(QWidget):
             column.addWidget(_section("State", [self._readings(state)], is_open=len(state) <= _FEW))
         for title, group, is_open in (("Commands", form.actions, True), ("Ask", form.reads, False)):
             if group:
-                column.addWidget(_section(title, [self.commands[i.name] for i in group], is_open=is_open))
+                column.addWidget(_section(title, self._command_forms(group), is_open=is_open))
         if known:
             column.addWidget(_section("Settings", [self.settings], is_open=not form.actions))
         if form.others:
-            column.addWidget(_section("Others", [self.commands[i.name] for i in form.others], is_open=False))
+            column.addWidget(_section("Others", self._command_forms(form.others), is_open=False))
         column.addStretch(1)
         self._area.setWidget(body)
         wanted, self._wanted = self._wanted, None
@@ -211,6 +209,21 @@ class ServiceWidget(QWidget):
             button.clicked.connect(lambda _=False, name=info.name: self.line.follow(self._ask(name, {})))
             row.addWidget(button)
         return whole
+
+    def _command_forms(self, infos: tuple[CommandInfo, ...]) -> list[QWidget]:
+        """Return the forms of commands: those that take nothing beside one another, above the others."""
+        forms = [self.commands[info.name] for info in infos]
+        short = [form for form in forms if not form.editors]
+        rows = QWidget()
+        grid = QGridLayout(rows)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setSpacing(GAP)
+        for number, form in enumerate(short):
+            row, column = divmod(number, _IN_A_ROW)
+            grid.addWidget(form, row, column, Qt.AlignmentFlag.AlignTop)
+        for column in range(_IN_A_ROW):
+            grid.setColumnStretch(column, 1)
+        return [*([rows] if short else []), *(form for form in forms if form.editors)]
 
     def _readings(self, state: dict[str, Any]) -> QWidget:
         whole = QWidget()
@@ -284,5 +297,5 @@ def _section(title: str, parts: list[QWidget], *, is_open: bool = True) -> Panel
 
 
 def _reading(key: str, value: Any) -> str:
-    unit = unit_of(key)
+    unit = unit_text(key)
     return f"{value_text(value)} {unit}" if unit and value is not None else value_text(value)

@@ -18,6 +18,7 @@ from parfocal.rig.snapshots import GONE, RigSnapshot
 
 if TYPE_CHECKING:
     from parfocal.ipc import Client, CommandInfo
+    from parfocal.processes.setting_status import SettingStatus
     from parfocal.rig.all_snapshots import AllSnapshots
     from parfocal.viewers.qt.theme import Theme
 
@@ -44,7 +45,7 @@ class Session:
         self._ended: deque[Request] = deque()
         self._pending: set[Request] = set()
         self._frames: dict[str, FrameFollower] = {}
-        self._facts = FactTable(lambda service, command, returns: self._submit(service, command, {}, returns))
+        self._facts = FactTable(self._submit)
         self._subscription = Subscription(
             directory.runtime_folder(rig), ("rig",), ("settings",), callback=self._facts.take_notice
         )
@@ -60,7 +61,12 @@ class Session:
         return self._submit(service, command, arguments, Declared)
 
     def settings(self, service: str) -> dict[str, Any] | None:
-        """Return the settings of a service by name, as they were told last; None before that."""
+        """Return the settings of a service by their paths, as they were told last; None before that."""
+        statuses = self._known(service).settings
+        return None if statuses is None else {each.name: each.value for each in statuses}
+
+    def setting_statuses(self, service: str) -> tuple[SettingStatus, ...] | None:
+        """Return the same with types, units, limits, sources and meanings; another tuple when one changes."""
         return self._known(service).settings
 
     def commands(self, service: str) -> tuple[CommandInfo, ...] | None:

@@ -8,6 +8,7 @@ import qtawesome
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
+from parfocal.app.desktop.style import GAP
 from parfocal.app.run_window.question_bar import QuestionBar
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class StopBar(QWidget):
             },
         )
         column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
+        column.setContentsMargins(GAP, 0, GAP, 0)
         column.addWidget(self.question)
         self.set_theme(theme)
 

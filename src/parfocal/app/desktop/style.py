@@ -39,6 +39,7 @@ def style_sheet(theme: Theme) -> str:
     QPushButton:pressed, QToolButton#plain:pressed {{ background: {theme.base}; }}
     QPushButton:disabled {{ color: {theme.faint}; background: {theme.window}; }}
     QPushButton#stop {{ color: {theme.alarm}; border: 1px solid {theme.alarm}; font-weight: bold; }}
+    QPushButton#stop:disabled {{ color: {theme.faint}; border-color: {line}; font-weight: normal; }}
     QPushButton#primary {{ background: {theme.accent}; color: {theme.base}; border-color: {theme.accent}; }}
     QPushButton#primary:disabled {{
         background: {theme.button}; color: {theme.faint}; border-color: {line};

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
 from parfocal.app.desktop.editors import FieldEditor
+from parfocal.app.desktop.fields import unit_text
 from parfocal.app.desktop.request_line import RequestLine
 from parfocal.app.desktop.style import GAP
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from parfocal.app.desktop.fields import FormField
     from parfocal.app.desktop.request import Request
 
-_LABELS_PX = 96
+_LABELS_PX, _UNITS_PX = 96, 34
 
 
 class ValueForm(QWidget):
@@ -27,10 +28,10 @@ class ValueForm(QWidget):
     fields : dict of str to FormField
         By the keys of the values that are shown.
     change : callable
-        ``change(key, value)`` asks for a change, and returns the request.
+        ``change(key, value)`` asks for a change, and returns the request; None if it is not asked for yet.
     """
 
-    def __init__(self, fields: Mapping[str, FormField], change: Callable[[str, Any], Request]) -> None:
+    def __init__(self, fields: Mapping[str, FormField], change: Callable[[str, Any], Request | None]) -> None:
         super().__init__()
         self._change = change
         self._values: Mapping[str, Any] = {}
@@ -42,6 +43,8 @@ class ValueForm(QWidget):
         self._grid.setVerticalSpacing(5)
         self._grid.setColumnStretch(1, 1)
         self._grid.setColumnMinimumWidth(0, _LABELS_PX)
+        self._grid.setColumnMinimumWidth(2, _UNITS_PX)
+        self.setVisible(bool(fields))
         for key, field in fields.items():
             self._add(key, field)
 
@@ -68,15 +71,17 @@ class ValueForm(QWidget):
         row = 2 * len(self.lines)
         self._grid.addWidget(label, row, 0)
         self._grid.addWidget(editor, row, 1)
-        if field.unit:
-            unit = QLabel(field.unit)
+        if unit_text(field.name):
+            unit = QLabel(unit_text(field.name))
             unit.setObjectName("faint")
             self._grid.addWidget(unit, row, 2)
         self._grid.addWidget(line, row + 1, 1, 1, 2)
 
     def _edited(self, key: str, value: Any) -> None:
         """Ask for the change; a refused one goes back to what is, and the refusal stays below it."""
-        self.lines[key].follow(self._change(key, value).then(lambda request: self._answered(key, request)))
+        request = self._change(key, value)
+        if request is not None:
+            self.lines[key].follow(request.then(lambda request: self._answered(key, request)))
 
     def _answered(self, key: str, request: Request) -> None:
         if request.error is not None and key in self._values:
