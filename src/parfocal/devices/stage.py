@@ -8,16 +8,16 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
+from parfocal.core.axes import choose_axis
 from parfocal.core.errors import (
     BadInputError,
     CancelledError,
     DeadlineError,
     DeviceError,
     StreamTimeoutError,
-    nearest,
 )
 from parfocal.core.frames import RowSpec
-from parfocal.core.protocols import LENGTHS, Axis, HasSpeed, Stage
+from parfocal.core.protocols import Axis, HasSpeed, Stage
 from parfocal.devices.device_host import DeviceConfig, DeviceHost
 from parfocal.devices.move import Move
 from parfocal.ipc import RECEIVER, URGENT, command, current_call
@@ -183,22 +183,13 @@ class StageHost(DeviceHost):
         return {**self.device.state(), **by_unit}
 
     def _axis(self, name: str, unit: str = "") -> Axis:
-        """Return an axis by name; refuse one that is measured in another unit.
-
-        "" is the only axis, or the only one that is a length: the height of a magnet that turns, too.
-        """
-        axes = {axis.name: axis for axis in self.device.axes}
-        if not name:
-            lengths = [axis.name for axis in axes.values() if axis.unit in LENGTHS]
-            alone = lengths if len(axes) > 1 else list(axes)
-            name = alone[0] if len(alone) == 1 else ""
-        if name not in axes:
-            known = nearest(name, axes)
-            raise BadInputError(f"stage {self.context.service!r} has no axis {name!r}; {known}")
-        axis = axes[name]
+        """Return an axis by name, or the one that `choose_axis` takes for ""; refuse one in another unit."""
+        axis = choose_axis(self.device.axes, name, self.context.service)
         if unit and axis.unit != unit:
-            instead = f"move({{{name!r}: ...}})"
-            raise BadInputError(f"axis {name!r} is measured in {axis.unit}, not in {unit}; use {instead}")
+            instead = f"move({{{axis.name!r}: ...}})"
+            raise BadInputError(
+                f"axis {axis.name!r} is measured in {axis.unit}, not in {unit}; use {instead}"
+            )
         return axis
 
     def _plan(self, starts: dict[str, float], ends: dict[str, float]) -> Move:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from parfocal.core.errors import BadInputError, CommandError, nearest
+from parfocal.core.axes import choose_axis
+from parfocal.core.errors import CommandError
 from parfocal.ipc import Declared
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from parfocal.core.protocols import Axis
+    from parfocal.core.protocols import Axis, Unit
     from parfocal.ipc import CallContext, Client
 
 _ANSWER_S = 2.0
@@ -39,9 +40,10 @@ class MagnetAxis:
         If it does not answer.
     """
 
-    def __init__(self, client: Client, name: str, units: Collection[str]) -> None:
+    def __init__(self, client: Client, name: str, units: Collection[Unit]) -> None:
         self._client = client
-        self.axis = _chosen(client, name, units)
+        described: tuple[Axis, ...] = client.call("describe_axes", timeout_s=_ANSWER_S, returns=Declared)
+        self.axis = choose_axis(described, name, client.service, units)
 
     @property
     def unit(self) -> str:
@@ -74,20 +76,3 @@ class MagnetAxis:
     def turned(self, position: float, turns: float) -> float:
         """Return where an axis of angles is to go, so many turns on."""
         return position + turns * _PER_TURN[self.axis.unit]
-
-
-def _chosen(client: Client, name: str, units: Collection[str]) -> Axis:
-    described: tuple[Axis, ...] = client.call("describe_axes", timeout_s=_ANSWER_S, returns=Declared)
-    axes = {axis.name: axis for axis in described}
-    fitting = [axis.name for axis in described if axis.unit in units]
-    if not name and len(fitting) != 1:
-        raise BadInputError(
-            f"stage {client.service!r} has {len(fitting)} axes in {', '.join(units)}; its axes are "
-            f"{', '.join(axes)}: say in the settings which one moves the magnet"
-        )
-    chosen = name or fitting[0]
-    if chosen not in axes:
-        raise BadInputError(f"stage {client.service!r} has no axis {chosen!r}; {nearest(chosen, axes)}")
-    if chosen not in fitting:
-        raise BadInputError(f"axis {chosen!r} of {client.service!r} is measured in {axes[chosen].unit}")
-    return axes[chosen]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from parfocal.analysis.locks.z_controller import FocusReading
-from parfocal.core.errors import BadInputError, nearest
+from parfocal.core.axes import choose_axis
+from parfocal.core.protocols import LENGTHS
 from parfocal.ipc import Declared
 from parfocal.streams import follow_latest
 
@@ -30,7 +31,7 @@ class FocusAxis:
     streams : Path
         Where the stage's stream of positions is.
     axis : str
-        "" for its only one.
+        "" for the only one that is a length.
 
     Raises
     ------
@@ -42,7 +43,8 @@ class FocusAxis:
 
     def __init__(self, client: Client, streams: Path, axis: str) -> None:
         self._client = client
-        self._axis = _chosen(client, axis)
+        described: tuple[Axis, ...] = client.call("describe_axes", timeout_s=_ANSWER_S, returns=Declared)
+        self._axis = choose_axis(described, axis, client.service, LENGTHS)
         self._nm = _NM[self._axis.unit]
         self._column = f"{self._axis.name}_{self._axis.unit}"
         self._rows = follow_latest(streams, client.service)
@@ -93,16 +95,3 @@ class FocusAxis:
         if rows is None or self._column not in (rows.dtype.names or ()):
             return False
         return bool((abs(rows[self._column] * self._nm - expected_nm) > tolerance_nm).any())
-
-
-def _chosen(client: Client, name: str) -> Axis:
-    """Return an axis of a stage by its name, "" for the only one."""
-    described: tuple[Axis, ...] = client.call("describe_axes", timeout_s=_ANSWER_S, returns=Declared)
-    axes = {axis.name: axis for axis in described}
-    if not name and len(axes) == 1:
-        (name,) = axes
-    if name not in axes:
-        raise BadInputError(f"stage {client.service!r} has no axis {name!r}; {nearest(name, axes)}")
-    if axes[name].unit not in _NM:
-        raise BadInputError(f"axis {name!r} of {client.service!r} is measured in {axes[name].unit}: no focus")
-    return axes[name]
