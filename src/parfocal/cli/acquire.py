@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
-from pathlib import Path
-
-from parfocal.cli.run import carry_out
+from parfocal.cli.record_options import RECORDED, RecordOptions
 from parfocal.core.errors import BadInputError
 from parfocal.rig.rig import Rig
-from parfocal.runs.acquisition_mode import AcquisitionMode
 
 
 def acquire(
-    rig: str,
-    *,
-    mode: AcquisitionMode = "tracks",
-    seconds: float | None = None,
-    frames: int | None = None,
-    out: Path | None = None,
-    name: str = "",
-    live: bool = False,
-    force: bool = False,
-    detach: bool = False,
-    json: bool = False,
+    rig: str, *, seconds: float | None = None, frames: int | None = None, record: RecordOptions = RECORDED
 ) -> int:
     """Have the camera run by itself, record what the mode says, and show how far it is.
 
@@ -33,25 +19,10 @@ def acquire(
     ----------
     rig
         A running rig; else a built-in one or a file, which is started, and ended again after the run.
-    mode
-        What is recorded beside the rows of devices: tracks, tracks+roi-video, tracks+video, roi-video or
-        video. The video of the regions shows the beads that there are when it begins.
     seconds
         For how long; pauses do not count.
     frames
         How many frames, instead of that. Without either it goes on until `parfocal finish`.
-    out
-        Folder for the run's own new folder; by default where the rig's recorder puts its runs.
-    name
-        Of the run, and of its folder.
-    live
-        It is seen, and nothing of it is stored.
-    force
-        Use instruments although another run, or another program, holds them; the record says so.
-    detach
-        Return when the run has begun. It goes on, and so does its rig, in the background.
-    json
-        Print the final status as one JSON object in the last line.
 
     Examples
     --------
@@ -61,14 +32,4 @@ def acquire(
     """
     if seconds is not None and frames is not None:
         raise BadInputError("give --seconds or --frames, not both")
-    start = partial(
-        Rig.acquire,
-        mode=mode,
-        seconds=seconds,
-        frames=frames,
-        name=name,
-        folder="" if out is None else out,
-        save=not live,
-        force=force,
-    )
-    return carry_out(rig, start, detach=detach, json=json)
+    return record.carry_out(rig, Rig.acquire, seconds=seconds, frames=frames)
