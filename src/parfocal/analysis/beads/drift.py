@@ -91,6 +91,8 @@ class DriftFeed:
         self._lock = threading.Lock()
         self._drift = RunningDrift(state=_load(kept, owner))
         self._status = DriftStatus(references=self._drift.chosen)
+        self.newest = np.zeros(0, DRIFT_DTYPE)
+        """The rows of drift of the frames that were added last."""
 
     def choose(self, references: Sequence[int]) -> DriftStatus:
         """Go by other references; the drift makes no step by that.
@@ -117,6 +119,7 @@ class DriftFeed:
         with self._lock:
             members = self._drift.members
             if not members:
+                self.newest = self.newest[:0]
                 return
             frames, first, positions = reference_positions(rows, members, self._scale)
             drifts = []
@@ -126,7 +129,8 @@ class DriftFeed:
                     members, positions = self._drift.members, positions[:, kept]
                     place = place[kept]
                 drifts.append(self._drift.add(time_ns * 1e-9, place))
-            self._write(drift_rows(frames, rows["time_ns"][first], drifts, len(self._drift.chosen)))
+            self.newest = drift_rows(frames, rows["time_ns"][first], drifts, len(self._drift.chosen))
+            self._write(self.newest)
             self._status = _status(self._drift.chosen, drifts[-1])
             self._keep()
 

@@ -24,6 +24,7 @@ from parfocal.analysis.beads.collector import TrackCollector
 from parfocal.analysis.beads.commands.drift import DriftCommands
 from parfocal.analysis.beads.commands.regions import RegionCommands
 from parfocal.analysis.beads.commands.tables import TableCommands
+from parfocal.analysis.beads.commands.verdicts import VerdictCommands
 from parfocal.analysis.beads.commands.video import VideoCommands
 from parfocal.analysis.beads.commands.views import ViewCommands
 from parfocal.analysis.beads.drift import DRIFT_DTYPE, DriftFeed
@@ -34,6 +35,7 @@ from parfocal.analysis.beads.roi_video import RoiVideo
 from parfocal.analysis.beads.rois import RoiSet
 from parfocal.analysis.beads.rows import TRACK_DTYPE
 from parfocal.analysis.beads.track_feed import TrackFeed, write_or_warn
+from parfocal.analysis.beads.verdict_feed import VerdictFeed
 from parfocal.analysis.beads.versions import RoiVersions
 from parfocal.analysis.beads.workers import Workers
 from parfocal.core.errors import BadInputError
@@ -48,6 +50,7 @@ _DRIFT_SLOTS = 1 << 12
 _CHANGEABLE = {
     *("gain_e_per_adu", "offset_adu", "read_noise_e", "saturation_adu"),
     *("max_chi2", "tilted_light", "flat"),
+    "verdict_window_s",
 }
 """Settings that need no restart."""
 _AT_RIG_START = ("workers", "frames", "profiles", "policy", "threads", "roi_px")
@@ -86,6 +89,8 @@ class TrackerConfig(BaseModel):
         Whether a plane of light is fitted to each region too; takes about three times as long.
     flat : path or None
         An image of an empty field, ``.npy`` or a picture, that is divided out.
+    verdict_window_s : float
+        Over how long the motion of beads is looked at for `verdicts`.
     late_after_s : float
         How long the rows of other workers wait for those of a living one; a dead one is not waited for.
     slots : int
@@ -111,14 +116,17 @@ class TrackerConfig(BaseModel):
     max_chi2: Annotated[float, Field(gt=0)] = 1.2
     tilted_light: bool = False
     flat: Path | None = None
+    verdict_window_s: Annotated[float, Field(ge=1, le=600)] = 10.0
     late_after_s: Annotated[float, Field(gt=0)] = 2.0
     slots: Annotated[int, Field(ge=1024)] = 1 << 17
 
 
-class TrackerService(RegionCommands, TableCommands, DriftCommands, VideoCommands, ViewCommands, Service):
+class TrackerService(
+    RegionCommands, TableCommands, DriftCommands, VerdictCommands, VideoCommands, ViewCommands, Service
+):
     """Owns the beads' regions and tables; merges what its workers track into one stream of rows.
 
-    What goes by those rows beside (the drift) looks at them in the loop's thread, four times a second.
+    What goes by those rows beside (drift, verdicts) looks at them in the loop's thread, four times a second.
 
     What the workers need lies in a file, so that one that was started anew takes it up by itself.
     """
@@ -167,11 +175,15 @@ class TrackerService(RegionCommands, TableCommands, DriftCommands, VideoCommands
         context, size_um = self.context, self._frames.pixel_size_um
         rows = StreamWriter(context.streams, self.settings.drift, RowSpec.of(DRIFT_DTYPE), _DRIFT_SLOTS)
         stack.callback(rows.close)
+        pixel_nm = math.nan if size_um is None else size_um * 1e3
         self.drift_feed = DriftFeed(
             partial(write_or_warn, rows, context.log), context.streams / f"{context.service}.drift",
-            os.getppid(), math.nan if size_um is None else size_um * 1e3,
+            os.getppid(), pixel_nm,
         )  # fmt: skip
-        return TrackFeed(self.drift_feed)
+        self.verdict_feed = VerdictFeed(
+            context.clock, pixel_nm, self.settings.verdict_window_s, lambda: self.drift_feed.newest
+        )
+        return TrackFeed(self.drift_feed, self.verdict_feed)
 
     def _open_tracks(self, stack: ExitStack) -> None:
         """Begin to merge what the workers track."""
@@ -195,13 +207,14 @@ class TrackerService(RegionCommands, TableCommands, DriftCommands, VideoCommands
         return _STEP_S
 
     def fixed_settings(self) -> FixedSettings:
-        """Return all but the camera's noise and how beads are fitted."""
+        """Return all but the camera's noise, how beads are fitted, and over how long they are judged."""
         fixed = [name for name in TrackerConfig.model_fields if name not in _CHANGEABLE]
         return {name: "rig" if name in _AT_RIG_START else "restart" for name in fixed}
 
     def settings_changed(self, old: TrackerConfig, new: TrackerConfig) -> None:
-        """Take over the camera's noise and how beads are fitted."""
+        """Take over the camera's noise, how beads are fitted, and over how long their motion is looked at."""
         del old
+        self.verdict_feed.window_s = new.verdict_window_s
         self.regions.set_noise(_noise(new, self._frames), _fit(new, self._frames))
 
     def close(self) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from parfocal.core.errors import BadInputError
-from parfocal.devices.simulated.forces import KT_PN_NM, friction_pn_s_per_nm, tether
+from parfocal.devices.simulated.forces import KT_PN_NM, double_tether, friction_pn_s_per_nm, tether
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from parfocal.devices.simulated.forces import DoubleTether
+    from parfocal.devices.simulated.settings import SimulatedCameraSettings
 
 
 def scatter(
@@ -47,17 +50,70 @@ def scatter(
     return np.asarray(centres + rng.uniform(-0.5, 0.5, (count, 2)) * slack)
 
 
-class BeadField:
-    """Stuck and tethered beads and where they are now.
+class Tethers(NamedTuple):
+    """What holds each bead: arrays (n,).
 
-    Each coordinate of a tethered bead is an Ornstein-Uhlenbeck process with the stiffness of its tether at
-    the force, stepped exactly for any time. A frame shows its mean over the exposure, drawn together with
-    where the bead is when that ends. Random numbers depend on seed and frame alone.
+    Attributes
+    ----------
+    contour_nm : ndarray
+        Length of the tether; 0 for a bead that is stuck to the glass.
+    apart_nm, towards_rad : ndarray
+        How far from the first a second tether of the same length begins, and in which direction (from x to
+        y); 0 for a single one.
+    leaves_s : ndarray
+        After how many seconds of motion the bead is gone; infinite for one that stays.
+    """
+
+    contour_nm: NDArray[np.float64]
+    apart_nm: NDArray[np.float64]
+    towards_rad: NDArray[np.float64]
+    leaves_s: NDArray[np.float64]
+
+    @classmethod
+    def single(cls, contour_nm: NDArray[np.float64]) -> Tethers:
+        """Return one for each bead."""
+        count = len(contour_nm)
+        none, never = np.zeros((2, count)), np.full(count, np.inf)
+        return cls(np.asarray(contour_nm, dtype=float), none[0], none[1], never)
+
+    def kinds(self) -> list[str]:
+        """Return "stuck", "double tether", "lost" (sooner or later) or "good" for each bead.
+
+        Examples
+        --------
+        >>> Tethers.single(np.array([0.0, 900.0])).kinds()
+        ['stuck', 'good']
+        """
+        chosen = (self.contour_nm == 0, self.apart_nm > 0, np.isfinite(self.leaves_s))
+        return [str(kind) for kind in np.select(chosen, ("stuck", "double tether", "lost"), "good")]
+
+
+def tethers_of(settings: SimulatedCameraSettings, rng: np.random.Generator) -> Tethers:
+    """Return what holds each bead: stuck ones first, then those on two tethers, then those that get lost."""
+    s = settings
+    lengths = s.tether_nm * np.clip(1 + s.tether_spread * rng.standard_normal(s.beads), 0.5, 1.5)
+    stuck, double, lost = (round(part * s.beads) for part in (s.stuck, s.double, s.lost))
+    tethers = Tethers.single(np.where(np.arange(s.beads) < stuck, 0.0, lengths))
+    two = slice(stuck, stuck + double)
+    own = np.random.default_rng([s.seed, 2])
+    near, far = s.double_apart
+    apart = np.sqrt(own.uniform(near**2, far**2, double))  # anywhere on the glass between the two
+    tethers.apart_nm[two], tethers.towards_rad[two] = apart * lengths[two], own.uniform(0, np.pi, double)
+    tethers.leaves_s[stuck + double : stuck + double + lost] = s.lost_after_s
+    return tethers
+
+
+class BeadField:
+    """Beads and where they are now.
+
+    A tethered bead does an Ornstein-Uhlenbeck process along each of three axes, with the stiffness of what
+    holds it at the force, stepped exactly for any time. A frame shows its mean over the exposure, drawn
+    together with where the bead is when that ends. Random numbers depend on seed and frame alone.
 
     Parameters
     ----------
-    contour_nm : ndarray, (n,)
-        Length of each tether; 0 for a bead stuck to the glass.
+    tethers : Tethers
+        What holds each bead.
     radius_nm : float
         Of every bead.
     seed : int
@@ -68,8 +124,9 @@ class BeadField:
     Left out: the wall's drag, and rotation.
     """
 
-    def __init__(self, contour_nm: NDArray[np.float64], radius_nm: float, seed: int) -> None:
-        self._contour = np.asarray(contour_nm, dtype=float)
+    def __init__(self, tethers: Tethers, radius_nm: float, seed: int) -> None:
+        self._tethers = tethers
+        self._contour = tethers.contour_nm
         self._radius = radius_nm
         self._friction = friction_pn_s_per_nm(radius_nm)
         self._seed = seed
@@ -77,7 +134,9 @@ class BeadField:
         self._mean = np.zeros(len(self._contour))
         self._stiffness = np.ones((len(self._contour), 3))
         self._offset = np.zeros((len(self._contour), 3))
+        self._axes = np.tile(np.eye(2), (len(self._contour), 1, 1))
         self._started = False
+        self._age_s = 0.0
         self._exposed_s = 0.0
 
     def advance(
@@ -86,7 +145,7 @@ class BeadField:
         """Move on by `seconds` to the exposure of `frame`; return its displacements (n, 3), nm.
 
         They are the mean over `exposure_s`, which is not longer than `seconds`: x and y from the anchor, and
-        the height.
+        the height; NaN for a bead that is gone.
         """
         if force_pn != self._force:
             self._pull(force_pn)
@@ -102,18 +161,34 @@ class BeadField:
         self._started, self._exposed_s = True, exposure_s
         self._offset = np.where(tethered, end, 0.0)
         moved = np.where(tethered, mean, 0.0)
+        moved[:, :2] = np.einsum("nij,nj->ni", self._axes, moved[:, :2])
         moved[:, 2] = np.maximum(moved[:, 2] + self._mean, 0.0)
+        self._age_s += seconds
+        moved[self._age_s >= self._tethers.leaves_s] = np.nan
         return moved
 
     def _pull(self, force_pn: float) -> None:
         """Take on a new force; the beads stay where they are, and relax from there."""
         height = self._mean + self._offset[:, 2]
-        for n in np.flatnonzero(self._contour > 0):
-            now = tether(force_pn, float(self._contour[n]), self._radius)
+        contour, apart, towards = (each.tolist() for each in self._tethers[:3])
+        for n in np.flatnonzero(self._contour > 0).tolist():
+            if apart[n]:
+                self._pull_double(n, double_tether(force_pn, contour[n], self._radius, apart[n], towards[n]))
+                continue
+            now = tether(force_pn, contour[n], self._radius)
             self._mean[n] = now.extension_nm
             self._stiffness[n] = now.stiffness_x, now.stiffness_y, now.stiffness_z
         self._offset[:, 2] = height - self._mean
         self._force = force_pn
+
+    def _pull_double(self, bead: int, now: DoubleTether) -> None:
+        """Take on the axes of a bead with two tethers, which depend on the force."""
+        cos, sin = np.cos(now.turned_rad), np.sin(now.turned_rad)
+        axes = np.array([[cos, -sin], [sin, cos]])
+        self._offset[bead, :2] = axes.T @ self._axes[bead] @ self._offset[bead, :2]
+        self._axes[bead] = axes
+        self._mean[bead] = now.extension_nm
+        self._stiffness[bead] = now.stiffness
 
 
 def _exposed(

@@ -9,7 +9,7 @@ import numpy as np
 from parfocal.core.errors import BadInputError, DeviceError
 from parfocal.core.frames import FrameSpec, Sensor
 from parfocal.devices.exposures import FRAME_RATE_HZ, ExposureSchedule
-from parfocal.devices.simulated.beads import BeadField, scatter
+from parfocal.devices.simulated.beads import BeadField, scatter, tethers_of
 from parfocal.devices.simulated.exposing import ExposingCamera
 from parfocal.devices.simulated.forces import magnet_force_pn
 from parfocal.devices.simulated.light import FULL
@@ -84,9 +84,8 @@ class SimulatedCamera(ExposingCamera):
             s.beads, s.width_px, s.height_px, rng,
             margin_px=min(s.image_px / 2, s.width_px / 4, s.height_px / 4), spacing_px=s.spacing_px,
         )  # fmt: skip
-        lengths = s.tether_nm * np.clip(1 + s.tether_spread * rng.standard_normal(s.beads), 0.5, 1.5)
-        lengths[: round(s.stuck * s.beads)] = 0.0
-        self._field = BeadField(lengths, s.bead_radius_nm, s.seed)
+        self._tethers = tethers_of(s, rng)
+        self._field = BeadField(self._tethers, s.bead_radius_nm, s.seed)
         self._picture = Picture(s, rng)
         self._truth = Truth(s.truth_frames, s.beads)
         self._sensor = np.zeros((s.height_px, s.width_px), s.dtype)
@@ -152,6 +151,12 @@ class SimulatedCamera(ExposingCamera):
         """Move the whole sample at once, as a knock at the table does; as `set_drift`."""
         self._sample = self._sample + _finite(x_nm, y_nm, z_nm)
 
+    @command(effect="reads")
+    def bead_kinds(self) -> list[str]:
+        """Return what each bead of the truth is: "good", "stuck", "double tether", or "lost" in the end."""
+        self._opened()
+        return self._tethers.kinds()
+
     def ground_truth(self, frame: int) -> NDArray[Any]:
         """Return what frame number `frame` shows (`TRUTH_DTYPE`), one row for each bead."""
         self._opened()
@@ -161,6 +166,7 @@ class SimulatedCamera(ExposingCamera):
         s, now = self._settings, exposure.start_ns
         x, y, z = self._positions(exposure, world)
         self._truth.keep(exposure.frame, exposure.end_ns, *self._readout.to_frame(x, y), z)
+        x, y, z = (each[np.isfinite(z)] for each in (x, y, z))  # others are gone
         level_e = s.light_e_per_ms * self.exposure_ms() * world.position("light", now, FULL)
         if self._readout == self._whole:
             self._picture.draw(out, x, y, z, level_e, exposure.frame)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -30,8 +30,12 @@ class SimulatedCameraSettings(BaseModel):
         first exposure at 40 % of the range.
     offset_adu, read_noise_e
         Counts without light, and RMS of the read noise.
-    beads, stuck
-        How many, and which part of them is stuck to the glass.
+    beads, stuck, double, lost
+        How many, and which part of them is stuck to the glass, hangs on two tethers, or comes loose; the
+        others hang on one.
+    double_apart, lost_after_s
+        How far apart two tethers begin on the glass, from and to, in units of their length; after how many
+        seconds of motion beads come loose, and are gone.
     bead_radius_nm, tether_nm, tether_spread
         Radius of all beads; mean contour length of the tethers and its relative spread.
     defocus_nm, depth_nm
@@ -67,6 +71,10 @@ class SimulatedCameraSettings(BaseModel):
     read_noise_e: NotNegative = 8.0
     beads: Annotated[int, Field(ge=0)] = 50
     stuck: Part = 0.2
+    double: Part = 0.0
+    lost: Part = 0.0
+    double_apart: tuple[Part, Part] = (0.5, 1.0)
+    lost_after_s: NotNegative = 10.0
     bead_radius_nm: Positive = 525.0
     tether_nm: Positive = 1000.0
     tether_spread: Part = 0.03
@@ -80,6 +88,18 @@ class SimulatedCameraSettings(BaseModel):
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     buffer_frames: Annotated[int, Field(ge=1)] = 256
     truth_frames: Annotated[int, Field(ge=1)] = 4096
+
+    @model_validator(mode="after")
+    def _kinds_add_up(self) -> Self:
+        if self.stuck + self.double + self.lost > 1 + 1e-9:
+            raise ValueError(
+                f"stuck, double and lost are parts of all beads: {self.stuck:g} + {self.double:g} + "
+                f"{self.lost:g} is more than 1"
+            )
+        near, far = self.double_apart
+        if not near <= far:
+            raise ValueError(f"double_apart goes from {near:g} to {far:g}: give the smaller one first")
+        return self
 
     @property
     def dtype(self) -> str:

@@ -1,0 +1,132 @@
+"""Verdicts on all beads as the rows come: by the motion of the last seconds, once a second."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from parfocal.analysis.beads.motion import motion_of, motion_sums
+from parfocal.analysis.beads.verdicts import BeadVerdict, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from numpy.typing import NDArray
+
+    from parfocal.analysis.beads.verdicts import ExpectedMotion
+    from parfocal.core.clock import Clock
+
+_EVERY_NS = 1_000_000_000
+_NO_ROWS = "no frame of it was tracked yet"
+
+
+class VerdictFeed:
+    """Keeps the motion of the last `window_s` seconds, and a verdict on each bead since when.
+
+    Seconds are those of the frames: while the camera stands still, so do the verdicts.
+
+    Parameters
+    ----------
+    clock : Clock
+        Tells the date of a frame.
+    pixel_nm : float
+        Edge of a pixel.
+    window_s : float
+        Over how long motion is looked at.
+    drift : callable
+        Returns the rows of drift (`DRIFT_DTYPE`) of the frames that are added, empty without references.
+    """
+
+    def __init__(
+        self, clock: Clock, pixel_nm: float, window_s: float, drift: Callable[[], NDArray[Any]]
+    ) -> None:
+        self._clock, self._pixel_nm, self._drift = clock, pixel_nm, drift
+        self.window_s = window_s
+        self.expected: ExpectedMotion | None = None
+        self._lock = threading.Lock()
+        self._blocks: deque[tuple[int, NDArray[Any]]] = deque()
+        self._judged_ns = 0
+        self._verdicts: dict[int, BeadVerdict] = {}
+
+    @property
+    def possible(self) -> bool:
+        """Whether the size of a pixel is known."""
+        return bool(np.isfinite(self._pixel_nm))
+
+    def add(self, rows: NDArray[Any]) -> None:
+        """Take more rows, whole frames in order."""
+        with self._lock:
+            now_ns = int(rows["time_ns"][-1])
+            places = places_less_drift(rows, self._drift(), self._pixel_nm)
+            self._blocks.append((now_ns, motion_sums(rows, places, self._pixel_nm)))
+            while self._blocks[0][0] < now_ns - self.window_s * 1e9:
+                self._blocks.popleft()
+            if now_ns - self._judged_ns >= _EVERY_NS:
+                self._judge(now_ns)
+
+    def renumber(self, numbers: Mapping[int, int]) -> None:
+        """Go by new numbers of the same beads; those without a new one are forgotten."""
+        with self._lock:
+            for _ in range(len(self._blocks)):
+                time_ns, sums = self._blocks.popleft()
+                kept = sums[np.isin(sums["bead"], list(numbers))]
+                kept["bead"] = [numbers[bead] for bead in kept["bead"].tolist()]
+                self._blocks.append((time_ns, kept))
+            self._verdicts = {
+                numbers[bead]: msgspec.structs.replace(verdict, bead=numbers[bead])
+                for bead, verdict in self._verdicts.items()
+                if bead in numbers
+            }
+
+    def expect(self, expected: ExpectedMotion | None) -> None:
+        """Go by another measure, at once for the rows there are; None for what the beads have in common."""
+        with self._lock:
+            self.expected = expected
+            if self._blocks:
+                self._judge(self._blocks[-1][0])
+
+    def verdicts(self, beads: Collection[int]) -> list[BeadVerdict]:
+        """Return the verdict on each of these beads. Any thread."""
+        known = self._verdicts
+        unknown = {bead: BeadVerdict(bead=bead, verdict="not judged", reasons=(_NO_ROWS,)) for bead in beads}
+        return [known.get(bead, unknown[bead]) for bead in beads]
+
+    def _judge(self, now_ns: int) -> None:
+        self._judged_ns = now_ns
+        since = self._date(now_ns)
+        verdicts = {}
+        for verdict in judge(motion_of([sums for _, sums in self._blocks]), self.expected):
+            before = self._verdicts.get(verdict.bead)
+            same = before is not None and before.verdict == verdict.verdict
+            verdicts[verdict.bead] = msgspec.structs.replace(
+                verdict, since_utc=before.since_utc if before is not None and same else since
+            )
+        self._verdicts = verdicts
+
+    def _date(self, time_ns: int) -> str:
+        utc_ns = self._clock.utc_ns() - self._clock.monotonic_ns() + time_ns
+        return datetime.fromtimestamp(utc_ns * 1e-9, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def places_less_drift(rows: NDArray[Any], drift: NDArray[Any], pixel_nm: float) -> NDArray[np.float64]:
+    """Return positions in nm, (n, 3), less the drift of their frames where there is one; NaN where it is NaN.
+
+    Examples
+    --------
+    >>> rows = np.array([(5, 1.0, 0.0, 7.0)], [("frame", "u8"), ("x_px", "f8"), ("y_px", "f8"), ("z_nm", "f8")])
+    >>> drift = np.array([(5, 30.0, 0.0, 2.0)], [("frame", "u8"), *((f"{a}_nm", "f8") for a in "xyz")])
+    >>> places_less_drift(rows, drift, 100.0).tolist(), places_less_drift(rows, drift[:0], 100.0).tolist()
+    ([[70.0, 0.0, 5.0]], [[100.0, 0.0, 7.0]])
+    """
+    places = np.stack([rows["x_px"] * pixel_nm, rows["y_px"] * pixel_nm, rows["z_nm"]], axis=1)
+    if len(drift):
+        place = np.minimum(np.searchsorted(drift["frame"], rows["frame"]), len(drift) - 1)
+        moved = np.stack([drift["x_nm"], drift["y_nm"], drift["z_nm"]], axis=1)[place]
+        moved[np.isnan(moved[:, 2]) & np.isfinite(moved[:, 0]), 2] = 0.0  # without z tables
+        places -= np.where((drift["frame"][place] == rows["frame"])[:, None], moved, 0.0)
+    return places
