@@ -83,9 +83,9 @@ PLAIN = {
     """,
     "devices": """
         Acquisition Angle Caller Epoch Flag Generator
-        HealthCheck History Housekeeping Level Link Modules Motion Picture Piece
+        HealthCheck History Housekeeping Level Link Modules Picture Piece
         Plant Player Readout RedPitaya Sampler Settling Shuffled Signals SlowOutputs
-        Smoothing SyncBits TcpLink Tether Tone Trace Wait
+        Smoothing SyncBits TcpLink Tone Trace Wait
     """,
     "formats": """
         Contents Pages Selection SourcedValue Unreadable Words

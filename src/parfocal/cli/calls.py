@@ -11,6 +11,7 @@ from rich.text import Text
 
 from parfocal.cli.output import console, print_json, to_json
 from parfocal.cli.signatures import signature
+from parfocal.cli.value_table import table_of
 from parfocal.cli.which_rig import AnyRig, only_rig
 from parfocal.core.errors import BadInputError
 from parfocal.core.text_values import ALL, named_values
@@ -136,4 +137,5 @@ def _report(result: Any, json: bool, out: Path | None) -> None:
     elif out is not None:
         console().print(f"written to {out}")
     elif result is not None:
-        console().print(result if isinstance(result, str) else Pretty(result, max_length=_SHOWN))
+        shown = table_of(result) or Pretty(result, max_length=_SHOWN)
+        console().print(result if isinstance(result, str) else shown)

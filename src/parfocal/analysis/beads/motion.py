@@ -30,9 +30,10 @@ SUMS_DTYPE = np.dtype(
         ("step_squares", "<f8"),
     ]
 )
-"""Sums over the rows of a bead: all rows, rows that tell the place (xy) and the height (z), of these the sums
-of time (s), its square, of each coordinate (nm), times time, of products of coordinates, of the variances that
-the tracker states (nm^2); how many steps in x and y there are from row to row, and the sum of their squares."""
+"""Sums over the rows of a bead: all rows, rows that tell the place (xy) and the height (z); of these the sums
+of time (s), of its square, of each coordinate (nm), of that times time, of products of coordinates, and of
+the variances that the tracker states (nm^2); how many steps in x and y there are from row to row, and the sum
+of their squares."""
 
 MOTION_DTYPE = np.dtype(
     [
@@ -50,7 +51,9 @@ independent of one another; variances and covariance about a straight line in ti
 tracker's own, nm^2; and the mean variance that the tracker states. NaN where too few rows tell."""
 
 
-def motion_sums(rows: NDArray[Any], places_nm: NDArray[np.float64], pixel_nm: float) -> NDArray[Any]:
+def motion_sums(
+    rows: NDArray[Any], places_nm: NDArray[np.float64], pixel_nm: float, origin_ns: int
+) -> NDArray[Any]:
     """Return the sums (`SUMS_DTYPE`) of rows of tracks, one for each bead.
 
     Parameters
@@ -61,11 +64,13 @@ def motion_sums(rows: NDArray[Any], places_nm: NDArray[np.float64], pixel_nm: fl
         Their positions, less the drift if that is known; NaN where it should be and is not.
     pixel_nm : float
         Edge of a pixel.
+    origin_ns : int
+        From when time counts, the same for all sums that are to be added: not longer ago than some days.
     """
     beads, of_row = np.unique(rows["bead"], return_inverse=True)
     sums = np.zeros(len(beads), SUMS_DTYPE)
     sums["bead"] = beads
-    time_s = rows["time_ns"] * 1e-9
+    time_s = (rows["time_ns"] - origin_ns) * 1e-9
     xy = np.isfinite(places_nm[:, :2]).all(axis=1) & ((rows["flags"] & np.uint32(XY_FLAGS)) == 0)
     z = xy & np.isfinite(places_nm[:, 2]) & ((rows["flags"] & np.uint32(Z_FLAGS)) == 0)
 
@@ -108,9 +113,8 @@ def motion_of(blocks: Sequence[NDArray[Any]]) -> NDArray[Any]:
     """Return how each bead moved (`MOTION_DTYPE`) by the sums of blocks that follow one another."""
     each = np.concatenate(blocks)
     beads, of_block = np.unique(each["bead"], return_inverse=True)
-    total = {
-        name: np.bincount(of_block, each[name], len(beads)) for name in SUMS_DTYPE.names or () if name != "bead"
-    }
+    names = (SUMS_DTYPE.names or ())[1:]
+    total = {name: np.bincount(of_block, each[name], len(beads)).astype(float) for name in names}
     motion = np.zeros(len(beads), MOTION_DTYPE)
     motion["bead"], motion["rows"] = beads, total["rows"]
     motion["placed"], motion["heights"] = total["n_xy"], total["n_z"]
@@ -131,7 +135,7 @@ def motion_of(blocks: Sequence[NDArray[Any]]) -> NDArray[Any]:
 def _about_line(total: dict[str, NDArray[np.float64]], pair: str) -> NDArray[np.float64]:
     """Return the covariance of two coordinates about straight lines in time."""
     which = "z" if pair == "zz" else "xy"
-    first, second = pair
+    first, second = pair[0], pair[1]
     n = np.where(total[f"n_{which}"] > 3, total[f"n_{which}"], np.nan)
     t = total[f"t_{which}"]
     times = total[f"tt_{which}"] - t**2 / n

@@ -33,7 +33,8 @@ def expected_motion(
     Parameters
     ----------
     force_pn, contour_nm, radius_nm, persistence_nm : float
-        Force, length of the tether, radius of the bead, and over which length the tether forgets its direction.
+        Force, length of the tether, radius of the bead, and over which length the tether forgets its
+        direction.
     exposure_ms : float
         Of the camera; 0 for a flash.
     field_along : "x" or "y"
@@ -42,8 +43,8 @@ def expected_motion(
     Examples
     --------
     >>> expected = expected_motion(5.0, 1000.0, 525.0)
-    >>> round(expected.xx ** 0.5, 1), round(expected.yy ** 0.5, 1), expected.source
-    (34.6, 27.6, 'a tether of 1000 nm at 5 pN')
+    >>> round(expected.xx**0.5, 1), round(expected.yy**0.5, 1), expected.source
+    (34.7, 27.7, 'a tether of 1000 nm at 5 pN')
     """
     from parfocal.tracking.force import covariance  # with scipy: not before somebody asks
     from parfocal.tracking.wlc import chain_extension_nm

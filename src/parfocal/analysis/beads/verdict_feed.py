@@ -50,7 +50,7 @@ class VerdictFeed:
         self.expected: ExpectedMotion | None = None
         self._lock = threading.Lock()
         self._blocks: deque[tuple[int, NDArray[Any]]] = deque()
-        self._judged_ns = 0
+        self._judged_ns = self._origin_ns = 0
         self._verdicts: dict[int, BeadVerdict] = {}
 
     @property
@@ -62,8 +62,10 @@ class VerdictFeed:
         """Take more rows, whole frames in order."""
         with self._lock:
             now_ns = int(rows["time_ns"][-1])
+            if not self._blocks:
+                self._origin_ns = int(rows["time_ns"][0])
             places = places_less_drift(rows, self._drift(), self._pixel_nm)
-            self._blocks.append((now_ns, motion_sums(rows, places, self._pixel_nm)))
+            self._blocks.append((now_ns, motion_sums(rows, places, self._pixel_nm, self._origin_ns)))
             while self._blocks[0][0] < now_ns - self.window_s * 1e9:
                 self._blocks.popleft()
             if now_ns - self._judged_ns >= _EVERY_NS:
@@ -118,8 +120,10 @@ def places_less_drift(rows: NDArray[Any], drift: NDArray[Any], pixel_nm: float) 
 
     Examples
     --------
-    >>> rows = np.array([(5, 1.0, 0.0, 7.0)], [("frame", "u8"), ("x_px", "f8"), ("y_px", "f8"), ("z_nm", "f8")])
-    >>> drift = np.array([(5, 30.0, 0.0, 2.0)], [("frame", "u8"), *((f"{a}_nm", "f8") for a in "xyz")])
+    >>> def row(*values, names):
+    ...     return np.array([values], [("frame", "u8"), *((name, "f8") for name in names)])
+    >>> rows = row(5, 1.0, 0.0, 7.0, names=("x_px", "y_px", "z_nm"))
+    >>> drift = row(5, 30.0, 0.0, 2.0, names=("x_nm", "y_nm", "z_nm"))
     >>> places_less_drift(rows, drift, 100.0).tolist(), places_less_drift(rows, drift[:0], 100.0).tolist()
     ([[70.0, 0.0, 5.0]], [[100.0, 0.0, 7.0]])
     """

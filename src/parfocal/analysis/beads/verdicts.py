@@ -1,10 +1,11 @@
 """What a bead is good for, judged by how it moves: good, lost, stuck, or held by two tethers. Pure.
 
-A bead on a single tether is a pendulum that heat drives. Its variance across the force is kT (l + r) / F where
-it turns with the tether and kT l / F along the field, where it does not (l extension, r radius, F force;
-Strick et al. 1996, doi:10.1126/science.271.5257.1835; Daldrop et al. 2015, doi:10.1016/j.bpj.2015.04.011).
-All beads of a field feel about the same force and hang on tethers of about the same length, so they move
-alike; a tether more adds stiffness in the direction in which both are apart.
+A bead on a single tether is a pendulum that heat drives. Its variance across the force is kT (l + r) / F
+where it turns with the tether, and kT l / F along the field, where it does not (l extension, r radius, F
+force; Strick et al. 1996, doi:10.1126/science.271.5257.1835; Daldrop et al. 2015,
+doi:10.1016/j.bpj.2015.04.011). All beads of a field feel about the same force and hang on tethers of about
+the same length, so they move alike. A second tether adds stiffness in the direction in which the two are
+apart.
 """
 
 from __future__ import annotations
@@ -25,15 +26,18 @@ LEAST_ROWS = 100
 """Before so many rows tell its place, and are independent of one another, a bead is not judged by its motion:
 its variance is known to sqrt(2 / 100) = 14 % then."""
 STUCK_NM = 3.0
-"""RMS of a motion (sqrt(kT l / F)) that no tether is short enough for: 0.1 um of DNA at 45 pN makes as much."""
+"""Least RMS motion, sqrt(kT l / F), of a tether that is of use: that of 0.1 um of DNA at 45 pN."""
 STUCK_PART = 1 / 3
 """A bead that moves by less than this part of what is expected would hang on a tether of a ninth of the
 length, or feel nine times the force of the others: it is held otherwise."""
 DOUBLE_PART = 0.75
-"""Part of the expected variance in some direction below which a second tether is the better explanation. For
-single ones it is extension over force relative to the others, of which the forces on equal beads differ by some
-10 % (De Vlaminck et al. 2012, doi:10.1371/journal.pone.0041432) and the lengths by a few. Two tethers that
-begin half their length apart leave 0.7 of it or less above 1 pN."""
+"""Part of the expected variance, in some direction, below which a second tether is the better explanation.
+
+For a single tether that part is its extension over the force on its bead, relative to the others. The
+moments of beads of one batch differ (De Vlaminck et al. 2012, doi:10.1371/journal.pone.0041432): a quarter
+leaves room for 10 % in the force and 10 % in the length. Two tethers of 1 um that begin half their length
+apart leave at most 0.71 at 1 pN and 0.60 at 5 pN, whatever their direction; two that begin a quarter of it
+apart, or of 0.3 um, may leave 0.85, and pass for a single one: only turning the magnet tells them."""
 FEWEST_ALIKE = 3
 """So many beads have to move before they are the measure of one another."""
 
@@ -134,7 +138,7 @@ def _verdict(bead: Any, expected: ExpectedMotion | None) -> BeadVerdict:
 
 
 class _Seen(NamedTuple):
-    """How a bead moves: RMS in the directions of its own, parts of what is expected, and in which direction."""
+    """How a bead moves: RMS along axes of its own; least and greatest part of what is expected, and where."""
 
     rms_nm: tuple[float, float]
     z_rms_nm: float | None

@@ -41,7 +41,7 @@ class VerdictCommands:
         exposure_ms: float = 0.0,
         field_along: Literal["x", "y"] = "y",
     ) -> str:
-        """Judge beads by the motion that theory expects on such a tether at this force, in place of each other.
+        """Judge beads by the motion that theory expects on such a tether at this force, not by each other.
 
         `exposure_ms` is the camera's, 0 for a flash; the magnetic field points along one axis of the image.
         It holds for that force alone: say so anew, or `expect_alike`, when it changes. Returns the motion.
