@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parfocal.analysis.beads.drift import DRIFT_DTYPE
-from parfocal.analysis.beads.motion import motion_of, motion_sums
+from parfocal.analysis.beads.motion import MOTION_DTYPE, motion_of, motion_sums
 from parfocal.analysis.beads.rows import TRACK_DTYPE
 from parfocal.analysis.beads.tether_motion import expected_motion
 from parfocal.analysis.beads.verdict_feed import VerdictFeed
-from parfocal.analysis.beads.verdicts import judge
+from parfocal.analysis.beads.verdicts import ExpectedMotion, common_motion, in_words, judge
 from parfocal.core.errors import BadInputError
 from parfocal.devices.simulated.beads import BeadField, tethers_of
 from parfocal.devices.simulated.forces import KT_PN_NM, tether
@@ -63,7 +63,12 @@ def sums_of(rows):
 
 def verdicts_of(simulated, seconds=10, expected=None):
     blocks = [sums_of(simulated.rows(round(RATE_HZ))) for _ in range(seconds)]
-    return judge(motion_of(blocks), expected)
+    return words_of(motion_of(blocks), expected)
+
+
+def words_of(motion, expected=None):
+    expected = expected or common_motion(motion)
+    return [in_words(*each, expected, "") for each in zip(motion, judge(motion, expected), strict=True)]
 
 
 @pytest.mark.parametrize("force_pn", [1.0, 5.0])
@@ -113,7 +118,7 @@ def test_one_bead_alone_is_not_called_a_double_tether():
     (verdict,) = verdicts_of(alone)
     assert (verdict.verdict, verdict.part) == ("good", None)
     assert verdict.reasons[0].startswith("nothing to compare it with")
-    (verdict,) = judge(motion_of([sums_of(alone.rows(50))]))
+    (verdict,) = words_of(motion_of([sums_of(alone.rows(50))]))
     assert (verdict.verdict, verdict.reasons) == ("not judged", ("50 rows tell where it is: 100 are needed",))
 
 
@@ -134,6 +139,28 @@ def test_sums_of_parts_are_those_of_the_whole_and_those_of_numpy(cuts, seed):
     for name in ("xx", "yy", "xy", "zz"):
         assert parts[name] == pytest.approx(whole[name], rel=1e-6, abs=1e-4)
     assert 120 < whole["independent"] <= 200
+
+
+@given(
+    angle=st.floats(0, np.pi),
+    greater=st.floats(1, 9),
+    expected_angle=st.floats(0, 3),
+    ratio=st.floats(0.2, 5),
+)
+def test_parts_of_what_is_expected_are_those_of_linear_algebra(angle, greater, expected_angle, ratio):
+    def turned(a, variances):
+        axes = np.array([[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]])
+        return axes @ np.diag(variances) @ axes.T
+
+    seen, single = turned(angle, [100 * greater, 100.0]), turned(expected_angle, [150.0, 150.0 * ratio])
+    motion = np.zeros(1, MOTION_DTYPE)
+    motion["rows"] = motion["placed"] = motion["independent"] = 1000
+    motion["xx"], motion["yy"], motion["xy"] = seen[0, 0], seen[1, 1], seen[0, 1]
+    (judged,) = judge(motion, ExpectedMotion(single[0, 0], single[1, 1], single[0, 1], "theory"))
+    parts = np.sort(np.linalg.eigvals(np.linalg.solve(single, seen)).real)
+    assert [judged["part"], judged["most_part"]] == pytest.approx(parts.tolist())
+    towards = np.array([np.cos(np.radians(judged["towards_deg"])), np.sin(np.radians(judged["towards_deg"]))])
+    assert (towards @ seen @ towards) / (towards @ single @ towards) == pytest.approx(parts[0], rel=1e-6)
 
 
 def feed_of(drift=lambda: np.zeros(0, DRIFT_DTYPE)):

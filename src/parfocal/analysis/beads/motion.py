@@ -67,46 +67,39 @@ def motion_sums(
     origin_ns : int
         From when time counts, the same for all sums that are to be added: not longer ago than some days.
     """
-    beads, of_row = np.unique(rows["bead"], return_inverse=True)
-    sums = np.zeros(len(beads), SUMS_DTYPE)
-    sums["bead"] = beads
-    time_s = (rows["time_ns"] - origin_ns) * 1e-9
-    xy = np.isfinite(places_nm[:, :2]).all(axis=1) & ((rows["flags"] & np.uint32(XY_FLAGS)) == 0)
-    z = xy & np.isfinite(places_nm[:, 2]) & ((rows["flags"] & np.uint32(Z_FLAGS)) == 0)
-
-    def add(name: str, values: NDArray[Any] | float, which: NDArray[np.bool_]) -> None:
-        weights = np.where(which, values, 0.0)
-        sums[name] = np.bincount(of_row, weights, len(beads))
-
-    add("rows", 1.0, np.ones(len(rows), bool))
-    for name, told in (("xy", xy), ("z", z)):
-        add(f"n_{name}", 1.0, told)
-        add(f"t_{name}", time_s, told)
-        add(f"tt_{name}", time_s**2, told)
-    scale = {"x": pixel_nm, "y": pixel_nm, "z": 1.0}
-    place = dict(zip(_AXES, places_nm.T, strict=True))
-    for axis in _AXES:
-        told = z if axis == "z" else xy
-        add(axis, place[axis], told)
-        add(f"t{axis}", time_s * place[axis], told)
-        unit = "nm" if axis == "z" else "px"
-        stated = np.nan_to_num(rows[f"sigma_{axis}_{unit}"].astype(float))
-        add(f"noise_{axis}", (stated * scale[axis]) ** 2, told)
-    for pair in _PAIRS:
-        add(pair, place[pair[0]] * place[pair[1]], z if pair == "zz" else xy)
-    _add_steps(sums, of_row, places_nm, xy)
+    order = np.argsort(rows["bead"], kind="stable")
+    rows, x, y, z = rows[order], *places_nm[order].T
+    begins = np.flatnonzero(np.diff(rows["bead"], prepend=rows["bead"][0] - 1))
+    t = (rows["time_ns"] - origin_ns) * 1e-9
+    xy = np.isfinite(x) & np.isfinite(y) & ((rows["flags"] & np.uint32(XY_FLAGS)) == 0)
+    up = xy & np.isfinite(z) & ((rows["flags"] & np.uint32(Z_FLAGS)) == 0)
+    noise_x, noise_y = (np.nan_to_num(rows[f"sigma_{axis}_px"]) * pixel_nm for axis in "xy")
+    noise_z = np.nan_to_num(rows["sigma_z_nm"]).astype(float)
+    x, y, t_xy = np.where(xy, x, 0.0), np.where(xy, y, 0.0), np.where(xy, t, 0.0)
+    z, t_z = np.where(up, z, 0.0), np.where(up, t, 0.0)
+    follows, squares = _steps(rows["bead"], x, y, xy)
+    columns = {
+        "rows": np.ones(len(rows)), "n_xy": xy, "n_z": up, "t_xy": t_xy, "t_z": t_z,
+        "tt_xy": t_xy**2, "tt_z": t_z**2, "x": x, "y": y, "z": z, "tx": t_xy * x, "ty": t_xy * y,
+        "tz": t_z * z, "xx": x * x, "yy": y * y, "xy": x * y, "zz": z * z, "noise_x": xy * noise_x**2,
+        "noise_y": xy * noise_y**2, "noise_z": up * noise_z**2, "steps": follows, "step_squares": squares,
+    }  # fmt: skip
+    added = np.add.reduceat(np.stack([column.astype(float) for column in columns.values()]), begins, axis=1)
+    sums = np.zeros(len(begins), SUMS_DTYPE)
+    sums["bead"] = rows["bead"][begins]
+    for name, values in zip(columns, added, strict=True):
+        sums[name] = values
     return sums
 
 
-def _add_steps(
-    sums: NDArray[Any], of_row: NDArray[np.int64], places_nm: NDArray[np.float64], xy: NDArray[np.bool_]
-) -> None:
-    order = np.argsort(of_row, kind="stable")
-    own, told, places = of_row[order], xy[order], places_nm[order, :2]
-    follows = (own[1:] == own[:-1]) & told[1:] & told[:-1]
-    squares = np.where(follows, (np.diff(places, axis=0) ** 2).sum(axis=1), 0.0)
-    sums["steps"] = np.bincount(own[1:], follows, len(sums))
-    sums["step_squares"] = np.bincount(own[1:], squares, len(sums))
+def _steps(
+    beads: NDArray[Any], x: NDArray[np.float64], y: NDArray[np.float64], told: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Return which rows follow another one of their bead, and the squares of those steps; sorted by bead."""
+    follows = np.zeros(len(beads), bool)
+    follows[1:] = (beads[1:] == beads[:-1]) & told[1:] & told[:-1]
+    squares = np.diff(x, prepend=0.0) ** 2 + np.diff(y, prepend=0.0) ** 2
+    return follows, np.where(follows, squares, 0.0)
 
 
 def motion_of(blocks: Sequence[NDArray[Any]]) -> NDArray[Any]:

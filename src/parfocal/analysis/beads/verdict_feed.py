@@ -7,11 +7,10 @@ from collections import deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import numpy as np
 
-from parfocal.analysis.beads.motion import motion_of, motion_sums
-from parfocal.analysis.beads.verdicts import BeadVerdict, judge
+from parfocal.analysis.beads.motion import MOTION_DTYPE, motion_of, motion_sums
+from parfocal.analysis.beads.verdicts import JUDGED_DTYPE, BeadVerdict, common_motion, in_words, judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -47,11 +46,14 @@ class VerdictFeed:
     ) -> None:
         self._clock, self._pixel_nm, self._drift = clock, pixel_nm, drift
         self.window_s = window_s
-        self.expected: ExpectedMotion | None = None
+        self._expected: ExpectedMotion | None = None
         self._lock = threading.Lock()
         self._blocks: deque[tuple[int, NDArray[Any]]] = deque()
         self._judged_ns = self._origin_ns = 0
-        self._verdicts: dict[int, BeadVerdict] = {}
+        self._since: dict[int, tuple[int, int]] = {}
+        self._newest: tuple[NDArray[Any], NDArray[Any], ExpectedMotion | None] = (
+            np.zeros(0, MOTION_DTYPE), np.zeros(0, JUDGED_DTYPE), None,
+        )  # fmt: skip
 
     @property
     def possible(self) -> bool:
@@ -74,45 +76,52 @@ class VerdictFeed:
     def renumber(self, numbers: Mapping[int, int]) -> None:
         """Go by new numbers of the same beads; those without a new one are forgotten."""
         with self._lock:
-            for _ in range(len(self._blocks)):
-                time_ns, sums = self._blocks.popleft()
-                kept = sums[np.isin(sums["bead"], list(numbers))]
-                kept["bead"] = [numbers[bead] for bead in kept["bead"].tolist()]
-                self._blocks.append((time_ns, kept))
-            self._verdicts = {
-                numbers[bead]: msgspec.structs.replace(verdict, bead=numbers[bead])
-                for bead, verdict in self._verdicts.items()
-                if bead in numbers
-            }
+            self._blocks = deque((time_ns, _renumbered(sums, numbers)) for time_ns, sums in self._blocks)
+            self._since = {numbers[bead]: was for bead, was in self._since.items() if bead in numbers}
+            newest, judged, expected = self._newest
+            self._newest = _renumbered(newest, numbers), _renumbered(judged, numbers), expected
 
     def expect(self, expected: ExpectedMotion | None) -> None:
         """Go by another measure, at once for the rows there are; None for what the beads have in common."""
         with self._lock:
-            self.expected = expected
+            self._expected = expected
             if self._blocks:
                 self._judge(self._blocks[-1][0])
 
     def verdicts(self, beads: Collection[int]) -> list[BeadVerdict]:
         """Return the verdict on each of these beads. Any thread."""
-        known = self._verdicts
-        unknown = {bead: BeadVerdict(bead=bead, verdict="not judged", reasons=(_NO_ROWS,)) for bead in beads}
-        return [known.get(bead, unknown[bead]) for bead in beads]
+        with self._lock:
+            motion, judged, expected = self._newest
+            since = dict(self._since)
+        places = {bead: place for place, bead in enumerate(judged["bead"].tolist())}
+        return [
+            in_words(motion[place], judged[place], expected, self._date(since[bead][1]))
+            if (place := places.get(bead)) is not None
+            else BeadVerdict(bead=bead, verdict="not judged", reasons=(_NO_ROWS,))
+            for bead in beads
+        ]
 
     def _judge(self, now_ns: int) -> None:
         self._judged_ns = now_ns
-        since = self._date(now_ns)
-        verdicts = {}
-        for verdict in judge(motion_of([sums for _, sums in self._blocks]), self.expected):
-            before = self._verdicts.get(verdict.bead)
-            same = before is not None and before.verdict == verdict.verdict
-            verdicts[verdict.bead] = msgspec.structs.replace(
-                verdict, since_utc=before.since_utc if before is not None and same else since
-            )
-        self._verdicts = verdicts
+        motion = motion_of([sums for _, sums in self._blocks])
+        expected = self._expected or common_motion(motion)
+        judged = judge(motion, expected)
+        self._newest = motion, judged, expected
+        before = self._since
+        self._since = {}
+        for bead, verdict in zip(judged["bead"].tolist(), judged["verdict"].tolist(), strict=True):
+            was = before.get(bead)
+            self._since[bead] = was if was is not None and was[0] == verdict else (verdict, now_ns)
 
     def _date(self, time_ns: int) -> str:
         utc_ns = self._clock.utc_ns() - self._clock.monotonic_ns() + time_ns
         return datetime.fromtimestamp(utc_ns * 1e-9, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _renumbered(rows: NDArray[Any], numbers: Mapping[int, int]) -> NDArray[Any]:
+    kept = rows[np.isin(rows["bead"], list(numbers))]
+    kept["bead"] = [numbers[bead] for bead in kept["bead"].tolist()]
+    return kept
 
 
 def places_less_drift(rows: NDArray[Any], drift: NDArray[Any], pixel_nm: float) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ apart.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import msgspec
 import numpy as np
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Verdict = Literal["good", "lost", "stuck", "double tether", "not judged"]
+_GOOD, _LOST, _STUCK, _DOUBLE, _NOT_JUDGED = range(5)
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 FOUND = 0.5
 """A bead that is found in a smaller part of its rows is lost."""
@@ -42,6 +44,18 @@ FEWEST_ALIKE = 3
 """So many beads have to move before they are the measure of one another."""
 
 
+JUDGED_DTYPE = np.dtype(
+    [
+        ("bead", "<i4"),
+        ("verdict", "u1"),
+        *((name, "<f8") for name in ("most", "least", "part", "most_part", "towards_deg")),
+    ]
+)
+"""A bead as it was judged: place of its verdict in `VERDICTS`; variances (nm^2) across the force in the
+direction in which it moves most, and least; least and most part of what is expected over all directions, and
+the direction of the least, from x to y. NaN where that is not known."""
+
+
 class ExpectedMotion(msgspec.Struct, frozen=True):
     """How a bead on a single tether moves: covariance across the force (nm^2), and where that comes from."""
 
@@ -49,11 +63,6 @@ class ExpectedMotion(msgspec.Struct, frozen=True):
     yy: float
     xy: float
     source: str
-
-    @property
-    def matrix(self) -> NDArray[np.float64]:
-        """As (2, 2)."""
-        return np.array([[self.xx, self.xy], [self.xy, self.yy]])
 
 
 class BeadVerdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,102 +95,116 @@ class BeadVerdict(msgspec.Struct, frozen=True, kw_only=True):
     part: float | None = None
 
 
-def judge(motion: NDArray[Any], expected: ExpectedMotion | None = None) -> list[BeadVerdict]:
-    """Return a verdict on each bead.
+def judge(motion: NDArray[Any], expected: ExpectedMotion | None) -> NDArray[Any]:
+    """Return a verdict on each bead (`JUDGED_DTYPE`).
 
     Parameters
     ----------
     motion : structured ndarray
         As `parfocal.analysis.beads.motion.MOTION_DTYPE`.
-    expected : ExpectedMotion, optional
-        What is known of single tethers. Without it, the median of the beads that move is the measure, if
-        there are three or more.
+    expected : ExpectedMotion or None
+        How those on a single tether move, such as `common_motion`.
     """
-    if expected is None:
-        expected = common_motion(motion)
-    return [_verdict(bead, expected) for bead in motion]
+    judged = np.zeros(len(motion), JUDGED_DTYPE)
+    judged["bead"] = motion["bead"]
+    judged["most"], judged["least"], _ = _principal(motion["xx"], motion["yy"], motion["xy"])
+    for name in ("part", "most_part", "towards_deg"):
+        judged[name] = np.nan
+    if expected is not None:
+        _compare(judged, motion, expected)
+    error = np.sqrt(2 / np.maximum(motion["independent"], 1.0))
+    double = (judged["part"] < DOUBLE_PART) & (judged["part"] * (1 + 2 * error) < 1)
+    causes = [
+        (motion["placed"] < FOUND * motion["rows"], _LOST),
+        ((motion["placed"] < LEAST_ROWS) | ~np.isfinite(judged["most"]), _NOT_JUDGED),
+        ((judged["most"] < STUCK_NM**2) | (judged["most_part"] < STUCK_PART**2), _STUCK),
+        (motion["independent"] < LEAST_ROWS, _NOT_JUDGED),
+        (double, _DOUBLE),
+    ]
+    judged["verdict"] = np.select([which for which, _ in causes], [verdict for _, verdict in causes], _GOOD)
+    return judged
 
 
 def common_motion(motion: NDArray[Any]) -> ExpectedMotion | None:
     """Return how the beads that move do so at the median, or None if there are fewer than three."""
-    moving = motion[(motion["independent"] >= LEAST_ROWS) & (_largest(motion) > STUCK_NM**2)]
+    most, _, _ = _principal(motion["xx"], motion["yy"], motion["xy"])
+    moving = motion[(motion["independent"] >= LEAST_ROWS) & (most > STUCK_NM**2)]
     if len(moving) < FEWEST_ALIKE:
         return None
     xx, yy, xy = (float(np.median(moving[name])) for name in ("xx", "yy", "xy"))
     return ExpectedMotion(xx, yy, xy, f"the median of {len(moving)} beads that move")
 
 
-def _largest(motion: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the variance of each bead in the direction in which it moves most."""
-    mean, half = (motion["xx"] + motion["yy"]) / 2, (motion["xx"] - motion["yy"]) / 2
-    return np.asarray(mean + np.hypot(half, motion["xy"]))
-
-
-def _verdict(bead: Any, expected: ExpectedMotion | None) -> BeadVerdict:
-    number, rows, placed = int(bead["bead"]), int(bead["rows"]), int(bead["placed"])
-    if placed < FOUND * rows:
+def in_words(motion: Any, judged: Any, expected: ExpectedMotion | None, since_utc: str) -> BeadVerdict:
+    """Return the verdict on one bead, from its rows of both arrays, with its reasons."""
+    verdict, bead = VERDICTS[judged["verdict"]], int(judged["bead"])
+    rows, placed, independent = int(motion["rows"]), int(motion["placed"]), float(motion["independent"])
+    if verdict == "lost":
         reason = f"no bead was found in {1 - placed / rows:.0%} of {rows} rows"
-        return BeadVerdict(bead=number, verdict="lost", reasons=(reason,))
-    if placed < LEAST_ROWS or not np.isfinite(bead["xx"]):
+        return BeadVerdict(bead=bead, verdict=verdict, since_utc=since_utc, reasons=(reason,))
+    if placed < LEAST_ROWS or not np.isfinite(judged["most"]):
         reason = f"{placed} rows tell where it is: {LEAST_ROWS} are needed"
-        return BeadVerdict(bead=number, verdict="not judged", reasons=(reason,))
-    seen = _Seen.of(bead, expected)
-    verdict, reason = _judged(seen, expected)
-    return BeadVerdict(
-        bead=number,
-        verdict=verdict,
-        reasons=(reason, *seen.words),
-        rms_nm=seen.rms_nm,
-        z_rms_nm=seen.z_rms_nm,
-        part=None if expected is None else seen.least_part,
+        return BeadVerdict(bead=bead, verdict=verdict, since_utc=since_utc, reasons=(reason,))
+    most, least = _rms(judged["most"]), _rms(judged["least"])
+    height = _rms(motion["zz"]) if np.isfinite(motion["zz"]) else None
+    also = "" if height is None else f", {height:.1f} nm in height"
+    reasons = (
+        _reason(verdict, judged, independent, expected),
+        f"it moves by {most:.1f} x {least:.1f} nm RMS across the force{also}",
     )
+    part = None if expected is None else float(judged["part"])
+    return BeadVerdict(
+        bead=bead, verdict=verdict, since_utc=since_utc, reasons=reasons,
+        rms_nm=(most, least), z_rms_nm=height, part=part,
+    )  # fmt: skip
 
 
-class _Seen(NamedTuple):
-    """How a bead moves: RMS along axes of its own; least and greatest part of what is expected, and where."""
-
-    rms_nm: tuple[float, float]
-    z_rms_nm: float | None
-    independent: float
-    least_part: float
-    most_part: float
-    towards_deg: float
-
-    @classmethod
-    def of(cls, bead: Any, expected: ExpectedMotion | None) -> _Seen:
-        covariance = np.array([[bead["xx"], bead["xy"]], [bead["xy"], bead["yy"]]])
-        least, most = np.sqrt(np.maximum(np.linalg.eigvalsh(covariance), 0.0)).tolist()
-        z = float(np.sqrt(max(0.0, bead["zz"]))) if np.isfinite(bead["zz"]) else None
-        independent = float(bead["independent"])
-        if expected is None:
-            return cls((most, least), z, independent, np.nan, np.nan, np.nan)
-        inverse = np.linalg.inv(np.linalg.cholesky(expected.matrix))
-        parts, directions = np.linalg.eigh(inverse @ covariance @ inverse.T)
-        x, y = inverse.T @ directions[:, 0]  # along this the motion is the smallest part of what is expected
-        towards = float(np.degrees(np.arctan2(y, x))) % 180
-        return cls((most, least), z, independent, float(parts[0]), float(parts[1]), towards)
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """The figures, for people."""
-        height = "" if self.z_rms_nm is None else f", {self.z_rms_nm:.1f} nm in height"
-        return (f"it moves by {self.rms_nm[0]:.1f} x {self.rms_nm[1]:.1f} nm RMS across the force{height}",)
-
-
-def _judged(seen: _Seen, expected: ExpectedMotion | None) -> tuple[Verdict, str]:
-    """Return the verdict on a bead that is tracked, and why."""
-    if seen.rms_nm[0] < STUCK_NM:
-        return "stuck", f"no tether holds a bead to less than {STUCK_NM:g} nm"
-    if expected is not None and seen.most_part < STUCK_PART**2:
-        return "stuck", f"less than a third of the motion of {expected.source}"
-    if seen.independent < LEAST_ROWS:
-        return "not judged", (
-            f"{seen.independent:.0f} of its rows are independent, {LEAST_ROWS} are needed: it moves slowly"
-        )
+def _reason(verdict: Verdict, judged: Any, independent: float, expected: ExpectedMotion | None) -> str:
+    """Return why a bead that is tracked is what it is."""
+    if verdict == "stuck" and judged["most"] < STUCK_NM**2:
+        return f"no tether holds a bead to less than {STUCK_NM:g} nm"
+    if verdict == "not judged":
+        return f"{independent:.0f} of its rows are independent, {LEAST_ROWS} are needed: it moves slowly"
     if expected is None:
-        return "good", "nothing to compare it with: whether a second tether holds it cannot be told"
-    error = np.sqrt(2 / seen.independent)
-    compared = f"{seen.least_part:.2f} +- {seen.least_part * error:.2f} of the variance of {expected.source}"
-    if seen.least_part < DOUBLE_PART and seen.least_part * (1 + 2 * error) < 1:
-        return "double tether", f"along {seen.towards_deg:.0f} deg (from x to y) it has {compared}"
-    return "good", f"in every direction it has at least {compared}"
+        return "nothing to compare it with: whether a second tether holds it cannot be told"
+    if verdict == "stuck":
+        return f"it has less than a third of the motion of {expected.source}"
+    part = float(judged["part"])
+    error = part * np.sqrt(2 / independent)
+    compared = f"{part:.2f} +- {error:.2f} of the variance of {expected.source}"
+    if verdict == "double tether":
+        return f"along {judged['towards_deg']:.0f} deg (from x to y) it has {compared}"
+    return f"in every direction it has at least {compared}"
+
+
+def _compare(judged: NDArray[Any], motion: NDArray[Any], expected: ExpectedMotion) -> None:
+    """Fill in the parts of what is expected: the covariance in units of the expected one, by its root."""
+    a = np.sqrt(expected.xx)
+    b = expected.xy / a
+    c = np.sqrt(expected.yy - b**2)
+    xx = motion["xx"] / a**2
+    xy = (motion["xy"] - b * motion["xx"] / a) / (a * c)
+    yy = (motion["yy"] - 2 * b * motion["xy"] / a + b**2 * xx) / c**2
+    judged["most_part"], judged["part"], angle = _principal(xx, yy, xy)
+    along, aside = -np.sin(angle), np.cos(angle)
+    x, y = along / a - b * aside / (a * c), aside / c
+    judged["towards_deg"] = np.degrees(np.arctan2(y, x)) % 180
+
+
+def _principal(
+    xx: NDArray[np.float64], yy: NDArray[np.float64], xy: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the greatest and the least variance of covariances, and the angle of the greatest, in rad.
+
+    Examples
+    --------
+    >>> [float(each) for each in _principal(np.array(1.0), np.array(4.0), np.array(0.0))]
+    [4.0, 1.0, 1.5707963267948966]
+    """
+    mean, half = (xx + yy) / 2, (xx - yy) / 2
+    reach = np.hypot(half, xy)
+    return mean + reach, mean - reach, np.arctan2(xy, half) / 2
+
+
+def _rms(variance: Any) -> float:
+    return float(np.sqrt(max(0.0, variance)))
