@@ -157,6 +157,10 @@ def test_those_for_a_microscope_run(shorter, folder) -> None:
         assert list(children_of(status)) == ["A2", "B1"]
         assert children_of(run(rig, script, name="again")) == {}
 
+        endless = folder / "endless.py"
+        endless.write_text("def main(lab):\n    lab.acquire('video', name='endless')\n")
+        assert children_of(run(rig, endless)) == {"endless": "finished early"}
+
         handle = rig.script(shorter("ask_a_person"))
         for question, answer in (
             ("which sample", "yeast"),

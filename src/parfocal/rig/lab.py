@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
@@ -61,7 +61,6 @@ class Lab(Experiments):
         self._rig, self._gate = rig, gate
         self._services: dict[str, LabService] = {}
         self._opened = ExitStack()
-        self._endless: list[RunHandle] = []
         self._started = _Children(connection, run, gate)
 
     # --- services, streams, status
@@ -209,15 +208,11 @@ class Lab(Experiments):
     # --- the end, by the process of the script
 
     def _wait_for_runs(self) -> None:
-        """Wait for the runs that the script has started; those without an end of their own are finished."""
-        for handle in self._started.children():
-            status = handle.status()
-            if not status.ended and self._is_endless(status):
+        """Wait for the runs that the script has started; then finish those without an end of their own."""
+        for handle in sorted(self._started.children(), key=self._started.is_endless):
+            if self._started.is_endless(handle):
                 handle.finish("its script has ended")
             self._gate.wait_for(partial(_has_ended, handle), None, f"run {handle.name!r}")
-
-    def _is_endless(self, status: RunStatus) -> bool:
-        return status.event_kind == "acquire" and status.event_fraction is None
 
     def _finish_runs(self) -> None:
         """End the runs that the script has started after what they have in hand."""
@@ -306,20 +301,42 @@ class _Children(Runs):
     def __init__(self, connection: RigConnection, run: str, gate: ScriptGate) -> None:
         super().__init__(connection, run, partial(_Watch, gate=gate))
         self._begun: list[RunHandle] = []
+        self._endless: set[str] = set()
 
     def children(self) -> tuple[RunHandle, ...]:
         """Return those that the script has started."""
         return tuple(self._begun)
 
-    def _begin(self, command: str, *arguments: Any, **named: Any) -> RunHandle:
-        handle = super()._begin(command, *arguments, **named)
+    def is_endless(self, handle: RunHandle) -> bool:
+        """Whether one of them has a plan that goes on until it is finished."""
+        return handle.name in self._endless
+
+    def _begin(self, command: str, asked: Any, *arguments: Any, **named: Any) -> RunHandle:
+        handle = super()._begin(command, asked, *arguments, **named)
         self._begun.append(handle)
+        if _has_no_end(asked):
+            self._endless.add(handle.name)
         return handle
 
 
 def services_of_scripts(names: Iterable[str]) -> tuple[str, ...]:
     """Return the services that scripts call."""
     return tuple(name for name in names if name != SERVICE)
+
+
+def _has_no_end(plan: Mapping[str, Any]) -> bool:
+    """Return whether a plan, as data, has an acquisition without a number of frames or seconds.
+
+    Examples
+    --------
+    >>> _has_no_end({"type": "acquire"}), _has_no_end({"type": "acquire", "seconds": 2.0})
+    (True, False)
+    >>> _has_no_end({"type": "combine", "plans": [{"type": "wait"}, {"type": "acquire"}]})
+    True
+    """
+    if plan.get("type") == "acquire":
+        return plan.get("count") is None and plan.get("seconds") is None
+    return any(map(_has_no_end, plan.get("plans", ())))
 
 
 def _has_ended(handle: RunHandle) -> bool:

@@ -214,9 +214,9 @@ class Runs(Mapping[str, RunHandle]):
                 self._lease.release()
         self._client.close()
 
-    def _begin(self, command: str, *arguments: Any, **named: Any) -> RunHandle:
+    def _begin(self, command: str, asked: Any, *arguments: Any, **named: Any) -> RunHandle:
         status: RunStatus = self._watch.call(
-            command, *arguments, timeout_s=START_S, returns=RunStatus, **named
+            command, asked, *arguments, timeout_s=START_S, returns=RunStatus, **named
         )
         self._watch.take(status)
         return self._handle(status.run)

@@ -432,6 +432,8 @@ def _goes_on(before: KnownRun) -> RunEngine:
     if before.prepared is not None:
         name = before.prepared.request.name
         raise BadInputError(f"run {name!r} is prepared, and was not started: `start` it, or `cancel` it")
+    if before.script is not None:
+        raise BadInputError(f"run {before.script.name!r} is a script: there is no plan to go on with")
     if before.engine is None:
         raise BadInputError("a run that was never started, or whose process died, has nothing to go on with")
     return before.engine
