@@ -158,8 +158,8 @@ def test_those_for_a_microscope_run(shorter, folder) -> None:
         assert children_of(run(rig, script, name="again")) == {}
 
         endless = folder / "endless.py"
-        endless.write_text("def main(lab):\n    lab.acquire('video', name='endless')\n")
-        assert children_of(run(rig, endless)) == {"endless": "finished early"}
+        endless.write_text("def main(lab):\n    lab.acquire('video', name='until then')\n")
+        assert children_of(run(rig, endless)) == {"until then": "finished early"}
 
         handle = rig.script(shorter("ask_a_person"))
         for question, answer in (
