@@ -14,6 +14,7 @@ from parfocal.core.errors import BadInputError, StorageError
 from parfocal.core.event_layout import EventLayout, PositionLayout
 from parfocal.core.frames import FrameHeader, FrameSpec, RowSpec
 from parfocal.storage import RecordedFrames
+from parfocal.storage.recorded_history import recorded_history
 from parfocal.storage.recording import Recording
 from parfocal.storage.requests import RunRequest, Site, StreamRequest
 from parfocal.storage.run_manifests import Ended
@@ -77,6 +78,25 @@ def laboratory(streams: Path, tmp_path: Path) -> Iterator[Laboratory]:
 
 def values(frames: RecordedFrames) -> list[int]:
     return [int(frame.data[0, 0]) for frame in frames]
+
+
+def test_the_newest_frames_that_fit_are_its_history_oldest_first(laboratory: Laboratory) -> None:
+    recording = laboratory.begin(LAYOUT)
+    laboratory.show(2, 0, 1, 5, 4, 3)
+    laboratory.stored(6)
+    folder, one = recording.folder.path, 4 * 6 * 2
+
+    def history(most_bytes: int, after_ns: int = -1) -> list[tuple[int, int]]:
+        read = recorded_history(folder, most_bytes, after_ns)
+        return [(frame.header.event, int(frame.data[0, 0])) for frame in read]
+
+    assert history(1000 * one) == [(event, event + 1) for event in range(6)]
+    assert history(2 * one + 1) == [(4, 5), (5, 6)]
+    assert history(one - 1) == []
+    assert history(1000 * one, after_ns=3000) == [(4, 5), (5, 6)]
+    (frame,) = recorded_history(folder, one)
+    assert (frame.stream, frame.index) == ("camera", {"t": 0, "p": 0, "c": 1, "z": 2})
+    recording.finish(Ended(ending="complete"))
 
 
 @pytest.mark.parametrize("layout", [LAYOUT, PLATE])

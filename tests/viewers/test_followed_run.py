@@ -109,6 +109,28 @@ def test_a_click_in_a_viewer_lights_that_cell_and_the_next_run_comes_to_the_same
             np.testing.assert_array_equal(viewer.image("again channel-nucleus"), frame.data)
 
 
+def test_a_viewer_that_comes_late_shows_a_run_from_its_beginning(tmp_path, opened):
+    changes = {"recorder.folder": str(tmp_path), "camera.slots": 8}
+    with open_rig("optogenetics", changes=changes) as rig:
+        series = Sequence(time_plan={"interval": 0, "loops": 5000}, channels=["nucleus"])
+        handle = rig.run(series, name="late")
+        until(lambda: handle.status().frames_stored > 30, "more images than the ring holds")
+        viewer = opened("headless")
+        viewer.follow(handle).received(PATIENCE_S)
+        seen = handle.status().frames_received
+        until(lambda: images(viewer, "late") > seen, "an image that came after the viewer")
+        handle.finish()
+        status = handle.wait(PATIENCE_S)
+        until(lambda: images(viewer, "late") >= status.frames_received, "the last image")
+        (told,) = viewer.followed_runs()
+        assert (told["images"], told["refused"], told["gone"]) == (status.frames_received, 0, 0)
+        run = open_run(status.folder)
+        for t in (0, 7, 20, status.frames_received - 1):
+            viewer.select("late channel-nucleus", t=t).received(PATIENCE_S)
+            (frame,) = run.frames(t=t)
+            np.testing.assert_array_equal(viewer.image("late channel-nucleus"), frame.data)
+
+
 def test_a_viewer_that_stands_still_or_dies_costs_a_run_nothing(rig, opened):
     viewer = opened("headless")
     handle = rig.prepare(plan(30), pipeline=PIPELINE, name="loop")

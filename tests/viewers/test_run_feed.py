@@ -14,12 +14,15 @@ from parfocal.core.frames import FrameHeader, FrameSpec, RowSpec
 from parfocal.core.run_status import RunStatus
 from parfocal.processes import ServiceContext, directory
 from parfocal.runs.analysis_rows import track_dtype
+from parfocal.storage.recorded_history import HistoryFrame
 from parfocal.streams import StreamWriter
+from parfocal.viewers import run_history
 from parfocal.viewers.content import Content
 from parfocal.viewers.display import Display
 from parfocal.viewers.headless import HeadlessViewer
 from parfocal.viewers.panes import PaneTable
 from parfocal.viewers.run_feed import RunFeed
+from parfocal.viewers.run_history import RunHistory
 from parfocal.viewers.run_join import EventPlace, JoinedFrame
 from parfocal.viewers.run_link import RunLink
 from parfocal.viewers.service import Received, ViewerConfig
@@ -65,6 +68,79 @@ def test_labels_of_a_run_without_time_go_with_their_images():
         feed._put(placed("labels", labels, 0, t=-1))  # analysed late: its image is gone
         assert feed.refused == 1
         assert feed._content._annotations.over(("run",), {"p": "0"}) == ()
+
+
+class Recorded:
+    """Frames as a record has them; more are there when it is looked again."""
+
+    def __init__(self, *passes):
+        self.passes = list(passes)
+        self.asked = []
+
+    def __call__(self, folder, most_bytes, after_ns):
+        self.asked.append((folder, most_bytes, after_ns))
+        for t in self.passes.pop(0) if self.passes else ():
+            header = FrameHeader(frame=t, time_ns=t, event=t)
+            yield HistoryFrame("camera", {"t": t, "p": 0}, header, np.full((4, 4), t, np.uint8))
+
+
+def test_a_viewer_that_comes_late_shows_what_is_recorded_and_then_what_the_ring_holds(monkeypatch):
+    recorded = Recorded(range(5), range(5, 8))
+    monkeypatch.setattr(run_history, "load_object", lambda *_: recorded)
+    now_ns = SYSTEM_CLOCK.utc_ns()
+    events = np.zeros(6, [("number", "i8"), *((axis, "i4") for axis in "tpcz"), ("time_ns", "i8")])
+    events["number"] = events["t"] = events["time_ns"] = range(4, 10)
+    events["c"] = events["z"] = -1
+    folder = directory.shm_folder(RIG)
+    with (
+        StreamWriter(folder, "camera", FrameSpec(shape=(4, 4), dtype="uint8"), 16) as camera,
+        StreamWriter(folder, "run_events", RowSpec.of(events.dtype)) as log,
+        closing(RunFeed(RIG, "run", Content(PaneTable(Display()), 4000))) as feed,
+    ):
+        for t in range(6, 10):  # the ring has no older ones any more
+            camera.write(
+                np.full((4, 4), t, np.uint8), FrameHeader(frame=t, time_ns=t, utc_ns=now_ns, event=t)
+            )
+        log.write_rows(events)
+        feed._link.status = RunStatus(
+            run="run", created_at=now_ns * 1e-9 - 9, claims=("camera",), folder="/a/run", frames_stored=8
+        )
+        assert not feed.poll(), "the link has not told what reads the record"
+        feed._link.history = "module:object"
+
+        def all_shown():
+            feed.poll()
+            return feed.shown >= 10
+
+        assert poll_until(all_shown, 60.0)
+        feed.poll()
+        assert recorded.asked == [
+            ("/a/run", 2000, -1),
+            ("/a/run", 2000 - 5 * 16, 4),
+            ("/a/run", 2000 - 8 * 16, 7),
+        ]
+        stack = feed._content.layers["run"].stack
+        assert [int(stack.plane({"t": str(t), "p": "0"})[0, 0]) for t in range(10)] == list(range(10))
+        assert (feed.shown, feed.refused) == (10, 0), "none came twice"
+
+
+@pytest.mark.parametrize("status", [{"frames_stored": 0, "folder": "/a/run"}, {"frames_stored": 8}])
+def test_a_viewer_that_comes_before_the_first_image_reads_no_record(monkeypatch, status):
+    monkeypatch.setattr(run_history, "load_object", lambda *_: pytest.fail("a record was read"))
+    with closing(RunFeed(RIG, "run", Content(PaneTable(Display()), 4000))) as feed:
+        feed._link.history = "module:object"
+        first = RunStatus(run="run", **status)
+        assert feed._knows_history(first)
+        assert feed._knows_history(RunStatus(run="run", folder="/a/run", frames_stored=9))
+        assert feed._history is None
+
+
+def test_a_record_that_cannot_be_read_is_told_and_the_run_is_followed(tmp_path, caplog):
+    address = "parfocal.storage.recorded_history:recorded_history"
+    with closing(RunHistory(address, str(tmp_path), 1000)) as history:
+        assert poll_until(lambda: history.take(4) == [] and history.over, 60.0)
+    assert "is not the folder of a run" in history.problem
+    assert "cannot be shown" in caplog.text
 
 
 def test_the_cells_of_the_next_run_are_not_those_of_the_run_before(feed):

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from parfocal.rig.config import RigConfig, ServiceConfig
 
 FACTORY = "parfocal.runs.service:RunService"
+_HISTORY = "parfocal.storage.recorded_history:recorded_history"
 _STORED_FRAMES = "parfocal.storage.stored_frame:stored_frame"
 _SCRIPT_PROCESS = "parfocal.rig.script_main"
 _START_S = 120.0
@@ -51,7 +52,11 @@ def run_settings(config: RigConfig) -> RunSettings:
     ('', {'camera': ('left', 'right')})
     """
     said = {} if config.runs is None else config.runs.model_dump(exclude_defaults=True)
-    found: dict[str, Any] = {"stored_frames": _STORED_FRAMES, "script_process": _SCRIPT_PROCESS}
+    found: dict[str, Any] = {
+        "stored_frames": _STORED_FRAMES,
+        "history": _HISTORY,
+        "script_process": _SCRIPT_PROCESS,
+    }
     undecided: dict[str, tuple[str, ...]] = {}
     for part, kind in BY_KIND.items():
         names = _of_kind(config.services, kind)

@@ -14,7 +14,7 @@ from parfocal.processes import directory
 from parfocal.rig.job import JobProgress
 from parfocal.rig.named_rigs import named_rigs
 from parfocal.rig.opening import attach_or_open, open_rig
-from parfocal.rig.recorded_view import show_images, show_recorded
+from parfocal.rig.recorded_view import show_recorded
 from parfocal.runs.settings import SERVICE as RUNS
 from parfocal.storage.recorded_run import is_run, open_run
 from parfocal.viewers import Viewer, open_viewer
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 PLOTTED = (0, 1, 2)
 """Beads whose rows are plotted unless somebody chooses others."""
 _TRACKS = "tracks"
-_PAST = 10
-"""Time points of a run that goes on which are sent before it is followed."""
 
 
 @contextmanager
@@ -137,14 +135,10 @@ def show_file(path: Path, viewer: Viewer) -> str:
 
 
 def show_run(handle: RunHandle, viewer: Viewer) -> str:
-    """Follow a run, after the last time points that are recorded; one that has ended is shown as recorded."""
+    """Follow a run, from what is recorded of it on; one that has ended is shown as recorded."""
     status = handle.status()
-    folder = Path(status.folder)
     if status.ended and status.folder:
-        return show_file(folder, viewer)
-    if status.frames_stored and is_run(folder):
-        run = open_run(folder)
-        show_images(run, handle.name, viewer, run.frames(t=slice(-_PAST, None)))
+        return show_file(Path(status.folder), viewer)
     viewer.follow(handle)
     return f"run {handle.name} of {handle.rig}"
 

@@ -46,6 +46,9 @@ class RunSettings(BaseModel):
     stored_frames : str
         "module:object" of a function ``(folder, stream, header)`` that returns the pixels of a frame of the
         record, for images that had left the stream before they could be analysed; "" for none.
+    history : str
+        "module:object" of a function ``(folder, most_bytes, after_ns)`` that yields the frames of the record,
+        for viewers that come late; "" for none.
     script_process : str
         The module that serves a script in a process of its own; "" for a rig that runs none.
     """
@@ -70,6 +73,7 @@ class RunSettings(BaseModel):
     restart_s: Annotated[float, Field(gt=0)] = 15.0
     keep_times: bool = True
     stored_frames: str = ""
+    history: str = ""
     script_process: str = ""
 
     def service(self, part: str, purpose: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -119,9 +120,14 @@ class RecordedFrames:
         return sum(1 for _ in self._there())
 
     def __iter__(self) -> Iterator[RecordedFrame]:
+        for index, header, read in self.unread():
+            yield RecordedFrame(index, header, read())
+
+    def unread(self) -> Iterator[tuple[dict[str, int], FrameHeader, Callable[[], NDArray[Any]]]]:
+        """Yield index and header of each frame that is there, and what reads its pixels."""
         for index, image, place in self._there():
             header = FrameHeader(**{name: int(image.headers[place][name]) for name in _HEADER})
-            yield RecordedFrame(index, header, image.read(place))
+            yield index, header, partial(image.read, place)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
@@ -133,6 +139,11 @@ class RecordedFrames:
         """The shape of `array`: an axis for each that was not chosen by one index, and those of a frame."""
         outer = (len(numbers) for axis, numbers in self.indices.items() if axis not in self._single)
         return (*outer, *self.frame_shape)
+
+    @property
+    def frame_bytes(self) -> int:
+        """How many bytes the pixels of a frame are."""
+        return int(np.prod(self.frame_shape)) * self.dtype.itemsize
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -13,6 +13,7 @@ from parfocal.core.frames import Frame, FrameSpec
 from parfocal.processes import directory
 from parfocal.streams import follow_lossless, open_stream, stream_names
 from parfocal.viewers.annotations import Labels, Tracks, nbytes_of
+from parfocal.viewers.run_history import RunHistory
 from parfocal.viewers.run_join import RunJoin, as_particles, by_position, track_tails
 from parfocal.viewers.run_link import RunLink
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from parfocal.core.run_status import RunStatus
     from parfocal.streams import LosslessReader
     from parfocal.viewers.annotations import Annotation
     from parfocal.viewers.content import Content
@@ -45,7 +47,8 @@ _MASK_COLOUR = "#38b6ff"
 class RunFeed:
     """Brings what is new of one run to a layer that has its name. For one thread; close it.
 
-    Frames are read in order, as far as the rings hold them; a viewer that is late skips, and holds nobody up.
+    What was recorded before comes first, the newest that fit into half of the budget that is left. Then
+    frames are read in order, as far as the rings hold them; a viewer that is late skips, and holds nobody up.
 
     Parameters
     ----------
@@ -78,6 +81,9 @@ class RunFeed:
         self._tracks: dict[int, Tracks] = {}
         self._labels: dict[int, JoinedFrame] = {}
         self._picked: dict[Any, tuple[int, ...]] = {}
+        self._history: RunHistory | None = None
+        self._is_live = False
+        self._recorded: set[tuple[str, int]] = set()
         content.layers.expect(run, {"channel": "layer"})
 
     def poll(self) -> bool:
@@ -88,8 +94,9 @@ class RunFeed:
         self._find_cameras(status.claims)
         before = self.shown, self.refused
         placed = [placed for rows in self._new_rows(EVENTS) for placed in self._join.add_events(rows)]
-        for name, reader in {**self._cameras, **self._frames}.items():
-            placed += self._new_frames(name, reader)
+        if self._knows_history(status):
+            for name, reader in {**self._cameras, **self._frames}.items():
+                placed += self._new_frames(name, reader)
         unnamed, self._unnamed = self._unnamed, []
         for one in (*unnamed, *placed):
             self._put(one)
@@ -121,6 +128,8 @@ class RunFeed:
         for reader in (*self._rows.values(), *self._frames.values(), *self._cameras.values()):
             reader.close()
         self._link.close()
+        if self._history is not None:
+            self._history.close()
 
     # -- what comes ----------------------------------------------------------------------------------
 
@@ -156,6 +165,24 @@ class RunFeed:
         age_ns = SYSTEM_CLOCK.monotonic_ns() - self._rows[stream].created_ns
         return self._is_mine(SYSTEM_CLOCK.utc_ns() - age_ns)
 
+    def _knows_history(self, status: RunStatus) -> bool:
+        """Show what was recorded before; return whether that is over."""
+        if self._is_live or self._link.history is None:
+            return self._is_live
+        if self._history is None:
+            if not (self._link.history and status.folder and status.frames_stored):
+                self._is_live = True  # nothing is recorded: what comes from now on, the rings hold
+                return True
+            budget = self._content.budget
+            most = (budget.limit_bytes - budget.used_bytes) // 2
+            self._history = RunHistory(self._link.history, status.folder, most)
+        if not self._unnamed:  # a channel's name is asked for
+            for frame in self._history.take(_FRAMES_A_POLL):
+                self._recorded.add((frame.stream, frame.time_ns))
+                self._put(frame)
+        self._is_live = self._history.over
+        return self._is_live
+
     def _new_frames(self, name: str, reader: LosslessReader) -> list[JoinedFrame]:
         """Return the next frames of a stream that belong to this run and have found their event."""
         found = []
@@ -163,7 +190,8 @@ class RunFeed:
             frame = _polled(reader.poll)
             if not isinstance(frame, Frame):
                 break
-            if frame.header.event >= 0 and self._is_mine(frame.header.utc_ns):
+            known = (name, frame.header.time_ns) in self._recorded
+            if not known and frame.header.event >= 0 and self._is_mine(frame.header.utc_ns):
                 placed = self._join.add_frame(name, frame.header.time_ns, frame.data)
                 found += [] if placed is None else [placed]
         return found

@@ -41,6 +41,9 @@ class RunLink:
         How the run was when it was last told; None before that.
     channels : dict of int to str
         Names by the index along c, of those that were asked for; "" where there is none.
+    history : str or None
+        The address of what reads the record (`parfocal.viewers.run_history`), "" for none; None before that
+        was told.
     problem : str
         Why the last wish failed; "" if it did not.
     """
@@ -49,6 +52,7 @@ class RunLink:
         self.rig, self.run = rig, run
         self.status: RunStatus | None = None
         self.channels: dict[int, str] = {}
+        self.history: str | None = None
         self.problem = ""
         self._wanted: set[int] = set()
         self._wishes: queue.Queue[Wish | None] = queue.Queue(maxsize=1000)
@@ -106,6 +110,9 @@ class RunLink:
     def _ask(self, client: Client) -> None:
         try:
             self.status = client.call("status", self.run, timeout_s=_ANSWERS_WITHIN_S, returns=RunStatus)
+            if self.history is None:
+                settings = client.call("get_settings", timeout_s=_ANSWERS_WITHIN_S)
+                self.history = str(settings.get("history", ""))
         except (CommandError, OSError):
             return  # it starts, is being restarted, or is gone: what was known stays
 
