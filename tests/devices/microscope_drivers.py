@@ -97,6 +97,16 @@ class InterruptedCamera(SimulatedCamera):
         super()._do_trigger()
 
 
+class SlowCamera(SimulatedCamera):
+    """A camera that takes a fifth of a second to be read out."""
+
+    def _fetch_data(self):
+        data = super()._fetch_data()
+        if data is not None:
+            time.sleep(0.2)
+        return data
+
+
 class UntriggeredCamera(SimulatedCamera):
     @property
     def trigger_type(self):

@@ -182,6 +182,19 @@ def test_the_frame_of_a_stopped_sequence_is_none_of_the_next():
     camera.close()
 
 
+def test_the_time_of_a_frame_is_its_trigger_and_its_exposure_however_long_it_is_read_out():
+    camera = opened("camera", Camera, driver="microscope_drivers:SlowCamera", **SMALL)
+    began_ns = camera._clock.monotonic_ns()
+    camera.start(count=1)
+    out = np.zeros(camera.spec.shape, camera.spec.dtype)
+    assert camera.read_into(out, 0.0) is None
+    triggered_ns = camera._clock.monotonic_ns()
+    header = frame_of(camera)
+    assert began_ns <= header.time_ns - header.exposure_ns <= triggered_ns
+    assert camera._clock.monotonic_ns() - header.time_ns > 100_000_000
+    camera.close()
+
+
 def test_frames_that_come_unasked_are_bounded_and_counted():
     camera = opened("camera", Camera, driver=SIMULATED, **SMALL)
     for _ in range(40):
@@ -210,14 +223,12 @@ def test_a_camera_is_reshaped_and_tells_what_its_frames_look_like():
     camera.close()
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the library's own __del__
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
         ({"driver": "microscope.simulators:SimulatedCamra"}, ConfigError, "has no 'SimulatedCamra'"),
         ({"driver": "microscope.simulators:SimulatedLightSource"}, ConfigError, "which is no Camera"),
         ({"driver": SIMULATED, "arguments": {"sensor_shape": [1, 2, 3]}}, ConfigError, "'sensor_shape'"),
-        ({"driver": SIMULATED, "arguments": {"port": 3}}, DeviceError, "unexpected keyword argument 'port'"),
         ({"driver": SIMULATED, "part": "camera"}, ConfigError, "is no controller"),
         ({"driver": SIMULATED, "driver_settings": {"gian": 3}}, BadInputError, "did you mean 'gain'"),
         ({"driver": SIMULATED, "driver_settings": {"gain": 2.5}}, BadInputError, "a whole number, not 2.5"),
@@ -228,6 +239,13 @@ def test_a_camera_is_reshaped_and_tells_what_its_frames_look_like():
 def test_what_cannot_be_opened_says_why(options, error, words):
     with pytest.raises(error, match=re.escape(words)):
         opened("camera", Camera, **options)
+
+
+def test_an_argument_that_the_driver_does_not_take_is_named():
+    with pytest.raises(DeviceError, match="unexpected keyword argument 'port'"):
+        opened(
+            "light", LightSource, driver="microscope.simulators:SimulatedLightSource", arguments={"port": 3}
+        )
 
 
 def test_a_driver_is_named_as_a_class_of_a_module():
@@ -285,6 +303,8 @@ def test_the_error_of_a_move_comes_once_and_a_halted_move_is_not_made():
     assert poll_until(lambda: not stage._calls.busy(), 30)
     with pytest.raises(DeviceError, match="could not move to"):
         stage.is_moving("x")
+    stage.halt()
+    assert poll_until(lambda: not stage._calls.busy(), 30)
     stage._driver.move_to = move_to
     stage.move_to({"x": 7.0})
     assert poll_until(lambda: not stage.is_moving("x"), 30)

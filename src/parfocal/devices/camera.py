@@ -62,6 +62,7 @@ class CameraHost(ExposureCommands):
     protocol = Camera
     settings: CameraConfig
     device: Camera
+    _made_safe = False  # since the newest sequence began
 
     def streams_written(self, service: str) -> tuple[str, ...]:
         """Return the stream of its frames, and that of what they show."""
@@ -100,7 +101,7 @@ class CameraHost(ExposureCommands):
         """Fill the next slot, or wait for a while for it; idle while no sequence is on."""
         self._snaps.begin(self._snap_camera)
         if not self.device.is_running():
-            self._end_sequence()
+            self._end_sequence(stopped=self._made_safe)
             self._slot.close()
             return 0.0 if self._snaps.after_sequence() else None
         self._read_ns = self.context.clock.monotonic_ns()
@@ -217,6 +218,11 @@ class CameraHost(ExposureCommands):
         """Return the camera's health in a line."""
         return self.health_line()
 
+    def make_safe(self) -> None:
+        """Make the camera safe: frames that it was still to take are none that it lost."""
+        self._made_safe = True
+        super().make_safe()
+
     def state(self) -> dict[str, Any]:
         """Return the camera's state, the shape of its frames, its counts, and who stopped it last."""
         spec = msgspec.to_builtins(self.device.spec)
@@ -276,6 +282,7 @@ class CameraHost(ExposureCommands):
     def _expose(self, count: int | None) -> None:
         """Start the camera, and note since when what it takes is of this sequence."""
         self._sequence_ns = self.context.clock.monotonic_ns()
+        self._made_safe = False
         self.device.start(count)
         self._counts.begin(self._sequence_ns)
 

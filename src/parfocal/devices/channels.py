@@ -123,10 +123,14 @@ class ChannelsHost(DeviceHost):
     @command(lane=URGENT, effect="stops")
     def off(self) -> None:
         """Switch all lights of the channels off, also one that is just being set: that call fails."""
-        self._offs += 1
-        self.device.make_safe()
+        self.make_safe()
         with self.lock:
             self.device.make_safe()
+
+    def make_safe(self) -> None:
+        """Switch all lights of the channels off; a channel that is just being set fails."""
+        self._offs += 1
+        super().make_safe()
 
     def state(self) -> dict[str, Any]:
         """Return the channels, and the name of the one that is set."""

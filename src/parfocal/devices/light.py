@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from parfocal.core.channels import LightState
-from parfocal.core.errors import BadInputError, StreamTimeoutError
+from parfocal.core.errors import BadInputError, DeviceError, StreamTimeoutError
 from parfocal.core.frames import RowSpec
 from parfocal.core.protocols import HasShutter, LightSource
 from parfocal.devices.device_host import DeviceConfig, DeviceHost
@@ -43,6 +43,7 @@ class LightHost(DeviceHost):
     protocol = LightSource
     settings: LightConfig
     device: LightSource
+    _offs = 0
 
     def surround(self, stack: ExitStack) -> None:
         """Make the stream of powers."""
@@ -64,10 +65,13 @@ class LightHost(DeviceHost):
     def set_power(self, fraction: float) -> float:
         """Set the power, 0 to 1; returns the power read back."""
         self.check_limits(fraction=fraction)
+        offs = self._offs
         with self.lock:
             if self.context.stopping.is_set():
                 fraction = 0.0
             self.device.set_power(fraction)
+            if fraction:
+                self._check_not_switched_off(offs)
             return self._write_row().power
 
     @command(effect="changes")
@@ -79,6 +83,7 @@ class LightHost(DeviceHost):
         if power is not None:
             self.check_limits(fraction=power)
         shutter = None if shutter_open is None else self._with_shutter()
+        offs = self._offs
         with self.lock:
             if self.context.stopping.is_set():
                 power, shutter_open = 0.0, False
@@ -89,6 +94,8 @@ class LightHost(DeviceHost):
                     self.device.set_power(power)
                 if shutter is not None and shutter_open:
                     shutter.set_shutter(True)
+                if power or shutter_open:
+                    self._check_not_switched_off(offs)
             finally:
                 state = self._write_row()
             return state
@@ -128,17 +135,16 @@ class LightHost(DeviceHost):
 
     @command(lane=URGENT, effect="stops")
     def off(self) -> None:
-        """Switch off: at once, and again after a change that is under way."""
-        self.device.make_safe()
+        """Switch off: at once, and again after a change that is under way, which fails if it lights."""
+        self.make_safe()
         with self.lock:
             self.device.make_safe()
             self._write_row()
 
     def make_safe(self) -> None:
-        """Switch off, whatever else is going on."""
-        device = getattr(self, "device", None)
-        if device is not None:
-            device.make_safe()
+        """Switch off, whatever else is going on: what lights it meanwhile fails."""
+        self._offs += 1
+        super().make_safe()
 
     def state(self) -> dict[str, Any]:
         """Return the device's state and its power."""
@@ -149,11 +155,20 @@ class LightHost(DeviceHost):
                 state["shutter_open"] = now.shutter_open
             return state
 
+    def _check_not_switched_off(self, offs: int) -> None:
+        """Switch off again, and raise, what was switched off since `offs`: its driver may have gone on."""
+        if self._offs != offs:
+            self.device.make_safe()
+            raise DeviceError(f"light {self.context.service!r} was switched off meanwhile")
+
     def _set_shutter(self, opened: bool) -> bool:
+        offs = self._offs
         with self.lock:
             shutter = self._with_shutter()
             try:
                 shutter.set_shutter(opened)
+                if opened:
+                    self._check_not_switched_off(offs)
             finally:
                 state = self._write_row()
             return bool(state.shutter_open)

@@ -55,10 +55,10 @@ class StageHost(DeviceHost):
     protocol = Stage
     settings: StageConfig
     device: Stage
+    _halts = 0
 
     def surround(self, stack: ExitStack) -> None:
         """Make the stream of positions."""
-        self._halts = 0
         self._names = tuple(axis.name for axis in self.device.axes)
         self._dtype = np.dtype(
             [("time_ns", "<i8"), *((f"{axis.name}_{axis.unit}", "<f8") for axis in self.device.axes)]
@@ -172,6 +172,11 @@ class StageHost(DeviceHost):
         with self.lock:
             self._halts += 1
             self.device.halt()
+
+    def make_safe(self) -> None:
+        """Make the device safe; a move under way fails."""
+        self._halts += 1
+        super().make_safe()
 
     def state(self) -> dict[str, Any]:
         """Return the device's state, and where each axis stands: ``positions_nm`` and so on by unit."""

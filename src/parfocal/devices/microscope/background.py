@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
+
+_log = logging.getLogger(__name__)
 
 Call = Callable[[Mapping[str, Any]], None]
 
@@ -30,9 +33,11 @@ class BackgroundCalls:
     def submit(self, call: Call, targets: Mapping[str, Any]) -> None:
         """Have ``call(targets)`` made after the one under way; returns at once.
 
-        If the last one that waits is the same call, it gets these targets, too.
+        If the last one that waits is the same call, it gets these targets, too. What an earlier one raised
+        is forgotten.
         """
         with self._changed:
+            self._error = None
             if self._waiting and self._waiting[-1][0] == call:
                 self._waiting[-1][1].update(targets)
             else:
@@ -78,6 +83,7 @@ class BackgroundCalls:
             try:
                 call(targets)
             except Exception as raised:  # noqa: BLE001 (border of a thread: told by `targets`)
+                _log.warning("%s", raised)
                 error = raised
             with self._changed:
                 self._under_way = {}

@@ -46,7 +46,7 @@ class DriverCamera(DriverDevice):
     """A camera that is triggered by its host, frame by frame (a `parfocal.core.protocols.Camera`).
 
     What its frames look like no driver tells: one frame is taken when it is opened, and whenever something
-    is set that changes them. The time of a frame is when the driver had it: readout counts as exposure.
+    is set that changes them. An exposure counts from its trigger; readout comes after it.
     """
 
     Settings = DriverCameraSettings

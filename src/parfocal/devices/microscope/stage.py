@@ -114,7 +114,7 @@ class DriverStage(DriverDevice):
         for name, target in targets.items():
             self._axis(name).check(target)
         calls = self._open_calls()
-        busy = {**self._targets, **calls.targets()}  # raises what the last move raised
+        busy = {**self._targets, **calls.busy()}
         away = {
             name: target
             for name, target in targets.items()

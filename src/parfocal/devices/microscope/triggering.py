@@ -30,7 +30,7 @@ class TriggeredExposure:
     Attributes
     ----------
     end_ns : int
-        When it ends at the latest, on the machine's monotonic clock.
+        When it ends, counted from before it was triggered, on the machine's monotonic clock.
     exposure_ns : int
         How long it lasts.
     wanted : bool
@@ -44,7 +44,7 @@ class TriggeredExposure:
 
 @dataclass(frozen=True, slots=True)
 class ArrivedFrame:
-    """A frame, the time at which the driver had it, and how long it was exposed."""
+    """A frame, the end of its exposure on both clocks, and how long it was exposed."""
 
     pixels: NDArray[Any]
     time_ns: int
@@ -154,7 +154,10 @@ class TriggeredFrames:
             raise DeviceError(f"{self._named} could not deliver a frame: {_text_of(data)}")
         if more:
             self._trigger(exposure_ns)
-        return ArrivedFrame(np.asarray(data), time_ns, utc_ns, triggered.exposure_ns)
+        readout_ns = max(time_ns - triggered.end_ns, 0)
+        return ArrivedFrame(
+            np.asarray(data), time_ns - readout_ns, utc_ns - readout_ns, triggered.exposure_ns
+        )
 
     def _restart(self, exposure_ns: int) -> None:
         """Disable the driver and enable it again; what still comes of the exposure before is discarded."""
@@ -168,11 +171,10 @@ class TriggeredFrames:
         self._triggered = TriggeredExposure(end_ns=end_ns, exposure_ns=exposure_ns, wanted=False)
 
     def _trigger(self, exposure_ns: int) -> None:
+        end_ns = self._clock.monotonic_ns() + exposure_ns
         with asking(self._named, "be triggered"):
             self._driver.trigger()
-        self._triggered = TriggeredExposure(
-            end_ns=self._clock.monotonic_ns() + exposure_ns, exposure_ns=exposure_ns
-        )
+        self._triggered = TriggeredExposure(end_ns=end_ns, exposure_ns=exposure_ns)
 
     def _check_overdue(self) -> None:
         triggered = self._triggered
