@@ -93,6 +93,23 @@ def test_a_rig_that_does_not_run_is_shown_and_not_started(tmp_path, capsys):
     assert directory.rigs() == ()
 
 
+@pytest.mark.slow
+def test_a_start_tells_that_something_is_kept_and_the_rig_tells_all_settings(tmp_path, capsys):
+    lab = tmp_path / "lab.toml"
+    lab.write_text('name = "lab"\n[services.camera]\nkind = "camera"\nsettings.device = "simulated-camera"\n')
+    assert run(["settings", "camera", "slots=8", "options.width_px=64", "--keep", "--rig", str(lab)]) == 0
+    assert run(["up", str(lab), "--detach"]) == 0
+    assert "2 kept settings go before those of its file" in capsys.readouterr().out
+    assert run(["call", "rig", "list_settings", "service=camera", "--json"]) == 0
+    told = {each["name"]: each for each in shown(capsys)["camera"]}
+    assert (told["slots"]["value"], told["slots"]["source"], told["slots"]["applies"]) == (
+        8,
+        "kept",
+        "restart",
+    )
+    assert run(["down"]) == 0
+
+
 def test_runs_are_listed_with_their_outcome(rig, tmp_path, capsys):
     runs = tmp_path / "runs"
     assert run(["runs", str(runs)]) == 2

@@ -94,6 +94,7 @@ def test_a_process_that_is_killed_while_it_keeps_leaves_the_old_file(dies_at: st
     assert not kept_path("lab").with_name(f".{FILE}.new").exists()
 
 
+@pytest.mark.slow
 def test_processes_that_keep_at_once_all_survive() -> None:
     programs = [
         program(

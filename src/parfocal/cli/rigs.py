@@ -16,6 +16,7 @@ from parfocal.cli.signals import ending_signals, interrupt
 from parfocal.cli.which_rig import RunningRig, only_rig
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.processes import directory
+from parfocal.processes.kept_settings import read_kept
 from parfocal.rig.config import read_changes
 from parfocal.rig.opening import attach, load_source, open_rig
 
@@ -72,6 +73,8 @@ def up(
             ready_s = (SYSTEM_CLOCK.monotonic_ns() - began_ns) / 1e9
             console().print(f"rig {rig.name!r} is ready after {ready_s:.1f} s: {', '.join(rig.services)}")
             console().print(f"end it with Ctrl-C or `parfocal down {rig.name}`")
+        if not json and (kept := sum(map(len, read_kept(rig.name).services.values()))):
+            console().print(f"{kept} kept settings go before those of its file: `parfocal settings --kept`")
         if not detach:
             rig.wait()
 
