@@ -71,6 +71,14 @@ def pid_of(handle) -> int:
     return found[0]
 
 
+def is_gone(process: psutil.Process) -> bool:
+    """Whether it has ended, also if nobody has collected it yet."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 def document_of(handle) -> dict:
     return json.loads((Path(handle.status().folder) / "script.json").read_text())
 
@@ -102,6 +110,7 @@ def test_a_script_runs_with_its_helpers_children_and_record(rig, write, records)
     assert folder.parent == records
     log = (folder / "script.log").read_text()
     assert [line in log for line in ("the move is complete", "and this is wrong", "step 1 of 2: light")]
+    assert (len(handle.events), list(handle.events)) == (0, [])
     document = document_of(handle)
     listed = {run.name: run.outcome for run in list_runs(records)}
     assert listed["first"] == document["outcome"] == "complete"
@@ -189,7 +198,7 @@ def test_a_killed_script_is_told_recorded_dark_and_its_children_end(rig, write) 
     ended = child.wait(PATIENCE_S)
     assert (ended.outcome, ended.reason) == ("cancelled", "the script that started it has ended")
     until(lambda: rig["lamp"].power() == 0.0, "darkness")
-    until(lambda: not any(other.is_running() for other in others), "the end of what it started")
+    until(lambda: all(map(is_gone, others)), "the end of what it started")
     document = document_of(handle)
     assert document["outcome"] == "failed"
     assert document["children"][0]["outcome"] == "cancelled"

@@ -17,8 +17,8 @@ _PAGE = 500
 class RunEvents(Sequence[dict[str, Any]]):
     """The events of a run, read from its engine when they are looked at, some hundred at a time.
 
-    Each is a dict: what `parfocal.runs.plans.event.Event` holds. What became of them stands in the run's
-    record, ``parfocal.open_run(folder).events()``.
+    A script has none. Each is a dict: what `parfocal.runs.plans.event.Event` holds. What became of them
+    stands in the run's record, ``parfocal.open_run(folder).events()``.
     """
 
     def __init__(self, run: str, watch: RunWatch) -> None:
@@ -27,7 +27,7 @@ class RunEvents(Sequence[dict[str, Any]]):
 
     def __len__(self) -> int:
         status: RunStatus = self._watch.call("status", self._run, returns=RunStatus)
-        return status.events_total
+        return 0 if status.script else status.events_total
 
     @overload
     def __getitem__(self, item: int) -> dict[str, Any]: ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from parfocal.core.errors import BadInputError, ClaimedError, DeadlineError
@@ -185,13 +185,11 @@ class ScriptGate:
 
     def result_of(self, call: Call) -> Any:
         """Return the result of a call to a service; a pause lets it end, the script's end does not wait."""
-        with self._woken() as woken:
-            call.add_done_callback(lambda _: woken.set())
-            while not call.done():
-                if self._stopped:
-                    raise ScriptStopped(self._stopped)
-                woken.wait()
-                woken.clear()
+        while not call.done():
+            if self._stopped:
+                raise ScriptStopped(self._stopped)
+            with suppress(DeadlineError):  # it is looked at again
+                call.exception(_LOOK_S)
         return call.result()
 
     @contextmanager
