@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 from _report import Parts, Row, Size, parser, run
@@ -135,7 +136,43 @@ def tracked_rate(rig: Rig, seconds: float, look: Callable[[], object] = lambda: 
     return float((rig["tracker"].counts()["tracked"] - first) / (time.perf_counter() - begin))
 
 
-PARTS: Parts = {"xy_lock": xy_lock, "z_lock": z_lock}
+def all_on(size: Size) -> list[Row]:
+    """Record tracks, video of the regions and telemetry with both locks on, beside the camera alone."""
+    seconds = size.of(20.0, 8.0, 1.0)
+    with tweezers(size) as rig:
+        rig["tracker"].build_tables(frames_per_plane=size.of(10, 10, 3), timeout_s=WAIT_S)
+        rig["camera"].stop()
+        beads = list(rig["tracker"].list_rois().beads)
+        options = rig["camera"].get_settings()["options"]
+        rig["xy_lock"].on()
+        rig["z_lock"].set(beads=beads[:3], while_claimed="correct")
+        rig["z_lock"].on()
+        status = rig.acquire("tracks+roi-video", seconds=seconds).wait(WAIT_S + seconds)
+        streams = parfocal.open_run(status.folder).manifest.streams
+    tracked = streams["tracks"].stored / len(beads) / seconds
+    video = streams["roi_video"].stored / seconds
+    alone = camera_alone(options, seconds)
+    name = f"{len(beads)} beads, locks, telemetry and video of the regions on"
+    return [
+        Row(f"camera rate, {name}", status.frames_received / seconds, "1/s", "", "camera alone", alone),
+        Row(f"frames tracked and stored, {name}", tracked, "1/s"),
+        Row(f"frames of the video stored, {name}", video, "1/s"),
+    ]
+
+
+def camera_alone(options: dict[str, Any], seconds: float) -> float:
+    """Return how many frames a second a camera brings in a rig that has nothing else."""
+    camera = {"kind": "camera", "settings": {"device": "simulated-camera", "options": options}}
+    with parfocal.open_rig({"name": f"alone-{os.getpid()}", "services": {"camera": camera}}) as rig:
+        rig["camera"].start()
+        stream = rig.stream("camera")
+        poll_until(lambda: stream.produced > 0, WAIT_S)
+        first, begin = stream.produced, time.perf_counter()
+        time.sleep(seconds)
+        return float((stream.produced - first) / (time.perf_counter() - begin))
+
+
+PARTS: Parts = {"xy_lock": xy_lock, "z_lock": z_lock, "all_on": all_on}
 
 
 def main() -> int:
