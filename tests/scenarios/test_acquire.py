@@ -141,6 +141,8 @@ def test_the_disk_is_foretold_by_mode_and_too_little_of_it_refused(rig):
 def test_rows_go_to_new_files_during_a_run_and_are_read_as_one(rig, capsys):
     handle = rig.acquire("tracks+roi-video", name="parts")
     asked = []
+    assert poll_until(lambda: handle.status().folder, WAIT_S)
+    rig["recorder"].annotate(notes="two beads, one of them stuck")
     for _ in range(2):
         before = frames_of(handle)
         assert poll_until(lambda before=before: frames_of(handle) > before + 5, WAIT_S)
@@ -160,7 +162,9 @@ def test_rows_go_to_new_files_during_a_run_and_are_read_as_one(rig, capsys):
         assert len(parts) >= 3
         assert sum(map(len, parts)) == len(set().union(*parts)) == status.frames_received
         assert len(rows_in(folder / stream)["frame"]) == beads * status.frames_received
-    commands = parfocal.open_run(folder).manifest.commands
+    manifest = parfocal.open_run(folder).manifest
+    assert manifest.notes == "two beads, one of them stuck"
+    commands = manifest.commands
     assert [one.details["tracks"] for one in commands if one.command == "recorder.new_file"][:2] == [1, 2]
 
 

@@ -63,6 +63,6 @@ def disk_forecast(wanted: PlanSurvey, facts: RigFacts) -> DiskForecast:
     each = {FRAMES: facts.frame_bytes} if wanted.exposes else facts.stored_bytes
     return DiskForecast(
         frames=frames,
-        parts={name: frames * size for name, size in each.items()},
+        parts={name: frames * size for name, size in each.items() if frames},
         per_s=sum(each.values()) * rate_hz,
     )

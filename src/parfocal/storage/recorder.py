@@ -271,7 +271,7 @@ class Recorder(Service):
         """End the run as cancelled; what was produced up to now is stored."""
         return self.finish(reason, "cancelled")
 
-    @command(lane="notes", effect="changes")
+    @command(lane="notes", effect="reads")  # of a run that claims it, too: what is recorded stays as it is
     def annotate(
         self, operator: str | None = None, sample: str | None = None, notes: str | None = None
     ) -> None:

@@ -52,7 +52,7 @@ class RecorderSettings(BaseModel):
     codec : str
         How pixels are compressed, without loss.
     rows_per_part, seconds_per_part : int, float
-        A file of rows is closed after so many rows or so long, at the end of a frame; see `Recorder.new_file`.
+        A file of rows is closed after so many rows or so long, at the end of a frame, as by `new_file`.
     least_free_mb : float
         A run does not begin with less than this free.
     """
