@@ -127,6 +127,28 @@ def z_lock(size: Size) -> list[Row]:
         ]
 
 
+def references(size: Size) -> list[Row]:
+    """Take the time from the end of an exposure to its rows, with verdicts, without and with a drift."""
+    seconds = size.of(20.0, 8.0, 1.0)
+    with tweezers(size) as rig:
+        beads = list(rig["tracker"].list_rois().beads)
+        without_ms = frame_to_row_ms(rig, seconds)
+        rig["tracker"].set_references(beads=beads[:5])
+        with_ms = frame_to_row_ms(rig, seconds)
+        name = f"frame to row, {len(beads)} beads, p50, 5 references"
+        return [Row(name, with_ms, "ms", "<= 50", "no references", without_ms)]
+
+
+def frame_to_row_ms(rig: Rig, seconds: float) -> float:
+    """Return the median time from the end of an exposure to its rows in the stream of tracks."""
+    taken, begin = [], time.perf_counter()
+    with rig.stream("tracks").lossless("drop") as rows:
+        while time.perf_counter() - begin < seconds:
+            new = rows.read(timeout_s=WAIT_S)
+            taken.append(new["written_ns"] - new["time_ns"])
+    return float(np.median(np.concatenate(taken))) * 1e-6
+
+
 def tracked_rate(rig: Rig, seconds: float, look: Callable[[], object] = lambda: None) -> float:
     """Return how many frames were tracked in a second, looking ten times a second."""
     first, begin = rig["tracker"].counts()["tracked"], time.perf_counter()
@@ -174,7 +196,7 @@ def camera_alone(options: dict[str, Any], seconds: float) -> float:
         return float((stream.produced - first) / (time.perf_counter() - begin))
 
 
-PARTS: Parts = {"xy_lock": xy_lock, "z_lock": z_lock, "all_on": all_on}
+PARTS: Parts = {"xy_lock": xy_lock, "z_lock": z_lock, "references": references, "all_on": all_on}
 
 
 def main() -> int:

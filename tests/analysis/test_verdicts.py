@@ -113,6 +113,25 @@ def test_reasons_tell_the_figures():
     assert "nm RMS across the force" in told["good"].reasons[1]
 
 
+def test_beads_that_never_move_and_those_of_one_moment_raise_no_warning():
+    rows = np.zeros(300, TRACK_DTYPE)
+    rows["bead"], rows["x_px"] = np.arange(300) % 2, 5.0
+    assert [each.verdict for each in words_of(motion_of([sums_of(rows[:2])]))] == ["not judged"] * 2
+    assert {each.verdict for each in words_of(motion_of([sums_of(rows)]))} <= {"not judged", "stuck"}
+    rows["time_ns"] = 10**15 + 10**7 * (np.arange(300) // 2)
+    assert [each.verdict for each in words_of(motion_of([sums_of(rows)]))] == ["stuck"] * 2
+
+
+def test_beads_that_all_move_along_one_line_are_compared():
+    motion = np.zeros(5, MOTION_DTYPE)
+    motion["bead"], motion["rows"] = np.arange(5), 1000
+    motion["placed"] = motion["independent"] = 1000
+    motion["xx"], motion["yy"] = [100, 110, 90, 500, 100], [100, 90, 110, 100, 500]
+    motion["xy"] = [99.9, 99.0, 99.0, 220.0, 220.0]
+    parts = [each.part for each in words_of(motion)]
+    assert np.isfinite(parts).all()
+
+
 def test_one_bead_alone_is_not_called_a_double_tether():
     alone = Simulated(4, beads=1, stuck=0.0, double=1.0, lost=0.0)
     (verdict,) = verdicts_of(alone)

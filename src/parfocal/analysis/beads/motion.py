@@ -111,15 +111,16 @@ def motion_of(blocks: Sequence[NDArray[Any]]) -> NDArray[Any]:
     motion = np.zeros(len(beads), MOTION_DTYPE)
     motion["bead"], motion["rows"] = beads, total["rows"]
     motion["placed"], motion["heights"] = total["n_xy"], total["n_z"]
-    for axis in _AXES:
-        count = total["n_z" if axis == "z" else "n_xy"]
-        motion[f"noise_{axis}"] = total[f"noise_{axis}"] / np.where(count > 0, count, np.nan)
-    for pair in _PAIRS:
-        motion[pair] = _about_line(total, pair)
-    spread = motion["xx"] + motion["yy"]
-    followed = np.where(total["steps"] > 0, total["steps"], np.nan)
-    correlation = np.clip(1 - total["step_squares"] / followed / (2 * spread), 0.0, 0.999)
-    motion["independent"] = motion["placed"] * (1 - correlation) / (1 + correlation)
+    with np.errstate(divide="ignore", invalid="ignore"):  # a bead that never moves, or of one moment
+        for axis in _AXES:
+            count = total["n_z" if axis == "z" else "n_xy"]
+            motion[f"noise_{axis}"] = total[f"noise_{axis}"] / np.where(count > 0, count, np.nan)
+        for pair in _PAIRS:
+            motion[pair] = _about_line(total, pair)
+        spread = motion["xx"] + motion["yy"]
+        followed = np.where(total["steps"] > 0, total["steps"], np.nan)
+        correlation = np.clip(1 - total["step_squares"] / followed / (2 * spread), 0.0, 0.999)
+        motion["independent"] = motion["placed"] * (1 - correlation) / (1 + correlation)
     for axis in _AXES:
         motion[axis * 2] -= motion[f"noise_{axis}"]
     return motion

@@ -222,7 +222,7 @@ class TrackerService(
         self._closing.close()
 
     def state(self) -> dict[str, Any]:
-        """Return regions, tables, and the ledger."""
+        """Return regions, tables, drift, and the ledger; "missed" batches of rows told nothing of drift."""
         assignment = self.regions.assignment
         return {
             "rois": msgspec.to_builtins(assignment.rois),
@@ -235,6 +235,7 @@ class TrackerService(
             "noise": msgspec.to_builtins(assignment.noise),
             "fit": msgspec.to_builtins(assignment.fit),
             "drift": msgspec.to_builtins(self.drift_feed.status),
+            "missed": self._followers.missed,
             "counts": self._collector.counts(),
         }
 

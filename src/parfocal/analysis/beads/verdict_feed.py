@@ -62,6 +62,8 @@ class VerdictFeed:
 
     def add(self, rows: NDArray[Any]) -> None:
         """Take more rows, whole frames in order."""
+        if not self.possible:
+            return
         with self._lock:
             now_ns = int(rows["time_ns"][-1])
             if not self._blocks:

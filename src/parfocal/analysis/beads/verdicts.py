@@ -132,6 +132,8 @@ def common_motion(motion: NDArray[Any]) -> ExpectedMotion | None:
     if len(moving) < FEWEST_ALIKE:
         return None
     xx, yy, xy = (float(np.median(moving[name])) for name in ("xx", "yy", "xy"))
+    most_xy = 0.99 * float(np.sqrt(xx * yy))  # medians of each need not belong to one bead
+    xy = min(max(xy, -most_xy), most_xy)
     return ExpectedMotion(xx, yy, xy, f"the median of {len(moving)} beads that move")
 
 
