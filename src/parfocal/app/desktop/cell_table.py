@@ -45,6 +45,7 @@ class CellTable(QTreeWidget):
         self.setRootIsDecorated(False)
         self.setAlternatingRowColors(False)
         self.setUniformRowHeights(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setColumnCount(len(columns))

@@ -64,7 +64,10 @@ class CommandForm(QWidget):
         }
 
     def run(self) -> None:
-        """Ask for it now."""
+        """Ask for it now, unless something is written that is no number."""
+        checked = [editor.check() for editor in self.editors.values()]  # so that all are marked
+        if not all(checked):
+            return
         self.line.follow(self._ask(self.info.name, self.arguments()))
 
     def refresh(self) -> None:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, Qt, QTimer
-from PySide6.QtWidgets import QDockWidget, QLabel, QMainWindow, QTabWidget, QWidget
+from PySide6.QtWidgets import QDockWidget, QLabel, QMainWindow, QTabWidget, QVBoxLayout, QWidget
 
 from parfocal.app.desktop.instruments_panel import InstrumentsPanel
 
@@ -47,7 +47,10 @@ class PanelDock(QDockWidget):
         self.panel: Panel | None = None
         self.is_seen = False
         self._make: Callable[[], Panel] | None = make
-        self.setWidget(QWidget())
+        frame = QWidget()  # for good: Qt gives a dock another size with another widget
+        self._place = QVBoxLayout(frame)
+        self._place.setContentsMargins(0, 0, 0, 0)
+        self.setWidget(frame)
         self.visibilityChanged.connect(self._seen)
 
     def refresh(self) -> None:
@@ -99,9 +102,12 @@ class PanelDock(QDockWidget):
             self._put(told)
 
     def _put(self, widget: QWidget) -> None:
-        """Have a widget in place of the one before; Qt does not show it by itself in a dock that is seen."""
-        self.setWidget(widget)
-        widget.show()
+        """Have a widget in place of the one before."""
+        while (item := self._place.takeAt(0)) is not None:
+            if (before := item.widget()) is not None:
+                before.hide()
+                before.deleteLater()
+        self._place.addWidget(widget)
 
 
 class DockArea(QMainWindow):

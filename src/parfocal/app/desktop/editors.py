@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from PySide6.QtCore import QLocale, QRegularExpression, Qt, Signal
-from PySide6.QtGui import QDoubleValidator, QKeyEvent, QRegularExpressionValidator, QValidator
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLineEdit, QWidget
 
 from parfocal.app.desktop.fields import FormField
@@ -16,6 +17,7 @@ from parfocal.core.text_values import read_value
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _WIDTH_PX = 64
 
 
@@ -25,25 +27,33 @@ class NumberField(QLineEdit):
     def __init__(self, *, integer: bool) -> None:
         super().__init__()
         self._integer = integer
-        locale = QLocale.c()
-        locale.setNumberOptions(QLocale.NumberOption.RejectGroupSeparator)
-        validator: QValidator = QDoubleValidator(self)
-        if integer:
-            validator = QRegularExpressionValidator(QRegularExpression(r"-?\d{1,18}"), self)
-        validator.setLocale(locale)
-        self.setValidator(validator)
+        self.textEdited.connect(lambda _: self.mark(False))
 
     @property
     def value(self) -> float | None:
         """The number; None while there is none."""
         text = self.text().strip()
-        try:
-            return int(text) if self._integer else float(text)
-        except ValueError:
+        if not _NUMBER.fullmatch(text):
             return None
+        number = float(text)
+        return int(number) if self._integer and number.is_integer() else number
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether something else than a number is written, such as 1,5: nothing is guessed of it."""
+        return bool(self.text().strip()) and self.value is None
+
+    def mark(self, wrong: bool) -> None:
+        """Show that what is written is no number, or no longer."""
+        name = "wrong" if wrong else ""
+        if name != self.objectName():
+            self.setObjectName(name)
+            self.setToolTip("not a number: write it as 1.5 or 2e-3" if wrong else "")
+            self.style().polish(self)
 
     def show_value(self, value: float | None) -> None:
         """Show a number; None for none."""
+        self.mark(False)
         self.setText("" if value is None else f"{value:d}" if isinstance(value, int) else f"{value:.9g}")
         self.setCursorPosition(0)
 
@@ -94,6 +104,13 @@ class FieldEditor(QWidget):
         """What stands in it."""
         return self._read()
 
+    def check(self) -> bool:
+        """Return whether what is written can be taken; show it if not."""
+        if not isinstance(self.input, NumberField):
+            return True
+        self.input.mark(self.input.is_wrong)
+        return not self.input.is_wrong
+
     def show_value(self, value: Any) -> None:
         """Show a value from elsewhere, unless a person is about to change it."""
         if self.input.hasFocus() and self._shown is not None and self._read() != self._shown:
@@ -105,6 +122,9 @@ class FieldEditor(QWidget):
 
     def _tell(self) -> None:
         value = self._read()
+        is_missing = value is None and isinstance(self.input, NumberField) and not self.field.optional
+        if not self.check() or is_missing:
+            return
         if value != self._shown:
             self._shown = value
             self.edited.emit(value)

@@ -48,6 +48,7 @@ def style_sheet(theme: Theme) -> str:
         background: {theme.base}; color: {theme.text}; border: 1px solid {line};
         border-radius: {RADIUS}px; padding: 3px 6px; selection-background-color: {theme.accent};
     }}
+    QLineEdit#wrong {{ border-color: {theme.alarm}; }}
     QLineEdit:focus, QComboBox:focus {{ border-color: {theme.accent}; }}
     QLineEdit:disabled, QComboBox:disabled {{ color: {theme.faint}; }}
     QComboBox::drop-down {{ border: none; width: 18px; }}

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QLabel,
     QMainWindow,
+    QPushButton,
     QSizePolicy,
     QStackedWidget,
     QToolButton,
@@ -90,7 +91,7 @@ class DesktopWindow(QMainWindow):
         self.set_theme(self.theme_name)
         if file.kept.geometry:
             self.restoreGeometry(QByteArray(file.kept.geometry))
-        if file.kept.rig:
+        if file.kept.rig in {record.rig for record in directory.rigs()}:
             self.show_rig(file.kept.rig)
         self._turn = QTimer(self)
         self._turn.timeout.connect(self.look)
@@ -118,6 +119,8 @@ class DesktopWindow(QMainWindow):
         self.leave_rig()
         self.name.setText("parfocal")
         self.state.setText("")
+        for action in (self._back_action, self._run_action):
+            action.setVisible(False)
         self.setWindowTitle("parfocal")
 
     def ask_to_end(self) -> None:
@@ -250,6 +253,7 @@ class DesktopWindow(QMainWindow):
         snapshot = session.snapshot()
         word = "does not answer" if snapshot.error else snapshot.rig.state
         self.state.setText({"running": "", GONE: "has ended"}.get(word, word))
+        self._back_action.setVisible(word == GONE)
         runs = {name: run for name, run in snapshot.runs.items() if can_stop(run.state)}
         self._run_action.setVisible(bool(runs))
         told = "; ".join(f"{name}: {state_text(run)}, {progress_text(run)}" for name, run in runs.items())
@@ -273,7 +277,12 @@ class DesktopWindow(QMainWindow):
         gap.setFixedWidth(MARGIN)
         bar.addWidget(self.name)
         bar.addWidget(self.state)
+        back = QPushButton("Start page")
+        back.clicked.connect(self.show_start_page)
+        self._back_action = bar.addWidget(back)
+        self._back_action.setVisible(False)
         self._run_action = bar.addWidget(self.run)
+        self._run_action.setVisible(False)
         for widget in (spring, self.search, gap, self.stop_bar.button):
             bar.addWidget(widget)
         centre = QWidget()
