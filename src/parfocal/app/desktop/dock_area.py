@@ -6,7 +6,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QByteArray, Qt, QTimer
+from PySide6.QtCore import QByteArray, QSize, Qt, QTimer
 from PySide6.QtWidgets import QDockWidget, QLabel, QMainWindow, QTabWidget, QVBoxLayout, QWidget
 
 from parfocal.app.desktop.instruments_panel import InstrumentsPanel
@@ -22,8 +22,9 @@ _LOG = logging.getLogger(__name__)
 _AREAS = {
     "left": Qt.DockWidgetArea.LeftDockWidgetArea,
     "right": Qt.DockWidgetArea.RightDockWidgetArea,
-    "bottom": Qt.DockWidgetArea.BottomDockWidgetArea,
+    "bottom": Qt.DockWidgetArea.LeftDockWidgetArea,  # below what is looked at
 }
+"""Qt's areas. Without its bottom: where nothing is above that, each change of any widget moves its edge."""
 _RIGHT_PX, _BOTTOM_PX = 430, 210
 
 
@@ -47,7 +48,7 @@ class PanelDock(QDockWidget):
         self.panel: Panel | None = None
         self.is_seen = False
         self._make: Callable[[], Panel] | None = make
-        frame = QWidget()  # for good: Qt gives a dock another size with another widget
+        frame = _PanelFrame()
         self._place = QVBoxLayout(frame)
         self._place.setContentsMargins(0, 0, 0, 0)
         self.setWidget(frame)
@@ -110,6 +111,14 @@ class PanelDock(QDockWidget):
         self._place.addWidget(widget)
 
 
+class _PanelFrame(QWidget):
+    """What a dock holds for good, always of the same hint: no panel changes the size of its dock."""
+
+    def sizeHint(self) -> QSize:
+        """Return a size that fits everywhere."""
+        return QSize(200, 150)
+
+
 class DockArea(QMainWindow):
     """All docks of a session.
 
@@ -130,7 +139,6 @@ class DockArea(QMainWindow):
             | QMainWindow.DockOption.GroupedDragging
         )
         self.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
-        self.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
         self.docks: dict[str, PanelDock] = {}
         for name, kind in kinds.items():
             if kind.fits(session.snapshot()):
@@ -158,9 +166,20 @@ class DockArea(QMainWindow):
                 self.tabifyDockWidget(first[dock.kind.area], dock)
             elif dock.kind.opens:
                 first[dock.kind.area] = dock
+        if "left" in first and "bottom" in first:
+            self._put_below(first["left"], first["bottom"])
         for dock in first.values():
             dock.raise_()
         QTimer.singleShot(0, partial(self._share_room, first))
+
+    def _put_below(self, above: PanelDock, below: PanelDock) -> None:
+        """Have a dock below another one, with those that share its place."""
+        sharing = [
+            dock for dock in self if dock.kind.area == "bottom" and dock.kind.opens and dock is not below
+        ]
+        self.splitDockWidget(above, below, Qt.Orientation.Vertical)
+        for dock in sharing:
+            self.tabifyDockWidget(below, dock)
 
     def _share_room(self, first: dict[str, PanelDock]) -> None:
         """Give what steers the width that it needs, what is told some lines, and the rest to the others."""
