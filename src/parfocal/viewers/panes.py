@@ -29,6 +29,8 @@ class Marker:
     ----------
     kind : str
         "good", "flagged", or "untracked" if no row has told of it yet.
+    selected, reference : bool
+        Whether a person has selected it, and whether it tells the drift.
     """
 
     bead: int
@@ -36,6 +38,8 @@ class Marker:
     y_px: float
     size_px: float
     kind: str = "untracked"
+    selected: bool = False
+    reference: bool = False
 
 
 @dataclass(frozen=True)

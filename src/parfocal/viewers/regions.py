@@ -4,16 +4,41 @@ from __future__ import annotations
 
 import queue
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from parfocal.core.errors import CommandError, ParfocalError
 from parfocal.processes import directory
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from parfocal.ipc import Client
 
 _ASK_EVERY_S = 0.5
 _ANSWERS_WITHIN_S = 2.0
+
+
+class EditableRegions(Protocol):
+    """Regions that a window shows, and asks to be changed."""
+
+    centers: dict[int, tuple[float, float]]
+    size_px: float
+
+    def add(self, x_px: float, y_px: float) -> None:
+        """Ask for a region around a point."""
+        ...
+
+    def move(self, bead: int, x_px: float, y_px: float) -> None:
+        """Ask that a region goes to a point."""
+        ...
+
+    def remove(self, bead: int) -> None:
+        """Ask that a bead's region goes."""
+        ...
+
+    def at(self, x_px: float, y_px: float) -> int | None:
+        """Return the bead whose region holds a point; None if there is none."""
+        ...
 
 
 class Regions:
@@ -59,13 +84,7 @@ class Regions:
 
     def at(self, x_px: float, y_px: float) -> int | None:
         """Return the bead whose region holds a point; of several the nearest, None if there is none."""
-        half = self.size_px / 2
-        inside = {
-            bead: abs(x - x_px) + abs(y - y_px)
-            for bead, (x, y) in self.centers.items()
-            if abs(x - x_px) <= half and abs(y - y_px) <= half
-        }
-        return min(inside, key=lambda bead: inside[bead]) if inside else None
+        return bead_at(self.centers, self.size_px, x_px, y_px)
 
     def close(self) -> None:
         """End the thread, which may take as long as the service takes to answer."""
@@ -109,3 +128,22 @@ class Regions:
             return  # it starts, or is gone: what was known stays, coloured by its rows
         self.size_px = float(stated["roi_px"])
         self.centers = {roi["bead"]: (float(roi["x_px"]), float(roi["y_px"])) for roi in stated["rois"]}
+
+
+def bead_at(
+    centers: Mapping[int, tuple[float, float]], size_px: float, x_px: float, y_px: float
+) -> int | None:
+    """Return the bead whose region holds a point; of several the nearest, None if there is none.
+
+    Examples
+    --------
+    >>> bead_at({3: (10.0, 10.0), 4: (18.0, 10.0)}, 16.0, 15.0, 12.0), bead_at({}, 16.0, 1.0, 1.0)
+    (4, None)
+    """
+    half = size_px / 2
+    inside = {
+        bead: abs(x - x_px) + abs(y - y_px)
+        for bead, (x, y) in centers.items()
+        if abs(x - x_px) <= half and abs(y - y_px) <= half
+    }
+    return min(inside, key=lambda bead: inside[bead]) if inside else None

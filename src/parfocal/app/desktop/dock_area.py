@@ -25,7 +25,7 @@ _AREAS = {
     "bottom": Qt.DockWidgetArea.LeftDockWidgetArea,  # below what is looked at
 }
 """Qt's areas. Without its bottom: where nothing is above that, each change of any widget moves its edge."""
-_RIGHT_PX, _BOTTOM_PX = 430, 210
+_RIGHT_PX, _BOTTOM_PX = 430, 270
 
 
 class PanelDock(QDockWidget):
@@ -142,7 +142,10 @@ class DockArea(QMainWindow):
         self.docks: dict[str, PanelDock] = {}
         for name, kind in kinds.items():
             if kind.fits(session.snapshot()):
-                self.add(name, kind, partial(kind, session), kind.title)
+                for subject in kind.subjects(session.snapshot()):
+                    title = f"{kind.title}: {subject}" if subject else kind.title
+                    made = partial(kind, session, subject) if subject else partial(kind, session)
+                    self.add(f"{name} {subject}".strip(), kind, made, title)
 
     def __iter__(self) -> Iterator[PanelDock]:
         return iter(self.docks.values())

@@ -21,6 +21,8 @@ class Panel:
     ----------
     session : Session
         The rig; its `theme` has the colours to begin with.
+    subject : str
+        Of `subjects`, which this one shows.
 
     Attributes
     ----------
@@ -38,8 +40,15 @@ class Panel:
     area: ClassVar[Area] = "right"
     opens: ClassVar[bool] = True
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, subject: str = "") -> None:
         self.session = session
+        self.subject = subject
+
+    @classmethod
+    def subjects(cls, snapshot: RigSnapshot) -> tuple[str, ...]:
+        """Return what there is a dock for each of, such as cameras; ("",) for one dock of the whole rig."""
+        del snapshot
+        return ("",)
 
     @classmethod
     def fits(cls, snapshot: RigSnapshot) -> bool:

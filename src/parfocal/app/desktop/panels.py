@@ -12,6 +12,8 @@ from parfocal.processes.loading import load_object, plugins
 _log = logging.getLogger(__name__)
 
 PANELS = {
+    "live": "parfocal.app.desktop.live_panel:LivePanel",
+    "traces": "parfocal.app.desktop.traces_panel:TracesPanel",
     "instruments": "parfocal.app.desktop.instruments_panel:InstrumentsPanel",
     "runs": "parfocal.app.desktop.runs_panel:RunsPanel",
     "status": "parfocal.app.desktop.status_panel:StatusPanel",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from parfocal.app.desktop.followers import FrameFollower, RowFollower
 from parfocal.app.desktop.request import Request
@@ -21,6 +21,19 @@ if TYPE_CHECKING:
     from parfocal.processes.setting_status import SettingStatus
     from parfocal.rig.all_snapshots import AllSnapshots
     from parfocal.viewers.qt.theme import Theme
+
+
+class _Shared(Protocol):
+    """What several panels of a session share."""
+
+    def __init__(self, session: Session) -> None: ...
+
+    def close(self) -> None:
+        """Let go of what it has opened."""
+        ...
+
+
+S = TypeVar("S", bound=_Shared)
 
 
 class Session:
@@ -45,6 +58,7 @@ class Session:
         self._ended: deque[Request] = deque()
         self._pending: set[Request] = set()
         self._frames: dict[str, FrameFollower] = {}
+        self._shared: dict[type[_Shared], _Shared] = {}
         self._facts = FactTable(self._submit)
         self._subscription = Subscription(
             directory.runtime_folder(rig), ("rig",), ("settings",), callback=self._facts.take_notice
@@ -86,6 +100,15 @@ class Session:
         """Return a follower of a stream of rows, for one panel alone, which closes it."""
         return RowFollower(directory.shm_folder(self.rig), stream)
 
+    def shared(self, kind: type[S]) -> S:
+        """Return the one object of a class that panels share, made when it is first asked for.
+
+        It is closed with the session.
+        """
+        if kind not in self._shared:
+            self._shared[kind] = kind(self)
+        return cast("S", self._shared[kind])
+
     def deliver(self) -> None:
         """Tell of requests that have ended. Called by the window's timer."""
         for _ in range(len(self._ended)):
@@ -104,6 +127,8 @@ class Session:
             return
         self._closed = True
         self._reminder.cancel()
+        for shared in self._shared.values():
+            shared.close()
         self._subscription.close()
         for client in self._clients.values():
             client.close()

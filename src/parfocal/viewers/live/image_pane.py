@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from parfocal.viewers.actions import Action
     from parfocal.viewers.panes import Pane
     from parfocal.viewers.qt.theme import Theme
-    from parfocal.viewers.regions import Regions
+    from parfocal.viewers.regions import EditableRegions
 
 _MAPS_PX = 80
 """How wide the choice of colours may become: two panes fit into 1180 pixels."""
@@ -71,6 +71,9 @@ class ImagePane(QWidget):
         Its colours.
     regions : callable
         Returns the regions that clicks change, or None.
+    take_click : callable, optional
+        Given x and y of each left click that no tool takes, image pixels; one that it does not take either,
+        by returning False, places the crosshair.
 
     Attributes
     ----------
@@ -80,8 +83,15 @@ class ImagePane(QWidget):
 
     acted = Signal()
 
-    def __init__(self, name: str, theme: Theme, regions: Callable[[], Regions | None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        theme: Theme,
+        regions: Callable[[], EditableRegions | None],
+        take_click: Callable[[float, float], bool] = lambda _x, _y: False,
+    ) -> None:
         super().__init__()
+        self._take_click = take_click
         self._theme = theme
         self._regions = regions
         self._name = name
@@ -121,6 +131,11 @@ class ImagePane(QWidget):
         self._scale_bar.set_pixel_size(pane.pixel_size_um)
         self._show_status(pane)
         self._show_pixel()
+
+    def put_head(self, widget: QWidget) -> None:
+        """Show a widget in place of the pane's name."""
+        self._title.hide()
+        self._heading.insertWidget(0, widget, 1)
 
     def paint_now(self) -> None:
         """Paint the image at once, and not at Qt's next turn."""
@@ -217,7 +232,7 @@ class ImagePane(QWidget):
         self._save.setMenu(menu)
 
     def _lay_out(self) -> None:
-        heading = QHBoxLayout()
+        heading = self._heading = QHBoxLayout()
         heading.addWidget(self._title, 1)
         heading.addWidget(self._recording)
         top = QHBoxLayout()
@@ -347,7 +362,7 @@ class ImagePane(QWidget):
             self._mark_at((y, x), right)
         elif right:
             self._choose(crosshair=None)
-        else:
+        elif not self._take_click(x, y):
             self._choose(crosshair=(round(x), round(y)))
 
     def _drag_region(self, begin: QPointF, now: QPointF, finished: bool) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyqtgraph as pg
 from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QPainter, QPen, QPicture
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen, QPicture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,12 +15,19 @@ if TYPE_CHECKING:
     from parfocal.viewers.qt.theme import Theme
 
 _NICE_UM = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0)
+_SHADE = QColor(0, 0, 0, 150)
+"""Behind letters over an image, which may be bright."""
+_SELECTED_PX = 3
+"""Width of the line around a bead that is selected, in pixels of the screen."""
 _BAR_PART = 0.2
 """Part of the window's width that the scale bar has at most."""
 
 
 class RegionMarks(pg.GraphicsObject):
-    """Squares around beads in the colours of how they are, drawn into one picture: cheap for thousands."""
+    """Squares around beads in the colours of how they are, drawn into one picture: cheap for thousands.
+
+    That of a selected bead is thick, and "ref" stands beside the number of a reference.
+    """
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -35,16 +42,22 @@ class RegionMarks(pg.GraphicsObject):
         bounds = QRectF()
         painter = QPainter(self._picture)
         font = QFont()
-        font.setPixelSize(9)
-        painter.setFont(font)
-        for marker in markers:
+        for marker in sorted(markers, key=lambda marker: marker.selected):  # above the others
             half = marker.size_px / 2
             square = QRectF(marker.x_px - half, marker.y_px - half, marker.size_px, marker.size_px)
-            pen = QPen(self._colours[marker.kind], 0)
+            pen = QPen(self._colours[marker.kind], _SELECTED_PX if marker.selected else 0)
             pen.setCosmetic(True)
+            pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
             painter.setPen(pen)
             painter.drawRect(square)
-            painter.drawText(square.adjusted(2, 1, 0, 0), Qt.AlignmentFlag.AlignLeft, str(marker.bead))
+            font.setPixelSize(max(9, round(marker.size_px / 4)))
+            font.setBold(marker.selected)
+            painter.setFont(font)
+            label = f"{marker.bead} ref" if marker.reference else str(marker.bead)
+            size = QFontMetricsF(font).size(0, label)
+            place = QRectF(square.left(), square.top(), size.width() + 4, size.height())
+            painter.fillRect(place, _SHADE)
+            painter.drawText(place, Qt.AlignmentFlag.AlignCenter, label)
             bounds = bounds.united(square)
         painter.end()
         self._bounds = bounds.adjusted(-2, -2, 2, 2)
@@ -66,7 +79,6 @@ class ScaleBar(pg.GraphicsObject):
         super().__init__()
         self._box = box
         self._ink = QColor("#ffffff")
-        self._shade = QColor(0, 0, 0, 150)
         self._pixel_size_um: float | None = None
         self.setParentItem(box)
         self.setZValue(100)
@@ -90,7 +102,7 @@ class ScaleBar(pg.GraphicsObject):
         screen_per_um = self._box.width() / max(right - left, 1e-9) / self._pixel_size_um
         length_um = bar_length_um(_BAR_PART * self._box.width() / screen_per_um)
         width, bottom = length_um * screen_per_um, self._box.height() - 14
-        painter.fillRect(QRectF(8, bottom - 22, width + 16, 32), self._shade)
+        painter.fillRect(QRectF(8, bottom - 22, width + 16, 32), _SHADE)
         painter.fillRect(QRectF(16, bottom, width, 3), self._ink)
         painter.setPen(self._ink)
         label = f"{length_um:g} \u00b5m" if length_um < 1000 else f"{length_um / 1000:g} mm"

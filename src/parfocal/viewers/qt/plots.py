@@ -10,8 +10,13 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from PySide6.QtGui import QResizeEvent
+
     from parfocal.viewers.panes import Plot
     from parfocal.viewers.qt.theme import Theme
+
+_AXIS_PX = 40
+"""What the axis of time takes below the last plot."""
 
 
 class PlotPane(QWidget):
@@ -25,8 +30,8 @@ class PlotPane(QWidget):
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 4, 6, 4)
 
-    def show_plots(self, plots: Sequence[Plot]) -> None:
-        """Draw these; plots and curves that are gone go."""
+    def show_plots(self, plots: Sequence[Plot], seconds: float | None = None) -> None:
+        """Draw these over so many seconds before now, or as far as they reach; what is gone goes."""
         for title in set(self._plots) - {plot.title for plot in plots}:
             self._plots.pop(title).deleteLater()
             self._curves = {key: curve for key, curve in self._curves.items() if key[0] != title}
@@ -42,6 +47,19 @@ class PlotPane(QWidget):
                     pen = pg.mkPen(colours[number % len(colours)], width=1)
                     self._curves[key] = widget.plot(pen=pen, name=curve.name)
                 self._curves[key].setData(curve.x_s, curve.y)
+            if seconds is not None:
+                widget.setXRange(-seconds, 0.0, padding=0.0)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Share the height, so that all plots are as high as one another beside the axis of the last."""
+        super().resizeEvent(event)
+        self._share_height()
+
+    def _share_height(self) -> None:
+        count = self._layout.count()
+        each = max(1, (self.height() - _AXIS_PX) // max(1, count))
+        for number in range(count):
+            self._layout.setStretch(number, each + (_AXIS_PX if number == count - 1 else 0))
 
     def _plot(self, plot: Plot) -> pg.PlotWidget:
         """Return the widget of a plot, made if it is new."""
@@ -65,4 +83,6 @@ class PlotPane(QWidget):
             for name, other in self._plots.items():
                 last = name == list(self._plots)[-1]
                 other.setLabel("bottom", "seconds before now" if last else None)
+                other.getPlotItem().getAxis("bottom").setStyle(showValues=last)
+            self._share_height()
         return self._plots[plot.title]

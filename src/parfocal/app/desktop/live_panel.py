@@ -1,0 +1,170 @@
+"""The newest frame of a camera with the regions of its beads; Snap and Live without a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import qtawesome
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from parfocal.app.desktop.bead_board import BeadBoard
+from parfocal.app.desktop.panel import Panel
+from parfocal.app.desktop.request_line import RequestLine
+from parfocal.app.desktop.service_poll import ServicePoll
+from parfocal.app.desktop.style import GAP
+from parfocal.viewers.feed import NOTHING_YET
+from parfocal.viewers.live.image_pane import ImagePane
+from parfocal.viewers.panes import Pane
+
+if TYPE_CHECKING:
+    from parfocal.app.desktop.followers import FrameFollower
+    from parfocal.app.desktop.session import Session
+    from parfocal.core.frames import Frame
+    from parfocal.rig.snapshots import RigSnapshot
+    from parfocal.viewers.qt.theme import Theme
+
+_PAINTS_EVERY_MS = 33
+
+
+class LivePanel(Panel):
+    """Shows one camera as fast as the screen, and only while it can be seen."""
+
+    title: ClassVar = "Live"
+    icon: ClassVar = "fa6s.video"
+    area: ClassVar = "left"
+
+    def __init__(self, session: Session, subject: str) -> None:
+        super().__init__(session, subject)
+        self.board = session.shared(BeadBoard) if BeadBoard.fits(session.snapshot()) else None
+        self.running = ServicePoll(session, subject, "is_running")
+        self.snap, self.live, self.silent = QPushButton("Snap"), QPushButton("Live"), QLabel()
+        self.line = RequestLine()
+        self._frames: FrameFollower | None = None
+        self._shown: Frame | None = None
+        self._version = 0
+        self._widget, self._head = QWidget(), QWidget()
+        self._lay_out()
+        self.pane = self._new_pane(session.theme)
+        self._timer = QTimer(self._widget)
+        self._timer.timeout.connect(self._paint)
+        self._timer.start(_PAINTS_EVERY_MS)
+        self._show_icons(session.theme)
+
+    @classmethod
+    def fits(cls, snapshot: RigSnapshot) -> bool:
+        """Whether the rig has a camera."""
+        return bool(cls.subjects(snapshot))
+
+    @classmethod
+    def subjects(cls, snapshot: RigSnapshot) -> tuple[str, ...]:
+        """Return the cameras: services that write frames by their own name."""
+        streams = snapshot.rig.streams
+        return tuple(
+            name for name in snapshot.rig.services if name in streams and streams[name].kind == "frames"
+        )
+
+    def widget(self) -> QWidget:
+        """Return its widget."""
+        return self._widget
+
+    def refresh(self) -> None:
+        """Ask whether it exposes, and show what became of what was asked."""
+        self.running.refresh()
+        self.line.refresh()
+        on = bool(self.running.value)
+        if not self.line.is_pending and self.live.isChecked() != on:
+            self.live.setChecked(on)
+        silence = self.running.silence
+        self.silent.setText(silence)
+        self.silent.setVisible(bool(silence))
+
+    def set_theme(self, theme: Theme) -> None:
+        """Take other colours."""
+        self._show_icons(theme)
+        self._column.removeWidget(self.pane)
+        self._head.setParent(self._widget)
+        self.pane.hide()
+        self.pane.deleteLater()
+        self.pane = self._new_pane(theme)
+
+    def close(self) -> None:
+        """Let go of the frames."""
+        self._timer.stop()
+        if self._frames is not None:
+            self._frames.close()
+
+    def _show_icons(self, theme: Theme) -> None:
+        self.snap.setIcon(qtawesome.icon("fa6s.camera", color=theme.text))
+        self.live.setIcon(qtawesome.icon("fa6s.video", color=theme.text, color_on=theme.base))
+
+    def _paint(self) -> None:
+        """Show the newest frame and the regions, if a person can see them."""
+        if not self._widget.isVisible() or self._widget.visibleRegion().isEmpty():
+            self._let_go()
+            return
+        if self._frames is None:
+            self._frames = self.session.frames(self.subject)
+        frame = self._frames.newest
+        tracked = self.board is not None and self.board.camera == self.subject
+        if self.board is not None and tracked:
+            self.board.refresh()
+        if frame is not self._shown and frame is not None and not self.pane.display.frozen:
+            self._shown, self._version = frame, self._version + 1
+        spec = self._frames.spec
+        self.pane.show_pane(
+            Pane(
+                self.subject,
+                image=None if self._shown is None else self._shown.data,
+                version=self._version,
+                display=self.pane.display,
+                pixel_size_um=None if spec is None else spec.pixel_size_um,
+                live=True,
+                status=self._frames.status or NOTHING_YET,
+                markers=self.board.markers() if self.board is not None and tracked else (),
+            )
+        )
+
+    def _let_go(self) -> None:
+        """Read no frames that nobody sees."""
+        if self._frames is not None:
+            self._frames.close()
+            self._frames = None
+
+    def _new_pane(self, theme: Theme) -> ImagePane:
+        pane = ImagePane(self.subject, theme, self._edited, self._clicked)
+        pane.put_head(self._head)
+        self._head.show()
+        self._column.insertWidget(0, pane, 1)
+        return pane
+
+    def _edited(self) -> BeadBoard | None:
+        """Return the regions that clicks change, of the camera that is tracked."""
+        return self.board if self.board is not None and self.board.camera == self.subject else None
+
+    def _clicked(self, x_px: float, y_px: float) -> bool:
+        board = self._edited()
+        return board is not None and board.select_at(x_px, y_px)
+
+    def _ask(self, command: str, **arguments: Any) -> None:
+        request = self.session.ask(self.subject, command, **arguments)
+        self.line.follow(request.then(lambda _: self.running.soon()))
+
+    def _lay_out(self) -> None:
+        self.live.setCheckable(True)
+        self.snap.setToolTip("Take one frame; nothing is stored")
+        self.live.setToolTip("Have the camera expose until it is switched off; nothing is stored")
+        self.snap.clicked.connect(lambda: self._ask("snap"))
+        self.live.clicked.connect(lambda on: self._ask("start" if on else "stop"))
+        self.silent.setObjectName("alarm")
+        head = QHBoxLayout(self._head)
+        head.setContentsMargins(0, 0, 0, 0)
+        head.setSpacing(GAP)
+        head.addWidget(self.snap)
+        head.addWidget(self.live)
+        head.addWidget(self.silent, 1)
+        head.addStretch(1)
+        self._column = QVBoxLayout(self._widget)
+        self._column.setContentsMargins(0, 4, 0, 0)
+        self._column.setSpacing(4)
+        self._column.addWidget(self.line)
