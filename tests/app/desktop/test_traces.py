@@ -1,4 +1,4 @@
-"""Traces of beads: the newest rows of each, gaps where one was lost, and nothing that sticks out is left out."""
+"""Traces of beads: the newest rows of each, gaps where one was lost, and no spike left out."""
 
 from __future__ import annotations
 

@@ -82,6 +82,14 @@ class CellTable(QTreeWidget):
         """Return the key of the row that an item stands for."""
         return next(key for key, known in self._items.items() if known is item)
 
+    def select_key(self, key: str) -> None:
+        """Select the row of a key, without telling that a person has."""
+        item = self._items.get(key)
+        if item is not None and not item.isSelected():
+            self.blockSignals(True)
+            self.setCurrentItem(item)
+            self.blockSignals(False)
+
     def texts(self) -> dict[str, tuple[str, ...]]:
         """Return what is shown, by key."""
         return {key: tuple(cell.text for cell in cells) for key, cells in self._rows.items()}

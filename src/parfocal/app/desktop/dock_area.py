@@ -140,6 +140,7 @@ class DockArea(QMainWindow):
         )
         self.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
         self.docks: dict[str, PanelDock] = {}
+        self.is_laid_out = False
         for name, kind in kinds.items():
             if kind.fits(session.snapshot()):
                 for subject in kind.subjects(session.snapshot()):
@@ -158,6 +159,7 @@ class DockArea(QMainWindow):
 
     def lay_out(self, kept: bytes = b"") -> None:
         """Put the docks where they were; where the panels say, if nothing is kept or it can't be restored."""
+        self.is_laid_out = True
         if kept and self.restoreState(QByteArray(kept)) and any(not dock.isHidden() for dock in self):
             return
         first: dict[str, PanelDock] = {}

@@ -39,7 +39,7 @@ class LivePanel(Panel):
         self.board = session.shared(BeadBoard) if BeadBoard.fits(session.snapshot()) else None
         self.running = ServicePoll(session, subject, "is_running")
         self.snap, self.live, self.silent = QPushButton("Snap"), QPushButton("Live"), QLabel()
-        self.line = RequestLine()
+        self.line = RequestLine(results=False)
         self._frames: FrameFollower | None = None
         self._shown: Frame | None = None
         self._version = 0
@@ -132,7 +132,7 @@ class LivePanel(Panel):
             self._frames = None
 
     def _new_pane(self, theme: Theme) -> ImagePane:
-        pane = ImagePane(self.subject, theme, self._edited, self._clicked)
+        pane = ImagePane(self.subject, theme, self._edited, self.clicked)
         pane.put_head(self._head)
         self._head.show()
         self._column.insertWidget(0, pane, 1)
@@ -142,7 +142,8 @@ class LivePanel(Panel):
         """Return the regions that clicks change, of the camera that is tracked."""
         return self.board if self.board is not None and self.board.camera == self.subject else None
 
-    def _clicked(self, x_px: float, y_px: float) -> bool:
+    def clicked(self, x_px: float, y_px: float) -> bool:
+        """Select the bead at a point that a person has clicked; return whether there is one."""
         board = self._edited()
         return board is not None and board.select_at(x_px, y_px)
 

@@ -14,6 +14,7 @@ _log = logging.getLogger(__name__)
 PANELS = {
     "live": "parfocal.app.desktop.live_panel:LivePanel",
     "traces": "parfocal.app.desktop.traces_panel:TracesPanel",
+    "beads": "parfocal.app.desktop.beads_panel:BeadsPanel",
     "instruments": "parfocal.app.desktop.instruments_panel:InstrumentsPanel",
     "runs": "parfocal.app.desktop.runs_panel:RunsPanel",
     "status": "parfocal.app.desktop.status_panel:StatusPanel",

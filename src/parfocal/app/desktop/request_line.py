@@ -20,10 +20,17 @@ _LONGEST = 300
 
 
 class RequestLine(QWidget):
-    """Follows the newest request that it was given."""
+    """Follows the newest request that it was given.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    results : bool
+        Whether it shows what a command has returned.
+    """
+
+    def __init__(self, *, results: bool = True) -> None:
         super().__init__()
+        self._results = results
         self._request: Request | None = None
         self._asked_s = 0.0
         self.bar, self.cancel, self.text = QProgressBar(), QPushButton("Cancel"), QLabel()
@@ -75,7 +82,7 @@ class RequestLine(QWidget):
         elif failed:
             text = request.text
         else:
-            text = "" if request.result is None else f"→ {value_text(request.result)}"
+            text = "" if request.result is None or not self._results else f"→ {value_text(request.result)}"
         name = "alarm" if failed else "faint"
         if self.text.objectName() != name:
             self.text.setObjectName(name)

@@ -204,7 +204,9 @@ class DesktopWindow(QMainWindow):
         self.file.keep(kept)
 
     def keep_layout(self, area: DockArea) -> None:
-        """Keep where the docks of a rig are."""
+        """Keep where the docks of a rig are, once they have been laid out."""
+        if not area.is_laid_out:
+            return
         layouts = {**self.file.kept.layouts, area.session.rig: area.layout_bytes()}
         self.file.kept = msgspec.structs.replace(self.file.kept, layouts=layouts)
 

@@ -132,6 +132,11 @@ class ImagePane(QWidget):
         self._show_status(pane)
         self._show_pixel()
 
+    @property
+    def shown(self) -> Pane | None:
+        """The pane that is shown; None before the first."""
+        return self._shown
+
     def put_head(self, widget: QWidget) -> None:
         """Show a widget in place of the pane's name."""
         self._title.hide()

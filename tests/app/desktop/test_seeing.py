@@ -1,0 +1,129 @@
+"""The docks that show frames and beads, over a real tracker: drawn, selected, changed, never waited for."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from parfocal.app.desktop.bead_board import BeadBoard
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+SETTINGS = {
+    "frames": "camera",
+    "tracks": "tracks",
+    "drift": "drift",
+    "profiles": "profiles",
+    "roi_px": 48,
+    "workers": 1,
+}
+CAMERA = {
+    "device": "simulated-camera",
+    "options": {"width_px": 192, "height_px": 128, "beads": 4, "frame_rate_hz": 20.0, "exposure_ms": 5.0},
+}
+
+
+@pytest.fixture
+def config():
+    return {
+        "name": "seen",
+        "runs": {"keep_times": False},
+        "services": {
+            "camera": {"kind": "camera", "settings": CAMERA},
+            "focus": {"kind": "stage", "settings": {"device": "simulated-focus"}},
+            "tracker": {
+                "kind": "tracker",
+                "depends_on": ["camera", "focus"],
+                "settings": SETTINGS,
+                "hang_after_s": 600.0,
+            },
+            "xy_lock": {"kind": "xy-lock", "depends_on": ["tracker"]},
+        },
+    }
+
+
+@pytest.fixture
+def panel(window, rig, until):
+    """Return what opens a dock and gives its panel."""
+    rig["camera"].start()
+    window.show_rig("seen")
+    assert until(lambda: window.area is not None)
+
+    def opened(name):
+        dock = window.area.open(name)
+        assert until(lambda: dock.panel is not None)
+        return dock.panel
+
+    return opened
+
+
+@pytest.fixture
+def board(panel, window):
+    return window.session.shared(BeadBoard)
+
+
+def test_frames_and_beads_are_seen_and_a_click_selects_one(panel, board, rig, until):
+    live = panel("live camera")
+    assert until(lambda: live.pane.shown is not None and live.pane.shown.image is not None)
+    assert live.pane.shown.image.shape == (128, 192)
+    assert until(lambda: live.live.isChecked())
+    rig["tracker"].add_rois([(48.0, 40.0), (140.0, 80.0)])
+    assert until(lambda: len(board.centers) == 2)
+    first, second = board.centers
+    assert board.selected == first
+    assert live.clicked(140.0, 80.0)
+    assert not live.clicked(100.0, 10.0)
+    assert board.selected == second
+    assert until(lambda: all(marker.kind != "untracked" for marker in live.pane.shown.markers))
+    assert [marker.selected for marker in live.pane.shown.markers] == [False, True]
+    board.toggle_reference(first)
+    assert until(lambda: [marker.reference for marker in live.pane.shown.markers] == [True, False])
+    assert tuple(rig["tracker"].drift().references) == (first,)
+    board.remove(first)
+    assert until(lambda: list(board.centers) == [second])
+    assert board.selected == second
+
+
+def test_traces_are_drawn_and_a_stopped_tracker_is_told(panel, board, rig, until):
+    traces = panel("traces")
+    beads = rig["tracker"].add_rois([(48.0, 40.0), (140.0, 80.0)])
+    rig["tracker"].set_references([beads[1]])
+    assert until(lambda: board.references == (beads[1],))
+    named = f"bead {beads[0]} - {beads[1]}"
+    assert until(lambda: len(traces.traces(0).get(named, ((), None))[0]) > 10)
+    traces.subtract.click()
+    assert until(lambda: set(traces.traces(0)) == {f"bead {beads[0]}", f"reference {beads[1]}"})
+    pid = rig.status().services["tracker"].pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        assert until(lambda: "no answer" in traces.told.text())
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert until(lambda: "no answer" not in traces.told.text())
+
+
+def test_beads_are_listed_chosen_removed_and_locked(panel, board, rig, until):
+    beads = panel("beads")
+    first, second = rig["tracker"].add_rois([(48.0, 40.0), (140.0, 80.0)])
+    assert until(lambda: list(beads.table.texts()) == [str(first), str(second)])
+    assert until(lambda: beads.table.texts()[str(second)][4] not in ("", "no rows yet"))
+    board.selected = second
+    beads.reference.click()
+    assert until(lambda: beads.table.texts()[str(second)][0] == f"{second} ref")
+    assert until(lambda: set(beads.locks) == {"xy_lock"})
+    lock = beads.locks["xy_lock"]
+    lock.switch.click()
+    assert until(lambda: lock.status.value is not None and lock.status.value.on)
+    assert rig["xy_lock"].status().on
+    rig["xy_lock"].off()
+    assert until(lambda: not lock.switch.isChecked())
+    assert until(lambda: "by all beads" in lock.facts.text())
+    beads.clear.click()
+    assert "all 2 beads" in beads.question._text.text()
+    beads.question.buttons["Keep them"].click()
+    assert len(rig["tracker"].list_rois().rois) == 2
+    beads.clear.click()
+    beads.question.buttons["Remove all"].click()
+    assert until(lambda: not beads.table.texts())
