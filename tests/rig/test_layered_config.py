@@ -55,7 +55,7 @@ def test_what_does_not_fit_any_more_is_told_by_name_and_the_rest_is_used(
     kept.setdefault(service, {})[path] = value  # type: ignore[assignment]
     config, layers, (warning,) = layered_config(lab(), KeptSettings(kept), {})
     assert config.services["lamp"].settings["label"] == "kept"
-    assert f"{service}.{path} = {value!r} is not used: " in warning
+    assert f"{service}.{path} is not used: " in warning
     assert reason in warning
     assert f"`parfocal settings {service} {path} --forget`" in warning
     assert path not in layers.get(service, {}).get("kept", {})
@@ -66,7 +66,7 @@ def test_what_is_kept_never_spoils_a_set_option() -> None:
     kept = KeptSettings({"camera": {"device": "replay"}})
     config, _, (warning,) = layered_config(lab(), kept, {"camera.options.height_px": 32})
     assert config.services["camera"].settings["device"] == "simulated-camera"
-    assert "camera.device = 'replay' is not used" in warning
+    assert "camera.device is not used" in warning
     with pytest.raises(ConfigError, match="height_pix"):
         layered_config(lab(), kept, {"camera.options.height_pix": 32})
 

@@ -10,6 +10,7 @@ from parfocal.processes.setting_infos import SettingLimits
 from parfocal.processes.settings_table import SettingsTable
 from parfocal.rig.assemble import service_specs
 from parfocal.rig.config import load_config
+from parfocal.rig.layered_config import layered_config
 from parfocal.rig.opening import load_source
 from parfocal.rig.stopped_rig import StoppedRig
 
@@ -70,6 +71,16 @@ def test_a_secret_is_kept_and_never_shown(tmp_path) -> None:
     assert "password" not in bundle.read_text()
     rig.load_settings(bundle, keep=True)
     assert read_kept("lab").services == {"board": {"ssh.password": "sesame", "slots": 8}}
+
+
+def test_a_secret_of_a_service_that_is_gone_is_told_by_its_name_alone() -> None:
+    board(ssh={"user": "root"}).change_settings({"board": {"ssh.password": "sesame"}}, keep=True)
+    bare = load_config({"name": "lab", "services": {}})
+    (kept,) = StoppedRig(bare).kept_settings()
+    assert (kept.name, kept.is_known, kept.value) == ("ssh.password", False, None)
+    (warning,) = layered_config(bare, read_kept("lab"), {}).warnings
+    assert "board.ssh.password is not used" in warning
+    assert "sesame" not in warning
 
 
 def test_nothing_that_is_null_is_lost() -> None:

@@ -45,8 +45,8 @@ def show_kept(kept: Iterable[KeptSetting], problem: str, *, json: bool) -> None:
         return
     table = Table("service", "setting", "kept", "in the file", "now", box=None, pad_edge=False)
     for each in found:
-        over = value_text(each.in_file) if each.is_known else ""
-        table.add_row(each.service, each.name, value_text(each.value), over, _now(each))
+        value, over = (value_text(one) if each.is_known else "" for one in (each.value, each.in_file))
+        table.add_row(each.service, each.name, value, over, _now(each))
     console().print(table)
 
 

@@ -60,7 +60,7 @@ def layered_config(config: RigConfig, kept: KeptSettings, changes: Mapping[str, 
     for service, values in kept.services.items():
         used[service], left_out = fitting(values, _check_of(config, service, changes))
         warnings += [
-            f"kept setting {service}.{path} = {values[path]!r} is not used: {reason}; "
+            f"kept setting {service}.{path} is not used: {reason}; "
             f"`parfocal settings {service} {path} --forget` forgets it"
             for path, reason in left_out.items()
         ]

@@ -36,7 +36,7 @@ class KeptSetting(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     value : Any
-        What is kept; stars for a secret.
+        What is kept; stars for a secret, and None if it is not known, as it may be one.
     in_file : Any
         What it goes before: the value of the rig's file, or the default.
     now, source : Any, str
@@ -47,7 +47,7 @@ class KeptSetting(msgspec.Struct, frozen=True, kw_only=True):
 
     service: str
     name: str
-    value: Any
+    value: Any = None
     in_file: Any = None
     now: Any = None
     source: str = ""
@@ -118,10 +118,10 @@ class RigSettings:
         found = []
         now = {name: {each.name: each for each in statuses} for name, statuses in self.settings().items()}
         for service, values in read_kept(self.name).services.items():
-            for path, value in values.items():
+            for path in values:
                 status = now.get(service, {}).get(path)
                 if status is None:
-                    found.append(KeptSetting(service=service, name=path, value=value, is_known=False))
+                    found.append(KeptSetting(service=service, name=path, is_known=False))
                 else:
                     found.append(
                         KeptSetting(
