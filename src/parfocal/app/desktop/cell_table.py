@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from parfocal.viewers.qt.theme import Theme
 
-CellTone = Literal["text", "faint", "good", "flagged", "alarm"]
+CellTone = Literal["text", "faint", "accent", "good", "flagged", "alarm"]
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 

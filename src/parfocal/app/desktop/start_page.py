@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from parfocal.app.desktop.starting import StartStep
     from parfocal.viewers.qt.theme import Theme
 
-_WIDTH_PX = 720
+_WIDTH_PX = 780
 _COLUMNS = 2
 _MARKS = {"ready": "●", "starting": "◐", "waiting": "○"}
 _FIRST = "The very first start compiles for half a minute."
@@ -104,7 +104,7 @@ class RigCard(QFrame):
             self._labels[step.service] = QLabel()
             self._grid.addWidget(self._labels[step.service], row, column)
         label = self._labels[step.service]
-        tone = {"ready": self._theme.good, "starting": self._theme.flagged, "waiting": self._theme.faint}
+        tone = {"ready": self._theme.good, "starting": self._theme.accent, "waiting": self._theme.faint}
         label.setText(f"{_MARKS.get(step.state, '●')}  {step.service}  {step.text}")
         label.setStyleSheet(f"color: {tone.get(step.state, self._theme.alarm)}")
 

@@ -84,7 +84,7 @@ def start_steps(
     ... ]
     >>> for step in start_steps(specs, {"a": ServiceRecord(service="a", state="starting")}):
     ...     print(*step)
-    a starting is opened
+    a starting opens
     b waiting waits for its process
     >>> start_steps(specs, {name: ServiceRecord(service=name, state="starting") for name in "ab"})[1].text
     'waits for a'
@@ -102,7 +102,7 @@ def _step(spec: ServiceSpec, records: Mapping[str, ServiceRecord | None]) -> Sta
     missing = [name for name, other in others if other is None or other.state != "ready"]
     if missing:
         return StartStep(spec.name, "waiting", f"waits for {', '.join(missing)}")
-    return StartStep(spec.name, "starting", "is opened")
+    return StartStep(spec.name, "starting", "opens")
 
 
 class RigStart:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 _TONES: dict[str, CellTone] = {
     "ready": "good",
-    "starting": "flagged",
-    "stopping": "flagged",
+    "starting": "accent",
+    "stopping": "accent",
     "exited": "faint",
 }
 _NO_LOSS = ("skipped", "sampled")

@@ -34,7 +34,7 @@ class StopBar(QWidget):
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
-        self.session: Session | None = None
+        self._session: Session | None = None
         self.asked: list[Request] = []
         self.button = QPushButton("Stop …")
         self.button.setObjectName("stop")
@@ -53,6 +53,18 @@ class StopBar(QWidget):
         column.setContentsMargins(GAP, 0, GAP, 0)
         column.addWidget(self.question)
         self.set_theme(theme)
+        self.session = None
+
+    @property
+    def session(self) -> Session | None:
+        """The rig that is shown; None without one, and then there is nothing to stop."""
+        return self._session
+
+    @session.setter
+    def session(self, session: Session | None) -> None:
+        self._session = session
+        self.button.setEnabled(session is not None)
+        self.question.ask("")
 
     def add_key(self, window: QWidget) -> None:
         """Have the key work wherever the focus is in a window."""
