@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from parfocal.app.desktop.session import Session
     from parfocal.ipc import CommandInfo
 
-_LOOKS_EVERY_S, _SILENT_AFTER_S = 0.2, 1.0
+_LOOKS_EVERY_S, _SILENT_AFTER_S = 0.1, 1.0
 _OF_THE_RIG = {"restart": "Restart this service", "end": "End this service until it is restarted"}
 _IN_A_ROW = 3
 _FEW = 8
