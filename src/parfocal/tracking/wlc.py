@@ -158,6 +158,7 @@ def fit_worm_like_chain(
     chi2 = squares / max(1, force.size - sum(free))
     errors *= math.sqrt(max(chi2, 1.0) if sigma_nm is not None else chi2)
     contour, persistence = np.exp(values[:2]).tolist()
+    persistence = persistence if persistence_nm is None else float(persistence_nm)
     return WormLikeChain(
         contour_nm=contour,
         contour_error_nm=contour * float(errors[0]),

@@ -89,8 +89,12 @@ class MagnetTable:
 
     def force_pn(self, height: float) -> float:
         """Return the force at a height; outside of the range the curve goes on as it is."""
+        return float(self.forces_at(np.array([height]))[0])
+
+    def forces_at(self, heights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the forces at heights (n,); as `force_pn`."""
         decays, parts = self._curve
-        return float(_basis(np.array([height]), self.heights[0], decays)[0] @ parts)
+        return np.asarray(_basis(heights, self.heights[0], decays) @ parts)
 
     def height(self, force_pn: float) -> float:
         """Return the height at which the magnet pulls with a force.

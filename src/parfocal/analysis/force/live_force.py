@@ -1,0 +1,247 @@
+"""Forces on many beads from their traces: by spectrum and Allan variance, with errors and doubts. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+import numpy as np
+
+from parfocal.analysis.force.live_records import LIVE_DTYPE, LiveWarning
+from parfocal.analysis.force.live_settings import Physics
+from parfocal.core.errors import BadInputError
+from parfocal.tracking.drift import subtract_drift
+from parfocal.tracking.force import fit_allan_variances, fit_power_spectra
+from parfocal.tracking.wlc import chain_extension_nm
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from numpy.typing import NDArray
+
+    from parfocal.analysis.force.traces import Traces
+    from parfocal.tracking.force import Stiffness
+
+    Floats = NDArray[np.float64]
+
+FEWEST_SAMPLES = 64
+_RELAXATIONS = 50
+_FEW_GAPS, _LOST = 0.02, 0.2
+_BLURRED, _TOO_STIFF = 2.0, 0.4
+_ROUNDS = 40
+
+
+class Anchor(msgspec.Struct, frozen=True):
+    """Where the surface below a bead is, as its `z_nm` would be there, and how well that is known, nm."""
+
+    z_nm: float
+    sigma_nm: float = 0.0
+
+
+class Optics(NamedTuple):
+    """What the camera makes of motion: the edge of a pixel in the sample, and the exposure."""
+
+    pixel_nm: float
+    exposure_s: float
+
+
+class Extension(NamedTuple):
+    """Of a tether: measured, or by its chain, with standard deviation, nm."""
+
+    nm: float
+    sigma_nm: float
+
+
+def live_rows(
+    traces: Traces,
+    optics: Optics,
+    physics: Physics,
+    *,
+    anchors: Mapping[int, Anchor],
+    references: Collection[int] = (),
+    expected_pn: float = float("nan"),
+) -> NDArray[Any]:
+    """Return a row (`LIVE_DTYPE`) for each bead of the traces that is no reference.
+
+    A straight line is taken away from each trace, and before that the common motion of the references.
+
+    Parameters
+    ----------
+    traces : Traces
+        Of the beads and the references, in frames that follow one another.
+    optics, physics
+        What the numbers depend on.
+    anchors : mapping of int to Anchor
+        The surface below beads, where it is known.
+    references : collection of int
+        Beads whose common motion is drift.
+    expected_pn : float
+        What the magnet's table says; NaN if that is not known.
+    """
+    place_nm, warning = _without_drift(traces.place_px * optics.pixel_nm, traces.beads, references)
+    columns = [n for n, bead in enumerate(traces.beads) if bead not in set(references)]
+    rows = np.zeros(len(columns), LIVE_DTYPE)
+    for name in LIVE_DTYPE.names or ():
+        if LIVE_DTYPE[name].kind == "f":
+            rows[name] = np.nan
+    rows["bead"] = [traces.beads[n] for n in columns]
+    rows["time_ns"], rows["expected_pn"] = traces.time_ns, expected_pn
+    rows["warnings"] = warning | (0 if np.isfinite(expected_pn) else LiveWarning.OUTSIDE)
+    usable: dict[int, list[tuple[int, Floats, float]]] = {}
+    for row, n in enumerate(columns):
+        trace = _judged(rows[row : row + 1], place_nm[:, n], traces.interval_s)
+        error_nm = _median(traces.sigma_px[:, n]) * optics.pixel_nm
+        if trace is None:
+            continue
+        if not error_nm < 0.95 * trace.std():
+            rows["warnings"][row] |= LiveWarning.STILL
+            continue
+        usable.setdefault(trace.size, []).append((row, trace, error_nm))
+    for group in usable.values():
+        _fit(rows, group, traces, optics, physics, anchors)
+    return rows
+
+
+def solved(
+    stiffness: float, known: Extension | None, physics: Physics, contour_nm: float | None = None
+) -> tuple[float, float]:
+    """Return force and extension: of a measured extension, else of the chain that has it at that force.
+
+    Examples
+    --------
+    >>> force, extension = solved(1e-3, None, Physics(radius_nm=500.0, contour_nm=1000.0))
+    >>> round(force, 3), round(extension)
+    (1.378, 878)
+    """
+    if known is not None:
+        return stiffness * (known.nm + physics.radius_nm), known.nm
+    contour = physics.contour_nm if contour_nm is None else contour_nm
+    extension = contour
+    for _ in range(_ROUNDS):
+        force = stiffness * (extension + physics.radius_nm)
+        extension = float(
+            chain_extension_nm(
+                force, contour, physics.persistence_nm,
+                stretch_pn=physics.stretch_pn, temperature_k=physics.temperature_k,
+            )
+        )  # fmt: skip
+    return stiffness * (extension + physics.radius_nm), extension
+
+
+def _without_drift(
+    place_nm: Floats, beads: tuple[int, ...], references: Collection[int]
+) -> tuple[Floats, int]:
+    """Return places less the common motion of the references, and what is to be said of them."""
+    if not references or not len(place_nm):
+        return place_nm, 0
+    columns = [beads.index(bead) for bead in references if bead in beads]
+    seen = [n for n in columns if np.isfinite(place_nm[:, n]).any()]
+    try:
+        cleaned = subtract_drift(place_nm, np.array(seen, dtype=np.int64))
+    except BadInputError:
+        return place_nm, int(LiveWarning.NO_REFERENCE)
+    without = ~np.isfinite(cleaned[:, seen]).any(axis=1)
+    if without.mean() > _FEW_GAPS:
+        return place_nm, int(LiveWarning.NO_REFERENCE)
+    return cleaned, 0
+
+
+def _judged(row: NDArray[Any], place_nm: Floats, interval_s: float) -> Floats | None:
+    """Return the trace from its first good row on, gaps filled and a line taken away; None of a lost one."""
+    good = np.isfinite(place_nm)
+    row["samples"] = int(good.sum())
+    first = int(good.argmax()) if good.any() else len(good)
+    trace, good = place_nm[first:], good[first:]
+    row["window_s"] = max(0, len(trace) - 1) * interval_s
+    missing = 1.0 - float(good.mean()) if len(good) else 1.0
+    recent = good[-max(1, len(good) // 5) :]
+    if missing > _LOST or not recent.any() or float(recent.mean()) < 0.5:
+        row["warnings"] |= np.uint32(LiveWarning.LOST)
+        return None
+    if missing > _FEW_GAPS:
+        row["warnings"] |= np.uint32(LiveWarning.GAPS)
+    if len(trace) < FEWEST_SAMPLES:
+        row["warnings"] |= np.uint32(LiveWarning.FEW_SAMPLES)
+        return None
+    at = np.arange(len(trace), dtype=np.float64)
+    filled = np.interp(at, at[good], trace[good])
+    at -= at.mean()
+    filled -= filled.mean()
+    return np.asarray(filled - at * float((at @ filled) / (at @ at)))
+
+
+def _fit(
+    rows: NDArray[Any],
+    group: list[tuple[int, Floats, float]],
+    traces: Traces,
+    optics: Optics,
+    physics: Physics,
+    anchors: Mapping[int, Anchor],
+) -> None:
+    """Fit beads whose traces are of one length, and write what was found into their rows."""
+    together = np.stack([trace for _, trace, _ in group])
+    errors = np.array([error for _, _, error in group])
+    exposure_s = min(optics.exposure_s, traces.interval_s)
+    arguments = (together, traces.interval_s, exposure_s, errors, physics.temperature_k)
+    spectra, variances = fit_power_spectra(*arguments), fit_allan_variances(*arguments)
+    for (number, _, _), spectrum, variance in zip(group, spectra, variances, strict=True):
+        row = rows[number]
+        row["stiffness_pn_per_nm"], row["corner_hz"] = spectrum.stiffness_pn_per_nm, spectrum.corner_hz
+        row["warnings"] |= _doubts(spectrum, float(row["window_s"]), traces.interval_s, exposure_s)
+        bead = int(row["bead"])
+        known = _measured(traces.z_nm[:, traces.beads.index(bead)], anchors.get(bead), physics.z_sign)
+        if known is None and not physics.contour_nm:
+            row["warnings"] |= LiveWarning.NO_EXTENSION
+            continue
+        for name, fit in (("allan", variance), ("spectrum", spectrum)):
+            force, sigma, extension = _with_error(fit, known, physics)
+            row[f"{name}_pn"], row[f"{name}_sigma_pn"] = force, sigma
+            row["extension_nm"], row["extension_sigma_nm"] = extension
+
+
+def _doubts(fit: Stiffness, window_s: float, interval_s: float, exposure_s: float) -> int:
+    relaxation_s = 1 / (2 * np.pi * fit.corner_hz)
+    found = 0
+    if window_s < _RELAXATIONS * relaxation_s:
+        found |= LiveWarning.FEW_SAMPLES
+    if exposure_s > _BLURRED * relaxation_s:
+        found |= LiveWarning.BLURRED
+    if fit.corner_hz * interval_s > _TOO_STIFF:
+        found |= LiveWarning.TOO_STIFF
+    return int(found)
+
+
+def _measured(z_nm: Floats, anchor: Anchor | None, z_sign: int) -> Extension | None:
+    """Return the extension of a tether whose anchor is known, if its height is."""
+    good = z_nm[np.isfinite(z_nm)]
+    if anchor is None or good.size < FEWEST_SAMPLES:
+        return None
+    nm = z_sign * (float(good.mean()) - anchor.z_nm)
+    if not nm > 0:
+        return None
+    return Extension(nm, float(np.hypot(good.std() / np.sqrt(good.size), anchor.sigma_nm)))
+
+
+def _with_error(
+    fit: Stiffness, known: Extension | None, physics: Physics
+) -> tuple[float, float, tuple[float, float]]:
+    """Return force, its standard deviation, and the extension with its own."""
+    stiffness, relative = fit.stiffness_pn_per_nm, fit.stiffness_error
+    force, extension = solved(stiffness, known, physics)
+    if known is not None:
+        by_extension = stiffness * known.sigma_nm
+        return force, float(np.hypot(force * relative, by_extension)), (extension, known.sigma_nm)
+    longer_pn, longer_nm = solved(stiffness, None, physics, physics.contour_nm + physics.contour_sigma_nm)
+    if not np.isfinite(relative):
+        return force, float("inf"), (extension, abs(longer_nm - extension))
+    stiffer_pn, _ = solved(stiffness * (1 + relative), None, physics)
+    return (
+        force,
+        float(np.hypot(stiffer_pn - force, longer_pn - force)),
+        (extension, abs(longer_nm - extension)),
+    )
+
+
+def _median(values: Floats) -> float:
+    good = values[np.isfinite(values)]
+    return float(np.median(good)) if good.size else 0.0
