@@ -68,6 +68,7 @@ def test_a_mode_records_what_it_says_and_all_of_it(rig, mode, streams):
     assert (status.outcome, status.frames_received) == ("complete", 20)
     record = parfocal.open_run(status.folder)
     lasting = {"run_events", "drift", "focus", "magnet", "force", "xy_corrections", "z_corrections"}
+    lasting |= {"live_force", "force_extension"}
     assert set(record.manifest.streams) == streams | lasting
     stored = {name: record.manifest.streams[name].stored for name in streams}
     each = {"tracks": 40, "roi_video": 20, "roi_corners": 40, "camera": 20}

@@ -7,8 +7,7 @@ import pytest
 
 from parfocal.analysis.beads.rows import TRACK_DTYPE
 from parfocal.analysis.force.extension import ExtensionCurves, ForceOfTime, curve_of, height_column
-from parfocal.analysis.force.live_force import Anchor
-from parfocal.analysis.force.live_settings import Physics
+from parfocal.analysis.force.live_settings import Anchor, TetherPhysics
 from parfocal.analysis.force.magnet_table import MagnetTable
 from parfocal.analysis.force.ramp import ForceRamp
 from parfocal.core.errors import BadInputError
@@ -18,7 +17,7 @@ from parfocal.tracking.rows import Flag
 
 HEIGHTS = [0.0, 1e6, 2e6, 3e6, 4.5e6, 6e6]
 TABLE = MagnetTable(HEIGHTS, [magnet_force_pn(height) for height in HEIGHTS])
-PHYSICS = Physics(temperature_k=KT_PN_NM / 0.01380649, persistence_nm=50.0)
+PHYSICS = TetherPhysics(temperature_k=KT_PN_NM / 0.01380649, persistence_nm=50.0)
 SURFACE_NM, RATE_HZ, LENGTHS_NM = 900.0, 100.0, (960.0, 1040.0)
 
 
@@ -80,6 +79,19 @@ def test_a_curve_is_the_same_in_however_many_pieces_it_comes(pulled):
     once, often = grown(pulled, 1).points(4), grown(pulled, 80).points(4)
     for name in once.dtype.names:
         assert once[name] == pytest.approx(often[name], rel=1e-9)
+
+
+def test_only_points_that_have_grown_are_told_again(pulled):
+    rows, force = pulled
+    curves = ExtensionCurves(PHYSICS.z_sign)
+    told = []
+    for part in np.array_split(rows, 20):
+        curves.add(part, force)
+        told.append(curves.grown(3))
+    assert max(map(len, told)) < 10
+    values = ["force_pn", "extension_nm", "sigma_nm", "samples"]
+    assert set(curves.points(3)[values].tolist()) <= set(np.concatenate(told)[values].tolist())
+    assert len(curves.grown(3)) == 0
 
 
 def test_what_says_nothing_does_not_count(pulled):

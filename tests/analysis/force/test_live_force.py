@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from parfocal.analysis.beads.rows import TRACK_DTYPE
-from parfocal.analysis.force.live_force import Anchor, Optics, live_rows
+from parfocal.analysis.force.live_force import CameraScale, live_rows
 from parfocal.analysis.force.live_records import LiveWarning, live_force
-from parfocal.analysis.force.live_settings import Physics
+from parfocal.analysis.force.live_settings import Anchor, TetherPhysics
 from parfocal.analysis.force.traces import TraceWindow
 from parfocal.devices.simulated.beads import BeadField
 from parfocal.devices.simulated.forces import KT_PN_NM
@@ -42,7 +42,7 @@ def found(rows, exposure_s, physics, **options):
     for part in np.array_split(rows, 7):
         window.add(part)
     traces = window.traces(window.beads(), physics.axis)
-    return live_rows(traces, Optics(PIXEL_NM, exposure_s), physics, **{"anchors": {}, **options})
+    return live_rows(traces, CameraScale(PIXEL_NM, exposure_s), physics, **{"anchors": {}, **options})
 
 
 @pytest.mark.parametrize(
@@ -59,10 +59,10 @@ def test_forces_are_those_of_the_twin_within_their_errors(force_pn, rate_hz, exp
     rows = tracked(force_pn, rate_hz, exposure_s, 20.0, lengths)
     radius = RADIUS_NM if axis == "x" else 0.0
     if knows == "anchors":
-        physics = Physics(axis=axis, radius_nm=radius, temperature_k=KELVIN)
+        physics = TetherPhysics(axis=axis, radius_nm=radius, temperature_k=KELVIN)
         options = {"anchors": dict.fromkeys(range(BEADS), Anchor(SURFACE_NM, 2.0))}
     else:
-        physics = Physics(
+        physics = TetherPhysics(
             axis=axis, radius_nm=radius, contour_nm=CONTOUR_NM, contour_sigma_nm=30.0, temperature_k=KELVIN
         )
         options = {}
@@ -79,12 +79,12 @@ def test_forces_are_those_of_the_twin_within_their_errors(force_pn, rate_hz, exp
 
 def test_without_the_blur_forces_would_be_wrong():
     rows = tracked(1.4, 100.0, 0.01, 20.0, [CONTOUR_NM] * 20)
-    physics = Physics(axis="y", radius_nm=0.0, contour_nm=CONTOUR_NM, temperature_k=KELVIN)
+    physics = TetherPhysics(axis="y", radius_nm=0.0, contour_nm=CONTOUR_NM, temperature_k=KELVIN)
     assert found(rows, 1e-5, physics)["spectrum_pn"].mean() > 1.4 * 1.3
     assert found(rows, 0.01, physics)["spectrum_pn"].mean() == pytest.approx(1.4, rel=0.05)
 
 
-PHYSICS = Physics(axis="x", radius_nm=RADIUS_NM, contour_nm=CONTOUR_NM, temperature_k=KELVIN)
+PHYSICS = TetherPhysics(axis="x", radius_nm=RADIUS_NM, contour_nm=CONTOUR_NM, temperature_k=KELVIN)
 
 
 def texts_of(rows, exposure_s=0.005, physics=PHYSICS, **options):
@@ -100,7 +100,7 @@ def test_each_doubt_is_told():
     stiff = texts_of(tracked(15.0, 100.0, 0.01, 10.0, [CONTOUR_NM]), exposure_s=0.01)
     assert LiveWarning.TOO_STIFF | LiveWarning.BLURRED in stiff
     assert LiveWarning.STILL in texts_of(tracked(1.4, 100.0, 0.005, 10.0, [0.0]))
-    unknown = Physics(axis="x", radius_nm=RADIUS_NM)
+    unknown = TetherPhysics(axis="x", radius_nm=RADIUS_NM)
     assert LiveWarning.NO_EXTENSION in texts_of(good, physics=unknown)
     (row,) = found(good, 0.005, unknown)
     assert row["stiffness_pn_per_nm"] > 0

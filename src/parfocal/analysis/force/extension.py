@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from parfocal.analysis.force.live_force import Anchor
-    from parfocal.analysis.force.live_settings import Physics
+    from parfocal.analysis.force.live_settings import Anchor, TetherPhysics
     from parfocal.analysis.force.magnet_table import MagnetTable
 
     Floats = NDArray[np.float64]
@@ -28,7 +27,7 @@ _LEAST_PN, _MOST_PN = 1e-3, 1e3
 _PER_DECADE = 24
 FEWEST_ROWS = 10
 """A point is the mean of so many rows or more."""
-_STALE_S = 3.0
+_STALE_S = 10.0
 """A magnet that has not told where it stands for so long may stand anywhere."""
 
 
@@ -47,7 +46,7 @@ class ForceOfTime:
     >>> from parfocal.analysis.force.magnet_table import MagnetTable
     >>> table = MagnetTable([0.0, 1.5e6, 3e6, 6e6], [20.0, 7.358, 2.707, 0.3663])
     >>> force = ForceOfTime(table, [0, 1_000_000_000], [3e6, 1.5e6])
-    >>> force.at(np.array([-1, 0, 500_000_000, 9_000_000_000])).round(2).tolist()
+    >>> force.at(np.array([-1, 0, 500_000_000, 19_000_000_000])).round(2).tolist()
     [nan, 2.71, 4.46, nan]
     """
 
@@ -94,6 +93,7 @@ class ExtensionCurves:
         self._z_sign = z_sign
         self._sums: dict[int, Floats] = {}
         self._first: dict[int, float] = {}
+        self._told: dict[int, Floats] = {}
         self._newest_ns: dict[int, int] = {}
         self._edges = np.geomspace(_LEAST_PN, _MOST_PN, 6 * _PER_DECADE + 1)
 
@@ -117,8 +117,20 @@ class ExtensionCurves:
 
     def points(self, bead: int, anchor: Anchor | None = None) -> NDArray[Any]:
         """Return the curve of a bead (`EXTENSION_DTYPE`), from small forces to large ones."""
-        sums = self._sums.get(bead, np.zeros((4, self._edges.size - 1)))
-        used = sums[0] >= FEWEST_ROWS
+        return self._points(bead, anchor, self._of(bead)[0] >= FEWEST_ROWS)
+
+    def grown(self, bead: int, anchor: Anchor | None = None) -> NDArray[Any]:
+        """Return those points of its curve that have changed since this was asked before."""
+        counts = self._of(bead)[0].copy()
+        changed = counts != self._told.get(bead, 0.0)
+        self._told[bead] = counts
+        return self._points(bead, anchor, changed & (counts >= FEWEST_ROWS))
+
+    def _of(self, bead: int) -> Floats:
+        return self._sums.get(bead, np.zeros((4, self._edges.size - 1)))
+
+    def _points(self, bead: int, anchor: Anchor | None, used: NDArray[np.bool_]) -> NDArray[Any]:
+        sums = self._of(bead)
         count, pull, long, squares = sums[:, used]
         points = np.zeros(int(used.sum()), EXTENSION_DTYPE)
         points["bead"], points["time_ns"] = bead, self._newest_ns.get(bead, 0)
@@ -138,7 +150,7 @@ class ExtensionCurves:
             sums[row] += np.bincount(place, weights, sums.shape[1])
 
 
-def curve_of(points: NDArray[Any], physics: Physics, *, anchored: bool) -> ForceExtension:
+def curve_of(points: NDArray[Any], physics: TetherPhysics, *, anchored: bool) -> ForceExtension:
     """Return the points of one bead (`EXTENSION_DTYPE`) as a curve, with the chain that fits them.
 
     Without an anchor the offset is fitted, and the persistence length held at that of the settings: above
@@ -168,7 +180,7 @@ def curve_of(points: NDArray[Any], physics: Physics, *, anchored: bool) -> Force
 
 
 def curves_of(
-    curves: ExtensionCurves, beads: Collection[int], physics: Physics, anchors: Mapping[int, Anchor]
+    curves: ExtensionCurves, beads: Collection[int], physics: TetherPhysics, anchors: Mapping[int, Anchor]
 ) -> dict[int, ForceExtension]:
     """Return the curve of each of these beads that has points."""
     found = {bead: curves.points(bead, anchors.get(bead)) for bead in beads}

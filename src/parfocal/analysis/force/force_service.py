@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from parfocal.analysis.force.live_commands import LiveForces, streams_of
 from parfocal.analysis.force.magnet import MagnetAxis
 from parfocal.analysis.force.magnet_table import MagnetTable
 from parfocal.analysis.force.ramp import checked_ramp
 from parfocal.analysis.force.records import FORCE_DTYPE, ForceReading, PullDone, TableFacts
 from parfocal.analysis.force.settings import ForceConfig
 from parfocal.analysis.force.table_file import load_table, read_table, save_table
-from parfocal.core.errors import BadInputError, CommandError, StreamTimeoutError
+from parfocal.core.errors import BadInputError, CommandError, ConfigError, StreamTimeoutError
 from parfocal.core.frames import RowSpec
 from parfocal.core.protocols import ANGLES, LENGTHS
 from parfocal.ipc import RECEIVER, command, current_call
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from parfocal.ipc import CallContext
 
 _SLOTS = 1 << 12
+_FIXED = (
+    *("magnet", "axis", "rotation", "heights", "forces_pn", "table_file"),
+    *("camera", "frames", "tracks"),
+)
 _CLOSE_S = 1e-6
 """Less than that from its end, a motion has ended."""
 
@@ -36,15 +41,27 @@ _CLOSE_S = 1e-6
 class ForceService(Service):
     """Pulls beads with a force: steps, ramps and holds by the table of a magnet, and its turns.
 
-    One motion at a time, in the lane "pull". Cancelled, or failing, the magnet is halted where it is.
+    One motion at a time, in the lane "pull". Cancelled, or failing, the magnet is halted where it is. Forces
+    by the motion of beads, and force-extension curves, are made by a worker: see `LiveForces`.
     """
+
+    step_limit_s = 60.0  # for a worker that hangs, and the next one
 
     Config = ForceConfig
     settings: ForceConfig
 
+    def __init__(self, settings: ForceConfig) -> None:
+        super().__init__(settings)
+        self._table: MagnetTable | None = None
+        self._live = LiveForces(lambda: self.settings, lambda: self._table)
+
+    def command_sources(self) -> tuple[object, ...]:
+        """Return what makes live forces."""
+        return (self._live,)
+
     def streams_written(self, service: str) -> tuple[str, ...]:
-        """Return the stream of forces."""
-        return (service,)
+        """Return the streams of forces: of motions, of beads, and of force-extension curves."""
+        return (service, *streams_of(service))
 
     def fixed_settings(self) -> FixedSettings:
         """Return which magnet it is, and the table that it begins with."""
@@ -63,17 +80,31 @@ class ForceService(Service):
         with ExitStack() as stack:
             self._writer = StreamWriter(context.streams, context.service, RowSpec.of(FORCE_DTYPE), _SLOTS)
             stack.callback(self._writer.close)
+            self._live.open(context, stack)
             self._closing = stack.pop_all()
 
+    def step(self) -> float | None:
+        """Have new live forces made, if that is due."""
+        return self._live.step()
+
+    def settings_changed(self, old: ForceConfig, new: ForceConfig) -> None:
+        """Go by other settings from the next forces on."""
+        fixed = [name for name in _FIXED if getattr(old, name) != getattr(new, name)]
+        if fixed:
+            raise ConfigError(
+                f"{', '.join(fixed)} can be changed in the rig file alone; a table that was measured "
+                "is given with set_table"
+            )
+
     def close(self) -> None:
-        """Let go of the stream."""
+        """Let go of the streams, and end the worker."""
         self._closing.close()
 
     def state(self) -> dict[str, Any]:
         """Return the table: the record of a run keeps it."""
         table = self._table
         pairs = {} if table is None else {"heights": list(table.heights), "forces_pn": list(table.forces_pn)}
-        return {**self.settings.model_dump(mode="json"), **pairs}
+        return {**self.settings.model_dump(mode="json"), **pairs, **self._live.state()}
 
     @command(lane="table", effect="changes")
     def set_table(self, heights: list[float], forces_pn: list[float]) -> TableFacts:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import msgspec
 import numpy as np
 
 from parfocal.analysis.force.live_records import LIVE_DTYPE, LiveWarning
-from parfocal.analysis.force.live_settings import Physics
+from parfocal.analysis.force.live_settings import Anchor, TetherPhysics
 from parfocal.core.errors import BadInputError
 from parfocal.tracking.drift import subtract_drift
 from parfocal.tracking.force import fit_allan_variances, fit_power_spectra
@@ -31,14 +30,7 @@ _BLURRED, _TOO_STIFF = 2.0, 0.4
 _ROUNDS = 40
 
 
-class Anchor(msgspec.Struct, frozen=True):
-    """Where the surface below a bead is, as its `z_nm` would be there, and how well that is known, nm."""
-
-    z_nm: float
-    sigma_nm: float = 0.0
-
-
-class Optics(NamedTuple):
+class CameraScale(NamedTuple):
     """What the camera makes of motion: the edge of a pixel in the sample, and the exposure."""
 
     pixel_nm: float
@@ -54,8 +46,8 @@ class Extension(NamedTuple):
 
 def live_rows(
     traces: Traces,
-    optics: Optics,
-    physics: Physics,
+    scale: CameraScale,
+    physics: TetherPhysics,
     *,
     anchors: Mapping[int, Anchor],
     references: Collection[int] = (),
@@ -69,7 +61,7 @@ def live_rows(
     ----------
     traces : Traces
         Of the beads and the references, in frames that follow one another.
-    optics, physics
+    scale, physics
         What the numbers depend on.
     anchors : mapping of int to Anchor
         The surface below beads, where it is known.
@@ -78,7 +70,7 @@ def live_rows(
     expected_pn : float
         What the magnet's table says; NaN if that is not known.
     """
-    place_nm, warning = _without_drift(traces.place_px * optics.pixel_nm, traces.beads, references)
+    place_nm, warning = _without_drift(traces.place_px * scale.pixel_nm, traces.beads, references)
     columns = [n for n, bead in enumerate(traces.beads) if bead not in set(references)]
     rows = np.zeros(len(columns), LIVE_DTYPE)
     for name in LIVE_DTYPE.names or ():
@@ -90,7 +82,7 @@ def live_rows(
     usable: dict[int, list[tuple[int, Floats, float]]] = {}
     for row, n in enumerate(columns):
         trace = _judged(rows[row : row + 1], place_nm[:, n], traces.interval_s)
-        error_nm = _median(traces.sigma_px[:, n]) * optics.pixel_nm
+        error_nm = _median(traces.sigma_px[:, n]) * scale.pixel_nm
         if trace is None:
             continue
         if not error_nm < 0.95 * trace.std():
@@ -98,18 +90,18 @@ def live_rows(
             continue
         usable.setdefault(trace.size, []).append((row, trace, error_nm))
     for group in usable.values():
-        _fit(rows, group, traces, optics, physics, anchors)
+        _fit(rows, group, traces, scale, physics, anchors)
     return rows
 
 
 def solved(
-    stiffness: float, known: Extension | None, physics: Physics, contour_nm: float | None = None
+    stiffness: float, known: Extension | None, physics: TetherPhysics, contour_nm: float | None = None
 ) -> tuple[float, float]:
     """Return force and extension: of a measured extension, else of the chain that has it at that force.
 
     Examples
     --------
-    >>> force, extension = solved(1e-3, None, Physics(radius_nm=500.0, contour_nm=1000.0))
+    >>> force, extension = solved(1e-3, None, TetherPhysics(radius_nm=500.0, contour_nm=1000.0))
     >>> round(force, 3), round(extension)
     (1.378, 878)
     """
@@ -152,7 +144,7 @@ def _judged(row: NDArray[Any], place_nm: Floats, interval_s: float) -> Floats | 
     row["samples"] = int(good.sum())
     first = int(good.argmax()) if good.any() else len(good)
     trace, good = place_nm[first:], good[first:]
-    row["window_s"] = max(0, len(trace) - 1) * interval_s
+    row["window_s"] = (len(trace) - 1) * interval_s if len(trace) > 1 else 0.0
     missing = 1.0 - float(good.mean()) if len(good) else 1.0
     recent = good[-max(1, len(good) // 5) :]
     if missing > _LOST or not recent.any() or float(recent.mean()) < 0.5:
@@ -174,14 +166,14 @@ def _fit(
     rows: NDArray[Any],
     group: list[tuple[int, Floats, float]],
     traces: Traces,
-    optics: Optics,
-    physics: Physics,
+    scale: CameraScale,
+    physics: TetherPhysics,
     anchors: Mapping[int, Anchor],
 ) -> None:
     """Fit beads whose traces are of one length, and write what was found into their rows."""
     together = np.stack([trace for _, trace, _ in group])
     errors = np.array([error for _, _, error in group])
-    exposure_s = min(optics.exposure_s, traces.interval_s)
+    exposure_s = min(scale.exposure_s, traces.interval_s)
     arguments = (together, traces.interval_s, exposure_s, errors, physics.temperature_k)
     spectra, variances = fit_power_spectra(*arguments), fit_allan_variances(*arguments)
     for (number, _, _), spectrum, variance in zip(group, spectra, variances, strict=True):
@@ -223,7 +215,7 @@ def _measured(z_nm: Floats, anchor: Anchor | None, z_sign: int) -> Extension | N
 
 
 def _with_error(
-    fit: Stiffness, known: Extension | None, physics: Physics
+    fit: Stiffness, known: Extension | None, physics: TetherPhysics
 ) -> tuple[float, float, tuple[float, float]]:
     """Return force, its standard deviation, and the extension with its own."""
     stiffness, relative = fit.stiffness_pn_per_nm, fit.stiffness_error

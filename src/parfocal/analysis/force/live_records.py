@@ -107,7 +107,7 @@ class LiveForce(msgspec.Struct, frozen=True, kw_only=True):
     samples : int
         How many good rows there were.
     age_s : float
-        How old the newest of them is.
+        How old the newest frame is; NaN if there was none.
     warnings : tuple of str
         Why it should not be trusted; empty for a good one.
     """
@@ -134,18 +134,48 @@ def live_force(row: Any, now_ns: int) -> LiveForce:
     Examples
     --------
     >>> row = np.zeros(1, LIVE_DTYPE)[0]
-    >>> row["bead"], row["spectrum_pn"], row["warnings"] = 3, 1.5, 16
-    >>> live_force(row, 2_000_000_000).spectrum_pn, live_force(row, 2_000_000_000).age_s
+    >>> row["bead"], row["spectrum_pn"], row["warnings"], row["time_ns"] = 3, 1.5, 16, 1
+    >>> live_force(row, 2_000_000_000).spectrum_pn, live_force(row, 2_000_000_001).age_s
     (1.5, 2.0)
     """
     numbers = {name: float(row[name]) for name in _NUMBERS}
     return LiveForce(
         bead=int(row["bead"]),
         samples=int(row["samples"]),
-        age_s=(now_ns - int(row["time_ns"])) * 1e-9,
+        age_s=(now_ns - int(row["time_ns"])) * 1e-9 if row["time_ns"] else math.nan,
         warnings=LiveWarning(int(row["warnings"])).texts(),
         **numbers,
     )
+
+
+class LiveStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How live forces are made.
+
+    Attributes
+    ----------
+    on : bool
+        Whether they are.
+    beads : tuple of int
+        Of which; of "all", those that there are.
+    updates : int
+        How often there were new ones.
+    took_s : float
+        How long the worker needed for the last ones.
+    restarts : int
+        How often a worker was started in place of one that ended.
+    worker_pid : int
+        Its process; 0 if none runs.
+    problem : str
+        What keeps them from being made; "" if nothing does.
+    """
+
+    on: bool
+    beads: tuple[int, ...]
+    updates: int
+    took_s: float
+    restarts: int
+    worker_pid: int
+    problem: str = ""
 
 
 EXTENSION_DTYPE = np.dtype(

@@ -18,8 +18,6 @@ class LiveConfig(BaseModel):
     ----------
     camera, frames, tracks : str
         The camera, the stream of its frames, and that of the tracker's rows.
-    live, curves : str
-        The streams of live forces and of force-extension curves.
     interval_s, window_s : float
         How often there is a new force, and over which time of motion.
     field_axis : "x" or "y"
@@ -48,8 +46,6 @@ class LiveConfig(BaseModel):
     camera: str = "camera"
     frames: str = "camera"
     tracks: str = "tracks"
-    live: str = "live_force"
-    curves: str = "force_extension"
     interval_s: Annotated[float, Field(ge=0.1, le=60)] = 1.0
     window_s: Annotated[float, Field(ge=1, le=600)] = 20.0
     field_axis: Literal["x", "y"] = "y"
@@ -63,10 +59,10 @@ class LiveConfig(BaseModel):
     references: tuple[int, ...] = ()
     temperature_k: Annotated[float, Field(ge=250, le=400)] = 298.0
 
-    def physics(self) -> Physics:
+    def physics(self) -> TetherPhysics:
         """Return what the numbers depend on."""
         across = "x" if self.field_axis == "y" else "y"
-        return Physics(
+        return TetherPhysics(
             axis=across if self.pendulum == "long" else self.field_axis,
             radius_nm=self.radius_nm if self.pendulum == "long" else 0.0,
             contour_nm=self.contour_nm,
@@ -78,7 +74,7 @@ class LiveConfig(BaseModel):
         )
 
 
-class Physics(msgspec.Struct, frozen=True, kw_only=True):
+class TetherPhysics(msgspec.Struct, frozen=True, kw_only=True):
     """What the numbers depend on, for whoever makes them.
 
     Attributes
@@ -101,3 +97,10 @@ class Physics(msgspec.Struct, frozen=True, kw_only=True):
     stretch_pn: float | None = None
     z_sign: int = -1
     temperature_k: float = 298.0
+
+
+class Anchor(msgspec.Struct, frozen=True):
+    """Where the surface below a bead is, as its `z_nm` would be there, and how well that is known, nm."""
+
+    z_nm: float
+    sigma_nm: float = 0.0

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from parfocal.analysis.force.live_settings import LiveConfig
 from parfocal.analysis.force.magnet_table import MagnetTable
 
 
-class ForceConfig(BaseModel):
-    """Which magnet pulls, and what is known of its force.
+class ForceConfig(LiveConfig):
+    """Which magnet pulls, what is known of its force, and how forces are made of motion (see `LiveConfig`).
 
     Parameters
     ----------
@@ -27,8 +28,6 @@ class ForceConfig(BaseModel):
     tick_s : float
         How often a ramp moves the magnet.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     magnet: str = "magnet"
     axis: str = ""

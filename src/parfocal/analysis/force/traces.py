@@ -20,6 +20,8 @@ SPOILING = np.uint32(Flag.EMPTY | Flag.NOT_CONVERGED | Flag.AT_EDGE | Flag.SATUR
 """A row with one of these says nothing of where the bead is."""
 HEIGHT_SPOILING = SPOILING | np.uint32(Flag.OFF_TABLE | Flag.BAD_FIT | Flag.AMBIGUOUS)
 """A row with one of these says nothing of its height."""
+FEWEST_HEIGHTS = 400
+"""Of so many the lowest hundredth is a few."""
 MOST_ROWS = 4_000_000
 """A window holds no more of them, whatever its length: some 200 MB."""
 _KEPT = ("frame", "time_ns", "bead", "x_px", "y_px", "z_nm", "sigma_x_px", "sigma_y_px", "flags")
