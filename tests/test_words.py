@@ -121,7 +121,7 @@ PLAIN = {
         WormLikeChain
     """,
     "viewers": """
-        Budget Clicked Clicks Content Display Drawn LevelsBar LineMarks Lines LiveWindow NapariWindow
+        Budget Clicked Clicks Content Display Drawn LevelsBar LineMarks Lines NapariWindow
         Outbox Outcomes Rate Received ScaleBar Selected Theme Ticket
     """,
 }

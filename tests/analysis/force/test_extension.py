@@ -81,6 +81,15 @@ def test_a_curve_is_the_same_in_however_many_pieces_it_comes(pulled):
         assert once[name] == pytest.approx(often[name], rel=1e-9)
 
 
+def test_a_bead_that_is_stuck_has_no_chain(pulled):
+    rows, force = pulled
+    stuck = rows.copy()
+    stuck["z_nm"] = np.random.default_rng(1).normal(0, 2.0, len(rows))
+    curves = ExtensionCurves(PHYSICS.z_sign)
+    curves.add(stuck, force)
+    assert curve_of(curves.points(3), PHYSICS, anchored=False).reason.endswith("is it stuck?")
+
+
 def test_only_points_that_have_grown_are_told_again(pulled):
     rows, force = pulled
     curves = ExtensionCurves(PHYSICS.z_sign)

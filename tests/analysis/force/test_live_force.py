@@ -122,6 +122,17 @@ def test_a_bead_that_is_lost_has_no_force_and_gaps_are_told():
     assert gaps["samples"] == 1900
 
 
+def test_of_frames_that_were_lost_in_bursts_the_longest_stretch_counts():
+    rows = tracked(1.4, 100.0, 0.005, 20.0, [CONTOUR_NM] * 20)
+    frame = rows["frame"] - 1000
+    rows = rows[~(((frame >= 300) & (frame < 420)) | ((frame >= 1500) & (frame < 1780)))]
+    live = found(rows, 0.005, PHYSICS, expected_pn=1.4)
+    assert (live["warnings"] == LiveWarning.GAPS).all()
+    assert (live["samples"] == 1080).all()
+    assert live["window_s"] == pytest.approx(10.79)
+    assert live["spectrum_pn"].mean() == pytest.approx(1.4, rel=0.04)
+
+
 def test_a_bead_that_came_later_counts_from_then_on():
     rows = tracked(1.4, 100.0, 0.005, 20.0, [CONTOUR_NM] * 2)
     rows = rows[(rows["bead"] == 0) | (rows["frame"] - 1000 >= 1000)]

@@ -27,6 +27,8 @@ _LEAST_PN, _MOST_PN = 1e-3, 1e3
 _PER_DECADE = 24
 FEWEST_ROWS = 10
 """A point is the mean of so many rows or more."""
+_SIGNIFICANT = 3.0
+"""A contour length is so many times its error, or none."""
 _STALE_S = 10.0
 """A magnet that has not told where it stands for so long may stand anywhere."""
 
@@ -176,6 +178,8 @@ def curve_of(points: NDArray[Any], physics: TetherPhysics, *, anchored: bool) ->
         )
     except BadInputError as error:
         return msgspec.structs.replace(curve, reason=str(error))
+    if not chain.contour_nm > _SIGNIFICANT * chain.contour_error_nm:
+        return msgspec.structs.replace(curve, reason="the bead does not yield to the force: is it stuck?")
     return with_chain(curve, chain)
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 FEWEST_SAMPLES = 64
 _RELAXATIONS = 50
-_FEW_GAPS, _LOST = 0.02, 0.2
+_FEW_GAPS, _MOST_FILLED, _IN_A_ROW = 0.02, 0.1, 2
 _BLURRED, _TOO_STIFF = 2.0, 0.4
 _ROUNDS = 40
 
@@ -139,18 +139,19 @@ def _without_drift(
 
 
 def _judged(row: NDArray[Any], place_nm: Floats, interval_s: float) -> Floats | None:
-    """Return the trace from its first good row on, gaps filled and a line taken away; None of a lost one."""
+    """Return the longest stretch of a trace, gaps filled and a line taken away; None of a lost bead."""
     good = np.isfinite(place_nm)
+    first, end = longest_stretch(good)
+    trace, good = place_nm[first:end], good[first:end]
     row["samples"] = int(good.sum())
-    first = int(good.argmax()) if good.any() else len(good)
-    trace, good = place_nm[first:], good[first:]
     row["window_s"] = (len(trace) - 1) * interval_s if len(trace) > 1 else 0.0
+    recent = np.isfinite(place_nm[-max(1, len(place_nm) // 5) :])
     missing = 1.0 - float(good.mean()) if len(good) else 1.0
-    recent = good[-max(1, len(good) // 5) :]
-    if missing > _LOST or not recent.any() or float(recent.mean()) < 0.5:
+    if missing > _MOST_FILLED or float(recent.mean()) < 0.5:
         row["warnings"] |= np.uint32(LiveWarning.LOST)
         return None
-    if missing > _FEW_GAPS:
+    came = int(np.isfinite(place_nm).argmax())
+    if missing > _FEW_GAPS or len(trace) < (1 - _FEW_GAPS) * (len(place_nm) - came):
         row["warnings"] |= np.uint32(LiveWarning.GAPS)
     if len(trace) < FEWEST_SAMPLES:
         row["warnings"] |= np.uint32(LiveWarning.FEW_SAMPLES)
@@ -160,6 +161,26 @@ def _judged(row: NDArray[Any], place_nm: Floats, interval_s: float) -> Floats | 
     at -= at.mean()
     filled -= filled.mean()
     return np.asarray(filled - at * float((at @ filled) / (at @ at)))
+
+
+def longest_stretch(good: NDArray[np.bool_]) -> tuple[int, int]:
+    """Return first and end of the longest stretch of samples in which no more than two in a row are missing.
+
+    Examples
+    --------
+    >>> longest_stretch(np.array([1, 1, 0, 0, 0, 1, 0, 1, 0, 0, 1, 0], bool))
+    (5, 11)
+    >>> longest_stretch(np.zeros(3, bool))
+    (0, 0)
+    """
+    at = np.flatnonzero(good)
+    if not at.size:
+        return 0, 0
+    breaks = np.flatnonzero(np.diff(at) > _IN_A_ROW + 1) + 1
+    firsts = at[np.concatenate([[0], breaks])]
+    lasts = at[np.concatenate([breaks - 1, [at.size - 1]])]
+    longest = int(np.argmax(lasts - firsts))
+    return int(firsts[longest]), int(lasts[longest]) + 1
 
 
 def _fit(

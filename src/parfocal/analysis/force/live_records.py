@@ -18,16 +18,16 @@ class LiveWarning(IntFlag):
 
     Examples
     --------
-    >>> LiveWarning(5).texts()
-    ('too few samples: the motion was seen for less than 50 relaxation times', 'the bead is lost')
+    >>> LiveWarning(36).texts()
+    ('the bead is lost, or too many frames are', 'the bead moves no more than its localisation: is it stuck?')
     """
 
     FEW_SAMPLES = 1
     """Less than 64 samples, for which there is no force, or than 50 relaxation times."""
     GAPS = 2
-    """More than a fiftieth of the rows is missing, or flagged; what lies between the others was put there."""
+    """Rows are missing, or flagged, as of frames that were lost: the longest stretch without a gap counts."""
     LOST = 4
-    """More than a fifth of the rows is missing or flagged: there is no force."""
+    """Most of the last rows, or a tenth of the best stretch, is missing or flagged: there is no force."""
     BLURRED = 8
     """An exposure lasts more than two relaxation times: less than a third of the variance is seen."""
     TOO_STIFF = 16
@@ -48,8 +48,8 @@ class LiveWarning(IntFlag):
 
 _TEXTS = {
     LiveWarning.FEW_SAMPLES: "too few samples: the motion was seen for less than 50 relaxation times",
-    LiveWarning.GAPS: "more than 2 % of the rows are missing or flagged",
-    LiveWarning.LOST: "the bead is lost",
+    LiveWarning.GAPS: "rows are missing or flagged: only the longest stretch without a gap counts",
+    LiveWarning.LOST: "the bead is lost, or too many frames are",
     LiveWarning.BLURRED: "blurred: the exposure is longer than two relaxation times",
     LiveWarning.TOO_STIFF: "too stiff for the camera's rate: the corner lies above 0.4 of it",
     LiveWarning.STILL: "the bead moves no more than its localisation: is it stuck?",
@@ -103,9 +103,9 @@ class LiveForce(msgspec.Struct, frozen=True, kw_only=True):
     corner_hz : float
         Where the spectrum bends.
     window_s : float
-        From the first frame to the last one.
+        From the first frame to the last one that count.
     samples : int
-        How many good rows there were.
+        How many good rows there were within.
     age_s : float
         How old the newest frame is; NaN if there was none.
     warnings : tuple of str
