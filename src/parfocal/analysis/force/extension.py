@@ -164,6 +164,8 @@ def curve_of(points: NDArray[Any], physics: TetherPhysics, *, anchored: bool) ->
         extensions_nm=tuple(points["extension_nm"].tolist()),
         sigmas_nm=tuple(points["sigma_nm"].tolist()),
         samples=tuple(points["samples"].tolist()),
+        stretch_pn=physics.stretch_pn,
+        temperature_k=physics.temperature_k,
     )
     usable = points[points["sigma_nm"] > 0]
     try:

@@ -121,6 +121,7 @@ class LiveForces:
         if chosen == ():
             raise BadInputError('beads is empty: name some, or "all"')
         self._remember(on=True, beads=chosen)
+        self._newest = {}
         return self.live_status()
 
     @command(lane="live", effect="reads")
@@ -136,7 +137,7 @@ class LiveForces:
         memory = self._memory
         return LiveStatus(
             on=memory.on,
-            beads=tuple(sorted(self._newest)) if memory.beads is None else memory.beads,
+            beads=tuple(sorted(self._told())) if memory.beads is None else memory.beads,
             updates=self._updates,
             took_s=self._took_s,
             restarts=self._worker.restarts,
@@ -155,7 +156,7 @@ class LiveForces:
             self._remember(on=True, beads=(bead,))
         elif memory.beads is not None and bead not in memory.beads:
             self._remember(beads=(*memory.beads, bead))
-        self._wait(lambda: bead in self._newest)
+        self._wait(lambda: bead in self._told())
         return self._shown([bead])[0]
 
     @command(lane="live", effect="reads")
@@ -163,8 +164,8 @@ class LiveForces:
         """Return the newest forces on all beads that were switched on, all of one update; waits as `live`."""
         if not self._memory.on:
             self._remember(on=True, beads=None)
-        self._wait(lambda: bool(self._newest))
-        return self._shown(sorted(self._newest))
+        self._wait(lambda: bool(self._told()))
+        return self._shown(sorted(self._told()))
 
     @command(lane="live", effect="reads")
     def extension(self, bead: int) -> ForceExtension:
@@ -231,18 +232,24 @@ class LiveForces:
         }
 
     def _update(self) -> None:
-        """Have forces made, and tell of them; what speaks against that is told once."""
+        """Have forces made, and tell of them; what speaks against that is told once.
+
+        If something else was asked for meanwhile, they are not told: the next ones come at once.
+        """
+        memory = self._memory
         try:
             found = self._ask(rows=True)
         except ParfocalError as error:
             found = LiveFound(problem=str(error))
+        if memory is not self._memory or self._context.stopping.is_set():
+            return
         if found.problem and found.problem != self._problem:
             self._context.log.warning("no live forces: %s", found.problem)
         self._problem = found.problem
-        if found.problem or not self._memory.on:
+        if found.problem:
             return
-        self._updates, self._took_s = self._updates + 1, found.took_s
         self._newest = {int(row["bead"]): row for row in found.rows}
+        self._updates, self._took_s = self._updates + 1, found.took_s
         for writer, rows in ((self._live, found.rows), (self._points, found.points)):
             try:
                 writer.write_rows(rows, timeout_s=0.0)
@@ -293,8 +300,13 @@ class LiveForces:
                 raise DeviceError("the tracker gives no rows of such a bead: see tracker.list_rois()")
             call.wait(_LOOK_S)
 
+    def _told(self) -> dict[int, Any]:
+        """Return the newest rows of beads that are still asked for."""
+        wanted, newest = self._memory.beads, self._newest
+        return {bead: row for bead, row in newest.items() if wanted is None or bead in wanted}
+
     def _shown(self, beads: list[int]) -> tuple[LiveForce, ...]:
-        newest, now_ns = self._newest, self._context.clock.monotonic_ns()
+        newest, now_ns = self._told(), self._context.clock.monotonic_ns()
         return tuple(live_force(newest[bead], now_ns) for bead in beads if bead in newest)
 
     def _remember(self, **changes: Any) -> None:

@@ -209,6 +209,8 @@ class ForceExtension(msgspec.Struct, frozen=True, kw_only=True):
         What the extensions lack: 0 where the surface is known.
     chi2 : float
         Of the fit, for each degree of freedom.
+    stretch_pn, temperature_k : float
+        What the chain was taken to be like.
     reason : str
         Why there is no fit; "" if there is one.
     """
@@ -225,6 +227,8 @@ class ForceExtension(msgspec.Struct, frozen=True, kw_only=True):
     offset_nm: float = math.nan
     offset_sigma_nm: float = math.nan
     chi2: float = math.nan
+    stretch_pn: float | None = None
+    temperature_k: float = 298.0
     reason: str = ""
 
 
