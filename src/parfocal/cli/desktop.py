@@ -7,6 +7,7 @@ from typing import Literal
 
 from parfocal.app.display import check_screen
 from parfocal.core.errors import BadInputError
+from parfocal.rig.opening import config_of
 
 
 def app(
@@ -43,6 +44,8 @@ def app(
     """
     if not seconds >= 0:
         raise BadInputError(f"seconds must not be negative, not {seconds}")
+    if rig:
+        config_of(rig)  # refused here if nothing is called so, or its file is wrong
     check_screen(for_screenshot=screenshot is not None)
     from parfocal.app.desktop.main import show_desktop
 

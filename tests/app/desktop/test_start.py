@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+
 import pytest
 import tomli_w
+from PIL import Image
 
 import parfocal
 from parfocal.app.desktop.starting import RigStart
@@ -83,3 +89,40 @@ def test_what_each_service_waits_for_is_told(rig_file):
     assert poll_until(lambda: start.state == "ready", LONG_S), start.error
     assert poll_until(lambda: {step.service for step in start.steps} == {"focus", "other"}, LONG_S)
     start.leave()
+
+
+def app(*arguments, **options):
+    """Start ``parfocal app`` as a program of its own."""
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "PYTHONUNBUFFERED": "1"}
+    command = [sys.executable, "-m", "parfocal", "app", *arguments]
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, **options)
+
+
+def test_the_command_starts_a_rig_draws_a_picture_and_leaves_it_running(rig_file, tmp_path):
+    picture = tmp_path / "desktop.png"
+    with app(
+        rig_file(focus=FOCUS), "--screenshot", str(picture), "--seconds", "1", "--theme", "red"
+    ) as shown:
+        assert shown.wait(2 * LONG_S) == 0, shown.stderr.read()
+    with Image.open(picture) as image:
+        assert image.size == (1280, 800)
+    with parfocal.attach("small") as rig:
+        assert rig.detached
+        assert rig.status().services["focus"].state == "ready"
+
+
+def test_a_rig_that_nobody_knows_is_refused_before_any_window():
+    with app("no-such-rig") as refused:
+        assert refused.wait(LONG_S) == 4
+        assert "no-such-rig" in refused.stderr.read()
+
+
+def test_a_signal_ends_the_window_and_not_the_rig(rig_file):
+    with app(rig_file(focus=FOCUS)) as shown:
+        assert poll_until(lambda: "small" in [record.rig for record in directory.rigs()], LONG_S)
+        with parfocal.attach("small") as rig:
+            assert poll_until(lambda: rig.status().services["focus"].state == "ready", LONG_S)
+        shown.send_signal(signal.SIGTERM)
+        assert shown.wait(LONG_S) == 0, shown.stderr.read()
+    with parfocal.attach("small") as rig:
+        assert rig.status().services["focus"].state == "ready"
