@@ -105,7 +105,7 @@ def test_a_script_runs_with_its_helpers_children_and_record(rig, write, records)
     handle = rig.script(file, name="first")
     status = handle.wait(PATIENCE_S)
     assert (status.outcome, status.script, status.events_acquired) == ("complete", str(file), 2)
-    assert rig["lamp"].power() == 0.0, "what it has switched on is off again"
+    until(lambda: rig["lamp"].power() == 0.0, "darkness: what it has switched on is off again")
     folder = Path(status.folder)
     assert folder.parent == records
     log = (folder / "script.log").read_text()
@@ -158,7 +158,7 @@ def test_a_paused_script_holds_its_services_and_goes_on(rig, write) -> None:
     assert status.run == "script"
     status = handle.wait(PATIENCE_S)
     assert (status.outcome, status.reason) == ("cancelled", "enough")
-    assert rig["lamp"].power() == 0.0
+    until(lambda: rig["lamp"].power() == 0.0, "darkness")
     rig["lamp"].set_power(0.0)  # nobody holds it
     words = [command["command"] for command in document_of(handle)["commands"]]
     assert words == ["pause", "confirm", "resume", "pause", "cancel"]
