@@ -161,9 +161,11 @@ def test_changes_of_one_do_not_start_the_other_again(board, clock):
 @pytest.mark.parametrize("back_at_once", [True, False])
 def test_a_trigger_cut_in_the_middle_is_never_given_again(device, back_at_once):
     """The board took it, its answer was lost; then the other generator changes their common word."""
-    with closing(RedPitaya(TcpLink("127.0.0.1", device.port, timeout_s=0.8))) as board:
+    link = TcpLink("127.0.0.1", device.port, timeout_s=30.0)
+    with closing(RedPitaya(link)) as board:
         first, second = board.asgs
         first.setup("sin", frequency_hz=1e5, amplitude_v=0.5, trigger_source="off", cycles_per_burst=5)
+        link._socket.settimeout(0.8)  # for the answer that is lost; whatever else is slow is only slow
         device.inject_fault("drop", letter="w", after=2)
         if not back_at_once:
             device.inject_fault("refuse", after=4, count=-1)
