@@ -78,6 +78,13 @@ def test_the_light_of_a_channel_stays_off(rig):
     with pytest.raises(DeviceError, match="switched off meanwhile"):
         channels.call("set_channel", "red")
     assert rig.client("lamp").call("power") == 0.0
+    channels.call("restore")
+    rig.client("lamp").call("set_power", 0.7)
+    channels.call("set_channel", "red")
+    made_safe_before(rig.services["channels"], "restore")
+    with pytest.raises(DeviceError, match="switched off meanwhile"):
+        channels.call("restore", lit=True)
+    assert rig.client("lamp").call("power") == 0.0
 
 
 def test_frames_that_were_never_exposed_are_not_lost(rig, monkeypatch):
@@ -93,3 +100,21 @@ def test_frames_that_were_never_exposed_are_not_lost(rig, monkeypatch):
     for _ in range(3):
         rig.step("camera")
     assert camera.call("counts")["frames"] == 5
+
+
+def test_a_light_that_fails_half_way_is_off(rig):
+    """Its driver has set the power, and then loses its connection; or the power cannot be read back."""
+    lamp = rig.add("lamp", LightHost, {"device": "simulated-light"})
+    device = rig.services["lamp"].device
+    for method in ("set_power", "power"):
+        do = getattr(device, method)
+
+        def failing(*arguments, do=do, method=method):
+            setattr(device, method, do)
+            do(*arguments)
+            raise DeviceError("the cable is out")
+
+        setattr(device, method, failing)
+        with pytest.raises(DeviceError, match="the cable is out"):
+            lamp.call("set_power", 0.7)
+        assert lamp.call("power") == 0.0

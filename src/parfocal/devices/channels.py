@@ -87,9 +87,17 @@ class ChannelsHost(DeviceHost):
     @command(lane="channel", effect="changes")
     def restore(self, lit: bool = False) -> ChannelState:
         """Put back what was found before the first channel was set; light goes on again only if `lit`."""
-        with self.lock:
-            self.device.restore(lit)
-            return self.device.channel()
+        offs = self._offs
+        try:
+            with self.lock:
+                self.device.restore(lit)
+                state = self.device.channel()
+        except BaseException:
+            self.device.make_safe()
+            raise
+        if lit:
+            self._check_not_switched_off(offs)
+        return state
 
     @command(lane="channel", effect="reads")
     def channel(self) -> ChannelState:

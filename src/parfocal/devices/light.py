@@ -63,42 +63,21 @@ class LightHost(DeviceHost):
 
     @command(effect="changes")
     def set_power(self, fraction: float) -> float:
-        """Set the power, 0 to 1; returns the power read back."""
+        """Set the power, 0 to 1; returns the power read back. One that could not be set is off."""
         self.check_limits(fraction=fraction)
-        offs = self._offs
-        with self.lock:
-            if self.context.stopping.is_set():
-                fraction = 0.0
-            self.device.set_power(fraction)
-            if fraction:
-                self._check_not_switched_off(offs)
-            return self._write_row().power
+        return self._change(fraction, None).power
 
     @command(effect="changes")
     def set_light(self, power: float | None = None, shutter_open: bool | None = None) -> LightState:
         """Set power and shutter in one go, None leaves either; returns what is read back.
 
-        A shutter is closed before the power is set, and opened after that.
+        A shutter is closed before the power is set, and opened after that. What could not be lit is off.
         """
         if power is not None:
             self.check_limits(fraction=power)
-        shutter = None if shutter_open is None else self._with_shutter()
-        offs = self._offs
-        with self.lock:
-            if self.context.stopping.is_set():
-                power, shutter_open = 0.0, False
-            try:
-                if shutter is not None and not shutter_open:
-                    shutter.set_shutter(False)
-                if power is not None:
-                    self.device.set_power(power)
-                if shutter is not None and shutter_open:
-                    shutter.set_shutter(True)
-                if power or shutter_open:
-                    self._check_not_switched_off(offs)
-            finally:
-                state = self._write_row()
-            return state
+        if shutter_open is not None:
+            self._with_shutter()
+        return self._change(power, shutter_open)
 
     @command(lane="read", effect="reads")
     def light(self) -> LightState:
@@ -126,12 +105,14 @@ class LightHost(DeviceHost):
     @command(effect="changes")
     def open_shutter(self) -> bool:
         """Let its light pass; returns what is read back when the shutter has arrived."""
-        return self._set_shutter(not self.context.stopping.is_set())
+        self._with_shutter()
+        return bool(self._change(None, True).shutter_open)
 
     @command(effect="stops")
     def close_shutter(self) -> bool:
         """Hold its light back, whatever its power; returns what is read back."""
-        return self._set_shutter(False)
+        self._with_shutter()
+        return bool(self._change(None, False).shutter_open)
 
     @command(lane=URGENT, effect="stops")
     def off(self) -> None:
@@ -155,23 +136,43 @@ class LightHost(DeviceHost):
                 state["shutter_open"] = now.shutter_open
             return state
 
-    def _check_not_switched_off(self, offs: int) -> None:
-        """Switch off again, and raise, what was switched off since `offs`: its driver may have gone on."""
-        if self._offs != offs:
-            self.device.make_safe()
-            raise DeviceError(f"light {self.context.service!r} was switched off meanwhile")
+    def _change(self, power: float | None, shutter_open: bool | None) -> LightState:
+        """Change what is not None, and return what is read back; a light that could not be lit is off.
 
-    def _set_shutter(self, opened: bool) -> bool:
+        Raises
+        ------
+        BadInputError
+            If the device does not take a value: what it had stays.
+        DeviceError
+            If it fails, or if it was switched off while it was being lit.
+        """
         offs = self._offs
         with self.lock:
-            shutter = self._with_shutter()
+            if self.context.stopping.is_set():
+                power, shutter_open = 0.0, None if self._shutter is None else False
+            lit = bool(power or shutter_open)
             try:
-                shutter.set_shutter(opened)
-                if opened:
-                    self._check_not_switched_off(offs)
-            finally:
-                state = self._write_row()
-            return bool(state.shutter_open)
+                self._set(power, shutter_open)
+                if lit and self._offs != offs:
+                    raise DeviceError(f"light {self.context.service!r} was switched off meanwhile")
+                return self._write_row()
+            except BadInputError:
+                raise
+            except BaseException:
+                if lit:
+                    self.device.make_safe()
+                with suppress(DeviceError):  # it may be why it failed
+                    self._write_row()
+                raise
+
+    def _set(self, power: float | None, shutter_open: bool | None) -> None:
+        shutter = self._shutter
+        if shutter is not None and shutter_open is False:
+            shutter.set_shutter(False)
+        if power is not None:
+            self.device.set_power(power)
+        if shutter is not None and shutter_open:
+            shutter.set_shutter(True)
 
     def _with_shutter(self) -> HasShutter:
         if self._shutter is None:
