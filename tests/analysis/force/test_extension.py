@@ -11,7 +11,7 @@ from parfocal.analysis.force.live_settings import Anchor, TetherPhysics
 from parfocal.analysis.force.magnet_table import MagnetTable
 from parfocal.analysis.force.ramp import ForceRamp
 from parfocal.core.errors import BadInputError
-from parfocal.devices.simulated.beads import BeadField
+from parfocal.devices.simulated.beads import BeadField, Tethers
 from parfocal.devices.simulated.forces import KT_PN_NM, magnet_force_pn, tether
 from parfocal.tracking.rows import Flag
 
@@ -25,7 +25,7 @@ SURFACE_NM, RATE_HZ, LENGTHS_NM = 900.0, 100.0, (960.0, 1040.0)
 def pulled():
     """Rows of two beads while the force goes from 0.4 to 10 pN within 20 s, and the magnet's own rows."""
     ramp = ForceRamp(TABLE, 0.4, 10.0, 0.48)
-    field, rng = BeadField(np.array(LENGTHS_NM), 525.0, seed=4), np.random.default_rng(4)
+    field, rng = BeadField(Tethers.single(np.array(LENGTHS_NM)), 525.0, seed=4), np.random.default_rng(4)
     frames = round(ramp.duration_s * RATE_HZ)
     rows = np.zeros((frames, len(LENGTHS_NM)), TRACK_DTYPE)
     for frame in range(frames):

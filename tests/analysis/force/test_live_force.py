@@ -10,7 +10,7 @@ from parfocal.analysis.force.live_force import CameraScale, live_rows
 from parfocal.analysis.force.live_records import LiveWarning, live_force
 from parfocal.analysis.force.live_settings import Anchor, TetherPhysics
 from parfocal.analysis.force.traces import TraceWindow
-from parfocal.devices.simulated.beads import BeadField
+from parfocal.devices.simulated.beads import BeadField, Tethers
 from parfocal.devices.simulated.forces import KT_PN_NM
 from parfocal.tracking.rows import Flag
 
@@ -22,7 +22,8 @@ SURFACE_NM = 950.0
 
 def tracked(force_pn, rate_hz, exposure_s, seconds, contour_nm, seed=5, drift_nm_per_s=0.0):
     """Return the rows of a perfect tracker, with noise, of beads on tethers of these lengths."""
-    field, rng = BeadField(np.asarray(contour_nm, float), RADIUS_NM, seed), np.random.default_rng(seed)
+    field = BeadField(Tethers.single(np.asarray(contour_nm)), RADIUS_NM, seed)
+    rng = np.random.default_rng(seed)
     frames = round(seconds * rate_hz)
     moved = np.array([field.advance(k, 1 / rate_hz, force_pn, exposure_s) for k in range(frames + 20)])[20:]
     moved[:, :, 0] += drift_nm_per_s * np.arange(frames)[:, None] / rate_hz

@@ -13,7 +13,7 @@ from parfocal.analysis.force.live_records import EXTENSION_DTYPE, LIVE_DTYPE
 from parfocal.core.clock import SYSTEM_CLOCK, poll_until
 from parfocal.core.errors import CommandError
 from parfocal.core.frames import RowSpec
-from parfocal.devices.simulated.beads import BeadField
+from parfocal.devices.simulated.beads import BeadField, Tethers
 from parfocal.devices.simulated.forces import KT_PN_NM, magnet_force_pn, tether
 from parfocal.devices.simulated.motors import SimulatedMagnet
 from parfocal.ipc import Declared
@@ -39,7 +39,7 @@ CAMERA = {
 def tracked(begin_ns):
     """Rows of tethered beads, and of one that is stuck, from a moment on."""
     lengths = np.array([1000.0] * (BEADS - 1) + [0.0])
-    field, rng = BeadField(lengths, 525.0, seed=8), np.random.default_rng(8)
+    field, rng = BeadField(Tethers.single(lengths), 525.0, seed=8), np.random.default_rng(8)
     frames = round(SECONDS * RATE_HZ)
     moved = np.array([field.advance(k, 1 / RATE_HZ, FORCE_PN, 0.002) for k in range(frames)])
     rows = np.zeros((frames, BEADS), TRACK_DTYPE)
