@@ -93,12 +93,10 @@ class LiveForceWorker:
         )
 
     def _take_rows(self, ask: LiveAsk, force: ForceOfTime | None) -> None:
+        """Take in rows of all beads: one that is chosen later has its motion of before."""
         self._window.window_s = ask.window_s
         curves = self._curves_of(ask)
-        wanted = None if ask.beads is None else np.array([*ask.beads, *ask.references], np.int64)
         while (rows := self._tracks.poll()) is not None:
-            if wanted is not None:
-                rows = rows[np.isin(rows["bead"], wanted)]
             self._window.add(rows)
             if force is not None:
                 curves.add(rows, force)
