@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
 from parfocal.core.errors import ViewerError
 from parfocal.viewers.client import check_display
 
+_COLLECTS_RARELY = (20_000, 50, 100)
+_SWITCHES_EVERY_S = 0.001
+"""So soon any other thread leaves the interpreter to the window's."""
 _SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
 
 
@@ -26,3 +30,13 @@ def check_screen(*, for_screenshot: bool) -> None:
             )
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
     check_display()
+
+
+def favour_window() -> None:
+    """Have other threads, and the collector of garbage, hold the program's window up as little as they can.
+
+    Called once it is shown: what was imported until then is never looked through again.
+    """
+    sys.setswitchinterval(_SWITCHES_EVERY_S)
+    gc.freeze()
+    gc.set_threshold(*_COLLECTS_RARELY)

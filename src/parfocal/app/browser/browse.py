@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import signal
-import sys
 from pathlib import Path
 
 from parfocal.app.browser.catalogue import Catalogue
-from parfocal.app.display import check_screen
+from parfocal.app.display import check_screen, favour_window
 from parfocal.core.errors import BadInputError
-
-_COLLECTS_RARELY = (20_000, 50, 100)
-_SWITCHES_EVERY_S = 0.001
-"""So soon the scan's thread leaves the interpreter to the window's."""
 
 
 def browse(
@@ -60,11 +54,9 @@ def browse(
     assert isinstance(application, QApplication)
     colours = theme_of(theme)
     apply_theme(application, colours)
-    sys.setswitchinterval(_SWITCHES_EVERY_S)
     window = BrowserWindow(catalogue, colours, kind)
     window.show()
-    gc.freeze()  # what was imported is never looked through again: that would hold the window
-    gc.set_threshold(*_COLLECTS_RARELY)
+    favour_window()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: application.quit())
     if screenshot is not None:

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QApplication
 
 from parfocal.app.desktop.kept_window import KeptFile
 from parfocal.app.desktop.window import SIZE, DesktopWindow
+from parfocal.app.display import favour_window
 from parfocal.core.errors import BadInputError
 from parfocal.viewers.qt.theme import theme_of
 
@@ -41,6 +42,7 @@ def show_desktop(
     if theme:
         window.set_theme(theme)
     window.show()
+    favour_window()
     if rig:
         window.choose_rig(rig)
     try:
