@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from parfocal.rig.runs import Runs
     from parfocal.runs.acquisition_mode import AcquisitionMode
     from parfocal.runs.handle import RunHandle
+    from parfocal.runs.plans.calls import CallPlan
 
 
 class PullOptions(TypedDict, total=False):
@@ -106,9 +107,33 @@ class Pulls:
                 f"there is no service {service!r} that knows the force of a magnet; a rig file names one as "
                 '[services.force] with kind = "force"'
             ) from error
-        pull = call(
-            service, command, arguments, uses=(magnet,), exposing=True, pause="pause", resume="resume",
-            expected_s=lasts_s if 0 < lasts_s < math.inf else 0.0,  # what can't be, the service names
-        )  # fmt: skip
         self.keep_light()
-        return self.runs.record(pull, **recorded)
+        return self.runs.record(pull_plan(service, command, arguments, magnet, lasts_s), **recorded)
+
+
+def pull_plan(
+    service: str, command: str, arguments: Mapping[str, Any], magnet: str, lasts_s: float
+) -> CallPlan:
+    """Return a plan that has a service of kind "force" pull while the camera exposes.
+
+    Parameters
+    ----------
+    service, command : str
+        Whom, and what: "hold", "ramp" or "turn".
+    arguments : mapping
+        What the command takes, by name.
+    magnet : str
+        The stage that it moves.
+    lasts_s : float
+        How long that is expected to take; what can't be is not told: the service names it.
+
+    Examples
+    --------
+    >>> plan = pull_plan("force", "hold", {"force_pn": 5.0, "seconds": 2.0}, "magnet", 2.0)
+    >>> next(plan.events()).call.name
+    'force.hold'
+    """
+    return call(
+        service, command, arguments, uses=(magnet,), exposing=True, pause="pause", resume="resume",
+        expected_s=lasts_s if 0 < lasts_s < math.inf else 0.0,
+    )  # fmt: skip

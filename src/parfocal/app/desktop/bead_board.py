@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from parfocal.app.desktop.service_poll import ServicePoll
@@ -42,8 +43,8 @@ class BeadBoard:
         Edge of a region.
     traces : TraceStore
         The newest rows of all beads.
-    pixel_size_um : float or None
-        Of the camera whose frames are tracked.
+    frames : FrameSpec or None
+        What the frames that are tracked look like.
     request : Request or None
         The newest change of regions that was asked for.
     """
@@ -54,7 +55,7 @@ class BeadBoard:
         self.centers: dict[int, tuple[float, float]] = {}
         self.size_px = 0.0
         self.traces = TraceStore()
-        self.pixel_size_um: float | None = None
+        self.frames: FrameSpec | None = None
         self.request: Request | None = None
         self.regions = ServicePoll(session, TRACKER, "list_rois")
         self.drift = ServicePoll(session, TRACKER, "drift")
@@ -72,6 +73,16 @@ class BeadBoard:
         return str((self.session.settings(TRACKER) or {}).get("frames", ""))
 
     @property
+    def pixel_size_um(self) -> float | None:
+        """Of the camera whose frames are tracked; None while nobody knows."""
+        return None if self.frames is None else self.frames.pixel_size_um
+
+    @property
+    def frame_bytes(self) -> int | None:
+        """Of a frame that is tracked; None while nobody knows."""
+        return None if self.frames is None else self.frames.nbytes
+
+    @property
     def references(self) -> tuple[int, ...]:
         """The beads that tell the drift."""
         return () if self.drift.value is None else tuple(self.drift.value.references)
@@ -87,6 +98,8 @@ class BeadBoard:
         if self.regions.value is not None:
             self._take_regions(self.regions.value)
         self._take_rows()
+        if self.frames is None and self.camera:
+            self._look_at_frames()
 
     def markers(self) -> tuple[Marker, ...]:
         """Return a marker for each region, of the kind that the newest row says."""
@@ -159,15 +172,12 @@ class BeadBoard:
             self._rows = self.session.rows(settings["tracks"])
         if self._rows is not None and (rows := self._rows.take()) is not None:
             self.traces.add(rows)
-            if self.pixel_size_um is None:
-                self.pixel_size_um = self._pixel_size()
 
-    def _pixel_size(self) -> float | None:
-        try:
+    def _look_at_frames(self) -> None:
+        """Learn what the frames look like, once they are there."""
+        with suppress(StreamError):
             spec = open_stream(directory.shm_folder(self.session.rig), self.camera).spec
-        except StreamError:
-            return None
-        return spec.pixel_size_um if isinstance(spec, FrameSpec) else None
+            self.frames = spec if isinstance(spec, FrameSpec) else None
 
     def _kind(self, bead: int) -> str:
         row = self.traces.newest.get(bead)

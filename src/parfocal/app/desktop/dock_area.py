@@ -146,7 +146,8 @@ class DockArea(QMainWindow):
                 for subject in kind.subjects(session.snapshot()):
                     title = f"{kind.title}: {subject}" if subject else kind.title
                     made = partial(kind, session, subject) if subject else partial(kind, session)
-                    self.add(f"{name} {subject}".strip(), kind, made, title)
+                    # hidden until they are laid out: stacked, they would make the window higher
+                    self.add(f"{name} {subject}".strip(), kind, made, title).hide()
 
     def __iter__(self) -> Iterator[PanelDock]:
         return iter(self.docks.values())

@@ -13,9 +13,11 @@ from parfocal.app.desktop.panel import Panel
 from parfocal.app.desktop.request_line import RequestLine
 from parfocal.app.desktop.service_poll import ServicePoll
 from parfocal.app.desktop.style import GAP
+from parfocal.viewers.display import Display, changed
 from parfocal.viewers.feed import NOTHING_YET
 from parfocal.viewers.live.image_pane import ImagePane
 from parfocal.viewers.panes import Pane
+from parfocal.viewers.qt.theme import THEMES
 
 if TYPE_CHECKING:
     from parfocal.app.desktop.followers import FrameFollower
@@ -45,7 +47,7 @@ class LivePanel(Panel):
         self._version = 0
         self._widget, self._head = QWidget(), QWidget()
         self._lay_out()
-        self.pane = self._new_pane(session.theme)
+        self.pane = self._new_pane(session.theme, Display())
         self._timer = QTimer(self._widget)
         self._timer.timeout.connect(self._paint)
         self._timer.start(_PAINTS_EVERY_MS)
@@ -86,7 +88,7 @@ class LivePanel(Panel):
         self._head.setParent(self._widget)
         self.pane.hide()
         self.pane.deleteLater()
-        self.pane = self._new_pane(theme)
+        self.pane = self._new_pane(theme, self.pane.display)
 
     def close(self) -> None:
         """Let go of the frames."""
@@ -131,8 +133,13 @@ class LivePanel(Panel):
             self._frames.close()
             self._frames = None
 
-    def _new_pane(self, theme: Theme) -> ImagePane:
+    def _new_pane(self, theme: Theme, display: Display) -> ImagePane:
+        """Return a pane in the colours of a theme; in a dark room the image is red, too."""
         pane = ImagePane(self.subject, theme, self._edited, self.clicked)
+        plain, tint = ("grey", "red") if theme == THEMES["red"] else ("red", "grey")
+        if display.colormap == plain:  # nobody has chosen other colours
+            display = changed(display, colormap=tint)
+        pane.show_pane(Pane(self.subject, live=True, display=display))
         pane.put_head(self._head)
         self._head.show()
         self._column.insertWidget(0, pane, 1)

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from parfocal.viewers.qt.theme import Theme
 
 _NICE_UM = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0)
-_SHADE = QColor(0, 0, 0, 150)
-"""Behind letters over an image, which may be bright."""
 _SELECTED_PX = 3
 """Width of the line around a bead that is selected, in pixels of the screen."""
 _BAR_PART = 0.2
@@ -32,6 +30,8 @@ class RegionMarks(pg.GraphicsObject):
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self._colours = {kind: QColor(getattr(theme, kind)) for kind in ("good", "flagged", "untracked")}
+        self._shade = QColor(theme.base)
+        self._shade.setAlpha(170)
         self._picture = QPicture()
         self._bounds = QRectF()
 
@@ -56,7 +56,7 @@ class RegionMarks(pg.GraphicsObject):
             label = f"{marker.bead} ref" if marker.reference else str(marker.bead)
             size = QFontMetricsF(font).size(0, label)
             place = QRectF(square.left(), square.top(), size.width() + 4, size.height())
-            painter.fillRect(place, _SHADE)
+            painter.fillRect(place, self._shade)
             painter.drawText(place, Qt.AlignmentFlag.AlignCenter, label)
             bounds = bounds.united(square)
         painter.end()
@@ -79,6 +79,7 @@ class ScaleBar(pg.GraphicsObject):
         super().__init__()
         self._box = box
         self._ink = QColor("#ffffff")
+        self._shade = QColor(0, 0, 0, 150)
         self._pixel_size_um: float | None = None
         self.setParentItem(box)
         self.setZValue(100)
@@ -102,7 +103,7 @@ class ScaleBar(pg.GraphicsObject):
         screen_per_um = self._box.width() / max(right - left, 1e-9) / self._pixel_size_um
         length_um = bar_length_um(_BAR_PART * self._box.width() / screen_per_um)
         width, bottom = length_um * screen_per_um, self._box.height() - 14
-        painter.fillRect(QRectF(8, bottom - 22, width + 16, 32), _SHADE)
+        painter.fillRect(QRectF(8, bottom - 22, width + 16, 32), self._shade)
         painter.fillRect(QRectF(16, bottom, width, 3), self._ink)
         painter.setPen(self._ink)
         label = f"{length_um:g} \u00b5m" if length_um < 1000 else f"{length_um / 1000:g} mm"
