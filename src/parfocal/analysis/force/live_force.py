@@ -37,13 +37,6 @@ class CameraScale(NamedTuple):
     exposure_s: float
 
 
-class Extension(NamedTuple):
-    """Of a tether: measured, or by its chain, with standard deviation, nm."""
-
-    nm: float
-    sigma_nm: float
-
-
 def live_rows(
     traces: Traces,
     scale: CameraScale,
@@ -95,27 +88,22 @@ def live_rows(
 
 
 def solved(
-    stiffness: float, known: Extension | None, physics: TetherPhysics, contour_nm: float | None = None
-) -> tuple[float, float]:
-    """Return force and extension: of a measured extension, else of the chain that has it at that force.
+    stiffness: Floats, physics: TetherPhysics, contour_nm: float | None = None
+) -> tuple[Floats, Floats]:
+    """Return the forces on beads of such a stiffness, and the extensions that their chain has at these.
 
     Examples
     --------
-    >>> force, extension = solved(1e-3, None, TetherPhysics(radius_nm=500.0, contour_nm=1000.0))
-    >>> round(force, 3), round(extension)
-    (1.378, 878)
+    >>> forces, extensions = solved(np.array([1e-3]), TetherPhysics(radius_nm=500.0, contour_nm=1000.0))
+    >>> forces.round(3).tolist(), extensions.round().tolist()
+    ([1.378], [878.0])
     """
-    if known is not None:
-        return stiffness * (known.nm + physics.radius_nm), known.nm
     contour = physics.contour_nm if contour_nm is None else contour_nm
-    extension = contour
+    extension = np.full(stiffness.shape, contour)
     for _ in range(_ROUNDS):
-        force = stiffness * (extension + physics.radius_nm)
-        extension = float(
-            chain_extension_nm(
-                force, contour, physics.persistence_nm,
-                stretch_pn=physics.stretch_pn, temperature_k=physics.temperature_k,
-            )
+        extension = chain_extension_nm(
+            stiffness * (extension + physics.radius_nm), contour, physics.persistence_nm,
+            stretch_pn=physics.stretch_pn, temperature_k=physics.temperature_k,
         )  # fmt: skip
     return stiffness * (extension + physics.radius_nm), extension
 
@@ -197,19 +185,19 @@ def _fit(
     exposure_s = min(scale.exposure_s, traces.interval_s)
     arguments = (together, traces.interval_s, exposure_s, errors, physics.temperature_k)
     spectra, variances = fit_power_spectra(*arguments), fit_allan_variances(*arguments)
-    for (number, _, _), spectrum, variance in zip(group, spectra, variances, strict=True):
-        row = rows[number]
+    numbers = [number for number, _, _ in group]
+    measured = np.array([_measured(traces, int(rows["bead"][n]), anchors, physics.z_sign) for n in numbers])
+    for name, fits in (("allan", variances), ("spectrum", spectra)):
+        found = _forces(fits, measured, physics)
+        columns = (f"{name}_pn", f"{name}_sigma_pn", "extension_nm", "extension_sigma_nm")
+        for column, values in zip(columns, found, strict=True):
+            rows[column][numbers] = values
+    for n, spectrum in zip(numbers, spectra, strict=True):
+        row = rows[n]
         row["stiffness_pn_per_nm"], row["corner_hz"] = spectrum.stiffness_pn_per_nm, spectrum.corner_hz
         row["warnings"] |= _doubts(spectrum, float(row["window_s"]), traces.interval_s, exposure_s)
-        bead = int(row["bead"])
-        known = _measured(traces.z_nm[:, traces.beads.index(bead)], anchors.get(bead), physics.z_sign)
-        if known is None and not physics.contour_nm:
+        if not np.isfinite(row["spectrum_pn"]):
             row["warnings"] |= LiveWarning.NO_EXTENSION
-            continue
-        for name, fit in (("allan", variance), ("spectrum", spectrum)):
-            force, sigma, extension = _with_error(fit, known, physics)
-            row[f"{name}_pn"], row[f"{name}_sigma_pn"] = force, sigma
-            row["extension_nm"], row["extension_sigma_nm"] = extension
 
 
 def _doubts(fit: Stiffness, window_s: float, interval_s: float, exposure_s: float) -> int:
@@ -224,34 +212,43 @@ def _doubts(fit: Stiffness, window_s: float, interval_s: float, exposure_s: floa
     return int(found)
 
 
-def _measured(z_nm: Floats, anchor: Anchor | None, z_sign: int) -> Extension | None:
-    """Return the extension of a tether whose anchor is known, if its height is."""
+def _measured(traces: Traces, bead: int, anchors: Mapping[int, Anchor], z_sign: int) -> tuple[float, float]:
+    """Return the extension of a tether whose anchor is known, and its standard deviation; else NaN."""
+    z_nm, anchor = traces.z_nm[:, traces.beads.index(bead)], anchors.get(bead)
     good = z_nm[np.isfinite(z_nm)]
     if anchor is None or good.size < FEWEST_SAMPLES:
-        return None
+        return np.nan, np.nan
     nm = z_sign * (float(good.mean()) - anchor.z_nm)
     if not nm > 0:
-        return None
-    return Extension(nm, float(np.hypot(good.std() / np.sqrt(good.size), anchor.sigma_nm)))
+        return np.nan, np.nan
+    return nm, float(np.hypot(good.std() / np.sqrt(good.size), anchor.sigma_nm))
 
 
-def _with_error(
-    fit: Stiffness, known: Extension | None, physics: TetherPhysics
-) -> tuple[float, float, tuple[float, float]]:
-    """Return force, its standard deviation, and the extension with its own."""
-    stiffness, relative = fit.stiffness_pn_per_nm, fit.stiffness_error
-    force, extension = solved(stiffness, known, physics)
-    if known is not None:
-        by_extension = stiffness * known.sigma_nm
-        return force, float(np.hypot(force * relative, by_extension)), (extension, known.sigma_nm)
-    longer_pn, longer_nm = solved(stiffness, None, physics, physics.contour_nm + physics.contour_sigma_nm)
-    if not np.isfinite(relative):
-        return force, float("inf"), (extension, abs(longer_nm - extension))
-    stiffer_pn, _ = solved(stiffness * (1 + relative), None, physics)
+def _forces(
+    fits: list[Stiffness], measured: Floats, physics: TetherPhysics
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return forces, their standard deviations, and the extensions with their own; NaN without an extension.
+
+    Those of beads whose extension (n, 2) was not measured are of the chain that has it at that force.
+    """
+    stiffness = np.array([fit.stiffness_pn_per_nm for fit in fits])
+    relative = np.array([fit.stiffness_error for fit in fits])
+    long, long_sigma = measured.T
+    force = stiffness * (long + physics.radius_nm)
+    sigma = np.hypot(force * relative, stiffness * long_sigma)
+    unknown = ~np.isfinite(long)
+    if not physics.contour_nm or not unknown.any():
+        return force, sigma, long, long_sigma
+    by_chain, extension = solved(stiffness, physics)
+    longer_pn, longer_nm = solved(stiffness, physics, physics.contour_nm + physics.contour_sigma_nm)
+    stiffer_pn, _ = solved(stiffness * (1 + np.where(np.isfinite(relative), relative, 0.0)), physics)
+    chain_sigma = np.hypot(stiffer_pn - by_chain, longer_pn - by_chain)
+    chain_sigma[~np.isfinite(relative)] = np.inf
     return (
-        force,
-        float(np.hypot(stiffer_pn - force, longer_pn - force)),
-        (extension, abs(longer_nm - extension)),
+        np.where(unknown, by_chain, force),
+        np.where(unknown, chain_sigma, sigma),
+        np.where(unknown, extension, long),
+        np.where(unknown, longer_nm - extension, long_sigma),
     )
 
 
