@@ -141,7 +141,7 @@ def test_a_frame_that_never_comes_is_counted_and_the_next_one_is_taken():
     import microscope_drivers
 
     camera = opened(
-        "camera", Camera, driver="microscope_drivers:InterruptedCamera", lost_after_s=0.5, **SMALL
+        "camera", Camera, driver="microscope_drivers:InterruptedCamera", lost_after_s=2.0, **SMALL
     )
     microscope_drivers.InterruptedCamera.losing = 1
     camera.start(count=3)
@@ -172,7 +172,7 @@ def test_the_frame_of_a_stopped_sequence_is_none_of_the_next():
     camera.set_exposure_ms(300.0)
     camera.start()
     out = np.zeros(camera.spec.shape, camera.spec.dtype)
-    assert camera.read_into(out, 0.0) is None, "triggered, and not there yet"
+    camera.read_into(out, 0.0)  # triggered: this exposure, or the next one, is under way
     camera.stop()
     began_ns = camera._clock.monotonic_ns()
     camera.start(count=1)
@@ -187,9 +187,9 @@ def test_the_time_of_a_frame_is_its_trigger_and_its_exposure_however_long_it_is_
     began_ns = camera._clock.monotonic_ns()
     camera.start(count=1)
     out = np.zeros(camera.spec.shape, camera.spec.dtype)
-    assert camera.read_into(out, 0.0) is None
+    header = camera.read_into(out, 0.0)  # triggered, and not there unless this process was held up
     triggered_ns = camera._clock.monotonic_ns()
-    header = frame_of(camera)
+    header = header or frame_of(camera)
     assert began_ns <= header.time_ns - header.exposure_ns <= triggered_ns
     assert camera._clock.monotonic_ns() - header.time_ns > 100_000_000
     camera.close()
