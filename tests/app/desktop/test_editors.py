@@ -123,3 +123,26 @@ def test_a_command_is_not_asked_for_with_what_is_no_number(german):
     write(form.editors["pause_ms"], "1.5")
     form.button.click()
     assert asked == [("flash", {"pulse_ms": 2.5, "pause_ms": 1.5})]
+
+
+def test_what_did_not_stop_is_told_and_what_has_nothing_to_stop_is_not():
+    from parfocal.app.desktop.request import Request
+    from parfocal.app.desktop.stop_bar import is_failure
+    from parfocal.core.errors import CommandFailedError, ServiceUnavailableError
+
+    def failed(error):
+        request = Request("lamp", "off", {})
+        request.fail(error)
+        return request
+
+    where = {"service": "lamp", "command": "off"}
+    refused = CommandFailedError(
+        "lamp.off raised BadInputError: no shutter", **where, remote_type="BadInputError"
+    )
+    broken = CommandFailedError("lamp.off raised DeviceError: no link", **where, remote_type="DeviceError")
+    assert [is_failure(failed(each)) for each in (refused, broken, ServiceUnavailableError("gone"))] == [
+        False,
+        True,
+        True,
+    ]
+    assert not is_failure(Request("lamp", "off", {}))

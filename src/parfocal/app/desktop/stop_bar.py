@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import qtawesome
 from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from parfocal.app.desktop.style import GAP
 from parfocal.app.run_window.question_bar import QuestionBar
+from parfocal.core.errors import BadInputError, CommandFailedError
 
 if TYPE_CHECKING:
     from parfocal.app.desktop.request import Request
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 STOP_KEY = "Ctrl+."
 _WHY = "from the desktop"
-_NOT_HALTED = ("rig", "runs", "recorder")
+_NOT_HALTED = {"runs", "recorder"}
 """Their runs are asked for by name."""
 
 
@@ -35,7 +36,12 @@ class StopBar(QWidget):
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self._session: Session | None = None
+        self._to_halt: set[str] = set()
         self.asked: list[Request] = []
+        self.told = QLabel()
+        self.told.setObjectName("alarm")
+        self.told.setWordWrap(True)
+        self.told.hide()
         self.button = QPushButton("Stop …")
         self.button.setObjectName("stop")
         self.button.setToolTip(f"Stop runs, moves and light: asks how ({STOP_KEY})")
@@ -52,6 +58,7 @@ class StopBar(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(GAP, 0, GAP, 0)
         column.addWidget(self.question)
+        column.addWidget(self.told)
         self.set_theme(theme)
         self.session = None
 
@@ -63,12 +70,24 @@ class StopBar(QWidget):
     @session.setter
     def session(self, session: Session | None) -> None:
         self._session = session
+        self._to_halt, self.asked = set(), []
+        self.told.hide()
         self.button.setEnabled(session is not None)
         self.question.ask("")
 
     def add_key(self, window: QWidget) -> None:
         """Have the key work wherever the focus is in a window."""
         QShortcut(QKeySequence(STOP_KEY), window).activated.connect(self.ask)
+
+    def refresh(self) -> None:
+        """Learn what brings each service to rest, before that is needed. Called by the window's timer."""
+        session = self._session
+        for service in () if session is None else session.snapshot().rig.services:
+            infos = None if session is None else session.commands(service)
+            if infos is not None and service in self._to_halt:
+                self._to_halt.discard(service)
+                self._halt(service, infos)
+        self._show_failures()
 
     def set_theme(self, theme: Theme) -> None:
         """Take other colours."""
@@ -79,6 +98,7 @@ class StopBar(QWidget):
         """Ask what shall be stopped, and how."""
         if self.session is None:
             return
+        self.asked = []
         runs = self._runs()
         self.question.buttons["Finish the event in hand"].setVisible(bool(runs))
         self.question.buttons["Stop runs at once"].setVisible(bool(runs))
@@ -100,17 +120,33 @@ class StopBar(QWidget):
     def _stop_all(self) -> None:
         """Ask all at once, so that a service that does not answer holds up none of the others."""
         self._stop_runs("cancel_run")
-        assert self.session is not None
-        for service in self.session.snapshot().rig.services:
-            if service not in _NOT_HALTED:
-                for info in self.session.commands(service) or ():
-                    if halts(info):
-                        self.asked.append(self.session.ask(service, info.name))
+        assert self._session is not None
+        self._to_halt = set(self._session.snapshot().rig.services) - _NOT_HALTED
+        self.refresh()
+
+    def _show_failures(self) -> None:
+        """Tell what did not stop, until the next time that something is to be stopped."""
+        told = "\n".join(f"Not stopped: {request.text}" for request in self.asked if is_failure(request))
+        if told != self.told.text():
+            self.told.setText(told)
+        self.told.setVisible(bool(told))
+
+    def _halt(self, service: str, infos: tuple[CommandInfo, ...]) -> None:
+        assert self._session is not None
+        self.asked += [self._session.ask(service, info.name) for info in infos if halts(info)]
 
 
 def can_stop(state: str) -> bool:
     """Whether a run in a state can be stopped."""
     return state not in ("prepared", "cancelling", "draining", "ended")
+
+
+def is_failure(request: Request) -> bool:
+    """Whether a service could not be brought to rest; one without a shutter refuses."""
+    refused = isinstance(request.error, CommandFailedError) and isinstance(
+        request.error.original, BadInputError
+    )
+    return request.state == "failed" and not refused
 
 
 def halts(info: CommandInfo) -> bool:

@@ -153,6 +153,7 @@ class DesktopWindow(QMainWindow):
             self._open(rig)
         if self.area is not None:
             self.area.refresh()
+            self.stop_bar.refresh()
             self._show_state(self.area.session)
         else:
             latest = self.snapshots.latest()
