@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+from typing import get_args
 
 import pytest
 
+from parfocal.analysis.beads.verdicts import Verdict
 from parfocal.app.desktop.bead_board import BeadBoard
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -77,7 +79,7 @@ def test_frames_and_beads_are_seen_and_a_click_selects_one(panel, board, rig, un
     assert not live.clicked(100.0, 10.0)
     assert board.selected == second
     assert until(lambda: all(marker.kind != "untracked" for marker in live.pane.shown.markers))
-    assert [marker.selected for marker in live.pane.shown.markers] == [False, True]
+    assert until(lambda: [marker.selected for marker in live.pane.shown.markers] == [False, True])
     board.toggle_reference(first)
     assert until(lambda: [marker.reference for marker in live.pane.shown.markers] == [True, False])
     assert tuple(rig["tracker"].drift().references) == (first,)
@@ -102,16 +104,23 @@ def test_traces_are_drawn_and_a_stopped_tracker_is_told(panel, board, rig, until
     finally:
         os.kill(pid, signal.SIGCONT)
     assert until(lambda: "no answer" not in traces.told.text())
+    profile = panel("profile")
+    assert until(lambda: profile.shown is not None and profile.shown["bead"][0] == beads[0])
+    assert until(lambda: "a model needs a z table" in profile.told.text())
+    board.selected = beads[1]
+    assert until(lambda: profile.shown["bead"][0] == beads[1])
+    assert len(profile.measured.getData()[0]) == len(profile.shown) > 10
 
 
 def test_beads_are_listed_chosen_removed_and_locked(panel, board, rig, until):
     beads = panel("beads")
     first, second = rig["tracker"].add_rois([(48.0, 40.0), (140.0, 80.0)])
     assert until(lambda: list(beads.table.texts()) == [str(first), str(second)])
-    assert until(lambda: beads.table.texts()[str(second)][4] not in ("", "no rows yet"))
+    assert until(lambda: beads.table.texts()[str(second)][5] not in ("", "no rows yet"))
     board.selected = second
     beads.reference.click()
     assert until(lambda: beads.table.texts()[str(second)][0] == f"{second} ref")
+    assert until(lambda: beads.table.texts()[str(second)][4] in get_args(Verdict))
     assert until(lambda: set(beads.locks) == {"xy_lock"})
     lock = beads.locks["xy_lock"]
     lock.switch.click()

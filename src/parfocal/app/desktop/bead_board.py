@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from parfocal.app.desktop.bead_rows import is_bad
 from parfocal.app.desktop.service_poll import ServicePoll
 from parfocal.app.desktop.trace_store import TraceStore
 from parfocal.core.clock import SYSTEM_CLOCK
@@ -18,6 +19,7 @@ from parfocal.viewers.regions import bead_at
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from parfocal.analysis.beads.verdicts import BeadVerdict
     from parfocal.app.desktop.followers import RowFollower
     from parfocal.app.desktop.request import Request
     from parfocal.app.desktop.session import Session
@@ -59,6 +61,7 @@ class BeadBoard:
         self.request: Request | None = None
         self.regions = ServicePoll(session, TRACKER, "list_rois")
         self.drift = ServicePoll(session, TRACKER, "drift")
+        self.judged = ServicePoll(session, TRACKER, "verdicts", every_s=1.0)
         self._rows: RowFollower | None = None
         self._looked_ns = 0
 
@@ -87,6 +90,11 @@ class BeadBoard:
         """The beads that tell the drift."""
         return () if self.drift.value is None else tuple(self.drift.value.references)
 
+    @property
+    def verdicts(self) -> dict[int, BeadVerdict]:
+        """What each bead is good for; {} where that can't be told."""
+        return {verdict.bead: verdict for verdict in self.judged.value or ()}
+
     def refresh(self) -> None:
         """Take in what is new. Called by all panels at each of their turns: the first one does it."""
         now_ns = SYSTEM_CLOCK.monotonic_ns()
@@ -95,6 +103,7 @@ class BeadBoard:
         self._looked_ns = now_ns
         self.regions.refresh()
         self.drift.refresh()
+        self.judged.refresh()
         if self.regions.value is not None:
             self._take_regions(self.regions.value)
         self._take_rows()
@@ -103,14 +112,14 @@ class BeadBoard:
 
     def markers(self) -> tuple[Marker, ...]:
         """Return a marker for each region, of the kind that the newest row says."""
-        references = set(self.references)
+        references, verdicts = set(self.references), self.verdicts
         return tuple(
             Marker(
                 bead,
                 x,
                 y,
                 self.size_px,
-                self._kind(bead),
+                self._kind(bead, verdicts.get(bead), reference=bead in references),
                 selected=bead == self.selected,
                 reference=bead in references,
             )
@@ -179,8 +188,9 @@ class BeadBoard:
             spec = open_stream(directory.shm_folder(self.session.rig), self.camera).spec
             self.frames = spec if isinstance(spec, FrameSpec) else None
 
-    def _kind(self, bead: int) -> str:
+    def _kind(self, bead: int, verdict: BeadVerdict | None, *, reference: bool) -> str:
         row = self.traces.newest.get(bead)
         if row is None:
             return "untracked"
-        return "flagged" if row["flags"] else "good"
+        bad = verdict is not None and is_bad(verdict, reference=reference)
+        return "flagged" if row["flags"] or bad else "good"

@@ -4,45 +4,72 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from parfocal.analysis.beads.overlay import verdict
+from parfocal.analysis.beads.overlay import verdict as flag_words
 from parfocal.app.desktop.cell_table import TableCell
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-COLUMNS = {"bead": 66, "x": 54, "y": 54, "z (nm)": 62, "tracked": 0}
+    from parfocal.analysis.beads.verdicts import BeadVerdict
+    from parfocal.app.desktop.cell_table import CellTone
+
+COLUMNS = {"bead": 54, "x": 40, "y": 40, "z (nm)": 54, "verdict": 102, "tracked": 0}
 NUMBERS = (1, 2, 3)
 _NO_ROW = TableCell("no rows yet", "faint", "The camera does not expose, or the tracker has not begun")
 
 
 def bead_rows(
-    centers: Mapping[int, tuple[float, float]], newest: Mapping[int, Any], references: Sequence[int]
+    centers: Mapping[int, tuple[float, float]],
+    newest: Mapping[int, Any],
+    references: Sequence[int],
+    verdicts: Mapping[int, BeadVerdict],
 ) -> dict[str, tuple[TableCell, ...]]:
     """Return a row for each bead, by its number.
 
     Examples
     --------
-    >>> rows = bead_rows({3: (10.0, 20.26)}, {3: {"z_nm": float("nan"), "chi2": 1.25, "flags": 0}}, (3,))
-    >>> [cell.text for cell in rows["3"]]
-    ['3 ref', '10.0', '20.3', '', 'good, chi2 1.2']
+    >>> newest = {3: {"z_nm": float("nan"), "chi2": 1.25, "flags": 0}}
+    >>> [cell.text for cell in bead_rows({3: (10.0, 20.6)}, newest, (3,), {})["3"]]
+    ['3 ref', '10', '21', '', '', 'good, chi2 1.2']
     """
     return {
         str(bead): (
             TableCell(f"{bead} ref" if bead in references else str(bead)),
-            TableCell(f"{x:.1f}", "faint", "px"),
-            TableCell(f"{y:.1f}", "faint", "px"),
-            *_tracked(newest.get(bead)),
+            TableCell(f"{x:.0f}", "faint", f"x {x:.1f} px"),
+            TableCell(f"{y:.0f}", "faint", f"y {y:.1f} px"),
+            _height(newest.get(bead)),
+            _judged(verdicts.get(bead), reference=bead in references),
+            _tracked(newest.get(bead)),
         )
         for bead, (x, y) in centers.items()
     }
 
 
-def _tracked(row: Any) -> tuple[TableCell, TableCell]:
-    """Return the height, and how well the bead was tracked in its newest row."""
+def _height(row: Any) -> TableCell:
+    z_nm = float("nan") if row is None else float(row["z_nm"])
+    return TableCell("" if z_nm != z_nm else f"{round(z_nm)}")
+
+
+def _judged(verdict: BeadVerdict | None, *, reference: bool) -> TableCell:
+    """Return what a bead is good for, with the reasons when the mouse is over it."""
+    if verdict is None:
+        return TableCell("")
+    tone: CellTone = "faint" if verdict.verdict == "not judged" else "good"
+    if is_bad(verdict, reference=reference):
+        tone = "flagged"
+    return TableCell(verdict.verdict, tone, "\n".join(verdict.reasons))
+
+
+def _tracked(row: Any) -> TableCell:
+    """Return how well a bead was tracked in its newest row."""
     if row is None:
-        return TableCell(""), _NO_ROW
-    z_nm, chi2, flags = float(row["z_nm"]), float(row["chi2"]), int(row["flags"])
-    words = verdict(flags)[0]
-    told = f"{words}, chi2 {chi2:.1f}" if chi2 == chi2 else words
-    height = TableCell("" if z_nm != z_nm else f"{z_nm:.0f}")
-    return height, TableCell(told, "flagged" if flags else "good")
+        return _NO_ROW
+    chi2, flags = float(row["chi2"]), int(row["flags"])
+    words = flag_words(flags)[0]
+    return TableCell(f"{words}, chi2 {chi2:.1f}" if chi2 == chi2 else words, "flagged" if flags else "good")
+
+
+def is_bad(verdict: BeadVerdict, *, reference: bool) -> bool:
+    """Whether a bead was judged to be of no use; a reference has to be stuck."""
+    useful = ("good", "not judged", *(("stuck",) if reference else ()))
+    return verdict.verdict not in useful

@@ -60,7 +60,7 @@ class BeadsPanel(Panel):
         board = self.board
         board.refresh()
         self.line.refresh()
-        self.table.show_rows(bead_rows(board.centers, board.traces.newest, board.references))
+        self.table.show_rows(bead_rows(board.centers, board.traces.newest, board.references, board.verdicts))
         if board.selected is not None and not self.table.hasFocus():
             self.table.select_key(str(board.selected))
         self.count.setText(f"{len(board.centers)} beads")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pyqtgraph as pg
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from parfocal.viewers.panes import Plot
     from parfocal.viewers.qt.theme import Theme
 
-_AXIS_PX = 40
+_AXIS_PX = 44
 """What the axis of time takes below the last plot."""
 
 
@@ -67,6 +67,7 @@ class PlotPane(QWidget):
             widget = pg.PlotWidget(background=self._theme.canvas)
             widget.setLabel("left", f"{plot.title} ({plot.unit})" if plot.unit else plot.title)
             widget.setMenuEnabled(False)
+            widget.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
             widget.showGrid(x=True, y=True, alpha=0.15)
             item = widget.getPlotItem()
             if not self._plots:
