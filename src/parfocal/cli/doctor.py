@@ -11,10 +11,11 @@ from parfocal.rig.diagnosis import Finding, diagnose, remove_leftovers
 
 
 def doctor(*, clean: bool = False, json: bool = False) -> int:
-    """Show versions, limits, what packages add, what dead rigs left; exit code 1 if something needs attention.
+    """Show versions, limits, what packages add, what dead rigs left; exit code 1 if something needs care.
 
-    What installed packages add is imported, each package in a process of its own. One that cannot be loaded is
-    told with its error, and what to do; it keeps nothing else from working, so the exit code is 0 all the same.
+    What installed packages add is imported, each package in a process of its own. One that cannot be loaded
+    is told with its error, and what to do. It keeps nothing else from working, and does not change the exit
+    code.
 
     Parameters
     ----------
