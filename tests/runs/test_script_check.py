@@ -79,7 +79,11 @@ def test_services_are_found_through_names_that_are_given_once() -> None:
             magnet.anything()           # a parameter: nobody knows what it is
             lab[MAGNET].nowhere()
 
+        def colours(lab):
+            return lab.shape            # nobody gives it the lab: another one
+
         def main(lab):
+            helper(lab, None)
             magnet = lab[MAGNET]
             other = magnet
             def inner():
@@ -94,7 +98,7 @@ def test_services_are_found_through_names_that_are_given_once() -> None:
         """
     words = "did you mean|known"
     lines = found(text)
-    assert [line.partition(":")[0] for line in lines] == ["5", "11", "18"], words
+    assert [line.partition(":")[0] for line in lines] == ["5", "15", "22"], words
     assert all("service 'magnet' has no command" in line for line in lines)
 
 

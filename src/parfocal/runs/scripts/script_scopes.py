@@ -65,7 +65,8 @@ class ScriptScopes(ast.NodeVisitor):
         self._known, self._methods = services, methods
         self._texts = _constants(tree)
         self._scopes: list[dict[str, _Meaning]] = [{}]
-        self._labs = _names_of_lab(tree)
+        self._lab = _name_of_lab(tree)
+        self._given_the_lab = {MAIN, *_called_with(tree, self._lab)}
         self.services: list[tuple[int, str]] = []
         self.unknown: list[tuple[int, str]] = []
         self.commands: list[tuple[int, ServiceCommand]] = []
@@ -88,7 +89,9 @@ class ScriptScopes(ast.NodeVisitor):
 
     def _function(self, node: _Function) -> None:
         own = _parameters(node)
-        scope: dict[str, _Meaning] = {name: LabItself() if name in self._labs else None for name in own}
+        scope: dict[str, _Meaning] = dict.fromkeys(own)
+        if self._lab in own and getattr(node, "name", "") in self._given_the_lab:
+            scope[self._lab] = LabItself()
         body = node.body if isinstance(node.body, list) else [node.body]
         stored = _stored(body)
         scope.update(dict.fromkeys(stored))
@@ -165,10 +168,21 @@ class ScriptScopes(ast.NodeVisitor):
         return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
 
-def _names_of_lab(tree: ast.Module) -> set[str]:
-    """Return the name that ``main`` gives to the lab: functions that take one of that name take the lab."""
+def _name_of_lab(tree: ast.Module) -> str:
+    """Return the name that ``main`` gives to the lab; "" if it gives none."""
     mains = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == MAIN]
-    return set(_parameters(mains[-1])[:1]) if mains else set()
+    return next(iter(_parameters(mains[-1])), "") if mains else ""
+
+
+def _called_with(tree: ast.Module, name: str) -> set[str]:
+    """Return the functions that are called with what has that name; a parameter of that name is the same."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            given = [*node.args, *(keyword.value for keyword in node.keywords)]
+            if any(isinstance(argument, ast.Name) and argument.id == name for argument in given):
+                found.add(node.func.id)
+    return found
 
 
 def _constants(tree: ast.Module) -> dict[str, str]:
