@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from parfocal.rig.snapshots import RigSnapshot
     from parfocal.viewers.qt.theme import Theme
 
+_LISTS_EVERY = 5
+"""Turns of the window: four times a second, so that figures can be read."""
+
 
 class BeadsPanel(Panel):
     """Lists the beads, and shows the locks below."""
@@ -43,6 +46,7 @@ class BeadsPanel(Panel):
         self.reference = _button("Reference", "Have the selected bead tell the drift, or no longer")
         self.remove = _button("Remove", "Remove the selected bead")
         self.clear = _button("Remove all …", "Remove all beads and their tables: asks first")
+        self._turn = 0
         self._widget = QWidget()
         self._lay_out()
 
@@ -60,7 +64,10 @@ class BeadsPanel(Panel):
         board = self.board
         board.refresh()
         self.line.refresh()
-        self.table.show_rows(bead_rows(board.centers, board.traces.newest, board.references, board.verdicts))
+        self._turn += 1
+        if self._turn % _LISTS_EVERY == 0:
+            told = board.traces.newest, board.references, board.verdicts
+            self.table.show_rows(bead_rows(board.centers, *told))
         if board.selected is not None and not self.table.hasFocus():
             self.table.select_key(str(board.selected))
         self.count.setText(f"{len(board.centers)} beads")
