@@ -34,6 +34,7 @@ def service(desktop, until):
         assert until(lambda: widget._built is not None)
         return widget
 
+    desktop.area.open("instruments")
     assert until(lambda: desktop.area.docks["instruments"].panel is not None)
     return shown
 
@@ -121,6 +122,8 @@ def test_the_search_finds_and_runs_anything(desktop, until):
 
 
 def test_status_and_log_tell_of_every_service(desktop, rig, until):
+    desktop.area.open("status")
+    assert until(lambda: desktop.area.docks["status"].panel is not None)
     status = desktop.area.docks["status"].panel
     rig["camera"].start()
     assert until(lambda: set(status.services.texts()) == set(rig.services))
