@@ -35,6 +35,7 @@ def service(desktop, until):
         return widget
 
     desktop.area.open("instruments")
+    desktop.area.open("instruments")
     assert until(lambda: desktop.area.docks["instruments"].panel is not None)
     return shown
 
