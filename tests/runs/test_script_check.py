@@ -165,3 +165,27 @@ def test_a_script_that_is_not_there_or_wrong_is_told(tmp_path) -> None:
     (tmp_path / "bad.py").write_text(in_main("lab.magnt", "lab.nothing"))
     with pytest.raises(ValueError, match=r"bad\.py:2: .*magnt[^\n]*\n.*bad\.py:3: "):
         checked_script(tmp_path / "bad.py", SERVICES)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("def main(lab):\n    pass\nreturn 5\n", ["3: it is no Python: 'return' outside function"]),
+        ("def main(lab):\n    break\n", ["2: it is no Python: 'break' outside loop"]),
+        ("def main(lab):\n    x = " + "-" * 200_000 + "1\n", ["1: it is nested too deeply for Python"]),
+    ],
+)
+def test_what_only_the_compiler_of_python_finds_is_told(text, said) -> None:
+    assert found(text) == said
+
+
+def test_a_script_may_begin_with_the_mark_of_an_editor(tmp_path) -> None:
+    (tmp_path / "script.py").write_bytes(b"\xef\xbb\xbf" + in_main("pass").encode())
+    assert found(read_script(tmp_path / "script.py").text) == []
+
+
+def test_a_module_that_python_itself_goes_before_is_not_recorded_as_used(tmp_path) -> None:
+    (tmp_path / "random.py").write_text("")
+    (tmp_path / "mine.py").write_text("")
+    (tmp_path / "script.py").write_text("import mine, random\n" + in_main("pass"))
+    assert list(read_script(tmp_path / "script.py").helpers) == ["mine.py"]

@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import Any
 
+import numpy as np
 import pytest
 
 from parfocal.core.errors import BadInputError, ClaimedError, DeadlineError
@@ -200,3 +201,30 @@ def test_impossible_times_are_refused(script, seconds) -> None:
     if seconds != float("inf"):
         with pytest.raises(BadInputError):
             script.gate.wait_for(lambda: False, seconds, "x")
+
+
+@pytest.mark.parametrize(
+    ("act", "said"),
+    [
+        (lambda gate: gate.step(5), "a step is a text, not 5"),
+        (lambda gate: gate.step("x", of=2.0), "of is a whole number, not 2.0"),
+        (lambda gate: gate.step("x", number="1"), "number is a whole number, not '1'"),
+        (lambda gate: gate.wait_for(lambda: False, 0.0, 3), "what is waited for is a text, not 3"),
+        (lambda gate: gate.ask(1, ("a",), 0.0), "a question is a text, not 1"),
+        (lambda gate: gate.ask("which?", (1, 2), 0.0), "a choice is a text, not 1"),
+        (
+            lambda gate: gate.ask("which?", "yes", 0.0),
+            "choices are several texts, such as .'yes',., not 'yes'",
+        ),
+    ],
+)
+def test_what_the_engine_could_not_read_is_refused_in_the_line_that_gives_it(script, act, said) -> None:
+    with pytest.raises(BadInputError, match=said):
+        act(script.gate)
+    assert script.told.empty()
+
+
+def test_a_number_of_another_library_is_one_of_python(script) -> None:
+    script.gate.step("third", np.int64(3), np.int64(4))
+    told = script.hears(messages.ScriptStep)
+    assert (type(told.number), told.number, type(told.of), told.of) == (int, 3, int, 4)

@@ -268,3 +268,46 @@ def test_a_script_that_calls_nothing_is_told_and_killed(rig, write) -> None:
     assert status.outcome == "cancelled"
     assert status.reason == "enough; it did not end by itself, and its process was killed"
     assert not psutil.pid_exists(pid)
+
+
+def test_a_script_is_a_module_that_dataclasses_and_other_processes_find(rig, write) -> None:
+    file = write(
+        """
+        from __future__ import annotations
+
+        import pickle
+        from dataclasses import dataclass
+
+        @dataclass
+        class Spot:
+            x: float = 1.0
+
+        def main(lab):
+            assert pickle.loads(pickle.dumps(Spot(2.0))) == Spot(2.0)
+        """
+    )
+    assert rig.script(file, name="module").wait(PATIENCE_S).outcome == "complete"
+
+
+def test_a_fork_of_a_script_neither_holds_its_run_nor_speaks_for_it(rig, write) -> None:
+    file = write(
+        """
+        import os, time
+
+        def main(lab):
+            if os.fork() == 0:
+                return
+            os.wait()
+            if os.fork() == 0:
+                time.sleep(600)
+            os._exit(7)
+        """
+    )
+    with pytest.raises(RunFailedError, match="the process of the script ended with exit code 7"):
+        rig.script(file, name="forks").wait(PATIENCE_S)
+
+
+def test_an_error_that_cannot_be_sent_as_it_is_is_told(rig, write) -> None:
+    file = write("def main(lab):\n    open('/no folder/\\udcff')\n")
+    with pytest.raises(RunFailedError, match="No such file or directory: '/no folder/"):
+        rig.script(file, name="unsendable").wait(PATIENCE_S)

@@ -184,7 +184,7 @@ class Lab(Experiments):
         TimeoutError
             If `timeout_s` passed first.
         """
-        answer = self._gate.ask(question, tuple(choices), timeout_s)
+        answer = self._gate.ask(question, choices, timeout_s)
         self.log(f"asked: {question} The answer: {answer}")
         return answer
 

@@ -10,7 +10,8 @@ import os
 import sys
 import threading
 import traceback
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from types import ModuleType
 from typing import IO, TYPE_CHECKING, cast
 
 from parfocal.core.clock import SYSTEM_CLOCK
@@ -37,14 +38,17 @@ from parfocal.runs.scripts.messages import (
 from parfocal.runs.scripts.script_gate import ScriptGate, ScriptStopped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from parfocal.runs.scripts.script_source import ScriptSource
+
+_MODULE = "__script__"  # no module beside a script has this name
 
 
 def main() -> None:
     """Run one script."""
     told, telling = _pipes()
+    _keep_from_forks(told.fileno(), telling.fileno())
     reader: MessageReader[ToScript] = MessageReader(told, ToScript)
     setup = cast("ScriptSetup", reader.receive())
     writer, lock = MessageWriter(telling), threading.Lock()
@@ -78,24 +82,72 @@ def _carried_out(setup: ScriptSetup, gate: ScriptGate, tell: Callable[[FromScrip
 
 def _run(script: ScriptSource, lab: Lab) -> ScriptEnded:
     try:
-        code = compile(script.text, script.path, "exec", dont_inherit=True)
-        names = {"__name__": "script", "__file__": script.path}
-        exec(code, names)
-        names["main"](lab)  # type: ignore[operator]
+        with _leaving_forks(script):
+            _call_main(script, lab)
         lab._wait_for_runs()
     except ScriptStopped as stopped:
         sys.stderr.write(f"ended: {stopped}\n")
         lab._finish_runs()
         return ScriptEnded(stopped=True)
     except SystemExit as exit:
-        if exit.code in (None, 0):
-            lab._wait_for_runs()
-            return ScriptEnded()
-        return ScriptEnded(error=f"it left with sys.exit({exit.code!r})", kind="SystemExit")
+        return ScriptEnded(error=_sendable(f"it left with sys.exit({exit.code!r})"), kind="SystemExit")
     except BaseException as error:  # noqa: BLE001 (the border of the script: its run has failed)
         _print(error, script)
         return _failed(error, script)
     return ScriptEnded()
+
+
+def _call_main(script: ScriptSource, lab: Lab) -> None:
+    """Run a script as a module that others find by its name, as pickle and dataclasses do; call ``main``."""
+    module = ModuleType(_MODULE)
+    module.__file__ = script.path
+    sys.modules[_MODULE] = module
+    try:
+        exec(compile(script.text, script.path, "exec", dont_inherit=True), module.__dict__)
+        module.main(lab)
+    except SystemExit as exit:
+        if exit.code not in (None, 0):
+            raise
+
+
+@contextmanager
+def _leaving_forks(script: ScriptSource) -> Iterator[None]:
+    """Pass; a fork of the process that comes out of it ends there: the lab is that of the script alone."""
+    this, code = os.getpid(), 0
+    try:
+        yield
+    except BaseException as error:
+        if os.getpid() == this:
+            raise
+        _print(error, script)
+        code = 1
+    if os.getpid() != this:
+        sys.stdout.flush()
+        os._exit(code)
+
+
+def _keep_from_forks(*pipes: int) -> None:
+    """Take pipes from forks of this process: the engine would take what they hold for the script itself."""
+
+    def forked() -> None:
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for pipe in pipes:
+            os.dup2(nothing, pipe, inheritable=False)
+        os.close(nothing)
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=forked)
+
+
+def _sendable(text: str) -> str:
+    r"""Return a text without what UTF-8 has no place for, such as half of a pair in the name of a file.
+
+    Examples
+    --------
+    >>> _sendable("no file a\udcff.txt")
+    'no file a\\udcff.txt'
+    """
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _failed(error: BaseException, script: ScriptSource) -> ScriptEnded:
@@ -105,7 +157,7 @@ def _failed(error: BaseException, script: ScriptSource) -> ScriptEnded:
     ]
     where = f" ({script.name}, line {lines[-1]})" if lines else ""
     kind = type(error).__name__
-    return ScriptEnded(error=f"{kind}: {error}{where}", kind=kind)
+    return ScriptEnded(error=_sendable(f"{kind}: {error}{where}"), kind=kind)
 
 
 def _print(error: BaseException, script: ScriptSource) -> None:

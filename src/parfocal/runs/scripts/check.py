@@ -76,11 +76,14 @@ def check(
     """
     try:
         tree = ast.parse(text)
+        compile(tree, file, "exec", dont_inherit=True)  # a `return` outside of functions is told here alone
     except (SyntaxError, ValueError) as error:  # a null byte is a ValueError in Python 3.11
         line = getattr(error, "lineno", None) or 1
         return ScriptCheck(
             problems=(ScriptProblem(file, line, f"it is no Python: {getattr(error, 'msg', error)}"),)
         )
+    except (RecursionError, MemoryError):
+        return ScriptCheck(problems=(ScriptProblem(file, 1, "it is nested too deeply for Python"),))
     if problem := _problem_of_main(tree):
         return ScriptCheck(problems=(ScriptProblem(file, *problem),))
     scopes = ScriptScopes(tree, services.keys(), lab.keys())

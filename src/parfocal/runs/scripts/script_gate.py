@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +18,7 @@ from parfocal.runs.scripts.messages import (
     ScriptIsBusy,
     ScriptStep,
     ScriptWaits,
+    ServiceClaimed,
 )
 
 if TYPE_CHECKING:
@@ -56,7 +58,7 @@ class ScriptGate:
         self._doing = ""
         self._step = self._waits = 0
         self._answer: str | None = None
-        self._claims: dict[str, str] = {}
+        self._claims: dict[str, ServiceClaimed] = {}
         self._held_services: set[str] = set()
 
     # --- what is asked: the thread that reads the pipe
@@ -93,7 +95,7 @@ class ScriptGate:
     def claimed(self, service: str, error: str, *, stays: bool) -> None:
         """Bring whether a service is held for the script."""
         with self._changing():
-            self._claims[service] = error
+            self._claims[service] = ServiceClaimed(service, error, stays)
             if stays and not error:
                 self._held_services.add(service)
 
@@ -130,6 +132,8 @@ class ScriptGate:
 
     def step(self, text: str, number: int | None = None, of: int | None = None) -> None:
         """Begin a step, unless the script is to end before it."""
+        _check_text("a step", text)
+        number, of = _whole("number", number), _whole("of", of)
         if number is not None and number < 1:
             raise BadInputError(f"steps are numbered from 1 on, not {number}")
         self.check()
@@ -152,6 +156,7 @@ class ScriptGate:
         DeadlineError
             If `timeout_s` passed first, pauses excluded.
         """
+        _check_text("what is waited for", what)
         found = self._wait(
             look, timeout_s, tell=lambda until_ns: ScriptWaits(what, until_ns), every_s=_LOOK_S
         )
@@ -159,8 +164,14 @@ class ScriptGate:
             raise DeadlineError(f"waited {timeout_s:g} s for {what}, in vain")
         return found
 
-    def ask(self, question: str, choices: tuple[str, ...], timeout_s: float | None) -> str:
+    def ask(self, question: str, choices: Iterable[str], timeout_s: float | None) -> str:
         """Return what a person chooses; raises as `wait_for`."""
+        _check_text("a question", question)
+        if isinstance(choices, str):
+            raise BadInputError(f"choices are several texts, such as ({choices!r},), not {choices!r}")
+        choices = tuple(choices)
+        for choice in choices:
+            _check_text("a choice", choice)
         with self._lock:
             self._answer = None
         answer = self._wait(
@@ -179,9 +190,9 @@ class ScriptGate:
         with self._lock:
             self._claims.pop(service, None)
         self._tell(ClaimService(service))
-        self._wait(lambda: service in self._claims, None)
-        if error := self._claims[service]:
-            raise ClaimedError(error, service=service)
+        claimed = self._wait(lambda: self._claims.get(service), None)
+        if claimed is not None and claimed.error:
+            raise ClaimedError(claimed.error, service=service)
 
     def result_of(self, call: Call) -> Any:
         """Return the result of a call to a service; a pause lets it end, the script's end does not wait."""
@@ -276,3 +287,19 @@ class ScriptGate:
         finally:
             with self._lock:
                 self._waiting.discard(event)
+
+
+def _check_text(name: str, value: object) -> None:
+    """Refuse what is no text before the engine is told."""
+    if not isinstance(value, str):
+        raise BadInputError(f"{name} is a text, not {value!r}; write str(...) around it")
+
+
+def _whole(name: str, value: object) -> int | None:
+    """Return a whole number, that of another library as well, as one of Python."""
+    if value is None:
+        return None
+    try:
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise BadInputError(f"{name} is a whole number, not {value!r}") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import sys
 from pathlib import Path
 
 import msgspec
@@ -68,7 +69,7 @@ def read_script(path: str | Path) -> ScriptSource:
 
 def _read(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8-sig")  # some editors begin a file with a mark
     except (OSError, UnicodeDecodeError) as error:
         raise BadInputError(f"the script {file} can't be read: {error}") from error
 
@@ -77,7 +78,7 @@ def _imported(text: str) -> list[str]:
     """Return the full names of modules that a text imports; none if it is no Python."""
     try:
         nodes = list(ast.walk(ast.parse(text)))
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     for node in nodes:
@@ -87,7 +88,12 @@ def _imported(text: str) -> list[str]:
 
 
 def _files_of(folder: Path, name: str) -> list[Path]:
-    """Return the files below `folder` that an import of `name` reads, its packages included."""
+    """Return the files below `folder` that an import of `name` reads, its packages included.
+
+    Python's own modules go before those of the folder.
+    """
+    if name.partition(".")[0] in sys.stdlib_module_names:
+        return []
     found, at = [], folder
     for part in name.split("."):
         found += [file for file in (at / f"{part}.py", at / part / "__init__.py") if file.is_file()]
