@@ -163,3 +163,37 @@ def test_a_row_is_read_as_people_see_it():
     assert (shown.bead, shown.samples, shown.age_s) == (0, 1000, 0.5)
     assert shown.warnings == ("the magnet's table does not cover where the magnet stands",)
     assert shown.extension_nm == pytest.approx(880, abs=10)
+
+
+@pytest.mark.parametrize("rate_before_hz", [100.0, 250.0])
+def test_frames_before_a_pause_of_the_camera_or_at_another_rate_do_not_count(rate_before_hz):
+    before = tracked(1.4, rate_before_hz, 0.004, 8.0, [CONTOUR_NM])
+    after = tracked(1.4, 100.0, 0.004, 10.0, [CONTOUR_NM], seed=6)
+    after["frame"] += before["frame"][-1] + 1 - after["frame"][0]  # the camera counts on
+    after["time_ns"] += before["time_ns"][-1] + 3_000_000_000 - after["time_ns"][0]
+    window = TraceWindow(60.0)
+    window.add(np.concatenate([before, after]))
+    traces = window.traces([0], "x")
+    assert traces.interval_s == pytest.approx(0.01, rel=1e-6)
+    assert len(traces.place_px) == len(after)
+
+
+def test_a_rate_that_changes_while_the_camera_runs_begins_anew():
+    rows = tracked(1.4, 100.0, 0.004, 10.0, [CONTOUR_NM])
+    steps_ns = np.where(np.arange(len(rows)) <= 400, 10_000_000, 20_000_000)
+    rows["time_ns"] = np.cumsum(steps_ns)
+    window = TraceWindow(60.0)
+    window.add(rows)
+    traces = window.traces([0], "x")
+    assert traces.interval_s == pytest.approx(0.02, rel=1e-6)
+    assert len(traces.place_px) == len(rows) - 400
+
+
+def test_rows_of_a_camera_that_counts_anew_may_come_in_one_part():
+    rows = tracked(1.4, 100.0, 0.004, 2.0, [CONTOUR_NM, CONTOUR_NM])
+    again = rows.copy()
+    again["frame"] -= 900
+    again["time_ns"] += 5_000_000_000
+    window = TraceWindow(60.0)
+    window.add(np.concatenate([rows, again]))
+    assert window.traces([0, 1], "x").place_px.shape == (200, 2)

@@ -6,6 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from parfocal.tracking.rows import Flag
 
@@ -24,11 +25,17 @@ FEWEST_HEIGHTS = 400
 """Of so many the lowest hundredth is a few."""
 MOST_ROWS = 4_000_000
 """A window holds no more of them, whatever its length: some 200 MB."""
+_RATE_FRAMES = 25
+"""Over so many frames the camera's rate is looked at."""
+_SHORT_PAUSE = 0.02
+"""A pause that is a smaller part of what follows changes the rate by less than that, and does not count."""
+_OTHER_RATE = 0.2
+"""A rate that differs by more than this part is another one."""
 _KEPT = ("frame", "time_ns", "bead", "x_px", "y_px", "z_nm", "sigma_x_px", "sigma_y_px", "flags")
 
 
 class Traces(NamedTuple):
-    """Beads over frames that follow one another, NaN where there is no good row.
+    """Beads over frames that follow one another at one rate, NaN where there is no good row.
 
     Attributes
     ----------
@@ -84,8 +91,10 @@ class TraceWindow:
         """Take more rows, in the order of their frames; those of a camera that counts anew begin anew."""
         if not len(rows):
             return
-        if self._parts and rows["frame"][0] < self._parts[-1]["frame"][-1]:
+        anew = np.flatnonzero(rows["frame"][1:] < rows["frame"][:-1])
+        if anew.size or (self._parts and rows["frame"][0] < self._parts[-1]["frame"][-1]):
             self.clear()
+            rows = rows[anew[-1] + 1 :] if anew.size else rows
         self._parts.append(_kept(rows))
         self._rows += len(rows)
         begin_ns = int(rows["time_ns"][-1]) - round(self.window_s * 1e9)
@@ -98,7 +107,10 @@ class TraceWindow:
         return tuple(np.unique(np.concatenate(found)).tolist()) if found else ()
 
     def traces(self, beads: Collection[int], axis: str, since_ns: int = 0) -> Traces:
-        """Return the traces of beads along an axis, of frames that ended after a moment."""
+        """Return the traces of beads along an axis, of frames that ended after a moment.
+
+        Frames before the camera last paused, or went over to another rate, are left out.
+        """
         columns = np.array(sorted(beads), np.int64)
         rows = np.concatenate(list(self._parts)) if self._parts else np.zeros(0, _DTYPE)
         last_ns = int(rows["time_ns"][-1]) if len(rows) else 0
@@ -107,6 +119,7 @@ class TraceWindow:
         if not len(rows):
             none = np.zeros((0, len(columns)))
             return Traces(tuple(columns.tolist()), last_ns, float("nan"), none, none, none)
+        rows = rows[evenly_since(rows["frame"].astype(np.int64), rows["time_ns"]) :]
         frame = rows["frame"].astype(np.int64) - int(rows["frame"][0])
         shape, at = (int(frame[-1]) + 1, len(columns)), (frame, np.searchsorted(columns, rows["bead"]))
         span_ns = int(rows["time_ns"][-1]) - int(rows["time_ns"][0])
@@ -120,6 +133,40 @@ class TraceWindow:
             sigma_px=_filled(shape, at, np.where(good, rows[f"sigma_{axis}_px"], np.nan)),
             z_nm=_filled(shape, at, np.where(high, rows["z_nm"], np.nan)),
         )
+
+
+def evenly_since(frame: NDArray[np.int64], time_ns: NDArray[np.int64]) -> int:
+    """Return the first of the rows, in the order of their frames, from which on they follow at one rate.
+
+    Medians of 25 frames tell the rate: single frames that come late change nothing.
+
+    Examples
+    --------
+    >>> frame = np.arange(100)
+    >>> paused = frame * 10_000_000 + np.where(frame < 40, 0, 5_000_000_000)
+    >>> slower = np.where(frame < 40, frame, 3 * frame - 80) * 10_000_000
+    >>> evenly_since(frame, paused), evenly_since(frame, slower), evenly_since(frame, 10_000_000 * frame)
+    (40, 40, 0)
+    """
+    begins = np.flatnonzero(np.diff(frame, prepend=frame[0] - 1))
+    steps, elapsed_ns = np.diff(frame[begins]), np.diff(time_ns[begins])
+    if not steps.size:
+        return 0
+    each_ns = elapsed_ns / steps
+    newest_ns = np.median(each_ns[-_RATE_FRAMES:])
+    followed_ns = time_ns[-1] - time_ns[begins][:-1]
+    late_ns = elapsed_ns - steps * newest_ns
+    since = _after_last((late_ns > _RATE_FRAMES * newest_ns) & (late_ns > _SHORT_PAUSE * followed_ns), 1)
+    if steps.size >= _RATE_FRAMES:
+        medians = np.median(sliding_window_view(each_ns, _RATE_FRAMES), axis=1)
+        other = np.abs(medians / newest_ns - 1) > _OTHER_RATE
+        since = max(since, _after_last(other, _RATE_FRAMES // 2 + 1))
+    return int(begins[since])
+
+
+def _after_last(which: NDArray[np.bool_], behind: int) -> int:
+    found = np.flatnonzero(which)
+    return int(found[-1]) + behind if found.size else 0
 
 
 _DTYPE = np.dtype(
