@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from parfocal.analysis.beads.drift import DRIFT_DTYPE, DriftFeed
+from parfocal.analysis.beads.drift import DRIFT_DTYPE, DriftFeed, drift_rows
 from parfocal.analysis.beads.rows import TRACK_DTYPE
 from parfocal.analysis.beads.track_feed import TrackFeed
 from parfocal.core.errors import BadInputError
 from parfocal.storage.less_drift import less_drift, less_motion_of
 from parfocal.tracking.rows import Flag
+from parfocal.tracking.running_drift import FrameDrift
 
 PIXEL_NM = 100.0
 STUCK = (3, 5, 8)
@@ -135,3 +136,12 @@ def test_rows_that_nobody_passes_on_are_counted():
     for _ in range((1 << 14) + 3):
         feed.put(np.zeros(1, TRACK_DTYPE))
     assert feed.missed == 3
+
+
+def test_lost_references_that_have_no_room_in_a_row_are_no_other_beads():
+    many = range(100, 130)
+    nothing = FrameDrift(np.full(3, np.nan), 0, tuple(many))
+    (row,) = drift_rows(np.array([1]), np.array([5]), [nothing], len(many))
+    *told, dots = row["lost"].split(", ")
+    assert dots == "..."
+    assert [int(bead) for bead in told] == list(many)[: len(told)]

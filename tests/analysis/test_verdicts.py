@@ -132,6 +132,23 @@ def test_beads_that_all_move_along_one_line_are_compared():
     assert np.isfinite(parts).all()
 
 
+def test_beads_without_motion_along_one_axis_are_no_measure():
+    """What the tracker states as its own noise may be more than all there is along x."""
+    motion = np.zeros(4, MOTION_DTYPE)
+    motion["bead"], motion["rows"], motion["placed"], motion["independent"] = range(4), 2000, 2000, 1500
+    motion["xx"], motion["yy"] = -0.5, 100.0
+    assert common_motion(motion) is None
+    for each in words_of(motion):
+        assert (each.verdict, each.part) == ("good", None)
+        assert "nothing to compare it with" in each.reasons[0]
+
+
+@pytest.mark.parametrize("force_pn", [1e9, 5e3])
+def test_a_tether_that_would_hold_a_bead_still_is_refused(force_pn):
+    with pytest.raises(BadInputError, match=r"a tether of 1000 nm at .* stuck"):
+        expected_motion(force_pn, 1000.0, 525.0)
+
+
 def test_one_bead_alone_is_not_called_a_double_tether():
     alone = Simulated(4, beads=1, stuck=0.0, double=1.0, lost=0.0)
     (verdict,) = verdicts_of(alone)

@@ -187,6 +187,13 @@ def test_what_can_not_be_is_refused(force):
         ask(force, "set_anchors", {1: float("nan")})
     with pytest.raises(CommandError, match="tracks can be changed in the rig file alone"):
         force.call("set_settings", {"tracks": "others"}, timeout_s=WAIT_S)
+    for command, argument in (("live", 2**31), ("live_on", [-1]), ("set_anchors", {2**40: 1.0})):
+        with pytest.raises(CommandError, match=r"from 0 on, not \[-?\d+\]"):
+            ask(force, command, argument)
+    with pytest.raises(CommandError, match="references"):
+        force.call("set_settings", {"references": [2**31]}, timeout_s=WAIT_S)
+    with pytest.raises(CommandError, match="no rows of such a bead"):
+        ask(force, "live", BEADS)
     force.call("set_settings", {"window_s": 4.0}, timeout_s=WAIT_S)
     assert ask(force, "live", 1).window_s == pytest.approx(4.0, rel=0.01)
     force.call("set_settings", {"window_s": 20.0}, timeout_s=WAIT_S)

@@ -35,7 +35,7 @@ DRIFT_DTYPE = np.dtype(
 )
 """The drift in a frame: number and end of the exposure as in the tracks, how far the references have moved
 since the first row (NaN where none tells it), how many were chosen and how many tell x and y, and which ones
-do not, such as "3, 17"."""
+do not, such as "3, 17", or "3, 17, ..." where there are more than it has room for."""
 
 
 class DriftStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -186,8 +186,23 @@ def drift_rows(
     rows["frame"], rows["time_ns"], rows["references"] = frames, times_ns, references
     for row, drift in zip(rows, drifts, strict=True):
         row["x_nm"], row["y_nm"], row["z_nm"] = drift.nm
-        row["used"], row["lost"] = drift.used, ", ".join(map(str, drift.lost))
+        row["used"], row["lost"] = drift.used, _listed(drift.lost)
     return rows
+
+
+def _listed(beads: Sequence[int]) -> str:
+    """Return their numbers; where there is no room for all, whole numbers and dots.
+
+    Examples
+    --------
+    >>> _listed([3, 17]), _listed(range(100, 200))
+    ('3, 17', '100, 101, 102, 103, 104, ...')
+    """
+    room = DRIFT_DTYPE["lost"].itemsize // 4
+    whole = ", ".join(map(str, beads))
+    if len(whole) <= room:
+        return whole
+    return whole[: whole.rindex(", ", 0, room - len(", ..."))] + ", ..."
 
 
 def _status(references: tuple[int, ...], drift: FrameDrift) -> DriftStatus:

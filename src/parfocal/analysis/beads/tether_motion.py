@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from parfocal.analysis.beads.verdicts import ExpectedMotion
+from parfocal.analysis.beads.verdicts import STUCK_NM, ExpectedMotion
 from parfocal.core.errors import BadInputError
 from parfocal.tracking.checks import checked_number
 
@@ -40,6 +40,11 @@ def expected_motion(
     field_along : "x" or "y"
         Axis of the image along which the magnetic field points.
 
+    Raises
+    ------
+    BadInputError
+        If a number can be none, or the bead would move no more than one that is stuck.
+
     Examples
     --------
     >>> expected = expected_motion(5.0, 1000.0, 525.0)
@@ -65,4 +70,10 @@ def expected_motion(
 
     across, along = seen(extension + radius_nm), seen(extension)
     xx, yy = (across, along) if field_along == "y" else (along, across)
-    return ExpectedMotion(xx, yy, 0.0, f"a tether of {contour_nm:g} nm at {force_pn:g} pN")
+    source = f"a tether of {contour_nm:g} nm at {force_pn:g} pN"
+    if not (max(xx, yy) >= STUCK_NM**2 and min(xx, yy) > 0):
+        raise BadInputError(
+            f"{source} moves by {xx**0.5:.2g} x {yy**0.5:.2g} nm RMS: below {STUCK_NM:g} nm both ways "
+            "nothing tells it from a bead that is stuck"
+        )
+    return ExpectedMotion(xx, yy, 0.0, source)

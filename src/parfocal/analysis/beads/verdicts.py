@@ -126,12 +126,18 @@ def judge(motion: NDArray[Any], expected: ExpectedMotion | None) -> NDArray[Any]
 
 
 def common_motion(motion: NDArray[Any]) -> ExpectedMotion | None:
-    """Return how the beads that move do so at the median, or None if there are fewer than three."""
+    """Return how the beads that move do so at the median; None if that is no measure.
+
+    So it is with fewer than three, and where their median has no motion along x, or along y, beyond the noise
+    that the tracker states.
+    """
     most, _, _ = _principal(motion["xx"], motion["yy"], motion["xy"])
     moving = motion[(motion["independent"] >= LEAST_ROWS) & (most > STUCK_NM**2)]
     if len(moving) < FEWEST_ALIKE:
         return None
     xx, yy, xy = (float(np.median(moving[name])) for name in ("xx", "yy", "xy"))
+    if not min(xx, yy) > 0:
+        return None
     most_xy = 0.99 * float(np.sqrt(xx * yy))  # medians of each need not belong to one bead
     xy = min(max(xy, -most_xy), most_xy)
     return ExpectedMotion(xx, yy, xy, f"the median of {len(moving)} beads that move")

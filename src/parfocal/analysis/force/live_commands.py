@@ -19,7 +19,7 @@ from parfocal.analysis.force.live_records import (
     LiveStatus,
     live_force,
 )
-from parfocal.analysis.force.live_settings import Anchor
+from parfocal.analysis.force.live_settings import MOST_BEAD, Anchor
 from parfocal.core.errors import BadInputError, CommandError, DeviceError, ParfocalError, StreamTimeoutError
 from parfocal.core.files import replace_file
 from parfocal.core.frames import RowSpec
@@ -27,6 +27,7 @@ from parfocal.ipc import command, current_call
 from parfocal.streams import StreamWriter
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from contextlib import ExitStack
     from pathlib import Path
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 Chosen = list[int] | Literal["all"]
 _SLOTS = 1 << 14
 _ANSWER_S, _LIMIT_S, _LOOK_S = 1.0, 20.0, 0.05
+_PATIENCE_NS = 5_000_000_000
 
 
 class LiveMemory(msgspec.Struct, kw_only=True):
@@ -117,7 +119,7 @@ class LiveForces:
     @command(lane="live", effect="reads")
     def live_on(self, beads: Chosen = "all") -> LiveStatus:
         """Make forces of the motion of beads from now on, every `interval_s`: rows of a stream, `live`."""
-        chosen = None if beads == "all" else tuple(dict.fromkeys(int(bead) for bead in beads))
+        chosen = None if beads == "all" else _checked(dict.fromkeys(beads))
         if chosen == ():
             raise BadInputError('beads is empty: name some, or "all"')
         self._remember(on=True, beads=chosen)
@@ -151,7 +153,9 @@ class LiveForces:
 
         Waits for the first one, some seconds. Raises `DeviceError` if there are no rows of the bead.
         """
-        memory = self._memory
+        memory, (bead,) = self._memory, _checked([bead])
+        if bead in self._settings().references:
+            raise BadInputError(f"bead {bead} is one of the references, which have no force")
         if not memory.on:
             self._remember(on=True, beads=(bead,))
         elif memory.beads is not None and bead not in memory.beads:
@@ -173,6 +177,7 @@ class LiveForces:
 
         It grows while forces are made (`live_on`), by the magnet's table and the heights of the bead.
         """
+        (bead,) = _checked([bead])
         return self._ask(fits=(bead,)).fits.get(
             bead,
             ForceExtension(
@@ -191,6 +196,7 @@ class LiveForces:
 
         Extensions count from there; tables of z are per bead, and so are anchors. {} forgets all.
         """
+        _checked(anchors)
         new = {int(bead): Anchor(float(z_nm), float(sigma_nm)) for bead, z_nm in anchors.items()}
         if not all(
             np.isfinite([each.z_nm, each.sigma_nm]).all() and each.sigma_nm >= 0 for each in new.values()
@@ -291,12 +297,13 @@ class LiveForces:
         return self._exposure_s
 
     def _wait(self, is_there: Callable[[], bool]) -> None:
-        """Wait for forces; raises `DeviceError` when two updates brought none."""
-        call, enough = current_call(), self._updates + 2
+        """Wait for forces; raises `DeviceError` when two updates, and five seconds, brought none."""
+        call, enough, clock = current_call(), self._updates + 2, self._context.clock
+        patient_until_ns = clock.monotonic_ns() + _PATIENCE_NS
         while not is_there():
             if self._problem:
                 raise DeviceError(f"no live forces: {self._problem}")
-            if self._updates >= enough:
+            if self._updates >= enough and clock.monotonic_ns() >= patient_until_ns:
                 raise DeviceError("the tracker gives no rows of such a bead: see tracker.list_rois()")
             call.wait(_LOOK_S)
 
@@ -329,6 +336,14 @@ def streams_of(service: str) -> tuple[str, str]:
     ('live_force', 'force_extension')
     """
     return f"live_{service}", f"{service}_extension"
+
+
+def _checked(beads: Iterable[int]) -> tuple[int, ...]:
+    """Return numbers of beads; `BadInputError` if one can be none."""
+    numbers = tuple(int(bead) for bead in beads)
+    if wrong := [bead for bead in numbers if not 0 <= bead <= MOST_BEAD]:
+        raise BadInputError(f"beads have numbers from 0 on, not {wrong}: see tracker.list_rois()")
+    return numbers
 
 
 def _remembered(path: Path, owner: int) -> LiveMemory:

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
+MOST_BEAD = 2**31 - 1
+"""Beads have numbers from 0 to this."""
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -56,7 +58,7 @@ class LiveConfig(BaseModel):
     persistence_nm: Positive = 50.0
     stretch_pn: Positive | None = None
     longer_is: Literal["lower z", "higher z"] = "lower z"
-    references: tuple[int, ...] = ()
+    references: tuple[Annotated[int, Field(ge=0, le=MOST_BEAD)], ...] = ()
     temperature_k: Annotated[float, Field(ge=250, le=400)] = 298.0
 
     def physics(self) -> TetherPhysics:

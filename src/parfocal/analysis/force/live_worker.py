@@ -60,8 +60,8 @@ class LiveForceWorker:
         begin_s = SYSTEM_CLOCK.monotonic_s()
         force = self._force(ask)
         self._take_rows(ask, force)
-        beads = self._window.beads() if ask.beads is None else ask.beads
-        own = tuple(bead for bead in beads if bead not in ask.references)
+        there = set(self._window.beads()).difference(ask.references)
+        own = tuple(sorted(there if ask.beads is None else there.intersection(ask.beads)))
         found = LiveFound()
         if own:
             found = self._found(ask, own, force)
