@@ -144,3 +144,19 @@ def test_text_that_looks_like_a_number_is_text_where_text_is_declared(rig, tmp_p
     assert run(["check", "lamps:Lamp", "serial=4711"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert "lamps:Lamp cannot be constructed: RuntimeError: serial is '4711'" in line
+
+
+def test_what_cannot_be_done_as_a_whole_is_refused_before_anything_is_changed(rig, tmp_path, capsys):
+    before = rig["recorder"].get_settings()
+    file, nowhere = tmp_path / "recorder.toml", tmp_path / "none" / "recorder.toml"
+    file.write_text("least_free_mb = 7")
+    for asked, said in (
+        (["recorder", "--load", str(file), "--keep"], "there is nothing to keep"),
+        (["recorder", "least_free_mb=7", "--save", str(nowhere)], "cannot be saved"),
+        (["recorder", "least_free_mb=7", "--save", str(tmp_path)], "cannot be saved"),
+        (["--save", str(nowhere)], "cannot be saved"),
+        (["recordr", "--forget"], "nothing of recordr is kept"),
+    ):
+        assert run(["settings", *asked]) == 2
+        assert said in capsys.readouterr().err
+    assert rig["recorder"].get_settings() == before

@@ -93,6 +93,10 @@ def settings(
     """
     if load is not None and not load.is_file():
         raise BadInputError(f"there is no file {load} to load settings from")
+    if save is not None and (save.is_dir() or not save.absolute().parent.is_dir()):
+        raise BadInputError(f"settings cannot be saved as {save}: name a file, in a folder that exists")
+    if service and not changes and (keep or restart):
+        raise BadInputError("there is nothing to keep or to restart with: write name=value")
     if forget and (keep or restart or load):
         raise BadInputError("--forget goes with none of --keep, --restart and --load: they contradict it")
     with settings_of(only_rig(rig)) as found:
@@ -126,6 +130,8 @@ def _nested(statuses: tuple[SettingStatus, ...]) -> dict[str, Any]:
 
 def _forget(rig: Rig | StoppedRig, service: str, names: tuple[str, ...]) -> None:
     known = read_kept(rig.name).services
+    if service and service not in known:
+        raise BadInputError(f"nothing of {service} is kept; `parfocal settings --kept` lists what is")
     for name in names:
         if name not in known.get(service, {}):
             raise BadInputError(f"{service}.{name} is not kept; `parfocal settings --kept` lists what is")
@@ -153,8 +159,6 @@ def _change(
         kinds = {status.name: status.kinds for status in rig.settings(service)[service]}
         values = named_values(changes, lambda name: kinds.get(name, ALL))
         rig.change_settings({service: values}, keep=keep, restart=restart, force=force)
-    elif keep or restart:
-        raise BadInputError("there is nothing to keep or to restart with: write name=value")
     if save is not None:
         save_settings(_running(rig), service, save)
 
