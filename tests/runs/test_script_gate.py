@@ -45,6 +45,11 @@ class Script:
             pass
         return message
 
+    def advance(self, seconds: float) -> None:
+        """Let time pass once the script waits for it: it tells that it waits before it does."""
+        assert self.clock.wait_for_waiters()
+        self.clock.advance(seconds)
+
     def pause(self, seconds: float) -> None:
         self.gate.hold()
         self.hears(messages.ScriptHolds)
@@ -60,11 +65,10 @@ def script() -> Script:
 def test_a_sleep_that_is_paused_lasts_as_much_longer(script) -> None:
     slept = script.begin(lambda: script.gate.sleep(10))
     assert script.hears(messages.ScriptWaits).until_ns == 10 * 10**9
-    assert script.clock.wait_for_waiters()
-    script.clock.advance(4)
+    script.advance(4)
     script.pause(5)
     assert script.hears(messages.ScriptWaits).until_ns == 15 * 10**9
-    script.clock.advance(5.9)
+    script.advance(5.9)
     assert script.clock.wait_for_waiters()
     assert not slept.done()
     script.clock.advance(0.1)
@@ -75,11 +79,11 @@ def test_a_sleep_that_is_paused_lasts_as_much_longer(script) -> None:
 def test_a_pause_extends_the_limit_of_a_condition(script) -> None:
     holds = threading.Event()
     waited = script.begin(lambda: script.gate.wait_for(holds.is_set, 10, "a bead"))
-    assert script.clock.wait_for_waiters()
-    script.clock.advance(9)
+    script.advance(9)
     assert script.hears(messages.ScriptWaits).what == "a bead"
     script.pause(100)
     script.hears(messages.ScriptWaits)
+    assert script.clock.wait_for_waiters()
     holds.set()
     script.clock.advance(0.5)
     assert waited.result(LONG_S) is True
@@ -87,8 +91,7 @@ def test_a_pause_extends_the_limit_of_a_condition(script) -> None:
 
 def test_a_condition_that_never_holds_is_told_with_its_limit(script) -> None:
     waited = script.begin(lambda: script.gate.wait_for(lambda: False, 10, "a bead"))
-    assert script.clock.wait_for_waiters()
-    script.clock.advance(10)
+    script.advance(10)
     with pytest.raises(DeadlineError, match="waited 10 s for a bead, in vain"):
         waited.result(LONG_S)
 
@@ -101,8 +104,7 @@ def test_a_wait_in_a_condition_is_not_told_nor_a_short_one(script) -> None:
         return found.pop(0)
 
     short = script.begin(lambda: script.gate.sleep(0.1))
-    assert script.clock.wait_for_waiters()
-    script.clock.advance(1)
+    script.advance(1)
     assert short.result(LONG_S) is None
     waited = script.begin(lambda: script.gate.wait_for(look, None, "the last look"))
     while not waited.done():
@@ -176,7 +178,7 @@ def test_a_question_is_answered_also_in_a_pause(script) -> None:
 def test_a_question_that_nobody_answers_is_over_in_time(script) -> None:
     asked = script.begin(lambda: script.gate.ask("go on?", (), 60))
     script.hears(messages.ScriptAsks)
-    script.clock.advance(60)
+    script.advance(60)
     with pytest.raises(DeadlineError, match="nobody answered within 60 s: go on"):
         asked.result(LONG_S)
 

@@ -47,6 +47,18 @@ def frames_of(handle) -> int:
     return int(word) if word.isdigit() else 0
 
 
+def stored_rows(rig) -> list[int]:
+    """Return how many rows of the regions are stored so far, of each stream."""
+    streams = rig["recorder"].status().streams
+    return [streams[name].stored if name in streams else 0 for name in ("tracks", "roi_corners")]
+
+
+def await_rows(rig) -> None:
+    """Return once there are more rows of each stream than now: a file without any goes to no other."""
+    before = stored_rows(rig)
+    assert poll_until(lambda: all(np.greater(stored_rows(rig), before)), WAIT_S)
+
+
 def rows_in(folder: Path) -> dict[str, np.ndarray]:
     table = pq.read_table(folder)
     return {name: table[name].to_numpy() for name in table.column_names}
@@ -145,10 +157,10 @@ def test_rows_go_to_new_files_during_a_run_and_are_read_as_one(rig, capsys):
     assert poll_until(lambda: handle.status().folder, WAIT_S)
     rig["recorder"].annotate(notes="two beads, one of them stuck")
     for _ in range(2):
-        before = frames_of(handle)
-        assert poll_until(lambda before=before: frames_of(handle) > before + 5, WAIT_S)
+        await_rows(rig)
         asked.append(rig["recorder"].new_file(timeout_s=WAIT_S))
     assert [parts["tracks"] for parts in asked] == [1, 2]
+    await_rows(rig)
     capsys.readouterr()
     assert run_command(["new-file", "--rig", "acquire", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["roi_corners"] == 3

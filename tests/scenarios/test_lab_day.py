@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -23,7 +25,9 @@ SMALL = {
     "camera.options.stuck": 0.5,
     "camera.slots": 256,
 }
+PAUSED_S = 1.0
 DAY = """
+import time
 from parfocal.core.errors import RunFailedError
 
 def main(lab):
@@ -49,16 +53,17 @@ def main(lab):
     lab.step("pull", of=5)
     try:
         pull = lab.ramp_force(
-            start_pn=1, stop_pn=3, rate_pn_per_s=0.5, mode="tracks+roi-video", name="pull"
+            start_pn=1, stop_pn=4, rate_pn_per_s=0.25, mode="tracks+roi-video", name="pull"
         ).wait()
         lab.log(f"pulled: {pull.outcome}")
     except RunFailedError as error:
         lab.log(f"the pull has failed: {error}")
 
     lab.step("rest", of=5)
-    began_s = lab.time_s()
-    lab.sleep(1.5)
-    lab.log(f"rested for {lab.time_s() - began_s:.1f} s")
+    began_s, began_real_s = lab.time_s(), time.monotonic()
+    lab.sleep(10.0)
+    own_s, real_s = lab.time_s() - began_s, time.monotonic() - began_real_s
+    lab.log(f"rested for {own_s:.3f} s of {real_s:.3f} s")
     lab["magnet"].move_to(1e6)
     lab.ask("is the day over?", ("yes", "no"))
 """
@@ -86,6 +91,7 @@ def test_a_day_is_recorded_with_all_that_has_happened(tmp_path) -> None:
         )
         handle.pause("to look")
         until(lambda: handle.status().state == "paused", "the pause")
+        time.sleep(PAUSED_S)
         handle.resume()
         until(lambda: handle.status().question, "the question")
         handle.cancel("the day is over")
@@ -98,7 +104,10 @@ def test_a_day_is_recorded_with_all_that_has_happened(tmp_path) -> None:
     assert [step["text"] for step in document["steps"]] == ["find beads", "tables", "lock", "pull", "rest"]
     assert [command["command"] for command in document["commands"]][-3:] == ["pause", "resume", "cancel"]
     log = (folder / "script.log").read_text()
-    assert "rested for 1.5 s" in log
+    (rested,) = re.findall(r"rested for ([0-9.]+) s of ([0-9.]+) s", log)
+    own_s, real_s = map(float, rested)
+    assert own_s >= 10.0
+    assert real_s - own_s > 0.99 * PAUSED_S, "its own time stands still in a pause"
     tables, pull = document["children"]
     assert tables["outcome"] == "complete"
     assert Path(pull["folder"]).parent == folder

@@ -89,7 +89,7 @@ def test_force_rate_and_height_of_a_whole_pull_against_the_truth(rig):
 @pytest.mark.parametrize("victim", ["tracker-1", "tracker"])
 def test_a_tracker_that_is_killed_in_a_pull_is_in_its_record_and_nothing_is_unaccounted_for(rig, victim):
     before = rig.status().services[victim].restarts
-    pull = rig.ramp_force(start_pn=2.0, stop_pn=5.0, rate_pn_per_s=0.75, mode="tracks+roi-video", name=victim)
+    pull = rig.ramp_force(start_pn=2.0, stop_pn=5.0, rate_pn_per_s=0.3, mode="tracks+roi-video", name=victim)
     assert poll_until(lambda: (pull.status().event_fraction or 0.0) > 0.2, WAIT_S)
     os.kill(rig.status().services[victim].pid, signal.SIGKILL)
     status = pull.wait(WAIT_S)

@@ -110,9 +110,9 @@ def test_a_click_in_a_viewer_lights_that_cell_and_the_next_run_comes_to_the_same
 
 
 def test_a_viewer_that_comes_late_shows_a_run_from_its_beginning(tmp_path, opened):
-    changes = {"recorder.folder": str(tmp_path), "camera.slots": 8}
+    changes = {"recorder.folder": str(tmp_path), "camera.slots": 16}
     with open_rig("optogenetics", changes=changes) as rig:
-        series = Sequence(time_plan={"interval": 0, "loops": 5000}, channels=["nucleus"])
+        series = Sequence(time_plan={"interval": 0.2, "loops": 5000}, channels=["nucleus"])
         handle = rig.run(series, name="late")
         until(lambda: handle.status().frames_stored > 30, "more images than the ring holds")
         viewer = opened("headless")

@@ -13,7 +13,7 @@ CAMERA = {
     "options": {"width_px": 64, "height_px": 48, "beads": 2, "frame_rate_hz": 50.0, "exposure_ms": 1.0},
     "truth": "truth",
 }
-FOCUS = {"device": "simulated-focus", "options": {"speed_nm_per_s": 1000.0}}
+FOCUS = {"device": "simulated-focus", "options": {"speed_nm_per_s": 100.0}}
 CONFIG = {
     "name": "paneled",
     "runs": {"keep_times": False},

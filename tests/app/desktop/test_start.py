@@ -45,7 +45,7 @@ def test_a_rig_is_started_shown_left_and_found_again(window, until, rig_file):
     assert until(lambda: "focus" in window.area.docks["status"].panel.services.texts())
     window.close()
     with parfocal.attach("small") as rig:
-        assert rig.status().services["focus"].state == "ready"
+        assert poll_until(lambda: rig.status().services["focus"].state == "ready", LONG_S)
 
 
 def test_the_page_lists_what_runs_and_the_end_is_asked_for(window, until, rig_file):
@@ -108,7 +108,7 @@ def test_the_command_starts_a_rig_draws_a_picture_and_leaves_it_running(rig_file
         assert image.size == (1280, 800)
     with parfocal.attach("small") as rig:
         assert rig.detached
-        assert rig.status().services["focus"].state == "ready"
+        assert poll_until(lambda: rig.status().services["focus"].state == "ready", LONG_S)
 
 
 def test_a_rig_that_nobody_knows_is_refused_before_any_window():

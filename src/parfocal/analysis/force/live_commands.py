@@ -38,7 +38,9 @@ if TYPE_CHECKING:
 
 Chosen = list[int] | Literal["all"]
 _SLOTS = 1 << 14
-_ANSWER_S, _LIMIT_S, _LOOK_S = 1.0, 20.0, 0.05
+_LIMIT_S, _LOOK_S = 20.0, 0.05
+_ANSWER_S, _FIRST_ANSWER_S = 1.0, 10.0
+"""How long the camera may take to tell its exposure: once it was told, forces do not wait for it."""
 _PATIENCE_NS = 5_000_000_000
 
 
@@ -289,8 +291,9 @@ class LiveForces:
         """Return how long the camera exposes; if it does not answer, as it said before."""
         if self._camera is None:
             self._camera = self._context.connect(self._settings().camera)
+        limit_s = _FIRST_ANSWER_S if self._exposure_s is None else _ANSWER_S
         try:
-            self._exposure_s = float(self._camera.call("exposure_ms", timeout_s=_ANSWER_S)) * 1e-3
+            self._exposure_s = float(self._camera.call("exposure_ms", timeout_s=limit_s)) * 1e-3
         except CommandError as error:
             if self._exposure_s is None:
                 raise DeviceError(f"the camera does not tell its exposure: {error}") from error
