@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import Future
 from queue import SimpleQueue
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from parfocal.core.errors import BadInputError, ClaimedError, DeadlineError
+from parfocal.ipc import CommandTable, command
+from parfocal.rig.lab_service import LabService
 from parfocal.runs.scripts import messages
 from parfocal.runs.scripts.script_gate import ScriptGate, ScriptStopped
 from parfocal.testing.clock import ManualClock
@@ -230,3 +234,43 @@ def test_a_number_of_another_library_is_one_of_python(script) -> None:
     script.gate.step("third", np.int64(3), np.int64(4))
     told = script.hears(messages.ScriptStep)
     assert (type(told.number), told.number, type(told.of), told.of) == (int, 3, int, 4)
+
+
+class _Lamp:
+    """What carries the calls of a lamp, and takes its time for a lease."""
+
+    def __init__(self) -> None:
+        self.leases: list[Any] = []
+
+    def commands(self) -> tuple[Any, ...]:
+        return CommandTable.of(_LampCommands).describe()
+
+    def submit(self, *_: Any, **__: Any) -> Any:
+        call: Future[Any] = Future()
+        call.set_result(None)
+        return call
+
+    def lease(self, *_: Any, **__: Any) -> Any:
+        self.leases.append(SimpleNamespace(lost=False))
+        time.sleep(0.1)  # so that others ask for one meanwhile
+        return self.leases[-1]
+
+
+class _LampCommands:
+    @command()
+    def set_power(self, power: float) -> None: ...
+
+
+def test_threads_of_a_script_that_change_a_service_at_once_share_one_lease(script) -> None:
+    lamp = _Lamp()
+    script.gate.claimed("lamp", "", stays=True)
+    service: Any = LabService(lamp, "lamp", script.gate)  # type: ignore[arg-type]
+    started = threading.Barrier(4)
+
+    def change() -> None:
+        started.wait(LONG_S)
+        service.set_power(0.5)
+
+    for done in [script.begin(change) for _ in range(4)]:
+        done.result(LONG_S)
+    assert len(lamp.leases) == 1

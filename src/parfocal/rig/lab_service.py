@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,7 @@ class LabService:
         self._proxy, self._service, self._gate = proxy, service, gate
         self._infos: tuple[CommandInfo, ...] = ()
         self._lease: OutputLease | None = None
+        self._leasing = threading.Lock()
 
     def __getattr__(self, command: str) -> Callable[..., Any]:
         """Return a command as a function; `UnknownCommandError` if a script has none of that name."""
@@ -101,8 +103,9 @@ class LabService:
 
     def _keep_safe(self) -> None:
         """Have the service make safe what the script switches on, when the script ends, or stands still."""
-        if self._lease is None or self._lease.lost:
-            self._lease = self._proxy.lease("", period_s=_LEASE_S)
+        with self._leasing:  # a second lease that nobody keeps would end by itself: in the dark
+            if self._lease is None or self._lease.lost:
+                self._lease = self._proxy.lease("", period_s=_LEASE_S)
 
     def _info(self, command: str) -> CommandInfo:
         """Return what a command is, asked again where it is not known: the service may be another one now."""
@@ -114,7 +117,8 @@ class LabService:
 
     def _release(self) -> None:
         """Make safe what the script has switched on; a service that has ended has nothing on."""
-        lease, self._lease = self._lease, None
+        with self._leasing:
+            lease, self._lease = self._lease, None
         with suppress(CommandError):
             if lease is not None:
                 lease.release(make_safe=True)
