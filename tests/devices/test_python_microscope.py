@@ -52,6 +52,7 @@ def frame_of(camera):
     raise AssertionError("no frame came")
 
 
+@pytest.mark.slow
 def test_the_rig_of_the_page_runs_and_is_recorded(tmp_path):
     (told,) = re.findall(r"```toml\n(.*?)```", PAGE, flags=re.DOTALL)
     lab = tomllib.loads(told)
@@ -82,6 +83,7 @@ def test_the_rig_of_the_page_runs_and_is_recorded(tmp_path):
     assert open_frames(run + "/frames.ome.zarr").shape == (5, 240, 320)
 
 
+@pytest.mark.slow
 def test_a_laser_whose_process_is_killed_is_dark_again(tmp_path):
     laser = tmp_path / "laser"
     options = {"driver": "microscope_drivers:FileLaser", "arguments": {"file": str(laser)}}
@@ -137,11 +139,12 @@ def test_a_light_that_cannot_be_enabled_fails():
     light.close()
 
 
+@pytest.mark.slow
 def test_a_frame_that_never_comes_is_counted_and_the_next_one_is_taken():
     import microscope_drivers
 
     camera = opened(
-        "camera", Camera, driver="microscope_drivers:InterruptedCamera", lost_after_s=2.0, **SMALL
+        "camera", Camera, driver="microscope_drivers:InterruptedCamera", lost_after_s=5.0, **SMALL
     )
     microscope_drivers.InterruptedCamera.losing = 1
     camera.start(count=3)

@@ -20,6 +20,8 @@ from parfocal.ipc import Declared
 from parfocal.processes import ServiceSpec, Supervisor
 from parfocal.streams import StreamWriter, open_stream
 
+pytestmark = pytest.mark.slow
+
 PIXEL_NM, RATE_HZ, SECONDS, BEADS = 100.0, 400.0, 8.0, 6
 SURFACE_NM = 950.0
 HEIGHTS = [0.0, 1e6, 2e6, 3e6, 4e6, 6e6]
