@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from parfocal.core.errors import ConfigError
-from parfocal.processes.kept_settings import kept_path, read_kept
+from parfocal.processes.kept_settings import keep_settings, kept_path, read_kept
 from parfocal.processes.setting_infos import SettingLimits
 from parfocal.processes.settings_table import SettingsTable
 from parfocal.rig.assemble import service_specs
@@ -90,3 +90,14 @@ def test_nothing_that_is_null_is_lost() -> None:
     rig.change_settings({"tracker": {"gain_e_per_adu": None}}, keep=True)
     gain = found(rig, "tracker")["gain_e_per_adu"]
     assert (gain.value, gain.source, gain.in_file, gain.is_kept) == (None, "kept", 2.0, True)
+
+
+def test_what_is_kept_and_does_not_fit_any_more_is_not_in_the_way_of_what_does() -> None:
+    rig = StoppedRig(load_source("tweezers"))
+    keep_settings(rig.name, {"camera": {"gone": 3, "frame_timeout_s": "long", "options.exposure_ms": 2.0}})
+    rig.change_settings({"camera": {"slots": 16}}, keep=True)
+    rig.change_settings({"camera": {"frame_timeout_s": 4.0}}, keep=True)
+    now = found(rig, "camera")
+    values = [now[name].value for name in ("slots", "frame_timeout_s", "options.exposure_ms")]
+    assert values == [16, 4.0, 2.0]
+    assert read_kept(rig.name).services["camera"]["gone"] == 3

@@ -9,7 +9,7 @@ import msgspec
 
 from parfocal.core.errors import ConfigError
 from parfocal.processes.commands import load_service
-from parfocal.processes.setting_layers import applies_at, leaves, whole_settings, with_values
+from parfocal.processes.setting_layers import applies_at, fitting, leaves, whole_settings, with_values
 from parfocal.processes.settings import changed, kept_for_restart, plain, same
 from parfocal.processes.validation import validate
 
@@ -65,7 +65,7 @@ def checked_changes(
         new = kept_for_restart(changed(now, asked))
         named = named_settings(kind.Config, new, asked)
         if kept is not None:
-            _check_next_start(kind.Config, spec, {**kept, **named})
+            _check_next_start(kind.Config, spec, kept, named)
     except ConfigError as error:
         raise ConfigError("\n".join(f"{spec.name}: {line}" for line in str(error).splitlines())) from error
     old = leaves(kind.Config, plain(now, secrets=True))
@@ -124,6 +124,14 @@ def _by_path(
     return found
 
 
-def _check_next_start(model: type[BaseModel], spec: ServiceSpec, kept: Mapping[str, Any]) -> None:
-    """Check that what is kept fits to what the rig's file says."""
-    validate(model, with_values({}, {**spec.layers.get("file", {}), **kept}), "at the rig's next start, ")
+def _check_next_start(
+    model: type[BaseModel], spec: ServiceSpec, kept: Mapping[str, Any], new: Mapping[str, Any]
+) -> None:
+    """Check that new values fit to what the rig's file says, and to what is kept and fits to that."""
+    file = spec.layers.get("file", {})
+
+    def check(values: Mapping[str, Any]) -> None:
+        validate(model, with_values({}, {**file, **values}), "at the rig's next start, ")
+
+    used, _ = fitting(kept, check)
+    check({**used, **new})

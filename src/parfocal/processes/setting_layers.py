@@ -6,9 +6,10 @@ as the options of a device. A group is what has a model of its own; any other di
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal
 
+from parfocal.core.errors import ConfigError
 from parfocal.processes.validation import inner_model
 
 Source = Literal["default", "file", "kept", "set", "live"]
@@ -76,6 +77,41 @@ def whole_settings(found: Mapping[str, Any], paths: Iterable[str]) -> dict[str, 
     return {leaf: value for leaf, value in found.items() if any(_meet(leaf, path) for path in wanted)}
 
 
+def fitting(
+    values: Mapping[str, Any], check: Callable[[Mapping[str, Any]], None]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return of several values those that pass a check together, and for each other one what is wrong.
+
+    All of them, if they fit together; else as many as can be added one after the other.
+
+    Parameters
+    ----------
+    check : callable
+        Raises `ConfigError` for values that do not fit.
+
+    Examples
+    --------
+    >>> def check(values):
+    ...     if values.get("least", 0) > values.get("most", 10):
+    ...         raise ConfigError("least is above most")
+    >>> fitting({"least": 12, "most": 20}, check)
+    ({'least': 12, 'most': 20}, {})
+    >>> fitting({"least": 12, "label": "x"}, check)
+    ({'label': 'x'}, {'least': 'least is above most'})
+    """
+    if not _problem(check, values):
+        return dict(values), {}
+    taken: dict[str, Any] = {}
+    wrong = dict.fromkeys(values, "")
+    while True:
+        wrong = {path: _problem(check, {**taken, path: values[path]}) for path in wrong}
+        fits = next((path for path, problem in wrong.items() if not problem), None)
+        if fits is None:
+            return taken, wrong
+        taken[fits] = values[fits]
+        del wrong[fits]
+
+
 def source_of(layers: Mapping[str, Mapping[str, Any]], path: str) -> Source:
     """Return where the value of a setting comes from.
 
@@ -103,6 +139,14 @@ def applies_at(fixed: Mapping[str, Any], path: str) -> Any:
     ('restart', None)
     """
     return next((when for name, when in fixed.items() if _meet(path, name)), None)
+
+
+def _problem(check: Callable[[Mapping[str, Any]], None], values: Mapping[str, Any]) -> str:
+    try:
+        check(values)
+    except ConfigError as error:
+        return "; ".join(str(error).splitlines())
+    return ""
 
 
 def _sources(layers: Mapping[str, Mapping[str, Any]], path: str) -> Iterator[Source]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from parfocal.core.errors import ConfigError
 from parfocal.processes.kept_settings import KeptSettings, Values, take_kept
-from parfocal.processes.setting_layers import Layers, leaves, whole_settings
+from parfocal.processes.setting_layers import Layers, fitting, leaves, whole_settings
 from parfocal.rig.config import RigConfig, check_settings, load_config, model_of, with_changes
 from parfocal.rig.run_roles import has_runs, run_spec
 from parfocal.runs.settings import SERVICE as RUNS
@@ -68,49 +68,6 @@ def layered_config(config: RigConfig, kept: KeptSettings, changes: Mapping[str, 
         return LayeredConfig(asked, _layers(config, asked, {}, changes), tuple(warnings))
     whole = load_config(with_changes(config, {**_flat(used), **changes}))
     return LayeredConfig(whole, _layers(config, whole, used, changes), tuple(warnings))
-
-
-def fitting(
-    values: Mapping[str, Any], check: Callable[[Mapping[str, Any]], None]
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """Return of several values those that pass a check together, and for each other one what is wrong.
-
-    All of them, if they fit together; else as many as can be added one after the other.
-
-    Parameters
-    ----------
-    check : callable
-        Raises `ConfigError` for values that do not fit.
-
-    Examples
-    --------
-    >>> def check(values):
-    ...     if values.get("least", 0) > values.get("most", 10):
-    ...         raise ConfigError("least is above most")
-    >>> fitting({"least": 12, "most": 20}, check)
-    ({'least': 12, 'most': 20}, {})
-    >>> fitting({"least": 12, "label": "x"}, check)
-    ({'label': 'x'}, {'least': 'least is above most'})
-    """
-    if not _problem(check, values):
-        return dict(values), {}
-    taken: dict[str, Any] = {}
-    wrong = dict.fromkeys(values, "")
-    while True:
-        wrong = {path: _problem(check, {**taken, path: values[path]}) for path in wrong}
-        fits = next((path for path, problem in wrong.items() if not problem), None)
-        if fits is None:
-            return taken, wrong
-        taken[fits] = values[fits]
-        del wrong[fits]
-
-
-def _problem(check: Callable[[Mapping[str, Any]], None], values: Mapping[str, Any]) -> str:
-    try:
-        check(values)
-    except ConfigError as error:
-        return "; ".join(str(error).splitlines())
-    return ""
 
 
 def _check_of(
