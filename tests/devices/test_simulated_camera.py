@@ -7,6 +7,7 @@ from parfocal.devices.context import DeviceContext
 from parfocal.devices.registry import make_device
 from parfocal.devices.simulated.camera import SimulatedCamera
 from parfocal.devices.simulated.settings import SimulatedCameraSettings
+from parfocal.devices.simulated.world import World
 from parfocal.testing.clock import JumpClock
 from parfocal.tracking.simulation import radial_profiles
 
@@ -88,6 +89,35 @@ def test_the_focus_moves_the_height_of_all(bench):
     stuck = camera.ground_truth(0)["bead"] < 1
     assert camera.ground_truth(0)["z_nm"][stuck] == pytest.approx(3000.0)
     assert camera.ground_truth(1)["z_nm"][stuck] == pytest.approx(3400.0)
+
+
+def filmed_while_things_move(late):
+    """Return frames and truth of a camera that is read before each move, or, late, after all of them."""
+    context = DeviceContext(clock=JumpClock())
+    camera, world = opened(context, seed=7, frame_rate_hz=100.0), World.of(context)
+    frames = np.zeros((6, *camera.spec.shape), camera.spec.dtype)
+    moves = [("focus_nm", 600.0, 5e4, 0.0), ("magnet_nm", 1e5, np.inf, 2e6), ("focus_nm", 50.0, 5e4, 0.0)]
+    camera.start(6)
+    for number, (name, target, speed, home) in enumerate([*moves, ("light", 0.3, np.inf, 1.0)]):
+        if late:
+            context.clock.advance(0.01)
+        else:
+            camera.read_into(frames[number], 10.0)
+        world.move(name, target, context.clock.monotonic_ns(), speed, home)
+    if late:
+        context.clock.advance(0.02)
+    for frame in frames[0 if late else 4 :]:
+        camera.read_into(frame, 10.0)
+    return frames, [camera.ground_truth(number) for number in range(6)]
+
+
+def test_a_camera_that_is_late_shows_what_was_when_it_exposed():
+    frames, truth = filmed_while_things_move(late=False)
+    late_frames, late_truth = filmed_while_things_move(late=True)
+    np.testing.assert_array_equal(late_truth, truth)
+    np.testing.assert_array_equal(late_frames, frames)
+    assert np.ptp([rows["z_nm"][0] for rows in truth]) > 100
+    assert frames[5].mean() < 0.5 * frames[0].mean()
 
 
 def test_the_magnet_changes_the_motion(bench):

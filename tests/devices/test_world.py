@@ -35,16 +35,6 @@ def test_it_outlives_the_process_that_made_it(tmp_path):
     assert World.of(DeviceContext(folder=tmp_path)).position("magnet_nm", 1) == 5.0
 
 
-def test_a_writer_that_died_in_the_middle_does_not_stop_the_others(tmp_path):
-    world = World.of(DeviceContext(folder=tmp_path))
-    world.move("light", 0.5, now_ns=0)
-    world._row("light")["sequence"] += 1
-    assert world.position("light", 1) == 0.5
-    world.move("light", 0.25, now_ns=1)
-    assert world.position("light", 2) == 0.25
-    assert world._row("light")["sequence"] % 2 == 0
-
-
 def test_any_number_of_things_move_and_none_disturbs_another(tmp_path):
     world = World.of(DeviceContext(folder=tmp_path))
     for place in range(100):

@@ -76,7 +76,7 @@ def tweezers(place):
     place.z.off()
     place.xy.off()
     now_ns = place.clock.monotonic_ns()
-    assert place.world.motion("focus_nm").arrives_ns() <= now_ns, "the focus is at rest"
+    assert place.world.motion("focus_nm", now_ns).arrives_ns() <= now_ns, "the focus is at rest"
 
 
 def latched(tweezers):

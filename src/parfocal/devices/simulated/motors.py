@@ -150,7 +150,8 @@ class SimulatedStage:
         self._axis(axis)
         self._disturb()
         thing, home = self._moved_by(axis)
-        return self._opened().motion(thing, home).arrives_ns() > self._now_ns()
+        now_ns = self._now_ns()
+        return self._opened().motion(thing, now_ns, home).arrives_ns() > now_ns
 
     def halt(self) -> None:
         """Stop where it is."""
