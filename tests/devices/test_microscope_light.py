@@ -52,9 +52,17 @@ def test_the_mean_over_a_time_is_the_mean_of_all_moments(orders, start, length):
         light = (
             light.with_power(value, now) if what == "power" else light.with_shutter(value, now, now + move)
         )
-    if start >= light.steps[0].time_ns:
-        moments = [light.level(moment) for moment in range(start, start + length)]
-        assert light.mean_level(start, start + length) == pytest.approx(sum(moments) / length)
+    moments = [light.level(moment) for moment in range(start, start + length)]
+    assert light.mean_level(start, start + length) == pytest.approx(sum(moments) / length)
+
+
+def test_a_time_before_the_steps_that_are_kept_has_the_oldest():
+    light = SampleLight()
+    for step in range(1, 101):
+        light = light.with_power(step / 100, 10 * step).with_shutter(True, 10 * step, 10 * step)
+    oldest = light.steps[0]
+    assert oldest.time_ns > 10
+    assert light.level(10) == light.mean_level(10, 20) == oldest.level > 0
 
 
 def test_shared_state_is_read_as_it_was_written(tmp_path):

@@ -10,7 +10,7 @@ from parfocal.devices.modulator import ModulatorHost
 from parfocal.devices.simulated.optogenetics.lineage import NODES
 from parfocal.devices.simulated.optogenetics.lit_region import intersection_over_union
 
-from .microscopes import Microscope, several
+from .microscopes import OFFSET, Microscope, several
 
 CAMERA = "simulated-optogenetics-camera"
 MIRRORS = (300, 400)
@@ -151,6 +151,26 @@ def test_the_same_events_give_the_same_images_whatever_the_clock_does(make):
             microscope.clock.advance(pause_s)
         images.append(np.stack(taken))
     assert np.array_equal(*images)
+
+
+def test_a_camera_that_is_late_has_light_and_place_as_they_were_when_it_exposed(make):
+    prompt, late = make(), make()
+    image = prompt.stimulate(right_half(), 1, 0.0)
+    late.modulator.call("show_pattern", pack_mask(right_half()))
+    late.channels.call("set_channel", "stimulation")
+    late.camera.next_event(1, 0.0, {})
+    late.camera.start(count=1)
+    out = np.zeros(late.camera.spec.shape, late.camera.spec.dtype)
+    assert late.camera.read_into(out, 0.0) is None, "it has begun to expose"
+    late.clock.advance(0.05)
+    late.channels.call("close_shutter")
+    late.modulator.call("blank")
+    late.move(x=70.0, z=3.0)
+    late.header = late.camera.read_into(out, 100.0)
+    np.testing.assert_array_equal(out - OFFSET, image)
+    np.testing.assert_array_equal(late.truth(), prompt.truth())
+    assert late.camera.lit_region(1) == prompt.camera.lit_region(1)
+    assert late.truth()["lit"].any()
 
 
 def test_what_light_has_done_outlives_the_camera_and_ends_with_the_run(make):

@@ -49,8 +49,9 @@ class SampleLight(msgspec.Struct, frozen=True, array_like=True):
     masked: bool = False
 
     def level(self, now_ns: int) -> float:
-        """Return how much of it reaches the sample at a time."""
-        return next((step.level for step in reversed(self.steps) if step.time_ns <= now_ns), 0.0)
+        """Return how much of it reaches the sample at a time; before all steps, as much as by the oldest."""
+        held = (step.level for step in reversed(self.steps) if step.time_ns <= now_ns)
+        return next(held, self.steps[0].level)
 
     def mean_level(self, start_ns: int, end_ns: int) -> float:
         """Return how much of it reaches the sample between two times, on average."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from parfocal.devices.context import DeviceContext
-    from parfocal.devices.simulated.microscope.patterns import ModulatorPattern
+    from parfocal.devices.simulated.microscope.patterns import ShownPatterns
     from parfocal.devices.simulated.microscope.shared_state import SharedState
 
 _ANSWER_S = 5.0
@@ -57,7 +57,7 @@ class SimulatedModulator:
     def __init__(self, settings: DmdSettings, context: DeviceContext) -> None:
         self._settings, self._context = settings, context
         self._world: Any = None
-        self._patterns: SharedState[dict[str, ModulatorPattern]]
+        self._patterns: SharedState[ShownPatterns]
         self._shape = (0, 0)
         self._faults = Faults(
             {"error": {"message": "injected fault"}, "dead": {}, "free": {}, "late": {"seconds": 1.0}}
@@ -114,7 +114,7 @@ class SimulatedModulator:
         patterns = self._patterns.read()
         if patterns is None:
             raise DeviceError(f"the world {self._settings.world!r} tells of no modulator")
-        return patterns[self._settings.modulator].image()
+        return patterns[self._settings.modulator][-1].image()
 
     def inject_fault(self, kind: str, **details: Any) -> None:
         """Make a fault happen at the next `show`.

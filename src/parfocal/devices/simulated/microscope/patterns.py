@@ -12,6 +12,7 @@ from parfocal.core.modulation import unpack_mask
 from parfocal.devices.simulated.microscope.shared_state import SharedState
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -20,6 +21,9 @@ _Side = Annotated[int, Field(ge=8, le=4096)]
 Shape = tuple[_Side, _Side]
 """Pixels of a modulator, (y, x)."""
 _BYTES = 1 << 22
+_HEAD_BYTES = 512
+"""More than a pattern takes beside its bits, with its modulator's name."""
+_KEPT = 4
 
 
 class ModulatorPattern(msgspec.Struct, frozen=True, array_like=True):
@@ -45,6 +49,35 @@ class ModulatorPattern(msgspec.Struct, frozen=True, array_like=True):
         return unpack_mask(self.bits, self.shape)
 
 
-def shared_patterns(folder: Path, world: str) -> SharedState[dict[str, ModulatorPattern]]:
+ShownPatterns = dict[str, tuple[ModulatorPattern, ...]]
+"""The last patterns of each modulator, in the order in which they were shown: the last one is shown now."""
+
+
+def pattern_at(patterns: Sequence[ModulatorPattern], now_ns: int) -> ModulatorPattern:
+    """Return the one that was shown at a time, or the oldest one that is kept.
+
+    Examples
+    --------
+    >>> blank = ModulatorPattern.blank((8, 8), 100)
+    >>> lit = ModulatorPattern.packed(bytes([255] * 8), (8, 8), 200)
+    >>> [pattern_at((blank, lit), now_ns).lit for now_ns in (50, 199, 200)]
+    [0, 0, 64]
+    """
+    return next((each for each in reversed(patterns) if each.since_ns <= now_ns), patterns[0])
+
+
+def patterns_kept(shapes: Iterable[Shape]) -> int:
+    """Return how many patterns of each modulator are kept: at most 4, fewer of very large ones.
+
+    Examples
+    --------
+    >>> patterns_kept([(768, 1024)]), patterns_kept([(4096, 4096)])
+    (4, 1)
+    """
+    bytes_of_all = sum(-(-height * width // 8) + _HEAD_BYTES for height, width in shapes)
+    return min(_KEPT, max(1, _BYTES // max(1, bytes_of_all)))
+
+
+def shared_patterns(folder: Path, world: str) -> SharedState[ShownPatterns]:
     """Return what the world named `world` shares of its modulators with cameras of the same rig."""
-    return SharedState(folder / f"{world}.patterns", dict[str, ModulatorPattern], _BYTES)
+    return SharedState(folder / f"{world}.patterns", ShownPatterns, _BYTES)

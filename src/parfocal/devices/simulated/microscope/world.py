@@ -12,7 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from parfocal.core.clock import poll_until
 from parfocal.core.errors import BadInputError, nearest
 from parfocal.devices.simulated.microscope.lights import SampleLight
-from parfocal.devices.simulated.microscope.patterns import ModulatorPattern, Shape, shared_patterns
+from parfocal.devices.simulated.microscope.patterns import (
+    ModulatorPattern,
+    Shape,
+    ShownPatterns,
+    patterns_kept,
+    shared_patterns,
+)
 from parfocal.devices.simulated.microscope.shared_state import SharedState
 from parfocal.ipc import RECEIVER, command
 from parfocal.processes import FixedSettings, Service, ServiceContext
@@ -104,10 +110,11 @@ class SimulatedWorld(Service):
         self._lights = {name: SampleLight(masked=name in masked) for name in self.settings.lights}
         self._shared = shared_sample(context.streams, context.service)
         self._shared.write(WorldLight(self._began_ns, self._lights))
-        self._patterns = {
-            name: ModulatorPattern.blank(modulator.shape, self._began_ns)
+        self._patterns: ShownPatterns = {
+            name: (ModulatorPattern.blank(modulator.shape, self._began_ns),)
             for name, modulator in modulators.items()
         }
+        self._patterns_kept = patterns_kept(modulator.shape for modulator in modulators.values())
         self._shared_patterns = shared_patterns(context.streams, context.service)
         self._shared_patterns.write(self._patterns)
 
@@ -136,7 +143,8 @@ class SimulatedWorld(Service):
         """Have a modulator show a packed pattern, from now until the next one, whoever is alive."""
         now_ns, shape = self._clock.monotonic_ns(), self._find_modulator(modulator).shape
         shown = ModulatorPattern.packed(packed, shape, now_ns)
-        self._patterns = {**self._patterns, modulator: shown}
+        last = (*self._patterns[modulator], shown)[-self._patterns_kept :]
+        self._patterns = {**self._patterns, modulator: last}
         self._shared_patterns.write(self._patterns)
         light = self.settings.modulators[modulator].light
         self._change(light, self._lights[light].with_modulator(not shown.lit, now_ns), now_ns)
@@ -154,7 +162,7 @@ class SimulatedWorld(Service):
     @command(lane=RECEIVER, effect="reads")
     def lit_pixels(self) -> dict[str, int]:
         """Return how many pixels of each modulator are lit."""
-        return {name: pattern.lit for name, pattern in self._patterns.items()}
+        return {name: patterns[-1].lit for name, patterns in self._patterns.items()}
 
     @command(lane=RECEIVER, effect="reads")
     def light(self) -> dict[str, float]:
@@ -203,7 +211,7 @@ class SimulatedWorld(Service):
             raise BadInputError(
                 f"the simulated sample has no modulator {name!r}; {nearest(name, self._patterns)}"
             )
-        return self._patterns[name]
+        return self._patterns[name][-1]
 
     def _find(self, light: str) -> SampleLight:
         if light not in self._lights:

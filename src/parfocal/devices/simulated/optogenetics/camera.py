@@ -11,7 +11,7 @@ from parfocal.core.errors import BadInputError, DeviceError
 from parfocal.core.modulation import pack_mask
 from parfocal.devices.simulated.microscope.camera import MicroscopeCamera
 from parfocal.devices.simulated.microscope.cell_images import REACH
-from parfocal.devices.simulated.microscope.patterns import ModulatorPattern, shared_patterns
+from parfocal.devices.simulated.microscope.patterns import pattern_at, shared_patterns
 from parfocal.devices.simulated.microscope.truth import CELL_TRUTH_DTYPE
 from parfocal.devices.simulated.optogenetics.images import OptogeneticsImages
 from parfocal.devices.simulated.optogenetics.lit_region import LitRegion
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from parfocal.devices.context import DeviceContext
     from parfocal.devices.exposures import Exposure
+    from parfocal.devices.simulated.microscope.patterns import ModulatorPattern
     from parfocal.devices.simulated.microscope.picture import ExposureView
 
 _ADDED = ("parent", "reporter_nucleus", "reporter", "activity", "dose", "lit")
@@ -76,12 +77,12 @@ class OptogeneticsCamera(MicroscopeCamera):
     def _new_images(self, folder: Path) -> OptogeneticsImages:
         s = self._settings
         self._patterns = shared_patterns(folder, s.world)
-        shape = self._pattern().shape
+        shape = self._last_patterns()[-1].shape
         self._projection = Projection(s.projection, (s.height_px, s.width_px), shape)
         self._cells = OptogeneticsSample(s, folder / f"{s.world}.cells")
         return OptogeneticsImages(s, self._cells, self._projection)
 
-    def _pattern(self) -> ModulatorPattern:
+    def _last_patterns(self) -> tuple[ModulatorPattern, ...]:
         shown, name = self._patterns.read() or {}, self._settings.projection.modulator
         if name not in shown:
             raise DeviceError(
@@ -95,7 +96,7 @@ class OptogeneticsCamera(MicroscopeCamera):
         levels = tuple(
             (name, 0.0 if name in self._settings.blocked else level) for name, level in view.levels
         )
-        return view._replace(levels=levels, pattern=self._pattern())
+        return view._replace(levels=levels, pattern=pattern_at(self._last_patterns(), exposure.end_ns))
 
     def _draw(self, out: NDArray[Any], exposure: Exposure, view: ExposureView) -> None:
         self._cells.begin(self._scene_time_s(exposure))
