@@ -94,9 +94,9 @@ class Motions:
             return motions
         while known < count:
             first = max(known, count - MOTIONS_KEPT)
-            new = self._slots[np.arange(first, count) % _SLOTS].tolist()
+            new = [Motion(*self._slots[number % _SLOTS].item()) for number in range(first, count)]
             known, count = count, int(self._count[0])
             whole = max(first, count - MOTIONS_KEPT)
-            motions = (*motions, *(Motion(*fields) for fields in new[whole - first :]))[-MOTIONS_KEPT:]
+            motions = (*motions, *new[whole - first :])[-MOTIONS_KEPT:]
         self._read = known, motions
         return motions
