@@ -58,6 +58,8 @@ def test_every_help_has_examples(command, capsys):
         (["up", "tweezers", "--set", "camera.slts=3"], 2, "did you mean 'slots'?"),
         (["up", "tweezers", "--set", "camera.options.bead=3"], 2, "did you mean 'beads'?"),
         (["demo", "tweezers", "--seconds", "0"], 2, "seconds must be positive"),
+        (["force", "1", "--seconds", "nan"], 2, "seconds must be 0 or more, not nan"),
+        (["force", "1", "--seconds=-5"], 2, "seconds must be 0 or more, not -5"),
         (["track", "none.tif"], 2, "there is nothing at none.tif"),
         (["commands", "tweezzers"], 2, "did you mean 'tweezers'?"),
         (["demo", "tweezers", "--beads", "0"], 2, "beads and workers must be 1 or more"),

@@ -86,6 +86,8 @@ def test_a_recorded_ramp_gives_the_chains_of_the_tethers(rig, tethered, capsys):
     record = parfocal.open_run(status.folder)
     assert record.manifest.streams["live_force"].stored > 0
     assert record.manifest.streams["force_extension"].stored > 0
+    with pytest.raises(BadInputError, match="anchors are finite heights"):
+        force_extension(record, anchors=float("nan"))
     curves = force_extension(record)
     assert sorted(curves) == [0, 1, 2]
     for bead, curve in curves.items():

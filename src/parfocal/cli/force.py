@@ -55,6 +55,8 @@ def force(
     --------
     parfocal force 3 7 --rig tweezers --seconds 60
     """
+    if not seconds >= 0:
+        raise BadInputError(f"seconds must be 0 or more, not {seconds}")
     with attach(only_rig(rig)) as running:
         asked = running[service]
         if off:

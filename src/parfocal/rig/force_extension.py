@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from parfocal.analysis.force.extension import ExtensionCurves, ForceOfTime, curves_of, height_column
-from parfocal.analysis.force.live_settings import Anchor, LiveConfig, TetherPhysics
+from parfocal.analysis.force.live_settings import Anchor, LiveConfig, TetherPhysics, checked_anchor
 from parfocal.analysis.force.magnet_table import MagnetTable
 from parfocal.core.errors import BadInputError
 from parfocal.storage import iter_rows
@@ -164,4 +164,4 @@ def _anchors(
         told = state.get("live_forces", {}).get("anchors", {})
         return {int(bead): Anchor(*numbers) for bead, numbers in told.items()}
     each = given if isinstance(given, Mapping) else dict.fromkeys(beads, given)
-    return {bead: Anchor(float(z_nm)) for bead, z_nm in each.items()}
+    return {bead: checked_anchor(z_nm) for bead, z_nm in each.items()}

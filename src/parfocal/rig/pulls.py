@@ -80,18 +80,28 @@ class Pulls:
         BadInputError
             If the rig has no such service, or an argument can't be; names it. Nothing was started.
         """
+        if rate_pn_per_s <= 0:
+            raise BadInputError(
+                f"rate_pn_per_s must be positive, not {rate_pn_per_s!r}; it is the same both ways"
+            )
         asked = {"start_pn": start_pn, "stop_pn": stop_pn, "rate_pn_per_s": rate_pn_per_s}
-        lasts_s = abs(stop_pn - start_pn) / abs(rate_pn_per_s) if rate_pn_per_s else 0.0
+        lasts_s = abs(stop_pn - start_pn) / rate_pn_per_s
         return self._pull("ramp", asked, lasts_s, options)
 
     def hold_force(self, force_pn: float, *, seconds: float, **options: Unpack[PullOptions]) -> RunHandle:
         """Pull with one force for some seconds, as a run; as `ramp_force`."""
+        if seconds < 0:
+            raise BadInputError(f"seconds must be 0 or more, not {seconds!r}")
         return self._pull("hold", {"force_pn": force_pn, "seconds": seconds}, seconds, options)
 
     def turn_magnet(
         self, turns: float, *, turns_per_s: float | None = None, **options: Unpack[PullOptions]
     ) -> RunHandle:
         """Turn the magnet from where it stands, as a run; as `ramp_force`. Negative turns go backwards."""
+        if turns_per_s is not None and turns_per_s <= 0:
+            raise BadInputError(
+                f"turns_per_s must be above 0, not {turns_per_s!r}; turns tell which way, by their sign"
+            )
         lasts_s = abs(turns / turns_per_s) if turns_per_s else 0.0
         return self._pull("turn", {"turns": turns, "turns_per_s": turns_per_s}, lasts_s, options)
 

@@ -187,6 +187,8 @@ def test_what_can_not_be_is_refused(force):
         ask(force, "extension", 0)
     with pytest.raises(CommandError, match="anchors are finite"):
         ask(force, "set_anchors", {1: float("nan")})
+    with pytest.raises(CommandError, match="not 1e\\+308"):
+        ask(force, "set_anchors", {1: 1e308})
     with pytest.raises(CommandError, match="tracks can be changed in the rig file alone"):
         force.call("set_settings", {"tracks": "others"}, timeout_s=WAIT_S)
     for command, argument in (("live", 2**31), ("live_on", [-1]), ("set_anchors", {2**40: 1.0})):

@@ -69,6 +69,10 @@ def test_pairs_come_in_any_order():
         ([0.0, 1.0, float("nan")], [3.0, 2.0, 1.0], "at nan"),
         ([0.0, 1.0, 1.0], [3.0, 2.0, 1.0], "1.0 has two forces"),
         ([0.0, 1.0, 2.0], [1.0, 2.0, 3.0], "falls with height"),
+        ([0.0, 1.0, 2.0], [1e308, 1.0, 0.5], "1e\\+308 pN at 0.0 is beyond"),
+        ([0.0, 1.0, 2.0], [2.0, 1.0, 1e-308], "1e-308 pN at 2.0 is beyond"),
+        ([-1e308, 1.0, 1e308], [3.0, 2.0, 1.0], "at -1e\\+308 is beyond"),
+        ([0.0, 1e-300, 2.0], [3.0, 2.0, 1.0], "0.0 has two forces"),
     ],
 )
 def test_what_can_be_no_table_is_refused(heights, forces, why):

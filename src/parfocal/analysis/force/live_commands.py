@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
-import numpy as np
 
 from parfocal.analysis.force.live_messages import LiveAsk, LiveFound, LiveSetup
 from parfocal.analysis.force.live_process import LiveForceProcess
@@ -19,7 +18,7 @@ from parfocal.analysis.force.live_records import (
     LiveStatus,
     live_force,
 )
-from parfocal.analysis.force.live_settings import MOST_BEAD, Anchor
+from parfocal.analysis.force.live_settings import MOST_BEAD, Anchor, checked_anchor
 from parfocal.core.errors import BadInputError, CommandError, DeviceError, ParfocalError, StreamTimeoutError
 from parfocal.core.files import replace_file
 from parfocal.core.frames import RowSpec
@@ -199,11 +198,7 @@ class LiveForces:
         Extensions count from there; tables of z are per bead, and so are anchors. {} forgets all.
         """
         _checked(anchors)
-        new = {int(bead): Anchor(float(z_nm), float(sigma_nm)) for bead, z_nm in anchors.items()}
-        if not all(
-            np.isfinite([each.z_nm, each.sigma_nm]).all() and each.sigma_nm >= 0 for each in new.values()
-        ):
-            raise BadInputError(f"anchors are finite heights in nm, not {anchors}, sigma_nm {sigma_nm}")
+        new = {int(bead): checked_anchor(z_nm, sigma_nm) for bead, z_nm in anchors.items()}
         self._remember(anchors={**self._memory.anchors, **new} if new else {})
         return self._memory.anchors
 

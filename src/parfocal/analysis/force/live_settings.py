@@ -7,8 +7,12 @@ from typing import Annotated, Literal
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
+from parfocal.core.errors import BadInputError
+
 MOST_BEAD = 2**31 - 1
 """Beads have numbers from 0 to this."""
+FARTHEST_NM = 1e8
+"""No surface below a bead is as far away: a decimetre."""
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -106,3 +110,18 @@ class Anchor(msgspec.Struct, frozen=True):
 
     z_nm: float
     sigma_nm: float = 0.0
+
+
+def checked_anchor(z_nm: float, sigma_nm: float = 0.0) -> Anchor:
+    """Return an anchor; `BadInputError` if a number can be none.
+
+    Examples
+    --------
+    >>> checked_anchor(880.0, 5.0)
+    Anchor(z_nm=880.0, sigma_nm=5.0)
+    """
+    if not (abs(z_nm) <= FARTHEST_NM and 0 <= sigma_nm <= FARTHEST_NM):
+        raise BadInputError(
+            f"anchors are finite heights in nm, up to {FARTHEST_NM:g}, not {z_nm} with sigma_nm {sigma_nm}"
+        )
+    return Anchor(float(z_nm), float(sigma_nm))

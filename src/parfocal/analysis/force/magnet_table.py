@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 FEWEST_PAIRS = 3
+_LEAST_PN, _MOST_PN, _FARTHEST = 1e-6, 1e6, 1e12
+"""What a magnet may do to a bead, and at what height in whatever unit."""
+_SAME_HEIGHT = 1e-9
+"""Heights that are no further apart than this part of their range are one."""
 _DECAYS = 240
 """Exponentials that are offered to a fit; a handful of them is taken up."""
 
@@ -133,7 +137,12 @@ def _checked_pairs(heights: ArrayLike, forces: ArrayLike) -> tuple[NDArray[np.fl
     for height, force in zip(at.tolist(), pull.tolist(), strict=True):
         if not (np.isfinite(height) and np.isfinite(force) and force > 0):
             raise BadInputError(f"{force} pN at {height} is no positive force at a height; leave it out")
-    same = np.flatnonzero(np.diff(at) == 0)
+        if not (_LEAST_PN <= force <= _MOST_PN and abs(height) <= _FARTHEST):
+            raise BadInputError(
+                f"{force} pN at {height} is beyond what magnets do: forces are in pN, from {_LEAST_PN:g} to "
+                f"{_MOST_PN:g}, heights in the unit of the axis, up to {_FARTHEST:g}"
+            )
+    same = np.flatnonzero(np.diff(at) <= _SAME_HEIGHT * (at[-1] - at[0]))
     if same.size:
         raise BadInputError(f"the height {at[same[0]]} has two forces; give their mean")
     if not pull[0] > pull[-1]:
