@@ -311,3 +311,11 @@ def test_an_error_that_cannot_be_sent_as_it_is_is_told(rig, write) -> None:
     file = write("def main(lab):\n    open('/no folder/\\udcff')\n")
     with pytest.raises(RunFailedError, match="No such file or directory: '/no folder/"):
         rig.script(file, name="unsendable").wait(PATIENCE_S)
+    file = write("def main(lab):\n    raise ValueError('x' * 1_000_000)\n")
+    long = rig.script(file, name="long")
+    with pytest.raises(RunFailedError, match=r"ValueError: x"):
+        long.wait(PATIENCE_S)
+    reason = long.status().reason
+    assert len(reason) < 3000
+    assert reason.endswith("x ... (script.py, line 2)")
+    assert "x" * 1_000_000 in (Path(long.status().folder) / "script.log").read_text()

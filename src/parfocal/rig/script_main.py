@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from parfocal.runs.scripts.script_source import ScriptSource
 
 _MODULE = "__script__"  # no module beside a script has this name
+_MOST_TOLD = 2000
 
 
 def main() -> None:
@@ -140,14 +141,15 @@ def _keep_from_forks(*pipes: int) -> None:
 
 
 def _sendable(text: str) -> str:
-    r"""Return a text without what UTF-8 has no place for, such as half of a pair in the name of a file.
+    r"""Return a text as it is told: its begin, without what UTF-8 has no place for. The log has all of it.
 
     Examples
     --------
     >>> _sendable("no file a\udcff.txt")
     'no file a\\udcff.txt'
     """
-    return text.encode(errors="backslashreplace").decode()
+    told = text if len(text) <= _MOST_TOLD else f"{text[:_MOST_TOLD]} ..."
+    return told.encode(errors="backslashreplace").decode()
 
 
 def _failed(error: BaseException, script: ScriptSource) -> ScriptEnded:
@@ -157,7 +159,7 @@ def _failed(error: BaseException, script: ScriptSource) -> ScriptEnded:
     ]
     where = f" ({script.name}, line {lines[-1]})" if lines else ""
     kind = type(error).__name__
-    return ScriptEnded(error=_sendable(f"{kind}: {error}{where}"), kind=kind)
+    return ScriptEnded(error=f"{_sendable(f'{kind}: {error}')}{where}", kind=kind)
 
 
 def _print(error: BaseException, script: ScriptSource) -> None:
