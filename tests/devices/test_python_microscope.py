@@ -139,6 +139,20 @@ def test_a_light_that_cannot_be_enabled_fails():
     light.close()
 
 
+@pytest.mark.parametrize(("asked", "fraction"), [("get_is_on", 0.0), ("get_is_enabled", 0.5)])
+def test_a_driver_that_does_not_answer_whether_it_is_on_is_named(asked, fraction, monkeypatch):
+    light = opened("light", LightSource, driver="microscope.simulators:SimulatedLightSource")
+
+    def unplugged():
+        raise OSError("the port is gone")
+
+    with monkeypatch.context() as unplugging:
+        unplugging.setattr(light._driver, asked, unplugged)
+        with pytest.raises(DeviceError, match=r"SimulatedLightSource could not .*OSError: the port is gone"):
+            light.set_power(fraction)
+    light.close()
+
+
 @pytest.mark.slow
 def test_a_frame_that_never_comes_is_counted_and_the_next_one_is_taken():
     import microscope_drivers

@@ -103,7 +103,8 @@ def enable(device: Any, driver: str) -> None:
     """Enable a device, which some drivers fail to do without raising."""
     with asking(driver, "be enabled"):
         device.enable()
-    if not device.get_is_enabled():
+        is_enabled = device.get_is_enabled()
+    if not is_enabled:
         raise DeviceError(f"{driver} could not be enabled, and does not say why: see the log of this service")
 
 

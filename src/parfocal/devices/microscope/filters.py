@@ -73,9 +73,11 @@ class DriverFilters(DriverDevice):
     def _begin(self) -> None:
         driver = self._driver
         enable(driver, self._named)
-        if driver.n_positions != len(self._filters):
+        with asking(self._named, "tell how many positions it has"):
+            positions = int(driver.n_positions)
+        if positions != len(self._filters):
             raise ConfigError(
-                f"{self._named} has {driver.n_positions} positions, not {len(self._filters)}: name the "
+                f"{self._named} has {positions} positions, not {len(self._filters)}: name the "
                 f"filter at each of them"
             )
         self._calls = BackgroundCalls(f"{self._named} turns")

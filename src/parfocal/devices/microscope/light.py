@@ -69,5 +69,6 @@ class DriverLight(DriverDevice):
                 driver.disable()
             finally:
                 driver.power = 0.0
-        if driver.get_is_on():
+            is_on = driver.get_is_on()
+        if is_on:
             raise DeviceError(f"{self._named} was switched off, and says that it is on")
