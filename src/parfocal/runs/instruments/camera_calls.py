@@ -26,7 +26,7 @@ class CameraCalls:
 
     def __init__(self, calls: InstrumentCalls, camera: str) -> None:
         self._calls, self._camera = calls, camera
-        self._was_live = False
+        self._was_live = self._others_stopped = False
         self._exposure_ms: float | None = None
 
     def learn(self) -> tuple[float, float] | None:
@@ -70,8 +70,12 @@ class CameraCalls:
             return
         self._calls.ask(self._camera, "set_exposure_ms", self._exposure_ms)
 
+    def others_stopped_it(self) -> None:
+        """Have the live sequence stay ended: somebody stopped the camera. Any thread."""
+        self._others_stopped = True
+
     def go_on_live(self) -> None:
         """Begin the live sequence again that there was before: once nothing is recorded any more."""
-        if self._was_live:
+        if self._was_live and not self._others_stopped:
             self._was_live = False
             self._calls.ask(self._camera, "start")

@@ -236,6 +236,8 @@ class RigInstruments:
     def _heard(self, service: str, what: Interference) -> None:
         stops_camera = service == self._settings.camera and what.command in ("stop", "stop_sequence")
         stopped = f"the camera was stopped from outside by {what.caller}" if stops_camera else ""
+        if stops_camera:
+            self._camera.others_stopped_it()
         self._interfered(f"{service}.{what.command}", what.caller, stopped)
 
     def open(self, start: RunStart) -> str:
