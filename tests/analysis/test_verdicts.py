@@ -71,7 +71,7 @@ def words_of(motion, expected=None):
     return [in_words(*each, expected, "") for each in zip(motion, judge(motion, expected), strict=True)]
 
 
-@pytest.mark.parametrize("force_pn", [1.0, 5.0])
+@pytest.mark.parametrize("force_pn", [pytest.param(1.0, marks=pytest.mark.slow), 5.0])
 def test_at_least_95_of_100_beads_of_each_kind_are_told(force_pn):
     counts = Counter()
     for seed in (2026, 2027, 2028):  # the limits come from physics, and were looked at with seeds below 10

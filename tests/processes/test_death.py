@@ -12,7 +12,8 @@ import pytest
 
 from parfocal.core.clock import poll_until
 from parfocal.core.errors import ProcessError, ServiceUnavailableError, StartError
-from parfocal.processes import directory, lifecycle
+from parfocal.processes import directory, lifecycle, process
+from parfocal.processes.child_pipe import LineWriter
 
 from .conftest import PATIENCE_S, wait_for_text
 
@@ -196,3 +197,23 @@ def test_a_supervisor_that_fails_leaves_every_service_safe(make_rig, spec, tmp_p
             rig.restart("a")
         assert rig.wait(30)
     assert "a safe" in diary.read_text(encoding="utf-8").splitlines()
+
+
+def test_the_pipe_to_a_process_that_has_ended_is_closed_however_late_who_writes_to_it(
+    make_rig, spec, monkeypatch
+) -> None:
+    """As where the thread that writes is held up for longer than anybody waits for it."""
+    started, start, close = [], process.start_module, LineWriter.close
+
+    def starting(*arguments, **options):
+        started.append(start(*arguments, **options))
+        return started[-1]
+
+    monkeypatch.setattr(process, "start_module", starting)
+    monkeypatch.setattr(
+        LineWriter, "close", lambda writer, timeout_s: timeout_s is None and close(writer, None)
+    )
+    rig, _ = make_rig(spec())
+    with rig:
+        assert len(started) == 1
+    assert poll_until(lambda: started[0].stdin.closed, PATIENCE_S)

@@ -55,6 +55,7 @@ def kill(rig: Rig, service: str) -> None:
     assert poll_until(back, PATIENCE_S)
 
 
+@pytest.mark.slow
 def test_kept_values_come_back_at_the_next_start_and_after_crashes_with_live_ones() -> None:
     keep_settings("lab", {"lamp": {"label": "kept", "extra": None}})
     with parfocal.open_rig(lab(), changes={"lamp.limit": 3.0}) as rig:
@@ -130,6 +131,7 @@ def test_what_takes_a_restart_is_refused_or_restarts_that_service_alone(rig: Rig
     assert settings(rig)["resource"] == ("lamp:1", "live")
 
 
+@pytest.mark.slow
 def test_a_service_that_a_run_uses_is_not_restarted(rig: Rig) -> None:
     before = pid(rig, "lamp")
     with parfocal.attach("lab") as other, other["lamp"].claim("overnight"):

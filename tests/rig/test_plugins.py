@@ -201,6 +201,7 @@ def test_a_package_that_wants_to_end_the_program_is_an_error_of_the_rig_file(pac
         load_source({"name": "lab", "services": {"a": {"kind": "broken"}}})
 
 
+@pytest.mark.slow
 def test_commands_that_need_no_package_import_none(site) -> None:
     """Also not the one that would end the program, nor the one that never returns."""
     code = f"""

@@ -168,7 +168,7 @@ class LineWriter:
         self._lines.put(written)
         return written.wait(timeout_s)
 
-    def close(self, timeout_s: float) -> bool:
+    def close(self, timeout_s: float | None) -> bool:
         """End the thread after the last line; return False if it has not ended after `timeout_s`."""
         self._lines.put(None)
         self._thread.join(timeout_s)

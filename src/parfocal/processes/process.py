@@ -94,11 +94,18 @@ class ChildProcess:
         end_group(self._popen.pid)  # its number is still its own: nobody has collected it
         code = self._popen.wait()
         self._reader.join(_READ_WITHIN_S)
-        if self._orders.close(_CLOSES_WITHIN_S):  # else some process holds the other end, and reads nothing
-            with suppress(OSError):
-                assert self._popen.stdin is not None
-                self._popen.stdin.close()
+        is_closed = self._close_orders(_CLOSES_WITHIN_S)
         self._on_exit(code)
+        if not is_closed:  # their thread was held up, or some process holds the other end, and reads nothing
+            self._close_orders(None)
+
+    def _close_orders(self, timeout_s: float | None) -> bool:
+        if not self._orders.close(timeout_s):
+            return False
+        with suppress(OSError):
+            assert self._popen.stdin is not None
+            self._popen.stdin.close()
+        return True
 
 
 def search_path() -> list[str]:

@@ -50,9 +50,9 @@ def found(rows, exposure_s, physics, **options):
     ("force_pn", "rate_hz", "exposure_s", "axis", "knows"),
     [
         (0.4, 100.0, 0.01, "x", "anchors"),
-        (1.4, 100.0, 0.005, "x", "contour"),
-        (1.4, 200.0, 0.004, "y", "anchors"),
-        (3.0, 250.0, 0.002, "x", "contour"),
+        pytest.param(1.4, 100.0, 0.005, "x", "contour", marks=pytest.mark.slow),
+        pytest.param(1.4, 200.0, 0.004, "y", "anchors", marks=pytest.mark.slow),
+        pytest.param(3.0, 250.0, 0.002, "x", "contour", marks=pytest.mark.slow),
     ],
 )
 def test_forces_are_those_of_the_twin_within_their_errors(force_pn, rate_hz, exposure_s, axis, knows):
