@@ -67,12 +67,14 @@ def test_a_click_in_a_viewer_lights_that_cell_and_the_next_run_comes_to_the_same
             viewer.select(nucleus, keep=True, p=1, t=t).received(PATIENCE_S)
             return next((one for one in viewer.annotations(nucleus) if one.name == name), None)
 
+    seen = []
+
     def tracked():
-        labels = over("labels", 0)
-        return labels is not None and labels.pickable and over("tracks", 0) is not None
+        seen[:] = [over("labels", 0)]
+        return seen[0] is not None and seen[0].pickable and over("tracks", 0) is not None
 
     until(tracked, "the cells of position 1")
-    labels = over("labels", 0).image
+    labels = seen[0].image
     particle = int(labels[labels > 0].max())
     y, x = np.argwhere(labels == particle).mean(axis=0)
     assert viewer.pick(nucleus, float(x), float(y)).received(PATIENCE_S) == [particle]
