@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import queue
 import re
 import signal
 import sys
 import threading
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -25,8 +27,10 @@ from parfocal.core.errors import (
 from parfocal.core.protocols import Camera, LightPath, LightSource, Stage
 from parfocal.devices.context import DeviceContext
 from parfocal.devices.microscope.background import BackgroundCalls
+from parfocal.devices.microscope.triggering import TriggeredFrames
 from parfocal.devices.registry import make_device
 from parfocal.storage import open_frames
+from parfocal.testing.clock import ManualClock
 
 PAGE = (Path(__file__).parents[2] / "docs" / "python-microscope.md").read_text(encoding="utf-8")
 SMALL = {"arguments": {"sensor_shape": [96, 80]}, "exposure_ms": 2.0}
@@ -350,3 +354,28 @@ def test_of_calls_that_wait_the_newest_counts():
     go.set()
     calls.close(30)
     assert made == [{"x": 1}, ["x", "y"], {"y": 4}]
+
+
+class HeldUpQueue(queue.SimpleQueue):
+    """Its first look takes long: a frame comes just after it."""
+
+    def __init__(self, clock, comes):
+        self._clock, self._comes = clock, comes
+
+    def get(self, timeout):
+        if self._comes is not None:
+            comes, self._comes = self._comes, None
+            self._clock.advance(10.0)
+            comes()
+            raise queue.Empty
+        return super().get(timeout=timeout)
+
+
+def test_a_frame_that_comes_while_its_reader_is_held_up_is_not_lost():
+    clock = ManualClock()
+    driver = SimpleNamespace(set_client=lambda client: None, trigger=lambda: None)
+    frames = TriggeredFrames(driver, "the camera", clock, lost_after_s=1.0)
+    pixels = np.ones((2, 2))
+    frames._received = HeldUpQueue(clock, lambda: frames.receiveData(pixels, clock.utc_ns() * 1e-9))
+    assert frames.next(0.1, 1_000_000) is None
+    assert frames.next(0.1, 1_000_000).pixels.tolist() == pixels.tolist()

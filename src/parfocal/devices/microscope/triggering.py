@@ -137,10 +137,11 @@ class TriggeredFrames:
         """
         if self._triggered is None:
             self._trigger(exposure_ns)
+        looked_ns = self._clock.monotonic_ns()  # what comes while this thread is held up is looked for again
         try:
             data, time_ns, utc_ns = self._received.get(timeout=timeout_s)
         except queue.Empty:
-            self._check_overdue()
+            self._check_overdue(looked_ns)
             return None
         triggered = self._triggered
         if triggered is None or not triggered.wanted:
@@ -176,11 +177,11 @@ class TriggeredFrames:
             self._driver.trigger()
         self._triggered = TriggeredExposure(end_ns=end_ns, exposure_ns=exposure_ns)
 
-    def _check_overdue(self) -> None:
+    def _check_overdue(self, now_ns: int) -> None:
         triggered = self._triggered
         if triggered is None:
             return
-        late_ns = self._clock.monotonic_ns() - triggered.end_ns
+        late_ns = now_ns - triggered.end_ns
         if not triggered.wanted and late_ns > GIVEN_UP_NS:
             self._triggered = None
         elif triggered.wanted and late_ns > self._lost_after_ns:
