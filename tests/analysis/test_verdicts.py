@@ -239,3 +239,21 @@ def test_a_knock_at_the_table_is_no_motion_where_the_drift_is_known():
     verdicts = [each.verdict for each in informed.verdicts(range(20))]
     assert sum(told == true for told, true in zip(verdicts, field.kinds, strict=True)) >= 19
     assert "stuck" not in [each.verdict for each in blind.verdicts(range(20))]
+
+
+@pytest.mark.parametrize("tracked", [True, False])
+def test_references_that_move_by_themselves_or_are_not_tracked_spoil_no_verdict(tracked):
+    field = Simulated(7, beads=20, lost=0.0, double=0.0)
+    newest, mobile = np.zeros(0, DRIFT_DTYPE), field.kinds.index("good")
+    feed = feed_of(lambda: newest)
+    for _ in range(20):
+        rows = field.rows(25)
+        reference = rows[rows["bead"] == mobile]
+        newest = np.zeros(25, DRIFT_DTYPE)
+        newest["frame"] = reference["frame"]
+        for axis in "xy":
+            newest[f"{axis}_nm"] = (reference[f"{axis}_px"] * PIXEL_NM) if tracked else np.nan
+        newest["z_nm"] = np.nan
+        feed.add(rows)
+    verdicts = [each.verdict for each in feed.verdicts(range(20))]
+    assert sum(told == true for told, true in zip(verdicts, field.kinds, strict=True)) >= 19

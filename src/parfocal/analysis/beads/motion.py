@@ -126,6 +126,28 @@ def motion_of(blocks: Sequence[NDArray[Any]]) -> NDArray[Any]:
     return motion
 
 
+def steadier(seen: NDArray[Any], corrected: NDArray[Any]) -> NDArray[Any]:
+    """Return how beads moved less the drift, or as they were seen if the drift makes them move more.
+
+    It does where the references hang on tethers themselves: all beads would have their motion, too. It is
+    not known well enough where less than half of the places are left.
+
+    Parameters
+    ----------
+    seen, corrected : structured ndarray
+        As `MOTION_DTYPE`: of positions as they are, and less the drift.
+    """
+    is_known = 2 * corrected["placed"].sum() >= seen["placed"].sum()
+    return corrected if is_known and _spread(corrected) < _spread(seen) else seen
+
+
+def _spread(motion: NDArray[Any]) -> float:
+    """Return the variance across the force that half of the beads stay below, nm^2; infinite for none."""
+    spread = motion["xx"] + motion["yy"]
+    spread = spread[np.isfinite(spread)]
+    return float(np.median(spread)) if len(spread) else float("inf")
+
+
 def _about_line(total: dict[str, NDArray[np.float64]], pair: str) -> NDArray[np.float64]:
     """Return the covariance of two coordinates about straight lines in time."""
     which = "z" if pair == "zz" else "xy"

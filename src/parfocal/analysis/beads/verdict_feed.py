@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from parfocal.analysis.beads.motion import MOTION_DTYPE, motion_of, motion_sums
+from parfocal.analysis.beads.motion import MOTION_DTYPE, motion_of, motion_sums, steadier
 from parfocal.analysis.beads.verdicts import JUDGED_DTYPE, BeadVerdict, common_motion, in_words, judge
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class VerdictFeed:
         self.window_s = window_s
         self._expected: ExpectedMotion | None = None
         self._lock = threading.Lock()
-        self._blocks: deque[tuple[int, NDArray[Any]]] = deque()
+        self._blocks: deque[tuple[int, NDArray[Any], NDArray[Any]]] = deque()  # as seen, and less the drift
         self._judged_ns = self._origin_ns = 0
         self._since: dict[int, tuple[int, int]] = {}
         self._newest: tuple[NDArray[Any], NDArray[Any], ExpectedMotion | None] = (
@@ -68,8 +68,7 @@ class VerdictFeed:
             now_ns = int(rows["time_ns"][-1])
             if not self._blocks:
                 self._origin_ns = int(rows["time_ns"][0])
-            places = places_less_drift(rows, self._drift(), self._pixel_nm)
-            self._blocks.append((now_ns, motion_sums(rows, places, self._pixel_nm, self._origin_ns)))
+            self._blocks.append((now_ns, *self._sums(rows, self._drift())))
             while self._blocks[0][0] < now_ns - self.window_s * 1e9:
                 self._blocks.popleft()
             if now_ns - self._judged_ns >= _EVERY_NS:
@@ -78,7 +77,10 @@ class VerdictFeed:
     def renumber(self, numbers: Mapping[int, int]) -> None:
         """Go by new numbers of the same beads; those without a new one are forgotten."""
         with self._lock:
-            self._blocks = deque((time_ns, _renumbered(sums, numbers)) for time_ns, sums in self._blocks)
+            self._blocks = deque(
+                (time_ns, _renumbered(seen, numbers), _renumbered(corrected, numbers))
+                for time_ns, seen, corrected in self._blocks
+            )
             self._since = {numbers[bead]: was for bead, was in self._since.items() if bead in numbers}
             newest, judged, expected = self._newest
             self._newest = _renumbered(newest, numbers), _renumbered(judged, numbers), expected
@@ -103,9 +105,19 @@ class VerdictFeed:
             for bead in beads
         ]
 
+    def _sums(self, rows: NDArray[Any], drift: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return the sums over rows as they were seen, and less the drift."""
+        places = places_less_drift(rows, drift[:0], self._pixel_nm)
+        seen = corrected = motion_sums(rows, places, self._pixel_nm, self._origin_ns)
+        if len(drift):
+            places = places_less_drift(rows, drift, self._pixel_nm)
+            corrected = motion_sums(rows, places, self._pixel_nm, self._origin_ns)
+        return seen, corrected
+
     def _judge(self, now_ns: int) -> None:
         self._judged_ns = now_ns
-        motion = motion_of([sums for _, sums in self._blocks])
+        _, seen, corrected = zip(*self._blocks, strict=True)
+        motion = steadier(motion_of(seen), motion_of(corrected))
         expected = self._expected or common_motion(motion)
         judged = judge(motion, expected)
         self._newest = motion, judged, expected
