@@ -227,6 +227,30 @@ def test_a_script_that_is_wrong_is_refused_and_nothing_starts(rig, write, capsys
     assert [problem["line"] for problem in told["problems"]] == [2, 3, 3]
 
 
+def test_a_paused_script_that_is_to_finish_goes_on_with_what_it_has_started(rig, write) -> None:
+    file = write(
+        """
+        from parfocal.runs import call, combine, confirm
+
+        def main(lab):
+            lab.step("its child asks")
+            plan = combine(confirm("go on?"), call("magnet", "move_to", {"position_nm": 0.0}))
+            lab.run(plan, name="part").wait()
+            lab.step("never")
+        """
+    )
+    handle = rig.script(file, name="halved")
+    until(lambda: "part" in rig.runs and rig.runs["part"].status().question, "the question of its child")
+    part = rig.runs["part"]
+    handle.pause()
+    until(lambda: (handle.status().state, part.status().state) == ("paused", "paused"), "both pauses")
+    handle.finish("enough")
+    until(lambda: part.status().state == "waiting", "the question once more")
+    part.confirm()
+    assert handle.wait(PATIENCE_S).outcome == "finished early"
+    assert part.status().outcome == "complete"
+
+
 def test_a_script_finishes_after_its_step(rig, write) -> None:
     file = write(
         """

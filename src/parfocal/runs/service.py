@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -57,6 +58,7 @@ class RunService(Service):
     def __init__(self, settings: RunSettings) -> None:
         super().__init__(settings)
         self._runs = RunTable()
+        self._steering = threading.Lock()  # of a run with those that it has started: they are held alike
         self._log: LogWriter | None = None
         self._kept: tuple[UnfinishedRun, ...] = ()
 
@@ -276,8 +278,19 @@ class RunService(Service):
 
     @command(lane=RECEIVER, effect="stops")
     def finish(self, run: str, reason: str = "") -> RunStatus:
-        """End a run after the event, or the step, in hand: what was done is kept as "finished early"."""
-        return self._runs.control(run).finish(reason)
+        """End a run after the event, or the step, in hand: what was done is kept as "finished early".
+
+        A script that is paused goes on for that, with the runs that it has started.
+        """
+        with self._steering:
+            own, *others = self._runs.family(run)
+            script = self._runs.find(run).script
+            was_held = script is not None and script.is_held
+            status = own.finish(reason)
+            if was_held and script is not None and not script.is_held:
+                for other in others:
+                    other.resume()
+            return status
 
     @command(lane=RECEIVER, effect="changes")
     def confirm(
@@ -325,17 +338,19 @@ class RunService(Service):
         if run.engine is not None and run.instruments is not None and run.instruments.records:
             self._last.at(run.engine.counts.consumed)
         control.start()
-        parent = self._runs.find(control.parent).script if control.parent else None
-        if parent is not None and not parent.may_change:
-            control.cancel("the script that started it has ended")
-        elif parent is not None and parent.is_held:
-            control.pause("the script that started it is paused")
+        with self._steering:
+            parent = self._runs.find(control.parent).script if control.parent else None
+            if parent is not None and not parent.may_change:
+                control.cancel("the script that started it has ended")
+            elif parent is not None and parent.is_held:
+                control.pause("the script that started it is paused")
         return run.status()
 
     def _all(self, run: str, steer: Callable[[RunEngine | ScriptRun], RunStatus]) -> RunStatus:
         """Steer a run, and then those that it started; return the status of the run itself."""
-        own, *_ = [steer(one) for one in self._runs.family(run)]
-        return own
+        with self._steering:
+            own, *_ = [steer(one) for one in self._runs.family(run)]
+            return own
 
     def _drop(self, run: str, reason: str) -> RunStatus | None:
         """Drop a run that is prepared, and tell of it; None if it is not."""
