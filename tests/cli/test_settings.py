@@ -60,7 +60,7 @@ def test_settings_tell_their_sources_and_are_kept_and_forgotten(rig, tmp_path, c
     assert (kept["service"], kept["name"], kept["value"]) == ("recorder", "codec", "none")
     assert run(["settings", "--kept"]) == 0
     assert "none (changed)" in capsys.readouterr().out
-    bundle = tmp_path / "desk.yaml"
+    bundle = tmp_path / "bundle.yaml"
     assert run(["settings", "--save", str(bundle)]) == 0
     assert run(["settings", "recorder", "codec=blosc-zstd", "least_free_mb=7"]) == 0
     assert run(["settings", "--load", str(bundle), "--json"]) == 0

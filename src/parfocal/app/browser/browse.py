@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 
 from parfocal.app.browser.catalogue import Catalogue
@@ -44,25 +43,22 @@ def browse(
     catalogue = Catalogue(str(folder.absolute()))
     catalogue.start()  # while Qt is imported
     from PySide6.QtCore import QTimer
-    from PySide6.QtWidgets import QApplication
 
     from parfocal.app.browser.window import BrowserWindow
+    from parfocal.app.window_program import run_until_closed, window_application
     from parfocal.viewers.qt.palette import apply_theme
     from parfocal.viewers.qt.theme import theme_of
 
-    application = QApplication.instance() or QApplication([])
-    assert isinstance(application, QApplication)
+    application = window_application()
     colours = theme_of(theme)
     apply_theme(application, colours)
     window = BrowserWindow(catalogue, colours, kind)
     window.show()
     favour_window()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: application.quit())
     if screenshot is not None:
         QTimer.singleShot(round(seconds * 1000), application.quit)
     try:
-        application.exec()
+        run_until_closed(application)
         if screenshot is not None and not window.grab().save(str(screenshot)):
             raise BadInputError(f"the screenshot cannot be written to {screenshot}")
     finally:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QLocale, QTimer
-from PySide6.QtWidgets import QApplication
 
 from parfocal.app.desktop.kept_window import KeptFile
 from parfocal.app.desktop.window import SIZE, DesktopWindow
 from parfocal.app.display import favour_window
+from parfocal.app.window_program import SIGNALS_MS, run_until_closed, window_application
 from parfocal.core.errors import BadInputError
 from parfocal.viewers.qt.theme import theme_of
 
-_SIGNALS_MS = 200
-"""How often Python gets its turn while nothing happens, so that Ctrl-C arrives."""
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QApplication
 
 
 def show_desktop(
@@ -37,7 +37,8 @@ def show_desktop(
         theme_of(theme)
     if screenshot is not None and not screenshot.absolute().parent.is_dir():
         raise BadInputError(f"there is no folder {str(screenshot.parent)!r} for the picture")
-    application = _application()
+    QLocale.setDefault(QLocale.c())  # numbers have a point in every country
+    application = window_application()
     window = DesktopWindow(KeptFile())
     if theme:
         window.set_theme(theme)
@@ -47,7 +48,7 @@ def show_desktop(
         window.choose_rig(rig)
     try:
         if screenshot is None:
-            _run_until_closed(application)
+            run_until_closed(application)
         else:
             window.resize(*SIZE)
             _picture(application, window, screenshot, seconds, shows_rig=bool(rig))
@@ -55,25 +56,6 @@ def show_desktop(
         window.close_all()
         window.file.close()
         window.snapshots.join()
-
-
-def _application() -> QApplication:
-    """Return this program's application, in which numbers have a point in every country."""
-    QLocale.setDefault(QLocale.c())
-    application = QApplication.instance() or QApplication([])
-    assert isinstance(application, QApplication)
-    return application
-
-
-def _run_until_closed(application: QApplication) -> None:
-    """Run Qt until its last window is closed, or a signal ends it."""
-    came: list[int] = []
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, lambda number, _: came.append(number))
-    turn = QTimer()
-    turn.timeout.connect(lambda: application.quit() if came else None)
-    turn.start(_SIGNALS_MS)
-    application.exec()
 
 
 def _picture(
@@ -90,8 +72,8 @@ def _picture(
             timer.start(round(1000 * seconds))
 
     timer.timeout.connect(look)
-    timer.start(_SIGNALS_MS)
-    _run_until_closed(application)
+    timer.start(SIGNALS_MS)
+    run_until_closed(application)
     if not window.grab().save(str(path)):
         raise BadInputError(
             f"the picture can't be written to {str(path)!r}: its name must end in .png or .jpg"

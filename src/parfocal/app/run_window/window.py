@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QTimer  # before qtpy, which takes what is there
-from PySide6.QtWidgets import QApplication
 
 from parfocal.app.run_window.chosen_run import RunName
 from parfocal.app.run_window.run_source import RunSource
 from parfocal.app.run_window.run_widget import RunWidget
+from parfocal.app.window_program import run_until_closed, window_application
 from parfocal.core.errors import BadInputError, ParfocalError
 from parfocal.viewers.qt.palette import apply_theme
 from parfocal.viewers.qt.theme import theme_of
@@ -20,10 +19,10 @@ from parfocal.viewers.qt.theme import theme_of
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from PySide6.QtWidgets import QApplication
+
 SIZE = (1000, 760)
 _SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
-_SIGNALS_MS = 200
-"""How often Python gets its turn while nothing happens, so that Ctrl-C arrives."""
 
 
 def show_runs(
@@ -57,7 +56,7 @@ def show_runs(
     widget.show()
     try:
         if screenshot is None:
-            _run_until_closed(application)
+            run_until_closed(application)
         else:
             QTimer.singleShot(round(1000 * seconds), application.quit)
             application.exec()
@@ -73,20 +72,7 @@ def _application(*, offscreen: bool) -> QApplication:
         if not offscreen:
             raise BadInputError("there is no display for a window (DISPLAY is not set); `--watch` needs none")
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
-    application = QApplication.instance() or QApplication([])
-    assert isinstance(application, QApplication)
-    return application
-
-
-def _run_until_closed(application: QApplication) -> None:
-    """Run Qt until its last window is closed, or a signal ends it."""
-    came: list[int] = []
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, lambda number, _: came.append(number))
-    turn = QTimer()
-    turn.timeout.connect(lambda: application.quit() if came else None)
-    turn.start(_SIGNALS_MS)
-    application.exec()
+    return window_application()
 
 
 def _save(widget: RunWidget, path: Path) -> None:

@@ -1,0 +1,29 @@
+"""The Qt application of a program with a window: one of a process, run until its last window is closed."""
+
+from __future__ import annotations
+
+import signal
+
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication
+
+SIGNALS_MS = 200
+"""How often Python gets its turn while nothing happens, so that Ctrl-C arrives."""
+
+
+def window_application() -> QApplication:
+    """Return this program's application, made if there is none yet. For the main thread."""
+    application = QApplication.instance() or QApplication([])
+    assert isinstance(application, QApplication)
+    return application
+
+
+def run_until_closed(application: QApplication) -> None:
+    """Run Qt until its last window is closed, or a signal ends it."""
+    came: list[int] = []
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, lambda number, _: came.append(number))
+    turn = QTimer()
+    turn.timeout.connect(lambda: application.quit() if came else None)
+    turn.start(SIGNALS_MS)
+    application.exec()
