@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from parfocal.runs.event_log import SettledEvent
     from parfocal.runs.forecast.device_times import DeviceTimes
     from parfocal.runs.forecast.prediction import Prediction
+    from parfocal.runs.journal import RunJournal
     from parfocal.runs.pipeline.live_analysis import LiveAnalysis
     from parfocal.runs.plans.plan import Plan
     from parfocal.runs.plans.schedule import Schedule
@@ -91,6 +92,8 @@ class RunEngine:
         Has its images analysed, and the masks of its stimuli.
     caller : callable
         Returns which program steers it, in the thread in which it does.
+    journal : RunJournal, optional
+        Of a run with a record: keeps what was begun and what is done.
     tell_record : callable
         Called as ``tell_record(run, command, details)`` with what services did for it: for another run whose
         record holds that, if it has none of its own.
@@ -113,6 +116,7 @@ class RunEngine:
         known: KnownTimes | None = None,
         analysis: LiveAnalysis | None = None,
         caller: Callable[[], str] = lambda: "",
+        journal: RunJournal | None = None,
         tell_record: Callable[[str, str, dict[str, Any]], None] = lambda *_: None,
     ) -> None:
         self.name = start.run
@@ -121,6 +125,7 @@ class RunEngine:
         self._schedule, self._events = schedule, schedule.events(done.consumed)
         self._instruments, self._clock, self._log = instruments, clock, log
         self._tell, self._note, self._tell_record = tell, note, tell_record
+        self._journal = journal
         self._commands = CommandLog(clock, caller)
         begin_s = next((event.min_start_time or 0.0 for event in schedule.events(done.consumed)), 0.0)
         timing = Timing(begin_s=begin_s if done.consumed else 0.0)
@@ -219,7 +224,7 @@ class RunEngine:
         """Append a plan; `BadInputError` if the run is at its end."""
         with self._lock:
             self._check_may_change()
-            self._follow(self._schedule.extended(plan), plan, "extend")
+            self._follow(self._schedule.extended(plan), plan, "extend", first=-1)
             return self._status()
 
     def replace_future(self, plan: Plan) -> RunStatus:
@@ -227,8 +232,8 @@ class RunEngine:
         with self._lock:
             self._check_may_change()
             self._advance(inputs.Replaced(self._clock.monotonic_ns()))
-            future = self._schedule.with_future(self._machine.counts.consumed, plan)
-            self._follow(future, plan, "replace_future")
+            first = self._machine.counts.consumed
+            self._follow(self._schedule.with_future(first, plan), plan, "replace_future", first=first)
             return self._status()
 
     def keep_called(self, run: str, command: str, details: dict[str, Any]) -> None:
@@ -304,10 +309,14 @@ class RunEngine:
             if isinstance(task, tasks.Close):
                 self.keep_commands(patiently=True)
             try:
+                if self._journal is not None:
+                    self._journal.before(task, self._performer.folder)
                 report = self._performer.perform(task)
             except Exception as error:  # noqa: BLE001 (the border of the thread: the run ends in order)
                 self._log.exception("run %s: %s failed", self.name, type(task).__name__)
                 report = self._performer.failed(task, error)
+        if self._journal is not None:
+            self._journal.close(self._performer.folder)
 
     def _next(self, report: inputs.Report) -> tasks.Task | None:
         """Return the next task. Events are fetched here, under the lock, so that a plan may be replaced.
@@ -352,6 +361,8 @@ class RunEngine:
         done = settled(before, self._machine, report, exposure, self._prediction.starts_s, stimulus)
         if done is not None:
             self._note(done)
+            if self._journal is not None:
+                self._journal.settled(done)
 
     def _note_call(self, before: Machine, report: inputs.Called) -> None:
         """Have the record hold what a service did for the run, and what it returned."""
@@ -392,7 +403,7 @@ class RunEngine:
         if self._machine.state != before.state:
             self._tell(self._status())
 
-    def _follow(self, schedule: Schedule, plan: Plan, command: str) -> None:
+    def _follow(self, schedule: Schedule, plan: Plan, command: str, *, first: int) -> None:
         self._schedule = schedule
         self._commands.note(self._machine, command, {"events": len(schedule)})
         self._events = schedule.events(self._machine.counts.consumed)
@@ -400,6 +411,8 @@ class RunEngine:
             z_step_um = None if self._layout is None else self._layout.z_step_um
             self._layout = layout_of(schedule, z_step_um=z_step_um)
         self._instruments.relayout(self._layout, plan_to_data(plan))
+        if self._journal is not None:
+            self._journal.replanned(first, plan_to_data(plan), self._layout)
 
     def _check_may_change(self) -> None:
         if not self._machine.may_change:

@@ -62,7 +62,8 @@ class SettledEvent(NamedTuple):
 
     What it was, how it ended, its frame, when it began, and when it was expected to; of a stimulus also what
     was decided for it, and whether it had to take an older mask than it wanted; of an autofocus where the
-    focus is, um; of a call when it ended, on the monotonic clock.
+    focus is, um; of a call when it ended, on the monotonic clock; how many frames the camera took for it; and
+    whether it counts as acquired.
     """
 
     event: Event
@@ -74,6 +75,8 @@ class SettledEvent(NamedTuple):
     mask_is_older: bool = False
     focus_um: float = math.nan
     ended_ns: int = -1
+    frames: int = 0
+    is_done: bool = True
 
 
 def settled(
@@ -110,6 +113,8 @@ def settled(
         mask_is_older=before.mask == "older",
         focus_um=report.z_um if isinstance(report, inputs.Focused) else math.nan,
         ended_ns=report.now_ns if isinstance(report, inputs.Called) else -1,
+        frames=after.counts.frames - before.counts.frames,
+        is_done=after.counts.acquired > before.counts.acquired,
     )
 
 

@@ -27,6 +27,9 @@ from parfocal.runs.forecasting import foreseen
 from parfocal.runs.instruments.instruments import RunStart
 from parfocal.runs.instruments.rig_facts import changes
 from parfocal.runs.instruments.rig_instruments import RigInstruments
+from parfocal.runs.journal import RunJournal
+from parfocal.runs.journal_entries import Began, JournalRequest
+from parfocal.runs.journal_file import this_boot
 from parfocal.runs.machine.counts import EventCounts
 from parfocal.runs.pipeline.held_frames import RingFrames
 from parfocal.runs.pipeline.live_analysis import LiveAnalysis
@@ -364,12 +367,33 @@ class RunStarter:
                 measured=MeasuredTimes() if request.parent else self._measured,
             ),
             analysis=analysis,
+            journal=self._journal(start, found, request) if instruments.records else None,
             caller=lambda: current_call().caller,
             **({} if instruments.records else {"tell_record": self._keep_called}),
         )
         if wanted.largest_move_um:
             context.log.info("run %s: its largest move is %.6g um", request.name, wanted.largest_move_um)
         return KnownRun(engine, instruments)
+
+    def _journal(self, start: RunStart, found: _Examined, request: StartRequest) -> RunJournal:
+        """Return what keeps on the disk what the run has begun and done."""
+        began = Began(
+            run=start.run,
+            at=self._context.clock.utc_ns() * 1e-9,
+            boot=this_boot(),
+            first=found.done.consumed,
+            plan=start.plan,
+            layout=start.layout,
+            request=JournalRequest(
+                notes=request.notes,
+                parts=request.parts,
+                pipeline=request.pipeline,
+                mode=request.mode,
+                facts=found.instruments.facts,
+                search_path=tuple(sys.path),
+            ),
+        )
+        return RunJournal(began, self._context.log)
 
     def _keep_called(self, run: str, command: str, details: dict[str, Any]) -> None:
         """Have the records of other runs hold what a service did for one that has no record."""

@@ -18,7 +18,8 @@ class EventCounts(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     consumed, acquired : int
-        Events that were taken up; and those that are done.
+        Events that were taken up; and those that are done. In a run that was recovered `consumed` is where it
+        stands while it goes through what has to be repeated; later events may be done already.
     dropped : dict of str to int
         Those that are not, by reason.
     asked : int
@@ -47,9 +48,13 @@ class EventCounts(msgspec.Struct, frozen=True, kw_only=True):
         """How many events were declared dropped, but for those that their own policy left out."""
         return sum(count for why, count in self.dropped.items() if why != NO_MASK)
 
-    def taken(self) -> EventCounts:
-        """Return them after an event was taken up."""
-        return msgspec.structs.replace(self, consumed=self.consumed + 1)
+    def taken(self, event: Event) -> EventCounts:
+        """Return them after an event was taken up; those before it are done, or were taken up earlier."""
+        return msgspec.structs.replace(self, consumed=event.number + 1)
+
+    def all_taken(self) -> EventCounts:
+        """Return them at the end of the plan: nothing is in hand."""
+        return msgspec.structs.replace(self, consumed=self.acquired + sum(self.dropped.values()))
 
     def put_back(self) -> EventCounts:
         """Return them after the event in hand was put back: it was not begun."""

@@ -57,8 +57,9 @@ def _exposed(machine: Machine, report: inputs.Exposed) -> Machine:
 def _fetched(machine: Machine, report: inputs.Fetched) -> Machine:
     event = report.event
     if event is None:
+        machine = machine.having(counts=machine.counts.all_taken())
         return machine if machine.end is not None else machine.ending("complete", "")
-    machine = machine.having(event=event, counts=machine.counts.taken())
+    machine = machine.having(event=event, counts=machine.counts.taken(event))
     if event.is_placed and machine.timing.is_skipped(event):
         return _dropped(machine, "skipped")
     return machine

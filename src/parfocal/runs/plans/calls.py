@@ -30,6 +30,7 @@ class CallPlan(Element, frozen=True, kw_only=True, omit_defaults=True, tag="call
     timeout_s: float | None = None
     stop_s: float = 10.0
     expected_s: float = 0.0
+    may_repeat: bool = False
 
     def __post_init__(self) -> None:
         checked = self.call
@@ -63,6 +64,7 @@ def call(
     timeout_s: float | None = None,
     stop_s: float = 10.0,
     expected_s: float = 0.0,
+    may_repeat: bool = False,
 ) -> CallPlan:
     """Return a plan that has a service carry out a command, for as long as that takes.
 
@@ -88,6 +90,9 @@ def call(
         How long the command may take to end once it is cancelled.
     expected_s : float
         How long the command is expected to take: the forecast of time and disk goes by it.
+    may_repeat : bool
+        Whether a run that is recovered, after its process was killed, carries the command out again when
+        nobody knows how far it came. Otherwise it is told as unsure, and left out.
 
     Examples
     --------
@@ -106,6 +111,7 @@ def call(
         timeout_s=timeout_s,
         stop_s=stop_s,
         expected_s=expected_s,
+        may_repeat=may_repeat,
     )
 
 

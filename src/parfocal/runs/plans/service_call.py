@@ -31,6 +31,8 @@ class ServiceCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         How long it may take to end once it is cancelled.
     expected_s : float
         How long it is expected to take; 0 if nobody knows. For forecasts alone.
+    may_repeat : bool
+        Whether a run that is recovered carries it out again when nobody knows how far it came.
 
     Examples
     --------
@@ -48,6 +50,7 @@ class ServiceCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     timeout_s: float | None = None
     stop_s: float = 10.0
     expected_s: float = 0.0
+    may_repeat: bool = False
 
     def __post_init__(self) -> None:
         if not self.service or not self.command:

@@ -1,0 +1,146 @@
+"""The journal of a run: what was begun and what is done, on the disk while it happens.
+
+Events that may be repeated are written down when they are done. One that is done once alone, such as a
+stimulus, is announced before, on stable storage, and again when it begins: whoever recovers the run knows of
+each whether it may have happened.
+
+::
+
+    run's thread   announced ──fsync── (waits for its mask) ── begun ── light ── settled ──fsync── next event
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from parfocal.core.errors import StorageError
+from parfocal.runs.event_log import row_of
+from parfocal.runs.journal_entries import Announced, Began, Begun, Entry, Replanned, Settled, may_repeat
+from parfocal.runs.journal_file import JournalFile, encoded
+from parfocal.runs.machine.tasks import Acquire, CallService, Decide, Expose, Task
+
+if TYPE_CHECKING:
+    import logging
+    from typing import Any
+
+    from parfocal.core.event_layout import EventLayout
+    from parfocal.runs.event_log import SettledEvent
+
+
+class RunJournal:
+    """Writes the journal of one run, once its folder is there.
+
+    `settled` and `replanned` are called under the lock of the run, and wait for nothing; the others by the
+    run's thread.
+
+    Parameters
+    ----------
+    began : Began
+        Its first entry.
+    log : logging.Logger
+        Told what could not be written.
+    """
+
+    def __init__(self, began: Began, log: logging.Logger) -> None:
+        self._run, self._log = began.run, log
+        self._file: JournalFile | None = None
+        self._unwritten: list[bytes] = [encoded(began)]
+        self._is_due = True  # to be brought to stable storage
+        self._announced: set[int] = set()
+        self._failing = False
+
+    def settled(self, done: SettledEvent) -> None:
+        """Note that an event is done, or declared dropped."""
+        self._note(
+            Settled(
+                done.event.number,
+                row_of(done).tobytes(),
+                done.frames,
+                done.is_done,
+                done.mask_is_older,
+            )
+        )
+        if not may_repeat(done.event):
+            self._announced.discard(done.event.number)
+            self._is_due = True
+
+    def replanned(self, first: int, plan: dict[str, Any], layout: EventLayout | None) -> None:
+        """Note that a plan was appended (`first` is -1), or stands in place of all from event `first` on."""
+        self._note(Replanned(first=first, plan=plan, layout=layout))
+        if first >= 0:
+            self._announced = {number for number in self._announced if number < first}
+        self._is_due = True
+
+    def before(self, task: Task, folder: str) -> None:
+        """Write what was noted, and that an event that is done once alone is to begin.
+
+        Parameters
+        ----------
+        task : Task
+            What the run does next.
+        folder : str
+            Of its record; "" as long as there is none.
+
+        Raises
+        ------
+        StorageError
+            If an event that is done once alone can't be announced: it may not begin.
+        """
+        if not folder:
+            return
+        event = task.event if isinstance(task, Decide | Expose | CallService | Acquire) else None
+        once = event if event is not None and not may_repeat(event) else None
+        if once is not None and once.number not in self._announced:
+            self._note(Announced(once.number))
+            self._is_due = True
+        if once is not None and not isinstance(task, Decide):
+            self._note(Begun(once.number))
+        try:
+            self._write(Path(folder))
+        except OSError as error:
+            self._failed(error)
+            if once is not None:
+                raise StorageError(
+                    f"the journal in {folder} can't be written ({error.strerror}), so event {once.number} "
+                    "was not begun: free some space"
+                ) from error
+        else:
+            self._failing = False
+            if once is not None:
+                self._announced.add(once.number)
+
+    def close(self, folder: str) -> None:
+        """Write what was noted, and close the file. Idempotent."""
+        try:
+            if folder:
+                self._write(Path(folder))
+        except OSError as error:
+            self._failed(error)
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _note(self, entry: Entry) -> None:
+        self._unwritten.append(encoded(entry))
+
+    def _write(self, folder: Path) -> None:
+        if self._file is None:
+            self._file = JournalFile(folder)
+        is_due, self._is_due = self._is_due, False
+        try:
+            noted = tuple(self._unwritten)
+            if noted:
+                self._file.append(noted)
+                del self._unwritten[: len(noted)]
+            if is_due:
+                self._file.sync()
+        except OSError:
+            self._is_due = True
+            raise
+
+    def _failed(self, error: OSError) -> None:
+        """Tell once, until it is written again."""
+        if not self._failing:
+            self._log.error("run %s: its journal can't be written: %s", self._run, error)
+        self._failing = True

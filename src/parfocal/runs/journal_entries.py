@@ -1,0 +1,130 @@
+"""What stands in the journal of a run, from which a run is recovered that nobody has ended. Plain data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from parfocal.core.event_layout import EventLayout
+from parfocal.runs.acquisition_mode import AcquisitionMode
+from parfocal.runs.instruments.rig_facts import RigFacts
+from parfocal.runs.pipeline.request import PipelineRequest
+from parfocal.runs.plans.event import Event
+
+FILE_NAME = "run.journal"
+"""In the folder of a run."""
+
+
+class JournalRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """With what a run was started.
+
+    Attributes
+    ----------
+    notes, parts, pipeline, mode
+        As `RunService.start` was given them.
+    facts : RigFacts
+        What the instruments were like: presets, limits, the modulator's calibration, where the stages stood.
+    search_path : tuple of str
+        From where the run's process imported, beside what every Python has.
+    """
+
+    notes: dict[str, Any] = {}
+    parts: dict[str, Any] = {}
+    pipeline: PipelineRequest | None = None
+    mode: AcquisitionMode | None = None
+    facts: RigFacts = RigFacts()
+    search_path: tuple[str, ...] = ()
+
+
+class Began(msgspec.Struct, frozen=True, kw_only=True, tag="began"):
+    """The run began, or went on.
+
+    Attributes
+    ----------
+    run : str
+        Its name.
+    at : float
+        When, seconds since 1970 UTC.
+    boot : str
+        Which start of the computer it was; "" if the system does not tell.
+    first : int
+        Number of its first event: 0, or of that with which it went on.
+    plan : dict
+        What was asked from there on; empty for a run that was recovered, whose plan is the one before.
+    layout : EventLayout or None
+        Where the frames of its events lie; None if it has none.
+    request : JournalRequest
+        With what else it was started.
+    """
+
+    run: str
+    at: float
+    boot: str = ""
+    first: int = 0
+    plan: dict[str, Any] = {}
+    layout: EventLayout | None = None
+    request: JournalRequest = JournalRequest()
+
+
+class Replanned(msgspec.Struct, frozen=True, kw_only=True, tag="replanned"):
+    """The plan has changed: `plan` stands in place of all events from `first` on; -1: it was appended."""
+
+    first: int
+    plan: dict[str, Any]
+    layout: EventLayout | None = None
+
+
+class Announced(msgspec.Struct, frozen=True, tag="announced", omit_defaults=True):
+    """The event may begin from now on; on stable storage before that. Of events that are done once alone."""
+
+    number: int
+
+
+class Begun(msgspec.Struct, frozen=True, tag="begun", omit_defaults=True):
+    """The event begins now. Of events that are done once alone."""
+
+    number: int
+
+
+class Settled(msgspec.Struct, frozen=True, tag="settled", omit_defaults=True):
+    """The event is done, or declared dropped.
+
+    Attributes
+    ----------
+    number : int
+        Of the event.
+    row : bytes
+        Its row in the log of the run's events.
+    frames : int
+        Of the camera, meanwhile.
+    is_done : bool
+        Whether it counts as acquired: also an autofocus that has found no focus.
+    mask_is_older : bool
+        Whether a stimulus had to take an older mask than it wanted.
+    """
+
+    number: int
+    row: bytes
+    frames: int = 0
+    is_done: bool = True
+    mask_is_older: bool = False
+
+
+Entry = Began | Replanned | Announced | Begun | Settled
+
+
+def may_repeat(event: Event) -> bool:
+    """Return whether an event may be carried out again when nobody knows how far it came.
+
+    Examples
+    --------
+    >>> [
+    ...     may_repeat(Event(number=0, kind=kind))
+    ...     for kind in ("image", "autofocus", "wait", "stimulus", "acquire")
+    ... ]
+    [True, True, True, False, False]
+    """
+    if event.call is not None:
+        return event.call.may_repeat
+    return event.kind not in ("stimulus", "acquire")
