@@ -22,6 +22,7 @@ from parfocal.runs.machine.tasks import Acquire, CallService, Decide, Expose, Ta
 
 if TYPE_CHECKING:
     import logging
+    from collections.abc import Iterable
     from typing import Any
 
     from parfocal.core.event_layout import EventLayout
@@ -64,6 +65,11 @@ class RunJournal:
         if not may_repeat(done.event):
             self._announced.discard(done.event.number)
             self._is_due = True
+
+    def adopted(self, found: Iterable[Settled]) -> None:
+        """Note what a recovery has found out."""
+        for one in found:
+            self._note(one)
 
     def replanned(self, first: int, plan: dict[str, Any], layout: EventLayout | None) -> None:
         """Note that a plan was appended (`first` is -1), or stands in place of all from event `first` on."""

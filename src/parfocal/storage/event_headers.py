@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _ROW_BYTES = 8 * len(HEADER_COLUMNS)
+_SEQUENCE = HEADER_COLUMNS.index("sequence")
 
 
 class EventHeaders:
@@ -32,7 +33,7 @@ class EventHeaders:
     """
 
     def __init__(self, folder: Path, axes: str) -> None:
-        self._folder = folder
+        self._folder, self._depth = folder, len(axes)
         self._has_times = axes.startswith("t")
 
     def read(self, place: tuple[int, ...]) -> NDArray[np.int64]:
@@ -43,6 +44,24 @@ class EventHeaders:
         except FileNotFoundError:
             return np.full(len(HEADER_COLUMNS), NOT_STORED, np.int64)
         return row.astype(np.int64)
+
+    def stored(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the index of each frame that is there, (n, axes), and its row, (n, columns), in no order.
+
+        It is told by the files alone: a process may have died before it wrote the documents.
+        """
+        places = [np.empty((0, self._depth), np.int64)]
+        rows = [np.empty((0, len(HEADER_COLUMNS)), np.int64)]
+        for path in (self._folder / CHUNKS).glob("*/" * self._depth + "0"):
+            found = np.fromfile(path, "<i8").reshape(-1, len(HEADER_COLUMNS))
+            there = np.flatnonzero(found[:, _SEQUENCE] != NOT_STORED)
+            chunk = [int(part) for part in path.relative_to(self._folder / CHUNKS).parts[:-1]]
+            at = np.tile(np.asarray(chunk, np.int64), (len(there), 1))
+            if self._has_times:
+                at[:, 0] = chunk[0] * HEADER_TIMES + there
+            places.append(at)
+            rows.append(found[there].astype(np.int64))
+        return np.concatenate(places), np.concatenate(rows)
 
     def write(self, place: tuple[int, ...], row: NDArray[np.int64]) -> Path:
         """Write a row at an index; return the file that it is in."""

@@ -1,0 +1,136 @@
+"""A run as its journal tells it: what was asked, what is settled, what may have begun. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from parfocal.core.errors import BadInputError
+from parfocal.runs.event_log import DTYPE
+from parfocal.runs.journal_entries import Announced, Began, Begun, Entry, JournalRequest, Replanned, Settled
+from parfocal.runs.plans.plan_data import plan_from_data
+from parfocal.runs.plans.schedule import Schedule
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from parfocal.core.event_layout import EventLayout
+
+
+@dataclass(frozen=True, kw_only=True)
+class JournalledRun:
+    """What a journal tells.
+
+    Attributes
+    ----------
+    run : str
+        Its name.
+    request : JournalRequest
+        With what it was started, or went on last.
+    schedule : Schedule
+        Its events, with all changes of its plan.
+    layout : EventLayout or None
+        Where the frames of its events lie.
+    settled : dict of int to Settled
+        What became of each event, by number: the last time, of one that was repeated.
+    unsettled : frozenset of int
+        Events that are done once alone, and may have begun.
+    """
+
+    run: str
+    request: JournalRequest
+    schedule: Schedule
+    layout: EventLayout | None = None
+    settled: dict[int, Settled]
+    unsettled: frozenset[int]
+
+    @property
+    def rows(self) -> NDArray[np.void]:
+        """The rows of the settled events in the log of events, by number; a copy."""
+        content = b"".join(self.settled[number].row for number in sorted(self.settled))
+        if len(content) != DTYPE.itemsize * len(self.settled):
+            raise BadInputError(f"the journal of run {self.run!r} is of another version of parfocal")
+        return np.frombuffer(content, DTYPE).copy()
+
+
+def journalled(entries: Iterable[Entry], boot: str) -> JournalledRun:
+    """Return what the entries of a journal tell.
+
+    An event that was announced, and did not begin before its process was killed, has not begun, unless the
+    computer was started again since: then the last entries may not have come to the disk.
+
+    Parameters
+    ----------
+    entries : iterable of Entry
+        Oldest first.
+    boot : str
+        Which start of the computer this is; "" if nobody knows.
+
+    Raises
+    ------
+    BadInputError
+        If the journal has no begin.
+    """
+    reader = _Reader(boot)
+    for entry in entries:
+        reader.take(entry)
+    if reader.began is None or reader.schedule is None:
+        raise BadInputError("the journal does not tell how the run began: nothing of it had begun")
+    return JournalledRun(
+        run=reader.began.run,
+        request=reader.began.request,
+        schedule=reader.schedule,
+        layout=reader.layout,
+        settled=reader.settled,
+        unsettled=frozenset(number for number, may_have in reader.open_ones.items() if may_have),
+    )
+
+
+@dataclass
+class _Reader:
+    """Goes through a journal; `open_ones` tells of each event that was announced if it may have begun."""
+
+    boot: str
+    began: Began | None = None
+    schedule: Schedule | None = None
+    layout: EventLayout | None = None
+    settled: dict[int, Settled] = field(default_factory=dict)
+    open_ones: dict[int, bool] = field(default_factory=dict)
+
+    def take(self, entry: Entry) -> None:
+        match entry:
+            case Settled(number=number):
+                self.settled[number] = entry
+                self.open_ones.pop(number, None)
+            case Begun(number=number):
+                self.open_ones[number] = True
+            case Announced(number=number):
+                self.open_ones.setdefault(number, not self._is_of_this_boot)
+            case Began():
+                self._begin(entry)
+            case Replanned(first=-1):
+                assert self.schedule is not None
+                self.schedule = self.schedule.extended(plan_from_data(entry.plan))
+                self.layout = entry.layout or self.layout
+            case Replanned():
+                self._follow(entry)
+
+    @property
+    def _is_of_this_boot(self) -> bool:
+        return self.began is not None and bool(self.boot) and self.began.boot == self.boot
+
+    def _begin(self, began: Began) -> None:
+        self.began = began
+        if began.plan:
+            self._follow(began)
+
+    def _follow(self, change: Began | Replanned) -> None:
+        """Have another plan stand in place of all events from its first one on."""
+        plan, first = plan_from_data(change.plan), change.first
+        self.schedule = Schedule(plan) if self.schedule is None else self.schedule.with_future(first, plan)
+        self.layout = change.layout or self.layout
+        self.settled = {number: one for number, one in self.settled.items() if number < first}
+        self.open_ones = {number: one for number, one in self.open_ones.items() if number < first}
