@@ -97,8 +97,8 @@ PLAIN = {
     "runs": """
         Abort Acquire Acquired Announced Answer Ask Began Begun Called Close Closed Darken Decide Decided Drain Drained Element
         Expose Exposed Fetch Fetched Found GivenArguments Hold Instruments Machine Noted Pause Pausing
-        Performer Place Placed Prepare QueueLevel Replaced Replanned Restarted Resume Settled SharedInstruments Sleep Stopped
-        TaskFailed Timing Visits Wake Warmed Woken
+        Performer Place Placed Prepare QueueLevel Replaced Replanned Restarted Resume Settled
+        SharedInstruments Sleep Stopped TaskFailed Timing Visits Wake Warmed Woken
     """,
     "processes": """
         Abandon Announcer AskToStop BackOff BackOffOver Begin Change Changes Charge End Ending
