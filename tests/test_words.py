@@ -95,8 +95,8 @@ PLAIN = {
         WakeUpPipe
     """,
     "runs": """
-        Abort Acquire Acquired Announced Answer Ask Began Begun Called Close Closed Darken Decide Decided Drain
-        Drained Element
+        Abort Acquire Acquired Announced Answer Ask Began Begun Called Close Closed Darken Decide Decided
+        Drain Drained Element
         Expose Exposed Fetch Fetched Found GivenArguments Hold Instruments Machine Noted Pause Pausing
         Performer Place Placed Prepare QueueLevel Replaced Replanned Restarted Resume Settled
         SharedInstruments Sleep Stopped TaskFailed Timing Visits Wake Warmed Woken
