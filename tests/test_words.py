@@ -83,7 +83,7 @@ PLAIN = {
     """,
     "devices": """
         Acquisition Angle Caller Epoch Flag Generator
-        HealthCheck History Housekeeping Level Link Modules Picture Piece
+        HealthCheck Housekeeping Level Link Modules Picture Piece
         Plant Player Readout RedPitaya Sampler Settling Shuffled Signals SlowOutputs
         Smoothing SyncBits TcpLink Tone Wait
     """,

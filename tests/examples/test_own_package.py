@@ -1,5 +1,6 @@
 """The page "your own package": the example as a wheel, installed into a fresh environment, and used there."""
 
+import importlib.util
 import json
 import os
 import re
@@ -64,6 +65,44 @@ image[40:50, 30:40] += 200.0
 told["cells"] = int(resolve("segment", Step(call="bright-cells")).run(image=image).max())
 json.dump(told, sys.stdout)
 """
+SHOWN = """
+import json, sys
+import parfocal
+from parfocal.app.desktop.kept_window import KeptFile
+from parfocal.app.desktop.window import DesktopWindow
+from parfocal.app.window_program import window_application
+from parfocal.core.clock import poll_until
+
+application = window_application()
+
+def until(wanted):
+    assert poll_until(lambda: application.processEvents() or wanted(), 120)
+
+with parfocal.open_rig("perfusion") as rig:
+    window = DesktopWindow(KeptFile())
+    window.show()
+    window.show_rig("perfusion")
+    until(lambda: window.area is not None and {"pump", "plot temperature"} <= set(window.area.docks))
+    until(lambda: window.area.is_laid_out)
+    docks = [window.area.open("pump"), window.area.open("plot temperature")]
+    until(lambda: all(dock.panel is not None for dock in docks))
+    pump, plot = (dock.panel for dock in docks)
+    told = {"titles": [dock.windowTitle() for dock in docks]}
+    until(lambda: len(plot.histories["thermometer"].values))
+    told["temperature"] = plot.histories["thermometer"].values[-1]
+    pump.rate.setValue(6000.0)
+    pump.infuse.click()
+    until(lambda: pump.state.value and pump.state.value["pumped_ul"] >= 20.0)
+    told["infused"] = pump.state.value["pumped_ul"]
+    pump.rate.setValue(60000.0)
+    pump.infuse.click()
+    until(lambda: "must be" in pump.line.text.text())
+    told["refused"] = pump.line.text.text()
+    window.close()
+    window.file.close()
+    window.snapshots.join()
+json.dump(told, sys.stdout)
+"""
 
 
 def run(*command, cwd=None, **environment):
@@ -106,6 +145,16 @@ def test_it_is_found_started_called_and_recorded(python, tmp_path):
     assert min(told["rows"]) > 0
     assert told["most pumped"] >= 20.0
     assert told["cells"] == 2
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("PySide6") is None, reason="needs the extra desktop")
+def test_its_panel_and_its_plot_are_docks_of_the_desktop(python, tmp_path):
+    told = json.loads(run(python, "-c", SHOWN, cwd=tmp_path, QT_QPA_PLATFORM="offscreen"))
+    assert told["titles"] == ["Pump", "temperature"]
+    assert told["infused"] >= 20.0
+    assert told["temperature"] == pytest.approx(37.0, abs=0.3)
+    assert "must be above 0, up to 6000.0" in told["refused"]
 
 
 @pytest.mark.slow

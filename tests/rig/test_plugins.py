@@ -18,6 +18,7 @@ from parfocal.processes import loading
 from parfocal.processes.loading import all_plugins, load_object, plugins
 from parfocal.rig.named_rigs import named_rigs
 from parfocal.rig.opening import config_of, load_source
+from parfocal.rig.panel_config import panels_of
 from parfocal.rig.probing import Entry, all_entries, probe
 from parfocal.runs.pipeline.step import Step, resolve
 from parfocal.viewers import open_viewer
@@ -36,6 +37,10 @@ boil = boilers_of_others:boil
 steam = boilers_of_others:Boiler
 [parfocal.panels]
 gauge = boilers_of_others:Gauge
+number = boilers_of_others:boil
+[parfocal.plots]
+pressure = boilers_of_others:Pressure
+unnamed = boilers_of_others:Unnamed
 [parfocal.rigs]
 boiler-room = boilers_of_others
 cellar = boilers_of_others
@@ -56,13 +61,19 @@ broken-gauge = raises_of_others:Gauge
 }
 BOILERS = {
     "__init__.py": """
+from parfocal.app.desktop.panel import Panel
+from parfocal.app.desktop.time_plot import TimePlot
 from parfocal.processes import Service
 class Boiler(Service):
     pass
 class HotPlate:
     pass
-class Gauge:
-    pass
+class Gauge(Panel):
+    title, icon = "Gauge", "fa6s.gauge"
+class Pressure(TimePlot):
+    title, unit, streams = "pressure", "bar", ("boiler",)
+class Unnamed(TimePlot):
+    streams = ("boiler",)
 def boil(image, hotter: float = 2.0):
     return (image > hotter).astype("int32")
 """,
@@ -130,10 +141,29 @@ def test_a_step_by_a_short_name_is_what_it_stands_for(packages) -> None:
         Step(call="bail")
 
 
-def test_a_panel_that_cannot_be_imported_is_left_out_of_the_desktop(packages, monkeypatch, caplog) -> None:
+def test_panels_and_plots_are_docks_and_those_that_cannot_be_had_are_left_out(
+    packages, monkeypatch, caplog
+) -> None:
     monkeypatch.setattr("parfocal.app.desktop.panels.PANELS", {})
-    assert list(panel_classes()) == ["gauge"]
+    classes = panel_classes()
+    assert {name: kind.title for name, kind in classes.items()} == {
+        "gauge": "Gauge",
+        "plot pressure": "pressure",
+    }
+    assert classes["plot pressure"].area == "bottom"
     assert "libboil.so not found" in caplog.text
+    assert "boil is no class of parfocal.app.desktop.panel.Panel" in caplog.text
+    assert "Unnamed has no title" in caplog.text
+
+
+def test_a_rig_file_names_panels_by_the_names_of_packages(packages, site) -> None:
+    panels = {"panels": {"one": {"kind": "gauge"}}, "plots": {"two": {"kind": "pressure", "column": 0}}}
+    config = load_source({"name": "lab", "services": {}} | panels)
+    added = panels_of(config.panels, config.plots)
+    assert [each.address for each in added] == ["boilers_of_others:Gauge", "boilers_of_others:Pressure"]
+    assert {each.folder for each in added} == {str(site)}
+    with pytest.raises(ConfigError, match=r"panels\.one\.kind.*did you mean 'gauge'"):
+        load_source({"name": "lab", "services": {}, "panels": {"one": {"kind": "gauges"}}})
 
 
 def test_rigs_of_installed_packages_are_found_by_name(packages, tmp_path, monkeypatch) -> None:

@@ -155,14 +155,39 @@ class ProcessStatus(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""
 
 
+class AddedPanel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A panel or a time plot that a rig has for every desktop that shows it.
+
+    Attributes
+    ----------
+    kind : str
+        "panel" or "plot".
+    name : str
+        What it is called among those of its kind.
+    address : str
+        Of its class, as ``package.module:Class``.
+    folder : str
+        Where desktops import it from beside where they import from anyway; "" for nowhere else.
+    column : int or None
+        0 for the left column of the window, 1 for the right one; None for where its class says.
+    """
+
+    kind: Literal["panel", "plot"]
+    name: str
+    address: str
+    folder: str = ""
+    column: Literal[0, 1] | None = None
+
+
 class RigStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """A rig at one instant: its services and its streams with their ledgers."""
+    """A rig at one instant: its services, its streams with their ledgers, panels of others that it has."""
 
     name: str
     pid: int
     state: str
     services: dict[str, ProcessStatus]
     streams: dict[str, StreamStatus] = {}
+    panels: tuple[AddedPanel, ...] = ()
 
 
 class StoredCount(msgspec.Struct, frozen=True, kw_only=True):

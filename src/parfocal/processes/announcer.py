@@ -3,7 +3,7 @@
 ::
 
     supervision ──> Announcer ──> rig.log and the logging of the rig's process
-                        └───────> topics "state", "services", "error" and "log" of service "rig"
+                        └───────> topics "state", "services", "panels", "error" and "log" of service "rig"
 """
 
 from __future__ import annotations
@@ -83,6 +83,10 @@ class Announcer:
     def announce_services(self, names: tuple[str, ...]) -> None:
         """Tell which services there are."""
         self._publish("services", {"names": list(names)})
+
+    def panels_changed(self) -> None:
+        """Tell that desktops have another panel to show, or one less. Any thread."""
+        self._publish("panels", {})
 
     def state_changed(self, service: SupervisedService, *, raised: bool = False) -> None:
         """Log and publish that the life of a service changed; `raised`: the start of the rig raises why."""

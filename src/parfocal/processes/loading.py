@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import re
 from functools import cache
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from parfocal.core.errors import ConfigError
+from parfocal.core.errors import BadInputError, ConfigError, nearest
 
 SERVICES = "parfocal.services"
 """The group of entry points that name kinds of services: classes."""
@@ -19,6 +22,8 @@ VIEWERS = "parfocal.viewers"
 """The group of entry points that name kinds of viewers: classes of services."""
 PANELS = "parfocal.panels"
 """The group of entry points that name panels of the desktop: classes."""
+PLOTS = "parfocal.plots"
+"""The group of entry points that name time plots of the desktop: classes."""
 RIGS = "parfocal.rigs"
 """The group of entry points that name rigs: packages, each of which holds a file ``<name>.toml``."""
 GROUPS = {
@@ -27,6 +32,7 @@ GROUPS = {
     STEPS: "step",
     VIEWERS: "kind of viewer",
     PANELS: "panel",
+    PLOTS: "plot",
     RIGS: "rig",
 }
 """All groups, and what people call that which one of them names."""
@@ -69,6 +75,65 @@ def all_plugins(group: str) -> tuple[tuple[str, Plugin], ...]:
         for point in entry_points(group=group)
     }
     return tuple(sorted(found, key=lambda each: (each[0], each[1].package)))
+
+
+_ADDRESS = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
+
+
+def address_of(group: str, named: str) -> str:
+    """Return the address ``package.module:Class`` that is written, or that a short name stands for.
+
+    Imports nothing.
+
+    Raises
+    ------
+    BadInputError
+        If it is neither; names it, and the nearest short name.
+
+    Examples
+    --------
+    >>> address_of(PANELS, "lab.panels:PumpPanel")
+    'lab.panels:PumpPanel'
+    >>> address_of(PLOTS, "lab/plots.py")
+    Traceback (most recent call last):
+    parfocal.core.errors.BadInputError: 'lab/plots.py' names no plot; write package.module:Class, or ...
+    """
+    if (plugin := plugins(group).get(named)) is not None:
+        return plugin.address
+    if named.startswith("__main__:"):
+        raise BadInputError(
+            f"{named!r} is in the program that was started, where no other program finds it; "
+            "move it to a module of its own"
+        )
+    if not _ADDRESS.fullmatch(named):
+        raise BadInputError(
+            f"{named!r} names no {GROUPS[group]}; write package.module:Class, or a name that an installed "
+            f"package gives to one ({nearest(named, plugins(group))})"
+        )
+    return named
+
+
+def folder_of(address: str) -> str:
+    """Return the folder from which the package of a class is imported here; "" if it is not found.
+
+    Imports nothing.
+
+    Examples
+    --------
+    >>> folder_of("no_such_module_1:Class")
+    ''
+    >>> Path(folder_of("parfocal.core.clock:Clock"), "parfocal", "core", "clock.py").is_file()
+    True
+    """
+    top = address.partition(":")[0].partition(".")[0]
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):  # what a module of that name says of itself is not sound
+        return ""
+    if spec is None or not spec.has_location or spec.origin is None:
+        return ""
+    place = Path(spec.origin).absolute().parent
+    return str(place if spec.submodule_search_locations is None else place.parent)
 
 
 def load_object(address: str, what: str) -> Any:

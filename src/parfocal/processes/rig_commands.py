@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from parfocal.core.status import RigStatus
+from parfocal.core.status import AddedPanel, RigStatus
 from parfocal.ipc import URGENT, command, current_call
 from parfocal.processes.setting_changes import SettingChanges
 from parfocal.processes.setting_status import SettingStatus
@@ -85,6 +85,16 @@ class RigCommands:
     def remove(self, service: str) -> None:
         """End a service in order; the rig has it no longer."""
         self._supervisor.remove(service)
+
+    @command(lane="panels", effect="reads", script=False)
+    def add_panel(self, panel: AddedPanel) -> None:
+        """Have every desktop show a panel, or a plot, until it is removed or the rig ends."""
+        self._supervisor.panels.add(panel)
+
+    @command(lane="panels", effect="reads", script=False)
+    def remove_panel(self, kind: Literal["panel", "plot"], name: str) -> None:
+        """Have no desktop show a panel, or a plot, that was added."""
+        self._supervisor.panels.remove(kind, name)
 
     @command(lane=URGENT, effect="reads")
     def set_verbose(self, on: bool) -> None:

@@ -13,12 +13,13 @@ from typing import Any, Self
 from parfocal.core.errors import BadInputError, ProcessError, nearest
 from parfocal.core.reminder import Reminder
 from parfocal.core.states import StateMachine
-from parfocal.core.status import ProcessStatus, RigStatus
+from parfocal.core.status import AddedPanel, ProcessStatus, RigStatus
 from parfocal.ipc import Client, CommandTable, Server
 from parfocal.processes import directory, lifecycle
 from parfocal.processes.announcer import Announcer
 from parfocal.processes.directory import RIG_SERVICE
 from parfocal.processes.folders import RigFolders
+from parfocal.processes.panel_table import PanelTable
 from parfocal.processes.restarting import back_again, refuse_claimed, restart_changed, wait_for_settings
 from parfocal.processes.rig_commands import CHANGES_WITHIN_S, RigCommands
 from parfocal.processes.sidecar import Sidecar
@@ -54,6 +55,8 @@ class Supervisor:
         Whether listings show it as one that runs on in the background.
     warnings : sequence of str
         What its log shall say first, such as which kept settings are not used.
+    panels : iterable of AddedPanel
+        Panels and plots of others that desktops show of it.
 
     Examples
     --------
@@ -70,8 +73,10 @@ class Supervisor:
         verbose: bool = False,
         detached: bool = False,
         warnings: Sequence[str] = (),
+        panels: Iterable[AddedPanel] = (),
     ) -> None:
         self.rig = check_name(rig, "rig")
+        self.panels = PanelTable(panels)
         self.folder = directory.runtime_folder(rig)
         self.streams = directory.shm_folder(rig)
         self._specs = tuple(specs)
@@ -157,7 +162,8 @@ class Supervisor:
         state = self._state.state
         if state == "running" and any(service.state == "degraded" for service in services.values()):
             state = "degraded"
-        return RigStatus(name=self.rig, pid=os.getpid(), state=state, services=services)
+        panels = self.panels.listed()
+        return RigStatus(name=self.rig, pid=os.getpid(), state=state, services=services, panels=panels)
 
     def client(self, service: str) -> Client:
         """Return a new client of one service; close it when done."""
@@ -303,6 +309,7 @@ class Supervisor:
         server = Server(CommandTable.of(RigCommands(self)), folders.runtime, RIG_SERVICE)
         announcer = Announcer(folders, server.publish, detached=self._detached)
         self._resources.callback(announcer.close)
+        self.panels.changed = announcer.panels_changed
         self._sidecar = sidecar = Sidecar((folders.runtime, folders.streams), directory.locks_folder())
         self._resources.callback(sidecar.close)
         self._supervision = Supervision(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from parfocal.core.errors import ConfigError, nearest
 from parfocal.core.text_values import ALL, Kind, kinds_of, named_values
@@ -19,6 +18,8 @@ from parfocal.processes.setting_layers import with_values
 from parfocal.processes.settings import plain
 from parfocal.processes.spec import RESERVED
 from parfocal.processes.validation import setting_type, validate
+from parfocal.rig.config_names import Name, checked_name
+from parfocal.rig.panel_config import PanelConfig, PlotConfig
 from parfocal.rig.run_roles import check_parts
 from parfocal.runs.settings import SERVICE as RUNS
 from parfocal.runs.settings import RunSettings
@@ -41,16 +42,6 @@ KINDS: dict[str, str] = {
 }
 
 _HIDDEN = str(SecretStr("secret"))
-_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
-
-
-def _checked_name(name: str) -> str:
-    if not _NAME.fullmatch(name):
-        raise ValueError("a name is 1 to 32 of a-z, 0-9, '-' and '_', and begins with a letter")
-    return name
-
-
-Name = Annotated[str, AfterValidator(_checked_name)]
 
 
 class ServiceConfig(BaseModel):
@@ -128,6 +119,8 @@ class RigConfig(BaseModel):
         Its services by their names.
     runs : RunSettings, optional
         Which services play which part in its runs, where their kinds don't tell, and by which rules runs go.
+    panels, plots : dict
+        Panels and time plots that desktops show of it beside their own, by their names.
 
     Examples
     --------
@@ -142,6 +135,8 @@ class RigConfig(BaseModel):
     description: str = ""
     services: dict[Name, ServiceConfig]
     runs: RunSettings | None = None
+    panels: dict[Name, PanelConfig] = {}
+    plots: dict[Name, PlotConfig] = {}
 
     @model_validator(mode="after")
     def _dependencies_exist(self) -> RigConfig:
@@ -193,7 +188,7 @@ def check_service(name: str, service: ServiceConfig | Mapping[str, Any]) -> Serv
     where = f"services.{name}: "
     checked = service if isinstance(service, ServiceConfig) else validate(ServiceConfig, service, where)
     try:
-        _check_not_reserved(_checked_name(name))
+        _check_not_reserved(checked_name(name))
     except ValueError as error:
         raise ConfigError(f"{where}{error}") from error
     check_settings(checked, where)

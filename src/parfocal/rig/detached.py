@@ -162,10 +162,12 @@ def _run(begin: RigBegin, answers: IO[bytes]) -> None:
     from parfocal.processes.directory import RIG_FILE
     from parfocal.rig.assemble import service_specs
     from parfocal.rig.config import load_config, save_config, without_secrets
+    from parfocal.rig.panel_config import panels_of
 
     config = load_config(begin.config)
     specs = service_specs(config, begin.layers)
-    supervisor = Supervisor(config.name, specs, detached=True, warnings=begin.warnings)
+    panels = panels_of(config.panels, config.plots)
+    supervisor = Supervisor(config.name, specs, detached=True, warnings=begin.warnings, panels=panels)
     with supervisor:
         save_config(without_secrets(config), supervisor.folder / RIG_FILE)
         _report(answers, RigReady(os.getpid()))

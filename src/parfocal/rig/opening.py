@@ -15,6 +15,7 @@ from parfocal.rig.connections import AttachedRig, OwnedRig
 from parfocal.rig.detached import start_detached
 from parfocal.rig.layered_config import config_to_start
 from parfocal.rig.named_rigs import builtin_rigs, installed_rig, named_rigs
+from parfocal.rig.panel_config import panels_of
 from parfocal.rig.rig import Rig
 from parfocal.rig.stopped_rig import StoppedRig
 
@@ -67,7 +68,8 @@ def open_rig(
             _LOG.warning(warning)
         start_detached(layered)
         return attach(config.name)
-    supervisor = Supervisor(config.name, service_specs(config, layers), warnings=warnings)
+    panels = panels_of(config.panels, config.plots)
+    supervisor = Supervisor(config.name, service_specs(config, layers), warnings=warnings, panels=panels)
     supervisor.start()
     try:
         save_config(without_secrets(config), supervisor.folder / directory.RIG_FILE)

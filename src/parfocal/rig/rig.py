@@ -22,6 +22,7 @@ from parfocal.ipc import ServiceProxy, Subscription
 from parfocal.rig.assemble import specs_of_service
 from parfocal.rig.experiments import Experiments
 from parfocal.rig.listing import running_commands
+from parfocal.rig.rig_panels import RigPanels
 from parfocal.rig.rig_settings import Changes, RigSettings, apply_changes, refuse_later
 from parfocal.rig.runs import Runs
 from parfocal.streams import open_stream, stream_names
@@ -48,7 +49,7 @@ _ANNOUNCED_WITHIN_S = 5.0
 _LOOK_S = 0.02
 
 
-class Rig(Experiments, RigSettings):
+class Rig(Experiments, RigPanels, RigSettings):
     """A running laboratory: its services by name, its streams, its status.
 
     Made by `parfocal.open_rig` (leaving the ``with`` block ends the rig, unless it is detached) and by

@@ -141,7 +141,7 @@ class Snapshots:
 
     def _follow_rig(self, rig: Rig) -> None:
         """Look at a running rig until it has ended."""
-        rig.subscribe(self._notified, ("services", "state", TOPIC))
+        rig.subscribe(self._notified, ("services", "state", "panels", TOPIC))
         while not self._closed.is_set():
             runs, error = self._runs(rig)
             self._publish(RigSnapshot(rig=rig.status(), runs=runs, error=error))

@@ -205,7 +205,7 @@ def test_a_panel_that_fails_is_told_in_its_place(desktop, until):
         def widget(self):
             raise ValueError("no widget today")
 
-    desktop.area.add("broken", Broken, lambda: Broken(desktop.session), "Broken")
+    desktop.area.add("broken", Broken)
     desktop.area.open("broken")
     dock = desktop.area.docks["broken"]
     assert until(lambda: any("no widget today" in label.text() for label in dock.findChildren(QLabel)))

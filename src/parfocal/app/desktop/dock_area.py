@@ -10,12 +10,16 @@ from PySide6.QtCore import QByteArray, QSize, Qt, QTimer
 from PySide6.QtWidgets import QDockWidget, QLabel, QMainWindow, QTabWidget, QVBoxLayout, QWidget
 
 from parfocal.app.desktop.instruments_panel import InstrumentsPanel
+from parfocal.app.desktop.panel_loading import PanelLoader
+from parfocal.rig.snapshots import GONE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from parfocal.app.desktop.panel import Panel
+    from parfocal.app.desktop.panel import Area, Panel
     from parfocal.app.desktop.session import Session
+    from parfocal.core.status import AddedPanel
+    from parfocal.rig.snapshots import RigSnapshot
     from parfocal.viewers.qt.theme import Theme
 
 _LOG = logging.getLogger(__name__)
@@ -26,6 +30,7 @@ _AREAS = {
 }
 """Qt's areas. Without its bottom: where nothing is above that, each change of any widget moves its edge."""
 _RIGHT_PX, _BOTTOM_PX = 430, 270
+_COLUMNS: dict[int | None, Area] = {0: "left", 1: "right"}
 
 
 class PanelDock(QDockWidget):
@@ -39,12 +44,18 @@ class PanelDock(QDockWidget):
         Its class.
     make : callable
         Returns the panel.
+    title : str
+        Of the dock.
+    area : str
+        Where it stands in a layout that nobody has changed; see `Panel`.
     """
 
-    def __init__(self, name: str, kind: type[Panel], make: Callable[[], Panel], title: str) -> None:
+    def __init__(
+        self, name: str, kind: type[Panel], make: Callable[[], Panel], title: str, area: Area
+    ) -> None:
         super().__init__(title)
         self.setObjectName(name)
-        self.kind = kind
+        self.kind, self.area = kind, area
         self.panel: Panel | None = None
         self.is_seen = False
         self._make: Callable[[], Panel] | None = make
@@ -95,7 +106,9 @@ class PanelDock(QDockWidget):
             act()
         except Exception as error:  # noqa: BLE001 - the border of a panel, which may be anybody's: logged
             _LOG.exception("panel %r failed", self.objectName())
-            self.panel = None
+            failed, self.panel = self.panel, None
+            if failed is not None:
+                self._guarded(failed.close)
             told = QLabel(f"This panel has failed: {error}")
             told.setObjectName("alarm")
             told.setWordWrap(True)
@@ -141,22 +154,70 @@ class DockArea(QMainWindow):
         self.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
         self.docks: dict[str, PanelDock] = {}
         self.is_laid_out = False
-        for name, kind in kinds.items():
-            if kind.fits(session.snapshot()):
-                for subject in kind.subjects(session.snapshot()):
-                    title = f"{kind.title}: {subject}" if subject else kind.title
-                    made = partial(kind, session, subject) if subject else partial(kind, session)
-                    # hidden until they are laid out: stacked, they would make the window higher
-                    self.add(f"{name} {subject}".strip(), kind, made, title).hide()
+        self._kinds = kinds
+        self._loader = PanelLoader()
+        self._added: dict[AddedPanel, str] = {}
+        self._first = session.snapshot().rig.panels
+        self._offered: tuple[object, ...] = ()
+        self._offer(session.snapshot())
 
     def __iter__(self) -> Iterator[PanelDock]:
         return iter(self.docks.values())
 
-    def add(self, name: str, kind: type[Panel], make: Callable[[], Panel], title: str) -> PanelDock:
-        """Add a dock, at the place of its area."""
-        dock = self.docks[name] = PanelDock(name, kind, make, title)
-        self.addDockWidget(_AREAS[kind.area], dock)
+    def add(self, name: str, kind: type[Panel], subject: str = "", area: Area | None = None) -> PanelDock:
+        """Add a dock. Before they are laid out it is hidden: stacked, they would make the window higher."""
+        title = f"{kind.title}: {subject}" if subject else kind.title
+        made = partial(kind, self.session, subject) if subject else partial(kind, self.session)
+        dock = self.docks[name] = PanelDock(name, kind, made, title, area or kind.area)
+        if not self.is_laid_out:
+            self.addDockWidget(_AREAS[dock.area], dock)
+            dock.hide()
+        elif not self.restoreDockWidget(dock):  # where it was in the layout that is kept
+            self._put_beside(dock)
         return dock
+
+    def remove(self, name: str) -> None:
+        """Remove a dock with its panel."""
+        dock = self.docks.pop(name)
+        dock.close_panel()
+        self.removeDockWidget(dock)
+        dock.deleteLater()
+
+    def _offer(self, snapshot: RigSnapshot) -> None:
+        """Add docks of all panels that have become of use, such as of a camera that was added to the rig."""
+        added = {self.docks[name].kind for name in self._added.values()}
+        now = (tuple(snapshot.rig.services), tuple(snapshot.rig.streams), tuple(self._added))
+        before, self._offered = self._offered, now
+        for name, kind in self._kinds.items() if now != before else ():
+            for subject in _subjects(kind, snapshot) if kind not in added else ():
+                if (whole := f"{name} {subject}".strip()) not in self.docks:
+                    self.add(whole, kind, subject)
+
+    def _take_added(self, panels: tuple[AddedPanel, ...]) -> None:
+        """Have the docks of the panels that the rig has of others; those that it has no longer go."""
+        for added in set(self._added) - set(panels):
+            self.remove(self._added.pop(added))
+        for added in panels:
+            kind = None if added in self._added else self._loader.take(added)
+            if kind is not None:
+                for name in [name for name, dock in self.docks.items() if dock.kind is kind]:
+                    self.remove(name)  # it is offered by its package, too
+                name = self._added[added] = f"added {added.kind} {added.name}"
+                dock = self.add(name, kind, area=_COLUMNS.get(added.column))
+                if added not in self._first:
+                    dock.raise_()  # somebody has asked for it just now
+
+    def _put_beside(self, dock: PanelDock) -> None:
+        """Put a new dock beside those of its area, which are laid out."""
+        there = [each for each in self if not (each is dock or each.isHidden() or each.isFloating())]
+        beside = next((each for each in there if each.area == dock.area), None)
+        above = next((each for each in there if each.area == "left"), None)
+        self.addDockWidget(_AREAS[dock.area], dock)
+        if beside is not None:
+            self.tabifyDockWidget(beside, dock)
+        elif dock.area == "bottom" and above is not None:
+            self.splitDockWidget(above, dock, Qt.Orientation.Vertical)
+        dock.setVisible(dock.kind.opens)
 
     def lay_out(self, kept: bytes = b"") -> None:
         """Put the docks where they were; where the panels say, if nothing is kept or it can't be restored."""
@@ -166,12 +227,12 @@ class DockArea(QMainWindow):
         first: dict[str, PanelDock] = {}
         for dock in self:
             dock.setFloating(False)
-            self.addDockWidget(_AREAS[dock.kind.area], dock)
+            self.addDockWidget(_AREAS[dock.area], dock)
             dock.setVisible(dock.kind.opens)
-            if dock.kind.opens and dock.kind.area in first:
-                self.tabifyDockWidget(first[dock.kind.area], dock)
+            if dock.kind.opens and dock.area in first:
+                self.tabifyDockWidget(first[dock.area], dock)
             elif dock.kind.opens:
-                first[dock.kind.area] = dock
+                first[dock.area] = dock
         if "left" in first and "bottom" in first:
             self._put_below(first["left"], first["bottom"])
         for dock in first.values():
@@ -180,9 +241,7 @@ class DockArea(QMainWindow):
 
     def _put_below(self, above: PanelDock, below: PanelDock) -> None:
         """Have a dock below another one, with those that share its place."""
-        sharing = [
-            dock for dock in self if dock.kind.area == "bottom" and dock.kind.opens and dock is not below
-        ]
+        sharing = [dock for dock in self if dock.area == "bottom" and dock.kind.opens and dock is not below]
         self.splitDockWidget(above, below, Qt.Orientation.Vertical)
         for dock in sharing:
             self.tabifyDockWidget(below, dock)
@@ -217,7 +276,11 @@ class DockArea(QMainWindow):
     def refresh(self) -> None:
         """Tell of requests that have ended, and have all panels that can be seen show what is new."""
         self.session.deliver()
-        for dock in self:
+        snapshot = self.session.snapshot()
+        if self.is_laid_out and snapshot.rig.state != GONE:
+            self._offer(snapshot)
+            self._take_added(snapshot.rig.panels)
+        for dock in tuple(self):
             dock.show_title(not self.tabifiedDockWidgets(dock))
             dock.refresh()
 
@@ -232,3 +295,12 @@ class DockArea(QMainWindow):
         for dock in self:
             dock.close_panel()
         self.session.close()
+
+
+def _subjects(kind: type[Panel], snapshot: RigSnapshot) -> tuple[str, ...]:
+    """Return what a panel shows of a rig; nothing if it does not fit, or cannot tell."""
+    try:
+        return tuple(kind.subjects(snapshot)) if kind.fits(snapshot) else ()
+    except Exception:  # noqa: BLE001 - the border of a panel, which may be anybody's: logged
+        _LOG.exception("panel %s cannot tell whether it fits", kind.__name__)
+        return ()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
-from parfocal.app.desktop.panel import Panel
+from parfocal.app.desktop.panel_loading import panel_class
 from parfocal.core.errors import ConfigError
-from parfocal.processes import loading
 from parfocal.processes.loading import load_object, plugins
+from parfocal.rig.panel_config import GROUP_OF
+
+if TYPE_CHECKING:
+    from parfocal.app.desktop.panel import Panel
 
 _log = logging.getLogger(__name__)
 
@@ -27,14 +31,16 @@ PANELS = {
 
 
 def panel_classes() -> dict[str, type[Panel]]:
-    """Return the classes of all panels by their names: ours, then those of installed packages.
+    """Return the classes of all panels by their names: ours, those of installed packages, their plots.
 
-    One of another package that cannot be imported is left out, which the log tells, and `parfocal doctor`.
+    One of another package that cannot be had is left out, which the log tells, and `parfocal doctor`.
     """
     found = {name: load_object(address, f"panel {name!r}") for name, address in PANELS.items()}
-    for name, plugin in plugins(loading.PANELS).items():
-        try:
-            found.setdefault(name, load_object(plugin.address, f"panel {name!r} of {plugin.package}"))
-        except ConfigError as error:
-            _log.warning("%s", error)
+    for kind, group in GROUP_OF.items():
+        for name, plugin in plugins(group).items():
+            try:
+                loaded = load_object(plugin.address, f"{kind} {name!r} of {plugin.package}")
+                found.setdefault(name if kind == "panel" else f"plot {name}", panel_class(loaded, kind))
+            except ConfigError as error:
+                _log.warning("%s", error)
     return found

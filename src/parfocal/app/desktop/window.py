@@ -241,7 +241,6 @@ class DesktopWindow(QMainWindow):
         self.stop_bar.session = session
         self.setWindowTitle(f"parfocal: {rig}")
         self.name.setText(rig)
-        self._list_panels()
 
     def _end(self) -> None:
         self.ending.ask("")
@@ -309,6 +308,7 @@ class DesktopWindow(QMainWindow):
         self.viewers_menu = windows.addMenu("Viewer of")
         self.viewers_menu.aboutToShow.connect(self._list_streams)
         self.panels_menu = self.menuBar().addMenu("&Panels")
+        self.panels_menu.aboutToShow.connect(self._list_panels)
         view = self.menuBar().addMenu("&View")
         themes = QActionGroup(self)
         for name in THEMES:
