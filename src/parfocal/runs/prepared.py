@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from parfocal.core.run_status import RunForecast
+from parfocal.runs.plans.outline import Outline
+
 if TYPE_CHECKING:
     from parfocal.runs.acquisition_mode import AcquisitionMode
     from parfocal.runs.engine import RunEngine
@@ -27,6 +32,24 @@ class StartRequest:
     parts: dict[str, Any] = field(default_factory=dict)
     pipeline: PipelineRequest | None = None
     mode: AcquisitionMode | None = None
+
+
+class PlanForecast(msgspec.Struct, frozen=True, kw_only=True):
+    """What a plan would be as a run of the rig as it is now.
+
+    Attributes
+    ----------
+    shape : dict of str to int
+        How long t, p, c and z are.
+    forecast : RunForecast
+        What it is expected to need.
+    outline : Outline
+        Its events as a strip, and its positions as a map.
+    """
+
+    shape: dict[str, int]
+    forecast: RunForecast
+    outline: Outline
 
 
 @dataclass(frozen=True, kw_only=True)

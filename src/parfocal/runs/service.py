@@ -21,7 +21,7 @@ from parfocal.runs.forecast.times_file import TimesFile
 from parfocal.runs.last_run import LastRuns, UnfinishedRun
 from parfocal.runs.pipeline.request import PipelineRequest
 from parfocal.runs.plans.outline import Outline, outline_of
-from parfocal.runs.prepared import StartRequest
+from parfocal.runs.prepared import PlanForecast, StartRequest
 from parfocal.runs.run_table import KnownRun, RunTable
 from parfocal.runs.scripts.script_record import close_left_record
 from parfocal.runs.scripts.script_source import ScriptSource
@@ -187,6 +187,16 @@ class RunService(Service):
         status = self._starter.prepared(request, before).status()
         self._context.publish(TOPIC, {"change": "prepared", **_told(status)})
         return status
+
+    @command(lane="start", effect="reads")
+    def foresee(
+        self, plan: dict[str, Any], pipeline: PipelineRequest | None = None, cells: int = 200
+    ) -> PlanForecast:
+        """Check a plan as `prepare` does, and return what it would need; nothing is kept, claimed or touched.
+
+        Its outline has at most `cells` cells.
+        """
+        return self._starter.foreseen(StartRequest(plan=plan, pipeline=pipeline), cells)
 
     @command(lane="start", effect="changes", on_client_loss="finish")
     def start_prepared(self, run: str) -> RunStatus:

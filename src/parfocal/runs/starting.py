@@ -39,12 +39,13 @@ from parfocal.runs.pipeline.workers import ProcessWorkers, limit_s
 from parfocal.runs.plans.calls import calls_of, needs_camera
 from parfocal.runs.plans.field_of_view import tiled
 from parfocal.runs.plans.origin import at_origin
+from parfocal.runs.plans.outline import outline_of
 from parfocal.runs.plans.plan import Plan
 from parfocal.runs.plans.plan_data import plan_from_data, plan_to_data
 from parfocal.runs.plans.schedule import Schedule
 from parfocal.runs.plans.survey import PlanSurvey, layout_of, survey
 from parfocal.runs.preflight import check_calibration, preflight
-from parfocal.runs.prepared import PreparedRun, StartRequest
+from parfocal.runs.prepared import PlanForecast, PreparedRun, StartRequest
 from parfocal.runs.run_table import KnownRun, RunTable
 from parfocal.runs.settings import RunSettings
 from parfocal.streams import open_stream
@@ -168,6 +169,16 @@ class RunStarter:
         run = KnownRun(engine, None if before is None else before.instruments, status, prepared)
         self._runs.prepare(request.name, run)
         return run
+
+    def foreseen(self, request: StartRequest, cells: int) -> PlanForecast:
+        """Return what a plan would be as a new run; its outline has so many cells. Raises as `prepared`."""
+        found = self._examined(request, None)
+        found.instruments.discard()
+        return PlanForecast(
+            shape=found.schedule.shape,
+            forecast=self._forecast(found, None),
+            outline=outline_of(found.schedule, cells),
+        )
 
     def started(self, known: KnownRun) -> KnownRun:
         """Return the run that was prepared, checked against the rig as it is now.

@@ -229,22 +229,16 @@ class DockArea(QMainWindow):
             dock.setFloating(False)
             self.addDockWidget(_AREAS[dock.area], dock)
             dock.setVisible(dock.kind.opens)
-            if dock.kind.opens and dock.area in first:
+            if dock.kind.opens:
+                first.setdefault(dock.area, dock)
+        if "left" in first and "bottom" in first:  # before others share their places: Qt splits no tabs
+            self.splitDockWidget(first["left"], first["bottom"], Qt.Orientation.Vertical)
+        for dock in self:
+            if dock.kind.opens and dock is not first[dock.area]:
                 self.tabifyDockWidget(first[dock.area], dock)
-            elif dock.kind.opens:
-                first[dock.area] = dock
-        if "left" in first and "bottom" in first:
-            self._put_below(first["left"], first["bottom"])
         for dock in first.values():
             dock.raise_()
         QTimer.singleShot(0, partial(self._share_room, first))
-
-    def _put_below(self, above: PanelDock, below: PanelDock) -> None:
-        """Have a dock below another one, with those that share its place."""
-        sharing = [dock for dock in self if dock.area == "bottom" and dock.kind.opens and dock is not below]
-        self.splitDockWidget(above, below, Qt.Orientation.Vertical)
-        for dock in sharing:
-            self.tabifyDockWidget(below, dock)
 
     def _share_room(self, first: dict[str, PanelDock]) -> None:
         """Give what steers the width that it needs, what is told some lines, and the rest to the others."""

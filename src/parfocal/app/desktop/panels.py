@@ -24,6 +24,7 @@ PANELS = {
     "profile": "parfocal.app.desktop.profile_panel:ProfilePanel",
     "instruments": "parfocal.app.desktop.instruments_panel:InstrumentsPanel",
     "runs": "parfocal.app.desktop.runs_panel:RunsPanel",
+    "plan": "parfocal.app.desktop.plan_editor.plan_panel:PlanPanel",
     "status": "parfocal.app.desktop.status_panel:StatusPanel",
     "log": "parfocal.app.desktop.log_panel:LogPanel",
 }

@@ -62,6 +62,8 @@ def style_sheet(theme: Theme) -> str:
         background: {theme.base}; color: {theme.faint}; border: none; border-bottom: 1px solid {line};
         padding: 4px 6px;
     }}
+    QHeaderView, QTableCornerButton::section {{ background: {theme.base}; border: none; }}
+    QHeaderView::section:vertical {{ border: none; }}
     QTreeView::item {{ padding: 3px 2px; }}
     QScrollArea {{ border: none; background: transparent; }}
     QFrame#card {{ background: {theme.base}; border: 1px solid {line}; border-radius: {RADIUS + 2}px; }}

@@ -136,10 +136,17 @@ def save_plan(plan: Plan, path: str | Path) -> None:
     >>> load_plan(file) == plan
     True
     """
+    write_plan_file(PlanWithPipeline(plan), path)
+
+
+def write_plan_file(found: PlanWithPipeline, path: str | Path) -> None:
+    """Write a plan as `save_plan`, with its pipeline beside it, as `read_plan_file` reads them."""
     import tomli_w
     import yaml
 
-    file, data = Path(path), plan_to_data(plan)
+    file, data = Path(path), plan_to_data(found.plan)
+    beside = {"pipeline": found.pipeline, "stim_mode": found.stim_mode}
+    data |= {name: value for name, value in beside.items() if found.pipeline is not None and value}
     match _suffix(file):
         case ".json":
             text = json.dumps(data, indent=2) + "\n"

@@ -1,0 +1,137 @@
+"""A plan while it is edited: parts that follow one another, plain data that need not be right yet. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from parfocal.core.errors import BadInputError
+from parfocal.core.run_status import StimMode
+from parfocal.runs.plans.combine import combine
+from parfocal.runs.plans.plan_data import plan_from_data, plan_to_data
+from parfocal.runs.plans.plan_files import PlanWithPipeline
+
+if TYPE_CHECKING:
+    from parfocal.runs.plans.plan import Plan
+
+PlanPart = dict[str, Any]
+"""The plain data of a plan that is a part of another one."""
+
+
+class PlanDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan as it is edited.
+
+    Attributes
+    ----------
+    parts : tuple of dict
+        Plain data of plans that follow one another.
+    pipeline : Any
+        What is done with the images: an address, or plain data; None for nothing.
+    stim_mode : StimMode
+        From which image the mask of a stimulus is made.
+    name : str
+        Of the run.
+    path : str
+        The file that it was read from or saved to; "" for none.
+    saved : str
+        Tells what that file holds.
+    """
+
+    parts: tuple[PlanPart, ...] = ({"type": "sequence"},)
+    pipeline: Any = None
+    stim_mode: StimMode = "current"
+    name: str = ""
+    path: str = ""
+    saved: str = ""
+
+    @property
+    def content_hash(self) -> str:
+        """What `saved` is once it is saved."""
+        content = msgspec.json.encode((self.parts, self.pipeline, self.stim_mode))
+        return hashlib.sha256(content).hexdigest()
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether a file holds it as it is."""
+        return bool(self.path) and self.saved == self.content_hash
+
+    def with_part(self, number: int, part: PlanPart) -> PlanDraft:
+        """Return it with another part of that number."""
+        parts = list(self.parts)
+        parts[number] = part
+        return msgspec.structs.replace(self, parts=tuple(parts))
+
+
+class PartFault(msgspec.Struct, frozen=True):
+    """Why there is no plan: the number of the part (-1: the whole), and what is wrong in words."""
+
+    part: int
+    message: str
+
+
+def draft_of(found: PlanWithPipeline, path: str = "", name: str = "") -> PlanDraft:
+    """Return a draft that edits a plan; sequences that follow one another become its parts.
+
+    Examples
+    --------
+    >>> from parfocal.runs import Sequence, combine, wait
+    >>> plan = combine(Sequence(), combine(wait(2), Sequence()))
+    >>> [part["type"] for part in draft_of(PlanWithPipeline(plan)).parts]
+    ['sequence', 'wait', 'sequence']
+    """
+    draft = PlanDraft(
+        parts=tuple(_parts(plan_to_data(found.plan))),
+        pipeline=found.pipeline,
+        stim_mode=found.stim_mode or "current",
+        name=name,
+        path=path,
+    )
+    return msgspec.structs.replace(draft, saved=draft.content_hash) if path else draft
+
+
+def plan_of(draft: PlanDraft) -> tuple[Plan | None, tuple[PartFault, ...]]:
+    """Return the plan that a draft describes, or what is wrong with it.
+
+    Examples
+    --------
+    >>> plan_of(PlanDraft(parts=({"channels": ["a"]}, {"type": "wait", "duration_s": -1})))
+    (None, (PartFault(part=1, message='duration_s must be 0 or more, not -1'),))
+    >>> len(plan_of(PlanDraft())[0])
+    1
+    """
+    plans, faults = [], []
+    for number, part in enumerate(draft.parts):
+        try:
+            plans.append(plan_from_data(part, _WHERE))
+        except BadInputError as error:
+            faults.append(PartFault(number, str(error).removeprefix(f"{_WHERE}: ")))
+    if faults:
+        return None, tuple(faults)
+    try:
+        return (plans[0] if len(plans) == 1 else combine(*plans)), ()
+    except BadInputError as error:
+        return None, (PartFault(-1, str(error)),)
+
+
+def part_of_event(draft: PlanDraft, event: int) -> int:
+    """Return which part an event of the plan belongs to, by their numbers; -1 if that can't be told."""
+    end = 0
+    for number, part in enumerate(draft.parts):
+        try:
+            end += len(plan_from_data(part))
+        except BadInputError:
+            return -1
+        if event < end:
+            return number
+    return -1
+
+
+_WHERE = "plan"
+
+
+def _parts(data: PlanPart) -> list[PlanPart]:
+    if data.get("type") != "combine" or data.get("axis") != "t":
+        return [data]
+    return [part for plan in data["plans"] for part in _parts(plan)]

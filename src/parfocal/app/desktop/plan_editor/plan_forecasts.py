@@ -1,0 +1,87 @@
+"""What the rig says of the plan that is edited: asked for when the writing stops, never waited for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from parfocal.app.desktop.stop_bar import can_stop
+from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.runs.settings import SERVICE
+
+if TYPE_CHECKING:
+    from parfocal.app.desktop.request import Request
+    from parfocal.app.desktop.session import Session
+    from parfocal.runs.pipeline.request import PipelineRequest
+    from parfocal.runs.prepared import PlanForecast
+
+_PAUSE_S, _AGAIN_S = 0.3, 5.0
+CELLS = 600
+
+
+class PlanForecasts:
+    """Asks the rig what a plan would need, and again after a while: stages move, disks fill.
+
+    Parameters
+    ----------
+    session : Session
+        The rig.
+
+    Attributes
+    ----------
+    forecast : PlanForecast or None
+        What it said last of the plan that is wanted; None before that, and while it refuses it.
+    refusal : str
+        Why it can't do the plan; "" if it can, or has not said.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.forecast: PlanForecast | None = None
+        self.refusal = ""
+        self._wanted: tuple[dict[str, Any], PipelineRequest | None] | None = None
+        self._asked: Request | None = None
+        self._due_s = 0.0
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether nothing is known yet of the plan that is wanted."""
+        return self._wanted is not None and self.forecast is None and not self.refusal
+
+    def want(self, plan: dict[str, Any] | None, pipeline: PipelineRequest | None = None) -> None:
+        """Have this plan looked at from now on; None for none."""
+        wanted = None if plan is None else (plan, pipeline)
+        if wanted != self._wanted:
+            self._wanted, self.forecast, self.refusal = wanted, None, ""
+            self._due_s = _now_s() + _PAUSE_S
+
+    def refresh(self) -> None:
+        """Ask if it is time; not while runs go on, whose instruments have better things to do."""
+        waits = self._asked is not None and self._asked.state == "pending"
+        if self._wanted is None or waits or _now_s() < self._due_s or not self._is_there:
+            return
+        if (self.forecast is not None or self.refusal) and self._runs_go_on:
+            return
+        plan, pipeline = wanted = self._wanted
+        self._due_s = _now_s() + _AGAIN_S
+        request = self.session.ask(SERVICE, "foresee", plan=plan, pipeline=pipeline, cells=CELLS)
+        self._asked = request.then(lambda request: self._take(request, wanted))
+
+    @property
+    def _is_there(self) -> bool:
+        status = self.session.snapshot().rig.services.get(SERVICE)
+        return status is not None and status.state == "ready"
+
+    @property
+    def _runs_go_on(self) -> bool:
+        return any(can_stop(run.state) for run in self.session.snapshot().runs.values())
+
+    def _take(self, request: Request, wanted: tuple[dict[str, Any], PipelineRequest | None]) -> None:
+        if wanted != self._wanted:
+            return
+        done = request.state == "done"
+        self.forecast = request.result if done else None
+        self.refusal = "" if done else request.text
+
+
+def _now_s() -> float:
+    return SYSTEM_CLOCK.monotonic_ns() / 1e9
