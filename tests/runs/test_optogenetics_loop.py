@@ -13,6 +13,7 @@ import parfocal
 from parfocal.core.clock import SYSTEM_CLOCK, poll_until
 from parfocal.core.errors import RunFailedError
 from parfocal.core.event_kinds import EVENT_KINDS
+from parfocal.rig.offline.reprocess import reprocess
 from parfocal.rig.opening import open_rig
 from parfocal.runs import Pipeline, Sequence, Step
 from parfocal.runs.analysis_rows import OUTCOMES
@@ -63,7 +64,7 @@ def until(condition, what):
     assert poll_until(condition, PATIENCE_S), f"{what} did not happen"
 
 
-def test_every_stimulus_of_a_run_has_the_mask_of_its_image_and_particles_go_on(rig):
+def test_every_stimulus_of_a_run_has_the_mask_of_its_image_and_particles_go_on(rig, tmp_path):
     places = [(0, 0), (300, 0)]
     status = rig.run(plan(3, stage_positions=places), pipeline=PIPELINE, name="loop").wait(PATIENCE_S)
     assert (status.outcome, status.errors.count) == ("complete", 0)
@@ -87,6 +88,15 @@ def test_every_stimulus_of_a_run_has_the_mask_of_its_image_and_particles_go_on(r
         here = tracks[tracks["p"] == p]
         before, after = (set(here["particle"][phase].tolist()) for phase in (here["t"] < 3, here["t"] == 3))
         assert min(after - before, default=max(before) + 1) > max(before), "numbers are given once"
+
+    again = reprocess(record.folder, PIPELINE, tmp_path / "again", workers=2)
+    assert (again.outcome, again.analysed) == ("complete", 8)
+    offline = parfocal.open_run(again.run)
+    live, later = (np.sort(rows, order=["p", "t", "label"]) for rows in (tracks, offline.tracks()))
+    for name in live.dtype.names:
+        assert np.array_equal(live[name], later[name], equal_nan=live[name].dtype.kind == "f"), name
+    for stream in ("labels", "masks"):
+        assert np.array_equal(record.frames(stream).array(), offline.frames(stream).array())
 
 
 @pytest.mark.slow

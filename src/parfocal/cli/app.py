@@ -26,6 +26,7 @@ from parfocal.cli import (
     new_file,
     plot,
     pull,
+    reprocess,
     rigs,
     runs,
     script,
@@ -100,7 +101,7 @@ def _make_app() -> App:
     seen.default(view.viewers)
     seen.command(view.close, help_epilogue=examples(view.close))
     for command in (
-        desktop.app, view.view, browse.browse, look.live, look.snap, track.track,
+        desktop.app, view.view, browse.browse, look.live, look.snap, track.track, reprocess.reprocess,
         rigs.up, rigs.down, rigs.restart, rigs.rigs, status.status, calls.call, calls.commands,
         settings.settings, show_plan.plan, run_plan.run, run_plan.prepare, acquire.acquire, sweep.sweep,
         pull.ramp, pull.hold, pull.turn, force.force, force.extension,

@@ -81,6 +81,9 @@ class EventLayout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         From time point to time point as planned, seconds; None if it is not the same everywhere.
     label : str
         Of frames that label what is in the images of the same positions: their name; "" for images.
+    labelled : tuple of str
+        Of labels that lie by themselves, not within the images: where the image of each position is, as seen
+        from the folder of its labels.
 
     Examples
     --------
@@ -99,6 +102,7 @@ class EventLayout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     z_first_um: float | None = None
     interval_s: float | None = None
     label: str = ""
+    labelled: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.axes or len(set(self.axes)) != len(self.axes) or not set(self.axes) <= set("tpcz"):
@@ -111,6 +115,8 @@ class EventLayout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             if names and len(names) != self.size(axis):
                 listed = "positions" if axis == "p" else "channels"
                 raise BadInputError(f"{len(names)} {listed} are named, but {axis} is {self.size(axis)} long")
+        if self.labelled and (not self.label or len(self.labelled) != self.size("p")):
+            raise BadInputError(f"{len(self.labelled)} images are labelled, of {self.size('p')} positions")
         for name in ("z_step_um", "interval_s"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
@@ -176,6 +182,7 @@ class EventLayout(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             z_first_um=later.z_first_um if single else self.z_first_um,
             interval_s=self.interval_s if self.interval_s == later.interval_s else None,
             label=self.label,
+            labelled=self.labelled,
         )
 
 

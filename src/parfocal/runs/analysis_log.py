@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 TRACKS, STIMULATIONS, DOSES = "tracks", "stimulations", "doses"
 LABELS, MASKS = "labels", "masks"
 """The streams, by the names that they have in the record."""
-_LABEL = "cells"
+LABEL = "cells"
 """What labels are called within their image."""
 _AXES = "tp"
 """Of labels and masks: one of each for a time point at a position."""
@@ -62,7 +62,7 @@ class AnalysisLog:
         StreamInUseError
             If another process writes a stream of such a name, as a tracker of beads does.
         """
-        self._spec, self._layout = spec, _along_t_and_p(layout)
+        self._spec, self._layout = spec, along_t_and_p(layout)
         rows = {STIMULATIONS: STIMULATION, DOSES: DOSE}
         if spec.tracks:
             rows[TRACKS] = track_dtype(spec.columns)
@@ -73,7 +73,7 @@ class AnalysisLog:
             for name, dtype in rows.items():
                 self._rows[name] = RowLog(self._folder, name, dtype)
             for name, kind in pixels.items():
-                self._frames[name] = FrameLog(self._folder, name, _frame_spec(spec.frame, kind))
+                self._frames[name] = FrameLog(self._folder, name, made_frame_spec(spec.frame, kind))
         except BaseException:
             self.close()
             raise
@@ -86,7 +86,7 @@ class AnalysisLog:
     @property
     def frames(self) -> dict[str, EventLayout]:
         """The streams of frames, to be recorded, and where their frames lie."""
-        called = {LABELS: _LABEL}
+        called = {LABELS: LABEL}
         return {
             name: msgspec.structs.replace(self._layout, label=called.get(name, "")) for name in self._frames
         }
@@ -145,7 +145,7 @@ class AnalysisLog:
     @contextmanager
     def relayout(self, layout: EventLayout) -> Iterator[dict[str, EventLayout]]:
         """Take the layout of a plan that has grown; lend `frames` to be told, and write nothing meanwhile."""
-        after = _along_t_and_p(layout)
+        after = along_t_and_p(layout)
         with self._writing:
             for stream in self._frames.values():
                 stream.relayout(self._layout, after)
@@ -163,7 +163,8 @@ class AnalysisLog:
         return (*self._rows.items(), *self._frames.items())
 
 
-def _along_t_and_p(layout: EventLayout) -> EventLayout:
+def along_t_and_p(layout: EventLayout) -> EventLayout:
+    """Return the layout of labels and masks of the images that lie as `layout` says."""
     return msgspec.structs.replace(
         layout,
         axes=_AXES,
@@ -174,5 +175,6 @@ def _along_t_and_p(layout: EventLayout) -> EventLayout:
     )
 
 
-def _frame_spec(image: FrameSpec, dtype: str) -> FrameSpec:
+def made_frame_spec(image: FrameSpec, dtype: str) -> FrameSpec:
+    """Return what labels or masks of an image look like."""
     return FrameSpec(shape=image.shape, dtype=dtype, axes=image.axes, pixel_size_um=image.pixel_size_um)

@@ -38,7 +38,8 @@ def image_paths(events: EventLayout) -> tuple[str, ...]:
     """Return where the image of each position lies, as seen from the folder of their common document.
 
     Positions that all lie in wells make a plate: row, column, and number of the field in the well. Labels lie
-    in the images that they belong to, as OME-Zarr has it, and their document beside these.
+    in the images that they belong to, as OME-Zarr has it, and their document beside these; unless the layout
+    tells where those images are, which lie elsewhere then.
 
     Examples
     --------
@@ -55,7 +56,7 @@ def image_paths(events: EventLayout) -> tuple[str, ...]:
     if wells:
         fields = (wells[:number].count(well) for number, well in enumerate(wells))
         paths = tuple(f"{row}/{column}/{field}" for (row, column), field in zip(wells, fields, strict=True))
-    return tuple(f"../{path}/{_LABELS}/{events.label}" for path in paths) if events.label else paths
+    return tuple(f"../{path}/{_LABELS}/{events.label}" for path in paths) if _within(events) else paths
 
 
 def collection_documents(events: EventLayout, name: str, own: Document) -> dict[str, Document]:
@@ -72,7 +73,7 @@ def collection_documents(events: EventLayout, name: str, own: Document) -> dict[
     own : dict
         What parfocal keeps in the root.
     """
-    if events.label:
+    if _within(events):
         listed = group({"version": "0.5", "labels": [events.label]})
         return {path.rpartition("/")[0]: listed for path in image_paths(events)} | {"": group(own=own)}
     wells = _wells(events)
@@ -114,7 +115,8 @@ def image_documents(
     image = multiscale(events.label or stage.name or image_paths(events)[position], axes, steps, origin)
     ome: Document = {"omero": {"channels": _channels(frame.spec, events.channels)}} if events.channels else {}
     if events.label:
-        ome["image-label"] = {"source": {"image": "../../"}}
+        labelled = events.labelled[position] if events.labelled else "../../"
+        ome["image-label"] = {"source": {"image": labelled}}
     return ImageDocuments(frame.image_group(image, **ome), _pixels(frame, outer), _headers(frame, outer))
 
 
@@ -127,6 +129,11 @@ def chunk_name(place: tuple[int, ...]) -> str:
     'c.7.1.0.0.0'
     """
     return _SEPARATOR.join(["c", *map(str, place), "0", "0"])
+
+
+def _within(events: EventLayout) -> bool:
+    """Whether frames are labels that lie within the images that they belong to."""
+    return bool(events.label) and not events.labelled
 
 
 def _wells(events: EventLayout) -> list[tuple[str, str]]:

@@ -103,7 +103,7 @@ class RecordedFrames:
     def __init__(
         self, images: list[RecordedImage], events: EventLayout | None, chosen: Mapping[str, Choice]
     ) -> None:
-        self._images = images
+        self._images, self._events = images, events
         self._single = tuple(axis for axis, choice in chosen.items() if isinstance(choice, _ONE))
         axes = "t" if events is None else "".join(axis for axis in "tpcz" if axis in events.axes)
         for axis, choice in chosen.items():
@@ -166,6 +166,16 @@ class RecordedFrames:
         image = self._image(index)
         place = image.place(index)
         return np.zeros(self.frame_shape, self.dtype) if place is None else image.read(place)
+
+    def at_event(self, number: int) -> NDArray[Any] | None:
+        """Return the pixels of the frame of an event, by its number in the newest layout; None without one.
+
+        Frames that follow one another are numbered as they lie.
+        """
+        index = {"t": number} if self._events is None else self._events.index_of(number)
+        image = self._image(index)
+        place = image.place(index)
+        return None if place is None else image.read(place)
 
     def array(self) -> NDArray[Any]:
         """Return all pixels in the `shape`, in memory; 0 where there is no frame.

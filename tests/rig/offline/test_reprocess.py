@@ -1,0 +1,126 @@
+"""The images of a record, analysed again by processes here: what the steps find, and nothing hidden."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import yaozarrs
+
+import parfocal
+from parfocal.core.errors import AlreadyExistsError, BadInputError
+from parfocal.rig.job import JobProgress
+from parfocal.rig.offline.reprocess import ReprocessSummary, reprocess
+from parfocal.runs import Pipeline
+from parfocal.runs.pipeline.messages import AnalysisJob
+from parfocal.runs.pipeline.running import PipelineRunner
+
+from .recorded import PLACES, SPEC, TIMES, cells_at
+
+STEPS = "parfocal.testing.steps:"
+
+
+class Done(NamedTuple):
+    """What it came to, how far it said that it was, and the folder of the new record."""
+
+    summary: ReprocessSummary
+    told: list[JobProgress]
+    out: Path
+
+
+PIPELINE = Pipeline(
+    segment="parfocal.testing.steps:quarters",
+    features=STEPS + "brightness",
+    track=STEPS + "ByLabel",
+    choose=STEPS + "even",
+    stimulate=STEPS + "chosen_cells",
+    channel="red",
+)
+
+
+@pytest.fixture(scope="module")
+def done(record: Path, tmp_path_factory: pytest.TempPathFactory) -> Done:
+    """The record, analysed by two processes."""
+    out, told = tmp_path_factory.mktemp("out") / "deep" / "again", []
+    return Done(reprocess(record, PIPELINE, out, workers=2, report=told.append), told, out)
+
+
+def test_what_is_found_is_what_the_steps_find_in_each_image_in_its_order(record: Path, done: Done) -> None:
+    summary, told = done.summary, done.told
+    assert (summary.outcome, summary.analysed, summary.failed) == ("complete", TIMES * PLACES, 0)
+    assert (summary.positions, told[-1].fraction, told[-1].run) == (PLACES, 1.0, str(done.out))
+    assert any("is 'incomplete: lost 1'" in warning for warning in summary.warnings), "that of its source"
+
+    again, source = parfocal.open_run(done.out), parfocal.open_run(record)
+    tracks, labels, masks = again.tracks(), again.frames("labels"), again.frames("masks")
+    assert (set(tracks["position"]), set(tracks["phase"])) == ({"left", "right"}, {"light"})
+    for p in range(PLACES):
+        runner, link = PipelineRunner(PIPELINE), None
+        for t in range(TIMES):
+            found_labels, found_mask = np.zeros(SPEC.shape, np.int32), np.zeros(SPEC.shape, np.uint8)
+            images = {"red": cells_at(t, p, 1), "green": cells_at(t, p, 0)}
+            if not len(source.frames(t=t, p=p, c="green")):  # it was lost
+                del images["green"]
+            job = AnalysisJob(images=(), t=t, p=p, link=link)
+            found = runner.run(job, images, {}, found_labels, found_mask)
+            link = found.link
+            rows = tracks[(tracks["t"] == t) & (tracks["p"] == p)]
+            assert rows["particle"].tolist() == found.columns["particle"].tolist()
+            assert rows["mean_red"].tolist() == found.columns["mean_red"].tolist()
+            assert rows["chosen"].tolist() == found.columns["chosen"].tolist()
+            assert np.array_equal(labels.plane({"t": t, "p": p}), found_labels)
+            assert np.array_equal(masks.plane({"t": t, "p": p}), found_mask)
+
+
+def test_its_record_names_its_source_and_its_labels_the_images_they_label(record: Path, done: Done) -> None:
+    out = done.out
+    manifest = parfocal.open_run(out).manifest
+    source = manifest.plan["source"]
+    assert (out / source["folder"]).resolve() == record
+    assert len(source["manifest_sha256"]) == len(manifest.plan["pipeline"]["segment"]["source"]) == 64
+    assert {"parfocal", "numpy", "python"} <= set(manifest.versions)
+    for p in range(PLACES):
+        image = out / "labels.ome.zarr" / str(p)
+        yaozarrs.validate_zarr_store(str(image))
+        label = yaozarrs.open_group(str(image)).ome_metadata().image_label
+        assert (image / label.source.image).resolve() == record / "frames.ome.zarr" / str(p)
+    yaozarrs.validate_zarr_store(str(out / "labels.ome.zarr"))
+
+
+def test_a_step_that_raises_is_told_with_the_frame_and_costs_only_its_time_point(
+    record: Path, tmp_path: Path
+) -> None:
+    summary = reprocess(record, {"segment": STEPS + "fails_at_one", "channel": "red"}, tmp_path / "again")
+    assert (summary.outcome, summary.analysed, summary.failed) == ("incomplete: lost 2", 6, 2)
+    assert summary.errors[0].startswith("t=1, p=")
+    assert "step 'segment' raised ValueError: no cells at t = 1" in summary.errors[0]
+    again = parfocal.open_run(tmp_path / "again")
+    assert sorted(set(again.tracks()["t"].tolist())) == [0, 2, 3]
+    assert again.frames("labels").missing == [{"t": 1, "p": 0}, {"t": 1, "p": 1}]
+
+
+@pytest.mark.slow
+def test_an_interrupt_leaves_a_record_that_says_how_far_it_came(record: Path, tmp_path: Path) -> None:
+    def interrupt(progress: object) -> None:
+        if getattr(progress, "phase", "") == "analysing":
+            raise KeyboardInterrupt("enough")
+
+    summary = reprocess(record, PIPELINE, tmp_path / "again", report=interrupt)
+    again = parfocal.open_run(tmp_path / "again")
+    assert summary.outcome == again.outcome == "cancelled"
+    assert again.manifest.reason.startswith("enough, after ")
+
+
+def test_what_cannot_be_done_is_refused_and_nothing_is_left(record: Path, tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(AlreadyExistsError, match="never overwritten"):
+        reprocess(record, PIPELINE, tmp_path / "taken")
+    with pytest.raises(BadInputError, match=r"segments channel 'blue', .* known: green, red"):
+        reprocess(record, {"segment": STEPS + "bright", "channel": "blue"}, tmp_path / "new")
+    with pytest.raises(BadInputError, match="workers must be 1 or more, not 0"):
+        reprocess(record, PIPELINE, tmp_path / "new", workers=0)
+    with pytest.raises(BadInputError, match="not the folder of a run"):
+        reprocess(tmp_path, PIPELINE, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
