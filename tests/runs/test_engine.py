@@ -10,6 +10,9 @@ import pytest
 from parfocal.core.clock import SYSTEM_CLOCK, poll_until
 from parfocal.core.errors import BadInputError
 from parfocal.core.run_status import RunStatus
+from parfocal.runs.conditions.interlocks import Interlock
+from parfocal.runs.conditions.judging import observed
+from parfocal.runs.conditions.values import Reading
 from parfocal.runs.engine import RunEngine
 from parfocal.runs.instruments.instruments import RunStart, RunStorage
 from parfocal.runs.plans.combine import combine
@@ -536,3 +539,57 @@ def test_a_camera_that_somebody_stopped_ends_the_run_and_what_was_forced_is_note
         ("xy.move", "a shell"),
         ("camera.stop", "a script"),
     ]
+
+
+CLOSED = Reading(service="door", command="is_closed", equals=True)
+DOOR = Interlock(name="door", condition=CLOSED)
+
+
+def door_is(closed, lab):
+    return {CLOSED.key: observed(CLOSED, None, closed, lab.clock.monotonic_ns())}
+
+
+def test_an_interlock_aborts_the_exposure_and_the_run_is_not_resumed_before_it_holds_again(slow):
+    run = slow.run(series(3), interlocks=(DOOR,), facts=door_is(True, slow))
+    slow.clock.wait_for_waiters()  # in the first exposure
+    run.observed(door_is(False, slow))
+    status = slow.until(run, "paused")
+    slow.until_dark()
+    told = "interlock 'door': door.is_closed is no, and not yes"
+    assert status.reason == told
+    assert status.breached == (told,)
+    assert status.events_acquired == 0
+    with pytest.raises(BadInputError, match=r"stays paused: interlock 'door': door.is_closed is no"):
+        run.resume()
+    assert run.status().state == "paused"
+    assert [command.command for command in run.status().commands] == ["interlock"]
+    run.observed(door_is(True, slow))
+    assert run.status().state == "paused", "what was breached is resumed by a person"
+    run.resume()
+    assert run.status().breached == ()
+    slow.until(run, "running")
+    while run.status().events_acquired < 1:
+        run.observed(door_is(True, slow))
+        slow.clock.wait_for_waiters(timeout_s=0.01)
+        slow.clock.advance(0.01)
+    assert [number for number, _ in slow.instruments.exposed][:2] == [0, 0], "the image is taken again"
+
+
+def test_an_interlock_that_ends_a_run_says_which_with_its_value(slow):
+    ends = Interlock(name="door", condition=CLOSED, breach="end")
+    run = slow.run(series(3), interlocks=(ends,), facts=door_is(True, slow))
+    slow.clock.wait_for_waiters()
+    run.observed(door_is(None, slow))
+    status = slow.end(run)
+    assert status.outcome == "failed"
+    assert status.reason.startswith("interlock 'door': door.is_closed cannot be told")
+    assert not slow.instruments.lit
+
+
+def test_a_cancel_while_an_interlock_is_breached_is_a_cancel(slow):
+    run = slow.run(series(3), interlocks=(DOOR,), facts=door_is(True, slow))
+    slow.clock.wait_for_waiters()
+    run.observed(door_is(False, slow))
+    slow.until(run, "paused")
+    run.cancel("enough")
+    assert slow.end(run).outcome == "cancelled"

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from parfocal.runs.conditions.interlocks import Interlock
+from parfocal.runs.conditions.judging import observed
+from parfocal.runs.conditions.values import Reading
 from parfocal.runs.machine import inputs, tasks
 from parfocal.runs.machine.advance import advance
 from parfocal.runs.machine.machine import Machine
@@ -19,6 +22,7 @@ S = 1_000_000_000
 CALLS = [
     ServiceCall(service="force", command="ramp"),
     ServiceCall(service="force", command="ramp", pause="hold", resume="go_on"),
+    ServiceCall(service="force", command="ramp", exposing=True),
 ]
 SEARCHES = [Autofocus(range=4, step=2, on_failure=policy) for policy in ("keep", "pause", "stop")]
 
@@ -67,7 +71,7 @@ class Orders(RuleBasedStateMachine):
                     follows_focus=True,
                     autofocus=SEARCHES[number % 3] if kind == "autofocus" else None,
                     shifted_p=(0,) if kind == "autofocus" else (),
-                    call=CALLS[number % 2] if kind == "call" else None,
+                    call=CALLS[number % 3] if kind == "call" else None,
                 )
             )
 
@@ -143,6 +147,12 @@ class Orders(RuleBasedStateMachine):
                 self.give(inputs.Drained(now))
             case tasks.Close(ending=ending, reason=reason):
                 self.give(inputs.Closed(now, ending, reason))
+
+    def go_on(self, steps: int) -> None:
+        """Some tasks end as they should, one after the other."""
+        for _ in range(steps):
+            if self.task is not None:
+                self.perform(0)
 
     @precondition(lambda self: self.at_risk())
     @rule()
@@ -289,11 +299,15 @@ class Orders(RuleBasedStateMachine):
         if machine.state == "ended":
             assert machine.task is None
 
+    def look_again(self) -> None:
+        """See that what interlocks ask for is so."""
+
     def teardown(self) -> None:
         """Whatever came: answered and resumed, it comes to an end, and no cancel was lost."""
         for _ in range(4000):
             if self.machine.state == "ended":
                 break
+            self.look_again()
             self.give(inputs.Answer(self.now, True))
             self.give(inputs.Resume(self.now))
             self.perform(0)
@@ -302,6 +316,143 @@ class Orders(RuleBasedStateMachine):
             assert self.machine.outcome in ("cancelled", "failed")
         elif self.machine.outcome == "complete":
             assert self.machine.counts.consumed == len(self.plan)
+
+
+DOOR = Reading(service="door", command="is_closed", equals=True, stale_s=3)
+CAGE = Reading(service="cage", command="is_closed", equals=True, stale_s=60)
+INTERLOCKS = (
+    Interlock(name="door", condition=DOOR),
+    Interlock(name="cage", condition=CAGE, breach="end"),
+)
+
+
+class InterlockedOrders(Orders):
+    """The same with interlocks, of which one pauses the run and another one ends it."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, tuple[bool | None, int]] = {}
+        super().__init__()
+
+    def make_plan(self, length: int = 6) -> None:
+        if not self.machine.interlocks:
+            self.seen = {one.key: (True, self.now) for one in (DOOR, CAGE)}
+            facts = {one.key: observed(one, None, True, self.now) for one in (DOOR, CAGE)}
+            self.machine = self.machine.having(interlocks=INTERLOCKS, facts=facts)
+        super().make_plan(length)
+
+    def is_well(self) -> bool:
+        return all(
+            self.seen[one.key][0] and self.now - self.seen[one.key][1] <= one.stale_s * S
+            for one in (DOOR, CAGE)
+        )
+
+    def give(self, given: inputs.Input) -> tuple[tasks.Effect, ...]:
+        before = self.machine
+        effects = super().give(given)
+        task = self.machine.task
+        if task is not before.task and self.machine.takes_light:
+            assert self.is_well(), f"{type(task).__name__} began although an interlock was breached"
+        if isinstance(given, inputs.Resume) and before.held is not None:
+            assert (self.machine.held is None) == self.is_well()
+        return effects
+
+    def look(self, asked: Reading, value: bool | None) -> None:
+        """Somebody looks at a door: it is closed, or open, or it cannot be told."""
+        was, may_change = self.machine, self.machine.may_change
+        self.seen[asked.key] = value, self.now
+        fact = observed(asked, was.facts.get(asked.key), value, self.now, "" if value is not None else "gone")
+        effects = self.give(inputs.Observed(self.now, {asked.key: fact}))
+        if may_change and not self.is_well() and not was.breaches:
+            assert tasks.Darken() in effects, "the light stayed on"
+            assert self.machine.held is not None or self.machine.end is not None
+            assert not was.takes_light or tasks.Abort() in effects
+        if tasks.Abort() not in effects:
+            return
+        if isinstance(self.task, tasks.CallService):
+            self.give(inputs.Called(self.now, self.now, 1, "cancelled"))
+        else:
+            self.stop_what_is_aborted(effects)
+
+    def open_the_door_during_an_exposure(self) -> None:
+        self.go_on_until(tasks.Expose)
+        self.look(DOOR, False)
+
+    def open_the_door_too_late_to_abort(self) -> None:
+        """The light goes off as an exposure is under way, which the camera ends all the same."""
+        self.go_on_until(tasks.Expose)
+        if not isinstance(self.task, tasks.Expose):
+            return
+        event, before = self.task.event, self.machine.counts
+        fact = observed(DOOR, None, False, self.now)
+        self.seen[DOOR.key] = False, self.now
+        effects = self.give(inputs.Observed(self.now, {DOOR.key: fact}))
+        is_new = tasks.Darken() in effects
+        if self.machine.end is None and is_new:
+            self.give(inputs.Exposed(self.now, self.now))
+            assert self.machine.counts.errors.count == before.errors.count + 1
+            if event.kind == "stimulus":
+                assert self.machine.counts.stimulations.unsure == before.stimulations.unsure + 1
+        else:
+            self.stop_what_is_aborted(effects)
+
+    def go_on_until(self, kind: type[tasks.Task]) -> None:
+        for _ in range(20):
+            if self.task is not None and not isinstance(self.task, kind | tasks.Hold | tasks.Ask):
+                self.perform(0)
+
+    def resume(self, policy: str) -> None:
+        self.give(inputs.Resume(self.now, policy))
+        assert self.machine.state not in ("pausing", "paused") or not self.is_well()
+
+    def look_again(self) -> None:
+        self.look(DOOR, True)
+        self.look(CAGE, True)
+
+
+OFTEN = {
+    "go on": 6,
+    "the door opens": 3,
+    "the door closes": 4,
+    "nobody knows of the door": 1,
+    "the cage opens": 1,
+    "the door opens as it exposes": 3,
+    "the door opens late": 2,
+    "resume": 5,
+    "pause": 2,
+    "time passes": 1,
+    "restart": 1,
+    "fail": 1,
+    "replace": 1,
+    "cancel": 1,
+}
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.sampled_from([one for one, often in OFTEN.items() for _ in range(often)]), max_size=60))
+def test_pauses_cancels_interlocks_and_crashes_in_any_order(happens):
+    orders = InterlockedOrders()
+    orders.other_policy("pause")
+    acts = {
+        "go on": lambda: orders.go_on(2),
+        "the door opens": lambda: orders.look(DOOR, False),
+        "the door closes": lambda: orders.look(DOOR, True),
+        "nobody knows of the door": lambda: orders.look(DOOR, None),
+        "the cage opens": lambda: orders.look(CAGE, False),
+        "the door opens as it exposes": orders.open_the_door_during_an_exposure,
+        "the door opens late": orders.open_the_door_too_late_to_abort,
+        "resume": lambda: orders.resume("shift"),
+        "pause": orders.pause,
+        "time passes": lambda: [orders.time_passes() for _ in range(4)],
+        "restart": lambda: orders.restart() if orders.at_risk() else None,
+        "fail": lambda: orders.fail() if orders.at_risk() else None,
+        "replace": lambda: orders.replace() if orders.machine.may_change else None,
+        "cancel": lambda: orders.cancel("cancelled"),
+    }
+    for one in happens:
+        acts[one]()
+        orders.everything_is_counted()
+        orders.what_is_acknowledged_holds()
+    orders.teardown()
 
 
 Orders.TestCase.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
@@ -463,3 +614,17 @@ def test_a_time_point_that_takes_most_of_its_interval_does_not_make_the_next_one
         event = Event(number=place, kind="image", min_start_time=0.0)
         timing = timing.exposed(event, place * S, repeated=False)
     assert timing.due_ns(Event(number=12, kind="image", min_start_time=12.0), 12 * S) == 12 * S
+
+
+def test_an_interlock_is_checked_before_an_exposure_that_nobody_looked_at_since_long():
+    shell = Shell([image(n, 10.0 * n) for n in range(3)])
+    fact = observed(CAGE, None, True, shell.now)
+    shell.machine = shell.machine.having(interlocks=INTERLOCKS[1:], facts={CAGE.key: fact})
+    shell.now += 61 * S
+    shell.report = inputs.Woken(shell.now)
+    shell.run()
+    assert shell.starts == []
+    assert (shell.machine.outcome, shell.machine.reason) == (
+        "failed",
+        "interlock 'cage': cage.is_closed was yes 61 s ago, too long",
+    )

@@ -49,7 +49,11 @@ def examined(request, plan):
 
 def test_steps_are_told_the_time_points_of_the_plan_as_it_is_now(tmp_path):
     context = SimpleNamespace(
-        streams=tmp_path, clock=SYSTEM_CLOCK, log=logging.getLogger("test starting"), service="runs"
+        streams=tmp_path,
+        clock=SYSTEM_CLOCK,
+        log=logging.getLogger("test starting"),
+        service="runs",
+        rig="lab",
     )
     settings = RunSettings(camera="camera")
     starter = RunStarter(context, lambda: settings, None, lambda _: None, None, MeasuredTimes())

@@ -14,6 +14,7 @@ from parfocal.cli.output import console, print_json
 from parfocal.cli.own_modules import find_own_modules
 from parfocal.core.run_status import StimMode
 from parfocal.rig.plan_report import KnownRig, first_and_last, known_rig, report_of
+from parfocal.runs.conditions.interlocks import interlocks_to_data
 from parfocal.runs.pipeline.pipeline import pipeline_to_data
 from parfocal.runs.pipeline.plan_check import check_plan
 from parfocal.runs.pipeline.requested_run import requested_run
@@ -86,12 +87,17 @@ def plan(
         known = {"plan": str(plan), "rig": facts.rig, **msgspec.structs.asdict(report)}
         if request is not None:
             known |= {"pipeline": pipeline_to_data(request.pipeline), "stim_mode": request.mode}
+        if asked.interlocks:
+            known |= {"interlocks": interlocks_to_data(asked.interlocks)}
         print_json({**known, "events": events, "events_left_out": left_out})
         return Exit.OK
     shown = console()
     _summarise(report, facts, shown)
     if request is not None:
         _show_steps(request, shown)
+    for interlock in asked.interlocks:
+        told = f"{interlock.condition.words}, or the run is to {interlock.breach}"
+        shown.print(Text.assemble((f"{'interlock':13}", "bold"), f"{interlock.name}: {told}"))
     if most:
         shown.print(_table(first, last, left_out))
     return Exit.OK

@@ -100,7 +100,7 @@ def run(
             folder="" if out is None else out,
             continues=continues,
             force=force,
-            **_with_pipeline(asked),
+            **_beside_plan(asked),
         )
 
     return carry_out(rig, start, detach=detach, json=json)
@@ -188,16 +188,18 @@ def prepare(
             folder="" if out is None else out,
             continues=continues,
             force=force,
-            **_with_pipeline(asked),
+            **_beside_plan(asked),
         )
         status = handle.status()
         _print_status(status, running.name, json=json)
 
 
-def _with_pipeline(asked: RequestedRun) -> dict[str, Any]:
-    """Return how a rig is told of the pipeline, if there is one."""
-    request = asked.pipeline
-    return {} if request is None else {"pipeline": request.pipeline, "stim_mode": request.mode}
+def _beside_plan(asked: RequestedRun) -> dict[str, Any]:
+    """Return how a rig is told of the pipeline and the interlocks, if there are any."""
+    request, told = asked.pipeline, dict[str, Any]()
+    if request is not None:
+        told |= {"pipeline": request.pipeline, "stim_mode": request.mode}
+    return {**told, "interlocks": asked.interlocks} if asked.interlocks else told
 
 
 def _follow(handle: RunHandle, rig: str, came: list[str], *, json: bool) -> RunStatus:

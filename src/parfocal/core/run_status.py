@@ -58,7 +58,8 @@ class RunCommand(msgspec.Struct, frozen=True, kw_only=True):
     ----------
     command : str
         "pause", "resume", "cancel", "finish", "confirm", "extend" or "replace_future"; or what somebody
-        forced or stopped of an instrument that the run uses, such as "camera.stop"; or what the run itself
+        forced or stopped of an instrument that the run uses, such as "camera.stop"; or "interlock" where one
+        is breached or holds again; or what the run itself
         called by its plan, such as "tracker.build_tables", noted when that has ended.
     at : float
         When, seconds since 1970 UTC.
@@ -226,6 +227,8 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
         of a plan.
     claims : tuple of str
         The instruments that it holds; of a run that is prepared, none.
+    breached : tuple of str
+        The interlocks that are breached just now, each with the value that it goes by.
     forecast : RunForecast
         What it was expected to need before it was started.
     """
@@ -266,6 +269,7 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
     parent: str = ""
     script: str = ""
     claims: tuple[str, ...] = ()
+    breached: tuple[str, ...] = ()
     forecast: RunForecast = RunForecast()
 
     @property

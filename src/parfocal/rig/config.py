@@ -21,6 +21,7 @@ from parfocal.processes.validation import setting_type, validate
 from parfocal.rig.config_names import Name, checked_name
 from parfocal.rig.panel_config import PanelConfig, PlotConfig
 from parfocal.rig.run_roles import check_parts
+from parfocal.runs.conditions.interlocks import check_services, interlocks_from_data, interlocks_to_data
 from parfocal.runs.settings import SERVICE as RUNS
 from parfocal.runs.settings import RunSettings
 
@@ -121,6 +122,8 @@ class RigConfig(BaseModel):
         Which services play which part in its runs, where their kinds don't tell, and by which rules runs go.
     panels, plots : dict
         Panels and time plots that desktops show of it beside their own, by their names.
+    interlocks : list of dict
+        Conditions that have to hold as long as any of its runs goes on: each with name, condition and breach.
 
     Examples
     --------
@@ -137,6 +140,12 @@ class RigConfig(BaseModel):
     runs: RunSettings | None = None
     panels: dict[Name, PanelConfig] = {}
     plots: dict[Name, PlotConfig] = {}
+    interlocks: list[dict[str, Any]] = []
+
+    @field_validator("interlocks")
+    @classmethod
+    def _interlocks_are_known(cls, interlocks: Any) -> Any:
+        return interlocks_to_data(interlocks_from_data(interlocks))
 
     @model_validator(mode="after")
     def _dependencies_exist(self) -> RigConfig:
@@ -151,6 +160,7 @@ class RigConfig(BaseModel):
                         raise ValueError(
                             f"{name} {word} {other!r}, which is no service; {nearest(other, self.services)}"
                         )
+        check_services(interlocks_from_data(self.interlocks), self.services)
         if self.runs is not None:
             check_parts(self.runs, self.services)
         return self

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from parfocal.core.run_status import StimMode
     from parfocal.rig.sweep import SweepHandle
     from parfocal.runs.acquisition_mode import AcquisitionMode
+    from parfocal.runs.conditions.interlocks import AnyInterlocks
     from parfocal.runs.handle import RunHandle
     from parfocal.runs.pipeline.request import AnyPipeline
     from parfocal.runs.plans.any_plan import AnyPlan
@@ -34,6 +35,7 @@ class Experiments(Pulls):
         notes: Mapping[str, Any] | None = None,
         pipeline: AnyPipeline | None = None,
         stim_mode: StimMode | None = None,
+        interlocks: AnyInterlocks | None = None,
     ) -> RunHandle:
         """Start a run of a plan; return its handle at once.
 
@@ -63,6 +65,8 @@ class Experiments(Pulls):
         stim_mode : "current" or "previous"
             From which image the mask of a stimulus is made: of its time point, which is the default, or of
             the one before.
+        interlocks : iterable of Interlock or mapping
+            What has to hold as long as it goes on, beside the interlocks of the rig's file.
 
         Raises
         ------
@@ -81,6 +85,7 @@ class Experiments(Pulls):
             notes=notes,
             pipeline=pipeline,
             stim_mode=stim_mode,
+            interlocks=interlocks,
         )
 
     def acquire(

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from parfocal.processes.setting_status import SettingStatus
     from parfocal.rig.config import ServiceConfig
     from parfocal.rig.connections import RigConnection
+    from parfocal.runs.conditions.interlocks import AnyInterlocks
     from parfocal.runs.handle import RunHandle
     from parfocal.runs.pipeline.request import AnyPipeline
     from parfocal.runs.plans.any_plan import AnyPlan
@@ -198,6 +199,7 @@ class Rig(Experiments, RigPanels, RigSettings):
         notes: Mapping[str, Any] | None = None,
         pipeline: AnyPipeline | None = None,
         stim_mode: StimMode | None = None,
+        interlocks: AnyInterlocks | None = None,
     ) -> RunHandle:
         """Check a run of a plan as `run` does, and show it in every view; `RunHandle.start` has it begin.
 
@@ -217,6 +219,7 @@ class Rig(Experiments, RigPanels, RigSettings):
             notes=notes,
             pipeline=pipeline,
             stim_mode=stim_mode,
+            interlocks=interlocks,
         )
 
     def keep_light(self) -> None:

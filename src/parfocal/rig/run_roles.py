@@ -68,6 +68,7 @@ def run_settings(config: RigConfig) -> RunSettings:
     if tracker is not None and "tracks" in tracker.settings:
         found["tracks"] = tracker.settings["tracks"]
     found |= {name: name for name in STAGES if name in _of_kind(config.services, "stage")}
+    found["interlocks"] = tuple(config.interlocks)
     found["lights"] = _of_kind(config.services, "light")
     return RunSettings(**{**found, "undecided": undecided, **said})
 

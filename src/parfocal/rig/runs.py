@@ -12,8 +12,9 @@ import msgspec
 from parfocal.core.errors import BadInputError, CommandError, RunNotFoundError, nearest
 from parfocal.core.run_status import RunStatus
 from parfocal.runs.acquisition_mode import AcquisitionMode, parts_of
+from parfocal.runs.conditions.interlocks import AnyInterlocks, interlocks_to_data
 from parfocal.runs.handle import START_S, RunHandle
-from parfocal.runs.pipeline.requested_run import requested_run
+from parfocal.runs.pipeline.requested_run import RequestedRun, requested_run
 from parfocal.runs.plans.plan_data import plan_to_data
 from parfocal.runs.settings import SERVICE
 from parfocal.runs.watch import RunWatch
@@ -80,9 +81,10 @@ class Runs(Mapping[str, RunHandle]):
         notes: Mapping[str, Any] | None = None,
         pipeline: AnyPipeline | None = None,
         stim_mode: StimMode | None = None,
+        interlocks: AnyInterlocks | None = None,
     ) -> RunHandle:
         """Start a run; see `Rig.run`."""
-        asked = requested_run(plan, pipeline, stim_mode)
+        asked = requested_run(plan, pipeline, stim_mode, interlocks)
         return self._begin(
             "start",
             plan_to_data(asked.plan),
@@ -92,6 +94,7 @@ class Runs(Mapping[str, RunHandle]):
             force,
             dict(notes or {}),
             pipeline=asked.pipeline,
+            **_interlocked(asked),
             **self._as_child(),
         )
 
@@ -106,9 +109,10 @@ class Runs(Mapping[str, RunHandle]):
         notes: Mapping[str, Any] | None = None,
         pipeline: AnyPipeline | None = None,
         stim_mode: StimMode | None = None,
+        interlocks: AnyInterlocks | None = None,
     ) -> RunHandle:
         """Prepare a run; see `Rig.prepare`."""
-        asked = requested_run(plan, pipeline, stim_mode)
+        asked = requested_run(plan, pipeline, stim_mode, interlocks)
         return self._begin(
             "prepare",
             plan_to_data(asked.plan),
@@ -118,6 +122,7 @@ class Runs(Mapping[str, RunHandle]):
             force,
             dict(notes or {}),
             pipeline=asked.pipeline,
+            **_interlocked(asked),
         )
 
     def record(
@@ -227,6 +232,11 @@ class Runs(Mapping[str, RunHandle]):
 
     def _handle(self, name: str) -> RunHandle:
         return self._handles.setdefault(name, RunHandle(name, self._watch))
+
+
+def _interlocked(asked: RequestedRun) -> dict[str, Any]:
+    """Return how the service is told of interlocks, if there are any."""
+    return {"interlocks": interlocks_to_data(asked.interlocks)} if asked.interlocks else {}
 
 
 def _place(folder: str | Path) -> str:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from parfocal.core.errors import BadInputError, CommandError
 from parfocal.core.run_status import RunForecast
 from parfocal.runs.command_log import CommandLog, called_details
+from parfocal.runs.conditions.noting import note_breaches
 from parfocal.runs.event_log import settled
 from parfocal.runs.forecast.run_prediction import KnownTimes, RunPrediction
 from parfocal.runs.instruments.instruments import Instruments, RunStart, RunStorage
 from parfocal.runs.machine import inputs, tasks
 from parfocal.runs.machine.advance import advance
 from parfocal.runs.machine.counts import EventCounts
+from parfocal.runs.machine.guarding import refusal
 from parfocal.runs.machine.machine import Machine
 from parfocal.runs.machine.timing import Timing
 from parfocal.runs.performing import Performer
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
 
     from parfocal.core.clock import Clock
     from parfocal.core.run_status import FailurePolicy, ResumePolicy, RunStatus
+    from parfocal.runs.conditions.interlocks import Interlock
+    from parfocal.runs.conditions.judging import Facts
+    from parfocal.runs.conditions.watching import ConditionWatch
     from parfocal.runs.event_log import SettledEvent
     from parfocal.runs.forecast.device_times import DeviceTimes
     from parfocal.runs.forecast.prediction import Prediction
@@ -94,6 +99,12 @@ class RunEngine:
         Returns which program steers it, in the thread in which it does.
     journal : RunJournal, optional
         Of a run with a record: keeps what was begun and what is done.
+    interlocks : tuple of Interlock
+        What has to hold as long as it goes on.
+    watch : ConditionWatch, optional
+        Looks at the values of conditions; closed at its end.
+    facts : dict of str to Observation
+        What was seen of them so far.
     tell_record : callable
         Called as ``tell_record(run, command, details)`` with what services did for it: for another run whose
         record holds that, if it has none of its own.
@@ -117,6 +128,9 @@ class RunEngine:
         analysis: LiveAnalysis | None = None,
         caller: Callable[[], str] = lambda: "",
         journal: RunJournal | None = None,
+        interlocks: tuple[Interlock, ...] = (),
+        watch: ConditionWatch | None = None,
+        facts: Facts = {},  # noqa: B006 (never changed)
         tell_record: Callable[[str, str, dict[str, Any]], None] = lambda *_: None,
     ) -> None:
         self.name = start.run
@@ -132,7 +146,10 @@ class RunEngine:
         self._prediction = RunPrediction(known or KnownTimes(), begin_s=timing.begin_s)
         self._task_began_ns = 0
         late = analysis.late if analysis is not None and analysis.has_masks else None
-        self._machine = Machine(on_failure=on_failure, late=late, counts=done, timing=timing)
+        self._machine = Machine(
+            on_failure=on_failure, late=late, counts=done, timing=timing, interlocks=interlocks, facts=facts
+        )
+        self._watch = watch
         self.analysis = analysis
         self._facts = RunFacts(
             run=self.name,
@@ -160,6 +177,13 @@ class RunEngine:
     def start(self) -> None:
         """Begin."""
         self._thread.start()
+        if self._watch is not None:
+            self._watch.start(self.observed, lambda: self.lag_ms)
+
+    def discard(self) -> None:
+        """Let go of what it looks at: it was never started."""
+        if self._watch is not None:
+            self._watch.close()
 
     def join(self, timeout_s: float | None = None) -> bool:
         """Wait for the end of the thread; return whether it has ended."""
@@ -175,6 +199,11 @@ class RunEngine:
     def counts(self) -> EventCounts:
         """What became of its events."""
         return self._machine.counts
+
+    @property
+    def lag_ms(self) -> float:
+        """How late its last event began."""
+        return self._machine.timing.lag_ms
 
     @property
     def has_ended(self) -> bool:
@@ -196,10 +225,24 @@ class RunEngine:
         return self._wish(lambda now: inputs.Pause(now, reason))
 
     def resume(self, policy: ResumePolicy = "shift", gap_s: float = 0.0) -> RunStatus:
-        """Go on after a pause; `BadInputError` for a gap that is none."""
+        """Go on after a pause; `BadInputError` for a gap that is none, or if `check_resume` raises it."""
         if not 0 <= gap_s < float("inf"):
             raise BadInputError(f"gap_s is a number of seconds, 0 or more, not {gap_s}")
+        self.check_resume()
         return self._wish(lambda now: inputs.Resume(now, policy, round(gap_s * 1e9)))
+
+    def check_resume(self) -> None:
+        """Raise `BadInputError`, naming it, if an interlock is breached, so that the run stays paused."""
+        with self._lock:
+            found = refusal(self._machine, self._clock.monotonic_ns())
+        if found:
+            told = "; ".join(breach.told for breach in found)
+            raise BadInputError(f"run {self.name!r} stays paused: {told}. Resume it when that holds again")
+
+    def observed(self, facts: Facts) -> None:
+        """Take what was seen of the values of conditions. Any thread."""
+        with self._lock:
+            self._advance(inputs.Observed(self._clock.monotonic_ns(), facts))
 
     def cancel(self, reason: str = "") -> RunStatus:
         """End it now."""
@@ -317,6 +360,8 @@ class RunEngine:
                 report = self._performer.failed(task, error)
         if self._journal is not None:
             self._journal.close(self._performer.folder)
+        if self._watch is not None:
+            self._watch.close()
 
     def _next(self, report: inputs.Report) -> tasks.Task | None:
         """Return the next task. Events are fetched here, under the lock, so that a plan may be replaced.
@@ -393,6 +438,7 @@ class RunEngine:
         self._machine, effects = advance(before, given)
         if self._machine is not before:
             self._commands.see(before, given)
+            note_breaches(before, self._machine, self._commands, self._log)
         self._facts.see(self._machine, given, self._clock)
         if isinstance(given, inputs.Resume | inputs.Replaced):
             self._prediction.goes_on(self._machine.timing, given.now_ns)

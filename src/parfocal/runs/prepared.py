@@ -32,6 +32,7 @@ class StartRequest:
     parts: dict[str, Any] = field(default_factory=dict)
     pipeline: PipelineRequest | None = None
     mode: AcquisitionMode | None = None
+    interlocks: tuple[dict[str, Any], ...] = ()
 
 
 class PlanForecast(msgspec.Struct, frozen=True, kw_only=True):

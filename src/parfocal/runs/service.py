@@ -128,6 +128,7 @@ class RunService(Service):
         parts: dict[str, Any] = {},  # noqa: B006
         pipeline: PipelineRequest | None = None,
         mode: AcquisitionMode | None = None,
+        interlocks: list[dict[str, Any]] = [],  # noqa: B006
     ) -> RunStatus:
         """Start a run of `plan`, as `plan_to_data` writes one; returns its status, with its name.
 
@@ -147,6 +148,7 @@ class RunService(Service):
             parts=parts,
             pipeline=pipeline,
             mode=mode,
+            interlocks=tuple(interlocks),
         )
         if continues:
             known = self._runs.find(continues)
@@ -167,6 +169,7 @@ class RunService(Service):
         by_force: bool = False,
         notes: dict[str, Any] = {},  # noqa: B006 (never changed)
         pipeline: PipelineRequest | None = None,
+        interlocks: list[dict[str, Any]] = [],  # noqa: B006
     ) -> RunStatus:
         """Check a run of `plan` as `start` does, and keep it until `start_prepared`; returns its status.
 
@@ -180,6 +183,7 @@ class RunService(Service):
             by_force=by_force,
             notes=notes,
             pipeline=pipeline,
+            interlocks=tuple(interlocks),
         )
         before = self._runs.find(continues) if continues else None
         if before is not None and before.goes_on:
@@ -270,12 +274,15 @@ class RunService(Service):
 
     @command(lane=RECEIVER, effect="changes")
     def resume(self, run: str, policy: ResumePolicy = "shift", gap_s: float = 0.0) -> RunStatus:
-        """Go on after a pause, with those that the run started.
+        """Go on after a pause, with those that the run started; refused while an interlock is breached.
 
         "shift" moves the rest of the schedule on by the pause; "catch up" keeps it, with `gap_s` seconds or
         more between time points that are late (0: half of their interval); "skip" leaves out what is overdue,
         and declares it.
         """
+        with self._steering:
+            for one in self._runs.family(run):
+                one.check_resume()
         return self._all(run, lambda one: one.resume(policy, gap_s))
 
     @command(lane=RECEIVER, effect="stops")

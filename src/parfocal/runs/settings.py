@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from parfocal.core.errors import BadInputError
 from parfocal.core.run_status import FailurePolicy
+from parfocal.runs.conditions.interlocks import interlocks_from_data, interlocks_to_data
 
 SERVICE = "runs"
 """The service of a rig that carries out its runs."""
@@ -49,6 +50,8 @@ class RunSettings(BaseModel):
     history : str
         "module:object" of a function ``(folder, most_bytes, after_ns)`` that yields the frames of the record,
         for viewers that come late; "" for none.
+    interlocks : list of dict
+        Conditions that have to hold as long as any run goes on: those of the rig file's ``[[interlocks]]``.
     script_process : str
         The module that serves a script in a process of its own; "" for a rig that runs none.
     """
@@ -74,7 +77,14 @@ class RunSettings(BaseModel):
     keep_times: bool = True
     stored_frames: str = ""
     history: str = ""
+    interlocks: tuple[dict[str, Any], ...] = ()
     script_process: str = ""
+
+    @field_validator("interlocks", mode="before")
+    @classmethod
+    def _interlocks_are_known(cls, interlocks: Any) -> Any:
+        """Refuse what is no interlock, as the plan's own are refused."""
+        return tuple(interlocks_to_data(interlocks_from_data(interlocks)))
 
     def service(self, part: str, purpose: str) -> str:
         """Return the service that plays a part, such as "camera", which is needed for `purpose`.

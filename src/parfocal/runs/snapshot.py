@@ -132,6 +132,7 @@ def status_of(machine: Machine, schedule: Schedule, facts: RunFacts, now_ns: int
         folder=facts.folder,
         parent=facts.parent,
         claims=facts.claims,
+        breached=tuple(breach.told for breach in machine.breaches) if machine.state != "ended" else (),
         forecast=facts.forecast,
     )
 

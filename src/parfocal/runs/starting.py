@@ -17,6 +17,8 @@ from parfocal.ipc import current_call
 from parfocal.processes import directory
 from parfocal.runs.acquisition_mode import parts_of
 from parfocal.runs.analysis_log import AnalysisLog
+from parfocal.runs.conditions.interlocks import together
+from parfocal.runs.conditions.watch_maker import WatchMaker
 from parfocal.runs.engine import RunEngine
 from parfocal.runs.event_log import STREAM
 from parfocal.runs.forecast.device_times import DeviceTimes
@@ -111,6 +113,7 @@ class RunStarter:
         log: LogWriter | None,
         measured: MeasuredTimes,
     ) -> None:
+        self._watches = WatchMaker(context)
         self._context, self._settings, self._runs = context, settings, runs
         self._tell, self._log = tell, log
         self._measured = measured
@@ -206,6 +209,8 @@ class RunStarter:
             self._runs.start(request.name, known, run)
         except BaseException:
             found.instruments.discard()
+            assert run.engine is not None
+            run.engine.discard()
             raise
         return run
 
@@ -258,6 +263,8 @@ class RunStarter:
             if request.mode is not None and parts_of(request.mode) != (False, False, True):
                 settings.service("tracker", "tracks and video of regions")
             preflight(wanted, facts, appended=before is not None)
+            interlocks = together(settings.interlocks, request.interlocks)
+            self._watches.check(settings, (interlock.condition for interlock in interlocks))
             for_pipeline = PlanForPipeline()
             if request.pipeline is not None:
                 for_pipeline = check_plan(schedule.events(done.consumed), request.pipeline)
@@ -308,6 +315,7 @@ class RunStarter:
         return RunSettings(
             recorder="" if is_busy else settings.recorder,
             folder=settings.folder,
+            interlocks=settings.interlocks,
             on_failure=settings.on_failure,
             answer_s=settings.answer_s,
             restart_s=settings.restart_s,
@@ -355,6 +363,14 @@ class RunStarter:
             mode=request.mode,
         )
         context = self._context
+        interlocks = together(self._settings().interlocks, request.interlocks)
+        watch = self._watches.watch(self._settings(), request.folder, request.name)
+        try:
+            seen = self._watches.look(watch, interlocks)
+        except BaseException:
+            watch.close()
+            instruments.discard()
+            raise
         analysis = sink = None
         if request.pipeline is not None:
             sink = AnalysisLog(context.streams) if instruments.records else None
@@ -380,6 +396,9 @@ class RunStarter:
             analysis=analysis,
             journal=self._journal(start, found, request) if instruments.records else None,
             caller=lambda: current_call().caller,
+            interlocks=interlocks,
+            watch=watch,
+            facts=seen,
             **({} if instruments.records else {"tell_record": self._keep_called}),
         )
         if wanted.largest_move_um:

@@ -164,6 +164,8 @@ def count_facts(status: RunStatus) -> Iterator[Fact]:
     fired = status.stimulations.fired  # their frames are stored, too
     more = f" + {fired} of stimuli" if fired else ""
     yield Fact("frames", f"{status.frames_received}{more} received, {status.frames_stored} stored")
+    for told in status.breached:
+        yield Fact("breached", told, alarm=True)
     if status.events_dropped:
         dropped = ", ".join(f"{count} {reason}" for reason, count in status.events_dropped.items())
         yield Fact("not done", dropped, alarm=True)

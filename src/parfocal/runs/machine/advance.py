@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from parfocal.runs.machine import inputs
 from parfocal.runs.machine.choosing import choose
+from parfocal.runs.machine.guarding import guarded, observed, refusal
 from parfocal.runs.machine.machine import Machine, Pausing, RunEnd
 from parfocal.runs.machine.reports import take
 from parfocal.runs.machine.tasks import (
@@ -39,11 +40,15 @@ def advance(machine: Machine, given: inputs.Input) -> Advanced:
             return _answer(machine, given)
         case inputs.Replaced():
             return _replaced(machine)
+        case inputs.Observed():
+            facts = {**machine.facts, **given.facts}
+            return observed(machine.having(facts=facts), given.now_ns)
         case inputs.Noted():
             counts = machine.counts.failed(given.source, given.type, given.message, given.event)
             return machine.having(counts=counts), ()
         case _:
-            return choose(take(machine, given), given.now_ns), ()
+            machine = guarded(take(machine, given), given.now_ns)
+            return choose(machine, given.now_ns), ()
 
 
 def _pause(machine: Machine, pause: inputs.Pause) -> Advanced:
@@ -58,7 +63,7 @@ def _pause(machine: Machine, pause: inputs.Pause) -> Advanced:
 
 def _resume(machine: Machine, resume: inputs.Resume) -> Advanced:
     held = machine.held
-    if held is None:
+    if held is None or refusal(machine, resume.now_ns):
         return machine, ()
     timing = machine.timing.resumed(resume.policy, resume.gap_ns, held.since_ns, resume.now_ns)
     until_ns = machine.wait_until_ns

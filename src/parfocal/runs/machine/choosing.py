@@ -32,6 +32,7 @@ def choose(machine: Machine, now_ns: int) -> Machine:
     if machine.end is not None:
         return _close(machine)
     if machine.held is not None:
+        machine = machine.to("pausing") if machine.state == "pending" else machine
         return machine.to("paused").having(task=Hold())
     if not machine.prepared:
         return machine.having(task=Prepare())

@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from parfocal.core.run_status import ResumePolicy
+from parfocal.runs.conditions.judging import Facts
 from parfocal.runs.machine.tasks import Ending
 from parfocal.runs.plans.event import Event
 
@@ -222,7 +223,14 @@ class Noted(msgspec.Struct, frozen=True):
     event: int = -1
 
 
+class Observed(msgspec.Struct, frozen=True):
+    """Values of conditions were looked at; `facts` has what was seen, by the keys of their comparisons."""
+
+    now_ns: int
+    facts: Facts
+
+
 Wish = Pause | Resume | EndRun | Answer | Replaced | Noted
 """What others want of a run, or tell it, at any time."""
 
-Input = Report | Wish
+Input = Report | Wish | Observed

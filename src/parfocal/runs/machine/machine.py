@@ -18,6 +18,8 @@ from __future__ import annotations
 import msgspec
 
 from parfocal.core.run_status import FailurePolicy, LatePolicy, RunState
+from parfocal.runs.conditions.interlocks import Breach, Interlock
+from parfocal.runs.conditions.judging import Facts
 from parfocal.runs.machine.counts import EventCounts
 from parfocal.runs.machine.focus import FocusOffsets
 from parfocal.runs.machine.inputs import Answer
@@ -81,6 +83,8 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
         With which mask it is exposed; "none" as long as that is not decided.
     holds : bool
         Whether it waits for its mask without a limit.
+    put_out : bool
+        Whether an interlock has put its light out during the exposure.
     tries : int
         How often it was begun and broken off because an instrument had ended.
     wait_until_ns : int
@@ -91,6 +95,12 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
         How long it went on until then.
     answer : Answer or None
         What a person said to the question in hand.
+    interlocks : tuple of Interlock
+        What has to hold as long as it goes on.
+    facts : Facts
+        What was last seen of the values of conditions.
+    breaches : tuple of Breach
+        The interlocks that were breached when that was last judged.
     held : Pausing or None
         The pause that is asked for.
     end : RunEnd or None
@@ -111,11 +121,15 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     placed: bool = False
     mask: Mask = "none"
     holds: bool = False
+    put_out: bool = False
     tries: int = 0
     wait_until_ns: int = 0
     frames_before: int = 0
     lasted_ns: int = 0
     answer: Answer | None = None
+    interlocks: tuple[Interlock, ...] = ()
+    facts: Facts = {}
+    breaches: tuple[Breach, ...] = ()
     held: Pausing | None = None
     end: RunEnd | None = None
     drained: bool = False
@@ -134,6 +148,13 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the run's thread waits for a command of a service that can be held."""
         task = self.task
         return isinstance(task, CallService) and task.event.call is not None and task.event.call.can_pause
+
+    @property
+    def takes_light(self) -> bool:
+        """Whether the run's thread exposes, or is about to: it moves what is to be lit."""
+        task = self.task
+        exposes = isinstance(task, CallService) and task.event.call is not None and task.event.call.exposing
+        return exposes or isinstance(task, Place | Expose | Focus | Acquire)
 
     @property
     def needs_mask(self) -> bool:
@@ -168,6 +189,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
             placed=False,
             mask="none",
             holds=False,
+            put_out=False,
             tries=0,
             wait_until_ns=0,
             frames_before=0,

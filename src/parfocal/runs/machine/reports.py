@@ -50,6 +50,10 @@ def _exposed(machine: Machine, report: inputs.Exposed) -> Machine:
     event = machine.event
     assert event is not None
     timing = machine.timing.exposed(event, report.began_ns, repeated=machine.tries > 0)
+    if machine.put_out:
+        machine = _noted(machine, "interlock", "BreachError", "its light was put out as it was exposed")
+        if event.kind == "stimulus":
+            return _dropped(machine, "unsure").having(timing=timing)
     counts = machine.counts.done(event, frames=1, fallback=machine.mask == "older")
     return machine.without_event(counts).having(timing=timing)
 
@@ -177,10 +181,15 @@ def _called(machine: Machine, report: inputs.Called) -> Machine:
 
 
 def _broken_off(machine: Machine, reason: str) -> Machine:
-    """Declare an exposure that was aborted, or failed while the run was to end; else nothing was begun."""
+    """Declare an exposure that was aborted, or failed while the run was to end; else nothing was begun.
+
+    An image that an interlock has aborted is taken again once the run goes on.
+    """
     event = machine.event
     if event is None or not isinstance(machine.task, Expose | CallService):
         return machine
+    if machine.end is None and not _is_done_once(machine):
+        return machine.having(placed=False, put_out=False)
     return _dropped(machine, "unsure" if _is_done_once(machine) else reason)
 
 

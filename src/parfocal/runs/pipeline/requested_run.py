@@ -1,10 +1,11 @@
-"""What a run is asked to do: a plan, however it is given, and the pipeline that its file may hold."""
+"""What a run is asked to do: a plan, however it is given, and what its file may hold beside it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from parfocal.runs.conditions.interlocks import AnyInterlocks, Interlock, interlocks_from_data
 from parfocal.runs.pipeline.request import PipelineRequest, pipeline_request
 from parfocal.runs.plans.any_plan import as_plan
 from parfocal.runs.plans.plan_files import PlanWithPipeline, read_plan_file
@@ -17,14 +18,18 @@ if TYPE_CHECKING:
 
 
 class RequestedRun(NamedTuple):
-    """A plan and a pipeline, checked each for itself."""
+    """A plan, a pipeline and interlocks, checked each for itself."""
 
     plan: Plan
     pipeline: PipelineRequest | None
+    interlocks: tuple[Interlock, ...] = ()
 
 
 def requested_run(
-    plan: AnyPlan, pipeline: AnyPipeline | None = None, stim_mode: StimMode | None = None
+    plan: AnyPlan,
+    pipeline: AnyPipeline | None = None,
+    stim_mode: StimMode | None = None,
+    interlocks: AnyInterlocks | None = None,
 ) -> RequestedRun:
     """Return what a run is asked to do; what is given goes before what the file of the plan says.
 
@@ -36,6 +41,8 @@ def requested_run(
         A pipeline, or its address.
     stim_mode : "current" or "previous", optional
         Without it, and none in the file, "current".
+    interlocks : iterable of Interlock or mapping, optional
+        What has to hold as long as it is carried out.
 
     Raises
     ------
@@ -50,4 +57,5 @@ def requested_run(
     file = read_plan_file(plan) if isinstance(plan, str | Path) else PlanWithPipeline(as_plan(plan))
     wanted = file.pipeline if pipeline is None else pipeline
     mode = stim_mode or file.stim_mode or "current"
-    return RequestedRun(file.plan, None if wanted is None else pipeline_request(wanted, mode))
+    asked = file.interlocks if interlocks is None else interlocks_from_data(interlocks)
+    return RequestedRun(file.plan, None if wanted is None else pipeline_request(wanted, mode), asked)

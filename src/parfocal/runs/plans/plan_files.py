@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from parfocal.core.errors import BadInputError
 from parfocal.core.run_status import StimMode
+from parfocal.runs.conditions.interlocks import Interlock, interlocks_from_data
 from parfocal.runs.plans.micromanager_plans import is_micromanager_data, plan_from_micromanager
 from parfocal.runs.plans.plan_data import plan_from_data, plan_to_data
 from parfocal.runs.plans.useq_plans import is_useq_data, plan_from_useq_data
@@ -33,11 +34,14 @@ class PlanWithPipeline(NamedTuple):
         What is done with the images, as plain data, or its address; not looked at yet.
     stim_mode : StimMode or None
         From which image the mask of a stimulus is made.
+    interlocks : tuple of Interlock
+        What has to hold as long as it is carried out.
     """
 
     plan: Plan
     pipeline: Any = None
     stim_mode: StimMode | None = None
+    interlocks: tuple[Interlock, ...] = ()
 
 
 def load_plan(path: str | Path) -> Plan:
@@ -50,19 +54,23 @@ def load_plan(path: str | Path) -> Plan:
     ------
     BadInputError
         Naming the file, and the line, or the field, its value and the nearest known one; also if it holds a
-        pipeline, which is more than a plan.
+        pipeline or interlocks, which are more than a plan.
     """
     found = read_plan_file(path)
-    if found.pipeline is not None:
+    if found.pipeline is not None or found.interlocks:
+        more = "a pipeline" if found.pipeline is not None else "interlocks"
         raise BadInputError(
-            f"{path} holds a pipeline beside the plan: give the file itself to rig.run or `parfocal run`, "
+            f"{path} holds {more} beside the plan: give the file itself to rig.run or `parfocal run`, "
             "or take read_plan_file(...).plan for the plan alone"
         )
     return found.plan
 
 
 def read_plan_file(path: str | Path) -> PlanWithPipeline:
-    """Read a plan as `load_plan`, and the ``pipeline`` and ``stim_mode`` that may stand beside its fields."""
+    """Read a plan as `load_plan`, and what may stand beside its fields.
+
+    That is a ``pipeline``, its ``stim_mode``, and ``interlocks``.
+    """
     file = Path(path)
     data = _data_of(file)
     if not isinstance(data, Mapping):
@@ -75,7 +83,8 @@ def read_plan_file(path: str | Path) -> PlanWithPipeline:
         )
     if mode is not None and mode not in get_args(StimMode):
         raise BadInputError(f"{file}: stim_mode must be 'current' or 'previous', not {mode!r}")
-    return PlanWithPipeline(_plan_of(file, fields), pipeline, mode)
+    interlocks = interlocks_from_data(fields.pop("interlocks", ()), f"{file}: interlocks")
+    return PlanWithPipeline(_plan_of(file, fields), pipeline, mode, interlocks)
 
 
 def _data_of(file: Path) -> Any:

@@ -121,6 +121,9 @@ class ScriptRun:
         """Hold it at its next call of the lab."""
         return self._wish(lambda now: inputs.Pause(now, reason), "pause", {"reason": reason})
 
+    def check_resume(self) -> None:
+        """Pass: a script has no interlocks of its own; those of the runs that it has started are asked."""
+
     def resume(self, policy: ResumePolicy = "shift", gap_s: float = 0.0) -> RunStatus:
         """Go on after a pause; a script has no schedule to which a policy could apply."""
         return self._wish(lambda now: inputs.Resume(now, policy, round(gap_s * 1e9)), "resume", {})

@@ -1,0 +1,128 @@
+"""Whether a condition holds, by what was last seen of its values: yes, no, or nobody can tell. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from parfocal.runs.conditions.condition import AllOf, AnyOf, Comparison, Condition, Negation, Told
+
+
+class Observation(msgspec.Struct, frozen=True):
+    """What was last seen of a value that is compared.
+
+    Attributes
+    ----------
+    value : float, bool, str or None
+        What it was; None if nobody could tell.
+    at_ns : int
+        When, on the monotonic clock.
+    problem : str
+        Why nobody could; "" if somebody did.
+    met_since_ns : int or None
+        Since when it has been as wanted at each look; None if it is not.
+    """
+
+    value: Told | None
+    at_ns: int
+    problem: str = ""
+    met_since_ns: int | None = None
+
+
+Facts = Mapping[str, Observation]
+"""What was last seen of each value, by the key of its comparison."""
+
+
+class Verdict(NamedTuple):
+    """Whether a condition holds, None if it cannot be told; and what is known of it, in words."""
+
+    holds: bool | None
+    text: str
+
+
+def observed(
+    asked: Comparison, before: Observation | None, value: Told | None, at_ns: int, problem: str = ""
+) -> Observation:
+    """Return what is known of a value after another look at it.
+
+    Examples
+    --------
+    >>> from parfocal.runs.conditions.values import Lag
+    >>> first = observed(Lag(below=9), None, 5.0, 100)
+    >>> observed(Lag(below=9), first, 6.0, 200).met_since_ns
+    100
+    >>> observed(Lag(below=9), first, 9.0, 200).met_since_ns
+    """
+    since_ns = None
+    if value is not None and asked.is_met_by(value):
+        is_fresh = before is not None and at_ns - before.at_ns <= asked.stale_s * 1e9
+        since_ns = before.met_since_ns if before is not None and is_fresh else None
+        since_ns = at_ns if since_ns is None else since_ns
+    return Observation(value, at_ns, problem, since_ns)
+
+
+def judged(condition: Condition, facts: Facts, now_ns: int) -> Verdict:
+    """Return whether a condition holds.
+
+    What cannot be told makes a whole uncertain only where it matters: a part that does not hold decides
+    "all", and one that does decides "any".
+
+    Examples
+    --------
+    >>> from parfocal.runs.conditions.values import FreeDisk, Lag
+    >>> both = FreeDisk(above=20) & Lag(below=9)
+    >>> facts = {one.key: Observation(7.0, 0, "", 0) for one in both.comparisons()}
+    >>> judged(both, {**facts, FreeDisk(above=20).key: Observation(7.0, 0)}, 0)
+    Verdict(holds=False, text='free disk is 7 GB, and not above 20 GB')
+    >>> judged(both, facts, 10**10).holds
+    """
+    match condition:
+        case AllOf(conditions=conditions):
+            return _all([judged(one, facts, now_ns) for one in conditions])
+        case AnyOf(conditions=conditions):
+            return _any([judged(one, facts, now_ns) for one in conditions])
+        case Negation(condition=inner):
+            verdict = judged(inner, facts, now_ns)
+            return Verdict(None if verdict.holds is None else not verdict.holds, verdict.text)
+        case Comparison():
+            return _compared(condition, facts.get(condition.key), now_ns)
+    raise AssertionError(condition)
+
+
+def _compared(asked: Comparison, seen: Observation | None, now_ns: int) -> Verdict:
+    if seen is None:
+        return Verdict(None, f"{asked.title} is not known yet")
+    if seen.value is None:
+        return Verdict(None, f"{asked.title} cannot be told: {seen.problem}")
+    told = f"{asked.title} is {asked.value_text(seen.value)}"
+    age_s = (now_ns - seen.at_ns) * 1e-9
+    if age_s > asked.stale_s:
+        return Verdict(None, f"{asked.title} was {asked.value_text(seen.value)} {age_s:.3g} s ago, too long")
+    if (met := asked.is_met_by(seen.value)) is None:
+        return Verdict(None, f"{told}, which is no number")
+    if not met or seen.met_since_ns is None:
+        return Verdict(False, f"{told}, and not {asked.limits_text}")
+    lasted_s = (seen.at_ns - seen.met_since_ns) * 1e-9
+    if lasted_s < asked.for_s:
+        return Verdict(False, f"{told}, for {lasted_s:.3g} s only, and not {asked.limits_text}")
+    return Verdict(True, f"{told}, which is {asked.limits_text}")
+
+
+def _all(parts: list[Verdict]) -> Verdict:
+    if wrong := [part for part in parts if part.holds is False]:
+        return Verdict(False, _joined(wrong))
+    if unknown := [part for part in parts if part.holds is None]:
+        return Verdict(None, _joined(unknown))
+    return Verdict(True, _joined(parts))
+
+
+def _any(parts: list[Verdict]) -> Verdict:
+    if right := [part for part in parts if part.holds]:
+        return Verdict(True, _joined(right))
+    return Verdict(None if any(part.holds is None for part in parts) else False, _joined(parts))
+
+
+def _joined(parts: Iterable[Verdict]) -> str:
+    return "; ".join(dict.fromkeys(part.text for part in parts))
