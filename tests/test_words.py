@@ -95,9 +95,10 @@ PLAIN = {
         WakeUpPipe
     """,
     "runs": """
-        Abort Acquire Acquired Announced Answer Ask Began Begun Called Close Closed Darken Decide Decided
-        Drain Drained Element
-        Expose Exposed Fetch Fetched Found GivenArguments Hold Instruments Machine Noted Pause Pausing
+        Abort Acquire Acquired AllOf Announced Answer AnyOf Ask Began Begun Called Close Closed Darken
+        Decide Decided Drain Drained Element
+        Expose Exposed Fetch Fetched Found FreeDisk GivenArguments Hold Instruments Lag Machine Negation Noted
+        Observation Observed OperatorAnswer Pause Pausing Reading
         Performer Place Placed Prepare QueueLevel Replaced Replanned Restarted Resume Settled
         SharedInstruments Sleep Stopped TaskFailed Timing Visits Wake Warmed Woken
     """,

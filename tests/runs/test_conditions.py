@@ -16,7 +16,7 @@ from parfocal.runs.conditions.condition_data import condition_from_data, conditi
 from parfocal.runs.conditions.interlocks import interlocks_from_data
 from parfocal.runs.conditions.judging import Observation, judged, observed
 from parfocal.runs.conditions.row_values import NewestRows, value_of_rows
-from parfocal.runs.conditions.values import Answer, FreeDisk, Lag, Lock, Reading, Rows, ServiceState
+from parfocal.runs.conditions.values import FreeDisk, Lag, Lock, OperatorAnswer, Reading, Rows, ServiceState
 
 S = 1_000_000_000
 WARM = Reading(service="incubator", command="temperature", above=36, below=38, unit="degC")
@@ -29,7 +29,7 @@ COMPARISONS = st.sampled_from(
         Lock(service="z_lock"),
         ServiceState(service="camera", equals="ready"),
         Rows(stream="tracks", column="area", take="fraction", each_above=3, above=0.5, p=1),
-        Answer(question="go on?"),
+        OperatorAnswer(question="go on?"),
         Reading(service="stage", command="position", arguments={"axis": "x"}, equals=3.0),
     ]
 )

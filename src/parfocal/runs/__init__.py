@@ -14,6 +14,9 @@ for each sequence, and a lane knows its events by number, so that none of them i
 
 from __future__ import annotations
 
+from parfocal.runs.conditions.condition import Condition
+from parfocal.runs.conditions.interlocks import Interlock
+from parfocal.runs.conditions.values import FreeDisk, Lag, Lock, OperatorAnswer, Reading, Rows, ServiceState
 from parfocal.runs.pipeline.pipeline import Pipeline
 from parfocal.runs.pipeline.step import Step
 from parfocal.runs.plans.calls import call
@@ -29,11 +32,20 @@ from parfocal.runs.plans.schedule import Schedule
 from parfocal.runs.plans.sequence import Sequence
 
 __all__ = [
+    "Condition",
     "Event",
+    "FreeDisk",
+    "Interlock",
+    "Lag",
+    "Lock",
+    "OperatorAnswer",
     "Pipeline",
     "Plan",
+    "Reading",
+    "Rows",
     "Schedule",
     "Sequence",
+    "ServiceState",
     "Step",
     "acquire",
     "at_field_of_view",

@@ -21,7 +21,7 @@ class JournalRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    notes, parts, pipeline, mode
+    notes, parts, pipeline, mode, interlocks
         As `RunService.start` was given them.
     facts : RigFacts
         What the instruments were like: presets, limits, the modulator's calibration, where the stages stood.
@@ -33,6 +33,7 @@ class JournalRequest(msgspec.Struct, frozen=True, kw_only=True):
     parts: dict[str, Any] = {}
     pipeline: PipelineRequest | None = None
     mode: AcquisitionMode | None = None
+    interlocks: tuple[dict[str, Any], ...] = ()
     facts: RigFacts = RigFacts()
     search_path: tuple[str, ...] = ()
 

@@ -419,6 +419,7 @@ class RunStarter:
                 parts=request.parts,
                 pipeline=request.pipeline,
                 mode=request.mode,
+                interlocks=request.interlocks,
                 facts=found.instruments.facts,
                 search_path=tuple(sys.path),
             ),

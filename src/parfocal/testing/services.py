@@ -298,3 +298,39 @@ class Windowed(Counter):
         """Return one that turns by itself."""
         del clock
         return TurningLoop()
+
+
+class Door(Service):
+    """A door that is closed until somebody opens it, and a room behind it whose temperature anybody sets."""
+
+    def __init__(self, settings: Any = None) -> None:
+        super().__init__(settings)
+        self._closed, self._temperature_c = True, 37.0
+
+    @command(lane=RECEIVER, effect="reads")
+    def is_closed(self) -> bool:
+        """Return whether it is closed."""
+        return self._closed
+
+    @command(effect="changes")
+    def open_door(self) -> bool:
+        """Open it."""
+        self._closed = False
+        return True
+
+    @command(effect="changes")
+    def close_door(self) -> bool:
+        """Close it."""
+        self._closed = True
+        return True
+
+    @command(lane=RECEIVER, effect="reads")
+    def temperature(self) -> float:
+        """Return the temperature behind it, degrees Celsius."""
+        return self._temperature_c
+
+    @command(effect="changes")
+    def set_temperature(self, temperature_c: float) -> float:
+        """Have the room be as warm as that, from now on."""
+        self._temperature_c = temperature_c
+        return temperature_c

@@ -9,12 +9,12 @@ import msgspec
 
 from parfocal.core.errors import BadInputError, nearest
 from parfocal.runs.conditions.condition import AllOf, AnyOf, Condition, Negation
-from parfocal.runs.conditions.values import Answer, FreeDisk, Lag, Lock, Reading, Rows, ServiceState
+from parfocal.runs.conditions.values import FreeDisk, Lag, Lock, OperatorAnswer, Reading, Rows, ServiceState
 from parfocal.runs.plans.fields import listed, made
 
 KINDS: dict[str, type[Condition]] = {
     str(kind.__struct_config__.tag): kind
-    for kind in (Reading, ServiceState, Lock, FreeDisk, Lag, Rows, Answer, AllOf, AnyOf, Negation)
+    for kind in (Reading, ServiceState, Lock, FreeDisk, Lag, Rows, OperatorAnswer, AllOf, AnyOf, Negation)
 }
 
 

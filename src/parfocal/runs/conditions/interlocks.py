@@ -11,7 +11,7 @@ from parfocal.core.errors import BadInputError, nearest
 from parfocal.runs.conditions.condition import Condition
 from parfocal.runs.conditions.condition_data import condition_from_data, condition_to_data
 from parfocal.runs.conditions.judging import Facts, judged
-from parfocal.runs.conditions.values import Answer
+from parfocal.runs.conditions.values import OperatorAnswer
 from parfocal.runs.plans.fields import check_known, listed
 
 OnBreach = Literal["pause", "end"]
@@ -136,6 +136,6 @@ def _interlock(data: Any, where: str) -> Interlock:
     if breach not in ("pause", "end"):
         raise BadInputError(f"{where}: breach must be 'pause' or 'end', not {breach!r}")
     condition = condition_from_data(data.get("condition"), f"{where}.condition")
-    if any(isinstance(one, Answer) for one in condition.comparisons()):
+    if any(isinstance(one, OperatorAnswer) for one in condition.comparisons()):
         raise BadInputError(f"{where}: an interlock can't ask a person; use `confirm`, or `start_when`")
     return Interlock(name=name, condition=condition, breach=breach)

@@ -190,12 +190,12 @@ class Rows(Comparison, frozen=True, kw_only=True, omit_defaults=True, tag="rows"
         return f"{what} of {self.stream}{f' with {self.column} {limits}' if limits else ''}{where}"
 
 
-class Answer(Comparison, frozen=True, kw_only=True, omit_defaults=True, tag="answer"):
+class OperatorAnswer(Comparison, frozen=True, kw_only=True, omit_defaults=True, tag="answer"):
     """What a person said to a question, which the run asks while the plan waits for it; yes by default.
 
     Examples
     --------
-    >>> Answer(question="is the sample in place?").words
+    >>> OperatorAnswer(question="is the sample in place?").words
     "'is the sample in place?' answered yes"
     """
 

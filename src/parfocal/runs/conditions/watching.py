@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from parfocal.core.errors import ParfocalError
 from parfocal.runs.conditions.judging import Observation, observed
-from parfocal.runs.conditions.values import Answer
+from parfocal.runs.conditions.values import OperatorAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -79,7 +79,7 @@ class ConditionWatch:
             self._wanted = {
                 one.key: before.get(one.key) or _Watched(one, now_ns)
                 for one in asked
-                if not isinstance(one, Answer)  # people give answers to the run
+                if not isinstance(one, OperatorAnswer)  # people give answers to the run
             }
             self._begin()
         self._wake.set()
