@@ -103,7 +103,7 @@ def test_a_door_whose_process_is_killed_is_no_closed_door(rig, door):
 
 
 def test_an_interlock_of_a_plan_ends_its_run(rig, door):
-    for command, told in [("temperatur", r"nobody can tell it: .*temperatur"), ("open_door", "only reads")]:
+    for command, told in [("temperatur", "nobody can tell"), ("open_door", "only reads")]:
         asked = Reading(service="door", command=command, above=1)
         with pytest.raises(BadInputError, match=told):
             rig.run(series(1), interlocks=[Interlock(name="t", condition=asked)])
