@@ -208,6 +208,8 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
         Until the wait, or the pause before the next exposure, is over; 0 if it doesn't wait.
     question : str
         What a person is asked just now; "" if nothing.
+    choices : tuple of str
+        The answers that there are to choose from; none for yes or no, or a free text.
     queues : dict of str to QueueDepth
         What waits to be stored, by stream; "pipeline" to be analysed, "deferred" for the end of the run.
     errors : RunErrors
@@ -260,6 +262,7 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
     lag_ms: float = 0.0
     wait_remaining_s: float = 0.0
     question: str = ""
+    choices: tuple[str, ...] = ()
     queues: dict[str, QueueDepth] = {}
     errors: RunErrors = RunErrors()
     stimulations: Stimulations = Stimulations()

@@ -25,6 +25,7 @@ PANELS = {
     "instruments": "parfocal.app.desktop.instruments_panel:InstrumentsPanel",
     "runs": "parfocal.app.desktop.runs_panel:RunsPanel",
     "plan": "parfocal.app.desktop.plan_editor.plan_panel:PlanPanel",
+    "scripts": "parfocal.app.desktop.script_editor.scripts_panel:ScriptsPanel",
     "status": "parfocal.app.desktop.status_panel:StatusPanel",
     "log": "parfocal.app.desktop.log_panel:LogPanel",
 }

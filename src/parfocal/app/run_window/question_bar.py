@@ -37,20 +37,13 @@ class QuestionBar(QFrame):
         self._text = QLabel()
         self._text.setWordWrap(True)
         self._note = QLineEdit()
-        self._note.setPlaceholderText(note)
-        self._note.setVisible(bool(note))
         buttons = QWidget()
-        row = QFlowLayout(buttons)
-        row.setContentsMargins(0, 0, 0, 0)
+        self._row = QFlowLayout(buttons)
+        self._row.setContentsMargins(0, 0, 0, 0)
         self.answers_to: Hashable = None
         self._about: Hashable = None
         self.buttons: dict[str, QPushButton] = {}
-        for word, act in answers.items():
-            button = QPushButton(word)
-            button.pressed.connect(self._press)
-            button.clicked.connect(lambda _=False, act=act: act(self._take_note()))
-            row.addWidget(button)
-            self.buttons[word] = button
+        self.set_answers(answers, note)
         column = QVBoxLayout(self)
         column.setContentsMargins(12, 8, 12, 8)
         for part in (self._text, self._note, buttons):
@@ -62,6 +55,21 @@ class QuestionBar(QFrame):
         """Take other colours."""
         self.setStyleSheet(f"#question {{ border: 1px solid {theme.curves[1]}; border-radius: 6px; }}")
         self._text.setStyleSheet(f"color: {theme.text}; font-weight: bold")
+
+    def set_answers(self, answers: dict[str, Callable[[str], object]], note: str = "") -> None:
+        """Offer other answers, with a line to write in if `note` says what for."""
+        self._note.setPlaceholderText(note)
+        self._note.setVisible(bool(note))
+        for button in self.buttons.values():
+            self._row.removeWidget(button)
+            button.deleteLater()
+        self.buttons = {}
+        for word, act in answers.items():
+            button = QPushButton(word.replace("&", "&&"))
+            button.pressed.connect(self._press)
+            button.clicked.connect(lambda _=False, act=act: act(self._take_note()))
+            self._row.addWidget(button)
+            self.buttons[word] = button
 
     def ask(self, text: str, about: Hashable = None) -> None:
         """Ask this; "" for nothing. `about` tells one question from another one of the same words."""

@@ -42,6 +42,8 @@ class RunView:
         How the state is to be taken.
     question : str
         What a person is asked; "" if nothing.
+    choices : tuple of str
+        The answers that there are to choose from; none for yes or no.
     asked_by : int
         The number of the event that asks it.
     silent : str
@@ -69,6 +71,7 @@ class RunView:
     tone: Tone
     said: str
     question: str
+    choices: tuple[str, ...]
     asked_by: int
     silent: str
     warning: str
@@ -116,6 +119,7 @@ def run_view(status: RunStatus, outline: Outline = NO_OUTLINE, silent: str = "")
         tone="bad" if silent else tone_of(status),
         said=f"was {state_text(status)}" if silent else _said(status),
         question=status.question,
+        choices=status.choices,
         asked_by=status.event_number,
         silent=silent,
         warning="\n".join(f"Note: {each}" for each in status.forecast.warnings) if prepared else "",

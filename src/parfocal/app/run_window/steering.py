@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Ask = Callable[[str, Callable[[RunHandle], object]], None]
 
 _WHY = "from the window"
+_NOTE = "What should be known of it (kept in the record)"
 _POLICIES: dict[ResumePolicy, str] = {
     "shift": "Move the rest of the schedule on by the pause",
     "catch up": "Catch up with the schedule",
@@ -64,11 +65,8 @@ class Steering(QWidget):
                 "Let it go on": lambda _: self._leave(),
             },
         )
-        self.question = QuestionBar(
-            theme,
-            {"Yes, go on": partial(self._confirm, True), "No, stop the run": partial(self._confirm, False)},
-            note="What should be known of it (kept in the record)",
-        )
+        self._choices: tuple[str, ...] = ()
+        self.question = QuestionBar(theme, self._answers(()), _NOTE)
         row = QHBoxLayout()
         for button in (self.start, self.drop, self.pause, self.resume):
             row.addWidget(button)
@@ -108,8 +106,18 @@ class Steering(QWidget):
         self.how_to_stop.ask(f"How should {self._stopping} be stopped?" if self._stopping else "")
         if view is None:
             self.question.ask("")
-        else:
-            self.question.ask(view.question, (view.name, view.question, view.asked_by))
+            return
+        if view.choices != self._choices:
+            self._choices = view.choices
+            self.question.set_answers(self._answers(view.choices), "" if view.choices else _NOTE)
+        text = view.question.removesuffix(f" ({', '.join(view.choices)})")
+        self.question.ask(text, (view.name, view.question, view.asked_by))
+
+    def _answers(self, choices: tuple[str, ...]) -> dict[str, Callable[[str], object]]:
+        """Return what may be answered: one of the choices, or yes and no."""
+        if choices:
+            return {choice: partial(self._choose, choice) for choice in choices}
+        return {"Yes, go on": partial(self._confirm, True), "No, stop the run": partial(self._confirm, False)}
 
     def _buttons(self) -> dict[Action, QPushButton | QToolButton]:
         return {
@@ -156,6 +164,11 @@ class Steering(QWidget):
     def _cancel(self, word: str) -> None:
         self._leave()
         self._ask(word, lambda run: run.cancel(_WHY))
+
+    def _choose(self, choice: str, note: str) -> None:
+        """Answer with a choice: a note has no place beside it."""
+        del note
+        self._confirm(True, choice)
 
     def _confirm(self, answer: bool, text: str) -> None:
         _, question, event = cast("tuple[str, str, int]", self.question.answers_to)

@@ -71,6 +71,7 @@ def script_status(machine: ScriptMachine, facts: ScriptFacts, now_ns: int) -> Ru
         scheduled_s=scheduled_ns * 1e-9,
         wait_remaining_s=_wait_remaining_s(machine, stands_ns),
         question=_question(machine),
+        choices=_choices(machine),
         errors=_errors(machine),
         commands=facts.commands,
         folder=facts.folder,
@@ -105,6 +106,11 @@ def _question(machine: ScriptMachine) -> str:
     if asks is None:
         return ""
     return f"{asks.question} ({', '.join(asks.choices)})" if asks.choices else asks.question
+
+
+def _choices(machine: ScriptMachine) -> tuple[str, ...]:
+    asks = machine.asks
+    return () if asks is None or set(asks.choices) == {"yes", "no"} else asks.choices
 
 
 def _errors(machine: ScriptMachine) -> RunErrors:

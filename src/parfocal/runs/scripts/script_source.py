@@ -54,7 +54,17 @@ def read_script(path: str | Path) -> ScriptSource:
         If it can't be read as text; names it.
     """
     file = Path(path).absolute()
-    text = _read(file)
+    return script_of(file, _read(file))
+
+
+def script_of(file: Path, text: str) -> ScriptSource:
+    """Return a script with this text, as if it stood in `file` (absolute), with the modules beside that.
+
+    Raises
+    ------
+    BadInputError
+        If a module beside it can't be read as text; names it.
+    """
     helpers: dict[str, str] = {}
     left = [text]
     while left:
