@@ -15,11 +15,13 @@ class ChannelPreset(msgspec.Struct, frozen=True, kw_only=True):
     filter : str
         Which filter stands in the light path; "" leaves it as it is.
     power : float or None
-        Of the light, 0 to 1; None for a channel without one.
+        Of the light, 0 to 1; None for a channel without one, or whose light is on or off and no more.
     exposure_ms : float or None
         Of the camera; None for the exposure that was found.
     settle_s : float
         How long to wait once everything has arrived.
+    refused : str
+        Why it cannot be set, to be read after its name; "" if it can.
     """
 
     light: str = ""
@@ -27,6 +29,7 @@ class ChannelPreset(msgspec.Struct, frozen=True, kw_only=True):
     power: float | None = None
     exposure_ms: float | None = None
     settle_s: float = 0.0
+    refused: str = ""
 
 
 class LightState(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +67,7 @@ class ChannelState(msgspec.Struct, frozen=True, kw_only=True):
     light, filter : str
         Of that preset; and the filter that stands in the light path, "" if there is no wheel.
     power : float or None
-        Of its light; None without one.
+        Of its light; None without one, or if it is on or off and no more.
     exposure_ms : float or None
         Of the camera; None without one.
     lit : bool

@@ -130,15 +130,23 @@ class CameraHost(ExposureCommands):
             If it would reshape the frames while a sequence is on, or while they are recorded.
         """
         if reshapes:
-            recorders = [reader.name for reader in self._writer.readers() if reader.records]
-            _check_may_reshape(method, self.device.is_running(), recorders)
+            self.check_may_reshape(method)
         result = self._call(method, arguments)
+        self.follow_shape()
+        return result
+
+    def check_may_reshape(self, what: str) -> None:
+        """Refuse what changes frames while a sequence is on, or while they are recorded."""
+        recorders = [reader.name for reader in self._writer.readers() if reader.records]
+        _check_may_reshape(what, self.device.is_running(), recorders)
+
+    def follow_shape(self) -> None:
+        """Have the stream go on with frames as they look now, if that has changed."""
         if self.device.spec != self._writer.spec:
             self._slot.close()
             self._writer.reopen(self.device.spec, timeout_s=_REOPENS_WITHIN_S)
             self._set_next_number()
             self.context.publish("frames", {"spec": msgspec.to_builtins(self.device.spec)})
-        return result
 
     @command(lane=LOOP, effect="changes")
     def start(self, count: int | None = None) -> None:

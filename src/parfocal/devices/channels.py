@@ -188,7 +188,7 @@ class ChannelsHost(DeviceHost):
             wrong.append(f"filter {state.filter!r} instead of {preset.filter!r}")
         if wanted is not None and (state.power is None or abs(state.power - wanted) > _POWER_WITHIN):
             wrong.append(f"a power of {state.power} instead of {wanted}")
-        if preset.light and lit and wanted and not state.lit:
+        if preset.light and lit and wanted != 0 and not state.lit:
             wrong.append(f"light {preset.light!r} dark")
         if wrong:
             self.device.make_safe()

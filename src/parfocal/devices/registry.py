@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
 DEVICES: dict[str, str] = {
     "channel-presets": "parfocal.devices.channel_presets:ChannelPresets",
+    "micromanager-camera": "parfocal.devices.micromanager.camera:CoreCamera",
+    "micromanager-channels": "parfocal.devices.micromanager.channels:CoreChannels",
+    "micromanager-modulator": "parfocal.devices.micromanager.modulator:CoreModulator",
+    "micromanager-shutter": "parfocal.devices.micromanager.shutter:CoreShutter",
+    "micromanager-stage": "parfocal.devices.micromanager.stage:CoreStage",
     "python-microscope-camera": "parfocal.devices.microscope.camera:DriverCamera",
     "python-microscope-filters": "parfocal.devices.microscope.filters:DriverFilters",
     "python-microscope-light": "parfocal.devices.microscope.light:DriverLight",

@@ -32,6 +32,7 @@ KINDS: dict[str, str] = {
     "light": "parfocal.devices.light:LightHost",
     "channels": "parfocal.devices.channels:ChannelsHost",
     "modulator": "parfocal.devices.modulator:ModulatorHost",
+    "micromanager": "parfocal.devices.micromanager.host:CoreHost",
     "redpitaya": "parfocal.devices.redpitaya.host:RedPitayaHost",
     "simulated_world": "parfocal.devices.simulated.microscope.world:SimulatedWorld",
     "tracker": "parfocal.analysis.beads.tracker:TrackerService",

@@ -17,20 +17,20 @@ _STORED_FRAMES = "parfocal.storage.stored_frame:stored_frame"
 _SCRIPT_PROCESS = "parfocal.rig.script_main"
 _START_S = 120.0
 BY_KIND = {
-    "camera": "camera",
-    "channels": "channels",
-    "modulator": "modulator",
-    "recorder": "recorder",
-    "tracker": "tracker",
+    "camera": ("camera", "micromanager"),
+    "channels": ("channels",),
+    "modulator": ("modulator",),
+    "recorder": ("recorder",),
+    "tracker": ("tracker",),
 }
-"""Parts that the one service of a kind plays."""
+"""Parts that the one service of these kinds plays."""
 STAGES = ("xy", "z")
 """Parts that the stage of that name plays."""
 
 
 def has_runs(config: RigConfig) -> bool:
     """Return whether a rig has a service `runs`: its file has a table for it, or it has a camera."""
-    return config.runs is not None or bool(_of_kind(config.services, "camera"))
+    return config.runs is not None or bool(_of_kind(config.services, *BY_KIND["camera"]))
 
 
 def run_settings(config: RigConfig) -> RunSettings:
@@ -58,8 +58,8 @@ def run_settings(config: RigConfig) -> RunSettings:
         "script_process": _SCRIPT_PROCESS,
     }
     undecided: dict[str, tuple[str, ...]] = {}
-    for part, kind in BY_KIND.items():
-        names = _of_kind(config.services, kind)
+    for part, kinds in BY_KIND.items():
+        names = _of_kind(config.services, *kinds)
         if len(names) == 1:
             found[part] = names[0]
         elif names and part not in said:
@@ -107,5 +107,5 @@ def check_parts(settings: RunSettings, services: dict[str, ServiceConfig]) -> No
             raise ValueError(f"runs: {name!r} is no service; {nearest(name, services)}")
 
 
-def _of_kind(services: dict[str, ServiceConfig], kind: str) -> tuple[str, ...]:
-    return tuple(name for name, service in services.items() if service.kind == kind)
+def _of_kind(services: dict[str, ServiceConfig], *kinds: str) -> tuple[str, ...]:
+    return tuple(name for name, service in services.items() if service.kind in kinds)

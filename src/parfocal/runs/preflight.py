@@ -148,11 +148,15 @@ def _light_problems(event: Event, facts: RigFacts) -> Iterator[str]:
             yield f"there is no channel {event.channel!r}; {nearest(event.channel, facts.presets)}"
             return
         preset = facts.presets[event.channel]
+        if preset.refused:
+            yield f"channel {event.channel!r} {preset.refused}"
+            return
     exposure_ms = preset.exposure_ms if event.exposure_ms is None else event.exposure_ms
     if exposure_ms is not None:
         yield from _beyond("exposure_ms", exposure_ms, facts.exposure_ms, "of the camera")
-    if event.power is not None and not preset.light:
-        yield f"a power of {event.power:g}, and channel {event.channel!r} has no light; leave the power out"
+    if event.power is not None and preset.power is None:
+        has = "a light that is on or off" if preset.light else "no light"
+        yield f"a power of {event.power:g}, and channel {event.channel!r} has {has}; leave the power out"
         return
     power = preset.power if event.power is None else event.power
     if power is not None:

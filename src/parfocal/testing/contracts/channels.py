@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from parfocal.core.channels import ChannelState
+from parfocal.core.channels import ChannelPreset, ChannelState
 from parfocal.core.errors import BadInputError, DeviceError
 from parfocal.core.protocols import Channels
 from parfocal.testing.contracts.promise import NotAskable, Promises, Trial, refused
@@ -48,7 +48,7 @@ def a_lit_channel_is_lit_and_none_else_is(trial: Trial) -> None:
         preset = trial.device.presets[name]
         assert not set_channel(trial, name).lit
         assert trial.device.set_lit(True) == trial.device.channel()
-        assert trial.device.channel().lit == bool(preset.light and preset.power)
+        assert trial.device.channel().lit == _can_be_lit(preset)
         assert trial.device.set_lit(False) == trial.device.channel()
         assert not trial.device.channel().lit
         trial.device.set_lit(True)
@@ -79,7 +79,7 @@ def what_a_channel_does_not_take_is_refused(trial: Trial) -> None:
         for wrong in (0.0, -1.0, float("nan"), float("inf")):
             with refused(BadInputError, saying="exposure"):
                 trial.device.set_channel(name, exposure_ms=wrong)
-        if not trial.device.presets[name].light:
+        if trial.device.presets[name].power is None:
             with refused(BadInputError, saying="no light"):
                 trial.device.set_channel(name, power=0.5)
         assert trial.device.channel() == before
@@ -100,7 +100,7 @@ def what_was_found_is_put_back(trial: Trial) -> None:
 @CHANNELS.promise(needs="light")
 def safe_is_dark(trial: Trial) -> None:
     """Made safe, once or twice, it is dark; closed it says that it must be opened."""
-    name = next((name for name in _names(trial) if trial.device.presets[name].power), None)
+    name = next((name for name in _names(trial) if _can_be_lit(trial.device.presets[name])), None)
     if name is None:
         raise NotAskable("none of its channels has a light")
     set_channel(trial, name)
@@ -129,9 +129,14 @@ def set_channel(
 
 def _names(trial: Trial) -> Iterator[str]:
     """Yield all channels, forwards and backwards: what one leaves behind would show in the next."""
-    names = list(trial.device.presets)
+    names = [name for name, preset in trial.device.presets.items() if not preset.refused]
     yield from names
     yield from reversed(names)
+
+
+def _can_be_lit(preset: ChannelPreset) -> bool:
+    """Whether a channel has a light, and that has a power, or none that can be set."""
+    return bool(preset.light) and preset.power != 0
 
 
 def _is_as_its_preset(trial: Trial, state: ChannelState) -> None:

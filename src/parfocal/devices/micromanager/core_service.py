@@ -1,0 +1,67 @@
+"""What the devices of a core have in common that are services of their own: they reach it by its service."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from parfocal.core.errors import DeviceError
+
+if TYPE_CHECKING:
+    from parfocal.devices.context import DeviceContext
+
+ANSWER_S = 10.0
+"""How long the core may take to do something quick."""
+
+
+class CoreDeviceSettings(BaseModel):
+    """Where the core is.
+
+    Parameters
+    ----------
+    core : str
+        The service of kind "micromanager" that has it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    core: str = "camera"
+
+
+class CoreDevice:
+    """A device of a core, asked through the service that has the core.
+
+    Parameters
+    ----------
+    settings : CoreDeviceSettings
+        Where that is.
+    context : DeviceContext
+        The other services.
+    """
+
+    what = "device"
+
+    def __init__(self, settings: CoreDeviceSettings, context: DeviceContext) -> None:
+        self._core_name, self._clock, self._connect = settings.core, context.clock, context.connect
+        self._service: Any = None
+
+    @property
+    def core(self) -> Any:
+        """The service that has the core, while this is open."""
+        if self._service is None:
+            raise DeviceError(f"the {self.what} is closed; open it first")
+        return self._service
+
+    def connect(self) -> None:
+        """Find the service that has the core."""
+        self._service = self._connect(self._core_name)
+
+    def disconnect(self) -> None:
+        """Let go of it."""
+        self._service = None
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether it is open."""
+        return self._service is not None
