@@ -87,8 +87,7 @@ class CoreChannels(CoreDevice):
 
     def make_safe(self) -> None:
         """Close all shutters. Any thread."""
-        if self.is_connected:
-            self.core.close_shutter(timeout_s=ANSWER_S)
+        self.ask_safe("close_shutter")
 
     def state(self) -> dict[str, Any]:
         """Return the group, and its presets."""

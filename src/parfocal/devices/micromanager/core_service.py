@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from parfocal.core.errors import DeviceError
+from parfocal.core.errors import DeviceError, ServiceUnavailableError
 
 if TYPE_CHECKING:
     from parfocal.devices.context import DeviceContext
@@ -61,7 +62,11 @@ class CoreDevice:
         """Let go of it."""
         self._service = None
 
-    @property
-    def is_connected(self) -> bool:
-        """Whether it is open."""
-        return self._service is not None
+    def ask_safe(self, command: str, *arguments: Any) -> None:
+        """Have the core make something safe, if this is open.
+
+        A core whose process has ended does that itself as it ends; one that was killed, at its next start.
+        """
+        if self._service is not None:
+            with suppress(ServiceUnavailableError):
+                self._service.submit(command, *arguments, timeout_s=ANSWER_S).result()

@@ -60,7 +60,9 @@ class CoreModulator(CoreDevice):
             self._label = self.core.slm(self._settings.slm, timeout_s=ANSWER_S)
             height, width = self.core.slm_shape(self._label, timeout_s=ANSWER_S)
             self._shape = int(height), int(width)
-            self._blank()
+            if not min(self._shape):
+                raise DeviceError(f"the light modulator {self._label!r} has no pixels")
+            self.show(np.zeros(self._shape, np.uint8))
         except BaseException:
             self.disconnect()
             raise
@@ -72,8 +74,8 @@ class CoreModulator(CoreDevice):
 
     def make_safe(self) -> None:
         """Blank it. Any thread."""
-        if self.is_connected:
-            self._blank()
+        self._sent = np.zeros(self._shape, np.uint8)
+        self.ask_safe("show_on_slm", self._label, pack_mask(self._sent), self._settings.level)
 
     def state(self) -> dict[str, Any]:
         """Return its label in the configuration."""
@@ -95,8 +97,3 @@ class CoreModulator(CoreDevice):
             return self._sent.copy()
         shown = unpack_mask(told, self._shape)
         return (np.asarray(shown) > 0).astype(np.uint8)
-
-    def _blank(self) -> None:
-        if not self._shape[0]:
-            raise DeviceError("the light modulator has no pixels")
-        self.show(np.zeros(self._shape, np.uint8))

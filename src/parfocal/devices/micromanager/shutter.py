@@ -54,8 +54,7 @@ class CoreShutter(CoreDevice):
 
     def make_safe(self) -> None:
         """Close the shutter. Any thread."""
-        if self.is_connected:
-            self.set_power(0.0)
+        self.ask_safe("close_shutter", self._shutter)
 
     def state(self) -> dict[str, Any]:
         """Return which shutter it is."""

@@ -95,14 +95,12 @@ class CoreStage(CoreDevice):
 
     def close(self) -> None:
         """Halt, if it moves."""
-        if self.is_connected:
-            self.halt()
+        self.halt()
         self.disconnect()
 
     def make_safe(self) -> None:
-        """Halt, if it is open and moves."""
-        if self.is_connected:
-            self.halt()
+        """Halt, if it moves."""
+        self.halt()
 
     def state(self) -> dict[str, Any]:
         """Return its label in the configuration."""
@@ -145,7 +143,7 @@ class CoreStage(CoreDevice):
         """Stop it where it is, if it moves. Any thread."""
         self._targets, moved = {}, bool(self._targets)
         if moved:
-            self.core.halt_stage(self._label, timeout_s=ANSWER_S)
+            self.ask_safe("halt_stage", self._label)
 
     def _place(self) -> tuple[dict[str, float], bool]:
         place: StagePlace = self.core.stage_place(
