@@ -36,14 +36,19 @@ def of_the_core(rig, name, options, protocol, promises):
     return broken_and_kept(lambda: make_device(name, options, context, protocol), promises)
 
 
-@pytest.mark.parametrize("exposure_ms", [2.0, 60.0], ids=["snapped", "in sequences"])
+IN_SEQUENCES = pytest.param(60.0, id="in sequences", marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("exposure_ms", [pytest.param(2.0, id="snapped"), IN_SEQUENCES])
 def test_a_camera_keeps_its_promises(exposure_ms):
     options = {"properties": SMALL, "exposure_ms": exposure_ms}
     made = lambda: make_device("micromanager-camera", options, DeviceContext(), Camera)  # noqa: E731
     assert broken_and_kept(made, CAMERA) == ({}, 13)
 
 
-@pytest.mark.parametrize("options", [XY, Z], ids=["xy", "z"])
+@pytest.mark.parametrize(
+    "options", [pytest.param(XY, id="xy", marks=pytest.mark.slow), pytest.param(Z, id="z")]
+)
 def test_a_stage_keeps_its_promises(options, rig):
     is_instant = options is Z
     asked = [one for one in STAGE if not (is_instant and one.name == "it_is_on_its_way_meanwhile")]

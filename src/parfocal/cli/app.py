@@ -81,7 +81,7 @@ def _make_app() -> App:
     )
     simulated = App(name="demo", help="Run a simulated laboratory from start to record.", help_epilogue="")
     app.command(simulated)
-    for laboratory in (demo.tweezers, demo.optogenetics):
+    for laboratory in (demo.tweezers, demo.optogenetics, demo.micromanager):
         simulated.command(laboratory, help_epilogue=examples(laboratory))
     instruments = App(
         name="sim", help="Run a simulated instrument as a program of its own.", help_epilogue=""

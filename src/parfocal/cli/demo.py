@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from parfocal.cli.acquisition_view import acquisition_view
 from parfocal.cli.job import run_job
 from parfocal.cli.loop_view import loop_view
 from parfocal.cli.summary_view import summary_view
@@ -125,3 +126,55 @@ def optogenetics(
         out=out, seed=seed, view=view,
     )  # fmt: skip
     return run_job(lambda report: run_optogenetics(plan, report), loop_view, json=json)
+
+
+def micromanager(
+    *,
+    time_points: int = 3,
+    interval: float = 1.0,
+    planes: int = 5,
+    configuration: str = "demo",
+    out: Path = Path("runs"),
+    view: bool = False,
+    json: bool = False,
+) -> int:
+    """Run a small experiment on devices of Micro-Manager: time points, channels and planes of the focus.
+
+    Without a configuration of your own it runs on Micro-Manager's simulated DemoCamera. Its core is in a
+    process of its own; camera, stages, shutter and channels are services of a rig. The record is
+    opened again, compared with the plan, and drawn.
+
+    In OUT, a new folder for the run: `frames.ome.zarr`, `run_events/` (Parquet), `images.png` (each channel
+    in each plane at the last time point), and `manifest.json` (what was asked, with which settings and
+    versions, and how it ended).
+
+    Parameters
+    ----------
+    time_points
+        How many.
+    interval
+        Seconds between two time points.
+    planes
+        How many heights of the focus, 1 um apart.
+    configuration
+        A .cfg of Micro-Manager; its group Channel has the channels.
+    out
+        Folder for the run's own new folder.
+    view
+        Watch it in a live viewer, as long as it lasts.
+    json
+        Print the summary as one JSON object in the last line.
+
+    Examples
+    --------
+    parfocal demo micromanager
+
+    parfocal demo micromanager --time-points 5 --planes 3 --json
+    """
+    from parfocal.rig.micromanager import MicroManagerPlan, run_micromanager
+
+    plan = MicroManagerPlan(
+        time_points=time_points, interval=interval, planes=planes, configuration=configuration,
+        out=out, view=view,
+    )  # fmt: skip
+    return run_job(lambda report: run_micromanager(plan, report), acquisition_view, json=json)

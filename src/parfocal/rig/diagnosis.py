@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import psutil
 
+from parfocal.devices.micromanager.library import INSTALL, library_versions
 from parfocal.processes import directory, folders, loading
 from parfocal.rig.probing import all_entries, probe
 
@@ -51,6 +52,7 @@ def diagnose() -> tuple[Finding, ...]:
         _open_files(),
         _paths(),
         _logout(),
+        _micromanager(),
         *_plugins(),
         _running(),
         _leftovers(),
@@ -130,6 +132,15 @@ def _logout() -> Finding:
     found = "leaves running rigs alone" if ok else "may remove the shared memory of running rigs"
     remedy = "" if ok else f"loginctl enable-linger {user}"
     return Finding(what="logout", found=found, ok=ok, remedy=remedy, needed=False)
+
+
+def _micromanager() -> Finding:
+    """Look whether devices of Micro-Manager could be used, without importing anything of it."""
+    versions = library_versions()
+    if not versions:
+        return Finding(what="Micro-Manager", found="missing", ok=False, remedy=INSTALL, needed=False)
+    found = ", ".join(f"{name} {number}" for name, number in versions.items())
+    return Finding(what="Micro-Manager", found=found)
 
 
 def _plugins() -> Iterator[Finding]:

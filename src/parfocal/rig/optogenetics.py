@@ -85,13 +85,15 @@ def _calibrate(rig: Rig, report: Callable[[JobProgress], None]) -> float:
     return float(result_reported(call, "calibrating", report).residual_px)
 
 
-def follow_run(handle: RunHandle, report: Callable[[JobProgress], None]) -> RunStatus:
+def follow_run(
+    handle: RunHandle, report: Callable[[JobProgress], None], going: str = "closed loop"
+) -> RunStatus:
     """Tell how far a run is until it has ended; Ctrl-C cancels it. Return its final status."""
     while True:
         try:
             status = handle.status()
             done = status.events_consumed / status.events_total if status.events_total else 0.0
-            phase = _PHASES.get(status.state, "closed loop")
+            phase = _PHASES.get(status.state, going)
             report(JobProgress(phase=phase, fraction=done, text=progress_text(status), run=status.folder))
             if status.ended:
                 return status

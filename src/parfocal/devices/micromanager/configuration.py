@@ -16,7 +16,7 @@ DEMO = "demo"
 """Stands for the configuration of simulated devices that comes with Micro-Manager's adapters."""
 _DEMO_FILE = "MMConfig_demo.cfg"
 _CORE = "Core"
-_LINE = re.compile(r"Line (\d+): ")
+_LINE = re.compile(r" at line (\d+): '([^']*)'")
 
 
 def configuration_path(name: str, folders: Iterable[str]) -> Path:
@@ -62,15 +62,19 @@ def load_configuration(core: Any, path: Path) -> None:
 
 
 def told_line(told: str) -> str:
-    r"""Return what Micro-Manager says of a configuration in a line, with the number of the line that failed.
+    r"""Return what Micro-Manager says of a configuration: the number of the line that failed, and why.
 
     Examples
     --------
-    >>> told_line('Line 13: Device,Z,DemoCamera,DStag\nDevice adapter "DemoCamera" failed\n\n')
-    'line 13 (Device,Z,DemoCamera,DStag): Device adapter "DemoCamera" failed'
+    >>> told_line(
+    ...     "Error in configuration file '/demo.cfg' at line 13: 'Device,Z,DemoCamera,DStag'\n"
+    ...     "Error executing command 'Device' with arguments ['Z']: failed to instantiate"
+    ... )
+    'line 13 (Device,Z,DemoCamera,DStag): failed to instantiate'
     """
-    first, *rest = [line.strip() for line in told.splitlines() if line.strip()] or [told]
-    found = _LINE.match(first)
+    text = " ".join(told.split())
+    found = _LINE.search(text)
     if found is None:
-        return " ".join((first, *rest))
-    return f"line {found[1]} ({first[found.end() :]}): {' '.join(rest)}"
+        return text
+    _, _, why = text[found.end() :].rpartition("]: ")
+    return f"line {found[1]} ({found[2]}): {why or text[found.end() :].strip()}"
