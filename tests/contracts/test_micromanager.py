@@ -36,10 +36,8 @@ def of_the_core(rig, name, options, protocol, promises):
     return broken_and_kept(lambda: make_device(name, options, context, protocol), promises)
 
 
-IN_SEQUENCES = pytest.param(60.0, id="in sequences", marks=pytest.mark.slow)
-
-
-@pytest.mark.parametrize("exposure_ms", [pytest.param(2.0, id="snapped"), IN_SEQUENCES])
+@pytest.mark.slow
+@pytest.mark.parametrize("exposure_ms", [2.0, 60.0], ids=["snapped", "in sequences"])
 def test_a_camera_keeps_its_promises(exposure_ms):
     options = {"properties": SMALL, "exposure_ms": exposure_ms}
     made = lambda: make_device("micromanager-camera", options, DeviceContext(), Camera)  # noqa: E731

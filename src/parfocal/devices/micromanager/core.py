@@ -34,6 +34,7 @@ class Core(CorePresets, CoreOutputs):
     def load(self, configuration: str, properties: Mapping[str, Mapping[str, Value]]) -> None:
         """Load a configuration, then set properties by device; its shutters are closed."""
         path = configuration_path(configuration, self.mmc.getDeviceAdapterSearchPaths())
+        self.unload()  # a configuration that does not begin with a reset finds nothing initialized
         load_configuration(self.mmc, path)
         self.path = path
         with asking("set up its buffer"):

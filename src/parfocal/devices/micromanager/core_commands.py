@@ -23,8 +23,9 @@ _ARRIVES_WITHIN_NS = 10_000_000_000
 
 
 class StagePlace(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a stage stands, um, along x and y or its one axis; and whether it is on its way."""
+    """Where a stage of that label stands, um, along x and y or its one axis; and whether it is on its way."""
 
+    stage: str
     position_um: tuple[float, ...]
     busy: bool
 
@@ -90,35 +91,26 @@ class CoreCommands(CameraHost):
         return self._core.preset_arrived(group, preset)
 
     @command(lane="read", effect="reads")
-    def xy_stage(self, name: str = "") -> str:
-        """Return the label of the XY stage of that name; of the core's own for ""."""
-        return self._core.xy_stage(name)
-
-    @command(lane="read", effect="reads")
-    def z_stage(self, name: str = "") -> str:
-        """Return the label of the stage of one axis of that name; of the core's focus for ""."""
-        return self._core.z_stage(name)
-
-    @command(lane="read", effect="reads")
     def stage_place(self, stage: str, axes: int) -> StagePlace:
-        """Return where a stage stands, and whether it is on its way."""
-        busy = self._core.busy(stage)
-        return StagePlace(position_um=self._core.position(stage, axes), busy=busy)
+        """Return where a stage of one or two axes stands, and whether it is on its way."""
+        label = self._core.stage(stage, axes)
+        busy = self._core.busy(label)
+        return StagePlace(stage=label, position_um=self._core.position(label, axes), busy=busy)
 
     @command(lane="xy", effect="changes")
     def send_xy(self, stage: str, x_um: float, y_um: float) -> None:
-        """Send an XY stage somewhere; returns when its adapter does."""
-        self._core.move(stage, (x_um, y_um))
+        """Send an XY stage, for "" the core's own, somewhere; returns when its adapter does."""
+        self._core.move(self._core.stage(stage, 2), (x_um, y_um))
 
     @command(lane="z", effect="changes")
     def send_z(self, stage: str, z_um: float) -> None:
-        """Send a stage of one axis somewhere; returns when its adapter does."""
-        self._core.move(stage, (z_um,))
+        """Send a stage of one axis, for "" the focus, somewhere; returns when its adapter does."""
+        self._core.move(self._core.stage(stage, 1), (z_um,))
 
     @command(lane=URGENT, effect="stops")
-    def halt_stage(self, stage: str) -> None:
-        """Stop a stage where it is."""
-        self._core.halt(stage)
+    def halt_stage(self, stage: str, axes: int) -> None:
+        """Stop a stage of one or two axes where it is."""
+        self._core.halt(self._core.stage(stage, axes))
 
     @command(lane="read", effect="reads")
     def shutter(self, name: str = "") -> str:

@@ -19,13 +19,11 @@ _SHUTTER, _STAGE, _XY_STAGE, _SLM = 3, 5, 6, 9
 class CoreOutputs(CoreDevices):
     """Part of `Core`."""
 
-    def xy_stage(self, name: str) -> str:
-        """Return the label of the XY stage of that name; of the core's own for ""."""
+    def stage(self, name: str, axes: int) -> str:
+        """Return the label of the stage of that name; for "" of the core's own XY stage, or its focus."""
+        if axes == 1:
+            return self.label(_STAGE, name, self.mmc.getFocusDevice(), "stage of one axis")
         return self.label(_XY_STAGE, name, self.mmc.getXYStageDevice(), "XY stage")
-
-    def z_stage(self, name: str) -> str:
-        """Return the label of the stage of one axis of that name; of the core's focus for ""."""
-        return self.label(_STAGE, name, self.mmc.getFocusDevice(), "stage of one axis")
 
     def position(self, stage: str, axes: int) -> tuple[float, ...]:
         """Return where a stage of one or two axes stands, um."""

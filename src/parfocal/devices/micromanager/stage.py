@@ -76,7 +76,7 @@ class CoreStage(CoreDevice):
         names = ("x", "y") if len(settings.axes) == 2 else tuple(settings.axes)
         self._axes = {name: _axis(name, settings.axes[name]) for name in names}
         self._targets: dict[str, float] = {}
-        self._label = ""
+        self._label = ""  # in the configuration that was loaded when it was read last
 
     @property
     def axes(self) -> tuple[Axis, ...]:
@@ -87,8 +87,8 @@ class CoreStage(CoreDevice):
         """Find it in the core."""
         self.connect()
         try:
-            find = self.core.xy_stage if len(self._axes) == 2 else self.core.z_stage
-            self._label, self._targets = find(self._settings.stage, timeout_s=ANSWER_S), {}
+            self._targets = {}
+            self._read()
         except BaseException:
             self.disconnect()
             raise
@@ -109,20 +109,20 @@ class CoreStage(CoreDevice):
     def position(self, axis: str) -> float:
         """Return the position read back, um."""
         self._axis(axis)
-        return self._place()[0][axis]
+        return self._read()[0][axis]
 
     def move_to(self, targets: Mapping[str, float]) -> None:
         """Begin to move all axes that `targets` names, together."""
         for name, target in targets.items():
             self._axis(name).check(target)
-        core, here = self.core, self._place()[0]
+        core, here = self.core, self._read()[0]
         if all(name not in self._targets and self._is_at(name, at, here) for name, at in targets.items()):
             return
         wanted = {**here, **self._targets, **targets}
         self._targets = {**self._targets, **targets}
         send = core.send_xy if len(self._axes) == 2 else core.send_z
         try:
-            send(self._label, *(wanted[name] for name in self._axes), timeout_s=_MOVES_WITHIN_S)
+            send(self._settings.stage, *(wanted[name] for name in self._axes), timeout_s=_MOVES_WITHIN_S)
         except BaseException:
             self._targets = {}
             raise
@@ -133,7 +133,7 @@ class CoreStage(CoreDevice):
         target = self._targets.get(axis)
         if target is None:
             return False
-        here, busy = self._place()
+        here, busy = self._read()
         if busy or not self._is_at(axis, target, here):
             return True
         self._targets.pop(axis, None)
@@ -143,12 +143,13 @@ class CoreStage(CoreDevice):
         """Stop it where it is, if it moves. Any thread."""
         self._targets, moved = {}, bool(self._targets)
         if moved:
-            self.ask_safe("halt_stage", self._label)
+            self.ask_safe("halt_stage", self._settings.stage, len(self._axes))
 
-    def _place(self) -> tuple[dict[str, float], bool]:
+    def _read(self) -> tuple[dict[str, float], bool]:
         place: StagePlace = self.core.stage_place(
-            self._label, len(self._axes), timeout_s=ANSWER_S, returns=StagePlace
+            self._settings.stage, len(self._axes), timeout_s=ANSWER_S, returns=StagePlace
         )
+        self._label = place.stage
         return dict(zip(self._axes, place.position_um, strict=True)), place.busy
 
     def _is_at(self, name: str, target: float, here: Mapping[str, float]) -> bool:
