@@ -15,6 +15,7 @@ from parfocal.devices.micromanager.configuration import DEMO
 from parfocal.devices.micromanager.core import Core
 from parfocal.devices.micromanager.core_devices import Value
 from parfocal.devices.micromanager.library import asking, library_versions
+from parfocal.devices.micromanager.load_lock import LoadLock
 from parfocal.devices.micromanager.sequence import FrameSequence
 from parfocal.ipc import command
 
@@ -67,12 +68,18 @@ class CoreCamera:
         Which configuration.
     context : DeviceContext
         The clock.
+
+    Attributes
+    ----------
+    load_lock : LoadLock
+        To be held by other threads that use the core.
     """
 
     Settings = CoreSettings
 
     def __init__(self, settings: CoreSettings, context: DeviceContext) -> None:
         self._settings, self._clock = settings, context.clock
+        self.load_lock = LoadLock()
         self._core: Core | None = None
         self._spec: FrameSpec | None = None
         self._configuration = settings.configuration
@@ -125,9 +132,9 @@ class CoreCamera:
             core.unload()
 
     def make_safe(self) -> None:
-        """End the sequence, and close all shutters. Any thread."""
+        """End the sequence, and close all shutters; whoever loads a configuration does that. Any thread."""
         self.stop()
-        if self._core is not None:
+        if self._core is not None and not self.load_lock.is_loading:
             self._core.close_shutters()
 
     def state(self) -> dict[str, Any]:
@@ -284,13 +291,14 @@ class CoreCamera:
         """Load another configuration; one that fails leaves the one that was loaded, loaded anew."""
         self._wait_ended()
         core = self.core
-        try:
-            core.load(configuration, {})
-            self._take(core)
-        except BaseException:
-            core.load(self._configuration, self._settings.properties)
-            self._take(core)
-            raise
+        with self.load_lock.loading():
+            try:
+                core.load(configuration, {})
+                self._take(core)
+            except BaseException:
+                core.load(self._configuration, self._settings.properties)
+                self._take(core)
+                raise
         self._configuration = configuration
 
     def _take(self, core: Core) -> None:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from parfocal.core.errors import BadInputError, nearest
 from parfocal.core.protocols import Axis
-from parfocal.devices.micromanager.core_commands import StagePlace
+from parfocal.devices.micromanager.core_commands import CorePlace
 from parfocal.devices.micromanager.core_service import ANSWER_S, CoreDevice, CoreDeviceSettings
 
 if TYPE_CHECKING:
@@ -146,8 +146,8 @@ class CoreStage(CoreDevice):
             self.ask_safe("halt_stage", self._settings.stage, len(self._axes))
 
     def _read(self) -> tuple[dict[str, float], bool]:
-        place: StagePlace = self.core.stage_place(
-            self._settings.stage, len(self._axes), timeout_s=ANSWER_S, returns=StagePlace
+        place: CorePlace = self.core.stage_place(
+            self._settings.stage, len(self._axes), timeout_s=ANSWER_S, returns=CorePlace
         )
         self._label = place.stage
         return dict(zip(self._axes, place.position_um, strict=True)), place.busy
