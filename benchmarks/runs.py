@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import psutil
 from _closed_loop import image_to_stimulation, steps, track_rows
+from _micromanager import demo_camera
 from _report import Failed, Row, Size, attempt, following, parser, run
 
 import parfocal
@@ -237,6 +238,20 @@ def rate_of(headers: list[FrameHeader], count: int) -> float:
     if len(headers) != count:
         raise RuntimeError(f"{len(headers)} frames of {count} events")
     return (count - 1) / ((headers[-1].time_ns - headers[0].time_ns) * 1e-9)
+
+
+def times_of(rig: Rig, count: int, act: Callable[[], object]) -> list[int]:
+    """Return when the frames were exposed that the camera takes while something is done; `count` of them."""
+    with frames_of(rig) as headers:
+        act()
+        poll(lambda: len(headers) >= count)
+    rate_of(headers, count)
+    return [header.time_ns for header in headers]
+
+
+def micromanager(size: Size) -> Iterator[Row]:
+    """Measure events a second on Micro-Manager's DemoCamera, software timed."""
+    yield from demo_camera(size, finished, times_of)
 
 
 def raises(_: Any) -> None:
@@ -516,6 +531,7 @@ def off_in_limits(events: Any) -> float:
 PARTS = {
     "plans": plans,
     "throughput": throughput,
+    "micromanager": micromanager,
     "jitter": jitter,
     "cancel": cancel,
     "pause": pause,

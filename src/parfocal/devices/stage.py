@@ -69,7 +69,9 @@ class StageHost(DeviceHost):
         stack.callback(self._writer.close)
 
     def step(self) -> float | None:
-        """Tell where it stands."""
+        """Tell where it stands, unless the rig ends: what the stage hangs on may have ended before it."""
+        if self.context.stop_reason():
+            return None
         self._write_row()
         return self.settings.telemetry_s
 
