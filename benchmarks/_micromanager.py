@@ -57,7 +57,7 @@ def demo_camera(size: Size, finished: Callable[[Any], Any], collected: Collected
     finished : callable
         Waits for the end of a run.
     collected : callable
-        ``collected(rig, count, act)`` returns the times of so many frames of its camera, ns, while `act` runs.
+        ``collected(rig, count, act)`` returns the times of so many frames, ns, while `act` runs.
     """
     os.environ["PYMM_SIGNALS_BACKEND"] = "psygnal"
     count = size.of(2000, 600, 50)
