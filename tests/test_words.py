@@ -99,7 +99,7 @@ PLAIN = {
         Decide Decided Drain Drained Element
         Expose Exposed Fetch Fetched Found FreeDisk GivenArguments Hold Instruments Lag Machine Negation Noted
         Observation Observed OperatorAnswer Pause Pausing Reading
-        Performer Place Placed Prepare QueueLevel Replaced Replanned Restarted Resume Settled
+        Performer Place Placed Prepare QueueLevel Remembered Replaced Replanned Restarted Resume Settled
         SharedInstruments Sleep Stopped TaskFailed Timing Visits Wake Warmed Woken
     """,
     "processes": """

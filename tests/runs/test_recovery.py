@@ -27,6 +27,7 @@ from parfocal.runs.machine import inputs, tasks
 from parfocal.runs.machine.advance import advance
 from parfocal.runs.machine.counts import NO_MASK
 from parfocal.runs.machine.machine import Machine
+from parfocal.runs.pipeline.messages import RememberedPosition
 from parfocal.runs.plans.calls import call
 from parfocal.runs.plans.combine import combine
 from parfocal.runs.plans.elements import acquire, wait
@@ -138,7 +139,7 @@ class Lab:
         machine = Machine(late="skip")
         if recovery is not None:
             machine = machine.having(counts=recovery.counts, focus=recovery.focus)
-            journal.adopted(recovery.adopted)
+            journal.adopt(recovery, lambda _: None)
         events = (event for event in Schedule(PLAN).events(first) if event.number not in done)
         now, exposed = 1, None
         report: inputs.Report = inputs.Woken(now)
@@ -311,3 +312,19 @@ def test_one_that_was_left_out_by_its_policy_stays_so(lab):
     entries = [began, Settled(event.number, row.tobytes(), is_done=False)]
     counts = recovery_of(journalled(entries, ""), np.empty(0, FRAMES)).counts
     assert (counts.dropped, counts.asked, counts.stimulations.fallback) == ({NO_MASK: 1}, 0, 1)
+
+
+def test_what_a_pipeline_remembers_of_a_position_is_read_back(tmp_path):
+    journal = RunJournal(Began(run="run1", at=0.0, plan=plan_to_data(PLAN)), LOG)
+    link = {"numbers": np.arange(3), "places": np.ones((3, 2)), "next_number": 3}
+    for highest in (1, 2):
+        known = RememberedPosition(link=link, reference={"area": np.ones(2)}, highest=highest)
+        journal.remembered(1, known)
+    journal.before(tasks.Hold(), str(tmp_path))
+    journal.close(str(tmp_path))
+    found = journalled(read_journal(tmp_path).entries, "").positions
+    assert list(found) == [1]
+    assert found[1].highest == 2
+    assert found[1].link["next_number"] == 3
+    np.testing.assert_array_equal(found[1].link["numbers"], np.arange(3))
+    np.testing.assert_array_equal(found[1].reference["area"], np.ones(2))

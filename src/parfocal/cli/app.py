@@ -26,6 +26,7 @@ from parfocal.cli import (
     new_file,
     plot,
     pull,
+    recover,
     reprocess,
     rigs,
     runs,
@@ -103,8 +104,8 @@ def _make_app() -> App:
     for command in (
         desktop.app, view.view, browse.browse, look.live, look.snap, track.track, reprocess.reprocess,
         rigs.up, rigs.down, rigs.restart, rigs.rigs, status.status, calls.call, calls.commands,
-        settings.settings, show_plan.plan, run_plan.run, run_plan.prepare, acquire.acquire, sweep.sweep,
-        pull.ramp, pull.hold, pull.turn, force.force, force.extension,
+        settings.settings, show_plan.plan, run_plan.run, run_plan.prepare, recover.recover,
+        acquire.acquire, sweep.sweep, pull.ramp, pull.hold, pull.turn, force.force, force.extension,
         runs.runs, runs.note, new_file.new_file,
         steer.start, steer.pause, steer.resume, steer.cancel, steer.finish, steer.confirm,
         export.export, plot.plot, kinds.kinds, check.check, doctor.doctor,

@@ -127,10 +127,10 @@ def carry_out(
     signals: AbstractContextManager[list[str]] = nullcontext([]) if detach else counted_signals()
     with opened as running, signals as came:  # one that comes while the run is started cancels it, too
         handle = start(running)
-        status = handle.status() if detach else _follow(handle, running.name, came, json=json)
+        status = handle.status() if detach else follow(handle, running.name, came, json=json)
         if not detach:
             settle(handle, status)
-        _print_status(status, running.name, json=json)
+        print_status(status, running.name, json=json)
     return Exit.OK if detach else exit_of_outcome(status.outcome)
 
 
@@ -191,7 +191,7 @@ def prepare(
             **_beside_plan(asked),
         )
         status = handle.status()
-        _print_status(status, running.name, json=json)
+        print_status(status, running.name, json=json)
 
 
 def _beside_plan(asked: RequestedRun) -> dict[str, Any]:
@@ -202,7 +202,7 @@ def _beside_plan(asked: RequestedRun) -> dict[str, Any]:
     return {**told, "interlocks": asked.interlocks} if asked.interlocks else told
 
 
-def _follow(handle: RunHandle, rig: str, came: list[str], *, json: bool) -> RunStatus:
+def follow(handle: RunHandle, rig: str, came: list[str], *, json: bool) -> RunStatus:
     """Show the run until it has ended, and return its final status; the first signal in `came` cancels it.
 
     Raises
@@ -264,7 +264,8 @@ class _RunLine:
         self._asked = status.question
 
 
-def _print_status(status: RunStatus, rig: str, *, json: bool) -> None:
+def print_status(status: RunStatus, rig: str, *, json: bool) -> None:
+    """Print how a run of a rig is, and where it is recorded."""
     if json:
         print_json({"rig": rig, **msgspec.to_builtins(status)})
         return

@@ -43,7 +43,8 @@ KINDS: dict[str, str] = {
     "recorder": "parfocal.storage.recorder:Recorder",
 }
 
-_HIDDEN = str(SecretStr("secret"))
+HIDDEN = str(SecretStr("secret"))
+"""What stands for a secret where it is shown."""
 
 
 class ServiceConfig(BaseModel):
@@ -264,7 +265,7 @@ def _hidden(given: Any, shown: Any) -> Any:
     """Return what was given, with what is not shown of it replaced."""
     if isinstance(given, Mapping) and isinstance(shown, Mapping):
         return {key: _hidden(value, shown.get(key, value)) for key, value in given.items()}
-    return shown if shown == _HIDDEN else given
+    return shown if shown == HIDDEN else given
 
 
 def read_changes(config: RigConfig, words: Iterable[str]) -> dict[str, Any]:

@@ -54,7 +54,7 @@ class Experiments(Pulls):
             Where runs go; by default where the rig's recorder puts them.
         continues : str
             A run of this rig that has ended, whose indices and files go on with this plan, in its own folder.
-            One whose engine died can't go on.
+            One whose engine died can go on, too.
         force : bool
             Use instruments although another run, or another program, holds them; the record says so.
         notes : mapping

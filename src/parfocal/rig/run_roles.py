@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 FACTORY = "parfocal.runs.service:RunService"
 _HISTORY = "parfocal.storage.recorded_history:recorded_history"
 _STORED_FRAMES = "parfocal.storage.stored_frame:stored_frame"
+_STORED_EVENTS = "parfocal.storage.stored_events:stored_events"
 _SCRIPT_PROCESS = "parfocal.rig.script_main"
 _START_S = 120.0
 BY_KIND = {
@@ -55,6 +56,7 @@ def run_settings(config: RigConfig) -> RunSettings:
     found: dict[str, Any] = {
         "stored_frames": _STORED_FRAMES,
         "history": _HISTORY,
+        "stored_events": _STORED_EVENTS,
         "script_process": _SCRIPT_PROCESS,
     }
     undecided: dict[str, tuple[str, ...]] = {}

@@ -16,6 +16,7 @@ from parfocal.runs.conditions.interlocks import AnyInterlocks, interlocks_to_dat
 from parfocal.runs.handle import START_S, RunHandle
 from parfocal.runs.pipeline.requested_run import RequestedRun, requested_run
 from parfocal.runs.plans.plan_data import plan_to_data
+from parfocal.runs.recovery.report import RecoveryReport
 from parfocal.runs.settings import SERVICE
 from parfocal.runs.watch import RunWatch
 
@@ -149,6 +150,40 @@ class Runs(Mapping[str, RunHandle]):
             mode=mode,
             **self._as_child(),
         )
+
+    def recovery(self, folder: str | Path) -> RecoveryReport:
+        """Return how a run stands whose process was killed, and what of this rig differs from then.
+
+        Nothing is changed; see `parfocal.rig.recovering.recover`.
+
+        Raises
+        ------
+        BadInputError
+            If there is no such run, or it goes on: names it.
+        """
+        report: RecoveryReport = self._watch.call(
+            "recovery", _place(folder), timeout_s=START_S, returns=RecoveryReport
+        )
+        return report
+
+    def recover(self, folder: str | Path, differences: Iterable[str] = ()) -> RunHandle:
+        """Complete a run whose process was killed, in its own record; return its handle.
+
+        What is done stays, and stimuli and calls that may have happened are not done again.
+
+        Parameters
+        ----------
+        folder : path
+            Of its record.
+        differences : iterable of str
+            What of the rig was another thing then, for the record.
+
+        Raises
+        ------
+        BadInputError
+            If it can't be completed in this rig; says why.
+        """
+        return self._begin("recover", _place(folder), tuple(differences))
 
     def start_script(
         self,

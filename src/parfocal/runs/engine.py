@@ -27,7 +27,7 @@ from parfocal.runs.snapshot import RunFacts, status_of
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     from parfocal.core.clock import Clock
     from parfocal.core.run_status import FailurePolicy, ResumePolicy, RunStatus
@@ -39,8 +39,10 @@ if TYPE_CHECKING:
     from parfocal.runs.forecast.prediction import Prediction
     from parfocal.runs.journal import RunJournal
     from parfocal.runs.pipeline.live_analysis import LiveAnalysis
+    from parfocal.runs.plans.event import Event
     from parfocal.runs.plans.plan import Plan
     from parfocal.runs.plans.schedule import Schedule
+    from parfocal.runs.recovery.recovery import Recovery
 
 
 class RunRemainder(NamedTuple):
@@ -99,6 +101,10 @@ class RunEngine:
         Returns which program steers it, in the thread in which it does.
     journal : RunJournal, optional
         Of a run with a record: keeps what was begun and what is done.
+    recovery : Recovery, optional
+        How the run stood that this one completes, or goes on with, if its process was killed.
+    differences : sequence of str
+        What of the rig was another thing then, for the record.
     interlocks : tuple of Interlock
         What has to hold as long as it goes on.
     watch : ConditionWatch, optional
@@ -128,6 +134,8 @@ class RunEngine:
         analysis: LiveAnalysis | None = None,
         caller: Callable[[], str] = lambda: "",
         journal: RunJournal | None = None,
+        recovery: Recovery | None = None,
+        differences: Sequence[str] = (),
         interlocks: tuple[Interlock, ...] = (),
         watch: ConditionWatch | None = None,
         facts: Facts = {},  # noqa: B006 (never changed)
@@ -136,7 +144,8 @@ class RunEngine:
         self.name = start.run
         self.parent = parent
         self._layout = start.layout
-        self._schedule, self._events = schedule, schedule.events(done.consumed)
+        self._settled = frozenset[int]() if recovery is None else recovery.settled
+        self._schedule, self._events = schedule, self._unsettled(schedule, done.consumed)
         self._instruments, self._clock, self._log = instruments, clock, log
         self._tell, self._note, self._tell_record = tell, note, tell_record
         self._journal = journal
@@ -150,6 +159,10 @@ class RunEngine:
             on_failure=on_failure, late=late, counts=done, timing=timing, interlocks=interlocks, facts=facts
         )
         self._watch = watch
+        if recovery is not None:
+            self._machine = self._machine.having(focus=recovery.focus)
+            details = recovery.details | {"differences": list(differences)}
+            self._commands.note(self._machine, "recover", details)
         self.analysis = analysis
         self._facts = RunFacts(
             run=self.name,
@@ -167,7 +180,7 @@ class RunEngine:
             clock,
             self._wake,
             lambda: self.counts,
-            self._prediction.remarks,
+            lambda: (*(() if recovery is None else (recovery.told,)), *self._prediction.remarks()),
             analysis,
         )
         if analysis is not None:
@@ -276,6 +289,11 @@ class RunEngine:
             self._check_may_change()
             self._advance(inputs.Replaced(self._clock.monotonic_ns()))
             first = self._machine.counts.consumed
+            if any(number >= first for number in self._settled):
+                raise BadInputError(
+                    f"run {self.name!r} repeats events whose frames were lost, and later ones are done: "
+                    "extend it, or wait until that is over"
+                )
             self._follow(self._schedule.with_future(first, plan), plan, "replace_future", first=first)
             return self._status()
 
@@ -452,13 +470,17 @@ class RunEngine:
     def _follow(self, schedule: Schedule, plan: Plan, command: str, *, first: int) -> None:
         self._schedule = schedule
         self._commands.note(self._machine, command, {"events": len(schedule)})
-        self._events = schedule.events(self._machine.counts.consumed)
+        self._events = self._unsettled(schedule, self._machine.counts.consumed)
         if self._layout is not None or schedule.positions:
             z_step_um = None if self._layout is None else self._layout.z_step_um
             self._layout = layout_of(schedule, z_step_um=z_step_um)
         self._instruments.relayout(self._layout, plan_to_data(plan))
         if self._journal is not None:
             self._journal.replanned(first, plan_to_data(plan), self._layout)
+
+    def _unsettled(self, schedule: Schedule, first: int) -> Iterator[Event]:
+        """Return the events from number `first` on that are to be done."""
+        return (event for event in schedule.events(first) if event.number not in self._settled)
 
     def _check_may_change(self) -> None:
         if not self._machine.may_change:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from parfocal.runs.machine.machine import Machine
 
 _SLOTS = 1 << 13
+_AT_ONCE = 1 << 10
+_ROOM_S = 30.0
 STREAM = "run_events"
 """The row stream that the log goes through."""
 OUTCOMES = ("acquired", "lost", "skipped", "failed", "unsure", "cancelled", NO_MASK)
@@ -177,6 +179,15 @@ class LogWriter:
             self._writer.write_rows(row_of(done), timeout_s=0.0)
         except StreamTimeoutError as error:
             self._log.error("event %d is not in the log: %s", done.event.number, error)
+
+    def append(self, rows: NDArray[np.void]) -> None:
+        """Write rows of earlier processes that are not in the log; waits for a recorder that is behind."""
+        for first in range(0, len(rows), _AT_ONCE):
+            try:
+                self._writer.write_rows(rows[first : first + _AT_ONCE], timeout_s=_ROOM_S)
+            except StreamTimeoutError as error:
+                self._log.error("%d events are not in the log: %s", len(rows) - first, error)
+                return
 
     def close(self) -> None:
         """End the stream."""

@@ -15,25 +15,40 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from parfocal.core.errors import StorageError
+from parfocal.ipc.codec import encode
 from parfocal.runs.event_log import row_of
-from parfocal.runs.journal_entries import Announced, Began, Begun, Entry, Replanned, Settled, may_repeat
+from parfocal.runs.journal_entries import (
+    Announced,
+    Began,
+    Begun,
+    Entry,
+    Remembered,
+    Replanned,
+    Settled,
+    may_repeat,
+)
 from parfocal.runs.journal_file import JournalFile, encoded
 from parfocal.runs.machine.tasks import Acquire, CallService, Decide, Expose, Task
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterable
+    from collections.abc import Callable
     from typing import Any
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from parfocal.core.event_layout import EventLayout
     from parfocal.runs.event_log import SettledEvent
+    from parfocal.runs.pipeline.messages import RememberedPosition
+    from parfocal.runs.recovery.recovery import Recovery
 
 
 class RunJournal:
     """Writes the journal of one run, once its folder is there.
 
-    `settled` and `replanned` are called under the lock of the run, and wait for nothing; the others by the
-    run's thread.
+    `settled` and `replanned` are called under the lock of the run, `remembered` by any thread, and these wait
+    for nothing; the others are called by the run's thread.
 
     Parameters
     ----------
@@ -50,6 +65,7 @@ class RunJournal:
         self._is_due = True  # to be brought to stable storage
         self._announced: set[int] = set()
         self._failing = False
+        self._opened: Callable[[], None] = lambda: None
 
     def settled(self, done: SettledEvent) -> None:
         """Note that an event is done, or declared dropped."""
@@ -66,10 +82,18 @@ class RunJournal:
             self._announced.discard(done.event.number)
             self._is_due = True
 
-    def adopted(self, found: Iterable[Settled]) -> None:
-        """Note what a recovery has found out."""
-        for one in found:
+    def remembered(self, p: int, position: RememberedPosition) -> None:
+        """Note what a pipeline remembers of position `p`. Any thread; waits for nothing."""
+        self._note(Remembered(p, tuple(bytes(part) for part in encode(position))))
+
+    def adopt(self, recovery: Recovery, log: Callable[[NDArray[np.void]], None]) -> None:
+        """Note what a recovery has found out, before the run begins.
+
+        `log` is called once, when the record is there, with the rows that the log of events does not have.
+        """
+        for one in recovery.adopted:
             self._note(one)
+        self._opened = lambda: log(recovery.unlogged)
 
     def replanned(self, first: int, plan: dict[str, Any], layout: EventLayout | None) -> None:
         """Note that a plan was appended (`first` is -1), or stands in place of all from event `first` on."""
@@ -133,6 +157,7 @@ class RunJournal:
     def _write(self, folder: Path) -> None:
         if self._file is None:
             self._file = JournalFile(folder)
+            self._opened()
         is_due, self._is_due = self._is_due, False
         try:
             noted = tuple(self._unwritten)

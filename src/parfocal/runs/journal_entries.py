@@ -112,7 +112,14 @@ class Settled(msgspec.Struct, frozen=True, tag="settled", omit_defaults=True):
     mask_is_older: bool = False
 
 
-Entry = Began | Replanned | Announced | Begun | Settled
+class Remembered(msgspec.Struct, frozen=True, tag="remembered"):
+    """What a pipeline remembers of position `p` after an image: the parts of a `RememberedPosition`."""
+
+    p: int
+    parts: tuple[bytes, ...]
+
+
+Entry = Began | Replanned | Announced | Begun | Settled | Remembered
 
 
 def may_repeat(event: Event) -> bool:

@@ -12,7 +12,7 @@ from parfocal.runs.plans.outline import Outline
 
 if TYPE_CHECKING:
     from parfocal.runs.acquisition_mode import AcquisitionMode
-    from parfocal.runs.engine import RunEngine
+    from parfocal.runs.earlier_run import EarlierRun
     from parfocal.runs.instruments.rig_facts import RigFacts
     from parfocal.runs.pipeline.request import PipelineRequest
     from parfocal.runs.plans.schedule import Schedule
@@ -61,7 +61,7 @@ class PreparedRun:
     ----------
     request : StartRequest
         What was asked for, with its name, and with positions that depend no longer on where the stages stand.
-    before : RunEngine or None
+    before : EarlierRun or None
         What it goes on with.
     schedule : Schedule
         Its events.
@@ -74,7 +74,7 @@ class PreparedRun:
     """
 
     request: StartRequest
-    before: RunEngine | None
+    before: EarlierRun | None
     schedule: Schedule
     wanted: PlanSurvey
     facts: RigFacts

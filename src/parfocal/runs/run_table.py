@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -199,6 +200,19 @@ class RunTable:
         names = (wanted if number == 1 else f"{wanted}-{number}" for number in range(1, 10**9))
         return next(name for name in names if name not in self._known)
 
+    def name_for(self, wanted: str, folder: str) -> str:
+        """Return the name of a run whose record is in `folder`: the wanted one, unless another run has it."""
+        known = self._known.get(wanted)
+        is_other = known is not None and not _same(known.status().folder, folder)
+        return self.free_name(wanted) if is_other else wanted
+
+    def check_ended(self, folder: str) -> None:
+        """Refuse the folder of a run that goes on; `BadInputError` names the run."""
+        for run in self.going_on():
+            status = run.status()
+            if _same(status.folder, folder):
+                raise BadInputError(f"run {status.run!r} in {folder} goes on: it needs no recovery")
+
     def check_free(self, claims: Iterable[str], parent: str) -> None:
         """Refuse instruments that another run holds, but the parent's; names the run and the instruments."""
         wanted, family = set(claims), set()
@@ -209,3 +223,7 @@ class RunTable:
             status = run.status()
             if status.run not in family and (both := wanted & set(status.claims)):
                 raise ClaimedError(f"run {status.run!r} uses {', '.join(sorted(both))}: wait, or cancel it")
+
+
+def _same(one: str, other: str) -> bool:
+    return bool(one) and Path(one).absolute() == Path(other).absolute()

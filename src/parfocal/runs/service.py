@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from parfocal.core.clock import poll_until
 from parfocal.core.errors import BadInputError, CommandError
 from parfocal.core.run_status import ResumePolicy, RunError, RunErrors, RunStatus
 from parfocal.ipc import RECEIVER, command
@@ -22,6 +23,7 @@ from parfocal.runs.last_run import LastRuns, UnfinishedRun
 from parfocal.runs.pipeline.request import PipelineRequest
 from parfocal.runs.plans.outline import Outline, outline_of
 from parfocal.runs.prepared import PlanForecast, StartRequest
+from parfocal.runs.recovery.report import RecoveryReport
 from parfocal.runs.run_table import KnownRun, RunTable
 from parfocal.runs.scripts.script_record import close_left_record
 from parfocal.runs.scripts.script_source import ScriptSource
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 _LOOK_S = 0.25
 _ENDS_WITHIN_S = 3.0
 _ANSWER_S = 5.0
+_BACK_S = 20.0
 _LONGEST_TEXT = 10_000
 _OWNER_GONE = "the program that owns the rig is gone"
 
@@ -213,6 +216,23 @@ class RunService(Service):
             return self._runs.engine(run).status()
         change = "started" if known.prepared.before is None else "continued"
         return self._begin(self._starter.started(known), change)
+
+    @command(lane="start", effect="reads")
+    def recovery(self, folder: str) -> RecoveryReport:
+        """Return how a run stands whose process was killed, and what of this rig differs from then.
+
+        Nothing is changed. A run that goes on is refused with its name.
+        """
+        return self._starter.recovery(folder)
+
+    @command(lane="start", effect="changes", on_client_loss="finish")
+    def recover(self, folder: str, differences: tuple[str, ...] = ()) -> RunStatus:
+        """Complete a run whose process was killed, in the record in `folder`; returns its status.
+
+        What is done stays, stimuli and calls that may have happened are not done again. The record keeps the
+        `differences` of the rig that were seen.
+        """
+        return self._begin(self._starter.recovered(folder, differences), "continued")
 
     @command(lane="start", effect="changes", script=False, on_client_loss="finish")
     def start_script(
@@ -459,12 +479,20 @@ class RunService(Service):
     def _close_record(self, reason: str) -> tuple[str, int]:
         """Close the record that is open as failed; return its folder, and how many frames it holds."""
         chosen = self.settings
+        if chosen.recorder:  # it may have been killed, too: its next process takes the run up
+            poll_until(self._recorder_is_there, _BACK_S, clock=self._context.clock)
         record = self._ask(chosen.recorder, "status")
         if record is None or record["outcome"] != "recording":
             return "" if record is None else record["run"], 0
         report = self._ask(chosen.recorder, "finish", reason=reason, outcome="failed")
         stored = {} if report is None else report["stored"]
         return record["run"], stored.get(chosen.camera, 0)
+
+    def _recorder_is_there(self) -> bool:
+        with suppress(CommandError):
+            self._context.connect(self.settings.recorder).ping(_ANSWER_S)
+            return True
+        return False
 
     def _ask(self, service: str, name: str, **arguments: Any) -> Any:
         """Return what a service answers; None if there is none, or it does not answer."""

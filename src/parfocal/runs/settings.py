@@ -52,6 +52,9 @@ class RunSettings(BaseModel):
         for viewers that come late; "" for none.
     interlocks : list of dict
         Conditions that have to hold as long as any run goes on: those of the rig file's ``[[interlocks]]``.
+    stored_events : str
+        "module:object" of a function ``(folder, stream)`` that tells which events of a record have a frame,
+        and a row in its log, for runs that are recovered; "" for none.
     script_process : str
         The module that serves a script in a process of its own; "" for a rig that runs none.
     """
@@ -78,6 +81,7 @@ class RunSettings(BaseModel):
     stored_frames: str = ""
     history: str = ""
     interlocks: tuple[dict[str, Any], ...] = ()
+    stored_events: str = ""
     script_process: str = ""
 
     @field_validator("interlocks", mode="before")

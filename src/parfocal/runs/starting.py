@@ -19,6 +19,7 @@ from parfocal.runs.acquisition_mode import parts_of
 from parfocal.runs.analysis_log import AnalysisLog
 from parfocal.runs.conditions.interlocks import together
 from parfocal.runs.conditions.watch_maker import WatchMaker
+from parfocal.runs.earlier_run import EarlierRun, KilledRun, killed_run
 from parfocal.runs.engine import RunEngine
 from parfocal.runs.event_log import STREAM
 from parfocal.runs.forecast.device_times import DeviceTimes
@@ -39,6 +40,7 @@ from parfocal.runs.pipeline.messages import WorkerSetup
 from parfocal.runs.pipeline.plan_check import PlanForPipeline, check_plan
 from parfocal.runs.pipeline.workers import ProcessWorkers, limit_s
 from parfocal.runs.plans.calls import calls_of, needs_camera
+from parfocal.runs.plans.combine import combine
 from parfocal.runs.plans.field_of_view import tiled
 from parfocal.runs.plans.origin import at_origin
 from parfocal.runs.plans.outline import outline_of
@@ -48,12 +50,14 @@ from parfocal.runs.plans.schedule import Schedule
 from parfocal.runs.plans.survey import PlanSurvey, layout_of, survey
 from parfocal.runs.preflight import check_calibration, preflight
 from parfocal.runs.prepared import PlanForecast, PreparedRun, StartRequest
+from parfocal.runs.recovery.differences import differences
+from parfocal.runs.recovery.report import RecoveryReport, report_of
 from parfocal.runs.run_table import KnownRun, RunTable
 from parfocal.runs.settings import RunSettings
 from parfocal.streams import open_stream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from parfocal.processes import ServiceContext
     from parfocal.runs.event_log import LogWriter, SettledEvent
@@ -135,26 +139,56 @@ class RunStarter:
 
     def continued(self, request: StartRequest, before: KnownRun) -> KnownRun:
         """Return a run that goes on with the indices and the files of one that has ended."""
-        engine = _goes_on(before)
-        request = replace(request, name=engine.name)
-        run = self._made(request, self._examined(request, engine), engine)
+        earlier = self._earlier(before)
+        request = replace(request, name=earlier.name)
+        run = self._made(request, self._examined(request, earlier), earlier)
         self._runs.add(request.name, run)
         return run
+
+    def recovered(self, folder: str, differences: Sequence[str] = ()) -> KnownRun:
+        """Return a run that completes one which was killed; its record tells the `differences` of the rig.
+
+        Raises
+        ------
+        BadInputError
+            If it goes on, or can't be completed in this rig; says why.
+        """
+        self._runs.check_ended(folder)
+        earlier = EarlierRun.found(folder, self._settings(), completes=True)
+        name = self._runs.name_for(earlier.name, folder)
+        request = _request_of(earlier, name)
+        run = self._made(request, self._examined(request, earlier), earlier, differences)
+        self._runs.add(name, run)
+        return run
+
+    def recovery(self, folder: str) -> RecoveryReport:
+        """Return how a run stands that was killed, and what of the rig differs from then."""
+        self._runs.check_ended(folder)
+        settings = self._settings()
+        killed = killed_run(folder, settings)
+        try:
+            earlier = EarlierRun.found(folder, settings, completes=True)
+            found = self._examined(_request_of(earlier, killed.journalled.run), earlier)
+        except BadInputError as error:
+            return report_of(folder, killed, refused=str(error))
+        found.instruments.discard()
+        told = differences(killed.journalled.request.facts, found.instruments.facts, found.wanted)
+        return report_of(folder, killed, told)
 
     def prepared(self, request: StartRequest, before: KnownRun | None) -> KnownRun:
         """Return a run that may be started; nothing is claimed for it. Raises as `new`, but for claims.
 
         It goes on with the indices and the files of the one `before`, if there is one.
         """
-        engine = None if before is None else _goes_on(before)
-        name = self._runs.new_name(request.name) if engine is None else engine.name
+        earlier = None if before is None else self._earlier(before)
+        name = self._runs.new_name(request.name) if earlier is None else earlier.name
         request = replace(request, name=name)
-        found = self._examined(request, engine)
+        found = self._examined(request, earlier)
         found.instruments.discard()
         facts = found.instruments.facts
         prepared = PreparedRun(
             request=replace(request, plan=found.plan),
-            before=engine,
+            before=earlier,
             schedule=found.schedule,
             wanted=found.wanted,
             facts=facts,
@@ -166,10 +200,11 @@ class RunStarter:
             events_total=len(found.schedule),
             remaining_s=found.schedule.duration_s - found.begin_s,
             created_at=self._context.clock.utc_ns() * 1e-9,
-            folder="" if engine is None else engine.status().folder,
+            folder="" if earlier is None else earlier.folder,
             forecast=self._forecast(found, None),
         )
-        run = KnownRun(engine, None if before is None else before.instruments, status, prepared)
+        engine, instruments = (None, None) if before is None else (before.engine, before.instruments)
+        run = KnownRun(engine, instruments, status, prepared)
         self._runs.prepare(request.name, run)
         return run
 
@@ -242,13 +277,13 @@ class RunStarter:
         )
 
     def _examined(
-        self, request: StartRequest, before: RunEngine | None, known: PreparedRun | None = None
+        self, request: StartRequest, before: EarlierRun | None, known: PreparedRun | None = None
     ) -> _Examined:
         """Ask the instruments, once, and go through the events, once: not again of what was prepared."""
         given = plan_from_data(request.plan)
         settings = self._for_plan(_with_parts(self._settings(), request.parts), given)
         instruments = self._instruments(settings, request.parent, calls_of(given))
-        folder = request.folder if before is None else before.status().folder
+        folder = request.folder if before is None else before.folder
         try:
             facts = instruments.learn(folder, request.mode)
             asked = tiled(given, facts.field_um)
@@ -262,7 +297,8 @@ class RunStarter:
                 settings.service("camera", "exposures")
             if request.mode is not None and parts_of(request.mode) != (False, False, True):
                 settings.service("tracker", "tracks and video of regions")
-            preflight(wanted, facts, appended=before is not None)
+            if before is None or not before.completes or wanted.events:  # else its record is to be closed
+                preflight(wanted, facts, appended=before is not None)
             interlocks = together(settings.interlocks, request.interlocks)
             self._watches.check(settings, (interlock.condition for interlock in interlocks))
             for_pipeline = PlanForPipeline()
@@ -339,7 +375,13 @@ class RunStarter:
             is_part=above is not None and above.script is None,
         )
 
-    def _made(self, request: StartRequest, found: _Examined, before: RunEngine | None) -> KnownRun:
+    def _made(
+        self,
+        request: StartRequest,
+        found: _Examined,
+        before: EarlierRun | None,
+        differences: Sequence[str] = (),
+    ) -> KnownRun:
         instruments, schedule, wanted = found.instruments, found.schedule, found.wanted
         if not request.by_force:
             try:
@@ -350,12 +392,18 @@ class RunStarter:
         layout = layout_of(
             schedule, z_step_um=wanted.z_step_um, interval_s=wanted.interval_s, z_um=wanted.z_um
         )
+        killed = None if before is None else before.killed
+        if before is not None and before.completes:
+            layout_now, plan = before.layout, {}
+        else:
+            layout_now, plan = layout if wanted.exposes else None, found.plan
         start = RunStart(
             run=request.name,
-            plan=found.plan,
-            layout=layout if wanted.exposes else None,
+            plan=plan,
+            layout=layout_now,
             folder=request.folder,
-            continues="" if before is None else before.status().folder,
+            continues="" if before is None else before.folder,
+            recovers=killed is not None,
             notes=request.notes,
             settings={"by_force": True} if request.by_force else {},
             by_force=request.by_force,
@@ -371,10 +419,14 @@ class RunStarter:
             watch.close()
             instruments.discard()
             raise
+        journal = self._journal(start, found, request, killed) if instruments.records else None
         analysis = sink = None
         if request.pipeline is not None:
             sink = AnalysisLog(context.streams) if instruments.records else None
-            analysis = self._analysis(request, found, sink, before, lambda: engine.schedule.shape["t"])
+            keep = {} if journal is None else {"keep": journal.remembered}
+            analysis = self._analysis(
+                request, found, sink, before, time_points=lambda: engine.schedule.shape["t"], **keep
+            )
         engine = RunEngine(
             start,
             schedule,
@@ -394,7 +446,9 @@ class RunStarter:
                 measured=MeasuredTimes() if request.parent else self._measured,
             ),
             analysis=analysis,
-            journal=self._journal(start, found, request) if instruments.records else None,
+            journal=journal,
+            recovery=None if killed is None else killed.recovery,
+            differences=differences,
             caller=lambda: current_call().caller,
             interlocks=interlocks,
             watch=watch,
@@ -405,7 +459,9 @@ class RunStarter:
             context.log.info("run %s: its largest move is %.6g um", request.name, wanted.largest_move_um)
         return KnownRun(engine, instruments)
 
-    def _journal(self, start: RunStart, found: _Examined, request: StartRequest) -> RunJournal:
+    def _journal(
+        self, start: RunStart, found: _Examined, request: StartRequest, killed: KilledRun | None
+    ) -> RunJournal:
         """Return what keeps on the disk what the run has begun and done."""
         began = Began(
             run=start.run,
@@ -424,7 +480,11 @@ class RunStarter:
                 search_path=tuple(sys.path),
             ),
         )
-        return RunJournal(began, self._context.log)
+        journal = RunJournal(began, self._context.log)
+        if killed is not None:
+            assert self._log is not None
+            journal.adopt(killed.recovery, self._log.append)
+        return journal
 
     def _keep_called(self, run: str, command: str, details: dict[str, Any]) -> None:
         """Have the records of other runs hold what a service did for one that has no record."""
@@ -437,8 +497,8 @@ class RunStarter:
         request: StartRequest,
         found: _Examined,
         sink: AnalysisLog | None,
-        before: RunEngine | None,
-        time_points: Callable[[], int],
+        before: EarlierRun | None,
+        **watched: Callable[..., Any],
     ) -> LiveAnalysis:
         """Return what analyses the images of a run; nothing of it is started yet."""
         assert request.pipeline is not None
@@ -463,35 +523,56 @@ class RunStarter:
             clock=context.clock,
             frame=frame,
             channel=found.for_pipeline.channel,
-            time_points=time_points,
+            **watched,
         )
         if before is not None and before.analysis is not None:
             analysis.go_on_from(before.analysis)
+        if before is not None and before.killed is not None:
+            analysis.remember(before.killed.journalled.positions)
         return analysis
+
+    def _earlier(self, before: KnownRun) -> EarlierRun:
+        """Return a run that has ended, which another one goes on with."""
+        if before.prepared is not None:
+            name = before.prepared.request.name
+            raise BadInputError(f"run {name!r} is prepared, and was not started: `start` it, or `cancel` it")
+        if before.script is not None:
+            raise BadInputError(f"run {before.script.name!r} is a script: there is no plan to go on with")
+        if before.engine is not None:
+            return EarlierRun.of(before.engine)
+        if before.told is None or not before.told.folder:
+            raise BadInputError("a run that was never started, or had no record, has nothing to go on with")
+        return EarlierRun.found(before.told.folder, self._settings(), completes=False)
 
     def _restarts(self, service: str) -> int:
         record = directory.record(self._context.rig, service)
         return 0 if record is None else record.restarts
 
 
-def _schedule(plan: Plan, before: RunEngine | None) -> tuple[Schedule, EventCounts]:
+def _schedule(plan: Plan, before: EarlierRun | None) -> tuple[Schedule, EventCounts]:
     """Return the schedule of a run, and what of it is done: what is left of one that goes on is replaced."""
     if before is None:
         return Schedule(plan), EventCounts()
-    done = msgspec.structs.replace(before.counts, asked=0)
-    return before.schedule.with_future(done.consumed, plan), done
+    if before.completes:
+        return before.schedule, before.counts
+    return before.schedule.with_future(before.counts.consumed, plan), before.counts
 
 
-def _goes_on(before: KnownRun) -> RunEngine:
-    """Return the engine of a run that has ended, which another one goes on with."""
-    if before.prepared is not None:
-        name = before.prepared.request.name
-        raise BadInputError(f"run {name!r} is prepared, and was not started: `start` it, or `cancel` it")
-    if before.script is not None:
-        raise BadInputError(f"run {before.script.name!r} is a script: there is no plan to go on with")
-    if before.engine is None:
-        raise BadInputError("a run that was never started, or whose process died, has nothing to go on with")
-    return before.engine
+def _request_of(earlier: EarlierRun, name: str) -> StartRequest:
+    """Return what was asked for a run that was killed, to be asked again."""
+    assert earlier.killed is not None
+    run = earlier.killed.journalled
+    whole = run.plans[0] if len(run.plans) == 1 else combine(*run.plans, axis="t")
+    asked = run.request
+    return StartRequest(
+        plan=plan_to_data(whole),
+        name=name,
+        notes=asked.notes,
+        parts=asked.parts,
+        pipeline=asked.pipeline,
+        mode=asked.mode,
+        interlocks=asked.interlocks,
+    )
 
 
 def _absolute(plan: Plan, found: dict[str, float]) -> Plan:

@@ -117,9 +117,11 @@ class Opener:
             return None, self._given_up(name, record, sink, error)
 
     def go_on(
-        self, wanted: StreamRequest, stream: Stream, record: StreamRecord
+        self, wanted: StreamRequest, stream: Stream, record: StreamRecord, *, recovers: bool = False
     ) -> tuple[StreamRecorder, StreamRecord]:
         """Go on with a stream of a run that had ended: what comes from now on follows what is there.
+
+        In a run that `recovers`, whoever ends it counts anew what is lost of frames of events.
 
         Raises
         ------
@@ -144,13 +146,15 @@ class Opener:
             source.close()
             raise
         counted = sink.count()
+        is_counted_anew = recovers and record.kind == "events"
         record = msgspec.structs.replace(
             record,
             policy=wanted.policy,
             ring=source.place,
             events=sink.events if isinstance(sink, EventFrameSink) else None,
             stored_before=counted.stored,
-            lost_before=record.lost - counted.lost,
+            lost_before=0 if is_counted_anew else record.lost - counted.lost,
+            uncounted=record.uncounted and not is_counted_anew,
             error="",
         )
         return self._recorder(source, sink), record

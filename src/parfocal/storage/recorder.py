@@ -164,11 +164,13 @@ class Recorder(Service):
         frames: tuple[str, ...] | None = None,
         without: tuple[str, ...] = (),
         numbered_by: dict[str, str] = {},  # noqa: B006
+        recovers: bool = False,
     ) -> str:
         """Begin a new run, whose folder is named by the time and `name`; returns the folder.
 
         It lies in `folder`, or in that of the settings. `continues` is the folder of a run that has ended: it
-        goes on with another phase instead, and frames and rows follow what is there.
+        goes on with another phase instead, and frames and rows follow what is there. If that `recovers` what
+        was cut short, the end of it tells anew what is lost of frames of events.
 
         The record holds settings, states and files of all services; `settings` and `devices` are added to
         them, and `plan_notes` to the plan, but not in its file. Frames of the streams in `events` are stored
@@ -187,6 +189,7 @@ class Recorder(Service):
             operator=operator,
             sample=sample,
             notes=notes,
+            recovers=recovers,
         )
         if frames:
             import tensorstore  # noqa: F401 (the first frame would wait for it)

@@ -149,7 +149,7 @@ class Recording:
         found = [(wanted, open_stream(site.streams, wanted.name, FIND_S)) for wanted in streams]
         recording = cls(RunFolder(path), site, len(manifest.phases) + 1)
         try:
-            records = recording._go_on_with(found, manifest.streams)
+            records = recording._go_on_with(found, manifest.streams, recovers=request.recovers)
             manifest = begin_phase(manifest, path, Moment.now(site.clock))
             recording._before = site.collect(path, False)
             going_on = next_manifest(manifest, request, records, recording._before, site)
@@ -286,7 +286,7 @@ class Recording:
         """Keep a plan in the run's folder; return the fields of the record that tell of it."""
         plans, asked = self.manifest.plans, self.manifest.plan_notes | plan
         if not plan:
-            return {"plan": asked}
+            return {"plan": self.manifest.plan | asked}
         kept = keep_plan(self.folder.path, plan, len(plans), self._site.clock)
         return {"plan": asked, "plans": (*plans, kept)}
 
@@ -295,14 +295,18 @@ class Recording:
             recorder.discard()
 
     def _go_on_with(
-        self, found: list[tuple[StreamRequest, Stream]], before: dict[str, StreamRecord]
+        self,
+        found: list[tuple[StreamRequest, Stream]],
+        before: dict[str, StreamRecord],
+        *,
+        recovers: bool = False,
     ) -> dict[str, StreamRecord]:
         """Make the recorders of another phase; return what the record says of their streams."""
         records = dict(before)
         for wanted, stream in found:
             writer = self._watch.writer_of(stream.status().writer_pid)
             if wanted.name in before:
-                recorder, record = self._opener.go_on(wanted, stream, before[wanted.name])
+                recorder, record = self._opener.go_on(wanted, stream, before[wanted.name], recovers=recovers)
             else:
                 recorder, record = self._opener.open(wanted, stream, path_of(wanted, stream, records), writer)
             self._recorders[wanted.name] = recorder

@@ -32,7 +32,8 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What a run shall be called, and what its record shall hold beside the data.
 
     `plan_notes` are kept beside the plan; `settings` and `devices` are added to what the services themselves
-    say.
+    say. One that `recovers` completes a run that was cut short: what an earlier phase has lost of frames of
+    events is taken again, or counted again, by whoever ends it.
     """
 
     name: str = ""
@@ -43,6 +44,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     plan_notes: dict[str, Any] = {}
     settings: dict[str, Any] = {}
     devices: dict[str, Any] = {}
+    recovers: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

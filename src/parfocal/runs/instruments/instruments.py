@@ -83,6 +83,8 @@ class RunStart:
         Where records go; "" as the recorder has it.
     continues : str
         Folder of the record that goes on; "" for a new one.
+    recovers : bool
+        Whether it completes what was cut short there.
     notes : dict
         Of whoever asked for it: the record holds them beside the plan.
     settings : dict
@@ -104,6 +106,7 @@ class RunStart:
     layout: EventLayout | None = None
     folder: str = ""
     continues: str = ""
+    recovers: bool = False
     notes: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     by_force: bool = False

@@ -49,6 +49,7 @@ class RecordingCalls:
         self._client, self._camera, self._clock = client, camera, clock
         self._known = RunStorage()
         self._analysis: RunStreams | None = None
+        self._recovers = False
         self.folder = ""
 
     def begin(
@@ -72,7 +73,8 @@ class RecordingCalls:
         numbered : tuple of str
             Streams of frames that have the camera's numbers.
         """
-        self._analysis = analysis = start.analysis
+        self._analysis, self._recovers = start.analysis, start.recovers
+        analysis = start.analysis
         self.folder = self._client.call(
             "start",
             name=start.run,
@@ -87,6 +89,7 @@ class RecordingCalls:
             blocking=() if analysis is None else analysis.blocking,
             folder=start.folder,
             continues=start.continues,
+            recovers=start.recovers,
             timeout_s=_BEGIN_S,
         )
         return self.folder
@@ -157,7 +160,7 @@ class RecordingCalls:
             reason = "; ".join(filter(None, (reason, *told(counts))))
         unwritten = {} if self._analysis is None else self._analysis.losses
         options: dict[str, Any] = {"outcome": ending, "reason": reason, "losses": losses | unwritten}
-        if counts.asked:
+        if counts.asked or self._recovers:
             options["asked"] = {self._camera: counts.asked}
         elif ending == "complete":
             options["missing"] = 0

@@ -16,6 +16,7 @@ from parfocal.core.run_status import QueueDepth
 from parfocal.runs.instruments.instruments import AbortedError, ExposedFrame, StimulusMask
 from parfocal.runs.pipeline.analysed import AnalysedFrame, AnalysisSpec, FrameMask
 from parfocal.runs.pipeline.image_group import ImageGroup, field_of
+from parfocal.runs.pipeline.messages import RememberedPosition
 from parfocal.runs.pipeline.pipeline import pipeline_to_data
 from parfocal.runs.pipeline.time_point import PositionMemory, TimePoint
 from parfocal.runs.pipeline.waiting_images import WaitingImages
@@ -23,7 +24,7 @@ from parfocal.runs.pipeline.worker_process import WorkerEndedError
 from parfocal.runs.plans.event import Event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from parfocal.core.clock import Clock
     from parfocal.core.frames import FrameSpec
@@ -82,6 +83,8 @@ class LiveAnalysis:
         The one that is segmented.
     time_points : callable
         Returns how many the plan has.
+    keep : callable
+        Called as ``keep(p, remembered)`` with what is remembered of a position after an image; may not block.
     """
 
     def __init__(
@@ -95,8 +98,10 @@ class LiveAnalysis:
         frame: FrameSpec,
         channel: str = "",
         time_points: Callable[[], int] = lambda: 1,
+        keep: Callable[[int, RememberedPosition], None] = lambda *_: None,
     ) -> None:
         self.request = request
+        self._keep_memory = keep
         self.took_s = 0.0
         self._pipeline, self._mode = request.pipeline, request.mode
         self._workers, self._held, self._sink, self._clock = workers, held, sink, clock
@@ -139,6 +144,13 @@ class LiveAnalysis:
         for p, known in before._positions.items():
             self._positions[p] = PositionMemory(
                 link=known.link, reference=known.reference, highest=known.highest, picked=known.picked
+            )
+
+    def remember(self, positions: Mapping[int, RememberedPosition]) -> None:
+        """Take over what a process that was killed remembered of the positions of the run."""
+        for p, known in positions.items():
+            self._positions[p] = PositionMemory(
+                link=known.link, reference=known.reference, highest=known.highest
             )
 
     def begin(self, start: RunStart) -> RunStart:
@@ -350,6 +362,10 @@ class LiveAnalysis:
                 self._deferred.append(point)
             else:
                 position.remember(found.link, found.reference, found.columns)
+                self._keep_memory(
+                    point.p,
+                    RememberedPosition(link=found.link, reference=found.reference, highest=position.highest),
+                )
                 self._decide(position, point, frame, found)
             position.running = None
             is_awaited = self._awaited is point

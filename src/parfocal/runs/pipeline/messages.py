@@ -68,6 +68,14 @@ class AnalysisJob(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     number: int = 0
 
 
+class RememberedPosition(msgspec.Struct, frozen=True, kw_only=True):
+    """What is remembered of a position between its time points; as in `AnalysisJob`."""
+
+    link: LinkState | None = None
+    reference: Columns | None = None
+    highest: int = -1
+
+
 class WorkerSetup(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """First message to a worker.
 

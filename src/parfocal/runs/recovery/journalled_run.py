@@ -9,8 +9,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from parfocal.core.errors import BadInputError
+from parfocal.ipc.codec import Decoder
 from parfocal.runs.event_log import DTYPE
-from parfocal.runs.journal_entries import Announced, Began, Begun, Entry, JournalRequest, Replanned, Settled
+from parfocal.runs.journal_entries import (
+    Announced,
+    Began,
+    Begun,
+    Entry,
+    JournalRequest,
+    Remembered,
+    Replanned,
+    Settled,
+)
+from parfocal.runs.pipeline.messages import RememberedPosition
 from parfocal.runs.plans.plan_data import plan_from_data
 from parfocal.runs.plans.schedule import Schedule
 
@@ -18,6 +29,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from parfocal.core.event_layout import EventLayout
+    from parfocal.runs.plans.plan import Plan
+
+_MEMORY: Decoder[RememberedPosition] = Decoder(RememberedPosition)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +44,8 @@ class JournalledRun:
         Its name.
     request : JournalRequest
         With what it was started, or went on last.
+    plans : tuple of Plan
+        All that it was given, one after the other.
     schedule : Schedule
         Its events, with all changes of its plan.
     layout : EventLayout or None
@@ -38,14 +54,18 @@ class JournalledRun:
         What became of each event, by number: the last time, of one that was repeated.
     unsettled : frozenset of int
         Events that are done once alone, and may have begun.
+    positions : dict of int to RememberedPosition
+        What its pipeline remembers of positions, along p.
     """
 
     run: str
     request: JournalRequest
+    plans: tuple[Plan, ...]
     schedule: Schedule
     layout: EventLayout | None = None
     settled: dict[int, Settled]
     unsettled: frozenset[int]
+    positions: dict[int, RememberedPosition] = field(default_factory=dict)
 
     @property
     def rows(self) -> NDArray[np.void]:
@@ -82,10 +102,12 @@ def journalled(entries: Iterable[Entry], boot: str) -> JournalledRun:
     return JournalledRun(
         run=reader.began.run,
         request=reader.began.request,
+        plans=tuple(reader.plans),
         schedule=reader.schedule,
         layout=reader.layout,
         settled=reader.settled,
         unsettled=frozenset(number for number, may_have in reader.open_ones.items() if may_have),
+        positions={p: _MEMORY.decode(list(one.parts)) for p, one in reader.remembered.items()},
     )
 
 
@@ -95,10 +117,12 @@ class _Reader:
 
     boot: str
     began: Began | None = None
+    plans: list[Plan] = field(default_factory=list)
     schedule: Schedule | None = None
     layout: EventLayout | None = None
     settled: dict[int, Settled] = field(default_factory=dict)
     open_ones: dict[int, bool] = field(default_factory=dict)
+    remembered: dict[int, Remembered] = field(default_factory=dict)
 
     def take(self, entry: Entry) -> None:
         match entry:
@@ -109,11 +133,14 @@ class _Reader:
                 self.open_ones[number] = True
             case Announced(number=number):
                 self.open_ones.setdefault(number, not self._is_of_this_boot)
+            case Remembered(p=p):
+                self.remembered[p] = entry
             case Began():
                 self._begin(entry)
             case Replanned(first=-1):
                 assert self.schedule is not None
-                self.schedule = self.schedule.extended(plan_from_data(entry.plan))
+                self.plans.append(plan_from_data(entry.plan))
+                self.schedule = self.schedule.extended(self.plans[-1])
                 self.layout = entry.layout or self.layout
             case Replanned():
                 self._follow(entry)
@@ -130,6 +157,7 @@ class _Reader:
     def _follow(self, change: Began | Replanned) -> None:
         """Have another plan stand in place of all events from its first one on."""
         plan, first = plan_from_data(change.plan), change.first
+        self.plans.append(plan)
         self.schedule = Schedule(plan) if self.schedule is None else self.schedule.with_future(first, plan)
         self.layout = change.layout or self.layout
         self.settled = {number: one for number, one in self.settled.items() if number < first}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from msgspec.structs import replace
@@ -31,6 +31,7 @@ _ACQUIRED, _LOST, _CANCELLED, _UNSURE, _NO_MASK = (
     OUTCOMES.index(outcome) for outcome in ("acquired", "lost", "cancelled", "unsure", NO_MASK)
 )
 _NOT_ASKED = [_CANCELLED, _NO_MASK]
+_LISTED = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +78,24 @@ class Recovery:
     def left(self) -> int:
         """How many events have to be done, those that are repeated included."""
         return self.total - self.counts.acquired - sum(self.counts.dropped.values())
+
+    @property
+    def told(self) -> str:
+        """What the reason of its end tells of it.
+
+        Examples
+        --------
+        >>> Recovery(total=9, first=4).told, Recovery(total=9, first=2, repeated=(2, 3)).told
+        ('recovered from event 4 on', 'recovered from event 2 on, with 2 events repeated')
+        """
+        again = f", with {len(self.repeated)} events repeated" if self.repeated else ""
+        return f"recovered from event {self.first} on{again}"
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What the record tells of it: at most so many events of a kind by their numbers."""
+        listed = {"repeated": self.repeated, "unsure": self.unsure, "lost": self.lost}
+        return {"first": self.first, **{name: list(which[:_LISTED]) for name, which in listed.items()}}
 
 
 def recovery_of(run: JournalledRun, frames: NDArray[np.void], logged: Iterable[int] = ()) -> Recovery:

@@ -1,0 +1,86 @@
+"""Runs that are cut short by kills, and completed: each index once, no stimulus twice, nothing lost."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import psutil
+import pytest
+
+import parfocal
+from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.core.errors import BadInputError
+from parfocal.core.event_kinds import EVENT_KINDS
+from parfocal.devices.simulated.microscope.world import shared_sample
+from parfocal.processes import directory
+from parfocal.rig.recovering import recover, status_of_killed
+
+from .recovered_runs import (
+    EVENTS,
+    PATIENCE_S,
+    check_whole,
+    chunks,
+    folder_once,
+    is_lit,
+    kill_all,
+    owner,
+    pulses,
+    until,
+)
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+def test_a_killed_script_leaves_a_run_in_the_dark_that_is_completed_later(tmp_path):
+    with owner(tmp_path) as program:
+        folder = folder_once(8)
+        sample = shared_sample(directory.shm_folder("optogenetics"), "world")
+        program.kill()
+        begin_ns = SYSTEM_CLOCK.monotonic_ns()
+        until(lambda: not is_lit(sample), "darkness")
+        assert SYSTEM_CLOCK.monotonic_ns() - begin_ns < 3e9
+    until(lambda: not directory.rigs(), "the end of the rig")
+    before = chunks(folder)
+    with recover(folder) as found:
+        assert found.report.refused == ""
+        assert 0 < found.report.events_done < EVENTS
+        found.complete().wait(PATIENCE_S)
+        fired = pulses(found.rig["world"].light_log())
+    record = check_whole(folder, before)
+    again = record.events()
+    later = again[(again["number"] >= found.report.first) & (again["kind"] == EVENT_KINDS.index("stimulus"))]
+    assert len(fired) == len(later), "the stimuli that were left, each once, and none before"
+
+
+def test_everything_is_killed_at_once_and_again_while_it_is_recovered(tmp_path):
+    with owner(tmp_path) as program:
+        folder = folder_once(6)
+        kill_all(psutil.Process(program.pid))
+    assert parfocal.open_run(folder).outcome == "unknown: not closed"
+    before = chunks(folder)
+    command = [sys.executable, "-m", "parfocal", "recover", str(folder), "--json"]
+    done = status_of_killed(folder, parfocal.open_run(folder).manifest).recovery.counts.acquired
+    with subprocess.Popen(
+        [*command, "--yes"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as program:
+        assert folder_once(done + 6) == folder
+        kill_all(psutil.Process(program.pid))
+    before = before | chunks(folder)
+    ended = subprocess.run([*command, "--yes"], capture_output=True, text=True, check=False)
+    status = json.loads(ended.stdout.splitlines()[-1])
+    record = check_whole(folder, before)
+    assert (status["outcome"], len(record.manifest.phases)) == (record.outcome, 2)
+    assert ended.returncode == (0 if record.outcome == "complete" else 3)
+    with recover(folder) as found:
+        assert found.is_complete
+        with pytest.raises(BadInputError, match="nothing of it is left"):
+            found.complete()
+
+
+def test_what_is_no_run_is_told(tmp_path):
+    with pytest.raises(BadInputError, match="is not the folder of a run"):
+        recover(tmp_path)
+    with pytest.raises(BadInputError, match="there is no folder"):
+        recover(tmp_path / "nowhere")

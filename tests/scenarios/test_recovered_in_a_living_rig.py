@@ -1,0 +1,121 @@
+"""Runs whose services are killed in a rig that lives on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import parfocal
+from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.core.errors import BadInputError, RunFailedError
+from parfocal.rig.opening import open_rig
+from parfocal.rig.recovering import recover
+from parfocal.runs import Sequence
+
+from .recovered_runs import EVENTS, LOOPS, PATIENCE_S, PLACES, PLAN, check_whole, chunks, pulses, until
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def lab(shared_roots, tmp_path_factory):
+    """A rig that lives while its services are killed."""
+    changes = {"recorder.folder": str(tmp_path_factory.mktemp("runs"))}
+    with open_rig("optogenetics", changes=changes) as rig:
+        yield rig
+
+
+def killed(rig, *services):
+    for service in services:
+        os.kill(rig.status().services[service].pid, signal.SIGKILL)
+
+
+def all_ready(rig):
+    return all(one.state == "ready" for one in rig.status().services.values())
+
+
+@pytest.mark.parametrize("services", [["runs"], ["runs", "recorder"]], ids="-".join)
+def test_a_run_goes_on_after_the_death_of_its_engine_in_the_rig_that_lives(lab, services):
+    since_ns = SYSTEM_CLOCK.monotonic_ns()
+    handle = lab.run(PLAN, name="first")
+    until(lambda: handle.status().events_acquired >= 8, "some events")
+    folder = Path(handle.status().folder)
+    with pytest.raises(BadInputError, match=r"run 'first' in .* goes on"):
+        lab.runs.recovery(folder)
+    with pytest.raises(BadInputError, match=r"run 'first' in .* goes on"):
+        recover(folder)
+    killed(lab, *services)
+    with pytest.raises(RunFailedError, match="died at event"):
+        handle.wait(PATIENCE_S)
+    until(lambda: all_ready(lab), "the restart")
+    until(lambda: parfocal.open_run(folder).outcome == "failed", "the end of the record")
+    before = chunks(folder)
+    report = lab.runs.recovery(folder)
+    assert (report.run, report.differences, report.refused) == ("first", (), "")
+    status = lab.runs.recover(folder).wait(PATIENCE_S)
+    assert (status.run, status.folder) == ("first", str(folder))
+    record = check_whole(folder, before)
+    fired = pulses(lab["world"].light_log(since_ns))
+    stimuli = LOOPS * len(PLACES)
+    assert stimuli - len(report.unsure) <= len(fired) <= stimuli
+    assert len(record.manifest.phases) == 1
+
+
+def test_another_plan_goes_on_with_a_run_whose_engine_has_died(lab):
+    handle = lab.run(PLAN, name="first")
+    until(lambda: handle.status().events_acquired >= 8, "some events")
+    killed(lab, "runs")
+    with pytest.raises(RunFailedError, match="died at event"):
+        handle.wait(PATIENCE_S)
+    until(lambda: all_ready(lab), "the restart")
+    one = Sequence(stage_positions=PLACES, channels=["nucleus"])
+    status = lab.run(one, continues="first").wait(PATIENCE_S)
+    numbers = parfocal.open_run(status.folder).events()["number"]
+    assert sorted(numbers.tolist()) == list(range(len(numbers)))
+    assert status.events_total == len(numbers)
+
+
+@pytest.mark.parametrize("service", ["camera", "recorder", "modulator", "stimulation", "xy"])
+def test_a_run_completes_itself_when_an_instrument_is_killed(lab, service):
+    since_ns = SYSTEM_CLOCK.monotonic_ns()
+    handle = lab.run(PLAN, name="first")
+    until(lambda: handle.status().events_acquired >= 8, "some events")
+    killed(lab, service)
+    status = handle.wait(PATIENCE_S)
+    assert status.events_acquired + sum(status.events_dropped.values()) == EVENTS
+    assert set(status.events_dropped) <= {"unsure", "lost"}
+    fired = pulses(lab["world"].light_log(since_ns))
+    stimuli = LOOPS * len(PLACES)
+    assert stimuli - status.stimulations.unsure <= len(fired) <= stimuli
+    until(lambda: all_ready(lab), "the restart")
+
+
+def test_what_differs_is_told_before_anything_is_done(lab, tmp_path):
+    handle = lab.run(PLAN, name="first")
+    until(lambda: handle.status().events_acquired >= 4, "some events")
+    handle.cancel("enough for now")
+    folder = Path(handle.wait(PATIENCE_S).folder)
+    lab["modulator"].calibrate()
+    command = [sys.executable, "-m", "parfocal", "recover", str(folder), "--check", "--json"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True)
+    report = json.loads(told.stdout.splitlines()[-1])
+    assert (report["outcome"], report["run"], report["events_total"]) == ("cancelled", "first", EVENTS)
+    assert parfocal.open_run(folder).outcome == "cancelled", "a look changes nothing"
+    with recover(folder) as found:
+        assert found.rig.name == lab.name
+        assert any(
+            "modulator is not calibrated, and is calibrated with" in line for line in found.differences
+        )
+        status = found.complete().wait(PATIENCE_S)
+        assert report["differences"] == list(found.differences)
+    assert status.events_acquired + sum(status.events_dropped.values()) == EVENTS
+    command = check_whole(folder).manifest.commands[-1]
+    assert (command.command, command.details["differences"]) == ("recover", list(found.differences))
+    assert np.isfinite(parfocal.open_run(folder).events()["time_ns"]).all()
