@@ -101,6 +101,19 @@ def test_tables_are_remembered_by_field_and_unloaded(rig):
         rig["tracker"].load_tables()
 
 
+def test_tables_are_used_for_some_beads_of_a_sweep(rig):
+    sweep = rig.sweep(**PLANES)
+    assert sweep.wait(WAIT_S).outcome == "complete"
+    with pytest.raises(BadInputError, match=r"not of \[7\]"):
+        sweep.accept(beads=[1, 7])
+    with pytest.raises(BadInputError, match="beads is empty"):
+        sweep.accept(beads=[])
+    digest = sweep.accept(beads=[1])
+    assert beads_with_tables(rig) == [1]
+    assert rig["tracker"].state()["tables"]["hash"] == digest != sweep.quality()["hash"]
+    rig["tracker"].load_tables(field="A")
+
+
 def test_a_table_goes_into_a_text_file_and_comes_back_for_all_beads(rig, tmp_path):
     if not beads_with_tables(rig):
         rig["tracker"].load_tables(field="A")

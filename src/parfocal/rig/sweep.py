@@ -54,9 +54,12 @@ class SweepHandle(RunHandle):
         shown: TablePreview = self._of_tracker("preview_table", bead, self._sweep)
         return shown
 
-    def accept(self, field: str = "") -> str:
-        """Have the tracker use the tables; return their hash. A `field` remembers them by its name."""
-        used: str = self._of_tracker("accept_tables", self._sweep, field)
+    def accept(self, field: str = "", beads: list[int] | None = None) -> str:
+        """Have the tracker use the tables; return their hash. A `field` remembers them by its name.
+
+        With `beads` those of some of its beads; the others have none from then on.
+        """
+        used: str = self._of_tracker("accept_tables", self._sweep, field, beads)
         return used
 
     def discard(self) -> None:

@@ -97,3 +97,31 @@ def test_an_acquisition_is_recorded_with_its_sample_and_finished(panel, rig, unt
     told = "".join(path.read_text("utf-8") for path in made.glob("*.json"))
     assert "lambda DNA" in told
     assert "after lunch" in told
+
+
+def test_a_table_is_swept_looked_at_left_out_and_used(panel, rig, until):
+    (header,) = rig["camera"].snap(timeout_s=60.0)
+    (there,) = rig["camera"].ground_truth(header.frame)
+    tables = panel("tables")
+    review = tables.review
+    assert until(lambda: "no beads yet" in tables.told.text())
+    bead = rig["tracker"].add_roi(float(there["x_px"]), float(there["y_px"]))
+    assert until(lambda: "in 21 planes, then back to 0 nm" in tables.told.text())
+    tables.fields["stop_nm"].show_value(20_000.0)
+    assert until(lambda: "the limits of 'focus' are" in tables.told.text())
+    assert not tables.make.isEnabled()
+    for name, value in {"start_nm": -300.0, "stop_nm": 300.0, "frames": 2}.items():
+        tables.fields[name].show_value(value)
+    assert until(tables.make.isEnabled)
+    tables.make.click()
+    assert until(lambda: review.view.shown is not None and review.use.isEnabled())
+    assert review.view.shown.bead == bead
+    assert not rig["tracker"].state()["tables"]["beads"]
+    review.leave.click()
+    assert until(lambda: review.table.texts()[str(bead)][1] == "no" and not review.use.isEnabled())
+    review.leave.click()
+    assert until(review.use.isEnabled)
+    review.use.click()
+    assert until(lambda: "tables of 1 of 1 beads" in tables.in_use.text())
+    assert list(rig["tracker"].state()["tables"]["beads"]) == [bead]
+    assert until(lambda: not review.isVisible())

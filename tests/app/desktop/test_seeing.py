@@ -70,7 +70,7 @@ def test_frames_and_beads_are_seen_and_a_click_selects_one(panel, board, rig, un
     live = panel("live camera")
     assert until(lambda: live.pane.shown is not None and live.pane.shown.image is not None)
     assert live.pane.shown.image.shape == (128, 192)
-    assert until(lambda: live.live.isChecked())
+    assert until(lambda: live.switch.live.isChecked())
     rig["tracker"].add_rois([(48.0, 40.0), (140.0, 80.0)])
     assert until(lambda: len(board.centers) == 2)
     first, second = board.centers
@@ -109,7 +109,7 @@ def test_traces_are_drawn_and_a_stopped_tracker_is_told(panel, board, rig, until
     assert until(lambda: "a model needs a z table" in profile.told.text())
     board.selected = beads[1]
     assert until(lambda: profile.shown["bead"][0] == beads[1])
-    assert len(profile.measured.getData()[0]) == len(profile.shown) > 10
+    assert len(profile.plot.data_of("measured")[0]) == len(profile.shown) > 10
 
 
 def test_beads_are_listed_chosen_removed_and_locked(panel, board, rig, until):

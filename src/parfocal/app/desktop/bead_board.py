@@ -25,9 +25,25 @@ if TYPE_CHECKING:
     from parfocal.app.desktop.session import Session
     from parfocal.rig.snapshots import RigSnapshot
 
-TRACKER = "tracker"
-"""The service that has the regions of the beads, in all rigs that have one."""
 _LOOKS_EVERY_NS = 25_000_000
+
+
+def tracker_of(snapshot: RigSnapshot) -> str:
+    """Return the service that tracks beads: the one whose workers, NAME-1 and so on, write rows; "" if none.
+
+    Examples
+    --------
+    >>> from parfocal.core.status import ProcessStatus, RigStatus, StreamStatus
+    >>> from parfocal.rig.snapshots import RigSnapshot
+    >>> services = {name: ProcessStatus(name=name, state="ready") for name in ("camera", "beads-1", "beads")}
+    >>> rows = StreamStatus(name="beads-1", kind="rows", produced=0, abandoned=0, slots=8, writer_pid=9)
+    >>> status = RigStatus(name="lab", pid=1, state="running", services=services, streams={"beads-1": rows})
+    >>> tracker_of(RigSnapshot(rig=status))
+    'beads'
+    """
+    services, streams = snapshot.rig.services, snapshot.rig.streams
+    workers = {name: f"{name}-1" for name in services}
+    return next((name for name, worker in workers.items() if worker in services and worker in streams), "")
 
 
 class BeadBoard:
@@ -37,6 +53,8 @@ class BeadBoard:
 
     Attributes
     ----------
+    tracker : str
+        The service that has the regions.
     selected : int or None
         The bead that a person has selected in this window.
     centers : dict of int to (float, float)
@@ -53,27 +71,28 @@ class BeadBoard:
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        self.tracker = tracker_of(session.snapshot())
         self.selected: int | None = None
         self.centers: dict[int, tuple[float, float]] = {}
         self.size_px = 0.0
         self.traces = TraceStore()
         self.frames: FrameSpec | None = None
         self.request: Request | None = None
-        self.regions = ServicePoll(session, TRACKER, "list_rois")
-        self.drift = ServicePoll(session, TRACKER, "drift")
-        self.judged = ServicePoll(session, TRACKER, "verdicts", every_s=1.0)
+        self.regions = ServicePoll(session, self.tracker, "list_rois")
+        self.drift = ServicePoll(session, self.tracker, "drift")
+        self.judged = ServicePoll(session, self.tracker, "verdicts", every_s=1.0)
         self._rows: RowFollower | None = None
         self._looked_ns = 0
 
     @classmethod
     def fits(cls, snapshot: RigSnapshot) -> bool:
         """Whether a rig tracks beads."""
-        return TRACKER in snapshot.rig.services
+        return bool(tracker_of(snapshot))
 
     @property
     def camera(self) -> str:
         """Which stream of frames is tracked; "" while nobody has told."""
-        return str((self.session.settings(TRACKER) or {}).get("frames", ""))
+        return str((self.session.settings(self.tracker) or {}).get("frames", ""))
 
     @property
     def pixel_size_um(self) -> float | None:
@@ -155,7 +174,7 @@ class BeadBoard:
 
     def ask(self, command: str, **arguments: Any) -> Request:
         """Ask the tracker for a change, and look soon at what it did."""
-        self.request = self.session.ask(TRACKER, command, **arguments).then(lambda _: self._look_soon())
+        self.request = self.session.ask(self.tracker, command, **arguments).then(lambda _: self._look_soon())
         return self.request
 
     def close(self) -> None:
@@ -176,7 +195,7 @@ class BeadBoard:
             self.traces.keep(set(self.centers))
 
     def _take_rows(self) -> None:
-        settings: Mapping[str, Any] = self.session.settings(TRACKER) or {}
+        settings: Mapping[str, Any] = self.session.settings(self.tracker) or {}
         if self._rows is None and settings.get("tracks"):
             self._rows = self.session.rows(settings["tracks"])
         if self._rows is not None and (rows := self._rows.take()) is not None:

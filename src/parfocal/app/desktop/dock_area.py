@@ -29,7 +29,7 @@ _AREAS = {
     "bottom": Qt.DockWidgetArea.LeftDockWidgetArea,  # below what is looked at
 }
 """Qt's areas. Without its bottom: where nothing is above that, each change of any widget moves its edge."""
-_RIGHT_PX, _BOTTOM_PX = 430, 270
+_RIGHT_PX, _BOTTOM_PX = 450, 280
 _COLUMNS: dict[int | None, Area] = {0: "left", 1: "right"}
 
 
@@ -166,7 +166,8 @@ class DockArea(QMainWindow):
 
     def add(self, name: str, kind: type[Panel], subject: str = "", area: Area | None = None) -> PanelDock:
         """Add a dock. Before they are laid out it is hidden: stacked, they would make the window higher."""
-        title = f"{kind.title}: {subject}" if subject else kind.title
+        one = len(_subjects(kind, self.session.snapshot())) < 2
+        title = kind.title if one else f"{kind.title}: {subject}"
         made = partial(kind, self.session, subject) if subject else partial(kind, self.session)
         dock = self.docks[name] = PanelDock(name, kind, made, title, area or kind.area)
         if not self.is_laid_out:
@@ -223,12 +224,17 @@ class DockArea(QMainWindow):
         """Put the docks where they were; where the panels say, if nothing is kept or it can't be restored."""
         self.is_laid_out = True
         if kept and self.restoreState(QByteArray(kept)) and any(not dock.isHidden() for dock in self):
+            for dock in self:
+                if not is_kept(dock.objectName(), kept):
+                    self._put_beside(dock)
             return
         first: dict[str, PanelDock] = {}
-        for dock in self:
+        for dock in self:  # away with all of them: those that are stacked while others move make it higher
             dock.setFloating(False)
+            self.removeDockWidget(dock)
+        for dock in self:
             self.addDockWidget(_AREAS[dock.area], dock)
-            dock.setVisible(dock.kind.opens)
+            dock.hide()
             if dock.kind.opens:
                 first.setdefault(dock.area, dock)
         if "left" in first and "bottom" in first:  # before others share their places: Qt splits no tabs
@@ -236,6 +242,8 @@ class DockArea(QMainWindow):
         for dock in self:
             if dock.kind.opens and dock is not first[dock.area]:
                 self.tabifyDockWidget(first[dock.area], dock)
+        for dock in self:
+            dock.setVisible(dock.kind.opens)
         for dock in first.values():
             dock.raise_()
         QTimer.singleShot(0, partial(self._share_room, first))
@@ -289,6 +297,12 @@ class DockArea(QMainWindow):
         for dock in self:
             dock.close_panel()
         self.session.close()
+
+
+def is_kept(name: str, kept: bytes) -> bool:
+    """Whether a layout holds a dock: Qt writes its name as UTF-16, after the number of its bytes."""
+    written = name.encode("utf-16-be")
+    return len(written).to_bytes(4, "big") + written in kept
 
 
 def _subjects(kind: type[Panel], snapshot: RigSnapshot) -> tuple[str, ...]:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import qtawesome
 from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from parfocal.app.desktop.bead_board import BeadBoard
+from parfocal.app.desktop.exposure_switch import ExposureSwitch
 from parfocal.app.desktop.panel import Panel
-from parfocal.app.desktop.request_line import RequestLine
-from parfocal.app.desktop.service_poll import ServicePoll
-from parfocal.app.desktop.style import GAP
 from parfocal.viewers.display import Display, changed
 from parfocal.viewers.feed import NOTHING_YET
 from parfocal.viewers.live.image_pane import ImagePane
@@ -39,19 +36,16 @@ class LivePanel(Panel):
     def __init__(self, session: Session, subject: str) -> None:
         super().__init__(session, subject)
         self.board = session.shared(BeadBoard) if BeadBoard.fits(session.snapshot()) else None
-        self.running = ServicePoll(session, subject, "is_running")
-        self.snap, self.live, self.silent = QPushButton("Snap"), QPushButton("Live"), QLabel()
-        self.line = RequestLine(results=False)
+        self.switch = ExposureSwitch(session, subject)
         self._frames: FrameFollower | None = None
         self._shown: Frame | None = None
         self._version = 0
-        self._widget, self._head = QWidget(), QWidget()
+        self._widget = QWidget()
         self._lay_out()
         self.pane = self._new_pane(session.theme, Display())
         self._timer = QTimer(self._widget)
         self._timer.timeout.connect(self._paint)
         self._timer.start(_PAINTS_EVERY_MS)
-        self._show_icons(session.theme)
 
     @classmethod
     def fits(cls, snapshot: RigSnapshot) -> bool:
@@ -72,20 +66,13 @@ class LivePanel(Panel):
 
     def refresh(self) -> None:
         """Ask whether it exposes, and show what became of what was asked."""
-        self.running.refresh()
-        self.line.refresh()
-        on = bool(self.running.value)
-        if not self.line.is_pending and self.live.isChecked() != on:
-            self.live.setChecked(on)
-        silence = self.running.silence
-        self.silent.setText(silence)
-        self.silent.setVisible(bool(silence))
+        self.switch.refresh()
 
     def set_theme(self, theme: Theme) -> None:
         """Take other colours."""
-        self._show_icons(theme)
+        self.switch.set_theme(theme)
         self._column.removeWidget(self.pane)
-        self._head.setParent(self._widget)
+        self.switch.setParent(self._widget)
         self.pane.hide()
         self.pane.deleteLater()
         self.pane = self._new_pane(theme, self.pane.display)
@@ -95,10 +82,6 @@ class LivePanel(Panel):
         self._timer.stop()
         if self._frames is not None:
             self._frames.close()
-
-    def _show_icons(self, theme: Theme) -> None:
-        self.snap.setIcon(qtawesome.icon("fa6s.camera", color=theme.text))
-        self.live.setIcon(qtawesome.icon("fa6s.video", color=theme.text, color_on=theme.base))
 
     def _paint(self) -> None:
         """Show the newest frame and the regions, if a person can see them."""
@@ -140,8 +123,8 @@ class LivePanel(Panel):
         if display.colormap == plain:  # nobody has chosen other colours
             display = changed(display, colormap=tint)
         pane.show_pane(Pane(self.subject, live=True, display=display))
-        pane.put_head(self._head)
-        self._head.show()
+        pane.put_head(self.switch)
+        self.switch.show()
         self._column.insertWidget(0, pane, 1)
         return pane
 
@@ -154,25 +137,8 @@ class LivePanel(Panel):
         board = self._edited()
         return board is not None and board.select_at(x_px, y_px)
 
-    def _ask(self, command: str, **arguments: Any) -> None:
-        request = self.session.ask(self.subject, command, **arguments)
-        self.line.follow(request.then(lambda _: self.running.soon()))
-
     def _lay_out(self) -> None:
-        self.live.setCheckable(True)
-        self.snap.setToolTip("Take one frame; nothing is stored")
-        self.live.setToolTip("Have the camera expose until it is switched off; nothing is stored")
-        self.snap.clicked.connect(lambda: self._ask("snap"))
-        self.live.clicked.connect(lambda on: self._ask("start" if on else "stop"))
-        self.silent.setObjectName("alarm")
-        head = QHBoxLayout(self._head)
-        head.setContentsMargins(0, 0, 0, 0)
-        head.setSpacing(GAP)
-        head.addWidget(self.snap)
-        head.addWidget(self.live)
-        head.addWidget(self.silent, 1)
-        head.addStretch(1)
         self._column = QVBoxLayout(self._widget)
         self._column.setContentsMargins(0, 4, 0, 0)
         self._column.setSpacing(4)
-        self._column.addWidget(self.line)
+        self._column.addWidget(self.switch.line)

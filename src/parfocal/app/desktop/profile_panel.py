@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import pyqtgraph as pg
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
-from parfocal.app.desktop.bead_board import TRACKER, BeadBoard
+from parfocal.app.desktop.bead_board import BeadBoard
+from parfocal.app.desktop.curve_plot import CurvePlot, CurveStyle
 from parfocal.app.desktop.panel import Panel
 from parfocal.app.desktop.style import GAP
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from parfocal.rig.snapshots import RigSnapshot
     from parfocal.viewers.qt.theme import Theme
 
+_MEASURED, _MODEL = CurveStyle(0, dots=True), CurveStyle(1)
 _EVERY = 5
 """One of so many frames: ten and more a second of a fast camera."""
 
@@ -29,6 +30,7 @@ class ProfilePanel(Panel):
 
     title: ClassVar = "Profile"
     icon: ClassVar = "fa6s.bullseye"
+    area: ClassVar = "bottom"
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
@@ -40,10 +42,11 @@ class ProfilePanel(Panel):
         self._watched: int | None = None
         self._rows: RowFollower | None = None
         self._widget = QWidget()
-        self._column = QVBoxLayout(self._widget)
-        self._column.setContentsMargins(GAP, GAP, GAP, GAP)
-        self._column.addWidget(self.told)
-        self._make_plot(session.theme)
+        self.plot = CurvePlot(session.theme, "distance (px)", "intensity (counts)")
+        column = QVBoxLayout(self._widget)
+        column.setContentsMargins(GAP, GAP, GAP, GAP)
+        column.addWidget(self.told)
+        column.addWidget(self.plot, 1)
 
     @classmethod
     def fits(cls, snapshot: RigSnapshot) -> bool:
@@ -58,12 +61,12 @@ class ProfilePanel(Panel):
         """Have the selected bead watched, and show its newest profile."""
         self.board.refresh()
         selected = self.board.selected
-        stream = (self.session.settings(TRACKER) or {}).get("profiles")
+        stream = (self.session.settings(self.board.tracker) or {}).get("profiles")
         if self._rows is None and stream:
             self._rows = self.session.rows(stream)
         if selected is not None and selected != self._watched:
             self._watched = selected
-            self.session.ask(TRACKER, "watch_profile", bead=selected, every=_EVERY)
+            self.session.ask(self.board.tracker, "watch_profile", bead=selected, every=_EVERY)
         if self._rows is not None and (rows := self._rows.take()) is not None:
             newest = rows[(rows["frame"] == rows["frame"][-1]) & (rows["bead"] == rows["bead"][-1])]
             if newest["bead"][-1] == selected:
@@ -72,25 +75,19 @@ class ProfilePanel(Panel):
 
     def set_theme(self, theme: Theme) -> None:
         """Take other colours."""
-        self._column.removeWidget(self.plot)
-        self.plot.hide()
-        self.plot.deleteLater()
-        self._make_plot(theme)
-        if self.shown is not None:
-            self._draw(self.shown)
+        self.plot.set_theme(theme)
 
     def close(self) -> None:
         """Have no profile made any more, and leave the stream."""
         if self._watched is not None:
-            self.session.ask(TRACKER, "unwatch_profile")
+            self.session.ask(self.board.tracker, "unwatch_profile")
         if self._rows is not None:
             self._rows.close()
 
     def _draw(self, rows: NDArray[Any]) -> None:
         self.shown = rows
-        self.measured.setData(rows["r_px"], rows["intensity"])
-        known = np.isfinite(rows["model"])
-        self.model.setData(rows["r_px"][known], rows["model"][known])
+        self.plot.show_curve("measured", _MEASURED, rows["r_px"], rows["intensity"])
+        self.plot.show_curve("model", _MODEL, rows["r_px"], rows["model"])
 
     def _told(self, stream: str | None) -> str:
         """Return what a person should know of what is drawn."""
@@ -105,20 +102,3 @@ class ProfilePanel(Panel):
         if np.isfinite(row["chi2"]):
             told += f", chi2 {row['chi2']:.2f}"
         return told if np.isfinite(self.shown["model"]).any() else f"{told}; a model needs a z table"
-
-    def _make_plot(self, theme: Theme) -> None:
-        self.plot = pg.PlotWidget(background=theme.canvas)
-        item = self.plot.getPlotItem()
-        item.addLegend(offset=(-8, 4), labelTextColor=theme.text, brush=theme.canvas + "c0")
-        self.plot.setMenuEnabled(False)
-        self.plot.showGrid(x=True, y=True, alpha=0.15)
-        for name, title in (("left", "intensity (counts)"), ("bottom", "distance (px)")):
-            axis = item.getAxis(name)
-            axis.setPen(theme.faint)
-            axis.setTextPen(theme.text)
-            axis.enableAutoSIPrefix(False)
-            self.plot.setLabel(name, title)
-        dots = {"symbol": "o", "symbolSize": 5, "symbolPen": None, "symbolBrush": theme.curves[0]}
-        self.measured = self.plot.plot(pen=None, name="measured", **dots)
-        self.model = self.plot.plot(pen=pg.mkPen(theme.curves[1], width=2), name="model")
-        self._column.addWidget(self.plot, 1)

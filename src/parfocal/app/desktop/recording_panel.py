@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from parfocal.app.desktop.bead_board import TRACKER, BeadBoard
+from parfocal.app.desktop.bead_board import BeadBoard
 from parfocal.app.desktop.disk_meter import DiskMeter
 from parfocal.app.desktop.editors import NumberField
 from parfocal.app.desktop.panel import Panel
@@ -56,7 +56,7 @@ class RecordingPanel(Panel):
         self.see, self.save = QPushButton("Acquire"), QPushButton("Acquire and save")
         self.line, self.run = RequestLine(results=False), RunLine(session)
         self.disk = DiskMeter()
-        self.sizes = ServicePoll(session, TRACKER, "bytes_per_frame", every_s=1.0)
+        self.sizes = ServicePoll(session, self.board.tracker, "bytes_per_frame", every_s=1.0)
         self.rate: ServicePoll | None = None
         self._widget = QWidget()
         self._lay_out()

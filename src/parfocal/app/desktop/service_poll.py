@@ -24,6 +24,8 @@ class ServicePoll:
         Whom, and for what.
     every_s : float
         How often.
+    arguments : Any
+        What the command is given.
 
     Attributes
     ----------
@@ -33,9 +35,11 @@ class ServicePoll:
         Why it told nothing the last time; "" if it did.
     """
 
-    def __init__(self, session: Session, service: str, command: str, every_s: float = 0.5) -> None:
+    def __init__(
+        self, session: Session, service: str, command: str, every_s: float = 0.5, **arguments: Any
+    ) -> None:
         self._session, self._every_s = session, every_s
-        self.service, self.command = service, command
+        self.service, self.command, self.arguments = service, command, arguments
         self.value: Any = None
         self.error = ""
         self._asked: Request | None = None
@@ -48,7 +52,7 @@ class ServicePoll:
         ready = status is not None and status.state == "ready"
         if ready and not self._waits and now_s >= self._due_s:
             self._asked_s, self._due_s = now_s, now_s + self._every_s
-            self._asked = self._session.ask(self.service, self.command).then(self._take)
+            self._asked = self._session.ask(self.service, self.command, **self.arguments).then(self._take)
 
     def soon(self) -> None:
         """Ask at the next `refresh`."""

@@ -111,6 +111,11 @@ class ServiceWidget(QWidget):
         self._area.ensureWidgetVisible(target)
         target.setFocus()
 
+    @property
+    def state(self) -> dict[str, Any]:
+        """What the service is set to now, as it told last; {} before that."""
+        return self._state
+
     # -- asking ------------------------------------------------------------------------------------
 
     def _ask(self, command: str, arguments: dict[str, Any]) -> Request:

@@ -26,7 +26,7 @@ def style_sheet(theme: Theme) -> str:
     QDockWidget > QWidget {{ font-weight: normal; }}
     QTabBar {{ qproperty-drawBase: 0; border: none; }}
     QTabBar::tab {{
-        background: transparent; color: {theme.faint}; padding: 5px 11px; border: none;
+        background: transparent; color: {theme.faint}; padding: 5px 7px; border: none;
         border-bottom: 2px solid transparent;
     }}
     QTabBar::tab:selected {{ color: {theme.text}; border-bottom: 2px solid {theme.accent}; }}
@@ -52,7 +52,6 @@ def style_sheet(theme: Theme) -> str:
     QLineEdit#wrong {{ border-color: {theme.alarm}; }}
     QLineEdit:focus, QComboBox:focus {{ border-color: {theme.accent}; }}
     QLineEdit:disabled, QComboBox:disabled {{ color: {theme.faint}; }}
-    QComboBox::drop-down {{ border: none; width: 18px; }}
     QComboBox QAbstractItemView {{ background: {theme.base}; color: {theme.text}; }}
     QTreeView, QTableView, QPlainTextEdit, QListView {{
         background: {theme.base}; color: {theme.text}; border: 1px solid {line};

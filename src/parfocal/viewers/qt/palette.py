@@ -5,17 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QColor, QPalette
-from PySide6.QtWidgets import QStyleFactory
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
     from parfocal.viewers.qt.theme import Theme
 
+_STYLE = "parfocal_style"
+"""Property of a program that has its style."""
+
 
 def apply_theme(application: QApplication, theme: Theme) -> None:
     """Give the whole program a theme."""
-    application.setStyle(QStyleFactory.create("Fusion"))
+    if application.property(_STYLE) is None:  # once: Qt may crash where a style is replaced under widgets
+        application.setStyle("Fusion")
+        application.setProperty(_STYLE, True)
     application.setPalette(_palette(theme))
     application.setStyleSheet(
         f"QToolTip {{ color: {theme.text}; background: {theme.base}; border: 1px solid {theme.faint}; }}"

@@ -72,7 +72,7 @@ class PlotPane(QWidget):
             item = widget.getPlotItem()
             if not self._plots:
                 item.addLegend(
-                    offset=(-8, 4), labelTextColor=self._theme.text, brush=self._theme.canvas + "c0"
+                    offset=(-8, 4), labelTextColor=self._theme.text, brush=self._theme.canvas + "70"
                 )
             for name in ("left", "bottom"):
                 item.getAxis(name).setPen(self._theme.faint)

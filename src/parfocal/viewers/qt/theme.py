@@ -31,14 +31,14 @@ THEMES: dict[str, Theme] = {
         curves=("#4f9cf0", "#f0a34f", "#4cd67a", "#d65cc8", "#d6d14c", "#5cd6d1", "#ff6b52", "#a98bff"),
     ),
     "light": Theme(
-        window="#f2f3f5", base="#ffffff", text="#1c1e21", faint="#6b7077", button="#e4e6ea", accent="#1f6fd1",
-        canvas="#dfe2e6", good="#128a3e", flagged="#d03a1f", untracked="#5d636b", alarm="#c81e1e",
+        window="#f2f3f5", base="#ffffff", text="#1c1e21", faint="#646970", button="#e4e6ea", accent="#1a67c6",
+        canvas="#dfe2e6", good="#0b7a34", flagged="#c3331a", untracked="#5d636b", alarm="#c81e1e",
         curves=("#1f6fd1", "#c46a00", "#128a3e", "#a3238f", "#8a8000", "#007f80", "#c93412", "#6a45c9"),
     ),
     "red": Theme(
-        window="#0b0000", base="#000000", text="#ff5a4d", faint="#993329", button="#240503", accent="#b3261a",
-        canvas="#000000", good="#ff7a66", flagged="#ffc2b8", untracked="#8a2b22", alarm="#ffd0c8",
-        curves=("#ff5a4d", "#b33a2e", "#ffb3a8", "#8a2b22", "#ff8a7a", "#d94436", "#ffd0c8", "#a0463c"),
+        window="#0b0000", base="#000000", text="#ff5a4d", faint="#d0463a", button="#240503", accent="#d64335",
+        canvas="#000000", good="#ff7a66", flagged="#ffc2b8", untracked="#d0463a", alarm="#ffd0c8",
+        curves=("#ff5a4d", "#b33a2e", "#ffb3a8", "#a5372c", "#ff8a7a", "#d94436", "#ffd0c8", "#a0463c"),
     ),
 }  # fmt: skip
 

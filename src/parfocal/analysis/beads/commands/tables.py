@@ -112,14 +112,18 @@ class TableCommands:
         return preview_of(load_tables(swept.path), swept.beads.index(bead), bead)
 
     @command(lane="tables", effect="changes")
-    def accept_tables(self, sweep: str = "", field: str = "") -> str:
-        """Use the tables that a sweep has made; returns their hash. A `field` remembers them by its name."""
+    def accept_tables(self, sweep: str = "", field: str = "", beads: list[int] | None = None) -> str:
+        """Use the tables that a sweep has made; returns their hash. A `field` remembers them by its name.
+
+        With `beads` those of some of its beads; the others have none from then on.
+        """
         swept = self._swept(sweep)
-        self.regions.set_tables(swept.path, swept.beads, swept.hash)
+        used = swept if beads is None else self._chosen(swept, beads)
+        self.regions.set_tables(used.path, used.beads, used.hash)
         self.swept = None
         if field:
             self.save_tables(field=field)
-        return swept.hash
+        return used.hash
 
     @command(lane="tables", effect="changes")
     def discard_tables(self, sweep: str = "") -> None:
@@ -261,6 +265,21 @@ class TableCommands:
                 "discarded, replaced by a later sweep, or gone with the process that made them"
             )
         return swept
+
+    def _chosen(self, swept: SweptTables, beads: list[int]) -> SweptTables:
+        """Write the tables of some beads of a sweep to a file of their own."""
+        from parfocal.tracking.ztable import load_tables, save_tables
+
+        if not beads:
+            raise BadInputError("beads is empty: name some, or forget the tables with discard_tables")
+        if missing := [bead for bead in beads if bead not in swept.beads]:
+            raise BadInputError(f"the sweep has tables of beads {list(swept.beads)}, not of {missing}")
+        chosen = tuple(dict.fromkeys(beads))
+        tables, places = load_tables(swept.path), [swept.beads.index(bead) for bead in chosen]
+        path = self._tables_path("chosen")
+        digest = save_tables(path, tables.only(places, (tables.beads[place] for place in places)))
+        swept.path.unlink(missing_ok=True)
+        return SweptTables(swept.sweep, path, chosen, digest)
 
     def _tables_path(self, kind: str) -> Path:
         streams, service = self.context.streams, self.context.service
