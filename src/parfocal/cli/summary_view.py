@@ -10,6 +10,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from parfocal.rig.offline.movies import MoviesSummary
     from parfocal.rig.summary import Summary
 
 Line = tuple[str, str | Text]
@@ -19,6 +20,22 @@ Line = tuple[str, str | Text]
 def summary_view(summary: Summary) -> Table:
     """Return the summary of a run that was tracked as two columns: what, and how much."""
     return in_columns(_lines(summary))
+
+
+def movies_view(summary: MoviesSummary) -> Table:
+    """Return what many movies came to: a line for each, and one for all."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("movie", "outcome", "frames", "beads", "saved in"):
+        table.add_column(name, justify="right" if name in ("frames", "beads") else "left", overflow="fold")
+    for one in summary.movies:
+        why = f" ({one.reason})" if one.reason else ""
+        found = one.summary
+        counts = ("", "") if found is None else (str(found.frames.tracked), str(found.beads))
+        table.add_row(one.movie, Text(f"{one.outcome}{why}"), *counts, one.run)
+    for run in summary.left:
+        table.add_row("", Text("of a movie that was begun again"), "", "", run)
+    table.add_row("", Text.assemble((summary.outcome, "bold"), f" {summary.reason}".rstrip()), "", "", "")
+    return table
 
 
 def in_columns(lines: Iterable[Line]) -> Table:

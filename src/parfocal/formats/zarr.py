@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 
 _CACHE_BYTES = 200_000_000
 _NOT_STORED = -1
+LABELS = "labels"
+"""The group of an image in which its label images lie."""
 
 
 @dataclass(frozen=True)
-class _Image:
-    """One image: its full-resolution array, and what its document tells."""
+class ZarrImage:
+    """One image: its full-resolution array, as tensorstore has it, and what its document tells."""
 
     store: Any
     axes: str
@@ -60,7 +62,7 @@ class ZarrReader:
     def __init__(self, path: Path, position: int | str = 0) -> None:
         folders = [folder.path for folder in image_folders(path)]
         number = len(folders)
-        images = [_image(folder) for folder in folders]
+        images = [open_image(folder) for folder in folders]
         unread: tuple[str, ...] = ()
         looks = [image.look for image in images]
         if len(set(looks)) > 1:
@@ -91,7 +93,7 @@ class ZarrReader:
         self._images = []
 
 
-def _contents(path: Path, images: list[_Image], names: list[str], unread: tuple[str, ...]) -> Contents:
+def _contents(path: Path, images: list[ZarrImage], names: list[str], unread: tuple[str, ...]) -> Contents:
     first = images[0]
     axes = first.axes
     sizes = tuple(max(int(image.store.shape[n]) for image in images) for n in range(len(first.store.shape)))
@@ -122,7 +124,7 @@ def _contents(path: Path, images: list[_Image], names: list[str], unread: tuple[
     )
 
 
-def _recorded(images: list[_Image], column: str, sizes: tuple[int, ...]) -> NDArray[np.int64] | None:
+def _recorded(images: list[ZarrImage], column: str, sizes: tuple[int, ...]) -> NDArray[np.int64] | None:
     """Return a column of what was recorded with the planes, in the shape of the grid; None if nothing was.
 
     An image that is shorter than others, of a run that goes on or was cut short, has no planes at its end.
@@ -154,7 +156,7 @@ def image_folders(path: Path) -> list[ImagePlace]:
     MovieError
         If its documents list none, or cannot be read.
     """
-    attributes = _attributes(path)
+    attributes = attributes_of(path)
     own = attributes.get("parfocal")
     if isinstance(own, dict) and "images" in own:
         return [_placed(path, str(name)) for name in own["images"]]
@@ -162,7 +164,7 @@ def image_folders(path: Path) -> list[ImagePlace]:
         return _fields(path, attributes["plate"])
     if "bioformats2raw.layout" not in attributes:
         return [ImagePlace(path)]
-    listed = _attributes(path / "OME").get("series") if (path / "OME").is_dir() else None
+    listed = attributes_of(path / "OME").get("series") if (path / "OME").is_dir() else None
     names = [str(name) for name in listed or []]
     if not names:
         names = sorted((p.name for p in path.iterdir() if p.name.isdecimal()), key=int)
@@ -200,13 +202,14 @@ def _fields(path: Path, plate: Any) -> list[ImagePlace]:
 
 def _in_well(well: Path) -> list[str]:
     try:
-        return [str(field["path"]) for field in _attributes(well)["well"]["images"]]
+        return [str(field["path"]) for field in attributes_of(well)["well"]["images"]]
     except (KeyError, TypeError):
         return [""]
 
 
-def _image(folder: Path) -> _Image:
-    attributes = _attributes(folder)
+def open_image(folder: Path) -> ZarrImage:
+    """Open an image at its full resolution; raises `MovieError` if there is none."""
+    attributes = attributes_of(folder)
     multiscales = attributes.get("multiscales")
     if not multiscales:
         raise MovieError(f"{folder}: it is a Zarr without OME multiscales metadata")
@@ -221,10 +224,29 @@ def _image(folder: Path) -> _Image:
         raise MovieError(f"{folder}: its multiscales metadata lacks {error}") from error
     sizes, times = _steps(axes, [*dataset.get("coordinateTransformations", [])])
     headers, sensor = _headers(folder, attributes), _sensor(attributes)
-    return _Image(store, names, sizes, times, headers, sensor, _channels(attributes))
+    return ZarrImage(store, names, sizes, times, headers, sensor, _channels(attributes))
 
 
-def _attributes(folder: Path) -> dict[str, Any]:
+def label_names(image: Path) -> list[str]:
+    """Return the names of the label images of an image: those that its group `labels` lists, or holds.
+
+    Examples
+    --------
+    >>> label_names(Path("nowhere"))
+    []
+    """
+    labels = image / LABELS
+    if not labels.is_dir():
+        return []
+    listed = attributes_of(labels).get(LABELS)
+    if isinstance(listed, list):
+        return [str(name) for name in listed if (labels / str(name)).is_dir()]
+    return sorted(
+        path.name for path in labels.iterdir() if path.is_dir() and "multiscales" in attributes_of(path)
+    )
+
+
+def attributes_of(folder: Path) -> dict[str, Any]:
     """Return the attributes of a group, those of OME at the top, whatever the version of Zarr."""
     try:
         if (folder / "zarr.json").exists():
@@ -287,6 +309,6 @@ def _headers(folder: Path, attributes: dict[str, Any]) -> dict[str, NDArray[np.i
     if not isinstance(own, dict) or "headers" not in own:
         return {}
     place = folder / str(own["headers"])
-    columns = _attributes(place).get("columns", [])
+    columns = attributes_of(place).get("columns", [])
     rows = np.asarray(_open(place).read().result())
     return {str(name): rows[..., number] for number, name in enumerate(columns)}

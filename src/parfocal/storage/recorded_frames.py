@@ -64,6 +64,11 @@ class RecordedImage:
         sizes = self.pixels.shape[: len(axes)]
         self.headers = read_headers(folder)[tuple(slice(size) for size in sizes)]
 
+    @property
+    def frame_shape(self) -> tuple[int, ...]:
+        """The shape of a frame, (y, x)."""
+        return tuple(int(size) for size in self.pixels.shape[len(self.axes) :])
+
     def place(self, index: Mapping[str, int]) -> tuple[int, ...] | None:
         """Return where the frame of an index lies; None if there is none."""
         place = tuple(index[axis] for axis in self.axes)
@@ -101,7 +106,7 @@ class RecordedFrames:
     """
 
     def __init__(
-        self, images: list[RecordedImage], events: EventLayout | None, chosen: Mapping[str, Choice]
+        self, images: Sequence[RecordedImage], events: EventLayout | None, chosen: Mapping[str, Choice]
     ) -> None:
         self._images, self._events = images, events
         self._single = tuple(axis for axis, choice in chosen.items() if isinstance(choice, _ONE))
@@ -200,8 +205,7 @@ class RecordedFrames:
     @property
     def frame_shape(self) -> tuple[int, ...]:
         """The shape of a frame, (y, x)."""
-        image = self._images[0]
-        return tuple(int(size) for size in image.pixels.shape[len(image.axes) :])
+        return self._images[0].frame_shape
 
     def _all(self) -> Iterator[dict[str, int]]:
         for numbers in product(*self.indices.values()):
@@ -219,7 +223,7 @@ class RecordedFrames:
         return self._images[index.get("p", 0)]
 
 
-def _size(axis: str, images: list[RecordedImage], events: EventLayout | None) -> int:
+def _size(axis: str, images: Sequence[RecordedImage], events: EventLayout | None) -> int:
     """Return how long the record is along an axis just now."""
     if axis == "p":
         return len(images)

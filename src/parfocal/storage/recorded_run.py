@@ -267,10 +267,13 @@ class RecordedRun:
 def open_run(folder: Path | str) -> RecordedRun:
     """Open the record of a run, of a plan or of a measurement, also while it is recorded.
 
+    An OME-Zarr that another program has written opens as well, as far as it goes: with its images, labels and
+    tables, and what is missing in ``manifest.missing``.
+
     Parameters
     ----------
     folder : path
-        Of the run, such as ``runs/2026-03-01T14-05-09_beads``.
+        Of the run, such as ``runs/2026-03-01T14-05-09_beads``; or of an OME-Zarr, or one that holds it.
 
     Raises
     ------
@@ -282,6 +285,10 @@ def open_run(folder: Path | str) -> RecordedRun:
         beside = [path.name for path in _runs_in(folder.parent)]
         raise BadInputError(f"there is no folder {folder}; {nearest(folder.name, beside)}")
     if not is_run(folder):
+        from parfocal.storage.foreign.run import ForeignRun, zarr_in  # which knows this module
+
+        if zarr_in(folder) is not None:
+            return ForeignRun(folder)
         inside = [path.name for path in _runs_in(folder)]
         hint = (
             f"name one of the {len(inside)} runs in it, such as {inside[-1]}" if inside else "it holds none"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from .movies import write_movies
 from .recorded import PATIENCE_S, DaskCluster, write_record
 
 
@@ -16,6 +17,12 @@ from .recorded import PATIENCE_S, DaskCluster, write_record
 def record(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A closed run; see `write_record`."""
     return write_record(tmp_path_factory.mktemp("record"))
+
+
+@pytest.fixture(scope="module")
+def movies(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of movies; see `write_movies`."""
+    return write_movies(tmp_path_factory.mktemp("movies"))
 
 
 @pytest.fixture(scope="module")

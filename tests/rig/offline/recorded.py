@@ -73,13 +73,13 @@ def write_record(folder: Path) -> Path:
 
 
 class DaskCluster:
-    """A `LocalCluster` in a process of its own: its scheduler's address, and the pids of its workers."""
+    """A `LocalCluster` in a process of its own: that process, and its scheduler's address."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
         told = json.loads(process.stdout.readline())
         self.address: str = told["address"]
-        self.pids: list[int] = told["pids"]
+        self.pid = process.pid
 
 
 def run_parfocal(*arguments: Any, cwd: Path) -> tuple[int, dict[str, Any], str]:

@@ -1,7 +1,8 @@
-"""Records, analysed by the workers of a real dask cluster: equal to the local ones, also if one is killed."""
+"""Records and movies at the workers of a real dask cluster: as they come out here, also if one is killed."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ import parfocal
 from parfocal.core.clock import poll_until
 from parfocal.rig.offline.reprocess import reprocess
 
+from .movies import assert_as_alone, begin_tracking, child_of
 from .recorded import PATIENCE_S, PLACES, TIMES, DaskCluster, run_parfocal
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("shared_roots")]
@@ -126,3 +128,15 @@ def test_no_cluster_is_told(record: Path, steps: Path) -> None:
     )  # fmt: skip
     assert code == 2
     assert "no dask scheduler answers at tcp://127.0.0.1:9" in errors
+
+
+def test_a_worker_of_a_cluster_that_is_killed_leaves_its_movie_to_another(
+    movies: Path, tmp_path: Path, cluster: DaskCluster
+) -> None:
+    with begin_tracking(movies, tmp_path / "out", "--dask", cluster.address) as process:
+        worker = child_of(cluster.pid).parent()
+        assert worker is not None
+        os.kill(worker.pid, signal.SIGKILL)
+        out, _ = process.communicate(timeout=2 * PATIENCE_S)
+    assert process.returncode == 1
+    assert_as_alone(movies, json.loads(out.splitlines()[-1]), tmp_path)

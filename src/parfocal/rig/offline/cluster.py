@@ -11,7 +11,7 @@ from typing import Any
 from parfocal.core.errors import BadInputError, ParfocalError
 from parfocal.rig.offline.shared_folder import SeenFolder, SharedFolder, look
 
-_CONNECT_S, _WORKERS_S = 10.0, 60.0
+_CONNECT_S, _WORKERS_S = 5.0, 60.0
 _LOOK_S = 1.0
 
 
@@ -53,6 +53,7 @@ class Cluster:
         self._address, self._shared, self._on_lost = address, shared, on_lost
         self._client: Any = _connected(address)
         self._closed = threading.Event()
+        self._cancelled = False
         self._futures: set[Any] = set()
         self._lock = threading.Lock()
         try:
@@ -84,6 +85,15 @@ class Cluster:
         asked.add_done_callback(partial(self._settle, future))
         return future
 
+    def cancel(self, told: Callable[[], None]) -> None:
+        """Cancel the tasks that no worker has begun, and have each worker call `told`."""
+        with self._lock:
+            self._cancelled = True
+            waiting = [asked for asked in self._futures if asked.status == "pending"]
+        running = {key for keys in self._client.processing().values() for key in keys}
+        self._client.cancel([asked for asked in waiting if asked.key not in running])
+        self._client.run(told, on_error="ignore")
+
     def close(self, last: Callable[[], None] = lambda: None) -> None:
         """Cancel what was not done, have each worker call `last`, and let go of the cluster. Idempotent."""
         if self._closed.is_set():
@@ -110,6 +120,9 @@ class Cluster:
         except KilledWorker as error:
             future.set_exception(TaskLostError(f"its worker ended each time: {error.last_worker.address}"))
         except CancelledError:
+            if self._cancelled:
+                future.cancel()
+                return
             future.set_exception(ClusterLostError(f"the dask scheduler at {self._address} is gone"))
         except Exception as error:  # noqa: BLE001 (whoever waits for it is told)
             future.set_exception(error)

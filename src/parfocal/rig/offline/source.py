@@ -22,6 +22,7 @@ from parfocal.runs.pipeline.image_group import KINDS, ImageGroup, field_of
 from parfocal.runs.plans.event import Event
 from parfocal.storage.event_documents import image_folders
 from parfocal.storage.event_frames import plan_in
+from parfocal.storage.foreign.run import IMAGES, ForeignRun
 from parfocal.storage.recorded_run import EVENT_LOG, open_run
 
 if TYPE_CHECKING:
@@ -97,7 +98,8 @@ def source_of(folder: Path | str, stream: str = "") -> SourceRecord:
     BadInputError
         If there is no record, it holds no images of a plan, or none at all.
     """
-    return _source_of_run(open_run(folder), stream)
+    run = open_run(folder)
+    return _source_of_foreign(run, stream) if isinstance(run, ForeignRun) else _source_of_run(run, stream)
 
 
 def as_seen_from(place: Path, folder: str) -> str:
@@ -133,6 +135,32 @@ def _source_of_run(run: RecordedRun, stream: str) -> SourceRecord:
         layout=layout,
         images=taken,
         image_folders=tuple(str(path.absolute()) for path in image_folders(images, layout)),
+    )
+
+
+def _source_of_foreign(run: ForeignRun, stream: str) -> SourceRecord:
+    """Return all images of an OME-Zarr; channels without a name are called by their numbers."""
+    frames, record = run.frames(stream), run.manifest.streams[stream or IMAGES]
+    layout = record.events
+    assert layout is not None
+    assert isinstance(record.spec, FrameSpec)
+    channels = layout.channels or tuple(map(str, range(layout.size("c"))))
+    images = []
+    for index, header, _ in frames.unread():
+        number, p = layout.number_of(index), index.get("p", 0)
+        place = layout.positions[p] if layout.positions else PositionLayout()
+        channel = channels[index.get("c", 0)] if len(channels) > 1 or layout.channels else ""
+        event = Event(
+            number=number, kind="image", index=index, channel=channel, position=place.name, well=place.well
+        )
+        images.append(SourceImage(event, ExposedFrame(header=msgspec.structs.replace(header, event=number))))
+    return SourceRecord(
+        folder=str(run.folder.absolute()),
+        stream=stream or IMAGES,
+        frame=record.spec,
+        layout=layout,
+        images=sorted(images, key=_order),
+        image_folders=tuple(str(path.absolute()) for path in run.image_folders(stream or IMAGES)),
     )
 
 

@@ -1,0 +1,157 @@
+"""Images of an OME-Zarr of another program, found by the index of time point, position, channel and plane."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from parfocal.core.errors import BadInputError, MovieError
+from parfocal.core.event_layout import EventLayout, PositionLayout
+from parfocal.core.frames import FrameSpec
+from parfocal.formats.zarr import ImagePlace, ZarrImage, image_folders, label_names, open_image
+from parfocal.storage.recorded_frames import RecordedImage
+from parfocal.streams import HEADER_DTYPE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_AXES = "tcz"
+
+
+class ForeignImage(RecordedImage):
+    """An image, or one position of it; nothing is known of its frames but where they lie.
+
+    Parameters
+    ----------
+    image : ZarrImage
+        With axes of t, p, c, z in any order, before y and x.
+    position : int
+        Which of those along p, if it has that axis.
+    """
+
+    def __init__(self, image: ZarrImage, position: int = 0) -> None:
+        outer = image.axes[:-2]
+        if not image.axes.endswith("yx") or len(set(outer)) != len(outer) or set(outer) - set("tpcz"):
+            raise BadInputError(f"its axes are {image.axes!r}: known are t, p, c and z, before y and x")
+        self.axes = "".join(axis for axis in _AXES if axis in outer)
+        self._outer, self._position = outer, position
+        self.pixels = image.store
+        sizes = [int(image.store.shape[outer.index(axis)]) for axis in self.axes]
+        self.headers = _headers(tuple(sizes), 0.0 if image.interval_s is None else image.interval_s.value)
+
+    @property
+    def frame_shape(self) -> tuple[int, ...]:
+        """The shape of a frame, (y, x)."""
+        return tuple(int(size) for size in self.pixels.shape[-2:])
+
+    def read(self, place: tuple[int, ...]) -> NDArray[Any]:
+        """Return the pixels of the frame at a place, a copy."""
+        at = {**dict(zip(self.axes, place, strict=True)), "p": self._position}
+        pixels: NDArray[Any] = self.pixels[tuple(at[axis] for axis in self._outer)].read().result()
+        return pixels
+
+
+class ForeignStream(NamedTuple):
+    """Images of one kind, as if they were a stream of a run.
+
+    `places` are the folders of the images, one for each position.
+    """
+
+    images: list[ForeignImage]
+    layout: EventLayout
+    spec: FrameSpec
+    places: tuple[Path, ...]
+
+
+def foreign_streams(root: Path) -> tuple[dict[str, ForeignStream], dict[str, str]]:
+    """Return the images of an OME-Zarr, and its labels by their names; and why others are left out.
+
+    Raises
+    ------
+    BadInputError
+        If there is no image that can be read.
+    """
+    try:
+        found = image_folders(root)
+    except MovieError as error:
+        raise BadInputError(f"{error}") from error
+    missing: dict[str, str] = {}
+    streams = {"images": _stream(found, missing, "")}
+    for name in dict.fromkeys(name for place in found for name in label_names(place.path)):
+        of = [ImagePlace(place.path / "labels" / name, place.well, place.site) for place in found]
+        try:
+            streams[name] = _stream(of, missing, name)
+        except BadInputError as error:
+            missing[f"labels {name}"] = str(error)
+    return streams, missing
+
+
+def _stream(found: Sequence[ImagePlace], missing: dict[str, str], label: str) -> ForeignStream:
+    """Return images of one shape and type; of what is left out it is noted why."""
+    images: list[ForeignImage] = []
+    places: list[ImagePlace] = []
+    first: ZarrImage | None = None
+    for place in found:
+        try:
+            image = open_image(place.path)
+            several = int(image.store.shape[image.axes.index("p")]) if "p" in image.axes else 1
+            parts = [ForeignImage(image, position) for position in range(several)]
+            if images and (parts[0].frame_shape, parts[0].axes) != (images[0].frame_shape, images[0].axes):
+                raise BadInputError(
+                    f"it is {parts[0].axes} of {parts[0].frame_shape}, others {images[0].axes} of "
+                    f"{images[0].frame_shape}"
+                )
+        except (MovieError, BadInputError, ValueError) as error:
+            missing[str(place.path)] = str(error)
+            continue
+        first = first or image
+        images += parts
+        places += [place] if several == 1 else [place._replace(site=str(n)) for n in range(several)]
+    if first is None:
+        raise BadInputError("; ".join(missing.values()) or "it holds no image")
+    spec = FrameSpec(
+        shape=images[0].frame_shape,
+        dtype=np.dtype(first.store.dtype.numpy_dtype).name,
+        pixel_size_um=None if first.pixel_size_um is None else first.pixel_size_um.value,
+    )
+    return ForeignStream(
+        images, _layout(images, places, first, label), spec, tuple(one.path for one in places)
+    )
+
+
+def _layout(
+    images: list[ForeignImage], places: list[ImagePlace], first: ZarrImage, label: str
+) -> EventLayout:
+    inner = images[0].axes
+    axes = "".join(axis for axis in "tpcz" if axis in inner or (axis == "p" and len(images) > 1)) or "t"
+    sizes = {axis: max(image.size(axis) for image in images) for axis in axes}
+    sizes |= {"p": len(images)} if "p" in axes else {}
+    named = len(first.channels) == sizes.get("c", 0)
+    return EventLayout(
+        axes=axes,
+        sizes=tuple(sizes[axis] for axis in axes),
+        positions=tuple(_position(place) for place in places) if "p" in axes else (),
+        channels=first.channels if named and not label else (),
+        interval_s=None if first.interval_s is None else first.interval_s.value or None,
+    )
+
+
+def _position(place: ImagePlace) -> PositionLayout:
+    name = f"{place.well}/{place.site}" if place.well and place.site else place.site or place.well
+    try:
+        return PositionLayout(name=name, well=place.well)
+    except BadInputError:  # wells of other plates have other names
+        return PositionLayout(name=name)
+
+
+def _headers(sizes: tuple[int, ...], interval_s: float) -> NDArray[np.void]:
+    """Return headers of frames that are numbered as they lie, with the times that the interval tells."""
+    headers = np.zeros(sizes, HEADER_DTYPE)
+    headers["frame"] = headers["event"] = np.arange(headers.size).reshape(sizes)
+    if sizes:
+        steps = np.arange(sizes[0]).reshape(-1, *(1 for _ in sizes[1:]))
+        headers["time_ns"] = np.broadcast_to(steps * round(interval_s * 1e9), sizes)
+    return headers
