@@ -197,13 +197,18 @@ class RunService(Service):
 
     @command(lane="start", effect="reads")
     def foresee(
-        self, plan: dict[str, Any], pipeline: PipelineRequest | None = None, cells: int = 200
+        self,
+        plan: dict[str, Any],
+        pipeline: PipelineRequest | None = None,
+        interlocks: list[dict[str, Any]] = [],  # noqa: B006
+        cells: int = 200,
     ) -> PlanForecast:
         """Check a plan as `prepare` does, and return what it would need; nothing is kept, claimed or touched.
 
         Its outline has at most `cells` cells.
         """
-        return self._starter.foreseen(StartRequest(plan=plan, pipeline=pipeline), cells)
+        request = StartRequest(plan=plan, pipeline=pipeline, interlocks=tuple(interlocks))
+        return self._starter.foreseen(request, cells)
 
     @command(lane="start", effect="changes", on_client_loss="finish")
     def start_prepared(self, run: str) -> RunStatus:

@@ -13,7 +13,7 @@ from parfocal.app.desktop.plan_editor.plan_fault import place_of
 from parfocal.app.desktop.plan_editor.plan_text import shown_frames, typed_frames
 from parfocal.app.desktop.plan_editor.position_files import read_positions
 from parfocal.core.errors import BadInputError
-from parfocal.runs import Sequence, acquire, combine, confirm, wait
+from parfocal.runs import FreeDisk, Interlock, Sequence, acquire, combine, confirm, wait
 from parfocal.runs.plans.plan_files import PlanWithPipeline, load_plan, read_plan_file, write_plan_file
 
 PARTS = st.sampled_from(
@@ -113,9 +113,12 @@ def test_time_points_are_written_and_read_again(choice):
     assert frames(typed_frames(shown_frames(choice))) == frames(choice)
 
 
-def test_a_file_keeps_plan_and_pipeline(tmp_path):
+def test_a_file_keeps_plan_pipeline_and_interlocks(tmp_path):
     plan = combine(Sequence(channels=["a"]), wait(2))
-    found = PlanWithPipeline(plan, "parfocal.testing.steps:pipeline", "previous")
+    room = Interlock(name="room", condition=FreeDisk(above=0.01), breach="end")
+    found = PlanWithPipeline(plan, "parfocal.testing.steps:pipeline", "previous", (room,))
+    assert plan_of(draft_of(found))[0] == plan
+    assert checked_draft(draft_of(found._replace(pipeline=None))).interlocks[0]["name"] == "room"
     for suffix in ("yaml", "toml", "json"):
         file = tmp_path / f"plan.{suffix}"
         write_plan_file(found, file)

@@ -6,8 +6,9 @@ import pytest
 
 import parfocal
 from parfocal.app.desktop.plan_editor.plan_draft import PlanDraft
-from parfocal.runs import Sequence, combine, confirm, save_plan
+from parfocal.runs import FreeDisk, Interlock, Sequence, combine, confirm, save_plan
 from parfocal.runs.plans.plan_data import plan_from_data
+from parfocal.runs.plans.plan_files import PlanWithPipeline, write_plan_file
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -50,6 +51,12 @@ def foreseen(panel, events):
     return forecast is not None and forecast.outline.events_total == events
 
 
+def seen_state(window, run):
+    """Return the state of a run as the window sees it; "" before it sees it."""
+    status = window.session.snapshot().runs.get(run)
+    return "" if status is None else status.state
+
+
 def test_a_plan_is_composed_foreseen_prepared_and_started(window, plan_panel, rig, until):
     panel = plan_panel(window)
     panel._edit(PlanDraft())
@@ -72,10 +79,10 @@ def test_a_plan_is_composed_foreseen_prepared_and_started(window, plan_panel, ri
     panel.name.setText("by hand")
     panel.prepare.click()
     assert until(lambda: panel.prepared == "by hand")
-    assert until(lambda: window.session.snapshot().runs["by hand"].state == "prepared")
+    assert until(lambda: seen_state(window, "by hand") == "prepared")
     assert until(lambda: panel.start.text() == "Start by hand")
     panel.start.click()
-    assert until(lambda: window.session.snapshot().runs["by hand"].ended)
+    assert until(lambda: seen_state(window, "by hand") == "ended")
     status = rig.runs["by hand"].status()
     assert status.outcome == "complete"
     assert status.events_total == 15
@@ -142,6 +149,42 @@ def test_parts_follow_one_another_and_files_are_opened_and_saved(window, plan_pa
     assert len(panel.draft.parts) == 3
     panel.open_file(str(tmp_path / "missing.yaml"))
     assert until(lambda: "cannot be read" in panel.told.text())
+
+
+def test_what_the_editor_has_no_field_for_is_kept_and_interlocks_count(
+    window, plan_panel, rig, until, tmp_path
+):
+    panel = plan_panel(window)
+    plan = Sequence(
+        time_plan={"interval": 1, "loops": 4},
+        channels=[{"config": "nucleus", "exposure": 5, "acquire_every": 2}],
+        stage_positions=[
+            {"x": 0, "y": 0, "well": "B3"},
+            {"rows": 2, "columns": 2, "x": 0, "y": 0, "name": "g"},
+        ],
+        z_plan={"relative": [0, 2], "go_up": False},
+        ref_channels=["cytoplasm"],
+        ref_frames="every 2 from 1",
+        metadata={"phase": "before", "phase_id": 0},
+        axis_order="ptcz",
+        autofocus={"range": 4, "step": 1, "on_failure": "stop", "frames": [0, -1]},
+    )
+    door = Interlock(name="door", condition=FreeDisk(above=1e9))
+    write_plan_file(PlanWithPipeline(plan, interlocks=(door,)), tmp_path / "all.yaml")
+    panel.open_file(str(tmp_path / "all.yaml"))
+    assert until(lambda: panel.draft.is_saved and panel.checked is not None and panel.checked.is_right)
+    kept = panel.draft
+    panel.form._take()
+    assert panel.draft.parts == kept.parts
+    write(panel.form.sequence.channels.table, 0, "exposure", "6")
+    assert panel.draft.parts[0] == {**kept.parts[0], "channels": panel.draft.parts[0]["channels"]}
+    panel.form._take_whole()
+    assert panel.draft.interlocks == kept.interlocks
+    assert "door" in panel.form.interlocks.told.text()
+    assert until(lambda: panel.start.isEnabled())
+    panel.start.click()
+    assert until(lambda: "door" in panel.line.text.text()), panel.line.text.text()
+    assert not [run for run in rig.runs.statuses().values() if not run.ended and run.state != "prepared"]
 
 
 def test_an_unsaved_plan_is_there_again_and_closing_asks_nothing(open_window, plan_panel, until):

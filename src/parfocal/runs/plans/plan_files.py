@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from parfocal.core.errors import BadInputError
 from parfocal.core.run_status import StimMode
-from parfocal.runs.conditions.interlocks import Interlock, interlocks_from_data
+from parfocal.runs.conditions.interlocks import Interlock, interlocks_from_data, interlocks_to_data
 from parfocal.runs.plans.micromanager_plans import is_micromanager_data, plan_from_micromanager
 from parfocal.runs.plans.plan_data import plan_from_data, plan_to_data
 from parfocal.runs.plans.useq_plans import is_useq_data, plan_from_useq_data
@@ -149,13 +149,15 @@ def save_plan(plan: Plan, path: str | Path) -> None:
 
 
 def write_plan_file(found: PlanWithPipeline, path: str | Path) -> None:
-    """Write a plan as `save_plan`, with its pipeline beside it, as `read_plan_file` reads them."""
+    """Write a plan as `save_plan`, with pipeline and interlocks beside it, as `read_plan_file` reads it."""
     import tomli_w
     import yaml
 
     file, data = Path(path), plan_to_data(found.plan)
     beside = {"pipeline": found.pipeline, "stim_mode": found.stim_mode}
     data |= {name: value for name, value in beside.items() if found.pipeline is not None and value}
+    if found.interlocks:
+        data["interlocks"] = interlocks_to_data(found.interlocks)
     match _suffix(file):
         case ".json":
             text = json.dumps(data, indent=2) + "\n"

@@ -57,6 +57,7 @@ class LineForm(QWidget):
     def __init__(self, kind: str) -> None:
         super().__init__()
         self.kind = kind
+        self._others: PlanPart = {}
         words, fields = LINE_FORMS[kind]
         told, self.fault = QLabel(words), QLabel()
         self.line = FieldLine(fields)
@@ -74,11 +75,13 @@ class LineForm(QWidget):
 
     def show_part(self, part: PlanPart) -> None:
         """Show a part."""
+        known = {"type", *self.line.inputs}
+        self._others = {key: value for key, value in part.items() if key not in known}
         self.line.show_values(part)
 
     def part(self) -> PlanPart:
         """Return the part as it is now."""
-        return {"type": self.kind, **self.line.values()}
+        return {"type": self.kind, **self._others, **self.line.values()}
 
     def show_fault(self, message: str) -> bool:
         """Tell what is wrong below the fields."""

@@ -9,6 +9,7 @@ import msgspec
 
 from parfocal.core.errors import BadInputError
 from parfocal.core.run_status import StimMode
+from parfocal.runs.conditions.interlocks import interlocks_to_data
 from parfocal.runs.plans.combine import combine
 from parfocal.runs.plans.plan_data import plan_from_data, plan_to_data
 from parfocal.runs.plans.plan_files import PlanWithPipeline
@@ -31,6 +32,8 @@ class PlanDraft(msgspec.Struct, frozen=True, kw_only=True):
         What is done with the images: an address, or plain data; None for nothing.
     stim_mode : StimMode
         From which image the mask of a stimulus is made.
+    interlocks : Any
+        What has to hold as long as it is carried out: a list of plain data; None for nothing.
     name : str
         Of the run.
     path : str
@@ -42,6 +45,7 @@ class PlanDraft(msgspec.Struct, frozen=True, kw_only=True):
     parts: tuple[PlanPart, ...] = ({"type": "sequence"},)
     pipeline: Any = None
     stim_mode: StimMode = "current"
+    interlocks: Any = None
     name: str = ""
     path: str = ""
     saved: str = ""
@@ -49,7 +53,7 @@ class PlanDraft(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def content_hash(self) -> str:
         """What `saved` is once it is saved."""
-        content = msgspec.json.encode((self.parts, self.pipeline, self.stim_mode))
+        content = msgspec.json.encode((self.parts, self.pipeline, self.stim_mode, self.interlocks))
         return hashlib.sha256(content).hexdigest()
 
     @property
@@ -85,6 +89,7 @@ def draft_of(found: PlanWithPipeline, path: str = "", name: str = "") -> PlanDra
         parts=tuple(_parts(plan_to_data(found.plan))),
         pipeline=found.pipeline,
         stim_mode=found.stim_mode or "current",
+        interlocks=interlocks_to_data(found.interlocks) or None,
         name=name,
         path=path,
     )

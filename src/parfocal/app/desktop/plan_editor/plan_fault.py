@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 _SECTIONS = {
+    r"interlocks?": "interlocks",
     r"stim_\w+|stimulus|stimuli|stim_frames|phase_id|mask": "stimuli",
     r"autofocus": "autofocus",
     r"z_plan|\bz\b": "planes",

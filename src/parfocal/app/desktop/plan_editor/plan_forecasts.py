@@ -11,7 +11,6 @@ from parfocal.runs.settings import SERVICE
 if TYPE_CHECKING:
     from parfocal.app.desktop.request import Request
     from parfocal.app.desktop.session import Session
-    from parfocal.runs.pipeline.request import PipelineRequest
     from parfocal.runs.prepared import PlanForecast
 
 _PAUSE_S, _AGAIN_S = 0.3, 5.0
@@ -38,7 +37,7 @@ class PlanForecasts:
         self.session = session
         self.forecast: PlanForecast | None = None
         self.refusal = ""
-        self._wanted: tuple[dict[str, Any], PipelineRequest | None] | None = None
+        self._wanted: dict[str, Any] | None = None
         self._asked: Request | None = None
         self._due_s = 0.0
 
@@ -47,9 +46,8 @@ class PlanForecasts:
         """Whether nothing is known yet of the plan that is wanted."""
         return self._wanted is not None and self.forecast is None and not self.refusal
 
-    def want(self, plan: dict[str, Any] | None, pipeline: PipelineRequest | None = None) -> None:
-        """Have this plan looked at from now on; None for none."""
-        wanted = None if plan is None else (plan, pipeline)
+    def want(self, wanted: dict[str, Any] | None) -> None:
+        """Have a plan looked at from now on, as `CheckedDraft.arguments` tells it; None for none."""
         if wanted != self._wanted:
             self._wanted, self.forecast, self.refusal = wanted, None, ""
             self._due_s = _now_s() + _PAUSE_S
@@ -61,9 +59,9 @@ class PlanForecasts:
             return
         if (self.forecast is not None or self.refusal) and self._runs_go_on:
             return
-        plan, pipeline = wanted = self._wanted
+        wanted = self._wanted
         self._due_s = _now_s() + _AGAIN_S
-        request = self.session.ask(SERVICE, "foresee", plan=plan, pipeline=pipeline, cells=CELLS)
+        request = self.session.ask(SERVICE, "foresee", cells=CELLS, **wanted)
         self._asked = request.then(lambda request: self._take(request, wanted))
 
     @property
@@ -75,7 +73,7 @@ class PlanForecasts:
     def _runs_go_on(self) -> bool:
         return any(can_stop(run.state) for run in self.session.snapshot().runs.values())
 
-    def _take(self, request: Request, wanted: tuple[dict[str, Any], PipelineRequest | None]) -> None:
+    def _take(self, request: Request, wanted: dict[str, Any]) -> None:
         if wanted != self._wanted:
             return
         done = request.state == "done"

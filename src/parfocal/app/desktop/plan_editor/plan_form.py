@@ -8,6 +8,7 @@ import msgspec
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QLabel, QStackedWidget, QVBoxLayout, QWidget
 
+from parfocal.app.desktop.plan_editor.interlock_section import InterlockSection
 from parfocal.app.desktop.plan_editor.part_forms import LINE_FORMS, LineForm, YamlForm
 from parfocal.app.desktop.plan_editor.part_tabs import PartTabs
 from parfocal.app.desktop.plan_editor.pipeline_row import PipelineRow
@@ -62,6 +63,7 @@ class PlanForm(QWidget):
         super().__init__()
         self.draft = PlanDraft()
         self.tabs, self.pages, self.pipeline = PartTabs(theme), QStackedWidget(), PipelineRow()
+        self.interlocks = InterlockSection()
         self.sequence = SequenceForm(place, work, theme)
         self.fault = QLabel()
         self._forms: dict[str, _PartForm] = {"sequence": self.sequence, "": YamlForm()}
@@ -100,12 +102,15 @@ class PlanForm(QWidget):
         """Edit another draft."""
         self.draft, self._faults = draft, {}
         self.pipeline.show_pipeline(draft.pipeline, draft.stim_mode)
+        self.interlocks.show_part({"interlocks": draft.interlocks})
+        self.interlocks.show_summary()
         self._show(min(current, len(draft.parts) - 1))
 
-    def show_faults(self, faults: Mapping[int, str], pipeline: str = "") -> None:
-        """Tell what is wrong, by part (-1: with the whole), and with the pipeline."""
+    def show_faults(self, faults: Mapping[int, str], pipeline: str = "", interlocks: str = "") -> None:
+        """Tell what is wrong, by part (-1: with the whole), with the pipeline and the interlocks."""
         self._faults = dict(faults)
         self.pipeline.show_fault(pipeline)
+        self.interlocks.show_fault(None, interlocks)
         self._show_faults()
 
     def _show(self, current: int) -> None:
@@ -135,8 +140,14 @@ class PlanForm(QWidget):
         """Take what a person has changed in the part that is seen."""
         self._change(self.draft.with_part(self._current, self._form.part()))
 
-    def _take_pipeline(self) -> None:
-        changed = {"pipeline": self.pipeline.pipeline, "stim_mode": self.pipeline.stim_mode}
+    def _take_whole(self) -> None:
+        """Take what a person has changed of the whole plan."""
+        self.interlocks.show_summary()
+        changed = {
+            "pipeline": self.pipeline.pipeline,
+            "stim_mode": self.pipeline.stim_mode,
+            **self.interlocks.fields(),
+        }
         self._change(msgspec.structs.replace(self.draft, **changed))
 
     def _change(self, draft: PlanDraft, current: int | None = None) -> None:
@@ -177,7 +188,8 @@ class PlanForm(QWidget):
         self.tabs.added.connect(self._add)
         self.tabs.removed.connect(self._remove)
         self.tabs.moved.connect(self._move)
-        self.pipeline.edited.connect(self._take_pipeline)
+        for whole in (self.pipeline, self.interlocks):
+            whole.edited.connect(self._take_whole)
         self.fault.setObjectName("alarm")
         self.fault.setWordWrap(True)
         column = QVBoxLayout(self)
@@ -186,3 +198,4 @@ class PlanForm(QWidget):
         for widget in (self.pipeline, self.fault):
             column.addWidget(widget)
         column.addWidget(self.pages, 1)
+        column.addWidget(self.interlocks)

@@ -15,7 +15,7 @@ from parfocal.app.desktop.drafts import DraftFile, drafts_folder
 from parfocal.app.desktop.panel import Panel
 from parfocal.app.desktop.plan_editor.checked_draft import CheckedDraft, checked_draft
 from parfocal.app.desktop.plan_editor.plan_draft import PlanDraft, draft_of, part_of_event, plan_of
-from parfocal.app.desktop.plan_editor.plan_fault import event_of
+from parfocal.app.desktop.plan_editor.plan_fault import event_of, place_of
 from parfocal.app.desktop.plan_editor.plan_forecasts import PlanForecasts
 from parfocal.app.desktop.plan_editor.plan_form import PlanForm
 from parfocal.app.desktop.plan_editor.plan_view import PlanView
@@ -25,6 +25,7 @@ from parfocal.app.desktop.service_poll import ServicePoll
 from parfocal.app.desktop.style import GAP
 from parfocal.app.run_window.question_bar import QuestionBar
 from parfocal.core.errors import BadInputError
+from parfocal.runs.conditions.interlocks import interlocks_from_data
 from parfocal.runs.plans.plan_files import PlanWithPipeline, read_plan_file, write_plan_file
 from parfocal.runs.settings import SERVICE
 
@@ -119,9 +120,10 @@ class PlanPanel(Panel):
     def ask_to_prepare(self) -> None:
         """Have the rig check the plan, and keep it as a run that can be started from anywhere."""
         if self.checked is not None and self.checked.is_right:
-            found = self.checked
-            asked = {"plan": found.plan, "name": self.name.text().strip(), "pipeline": found.pipeline}
-            self.line.follow(self.session.ask(SERVICE, "prepare", **asked).then(self._take_prepared))
+            request = self.session.ask(
+                SERVICE, "prepare", name=self.name.text().strip(), **self.checked.arguments()
+            )
+            self.line.follow(request.then(self._take_prepared))
 
     def ask_to_start(self) -> None:
         """Start the run that was prepared of this plan, else a new one."""
@@ -131,8 +133,8 @@ class PlanPanel(Panel):
         if self.prepared:
             request = self.session.ask(SERVICE, "start_prepared", run=self.prepared)
         else:
-            asked = {"plan": found.plan, "name": self.name.text().strip(), "pipeline": found.pipeline}
-            request = self.session.ask(SERVICE, "start", **asked)
+            name = self.name.text().strip()
+            request = self.session.ask(SERVICE, "start", name=name, **found.arguments())
         self.line.follow(request.then(self._take_started))
 
     # --- what became of it
@@ -183,7 +185,7 @@ class PlanPanel(Panel):
             self._tell(result.error, wrong=True)
         elif result.value.draft is self.draft:
             self.checked = result.value
-            self.forecasts.want(result.value.plan if result.value.is_right else None, result.value.pipeline)
+            self.forecasts.want(result.value.arguments() if result.value.is_right else None)
             self._show_faults()
 
     # --- what a person does
@@ -193,12 +195,14 @@ class PlanPanel(Panel):
         self.form.show_draft(draft)
         self.name.setText(draft.name)
         self.checked, self.prepared = None, ""
+        self._show()
 
     def _edited(self) -> None:
         """Keep what a person has changed; what was prepared is another plan now."""
         self.checked, self.prepared = None, ""
         self._tell("")
         self._keep()
+        self._show()
 
     def _named(self) -> None:
         self.form.draft = msgspec.structs.replace(self.draft, name=self.name.text())
@@ -269,11 +273,14 @@ class PlanPanel(Panel):
         if found is None:
             return
         faults = {fault.part: fault.message for fault in found.faults}
-        if self.forecasts.refusal:
-            event = event_of(self.forecasts.refusal)
+        refusal, interlocks = self.forecasts.refusal, found.interlock_fault
+        if place_of(refusal).section == "interlocks":
+            interlocks = refusal
+        elif refusal:
+            event = event_of(refusal)
             only = 0 if len(self.draft.parts) == 1 else -1
-            faults[part_of_event(self.draft, event) if event >= 0 else only] = self.forecasts.refusal
-        self.form.show_faults(faults, found.pipeline_fault)
+            faults[part_of_event(self.draft, event) if event >= 0 else only] = refusal
+        self.form.show_faults(faults, found.pipeline_fault, interlocks)
 
     def _show(self) -> None:
         draft, found = self.draft, self.checked
@@ -345,5 +352,6 @@ def _written(draft: PlanDraft) -> PlanDraft:
     plan, faults = plan_of(draft)
     if plan is None:
         raise BadInputError(f"what is wrong can't be saved: {faults[0].message}")
-    write_plan_file(PlanWithPipeline(plan, draft.pipeline, draft.stim_mode), draft.path)
+    interlocks = interlocks_from_data(draft.interlocks or ())
+    write_plan_file(PlanWithPipeline(plan, draft.pipeline, draft.stim_mode, interlocks), draft.path)
     return msgspec.structs.replace(draft, saved=draft.content_hash)

@@ -52,7 +52,7 @@ class SequenceForm(QScrollArea):
         super().__init__()
         self.channels, self.times = ChannelSection(theme), TimeSection(theme)
         self.positions, self.stimuli = PositionSection(place, work, theme), StimulusSection(theme)
-        self.sections: tuple[PlanSection, ...] = (
+        known = (
             self.channels,
             self.times,
             self.positions,
@@ -60,7 +60,10 @@ class SequenceForm(QScrollArea):
             FocusSection(),
             self.stimuli,
             OrderSection(),
-            OtherSection(),
+        )
+        self.sections: tuple[PlanSection, ...] = (
+            *known,
+            OtherSection(key for section in known for key in section.keys),
         )
         body = QWidget()
         column = QVBoxLayout(body)

@@ -141,6 +141,7 @@ class ScriptsPanel(Panel):
     def ask_to_check(self) -> None:
         """Check it now, and tell what was found."""
         self.checked, self._due_s, self._is_asked = None, 0.0, True
+        self._show()
 
     def ask_to_run(self) -> None:
         """Carry out the text as it stands here; one that is wrong is refused, with its lines."""
@@ -230,6 +231,7 @@ class ScriptsPanel(Panel):
     def _touch(self, pause_s: float) -> None:
         self.checked, self._due_s = None, _now_s() + pause_s
         self._tell("")
+        self._show()
 
     def _keep(self) -> None:
         self.kept.keep(msgspec.json.encode(self.draft))
