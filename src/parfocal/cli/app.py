@@ -15,6 +15,7 @@ from parfocal.cli import (
     acquire,
     browse,
     calls,
+    chaos,
     check,
     demo,
     desktop,
@@ -108,7 +109,7 @@ def _make_app() -> App:
         acquire.acquire, sweep.sweep, pull.ramp, pull.hold, pull.turn, force.force, force.extension,
         runs.runs, runs.note, new_file.new_file,
         steer.start, steer.pause, steer.resume, steer.cancel, steer.finish, steer.confirm,
-        export.export, plot.plot, kinds.kinds, check.check, doctor.doctor,
+        export.export, plot.plot, kinds.kinds, check.check, doctor.doctor, chaos.chaos,
     ):  # fmt: skip
         app.command(command, help_epilogue=examples(command))
     return app

@@ -17,6 +17,7 @@ from parfocal.rig.detached import DetachedStart
 from parfocal.rig.layered_config import config_to_start
 from parfocal.rig.named_rigs import named_rigs
 from parfocal.rig.opening import load_source
+from parfocal.rig.simulated import is_simulated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,12 +60,7 @@ def known_rigs() -> list[OfferedRig]:
             content = tomllib.loads(path.read_text(encoding="utf-8"))
         except ValueError:  # of a package of others: `parfocal doctor` tells
             continue
-        devices = [
-            service["settings"]["device"]
-            for service in content.get("services", {}).values()
-            if "device" in service.get("settings", {})
-        ]
-        simulated = bool(devices) and all(device.startswith("simulated") for device in devices)
+        simulated = is_simulated(content.get("services", {}))
         found.append(OfferedRig(name, content.get("description", ""), simulated))
     return sorted(found, key=lambda rig: (not rig.simulated, rig.name))
 
