@@ -153,6 +153,7 @@ def test_a_stimulus_is_dark_within_three_seconds_and_is_not_fired_again(rig, ser
         assert status.stimulations.unsure == 1
         assert status.stimulations.fired == 0
         assert status.events_acquired == 2
+        assert status.outcome == "incomplete: lost 1"
     assert poll_until(lambda: all_ready(rig), PATIENCE_S)
     later = rig["world"].light_log(log[-1].time_ns)
     assert not [change for change in later if change.light == "stimulation" and change.level]

@@ -17,7 +17,7 @@ _STIM_EXPOSURE_MS = 200.0
 
 
 def trial_plan(rig: Rig, config: RigConfig) -> Plan:
-    """Return some seconds of images by one light, with stimuli by another; without channels, of the camera."""
+    """Return some seconds of images by one light, with stimuli by another, if there are channels."""
     name = next((name for name, service in config.services.items() if service.kind == "channels"), "")
     if not name:
         return acquire(seconds=_SECONDS)

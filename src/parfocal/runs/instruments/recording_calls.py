@@ -159,7 +159,8 @@ class RecordingCalls:
         if ending in ("complete", "finished early"):
             reason = "; ".join(filter(None, (reason, *told(counts))))
         unwritten = {} if self._analysis is None else self._analysis.losses
-        options: dict[str, Any] = {"outcome": ending, "reason": reason, "losses": losses | unwritten}
+        lost = losses | unwritten | counts.unframed
+        options: dict[str, Any] = {"outcome": ending, "reason": reason, "losses": lost}
         if counts.asked or self._recovers:
             options["asked"] = {self._camera: counts.asked}
         elif ending == "complete":

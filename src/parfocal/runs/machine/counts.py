@@ -23,7 +23,10 @@ class EventCounts(msgspec.Struct, frozen=True, kw_only=True):
     dropped : dict of str to int
         Those that are not, by reason.
     asked : int
-        Exposures that were taken up and not aborted: so many frames are expected.
+        Exposures that were taken up, and neither aborted nor unsure: so many frames are expected.
+    unframed : dict of str to int
+        Those of `dropped` that no missing frame tells of, by reason: calls, and stimuli of which nobody knows
+        whether they were fired.
     frames : int
         Of the camera; the frame of a stimulus is not counted.
     stimulations : Stimulations
@@ -38,6 +41,7 @@ class EventCounts(msgspec.Struct, frozen=True, kw_only=True):
     acquired: int = 0
     dropped: dict[str, int] = {}
     asked: int = 0
+    unframed: dict[str, int] = {}
     frames: int = 0
     stimulations: Stimulations = Stimulations()
     autofocuses: FocusCounts = FocusCounts()
@@ -97,14 +101,20 @@ class EventCounts(msgspec.Struct, frozen=True, kw_only=True):
         >>> left_out = EventCounts().drop(Event(number=1, index={"t": 0}, kind="stimulus"), NO_MASK)
         >>> left_out.stimulations.fallback, left_out.asked, left_out.lost
         (1, 0, 0)
+        >>> doubtful = EventCounts().drop(Event(number=1, index={"t": 0}, kind="stimulus"), "unsure")
+        >>> doubtful.stimulations.unsure, doubtful.asked, doubtful.unframed
+        (1, 0, {'unsure': 1})
         """
         counts = self
         if event.kind == "stimulus":
             became = {"lost": "fired", "unsure": "unsure", NO_MASK: "fallback"}.get(reason)
             counts = self.stimulated(asked=1, **({} if became is None else {became: 1}))
-        dropped = {**self.dropped, reason: self.dropped.get(reason, 0) + 1}
-        asked = self.asked + (event.is_exposure and reason not in ("cancelled", NO_MASK))
-        return msgspec.structs.replace(counts, dropped=dropped, asked=asked)
+        counts = msgspec.structs.replace(counts, dropped=_one_more(self.dropped, reason))
+        if event.is_exposure and reason not in ("cancelled", NO_MASK, "unsure"):
+            return msgspec.structs.replace(counts, asked=self.asked + 1)
+        if reason in ("failed", "unsure"):
+            return msgspec.structs.replace(counts, unframed=_one_more(self.unframed, reason))
+        return counts
 
     def received(self, frames: int) -> EventCounts:
         """Return them after so many frames of the camera."""
@@ -115,3 +125,7 @@ class EventCounts(msgspec.Struct, frozen=True, kw_only=True):
         error = RunError(source=source, type=type, message=message, event=event)
         errors = RunErrors(count=self.errors.count + 1, last=(*self.errors.last, error)[-_KEPT:])
         return msgspec.structs.replace(self, errors=errors)
+
+
+def _one_more(counts: dict[str, int], reason: str) -> dict[str, int]:
+    return {**counts, reason: counts.get(reason, 0) + 1}
