@@ -16,8 +16,9 @@ from parfocal.rig import config, run_roles
 from parfocal.rig.chaos import promises
 from parfocal.rig.chaos.chaos import run_chaos
 from parfocal.rig.chaos.faults import draw_faults
-from parfocal.rig.chaos.promises import Loss, StoredFrames
+from parfocal.rig.chaos.promises import LostProcess, StoredFrames
 from parfocal.rig.opening import load_source
+from parfocal.runs import Sequence
 
 FEW = 0.05
 SERVICES = ["camera", "recorder", "runs"]
@@ -73,8 +74,8 @@ def test_a_light_that_changes_its_power_is_on_all_the_time():
 
 
 def test_a_death_has_to_be_told_in_time_and_the_machine_may_have_stood_still():
-    late = Loss(service="camera", lost_s=10.0, seen_s=11.5, within_s=1.0)
-    untold = Loss(service="recorder", lost_s=10.0, seen_s=None, within_s=1.0)
+    late = LostProcess(service="camera", lost_s=10.0, seen_s=11.5, within_s=1.0)
+    untold = LostProcess(service="recorder", lost_s=10.0, seen_s=None, within_s=1.0)
     assert len(list(promises.silent_deaths([late, untold]))) == 2
     assert list(promises.silent_deaths([late, untold], held_up_s=0.6)) == [
         "recorder was lost, and nobody has told it"
@@ -181,10 +182,20 @@ def light_left_on(monkeypatch):
     return lab, "nothing stays on"
 
 
+LONG_STIMULI = Sequence(
+    time_plan={"interval": 0.4, "loops": 6},
+    channels=["nucleus"],
+    stim_channels=["stimulation"],
+    stim_frames="all",
+    stim_exposure=300.0,
+)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("plant", [lost_cancel, uncounted_frame, light_left_on])
 def test_what_is_planted_is_found_within_five_minutes(plant, monkeypatch, tmp_path):
     rig, promise = plant(monkeypatch)
-    found = run_chaos(rig, minutes=5.0, seed=1, folder=tmp_path, until_broken=True)
+    plan = LONG_STIMULI if plant is light_left_on else None
+    found = run_chaos(rig, plan=plan, minutes=5.0, seed=1, folder=tmp_path, until_broken=True)
     assert promise in {breach.promise for breach in found.breaches}

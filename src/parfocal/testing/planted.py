@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from parfocal.core.run_status import RunStatus
 from parfocal.devices.simulated.microscope.light import ShutteredLight
 from parfocal.ipc import RECEIVER, command
 from parfocal.runs.service import RunService
@@ -13,7 +14,6 @@ from parfocal.storage.recorder import Recorder
 if TYPE_CHECKING:
     from typing import Any
 
-    from parfocal.core.run_status import RunStatus
     from parfocal.processes import ServiceContext
     from parfocal.storage.event_image import PlacedFrame
 

@@ -19,7 +19,7 @@ from parfocal.rig.chaos.faults import draw_faults
 from parfocal.rig.chaos.one_run import OneRun
 from parfocal.rig.chaos.promises import ChaosReport, outcomes
 from parfocal.rig.chaos.trial_plan import trial_plan
-from parfocal.rig.chaos.watching import Watching
+from parfocal.rig.chaos.watching import ChaosWatch
 from parfocal.rig.config import RigConfig
 from parfocal.rig.opening import load_source, open_rig
 from parfocal.rig.simulated import by_class, is_simulated
@@ -89,7 +89,7 @@ def run_chaos(
     given = None if plan is None else as_plan(plan)
     with_records = Path(tempfile.mkdtemp(prefix="parfocal-chaos-")) if folder is None else folder
     name = f"{config.name[:26]}-chaos"
-    with open_rig(config, name=name) as rig, Watching(rig) as watching:
+    with open_rig(config, name=name) as rig, ChaosWatch(rig) as watching:
         chaos = _Chaos(rig, config, watching, given or trial_plan(rig, config), Random(seed), with_records)
         ends_s = SYSTEM_CLOCK.monotonic_s() + 60.0 * minutes
         while SYSTEM_CLOCK.monotonic_s() < ends_s and not (until_broken and chaos.breaches):
@@ -106,7 +106,7 @@ class _Chaos:
     """Runs one after another, and what they came to."""
 
     def __init__(
-        self, rig: Rig, config: RigConfig, watching: Watching, plan: Plan, random: Random, folder: Path
+        self, rig: Rig, config: RigConfig, watching: ChaosWatch, plan: Plan, random: Random, folder: Path
     ) -> None:
         self._rig, self._watching, self._plan, self._random, self._folder = (
             rig,

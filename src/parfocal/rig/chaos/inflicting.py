@@ -22,7 +22,7 @@ _ENDING = ("cancelling", "draining", "ended")
 _ANSWER_S = 30.0
 
 
-class Done(NamedTuple):
+class FaultDone(NamedTuple):
     """What a fault came to.
 
     Attributes
@@ -46,7 +46,7 @@ class Done(NamedTuple):
     wrong: tuple[str, ...] = ()
 
 
-def inflict(fault: Fault, rig: Rig, run: RunHandle, hang_after_s: Mapping[str, float]) -> Done | None:
+def inflict(fault: Fault, rig: Rig, run: RunHandle, hang_after_s: Mapping[str, float]) -> FaultDone | None:
     """Do it; return what came of it, None if there was nobody to do it to."""
     if fault.service:
         return _to_process(fault, rig, hang_after_s[fault.service])
@@ -56,7 +56,7 @@ def inflict(fault: Fault, rig: Rig, run: RunHandle, hang_after_s: Mapping[str, f
         return None
 
 
-def _to_process(fault: Fault, rig: Rig, hang_after_s: float) -> Done | None:
+def _to_process(fault: Fault, rig: Rig, hang_after_s: float) -> FaultDone | None:
     status = rig.status().services[fault.service]
     if status.state != "ready":
         return None
@@ -65,7 +65,7 @@ def _to_process(fault: Fault, rig: Rig, hang_after_s: float) -> Done | None:
         at_s = SYSTEM_CLOCK.monotonic_s()
         if fault.kind == "kill":
             process.send_signal(signal.SIGKILL)
-            return Done(at_s, killed=True)
+            return FaultDone(at_s, killed=True)
         process.suspend()
         poll_until(lambda: not process.is_running(), fault.lasts_s)
         process.resume()
@@ -73,18 +73,18 @@ def _to_process(fault: Fault, rig: Rig, hang_after_s: float) -> Done | None:
         pass
     stood_still_s = SYSTEM_CLOCK.monotonic_s() - at_s
     surely = not process.is_running() or stood_still_s > 2 * hang_after_s + 1.0
-    return Done(at_s, gave_up_s=hang_after_s if surely else None)
+    return FaultDone(at_s, gave_up_s=hang_after_s if surely else None)
 
 
-def _to_run(fault: Fault, run: RunHandle) -> Done | None:
+def _to_run(fault: Fault, run: RunHandle) -> FaultDone | None:
     at_s = SYSTEM_CLOCK.monotonic_s()
     if fault.kind == "cancel":
-        return Done(at_s, cancelled=_cancel(run))
+        return FaultDone(at_s, cancelled=_cancel(run))
     if run.status().state in _ENDING:
         return None
     run.pause("chaos")
     if not poll_until(lambda: run.status().state in ("paused", *_ENDING), PAUSED_WITHIN_S):
-        return Done(at_s, wrong=(f"a pause was not acknowledged within {PAUSED_WITHIN_S:.0f} s",))
+        return FaultDone(at_s, wrong=(f"a pause was not acknowledged within {PAUSED_WITHIN_S:.0f} s",))
     before = run.status()
     SYSTEM_CLOCK.sleep(fault.lasts_s)
     after = run.status()
@@ -94,9 +94,9 @@ def _to_run(fault: Fault, run: RunHandle) -> Done | None:
             f"{after.events_acquired - before.events_acquired} events were acquired while it was paused",
         )
     if fault.kind == "cancel while paused":
-        return Done(at_s, cancelled=_cancel(run), wrong=wrong)
+        return FaultDone(at_s, cancelled=_cancel(run), wrong=wrong)
     run.resume()
-    return Done(at_s, wrong=wrong)
+    return FaultDone(at_s, wrong=wrong)
 
 
 def _cancel(run: RunHandle) -> bool:

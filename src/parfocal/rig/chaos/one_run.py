@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from parfocal.core.clock import SYSTEM_CLOCK, poll_until
 from parfocal.core.errors import DeadlineError, ParfocalError, RunFailedError
 from parfocal.rig.chaos import promises
-from parfocal.rig.chaos.inflicting import Done, inflict
-from parfocal.rig.chaos.promises import Breach, Loss
+from parfocal.rig.chaos.inflicting import FaultDone, inflict
+from parfocal.rig.chaos.promises import Breach, LostProcess
 from parfocal.rig.chaos.stored_frames import stored_frames
 from parfocal.runs.settings import SERVICE as RUNS
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from parfocal.core.run_status import RunStatus
     from parfocal.rig.chaos.faults import Fault
     from parfocal.rig.chaos.promises import Promise
-    from parfocal.rig.chaos.watching import Watching
+    from parfocal.rig.chaos.watching import ChaosWatch
     from parfocal.rig.rig import Rig
     from parfocal.runs.handle import RunHandle
     from parfocal.runs.plans.plan import Plan
@@ -35,7 +35,7 @@ class OneRun:
 
     Parameters
     ----------
-    rig, watching : Rig, Watching
+    rig, watching : Rig, ChaosWatch
         The laboratory, and what is seen of it.
     name : str
         Of the run.
@@ -52,13 +52,13 @@ class OneRun:
         How often each promise was looked at, and where it did not hold.
     """
 
-    def __init__(self, rig: Rig, watching: Watching, name: str, faults: Iterable[Fault]) -> None:
+    def __init__(self, rig: Rig, watching: ChaosWatch, name: str, faults: Iterable[Fault]) -> None:
         self._rig, self._watching, self.name, self._faults = rig, watching, name, tuple(faults)
         self.outcome = NEVER_BEGAN
         self.inflicted: list[str] = []
         self.checks: Counter[str] = Counter()
         self.breaches: list[Breach] = []
-        self._done: list[tuple[Fault, Done]] = []
+        self._done: list[tuple[Fault, FaultDone]] = []
         self._status: RunStatus | None = None
         self._began_ns = 0
 
@@ -139,13 +139,13 @@ class OneRun:
         self._look("nothing dies silently", wrong)
         return ready
 
-    def _loss(self, fault: Fault, done: Done) -> Loss | None:
+    def _loss(self, fault: Fault, done: FaultDone) -> LostProcess | None:
         if not done.killed and done.gave_up_s is None:
             return None
         within_s = promises.SEEN_WITHIN_S + (done.gave_up_s or 0.0)
         poll_until(lambda: self._watching.seen_s(fault.service, done.at_s) is not None, 2.0 * within_s)
         seen_s = self._watching.seen_s(fault.service, done.at_s)
-        return Loss(service=fault.service, lost_s=done.at_s, seen_s=seen_s, within_s=within_s)
+        return LostProcess(service=fault.service, lost_s=done.at_s, seen_s=seen_s, within_s=within_s)
 
     def _all_ready(self) -> bool:
         services = self._rig.status().services

@@ -86,7 +86,7 @@ class ChaosReport(msgspec.Struct, frozen=True, kw_only=True):
         return not self.breaches
 
 
-class Loss(msgspec.Struct, frozen=True, kw_only=True):
+class LostProcess(msgspec.Struct, frozen=True, kw_only=True):
     """A process that was killed, or stood still until it was given up.
 
     Attributes
@@ -131,12 +131,12 @@ class StoredFrames(msgspec.Struct, frozen=True, kw_only=True):
     blank: int = 0
 
 
-def silent_deaths(losses: Iterable[Loss], held_up_s: float = 0.0) -> Iterator[str]:
+def silent_deaths(losses: Iterable[LostProcess], held_up_s: float = 0.0) -> Iterator[str]:
     """Tell which lost processes were not seen in time; the machine stood still for `held_up_s` of it.
 
     Examples
     --------
-    >>> list(silent_deaths([Loss(service="camera", lost_s=1.0, seen_s=2.5, within_s=1.0)]))
+    >>> list(silent_deaths([LostProcess(service="camera", lost_s=1.0, seen_s=2.5, within_s=1.0)]))
     ['camera was lost, and that was seen after 1.50 s: at most 1.00 s']
     """
     for loss in losses:

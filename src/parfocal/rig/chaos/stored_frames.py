@@ -16,10 +16,7 @@ if TYPE_CHECKING:
 def stored_frames(folder: Path) -> tuple[str, tuple[StoredFrames, ...]]:
     """Return the outcome that a record tells, and its streams of frames, each frame of it read."""
     run = open_run(folder)
-    manifest = run.manifest
-    return manifest.seen, tuple(
-        _counted(run, name) for name, stream in manifest.streams.items() if stream.kind == "frames"
-    )
+    return run.outcome, tuple(_counted(run, name) for name in run.streams("frames"))
 
 
 def _counted(run: RecordedRun, stream: str) -> StoredFrames:

@@ -17,7 +17,7 @@ _LOST = frozenset({"crashed", "hung", "degraded"})
 _TICK_S = 0.02
 
 
-class Watching:
+class ChaosWatch:
     """Hears when processes are told to be lost, and notes how long this machine stood still.
 
     Parameters
