@@ -29,7 +29,7 @@ from parfocal.runs.plans.schedule import Schedule
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from parfocal.rig.chaos.promises import Breach
+    from parfocal.rig.chaos.promises import BrokenPromise
     from parfocal.rig.rig import Rig
     from parfocal.runs.plans.plan import Plan
 
@@ -126,7 +126,7 @@ class _Chaos:
         self._outcomes: list[str] = []
         self._faults = 0
         self._checks: Counter[str] = Counter()
-        self.breaches: list[Breach] = []
+        self.breaches: list[BrokenPromise] = []
 
     def run_once(self, report: Callable[[str], None]) -> bool:
         """Have one run, and compare; return whether the laboratory is ready for the next."""

@@ -24,7 +24,7 @@ _LASTS_S: dict[FaultKind, tuple[float, float]] = {
 }
 
 
-class Fault(msgspec.Struct, frozen=True, kw_only=True):
+class ChaosFault(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that is done.
 
     Attributes
@@ -49,7 +49,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.kind} {self.service or 'the run'}{lasts} at {self.at_s:.2f} s"
 
 
-def draw_faults(random: Random, services: Sequence[str], seconds: float) -> tuple[Fault, ...]:
+def draw_faults(random: Random, services: Sequence[str], seconds: float) -> tuple[ChaosFault, ...]:
     """Return what is done in the next run, in the order of time.
 
     Parameters
@@ -72,10 +72,10 @@ def draw_faults(random: Random, services: Sequence[str], seconds: float) -> tupl
     return tuple(sorted(drawn, key=lambda fault: fault.at_s))
 
 
-def _draw(random: Random, services: Sequence[str], seconds: float) -> Fault:
+def _draw(random: Random, services: Sequence[str], seconds: float) -> ChaosFault:
     to_process = bool(services) and random.random() < 2 / 3
     kind = random.choice(_TO_PROCESSES if to_process else _TO_RUNS)
-    return Fault(
+    return ChaosFault(
         kind=kind,
         service=random.choice(services) if to_process else "",
         at_s=random.uniform(0.0, seconds),

@@ -14,7 +14,7 @@ from parfocal.rig.chaos.promises import PAUSED_WITHIN_S
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from parfocal.rig.chaos.faults import Fault
+    from parfocal.rig.chaos.faults import ChaosFault
     from parfocal.rig.rig import Rig
     from parfocal.runs.handle import RunHandle
 
@@ -46,7 +46,9 @@ class FaultDone(NamedTuple):
     wrong: tuple[str, ...] = ()
 
 
-def inflict(fault: Fault, rig: Rig, run: RunHandle, hang_after_s: Mapping[str, float]) -> FaultDone | None:
+def inflict(
+    fault: ChaosFault, rig: Rig, run: RunHandle, hang_after_s: Mapping[str, float]
+) -> FaultDone | None:
     """Do it; return what came of it, None if there was nobody to do it to."""
     if fault.service:
         return _to_process(fault, rig, hang_after_s[fault.service])
@@ -56,7 +58,7 @@ def inflict(fault: Fault, rig: Rig, run: RunHandle, hang_after_s: Mapping[str, f
         return None
 
 
-def _to_process(fault: Fault, rig: Rig, hang_after_s: float) -> FaultDone | None:
+def _to_process(fault: ChaosFault, rig: Rig, hang_after_s: float) -> FaultDone | None:
     status = rig.status().services[fault.service]
     if status.state != "ready":
         return None
@@ -76,7 +78,7 @@ def _to_process(fault: Fault, rig: Rig, hang_after_s: float) -> FaultDone | None
     return FaultDone(at_s, gave_up_s=hang_after_s if surely else None)
 
 
-def _to_run(fault: Fault, run: RunHandle) -> FaultDone | None:
+def _to_run(fault: ChaosFault, run: RunHandle) -> FaultDone | None:
     at_s = SYSTEM_CLOCK.monotonic_s()
     if fault.kind == "cancel":
         return FaultDone(at_s, cancelled=_cancel(run))

@@ -11,7 +11,7 @@ from parfocal.core.clock import SYSTEM_CLOCK, poll_until
 from parfocal.core.errors import DeadlineError, ParfocalError, RunFailedError
 from parfocal.rig.chaos import promises
 from parfocal.rig.chaos.inflicting import FaultDone, inflict
-from parfocal.rig.chaos.promises import Breach, LostProcess
+from parfocal.rig.chaos.promises import BrokenPromise, LostProcess
 from parfocal.rig.chaos.stored_frames import stored_frames
 from parfocal.runs.settings import SERVICE as RUNS
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from parfocal.core.run_status import RunStatus
-    from parfocal.rig.chaos.faults import Fault
+    from parfocal.rig.chaos.faults import ChaosFault
     from parfocal.rig.chaos.promises import Promise
     from parfocal.rig.chaos.watching import ChaosWatch
     from parfocal.rig.rig import Rig
@@ -39,7 +39,7 @@ class OneRun:
         The laboratory, and what is seen of it.
     name : str
         Of the run.
-    faults : iterable of Fault
+    faults : iterable of ChaosFault
         What is done, in the order of time.
 
     Attributes
@@ -48,17 +48,17 @@ class OneRun:
         How the run ended.
     inflicted : list of str
         What was really done.
-    checks, breaches : Counter, list of Breach
+    checks, breaches : Counter, list of BrokenPromise
         How often each promise was looked at, and where it did not hold.
     """
 
-    def __init__(self, rig: Rig, watching: ChaosWatch, name: str, faults: Iterable[Fault]) -> None:
+    def __init__(self, rig: Rig, watching: ChaosWatch, name: str, faults: Iterable[ChaosFault]) -> None:
         self._rig, self._watching, self.name, self._faults = rig, watching, name, tuple(faults)
         self.outcome = NEVER_BEGAN
         self.inflicted: list[str] = []
         self.checks: Counter[str] = Counter()
-        self.breaches: list[Breach] = []
-        self._done: list[tuple[Fault, FaultDone]] = []
+        self.breaches: list[BrokenPromise] = []
+        self._done: list[tuple[ChaosFault, FaultDone]] = []
         self._status: RunStatus | None = None
         self._began_ns = 0
 
@@ -139,7 +139,7 @@ class OneRun:
         self._look("nothing dies silently", wrong)
         return ready
 
-    def _loss(self, fault: Fault, done: FaultDone) -> LostProcess | None:
+    def _loss(self, fault: ChaosFault, done: FaultDone) -> LostProcess | None:
         if not done.killed and done.gave_up_s is None:
             return None
         within_s = promises.SEEN_WITHIN_S + (done.gave_up_s or 0.0)
@@ -165,7 +165,7 @@ class OneRun:
         self.checks[promise] += 1
         for told in wrong:
             self.breaches.append(
-                Breach(promise=promise, told=told, run=self.name, faults=tuple(self.inflicted))
+                BrokenPromise(promise=promise, told=told, run=self.name, faults=tuple(self.inflicted))
             )
 
 

@@ -31,7 +31,7 @@ PAUSED_WITHIN_S = 10.0
 ENDS_WITHIN_S = 60.0
 
 
-class Breach(msgspec.Struct, frozen=True, kw_only=True):
+class BrokenPromise(msgspec.Struct, frozen=True, kw_only=True):
     """A promise that was broken.
 
     Attributes
@@ -65,7 +65,7 @@ class ChaosReport(msgspec.Struct, frozen=True, kw_only=True):
         How the runs ended, without what was lost in each.
     checks : dict of Promise to int
         How often each promise was looked at; one that cannot be seen in this laboratory has 0.
-    breaches : tuple of Breach
+    breaches : tuple of BrokenPromise
         Where one did not hold.
     folder : str
         Where the records are; "" if they were removed, as everything held.
@@ -77,7 +77,7 @@ class ChaosReport(msgspec.Struct, frozen=True, kw_only=True):
     faults: int = 0
     outcomes: dict[str, int] = {}
     checks: dict[str, int] = {}
-    breaches: tuple[Breach, ...] = ()
+    breaches: tuple[BrokenPromise, ...] = ()
     folder: str = ""
 
     @property
