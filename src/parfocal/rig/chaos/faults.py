@@ -66,7 +66,7 @@ def draw_faults(random: Random, services: Sequence[str], seconds: float) -> tupl
     >>> from random import Random
     >>> for fault in draw_faults(Random(2), ["camera", "recorder"], 3.0):
     ...     print(fault)
-    kill camera at 2.84 s
+    stop camera for 3.01 s at 2.21 s
     """
     drawn = [_draw(random, services, seconds) for _ in range(random.randint(1, _MOST))]
     return tuple(sorted(drawn, key=lambda fault: fault.at_s))
