@@ -58,7 +58,7 @@ def _show_labels(run: RecordedRun, layer: str, viewer: Viewer) -> None:
     for frame in run.frames("labels"):
         labels, index = frame.data, frame.index
         if tracks is not None:
-            mine = tracks[(tracks["t"] == index["t"]) & (tracks["p"] == index["p"])]
+            mine = tracks[(tracks["t"] == index.get("t", 0)) & (tracks["p"] == index["p"])]
             labels = as_particles(
                 labels, dict(zip(mine["label"].tolist(), mine["particle"].tolist(), strict=True))
             )
@@ -75,6 +75,8 @@ def _show_tracks(run: RecordedRun, layer: str, viewer: Viewer) -> None:
 
 def _show_masks(run: RecordedRun, layer: str, viewer: Viewer) -> None:
     """Draw each mask over the time point at which it was fired, which may be later than that of its image."""
+    if not {"run_events", "stimulations"} <= set(run.manifest.streams):  # of other programs
+        return
     events = run.events()
     made = {int(row["number"]): int(row["t"]) for row in events}
     stimuli = run.stimulations()

@@ -16,6 +16,7 @@ from parfocal.rig.named_rigs import named_rigs
 from parfocal.rig.opening import attach_or_open, open_rig
 from parfocal.rig.recorded_view import show_recorded
 from parfocal.runs.settings import SERVICE as RUNS
+from parfocal.storage.foreign.run import has_labels
 from parfocal.storage.recorded_run import is_run, open_run
 from parfocal.viewers import Viewer, open_viewer
 
@@ -124,7 +125,12 @@ def exposing(rig: Rig, camera: str) -> Iterator[None]:
 
 
 def show_file(path: Path, viewer: Viewer) -> str:
-    """Send the images of a file, or of the recorded frames of a run, as far as the viewer's budget goes."""
+    """Send the images of a file, or of a run with what was found in them, as far as the viewer's budget goes.
+
+    An OME-Zarr of another program that has labels is shown as a run is.
+    """
+    if has_labels(path):
+        return show_recorded(open_run(path), path.name, viewer)
     if not is_run(path):
         return _show_movie(path, path, viewer)
     run = open_run(path)

@@ -104,10 +104,10 @@ def test_an_image_with_labels_has_the_indices_names_and_sizes_that_it_tells(
     run = parfocal.open_run(tmp_path / "cells.zarr")
     assert isinstance(run, ForeignRun)
     assert run.outcome == "unknown: written by another program"
-    assert run.frames().indices == {"t": (0, 1, 2), "c": (0, 1)}
-    assert np.array_equal(run.frames(c="ERK").array(), IMAGES[:, 1])
-    assert np.array_equal(run.frames(t=-1, c="DAPI").array(), IMAGES[2, 0])
-    assert np.array_equal(run.frames("labels").array(), LABELS)
+    assert run.frames().indices == {"t": (0, 1, 2), "p": (0,), "c": (0, 1)}
+    assert np.array_equal(run.frames(p=0, c="ERK").array(), IMAGES[:, 1])
+    assert np.array_equal(run.frames(t=-1, p=0, c="DAPI").array(), IMAGES[2, 0])
+    assert np.array_equal(run.frames("labels", p=0).array(), LABELS)
     assert run.pixel_size_um == 0.5
     assert [frame.header.time_ns for frame in run.frames(c=0)] == [0, 30_000_000_000, 60_000_000_000]
     missing = run.manifest.missing

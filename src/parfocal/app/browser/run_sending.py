@@ -11,12 +11,17 @@ from parfocal.processes import directory
 from parfocal.rig.opening import attach
 from parfocal.rig.viewing import show_file, show_run
 from parfocal.storage import RecordedRun, open_run
+from parfocal.storage.foreign.run import has_labels
 from parfocal.viewers import Viewer
+
+_ZARR = "OME-Zarr"
 
 
 def whole_runs(rows: Sequence[ImageRow]) -> list[RecordedRun]:
-    """Return the runs of which all positions are among `rows`."""
-    folders = dict.fromkeys(row.source for row in rows if row.kind == "run")
+    """Return the runs, and OME-Zarr with labels, of which all positions are among `rows`."""
+    found = dict.fromkeys(row.source for row in rows if row.kind in ("run", _ZARR))
+    labelled = {row.source for row in rows if row.kind == _ZARR and row.source in found}
+    folders = [one for one in found if one not in labelled or has_labels(Path(one))]
     runs = [open_run(folder) for folder in folders]
     return [run for run in runs if sum(row.source == str(run.folder) for row in rows) == positions_of(run)]
 

@@ -28,9 +28,8 @@ from parfocal.runs.pipeline.pipeline import pipeline_to_data
 from parfocal.runs.pipeline.plan_check import PlanForPipeline, check_plan
 from parfocal.runs.pipeline.request import PipelineRequest, pipeline_request
 from parfocal.runs.pipeline.workers import JobFailedError, JobResult, ProcessWorkers
-from parfocal.storage import read_manifest
 from parfocal.storage.folder import check_place
-from parfocal.storage.recorded_run import is_run, open_run
+from parfocal.storage.recorded_run import open_run
 from parfocal.storage.recorder_settings import LEAST_FREE_MB, MB
 
 if TYPE_CHECKING:
@@ -193,20 +192,20 @@ class _Reprocessing:
 
     def _new_record(self) -> NewRecord:
         source = Path(self._source.folder)
-        manifest = read_manifest(source) if is_run(source) else None
+        manifest = open_run(source).manifest
         asked: dict[str, Any] = {
             "type": "reprocess",
             "source": {
                 "folder": os.path.relpath(source, self._out),
                 "run": source.name,
                 "stream": self._source.stream,
-                "outcome": "" if manifest is None else manifest.seen,
+                "outcome": manifest.seen,
                 "manifest_sha256": _hash_of(source),
             },
             "pipeline": pipeline_to_data(self._request.pipeline),
             "dask": self._dask,
         }
-        record = NewRecord(self._out, self._source, asked, () if manifest is None else manifest.plans)
+        record = NewRecord(self._out, self._source, asked, manifest.plans)
         if doubt := open_run(source).doubt:
             record.note(doubt)
         return record

@@ -126,14 +126,13 @@ def _layout(
     images: list[ForeignImage], places: list[ImagePlace], first: ZarrImage, label: str
 ) -> EventLayout:
     inner = images[0].axes
-    axes = "".join(axis for axis in "tpcz" if axis in inner or (axis == "p" and len(images) > 1)) or "t"
-    sizes = {axis: max(image.size(axis) for image in images) for axis in axes}
-    sizes |= {"p": len(images)} if "p" in axes else {}
+    axes = "".join(axis for axis in "tpcz" if axis in inner or axis == "p")
+    sizes = {axis: max(image.size(axis) for image in images) for axis in axes} | {"p": len(images)}
     named = len(first.channels) == sizes.get("c", 0)
     return EventLayout(
         axes=axes,
         sizes=tuple(sizes[axis] for axis in axes),
-        positions=tuple(_position(place) for place in places) if "p" in axes else (),
+        positions=tuple(_position(place) for place in places),
         channels=first.channels if named and not label else (),
         interval_s=None if first.interval_s is None else first.interval_s.value or None,
     )
