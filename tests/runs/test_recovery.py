@@ -233,6 +233,7 @@ def check(lab, machine, unsure):
             assert times >= 1 if not once else times == 1 or (times == 0 and event.number in unsure)
     assert counts.dropped.get("lost", 0) == lost
     assert counts.dropped.get("unsure", 0) == len(unsure)
+    assert counts.unframed == ({"unsure": len(unsure)} if unsure else {})
     assert not set(counts.dropped) - {"lost", "unsure"}
     assert counts.stimulations.asked == 4
     assert counts.stimulations.fired + counts.stimulations.unsure == 4
@@ -270,6 +271,7 @@ def test_a_stimulus_that_was_begun_is_unsure_and_listed(lab):
     dark, fired = killed_in(lab, stimulus, 0), killed_in(lab, stimulus, 1)
     assert dark.recovery().unsure == fired.recovery().unsure == (stimulus,)
     assert dark.recovery().counts.stimulations.unsure == 1
+    assert (dark.recovery().counts.unframed, dark.recovery().counts.asked) == ({"unsure": 1}, 0)
 
 
 def test_a_stimulus_whose_frame_is_there_was_fired(lab):

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 _EXPOSURES = [EVENT_KINDS.index(kind) for kind in EXPOSURES]
 _STIMULUS, _AUTOFOCUS, _CALL = (EVENT_KINDS.index(kind) for kind in ("stimulus", "autofocus", "call"))
-_ACQUIRED, _LOST, _CANCELLED, _UNSURE, _NO_MASK = (
-    OUTCOMES.index(outcome) for outcome in ("acquired", "lost", "cancelled", "unsure", NO_MASK)
+_ACQUIRED, _LOST, _FAILED, _CANCELLED, _UNSURE, _NO_MASK = (
+    OUTCOMES.index(outcome) for outcome in ("acquired", "lost", "failed", "cancelled", "unsure", NO_MASK)
 )
-_NOT_ASKED = [_CANCELLED, _NO_MASK]
+_NOT_ASKED = [_CANCELLED, _NO_MASK, _UNSURE]
 _LISTED = 1000
 
 
@@ -210,11 +210,18 @@ def _counted(rows: NDArray[np.void], settled: list[Settled], stored: dict[int, i
         for number, outcome in enumerate(OUTCOMES)
         if (count := np.count_nonzero(~is_done & (outcomes == number)))
     }
+    is_unframed = ~is_done & (~np.isin(kinds, _EXPOSURES) | (outcomes == _UNSURE))
+    unframed = {
+        OUTCOMES[number]: int(count)
+        for number in (_FAILED, _UNSURE)
+        if (count := np.count_nonzero(is_unframed & (outcomes == number)))
+    }
     searches = (kinds == _AUTOFOCUS) & is_done
     return EventCounts(
         acquired=int(is_done.sum()),
         dropped=dropped,
         asked=int(is_asked.sum()),
+        unframed=unframed,
         frames=sum(one.frames for one in settled),
         stimulations=Stimulations(
             asked=int(stimuli.sum()),
