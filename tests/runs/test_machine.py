@@ -15,6 +15,7 @@ from parfocal.runs.machine.advance import advance
 from parfocal.runs.machine.machine import Machine
 from parfocal.runs.machine.timing import Timing
 from parfocal.runs.plans.autofocus import Autofocus
+from parfocal.runs.plans.condition_check import ConditionCheck, Watch
 from parfocal.runs.plans.event import Event
 from parfocal.runs.plans.service_call import ServiceCall
 
@@ -23,6 +24,11 @@ CALLS = [
     ServiceCall(service="force", command="ramp"),
     ServiceCall(service="force", command="ramp", pause="hold", resume="go_on"),
     ServiceCall(service="force", command="ramp", exposing=True),
+]
+WANTED = Reading(service="sample", command="is_there", equals=True, stale_s=60)
+CHECKS = [
+    ConditionCheck(condition=WANTED, role="start", timeout_s=5.0, otherwise="skip", leaves_out=2),
+    ConditionCheck(condition=WANTED, role="stop", timeout_s=9.0, otherwise="skip"),
 ]
 SEARCHES = [Autofocus(range=4, step=2, on_failure=policy) for policy in ("keep", "pause", "stop")]
 
@@ -54,7 +60,7 @@ class Orders(RuleBasedStateMachine):
     def make_plan(self, length: int = 6) -> None:
         first = len(self.plan)
         kinds = ["image", "wait", "stimulus", "confirm", "reference", "acquire", "image", "autofocus"]
-        kinds += ["call", "call"]
+        kinds += ["call", "call", "condition"]
         for number in range(first, first + length):
             kind = kinds[(number * 3) % len(kinds)]
             self.plan.append(
@@ -72,6 +78,8 @@ class Orders(RuleBasedStateMachine):
                     autofocus=SEARCHES[number % 3] if kind == "autofocus" else None,
                     shifted_p=(0,) if kind == "autofocus" else (),
                     call=CALLS[number % 3] if kind == "call" else None,
+                    check=CHECKS[number % 2] if kind == "condition" else None,
+                    watches=(Watch(CHECKS[1], number + 2),) if number % 4 == 1 else (),
                 )
             )
 
@@ -136,7 +144,7 @@ class Orders(RuleBasedStateMachine):
             case tasks.CallService():
                 self.now += late * S
                 self.give(inputs.Called(self.now, now, late, "acquired"))
-            case tasks.Sleep(until_ns=until_ns):
+            case tasks.Sleep(until_ns=until_ns) | tasks.Await(until_ns=until_ns):
                 self.now = max(now, until_ns) + late * S
                 self.give(inputs.Woken(self.now))
             case tasks.Ask() if self.machine.answer is None:
@@ -263,6 +271,18 @@ class Orders(RuleBasedStateMachine):
         elif isinstance(self.task, tasks.Expose | tasks.Focus | tasks.Place):
             self.give(inputs.Stopped(self.now))
 
+    @rule(value=st.sampled_from([True, False, None]))
+    def see_the_sample(self, value: bool | None) -> None:
+        """Somebody looks at what conditions of the plan ask for."""
+        fact = observed(WANTED, self.machine.facts.get(WANTED.key), value, self.now, "" if value else "gone")
+        self.stop_what_is_cut_short(self.give(inputs.Observed(self.now, {WANTED.key: fact})))
+
+    def stop_what_is_cut_short(self, effects: tuple[tasks.Effect, ...]) -> None:
+        if tasks.Abort() in effects and isinstance(self.task, tasks.CallService):
+            self.give(inputs.Called(self.now, self.now, 1, "cancelled"))
+        else:
+            self.stop_what_is_aborted(effects)
+
     @rule(yes=st.booleans())
     def answer(self, yes: bool) -> None:
         self.give(inputs.Answer(self.now, yes))
@@ -285,7 +305,7 @@ class Orders(RuleBasedStateMachine):
     def everything_is_counted(self) -> None:
         counts = self.machine.counts
         in_hand = self.machine.event is not None
-        assert counts.consumed == counts.acquired + counts.lost + in_hand
+        assert counts.consumed == counts.acquired + sum(counts.dropped.values()) + in_hand
         assert counts.consumed <= len(self.plan) or self.machine.state == "ended"
 
     @invariant()
@@ -366,12 +386,7 @@ class InterlockedOrders(Orders):
             assert tasks.Darken() in effects, "the light stayed on"
             assert self.machine.held is not None or self.machine.end is not None
             assert not was.takes_light or tasks.Abort() in effects
-        if tasks.Abort() not in effects:
-            return
-        if isinstance(self.task, tasks.CallService):
-            self.give(inputs.Called(self.now, self.now, 1, "cancelled"))
-        else:
-            self.stop_what_is_aborted(effects)
+        self.stop_what_is_cut_short(effects)
 
     def open_the_door_during_an_exposure(self) -> None:
         self.go_on_until(tasks.Expose)
@@ -424,6 +439,7 @@ OFTEN = {
     "fail": 1,
     "replace": 1,
     "cancel": 1,
+    "the sample is there": 1,
 }
 
 
@@ -446,6 +462,7 @@ def test_pauses_cancels_interlocks_and_crashes_in_any_order(happens):
         "restart": lambda: orders.restart() if orders.at_risk() else None,
         "fail": lambda: orders.fail() if orders.at_risk() else None,
         "replace": lambda: orders.replace() if orders.machine.may_change else None,
+        "the sample is there": lambda: orders.see_the_sample(True),
         "cancel": lambda: orders.cancel("cancelled"),
     }
     for one in happens:

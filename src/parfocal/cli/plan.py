@@ -131,6 +131,9 @@ def _summarise(report: PlanReport, facts: KnownRig, shown: Console) -> None:
         lines["disk"] = f"{report.disk_bytes / 1e6:.4g} MB for {report.frames} images, before compression"
     elif facts.rig:
         lines["disk"] = f"not known while the camera of {facts.rig!r} does not run"
+    if report.conditions:
+        lines["takes"] += ", and as long as its conditions take"
+        lines["conditions"] = _listed(report.conditions)
     if report.late:
         lines["late"] = report.late
     for name, text in lines.items():

@@ -40,6 +40,7 @@ _KINDS: dict[str, str] = {
     "acquire": "green",
     "autofocus": "yellow",
     "call": "blue",
+    "condition": "blue",
 }
 """The colour of each kind of event."""
 _TONES: dict[Tone, str] = {

@@ -59,7 +59,7 @@ class RunCommand(msgspec.Struct, frozen=True, kw_only=True):
     command : str
         "pause", "resume", "cancel", "finish", "confirm", "extend" or "replace_future"; or what somebody
         forced or stopped of an instrument that the run uses, such as "camera.stop"; or "interlock" where one
-        is breached or holds again; or what the run itself
+        is breached or holds again, "condition" where one of the plan was decided; or what the run itself
         called by its plan, such as "tracker.build_tables", noted when that has ended.
     at : float
         When, seconds since 1970 UTC.
@@ -175,8 +175,8 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
         What it waits for just now, in a few words.
     event_number, event_kind, event_index : int, str, dict
         The event in hand, or the last one: its number in the run (-1 before the first), what it is
-        ("image", "reference", "stimulus", "wait", "confirm", "acquire", "autofocus", "call"), and its t, p,
-        c, z.
+        ("image", "reference", "stimulus", "wait", "confirm", "acquire", "autofocus", "call", "condition"),
+        and its t, p, c, z.
     event_text : str
         How far an acquisition or a call is, in words.
     event_fraction : float or None
@@ -189,7 +189,8 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
         Taken up, and done; a wait is done when it ends.
     events_dropped : dict of str to int
         Declared not done, by reason: "lost", "skipped", "failed", "unsure"; "no mask" of a stimulus that its
-        policy for late masks left out, which makes no run incomplete.
+        policy for late masks left out, and "left out" by a condition of the plan, which make no run
+        incomplete.
     frames_received, frames_stored : int
         Of the camera, without those of stimuli, which `stimulations` counts; and on the disk, with those. A
         run that is complete has ``frames_stored == frames_received + stimulations.fired``.
@@ -229,6 +230,8 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
         of a plan.
     claims : tuple of str
         The instruments that it holds; of a run that is prepared, none.
+    conditions : tuple of str
+        By what the part of the plan in hand is ended, or answered, each with the value that it goes by.
     breached : tuple of str
         The interlocks that are breached just now, each with the value that it goes by.
     forecast : RunForecast
@@ -272,6 +275,7 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
     parent: str = ""
     script: str = ""
     claims: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
     breached: tuple[str, ...] = ()
     forecast: RunForecast = RunForecast()
 

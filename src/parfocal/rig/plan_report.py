@@ -75,6 +75,8 @@ class PlanReport(msgspec.Struct, frozen=True, kw_only=True):
         Axes along which places are told from where the stages stand.
     disk_bytes : int or None
         Uncompressed images; None if the size of one is not known.
+    conditions : tuple of str
+        By what it begins, ends or responds, which takes as long as it takes.
     """
 
     shape: dict[str, int]
@@ -88,6 +90,7 @@ class PlanReport(msgspec.Struct, frozen=True, kw_only=True):
     late: str
     relative_to_stages: tuple[str, ...]
     disk_bytes: int | None
+    conditions: tuple[str, ...] = ()
 
 
 def known_rig(source: str) -> KnownRig:
@@ -167,6 +170,7 @@ def report_of(plan: Plan, facts: KnownRig) -> PlanReport:
         late=forecast.text,
         relative_to_stages=tuple(sorted(plan.needs_origin)),
         disk_bytes=None if facts.frame is None else found.frames * facts.frame.nbytes,
+        conditions=tuple(check.words for check in found.checks),
     )
 
 

@@ -21,6 +21,7 @@ from parfocal.runs.pipeline.pipeline import Pipeline
 from parfocal.runs.pipeline.step import Step
 from parfocal.runs.plans.calls import call
 from parfocal.runs.plans.combine import combine
+from parfocal.runs.plans.conditional import respond, start_when, stop_when
 from parfocal.runs.plans.elements import acquire, confirm, wait
 from parfocal.runs.plans.event import Event
 from parfocal.runs.plans.field_of_view import at_field_of_view
@@ -57,6 +58,9 @@ __all__ = [
     "plan_from_data",
     "plan_to_data",
     "read_plan_file",
+    "respond",
     "save_plan",
+    "start_when",
+    "stop_when",
     "wait",
 ]

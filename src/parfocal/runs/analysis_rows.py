@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from parfocal.runs.machine.counts import NO_MASK
+from parfocal.runs.machine.counts import LEFT_OUT, NO_MASK
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from parfocal.runs.pipeline.analysed import AnalysedFrame
     from parfocal.runs.plans.event import Event
 
-OUTCOMES = ("fired", "fallback", "lost", "skipped", "failed", "unsure", "cancelled", NO_MASK)
+OUTCOMES = ("fired", "fallback", "lost", "skipped", "failed", "unsure", "cancelled", NO_MASK, LEFT_OUT)
 """What the numbers in the column `outcome` of a stimulation mean.
 
 "fallback" was fired with an older mask; "no mask" was left out, as the policy for late masks says.

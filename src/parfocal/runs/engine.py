@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from parfocal.core.errors import BadInputError, CommandError
 from parfocal.core.run_status import RunForecast
 from parfocal.runs.command_log import CommandLog, called_details
-from parfocal.runs.conditions.noting import note_breaches
+from parfocal.runs.conditions.noting import note_breaches, note_decision
 from parfocal.runs.event_log import settled
 from parfocal.runs.forecast.run_prediction import KnownTimes, RunPrediction
 from parfocal.runs.instruments.instruments import Instruments, RunStart, RunStorage
 from parfocal.runs.machine import inputs, tasks
 from parfocal.runs.machine.advance import advance
 from parfocal.runs.machine.counts import EventCounts
+from parfocal.runs.machine.deciding import conditions_of
 from parfocal.runs.machine.guarding import refusal
 from parfocal.runs.machine.machine import Machine
 from parfocal.runs.machine.timing import Timing
@@ -191,7 +192,7 @@ class RunEngine:
         """Begin."""
         self._thread.start()
         if self._watch is not None:
-            self._watch.start(self.observed, lambda: self.lag_ms)
+            self._watch.start(self.observed, lambda: self.lag_ms, self._is_analysing)
 
     def discard(self) -> None:
         """Let go of what it looks at: it was never started."""
@@ -349,6 +350,9 @@ class RunEngine:
                 now_ns = self._clock.monotonic_ns()
                 self._advance(inputs.Noted(now_ns, "recorder", "StorageError", error))
 
+    def _is_analysing(self) -> bool:
+        return self.analysis is not None and self.analysis.is_analysing
+
     # --- others
 
     def _interfered(self, command: str, by: str, stopped: str) -> None:
@@ -457,8 +461,13 @@ class RunEngine:
         if self._machine is not before:
             self._commands.see(before, given)
             note_breaches(before, self._machine, self._commands, self._log)
+            note_decision(before, self._machine, self._commands)
+        if self._watch is not None and self._machine.event is not before.event:
+            self._watch.want(conditions_of(self._machine.event))
         self._facts.see(self._machine, given, self._clock)
-        if isinstance(given, inputs.Resume | inputs.Replaced):
+        if isinstance(given, inputs.Resume | inputs.Replaced) or (
+            self._machine.conditions.last is not before.conditions.last
+        ):
             self._prediction.goes_on(self._machine.timing, given.now_ns)
         if self._machine.state == "ended" and before.state != "ended":
             self._facts.storage = self._instruments.storage()

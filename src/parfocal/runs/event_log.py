@@ -12,7 +12,7 @@ from parfocal.core.event_kinds import EVENT_KINDS
 from parfocal.core.frames import RowSpec
 from parfocal.runs.instruments.instruments import ExposedFrame
 from parfocal.runs.machine import inputs
-from parfocal.runs.machine.counts import NO_MASK
+from parfocal.runs.machine.counts import LEFT_OUT, NO_MASK
 from parfocal.runs.pipeline.analysed import StimulusFacts
 from parfocal.runs.plans.event import Event
 from parfocal.streams import StreamWriter
@@ -31,7 +31,7 @@ _AT_ONCE = 1 << 10
 _ROOM_S = 30.0
 STREAM = "run_events"
 """The row stream that the log goes through."""
-OUTCOMES = ("acquired", "lost", "skipped", "failed", "unsure", "cancelled", NO_MASK)
+OUTCOMES = ("acquired", "lost", "skipped", "failed", "unsure", "cancelled", NO_MASK, LEFT_OUT)
 """What the numbers in the columns `kind` and `outcome` mean."""
 DTYPE = np.dtype(
     [

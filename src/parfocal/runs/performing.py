@@ -155,7 +155,7 @@ class Performer:
                 return self._wait(until_ns, light)
             case tasks.Hold():
                 return self._wait(-1, "off")
-            case tasks.Ask(until_ns=until_ns):
+            case tasks.Ask(until_ns=until_ns) | tasks.Await(until_ns=until_ns):
                 return self._wait(until_ns, "off")
             case tasks.Acquire(count=count, duration_s=duration_s):
                 done = self._instruments.acquire(count, duration_s)

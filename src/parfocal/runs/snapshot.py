@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from parfocal.core.run_status import QueueDepth, RunCommand, RunForecast, RunStatus
+from parfocal.runs.conditions.judging import judged
 from parfocal.runs.instruments.instruments import EventProgress, RunStorage
 from parfocal.runs.machine import inputs
+from parfocal.runs.machine.deciding import question_of
 from parfocal.runs.machine.tasks import Acquire, Ask, Sleep
+from parfocal.runs.status_text import clock_text
 
 if TYPE_CHECKING:
     from parfocal.core.clock import Clock
@@ -90,7 +93,7 @@ class RunFacts:
 def status_of(machine: Machine, schedule: Schedule, facts: RunFacts, now_ns: int) -> RunStatus:
     """Return the status of a run."""
     event, counts, held, end = facts.event, machine.counts, machine.held, machine.end
-    asked = machine.event is not None and machine.event.kind == "confirm" and machine.wait_until_ns
+    question = _question(machine)
     at_ns = now_ns if facts.ended_ns is None else facts.ended_ns
     stands_ns = held.since_ns if held is not None else at_ns
     origin_ns = machine.timing.origin_ns
@@ -101,7 +104,8 @@ def status_of(machine: Machine, schedule: Schedule, facts: RunFacts, now_ns: int
         state=machine.state,
         outcome=machine.outcome,
         reason=machine.reason or (end.reason if end else held.reason if held else ""),
-        waiting_for=facts.waiting_for,
+        waiting_for=facts.waiting_for or _awaited(machine, now_ns),
+        conditions=_conditions(machine, now_ns),
         event_number=-1 if event is None else event.number,
         event_kind="" if event is None else event.kind,
         event_index={} if event is None else event.index,
@@ -123,7 +127,7 @@ def status_of(machine: Machine, schedule: Schedule, facts: RunFacts, now_ns: int
         remaining_s=0.0 if machine.end is not None else max(0.0, schedule.duration_s - scheduled_s),
         lag_ms=machine.timing.lag_ms,
         wait_remaining_s=_wait_remaining_s(machine, stands_ns),
-        question=machine.event.text if asked and machine.event is not None else "",
+        question=question,
         queues={**facts.storage.queues, **facts.analysis},
         errors=counts.errors,
         stimulations=counts.stimulations,
@@ -135,6 +139,34 @@ def status_of(machine: Machine, schedule: Schedule, facts: RunFacts, now_ns: int
         breached=tuple(breach.told for breach in machine.breaches) if machine.state != "ended" else (),
         forecast=facts.forecast,
     )
+
+
+def _question(machine: Machine) -> str:
+    """Return what a person is asked just now; "" if nothing."""
+    event = machine.event
+    if event is None or machine.end is not None:
+        return ""
+    if event.kind == "confirm":
+        return event.text if machine.wait_until_ns else ""
+    return question_of(event)
+
+
+def _awaited(machine: Machine, now_ns: int) -> str:
+    """Return which condition is waited for just now, with its value; "" if none."""
+    event = machine.event
+    if event is None or event.check is None or not machine.conditions.asked_ns or machine.end is not None:
+        return ""
+    now = judged(event.check.condition, machine.facts, now_ns).text
+    since_s = (now_ns - machine.conditions.asked_ns) * 1e-9
+    return f"{event.check.condition.words}: {now}, since {clock_text(since_s)}"
+
+
+def _conditions(machine: Machine, now_ns: int) -> tuple[str, ...]:
+    """Return by what the part of the plan in hand is ended, with the values."""
+    if machine.event is None or machine.end is not None:
+        return ()
+    checks = (watch.check for watch in machine.event.watches)
+    return tuple(f"{check.words}: {judged(check.condition, machine.facts, now_ns).text}" for check in checks)
 
 
 def _progress(machine: Machine, told: EventProgress) -> tuple[str, float | None]:

@@ -41,6 +41,7 @@ from parfocal.runs.pipeline.plan_check import PlanForPipeline, check_plan
 from parfocal.runs.pipeline.workers import ProcessWorkers, limit_s
 from parfocal.runs.plans.calls import calls_of, needs_camera
 from parfocal.runs.plans.combine import combine
+from parfocal.runs.plans.conditional import conditions_in
 from parfocal.runs.plans.field_of_view import tiled
 from parfocal.runs.plans.origin import at_origin
 from parfocal.runs.plans.outline import outline_of
@@ -257,6 +258,7 @@ class RunStarter:
         absolute = _absolute(tiled(plan_from_data(plan), facts.field_um), facts.found)
         facts = msgspec.structs.replace(facts, problems=instruments.problems(calls_of(absolute)))
         preflight(survey(absolute.events(), facts.found), facts, appended=True)
+        self._watches.check(self._settings(), conditions_in(absolute))
         if run.engine is not None and run.engine.analysis is not None:
             check_plan(absolute.events(), run.engine.analysis.request)
         return absolute
@@ -300,7 +302,8 @@ class RunStarter:
             if before is None or not before.completes or wanted.events:  # else its record is to be closed
                 preflight(wanted, facts, appended=before is not None)
             interlocks = together(settings.interlocks, request.interlocks)
-            self._watches.check(settings, (interlock.condition for interlock in interlocks))
+            conditions = [interlock.condition for interlock in interlocks]
+            self._watches.check(settings, (*conditions, *conditions_in(plan)))
             for_pipeline = PlanForPipeline()
             if request.pipeline is not None:
                 for_pipeline = check_plan(schedule.events(done.consumed), request.pipeline)

@@ -28,6 +28,7 @@ EVENT_SIGNS: dict[EventKind, tuple[str, str]] = {
     "acquire": ("camera", "●"),
     "autofocus": ("autofocus", "◇"),
     "call": ("call", "▶"),
+    "condition": ("condition", "◈"),
 }
 """Of each kind of event: its word in a legend, and its sign."""
 
@@ -164,6 +165,8 @@ def count_facts(status: RunStatus) -> Iterator[Fact]:
     fired = status.stimulations.fired  # their frames are stored, too
     more = f" + {fired} of stimuli" if fired else ""
     yield Fact("frames", f"{status.frames_received}{more} received, {status.frames_stored} stored")
+    for told in status.conditions:
+        yield Fact("until", told)
     for told in status.breached:
         yield Fact("breached", told, alarm=True)
     if status.events_dropped:

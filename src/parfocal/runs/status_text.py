@@ -91,6 +91,8 @@ def _present(status: RunStatus) -> list[str]:
         parts.append(f"{clock_text(status.remaining_s)} {word}")
     if status.question:
         parts.append(f"asks: {status.question}")
+    elif status.event_kind == "condition" and status.waiting_for:
+        parts.append(f"waits for {status.waiting_for}")
     elif status.wait_remaining_s >= 1 or status.state == "waiting":
         parts.append(f"waits {clock_text(status.wait_remaining_s)}")
     elif status.waiting_for:

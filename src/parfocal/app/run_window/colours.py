@@ -17,6 +17,7 @@ _CURVES = {
     "acquire": 7,
     "autofocus": 1,
     "call": 6,
+    "condition": 0,
 }
 
 

@@ -23,12 +23,15 @@ class Observation(msgspec.Struct, frozen=True):
         Why nobody could; "" if somebody did.
     met_since_ns : int or None
         Since when it has been as wanted at each look; None if it is not.
+    looked_ns : int
+        When somebody looked last, and everything that was exposed before had been analysed.
     """
 
     value: Told | None
     at_ns: int
     problem: str = ""
     met_since_ns: int | None = None
+    looked_ns: int = 0
 
 
 Facts = Mapping[str, Observation]
@@ -43,9 +46,14 @@ class Verdict(NamedTuple):
 
 
 def observed(
-    asked: Comparison, before: Observation | None, value: Told | None, at_ns: int, problem: str = ""
+    asked: Comparison,
+    before: Observation | None,
+    value: Told | None,
+    at_ns: int,
+    problem: str = "",
+    looked_ns: int | None = None,
 ) -> Observation:
-    """Return what is known of a value after another look at it.
+    """Return what is known of a value after another look at it, at `looked_ns` if that is not `at_ns`.
 
     Examples
     --------
@@ -60,7 +68,7 @@ def observed(
         is_fresh = before is not None and at_ns - before.at_ns <= asked.stale_s * 1e9
         since_ns = before.met_since_ns if before is not None and is_fresh else None
         since_ns = at_ns if since_ns is None else since_ns
-    return Observation(value, at_ns, problem, since_ns)
+    return Observation(value, at_ns, problem, since_ns, at_ns if looked_ns is None else looked_ns)
 
 
 def judged(condition: Condition, facts: Facts, now_ns: int) -> Verdict:

@@ -11,6 +11,22 @@ if TYPE_CHECKING:
     from parfocal.runs.machine.machine import Machine
 
 
+def note_decision(before: Machine, after: Machine, commands: CommandLog) -> None:
+    """Note what was decided of a condition of the plan, with the values; under the lock."""
+    last = after.conditions.last
+    if last is None or last is before.conditions.last:
+        return
+    event, decision = last
+    if event.check is not None:
+        details = {
+            "condition": event.check.condition.words,
+            "met": decision.met,
+            "reason": decision.text,
+            "then": "" if decision.met else event.check.otherwise,
+        }
+        commands.note(before, "condition", details, by="")
+
+
 def note_breaches(before: Machine, after: Machine, commands: CommandLog, log: logging.Logger) -> None:
     """Note the interlocks that are breached since `before`, and those that hold again; under the lock."""
     if before.breaches == after.breaches:

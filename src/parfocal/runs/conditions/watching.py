@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from parfocal.core.errors import ParfocalError
 from parfocal.runs.conditions.judging import Observation, observed
-from parfocal.runs.conditions.values import OperatorAnswer
+from parfocal.runs.conditions.values import OperatorAnswer, Rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -53,6 +53,7 @@ class ConditionWatch:
         self._wake = threading.Event()
         self._closed = False
         self._tell: Callable[[dict[str, Observation]], None] | None = None
+        self._is_analysing: Callable[[], bool] = lambda: False
         self._thread: threading.Thread | None = None
 
     def look(self, conditions: Iterable[Condition], timeout_s: float) -> dict[str, Observation]:
@@ -85,12 +86,16 @@ class ConditionWatch:
         self._wake.set()
 
     def start(
-        self, tell: Callable[[dict[str, Observation]], None], lag_ms: Callable[[], float] = lambda: 0.0
+        self,
+        tell: Callable[[dict[str, Observation]], None],
+        lag_ms: Callable[[], float] = lambda: 0.0,
+        is_analysing: Callable[[], bool] = lambda: False,
     ) -> None:
         """Have `tell` called with what is seen, by the keys of the comparisons, in a thread of its own.
 
-        `lag_ms` returns how late the run is.
+        `lag_ms` returns how late the run is, `is_analysing` whether images of it are still to be analysed.
         """
+        self._is_analysing = is_analysing
         self._sources.lag_ms = lag_ms
         with self._lock:
             self._tell = tell
@@ -150,7 +155,16 @@ class ConditionWatch:
             if one.call is not None and not one.call.done():
                 return None
             call, one.call = one.call, None
+            looked_ns = self._settled_ns(one, now_ns)
             value, at_ns = self._sources.look(one.asked, call, now_ns if call is None else one.asked_ns)
         except ParfocalError as error:
             return observed(one.asked, one.seen, None, now_ns, str(error))
-        return observed(one.asked, one.seen, value, at_ns)
+        return observed(one.asked, one.seen, value, at_ns, looked_ns=looked_ns)
+
+    def _settled_ns(self, one: _Watched, now_ns: int) -> int:
+        """Return as of when a look at a value has everything in it; rows wait for the analysis of images."""
+        if one.asked_ns and one.call is None and not isinstance(one.asked, Rows):
+            return one.asked_ns
+        if isinstance(one.asked, Rows) and self._is_analysing():
+            return 0 if one.seen is None else one.seen.looked_ns
+        return now_ns

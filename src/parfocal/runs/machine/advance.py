@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from parfocal.runs.machine import inputs
 from parfocal.runs.machine.choosing import choose
+from parfocal.runs.machine.deciding import answered, follow, interrupts, replanned, shifted
 from parfocal.runs.machine.guarding import guarded, observed, refusal
 from parfocal.runs.machine.machine import Machine, Pausing, RunEnd
 from parfocal.runs.machine.reports import take
@@ -42,12 +43,14 @@ def advance(machine: Machine, given: inputs.Input) -> Advanced:
             return _replaced(machine)
         case inputs.Observed():
             facts = {**machine.facts, **given.facts}
-            return observed(machine.having(facts=facts), given.now_ns)
+            machine, effects = observed(machine.having(facts=facts), given.now_ns)
+            return machine, effects or interrupts(machine, given.now_ns)
         case inputs.Noted():
             counts = machine.counts.failed(given.source, given.type, given.message, given.event)
             return machine.having(counts=counts), ()
         case _:
             machine = guarded(take(machine, given), given.now_ns)
+            machine = follow(machine, given.now_ns)
             return choose(machine, given.now_ns), ()
 
 
@@ -69,7 +72,12 @@ def _resume(machine: Machine, resume: inputs.Resume) -> Advanced:
     until_ns = machine.wait_until_ns
     if until_ns > 0 and resume.policy == "shift":
         until_ns += resume.now_ns - held.since_ns
-    machine = machine.having(held=None, timing=timing, wait_until_ns=until_ns, placed=False)
+    conditions = machine.conditions
+    if resume.policy == "shift":
+        conditions = shifted(conditions, resume.now_ns - held.since_ns)
+    machine = machine.having(
+        held=None, timing=timing, wait_until_ns=until_ns, placed=False, conditions=conditions
+    )
     return machine.to("running"), _released(machine)
 
 
@@ -98,6 +106,8 @@ def _broken_off(machine: Machine) -> tuple[Effect, ...]:
 
 
 def _answer(machine: Machine, answer: inputs.Answer) -> Advanced:
+    if machine.event is not None and machine.event.check is not None:
+        return answered(machine, answer), (Wake(),)
     if machine.event is None or machine.event.kind != "confirm" or not machine.wait_until_ns:
         return machine, ()
     return machine.having(answer=answer), (Wake(),)
@@ -105,6 +115,7 @@ def _answer(machine: Machine, answer: inputs.Answer) -> Advanced:
 
 def _replaced(machine: Machine) -> Advanced:
     """Put an exposure or an autofocus back that was not begun: the plan has another one in its place."""
+    machine = replanned(machine)
     event = machine.event
     if event is None or not event.is_placed or isinstance(machine.task, Expose | Focus):
         return machine, (Wake(),)

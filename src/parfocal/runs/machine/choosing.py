@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from parfocal.runs.machine.deciding import await_until_ns
 from parfocal.runs.machine.machine import Machine
 from parfocal.runs.machine.tasks import (
     Acquire,
     Ask,
+    Await,
     CallService,
     Close,
     Decide,
@@ -39,6 +41,8 @@ def choose(machine: Machine, now_ns: int) -> Machine:
     event = machine.event
     if event is None:
         return machine.to("running").having(task=Fetch(machine.counts.consumed))
+    if event.kind == "condition":
+        return machine.to("waiting").having(task=Await(await_until_ns(machine)))
     if event.kind in ("wait", "confirm"):
         return _wait(machine, event, now_ns)
     machine = machine.to("running")

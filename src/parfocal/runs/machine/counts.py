@@ -12,6 +12,11 @@ NO_MASK = "no mask"
 """Why a stimulus is left out by its policy for late masks: no frame of it is expected, and none is lost."""
 
 
+LEFT_OUT = "left out"
+"""Why an event is not done that a condition of the plan has left out: none is lost."""
+BY_PLAN = (NO_MASK, LEFT_OUT)
+
+
 class EventCounts(msgspec.Struct, frozen=True, kw_only=True):
     """What became of the events: ``consumed == acquired + sum(dropped.values())``, and one more in hand.
 
@@ -50,7 +55,7 @@ class EventCounts(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def lost(self) -> int:
         """How many events were declared dropped, but for those that their own policy left out."""
-        return sum(count for why, count in self.dropped.items() if why != NO_MASK)
+        return sum(count for why, count in self.dropped.items() if why not in BY_PLAN)
 
     def taken(self, event: Event) -> EventCounts:
         """Return them after an event was taken up; those before it are done, or were taken up earlier."""
@@ -106,11 +111,11 @@ class EventCounts(msgspec.Struct, frozen=True, kw_only=True):
         (1, 0, {'unsure': 1})
         """
         counts = self
-        if event.kind == "stimulus":
+        if event.kind == "stimulus" and reason != LEFT_OUT:
             became = {"lost": "fired", "unsure": "unsure", NO_MASK: "fallback"}.get(reason)
             counts = self.stimulated(asked=1, **({} if became is None else {became: 1}))
         counts = msgspec.structs.replace(counts, dropped=_one_more(self.dropped, reason))
-        if event.is_exposure and reason not in ("cancelled", NO_MASK, "unsure"):
+        if event.is_exposure and reason not in ("cancelled", *BY_PLAN, "unsure"):
             return msgspec.structs.replace(counts, asked=self.asked + 1)
         if reason in ("failed", "unsure"):
             return msgspec.structs.replace(counts, unframed=_one_more(self.unframed, reason))

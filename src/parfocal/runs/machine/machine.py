@@ -58,6 +58,37 @@ class RunEnd(msgspec.Struct, frozen=True):
     reason: str
 
 
+class Decision(msgspec.Struct, frozen=True):
+    """How a condition of the plan was decided, with what was known of its values."""
+
+    met: bool
+    text: str
+
+
+class Conditions(msgspec.Struct, frozen=True):
+    """How far the conditions of a plan are.
+
+    Attributes
+    ----------
+    began_ns : dict of int to int
+        When the part began that a condition watches, by the number of the event that decides it.
+    decided : dict of int to Decision
+        Those that were decided before the run came to their events, by their numbers.
+    left_until : int
+        All events before that number are left out.
+    asked_ns : int
+        When the run came to the condition in hand; 0: not yet.
+    last : tuple of (Event, Decision), or None
+        What was decided last.
+    """
+
+    began_ns: dict[int, int] = {}
+    decided: dict[int, Decision] = {}
+    left_until: int = 0
+    asked_ns: int = 0
+    last: tuple[Event, Decision] | None = None
+
+
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
     """A run as far as it has come.
 
@@ -101,6 +132,8 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
         What was last seen of the values of conditions.
     breaches : tuple of Breach
         The interlocks that were breached when that was last judged.
+    conditions : Conditions
+        How far the conditions of its plan are.
     held : Pausing or None
         The pause that is asked for.
     end : RunEnd or None
@@ -130,6 +163,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     interlocks: tuple[Interlock, ...] = ()
     facts: Facts = {}
     breaches: tuple[Breach, ...] = ()
+    conditions: Conditions = Conditions()
     held: Pausing | None = None
     end: RunEnd | None = None
     drained: bool = False

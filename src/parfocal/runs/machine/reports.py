@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from parfocal.runs.machine import inputs
-from parfocal.runs.machine.counts import NO_MASK
+from parfocal.runs.machine.counts import LEFT_OUT, NO_MASK
 from parfocal.runs.machine.machine import TRIES, Machine, Pausing
 from parfocal.runs.machine.tasks import CallService, Drain, Expose, Hold
 
@@ -120,6 +120,8 @@ def _woken(machine: Machine, now_ns: int) -> Machine:
         return machine
     if event.kind == "confirm":
         return _answered(machine, now_ns)
+    if event.kind == "condition":
+        return machine
     if now_ns < machine.wait_until_ns:
         return machine
     return machine.without_event(machine.counts.done(event, frames=0))
@@ -172,7 +174,9 @@ def _called(machine: Machine, report: inputs.Called) -> Machine:
         return machine.without_event(machine.counts.done(event, report.frames)).having(timing=timing)
     if report.outcome == "failed":
         machine = _noted(machine, report.source, report.type, report.message)
-    machine = _dropped(machine, report.outcome, report.frames).having(timing=timing)
+    is_cut_short = report.outcome == "cancelled" and machine.end is None and machine.held is None
+    reason = LEFT_OUT if is_cut_short else report.outcome  # by a condition of the plan
+    machine = _dropped(machine, reason, report.frames).having(timing=timing)
     if report.outcome != "failed" or machine.end is not None or machine.on_failure == "go on":
         return machine
     if machine.on_failure == "pause":

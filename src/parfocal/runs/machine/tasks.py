@@ -54,6 +54,12 @@ class Ask(msgspec.Struct, frozen=True):
     until_ns: int
 
 
+class Await(msgspec.Struct, frozen=True):
+    """Wait for a condition, with the light off, until `until_ns` (-1: no limit). Ends with `Woken`."""
+
+    until_ns: int
+
+
 class Decide(msgspec.Struct, frozen=True):
     """Get the mask of a stimulus: until it is late, or, if it `holds`, without a limit.
 
@@ -113,6 +119,7 @@ Task = (
     | Sleep
     | Hold
     | Ask
+    | Await
     | Decide
     | Expose
     | Focus

@@ -113,6 +113,16 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
         planned_ns = self.planned_ns(question)
         return self if planned_ns is None else self.moved(max(0, now_ns - planned_ns))
 
+    def decided(self, check: Event, now_ns: int) -> Timing:
+        """Return it after a condition was decided: what follows keeps its distance to that.
+
+        What was left out before is as if it were over.
+        """
+        planned_ns = self.planned_ns(check)
+        if planned_ns is None:
+            return self
+        return msgspec.structs.replace(self.moved(now_ns - planned_ns), last_s=check.min_start_time)
+
     def exposed(self, event: Event, began_ns: int, *, repeated: bool) -> Timing:
         """Return it after an exposure; what comes after a repeated one keeps its distance to it.
 

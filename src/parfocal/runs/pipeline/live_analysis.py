@@ -262,6 +262,12 @@ class LiveAnalysis:
                 "deferred": QueueDepth(depth=len(self._deferred) + len(self._late_ones)),
             }
 
+    @property
+    def is_analysing(self) -> bool:
+        """Whether images are being analysed whose cells are not written yet; deferred ones do not count."""
+        with self._lock:
+            return bool(self._going_on) or self._group is not None
+
     def waits_for(self, folder: str) -> str:
         """Return what is still to be analysed, in a few words; "" if nothing.
 

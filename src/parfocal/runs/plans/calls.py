@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 
 from parfocal.core.errors import BadInputError
-from parfocal.runs.plans.combine import CombinedPlan
 from parfocal.runs.plans.elements import AcquirePlan, Element
 from parfocal.runs.plans.event import Event
 from parfocal.runs.plans.fields import listed, made
@@ -137,8 +136,8 @@ def needs_camera(plan: Plan) -> bool:
 
 
 def _parts(plan: Plan) -> Iterator[Plan]:
-    if isinstance(plan, CombinedPlan):
-        for part in plan.plans:
+    if plan.inner:
+        for part in plan.inner:
             yield from _parts(part)
     else:
         yield plan

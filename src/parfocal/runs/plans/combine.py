@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Sequence as Plans
 from functools import reduce
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -41,6 +42,15 @@ class CombinedPlan(Plan, frozen=True, kw_only=True, omit_defaults=True, tag="com
             _ = self.program  # tells what cannot be put together
 
     @property
+    def inner(self) -> tuple[Plan, ...]:
+        """Its plans."""
+        return self.plans
+
+    def with_inner(self, plans: Plans[Plan]) -> CombinedPlan:
+        """Return it with others in their place."""
+        return replace(self, plans=tuple(plans))
+
+    @property
     def needs_field_of_view(self) -> bool:
         """Whether one of its plans depends on the field of view of a camera."""
         return any(plan.needs_field_of_view for plan in self.plans)
@@ -56,8 +66,8 @@ class CombinedPlan(Plan, frozen=True, kw_only=True, omit_defaults=True, tag="com
 
 def each_sequence(plan: P, change: Callable[[Sequence], Sequence]) -> P:
     """Return a plan in which each of its sequences is changed."""
-    if isinstance(plan, CombinedPlan):
-        return replace(plan, plans=tuple(each_sequence(one, change) for one in plan.plans))
+    if plan.inner:
+        return plan.with_inner([each_sequence(one, change) for one in plan.inner])  # type: ignore[return-value]
     return change(plan) if isinstance(plan, Sequence) else plan  # type: ignore[return-value]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from parfocal.core.errors import BadInputError
+from parfocal.runs.plans.condition_check import ConditionCheck
 from parfocal.runs.plans.event import Event
 from parfocal.runs.plans.fields import number
 from parfocal.runs.plans.plan import Plan
@@ -112,6 +113,23 @@ class AcquirePlan(Element, frozen=True, kw_only=True, omit_defaults=True, tag="a
             min_start_time=start_s or None,
             count=self.count,
             duration_s=self.lasts_s,
+        )
+
+
+class ConditionElement(Element, frozen=True, kw_only=True, omit_defaults=True, tag="condition"):
+    """Where a plan waits for a condition, or decides by one; made by those of `conditional`."""
+
+    check: ConditionCheck
+
+    def event(self, number: int, start_s: float) -> Event:
+        """Return its event, which begins at `start_s` of the run."""
+        return Event(
+            number=number,
+            kind="condition",
+            min_start_time=start_s,
+            text=self.check.words,
+            timeout_s=self.check.timeout_s,
+            check=self.check,
         )
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from parfocal.core.event_kinds import EventKind
 from parfocal.runs.plans.autofocus import Autofocus
+from parfocal.runs.plans.condition_check import ConditionCheck, Watch
 from parfocal.runs.plans.service_call import ServiceCall
 
 EXPOSURES = ("image", "reference", "stimulus")
@@ -24,7 +25,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     kind : str
         "image", "reference" and "stimulus" are exposures; "wait" and "confirm" hold the run, with the light
         off; "acquire" has the camera run by itself; "autofocus" looks for the focus of a position; "call" has
-        a service carry out a command.
+        a service carry out a command; "condition" waits for one, or decides what follows.
     index : dict
         "t", "p", "c" and "z" of an exposure, each from 0; "t" and "p" of an autofocus; empty for the others.
     min_start_time : float or None
@@ -56,6 +57,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         Whether `z_um` is told from a position, so that a focus that was found there shifts it.
     call : ServiceCall or None
         What a "call" has done, and by which service.
+    check : ConditionCheck or None
+        What a "condition" waits for, or decides by.
+    watches : tuple of Watch
+        The conditions that leave it out, the outermost first.
     metadata : dict
         Of the sequence that it comes from; not to be changed.
 
@@ -86,6 +91,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     shifted_p: tuple[int, ...] = ()
     follows_focus: bool = False
     call: ServiceCall | None = None
+    check: ConditionCheck | None = None
+    watches: tuple[Watch, ...] = ()
     metadata: dict[str, Any] = {}
 
     @property

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from parfocal.core.errors import BadInputError
-from parfocal.runs.plans.elements import Element
+from parfocal.runs.plans.condition_check import ConditionCheck
+from parfocal.runs.plans.elements import ConditionElement, Element
 from parfocal.runs.plans.lane import Lane
 from parfocal.runs.plans.program import Part, PlacedPart, Program
 from parfocal.runs.plans.section import Section
@@ -23,7 +24,7 @@ def one_after_the_other(whole: Program, more: Program) -> Program:
     """Return both, `more` behind `whole`: t goes on; positions and channels of both are the same ones."""
     p, positions = _joined(whole.positions, more.positions, lambda place: place.key)
     c, lights = _joined(whole.lights, more.lights, tuple)
-    parts = (_moved(placed.part, whole.times, p, c) for placed in more.parts)
+    parts = ((_moved(placed.part, whole.times, p, c), placed.watches) for placed in more.parts)
     return Program(
         parts=_placed(parts, whole.parts),
         positions=positions,
@@ -40,11 +41,16 @@ def side_by_side(left: Program, right: Program) -> Program:
     BadInputError
         If the one waits or asks where the other does not.
     """
+    if any(isinstance(placed.part, ConditionElement) for placed in (*left.parts, *right.parts)):
+        raise BadInputError(
+            "plans over positions run on one clock, so none of them may have a condition of its own: put it "
+            'around them, as in stop_when(condition, combine(a, b, axis="p"))'
+        )
     p = tuple(range(len(left.positions), len(left.positions) + len(right.positions)))
     c, lights = _joined(left.lights, right.lights, tuple)
     moved = [placed._replace(part=_moved(placed.part, 0, p, c)) for placed in right.parts]
     return Program(
-        parts=_placed(_abreast(_groups(left.parts), _groups(moved))),
+        parts=_placed((part, ()) for part in _abreast(_groups(left.parts), _groups(moved))),
         positions=left.positions + right.positions,
         lights=lights,
         planes=max(left.planes, right.planes),
@@ -57,7 +63,8 @@ def cut(program: Program, count: int) -> Program:
     parts = program.parts[:whole]
     done = parts[-1].first + parts[-1].size if parts else 0
     if count > done:
-        parts = _placed([_cut_section(program.parts[whole].part, count - done)], parts)
+        last = program.parts[whole]
+        parts = _placed([(_cut_section(last.part, count - done), last.watches)], parts)
     return replace(program, parts=parts)
 
 
@@ -105,10 +112,15 @@ def _moved(part: Part, t: int, p: Sequence[int], c: Sequence[int]) -> Part:
     return replace(part, lanes=lanes)
 
 
-def _placed(parts: Iterable[Part], before: tuple[PlacedPart, ...] = ()) -> tuple[PlacedPart, ...]:
-    """Return parts placed behind others: a barrier begins with the last time point, a section after it."""
+def _placed(
+    parts: Iterable[tuple[Part, tuple[ConditionCheck, ...]]], before: tuple[PlacedPart, ...] = ()
+) -> tuple[PlacedPart, ...]:
+    """Return parts placed behind others: a barrier begins with the last time point, a section after it.
+
+    Each comes with what watches it.
+    """
     placed = list(before)
-    for part in parts:
+    for part, watches in parts:
         start_s, first, times = 0.0, 0, 0
         if placed:
             last = placed[-1]
@@ -116,7 +128,7 @@ def _placed(parts: Iterable[Part], before: tuple[PlacedPart, ...] = ()) -> tuple
             start_s = last.last_s if is_barrier else last.end_s
             first, times = last.first + last.size, last.times
         times = max(times, part.times) if isinstance(part, Section) else times
-        placed.append(PlacedPart(part, start_s, first, times))
+        placed.append(PlacedPart(part, start_s, first, times, watches))
     return tuple(placed)
 
 

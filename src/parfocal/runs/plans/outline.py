@@ -18,6 +18,7 @@ _LOOKS = 4
 """How many of a cell's events are looked at, where it stands for many."""
 _RARE_FIRST: tuple[EventKind, ...] = (
     "confirm",
+    "condition",
     "call",
     "stimulus",
     "wait",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -100,6 +100,16 @@ class Plan(
     def duration_s(self) -> float:
         """From its begin to the begin of its last exposure, or to the end of a wait after that."""
         return self.program.duration_s
+
+    @property
+    def inner(self) -> tuple[Plan, ...]:
+        """The plans that it is made of; none for one that has no others in it."""
+        return ()
+
+    def with_inner(self, plans: Sequence[Plan]) -> Plan:
+        """Return it with others in place of `inner`."""
+        assert not plans, "asked of a plan that has others in it"
+        return self
 
     @property
     def needs_field_of_view(self) -> bool:

@@ -10,14 +10,19 @@ import msgspec
 from parfocal.core.errors import BadInputError, nearest
 from parfocal.runs.plans.calls import CallPlan
 from parfocal.runs.plans.combine import CombinedPlan
+from parfocal.runs.plans.conditional import RespondPlan, StartWhenPlan, StopWhenPlan
 from parfocal.runs.plans.elements import AcquirePlan, ConfirmPlan, WaitPlan
 from parfocal.runs.plans.fields import listed
 from parfocal.runs.plans.plan import Plan
 from parfocal.runs.plans.sequence import Sequence
 
+CONDITIONAL = (StartWhenPlan, StopWhenPlan, RespondPlan)
+_INNER = ("plan", "watching", "response")
+"""Fields of these that are plans."""
+
 KINDS: dict[str, type[Plan]] = {
     str(kind.__struct_config__.tag): kind
-    for kind in (Sequence, WaitPlan, ConfirmPlan, AcquirePlan, CallPlan, CombinedPlan)
+    for kind in (Sequence, WaitPlan, ConfirmPlan, AcquirePlan, CallPlan, CombinedPlan, *CONDITIONAL)
 }
 
 
@@ -72,6 +77,9 @@ def plan_from_data(data: Any, where: str = "plan") -> Plan:
         fields["plans"] = [
             plan_from_data(item, f"{where}.plans[{place}]") for place, item in enumerate(plans)
         ]
+    if KINDS[kind] in CONDITIONAL:
+        inner = {name: plan_from_data(fields[name], f"{where}.{name}") for name in _INNER if name in fields}
+        fields |= inner
     try:
         return KINDS[kind](**fields)
     except BadInputError as error:

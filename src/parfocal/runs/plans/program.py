@@ -13,7 +13,8 @@ from msgspec.structs import replace
 
 from parfocal.core.errors import BadInputError
 from parfocal.core.event_kinds import EventKind
-from parfocal.runs.plans.elements import Element
+from parfocal.runs.plans.condition_check import ConditionCheck, Watch
+from parfocal.runs.plans.elements import ConditionElement, Element
 from parfocal.runs.plans.event import Event
 from parfocal.runs.plans.exposures import lights_of
 from parfocal.runs.plans.lane import Lane
@@ -25,12 +26,16 @@ Part = Section | Element
 
 
 class PlacedPart(NamedTuple):
-    """A part of a program: when it begins, its first event's number, and how many time points end with it."""
+    """A part of a program: when it begins, its first event's number, and how many time points end with it.
+
+    `watches` are the conditions that leave it out, the outermost first.
+    """
 
     part: Part
     start_s: float
     first: int
     times: int
+    watches: tuple[ConditionCheck, ...] = ()
 
     @property
     def size(self) -> int:
@@ -117,9 +122,40 @@ class Program(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         if first < 0:
             raise BadInputError(f"events are numbered from 0, not from {first}")
         place = bisect_right(self.parts, first, key=lambda placed: placed.first) - 1
-        for placed in self.parts[max(0, place) :]:
+        for at in range(max(0, place), len(self.parts)):
+            placed = self.parts[at]
             if first < placed.first + placed.size:
-                yield from placed.events(max(first, placed.first))
+                events = placed.events(max(first, placed.first))
+                yield from self._watching(at, events) if placed.watches else events
+
+    def watched(self, check: ConditionCheck) -> Program:
+        """Return it with a condition that leaves out what is left of it."""
+        parts = tuple(
+            placed._replace(part=_deeper(placed.part), watches=(check, *map(_below, placed.watches)))
+            for placed in self.parts
+        )
+        return replace(self, parts=parts)
+
+    def _watching(self, at: int, events: Iterator[Event]) -> Iterator[Event]:
+        """Yield the events of a part with what watches them; each is decided by its next element."""
+        watches = []
+        for check in self.parts[at].watches:
+            closing = (part.first for part in self.parts[at + 1 :] if is_check(part.part, check))
+            watches += [Watch(check, number) for number in closing][:1]
+        return (replace(event, watches=tuple(watches)) for event in events)
+
+
+def is_check(part: Part, check: ConditionCheck) -> bool:
+    """Return whether a part is where a condition is decided."""
+    return isinstance(part, ConditionElement) and part.check == check
+
+
+def _deeper(part: Part) -> Part:
+    return replace(part, check=_below(part.check)) if isinstance(part, ConditionElement) else part
+
+
+def _below(check: ConditionCheck) -> ConditionCheck:
+    return replace(check, depth=check.depth + 1)
 
 
 def program_of_sequence(plan: Sequence) -> Program:

@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from parfocal.core.event_layout import EventLayout, PositionLayout
+from parfocal.runs.plans.condition_check import ConditionCheck
 from parfocal.runs.plans.event import Event
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class PlanSurvey(msgspec.Struct, frozen=True, kw_only=True):
         For how long it does, where that and not a number of frames was asked for.
     calls : tuple of Event
         Those that have a service carry out a command.
+    checks : tuple of ConditionCheck
+        Its conditions.
     z_step_um, interval_s : float or None
         From plane to plane, and from time point to time point; None if that is not the same everywhere.
     z_um : float or None
@@ -62,6 +65,7 @@ class PlanSurvey(msgspec.Struct, frozen=True, kw_only=True):
     acquires: bool = False
     acquires_s: float = 0.0
     calls: tuple[Event, ...] = ()
+    checks: tuple[ConditionCheck, ...] = ()
     z_step_um: float | None = None
     interval_s: float | None = None
     z_um: float | None = None
@@ -90,6 +94,8 @@ def survey(events: Iterable[Event], found: Mapping[str, float]) -> PlanSurvey:
             tracks.frames += event.count or 0
             tracks.acquires_s += event.duration_s
             tracks.endless = tracks.endless or (event.count is None and not event.duration_s)
+        elif event.check is not None:
+            tracks.checks.append(event.check)
         elif event.call is not None:
             tracks.calls.append(event)
             if event.call.exposing:
@@ -107,6 +113,7 @@ def survey(events: Iterable[Event], found: Mapping[str, float]) -> PlanSurvey:
         acquires=tracks.acquires,
         acquires_s=tracks.acquires_s,
         calls=tuple(tracks.calls),
+        checks=tuple(tracks.checks),
         z_step_um=step_of(tracks.planes),
         interval_s=step_of(tracks.starts),
         z_um=tracks.planes.get(0),
@@ -123,6 +130,7 @@ class _Tracks:
         self.endless = self.acquires = False
         self.acquires_s = 0.0
         self.calls: list[Event] = []
+        self.checks: list[ConditionCheck] = []
         self.farthest_um = 0.0
         self.lights: dict[tuple[str, float | None, float | None], Event] = {}
         self.metadata: dict[int, Event] = {}  # by the identity of a mapping that the event keeps alive

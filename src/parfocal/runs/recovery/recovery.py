@@ -14,7 +14,7 @@ from parfocal.core.event_kinds import EVENT_KINDS
 from parfocal.core.run_status import FocusCounts, Stimulations
 from parfocal.runs.event_log import DTYPE, OUTCOMES, SettledEvent, row_of
 from parfocal.runs.journal_entries import Settled, may_repeat
-from parfocal.runs.machine.counts import NO_MASK, EventCounts
+from parfocal.runs.machine.counts import LEFT_OUT, NO_MASK, EventCounts
 from parfocal.runs.machine.focus import FocusOffsets
 from parfocal.runs.plans.event import EXPOSURES
 
@@ -27,10 +27,11 @@ if TYPE_CHECKING:
 
 _EXPOSURES = [EVENT_KINDS.index(kind) for kind in EXPOSURES]
 _STIMULUS, _AUTOFOCUS, _CALL = (EVENT_KINDS.index(kind) for kind in ("stimulus", "autofocus", "call"))
-_ACQUIRED, _LOST, _FAILED, _CANCELLED, _UNSURE, _NO_MASK = (
-    OUTCOMES.index(outcome) for outcome in ("acquired", "lost", "failed", "cancelled", "unsure", NO_MASK)
+_ACQUIRED, _LOST, _FAILED, _CANCELLED, _UNSURE, _NO_MASK, _LEFT_OUT = (
+    OUTCOMES.index(outcome)
+    for outcome in ("acquired", "lost", "failed", "cancelled", "unsure", NO_MASK, LEFT_OUT)
 )
-_NOT_ASKED = [_CANCELLED, _NO_MASK, _UNSURE]
+_NOT_ASKED = [_CANCELLED, _NO_MASK, _UNSURE, _LEFT_OUT]
 _LISTED = 1000
 
 
