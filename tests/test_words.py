@@ -95,7 +95,7 @@ PLAIN = {
         WakeUpPipe
     """,
     "runs": """
-        Abort Acquire Acquired AllOf Announced Answer AnyOf Ask Began Begun Called Close Closed Darken
+        Abort Acquire Acquired AllOf Announced Answer AnyOf Ask Await Began Begun Called Close Closed Darken
         Decide Decided Drain Drained Element
         Expose Exposed Fetch Fetched Found FreeDisk GivenArguments Hold Instruments Lag Machine Negation Noted
         Observation Observed OperatorAnswer Pause Pausing Reading

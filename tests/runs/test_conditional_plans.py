@@ -196,6 +196,17 @@ def test_a_value_that_cannot_be_told_is_no_yes():
     assert run.machine.conditions.last[1].text == "incubator.temperature is nan, which is no number"
 
 
+def test_what_was_so_before_a_part_began_does_not_answer_it():
+    """The rows of an earlier image say nothing of the next one."""
+    run = Carried(respond(WARM, series(2), series(2)), {0: 37.0})
+    run.seen = observed(WARM, None, 37.0, run.now - 1)
+    run.look = lambda: ()  # nobody looks again
+    run.machine = run.machine.having(facts={WARM.key: run.seen})
+    run.wishes = {30: lambda now: inputs.EndRun(now, "cancelled", "nobody looks")}
+    run.run()
+    assert [number for number, _, _ in run.done] == [0, 1]
+
+
 def test_conditions_lie_in_one_another_and_stand_twice():
     inner = stop_when(WARM, series(10))
     plan = stop_when(WARM, combine(inner, series(3)))

@@ -101,20 +101,23 @@ CELLS = np.array(
 
 
 @pytest.mark.parametrize(
-    ("fields", "value"),
+    ("fields", "value", "came_ns"),
     [
-        ({"column": "ratio"}, 8.0),
-        ({"column": "ratio", "take": "mean", "p": 1}, 3.0),
-        ({"column": "ratio", "take": "fraction", "each_above": 3, "p": 1}, 0.5),
-        ({"column": "ratio", "take": "count", "each_below": 3, "p": 1}, 1.0),
-        ({"take": "count", "p": 1}, 3.0),
-        ({"take": "count"}, 1.0),
-        ({"take": "mean", "column": "ratio", "p": 7}, math.nan),
+        ({"column": "ratio"}, 8.0, 9),
+        ({"column": "ratio", "take": "mean", "p": 1}, 3.0, 5),
+        ({"column": "ratio", "take": "fraction", "each_above": 3, "p": 1}, 0.5, 5),
+        ({"column": "ratio", "take": "count", "each_below": 3, "p": 1}, 1.0, 5),
+        ({"take": "count", "p": 1}, 3.0, 5),
+        ({"take": "count"}, 1.0, 9),
+        ({"take": "mean", "column": "ratio", "p": 7}, math.nan, 0),
     ],
 )
-def test_rows_of_the_newest_image_make_a_number(fields, value):
-    found = value_of_rows(Rows(stream="tracks", above=0, **fields), CELLS)
-    assert found == value or (math.isnan(value) and math.isnan(found))
+def test_rows_of_the_newest_image_make_a_number_and_are_as_old_as_they_are(fields, value, came_ns):
+    kept = NewestRows()
+    kept.take(CELLS[:4], 5)
+    kept.take(CELLS[4:], 9)
+    found = kept.value(Rows(stream="tracks", above=0, **fields))
+    assert found == pytest.approx((value, came_ns), nan_ok=True)
 
 
 def test_rows_that_have_another_column_name_the_nearest():
@@ -126,7 +129,7 @@ def test_rows_are_kept_within_bounds_and_anew_where_they_look_different():
     kept = NewestRows()
     for at in range(40):
         kept.take(np.zeros(1000, CELLS.dtype), at)
-    assert (len(kept.rows), kept.came_ns) == (16384, 39)
+    assert (len(kept.rows), kept.came_ns[-1]) == (16384, 39)
     kept.take(np.zeros(2, [("frame", "i8")]), 50)
     assert len(kept.rows) == 2
 

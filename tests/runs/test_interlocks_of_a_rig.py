@@ -13,7 +13,7 @@ import parfocal
 from parfocal.core.clock import poll_until
 from parfocal.core.errors import BadInputError, ParfocalError
 from parfocal.rig.opening import open_rig
-from parfocal.runs import FreeDisk, Interlock, Reading, Sequence
+from parfocal.runs import FreeDisk, Interlock, Reading, Sequence, start_when
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("shared_roots")]
 
@@ -122,3 +122,25 @@ def test_an_interlock_of_a_plan_ends_its_run(rig, door):
         "failed",
         "interlock 'shut': door.is_closed is no, and not yes",
     )
+
+
+def test_a_plan_waits_until_it_is_warm_and_its_record_has_the_value_that_decided(rig, door):
+    door.set_temperature(20.0)
+    warm = Reading(service="door", command="temperature", above=30, unit="degC", every_s=0.05)
+    handle, other = (rig.prepare(start_when(warm, series(2)), name=name) for name in ("warm", "cold"))
+    assert any("start" in warning and "30 degC" in warning for warning in handle.status().forecast.warnings)
+    other.start()
+    until(lambda: "is 20 degC" in other.status().waiting_for, "it tells what it waits for")
+    assert other.status().state == "waiting"
+    until(lambda: not rig["world"].light(), "dark")
+    other.cancel("too cold")
+    assert other.wait(timeout_s=PATIENCE_S).outcome == "cancelled"
+    handle.start()
+    until(lambda: "is 20 degC" in handle.status().waiting_for, "it tells what it waits for")
+    door.set_temperature(37.0)
+    status = handle.wait(timeout_s=PATIENCE_S)
+    assert (status.outcome, status.events_acquired) == ("complete", 3)
+    (decided,) = parfocal.open_run(status.folder).manifest.commands
+    assert decided.command == "condition"
+    assert decided.details["met"]
+    assert decided.details["reason"] == "door.temperature is 37 degC, which is above 30 degC"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from parfocal.runs.plans.survey import PlanSurvey
 
 _NEARLY_FULL = 0.8
+_MOST_CHECKS = 3
 
 
 def foreseen(
@@ -101,9 +102,11 @@ def forecast_of(
     elif need.total > free * _NEARLY_FULL:
         part = need.total / free if free > 0 else math.inf
         warnings.append(f"its frames take up to {100 * part:.0f} % of the free disk, before compression")
-    for check in wanted.checks:
-        limit = "nobody knows how long" if check.timeout_s is None else f"{check.timeout_s:g} s at most"
-        warnings.append(f"{check.words} ({limit}): the time it takes is not in the forecast")
+    if wanted.checks:
+        told = [check.words for check in wanted.checks[:_MOST_CHECKS]]
+        more = len(wanted.checks) - len(told)
+        listed = "; ".join((*told, *((f"and {more} more",) if more else ())))
+        warnings.append(f"how long it takes depends on conditions, and nobody knows it: {listed}")
     if wanted.endless:
         warnings.append(f"the camera runs until somebody ends it: {_endless_text(need.per_s, free)}")
     return RunForecast(

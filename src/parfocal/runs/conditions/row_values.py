@@ -26,24 +26,34 @@ class NewestRows:
     ----------
     rows : ndarray
         At most 16384.
-    came_ns : int
-        When the newest of them was seen, on the monotonic clock; 0 if there is none.
+    came_ns : ndarray
+        When each of them was seen first, on the monotonic clock.
     """
 
     def __init__(self) -> None:
         self.rows: NDArray[Any] = np.empty(0)
-        self.came_ns = 0
+        self.came_ns: NDArray[np.int64] = np.empty(0, np.int64)
 
     def take(self, new: NDArray[Any], now_ns: int) -> None:
         """Keep new rows; those of a stream that looks different now are the first ones."""
         if not len(new):
             return
-        together = np.concatenate([self.rows, new]) if self.rows.dtype == new.dtype else new
-        self.rows, self.came_ns = together[-_KEPT:], now_ns
+        came_ns = np.full(len(new), now_ns, np.int64)
+        if self.rows.dtype == new.dtype:
+            new, came_ns = np.concatenate([self.rows, new]), np.concatenate([self.came_ns, came_ns])
+        self.rows, self.came_ns = new[-_KEPT:], came_ns[-_KEPT:]
+
+    def value(self, asked: Rows) -> tuple[float, int]:
+        """Return the number that is asked for, NaN if there is none, and when its newest row came, else 0."""
+        if not len(self.rows):
+            return math.nan, 0
+        within = of_newest_image(asked, self.rows)
+        came_ns = self.came_ns[within]
+        return value_of_rows(asked, self.rows[within]), int(came_ns[-1]) if len(came_ns) else 0
 
 
 def value_of_rows(asked: Rows, rows: NDArray[Any]) -> float:
-    """Return the number that is asked for; NaN if there is none.
+    """Return the number that is asked for of the rows of one image; NaN if there is none.
 
     Raises
     ------
@@ -53,7 +63,7 @@ def value_of_rows(asked: Rows, rows: NDArray[Any]) -> float:
     Examples
     --------
     >>> from parfocal.runs.conditions.values import Rows
-    >>> cells = np.array([(0, 9.0), (1, 1.0), (1, 3.0)], [("number", "i8"), ("ratio", "f8")])
+    >>> cells = np.array([(1, 1.0), (1, 3.0)], [("number", "i8"), ("ratio", "f8")])
     >>> value_of_rows(Rows(stream="tracks", column="ratio", take="mean", above=0), cells)
     2.0
     >>> half = Rows(stream="tracks", column="ratio", take="fraction", each_above=2, above=0)
@@ -62,11 +72,8 @@ def value_of_rows(asked: Rows, rows: NDArray[Any]) -> float:
     >>> value_of_rows(Rows(stream="tracks", take="count", above=0), cells)
     2.0
     """
-    if not len(rows):
-        return math.nan
-    rows = _of_newest_image(asked, rows)
     if not asked.column:
-        return float(len(rows))
+        return float(len(rows)) if len(rows) else math.nan
     _check_column(asked.stream, asked.column, rows)
     values = rows[asked.column].astype(float)
     if asked.take == "newest":
@@ -82,14 +89,18 @@ def value_of_rows(asked: Rows, rows: NDArray[Any]) -> float:
     return float(within / len(values)) if len(values) else math.nan
 
 
-def _of_newest_image(asked: Rows, rows: NDArray[Any]) -> NDArray[Any]:
+def of_newest_image(asked: Rows, rows: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which rows belong to the newest image, of the position that is asked for; shape (n,)."""
+    within = np.ones(len(rows), dtype=bool)
     if asked.p is not None:
         _check_column(asked.stream, "p", rows)
-        rows = rows[rows["p"] == asked.p]
+        within = rows["p"] == asked.p
+    if not within.any():
+        return within
+    last = int(np.flatnonzero(within)[-1])
     column = next((name for name in IMAGES if name in (rows.dtype.names or ())), "")
-    if not len(rows):
-        return rows
-    return rows[rows[column] == rows[column][-1]] if column else rows[-1:]
+    same = rows[column] == rows[column][last] if column else np.arange(len(rows)) == last
+    return np.logical_and(within, same)
 
 
 def _check_column(stream: str, column: str, rows: NDArray[Any]) -> None:

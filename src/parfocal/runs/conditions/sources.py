@@ -108,7 +108,11 @@ class Sources:
         """
         if isinstance(asked, Rows):
             kept = self._newest_rows(asked.stream, now_ns)
-            return value_of_rows(asked, kept.rows), kept.came_ns
+            value, came_ns = kept.value(asked)
+            if not came_ns:
+                where = "" if asked.p is None else f" at p={asked.p}"
+                raise UnknownValueError(f"no row of {asked.stream!r}{where} has come yet")
+            return value, came_ns
         return self._value(asked, answer), now_ns
 
     def _value(self, asked: Comparison, answer: Call | None) -> Told:

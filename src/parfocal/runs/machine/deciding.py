@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from parfocal.runs.conditions.condition import Condition
-from parfocal.runs.conditions.judging import judged, observed
+from parfocal.runs.conditions.judging import Verdict, judged, observed
 from parfocal.runs.conditions.values import OperatorAnswer
 from parfocal.runs.machine.counts import LEFT_OUT
 from parfocal.runs.machine.inputs import Answer
@@ -68,13 +68,21 @@ def _begun(machine: Machine, event: Event, now_ns: int) -> Machine:
 
 def _decision_of(machine: Machine, watch: Watch, now_ns: int) -> Decision | None:
     """Return what is decided of a condition that watches the event in hand; None if it goes on."""
-    verdict = judged(watch.check.condition, machine.facts, now_ns)
+    verdict = _verdict(machine, watch.check, watch.closing, now_ns)
     if verdict.holds:
         return Decision(True, verdict.text)
     until_ns = _limit_ns(machine, watch.check, watch.closing)
     if until_ns < 0 or now_ns < until_ns or _goes_on_past_limit(watch.check):
         return None
     return Decision(False, f"{verdict.text}, {watch.check.timeout_s:g} s after the begin")
+
+
+def _verdict(machine: Machine, check: ConditionCheck, number: int, now_ns: int) -> Verdict:
+    """Return whether a condition holds; by what was so before its part began no part is ended or answered."""
+    facts, began_ns = machine.facts, machine.conditions.began_ns.get(number)
+    if check.role != "start" and began_ns is not None:
+        facts = {key: seen for key, seen in facts.items() if seen.at_ns >= began_ns}
+    return judged(check.condition, facts, now_ns)
 
 
 def _goes_on_past_limit(check: ConditionCheck) -> bool:
@@ -120,7 +128,7 @@ def _checked(machine: Machine, event: Event, now_ns: int) -> Machine:
             wait_until_ns=max(0, _limit_ns(machine, check, event.number)),
             conditions=replace(machine.conditions, asked_ns=now_ns),
         )
-    verdict = judged(check.condition, machine.facts, now_ns)
+    verdict = _verdict(machine, check, event.number, now_ns)
     if verdict.holds:
         return _settled(machine, event, Decision(True, verdict.text), now_ns)
     is_over = 0 < machine.wait_until_ns <= now_ns
