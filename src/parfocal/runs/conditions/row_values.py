@@ -100,7 +100,8 @@ def of_newest_image(asked: Rows, rows: NDArray[Any]) -> NDArray[np.bool_]:
     last = int(np.flatnonzero(within)[-1])
     column = next((name for name in IMAGES if name in (rows.dtype.names or ())), "")
     same = rows[column] == rows[column][last] if column else np.arange(len(rows)) == last
-    return np.logical_and(within, same)
+    found: NDArray[np.bool_] = np.logical_and(within, same)
+    return found
 
 
 def _check_column(stream: str, column: str, rows: NDArray[Any]) -> None:
