@@ -18,7 +18,7 @@ def display_for(kind: str) -> Iterator[None]:
     before = dict(os.environ)
     with ExitStack() as stack:
         if not _THERE and kind == "napari":
-            os.environ |= {"DISPLAY": stack.enter_context(_xvfb()), "QT_QPA_PLATFORM": "xcb"}
+            os.environ |= {"DISPLAY": stack.enter_context(xvfb()), "QT_QPA_PLATFORM": "xcb"}
         elif not _THERE:
             os.environ["QT_QPA_PLATFORM"] = "offscreen"
         folder = stack.enter_context(tempfile.TemporaryDirectory())
@@ -31,7 +31,8 @@ def display_for(kind: str) -> Iterator[None]:
 
 
 @contextmanager
-def _xvfb() -> Iterator[str]:
+def xvfb() -> Iterator[str]:
+    """Lend a display in memory, 1600 x 1000 pixels; yields its name, such as ":7"."""
     reading, writing = os.pipe()
     command = ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1600x1000x24", "-nolisten", "tcp"]
     with subprocess.Popen(command, pass_fds=(writing,), stderr=subprocess.DEVNULL) as server:

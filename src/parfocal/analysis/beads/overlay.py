@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -72,6 +73,7 @@ def draw_overlay(frame: NDArray[Any], rois: RoiSet, flags: NDArray[np.uint32], p
     picture.save(path, format="PNG")
 
 
+@lru_cache(maxsize=1024)
 def verdict(flags: int) -> tuple[str, _Colour]:
     """Return what the flags of a row say in words, and the colour of the worst.
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from parfocal.rig.snapshots import RigSnapshot
 
 _LOOKS_EVERY_NS = 25_000_000
+_MARKS_EVERY_NS = 200_000_000
 
 
 def tracker_of(snapshot: RigSnapshot) -> str:
@@ -83,6 +84,8 @@ class BeadBoard:
         self.judged = ServicePoll(session, self.tracker, "verdicts", every_s=1.0)
         self._rows: RowFollower | None = None
         self._looked_ns = 0
+        self._taken: Any = None
+        self._marked: tuple[tuple[object, ...], tuple[Marker, ...]] = ((), ())
 
     @classmethod
     def fits(cls, snapshot: RigSnapshot) -> bool:
@@ -123,14 +126,21 @@ class BeadBoard:
         self.regions.refresh()
         self.drift.refresh()
         self.judged.refresh()
-        if self.regions.value is not None:
-            self._take_regions(self.regions.value)
+        if self.regions.value is not self._taken:
+            self._taken = self.regions.value
+            self._take_regions(self._taken)
         self._take_rows()
         if self.frames is None and self.camera:
             self._look_at_frames()
 
     def markers(self) -> tuple[Marker, ...]:
-        """Return a marker for each region, of the kind that the newest row says."""
+        """Return a marker for each region, of the kind that a row of the last moment says."""
+        now = self.selected, id(self.centers), self.references, self._looked_ns // _MARKS_EVERY_NS
+        if self._marked[0] != now:
+            self._marked = (now, self._new_markers())
+        return self._marked[1]
+
+    def _new_markers(self) -> tuple[Marker, ...]:
         references, verdicts = set(self.references), self.verdicts
         return tuple(
             Marker(

@@ -25,6 +25,9 @@ class TableCell(NamedTuple):
     tip: str = ""
 
 
+_Cells = tuple[TableCell, ...]
+
+
 class CellTable(QTreeWidget):
     """Shows rows by their keys.
 
@@ -73,9 +76,9 @@ class CellTable(QTreeWidget):
             self._items = {key: QTreeWidgetItem(self) for key in rows}
             self._rows = {}
         for key, cells in rows.items():
-            known = self._rows.get(key)
+            known = self._rows.get(key, ())
             if cells != known:
-                self._show(self._items[key], cells)
+                self._show(self._items[key], cells, known)
         self._rows = dict(rows)
 
     def key_of(self, item: QTreeWidgetItem) -> str:
@@ -94,10 +97,15 @@ class CellTable(QTreeWidget):
         """Return what is shown, by key."""
         return {key: tuple(cell.text for cell in cells) for key, cells in self._rows.items()}
 
-    def _show(self, item: QTreeWidgetItem, cells: tuple[TableCell, ...]) -> None:
+    def _show(self, item: QTreeWidgetItem, cells: _Cells, known: _Cells) -> None:
+        """Show cells of a row, each as far as it differs from the known one."""
         for number, cell in enumerate(cells):
-            item.setText(number, cell.text)
-            item.setToolTip(number, cell.tip)
-            item.setForeground(number, QBrush(QColor(getattr(self._theme, cell.tone))))
-            if number in self._numbers:
+            before = known[number] if known else None
+            if before is None or cell.text != before.text:
+                item.setText(number, cell.text)
+            if before is None or cell.tip != before.tip:
+                item.setToolTip(number, cell.tip)
+            if before is None or cell.tone != before.tone:
+                item.setForeground(number, QBrush(QColor(getattr(self._theme, cell.tone))))
+            if before is None and number in self._numbers:
                 item.setTextAlignment(number, _RIGHT)

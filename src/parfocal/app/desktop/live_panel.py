@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from parfocal.rig.snapshots import RigSnapshot
     from parfocal.viewers.qt.theme import Theme
 
-_PAINTS_EVERY_MS = 33
+_PAINTS_EVERY_MS = 40
 
 
 class LivePanel(Panel):

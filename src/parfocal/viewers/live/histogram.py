@@ -10,6 +10,7 @@ from PySide6.QtCore import QElapsedTimer, Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from parfocal.viewers.display import brightness_counts
+from parfocal.viewers.qt.steady_range import SteadyRange
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,6 +47,7 @@ class LevelsBar(QWidget):
             orientation="horizontal", brush=theme.text + "18", pen=pg.mkPen(theme.text, width=1)
         )
         self._region.sigRegionChanged.connect(self._dragged)
+        self._range = SteadyRange(self._plot.getPlotItem())
         self._plot.addItem(self._region)
         self._setting = False
         self._shown_last = QElapsedTimer()
@@ -70,8 +72,7 @@ class LevelsBar(QWidget):
         self._region.setRegion((low, high))
         self._setting = False
         bottom, top = min(float(edges[0]), low), max(float(edges[-1]), high)
-        margin = 0.05 * max(top - bottom, 1.0)
-        self._plot.setYRange(bottom - margin, top + margin, padding=0)
+        self._range.show_values([(bottom, max(top, bottom + 1.0))])
 
     def _dragged(self) -> None:
         if self._setting:

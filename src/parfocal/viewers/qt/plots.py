@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import pyqtgraph as pg
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
+from parfocal.viewers.qt.steady_range import SteadyRange
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -27,6 +29,7 @@ class PlotPane(QWidget):
         self._theme = theme
         self._plots: dict[str, pg.PlotWidget] = {}
         self._curves: dict[tuple[str, str], pg.PlotDataItem] = {}
+        self._ranges: dict[str, SteadyRange] = {}
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 4, 6, 4)
 
@@ -34,6 +37,7 @@ class PlotPane(QWidget):
         """Draw these over so many seconds before now, or as far as they reach; what is gone goes."""
         for title in set(self._plots) - {plot.title for plot in plots}:
             self._plots.pop(title).deleteLater()
+            del self._ranges[title]
             self._curves = {key: curve for key, curve in self._curves.items() if key[0] != title}
         wanted = {(plot.title, curve.name) for plot in plots for curve in plot.curves}
         for key in set(self._curves) - wanted:
@@ -47,6 +51,7 @@ class PlotPane(QWidget):
                     pen = pg.mkPen(colours[number % len(colours)], width=1)
                     self._curves[key] = widget.plot(pen=pen, name=curve.name)
                 self._curves[key].setData(curve.x_s, curve.y)
+            self._ranges[plot.title].show_values([curve.y for curve in plot.curves])
             if seconds is not None:
                 widget.setXRange(-seconds, 0.0, padding=0.0)
 
@@ -80,6 +85,7 @@ class PlotPane(QWidget):
             item.getAxis("left").setWidth(64)
             item.getAxis("left").enableAutoSIPrefix(False)
             self._plots[plot.title] = widget
+            self._ranges[plot.title] = SteadyRange(item)
             self._layout.addWidget(widget)
             for name, other in self._plots.items():
                 last = name == list(self._plots)[-1]

@@ -1,0 +1,87 @@
+"""The range of values that a plot shows: still while they fit into it, so that its axis is not drawn anew."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PySide6.QtWidgets import QGraphicsItem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pyqtgraph as pg
+    from numpy.typing import ArrayLike
+
+_MARGIN = 0.15
+_LEAST_USED = 0.4
+"""A range of which the values take less is made smaller."""
+
+
+class SteadyRange:
+    """Has a plot show all of its values, until a person zooms into it; the button "A" has it follow again.
+
+    A plot that ranges itself draws its axes with each new value, which takes longer than all the rest; here
+    they are kept as pictures. For the GUI thread.
+
+    Parameters
+    ----------
+    item : PlotItem
+        The plot.
+    """
+
+    def __init__(self, item: pg.PlotItem) -> None:
+        self._item = item
+        self._shown: tuple[float, float] | None = None
+        self._follows = True
+        item.disableAutoRange("y")
+        item.getViewBox().sigRangeChangedManually.connect(lambda *_: self._follow(False))
+        item.autoBtn.clicked.connect(lambda *_: self._follow(True))
+        for name in ("left", "bottom"):
+            item.getAxis(name).setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
+
+    def show_values(self, curves: Sequence[ArrayLike]) -> None:
+        """Take over all values that are drawn, of each curve those that are numbers."""
+        bounds = [bound for curve in curves for bound in bounds_of(curve)]
+        if not bounds or not self._follows:
+            return
+        wanted = steady_range(self._shown, min(bounds), max(bounds))
+        if wanted != self._shown:
+            self._shown = wanted
+            self._item.setYRange(*wanted, padding=0)
+
+    def _follow(self, follows: bool) -> None:
+        self._follows, self._shown = follows, None
+
+
+def bounds_of(curve: ArrayLike) -> tuple[float, ...]:
+    """Return the least and the greatest number of a curve; nothing if there is none.
+
+    Examples
+    --------
+    >>> bounds_of([2.0, np.nan, -1.0, np.inf]), bounds_of([np.nan])
+    ((-1.0, 2.0), ())
+    """
+    values = np.asarray(curve, float)
+    known = values[np.isfinite(values)]
+    return (float(known.min()), float(known.max())) if len(known) else ()
+
+
+def steady_range(shown: tuple[float, float] | None, low: float, high: float) -> tuple[float, float]:
+    """Return the range to show values from `low` to `high` in: the one that is shown, if it does.
+
+    Examples
+    --------
+    >>> steady_range(None, 0.0, 10.0)
+    (-1.5, 11.5)
+    >>> steady_range((-1.5, 11.5), -1.0, 9.0)
+    (-1.5, 11.5)
+    >>> steady_range((-1.5, 11.5), 0.0, 2.0)
+    (-0.3, 2.3)
+    """
+    span = high - low
+    fits = shown is not None and shown[0] <= low and high <= shown[1]
+    if shown is not None and fits and (span >= _LEAST_USED * (shown[1] - shown[0]) or not span):
+        return shown
+    margin = _MARGIN * span or max(1e-9, 0.05 * abs(high), float(np.spacing(abs(high))) * 8)
+    return low - margin, high + margin
