@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyqtgraph as pg
 
+from parfocal.viewers.qt.steady_range import keep_axes
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
@@ -78,6 +80,7 @@ class CurvePlot(pg.PlotWidget):
             item.getAxis(side).enableAutoSIPrefix(False)
             self.setLabel(side, title)
         item.getAxis("left").setWidth(_LEFT_PX)
+        keep_axes(item)
         self.set_theme(theme)
 
     def show_curve(self, name: str, style: CurveStyle, x: ArrayLike, y: ArrayLike) -> None:

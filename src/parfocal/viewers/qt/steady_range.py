@@ -21,8 +21,8 @@ _LEAST_USED = 0.4
 class SteadyRange:
     """Has a plot show all of its values, until a person zooms into it; the button "A" has it follow again.
 
-    A plot that ranges itself draws its axes with each new value, which takes longer than all the rest; here
-    they are kept as pictures. For the GUI thread.
+    A plot that ranges itself draws its axes with each new value; here they are kept as pictures. For the GUI
+    thread.
 
     Parameters
     ----------
@@ -37,8 +37,7 @@ class SteadyRange:
         item.disableAutoRange("y")
         item.getViewBox().sigRangeChangedManually.connect(lambda *_: self._follow(False))
         item.autoBtn.clicked.connect(lambda *_: self._follow(True))
-        for name in ("left", "bottom"):
-            item.getAxis(name).setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
+        keep_axes(item)
 
     def show_values(self, curves: Sequence[ArrayLike]) -> None:
         """Take over all values that are drawn, of each curve those that are numbers."""
@@ -52,6 +51,12 @@ class SteadyRange:
 
     def _follow(self, follows: bool) -> None:
         self._follows, self._shown = follows, None
+
+
+def keep_axes(item: pg.PlotItem) -> None:
+    """Have a plot keep its axes as pictures until they change: to draw them takes longer than all the rest."""
+    for name in ("left", "bottom"):
+        item.getAxis(name).setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
 
 
 def bounds_of(curve: ArrayLike) -> tuple[float, ...]:
