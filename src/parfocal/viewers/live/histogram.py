@@ -10,7 +10,7 @@ from PySide6.QtCore import QElapsedTimer, Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from parfocal.viewers.display import brightness_counts
-from parfocal.viewers.qt.steady_range import SteadyRange
+from parfocal.viewers.qt.steady_range import PlotRange
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,7 +47,7 @@ class LevelsBar(QWidget):
             orientation="horizontal", brush=theme.text + "18", pen=pg.mkPen(theme.text, width=1)
         )
         self._region.sigRegionChanged.connect(self._dragged)
-        self._range = SteadyRange(self._plot.getPlotItem())
+        self._range = PlotRange(self._plot.getPlotItem())
         self._plot.addItem(self._region)
         self._setting = False
         self._shown_last = QElapsedTimer()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pyqtgraph as pg
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
-from parfocal.viewers.qt.steady_range import SteadyRange
+from parfocal.viewers.qt.steady_range import PlotRange
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +29,7 @@ class PlotPane(QWidget):
         self._theme = theme
         self._plots: dict[str, pg.PlotWidget] = {}
         self._curves: dict[tuple[str, str], pg.PlotDataItem] = {}
-        self._ranges: dict[str, SteadyRange] = {}
+        self._ranges: dict[str, PlotRange] = {}
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 4, 6, 4)
 
@@ -85,7 +85,7 @@ class PlotPane(QWidget):
             item.getAxis("left").setWidth(64)
             item.getAxis("left").enableAutoSIPrefix(False)
             self._plots[plot.title] = widget
-            self._ranges[plot.title] = SteadyRange(item)
+            self._ranges[plot.title] = PlotRange(item)
             self._layout.addWidget(widget)
             for name, other in self._plots.items():
                 last = name == list(self._plots)[-1]

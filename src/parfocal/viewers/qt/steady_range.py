@@ -18,7 +18,7 @@ _LEAST_USED = 0.4
 """A range of which the values take less is made smaller."""
 
 
-class SteadyRange:
+class PlotRange:
     """Has a plot show all of its values, until a person zooms into it; the button "A" has it follow again.
 
     A plot that ranges itself draws its axes with each new value; here they are kept as pictures. For the GUI
@@ -54,7 +54,7 @@ class SteadyRange:
 
 
 def keep_axes(item: pg.PlotItem) -> None:
-    """Have a plot keep its axes as pictures until they change: to draw them takes longer than all the rest."""
+    """Have a plot keep its axes as pictures until they change: drawing them takes longer than all else."""
     for name in ("left", "bottom"):
         item.getAxis(name).setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
 
