@@ -25,6 +25,7 @@ import numpy as np
 import psutil
 from _closed_loop import image_to_stimulation, steps, track_rows
 from _micromanager import demo_camera
+from _recovery import journal
 from _report import Failed, Row, Size, attempt, following, parser, run
 
 import parfocal
@@ -535,6 +536,7 @@ PARTS = {
     "jitter": jitter,
     "cancel": cancel,
     "pause": pause,
+    "journal": journal,
     "long_plan": long_plan,
     "painting": painting,
     "predictions": predictions,

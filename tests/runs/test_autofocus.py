@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from parfocal.core.errors import BadInputError
 from parfocal.runs import Sequence, combine, plan_from_data, plan_to_data, wait
 from parfocal.runs.engine import RunEngine
-from parfocal.runs.event_log import row_of
 from parfocal.runs.forecast.device_times import AxisTimes, DeviceTimes
 from parfocal.runs.forecast.feasibility import feasibility_of
 from parfocal.runs.forecast.prediction import Prediction
@@ -272,7 +271,7 @@ def test_a_run_finds_the_focus_of_each_position_and_follows_its_drift(caplog):
     assert (status.outcome, status.events_acquired, status.frames_received) == ("complete", 12, 6)
     assert list(lab.instruments.z_um.values()) == [11.0, 23.0, 12.5, 22.0, 14.0, 21.0]
     assert (status.autofocuses.found, status.autofocuses.failed) == (6, 0)
-    rows = [row_of(done)[0] for done in lab.settled]
+    rows = [done.row[0] for done in lab.settled]
     assert [row["started_s"] for row in rows if row["kind"] == 6 and row["p"] == 0] == pytest.approx(
         [0, 10, 20]
     )

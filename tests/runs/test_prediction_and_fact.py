@@ -11,7 +11,6 @@ from msgspec.structs import replace as replace_struct
 
 from parfocal.runs import Sequence, combine, wait
 from parfocal.runs.engine import RunEngine
-from parfocal.runs.event_log import row_of
 from parfocal.runs.forecast.device_times import AxisTimes, DeviceTimes, PlacedParts
 from parfocal.runs.forecast.measured_times import MeasuredTimes
 from parfocal.runs.forecast.run_prediction import KnownTimes
@@ -127,7 +126,7 @@ def carried_out(plan, measured, truth=DECLARED):
         SlowInstruments(clock, truth),
         clock=clock,
         log=logging.getLogger("test predictions"),
-        note=lambda done: rows.append(row_of(done)),
+        note=lambda done: rows.append(done.row),
         known=KnownTimes(
             declared=DECLARED,
             times=measured.over(DECLARED),

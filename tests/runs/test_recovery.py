@@ -18,7 +18,7 @@ import pytest
 from hypothesis import example, given, settings
 
 from parfocal.core.frames import FrameHeader
-from parfocal.runs.event_log import SettledEvent, row_of, settled
+from parfocal.runs.event_log import SettledEvent, settled
 from parfocal.runs.instruments.instruments import ExposedFrame
 from parfocal.runs.journal import RunJournal
 from parfocal.runs.journal_entries import FILE_NAME, Announced, Began, Begun, Replanned, Settled
@@ -309,7 +309,7 @@ def test_changes_of_the_plan_are_followed():
 
 def test_one_that_was_left_out_by_its_policy_stays_so(lab):
     event = next(event for event in Schedule(PLAN).events() if event.kind == "stimulus")
-    row = row_of(SettledEvent(event, NO_MASK, None, 0.0, 0.0))
+    row = SettledEvent(event, NO_MASK, None, 0.0, 0.0).row
     began = Began(run="run1", at=0.0, plan=plan_to_data(PLAN))
     entries = [began, Settled(event.number, row.tobytes(), is_done=False)]
     counts = recovery_of(journalled(entries, ""), np.empty(0, FRAMES)).counts

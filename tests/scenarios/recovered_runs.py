@@ -18,14 +18,17 @@ from parfocal.processes import directory
 
 PATIENCE_S = 120.0
 LOOPS, PLACES = 8, ((0, 0), (300, 0))
-PLAN = {
-    "time_plan": {"interval": 0.2, "loops": LOOPS},
+HALF = {
+    "time_plan": {"interval": 0.2, "loops": LOOPS // 2},
     "stage_positions": [list(place) for place in PLACES],
     "channels": ["nucleus"],
     "stim_channels": [{"config": "stimulation", "exposure": 20}],
     "stim_frames": "all",
 }
-EVENTS = 2 * LOOPS * len(PLACES)
+PLAN = {"type": "combine", "axis": "t", "plans": [HALF, {"type": "confirm", "text": "go on?"}, HALF]}
+"""It waits in its middle: no test has to be quicker than the run."""
+STIMULI = LOOPS * len(PLACES)
+EVENTS = 2 * STIMULI + 1
 OWNER = """
 import json, sys, time
 from parfocal import open_rig
@@ -69,17 +72,31 @@ def owner(tmp_path):
 
 
 def folder_once(done, rig="optogenetics"):
-    """Wait until a run has done so many events; return the folder of its record."""
+    """Wait until a run has done so many events, or asks its question; return the folder of its record."""
     until(lambda: rig in [record.rig for record in directory.rigs()], "the start")
     with parfocal.attach(rig) as running:
-        until(lambda: acquired(running) >= done, "some events")
+        until(lambda: has_done(running, done), "some events")
         return Path(running.runs["first"].status().folder)
 
 
-def acquired(rig):
+def has_done(rig, count):
     with suppress(CommandError, BadInputError):  # it is just starting
-        return rig.runs["first"].status().events_acquired
-    return -1
+        status = rig.runs["first"].status()
+        return status.events_acquired >= count or bool(status.question)
+    return False
+
+
+def is_under_way(handle):
+    """Wait until a run is in the middle of its events."""
+    until(lambda: handle.status().events_acquired >= 6 or handle.status().question, "some events")
+
+
+def answered(handle):
+    """Answer the question of a run if it comes; return the final status."""
+    until(lambda: handle.status().ended or handle.status().question, "the question")
+    if handle.status().question:
+        handle.confirm()
+    return handle.wait(PATIENCE_S)
 
 
 def chunks(folder):
@@ -97,11 +114,11 @@ def check_whole(folder, before=None):
     record = parfocal.open_run(folder)
     log = record.events()
     assert sorted(log["number"].tolist()) == list(range(EVENTS)), "an event without a row, or with two"
-    unsure = record.manifest.commands[-1].details["unsure"]
+    found = recovered(record).details
     stimuli = log[log["kind"] == EVENT_KINDS.index("stimulus")]
     missing = [tuple(index[axis] for axis in "tpcz") for index in record.frames("camera").missing]
     gone = set(log["number"][log["outcome"] != 0].tolist())
-    assert sorted(gone) == sorted({*unsure, *record.manifest.commands[-1].details["lost"]})
+    assert sorted(gone) == sorted({*found["unsure"], *found["lost"]})
     assert len(missing) == len(gone)
     assert gone <= set(stimuli["number"].tolist()), "every image is there"
     expected = "complete" if not gone else f"incomplete: lost {len(gone)}"
@@ -110,6 +127,11 @@ def check_whole(folder, before=None):
     for file, pixels in (before or {}).items():
         assert file.read_bytes() == pixels, f"{file} has changed"
     return record
+
+
+def recovered(record):
+    """Return what a record tells of how it was recovered last."""
+    return [command for command in record.manifest.commands if command.command == "recover"][-1]
 
 
 def pulses(log, light="stimulation"):

@@ -20,6 +20,7 @@ from parfocal.rig.recovering import recover, status_of_killed
 from .recovered_runs import (
     EVENTS,
     PATIENCE_S,
+    answered,
     check_whole,
     chunks,
     folder_once,
@@ -46,7 +47,7 @@ def test_a_killed_script_leaves_a_run_in_the_dark_that_is_completed_later(tmp_pa
     with recover(folder) as found:
         assert found.report.refused == ""
         assert 0 < found.report.events_done < EVENTS
-        found.complete().wait(PATIENCE_S)
+        answered(found.complete())
         fired = pulses(found.rig["world"].light_log())
     record = check_whole(folder, before)
     again = record.events()
@@ -65,14 +66,18 @@ def test_everything_is_killed_at_once_and_again_while_it_is_recovered(tmp_path):
     with subprocess.Popen(
         [*command, "--yes"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as program:
-        assert folder_once(done + 6) == folder
+        assert folder_once(done + 3) == folder
         kill_all(psutil.Process(program.pid))
     before = before | chunks(folder)
-    ended = subprocess.run([*command, "--yes"], capture_output=True, text=True, check=False)
-    status = json.loads(ended.stdout.splitlines()[-1])
+    with subprocess.Popen([*command, "--yes"], stdout=subprocess.PIPE, text=True) as program:
+        folder_once(EVENTS)
+        with parfocal.attach("optogenetics") as rig:
+            rig.runs["first"].confirm()
+        told, _ = program.communicate(timeout=PATIENCE_S)
+    status = json.loads(told.splitlines()[-1])
     record = check_whole(folder, before)
     assert (status["outcome"], len(record.manifest.phases)) == (record.outcome, 2)
-    assert ended.returncode == (0 if record.outcome == "complete" else 3)
+    assert program.returncode == (0 if record.outcome == "complete" else 3)
     with recover(folder) as found:
         assert found.is_complete
         with pytest.raises(BadInputError, match="nothing of it is left"):

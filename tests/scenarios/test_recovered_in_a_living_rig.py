@@ -17,9 +17,22 @@ from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import BadInputError, RunFailedError
 from parfocal.rig.opening import open_rig
 from parfocal.rig.recovering import recover
-from parfocal.runs import Sequence
+from parfocal.runs import Pipeline, Sequence, Step, combine, confirm
 
-from .recovered_runs import EVENTS, LOOPS, PATIENCE_S, PLACES, PLAN, check_whole, chunks, pulses, until
+from .recovered_runs import (
+    EVENTS,
+    PATIENCE_S,
+    PLACES,
+    PLAN,
+    STIMULI,
+    answered,
+    check_whole,
+    chunks,
+    is_under_way,
+    pulses,
+    recovered,
+    until,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -45,7 +58,7 @@ def all_ready(rig):
 def test_a_run_goes_on_after_the_death_of_its_engine_in_the_rig_that_lives(lab, services):
     since_ns = SYSTEM_CLOCK.monotonic_ns()
     handle = lab.run(PLAN, name="first")
-    until(lambda: handle.status().events_acquired >= 8, "some events")
+    is_under_way(handle)
     folder = Path(handle.status().folder)
     with pytest.raises(BadInputError, match=r"run 'first' in .* goes on"):
         lab.runs.recovery(folder)
@@ -59,18 +72,17 @@ def test_a_run_goes_on_after_the_death_of_its_engine_in_the_rig_that_lives(lab, 
     before = chunks(folder)
     report = lab.runs.recovery(folder)
     assert (report.run, report.differences, report.refused) == ("first", (), "")
-    status = lab.runs.recover(folder).wait(PATIENCE_S)
+    status = answered(lab.runs.recover(folder))
     assert (status.run, status.folder) == ("first", str(folder))
     record = check_whole(folder, before)
     fired = pulses(lab["world"].light_log(since_ns))
-    stimuli = LOOPS * len(PLACES)
-    assert stimuli - len(report.unsure) <= len(fired) <= stimuli
+    assert STIMULI - len(report.unsure) <= len(fired) <= STIMULI
     assert len(record.manifest.phases) == 1
 
 
 def test_another_plan_goes_on_with_a_run_whose_engine_has_died(lab):
     handle = lab.run(PLAN, name="first")
-    until(lambda: handle.status().events_acquired >= 8, "some events")
+    is_under_way(handle)
     killed(lab, "runs")
     with pytest.raises(RunFailedError, match="died at event"):
         handle.wait(PATIENCE_S)
@@ -86,20 +98,19 @@ def test_another_plan_goes_on_with_a_run_whose_engine_has_died(lab):
 def test_a_run_completes_itself_when_an_instrument_is_killed(lab, service):
     since_ns = SYSTEM_CLOCK.monotonic_ns()
     handle = lab.run(PLAN, name="first")
-    until(lambda: handle.status().events_acquired >= 8, "some events")
+    is_under_way(handle)
     killed(lab, service)
-    status = handle.wait(PATIENCE_S)
+    status = answered(handle)
     assert status.events_acquired + sum(status.events_dropped.values()) == EVENTS
     assert set(status.events_dropped) <= {"unsure", "lost"}
     fired = pulses(lab["world"].light_log(since_ns))
-    stimuli = LOOPS * len(PLACES)
-    assert stimuli - status.stimulations.unsure <= len(fired) <= stimuli
+    assert STIMULI - status.stimulations.unsure <= len(fired) <= STIMULI
     until(lambda: all_ready(lab), "the restart")
 
 
 def test_what_differs_is_told_before_anything_is_done(lab, tmp_path):
     handle = lab.run(PLAN, name="first")
-    until(lambda: handle.status().events_acquired >= 4, "some events")
+    is_under_way(handle)
     handle.cancel("enough for now")
     folder = Path(handle.wait(PATIENCE_S).folder)
     lab["modulator"].calibrate()
@@ -113,9 +124,33 @@ def test_what_differs_is_told_before_anything_is_done(lab, tmp_path):
         assert any(
             "modulator is not calibrated, and is calibrated with" in line for line in found.differences
         )
-        status = found.complete().wait(PATIENCE_S)
+        status = answered(found.complete())
         assert report["differences"] == list(found.differences)
     assert status.events_acquired + sum(status.events_dropped.values()) == EVENTS
-    command = check_whole(folder).manifest.commands[-1]
-    assert (command.command, command.details["differences"]) == ("recover", list(found.differences))
+    assert recovered(check_whole(folder)).details["differences"] == list(found.differences)
     assert np.isfinite(parfocal.open_run(folder).events()["time_ns"]).all()
+
+
+def test_cells_keep_their_numbers_when_a_run_with_a_pipeline_goes_on(lab):
+    cells = "parfocal.analysis.cells."
+    pipeline = Pipeline(
+        segment=cells + "segment:otsu",
+        features=cells + "measure:measure",
+        track=Step(call=cells + "linking:NearestLinker", settings={"search_px": 15.0}),
+    )
+    half = Sequence(time_plan={"interval": 0.2, "loops": 4}, channels=["nucleus"])
+    handle = lab.run(combine(half, confirm("go on?"), half, axis="t"), name="cells", pipeline=pipeline)
+    until(lambda: handle.status().question, "the question")
+    folder = Path(handle.status().folder)
+    until(lambda: set(parfocal.open_run(folder).tracks()["t"]) == set(range(4)), "the analysis")
+    killed(lab, "runs")
+    with pytest.raises(RunFailedError, match="died at event"):
+        handle.wait(PATIENCE_S)
+    until(lambda: all_ready(lab), "the restart")
+    status = answered(lab.runs.recover(folder))
+    assert (status.outcome, status.events_acquired) == ("complete", 9), status.reason
+    tracks = parfocal.open_run(folder).tracks()
+    before, after = (set(tracks["particle"][tracks["t"] == t].tolist()) for t in (3, 4))
+    assert len(before & after) > 0.8 * len(before), "the linker would number its cells anew"
+    cells_of = [tracks["label"][tracks["t"] == t].tolist() for t in range(8)]
+    assert all(labels and len(set(labels)) == len(labels) for labels in cells_of), "each cell once"

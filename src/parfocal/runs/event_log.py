@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -59,7 +61,8 @@ _BEGUN = (inputs.Exposed, inputs.Acquired, inputs.Called, inputs.Focused, inputs
 """Reports that tell when an event began."""
 
 
-class SettledEvent(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class SettledEvent:
     """An event that is done, or declared dropped.
 
     What it was, how it ended, its frame, when it began, and when it was expected to; of a stimulus also what
@@ -79,6 +82,33 @@ class SettledEvent(NamedTuple):
     ended_ns: int = -1
     frames: int = 0
     is_done: bool = True
+
+    @cached_property
+    def row(self) -> NDArray[np.void]:
+        """Its row in the log, (1,); made once, for the stream and for the journal."""
+        event, exposure = self.event, self.exposure
+        header = None if exposure is None else exposure.header
+        return np.array(
+            [
+                (
+                    event.number,
+                    EVENT_KINDS.index(event.kind),
+                    *(event.index.get(axis, -1) for axis in "tpcz"),
+                    -1 if header is None else header.frame,
+                    _number(event.min_start_time),
+                    self.started_s,
+                    self.predicted_s,
+                    self.ended_ns if header is None else header.time_ns,
+                    math.nan if header is None else header.exposure_ns * 1e-6,
+                    *(_number(getattr(exposure, name, None)) for name in ("x_um", "y_um")),
+                    self.focus_um if exposure is None else _number(exposure.z_um),
+                    _number(getattr(exposure, "power", None)),
+                    *(_number(asked) for asked in (event.exposure_ms, event.power)),
+                    OUTCOMES.index(self.outcome),
+                )
+            ],
+            DTYPE,
+        )
 
 
 def settled(
@@ -128,33 +158,6 @@ def _outcome(before: Machine, after: Machine) -> str:
     return next((why for why, count in after.counts.dropped.items() if count > dropped.get(why, 0)), "")
 
 
-def row_of(done: SettledEvent) -> NDArray[np.void]:
-    """Return the row of an event."""
-    event, exposure = done.event, done.exposure
-    header = None if exposure is None else exposure.header
-    return np.array(
-        [
-            (
-                event.number,
-                EVENT_KINDS.index(event.kind),
-                *(event.index.get(axis, -1) for axis in "tpcz"),
-                -1 if header is None else header.frame,
-                _number(event.min_start_time),
-                done.started_s,
-                done.predicted_s,
-                done.ended_ns if header is None else header.time_ns,
-                math.nan if header is None else header.exposure_ns * 1e-6,
-                *(_number(getattr(exposure, name, None)) for name in ("x_um", "y_um")),
-                done.focus_um if exposure is None else _number(exposure.z_um),
-                _number(getattr(exposure, "power", None)),
-                *(_number(asked) for asked in (event.exposure_ms, event.power)),
-                OUTCOMES.index(done.outcome),
-            )
-        ],
-        DTYPE,
-    )
-
-
 class LogWriter:
     """Writes the log of a run's events into its stream. Any thread, one at a time.
 
@@ -176,7 +179,7 @@ class LogWriter:
         """Write the row of an event; waits for nothing."""
         self._at(done.event.number + 1)
         try:
-            self._writer.write_rows(row_of(done), timeout_s=0.0)
+            self._writer.write_rows(done.row, timeout_s=0.0)
         except StreamTimeoutError as error:
             self._log.error("event %d is not in the log: %s", done.event.number, error)
 

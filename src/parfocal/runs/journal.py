@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 from parfocal.core.errors import StorageError
 from parfocal.ipc.codec import encode
-from parfocal.runs.event_log import row_of
 from parfocal.runs.journal_entries import (
     Announced,
     Began,
@@ -72,7 +71,7 @@ class RunJournal:
         self._note(
             Settled(
                 done.event.number,
-                row_of(done).tobytes(),
+                done.row.tobytes(),
                 done.frames,
                 done.is_done,
                 done.mask_is_older,

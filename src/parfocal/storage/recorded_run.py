@@ -119,14 +119,15 @@ class RecordedRun:
         """Return what became of each event of the plan, in the order of execution, a structured array (n,).
 
         Its columns are those of the stream "run_events": number and index, when it was scheduled and when it
-        began, exposure, power and place as they were read back, and the number of its frame.
+        began, exposure, power and place as they were read back, and the number of its frame. Of an event that
+        was carried out again in a recovery, as its frame was lost, it is the last time; `rows` has all.
 
         Raises
         ------
         BadInputError
             If the run has no such log: nobody carried out a plan then.
         """
-        return self.rows(EVENT_LOG)
+        return newest_of_each(self.rows(EVENT_LOG))
 
     def timing(self) -> dict[str, EventTiming]:
         """Return how much later than predicted the events of each kind began; raises as `events`.
@@ -262,6 +263,21 @@ class RecordedRun:
             stated = f"{kind} of {', '.join(found)}: name one stream" if found else f"no {kind}, but {held}"
             raise BadInputError(f"the run {self.folder} holds {stated}")
         return acquired[0]
+
+
+def newest_of_each(rows: NDArray[Any]) -> NDArray[Any]:
+    """Return the last row of each number, in their order.
+
+    Examples
+    --------
+    >>> rows = np.array([(0, 1.0), (1, 2.0), (0, 3.0)], [("number", int), ("started_s", float)])
+    >>> newest_of_each(rows).tolist()
+    [(1, 2.0), (0, 3.0)]
+    """
+    _, from_the_end = np.unique(rows["number"][::-1], return_index=True)
+    if len(from_the_end) == len(rows):
+        return rows
+    return rows[np.sort(len(rows) - 1 - from_the_end)]
 
 
 def open_run(folder: Path | str) -> RecordedRun:

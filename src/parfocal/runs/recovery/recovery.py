@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from parfocal.core.event_kinds import EVENT_KINDS
 from parfocal.core.run_status import FocusCounts, Stimulations
-from parfocal.runs.event_log import DTYPE, OUTCOMES, SettledEvent, row_of
+from parfocal.runs.event_log import DTYPE, OUTCOMES, SettledEvent
 from parfocal.runs.journal_entries import Settled, may_repeat
 from parfocal.runs.machine.counts import LEFT_OUT, NO_MASK, EventCounts
 from parfocal.runs.machine.focus import FocusOffsets
@@ -184,7 +184,7 @@ def _arrived(before: Settled, row: NDArray[np.void], frame: NDArray[np.void]) ->
 def _found(event: Event, frame: NDArray[np.void] | None) -> Settled:
     """Return what became of an event that was in hand: its frame is there, or it is unsure."""
     outcome = "unsure" if frame is None else "acquired"
-    row = row_of(SettledEvent(event, outcome, None, math.nan, math.nan))
+    row = SettledEvent(event, outcome, None, math.nan, math.nan).row
     if frame is not None:
         _put(row, frame)
     is_there = frame is not None
