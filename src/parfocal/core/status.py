@@ -143,6 +143,10 @@ class ProcessStatus(msgspec.Struct, frozen=True, kw_only=True):
         Since its loop began the step or command that it is in; 0 between two of them.
     error : str
         The last failure, in a line; "" if none.
+    verbose : bool
+        Whether it logs what it does in detail.
+    part_of : str
+        The service that it was made for, such as a tracker's worker; "" for none.
     """
 
     name: str
@@ -153,6 +157,8 @@ class ProcessStatus(msgspec.Struct, frozen=True, kw_only=True):
     heartbeat_age_s: float = 0.0
     busy_s: float = 0.0
     error: str = ""
+    verbose: bool = False
+    part_of: str = ""
 
 
 class AddedPanel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -97,6 +97,6 @@ class RigCommands:
         self._supervisor.panels.remove(kind, name)
 
     @command(lane=URGENT, effect="reads")
-    def set_verbose(self, on: bool) -> None:
-        """Switch verbose logging of all services."""
-        self._supervisor.set_verbose(on)
+    def set_verbose(self, on: bool, service: str = "") -> None:
+        """Switch verbose logging of one service; of all of them without a name."""
+        self._supervisor.set_verbose(on, service)

@@ -104,6 +104,8 @@ class SupervisedService:
             heartbeat_age_s=monitor.age_s(now_ns) if monitor is not None and alive else 0.0,
             busy_s=monitor.busy_s(now_ns) if monitor is not None and life.state == "ready" else 0.0,
             error=life.error,
+            verbose=self.verbose,
+            part_of=self.spec.part_of,
         )
 
     @property

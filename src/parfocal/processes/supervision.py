@@ -133,9 +133,9 @@ class Supervision:
         self.post(lambda: self._changes.remove(name, removed))
         return removed
 
-    def set_verbose(self, on: bool) -> None:
-        """Switch verbose logging of all services."""
-        self.post(lambda: self._set_verbose(on))
+    def set_verbose(self, on: bool, service: str = "") -> None:
+        """Switch verbose logging of one service; of all, and those that come, without a name."""
+        self.post(lambda: self._set_verbose(on, service))
 
     def announce_services(self) -> None:
         """Publish the names of all services once more."""
@@ -289,11 +289,12 @@ class Supervision:
         self.services = services
         self._announcer.services_changed(tuple(services))
 
-    def _set_verbose(self, on: bool) -> None:
-        self._verbose = on
+    def _set_verbose(self, on: bool, name: str) -> None:
+        self._verbose = self._verbose if name else on
         for service in self.services.values():
-            service.verbose = on
-            service.send(child_pipe.Verbose(on))
+            if name in ("", service.spec.name):
+                service.verbose = on
+                service.send(child_pipe.Verbose(on))
 
     def _begin_stop(self, reason: str) -> None:
         if self.stopping:

@@ -283,10 +283,18 @@ class Supervisor:
         if self._supervision is not None:
             self._supervision.announce_services()
 
-    def set_verbose(self, on: bool) -> None:
-        """Switch verbose logging of all services, while they run."""
+    def set_verbose(self, on: bool, service: str = "") -> None:
+        """Switch verbose logging of one service while it runs; of all of them without a name.
+
+        Raises
+        ------
+        BadInputError
+            If there is no service of that name.
+        """
+        if service:
+            self._check(service)
         if self._supervision is not None:
-            self._supervision.set_verbose(on)
+            self._supervision.set_verbose(on, service)
 
     @property
     def reaper_pid(self) -> int:

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 import parfocal
+from parfocal.app.desktop.status_rows import VERBOSE_COLUMN
 from parfocal.runs import Sequence
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -210,3 +211,18 @@ def test_a_panel_that_fails_is_told_in_its_place(desktop, until):
     dock = desktop.area.docks["broken"]
     assert until(lambda: any("no widget today" in label.text() for label in dock.findChildren(QLabel)))
     desktop.look()
+
+
+def test_verbose_logging_is_switched_for_one_service_by_a_click_and_for_all(desktop, rig, until):
+    status = desktop.area.open("status")
+    assert until(lambda: status.panel is not None and "camera" in status.panel.services.texts())
+    services = status.panel.services
+    services.itemClicked.emit(services._items["camera"], VERBOSE_COLUMN)
+    assert until(lambda: rig.status().services["camera"].verbose)
+    assert until(lambda: services.texts()["camera"][VERBOSE_COLUMN] == "☑")
+    assert services.texts()["focus"][VERBOSE_COLUMN] == "☐"
+    status.panel.verbose.click()
+    assert until(lambda: all(each.verbose for each in rig.status().services.values()))
+    assert until(lambda: status.panel.verbose.isChecked())
+    status.panel.verbose.click()
+    assert until(lambda: not any(each.verbose for each in rig.status().services.values()))

@@ -10,15 +10,25 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSplitter, QVBoxLa
 from parfocal.app.desktop.cell_table import CellTable
 from parfocal.app.desktop.meters import LoadMeter, StreamRates
 from parfocal.app.desktop.panel import Panel
-from parfocal.app.desktop.status_rows import service_rows, stream_rows
+from parfocal.app.desktop.status_rows import VERBOSE_COLUMN, service_rows, stream_rows, workers_text
 from parfocal.app.desktop.style import GAP
 
 if TYPE_CHECKING:
+    from PySide6.QtWidgets import QTreeWidgetItem
+
     from parfocal.app.desktop.session import Session
     from parfocal.viewers.qt.theme import Theme
 
-_SERVICES = {"service": 90, "state": 80, "CPU": 48, "memory": 62, "restarts": 58, "last error": 0}
-_STREAMS = {"stream": 0, "rate": 92, "readers": 58, "lost": 44, "ring": 42}
+_SERVICES = {
+    "service": 90,
+    "state": 80,
+    "CPU": 48,
+    "memory": 62,
+    "restarts": 58,
+    "verbose": 56,
+    "last error": 0,
+}
+_STREAMS = {"stream": 96, "rate": 92, "readers": 0, "lost": 44, "ring": 42}
 
 
 class StatusPanel(Panel):
@@ -33,11 +43,14 @@ class StatusPanel(Panel):
         self._meter = LoadMeter(lambda: [status.pid for status in session.snapshot().rig.services.values()])
         self._rates = StreamRates()
         self.services = CellTable(_SERVICES, (2, 3, 4), session.theme)
-        self.streams = CellTable(_STREAMS, (1, 2, 3, 4), session.theme)
+        self.services.itemClicked.connect(self._clicked)
+        self.streams = CellTable(_STREAMS, (1, 3, 4), session.theme)
         self.silent = QLabel()
         self.silent.setObjectName("alarm")
         self.silent.setWordWrap(True)
-        self.verbose = QCheckBox("verbose log")
+        self.workers = QLabel()
+        self.workers.setObjectName("faint")
+        self.verbose = QCheckBox("verbose log of all")
         self.verbose.setToolTip("All services log what they do in detail, and their health once a minute")
         self.verbose.clicked.connect(lambda on: session.ask("rig", "set_verbose", on=on))
         self._widget = self._lay_out()
@@ -51,7 +64,10 @@ class StatusPanel(Panel):
         snapshot = self.session.snapshot()
         self.silent.setText(snapshot.error and f"No answer, so this is what was told last: {snapshot.error}")
         self.silent.setVisible(bool(snapshot.error))
-        self.services.show_rows(service_rows(snapshot.rig, self._meter.loads))
+        loads, services = self._meter.loads, snapshot.rig.services.values()
+        self.services.show_rows(service_rows(snapshot.rig, loads))
+        self.workers.setText(workers_text(snapshot.rig, loads))
+        self.verbose.setChecked(bool(services) and all(status.verbose for status in services))
         self.streams.show_rows(stream_rows(snapshot.rig, self._rates.rates(snapshot.rig)))
 
     def set_theme(self, theme: Theme) -> None:
@@ -63,6 +79,13 @@ class StatusPanel(Panel):
         """Measure no more."""
         self._meter.close()
 
+    def _clicked(self, item: QTreeWidgetItem, column: int) -> None:
+        """Switch verbose logging of a service whose mark was clicked."""
+        name = self.services.key_of(item)
+        status = self.session.snapshot().rig.services.get(name)
+        if column == VERBOSE_COLUMN and status is not None:
+            self.session.ask("rig", "set_verbose", on=not status.verbose, service=name)
+
     def _lay_out(self) -> QWidget:
         tables = QSplitter(Qt.Orientation.Horizontal)
         tables.addWidget(self.services)
@@ -70,6 +93,7 @@ class StatusPanel(Panel):
         tables.setChildrenCollapsible(False)
         tables.setSizes([430, 380])
         foot = QHBoxLayout()
+        foot.addWidget(self.workers)
         foot.addStretch(1)
         foot.addWidget(self.verbose)
         whole = QWidget()

@@ -8,7 +8,7 @@ from parfocal.app.desktop.cell_table import TableCell
 from parfocal.runs.status_text import bytes_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from parfocal.app.desktop.cell_table import CellTone
     from parfocal.core.status import ProcessStatus, ReaderLedger, RigStatus, StreamStatus
@@ -23,6 +23,9 @@ _NO_LOSS = ("skipped", "sampled")
 """What a reader leaves out on purpose."""
 _NEARLY_FULL = 0.5
 _LONG_BUSY_S = 1.0
+_BUSY_PERCENT = 50.0
+VERBOSE_COLUMN = 5
+"""Of the table of services: a click there switches verbose logging."""
 
 
 class ProcessLoad(NamedTuple):
@@ -33,7 +36,7 @@ class ProcessLoad(NamedTuple):
 
 
 def service_rows(rig: RigStatus, loads: Mapping[int, ProcessLoad]) -> dict[str, tuple[TableCell, ...]]:
-    """Return a row for each service: name, state, CPU, memory, restarts, last error."""
+    """Return a row for each service: name, state, CPU, memory, restarts, verbose logging, last error."""
     return {name: _service_row(status, loads.get(status.pid)) for name, status in rig.services.items()}
 
 
@@ -45,12 +48,39 @@ def _service_row(status: ProcessStatus, load: ProcessLoad | None) -> tuple[Table
         TableCell("" if load is None else f"{load.cpu_percent:.0f} %"),
         TableCell("" if load is None else bytes_text(load.memory_bytes)),
         TableCell(str(status.restarts) if status.restarts else "", "flagged"),
+        TableCell(
+            "☑" if status.verbose else "☐",
+            "accent" if status.verbose else "faint",
+            "Click: have it log what it does in detail, and its health once a minute, or no longer",
+        ),
         TableCell(status.error.partition("\n")[0], "alarm", status.error),
     )
 
 
+def workers_text(rig: RigStatus, loads: Mapping[int, ProcessLoad]) -> str:
+    """Return how many of the workers of each service are busy: those that take half of a core, or more.
+
+    Examples
+    --------
+    >>> from parfocal.core.status import ProcessStatus, RigStatus
+    >>> workers = [
+    ...     ProcessStatus(name=f"tracker-{pid}", state="ready", pid=pid, part_of="tracker") for pid in (1, 2)
+    ... ]
+    >>> rig = RigStatus(name="r", pid=9, state="running", services={each.name: each for each in workers})
+    >>> workers_text(rig, {1: ProcessLoad(80.0, 0), 2: ProcessLoad(3.0, 0)})
+    'tracker: 1 of 2 workers busy'
+    """
+    busy: dict[str, list[bool]] = {}
+    for status in rig.services.values():
+        if status.part_of:
+            load = loads.get(status.pid)
+            is_busy = load is not None and load.cpu_percent >= _BUSY_PERCENT
+            busy.setdefault(status.part_of, []).append(is_busy)
+    return "; ".join(f"{name}: {sum(each)} of {len(each)} workers busy" for name, each in busy.items())
+
+
 def stream_rows(rig: RigStatus, rates: Mapping[str, float]) -> dict[str, tuple[TableCell, ...]]:
-    """Return a row for each stream: name, rate, readers, lost, how full its ring is."""
+    """Return a row for each stream: name, rate, who reads it, lost, how full its ring is."""
     return {name: _stream_row(status, rates.get(name)) for name, status in rig.streams.items()}
 
 
@@ -63,10 +93,16 @@ def _stream_row(status: StreamStatus, rate: float | None) -> tuple[TableCell, ..
     return (
         TableCell(status.name, tip=f"{status.produced} {status.kind} since it was made"),
         TableCell("" if rate is None else f"{rate_text(rate)} {unit}", "text" if rate else "faint"),
-        TableCell(str(len(readers)), "text" if readers else "faint", who),
+        TableCell(readers_text(readers), "text" if readers else "faint", who),
         TableCell(str(lost) if lost else "", "alarm", who),
         TableCell("" if fill is None else f"{fill:.0%}", "alarm" if (fill or 0) > _NEARLY_FULL else "text"),
     )
+
+
+def readers_text(readers: Sequence[ReaderLedger]) -> str:
+    """Return how many read a stream, and who."""
+    names = ", ".join(reader.name for reader in readers)
+    return f"{len(readers)}  {names}" if readers else "0"
 
 
 def losses_of(reader: ReaderLedger) -> int:
