@@ -31,8 +31,8 @@ def rig_of(tmp_path, **changes):
     return open_rig("micromanager", changes={"recorder.folder": str(tmp_path / "runs"), **changes})
 
 
-def sequence_tester(tmp_path):
-    changes = {"camera.options.configuration": TESTER, "camera.options.properties": {}}
+def sequence_tester(tmp_path, **properties):
+    changes = {"camera.options.configuration": TESTER, "camera.options.properties": properties}
     return rig_of(tmp_path, **changes)
 
 
@@ -74,9 +74,42 @@ def test_each_frame_saw_what_its_event_asked_for(tmp_path):
         assert state["TCamera-0", "Exposure"] == event.exposure_ms
         assert state["TShutter-0", "ShutterState"] is True
         assert told.camera_info.serial_img_num == frame.header.frame
+        assert not told.camera_info.is_sequence
         if before is not None and before != event.channel:
             assert_changed_in_the_dark(told)
         before = event.channel
+    assert not run.events()["sequenced"].any()
+
+
+TRIGGERED = {
+    "TriggerSequenceMaxLength": 64,
+    "TriggerSourceDevice": "TCamera-0",
+    "TriggerSourcePort": "ExposureStartEdge",
+}
+
+
+def test_a_stack_that_the_stage_steps_through_is_taken_as_one_and_the_record_says_so(tmp_path):
+    plan = Sequence(
+        time_plan={"interval": 0, "loops": 2},
+        stage_positions=[(0.0, 0.0, 3.0)],
+        channels=[{"config": "one", "exposure": 2}, {"config": "two", "exposure": 2}],
+        z_plan={"range": 8, "step": 1},
+    )
+    with sequence_tester(tmp_path, TZ=TRIGGERED) as rig:
+        run = complete(rig, plan)
+        assert rig["z"].position() == 0.0
+    frames = sorted(run.frames("camera"), key=lambda frame: frame.header.frame)
+    assert len(frames) == len(plan) == 36
+    for frame, event in zip(frames, plan.events(), strict=True):
+        assert frame.index == event.index
+        state, told = seen(frame)
+        assert told.camera_info.is_sequence
+        assert state["TZStage-0", "ZPositionUm"] == event.z_um
+        assert state["TSwitcher-0", "Position"] == STATES[event.channel]
+        assert state["TShutter-0", "ShutterState"] is True
+        stepped = ("trig-in:ZPositionUm", None) in [(each.property, each.value) for each in told.history]
+        assert stepped
+    assert run.events()["sequenced"].tolist() == [1] * 36
 
 
 def assert_changed_in_the_dark(told):

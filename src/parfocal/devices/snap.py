@@ -80,6 +80,8 @@ class Snap:
         Whether the camera was started for it.
     given_up : bool
         Whether nobody waits for it any more.
+    headers : list of FrameHeader
+        Of its frames that have come so far.
     """
 
     def __init__(self, request: SnapRequest, asked_ns: int) -> None:
@@ -88,6 +90,7 @@ class Snap:
         self.started = False
         self.given_up = False
         self._taken = 0
+        self.headers: list[FrameHeader] = []
         self._arrived: queue.SimpleQueue[FrameHeader | Exception | None] = queue.SimpleQueue()
 
     @property
@@ -132,7 +135,7 @@ class Snap:
         """
         call.on_cancel(lambda: self._arrived.put(None))
         count = self.request.count
-        headers: list[FrameHeader] = []
+        headers = self.headers
         while len(headers) < count:
             call.check()
             try:

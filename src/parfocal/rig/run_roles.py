@@ -69,6 +69,7 @@ def run_settings(config: RigConfig) -> RunSettings:
     tracker = config.services.get(str(said.get("tracker", found.get("tracker", ""))))
     if tracker is not None and "tracks" in tracker.settings:
         found["tracks"] = tracker.settings["tracks"]
+    found |= _sequencing(config.services, str(said.get("camera", found.get("camera", ""))))
     found |= {name: name for name in STAGES if name in _of_kind(config.services, "stage")}
     found["interlocks"] = tuple(config.interlocks)
     found["lights"] = _of_kind(config.services, "light")
@@ -107,6 +108,20 @@ def check_parts(settings: RunSettings, services: dict[str, ServiceConfig]) -> No
     for name in parts_of(settings):
         if name not in services:
             raise ValueError(f"runs: {name!r} is no service; {nearest(name, services)}")
+
+
+def _sequencing(services: dict[str, ServiceConfig], camera: str) -> dict[str, str]:
+    """Return the settings of a camera that takes sequences, and of the stage z if that is one of its core."""
+    if camera not in services or services[camera].kind != "micromanager":
+        return {}
+    z = services.get("z")
+    options = {} if z is None else z.settings.get("options", {})
+    is_its = (
+        z is not None
+        and z.settings.get("device") == "micromanager-stage"
+        and options.get("core", "camera") == camera
+    )
+    return {"sequencer": camera, **({"sequenced_z": options.get("stage", "")} if is_its else {})}
 
 
 def _of_kind(services: dict[str, ServiceConfig], *kinds: str) -> tuple[str, ...]:

@@ -175,6 +175,7 @@ class RunEngine:
         self._lock = threading.Lock()
         self._wake = threading.Event()
         instruments.when_interfered(self._interfered)
+        instruments.look_ahead(lambda number: self._schedule.events(number))
         self._performer = Performer(
             instruments,
             start,

@@ -48,12 +48,14 @@ DTYPE = np.dtype(
         *((name, "<f8") for name in ("exposure_ms", "x_um", "y_um", "z_um", "power")),
         *((name, "<f8") for name in ("asked_exposure_ms", "asked_power")),
         ("outcome", "u1"),
+        ("sequenced", "u1"),
     ]
 )
 """Numbers are -1, and times and places NaN, where there is none.
 
 `started_s`, and `predicted_s` when it was expected to begin, are of the run's schedule; `time_ns` is the end
-of the exposure, or of a call, on the monotonic clock.
+of the exposure, or of a call, on the monotonic clock. `sequenced` is 1 where the instruments timed one
+another, and 0 where the run did.
 """
 
 
@@ -105,6 +107,7 @@ class SettledEvent:
                     _number(getattr(exposure, "power", None)),
                     *(_number(asked) for asked in (event.exposure_ms, event.power)),
                     OUTCOMES.index(self.outcome),
+                    exposure is not None and exposure.sequenced,
                 )
             ],
             DTYPE,

@@ -35,6 +35,10 @@ class RunSettings(BaseModel):
         Where axes of `xy` and `z` go at the end of a run; those not named go back to where they were found.
     need_usable_rows : bool
         Whether a run has failed if not one row of the tracker is of use: of a rig that is there to track.
+    sequencer : str
+        The camera, if it takes sequences of frames whose instruments time one another; "" if not.
+    sequenced_z : str or None
+        What it calls the stage `z`, which it may step from frame to frame; None: it may not.
     undecided : dict
         Parts that several services could play, with their names: the rig file has to name one.
     answer_s : float
@@ -74,6 +78,8 @@ class RunSettings(BaseModel):
     on_failure: FailurePolicy = "stop"
     rest: dict[str, float] = {}
     need_usable_rows: bool = False
+    sequencer: str = ""
+    sequenced_z: str | None = None
     undecided: dict[str, tuple[str, ...]] = {}
     answer_s: Annotated[float, Field(gt=0)] = 5.0
     restart_s: Annotated[float, Field(gt=0)] = 15.0

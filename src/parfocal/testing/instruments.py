@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from parfocal.core.errors import (
@@ -98,6 +98,9 @@ class MemoryInstruments:
         self.holds_call = False
         self.interfered: Interfered = lambda *_: None
         self._aborted = threading.Event()
+
+    def look_ahead(self, events: Callable[[int], Iterator[Event]]) -> None:
+        """Take each event by itself."""
 
     def when_interfered(self, heard: Interfered) -> None:
         """Keep whom to tell of what others do."""

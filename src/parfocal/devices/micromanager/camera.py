@@ -6,6 +6,7 @@ import threading
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
+from msgspec.structs import replace
 from pydantic import BaseModel, ConfigDict, Field
 
 from parfocal.core.errors import BadInputError, DeviceError, FrameLostError
@@ -14,6 +15,7 @@ from parfocal.devices.device_commands import reshapes
 from parfocal.devices.micromanager.configuration import DEMO
 from parfocal.devices.micromanager.core import Core
 from parfocal.devices.micromanager.core_devices import Value
+from parfocal.devices.micromanager.height_sequence import ExpectedSequence, HeightSequence
 from parfocal.devices.micromanager.library import asking, library_versions
 from parfocal.devices.micromanager.load_lock import LoadLock
 from parfocal.devices.micromanager.sequence import FrameSequence
@@ -47,6 +49,8 @@ class CoreSettings(BaseModel):
         Edge of a pixel in the sample, in place of what the configuration says.
     buffer_mb : float
         Of frames that wait for a late reader; older ones are lost, and counted.
+    sequences : bool
+        Whether runs may have images that follow one another taken as one sequence, timed by the instruments.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -57,6 +61,7 @@ class CoreSettings(BaseModel):
     exposure_ms: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = None
     pixel_size_um: Annotated[float | None, Field(gt=0, allow_inf_nan=False)] = None
     buffer_mb: Annotated[float, Field(ge=1, le=65536)] = 256.0
+    sequences: bool = True
 
 
 class CoreCamera:
@@ -87,9 +92,11 @@ class CoreCamera:
         self._halted = threading.Event()
         self._halted.set()
         self._left: int | None = 0
-        self._next = 0
+        self._next = self._first = 0
         self._exposure_ms = 0.0
         self._sequence: FrameSequence | None = None
+        self._expected: ExpectedSequence | None = None
+        self._events: tuple[int, ...] = ()
         self._began_ns = 0
         self._ending: threading.Thread | None = None
         self._end_lock = threading.Lock()
@@ -169,11 +176,29 @@ class CoreCamera:
             raise DeviceError("the camera is running; stop it before starting another sequence")
         self._wait_ended()
         self._sequence = None
+        heights = self._begin_expected(core)
         self._began_ns = self._clock.monotonic_ns()
         if count != 1 or self._exposure_ms > _SNAPPED_MS:
-            self._sequence = FrameSequence(core.mmc, self._clock, self._next, self._exposure_ms, count)
+            self._first = self._next
+            self._sequence = FrameSequence(
+                core.mmc, self._clock, self._next, self._exposure_ms, count, heights
+            )
         self._left = count
         self._halted.clear()
+
+    def expect(self, expected: ExpectedSequence) -> None:
+        """Take note of what the next `start` is for: a frame of its count for each event."""
+        self._expected = expected
+
+    @property
+    def takes_sequences(self) -> bool:
+        """Whether runs may have it take sequences for several events."""
+        return self._settings.sequences
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the newest sequence had all its frames, those that were lost included."""
+        return self._left == 0
 
     def stop(self) -> None:
         """End the sequence; the exposure under way ends by itself, and is waited for by the next `start`."""
@@ -207,14 +232,19 @@ class CoreCamera:
             return None
         if frame.pixels is None:
             self._left = 0
+            self._sequence.whole()
             self._next = frame.number + 1
             raise FrameLostError(
                 f"frame {frame.number}: the camera ended the sequence before", frame=frame.number
             )
         self._fill(out, frame.pixels)
         self._count(frame.number)
+        if self._left == 0:
+            self._sequence.whole()
         received_ns = min(self._monotonic_of(frame.received), self._clock.monotonic_ns())
-        return self._header(frame.number, received_ns)
+        header = self._header(frame.number, received_ns)
+        place = frame.number - self._first
+        return replace(header, event=self._events[place]) if place < len(self._events) else header
 
     def exposure_ms(self) -> float:
         """Return the exposure, as it was read back."""
@@ -300,6 +330,14 @@ class CoreCamera:
                 self._take(core)
                 raise
         self._configuration = configuration
+
+    def _begin_expected(self, core: Core) -> HeightSequence | None:
+        """Begin what the sequence is for: from now on the stage steps with the frames."""
+        expected, self._expected = self._expected, None
+        self._events = () if expected is None else expected.events
+        if expected is None or not expected.heights_um:
+            return None
+        return HeightSequence(core, expected.stage, expected.heights_um)
 
     def _take(self, core: Core) -> None:
         """Take a core whose configuration is loaded: its camera, exposure and frames."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from parfocal.core.errors import DeviceError
+from parfocal.core.errors import BadInputError, DeviceError
 from parfocal.devices.micromanager.core_devices import CoreDevices
 from parfocal.devices.micromanager.library import asking
 
@@ -24,6 +24,21 @@ class CoreOutputs(CoreDevices):
         if axes == 1:
             return self.label(_STAGE, name, self.mmc.getFocusDevice(), "stage of one axis")
         return self.label(_XY_STAGE, name, self.mmc.getXYStageDevice(), "XY stage")
+
+    def has_stage(self, name: str, axes: int) -> bool:
+        """Whether there is such a stage."""
+        try:
+            self.stage(name, axes)
+        except (BadInputError, DeviceError):
+            return False
+        return True
+
+    def most_heights(self, stage: str) -> int:
+        """Return through how many heights a stage steps by itself, timed by the camera; 0 if it does not."""
+        with asking(f"tell whether {stage!r} steps by itself"):
+            if not self.mmc.isStageSequenceable(stage):
+                return 0
+            return int(self.mmc.getStageSequenceMaxLength(stage))
 
     def position(self, stage: str, axes: int) -> tuple[float, ...]:
         """Return where a stage of one or two axes stands, um."""

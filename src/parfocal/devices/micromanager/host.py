@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from parfocal.core.errors import BadInputError
+import msgspec
+
+from parfocal.core.errors import BadInputError, DeviceError
+from parfocal.core.frames import FrameHeader
 from parfocal.devices.camera import CameraConfig
 from parfocal.devices.micromanager.camera import CoreCamera
 from parfocal.devices.micromanager.core_commands import CoreCommands
-from parfocal.ipc import command
+from parfocal.devices.micromanager.height_sequence import ExpectedSequence
+from parfocal.devices.snap import SnapRequest
+from parfocal.ipc import command, current_call
 from parfocal.processes import LOOP
 
 
@@ -14,6 +19,13 @@ class CoreConfig(CameraConfig):
     """Settings of the service that has a core; its `options` name the configuration."""
 
     device: str = "micromanager-camera"
+
+
+class SequenceCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """How many frames a sequence may have, and through how many heights a stage steps in it."""
+
+    frames: int = 0
+    heights: int = 0
 
 
 class CoreHost(CoreCommands):
@@ -25,6 +37,42 @@ class CoreHost(CoreCommands):
 
     Config = CoreConfig
     settings: CoreConfig
+
+    @command(lane="read", effect="reads")
+    def sequence_limits(self, stage: str = "") -> SequenceCounts:
+        """Return how many frames a sequence for events may have, and through how many heights it steps."""
+        with self.core() as core:
+            if not self.device.takes_sequences:
+                return SequenceCounts()
+            steps = core.has_stage(stage, 1)
+            heights = core.most_heights(core.stage(stage, 1)) if steps else 0
+        return SequenceCounts(frames=self.settings.slots // 2, heights=heights)
+
+    @command(lane="snap", effect="changes")
+    def take_sequence(
+        self, events: list[int], exposure_ms: float | None, heights_um: list[float], stage: str = ""
+    ) -> list[FrameHeader | None]:
+        """Take a frame for each event in one sequence, the stage of one axis stepping with it.
+
+        Returns the headers, None for a frame that was lost. Without heights the stage stays. Needs the camera
+        for itself, as `snap` for an event does.
+        """
+        with self.core() as core:
+            label = core.stage(stage, 1) if heights_um else ""
+        wanted_ms = self.device.exposure_ms() if exposure_ms is None else exposure_ms
+        self.device.expect(ExpectedSequence(events=tuple(events), stage=label, heights_um=tuple(heights_um)))
+        request = SnapRequest(count=len(events), exposure_ms=wanted_ms)
+        snap = self._snaps.ask(request, self.context.clock.monotonic_ns())
+        self.context.wake()
+        try:
+            snap.wait(current_call())
+        except BaseException as error:
+            self._snaps.give_up(snap, self._snap_camera)
+            self.context.wake()
+            if not isinstance(error, DeviceError) or not self.device.is_whole:
+                raise
+        came = {header.event: header for header in snap.headers}
+        return [came.get(event) for event in events]
 
     @command(lane=LOOP, effect="changes")
     def load_configuration(self, configuration: str) -> dict[str, str]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from parfocal.core.clock import Clock
+    from parfocal.devices.micromanager.height_sequence import HeightSequence
 
 _LOOK_S = (2e-4, 2e-3)
 _NUMBER, _RECEIVED = "ImageNumber", "TimeReceivedByCore"
@@ -44,6 +45,8 @@ class FrameSequence:
         By which the buffer is looked at more or less often.
     count : int or None
         How many frames; None: until it is ended.
+    heights : HeightSequence, optional
+        Of a stage that steps with the frames; it is ended with them.
 
     Attributes
     ----------
@@ -51,11 +54,20 @@ class FrameSequence:
         Whether somebody has ended it, or is about to.
     """
 
-    def __init__(self, mmc: Any, clock: Clock, first: int, exposure_ms: float, count: int | None) -> None:
+    def __init__(
+        self,
+        mmc: Any,
+        clock: Clock,
+        first: int,
+        exposure_ms: float,
+        count: int | None,
+        heights: HeightSequence | None = None,
+    ) -> None:
         self._mmc, self._clock = mmc, clock
         self._first, self._number, self._count = first, 0, count
         self._look_s = min(max(exposure_ms * 1e-4, _LOOK_S[0]), _LOOK_S[1])
         self._metadata = importlib.import_module("pymmcore").Metadata
+        self._heights = heights
         self.ended = False
         with asking("begin a sequence"):
             if count is None:
@@ -87,6 +99,11 @@ class FrameSequence:
             if self._clock.monotonic_ns() >= end_ns or self._clock.wait(halted, self._look_s):
                 return None
 
+    def whole(self) -> None:
+        """Note that all frames are there: the stage that stepped with them is let go."""
+        if self._heights is not None:
+            self._heights.stop()
+
     def end(self) -> None:
         """Have the camera end it; returns when the exposure under way is over."""
         try:
@@ -94,6 +111,7 @@ class FrameSequence:
                 self._mmc.stopSequenceAcquisition()
         except DeviceError as error:  # border of a thread: the next start tells
             _log.error("%s", error)
+        self.whole()
 
     def _pop(self) -> SequenceFrame:
         metadata = self._metadata()

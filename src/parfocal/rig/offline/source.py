@@ -195,7 +195,7 @@ def _place(row: Any) -> tuple[int, ...]:
     return tuple(max(0, int(row[axis])) for axis in "tpcz")
 
 
-def _stage(row: Any) -> dict[str, float | None]:
+def _stage(row: Any) -> dict[str, Any]:
     """Return where the stages stood, and the power, as they were read back; None where nobody knows."""
     read = {name: float(row[name]) for name in ("x_um", "y_um", "z_um", "power")}
     return {name: None if math.isnan(value) else value for name, value in read.items()}

@@ -109,11 +109,14 @@ class RunPrediction:
     def saw_exposed(self, header: FrameHeader, light_s: float | None, began_ns: int) -> None:
         """Take note of how long it took until an exposure began, from when it was asked for.
 
-        `light_s` of it were needed to let the light through; None if it was.
+        `light_s` of it were needed to let the light through; None if it was. One that had begun before, in a
+        sequence with others, tells nothing of that.
         """
         waited_s = (header.time_ns - header.exposure_ns - began_ns) * 1e-9
+        self._event, self._ended_ns = None, header.time_ns
+        if waited_s < 0:
+            return
         for measured in (self._known.measured, self._seen):
             if light_s is not None:
                 measured.saw_light(light_s, self._known.times)
             measured.saw_exposure(waited_s - (light_s or 0.0), self._known.times)
-        self._event, self._ended_ns = None, header.time_ns

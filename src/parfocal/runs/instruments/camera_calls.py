@@ -41,6 +41,11 @@ class CameraCalls:
         exposure_ms: float = self._calls.ask(self._camera, "exposure_ms")
         return exposure_ms
 
+    @property
+    def found_exposure_ms(self) -> float:
+        """The exposure that was found when the run began; 0 if that was not noted."""
+        return self._exposure_ms or 0.0
+
     def open(self) -> None:
         """Note how it is set. A live sequence is ended, and begun again at the end of the run."""
         self._was_live = self._calls.ask(self._camera, "is_running")

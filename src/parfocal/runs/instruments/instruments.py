@@ -11,6 +11,7 @@ import numpy as np
 from parfocal.core.errors import ParfocalError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
@@ -120,7 +121,8 @@ class RunStart:
 class ExposedFrame:
     """A frame that was taken, and where and with what, as read back; None: not known.
 
-    `light_s` is how long it took to let the light through; None if that was not needed.
+    `light_s` is how long it took to let the light through; None if that was not needed. `sequenced` tells
+    that the instruments have timed it themselves, in a sequence with others.
     """
 
     header: FrameHeader
@@ -129,6 +131,7 @@ class ExposedFrame:
     z_um: float | None = None
     power: float | None = None
     light_s: float | None = None
+    sequenced: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -273,6 +276,10 @@ class Instruments(Protocol):
 
     def when_interfered(self, heard: Interfered) -> None:
         """Have `heard` called, in any thread, with what others do to the instruments that are claimed."""
+        ...
+
+    def look_ahead(self, events: Callable[[int], Iterator[Event]]) -> None:
+        """Take what returns the events of the run from a number on, so that several may be taken as one."""
         ...
 
     def open(self, opening: RunStart) -> str:

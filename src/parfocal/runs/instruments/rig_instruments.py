@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -16,6 +17,7 @@ from parfocal.runs.forecast.device_times import DeviceTimes, PlacedParts
 from parfocal.runs.instruments.calling import InstrumentCalls
 from parfocal.runs.instruments.camera_calls import CameraCalls
 from parfocal.runs.instruments.focus_sweep import find_focus
+from parfocal.runs.instruments.hardware_sequence import HardwareSequences, sequence_of
 from parfocal.runs.instruments.instruments import (
     AcquiredFrames,
     CalledService,
@@ -39,7 +41,7 @@ from parfocal.streams import open_stream
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from parfocal.core.clock import Clock
@@ -115,6 +117,8 @@ class RigInstruments:
         self._modulator = ModulatorCalls(self._calls, settings.modulator, self.use)
         self._stages = Stages(self._calls, settings.xy, settings.z)
         self._camera = CameraCalls(self._calls, settings.camera)
+        self._sequences = HardwareSequences(self._calls, settings.sequencer, settings.sequenced_z)
+        self._ahead: Callable[[int], Iterator[Event]] = lambda _: iter(())
         self._services = ServiceCalls(self._calls, clock, log)
         self._frames = RunFrames(settings, self._calls, restarts, streams, clock, records=self.records)
         self.facts = RigFacts()
@@ -142,6 +146,7 @@ class RigInstruments:
         The record would be in `folder`, and hold what an acquisition of that `mode` does.
         """
         chosen = self._settings
+        self._sequences.learn()
         spec = open_stream(self._streams, chosen.camera).spec if chosen.camera else None
         self.facts = RigFacts(
             presets=self._light.learn(),
@@ -233,6 +238,10 @@ class RigInstruments:
         """Have `heard` called with what others do to the instruments that are claimed."""
         self._interfered = heard
 
+    def look_ahead(self, events: Callable[[int], Iterator[Event]]) -> None:
+        """Take what returns the events of the run from a number on."""
+        self._ahead = events
+
     def _heard(self, service: str, what: Interference) -> None:
         stops_camera = service == self._settings.camera and what.command in ("stop", "stop_sequence")
         stopped = f"the camera was stopped from outside by {what.caller}" if stops_camera else ""
@@ -265,6 +274,8 @@ class RigInstruments:
         """
         with self.use.lock:
             self._frames.tell_changes()
+            if self._sequences.has(event):
+                return PlacedParts()
             if self._frames.is_short_of_room():
                 self._light.shade()
                 self._frames.wait_for_room()
@@ -286,12 +297,53 @@ class RigInstruments:
     def expose(self, event: Event) -> ExposedFrame:
         """Take the frame of an event, in its light."""
         with self.use.lock:
+            if self._sequences.has(event):
+                return self._sequenced(event)
             self._check_placed(event)
             if event.kind == "stimulus":
                 with self._modulator.showing(None, self._light.lighting_up()):
                     return self._expose_lit(event)
             self._light_up()
+            events = self._sequence_from(event)
+            if len(events) > 1:
+                return self._expose_sequence(events)
             return self._expose_lit(event)
+
+    def _sequence_from(self, event: Event) -> tuple[Event, ...]:
+        """Return an event and those after it that the instruments take by themselves."""
+        if self._sequences.limits.frames < 2:
+            return (event,)
+        ahead = self._ahead(event.number)
+        if next(ahead, None) != event:  # its height was shifted by an autofocus
+            return (event,)
+        usual_ms = self._camera.found_exposure_ms
+        return sequence_of(
+            chain((event,), ahead),
+            lambda one: self._light.exposure_ms(one) or usual_ms,
+            self._sequences.limits,
+        )
+
+    def _expose_sequence(self, events: tuple[Event, ...]) -> ExposedFrame:
+        """Have the frames of events taken as one; return the first."""
+        numbers = [self._frames.number_of(event) for event in events]
+        self._stages.moved_by_itself("z")
+        self._sequences.expose(events, numbers, self._light.exposure_ms(events[0]))
+        if lost := self._light.renew():
+            self._sequences.forget()
+            raise InstrumentRestartedError(f"{lost} ended during the exposure: it was dark", source=lost)
+        return self._sequenced(events[0], self._light.lit_within_s)
+
+    def _sequenced(self, event: Event, light_s: float | None = None) -> ExposedFrame:
+        """Return the frame of an event that was taken with others; nobody has read back at which height."""
+        header, at = self._sequences.take(event), self._stages.position
+        return ExposedFrame(
+            header=header,
+            x_um=at.get("x"),
+            y_um=at.get("y"),
+            power=self._light.power,
+            light_s=light_s,
+            sequenced=True,
+        )
 
     def _check_placed(self, event: Event) -> None:
         """Place an event again if another run has used the instruments, or its light was lost."""

@@ -113,6 +113,10 @@ class Stages:
             self.position[name] = arrived[service][axis.name] / _UM[axis.unit]
         self._at.update(changed)
 
+    def moved_by_itself(self, axis: str) -> None:
+        """Know no more where an axis stands: it was not moved from here."""
+        self._at.pop(axis, None)
+
     def forget(self) -> None:
         """Hold nothing for known: the next move is sent whatever was sent before."""
         self._at.clear()
