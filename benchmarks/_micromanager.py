@@ -23,7 +23,11 @@ SERVICES: dict[str, Any] = {
         "kind": "micromanager",
         "settings": {
             "slots": 512,
-            "options": {"properties": {"Camera": CAMERA}, "exposure_ms": EXPOSURE_MS},
+            "options": {
+                "properties": {"Camera": CAMERA},
+                "exposure_ms": EXPOSURE_MS,
+                "sequences": False,
+            },
         },
     },
     "z": {

@@ -112,6 +112,29 @@ def test_a_stack_that_the_stage_steps_through_is_taken_as_one_and_the_record_say
     assert run.events()["sequenced"].tolist() == [1] * 36
 
 
+def test_a_sequence_ends_before_a_pause_and_what_it_took_too_much_is_told(tmp_path):
+    plan = Sequence(time_plan={"interval": 0, "loops": 300}, channels=[{"config": "DAPI", "exposure": 20}])
+    with rig_of(tmp_path) as rig:
+        camera, handle = rig["camera"], rig.run(plan)
+        until(lambda: handle.status().events_acquired >= 5, "the fifth event")
+        handle.pause()
+        until(lambda: handle.status().state == "paused", "the pause")
+        taken = camera.counts()["frames"]
+        until(lambda: not camera.shutter_is_open(), "the shutter is closed")
+        assert camera.counts()["frames"] == taken
+        handle.resume()
+        status = handle.wait(PATIENCE_S)
+        assert (status.outcome, status.frames_stored) == ("complete", 300)
+        assert parfocal.open_run(status.folder).events()["sequenced"].all()
+        handle = rig.run(plan)
+        until(lambda: handle.status().events_acquired >= 5, "the fifth event")
+        handle.finish()
+        status = handle.wait(PATIENCE_S)
+        assert status.outcome == "finished early"
+        beyond = len(parfocal.open_run(status.folder).frames("camera")) - status.events_acquired
+        assert ("beyond the last event" in status.reason) == bool(beyond)
+
+
 def assert_changed_in_the_dark(told):
     """Check that the switch was set between the shutter's closing and its opening."""
     order = [(each.property, each.value) for each in told.history]

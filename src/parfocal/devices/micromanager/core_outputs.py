@@ -13,7 +13,7 @@ from parfocal.devices.micromanager.library import asking
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_SHUTTER, _STAGE, _XY_STAGE, _SLM = 3, 5, 6, 9
+_SHUTTER, _STAGE, _XY_STAGE, _SLM = 3, 5, 6, 14
 
 
 class CoreOutputs(CoreDevices):

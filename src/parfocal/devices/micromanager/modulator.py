@@ -74,6 +74,8 @@ class CoreModulator(CoreDevice):
 
     def make_safe(self) -> None:
         """Blank it. Any thread."""
+        if not self._shape[0]:  # it was never open
+            return
         self._sent = np.zeros(self._shape, np.uint8)
         self.ask_safe("show_on_slm", self._label, pack_mask(self._sent), self._settings.level)
 

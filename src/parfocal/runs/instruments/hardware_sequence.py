@@ -151,3 +151,8 @@ class HardwareSequences:
     def forget(self) -> None:
         """Know of no frame any more."""
         self._taken = {}
+
+    def remark(self) -> str:
+        """Return in words which frames of a sequence nobody has asked for; "" if there are none."""
+        left = sum(header is not None for _, header in self._taken.values())
+        return f"{left} images of a sequence were taken beyond the last event" if left else ""

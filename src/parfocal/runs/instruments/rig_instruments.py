@@ -508,6 +508,7 @@ class RigInstruments:
         """Close the record and let go of everything; return the outcome and the reason that it holds."""
         try:
             self.rest()
+            reason = "; ".join(filter(None, (reason, self._sequences.remark())))
             return self._frames.close(ending, reason, counts)
         finally:
             self._attempt(self._camera.go_on_live)

@@ -1,0 +1,79 @@
+"""Light modulators of a core: they keep the promises of one, and what they do not show is an error."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.core.errors import DeviceError
+from parfocal.core.modulation import mask_hash, pack_mask
+from parfocal.core.protocols import LightModulator
+from parfocal.devices.context import DeviceContext
+from parfocal.devices.micromanager.host import CoreHost
+from parfocal.devices.modulator import ModulatorHost
+from parfocal.devices.registry import make_device
+from parfocal.ipc import ServiceProxy
+from parfocal.testing.contracts import MODULATOR, examine
+from parfocal.testing.local_rig import LocalRig
+
+SMALL = {"OnCameraCCDXSize": 64, "OnCameraCCDYSize": 48}
+LINES = """Property,Core,Initialize,0
+Device,DHub,DemoCamera,DHub
+Device,Camera,DemoCamera,DCam
+Parent,Camera,DHub
+#py pyDevice,SLM,slm_devices,{name}
+Property,Core,Initialize,1
+Property,Core,Camera,Camera
+#py Property,Core,SLM,SLM
+"""
+
+
+@pytest.fixture
+def rig_with(tmp_path, monkeypatch):
+    """Return a function that opens a core with a light modulator of a class."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    with LocalRig(tmp_path, SYSTEM_CLOCK) as rig:
+
+        def opened(name):
+            path = tmp_path / f"{name}.cfg"
+            path.write_text(LINES.format(name=name), "utf-8")
+            options = {"configuration": str(path), "properties": {"Camera": SMALL}}
+            rig.add("camera", CoreHost, {"options": options})
+            return rig
+
+        yield opened
+
+
+@pytest.mark.parametrize("name", ["TellingSLM", pytest.param("MuteSLM", marks=pytest.mark.slow)])
+def test_a_modulator_keeps_its_promises(name, rig_with):
+    rig = rig_with(name)
+    context = DeviceContext(connect=lambda service: ServiceProxy(rig.client(service)))
+    verdicts = tuple(
+        examine(
+            lambda: make_device("micromanager-modulator", {}, context, LightModulator),
+            MODULATOR,
+            SYSTEM_CLOCK,
+            ["light"],
+        )
+    )
+    assert {one.promise.name: one.why for one in verdicts if one.outcome == "broken"} == {}
+    assert sum(one.outcome == "kept" for one in verdicts) == 6
+
+
+@pytest.mark.parametrize(("name", "said"), [("FailingSLM", "no sync"), ("StuckSLM", "did not take the mask")])
+def test_what_it_does_not_show_is_an_error(name, said, rig_with):
+    rig = rig_with(name)
+    modulator = rig.add("modulator", ModulatorHost, {"device": "micromanager-modulator"})
+    pattern = np.ones((6, 8), np.uint8)
+    with pytest.raises(DeviceError, match=said):
+        modulator.call("show_pattern", pack_mask(pattern))
+    assert mask_hash(pattern) != modulator.call("shown").hash
+
+
+def test_a_configuration_without_one_says_so(rig_with, tmp_path):
+    rig = rig_with("TellingSLM")
+    context = DeviceContext(connect=lambda service: ServiceProxy(rig.client(service)))
+    device = make_device("micromanager-modulator", {"slm": "DMD"}, context, LightModulator)
+    with pytest.raises(Exception, match="there is no light modulator 'DMD'"):
+        device.open()
