@@ -17,6 +17,8 @@ Colormap = Literal["grey", "inverted", "viridis", "magma", "turbo", "red", "gree
 _LUT_STEPS = 256
 _SAMPLES = 1 << 14
 _LARGEST = 1e300
+_WHOLE = 2.0**50
+"""Below this, halves between whole numbers are numbers."""
 _LARGEST_FLOAT32 = 1e38
 _TAILS = 0.002
 """Part of the pixels that automatic contrast leaves black, and white."""
@@ -116,16 +118,23 @@ def auto_levels(image: NDArray[Any]) -> tuple[float, float]:
 def brightness_counts(sample: NDArray[Any], bins: int) -> tuple[NDArray[Any], NDArray[np.float64]]:
     """Return how many of some finite numbers lie in each of `bins`, and the edges of these.
 
-    Numbers too close to one another for so many bins, as in an even image, get wider ones.
+    Numbers too close to one another for so many bins, as in an even image, get wider ones. Of whole
+    numbers there are as many in each, and the bins may be fewer.
 
     Examples
     --------
     >>> counts, edges = brightness_counts(np.full(10, 2**64 - 1, np.uint64), 4)
     >>> counts.sum(), len(edges), bool((np.diff(edges) > 0).all())
     (np.int64(10), 5, True)
+    >>> brightness_counts(np.array([3, 4, 4, 5], np.uint8), 8)
+    (array([1, 2, 1]), array([2.5, 3.5, 4.5, 5.5]))
     """
     numbers = np.clip(sample.astype(np.float64), -_LARGEST, _LARGEST)
     low, high = float(numbers.min()), float(numbers.max())
+    if sample.dtype.kind in "iu" and max(abs(low), abs(high)) < _WHOLE:
+        width = np.ceil((high - low + 1) / bins)  # of unequal ones a histogram looks like a comb
+        bins = int(np.ceil((high - low + 1) / width))
+        return np.histogram(numbers, bins, (low - 0.5, low - 0.5 + bins * width))
     least = max(0.5 if low == high else 0.0, 2 * bins * float(np.spacing(max(abs(low), abs(high)))))
     if high - low < least:
         low, high = low - least, high + least

@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from parfocal.viewers.qt.theme import Theme
 
 _SERVICES = {
-    "service": 90,
-    "state": 80,
-    "CPU": 48,
-    "memory": 62,
-    "restarts": 58,
-    "verbose": 56,
+    "service": 84,
+    "state": 76,
+    "CPU": 46,
+    "memory": 66,
+    "restarts": 60,
+    "verbose": 62,
     "last error": 0,
 }
-_STREAMS = {"stream": 96, "rate": 92, "readers": 0, "lost": 44, "ring": 42}
+_STREAMS = {"stream": 84, "rate": 86, "readers": 0, "lost": 38, "ring": 38}
 
 
 class StatusPanel(Panel):
@@ -91,7 +91,7 @@ class StatusPanel(Panel):
         tables.addWidget(self.services)
         tables.addWidget(self.streams)
         tables.setChildrenCollapsible(False)
-        tables.setSizes([430, 380])
+        tables.setSizes([490, 330])
         foot = QHBoxLayout()
         foot.addWidget(self.workers)
         foot.addStretch(1)
