@@ -118,6 +118,11 @@ def test_what_differs_is_told_before_anything_is_done(lab, tmp_path):
     told = subprocess.run(command, capture_output=True, text=True, check=True)
     report = json.loads(told.stdout.splitlines()[-1])
     assert (report["outcome"], report["run"], report["events_total"]) == ("cancelled", "first", EVENTS)
+    refused = subprocess.run(
+        command[:-2], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+    )
+    assert refused.returncode == 2
+    assert "complete it with --yes" in refused.stdout
     assert parfocal.open_run(folder).outcome == "cancelled", "a look changes nothing"
     with recover(folder) as found:
         assert found.rig.name == lab.name
