@@ -49,7 +49,8 @@ class ForceCard(QFrame):
         self.force = ServicePoll(session, service, "force", every_s=0.3)
         self.table = ServicePoll(session, service, "table", every_s=5.0)
         self.now, self.range, self.line = QLabel(), QLabel(), RequestLine(results=False)
-        self.save, self.run = QCheckBox("record the tracks"), RunLine(session)
+        self.save, self.video = QCheckBox("record the tracks"), QCheckBox("and video of the regions")
+        self.run = RunLine(session)
         self.fields = {
             command: {name: NumberField(integer=False) for name in arguments}
             for command, (_, arguments) in PULLS.items()
@@ -80,7 +81,7 @@ class ForceCard(QFrame):
                 SERVICE,
                 "start",
                 plan=plan_to_data(plan),
-                mode="tracks",
+                mode="tracks+roi-video" if self.video.isChecked() else "tracks",
                 parts={} if self.save.isChecked() else {"recorder": ""},
             )
         )
@@ -92,6 +93,12 @@ class ForceCard(QFrame):
         self.range.setObjectName("faint")
         self.save.setChecked(True)
         self.save.setToolTip("Without it the run is seen, and nothing of it is stored")
+        self.save.toggled.connect(self.video.setEnabled)
+        kept = QHBoxLayout()
+        kept.setSpacing(GAP)
+        for box in (self.save, self.video):
+            kept.addWidget(box)
+        kept.addStretch(1)
         head = QHBoxLayout()
         head.setSpacing(GAP)
         head.addWidget(name)
@@ -119,7 +126,7 @@ class ForceCard(QFrame):
         whole.setSpacing(6)
         whole.addLayout(head)
         whole.addLayout(grid)
-        whole.addWidget(self.save)
+        whole.addLayout(kept)
         whole.addWidget(self.line)
         whole.addWidget(self.run)
 

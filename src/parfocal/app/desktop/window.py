@@ -151,10 +151,12 @@ class DesktopWindow(QMainWindow):
         if self._wanted and self._runs(self._wanted):
             rig, self._wanted = self._wanted, ""
             self._open(rig)
-        if self.area is not None:
-            self.area.refresh()
-            self.stop_bar.refresh()
-            self._show_state(self.area.session)
+        area = self.area
+        if area is not None:
+            area.refresh()
+            if self.area is area:  # an answer may have led away from the rig
+                self.stop_bar.refresh()
+                self._show_state(area.session)
         else:
             latest = self.snapshots.latest()
             self.start_page.look([name for name in latest if self._runs(name)])
