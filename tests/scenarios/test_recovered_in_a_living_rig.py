@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 
 import parfocal
 from parfocal.core.clock import SYSTEM_CLOCK
-from parfocal.core.errors import BadInputError, RunFailedError
+from parfocal.core.errors import BadInputError, CommandError, RunFailedError
 from parfocal.rig.opening import open_rig
 from parfocal.rig.recovering import recover
 from parfocal.runs import Pipeline, Sequence, Step, combine, confirm
@@ -159,3 +160,29 @@ def test_cells_keep_their_numbers_when_a_run_with_a_pipeline_goes_on(lab):
     assert len(before & after) > 0.8 * len(before), "the linker would number its cells anew"
     cells_of = [tracks["label"][tracks["t"] == t].tolist() for t in range(8)]
     assert all(labels and len(set(labels)) == len(labels) for labels in cells_of), "each cell once"
+
+
+def disk_is_quick_again(rig):
+    with suppress(CommandError):  # the dead engine claims the recorder still, or it is busy
+        rig["recorder"].inject_fault("free")
+        return True
+    return False
+
+
+def test_a_run_that_was_killed_when_all_was_done_is_closed_alone(lab):
+    lab["recorder"].inject_fault("slow disk", {"seconds": 5.0})
+    plan = Sequence(time_plan={"interval": 0, "loops": 3}, channels=["nucleus"])
+    handle = lab.run(plan, name="drained")
+    until(lambda: handle.status().state == "draining", "the end of the last event")
+    killed(lab, "runs")
+    until(lambda: disk_is_quick_again(lab), "the end of the fault")
+    with pytest.raises(RunFailedError, match="died at event"):
+        handle.wait(PATIENCE_S)
+    until(lambda: all_ready(lab), "the restart")
+    folder = Path(handle.status().folder)
+    until(lambda: parfocal.open_run(folder).outcome == "failed", "the end of the record")
+    with recover(folder) as found:
+        assert (found.outcome, found.report.events_left, found.is_complete) == ("failed", 0, False)
+        status = found.complete().wait(PATIENCE_S)
+    assert (status.outcome, status.events_acquired) == ("complete", 3), status.reason
+    assert parfocal.open_run(folder).outcome == "complete"
