@@ -25,6 +25,7 @@ RIGS = {
     "overnight_hold": "tweezers",
     "many_positions": "microscope",
     "power_series": "microscope",
+    "best_focus": "microscope",
     "ask_a_person": "microscope",
     "resume_safe": "microscope",
     "stimulate_with_retry": "optogenetics",
@@ -150,6 +151,10 @@ def test_those_for_a_microscope_run(shorter, folder) -> None:
         status = run(rig, shorter("power_series", POWERS=(0.05, 0.4)))
         assert "power 0.4: the brightest pixels have" in log_of(status)
         until(lambda: not rig["world"].light(), "darkness")
+
+        status = run(rig, shorter("best_focus", RUNS=5))
+        assert len(children_of(status)) == 5
+        assert "sharpest at" in log_of(status)
 
         script = shorter("resume_safe")
         script.with_suffix(".done.json").write_text('{"A1": "before", "B2": "before"}')

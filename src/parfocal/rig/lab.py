@@ -14,6 +14,7 @@ import numpy as np
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import BadInputError
 from parfocal.core.frames import RowSpec
+from parfocal.rig.campaign import carry_out
 from parfocal.rig.experiments import Experiments
 from parfocal.rig.lab_service import LabService
 from parfocal.rig.runs import Runs
@@ -27,12 +28,17 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from parfocal.core.run_status import RunStatus
+    from parfocal.core.run_status import RunStatus, StimMode
     from parfocal.core.status import RigStatus
+    from parfocal.rig.campaign import CampaignStep, Optimiser
     from parfocal.rig.connections import RigConnection
     from parfocal.rig.rig import Rig
+    from parfocal.runs.conditions.interlocks import AnyInterlocks
     from parfocal.runs.handle import RunHandle
+    from parfocal.runs.pipeline.request import AnyPipeline
+    from parfocal.runs.plans.any_plan import AnyPlan
     from parfocal.runs.scripts.script_gate import ScriptGate
+    from parfocal.storage import RecordedRun
     from parfocal.streams import LatestReader, Stream
 
 T = TypeVar("T")
@@ -58,7 +64,7 @@ class Lab(Experiments):
     """
 
     def __init__(self, rig: Rig, connection: RigConnection, run: str, gate: ScriptGate) -> None:
-        self._rig, self._gate = rig, gate
+        self._rig, self._gate, self._run = rig, gate, run
         self._services: dict[str, LabService] = {}
         self._opened = ExitStack()
         self._started = _Children(connection, run, gate)
@@ -204,6 +210,45 @@ class Lab(Experiments):
 
     def keep_light(self) -> None:
         """Nothing: the service that carries out runs watches the script."""
+
+    def campaign(
+        self,
+        plan: Callable[..., AnyPlan],
+        score: Callable[[RecordedRun], float],
+        optimiser: Optimiser,
+        *,
+        steps: int,
+        pipeline: AnyPipeline | None = None,
+        stim_mode: StimMode | None = None,
+        interlocks: AnyInterlocks | None = None,
+    ) -> tuple[CampaignStep, ...]:
+        """Carry out several runs, one after the other, each with values that an optimiser asks for.
+
+        A run that was cut short has no score: the optimiser hears nothing of it. Between two runs the script
+        ends that is to finish. ``campaign.jsonl`` in its record has a line for each step.
+
+        Parameters
+        ----------
+        plan : callable
+            Returns the plan of a step, called with the values by name.
+        score : callable
+            Returns how good a step was; called with its record.
+        optimiser : Optimiser
+            Has ``ask()``, which returns the next values by name, and ``tell(values, score)``: such as
+            `parfocal.analysis.optimising.GaussianProcessOptimiser`.
+        steps : int
+            How many runs.
+        pipeline, stim_mode, interlocks
+            Of each of them, as for `run`.
+
+        Raises
+        ------
+        RunFailedError
+            If one of them failed.
+        """
+        given = {"pipeline": pipeline, "stim_mode": stim_mode, "interlocks": interlocks}
+        options = {name: value for name, value in given.items() if value is not None}
+        return carry_out(self, self._run, plan, score, optimiser, steps, options)
 
     # --- the end, by the process of the script
 

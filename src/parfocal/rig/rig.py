@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from parfocal.ipc import Client
     from parfocal.processes.setting_changes import SettingChanges
     from parfocal.processes.setting_status import SettingStatus
+    from parfocal.rig.campaign_handle import CampaignHandle
     from parfocal.rig.config import ServiceConfig
     from parfocal.rig.connections import RigConnection
     from parfocal.runs.conditions.interlocks import AnyInterlocks
@@ -187,6 +188,25 @@ class Rig(Experiments, RigPanels, RigSettings):
         return self.runs.start_script(
             source, changes=found.changes, name=name, folder=folder, force=force, notes=notes
         )
+
+    def campaign(
+        self,
+        script: str | Path,
+        *,
+        name: str = "",
+        folder: str | Path = "",
+        force: bool = False,
+        notes: Mapping[str, Any] | None = None,
+    ) -> CampaignHandle:
+        """Start a script that calls `Lab.campaign`; return the handle of all its runs at once.
+
+        It is a run with the runs of its steps as its own, in a process of its own, and survives this program
+        as any script does. The parameters are those of `script`, and it raises as that does.
+        """
+        from parfocal.rig.campaign_handle import CampaignHandle
+
+        run = self.script(script, name=name, folder=folder, force=force, notes=notes)
+        return CampaignHandle(run, self.runs)
 
     def prepare(
         self,

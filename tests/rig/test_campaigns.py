@@ -1,0 +1,118 @@
+"""Campaigns: several runs as one, driven by what the ones before have led to."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+import parfocal
+from parfocal.analysis.optimising import GaussianProcessOptimiser
+from parfocal.core.clock import poll_until
+from parfocal.core.errors import BadInputError
+from parfocal.rig.campaign import FILE, steps_in
+from parfocal.rig.opening import open_rig
+
+ROOT = Path(__file__).parents[2]
+FOCUS_UM = 6.5
+PATIENCE_S = 120.0
+LONG = """
+from parfocal.runs import Sequence
+
+
+class Once:
+    def ask(self):
+        return {"interval": 0.05}
+
+    def tell(self, values, score):
+        pass
+
+
+def plan(interval):
+    return Sequence(channels=["nucleus"], time_plan={"interval": interval, "loops": 100_000})
+
+
+def main(lab):
+    lab.campaign(plan, lambda run: 0.0, Once(), steps=3)
+"""
+
+
+def until(condition, what):
+    assert poll_until(condition, PATIENCE_S), f"not: {what}"
+
+
+@pytest.mark.parametrize("bounds", [{}, {"x": (1, 1)}, {"x": (2, 1)}, {"x": (0, math.inf)}])
+def test_bounds_that_are_none_are_refused(bounds):
+    with pytest.raises(BadInputError, match="bounds"):
+        GaussianProcessOptimiser(bounds)
+
+
+def test_the_same_seed_asks_for_the_same_and_scores_that_are_no_number_are_left_out():
+    one, other = (
+        GaussianProcessOptimiser({"x": (0, 1), "y": (-5, 5)}, seed=7, maximise=False) for _ in range(2)
+    )
+    with pytest.raises(BadInputError, match="no trial"):
+        _ = one.best
+    for _ in range(6):
+        values = one.ask()
+        assert values == other.ask()
+        for process in (one, other):
+            process.tell(values, (values["x"] - 0.3) ** 2 + values["y"] ** 2)
+    other.tell({"x": 0.3, "y": 0.0}, math.nan)
+    assert other.best == one.best
+
+
+def test_a_line_that_is_being_written_is_no_step_yet(tmp_path):
+    line = '{"step":1,"of":2,"values":{},"run":"a-1","folder":"f","outcome":"complete","score":1.5}\n'
+    (tmp_path / FILE).write_text(line + line[:20])
+    assert [step.score for step in steps_in(tmp_path)] == [1.5]
+
+
+@pytest.fixture(scope="module")
+def rig(shared_roots, tmp_path_factory):
+    folder = str(tmp_path_factory.mktemp("campaigns") / "runs")
+    with open_rig(
+        "microscope", changes={"recorder.folder": folder, "camera.options.focus_um": FOCUS_UM}
+    ) as rig:
+        yield rig
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("shared_roots")
+def test_an_optimiser_finds_the_height_that_the_sample_is_known_to_be_at(rig, tmp_path):
+    text = (ROOT / "examples" / "scripts" / "best_focus.py").read_text()
+    (tmp_path / "best_focus.py").write_text(f"{text}RUNS = 9\n")
+    campaign = rig.campaign(tmp_path / "best_focus.py", name="best")
+    assert campaign.wait(timeout_s=PATIENCE_S).outcome == "complete"
+    steps = campaign.steps()
+    assert [step.step for step in steps] == list(range(1, 10))
+    assert campaign.step == (9, 9)
+    best = campaign.best()
+    assert best is not None
+    assert abs(best.values["z_um"] - FOCUS_UM) < 1.0
+    manifest = parfocal.open_run(best.folder).manifest
+    assert manifest.plan_notes == {"campaign": "best", "step": best.step, "values": best.values}
+    assert {status.parent for name, status in rig.runs.statuses().items() if name != "best"} == {"best"}
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("shared_roots")
+def test_a_campaign_is_paused_and_cancelled_with_the_run_in_hand(rig, tmp_path):
+    (tmp_path / "long.py").write_text(LONG)
+    campaign = rig.campaign(tmp_path / "long.py", name="long")
+    until(lambda: (run := campaign.current) is not None and run.status().events_acquired > 1, "it goes on")
+    current = campaign.current
+    assert current is not None
+    assert current.name == "long-1"
+    campaign.pause("a look")
+    until(lambda: current.status().state == "paused", "its run is paused")
+    campaign.resume()
+    until(lambda: current.status().state == "running", "its run goes on")
+    current.cancel("that one is of no use")
+    until(lambda: campaign.step[0] == 2 and campaign.current is not None, "the next step")
+    campaign.cancel("enough")
+    assert campaign.wait(timeout_s=PATIENCE_S).outcome == "cancelled"
+    until(lambda: campaign.current is None, "all has ended")
+    (step,) = campaign.steps()
+    assert (step.run, step.outcome, step.score) == ("long-1", "cancelled", None)
