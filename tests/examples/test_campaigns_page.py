@@ -1,4 +1,4 @@
-"""The page "campaigns": its script may run on the rig that it is for, and is the example of the gallery in short."""
+"""The page "campaigns": its script may run on the rig that it is for."""
 
 import re
 from pathlib import Path
