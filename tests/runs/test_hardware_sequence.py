@@ -49,6 +49,15 @@ def test_another_light_place_or_kind_ends_it():
     assert taken(combine(stack(), wait(1), stack()), STEPPED, first=5) == [5]
 
 
+def test_channels_are_one_sequence_if_they_step_with_one_exposure():
+    stepped = SequenceLimits(frames=100, heights=100, channels=7)
+    two = [{"config": "a", "exposure": 10}, {"config": "b", "exposure": 10}]
+    assert taken(stack(channels=two), stepped) == [0, 1, 2, 3, 4, 5, 6]
+    two[1]["exposure"] = 20
+    assert taken(stack(channels=two), stepped) == [0, 1, 2, 3, 4]
+    assert taken(stack(channels=two), stepped, first=5) == [5, 6, 7, 8, 9]
+
+
 def test_it_lasts_a_second_at_most():
     assert taken(stack(), STEPPED, exposure_ms=400.0) == [0, 1]
     assert taken(stack(), STEPPED, exposure_ms=2000.0) == [0]
@@ -78,7 +87,8 @@ def test_frames_are_handed_out_once_to_their_own_events():
     assert sequences.limits == STEPPED
     events = tuple(stack().events())
     sequences.expose(events, [10, 11, 12, 13, 14], None)
-    assert calls.asked[-1] == ("camera", "take_sequence", [10, 11, 12, 13, 14], None, [3, 4, 5, 6, 7], "")
+    asked = ("camera", "take_sequence", [10, 11, 12, 13, 14], None, [3, 4, 5, 6, 7], [], "", "")
+    assert calls.asked[-1] == asked
     assert sequences.take(events[0]).event == 10
     assert not sequences.has(events[0])
     with pytest.raises(FrameLostError, match="event 1"):

@@ -88,14 +88,15 @@ TRIGGERED = {
 }
 
 
-def test_a_stack_that_the_stage_steps_through_is_taken_as_one_and_the_record_says_so(tmp_path):
+@pytest.mark.parametrize("stepped", [["TZ"], ["TZ", "TSwitch"]], ids=["heights", "heights and channels"])
+def test_what_steps_by_itself_is_taken_as_one_and_the_record_says_so(stepped, tmp_path):
     plan = Sequence(
         time_plan={"interval": 0, "loops": 2},
         stage_positions=[(0.0, 0.0, 3.0)],
         channels=[{"config": "one", "exposure": 2}, {"config": "two", "exposure": 2}],
         z_plan={"range": 8, "step": 1},
     )
-    with sequence_tester(tmp_path, TZ=TRIGGERED) as rig:
+    with sequence_tester(tmp_path, **dict.fromkeys(stepped, TRIGGERED)) as rig:
         run = complete(rig, plan)
         assert rig["z"].position() == 0.0
     frames = sorted(run.frames("camera"), key=lambda frame: frame.header.frame)
@@ -107,8 +108,9 @@ def test_a_stack_that_the_stage_steps_through_is_taken_as_one_and_the_record_say
         assert state["TZStage-0", "ZPositionUm"] == event.z_um
         assert state["TSwitcher-0", "Position"] == STATES[event.channel]
         assert state["TShutter-0", "ShutterState"] is True
-        stepped = ("trig-in:ZPositionUm", None) in [(each.property, each.value) for each in told.history]
-        assert stepped
+        triggered = [each.property for each in told.history if each.property.startswith("trig-in:")]
+        assert "trig-in:ZPositionUm" in triggered
+        assert ("trig-in:Position" in triggered) is ("TSwitch" in stepped)
     assert run.events()["sequenced"].tolist() == [1] * 36
 
 

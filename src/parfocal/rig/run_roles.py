@@ -69,7 +69,8 @@ def run_settings(config: RigConfig) -> RunSettings:
     tracker = config.services.get(str(said.get("tracker", found.get("tracker", ""))))
     if tracker is not None and "tracks" in tracker.settings:
         found["tracks"] = tracker.settings["tracks"]
-    found |= _sequencing(config.services, str(said.get("camera", found.get("camera", ""))))
+    channels = str(said.get("channels", found.get("channels", "")))
+    found |= _sequencing(config.services, str(said.get("camera", found.get("camera", ""))), channels)
     found |= {name: name for name in STAGES if name in _of_kind(config.services, "stage")}
     found["interlocks"] = tuple(config.interlocks)
     found["lights"] = _of_kind(config.services, "light")
@@ -110,18 +111,26 @@ def check_parts(settings: RunSettings, services: dict[str, ServiceConfig]) -> No
             raise ValueError(f"runs: {name!r} is no service; {nearest(name, services)}")
 
 
-def _sequencing(services: dict[str, ServiceConfig], camera: str) -> dict[str, str]:
-    """Return the settings of a camera that takes sequences, and of the stage z if that is one of its core."""
+def _sequencing(services: dict[str, ServiceConfig], camera: str, channels: str) -> dict[str, str]:
+    """Return the settings of a camera that takes sequences, and of what it may step: devices of its core."""
     if camera not in services or services[camera].kind != "micromanager":
         return {}
-    z = services.get("z")
-    options = {} if z is None else z.settings.get("options", {})
-    is_its = (
-        z is not None
-        and z.settings.get("device") == "micromanager-stage"
-        and options.get("core", "camera") == camera
-    )
-    return {"sequencer": camera, **({"sequenced_z": options.get("stage", "")} if is_its else {})}
+    found = {"sequencer": camera}
+    z = _core_options(services.get("z"), "micromanager-stage", camera)
+    group = _core_options(services.get(channels), "micromanager-channels", camera)
+    if z is not None:
+        found["sequenced_z"] = z.get("stage", "")
+    if group is not None and not group.get("settle_s"):
+        found["sequenced_channels"] = group.get("group", "Channel")
+    return found
+
+
+def _core_options(service: ServiceConfig | None, device: str, camera: str) -> dict[str, Any] | None:
+    """Return the options of a service if it is that device of the core that `camera` has; else None."""
+    if service is None or service.settings.get("device") != device:
+        return None
+    options: dict[str, Any] = service.settings.get("options", {})
+    return options if options.get("core", "camera") == camera else None
 
 
 def _of_kind(services: dict[str, ServiceConfig], *kinds: str) -> tuple[str, ...]:

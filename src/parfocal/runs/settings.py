@@ -39,6 +39,8 @@ class RunSettings(BaseModel):
         The camera, if it takes sequences of frames whose instruments time one another; "" if not.
     sequenced_z : str or None
         What it calls the stage `z`, which it may step from frame to frame; None: it may not.
+    sequenced_channels : str or None
+        What it calls the channels, which it may change from frame to frame; None: it may not.
     undecided : dict
         Parts that several services could play, with their names: the rig file has to name one.
     answer_s : float
@@ -80,6 +82,7 @@ class RunSettings(BaseModel):
     need_usable_rows: bool = False
     sequencer: str = ""
     sequenced_z: str | None = None
+    sequenced_channels: str | None = None
     undecided: dict[str, tuple[str, ...]] = {}
     answer_s: Annotated[float, Field(gt=0)] = 5.0
     restart_s: Annotated[float, Field(gt=0)] = 15.0

@@ -1,6 +1,8 @@
 """A core of Micro-Manager: configurations, properties and presets of the real DemoCamera."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -173,9 +175,32 @@ def test_shutters_are_closed_when_it_is_opened_and_safe(camera, core):
 
 
 def test_without_the_library_the_error_says_how_to_install_it(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "pymmcore_plus", None)
+    monkeypatch.setitem(sys.modules, "pymmcore_plus", None)
     with pytest.raises(DeviceError, match=r"pip install 'parfocal\[micromanager\]'"):
         camera_of().open()
+
+
+def test_nothing_of_micromanager_is_imported_before_a_core_is_opened():
+    code = (
+        "import sys, parfocal.devices.micromanager.host, parfocal.devices.micromanager.channels, "
+        "parfocal.devices.micromanager.stage, parfocal.devices.micromanager.modulator, "
+        "parfocal.devices.micromanager.shutter, parfocal.rig.diagnosis, parfocal.rig.micromanager; "
+        "sys.exit(any(name.startswith('pymmcore') for name in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=100, check=False).returncode == 0
+
+
+def test_values_that_differ_among_presets_step(core):
+    values = core.stepped_values("Channel", ("DAPI", "FITC", "DAPI"))
+    assert values["Emission", "Label"] == ["Chroma-D460", "Chroma-HQ535", "Chroma-D460"]
+    assert ("Core", "Shutter") not in values
+    assert core.stepped_values("Channel", ("DAPI", "DAPI")) == {}
+    assert core.most_stepped("Channel") == 0
+    assert core.most_stepped("Objective") > 0
+    core.set_property("Z", "UseSequences", "Yes")
+    assert core.most_heights("Z") > 100
+    core.set_property("Z", "UseSequences", "No")
+    assert core.most_heights("Z") == 0
 
 
 def test_a_copy_of_the_adapters_is_found_by_its_folder(core, tmp_path):

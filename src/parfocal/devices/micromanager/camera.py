@@ -15,10 +15,10 @@ from parfocal.devices.device_commands import reshapes
 from parfocal.devices.micromanager.configuration import DEMO
 from parfocal.devices.micromanager.core import Core
 from parfocal.devices.micromanager.core_devices import Value
-from parfocal.devices.micromanager.height_sequence import ExpectedSequence, HeightSequence
 from parfocal.devices.micromanager.library import asking, library_versions
 from parfocal.devices.micromanager.load_lock import LoadLock
 from parfocal.devices.micromanager.sequence import FrameSequence
+from parfocal.devices.micromanager.stepped_devices import ExpectedSequence, SteppedDevices
 from parfocal.ipc import command
 
 if TYPE_CHECKING:
@@ -176,12 +176,12 @@ class CoreCamera:
             raise DeviceError("the camera is running; stop it before starting another sequence")
         self._wait_ended()
         self._sequence = None
-        heights = self._begin_expected(core)
+        stepped = self._begin_expected(core)
         self._began_ns = self._clock.monotonic_ns()
         if count != 1 or self._exposure_ms > _SNAPPED_MS:
             self._first = self._next
             self._sequence = FrameSequence(
-                core.mmc, self._clock, self._next, self._exposure_ms, count, heights
+                core.mmc, self._clock, self._next, self._exposure_ms, count, stepped
             )
         self._left = count
         self._halted.clear()
@@ -331,13 +331,11 @@ class CoreCamera:
                 raise
         self._configuration = configuration
 
-    def _begin_expected(self, core: Core) -> HeightSequence | None:
-        """Begin what the sequence is for: from now on the stage steps with the frames."""
+    def _begin_expected(self, core: Core) -> SteppedDevices | None:
+        """Begin what the sequence is for: from now on devices step with the frames."""
         expected, self._expected = self._expected, None
         self._events = () if expected is None else expected.events
-        if expected is None or not expected.heights_um:
-            return None
-        return HeightSequence(core, expected.stage, expected.heights_um)
+        return None if expected is None else SteppedDevices(core, expected)
 
     def _take(self, core: Core) -> None:
         """Take a core whose configuration is loaded: its camera, exposure and frames."""

@@ -69,6 +69,41 @@ class CorePresets(CoreFrames):
             raise DeviceError(f"the preset {preset!r} of {group!r} was set, and {', '.join(wrong)}")
         return True
 
+    def most_stepped(self, group: str) -> int:
+        """Return for how many frames the presets of a group may change, timed by the camera; 0 for none."""
+        presets = self.presets(group)
+        varying = self._varying(group, tuple(presets))
+        lengths = [self._most_values(device, name) for device, name in varying]
+        complete = all(len(values) == len(presets) for values in varying.values())
+        return min(lengths, default=0) if complete else 0
+
+    def stepped_values(self, group: str, presets: tuple[str, ...]) -> dict[tuple[str, str], list[str]]:
+        """Return what each property that differs among presets is at each of them, by device and name."""
+        varying = self._varying(group, tuple(dict.fromkeys(presets))) if presets else {}
+        missing = [key for key, values in varying.items() if len(values) != len(set(presets))]
+        if missing:
+            device, name = missing[0]
+            raise DeviceError(f"not all of {', '.join(sorted(set(presets)))} set {name} of {device!r}")
+        return {key: [values[preset] for preset in presets] for key, values in varying.items()}
+
+    def _varying(self, group: str, presets: tuple[str, ...]) -> dict[tuple[str, str], dict[str, str]]:
+        """Return the values that differ among presets: by device and property, and then by preset."""
+        found: dict[tuple[str, str], dict[str, str]] = {}
+        for preset in presets:
+            for device, name, value in self._values(group, preset):
+                found.setdefault((device, name), {})[preset] = value
+        return {
+            key: values
+            for key, values in found.items()
+            if len(values) < len(presets) or len(set(values.values())) > 1
+        }
+
+    def _most_values(self, device: str, name: str) -> int:
+        with asking(f"tell whether {name} of {device!r} steps by itself"):
+            if device == "Core" or not self.mmc.isPropertySequenceable(device, name):
+                return 0
+            return int(self.mmc.getPropertySequenceMaxLength(device, name))
+
     def _values(self, group: str, preset: str) -> tuple[PresetValue, ...]:
         with asking(f"tell the preset {preset!r} of {group!r}"):
             data = self.mmc.getConfigData(group, preset, native=True)

@@ -9,7 +9,7 @@ from parfocal.core.frames import FrameHeader
 from parfocal.devices.camera import CameraConfig
 from parfocal.devices.micromanager.camera import CoreCamera
 from parfocal.devices.micromanager.core_commands import CoreCommands
-from parfocal.devices.micromanager.height_sequence import ExpectedSequence
+from parfocal.devices.micromanager.stepped_devices import ExpectedSequence
 from parfocal.devices.snap import SnapRequest
 from parfocal.ipc import command, current_call
 from parfocal.processes import LOOP
@@ -22,10 +22,11 @@ class CoreConfig(CameraConfig):
 
 
 class SequenceCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """How many frames a sequence may have, and through how many heights a stage steps in it."""
+    """For how many frames a camera, a stage and the presets of a group may go on by themselves."""
 
     frames: int = 0
     heights: int = 0
+    channels: int = 0
 
 
 class CoreHost(CoreCommands):
@@ -39,28 +40,43 @@ class CoreHost(CoreCommands):
     settings: CoreConfig
 
     @command(lane="read", effect="reads")
-    def sequence_limits(self, stage: str = "") -> SequenceCounts:
-        """Return how many frames a sequence for events may have, and through how many heights it steps."""
+    def sequence_limits(self, stage: str = "", group: str = "") -> SequenceCounts:
+        """Return how many frames a sequence may have, and heights of a stage or presets of a group in it."""
         with self.core() as core:
             if not self.device.takes_sequences:
                 return SequenceCounts()
             steps = core.has_stage(stage, 1)
             heights = core.most_heights(core.stage(stage, 1)) if steps else 0
-        return SequenceCounts(frames=self.settings.slots // 2, heights=heights)
+            channels = core.most_stepped(group) if group in core.groups() else 0
+        return SequenceCounts(frames=self.settings.slots // 2, heights=heights, channels=channels)
 
     @command(lane="snap", effect="changes")
     def take_sequence(
-        self, events: list[int], exposure_ms: float | None, heights_um: list[float], stage: str = ""
+        self,
+        events: list[int],
+        exposure_ms: float | None,
+        heights_um: list[float],
+        presets: list[str],
+        stage: str = "",
+        group: str = "",
     ) -> list[FrameHeader | None]:
-        """Take a frame for each event in one sequence, the stage of one axis stepping with it.
+        """Take a frame for each event in one sequence, in which a stage or the presets of a group step.
 
-        Returns the headers, None for a frame that was lost. Without heights the stage stays. Needs the camera
-        for itself, as `snap` for an event does.
+        Returns the headers, None for a frame that was lost. Without heights the stage stays, without presets
+        all else does. Needs the camera for itself, as `snap` for an event does.
         """
         with self.core() as core:
             label = core.stage(stage, 1) if heights_um else ""
         wanted_ms = self.device.exposure_ms() if exposure_ms is None else exposure_ms
-        self.device.expect(ExpectedSequence(events=tuple(events), stage=label, heights_um=tuple(heights_um)))
+        self.device.expect(
+            ExpectedSequence(
+                events=tuple(events),
+                stage=label,
+                heights_um=tuple(heights_um),
+                group=group,
+                presets=tuple(presets),
+            )
+        )
         request = SnapRequest(count=len(events), exposure_ms=wanted_ms)
         snap = self._snaps.ask(request, self.context.clock.monotonic_ns())
         self.context.wake()

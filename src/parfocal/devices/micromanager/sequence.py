@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from parfocal.core.clock import Clock
-    from parfocal.devices.micromanager.height_sequence import HeightSequence
+    from parfocal.devices.micromanager.stepped_devices import SteppedDevices
 
 _LOOK_S = (2e-4, 2e-3)
 _NUMBER, _RECEIVED = "ImageNumber", "TimeReceivedByCore"
@@ -45,8 +45,8 @@ class FrameSequence:
         By which the buffer is looked at more or less often.
     count : int or None
         How many frames; None: until it is ended.
-    heights : HeightSequence, optional
-        Of a stage that steps with the frames; it is ended with them.
+    stepped : SteppedDevices, optional
+        Those that step with the frames; they are stopped with them.
 
     Attributes
     ----------
@@ -61,19 +61,19 @@ class FrameSequence:
         first: int,
         exposure_ms: float,
         count: int | None,
-        heights: HeightSequence | None = None,
+        stepped: SteppedDevices | None = None,
     ) -> None:
         self._mmc, self._clock = mmc, clock
         self._first, self._number, self._count = first, 0, count
         self._look_s = min(max(exposure_ms * 1e-4, _LOOK_S[0]), _LOOK_S[1])
         self._metadata = importlib.import_module("pymmcore").Metadata
-        self._heights = heights
+        self._stepped = stepped
         self.ended = False
-        with asking("begin a sequence"):
-            if count is None:
-                mmc.startContinuousSequenceAcquisition(0)
-            else:
-                mmc.startSequenceAcquisition(count, 0, False)
+        try:
+            self._begin()
+        except BaseException:
+            self.whole()
+            raise
 
     def next(self, timeout_s: float, halted: threading.Event) -> SequenceFrame | None:
         """Wait for the next frame; None if it has not come yet, or the sequence was halted.
@@ -100,9 +100,9 @@ class FrameSequence:
                 return None
 
     def whole(self) -> None:
-        """Note that all frames are there: the stage that stepped with them is let go."""
-        if self._heights is not None:
-            self._heights.stop()
+        """Note that all frames are there: what stepped with them is stopped."""
+        if self._stepped is not None:
+            self._stepped.stop()
 
     def end(self) -> None:
         """Have the camera end it; returns when the exposure under way is over."""
@@ -112,6 +112,13 @@ class FrameSequence:
         except DeviceError as error:  # border of a thread: the next start tells
             _log.error("%s", error)
         self.whole()
+
+    def _begin(self) -> None:
+        with asking("begin a sequence"):
+            if self._count is None:
+                self._mmc.startContinuousSequenceAcquisition(0)
+            else:
+                self._mmc.startSequenceAcquisition(self._count, 0, False)
 
     def _pop(self) -> SequenceFrame:
         metadata = self._metadata()

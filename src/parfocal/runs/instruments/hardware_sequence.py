@@ -29,11 +29,14 @@ class SequenceLimits(msgspec.Struct, frozen=True, kw_only=True):
     frames : int
         How many frames at most; fewer than 2: none.
     heights : int
-        Through how many heights the focus is stepped at most; 0: it stays.
+        For how many frames the focus is stepped at most; 0: it stays.
+    channels : int
+        For how many frames the channel is changed at most; 0: it stays.
     """
 
     frames: int = 0
     heights: int = 0
+    channels: int = 0
 
 
 def sequence_of(
@@ -41,8 +44,8 @@ def sequence_of(
 ) -> tuple[Event, ...]:
     """Return the first event and those after it that can be taken with it.
 
-    They are images at one place in one light, with one exposure, that are due when the first is; their
-    heights may differ if the focus can be stepped.
+    They are images at one place with one exposure that are due when the first is; their heights may differ
+    if the focus can be stepped, and their channels if these can be changed.
 
     Parameters
     ----------
@@ -67,9 +70,11 @@ def sequence_of(
     most = min(limits.frames, int(LONGEST_MS // max(exposure_ms(first), LONGEST_MS / 1000)))
     if first.kind != "image" or most < 2:
         return (first,)
-    if limits.heights:
-        most = min(most, limits.heights)
-    following = takewhile(lambda event: _can_follow(event, first, bool(limits.heights)), events)
+    most = min(most, limits.heights or most, limits.channels or most)
+    wanted_ms = exposure_ms(first)
+    following = takewhile(
+        lambda event: _can_follow(event, first, limits) and exposure_ms(event) == wanted_ms, events
+    )
     taken = [first]
     for event in following:
         if len(taken) >= most:
@@ -78,14 +83,13 @@ def sequence_of(
     return tuple(taken)
 
 
-def _can_follow(event: Event, first: Event, steps: bool) -> bool:
-    alike = all(
-        getattr(event, name) == getattr(first, name)
-        for name in ("kind", "x_um", "y_um", "channel", "exposure_ms", "power")
-    )
+def _can_follow(event: Event, first: Event, limits: SequenceLimits) -> bool:
+    alike = all(getattr(event, name) == getattr(first, name) for name in ("kind", "x_um", "y_um", "power"))
+    lit = event.channel == first.channel or (limits.channels and event.channel and first.channel)
     has_height = (event.z_um is None) == (first.z_um is None)
     is_due = (event.min_start_time or 0.0) <= (first.min_start_time or 0.0)
-    return alike and has_height and is_due and (steps or event.z_um == first.z_um)
+    at_height = has_height and (bool(limits.heights) or event.z_um == first.z_um)
+    return alike and bool(lit) and is_due and at_height
 
 
 class HardwareSequences:
@@ -97,12 +101,15 @@ class HardwareSequences:
         Calls the camera.
     camera : str
         A service that takes sequences; "" if there is none.
-    stage : str or None
-        The stage that it may step, as the camera's service calls it; None: none.
+    stage, group : str or None
+        The stage that it may step, and the channels that it may change, as the camera's service calls them;
+        None: none.
     """
 
-    def __init__(self, calls: InstrumentCalls, camera: str, stage: str | None) -> None:
-        self._calls, self._camera, self._stage = calls, camera, stage
+    def __init__(
+        self, calls: InstrumentCalls, camera: str, stage: str | None, group: str | None = None
+    ) -> None:
+        self._calls, self._camera, self._stage, self._group = calls, camera, stage, group
         self._limits = SequenceLimits()
         self._taken: dict[int, tuple[Event, FrameHeader | None]] = {}
 
@@ -110,10 +117,17 @@ class HardwareSequences:
         """Ask what the camera takes."""
         if self._camera:
             limits: SequenceLimits = self._calls.ask(
-                self._camera, "sequence_limits", self._stage or "", returns=SequenceLimits
+                self._camera,
+                "sequence_limits",
+                self._stage or "",
+                self._group or "",
+                returns=SequenceLimits,
             )
-            steps = self._stage is not None
-            self._limits = limits if steps else SequenceLimits(frames=limits.frames)
+            self._limits = SequenceLimits(
+                frames=limits.frames,
+                heights=limits.heights if self._stage is not None else 0,
+                channels=limits.channels if self._group is not None else 0,
+            )
 
     @property
     def limits(self) -> SequenceLimits:
@@ -135,14 +149,16 @@ class HardwareSequences:
     def expose(self, events: tuple[Event, ...], numbers: list[int], exposure_ms: float | None) -> None:
         """Have the camera take the frames of events, which `numbers` name in their headers."""
         heights = [event.z_um for event in events if event.z_um is not None]
-        steps = len(set(heights)) > 1
+        channels = [event.channel for event in events]
         taken = self._calls.ask(
             self._camera,
             "take_sequence",
             numbers,
             exposure_ms,
-            heights if steps else [],
+            heights if len(set(heights)) > 1 else [],
+            channels if len(set(channels)) > 1 else [],
             self._stage or "",
+            self._group or "",
             limit_s=LONGEST_MS * 1e-3 * 2,
             returns=_TAKEN,
         )

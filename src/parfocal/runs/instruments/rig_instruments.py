@@ -117,7 +117,9 @@ class RigInstruments:
         self._modulator = ModulatorCalls(self._calls, settings.modulator, self.use)
         self._stages = Stages(self._calls, settings.xy, settings.z)
         self._camera = CameraCalls(self._calls, settings.camera)
-        self._sequences = HardwareSequences(self._calls, settings.sequencer, settings.sequenced_z)
+        self._sequences = HardwareSequences(
+            self._calls, settings.sequencer, settings.sequenced_z, settings.sequenced_channels
+        )
         self._ahead: Callable[[int], Iterator[Event]] = lambda _: iter(())
         self._services = ServiceCalls(self._calls, clock, log)
         self._frames = RunFrames(settings, self._calls, restarts, streams, clock, records=self.records)
@@ -327,7 +329,8 @@ class RigInstruments:
         """Have the frames of events taken as one; return the first."""
         numbers = [self._frames.number_of(event) for event in events]
         self._stages.moved_by_itself("z")
-        self._sequences.expose(events, numbers, self._light.exposure_ms(events[0]))
+        with self._light.stepping_to(events[-1]):
+            self._sequences.expose(events, numbers, self._light.exposure_ms(events[0]))
         if lost := self._light.renew():
             self._sequences.forget()
             raise InstrumentRestartedError(f"{lost} ended during the exposure: it was dark", source=lost)

@@ -257,6 +257,20 @@ class RunLight:
         self._lit = True
         self.lit_within_s = (self._clock.monotonic_ns() - began_ns) * 1e-9
 
+    @contextmanager
+    def stepping_to(self, event: Event) -> Iterator[None]:
+        """Have the channel change by itself while the block runs: at its end it is that of an event.
+
+        If the block fails nobody knows which it is: all is switched off.
+        """
+        try:
+            yield
+        except BaseException:
+            self.dark()
+            raise
+        if event.channel:
+            self._set = (event.channel, event.exposure_ms, event.power)
+
     def begin_reading(self) -> Call | None:
         """Ask what the channel that is set stands at, read back: a `ChannelState`; None if none is."""
         if self._set is None:
