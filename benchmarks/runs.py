@@ -25,6 +25,7 @@ import numpy as np
 import psutil
 from _closed_loop import image_to_stimulation, steps, track_rows
 from _micromanager import demo_camera
+from _offline import reanalysis
 from _recovery import journal
 from _report import Failed, Row, Size, attempt, following, parser, run
 
@@ -543,6 +544,7 @@ PARTS = {
     "image_to_stimulation": image_to_stimulation,
     "steps": steps,
     "track_rows": track_rows,
+    "reanalysis": reanalysis,
 }
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -124,3 +126,17 @@ def test_what_cannot_be_done_is_refused_and_nothing_is_left(record: Path, tmp_pa
     with pytest.raises(BadInputError, match="not the folder of a run"):
         reprocess(tmp_path, PIPELINE, tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.slow
+def test_the_program_of_its_page_does_what_it_says(
+    record: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = Path(__file__).parents[3] / "docs" / "reprocess.md"
+    (program,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "mysteps.py").write_text("pipeline = {'segment': 'parfocal.testing.steps:bright'}\n")
+    exec(compile(program, "reprocess.md", "exec"), {"RUN": record, "__name__": "__main__"})
+    assert capsys.readouterr().out.splitlines() == ["complete 7 time points, 7 cells", "7 (40, 48)"]
+    sys.modules.pop("mysteps")

@@ -69,6 +69,10 @@ class Cluster:
         """How many tasks its workers do at once."""
         return sum(self._client.nthreads().values())
 
+    def on_each(self, task: Callable[..., Any], *arguments: Any) -> list[Future[Any]]:
+        """Have each of the workers that were seen at the start call `task`; results as of `submit`."""
+        return [self._submitted(task, arguments, [address]) for address in self.seen]
+
     def submit(self, task: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Have a worker call `task`; one whose worker ends is begun again by another.
 
@@ -78,8 +82,13 @@ class Cluster:
             Its result, or what it raised; `TaskLostError` if no worker survived it, `ClusterLostError` if the
             scheduler is gone. Callbacks are called in a thread of the cluster, one after the other.
         """
+        return self._submitted(task, arguments, None)
+
+    def _submitted(
+        self, task: Callable[..., Any], arguments: tuple[Any, ...], workers: list[str] | None
+    ) -> Future[Any]:
         future: Future[Any] = Future()
-        asked = self._client.submit(task, *arguments, pure=False)
+        asked = self._client.submit(task, *arguments, pure=False, workers=workers)
         with self._lock:
             self._futures.add(asked)
         asked.add_done_callback(partial(self._settle, future))
