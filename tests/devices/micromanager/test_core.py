@@ -150,7 +150,7 @@ def test_what_the_buffer_loses_leaves_a_gap(core):
     camera.open()
     try:
         assert camera.core.mmc.getBufferTotalCapacity() < 10
-        camera.start(count=100)
+        camera.start(count=30)
         while camera.core.mmc.isSequenceRunning():  # nobody reads meanwhile
             pass
         first = read(camera)[1].frame
@@ -161,7 +161,7 @@ def test_what_the_buffer_loses_leaves_a_gap(core):
                 frames.append(read(camera)[1].frame)
             except FrameLostError as error:
                 frames.append(error.frame)
-        assert frames[-1] == 99
+        assert frames[-1] == 29
     finally:
         camera.close()
 
@@ -184,7 +184,7 @@ def test_nothing_of_micromanager_is_imported_before_a_core_is_opened():
     code = (
         "import sys, parfocal.devices.micromanager.host, parfocal.devices.micromanager.channels, "
         "parfocal.devices.micromanager.stage, parfocal.devices.micromanager.modulator, "
-        "parfocal.devices.micromanager.shutter, parfocal.rig.diagnosis, parfocal.rig.micromanager; "
+        "parfocal.devices.micromanager.shutter; "
         "sys.exit(any(name.startswith('pymmcore') for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=100, check=False).returncode == 0
@@ -192,7 +192,7 @@ def test_nothing_of_micromanager_is_imported_before_a_core_is_opened():
 
 def test_values_that_differ_among_presets_step(core):
     values = core.stepped_values("Channel", ("DAPI", "FITC", "DAPI"))
-    assert values["Emission", "Label"] == ["Chroma-D460", "Chroma-HQ535", "Chroma-D460"]
+    assert values["Emission", "Label"] == ["Chroma-HQ620", "Chroma-HQ535", "Chroma-HQ620"]
     assert ("Core", "Shutter") not in values
     assert core.stepped_values("Channel", ("DAPI", "DAPI")) == {}
     assert core.most_stepped("Channel") == 0
