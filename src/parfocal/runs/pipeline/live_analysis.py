@@ -318,7 +318,7 @@ class LiveAnalysis:
         point = group.time_point(self._channel)
         if point is None:  # the image that is segmented was lost, or is not taken at this time point
             return
-        if self._waiting >= self._pipeline.queue:
+        if not self._has_room(point):
             point.state, point.why = "deferred", "was deferred, as the pipeline had too much to do"
         else:
             self._waiting += 1
@@ -456,6 +456,15 @@ class LiveAnalysis:
             columns=frame.columns,
         )
         point.state = "there"
+        self._decided(point.mask)
+
+    def _has_room(self, point: TimePoint) -> bool:
+        """Return whether a time point can be analysed in time. Under the lock."""
+        del point
+        return self._waiting < self._pipeline.queue
+
+    def _decided(self, mask: FrameMask) -> None:
+        """Hear of a mask that is there. Under the lock."""
 
     def _tell(self, point: TimePoint, found: Found) -> None:
         if found.error is not None:
