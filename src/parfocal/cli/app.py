@@ -104,7 +104,8 @@ def _make_app() -> App:
     seen.default(view.viewers)
     seen.command(view.close, help_epilogue=examples(view.close))
     for command in (
-        desktop.app, view.view, browse.browse, look.live, look.snap, track.track, reprocess.reprocess, replay.replay,
+        desktop.app, view.view, browse.browse, look.live, look.snap, track.track,
+        reprocess.reprocess, replay.replay,
         rigs.up, rigs.down, rigs.restart, rigs.rigs, status.status, calls.call, calls.commands,
         settings.settings, show_plan.plan, run_plan.run, run_plan.prepare, recover.recover,
         acquire.acquire, sweep.sweep, pull.ramp, pull.hold, pull.turn, force.force, force.extension,
