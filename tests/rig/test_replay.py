@@ -66,7 +66,7 @@ def test_what_is_no_run_with_decisions_is_refused(tmp_path):
 
 @pytest.fixture(scope="module")
 def records(tmp_path_factory):
-    """Return a run in which every mask was there, and one in which most were late and images were deferred."""
+    """Return a run in which every mask was there, and one in which many were late."""
     folder = tmp_path_factory.mktemp("runs")
     found = {}
     with parfocal.open_rig("optogenetics", name="replayed") as rig:
