@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,6 +58,9 @@ class ReplayInstruments:
 
     def when_interfered(self, heard: Interfered) -> None:
         """Nobody does."""
+
+    def look_ahead(self, events: Callable[[int], Iterator[Event]]) -> None:
+        """Take each event by itself."""
 
     def open(self, opening: RunStart) -> str:
         """Open nothing, and record nothing."""
