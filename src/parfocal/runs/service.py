@@ -195,7 +195,7 @@ class RunService(Service):
         self._context.publish(TOPIC, {"change": "prepared", **_told(status)})
         return status
 
-    @command(lane="start", effect="reads")
+    @command(lane="forecasts", effect="reads")
     def foresee(
         self,
         plan: dict[str, Any],

@@ -91,7 +91,7 @@ class _Examined(NamedTuple):
 
 
 class RunStarter:
-    """Makes runs, and adds them to the table; they are not started yet. One thread.
+    """Makes runs, and adds them to the table; they are not started yet. One thread, but for `foreseen`.
 
     Parameters
     ----------

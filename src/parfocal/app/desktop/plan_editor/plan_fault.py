@@ -53,6 +53,22 @@ def place_of(message: str) -> FaultPlace:
     return FaultPlace(section, -1 if row is None else int(row), field or (after[1] if after else ""))
 
 
+def words_of(message: str) -> str:
+    """Return a refusal without the name of the section that it is shown in, and its row as people count.
+
+    Examples
+    --------
+    >>> words_of("channels[1].exposure: expected a number, got '1,5'")
+    "row 2, exposure: expected a number, got '1,5'"
+    >>> words_of("time_plan[0]: give interval and loops"), words_of("a z_plan has range and step")
+    ('row 1: give interval and loops', 'a z_plan has range and step')
+    """
+    found = re.match(r"\w+\[(\d+)\](?:\.(\w+))?: (.*)", message, re.DOTALL)
+    if found is None:
+        return message
+    return f"row {int(found[1]) + 1}{f', {found[2]}' if found[2] else ''}: {found[3]}"
+
+
 def event_of(message: str) -> int:
     """Return the number of the event that a refusal names; -1 if it names none.
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from parfocal.runs.prepared import PlanForecast
 
 _PAUSE_S, _AGAIN_S = 0.3, 5.0
+_REST = 20.0
+"""How much longer the rig is left alone than its last answer took."""
 CELLS = 600
 
 
@@ -39,7 +41,7 @@ class PlanForecasts:
         self.refusal = ""
         self._wanted: dict[str, Any] | None = None
         self._asked: Request | None = None
-        self._due_s = 0.0
+        self._asked_s = self._due_s = 0.0
 
     @property
     def is_asking(self) -> bool:
@@ -60,7 +62,7 @@ class PlanForecasts:
         if (self.forecast is not None or self.refusal) and self._runs_go_on:
             return
         wanted = self._wanted
-        self._due_s = _now_s() + _AGAIN_S
+        self._asked_s = _now_s()
         request = self.session.ask(SERVICE, "foresee", cells=CELLS, **wanted)
         self._asked = request.then(lambda request: self._take(request, wanted))
 
@@ -74,8 +76,9 @@ class PlanForecasts:
         return any(can_stop(run.state) for run in self.session.snapshot().runs.values())
 
     def _take(self, request: Request, wanted: dict[str, Any]) -> None:
-        if wanted != self._wanted:
+        if wanted is not self._wanted:
             return
+        self._due_s = _now_s() + max(_AGAIN_S, _REST * (_now_s() - self._asked_s))
         done = request.state == "done"
         self.forecast = request.result if done else None
         self.refusal = "" if done else request.text

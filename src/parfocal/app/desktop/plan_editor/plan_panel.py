@@ -66,6 +66,7 @@ class PlanPanel(Panel):
         self.checked: CheckedDraft | None = None
         self.prepared = ""
         self._checking: PlanDraft | None = None
+        self._told: tuple[CheckedDraft, str] | None = None
         self._is_found = False
         self._then: Callable[[], None] = self._leave
         self._widget = QWidget()
@@ -186,7 +187,6 @@ class PlanPanel(Panel):
         elif result.value.draft is self.draft:
             self.checked = result.value
             self.forecasts.want(result.value.arguments() if result.value.is_right else None)
-            self._show_faults()
 
     # --- what a person does
 
@@ -194,12 +194,12 @@ class PlanPanel(Panel):
         """Edit another draft."""
         self.form.show_draft(draft)
         self.name.setText(draft.name)
-        self.checked, self.prepared = None, ""
+        self.checked, self.prepared, self._told = None, "", None
         self._show()
 
     def _edited(self) -> None:
         """Keep what a person has changed; what was prepared is another plan now."""
-        self.checked, self.prepared = None, ""
+        self.checked, self.prepared, self._told = None, "", None
         self._tell("")
         self._keep()
         self._show()
@@ -270,8 +270,9 @@ class PlanPanel(Panel):
     def _show_faults(self) -> None:
         """Tell what is wrong at its place: what the plan itself refuses, or the rig."""
         found = self.checked
-        if found is None:
+        if found is None or self._told == (told := (found, self.forecasts.refusal)):
             return
+        self._told = told
         faults = {fault.part: fault.message for fault in found.faults}
         refusal, interlocks = self.forecasts.refusal, found.interlock_fault
         if place_of(refusal).section == "interlocks":
@@ -290,8 +291,7 @@ class PlanPanel(Panel):
         self.prepare.setEnabled(found is not None and found.is_right and not self.line.is_pending)
         self.start.setEnabled(self.prepare.isEnabled())
         self.start.setText(f"Start {self.prepared}" if self.prepared else "Start")
-        if found is not None and found.is_right:
-            self._show_faults()
+        self._show_faults()
         wrong = found is not None and not found.is_right
         waits = "The rig is asked …" if self.forecasts.is_asking else ""
         self.view.show_forecast(

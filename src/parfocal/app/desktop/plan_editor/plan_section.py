@@ -47,6 +47,7 @@ class PlanSection(PanelSection):
         column = self.layout()
         assert isinstance(column, QVBoxLayout)
         column.addWidget(self.fault)
+        self._summary = ""
         self.told = QElidingLabel()
         self.told.setObjectName("faint")
         self.title_row = QHBoxLayout()
@@ -86,4 +87,7 @@ class PlanSection(PanelSection):
 
     def show_summary(self) -> None:
         """Show beside the title what it holds."""
-        self.told.setText(self.summary())
+        summary = self.summary()
+        if summary != self._summary:  # to elide a text takes milliseconds
+            self._summary = summary
+            self.told.setText(summary)

@@ -11,7 +11,7 @@ from parfocal.app.desktop.plan_editor.channel_section import ChannelSection
 from parfocal.app.desktop.plan_editor.focus_section import FocusSection
 from parfocal.app.desktop.plan_editor.order_section import OrderSection
 from parfocal.app.desktop.plan_editor.other_section import OtherSection
-from parfocal.app.desktop.plan_editor.plan_fault import place_of
+from parfocal.app.desktop.plan_editor.plan_fault import place_of, words_of
 from parfocal.app.desktop.plan_editor.position_section import PositionSection
 from parfocal.app.desktop.plan_editor.stimulus_section import StimulusSection
 from parfocal.app.desktop.plan_editor.time_section import TimeSection
@@ -108,7 +108,7 @@ class SequenceForm(QScrollArea):
         place = place_of(message) if message else None
         for section in self.sections:
             here = place is not None and place.section == section.name
-            section.show_fault(place if here else place_of(""), message if here else "")
+            section.show_fault(place if here else place_of(""), words_of(message) if here else "")
         return place is not None and any(section.name == place.section for section in self.sections)
 
     def _take(self) -> None:

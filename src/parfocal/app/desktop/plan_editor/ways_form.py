@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 from superqt import QFlowLayout
 
 from parfocal.app.desktop.plan_editor.plan_text import (
@@ -159,12 +159,16 @@ class WaysForm(QWidget):
         self.box.activated.connect(self._choose)
         self.lines = {way: FieldLine(fields) for way, fields in ways.items()}
         self.others = FieldLine(others)
-        row = QFlowLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.box)
+        head = QHBoxLayout()
+        head.addWidget(self.box)
+        head.addStretch(1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(6)
+        column.addLayout(head)
         for line in (*self.lines.values(), self.others):
             line.edited.connect(self.edited)
-            row.addWidget(line)
+            column.addWidget(line)
         self._show_way(next(iter(ways)))
 
     @property
