@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -159,6 +160,10 @@ class DockArea(QMainWindow):
         self._added: dict[AddedPanel, str] = {}
         self._first = session.snapshot().rig.panels
         self._offered: tuple[object, ...] = ()
+        self._due: deque[PanelDock] = deque()
+        self._steps = QTimer(self)
+        self._steps.setInterval(0)
+        self._steps.timeout.connect(self._refresh_next)
         self._offer(session.snapshot())
 
     def __iter__(self) -> Iterator[PanelDock]:
@@ -180,6 +185,7 @@ class DockArea(QMainWindow):
     def remove(self, name: str) -> None:
         """Remove a dock with its panel."""
         dock = self.docks.pop(name)
+        self._due = deque(each for each in self._due if each is not dock)
         dock.close_panel()
         self.removeDockWidget(dock)
         dock.deleteLater()
@@ -276,15 +282,24 @@ class DockArea(QMainWindow):
             panel.show_service(service).focus_on(name, run=True)
 
     def refresh(self) -> None:
-        """Tell of requests that have ended, and have all panels that can be seen show what is new."""
+        """Tell of requests that have ended, and have panels that can be seen show what is new, one by one."""
         self.session.deliver()
         snapshot = self.session.snapshot()
         if self.is_laid_out and snapshot.rig.state != GONE:
             self._offer(snapshot)
             self._take_added(snapshot.rig.panels)
-        for dock in tuple(self):
+        if not self._due:
+            self._due.extend(dock for dock in self if dock.is_seen)
+            self._steps.start()
+
+    def _refresh_next(self) -> None:
+        """Have one panel show what is new: between two of them the window answers to mouse and keys."""
+        if self._due:
+            dock = self._due.popleft()
             dock.show_title(not self.tabifiedDockWidgets(dock))
             dock.refresh()
+        if not self._due:
+            self._steps.stop()
 
     def set_theme(self, theme: Theme) -> None:
         """Give all panels other colours."""
@@ -294,6 +309,8 @@ class DockArea(QMainWindow):
 
     def close_all(self) -> None:
         """Close panels and session; the rig runs on. Idempotent."""
+        self._due.clear()
+        self._steps.stop()
         for dock in self:
             dock.close_panel()
         self.session.close()

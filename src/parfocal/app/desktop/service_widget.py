@@ -62,6 +62,7 @@ class ServiceWidget(QWidget):
         self._wanted: tuple[str, bool] | None = None
         self._limits: dict[str, Any] | None = None
         self._state: dict[str, Any] = {}
+        self._shown: dict[str, Any] | None = None
         self._asked: Request | None = None
         self._asked_s = 0.0
         self._labels: dict[str, QLabel] = {}
@@ -81,14 +82,21 @@ class ServiceWidget(QWidget):
         known = commands is not None and settings is not None and self._limits is not None and self._state
         if known and commands != self._built:
             self._build(commands or ())
-        self.controls.show_values(self._state)
-        for key, value in readings(self._state, self.form).items():
-            if key in self._labels and self._labels[key].text() != (text := _reading(key, value)):
-                self._labels[key].setText(text)
+        self._show_state()
         parts: tuple[ValueForm | SettingsForm | RequestLine | CommandForm, ...]
         parts = (self.controls, self.settings, self.line, *self.commands.values())
         for part in parts:
             part.refresh()
+
+    def _show_state(self) -> None:
+        """Show what the service has told last, once for each time that it has."""
+        if self._shown is self._state:
+            return
+        self._shown = self._state
+        self.controls.show_values(self._state)
+        for key, value in readings(self._state, self.form).items():
+            if key in self._labels and self._labels[key].text() != (text := _reading(key, value)):
+                self._labels[key].setText(text)
 
     def focus_on(self, name: str, *, run: bool = False) -> None:
         """Bring a command or a setting before a person; `run` asks for one that takes nothing."""
@@ -171,7 +179,7 @@ class ServiceWidget(QWidget):
 
     def _build(self, commands: tuple[CommandInfo, ...]) -> None:
         """Make everything that the service offers."""
-        self._built = commands
+        self._built, self._shown = commands, None
         limits = self._limits or {}
         form = self.form = service_form(commands, self._state, limits)
         infos = (*form.actions, *form.reads, *form.others)

@@ -29,6 +29,8 @@ _SERVICES = {
     "last error": 0,
 }
 _STREAMS = {"stream": 84, "rate": 86, "readers": 0, "lost": 38, "ring": 38}
+_SHOWS_EVERY = 5
+"""Turns of the window."""
 
 
 class StatusPanel(Panel):
@@ -42,6 +44,7 @@ class StatusPanel(Panel):
         super().__init__(session)
         self._meter = LoadMeter(lambda: [status.pid for status in session.snapshot().rig.services.values()])
         self._rates = StreamRates()
+        self._turn = 0
         self.services = CellTable(_SERVICES, (2, 3, 4), session.theme)
         self.services.itemClicked.connect(self._clicked)
         self.streams = CellTable(_STREAMS, (1, 3, 4), session.theme)
@@ -60,7 +63,10 @@ class StatusPanel(Panel):
         return self._widget
 
     def refresh(self) -> None:
-        """Show the newest snapshot."""
+        """Show the newest snapshot, four times a second."""
+        self._turn += 1
+        if self._turn % _SHOWS_EVERY != 1:
+            return
         snapshot = self.session.snapshot()
         self.silent.setText(snapshot.error and f"No answer, so this is what was told last: {snapshot.error}")
         self.silent.setVisible(bool(snapshot.error))

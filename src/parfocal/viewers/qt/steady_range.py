@@ -37,7 +37,8 @@ class PlotRange:
         item.disableAutoRange("y")
         item.getViewBox().sigRangeChangedManually.connect(lambda *_: self._follow(False))
         item.autoBtn.clicked.connect(lambda *_: self._follow(True))
-        keep_axes(item)
+        for name in ("left", "bottom"):
+            item.getAxis(name).setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
 
     def show_values(self, curves: Sequence[ArrayLike]) -> None:
         """Take over all values that are drawn, of each curve those that are numbers."""
@@ -51,12 +52,6 @@ class PlotRange:
 
     def _follow(self, follows: bool) -> None:
         self._follows, self._shown = follows, None
-
-
-def keep_axes(item: pg.PlotItem) -> None:
-    """Have a plot keep its axes as pictures until they change: drawing them takes longer than all else."""
-    for name in ("left", "bottom"):
-        item.getAxis(name).setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
 
 
 def bounds_of(curve: ArrayLike) -> tuple[float, ...]:
