@@ -20,7 +20,7 @@ from parfocal.runs.earlier_run import killed_run
 from parfocal.runs.event_log import SettledEvent
 from parfocal.runs.journal import RunJournal
 from parfocal.runs.journal_entries import Began
-from parfocal.runs.machine.tasks import Decide, Expose
+from parfocal.runs.machine.tasks import Decide, Expose, Hold
 from parfocal.runs.plans.event import Event
 from parfocal.runs.plans.plan_data import plan_to_data
 from parfocal.runs.settings import RunSettings
@@ -60,6 +60,7 @@ def _costs(folder: str, images: int, stimuli: int) -> Iterator[Row]:
     kept = RunJournal(Began(run="bench", at=0.0), _LOG)
     events = [_done(number, "image") for number in range(images)]
     _ = [done.row for done in events]  # the log of events needs it anyway
+    kept.before(Hold(), folder)  # the file is made, and brought to stable storage
     begin = time.perf_counter()
     for done in events:
         kept.before(Expose(done.event), folder)

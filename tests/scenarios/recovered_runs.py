@@ -144,6 +144,13 @@ def pulses(log, light="stimulation"):
     ]
 
 
+def last_change_ns(sample):
+    """Return when the light in the sample has changed last, as its world left it."""
+    world = sample.read()
+    assert world is not None
+    return max(light.steps[-1].time_ns for light in world.lights.values())
+
+
 def is_lit(sample):
     """Return whether any light reaches the sample, as its world left it: also after that has ended."""
     world = sample.read()
