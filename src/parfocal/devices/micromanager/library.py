@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,6 +55,7 @@ def new_core(adapters: str) -> Any:
         unicore = importlib.import_module("pymmcore_plus.experimental.unicore")
     except ModuleNotFoundError as error:
         raise DeviceError(f"Micro-Manager's devices need pymmcore-plus: {INSTALL} ({error})") from error
+    logging.getLogger("pymmcore-plus").setLevel(logging.WARNING)
     folder = adapters_folder(plus, adapters)
     with asking("make a core"):
         core = unicore.UniMMCore()
