@@ -40,7 +40,8 @@ def force_extension(
 ) -> dict[int, ForceExtension]:
     """Return the force-extension curve of each bead of a run, with the chain that fits it.
 
-    The force is that of the magnet's table in the record, for where the magnet stood at each frame.
+    The force is that of the magnet's table in the record, for where the magnet stood at each frame. What the
+    service told at the end of the run counts where it had no time to tell it at its begin.
 
     Parameters
     ----------
@@ -66,7 +67,8 @@ def force_extension(
     ``force_extension("runs/pull1")[3].contour_nm`` is the length of the tether of bead 3.
     """
     record = run if isinstance(run, RecordedRun) else open_run(run)
-    state = record.manifest.devices.get(service)
+    manifest = record.manifest
+    state = manifest.devices.get(service) or manifest.devices_at_end.get(service)
     if not isinstance(state, dict) or not state.get("heights"):
         raise BadInputError(f"the record {record.folder} holds no table of a magnet from {service!r}")
     physics = _physics(state)

@@ -194,6 +194,29 @@ def test_layout_theme_and_rig_are_kept_and_broken_ones_fall_back(open_window, ri
     assert third.theme_name == "dark"
 
 
+def test_a_dock_new_to_a_kept_layout_stands_among_tabs_and_no_layout_makes_the_window_higher(
+    open_window, rig, until
+):
+    first = open_window()
+    first.show_rig("paneled")
+    assert until(lambda: first.area is not None and first.area.is_laid_out)
+    first.area.remove("log")  # as if a version without it had kept the layout
+    first.close()
+    first.file.close()
+    second = open_window()
+    assert until(lambda: second.area is not None and second.area.is_laid_out)
+    docks = second.area.docks
+    assert until(lambda: docks["status"] in second.area.tabifiedDockWidgets(docks["log"]))
+    assert until(lambda: not docks["log"].isHidden())
+    for name in ("instruments", "runs", "status", "log"):
+        second.area.open(name)
+        assert until(lambda name=name: docks[name].panel is not None)
+    size = second.size()
+    second.area.lay_out()
+    assert until(lambda: docks["live camera"].is_seen)
+    assert second.size() == size
+
+
 def test_a_panel_that_fails_is_told_in_its_place(desktop, until):
     from PySide6.QtWidgets import QLabel
 

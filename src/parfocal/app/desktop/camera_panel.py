@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from parfocal.app.desktop.exposure_switch import ExposureSwitch
@@ -14,6 +15,8 @@ from parfocal.app.desktop.service_widget import ServiceWidget
 from parfocal.app.desktop.style import GAP
 
 if TYPE_CHECKING:
+    from PySide6.QtGui import QHideEvent
+
     from parfocal.app.desktop.followers import FrameFollower
     from parfocal.app.desktop.session import Session
     from parfocal.core.frames import Frame
@@ -23,6 +26,16 @@ if TYPE_CHECKING:
 _HISTOGRAM_PX = 150
 _DRAWS_EVERY = 4
 """Turns of the window: five times a second."""
+
+
+class _Place(QWidget):
+    """Tells when nobody sees it any more."""
+
+    hidden = Signal()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self.hidden.emit()
 
 
 class CameraPanel(Panel):
@@ -39,7 +52,8 @@ class CameraPanel(Panel):
         self._frames: FrameFollower | None = None
         self._shown: Frame | None = None
         self._turn = 0
-        self._widget = QWidget()
+        self._widget = _Place()
+        self._widget.hidden.connect(self.close)
         self._lay_out()
 
     @classmethod
@@ -79,9 +93,10 @@ class CameraPanel(Panel):
         self.histogram.set_theme(theme)
 
     def close(self) -> None:
-        """Let go of the frames."""
-        if self._frames is not None:
-            self._frames.close()
+        """Let go of the frames, which are read only while somebody looks. Idempotent."""
+        frames, self._frames = self._frames, None
+        if frames is not None:
+            frames.close()
 
     def _lay_out(self) -> None:
         self.told.setObjectName("faint")

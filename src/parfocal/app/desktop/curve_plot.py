@@ -118,6 +118,8 @@ class CurvePlot(pg.PlotWidget):
             axis.setPen(theme.faint)
             axis.setTextPen(theme.text)
         self.legend.setLabelTextColor(theme.text)
+        for _, label in self.legend.items:
+            label.setText(label.text)  # which draws it in that colour
         self.legend.setBrush(theme.canvas + "70")
         for name in self._curves:
             self._paint(name)

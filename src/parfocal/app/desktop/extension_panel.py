@@ -92,6 +92,7 @@ class ExtensionPanel(Panel):
     def choose_run(self, folder: str) -> None:
         """Show the curves of a recorded run."""
         self.run, self.recorded = folder, None
+        self.source.setCurrentIndex(self.source.findData(folder))  # -1 until it is listed
         read = partial(force_extension, Path(folder), service=self.service)
         self.work.do(read, partial(self._take_curves, folder))
 

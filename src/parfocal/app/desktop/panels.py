@@ -30,9 +30,9 @@ PANELS = {
     "runs": "parfocal.app.desktop.runs_panel:RunsPanel",
     "plan": "parfocal.app.desktop.plan_editor.plan_panel:PlanPanel",
     "scripts": "parfocal.app.desktop.script_editor.scripts_panel:ScriptsPanel",
-    "viewers": "parfocal.app.desktop.viewers_panel:ViewersPanel",
     "status": "parfocal.app.desktop.status_panel:StatusPanel",
     "log": "parfocal.app.desktop.log_panel:LogPanel",
+    "viewers": "parfocal.app.desktop.viewers_panel:ViewersPanel",
 }
 """Where the class of each panel is, by the name that layouts know it by."""
 

@@ -141,7 +141,7 @@ class SweepReview(QFrame):
         self.use.clicked.connect(self.accept)
         self.again.setToolTip("Forget them, and go on with those in use; then another sweep can be made")
         self.again.clicked.connect(self.discard)
-        self.field.setPlaceholderText("remember as …")
+        self.field.setPlaceholderText("keep as …")
         self.field.setToolTip("A name by which the tables can be loaded again later; empty: not remembered")
         foot = QHBoxLayout()
         foot.setSpacing(GAP)

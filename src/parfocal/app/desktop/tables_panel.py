@@ -34,7 +34,7 @@ _FIELDS = {
     "frames": ("images of each", 10, "Images of each plane, which are averaged"),
     "settle_s": ("settle, s", 0.0, "How long to wait in each plane before its images"),
     "index_factor": (
-        "height for focus", 1.0,
+        "height per focus", 1.0,
         "By how much heights in the sample change for a change of the focus: about the ratio of the "
         "refractive indices of sample and immersion",
     ),
