@@ -31,6 +31,8 @@ _AREAS = {
 }
 """Qt's areas. Without its bottom: where nothing is above that, each change of any widget moves its edge."""
 _RIGHT_PX, _BOTTOM_PX = 450, 280
+_AT_ONCE = 4
+"""So many panels show what is new at once: all that are seen in a layout that nobody has changed."""
 _COLUMNS: dict[int | None, Area] = {0: "left", 1: "right"}
 
 
@@ -282,7 +284,7 @@ class DockArea(QMainWindow):
             panel.show_service(service).focus_on(name, run=True)
 
     def refresh(self) -> None:
-        """Tell of requests that have ended, and have panels that can be seen show what is new, one by one."""
+        """Tell of requests that have ended; have panels that can be seen show what is new, a few at once."""
         self.session.deliver()
         snapshot = self.session.snapshot()
         if self.is_laid_out and snapshot.rig.state != GONE:
@@ -291,13 +293,15 @@ class DockArea(QMainWindow):
         if not self._due:
             self._due.extend(dock for dock in self if dock.is_seen)
             self._steps.start()
+            self._refresh_next()
 
     def _refresh_next(self) -> None:
-        """Have one panel show what is new: between two of them the window answers to mouse and keys."""
-        if self._due:
-            dock = self._due.popleft()
-            dock.show_title(not self.tabifiedDockWidgets(dock))
-            dock.refresh()
+        """Have the next few panels show what is new: after them the window answers to mouse and keys."""
+        for _ in range(_AT_ONCE):
+            if self._due:
+                dock = self._due.popleft()
+                dock.show_title(not self.tabifiedDockWidgets(dock))
+                dock.refresh()
         if not self._due:
             self._steps.stop()
 
