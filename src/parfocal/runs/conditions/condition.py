@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any, Literal
 
 import msgspec
@@ -31,7 +32,13 @@ class _RefusesUnknown(msgspec.StructMeta):
 
 
 class Condition(
-    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="of", metaclass=_RefusesUnknown
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    dict=True,
+    tag_field="of",
+    metaclass=_RefusesUnknown,
 ):
     """Something that is true, or not, or cannot be told: made with ``&``, ``|`` and ``~`` of others."""
 
@@ -128,7 +135,7 @@ class Comparison(Condition, frozen=True, kw_only=True, omit_defaults=True):
         """Its unit; "" for none."""
         return self.unit
 
-    @property
+    @cached_property
     def key(self) -> str:
         """What tells it apart from all others."""
         return msgspec.json.encode(self).decode()

@@ -10,7 +10,7 @@ import msgspec
 from parfocal.core.errors import BadInputError, nearest
 from parfocal.runs.conditions.condition import Condition
 from parfocal.runs.conditions.condition_data import condition_from_data, condition_to_data
-from parfocal.runs.conditions.judging import Facts, judged
+from parfocal.runs.conditions.judging import Facts, holds, judged
 from parfocal.runs.conditions.values import OperatorAnswer
 from parfocal.runs.plans.fields import check_known, listed
 
@@ -64,9 +64,9 @@ def breaches(interlocks: Iterable[Interlock], facts: Facts, now_ns: int) -> tupl
     """
     found = []
     for interlock in interlocks:
-        verdict = judged(interlock.condition, facts, now_ns)
-        if verdict.holds is not True:
-            found.append(Breach(interlock.name, interlock.breach, verdict.text))
+        if holds(interlock.condition, facts, now_ns) is not True:
+            text = judged(interlock.condition, facts, now_ns).text
+            found.append(Breach(interlock.name, interlock.breach, text))
     return tuple(sorted(found, key=lambda breach: breach.breach != "end"))
 
 

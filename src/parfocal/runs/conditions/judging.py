@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -71,8 +71,8 @@ def observed(
     return Observation(value, at_ns, problem, since_ns, at_ns if looked_ns is None else looked_ns)
 
 
-def judged(condition: Condition, facts: Facts, now_ns: int) -> Verdict:
-    """Return whether a condition holds.
+def holds(condition: Condition, facts: Facts, now_ns: int) -> bool | None:
+    """Return whether a condition holds, None if it cannot be told; quickly, as a run asks before each step.
 
     What cannot be told makes a whole uncertain only where it matters: a part that does not hold decides
     "all", and one that does decides "any".
@@ -80,57 +80,77 @@ def judged(condition: Condition, facts: Facts, now_ns: int) -> Verdict:
     Examples
     --------
     >>> from parfocal.runs.conditions.values import FreeDisk, Lag
-    >>> both = FreeDisk(above=20) & Lag(below=9)
-    >>> facts = {one.key: Observation(7.0, 0, "", 0) for one in both.comparisons()}
-    >>> judged(both, {**facts, FreeDisk(above=20).key: Observation(7.0, 0)}, 0)
-    Verdict(holds=False, text='free disk is 7 GB, and not above 20 GB')
-    >>> judged(both, facts, 10**10).holds
+    >>> low = {FreeDisk(above=20).key: Observation(7.0, 0)}
+    >>> both, one = FreeDisk(above=20) & Lag(below=9), FreeDisk(above=20) | Lag(below=9)
+    >>> holds(both, low, 0), holds(one, low, 0), holds(~one, low, 0)
+    (False, None, None)
     """
     match condition:
-        case AllOf(conditions=conditions):
-            return _all([judged(one, facts, now_ns) for one in conditions])
-        case AnyOf(conditions=conditions):
-            return _any([judged(one, facts, now_ns) for one in conditions])
-        case Negation(condition=inner):
-            verdict = judged(inner, facts, now_ns)
-            return Verdict(None if verdict.holds is None else not verdict.holds, verdict.text)
         case Comparison():
             return _compared(condition, facts.get(condition.key), now_ns)
+        case AllOf(conditions=conditions):
+            found = [holds(one, facts, now_ns) for one in conditions]
+            return False if False in found else None if None in found else True
+        case AnyOf(conditions=conditions):
+            found = [holds(one, facts, now_ns) for one in conditions]
+            return True if True in found else None if None in found else False
+        case Negation(condition=inner):
+            opposite = holds(inner, facts, now_ns)
+            return None if opposite is None else not opposite
     raise AssertionError(condition)
 
 
-def _compared(asked: Comparison, seen: Observation | None, now_ns: int) -> Verdict:
+def judged(condition: Condition, facts: Facts, now_ns: int) -> Verdict:
+    """Return whether a condition holds, with what is known of the values that decide it.
+
+    Examples
+    --------
+    >>> from parfocal.runs.conditions.values import FreeDisk, Lag
+    >>> both = FreeDisk(above=20) & Lag(below=9)
+    >>> judged(both, {FreeDisk(above=20).key: Observation(7.0, 0)}, 0)
+    Verdict(holds=False, text='free disk is 7 GB, and not above 20 GB')
+    >>> judged(both, {}, 0).text
+    'free disk is not known yet; lag is not known yet'
+    """
+    verdict = holds(condition, facts, now_ns)
+    return Verdict(verdict, "; ".join(dict.fromkeys(_texts(condition, facts, now_ns, verdict))))
+
+
+def _compared(asked: Comparison, seen: Observation | None, now_ns: int) -> bool | None:
+    if seen is None or seen.value is None or now_ns - seen.at_ns > asked.stale_s * 1e9:
+        return None
+    if seen.met_since_ns is not None:
+        return seen.at_ns - seen.met_since_ns >= asked.for_s * 1e9
+    return None if asked.is_met_by(seen.value) is None else False
+
+
+def _texts(condition: Condition, facts: Facts, now_ns: int, verdict: bool | None) -> Iterator[str]:
+    """Yield what is known of the values by which a condition has that verdict."""
+    match condition:
+        case Comparison():
+            yield _text(condition, facts.get(condition.key), now_ns)
+        case AllOf(conditions=conditions) | AnyOf(conditions=conditions):
+            for one in conditions:
+                if holds(one, facts, now_ns) is verdict:
+                    yield from _texts(one, facts, now_ns, verdict)
+        case Negation(condition=inner):
+            yield from _texts(inner, facts, now_ns, None if verdict is None else not verdict)
+
+
+def _text(asked: Comparison, seen: Observation | None, now_ns: int) -> str:
     if seen is None:
-        return Verdict(None, f"{asked.title} is not known yet")
+        return f"{asked.title} is not known yet"
     if seen.value is None:
-        return Verdict(None, f"{asked.title} cannot be told: {seen.problem}")
+        return f"{asked.title} cannot be told: {seen.problem}"
     told = f"{asked.title} is {asked.value_text(seen.value)}"
     age_s = (now_ns - seen.at_ns) * 1e-9
     if age_s > asked.stale_s:
-        return Verdict(None, f"{asked.title} was {asked.value_text(seen.value)} {age_s:.3g} s ago, too long")
+        return f"{asked.title} was {asked.value_text(seen.value)} {age_s:.3g} s ago, too long"
     if (met := asked.is_met_by(seen.value)) is None:
-        return Verdict(None, f"{told}, which is no number")
+        return f"{told}, which is no number"
     if not met or seen.met_since_ns is None:
-        return Verdict(False, f"{told}, and not {asked.limits_text}")
+        return f"{told}, and not {asked.limits_text}"
     lasted_s = (seen.at_ns - seen.met_since_ns) * 1e-9
     if lasted_s < asked.for_s:
-        return Verdict(False, f"{told}, for {lasted_s:.3g} s only, and not {asked.limits_text}")
-    return Verdict(True, f"{told}, which is {asked.limits_text}")
-
-
-def _all(parts: list[Verdict]) -> Verdict:
-    if wrong := [part for part in parts if part.holds is False]:
-        return Verdict(False, _joined(wrong))
-    if unknown := [part for part in parts if part.holds is None]:
-        return Verdict(None, _joined(unknown))
-    return Verdict(True, _joined(parts))
-
-
-def _any(parts: list[Verdict]) -> Verdict:
-    if right := [part for part in parts if part.holds]:
-        return Verdict(True, _joined(right))
-    return Verdict(None if any(part.holds is None for part in parts) else False, _joined(parts))
-
-
-def _joined(parts: Iterable[Verdict]) -> str:
-    return "; ".join(dict.fromkeys(part.text for part in parts))
+        return f"{told}, for {lasted_s:.3g} s only, and not {asked.limits_text}"
+    return f"{told}, which is {asked.limits_text}"
