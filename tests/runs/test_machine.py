@@ -645,3 +645,33 @@ def test_an_interlock_is_checked_before_an_exposure_that_nobody_looked_at_since_
         "failed",
         "interlock 'cage': cage.is_closed was yes 61 s ago, too long",
     )
+
+
+@pytest.mark.parametrize(("kind", "exposures"), [("image", 2), ("stimulus", 1)])
+def test_an_image_that_an_interlock_has_aborted_is_taken_again_and_a_stimulus_is_not(kind, exposures):
+    shell = Shell([image(0, 0.0, kind)])
+    shell.machine = shell.machine.having(
+        interlocks=INTERLOCKS[:1], facts={DOOR.key: observed(DOOR, None, True, shell.now)}
+    )
+    begun = 0
+    for _ in range(20):
+        shell.machine, _ = advance(shell.machine, shell.report)
+        task = shell.machine.task
+        if task is None:
+            break
+        if isinstance(task, tasks.Hold):
+            shell.machine, _ = advance(shell.machine, inputs.Resume(shell.now))
+            shell.report = inputs.Woken(shell.now)
+            continue
+        begun += isinstance(task, tasks.Expose)
+        if isinstance(task, tasks.Expose) and begun == 1:
+            for closed in (False, True):  # it is closed again before the camera has stopped
+                fact = observed(DOOR, None, closed, shell.now)
+                shell.machine, _ = advance(shell.machine, inputs.Observed(shell.now, {DOOR.key: fact}))
+            shell.report = inputs.Stopped(shell.now)
+        else:
+            shell.report = shell.perform(task)
+    counts = shell.machine.counts
+    assert begun == exposures
+    assert counts.stimulations.unsure == (kind == "stimulus")
+    assert counts.acquired == (kind == "image")
