@@ -87,7 +87,7 @@ def _cancel_at_the_end() -> None:
     """Interrupt the main thread when stdin has no other end any more."""
     while os.read(0, 1):
         pass
-    signal.raise_signal(signal.SIGINT)
+    os.kill(os.getpid(), signal.SIGINT)  # which ends what the main thread waits in
 
 
 def _path(kind: type, value: Any) -> Any:

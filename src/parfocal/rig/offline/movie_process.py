@@ -67,7 +67,8 @@ class MovieProcess:
         with self._lock:
             self._cancelled = True
             if self._process is not None and self._process.stdin is not None:
-                self._process.stdin.close()
+                with suppress(OSError):
+                    self._process.stdin.close()
 
     def _once(
         self, report: Callable[[float], None], stderr: IO[bytes]
@@ -77,7 +78,8 @@ class MovieProcess:
                 return None, 0
             process = self._process = start_module(MODULE, stdout=subprocess.PIPE, stderr=stderr)
             assert process.stdin is not None
-            MessageWriter(process.stdin).send(MovieToTrack(plan=self._plan))
+            with suppress(PipeClosedError):  # it has ended already: its answers end, too
+                MessageWriter(process.stdin).send(MovieToTrack(plan=self._plan))
         assert process.stdout is not None
         last: MovieTracked | MovieFailed | None = None
         answers: MessageReader[Told] = MessageReader(process.stdout, Told)
@@ -89,9 +91,8 @@ class MovieProcess:
                 else:
                     last = told
         code = process.wait()
-        with self._lock:
-            if not process.stdin.closed:
-                process.stdin.close()
+        with self._lock, suppress(OSError):  # what it has not read has no reader any more
+            process.stdin.close()
         return last, code
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from parfocal.core.errors import BadInputError
+from parfocal.core.errors import BadInputError, MovieError
 from parfocal.core.frames import RowSpec
 from parfocal.formats import ZARR_FILES
 from parfocal.formats.zarr import attributes_of, image_folders, label_names
@@ -160,7 +160,10 @@ def has_labels(folder: Path) -> bool:
     """Whether a folder is an OME-Zarr of another program, with labels in one of its images."""
     if not folder.is_dir() or not _is_zarr(folder) or _is_ours(folder):
         return False
-    return any(label_names(place.path) for place in image_folders(folder))
+    try:
+        return any(label_names(place.path) for place in image_folders(folder))
+    except MovieError:  # whoever opens its images is told
+        return False
 
 
 def _is_zarr(folder: Path) -> bool:
