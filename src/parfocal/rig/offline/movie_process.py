@@ -54,7 +54,8 @@ class MovieProcess:
                 if isinstance(told, MovieTracked):
                     return result_of(self._movie, told.summary, number)
                 if told is not None:
-                    return MovieResult(movie=self._movie, outcome="failed", reason=told.told, tries=number)
+                    outcome = "cancelled" if self._cancelled else "failed"
+                    return MovieResult(movie=self._movie, outcome=outcome, reason=told.told, tries=number)
                 if self._cancelled:
                     break
                 reason = f"its process ended with exit code {code}{_last_line(stderr)}"
