@@ -106,21 +106,21 @@ class CoreCommands(CameraHost):
     def stage_place(self, stage: str, axes: int) -> CorePlace:
         """Return where a stage of one or two axes stands, and whether it is on its way."""
         with self.core() as core:
-            label = core.stage(stage, axes)
-            busy = core.busy(label)
-            return CorePlace(stage=label, position_um=core.position(label, axes), busy=busy)
+            return _place(core, stage, axes)
 
     @command(lane="xy", effect="changes")
-    def send_xy(self, stage: str, x_um: float, y_um: float) -> None:
-        """Send an XY stage, for "" the core's own, somewhere; returns when its adapter does."""
+    def send_xy(self, stage: str, x_um: float, y_um: float) -> CorePlace:
+        """Send an XY stage, for "" the core's own; returns where it stands once its adapter returns."""
         with self.core() as core:
             core.move(core.stage(stage, 2), (x_um, y_um))
+            return _place(core, stage, 2)
 
     @command(lane="z", effect="changes")
-    def send_z(self, stage: str, z_um: float) -> None:
-        """Send a stage of one axis, for "" the focus, somewhere; returns when its adapter does."""
+    def send_z(self, stage: str, z_um: float) -> CorePlace:
+        """Send a stage of one axis, for "" the focus; returns where it stands once its adapter returns."""
         with self.core() as core:
             core.move(core.stage(stage, 1), (z_um,))
+            return _place(core, stage, 1)
 
     @command(lane=URGENT, effect="stops")
     def halt_stage(self, stage: str, axes: int) -> None:
@@ -179,3 +179,10 @@ class CoreCommands(CameraHost):
         with self.core() as core:
             shown = core.shown_on_slm(slm)
             return None if shown is None else pack_mask((shown > 0).astype(np.uint8))
+
+
+def _place(core: Core, stage: str, axes: int) -> CorePlace:
+    """Return where a stage stands; it is asked first whether it is on its way."""
+    label = core.stage(stage, axes)
+    busy = core.busy(label)
+    return CorePlace(stage=label, position_um=core.position(label, axes), busy=busy)

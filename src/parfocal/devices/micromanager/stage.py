@@ -76,6 +76,7 @@ class CoreStage(CoreDevice):
         names = ("x", "y") if len(settings.axes) == 2 else tuple(settings.axes)
         self._axes = {name: _axis(name, settings.axes[name]) for name in names}
         self._targets: dict[str, float] = {}
+        self._sent: CorePlace | None = None
         self._label = ""  # in the configuration that was loaded when it was read last
 
     @property
@@ -115,14 +116,17 @@ class CoreStage(CoreDevice):
         """Begin to move all axes that `targets` names, together."""
         for name, target in targets.items():
             self._axis(name).check(target)
-        core, here = self.core, self._read()[0]
-        if all(name not in self._targets and self._is_at(name, at, here) for name, at in targets.items()):
+        core = self.core
+        here = self._read()[0] if len(targets) < len(self._axes) else {}
+        stays = here and not self._targets
+        if stays and all(self._is_at(name, target, here) for name, target in targets.items()):
             return
         wanted = {**here, **self._targets, **targets}
         self._targets = {**self._targets, **targets}
         send = core.send_xy if len(self._axes) == 2 else core.send_z
         try:
-            send(self._settings.stage, *(wanted[name] for name in self._axes), timeout_s=_MOVES_WITHIN_S)
+            ends = (wanted[name] for name in self._axes)
+            self._sent = send(self._settings.stage, *ends, timeout_s=_MOVES_WITHIN_S, returns=CorePlace)
         except BaseException:
             self._targets = {}
             raise
@@ -133,7 +137,8 @@ class CoreStage(CoreDevice):
         target = self._targets.get(axis)
         if target is None:
             return False
-        here, busy = self._read()
+        sent, self._sent = self._sent, None  # how it stood just after it was sent: it need not be asked again
+        here, busy = self._read() if sent is None else self._told(sent)
         if busy or not self._is_at(axis, target, here):
             return True
         self._targets.pop(axis, None)
@@ -149,6 +154,9 @@ class CoreStage(CoreDevice):
         place: CorePlace = self.core.stage_place(
             self._settings.stage, len(self._axes), timeout_s=ANSWER_S, returns=CorePlace
         )
+        return self._told(place)
+
+    def _told(self, place: CorePlace) -> tuple[dict[str, float], bool]:
         self._label = place.stage
         return dict(zip(self._axes, place.position_um, strict=True)), place.busy
 
