@@ -93,7 +93,8 @@ def test_an_optimiser_finds_the_height_that_the_sample_is_known_to_be_at(rig, tm
     assert abs(best.values["z_um"] - FOCUS_UM) < 1.0
     manifest = parfocal.open_run(best.folder).manifest
     assert manifest.plan_notes == {"campaign": "best", "step": best.step, "values": best.values}
-    assert {status.parent for name, status in rig.runs.statuses().items() if name != "best"} == {"best"}
+    children = [status for name, status in rig.runs.statuses().items() if name.startswith("best-")]
+    assert [status.parent for status in children] == ["best"] * 8
 
 
 @pytest.mark.slow
@@ -114,5 +115,5 @@ def test_a_campaign_is_paused_and_cancelled_with_the_run_in_hand(rig, tmp_path):
     campaign.cancel("enough")
     assert campaign.wait(timeout_s=PATIENCE_S).outcome == "cancelled"
     until(lambda: campaign.current is None, "all has ended")
-    (step,) = campaign.steps()
+    step = campaign.steps()[0]  # the second one may be there, too: whatever is told first
     assert (step.run, step.outcome, step.score) == ("long-1", "cancelled", None)
