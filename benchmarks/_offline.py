@@ -39,12 +39,12 @@ def reanalysis(size: Size) -> Iterator[Row]:
         )
         from distributed import LocalCluster
 
-        one, two = (
-            LocalCluster(n_workers=count, threads_per_worker=1, dashboard_address=None) for count in (1, 2)
-        )
-        with one, two:
-            single = rate(record, Path(folder) / "dask one", dask=one.scheduler_address)
-            double = rate(record, Path(folder) / "dask two", dask=two.scheduler_address)
+        rates = []
+        for count in (1, 2):
+            with LocalCluster(n_workers=count, threads_per_worker=1, dashboard_address=None) as cluster:
+                out = Path(folder) / f"dask {count}"
+                rates.append(rate(record, out, dask=cluster.scheduler_address))
+        single, double = rates
         yield Row("the same by one worker of dask", single, "time points/s")
         yield Row("two workers of dask over one", double / single, "ratio", WANTED)
         yield Row("two workers of dask over one process", double / alone, "ratio")
