@@ -374,6 +374,21 @@ def _kind_named(name: str) -> type[ParfocalError] | None:
     return kind if isinstance(kind, type) and issubclass(kind, ParfocalError) else None
 
 
+def message_of(error: BaseException) -> str:
+    """Return what an error says to a person: of a command that has refused, its own words alone.
+
+    Examples
+    --------
+    >>> where = {"service": "stage", "command": "move_to", "remote_type": "BadInputError"}
+    >>> message_of(CommandFailedError("stage.move_to raised BadInputError: 9 nm is too far", **where))
+    '9 nm is too far'
+    >>> message_of(KeyError("a"))
+    "'a'"
+    """
+    original = error.original if isinstance(error, CommandFailedError) else None
+    return str(error if original is None else original)
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return a hint that names the known word nearest to `name`, or all of them.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from parfocal.core.errors import CancelledError, CommandError
+from parfocal.core.errors import CancelledError, CommandError, message_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +64,7 @@ class Request:
     def text(self) -> str:
         """What the command says it is doing; of one that has failed, why."""
         if self.error is not None:
-            return str(self.error)
+            return message_of(self.error)
         progress = None if self._call is None else self._call.progress
         return "" if progress is None else progress.text
 

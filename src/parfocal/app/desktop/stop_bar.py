@@ -126,7 +126,9 @@ class StopBar(QWidget):
 
     def _show_failures(self) -> None:
         """Tell what did not stop, until the next time that something is to be stopped."""
-        told = "\n".join(f"Not stopped: {request.text}" for request in self.asked if is_failure(request))
+        told = "\n".join(
+            f"Not stopped: {request.service}: {request.text}" for request in self.asked if is_failure(request)
+        )
         if told != self.told.text():
             self.told.setText(told)
         self.told.setVisible(bool(told))

@@ -6,6 +6,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from parfocal.core.errors import message_of
 from parfocal.rig.opening import attach
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class SteeringRequests:
                 act(rig.runs[run.run])
         except Exception as error:  # noqa: BLE001 - the border of a thread: told in the window
             _LOG.debug("%s of %s was refused", word, run, exc_info=True)
-            answer = SteeringRequest(word, "refused", str(error))
+            answer = SteeringRequest(word, "refused", message_of(error))
         with self._lock:
             self._going.discard((run, word))
             self._last[run] = answer
