@@ -70,12 +70,13 @@ def test_a_plan_is_composed_foreseen_prepared_and_started(window, plan_panel, ri
     write(form.times.table, 0, "loops", "3")
     rig["xy"].move({"x": 30.0, "y": -10.0})
     assert until(lambda: panel.place.here.get("x") == 30.0 and panel.place.here.get("y") == -10.0)
+    assert until(form.positions.here.isEnabled)
     form.positions.here.click()
     form.positions.tiles.click()
     assert until(lambda: foreseen(panel, 3 * 5))
-    assert "5" in panel.view.facts.texts()["axes"]
-    assert "free" in panel.view.facts.texts()["disk"]
-    assert panel.view.map.isVisibleTo(panel.widget())
+    assert until(lambda: "p 5" in panel.view.facts.texts().get("axes", ""))
+    assert until(lambda: "free" in panel.view.facts.texts().get("disk", ""))
+    assert until(lambda: panel.view.map.isVisibleTo(panel.widget()))
     panel.name.setText("by hand")
     panel.prepare.click()
     assert until(lambda: panel.prepared == "by hand")
@@ -99,7 +100,9 @@ def test_what_is_wrong_is_shown_at_its_field_and_blocks_the_start(window, plan_p
     write(form.channels.table, 0, "exposure", "1,5")
     assert until(lambda: "expected a number, got '1,5'" in form.channels.fault.text())
     assert not panel.start.isEnabled()
-    assert cell(form.channels.table, 0, "exposure").data(3) == form.channels.fault.text()  # the tool tip
+    assert until(
+        lambda: cell(form.channels.table, 0, "exposure").data(3) == form.channels.fault.text()
+    )  # its tip
     write(form.channels.table, 0, "exposure", "")
     assert until(lambda: panel.start.isEnabled())
     write(form.channels.table, 0, "config", "nucles")
