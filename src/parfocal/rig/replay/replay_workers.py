@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.rig.offline.reading import stored_image
 from parfocal.runs.pipeline.messages import AnalysisJob, Warmed
 from parfocal.runs.pipeline.running import PipelineRunner
@@ -89,7 +90,7 @@ class ReplayWorkers:
                 future.set_exception(error)
                 continue
             if self._shuffled is not None:
-                threading.Event().wait(self._shuffled.uniform(0.0, _LATEST_S))
+                SYSTEM_CLOCK.sleep(self._shuffled.uniform(0.0, _LATEST_S))
             future.set_result(JobResult(found, labels, mask))
 
     def _image(self, header: FrameHeader) -> NDArray[np.generic]:
