@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
+from parfocal.core.clock import poll_until
 from parfocal.ipc import Server
 from parfocal.processes import ServiceSpec, Supervisor
+from parfocal.processes.identity import is_stopped
 
 PATIENCE_S = 30.0
 
@@ -51,6 +56,23 @@ def wait_for_text(path: Path, *wanted: str) -> None:
             return
         threading.Event().wait(0.02)
     raise AssertionError(path.read_text(encoding="utf-8"))
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def stop(pid: int) -> None:
+    os.kill(pid, signal.SIGSTOP)
+    assert poll_until(lambda: is_stopped(pid), PATIENCE_S)
+
+
+def kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+    assert poll_until(lambda: not is_running(pid), PATIENCE_S)
 
 
 MakeRig = Callable[..., tuple[Supervisor, Ears]]

@@ -12,8 +12,9 @@ import pytest
 
 from parfocal.core.clock import poll_until
 from parfocal.core.errors import ProcessError, ServiceUnavailableError, StartError
-from parfocal.processes import directory, lifecycle, process
+from parfocal.processes import directory, lifecycle
 from parfocal.processes.child_pipe import LineWriter
+from parfocal.processes.fork_server import ForkServer
 
 from .conftest import PATIENCE_S, wait_for_text
 
@@ -203,13 +204,13 @@ def test_the_pipe_to_a_process_that_has_ended_is_closed_however_late_who_writes_
     make_rig, spec, monkeypatch
 ) -> None:
     """As where the thread that writes is held up for longer than anybody waits for it."""
-    started, start, close = [], process.start_module, LineWriter.close
+    started, start, close = [], ForkServer.start, LineWriter.close
 
     def starting(*arguments, **options):
         started.append(start(*arguments, **options))
         return started[-1]
 
-    monkeypatch.setattr(process, "start_module", starting)
+    monkeypatch.setattr(ForkServer, "start", starting)
     monkeypatch.setattr(
         LineWriter, "close", lambda writer, timeout_s: timeout_s is None and close(writer, None)
     )

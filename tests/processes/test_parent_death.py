@@ -21,7 +21,7 @@ from parfocal.processes import Supervisor, directory, folders
 from parfocal.processes.identity import Identity, start_mark
 from parfocal.processes.system import lines_until_orphaned
 
-from .conftest import PATIENCE_S
+from .conftest import PATIENCE_S, is_running
 
 PROGRAM = """
 import json, os, signal, sys
@@ -77,13 +77,6 @@ def gone_after_s(pids: dict[str, int]) -> float:
     return time.monotonic() - began
 
 
-def is_running(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
-
-
 def folders_vanish() -> bool:
     folders = directory.runtime_folder("bench"), directory.shm_folder("bench")
     return poll_until(lambda: not any(folder.exists() for folder in folders), PATIENCE_S)
@@ -104,6 +97,16 @@ def test_children_and_folders_go_with_a_killed_parent(start_program, tmp_path: P
     assert folders_vanish()
     safe = {line for line in diary.read_text().splitlines() if line.endswith("safe")}
     assert safe == {"a safe", "c safe"} | (set() if stopped else {"b safe"})
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is a fork server on Linux alone")
+def test_a_stopped_fork_server_goes_with_a_killed_parent(start_program) -> None:
+    program, pids = start_program("a")
+    (server,) = [each for each in reapers_of(program, pids) if "fork-server" in " ".join(each.cmdline())]
+    os.kill(server.pid, signal.SIGSTOP)
+    program.kill()
+    assert gone_after_s({**pids, "fork server": server.pid}) < GONE_WITHIN_S + NOISE_S
+    assert folders_vanish()
 
 
 def test_the_next_start_works_at_once(start_program, spec) -> None:

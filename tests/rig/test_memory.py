@@ -17,7 +17,7 @@ HEAVY = ("llvmlite", "tensorstore", "pyarrow", "scipy", "matplotlib", "PIL", "ti
 NUMERICS = {"llvmlite", "scipy"}
 FRAMES_MB = 60
 """What the ring of the tweezers rig may take; its frames are most of what the rig holds."""
-MOST_MB = 600
+MOST_MB = 450
 """What the whole rig may take while it is idle; 527 was measured, 548 where nobody shares its libraries.
 
 Of it 11 times 25 are what Python, numpy, pydantic and zmq are once they are imported, 55 the camera's ring,

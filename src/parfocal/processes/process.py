@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -13,8 +12,8 @@ from typing import IO
 
 from parfocal.processes import child_pipe
 from parfocal.processes.child_pipe import LineWriter, Order, Report
+from parfocal.processes.fork_server import ForkServer
 from parfocal.processes.identity import identity_of, is_stopped, processor_s
-from parfocal.processes.session import start_module
 from parfocal.processes.system import dump_signal, end_group, wait_for_end
 
 _CLOSES_WITHIN_S = 0.1
@@ -33,6 +32,8 @@ class ChildProcess:
     ----------
     begin : Begin
         What it shall be.
+    fork_server : ForkServer
+        Starts it.
     on_report : callable
         Called with each report, in a thread of this object, in order.
     on_exit : callable
@@ -40,20 +41,24 @@ class ChildProcess:
     """
 
     def __init__(
-        self, begin: child_pipe.Begin, on_report: Callable[[Report], None], on_exit: Callable[[int], None]
+        self,
+        begin: child_pipe.Begin,
+        fork_server: ForkServer,
+        on_report: Callable[[Report], None],
+        on_exit: Callable[[int], None],
     ) -> None:
         self._on_report = on_report
         self._on_exit = on_exit
         name = begin.spec.name
         with (Path(begin.folder) / f"{name}.log").open("ab") as log:
-            self._popen = start_module("parfocal.processes.child", stdout=subprocess.PIPE, stderr=log)
-        self.identity = identity_of(self._popen.pid)
-        assert self._popen.stdin is not None
-        assert self._popen.stdout is not None
-        self._orders = LineWriter(self._popen.stdin, f"{name}:orders")
+            self._process = fork_server.start("parfocal.processes.child", log)
+        self.identity = identity_of(self._process.pid)
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._orders = LineWriter(self._process.stdin, f"{name}:orders")
         self.send(begin)
         self._reader = threading.Thread(
-            target=self._read, args=(self._popen.stdout,), name=f"{name}:reports", daemon=True
+            target=self._read, args=(self._process.stdout,), name=f"{name}:reports", daemon=True
         )
         self._reader.start()
         threading.Thread(target=self._wait, name=f"{name}:exit", daemon=True).start()
@@ -64,11 +69,11 @@ class ChildProcess:
 
     def terminate(self) -> None:
         """Ask the operating system to end it; a service ends in order then, if it can."""
-        self._popen.terminate()
+        self._process.terminate()
 
     def kill(self) -> None:
         """End it at once, stopped or not."""
-        self._popen.kill()
+        self._process.kill()
 
     def is_stopped(self) -> bool:
         """Whether somebody stopped it, so that none of its threads runs."""
@@ -82,7 +87,7 @@ class ChildProcess:
         """Have it write where its threads stand to its log, if it can. One that is busy may crash."""
         number = dump_signal()
         if number is not None:
-            self._popen.send_signal(number)
+            self._process.send_signal(number)
 
     def _read(self, stdout: IO[bytes]) -> None:
         with stdout:
@@ -90,9 +95,9 @@ class ChildProcess:
                 self._on_report(child_pipe.read_report(line))
 
     def _wait(self) -> None:
-        wait_for_end(self._popen.pid)
-        end_group(self._popen.pid)  # its number is still its own: nobody has collected it
-        code = self._popen.wait()
+        wait_for_end(self._process.pid)
+        end_group(self._process.pid)  # its number is still its own: nobody has collected it
+        code = self._process.wait()
         self._reader.join(_READ_WITHIN_S)
         is_closed = self._close_orders(_CLOSES_WITHIN_S)
         self._on_exit(code)
@@ -103,8 +108,8 @@ class ChildProcess:
         if not self._orders.close(timeout_s):
             return False
         with suppress(OSError):
-            assert self._popen.stdin is not None
-            self._popen.stdin.close()
+            assert self._process.stdin is not None
+            self._process.stdin.close()
         return True
 
 

@@ -4,7 +4,31 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import IO
+from typing import IO, Protocol
+
+
+class StartedProcess(Protocol):
+    """A child of this process with pipes: a `subprocess.Popen`, or a `ForkedProcess`."""
+
+    pid: int
+    stdin: IO[bytes] | None
+    stdout: IO[bytes] | None
+
+    def send_signal(self, sig: int) -> None:
+        """Send it a signal, unless it has ended."""
+        ...
+
+    def terminate(self) -> None:
+        """Ask the operating system to end it."""
+        ...
+
+    def kill(self) -> None:
+        """End it at once."""
+        ...
+
+    def wait(self) -> int:
+        """Block until it has ended; return its exit code, a signal's as a negative number."""
+        ...
 
 
 def start_module(module: str, *, stdout: int, stderr: IO[bytes]) -> subprocess.Popen[bytes]:

@@ -16,6 +16,7 @@ from parfocal.processes import child_pipe, lifecycle
 from parfocal.processes.child_pipe import LogRecord, NewSettings, Order, Report
 from parfocal.processes.directory import ServiceRecord, write_record
 from parfocal.processes.folders import RigFolders
+from parfocal.processes.fork_server import ForkServer
 from parfocal.processes.heartbeat import HeartbeatMonitor
 from parfocal.processes.lifecycle import Event, Life, StopRig
 from parfocal.processes.logs import LONGEST_LOG, limit_log
@@ -63,6 +64,7 @@ class SupervisedService:
         spec: ServiceSpec,
         folders: RigFolders,
         sidecar: Sidecar,
+        fork_server: ForkServer,
         *,
         post: Post,
         on_report: Callable[[SupervisedService, Report], None],
@@ -80,6 +82,7 @@ class SupervisedService:
         self.last_failure: child_pipe.Failure | None = None
         self._folders = folders
         self._sidecar = sidecar
+        self._fork_server = fork_server
         self._post = post
         self._on_report = on_report
         self._on_log = on_log
@@ -268,7 +271,7 @@ class SupervisedService:
         try:
             beat = self._folders.runtime / f"{self.spec.name}.beat"
             self._monitor = HeartbeatMonitor(beat, self.spec.hang_after_s, now)
-            self._process = ChildProcess(begin, self._receive, self._notice_exit)
+            self._process = ChildProcess(begin, self._fork_server, self._receive, self._notice_exit)
         except (OSError, RuntimeError) as error:  # no memory, handle, thread, disk or folder
             reason = f"its process could not be started: {error}"
             self._receive(child_pipe.Failure(error=reason, traceback="", fatal=True))

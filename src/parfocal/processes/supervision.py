@@ -21,6 +21,7 @@ from parfocal.processes.announcer import Announcer
 from parfocal.processes.changes import Changes
 from parfocal.processes.child_pipe import Report
 from parfocal.processes.folders import RigFolders
+from parfocal.processes.fork_server import ForkServer
 from parfocal.processes.orderly_end import OrderlyEnd
 from parfocal.processes.sidecar import Sidecar
 from parfocal.processes.spec import ServiceSpec, levels
@@ -64,6 +65,7 @@ class Supervision:
         specs: Sequence[ServiceSpec],
         folders: RigFolders,
         sidecar: Sidecar,
+        fork_server: ForkServer,
         announcer: Announcer,
         *,
         on_stopping: Callable[[], None],
@@ -75,6 +77,7 @@ class Supervision:
         self._inbox: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._folders = folders
         self._sidecar = sidecar
+        self._fork_server = fork_server
         self._announcer = announcer
         self._on_stopping = on_stopping
         self._on_over = on_over
@@ -193,6 +196,8 @@ class Supervision:
         """Look after what is beside the services."""
         if self._sidecar.revive():
             _LOG.warning("somebody ended the reaper; another one was started")
+        if self._fork_server.revive():
+            _LOG.warning("the fork server ended; another one was started")
         for service in self.services.values():
             service.limit_log()
         if not self._folders.streams.exists():
@@ -211,7 +216,7 @@ class Supervision:
 
     def _make(self, spec: ServiceSpec) -> SupervisedService:
         return SupervisedService(
-            spec, self._folders, self._sidecar,
+            spec, self._folders, self._sidecar, self._fork_server,
             post=self.post, on_report=self._receive, on_log=self._announcer.logged, on_exit=self._live,
             verbose=self._verbose, clock=self._clock,
         )  # fmt: skip

@@ -19,6 +19,7 @@ from parfocal.processes import directory, lifecycle
 from parfocal.processes.announcer import Announcer
 from parfocal.processes.directory import RIG_SERVICE
 from parfocal.processes.folders import RigFolders
+from parfocal.processes.fork_server import ForkServer
 from parfocal.processes.panel_table import PanelTable
 from parfocal.processes.restarting import back_again, refuse_claimed, restart_changed, wait_for_settings
 from parfocal.processes.rig_commands import CHANGES_WITHIN_S, RigCommands
@@ -88,6 +89,7 @@ class Supervisor:
         self._resources = ExitStack()
         self._supervision: Supervision | None = None
         self._sidecar: Sidecar | None = None
+        self._fork_server: ForkServer | None = None
 
     def start(self) -> None:
         """Start all services, and return when each is ready. Twice: warns, and does nothing.
@@ -301,6 +303,11 @@ class Supervisor:
         """The process that cleans up if this one dies; 0 before the start."""
         return self._sidecar.pid if self._sidecar is not None else 0
 
+    @property
+    def fork_server_pid(self) -> int:
+        """The process that services are forked from; 0 before the start, and where there is none."""
+        return self._fork_server.pid if self._fork_server is not None else 0
+
     def __enter__(self) -> Self:
         self.start()
         return self
@@ -320,10 +327,14 @@ class Supervisor:
         self.panels.changed = announcer.panels_changed
         self._sidecar = sidecar = Sidecar((folders.runtime, folders.streams), directory.locks_folder())
         self._resources.callback(sidecar.close)
+        self._fork_server = ForkServer(self.rig, sidecar)
+        self._resources.callback(self._fork_server.close)
+        self._fork_server.begin()
         self._supervision = Supervision(
             self._specs,
             folders,
             sidecar,
+            self._fork_server,
             announcer,
             on_stopping=self._notice_stopping,
             on_over=self._finish,
@@ -338,6 +349,7 @@ class Supervisor:
         self._resources.callback(reminder.cancel)
         atexit.register(self._end_at_exit, reminder)
         self._resources.callback(atexit.unregister, self._end_at_exit)
+        self._fork_server.wait_ready()
         return self._supervision
 
     def _end_at_exit(self, reminder: Reminder) -> None:
