@@ -26,7 +26,7 @@ from parfocal.processes import (
 from parfocal.processes.fork_server import ForkServer
 from parfocal.processes.fork_server_client import ForkServerClient
 from parfocal.processes.forked_process import ForkedProcess
-from parfocal.processes.session import StartedProcess, start_module
+from parfocal.processes.session import ChildHandle, start_module
 from parfocal.processes.sidecar import Sidecar
 
 from .conftest import PATIENCE_S, is_running, kill, stop
@@ -75,7 +75,7 @@ def shared(probes: Path, sidecar: Sidecar) -> Iterator[ForkServer]:
 class Probe:
     """A process that tells how it finds itself, and ends as it is told."""
 
-    def __init__(self, process: StartedProcess) -> None:
+    def __init__(self, process: ChildHandle) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
         self.process, self.stdin, self.stdout = process, process.stdin, process.stdout

@@ -18,10 +18,11 @@ NUMERICS = {"llvmlite", "scipy"}
 FRAMES_MB = 60
 """What the ring of the tweezers rig may take; its frames are most of what the rig holds."""
 MOST_MB = 450
-"""What the whole rig may take while it is idle; 527 was measured, 548 where nobody shares its libraries.
+"""What the whole rig may take while it is idle; 394 was measured.
 
-Of it 11 times 25 are what Python, numpy, pydantic and zmq are once they are imported, 55 the camera's ring,
-and 50 each what numba keeps in the camera and the worker; compiling itself, each keeps 180 more.
+Python, numpy, pydantic and zmq, once they are imported, take 25 in a process of its own; services, which are
+forked, share most of that. 55 is the camera's ring, and 50 each what numba keeps in the camera and the worker;
+compiling itself, each keeps 180 more.
 """
 UNUSED_BY_ALL = ("asyncio", "numba", "scipy", "psutil", "cyclopts", "rich")
 UNUSED_BY_CAMERA = ("scipy.interpolate", "scipy.optimize", "asyncio")

@@ -19,7 +19,7 @@ import threading
 from typing import IO
 
 from parfocal.processes.fork_server_client import ForkServerClient
-from parfocal.processes.session import StartedProcess, start_module
+from parfocal.processes.session import ChildHandle, start_module
 from parfocal.processes.sidecar import Sidecar
 from parfocal.processes.system import LINUX
 
@@ -72,7 +72,7 @@ class ForkServer:
         client = self._client
         return client is not None and client.is_ready(_READY_WITHIN_S)
 
-    def start(self, module: str, stderr: IO[bytes]) -> StartedProcess:
+    def start(self, module: str, stderr: IO[bytes]) -> ChildHandle:
         """Run the `main` of a module in a process of its own, with pipes for stdin and stdout.
 
         Raises
@@ -99,7 +99,7 @@ class ForkServer:
             self._is_wanted = False
             self._end()
 
-    def _fork(self, module: str, stderr: IO[bytes]) -> StartedProcess | None:
+    def _fork(self, module: str, stderr: IO[bytes]) -> ChildHandle | None:
         """Return a fork; None if there can be none now."""
         client = self._client
         if client is None or not (client.is_ready() or client.refusal):

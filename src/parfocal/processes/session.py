@@ -7,7 +7,7 @@ import sys
 from typing import IO, Protocol
 
 
-class StartedProcess(Protocol):
+class ChildHandle(Protocol):
     """A child of this process with pipes: a `subprocess.Popen`, or a `ForkedProcess`."""
 
     pid: int
