@@ -18,7 +18,7 @@ NUMERICS = {"llvmlite", "scipy"}
 FRAMES_MB = 60
 """What the ring of the tweezers rig may take; its frames are most of what the rig holds."""
 MOST_MB = 450
-"""What the whole rig may take while it is idle; 394 was measured.
+"""What the whole rig may take while it is idle; 414 was measured.
 
 Python, numpy, pydantic and zmq, once they are imported, take 25 in a process of its own; services, which are
 forked, share most of that. 55 is the camera's ring, and 50 each what numba keeps in the camera and the worker;
