@@ -20,9 +20,9 @@ FRAMES_MB = 60
 MOST_MB = 450
 """What the whole rig may take while it is idle; 414 was measured.
 
-Python, numpy, pydantic and zmq, once they are imported, take 25 in a process of its own; services, which are
-forked, share most of that. 55 is the camera's ring, and 50 each what numba keeps in the camera and the worker;
-compiling itself, each keeps 180 more.
+Python, numpy, pydantic and zmq, once they are imported, take 25 in a process of their own; services, which
+are forked, share most of that. 55 is the camera's ring, and 50 each what numba keeps in the camera and the
+worker; compiling itself, each keeps 180 more.
 """
 UNUSED_BY_ALL = ("asyncio", "numba", "scipy", "psutil", "cyclopts", "rich")
 UNUSED_BY_CAMERA = ("scipy.interpolate", "scipy.optimize", "asyncio")
