@@ -29,7 +29,7 @@ settings.load_profile("same")
 SETTLES_WITHIN_S = 20.0
 SLOW_S = 600
 KEEPS_HANDLES = {
-    *("storage", "examples"),  # zarr-python keeps an event loop for as long as the process lives
+    *("storage", "examples", "offline"),  # zarr-python keeps an event loop for as long as the process lives
     "locks",  # one rig of streams for all tests of a module, whose sockets are made when they are needed
 }
 ROOT_VARIABLES = ("PARFOCAL_RUNTIME_DIR", "PARFOCAL_SHM_DIR")
