@@ -6,10 +6,14 @@ import logging
 from types import SimpleNamespace
 
 from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.core.run_status import RunForecast
+from parfocal.runs.conditions.watch_maker import WatchMaker
+from parfocal.runs.examining import ExaminedRequest
 from parfocal.runs.forecast.device_times import DeviceTimes
 from parfocal.runs.forecast.measured_times import MeasuredTimes
 from parfocal.runs.instruments.rig_facts import RigFacts
 from parfocal.runs.machine.counts import EventCounts
+from parfocal.runs.making import RunMaker
 from parfocal.runs.pipeline.pipeline import Pipeline
 from parfocal.runs.pipeline.plan_check import check_plan
 from parfocal.runs.pipeline.request import PipelineRequest
@@ -19,7 +23,6 @@ from parfocal.runs.plans.sequence import Sequence
 from parfocal.runs.plans.survey import survey
 from parfocal.runs.prepared import StartRequest
 from parfocal.runs.settings import RunSettings
-from parfocal.runs.starting import RunStarter, _Examined
 from parfocal.streams import StreamWriter
 from parfocal.testing.analysis import MEMORY_FRAMES
 from parfocal.testing.instruments import MemoryInstruments
@@ -33,7 +36,7 @@ def examined(request, plan):
     instruments = MemoryInstruments(SYSTEM_CLOCK)
     instruments.facts, instruments.records = RigFacts(), False
     schedule = Schedule(plan)
-    return _Examined(
+    return ExaminedRequest(
         instruments=instruments,
         plan=plan_to_data(plan),
         needs_origin=frozenset(),
@@ -56,14 +59,16 @@ def test_steps_are_told_the_time_points_of_the_plan_as_it_is_now(tmp_path):
         rig="lab",
     )
     settings = RunSettings(camera="camera")
-    starter = RunStarter(context, lambda: settings, None, lambda _: None, None, MeasuredTimes())
+    maker = RunMaker(
+        context, lambda: settings, None, WatchMaker(context), lambda _: None, None, MeasuredTimes()
+    )
     plan = scan(3)
     steps = Pipeline(segment="parfocal.testing.steps:bright")
     request = StartRequest(
         plan=plan_to_data(plan), name="scan", by_force=True, pipeline=PipelineRequest(pipeline=steps)
     )
     with StreamWriter(tmp_path, "camera", MEMORY_FRAMES, 4):
-        engine = starter._made(request, examined(request, plan), None).engine
+        engine = maker.make(request, examined(request, plan), None, RunForecast()).engine
     assert engine.analysis._time_points() == 3
     engine.extend(scan(2))
     assert engine.analysis._time_points() == 5
