@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from parfocal.app.desktop.panel_loading import panel_class, panel_icon
 from parfocal.app.desktop.point_history import MOST_POINTS, PointHistory
-from parfocal.core.errors import BadInputError
+from parfocal.core.errors import BadInputError, ConfigError
 
 MODULE = """
 from PySide6.QtWidgets import QLabel
@@ -34,6 +35,10 @@ class Focus(TimePlot):
 
     def points(self, rows):
         return rows["time_ns"], rows[rows.dtype.names[1]]
+
+
+class Worded(Focus):
+    icon, seconds = "fa6s.no-such-icon", "60"
 
 
 class Uneven(Focus):
@@ -103,6 +108,16 @@ def test_windows_agree_on_what_was_added_removed_and_has_failed(windows, rig, un
     gone = {"added panel greeting", "added plot height"}
     assert until(lambda: not any(gone & set(window.area.docks) for window in windows))
     assert all(window.area.docks["status"].panel is None or window.area.isVisible() for window in windows)
+
+
+def test_a_class_that_can_not_be_a_plot_is_refused_in_words(application, caplog):
+    namespace = {}
+    exec(MODULE, namespace)
+    with pytest.raises(ConfigError, match="the seconds of Worded must be above 0, less than a day, not '60'"):
+        panel_class(namespace["Worded"], "plot")
+    assert panel_icon("fa6s.no-such-icon", "#ffffff").isNull()
+    assert "fa6s.no-such-icon" in caplog.text
+    assert not panel_icon("fa6s.bug", "#ffffff").isNull()
 
 
 def test_a_history_forgets_what_is_old_or_too_much():

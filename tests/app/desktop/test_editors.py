@@ -51,7 +51,7 @@ def test_a_number_is_read_and_written_with_a_point(edit):
     assert (editor.input.text(), editor.value) == ("1e-07", 1e-7)
 
 
-@pytest.mark.parametrize("text", ["1,5", "1 000", "1_000", "ten", "nan"])
+@pytest.mark.parametrize("text", ["1,5", "1 000", "1_000", "ten", "nan", "1e400"])
 def test_what_is_no_number_is_not_taken_for_another(edit, text):
     editor, told = edit("voltage_v", "number", default=0.25)
     write(editor, text)
@@ -67,6 +67,13 @@ def test_whole_numbers_stay_so_and_an_empty_field_is_none(edit):
     write(editor, "")
     assert told == [12, None]
     assert isinstance(told[0], int)
+
+
+def test_a_whole_number_that_no_service_can_be_told_is_not_taken(edit):
+    editor, told = edit("count", "integer", default=3)
+    write(editor, "1e30")
+    assert told == []
+    assert editor.input.is_wrong
 
 
 def test_up_and_down_step_the_second_digit(edit):
@@ -146,3 +153,20 @@ def test_what_did_not_stop_is_told_and_what_has_nothing_to_stop_is_not():
         True,
     ]
     assert not is_failure(Request("lamp", "off", {}))
+
+
+def test_an_axis_is_not_moved_by_what_is_no_number_and_stands_at_plain_zero(german):
+    from parfocal.app.desktop.axis_row import AxisRow
+    from parfocal.core.protocols import Axis
+
+    moved = []
+    axis = AxisRow(Axis(name="x", unit="um", low=-10.0, high=10.0, speed=1.0), lambda *ask: moved.append(ask))
+    axis.target.setText("1,30")
+    axis.go.click()
+    assert (moved, axis.target.objectName()) == ([], "wrong")
+    axis.target.setText("1.3")
+    axis.go.click()
+    assert moved == [(1.3, False)]
+    assert axis.target.objectName() == ""
+    axis.show_position(-1e-9)
+    assert axis.position.text() == "0 µm"

@@ -10,11 +10,15 @@ from hypothesis import strategies as st
 from parfocal.app.desktop.plan_editor.checked_draft import checked_draft
 from parfocal.app.desktop.plan_editor.plan_draft import PlanDraft, draft_of, part_of_event, plan_of
 from parfocal.app.desktop.plan_editor.plan_fault import place_of
-from parfocal.app.desktop.plan_editor.plan_text import shown_frames, typed_frames
+from parfocal.app.desktop.plan_editor.plan_form import PlanForm
+from parfocal.app.desktop.plan_editor.plan_text import shown_frames, typed, typed_frames
 from parfocal.app.desktop.plan_editor.position_files import read_positions
+from parfocal.app.desktop.plan_editor.stage_place import StagePlace
+from parfocal.app.desktop.plan_editor.yaml_text import read_yaml
 from parfocal.core.errors import BadInputError
 from parfocal.runs import FreeDisk, Interlock, Sequence, acquire, combine, confirm, wait
 from parfocal.runs.plans.plan_files import PlanWithPipeline, load_plan, read_plan_file, write_plan_file
+from parfocal.viewers.qt.theme import theme_of
 
 PARTS = st.sampled_from(
     [
@@ -134,6 +138,48 @@ def test_a_draft_is_kept_as_it_is_however_wrong():
     assert msgspec.json.decode(msgspec.json.encode(draft), type=PlanDraft) == draft
     assert not checked_draft(draft).is_right
     assert checked_draft(PlanDraft()).is_right
+
+
+@pytest.mark.parametrize("text", ["1e400", "-1e400", "9" * 400, "1" + "0" * 30, "1,5"])
+def test_a_number_that_can_not_be_is_kept_as_written_and_refused(text):
+    draft = PlanDraft(parts=({"type": "wait", "duration_s": typed(text)},))
+    assert msgspec.json.decode(msgspec.json.encode(draft), type=PlanDraft) == draft
+    assert text in checked_draft(draft).faults[0].message
+
+
+def test_more_time_points_than_can_be_counted_are_refused():
+    for phase in ({"interval": 1, "loops": 10**18}, {"interval": 1e-6, "duration": 1e15}):
+        faults = checked_draft(PlanDraft(parts=({"time_plan": [phase]},))).faults
+        assert "time_plan[0] has 1000000000 loops at most" in faults[0].message
+
+
+def test_a_kept_draft_without_parts_is_refused():
+    with pytest.raises(msgspec.ValidationError, match="one part or more"):
+        msgspec.json.decode(b'{"parts": []}', type=PlanDraft)
+
+
+WRONG = [
+    *(
+        {field: 5}
+        for field in ("channels", "stim_channels", "time_plan", "stage_positions", "z_plan", "autofocus")
+    ),
+    {"time_plan": "x"},
+    {"stage_positions": [5]},
+    {"z_plan": [1]},
+    {"type": ["wait"]},
+]
+
+
+@pytest.mark.parametrize("part", WRONG)
+def test_a_part_that_no_form_can_show_is_shown_as_it_is(part, application):
+    form = PlanForm(StagePlace(None), None, theme_of("dark"))
+    draft = PlanDraft(parts=(part,), interlocks=True, pipeline=[5])
+    form.show_draft(draft)
+    assert form.draft == draft
+    assert read_yaml(form._form.text.toPlainText()) == part
+    assert not checked_draft(draft).is_right
+    form.show_draft(PlanDraft())
+    assert form._form is form.sequence
 
 
 def test_positions_come_from_tables_and_plans(tmp_path):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QLabel, QPushButton, QWidget
 
 from parfocal.app.desktop.editors import NumberField
+from parfocal.app.desktop.fields import shown_unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,11 +42,12 @@ class AxisRow:
         )
         self.go, self.down, self.up = QPushButton("Move to"), QPushButton("−"), QPushButton("+")  # noqa: RUF001
         self.step.show_value(float(f"{(axis.high - axis.low) * _FIRST_STEP:.1g}"))
-        limits = f"from {axis.low:.10g} to {axis.high:.10g} {axis.unit}, {axis.speed:.10g} {axis.unit}/s"
+        self._unit = shown_unit(axis.unit)
+        limits = f"from {axis.low:.10g} to {axis.high:.10g} {self._unit}, {axis.speed:.10g} {self._unit}/s"
         for widget in (self.target, self.go, self.position):
             widget.setToolTip(limits)
         for widget in (self.step, self.down, self.up):
-            widget.setToolTip(f"step, {axis.unit}; the axis goes {limits}")
+            widget.setToolTip(f"step, {self._unit}; the axis goes {limits}")
         self.go.clicked.connect(lambda: self._go())
         self.target.returnPressed.connect(self._go)
         self.down.clicked.connect(lambda: self._step(-1))
@@ -57,7 +59,7 @@ class AxisRow:
         name.setObjectName("heading")
         self.position.setObjectName("heading")
         limits.setObjectName("faint")
-        limits.setText(f"{self.axis.low:.10g} … {self.axis.high:.10g} {self.axis.unit}")
+        limits.setText(f"{self.axis.low:.10g} … {self.axis.high:.10g} {self._unit}")
         for arrow in (self.down, self.up):
             arrow.setFixedWidth(_ARROW_PX)
         grid.addWidget(name, row, 0)
@@ -69,12 +71,15 @@ class AxisRow:
 
     def show_position(self, position: float) -> None:
         """Show where it stands."""
-        self.position.setText(f"{round(position, _DECIMALS.get(self.axis.unit, 3)):.10g} {self.axis.unit}")
+        rounded = round(position, _DECIMALS.get(self.axis.unit, 3)) + 0.0  # 0 instead of -0
+        self.position.setText(f"{rounded:.10g} {self._unit}")
 
     def _go(self) -> None:
+        self.target.mark(self.target.is_wrong)
         if self.target.value is not None:
             self._move(self.target.value, False)
 
     def _step(self, way: int) -> None:
+        self.step.mark(self.step.is_wrong)
         if self.step.value is not None:
             self._move(way * self.step.value, True)

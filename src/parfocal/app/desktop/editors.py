@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,12 +11,12 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLineEdit, QWidget
 
 from parfocal.app.desktop.fields import FormField
+from parfocal.app.desktop.number_text import read_number
 from parfocal.core.text_values import read_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _WIDTH_PX = 64
 
 
@@ -32,11 +31,10 @@ class NumberField(QLineEdit):
     @property
     def value(self) -> float | None:
         """The number; None while there is none."""
-        text = self.text().strip()
-        if not _NUMBER.fullmatch(text):
-            return None
-        number = float(text)
-        return int(number) if self._integer and number.is_integer() else number
+        number = read_number(self.text())
+        if number is None or not self._integer or not float(number).is_integer():
+            return number
+        return read_number(f"{number:.0f}")  # 2e3 is whole, too
 
     @property
     def is_wrong(self) -> bool:

@@ -98,7 +98,18 @@ def unit_text(name: str) -> str:
     >>> unit_text("field_um"), unit_text("rate_pn_per_s"), unit_text("seconds")
     ('µm', 'pN/s', '')
     """
-    return "/".join(_SIGNS.get(part, part) for part in unit_of(name).split("/"))
+    return shown_unit(unit_of(name))
+
+
+def shown_unit(unit: str) -> str:
+    """Return a unit as people write it.
+
+    Examples
+    --------
+    >>> shown_unit("um"), shown_unit("um/s"), shown_unit("nm")
+    ('µm', 'µm/s', 'nm')
+    """
+    return "/".join(_SIGNS.get(part, part) for part in unit.split("/"))
 
 
 def parameter_field(parameter: ParameterInfo, limits: Mapping[str, Limits] = {}, tip: str = "") -> FormField:

@@ -7,6 +7,9 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import qtawesome
+from PySide6.QtGui import QIcon
+
 from parfocal.app.desktop.panel import Panel
 from parfocal.app.desktop.plot_panel import plot_panel
 from parfocal.app.desktop.time_plot import TimePlot
@@ -61,6 +64,16 @@ class PanelLoader:
         self._loaded[added] = found
 
 
+def panel_icon(name: str, color: str) -> QIcon:
+    """Return the icon of a panel; none where qtawesome has none of that name."""
+    try:
+        found: QIcon = qtawesome.icon(name, color=color)
+    except Exception:  # noqa: BLE001 - qtawesome raises nothing narrower; panels may be anybody's: logged
+        _log.warning("no icon is called %r; see qta-browser for those that are", name)
+        return QIcon()
+    return found
+
+
 def panel_class(found: Any, kind: str) -> type[Panel]:
     """Return what was imported as a panel, if it can be one; that of a time plot draws it.
 
@@ -91,7 +104,7 @@ def panel_class(found: Any, kind: str) -> type[Panel]:
         raise ConfigError(f"the area of {name} must be one of {', '.join(_AREAS)}, not {found.area!r}")
     if issubclass(found, Panel):
         return found
-    if not 0 < found.seconds < _LONGEST_S:
+    if not isinstance(found.seconds, int | float) or not 0 < found.seconds < _LONGEST_S:
         raise ConfigError(f"the seconds of {name} must be above 0, less than a day, not {found.seconds!r}")
     streams = getattr(found, "streams", None)
     if not streams or isinstance(streams, str) or not all(isinstance(stream, str) for stream in streams):

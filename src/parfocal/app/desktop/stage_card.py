@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
 
 from parfocal.app.desktop.axis_row import AxisRow
+from parfocal.app.desktop.fields import shown_unit
 from parfocal.app.desktop.request_line import RequestLine
 from parfocal.app.desktop.service_poll import ServicePoll
 from parfocal.app.desktop.style import GAP
@@ -87,7 +88,7 @@ class StageCard(QFrame):
             go()
             return
         self._far = go
-        self.question.ask(f"Move {self.service} {axis.name} by {distance:.6g} {axis.unit}?")
+        self.question.ask(f"Move {self.service} {axis.name} by {distance:.6g} {shown_unit(axis.unit)}?")
 
     def _confirmed(self) -> None:
         self.question.ask("")

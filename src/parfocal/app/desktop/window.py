@@ -6,7 +6,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
-import qtawesome
 from PySide6.QtCore import QByteArray, Qt, QTimer
 from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QKeySequence
 from PySide6.QtWidgets import (
@@ -23,6 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from parfocal.app.desktop.dock_area import DockArea
+from parfocal.app.desktop.panel_loading import panel_icon
 from parfocal.app.desktop.panels import panel_classes
 from parfocal.app.desktop.programs import open_program
 from parfocal.app.desktop.search import SearchEntry, service_entries
@@ -336,7 +336,7 @@ class DesktopWindow(QMainWindow):
         if self.area is not None:
             for dock in self.area:
                 action = dock.toggleViewAction()
-                action.setIcon(qtawesome.icon(dock.kind.icon, color=theme_of(self.theme_name).text))
+                action.setIcon(panel_icon(dock.kind.icon, theme_of(self.theme_name).text))
                 self.panels_menu.addAction(action)
 
     def _list_streams(self) -> None:

@@ -70,7 +70,7 @@ def plan_from_data(data: Any, where: str = "plan") -> Plan:
         raise BadInputError(f"{where}: expected a mapping, got {data!r}")
     fields = {str(name): value for name, value in data.items()}
     kind = fields.pop("type", "sequence")
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise BadInputError(f"{where}: no plan is of type {kind!r}; {nearest(str(kind), KINDS)}")
     if KINDS[kind] is CombinedPlan and "plans" in fields:
         plans = listed(fields["plans"], f"{where}.plans")

@@ -15,6 +15,7 @@ from parfocal.core.errors import BadInputError
 from parfocal.runs.plans.fields import check_known, listed, number, plain
 
 _WAYS = "interval and loops, interval and duration, or duration and loops"
+MOST_TIMES = 10**9
 _UNITS = ("weeks", "days", "hours", "minutes", "seconds", "milliseconds", "microseconds")
 
 
@@ -120,15 +121,24 @@ def _phase(value: Any, where: str) -> TimePhase:
         if not round(interval * 1e6):
             raise BadInputError(f"{where}.interval must be above 0 where a duration is given, not {interval}")
         duration = _seconds(value["duration"], f"{where}.duration")
-        return TimePhase(interval=interval, loops=round(duration * 1e6) // round(interval * 1e6) + 1)
+        loops = round(duration * 1e6) // round(interval * 1e6) + 1
+        return TimePhase(interval=interval, loops=_bounded(loops, where))
     loops = plain(value["loops"], f"{where}.loops")
     if not isinstance(loops, int) or isinstance(loops, bool) or loops < 1:
         raise BadInputError(f"{where}.loops must be a whole number of 1 or more, not {loops!r}")
+    _bounded(loops, where)
     if "interval" in value:
         return TimePhase(interval=_seconds(value["interval"], f"{where}.interval"), loops=loops)
     return TimePhase(
         interval=_seconds(value["duration"], f"{where}.duration") / max(1, loops - 1), loops=loops
     )
+
+
+def _bounded(loops: int, where: str) -> int:
+    """Refuse more time points than any program can count."""
+    if loops > MOST_TIMES:
+        raise BadInputError(f"{where} has {MOST_TIMES} loops at most, not {loops:g}")
+    return loops
 
 
 def _seconds(value: Any, where: str) -> float:

@@ -40,7 +40,7 @@ class InterlockSection(PlanSection):
     def summary(self) -> str:
         """Return their names."""
         found = self.text.value()
-        if not found:
+        if not isinstance(found, list):
             return "those of the rig"
         named = [str(each.get("name")) for each in found if isinstance(each, dict)]
         return ", ".join(["those of the rig", *named])

@@ -98,7 +98,7 @@ class PartTabs(QWidget):
 
     def _draw(self) -> None:
         for number, part in enumerate(self._parts):
-            kind = part.get("type", "sequence")
+            kind = str(part.get("type", "sequence"))
             colour = self._theme.alarm if number in self._wrong else self._theme.text
             self.bar.setTabText(number, part_text(part))
             self.bar.setTabIcon(number, qtawesome.icon(_ICONS.get(kind, "fa6s.code"), color=colour))

@@ -67,7 +67,7 @@ class PipelineRow(QWidget):
             if isinstance(pipeline, str)
             else ""
             if pipeline is None
-            else f"steps: {', '.join(pipeline)}"
+            else f"steps: {', '.join(map(str, pipeline))}"
         )
         if self.address.text() != text:
             self.address.setText(text)

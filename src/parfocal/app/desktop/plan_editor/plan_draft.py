@@ -15,6 +15,8 @@ from parfocal.runs.plans.plan_data import plan_from_data, plan_to_data
 from parfocal.runs.plans.plan_files import PlanWithPipeline
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from parfocal.runs.plans.plan import Plan
 
 PlanPart = dict[str, Any]
@@ -50,6 +52,11 @@ class PlanDraft(msgspec.Struct, frozen=True, kw_only=True):
     path: str = ""
     saved: str = ""
 
+    def __post_init__(self) -> None:
+        """Refuse a draft without any part, which no form can show."""
+        if not self.parts:
+            raise ValueError("a draft has one part or more")
+
     @property
     def content_hash(self) -> str:
         """What `saved` is once it is saved."""
@@ -66,6 +73,21 @@ class PlanDraft(msgspec.Struct, frozen=True, kw_only=True):
         parts = list(self.parts)
         parts[number] = part
         return msgspec.structs.replace(self, parts=tuple(parts))
+
+
+def form_of(part: PlanPart) -> str:
+    """Return the type of the form that can hold a part; "" for none: it is edited as YAML.
+
+    Examples
+    --------
+    >>> form_of({"channels": ["a"]}), form_of({"type": "wait"}), form_of({"channels": 5})
+    ('sequence', 'wait', '')
+    """
+    kind = part.get("type", "sequence")
+    if kind != "sequence":
+        return kind if isinstance(kind, str) else ""
+    shapes = (part.get(field) is None or _FIELDS[field](part[field]) for field in _FIELDS)
+    return kind if all(shapes) else ""
 
 
 class PartFault(msgspec.Struct, frozen=True):
@@ -134,6 +156,31 @@ def part_of_event(draft: PlanDraft, event: int) -> int:
 
 
 _WHERE = "plan"
+
+
+def _is_mapping(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple)
+
+
+def _is_list_of(fits: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: _is_list(value) and all(fits(each) for each in value)
+
+
+_FIELDS: dict[str, Callable[[Any], bool]] = {
+    "channels": _is_list,
+    "stim_channels": _is_list,
+    "time_plan": _is_list_of(_is_mapping),
+    "stage_positions": lambda value: (
+        _is_mapping(value) or _is_list_of(lambda each: _is_mapping(each) or _is_list(each))(value)
+    ),
+    "z_plan": _is_mapping,
+    "autofocus": _is_mapping,
+}
+"""What the form of a sequence can show of these fields."""
 
 
 def _parts(data: PlanPart) -> list[PlanPart]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 import msgspec
 from PySide6.QtCore import Signal
@@ -12,7 +12,7 @@ from parfocal.app.desktop.plan_editor.interlock_section import InterlockSection
 from parfocal.app.desktop.plan_editor.part_forms import LINE_FORMS, LineForm, YamlForm
 from parfocal.app.desktop.plan_editor.part_tabs import PartTabs
 from parfocal.app.desktop.plan_editor.pipeline_row import PipelineRow
-from parfocal.app.desktop.plan_editor.plan_draft import PlanDraft
+from parfocal.app.desktop.plan_editor.plan_draft import PlanDraft, form_of
 from parfocal.app.desktop.plan_editor.sequence_form import SequenceForm
 
 if TYPE_CHECKING:
@@ -116,16 +116,17 @@ class PlanForm(QWidget):
     def _show(self, current: int) -> None:
         """Show a part."""
         self._current = current
-        form = self._form
-        form.show_part(self.draft.parts[current])
+        part = self.draft.parts[current]
+        form = self._forms.get(form_of(part), self._forms[""])
+        form.show_part(part)
         assert isinstance(form, QWidget)
         self.pages.setCurrentWidget(form)
         self._show_faults()
 
     @property
     def _form(self) -> _PartForm:
-        kind = str(self.draft.parts[self._current].get("type", "sequence"))
-        return self._forms.get(kind, self._forms[""])
+        """The form that is seen; it stays while a person writes in it."""
+        return cast("_PartForm", self.pages.currentWidget())
 
     def _show_faults(self) -> None:
         wrong = frozenset(self._faults) - {-1}

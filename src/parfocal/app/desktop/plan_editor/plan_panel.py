@@ -14,7 +14,13 @@ from parfocal.app.desktop.background import BackgroundResult, BackgroundWork
 from parfocal.app.desktop.drafts import DraftFile, drafts_folder
 from parfocal.app.desktop.panel import Panel
 from parfocal.app.desktop.plan_editor.checked_draft import CheckedDraft, checked_draft
-from parfocal.app.desktop.plan_editor.plan_draft import PlanDraft, draft_of, part_of_event, plan_of
+from parfocal.app.desktop.plan_editor.plan_draft import (
+    PartFault,
+    PlanDraft,
+    draft_of,
+    part_of_event,
+    plan_of,
+)
 from parfocal.app.desktop.plan_editor.plan_fault import event_of, place_of
 from parfocal.app.desktop.plan_editor.plan_forecasts import PlanForecasts
 from parfocal.app.desktop.plan_editor.plan_form import PlanForm
@@ -181,12 +187,11 @@ class PlanPanel(Panel):
             self._tell("")
 
     def _take_checked(self, result: BackgroundResult[CheckedDraft]) -> None:
-        self._checking = None
-        if result.value is None:
-            self._tell(result.error, wrong=True)
-        elif result.value.draft is self.draft:
-            self.checked = result.value
-            self.forecasts.want(result.value.arguments() if result.value.is_right else None)
+        draft, self._checking = self._checking, None
+        if draft is None or draft is not self.draft:
+            return
+        self.checked = result.value or CheckedDraft(draft=draft, faults=(PartFault(-1, result.error),))
+        self.forecasts.want(self.checked.arguments() if self.checked.is_right else None)
 
     # --- what a person does
 

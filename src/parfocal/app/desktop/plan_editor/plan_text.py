@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+from parfocal.app.desktop.number_text import read_number
 
 
 def typed(text: str) -> Any:
@@ -13,16 +13,11 @@ def typed(text: str) -> Any:
 
     Examples
     --------
-    >>> typed("2.5"), typed("3"), typed(" "), typed("1,5")
-    (2.5, 3, None, '1,5')
+    >>> typed("2.5"), typed("3"), typed(" "), typed("1,5"), typed("1e400")
+    (2.5, 3, None, '1,5', '1e400')
     """
-    text = text.strip()
-    if not text:
-        return None
-    if not _NUMBER.fullmatch(text):
-        return text
-    number = float(text)
-    return int(number) if number.is_integer() and re.fullmatch(r"[-+]?\d+", text) else number
+    number = read_number(text)
+    return (text.strip() or None) if number is None else number
 
 
 def shown(value: Any) -> str:
