@@ -81,6 +81,23 @@ def test_stages_move_and_the_magnet_pulls_as_a_run(panel, rig, until, window):
     assert until(lambda: window.session.snapshot().runs[force.run.run.run].outcome == "cancelled")
 
 
+@pytest.mark.parametrize("written", ["1,30", "-2", "1e400"])
+def test_a_recording_of_no_length_that_can_be_is_not_started(written, panel, until, window):
+    recording, force = panel("recording"), panel("motors").cards
+    recording.seconds.setText(written)
+    recording.save.click()
+    assert recording.line.text.text()
+    assert recording.line.text.objectName() == "alarm"
+    assert not recording.line.is_pending
+    recording.refresh()
+    assert recording.line.text.text()
+    assert until(lambda: "force" in force)
+    force["force"].fields["hold"]["force_pn"].setText("1,30")
+    force["force"].buttons["hold"].click()
+    assert "no number" in force["force"].line.text.text()
+    assert not force["force"].line.is_pending
+
+
 def test_an_acquisition_is_recorded_with_its_sample_and_finished(panel, rig, until, tmp_path):
     recording = panel("recording")
     rig["tracker"].add_roi(48.0, 32.0)

@@ -75,11 +75,9 @@ class AxisRow:
         self.position.setText(f"{rounded:.10g} {self._unit}")
 
     def _go(self) -> None:
-        self.target.mark(self.target.is_wrong)
-        if self.target.value is not None:
+        if self.target.check() and self.target.value is not None:
             self._move(self.target.value, False)
 
     def _step(self, way: int) -> None:
-        self.step.mark(self.step.is_wrong)
-        if self.step.value is not None:
+        if self.step.check() and self.step.value is not None:
             self._move(way * self.step.value, True)

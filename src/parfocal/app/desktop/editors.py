@@ -41,6 +41,11 @@ class NumberField(QLineEdit):
         """Whether something else than a number is written, such as 1,5: nothing is guessed of it."""
         return bool(self.text().strip()) and self.value is None
 
+    def check(self) -> bool:
+        """Return whether what is written can be taken; show it if not."""
+        self.mark(self.is_wrong)
+        return not self.is_wrong
+
     def mark(self, wrong: bool) -> None:
         """Show that what is written is no number, or no longer."""
         name = "wrong" if wrong else ""
@@ -104,10 +109,7 @@ class FieldEditor(QWidget):
 
     def check(self) -> bool:
         """Return whether what is written can be taken; show it if not."""
-        if not isinstance(self.input, NumberField):
-            return True
-        self.input.mark(self.input.is_wrong)
-        return not self.input.is_wrong
+        return not isinstance(self.input, NumberField) or self.input.check()
 
     def show_value(self, value: Any) -> None:
         """Show a value from elsewhere, unless a person is about to change it."""

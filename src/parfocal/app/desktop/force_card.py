@@ -73,6 +73,10 @@ class ForceCard(QFrame):
 
     def pull(self, command: str) -> None:
         """Start a run that pulls."""
+        right = [field.check() for field in self.fields[command].values()]  # each is marked
+        if not all(right):
+            self.line.refuse("what is marked is no number: write it as 1.5")
+            return
         arguments = {name: field.value for name, field in self.fields[command].items()}
         magnet = str((self.session.settings(self.service) or {}).get("magnet", "magnet"))
         plan = pull_plan(self.service, command, arguments, magnet, _lasts_s(command, arguments))

@@ -28,6 +28,7 @@ from parfocal.app.desktop.request_line import RequestLine
 from parfocal.app.desktop.run_line import RunLine
 from parfocal.app.desktop.service_poll import ServicePoll
 from parfocal.app.desktop.style import GAP
+from parfocal.core.errors import BadInputError
 from parfocal.runs import acquire
 from parfocal.runs.acquisition_mode import MODES
 from parfocal.runs.plans.plan_data import plan_to_data
@@ -100,10 +101,20 @@ class RecordingPanel(Panel):
 
     def start(self, *, save: bool) -> None:
         """Start an acquisition as it stands here."""
+        if not self.seconds.check():
+            self.line.refuse(
+                "the seconds are no number: write them as 1.5, or nothing to go on until it is finished"
+            )
+            return
+        try:
+            plan = plan_to_data(acquire(seconds=self.seconds.value))
+        except BadInputError as error:
+            self.line.refuse(str(error))
+            return
         folder = self.folder.text().strip()
         told = {"sample": self.sample.text().strip(), "notes": self.notes.toPlainText().strip()}
         arguments: dict[str, Any] = {
-            "plan": plan_to_data(acquire(seconds=self.seconds.value)),
+            "plan": plan,
             "name": self.name.text().strip(),
             "folder": str(Path(folder).absolute()) if folder and save else "",
             "notes": {key: value for key, value in told.items() if value},

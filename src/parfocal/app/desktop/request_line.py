@@ -60,6 +60,14 @@ class RequestLine(QWidget):
         self._asked_s = SYSTEM_CLOCK.monotonic_ns() / 1e9
         self.refresh()
 
+    def refuse(self, text: str) -> None:
+        """Tell why nothing was asked for."""
+        self._request = None
+        for part in (self.bar, self.cancel):
+            part.hide()
+        self._tell(text, wrong=True)
+        self.setVisible(True)
+
     def refresh(self) -> None:
         """Show how it is now."""
         request = self._request
@@ -83,13 +91,16 @@ class RequestLine(QWidget):
             text = request.text
         else:
             text = "" if request.result is None or not self._results else f"→ {value_text(request.result)}"
-        name = "alarm" if failed else "faint"
+        self._tell(text, wrong=failed)
+        self.setVisible(bool(text) or late)
+
+    def _tell(self, text: str, *, wrong: bool) -> None:
+        name = "alarm" if wrong else "faint"
         if self.text.objectName() != name:
             self.text.setObjectName(name)
             self.text.style().polish(self.text)
-        shown = text if len(text) <= _LONGEST or failed else text[:_LONGEST] + " …"
+        shown = text if len(text) <= _LONGEST or wrong else text[:_LONGEST] + " …"
         if self.text.text() != shown:
             self.text.setText(shown)
             self.text.setToolTip(text if shown != text else "")
         self.text.setVisible(bool(shown))
-        self.setVisible(bool(shown) or late)

@@ -76,6 +76,7 @@ class PlanPanel(Panel):
         self._is_found = False
         self._then: Callable[[], None] = self._leave
         self._widget = QWidget()
+        self._widget.setEnabled(False)  # until it is known what was kept: that would replace what is written
         self._lay_out()
 
     @classmethod
@@ -149,6 +150,7 @@ class PlanPanel(Panel):
     def _take_kept(self, content: bytes) -> None:
         """Go on with what an earlier window has left."""
         self._is_found = True
+        self._widget.setEnabled(True)
         try:
             draft = msgspec.json.decode(content, type=PlanDraft) if content else PlanDraft()
         except msgspec.MsgspecError as error:

@@ -88,6 +88,7 @@ class ScriptsPanel(Panel):
         self._then: Callable[[], None] = self._leave
         self._widget = QWidget()
         self._lay_out()
+        self._widget.setEnabled(False)  # until it is known what was kept: that would replace what is written
         self.work.do(read_gallery, self._take_gallery)
 
     @classmethod
@@ -159,6 +160,7 @@ class ScriptsPanel(Panel):
     def _take_kept(self, content: bytes) -> None:
         """Go on with what an earlier window has left."""
         self._is_found = True
+        self._widget.setEnabled(True)
         try:
             self._edit(msgspec.json.decode(content, type=ScriptDraft) if content else ScriptDraft())
         except msgspec.MsgspecError as error:
