@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,7 +12,7 @@ import parfocal
 from parfocal.analysis.optimising import GaussianProcessOptimiser
 from parfocal.core.clock import poll_until
 from parfocal.core.errors import BadInputError
-from parfocal.rig.campaign import FILE, steps_in
+from parfocal.rig.campaign import FILE, carry_out, steps_in
 from parfocal.rig.opening import open_rig
 
 ROOT = Path(__file__).parents[2]
@@ -67,6 +68,23 @@ def test_a_line_that_is_being_written_is_no_step_yet(tmp_path):
     line = '{"step":1,"of":2,"values":{},"run":"a-1","folder":"f","outcome":"complete","score":1.5}\n'
     (tmp_path / FILE).write_text(line + line[:20])
     assert [step.score for step in steps_in(tmp_path)] == [1.5]
+
+
+def test_what_cannot_be_kept_in_the_record_is_refused_before_a_run_begins(tmp_path):
+    class Odd:
+        def ask(self):
+            return {"z_um": {1j}}
+
+        def tell(self, values, score):
+            raise AssertionError(values)
+
+    class FakeRun:
+        def status(self):
+            return SimpleNamespace(folder=str(tmp_path))
+
+    lab = SimpleNamespace(runs={"odd": FakeRun()})  # it has no run(): nothing may begin
+    with pytest.raises(BadInputError, match=r"z_um = \{1j\}, which can't be kept"):
+        carry_out(lab, "odd", lambda z_um: z_um, len, Odd(), 3, {})
 
 
 @pytest.fixture(scope="module")

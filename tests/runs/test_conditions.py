@@ -13,7 +13,7 @@ from parfocal.core.errors import BadInputError
 from parfocal.rig.config import RigConfig
 from parfocal.runs.conditions.condition import AllOf, AnyOf
 from parfocal.runs.conditions.condition_data import condition_from_data, condition_to_data
-from parfocal.runs.conditions.interlocks import interlocks_from_data
+from parfocal.runs.conditions.interlocks import Interlock, interlocks_from_data
 from parfocal.runs.conditions.judging import Observation, judged, observed
 from parfocal.runs.conditions.row_values import NewestRows, value_of_rows
 from parfocal.runs.conditions.values import FreeDisk, Lag, Lock, OperatorAnswer, Reading, Rows, ServiceState
@@ -148,6 +148,18 @@ def test_rows_are_kept_within_bounds_and_anew_where_they_look_different():
         ({"of": "rows", "stream": "tracks", "take": "fraction", "column": "a", "above": 0}, "each_above"),
         ({"of": "rows", "stream": "tracks", "above": 0}, "needs a column"),
         ({"of": "answer", "question": " "}, "needs a question"),
+        (
+            {
+                "of": "rows",
+                "stream": "a",
+                "column": "b",
+                "take": "count",
+                "each_above": 5,
+                "each_below": 1,
+                "above": 0,
+            },
+            "no row is above 5 and below 1",
+        ),
     ],
 )
 def test_what_cannot_be_meant_is_refused_with_the_field(data, told):
@@ -168,6 +180,37 @@ def test_what_cannot_be_meant_is_refused_with_the_field(data, told):
 def test_interlocks_that_cannot_be_meant_are_refused(data, told):
     with pytest.raises(BadInputError, match=told):
         interlocks_from_data(data)
+
+
+@pytest.mark.parametrize(
+    ("interlock", "told"),
+    [
+        (Interlock(name=" ", condition=Lag(below=5)), "needs a name"),
+        (Interlock(name="a", condition=Lag(below=5), breach="stop"), "'pause' or 'end'"),
+        (Interlock(name="a", condition=OperatorAnswer(question="?")), "can't ask a person"),
+    ],
+)
+def test_interlocks_made_in_python_are_checked_as_those_of_a_file(interlock, told):
+    with pytest.raises(BadInputError, match=told):
+        interlocks_from_data([interlock])
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, [1], 1j])
+def test_what_nothing_equals_is_refused(value):
+    with pytest.raises(BadInputError, match="equals"):
+        Lag(equals=value)
+
+
+def test_numbers_of_numpy_are_kept_as_those_of_python():
+    asked = Rows(stream="a", take="count", p=np.int64(2), above=np.float64(0.5), below=np.int32(7))
+    assert condition_to_data(asked) == {
+        "of": "rows",
+        "stream": "a",
+        "take": "count",
+        "p": 2,
+        "above": 0.5,
+        "below": 7,
+    }
 
 
 def test_a_rig_file_refuses_an_interlock_that_asks_a_service_which_it_does_not_have():

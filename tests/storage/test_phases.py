@@ -150,6 +150,20 @@ def test_a_run_goes_on_after_it_had_ended(laboratory: Laboratory, events: EventL
     assert (listed.outcome, listed.folder) == ("complete", str(run))
 
 
+def test_a_reason_tells_each_phase_once(laboratory: Laboratory) -> None:
+    first = laboratory.begin()
+    laboratory.show(0)
+    end(first, ending="cancelled", reason="too dim")
+    second = laboratory.go_on(first.folder.path)
+    laboratory.show(1)
+    end(second, ending="cancelled", reason="too bright")
+    third = laboratory.go_on(first.folder.path)
+    laboratory.show(2)
+    manifest = end(third)
+    assert manifest.reason == "phase 1 was 'cancelled' (too dim); phase 2 was 'cancelled' (too bright)"
+    assert [phase.reason for phase in manifest.phases] == ["too dim", "too bright"]
+
+
 def test_what_was_lost_before_stays_lost(laboratory: Laboratory) -> None:
     first = laboratory.begin()
     laboratory.show(0, 1)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from parfocal.core.errors import BadInputError
+from parfocal.runs.plans.fields import plain
 
 if TYPE_CHECKING:
     from parfocal.rig.lab import Lab
@@ -73,7 +74,7 @@ def carry_out(
     index = Path(lab.runs[run].status().folder) / FILE
     done = []
     for number in range(1, steps + 1):
-        values = dict(optimiser.ask())
+        values = _asked(optimiser)
         lab.step(_text(values), number, steps)
         notes = {"campaign": run, "step": number, "values": values}
         handle = lab.run(plan(**values), name=f"{run}-{number}", notes=notes, **options)
@@ -103,6 +104,30 @@ def steps_in(folder: Path) -> Iterator[CampaignStep]:
         for line in file.read_bytes().splitlines(keepends=True):
             if line.endswith(b"\n"):
                 yield msgspec.json.decode(line, type=CampaignStep)
+
+
+def _asked(optimiser: Optimiser) -> dict[str, Any]:
+    """Return what is tried next, numbers of numpy as Python's own; refuse what no record can keep.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> class Listed:
+    ...     def ask(self):
+    ...         return {"z_um": np.float64(1.5)}
+    >>> _asked(Listed())
+    {'z_um': 1.5}
+    """
+    values: dict[str, Any] = plain(dict(optimiser.ask()), "what the optimiser asks for")
+    for name, value in values.items():
+        try:
+            msgspec.json.encode(value)
+        except TypeError as error:
+            raise BadInputError(
+                f"the optimiser asks for {name} = {value!r}, which can't be kept in the record: "
+                "give numbers, texts and lists of these"
+            ) from error
+    return values
 
 
 def _score(score: Callable[[RecordedRun], float], folder: str) -> float | None:

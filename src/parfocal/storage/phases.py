@@ -27,7 +27,7 @@ class Phase(msgspec.Struct, frozen=True, kw_only=True):
     started, ended : Moment
         When it began and ended; `ended` is None of one that nobody closed.
     outcome, reason : str
-        How it ended, as the record said it then.
+        How it ended, as the record said it then of this phase.
     devices_at_end, losses, artifacts, incidents, errors
         As in `Manifest`; the files lie in a folder of their own by now.
     """
@@ -73,7 +73,7 @@ def begin_phase(manifest: Manifest, folder: Path, now: Moment) -> Manifest:
         started=manifest.began,
         ended=manifest.ended,
         outcome=manifest.seen,
-        reason=manifest.reason,
+        reason=_own_reason(manifest),
         devices_at_end=manifest.devices_at_end,
         losses=manifest.losses,
         artifacts=kept,
@@ -100,6 +100,14 @@ def begin_phase(manifest: Manifest, folder: Path, now: Moment) -> Manifest:
         errors=(),
         restarts=(),
     )
+
+
+def _own_reason(manifest: Manifest) -> str:
+    """Return why the last phase ended, without what its reason told of those before."""
+    reason = f"; {manifest.reason}"
+    for sentence in describe_phases(manifest):
+        reason = reason.replace(f"; {sentence}", "", 1)
+    return reason.removeprefix("; ")
 
 
 def earlier_losses(manifest: Manifest) -> dict[str, int]:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from parfocal.core.errors import BadInputError
-from parfocal.runs.plans.fields import check_known, number
+from parfocal.runs.plans.fields import check_known, number, plain
 
 Otherwise = Literal["go on", "skip", "end", "fail"]
 """What a plan does where a condition was not met in time."""
@@ -19,16 +19,21 @@ Told = float | bool | str
 """What a value may be."""
 
 
-class _RefusesUnknown(msgspec.StructMeta):
-    """Has a condition refuse a field that it does not have, naming the nearest."""
+class _ChecksFields(msgspec.StructMeta):
+    """Has a condition refuse a field that it does not have, naming the nearest, and take numbers of numpy."""
 
     def __call__(cls, *values: Any, **fields: Any) -> Any:
+        where = f"a condition of {cls.__struct_config__.tag!r}"
         if not values:
-            check_known(fields, cls.__struct_fields__, f"a condition of {cls.__struct_config__.tag!r}")
+            check_known(fields, cls.__struct_fields__, where)
+        fields = {
+            name: value if isinstance(value, tuple) else plain(value, f"{where}: {name}")
+            for name, value in fields.items()
+        }
         try:
             return super().__call__(*values, **fields)
         except TypeError as error:
-            raise BadInputError(f"a condition of {cls.__struct_config__.tag!r}: {error}") from error
+            raise BadInputError(f"{where}: {error}") from error
 
 
 class Condition(
@@ -38,7 +43,7 @@ class Condition(
     omit_defaults=True,
     dict=True,
     tag_field="of",
-    metaclass=_RefusesUnknown,
+    metaclass=_ChecksFields,
 ):
     """Something that is true, or not, or cannot be told: made with ``&``, ``|`` and ``~`` of others."""
 
@@ -99,6 +104,10 @@ class Comparison(Condition, frozen=True, kw_only=True, omit_defaults=True):
         self._check_limits()
 
     def _check_limits(self) -> None:
+        if not isinstance(self.wanted, float | int | str | None):
+            raise BadInputError(
+                f"{self.title}: equals: expected a number, a text or true or false, got {self.equals!r}"
+            )
         ranged = self.above is not None or self.below is not None
         if ranged == (self.wanted is not None):
             raise BadInputError(f"{self.title}: give above, below or both; or equals")

@@ -126,7 +126,7 @@ def check_services(interlocks: Iterable[Interlock], known: Iterable[str]) -> Non
 
 def _interlock(data: Any, where: str) -> Interlock:
     if isinstance(data, Interlock):
-        return data
+        data = msgspec.structs.asdict(data)
     if not isinstance(data, Mapping):
         raise BadInputError(f"{where}: expected a mapping with name, condition and breach, got {data!r}")
     check_known(data, Interlock.__struct_fields__, where)

@@ -171,6 +171,11 @@ class Rows(Comparison, frozen=True, kw_only=True, omit_defaults=True, tag="rows"
             raise BadInputError(f"take must be newest, mean, fraction or count, not {self.take!r}")
         if not self.column and (self.take != "count" or limited):
             raise BadInputError(f"rows of {self.stream!r}: {self.take!r} needs a column")
+        low, high = self.each_above, self.each_below
+        if low is not None and high is not None and low >= high:
+            raise BadInputError(
+                f"rows of {self.stream!r}: no row is above {low:g} and below {high:g}; exchange them"
+            )
         if (limited and self.take in ("newest", "mean")) or (self.take == "fraction" and not limited):
             raise BadInputError(
                 f"rows of {self.stream!r}: each_above and each_below go with a fraction, which needs one of "
