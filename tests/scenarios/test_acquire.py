@@ -7,6 +7,7 @@ import os
 import signal
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -16,8 +17,10 @@ import parfocal
 from parfocal.cli.app import run as run_command
 from parfocal.core.clock import poll_until
 from parfocal.core.errors import BadInputError, ClaimedError, CommandError, RunFailedError
+from parfocal.processes.directory import runtime_folder
 from parfocal.rig.opening import open_rig
 from parfocal.runs import call
+from parfocal.runs.last_run import UnfinishedRun
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("shared_roots")]
 WAIT_S = 60.0
@@ -254,6 +257,16 @@ def test_a_killed_engine_ends_camera_video_and_record(rig):
     assert not rig["camera"].is_running()
     assert not rig["tracker"].roi_video()["on"]
     assert parfocal.open_run(folder).manifest.outcome == "failed"
+
+
+def test_a_run_that_was_killed_before_its_record_began_has_not_that_of_another_run(rig):
+    assert rig.acquire("tracks", frames=2).wait(WAIT_S).folder
+    left = UnfinishedRun(run="early")  # as an engine leaves it that is killed before the recorder answers
+    rig.end("runs")
+    (runtime_folder(rig.name) / "runs.unfinished").write_bytes(msgspec.json.encode((left,)))
+    rig.restart("runs")
+    status = rig.runs.statuses()["early"]
+    assert (status.outcome, status.reason, status.folder) == ("failed", "the run engine died", "")
 
 
 def test_a_disk_without_room_refuses_before_anything_is_exposed(rig, tmp_path):

@@ -482,13 +482,16 @@ class RunService(Service):
         )
 
     def _close_record(self, reason: str) -> tuple[str, int]:
-        """Close the record that is open as failed; return its folder, and how many frames it holds."""
+        """Close the record that is open as failed; return its folder, and how many frames it holds.
+
+        If none is open the run had not begun one: the recorder tells of an earlier run.
+        """
         chosen = self.settings
         if chosen.recorder:  # it may have been killed, too: its next process takes the run up
             poll_until(self._recorder_is_there, _BACK_S, clock=self._context.clock)
         record = self._ask(chosen.recorder, "status")
         if record is None or record["outcome"] != "recording":
-            return "" if record is None else record["run"], 0
+            return "", 0
         report = self._ask(chosen.recorder, "finish", reason=reason, outcome="failed")
         stored = {} if report is None else report["stored"]
         return record["run"], stored.get(chosen.camera, 0)
