@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,8 @@ from parfocal.devices.simulated.microscope.world import LightChange
 from parfocal.rig import config, run_roles
 from parfocal.rig.chaos import promises
 from parfocal.rig.chaos.chaos import run_chaos
-from parfocal.rig.chaos.faults import draw_faults
+from parfocal.rig.chaos.faults import ChaosFault, draw_faults
+from parfocal.rig.chaos.inflicting import inflict
 from parfocal.rig.chaos.promises import LostProcess, StoredFrames
 from parfocal.rig.opening import load_source
 from parfocal.runs import Sequence
@@ -39,6 +41,14 @@ def test_a_seed_draws_the_same_faults_in_order_and_within_the_run(seed, seconds)
 def test_a_laboratory_without_services_to_kill_has_its_runs_steered():
     faults = [fault for seed in range(30) for fault in draw_faults(Random(seed), [], 2.0)]
     assert {fault.kind for fault in faults} == {"pause", "cancel", "cancel while paused"}
+
+
+@pytest.mark.parametrize("kind", ["kill", "stop"])
+def test_a_process_that_has_ended_meanwhile_is_left_alone(kind):
+    gone = SimpleNamespace(state="ready", pid=2**31 - 1)  # above any that a system gives
+    rig = SimpleNamespace(status=lambda: SimpleNamespace(services={"camera": gone}))
+    fault = ChaosFault(kind=kind, at_s=0.0, service="camera", lasts_s=0.0)
+    assert inflict(fault, rig, None, {"camera": 1.0}) is None
 
 
 def lit(*spans):

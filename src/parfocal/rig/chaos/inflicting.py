@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 import psutil
@@ -69,10 +70,11 @@ def _to_process(fault: ChaosFault, rig: Rig, hang_after_s: float) -> FaultDone |
             process.send_signal(signal.SIGKILL)
             return FaultDone(at_s, killed=True)
         process.suspend()
-        poll_until(lambda: not process.is_running(), fault.lasts_s)
+    except psutil.NoSuchProcess:  # it has ended meanwhile, and its rig is about to tell that
+        return None
+    poll_until(lambda: not process.is_running(), fault.lasts_s)
+    with suppress(psutil.NoSuchProcess):  # given up, and ended, while it stood still
         process.resume()
-    except psutil.NoSuchProcess:  # given up, and ended, while it stood still
-        pass
     stood_still_s = SYSTEM_CLOCK.monotonic_s() - at_s
     surely = not process.is_running() or stood_still_s > 2 * hang_after_s + 1.0
     return FaultDone(at_s, gave_up_s=hang_after_s if surely else None)
