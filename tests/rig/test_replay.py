@@ -7,6 +7,7 @@ import threading
 
 import msgspec
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 import parfocal
@@ -95,6 +96,17 @@ def test_the_decisions_are_the_same_with_one_and_four_workers_in_any_order(recor
     if name == "late":
         hashes = run.stimulations()["mask_hash"]
         assert np.count_nonzero(hashes) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_run_that_ended_before_its_first_decision_is_refused(records, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(records["in time"].folder, copy)
+    for part in (copy / "stimulations").glob("*.parquet"):
+        pq.write_table(pq.read_table(part)[:0], part)
+    with pytest.raises(BadInputError, match="before a stimulus was decided on"):
+        replay(copy)
 
 
 @pytest.mark.slow

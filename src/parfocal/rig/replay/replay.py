@@ -86,15 +86,17 @@ def replay(folder: Path | str, *, workers: int | None = None, seed: int | None =
     Raises
     ------
     BadInputError
-        If the record has no pipeline or no stimuli, or a step can't be imported.
+        If the record has no pipeline or no decisions, or a step can't be imported.
     """
     run = open_run(folder)
     if not isinstance(run, RecordedRun) or "stimulations" not in run.streams("rows"):
         raise BadInputError(f"{folder} holds no decisions: a replay needs a run with a pipeline and stimuli")
     request = _request_of(run, workers)
     then = run.rows("stimulations")
-    now = _Replay(run, request, then, None if seed is None else Random(seed)).run()
     compared = then[np.isin(then["outcome"], _BY_DECISION)]
+    if not len(compared):
+        raise BadInputError(f"{folder} ended before a stimulus was decided on: there is nothing to compare")
+    now = _Replay(run, request, then, None if seed is None else Random(seed)).run()
     return ReplayReport(
         folder=str(run.folder),
         stimuli=len(compared),
