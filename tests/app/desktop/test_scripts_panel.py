@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 import parfocal
+from parfocal.app.desktop.background import BackgroundResult
 from parfocal.app.desktop.script_editor.script_draft import ScriptDraft
+from parfocal.core.clock import SYSTEM_CLOCK
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -117,3 +119,12 @@ def test_files_examples_and_drafts(open_window, scripts_panel, until, tmp_path):
     again = scripts_panel(second)
     assert until(lambda: again.draft == kept)
     assert again.editor.toPlainText() == kept.text
+
+
+def test_a_check_that_can_not_be_made_is_told_and_made_again_later(window, scripts_panel):
+    panel = scripts_panel(window)
+    panel._touch(0.0)
+    now_s = SYSTEM_CLOCK.monotonic_ns() / 1e9
+    panel._take_checked(BackgroundResult(None, "no such luck"))
+    assert panel.told.text() == "no such luck"
+    assert panel._due_s > now_s

@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 
 _FILES = "Python (*.py)"
 _PAUSE_S = 0.4
+_AGAIN_S = 1.0
+"""When a check that could not be made, such as of a module that can't be read, is tried again."""
 
 
 class ScriptsPanel(Panel):
@@ -185,6 +187,7 @@ class ScriptsPanel(Panel):
     def _take_checked(self, result: BackgroundResult[CheckedScript]) -> None:
         self._checking = None
         if result.value is None:
+            self._due_s = _now_s() + _AGAIN_S
             self._tell(result.error, wrong=True)
         elif result.value.draft is self.draft:
             self.checked = result.value
