@@ -45,6 +45,17 @@ def test_files_called_like_the_librarys_are_none_of_its_business(tmp_path: Path)
         rig.stop()
 
 
+@pytest.mark.parametrize("line", ["run lab.toml plan.yaml --detach", "prepare lab.toml plan.yaml"])
+def test_a_rig_that_was_started_for_a_run_which_is_refused_does_not_stay_up(tmp_path: Path, line: str) -> None:
+    camera = '[services.camera]\nkind = "camera"\nsettings.device = "simulated-camera"\n'
+    (tmp_path / "lab.toml").write_text(f'name = "lab"\n{camera}')
+    (tmp_path / "plan.yaml").write_text("channels: [green]\n")
+    refused = sh(f"parfocal {line}", tmp_path)
+    assert refused.returncode == 2, refused.stderr
+    assert "channels" in refused.stderr
+    assert directory.rigs() == ()
+
+
 @pytest.mark.parametrize("file", ["types", "signal"])
 def test_nor_are_they_for_the_processes_of_a_rig(tmp_path: Path, monkeypatch, file: str) -> None:
     (tmp_path / f"{file}.py").write_text("raise SystemExit('the wrong file was imported')\n")

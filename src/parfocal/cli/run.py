@@ -18,7 +18,7 @@ from parfocal.cli.signals import counted_signals, ending_signals, interrupt
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import CommandError
 from parfocal.core.run_status import StimMode
-from parfocal.rig.opening import attach_or_open
+from parfocal.rig.opening import attach_or_open, is_up
 from parfocal.runs.pipeline.requested_run import requested_run
 from parfocal.runs.status_text import forecast_text, line_in_rig, progress_text
 
@@ -122,11 +122,12 @@ def carry_out(
     for number in ending_signals():
         signal.signal(number, interrupt)
     shown = console(quiet=json)
+    ends_it = detach and not is_up(rig)
     with shown.status(f"starting {rig}"):
         opened = attach_or_open(rig, detach=detach)
     signals: AbstractContextManager[list[str]] = nullcontext([]) if detach else counted_signals()
     with opened as running, signals as came:  # one that comes while the run is started cancels it, too
-        handle = start(running)
+        handle = _begun(running, start, ends_it=ends_it)
         status = handle.status() if detach else follow(handle, running.name, came, json=json)
         if not detach:
             settle(handle, status)
@@ -179,10 +180,10 @@ def prepare(
     find_own_modules(plan)
     asked = requested_run(plan, pipeline or None, stim_mode)
     shown = console(quiet=json)
-    with shown.status(f"asking {rig}"):
-        opened = attach_or_open(rig, detach=True)
-    with opened as running:
-        handle = running.prepare(
+    ends_it = not is_up(rig)
+
+    def begin(running: Rig) -> RunHandle:
+        return running.prepare(
             asked.plan,
             name=name,
             folder="" if out is None else out,
@@ -190,8 +191,23 @@ def prepare(
             force=force,
             **_beside_plan(asked),
         )
+
+    with shown.status(f"asking {rig}"):
+        opened = attach_or_open(rig, detach=True)
+    with opened as running:
+        handle = _begun(running, begin, ends_it=ends_it)
         status = handle.status()
         print_status(status, running.name, json=json)
+
+
+def _begun(rig: Rig, start: Callable[[Rig], RunHandle], *, ends_it: bool) -> RunHandle:
+    """Start a run; where that is refused, `ends_it` has the rig end that was started for it."""
+    try:
+        return start(rig)
+    except BaseException:
+        if ends_it:
+            rig.stop()
+        raise
 
 
 def _beside_plan(asked: RequestedRun) -> dict[str, Any]:

@@ -109,6 +109,12 @@ def attach_or_open(source: str, *, detach: bool = False) -> Rig:
     return attach(config.name) if config.name in running else open_rig(config, detach=detach)
 
 
+def is_up(source: str) -> bool:
+    """Return whether the rig runs that `source` names, as `attach_or_open` takes it. Raises as that does."""
+    running = [record.rig for record in directory.rigs()]
+    return source in running or config_of(source).name in running
+
+
 def settings_of(source: str) -> Rig | StoppedRig:
     """Return what lists and changes the settings of a rig, running or not. Starts nothing.
 

@@ -50,8 +50,11 @@ class RigRecovery:
     ``with recover("runs/2026-03-01T14-05-09_erk") as found: found.differences, found.complete().wait()``
     """
 
-    def __init__(self, rig: Rig | None, report: RecoveryReport, outcome: str) -> None:
+    def __init__(
+        self, rig: Rig | None, report: RecoveryReport, outcome: str, *, is_for_this: bool = False
+    ) -> None:
         self.rig, self.report, self.outcome = rig, report, outcome
+        self._ends_unused = is_for_this
 
     @property
     def is_complete(self) -> bool:
@@ -76,12 +79,16 @@ class RigRecovery:
         if self.report.refused:
             raise BadInputError(self.report.refused)
         self.rig.keep_light()
-        return self.rig.runs.recover(self.report.folder, self.differences)
+        handle = self.rig.runs.recover(self.report.folder, self.differences)
+        self._ends_unused = False
+        return handle
 
     def close(self) -> None:
-        """Let go of the rig: one that was started for this ends, unless it is detached. Idempotent."""
-        if self.rig is not None:
-            self.rig.__exit__(None, None, None)
+        """Let go of the rig. Idempotent.
+
+        One that was started for this ends, unless it is detached and carries out the run.
+        """
+        self.__exit__(None, None, None)
 
     def __enter__(self) -> Self:
         return self
@@ -89,8 +96,11 @@ class RigRecovery:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.rig is not None:
-            self.rig.__exit__(kind, error, trace)
+        if self.rig is None:
+            return
+        if self._ends_unused:
+            self.rig.stop()
+        self.rig.__exit__(kind, error, trace)
 
 
 def recover(folder: Path | str, *, detach: bool = False) -> RigRecovery:
@@ -127,15 +137,18 @@ def recover(folder: Path | str, *, detach: bool = False) -> RigRecovery:
     for entry in killed.journalled.request.search_path:
         if entry not in sys.path:
             sys.path.append(entry)
+    is_for_this = not _is_up(manifest.rig)
     rig = _rig_of(folder, manifest, detach=detach)
     try:
         report = rig.runs.recovery(folder)
         found = tuple(_differences(rig, manifest))
         report = msgspec.structs.replace(report, differences=(*report.differences, *found))
     except BaseException:
+        if is_for_this:
+            rig.stop()
         rig.__exit__(None, None, None)
         raise
-    return RigRecovery(rig, report, manifest.seen)
+    return RigRecovery(rig, report, manifest.seen, is_for_this=is_for_this)
 
 
 def status_of_killed(folder: Path, manifest: Manifest) -> KilledRun:
@@ -147,7 +160,7 @@ def status_of_killed(folder: Path, manifest: Manifest) -> KilledRun:
 
 def _rig_of(folder: Path, manifest: Manifest, *, detach: bool) -> Rig:
     """Return the rig of a record: the one that runs under its name, else one started from its file."""
-    if manifest.rig in [record.rig for record in directory.rigs()]:
+    if _is_up(manifest.rig):
         return attach(manifest.rig)
     file = folder / directory.RIG_FILE
     if not file.is_file():
@@ -159,6 +172,10 @@ def _rig_of(folder: Path, manifest: Manifest, *, detach: bool) -> Rig:
         if service in config.services and value != HIDDEN
     }
     return open_rig(config, changes=changes, detach=detach)
+
+
+def _is_up(rig: str) -> bool:
+    return rig in [record.rig for record in directory.rigs()]
 
 
 def _asked(manifest: Manifest) -> Iterator[tuple[str, str, Any]]:
