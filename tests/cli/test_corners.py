@@ -46,7 +46,7 @@ def test_files_called_like_the_librarys_are_none_of_its_business(tmp_path: Path)
 
 
 @pytest.mark.parametrize("line", ["run lab.toml plan.yaml --detach", "prepare lab.toml plan.yaml"])
-def test_a_rig_that_was_started_for_a_run_which_is_refused_does_not_stay_up(tmp_path: Path, line: str) -> None:
+def test_a_rig_that_was_started_for_a_refused_run_does_not_stay_up(tmp_path: Path, line: str) -> None:
     camera = '[services.camera]\nkind = "camera"\nsettings.device = "simulated-camera"\n'
     (tmp_path / "lab.toml").write_text(f'name = "lab"\n{camera}')
     (tmp_path / "plan.yaml").write_text("channels: [green]\n")

@@ -7,6 +7,8 @@ import signal
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
+from parfocal.viewers.qt.collecting import collect_in_this_thread
+
 SIGNALS_MS = 200
 """How often Python gets its turn while nothing happens, so that Ctrl-C arrives."""
 
@@ -15,6 +17,7 @@ def window_application() -> QApplication:
     """Return this program's application, made if there is none yet. For the main thread."""
     application = QApplication.instance() or QApplication([])
     assert isinstance(application, QApplication)
+    collect_in_this_thread(application)
     return application
 
 

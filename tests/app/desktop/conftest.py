@@ -51,6 +51,8 @@ def until(application):
 @pytest.fixture
 def open_window(application):
     """Return what opens a window; all are closed after the test."""
+    from PySide6.QtCore import QEvent
+
     from parfocal.app.desktop.kept_window import KeptFile
     from parfocal.app.desktop.window import SIZE, DesktopWindow
 
@@ -69,6 +71,8 @@ def open_window(application):
         window.file.close()
         window.snapshots.join()
         window.deleteLater()
+    made.clear()
+    application.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     application.processEvents()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from parfocal.core.reminder import Reminder
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 T = TypeVar("T")
+_Orders: TypeAlias = "queue.SimpleQueue[tuple[int, Callable[[], Any]] | None]"
+_Done: TypeAlias = "queue.SimpleQueue[tuple[int, BackgroundResult[Any]]]"
 
 
 class BackgroundResult(Generic[T]):
@@ -41,35 +43,44 @@ class BackgroundWork:
     """
 
     def __init__(self, name: str) -> None:
-        self._orders: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._done: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._follow, name=name, daemon=True)
-        self._thread.start()
+        self._orders: _Orders = queue.SimpleQueue()
+        self._done: _Done = queue.SimpleQueue()
+        self._waiting: dict[int, Callable[[BackgroundResult[Any]], object]] = {}
+        self._count = 0
+        arguments = self._orders, self._done
+        threading.Thread(target=_follow, args=arguments, name=name, daemon=True).start()
         self._reminder = Reminder(self, f"the background work of {name}")
 
     def do(self, act: Callable[[], T], then: Callable[[BackgroundResult[T]], object]) -> None:
-        """Have `act` called in the thread, and `then` with what became of it by `deliver`. Never waits."""
+        """Have `act` called in the thread, and `then` with what became of it by `deliver`. Never waits.
 
-        def order() -> None:
-            try:
-                result = BackgroundResult(act())
-            except Exception as error:  # noqa: BLE001 - the border of a thread: told in the window, and logged
-                _LOG.debug("background work failed", exc_info=True)
-                result = BackgroundResult(None, str(error) or type(error).__name__)
-            self._done.put(lambda: then(result))
-
-        self._orders.put(order)
+        `act` must hold no widget: who drops the last reference to one deletes it, and the thread drops `act`.
+        """
+        self._count += 1
+        self._waiting[self._count] = then
+        self._orders.put((self._count, act))
 
     def deliver(self) -> None:
         """Tell of what was done, in the thread of the window."""
         while not self._done.empty():
-            self._done.get()()
+            number, result = self._done.get()
+            if (then := self._waiting.pop(number, None)) is not None:
+                then(result)
 
     def close(self) -> None:
-        """Take no more orders; one in hand goes on. Idempotent; never waits."""
+        """Take no more orders; one in hand goes on, and is told to nobody. Idempotent; never waits."""
         self._reminder.cancel()
+        self._waiting.clear()
         self._orders.put(None)
 
-    def _follow(self) -> None:
-        while (order := self._orders.get()) is not None:
-            order()
+
+def _follow(orders: _Orders, done: _Done) -> None:
+    while (order := orders.get()) is not None:
+        number, act = order
+        try:
+            result = BackgroundResult(act())
+        except Exception as error:  # noqa: BLE001 - the border of a thread: told in the window, and logged
+            _LOG.debug("background work failed", exc_info=True)
+            result = BackgroundResult(None, str(error) or type(error).__name__)
+        done.put((number, result))
+        del order, act, result  # nothing is held while the next one is waited for

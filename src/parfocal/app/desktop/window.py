@@ -36,7 +36,7 @@ from parfocal.processes import directory
 from parfocal.rig.all_snapshots import AllSnapshots
 from parfocal.rig.snapshots import GONE
 from parfocal.runs.status_text import progress_text, state_text
-from parfocal.viewers.qt.palette import apply_theme, no_collection
+from parfocal.viewers.qt.palette import apply_theme
 from parfocal.viewers.qt.theme import THEMES, theme_of
 
 if TYPE_CHECKING:
@@ -191,8 +191,7 @@ class DesktopWindow(QMainWindow):
         assert isinstance(application, QApplication)
         apply_theme(application, theme)
         if (sheet := style_sheet(theme)) != self.styleSheet():
-            with no_collection():
-                self.setStyleSheet(sheet)
+            self.setStyleSheet(sheet)
         for part in (self.stop_bar, self.ending, self.start_page):
             part.set_theme(theme)
         if self.area is not None:

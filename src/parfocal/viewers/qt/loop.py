@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QApplication
 
+from parfocal.viewers.qt.collecting import collect_in_this_thread
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -32,6 +34,7 @@ class QtLoop:
 
     def __init__(self) -> None:
         self.application = QApplication.instance() or QApplication([])
+        collect_in_this_thread(self.application)
         self._jobs: deque[Job] = deque()
         self._step: Callable[[], float | None] = lambda: None
         self._begin: Callable[[], None] = lambda: None

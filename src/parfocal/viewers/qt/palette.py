@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import gc
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QColor, QPalette
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from PySide6.QtWidgets import QApplication
 
     from parfocal.viewers.qt.theme import Theme
@@ -23,24 +19,8 @@ def apply_theme(application: QApplication, theme: Theme) -> None:
     """Give the whole program a theme; nothing happens if it has it already."""
     if application.property(_THEME) == theme.window:
         return
-    with no_collection():
-        _apply(application, theme)
+    _apply(application, theme)
     application.setProperty(_THEME, theme.window)
-
-
-@contextmanager
-def no_collection() -> Iterator[None]:
-    """Have Python collect no garbage in the block, in no thread.
-
-    Qt goes through all widgets there, and may crash if one of them is collected meanwhile.
-    """
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _apply(application: QApplication, theme: Theme) -> None:
