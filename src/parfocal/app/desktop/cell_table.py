@@ -11,6 +11,8 @@ from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTree
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from PySide6.QtGui import QShowEvent
+
     from parfocal.viewers.qt.theme import Theme
 
 CellTone = Literal["text", "faint", "accent", "good", "flagged", "alarm"]
@@ -62,6 +64,11 @@ class CellTable(QTreeWidget):
                 head.setSectionResizeMode(number, QHeaderView.ResizeMode.Stretch)
             if number in numbers:
                 self.headerItem().setTextAlignment(number, _RIGHT)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Lay the rows out anew: only now has the style said how high they are."""
+        super().showEvent(event)
+        self.scheduleDelayedItemsLayout()
 
     def set_theme(self, theme: Theme) -> None:
         """Take other colours."""
