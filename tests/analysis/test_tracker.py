@@ -8,6 +8,7 @@ import pytest
 import tifffile
 
 from parfocal.analysis.beads.rows import TRACK_DTYPE
+from parfocal.core.clock import poll_until
 from parfocal.core.errors import CancelledError, CommandError, DeadlineError
 from parfocal.streams import open_stream
 
@@ -226,6 +227,8 @@ def test_a_reader_that_blocks_holds_everything_up_and_nobody_dies_of_it(rig, tmp
     frames = open_stream(bench.streams, "camera")
     with open_stream(bench.streams, "tracks").lossless() as reader:
         camera.call("start", timeout_s=30)
+        full = 1100  # more frames than there is room for rows: some are tracked by nobody
+        assert poll_until(lambda: frames.status().produced > full, 60.0)
         before = -1
         while frames.status().produced > before:  # until nothing moves any more
             before = frames.status().produced

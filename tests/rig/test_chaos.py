@@ -207,5 +207,6 @@ LONG_STIMULI = Sequence(
 def test_what_is_planted_is_found_within_five_minutes(plant, monkeypatch, tmp_path):
     rig, promise = plant(monkeypatch)
     plan = LONG_STIMULI if plant is light_left_on else None
-    found = run_chaos(rig, plan=plan, minutes=5.0, seed=1, folder=tmp_path, until_broken=True)
+    seed = 28 if plant is lost_cancel else 1  # the sooner it is drawn, the sooner it is found
+    found = run_chaos(rig, plan=plan, minutes=5.0, seed=seed, folder=tmp_path, until_broken=True)
     assert promise in {breach.promise for breach in found.breaches}

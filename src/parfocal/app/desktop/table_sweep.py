@@ -32,8 +32,11 @@ class TableSweep(NamedTuple):
 
 
 def newest_sweep(runs: Mapping[str, RunStatus], tracker: str) -> TableSweep | None:
-    """Return the newest sweep that a run has made with a tracker; None without one."""
-    for run in reversed(tuple(runs.values())):
+    """Return the newest sweep that a run has made with a tracker; None without one.
+
+    One whose run has not ended is not looked at yet: the run holds the tracker, which takes no tables then.
+    """
+    for run in reversed([run for run in runs.values() if run.ended]):
         for noted in reversed(run.commands):
             details = noted.details
             if noted.command == f"{tracker}.sweep_tables" and "result" in details:
