@@ -82,15 +82,17 @@ class OneRun:
             if done is not None:
                 self._done.append((fault, done))
                 self.inflicted.append(str(fault))
-        self._status = _final(run, patience_s + promises.ENDS_WITHIN_S)
+        is_cancelled = any(done.cancelled for _, done in self._done)
+        limit_s = promises.CANCELLED_WITHIN_S if is_cancelled else patience_s + promises.ENDS_WITHIN_S
+        self._status = _final(run, limit_s)
         self.outcome = "goes on" if self._status is None else self._status.outcome
         if self._status is None:
+            status = run.status()
             self._look(
-                "every long thing is a handle",
-                [f"it did not end: {run.status().waiting_for or run.status().state}"],
+                "every long thing is a handle", [f"it did not end: {status.waiting_for or status.state}"]
             )
-            run.cancel("chaos ends it")
-            _final(run, promises.ENDS_WITHIN_S)
+            run.finish("chaos ends it")
+            _final(run, promises.CANCELLED_WITHIN_S)
 
     def compare(self, samples: Iterable[str], longest_light_s: float) -> bool:
         """Look at each promise; return whether all services are ready again."""

@@ -29,6 +29,7 @@ DARK_WITHIN_S = 3.0
 READY_WITHIN_S = 60.0
 PAUSED_WITHIN_S = 10.0
 ENDS_WITHIN_S = 60.0
+CANCELLED_WITHIN_S = 20.0
 
 
 class BrokenPromise(msgspec.Struct, frozen=True, kw_only=True):
