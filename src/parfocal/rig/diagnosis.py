@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import psutil
 
-from parfocal.devices.micromanager.library import INSTALL, library_versions
+from parfocal.devices.micromanager.mmcore import INSTALL, library_versions
 from parfocal.processes import directory, folders, loading
 from parfocal.rig.probing import all_entries, probe
 

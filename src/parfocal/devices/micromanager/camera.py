@@ -15,7 +15,7 @@ from parfocal.devices.device_commands import reshapes
 from parfocal.devices.micromanager.configuration import DEMO
 from parfocal.devices.micromanager.core import Core
 from parfocal.devices.micromanager.core_devices import Value
-from parfocal.devices.micromanager.library import asking, library_versions
+from parfocal.devices.micromanager.mmcore import asking, library_versions
 from parfocal.devices.micromanager.load_lock import LoadLock
 from parfocal.devices.micromanager.sequence import FrameSequence
 from parfocal.devices.micromanager.stepped_devices import ExpectedSequence, SteppedDevices

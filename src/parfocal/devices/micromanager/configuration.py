@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from parfocal.core.errors import ConfigError, DeviceError
-from parfocal.devices.micromanager.library import asking
+from parfocal.devices.micromanager.mmcore import asking
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,7 +8,7 @@ from parfocal.devices.micromanager.configuration import configuration_path, load
 from parfocal.devices.micromanager.core_devices import Value
 from parfocal.devices.micromanager.core_outputs import CoreOutputs
 from parfocal.devices.micromanager.core_presets import CorePresets
-from parfocal.devices.micromanager.library import asking, new_core
+from parfocal.devices.micromanager.mmcore import asking, new_core
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

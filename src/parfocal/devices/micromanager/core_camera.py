@@ -5,7 +5,7 @@ from __future__ import annotations
 from parfocal.core.errors import DeviceError
 from parfocal.core.frames import FrameSpec, Sensor
 from parfocal.devices.micromanager.core_devices import CoreDevices
-from parfocal.devices.micromanager.library import asking
+from parfocal.devices.micromanager.mmcore import asking
 
 _CAMERA = 2
 _DTYPES = {1: "uint8", 2: "uint16", 4: "float32"}

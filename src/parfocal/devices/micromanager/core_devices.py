@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from parfocal.core.errors import BadInputError, DeviceError, nearest
-from parfocal.devices.micromanager.library import asking
+from parfocal.devices.micromanager.mmcore import asking
 
 Value = bool | int | float | str
 

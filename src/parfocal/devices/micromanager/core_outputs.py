@@ -8,7 +8,7 @@ import numpy as np
 
 from parfocal.core.errors import BadInputError, DeviceError
 from parfocal.devices.micromanager.core_devices import CoreDevices
-from parfocal.devices.micromanager.library import asking
+from parfocal.devices.micromanager.mmcore import asking
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

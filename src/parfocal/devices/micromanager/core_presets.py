@@ -7,7 +7,7 @@ from typing import NamedTuple
 from parfocal.core.errors import BadInputError, DeviceError, nearest
 from parfocal.devices.micromanager.core_camera import CoreFrames, told_format
 from parfocal.devices.micromanager.core_devices import is_same
-from parfocal.devices.micromanager.library import asking
+from parfocal.devices.micromanager.mmcore import asking
 
 
 class PresetValue(NamedTuple):

@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from parfocal.core.errors import DeviceError
-from parfocal.devices.micromanager.library import asking
+from parfocal.devices.micromanager.mmcore import asking
 
 if TYPE_CHECKING:
     import threading

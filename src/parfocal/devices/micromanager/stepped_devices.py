@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from parfocal.core.errors import BadInputError, DeviceError
-from parfocal.devices.micromanager.library import asking
+from parfocal.devices.micromanager.mmcore import asking
 
 if TYPE_CHECKING:
     from collections.abc import Callable
