@@ -46,6 +46,7 @@ def examined(request, plan):
         declared=DeviceTimes(),
         times=DeviceTimes(),
         settings=RunSettings(camera="camera"),
+        interlocks=(),
         for_pipeline=check_plan(schedule.events(), request.pipeline),
     )
 

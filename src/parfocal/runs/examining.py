@@ -11,7 +11,7 @@ from parfocal.core.errors import BadInputError
 from parfocal.core.run_status import RunForecast
 from parfocal.processes import directory
 from parfocal.runs.acquisition_mode import parts_of
-from parfocal.runs.conditions.interlocks import together
+from parfocal.runs.conditions.interlocks import Interlock, together
 from parfocal.runs.conditions.watch_maker import WatchMaker
 from parfocal.runs.earlier_run import EarlierRun
 from parfocal.runs.forecast.device_times import DeviceTimes
@@ -53,6 +53,7 @@ class ExaminedRequest(NamedTuple):
     declared: DeviceTimes
     times: DeviceTimes
     settings: RunSettings
+    interlocks: tuple[Interlock, ...]
     for_pipeline: PlanForPipeline
 
     @property
@@ -139,6 +140,7 @@ class RequestExaminer:
             declared=declared,
             times=times,
             settings=settings,
+            interlocks=interlocks,
             for_pipeline=for_pipeline,
         )
 

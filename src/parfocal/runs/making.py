@@ -9,7 +9,6 @@ from parfocal.core.frames import FrameHeader, FrameSpec
 from parfocal.core.run_status import RunForecast, RunStatus
 from parfocal.ipc import current_call
 from parfocal.runs.analysis_log import AnalysisLog
-from parfocal.runs.conditions.interlocks import together
 from parfocal.runs.conditions.watch_maker import WatchMaker
 from parfocal.runs.earlier_run import EarlierRun, KilledRun
 from parfocal.runs.engine import RunEngine
@@ -97,10 +96,9 @@ class RunMaker:
         killed = None if before is None else before.killed
         start = _start_of(request, found, before)
         context = self._context
-        interlocks = together(self._settings().interlocks, request.interlocks)
         watch = self._watches.watch(self._settings(), request.folder, request.name)
         try:
-            seen = self._watches.look(watch, interlocks)
+            seen = self._watches.look(watch, found.interlocks)
         except BaseException:
             watch.close()
             instruments.discard()
@@ -136,7 +134,7 @@ class RunMaker:
             recovery=None if killed is None else killed.recovery,
             differences=differences,
             caller=lambda: current_call().caller,
-            interlocks=interlocks,
+            interlocks=found.interlocks,
             watch=watch,
             facts=seen,
             **({} if instruments.records else {"tell_record": self._keep_called}),

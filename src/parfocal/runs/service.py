@@ -19,6 +19,7 @@ from parfocal.runs.acquisition_mode import AcquisitionMode
 from parfocal.runs.event_log import LogWriter
 from parfocal.runs.forecast.measured_times import MeasuredTimes
 from parfocal.runs.forecast.times_file import TimesFile
+from parfocal.runs.instruments.calling import answers
 from parfocal.runs.last_run import LastRuns, UnfinishedRun
 from parfocal.runs.pipeline.request import PipelineRequest
 from parfocal.runs.plans.outline import Outline, outline_of
@@ -488,19 +489,14 @@ class RunService(Service):
         """
         chosen = self.settings
         if chosen.recorder:  # it may have been killed, too: its next process takes the run up
-            poll_until(self._recorder_is_there, _BACK_S, clock=self._context.clock)
+            client = self._context.connect(chosen.recorder)
+            poll_until(lambda: answers(client, _ANSWER_S), _BACK_S, clock=self._context.clock)
         record = self._ask(chosen.recorder, "status")
         if record is None or record["outcome"] != "recording":
             return "", 0
         report = self._ask(chosen.recorder, "finish", reason=reason, outcome="failed")
         stored = {} if report is None else report["stored"]
         return record["run"], stored.get(chosen.camera, 0)
-
-    def _recorder_is_there(self) -> bool:
-        with suppress(CommandError):
-            self._context.connect(self.settings.recorder).ping(_ANSWER_S)
-            return True
-        return False
 
     def _ask(self, service: str, name: str, **arguments: Any) -> Any:
         """Return what a service answers; None if there is none, or it does not answer."""

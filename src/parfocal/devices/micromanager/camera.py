@@ -11,12 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from parfocal.core.errors import BadInputError, DeviceError, FrameLostError
 from parfocal.core.frames import FrameHeader, FrameSpec
+from parfocal.devices.camera_region import checked_region
 from parfocal.devices.device_commands import reshapes
 from parfocal.devices.micromanager.configuration import DEMO
 from parfocal.devices.micromanager.core import Core
 from parfocal.devices.micromanager.core_devices import Value
-from parfocal.devices.micromanager.mmcore import asking, library_versions
 from parfocal.devices.micromanager.load_lock import LoadLock
+from parfocal.devices.micromanager.mmcore import asking, library_versions
 from parfocal.devices.micromanager.sequence import FrameSequence
 from parfocal.devices.micromanager.stepped_devices import ExpectedSequence, SteppedDevices
 from parfocal.ipc import command
@@ -298,9 +299,7 @@ class CoreCamera:
         self, left_px: int, top_px: int, width_px: int, height_px: int
     ) -> tuple[int, int, int, int]:
         """Read a region of the sensor alone; returns what the camera made of it."""
-        region = (left_px, top_px, width_px, height_px)
-        if min(left_px, top_px) < 0 or min(width_px, height_px) < 1:
-            raise BadInputError(f"a region has a corner from 0 and at least one pixel, not {region}")
+        region = checked_region(left_px, top_px, width_px, height_px)
         self._wait_ended()
         with asking(f"read the region {region}"):
             self.core.mmc.setROI(*region)

@@ -70,20 +70,10 @@ class CoreChannels(CoreDevice):
         """The channels by name."""
         return self._presets
 
-    def open(self) -> None:
+    def find(self) -> None:
         """Ask for the presets of the group, and look whether they change frames."""
-        self.connect()
-        try:
-            self._read_presets()
-        except BaseException:
-            self.disconnect()
-            raise
+        self._read_presets()
         self._name, self._found, self._arrived_ns = "", None, None
-
-    def close(self) -> None:
-        """Close the shutters."""
-        self.make_safe()
-        self.disconnect()
 
     def make_safe(self) -> None:
         """Close all shutters. Any thread."""

@@ -54,13 +54,27 @@ class CoreDevice:
             raise DeviceError(f"the {self.what} is closed; open it first")
         return self._service
 
-    def connect(self) -> None:
-        """Find the service that has the core."""
+    def open(self) -> None:
+        """Find the service that has the core, and the device in it."""
         self._service = self._connect(self._core_name)
+        try:
+            self.find()
+        except BaseException:
+            self._service = None
+            raise
 
-    def disconnect(self) -> None:
-        """Let go of it."""
+    def close(self) -> None:
+        """Make it safe, and let go of the service."""
+        self.make_safe()
         self._service = None
+
+    def find(self) -> None:
+        """Find the device in the core, and bring it to where it begins."""
+        raise NotImplementedError
+
+    def make_safe(self) -> None:
+        """Bring it to rest, if it is open. Any thread."""
+        raise NotImplementedError
 
     def ask_safe(self, command: str, *arguments: Any) -> None:
         """Have the core make something safe, if this is open.

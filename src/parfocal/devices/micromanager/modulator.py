@@ -53,24 +53,14 @@ class CoreModulator(CoreDevice):
         """Its pixels, (y, x)."""
         return self._shape
 
-    def open(self) -> None:
+    def find(self) -> None:
         """Find it in the core, and blank it."""
-        self.connect()
-        try:
-            self._label = self.core.slm(self._settings.slm, timeout_s=ANSWER_S)
-            height, width = self.core.slm_shape(self._label, timeout_s=ANSWER_S)
-            self._shape = int(height), int(width)
-            if not min(self._shape):
-                raise DeviceError(f"the light modulator {self._label!r} has no pixels")
-            self.show(np.zeros(self._shape, np.uint8))
-        except BaseException:
-            self.disconnect()
-            raise
-
-    def close(self) -> None:
-        """Blank it."""
-        self.make_safe()
-        self.disconnect()
+        self._label = self.core.slm(self._settings.slm, timeout_s=ANSWER_S)
+        height, width = self.core.slm_shape(self._label, timeout_s=ANSWER_S)
+        self._shape = int(height), int(width)
+        if not min(self._shape):
+            raise DeviceError(f"the light modulator {self._label!r} has no pixels")
+        self.show(np.zeros(self._shape, np.uint8))
 
     def make_safe(self) -> None:
         """Blank it. Any thread."""

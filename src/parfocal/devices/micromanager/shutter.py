@@ -37,20 +37,10 @@ class CoreShutter(CoreDevice):
         super().__init__(settings, context)
         self._shutter = settings.shutter
 
-    def open(self) -> None:
+    def find(self) -> None:
         """Find the shutter, and close it."""
-        self.connect()
-        try:
-            self.core.shutter(self._shutter, timeout_s=ANSWER_S)
-            self.set_power(0.0)
-        except BaseException:
-            self.disconnect()
-            raise
-
-    def close(self) -> None:
-        """Close the shutter."""
-        self.make_safe()
-        self.disconnect()
+        self.core.shutter(self._shutter, timeout_s=ANSWER_S)
+        self.set_power(0.0)
 
     def make_safe(self) -> None:
         """Close the shutter. Any thread."""

@@ -84,20 +84,10 @@ class CoreStage(CoreDevice):
         """Its axes, as the rig file has them."""
         return tuple(self._axes.values())
 
-    def open(self) -> None:
+    def find(self) -> None:
         """Find it in the core."""
-        self.connect()
-        try:
-            self._targets = {}
-            self._read()
-        except BaseException:
-            self.disconnect()
-            raise
-
-    def close(self) -> None:
-        """Halt, if it moves."""
-        self.halt()
-        self.disconnect()
+        self._targets = {}
+        self._read()
 
     def make_safe(self) -> None:
         """Halt, if it moves."""

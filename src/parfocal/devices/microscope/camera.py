@@ -9,6 +9,7 @@ from pydantic import Field
 
 from parfocal.core.errors import BadInputError, DeviceError, DeviceTimeoutError, FrameLostError
 from parfocal.core.frames import FrameHeader, FrameSpec
+from parfocal.devices.camera_region import checked_region
 from parfocal.devices.device_commands import reshapes
 from parfocal.devices.microscope.driver import DriverSettings, asking, enable, finite
 from parfocal.devices.microscope.driver_device import DriverDevice
@@ -166,9 +167,7 @@ class DriverCamera(DriverDevice):
         self, left_px: int, top_px: int, width_px: int, height_px: int
     ) -> tuple[int, int, int, int]:
         """Read a region of the sensor alone; returns what the driver made of it."""
-        region = (left_px, top_px, width_px, height_px)
-        if min(left_px, top_px) < 0 or min(width_px, height_px) < 1:
-            raise BadInputError(f"a region has a corner from 0 and at least one pixel, not {region}")
+        region = checked_region(left_px, top_px, width_px, height_px)
         import microscope
 
         with asking(self._named, f"read the region {region}"):

@@ -6,6 +6,7 @@ import math
 import shutil
 import tempfile
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -89,7 +90,7 @@ def run_chaos(
     given = None if plan is None else as_plan(plan)
     with_records = Path(tempfile.mkdtemp(prefix="parfocal-chaos-")) if folder is None else folder
     name = f"{config.name[:26]}-chaos"
-    with open_rig(config, name=name) as rig, ChaosWatch(rig) as watching:
+    with open_rig(config, name=name) as rig, closing(ChaosWatch(rig)) as watching:
         chaos = _Chaos(rig, config, watching, given or trial_plan(rig, config), Random(seed), with_records)
         ends_s = SYSTEM_CLOCK.monotonic_s() + 60.0 * minutes
         while SYSTEM_CLOCK.monotonic_s() < ends_s and not (until_broken and chaos.breaches):

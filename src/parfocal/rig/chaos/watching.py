@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from parfocal.core.clock import SYSTEM_CLOCK
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from parfocal.ipc import Notice
     from parfocal.rig.rig import Rig
 
@@ -51,14 +49,6 @@ class ChaosWatch:
         self._ended.set()
         self._thread.join()
         self._subscription.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _hear(self, notice: Notice) -> None:
         if notice.service == "rig" and notice.payload.get("state") in _LOST:

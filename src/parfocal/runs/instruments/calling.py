@@ -182,17 +182,15 @@ class InstrumentCalls:
     def wait_for(self, service: str) -> bool:
         """Wait until a service answers, an abort, or the time that it may be away; return whether it does."""
         client = self.client(service)
-        answers = False
+        is_there = False
 
         def looked() -> bool:
-            nonlocal answers
-            with suppress(CommandError):
-                client.ping(_PING_S)
-                answers = True
-            return answers or self.aborted.is_set()
+            nonlocal is_there
+            is_there = answers(client, _PING_S)
+            return is_there or self.aborted.is_set()
 
         poll_until(looked, self._restart_s, clock=self._clock)
-        return answers
+        return is_there
 
     def ready(self) -> None:
         """Forget an abort."""
@@ -223,3 +221,11 @@ class InstrumentCalls:
         if self.aborted.is_set():
             return AbortedError(str(error))
         return InstrumentRestartedError(str(error), source=service) if back else error
+
+
+def answers(client: Client, timeout_s: float) -> bool:
+    """Return whether a service answers, asked once."""
+    with suppress(CommandError):
+        client.ping(timeout_s)
+        return True
+    return False

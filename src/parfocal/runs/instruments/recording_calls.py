@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from parfocal.core.clock import poll_until
 from parfocal.core.errors import CommandError, DeadlineError, ServiceUnavailableError
 from parfocal.core.run_status import QueueDepth
+from parfocal.runs.instruments.calling import answers
 from parfocal.runs.instruments.instruments import RunStart, RunStorage, RunStreams
 
 if TYPE_CHECKING:
@@ -182,14 +182,9 @@ class RecordingCalls:
             try:
                 return call()
             except ServiceUnavailableError:
-                if not poll_until(self._is_there, _BACK_S, clock=self._clock):
+                is_back = poll_until(lambda: answers(self._client, _ANSWER_S), _BACK_S, clock=self._clock)
+                if not is_back:
                     raise
-
-    def _is_there(self) -> bool:
-        with suppress(CommandError):
-            self._client.ping(_ANSWER_S)
-            return True
-        return False
 
 
 def told(counts: EventCounts) -> tuple[str, ...]:
