@@ -55,10 +55,6 @@ class BeadsPanel(Panel):
         """Whether the rig tracks beads."""
         return BeadBoard.fits(snapshot)
 
-    def widget(self) -> QWidget:
-        """Return its widget."""
-        return self._widget
-
     def refresh(self) -> None:
         """Show the beads as they are."""
         board = self.board

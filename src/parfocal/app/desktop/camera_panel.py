@@ -66,10 +66,6 @@ class CameraPanel(Panel):
         """Return the cameras."""
         return LivePanel.subjects(snapshot)
 
-    def widget(self) -> QWidget:
-        """Return its widget."""
-        return self._widget
-
     def refresh(self) -> None:
         """Show how the camera is, and the brightness of its newest frame."""
         self.switch.refresh()

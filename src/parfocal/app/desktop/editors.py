@@ -11,6 +11,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLineEdit, QWidget
 
 from parfocal.app.desktop.fields import FormField
+from parfocal.app.desktop.look import set_look
 from parfocal.app.desktop.number_text import read_number
 from parfocal.core.text_values import read_value
 
@@ -50,9 +51,8 @@ class NumberField(QLineEdit):
         """Show that what is written is no number, or no longer."""
         name = "wrong" if wrong else ""
         if name != self.objectName():
-            self.setObjectName(name)
             self.setToolTip("not a number: write it as 1.5 or 2e-3" if wrong else "")
-            self.style().polish(self)
+            set_look(self, name)
 
     def show_value(self, value: float | None) -> None:
         """Show a number; None for none."""

@@ -69,10 +69,6 @@ class ExtensionPanel(Panel):
         """Whether the rig tracks beads, and knows the force of its magnet."""
         return BeadBoard.fits(snapshot) and bool(force_service(snapshot))
 
-    def widget(self) -> QWidget:
-        """Return its widget."""
-        return self._widget
-
     def refresh(self) -> None:
         """Show the curve as far as it has grown, or as it was recorded."""
         self.board.refresh()

@@ -69,10 +69,6 @@ class ForcePanel(Panel):
         """Whether the rig tracks beads, and makes forces of their motion."""
         return BeadBoard.fits(snapshot) and bool(force_service(snapshot))
 
-    def widget(self) -> QWidget:
-        """Return its widget."""
-        return self._widget
-
     def refresh(self) -> None:
         """Show the newest force of the selected bead."""
         self.board.refresh()

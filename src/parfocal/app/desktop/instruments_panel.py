@@ -40,10 +40,6 @@ class InstrumentsPanel(Panel):
         column.addLayout(head)
         column.addWidget(self.pages, 1)
 
-    def widget(self) -> QWidget:
-        """Return its widget."""
-        return self._widget
-
     def refresh(self) -> None:
         """List the services that there are, and show what is new of the one that is chosen."""
         rig = self.session.snapshot().rig

@@ -60,10 +60,6 @@ class LivePanel(Panel):
             name for name in snapshot.rig.services if name in streams and streams[name].kind == "frames"
         )
 
-    def widget(self) -> QWidget:
-        """Return its widget."""
-        return self._widget
-
     def refresh(self) -> None:
         """Ask whether it exposes, and show what became of what was asked."""
         self.switch.refresh()

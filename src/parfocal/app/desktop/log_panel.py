@@ -47,10 +47,6 @@ class LogPanel(Panel):
         self.text.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self._widget = self._lay_out()
 
-    def widget(self) -> QWidget:
-        """Return its widget."""
-        return self._widget
-
     def refresh(self) -> None:
         """Show what is new, or what another filter chooses; the view stays where a person has scrolled it."""
         self._list_services()

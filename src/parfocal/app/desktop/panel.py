@@ -39,6 +39,7 @@ class Panel:
     icon: ClassVar[str]
     area: ClassVar[Area] = "right"
     opens: ClassVar[bool] = True
+    _widget: QWidget
 
     def __init__(self, session: Session, subject: str = "") -> None:
         self.session = session
@@ -57,8 +58,8 @@ class Panel:
         return True
 
     def widget(self) -> QWidget:
-        """Return its widget, always the same one."""
-        raise NotImplementedError
+        """Return its widget, always the same one: `_widget`, which is made with the panel."""
+        return self._widget
 
     def refresh(self) -> None:
         """Show what is new. Called about twenty times a second while the panel can be seen."""

@@ -50,10 +50,6 @@ class PlotPanel(Panel):
         """Whether the rig has a stream that it draws."""
         return any(stream in snapshot.rig.streams for stream in cls.drawn.streams)
 
-    def widget(self) -> QWidget:
-        """Return its widget."""
-        return self._widget
-
     def refresh(self) -> None:
         """Take in new rows, and draw."""
         self._turn += 1

@@ -53,10 +53,6 @@ class ProfilePanel(Panel):
         """Whether the rig tracks beads."""
         return BeadBoard.fits(snapshot)
 
-    def widget(self) -> QWidget:
-        """Return its widget."""
-        return self._widget
-
     def refresh(self) -> None:
         """Have the selected bead watched, and show its newest profile."""
         self.board.refresh()

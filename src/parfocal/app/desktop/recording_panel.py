@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 from parfocal.app.desktop.bead_board import BeadBoard
 from parfocal.app.desktop.disk_meter import DiskMeter
 from parfocal.app.desktop.editors import NumberField
+from parfocal.app.desktop.look import tell
 from parfocal.app.desktop.panel import Panel
 from parfocal.app.desktop.recording_facts import bytes_per_s, room_text, stored_text
 from parfocal.app.desktop.request_line import RequestLine
@@ -66,10 +67,6 @@ class RecordingPanel(Panel):
     def fits(cls, snapshot: RigSnapshot) -> bool:
         """Whether the rig tracks beads, and carries out runs."""
         return BeadBoard.fits(snapshot) and SERVICE in snapshot.rig.services
-
-    def widget(self) -> QWidget:
-        """Return its widget."""
-        return self._widget
 
     def refresh(self) -> None:
         """Show what would be stored, the room for it, and the run that goes on."""
@@ -128,10 +125,7 @@ class RecordingPanel(Panel):
         frame = 0 if self.board.frame_bytes is None else self.board.frame_bytes
         per_s = bytes_per_s(self.mode.currentText(), self.sizes.value or {}, frame, rate_hz)
         told, too_little = room_text(self.disk.free_bytes, per_s, self.seconds.value)
-        if self.room.objectName() != (name := "alarm" if too_little else "faint"):
-            self.room.setObjectName(name)
-            self.room.style().polish(self.room)
-        self.room.setText(told)
+        tell(self.room, told, wrong=too_little)
 
     def _browse(self) -> None:
         chosen = QFileDialog.getExistingDirectory(self._widget, "Folder for recordings", self.folder.text())

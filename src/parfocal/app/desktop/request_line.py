@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from parfocal.app.desktop.fields import value_text
+from parfocal.app.desktop.look import tell
 from parfocal.core.clock import SYSTEM_CLOCK
 
 if TYPE_CHECKING:
@@ -95,12 +96,8 @@ class RequestLine(QWidget):
         self.setVisible(bool(text) or late)
 
     def _tell(self, text: str, *, wrong: bool) -> None:
-        name = "alarm" if wrong else "faint"
-        if self.text.objectName() != name:
-            self.text.setObjectName(name)
-            self.text.style().polish(self.text)
         shown = text if len(text) <= _LONGEST or wrong else text[:_LONGEST] + " …"
         if self.text.text() != shown:
-            self.text.setText(shown)
             self.text.setToolTip(text if shown != text else "")
+        tell(self.text, shown, wrong=wrong)
         self.text.setVisible(bool(shown))

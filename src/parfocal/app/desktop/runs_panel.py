@@ -10,8 +10,6 @@ from parfocal.app.run_window.run_widget import RunWidget
 from parfocal.runs.settings import SERVICE
 
 if TYPE_CHECKING:
-    from PySide6.QtWidgets import QWidget
-
     from parfocal.app.desktop.session import Session
     from parfocal.rig.snapshots import RigSnapshot
     from parfocal.viewers.qt.theme import Theme
@@ -26,21 +24,17 @@ class RunsPanel(Panel):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._source = RunSource(session.rig, snapshots=session.snapshots)
-        self._widget = RunWidget(self._source, session.theme)
+        self._widget = self._run = RunWidget(self._source, session.theme)
 
     @classmethod
     def fits(cls, snapshot: RigSnapshot) -> bool:
         """Whether the rig carries out runs."""
         return SERVICE in snapshot.rig.services
 
-    def widget(self) -> QWidget:
-        """Return its widget, which looks for what is new by itself."""
-        return self._widget
-
     def set_theme(self, theme: Theme) -> None:
         """Take other colours."""
-        self._widget.set_theme(theme)
+        self._run.set_theme(theme)
 
     def close(self) -> None:
         """Let go of the runs."""
-        self._widget.close_source()
+        self._run.close_source()

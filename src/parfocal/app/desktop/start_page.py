@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from parfocal.app.desktop.look import set_look
 from parfocal.app.desktop.starting import RigStart, known_rigs
 from parfocal.app.desktop.style import GAP, MARGIN
 
@@ -80,8 +81,7 @@ class RigCard(QFrame):
     def show_running(self, running: bool) -> None:
         """Offer to open it, or to start it."""
         self.button.setText("Open" if running else "Start")
-        self.button.setObjectName("primary" if running else "")
-        self.button.style().polish(self.button)
+        set_look(self.button, "primary" if running else "")
 
     def show_start(self, start: RigStart | None) -> None:
         """Show how far a start of it is."""

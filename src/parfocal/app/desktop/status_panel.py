@@ -58,10 +58,6 @@ class StatusPanel(Panel):
         self.verbose.clicked.connect(lambda on: session.ask("rig", "set_verbose", on=on))
         self._widget = self._lay_out()
 
-    def widget(self) -> QWidget:
-        """Return its widget."""
-        return self._widget
-
     def refresh(self) -> None:
         """Show the newest snapshot, four times a second."""
         self._turn += 1

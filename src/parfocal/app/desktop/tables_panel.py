@@ -72,10 +72,6 @@ class TablesPanel(Panel):
         """Whether the rig tracks beads, and carries out runs."""
         return BeadBoard.fits(snapshot) and SERVICE in snapshot.rig.services
 
-    def widget(self) -> QWidget:
-        """Return its widget."""
-        return self._widget
-
     def refresh(self) -> None:
         """Show what a sweep would do, the one that goes on, and the tables of the last one."""
         self.board.refresh()

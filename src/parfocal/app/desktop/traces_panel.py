@@ -48,10 +48,6 @@ class TracesPanel(Panel):
         """Whether the rig tracks beads."""
         return BeadBoard.fits(snapshot)
 
-    def widget(self) -> QWidget:
-        """Return its widget."""
-        return self._widget
-
     def refresh(self) -> None:
         """Take in new rows, and draw."""
         self.board.refresh()

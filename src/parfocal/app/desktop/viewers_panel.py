@@ -67,10 +67,6 @@ class ViewersPanel(Panel):
         """Whether the rig has frames to be looked at."""
         return any(stream.kind == "frames" for stream in snapshot.rig.streams.values())
 
-    def widget(self) -> QWidget:
-        """Return its widget."""
-        return self._widget
-
     def refresh(self) -> None:
         """List what there is."""
         snapshot = self.session.snapshot()

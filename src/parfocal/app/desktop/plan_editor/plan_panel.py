@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
 from parfocal.app.desktop.background import BackgroundResult, BackgroundWork
+from parfocal.app.desktop.draft_widgets import DraftQuestion, choose_file, show_file
 from parfocal.app.desktop.drafts import DraftFile, drafts_folder
+from parfocal.app.desktop.look import tell
 from parfocal.app.desktop.panel import Panel
 from parfocal.app.desktop.plan_editor.checked_draft import CheckedDraft, checked_draft
 from parfocal.app.desktop.plan_editor.plan_draft import (
@@ -29,7 +30,6 @@ from parfocal.app.desktop.plan_editor.stage_place import StagePlace
 from parfocal.app.desktop.request_line import RequestLine
 from parfocal.app.desktop.service_poll import ServicePoll
 from parfocal.app.desktop.style import GAP
-from parfocal.app.run_window.question_bar import QuestionBar
 from parfocal.core.errors import BadInputError
 from parfocal.runs.conditions.interlocks import interlocks_from_data
 from parfocal.runs.plans.plan_files import PlanWithPipeline, read_plan_file, write_plan_file
@@ -66,15 +66,12 @@ class PlanPanel(Panel):
             QPushButton(text) for text in ("New", "Open …", "Save …", "Prepare", "Start")
         )
         self.line = RequestLine(results=False)
-        self.question = QuestionBar(
-            theme, {"Drop it": lambda _: self._drop(), "Keep it": lambda _: self._leave()}
-        )
+        self.question = DraftQuestion(theme, "plan")
         self.checked: CheckedDraft | None = None
         self.prepared = ""
         self._checking: PlanDraft | None = None
         self._told: tuple[CheckedDraft, str] | None = None
         self._is_found = False
-        self._then: Callable[[], None] = self._leave
         self._widget = QWidget()
         self._widget.setEnabled(False)  # until it is known what was kept: that would replace what is written
         self._lay_out()
@@ -83,10 +80,6 @@ class PlanPanel(Panel):
     def fits(cls, snapshot: RigSnapshot) -> bool:
         """Whether the rig carries out runs."""
         return SERVICE in snapshot.rig.services
-
-    def widget(self) -> QWidget:
-        """Return its widget."""
-        return self._widget
 
     def set_theme(self, theme: Theme) -> None:
         """Take other colours."""
@@ -221,40 +214,24 @@ class PlanPanel(Panel):
 
     def _unless_lost(self, act: Callable[[], None]) -> None:
         """Do what replaces the plan; ask first if it is in no file."""
-        if self.draft.is_saved or self.draft.parts == PlanDraft().parts:
-            act()
-            return
-        self._then = act
-        self.question.ask("This plan is not saved. Replace it all the same?")
-
-    def _drop(self) -> None:
-        self.question.ask("")
-        self._then()
-
-    def _leave(self) -> None:
-        self.question.ask("")
+        is_lost = not self.draft.is_saved and self.draft.parts != PlanDraft().parts
+        self.question.guard(act, is_lost=is_lost)
 
     def _begin_new(self) -> None:
         self._edit(PlanDraft())
         self._edited()
 
     def _ask_for_file(self) -> None:
-        self._dialog("Which plan?", self.open_file)
+        self._choose("Which plan?", self.open_file)
 
     def _ask_where(self) -> None:
         if self.draft.is_saved or not self.draft.path or self.draft.path.endswith(".txt"):
-            self._dialog("Where shall it be saved?", self.save_file, saves=True)
+            self._choose("Where shall it be saved?", self.save_file, saves_as="yaml")
         else:
             self.save_file(self.draft.path)
 
-    def _dialog(self, title: str, act: Callable[[str], None], *, saves: bool = False) -> None:
-        dialog = QFileDialog(self._widget, title, self.draft.path or "plan.yaml", _FILES)
-        if saves:
-            dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-            dialog.setDefaultSuffix("yaml")
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(act)
-        dialog.open()
+    def _choose(self, title: str, act: Callable[[str], None], *, saves_as: str = "") -> None:
+        choose_file(self._widget, title, self.draft.path or "plan.yaml", _FILES, act, saves_as=saves_as)
 
     # --- what is shown
 
@@ -292,9 +269,7 @@ class PlanPanel(Panel):
 
     def _show(self) -> None:
         draft, found = self.draft, self.checked
-        name = Path(draft.path).name if draft.path else "not saved in a file"
-        self.file.setText(name if draft.is_saved or not draft.path else f"{name}, changed since")
-        self.file.setToolTip(draft.path)
+        show_file(self.file, draft.path, is_saved=draft.is_saved)
         self.prepare.setEnabled(found is not None and found.is_right and not self.line.is_pending)
         self.start.setEnabled(self.prepare.isEnabled())
         self.start.setText(f"Start {self.prepared}" if self.prepared else "Start")
@@ -308,10 +283,7 @@ class PlanPanel(Panel):
             self._tell(self.kept.error, wrong=True)
 
     def _tell(self, text: str, *, wrong: bool = False) -> None:
-        self.told.setText(text)
-        if self.told.objectName() != (name := "alarm" if wrong else "faint"):
-            self.told.setObjectName(name)
-            self.told.style().polish(self.told)
+        tell(self.told, text, wrong=wrong)
 
     def _lay_out(self) -> None:
         self.name.setPlaceholderText("name of the run")

@@ -8,6 +8,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 from superqt import QFlowLayout
 
+from parfocal.app.desktop.look import set_look
 from parfocal.app.desktop.plan_editor.plan_text import (
     shown,
     shown_frames,
@@ -92,9 +93,8 @@ class FieldLine(QWidget):
         for name, box in self.inputs.items():
             wrong = "wrong" if name == key and text else ""
             if box.objectName() != wrong:
-                box.setObjectName(wrong)
                 box.setToolTip(text if wrong else "")
-                box.style().polish(box)
+                set_look(box, wrong)
 
     def _read(self, field: PlanField) -> Any:
         box = self.inputs[field.key]

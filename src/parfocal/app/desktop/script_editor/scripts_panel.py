@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, ClassVar
 import msgspec
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
-    QFileDialog,
     QHBoxLayout,
     QLabel,
     QMenu,
@@ -21,7 +20,9 @@ from PySide6.QtWidgets import (
 from superqt import QElidingLabel
 
 from parfocal.app.desktop.background import BackgroundResult, BackgroundWork
+from parfocal.app.desktop.draft_widgets import DraftQuestion, choose_file, show_file
 from parfocal.app.desktop.drafts import DraftFile, drafts_folder
+from parfocal.app.desktop.look import tell
 from parfocal.app.desktop.panel import Panel
 from parfocal.app.desktop.request_line import RequestLine
 from parfocal.app.desktop.script_editor.checked_script import UNTITLED, CheckedScript, checked_script
@@ -72,9 +73,7 @@ class ScriptsPanel(Panel):
             QPushButton(text) for text in ("New", "Open …", "Save …", "Examples", "Check", "Run")
         )
         self.menu = QMenu(self.gallery)
-        self.dropping = QuestionBar(
-            theme, {"Drop it": lambda _: self._drop(), "Keep it": lambda _: self._leave()}
-        )
+        self.dropping = DraftQuestion(theme, "script")
         self.changed = QuestionBar(
             theme,
             {
@@ -87,7 +86,6 @@ class ScriptsPanel(Panel):
         self._checking: ScriptDraft | None = None
         self._due_s = 0.0
         self._is_found = self._is_asked = False
-        self._then: Callable[[], None] = self._leave
         self._widget = QWidget()
         self._lay_out()
         self._widget.setEnabled(False)  # until it is known what was kept: that would replace what is written
@@ -97,10 +95,6 @@ class ScriptsPanel(Panel):
     def fits(cls, snapshot: RigSnapshot) -> bool:
         """Whether the rig carries out runs."""
         return SERVICE in snapshot.rig.services
-
-    def widget(self) -> QWidget:
-        """Return its widget."""
-        return self._widget
 
     def set_theme(self, theme: Theme) -> None:
         """Take other colours."""
@@ -243,18 +237,7 @@ class ScriptsPanel(Panel):
 
     def _unless_lost(self, act: Callable[[], None]) -> None:
         """Do what replaces the script; ask first if it is in no file."""
-        if not self.draft.is_lost_if_dropped:
-            act()
-            return
-        self._then = act
-        self.dropping.ask("This script is not saved. Replace it all the same?")
-
-    def _drop(self) -> None:
-        self.dropping.ask("")
-        self._then()
-
-    def _leave(self) -> None:
-        self.dropping.ask("")
+        self.dropping.guard(act, is_lost=self.draft.is_lost_if_dropped)
 
     def _take_disk(self) -> None:
         self.changed.ask("")
@@ -268,22 +251,16 @@ class ScriptsPanel(Panel):
             self._keep()
 
     def _ask_for_file(self) -> None:
-        self._dialog("Which script?", self.open_file)
+        self._choose("Which script?", self.open_file)
 
     def _ask_where(self) -> None:
         if self.draft.path and not self.draft.is_saved:
             self.save_file(self.draft.path)
         else:
-            self._dialog("Where shall it be saved?", self.save_file, saves=True)
+            self._choose("Where shall it be saved?", self.save_file, saves_as="py")
 
-    def _dialog(self, title: str, act: Callable[[str], None], *, saves: bool = False) -> None:
-        dialog = QFileDialog(self._widget, title, self.draft.path or "script.py", _FILES)
-        if saves:
-            dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-            dialog.setDefaultSuffix("py")
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(act)
-        dialog.open()
+    def _choose(self, title: str, act: Callable[[str], None], *, saves_as: str = "") -> None:
+        choose_file(self._widget, title, self.draft.path or "script.py", _FILES, act, saves_as=saves_as)
 
     # --- what is shown
 
@@ -320,20 +297,15 @@ class ScriptsPanel(Panel):
 
     def _show(self) -> None:
         draft, found = self.draft, self.checked
-        name = Path(draft.path).name if draft.path else "not saved in a file"
-        self.file.setText(name if draft.is_saved or not draft.path else f"{name}, changed since")
-        self.file.setToolTip(draft.path)
+        show_file(self.file, draft.path, is_saved=draft.is_saved)
         may = found is not None and not found.check.problems
         self.run.setEnabled(may and not self.line.is_pending)
         if self.kept.error:
             self._tell(self.kept.error, wrong=True)
 
     def _tell(self, text: str, *, wrong: bool = False) -> None:
-        self.told.setText(text)
+        tell(self.told, text, wrong=wrong)
         self.told.setVisible(bool(text))
-        if self.told.objectName() != (name := "alarm" if wrong else "faint"):
-            self.told.setObjectName(name)
-            self.told.style().polish(self.told)
 
     def _lay_out(self) -> None:
         self.file.setObjectName("faint")
