@@ -38,7 +38,13 @@ class Lab:
         self._news = threading.Condition()
 
     def start(
-        self, *, slots: int = 64, policy: str = "restart", back_off_s: float = 0.2, **settings: Any
+        self,
+        *,
+        slots: int = 64,
+        policy: str = "restart",
+        back_off_s: float = 0.2,
+        factory: str = "parfocal.storage.recorder:Recorder",
+        **settings: Any,
     ) -> Client:
         settings = {
             "folder": str(self.runs),
@@ -48,7 +54,7 @@ class Lab:
         } | settings
         spec = ServiceSpec(
             name="recorder",
-            factory="parfocal.storage.recorder:Recorder",
+            factory=factory,
             settings=settings,
             policy=policy,  # type: ignore[arg-type]
             back_off_s=back_off_s,
@@ -376,18 +382,21 @@ def test_a_folder_that_vanishes_is_told_and_acquisition_goes_on(lab: Lab, tmp_pa
     assert frames_in(second) == [101]
 
 
-def test_a_record_that_cannot_be_closed_is_closed_when_it_can(lab: Lab) -> None:
-    lab.start()
+def test_a_record_that_cannot_be_closed_is_closed_when_it_can(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    lab.start(factory="full_disk:FullDiskRecorder")
     run = lab.call("start")
     lab.show(*range(8))
-    in_the_way = Path(run) / ".manifest.json.new"
-    in_the_way.mkdir()
+    full = Path(run) / "full"
+    full.touch()
     report = lab.call("finish", devices={"stage": {None: 1}})
     assert report["outcome"] == "failed"
     assert "could not be closed" in report["errors"][-1]
     second = lab.call("start")
     assert read_manifest(Path(run)).outcome == "recording"
-    in_the_way.rmdir()
+    full.unlink()
     wait_for(lambda: read_manifest(Path(run)).outcome == "complete")
     assert read_manifest(Path(run)).devices_at_end == {"stage": {"None": 1}}
     wait_for(

@@ -1,3 +1,4 @@
+import errno
 import os
 import shutil
 import threading
@@ -402,19 +403,24 @@ def test_frames_of_which_the_disk_may_have_lost_some_are_never_a_complete_run(
     assert [type(error) for _, error in laboratory.errors] == [StorageError]
 
 
-def test_last_words_that_the_disk_does_not_take_are_tried_again(laboratory: Laboratory) -> None:
+def _refused(*_: object, **__: object) -> None:
+    raise OSError(errno.EIO, "Input/output error")
+
+
+def test_last_words_that_the_disk_does_not_take_are_tried_again(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     recording = laboratory.begin()
     recording.start()
     laboratory.show(*range(20))
-    in_the_way = recording.folder.path / ".manifest.json.new"
-    in_the_way.mkdir()
+    monkeypatch.setattr("parfocal.storage.manifest.replace_file", _refused)
     manifest = recording.finish(Ended(ending="complete", reason="all done"))
     assert (manifest.outcome, recording.unclosed) == ("failed", True)
     assert "could not be closed: StorageError" in manifest.errors[-1]
     assert read_manifest(recording.folder.path).outcome == "recording"
     assert not recording.close()
     assert recording.manifest == manifest
-    in_the_way.rmdir()
+    monkeypatch.undo()
     assert recording.close()
     assert run_to_end(recording, "cancelled") == ("complete", {"camera": 0, "tracks": 0})
     closed = recording.manifest

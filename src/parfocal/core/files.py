@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
 def replace_file(path: Path, content: bytes, *, durable: bool = False, private: bool = False) -> None:
     """Give the file at `path` a new content at once: a reader sees the old or the new one, never a part.
+
+    Any thread of any process: of two that write at once one comes last, whole. Where the newer content must
+    win, the caller takes it and writes it under one lock.
 
     Parameters
     ----------
@@ -24,7 +28,7 @@ def replace_file(path: Path, content: bytes, *, durable: bool = False, private: 
     private : bool
         Whether this user alone may read it.
     """
-    draft = path.with_name(f".{path.name}.new")
+    draft = draft_of(path)
     try:
         if private:
             draft.unlink(missing_ok=True)  # one that is left over may be open to others
@@ -39,6 +43,11 @@ def replace_file(path: Path, content: bytes, *, durable: bool = False, private: 
         raise
     if durable:
         sync_file(path.parent)
+
+
+def draft_of(path: Path) -> Path:
+    """Return where this thread alone writes what becomes the file at `path`: in the same folder, hidden."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{threading.get_native_id()}.new")
 
 
 def _open_private(path: str, flags: int) -> int:

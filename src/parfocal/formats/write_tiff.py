@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from parfocal.core.errors import AlreadyExistsError
+from parfocal.core.files import draft_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,10 +99,10 @@ def write_image(image: NDArray[Any], pixel_size_um: float | None, path: Path) ->
 def _write(series: Sequence[TiffSeries], path: Path) -> None:
     import tifffile
 
-    part = path.with_name(path.name + ".part")
+    draft = draft_of(path)
     big = sum(math.prod(one.shape) * one.dtype.itemsize for one in series) > _NEEDS_BIG_TIFF
     try:
-        with tifffile.TiffWriter(part, ome=True, bigtiff=big) as tiff:
+        with tifffile.TiffWriter(draft, ome=True, bigtiff=big) as tiff:
             for one in series:
                 tiff.write(
                     iter(one.planes),
@@ -111,9 +112,9 @@ def _write(series: Sequence[TiffSeries], path: Path) -> None:
                     metadata={"axes": one.axes, **one.metadata, **_size(one.pixel_size_um)},
                     **_resolution(one.pixel_size_um),
                 )
-        part.replace(path)
+        draft.replace(path)
     finally:
-        part.unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
 
 
 def _axes(shape: tuple[int, ...]) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from parfocal.core.errors import AlreadyExistsError, BadInputError, MovieError
+from parfocal.core.files import draft_of
 from parfocal.core.frames import FrameSpec
 from parfocal.formats import MovieOptions, open_movie
 from parfocal.formats.write_tiff import TiffSeries, write_series, write_tiff
@@ -85,17 +86,17 @@ def export_run(
 
 def write_csv(batches: Iterable[NDArray[Any]], file: Path) -> None:
     """Write structured rows as CSV with a line of column names; the file gets its name when it is whole."""
-    part = file.with_name(file.name + ".part")
+    draft = draft_of(file)
     try:
-        with part.open("w", newline="", encoding="utf-8") as opened:
+        with draft.open("w", newline="", encoding="utf-8") as opened:
             writer = csv.writer(opened)
             for number, rows in enumerate(batches):
                 if number == 0:
                     writer.writerow(rows.dtype.names or ())
                 writer.writerows(rows.tolist())
-        part.rename(file)
+        draft.replace(file)
     finally:
-        part.unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
 
 
 def _positions(run: RecordedRun, stream: str) -> Iterator[TiffSeries]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,6 +12,7 @@ from parfocal.core.files import replace_file
 from parfocal.streams.counters import Counters
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 _NEXT = "next"
@@ -42,6 +44,8 @@ class LastRuns:
 
     def __init__(self, pointer: Path, counts: Path) -> None:
         self._pointer = pointer
+        self._lock = threading.Lock()
+        self._kept: tuple[UnfinishedRun, ...] | None = None
         self._counters = Counters(counts, [_NEXT], owner=os.getppid())
 
     def unfinished(self) -> tuple[UnfinishedRun, ...]:
@@ -58,12 +62,20 @@ class LastRuns:
             for run in left
         )
 
-    def keep(self, runs: tuple[UnfinishedRun, ...]) -> None:
-        """Write down which runs go on now; none removes the file."""
-        if runs:
-            replace_file(self._pointer, msgspec.json.encode(runs))
-        else:
-            self._pointer.unlink(missing_ok=True)
+    def keep(self, going_on: Callable[[], tuple[UnfinishedRun, ...]]) -> None:
+        """Write down which runs go on now, if they are others; none removes the file.
+
+        They are looked up here, by one thread after the other: what was seen last is written last.
+        """
+        with self._lock:
+            runs = going_on()
+            if runs == self._kept:
+                return
+            if runs:
+                replace_file(self._pointer, msgspec.json.encode(runs))
+            else:
+                self._pointer.unlink(missing_ok=True)
+            self._kept = runs
 
     def at(self, event: int) -> None:
         """Note the event that the recorded run is at: a store into memory that outlives the process."""

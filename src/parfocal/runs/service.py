@@ -64,7 +64,6 @@ class RunService(Service):
         self._runs = RunTable()
         self._steering = threading.Lock()  # of a run with those that it has started: they are held alike
         self._log: LogWriter | None = None
-        self._kept: tuple[UnfinishedRun, ...] = ()
 
     def fixed_settings(self) -> FixedSettings:
         """Return the recorder, and whether measured times are kept."""
@@ -78,7 +77,7 @@ class RunService(Service):
         )
         for left in self._last.unfinished():
             self._runs.add(left.run, KnownRun(None, None, self._close_left(left)))
-        self._last.keep(())
+        self._last.keep(self._going_on)
         if self.settings.recorder:
             self._log = LogWriter(context.streams, self._last.at, context.log)
         times = directory.state_folder(context.rig) / f"{context.service}.times.json"
@@ -91,7 +90,7 @@ class RunService(Service):
 
     def step(self) -> float | None:
         """Keep on the disk which runs go on, and what was measured; ask how far their records are."""
-        self._keep()
+        self._last.keep(self._going_on)
         for orphan in self._runs.orphans():
             orphan.cancel("the run that started it has ended")
         going_on = self._runs.going_on()
@@ -377,7 +376,7 @@ class RunService(Service):
         control = run.control
         assert control is not None
         self._context.publish(TOPIC, {"change": change, **_told(run.status())})
-        self._keep()
+        self._last.keep(self._going_on)
         if run.engine is not None and run.instruments is not None and run.instruments.records:
             self._last.at(run.engine.counts.consumed)
         control.start()
@@ -427,20 +426,8 @@ class RunService(Service):
             if engine.may_change:
                 engine.fail(str(error))
 
-    def _keep(self) -> None:
-        statuses = [run.status() for run in self._runs.going_on()]
-        going_on = tuple(
-            UnfinishedRun(
-                run=status.run,
-                created_at=status.created_at,
-                folder=status.folder,
-                script=bool(status.script),
-            )
-            for status in statuses
-        )
-        if going_on != self._kept:
-            self._last.keep(going_on)
-            self._kept = going_on
+    def _going_on(self) -> tuple[UnfinishedRun, ...]:
+        return tuple(_unfinished(run.status()) for run in self._runs.going_on())
 
     def _keep_times(self) -> None:
         if self.settings.keep_times:
@@ -507,6 +494,12 @@ class RunService(Service):
         except CommandError as error:
             self._context.log.error("%s.%s() after the death of the run engine: %s", service, name, error)
             return None
+
+
+def _unfinished(status: RunStatus) -> UnfinishedRun:
+    return UnfinishedRun(
+        run=status.run, created_at=status.created_at, folder=status.folder, script=bool(status.script)
+    )
 
 
 def _told(status: RunStatus) -> dict[str, Any]:
