@@ -173,7 +173,7 @@ def test_a_question_is_answered_also_in_a_pause(script) -> None:
     assert script.hears(messages.ScriptAsks).choices == ("yes", "no")
     script.gate.hold()
     script.hears(messages.ScriptHolds)
-    script.gate.answer("no")
+    script.gate.answer("no", 1)
     assert not asked.done()
     script.gate.go_on()
     assert asked.result(LONG_S) == "no"
@@ -185,6 +185,61 @@ def test_a_question_that_nobody_answers_is_over_in_time(script) -> None:
     script.advance(60)
     with pytest.raises(DeadlineError, match="nobody answered within 60 s: go on"):
         asked.result(LONG_S)
+
+
+def test_an_answer_that_comes_too_late_is_none_to_the_next_question(script) -> None:
+    first = script.begin(lambda: script.gate.ask("is the shutter closed?", ("yes", "no"), 60))
+    late = script.hears(messages.ScriptAsks).number
+    script.advance(60)
+    assert isinstance(first.exception(LONG_S), DeadlineError)
+    second = script.begin(lambda: script.gate.ask("fire the laser?", ("yes", "no"), None))
+    number = script.hears(messages.ScriptAsks).number
+    script.gate.answer("yes", late)
+    script.gate.answer("no", number)
+    assert second.result(LONG_S) == "no"
+
+
+def test_two_threads_that_ask_get_each_its_own_answer_and_each_question_is_told(script) -> None:
+    drug = script.begin(lambda: script.gate.ask("is the drug in?", ("yes", "no"), None))
+    first = script.hears(messages.ScriptAsks)
+    dish = script.begin(lambda: script.gate.ask("is the dish warm?", ("yes", "no"), None))
+    second = script.hears(messages.ScriptAsks)
+    assert (first.question, second.question) == ("is the drug in?", "is the dish warm?")
+    script.gate.answer("no", second.number)
+    assert dish.result(LONG_S) == "no"
+    script.hears(messages.ScriptGoesOn)
+    assert script.hears(messages.ScriptAsks) == first, "it is still asked"
+    script.gate.answer("yes", first.number)
+    assert drug.result(LONG_S) == "yes"
+
+
+def test_a_question_is_told_while_another_thread_waits_and_in_a_condition(script) -> None:
+    script.begin(lambda: script.gate.sleep(1000))
+    script.hears(messages.ScriptWaits)
+    waited = script.begin(
+        lambda: script.gate.wait_for(lambda: script.gate.ask("warm?", ("yes",), None), None, "a warm dish")
+    )
+    script.gate.answer("yes", script.hears(messages.ScriptAsks).number)
+    assert waited.result(LONG_S) == "yes"
+    script.hears(messages.ScriptGoesOn)
+    assert script.hears(messages.ScriptWaits).until_ns == 1000 * 10**9, "the other thread still waits"
+
+
+def test_a_pause_tells_what_a_thread_does_though_another_one_has_ended(script) -> None:
+    ends, begun = threading.Event(), threading.Event()
+
+    def move() -> None:
+        with script.gate.doing("stage.move"):
+            begun.set()
+            ends.wait(LONG_S)
+
+    moving = script.begin(move)
+    assert begun.wait(LONG_S)
+    with script.gate.doing("light.off"):
+        ends.set()
+        moving.result(LONG_S)
+    script.gate.hold()
+    assert script.hears(messages.ScriptIsBusy).what == ""
 
 
 def test_a_service_is_claimed_once_and_a_refusal_is_told(script) -> None:

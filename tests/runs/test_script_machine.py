@@ -29,7 +29,7 @@ TOLD = [
     messages.ScriptStep("up", 1, 2),
     messages.ScriptWaits("", 5),
     messages.ScriptWaits("run 'a'"),
-    messages.ScriptAsks("go on?", ("yes", "no")),
+    messages.ScriptAsks("go on?", ("yes", "no"), 1),
     messages.ScriptGoesOn(),
     messages.ScriptHolds(),
     messages.ScriptIsBusy("magnet.move_to"),

@@ -35,8 +35,8 @@ class Claim:
         self._ended = False
         call = receiver.new_call("claim")
         parts = encode(TakeClaim(call.id, run))
+        receiver.on_interference = on_interference  # before it holds: it may be told at once
         receiver.request(call, parts)
-        receiver.on_interference = on_interference
         call.result(_ANSWER_WITHIN_S)
         receiver.claim = parts
 

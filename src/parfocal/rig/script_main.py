@@ -190,8 +190,8 @@ def _bring(message: ToScript, gate: ScriptGate) -> None:
             gate.finish(reason)
         case StopScript(reason=reason):
             gate.stop(reason)
-        case ScriptAnswer(choice=choice):
-            gate.answer(choice)
+        case ScriptAnswer(choice=choice, number=number):
+            gate.answer(choice, number)
         case ServiceClaimed(service=service, error=error, stays=stays):
             gate.claimed(service, error, stays=stays)
 

@@ -24,6 +24,7 @@ from parfocal.runs.performing import Performer
 from parfocal.runs.plans.plan_data import plan_to_data
 from parfocal.runs.plans.survey import layout_of
 from parfocal.runs.question import check_asked
+from parfocal.runs.run_thread import RunThread
 from parfocal.runs.snapshot import RunFacts, status_of
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ class RunEngine:
         )
         if analysis is not None:
             analysis.connect(self._wake.set, self.noted)
-        self._thread = threading.Thread(target=self._work, name=f"run {self.name}", daemon=True)
+        self._thread = RunThread(self._work, f"run {self.name}")
 
     def start(self) -> None:
         """Begin."""
@@ -201,9 +202,8 @@ class RunEngine:
             self._watch.close()
 
     def join(self, timeout_s: float | None = None) -> bool:
-        """Wait for the end of the thread; return whether it has ended."""
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        """Wait for its end, also of one that is yet to be started; return whether it has ended."""
+        return self._thread.join(timeout_s)
 
     @property
     def schedule(self) -> Schedule:

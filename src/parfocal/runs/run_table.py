@@ -219,6 +219,13 @@ class RunTable:
         while parent:
             family.add(parent)
             parent = self.control(parent).parent if parent in self._known else ""
+        self._check_claims(wanted, family)
+
+    def check_free_beside(self, claims: Iterable[str], script: str) -> None:
+        """Refuse services that another run holds than a script, and those that it has started; names them."""
+        self._check_claims(set(claims), {script, *(child.name for child in self.children(script))})
+
+    def _check_claims(self, wanted: set[str], family: set[str]) -> None:
         for run in self.going_on():
             status = run.status()
             if status.run not in family and (both := wanted & set(status.claims)):

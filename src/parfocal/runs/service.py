@@ -372,14 +372,24 @@ class RunService(Service):
         return engine.foresee(self._starter.changed(known))
 
     def _begin(self, run: KnownRun, change: str) -> RunStatus:
-        """Start what was made, and tell of it; a run whose parent is held is held, too."""
+        """Start what was made, and tell of it; a run whose parent is held is held, too.
+
+        In the table it goes on already, so it is started whatever happens: else nothing would ever end it.
+        """
         control = run.control
         assert control is not None
         self._context.publish(TOPIC, {"change": change, **_told(run.status())})
-        self._last.keep(self._going_on)
-        if run.engine is not None and run.instruments is not None and run.instruments.records:
-            self._last.at(run.engine.counts.consumed)
-        control.start()
+        try:
+            self._last.keep(self._going_on)
+            if run.engine is not None and run.instruments is not None and run.instruments.records:
+                self._last.at(run.engine.counts.consumed)
+        except OSError as error:
+            control.cancel(f"the disk does not take that it goes on: {error}")
+            raise
+        finally:
+            if ending := self._context.stop_reason():  # `make_safe` may have looked before it was there
+                control.cancel(ending)
+            control.start()
         with self._steering:
             parent = self._runs.find(control.parent).script if control.parent else None
             if parent is not None and not parent.may_change:

@@ -254,8 +254,9 @@ class RigInstruments:
     def open(self, start: RunStart) -> str:
         """Claim everything, lease the light, note how it is set; begin the record and return its folder."""
         for service in self.names:
-            if service not in self.use.held:
-                self._hold(service, start)
+            with self.use.claiming:
+                if service not in self.use.held:
+                    self._hold(service, start)
         self._opened = True
         self._light.open(leased=not self._is_part)
         if self._settings.camera:
@@ -517,9 +518,10 @@ class RigInstruments:
             self._attempt(self._camera.go_on_live)
             self._leave()
             self._opened = False
-            self.use.held -= set(self._held)
             self._light.release()
-            self._calls.close()
+            with self.use.claiming:
+                self.use.held.difference_update(self._held)
+                self._calls.close()
 
     @property
     def _is_own(self) -> bool:

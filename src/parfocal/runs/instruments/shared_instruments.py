@@ -18,6 +18,8 @@ class SharedInstruments:
         Held while one of them places or exposes.
     last : object
         Who did so last.
+    claiming : threading.Lock
+        Held while one of them takes or ends a claim: two that look at `held` at once would both claim.
     held : set of str
         The services that one of them holds.
     blanking : Call or None
@@ -27,5 +29,6 @@ class SharedInstruments:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.last: object = None
+        self.claiming = threading.Lock()
         self.held: set[str] = set()
         self.blanking: Call | None = None

@@ -38,9 +38,10 @@ class StopScript(msgspec.Struct, frozen=True, tag=True):
 
 
 class ScriptAnswer(msgspec.Struct, frozen=True, tag=True):
-    """What a person has chosen."""
+    """What a person has chosen, and to which question: the script may ask another one by now."""
 
     choice: str
+    number: int
 
 
 class ServiceClaimed(msgspec.Struct, frozen=True, tag=True):
@@ -78,10 +79,11 @@ class ScriptWaits(msgspec.Struct, frozen=True, tag=True):
 
 
 class ScriptAsks(msgspec.Struct, frozen=True, tag=True):
-    """A person is asked; `until_ns` as in `ScriptWaits`."""
+    """A person is asked, the `number`th question of the script; `until_ns` as in `ScriptWaits`."""
 
     question: str
     choices: tuple[str, ...]
+    number: int
     until_ns: int = 0
 
 

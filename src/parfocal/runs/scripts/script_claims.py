@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class ScriptClaims:
-    """The claims of one script. One thread at a time.
+    """The claims of one script. One thread at a time claims and releases.
 
     Parameters
     ----------
@@ -28,8 +29,6 @@ class ScriptClaims:
         Returns a client of a service.
     check_free : callable
         Raises `ClaimedError` if another run holds one of some services; its own runs do not count.
-    heard : callable
-        Takes service and `Interference`: what others stop or force of what is held. Any thread.
     by_force : bool
         Whether nothing is claimed: services are used although others hold them.
 
@@ -44,19 +43,31 @@ class ScriptClaims:
         run: str,
         connect: Callable[[str], Client],
         check_free: Callable[[Iterable[str]], None],
-        heard: Callable[[str, Interference], None],
         *,
         by_force: bool = False,
     ) -> None:
-        self._run, self._connect, self._check_free, self._heard = run, connect, check_free, heard
+        self._run, self._connect, self._check_free = run, connect, check_free
         self._by_force = by_force
         self._claims: dict[str, tuple[Client, Claim | None]] = {}
+        self._hearing = threading.Lock()  # of the two below
+        self._heard: Callable[[str, Interference], None] | None = None
+        self._unheard: list[tuple[str, Interference]] = []
         self.use = SharedInstruments()
 
     @property
     def names(self) -> tuple[str, ...]:
         """The services that it holds."""
         return tuple(self._claims)
+
+    def listen(self, heard: Callable[[str, Interference], None]) -> None:
+        """Have `heard` called with service and `Interference`, in any thread: what others stop or force.
+
+        It hears what came before, too: services are held before there is a run that could be told.
+        """
+        with self._hearing:
+            self._heard, unheard = heard, tuple(self._unheard)
+        for service, what in unheard:
+            heard(service, what)
 
     def claim(self, service: str) -> bool:
         """Hold a service; return whether it stays held until the end of the script.
@@ -72,26 +83,36 @@ class ScriptClaims:
         """
         if service in self._claims:
             return True
-        if service in self.use.held:
-            return False
-        if not self._by_force:
-            self._check_free((service,))
-        client = self._connect(service)
-        try:
-            claim = None if self._by_force else client.claim(self._run, partial(self._heard, service))
-        except BaseException:
-            client.close()
-            raise
-        self._claims[service] = client, claim
-        self.use.held.add(service)
-        return True
+        with self.use.claiming:
+            if service in self.use.held:
+                return False
+            if not self._by_force:
+                self._check_free((service,))
+            client = self._connect(service)
+            try:
+                claim = None if self._by_force else client.claim(self._run, partial(self._hear, service))
+            except BaseException:
+                client.close()
+                raise
+            self._claims[service] = client, claim
+            self.use.held.add(service)
+            return True
 
     def release(self) -> None:
         """Let go of everything; a service that is not there has no claim."""
         while self._claims:
             service, (client, claim) = self._claims.popitem()
-            self.use.held.discard(service)
-            with suppress(CommandError):
-                if claim is not None:
-                    claim.release()
+            with self.use.claiming:
+                self.use.held.discard(service)
+                with suppress(CommandError):
+                    if claim is not None:
+                        claim.release()
             client.close()
+
+    def _hear(self, service: str, what: Interference) -> None:
+        with self._hearing:
+            heard = self._heard
+            if heard is None:
+                self._unheard.append((service, what))
+        if heard is not None:
+            heard(service, what)

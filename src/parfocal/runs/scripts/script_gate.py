@@ -55,11 +55,14 @@ class ScriptGate:
         self._held_since_ns: int | None = None
         self._held_for_ns = 0
         self._stopped = self._finishing = ""
-        self._doing = ""
-        self._step = self._waits = 0
-        self._answer: str | None = None
+        self._step = self._questions = 0
+        self._answers: dict[int, str | None] = {}  # of the questions that are asked now
         self._claims: dict[str, ServiceClaimed] = {}
         self._held_services: set[str] = set()
+        self._telling = threading.Lock()  # of what threads of the script do, and of what is told of it
+        self._calling: list[str] = []
+        self._waiting_for: list[FromScript] = []
+        self._own = threading.local()  # of each thread: whether it waits
 
     # --- what is asked: the thread that reads the pipe
 
@@ -68,7 +71,8 @@ class ScriptGate:
         with self._changing():
             if self._held_since_ns is None:
                 self._held_since_ns = self._clock.monotonic_ns()
-        self._tell(ScriptIsBusy(self._doing))
+        with self._telling:
+            self._tell(ScriptIsBusy(self._calling[-1] if self._calling else ""))
 
     def go_on(self) -> None:
         """Have it go on."""
@@ -87,10 +91,11 @@ class ScriptGate:
         with self._changing():
             self._stopped = reason or "cancelled"
 
-    def answer(self, choice: str) -> None:
-        """Bring what a person has chosen."""
+    def answer(self, choice: str, number: int) -> None:
+        """Bring what a person has chosen; one that comes too late for its question is nobody's."""
         with self._changing():
-            self._answer = choice
+            if number in self._answers:
+                self._answers[number] = choice
 
     def claimed(self, service: str, error: str, *, stays: bool) -> None:
         """Bring whether a service is held for the script."""
@@ -173,12 +178,19 @@ class ScriptGate:
         for choice in choices:
             _check_text("a choice", choice)
         with self._lock:
-            self._answer = None
-        answer = self._wait(
-            lambda: self._answer,
-            timeout_s,
-            tell=lambda until_ns: ScriptAsks(question, choices, until_ns),
-        )
+            self._questions += 1
+            number = self._questions
+            self._answers[number] = None
+        try:
+            answer = self._wait(
+                lambda: self._answers[number],
+                timeout_s,
+                tell=lambda until_ns: ScriptAsks(question, choices, number, until_ns),
+                also_inside=True,
+            )
+        finally:
+            with self._lock:
+                del self._answers[number]
         if answer is None:
             raise DeadlineError(f"nobody answered within {timeout_s:g} s: {question}")
         return answer
@@ -207,11 +219,13 @@ class ScriptGate:
     def doing(self, what: str) -> Iterator[None]:
         """Pass, and have a pause told meanwhile that this goes on."""
         self.check()
-        before, self._doing = self._doing, what
+        with self._telling:
+            self._calling.append(what)
         try:
             yield
         finally:
-            self._doing = before
+            with self._telling:
+                self._calling.remove(what)
 
     # --- waiting
 
@@ -222,17 +236,18 @@ class ScriptGate:
         *,
         tell: Callable[[int], FromScript] | None = None,
         every_s: float | None = None,
+        also_inside: bool = False,
     ) -> T:
         """Return what `look` finds, or what it found last when the time is up; holds and ends meanwhile.
 
         It looks after whatever is asked of the script, and `every_s`. The engine is told by `tell`, after
         each pause again, of the instant on the clock until which it waits, 0 for none; not of a short wait,
-        nor of one inside another.
+        nor of one inside another, unless that is told `also_inside`.
         """
         end_ns, began_ns, told_at_ns = self._end_ns(timeout_s), self.now_ns(), -1
-        if self._waits:
-            tell = None
-        self._waits += 1
+        is_inside, self._own.waits = getattr(self._own, "waits", False), True
+        is_told = tell is not None and (also_inside or not is_inside)
+        told: FromScript | None = None
         try:
             with self._woken() as woken:
                 while True:
@@ -245,14 +260,28 @@ class ScriptGate:
                         return found
                     lasts_s = left_s if every_s is None else (now_ns - began_ns) * 1e-9
                     is_long = lasts_s is None or lasts_s >= _SHORT_S
-                    if tell is not None and is_long and told_at_ns != self._held_for_ns:
+                    if tell is not None and is_told and is_long and told_at_ns != self._held_for_ns:
                         told_at_ns = self._held_for_ns
-                        self._tell(tell(0 if end_ns is None else end_ns + told_at_ns))
+                        before, told = told, tell(0 if end_ns is None else end_ns + told_at_ns)
+                        self._tell_wait(before, told)
                     self._sleep(woken, left_s, every_s)
         finally:
-            self._waits -= 1
-            if told_at_ns >= 0:
-                self._tell(ScriptGoesOn())
+            self._own.waits = is_inside
+            if told is not None:
+                self._tell_wait(told, None)
+
+    def _tell_wait(self, before: FromScript | None, after: FromScript | None) -> None:
+        """Tell what this thread waits for, or that it waits no longer, and what other threads wait for."""
+        with self._telling:
+            if before is not None:
+                self._waiting_for.remove(before)
+            if after is not None:
+                self._waiting_for.append(after)
+                self._tell(after)
+                return
+            self._tell(ScriptGoesOn())
+            for other in self._waiting_for:
+                self._tell(other)
 
     def _sleep(self, woken: threading.Event, left_s: float | None, every_s: float | None) -> None:
         limits_s = [limit_s for limit_s in (left_s, every_s) if limit_s is not None]

@@ -134,7 +134,8 @@ def advance_script(machine: ScriptMachine, given: ScriptInput, now_ns: int) -> A
         case inputs.EndRun():
             return _end(machine, given)
         case inputs.Answer(text=choice):
-            return machine, (ScriptAnswer(choice),) if machine.asks is not None else ()
+            asks = machine.asks
+            return machine, (ScriptAnswer(choice, asks.number),) if asks is not None else ()
         case ScriptExit():
             return _gone(machine, given, now_ns), ()
         case ScriptClosed():

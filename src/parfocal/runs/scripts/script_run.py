@@ -9,6 +9,7 @@ from parfocal.core.errors import BadInputError, CommandError
 from parfocal.core.run_status import RunCommand
 from parfocal.runs.machine import inputs
 from parfocal.runs.question import check_asked
+from parfocal.runs.run_thread import RunThread
 from parfocal.runs.scripts.messages import ClaimService, FromScript, ScriptStep, ServiceClaimed, StopScript
 from parfocal.runs.scripts.script_machine import (
     ScriptClosed,
@@ -81,16 +82,15 @@ class ScriptRun:
         self._writing = threading.Lock()
         self._kill = threading.Timer(STOPS_WITHIN_S, process.kill)
         self._kill.daemon = True
-        self._thread = threading.Thread(target=self._work, name=f"script {self.name}", daemon=True)
+        self._thread = RunThread(self._work, f"script {self.name}")
 
     def start(self) -> None:
         """Begin."""
         self._thread.start()
 
     def join(self, timeout_s: float | None = None) -> bool:
-        """Wait for the end of the thread; return whether it has ended."""
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        """Wait for its end, also of one that is yet to be started; return whether it has ended."""
+        return self._thread.join(timeout_s)
 
     @property
     def use(self) -> SharedInstruments:
@@ -148,22 +148,25 @@ class ScriptRun:
         BadInputError
             If `text` is none of the choices; names them. If it asks another `question` than that of `event`.
         """
-        check_asked(self.status(), question, event)
-        asks = self._machine.asks
-        if asks is None:
-            return self.status()
-        if not answer and "no" not in asks.choices:
-            return self.cancel(f"the answer was no: {asks.question}")
-        choice = _choice(asks.choices, answer, text)
-        details = {"question": asks.question, "answer": answer, "choice": choice, "text": text}
-        return self._wish(lambda now: inputs.Answer(now, answer, choice), "confirm", details)
+        with self._lock:  # the script may ask something else as soon as it is let go
+            check_asked(self._status(), question, event)
+            asks = self._machine.asks
+            if asks is None:
+                return self._status()
+            now_ns = self._clock.monotonic_ns()
+            if not answer and "no" not in asks.choices:
+                reason = f"the answer was no: {asks.question}"
+                return self._steer(inputs.EndRun(now_ns, "cancelled", reason), "cancel", {"reason": reason})
+            choice = _choice(asks.choices, answer, text)
+            details = {"question": asks.question, "answer": answer, "choice": choice, "text": text}
+            return self._steer(inputs.Answer(now_ns, answer, choice), "confirm", details)
 
     def keep_record(self) -> None:
-        """Write down what has changed. Any thread."""
-        statuses = (child.status() for child in self._children())
+        """Write down what has changed. Any thread: what was seen last is written last."""
         since = self._record.document.created_at  # an earlier script may have had this name
-        children = tuple(_recorded(status) for status in statuses if status.created_at >= since)
         with self._writing:
+            statuses = [child.status() for child in self._children()]
+            children = tuple(_recorded(status) for status in statuses if status.created_at >= since)
             with self._lock:
                 if children != self._record.document.children:
                     self._record.change(children=children)
@@ -220,25 +223,28 @@ class ScriptRun:
         self.keep_record()
         self._wish(lambda _: ScriptClosed())
 
-    # --- under the lock
-
-    @property
-    def _utc_s(self) -> float:
-        return self._clock.utc_ns() * 1e-9
-
     def _wish(
         self,
         make: Callable[[int], ScriptInput],
         command: str = "",
         details: dict[str, Any] | None = None,
     ) -> RunStatus:
-        """Advance, and note the command that had an effect."""
         with self._lock:
-            before = self._machine
-            sent = self._advance(make(self._clock.monotonic_ns()))
-            if command and (sent or self._machine is not before):
-                self._note(command, details or {}, self._caller())
-            return self._status()
+            return self._steer(make(self._clock.monotonic_ns()), command, details or {})
+
+    # --- under the lock
+
+    @property
+    def _utc_s(self) -> float:
+        return self._clock.utc_ns() * 1e-9
+
+    def _steer(self, given: ScriptInput, command: str, details: dict[str, Any]) -> RunStatus:
+        """Advance, and note the command that had an effect."""
+        before = self._machine
+        sent = self._advance(given)
+        if command and (sent or self._machine is not before):
+            self._note(command, details, self._caller())
+        return self._status()
 
     def _advance(self, given: ScriptInput) -> bool:
         """Advance, tell the process, and return whether there was something to tell."""

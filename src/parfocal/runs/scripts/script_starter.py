@@ -22,7 +22,6 @@ from parfocal.runs.scripts.script_source import ScriptSource
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from parfocal.core.messages import Interference
     from parfocal.core.run_status import RunStatus
     from parfocal.processes import ServiceContext
     from parfocal.runs.settings import RunSettings
@@ -81,8 +80,7 @@ class ScriptStarter:
         name = (
             self._runs.new_name(request.name) if request.name else self._runs.free_name(_stem(request.script))
         )
-        known: list[ScriptRun] = []  # of the run, once it is made
-        claims = self._claims(name, request, lambda service, what: known[0].interfered(service, what))
+        claims = self._claims(name, request)
         try:
             for service in request.changes:
                 claims.claim(service)
@@ -90,19 +88,16 @@ class ScriptStarter:
         except BaseException:
             claims.release()
             raise
-        known.append(run)
+        claims.listen(run.interfered)
         made = KnownRun(None, None, script=run)
         self._runs.add(name, made)
         return made
 
-    def _claims(
-        self, run: str, request: ScriptRequest, heard: Callable[[str, Interference], None]
-    ) -> ScriptClaims:
+    def _claims(self, run: str, request: ScriptRequest) -> ScriptClaims:
         return ScriptClaims(
             run,
             partial(directory.connect, self._context.rig),
-            lambda services: self._runs.check_free(services, run),
-            heard,
+            lambda services: self._runs.check_free_beside(services, run),
             by_force=request.by_force,
         )
 

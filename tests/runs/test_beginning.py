@@ -1,0 +1,61 @@
+"""A run between its making and its start: it is found by others already, and so it is started or ended."""
+
+from __future__ import annotations
+
+import logging
+from types import SimpleNamespace
+
+import pytest
+
+from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.runs.engine import RunEngine
+from parfocal.runs.instruments.instruments import RunStart
+from parfocal.runs.plans.schedule import Schedule
+from parfocal.runs.plans.sequence import Sequence
+from parfocal.runs.run_table import KnownRun
+from parfocal.runs.service import RunService
+from parfocal.runs.settings import RunSettings
+from parfocal.testing.instruments import MemoryInstruments
+
+LONG_S = 60.0
+
+
+@pytest.fixture
+def run():
+    engine = RunEngine(
+        RunStart(run="scan", plan={}),
+        Schedule(Sequence(time_plan={"interval": 0, "loops": 3})),
+        MemoryInstruments(SYSTEM_CLOCK),
+        clock=SYSTEM_CLOCK,
+        log=logging.getLogger("test beginning"),
+    )
+    return KnownRun(engine, None)
+
+
+def service(run, keep=lambda _: None, ending=""):
+    """Return a service whose table has a run that is about to be started."""
+    service = RunService(RunSettings())
+    service._context = SimpleNamespace(publish=lambda *_: None, stop_reason=lambda: ending)
+    service._last = SimpleNamespace(keep=keep)
+    service._runs.add("scan", run)
+    return service
+
+
+def test_a_run_of_which_the_disk_does_not_take_that_it_goes_on_ends_and_does_not_block_others(run):
+    def full(_):
+        raise OSError("no space left")
+
+    begins = service(run, full)
+    with pytest.raises(OSError, match="no space left"):
+        begins._begin(run, "started")
+    assert run.control.join(LONG_S)
+    assert (run.status().outcome, run.goes_on) == ("cancelled", False)
+    assert "no space left" in run.status().reason
+
+
+def test_a_run_that_is_made_while_the_rig_is_made_safe_exposes_nothing(run):
+    status = service(run, ending="the rig ends")._begin(run, "started")
+    assert run.control.join(LONG_S)
+    assert status.run == "scan"
+    assert (run.status().outcome, run.status().reason) == ("cancelled", "the rig ends")
+    assert run.engine._instruments.exposed == []
