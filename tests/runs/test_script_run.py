@@ -1,4 +1,4 @@
-"""The run of a script while others steer it, look at it, and its process tells: each in a thread of its own."""
+"""The run of a script while others steer it, look at it, and its process tells: each in its own thread."""
 
 from __future__ import annotations
 
