@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import time
 from contextlib import suppress
@@ -73,8 +74,8 @@ def is_gone(process: psutil.Process) -> bool:
 
 
 def pid_in(log: Path) -> int | None:
-    lines = [line for line in log.read_text().splitlines() if line.startswith("pid ")]
-    return int(lines[0][4:]) if lines else None
+    line = re.search(r"^pid (\d+)\n", log.read_text(), re.MULTILINE)  # whole: half a line may be there
+    return int(line[1]) if line else None
 
 
 @settings(max_examples=20, suppress_health_check=list(HealthCheck))

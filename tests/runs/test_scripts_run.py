@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import textwrap
 from pathlib import Path
@@ -64,7 +65,7 @@ def pid_of(handle) -> int:
     found: list[int] = []
 
     def look() -> bool:
-        found[:] = [int(line[4:]) for line in log.read_text().splitlines() if line.startswith("pid ")]
+        found[:] = map(int, re.findall(r"^pid (\d+)\n", log.read_text(), re.MULTILINE))  # of whole lines
         return bool(found)
 
     until(look, "the number of the process")
