@@ -1,9 +1,13 @@
-"""Events on Micro-Manager's DemoCamera: a run of ours beside pymmcore-plus' own engine, on the same."""
+"""Events on Micro-Manager's DemoCamera: a run of ours beside pymmcore-plus' own engine, on the same.
+
+And how soon a run that has the camera take sequences is paused and cancelled in the middle of one.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,6 +19,7 @@ import parfocal
 from parfocal.runs import Sequence
 
 PEER = "MDARunner"
+PATIENCE_S = 60.0
 EXPOSURE_MS = 0.1
 CAMERA: dict[str, Any] = {"PixelType": "8bit", "FastImage": 1}
 """512 x 512 px that cost the simulated camera next to nothing."""
@@ -75,6 +80,52 @@ def demo_camera(size: Size, finished: Callable[[Any], Any], collected: Collected
                 ours.append(collected(rig, len(plan), lambda: finished(rig.run(plan))))  # noqa: B023
                 peers.append(attempt(peer_times, loops, axes))
             yield from _rows(name, ours, peers, judged=not axes)
+
+
+SEQUENCED_MS = 20.0
+ACKNOWLEDGED = "<= 50"
+
+
+def in_sequences(size: Size, poll: Callable[[Callable[[], bool]], float]) -> Iterator[Row]:
+    """Measure how soon a pause and a cancel are acknowledged while the camera takes a sequence by itself.
+
+    ``poll(reached)`` waits until it is so, and returns the monotonic time then.
+    """
+    rounds = size.of(20, 10, 2)
+    with tempfile.TemporaryDirectory() as folder:
+        changes = {"recorder.folder": folder}
+        with parfocal.open_rig("micromanager", name=f"bench-{os.getpid()}", changes=changes) as rig:
+            channel = {"config": "DAPI", "exposure": SEQUENCED_MS}
+            plan = Sequence(time_plan={"interval": 0, "loops": 100_000}, channels=[channel])
+            paused, late, cancelled = [], 0, []
+            handle, counts = rig.run(plan), rig["camera"].counts
+            for number in range(rounds):
+                before = counts()["frames"]
+                poll(lambda: counts()["frames"] > before + 3)  # noqa: B023
+                time.sleep(0.0031 * number)
+                began = time.monotonic()
+                handle.pause()
+                paused.append(1e3 * (poll(lambda: handle.status().state == "paused") - began))
+                exposed = counts()["frames"]
+                time.sleep(0.1)
+                late += counts()["frames"] - exposed
+                handle.resume()
+            handle.cancel("measured")
+            handle.wait(timeout_s=PATIENCE_S)
+            for number in range(rounds):
+                before, handle = counts()["frames"], rig.run(plan)
+                poll(lambda: counts()["frames"] > before + 3)  # noqa: B023
+                time.sleep(0.0031 * number)
+                began = time.monotonic()
+                handle.cancel("measured")
+                poll(lambda: handle.status().state in ("draining", "ended"))  # noqa: B023
+                cancelled.append(1e3 * (time.monotonic() - began))
+                handle.wait(timeout_s=PATIENCE_S)
+    told = f"in a sequence of the camera's own, exposures of {SEQUENCED_MS:g} ms"
+    yield Row(f"pause {told}: median", float(np.median(paused)), "ms", ACKNOWLEDGED)
+    yield Row(f"pause {told}: longest", max(paused), "ms", ACKNOWLEDGED)
+    yield Row("frames that come after that", late, "", "<= 0")
+    yield Row(f"cancel {told}: longest", max(cancelled), "ms", ACKNOWLEDGED)
 
 
 def _rows(name: str, ours: list[Any], peers: list[Any], *, judged: bool) -> Iterator[Row]:

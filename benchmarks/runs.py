@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import psutil
 from _closed_loop import image_to_stimulation, steps, track_rows
-from _micromanager import demo_camera
+from _micromanager import demo_camera, in_sequences
 from _offline import reanalysis
 from _recovery import journal
 from _report import Failed, Row, Size, attempt, following, parser, run
@@ -254,6 +254,7 @@ def times_of(rig: Rig, count: int, act: Callable[[], object]) -> list[int]:
 def micromanager(size: Size) -> Iterator[Row]:
     """Measure events a second on Micro-Manager's DemoCamera, software timed."""
     yield from demo_camera(size, finished, times_of)
+    yield from in_sequences(size, poll)
 
 
 def raises(_: Any) -> None:

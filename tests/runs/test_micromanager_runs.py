@@ -13,6 +13,7 @@ import parfocal
 from parfocal.cli.app import run as typed
 from parfocal.core.clock import poll_until
 from parfocal.core.errors import BadInputError, CommandError, RunFailedError
+from parfocal.core.sequences import ExpectedSequence
 from parfocal.rig.opening import open_rig
 from parfocal.runs import Sequence
 
@@ -97,6 +98,10 @@ def test_what_steps_by_itself_is_taken_as_one_and_the_record_says_so(stepped, tm
         z_plan={"range": 8, "step": 1},
     )
     with sequence_tester(tmp_path, **dict.fromkeys(stepped, TRIGGERED)) as rig:
+        told = rig.prepare(plan).status().forecast.warnings
+        parts = 2 if "TSwitch" in stepped else 4
+        assert any(f"take 36 of 36 images by themselves, in {parts} sequences" in one for one in told)
+        assert any("channels are set image by image" in one for one in told) is (parts == 4)
         run = complete(rig, plan)
         assert rig["z"].position() == 0.0
     frames = sorted(run.frames("camera"), key=lambda frame: frame.header.frame)
@@ -114,20 +119,65 @@ def test_what_steps_by_itself_is_taken_as_one_and_the_record_says_so(stepped, tm
     assert run.events()["sequenced"].tolist() == [1] * 36
 
 
-def test_a_sequence_ends_before_a_pause_and_what_it_took_too_much_is_told(tmp_path):
-    plan = Sequence(time_plan={"interval": 0, "loops": 300}, channels=[{"config": "DAPI", "exposure": 20}])
-    with rig_of(tmp_path) as rig:
-        camera, handle = rig["camera"], rig.run(plan)
+ALL_STEPPED = dict.fromkeys(["TZ", "TSwitch"], TRIGGERED)
+LONG = Sequence(
+    time_plan={"interval": 0, "loops": 6},
+    stage_positions=[(0.0, 0.0, 3.0)],
+    channels=[{"config": "one", "exposure": 20}, {"config": "two", "exposure": 20}],
+    z_plan={"range": 12, "step": 1},
+)
+
+
+def what_frames_saw(run):
+    """Return of each frame, in the order of the plan, what its devices stood at."""
+    frames = sorted(run.frames("camera"), key=lambda frame: LONG.layout_number(frame.index))
+    return [seen(frame)[0] for frame in frames]
+
+
+def test_a_pause_cuts_a_sequence_short_and_what_was_queued_is_taken_in_order_after_it(tmp_path):
+    with sequence_tester(tmp_path, **ALL_STEPPED) as rig:
+        whole = complete(rig, LONG)
+        camera, handle = rig["camera"], rig.run(LONG)
+        for part in range(1, 4):
+            until(lambda: camera.counts()["frames"] % len(LONG) > 30 * part, "the next frames")  # noqa: B023
+            handle.pause()
+            until(lambda: handle.status().state == "paused", "the pause")
+            taken = camera.counts()["frames"]
+            until(lambda: not camera.shutter_is_open(), "the shutter is closed")
+            assert camera.counts()["frames"] == taken
+            assert camera.counts()["lost"] == 0
+            handle.resume()
+        status = handle.wait(PATIENCE_S)
+        assert (status.outcome, status.frames_stored) == ("complete", len(LONG)), status.reason
+        paused = parfocal.open_run(status.folder)
+    frames = list(paused.frames("camera"))
+    assert [frame.index for frame in frames] == [event.index for event in LONG.events()]
+    for one, other, event in zip(frames, whole.frames("camera"), LONG.events(), strict=True):
+        state, unpaused = (seen(frame)[0] for frame in (one, other))
+        asked = ("TCamera-0", "Busy")  # how often it was asked whether it is
+        assert state | {asked: 0} == unpaused | {asked: 0}
+        assert state["TZStage-0", "ZPositionUm"] == event.z_um
+        assert state["TSwitcher-0", "Position"] == STATES[event.channel]
+
+
+def test_a_paused_run_has_the_same_bytes_as_one_that_was_not(tmp_path):
+    plan = Sequence(time_plan={"interval": 0, "loops": 120}, channels=[{"config": "DAPI", "exposure": 20}])
+    pattern = {"Camera": {"Mode": "Color Test Pattern"}}
+    with rig_of(tmp_path, **{"camera.options.properties": pattern}) as rig:
+        whole = complete(rig, plan)
+        handle = rig.run(plan)
         until(lambda: handle.status().events_acquired >= 5, "the fifth event")
         handle.pause()
         until(lambda: handle.status().state == "paused", "the pause")
-        taken = camera.counts()["frames"]
-        until(lambda: not camera.shutter_is_open(), "the shutter is closed")
-        assert camera.counts()["frames"] == taken
         handle.resume()
-        status = handle.wait(PATIENCE_S)
-        assert (status.outcome, status.frames_stored) == ("complete", 300)
-        assert parfocal.open_run(status.folder).events()["sequenced"].all()
+        paused = parfocal.open_run(handle.wait(PATIENCE_S).folder)
+    for one, other in zip(paused.frames("camera"), whole.frames("camera"), strict=True):
+        assert np.asarray(one.data).tobytes() == np.asarray(other.data).tobytes()
+
+
+def test_a_finished_run_cuts_its_sequence_short_and_tells_what_was_taken_too_much(tmp_path):
+    plan = Sequence(time_plan={"interval": 0, "loops": 300}, channels=[{"config": "DAPI", "exposure": 20}])
+    with rig_of(tmp_path) as rig:
         handle = rig.run(plan)
         until(lambda: handle.status().events_acquired >= 5, "the fifth event")
         handle.finish()
@@ -135,6 +185,23 @@ def test_a_sequence_ends_before_a_pause_and_what_it_took_too_much_is_told(tmp_pa
         assert status.outcome == "finished early"
         beyond = len(parfocal.open_run(status.folder).frames("camera")) - status.events_acquired
         assert ("beyond the last event" in status.reason) == bool(beyond)
+
+
+def test_exposures_step_where_the_camera_says_so_and_each_frame_has_its_own(tmp_path):
+    exposures_ms = (4.0, 60.0, 4.0, 60.0)
+    expected = ExpectedSequence(events=(0, 1, 2, 3), exposures_ms=exposures_ms)
+    with rig_of(tmp_path) as rig:
+        camera = rig["camera"]
+        assert camera.sequence_limits().exposures == 0
+        camera.set_camera_property("UseExposureSequences", "Yes")
+        assert camera.sequence_limits().exposures >= 4
+        headers = camera.take_sequence(expected)
+        assert camera.exposure_ms() == 4.0
+        assert camera.camera_properties()["Exposure"] == "4.0000"
+    assert [header.exposure_ns * 1e-6 for header in headers] == list(exposures_ms)
+    apart_ms = np.diff([header.time_ns for header in headers]) * 1e-6
+    assert (apart_ms[::2] > 50).all()
+    assert apart_ms[1] < 50
 
 
 def assert_changed_in_the_dark(told):

@@ -116,10 +116,11 @@ def _sequencing(services: dict[str, ServiceConfig], camera: str, channels: str) 
     if camera not in services or services[camera].kind != "micromanager":
         return {}
     found = {"sequencer": camera}
-    z = _core_options(services.get("z"), "micromanager-stage", camera)
+    for name in STAGES:
+        stage = _core_options(services.get(name), "micromanager-stage", camera)
+        if stage is not None:
+            found[f"sequenced_{name}"] = stage.get("stage", "")
     group = _core_options(services.get(channels), "micromanager-channels", camera)
-    if z is not None:
-        found["sequenced_z"] = z.get("stage", "")
     if group is not None and not group.get("settle_s"):
         found["sequenced_channels"] = group.get("group", "Channel")
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
@@ -146,15 +147,18 @@ class RequestExaminer:
 
     def forecast(self, found: ExaminedRequest, most: int | None) -> RunForecast:
         """Return what a run is expected to need; its first `most` events are looked at for what is late."""
-        facts = found.instruments.facts
+        facts, first = found.instruments.facts, found.done.consumed
+        sequences = found.instruments.sequences_text(
+            islice(found.schedule.events(first), most), found.times.exposure_ms.get("", 0.0)
+        )
         return foreseen(
             found.schedule,
             Prediction(found.times, facts.found, begin_s=found.begin_s),
             found.wanted,
             facts,
-            first=found.done.consumed,
+            first=first,
             most=most,
-            remarks=(*found.for_pipeline.warnings, *self._measured.slow_axes(found.declared)),
+            remarks=(*found.for_pipeline.warnings, sequences, *self._measured.slow_axes(found.declared)),
         )
 
     def _for_plan(self, settings: RunSettings, plan: Plan) -> RunSettings:

@@ -123,6 +123,8 @@ class Performer:
                 self._instruments.abort()
                 if self._warming and self._analysis is not None:
                     self._analysis.abort()
+            case tasks.CutSequence():
+                self._instruments.cut()
             case tasks.Darken():
                 self._instruments.dark()
             case tasks.HoldCall():

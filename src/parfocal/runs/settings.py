@@ -37,8 +37,8 @@ class RunSettings(BaseModel):
         Whether a run has failed if not one row of the tracker is of use: of a rig that is there to track.
     sequencer : str
         The camera, if it takes sequences of frames whose instruments time one another; "" if not.
-    sequenced_z : str or None
-        What it calls the stage `z`, which it may step from frame to frame; None: it may not.
+    sequenced_z, sequenced_xy : str or None
+        What it calls the stages `z` and `xy`, which it may step from frame to frame; None: it may not.
     sequenced_channels : str or None
         What it calls the channels, which it may change from frame to frame; None: it may not.
     undecided : dict
@@ -82,6 +82,7 @@ class RunSettings(BaseModel):
     need_usable_rows: bool = False
     sequencer: str = ""
     sequenced_z: str | None = None
+    sequenced_xy: str | None = None
     sequenced_channels: str | None = None
     undecided: dict[str, tuple[str, ...]] = {}
     answer_s: Annotated[float, Field(gt=0)] = 5.0

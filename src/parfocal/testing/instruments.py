@@ -215,6 +215,9 @@ class MemoryInstruments:
         """End what lasts."""
         self._aborted.set()
 
+    def cut(self) -> None:
+        """Do nothing: each event is exposed by itself."""
+
     def shade(self, *, off: bool = False) -> None:
         """Switch the light off until the next exposure."""
         del off

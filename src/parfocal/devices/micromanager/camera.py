@@ -19,12 +19,13 @@ from parfocal.devices.micromanager.core_devices import Value
 from parfocal.devices.micromanager.load_lock import LoadLock
 from parfocal.devices.micromanager.mmcore import asking, library_versions
 from parfocal.devices.micromanager.sequence import FrameSequence
-from parfocal.devices.micromanager.stepped_devices import ExpectedSequence, SteppedDevices
+from parfocal.devices.micromanager.stepped_devices import SteppedDevices
 from parfocal.ipc import command
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from parfocal.core.sequences import ExpectedSequence
     from parfocal.devices.context import DeviceContext
 
 _SHORTEST_MS = 1e-3
@@ -97,7 +98,8 @@ class CoreCamera:
         self._exposure_ms = 0.0
         self._sequence: FrameSequence | None = None
         self._expected: ExpectedSequence | None = None
-        self._events: tuple[int, ...] = ()
+        self._taking: ExpectedSequence | None = None
+        self._expected_by = self._cut = ""  # calls
         self._began_ns = 0
         self._ending: threading.Thread | None = None
         self._end_lock = threading.Lock()
@@ -179,17 +181,29 @@ class CoreCamera:
         self._sequence = None
         stepped = self._begin_expected(core)
         self._began_ns = self._clock.monotonic_ns()
+        self._left = count
         if count != 1 or self._exposure_ms > _SNAPPED_MS:
             self._first = self._next
-            self._sequence = FrameSequence(
-                core.mmc, self._clock, self._next, self._exposure_ms, count, stepped
-            )
-        self._left = count
+            sequence = FrameSequence(core.mmc, self._clock, self._next, self._exposure_ms, count, stepped)
+            with self._end_lock:
+                self._sequence = sequence
+                if self._is_cut:
+                    self._end(sequence, is_cut=True)
         self._halted.clear()
 
-    def expect(self, expected: ExpectedSequence) -> None:
-        """Take note of what the next `start` is for: a frame of its count for each event."""
-        self._expected = expected
+    def expect(self, expected: ExpectedSequence, call: str) -> None:
+        """Take note of what the next `start` is for, a frame of its count for each event; and of the call."""
+        self._expected, self._expected_by = expected, call
+
+    def cut(self, call: str) -> None:
+        """End the sequence that was expected by a call after the exposure under way; what came is kept.
+
+        One that has not begun yet ends after its first exposure. Any thread.
+        """
+        with self._end_lock:
+            self._cut = call
+            if self._sequence is not None and self._is_cut and self._left != 0:
+                self._end(self._sequence, is_cut=True)
 
     @property
     def takes_sequences(self) -> bool:
@@ -198,19 +212,21 @@ class CoreCamera:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the newest sequence had all its frames, those that were lost included."""
+        """Whether the newest sequence had all its frames, those that were lost included, or was cut."""
         return self._left == 0
+
+    @property
+    def was_cut(self) -> bool:
+        """Whether the newest sequence was cut."""
+        return self._sequence is not None and self._sequence.is_cut
 
     def stop(self) -> None:
         """End the sequence; the exposure under way ends by itself, and is waited for by the next `start`."""
         self._halted.set()
         sequence = self._sequence
         with self._end_lock:
-            if sequence is None or sequence.ended or self._core is None:
-                return
-            sequence.ended = True
-            self._ending = threading.Thread(target=sequence.end, name="end of a sequence", daemon=True)
-            self._ending.start()
+            if sequence is not None and self._core is not None:
+                self._end(sequence)
 
     def abort(self) -> None:
         """End the sequence now: the frame under way never comes. Any thread."""
@@ -233,6 +249,8 @@ class CoreCamera:
             return None
         if frame.pixels is None:
             self._left = 0
+            if self._sequence.is_cut:
+                return None
             self._sequence.whole()
             self._next = frame.number + 1
             raise FrameLostError(
@@ -243,9 +261,7 @@ class CoreCamera:
         if self._left == 0:
             self._sequence.whole()
         received_ns = min(self._monotonic_of(frame.received), self._clock.monotonic_ns())
-        header = self._header(frame.number, received_ns)
-        place = frame.number - self._first
-        return replace(header, event=self._events[place]) if place < len(self._events) else header
+        return self._of_event(self._header(frame.number, received_ns), frame.number - self._first)
 
     def exposure_ms(self) -> float:
         """Return the exposure, as it was read back."""
@@ -333,8 +349,21 @@ class CoreCamera:
     def _begin_expected(self, core: Core) -> SteppedDevices | None:
         """Begin what the sequence is for: from now on devices step with the frames."""
         expected, self._expected = self._expected, None
-        self._events = () if expected is None else expected.events
+        self._taking = expected
         return None if expected is None else SteppedDevices(core, expected)
+
+    @property
+    def _is_cut(self) -> bool:
+        """Whether the sequence that is begun was to be cut."""
+        return self._taking is not None and self._cut == self._expected_by
+
+    def _end(self, sequence: FrameSequence, *, is_cut: bool = False) -> None:
+        """Have a sequence ended in a thread of its own, once. Under the lock of ends."""
+        if sequence.ended:
+            return
+        sequence.ended, sequence.is_cut = True, is_cut
+        self._ending = threading.Thread(target=sequence.end, name="end of a sequence", daemon=True)
+        self._ending.start()
 
     def _take(self, core: Core) -> None:
         """Take a core whose configuration is loaded: its camera, exposure and frames."""
@@ -379,6 +408,15 @@ class CoreCamera:
         offset_ns = self._clock.utc_ns() - self._clock.monotonic_ns()
         exposure_ns = min(round(self._exposure_ms * 1e6), max(end_ns - self._began_ns, 0))
         return FrameHeader(frame=number, time_ns=end_ns, utc_ns=end_ns + offset_ns, exposure_ns=exposure_ns)
+
+    def _of_event(self, header: FrameHeader, place: int) -> FrameHeader:
+        """Return the header of the frame at a place of a sequence with its event and its own exposure."""
+        taking = self._taking
+        if taking is None or place >= len(taking.events):
+            return header
+        exposures_ms = taking.exposures_ms
+        own_ns = round(exposures_ms[place] * 1e6) if len(exposures_ms) > 1 else header.exposure_ns
+        return replace(header, event=taking.events[place], exposure_ns=own_ns)
 
     def _monotonic_of(self, received: str) -> int:
         """Return when the core received a frame, of what it tells in local time; now if it tells nothing."""

@@ -52,6 +52,14 @@ class CoreFrames(CoreDevices):
         with asking("tell the exposure"):
             return float(self.mmc.getExposure())
 
+    def most_exposures(self) -> int:
+        """Return through how many exposures the camera steps by itself; 0 if it does not."""
+        camera = self.camera()
+        with asking(f"tell whether {camera!r} steps through exposures"):
+            if not self.mmc.isExposureSequenceable(camera):
+                return 0
+            return int(self.mmc.getExposureSequenceMaxLength(camera))
+
     def set_exposure_ms(self, exposure_ms: float) -> float:
         """Set the exposure; return what is read back, which the camera may have rounded by a hundredth."""
         with asking(f"set the exposure to {exposure_ms} ms"):

@@ -40,6 +40,13 @@ class CoreOutputs(CoreDevices):
                 return 0
             return int(self.mmc.getStageSequenceMaxLength(stage))
 
+    def most_places(self, stage: str) -> int:
+        """Return through how many places an XY stage steps by itself, as `most_heights` does."""
+        with asking(f"tell whether {stage!r} steps by itself"):
+            if not self.mmc.isXYStageSequenceable(stage):
+                return 0
+            return int(self.mmc.getXYStageSequenceMaxLength(stage))
+
     def position(self, stage: str, axes: int) -> tuple[float, ...]:
         """Return where a stage of one or two axes stands, um."""
         with asking(f"tell where {stage!r} stands"):

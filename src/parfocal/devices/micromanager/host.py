@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import dropwhile
+
 import msgspec
 
 from parfocal.core.errors import BadInputError, DeviceError
 from parfocal.core.frames import FrameHeader
+from parfocal.core.sequences import ExpectedSequence, SequenceLimits
 from parfocal.devices.camera import CameraConfig
 from parfocal.devices.micromanager.camera import CoreCamera
 from parfocal.devices.micromanager.core_commands import CoreCommands
-from parfocal.devices.micromanager.stepped_devices import ExpectedSequence
 from parfocal.devices.snap import SnapRequest
-from parfocal.ipc import command, current_call
+from parfocal.ipc import URGENT, command, current_call
 from parfocal.processes import LOOP
 
 
@@ -19,14 +21,6 @@ class CoreConfig(CameraConfig):
     """Settings of the service that has a core; its `options` name the configuration."""
 
     device: str = "micromanager-camera"
-
-
-class SequenceCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """For how many frames a camera, a stage and the presets of a group may go on by themselves."""
-
-    frames: int = 0
-    heights: int = 0
-    channels: int = 0
 
 
 class CoreHost(CoreCommands):
@@ -40,55 +34,51 @@ class CoreHost(CoreCommands):
     settings: CoreConfig
 
     @command(lane="read", effect="reads")
-    def sequence_limits(self, stage: str = "", group: str = "") -> SequenceCounts:
-        """Return how many frames a sequence may have, and heights of a stage or presets of a group in it."""
+    def sequence_limits(self, stage: str = "", xy_stage: str = "", group: str = "") -> SequenceLimits:
+        """Return how many frames a sequence may have, and through what its devices say that they step."""
         with self.core() as core:
             if not self.device.takes_sequences:
-                return SequenceCounts()
-            steps = core.has_stage(stage, 1)
-            heights = core.most_heights(core.stage(stage, 1)) if steps else 0
-            channels = core.most_stepped(group) if group in core.groups() else 0
-        return SequenceCounts(frames=self.settings.slots // 2, heights=heights, channels=channels)
+                return SequenceLimits()
+            has_z, has_xy = core.has_stage(stage, 1), core.has_stage(xy_stage, 2)
+            return SequenceLimits(
+                frames=self.settings.slots // 2,
+                heights=core.most_heights(core.stage(stage, 1)) if has_z else 0,
+                places=core.most_places(core.stage(xy_stage, 2)) if has_xy else 0,
+                channels=core.most_stepped(group) if group in core.groups() else 0,
+                exposures=core.most_exposures(),
+            )
 
     @command(lane="snap", effect="changes")
-    def take_sequence(
-        self,
-        events: list[int],
-        exposure_ms: float | None,
-        heights_um: list[float],
-        presets: list[str],
-        stage: str = "",
-        group: str = "",
-    ) -> list[FrameHeader | None]:
-        """Take a frame for each event in one sequence, in which a stage or the presets of a group step.
+    def take_sequence(self, expected: ExpectedSequence) -> list[FrameHeader | None]:
+        """Take a frame for each event in one sequence, in which the devices step that it names.
 
-        Returns the headers, None for a frame that was lost. Without heights the stage stays, without presets
-        all else does. Needs the camera for itself, as `snap` for an event does.
+        Returns the headers, None for a frame that was lost; of a sequence that was cut those until then.
+        Needs the camera for itself, as `snap` for an event does.
         """
         with self.core() as core:
-            label = core.stage(stage, 1) if heights_um else ""
-        wanted_ms = self.device.exposure_ms() if exposure_ms is None else exposure_ms
-        self.device.expect(
-            ExpectedSequence(
-                events=tuple(events),
-                stage=label,
-                heights_um=tuple(heights_um),
-                group=group,
-                presets=tuple(presets),
-            )
-        )
-        request = SnapRequest(count=len(events), exposure_ms=wanted_ms)
+            label = core.stage(expected.stage, 1) if expected.heights_um else ""
+            xy_label = core.stage(expected.xy_stage, 2) if expected.places_um else ""
+        call, wanted_ms = current_call(), next(iter(expected.exposures_ms), self.device.exposure_ms())
+        expected = msgspec.structs.replace(expected, stage=label, xy_stage=xy_label)
+        self.device.expect(expected, call.id)
+        request = SnapRequest(count=len(expected.events), exposure_ms=wanted_ms)
         snap = self._snaps.ask(request, self.context.clock.monotonic_ns())
         self.context.wake()
         try:
-            snap.wait(current_call())
+            snap.wait(call)
         except BaseException as error:
             self._snaps.give_up(snap, self._snap_camera)
             self.context.wake()
             if not isinstance(error, DeviceError) or not self.device.is_whole:
                 raise
         came = {header.event: header for header in snap.headers}
-        return [came.get(event) for event in events]
+        headers = [came.get(event) for event in expected.events]
+        return _without_last_missing(headers) if self.device.was_cut else headers
+
+    @command(lane=URGENT, effect="stops")
+    def cut_sequence(self, call: str) -> None:
+        """Have the call of `take_sequence` with that id end after the exposure under way."""
+        self.device.cut(call)
 
     @command(lane=LOOP, effect="changes")
     def load_configuration(self, configuration: str) -> dict[str, str]:
@@ -111,3 +101,9 @@ class CoreHost(CoreCommands):
             if was_live:
                 self.start()
         return device.core.libraries()
+
+
+def _without_last_missing(headers: list[FrameHeader | None]) -> list[FrameHeader | None]:
+    """Return headers up to the last that is there: what follows was never exposed."""
+    known = list(dropwhile(lambda header: header is None, reversed(headers)))
+    return known[::-1]

@@ -52,6 +52,8 @@ class FrameSequence:
     ----------
     ended : bool
         Whether somebody has ended it, or is about to.
+    is_cut : bool
+        Whether it was ended early, and what it has taken until then is wanted.
     """
 
     def __init__(
@@ -68,7 +70,7 @@ class FrameSequence:
         self._look_s = min(max(exposure_ms * 1e-4, _LOOK_S[0]), _LOOK_S[1])
         self._metadata = importlib.import_module("pymmcore").Metadata
         self._stepped = stepped
-        self.ended = False
+        self.ended = self.is_cut = False
         try:
             self._begin()
         except BaseException:
@@ -78,7 +80,7 @@ class FrameSequence:
     def next(self, timeout_s: float, halted: threading.Event) -> SequenceFrame | None:
         """Wait for the next frame; None if it has not come yet, or the sequence was halted.
 
-        One without pixels is the last that was asked for, and never came.
+        One without pixels never came: the last that was asked for or, of a sequence that was cut, none.
 
         Raises
         ------

@@ -6,47 +6,16 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from parfocal.core.errors import BadInputError, DeviceError
+from parfocal.core.errors import DeviceError
 from parfocal.devices.micromanager.mmcore import asking
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from parfocal.core.sequences import ExpectedSequence
     from parfocal.devices.micromanager.core import Core
 
 _log = logging.getLogger(__name__)
-
-
-class ExpectedSequence(msgspec.Struct, frozen=True, kw_only=True):
-    """What the next sequence of a camera is for.
-
-    Attributes
-    ----------
-    events : tuple of int
-        Numbers of the plan's events, a frame each.
-    stage : str
-        Label of the stage that steps.
-    heights_um : tuple of float
-        Where it stands at each frame; empty: it stays.
-    group : str
-        Config group of the presets.
-    presets : tuple of str
-        That of each frame; empty: nothing is changed.
-    """
-
-    events: tuple[int, ...]
-    stage: str = ""
-    heights_um: tuple[float, ...] = ()
-    group: str = ""
-    presets: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        for name in ("heights_um", "presets"):
-            count = len(getattr(self, name))
-            if count not in (0, len(self.events)):
-                raise BadInputError(f"{len(self.events)} events have as many {name}, not {count}")
 
 
 class SteppedDevices:
@@ -67,21 +36,42 @@ class SteppedDevices:
 
     def __init__(self, core: Core, expected: ExpectedSequence) -> None:
         self._stops: list[Callable[[], Any]] = []
-        mmc, stage = core.mmc, expected.stage
+        self._mmc = core.mmc
         try:
-            if expected.heights_um:
-                with asking(f"have {stage!r} step through {len(expected.heights_um)} heights"):
-                    mmc.loadStageSequence(stage, list(expected.heights_um))
-                    mmc.startStageSequence(stage)
-                self._stops.append(partial(mmc.stopStageSequence, stage))
+            self._step_stages(expected)
+            self._step_exposure(core.camera(), expected.exposures_ms)
             for (device, name), values in core.stepped_values(expected.group, expected.presets).items():
                 with asking(f"have {name} of {device!r} step through {len(values)} values"):
-                    mmc.loadPropertySequence(device, name, values)
-                    mmc.startPropertySequence(device, name)
-                self._stops.append(partial(mmc.stopPropertySequence, device, name))
+                    self._mmc.loadPropertySequence(device, name, values)
+                    self._mmc.startPropertySequence(device, name)
+                self._stops.append(partial(self._mmc.stopPropertySequence, device, name))
         except BaseException:
             self.stop()
             raise
+
+    def _step_stages(self, expected: ExpectedSequence) -> None:
+        mmc, stage, xy_stage = self._mmc, expected.stage, expected.xy_stage
+        if expected.heights_um:
+            with asking(f"have {stage!r} step through {len(expected.heights_um)} heights"):
+                mmc.loadStageSequence(stage, [*expected.heights_um])
+                mmc.startStageSequence(stage)
+            self._stops.append(partial(mmc.stopStageSequence, stage))
+        if expected.places_um:
+            x_um, y_um = map(list, zip(*expected.places_um, strict=True))
+            with asking(f"have {xy_stage!r} step through {len(x_um)} places"):
+                mmc.loadXYStageSequence(xy_stage, x_um, y_um)
+                mmc.startXYStageSequence(xy_stage)
+            self._stops.append(partial(mmc.stopXYStageSequence, xy_stage))
+
+    def _step_exposure(self, camera: str, exposures_ms: tuple[float, ...]) -> None:
+        """Have the camera step through exposures; afterwards it has the first one again."""
+        if len(set(exposures_ms)) < 2:
+            return
+        with asking(f"have {camera!r} step through {len(exposures_ms)} exposures"):
+            self._mmc.loadExposureSequence(camera, [*exposures_ms])
+            self._mmc.startExposureSequence(camera)
+        self._stops.append(partial(self._mmc.setExposure, camera, exposures_ms[0]))
+        self._stops.append(partial(self._mmc.stopExposureSequence, camera))
 
     def stop(self) -> None:
         """End it; each device stays where it is. Once more does nothing."""

@@ -133,6 +133,9 @@ class ReplayInstruments:
     def abort(self) -> None:
         """Nothing lasts."""
 
+    def cut(self) -> None:
+        """Nothing lasts."""
+
     def shade(self, *, off: bool = False) -> None:
         """There is no light."""
 

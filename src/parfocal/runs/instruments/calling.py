@@ -173,10 +173,10 @@ class InstrumentCalls:
         """Run a command, and return its result; as `begin` and `result`."""
         return self.result(self.begin(service, command, *args, limit_s=limit_s, **options))
 
-    def tell(self, service: str, command: str) -> Call | None:
+    def tell(self, service: str, command: str, *args: Any) -> Call | None:
         """Ask for a command, and wait for nothing; None if whoever is asked is not there."""
         with suppress(CommandError):
-            return self.client(service).submit(command, timeout_s=self._answer_s)
+            return self.client(service).submit(command, *args, timeout_s=self._answer_s)
         return None
 
     def wait_for(self, service: str) -> bool:

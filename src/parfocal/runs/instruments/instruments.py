@@ -356,6 +356,10 @@ class Instruments(Protocol):
         """End the exposure, autofocus, sequence or move under way. Any thread; waits for nothing."""
         ...
 
+    def cut(self) -> None:
+        """Have a sequence of images end with the exposure under way. Any thread; waits for nothing."""
+        ...
+
     def shade(self, *, off: bool = False) -> None:
         """Hold the light back until the next exposure, as quickly as that can be undone; or switch it off."""
         ...

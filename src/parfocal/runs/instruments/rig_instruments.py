@@ -17,7 +17,7 @@ from parfocal.runs.forecast.device_times import DeviceTimes, PlacedParts
 from parfocal.runs.instruments.calling import InstrumentCalls
 from parfocal.runs.instruments.camera_calls import CameraCalls
 from parfocal.runs.instruments.focus_sweep import find_focus
-from parfocal.runs.instruments.hardware_sequence import HardwareSequences, sequence_of
+from parfocal.runs.instruments.hardware_sequence import HardwareSequences, sequences_of, sequences_text
 from parfocal.runs.instruments.instruments import (
     AcquiredFrames,
     CalledService,
@@ -41,7 +41,7 @@ from parfocal.streams import open_stream
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from parfocal.core.clock import Clock
@@ -118,7 +118,11 @@ class RigInstruments:
         self._stages = Stages(self._calls, settings.xy, settings.z)
         self._camera = CameraCalls(self._calls, settings.camera)
         self._sequences = HardwareSequences(
-            self._calls, settings.sequencer, settings.sequenced_z, settings.sequenced_channels
+            self._calls,
+            settings.sequencer,
+            settings.sequenced_z,
+            settings.sequenced_xy,
+            settings.sequenced_channels,
         )
         self._ahead: Callable[[int], Iterator[Event]] = lambda _: iter(())
         self._services = ServiceCalls(self._calls, clock, log)
@@ -319,22 +323,39 @@ class RigInstruments:
         ahead = self._ahead(event.number)
         if next(ahead, None) != event:  # its height was shifted by an autofocus
             return (event,)
-        usual_ms = self._camera.found_exposure_ms
-        return sequence_of(
-            chain((event,), ahead),
-            lambda one: self._light.exposure_ms(one) or usual_ms,
+        return next(sequences_of(chain((event,), ahead), self._exposure_ms, self._sequences.limits))
+
+    def _exposure_ms(self, event: Event) -> float:
+        own_ms = self._light.exposure_ms(event)
+        return self._camera.found_exposure_ms if own_ms is None else own_ms
+
+    def sequences_text(self, events: Iterable[Event], usual_ms: float) -> str:
+        """Return in words which of some events the instruments would take by themselves; "" if none.
+
+        `usual_ms` is the exposure of an event that asks for none.
+        """
+        exposures_ms = self._light.exposure_ms
+        return sequences_text(
+            events,
+            lambda event: usual_ms if (own_ms := exposures_ms(event)) is None else own_ms,
             self._sequences.limits,
         )
 
     def _expose_sequence(self, events: tuple[Event, ...]) -> ExposedFrame:
         """Have the frames of events taken as one; return the first."""
         numbers = [self._frames.number_of(event) for event in events]
-        self._stages.moved_by_itself("z")
+        for axis in "xyz":
+            if len({event.targets_um.get(axis) for event in events}) > 1:
+                self._stages.moved_by_itself(axis)
         with self._light.stepping_to(events[-1]):
-            self._sequences.expose(events, numbers, self._light.exposure_ms(events[0]))
+            whole = self._sequences.expose(events, numbers, [self._exposure_ms(event) for event in events])
+        if not whole and len({event.channel for event in events}) > 1:
+            self._light.dark()  # nobody knows which channel it has come to
         if lost := self._light.renew():
             self._sequences.forget()
             raise InstrumentRestartedError(f"{lost} ended during the exposure: it was dark", source=lost)
+        if not self._sequences.has(events[0]):  # cut short before its first exposure
+            return self._expose_lit(events[0])
         return self._sequenced(events[0], self._light.lit_within_s)
 
     def _sequenced(self, event: Event, light_s: float | None = None) -> ExposedFrame:
@@ -457,10 +478,15 @@ class RigInstruments:
         """Forget an earlier abort, and an earlier wish to hold."""
         self._calls.ready()
         self._services.ready()
+        self._sequences.ready()
 
     def abort(self) -> None:
         """End what is under way."""
         self._calls.abort()
+
+    def cut(self) -> None:
+        """Have a sequence of images end with the exposure under way."""
+        self._sequences.cut()
 
     def shade(self, *, off: bool = False) -> None:
         """Hold the light back until the next exposure, or switch it off, unless it is another run's now."""

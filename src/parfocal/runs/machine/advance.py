@@ -11,6 +11,7 @@ from parfocal.runs.machine.reports import take
 from parfocal.runs.machine.tasks import (
     Abort,
     Acquire,
+    CutSequence,
     Darken,
     Effect,
     Expose,
@@ -101,7 +102,9 @@ def _released(machine: Machine) -> tuple[Effect, ...]:
 
 
 def _broken_off(machine: Machine) -> tuple[Effect, ...]:
-    """Return what ends all tasks but the exposure of an event and a call: those are brought to their end."""
+    """Return what ends all tasks but an exposure under way and a call: those are brought to their end."""
+    if isinstance(machine.task, Expose):
+        return CutSequence(), Wake()
     return (Abort(), Wake()) if isinstance(machine.task, Acquire | Focus | Place) else (Wake(),)
 
 

@@ -134,6 +134,10 @@ class Abort(msgspec.Struct, frozen=True):
     """End the exposure, the autofocus, the sequence or the move under way, if there is one."""
 
 
+class CutSequence(msgspec.Struct, frozen=True):
+    """Have a sequence of images that the instruments take by themselves end with the exposure under way."""
+
+
 class Darken(msgspec.Struct, frozen=True):
     """Switch all light off, now."""
 
@@ -150,5 +154,5 @@ class ReleaseCall(msgspec.Struct, frozen=True):
     """Have the service go on with the command that it holds."""
 
 
-Effect = Abort | Darken | Wake | HoldCall | ReleaseCall
+Effect = Abort | CutSequence | Darken | Wake | HoldCall | ReleaseCall
 """Done at once, by whichever thread brought the input, without waiting for an instrument."""
