@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -86,6 +86,8 @@ class EarlierRun:
                 f"{len(recovery.repeated)} events of the run in {folder} have lost their frames: complete it "
                 "first, with `parfocal recover`"
             )
+        if not completes:  # events of these numbers are those of another plan
+            killed = killed._replace(recovery=replace(recovery, decided={}))
         return cls(
             name=killed.journalled.run,
             folder=folder,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from parfocal.core.errors import BadInputError, CommandError
 from parfocal.core.run_status import RunForecast
 from parfocal.runs.command_log import CommandLog, called_details
-from parfocal.runs.conditions.noting import note_breaches, note_decision
+from parfocal.runs.conditions.noting import decided_between, note_breaches, note_decision
 from parfocal.runs.event_log import settled
 from parfocal.runs.forecast.run_prediction import KnownTimes, RunPrediction
 from parfocal.runs.instruments.instruments import Instruments, RunStart, RunStorage
@@ -18,7 +18,7 @@ from parfocal.runs.machine.advance import advance
 from parfocal.runs.machine.counts import EventCounts
 from parfocal.runs.machine.deciding import conditions_of
 from parfocal.runs.machine.guarding import refusal
-from parfocal.runs.machine.machine import Machine
+from parfocal.runs.machine.machine import Conditions, Machine
 from parfocal.runs.machine.timing import Timing
 from parfocal.runs.performing import Performer
 from parfocal.runs.plans.plan_data import plan_to_data
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from parfocal.runs.forecast.device_times import DeviceTimes
     from parfocal.runs.forecast.prediction import Prediction
     from parfocal.runs.journal import RunJournal
+    from parfocal.runs.journal_entries import DecidedCondition
     from parfocal.runs.pipeline.live_analysis import LiveAnalysis
     from parfocal.runs.plans.event import Event
     from parfocal.runs.plans.plan import Plan
@@ -162,7 +163,8 @@ class RunEngine:
         )
         self._watch = watch
         if recovery is not None:
-            self._machine = self._machine.having(focus=recovery.focus)
+            conditions = Conditions(decided=recovery.decided)
+            self._machine = self._machine.having(focus=recovery.focus, conditions=conditions)
             details = recovery.details | {"differences": list(differences)}
             self._commands.note(self._machine, "recover", details)
         self.analysis = analysis
@@ -389,12 +391,15 @@ class RunEngine:
     def _next(self, report: inputs.Report) -> tasks.Task | None:
         """Return the next task. Events are fetched here, under the lock, so that a plan may be replaced.
 
+        What is decided of a condition is in the journal before anything follows from it.
+
         What raises here, as a note that can't be kept, ends the run as failed, and in the dark.
         """
         while True:
             with self._lock:
+                before = self._machine
                 try:
-                    if isinstance(self._machine.task, tasks.Fetch):
+                    if isinstance(before.task, tasks.Fetch):
                         report = inputs.Fetched(self._clock.monotonic_ns(), next(self._events, None))
                     self._take(report)
                 except Exception as error:  # noqa: BLE001 (the border of the thread: the run ends in order)
@@ -404,8 +409,19 @@ class RunEngine:
                 if not isinstance(task, tasks.Fetch):
                     self._wake.clear()
                     self._instruments.ready()
-                    self._task_began_ns = self._clock.monotonic_ns()
-                    return task
+                decided = decided_between(before, self._machine)
+            if decided is not None:
+                self._keep_decision(decided)
+            if not isinstance(task, tasks.Fetch):
+                self._task_began_ns = self._clock.monotonic_ns()
+                return task
+
+    def _keep_decision(self, decided: DecidedCondition) -> None:
+        """Have the journal hold what was decided of a condition, then the record."""
+        if self._journal is not None:
+            self._journal.decided(decided, self._performer.folder)
+        with self._lock:
+            note_decision(self._machine, decided, self._commands)
 
     def _take(self, report: inputs.Report) -> None:
         before, exposure = self._machine, self._performer.exposure
@@ -462,7 +478,6 @@ class RunEngine:
         if self._machine is not before:
             self._commands.see(before, given)
             note_breaches(before, self._machine, self._commands, self._log)
-            note_decision(before, self._machine, self._commands)
         if self._watch is not None and self._machine.event is not before.event:
             self._watch.want(conditions_of(self._machine.event))
         self._facts.see(self._machine, given, self._clock)

@@ -20,6 +20,7 @@ from parfocal.runs.journal_entries import (
     Announced,
     Began,
     Begun,
+    DecidedCondition,
     Entry,
     Remembered,
     Replanned,
@@ -47,7 +48,7 @@ class RunJournal:
     """Writes the journal of one run, once its folder is there.
 
     `settled` and `replanned` are called under the lock of the run, `remembered` by any thread, and these wait
-    for nothing; the others are called by the run's thread.
+    for nothing; the others are called by the run's thread, and may wait for the disk.
 
     Parameters
     ----------
@@ -80,6 +81,19 @@ class RunJournal:
         if not may_repeat(done.event):
             self._announced.discard(done.event.number)
             self._is_due = True
+
+    def decided(self, decision: DecidedCondition, folder: str) -> None:
+        """Bring what was decided of a condition to stable storage, before anything follows from it.
+
+        Where the disk is full that is logged, and it is written later.
+        """
+        self._note(decision)
+        self._is_due = True
+        try:
+            if folder:
+                self._write(Path(folder))
+        except OSError as error:
+            self._failed(error)
 
     def remembered(self, p: int, position: RememberedPosition) -> None:
         """Note what a pipeline remembers of position `p`. Any thread; waits for nothing."""

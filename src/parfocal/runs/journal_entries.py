@@ -112,6 +112,29 @@ class Settled(msgspec.Struct, frozen=True, tag="settled", omit_defaults=True):
     mask_is_older: bool = False
 
 
+class DecidedCondition(msgspec.Struct, frozen=True, kw_only=True, tag="decided", omit_defaults=True):
+    """A condition of the plan was decided; on stable storage before anything follows from that.
+
+    Attributes
+    ----------
+    number : int
+        Of the event at which the condition is asked for.
+    met, text : bool, str
+        Whether it was met, and what was known of its values.
+    then : str
+        What follows where it was not met: "go on", "skip", "end" or "fail"; "" before the run has come to it.
+    first, until : int
+        It leaves out the events from `first` on that come before `until`.
+    """
+
+    number: int
+    met: bool
+    text: str
+    then: str = ""
+    first: int = 0
+    until: int = 0
+
+
 class Remembered(msgspec.Struct, frozen=True, tag="remembered"):
     """What a pipeline remembers of position `p` after an image: the parts of a `RememberedPosition`."""
 
@@ -119,7 +142,7 @@ class Remembered(msgspec.Struct, frozen=True, tag="remembered"):
     parts: tuple[bytes, ...]
 
 
-Entry = Began | Replanned | Announced | Begun | Settled | Remembered
+Entry = Began | Replanned | Announced | Begun | Settled | DecidedCondition | Remembered
 
 
 def may_repeat(event: Event) -> bool:

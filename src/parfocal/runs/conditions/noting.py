@@ -1,8 +1,10 @@
-"""Has the record of a run hold which interlocks were breached, with the values, and when they held again."""
+"""What journal and record of a run hold of conditions: what was decided, which interlocks were breached."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from parfocal.runs.journal_entries import DecidedCondition
 
 if TYPE_CHECKING:
     import logging
@@ -11,20 +13,39 @@ if TYPE_CHECKING:
     from parfocal.runs.machine.machine import Machine
 
 
-def note_decision(before: Machine, after: Machine, commands: CommandLog) -> None:
-    """Note what was decided of a condition of the plan, with the values; under the lock."""
+def decided_between(before: Machine, after: Machine) -> DecidedCondition | None:
+    """Return what was decided of a condition of the plan between two machines; None if nothing was."""
+    last, conditions = after.conditions.last, after.conditions
+    if last is not None and last is not before.conditions.last:
+        event, decision = last
+        first = event.number + 1
+        then = "" if decision.met or event.check is None else event.check.otherwise
+        until = conditions.left_until if then == "skip" else first
+        return DecidedCondition(
+            number=event.number, met=decision.met, text=decision.text, then=then, first=first, until=until
+        )
+    if conditions.decided is before.conditions.decided:
+        return None
+    new = [number for number in conditions.decided if number not in before.conditions.decided]
+    if not new:
+        return None
+    number, decision = new[0], conditions.decided[new[0]]
+    in_hand = after.counts.consumed - 1
+    return DecidedCondition(number=number, met=decision.met, text=decision.text, first=in_hand, until=number)
+
+
+def note_decision(after: Machine, decided: DecidedCondition, commands: CommandLog) -> None:
+    """Note what was decided of a condition that the run has come to, with the values; under the lock."""
     last = after.conditions.last
-    if last is None or last is before.conditions.last:
+    if last is None or last[0].number != decided.number or last[0].check is None:
         return
-    event, decision = last
-    if event.check is not None:
-        details = {
-            "condition": event.check.condition.words,
-            "met": decision.met,
-            "reason": decision.text,
-            "then": "" if decision.met else event.check.otherwise,
-        }
-        commands.note(before, "condition", details, by="")
+    details = {
+        "condition": last[0].check.condition.words,
+        "met": decided.met,
+        "reason": decided.text,
+        "then": decided.then,
+    }
+    commands.note(after, "condition", details, by="")
 
 
 def note_breaches(before: Machine, after: Machine, commands: CommandLog, log: logging.Logger) -> None:

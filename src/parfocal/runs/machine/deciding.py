@@ -67,7 +67,12 @@ def _begun(machine: Machine, event: Event, now_ns: int) -> Machine:
 
 
 def _decision_of(machine: Machine, watch: Watch, now_ns: int) -> Decision | None:
-    """Return what is decided of a condition that watches the event in hand; None if it goes on."""
+    """Return what is decided of a condition that watches the event in hand; None if it goes on.
+
+    One that was decided is not asked again: an event before it is repeated in a recovery.
+    """
+    if watch.closing in machine.conditions.decided:
+        return None
     verdict = _verdict(machine, watch.check, watch.closing, now_ns)
     if verdict.holds:
         return Decision(True, verdict.text)

@@ -15,6 +15,7 @@ from parfocal.runs.journal_entries import (
     Announced,
     Began,
     Begun,
+    DecidedCondition,
     Entry,
     JournalRequest,
     Remembered,
@@ -54,6 +55,8 @@ class JournalledRun:
         What became of each event, by number: the last time, of one that was repeated.
     unsettled : frozenset of int
         Events that are done once alone, and may have begun.
+    decided : dict of int to DecidedCondition
+        What was decided of conditions of the plan, by the number of their event: the last time.
     positions : dict of int to RememberedPosition
         What its pipeline remembers of positions, along p.
     """
@@ -65,6 +68,7 @@ class JournalledRun:
     layout: EventLayout | None = None
     settled: dict[int, Settled]
     unsettled: frozenset[int]
+    decided: dict[int, DecidedCondition] = field(default_factory=dict)
     positions: dict[int, RememberedPosition] = field(default_factory=dict)
 
     @property
@@ -107,6 +111,7 @@ def journalled(entries: Iterable[Entry], boot: str) -> JournalledRun:
         layout=reader.layout,
         settled=reader.settled,
         unsettled=frozenset(number for number, may_have in reader.open_ones.items() if may_have),
+        decided=reader.decided,
         positions={p: _MEMORY.decode(list(one.parts)) for p, one in reader.remembered.items()},
     )
 
@@ -122,6 +127,7 @@ class _Reader:
     layout: EventLayout | None = None
     settled: dict[int, Settled] = field(default_factory=dict)
     open_ones: dict[int, bool] = field(default_factory=dict)
+    decided: dict[int, DecidedCondition] = field(default_factory=dict)
     remembered: dict[int, Remembered] = field(default_factory=dict)
 
     def take(self, entry: Entry) -> None:
@@ -133,6 +139,8 @@ class _Reader:
                 self.open_ones[number] = True
             case Announced(number=number):
                 self.open_ones.setdefault(number, not self._is_of_this_boot)
+            case DecidedCondition(number=number):
+                self.decided[number] = entry
             case Remembered(p=p):
                 self.remembered[p] = entry
             case Began():
@@ -162,3 +170,4 @@ class _Reader:
         self.layout = change.layout or self.layout
         self.settled = {number: one for number, one in self.settled.items() if number < first}
         self.open_ones = {number: one for number, one in self.open_ones.items() if number < first}
+        self.decided = {}  # what they lead to is done, or not asked for any more

@@ -16,6 +16,7 @@ from parfocal.runs.event_log import DTYPE, OUTCOMES, SettledEvent
 from parfocal.runs.journal_entries import Settled, may_repeat
 from parfocal.runs.machine.counts import LEFT_OUT, NO_MASK, EventCounts
 from parfocal.runs.machine.focus import FocusOffsets
+from parfocal.runs.machine.machine import Decision
 from parfocal.runs.plans.event import EXPOSURES
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class Recovery:
         Rows that are not in the log of events yet.
     focus : FocusOffsets
         As it was found last.
+    decided : dict of int to Decision
+        What was decided of conditions of the plan, by the numbers of their events.
     broken_off : str
         Why it can't go on; "" if it can.
     """
@@ -73,6 +76,7 @@ class Recovery:
     adopted: tuple[Settled, ...] = ()
     unlogged: NDArray[np.void] = field(default_factory=lambda: np.empty(0, DTYPE))
     focus: FocusOffsets = field(default_factory=FocusOffsets)
+    decided: dict[int, Decision] = field(default_factory=dict)
     broken_off: str = ""
 
     @property
@@ -113,6 +117,7 @@ def recovery_of(run: JournalledRun, frames: NDArray[np.void], logged: Iterable[i
     """
     stored = dict(zip(_codes(frames).tolist(), range(len(frames)), strict=True))
     known, adopted, repeated = _judged(run, frames, stored)
+    adopted |= _follow_decisions(run, known)
     open_ones = [number for number in _may_have_begun(run) if number not in known]
     broken_off = ""
     for event in (run.schedule.event(number) for number in open_ones):
@@ -138,6 +143,9 @@ def recovery_of(run: JournalledRun, frames: NDArray[np.void], logged: Iterable[i
         adopted=tuple(adopted.values()),
         unlogged=rows[is_new],
         focus=_focus(rows, run.schedule),
+        decided={
+            number: Decision(one.met, one.text) for number, one in run.decided.items() if one.then != "fail"
+        },
         broken_off=broken_off,
     )
 
@@ -166,6 +174,26 @@ def _judged(
             repeated.append(number)
             del known[number]
     return known, adopted, repeated
+
+
+def _follow_decisions(run: JournalledRun, known: dict[int, Settled]) -> dict[int, Settled]:
+    """Put into `known` the events that a decision leaves out, and return them.
+
+    A condition by which the run has ended is to be done again: it ends the run again, and one by which it has
+    failed is asked for once more.
+    """
+    left_out: dict[int, Settled] = {}
+    for number, decided in run.decided.items():
+        for event in run.schedule.events(decided.first):
+            if event.number >= decided.until:
+                break
+            if event.number not in known and event.number not in run.unsettled:
+                row = SettledEvent(event, LEFT_OUT, None, math.nan, math.nan).row
+                left_out[event.number] = Settled(event.number, row.tobytes(), is_done=False)
+        if decided.then in ("end", "fail") and max(known, default=-1) <= number:
+            known.pop(number, None)
+    known |= left_out
+    return left_out
 
 
 def _may_have_begun(run: JournalledRun) -> list[int]:
