@@ -1,4 +1,4 @@
-"""What a condition came to is on the disk before anything follows from it, so that a recovery does the same."""
+"""What a condition came to is on the disk before anything follows from it: a recovery does the same."""
 
 from __future__ import annotations
 
