@@ -45,6 +45,9 @@ def test_a_killed_script_leaves_a_run_in_the_dark_that_is_completed_later(tmp_pa
         assert last_change_ns(sample) - begin_ns < 3e9
     until(lambda: not directory.rigs(), "the end of the rig")
     assert not is_lit(sample)
+    killed = parfocal.open_run(folder).manifest
+    assert killed.seen in ("failed", "unknown: not closed"), "nobody has cancelled or finished it"
+    assert "is gone" in killed.reason or killed.seen != "failed"
     before = chunks(folder)
     with recover(folder) as found:
         assert found.report.refused == ""
@@ -52,6 +55,7 @@ def test_a_killed_script_leaves_a_run_in_the_dark_that_is_completed_later(tmp_pa
         answered(found.complete())
         fired = pulses(found.rig["world"].light_log())
     record = check_whole(folder, before)
+    assert f"phase 1 was {killed.seen!r}" in record.manifest.reason
     again = record.events()
     later = again[(again["number"] >= found.report.first) & (again["kind"] == EVENT_KINDS.index("stimulus"))]
     assert len(fired) == len(later), "the stimuli that were left, each once, and none before"

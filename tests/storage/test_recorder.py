@@ -364,6 +364,16 @@ def test_the_end_of_the_rig_closes_the_run(lab: Lab) -> None:
     assert frames_in(run) == list(range(1, 21))
 
 
+def test_a_run_of_a_plan_that_nobody_has_ended_is_not_finished_early(lab: Lab) -> None:
+    lab.start()
+    run = lab.call("start", plan={"type": "acquire", "count": 100})
+    lab.show(*range(20))
+    lab.rig.stop()
+    manifest = read_manifest(Path(run))
+    assert manifest.outcome == "failed"
+    assert manifest.reason == "the recorder was ended: the rig's process asked"
+
+
 def test_a_folder_that_vanishes_is_told_and_acquisition_goes_on(lab: Lab, tmp_path: Path) -> None:
     lab.start()
     run = lab.call("start")

@@ -40,7 +40,7 @@ class Experiments(Pulls):
         """Start a run of a plan; return its handle at once.
 
         The run goes on in a process of its own. If this program opened the rig, not detached, the run ends
-        with it: cancelled, and all light off.
+        with it, and all light goes off: it is cancelled, or has failed if the program was killed.
 
         Parameters
         ----------

@@ -14,7 +14,7 @@ from parfocal.core.clock import poll_until
 from parfocal.core.errors import BadInputError, CommandError
 from parfocal.core.run_status import ResumePolicy, RunError, RunErrors, RunStatus
 from parfocal.ipc import RECEIVER, command
-from parfocal.processes import FixedSettings, Service, ServiceContext, directory
+from parfocal.processes import RIG_GONE, FixedSettings, Service, ServiceContext, directory
 from parfocal.runs.acquisition_mode import AcquisitionMode
 from parfocal.runs.event_log import LogWriter
 from parfocal.runs.forecast.measured_times import MeasuredTimes
@@ -52,7 +52,7 @@ class RunService(Service):
 
     Publishes ``run`` with ``change`` ("prepared", "started", "continued", "state" or "ended"), ``run`` and
     ``status``.
-    A program may lease the output "light": when it is gone, all runs are cancelled, and it is dark.
+    A program may lease the output "light": when it is gone, all runs have failed, and it is dark.
     """
 
     Config = RunSettings
@@ -101,13 +101,14 @@ class RunService(Service):
         return _LOOK_S if going_on else None
 
     def make_safe(self) -> None:
-        """Cancel all runs; each goes dark at once."""
-        self._cancel_all(self._context.stop_reason() or "the service that carries out runs is being ended")
+        """End all runs, dark at once: they are cancelled, or have failed if their rig was killed."""
+        reason = self._context.stop_reason() or "the service that carries out runs is being ended"
+        self._end_all(reason, failed=reason == RIG_GONE)
 
     def make_output_safe(self, output: str) -> None:
-        """Cancel all runs: the program that leased their light is gone."""
+        """End all runs as failed: the program that leased their light is gone, and nobody cancelled them."""
         del output
-        self._cancel_all(_OWNER_GONE)
+        self._end_all(_OWNER_GONE, failed=True)
 
     def close(self) -> None:
         """Wait for the runs to end."""
@@ -443,12 +444,12 @@ class RunService(Service):
         if self.settings.keep_times:
             self._times_file.keep(self._measured)
 
-    def _cancel_all(self, reason: str) -> None:
+    def _end_all(self, reason: str, *, failed: bool) -> None:
         for name in self._runs.prepared():
             self._drop(name, reason)
         for run in self._runs.going_on():
             if run.control is not None:
-                run.control.cancel(reason)
+                (run.control.fail if failed else run.control.cancel)(reason)
 
     def _close_left(self, left: UnfinishedRun) -> RunStatus:
         """Go dark, and close the record of a run whose process died; return its final status."""

@@ -16,7 +16,7 @@ from parfocal.core.files import replace_file
 from parfocal.core.frames import FrameSpec, RowSpec
 from parfocal.core.run_status import RunCommand
 from parfocal.ipc import command, current_call
-from parfocal.processes import Service, ServiceContext, directory
+from parfocal.processes import RIG_GONE, Service, ServiceContext, directory
 from parfocal.storage.collecting import Collected, Collector
 from parfocal.storage.disk import storage_errors
 from parfocal.storage.folder import check_place
@@ -137,12 +137,19 @@ class Recorder(Service):
             self._last_collection.start()
 
     def close(self) -> None:
-        """Close a run that is still recorded, as one that was finished early."""
-        if self._current() is not None:
+        """Close a run that is still recorded.
+
+        One without a plan was finished early. One with a plan has failed, as nobody has ended it before; so
+        has any whose rig was killed.
+        """
+        recording = self._current()
+        if recording is not None:
             if self._last_collection is not None:
                 self._last_collection.join()
-            why = f"the recorder was ended: {self._context.stop_reason()}"
-            self._finish(Ended(ending="finished early", reason=why))
+            why = self._context.stop_reason()
+            failed = why == RIG_GONE or bool(recording.manifest.plans)
+            ending: Ending = "failed" if failed else "finished early"
+            self._finish(Ended(ending=ending, reason=f"the recorder was ended: {why}"))
         self._close_again()
 
     @command(lane="run", effect="changes", on_client_loss="finish")

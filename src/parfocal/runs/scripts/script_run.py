@@ -132,6 +132,10 @@ class ScriptRun:
         """End it now; a process that does not end is killed."""
         return self._wish(lambda now: inputs.EndRun(now, "cancelled", reason), "cancel", {"reason": reason})
 
+    def fail(self, reason: str) -> RunStatus:
+        """End it now, as failed; a process that does not end is killed."""
+        return self._wish(lambda now: inputs.EndRun(now, "failed", reason, commanded=False))
+
     def finish(self, reason: str = "") -> RunStatus:
         """End it after its step."""
         return self._wish(
@@ -188,7 +192,7 @@ class ScriptRun:
         except Exception as error:  # noqa: BLE001 (the border of the thread: the run ends in order)
             self._log.exception("script %s failed", self.name)
             message = f"{type(error).__name__}: {error}"
-            self._wish(lambda now: inputs.EndRun(now, "failed", message, commanded=False))
+            self.fail(message)
             self._process.kill()
         how = self._process.end()
         self._kill.cancel()
