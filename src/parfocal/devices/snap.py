@@ -157,14 +157,15 @@ class Snaps:
     """The snaps of one camera: asked for in any thread, looked after by the one that reads frames."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()  # of which snaps are active
+        self._lock = threading.Lock()  # of which snaps are asked for, and which are active
         self._asked: deque[Snap] = deque()
         self._active: list[Snap] = []
 
     def ask(self, request: SnapRequest, asked_ns: int) -> Snap:
         """Ask for frames; the thread that reads them takes it up with `begin`. Any thread."""
         snap = Snap(request, asked_ns)
-        self._asked.append(snap)
+        with self._lock:
+            self._asked.append(snap)
         return snap
 
     def give_up(self, snap: Snap, camera: SnapCamera) -> None:
@@ -218,14 +219,15 @@ class Snaps:
             for snap in waiting:
                 self._leave(snap)
             self._fail_active(DeviceError("the camera ended the sequence"))
-            self._asked.extendleft(reversed(waiting))
+            with self._lock:
+                self._asked.extendleft(reversed(waiting))
         return bool(self._asked)
 
     def fail(self, error: Exception) -> bool:
         """Fail all that are active or asked for; return whether one of them had started the camera."""
         with self._lock:
             self._active.extend(self._asked)
-        self._asked.clear()
+            self._asked.clear()
         return self._fail_active(error)
 
     def _end_given_up(self, camera: SnapCamera) -> None:

@@ -60,9 +60,9 @@ class Recorder(Service):
         self._recording: Recording | None = None
         self._slow_disk = SlowDisk()
         self._unclosed: dict[Path, Recording] = {}
-        self._starting = threading.Lock()
-        self._ending = threading.Lock()
+        self._turning = threading.Lock()  # which run is recorded: one begins, or ends, at a time
         self._collecting = threading.Lock()
+        self._leaving = threading.Lock()  # of the last collection, which begins once
         self._last_collection: threading.Thread | None = None
 
     def streams_written(self, service: str) -> tuple[str, ...]:
@@ -107,9 +107,14 @@ class Recorder(Service):
     def settings_changed(self, old: RecorderSettings, new: RecorderSettings) -> None:
         """Refuse changes while a run is recorded."""
         del old
-        if self._current() is not None:
-            raise BadInputError("a run is recorded just now; finish it before you change how to record")
-        _load(new)
+        if not self._turning.acquire(blocking=False):
+            raise BadInputError("a run begins or ends just now; ask again when nothing is recorded")
+        try:
+            if self._current() is not None:
+                raise BadInputError("a run is recorded just now; finish it before you change how to record")
+            _load(new)
+        finally:
+            self._turning.release()
 
     def state(self) -> dict[str, Any]:
         """Return which run is recorded, if any."""
@@ -129,12 +134,14 @@ class Recorder(Service):
     def make_safe(self) -> None:
         """At the end of the rig, ask the others what they give to the record, while they are there."""
         recording = self._current()
-        is_end = bool(self._context.stop_reason()) and self._last_collection is None
-        if recording is not None and is_end:
-            self._last_collection = threading.Thread(
-                target=self._collect_last, args=(recording,), name="last collection", daemon=True
-            )
-            self._last_collection.start()
+        if recording is None or not self._context.stop_reason():
+            return
+        with self._leaving:
+            if self._last_collection is None:
+                self._last_collection = threading.Thread(
+                    target=self._collect_last, args=(recording,), name="last collection", daemon=True
+                )
+                self._last_collection.start()
 
     def close(self) -> None:
         """Close a run that is still recorded.
@@ -200,7 +207,7 @@ class Recorder(Service):
         )
         if frames:
             import tensorstore  # noqa: F401 (the first frame would wait for it)
-        with self._starting:
+        with self._turning:
             wanted = self.settings.streams(events, rows, blocking, frames, without, numbered_by)
             path = self._begin(request, wanted, folder, continues)
         self._context.wake()
@@ -369,10 +376,13 @@ class Recorder(Service):
         with self._collecting:
             recording.keep_end(self._collector.collect(recording.folder.path, at_end=True, **limits))
 
-    def _finish(self, ended: Ended) -> RunReport:
-        assert self._recording is not None
-        with self._ending:
+    def _finish(self, ended: Ended, only: Recording | None = None) -> RunReport:
+        """Close the run that is recorded, or the last one again; if it is another than `only`, neither."""
+        with self._turning:
             recording = self._recording
+            assert recording is not None
+            if only not in (None, recording):
+                return report_of(recording)
             ran = self._current() is not None
             manifest = recording.finish(ended, current_call().progress)
             self._pointer.unlink(missing_ok=True)
@@ -409,16 +419,20 @@ class Recorder(Service):
         stated = {"stream": stream, "error": type(error).__name__, "message": str(error), "stop": stop}
         self._context.publish("storage.error", {**stated, "run": str(self._recording.folder.path)})
         if stop:
-            threading.Thread(target=self._stop, args=(str(error),), name="stop", daemon=True).start()
+            threading.Thread(
+                target=self._stop, args=(self._recording, str(error)), name="stop", daemon=True
+            ).start()
 
-    def _stop(self, reason: str) -> None:
-        """End the acquisition, then the run."""
+    def _stop(self, recording: Recording, reason: str) -> None:
+        """End the acquisition, then the run, unless it has ended by now: the next one may go on."""
         for service, name in self.settings.stop_calls.items():
+            if self._current() is not recording:
+                return
             try:
                 self._context.connect(service).call(name, timeout_s=1.0)
             except ParfocalError as error:
                 self._context.log.error("%s.%s() did not stop the acquisition: %s", service, name, error)
-        self._finish(Ended(ending="failed", reason=reason))
+        self._finish(Ended(ending="failed", reason=reason), recording)
 
 
 def _specs(folder: Path) -> dict[str, FrameSpec | RowSpec]:

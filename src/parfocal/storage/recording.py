@@ -53,6 +53,7 @@ class Recording:
         self._site = site
         self._recorders: dict[str, StreamRecorder] = {}
         self._finishing = threading.Lock()
+        self._looking = threading.Lock()  # at services, and until what was seen is in the record
         self._opener = Opener(
             site=site, folder=folder, on_error=self._stream_ended, on_ring=self._ring_changed, phase=phase
         )
@@ -195,14 +196,9 @@ class Recording:
             for recorder in self._recorders.values():
                 recorder.fail(error)
             return
-        changes: dict[str, Any] = {}
-        if incidents := self._watch.look():
-            changes["incidents"] = (*self.manifest.incidents, *incidents)
-        if (restarts := self._restarts()) != self.manifest.restarts:
-            changes["restarts"] = restarts
-        if changes:
-            with suppress(StorageError):  # the streams' recorders meet it, too, and tell it
-                self._record.change(**changes)
+        with self._looking:
+            if self._record.is_open:  # else its end has looked, too
+                self._note_services()
 
     def progress(self) -> dict[str, StreamProgress]:
         """Return how each stream is doing."""
@@ -255,7 +251,8 @@ class Recording:
                 after = self._after or self._site.collect(self.folder.path, True)
                 with suppress(OSError):
                     self.folder.give_up_reserve()
-                self._record.close(self._final_manifest(ended, after))
+                with self._looking:
+                    self._record.close(lambda manifest: self._final_manifest(manifest, ended, after))
             else:
                 self._record.close_again()
             return self.manifest
@@ -328,6 +325,16 @@ class Recording:
             while not recorder.join(_REPORT_S):
                 report(number / len(self._recorders), task_of(recorder))
 
+    def _note_services(self) -> None:
+        changes: dict[str, Any] = {}
+        if incidents := self._watch.look():
+            changes["incidents"] = (*self.manifest.incidents, *incidents)
+        if (restarts := self._restarts()) != self.manifest.restarts:
+            changes["restarts"] = restarts
+        if changes:
+            with suppress(StorageError):  # the streams' recorders meet it, too, and tell it
+                self._record.change(**changes)
+
     def _stream_ended(self, recorder: StreamRecorder, error: Exception) -> None:
         with suppress(OSError):
             self.folder.give_up_reserve()
@@ -350,16 +357,16 @@ class Recording:
             return restarts
         return (*restarts[:-1], msgspec.structs.replace(restarts[-1], lost=lost))
 
-    def _final_manifest(self, ended: Ended, after: Collected) -> Manifest:
+    def _final_manifest(self, manifest: Manifest, ended: Ended, after: Collected) -> Manifest:
         manifest = msgspec.structs.replace(
-            self.manifest,
+            manifest,
             ended=Moment.now(self._site.clock),
             streams={
                 name: self._final(name, record, ended.asked.get(name))
-                for name, record in self.manifest.streams.items()
+                for name, record in manifest.streams.items()
             },
             restarts=self._restarts(),
-            incidents=(*self.manifest.incidents, *self._watch.look()),
+            incidents=(*manifest.incidents, *self._watch.look()),
         )
         lost = since(after, self._before)
         return final_manifest(manifest, ended, after, lost, stop_on_error=self._site.stop_on_error)

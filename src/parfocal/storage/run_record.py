@@ -74,29 +74,31 @@ class RunRecord:
                 self._final = how(self._final)
             write_manifest(self._folder.path, self._manifest if self._final is None else self._final)
 
-    def close(self, final: Manifest) -> None:
-        """Write the final manifest; while the disk does not take it, the run is `unclosed` and has failed."""
-        self._final = final
-        self.close_again()
+    def close(self, how: Callable[[Manifest], Manifest]) -> None:
+        """Write the final manifest, which `how` makes of the one that there is: no change comes between.
+
+        While the disk does not take it, the run is `unclosed` and has failed.
+        """
+        with self._lock:
+            self._final = how(self._manifest)
+            self._write_final(self._final)
 
     def close_again(self) -> bool:
         """Write the final manifest of a run that is `unclosed`; return whether it is on the disk."""
         with self._lock:
-            final = self._final
-            if final is None:
-                return True
-            try:
-                sync_file(self._folder.path.parent)
-                write_manifest(self._folder.path, final)
-            except Exception as error:  # noqa: BLE001 (the border of the record: told in it, and tried again)
-                if self._manifest.outcome == RECORDING:  # the first time
-                    final = _with_error(
-                        final, f"the record could not be closed: {type(error).__name__}: {error}"
-                    )
-                self._manifest, self._final = msgspec.structs.replace(final, outcome="failed"), final
-                return False
-            self._manifest, self._final = final, None
-            return True
+            return self._final is None or self._write_final(self._final)
+
+    def _write_final(self, final: Manifest) -> bool:
+        try:
+            sync_file(self._folder.path.parent)
+            write_manifest(self._folder.path, final)
+        except Exception as error:  # noqa: BLE001 (the border of the record: told in it, and tried again)
+            if self._manifest.outcome == RECORDING:  # the first time
+                final = _with_error(final, f"the record could not be closed: {type(error).__name__}: {error}")
+            self._manifest, self._final = msgspec.structs.replace(final, outcome="failed"), final
+            return False
+        self._manifest, self._final = final, None
+        return True
 
 
 def _with_error(manifest: Manifest, line: str) -> Manifest:

@@ -157,8 +157,8 @@ class NewRecord:
         }
         losses = {FAILED: self._failed} if self._failed else {}
         self._record.close(
-            msgspec.structs.replace(
-                self.manifest,
+            lambda manifest: msgspec.structs.replace(
+                manifest,
                 streams=streams,
                 losses=losses,
                 ended=Moment.now(SYSTEM_CLOCK),

@@ -48,6 +48,7 @@ class RecordingCalls:
     def __init__(self, client: Client, camera: str, clock: Clock) -> None:
         self._client, self._camera, self._clock = client, camera, clock
         self._known = RunStorage()
+        self._final: RunStorage | None = None
         self._analysis: RunStreams | None = None
         self._recovers = False
         self.folder = ""
@@ -130,13 +131,15 @@ class RecordingCalls:
             status = self._client.call("status", timeout_s=_ANSWER_S)
         except (ServiceUnavailableError, DeadlineError):
             return self._known
+        if status["run"] != self.folder:  # of a run that began after the end of this one
+            return self._known
         queues = {
             name: QueueDepth(depth=one["behind"], maximum=one["slots"])
             for name, one in status["streams"].items()
         }
         frames = status["streams"].get(self._camera, {"stored": 0})
         self._known = RunStorage(stored=frames["stored"], errors=tuple(status["errors"]), queues=queues)
-        if status["run"] == self.folder and status["outcome"] != "recording":
+        if status["outcome"] != "recording":
             raise CommandError(
                 f"the recorder ended the run: {status['outcome']}: {status['reason']}",
                 service=self._client.service,
@@ -166,12 +169,15 @@ class RecordingCalls:
         elif ending == "complete":
             options["missing"] = 0
         report = self._once_there(lambda: self._client.call("finish", **options))
-        self._known = RunStorage(stored=report["stored"].get(self._camera, 0))
+        self._final = RunStorage(stored=report["stored"].get(self._camera, 0))
         return report["outcome"], report["reason"]
 
     def final(self) -> RunStorage:
-        """Return what is stored, after `finish`."""
-        return self._known
+        """Return what is stored, after `finish`; as far as it is known if that failed.
+
+        An answer of `storage` that was asked for before, and is late, is another word.
+        """
+        return self._final or self._known
 
     def _events(self, layout: EventLayout | None) -> dict[str, EventLayout]:
         return {} if layout is None else {self._camera: layout}
