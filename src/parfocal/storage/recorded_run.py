@@ -101,6 +101,13 @@ class RecordedRun:
         images = [RecordedImage(image, axes) for image in image_folders(folder, record.events)]
         return RecordedFrames(images, record.events, {"t": t, "p": p, "c": c, "z": z})
 
+    def image_folders(self, stream: str = "") -> tuple[Path, ...]:
+        """Return where the images of a stream of a plan lie, one for each position; raises as `frames`."""
+        record = self.manifest.streams[self._one(self.manifest, "frames", stream)]
+        if record.events is None:
+            raise BadInputError(f"the frames of {stream!r} in {self.folder} have no positions")
+        return tuple(image_folders(self.folder / record.path, record.events))
+
     def rows(self, stream: str = "") -> NDArray[Any]:
         """Return all rows of a stream as a structured array (n,); `parfocal.storage.iter_rows` for long ones.
 
@@ -284,7 +291,8 @@ def open_run(folder: Path | str) -> RecordedRun:
     """Open the record of a run, of a plan or of a measurement, also while it is recorded.
 
     An OME-Zarr that another program has written opens as well, as far as it goes: with its images, labels and
-    tables, and what is missing in ``manifest.missing``.
+    tables, and what is missing in ``manifest.missing``. A record of what was found in the images of another
+    one opens with these, as long as that one is where it was.
 
     Parameters
     ----------
@@ -310,9 +318,10 @@ def open_run(folder: Path | str) -> RecordedRun:
             f"name one of the {len(inside)} runs in it, such as {inside[-1]}" if inside else "it holds none"
         )
         raise BadInputError(f"{folder} is not the folder of a run: {hint}")
-    run = RecordedRun(folder)
-    read_manifest(folder)
-    return run
+    from parfocal.storage.reprocessed_run import REPROCESS, ReprocessedRun  # which knows this module
+
+    plan = read_manifest(folder).plan
+    return ReprocessedRun(folder) if plan.get("type") == REPROCESS else RecordedRun(folder)
 
 
 def is_run(path: Path) -> bool:

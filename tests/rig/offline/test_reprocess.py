@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
+from collections import Counter
 from pathlib import Path
-from typing import NamedTuple
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 import yaozarrs
 
 import parfocal
+from parfocal.app.browser.reading import rows_of
+from parfocal.app.browser.rows import ImageRow
 from parfocal.core.errors import AlreadyExistsError, BadInputError
 from parfocal.rig.job import JobProgress
 from parfocal.rig.offline.reprocess import ReprocessSummary, reprocess
+from parfocal.rig.viewing import show_file
 from parfocal.runs import Pipeline
 from parfocal.runs.pipeline.messages import AnalysisJob
 from parfocal.runs.pipeline.running import PipelineRunner
+from parfocal.storage.manifest import read_manifest
 
 from .recorded import PLACES, SPEC, TIMES, cells_at
 
@@ -89,6 +96,84 @@ def test_its_record_names_its_source_and_its_labels_the_images_they_label(record
         label = yaozarrs.open_group(str(image)).ome_metadata().image_label
         assert (image / label.source.image).resolve() == record / "frames.ome.zarr" / str(p)
     yaozarrs.validate_zarr_store(str(out / "labels.ome.zarr"))
+
+
+def test_it_opens_with_the_images_of_its_source_which_are_not_copied(record: Path, done: Done) -> None:
+    again, source = parfocal.open_run(done.out), parfocal.open_run(record)
+    assert not (done.out / "frames.ome.zarr").exists()
+    assert list(again.streams("frames")) == ["camera", "labels", "masks"]
+    assert again.frames().missing == source.frames().missing
+    for mine, theirs in zip(again.frames(), source.frames(), strict=True):
+        assert (mine.index, mine.header) == (theirs.index, theirs.header)
+        assert np.array_equal(mine.data, theirs.data)
+    assert again.image_folders() == source.image_folders()
+    assert again.image_folders("labels")[0] == done.out / "labels.ome.zarr" / "0"
+    assert again.manifest.warnings == read_manifest(done.out).warnings
+    assert set(read_manifest(done.out).streams) == {"tracks", "labels", "masks"}
+    once_more = reprocess(done.out, PIPELINE, done.out.parent / "once more")
+    assert once_more.source == str(record)
+
+
+def shown_in_a_viewer(folder: Path) -> tuple[str, list[tuple[str, dict[str, Any]]]]:
+    shown: list[tuple[str, dict[str, Any]]] = []
+    viewer = SimpleNamespace(
+        show=lambda image, layer, index: shown.append(("image", index)) or SimpleNamespace(state="waiting"),
+        show_labels=lambda labels, layer, name, index: shown.append((name, index)),
+        show_tracks=lambda places, layer, name, index: shown.append((name, index)),
+        components=lambda *_, **__: None,
+    )
+    return show_file(folder, viewer), shown  # type: ignore[arg-type]
+
+
+def test_viewers_and_the_browser_show_the_images_with_what_was_found_in_them(
+    record: Path, done: Done
+) -> None:
+    told, shown = shown_in_a_viewer(done.out)
+    assert told.startswith("again: 15 of 15 images")
+    assert Counter(name for name, _ in shown) == {"image": 15, "labels": 8, "tracks": 2}
+    assert ("image", {"t": 1, "p": 1, "channel": "red"}) in shown
+    (row,) = [
+        row
+        for row in rows_of(ImageRow(path=str(done.out), source=str(done.out), kind="run"))
+        if row.site == "left"
+    ]
+    assert (Path(row.path), row.outcome) == (record / "frames.ome.zarr" / "0", "complete")
+
+
+def test_where_its_source_has_gone_it_says_so_and_keeps_what_it_has(record: Path, tmp_path: Path) -> None:
+    both = tmp_path / "both"
+    shutil.copytree(record, both / "run")
+    reprocess(both / "run", PIPELINE, both / "again")
+    moved = both.rename(tmp_path / "elsewhere")
+    again = parfocal.open_run(moved / "again")
+    assert len(again.frames()), "the two lie beside one another as before"
+
+    (moved / "run").rename(tmp_path / "gone")
+    assert "is not at" in again.manifest.missing["images"]
+    assert len(again.frames("labels")) == 8
+    (row,) = rows_of(ImageRow(path=str(moved / "again"), source=str(moved / "again"), kind="run"))
+    assert row.outcome.startswith("complete; no images: ")
+    for asked in (again.frames, again.image_folders, lambda: shown_in_a_viewer(moved / "again")):
+        with pytest.raises(BadInputError, match=rf"images of the record .* is not at {moved / 'run'}"):
+            asked()
+    with pytest.raises(BadInputError, match="is not at"):
+        reprocess(moved / "again", PIPELINE, tmp_path / "new")
+
+    (moved / "again").rename(tmp_path / "run")
+    shutil.copytree(tmp_path / "run", moved / "run")
+    shutil.copytree(tmp_path / "run", moved / "again")
+    with pytest.raises(BadInputError, match="is another one"):
+        parfocal.open_run(moved / "again").frames()
+
+
+def test_a_source_that_has_changed_is_told(record: Path, tmp_path: Path) -> None:
+    shutil.copytree(record, tmp_path / "run")
+    reprocess(tmp_path / "run", PIPELINE, tmp_path / "again")
+    manifest = tmp_path / "run" / "manifest.json"
+    manifest.write_bytes(manifest.read_bytes() + b"\n")
+    again = parfocal.open_run(tmp_path / "again")
+    assert "has changed since its images were analysed" in again.manifest.warnings[-1]
+    assert len(again.frames())
 
 
 def test_a_step_that_raises_is_told_with_the_frame_and_costs_only_its_time_point(

@@ -16,7 +16,6 @@ from parfocal.core.event_layout import EventLayout
 from parfocal.core.frames import FrameSpec
 from parfocal.formats import ImagePart, Movie, parts_of
 from parfocal.storage import Manifest, RecordedRun, open_run
-from parfocal.storage.event_documents import image_paths
 from parfocal.storage.recorded_run import MADE_OF_IMAGES
 
 _WORDS = {"folder of TIFF": "TIFF", "parfocal recording": "recording", "NumPy array": "NumPy"}
@@ -100,6 +99,8 @@ def _rows_of_run(row: ImageRow) -> Iterator[ImageRow]:
         is_read=True,
     )
     images = list(_images_of_run(began, run, manifest))
+    if not images and "images" in manifest.missing:
+        began = replace(began, outcome=f"{began.outcome}; no images: {manifest.missing['images']}")
     yield from images or [began]
 
 
@@ -120,12 +121,12 @@ def _images_of_run(row: ImageRow, run: RecordedRun, manifest: Manifest) -> Itera
         events = record.events
         sizes = recorded_sizes(events, record.stored)
         several = events.size("p") > 1
-        for position, path in enumerate(image_paths(events)):
+        for position, path in enumerate(run.image_folders(stream)):
             place = events.positions[position] if position < len(events.positions) else None
             site = (place.name if place else "") or (str(position) if several else "")
             yield replace(
                 looks,
-                path=str(run.folder / record.path / path),
+                path=str(path),
                 name=f"{row.name}/{site}" if several else row.name,
                 well=well_name(place.well) if place and place.well else "",
                 site=site,

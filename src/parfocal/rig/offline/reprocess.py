@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import sys
@@ -31,6 +30,7 @@ from parfocal.runs.pipeline.workers import JobFailedError, JobResult, ProcessWor
 from parfocal.storage.folder import check_place
 from parfocal.storage.recorded_run import open_run
 from parfocal.storage.recorder_settings import LEAST_FREE_MB, MB
+from parfocal.storage.reprocessed_run import REPROCESS, sha256_of
 
 if TYPE_CHECKING:
     from parfocal.runs.pipeline.request import AnyPipeline
@@ -194,13 +194,13 @@ class _Reprocessing:
         source = Path(self._source.folder)
         manifest = open_run(source).manifest
         asked: dict[str, Any] = {
-            "type": "reprocess",
+            "type": REPROCESS,
             "source": {
                 "folder": os.path.relpath(source, self._out),
-                "run": source.name,
+                "run": manifest.run,
                 "stream": self._source.stream,
                 "outcome": manifest.seen,
-                "manifest_sha256": _hash_of(source),
+                "manifest_sha256": sha256_of(source),
             },
             "pipeline": pipeline_to_data(self._request.pipeline),
             "dask": self._dask,
@@ -313,11 +313,6 @@ def _setup(source: SourceRecord, request: PipelineRequest, found: PlanForPipelin
         shared="",
         stored_frames=STORED_IMAGE,
     )
-
-
-def _hash_of(source: Path) -> str:
-    file = source / "manifest.json"
-    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
 
 
 def _remove_if_empty(folder: Path) -> None:

@@ -20,10 +20,10 @@ from parfocal.runs.event_log import DTYPE as EVENTS
 from parfocal.runs.instruments.instruments import ExposedFrame
 from parfocal.runs.pipeline.image_group import KINDS, ImageGroup, field_of
 from parfocal.runs.plans.event import Event
-from parfocal.storage.event_documents import image_folders
 from parfocal.storage.event_frames import plan_in
 from parfocal.storage.foreign.run import IMAGES, ForeignRun
 from parfocal.storage.recorded_run import EVENT_LOG, open_run
+from parfocal.storage.reprocessed_run import ReprocessedRun
 
 if TYPE_CHECKING:
     from parfocal.runs.pipeline.time_point import TimePoint
@@ -96,9 +96,12 @@ def source_of(folder: Path | str, stream: str = "") -> SourceRecord:
     Raises
     ------
     BadInputError
-        If there is no record, it holds no images of a plan, or none at all.
+        If there is no record, it holds no images of a plan, or none at all. Of a record of images that were
+        analysed again, these are meant.
     """
     run = open_run(folder)
+    if isinstance(run, ReprocessedRun):
+        run = run.source
     return _source_of_foreign(run, stream) if isinstance(run, ForeignRun) else _source_of_run(run, stream)
 
 
@@ -134,7 +137,7 @@ def _source_of_run(run: RecordedRun, stream: str) -> SourceRecord:
         frame=record.spec,
         layout=layout,
         images=taken,
-        image_folders=tuple(str(path.absolute()) for path in image_folders(images, layout)),
+        image_folders=tuple(str(path.absolute()) for path in run.image_folders(stream)),
     )
 
 
