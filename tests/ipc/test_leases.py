@@ -135,3 +135,24 @@ def test_a_call_is_bound_to_a_client_that_answers(client: Client, bench: Bench) 
     call.cancel("enough")
     with pytest.raises(CancelledError, match="enough"):
         call.result(LONG_S)
+
+
+def test_a_lease_that_is_lost_as_it_is_released_ends_once(client: Client) -> None:
+    lease = ServiceProxy(client).lease("laser", period_s=60.0)
+    leases = lease._receiver.leases
+    loses = threading.Thread(target=lease.lose, args=("its client was silent",))
+
+    class SlowTable(dict):  # type: ignore[type-arg]
+        def get(self, *key: object) -> object:
+            found = super().get(*key)
+            if not loses.ident:
+                loses.start()
+                loses.join(0.1)  # it waits for the release
+            return found
+
+    lease._receiver.leases = SlowTable(leases)
+    lease.release()
+    loses.join(LONG_S)
+    assert not lease._receiver.leases
+    lease._receiver.leases = leases
+    leases.clear()

@@ -267,3 +267,30 @@ def test_a_call_to_a_service_that_died_names_its_exit_code(make_rig, spec) -> No
         with pytest.raises(ServiceDiedError, match="-9") as caught:
             client.call("get_count", timeout_s=30)
         assert caught.value.exit_code == -9
+
+
+def test_a_stop_that_comes_before_there_is_a_supervision_starts_nothing(make_rig, spec, monkeypatch) -> None:
+    rig, _ = make_rig(spec())
+    prepare = rig._prepare
+
+    def stopped_meanwhile():
+        rig.begin_stop("the window was closed")
+        return prepare()
+
+    monkeypatch.setattr(rig, "_prepare", stopped_meanwhile)
+    with pytest.raises(ProcessError, match="stopped meanwhile: the window was closed"):
+        rig.start()
+    assert rig.wait(PATIENCE_S)
+    assert rig.status().state == "stopped"
+
+
+def test_a_service_that_is_removed_while_it_is_ended_or_restarted_is_told_as_such(
+    make_rig, spec, monkeypatch
+) -> None:
+    rig, _ = make_rig(spec("a"), spec("b"))
+    with rig:
+        supervision = rig._supervision
+        monkeypatch.setattr(supervision, "send", lambda name, _: supervision.remove(name).result(PATIENCE_S))
+        rig.end("a")
+        with pytest.raises(ProcessError, match="'b' is not ready again: exited it was removed meanwhile"):
+            rig.restart("b")

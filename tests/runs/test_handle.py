@@ -226,3 +226,25 @@ def test_a_handle_shows_itself_in_a_line(fake, handle):
     assert repr(handle) == "<RunHandle 'run1': running, 0 of 3 events>"
     assert "<progress" in handle._repr_html_()
     assert repr(RunHandle("other", handle._watch)) == "<RunHandle 'other': pending, 0 of 0 events>"
+
+
+def test_what_was_asked_for_before_a_program_lets_go_is_not_told_after_it(fake, watch, monkeypatch):
+    fake.change("run1", state="running")
+    assert watch.wait_until("run1", lambda status: status.state == "running", LONG_S)
+    call, asked, may_arrive = watch.call, threading.Event(), threading.Event()
+
+    def slow(*arguments, **named):
+        told = call(*arguments, **named)
+        asked.set()
+        assert may_arrive.wait(LONG_S)
+        return told
+
+    monkeypatch.setattr(watch, "call", slow)
+    fake.change("run1", state="running", event_number=5)
+    assert asked.wait(LONG_S)
+    closes = threading.Thread(target=watch.close)
+    closes.start()
+    assert watch.wait_until("run1", lambda status: status.outcome == UNKNOWN, LONG_S)
+    may_arrive.set()
+    closes.join(LONG_S)
+    assert watch.last()["run1"].outcome == UNKNOWN

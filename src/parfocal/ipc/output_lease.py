@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _ANSWER_WITHIN_S = 5.0
+_LOCK = threading.Lock()  # of which lease of an output is the latest: held for a moment
 
 
 class OutputLease:
@@ -44,7 +46,8 @@ class OutputLease:
         self.period_s = period_s
         self.lost = ""
         self._receiver = receiver
-        receiver.leases[output] = self
+        with _LOCK:
+            receiver.leases[output] = self
         call = receiver.new_call("lease")
         receiver.request(call, encode(Lease(call.id, output, int(period_s * 1e9))))
         try:
@@ -70,10 +73,11 @@ class OutputLease:
 
     def _forget(self) -> bool:
         """Return whether this is the latest lease of its output, which it is no longer."""
-        if self._receiver.leases.get(self.output) is not self:
-            return False
-        del self._receiver.leases[self.output]
-        return True
+        with _LOCK:
+            if self._receiver.leases.get(self.output) is not self:
+                return False
+            del self._receiver.leases[self.output]
+            return True
 
     def __enter__(self) -> Self:
         return self

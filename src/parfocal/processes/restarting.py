@@ -41,19 +41,20 @@ def back_again(
     ProcessError
         If it isn't ready by then.
     """
-    before = supervision.services[service].status().pid
+    before = supervision.status_of(service).pid
     asked = threading.Event()
     supervision.send(service, lifecycle.Restart())
     supervision.post(asked.set)
 
     def is_over() -> bool:
-        now = supervision.services[service].status()
+        now = supervision.status_of(service)
         is_back = now.state == "ready" and now.pid != before
-        return supervision.stopping or is_back or (asked.is_set() and now.state in given_up)
+        is_gone = service not in supervision.services
+        return supervision.stopping or is_back or is_gone or (asked.is_set() and now.state in given_up)
 
     with supervision.changed:
         supervision.changed.wait_for(is_over, timeout_s)
-    now = supervision.services[service].status()
+    now = supervision.status_of(service)
     if supervision.stopping or now.state != "ready" or now.pid == before:
         raise ProcessError(f"service {service!r} is not ready again: {now.state} {now.error}")
 
@@ -74,14 +75,17 @@ def restart_changed(
     ProcessError
         If it did not become ready. It was started again with the settings that it had.
     """
-    old = specs()[service]
+    old = specs().get(service)
+    if old is None:
+        raise ProcessError(f"service {service!r} is not restarted: it was removed meanwhile")
     new = spec_with(old, changes)
     if not supervision.replace_spec(old, new).result(timeout_s):
         raise ConfigError(f"somebody else changed settings of {service!r} at the same moment; ask again")
     try:
         back_again(supervision, service, timeout_s, given_up=_TOO_LATE)
     except ProcessError as error:
-        supervision.replace_spec(supervision.services[service].spec, old).result(timeout_s)
+        if (service_now := supervision.services.get(service)) is not None:
+            supervision.replace_spec(service_now.spec, old).result(timeout_s)
         with suppress(ProcessError):  # what it says of itself is in its state
             back_again(supervision, service, timeout_s, given_up=_TOO_LATE)
         raise ProcessError(f"{error}; it is started again with the settings that it had") from error
@@ -115,7 +119,7 @@ def refuse_claimed(supervision: Supervision, service: str, connect: Callable[[st
     ClaimedError
         Naming the run.
     """
-    if supervision.services[service].status().state != "ready":
+    if supervision.status_of(service).state != "ready":
         return
     run = ""
     with (

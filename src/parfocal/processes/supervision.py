@@ -16,6 +16,7 @@ from queue import Empty, SimpleQueue
 
 from parfocal.core.clock import SYSTEM_CLOCK, Clock
 from parfocal.core.errors import ProcessError, StartError
+from parfocal.core.status import ProcessStatus
 from parfocal.processes import child_pipe, lifecycle
 from parfocal.processes.announcer import Announcer
 from parfocal.processes.changes import Changes
@@ -105,6 +106,13 @@ class Supervision:
     def stop(self, reason: str) -> None:
         """Begin to end everything. Idempotent."""
         self.post(lambda: self._begin_stop(reason))
+
+    def status_of(self, name: str) -> ProcessStatus:
+        """Return a snapshot of a service; one that was removed meanwhile has ended."""
+        service = self.services.get(name)
+        if service is None:
+            return ProcessStatus(name=name, state="exited", error="it was removed meanwhile")
+        return service.status()
 
     def send(self, name: str, event: lifecycle.Event) -> None:
         """Let an event happen to one service, such as `lifecycle.Restart`, if there is one of that name."""

@@ -86,6 +86,7 @@ class Supervisor:
         self._detached = detached
         self._warnings = tuple(warnings)
         self._state = StateMachine("new", _STATES)
+        self._stop_wish = ""  # before there is a supervision that could be told
         self._resources = ExitStack()
         self._supervision: Supervision | None = None
         self._sidecar: Sidecar | None = None
@@ -117,6 +118,8 @@ class Supervisor:
             self._state.advance("stopping")
             self._state.advance("stopped")
             raise
+        if self._stop_wish:  # it came meanwhile: nothing is started any more
+            supervision.stop(self._stop_wish)
         supervision.start()
         try:
             supervision.started.result()
@@ -148,6 +151,7 @@ class Supervisor:
 
     def begin_stop(self, reason: str) -> None:
         """Begin to `stop`; return at once."""
+        self._stop_wish = self._stop_wish or reason
         if self._supervision is not None:
             self._supervision.stop(reason)
 
@@ -258,10 +262,10 @@ class Supervisor:
         supervision.send(service, lifecycle.Stop())
         with supervision.changed:
             ended = supervision.changed.wait_for(
-                lambda: supervision.services[service].status().state == "exited", timeout_s
+                lambda: supervision.status_of(service).state == "exited", timeout_s
             )
         if not ended:
-            status = supervision.services[service].status()
+            status = supervision.status_of(service)
             raise ProcessError(f"service {service!r} has not ended: {status.state} {status.error}")
 
     def remove(self, service: str) -> None:

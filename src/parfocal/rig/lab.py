@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -65,6 +66,7 @@ class Lab(Experiments):
 
     def __init__(self, rig: Rig, connection: RigConnection, run: str, gate: ScriptGate) -> None:
         self._rig, self._gate, self._run = rig, gate, run
+        self._asking = threading.Lock()
         self._services: dict[str, LabService] = {}
         self._opened = ExitStack()
         self._started = _Children(connection, run, gate)
@@ -84,11 +86,14 @@ class Lab(Experiments):
         BadInputError
             If the rig has no such service; names the nearest.
         """
-        if service not in self._services:
-            if problem := service_problem(service, self.services):
-                raise BadInputError(problem)
-            self._services[service] = LabService(self._rig[service], service, self._gate)
-        return self._services[service]
+        with (
+            self._asking
+        ):  # of two that threads make at once, one would be let go of, and its outputs go dark
+            if service not in self._services:
+                if problem := service_problem(service, self.services):
+                    raise BadInputError(problem)
+                self._services[service] = LabService(self._rig[service], service, self._gate)
+            return self._services[service]
 
     def __getattr__(self, service: str) -> LabService:
         """Return a service, as ``lab[service]``."""

@@ -66,6 +66,7 @@ class Rig(Experiments, RigPanels, RigSettings):
     def __init__(self, connection: RigConnection) -> None:
         self.name = connection.name
         self._connection = connection
+        self._opening = threading.RLock()  # of the four below: one of each, whoever asks first
         self._proxies: dict[str, ServiceProxy] = {}
         self._clients: dict[str, Client] = {}
         self._subscriptions: list[Subscription] = []
@@ -96,13 +97,14 @@ class Rig(Experiments, RigPanels, RigSettings):
         ServiceNotFoundError
             If the rig has no such service; names the nearest.
         """
-        if service not in self._proxies:
-            if service != "rig":
-                self._check(service)
-            client = self._connection.client(service)
-            self._clients[service] = client
-            self._proxies[service] = ServiceProxy(client)
-        return self._proxies[service]
+        with self._opening:
+            if service not in self._proxies:
+                if service != "rig":
+                    self._check(service)
+                client = self._connection.client(service)
+                self._clients[service] = client
+                self._proxies[service] = ServiceProxy(client)
+            return self._proxies[service]
 
     @property
     def streams(self) -> tuple[str, ...]:
@@ -142,14 +144,15 @@ class Rig(Experiments, RigPanels, RigSettings):
         ServiceNotFoundError
             If it is a rig without runs.
         """
-        if self._runs is None:
-            if "runs" not in self.services:
-                raise ServiceNotFoundError(
-                    f"rig {self.name!r} has no service 'runs', as it has no camera; "
-                    "a table [runs] in its file adds it"
-                )
-            self._runs = Runs(self._connection)
-        return self._runs
+        with self._opening:
+            if self._runs is None:
+                if "runs" not in self.services:
+                    raise ServiceNotFoundError(
+                        f"rig {self.name!r} has no service 'runs', as it has no camera; "
+                        "a table [runs] in its file adds it"
+                    )
+                self._runs = Runs(self._connection)
+            return self._runs
 
     def script(
         self,
@@ -386,14 +389,17 @@ class Rig(Experiments, RigPanels, RigSettings):
 
     def _close_connections(self) -> None:
         self._reminder.cancel()
-        runs, self._runs = self._runs, None
+        with self._opening:
+            runs, self._runs = self._runs, None
+            clients, self._clients = self._clients, {}
+            subscriptions, self._subscriptions = self._subscriptions, []
+            self._proxies.clear()
         if runs is not None:
             runs.close()
-        while self._subscriptions:
-            self._subscriptions.pop().close()
-        self._proxies.clear()
-        while self._clients:
-            self._clients.popitem()[1].close()
+        for subscription in reversed(subscriptions):
+            subscription.close()
+        for client in clients.values():
+            client.close()
 
     def _check(self, service: str) -> None:
         if service not in self.services:
@@ -402,8 +408,9 @@ class Rig(Experiments, RigPanels, RigSettings):
             )
 
     def _forget(self, service: str) -> None:
-        self._proxies.pop(service, None)
-        client = self._clients.pop(service, None)
+        with self._opening:
+            self._proxies.pop(service, None)
+            client = self._clients.pop(service, None)
         if client is not None:
             client.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -68,6 +69,7 @@ class Runs(Mapping[str, RunHandle]):
         self._rig, self._parent = connection.name, parent
         self._client: Client = connection.client(SERVICE)
         self._watch = watch(connection.name, connection.folder, self._client)
+        self._leasing = threading.Lock()
         self._lease: OutputLease | None = None
         self._handles: dict[str, RunHandle] = {}
 
@@ -202,8 +204,9 @@ class Runs(Mapping[str, RunHandle]):
 
     def keep_light(self) -> None:
         """Have the runs of the rig end, and all light go off, when this program ends or stands still."""
-        if self._lease is None or self._lease.lost:
-            self._lease = self._client.lease(LIGHT, period_s=_LIGHT_PERIOD_S)
+        with self._leasing:
+            if self._lease is None or self._lease.lost:
+                self._lease = self._client.lease(LIGHT, period_s=_LIGHT_PERIOD_S)
 
     def statuses(self) -> dict[str, RunStatus]:
         """Return how each run is, the oldest first."""

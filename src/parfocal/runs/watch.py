@@ -214,6 +214,8 @@ class RunWatch:
     def _merge(self, told: dict[str, RunStatus]) -> None:
         """Take what was told, and hand on what is new."""
         with self._changed:
+            if self._closed:  # what was asked for before is not told any more: nobody follows these runs
+                return
             fresh = [status for status in told.values() if self._is_news(status)]
             self._statuses.update({status.run: status for status in fresh})
             for callback in [each for each in self._callbacks if each.dropped]:

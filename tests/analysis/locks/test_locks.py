@@ -314,3 +314,22 @@ def test_a_lock_that_was_on_when_its_process_ended_is_off_and_says_so(tweezers):
     assert tweezers.z.on().on
     tweezers.run(2)
     assert tweezers.z.status().state == "holding"
+
+
+def test_a_correction_that_was_under_way_is_not_the_one_that_is_asked_for_then(tweezers):
+    latched(tweezers)
+    lock = tweezers.rig.services["z_lock"]
+    advance = lock.advance
+
+    def advance_as_somebody_asks(now_ns):
+        lock._once = lock._once or SingleCorrection()
+        lock.passed("follow", "holding")
+        advance(now_ns)
+
+    lock.advance = advance_as_somebody_asks
+    lock.step()
+    assert not lock._once.done.is_set()
+    lock.advance = advance
+    tweezers.run(2)
+    assert lock._once.done.is_set()
+    lock._once = None

@@ -145,8 +145,8 @@ class LockService(Service):
         Raises `DeviceError` if nothing could be corrected, such as for a lost bead. Cancelled, a move that it
         has begun is stopped.
         """
-        call, self._once = current_call(), SingleCorrection()
-        asked = self._once
+        call, asked = current_call(), SingleCorrection()
+        self._once = asked
         try:
             self.context.wake()
             while not asked.done.is_set():
@@ -192,7 +192,7 @@ class LockService(Service):
         else:
             self._status = msgspec.structs.replace(self._status, **changes)
         once = self._once
-        if once is not None and state != "waiting":
+        if once is not None and once.begun and state != "waiting":
             once.error = reason if state != "holding" else ""
             once.done.set()
 
