@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from parfocal.core.errors import BadInputError, nearest
 from parfocal.devices.redpitaya.memory_map import COUNTS_PER_V, SAMPLES
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
-
-WAVEFORMS = ("sin", "cos", "ramp", "halframp", "square", "dc", "noise", "arbitrary")
+_PHASE = np.arange(SAMPLES) / SAMPLES
+_SIGMAS = 4
+_SHAPES: dict[str, Callable[[], NDArray[np.float64]]] = {
+    "sin": lambda: np.sin(2 * np.pi * _PHASE),
+    "cos": lambda: np.cos(2 * np.pi * _PHASE),
+    "ramp": lambda: 1 - 2 * np.abs(1 - 2 * _PHASE),
+    "halframp": lambda: 2 * _PHASE - 1,
+    "square": lambda: np.where(_PHASE < 0.5, 1.0, -1.0),
+    "dc": lambda: np.zeros(SAMPLES),
+    "noise": lambda: np.clip(np.random.default_rng().normal(0, 1 / _SIGMAS, SAMPLES), -1, 1),
+}
+WAVEFORMS = (*_SHAPES, "arbitrary")
 """ramp rises and falls, halframp rises and jumps back; dc is the offset alone; noise is white and Gaussian,
 and its amplitude is four standard deviations."""
-
-_SIGMAS = 4
 
 
 def table(
@@ -53,20 +58,7 @@ def table(
         raise BadInputError(f"waveform = {waveform!r}: samples belong to 'arbitrary', and to it alone")
     if samples is not None:
         return _checked(np.asarray(samples, float))
-    phase = np.arange(SAMPLES) / SAMPLES
-    if waveform == "sin":
-        return np.sin(2 * np.pi * phase)
-    if waveform == "cos":
-        return np.cos(2 * np.pi * phase)
-    if waveform == "ramp":
-        return 1 - 2 * np.abs(1 - 2 * phase)
-    if waveform == "halframp":
-        return 2 * phase - 1
-    if waveform == "square":
-        return np.where(phase < 0.5, 1.0, -1.0)
-    if waveform == "noise":
-        return np.clip(np.random.default_rng().normal(0, 1 / _SIGMAS, SAMPLES), -1, 1)
-    return np.zeros(SAMPLES)
+    return _SHAPES[waveform]()
 
 
 def words(values: NDArray[np.float64]) -> NDArray[np.uint32]:

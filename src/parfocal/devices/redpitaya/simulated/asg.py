@@ -68,9 +68,7 @@ class SimulatedAsg(RegisterFile):
             super().write(offset, values, tick)
         elif channel < len(self._tables):
             begin = offset % _TABLE_BYTES // 4
-            counts = (values & 0x3FFF).astype(np.int64)
-            counts -= (counts >> 13) << 14
-            self._tables[channel][begin : begin + len(values)] = counts
+            self._tables[channel][begin : begin + len(values)] = signed(values.astype(np.int64))
             self._renew(channel, tick)
 
     def write_word(self, offset: int, value: int, tick: int) -> None:

@@ -6,12 +6,9 @@ gain that the registers hold (39 kHz) is still stable, and 1 s of board time tak
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-
-from parfocal.devices.redpitaya.simulated.words import FULL_SCALE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +18,6 @@ if TYPE_CHECKING:
     from parfocal.devices.redpitaya.simulated.plant import Plant
 
 STEP_TICKS = 256
-PIDS = 3
 STAGES = 4
 KEPT = 1 << 19
 """Steps that are remembered: 1.07 s."""
@@ -31,42 +27,40 @@ _DERIVED_SLOTS = (5, 6, 7, 14)
 _OUTPUT, _DRIVE, _INPUT = 0, 3, 5
 
 
-@dataclass
-class LoopSettings:
-    """What the registers say, as arrays with a value for each PID, in counts and steps."""
-
-    slot: NDArray[np.int64] = field(default_factory=lambda: np.arange(10, 10 + PIDS) % 12)
-    setpoint: NDArray[np.float64] = field(default_factory=lambda: np.zeros(PIDS))
-    proportional: NDArray[np.float64] = field(default_factory=lambda: np.zeros(PIDS))
-    integral: NDArray[np.float64] = field(default_factory=lambda: np.zeros(PIDS))
-    low: NDArray[np.float64] = field(default_factory=lambda: np.full(PIDS, -float(FULL_SCALE)))
-    high: NDArray[np.float64] = field(default_factory=lambda: np.full(PIDS, FULL_SCALE - 1.0))
-    differential: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(PIDS, bool))
-    alpha: NDArray[np.float64] = field(default_factory=lambda: np.zeros((PIDS, STAGES)))
-    high_pass: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((PIDS, STAGES), bool))
-
-    @property
-    def acting(self) -> NDArray[np.bool_]:
-        """Which of them have a gain."""
-        return np.asarray((self.proportional != 0) | (self.integral != 0))
+PID = np.dtype(
+    [
+        ("slot", np.int64),
+        ("setpoint", float),
+        ("proportional", float),
+        ("integral", float),
+        ("low", float),
+        ("high", float),
+        ("differential", bool),
+        ("alpha", float, STAGES),
+        ("high_pass", np.uint8, STAGES),
+        ("routes", np.int64),
+        ("filters", float, STAGES),
+        ("memory", float),
+        ("output", float),
+    ],
+    align=True,
+)
+"""A controller, in counts and steps: what its registers say, then its state."""
+PLANT = np.dtype(
+    [("gain", float), ("source", np.int64), ("delay", np.int64), ("approach", float), ("behind", float)],
+    align=True,
+)
+"""A plant: its gain, output, delay and how far its low-pass goes in a step; then that low-pass's state."""
 
 
 class ControlLoop:
     """What the PIDs do to the outputs, and through the plants to the inputs."""
 
     def __init__(self, plants: tuple[Plant, Plant]) -> None:
-        self.settings = LoopSettings()
-        self.routes = np.zeros(PIDS, np.int64)
-        self.memory = np.zeros(PIDS)
-        self._filters = np.zeros((PIDS, STAGES))
-        self._output = np.zeros(PIDS)
-        self._behind = np.zeros(2)
-        self._gain = np.array([plant.gain for plant in plants])
-        self._source = np.array([plant.output for plant in plants])
-        self._delay = np.array([max(1, round(plant.delay_ticks / STEP_TICKS)) for plant in plants])
-        tau = np.array([plant.tau_ticks for plant in plants]) / STEP_TICKS
-        self._approach = np.where(tau > 0, 1 - np.exp(-1 / np.where(tau > 0, tau, 1.0)), 1.0)
-        self._settling = int(10 * tau.max() + self._delay.max()) + 2
+        self.pids = np.zeros(3, PID)
+        self._plants = np.array([_in_steps(plant) for plant in plants], PLANT)
+        slowest = max(plant.tau_ticks for plant in plants) / STEP_TICKS
+        self._settling = int(10 * slowest + self._plants["delay"].max()) + 2
         self._past = np.zeros((7, KEPT), np.float32)
         self._step = 0
         self._oldest = 0
@@ -76,14 +70,14 @@ class ControlLoop:
     @property
     def is_acting(self) -> bool:
         """Whether any PID has a gain, so that time has to be worked through."""
-        return bool(self.settings.acting.any())
+        return bool(self._acting.any())
 
     def advance(self, tick: int, seen: Callable[[int, NDArray[np.int64]], NDArray[np.float64]]) -> None:
         """Act until `tick`; ``seen(slot, ticks)`` is what a PID sees of a slot apart from PIDs' own doing."""
         goal = tick // STEP_TICKS
         if goal <= self._step:
             return
-        self._used = self._used or self.is_acting or bool(self.memory.any())
+        self._used = self._used or self.is_acting or bool(self.pids["memory"].any())
         if not self._used:
             self._step = self._oldest = goal
             return
@@ -104,7 +98,7 @@ class ControlLoop:
     def warm_up(self) -> None:
         """Load the compiled steps."""
         if not self.is_acting:
-            self._run(np.zeros((PIDS, 0)), 0)
+            self._run(np.zeros((len(self.pids), 0)))
 
     def output(self, pid: int, ticks: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the output of a PID, in counts."""
@@ -117,6 +111,11 @@ class ControlLoop:
     def input(self, index: int, ticks: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return what the PIDs bring about at an input, in counts."""
         return self._row(_INPUT + index, ticks)
+
+    @property
+    def _acting(self) -> NDArray[np.bool_]:
+        """Which of the PIDs have a gain."""
+        return np.asarray((self.pids["proportional"] != 0) | (self.pids["integral"] != 0))
 
     def _row(self, row: int, ticks: NDArray[np.int64]) -> NDArray[np.float64]:
         if not self._used:
@@ -135,25 +134,26 @@ class ControlLoop:
         self._step = goal
 
     def _work(self, goal: int, seen: Callable[[int, NDArray[np.int64]], NDArray[np.float64]]) -> None:
-        at = self.settings
-        fine = any(int(slot) in _DERIVED_SLOTS for slot in at.slot[at.acting])
+        acting, slots = self._acting, self.pids["slot"]
+        fine = any(int(slot) in _DERIVED_SLOTS for slot in slots[acting])
         while self._step < goal:
             end = min(goal, self._step + (_FINE_CHUNK if fine else _CHUNK))
             ticks = np.arange(self._step, end, dtype=np.int64) * STEP_TICKS
-            outside = np.zeros((PIDS, len(ticks)))
-            for pid in np.flatnonzero(at.acting | at.acting[[1, 0, 2]]):
-                outside[pid] = seen(int(at.slot[pid]), ticks)
-            self._run(outside, self._step)
+            outside = np.zeros((len(slots), len(ticks)))
+            for pid in np.flatnonzero(acting | acting[[1, 0, 2]]):
+                outside[pid] = seen(int(slots[pid]), ticks)
+            self._run(outside)
             self._step = end
             self._oldest = max(self._oldest, end - KEPT)
 
-    def _run(self, outside: NDArray[np.float64], first: int) -> None:
+    def _run(self, outside: NDArray[np.float64]) -> None:
         # Loading the compiler takes half a second: boards whose PIDs stay off do without.
         from parfocal.devices.redpitaya.simulated.loop_kernel import run
 
-        at = self.settings
-        run(
-            outside, at.slot, at.setpoint, at.proportional, at.integral, at.low, at.high, at.differential,
-            at.alpha, at.high_pass, self.routes, self.memory, self._filters, self._output, self._behind,
-            self._gain, self._source, self._delay, self._approach, self._past, first,
-        )  # fmt: skip
+        run(outside, self.pids, self._plants, self._past, self._step)
+
+
+def _in_steps(plant: Plant) -> tuple[float, int, int, float, float]:
+    tau = plant.tau_ticks / STEP_TICKS
+    delay = max(1, round(plant.delay_ticks / STEP_TICKS))
+    return plant.gain, plant.output, delay, 1 - np.exp(-1 / tau) if tau else 1.0, 0.0

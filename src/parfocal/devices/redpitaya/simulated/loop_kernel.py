@@ -19,12 +19,10 @@ _MEMORY_LIMIT = 4 * 8192.0
 
 
 @numba.njit(cache=True)
-def signal(
-    slot: int, outside: float, output: NDArray[np.float64], past: NDArray[np.float32], now: int
-) -> float:
+def signal(slot: int, outside: float, pids: NDArray[np.void], past: NDArray[np.float32], now: int) -> float:
     """Return what a controller sees of a slot: what comes from `outside`, and what controllers add to it."""
     if slot < 3:
-        outside = output[slot]
+        outside = pids[slot].output
     elif slot == 10 or slot == 11:
         outside += past[slot - 5, now]
     elif slot == 12 or slot == 13:
@@ -35,30 +33,14 @@ def signal(
 @numba.njit(cache=True)
 def run(
     outside: NDArray[np.float64],
-    slot: NDArray[np.int64],
-    setpoint: NDArray[np.float64],
-    proportional: NDArray[np.float64],
-    integral: NDArray[np.float64],
-    low: NDArray[np.float64],
-    high: NDArray[np.float64],
-    differential: NDArray[np.bool_],
-    alpha: NDArray[np.float64],
-    high_pass: NDArray[np.bool_],
-    routes: NDArray[np.int64],
-    memory: NDArray[np.float64],
-    filters: NDArray[np.float64],
-    output: NDArray[np.float64],
-    behind: NDArray[np.float64],
-    gain: NDArray[np.float64],
-    source: NDArray[np.int64],
-    delay: NDArray[np.int64],
-    approach: NDArray[np.float64],
+    pids: NDArray[np.void],
+    plants: NDArray[np.void],
     past: NDArray[np.float32],
     first: int,
 ) -> None:
     """Let three PIDs and two plants act for as many steps as `outside` has columns.
 
-    `memory`, `filters`, `output` and `behind` (the low-passes of the plants) are the state and are changed.
+    `pids` and `plants` (see `loop.PID` and `loop.PLANT`) hold the state too, which is changed.
     `past` is a ring of rows: three outputs, two drives, two inputs; `first` is the number of the first step.
     """
     kept = past.shape[1]
@@ -66,25 +48,28 @@ def run(
     for step in range(outside.shape[1]):
         now = (first + step) % kept
         for k in range(2):
-            driven = past[3 + source[k], (first + step - delay[k]) % kept]
-            behind[k] += approach[k] * (driven - behind[k])
-            past[5 + k, now] = gain[k] * behind[k]
+            plant = plants[k]
+            driven = past[3 + plant.source, (first + step - plant.delay) % kept]
+            plant.behind += plant.approach * (driven - plant.behind)
+            past[5 + k, now] = plant.gain * plant.behind
         for j in range(3):
-            value = signal(slot[j], outside[j, step], output, past, now)
+            pid = pids[j]
+            value = signal(pid.slot, outside[j, step], pids, past, now)
             for stage in range(4):
-                if alpha[j, stage] > 0:
-                    filters[j, stage] += alpha[j, stage] * (value - filters[j, stage])
-                    value = value - filters[j, stage] if high_pass[j, stage] else filters[j, stage]
+                if pid.alpha[stage] > 0:
+                    pid.filters[stage] += pid.alpha[stage] * (value - pid.filters[stage])
+                    value = value - pid.filters[stage] if pid.high_pass[stage] else pid.filters[stage]
             seen[j] = value
         for j in range(3):
-            error = seen[j] - (seen[1 - j] if differential[j] and j < 2 else setpoint[j])
-            memory[j] = min(max(memory[j] + integral[j] * error, -_MEMORY_LIMIT), _MEMORY_LIMIT)
-            value = min(max(proportional[j] * error + memory[j], -8192.0), 8191.0)
-            output[j] = min(max(value, low[j]), high[j])
-            past[j, now] = output[j]
+            pid = pids[j]
+            error = seen[j] - (seen[1 - j] if pid.differential and j < 2 else pid.setpoint)
+            pid.memory = min(max(pid.memory + pid.integral * error, -_MEMORY_LIMIT), _MEMORY_LIMIT)
+            value = min(max(pid.proportional * error + pid.memory, -8192.0), 8191.0)
+            pid.output = min(max(value, pid.low), pid.high)
+            past[j, now] = pid.output
         for k in range(2):
             total = 0.0
             for j in range(3):
-                if routes[j] >> k & 1:
-                    total += output[j]
+                if pids[j].routes >> k & 1:
+                    total += pids[j].output
             past[3 + k, now] = min(max(total, -8192.0), 8191.0)

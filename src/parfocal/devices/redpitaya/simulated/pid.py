@@ -53,34 +53,34 @@ class SimulatedPid(dsp.DspSlot):
         """Return a word; the integrator as it is at `tick`."""
         if offset == _MEMORY:
             self.signals.advance(tick)
-            return int(np.rint(self.signals.loop.memory[self.slot])) & 0xFFFFFFFF
+            return int(np.rint(self.signals.loop.pids["memory"][self.slot])) & 0xFFFFFFFF
         return super().read_word(offset, tick)
 
     def write_word(self, offset: int, value: int, tick: int) -> None:
         """Let the loop act until `tick` as it was, then change it."""
         self.signals.advance(tick)
         if offset == _MEMORY:
-            self.signals.loop.memory[self.slot] = signed(value, 16)
+            self.signals.loop.pids["memory"][self.slot] = signed(value, 16)
             self.signals.loop.disturb()
             return
         super().write_word(offset, value, tick)
         self._apply(tick)
 
     def _apply(self, tick: int) -> None:  # noqa: ARG002  # the loop has been brought there already
-        at, j = self.signals.loop.settings, self.slot
+        pid = self.signals.loop.pids[self.slot]
         self.signals.loop.disturb()
-        frozen = 0 if self.sync.runs(j) else self.words[_MODE] & 7
-        at.slot[j] = self.chosen
-        at.setpoint[j] = signed(self.words.get(_SETPOINT, 0))
-        at.proportional[j] = 0 if frozen & 2 else self._gain(_P) / (1 << _P_SHIFT)
-        at.integral[j] = 0 if frozen & 1 else self._gain(_I) * STEP_TICKS / (1 << _I_SHIFT)
-        at.low[j], at.high[j] = signed(self.words[_LOW]), signed(self.words[_HIGH])
-        at.differential[j] = bool(self.words[_MODE] & 8)
+        frozen = 0 if self.sync.runs(self.slot) else self.words[_MODE] & 7
+        pid["slot"] = self.chosen
+        pid["setpoint"] = signed(self.words.get(_SETPOINT, 0))
+        pid["proportional"] = 0 if frozen & 2 else self._gain(_P) / (1 << _P_SHIFT)
+        pid["integral"] = 0 if frozen & 1 else self._gain(_I) * STEP_TICKS / (1 << _I_SHIFT)
+        pid["low"], pid["high"] = signed(self.words[_LOW]), signed(self.words[_HIGH])
+        pid["differential"] = self.words[_MODE] & 8
         for stage in range(STAGES):
             byte = self.words.get(_FILTER, 0) >> (8 * stage) & 0xFF
             per_tick = min(2.0 ** ((byte & 0x1F) - _FILTER_SHIFTS), 1.0)
-            at.alpha[j, stage] = 1 - (1 - per_tick) ** STEP_TICKS if byte & 0x80 else 0.0
-            at.high_pass[j, stage] = bool(byte & 0x40)
+            pid["alpha"][stage] = 1 - (1 - per_tick) ** STEP_TICKS if byte & 0x80 else 0.0
+            pid["high_pass"][stage] = byte & 0x40
 
     def _gain(self, offset: int) -> int:
         return signed(self.words.get(offset, 0), _GAIN_BITS)

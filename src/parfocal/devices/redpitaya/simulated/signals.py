@@ -54,7 +54,7 @@ class Signals:
         self.advance(tick)
         self._history.change(tick, slot, source=source, outputs=outputs)
         if outputs is not None and slot in PID_SLOTS:
-            self.loop.routes[slot] = outputs
+            self.loop.pids["routes"][slot] = outputs
             self.loop.disturb()
 
     def advance(self, tick: int) -> None:

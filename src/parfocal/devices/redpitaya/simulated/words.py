@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from numpy.typing import NDArray
 
 DAC_BITS = 14
 DAC_MASK = (1 << DAC_BITS) - 1
 FULL_SCALE = 8192
 """Counts for a volt: the signals inside the FPGA run from -8192 to 8191."""
+
+Counts = TypeVar("Counts", int, NDArray[np.int64])
 
 
 class RegisterFile:
@@ -61,13 +62,13 @@ class RegisterFile:
             self.words[offset] = value & self.writable[offset]
 
 
-def signed(counts: int, bits: int = DAC_BITS) -> int:
-    """Return the low `bits` of `counts` as two's complement.
+def signed(counts: Counts, bits: int = DAC_BITS) -> Counts:
+    """Return the low `bits` of a number, or of each one of an array, as two's complement.
 
     Examples
     --------
     >>> signed(0x2000), signed(0x1FFF)
     (-8192, 8191)
     """
-    counts &= (1 << bits) - 1
-    return counts - (1 << bits) if counts >> (bits - 1) else counts
+    low = counts & ((1 << bits) - 1)
+    return low - (low >> (bits - 1) << bits)

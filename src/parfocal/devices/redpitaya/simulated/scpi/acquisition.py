@@ -12,6 +12,7 @@ from parfocal.devices.redpitaya.board import ModuleRegisters
 from parfocal.devices.redpitaya.memory_map import SAMPLES, SCOPE
 from parfocal.devices.redpitaya.registers import Count, Field
 from parfocal.devices.redpitaya.simulated.scpi.language import ascii_block, binary_block
+from parfocal.devices.redpitaya.simulated.words import signed
 from parfocal.devices.redpitaya.trigger import HYSTERESIS, SOURCE, THRESHOLD
 
 if TYPE_CHECKING:
@@ -101,8 +102,7 @@ class Acquisition:
         if newest:
             begin = oldest - count
         ring = self._board.link.read(SCOPE + registers.BUFFERS[channel - 1], SAMPLES).astype(np.int64)
-        counts = ring[(begin + np.arange(min(count, SAMPLES))) % SAMPLES]
-        counts -= (counts >> 13) << 14
+        counts = signed(ring[(begin + np.arange(min(count, SAMPLES))) % SAMPLES])
         whole = self.format["units"] == "RAW"
         values = counts.astype(np.float64) if whole else self._volts(channel, counts)
         if self.format["form"] == "ASCII":

@@ -8,6 +8,7 @@ import numpy as np
 
 from parfocal.devices.redpitaya.asg import Asg
 from parfocal.devices.redpitaya.memory_map import SAMPLES
+from parfocal.devices.redpitaya.waveforms import table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -94,11 +95,11 @@ class Generator:
 
     def _shape(self) -> NDArray[np.float64]:
         shapes: dict[str, NDArray[np.float64]] = {
-            "SINE": np.sin(2 * np.pi * _PHASE),
-            "SQUARE": np.where(_PHASE < 0.5, 1.0, -1.0),
-            "TRIANGLE": 1 - 4 * np.abs((_PHASE + 0.25) % 1 - 0.5),
-            "SAWU": 2 * _PHASE - 1,
-            "SAWD": 1 - 2 * _PHASE,
+            "SINE": table("sin"),
+            "SQUARE": table("square"),
+            "TRIANGLE": np.roll(table("ramp"), -SAMPLES // 4),
+            "SAWU": table("halframp"),
+            "SAWD": -table("halframp"),
             "PWM": np.where(self.settings["DCYC"] > _PHASE, 1.0, -1.0),
             "ARBITRARY": self._table,
         }
