@@ -13,7 +13,6 @@ LED = Register(name="led", offset=0x30, bits=8)
 THRESHOLD = volts("threshold_v", 0x8)
 BIT = [Register(name=f"bit{i}", offset=0x30, low_bit=i, bits=1, shared=True) for i in range(8)]
 PULSE = Register(name="arm", offset=0x0, bits=2, volatile=True)
-SECRET = Register(name="secret", offset=0x110, bits=8, shared=True, access="wo")
 
 
 class CountingLink:
@@ -92,12 +91,6 @@ def test_shared_words_lose_nobody_s_bits(link):
     for thread in threads:
         thread.join()
     assert board.get(LED, HK) == 0b10101010
-
-
-def test_an_unreadable_register_gives_what_was_written_last(board, memory):
-    board.set(SECRET, HK, 3)
-    assert board.get(SECRET, HK) == 3
-    assert memory.accesses == [("w", HK + 0x110)]
 
 
 @pytest.mark.parametrize("lost", ["before", "after"])

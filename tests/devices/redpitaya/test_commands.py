@@ -7,12 +7,14 @@ import re
 
 import pytest
 
-from parfocal.devices.redpitaya.asg import Asg, AsgSettings
+from parfocal.devices.redpitaya.asg import Asg, AsgSettings, AsgState
 from parfocal.devices.redpitaya.host import RedPitayaHost
-from parfocal.devices.redpitaya.iq import Iq
-from parfocal.devices.redpitaya.pid import Pid
+from parfocal.devices.redpitaya.iq import Iq, IqMeasurement, Sweep
+from parfocal.devices.redpitaya.pid import Pid, PidState, Settling
 from parfocal.devices.redpitaya.scope import Scope
+from parfocal.devices.redpitaya.trace import Trace
 from parfocal.ipc import CommandTable
+from parfocal.ipc.results import result_name
 
 FACE = """
 asg_get(channel='asg0')
@@ -92,6 +94,21 @@ def test_a_derived_command_is_described_as_its_method(command, method):
         entry = re.search(rf"^(\w+, )*{name}(, \w+)* : ", described, re.MULTILINE)
         assert bool(entry) is (name not in ("wait", "timeout_s")), name
     assert "Raises" in described
+
+
+@pytest.mark.parametrize(
+    ("command", "result"),
+    [
+        ("asg_setup", AsgState),
+        ("pid_get", PidState),
+        ("pid_wait_settled", Settling),
+        ("iq_get_measurement", IqMeasurement),
+        ("iq_sweep", Sweep),
+        ("scope_acquire", Trace),
+    ],
+)
+def test_a_derived_command_says_what_it_returns(command, result):
+    assert CommandTable.of(RedPitayaHost)[command].info.result == result_name(result)
 
 
 def test_a_derived_command_is_a_method_like_any_other():

@@ -45,7 +45,6 @@ class Board:
         self._calibration = dict(zip(("in1", "in2"), calibration, strict=True))
         self._word_locks: defaultdict[int, threading.RLock] = defaultdict(threading.RLock)
         self._locks_guard = threading.Lock()
-        self._shadow: dict[int, int] = {}
         self._momentary: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
 
     def close(self) -> None:
@@ -74,11 +73,8 @@ class Board:
         self.link.write(address, np.array([word & _WHOLE_WORD], np.uint32))
 
     def get(self, field: Field[T], base: int) -> T:
-        """Return the value of a field of the module at `base`; what was written last if it is unreadable."""
-        address = base + field.offset
-        if field.access == "wo":
-            return field.decode(self._shadow.get(address, 0))
-        return field.decode(self.read_word(address))
+        """Return the value of a field of the module at `base`."""
+        return field.decode(self.read_word(base + field.offset))
 
     def set(self, field: Field[T], base: int, value: T) -> T:
         """Write a field of the module at `base`; return the value that the board has now.
@@ -95,8 +91,8 @@ class Board:
         bits = field.encode(value)
         address = base + field.offset
         mask = field.mask if field.shared else _WHOLE_WORD
-        if field.access == "wo" or field.volatile:
-            self.modify(address, mask, bits, shadowed=field.access == "wo")
+        if field.volatile:
+            self.modify(address, mask, bits)
             return field.decode(bits)
         with self._word_lock(address):
             self._write_surely(address, mask, bits)
@@ -108,21 +104,10 @@ class Board:
             )
         return field.decode(now)
 
-    def modify(self, address: int, mask: int, bits: int, *, shadowed: bool = False) -> None:
-        """Set the bits under `mask` of a word to `bits`; nobody else's change of the word gets lost.
-
-        Parameters
-        ----------
-        address, mask, bits : int
-            Which word, which of its bits, and their values in place.
-        shadowed : bool
-            Take the other bits from what was written last, not from the board: for words that read
-            differently from how they are written.
-        """
+    def modify(self, address: int, mask: int, bits: int) -> None:
+        """Set the bits under `mask` of a word to `bits`; nobody else's change of the word gets lost."""
         with self._word_lock(address):
-            word = self._merged(address, mask, bits, shadowed=shadowed)
-            self.write_word(address, word)
-            self._shadow[address] = word
+            self.write_word(address, self._merged(address, mask, bits))
 
     def strobe(self, address: int, mask: int, bits: int, *, then: int = 0) -> None:
         """Write `bits` under `mask`, and `then` there at once: a trigger, which no later change repeats.
@@ -134,8 +119,7 @@ class Board:
             could be reached.
         """
         with self._word_lock(address):
-            before = self._merged(address, mask, then, shadowed=False)
-            self._shadow[address] = before
+            before = self._merged(address, mask, then)
             try:
                 self.write_word(address, (before & ~mask) | (bits & mask))
             except UnconfirmedWriteError:
@@ -148,10 +132,10 @@ class Board:
         """Have `bits` under `mask`, such as a trigger, dropped where they are found standing in the word."""
         self._momentary[address].append((mask, bits))
 
-    def _merged(self, address: int, mask: int, bits: int, *, shadowed: bool) -> int:
+    def _merged(self, address: int, mask: int, bits: int) -> int:
         if mask == _WHOLE_WORD:
             return bits
-        others = self._shadow.get(address, 0) if shadowed else self.read_word(address)
+        others = self.read_word(address)
         for momentary_mask, momentary in self._momentary[address]:
             if others & momentary_mask == momentary:
                 others &= ~momentary_mask

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -268,13 +268,22 @@ class Iq:
 
     def sweep(
         self,
-        frequencies_hz: Iterable[float],
+        frequencies_hz: list[float],
         *,
         averaging_s: float = 0.01,
         settling_s: float = 0.0,
         wait: Wait = uncancelled,
     ) -> Iterator[IqMeasurement]:
-        """Measure at one frequency after another, yielding each point when it is there; see `measure`.
+        """Measure at one frequency after another, yielding each point when it is there.
+
+        Parameters
+        ----------
+        frequencies_hz : list of float
+            Which frequencies, 0 to 62.5 MHz.
+        averaging_s, settling_s : float
+            Of each point, in seconds; as for a single measurement.
+        wait : callable
+            Waits, and raises when the sweep is no longer wanted.
 
         Raises
         ------

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
 
 from parfocal.core.clock import SYSTEM_CLOCK
 
+Wait = Callable[[float], object]
+"""Waits for some seconds; raises, at once, when the measurement is no longer wanted."""
 
-class Wait(Protocol):
-    """Waits for some seconds; raises, at once, when the measurement is no longer wanted."""
-
-    def __call__(self, seconds: float, /) -> object:
-        """Wait."""
-        ...
-
-
-def uncancelled(seconds: float, /) -> None:
-    """Wait; nobody can cancel it."""
-    SYSTEM_CLOCK.sleep(seconds)
+uncancelled: Wait = SYSTEM_CLOCK.sleep

@@ -176,12 +176,12 @@ class Pid:
     ) -> Iterator[Settling]:
         """Wait until the input has been near the setpoint for a while, yielding how far that is.
 
-        The input is read every 2 ms, as it is before the controller's filters: its noise counts.
+        The input is read every 2 ms, as it is before the controller's filters.
 
         Parameters
         ----------
         within_v : float
-            How near is near enough, in volts at the input's connector.
+            How near is near enough, in volts at the input's connector; its noise counts.
         for_s : float
             For how long it has to be, without a break, in seconds.
         wait : callable
@@ -190,7 +190,7 @@ class Pid:
         Raises
         ------
         BadInputError
-            If a value cannot be used, or the controller has no input; before the first is yielded.
+            If a value cannot be used, or the controller has no input: before anything is waited for.
         """
         if not 0 < within_v < math.inf:
             raise BadInputError(f"within_v = {within_v!r} V must be positive")

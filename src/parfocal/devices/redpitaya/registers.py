@@ -13,9 +13,6 @@ if TYPE_CHECKING:
 
     from parfocal.devices.redpitaya.trace import Calibration
 
-Access = Literal["rw", "ro", "wo"]
-"""Readable and writable; written by the board alone; not readable, so what was written is remembered."""
-
 T = TypeVar("T")
 
 
@@ -32,7 +29,7 @@ class Field(Generic[T]):
     low_bit, bits : int
         Where the field lies in the word.
     access : str
-        "rw", "ro" or "wo".
+        "rw", or "ro": written by the board alone.
     shared : bool
         Other fields lie in the same word: it is changed under a mask.
     volatile : bool
@@ -44,7 +41,7 @@ class Field(Generic[T]):
     offset: int
     low_bit: int = 0
     bits: int = 32
-    access: Access = "rw"
+    access: Literal["rw", "ro"] = "rw"
     shared: bool = False
     volatile: bool = False
 

@@ -55,10 +55,14 @@ class TraceSettings:
     ----------
     input, input2 : str, optional
         Signals of the channels, such as "in1" or "pid0". The second is fetched only if it is given.
-    decimation, averaging, threshold_v, hysteresis_v : optional
-        As `Scope.set_decimation`, `Scope.set_averaging` and `Scope.set_trigger` take them.
+    decimation : int, optional
+        A sample every so many ticks of 8 ns: a power of two, 1 to 65536.
+    averaging : bool, optional
+        Whether a sample is the mean of its ticks, or one of them.
     trigger_source : str, optional
-        What to wait for this time; by default what `Scope.set_trigger` chose, at first "immediately".
+        What to wait for: "immediately", "ch1_positive_edge", "asg0", ...; at first "immediately".
+    threshold_v, hysteresis_v : float, optional
+        Of an edge, in volts of the signal that triggers; one pair serves both channels.
     trigger_delay_s : float
         From the trigger to the middle of the trace, in seconds. Refused for "immediately", whose trace
         begins with the trigger.

@@ -93,20 +93,11 @@ class SharedBoard:
 
         If the board is out of reach, it is done when the board is back.
         """
-        self._still_on.add(name)
-        self.declared.forget(name)
-        self.modules[name].off()
-        self._silence(name)
+        self._silence_at_once([name], self.modules[name].off)
 
     def silence_all(self) -> None:
         """Do as `silence` to every output, all of them at once first."""
-        outputs = [name for name in self.modules if name != "scope"]
-        self._still_on.update(outputs)
-        for name in outputs:
-            self.declared.forget(name)
-        self.make_safe()
-        for name in outputs:
-            self._silence(name)
+        self._silence_at_once([name for name in self.modules if name != "scope"], self.make_safe)
 
     def finish_silence(self) -> None:
         """Silence what could not be silenced when it should have been."""
@@ -150,6 +141,14 @@ class SharedBoard:
     def states(self) -> dict[str, dict[str, Any]]:
         """Return what every module is known to be set to, without asking the board."""
         return {name: self.state(name) for name in self._states}
+
+    def _silence_at_once(self, names: list[str], act: Callable[[], None]) -> None:
+        self._still_on.update(names)
+        for name in names:
+            self.declared.forget(name)
+        act()
+        for name in names:
+            self._silence(name)
 
     def _silence_if_due(self, name: str) -> None:
         with self._locks[name]:

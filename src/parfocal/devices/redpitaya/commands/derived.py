@@ -1,6 +1,7 @@
 """Makes commands out of the methods of a board's modules.
 
-A command has the arguments, types, defaults and docstring of the method that it calls.
+A command has the arguments, types, defaults and docstring of the method that it calls. Only `wait` and
+`timeout_s` are not among them: any call can be cancelled, and given a deadline.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import Any, TypeVar, get_args
 from parfocal.ipc import Effect, command
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_OF_ANY_CALL = ("wait", "timeout_s")
 
 
 @dataclass(frozen=True)
@@ -90,18 +93,16 @@ class Modules:
         return self._command(method, silence, "stops")
 
     def like(
-        self, method: Callable[..., Any], *, effect: Effect, without: Collection[str] = ()
+        self, method: Callable[..., Any], *, effect: Effect, lane: str = "", returns: Any = None
     ) -> Callable[[F], F]:
         """Make a function a command that takes a module's name and the arguments of `method`."""
-        return like(method, lane=self.lane, effect=effect, first=self.parameter, without=without)
+        return like(method, lane=lane or self.lane, effect=effect, returns=returns, first=self.parameter)
 
     def _command(
         self, method: Callable[..., Any], act: Callable[[Any, str, dict[str, Any]], Any], effect: Effect
     ) -> Any:
-        default = self.parameter.default
-
         def run(host: Any, **arguments: Any) -> Any:
-            return act(host, arguments.pop(self.argument, default), arguments)
+            return act(host, arguments.pop(self.argument, self.parameter.default), arguments)
 
         return _NamedLater(run, self.like(method, effect=effect))
 
@@ -111,8 +112,8 @@ def like(
     *,
     lane: str,
     effect: Effect,
+    returns: Any = None,
     first: inspect.Parameter | None = None,
-    without: Collection[str] = (),
 ) -> Callable[[F], F]:
     """Make a function a command that takes the arguments of `method`.
 
@@ -123,15 +124,17 @@ def like(
         above that of the arguments.
     lane, effect : str
         As `parfocal.ipc.command` takes them.
+    returns : type, optional
+        What is returned, if it is not what `method` returns.
     first : Parameter, optional
         Taken as well: after those without a default, before all others.
-    without : collection of str
-        Arguments of `method` that the command does not take.
     """
 
     def mark(function: F) -> F:
-        signature = _signature(method, first, without)
-        function.__doc__ = _description(function.__doc__, method, without)
+        signature = _signature(method, first)
+        if returns is not None:
+            signature = signature.replace(return_annotation=returns)
+        function.__doc__ = _description(function.__doc__, method)
         function.__annotations__ = {name: each.annotation for name, each in signature.parameters.items()}
         function.__annotations__["return"] = signature.return_annotation
         function.__signature__ = signature  # type: ignore[attr-defined]
@@ -153,21 +156,19 @@ class _NamedLater:
         setattr(owner, name, self.mark(self.run))
 
 
-def _signature(
-    method: Callable[..., Any], first: inspect.Parameter | None, without: Collection[str]
-) -> inspect.Signature:
+def _signature(method: Callable[..., Any], first: inspect.Parameter | None) -> inspect.Signature:
     signature = inspect.signature(method, eval_str=True)
-    parameters = [each for each in signature.parameters.values() if each.name not in without]
+    parameters = [each for each in signature.parameters.values() if each.name not in _OF_ANY_CALL]
     if first is not None:
         required = [each for each in parameters if each.default is each.empty and each.kind == first.kind]
         parameters.insert(len(required), first)
     return signature.replace(parameters=parameters)
 
 
-def _description(own: str | None, method: Callable[..., Any], without: Collection[str]) -> str:
-    """Return the docstring of a command: `method`'s, with another beginning, without some arguments."""
+def _description(own: str | None, method: Callable[..., Any]) -> str:
+    """Return the docstring of a command: `method`'s, with a beginning of its own if it has one."""
     described = inspect.getdoc(method) or ""
-    for name in without:
+    for name in _OF_ANY_CALL:
         described = re.sub(rf"^{name} : .*\n(?:    .*\n?)+", "", described, flags=re.MULTILINE)
     if own is None:
         return described

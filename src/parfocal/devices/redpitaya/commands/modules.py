@@ -9,7 +9,7 @@ from parfocal.devices.redpitaya.commands.derived import Modules
 from parfocal.devices.redpitaya.iq import Iq, IqMeasurement, Sweep
 from parfocal.devices.redpitaya.pid import Pid, Settling
 from parfocal.devices.redpitaya.shared import AsgName, IqName, PidName
-from parfocal.ipc import command, current_call
+from parfocal.ipc import current_call
 
 if TYPE_CHECKING:
     from parfocal.devices.redpitaya.shared import SharedBoard
@@ -43,21 +43,12 @@ class ModuleCommands:
     iq_get = IQS.calling(Iq.state, effect="reads")
     iq_off = IQS.silencing(Iq.off)
 
-    @command(lane="{pid}-settling", effect="reads")
-    def pid_wait_settled(self, pid: PidName = "pid0", within_v: float = 0.01, for_s: float = 0.1) -> Settling:
+    @PIDS.like(Pid.settle, effect="reads", lane="{pid}-settling", returns=Settling)
+    def pid_wait_settled(self, pid: PidName, within_v: float, for_s: float) -> Settling:
         """Wait until a controller's input has been within `within_v` of its setpoint for `for_s`.
 
         Progress tells how far it is. It waits for ever unless the call has a deadline (`timeout_s`) or is
         cancelled; the controller goes on in any case.
-
-        Parameters
-        ----------
-        pid : str
-            Which controller.
-        within_v : float
-            How near is near enough, in volts at the input's connector; its noise counts.
-        for_s : float
-            For how long it has to be, without a break, in seconds.
         """
         call, next_s = current_call(), 0.0
         module: Pid = self.board.modules[pid]
@@ -68,28 +59,19 @@ class ModuleCommands:
                 next_s = now.waited_s + _REPORT_EVERY_S
         return now
 
-    @IQS.like(Iq.measure, effect="changes", without=("wait",))
-    def iq_get_measurement(self, iq: IqName = "iq0", **asked: Any) -> IqMeasurement:  # noqa: D102 - as `Iq.measure`
+    @IQS.like(Iq.measure, effect="changes")
+    def iq_get_measurement(self, iq: IqName, **asked: Any) -> IqMeasurement:  # noqa: D102 - as `Iq.measure`
         module: Iq = self.board.modules[iq]
         measured = module.measure(**asked, wait=current_call().wait)
         self._note_frequency(iq, asked.get("frequency_hz"), measured)
         return measured
 
-    @command(lane=IQS.lane, effect="changes")
-    def iq_sweep(
-        self,
-        frequencies_hz: list[float],
-        iq: IqName = "iq0",
-        *,
-        averaging_s: float = 0.01,
-        settling_s: float = 0.0,
-    ) -> Sweep:
+    @IQS.like(Iq.sweep, effect="changes", returns=Sweep)
+    def iq_sweep(self, frequencies_hz: list[float], iq: IqName, **asked: Any) -> Sweep:
         """Measure the transfer function at one frequency after another; progress carries what there is."""
         call, points = current_call(), []
         module: Iq = self.board.modules[iq]
-        for point in module.sweep(
-            frequencies_hz, averaging_s=averaging_s, settling_s=settling_s, wait=call.wait
-        ):
+        for point in module.sweep(frequencies_hz, **asked, wait=call.wait):
             points.append(point)
             self._note_frequency(iq, frequencies_hz[len(points) - 1], point)
             done = len(points) / len(frequencies_hz)

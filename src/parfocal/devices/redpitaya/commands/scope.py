@@ -51,7 +51,7 @@ class ScopeCommands:
             asked, lambda: self._scope.set_trigger(source, threshold_v, hysteresis_v)._asdict()
         )
 
-    @like(Scope.acquire, lane="scope", effect="changes", without=("timeout_s", "wait"))
+    @like(Scope.acquire, lane="scope", effect="changes")
     def scope_acquire(self, input2: str | None = None, trigger_delay_s: float = 0.0, **asked: Any) -> Trace:
         """Arm, wait for the trigger, return a fresh trace. What is left out is as it was; cancel disarms."""
         call = current_call()
