@@ -21,11 +21,11 @@ from typing import Any
 
 import msgspec
 
-from parfocal.core.clock import poll_until
 from parfocal.core.errors import ConfigError
 from parfocal.core.files import replace_file
 from parfocal.processes.directory import state_folder
-from parfocal.processes.locks import FileLock, holder_of
+from parfocal.processes.held_file import held_file
+from parfocal.processes.locks import holder_of
 
 _LOG = logging.getLogger(__name__)
 FILE = "settings.yaml"
@@ -201,19 +201,10 @@ def _locked(rig: str) -> Iterator[None]:
     """Hold the lock of a rig's kept settings, waiting for whoever has it."""
     lock_path = kept_path(rig).with_name("settings.lock")
     lock_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    held: list[FileLock] = []
-
-    def try_it() -> bool:
-        lock = FileLock.acquire(lock_path, f"settings of {rig}")
-        held.extend([lock] if lock is not None else [])
-        return bool(held)
-
-    if not poll_until(try_it, _LOCKED_WITHIN_S):
-        _, pid = holder_of(lock_path)
-        raise ConfigError(
-            f"process {pid} changes the settings kept for rig {rig!r}; try again when it has ended"
-        )
-    try:
+    with held_file(lock_path, f"settings of {rig}", _LOCKED_WITHIN_S) as held:
+        if not held:
+            _, pid = holder_of(lock_path)
+            raise ConfigError(
+                f"process {pid} changes the settings kept for rig {rig!r}; try again when it has ended"
+            )
         yield
-    finally:
-        held[0].release()

@@ -30,6 +30,7 @@ from parfocal.processes import directory
 from parfocal.processes.directory import SERVICES_FOLDER, ServiceRecord, read_record, write_record
 from parfocal.processes.folders import lock_folder
 from parfocal.processes.heartbeat import read_stamps, step_over_at
+from parfocal.processes.held_file import held_file
 from parfocal.processes.identity import Identity, identity_of
 from parfocal.processes.locks import FOLDER_LOCK, FileLock, holder_of, remove_folder
 from parfocal.processes.process import search_path
@@ -105,26 +106,17 @@ def start_service(
     if found is not None and found.process.alive:
         return found
     root = private_folder(private_folder(directory.runtime_root()) / SERVICES_FOLDER)
-    held: list[FileLock] = []
-
-    def try_it() -> bool:
-        lock = FileLock.acquire(root / f"{spec.name}.lock", "start")
-        held.extend([lock] if lock is not None else [])
-        return bool(held)
-
-    if not poll_until(try_it, _START_LOCK_WITHIN_S, every_s=0.002):
-        raise ProcessError(
-            f"service {spec.name!r} is being started by a process that does not get on with it"
-        )
-    try:
+    with held_file(root / f"{spec.name}.lock", "start", _START_LOCK_WITHIN_S) as held:
+        if not held:
+            raise ProcessError(
+                f"service {spec.name!r} is being started by a process that does not get on with it"
+            )
         found = find_service(spec.name)
         if found is not None and found.process.alive:
             return found
         if found is not None:  # or its reaper would take the folder from the one that is started now
             poll_until(lambda: _is_cleared(found), _CLEARED_WITHIN_S)
         return _start(spec, owner, idle_after_s)
-    finally:
-        held[0].release()
 
 
 def find_service(name: str) -> StandaloneRecord | None:

@@ -10,9 +10,12 @@ import msgspec
 
 from parfocal.core.files import replace_file
 from parfocal.processes.directory import state_folder
+from parfocal.processes.held_file import held_file
 
 _FOLDER = "_desktop"
 """No rig can have such a name."""
+_LOCKED_WITHIN_S = 2.0
+"""Another window holds the file for a moment; one that was stopped holds nobody up for longer than that."""
 
 
 class KeptWindow(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +52,11 @@ def read_kept() -> KeptWindow:
 
 
 class KeptFile:
-    """Writes what is to be kept, in a thread of its own: a slow disk never holds the window up."""
+    """Writes what is to be kept, in a thread of its own: a slow disk never holds the window up.
+
+    Several windows keep what they show in the same file: each writes the layouts that it has changed itself,
+    and leaves those of other rigs as it finds them.
+    """
 
     def __init__(self) -> None:
         self.kept = read_kept()
@@ -61,8 +68,10 @@ class KeptFile:
         self.kept = kept
         if kept == self._written or (self._writing is not None and self._writing.is_alive()):
             return
-        self._written = kept
-        self._writing = threading.Thread(target=_write, args=(kept,), name="kept window", daemon=True)
+        before, self._written = self._written, kept
+        changed = {rig: docks for rig, docks in kept.layouts.items() if before.layouts.get(rig) != docks}
+        own = msgspec.structs.replace(kept, layouts=changed)
+        self._writing = threading.Thread(target=_write, args=(own,), name="kept window", daemon=True)
         self._writing.start()
 
     def close(self, timeout_s: float = 2.0) -> None:
@@ -74,8 +83,11 @@ class KeptFile:
             self._writing.join(timeout_s)
 
 
-def _write(kept: KeptWindow) -> None:
+def _write(own: KeptWindow) -> None:
+    """Write what a window keeps, over what is there of it: layouts of other rigs stay."""
     path = kept_path()
     with suppress(OSError):  # a full disk: the window opens as it did before
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, msgspec.json.encode(kept))
+        with held_file(path.with_suffix(".lock"), "kept window", _LOCKED_WITHIN_S):
+            layouts = {**read_kept().layouts, **own.layouts}
+            replace_file(path, msgspec.json.encode(msgspec.structs.replace(own, layouts=layouts)))

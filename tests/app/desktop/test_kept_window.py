@@ -1,0 +1,28 @@
+"""What several windows keep in one file: none takes back what another one has kept meanwhile."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from parfocal.app.desktop.kept_window import KeptFile, read_kept
+
+
+@pytest.fixture(autouse=True)
+def own_state(tmp_path, monkeypatch):
+    monkeypatch.setenv("PARFOCAL_STATE_DIR", str(tmp_path))
+
+
+def keep(file: KeptFile, rig: str, docks: bytes) -> None:
+    layouts = {**file.kept.layouts, rig: docks}
+    file.keep(msgspec.structs.replace(file.kept, rig=rig, layouts=layouts))
+    file.close()
+
+
+def test_a_window_that_opened_before_leaves_the_layouts_that_another_one_has_kept_since() -> None:
+    keep(KeptFile(), "tweezers", b"as it was")
+    first, second = KeptFile(), KeptFile()
+    keep(first, "tweezers", b"as it is now")
+    keep(second, "microscope", b"docks of the microscope")
+    assert read_kept().layouts == {"tweezers": b"as it is now", "microscope": b"docks of the microscope"}
+    assert read_kept().rig == "microscope"
