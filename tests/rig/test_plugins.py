@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from parfocal.app.desktop.panels import panel_classes
+from parfocal.app.desktop.panel_offers import PanelOffers
+from parfocal.app.desktop.panels import packaged_panels
 from parfocal.cli.app import run
+from parfocal.core.clock import poll_until
 from parfocal.core.errors import BadInputError, ConfigError, RigNotFoundError
+from parfocal.core.status import RigStatus, StreamStatus
 from parfocal.devices.registry import load_device
 from parfocal.processes import loading
 from parfocal.processes.loading import all_plugins, load_object, plugins
@@ -20,6 +23,7 @@ from parfocal.rig.named_rigs import named_rigs
 from parfocal.rig.opening import config_of, load_source
 from parfocal.rig.panel_config import panels_of
 from parfocal.rig.probing import Entry, all_entries, probe
+from parfocal.rig.snapshots import RigSnapshot
 from parfocal.runs.pipeline.step import Step, resolve
 from parfocal.viewers import open_viewer
 from parfocal.viewers.kinds import viewer_kinds
@@ -141,16 +145,18 @@ def test_a_step_by_a_short_name_is_what_it_stands_for(packages) -> None:
         Step(call="bail")
 
 
-def test_panels_and_plots_are_docks_and_those_that_cannot_be_had_are_left_out(
-    packages, monkeypatch, caplog
-) -> None:
-    monkeypatch.setattr("parfocal.app.desktop.panels.PANELS", {})
-    classes = panel_classes()
-    assert {name: kind.title for name, kind in classes.items()} == {
+def test_panels_and_plots_are_docks_and_those_that_cannot_be_had_are_left_out(packages, caplog) -> None:
+    offers = PanelOffers({}, packaged_panels(), ())
+    rows = StreamStatus(name="boiler", kind="rows", produced=0, abandoned=0, slots=8, writer_pid=9)
+    rig = RigStatus(name="lab", pid=1, state="running", services={}, streams={"boiler": rows})
+    snapshot = RigSnapshot(rig=rig)
+    assert poll_until(lambda: len(offers.look(snapshot)) == 2 and len(caplog.records) >= 3, 30.0)
+    docks = offers.look(snapshot)
+    assert {name: offer.kind.title for name, offer in docks.items()} == {
         "gauge": "Gauge",
         "plot pressure": "pressure",
     }
-    assert classes["plot pressure"].area == "bottom"
+    assert docks["plot pressure"].kind.area == "bottom"
     assert "libboil.so not found" in caplog.text
     assert "boil is no class of parfocal.app.desktop.panel.Panel" in caplog.text
     assert "Unnamed has no title" in caplog.text

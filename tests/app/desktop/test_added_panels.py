@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
 from parfocal.app.desktop.panel_loading import panel_class, panel_icon
+from parfocal.app.desktop.panel_offers import PanelOffers
 from parfocal.app.desktop.point_history import MOST_POINTS, PointHistory
+from parfocal.core.clock import poll_until
 from parfocal.core.errors import BadInputError, ConfigError
+from parfocal.core.status import AddedPanel, RigStatus
+from parfocal.rig.snapshots import RigSnapshot
+from parfocal.testing.clock import ManualClock
 
 MODULE = """
 from PySide6.QtWidgets import QLabel
@@ -47,6 +54,8 @@ class Uneven(Focus):
     def points(self, rows):
         return rows["time_ns"], rows[rows.dtype.names[1]][:0]
 """
+
+HANGS = "import threading\nthreading.released_by_this_test.wait()\n"
 
 
 @pytest.fixture
@@ -108,6 +117,26 @@ def test_windows_agree_on_what_was_added_removed_and_has_failed(windows, rig, un
     gone = {"added panel greeting", "added plot height"}
     assert until(lambda: not any(gone & set(window.area.docks) for window in windows))
     assert all(window.area.docks["status"].panel is None or window.area.isVisible() for window in windows)
+
+
+def test_a_panel_whose_import_does_not_end_is_told_of_and_holds_nobody_up(tmp_path, monkeypatch):
+    (tmp_path / "hangs_in_this_test.py").write_text(HANGS + MODULE)
+    monkeypatch.syspath_prepend(tmp_path)
+    released = threading.Event()
+    monkeypatch.setattr(threading, "released_by_this_test", released, raising=False)
+    clock = ManualClock()
+    greeting = AddedPanel(kind="panel", name="greeting", address="hangs_in_this_test:Greeting")
+    offers = PanelOffers({}, {"greeting": greeting}, (), clock=clock)
+    snapshot = RigSnapshot(rig=RigStatus(name="lab", pid=1, state="running", services={}))
+    assert offers.look(snapshot) == {}
+    clock.advance(3.0)
+    assert set(offers.look(snapshot)) == {"import of panel greeting"}
+    told = offers.look(snapshot)["import of panel greeting"].kind
+    assert told.title == "greeting"
+    clock.advance(30.0)
+    assert told.loader.awaited() == {greeting: 33.0}
+    released.set()
+    assert poll_until(lambda: set(offers.look(snapshot)) == {"greeting"}, 30.0)
 
 
 def test_a_class_that_can_not_be_a_plot_is_refused_in_words(application, caplog):

@@ -11,7 +11,7 @@ from PySide6.QtCore import QByteArray, QSize, Qt, QTimer
 from PySide6.QtWidgets import QDockWidget, QLabel, QMainWindow, QTabWidget, QVBoxLayout, QWidget
 
 from parfocal.app.desktop.instruments_panel import InstrumentsPanel
-from parfocal.app.desktop.panel_loading import PanelLoader
+from parfocal.app.desktop.panel_offers import DockOffer, PanelOffers, subjects_of
 from parfocal.rig.snapshots import GONE
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ _AREAS = {
 _RIGHT_PX, _BOTTOM_PX = 450, 280
 _AT_ONCE = 4
 """So many panels show what is new at once: all that are seen in a layout that nobody has changed."""
-_COLUMNS: dict[int | None, Area] = {0: "left", 1: "right"}
 
 
 class PanelDock(QDockWidget):
@@ -143,10 +142,14 @@ class DockArea(QMainWindow):
     session : Session
         The rig; closed with this.
     kinds : dict of str to type of Panel
-        The panels that are offered, by name.
+        Our panels, by name.
+    packaged : dict of str to AddedPanel
+        Those of installed packages.
     """
 
-    def __init__(self, session: Session, kinds: dict[str, type[Panel]]) -> None:
+    def __init__(
+        self, session: Session, kinds: dict[str, type[Panel]], packaged: dict[str, AddedPanel]
+    ) -> None:
         super().__init__()
         self.session = session
         self.setDockOptions(
@@ -157,11 +160,8 @@ class DockArea(QMainWindow):
         self.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
         self.docks: dict[str, PanelDock] = {}
         self.is_laid_out = False
-        self._kinds = kinds
-        self._loader = PanelLoader()
-        self._added: dict[AddedPanel, str] = {}
-        self._first = session.snapshot().rig.panels
-        self._offered: tuple[object, ...] = ()
+        self._offers = PanelOffers(kinds, packaged, session.snapshot().rig.panels)
+        self._offered: dict[str, DockOffer] = {}
         self._due: deque[PanelDock] = deque()
         self._steps = QTimer(self)
         self._steps.setInterval(0)
@@ -173,7 +173,7 @@ class DockArea(QMainWindow):
 
     def add(self, name: str, kind: type[Panel], subject: str = "", area: Area | None = None) -> PanelDock:
         """Add a dock. Before they are laid out it is hidden: stacked, they would make the window higher."""
-        one = len(_subjects(kind, self.session.snapshot())) < 2
+        one = len(subjects_of(kind, self.session.snapshot())) < 2
         title = kind.title if one else f"{kind.title}: {subject}"
         made = partial(kind, self.session, subject) if subject else partial(kind, self.session)
         dock = self.docks[name] = PanelDock(name, kind, made, title, area or kind.area)
@@ -193,28 +193,16 @@ class DockArea(QMainWindow):
         dock.deleteLater()
 
     def _offer(self, snapshot: RigSnapshot) -> None:
-        """Add docks of all panels that have become of use, such as of a camera that was added to the rig."""
-        added = {self.docks[name].kind for name in self._added.values()}
-        now = (tuple(snapshot.rig.services), tuple(snapshot.rig.streams), tuple(self._added))
-        before, self._offered = self._offered, now
-        for name, kind in self._kinds.items() if now != before else ():
-            for subject in _subjects(kind, snapshot) if kind not in added else ():
-                if (whole := f"{name} {subject}".strip()) not in self.docks:
-                    self.add(whole, kind, subject)
-
-    def _take_added(self, panels: tuple[AddedPanel, ...]) -> None:
-        """Have the docks of the panels that the rig has of others; those that it has no longer go."""
-        for added in set(self._added) - set(panels):
-            self.remove(self._added.pop(added))
-        for added in panels:
-            kind = None if added in self._added else self._loader.take(added)
-            if kind is not None:
-                for name in [name for name, dock in self.docks.items() if dock.kind is kind]:
-                    self.remove(name)  # it is offered by its package, too
-                name = self._added[added] = f"added {added.kind} {added.name}"
-                dock = self.add(name, kind, area=_COLUMNS.get(added.column))
-                if added not in self._first:
-                    dock.raise_()  # somebody has asked for it just now
+        """Add docks of what there is to be seen now; those of what others have removed go."""
+        offers = self._offers.look(snapshot)
+        for name in self._offered.keys() - offers.keys():
+            self.remove(name)
+        for name, offer in offers.items():
+            if name not in self.docks:
+                dock = self.add(name, offer.kind, offer.subject, offer.area)
+                if offer.is_new and self.is_laid_out:
+                    dock.raise_()
+        self._offered = offers
 
     def _put_beside(self, dock: PanelDock) -> None:
         """Put a new dock beside those of its area, which are laid out."""
@@ -289,7 +277,6 @@ class DockArea(QMainWindow):
         snapshot = self.session.snapshot()
         if self.is_laid_out and snapshot.rig.state != GONE:
             self._offer(snapshot)
-            self._take_added(snapshot.rig.panels)
         if not self._due:
             self._due.extend(dock for dock in self if dock.is_seen)
             self._steps.start()
@@ -324,12 +311,3 @@ def is_kept(name: str, kept: bytes) -> bool:
     """Whether a layout holds a dock: Qt writes its name as UTF-16, after the number of its bytes."""
     written = name.encode("utf-16-be")
     return len(written).to_bytes(4, "big") + written in kept
-
-
-def _subjects(kind: type[Panel], snapshot: RigSnapshot) -> tuple[str, ...]:
-    """Return what a panel shows of a rig; nothing if it does not fit, or cannot tell."""
-    try:
-        return tuple(kind.subjects(snapshot)) if kind.fits(snapshot) else ()
-    except Exception:  # noqa: BLE001 - the border of a panel, which may be anybody's: logged
-        _LOG.exception("panel %s cannot tell whether it fits", kind.__name__)
-        return ()

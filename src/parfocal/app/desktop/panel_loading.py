@@ -9,20 +9,25 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import qtawesome
 from PySide6.QtGui import QIcon
+from PySide6.QtWidgets import QLabel
 
+from parfocal.app.desktop.look import tell
 from parfocal.app.desktop.panel import Panel
 from parfocal.app.desktop.plot_panel import plot_panel
 from parfocal.app.desktop.time_plot import TimePlot
+from parfocal.core.clock import SYSTEM_CLOCK, Clock
 from parfocal.core.errors import BadInputError, ConfigError
+from parfocal.core.status import AddedPanel
 from parfocal.processes.loading import load_object
 
 if TYPE_CHECKING:
     from parfocal.app.desktop.session import Session
-    from parfocal.core.status import AddedPanel
 
 _log = logging.getLogger(__name__)
 _AREAS = ("left", "right", "bottom")
 _LONGEST_S = 86_400.0
+_MOMENT_S, _TOO_LONG_S = 1.0, 10.0
+"""An import that takes longer is told of; and is held for one that hangs."""
 
 
 class FailedPanel(Panel):
@@ -38,19 +43,35 @@ class FailedPanel(Panel):
 
 
 class PanelLoader:
-    """Imports classes that a rig names, each in a thread of its own: an import may take long."""
+    """Imports classes of others, each in a thread of its own: an import may take long, or never end.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    clock : Clock
+        By which an import takes long.
+    """
+
+    def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._clock = clock
         self._loaded: dict[AddedPanel, type[Panel]] = {}
-        self._begun: set[AddedPanel] = set()
+        self._begun_s: dict[AddedPanel, float] = {}
 
     def take(self, added: AddedPanel) -> type[Panel] | None:
         """Return the class of a panel, `FailedPanel` of one that can't be had; None while it is imported."""
-        if added not in self._begun:
-            self._begun.add(added)
+        if added not in self._begun_s:
+            self._begun_s[added] = self._clock.monotonic_ns() / 1e9
             name = f"import of {added.address}"
             threading.Thread(target=self._load, args=(added,), name=name, daemon=True).start()
         return self._loaded.get(added)
+
+    def awaited(self) -> dict[AddedPanel, float]:
+        """Return for how long, s, those are imported already that take longer than a moment."""
+        now_s = self._clock.monotonic_ns() / 1e9
+        return {
+            added: now_s - begun_s
+            for added, begun_s in self._begun_s.items()
+            if added not in self._loaded and now_s - begun_s > _MOMENT_S
+        }
 
     def _load(self, added: AddedPanel) -> None:
         try:
@@ -62,6 +83,53 @@ class PanelLoader:
             _log.warning("%s", error)
             found = type("FailedPanel", (FailedPanel,), {"title": added.name, "error": str(error)})
         self._loaded[added] = found
+
+
+class AwaitedPanel(Panel):
+    """Stands for a panel while it is imported, and tells for how long."""
+
+    title: ClassVar = ""
+    icon: ClassVar = "fa6s.hourglass-half"
+    loader: ClassVar[PanelLoader]
+    added: ClassVar[AddedPanel]
+
+    def __init__(self, session: Session, subject: str = "") -> None:
+        super().__init__(session, subject)
+        self._widget = self.told = QLabel()
+        self.told.setWordWrap(True)
+        self.told.setMargin(12)
+
+    def refresh(self) -> None:
+        """Tell how long it takes."""
+        seconds = self.loader.awaited().get(self.added, 0.0)
+        tell(self.told, awaited_text(self.added, seconds), wrong=seconds > _TOO_LONG_S)
+
+
+def awaited_panel(loader: PanelLoader, added: AddedPanel) -> type[AwaitedPanel]:
+    """Return the panel that stands for one that is imported."""
+    return type("AwaitedPanel", (AwaitedPanel,), {"title": added.name, "loader": loader, "added": added})
+
+
+def awaited_text(added: AddedPanel, seconds: float) -> str:
+    """Return what is told of an import that takes long.
+
+    Examples
+    --------
+    >>> pump = AddedPanel(kind="panel", name="pump", address="lab.panels:PumpPanel")
+    >>> awaited_text(pump, 3.2)
+    "Importing lab.panels for the panel 'pump', for 3 s."
+    >>> print(awaited_text(pump, 45.0))
+    The import of lab.panels, for the panel 'pump', has not ended within 10 s: it hangs, or is very slow.
+    The window goes on without it. Mend or remove lab.panels, then open the window again.
+    """
+    package = added.address.partition(":")[0]
+    if seconds <= _TOO_LONG_S:
+        return f"Importing {package} for the {added.kind} {added.name!r}, for {seconds:.0f} s."
+    return (
+        f"The import of {package}, for the {added.kind} {added.name!r}, has not ended within "
+        f"{_TOO_LONG_S:.0f} s: it hangs, or is very slow.\nThe window goes on without it. Mend or remove "
+        f"{package}, then open the window again."
+    )
 
 
 def panel_icon(name: str, color: str) -> QIcon:

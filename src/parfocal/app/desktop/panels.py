@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
-from parfocal.app.desktop.panel_loading import panel_class
-from parfocal.core.errors import ConfigError
+from parfocal.core.status import AddedPanel
 from parfocal.processes.loading import load_object, plugins
 from parfocal.rig.panel_config import GROUP_OF
 
 if TYPE_CHECKING:
     from parfocal.app.desktop.panel import Panel
-
-_log = logging.getLogger(__name__)
 
 PANELS = {
     "live": "parfocal.app.desktop.live_panel:LivePanel",
@@ -38,16 +34,18 @@ PANELS = {
 
 
 def panel_classes() -> dict[str, type[Panel]]:
-    """Return the classes of all panels by their names: ours, those of installed packages, their plots.
+    """Return the classes of our panels by their names."""
+    return {name: load_object(address, f"panel {name!r}") for name, address in PANELS.items()}
 
-    One of another package that cannot be had is left out, which the log tells, and `parfocal doctor`.
+
+def packaged_panels() -> dict[str, AddedPanel]:
+    """Return what installed packages have of panels and time plots, by the names of their docks.
+
+    Nothing of theirs is imported: `PanelLoader` does that. One that cannot be had is left out then, which the
+    log tells, and `parfocal doctor`.
     """
-    found = {name: load_object(address, f"panel {name!r}") for name, address in PANELS.items()}
-    for kind, group in GROUP_OF.items():
-        for name, plugin in plugins(group).items():
-            try:
-                loaded = load_object(plugin.address, f"{kind} {name!r} of {plugin.package}")
-                found.setdefault(name if kind == "panel" else f"plot {name}", panel_class(loaded, kind))
-            except ConfigError as error:
-                _log.warning("%s", error)
-    return found
+    return {
+        name if kind == "panel" else f"plot {name}": AddedPanel(kind=kind, name=name, address=plugin.address)
+        for kind, group in GROUP_OF.items()
+        for name, plugin in plugins(group).items()
+    }

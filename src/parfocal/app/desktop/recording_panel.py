@@ -26,6 +26,7 @@ from parfocal.app.desktop.look import tell
 from parfocal.app.desktop.panel import Panel
 from parfocal.app.desktop.recording_facts import bytes_per_s, room_text, stored_text
 from parfocal.app.desktop.request_line import RequestLine
+from parfocal.app.desktop.run_folder import run_folder
 from parfocal.app.desktop.run_line import RunLine
 from parfocal.app.desktop.service_poll import ServicePoll
 from parfocal.app.desktop.style import GAP
@@ -78,7 +79,7 @@ class RecordingPanel(Panel):
             self.rate.refresh()
         for part in (self.line, self.run, self.sizes):
             part.refresh()
-        default = str((self.session.settings("recorder") or {}).get("folder", "runs"))
+        default = run_folder(self.session)
         self.folder.setPlaceholderText(default)
         self.disk.folder = self.folder.text().strip() or default
         self.stored.setText(stored_text(self.mode.currentText()))

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 from parfocal.app.desktop.style import GAP
 from parfocal.app.run_window.question_bar import QuestionBar
 from parfocal.core.errors import BadInputError, CommandFailedError
+from parfocal.runs.settings import SERVICE
 
 if TYPE_CHECKING:
     from parfocal.app.desktop.request import Request
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
 STOP_KEY = "Ctrl+."
 _WHY = "from the desktop"
-_NOT_HALTED = {"runs", "recorder"}
-"""Their runs are asked for by name."""
+_CANCELS = "cancel_run"
+"""Of services that carry out runs, or record them: runs are asked for by name."""
 
 
 class StopBar(QWidget):
@@ -115,13 +116,13 @@ class StopBar(QWidget):
     def _stop_runs(self, command: str) -> None:
         self.question.ask("")
         assert self.session is not None
-        self.asked = [self.session.ask("runs", command, run=run, reason=_WHY) for run in self._runs()]
+        self.asked = [self.session.ask(SERVICE, command, run=run, reason=_WHY) for run in self._runs()]
 
     def _stop_all(self) -> None:
         """Ask all at once, so that a service that does not answer holds up none of the others."""
         self._stop_runs("cancel_run")
         assert self._session is not None
-        self._to_halt = set(self._session.snapshot().rig.services) - _NOT_HALTED
+        self._to_halt = set(self._session.snapshot().rig.services)
         self.refresh()
 
     def _show_failures(self) -> None:
@@ -152,6 +153,6 @@ def is_failure(request: Request) -> bool:
 
 
 def halts(info: CommandInfo) -> bool:
-    """Whether a command brings its service to rest without being told more."""
+    """Whether a command brings its service to rest without being told more; runs are stopped by others."""
     told_more = any(parameter.required for parameter in info.parameters)
-    return info.effect == "stops" and info.script and not told_more
+    return info.effect == "stops" and info.script and not told_more and info.name != _CANCELS

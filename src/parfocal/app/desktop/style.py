@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from parfocal.viewers.qt.theme import THEMES
 
 if TYPE_CHECKING:
     from parfocal.viewers.qt.theme import Theme
 
 GAP, MARGIN, RADIUS = 8, 10, 5
 """Between widgets, around them, and of corners: pixels, the same in all panels."""
+_MARKS = Path(__file__).with_name("marks")
 
 
 def style_sheet(theme: Theme) -> str:
@@ -45,13 +49,18 @@ def style_sheet(theme: Theme) -> str:
     QPushButton#primary:disabled {{
         background: {theme.button}; color: {theme.faint}; border-color: {line};
     }}
-    QLineEdit, QComboBox {{
+    QLineEdit, QComboBox, QDoubleSpinBox {{
         background: {theme.base}; color: {theme.text}; border: 1px solid {line};
         border-radius: {RADIUS}px; padding: 3px 6px; selection-background-color: {theme.accent};
     }}
     QLineEdit#wrong {{ border-color: {theme.alarm}; }}
-    QLineEdit:focus, QComboBox:focus {{ border-color: {theme.accent}; }}
+    QLineEdit:focus, QComboBox:focus, QDoubleSpinBox:focus {{ border-color: {theme.accent}; }}
     QLineEdit:disabled, QComboBox:disabled {{ color: {theme.faint}; }}
+    QComboBox::drop-down {{ border: none; width: 20px; }}
+    QComboBox::down-arrow {{ image: url({mark("down", theme)}); width: 10px; height: 10px; }}
+    QDoubleSpinBox::up-button, QDoubleSpinBox::down-button {{ border: none; width: 14px; }}
+    QDoubleSpinBox::up-arrow {{ image: url({mark("up", theme)}); width: 8px; height: 8px; }}
+    QDoubleSpinBox::down-arrow {{ image: url({mark("down", theme)}); width: 8px; height: 8px; }}
     QComboBox QAbstractItemView {{ background: {theme.base}; color: {theme.text}; }}
     QTreeView, QTableView, QPlainTextEdit, QListView {{
         background: {theme.base}; color: {theme.text}; border: 1px solid {line};
@@ -74,7 +83,9 @@ def style_sheet(theme: Theme) -> str:
         width: 14px; height: 14px; border: 1px solid {theme.faint}; border-radius: 3px;
         background: {theme.base};
     }}
-    QCheckBox::indicator:checked {{ background: {theme.accent}; border-color: {theme.accent}; }}
+    QCheckBox::indicator:checked {{
+        background: {theme.accent}; border-color: {theme.accent}; image: url({mark("check", theme)});
+    }}
     QCheckBox::indicator:hover {{ border-color: {theme.accent}; }}
     QLabel#title {{ font-size: 20px; font-weight: bold; }}
     QLabel#heading {{ font-weight: bold; }}
@@ -86,3 +97,9 @@ def style_sheet(theme: Theme) -> str:
     }}
     QProgressBar::chunk {{ background: {theme.accent}; border-radius: {RADIUS - 1}px; }}
     """
+
+
+def mark(name: str, theme: Theme) -> str:
+    """Return the file of a mark, such as "down", in the colour of a theme, as a style sheet takes it."""
+    of = next(word for word, known in THEMES.items() if known == theme)
+    return f'"{(_MARKS / f"{name}-{of}.svg").as_posix()}"'

@@ -15,6 +15,7 @@ from parfocal.app.desktop.background import BackgroundWork
 from parfocal.app.desktop.cell_table import CellTable
 from parfocal.app.desktop.panel import Panel
 from parfocal.app.desktop.programs import open_program
+from parfocal.app.desktop.run_folder import run_folder
 from parfocal.app.desktop.style import GAP
 from parfocal.app.desktop.viewer_rows import RUN_COLUMNS, VIEWER_COLUMNS, run_rows, viewer_rows
 from parfocal.core.clock import SYSTEM_CLOCK
@@ -88,7 +89,7 @@ class ViewersPanel(Panel):
     @property
     def folder(self) -> str:
         """Where the runs of the rig go."""
-        setting = Path(str((self.session.settings("recorder") or {}).get("folder", "runs")))
+        setting = Path(run_folder(self.session))
         return str(setting if setting.is_absolute() else folder_of(self.session.snapshot().runs, setting))
 
     def show_source(self, source: str) -> None:

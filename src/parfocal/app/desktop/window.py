@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 
 from parfocal.app.desktop.dock_area import DockArea
 from parfocal.app.desktop.panel_loading import panel_icon
-from parfocal.app.desktop.panels import panel_classes
+from parfocal.app.desktop.panels import packaged_panels, panel_classes
 from parfocal.app.desktop.programs import open_program
 from parfocal.app.desktop.search import SearchEntry, service_entries
 from parfocal.app.desktop.search_field import SearchField
@@ -237,7 +237,7 @@ class DesktopWindow(QMainWindow):
     def _open(self, rig: str) -> None:
         self.leave_rig()
         session = Session(rig, self.snapshots, theme_of(self.theme_name))
-        self.area = DockArea(session, panel_classes())
+        self.area = DockArea(session, panel_classes(), packaged_panels())
         self.pages.addWidget(self.area)
         self.pages.setCurrentWidget(self.area)
         QTimer.singleShot(0, self._lay_out_docks)  # once they have their size
