@@ -136,3 +136,14 @@ def test_beads_are_listed_chosen_removed_and_locked(panel, board, rig, until):
     beads.clear.click()
     beads.question.buttons["Remove all"].click()
     assert until(lambda: not beads.table.texts())
+
+
+def test_beads_are_found_in_a_frame_that_is_taken_where_the_camera_does_not_expose(panel, rig, until):
+    rig["camera"].stop()
+    before = rig.stream("camera").status().produced
+    beads = panel("beads")
+    assert until(lambda: beads.board.camera == "camera")
+    beads.find.click()
+    assert until(lambda: len(beads.board.centers) == CAMERA["options"]["beads"])
+    assert rig.stream("camera").status().produced == before + 1
+    assert not rig["camera"].is_running()

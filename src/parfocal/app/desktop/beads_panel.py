@@ -18,6 +18,7 @@ from parfocal.app.run_window.question_bar import QuestionBar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from parfocal.app.desktop.request import Request
     from parfocal.app.desktop.session import Session
     from parfocal.rig.snapshots import RigSnapshot
     from parfocal.viewers.qt.theme import Theme
@@ -42,7 +43,10 @@ class BeadsPanel(Panel):
             session.theme,
             {"Remove all": lambda _: self._clear(), "Keep them": lambda _: self.question.ask("")},
         )
-        self.find = _button("Find beads", "Find free-standing beads in the newest frame, and add them")
+        self.find = _button(
+            "Find beads",
+            "Find free-standing beads in a frame of now, which is taken if need be, and add them",
+        )
         self.reference = _button("Reference", "Have the selected bead tell the drift, or no longer")
         self.remove = _button("Remove", "Remove the selected bead")
         self.clear = _button("Remove all …", "Remove all beads and their tables: asks first")
@@ -90,6 +94,24 @@ class BeadsPanel(Panel):
                     card = self.locks[service] = LockCard(self.session, service, self.board)
                     self._cards.addWidget(card)
 
+    def find_beads(self) -> None:
+        """Have beads found in a frame of now: a camera that does not expose takes one before."""
+        camera = self.board.camera
+        if camera in self.session.snapshot().rig.services:
+            self.line.follow(self.session.ask(camera, "is_running").then(self._find_or_snap))
+        else:
+            self._follow("find_beads")
+
+    def _find_or_snap(self, asked: Request) -> None:
+        if asked.state == "done" and asked.result:
+            self._follow("find_beads")
+        elif asked.state == "done":
+            self.line.follow(self.session.ask(asked.service, "snap").then(self._find_in_snap))
+
+    def _find_in_snap(self, snap: Request) -> None:
+        if snap.state == "done":
+            self._follow("find_beads")
+
     def _follow(self, command: str) -> None:
         self.line.follow(self.board.ask(command))
 
@@ -114,7 +136,7 @@ class BeadsPanel(Panel):
 
     def _lay_out(self) -> None:
         self.find.setObjectName("primary")
-        self.find.clicked.connect(lambda: self._follow("find_beads"))
+        self.find.clicked.connect(self.find_beads)
         self.reference.clicked.connect(lambda: self._selected(self.board.toggle_reference))
         self.remove.clicked.connect(lambda: self._selected(self.board.remove))
         self.clear.clicked.connect(self._ask_to_clear)
