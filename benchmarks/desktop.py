@@ -29,8 +29,9 @@ from typing import Any
 
 import numpy as np
 import psutil
+from _camera_rate import camera_hz, wait_until_in_time
 from _display import display_for, xvfb
-from _report import Failed, Row, Size, attempt, parser, run
+from _report import Failed, Row, Size, attempt, following, parser, run
 
 import parfocal
 from parfocal.core.clock import poll_until
@@ -121,7 +122,7 @@ def never_waits(size: Size) -> Iterator[Row]:
     seconds = size.of(60.0, 15.0, 2.0)
     with tweezers(size) as rig:
         beads = len(rig["tracker"].list_rois().beads)
-        before_hz = camera_hz(rig, seconds / 2)
+        before_hz = rate_alone(rig, seconds / 2)
         with Window(rig.name) as window:
             window.ask("ready")
             docks = window.ask("tile")["docks"]
@@ -143,10 +144,12 @@ def never_waits(size: Size) -> Iterator[Row]:
             finally:
                 os.kill(pid, signal.SIGCONT)
             yield from lag_rows(measured["lags_ms"], f"{what}, service {STOPPED} stopped")
-        without_hz = (before_hz + camera_hz(rig, seconds / 2)) / 2
+        after_hz = rate_alone(rig, seconds / 2)
+    without_hz = following(before_hz, after_hz, by=lambda before, after: (before + after) / 2)
     for name, rate in (("window", with_hz), (f"window, service {STOPPED} stopped", stopped_hz)):
         yield Row(f"camera, {name}", rate, "1/s", "", "no window", without_hz)
-        yield Row(f"of its rate lost to the {name}", 100 * (1 - rate / without_hz), "%", "<= 1")
+        lost = following(rate, without_hz, by=lambda with_it, without: 100 * (1 - with_it / without))
+        yield Row(f"of its rate lost to the {name}", lost, "%", "<= 1")
 
 
 def lag_rows(lags_ms: list[float], what: str) -> list[Row]:
@@ -158,19 +161,19 @@ def lag_rows(lags_ms: list[float], what: str) -> list[Row]:
     ]
 
 
-def measure(window: Window, rig: Rig, seconds: float) -> tuple[Any, float]:
+def measure(window: Window, rig: Rig, seconds: float) -> tuple[Any, float | Failed]:
     """Return what the window measured of itself for so long, and the camera's rate meanwhile."""
-    window.tell(f"measure {seconds}")
-    rate = camera_hz(rig, seconds)
-    return window.answer(), rate
-
-
-def camera_hz(rig: Rig, seconds: float) -> float:
-    """Return the frames that the camera produces in a second."""
     stream = rig.stream("camera")
-    count, begin = stream.status().produced, time.monotonic()
-    time.sleep(seconds)
-    return (stream.status().produced - count) / (time.monotonic() - begin)
+    in_time = attempt(wait_until_in_time, stream)
+    window.tell(f"measure {seconds}")
+    rate = camera_hz(stream, seconds)
+    return window.answer(), following(in_time, by=lambda _: rate)
+
+
+def rate_alone(rig: Rig, seconds: float) -> float | Failed:
+    """Return the camera's rate while nothing else is measured."""
+    stream = rig.stream("camera")
+    return following(attempt(wait_until_in_time, stream), by=lambda _: camera_hz(stream, seconds))
 
 
 def shown_ms(window: Window, rig: Rig, size: Size) -> float | Failed:
@@ -213,33 +216,50 @@ def demonstrate(python: str, program: Path, environment: dict[str, str], size: S
     """Run the demonstration; return when its window was there, s, and what it took then, % of a core."""
     display = environment["DISPLAY"]
     there = buffers()
+    said = program.with_suffix(".txt")
     begin = time.monotonic()
-    process = subprocess.Popen(
-        [python, str(program)],
-        cwd=program.parent,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    with said.open("wb") as log:
+        process = subprocess.Popen(
+            [python, str(program)],
+            cwd=program.parent,
+            env=environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
     try:
         shown = poll_until(
             lambda: owner_of_window(display) or process.poll() is not None, PATIENCE_S, every_s=0.05
         )
         ready_s, owner = time.monotonic() - begin, owner_of_window(display)
         if not shown or not owner:
-            raise RuntimeError(f"its window has not come, exit code {process.poll()}")
-        time.sleep(size.of(5.0, 5.0, 1.0))
-        window = psutil.Process(owner)
-        window.cpu_percent()
-        time.sleep(size.of(20.0, 10.0, 1.0))
-        return ready_s, window.cpu_percent()
+            raise RuntimeError(f"its window has not come{end_of(process, said)}")
+        try:
+            window = psutil.Process(owner)
+            time.sleep(size.of(5.0, 5.0, 1.0))
+            window.cpu_percent()
+            time.sleep(size.of(20.0, 10.0, 1.0))
+            return ready_s, window.cpu_percent()
+        except psutil.NoSuchProcess as error:
+            ran_s = time.monotonic() - begin - ready_s
+            told = (
+                f"the process of its window ended {ran_s:.0f} s after that was there{end_of(process, said)}"
+            )
+            raise RuntimeError(told + end_of(process, said)) from error
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         for left in buffers() - there:  # killed, it leaves them, and would not start again
             left.unlink()
+
+
+def end_of(process: subprocess.Popen[bytes], said: Path) -> str:
+    """Return how a demonstration has ended, and the last line that it has said."""
+    lines = [line for line in said.read_text(errors="replace").splitlines() if line.strip()]
+    last = f"; the last that it said: {lines[-1].strip()}" if lines else ""
+    code = process.poll()
+    return (" and it runs on" if code is None else f", exit code {code}") + last
 
 
 def buffers() -> set[Path]:

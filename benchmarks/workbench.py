@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _camera_rate import camera_hz, wait_until_in_time
 from _report import Parts, Row, Size, parser, run
 
 import parfocal
@@ -302,10 +303,8 @@ def camera_alone(options: dict[str, Any], seconds: float) -> float:
     with parfocal.open_rig({"name": f"alone-{os.getpid()}", "services": {"camera": camera}}) as rig:
         rig["camera"].start()
         stream = rig.stream("camera")
-        poll_until(lambda: stream.produced > 0, WAIT_S)
-        first, begin = stream.produced, time.perf_counter()
-        time.sleep(seconds)
-        return float((stream.produced - first) / (time.perf_counter() - begin))
+        wait_until_in_time(stream)
+        return camera_hz(stream, seconds)
 
 
 PARTS: Parts = {
