@@ -328,3 +328,15 @@ def test_a_cell_is_picked_in_all_panes_and_time_points_of_its_place(content, pan
         (("p", "1"),): (6,),
         (("p", "0"),): (5,),
     }
+
+
+def test_the_cell_that_is_counted_from_0_is_drawn_and_picked(content, panes):
+    content.show("run", {"t": "0"}, plane())
+    areas = np.zeros((8, 10), np.int32)
+    areas[2:4, 2:4] = 1
+    labels = Labels("labels", areas, first=0)
+    content.annotate("run", labels)
+    assert content.pick("run", 5, 5) == ()
+    assert content.pick("run", 2, 2) == (0,)
+    assert (label_picture(labels, (0,)) != label_picture(labels, (1,))).any()
+    assert content.pick("run", 2, 2) == ()

@@ -75,14 +75,14 @@ def test_a_mask_is_shown_where_it_was_fired_and_only_there(order):
 
 def test_cells_are_called_as_their_particles():
     join, rows = RunJoin(), np.zeros(3, track_dtype(["area_px"]))
-    rows["number"], rows["label"], rows["particle"] = (4, 4, 6), (1, 3, 1), (11, 13, 99)
+    rows["number"], rows["label"], rows["particle"] = (4, 4, 6), (1, 3, 1), (11, 0, 99)
     assert join.particles(4) is None
     assert join.add_tracks(rows) == {4, 6}
     labels = np.array([[0, 1], [2, 3]], np.int32)
-    assert as_particles(labels, join.particles(4)).tolist() == [[0, 11], [-1, 13]]
+    assert as_particles(labels, join.particles(4)).tolist() == [[0, 12], [-1, 1]]
     rows["label"], rows["particle"] = 2, 12  # of the same image, from a ring that had room for a part of it
     join.add_tracks(rows)
-    assert as_particles(labels, join.particles(4)).tolist() == [[0, 11], [12, 13]]
+    assert as_particles(labels, join.particles(4)).tolist() == [[0, 12], [13, 1]]
 
 
 def test_tracks_reach_back_as_far_as_they_are_shown():

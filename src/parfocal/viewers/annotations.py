@@ -15,7 +15,7 @@ import numpy as np
 from parfocal.core.errors import BadInputError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -41,6 +41,8 @@ class Labels:
         "#rrggbb" for all areas; "" gives each number a colour of its own.
     pickable : bool
         Whether a click picks the area that lies there, by its number.
+    first : int
+        What area 1 is called when it is picked, the next one more: 0 where they are counted from 0.
     """
 
     kind: ClassVar[str] = "labels"
@@ -50,6 +52,7 @@ class Labels:
     style: Style = "outline"
     colour: str = ""
     pickable: bool = True
+    first: int = 1
 
     def __post_init__(self) -> None:
         image = np.asarray(self.image)
@@ -65,6 +68,14 @@ class Labels:
             raise BadInputError(f"labels are drawn as 'outline' or 'fill', not {self.style!r}")
         object.__setattr__(self, "image", image.astype(np.int32, copy=False))
         _check_colour(self.colour)
+
+    def picked_as(self, area: int) -> int:
+        """Return the number by which an area is picked."""
+        return area - 1 + self.first
+
+    def areas_of(self, numbers: Iterable[int]) -> tuple[int, ...]:
+        """Return the areas that were picked by these numbers."""
+        return tuple(number + 1 - self.first for number in numbers)
 
     @cached_property
     def count(self) -> int:

@@ -173,7 +173,7 @@ class Content:
         """
         shown = self._panes[pane]
         number = _number_at(shown.annotations, round(x_px), round(y_px))
-        if number:
+        if number is not None:
             left = tuple(one for one in shown.picked if one != number)
             picked = left if number in shown.picked else (*shown.picked, number)
             layer, place = self._place_of(pane)
@@ -253,12 +253,12 @@ class Content:
             self._panes.change(pane, annotations=self._over(pane))
 
 
-def _number_at(annotations: Iterable[Annotation], x: int, y: int) -> int:
-    """Return the number of the cell at a pixel by the uppermost labels that have one there; 0 for none."""
-    number = 0
+def _number_at(annotations: Iterable[Annotation], x: int, y: int) -> int | None:
+    """Return the number of the cell at a pixel by the uppermost labels that have one there; None for none."""
+    number = None
     for labels in annotations:
         if isinstance(labels, Labels) and labels.pickable:
             height, width = labels.image.shape
-            at = int(labels.image[y, x]) if 0 <= y < height and 0 <= x < width else 0
-            number = at if at > 0 else number
+            area = int(labels.image[y, x]) if 0 <= y < height and 0 <= x < width else 0
+            number = labels.picked_as(area) if area > 0 else number
     return number

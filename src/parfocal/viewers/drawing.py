@@ -85,7 +85,7 @@ def label_picture(labels: Labels, picked: tuple[int, ...] = ()) -> NDArray[np.ui
     picture[drawn, :3] = rgb(labels.colour) if labels.colour else number_colours(areas[drawn])
     picture[drawn, 3] = 255 if labels.style == "outline" else _FILL
     if picked and labels.pickable:
-        chosen = np.isin(areas, picked) & inside
+        chosen = np.isin(areas, labels.areas_of(picked)) & inside
         picture[chosen, :3] = number_colours(areas[chosen])
         picture[chosen, 3] = _PICKED_FILL
         picture[chosen & edge] = 255

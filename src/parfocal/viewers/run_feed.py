@@ -41,7 +41,8 @@ _UNNAMED = 64
 """Images that wait for the name of their channel, at most."""
 _LABELLED = 16
 """Positions whose newest labels wait for what their cells are called, at most: they are in no budget."""
-_MASK_COLOUR = "#38b6ff"
+MASK_COLOUR = "#38b6ff"
+"""Of masks that were lit."""
 
 
 class RunFeed:
@@ -240,12 +241,12 @@ class RunFeed:
         particles = self._join.particles(placed.place.number)
         areas = placed.image if particles is None else as_particles(placed.image, particles)
         index = _index(placed.place, "tp")
-        self._annotate(Labels("labels", areas, index, pickable=particles is not None))
+        self._annotate(Labels("labels", areas, index, pickable=particles is not None, first=0))
 
     def _put_mask(self, t: int, p: int, mask: NDArray[Any]) -> None:
         index = {"t": str(t), "p": str(p)}
         lit = (mask != 0).astype(np.int32)
-        self._annotate(Labels("fired mask", lit, index, "fill", _MASK_COLOUR, pickable=False))
+        self._annotate(Labels("fired mask", lit, index, "fill", MASK_COLOUR, pickable=False))
 
     def _take_analysis(self) -> bool:
         """Take new cells and stimuli; return whether there were any."""

@@ -85,11 +85,14 @@ class RunJoin:
 
     def add_frame(self, stream: str, time_ns: int, image: NDArray[Any]) -> JoinedFrame | None:
         """Take in a frame by the end of its exposure; return it with its event, None if that is unknown."""
-        place = self._by_time.get(time_ns)
-        if place is not None:
+        if (place := self.place(time_ns)) is not None:
             return JoinedFrame(stream, place, time_ns, image)
         self.unplaced += _remember(self._waiting, (stream, time_ns), image, _WAITING)
         return None
+
+    def place(self, time_ns: int) -> EventPlace | None:
+        """Return the event whose exposure ended then; None if that has not been told."""
+        return self._by_time.get(time_ns)
 
     def add_mask(self, number: int, mask: NDArray[Any]) -> list[tuple[int, int, NDArray[Any]]]:
         """Take in the mask made of an event's image; return it with t and p of the stimuli that fired it."""
@@ -124,18 +127,20 @@ class RunJoin:
 
 
 def as_particles(labels: NDArray[Any], particles: dict[int, int]) -> NDArray[np.int32]:
-    """Return labels with the number of each cell's particle; -1 where a cell has none.
+    """Return labels with one more than the number of each cell's particle: 0 is a particle, and no area.
+
+    -1 where a cell has none.
 
     Examples
     --------
-    >>> as_particles(np.array([[0, 1, 2]]), {2: 40})
-    array([[ 0, -1, 40]], dtype=int32)
+    >>> as_particles(np.array([[0, 1, 2, 3]]), {2: 40, 3: 0})
+    array([[ 0, -1, 41,  1]], dtype=int32)
     """
     table = np.full(int(labels.max(initial=0)) + 1, -1, np.int32)
     table[0] = 0
     for label, particle in particles.items():
-        if 0 < label < len(table):
-            table[label] = particle
+        if 0 < label < len(table) and particle >= 0:
+            table[label] = particle + 1
     return np.asarray(table[labels])
 
 

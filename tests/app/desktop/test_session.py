@@ -7,6 +7,7 @@ import signal
 
 import pytest
 
+from parfocal.app.desktop.service_poll import ServicePoll
 from parfocal.app.desktop.session import Session
 from parfocal.core.clock import poll_until
 from parfocal.rig.all_snapshots import AllSnapshots
@@ -52,6 +53,22 @@ def test_a_rig_is_shown_asked_and_told_of_changes_of_others(session, until, requ
     assert until(lambda: (session.settings("focus") or {}).get("poll_s") == 0.01)
     rig["focus"].set_settings({"poll_s": 0.02})
     assert until(lambda: session.settings("focus")["poll_s"] == 0.02)
+
+
+def test_a_notice_has_a_service_asked_at_once_however_rarely_it_is_asked(session, until, rig):
+    assert until(lambda: session.snapshot().rig.state == "running")
+    poll = ServicePoll(session, "camera", "is_running", every_s=3600.0)
+
+    def value():
+        poll.refresh()
+        return poll.value
+
+    assert until(lambda: value() is False)
+    assert until(lambda: [rig["camera"].start(), rig["camera"].stop()] and session.notices("camera") > 0)
+    rig["camera"].start()
+    assert until(lambda: value() is True)
+    rig["camera"].stop()
+    assert until(lambda: value() is False)
 
 
 def test_a_long_command_tells_how_far_it_is_and_is_cancelled(session, until, rig):

@@ -79,7 +79,7 @@ class BeadBoard:
         self.traces = TraceStore()
         self.frames: FrameSpec | None = None
         self.request: Request | None = None
-        self.regions = ServicePoll(session, self.tracker, "list_rois")
+        self.regions = ServicePoll(session, self.tracker, "list_rois", every_s=2.0)
         self.drift = ServicePoll(session, self.tracker, "drift")
         self.judged = ServicePoll(session, self.tracker, "verdicts", every_s=1.0)
         self._rows: RowFollower | None = None

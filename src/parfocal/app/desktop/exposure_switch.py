@@ -30,7 +30,7 @@ class ExposureSwitch(QWidget):
     def __init__(self, session: Session, camera: str) -> None:
         super().__init__()
         self.session, self.camera = session, camera
-        self.running = ServicePoll(session, camera, "is_running")
+        self.running = ServicePoll(session, camera, "is_running", every_s=1.0)
         self.snap, self.live, self.silent = QPushButton("Snap"), QPushButton("Live"), QLabel()
         self.line = RequestLine(results=False)
         self.live.setCheckable(True)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from parfocal.app.desktop.bead_board import BeadBoard
 from parfocal.app.desktop.exposure_switch import ExposureSwitch
+from parfocal.app.desktop.overlay_switch import OverlaySwitch
 from parfocal.app.desktop.panel import Panel
+from parfocal.app.desktop.style import GAP
 from parfocal.viewers.display import Display, changed
 from parfocal.viewers.feed import NOTHING_YET
 from parfocal.viewers.live.image_pane import ImagePane
@@ -36,7 +38,7 @@ class LivePanel(Panel):
     def __init__(self, session: Session, subject: str) -> None:
         super().__init__(session, subject)
         self.board = session.shared(BeadBoard) if BeadBoard.fits(session.snapshot()) else None
-        self.switch = ExposureSwitch(session, subject)
+        self.switch, self.overlay = ExposureSwitch(session, subject), OverlaySwitch(session, subject)
         self._frames: FrameFollower | None = None
         self._shown: Frame | None = None
         self._version = 0
@@ -67,8 +69,9 @@ class LivePanel(Panel):
     def set_theme(self, theme: Theme) -> None:
         """Take other colours."""
         self.switch.set_theme(theme)
+        self.overlay.set_theme(theme)
         self._column.removeWidget(self.pane)
-        self.switch.setParent(self._widget)
+        self._head.setParent(self._widget)
         self.pane.hide()
         self.pane.deleteLater()
         self.pane = self._new_pane(theme, self.pane.display)
@@ -76,8 +79,8 @@ class LivePanel(Panel):
     def close(self) -> None:
         """Let go of the frames."""
         self._timer.stop()
-        if self._frames is not None:
-            self._frames.close()
+        self._let_go()
+        self.overlay.let_go()
 
     def _paint(self) -> None:
         """Show the newest frame and the regions, if a person can see them."""
@@ -86,6 +89,7 @@ class LivePanel(Panel):
             return
         if self._frames is None:
             self._frames = self.session.frames(self.subject)
+        self.overlay.refresh()
         frame = self._frames.newest
         tracked = self.board is not None and self.board.camera == self.subject
         if self.board is not None and tracked:
@@ -102,6 +106,7 @@ class LivePanel(Panel):
                 pixel_size_um=None if spec is None else spec.pixel_size_um,
                 live=True,
                 status=self._frames.status or NOTHING_YET,
+                annotations=self.overlay.annotations(self._shown),
                 markers=self.board.markers() if self.board is not None and tracked else (),
             )
         )
@@ -119,8 +124,8 @@ class LivePanel(Panel):
         if display.colormap == plain:  # nobody has chosen other colours
             display = changed(display, colormap=tint)
         pane.show_pane(Pane(self.subject, live=True, display=display))
-        pane.put_head(self.switch)
-        self.switch.show()
+        pane.put_head(self._head)
+        self._head.show()
         self._column.insertWidget(0, pane, 1)
         return pane
 
@@ -138,3 +143,9 @@ class LivePanel(Panel):
         self._column.setContentsMargins(0, 4, 0, 0)
         self._column.setSpacing(4)
         self._column.addWidget(self.switch.line)
+        self._head = QWidget()
+        row = QHBoxLayout(self._head)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(GAP)
+        row.addWidget(self.switch, 1)
+        row.addWidget(self.overlay)

@@ -1,4 +1,4 @@
-"""What a service tells again and again while somebody looks; and for how long it has not answered."""
+"""What a service tells while somebody looks: at each of its notices, and every now and then."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ _SILENT_AFTER_S = 1.0
 class ServicePoll:
     """Asks a service for the same again and again; never twice at once, never waiting.
 
+    A notice of the service has it asked at once: it tells of most changes, but not of all.
+
     Parameters
     ----------
     session : Session
@@ -23,7 +25,7 @@ class ServicePoll:
     service, command : str
         Whom, and for what.
     every_s : float
-        How often.
+        How often, where no notice comes.
     arguments : Any
         What the command is given.
 
@@ -44,13 +46,16 @@ class ServicePoll:
         self.error = ""
         self._asked: Request | None = None
         self._asked_s = self._due_s = 0.0
+        self._notices = 0
 
     def refresh(self) -> None:
         """Ask if it is time, and the service is there."""
         now_s = SYSTEM_CLOCK.monotonic_ns() / 1e9
         status = self._session.snapshot().rig.services.get(self.service)
         ready = status is not None and status.state == "ready"
-        if ready and not self._waits and now_s >= self._due_s:
+        notices = self._session.notices(self.service)
+        if ready and not self._waits and (now_s >= self._due_s or notices != self._notices):
+            self._notices = notices
             self._asked_s, self._due_s = now_s, now_s + self._every_s
             self._asked = self._session.ask(self.service, self.command, **self.arguments).then(self._take)
 

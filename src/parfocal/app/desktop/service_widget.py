@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from parfocal.app.desktop.session import Session
     from parfocal.ipc import CommandInfo
 
-_LOOKS_EVERY_S, _SILENT_AFTER_S = 0.1, 1.0
+_LOOKS_EVERY_S, _SILENT_AFTER_S = 0.15, 1.0
+"""A command of another client is told by no notice, and shall be seen within 0.2 s."""
 _OF_THE_RIG = {"restart": "Restart this service", "end": "End this service until it is restarted"}
 _IN_A_ROW = 3
 _FEW = 8
@@ -65,6 +66,7 @@ class ServiceWidget(QWidget):
         self._shown: dict[str, Any] | None = None
         self._asked: Request | None = None
         self._asked_s = 0.0
+        self._notices = 0
         self._labels: dict[str, QLabel] = {}
         self.name, self.chip, self.silent, self.line = QLabel(service), QLabel(), QLabel(), RequestLine()
         self._area = QScrollArea()
@@ -142,8 +144,9 @@ class ServiceWidget(QWidget):
 
     def _ask_state(self, now_s: float) -> None:
         waits = self._asked is not None and self._asked.state == "pending"
-        if not waits and now_s - self._asked_s >= _LOOKS_EVERY_S:
-            self._asked_s = now_s
+        notices = self.session.notices(self.service)
+        if not waits and (now_s - self._asked_s >= _LOOKS_EVERY_S or notices != self._notices):
+            self._asked_s, self._notices = now_s, notices
             self._asked = self.session.ask(self.service, "state").then(self._take_state)
 
     def _take_state(self, request: Request) -> None:

@@ -17,6 +17,7 @@ from parfocal.processes import directory
 from parfocal.rig.snapshots import GONE, RigSnapshot
 
 if TYPE_CHECKING:
+    from parfocal.core.messages import Notice
     from parfocal.ipc import Client, CommandInfo
     from parfocal.processes.setting_status import SettingStatus
     from parfocal.rig.all_snapshots import AllSnapshots
@@ -60,9 +61,8 @@ class Session:
         self._frames: dict[str, FrameFollower] = {}
         self._shared: dict[type[_Shared], _Shared] = {}
         self._facts = FactTable(self._submit)
-        self._subscription = Subscription(
-            directory.runtime_folder(rig), ("rig",), ("settings",), callback=self._facts.take_notice
-        )
+        self._notices: dict[str, int] = {}
+        self._subscription = Subscription(directory.runtime_folder(rig), ("rig",), callback=self._take_notice)
         self._closed = False
         self._reminder = Reminder(self, f"the desktop's session with rig {rig!r}")
 
@@ -86,6 +86,11 @@ class Session:
     def commands(self, service: str) -> tuple[CommandInfo, ...] | None:
         """Return the commands of a service; None before it has told them."""
         return self._known(service).commands
+
+    def notices(self, service: str) -> int:
+        """Return how many notices of a service have come: one more, and something of it may be new."""
+        self._subscription.add(service)
+        return self._notices.get(service, 0)
 
     def frames(self, stream: str) -> FrameFollower:
         """Return who follows a stream of frames, shared with other panels; each closes it."""
@@ -132,6 +137,11 @@ class Session:
         self._subscription.close()
         for client in self._clients.values():
             client.close()
+
+    def _take_notice(self, notice: Notice) -> None:
+        """Count it. In the thread of the subscription, the only one that writes here."""
+        self._facts.take_notice(notice)
+        self._notices[notice.service] = self._notices.get(notice.service, 0) + 1
 
     def _known(self, service: str) -> ServiceFacts:
         self._subscription.add(service)

@@ -189,5 +189,5 @@ def _picked(pane: Pane) -> tuple[Annotation, ...]:
     chosen = np.zeros_like(areas[0].image)
     for labels in areas:
         if labels.image.shape == chosen.shape:
-            chosen = np.where(np.isin(labels.image, pane.picked), labels.image, chosen)
+            chosen = np.where(np.isin(labels.image, labels.areas_of(pane.picked)), labels.image, chosen)
     return (Labels(_PICKED, chosen, colour="#ffffff", pickable=False),)
