@@ -8,8 +8,8 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from parfocal.app.desktop.bead_board import BeadBoard
+from parfocal.app.desktop.cell_switch import CellSwitch
 from parfocal.app.desktop.exposure_switch import ExposureSwitch
-from parfocal.app.desktop.overlay_switch import OverlaySwitch
 from parfocal.app.desktop.panel import Panel
 from parfocal.app.desktop.style import GAP
 from parfocal.viewers.display import Display, changed
@@ -38,7 +38,7 @@ class LivePanel(Panel):
     def __init__(self, session: Session, subject: str) -> None:
         super().__init__(session, subject)
         self.board = session.shared(BeadBoard) if BeadBoard.fits(session.snapshot()) else None
-        self.switch, self.overlay = ExposureSwitch(session, subject), OverlaySwitch(session, subject)
+        self.switch, self.overlay = ExposureSwitch(session, subject), CellSwitch(session, subject)
         self._frames: FrameFollower | None = None
         self._shown: Frame | None = None
         self._version = 0

@@ -61,6 +61,9 @@ def style_sheet(theme: Theme) -> str:
     QDoubleSpinBox::up-button, QDoubleSpinBox::down-button {{ border: none; width: 14px; }}
     QDoubleSpinBox::up-arrow {{ image: url({mark("up", theme)}); width: 8px; height: 8px; }}
     QDoubleSpinBox::down-arrow {{ image: url({mark("down", theme)}); width: 8px; height: 8px; }}
+    QToolButton::menu-indicator {{
+        image: url({mark("down", theme)}); width: 8px; height: 8px; subcontrol-position: right center;
+    }}
     QComboBox QAbstractItemView {{ background: {theme.base}; color: {theme.text}; }}
     QTreeView, QTableView, QPlainTextEdit, QListView {{
         background: {theme.base}; color: {theme.text}; border: 1px solid {line};

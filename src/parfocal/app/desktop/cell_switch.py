@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from parfocal.viewers.qt.theme import Theme
 
 
-class OverlaySwitch(QWidget):
+class CellSwitch(QWidget):
     """Two buttons, which are there once a run of the camera is analysed; and what lies over its images.
 
     Parameters
