@@ -18,6 +18,7 @@ from parfocal.core.event_layout import EventLayout, PositionLayout
 from parfocal.core.frames import FrameSpec, Sensor
 from parfocal.storage import EventFrameSink, read_headers
 from parfocal.storage.event_documents import image_paths
+from parfocal.storage.numbering import Numbering
 from parfocal.storage.opening import path_of
 from parfocal.storage.requests import StreamRequest
 from parfocal.streams import HEADER_DTYPE, FrameBatch
@@ -217,6 +218,24 @@ def test_each_event_has_its_first_frame_at_its_index_whatever_happens(
 
 
 LABELS = FrameSpec(shape=(4, 6), dtype="int32", pixel_size_um=0.5)
+
+
+def test_who_counts_while_frames_are_taken_counts_none_as_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = EventFrameSink.create(tmp_path / "frames", SPEC, EventLayout(axes="t", sizes=(9,)))
+    lost: list[int] = []
+    place = Numbering.place
+
+    def looked_at(numbering: Numbering, sequence: int, number: int) -> int:
+        found = place(numbering, sequence, number)
+        lost.append(sink.count().lost)
+        return found
+
+    monkeypatch.setattr(Numbering, "place", looked_at)
+    sink.append(frames([0, 1, -1, 2]), 0)
+    assert lost == [0] * 4
+    sink.close()
 
 
 def labels_of(events: EventLayout) -> EventLayout:

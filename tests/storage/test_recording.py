@@ -1,4 +1,5 @@
 import errno
+import itertools
 import os
 import shutil
 import threading
@@ -26,6 +27,7 @@ from parfocal.storage.outcome import Ending
 from parfocal.storage.recording import Recording
 from parfocal.storage.requests import RunRequest, Site, StreamRequest
 from parfocal.storage.run_manifests import Ended
+from parfocal.storage.stream_recorder import StreamRecorder
 from parfocal.streams import StreamWriter
 
 SPEC = FrameSpec(shape=(8, 8), dtype="uint16", pixel_size_um=0.5)
@@ -468,3 +470,27 @@ def test_going_on_when_the_stream_is_another_one_by_now(laboratory: Laboratory, 
         assert run_to_end(second) == ("incomplete: lost at least 0", {"camera": 0, "tracks": 0})
     assert second.manifest.streams["camera"].stored == 20
     assert frames_in(second) == list(range(1, 21))
+
+
+def test_frames_that_come_while_somebody_looks_are_not_told_as_lost(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = laboratory.begin()
+    behind = StreamRecorder.behind.fget
+    numbers = itertools.count()
+
+    def looked_at(recorder: StreamRecorder) -> int:
+        """Tell how far behind it is, and have more come before anybody looks at what is stored."""
+        found: int = behind(recorder)  # type: ignore[misc]
+        if threading.current_thread() is threading.main_thread():
+            laboratory.show(*itertools.islice(numbers, 5))
+            laboratory.tell(0, 5)
+        return found
+
+    monkeypatch.setattr(StreamRecorder, "behind", property(looked_at))
+    assert [stream.lost for stream in recording.progress().values()] == [0, 0]  # nothing is taken yet
+    recording.start()
+    for _ in range(20):
+        assert [stream.lost for stream in recording.progress().values()] == [0, 0]
+    monkeypatch.undo()
+    assert run_to_end(recording) == ("complete", {"camera": 0, "tracks": 0})

@@ -218,6 +218,8 @@ class StoredCount(msgspec.Struct, frozen=True, kw_only=True):
         Whether something of it was kept from stable storage: some of what is `stored` may not be.
     repeated : int
         Frames that were left out because their event had one already: they are not lost.
+    in_hand : int
+        Of those that are not stored, how many are on their way: they were taken, and wait for their file.
     """
 
     expected: int
@@ -227,6 +229,7 @@ class StoredCount(msgspec.Struct, frozen=True, kw_only=True):
     uncounted: bool = False
     unsynced: bool = False
     repeated: int = 0
+    in_hand: int = 0
 
     @property
     def lost(self) -> int:

@@ -244,10 +244,10 @@ class EventFrameSink:
             self._syncing.check()
             located = self._locate(fresh.data, rows)
             self._write(located)
-            for row in rows:
-                self._numbering.place(int(row[SEQUENCE]), int(row[FRAME]))
-            self.stored += len(located)
             self._left_out += len(rows) - len(located)
+            self.stored += len(located)
+            for row in rows:  # last: who counts meanwhile takes none for lost
+                self._numbering.place(int(row[SEQUENCE]), int(row[FRAME]))
 
     def tend(self) -> None:
         """Nothing is due without new frames."""

@@ -164,9 +164,11 @@ class FrameSink:
 
     def count(self, end: int = 0, next_number: int = UNKNOWN_NUMBER) -> StoredCount:
         """Return what is stored of all that was produced, or that the producer's numbers say it lost."""
+        expected, stored = self.numbering.expected(end=end, next_number=next_number), self.stored
         return StoredCount(
-            expected=self.numbering.expected(end=end, next_number=next_number),
-            stored=self.stored,
+            expected=expected,
+            stored=stored,
+            in_hand=max(0, self.numbering.placed - stored),
             renumbered=self.numbering.renumbered,
             uncounted=self.numbering.renumbered > 0,
             unsynced=self._syncing.failed,

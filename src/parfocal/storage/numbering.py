@@ -47,6 +47,11 @@ class Numbering:
         self._placed = 0
         self._origin = first_number
 
+    @property
+    def placed(self) -> int:
+        """How many frames have an index. Never more than are told by `next_index`, whoever looks."""
+        return self._placed
+
     def resume(self, *, index: int, sequence: int, number: int, placed: int) -> None:
         """Go on after the frame that was placed last, at `index`; `placed` frames were placed by then."""
         self.next_sequence = sequence + 1

@@ -31,14 +31,14 @@ def progress_of(record: StreamRecord, recorder: StreamRecorder | None) -> Stream
     """Return how a stream is doing; one without a recorder is not recorded any more."""
     if recorder is None:
         return StreamProgress(stored=record.stored, lost=record.lost, behind=0, error=record.error)
-    behind = recorder.behind if recorder.running else 0
-    count = recorder.count()
+    running = recorder.running
+    count = recorder.count_taken() if running else recorder.count()
     return StreamProgress(
         stored=count.stored,
-        lost=max(0, count.lost - behind),
-        behind=behind,
+        lost=max(0, count.lost - count.in_hand),
+        behind=recorder.behind if running else 0,
         slots=recorder.source.slots,
-        error=count.error,
+        error=str(recorder.error or ""),
     )
 
 

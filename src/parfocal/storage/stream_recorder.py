@@ -83,6 +83,7 @@ class StreamRecorder:
         self._nudged = threading.Event()
         self._took_ns = clock.monotonic_ns()
         self._batch_took_s = 0.0
+        self._is_over = False
         self._thread = threading.Thread(target=self._run, name=f"recorder of {self.name}", daemon=True)
 
     def start(self) -> None:
@@ -142,8 +143,8 @@ class StreamRecorder:
 
     @property
     def running(self) -> bool:
-        """Whether its thread runs."""
-        return self._thread.is_alive()
+        """Whether it takes what comes, or is about to begin: it has not ended."""
+        return not self._is_over
 
     @property
     def behind(self) -> int:
@@ -154,6 +155,10 @@ class StreamRecorder:
         """Return what became of the stream, up to now or up to where it was told to finish."""
         count = self._sink.count(self._produced(), self._end_number)
         return msgspec.structs.replace(count, error=str(self.error or ""))
+
+    def count_taken(self) -> StoredCount:
+        """Return what became of what it has taken so far, while it goes on: the rest is `behind`."""
+        return self._sink.count()
 
     def _produced(self) -> int:
         return self.source.produced if self._end is None else self._end
@@ -168,6 +173,8 @@ class StreamRecorder:
                 self.source.close()
         except Exception as error:  # noqa: BLE001 (border of the thread: told, counted, and in the record)
             self._fail(error)
+        finally:
+            self._is_over = True
 
     def _at_end(self) -> bool:
         if self._verdict is not None:
