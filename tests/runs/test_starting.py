@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+import threading
 from types import SimpleNamespace
 
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.run_status import RunForecast
 from parfocal.runs.conditions.watch_maker import WatchMaker
+from parfocal.runs.engine import RunEngine
 from parfocal.runs.examining import ExaminedRequest
 from parfocal.runs.forecast.device_times import DeviceTimes
 from parfocal.runs.forecast.measured_times import MeasuredTimes
+from parfocal.runs.instruments.instruments import RunStart
 from parfocal.runs.instruments.rig_facts import RigFacts
 from parfocal.runs.machine.counts import EventCounts
 from parfocal.runs.making import RunMaker
@@ -22,7 +25,9 @@ from parfocal.runs.plans.schedule import Schedule
 from parfocal.runs.plans.sequence import Sequence
 from parfocal.runs.plans.survey import survey
 from parfocal.runs.prepared import StartRequest
+from parfocal.runs.run_table import KnownRun
 from parfocal.runs.settings import RunSettings
+from parfocal.runs.starting import RunStarter
 from parfocal.streams import StreamWriter
 from parfocal.testing.analysis import MEMORY_FRAMES
 from parfocal.testing.instruments import MemoryInstruments
@@ -75,3 +80,38 @@ def test_steps_are_told_the_time_points_of_the_plan_as_it_is_now(tmp_path):
     assert engine.analysis._time_points() == 5
     engine.replace_future(scan(1))
     assert engine.analysis._time_points() == 1
+
+
+def test_a_run_is_gone_on_with_once_its_journal_is_closed():
+    closing, may_close = threading.Event(), threading.Event()
+
+    class SlowJournal:
+        def before(self, task, folder): ...
+
+        def settled(self, done): ...
+
+        def close(self, folder):
+            closing.set()
+            assert may_close.wait(60)
+
+    engine = RunEngine(
+        RunStart(run="scan", plan={}),
+        Schedule(scan(2)),
+        MemoryInstruments(SYSTEM_CLOCK),
+        clock=SYSTEM_CLOCK,
+        log=logging.getLogger("test starting"),
+        journal=SlowJournal(),
+    )
+    engine.start()
+    assert closing.wait(60)
+    assert engine.has_ended
+    earlier = []
+    goes_on = threading.Thread(
+        target=lambda: earlier.append(RunStarter._earlier(None, KnownRun(engine, None)))
+    )
+    goes_on.start()
+    goes_on.join(0.1)
+    assert not earlier, "both would write to one file"
+    may_close.set()
+    goes_on.join(60)
+    assert earlier[0].counts.acquired == 2

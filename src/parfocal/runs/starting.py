@@ -246,6 +246,7 @@ class RunStarter:
         if before.script is not None:
             raise BadInputError(f"run {before.script.name!r} is a script: there is no plan to go on with")
         if before.engine is not None:
+            before.engine.join()  # it closes its journal last of all, and the same one goes on
             return EarlierRun.of(before.engine)
         if before.told is None or not before.told.folder:
             raise BadInputError("a run that was never started, or had no record, has nothing to go on with")
