@@ -1,12 +1,15 @@
-"""The receiver thread of a client. It alone uses the connection; callers fill its inbox and wait.
+"""The receiver thread of a client. It uses the connection; while it sleeps, a caller may send in its place.
 
 ::
 
-    caller ── Receiver.request ──> inbox ──> receiver thread ── Connection ──> service
-    caller <──── Call.settle ────────────── receiver thread <── Connection ─── service
+    caller ── Receiver.request ─────────────── while it sleeps ───────────────┐
+                        └────> inbox ──> receiver thread ── Connection ──> service
+    caller <──── Call.settle ────────── receiver thread <── Connection ─── service
                        callbacks, listeners ──> callback thread
 
-So no caller holds a lock, and Ctrl-C in one of them leaves nothing half done.
+No thread waits for another to send: where somebody else uses the connection, or something waits to be sent
+before, it is put into the inbox. The main thread of a program always does that: it alone is met by Ctrl-C,
+which so leaves nothing half done.
 """
 
 from __future__ import annotations
@@ -60,6 +63,7 @@ _LOG = logging.getLogger(__name__)
 _ALIVE = encode(Alive())
 _CANCEL_WITHIN_NS = 5_000_000_000
 _LATE_NS = 100_000_000  # after a deadline, for the service to say what became of the call
+_NEVER_NS = 1 << 63
 _UNKNOWN = "the service does not say what became of it; it may still run"
 
 
@@ -123,7 +127,9 @@ class Receiver:
         self._prefix = secrets.token_hex(6)
         self._numbers = itertools.count(1)
         self._inbox: deque[Callable[[], None]] = deque()
+        self._using = threading.Lock()  # whoever holds it uses the connection and what is known of calls
         self._asleep = self._closing = self._ended = False
+        self._wakes_ns = _NEVER_NS  # when the receiver thread wakes by itself
         self._wake_up = WakeUpPipe()
         self._poll = select.poll()
         self._poll.register(self._wake_up, select.POLLIN)
@@ -148,7 +154,8 @@ class Receiver:
     def request(self, call: Call, parts: list[Part], deadline_ns: int = 0) -> None:
         """Have a message sent, and `call` settled by its reply. Returns at once."""
         self.check_usable()
-        self._post(partial(self._send, call, parts, deadline_ns))
+        if not self._send_here(call, parts, deadline_ns):
+            self._post(partial(self._send, call, parts, deadline_ns))
 
     def attach(self, call: Call) -> None:
         """Have `call` settled by the reply to its id, whoever asked for it first. Returns at once."""
@@ -208,21 +215,50 @@ class Receiver:
         if self._ended:
             self._run_inbox()
 
+    def _send_here(self, call: Call, parts: list[Part], deadline_ns: int) -> bool:
+        """Send a message in this thread while the receiver thread sleeps; return False if that can't be.
+
+        That thread is woken only where it would sleep for too long. What was sent before goes first.
+        """
+        if threading.current_thread() is threading.main_thread() or not self._using.acquire(blocking=False):
+            return False
+        try:
+            connection = self._connection
+            if connection is None or connection.unsent or self._inbox or self._closing:
+                return False
+            connection.send(parts)
+            if connection.refused:
+                return False
+            due_ns = deadline_ns + _LATE_NS if deadline_ns else 0
+            self._mux.open(call.id, [call], due_ns)
+            wakes_too_late = 0 < due_ns < self._wakes_ns or connection.unsent > 0
+        finally:
+            self._using.release()
+        if wakes_too_late:
+            self._wake_up.wake()
+        return True
+
     # --- the receiver thread
 
     def _run(self) -> None:
         while not self._closing:
             try:
-                self._run_inbox()
-                now_ns = self._clock.monotonic_ns()
-                self._expire(now_ns)
-                if self._lost.waits:
-                    self._fail_lost(now_ns)
-                self._wait(now_ns)
+                with self._using:
+                    self._run_inbox()
+                    now_ns = self._clock.monotonic_ns()
+                    self._expire(now_ns)
+                    if self._lost.waits:
+                        self._fail_lost(now_ns)
+                    timeout_ms = self._time_to_sleep(now_ns)
+                ready = self._sleep(timeout_ms)
+                with self._using:
+                    self._take_in(ready)
             except Exception:  # noqa: BLE001 (border of the thread: the calls that are open fail, others go on)
                 _LOG.exception("the client of service %r goes on with a new connection", self.service)
-                self._drop()
-        self._end()
+                with self._using:
+                    self._drop()
+        with self._using:
+            self._end()
 
     def _run_inbox(self) -> None:
         while self._inbox:
@@ -232,17 +268,29 @@ class Receiver:
                 return
             job()
 
-    def _wait(self, now_ns: int) -> None:
-        """Sleep until something arrives, a job comes or a time is up; receive what has arrived."""
+    def _time_to_sleep(self, now_ns: int) -> int | None:
+        """Return how long nothing is to be done, milliseconds; None for ever.
+
+        It wakes when it meant to, also if no call waits for that any more: so calls that come one after the
+        other, with limits that are alike, need not wake it each.
+        """
         due_ns = self._lost.next_look_ns(now_ns) if self._lost.waits else self._mux.next_deadline_ns()
-        timeout_ms = None if due_ns is None else max(0, -(-(due_ns - now_ns) // 1_000_000))
+        if due_ns is None and now_ns < self._wakes_ns < _NEVER_NS:
+            due_ns = self._wakes_ns
+        self._wakes_ns = _NEVER_NS if due_ns is None else due_ns
         if self._connection is not None and self._connection.waits_for_room:
             self._poll.modify(self._connection, select.POLLIN | select.POLLOUT)
+        return None if due_ns is None else max(0, -(-(due_ns - now_ns) // 1_000_000))
+
+    def _sleep(self, timeout_ms: int | None) -> list[tuple[int, int]]:
+        """Sleep until something arrives, a job comes or a time is up; return what is ready."""
         self._asleep = True
-        if self._inbox or self._closing:
-            timeout_ms = 0
-        ready = self._poll.poll(timeout_ms)
+        ready = self._poll.poll(0 if self._inbox or self._closing else timeout_ms)
         self._asleep = False
+        return ready
+
+    def _take_in(self, ready: list[tuple[int, int]]) -> None:
+        """Receive what has arrived."""
         for descriptor, events in ready:
             if descriptor == self._wake_up.fileno():
                 self._run_inbox()  # first: the clearing may have to wait for the thread that filled it
