@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parfocal.core.channels import LightState
+from parfocal.core.clock import SystemClock
 from parfocal.core.errors import BadInputError, ConfigError, DeviceError
 from parfocal.devices.light import LightHost
 from parfocal.devices.simulated.microscope.lights import SampleLight
@@ -76,6 +77,26 @@ def test_shared_state_is_read_as_it_was_written(tmp_path):
     with pytest.raises(DeviceError, match="more than it can hold"):
         writer.write(WorldLight(7, {f"lamp {n}": SampleLight() for n in range(5000)}))
     assert reader.read() == sample
+
+
+def test_who_reads_shared_state_waits_for_a_writer_that_has_to_wait_for_a_processor(tmp_path, monkeypatch):
+    writer, reader = (SharedState(tmp_path / "state", WorldLight) for _ in range(2))
+    sample = WorldLight(7, {"lamp": SampleLight(power=0.5)})
+    writer.write(WorldLight(7, {}))
+    writer._words[0] += 1  # in the middle of a change
+    pauses = []
+
+    def pause(seconds):
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            writer.write(sample)
+
+    monkeypatch.setattr(SystemClock, "sleep", lambda _, seconds: pause(seconds))
+    assert reader.read() == sample
+    writer._words[0] += 1
+    with pytest.raises(DeviceError, match="whoever writes it has stopped in the middle"):
+        reader.read()
+    assert sum(pauses) > 0.9
 
 
 @pytest.fixture

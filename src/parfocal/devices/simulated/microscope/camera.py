@@ -19,7 +19,7 @@ from parfocal.devices.simulated.microscope.world import WorldLight, shared_sampl
 from parfocal.devices.simulated.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -133,11 +133,13 @@ class MicroscopeCamera(ExposingCamera):
             return None
         view = self._view(exposure)
         self._draw(out, exposure, view)
+        take_effect = self._effect(exposure, view)
         header = self._exposures.end(exposure)
         if header is not None:
             if (seen := self._view(exposure)) != view:  # the light was changed meanwhile
                 self._draw(out, exposure, seen)
-            self._light_fell(exposure, seen)
+                take_effect = self._effect(exposure, seen)
+            take_effect()
             self._scene = EventTime()
         return header
 
@@ -166,8 +168,10 @@ class MicroscopeCamera(ExposingCamera):
         focus_um = self._settings.focus_at(view.x_um, view.y_um, time_s)
         self._truth.keep(exposure.frame, event, time_s, focus_um, cells, x, y, self._readout.shape)
 
-    def _light_fell(self, exposure: Exposure, view: ExposureView) -> None:
-        """Do what light does to the sample during an exposure: to this one, nothing."""
+    def _effect(self, exposure: Exposure, view: ExposureView) -> Callable[[], None]:
+        """Return what lets the light of an exposure act on the sample: on this one it does nothing."""
+        del exposure, view
+        return lambda: None
 
     def _new_images(self, folder: Path) -> MicroscopeImages:
         """Return what draws the images; `folder` has what is shared with the rig's other processes."""

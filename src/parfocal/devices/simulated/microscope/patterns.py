@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from pydantic import Field
 
-from parfocal.core.modulation import unpack_mask
+from parfocal.core.modulation import lit_pixels, unpack_mask
 from parfocal.devices.simulated.microscope.shared_state import SharedState
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class ModulatorPattern(msgspec.Struct, frozen=True, array_like=True):
     @classmethod
     def packed(cls, bits: bytes, shape: tuple[int, int], now_ns: int) -> ModulatorPattern:
         """Return a pattern of packed bits; `BadInputError` if they are not of that shape."""
-        return cls(now_ns, shape, bits, int(np.count_nonzero(unpack_mask(bits, shape))))
+        return cls(now_ns, shape, bits, lit_pixels(bits, shape))
 
     @classmethod
     def blank(cls, shape: tuple[int, int], now_ns: int) -> ModulatorPattern:

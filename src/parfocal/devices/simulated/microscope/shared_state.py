@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import msgspec
 import numpy as np
 
+from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import DeviceError
 from parfocal.processes.mapped import mapped_file
 
@@ -17,7 +18,9 @@ T = TypeVar("T")
 _BYTES = 1 << 16
 """Room for a state of which nobody says that it is larger."""
 _HEAD = 16
-_ATTEMPTS = 10_000
+_ATTEMPTS, _AT_ONCE, _PAUSE_S = 5_000, 100, 2e-4
+"""Who finds it in the middle of a change looks again at once, and then now and then, for a second in all: who
+writes may have to wait for a processor."""
 
 
 class SharedState(Generic[T]):
@@ -54,7 +57,9 @@ class SharedState(Generic[T]):
 
     def read(self) -> T | None:
         """Return what it holds; None if nobody has written yet."""
-        for _ in range(_ATTEMPTS):
+        for attempt in range(_ATTEMPTS):
+            if attempt > _AT_ONCE:
+                SYSTEM_CLOCK.sleep(_PAUSE_S)
             before = int(self._words[0])
             if before == self._sequence:
                 return self._state

@@ -21,6 +21,7 @@ from parfocal.devices.simulated.optogenetics.settings import OptogeneticsCameraS
 from parfocal.ipc import command
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -112,21 +113,25 @@ class OptogeneticsCamera(MicroscopeCamera):
         self._drawn = cells
         super()._keep_truth(exposure, view, cells)
 
-    def _light_fell(self, exposure: Exposure, view: ExposureView) -> None:
-        """Let the light of an exposure, and what strayed before it, fall on the cells that were drawn."""
+    def _effect(self, exposure: Exposure, view: ExposureView) -> Callable[[], None]:
+        """Return what lets the light of an exposure, and what strayed before it, act on the cells drawn."""
         exposure_ms = (exposure.end_ns - exposure.start_ns) * 1e-6
-        power, time_s = self._power(view), self._scene_time_s(exposure)
-        stray_ms = self._stray_ms(exposure.start_ns, view)
-        self._counted_ns = exposure.end_ns
-        if power > 0 and view.pattern is not None and view.pattern.lit:
-            self._keep_region(exposure_ms, time_s, power, view, view.pattern)
-        self._cells.expose(
-            self._drawn,
+        power, time_s, cells = self._power(view), self._scene_time_s(exposure), self._drawn
+        states = self._cells.exposed(
+            cells,
             time_s,
-            dose=self._drawn["lit"] * (power * exposure_ms + stray_ms),
+            dose=cells["lit"] * (power * exposure_ms + self._stray_ms(exposure.start_ns, view)),
             towards=self._towards,
             bleach=exposure_ms * sum(level for _, level in view.levels) - exposure_ms * power,
         )
+
+        def take_effect() -> None:
+            self._counted_ns = exposure.end_ns
+            if power > 0 and view.pattern is not None and view.pattern.lit:
+                self._keep_region(exposure_ms, time_s, power, view, view.pattern)
+            self._cells.put(cells, states)
+
+        return take_effect
 
     def _stray_ms(self, start_ns: int, view: ExposureView) -> float:
         """Return the light since the last exposure (power times milliseconds), beyond what does not count."""

@@ -66,7 +66,7 @@ class OptogeneticsSample:
         x, y = cells["x_um"], cells["y_um"]
         return cells[(x >= x0) & (x < x1) & (y >= y0) & (y < y1)]
 
-    def expose(
+    def exposed(
         self,
         cells: NDArray[Any],
         time_s: float,
@@ -74,8 +74,8 @@ class OptogeneticsSample:
         dose: NDArray[np.float64],
         towards: NDArray[np.float64],
         bleach: float,
-    ) -> None:
-        """Let light fall on cells.
+    ) -> NDArray[Any]:
+        """Return the states of cells once light has fallen on them; `put` has them be in those.
 
         Parameters
         ----------
@@ -92,4 +92,8 @@ class OptogeneticsSample:
         """
         lit = self._kinetics.lit(self._states.at(cells["cell"], time_s), dose=dose, towards=towards)
         lit["bleach"] += bleach + dose
-        self._states.put(cells["cell"], lit)
+        return lit
+
+    def put(self, cells: NDArray[Any], states: NDArray[Any]) -> None:
+        """Have cells be in other states from now on."""
+        self._states.put(cells["cell"], states)
