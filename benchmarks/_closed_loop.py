@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _echo import BARE, bare
 from _report import Failed, Row, Size, attempt, following
+from _timing import Timing, timed, timing
 
 import parfocal
 from parfocal.core.frames import RowSpec
@@ -22,6 +24,8 @@ CELLS = 196
 FIELD_UM = 512 * 0.65
 STEPS = "parfocal.analysis.cells."
 PATIENCE_S = 1800.0
+_SLEEP_S = 0.005
+"""About an exposure of an image."""
 TRIVIAL = Pipeline(
     segment=Step(call="parfocal.testing.steps:bright", settings={"above": 1e9}),
     stimulate=f"{STEPS}masks:whole_field",
@@ -46,6 +50,8 @@ def image_to_stimulation(size: Size) -> Iterator[Row]:
     flat tell the last tenth of the frames over the first: of 2000, the last 200. Of each it is the tenth
     percentile: what grows with the run makes the quickest slower, too, and the load of others, which comes
     and goes, does not.
+
+    The last row is what cannot be gone below on this machine: the same calls as echoes of bare pyzmq.
     """
     loops = size.of(2000, 300, 4)
     for (name, wanted), pipeline in zip(WANTED.items(), (TRIVIAL, TRACKED), strict=True):
@@ -58,6 +64,28 @@ def image_to_stimulation(size: Size) -> Iterator[Row]:
         yield Row(
             f"image to stimulation, {name}: frame {loops} over the first", last / first, "ratio", "<= 1.1"
         )
+    for part, value in zip(("median", "p99"), floor(loops), strict=True):
+        yield Row(f"of it, its calls as {BARE}es: {part}", 1e3 * value, "ms")
+
+
+def floor(loops: int) -> Timing:
+    """Time the calls that lie between an image and its stimulus, between processes that only pass them on.
+
+    The camera answers and is asked again. Twice, to close a light and to open another, the run asks the
+    channels, which ask a lamp, which asks its hardware. Before that all have slept, as they do in a run.
+    """
+    with tempfile.TemporaryDirectory() as folder, bare(folder) as camera, bare(folder, 3) as channels:
+
+        def in_turn() -> None:
+            camera()
+            channels()
+            channels()
+
+        def timed_after_sleep() -> float:
+            time.sleep(_SLEEP_S)
+            return timed(in_turn, 1).p50
+
+        return timing([timed_after_sleep() for _ in range(loops)])
 
 
 def loop_ms(pipeline: Pipeline, loops: int) -> Any:

@@ -32,7 +32,7 @@ def calls_within(call: Call, seconds: float) -> int:
 
 def timed(call: Call, count: int) -> Timing:
     """Time `count` calls, one after another."""
-    return _timing([_seconds(call) for _ in range(count)])
+    return timing([_seconds(call) for _ in range(count)])
 
 
 def timed_beside(make_busy: Callable[[], Call], call: Call, seconds: float) -> Timing:
@@ -54,7 +54,7 @@ def timed_beside(make_busy: Callable[[], Call], call: Call, seconds: float) -> T
         time.sleep(0.001)
     stop.set()
     thread.join()
-    return _timing(times)
+    return timing(times)
 
 
 def best(rounds: Sequence[Timing]) -> Timing:
@@ -73,5 +73,6 @@ def _seconds(call: Call) -> float:
     return time.perf_counter() - begin
 
 
-def _timing(times: Sequence[float]) -> Timing:
+def timing(times: Sequence[float]) -> Timing:
+    """Return the median and the tail of times, seconds."""
     return Timing(float(np.median(times)), float(np.percentile(times, 99)))
