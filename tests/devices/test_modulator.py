@@ -76,6 +76,23 @@ def test_a_mask_is_shown_where_the_calibration_says_and_told_by_its_hash(rig):
     assert not on_the_mirrors(rig).any()
 
 
+def test_a_mask_that_was_made_ready_is_shown_as_any_other(rig):
+    modulator = rig.client("modulator")
+    modulator.call("set_calibration", IDENTITY)
+    ready = {"mask": pack_mask(square()), "shape": CAMERA, "hash": mask_hash(square())}
+    modulator.call("prepare_mask", **ready)
+    assert modulator.call("shown").hash == BLANK
+    assert show(modulator, square()).lit_px == 18
+    with pytest.raises(BadInputError, match="nothing is shown"):
+        modulator.call("prepare_mask", **ready | {"hash": 1})
+    (a, b, x), y = IDENTITY.to_modulator
+    shifted = msgspec.structs.replace(IDENTITY, to_modulator=((a, b, x + 1), y))
+    modulator.call("prepare_mask", **ready)
+    modulator.call("set_calibration", shifted)
+    show(modulator, square())
+    assert np.array_equal(on_the_mirrors(rig), MaskWarp(shifted).pattern(square())), "by the new calibration"
+
+
 def test_without_a_calibration_only_its_own_pixels_can_be_shown(rig):
     modulator = rig.client("modulator")
     assert modulator.call("calibration") is None

@@ -96,6 +96,18 @@ def slow():
         assert run.join(PATIENCE_S)
 
 
+def test_instruments_are_told_after_an_image_what_the_plan_has_next(quick, monkeypatch):
+    told = []
+    monkeypatch.setattr(
+        quick.instruments,
+        "go_on_to",
+        lambda event: told.append((len(quick.instruments.exposed), event.number, event.kind)),
+    )
+    stimuli = {"stim_channels": ["blue"], "stim_frames": "all", "stim_exposure": 5}
+    quick.end(quick.run(combine(series(2, **stimuli), wait(1), axis="t")))
+    assert told == [(1, 1, "stimulus"), (3, 3, "stimulus")], "after a stimulus all of it is read back first"
+
+
 def test_hours_of_plan_in_milliseconds_of_test(quick):
     plan = combine(series(3, 10), wait(10), series(3, 10), axis="t")
     status = quick.end(quick.run(plan))

@@ -135,6 +135,20 @@ def test_a_stimulus_is_on_stable_storage_before_its_mask_is_waited_for_and_after
     assert synced[1:] == [(tmp_path / FILE_NAME).stat().st_size]
 
 
+def test_a_stimulus_that_follows_an_image_is_on_stable_storage_before_that_is_taken(
+    journal, tmp_path, synced
+):
+    folder, event = str(tmp_path), stimulus()
+    journal.before(Expose(image(event.number - 1)), folder, event)
+    assert kinds(tmp_path) == ["Began", "Announced"]
+    assert synced == [(tmp_path / FILE_NAME).stat().st_size]
+    journal.settled(done(image(event.number - 1)))
+    journal.before(Decide(event), folder)
+    journal.before(Expose(event, "wanted"), folder)
+    assert kinds(tmp_path)[2:] == ["Settled", "Begun"]
+    assert len(synced) == 1, "nothing between an image and its stimulus waits for the disk"
+
+
 def test_images_are_written_and_nothing_waits_for_the_disk(journal, tmp_path, synced):
     for number in range(3):
         journal.before(Expose(image(number)), str(tmp_path))
@@ -171,12 +185,12 @@ def test_a_stimulus_does_not_begin_while_the_disk_is_full_and_what_was_noted_com
         disk.setattr(JournalFile, "append", full)
         journal.settled(done(image(0)))
         journal.before(Expose(image(1)), str(tmp_path))
-        journal.before(Expose(image(2)), str(tmp_path))
+        journal.before(Expose(image(2)), str(tmp_path), stimulus(3))
         with pytest.raises(StorageError, match="event 3 was not begun"):
             journal.before(Expose(stimulus(3)), str(tmp_path))
     assert caplog.text.count("can't be written") == 1
     journal.before(Hold(), str(tmp_path))
-    assert kinds(tmp_path) == ["Began", "Settled", "Announced", "Begun"]
+    assert kinds(tmp_path) == ["Began", "Settled", "Announced", "Announced", "Begun"]
 
 
 class RecordedInstruments(MemoryInstruments):
@@ -210,10 +224,10 @@ def test_the_engine_keeps_its_journal_through_a_changed_plan(tmp_path):
     assert run.join(PATIENCE_S)
     entries = read_journal(tmp_path).entries
     assert [type(entry).__name__ for entry in entries] == [
-        *("Began", "Replanned", "Settled", "Settled", "Announced", "Begun", "Settled", "Settled")
+        *("Began", "Replanned", "Settled", "Announced", "Settled", "Begun", "Settled", "Settled")
     ]
     rows = np.concatenate(
         [np.frombuffer(entry.row, DTYPE) for entry in entries if isinstance(entry, Settled)]
     )
     assert rows["number"].tolist() == [0, 1, 2, 3]
-    assert msgspec.structs.asdict(entries[4]) == {"number": 2}
+    assert msgspec.structs.asdict(entries[3]) == {"number": 2}

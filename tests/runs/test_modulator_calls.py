@@ -10,15 +10,23 @@ import numpy as np
 import pytest
 
 from parfocal.core.errors import BadInputError, DeviceError
-from parfocal.core.modulation import BLANK, ModulatorCalibration, ShownMask, mask_hash, pack_mask
+from parfocal.core.modulation import (
+    BLANK,
+    ModulatorCalibration,
+    PackedMask,
+    ShownMask,
+    mask_hash,
+    pack_mask,
+)
 from parfocal.runs.instruments.instruments import InstrumentRestartedError
 from parfocal.runs.instruments.modulator_calls import ModulatorCalls
 from parfocal.runs.instruments.rig_facts import RigFacts
 from parfocal.runs.instruments.shared_instruments import SharedInstruments
 from parfocal.runs.preflight import check_calibration
 
-MASK = np.zeros((4, 6), np.uint8)
-MASK[1:3, 2:5] = 255
+PIXELS = np.zeros((4, 6), np.uint8)
+PIXELS[1:3, 2:5] = 255
+MASK = PackedMask.of(PIXELS)
 DAY_NS = 86_400 * 10**9
 SHOWN = ["light on its way", "dmd.show_mask", "light there"]
 
@@ -41,8 +49,9 @@ class Calls:
             self.shown = ShownMask(hash=1, lit_px=24, shown_ns=8)
         return self.shown
 
-    def tell(self, service: str, command: str) -> str:
+    def tell(self, service: str, command: str, *args: Any) -> str:
         self.log.append(f"{service}.{command}")
+        self.sent = args
         return command
 
     def result(self, call: str) -> None:
@@ -69,8 +78,8 @@ def modulator(calls, name="dmd"):
 def test_a_mask_is_shown_read_back_after_the_exposure_and_blanked(calls):
     with modulator(calls).showing(MASK, calls.lighting()) as shown:
         assert calls.log == SHOWN
-        assert calls.sent == (pack_mask(MASK), (4, 6), mask_hash(MASK))
-        assert shown == ShownMask(hash=mask_hash(MASK), lit_px=6, shown_ns=7)
+        assert calls.sent == (pack_mask(PIXELS), (4, 6), mask_hash(PIXELS))
+        assert shown == ShownMask(hash=mask_hash(PIXELS), lit_px=6, shown_ns=7)
     assert calls.log == [*SHOWN, "dmd.shown", "dmd.blank"]
 
 
@@ -134,15 +143,19 @@ def test_a_mask_that_was_not_there_to_the_end_is_told(calls):
     assert calls.log[-1] == "dmd.blank"
 
 
-def test_levels_that_a_modulator_does_not_have_are_refused_before_anything_is_lit(calls):
-    grey = MASK.copy()
+def test_a_mask_is_made_ready_without_being_shown(calls):
+    modulator(calls).prepare(MASK)
+    assert calls.log == ["dmd.prepare_mask"]
+    assert calls.sent == (MASK.mask, (4, 6), MASK.hash)
+
+
+def test_levels_that_a_modulator_does_not_have_are_refused():
+    grey = PIXELS.copy()
     grey[0, 0] = 17
-    with (
-        pytest.raises(BadInputError, match=r"1 pixels between dark \(0\) and full light \(255\), such as 17"),
-        modulator(calls).showing(grey, calls.lighting()),
+    with pytest.raises(
+        BadInputError, match=r"1 pixels between dark \(0\) and full light \(255\), such as 17"
     ):
-        pytest.fail("it was shown")
-    assert calls.log == []
+        PackedMask.of(grey)
 
 
 def test_masks_are_refused_where_nobody_knows_what_they_light_and_old_knowledge_is_told():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 from parfocal.core.clock import SYSTEM_CLOCK, poll_until
 from parfocal.core.errors import BadInputError
 from parfocal.core.frames import FrameHeader, FrameSpec
+from parfocal.core.modulation import mask_hash
 from parfocal.runs.instruments.instruments import ExposedFrame, RunStart
 from parfocal.runs.pipeline.held_frames import RingFrames
 from parfocal.runs.pipeline.live_analysis import LiveAnalysis
@@ -98,14 +100,19 @@ class Bench:
     def go(self, *, on=True):
         (self.folder / "go").touch() if on else (self.folder / "go").unlink()
 
-    def expose(self, t, p=0):
-        """Write the frame of a time point, and have it analysed; return its stimulus."""
+    def expose(self, t, p=0, waits=True):
+        """Write the frame of a time point, and have it analysed; return its stimulus.
+
+        Unless it `waits` until that is in hand, the pipeline is told of it with the image.
+        """
         index = {"t": t, "p": p, "c": 0, "z": 0}
         header = FrameHeader(frame=t, time_ns=SYSTEM_CLOCK.monotonic_ns(), event=t)
         self.writer.write(moving_square(t), header)
-        self.analysis.exposed(Event(number=2 * t, kind="image", index=index), ExposedFrame(header=header))
+        image = Event(number=2 * t, kind="image", index=index)
         stimulus = Event(number=2 * t + 1, kind="stimulus", index=index)
-        self.analysis.fetched(stimulus)
+        self.analysis.exposed(image, ExposedFrame(header=header), None if waits else stimulus)
+        if waits:
+            self.analysis.fetched(stimulus)
         return stimulus
 
     def answer(self, stimulus):
@@ -165,6 +172,18 @@ def test_a_worker_finds_the_frames_in_the_ring_and_its_masks_are_theirs(bench):
     assert loop.analysis.stop() == ""
     assert [frame.event.index["t"] for frame in loop.sink.images] == [0, 1, 2, 3, 4]
     assert is_gone(loop.pid_at(-1))
+
+
+def test_an_image_is_analysed_as_soon_as_it_is_there_and_its_mask_made_ready_for_the_stimulus(bench):
+    loop = bench().begin()
+    prepared = queue.SimpleQueue()
+    loop.analysis.connect(loop.woken.set, lambda *told: loop.noted.append(told), prepared.put)
+    stimulus = loop.expose(3, waits=False)
+    ready = prepared.get(timeout=PATIENCE_S)
+    assert ready.packed.hash == mask_hash(ready.mask)
+    loop.analysis.fetched(stimulus)
+    assert loop.answer(stimulus).mask.stimulus is ready
+    assert lit_columns(loop.answer(stimulus)) == [5, 6, 7, 8]
 
 
 def test_a_killed_worker_is_started_again_and_its_frame_is_analysed_all_the_same(bench):

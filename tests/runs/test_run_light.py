@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from parfocal.core.channels import ChannelPreset, ChannelState
@@ -84,6 +85,36 @@ def test_a_channel_is_set_while_something_else_is_done() -> None:
     assert calls.log[-3:] == ["channels.set_channel", "a move", "channels.set_channel has ended"]
     assert light.is_set(EVENT)
     assert light.power == 0.5
+
+
+def test_a_channel_that_is_being_set_already_is_waited_for() -> None:
+    calls = Calls()
+    light = light_of(calls)
+    light.begin(EVENT)
+    assert not light.is_set(EVENT)
+    with light.setting(EVENT):
+        pass
+    assert calls.log[-2:] == ["channels.set_channel", "channels.set_channel has ended"]
+    light.begin(EVENT)
+    assert calls.log[-1] == "channels.set_channel has ended", "it is set"
+
+
+@pytest.mark.parametrize("otherwise", ["another channel", "off", "switched off and waited for"])
+def test_a_channel_that_is_being_set_counts_for_nothing_once_something_else_is_wanted(otherwise: str) -> None:
+    calls = Calls()
+    light = light_of(calls)
+    light.begin(EVENT)
+    wanted = EVENT
+    if otherwise == "another channel":
+        wanted = msgspec.structs.replace(EVENT, power=0.1)
+    elif otherwise == "off":
+        light.dark()
+    else:
+        light.put_out()
+    with light.setting(wanted):
+        pass
+    assert calls.log.count("channels.set_channel") == 2
+    assert light.is_set(wanted)
 
 
 def test_what_fails_meanwhile_is_what_is_told_and_the_channel_is_not_set() -> None:

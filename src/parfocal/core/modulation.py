@@ -17,6 +17,8 @@ AffineRows = tuple[tuple[float, float, float], tuple[float, float, float]]
 """Factors of x, of y, and what is added, for x and for y of the result."""
 BLANK = 0
 """Stands for the hash of a mask where none is shown."""
+FULL = 255
+"""What a pixel of a mask is that is lit."""
 
 
 class ShownMask(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +37,42 @@ class ShownMask(msgspec.Struct, frozen=True, kw_only=True):
     hash: int
     lit_px: int
     shown_ns: int
+
+
+class PackedMask(msgspec.Struct, frozen=True, kw_only=True):
+    """A mask as a modulator's service takes it.
+
+    Parameters
+    ----------
+    mask : bytes
+        Its pixels as bits, as `pack_mask` makes them.
+    shape : tuple of int
+        (y, x).
+    hash : int
+        `mask_hash` of the mask.
+    """
+
+    mask: bytes
+    shape: tuple[int, int]
+    hash: int
+
+    @classmethod
+    def of(cls, mask: NDArray[np.uint8]) -> PackedMask:
+        """Return a mask of 0 and 255, packed.
+
+        Raises
+        ------
+        BadInputError
+            If it has levels between dark and full light, which a modulator has not.
+        """
+        between = mask[(mask != 0) & (mask != FULL)]
+        if between.size:
+            raise BadInputError(
+                f"a mask has {between.size} pixels between dark (0) and full light ({FULL}), such as "
+                f"{between[0]}: a pixel of the modulator is lit or not; return a mask of bool"
+            )
+        packed = pack_mask(mask)
+        return cls(mask=packed, shape=mask.shape, hash=packed_hash(packed, mask.shape))
 
 
 class ModulatorCalibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -119,6 +157,19 @@ def pack_mask(mask: NDArray[Any]) -> bytes:
     return np.packbits(mask != 0).tobytes()
 
 
+def lit_pixels(packed: bytes, shape: tuple[int, int]) -> int:
+    """Return how many pixels of a packed mask are lit. Raises as `unpack_mask`.
+
+    Examples
+    --------
+    >>> lit_pixels(pack_mask(np.eye(3)), (3, 3)), lit_pixels(bytes([255, 255]), (3, 3))
+    (3, 9)
+    """
+    _check_packed(packed, shape)
+    beyond = 8 * len(packed) - shape[0] * shape[1]
+    return (int.from_bytes(packed, "big") >> beyond).bit_count()
+
+
 def unpack_mask(packed: bytes, shape: tuple[int, int]) -> NDArray[np.uint8]:
     """Return a packed mask as an image of 0 and 1.
 
@@ -132,7 +183,11 @@ def unpack_mask(packed: bytes, shape: tuple[int, int]) -> NDArray[np.uint8]:
     >>> unpack_mask(pack_mask(np.eye(2)), (2, 2)).tolist()
     [[1, 0], [0, 1]]
     """
+    _check_packed(packed, shape)
+    return np.unpackbits(np.frombuffer(packed, np.uint8), count=shape[0] * shape[1]).reshape(shape)
+
+
+def _check_packed(packed: bytes, shape: tuple[int, int]) -> None:
     height, width = shape
     if min(shape) < 1 or len(packed) != -(-height * width // 8):
         raise BadInputError(f"a mask of shape {shape} does not have {len(packed)} bytes")
-    return np.unpackbits(np.frombuffer(packed, np.uint8), count=height * width).reshape(height, width)

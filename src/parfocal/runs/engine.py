@@ -189,7 +189,7 @@ class RunEngine:
             analysis,
         )
         if analysis is not None:
-            analysis.connect(self._wake.set, self.noted)
+            analysis.connect(self._wake.set, self.noted, instruments.prepare)
         self._thread = RunThread(self._work, f"run {self.name}")
 
     def start(self) -> None:
@@ -377,9 +377,10 @@ class RunEngine:
             if isinstance(task, tasks.Close):
                 self.keep_commands(patiently=True)
             try:
+                following = self._following(task)
                 if self._journal is not None:
-                    self._journal.before(task, self._performer.folder)
-                report = self._performer.perform(task)
+                    self._journal.before(task, self._performer.folder, following)
+                report = self._performer.perform(task, following)
             except Exception as error:  # noqa: BLE001 (the border of the thread: the run ends in order)
                 self._log.exception("run %s: %s failed", self.name, type(task).__name__)
                 report = self._performer.failed(task, error)
@@ -387,6 +388,13 @@ class RunEngine:
             self._journal.close(self._performer.folder)
         if self._watch is not None:
             self._watch.close()
+
+    def _following(self, task: tasks.Task) -> Event | None:
+        """Return what the plan has after an image, as it is now; after a stimulus nothing is begun early."""
+        if not isinstance(task, tasks.Expose) or task.event.kind == "stimulus":
+            return None
+        following = next(self._unsettled(self._schedule, task.event.number + 1), None)
+        return None if following is None else self._machine.focus.applied(following)
 
     def _next(self, report: inputs.Report) -> tasks.Task | None:
         """Return the next task. Events are fetched here, under the lock, so that a plan may be replaced.

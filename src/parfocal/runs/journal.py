@@ -6,7 +6,7 @@ each whether it may have happened.
 
 ::
 
-    run's thread   announced ──fsync── (waits for its mask) ── begun ── light ── settled ──fsync── next event
+    run's thread   announced ──fsync── (the image before it, its mask) ── begun ── light ── settled ──fsync──
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from parfocal.core.event_layout import EventLayout
     from parfocal.runs.event_log import SettledEvent
     from parfocal.runs.pipeline.messages import RememberedPosition
+    from parfocal.runs.plans.event import Event
     from parfocal.runs.recovery.recovery import Recovery
 
 
@@ -115,7 +116,7 @@ class RunJournal:
             self._announced = {number for number in self._announced if number < first}
         self._is_due = True
 
-    def before(self, task: Task, folder: str) -> None:
+    def before(self, task: Task, folder: str, following: Event | None = None) -> None:
         """Write what was noted, and that an event that is done once alone is to begin.
 
         Parameters
@@ -124,6 +125,8 @@ class RunJournal:
             What the run does next.
         folder : str
             Of its record; "" as long as there is none.
+        following : Event, optional
+            What it does after that: announced already, so that nobody waits for the disk then.
 
         Raises
         ------
@@ -134,8 +137,10 @@ class RunJournal:
             return
         event = task.event if isinstance(task, Decide | Expose | CallService | Acquire) else None
         once = event if event is not None and not may_repeat(event) else None
-        if once is not None and once.number not in self._announced:
-            self._note(Announced(once.number))
+        coming = [one for one in (once, following) if one is not None and not may_repeat(one)]
+        announced = {one.number for one in coming} - self._announced
+        for number in sorted(announced):
+            self._note(Announced(number))
             self._is_due = True
         if once is not None and not isinstance(task, Decide):
             self._note(Begun(once.number))
@@ -150,8 +155,7 @@ class RunJournal:
                 ) from error
         else:
             self._failing = False
-            if once is not None:
-                self._announced.add(once.number)
+            self._announced |= announced
 
     def close(self, folder: str) -> None:
         """Write what was noted, and close the file. Idempotent."""

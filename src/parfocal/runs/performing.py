@@ -85,6 +85,7 @@ class Performer:
         self._answer: MaskAnswer | None = None
         self._mask: FrameMask | None = None
         self._fired: FiredStimulus | None = None
+        self._following: Event | None = None
         self._warming = False
         self.folder = ""
         self.exposure: ExposedFrame | None = None
@@ -101,8 +102,12 @@ class Performer:
         """Know nothing of a stimulus: another event is in hand."""
         self._mask = self._fired = None
 
-    def perform(self, task: tasks.Task) -> inputs.Report:
-        """Do a task, and return its report. Errors of instruments are reports, too."""
+    def perform(self, task: tasks.Task, following: Event | None = None) -> inputs.Report:
+        """Do a task, and return its report. Errors of instruments are reports, too.
+
+        What can be done for the event `following` an exposure is begun as soon as that is over.
+        """
+        self._following = following
         try:
             return self._perform(task)
         except AbortedError:
@@ -219,8 +224,11 @@ class Performer:
             assert self._mask is not None
             self._fired = self._instruments.stimulate(event, self._mask.stimulus)
             self.exposure = exposure = self._fired.exposed
+        following = self._following
+        if following is not None:
+            self._instruments.go_on_to(following)
         if self._analysis is not None:
-            self._analysis.exposed(event, exposure)
+            self._analysis.exposed(event, exposure, following)
         header = exposure.header
         return inputs.Exposed(self._now, header.time_ns - header.exposure_ns)
 

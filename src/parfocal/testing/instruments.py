@@ -138,6 +138,12 @@ class MemoryInstruments:
         header = FrameHeader(frame=frame, time_ns=end_ns, exposure_ns=end_ns - began_ns, event=event.number)
         return ExposedFrame(header=header)
 
+    def go_on_to(self, event: Event) -> None:
+        """Wait for the event to be placed."""
+
+    def prepare(self, mask: StimulusMask) -> None:
+        """Nothing has to be made ready."""
+
     def stimulate(self, event: Event, mask: StimulusMask) -> FiredStimulus:
         """Take the time of an exposure, in the light of a mask."""
         shown_ns = self._clock.monotonic_ns()

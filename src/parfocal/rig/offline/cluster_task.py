@@ -57,7 +57,8 @@ class _StepProcess:
                 try:
                     if not self._process.starts or again:
                         self._process.start(_NO_LIMIT_S)
-                    return self._left(self._process.run(job, _NO_LIMIT_S))
+                    self._process.begin(job, _NO_LIMIT_S)
+                    return self._left(self._process.finish())
                 except WorkerEndedError as error:
                     if again:
                         raise JobFailedError(f"{error}, twice in a row") from error

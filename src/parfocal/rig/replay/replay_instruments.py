@@ -86,6 +86,12 @@ class ReplayInstruments:
         self._clock.reach(exposure.header.time_ns)
         return exposure
 
+    def go_on_to(self, event: Event) -> None:
+        """Wait for the event to be placed."""
+
+    def prepare(self, mask: StimulusMask) -> None:
+        """Nothing has to be made ready."""
+
     def stimulate(self, event: Event, mask: StimulusMask) -> FiredStimulus:
         """Light nothing; return what would have been lit, at the time that was recorded."""
         row = self._log.get(event.number)

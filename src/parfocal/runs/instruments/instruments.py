@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from parfocal.core.event_layout import EventLayout
     from parfocal.core.frames import FrameHeader
+    from parfocal.core.modulation import PackedMask
     from parfocal.core.run_status import QueueDepth, RunCommand
     from parfocal.runs.acquisition_mode import AcquisitionMode
     from parfocal.runs.forecast.device_times import PlacedParts
@@ -146,11 +147,14 @@ class StimulusMask:
         Number of the image as the camera counts it.
     mask : ndarray of uint8, shape (y, x)
         In pixels of the camera's image: 0 is dark, 255 is lit.
+    packed : PackedMask or None
+        The same, if it is packed already.
     """
 
     image_event: int
     frame: int
     mask: NDArray[np.uint8]
+    packed: PackedMask | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -305,6 +309,14 @@ class Instruments(Protocol):
 
         After `dark` the light is switched on again before.
         """
+        ...
+
+    def go_on_to(self, event: Event) -> None:
+        """Begin with what `place` does for the next event, as far as that can be; waits for nothing."""
+        ...
+
+    def prepare(self, mask: StimulusMask) -> None:
+        """Make a mask ready that is to be shown soon; nothing is lit. Any thread; waits for nothing."""
         ...
 
     def stimulate(self, event: Event, mask: StimulusMask) -> FiredStimulus:

@@ -5,22 +5,16 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from parfocal.core.errors import BadInputError
-from parfocal.core.modulation import ModulatorCalibration, ShownMask, pack_mask, packed_hash
+from parfocal.core.modulation import ModulatorCalibration, ShownMask
 from parfocal.runs.instruments.instruments import InstrumentRestartedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
-    from numpy.typing import NDArray
-
+    from parfocal.core.modulation import PackedMask
     from parfocal.runs.instruments.calling import InstrumentCalls
     from parfocal.runs.instruments.shared_instruments import SharedInstruments
-
-FULL = 255
 
 
 class ModulatorCalls:
@@ -60,26 +54,28 @@ class ModulatorCalls:
         if blanking is not None:
             self._calls.result(blanking)
 
+    def prepare(self, mask: PackedMask) -> None:
+        """Have the modulator make ready what it takes to show a mask. Any thread; waits for nothing."""
+        self._calls.tell(self._modulator, "prepare_mask", *_arguments(mask))
+
     @contextmanager
     def showing(
-        self, mask: NDArray[np.uint8] | None, lighting: AbstractContextManager[None]
+        self, mask: PackedMask | None, lighting: AbstractContextManager[None]
     ) -> Iterator[ShownMask | None]:
-        """Have a mask shown while the block runs, of camera pixels, 0 or 255; None lights everywhere.
+        """Have a mask shown while the block runs; None lights everywhere.
 
         It gets there while the light is let through. What is shown is read back before and after. Then it is
         made blank, whatever happened: who exposes something else waits for that with `wait_blank`.
 
         Parameters
         ----------
-        mask : ndarray of uint8, shape (y, x), or None
+        mask : PackedMask or None
             In pixels of the camera.
         lighting : context manager
             Lets the light through while its block runs.
 
         Raises
         ------
-        BadInputError
-            If the mask has levels between dark and full light, which a modulator has not.
         InstrumentRestartedError
             If at the end it does not show it any more.
         """
@@ -88,7 +84,7 @@ class ModulatorCalls:
                 pass
             yield None
             return
-        command = ("show_all",) if mask is None else _shows(mask)
+        command = ("show_all",) if mask is None else ("show_mask", *_arguments(mask))
         self.wait_blank()
         try:
             with lighting:
@@ -108,13 +104,5 @@ class ModulatorCalls:
         return shown
 
 
-def _shows(mask: NDArray[np.uint8]) -> tuple[Any, ...]:
-    """Return the command that shows a mask, and its arguments."""
-    between = mask[(mask != 0) & (mask != FULL)]
-    if between.size:
-        raise BadInputError(
-            f"a mask has {between.size} pixels between dark (0) and full light ({FULL}), such as "
-            f"{between[0]}: a pixel of the modulator is lit or not; return a mask of bool"
-        )
-    packed = pack_mask(mask)
-    return "show_mask", packed, mask.shape, packed_hash(packed, mask.shape)
+def _arguments(mask: PackedMask) -> tuple[bytes, tuple[int, int], int]:
+    return mask.mask, mask.shape, mask.hash

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from parfocal.core.errors import FocusNotFoundError, FrameLostError, ParfocalError
 from parfocal.core.frames import FrameSpec
+from parfocal.core.modulation import PackedMask
 from parfocal.runs.acquisition_mode import parts_of
 from parfocal.runs.disk_forecast import FRAMES, REGIONS, TRACKS
 from parfocal.runs.forecast.device_times import DeviceTimes, PlacedParts
@@ -316,6 +317,13 @@ class RigInstruments:
                 return self._expose_sequence(events)
             return self._expose_lit(event)
 
+    def go_on_to(self, event: Event) -> None:
+        """Have the light path begin to change to what the next event wants, unless a stage moves as well."""
+        with self.use.lock:
+            is_free = self.use.last is self and not self._sequences.has(event)
+            if is_free and event.is_placed and self._stages.is_at(event):
+                self._light.begin(event)
+
     def _sequence_from(self, event: Event) -> tuple[Event, ...]:
         """Return an event and those after it that the instruments take by themselves."""
         if self._sequences.limits.frames < 2:
@@ -392,12 +400,18 @@ class RigInstruments:
             light_s=self._light.lit_within_s,
         )
 
+    def prepare(self, mask: StimulusMask) -> None:
+        """Have the modulator make ready what it takes to show a mask."""
+        if self._settings.modulator and mask.packed is not None:
+            self._modulator.prepare(mask.packed)
+
     def stimulate(self, event: Event, mask: StimulusMask) -> FiredStimulus:
         """Show the mask, light it as a stimulus asks, and take its frame; read back what there was."""
         self._settings.service("modulator", "masks")
+        packed = mask.packed or PackedMask.of(mask.mask)
         with self.use.lock:
             self._check_placed(event)
-            with self._modulator.showing(mask.mask, self._light.lighting_up()) as shown:
+            with self._modulator.showing(packed, self._light.lighting_up()) as shown:
                 exposed = self._expose_lit(event)
                 reading, places = self._light.begin_reading(), self._stages.begin_reading()
             at = self._stages.finish_reading(places)

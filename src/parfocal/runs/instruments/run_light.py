@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from parfocal.runs.plans.event import Event
 
 _LIMITS = dict[str, tuple[float, float]]
+_Wanted = tuple[str, float | None, float | None]
+"""A channel, its exposure in ms, and its power; None for those that it has by itself."""
 _LEASE_S = 1.0
 _LIGHT = "light"
 _CALLS_OF_SHUTTER = 3
@@ -88,7 +90,8 @@ class RunLight:
         self._presets: dict[str, ChannelPreset] = {}
         self._found: dict[str, float] = {}
         self._leases: dict[tuple[str, str], OutputLease] = {}
-        self._set: tuple[str, float | None, float | None] | None = None
+        self._set: _Wanted | None = None
+        self._begun: tuple[_Wanted, Call] | None = None  # a channel that is being set already
         self._lit = False
         self._offs = PendingCalls()  # asked for by `dark`
         self.power: float | None = None
@@ -194,7 +197,22 @@ class RunLight:
 
     def is_set(self, event: Event) -> bool:
         """Whether the light path is as an event wants it, lit or not."""
-        return not event.channel or self._set == (event.channel, event.exposure_ms, event.power)
+        return not event.channel or self._set == _wanted(event)
+
+    def begin(self, event: Event) -> None:
+        """Have the channel of an event set, in the dark; `setting` waits for it.
+
+        Whoever sets another one instead, or switches off, need not care.
+        """
+        if not self.is_set(event):
+            self._begun = _wanted(event), self._begin_setting(event)
+
+    def _begin_setting(self, event: Event) -> Call:
+        self._set, self._lit = None, False
+        self._offs.wait()
+        return self._calls.begin(
+            self._channels, "set_channel", *_wanted(event), False, limit_s=_SETTLE_S, returns=ChannelState
+        )
 
     @contextmanager
     def setting(self, event: Event) -> Iterator[TimedCall]:
@@ -203,15 +221,12 @@ class RunLight:
         Lends what tells afterwards how long it took.
         """
         timed = TimedCall(self._clock)
+        begun, self._begun = self._begun, None
         if self.is_set(event):
             yield timed
             return
-        wanted = (event.channel, event.exposure_ms, event.power)
-        self._set, self._lit = None, False
-        self._offs.wait()
-        call = self._calls.begin(
-            self._channels, "set_channel", *wanted, False, limit_s=_SETTLE_S, returns=ChannelState
-        )
+        is_begun = begun is not None and begun[0] == _wanted(event)
+        call = begun[1] if begun is not None and is_begun else self._begin_setting(event)
         timed.follow(call)
         try:
             yield timed
@@ -220,7 +235,7 @@ class RunLight:
             raise
         state: ChannelState = self._calls.result(call)
         timed.ended()
-        self._set, self.power = wanted, state.power
+        self._set, self.power = _wanted(event), state.power
 
     def light_up(self) -> None:
         """Let the light through; failing, all is switched off, and no channel is set."""
@@ -269,7 +284,7 @@ class RunLight:
             self.dark()
             raise
         if event.channel:
-            self._set = (event.channel, event.exposure_ms, event.power)
+            self._set = _wanted(event)
 
     def begin_reading(self) -> Call | None:
         """Ask what the channel that is set stands at, read back: a `ChannelState`; None if none is."""
@@ -284,8 +299,8 @@ class RunLight:
             self._ask("close_shutter")
 
     def forget(self) -> None:
-        """Hold nothing for known: the next `set` is sent whatever was sent before."""
-        self._set, self._lit = None, False
+        """Hold nothing for known: the next channel is set whatever was set before."""
+        self._set, self._begun, self._lit = None, None, False
 
     def put_out(self) -> None:
         """Switch all light off, and return when it is."""
@@ -294,7 +309,7 @@ class RunLight:
 
     def dark(self) -> None:
         """Switch all light off. Any thread; waits for nothing."""
-        self._set, self._lit = None, False
+        self.forget()
         for service, command in self._ways_off():
             call = self._calls.tell(service, command)
             if call is not None:
@@ -328,3 +343,7 @@ class RunLight:
             self._channels, command, *args, limit_s=limit_s, returns=ChannelState
         )
         return state
+
+
+def _wanted(event: Event) -> _Wanted:
+    return event.channel, event.exposure_ms, event.power

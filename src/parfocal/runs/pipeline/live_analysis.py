@@ -109,6 +109,7 @@ class LiveAnalysis:
         self._frame, self._channel, self._time_points = frame, channel, time_points
         self._wake: Callable[[], None] = lambda: None
         self._note: Callable[[str, str, str, int], None] = lambda *_: None
+        self._prepare: Callable[[StimulusMask], None] = lambda _: None
         self._lock = threading.Lock()
         self._positions: defaultdict[int, PositionMemory] = defaultdict(PositionMemory)
         self._group: ImageGroup | None = None
@@ -134,9 +135,17 @@ class LiveAnalysis:
         """Whether its stimuli have masks."""
         return self._pipeline.stimulate is not None
 
-    def connect(self, wake: Callable[[], None], note: Callable[[str, str, str, int], None]) -> None:
-        """Have `wake` called when an awaited mask is there, `note` with source, type, message and event."""
-        self._wake, self._note = wake, note
+    def connect(
+        self,
+        wake: Callable[[], None],
+        note: Callable[[str, str, str, int], None],
+        prepare: Callable[[StimulusMask], None] = lambda _: None,
+    ) -> None:
+        """Have `wake` called when an awaited mask is there, `note` with source, type, message and event.
+
+        `prepare` is called with a mask that the stimulus in hand is to have, as soon as it is there.
+        """
+        self._wake, self._note, self._prepare = wake, note, prepare
         self._workers.on_restart = lambda told: note(_SOURCE, "WorkerEndedError", told, -1)
 
     def go_on_from(self, before: LiveAnalysis) -> None:
@@ -213,20 +222,25 @@ class LiveAnalysis:
         else:
             self._no_stimulus.clear()
         with self._lock:
-            if self._group is not None and not self._group.goes_on_with(event):
-                self._take(self._group)
-                self._group = None
+            self._take_complete(event)
             if event is not None and event.kind == "image" and event.channel == self._channel:
                 t, p = field_of(event)
                 self._positions[p].plan(t)
 
-    def exposed(self, event: Event, exposure: ExposedFrame) -> None:
-        """Take an image, or a reference; frames that are not wanted may leave the ring."""
+    def exposed(self, event: Event, exposure: ExposedFrame, following: Event | None = None) -> None:
+        """Take an image, or a reference; frames that are not wanted may leave the ring.
+
+        If the event `following` it is of something else, the images before are complete.
+        """
+        if following is not None and following.kind == "stimulus":
+            self._no_stimulus.clear()
         with self._lock:
             if event.kind in ("image", "reference"):
                 if self._group is None:
                     self._group = ImageGroup(event)
                 self._group.add(event, exposure)
+            if following is not None:
+                self._take_complete(following)
             unread = (point for point in self._going_on if point.state in ("waiting", "running"))
             wanted = [point.oldest_ns for point in unread]
             if self._group is not None:
@@ -313,6 +327,12 @@ class LiveAnalysis:
 
     # --- under the lock
 
+    def _take_complete(self, event: Event | None) -> None:
+        """Take the images that are there, unless an event goes on with them."""
+        if self._group is not None and not self._group.goes_on_with(event):
+            self._take(self._group)
+            self._group = None
+
     def _take(self, group: ImageGroup) -> None:
         """Take a time point whose images are all there; defer it if too many wait."""
         point = group.time_point(self._channel)
@@ -379,6 +399,8 @@ class LiveAnalysis:
         try:
             if is_awaited:
                 self._wake()
+            elif point.mask is not None and self._mode == "current" and not self._no_stimulus.is_set():
+                self._prepare(point.mask.stimulus)
             if found is not None and not found.gone:
                 SYSTEM_CLOCK.wait(self._no_stimulus, _LIGHT_FIRST_S)
                 self._keep(point, found, frame)
@@ -446,7 +468,10 @@ class LiveAnalysis:
             point.why = f"was not made{failed}"
             return
         mask = StimulusMask(
-            image_event=point.event.number, frame=point.exposure.header.frame, mask=frame.mask
+            image_event=point.event.number,
+            frame=point.exposure.header.frame,
+            mask=frame.mask,
+            packed=found.packed,
         )
         point.mask = position.newest = FrameMask(
             stimulus=mask,

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from parfocal.core.frames import FrameHeader, FrameSpec
+from parfocal.core.modulation import PackedMask
 from parfocal.runs.pipeline.pipeline import Pipeline
 
 Columns = dict[str, Any]
@@ -135,6 +136,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True, tag=True):
         Of the cells.
     has_labels, has_mask : bool
         Which of the two there are.
+    packed : PackedMask or None
+        The mask, as a modulator takes it; None if it has levels that no modulator has.
     link, reference
         What is to be remembered of the position; as in `AnalysisJob`.
     error : StepError or None
@@ -148,6 +151,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     columns: Columns = {}
     has_labels: bool = False
     has_mask: bool = False
+    packed: PackedMask | None = None
     link: LinkState | None = None
     reference: Columns | None = None
     error: StepError | None = None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from parfocal.core.errors import BadInputError
+from parfocal.core.modulation import PackedMask
 from parfocal.runs.pipeline.messages import AnalysisJob, Columns, Found, LinkState, StepError
 from parfocal.runs.pipeline.step import ResolvedStep, resolve
 from parfocal.tracking.labelled import LabelPixels
@@ -104,6 +105,7 @@ class _Work:
         self._job, self._steps = job, steps
         self._labels, self._mask = labels, mask
         self._has_labels = self._has_mask = False
+        self._packed: PackedMask | None = None
         self._columns: Columns = {}
         self._link, self._reference = job.link, job.reference
         self._known: dict[str, Any] = {
@@ -126,6 +128,7 @@ class _Work:
             columns=self._columns,
             has_labels=self._has_labels,
             has_mask=self._has_mask,
+            packed=self._packed,
             link=self._link,
             reference=self._reference,
             error=error,
@@ -224,6 +227,8 @@ class _Work:
             if mask.dtype == np.bool_:
                 self._mask *= np.uint8(255)
             self._has_mask = True
+            with suppress(BadInputError):  # told when it is to be shown
+                self._packed = PackedMask.of(self._mask)
             self._columns["lit"] = self._pixels.mean(self._mask) / 255.0
 
     def _call(self, name: str, **other: Any) -> Any:

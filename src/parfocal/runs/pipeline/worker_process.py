@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,8 @@ class WorkerEndedError(ParfocalError):
 
 class WorkerProcess:
     """One worker. One thread at a time, but for `kill` and `kill_if_overdue`.
+
+    Whoever has a job may begin it, and another thread wait for its answer.
 
     Parameters
     ----------
@@ -84,13 +87,18 @@ class WorkerProcess:
         finally:
             self._path.unlink(missing_ok=True)  # both have it mapped; a file that is left behind is nobody's
 
-    def run(self, job: AnalysisJob, limit_s: float) -> Found:
-        """Have it analyse the images of a job; raises as `start`.
+    def begin(self, job: AnalysisJob, limit_s: float) -> None:
+        """Have it analyse the images of a job; waits for nothing."""
+        self._jobs += 1
+        self._job = msgspec.structs.replace(job, number=self._jobs)
+        self._send(self._job, limit_s)
+
+    def finish(self) -> Found:
+        """Return what it has found of the job that was begun; raises as `start`.
 
         An answer to an earlier job that comes twice is none to this one: its mask is of another image.
         """
-        self._jobs += 1
-        answer = self._ask(msgspec.structs.replace(job, number=self._jobs), limit_s)
+        answer = self._answer_to(self._job)
         assert isinstance(answer, Found)
         return answer
 
@@ -136,14 +144,18 @@ class WorkerProcess:
         assert self._process.stdout is not None
         self._writer = MessageWriter(self._process.stdin)
         self._reader: MessageReader[FromWorker] = MessageReader(self._process.stdout, FromWorker)
-        answer = self._ask(self._setup, limit_s)
+        self._send(self._setup, limit_s)
+        answer = self._answer_to(self._setup)
         assert isinstance(answer, Warmed)
         return answer
 
-    def _ask(self, message: ToWorker, limit_s: float) -> FromWorker:
+    def _send(self, message: ToWorker, limit_s: float) -> None:
         self._due_s = SYSTEM_CLOCK.monotonic_s() + limit_s
-        try:
+        with suppress(PipeClosedError):  # told by the answer that does not come
             self._writer.send(message)
+
+    def _answer_to(self, message: ToWorker) -> FromWorker:
+        try:
             while not _answers(answer := self._reader.receive(), message):
                 pass
             return answer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from queue import SimpleQueue
@@ -34,6 +35,9 @@ class JobResult(NamedTuple):
     found: Found
     labels: NDArray[Any]
     mask: NDArray[Any]
+
+
+_Job = tuple[AnalysisJob, Future[JobResult]]
 
 
 class PipelineWorkers(Protocol):
@@ -102,8 +106,11 @@ class ProcessWorkers:
     ) -> None:
         self._limit_s, self._log = limit_s, log
         self.on_restart: Callable[[str], None] = lambda _: None
-        self._jobs: SimpleQueue[tuple[AnalysisJob, Future[JobResult]] | None] = SimpleQueue()
         self._workers = [WorkerProcess(number, setup) for number in range(setup.pipeline.workers)]
+        self._inboxes: list[SimpleQueue[_Job | None]] = [SimpleQueue() for _ in self._workers]
+        self._lock = threading.Lock()  # of:
+        self._idle: list[WorkerProcess] = []
+        self._waiting: deque[_Job] = deque()  # jobs, as long as none is idle
         self._threads: list[threading.Thread] = []
         self._closed = threading.Event()
 
@@ -130,7 +137,13 @@ class ProcessWorkers:
         """Have a job done by the next one that is free; `done` is called in its thread."""
         future: Future[JobResult] = Future()
         future.add_done_callback(done)
-        self._jobs.put((job, future))
+        with self._lock:
+            worker = self._idle.pop() if self._idle else None
+            if worker is None:
+                self._waiting.append((job, future))
+        if worker is not None:  # it has the job before its thread has woken
+            worker.begin(job, self._limit_s)
+            self._inboxes[worker.number].put((job, future))
         return future
 
     def abort(self) -> None:
@@ -142,13 +155,12 @@ class ProcessWorkers:
     def close(self) -> None:
         """End them all. Idempotent."""
         self.abort()
-        for _ in self._workers:
-            self._jobs.put(None)
+        for inbox in self._inboxes:
+            inbox.put(None)
         for thread in self._threads:
             thread.join()
-        while not self._jobs.empty():
-            if (left := self._jobs.get()) is not None:
-                left[1].cancel()
+        while self._waiting:
+            self._waiting.popleft()[1].cancel()
 
     def _thread(self, name: str, target: Callable[..., None], *arguments: object) -> None:
         thread = threading.Thread(target=target, args=arguments, name=name, daemon=True)
@@ -161,12 +173,21 @@ class ProcessWorkers:
         except Exception as error:  # noqa: BLE001 (whoever waits for it is told)
             ready.set_exception(error)
         else:
-            while (item := self._jobs.get()) is not None and not self._closed.is_set():
+            while (item := self._next(worker)) is not None:
                 self._do(worker, *item)
-            if item is not None:
-                item[1].cancel()
         finally:
             worker.end()
+
+    def _next(self, worker: WorkerProcess) -> _Job | None:
+        """Return the next job, which the worker has begun; None at the end."""
+        with self._lock:
+            item = self._waiting.popleft() if self._waiting and not self._closed.is_set() else None
+            if item is None:
+                self._idle.append(worker)
+        if item is None:
+            return self._inboxes[worker.number].get()
+        worker.begin(item[0], self._limit_s)
+        return item
 
     def _started(self, worker: WorkerProcess) -> Warmed:
         if self._closed.is_set():
@@ -189,7 +210,7 @@ class ProcessWorkers:
     def _tried_twice(self, worker: WorkerProcess, job: AnalysisJob) -> Found:
         for again in (False, True):
             try:
-                return worker.run(job, self._limit_s)
+                return worker.finish()
             except WorkerEndedError as error:
                 if self._closed.is_set():
                     raise
@@ -198,6 +219,7 @@ class ProcessWorkers:
                 self._started(worker)
                 if again:
                     raise JobFailedError(f"{error}, twice in a row") from error
+                worker.begin(job, self._limit_s)
         raise AssertionError("unreachable")
 
     def _watch(self) -> None:
