@@ -30,6 +30,8 @@ def rig(shared_rig):
     yield shared_rig
     for light in ("excitation", "stimulation"):
         shared_rig[light].off(timeout_s=PATIENCE_S)
+        is_open = shared_rig[light].shutter_is_open
+        assert poll_until(lambda closing=is_open: not closing(timeout_s=PATIENCE_S), PATIENCE_S)
 
 
 def all_ready(rig):
