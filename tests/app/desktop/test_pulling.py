@@ -81,6 +81,16 @@ def test_stages_move_and_the_magnet_pulls_as_a_run(panel, rig, until, window):
     assert until(lambda: window.session.snapshot().runs[force.run.run.run].outcome == "cancelled")
 
 
+def test_forces_are_switched_on_where_their_curve_is_shown(panel, rig, until):
+    extension = panel("extension")
+    rig["camera"].start()
+    rig["tracker"].add_rois([(48.0, 32.0)])
+    assert until(lambda: extension.told.text().startswith("The curve grows of live forces, which are off."))
+    extension.switch.click()
+    assert until(lambda: rig["force"].live_status().on and extension.switch.isChecked())
+    assert until(lambda: "are off" not in extension.told.text())
+
+
 @pytest.mark.parametrize("written", ["1,30", "-2", "1e400"])
 def test_a_recording_of_no_length_that_can_be_is_not_started(written, panel, until, window):
     recording, force = panel("recording"), panel("motors").cards

@@ -162,7 +162,7 @@ class ForceService(Service):
                 times_s.append(time_s)
                 forces.append(now)
                 part = time_s / ramp.duration_s if ramp.duration_s else 1.0
-                call.progress(part, f"{asked:.3g} pN, magnet at {height:.6g} {magnet.unit}")
+                call.progress(part, f"{asked:.3g} pN, magnet at {_height_text(height)} {magnet.unit}")
         rate = float(np.polyfit(times_s, forces, 1)[0]) if len(times_s) > 2 else 0.0
         return PullDone(force_pn=forces[-1], seconds=times_s[-1], rate_pn_per_s=rate)
 
@@ -279,3 +279,8 @@ class ForceService(Service):
             self._writer.write_rows(row, timeout_s=0.0)
         except StreamTimeoutError as error:
             self.context.log.warning("a force is not in the stream %r: %s", self._writer.name, error)
+
+
+def _height_text(height: float) -> str:
+    """Return a height of the magnet in six digits, without an exponent."""
+    return f"{height:.0f}" if abs(height) >= 1e5 else f"{height:.6g}"

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 COLUMNS = {"bead": 54, "x": 40, "y": 40, "z (nm)": 54, "verdict": 102, "tracked": 0}
 NUMBERS = (1, 2, 3)
+_NOT_STUCK = (
+    "A reference has to be stuck to the glass: this one hangs on a tether; its motion, and what "
+    "the force does to its height, would be that of all others and of the locks."
+)
 _NO_ROW = TableCell("no rows yet", "faint", "The camera does not expose, or the tracker has not begun")
 
 
@@ -31,6 +35,10 @@ def bead_rows(
     >>> newest = {3: {"z_nm": float("nan"), "chi2": 1.25, "flags": 0}}
     >>> [cell.text for cell in bead_rows({3: (10.0, 20.6)}, newest, (3,), {})["3"]]
     ['3 ref', '10', '21', '', '', 'good, chi2 1.2']
+    >>> from parfocal.analysis.beads.verdicts import BeadVerdict
+    >>> tethered = {3: BeadVerdict(bead=3, verdict="good")}
+    >>> [bead_rows({3: (10.0, 20.6)}, {}, taken, tethered)["3"][4].text for taken in ((3,), ())]
+    ['not stuck', 'good']
     """
     return {
         str(bead): (
@@ -54,10 +62,11 @@ def _judged(verdict: BeadVerdict | None, *, reference: bool) -> TableCell:
     """Return what a bead is good for, with the reasons when the mouse is over it."""
     if verdict is None:
         return TableCell("")
+    reasons = "\n".join(verdict.reasons)
+    if reference and verdict.verdict == "good":
+        return TableCell("not stuck", "flagged", f"{_NOT_STUCK}\n{reasons}")
     tone: CellTone = "faint" if verdict.verdict == "not judged" else "good"
-    if is_bad(verdict, reference=reference):
-        tone = "flagged"
-    return TableCell(verdict.verdict, tone, "\n".join(verdict.reasons))
+    return TableCell(verdict.verdict, "flagged" if is_bad(verdict, reference=reference) else tone, reasons)
 
 
 def _tracked(row: Any) -> TableCell:
@@ -71,5 +80,4 @@ def _tracked(row: Any) -> TableCell:
 
 def is_bad(verdict: BeadVerdict, *, reference: bool) -> bool:
     """Whether a bead was judged to be of no use; a reference has to be stuck."""
-    useful = ("good", "not judged", *(("stuck",) if reference else ()))
-    return verdict.verdict not in useful
+    return verdict.verdict not in ("stuck" if reference else "good", "not judged")

@@ -22,6 +22,7 @@ from parfocal.app.desktop.background import BackgroundWork
 from parfocal.app.desktop.bead_board import BeadBoard
 from parfocal.app.desktop.curve_plot import CurvePlot, CurveStyle
 from parfocal.app.desktop.force_facts import chain_text, force_service
+from parfocal.app.desktop.live_force_switch import LiveForceSwitch
 from parfocal.app.desktop.panel import Panel
 from parfocal.app.desktop.request_line import RequestLine
 from parfocal.app.desktop.service_poll import ServicePoll
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
     from parfocal.viewers.qt.theme import Theme
 
 _LIVE, _OTHER = "live", "another run …"
+_OFF = (
+    "The curve grows of live forces, which are off. Switch them on before the force is changed; "
+    "a pull that was recorded has its curve in the list."
+)
 _POINTS, _ERRORS, _CHAIN = CurveStyle(0, dots=True), CurveStyle(0, width=1.0, listed=False), CurveStyle(1)
 _LINE_POINTS = 200
 
@@ -59,6 +64,8 @@ class ExtensionPanel(Panel):
         self.source, self.bead = QComboBox(), QComboBox()
         self.anew, self.anchor = QPushButton("Begin anew"), QPushButton("Surface here")
         self.told, self.line = QLabel(), RequestLine(results=False)
+        self.status = ServicePoll(session, self.service, "live_status", every_s=1.0)
+        self.switch = LiveForceSwitch(session, self.status, self.line)
         self.plot = CurvePlot(session.theme, "extension (nm)", "force (pN)", log=(False, True), legend=(8, 4))
         self.shown: ForceExtension | None = None
         self._widget = QWidget()
@@ -76,7 +83,9 @@ class ExtensionPanel(Panel):
         self.work.deliver()
         self._list_runs()
         is_live = not self.run
-        for button in (self.anew, self.anchor):
+        self.status.refresh()
+        self.switch.refresh()
+        for button in (self.switch, self.anew, self.anchor):
             button.setVisible(is_live)
         self.bead.setVisible(not is_live)
         curve, told = self._live() if is_live else self._recorded()
@@ -108,6 +117,8 @@ class ExtensionPanel(Panel):
         bead = self.board.selected
         if bead is None:
             return None, "no beads yet: find them in the panel Beads"
+        if self.status.value is not None and not self.status.value.on:
+            return None, _OFF
         if self.live is None or self.live.arguments != {"bead": bead}:
             self.live = ServicePoll(self.session, self.service, "extension", 1.0, bead=bead)
         self.live.refresh()
@@ -198,8 +209,9 @@ class ExtensionPanel(Panel):
         head.setSpacing(GAP)
         head.addWidget(self.source, 0, 0)
         head.addWidget(self.bead, 0, 1)
-        head.addWidget(self.anchor, 0, 2)
-        head.addWidget(self.anew, 0, 3)
+        head.addWidget(self.switch, 0, 2)
+        head.addWidget(self.anchor, 0, 3)
+        head.addWidget(self.anew, 0, 4)
         head.setColumnStretch(0, 1)
         column = QVBoxLayout(self._widget)
         column.setContentsMargins(GAP, GAP, GAP, GAP)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from parfocal.analysis.force.live_records import LiveWarning
 from parfocal.app.desktop.bead_board import BeadBoard
 from parfocal.app.desktop.curve_plot import CurvePlot, CurveStyle
 from parfocal.app.desktop.force_facts import force_service, force_text, physics_of
+from parfocal.app.desktop.live_force_switch import LiveForceSwitch
 from parfocal.app.desktop.live_forces import LiveForceFeed
 from parfocal.app.desktop.motion_curves import (
     CameraBlur,
@@ -54,7 +55,8 @@ class ForcePanel(Panel):
         self.service = force_service(session.snapshot())
         self.feed = LiveForceFeed(session, self.service)
         self.exposure: ServicePoll | None = None
-        self.switch, self.told, self.line = QPushButton("Live forces"), QLabel(), RequestLine(results=False)
+        self.told, self.line = QLabel(), RequestLine(results=False)
+        self.switch = LiveForceSwitch(session, self.feed.status, self.line)
         self.values = {kind: QLabel("—") for kind in _KINDS}
         theme = session.theme
         self.spectrum = CurvePlot(theme, "frequency (Hz)", "nm²/Hz", (True, True), _BELOW)
@@ -79,9 +81,7 @@ class ForcePanel(Panel):
             self.exposure = ServicePoll(self.session, settings["camera"], "exposure_ms", every_s=2.0)
         if self.exposure is not None:
             self.exposure.refresh()
-        status = self.feed.status.value
-        if status is not None and not self.line.is_pending:
-            self.switch.setChecked(status.on)
+        self.switch.refresh()
         if is_new or self.board.selected != self._shown:
             self._shown = self.board.selected
             self._draw(settings)
@@ -164,14 +164,7 @@ class ForcePanel(Panel):
             averaged = allan_of_well(well, seconds, trace.interval_s, blur)
             self.allan.show_curve(name, style, seconds, averaged)
 
-    def _switch(self, on: bool) -> None:
-        request = self.session.ask(self.service, "live_on" if on else "live_off")
-        self.line.follow(request.then(lambda _: self.feed.status.soon()))
-
     def _lay_out(self) -> None:
-        self.switch.setCheckable(True)
-        self.switch.setToolTip("Have forces made of the motion of all beads, for everybody who looks")
-        self.switch.clicked.connect(self._switch)
         self.told.setObjectName("faint")
         self.told.setWordWrap(True)
         grid = QGridLayout()

@@ -86,7 +86,13 @@ class RecordingPanel(Panel):
         self._show_room()
         ledger = self.session.snapshot().rig.streams.get(camera)
         readers = (
-            sorted({reader.name for reader in ledger.readers if reader.alive and reader.pid != os.getpid()})
+            sorted(
+                {
+                    reader.name.partition(" (pid")[0]
+                    for reader in ledger.readers
+                    if reader.alive and reader.pid != os.getpid()
+                }
+            )
             if ledger
             else []
         )

@@ -53,9 +53,8 @@ class ServicePoll:
         now_s = SYSTEM_CLOCK.monotonic_ns() / 1e9
         status = self._session.snapshot().rig.services.get(self.service)
         ready = status is not None and status.state == "ready"
-        notices = self._session.notices(self.service)
-        if ready and not self._waits and (now_s >= self._due_s or notices != self._notices):
-            self._notices = notices
+        if ready and not self._waits and (now_s >= self._due_s or self._is_told):
+            self._notices = self._session.notices(self.service)
             self._asked_s, self._due_s = now_s, now_s + self._every_s
             self._asked = self._session.ask(self.service, self.command, **self.arguments).then(self._take)
 
@@ -73,6 +72,11 @@ class ServicePoll:
             return f"{self.service}: {status.state}"
         silent_s = SYSTEM_CLOCK.monotonic_ns() / 1e9 - self._asked_s if self._waits else 0.0
         return f"{self.service}: no answer for {silent_s:.0f} s" if silent_s > _SILENT_AFTER_S else ""
+
+    @property
+    def _is_told(self) -> bool:
+        """Whether a notice has come since it was asked."""
+        return self._session.notices(self.service) != self._notices
 
     @property
     def _waits(self) -> bool:

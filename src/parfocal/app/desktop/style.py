@@ -61,6 +61,7 @@ def style_sheet(theme: Theme) -> str:
     QDoubleSpinBox::up-button, QDoubleSpinBox::down-button {{ border: none; width: 14px; }}
     QDoubleSpinBox::up-arrow {{ image: url({mark("up", theme)}); width: 8px; height: 8px; }}
     QDoubleSpinBox::down-arrow {{ image: url({mark("down", theme)}); width: 8px; height: 8px; }}
+    QToolButton[popupMode="2"] {{ padding-right: 12px; }}
     QToolButton::menu-indicator {{
         image: url({mark("down", theme)}); width: 8px; height: 8px; subcontrol-position: right center;
     }}
