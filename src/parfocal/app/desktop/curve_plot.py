@@ -80,7 +80,7 @@ class CurvePlot(pg.PlotWidget):
             item.getAxis(side).enableAutoSIPrefix(False)
             self.setLabel(side, title)
         item.getAxis("left").setWidth(_LEFT_PX)
-        self._range = PlotRange(item)
+        self._ranges = PlotRange(item, "x"), PlotRange(item, "y")
         self.set_theme(theme)
 
     def show_curve(self, name: str, style: CurveStyle, x: ArrayLike, y: ArrayLike) -> None:
@@ -90,12 +90,9 @@ class CurvePlot(pg.PlotWidget):
             self._curves[name] = self.plot(name=name if style.listed else None, connect="finite")
             self._paint(name)
         self._curves[name].setData(*drawn(x, y, self._log))
-        self._range.show_values([self._height(each) for each in self._curves])
-
-    def _height(self, name: str) -> NDArray[Any]:
-        """Return how high the points of a curve are drawn: by their logarithms, where the axis is so."""
-        _, y = self.data_of(name)
-        return np.log10(y) if self._log[1] else y
+        shown = [self.data_of(each) for each in self._curves]
+        for number, (steady, log) in enumerate(zip(self._ranges, self._log, strict=True)):
+            steady.show_values([np.log10(values[number]) if log else values[number] for values in shown])
 
     def clear_curves(self, but: tuple[str, ...] = ()) -> None:
         """Let go of all curves, but for some."""

@@ -31,8 +31,6 @@ _AREAS = {
 }
 """Qt's areas. Without its bottom: where nothing is above that, each change of any widget moves its edge."""
 _RIGHT_PX, _BOTTOM_PX = 450, 280
-_AT_ONCE = 4
-"""So many panels show what is new at once: all that are seen in a layout that nobody has changed."""
 
 
 class PanelDock(QDockWidget):
@@ -272,7 +270,7 @@ class DockArea(QMainWindow):
             panel.show_service(service).focus_on(name, run=True)
 
     def refresh(self) -> None:
-        """Tell of requests that have ended; have panels that can be seen show what is new, a few at once."""
+        """Tell of requests that have ended; have panels that are seen show what is new, one by one."""
         self.session.deliver()
         snapshot = self.session.snapshot()
         if self.is_laid_out and snapshot.rig.state != GONE:
@@ -283,12 +281,11 @@ class DockArea(QMainWindow):
             self._refresh_next()
 
     def _refresh_next(self) -> None:
-        """Have the next few panels show what is new: after them the window answers to mouse and keys."""
-        for _ in range(_AT_ONCE):
-            if self._due:
-                dock = self._due.popleft()
-                dock.show_title(not self.tabifiedDockWidgets(dock))
-                dock.refresh()
+        """Have the next panel show what is new: before others are painted, the window answers."""
+        if self._due:
+            dock = self._due.popleft()
+            dock.show_title(not self.tabifiedDockWidgets(dock))
+            dock.refresh()
         if not self._due:
             self._steps.stop()
 

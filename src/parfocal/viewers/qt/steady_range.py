@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from PySide6.QtWidgets import QGraphicsItem
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pyqtgraph as pg
     from numpy.typing import ArrayLike
 
-_MARGIN = 0.15
+_MARGINS = {"x": 0.02, "y": 0.15}
 _LEAST_USED = 0.4
 """A range of which the values take less is made smaller."""
 
@@ -28,13 +28,16 @@ class PlotRange:
     ----------
     item : PlotItem
         The plot.
+    along : "x" or "y"
+        Of which of its axes.
     """
 
-    def __init__(self, item: pg.PlotItem) -> None:
-        self._item = item
+    def __init__(self, item: pg.PlotItem, along: Literal["x", "y"] = "y") -> None:
+        self._set_range = item.setXRange if along == "x" else item.setYRange
+        self._margin = _MARGINS[along]
         self._shown: tuple[float, float] | None = None
         self._follows = True
-        item.disableAutoRange("y")
+        item.disableAutoRange(along)
         item.getViewBox().sigRangeChangedManually.connect(lambda *_: self._follow(False))
         item.autoBtn.clicked.connect(lambda *_: self._follow(True))
         for name in ("left", "bottom"):
@@ -45,10 +48,10 @@ class PlotRange:
         bounds = [bound for curve in curves for bound in bounds_of(curve)]
         if not bounds or not self._follows:
             return
-        wanted = steady_range(self._shown, min(bounds), max(bounds))
+        wanted = steady_range(self._shown, min(bounds), max(bounds), self._margin)
         if wanted != self._shown:
             self._shown = wanted
-            self._item.setYRange(*wanted, padding=0)
+            self._set_range(*wanted, padding=0)
 
     def _follow(self, follows: bool) -> None:
         self._follows, self._shown = follows, None
@@ -67,8 +70,12 @@ def bounds_of(curve: ArrayLike) -> tuple[float, ...]:
     return (float(known.min()), float(known.max())) if len(known) else ()
 
 
-def steady_range(shown: tuple[float, float] | None, low: float, high: float) -> tuple[float, float]:
+def steady_range(
+    shown: tuple[float, float] | None, low: float, high: float, margin: float = 0.15
+) -> tuple[float, float]:
     """Return the range to show values from `low` to `high` in: the one that is shown, if it does.
+
+    Another one has a margin on both sides, that part of its values.
 
     Examples
     --------
@@ -83,5 +90,5 @@ def steady_range(shown: tuple[float, float] | None, low: float, high: float) -> 
     fits = shown is not None and shown[0] <= low and high <= shown[1]
     if shown is not None and fits and (span >= _LEAST_USED * (shown[1] - shown[0]) or not span):
         return shown
-    margin = _MARGIN * span or max(1e-9, 0.05 * abs(high), float(np.spacing(abs(high))) * 8)
-    return low - margin, high + margin
+    beside = margin * span or max(1e-9, 0.05 * abs(high), float(np.spacing(abs(high))) * 8)
+    return low - beside, high + beside
