@@ -65,7 +65,7 @@ def image_to_stimulation(size: Size) -> Iterator[Row]:
             f"image to stimulation, {name}: frame {loops} over the first", last / first, "ratio", "<= 1.1"
         )
     for part, value in zip(("median", "p99"), floor(loops), strict=True):
-        yield Row(f"of it, its calls as {BARE}es: {part}", 1e3 * value, "ms")
+        yield Row(f"floor of it, the calls alone as a {BARE}: {part}", 1e3 * value, "ms")
 
 
 def floor(loops: int) -> Timing:
