@@ -131,12 +131,8 @@ def test_viewers_and_the_browser_show_the_images_with_what_was_found_in_them(
     told, shown = shown_in_a_viewer(done.out)
     assert told.startswith("again: 15 of 15 images")
     assert Counter(name for name, _ in shown) == {"image": 15, "labels": 8, "tracks": 2}
-    assert ("image", {"t": 1, "p": 1, "channel": "red"}) in shown
-    (row,) = [
-        row
-        for row in rows_of(ImageRow(path=str(done.out), source=str(done.out), kind="run"))
-        if row.site == "left"
-    ]
+    assert ("image", {"t": 1, "p": 1, "z": 0, "channel": "red"}) in shown
+    row, _ = rows_of(ImageRow(path=str(done.out), source=str(done.out), kind="run"))
     assert (Path(row.path), row.outcome) == (record / "frames.ome.zarr" / "0", "complete")
 
 
