@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import psutil
 from _closed_loop import TRACKED
 from _report import Row, Size
 
 from parfocal.core.event_layout import EventLayout
 from parfocal.core.frames import FrameHeader, FrameSpec
+from parfocal.rig.job import JobProgress
 from parfocal.rig.offline.reprocess import reprocess
 from parfocal.storage.recording import Recording
 from parfocal.storage.requests import RunRequest, Site, StreamRequest
@@ -39,20 +42,69 @@ def reanalysis(size: Size) -> Iterator[Row]:
         )
         from distributed import LocalCluster
 
-        rates = []
+        rates, shares = [], []
         for count in (1, 2):
             with LocalCluster(n_workers=count, threads_per_worker=1, dashboard_address=None) as cluster:
                 out = Path(folder) / f"dask {count}"
-                rates.append(rate(record, out, dask=cluster.scheduler_address))
+                address, cpu = cluster.scheduler_address, CpuTimes()
+                rates.append(rate(record, out, dask=address, at_begin=cpu.begin, at_end=cpu.end))
+                shares.append(cpu.share_of_others)
         single, double = rates
         yield Row("the same by one worker of dask", single, "time points/s")
         yield Row("two workers of dask over one", double / single, "ratio", WANTED)
         yield Row("two workers of dask over one process", double / alone, "ratio")
+        yield Row("part of the CPU time that two workers and their steps take", shares[1], "", ">= 0.67")
 
 
-def rate(record: Path, out: Path, *, workers: int | None = None, dask: str = "") -> float:
-    """Return how many time points a second are analysed, once all that does it is warm."""
-    done = reprocess(record, TRACKED, out, workers=workers, dask=dask)
+class CpuTimes:
+    """How much of the time of processors the children of this program take, and it itself.
+
+    It says more of a machine under load than the clock: what this program takes is what two workers cannot
+    share.
+    """
+
+    share_of_others = 0.0
+
+    def begin(self) -> None:
+        """Note what all have taken."""
+        self._before = self._taken()
+
+    def end(self) -> None:
+        """Tell what they have taken since."""
+        before, after = self._before, self._taken()
+        took = {pid: seconds - before.get(pid, 0.0) for pid, seconds in after.items()}
+        self.share_of_others = 1 - took[os.getpid()] / sum(took.values())
+
+    def _taken(self) -> dict[int, float]:
+        this = psutil.Process()
+        times = {one.pid: one.cpu_times() for one in (this, *this.children(recursive=True))}
+        return {pid: each.user + each.system for pid, each in times.items()}
+
+
+def rate(
+    record: Path,
+    out: Path,
+    *,
+    workers: int | None = None,
+    dask: str = "",
+    at_begin: Callable[[], None] = lambda: None,
+    at_end: Callable[[], None] = lambda: None,
+) -> float:
+    """Return how many time points a second are analysed, once all that does it is warm.
+
+    `at_begin` and `at_end` are called then, and when the last one is done.
+    """
+    fractions: list[float] = []
+
+    def report(progress: JobProgress) -> None:
+        if progress.phase == "analysing":
+            if not fractions:
+                at_begin()
+            elif progress.fraction == 1.0 and fractions[-1] < 1.0:
+                at_end()
+            fractions.append(progress.fraction)
+
+    done = reprocess(record, TRACKED, out, workers=workers, dask=dask, report=report)
     if done.outcome != "complete":
         raise RuntimeError(f"{done.outcome}: {done.reason} {done.errors}")
     return done.time_points / done.took_s

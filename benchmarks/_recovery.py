@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import logging
+import os
 import statistics
+import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import psutil
 from _report import Row, Size
 
+import parfocal
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.event_layout import EventLayout
 from parfocal.core.frames import FrameSpec
+from parfocal.rig import run_roles
+from parfocal.rig.rig import Rig
 from parfocal.runs import Sequence
 from parfocal.runs.earlier_run import killed_run
 from parfocal.runs.event_log import SettledEvent
 from parfocal.runs.journal import RunJournal
-from parfocal.runs.journal_entries import Began
+from parfocal.runs.journal_entries import FILE_NAME, Began
 from parfocal.runs.machine.tasks import Decide, Expose, Hold
 from parfocal.runs.plans.event import Event
 from parfocal.runs.plans.plan_data import plan_to_data
+from parfocal.runs.settings import SERVICE as RUNS
 from parfocal.runs.settings import RunSettings
 from parfocal.storage.event_frames import EventFrameSink
 from parfocal.storage.event_headers import EventHeaders
@@ -34,6 +43,71 @@ _LOG = logging.getLogger(__name__)
 _SPEC = FrameSpec(shape=(32, 32), dtype="uint16")
 _POSITIONS = 10
 _STORED_EVENTS = "parfocal.storage.stored_events:stored_events"
+
+
+_UNJOURNALLED = "_unjournalled:RunService"
+
+
+@contextmanager
+def recorded_laboratory(camera: dict[str, Any], *, journalled: bool) -> Iterator[Rig]:
+    """Start a rig that records its runs, with a journal or with one that writes nothing."""
+    services = {
+        "camera": {"kind": "camera", "settings": camera},
+        "recorder": {"kind": "recorder", "depends_on": ["camera"], "settings": {"frames": ["camera"]}},
+    }
+    factory = run_roles.FACTORY
+    with tempfile.TemporaryDirectory() as folder:
+        services["recorder"]["settings"]["folder"] = folder  # type: ignore[index]
+        config = {
+            "name": f"bench-{os.getpid()}-{'journal' if journalled else 'none'}",
+            "runs": {"keep_times": False},
+            "services": services,
+        }
+        if not journalled:
+            run_roles.FACTORY = _UNJOURNALLED  # type: ignore[misc]
+            sys.path.insert(0, str(Path(__file__).parent))
+        try:
+            rig = parfocal.open_rig(config)
+        finally:
+            run_roles.FACTORY = factory  # type: ignore[misc]
+        with rig:
+            yield rig
+
+
+def at_full_speed(
+    size: Size, camera: dict[str, Any], times_of: Callable[..., list[int]], finished: Callable[..., Any]
+) -> Iterator[Row]:
+    """Measure events a second of runs that are recorded, with the journal and, in turn, without.
+
+    ``times_of(rig, count, act)`` returns when the frames were exposed that the camera takes while `act` runs.
+    """
+    count = size.of(3000, 1000, 50)
+    plan = Sequence(time_plan={"interval": 0, "loops": count})
+    rates: dict[bool, list[float]] = {True: [], False: []}
+    cpu_us: dict[bool, list[float]] = {True: [], False: []}
+    with ExitStack() as stack:
+        rigs = {
+            journalled: stack.enter_context(recorded_laboratory(camera, journalled=journalled))
+            for journalled in rates
+        }
+        for _ in range(size.of(7, 5, 1)):
+            for journalled, rig in rigs.items():
+                handles: list[Any] = []
+                runs = psutil.Process(rig.status().services[RUNS].pid)
+                before_s = sum(runs.cpu_times()[:2])
+                times = times_of(rig, count, lambda: handles.append(finished(rig.run(plan))))  # noqa: B023
+                cpu_us[journalled].append(1e6 * (sum(runs.cpu_times()[:2]) - before_s) / count)
+                rates[journalled].append((count - 1) / ((times[-1] - times[0]) * 1e-9))
+                if (Path(handles[0].status().folder) / FILE_NAME).exists() is not journalled:
+                    raise RuntimeError(f"the run has a journal: {not journalled}")
+    took_us = {journalled: 1e6 / max(found) for journalled, found in rates.items()}
+    yield Row("events a second that are recorded, with the journal", max(rates[True]), "1/s", ">= 1000")
+    yield Row("the same without", max(rates[False]), "1/s")
+    yield Row(
+        "what the journal adds to an event at full speed", took_us[True] - took_us[False], "us", "<= 100"
+    )
+    cost_us = statistics.median(cpu_us[True]) - statistics.median(cpu_us[False])
+    yield Row("what it adds to the CPU time of the run, per event", cost_us, "us", "<= 100")
 
 
 def journal(size: Size) -> Iterator[Row]:

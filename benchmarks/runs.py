@@ -26,7 +26,7 @@ import psutil
 from _closed_loop import image_to_stimulation, steps, track_rows
 from _micromanager import demo_camera, in_sequences
 from _offline import reanalysis
-from _recovery import journal
+from _recovery import at_full_speed, journal
 from _report import Failed, Row, Size, attempt, following, parser, run
 
 import parfocal
@@ -255,6 +255,12 @@ def micromanager(size: Size) -> Iterator[Row]:
     """Measure events a second on Micro-Manager's DemoCamera, software timed."""
     yield from demo_camera(size, finished, times_of)
     yield from in_sequences(size, poll)
+
+
+def journal_costs(size: Size) -> Iterator[Row]:
+    """Measure the journal by itself, a recovery, and what the journal costs a run at full speed."""
+    yield from journal(size)
+    yield from at_full_speed(size, CAMERA, times_of, finished)
 
 
 def raises(_: Any) -> None:
@@ -538,7 +544,7 @@ PARTS = {
     "jitter": jitter,
     "cancel": cancel,
     "pause": pause,
-    "journal": journal,
+    "journal": journal_costs,
     "long_plan": long_plan,
     "painting": painting,
     "predictions": predictions,

@@ -18,7 +18,6 @@ import msgspec
 from parfocal.rig.offline.shared_folder import SharedFolder, check_folder_is
 from parfocal.runs.pipeline.messages import AnalysisJob, Found, Warmed, WorkerSetup
 from parfocal.runs.pipeline.worker_process import WorkerEndedError, WorkerProcess
-from parfocal.runs.pipeline.workers import JobFailedError
 
 FOLDER = ".cluster"
 """In the new record: what workers leave there, until it is taken in."""
@@ -27,11 +26,19 @@ _IDLE_S = 300.0
 """A process that had nothing to do for so long is ended: whoever asked is gone."""
 
 
-class AnalysedJob(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found, and the file with labels and mask, one after the other; "" if nothing was."""
+class AnalysedJobs(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found in some time points of a position.
 
-    found: Found
-    file: str = ""
+    Attributes
+    ----------
+    found : tuple
+        For each of them what was found, or why its process ended twice, in words.
+    file : str
+        With labels and mask of each one whose images were there, one after the other.
+    """
+
+    found: tuple[Found | str, ...]
+    file: str
 
 
 class _StepProcess:
@@ -50,19 +57,23 @@ class _StepProcess:
         with self:
             return self._process.start(_NO_LIMIT_S)
 
-    def analyse(self, job: AnalysisJob) -> AnalysedJob:
-        """Have it analyse a time point; one that ends meanwhile is started again, once."""
+    def analyse(self, jobs: list[AnalysisJob]) -> AnalysedJobs:
+        """Have it analyse time points of a position, each with what is remembered after the one before."""
         with self:
-            for again in (False, True):
-                try:
-                    if not self._process.starts or again:
-                        self._process.start(_NO_LIMIT_S)
-                    self._process.begin(job, _NO_LIMIT_S)
-                    return self._left(self._process.finish())
-                except WorkerEndedError as error:
-                    if again:
-                        raise JobFailedError(f"{error}, twice in a row") from error
-        raise AssertionError("unreachable")
+            name = uuid.uuid4().hex
+            found: list[Found | str] = []
+            link, reference = jobs[0].link, jobs[0].reference
+            with Path(self._shared.folder, FOLDER, name).open("wb") as left:
+                for job in jobs:
+                    now = self._analysed(msgspec.structs.replace(job, link=link, reference=reference))
+                    found.append(now)
+                    if isinstance(now, Found) and not now.gone:
+                        link, reference = now.link, now.reference
+                        self._process.labels.tofile(left)
+                        self._process.mask.tofile(left)
+                left.flush()
+                os.fsync(left.fileno())
+            return AnalysedJobs(found=tuple(found), file=name)
 
     def end(self) -> None:
         """End it. Idempotent."""
@@ -81,15 +92,17 @@ class _StepProcess:
         self._idle.daemon = True
         self._idle.start()
 
-    def _left(self, found: Found) -> AnalysedJob:
-        if found.gone:
-            return AnalysedJob(found=found)
-        file = Path(self._shared.folder, FOLDER, uuid.uuid4().hex)
-        with file.open("wb") as written:
-            self._process.labels.tofile(written)
-            self._process.mask.tofile(written)
-            os.fsync(written.fileno())
-        return AnalysedJob(found=found, file=file.name)
+    def _analysed(self, job: AnalysisJob) -> Found | str:
+        """Have it analyse a time point; if it ends meanwhile it is started again, once."""
+        for again in (False, True):
+            try:
+                if not self._process.starts or again:
+                    self._process.start(_NO_LIMIT_S)
+                self._process.begin(job, _NO_LIMIT_S)
+                return self._process.finish()
+            except WorkerEndedError as error:
+                told = f"{error}, twice in a row"
+        return told
 
 
 _LOCK = threading.Lock()
@@ -106,9 +119,9 @@ def warm(setup: WorkerSetup, shared: SharedFolder) -> Warmed:
     return warmed
 
 
-def analyse(setup: WorkerSetup, shared: SharedFolder, job: AnalysisJob) -> AnalysedJob:
-    """Analyse the images of a time point; a task that is begun again leaves another file."""
-    return _own(setup, shared).analyse(job)
+def analyse(setup: WorkerSetup, shared: SharedFolder, jobs: list[AnalysisJob]) -> AnalysedJobs:
+    """Analyse time points of a position in turn; a task that is begun again leaves another file."""
+    return _own(setup, shared).analyse(jobs)
 
 
 def end_processes(token: str) -> None:

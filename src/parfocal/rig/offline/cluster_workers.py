@@ -8,27 +8,31 @@ from concurrent.futures import CancelledError, Future
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from parfocal.core.errors import BadInputError
 from parfocal.rig.offline.cluster import Cluster, TaskLostError
-from parfocal.rig.offline.cluster_task import FOLDER, AnalysedJob, analyse, end_processes, warm
+from parfocal.rig.offline.cluster_task import FOLDER, AnalysedJobs, analyse, end_processes, warm
 from parfocal.rig.offline.shared_folder import shared_folder
 from parfocal.runs.pipeline.workers import JobFailedError, JobResult
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from parfocal.rig.offline.local_workers import JobOutcome
     from parfocal.runs.pipeline.messages import AnalysisJob, Warmed, WorkerSetup
+
+_TASK_S, _TASK_BYTES = 0.5, 64e6
+"""What a task takes and leaves at most: a shorter one costs the scheduler as much as the worker."""
+_BYTES_PER_PIXEL = 5
+"""Of labels and mask."""
 
 
 class ClusterWorkers:
-    """Satisfies `parfocal.runs.pipeline.workers.PipelineWorkers` with the workers of a dask scheduler.
+    """Satisfies `parfocal.rig.offline.local_workers.OfflineWorkers` with the workers of a dask scheduler.
 
-    They read the images themselves; of a job there travel numbers of frames, columns, and what the linker
-    remembers. Labels and mask come through files in the folder of the new record.
+    They read the images themselves; of a task there travel numbers of frames, columns, and what the linker
+    remembers. Labels and masks come through a file in the folder of the new record.
 
     Parameters
     ----------
@@ -47,6 +51,8 @@ class ClusterWorkers:
         Called with what has happened when a worker is gone.
     versions : dict of str to (dict of str to str)
         Of what each worker has loaded, by its address.
+    at_once : int
+        How many time points of a position a task should have.
     """
 
     def __init__(self, setup: WorkerSetup, address: str, out: Path, files: tuple[Path, ...]) -> None:
@@ -55,6 +61,8 @@ class ClusterWorkers:
         self._stack = ExitStack()
         self.on_restart: Callable[[str], None] = lambda _: None
         self.versions: dict[str, dict[str, str]] = {}
+        self.at_once = 1
+        self._pixels = int(np.prod(setup.spec.shape))
 
     def begin(self) -> Warmed:
         """Join the cluster, and have each of its workers try the steps; return what the slowest tells.
@@ -78,19 +86,16 @@ class ClusterWorkers:
             failed = warmed.error
             where = f"step {failed.step!r}, tried on an artificial image: " if failed.step else ""
             raise BadInputError(f"the pipeline can't be used: {where}{failed.type}: {failed.message}")
+        most = min(_TASK_S / max(warmed.took_s, 1e-3), _TASK_BYTES / (_BYTES_PER_PIXEL * self._pixels))
+        self.at_once = max(1, int(most))
         return warmed
 
-    def submit(self, job: AnalysisJob, done: Callable[[Future[JobResult]], None]) -> Future[JobResult]:
-        """Have a job done by a worker that is free; `done` is called in a thread of the cluster."""
-        future: Future[JobResult] = Future()
+    def submit(self, jobs: list[AnalysisJob], done: Callable[[Future[list[JobOutcome]]], None]) -> None:
+        """Have jobs of a position done in turn by a worker; `done` is called in a thread of the cluster."""
+        future: Future[list[JobOutcome]] = Future()
         future.add_done_callback(done)
-        asked = self._cluster.submit(analyse, self._setup, self._shared, job)
+        asked = self._cluster.submit(analyse, self._setup, self._shared, jobs)
         asked.add_done_callback(partial(self._take, future))
-        return future
-
-    def abort(self) -> None:
-        """End what goes on. Any thread."""
-        self.close()
 
     def close(self) -> None:
         """Let go of the cluster; what was not done is cancelled. Idempotent."""
@@ -99,10 +104,9 @@ class ClusterWorkers:
     def _lost(self, address: str) -> None:
         self.on_restart(f"worker {address} of the cluster is gone")
 
-    def _take(self, future: Future[JobResult], asked: Future[AnalysedJob]) -> None:
+    def _take(self, future: Future[list[JobOutcome]], asked: Future[AnalysedJobs]) -> None:
         try:
-            left = asked.result()
-            labels, mask = self._read(left)
+            outcomes = self._read(asked.result())
         except TaskLostError as error:
             future.set_exception(JobFailedError(str(error)))
         except CancelledError:
@@ -110,14 +114,23 @@ class ClusterWorkers:
         except Exception as error:  # noqa: BLE001 (whoever waits for it is told)
             future.set_exception(error)
         else:
-            future.set_result(JobResult(left.found, labels, mask))
+            future.set_result(outcomes)
 
-    def _read(self, left: AnalysedJob) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return labels and mask that a worker has left, and remove the file."""
-        shape = self._setup.spec.shape
-        if not left.file:
-            return np.zeros(shape, np.int32), np.zeros(shape, np.uint8)
-        file, pixels = self._out / FOLDER / left.file, int(np.prod(shape))
+    def _read(self, left: AnalysedJobs) -> list[JobOutcome]:
+        """Return what a worker has found, with the labels and masks of the file, which is removed."""
+        file, shape, pixels = self._out / FOLDER / left.file, self._setup.spec.shape, self._pixels
         content = np.fromfile(file, np.uint8)
         file.unlink()
-        return content[: 4 * pixels].view(np.int32).reshape(shape), content[4 * pixels :].reshape(shape)
+        outcomes: list[JobOutcome] = []
+        at = 0
+        for found in left.found:
+            if isinstance(found, str):
+                outcomes.append(JobFailedError(found))
+            elif found.gone:
+                outcomes.append(JobResult(found, np.zeros(shape, np.int32), np.zeros(shape, np.uint8)))
+            else:
+                labels = content[at : at + 4 * pixels].view(np.int32).reshape(shape)
+                mask = content[at + 4 * pixels : at + _BYTES_PER_PIXEL * pixels].reshape(shape)
+                outcomes.append(JobResult(found, labels, mask))
+                at += _BYTES_PER_PIXEL * pixels
+        return outcomes

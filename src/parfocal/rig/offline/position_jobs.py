@@ -8,24 +8,28 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Future
 from functools import partial
 
+from parfocal.rig.offline.local_workers import JobOutcome, OfflineWorkers
 from parfocal.runs.pipeline.time_point import PositionMemory, TimePoint
-from parfocal.runs.pipeline.workers import JobFailedError, JobResult, PipelineWorkers
+from parfocal.runs.pipeline.workers import JobFailedError
 
-Keep = Callable[[TimePoint, JobResult | JobFailedError], None]
+Keep = Callable[[TimePoint, JobOutcome], None]
 _LOOK_S = 0.1
+_LEAST_TASKS = 4
+"""Of a position: with fewer, some workers would be idle at the end."""
 
 
 class PositionJobs:
     """The positions of a record on their way through a pipeline.
 
-    Each one has at most one time point at a worker: what is remembered of its cells goes on with the next.
+    Each one has at most one task at a worker, of some time points in turn: what is remembered of its cells
+    goes on with the next.
 
     Parameters
     ----------
     positions : mapping of int to list of TimePoint
         What is to be analysed, each position in the order of time.
-    workers : PipelineWorkers
-        Who does it.
+    workers : OfflineWorkers
+        Who does it; they have begun.
     keep : callable
         Called with each time point that is done, and its result, or the error of a job that its worker did
         not survive; in a thread of the workers, never two at once. If it raises, nothing more is begun.
@@ -38,7 +42,7 @@ class PositionJobs:
     def __init__(
         self,
         positions: Mapping[int, list[TimePoint]],
-        workers: PipelineWorkers,
+        workers: OfflineWorkers,
         keep: Keep,
         *,
         time_points: int,
@@ -48,6 +52,9 @@ class PositionJobs:
         self._time_points, self._folder = time_points, folder
         self._memories = {p: PositionMemory(pending=deque(points)) for p, points in positions.items()}
         self._total = sum(map(len, positions.values()))
+        self._at_once = {
+            p: max(1, min(workers.at_once, len(points) // _LEAST_TASKS)) for p, points in positions.items()
+        }
         self._done = 0
         self._failure: BaseException | None = None
         self._stopped = False
@@ -66,8 +73,8 @@ class PositionJobs:
         Exception
             What `keep` or the workers raised.
         """
-        for position in self._memories.values():
-            self._send_next(position)
+        for p in self._memories:
+            self._send_next(p)
         with self._changed:
             while self._done < self._total and self._failure is None:
                 report(self._done, self._total)
@@ -81,36 +88,48 @@ class PositionJobs:
         with self._changed:
             self._stopped = True
 
-    def _send_next(self, position: PositionMemory) -> None:
+    def _send_next(self, p: int) -> None:
         with self._changed:
-            if self._stopped or self._failure is not None or not position.pending:
+            pending = self._memories[p].pending
+            if self._stopped or self._failure is not None or not pending:
                 return
-            point = position.pending.popleft()
-            job = point.job(position, self._time_points, self._folder)
-        self._workers.submit(job, partial(self._finished, position, point))
+            points = [pending.popleft() for _ in range(min(self._at_once[p], len(pending)))]
+            jobs = [point.job(self._memories[p], self._time_points, self._folder) for point in points]
+        self._workers.submit(jobs, partial(self._finished, p, points))
 
-    def _finished(self, position: PositionMemory, point: TimePoint, future: Future[JobResult]) -> None:
+    def _finished(self, p: int, points: list[TimePoint], future: Future[list[JobOutcome]]) -> None:
         try:
-            result: JobResult | JobFailedError = future.result()
+            outcomes = future.result()
         except JobFailedError as error:
-            result = error
+            if len(points) > 1:  # whichever of them ends its worker shall cost itself alone
+                self._take_apart(p, points)
+                return
+            outcomes = [error]
         except CancelledError:
             return
         except BaseException as error:  # noqa: BLE001 (the border of a worker's thread: raised by `run`)
             self._fail(error)
             return
-        self._take(position, point, result)
-        self._send_next(position)
+        for point, outcome in zip(points, outcomes, strict=True):
+            self._take(self._memories[p], point, outcome)
+        self._send_next(p)
 
-    def _take(self, position: PositionMemory, point: TimePoint, result: JobResult | JobFailedError) -> None:
+    def _take_apart(self, p: int, points: list[TimePoint]) -> None:
+        """Have the time points of a task that was lost done each by itself, and those after them."""
+        with self._changed:
+            self._memories[p].pending.extendleft(reversed(points))
+            self._at_once[p] = 1
+        self._send_next(p)
+
+    def _take(self, position: PositionMemory, point: TimePoint, outcome: JobOutcome) -> None:
         with self._changed:
             if self._stopped:
                 return
-            if not isinstance(result, JobFailedError) and not result.found.gone:
-                found = result.found
+            if not isinstance(outcome, JobFailedError) and not outcome.found.gone:
+                found = outcome.found
                 position.remember(found.link, found.reference, found.columns)
             try:
-                self._keep(point, result)
+                self._keep(point, outcome)
             except BaseException as error:  # noqa: BLE001 (the border of a worker's thread: raised by `run`)
                 self._fail(error)
             self._done += 1

@@ -17,6 +17,7 @@ from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import AlreadyExistsError, BadInputError
 from parfocal.core.frames import FrameHeader
 from parfocal.rig.job import JobProgress
+from parfocal.rig.offline.local_workers import LocalWorkers
 from parfocal.rig.offline.new_record import NewRecord
 from parfocal.rig.offline.position_jobs import PositionJobs
 from parfocal.rig.offline.reading import STORED_IMAGE
@@ -33,9 +34,9 @@ from parfocal.storage.recorder_settings import LEAST_FREE_MB, MB
 from parfocal.storage.reprocessed_run import REPROCESS, sha256_of
 
 if TYPE_CHECKING:
+    from parfocal.rig.offline.local_workers import OfflineWorkers
     from parfocal.runs.pipeline.request import AnyPipeline
     from parfocal.runs.pipeline.time_point import TimePoint
-    from parfocal.runs.pipeline.workers import PipelineWorkers
     from parfocal.storage import Manifest
 
 _LOG = logging.getLogger("parfocal.reprocess")
@@ -175,7 +176,7 @@ class _Reprocessing:
             raise
 
     @contextmanager
-    def _workers(self) -> Iterator[PipelineWorkers]:
+    def _workers(self) -> Iterator[OfflineWorkers]:
         if self._dask:
             from parfocal.rig.offline.cluster_workers import ClusterWorkers
 
@@ -187,7 +188,7 @@ class _Reprocessing:
             return
         with tempfile.TemporaryDirectory(prefix="parfocal-") as folder:
             setup = msgspec.structs.replace(self._setup, streams=folder, shared=f"{folder}/worker")
-            with closing(ProcessWorkers(setup, limit_s=_NO_LIMIT_S, log=_LOG)) as workers:
+            with closing(LocalWorkers(ProcessWorkers(setup, limit_s=_NO_LIMIT_S, log=_LOG))) as workers:
                 yield workers
 
     def _new_record(self) -> NewRecord:
@@ -211,7 +212,7 @@ class _Reprocessing:
         return record
 
     def _analyse(
-        self, workers: PipelineWorkers, record: NewRecord, columns: tuple[str, ...]
+        self, workers: OfflineWorkers, record: NewRecord, columns: tuple[str, ...]
     ) -> ReprocessSummary:
         pipeline, began_s = self._request.pipeline, SYSTEM_CLOCK.monotonic_s()
         self._record = record

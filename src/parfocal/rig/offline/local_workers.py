@@ -1,0 +1,91 @@
+"""Who analyses the images of a record: some time points of a position in turn, as one task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
+
+from parfocal.runs.pipeline.workers import JobFailedError, JobResult
+
+if TYPE_CHECKING:
+    from parfocal.runs.pipeline.messages import AnalysisJob, Warmed
+    from parfocal.runs.pipeline.workers import ProcessWorkers
+
+JobOutcome = JobResult | JobFailedError
+
+
+class OfflineWorkers(Protocol):
+    """Who does it.
+
+    Attributes
+    ----------
+    on_restart : callable
+        Called with what has happened when a worker is to be started again.
+    """
+
+    on_restart: Callable[[str], None]
+
+    @property
+    def at_once(self) -> int:
+        """How many time points of a position a task should have; known once they have begun."""
+        ...
+
+    def begin(self) -> Warmed:
+        """Get ready for the first task; return how one is. Raises what keeps them from that."""
+        ...
+
+    def submit(self, jobs: list[AnalysisJob], done: Callable[[Future[list[JobOutcome]]], None]) -> None:
+        """Have the jobs of a position done in turn, each with what is remembered after the one before.
+
+        `done` is called in a thread of theirs, with an outcome for each; a `JobFailedError` instead tells
+        that the task was lost as a whole.
+        """
+        ...
+
+    def close(self) -> None:
+        """End them all; what was not begun is cancelled. Idempotent."""
+        ...
+
+
+class LocalWorkers:
+    """Processes here, as `OfflineWorkers`: a task is one time point, as nothing is saved by more.
+
+    Parameters
+    ----------
+    workers : ProcessWorkers
+        The processes.
+    """
+
+    at_once = 1
+
+    def __init__(self, workers: ProcessWorkers) -> None:
+        self._workers = workers
+        self.on_restart: Callable[[str], None] = lambda _: None
+
+    def begin(self) -> Warmed:
+        """Start them."""
+        self._workers.on_restart = self.on_restart
+        return self._workers.begin()
+
+    def submit(self, jobs: list[AnalysisJob], done: Callable[[Future[list[JobOutcome]]], None]) -> None:
+        """Have the one job done."""
+        (job,) = jobs
+        several: Future[list[JobOutcome]] = Future()
+        several.add_done_callback(done)
+        self._workers.submit(job, partial(_take, several))
+
+    def close(self) -> None:
+        """End them."""
+        self._workers.close()
+
+
+def _take(several: Future[list[JobOutcome]], one: Future[JobResult]) -> None:
+    """Settle a future of several outcomes by the only one, in this thread: its arrays last no longer."""
+    if one.cancelled():
+        several.cancel()
+    elif (error := one.exception()) is not None:
+        several.set_exception(error)
+    else:
+        several.set_result([one.result()])
