@@ -22,7 +22,7 @@ FULL = 255
 
 
 class ShownMask(msgspec.Struct, frozen=True, kw_only=True):
-    """What a modulator shows, read back.
+    """What a modulator shows, read back where it tells that.
 
     Parameters
     ----------
@@ -32,11 +32,15 @@ class ShownMask(msgspec.Struct, frozen=True, kw_only=True):
         How many of the modulator's own pixels pass light.
     shown_ns : int
         Since when, nanoseconds of the monotonic clock.
+    read_back : bool
+        Whether the modulator told it itself. If not, it is what was sent last, and what it took without an
+        error: nobody has seen that it is shown.
     """
 
     hash: int
     lit_px: int
     shown_ns: int
+    read_back: bool = True
 
 
 class PackedMask(msgspec.Struct, frozen=True, kw_only=True):

@@ -351,6 +351,16 @@ class LightModulator(Device, Protocol):
 
 
 @runtime_checkable
+class TellsMask(Protocol):
+    """A light modulator that says whether it can tell its mask: if not, `shown` is what it took last."""
+
+    @property
+    def reads_back(self) -> bool:
+        """Whether `shown` is read back from it, once it is open."""
+        ...
+
+
+@runtime_checkable
 class LightPath(Device, Protocol):
     """A wheel or a turret with filters, one of which is in the way of the light."""
 

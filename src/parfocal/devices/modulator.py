@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from parfocal.core.errors import BadInputError, DeviceError
 from parfocal.core.modulation import BLANK, ShownMask, mask_hash, packed_hash, unpack_mask
-from parfocal.core.protocols import LightModulator
+from parfocal.core.protocols import LightModulator, TellsMask
 from parfocal.devices.calibration_commands import CalibrationCommands, CalibrationConfig
 from parfocal.devices.mask_warp import MaskWarp
 from parfocal.ipc import RECEIVER, URGENT, command
@@ -29,7 +29,7 @@ class ModulatorHost(CalibrationCommands):
     """Runs a light modulator. It shows nothing when it is opened, safe, closed, or its lease is lost.
 
     What is shown is read back from the device and compared with what was sent: a mask that it did not take
-    is an error, and then it is blanked.
+    is an error, and then it is blanked. Of one that cannot tell what it shows, what is returned says so.
     """
 
     Config = CalibrationConfig
@@ -89,7 +89,7 @@ class ModulatorHost(CalibrationCommands):
 
     @command(lane="read", effect="reads")
     def shown(self) -> ShownMask:
-        """Return what it shows, read back from the device.
+        """Return what it shows, read back from the device if that can tell.
 
         Raises
         ------
@@ -147,8 +147,7 @@ class ModulatorHost(CalibrationCommands):
                 raise DeviceError(f"modulator {self.context.service!r} is being closed")
             try:
                 self.device.show(pattern)
-                now_ns = self.context.clock.monotonic_ns()
-                self._sent, self._shown = pattern, ShownMask(hash=shown_as, lit_px=lit, shown_ns=now_ns)
+                self._sent, self._shown = pattern, self._told(shown_as, lit)
                 if self._blanks != blanks:
                     raise DeviceError("the modulator was blanked meanwhile")
                 if (shown := self._read_back()).hash != shown_as:
@@ -171,4 +170,10 @@ class ModulatorHost(CalibrationCommands):
         self._sent, self._shown = np.zeros(self.device.shape, np.uint8), self._nothing()
 
     def _nothing(self) -> ShownMask:
-        return ShownMask(hash=BLANK, lit_px=0, shown_ns=self.context.clock.monotonic_ns())
+        return self._told(BLANK, 0)
+
+    def _told(self, hash: int, lit_px: int) -> ShownMask:
+        """Return what is shown from now on."""
+        reads_back = not isinstance(self.device, TellsMask) or self.device.reads_back
+        now_ns = self.context.clock.monotonic_ns()
+        return ShownMask(hash=hash, lit_px=lit_px, shown_ns=now_ns, read_back=reads_back)

@@ -38,13 +38,14 @@ STIMULATION = np.dtype(
         ("outcome", "u1"),
         ("lit_px", "<i8"),
         *((name, "<f8") for name in ("asked_power", "power", "exposure_ms", "x_um", "y_um", "z_um")),
-        ("shutter", "i1"),
+        *((name, "i1") for name in ("shutter", "mask_read")),
         *((name, "<i8") for name in ("image_ns", "mask_ns", "shown_ns", "fired_ns")),
         ("image_to_stim_ms", "<f8"),
     ]
 )
 """A stimulus. `number` is that of its event, `image_event` of the one whose image its mask was made from, and
-`frame` the camera's number of that image; times are on the monotonic clock."""
+`frame` the camera's number of that image; `mask_read` is 1 if the modulator told its mask itself, and 0 if
+it took it without an error, and cannot tell; times are on the monotonic clock."""
 DOSE = np.dtype([*_EVENT, *_CELL, ("dose", "<f8")])
 """How much light a cell got by a stimulus: power x ms x the part of the cell that was lit."""
 
@@ -163,6 +164,7 @@ def _of_light(done: SettledEvent) -> dict[str, float | None]:
         "y_um": exposed.y_um,
         "z_um": exposed.z_um,
         "shutter": fired.shutter,
+        "mask_read": fired.mask_read,
         "shown_ns": fired.shown_ns,
         "fired_ns": fired.fired_ns,
         "image_to_stim_ms": None if since_ns is None else since_ns * 1e-6,

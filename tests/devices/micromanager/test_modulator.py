@@ -71,6 +71,17 @@ def test_what_it_does_not_show_is_an_error(name, said, rig_with):
     assert mask_hash(pattern) != modulator.call("shown").hash
 
 
+@pytest.mark.parametrize(("name", "reads_back"), [("TellingSLM", True), ("MuteSLM", False)])
+def test_it_says_whether_its_mask_was_read_back_or_only_taken(name, reads_back, rig_with):
+    rig = rig_with(name)
+    modulator = rig.add("modulator", ModulatorHost, {"device": "micromanager-modulator"})
+    pattern = np.eye(6, 8, dtype=np.uint8)
+    for shown in (modulator.call("show_pattern", pack_mask(pattern)), modulator.call("shown")):
+        assert (shown.hash, shown.lit_px) == (mask_hash(pattern), 6)
+        assert shown.read_back is reads_back
+    assert modulator.call("state")["reads_back"] is reads_back
+
+
 def test_a_configuration_without_one_says_so(rig_with, tmp_path):
     rig = rig_with("TellingSLM")
     context = DeviceContext(connect=lambda service: ServiceProxy(rig.client(service)))

@@ -111,10 +111,11 @@ class CoreOutputs(CoreDevices):
             return int(self.mmc.getSLMHeight(slm)), int(self.mmc.getSLMWidth(slm))
 
     def show_on_slm(self, slm: str, image: NDArray[np.uint8]) -> None:
-        """Load an image of its shape into a light modulator, and have it shown."""
+        """Load an image of its shape into a light modulator, have it shown, and wait until it is not busy."""
         with asking(f"show an image on {slm!r}"):
             self.mmc.setSLMImage(slm, np.ascontiguousarray(image))
             self.mmc.displaySLMImage(slm)
+            self.mmc.waitForDevice(slm)
 
     def shown_on_slm(self, slm: str) -> NDArray[np.uint8] | None:
         """Return what a light modulator shows; None if its adapter cannot tell, as those in C++ can't."""

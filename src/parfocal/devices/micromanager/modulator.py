@@ -35,8 +35,8 @@ class CoreModulatorSettings(CoreDeviceSettings):
 class CoreModulator(CoreDevice):
     """A light modulator (a `parfocal.core.protocols.LightModulator`).
 
-    Micro-Manager's adapters in C++ cannot tell what they show: of those it is the last image that they took
-    without an error.
+    Micro-Manager's core has no way to ask an adapter in C++ what it shows: of those it is the last image that
+    they took without an error, and until they were no longer busy; `reads_back` is false then.
     """
 
     Settings = CoreModulatorSettings
@@ -47,6 +47,12 @@ class CoreModulator(CoreDevice):
         self._settings = settings
         self._label, self._shape = "", (0, 0)
         self._sent = np.zeros((0, 0), np.uint8)
+        self._reads_back = False
+
+    @property
+    def reads_back(self) -> bool:
+        """Whether its adapter tells what it shows: one that is written in Python may."""
+        return self._reads_back
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -61,6 +67,7 @@ class CoreModulator(CoreDevice):
         if not min(self._shape):
             raise DeviceError(f"the light modulator {self._label!r} has no pixels")
         self.show(np.zeros(self._shape, np.uint8))
+        self._reads_back = self.core.shown_on_slm(self._label, timeout_s=ANSWER_S) is not None
 
     def make_safe(self) -> None:
         """Blank it. Any thread."""
@@ -71,7 +78,11 @@ class CoreModulator(CoreDevice):
 
     def state(self) -> dict[str, Any]:
         """Return its label in the configuration."""
-        return {"device": "light modulator of Micro-Manager", "slm": self._label}
+        return {
+            "device": "light modulator of Micro-Manager",
+            "slm": self._label,
+            "reads_back": self._reads_back,
+        }
 
     def show(self, pattern: NDArray[np.uint8]) -> None:
         """Show a pattern; returns when its adapter has taken it."""
@@ -83,9 +94,9 @@ class CoreModulator(CoreDevice):
         self._sent = lit
 
     def shown(self) -> NDArray[np.uint8]:
-        """Return what it shows, as far as it tells."""
-        told = self.core.shown_on_slm(self._label, timeout_s=ANSWER_S)
-        if told is None:
+        """Return what it shows, or what it took last if it does not tell."""
+        if not self._reads_back:
             return self._sent.copy()
+        told = self.core.shown_on_slm(self._label, timeout_s=ANSWER_S)
         shown = unpack_mask(told, self._shape)
         return (np.asarray(shown) > 0).astype(np.uint8)

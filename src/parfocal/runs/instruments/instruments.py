@@ -171,6 +171,8 @@ class FiredStimulus:
         How many pixels of the modulator were lit.
     shutter : bool or None
         Whether the shutter of the light was open; None if it has none.
+    mask_read : bool
+        Whether the modulator has told its mask itself; if not, it has taken it without an error.
     shown_ns, fired_ns : int
         When the modulator showed the mask, and when the exposure began, on the monotonic clock.
     """
@@ -181,6 +183,7 @@ class FiredStimulus:
     shutter: bool | None
     shown_ns: int
     fired_ns: int
+    mask_read: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -426,6 +426,7 @@ class RigInstruments:
             lit_px=shown.lit_px,
             shutter=None if state is None else state.lit,
             shown_ns=shown.shown_ns,
+            mask_read=shown.read_back,
             fired_ns=exposed.header.time_ns - exposed.header.exposure_ns,
         )
 
