@@ -15,11 +15,11 @@ _OUT = {"P": 0x18, "N": 0x1C}
 _IN = {"P": 0x20, "N": 0x24}
 _LED = 0x30
 
-PinRow = Literal["P", "N"]
+PinBank = Literal["P", "N"]
 
 
 class Housekeeping:
-    """LEDs and two rows of pins, "P" and "N"; each row shares its words, which are changed under a mask."""
+    """LEDs and two banks of pins, "P" and "N"; each bank shares its words, which are changed under a mask."""
 
     def __init__(self, board: Board) -> None:
         self._board = board
@@ -33,6 +33,10 @@ class Housekeeping:
         low, high = self._board.read_words(HK + _DNA, 2)
         return (high << 32 | low) & ((1 << 57) - 1)
 
+    def identity(self) -> dict[str, Any]:
+        """Return the board's gateware and its own 57-bit number, read from the board."""
+        return {"gateware": self.gateware_id(), "dna": f"{self.dna():015x}"}
+
     def leds(self) -> int:
         """Return the eight LEDs as bits."""
         return self._board.read_word(HK + _LED) & 0xFF
@@ -41,17 +45,17 @@ class Housekeeping:
         """Switch LED 0 to 7."""
         self._set(_LED, _bit("led", led), on)
 
-    def set_direction(self, row: PinRow, pin: int, direction: Literal["in", "out"]) -> None:
-        """Make a pin of row "P" or "N" an input or an output."""
+    def set_direction(self, bank: PinBank, pin: int, direction: Literal["in", "out"]) -> None:
+        """Make a pin of bank "P" or "N" an input or an output."""
         if direction not in ("in", "out"):
             raise BadInputError(f"direction = {direction!r} is 'in' or 'out'")
-        self._set(_offset(_DIRECTION, row), _bit("pin", pin), direction == "out")
+        self._set(_offset(_DIRECTION, bank), _bit("pin", pin), direction == "out")
 
-    def set_pin(self, row: PinRow, pin: int, on: bool) -> None:
+    def set_pin(self, bank: PinBank, pin: int, on: bool) -> None:
         """Set the level of a pin; it is seen if the pin is an output."""
-        self._set(_offset(_OUT, row), _bit("pin", pin), on)
+        self._set(_offset(_OUT, bank), _bit("pin", pin), on)
 
-    def setup_pin(self, row: PinRow, pin: int, direction: Literal["in", "out"], on: bool = False) -> bool:
+    def setup_pin(self, bank: PinBank, pin: int, direction: Literal["in", "out"], on: bool = False) -> bool:
         """Set a pin's level, then its direction; return the level at the pin.
 
         Raises
@@ -60,20 +64,20 @@ class Housekeeping:
             If there is no such pin, or an input is given a level. Nothing was written.
         """
         if direction == "in" and on:
-            raise BadInputError(f"pin {row}{pin} becomes an input: on = True would do nothing; leave it out")
-        self.set_pin(row, pin, on)
-        self.set_direction(row, pin, direction)
-        return self.pin(row, pin)
+            raise BadInputError(f"pin {bank}{pin} becomes an input: on = True would do nothing; leave it out")
+        self.set_pin(bank, pin, on)
+        self.set_direction(bank, pin, direction)
+        return self.pin(bank, pin)
 
-    def pin(self, row: PinRow, pin: int) -> bool:
-        """Return the level at a pin."""
-        return bool(self._board.read_word(HK + _offset(_IN, row)) & _bit("pin", pin))
+    def pin(self, bank: PinBank, pin: int) -> bool:
+        """Return the level at a digital pin."""
+        return bool(self._board.read_word(HK + _offset(_IN, bank)) & _bit("pin", pin))
 
     def off(self) -> None:
         """Make every pin an input with a low level set."""
-        for row in ("P", "N"):
-            self._set(_DIRECTION[row], (1 << PINS) - 1, False)
-            self._set(_OUT[row], (1 << PINS) - 1, False)
+        for bank in ("P", "N"):
+            self._set(_DIRECTION[bank], (1 << PINS) - 1, False)
+            self._set(_OUT[bank], (1 << PINS) - 1, False)
 
     def restore(self, **settings: Any) -> dict[str, Any]:
         """Set LEDs and pins: ``led3=True``, ``P5=("out", True)``; returns them."""
@@ -100,7 +104,7 @@ def _bit(what: str, number: int) -> int:
     return 1 << number
 
 
-def _offset(offsets: dict[str, int], row: str) -> int:
-    if row not in offsets:
-        raise BadInputError(f"row = {row!r} is 'P' or 'N'")
-    return offsets[row]
+def _offset(offsets: dict[str, int], bank: str) -> int:
+    if bank not in offsets:
+        raise BadInputError(f"bank = {bank!r} is 'P' or 'N'")
+    return offsets[bank]

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
+from parfocal.devices.redpitaya.ams import SlowOutputs
+from parfocal.devices.redpitaya.commands.derived import Modules, like
+from parfocal.devices.redpitaya.hk import Housekeeping, PinBank
 from parfocal.devices.redpitaya.shared import ModuleName, OutputName
 from parfocal.ipc import RECEIVER, URGENT, command, current_call
 
 if TYPE_CHECKING:
     from parfocal.devices.redpitaya.shared import SharedBoard
+
+HK, SLOW = Modules(Literal["hk"], "hk"), Modules(Literal["slow"], "ams")
 
 _LOOK_S = 60.0
 
@@ -28,29 +33,20 @@ class BoardCommands:
         """Return what a signal is right now, in volts, as the mean of some readings."""
         return self.board.pitaya.sampler.read(signal, readings=readings)
 
-    @command(lane="hk", effect="reads")
-    def identity(self) -> dict[str, Any]:
-        """Return the board's gateware and its own 57-bit number, read from the board."""
-        hk = self.board.pitaya.hk
-        return {"gateware": hk.gateware_id(), "dna": f"{hk.dna():015x}"}
+    identity = HK.calling(Housekeeping.identity, effect="reads")
+    pin_read = HK.calling(Housekeeping.pin, effect="reads")
+    slow_read = SLOW.calling(SlowOutputs.read, effect="reads")
 
     @command(lane="hk", effect="changes")
     def led_set(self, led: int, on: bool) -> None:
         """Switch LED 0 to 7."""
         self.board.change("hk", {f"led{led}": on}, lambda: self.board.pitaya.hk.set_led(led, on))
 
-    @command(lane="hk", effect="changes")
-    def pin_setup(
-        self, bank: Literal["P", "N"], pin: int, direction: Literal["in", "out"], on: bool = False
-    ) -> bool:
+    @like(Housekeeping.setup_pin, lane="hk", effect="changes")
+    def pin_setup(self, bank: PinBank, pin: int, direction: str, on: bool) -> bool:
         """Set a digital pin's level and direction; returns the level at the pin."""
         settings = {f"{bank}{pin}": [direction, on]}
         self.board.change("hk", settings, lambda: self.board.pitaya.hk.restore(**settings))
-        return self.board.pitaya.hk.pin(bank, pin)
-
-    @command(lane="hk", effect="reads")
-    def pin_read(self, bank: Literal["P", "N"], pin: int) -> bool:
-        """Return the level at a digital pin."""
         return self.board.pitaya.hk.pin(bank, pin)
 
     @command(lane="ams", effect="changes")
@@ -59,11 +55,6 @@ class BoardCommands:
         return self.board.change(
             "slow", {f"dac{dac}_v": volts}, lambda: self.board.pitaya.slow.set(dac, volts)
         )
-
-    @command(lane="ams", effect="reads")
-    def slow_read(self, dac: int) -> float:
-        """Return what slow output 0 to 3 is set to, in volts."""
-        return self.board.pitaya.slow.read(dac)
 
     @command(lane="{module}-lease", effect="changes")
     def output_lease(self, module: OutputName) -> None:

@@ -1,7 +1,8 @@
 """Makes commands out of the methods of a board's modules.
 
 A command has the arguments, types, defaults and docstring of the method that it calls. Only `wait` and
-`timeout_s` are not among them: any call can be cancelled, and given a deadline.
+`timeout_s` are not among them: any call can be cancelled, and given a deadline. Whoever calls one gives all
+arguments by name, as the server does.
 """
 
 from __future__ import annotations
@@ -21,14 +22,16 @@ _OF_ANY_CALL = ("wait", "timeout_s")
 
 @dataclass(frozen=True)
 class Modules:
-    """Equal modules of a board: a command has an argument that names one of them, and a lane for each.
+    """Equal modules of a board, one of which each command has an argument for; or a single module.
 
     Attributes
     ----------
-    argument : str
-        What that argument is called, such as "pid".
     names : a ``Literal``
-        The names it can have; the first one is the default.
+        What the modules are called; the first one is the default.
+    lane : str
+        Of their commands.
+    argument : str
+        What the argument is called, such as "pid"; "" for a single module.
 
     Examples
     --------
@@ -36,23 +39,25 @@ class Modules:
 
         class PidCommands:
             board: SharedBoard
-            pid_configure = Modules("pid", PidName).changing(Pid.configure)
+            pid_configure = Modules(PidName, "{pid}", "pid").changing(Pid.configure)
     """
 
-    argument: str
     names: Any
+    lane: str
+    argument: str = ""
 
     @property
-    def lane(self) -> str:
-        """The lane of each module."""
-        return f"{{{self.argument}}}"
+    def default(self) -> str:
+        """The module that is meant if none is named."""
+        return str(get_args(self.names)[0])
 
     @property
-    def parameter(self) -> inspect.Parameter:
-        """The argument that names a module."""
-        first = get_args(self.names)[0]
+    def parameter(self) -> inspect.Parameter | None:
+        """The argument that names a module; None for a single one."""
+        if not self.argument:
+            return None
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-        return inspect.Parameter(self.argument, kind, default=first, annotation=self.names)
+        return inspect.Parameter(self.argument, kind, default=self.default, annotation=self.names)
 
     def changing(
         self, method: Callable[..., Any], *, replace: bool = False, passing: Collection[str] = ()
@@ -102,7 +107,7 @@ class Modules:
         self, method: Callable[..., Any], act: Callable[[Any, str, dict[str, Any]], Any], effect: Effect
     ) -> Any:
         def run(host: Any, **arguments: Any) -> Any:
-            return act(host, arguments.pop(self.argument, self.parameter.default), arguments)
+            return act(host, arguments.pop(self.argument, self.default), arguments)
 
         return _NamedLater(run, self.like(method, effect=effect))
 

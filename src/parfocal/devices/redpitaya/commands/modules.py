@@ -14,7 +14,9 @@ from parfocal.ipc import current_call
 if TYPE_CHECKING:
     from parfocal.devices.redpitaya.shared import SharedBoard
 
-ASGS, PIDS, IQS = Modules("channel", AsgName), Modules("pid", PidName), Modules("iq", IqName)
+ASGS = Modules(AsgName, "{channel}", "channel")
+PIDS = Modules(PidName, "{pid}", "pid")
+IQS = Modules(IqName, "{iq}", "iq")
 
 _REPORT_EVERY_S = 0.1
 

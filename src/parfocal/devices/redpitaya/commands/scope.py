@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import DeviceError, StreamTimeoutError
 from parfocal.core.frames import FrameHeader, FrameSpec
-from parfocal.devices.redpitaya.commands.derived import like
+from parfocal.devices.redpitaya.commands.derived import Modules, like
 from parfocal.devices.redpitaya.memory_map import SAMPLES, TICK_S
 from parfocal.devices.redpitaya.scope import Scope
 from parfocal.devices.redpitaya.trace import Trace
@@ -36,20 +36,18 @@ class ScopeCommands:
     board: SharedBoard
     traces: StreamWriter
 
+    scope_get = Modules(Literal["scope"], "scope").calling(Scope.state, effect="reads")
+
     @command(lane="scope", effect="changes")
     def scope_set_decimation(self, decimation: int) -> int:
         """Take a sample every `decimation` ticks of 8 ns: a power of two, 1 to 65536."""
         return self._change({"decimation": decimation}, lambda: self._scope.set_decimation(decimation))
 
-    @command(lane="scope", effect="changes")
-    def scope_set_trigger(
-        self, source: str, threshold_v: float | None = None, hysteresis_v: float | None = None
-    ) -> dict[str, Any]:
+    @like(Scope.set_trigger, lane="scope", effect="changes", returns=dict[str, Any])
+    def scope_set_trigger(self, source: str, **levels: float | None) -> dict[str, Any]:
         """Choose what the next traces wait for; returns what the board made of it."""
-        asked = {"trigger_source": source, "threshold_v": threshold_v, "hysteresis_v": hysteresis_v}
-        return self._change(
-            asked, lambda: self._scope.set_trigger(source, threshold_v, hysteresis_v)._asdict()
-        )
+        asked = {"trigger_source": source, **levels}
+        return self._change(asked, lambda: self._scope.set_trigger(source, **levels)._asdict())
 
     @like(Scope.acquire, lane="scope", effect="changes")
     def scope_acquire(self, input2: str | None = None, trigger_delay_s: float = 0.0, **asked: Any) -> Trace:
@@ -101,11 +99,6 @@ class ScopeCommands:
     def scope_stop(self) -> None:
         """Disarm: a trace that is under way fails."""
         self._scope.stop()
-
-    @command(lane="scope", effect="reads")
-    def scope_get(self) -> dict[str, Any]:
-        """Return what the scope is set to, read from the board."""
-        return self._scope.state()
 
     @property
     def _scope(self) -> Scope:

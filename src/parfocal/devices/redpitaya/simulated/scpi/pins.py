@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from parfocal.devices.redpitaya.hk import Housekeeping, PinRow
+from parfocal.devices.redpitaya.hk import Housekeeping, PinBank
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,8 +37,8 @@ def commands(board: Board) -> Mapping[str, Callable[..., object]]:
         hk.set_direction(*_dio(pin), "out" if direction.upper() == "OUT" else "in")
 
     def direction(pin: str) -> str:
-        row, number = _dio(pin)
-        return "OUT" if hk.state()[f"direction_{row.lower()}"] >> number & 1 else "IN"
+        bank, number = _dio(pin)
+        return "OUT" if hk.state()[f"direction_{bank.lower()}"] >> number & 1 else "IN"
 
     def set_slow(pin: str, volts: str) -> None:
         slow[pin.upper().removeprefix("AOUT")] = float(volts)
@@ -55,7 +55,7 @@ def commands(board: Board) -> Mapping[str, Callable[..., object]]:
     }
 
 
-def _dio(pin: str) -> tuple[PinRow, int]:
+def _dio(pin: str) -> tuple[PinBank, int]:
     found = _DIO.fullmatch(pin)
     if found is None:
         raise ValueError(f"{pin} is no pin")
