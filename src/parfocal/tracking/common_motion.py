@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse.csgraph import connected_components
 
 from parfocal.core.errors import BadInputError
 
@@ -37,6 +36,8 @@ def places_of_references(moved: NDArray[np.float64], weight: NDArray[np.float64]
     BadInputError
         If the references fall into parts that never meet, more than 20 frames apart.
     """
+    from scipy.sparse.csgraph import connected_components  # takes half a second: for those who solve alone
+
     together = weight / np.maximum(weight.sum(axis=1), 1e-300)[:, None]
     equations = np.diag(weight.sum(axis=0)) - weight.T @ together
     right = (weight * moved).sum(axis=0) - together.T @ (weight * moved).sum(axis=1)

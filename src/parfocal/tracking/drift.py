@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import uniform_filter1d
 
 from parfocal.core.errors import BadInputError
 from parfocal.tracking.checks import checked_number
@@ -67,6 +66,8 @@ def subtract_drift(
     total, count = (weight * moved).sum(axis=1), weight.sum(axis=1)
     seen = count > 0
     if smooth_frames > 1:
+        from scipy.ndimage import uniform_filter1d  # takes half a second: for those who smooth alone
+
         total, count = (uniform_filter1d(line, int(smooth_frames)) for line in (total, count))
     drift = np.full(len(values), np.nan)
     drift[seen] = total[seen] / count[seen]
