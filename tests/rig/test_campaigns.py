@@ -12,7 +12,7 @@ import parfocal
 from parfocal.analysis.optimising import GaussianProcessOptimiser
 from parfocal.core.clock import poll_until
 from parfocal.core.errors import BadInputError
-from parfocal.rig.campaign import FILE, carry_out, steps_in
+from parfocal.rig.campaign import FILE, CampaignRig, carry_out, steps_in
 from parfocal.rig.opening import open_rig
 
 ROOT = Path(__file__).parents[2]
@@ -82,9 +82,12 @@ def test_what_cannot_be_kept_in_the_record_is_refused_before_a_run_begins(tmp_pa
         def status(self):
             return SimpleNamespace(folder=str(tmp_path))
 
-    lab = SimpleNamespace(runs={"odd": FakeRun()})  # it has no run(): nothing may begin
+    class NoRuns:
+        """It has no begin(): nothing may begin."""
+
+    lab = SimpleNamespace(runs={"odd": FakeRun()})
     with pytest.raises(BadInputError, match=r"z_um = \{1j\}, which can't be kept"):
-        carry_out(lab, "odd", lambda z_um: z_um, len, Odd(), 3, {})
+        carry_out(lab, "odd", lambda z_um: z_um, len, Odd(), 3, [CampaignRig("microscope", NoRuns())])
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,10 @@ _NEAR = 0.05
 class GaussianProcessOptimiser:
     """Asks for trials, and learns from their scores. One thread; the same seed asks for the same.
 
+    It may be asked again before the last trial has a score, as several rigs want at once: of such a trial it
+    takes for granted, until then, what it expects of it (Ginsbourger, Le Riche and Carraro 2010,
+    doi:10.1007/978-3-642-10701-6_6).
+
     Parameters
     ----------
     bounds : mapping of str to (float, float)
@@ -73,6 +77,7 @@ class GaussianProcessOptimiser:
         self._spread = qmc.Halton(len(bounds), seed=seed)
         self._random = np.random.default_rng(seed)
         self._asked = 0
+        self._open: list[NDArray[np.float64]] = []
         self._tried: list[NDArray[np.float64]] = []
         self._scores: list[float] = []
 
@@ -81,14 +86,20 @@ class GaussianProcessOptimiser:
         self._asked += 1
         spread = self._asked <= self._first or len(self._scores) < 2
         point = self._spread.random(1)[0] if spread else self._most_promising()
+        self._open.append(point)
         values = self._low + point * self._size
         return dict(zip(self._names, map(float, values), strict=True))
 
+    def leave_out(self, values: Mapping[str, float]) -> None:
+        """Expect no score of a trial that was asked for."""
+        point = self._point(values)
+        self._open = [one for one in self._open if not np.allclose(one, point)]
+
     def tell(self, values: Mapping[str, float], score: float) -> None:
         """Take the score of a trial; one that is no number is left out."""
+        self.leave_out(values)
         if math.isfinite(score):
-            tried = np.array([values[name] for name in self._names], dtype=float)
-            self._tried.append((tried - self._low) / self._size)
+            self._tried.append(self._point(values))
             self._scores.append(float(score))
 
     @property
@@ -99,6 +110,12 @@ class GaussianProcessOptimiser:
         at = int(np.argmax(self._sign * np.array(self._scores)))
         values = self._low + self._tried[at] * self._size
         return dict(zip(self._names, map(float, values), strict=True)), self._scores[at]
+
+    def _point(self, values: Mapping[str, float]) -> NDArray[np.float64]:
+        """Return where a trial lies in the unit cube."""
+        tried = np.array([values[name] for name in self._names], dtype=float)
+        point: NDArray[np.float64] = (tried - self._low) / self._size
+        return point
 
     def _most_promising(self) -> NDArray[np.float64]:
         """Return the point of the unit cube with the largest expected improvement, of many at random."""
@@ -130,4 +147,9 @@ class GaussianProcessOptimiser:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # a scale at its bound is good enough
             model.fit(np.array(self._tried), self._sign * np.array(self._scores))
+            if self._open:
+                expected = model.predict(np.array(self._open))
+                model.set_params(kernel=model.kernel_, optimizer=None)
+                scores = np.concatenate([self._sign * np.array(self._scores), expected])
+                model.fit(np.array([*self._tried, *self._open]), scores)
         return model

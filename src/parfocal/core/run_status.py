@@ -154,6 +154,10 @@ class RunForecast(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
 
+AWAITS_MORE = "more of its plan"
+"""What an open-ended run waits for at the end of its plan, once everything is stored and analysed."""
+
+
 class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
     """A run at one instant.
 

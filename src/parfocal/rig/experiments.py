@@ -36,6 +36,7 @@ class Experiments(Pulls):
         pipeline: AnyPipeline | None = None,
         stim_mode: StimMode | None = None,
         interlocks: AnyInterlocks | None = None,
+        open_ended: bool = False,
     ) -> RunHandle:
         """Start a run of a plan; return its handle at once.
 
@@ -67,6 +68,9 @@ class Experiments(Pulls):
             the one before.
         interlocks : iterable of Interlock or mapping
             What has to hold as long as it goes on, beside the interlocks of the rig's file.
+        open_ended : bool
+            Whether it waits at the end of its plan, with the light off, for more of it (`RunHandle.extend`),
+            until `RunHandle.finish`: it is complete then.
 
         Raises
         ------
@@ -86,6 +90,7 @@ class Experiments(Pulls):
             pipeline=pipeline,
             stim_mode=stim_mode,
             interlocks=interlocks,
+            open_ended=open_ended,
         )
 
     def acquire(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
@@ -15,9 +16,13 @@ import numpy as np
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import BadInputError
 from parfocal.core.frames import RowSpec
-from parfocal.rig.campaign import carry_out
+from parfocal.rig.campaign import CampaignRig, carry_out
+from parfocal.rig.campaign_companion import check_rigs, companion_of
+from parfocal.rig.campaign_runs import RunForAll, RunForEach
+from parfocal.rig.connections import AttachedRig
 from parfocal.rig.experiments import Experiments
 from parfocal.rig.lab_service import LabService
+from parfocal.rig.rig import Rig
 from parfocal.rig.runs import Runs
 from parfocal.rig.snap import SnappedFrame, snap_frame
 from parfocal.runs.scripts.refusals import service_problem
@@ -33,7 +38,6 @@ if TYPE_CHECKING:
     from parfocal.core.status import RigStatus
     from parfocal.rig.campaign import CampaignStep, Optimiser
     from parfocal.rig.connections import RigConnection
-    from parfocal.rig.rig import Rig
     from parfocal.runs.conditions.interlocks import AnyInterlocks
     from parfocal.runs.handle import RunHandle
     from parfocal.runs.pipeline.request import AnyPipeline
@@ -113,6 +117,11 @@ class Lab(Experiments):
     def name(self) -> str:
         """The name of the rig."""
         return self._rig.name
+
+    @property
+    def run_name(self) -> str:
+        """The name of the run that the script is."""
+        return self._run
 
     def stream(self, name: str, timeout_s: float = 5.0) -> Stream:
         """Return a stream of frames or rows, waiting up to `timeout_s` for a service to create it."""
@@ -223,37 +232,67 @@ class Lab(Experiments):
         optimiser: Optimiser,
         *,
         steps: int,
+        one_run: bool = False,
+        also_on: Iterable[str] = (),
         pipeline: AnyPipeline | None = None,
         stim_mode: StimMode | None = None,
         interlocks: AnyInterlocks | None = None,
     ) -> tuple[CampaignStep, ...]:
-        """Carry out several runs, one after the other, each with values that an optimiser asks for.
+        """Carry out steps, one after the other, each with values that an optimiser asks for.
 
-        A run that was cut short has no score: the optimiser hears nothing of it. Between two runs the script
-        ends that is to finish. ``campaign.jsonl`` in its record has a line for each step.
+        A step that was cut short has no score: the optimiser hears nothing of it. Between two steps the
+        script ends that is to finish. ``campaign.jsonl`` in its record has a line for each step.
 
         Parameters
         ----------
         plan : callable
             Returns the plan of a step, called with the values by name.
         score : callable
-            Returns how good a step was; called with its record.
+            Returns how good a step was; called with its record: that of its run, or its part of it.
         optimiser : Optimiser
             Has ``ask()``, which returns the next values by name, and ``tell(values, score)``: such as
             `parfocal.analysis.optimising.GaussianProcessOptimiser`.
         steps : int
-            How many runs.
+            How many.
+        one_run : bool
+            Whether all steps are parts of one run with one record, which waits between two of them, with the
+            light off; else each is a run of its own.
+        also_on : iterable of str
+            Names of other rigs of this machine that run: each carries out steps, too, at the same time.
         pipeline, stim_mode, interlocks
-            Of each of them, as for `run`.
+            Of each run, as for `run`.
 
         Raises
         ------
+        BadInputError
+            If `steps` or `also_on` can't be, or the optimiser asks for what no record can keep.
+        RigNotFoundError
+            If one of the other rigs does not run.
         RunFailedError
-            If one of them failed.
+            If one of the runs failed.
         """
+        if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
+            raise BadInputError(f"steps must be a whole number of 1 or more, not {steps!r}")
+        others = check_rigs(self.name, also_on)
         given = {"pipeline": pipeline, "stim_mode": stim_mode, "interlocks": interlocks}
         options = {name: value for name, value in given.items() if value is not None}
-        return carry_out(self, self._run, plan, score, optimiser, steps, options)
+        runs = RunForAll if one_run else RunForEach
+        beside = [self._beside(name) for name in others]
+        rigs = [
+            CampaignRig(self.name, runs(self.run, self._run, options)),
+            *(CampaignRig(one.rig, runs(one.start, self._run, options), one.is_open) for one in beside),
+        ]
+        return carry_out(self, self._run, plan, score, optimiser, steps, rigs)
+
+    def _beside(self, rig: str) -> _Beside:
+        """Return the runs of another rig that belong to a script there, which ends with this one."""
+        connection = AttachedRig(rig)
+        companion = companion_of(self.name, self._run, Path(self.runs[self._run].status().folder))
+        with Rig(connection) as other:
+            name = other.runs.start_script(companion, name=f"{self._run}-of-{self.name}").name
+        beside = _Beside(AttachedRig(rig), name, self._gate)
+        self._opened.callback(beside.close)
+        return beside
 
     # --- the end, by the process of the script
 
@@ -345,6 +384,18 @@ class _Watch(RunWatch):
             return None
 
 
+class _Beside(Runs):
+    """The runs of another rig, with those that a campaign starts there as those of its companion."""
+
+    def __init__(self, connection: RigConnection, companion: str, gate: ScriptGate) -> None:
+        super().__init__(connection, companion, partial(_Watch, gate=gate))
+        self.rig, self._companion = connection.name, self[companion]
+
+    def is_open(self) -> bool:
+        """Whether runs that are started go on: not after the end of the companion."""
+        return not self._companion.status().ended
+
+
 class _Children(Runs):
     """The runs of the rig, with those that a script starts as its own."""
 
@@ -364,7 +415,7 @@ class _Children(Runs):
     def _begin(self, command: str, asked: Any, *arguments: Any, **named: Any) -> RunHandle:
         handle = super()._begin(command, asked, *arguments, **named)
         self._begun.append(handle)
-        if _has_no_end(asked):
+        if named.get("open_ended") or _has_no_end(asked):
             self._endless.add(handle.name)
         return handle
 

@@ -85,6 +85,7 @@ class Runs(Mapping[str, RunHandle]):
         pipeline: AnyPipeline | None = None,
         stim_mode: StimMode | None = None,
         interlocks: AnyInterlocks | None = None,
+        open_ended: bool = False,
     ) -> RunHandle:
         """Start a run; see `Rig.run`."""
         asked = requested_run(plan, pipeline, stim_mode, interlocks)
@@ -98,6 +99,7 @@ class Runs(Mapping[str, RunHandle]):
             dict(notes or {}),
             pipeline=asked.pipeline,
             **_interlocked(asked),
+            **({"open_ended": True} if open_ended else {}),
             **self._as_child(),
         )
 

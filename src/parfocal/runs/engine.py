@@ -114,6 +114,8 @@ class RunEngine:
         Looks at the values of conditions; closed at its end.
     facts : dict of str to Observation
         What was seen of them so far.
+    open_ended : bool
+        Whether it waits for more at the end of its plan, until it is finished.
     tell_record : callable
         Called as ``tell_record(run, command, details)`` with what services did for it: for another run whose
         record holds that, if it has none of its own.
@@ -143,6 +145,7 @@ class RunEngine:
         watch: ConditionWatch | None = None,
         facts: Facts = {},  # noqa: B006 (never changed)
         tell_record: Callable[[str, str, dict[str, Any]], None] = lambda *_: None,
+        open_ended: bool = False,
     ) -> None:
         self.name = start.run
         self.parent = parent
@@ -159,7 +162,13 @@ class RunEngine:
         self._task_began_ns = 0
         late = analysis.late if analysis is not None and analysis.has_masks else None
         self._machine = Machine(
-            on_failure=on_failure, late=late, counts=done, timing=timing, interlocks=interlocks, facts=facts
+            on_failure=on_failure,
+            late=late,
+            counts=done,
+            timing=timing,
+            interlocks=interlocks,
+            facts=facts,
+            open_ended=open_ended,
         )
         self._watch = watch
         if recovery is not None:
@@ -489,8 +498,10 @@ class RunEngine:
         if self._watch is not None and self._machine.event is not before.event:
             self._watch.want(conditions_of(self._machine.event))
         self._facts.see(self._machine, given, self._clock)
-        if isinstance(given, inputs.Resume | inputs.Replaced) or (
-            self._machine.conditions.last is not before.conditions.last
+        if (
+            isinstance(given, inputs.Resume | inputs.Replaced)
+            or self._machine.conditions.last is not before.conditions.last
+            or before.at_end > self._machine.at_end
         ):
             self._prediction.goes_on(self._machine.timing, given.now_ns)
         if self._machine.state == "ended" and before.state != "ended":
@@ -510,6 +521,9 @@ class RunEngine:
         self._instruments.relayout(self._layout, plan_to_data(plan))
         if self._journal is not None:
             self._journal.replanned(first, plan_to_data(plan), self._layout)
+        following = next(self._unsettled(schedule, self._machine.counts.consumed), None)
+        if following is not None:
+            self._advance(inputs.Extended(self._clock.monotonic_ns(), following.min_start_time))
 
     def _unsettled(self, schedule: Schedule, first: int) -> Iterator[Event]:
         """Return the events from number `first` on that are to be done."""

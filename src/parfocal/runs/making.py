@@ -137,6 +137,7 @@ class RunMaker:
             interlocks=found.interlocks,
             watch=watch,
             facts=seen,
+            open_ended=request.open_ended,
             **({} if instruments.records else {"tell_record": self._keep_called}),
         )
         if wanted.largest_move_um:

@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from parfocal.core.errors import CommandError, FocusNotFoundError, FrameLostError, ParfocalError
+from parfocal.core.run_status import AWAITS_MORE
 from parfocal.runs.forecast.device_times import PlacedParts
 from parfocal.runs.instruments.instruments import (
     AbortedError,
@@ -164,6 +165,8 @@ class Performer:
                 return self._wait(-1, "off")
             case tasks.Ask(until_ns=until_ns) | tasks.Await(until_ns=until_ns):
                 return self._wait(until_ns, "off")
+            case tasks.AwaitMore():
+                return self._await_more()
             case tasks.Acquire(count=count, duration_s=duration_s):
                 done = self._instruments.acquire(count, duration_s)
                 return inputs.Acquired(self._now, done.frames, done.whole, done.began_ns, done.stopped)
@@ -269,17 +272,30 @@ class Performer:
         return inputs.Woken(self._now)
 
     def _drain(self) -> inputs.Report:
-        """Wait until everything is stored, however long that takes; told meanwhile is how much is missing."""
+        """Wait until everything is stored, however long that takes."""
         self._instruments.dark()
         self._instruments.rest()
+        return inputs.Drained(self._now) if self._settled() else inputs.Woken(self._now)
+
+    def _await_more(self) -> inputs.Report:
+        """Wait until everything is stored, and then for a wake-up."""
+        self._instruments.shade(off=True)
+        if self._settled():
+            self.waiting_for = AWAITS_MORE
+            self._wake.wait()
+            self.waiting_for = ""
+        return inputs.Woken(self._now)
+
+    def _settled(self) -> bool:
+        """Wait until everything is stored; told meanwhile is how much is missing. False after a wake-up."""
         try:
             while missing := self._missing():
                 self.waiting_for = missing
                 if self._clock.wait(self._wake, _LOOK_S):
-                    return inputs.Woken(self._now)
+                    return False
         finally:
             self.waiting_for = ""
-        return inputs.Drained(self._now)
+        return True
 
     def _missing(self) -> str:
         """Return what is still to be stored or analysed; what was deferred is read from what is stored."""

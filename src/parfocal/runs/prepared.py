@@ -33,6 +33,7 @@ class StartRequest:
     pipeline: PipelineRequest | None = None
     mode: AcquisitionMode | None = None
     interlocks: tuple[dict[str, Any], ...] = ()
+    open_ended: bool = False
 
 
 class PlanForecast(msgspec.Struct, frozen=True, kw_only=True):

@@ -133,6 +133,7 @@ class RunService(Service):
         pipeline: PipelineRequest | None = None,
         mode: AcquisitionMode | None = None,
         interlocks: list[dict[str, Any]] = [],  # noqa: B006
+        open_ended: bool = False,
     ) -> RunStatus:
         """Start a run of `plan`, as `plan_to_data` writes one; returns its status, with its name.
 
@@ -140,7 +141,8 @@ class RunService(Service):
         it shares, and with which it is paused and cancelled; `notes` go into the record; `parts` says which
         services play which part in this run, beside the settings. With `by_force` instruments are used
         although others hold them, and the record says so. A `pipeline` makes the masks of its stimuli. `mode`
-        is what is recorded beside the rows of devices, in place of what the recorder's settings name.
+        is what is recorded beside the rows of devices, in place of what the recorder's settings name. With
+        `open_ended` it waits at the end of its plan for more of it, until it is finished.
         """
         request = StartRequest(
             plan=plan,
@@ -153,6 +155,7 @@ class RunService(Service):
             pipeline=pipeline,
             mode=mode,
             interlocks=tuple(interlocks),
+            open_ended=open_ended,
         )
         if continues:
             known = self._runs.find(continues)

@@ -42,6 +42,8 @@ def advance(machine: Machine, given: inputs.Input) -> Advanced:
             return _answer(machine, given)
         case inputs.Replaced():
             return _replaced(machine)
+        case inputs.Extended():
+            return _extended(machine, given)
         case inputs.Observed():
             facts = {**machine.facts, **given.facts}
             machine, effects = observed(machine.having(facts=facts), given.now_ns)
@@ -89,7 +91,8 @@ def _end(machine: Machine, end: inputs.EndRun) -> Advanced:
     at_once = end.ending in ("cancelled", "failed")
     if machine.end is not None and (not at_once or machine.end.ending in ("cancelled", "failed")):
         return machine, ()
-    was_held, machine = machine.held, machine.having(end=RunEnd(end.ending, end.reason), held=None)
+    ending = "complete" if machine.at_end and not at_once else end.ending
+    was_held, machine = machine.held, machine.having(end=RunEnd(ending, end.reason), held=None)
     if at_once:
         return machine.to("cancelling"), (Abort(), Darken(), Wake())
     machine = machine.to("running") if machine.state in ("pausing", "paused") else machine
@@ -114,6 +117,14 @@ def _answer(machine: Machine, answer: inputs.Answer) -> Advanced:
     if machine.event is None or machine.event.kind != "confirm" or not machine.wait_until_ns:
         return machine, ()
     return machine.having(answer=answer), (Wake(),)
+
+
+def _extended(machine: Machine, extended: inputs.Extended) -> Advanced:
+    """Go on, if it has waited for that."""
+    if not machine.at_end:
+        return machine, ()
+    timing = machine.timing.going_on(extended.begin_s, extended.now_ns)
+    return machine.having(at_end=False, timing=timing), (Wake(),)
 
 
 def _replaced(machine: Machine) -> Advanced:

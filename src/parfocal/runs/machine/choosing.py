@@ -8,6 +8,7 @@ from parfocal.runs.machine.tasks import (
     Acquire,
     Ask,
     Await,
+    AwaitMore,
     CallService,
     Close,
     Decide,
@@ -39,6 +40,8 @@ def choose(machine: Machine, now_ns: int) -> Machine:
     if not machine.prepared:
         return machine.having(task=Prepare())
     event = machine.event
+    if machine.at_end:
+        return machine.to("waiting").having(task=AwaitMore())
     if event is None:
         return machine.to("running").having(task=Fetch(machine.counts.consumed))
     if event.kind == "condition":

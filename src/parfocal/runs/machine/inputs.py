@@ -213,6 +213,13 @@ class Replaced(msgspec.Struct, frozen=True):
     now_ns: int
 
 
+class Extended(msgspec.Struct, frozen=True):
+    """There is more of the plan than there was, from second `begin_s` of its schedule on, if that is told."""
+
+    now_ns: int
+    begin_s: float | None = None
+
+
 class Noted(msgspec.Struct, frozen=True):
     """Something went wrong beside the task under way; `event` is the number of the event, -1 for none."""
 
@@ -230,7 +237,7 @@ class Observed(msgspec.Struct, frozen=True):
     facts: Facts
 
 
-Wish = Pause | Resume | EndRun | Answer | Replaced | Noted
+Wish = Pause | Resume | EndRun | Answer | Replaced | Extended | Noted
 """What others want of a run, or tell it, at any time."""
 
 Input = Report | Wish | Observed

@@ -134,6 +134,10 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
         The interlocks that were breached when that was last judged.
     conditions : Conditions
         How far the conditions of its plan are.
+    open_ended : bool
+        Whether it waits for more at the end of its plan.
+    at_end : bool
+        Whether it waits so.
     held : Pausing or None
         The pause that is asked for.
     end : RunEnd or None
@@ -164,6 +168,8 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     facts: Facts = {}
     breaches: tuple[Breach, ...] = ()
     conditions: Conditions = Conditions()
+    open_ended: bool = False
+    at_end: bool = False
     held: Pausing | None = None
     end: RunEnd | None = None
     drained: bool = False

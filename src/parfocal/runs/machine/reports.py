@@ -62,6 +62,8 @@ def _fetched(machine: Machine, report: inputs.Fetched) -> Machine:
     event = report.event
     if event is None:
         machine = machine.having(counts=machine.counts.all_taken())
+        if machine.open_ended and machine.end is None:
+            return machine.having(at_end=True)
         return machine if machine.end is not None else machine.ending("complete", "")
     machine = machine.having(event=event, counts=machine.counts.taken(event))
     if event.is_placed and machine.timing.is_skipped(event):

@@ -60,6 +60,10 @@ class Await(msgspec.Struct, frozen=True):
     until_ns: int
 
 
+class AwaitMore(msgspec.Struct, frozen=True):
+    """Wait, with the light off, until all is stored, and then for more of the plan. Ends with `Woken`."""
+
+
 class Decide(msgspec.Struct, frozen=True):
     """Get the mask of a stimulus: until it is late, or, if it `holds`, without a limit.
 
@@ -120,6 +124,7 @@ Task = (
     | Hold
     | Ask
     | Await
+    | AwaitMore
     | Decide
     | Expose
     | Focus

@@ -123,6 +123,12 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
             return self
         return msgspec.structs.replace(self.moved(now_ns - planned_ns), last_s=check.min_start_time)
 
+    def going_on(self, begin_s: float | None, now_ns: int) -> Timing:
+        """Return it with second `begin_s` of the schedule now, unless that is still to come."""
+        if begin_s is None or self.origin_ns is None:
+            return self
+        return self.moved(max(0, now_ns - self.origin_ns - round(begin_s * 1e9)))
+
     def exposed(self, event: Event, began_ns: int, *, repeated: bool) -> Timing:
         """Return it after an exposure; what comes after a repeated one keeps its distance to it.
 

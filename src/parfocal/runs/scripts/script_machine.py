@@ -140,7 +140,7 @@ def advance_script(machine: ScriptMachine, given: ScriptInput, now_ns: int) -> A
             return _gone(machine, given, now_ns), ()
         case ScriptClosed():
             return machine.to("ended"), ()
-        case inputs.Replaced() | inputs.Noted() | ClaimService():
+        case inputs.Replaced() | inputs.Extended() | inputs.Noted() | ClaimService():
             return machine, ()
         case _:
             return _told(machine, given, now_ns), ()

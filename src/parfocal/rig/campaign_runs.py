@@ -1,0 +1,144 @@
+"""How the steps of a campaign become runs: one for each, or all in one that goes on from step to step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from parfocal.core.errors import BadInputError
+from parfocal.core.run_status import AWAITS_MORE, RunStatus
+from parfocal.runs.machine.counts import BY_PLAN
+
+if TYPE_CHECKING:
+    from parfocal.runs.handle import RunHandle
+    from parfocal.runs.plans.any_plan import AnyPlan
+    from parfocal.storage import RecordedRun
+
+Start = Callable[..., "RunHandle"]
+"""Starts a run, as `Experiments.run` does."""
+
+
+class StepResult(NamedTuple):
+    """How a step has ended.
+
+    Its run, its outcome, and what was measured; of a step within a run also its events: the first, how many.
+    """
+
+    status: RunStatus
+    outcome: str
+    record: Callable[[], RecordedRun]
+    first_event: int | None = None
+    events: int | None = None
+
+
+class RunForEach:
+    """Carries out each step of a campaign as a run of its own. One step at a time.
+
+    Parameters
+    ----------
+    start : callable
+        Starts a run.
+    name : str
+        Of the campaign: its runs are called ``name-1``, ``name-2`` and so on.
+    options : mapping
+        For all runs.
+    """
+
+    def __init__(self, start: Start, name: str, options: Mapping[str, Any]) -> None:
+        self._start, self._name, self._options = start, name, options
+        self._handle: RunHandle | None = None
+
+    def begin(self, plan: AnyPlan, number: int, notes: Mapping[str, Any]) -> None:
+        """Start a step."""
+        self._handle = self._start(plan, name=f"{self._name}-{number}", notes=notes, **self._options)
+
+    def is_done(self) -> bool:
+        """Whether the step has ended."""
+        assert self._handle is not None
+        return self._handle.status().ended
+
+    def result(self) -> StepResult:
+        """Return how the step has ended; `RunFailedError` if its run has failed."""
+        assert self._handle is not None
+        status = self._handle.wait()
+        return StepResult(status, status.outcome, lambda: _record(status.folder))
+
+    def end(self) -> None:
+        """Nothing: each run has ended with its step."""
+
+
+class RunForAll:
+    """Carries out all steps of a campaign in one run, which waits between two of them. One step at a time.
+
+    A run that somebody has ended goes on with the next step, in the same record. The parameters are those of
+    `RunForEach`.
+    """
+
+    def __init__(self, start: Start, name: str, options: Mapping[str, Any]) -> None:
+        self._start, self._name, self._options = start, name, dict(options, open_ended=True)
+        self._handle: RunHandle | None = None
+        self._before = RunStatus(run="")
+
+    def begin(self, plan: AnyPlan, number: int, notes: Mapping[str, Any]) -> None:
+        """Have the run go on with a step."""
+        if self._handle is None:
+            asked = {"campaign": notes["campaign"]}
+            self._handle = self._start(plan, name=f"{self._name}-{number}", notes=asked, **self._options)
+            return
+        self._before = self._handle.status()
+        if not self._before.ended:
+            try:
+                self._handle.extend(plan)
+            except BadInputError:
+                self._before = self._handle.status()
+                if not self._before.ended:
+                    raise
+        if self._before.ended:
+            self._handle = self._start(plan, continues=self._handle.name, **self._options)
+
+    def is_done(self) -> bool:
+        """Whether the step has ended, and all of it is stored."""
+        assert self._handle is not None
+        status = self._handle.status()
+        return status.ended or (status.waiting_for == AWAITS_MORE and settled(status) >= status.events_total)
+
+    def result(self) -> StepResult:
+        """Return how the step has ended; `RunFailedError` if the run has failed."""
+        assert self._handle is not None
+        status, first = self._handle.status(), settled(self._before)
+        if status.ended:
+            status = self._handle.wait()
+        lost = lost_events(status) - lost_events(self._before)
+        outcome = status.outcome or (f"incomplete: lost {lost}" if lost else "complete")
+        events = self._handle.events[first : status.events_total]
+
+        def record() -> RecordedRun:
+            from parfocal.storage.recorded_part import RecordedPart
+
+            return RecordedPart(_record(status.folder).folder, events)
+
+        return StepResult(status, outcome, record, first, len(events))
+
+    def end(self) -> None:
+        """End the run: its last step is done."""
+        if self._handle is not None:
+            self._handle.finish("all steps of its campaign are done")
+            self._handle.wait()
+
+
+def settled(status: RunStatus) -> int:
+    """Return how many events of a run are done, or declared dropped."""
+    return status.events_acquired + sum(status.events_dropped.values())
+
+
+def lost_events(status: RunStatus) -> int:
+    """Return how many events were dropped, but for those that the plan itself has left out."""
+    return sum(count for why, count in status.events_dropped.items() if why not in BY_PLAN)
+
+
+def _record(folder: str) -> RecordedRun:
+    from parfocal.storage import open_run
+
+    if not folder:
+        raise BadInputError("a step has no record that could be scored: the rig has no recorder")
+    return open_run(folder)
