@@ -95,8 +95,8 @@ PLAIN = {
         WakeUpPipe
     """,
     "runs": """
-        Abort Acquire Acquired AllOf Announced Answer AnyOf Ask Await AwaitMore Began Begun Called Close Closed
-        Darken Decide Decided Drain Drained Element Extended
+        Abort Acquire Acquired AllOf Announced Answer AnyOf Ask Await AwaitMore Began Begun Called Close
+        Closed Darken Decide Decided Drain Drained Element Extended
         Expose Exposed Fetch Fetched Found FreeDisk GivenArguments Hold Instruments Lag Machine Negation Noted
         Observation Observed OperatorAnswer Pause Pausing Reading
         Performer Place Placed Prepare QueueLevel Remembered Replaced Replanned Restarted Resume Settled

@@ -11,7 +11,14 @@ from parfocal.runs.scripts.script_source import ScriptSource
 PAGE = (Path(__file__).parents[2] / "docs" / "campaigns.md").read_text(encoding="utf-8")
 
 
-def test_its_script_may_run_on_the_microscope():
-    (text,) = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
+CAMPAIGN = "lab.campaign(plan, sharpness, process, steps=12)"
+
+
+def test_its_scripts_may_run_on_the_microscope():
+    text, *others = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
+    assert len(others) == 2
     services = command_listing(config_of("microscope"))
-    assert check_script(ScriptSource("/lab/best_focus.py", text), services).problems == ()
+    for call in (CAMPAIGN, *(other.strip() for other in others)):
+        script = text.replace(CAMPAIGN, call)
+        assert call in script
+        assert check_script(ScriptSource("/lab/best_focus.py", script), services).problems == ()

@@ -64,6 +64,18 @@ def test_the_same_seed_asks_for_the_same_and_scores_that_are_no_number_are_left_
     assert other.best == one.best
 
 
+def test_asked_again_before_a_score_is_there_it_asks_for_something_else():
+    process = GaussianProcessOptimiser({"x": (0, 1)}, seed=2)
+    for _ in range(5):
+        values = process.ask()
+        process.tell(values, math.sin(9 * values["x"]) * values["x"])
+    one, other = process.ask(), process.ask()
+    assert abs(other["x"] - one["x"]) > 0.1
+    process.leave_out(other)
+    process.leave_out(one)
+    assert abs(process.ask()["x"] - one["x"]) < 0.01
+
+
 def test_a_line_that_is_being_written_is_no_step_yet(tmp_path):
     line = '{"step":1,"of":2,"values":{},"run":"a-1","folder":"f","outcome":"complete","score":1.5}\n'
     (tmp_path / FILE).write_text(line + line[:20])

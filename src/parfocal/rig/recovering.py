@@ -16,6 +16,8 @@ from parfocal.rig.opening import attach, open_rig
 from parfocal.runs.earlier_run import KilledRun, killed_run
 from parfocal.runs.recovery.differences import changed_values
 from parfocal.runs.recovery.report import report_of
+from parfocal.runs.scripts.script_record import FILE as SCRIPT
+from parfocal.runs.scripts.script_record import ScriptDocument
 from parfocal.runs.settings import RunSettings
 from parfocal.storage.outcome import RECORDING
 from parfocal.storage.recorded_run import open_run
@@ -125,6 +127,7 @@ def recover(folder: Path | str, *, detach: bool = False) -> RigRecovery:
         If the rig can't be started.
     """
     folder = Path(folder).absolute()
+    _check_no_script(folder)
     manifest = open_run(folder).manifest
     if manifest.seen == RECORDING:
         name = manifest.name or manifest.run
@@ -149,6 +152,18 @@ def recover(folder: Path | str, *, detach: bool = False) -> RigRecovery:
         rig.__exit__(None, None, None)
         raise
     return RigRecovery(rig, report, manifest.seen, is_for_this=is_for_this)
+
+
+def _check_no_script(folder: Path) -> None:
+    """Raise `BadInputError` for the record of a script, naming the runs of it that can be recovered."""
+    if not (folder / SCRIPT).is_file():
+        return
+    document = msgspec.json.decode((folder / SCRIPT).read_bytes(), type=ScriptDocument)
+    cut_short = [one.folder for one in document.children if one.folder and one.outcome != "complete"]
+    hint = f"recover what it has started: {', '.join(cut_short)}" if cut_short else "start it again"
+    raise BadInputError(
+        f"{folder} is the record of script {document.run!r}, and nobody knows where a script goes on: {hint}"
+    )
 
 
 def status_of_killed(folder: Path, manifest: Manifest) -> KilledRun:

@@ -7,12 +7,15 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
+import tifffile
 
 import parfocal
 from parfocal.core.clock import poll_until
@@ -140,3 +143,21 @@ def test_a_worker_of_a_cluster_that_is_killed_leaves_its_movie_to_another(
         out, _ = process.communicate(timeout=2 * PATIENCE_S)
     assert process.returncode == 1
     assert_as_alone(movies, json.loads(out.splitlines()[-1]), tmp_path)
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense", "tcp://127.0.0.1:{port}"])
+def test_movies_are_not_tracked_where_no_scheduler_answers(tmp_path: Path, address: str) -> None:
+    for name in ("a.tif", "b.tif"):
+        tifffile.imwrite(tmp_path / name, np.zeros((5, 32, 32), np.uint16))
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as page:  # as the pages of a scheduler
+        threading.Thread(target=page.serve_forever, daemon=True).start()
+        asked = address.format(port=page.server_port)
+        code, _, errors = run_parfocal(
+            "track", "a.tif", "b.tif", "--dask", asked, "--out", "there", cwd=tmp_path
+        )
+        page.shutdown()
+    assert code == 2
+    assert "no dask scheduler" in errors
+    assert asked in errors
+    assert "Traceback" not in errors
+    assert not (tmp_path / "there").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
@@ -169,15 +170,26 @@ class Cluster:
 def _connected(address: str) -> Any:
     try:
         from distributed import Client
+        from distributed.comm.core import connect
     except ImportError as error:
         raise BadInputError(
             f"clusters of dask are joined through a package that is not here ({error}): "
             "pip install 'parfocal[dask]'"
         ) from error
+
+    async def greet() -> None:
+        comm = await connect(address, timeout=_CONNECT_S)  # type: ignore[no-untyped-call]
+        await comm.close()
+
     try:
+        asyncio.run(greet())  # a client that nobody answers would take another 10 s to go
         return Client(address, timeout=_CONNECT_S, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, TimeoutError, ValueError) as error:
         raise BadInputError(f"no dask scheduler answers at {address}: {error}") from error
+    except Exception as error:
+        raise BadInputError(
+            f"what answers at {address} is no dask scheduler, such as one of tcp://HOST:8786 ({error})"
+        ) from error
 
 
 def _problem(answer: SeenFolder | BaseException) -> str:

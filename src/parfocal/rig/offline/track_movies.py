@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -159,7 +159,9 @@ class _OnCluster:
     def __init__(
         self, stack: ExitStack, address: str, out: Path, report: Callable[[JobProgress], None]
     ) -> None:
-        out.mkdir(parents=True, exist_ok=True)
+        if not out.exists():
+            out.mkdir(parents=True)
+            stack.callback(_remove_empty, out)
         self._shared = stack.enter_context(shared_folder(out, ()))
         self._cluster = Cluster(address, self._shared)
         self._end = partial(end_movies, self._shared.token)
@@ -177,3 +179,9 @@ class _OnCluster:
 
 
 _Tracking = _Here | _OnCluster
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove a folder, unless there is something in it."""
+    with suppress(OSError):
+        folder.rmdir()
