@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.core.errors import BadInputError
 from parfocal.core.frames import RowSpec
+from parfocal.core.run_status import RunCommand
 from parfocal.storage import read_manifest, recorder
 from parfocal.storage.collecting import Collected
 from parfocal.storage.recorder import Recorder
@@ -103,6 +105,18 @@ def test_what_people_say_while_a_run_is_closed_is_kept(
     made.finish()
     said.join(LONG_S)
     assert read_manifest(Path(run)).notes == "a bubble"
+
+
+def test_what_was_asked_of_a_run_that_has_ended_is_not_in_the_record_of_the_next(made: Recorder) -> None:
+    pause = RunCommand(command="pause", at=1.0, event=3, by="a shell", details={})
+    first = made.start("first")
+    made.finish()
+    made.keep_commands((pause,), first)
+    second = made.start("second")
+    with pytest.raises(BadInputError, match="is not recorded any more"):
+        made.keep_commands((pause,), first)
+    assert [one.command for one in read_manifest(Path(first)).commands] == ["pause"]
+    assert read_manifest(Path(second)).commands == ()
 
 
 def test_two_threads_that_make_safe_at_once_begin_one_last_collection(

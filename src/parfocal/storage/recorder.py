@@ -293,17 +293,24 @@ class Recorder(Service):
         self, operator: str | None = None, sample: str | None = None, notes: str | None = None
     ) -> None:
         """Say who makes the run, of what, and what is seen; the record keeps each change with its time."""
-        if self._recording is None:
+        recording = self._recording
+        if recording is None:
             raise BadInputError("no run was started")
         said = {"operator": operator, "sample": sample, "notes": notes}
-        self._recording.record.update(lambda manifest: annotated(manifest, said, self._context.clock))
+        recording.record.update(lambda manifest: annotated(manifest, said, self._context.clock))
 
     @command(lane="notes", effect="changes", script=False)
-    def keep_commands(self, commands: tuple[RunCommand, ...]) -> None:
-        """Keep what was asked of the run while it went on; what the record holds already is left out."""
-        if self._recording is None:
+    def keep_commands(self, commands: tuple[RunCommand, ...], run: str = "") -> None:
+        """Keep what was asked of the run while it went on; what the record holds already is left out.
+
+        `run` is the folder of the run that is meant: refused if another one was begun since.
+        """
+        recording = self._recording
+        if recording is None:
             raise BadInputError("no run was started")
-        self._recording.record.update(lambda manifest: with_commands(manifest, commands))
+        if run and run != str(recording.folder.path):
+            raise BadInputError(f"the run in {run} is not recorded any more: {recording.folder.path} is")
+        recording.record.update(lambda manifest: with_commands(manifest, commands))
 
     @command(lane="status", effect="changes", script=False)
     def inject_fault(self, kind: str, details: dict[str, Any] | None = None) -> None:

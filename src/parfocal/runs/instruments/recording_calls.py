@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from parfocal.core.clock import poll_until
@@ -112,10 +113,11 @@ class RecordingCalls:
         CommandError
             If the recorder is not there, or can't write its record. It may be given the same again.
         """
+        keep = partial(self._client.call, "keep_commands", commands, self.folder)
         if patiently:
-            self._once_there(lambda: self._client.call("keep_commands", commands, timeout_s=_BEGIN_S))
+            self._once_there(lambda: keep(timeout_s=_BEGIN_S))
         else:
-            self._client.call("keep_commands", commands, timeout_s=_ANSWER_S)
+            keep(timeout_s=_ANSWER_S)
 
     def storage(self) -> RunStorage:
         """Return how far it is; while the recorder is busy, or is started again, how far it was.
