@@ -92,6 +92,11 @@ def test_the_preview_tells_what_is_taken_as_one_and_which_device_cannot_be_stepp
         "the device says that the camera cannot step it"
     )
     assert "heights and channels are set image by image" in told(plan, STILL)
+    tour = Sequence(stage_positions=[(0, 0, 0), (9, 9, 9)], z_plan={"range": 1, "step": 1}, channels=two)
+    assert told(tour, STILL) == (
+        "heights, places and channels are set image by image: these devices say that the camera cannot "
+        "step them"
+    )
     assert told(plan, SequenceLimits()) == ""
     assert told(Sequence(stage_positions=AT, time_plan={"interval": 5, "loops": 3}), STILL) == ""
 

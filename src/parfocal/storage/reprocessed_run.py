@@ -38,7 +38,7 @@ class ReprocessedRun(RecordedRun):
         except BadInputError as error:
             raise BadInputError(
                 f"{self.folder} was made of the images of the record {asked['run']!r}, which is not at "
-                f"{folder}: bring it there, or both together elsewhere ({error})"
+                f"{folder}: bring it back to there, or move both together"
             ) from error
         if isinstance(run, ReprocessedRun) or run.manifest.run != asked["run"]:
             raise BadInputError(

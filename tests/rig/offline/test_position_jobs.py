@@ -23,7 +23,7 @@ class Workers:
     """Does each task at once, in the caller's thread; loses those that have a time point of `deadly`."""
 
     def __init__(self, at_once: int, deadly: tuple[int, ...] = ()) -> None:
-        self.at_once, self.deadly = at_once, deadly
+        self.at_once, self.deadly = lambda _: at_once, deadly
         self.tasks: list[tuple[int, list[int]]] = []
         self.began_with: list[dict[str, Any] | None] = []
         self.on_restart = print
@@ -66,12 +66,6 @@ def test_a_task_has_as_many_time_points_as_workers_want_in_order() -> None:
         [0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 10, 11], [12, 13],
     ]  # fmt: skip
     assert workers.began_with[:5] == [None, {"t": 2}, {"t": 5}, {"t": 8}, {"t": 11}]
-
-
-def test_a_position_of_few_time_points_is_not_one_task() -> None:
-    workers = Workers(at_once=100)
-    done_by(workers, 1, 8)
-    assert [len(times) for _, times in workers.tasks] == [2, 2, 2, 2]
 
 
 def test_a_time_point_that_ends_its_worker_costs_itself_alone() -> None:

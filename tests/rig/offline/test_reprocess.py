@@ -214,7 +214,10 @@ def test_the_program_of_its_page_does_what_it_says(
     record: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page = Path(__file__).parents[3] / "docs" / "reprocess.md"
-    (program,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    steps, program = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    namespace: dict[str, Any] = {}
+    exec(compile(steps, "mysteps.py", "exec"), namespace)
+    assert reprocess(record, namespace["pipeline"], tmp_path / "cells").outcome == "complete"
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "mysteps.py").write_text("pipeline = {'segment': 'parfocal.testing.steps:bright'}\n")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _TASK_S, _TASK_BYTES = 0.5, 64e6
 """What a task takes and leaves at most: a shorter one costs the scheduler as much as the worker."""
+_TASKS_OF_EACH = 8
 _BYTES_PER_PIXEL = 5
 """Of labels and mask."""
 
@@ -51,8 +52,6 @@ class ClusterWorkers:
         Called with what has happened when a worker is gone.
     versions : dict of str to (dict of str to str)
         Of what each worker has loaded, by its address.
-    at_once : int
-        How many time points of a position a task should have.
     """
 
     def __init__(self, setup: WorkerSetup, address: str, out: Path, files: tuple[Path, ...]) -> None:
@@ -61,7 +60,7 @@ class ClusterWorkers:
         self._stack = ExitStack()
         self.on_restart: Callable[[str], None] = lambda _: None
         self.versions: dict[str, dict[str, str]] = {}
-        self.at_once = 1
+        self._took_s = 0.0
         self._pixels = int(np.prod(setup.spec.shape))
 
     def begin(self) -> Warmed:
@@ -86,9 +85,17 @@ class ClusterWorkers:
             failed = warmed.error
             where = f"step {failed.step!r}, tried on an artificial image: " if failed.step else ""
             raise BadInputError(f"the pipeline can't be used: {where}{failed.type}: {failed.message}")
-        most = min(_TASK_S / max(warmed.took_s, 1e-3), _TASK_BYTES / (_BYTES_PER_PIXEL * self._pixels))
-        self.at_once = max(1, int(most))
+        self._took_s = warmed.took_s
         return warmed
+
+    def at_once(self, time_points: int) -> int:
+        """Return how many time points a task should have: no worker is to be idle at the end."""
+        most = min(
+            _TASK_S / max(self._took_s, 1e-3),
+            _TASK_BYTES / (_BYTES_PER_PIXEL * self._pixels),
+            time_points / (_TASKS_OF_EACH * self._cluster.threads),
+        )
+        return max(1, int(most))
 
     def submit(self, jobs: list[AnalysisJob], done: Callable[[Future[list[JobOutcome]]], None]) -> None:
         """Have jobs of a position done in turn by a worker; `done` is called in a thread of the cluster."""

@@ -27,13 +27,12 @@ class OfflineWorkers(Protocol):
 
     on_restart: Callable[[str], None]
 
-    @property
-    def at_once(self) -> int:
-        """How many time points of a position a task should have; known once they have begun."""
-        ...
-
     def begin(self) -> Warmed:
         """Get ready for the first task; return how one is. Raises what keeps them from that."""
+        ...
+
+    def at_once(self, time_points: int) -> int:
+        """Return how many time points of a position a task should have, of so many; they have begun."""
         ...
 
     def submit(self, jobs: list[AnalysisJob], done: Callable[[Future[list[JobOutcome]]], None]) -> None:
@@ -58,8 +57,6 @@ class LocalWorkers:
         The processes.
     """
 
-    at_once = 1
-
     def __init__(self, workers: ProcessWorkers) -> None:
         self._workers = workers
         self.on_restart: Callable[[str], None] = lambda _: None
@@ -68,6 +65,11 @@ class LocalWorkers:
         """Start them."""
         self._workers.on_restart = self.on_restart
         return self._workers.begin()
+
+    def at_once(self, time_points: int) -> int:
+        """Return 1."""
+        del time_points
+        return 1
 
     def submit(self, jobs: list[AnalysisJob], done: Callable[[Future[list[JobOutcome]]], None]) -> None:
         """Have the one job done."""

@@ -14,8 +14,6 @@ from parfocal.runs.pipeline.workers import JobFailedError
 
 Keep = Callable[[TimePoint, JobOutcome], None]
 _LOOK_S = 0.1
-_LEAST_TASKS = 4
-"""Of a position: with fewer, some workers would be idle at the end."""
 
 
 class PositionJobs:
@@ -52,9 +50,7 @@ class PositionJobs:
         self._time_points, self._folder = time_points, folder
         self._memories = {p: PositionMemory(pending=deque(points)) for p, points in positions.items()}
         self._total = sum(map(len, positions.values()))
-        self._at_once = {
-            p: max(1, min(workers.at_once, len(points) // _LEAST_TASKS)) for p, points in positions.items()
-        }
+        self._at_once = dict.fromkeys(positions, workers.at_once(self._total))
         self._done = 0
         self._failure: BaseException | None = None
         self._stopped = False

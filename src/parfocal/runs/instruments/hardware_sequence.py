@@ -23,13 +23,8 @@ LONGEST_MS = 1000.0
 _SHORTEST_MS = 1.0
 _LOOKED_AT = 10_000
 _TAKEN = list[FrameHeader | None]
-_STEPS = {
-    "heights": "heights",
-    "places": "places in x and y",
-    "channels": "channels",
-    "exposures": "exposures",
-}
-"""What may change from frame to frame, as `SequenceLimits` has it, and in words."""
+_STEPS = ("heights", "places", "channels", "exposures")
+"""What may change from frame to frame, as `SequenceLimits` has it."""
 
 
 def sequences_of(
@@ -141,12 +136,14 @@ def sequences_text(
         told.append(
             f"its devices take {sum(map(len, taken))} of {first}{images} images by themselves, in {parts}"
         )
-    single = [words for name, words in _STEPS.items() if name in changing and not getattr(limits, name)]
+    single = [name for name in _STEPS if name in changing and not getattr(limits, name)]
     if single:
         says = "the device says that the camera cannot step it"
         if len(single) > 1:
             says = "these devices say that the camera cannot step them"
-        told.append(f"{' and '.join(single)} are set image by image: {says}")
+        *others, last = single
+        these = f"{', '.join(others)} and {last}" if others else last
+        told.append(f"{these} are set image by image: {says}")
     return "; ".join(told)
 
 
