@@ -60,7 +60,7 @@ class CpuTimes:
     """How much of the time of processors the children of this program take, and it itself.
 
     It says more of a machine under load than the clock: what this program takes is what two workers cannot
-    share.
+    share. It does not hold them up, where there are cores for all, if they take two thirds or more.
     """
 
     share_of_others = 0.0
