@@ -175,6 +175,22 @@ def test_an_event_that_another_has_the_place_of_is_announced_again(journal, tmp_
     assert kinds(tmp_path) == ["Began", "Announced", "Replanned", "Announced"]
 
 
+def test_a_plan_that_is_replaced_while_an_event_is_announced_has_its_own_announced(
+    journal, tmp_path, monkeypatch
+):
+    append = JournalFile.append
+
+    def replaced_meanwhile(file, entries):
+        append(file, entries)
+        journal.replanned(1, {}, None)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(JournalFile, "append", replaced_meanwhile)
+        journal.before(Expose(image(), "none"), str(tmp_path), stimulus(1))
+    journal.before(Expose(stimulus(1), "wanted"), str(tmp_path))
+    assert kinds(tmp_path) == ["Began", "Announced", "Replanned", "Announced", "Begun"]
+
+
 def test_a_stimulus_does_not_begin_while_the_disk_is_full_and_what_was_noted_comes_later(
     journal, tmp_path, monkeypatch, caplog
 ):

@@ -11,6 +11,7 @@ each whether it may have happened.
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,7 +65,9 @@ class RunJournal:
         self._file: JournalFile | None = None
         self._unwritten: list[bytes] = [encoded(began)]
         self._is_due = True  # to be brought to stable storage
+        self._announcing = threading.Lock()  # of the two below: plans are replaced while events are announced
         self._announced: set[int] = set()
+        self._replanned = 0
         self._failing = False
         self._opened: Callable[[], None] = lambda: None
 
@@ -112,9 +115,11 @@ class RunJournal:
     def replanned(self, first: int, plan: dict[str, Any], layout: EventLayout | None) -> None:
         """Note that a plan was appended (`first` is -1), or stands in place of all from event `first` on."""
         self._note(Replanned(first=first, plan=plan, layout=layout))
-        if first >= 0:
-            self._announced = {number for number in self._announced if number < first}
-        self._is_due = True
+        with self._announcing:
+            if first >= 0:
+                self._announced = {number for number in self._announced if number < first}
+                self._replanned += 1
+            self._is_due = True
 
     def before(self, task: Task, folder: str, following: Event | None = None) -> None:
         """Write what was noted, and that an event that is done once alone is to begin.
@@ -138,7 +143,8 @@ class RunJournal:
         event = task.event if isinstance(task, Decide | Expose | CallService | Acquire) else None
         once = event if event is not None and not may_repeat(event) else None
         coming = [one for one in (once, following) if one is not None and not may_repeat(one)]
-        announced = {one.number for one in coming} - self._announced
+        with self._announcing:
+            announced, replanned = {one.number for one in coming} - self._announced, self._replanned
         for number in sorted(announced):
             self._note(Announced(number))
             self._is_due = True
@@ -155,7 +161,9 @@ class RunJournal:
                 ) from error
         else:
             self._failing = False
-            self._announced |= announced
+            with self._announcing:
+                if self._replanned == replanned:  # else events of these numbers may be others by now
+                    self._announced |= announced
 
     def close(self, folder: str) -> None:
         """Write what was noted, and close the file. Idempotent."""
