@@ -12,7 +12,9 @@ import parfocal
 from parfocal.analysis.optimising import GaussianProcessOptimiser
 from parfocal.core.clock import poll_until
 from parfocal.core.errors import BadInputError
+from parfocal.core.run_status import AWAITS_MORE, RunStatus
 from parfocal.rig.campaign import FILE, CampaignRig, carry_out, steps_in
+from parfocal.rig.campaign_runs import RunForAll
 from parfocal.rig.opening import open_rig
 
 ROOT = Path(__file__).parents[2]
@@ -150,3 +152,22 @@ def test_a_campaign_is_paused_and_cancelled_with_the_run_in_hand(rig, tmp_path):
     until(lambda: campaign.current is None, "all has ended")
     step = campaign.steps()[0]  # the second one may be there, too: whatever is told first
     assert (step.run, step.outcome, step.score) == ("long-1", "cancelled", None)
+
+
+def test_a_status_from_before_a_step_does_not_end_it():
+    def told(done, total):
+        waiting = AWAITS_MORE if done == total else ""
+        return RunStatus(
+            run="night-1", state="running", events_acquired=done, events_total=total, waiting_for=waiting
+        )
+
+    statuses = [told(3, 3), told(3, 3), told(3, 3), told(4, 6), told(6, 6)]  # the third one is what was known
+    handle = SimpleNamespace(
+        status=lambda: statuses.pop(0), extend=lambda _: told(3, 6), events=list(range(6)), name="night-1"
+    )
+    runs = RunForAll(lambda *_, **__: handle, "night", {})
+    runs.begin(None, 1, {"campaign": "night"})
+    assert runs.is_done()
+    runs.begin(None, 2, {"campaign": "night"})
+    assert [runs.is_done() for _ in range(3)] == [False, False, True]
+    assert (runs.result().first_event, runs.result().events) == (3, 3)

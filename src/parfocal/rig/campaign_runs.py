@@ -77,18 +77,20 @@ class RunForAll:
     def __init__(self, start: Start, name: str, options: Mapping[str, Any]) -> None:
         self._start, self._name, self._options = start, name, dict(options, open_ended=True)
         self._handle: RunHandle | None = None
-        self._before = RunStatus(run="")
+        self._before = self._begun = self._done = RunStatus(run="")
 
     def begin(self, plan: AnyPlan, number: int, notes: Mapping[str, Any]) -> None:
         """Have the run go on with a step."""
+        self._begun = RunStatus(run="")
         if self._handle is None:
             asked = {"campaign": notes["campaign"]}
             self._handle = self._start(plan, name=f"{self._name}-{number}", notes=asked, **self._options)
             return
-        self._before = self._handle.status()
-        if not self._before.ended:
+        now = self._handle.status()
+        self._before = now if now.ended else self._done
+        if not now.ended:
             try:
-                self._handle.extend(plan)
+                self._begun = self._handle.extend(plan)
             except BadInputError:
                 self._before = self._handle.status()
                 if not self._before.ended:
@@ -97,15 +99,20 @@ class RunForAll:
             self._handle = self._start(plan, continues=self._handle.name, **self._options)
 
     def is_done(self) -> bool:
-        """Whether the step has ended, and all of it is stored."""
+        """Whether the step has ended, and all of it is stored.
+
+        A status that is older than the step, as is told while nobody answers, says nothing of it.
+        """
         assert self._handle is not None
-        status = self._handle.status()
-        return status.ended or (status.waiting_for == AWAITS_MORE and settled(status) >= status.events_total)
+        self._done = status = self._handle.status()
+        knows = status.events_total >= self._begun.events_total
+        is_settled = settled(status) >= status.events_total
+        return status.ended or (status.waiting_for == AWAITS_MORE and knows and is_settled)
 
     def result(self) -> StepResult:
         """Return how the step has ended; `RunFailedError` if the run has failed."""
         assert self._handle is not None
-        status, first = self._handle.status(), settled(self._before)
+        status, first = self._done, settled(self._before)
         if status.ended:
             status = self._handle.wait()
         lost = lost_events(status) - lost_events(self._before)
