@@ -115,8 +115,9 @@ class Calls:
         assert (service, command) == ("camera", "sequence_limits")
         return STEPPED
 
-    def begin(self, service, command, *arguments, **_):
+    def begin_whole(self, service, command, *arguments, end, **_):
         self.asked.append((service, command, *arguments))
+        self.end = end
         return self
 
     def result(self, call):
@@ -166,6 +167,16 @@ def test_one_that_is_cut_short_knows_what_it_has_taken_until_then():
     events = tuple(stack().events())
     assert not sequences.expose(events, [0, 1, 2, 3, 4], [20.0] * 5)
     assert calls.told == [("camera", "cut_sequence", "call-7")]
+    assert [sequences.has(event) for event in events] == [True, True, True, False, False]
+
+
+def test_an_abort_ends_it_at_once_and_what_it_has_taken_is_known():
+    calls = Calls(frames=3)
+    sequences = known(calls)
+    calls.meanwhile = lambda: calls.end(calls)
+    events = tuple(stack().events())
+    assert not sequences.expose(events, [0, 1, 2, 3, 4], [20.0] * 5)
+    assert calls.told == [("camera", "cut_sequence", "call-7", True)]
     assert [sequences.has(event) for event in events] == [True, True, True, False, False]
 
 

@@ -187,6 +187,21 @@ def test_a_finished_run_cuts_its_sequence_short_and_tells_what_was_taken_too_muc
         assert ("beyond the last event" in status.reason) == bool(beyond)
 
 
+def test_a_cancel_ends_a_sequence_at_once_and_the_record_tells_of_each_frame_that_it_has(tmp_path):
+    plan = Sequence(time_plan={"interval": 0, "loops": 40}, channels=[{"config": "DAPI", "exposure": 400}])
+    with rig_of(tmp_path) as rig:
+        camera, handle = rig["camera"], rig.run(plan)
+        until(lambda: camera.counts()["frames"] >= 3, "the third frame")
+        handle.cancel("enough")
+        status = handle.wait(PATIENCE_S)
+        assert status.outcome == "cancelled"
+        beyond = camera.counts()["frames"] - status.events_acquired
+        assert (f"{beyond} image" in status.reason) is (beyond > 0)
+        assert ("taken beyond the last event" in status.reason) is (beyond > 0)
+        assert camera.counts()["lost"] == 0
+        complete(rig, Sequence(time_plan={"interval": 0, "loops": 3}, channels=["DAPI"]))
+
+
 def test_exposures_step_where_the_camera_says_so_and_each_frame_has_its_own(tmp_path):
     exposures_ms = (4.0, 60.0, 4.0, 60.0)
     expected = ExpectedSequence(events=(0, 1, 2, 3), exposures_ms=exposures_ms)

@@ -84,3 +84,18 @@ def test_one_that_is_cut_before_it_begins_takes_one_frame_or_a_few(camera, stage
     camera.start(200)
     assert 1 <= len(frames(camera)) < 200
     assert camera.was_cut
+
+
+def test_one_that_is_cut_at_once_does_not_wait_for_the_exposure_under_way(camera, stage):
+    camera.set_exposure_ms(400.0)
+    camera.expect(ExpectedSequence(events=tuple(range(4))), "call")
+    camera.start(4)
+    out = np.zeros(camera.spec.shape, camera.spec.dtype)
+    while camera.read_into(out, 10.0) is None:
+        pass
+    camera.cut("call", at_once=True)
+    assert not camera.is_running()
+    assert camera.was_cut
+    camera.set_exposure_ms(5.0)
+    camera.start(1)
+    assert [header.frame for header in frames(camera)] == [1]

@@ -195,15 +195,19 @@ class CoreCamera:
         """Take note of what the next `start` is for, a frame of its count for each event; and of the call."""
         self._expected, self._expected_by = expected, call
 
-    def cut(self, call: str) -> None:
+    def cut(self, call: str, *, at_once: bool = False) -> None:
         """End the sequence that was expected by a call after the exposure under way; what came is kept.
 
-        One that has not begun yet ends after its first exposure. Any thread.
+        `at_once` does not wait for that exposure: its frame never comes. A sequence that has not begun yet
+        ends after its first exposure. Any thread.
         """
         with self._end_lock:
             self._cut = call
-            if self._sequence is not None and self._is_cut and self._left != 0:
-                self._end(self._sequence, is_cut=True)
+            if self._sequence is None or not self._is_cut or self._left == 0:
+                return
+            if at_once:
+                self._halted.set()
+            self._end(self._sequence, is_cut=True)
 
     @property
     def takes_sequences(self) -> bool:

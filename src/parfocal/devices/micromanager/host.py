@@ -69,16 +69,16 @@ class CoreHost(CoreCommands):
         except BaseException as error:
             self._snaps.give_up(snap, self._snap_camera)
             self.context.wake()
-            if not isinstance(error, DeviceError) or not self.device.is_whole:
+            if not isinstance(error, DeviceError) or not (self.device.is_whole or self.device.was_cut):
                 raise
         came = {header.event: header for header in snap.headers}
         headers = [came.get(event) for event in expected.events]
         return _without_last_missing(headers) if self.device.was_cut else headers
 
     @command(lane=URGENT, effect="stops")
-    def cut_sequence(self, call: str) -> None:
-        """Have the call of `take_sequence` with that id end after the exposure under way."""
-        self.device.cut(call)
+    def cut_sequence(self, call: str, at_once: bool = False) -> None:
+        """Have the call of `take_sequence` with that id end after the exposure under way, or without it."""
+        self.device.cut(call, at_once=at_once)
 
     @command(lane=LOOP, effect="changes")
     def load_configuration(self, configuration: str) -> dict[str, str]:

@@ -60,7 +60,7 @@ class InstrumentCalls:
         self._clients: dict[str, Client] = {}
         self._claims: list[Claim] = []
         self._lock = threading.Lock()
-        self._under_way: set[Call] = set()
+        self._under_way: dict[Call, Callable[[Call], object]] = {}  # and how an abort ends each
         self.aborted = threading.Event()
 
     def client(self, service: str) -> Client:
@@ -114,6 +114,23 @@ class InstrumentCalls:
         call = self.client(service).submit(command, *args, timeout_s=self._answer_s + limit_s, **options)
         return self._watched(call)
 
+    def begin_whole(
+        self,
+        service: str,
+        command: str,
+        /,
+        *args: Any,
+        end: Callable[[Call], object],
+        limit_s: float,
+        **options: Any,
+    ) -> Call:
+        """Ask for a command as `begin` does; an abort does not cancel it, but calls `end` with the call.
+
+        So it returns what it has come to.
+        """
+        call = self.client(service).submit(command, *args, timeout_s=self._answer_s + limit_s, **options)
+        return self._watched(call, end)
+
     def begin_long(self, service: str, command: str, arguments: dict[str, Any], limit_s: float) -> Call:
         """Ask for a command that may take `limit_s` (infinite: as long as it likes); an abort cancels it."""
         call = self.client(service).submit(command, timeout_s=limit_s, **arguments)
@@ -148,7 +165,7 @@ class InstrumentCalls:
             raise
         finally:
             with self._lock:
-                self._under_way.discard(call)
+                self._under_way.pop(call, None)
 
     def results(self, calls: Sequence[Call]) -> list[Any]:
         """Wait until all that was begun together has ended; return the results, or raise as `result`."""
@@ -158,7 +175,8 @@ class InstrumentCalls:
             return [self.result(call) for call in calls]
         finally:
             with self._lock:
-                self._under_way.difference_update(calls)
+                for call in calls:
+                    self._under_way.pop(call, None)
 
     def give_up(self, call: Call) -> None:
         """End what was begun, and wait until it has; its result is wanted no more."""
@@ -167,7 +185,7 @@ class InstrumentCalls:
             call.exception()
         finally:
             with self._lock:
-                self._under_way.discard(call)
+                self._under_way.pop(call, None)
 
     def ask(self, service: str, command: str, /, *args: Any, limit_s: float = 0.0, **options: Any) -> Any:
         """Run a command, and return its result; as `begin` and `result`."""
@@ -197,18 +215,20 @@ class InstrumentCalls:
         self.aborted.clear()
 
     def abort(self) -> None:
-        """Cancel what is under way."""
+        """End what is under way."""
         self.aborted.set()
         with self._lock:
-            under_way = tuple(self._under_way)
-        for call in under_way:
-            call.cancel_soon("aborted")
+            under_way = tuple(self._under_way.items())
+        for call, end in under_way:
+            end(call)
 
-    def _watched(self, call: Call) -> Call:
+    def _watched(self, call: Call, end: Callable[[Call], object] | None = None) -> Call:
+        end = end or _cancel
         with self._lock:
-            self._under_way = {one for one in self._under_way if not one.done()} | {call}
+            going_on = {one: how for one, how in self._under_way.items() if not one.done()}
+            self._under_way = {**going_on, call: end}
         if self.aborted.is_set():
-            call.cancel_soon("aborted")
+            end(call)
         return call
 
     def _lost(self, service: str, error: CommandError) -> Exception:
@@ -229,3 +249,7 @@ def answers(client: Client, timeout_s: float) -> bool:
         client.ping(timeout_s)
         return True
     return False
+
+
+def _cancel(call: Call) -> None:
+    call.cancel_soon("aborted")

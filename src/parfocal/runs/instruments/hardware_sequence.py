@@ -232,7 +232,8 @@ class HardwareSequences:
     def expose(self, events: tuple[Event, ...], numbers: list[int], exposures_ms: list[float]) -> bool:
         """Have the camera take the frames of events, which `numbers` name in their headers.
 
-        Returns whether it has: of a sequence that was cut short, the last events are not known to `has`.
+        Returns whether it has: of a sequence that was cut short, or aborted, the last events are not known to
+        `has`.
         """
         channels = [event.channel for event in events]
         heights = [event.z_um for event in events if event.z_um is not None]
@@ -247,8 +248,13 @@ class HardwareSequences:
             group=self._group or "",
             presets=_changing(channels),
         )
-        call = self._calls.begin(
-            self._camera, "take_sequence", expected, limit_s=LONGEST_MS * 1e-3 * 2, returns=_TAKEN
+        call = self._calls.begin_whole(
+            self._camera,
+            "take_sequence",
+            expected,
+            end=lambda call: self._calls.tell(self._camera, "cut_sequence", call.id, True),
+            limit_s=LONGEST_MS * 1e-3 * 2,
+            returns=_TAKEN,
         )
         with self._lock:
             self._under_way, is_cut = call, self._is_cut
@@ -269,7 +275,8 @@ class HardwareSequences:
     def remark(self) -> str:
         """Return in words which frames of a sequence nobody has asked for; "" if there are none."""
         left = sum(header is not None for _, header in self._taken.values())
-        return f"{left} images of a sequence were taken beyond the last event" if left else ""
+        what = "image of a sequence was" if left == 1 else "images of a sequence were"
+        return f"{left} {what} taken beyond the last event" if left else ""
 
 
 def _changing(values: list[T]) -> tuple[T, ...]:

@@ -20,6 +20,7 @@ from parfocal.runs.instruments.camera_calls import CameraCalls
 from parfocal.runs.instruments.focus_sweep import find_focus
 from parfocal.runs.instruments.hardware_sequence import HardwareSequences, sequences_of, sequences_text
 from parfocal.runs.instruments.instruments import (
+    AbortedError,
     AcquiredFrames,
     CalledService,
     EventProgress,
@@ -362,7 +363,9 @@ class RigInstruments:
         if lost := self._light.renew():
             self._sequences.forget()
             raise InstrumentRestartedError(f"{lost} ended during the exposure: it was dark", source=lost)
-        if not self._sequences.has(events[0]):  # cut short before its first exposure
+        if not self._sequences.has(events[0]):  # ended before its first exposure
+            if self._calls.aborted.is_set():
+                raise AbortedError("the exposure was aborted")
             return self._expose_lit(events[0])
         return self._sequenced(events[0], self._light.lit_within_s)
 

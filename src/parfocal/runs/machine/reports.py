@@ -51,7 +51,8 @@ def _exposed(machine: Machine, report: inputs.Exposed) -> Machine:
     assert event is not None
     timing = machine.timing.exposed(event, report.began_ns, repeated=machine.tries > 0)
     if machine.put_out:
-        machine = _noted(machine, "interlock", "BreachError", "its light was put out as it was exposed")
+        told = "its light was put out as it, or an image that was taken with it, was exposed"
+        machine = _noted(machine, "interlock", "BreachError", told)
         if event.kind == "stimulus":
             return _dropped(machine, "unsure").having(timing=timing)
     counts = machine.counts.done(event, frames=1, fallback=machine.mask == "older")
