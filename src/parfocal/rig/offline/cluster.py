@@ -182,10 +182,12 @@ def _connected(address: str) -> Any:
         await comm.close()
 
     try:
-        asyncio.run(greet())  # a client that nobody answers would take another 10 s to go
+        # before a client is made: one that nobody answers takes another 10 s to go
+        asyncio.run(asyncio.wait_for(greet(), _CONNECT_S + 1.0))
         return Client(address, timeout=_CONNECT_S, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, TimeoutError, ValueError) as error:
-        raise BadInputError(f"no dask scheduler answers at {address}: {error}") from error
+        told = str(error) or f"nothing of one was heard for {_CONNECT_S:g} s"
+        raise BadInputError(f"no dask scheduler answers at {address}: {told}") from error
     except Exception as error:
         raise BadInputError(
             f"what answers at {address} is no dask scheduler, such as one of tcp://HOST:8786 ({error})"
