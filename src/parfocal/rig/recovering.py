@@ -11,6 +11,7 @@ import msgspec
 
 from parfocal.core.errors import BadInputError
 from parfocal.processes import directory
+from parfocal.processes.versions import loaded_versions
 from parfocal.rig.config import HIDDEN, load_config
 from parfocal.rig.opening import attach, open_rig
 from parfocal.runs.earlier_run import KilledRun, killed_run
@@ -167,10 +168,24 @@ def _check_no_script(folder: Path) -> None:
 
 
 def status_of_killed(folder: Path, manifest: Manifest) -> KilledRun:
-    """Return how a run stands, by its record alone: no rig is needed for that."""
+    """Return how a run stands, by its record alone: no rig is needed for that.
+
+    Raises
+    ------
+    BadInputError
+        If the record does not tell it, as it may where another version of parfocal wrote it: names that.
+    """
     settings = manifest.settings.get("runs", {})
     known = {name: value for name, value in settings.items() if name in RunSettings.model_fields}
-    return killed_run(str(folder), RunSettings.model_validate(known))
+    try:
+        return killed_run(str(folder), RunSettings.model_validate(known))
+    except BadInputError as error:
+        wrote, this = manifest.versions.get("parfocal", ""), loaded_versions()["parfocal"]
+        if wrote in ("", this):
+            raise
+        raise BadInputError(
+            f"{error}. The record was written by parfocal {wrote}, and this is {this}: recover it with that"
+        ) from error
 
 
 def _rig_of(folder: Path, manifest: Manifest, *, detach: bool) -> Rig:

@@ -68,11 +68,15 @@ def changed_values(
     for name in (name for name in before if name in now):
         was, stands = _flat(name, before[name]), _flat(name, now[name])
         told += [
-            f"{path} was {was.get(path, 'not set')!s}, and is {stands.get(path, 'not set')!s}"
+            f"{path} was {_shown(was.get(path))}, and is {_shown(stands.get(path))}"
             for path in (was | stands)
             if was.get(path) != stands.get(path)
         ]
     return tuple(told)
+
+
+def _shown(value: Any) -> str:
+    return "not set" if value is None or value == "" else str(value)
 
 
 def _flat(path: str, value: Any) -> dict[str, Any]:
