@@ -176,7 +176,10 @@ def test_the_example_finds_a_best_exposure_with_both(rig, right, tmp_path):
     assert campaign.wait(PATIENCE_S).outcome == "complete"
     steps = campaign.steps()
     assert {step.rig for step in steps} == {"left", "right"}
-    assert len({step.values["exposure_ms"] for step in steps}) == 7
+    assert len(steps) == 7
+    assert len({step.values["exposure_ms"] for step in steps}) >= 4, (
+        "those that are spread; best ones may come again"
+    )
     assert all(step.outcome == "complete" and step.events == 3 for step in steps)
 
 
