@@ -134,6 +134,16 @@ def what_frames_saw(run):
     return [seen(frame)[0] for frame in frames]
 
 
+def test_the_stage_of_the_demo_steps_once_its_property_is_set_as_its_page_says(tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "micromanager.md").read_text("utf-8")
+    assert 'settings.options.properties.Z.UseSequences = "Yes"' in page
+    plan = Sequence(time_plan={"interval": 0, "loops": 3}, z_plan={"range": 4, "step": 1}, channels=["DAPI"])
+    with rig_of(tmp_path, **{"camera.options.properties.Z.UseSequences": "Yes"}) as rig:
+        told = rig.prepare(plan).status().forecast.warnings
+        assert told == ("its devices take 15 of 15 images by themselves, in 1 sequence",)
+        assert complete(rig, plan).events()["sequenced"].all()
+
+
 def test_a_pause_cuts_a_sequence_short_and_what_was_queued_is_taken_in_order_after_it(tmp_path):
     with sequence_tester(tmp_path, **ALL_STEPPED) as rig:
         whole = complete(rig, LONG)
