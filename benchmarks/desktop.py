@@ -242,9 +242,7 @@ def demonstrate(python: str, program: Path, environment: dict[str, str], size: S
             return ready_s, window.cpu_percent()
         except psutil.NoSuchProcess as error:
             ran_s = time.monotonic() - begin - ready_s
-            told = (
-                f"the process of its window ended {ran_s:.0f} s after that was there{end_of(process, said)}"
-            )
+            told = f"the process of its window, {owner}, ended {ran_s:.0f} s after it was there"
             raise RuntimeError(told + end_of(process, said)) from error
     finally:
         with suppress(ProcessLookupError):
@@ -252,6 +250,7 @@ def demonstrate(python: str, program: Path, environment: dict[str, str], size: S
         process.wait()
         for left in buffers() - there:  # killed, it leaves them, and would not start again
             left.unlink()
+        poll_until(lambda: not windows(display), PATIENCE_S)  # the next run would take it for its own
 
 
 def end_of(process: subprocess.Popen[bytes], said: Path) -> str:
@@ -282,12 +281,17 @@ def installed(size: Size, folder: str) -> str:
 
 def owner_of_window(display: str) -> int:
     """Return the process of MagScope's window on a display; 0 while it, or the splash before it, loads."""
-    listed = x_told(display, "xwininfo", "-root", "-tree").splitlines()
-    windows = [line.split()[0] for line in listed if f'"{PEER}":' in line]
-    if not windows or any("Splash" in line for line in listed):
+    shown = windows(display)
+    mine = [line.split()[0] for line in shown if f'"{PEER}":' in line]
+    if not mine or any("Splash" in line for line in shown):
         return 0
-    numbers = x_told(display, "xprop", "-id", windows[0], "_NET_WM_PID").split()
+    numbers = x_told(display, "xprop", "-id", mine[0], "_NET_WM_PID").split()
     return int(numbers[-1]) if numbers and numbers[-1].isdigit() else 0
+
+
+def windows(display: str) -> list[str]:
+    """Return the lines that X tells of the windows of MagScope on a display."""
+    return [line for line in x_told(display, "xwininfo", "-root", "-tree").splitlines() if f'"{PEER}' in line]
 
 
 def x_told(display: str, *words: str) -> str:
