@@ -9,7 +9,8 @@ from parfocal.core.errors import FrameLostError
 from parfocal.core.frames import FrameHeader
 from parfocal.core.sequences import ExpectedSequence, SequenceLimits
 from parfocal.runs import Sequence, combine, wait
-from parfocal.runs.instruments.hardware_sequence import HardwareSequences, sequences_of, sequences_text
+from parfocal.runs.instruments.hardware_sequence import HardwareSequences
+from parfocal.runs.instruments.sequenced_events import sequences_of, sequences_text
 
 STEPPED = SequenceLimits(frames=100, heights=100)
 STILL = SequenceLimits(frames=100)

@@ -18,7 +18,7 @@ from parfocal.runs.forecast.device_times import DeviceTimes, PlacedParts
 from parfocal.runs.instruments.calling import InstrumentCalls
 from parfocal.runs.instruments.camera_calls import CameraCalls
 from parfocal.runs.instruments.focus_sweep import find_focus
-from parfocal.runs.instruments.hardware_sequence import HardwareSequences, sequences_of, sequences_text
+from parfocal.runs.instruments.hardware_sequence import HardwareSequences
 from parfocal.runs.instruments.instruments import (
     AbortedError,
     AcquiredFrames,
@@ -36,6 +36,7 @@ from parfocal.runs.instruments.modulator_calls import ModulatorCalls
 from parfocal.runs.instruments.rig_facts import RigFacts, field_of_view_um
 from parfocal.runs.instruments.run_frames import RunFrames
 from parfocal.runs.instruments.run_light import RunLight
+from parfocal.runs.instruments.sequenced_events import sequences_of, sequences_text
 from parfocal.runs.instruments.service_calls import ServiceCalls
 from parfocal.runs.instruments.shared_instruments import SharedInstruments
 from parfocal.runs.instruments.stages import Stages
