@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import queue
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from parfocal.core.clock import poll_until
 from parfocal.core.errors import ClaimedError
 from parfocal.core.messages import Interference
 from parfocal.ipc import Client, Notice, Server, ServiceProxy, Subscription, current_call
@@ -77,6 +79,20 @@ def test_who_claims_is_told_of_what_others_force_and_stop(
     script.call("stop")
     client.ping(LONG_S)
     assert told.empty()
+
+
+def test_who_claims_and_raises_when_told_keeps_no_other_callback_from_being_called(
+    client: Client, script: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    def raises(_: Interference) -> None:
+        raise IndexError("there is no run yet")
+
+    called = threading.Event()
+    with client.claim("run1", raises):
+        script.call("note", "forced", force=True)
+        assert poll_until(lambda: "there is no run yet" in caplog.text, LONG_S)
+        client.submit("note", "mine").add_done_callback(lambda _: called.set())
+        assert called.wait(LONG_S)
 
 
 def test_a_second_run_is_refused_and_told_of_the_first(

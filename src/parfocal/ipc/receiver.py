@@ -326,7 +326,7 @@ class Receiver:
         elif isinstance(message, LeaseLost) and message.output in self.leases:
             self.leases[message.output].lose(message.reason)
         elif isinstance(message, Interference):
-            self._callbacks.submit(partial(self.on_interference, message))
+            self._callbacks.submit(partial(_tell, self.on_interference, message))
 
     def _decode(self, parts: Sequence[Any]) -> ToClient | None:
         """Return the message; the error of its call in place of a reply that cannot be read."""
@@ -427,3 +427,11 @@ class Receiver:
         self._run_inbox()
         if self._connection is not None:
             self._connection.close()
+
+
+def _tell(heard: Callable[[Interference], None], what: Interference) -> None:
+    """Tell who claims of an interference: one who raises keeps nobody else's callbacks waiting."""
+    try:
+        heard(what)
+    except Exception:  # noqa: BLE001 (border of a callback: logged, and the others go on)
+        _LOG.exception("%s failed to hear of %s", heard, what.command)
