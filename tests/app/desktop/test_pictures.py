@@ -194,5 +194,8 @@ def test_the_whole_window_is_whole_and_legible(theme, size, rig, until, folder, 
     window.resize(*size)
     window.area.lay_out()
     assert until(lambda: window.area.docks["live camera"].is_seen)
+    for dock in window.area:
+        is_ready = READY.get(dock.objectName(), bool)
+        assert until(lambda dock=dock, is_ready=is_ready: not dock.is_seen or is_ready(dock.panel))
     assert not picture_faults(window, until, folder / f"{rig}-{theme}-{size[0]}x{size[1]}.png")
     assert (window.width(), window.height()) == size

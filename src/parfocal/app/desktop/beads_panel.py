@@ -65,7 +65,7 @@ class BeadsPanel(Panel):
         board.refresh()
         self.line.refresh()
         self._turn += 1
-        if self._turn % _LISTS_EVERY == 0:
+        if self._turn % _LISTS_EVERY == 0 or self.table.topLevelItemCount() != len(board.centers):
             told = board.traces.newest, board.references, board.verdicts
             self.table.show_rows(bead_rows(board.centers, *told))
         if board.selected is not None and not self.table.hasFocus():
