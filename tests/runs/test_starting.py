@@ -15,6 +15,8 @@ from parfocal.runs.forecast.device_times import DeviceTimes
 from parfocal.runs.forecast.measured_times import MeasuredTimes
 from parfocal.runs.instruments.instruments import RunStart
 from parfocal.runs.instruments.rig_facts import RigFacts
+from parfocal.runs.journal import RunJournal
+from parfocal.runs.journal_entries import Began
 from parfocal.runs.machine.counts import EventCounts
 from parfocal.runs.making import RunMaker
 from parfocal.runs.pipeline.pipeline import Pipeline
@@ -85,14 +87,11 @@ def test_steps_are_told_the_time_points_of_the_plan_as_it_is_now(tmp_path):
 def test_a_run_is_gone_on_with_once_its_journal_is_closed():
     closing, may_close = threading.Event(), threading.Event()
 
-    class SlowJournal:
-        def before(self, task, folder): ...
-
-        def settled(self, done): ...
-
+    class SlowJournal(RunJournal):
         def close(self, folder):
             closing.set()
             assert may_close.wait(60)
+            super().close(folder)
 
     engine = RunEngine(
         RunStart(run="scan", plan={}),
@@ -100,7 +99,7 @@ def test_a_run_is_gone_on_with_once_its_journal_is_closed():
         MemoryInstruments(SYSTEM_CLOCK),
         clock=SYSTEM_CLOCK,
         log=logging.getLogger("test starting"),
-        journal=SlowJournal(),
+        journal=SlowJournal(Began(run="scan", at=0.0), logging.getLogger("test starting")),
     )
     engine.start()
     assert closing.wait(60)
