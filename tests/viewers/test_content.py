@@ -5,7 +5,7 @@ import pytest
 
 from parfocal.core.errors import BadInputError, ViewerError
 from parfocal.viewers.actions import Clicked, Drawn, Selected
-from parfocal.viewers.annotations import (
+from parfocal.viewers.annotations import (, arrays_of, made_of, settings_of
     Labels,
     Points,
     Shapes,
@@ -340,3 +340,4 @@ def test_the_cell_that_is_counted_from_0_is_drawn_and_picked(content, panes):
     assert content.pick("run", 2, 2) == (0,)
     assert (label_picture(labels, (0,)) != label_picture(labels, (1,))).any()
     assert content.pick("run", 2, 2) == ()
+    assert made_of("labels", arrays_of(labels), settings_of(labels)).picked_as(1) == 0

@@ -75,8 +75,10 @@ def test_a_click_in_a_viewer_lights_that_cell_and_the_next_run_comes_to_the_same
 
     until(tracked, "the cells of position 1")
     labels = seen[0].image
-    particle = int(labels[labels > 0].max())
-    y, x = np.argwhere(labels == particle).mean(axis=0)
+    area = int(labels[labels > 0].min())
+    particle = seen[0].picked_as(area)
+    assert particle == area - 1, "particles are counted from 0"
+    y, x = np.argwhere(labels == area).mean(axis=0)
     assert viewer.pick(nucleus, float(x), float(y)).received(PATIENCE_S) == [particle]
 
     def lit():

@@ -213,7 +213,7 @@ def arrays_of(annotation: Annotation) -> dict[str, NDArray[Any]]:
 
 def settings_of(annotation: Annotation) -> dict[str, Any]:
     """Return what of an annotation is small: its name, index and how it is drawn, as plain values."""
-    names = ("name", "style", "colour", "pickable", "size_px", "tail")
+    names = ("name", "style", "colour", "pickable", "first", "size_px", "tail")
     settings = {name: getattr(annotation, name) for name in names if hasattr(annotation, name)}
     return settings | {"index": dict(annotation.index)}
 
