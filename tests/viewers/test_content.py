@@ -5,7 +5,7 @@ import pytest
 
 from parfocal.core.errors import BadInputError, ViewerError
 from parfocal.viewers.actions import Clicked, Drawn, Selected
-from parfocal.viewers.annotations import (, arrays_of, made_of, settings_of
+from parfocal.viewers.annotations import (
     Labels,
     Points,
     Shapes,
