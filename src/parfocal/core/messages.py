@@ -13,6 +13,8 @@ from typing import Any
 
 import msgspec
 
+from parfocal.core.known_types import known
+
 PROTOCOL = 3
 """Version of this protocol. A service refuses commands of another one, naming both."""
 
@@ -274,3 +276,24 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True):
     protocol: int = PROTOCOL
     epoch: int = 0
     details: dict[str, Any] = {}
+
+
+known(
+    Command,
+    Introduction,
+    TakeClaim,
+    EndClaim,
+    Cancel,
+    Attach,
+    Lease,
+    Release,
+    Alive,
+    ErrorInfo,
+    Reply,
+    Progress,
+    Beat,
+    LeaseLost,
+    Interference,
+    Notice,
+    Hello,
+)

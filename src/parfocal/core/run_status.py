@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from parfocal.core.known_types import known
+
 RunState = Literal[
     "prepared",
     "pending",
@@ -297,3 +299,6 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
     def is_paused(self) -> bool:
         """Whether a pause holds it, or is about to."""
         return self.state in ("pausing", "paused")
+
+
+known(RunStatus)

@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from parfocal.core.known_types import known
+
 UNKNOWN_NUMBER = -1
 """In place of a frame number that nobody has told."""
 
@@ -235,3 +237,6 @@ class StoredCount(msgspec.Struct, frozen=True, kw_only=True):
     def lost(self) -> int:
         """Frames or rows that are not on the disk."""
         return self.expected - self.stored
+
+
+known(RigStatus, StreamStatus, StoredCount)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import msgspec
 
 from parfocal.core.errors import BadInputError, CancelledError, CommandError, DeadlineError, ProtocolError
+from parfocal.core.known_types import known
 from parfocal.ipc.convert import from_plain
 from parfocal.ipc.results import Declared, result_type
 
@@ -238,6 +239,7 @@ class Call:
         try:
             returns = result_type(kind) if self._returns is Declared else self._returns
             if returns is not Any:
+                known(returns)
                 value = msgspec.convert(value, returns, dec_hook=from_plain)
         except (Exception, SystemExit) as wrong:  # noqa: BLE001 - the border of the result's own module
             what = "something else" if isinstance(wrong, msgspec.ValidationError) else f"an unusable {kind}"
