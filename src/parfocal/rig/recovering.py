@@ -161,9 +161,12 @@ def _check_no_script(folder: Path) -> None:
         return
     document = msgspec.json.decode((folder / SCRIPT).read_bytes(), type=ScriptDocument)
     cut_short = [one.folder for one in document.children if one.folder and one.outcome != "complete"]
-    hint = f"recover what it has started: {', '.join(cut_short)}" if cut_short else "start it again"
+    hint = "nothing of it is left to do" if document.outcome == "complete" else "start it again"
+    if cut_short:
+        hint = f"recover what it has started: {', '.join(cut_short)}"
     raise BadInputError(
-        f"{folder} is the record of script {document.run!r}, and nobody knows where a script goes on: {hint}"
+        f"{folder} is the record of script {document.run!r} ({document.outcome}), and a script can't go on "
+        f"where it was: {hint}"
     )
 
 
