@@ -123,10 +123,10 @@ def carry_out(
         )
         done.append(step)
         free.append(ended)
-    if stopped is not None:
-        raise stopped
     for rig in rigs:
         rig.runs.end()
+    if stopped is not None:
+        raise stopped
     return tuple(done)
 
 
