@@ -252,6 +252,27 @@ def test_a_paused_script_that_is_to_finish_goes_on_with_what_it_has_started(rig,
     assert part.status().outcome == "complete"
 
 
+def test_a_script_that_is_finished_has_its_runs_finish_what_they_have_in_hand(rig, write) -> None:
+    file = write(
+        """
+        from parfocal.runs import call, combine, wait
+
+        def main(lab):
+            far = [call("magnet", "move_to", {"position_nm": at}) for at in (8e6, 0.0)]
+            lab.run(combine(*far, wait(1000)), name="in hand")
+            for number in range(1, 1000):
+                lab.step(f"turn {number}")
+                lab.sleep(0.02)
+        """
+    )
+    handle = rig.script(file, name="leaves")
+    until(lambda: "in hand" in rig.runs and rig.runs["in hand"].status().event_kind == "call", "the call")
+    handle.finish("enough")
+    assert handle.wait(PATIENCE_S).outcome == "finished early"
+    status = rig.runs["in hand"].status()
+    assert (status.outcome, status.events_dropped) == ("finished early", {})
+
+
 def test_a_script_finishes_after_its_step(rig, write) -> None:
     file = write(
         """

@@ -215,9 +215,13 @@ class ScriptRun:
             return ServiceClaimed(service, str(error), stays=False)
 
     def _close(self) -> None:
-        """End what it started, let go of what it held, and close its record."""
+        """End what it started, let go of what it held, and close its record.
+
+        Runs of a script that was finished bring to its end what they have in hand.
+        """
+        finished = self._machine.outcome == "finished early"
         for child in self._children():
-            child.cancel("the script that started it has ended")
+            (child.finish if finished else child.cancel)("the script that started it has ended")
         for child in self._children():
             child.join()
         self._claims.release()
