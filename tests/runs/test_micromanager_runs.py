@@ -229,6 +229,23 @@ def test_exposures_step_where_the_camera_says_so_and_each_frame_has_its_own(tmp_
     assert apart_ms[1] < 50
 
 
+def test_a_sequence_that_a_device_refuses_says_why_also_after_one_that_was_whole(tmp_path):
+    whole = ExpectedSequence(events=(0, 1), exposures_ms=(4.0,))
+    refused = ExpectedSequence(events=(2, 3), exposures_ms=(4.0,), heights_um=(0.0, 1.0), stage="Z")
+    with rig_of(tmp_path) as rig:
+        camera = rig["camera"]
+        assert camera.sequence_limits("Z").heights == 0
+        for _ in range(2):
+            assert None not in camera.take_sequence(whole)
+            with pytest.raises(CommandError, match="step through 2 heights"):
+                camera.take_sequence(refused)
+        camera.start()
+        with pytest.raises(CommandError, match="the camera is running"):
+            camera.take_sequence(refused)
+        camera.stop()
+        assert [header.event for header in camera.snap()] == [-1], "nothing steps for whoever was refused"
+
+
 def assert_changed_in_the_dark(told):
     """Check that the switch was set between the shutter's closing and its opening."""
     order = [(each.property, each.value) for each in told.history]

@@ -99,7 +99,7 @@ class CoreCamera:
         self._sequence: FrameSequence | None = None
         self._expected: ExpectedSequence | None = None
         self._taking: ExpectedSequence | None = None
-        self._expected_by = self._cut = ""  # calls
+        self._expected_by = self._taking_by = self._cut = ""  # calls
         self._began_ns = 0
         self._ending: threading.Thread | None = None
         self._end_lock = threading.Lock()
@@ -179,9 +179,10 @@ class CoreCamera:
             raise DeviceError("the camera is running; stop it before starting another sequence")
         self._wait_ended()
         self._sequence = None
+        self._halted.set()  # until it has begun: one that can't begin leaves the camera at rest
+        self._left = count
         stepped = self._begin_expected(core)
         self._began_ns = self._clock.monotonic_ns()
-        self._left = count
         if count != 1 or self._exposure_ms > _SNAPPED_MS:
             self._first = self._next
             sequence = FrameSequence(core.mmc, self._clock, self._next, self._exposure_ms, count, stepped)
@@ -194,6 +195,11 @@ class CoreCamera:
     def expect(self, expected: ExpectedSequence, call: str) -> None:
         """Take note of what the next `start` is for, a frame of its count for each event; and of the call."""
         self._expected, self._expected_by = expected, call
+
+    def forget(self, call: str) -> None:
+        """Forget what a call expected of a sequence that was never begun: the next one is not for that."""
+        if self._expected_by == call:
+            self._expected = None
 
     def cut(self, call: str, *, at_once: bool = False) -> None:
         """End the sequence that was expected by a call after the exposure under way; what came is kept.
@@ -213,6 +219,10 @@ class CoreCamera:
     def takes_sequences(self) -> bool:
         """Whether runs may have it take sequences for several events."""
         return self._settings.sequences
+
+    def took_for(self, call: str) -> bool:
+        """Whether the newest sequence is the one that was expected by a call."""
+        return self._taking_by == call
 
     @property
     def is_whole(self) -> bool:
@@ -353,13 +363,13 @@ class CoreCamera:
     def _begin_expected(self, core: Core) -> SteppedDevices | None:
         """Begin what the sequence is for: from now on devices step with the frames."""
         expected, self._expected = self._expected, None
-        self._taking = expected
+        self._taking, self._taking_by = expected, "" if expected is None else self._expected_by
         return None if expected is None else SteppedDevices(core, expected)
 
     @property
     def _is_cut(self) -> bool:
         """Whether the sequence that is begun was to be cut."""
-        return self._taking is not None and self._cut == self._expected_by
+        return self._taking is not None and self._cut == self._taking_by
 
     def _end(self, sequence: FrameSequence, *, is_cut: bool = False) -> None:
         """Have a sequence ended in a thread of its own, once. Under the lock of ends."""

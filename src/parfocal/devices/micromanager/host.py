@@ -68,8 +68,10 @@ class CoreHost(CoreCommands):
             snap.wait(call)
         except BaseException as error:
             self._snaps.give_up(snap, self._snap_camera)
+            self.device.forget(call.id)
             self.context.wake()
-            if not isinstance(error, DeviceError) or not (self.device.is_whole or self.device.was_cut):
+            is_over = self.device.took_for(call.id) and (self.device.is_whole or self.device.was_cut)
+            if not isinstance(error, DeviceError) or not is_over:
                 raise
         came = {header.event: header for header in snap.headers}
         headers = [came.get(event) for event in expected.events]
