@@ -62,7 +62,7 @@ def _show_labels(run: RecordedRun, layer: str, viewer: Viewer) -> None:
             labels = as_particles(
                 labels, dict(zip(mine["label"].tolist(), mine["particle"].tolist(), strict=True))
             )
-        viewer.show_labels(labels, layer, "labels", index)
+        viewer.show_labels(labels, layer, "labels", index, first=1 if tracks is None else 0)
 
 
 def _show_tracks(run: RecordedRun, layer: str, viewer: Viewer) -> None:

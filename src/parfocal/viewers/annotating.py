@@ -44,6 +44,7 @@ class ViewerAnnotations(ABC):
         style: Style = "outline",
         colour: str = "",
         pickable: bool = True,
+        first: int = 1,
     ) -> Ticket:
         """Draw the areas of a label image (y, x) of whole numbers; 0 is none.
 
@@ -55,9 +56,11 @@ class ViewerAnnotations(ABC):
             "#rrggbb" for all; "" gives each number a colour of its own, the same in every image.
         pickable : bool
             Whether a click picks the area; see `picked`.
+        first : int
+            What area 1 is called when it is picked: 0 where they are counted from 0.
         """
         of = index_of(index or {})
-        return self._lay(over, lambda: Labels(name, labels, of, style, colour, pickable))
+        return self._lay(over, lambda: Labels(name, labels, of, style, colour, pickable, first))
 
     def show_points(
         self,

@@ -55,7 +55,7 @@ def test_they_are_shown_with_their_labels_from_the_browser_too(folder: Path) -> 
     shown: list[Any] = []
     viewer = SimpleNamespace(
         show=lambda image, layer, index: shown.append(index) or SimpleNamespace(state="waiting"),
-        show_labels=lambda labels, layer, name, index: shown.append((name, int(labels.max()), index)),
+        show_labels=lambda labels, layer, name, index, **_: shown.append((name, int(labels.max()), index)),
         components=lambda *_, **__: None,
     )
     assert show_file(folder, viewer).startswith(f"cells.zarr: {2 * TIMES} of {2 * TIMES} images")  # type: ignore[arg-type]

@@ -25,6 +25,8 @@ from parfocal.runs import Pipeline
 from parfocal.runs.pipeline.messages import AnalysisJob
 from parfocal.runs.pipeline.running import PipelineRunner
 from parfocal.storage.manifest import read_manifest
+from parfocal.viewers.annotations import Labels
+from parfocal.viewers.layers import index_of
 
 from .recorded import PLACES, SPEC, TIMES, cells_at
 
@@ -114,11 +116,29 @@ def test_it_opens_with_the_images_of_its_source_which_are_not_copied(record: Pat
     assert once_more.source == str(record)
 
 
+def test_cells_that_are_shown_are_picked_by_the_numbers_of_their_particles(done: Done) -> None:
+    shown: list[Labels] = []
+    viewer = SimpleNamespace(
+        show=lambda *_: SimpleNamespace(state="waiting"),
+        show_labels=lambda labels, layer, name, index, **how: shown.append(
+            Labels(name, labels, index_of(index), **how)
+        ),
+        show_tracks=lambda *_: None,
+        components=lambda *_, **__: None,
+    )
+    show_file(done.out, viewer)  # type: ignore[arg-type]
+    particles: set[int] = set()
+    for labels in (one for one in shown if one.pickable):
+        particles |= {labels.picked_as(area) for area in np.unique(labels.image).tolist() if area > 0}
+    tracks = parfocal.open_run(done.out).tracks()
+    assert particles == set(tracks["particle"].tolist()) - {-1}
+
+
 def shown_in_a_viewer(folder: Path) -> tuple[str, list[tuple[str, dict[str, Any]]]]:
     shown: list[tuple[str, dict[str, Any]]] = []
     viewer = SimpleNamespace(
         show=lambda image, layer, index: shown.append(("image", index)) or SimpleNamespace(state="waiting"),
-        show_labels=lambda labels, layer, name, index: shown.append((name, index)),
+        show_labels=lambda labels, layer, name, index, **_: shown.append((name, index)),
         show_tracks=lambda places, layer, name, index: shown.append((name, index)),
         components=lambda *_, **__: None,
     )
