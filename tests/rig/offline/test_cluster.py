@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -19,7 +20,10 @@ import tifffile
 
 import parfocal
 from parfocal.core.clock import poll_until
+from parfocal.core.errors import BadInputError
+from parfocal.rig.offline.cluster import Cluster
 from parfocal.rig.offline.reprocess import reprocess
+from parfocal.rig.offline.shared_folder import SharedFolder
 
 from .movies import assert_as_alone, begin_tracking, child_of
 from .recorded import PATIENCE_S, PLACES, TIMES, DaskCluster, run_parfocal
@@ -143,6 +147,14 @@ def test_a_worker_of_a_cluster_that_is_killed_leaves_its_movie_to_another(
         out, _ = process.communicate(timeout=2 * PATIENCE_S)
     assert process.returncode == 1
     assert_as_alone(movies, json.loads(out.splitlines()[-1]), tmp_path)
+
+
+def test_a_cluster_is_joined_from_a_notebook_too_whose_thread_has_a_loop_that_runs(tmp_path: Path) -> None:
+    async def cell() -> None:
+        Cluster("tcp://127.0.0.1:9", SharedFolder(folder=str(tmp_path), token_file="token", token=""))
+
+    with pytest.raises(BadInputError, match=r"no dask scheduler answers at tcp://127\.0\.0\.1:9"):
+        asyncio.run(cell())
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense", "tcp://127.0.0.1:{port}"])

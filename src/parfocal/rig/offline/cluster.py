@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -183,7 +183,8 @@ def _connected(address: str) -> Any:
 
     try:
         # before a client is made: one that nobody answers takes another 10 s to go
-        asyncio.run(asyncio.wait_for(greet(), _CONNECT_S + 1.0))
+        with ThreadPoolExecutor(1, "greeting a scheduler") as thread:  # a notebook's own has a loop that runs
+            thread.submit(lambda: asyncio.run(asyncio.wait_for(greet(), _CONNECT_S + 1.0))).result()
         return Client(address, timeout=_CONNECT_S, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, TimeoutError, ValueError) as error:
         told = str(error) or f"nothing of one was heard for {_CONNECT_S:g} s"
