@@ -29,7 +29,7 @@ from parfocal.runs.journal_entries import (
     may_repeat,
 )
 from parfocal.runs.journal_file import JournalFile, encoded, read_journal
-from parfocal.runs.machine.tasks import CallService, Decide, Expose, Hold
+from parfocal.runs.machine.tasks import Acquire, CallService, Decide, Expose, Hold
 from parfocal.runs.plans.event import Event
 from parfocal.runs.plans.schedule import Schedule
 from parfocal.runs.plans.sequence import Sequence
@@ -147,6 +147,24 @@ def test_a_stimulus_that_follows_an_image_is_on_stable_storage_before_that_is_ta
     journal.before(Expose(event, "wanted"), folder)
     assert kinds(tmp_path)[2:] == ["Settled", "Begun"]
     assert len(synced) == 1, "nothing between an image and its stimulus waits for the disk"
+
+
+def test_what_is_no_stimulus_is_announced_when_it_begins(journal, tmp_path):
+    acquisition = Event(number=1, kind="acquire", count=5)
+    journal.before(Expose(image()), str(tmp_path), acquisition)
+    assert kinds(tmp_path) == ["Began"], "after a loss of power nobody could go on with it"
+    journal.before(Acquire(acquisition, 5, None), str(tmp_path))
+    assert kinds(tmp_path) == ["Began", "Announced", "Begun"]
+
+
+def test_a_run_that_ends_says_that_what_was_announced_did_not_begin(journal, tmp_path, synced):
+    journal.before(Expose(image()), str(tmp_path), stimulus(1))
+    journal.settled(done(image()))
+    journal.close(str(tmp_path))
+    assert kinds(tmp_path) == ["Began", "Announced", "Settled", "EndedRun"]
+    assert synced[-1] == (tmp_path / FILE_NAME).stat().st_size
+    journal.close(str(tmp_path))
+    assert len(kinds(tmp_path)) == 4
 
 
 def test_images_are_written_and_nothing_waits_for_the_disk(journal, tmp_path, synced):

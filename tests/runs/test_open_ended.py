@@ -88,6 +88,18 @@ def test_paused_there_it_is_extended_and_goes_on_when_it_is_resumed(run, instrum
     until(lambda: run.status().events_acquired == 6 and is_at_end(run), "the second part")
 
 
+def test_what_it_is_given_in_a_pause_begins_when_it_is_resumed(run, clock, instruments):
+    run.pause("a look")
+    until(lambda: run.status().state == "paused", "the pause")
+    clock.wait(threading.Event(), 1000.0)
+    run.extend(SERIES)
+    clock.wait(threading.Event(), 100.0)
+    resumed_s = clock.monotonic_ns() * 1e-9
+    run.resume()
+    until(lambda: run.status().events_acquired == 6 and is_at_end(run), "the second part")
+    assert instruments.exposed[3][1] - resumed_s == pytest.approx(0.0, abs=1.0), "nothing was due before"
+
+
 def test_finished_in_the_middle_of_its_plan_it_is_finished_early(run, instruments):
     instruments.on_expose = lambda event: event.number == 4 and run.finish("enough")
     run.extend(SERIES)

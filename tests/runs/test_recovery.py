@@ -21,7 +21,15 @@ from parfocal.core.frames import FrameHeader
 from parfocal.runs.event_log import SettledEvent, settled
 from parfocal.runs.instruments.instruments import ExposedFrame
 from parfocal.runs.journal import RunJournal
-from parfocal.runs.journal_entries import FILE_NAME, Announced, Began, Begun, Replanned, Settled
+from parfocal.runs.journal_entries import (
+    FILE_NAME,
+    Announced,
+    Began,
+    Begun,
+    EndedRun,
+    Replanned,
+    Settled,
+)
 from parfocal.runs.journal_file import JournalFile, encoded, read_journal
 from parfocal.runs.machine import inputs, tasks
 from parfocal.runs.machine.advance import advance
@@ -156,12 +164,19 @@ class Lab:
                 if isinstance(machine.task, tasks.Fetch):
                     report = inputs.Fetched(now, next(events, None))
                     continue
-                journal.before(machine.task, str(self.folder))
+                journal.before(machine.task, str(self.folder), self.following(machine.task, done))
                 self.moment()
                 report, exposed = self.perform(machine.task, now)
         finally:  # what is not written is gone, and is not written now
             if journal._file is not None:
                 journal._file.close()
+
+    def following(self, task, done):
+        """Return what the plan has after an image, as the engine does."""
+        if not isinstance(task, tasks.Expose) or task.event.kind == "stimulus":
+            return None
+        events = Schedule(PLAN).events(task.event.number + 1)
+        return next((event for event in events if event.number not in done), None)
 
     def lose_power(self, torn: int) -> None:
         """Have the computer be started again: of what was not synced any part may be missing."""
@@ -289,6 +304,14 @@ def test_what_was_announced_and_not_begun_is_done_unless_the_computer_was_starte
     assert run.recovery().unsure == ()
     run.boot += 1
     assert run.recovery().unsure == (numbers_of("stimulus")[0],)
+
+
+def test_what_was_announced_and_not_begun_when_the_run_ended_was_never_begun():
+    stimulus, other = numbers_of("stimulus")[:2]
+    began = Began(run="run1", at=0.0, boot="0", plan=plan_to_data(PLAN))
+    announced = [began, Announced(stimulus), Begun(stimulus), Announced(other)]
+    assert journalled(announced, "1").unsettled == {stimulus, other}
+    assert journalled([*announced, EndedRun()], "1").unsettled == {stimulus}
 
 
 def test_an_acquisition_that_was_broken_off_is_not_gone_on_with(tmp_path):

@@ -22,6 +22,7 @@ from parfocal.runs.journal_entries import (
     Began,
     Begun,
     DecidedCondition,
+    EndedRun,
     Entry,
     Remembered,
     Replanned,
@@ -131,7 +132,8 @@ class RunJournal:
         folder : str
             Of its record; "" as long as there is none.
         following : Event, optional
-            What it does after that: announced already, so that nobody waits for the disk then.
+            What it does after that. A stimulus is announced already, so that nothing between an image and its
+            light waits for the disk; nothing else is: after a loss of power it would be taken for begun.
 
         Raises
         ------
@@ -142,7 +144,8 @@ class RunJournal:
             return
         event = task.event if isinstance(task, Decide | Expose | CallService | Acquire) else None
         once = event if event is not None and not may_repeat(event) else None
-        coming = [one for one in (once, following) if one is not None and not may_repeat(one)]
+        stimulus = following if following is not None and following.kind == "stimulus" else None
+        coming = [one for one in (once, stimulus) if one is not None]
         with self._announcing:
             announced, replanned = {one.number for one in coming} - self._announced, self._replanned
         for number in sorted(announced):
@@ -166,7 +169,10 @@ class RunJournal:
                     self._announced |= announced
 
     def close(self, folder: str) -> None:
-        """Write what was noted, and close the file. Idempotent."""
+        """Write what was noted, and that the run has ended; close the file. Idempotent."""
+        if self._announced:
+            self._note(EndedRun())
+            self._announced, self._is_due = set(), True
         try:
             if folder:
                 self._write(Path(folder))

@@ -88,6 +88,10 @@ class Begun(msgspec.Struct, frozen=True, tag="begun", omit_defaults=True):
     number: int
 
 
+class EndedRun(msgspec.Struct, frozen=True, tag="ended"):
+    """The run has ended in order: what was announced, and has not begun, did not."""
+
+
 class Settled(msgspec.Struct, frozen=True, tag="settled", omit_defaults=True):
     """The event is done, or declared dropped.
 
@@ -142,7 +146,7 @@ class Remembered(msgspec.Struct, frozen=True, tag="remembered"):
     parts: tuple[bytes, ...]
 
 
-Entry = Began | Replanned | Announced | Begun | Settled | DecidedCondition | Remembered
+Entry = Began | Replanned | Announced | Begun | EndedRun | Settled | DecidedCondition | Remembered
 
 
 def may_repeat(event: Event) -> bool:

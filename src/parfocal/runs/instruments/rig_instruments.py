@@ -320,11 +320,18 @@ class RigInstruments:
             return self._expose_lit(event)
 
     def go_on_to(self, event: Event) -> None:
-        """Have the light path begin to change to what the next event wants, unless a stage moves as well."""
-        with self.use.lock:
+        """Have the light path begin to change to what the next event wants, unless a stage moves as well.
+
+        Not while another run uses the instruments: it would have to be waited for.
+        """
+        if not self.use.lock.acquire(blocking=False):
+            return
+        try:
             is_free = self.use.last is self and not self._sequences.has(event)
             if is_free and event.is_placed and self._stages.is_at(event):
                 self._light.begin(event)
+        finally:
+            self.use.lock.release()
 
     def _sequence_from(self, event: Event) -> tuple[Event, ...]:
         """Return an event and those after it that the instruments take by themselves."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from parfocal.runs.machine import inputs
 from parfocal.runs.machine.choosing import choose
 from parfocal.runs.machine.deciding import answered, follow, interrupts, replanned, shifted
@@ -120,11 +122,12 @@ def _answer(machine: Machine, answer: inputs.Answer) -> Advanced:
 
 
 def _extended(machine: Machine, extended: inputs.Extended) -> Advanced:
-    """Go on, if it has waited for that."""
+    """Go on, if it has waited for that. A pause counts from now on: nothing was due before."""
     if not machine.at_end:
         return machine, ()
+    held = None if machine.held is None else msgspec.structs.replace(machine.held, since_ns=extended.now_ns)
     timing = machine.timing.going_on(extended.begin_s, extended.now_ns)
-    return machine.having(at_end=False, timing=timing), (Wake(),)
+    return machine.having(at_end=False, timing=timing, held=held), (Wake(),)
 
 
 def _replaced(machine: Machine) -> Advanced:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from parfocal.runs.journal_entries import (
     Began,
     Begun,
     DecidedCondition,
+    EndedRun,
     Entry,
     JournalRequest,
     Remembered,
@@ -83,8 +84,9 @@ class JournalledRun:
 def journalled(entries: Iterable[Entry], boot: str) -> JournalledRun:
     """Return what the entries of a journal tell.
 
-    An event that was announced, and did not begin before its process was killed, has not begun, unless the
-    computer was started again since: then the last entries may not have come to the disk.
+    An event that was announced, and did not begin before its run ended or its process was killed, has not
+    begun, unless the computer was started again after a kill: then the last entries may not have come to the
+    disk.
 
     Parameters
     ----------
@@ -110,7 +112,7 @@ def journalled(entries: Iterable[Entry], boot: str) -> JournalledRun:
         schedule=reader.schedule,
         layout=reader.layout,
         settled=reader.settled,
-        unsettled=frozenset(number for number, may_have in reader.open_ones.items() if may_have),
+        unsettled=frozenset(number for number, how in reader.open_ones.items() if how != "announced"),
         decided=reader.decided,
         positions={p: _MEMORY.decode(list(one.parts)) for p, one in reader.remembered.items()},
     )
@@ -126,7 +128,7 @@ class _Reader:
     schedule: Schedule | None = None
     layout: EventLayout | None = None
     settled: dict[int, Settled] = field(default_factory=dict)
-    open_ones: dict[int, bool] = field(default_factory=dict)
+    open_ones: dict[int, Literal["announced", "begun", "unsure"]] = field(default_factory=dict)
     decided: dict[int, DecidedCondition] = field(default_factory=dict)
     remembered: dict[int, Remembered] = field(default_factory=dict)
 
@@ -136,9 +138,11 @@ class _Reader:
                 self.settled[number] = entry
                 self.open_ones.pop(number, None)
             case Begun(number=number):
-                self.open_ones[number] = True
+                self.open_ones[number] = "begun"
             case Announced(number=number):
-                self.open_ones.setdefault(number, not self._is_of_this_boot)
+                self.open_ones.setdefault(number, "announced" if self._is_of_this_boot else "unsure")
+            case EndedRun():
+                self.open_ones = {number: how for number, how in self.open_ones.items() if how == "begun"}
             case DecidedCondition(number=number):
                 self.decided[number] = entry
             case Remembered(p=p):
@@ -169,5 +173,5 @@ class _Reader:
         self.schedule = Schedule(plan) if self.schedule is None else self.schedule.with_future(first, plan)
         self.layout = change.layout or self.layout
         self.settled = {number: one for number, one in self.settled.items() if number < first}
-        self.open_ones = {number: one for number, one in self.open_ones.items() if number < first}
+        self.open_ones = {number: how for number, how in self.open_ones.items() if number < first}
         self.decided = {}  # what they lead to is done, or not asked for any more
