@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from parfocal.runs import making
+import parfocal.runs.making as making
 from parfocal.runs.service import RunService
 
 __all__ = ["RunService"]
