@@ -154,6 +154,7 @@ def test_a_campaign_is_paused_and_cancelled_with_the_run_in_hand(rig, tmp_path):
     assert (step.run, step.outcome, step.score) == ("long-1", "cancelled", None)
 
 
+@pytest.mark.usefixtures("shared_roots")
 def test_a_status_from_before_a_step_does_not_end_it():
     def told(done, total):
         waiting = AWAITS_MORE if done == total else ""
