@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from parfocal.core.run_status import RunStatus
     from parfocal.streams import LosslessReader
 
+_K = TypeVar("_K", bound=tuple[Any, Any])
 _COLUMN = {EVENTS: "number", "tracks": "particle", "stimulations": "image_event"}
 """A column by which the rows of a run are told from others of that name, such as tracks of beads."""
+_MOST_BYTES = 512_000_000
+"""Of cells, and of masks: what was found longest ago is let go of, at positions that have no room."""
 
 
 class LitMask(NamedTuple):
@@ -110,15 +113,32 @@ class RunOverlay(StreamFollower):
             else:
                 particles = self._join.particles(one.place.number)
                 cells = one.image if particles is None else as_particles(one.image, particles)
-                self._cells[one.place.p] = one, cells
+                keep_newest(self._cells, one.place.p, (one, cells), _MOST_BYTES)
 
     def _put_masks(self, lit: list[tuple[int, int, NDArray[Any]]]) -> None:
         for t, p, mask in lit:
-            self._masks[p] = LitMask(t, (mask != 0).astype(np.int32))
+            keep_newest(self._masks, p, LitMask(t, mask != 0), _MOST_BYTES)
 
     def _is_mine(self, utc_ns: int) -> bool:
         """Whether a time is not before the run; there is another overlay for the next one."""
         return utc_ns * 1e-9 >= self._run.created_at
+
+
+def keep_newest(kept: dict[int, _K], p: int, found: _K, most_bytes: int) -> None:
+    """Keep what was found last at a position, its image last of it; of others the newest that have room.
+
+    Examples
+    --------
+    >>> kept = {}
+    >>> for p in (0, 1, 2, 1):
+    ...     keep_newest(kept, p, (p, np.zeros((10, 10), np.uint8)), most_bytes=250)
+    >>> [*kept]
+    [2, 1]
+    """
+    kept.pop(p, None)
+    kept[p] = found
+    while len(kept) > 1 and len(kept) * found[-1].nbytes > most_bytes:
+        del kept[next(iter(kept))]
 
 
 def _polled(reader: LosslessReader) -> Any:
