@@ -37,6 +37,10 @@ class Calls:
             def add_done_callback(self, function: Callable[[Any], None]) -> None:
                 self.callbacks = (function,)
 
+            def cancel_soon(self, reason: str) -> None:
+                assert reason
+                log.append(f"{service}.{command} is cancelled")
+
             def end(self) -> None:
                 log.append(f"{service}.{command} has ended")
                 for function in self.callbacks:
@@ -115,6 +119,17 @@ def test_a_channel_that_is_being_set_counts_for_nothing_once_something_else_is_w
         pass
     assert calls.log.count("channels.set_channel") == 2
     assert light.is_set(wanted)
+
+
+@pytest.mark.parametrize("switch_off", [RunLight.dark, RunLight.put_out])
+def test_a_channel_that_is_being_set_is_cancelled_before_the_light_is_switched_off(switch_off: Any) -> None:
+    calls = Calls()
+    light = light_of(calls)
+    light.begin(EVENT)
+    switch_off(light)
+    expected = ["channels.set_channel", "channels.set_channel is cancelled", "channels.off"]
+    light.begin(EVENT)  # which waits for what `dark` has asked for
+    assert calls.log[1:4] == expected, "else it would be set after that, if it had not begun"
 
 
 def test_what_fails_meanwhile_is_what_is_told_and_the_channel_is_not_set() -> None:

@@ -299,8 +299,14 @@ class RunLight:
             self._ask("close_shutter")
 
     def forget(self) -> None:
-        """Hold nothing for known: the next channel is set whatever was set before."""
-        self._set, self._begun, self._lit = None, None, False
+        """Hold nothing for known: the next channel is set whatever was set before.
+
+        One that was begun ends: where the light is switched off, that may overtake it.
+        """
+        begun, self._begun = self._begun, None
+        self._set, self._lit = None, False
+        if begun is not None:
+            begun[1].cancel_soon("another light is wanted")
 
     def put_out(self) -> None:
         """Switch all light off, and return when it is."""
