@@ -11,7 +11,7 @@ import pytest
 import parfocal
 from parfocal.analysis.optimising import GaussianProcessOptimiser
 from parfocal.core.clock import poll_until
-from parfocal.core.errors import BadInputError
+from parfocal.core.errors import BadInputError, DeadlineError
 from parfocal.core.run_status import AWAITS_MORE, RunStatus
 from parfocal.rig.campaign import FILE, CampaignRig, carry_out, steps_in
 from parfocal.rig.campaign_runs import RunForAll
@@ -152,6 +152,43 @@ def test_a_campaign_is_paused_and_cancelled_with_the_run_in_hand(rig, tmp_path):
     until(lambda: campaign.current is None, "all has ended")
     step = campaign.steps()[0]  # the second one may be there, too: whatever is told first
     assert (step.run, step.outcome, step.score) == ("long-1", "cancelled", None)
+
+
+class Refusing(SimpleNamespace):
+    """A run between two steps that takes no more: as it is being ended, or as the plan is wrong."""
+
+    state, name = "waiting", "night-1"
+
+    def status(self):
+        outcome = "complete" if self.state == "ended" else ""
+        return RunStatus(run=self.name, state=self.state, outcome=outcome, waiting_for=AWAITS_MORE)
+
+    def extend(self, plan):
+        raise BadInputError(f"{plan} is not taken")
+
+    def wait(self, timeout_s=None, until="finished"):
+        if self.is_ending:
+            self.state = "draining" if until == "acquired" else "ended"
+        elif timeout_s is not None:
+            raise DeadlineError("it goes on")
+
+
+@pytest.mark.parametrize("is_ending", [False, True])
+def test_a_run_that_somebody_is_ending_goes_on_with_the_next_step(is_ending):
+    started = []
+
+    def start(plan, **options):
+        started.append(options.get("continues", ""))
+        return Refusing(is_ending=is_ending)
+
+    runs = RunForAll(start, "night", {})
+    runs.begin("one", 1, {"campaign": "night"})
+    if is_ending:
+        runs.begin("two", 2, {"campaign": "night"})
+    else:
+        with pytest.raises(BadInputError, match="two is not taken"):
+            runs.begin("two", 2, {"campaign": "night"})
+    assert started == (["", "night-1"] if is_ending else [""])
 
 
 @pytest.mark.usefixtures("shared_roots")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from parfocal.core.errors import BadInputError
+from parfocal.core.errors import BadInputError, DeadlineError, RunFailedError
 from parfocal.core.run_status import AWAITS_MORE, RunStatus
 from parfocal.runs.machine.counts import BY_PLAN
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from parfocal.runs.plans.any_plan import AnyPlan
     from parfocal.storage import RecordedRun
 
+_ENDS_WITHIN_S = 1.0
+"""A run that was ended has nothing more in hand after that."""
 Start = Callable[..., "RunHandle"]
 """Starts a run, as `Experiments.run` does."""
 
@@ -91,8 +94,8 @@ class RunForAll:
         if not now.ended:
             try:
                 self._begun = self._handle.extend(plan)
-            except BadInputError:
-                self._before = self._handle.status()
+            except BadInputError:  # the plan is wrong, or somebody ends the run just now
+                self._before = _after_end(self._handle)
                 if not self._before.ended:
                     raise
         if self._before.ended:
@@ -131,6 +134,14 @@ class RunForAll:
         if self._handle is not None:
             self._handle.finish("all steps of its campaign are done")
             self._handle.wait()
+
+
+def _after_end(handle: RunHandle) -> RunStatus:
+    """Return how a run is once it has ended, if it is about to."""
+    with suppress(DeadlineError, RunFailedError):
+        handle.wait(_ENDS_WITHIN_S, until="acquired")
+        handle.wait()
+    return handle.status()
 
 
 def settled(status: RunStatus) -> int:
