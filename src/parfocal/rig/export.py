@@ -73,6 +73,8 @@ def export_run(
         if file.exists():
             raise AlreadyExistsError(f"{file} exists; name another folder with --out, or move it away")
     place.mkdir(parents=True, exist_ok=True)
+    if to == "tiff" and not stream and "images" in run.manifest.missing:
+        report(f"without images: {run.manifest.missing['images']}")
     for name, file in files.items():
         report(f"{name} -> {file}")
         if to == "tiff" and run.manifest.streams[name].events is not None:

@@ -18,6 +18,7 @@ import parfocal
 from parfocal.app.browser.reading import rows_of
 from parfocal.app.browser.rows import ImageRow
 from parfocal.core.errors import AlreadyExistsError, BadInputError
+from parfocal.rig.export import export_run
 from parfocal.rig.job import JobProgress
 from parfocal.rig.offline.reprocess import ReprocessSummary, reprocess
 from parfocal.rig.viewing import show_file
@@ -167,6 +168,10 @@ def test_where_its_source_has_gone_it_says_so_and_keeps_what_it_has(record: Path
     (moved / "run").rename(tmp_path / "gone")
     assert "is not at" in again.manifest.missing["images"]
     assert len(again.frames("labels")) == 8
+    told: list[str] = []
+    assert export_run(moved / "again", "tiff", out=tmp_path / "tiff", report=told.append)
+    assert told[0].startswith("without images: ")
+    assert "is not at" in told[0]
     (row,) = rows_of(ImageRow(path=str(moved / "again"), source=str(moved / "again"), kind="run"))
     assert row.outcome.startswith("complete; no images: ")
     for asked in (again.frames, again.image_folders, lambda: shown_in_a_viewer(moved / "again")):
