@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -74,11 +75,12 @@ class SteppedDevices:
         self._stops.append(partial(self._mmc.stopExposureSequence, camera))
 
     def stop(self) -> None:
-        """End it; each device stays where it is. Once more does nothing."""
-        while self._stops:
-            stop = self._stops.pop()
-            try:
-                with asking("end a sequence of a device"):
-                    stop()
-            except DeviceError as error:  # border of a thread: the next change of it tells
-                _log.error("%s", error)
+        """End it; each device stays where it is. Once more does nothing. Any thread."""
+        with suppress(IndexError):  # whoever has the last frame, and whoever cuts it, may end it at once
+            while True:
+                stop = self._stops.pop()
+                try:
+                    with asking("end a sequence of a device"):
+                        stop()
+                except DeviceError as error:  # border of a thread: the next change of it tells
+                    _log.error("%s", error)
