@@ -60,6 +60,13 @@ def test_an_xy_stage_steps_with_the_frames_and_is_stopped_with_them(camera, stag
     assert stage.told == [PLACES, "start", "stop"]
 
 
+def test_one_frame_is_a_sequence_too(camera, stage):
+    camera.expect(ExpectedSequence(events=(7,), xy_stage="XY", places_um=PLACES[:1]), "call")
+    camera.start(1)
+    assert [header.event for header in frames(camera)] == [7]
+    assert stage.told == [PLACES[:1], "start", "stop"]
+
+
 def test_a_sequence_that_is_cut_keeps_what_it_has_taken_and_the_next_goes_on_with_the_numbers(camera, stage):
     events = tuple(range(200))
     camera.expect(ExpectedSequence(events=events), "call")

@@ -170,7 +170,7 @@ class CoreCamera:
     def start(self, count: int | None = None) -> None:
         """Begin to expose `count` frames, or until `stop`; frame numbers go on.
 
-        A single short frame is snapped when it is read.
+        A single short frame is snapped when it is read, unless it is of a sequence that was expected.
         """
         if count is not None and count < 1:
             raise BadInputError(f"count must be 1 or more, or None for no end, not {count}")
@@ -183,7 +183,7 @@ class CoreCamera:
         self._left = count
         stepped = self._begin_expected(core)
         self._began_ns = self._clock.monotonic_ns()
-        if count != 1 or self._exposure_ms > _SNAPPED_MS:
+        if count != 1 or stepped is not None or self._exposure_ms > _SNAPPED_MS:
             self._first = self._next
             sequence = FrameSequence(core.mmc, self._clock, self._next, self._exposure_ms, count, stepped)
             with self._end_lock:
