@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -135,6 +136,12 @@ def test_a_panel_whose_import_does_not_end_is_told_of_and_holds_nobody_up(tmp_pa
     assert told.title == "greeting"
     clock.advance(30.0)
     assert told.loader.awaited() == {greeting: 33.0}
+    late = msgspec.structs.replace(greeting, name="late")
+    with_late = RigSnapshot(rig=msgspec.structs.replace(snapshot.rig, panels=(late,)))
+    offers.look(with_late)
+    clock.advance(3.0)
+    assert set(offers.look(with_late)) == {"import of panel greeting", "import of panel late"}
+    assert set(offers.look(snapshot)) == {"import of panel greeting"}, "the rig has the other no longer"
     released.set()
     assert poll_until(lambda: set(offers.look(snapshot)) == {"greeting"}, 30.0)
 

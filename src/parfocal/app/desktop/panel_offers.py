@@ -78,7 +78,7 @@ class PanelOffers:
         others = {offer.kind for offer in added.values()}  # a package may offer the same
         self._take_useful(snapshot)
         own = {name: offer for name, offer in self._offers.items() if offer.kind not in others}
-        self._told = self._awaited()
+        self._told = self._awaited({*self._packaged.values(), *snapshot.rig.panels})
         return own | added | self._told
 
     def _take_packaged(self) -> None:
@@ -105,9 +105,10 @@ class PanelOffers:
             if (kind := self._loader.take(added)) is not None
         }
 
-    def _awaited(self) -> dict[str, DockOffer]:
-        """Return a dock for each panel whose import takes long, which tells so."""
-        names = {f"import of {added.kind} {added.name}": added for added in self._loader.awaited()}
+    def _awaited(self, wanted: set[AddedPanel]) -> dict[str, DockOffer]:
+        """Return a dock for each panel that is wanted and whose import takes long, which tells so."""
+        awaited = self._loader.awaited().keys() & wanted
+        names = {f"import of {added.kind} {added.name}": added for added in awaited}
         return {
             name: self._told.get(name) or DockOffer(awaited_panel(self._loader, added))
             for name, added in names.items()
