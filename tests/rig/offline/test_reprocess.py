@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ import yaozarrs
 import parfocal
 from parfocal.app.browser.reading import rows_of
 from parfocal.app.browser.rows import ImageRow
+from parfocal.app.napari_plugin.reading import run_layers
 from parfocal.core.errors import AlreadyExistsError, BadInputError
 from parfocal.rig.export import export_run
 from parfocal.rig.job import JobProgress
@@ -174,7 +176,8 @@ def test_where_its_source_has_gone_it_says_so_and_keeps_what_it_has(record: Path
     assert "is not at" in told[0]
     (row,) = rows_of(ImageRow(path=str(moved / "again"), source=str(moved / "again"), kind="run"))
     assert row.outcome.startswith("complete; no images: ")
-    for asked in (again.frames, again.image_folders, lambda: shown_in_a_viewer(moved / "again")):
+    show, add_layers = partial(shown_in_a_viewer, moved / "again"), partial(run_layers, again)
+    for asked in (again.frames, again.image_folders, show, add_layers):
         with pytest.raises(BadInputError, match=rf"images of the record .* is not at {moved / 'run'}"):
             asked()
     with pytest.raises(BadInputError, match="is not at"):

@@ -69,7 +69,7 @@ def run_layers(run: RecordedRun) -> list[LayerData]:
     """Return the layers of a recorded run: its channels, and the cells that its pipeline has found."""
     cameras = [name for name in run.streams("frames") if name not in MADE_OF_IMAGES]
     if not cameras:
-        raise BadInputError(f"run {run.folder} holds no images")
+        raise BadInputError(run.manifest.missing.get("images", f"run {run.folder} holds no images"))
     layers: list[LayerData] = []
     for name in cameras:
         prefix = run.folder.name if len(cameras) == 1 else f"{run.folder.name} {name}"
