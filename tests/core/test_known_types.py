@@ -11,21 +11,33 @@ from parfocal.core.known_types import known
 
 RACE = """
 import sys, threading
-import msgspec
-from parfocal.core.run_status import RunStatus
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-data = msgspec.to_builtins(RunStatus(run="a"))
+import msgspec
+from parfocal.core.errors import BadInputError
+from parfocal.core.frames import FrameSpec
+from {module} import *
+
+folder = TemporaryDirectory()
+file = Path(folder.name, "manifest.json")
+file.write_text('{{"run": "a", "format": 1, "streams": {{}}, "rig": "x"}}')
+text = msgspec.json.encode(FrameSpec(shape=(4, 4), dtype="uint16"))
+data = {{"run": "a", "state": "running", "events_total": 3}}
 sys.setswitchinterval(1e-6)
 barrier = threading.Barrier(4)
 
 
-def convert():
+def use():
     barrier.wait()
     for _ in range(50):
-        msgspec.convert(data, RunStatus)
+        try:
+            {use}
+        except (msgspec.MsgspecError, BadInputError):
+            pass
 
 
-threads = [threading.Thread(target=convert) for _ in range(4)]
+threads = [threading.Thread(target=use) for _ in range(4)]
 for thread in threads:
     thread.start()
 for thread in threads:
@@ -34,9 +46,19 @@ for thread in threads:
 
 
 @pytest.mark.slow
-def test_threads_may_be_the_first_to_convert_a_status_at_once():
-    for _ in range(40):  # one in twenty crashed
-        assert subprocess.run([sys.executable, "-c", RACE], check=False).returncode == 0
+@pytest.mark.parametrize(
+    ("module", "use"),
+    [
+        ("parfocal.core.run_status", "msgspec.convert(data, RunStatus)"),
+        ("parfocal.storage.manifest", "read_manifest(folder.name)"),
+        ("parfocal.streams.layout", "decode_spec(text)"),
+        ("parfocal.processes.directory", "read_record(file, RigRecord)"),
+    ],
+)
+def test_threads_may_be_the_first_to_use_a_type_at_once(module, use):
+    for _ in range(40):  # one in twenty crashed, or one in four
+        race = RACE.format(module=module, use=use)
+        assert subprocess.run([sys.executable, "-c", race], check=False).returncode == 0
 
 
 def test_what_is_no_type_is_refused():

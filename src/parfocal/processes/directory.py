@@ -22,6 +22,7 @@ import msgspec
 from parfocal.core.clock import SYSTEM_CLOCK, poll_until
 from parfocal.core.errors import RigNotFoundError, nearest
 from parfocal.core.files import replace_file
+from parfocal.core.known_types import known
 from parfocal.core.status import ProcessState
 from parfocal.processes.identity import Identity, this_caller, this_process
 from parfocal.processes.system import shared_memory_root, user_runtime_root, user_state_root
@@ -185,6 +186,7 @@ def rig_folders(root: Path) -> list[Path]:
 
 def read_record(path: Path, kind: type[R]) -> R | None:
     """Return the record at `path`; None if there is none, or if it cannot be read."""
+    known(kind)
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except (OSError, msgspec.MsgspecError):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from parfocal.core.errors import BadInputError
+from parfocal.core.known_types import known
 from parfocal.rig.campaign_runs import RunForAll, RunForEach
 from parfocal.runs.plans.fields import plain
 from parfocal.runs.scripts.script_gate import ScriptStopped
@@ -234,3 +235,6 @@ def _text(values: Mapping[str, Any]) -> str:
         name: f"{value:.6g}" if isinstance(value, float) else str(value) for name, value in values.items()
     }
     return ", ".join(f"{name} = {value}" for name, value in shown.items())
+
+
+known(CampaignStep)

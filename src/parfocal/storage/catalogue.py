@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from parfocal.core.errors import BadInputError
+from parfocal.core.known_types import known
 from parfocal.storage.manifest import FILE_NAME, read_manifest
 
 _UTC = "%Y-%m-%dT%H:%M:%S.%fZ"
@@ -123,3 +124,6 @@ def _summary(folder: Path) -> RunSummary:
         warnings=manifest.warnings,
         notes=manifest.notes,
     )
+
+
+known(_ScriptRecord)

@@ -6,6 +6,7 @@ import msgspec
 
 from parfocal.core.errors import BadInputError
 from parfocal.core.event_layout import EventLayout
+from parfocal.core.known_types import known
 
 
 class LayoutChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,3 +63,6 @@ class LayoutHistory(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         if layout.number_of(index) != event:
             raise BadInputError(f"event {event} lies beyond the plan: {index} of {layout.sizes}")
         return index
+
+
+known(LayoutHistory)

@@ -12,6 +12,7 @@ from parfocal.core.errors import BadInputError
 from parfocal.core.event_layout import EventLayout
 from parfocal.core.files import replace_file
 from parfocal.core.frames import FrameSpec, RowSpec
+from parfocal.core.known_types import known
 from parfocal.core.run_status import RunCommand
 from parfocal.core.status import UNKNOWN_NUMBER, StreamStatus
 from parfocal.processes.identity import Identity, this_process
@@ -286,3 +287,6 @@ def _encoded(manifest: Manifest) -> bytes:
     except (TypeError, ValueError, OverflowError, RecursionError):
         stated = {name: spelled(getattr(manifest, name)) for name in _FREE}
         return msgspec.json.encode(msgspec.structs.replace(manifest, **stated))
+
+
+known(Manifest)

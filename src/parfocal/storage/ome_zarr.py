@@ -11,6 +11,7 @@ import numpy as np
 
 from parfocal.core.errors import BadInputError
 from parfocal.core.frames import FrameSpec
+from parfocal.core.known_types import known
 from parfocal.streams import HEADER_DTYPE
 
 Codec = Literal["blosc-lz4", "blosc-zstd", "none"]
@@ -193,3 +194,6 @@ def _axis(name: str, size: float | None) -> Document:
     if size is not None:
         axis["unit"] = "second" if name == "t" else "micrometer"
     return axis
+
+
+known(FrameLayout)

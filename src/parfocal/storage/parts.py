@@ -13,6 +13,7 @@ import numpy as np
 
 from parfocal.core.errors import BadInputError
 from parfocal.core.files import sync_file
+from parfocal.core.known_types import known
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -233,3 +234,6 @@ def finish_journal(journal: Path, schema: pa.Schema, rows_per_group: int, syncin
         file.abandon()
         raise
     journal.unlink()
+
+
+known(Span)

@@ -24,6 +24,7 @@ import numpy as np
 
 from parfocal.core.errors import BadInputError
 from parfocal.core.frames import FrameHeader, FrameSpec, RowSpec, StreamSpec
+from parfocal.core.known_types import known
 
 MAGIC_NUMBER = int.from_bytes(b"parfocal", "little")
 FORMAT = 2
@@ -162,3 +163,6 @@ def decode_spec(text: bytes) -> StreamSpec:
 
 def _round_up(size: int, step: int) -> int:
     return -(-size // step) * step
+
+
+known(FrameSpec | RowSpec)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from parfocal.core.errors import BadInputError, nearest
+from parfocal.core.known_types import known
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -49,6 +50,7 @@ def made(kind: type[T], value: Any, where: str) -> T:
         return value
     if not isinstance(value, Mapping):
         raise BadInputError(f"{where}: expected a mapping with {_listed(kind)}, got {value!r}")
+    known(kind)
     check_known(value, kind.__struct_fields__, where)
     data = {name: plain(item, f"{where}.{name}") for name, item in value.items()}
     try:

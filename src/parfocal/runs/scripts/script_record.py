@@ -10,6 +10,7 @@ import msgspec
 
 from parfocal.core.errors import BadInputError
 from parfocal.core.files import replace_file
+from parfocal.core.known_types import known
 from parfocal.core.run_status import RunCommand
 
 if TYPE_CHECKING:
@@ -172,3 +173,6 @@ def _new_folder(parent: Path, name: str) -> Path:
             number += 1
         else:
             return folder
+
+
+known(ScriptDocument)
