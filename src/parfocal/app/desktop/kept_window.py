@@ -71,7 +71,9 @@ class KeptFile:
         before, self._written = self._written, kept
         changed = {rig: docks for rig, docks in kept.layouts.items() if before.layouts.get(rig) != docks}
         own = msgspec.structs.replace(kept, layouts=changed)
-        self._writing = threading.Thread(target=_write, args=(own,), name="kept window", daemon=True)
+        self._writing = threading.Thread(
+            target=self._write, args=(own, before), name="kept window", daemon=True
+        )
         self._writing.start()
 
     def close(self, timeout_s: float = 2.0) -> None:
@@ -82,12 +84,17 @@ class KeptFile:
         if self._writing is not None:
             self._writing.join(timeout_s)
 
+    def _write(self, own: KeptWindow, before: KeptWindow) -> None:
+        try:
+            _write(own)
+        except OSError:  # a full disk: a later call writes this, too
+            self._written = before
+
 
 def _write(own: KeptWindow) -> None:
     """Write what a window keeps, over what is there of it: layouts of other rigs stay."""
     path = kept_path()
-    with suppress(OSError):  # a full disk: the window opens as it did before
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with held_file(path.with_suffix(".lock"), "kept window", _LOCKED_WITHIN_S):
-            layouts = {**read_kept().layouts, **own.layouts}
-            replace_file(path, msgspec.json.encode(msgspec.structs.replace(own, layouts=layouts)))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with held_file(path.with_suffix(".lock"), "kept window", _LOCKED_WITHIN_S):
+        layouts = {**read_kept().layouts, **own.layouts}
+        replace_file(path, msgspec.json.encode(msgspec.structs.replace(own, layouts=layouts)))
