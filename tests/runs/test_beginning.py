@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.processes import RIG_GONE
 from parfocal.runs.engine import RunEngine
 from parfocal.runs.instruments.instruments import RunStart
 from parfocal.runs.plans.schedule import Schedule
@@ -49,13 +50,14 @@ def test_a_run_of_which_the_disk_does_not_take_that_it_goes_on_ends_and_does_not
     with pytest.raises(OSError, match="no space left"):
         begins._begin(run, "started")
     assert run.control.join(LONG_S)
-    assert (run.status().outcome, run.goes_on) == ("cancelled", False)
+    assert (run.status().outcome, run.goes_on) == ("failed", False), "nobody has cancelled it"
     assert "no space left" in run.status().reason
 
 
-def test_a_run_that_is_made_while_the_rig_is_made_safe_exposes_nothing(run):
-    status = service(run, ending="the rig ends")._begin(run, "started")
+@pytest.mark.parametrize(("ending", "outcome"), [("the rig ends", "cancelled"), (RIG_GONE, "failed")])
+def test_a_run_that_is_made_while_the_rig_is_made_safe_exposes_nothing(run, ending, outcome):
+    status = service(run, ending=ending)._begin(run, "started")
     assert run.control.join(LONG_S)
     assert status.run == "scan"
-    assert (run.status().outcome, run.status().reason) == ("cancelled", "the rig ends")
+    assert (run.status().outcome, run.status().reason) == (outcome, ending)
     assert run.engine._instruments.exposed == []

@@ -90,9 +90,7 @@ class Lab(Experiments):
         BadInputError
             If the rig has no such service; names the nearest.
         """
-        with (
-            self._asking
-        ):  # of two that threads make at once, one would be let go of, and its outputs go dark
+        with self._asking:  # of two made at once one would be let go of, and its outputs go dark
             if service not in self._services:
                 if problem := service_problem(service, self.services):
                     raise BadInputError(problem)

@@ -388,11 +388,11 @@ class RunService(Service):
             if run.engine is not None and run.instruments is not None and run.instruments.records:
                 self._last.at(run.engine.counts.consumed)
         except OSError as error:
-            control.cancel(f"the disk does not take that it goes on: {error}")
+            control.fail(f"the disk does not take that it goes on: {error}")
             raise
         finally:
             if ending := self._context.stop_reason():  # `make_safe` may have looked before it was there
-                control.cancel(ending)
+                _end(control, ending, failed=ending == RIG_GONE)
             control.start()
         with self._steering:
             parent = self._runs.find(control.parent).script if control.parent else None
@@ -452,7 +452,7 @@ class RunService(Service):
             self._drop(name, reason)
         for run in self._runs.going_on():
             if run.control is not None:
-                (run.control.fail if failed else run.control.cancel)(reason)
+                _end(run.control, reason, failed=failed)
 
     def _close_left(self, left: UnfinishedRun) -> RunStatus:
         """Go dark, and close the record of a run whose process died; return its final status."""
@@ -508,6 +508,11 @@ class RunService(Service):
         except CommandError as error:
             self._context.log.error("%s.%s() after the death of the run engine: %s", service, name, error)
             return None
+
+
+def _end(control: RunEngine | ScriptRun, reason: str, *, failed: bool) -> None:
+    """End a run now: it has failed, unless somebody wanted that."""
+    (control.fail if failed else control.cancel)(reason)
 
 
 def _unfinished(status: RunStatus) -> UnfinishedRun:
