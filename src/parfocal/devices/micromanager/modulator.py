@@ -95,8 +95,8 @@ class CoreModulator(CoreDevice):
 
     def shown(self) -> NDArray[np.uint8]:
         """Return what it shows, or what it took last if it does not tell."""
+        told = self.core.shown_on_slm(self._label, timeout_s=ANSWER_S)  # is an error where the core is gone
         if not self._reads_back:
             return self._sent.copy()
-        told = self.core.shown_on_slm(self._label, timeout_s=ANSWER_S)
         shown = unpack_mask(told, self._shape)
         return (np.asarray(shown) > 0).astype(np.uint8)
