@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -44,3 +45,14 @@ def test_processes_that_write_at_once_leave_one_of_their_contents_whole(tmp_path
     assert [writer.wait(60) for writer in writers] == [0, 0]
     assert path.read_bytes() in (b"a" * 100_000, b"b" * 100_000)
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_process_left_long_ago_is_removed_with_the_next_durable_content(tmp_path: Path) -> None:
+    path, other = tmp_path / "kept[1].yaml", tmp_path / ".other.yaml.7-7.new"
+    left, fresh = tmp_path / ".kept[1].yaml.7-7.new", tmp_path / ".kept[1].yaml.8-8.new"
+    for draft in (left, fresh, other):
+        draft.write_bytes(b"half")
+    for draft in (left, other):
+        os.utime(draft, (1e9, 1e9))
+    replace_file(path, b"whole", durable=True)
+    assert sorted(tmp_path.iterdir()) == sorted([path, fresh, other])

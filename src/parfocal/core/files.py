@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from parfocal.core.clock import SYSTEM_CLOCK
+
 if TYPE_CHECKING:
     from pathlib import Path
+
+_LEFT_S = 3600.0
+"""A draft that is older belongs to nobody any more."""
 
 
 def replace_file(path: Path, content: bytes, *, durable: bool = False, private: bool = False) -> None:
@@ -24,7 +30,8 @@ def replace_file(path: Path, content: bytes, *, durable: bool = False, private: 
     content : bytes
         All of it.
     durable : bool
-        Whether to return only after the content and its name are on stable storage.
+        Whether to return only after the content and its name are on stable storage. What a process left here
+        that was killed while it wrote, an hour ago or longer, is removed then.
     private : bool
         Whether this user alone may read it.
     """
@@ -43,6 +50,14 @@ def replace_file(path: Path, content: bytes, *, durable: bool = False, private: 
         raise
     if durable:
         sync_file(path.parent)
+        _remove_left_drafts(path)
+
+
+def _remove_left_drafts(path: Path) -> None:
+    for draft in path.parent.glob(f".{glob.escape(path.name)}.*.new"):
+        with suppress(OSError):  # whose it is may be at it just now
+            if SYSTEM_CLOCK.utc_ns() * 1e-9 - draft.stat().st_mtime > _LEFT_S:
+                draft.unlink()
 
 
 def draft_of(path: Path) -> Path:
