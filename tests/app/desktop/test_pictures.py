@@ -32,7 +32,9 @@ READY = {
     "tables": lambda panel: panel.review.view.shown is not None,
     "force": lambda panel: panel.spectrum.data_of("fit")[0].size,
     "extension": lambda panel: panel.plot.data_of("measured")[0].size,
-    "motors": lambda panel: len(panel.cards) > 2,
+    "motors": lambda panel: (
+        panel.cards and all(map(panel.session.commands, panel.session.snapshot().rig.services))
+    ),
     "camera camera": lambda panel: panel.histogram.data_of("pixels")[0].size and panel.service.state,
     "profile": lambda panel: panel.shown is not None,
     "viewers": lambda panel: panel.runs.texts(),
