@@ -86,6 +86,7 @@ LABORATORY = {
             "kind": "own_segmentation:Segmenter",
             "depends_on": ["camera"],
             "settings": {"work_s": 0.2},
+            "back_off_s": 2.0,  # nobody writes rows meanwhile: who reads them is told before it is back
         },
     },
 }
