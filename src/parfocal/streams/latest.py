@@ -54,8 +54,8 @@ class LatestReader(AttachedReader):
         StreamClosedError, StreamRemovedError
             If nothing new will come.
         WriterDiedError
-            Within a second of the writer's death, if nothing new came. None of the three for a reader that
-            follows.
+            Within a second of the writer's death, if nothing new came and no successor writes by then. None
+            of the three for a reader that follows.
         """
         if most is not None and most < 1:
             raise BadInputError(f"most must be at least 1, not {most}")

@@ -67,8 +67,8 @@ class LosslessReader(AttachedReader):
         StreamClosedError, StreamRemovedError
             If the stream has ended and everything was read.
         WriterDiedError
-            Within a second of the writer's death, if everything was read and no successor goes on with the ring
-            by then. None of the three for a reader that follows.
+            Within a second of the writer's death, if everything was read and no successor writes by then.
+            None of the three for a reader that follows.
         ReaderOverrunError
             With policy "fail", once for each loss; the next call goes on behind it.
         """
