@@ -41,18 +41,6 @@ PLANS = {
 }
 
 
-class Recorded(MemoryInstruments):
-    """Instruments of a run with a record."""
-
-    def __init__(self, clock, folder):
-        super().__init__(clock)
-        self.folder = folder
-
-    def open(self, opening):
-        super().open(opening)
-        return str(self.folder)
-
-
 def carried_out(plan, folder, *, lag_ms, recovery=None):
     """Return an engine that has ended, while the lag was always so."""
     clock = JumpClock()
@@ -66,7 +54,7 @@ def carried_out(plan, folder, *, lag_ms, recovery=None):
     run = RunEngine(
         RunStart(run="run1", plan={}),
         Schedule(plan),
-        Recorded(clock, folder),
+        MemoryInstruments(clock, folder=str(folder)),
         clock=clock,
         log=LOG,
         journal=journal,

@@ -116,7 +116,7 @@ class Calls:
         assert (service, command) == ("camera", "sequence_limits")
         return STEPPED
 
-    def begin_whole(self, service, command, *arguments, end, **_):
+    def begin(self, service, command, *arguments, end, **_):
         self.asked.append((service, command, *arguments))
         self.end = end
         return self

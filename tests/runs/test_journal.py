@@ -227,24 +227,12 @@ def test_a_stimulus_does_not_begin_while_the_disk_is_full_and_what_was_noted_com
     assert kinds(tmp_path) == ["Began", "Settled", "Announced", "Announced", "Begun"]
 
 
-class RecordedInstruments(MemoryInstruments):
-    """With a folder for the record."""
-
-    def __init__(self, clock, folder):
-        super().__init__(clock)
-        self.folder = folder
-
-    def open(self, opening):
-        super().open(opening)
-        return str(self.folder)
-
-
 def test_the_engine_keeps_its_journal_through_a_changed_plan(tmp_path):
     clock = JumpClock()
     plan = Sequence(
         time_plan={"interval": 1, "loops": 2}, stim_channels=["blue"], stim_frames=[1], stim_exposure=5
     )
-    instruments = RecordedInstruments(clock, tmp_path)
+    instruments = MemoryInstruments(clock, folder=str(tmp_path))
     run = RunEngine(
         RunStart(run="run1", plan={}),
         Schedule(plan),

@@ -51,6 +51,8 @@ class MemoryInstruments:
         Of events that ask for none.
     move_s : float
         How long a placing lasts.
+    folder : str
+        Of the record, as `open` tells it; "" if there is none.
 
     Attributes
     ----------
@@ -81,8 +83,10 @@ class MemoryInstruments:
 
     names: tuple[str, ...] = ("camera",)
 
-    def __init__(self, clock: Clock, *, exposure_s: float = 0.01, move_s: float = 0.0) -> None:
-        self._clock, self._exposure_s, self._move_s = clock, exposure_s, move_s
+    def __init__(
+        self, clock: Clock, *, exposure_s: float = 0.01, move_s: float = 0.0, folder: str = ""
+    ) -> None:
+        self._clock, self._exposure_s, self._move_s, self._folder = clock, exposure_s, move_s, folder
         self.exposed: list[tuple[int, float]] = []
         self.stimulated: list[tuple[int, StimulusMask]] = []
         self.done: list[str] = []
@@ -112,7 +116,7 @@ class MemoryInstruments:
             raise BadInputError("these instruments are claimed already")
         self.claimed = True
         self.done.append(f"open {opening.run}")
-        return ""
+        return self._folder
 
     def place(self, event: Event) -> PlacedParts:
         """Take the time of a move."""

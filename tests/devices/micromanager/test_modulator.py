@@ -1,7 +1,5 @@
 """Light modulators of a core: they keep the promises of one, and what they do not show is an error."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -17,29 +15,14 @@ from parfocal.ipc import ServiceProxy
 from parfocal.testing.contracts import MODULATOR, examine
 from parfocal.testing.local_rig import LocalRig
 
-SMALL = {"OnCameraCCDXSize": 64, "OnCameraCCDYSize": 48}
-LINES = """Property,Core,Initialize,0
-Device,DHub,DemoCamera,DHub
-Device,Camera,DemoCamera,DCam
-Parent,Camera,DHub
-#py pyDevice,SLM,slm_devices,{name}
-Property,Core,Initialize,1
-Property,Core,Camera,Camera
-#py Property,Core,SLM,SLM
-"""
-
 
 @pytest.fixture
-def rig_with(tmp_path, monkeypatch):
+def rig_with(core_with, tmp_path):
     """Return a function that opens a core with a light modulator of a class."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parent))
     with LocalRig(tmp_path, SYSTEM_CLOCK) as rig:
 
         def opened(name):
-            path = tmp_path / f"{name}.cfg"
-            path.write_text(LINES.format(name=name), "utf-8")
-            options = {"configuration": str(path), "properties": {"Camera": SMALL}}
-            rig.add("camera", CoreHost, {"options": options})
+            rig.add("camera", CoreHost, {"options": core_with("SLM", "SLM", f"slm_devices,{name}")})
             return rig
 
         yield opened

@@ -1,7 +1,6 @@
 """Devices of a core that step from frame to frame, and a sequence that is cut short."""
 
 import importlib
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,25 +10,12 @@ from parfocal.core.sequences import ExpectedSequence
 from parfocal.devices.context import DeviceContext
 from parfocal.devices.registry import make_device
 
-LINES = """Property,Core,Initialize,0
-Device,DHub,DemoCamera,DHub
-Device,Camera,DemoCamera,DCam
-Parent,Camera,DHub
-#py pyDevice,XY,stepping_stage,SteppingStage
-Property,Core,Initialize,1
-Property,Core,Camera,Camera
-#py Property,Core,XYStage,XY
-"""
-SMALL = {"Camera": {"OnCameraCCDXSize": 64, "OnCameraCCDYSize": 48}}
 PLACES = ((0.0, 1.0), (10.0, 2.0), (20.0, 3.0), (30.0, 4.0))
 
 
 @pytest.fixture
-def camera(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(str(Path(__file__).parent))
-    path = tmp_path / "stepping.cfg"
-    path.write_text(LINES, "utf-8")
-    options = {"configuration": str(path), "properties": SMALL, "exposure_ms": 20.0}
+def camera(core_with):
+    options = core_with("XYStage", "XY", "stepping_stage,SteppingStage") | {"exposure_ms": 20.0}
     device = make_device("micromanager-camera", options, DeviceContext(), Camera)
     device.open()
     yield device

@@ -70,8 +70,13 @@ class ServicePoll:
             return f"{self.service} is gone"
         if status.state != "ready":
             return f"{self.service}: {status.state}"
+        return f"{self.service}: {self.unanswered}" if self.unanswered else ""
+
+    @property
+    def unanswered(self) -> str:
+        """For how long a service does not answer, in words; "" if it does."""
         silent_s = SYSTEM_CLOCK.monotonic_ns() / 1e9 - self._asked_s if self._waits else 0.0
-        return f"{self.service}: no answer for {silent_s:.0f} s" if silent_s > _SILENT_AFTER_S else ""
+        return f"no answer for {silent_s:.0f} s" if silent_s > _SILENT_AFTER_S else ""
 
     @property
     def _is_told(self) -> bool:

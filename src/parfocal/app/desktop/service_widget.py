@@ -24,22 +24,24 @@ from parfocal.app.desktop.fields import label_of, unit_text, value_text
 from parfocal.app.desktop.request_line import RequestLine
 from parfocal.app.desktop.section import PanelSection
 from parfocal.app.desktop.service_form import ServiceForm, command_label, readings, service_form
+from parfocal.app.desktop.service_poll import ServicePoll
 from parfocal.app.desktop.settings_form import SettingsForm
 from parfocal.app.desktop.style import GAP
 from parfocal.app.desktop.value_form import ValueForm
-from parfocal.core.clock import SYSTEM_CLOCK
 
 if TYPE_CHECKING:
     from parfocal.app.desktop.request import Request
     from parfocal.app.desktop.session import Session
     from parfocal.ipc import CommandInfo
 
-_LOOKS_EVERY_S, _SILENT_AFTER_S = 0.15, 1.0
+_LOOKS_EVERY_S = 0.15
 """A command of another client is told by no notice, and shall be seen within 0.2 s."""
 _OF_THE_RIG = {"restart": "Restart this service", "end": "End this service until it is restarted"}
 _IN_A_ROW = 3
 _FEW = 8
 """So many values of a state are shown without being asked for."""
+_NOT_TOLD: dict[str, Any] = {}
+_NOTHING: dict[str, Any] = {"state": "nothing to tell"}
 
 
 class ServiceWidget(QWidget):
@@ -62,11 +64,8 @@ class ServiceWidget(QWidget):
         self._built: tuple[CommandInfo, ...] | None = None
         self._wanted: tuple[str, bool] | None = None
         self._limits: dict[str, Any] | None = None
-        self._state: dict[str, Any] = {}
+        self._told = ServicePoll(session, service, "state", every_s=_LOOKS_EVERY_S)
         self._shown: dict[str, Any] | None = None
-        self._asked: Request | None = None
-        self._asked_s = 0.0
-        self._notices = 0
         self._labels: dict[str, QLabel] = {}
         self.name, self.chip, self.silent, self.line = QLabel(service), QLabel(), QLabel(), RequestLine()
         self._area = QScrollArea()
@@ -74,14 +73,13 @@ class ServiceWidget(QWidget):
 
     def refresh(self) -> None:
         """Show what is new, and ask for the state every now and then."""
-        now_s = SYSTEM_CLOCK.monotonic_ns() / 1e9
-        self._ask_state(now_s)
-        self._show_health(now_s)
+        self._told.refresh()
+        self._show_health()
         commands = self.session.commands(self.service)
         if commands is not None and self._limits is None:
             self._ask_limits(commands)
         settings = self.session.setting_statuses(self.service)
-        known = commands is not None and settings is not None and self._limits is not None and self._state
+        known = commands is not None and settings is not None and self._limits is not None and self.state
         if known and commands != self._built:
             self._build(commands or ())
         self._show_state()
@@ -92,11 +90,11 @@ class ServiceWidget(QWidget):
 
     def _show_state(self) -> None:
         """Show what the service has told last, once for each time that it has."""
-        if self._shown is self._state:
+        if self._shown is self.state:
             return
-        self._shown = self._state
-        self.controls.show_values(self._state)
-        for key, value in readings(self._state, self.form).items():
+        self._shown = self.state
+        self.controls.show_values(self.state)
+        for key, value in readings(self.state, self.form).items():
             if key in self._labels and self._labels[key].text() != (text := _reading(key, value)):
                 self._labels[key].setText(text)
 
@@ -124,34 +122,21 @@ class ServiceWidget(QWidget):
     @property
     def state(self) -> dict[str, Any]:
         """What the service is set to now, as it told last; {} before that."""
-        return self._state
+        told: dict[str, Any] | None = self._told.value
+        return _NOT_TOLD if told is None else told or _NOTHING
 
     # -- asking ------------------------------------------------------------------------------------
 
     def _ask(self, command: str, arguments: dict[str, Any]) -> Request:
-        self._asked_s = 0.0  # look soon at what it did
-        return self.session.ask(self.service, command, **arguments).then(lambda _: self._look_now())
+        self._told.soon()  # at what it did
+        return self.session.ask(self.service, command, **arguments).then(lambda _: self._told.soon())
 
     def _ask_rig(self, command: str) -> None:
         self.line.follow(self.session.ask("rig", command, service=self.service))
 
-    def _look_now(self) -> None:
-        self._asked_s = 0.0
-
     def _set_value(self, key: str, value: Any) -> Request:
         control = next(control for control in self.form.controls if control.key == key)
         return self._ask(control.command, {control.parameter: value})
-
-    def _ask_state(self, now_s: float) -> None:
-        waits = self._asked is not None and self._asked.state == "pending"
-        notices = self.session.notices(self.service)
-        if not waits and (now_s - self._asked_s >= _LOOKS_EVERY_S or notices != self._notices):
-            self._asked_s, self._notices = now_s, notices
-            self._asked = self.session.ask(self.service, "state").then(self._take_state)
-
-    def _take_state(self, request: Request) -> None:
-        if request.state == "done":
-            self._state = request.result or {"state": "nothing to tell"}
 
     def _ask_limits(self, commands: tuple[CommandInfo, ...]) -> None:
         self._limits = {}
@@ -165,15 +150,13 @@ class ServiceWidget(QWidget):
 
     # -- showing -----------------------------------------------------------------------------------
 
-    def _show_health(self, now_s: float) -> None:
+    def _show_health(self) -> None:
         status = self.session.snapshot().rig.services.get(self.service)
         state = "is gone" if status is None else status.state
         ready = state == "ready"
         theme = self.session.theme
-        waits = self._asked is not None and self._asked.state == "pending"
-        silent_s = now_s - self._asked_s if waits and self._asked_s else 0.0
         error = "" if status is None or ready else status.error
-        told = f"no answer for {silent_s:.0f} s" if ready and silent_s > _SILENT_AFTER_S else error
+        told = (self._told.unanswered if ready else "") or error
         self.silent.setText(told)
         self.silent.setVisible(bool(told))
         colour = theme.alarm if told or not ready else theme.good
@@ -184,7 +167,7 @@ class ServiceWidget(QWidget):
         """Make everything that the service offers."""
         self._built, self._shown = commands, None
         limits = self._limits or {}
-        form = self.form = service_form(commands, self._state, limits)
+        form = self.form = service_form(commands, self.state, limits)
         infos = (*form.actions, *form.reads, *form.others)
         self.commands = {info.name: CommandForm(info, limits, self._ask) for info in infos}
         self.controls = ValueForm({c.key: c.field for c in form.controls}, self._set_value)
@@ -198,7 +181,7 @@ class ServiceWidget(QWidget):
             column.addWidget(self._halts(form.halts))
         if form.controls:
             column.addWidget(_section("Values", [self.controls]))
-        state = readings(self._state, form)
+        state = readings(self.state, form)
         if state:
             column.addWidget(_section("State", [self._readings(state)], is_open=len(state) <= _FEW))
         for title, group, is_open in (("Commands", form.actions, True), ("Ask", form.reads, False)):

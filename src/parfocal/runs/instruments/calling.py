@@ -24,6 +24,10 @@ _SAMPLES = 6
 _PAUSE_S = 0.01
 
 
+def _cancel(call: Call) -> None:
+    call.cancel_soon("aborted")
+
+
 class InstrumentCalls:
     """Calls services on behalf of one run. One thread at a time, but for `ready`, `abort` and `tell`.
 
@@ -109,24 +113,19 @@ class InstrumentCalls:
         while self._clients:
             self._clients.popitem()[1].close()
 
-    def begin(self, service: str, command: str, /, *args: Any, limit_s: float = 0.0, **options: Any) -> Call:
-        """Ask for a command, which may take `limit_s` beside the answer; an abort cancels it."""
-        call = self.client(service).submit(command, *args, timeout_s=self._answer_s + limit_s, **options)
-        return self._watched(call)
-
-    def begin_whole(
+    def begin(
         self,
         service: str,
         command: str,
         /,
         *args: Any,
-        end: Callable[[Call], object],
-        limit_s: float,
+        limit_s: float = 0.0,
+        end: Callable[[Call], object] = _cancel,
         **options: Any,
     ) -> Call:
-        """Ask for a command as `begin` does; an abort does not cancel it, but calls `end` with the call.
+        """Ask for a command, which may take `limit_s` beside the answer; an abort cancels it.
 
-        So it returns what it has come to.
+        With `end` an abort calls that with the call instead, so that it returns what it has come to.
         """
         call = self.client(service).submit(command, *args, timeout_s=self._answer_s + limit_s, **options)
         return self._watched(call, end)
@@ -222,8 +221,7 @@ class InstrumentCalls:
         for call, end in under_way:
             end(call)
 
-    def _watched(self, call: Call, end: Callable[[Call], object] | None = None) -> Call:
-        end = end or _cancel
+    def _watched(self, call: Call, end: Callable[[Call], object] = _cancel) -> Call:
         with self._lock:
             going_on = {one: how for one, how in self._under_way.items() if not one.done()}
             self._under_way = {**going_on, call: end}
@@ -249,7 +247,3 @@ def answers(client: Client, timeout_s: float) -> bool:
         client.ping(timeout_s)
         return True
     return False
-
-
-def _cancel(call: Call) -> None:
-    call.cancel_soon("aborted")

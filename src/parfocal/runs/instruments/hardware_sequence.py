@@ -120,7 +120,7 @@ class HardwareSequences:
             group=self._group or "",
             presets=_changing(channels),
         )
-        call = self._calls.begin_whole(
+        call = self._calls.begin(
             self._camera,
             "take_sequence",
             expected,
