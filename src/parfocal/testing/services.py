@@ -6,6 +6,7 @@ import ctypes
 import os
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,9 @@ from parfocal.ipc import RECEIVER, command
 from parfocal.ipc.lanes import Job
 from parfocal.processes import LOOP, FixedSettings, Service, ServiceContext
 from parfocal.processes.loop import MainLoop
+
+_STEP_S = 1.5
+"""How long one step of `Slow` takes."""
 
 
 class CounterSettings(BaseModel):
@@ -245,16 +249,28 @@ class Parent(Counter):
         return [shell.pid, int(shell.stdout.readline())]
 
 
+def work_alone(lasts_s: float) -> None:
+    """Use the processor for so long, and let no other thread of this process run meanwhile."""
+    switches_every_s = sys.getswitchinterval()
+    sys.setswitchinterval(1000 * lasts_s)  # how long another thread waits before it asks for its turn
+    try:
+        ends_at = SYSTEM_CLOCK.monotonic_ns() + int(lasts_s * 1e9)
+        while SYSTEM_CLOCK.monotonic_ns() < ends_at:
+            pass
+    finally:
+        sys.setswitchinterval(switches_every_s)
+
+
 class Slow(Counter):
     """Takes a while for a step, with or without letting its own threads run."""
 
     def step(self) -> float | None:
-        """Take 1.5 s or more."""
+        """Take 1.5 s."""
         self.count += 1
         if self.settings.label == "lets nobody run":
-            pow(3, 1 << 8_000, (1 << 8_000) - 1)  # one call of seconds, which no other thread interrupts
+            work_alone(_STEP_S)
         else:
-            SYSTEM_CLOCK.sleep(1.5)
+            SYSTEM_CLOCK.sleep(_STEP_S)
         return self.settings.period_s
 
 
