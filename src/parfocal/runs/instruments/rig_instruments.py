@@ -2,45 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
 from functools import partial
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from parfocal.core.errors import FocusNotFoundError, FrameLostError, ParfocalError
-from parfocal.core.frames import FrameSpec
 from parfocal.core.modulation import PackedMask
-from parfocal.runs.acquisition_mode import parts_of
-from parfocal.runs.disk_forecast import FRAMES, REGIONS, TRACKS
-from parfocal.runs.forecast.device_times import DeviceTimes, PlacedParts
+from parfocal.runs.forecast.device_times import PlacedParts
 from parfocal.runs.instruments.calling import InstrumentCalls
-from parfocal.runs.instruments.camera_calls import CameraCalls
+from parfocal.runs.instruments.exposing import EventExposure
 from parfocal.runs.instruments.focus_sweep import find_focus
-from parfocal.runs.instruments.hardware_sequence import HardwareSequences
-from parfocal.runs.instruments.instruments import (
-    AbortedError,
-    AcquiredFrames,
-    CalledService,
-    EventProgress,
-    ExposedFrame,
-    FiredStimulus,
-    InstrumentRestartedError,
-    Interfered,
-    RunStart,
-    RunStorage,
-    StimulusMask,
-)
-from parfocal.runs.instruments.modulator_calls import ModulatorCalls
-from parfocal.runs.instruments.rig_facts import RigFacts, field_of_view_um
+from parfocal.runs.instruments.learning import declared_times, learn_facts
+from parfocal.runs.instruments.parts import instrument_parts
+from parfocal.runs.instruments.rig_facts import RigFacts
 from parfocal.runs.instruments.run_frames import RunFrames
-from parfocal.runs.instruments.run_light import RunLight
-from parfocal.runs.instruments.sequenced_events import sequences_of, sequences_text
-from parfocal.runs.instruments.service_calls import ServiceCalls
+from parfocal.runs.instruments.sequenced_events import sequences_text
 from parfocal.runs.instruments.shared_instruments import SharedInstruments
-from parfocal.runs.instruments.stages import Stages
-from parfocal.streams import open_stream
 
 if TYPE_CHECKING:
     import logging
@@ -49,22 +27,28 @@ if TYPE_CHECKING:
 
     from parfocal.core.clock import Clock
     from parfocal.core.event_layout import EventLayout
-    from parfocal.core.frames import FrameHeader, StreamSpec
+    from parfocal.core.frames import FrameHeader
     from parfocal.core.messages import Interference
     from parfocal.core.run_status import RunCommand
     from parfocal.ipc import Client
     from parfocal.runs.acquisition_mode import AcquisitionMode
+    from parfocal.runs.forecast.device_times import DeviceTimes
+    from parfocal.runs.instruments.instruments import (
+        AcquiredFrames,
+        CalledService,
+        EventProgress,
+        ExposedFrame,
+        FiredStimulus,
+        Interfered,
+        RunStart,
+        RunStorage,
+        StimulusMask,
+    )
     from parfocal.runs.machine.counts import EventCounts
     from parfocal.runs.machine.tasks import Ending
     from parfocal.runs.plans.event import Event
     from parfocal.runs.plans.service_call import ServiceCall
     from parfocal.runs.settings import RunSettings
-
-_NO_EVENT = -1
-"""Number of a frame that is for no event."""
-
-_CALLS_OF_FRAME = 3
-"""What a frame takes beside its readout, in calls: it goes into the ring, is counted, and told."""
 
 
 class RigInstruments:
@@ -116,20 +100,11 @@ class RigInstruments:
             restart_s=settings.restart_s,
             on_lost=lambda _: self._forget(),
         )
-        self._light = RunLight(self._calls, clock, settings.channels, settings.lights, settings.modulator)
-        self._modulator = ModulatorCalls(self._calls, settings.modulator, self.use)
-        self._stages = Stages(self._calls, settings.xy, settings.z)
-        self._camera = CameraCalls(self._calls, settings.camera)
-        self._sequences = HardwareSequences(
-            self._calls,
-            settings.sequencer,
-            settings.sequenced_z,
-            settings.sequenced_xy,
-            settings.sequenced_channels,
-        )
-        self._ahead: Callable[[int], Iterator[Event]] = lambda _: iter(())
-        self._services = ServiceCalls(self._calls, clock, log)
+        self._parts = instrument_parts(settings, self._calls, self.use, clock, log)
+        self._camera, self._stages, self._light = self._parts.camera, self._parts.stages, self._parts.light
+        self._sequences, self._services = self._parts.sequences, self._parts.services
         self._frames = RunFrames(settings, self._calls, restarts, streams, clock, records=self.records)
+        self._exposure = EventExposure(self._parts, self._frames.number_of)
         self.facts = RigFacts()
         self._streams = streams
         self._opened = self._rested = False
@@ -154,45 +129,10 @@ class RigInstruments:
 
         The record would be in `folder`, and hold what an acquisition of that `mode` does.
         """
-        chosen = self._settings
-        self._sequences.learn()
-        spec = open_stream(self._streams, chosen.camera).spec if chosen.camera else None
-        self.facts = RigFacts(
-            presets=self._light.learn(),
-            powers=self._light.powers(),
-            found=self._stages.learn(),
-            axes=self._stages.limits,
-            exposure_ms=self._camera.learn() if chosen.camera else None,
-            frame=f"{spec.shape} {spec.dtype}" if isinstance(spec, FrameSpec) else "",
-            frame_shape=spec.shape if isinstance(spec, FrameSpec) else (),
-            field_um=field_of_view_um(spec) if isinstance(spec, FrameSpec) else None,
-            frame_bytes=spec.nbytes if isinstance(spec, FrameSpec) else 0,
-            frame_s=self._calls.declared_times(chosen.camera).get("frame", 0.0) if chosen.camera else 0.0,
-            stored_bytes=self._stored_bytes(spec, mode),
-            disk_free_bytes=self._calls.ask(chosen.recorder, "free_bytes", folder) if self.records else None,
-            calibration=self._modulator.learn(),
-            problems=self._services.problems(self._asked),
+        self.facts = learn_facts(
+            self._parts, self._streams, self._asked, mode, folder=folder, records=self.records
         )
         return self.facts
-
-    def _stored_bytes(self, spec: StreamSpec | None, mode: AcquisitionMode | None) -> dict[str, int]:
-        """Return what the record holds of each frame of a camera that runs by itself."""
-        chosen = self._settings
-        if not self.records or not isinstance(spec, FrameSpec):
-            return {}
-        if mode is None:
-            named = self._calls.ask(chosen.recorder, "get_settings")["frames"] or ()
-            is_named = chosen.camera in ((named,) if isinstance(named, str) else named)
-            return {FRAMES: spec.nbytes} if is_named else {}
-        parts = parts_of(mode)
-        asks = chosen.tracker and (parts.tracks or parts.roi_video)
-        beads = self._calls.ask(chosen.tracker, "bytes_per_frame") if asks else {}
-        each = {
-            FRAMES: spec.nbytes if parts.video else 0,
-            REGIONS: beads.get("roi_video", 0) if parts.roi_video else 0,
-            TRACKS: beads.get("tracks", 0) if parts.tracks else 0,
-        }
-        return {name: size for name, size in each.items() if size}
 
     def problems(self, asked: tuple[ServiceCall, ...]) -> tuple[str, ...]:
         """Return what is wrong with calls that are added to those of the run, in words."""
@@ -208,36 +148,7 @@ class RigInstruments:
 
     def declared_times(self, *, with_calls: bool = True) -> DeviceTimes:
         """Return how long they take, as they declare it; `with_calls` tries how long calls to them take."""
-        camera = self._settings.camera
-        exposures_ms, of_camera = self._light.exposures_ms, dict[str, float]()
-        if camera:
-            exposures_ms[""] = self._camera.exposure_ms()
-            of_camera = self._calls.declared_times(camera)
-        calls_s = self._calls.round_trips_s(self._reads()) if with_calls else {}
-        camera_s = calls_s.get(camera, 0.0)
-        light = self._light.times(calls_s, camera_s)
-        return DeviceTimes(
-            axes=self._stages.times(calls_s),
-            switch_s=dict(light.switch_s),
-            exposure_ms=exposures_ms,
-            shade_s=light.shutter_s,
-            light_s=light.shutter_s,
-            before_s=camera_s,
-            after_s=of_camera.get("readout", 0.0) + _CALLS_OF_FRAME * camera_s,
-            frame_s=of_camera.get("frame", 0.0),
-            kept_as={
-                **self._stages.kept_as,
-                "light": light.kept_as,
-                "camera": self.camera_kept_as,
-            },
-        )
-
-    def _reads(self) -> dict[str, str]:
-        """Return a command of each service by which a call to it may be tried."""
-        chosen = self._settings
-        reads = dict.fromkeys(filter(None, (chosen.camera, chosen.xy, chosen.z)), "declared_limits")
-        reads |= dict.fromkeys(self._light.lamps, "power")
-        return {**reads, **({chosen.channels: "switch_times"} if chosen.channels else {})}
+        return declared_times(self._parts, self.camera_kept_as, with_calls=with_calls)
 
     def discard(self) -> None:
         """Let go of the services; nothing was claimed yet."""
@@ -249,7 +160,7 @@ class RigInstruments:
 
     def look_ahead(self, events: Callable[[int], Iterator[Event]]) -> None:
         """Take what returns the events of the run from a number on."""
-        self._ahead = events
+        self._exposure.look_ahead = events
 
     def _heard(self, service: str, what: Interference) -> None:
         stops_camera = service == self._settings.camera and what.command in ("stop", "stop_sequence")
@@ -308,16 +219,9 @@ class RigInstruments:
         """Take the frame of an event, in its light."""
         with self.use.lock:
             if self._sequences.has(event):
-                return self._sequenced(event)
+                return self._exposure.sequenced(event)
             self._check_placed(event)
-            if event.kind == "stimulus":
-                with self._modulator.showing(None, self._light.lighting_up()):
-                    return self._expose_lit(event)
-            self._light_up()
-            events = self._sequence_from(event)
-            if len(events) > 1:
-                return self._expose_sequence(events)
-            return self._expose_lit(event)
+            return self._exposure.expose(event)
 
     def go_on_to(self, event: Event) -> None:
         """Have the light path begin to change to what the next event wants, unless a stage moves as well.
@@ -333,19 +237,6 @@ class RigInstruments:
         finally:
             self.use.lock.release()
 
-    def _sequence_from(self, event: Event) -> tuple[Event, ...]:
-        """Return an event and those after it that the instruments take by themselves."""
-        if self._sequences.limits.frames < 2:
-            return (event,)
-        ahead = self._ahead(event.number)
-        if next(ahead, None) != event:  # its height was shifted by an autofocus
-            return (event,)
-        return next(sequences_of(chain((event,), ahead), self._exposure_ms, self._sequences.limits))
-
-    def _exposure_ms(self, event: Event) -> float:
-        own_ms = self._light.exposure_ms(event)
-        return self._camera.found_exposure_ms if own_ms is None else own_ms
-
     def sequences_text(self, events: Iterable[Event], usual_ms: float) -> str:
         """Return in words which of some events the instruments would take by themselves; "" if none.
 
@@ -358,63 +249,15 @@ class RigInstruments:
             self._sequences.limits,
         )
 
-    def _expose_sequence(self, events: tuple[Event, ...]) -> ExposedFrame:
-        """Have the frames of events taken as one; return the first."""
-        numbers = [self._frames.number_of(event) for event in events]
-        for axis in "xyz":
-            if len({event.targets_um.get(axis) for event in events}) > 1:
-                self._stages.moved_by_itself(axis)
-        with self._light.stepping_to(events[-1]):
-            whole = self._sequences.expose(events, numbers, [self._exposure_ms(event) for event in events])
-        if not whole and len({event.channel for event in events}) > 1:
-            self._light.dark()  # nobody knows which channel it has come to
-        if lost := self._light.renew():
-            self._sequences.forget()
-            raise InstrumentRestartedError(f"{lost} ended during the exposure: it was dark", source=lost)
-        if not self._sequences.has(events[0]):  # ended before its first exposure
-            if self._calls.aborted.is_set():
-                raise AbortedError("the exposure was aborted")
-            return self._expose_lit(events[0])
-        return self._sequenced(events[0], self._light.lit_within_s)
-
-    def _sequenced(self, event: Event, light_s: float | None = None) -> ExposedFrame:
-        """Return the frame of an event that was taken with others; nobody has read back at which height."""
-        header, at = self._sequences.take(event), self._stages.position
-        return ExposedFrame(
-            header=header,
-            x_um=at.get("x"),
-            y_um=at.get("y"),
-            power=self._light.power,
-            light_s=light_s,
-            sequenced=True,
-        )
-
     def _check_placed(self, event: Event) -> None:
         """Place an event again if another run has used the instruments, or its light was lost."""
         if self.use.last is not self or self._light.renew():
             self.place(event)
 
-    def _light_up(self) -> None:
-        """Let the light through for what is no stimulus: the mask of the last one is gone by then."""
-        self._modulator.wait_blank()
-        self._light.light_up()
-
-    def _expose_lit(self, event: Event) -> ExposedFrame:
-        header = self._snap(event, self._frames.number_of(event))
-        at = self._stages.position
-        return ExposedFrame(
-            header=header,
-            x_um=at.get("x"),
-            y_um=at.get("y"),
-            z_um=at.get("z"),
-            power=self._light.power,
-            light_s=self._light.lit_within_s,
-        )
-
     def prepare(self, mask: StimulusMask) -> None:
         """Have the modulator make ready what it takes to show a mask."""
         if self._settings.modulator and mask.packed is not None:
-            self._modulator.prepare(mask.packed)
+            self._parts.modulator.prepare(mask.packed)
 
     def stimulate(self, event: Event, mask: StimulusMask) -> FiredStimulus:
         """Show the mask, light it as a stimulus asks, and take its frame; read back what there was."""
@@ -422,24 +265,7 @@ class RigInstruments:
         packed = mask.packed or PackedMask.of(mask.mask)
         with self.use.lock:
             self._check_placed(event)
-            with self._modulator.showing(packed, self._light.lighting_up()) as shown:
-                exposed = self._expose_lit(event)
-                reading, places = self._light.begin_reading(), self._stages.begin_reading()
-            at = self._stages.finish_reading(places)
-            state = None if reading is None else self._calls.result(reading)
-        assert shown is not None
-        power = exposed.power if state is None else state.power
-        return FiredStimulus(
-            exposed=dataclasses.replace(
-                exposed, x_um=at.get("x"), y_um=at.get("y"), z_um=at.get("z"), power=power
-            ),
-            mask_hash=shown.hash,
-            lit_px=shown.lit_px,
-            shutter=None if state is None else state.lit,
-            shown_ns=shown.shown_ns,
-            mask_read=shown.read_back,
-            fired_ns=exposed.header.time_ns - exposed.header.exposure_ns,
-        )
+            return self._exposure.stimulate(event, packed)
 
     def focus(self, event: Event) -> float:
         """Look for the focus around where an autofocus wants it; return its height, where z stands then."""
@@ -461,22 +287,15 @@ class RigInstruments:
             return z_um
 
     def _look(self, event: Event) -> FrameHeader:
-        """Take a frame at the height of an event that is for none: the record leaves it out."""
+        """Take a frame at the height of an event that is for none."""
         self.place(event)
-        self._light_up()
-        return self._snap(event, _NO_EVENT)
-
-    def _snap(self, event: Event, number: int) -> FrameHeader:
-        header = self._camera.snap(event, number, self._light.exposure_ms(event))
-        if lost := self._light.renew():
-            raise InstrumentRestartedError(f"{lost} ended during the exposure: it was dark", source=lost)
-        return header
+        return self._exposure.for_no_event(event)
 
     def acquire(self, count: int | None, duration_s: float | None = None) -> AcquiredFrames:
         """Have the camera run by itself, in the light as it is."""
         with self.use.lock:
             self._frames.tell_changes()
-            self._light_up()
+            self._exposure.light_up()
             return self._frames.acquire(count, duration_s)
 
     def call(self, asked: ServiceCall) -> CalledService:
@@ -485,7 +304,7 @@ class RigInstruments:
             return self._services.run(asked)
         with self.use.lock:
             self._frames.tell_changes()
-            self._light_up()
+            self._exposure.light_up()
             return self._services.run(asked, self._frames.expose_until)
 
     def hold_call(self) -> None:

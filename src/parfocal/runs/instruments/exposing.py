@@ -1,0 +1,152 @@
+"""Has frames taken in the light of their events, once stages and light path are where they are to be."""
+
+from __future__ import annotations
+
+import dataclasses
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from parfocal.runs.instruments.instruments import (
+    AbortedError,
+    ExposedFrame,
+    FiredStimulus,
+    InstrumentRestartedError,
+)
+from parfocal.runs.instruments.sequenced_events import sequences_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from parfocal.core.frames import FrameHeader
+    from parfocal.core.modulation import PackedMask
+    from parfocal.runs.instruments.parts import InstrumentParts
+    from parfocal.runs.plans.event import Event
+
+_NO_EVENT = -1
+"""Number of a frame that is for no event."""
+
+
+class EventExposure:
+    """Exposes for events, one by one or several in a sequence. One thread at a time.
+
+    Parameters
+    ----------
+    parts : InstrumentParts
+        Those of the run.
+    number_of : callable
+        Returns the number by which the header of a frame names its event.
+
+    Attributes
+    ----------
+    look_ahead : callable
+        Returns the events of the run from a number on, so that several may be taken as one.
+    """
+
+    def __init__(self, parts: InstrumentParts, number_of: Callable[[Event], int]) -> None:
+        self._parts, self._number_of = parts, number_of
+        self._camera, self._stages, self._light = parts.camera, parts.stages, parts.light
+        self._modulator, self._sequences = parts.modulator, parts.sequences
+        self.look_ahead: Callable[[int], Iterator[Event]] = lambda _: iter(())
+
+    def light_up(self) -> None:
+        """Let the light through for what is no stimulus: the mask of the last one is gone by then."""
+        self._modulator.wait_blank()
+        self._light.light_up()
+
+    def expose(self, event: Event) -> ExposedFrame:
+        """Take the frame of an event, with those after it that the instruments take by themselves."""
+        if event.kind == "stimulus":
+            with self._modulator.showing(None, self._light.lighting_up()):
+                return self._lit(event)
+        self.light_up()
+        events = self._sequence_from(event)
+        return self._sequence(events) if len(events) > 1 else self._lit(event)
+
+    def stimulate(self, event: Event, mask: PackedMask) -> FiredStimulus:
+        """Show the mask, light it, and take its frame; read back what there was."""
+        with self._modulator.showing(mask, self._light.lighting_up()) as shown:
+            exposed = self._lit(event)
+            reading, places = self._light.begin_reading(), self._stages.begin_reading()
+        at = self._stages.finish_reading(places)
+        state = None if reading is None else self._parts.calls.result(reading)
+        assert shown is not None
+        power = exposed.power if state is None else state.power
+        return FiredStimulus(
+            exposed=dataclasses.replace(
+                exposed, x_um=at.get("x"), y_um=at.get("y"), z_um=at.get("z"), power=power
+            ),
+            mask_hash=shown.hash,
+            lit_px=shown.lit_px,
+            shutter=None if state is None else state.lit,
+            shown_ns=shown.shown_ns,
+            mask_read=shown.read_back,
+            fired_ns=exposed.header.time_ns - exposed.header.exposure_ns,
+        )
+
+    def for_no_event(self, event: Event) -> FrameHeader:
+        """Take a frame in the light of an event that is for none: the record leaves it out."""
+        self.light_up()
+        return self._snap(event, _NO_EVENT)
+
+    def sequenced(self, event: Event, light_s: float | None = None) -> ExposedFrame:
+        """Return the frame of an event that was taken with others; nobody has read back at which height."""
+        header, at = self._sequences.take(event), self._stages.position
+        return ExposedFrame(
+            header=header,
+            x_um=at.get("x"),
+            y_um=at.get("y"),
+            power=self._light.power,
+            light_s=light_s,
+            sequenced=True,
+        )
+
+    def _exposure_ms(self, event: Event) -> float:
+        own_ms = self._light.exposure_ms(event)
+        return self._camera.found_exposure_ms if own_ms is None else own_ms
+
+    def _sequence_from(self, event: Event) -> tuple[Event, ...]:
+        """Return an event and those after it that the instruments take by themselves."""
+        if self._sequences.limits.frames < 2:
+            return (event,)
+        ahead = self.look_ahead(event.number)
+        if next(ahead, None) != event:  # its height was shifted by an autofocus
+            return (event,)
+        return next(sequences_of(chain((event,), ahead), self._exposure_ms, self._sequences.limits))
+
+    def _sequence(self, events: tuple[Event, ...]) -> ExposedFrame:
+        """Have the frames of events taken as one; return the first."""
+        numbers = [self._number_of(event) for event in events]
+        for axis in "xyz":
+            if len({event.targets_um.get(axis) for event in events}) > 1:
+                self._stages.moved_by_itself(axis)
+        with self._light.stepping_to(events[-1]):
+            whole = self._sequences.expose(events, numbers, [self._exposure_ms(event) for event in events])
+        if not whole and len({event.channel for event in events}) > 1:
+            self._light.dark()  # nobody knows which channel it has come to
+        if lost := self._light.renew():
+            self._sequences.forget()
+            raise InstrumentRestartedError(f"{lost} ended during the exposure: it was dark", source=lost)
+        if not self._sequences.has(events[0]):  # ended before its first exposure
+            if self._parts.calls.aborted.is_set():
+                raise AbortedError("the exposure was aborted")
+            return self._lit(events[0])
+        return self.sequenced(events[0], self._light.lit_within_s)
+
+    def _lit(self, event: Event) -> ExposedFrame:
+        """Take the frame of an event in the light as it is."""
+        header = self._snap(event, self._number_of(event))
+        at = self._stages.position
+        return ExposedFrame(
+            header=header,
+            x_um=at.get("x"),
+            y_um=at.get("y"),
+            z_um=at.get("z"),
+            power=self._light.power,
+            light_s=self._light.lit_within_s,
+        )
+
+    def _snap(self, event: Event, number: int) -> FrameHeader:
+        header = self._camera.snap(event, number, self._light.exposure_ms(event))
+        if lost := self._light.renew():
+            raise InstrumentRestartedError(f"{lost} ended during the exposure: it was dark", source=lost)
+        return header
