@@ -12,7 +12,7 @@ def plot(run: Path, *, stream: str = "", out: Path | None = None, json: bool = F
 
     `tracks.png` of tracks, those of cells over the last images; `overlay.png` of beads in a frame, if it
     recorded frames; `STREAM.png` of other rows, such as a sensor's, over time, and of the last frame of a
-    stream that nobody tracked.
+    stream that nobody tracked. Images that are not there are told.
 
     Parameters
     ----------
@@ -31,9 +31,12 @@ def plot(run: Path, *, stream: str = "", out: Path | None = None, json: bool = F
     """
     from parfocal.rig.plot import plot_run
 
-    pictures = plot_run(run, stream=stream, out=out)
+    told: list[str] = []
+    pictures = plot_run(run, stream=stream, out=out, report=told.append)
     if json:
-        print_json({"files": [str(picture) for picture in pictures]})
+        print_json({"files": [str(picture) for picture in pictures], "missing": told})
         return
+    for line in told:
+        console().print(line, soft_wrap=True)
     for picture in pictures:
         console().print(str(picture), soft_wrap=True)

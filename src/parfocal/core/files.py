@@ -65,6 +65,23 @@ def draft_of(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}-{threading.get_native_id()}.new")
 
 
+def way_to(folder: Path | str, place: Path | str) -> str:
+    """Return the way to a folder as seen from another one, as documents have it, with slashes.
+
+    Where there is none, between two drives of Windows, it is the folder's own absolute path.
+
+    Examples
+    --------
+    >>> way_to("/data/run/frames.ome.zarr/0", "/data/again/labels.ome.zarr/0")
+    '../../../run/frames.ome.zarr/0'
+    """
+    try:
+        way = os.path.relpath(folder, place)
+    except ValueError:
+        way = os.path.abspath(folder)
+    return way.replace(os.sep, "/")
+
+
 def _open_private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 

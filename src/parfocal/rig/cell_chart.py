@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from parfocal.storage.recorded_run import MADE_OF_IMAGES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +30,8 @@ def are_cells(dtype: np.dtype[Any]) -> bool:
 
 def draw_cells(run: RecordedRun, stream: str, path: Path, *, title: str) -> None:
     """Write a PNG with the ways of the cells of a run, over the last image in which they were found.
+
+    Where the run's images are not there, it is black below them.
 
     Parameters
     ----------
@@ -55,15 +60,22 @@ def draw_cells(run: RecordedRun, stream: str, path: Path, *, title: str) -> None
         panel.set_axis_off()
     for panel, p in zip(panels, positions, strict=False):
         cells = rows[rows["p"] == p]
-        last = next(run.frames(_camera(run), t=int(cells["t"].max()), p=p, c=0, z=0).planes())
-        _draw_position(panel, cells, last)
+        _draw_position(panel, cells, _last_image(run, cells))
         panel.set_title(f"p = {p}")
     figure.savefig(path, format="png")
 
 
-def _camera(run: RecordedRun) -> str:
-    """Return the first stream of frames that lie by the plan's events: that of the camera."""
-    return next(name for name, record in run.manifest.streams.items() if record.events is not None)
+def _last_image(run: RecordedRun, cells: NDArray[Any]) -> NDArray[Any]:
+    """Return the last image (y, x) of a position with cells; black, as far as they went, if there is none."""
+    images = [name for name in run.streams("frames") if name not in MADE_OF_IMAGES]
+    camera = next((name for name in images if run.manifest.streams[name].events is not None), None)
+    if camera is None:
+        size = [math.ceil(np.nanmax(cells[axis], initial=0.0)) + 1 for axis in ("y_px", "x_px")]
+        return np.zeros(size, np.uint8)
+    image: NDArray[Any] = next(
+        run.frames(camera, t=int(cells["t"].max()), p=int(cells["p"][0]), c=0, z=0).planes()
+    )
+    return image
 
 
 def _draw_position(panel: Any, cells: NDArray[Any], image: NDArray[Any]) -> None:

@@ -24,13 +24,21 @@ from parfocal.viewers.row_plots import number_columns
 from parfocal.viewers.saving import save_picture
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 REGIONS = "rois.json"
 OVERLAY = "overlay.png"
 
 
-def plot_run(folder: Path, *, stream: str = "", out: Path | None = None) -> list[Path]:
+def plot_run(
+    folder: Path,
+    *,
+    stream: str = "",
+    out: Path | None = None,
+    report: Callable[[str], None] = lambda _: None,
+) -> list[Path]:
     """Draw what a run holds; pictures that are there are replaced.
 
     ``tracks.png`` of tracks of beads, or of the ways of cells over their last images, ``STREAM.png`` of other
@@ -45,6 +53,8 @@ def plot_run(folder: Path, *, stream: str = "", out: Path | None = None) -> list
         Only of this one; which tracks, where it recorded those of several trackers.
     out : Path, optional
         Folder for the pictures; the run's own otherwise.
+    report : callable
+        Told what can't be drawn, as the images lie in another record that is not there.
 
     Returns
     -------
@@ -59,8 +69,12 @@ def plot_run(folder: Path, *, stream: str = "", out: Path | None = None) -> list
     run = open_run(folder)
     place = folder if out is None else out
     tracked = [name for name in run.manifest.streams if _holds_tracks(run, name)]
+    without = run.manifest.missing.get("images", "")
     if stream and stream not in run.manifest.streams:
-        raise BadInputError(f"{run.folder} has no stream {stream!r}; {nearest(stream, run.manifest.streams)}")
+        known = without or nearest(stream, run.manifest.streams)
+        raise BadInputError(f"{run.folder} has no stream {stream!r}; {known}")
+    if without:
+        report(f"without images: {without}")
     place.mkdir(parents=True, exist_ok=True)
     pictures = _draw_tracks(run, stream, place) if stream in tracked or (tracked and not stream) else []
     for name in [stream] if stream else [name for name in run.manifest.streams if name != EVENT_LOG]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from parfocal.core.errors import BadInputError
+from parfocal.core.files import way_to
 from parfocal.storage.manifest import FILE_NAME, read_manifest
 from parfocal.storage.recorded_run import MADE_OF_IMAGES, RecordedRun, open_run
 
@@ -57,11 +58,11 @@ class ReprocessedRun(RecordedRun):
             return replace(own, missing={**own.missing, "images": str(error)})
         asked = own.plan["source"]
         record = source.manifest.streams[asked["stream"]]
-        way = os.path.relpath(source.folder / record.path, self.folder.absolute())
+        way = way_to(source.folder / record.path, self.folder.absolute())
         warnings = own.warnings
         if asked["manifest_sha256"] not in ("", sha256_of(source.folder)):
             warnings = (*warnings, f"the record {asked['run']!r} has changed since its images were analysed")
-        streams = {asked["stream"]: replace(record, path=Path(way).as_posix()), **own.streams}
+        streams = {asked["stream"]: replace(record, path=way), **own.streams}
         return replace(own, streams=streams, warnings=warnings)
 
     def frames(

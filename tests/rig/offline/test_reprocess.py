@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shutil
 import sys
@@ -23,6 +25,7 @@ from parfocal.core.errors import AlreadyExistsError, BadInputError
 from parfocal.rig.export import export_run
 from parfocal.rig.job import JobProgress
 from parfocal.rig.offline.reprocess import ReprocessSummary, reprocess
+from parfocal.rig.plot import plot_run
 from parfocal.rig.viewing import show_file
 from parfocal.runs import Pipeline
 from parfocal.runs.pipeline.messages import AnalysisJob
@@ -174,6 +177,12 @@ def test_where_its_source_has_gone_it_says_so_and_keeps_what_it_has(record: Path
     assert export_run(moved / "again", "tiff", out=tmp_path / "tiff", report=told.append)
     assert told[0].startswith("without images: ")
     assert "is not at" in told[0]
+    told.clear()
+    pictures = plot_run(moved / "again", out=tmp_path / "pictures", report=told.append)
+    assert {path.name for path in pictures} == {"tracks.png", "labels.png", "masks.png"}
+    assert told == [f"without images: {again.manifest.missing['images']}"]
+    with pytest.raises(BadInputError, match=r"has no stream 'camera'.*is not at"):
+        plot_run(moved / "again", stream="camera", out=tmp_path / "pictures")
     (row,) = rows_of(ImageRow(path=str(moved / "again"), source=str(moved / "again"), kind="run"))
     assert row.outcome.startswith("complete; no images: ")
     show, add_layers = partial(shown_in_a_viewer, moved / "again"), partial(run_layers, again)
@@ -188,6 +197,31 @@ def test_where_its_source_has_gone_it_says_so_and_keeps_what_it_has(record: Path
     shutil.copytree(tmp_path / "run", moved / "again")
     with pytest.raises(BadInputError, match="is another one"):
         parfocal.open_run(moved / "again").frames()
+
+
+def test_a_source_on_another_drive_is_named_by_its_own_path(
+    record: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows, where there is no way from one drive to another."""
+    drives = [tmp_path / "c", tmp_path / "d"]
+    shutil.copytree(record, drives[0] / "run")
+    way = os.path.relpath
+
+    def way_on_a_drive(path: str | Path, start: str | Path) -> str:
+        if [Path(path).is_relative_to(one) for one in drives] != [
+            Path(start).is_relative_to(one) for one in drives
+        ]:
+            raise ValueError(f"path is on mount {path!r}, start on mount {start!r}")
+        return way(path, start)
+
+    monkeypatch.setattr(os.path, "relpath", way_on_a_drive)
+    reprocess(drives[0] / "run", PIPELINE, drives[1] / "again")
+    again = parfocal.open_run(drives[1] / "again")
+    assert Path(again.manifest.plan["source"]["folder"]) == drives[0] / "run"
+    assert (len(again.frames()), len(again.frames("labels"))) == (15, 8)
+    image = json.loads((drives[1] / "again" / "labels.ome.zarr" / "0" / "zarr.json").read_bytes())
+    label = image["attributes"]["ome"]["image-label"]
+    assert Path(label["source"]["image"]) == drives[0] / "run" / "frames.ome.zarr" / "0"
 
 
 def test_a_source_that_has_changed_is_told(record: Path, tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ import numpy as np
 
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import ParfocalError
+from parfocal.core.files import way_to
 from parfocal.core.frames import FrameHeader, RowSpec
 from parfocal.processes.versions import loaded_versions
-from parfocal.rig.offline.source import SourceRecord, as_seen_from
+from parfocal.rig.offline.source import SourceRecord
 from parfocal.runs.analysis_log import LABEL, LABELS, MASKS, TRACKS, along_t_and_p, made_frame_spec
 from parfocal.runs.analysis_rows import track_dtype, track_rows
 from parfocal.storage.disk import storage_errors
@@ -179,5 +180,5 @@ class NewRecord:
     def _labels_layout(self) -> EventLayout:
         """Return how labels lie, with the way from each of them to the image in which they were found."""
         folders = [self.folder.absolute() / f"{LABELS}.ome.zarr" / path for path in image_paths(self._layout)]
-        labelled = map(as_seen_from, folders, self._source.image_folders)
+        labelled = map(way_to, self._source.image_folders, folders)
         return msgspec.structs.replace(self._layout, label=LABEL, labelled=tuple(labelled))

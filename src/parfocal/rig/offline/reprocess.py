@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ import msgspec
 
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import AlreadyExistsError, BadInputError
+from parfocal.core.files import way_to
 from parfocal.core.frames import FrameHeader
 from parfocal.rig.job import JobProgress
 from parfocal.rig.offline.local_workers import LocalWorkers
@@ -197,7 +197,7 @@ class _Reprocessing:
         asked: dict[str, Any] = {
             "type": REPROCESS,
             "source": {
-                "folder": os.path.relpath(source, self._out),
+                "folder": way_to(source, self._out),
                 "run": manifest.run,
                 "stream": self._source.stream,
                 "outcome": manifest.seen,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -103,17 +102,6 @@ def source_of(folder: Path | str, stream: str = "") -> SourceRecord:
     if isinstance(run, ReprocessedRun):
         run = run.source
     return _source_of_foreign(run, stream) if isinstance(run, ForeignRun) else _source_of_run(run, stream)
-
-
-def as_seen_from(place: Path, folder: str) -> str:
-    """Return the way from one folder to another, as documents have it.
-
-    Examples
-    --------
-    >>> as_seen_from(Path("/data/again/labels.ome.zarr/0"), "/data/run/frames.ome.zarr/0")
-    '../../../run/frames.ome.zarr/0'
-    """
-    return Path(os.path.relpath(folder, place)).as_posix()
 
 
 def _source_of_run(run: RecordedRun, stream: str) -> SourceRecord:
