@@ -106,6 +106,31 @@ def test_a_run_is_steered_extended_recorded_and_gone_on_with(rig):
     assert all(str(os.getpid()) in one.by for one in commands)
 
 
+def test_a_plan_for_a_run_that_goes_on_is_appended_or_refused_if_more_is_asked_for(rig):
+    room = {"name": "room", "condition": {"of": "free_disk", "above": 0.0001}}
+    handle = rig.run(combine(series(1), confirm("go on?"), axis="t"), name="going", interlocks=[room])
+    until(lambda: handle.status().question == "go on?", "the question")
+    other = {
+        "name": "near",
+        "condition": {"of": "reading", "service": "z", "command": "position", "below": 9},
+    }
+    for asked, named in (
+        ({"open_ended": True}, "open_ended"),
+        ({"interlocks": [other]}, "interlocks"),
+        ({"notes": {"dish": 3}}, "notes"),
+        ({"pipeline": {"segment": "parfocal.testing.steps:bright"}}, "the pipeline"),
+    ):
+        with pytest.raises(BadInputError, match=rf"run 'going' goes on.*{named} can't be changed"):
+            rig.run(series(2), continues="going", **asked)
+    assert handle.status().events_total == 2, "nothing was appended"
+
+    same = rig.run(series(2), continues="going", interlocks=[room])
+    assert (same.name, same.status().events_total) == ("going", 4)
+    handle.confirm()
+    status = handle.wait(PATIENCE_S)
+    assert (status.outcome, status.events_acquired) == ("complete", 4)
+
+
 def test_nothing_is_exposed_after_a_pause_and_the_light_is_off(rig):
     before = rig["camera"].counts()["frames"]
     handle = rig.run(series(1000, 0.01))

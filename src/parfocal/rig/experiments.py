@@ -55,7 +55,8 @@ class Experiments(Pulls):
             Where runs go; by default where the rig's recorder puts them.
         continues : str
             A run of this rig that has ended, whose indices and files go on with this plan, in its own folder.
-            One whose engine died can go on, too.
+            One whose engine died can go on, too. One that goes on is extended by the plan; refused if more
+            is asked for, such as another pipeline, or `open_ended`.
         force : bool
             Use instruments although another run, or another program, holds them; the record says so.
         notes : mapping

@@ -237,6 +237,16 @@ class RunEngine:
         return self._machine.state == "ended"
 
     @property
+    def open_ended(self) -> bool:
+        """Whether it waits for more at the end of its plan."""
+        return self._machine.open_ended
+
+    @property
+    def interlocks(self) -> tuple[Interlock, ...]:
+        """What has to hold as long as it goes on."""
+        return self._machine.interlocks
+
+    @property
     def may_change(self) -> bool:
         """Whether its plan may be changed."""
         return self._machine.may_change

@@ -30,7 +30,7 @@ from parfocal.runs.scripts.script_record import close_left_record
 from parfocal.runs.scripts.script_source import ScriptSource
 from parfocal.runs.scripts.script_starter import ScriptRequest, ScriptStarter
 from parfocal.runs.settings import RunSettings
-from parfocal.runs.starting import RunStarter
+from parfocal.runs.starting import RunStarter, check_appended
 from parfocal.runs.watch import TOPIC
 
 if TYPE_CHECKING:
@@ -137,12 +137,13 @@ class RunService(Service):
     ) -> RunStatus:
         """Start a run of `plan`, as `plan_to_data` writes one; returns its status, with its name.
 
-        `continues` names a run that has ended, whose indices and files go on; `parent` one whose instruments
-        it shares, and with which it is paused and cancelled; `notes` go into the record; `parts` says which
-        services play which part in this run, beside the settings. With `by_force` instruments are used
-        although others hold them, and the record says so. A `pipeline` makes the masks of its stimuli. `mode`
-        is what is recorded beside the rows of devices, in place of what the recorder's settings name. With
-        `open_ended` it waits at the end of its plan for more of it, until it is finished.
+        `continues` names a run that has ended, whose indices and files go on; one that goes on is extended,
+        or refused if more is asked for than a plan. `parent` is one whose instruments it shares, and with
+        which it is paused and cancelled; `notes` go into the record; `parts` says which services play which
+        part in this run, beside the settings. With `by_force` instruments are used although others hold them,
+        and the record says so. A `pipeline` makes the masks of its stimuli. `mode` is what is recorded beside
+        the rows of devices, in place of what the recorder's settings name. With `open_ended` it waits at the
+        end of its plan for more of it, until it is finished.
         """
         request = StartRequest(
             plan=plan,
@@ -160,6 +161,7 @@ class RunService(Service):
         if continues:
             known = self._runs.find(continues)
             if known.goes_on:
+                check_appended(request, continues, known)
                 return self.extend(continues, plan)
             run = self._starter.continued(request, known)
         else:

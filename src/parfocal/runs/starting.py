@@ -9,6 +9,7 @@ import msgspec
 
 from parfocal.core.errors import BadInputError
 from parfocal.core.run_status import RunForecast, RunStatus
+from parfocal.runs.conditions.interlocks import interlocks_from_data
 from parfocal.runs.conditions.watch_maker import WatchMaker
 from parfocal.runs.earlier_run import EarlierRun, killed_run
 from parfocal.runs.examining import RequestExaminer, absolute
@@ -251,6 +252,35 @@ class RunStarter:
         if before.told is None or not before.told.folder:
             raise BadInputError("a run that was never started, or had no record, has nothing to go on with")
         return EarlierRun.found(before.told.folder, self._settings(), completes=False)
+
+
+def check_appended(request: StartRequest, name: str, known: KnownRun) -> None:
+    """Refuse a plan for a run that goes on, if more is asked for with it than that run has.
+
+    Raises
+    ------
+    BadInputError
+        Naming what the run can't take any more.
+    """
+    run = known.engine
+    if run is None:  # a script: nothing can be appended to it
+        return
+    own = None if run.analysis is None else run.analysis.request
+    pipeline, interlocks = request.pipeline, interlocks_from_data(request.interlocks)
+    asked = {
+        "open_ended": request.open_ended and not run.open_ended,
+        "the pipeline": pipeline is not None
+        and (own is None or (pipeline.pipeline, pipeline.mode) != (own.pipeline, own.mode)),
+        "interlocks": any(one not in run.interlocks for one in interlocks),
+        "notes": bool(request.notes),
+        "the mode": request.mode is not None,
+        "parts": bool(request.parts),
+    }
+    if other := [what for what, is_other in asked.items() if is_other]:
+        raise BadInputError(
+            f"run {name!r} goes on, so the plan would be appended to it, and {', '.join(other)} can't be "
+            "changed any more: extend it by the plan alone, or start this when it has ended"
+        )
 
 
 def _request_of(earlier: EarlierRun, name: str) -> StartRequest:
