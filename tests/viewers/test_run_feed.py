@@ -25,7 +25,7 @@ from parfocal.viewers.run_feed import RunFeed
 from parfocal.viewers.run_history import RunHistory
 from parfocal.viewers.run_join import EventPlace, JoinedFrame
 from parfocal.viewers.run_link import RunLink
-from parfocal.viewers.service import Received, ViewerConfig
+from parfocal.viewers.service import ViewerConfig
 
 RIG = f"followed-{os.getpid()}"
 
@@ -230,10 +230,9 @@ def test_what_is_followed_goes_on_while_images_are_sent(tmp_path):
         writer.write(np.full((4, 4), 7, np.uint8), FrameHeader(frame=0, time_ns=1))
 
         def shown_while_sent():
-            viewer._received.append(Received("ticket", lambda: None))
-            viewer._received.append(Received("ticket", lambda: None))
+            viewer.inbox.put("ticket", [lambda: None, lambda: None])
             viewer.step()
-            return viewer._panes[pane].image is not None
+            return viewer.panes[pane].image is not None
 
         assert poll_until(shown_while_sent, 60.0)
-        assert viewer._panes.image(pane)[0, 0] == 7
+        assert viewer.panes.image(pane)[0, 0] == 7

@@ -1,0 +1,1 @@
+"""What a viewer can be asked, one module per subject; `parfocal.viewers.service` joins them."""
