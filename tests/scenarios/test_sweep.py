@@ -29,6 +29,7 @@ SMALL = {
     "camera.slots": 256,
 }
 PLANES = {"start_nm": -600.0, "stop_nm": 600.0, "step_nm": 100.0, "frames": 3}
+LONG_PLANES = {"start_nm": -600.0, "stop_nm": 600.0, "step_nm": 400.0, "frames": 150}  # 3 s each
 
 
 @pytest.fixture(scope="module")
@@ -129,12 +130,12 @@ def test_a_table_goes_into_a_text_file_and_comes_back_for_all_beads(rig, tmp_pat
     rig["tracker"].load_tables(field="A")
 
 
-@pytest.mark.parametrize("phase", ["plane 1 of", "plane 7 of", "plane 13 of"])
+@pytest.mark.parametrize("phase", ["plane 1 of", "plane 2 of", "plane 4 of 4"])
 def test_cancelled_in_any_phase_the_focus_is_back_and_the_tables_stay(rig, phase):
     before = rig["tracker"].state()["tables"]["hash"]
     rig["focus"].move_to(150.0, timeout_s=WAIT_S)
-    sweep = rig.sweep(**(PLANES | {"frames": 10}))
-    assert poll_until(lambda: sweep.status().event_text.startswith(phase), WAIT_S, every_s=0.002)
+    sweep = rig.sweep(**LONG_PLANES)
+    assert poll_until(lambda: sweep.status().event_text.startswith(phase), WAIT_S)
     with pytest.raises(ClaimedError):
         rig["focus"].move_to(0.0)
     sweep.cancel("enough")
@@ -159,8 +160,8 @@ def test_a_sweep_beyond_the_limits_fails_before_anything_moves(rig):
 
 
 def test_a_killed_worker_fails_the_sweep_and_the_focus_is_back(rig):
-    sweep = rig.sweep(**(PLANES | {"frames": 10}))
-    assert poll_until(lambda: sweep.status().event_text.startswith("plane 4"), WAIT_S, every_s=0.002)
+    sweep = rig.sweep(**LONG_PLANES)
+    assert poll_until(lambda: sweep.status().event_text.startswith("plane 2"), WAIT_S)
     os.kill(rig.status().services["tracker-1"].pid, signal.SIGKILL)
     with pytest.raises(RunFailedError, match="tracker-1"):
         sweep.wait(WAIT_S)
