@@ -23,6 +23,8 @@ from parfocal.runs import call
 from parfocal.runs.last_run import UnfinishedRun
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("shared_roots")]
+LONG = 250
+"""Frames for 10 s: what happens in their middle may come late."""
 WAIT_S = 60.0
 zarr.group({})  # starts its event loop, which stays
 SMALL = {
@@ -111,23 +113,26 @@ def test_a_record_gives_its_tracks_less_the_drift(rig):
 
 
 def test_another_reader_finds_the_regions_where_the_corners_say(rig):
-    handle = rig.acquire("tracks+roi-video", frames=60, name="moved")
+    handle = rig.acquire("tracks+roi-video", name="moved")
     assert poll_until(lambda: frames_of(handle) > 5, WAIT_S)
     rig["tracker"].move_rois({1: (150.0, 160.0)})
+    moved_at = frames_of(handle)
+    assert poll_until(lambda: frames_of(handle) > moved_at + 5, WAIT_S)
+    handle.finish()
     status = handle.wait(WAIT_S)
-    assert status.outcome == "complete"
+    assert status.outcome == "finished early"
     folder = Path(status.folder)
     image = zarr.open_group(folder / "frames.ome.zarr", mode="r")
     multiscale = image.attrs["ome"]["multiscales"][0]
     assert [axis["name"] for axis in multiscale["axes"]] == ["t", "c", "y", "x"]
     pixels = image["0"][:]
-    assert pixels.shape == (60, 2, 64, 64)
+    assert pixels.shape == (status.frames_received, 2, 64, 64)
     corners = rows_in(folder / "roi_corners")
     of_moved = corners["x_px"][corners["bead"] == 1]
     assert set(of_moved.tolist()) == {160 - 32, 150 - 32}
     assert set(corners["x_px"][corners["bead"] == 0].tolist()) == {100 - 32}
     tracks = rows_in(folder / "tracks")
-    for frame in (0, 59):
+    for frame in (0, status.frames_received - 1):
         here = (tracks["frame"] == corners["frame"][2 * frame]) & (tracks["bead"] == 1)
         x_px = tracks["x_px"][here][0] - of_moved[frame]
         profile = pixels[frame, 1].astype(float).std(axis=0)
@@ -195,7 +200,7 @@ def test_a_time_is_kept_across_a_pause_and_a_wrong_mode_starts_nothing(rig):
         rig.acquire("tracks+vido")
     with pytest.raises(BadInputError, match="give one"):
         rig.acquire(seconds=1, frames=5)
-    handle = rig.acquire(seconds=1.0, name="paused")
+    handle = rig.acquire(seconds=4.0, name="paused")
     assert poll_until(lambda: frames_of(handle) > 2, WAIT_S)
     handle.pause("look")
     assert poll_until(lambda: handle.status().state == "paused", WAIT_S)
@@ -217,12 +222,12 @@ def test_a_camera_that_was_live_goes_on_after_the_record_is_closed_and_not_into_
 
 
 def test_a_killed_tracker_goes_on_with_the_video_and_the_record_says_so(rig):
-    handle = rig.acquire("tracks+roi-video", frames=150, name="killed")
+    handle = rig.acquire("tracks+roi-video", frames=LONG, name="killed")
     assert poll_until(lambda: frames_of(handle) > 10, WAIT_S)
     os.kill(rig.status().services["tracker"].pid, signal.SIGKILL)
     status = handle.wait(WAIT_S)
     record = parfocal.open_run(status.folder)
-    assert status.frames_received == 150
+    assert status.frames_received == LONG
     assert "tracker ended" in status.reason
     assert record.manifest.incidents[0].service == "tracker"
     streams = record.manifest.streams.values()
@@ -230,18 +235,18 @@ def test_a_killed_tracker_goes_on_with_the_video_and_the_record_says_so(rig):
     assert (status.outcome == "complete") == (sum(one.lost for one in streams) == 0)
     assert record.manifest.streams["roi_video"].stored > 50
     frames = rows_in(Path(status.folder) / "roi_corners")["frame"]
-    assert frames.max() > 140
+    assert frames.max() > LONG - 10
 
 
 def test_a_killed_recorder_takes_the_acquisition_up_again(rig):
-    handle = rig.acquire("tracks+roi-video", frames=150, name="recorder killed")
+    handle = rig.acquire("tracks+roi-video", frames=LONG, name="recorder killed")
     assert poll_until(lambda: frames_of(handle) > 10, WAIT_S)
     os.kill(rig.status().services["recorder"].pid, signal.SIGKILL)
     status = handle.wait(WAIT_S)
     record = parfocal.open_run(status.folder)
     streams = record.manifest.streams
     assert len(record.manifest.restarts) >= 1
-    assert status.frames_received == 150
+    assert status.frames_received == LONG
     assert all(one.expected == one.stored + one.lost for one in streams.values())
     assert (status.outcome == "complete") == (sum(one.lost for one in streams.values()) == 0)
     assert streams["roi_video"].stored > 50
@@ -283,7 +288,7 @@ def test_a_disk_without_room_refuses_before_anything_is_exposed(rig, tmp_path):
 
 
 def test_a_folder_that_vanishes_in_the_middle_is_told_and_nothing_goes_on(rig, tmp_path):
-    handle = rig.acquire("tracks+roi-video", frames=100, folder=tmp_path, name="vanishes")
+    handle = rig.acquire("tracks+roi-video", frames=LONG, folder=tmp_path, name="vanishes")
     assert poll_until(lambda: frames_of(handle) > 10, WAIT_S)
     folder = Path(handle.status().folder)
     folder.rename(tmp_path / "gone")
