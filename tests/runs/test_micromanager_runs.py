@@ -15,7 +15,7 @@ from parfocal.core.clock import poll_until
 from parfocal.core.errors import BadInputError, CommandError, RunFailedError
 from parfocal.core.sequences import ExpectedSequence
 from parfocal.rig.opening import open_rig
-from parfocal.runs import Sequence
+from parfocal.runs import Sequence, combine, confirm
 
 pytestmark = pytest.mark.slow
 PATIENCE_S = 120.0
@@ -41,6 +41,18 @@ def complete(rig, plan):
     status = rig.run(plan).wait(PATIENCE_S)
     assert (status.outcome, status.errors.count) == ("complete", 0), status.reason
     return parfocal.open_run(status.folder)
+
+
+def run_to_pause(rig, plan):
+    """Run a plan whose end waits for whoever pauses it."""
+    return rig.run(combine(plan, confirm("seen all?")))
+
+
+def seen_all(handle):
+    """Let a run that was paused end; return its status."""
+    until(lambda: handle.status().question == "seen all?", "the question")
+    handle.confirm()
+    return handle.wait(PATIENCE_S)
 
 
 def seen(frame):
@@ -147,9 +159,9 @@ def test_the_stage_of_the_demo_steps_once_its_property_is_set_as_its_page_says(t
 def test_a_pause_cuts_a_sequence_short_and_what_was_queued_is_taken_in_order_after_it(tmp_path):
     with sequence_tester(tmp_path, **ALL_STEPPED) as rig:
         whole = complete(rig, LONG)
-        camera, handle = rig["camera"], rig.run(LONG)
+        camera, handle = rig["camera"], run_to_pause(rig, LONG)
         for part in range(1, 4):
-            until(lambda: camera.counts()["frames"] % len(LONG) > 30 * part, "the next frames")  # noqa: B023
+            until(lambda: camera.counts()["frames"] > len(LONG) + 30 * part, "the next frames")  # noqa: B023
             handle.pause()
             until(lambda: handle.status().state == "paused", "the pause")
             taken = camera.counts()["frames"]
@@ -157,7 +169,7 @@ def test_a_pause_cuts_a_sequence_short_and_what_was_queued_is_taken_in_order_aft
             assert camera.counts()["frames"] == taken
             assert camera.counts()["lost"] == 0
             handle.resume()
-        status = handle.wait(PATIENCE_S)
+        status = seen_all(handle)
         assert (status.outcome, status.frames_stored) == ("complete", len(LONG)), status.reason
         paused = parfocal.open_run(status.folder)
     frames = list(paused.frames("camera"))
@@ -175,12 +187,12 @@ def test_a_paused_run_has_the_same_bytes_as_one_that_was_not(tmp_path):
     pattern = {"Camera": {"Mode": "Color Test Pattern"}}
     with rig_of(tmp_path, **{"camera.options.properties": pattern}) as rig:
         whole = complete(rig, plan)
-        handle = rig.run(plan)
+        handle = run_to_pause(rig, plan)
         until(lambda: handle.status().events_acquired >= 5, "the fifth event")
         handle.pause()
         until(lambda: handle.status().state == "paused", "the pause")
         handle.resume()
-        paused = parfocal.open_run(handle.wait(PATIENCE_S).folder)
+        paused = parfocal.open_run(seen_all(handle).folder)
     for one, other in zip(paused.frames("camera"), whole.frames("camera"), strict=True):
         assert np.asarray(one.data).tobytes() == np.asarray(other.data).tobytes()
 
@@ -213,7 +225,7 @@ def test_a_cancel_ends_a_sequence_at_once_and_the_record_tells_of_each_frame_tha
 
 
 def test_exposures_step_where_the_camera_says_so_and_each_frame_has_its_own(tmp_path):
-    exposures_ms = (4.0, 60.0, 4.0, 60.0)
+    exposures_ms = (4.0, 1000.0, 4.0, 1000.0)
     expected = ExpectedSequence(events=(0, 1, 2, 3), exposures_ms=exposures_ms)
     with rig_of(tmp_path) as rig:
         camera = rig["camera"]
@@ -225,8 +237,8 @@ def test_exposures_step_where_the_camera_says_so_and_each_frame_has_its_own(tmp_
         assert camera.camera_properties()["Exposure"] == "4.0000"
     assert [header.exposure_ns * 1e-6 for header in headers] == list(exposures_ms)
     apart_ms = np.diff([header.time_ns for header in headers]) * 1e-6
-    assert (apart_ms[::2] > 50).all()
-    assert apart_ms[1] < 50
+    assert (apart_ms[::2] > 500).all()
+    assert apart_ms[1] < 500
 
 
 def test_a_sequence_that_a_device_refuses_says_why_also_after_one_that_was_whole(tmp_path):
@@ -285,9 +297,8 @@ def test_a_live_stream_goes_on_after_a_configuration_and_a_run(tmp_path):
 
 
 def test_a_core_that_is_killed_or_hangs_is_started_again_and_the_run_goes_on(tmp_path):
-    plan = Sequence(
-        time_plan={"interval": 0, "loops": 40}, channels=["DAPI", "FITC"], z_plan={"range": 1, "step": 1}
-    )
+    channels = [{"config": name, "exposure": 30} for name in ("DAPI", "FITC")]
+    plan = Sequence(time_plan={"interval": 0, "loops": 40}, channels=channels, z_plan={"range": 1, "step": 1})
     with rig_of(tmp_path) as rig:
         for restarts, how in enumerate((signal.SIGKILL, signal.SIGSTOP)):
             handle = rig.run(plan)
