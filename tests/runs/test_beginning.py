@@ -11,11 +11,10 @@ from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.processes import RIG_GONE
 from parfocal.runs.engine import RunEngine
 from parfocal.runs.instruments.instruments import RunStart
+from parfocal.runs.lifetimes import RunLifetimes
 from parfocal.runs.plans.schedule import Schedule
 from parfocal.runs.plans.sequence import Sequence
-from parfocal.runs.run_table import KnownRun
-from parfocal.runs.service import RunService
-from parfocal.runs.settings import RunSettings
+from parfocal.runs.run_table import KnownRun, RunTable
 from parfocal.testing.instruments import MemoryInstruments
 
 LONG_S = 60.0
@@ -33,22 +32,21 @@ def run():
     return KnownRun(engine, None)
 
 
-def service(run, keep=lambda _: None, ending=""):
-    """Return a service whose table has a run that is about to be started."""
-    service = RunService(RunSettings())
-    service._context = SimpleNamespace(publish=lambda *_: None, stop_reason=lambda: ending)
-    service._last = SimpleNamespace(keep=keep)
-    service._runs.add("scan", run)
-    return service
+def lifetimes(run, keep=lambda _: None, ending=""):
+    """Return those of a table whose run is about to be started."""
+    runs = RunTable()
+    runs.add("scan", run)
+    context = SimpleNamespace(publish=lambda *_: None, stop_reason=lambda: ending)
+    return RunLifetimes(context, runs, SimpleNamespace(keep=keep))
 
 
 def test_a_run_of_which_the_disk_does_not_take_that_it_goes_on_ends_and_does_not_block_others(run):
     def full(_):
         raise OSError("no space left")
 
-    begins = service(run, full)
+    begins = lifetimes(run, full)
     with pytest.raises(OSError, match="no space left"):
-        begins._begin(run, "started")
+        begins.begin(run, "started")
     assert run.control.join(LONG_S)
     assert (run.status().outcome, run.goes_on) == ("failed", False), "nobody has cancelled it"
     assert "no space left" in run.status().reason
@@ -56,7 +54,7 @@ def test_a_run_of_which_the_disk_does_not_take_that_it_goes_on_ends_and_does_not
 
 @pytest.mark.parametrize(("ending", "outcome"), [("the rig ends", "cancelled"), (RIG_GONE, "failed")])
 def test_a_run_that_is_made_while_the_rig_is_made_safe_exposes_nothing(run, ending, outcome):
-    status = service(run, ending=ending)._begin(run, "started")
+    status = lifetimes(run, ending=ending).begin(run, "started")
     assert run.control.join(LONG_S)
     assert status.run == "scan"
     assert (run.status().outcome, run.status().reason) == (outcome, ending)

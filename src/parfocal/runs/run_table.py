@@ -61,9 +61,15 @@ class RunTable:
 
     A run that is prepared becomes one that goes on, or one that has ended: whichever is asked for first, and
     the other is told so.
+
+    Attributes
+    ----------
+    steering : threading.Lock
+        Held while a run is steered with those that it has started: they are held, and go on, alike.
     """
 
     def __init__(self) -> None:
+        self.steering = threading.Lock()
         self._lock = threading.Lock()  # of changes: whoever looks sees one table or the next
         self._known: dict[str, KnownRun] = {}
 
