@@ -121,6 +121,11 @@ class Loop:
         ]
 
 
+def times_of(written):
+    """Return the time points that were written, in their order: each worker writes when it comes to it."""
+    return sorted(frame.event.index["t"] for frame in written)
+
+
 def counted(status):
     stimuli = status.stimulations
     return stimuli.asked, stimuli.fired, stimuli.fallback, stimuli.unsure
@@ -146,7 +151,7 @@ def test_a_mask_that_is_delivered_twice_is_fired_and_kept_once():
     status = loop.start().end()
     assert (status.outcome, counted(status)) == ("complete", (3, 3, 0, 0))
     assert [mask.image_event for _, mask in loop.instruments.stimulated] == [0, 2, 4]
-    assert [frame.event.index["t"] for frame in loop.sink.images] == [0, 1, 2]
+    assert times_of(loop.sink.images) == [0, 1, 2]
 
 
 def test_what_was_found_is_written_after_the_light_that_follows(monkeypatch):
@@ -341,8 +346,9 @@ def test_what_the_queue_has_no_room_for_is_analysed_later_in_the_order_of_each_p
     assert loop.run.status().queues["deferred"].depth == 0  # not until the queue before them is done
     loop.workers.let_go()
     assert loop.end().outcome == "complete"
-    assert [frame.event.index["t"] for frame in loop.sink.cells] == [0, 1, 2, 3, 4, 5]
-    assert [frame.deferred for frame in loop.sink.cells] == [False] * 3 + [True] * 3
+    assert [job.t for job in loop.workers.jobs] == [0, 1, 2, 3, 4, 5]
+    deferred = {frame.event.index["t"]: frame.deferred for frame in loop.sink.cells}
+    assert deferred == dict.fromkeys(range(3), False) | dict.fromkeys(range(3, 6), True)
     assert len(loop.sink.images) == 6
 
 
@@ -405,8 +411,7 @@ def test_labels_that_find_no_room_are_kept_as_they_were_found_and_written_later(
     loop.sink.room = 100
     status = loop.end()
     assert status.outcome == "complete"
-    assert sorted(frame.event.index["t"] for frame in loop.sink.images) == [0, 1, 2, 3]
-    assert [frame.event.index["t"] for frame in loop.sink.cells] == [0, 1, 2, 3]
+    assert times_of(loop.sink.images) == times_of(loop.sink.cells) == [0, 1, 2, 3]
     fired = {one.event.index["t"]: one.stimulus.mask.stimulus.mask for one in loop.stimuli}
     for frame in loop.sink.images:
         assert np.array_equal(frame.mask, fired[frame.event.index["t"]])
@@ -439,7 +444,7 @@ def test_what_cannot_be_written_is_an_error_and_the_run_ends(queue):
     loop.until(lambda: loop.run.status().state == "draining")
     loop.workers.let_go()
     status = loop.end()
-    assert [frame.event.index["t"] for frame in loop.sink.cells] == [0, 1, 2]
+    assert times_of(loop.sink.cells) == [0, 1, 2]
     (error,) = status.errors.last
     assert (error.source, error.type, error.message, error.event) == (
         "pipeline",
@@ -500,7 +505,7 @@ def test_a_frame_that_has_left_the_ring_is_deferred_and_told_if_it_is_nowhere():
         image_of=lambda frame: None if frame == 1 else moving_square(frame),
     )
     status = loop.start().end()
-    assert sorted(frame.event.index["t"] for frame in loop.sink.cells) == [0, 2]
+    assert times_of(loop.sink.cells) == [0, 2]
     assert [(error.source, error.type, error.event) for error in status.errors.last] == [
         ("pipeline", "FrameGoneError", 1)
     ]
