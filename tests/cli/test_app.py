@@ -49,6 +49,9 @@ def test_every_help_has_examples(command, capsys):
     ("arguments", "code", "said"),
     [
         (["nonsense"], 2, "nonsense"),
+        (["demo", "optogenetics", "--time-points", "2.5"], 2, "'2.5' is no whole number"),
+        (["demo", "tweezers", "--size", "64", "64.5"], 2, "'64.5' is no whole number"),
+        (["demo", "optogenetics", "--interval", "1e300"], 2, "interval must be 1e+09 or less, not 1e+300"),
         (["down", "nobody"], 4, "no rig 'nobody' is running"),
         (["new-file"], 4, "no rigs are running"),
         (["status"], 4, "no rigs are running; start one with `parfocal up`"),

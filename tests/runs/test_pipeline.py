@@ -54,6 +54,9 @@ def test_a_pipeline_comes_back_from_plain_data_as_it_was():
         ({"deadline_s": 0}, "deadline_s must be above 0, not 0"),
         ({"deadline_s": float("nan")}, "deadline_s must be a finite number"),
         ({"workers": 1.5}, "workers must be a whole number, not 1.5"),
+        ({"workers": 10_000}, "workers must be 128 or less, not 10000"),
+        ({"queue": 1e300}, "queue must be 100000 or less, not 1e+300"),
+        ({"deadline_s": 1e300}, "deadline_s must be 1e+09 or less, not 1e+300"),
         ({"late": "wait"}, "late must be 'skip', 'hold', 'previous', 'abort', not 'wait'"),
         ({"save": ["label"]}, "save must be 'labels', 'masks', 'tracks', not 'label'"),
         ({"choose": STEPS + "even"}, "choose without stimulate"),
@@ -106,6 +109,27 @@ def test_a_class_is_made_with_its_settings_and_asks_for_metadata():
     assert step.required_metadata == {"phase"}
     assert step.run(shape=(1, 2), metadata={"phase": "light"}).all()
     assert resolve("track", Step(call=STEPS + "ByLabel", settings={"first": 7})).owner.state()["next"] == 7
+
+
+@pytest.mark.parametrize("raised", ["ValueError('no weights')", "SystemExit('no weights')"])
+def test_a_step_that_cant_be_made_is_told_by_its_name(raised, tmp_path, monkeypatch):
+    (tmp_path / "own_unmade_steps.py").write_text(
+        f"class Find:\n    def __init__(self):\n        raise {raised}\n    def __call__(self, image): ...\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(BadInputError) as caught:
+        pipeline_request({"segment": "own_unmade_steps:Find"})
+    kind = raised.partition("(")[0]
+    assert str(caught.value) == f"segment 'own_unmade_steps:Find': it can't be made: {kind}: no weights"
+    del sys.modules["own_unmade_steps"]
+
+
+def test_a_step_that_wants_to_end_its_process_has_failed(monkeypatch):
+    runner = PipelineRunner(Pipeline(segment=STEPS + "bright"))
+    ends = runner._steps["segment"]._replace(run=lambda **_: sys.exit("usage: cells [-h]"))
+    monkeypatch.setitem(runner._steps, "segment", ends)
+    error = run(runner, np.zeros((4, 4))).error
+    assert (error.step, error.type, error.message) == ("segment", "SystemExit", "usage: cells [-h]")
 
 
 def test_a_request_knows_the_folder_of_a_module_of_ones_own(tmp_path, monkeypatch):

@@ -267,6 +267,8 @@ def test_metadata_goes_with_each_event():
         ({"time_plan": {"interval": 1}}, r"time_plan: give interval and loops"),
         ({"time_plan": {"interval": -1, "loops": 2}}, r"time_plan.interval must be 0 or more, not -1"),
         ({"time_plan": {"interval": float("nan"), "loops": 2}}, "finite"),
+        ({"time_plan": {"interval": 1e300, "loops": 2}}, r"interval must be 1e\+09 or less, not 1e\+300"),
+        ({"time_plan": {"interval": {"weeks": 1e300}, "loops": 2}}, r"interval must be 1e\+09 or less"),
         ({"time_plan": {"interval": 1, "loops": 0}}, r"time_plan.loops must be .* not 0"),
         ({"time_plan": {"interval": 1, "loops": 2.5}}, r"loops .* not 2.5"),
         ({"time_plan": {"interval": 0, "duration": 5}}, r"interval must be above 0"),
@@ -363,3 +365,13 @@ def test_a_plan_of_the_stages_own_place_has_no_events_before_that_is_told():
         next(plan.events())
     assert not Sequence(z_plan={"absolute": [1]}).needs_origin
     assert Sequence(channels=[{"config": "a", "z_offset": 1}]).needs_origin == {"z"}
+
+
+def test_a_plan_that_no_clock_can_count_is_refused_before_it_is_begun():
+    century = Sequence(time_plan={"interval": 1e5, "loops": 32_000})
+    with pytest.raises(BadInputError, match=r"the plan must take 1e\+09 s or less, not 3.1999e\+09"):
+        len(century)
+    with pytest.raises(BadInputError, match=r"seconds must be 1e\+09 or less"):
+        wait(1e300)
+    with pytest.raises(BadInputError, match=r"the plan must take 1e\+09 s or less, not 1.8e\+09"):
+        len(combine(wait(9e8), wait(9e8)))

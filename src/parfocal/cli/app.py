@@ -49,6 +49,7 @@ from parfocal.cli import (
 )
 from parfocal.cli.exits import Exit, exit_of
 from parfocal.cli.output import lost_output, make_output_usable
+from parfocal.cli.whole_numbers import converted
 from parfocal.core.errors import ParfocalError
 
 EPILOGUE = (
@@ -78,7 +79,7 @@ def _make_app() -> App:
         help_epilogue=EPILOGUE,
         help_format="markdown",
         version=lambda: parfocal.__version__,
-        default_parameter=Parameter(negative=()),
+        default_parameter=Parameter(negative=(), converter=converted),
         result_action="return_value",
         suppress_keyboard_interrupt=False,
     )

@@ -45,6 +45,7 @@ def run_optogenetics(plan: OptogeneticsPlan, report: Callable[[JobProgress], Non
 
     Ctrl-C in the run cancels it: what was acquired up to then is saved.
     """
+    wanted = optogenetics_sequence(plan)
     check_place(plan.out, int(LEAST_FREE_MB * MB), remedy="name another folder with --out")
     with (
         TemporaryDirectory() as folder,
@@ -57,7 +58,7 @@ def run_optogenetics(plan: OptogeneticsPlan, report: Callable[[JobProgress], Non
     ):
         residual_px = _calibrate(rig, report)
         handle = rig.run(
-            optogenetics_sequence(plan),
+            wanted,
             name="demo",
             notes=msgspec.to_builtins(plan, enc_hook=str),
             pipeline=every_second_cell(),

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from parfocal.core.errors import BadInputError
-from parfocal.runs.plans.fields import check_known, number, plain
+from parfocal.runs.plans.fields import MOST_S, check_known, number, plain
 
 Otherwise = Literal["go on", "skip", "end", "fail"]
 """What a plan does where a condition was not met in time."""
@@ -98,9 +98,9 @@ class Comparison(Condition, frozen=True, kw_only=True, omit_defaults=True):
         for field in ("above", "below"):
             if getattr(self, field) is not None:
                 number(getattr(self, field), field)
-        number(self.for_s, "for_s", least=0)
-        number(self.every_s, "every_s", least=0.01)
-        number(self.stale_s, "stale_s", above=self.every_s)
+        number(self.for_s, "for_s", least=0, most=MOST_S)
+        number(self.every_s, "every_s", least=0.01, most=MOST_S)
+        number(self.stale_s, "stale_s", above=self.every_s, most=MOST_S)
         self._check_limits()
 
     def _check_limits(self) -> None:

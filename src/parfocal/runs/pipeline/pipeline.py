@@ -10,11 +10,12 @@ import msgspec
 from parfocal.core.errors import BadInputError
 from parfocal.core.run_status import LatePolicy
 from parfocal.runs.pipeline.step import Step
-from parfocal.runs.plans.fields import made, number
+from parfocal.runs.plans.fields import MOST_S, made, number
 
 Saved = Literal["labels", "masks", "tracks"]
 STEPS = ("segment", "features", "track", "features_ref", "choose", "stimulate")
 """The steps in the order in which they run."""
+MOST_WORKERS, MOST_QUEUE = 128, 100_000
 
 
 class Pipeline(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -38,7 +39,7 @@ class Pipeline(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     stimulate : Step or str, optional
         Returns the mask (y, x); without it stimuli light the whole field.
     workers : int
-        Processes that share the positions.
+        Processes that share the positions: 1 to 128.
     queue : int
         Time points of positions that may wait for them; those beyond are deferred to the end of the run.
     deadline_s : float
@@ -87,12 +88,14 @@ class Pipeline(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             if value is not None or name == "segment":
                 step = Step(call=value) if isinstance(value, str) else made(Step, value, name)
                 msgspec.structs.force_setattr(self, name, step)
-        for name in ("workers", "queue"):
-            value = number(getattr(self, name), name, least=1)
+        for name, most in (("workers", MOST_WORKERS), ("queue", MOST_QUEUE)):
+            value = number(getattr(self, name), name, least=1, most=most)
             if value != int(value):
                 raise BadInputError(f"{name} must be a whole number, not {value:g}")
             msgspec.structs.force_setattr(self, name, int(value))
-        msgspec.structs.force_setattr(self, "deadline_s", number(self.deadline_s, "deadline_s", above=0))
+        msgspec.structs.force_setattr(
+            self, "deadline_s", number(self.deadline_s, "deadline_s", above=0, most=MOST_S)
+        )
         _check_among(self.late, get_args(LatePolicy), "late")
         saved = (self.save,) if isinstance(self.save, str) else tuple(self.save)
         for name in saved:

@@ -31,7 +31,7 @@ _OWN = ("number", "t", "p", "y_um", "x_um")
 class StepFailedError(Exception):
     """A step raised, or returned what it may not; `step` is its name, the cause what was raised."""
 
-    def __init__(self, step: str, cause: Exception) -> None:
+    def __init__(self, step: str, cause: BaseException) -> None:
         super().__init__(str(cause))
         self.step, self.cause = step, cause
 
@@ -260,7 +260,7 @@ def _named(step: str) -> Iterator[None]:
     """Have what a step raises tell which one it was."""
     try:
         yield
-    except Exception as error:  # the border to code of others
+    except (Exception, SystemExit) as error:  # the border to code of others
         raise StepFailedError(step, error) from error
 
 

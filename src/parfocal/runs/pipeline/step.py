@@ -132,7 +132,10 @@ def resolve(stage: str, step: Step) -> ResolvedStep:
         if not callable(getattr(target, name, None)):
             raise BadInputError(f"{where}: the class has no method {name}")
     needs, settings = _split(where, [target, _unbound(target, method)], known, step.settings)
-    owner = target(**settings[0])
+    try:
+        owner = target(**settings[0])
+    except (Exception, SystemExit) as error:  # the border to code of others
+        raise BadInputError(f"{where}: it can't be made: {type(error).__name__}: {error}") from error
     return ResolvedStep(_bound(getattr(owner, method), settings[1]), needs[1], metadata, source, owner)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from parfocal.core.errors import BadInputError
-from parfocal.runs.plans.fields import made, number
+from parfocal.runs.plans.fields import MOST_S, made, number
 from parfocal.runs.plans.time_plan import TimePhase
 
 _ROUNDING = 1e-9
@@ -35,7 +35,7 @@ class BatchPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         if self.positions is not None and self.positions < 1:
             raise BadInputError(f"positions must be 1 or more, not {self.positions}")
         if self.time_per_position is not None:
-            number(self.time_per_position, "time_per_position", above=0)
+            number(self.time_per_position, "time_per_position", above=0, most=MOST_S)
 
 
 class PositionBatch(msgspec.Struct, frozen=True):

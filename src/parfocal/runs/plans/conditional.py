@@ -11,7 +11,7 @@ from parfocal.runs.conditions.condition import Condition, Otherwise
 from parfocal.runs.conditions.condition_data import condition_from_data
 from parfocal.runs.conditions.values import OperatorAnswer
 from parfocal.runs.plans.condition_check import ConditionCheck
-from parfocal.runs.plans.fields import number
+from parfocal.runs.plans.fields import MOST_S, number
 from parfocal.runs.plans.plan import Plan
 
 if TYPE_CHECKING:
@@ -32,7 +32,9 @@ class ConditionalPlan(Plan, frozen=True, kw_only=True, omit_defaults=True):
         condition = condition_from_data(self.condition, f"{tag}: condition")
         msgspec.structs.force_setattr(self, "condition", condition)
         if self.timeout_s is not None:
-            msgspec.structs.force_setattr(self, "timeout_s", number(self.timeout_s, "timeout_s", above=0))
+            msgspec.structs.force_setattr(
+                self, "timeout_s", number(self.timeout_s, "timeout_s", above=0, most=MOST_S)
+            )
         if self.otherwise not in get_args(Otherwise):
             known = nearest(str(self.otherwise), get_args(Otherwise))
             raise BadInputError(f"{tag}: otherwise cannot be {self.otherwise!r}; {known}")

@@ -9,7 +9,7 @@ import msgspec
 from parfocal.core.errors import BadInputError
 from parfocal.runs.plans.condition_check import ConditionCheck
 from parfocal.runs.plans.event import Event
-from parfocal.runs.plans.fields import number
+from parfocal.runs.plans.fields import MOST_S, number
 from parfocal.runs.plans.plan import Plan
 
 if TYPE_CHECKING:
@@ -45,7 +45,9 @@ class WaitPlan(Element, frozen=True, kw_only=True, omit_defaults=True, tag="wait
     duration_s: float
 
     def __post_init__(self) -> None:
-        msgspec.structs.force_setattr(self, "duration_s", number(self.duration_s, "duration_s", least=0))
+        msgspec.structs.force_setattr(
+            self, "duration_s", number(self.duration_s, "duration_s", least=0, most=MOST_S)
+        )
 
     @property
     def lasts_s(self) -> float:
@@ -67,7 +69,9 @@ class ConfirmPlan(Element, frozen=True, kw_only=True, omit_defaults=True, tag="c
         if not isinstance(self.text, str) or not self.text.strip():
             raise BadInputError(f"text must say what is to be confirmed, not {self.text!r}")
         if self.timeout_s is not None:
-            msgspec.structs.force_setattr(self, "timeout_s", number(self.timeout_s, "timeout_s", above=0))
+            msgspec.structs.force_setattr(
+                self, "timeout_s", number(self.timeout_s, "timeout_s", above=0, most=MOST_S)
+            )
 
     def event(self, number: int, start_s: float) -> Event:
         """Return its event, which begins at `start_s` of the run."""
@@ -89,7 +93,9 @@ class AcquirePlan(Element, frozen=True, kw_only=True, omit_defaults=True, tag="a
     def __post_init__(self) -> None:
         count = self.count
         if self.seconds is not None:
-            msgspec.structs.force_setattr(self, "seconds", number(self.seconds, "seconds", above=0))
+            msgspec.structs.force_setattr(
+                self, "seconds", number(self.seconds, "seconds", above=0, most=MOST_S)
+            )
         if count is not None and self.seconds is not None:
             raise BadInputError("an acquisition ends after so many frames, or so many seconds: give one")
         if count is not None and (not isinstance(count, int) or isinstance(count, bool) or count < 1):
@@ -151,7 +157,7 @@ def wait(seconds: float) -> WaitPlan:
     >>> [(event.kind, event.min_start_time) for event in combine(a, wait(10), a).events()][2:5]
     [('image', 20.0), ('wait', 20.0), ('image', 30.0)]
     """
-    return WaitPlan(duration_s=number(seconds, "seconds", least=0))
+    return WaitPlan(duration_s=number(seconds, "seconds", least=0, most=MOST_S))
 
 
 def confirm(text: str, timeout_s: float | None = None) -> ConfirmPlan:

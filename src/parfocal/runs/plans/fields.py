@@ -14,6 +14,9 @@ from parfocal.core.known_types import known
 
 T = TypeVar("T", bound=msgspec.Struct)
 
+MOST_S = 1e9
+"""Longest time of a plan, 30 years: what no clock can count is refused before it is waited for."""
+
 _AT = re.compile(r" - at `\$(.*)`$")
 _EXPECTED = {
     "float": "a number",
@@ -80,8 +83,10 @@ def plain(value: Any, where: str) -> Any:
     return value
 
 
-def number(value: Any, where: str, *, least: float = -math.inf, above: float = -math.inf) -> float:
-    """Return a finite number of at least `least` and larger than `above`.
+def number(
+    value: Any, where: str, *, least: float = -math.inf, above: float = -math.inf, most: float = math.inf
+) -> float:
+    """Return a finite number of at least `least`, larger than `above`, and of `most` at most.
 
     Raises
     ------
@@ -95,6 +100,8 @@ def number(value: Any, where: str, *, least: float = -math.inf, above: float = -
         raise BadInputError(f"{where} must be {least:g} or more, not {value:g}")
     if value <= above:
         raise BadInputError(f"{where} must be above {above:g}, not {value:g}")
+    if value > most:
+        raise BadInputError(f"{where} must be {most:g} or less, not {value:g}")
     return float(value)
 
 

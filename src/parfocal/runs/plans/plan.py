@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from parfocal.core.errors import BadInputError
-from parfocal.runs.plans.fields import check_known
+from parfocal.runs.plans.fields import MOST_S, check_known
 
 if TYPE_CHECKING:
     from parfocal.runs.plans.event import Event
@@ -60,8 +60,17 @@ class Plan(
 
     @cached_property
     def program(self) -> Program:
-        """The plan, ready to be counted and carried out."""
-        return self._compiled()
+        """The plan, ready to be counted and carried out.
+
+        Raises
+        ------
+        BadInputError
+            If it takes longer than any clock can count.
+        """
+        program = self._compiled()
+        if program.duration_s > MOST_S:
+            raise BadInputError(f"the plan must take {MOST_S:g} s or less, not {program.duration_s:g}")
+        return program
 
     def __len__(self) -> int:
         """How many events it has, waits and questions included."""

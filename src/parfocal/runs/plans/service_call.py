@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from parfocal.core.errors import BadInputError
-from parfocal.runs.plans.fields import number
+from parfocal.runs.plans.fields import MOST_S, number
 
 
 class ServiceCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -57,10 +57,10 @@ class ServiceCall(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
             raise BadInputError(f"a call needs a service and a command, not {self.name!r}")
         if self.can_pause != bool(self.resume):
             raise BadInputError(f"{self.name}: what can be paused names two commands, pause and resume")
-        number(self.stop_s, "stop_s", above=0)
-        number(self.expected_s, "expected_s", least=0)
+        number(self.stop_s, "stop_s", above=0, most=MOST_S)
+        number(self.expected_s, "expected_s", least=0, most=MOST_S)
         if self.timeout_s is not None:
-            number(self.timeout_s, "timeout_s", above=0)
+            number(self.timeout_s, "timeout_s", above=0, most=MOST_S)
 
     @property
     def name(self) -> str:

@@ -12,11 +12,20 @@ from typing import Any
 import msgspec
 
 from parfocal.core.errors import BadInputError
-from parfocal.runs.plans.fields import check_known, listed, number, plain
+from parfocal.runs.plans.fields import MOST_S, check_known, listed, number, plain
 
 _WAYS = "interval and loops, interval and duration, or duration and loops"
 MOST_TIMES = 10**9
-_UNITS = ("weeks", "days", "hours", "minutes", "seconds", "milliseconds", "microseconds")
+_UNITS = {
+    "weeks": 604_800.0,
+    "days": 86_400.0,
+    "hours": 3600.0,
+    "minutes": 60.0,
+    "seconds": 1.0,
+    "milliseconds": 1e-3,
+    "microseconds": 1e-6,
+}
+"""Seconds."""
 
 
 class TimePhase(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,7 +154,7 @@ def _seconds(value: Any, where: str) -> float:
     """Return seconds: given as a number, a ``timedelta``, or a mapping such as ``{"minutes": 5}``."""
     if isinstance(value, Mapping):
         check_known(value, _UNITS, where)
-        value = timedelta(**{unit: number(part, f"{where}.{unit}") for unit, part in value.items()})
+        value = sum(number(part, f"{where}.{unit}") * _UNITS[unit] for unit, part in value.items())
     if isinstance(value, timedelta):
         value = value.total_seconds()
-    return number(value, where, least=0)
+    return number(value, where, least=0, most=MOST_S)
