@@ -31,7 +31,8 @@ from parfocal.runs.plans.event import Event
 from parfocal.streams import StreamWriter
 from parfocal.testing.analysis import MemorySink, moving_square
 
-PATIENCE_S = 60.0
+PATIENCE_S, LONG_S = 60.0, 300.0
+MB = "x" * 2**20
 FRAME = FrameSpec(shape=(32, 32), dtype="uint16")
 STEPS = '''
 import os, time
@@ -209,6 +210,24 @@ def test_a_stopped_worker_is_killed_and_started_again(bench):
     assert lit_columns(loop.answer(stimulus)) == [3, 4, 5, 6]
     assert is_gone(stopped)
     assert "took too long, and was killed" in loop.noted[0][2]
+
+
+def test_a_large_job_for_a_worker_that_stands_still_holds_nobody_else(bench):
+    loop = bench(limit_s=LONG_S).begin()
+    stopped = loop.pid_at(-1)
+    os.kill(stopped, signal.SIGSTOP)
+    done = threading.Event()
+    job = AnalysisJob(
+        images=(FrameOfChannel(channel="", header=FrameHeader(frame=0)),), metadata={"notes": MB}
+    )
+    sending = threading.Thread(target=loop.workers.submit, args=(job, lambda _: done.set()), daemon=True)
+    sending.start()
+    sending.join(20.0)
+    is_sent = not sending.is_alive()
+    os.kill(stopped, signal.SIGCONT)
+    assert is_sent
+    assert done.wait(PATIENCE_S)
+    assert loop.noted == []
 
 
 def test_a_frame_on_which_its_worker_ends_twice_is_given_up_and_the_next_one_is_not(bench):

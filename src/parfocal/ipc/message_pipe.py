@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import struct
+import sys
 from typing import IO, Any, Generic, TypeVar
 
 from parfocal.ipc.codec import Decoder, encode
 
 T = TypeVar("T")
 _COUNT = struct.Struct("<I")
+_LEAST_ROOM = 4096
+"""Bytes that an empty pipe takes on any system."""
 
 
 class PipeClosedError(EOFError):
@@ -23,13 +26,31 @@ class MessageWriter:
 
     def send(self, message: Any) -> None:
         """Write one; waits while the pipe is full. Raises `PipeClosedError` if nobody reads any more."""
-        parts = encode(message)
-        sizes = struct.pack(f"<I{len(parts)}Q", len(parts), *(memoryview(part).nbytes for part in parts))
+        self.write(packed(message))
+
+    def write(self, message: bytes) -> None:
+        """Write one that is `packed`, as `send` does."""
         try:
-            self._file.write(b"".join((sizes, *parts)))
+            self._file.write(message)
             self._file.flush()
         except (OSError, ValueError) as error:
             raise PipeClosedError(str(error)) from error
+
+    @property
+    def room(self) -> int:
+        """How many bytes it takes without waiting, as long as all messages before were read."""
+        if not sys.platform.startswith("linux"):
+            return _LEAST_ROOM
+        import fcntl
+
+        return fcntl.fcntl(self._file, fcntl.F_GETPIPE_SZ)
+
+
+def packed(message: Any) -> bytes:
+    """Return a message as the bytes that are written."""
+    parts = encode(message)
+    sizes = struct.pack(f"<I{len(parts)}Q", len(parts), *(memoryview(part).nbytes for part in parts))
+    return b"".join((sizes, *parts))
 
 
 class MessageReader(Generic[T]):

@@ -120,6 +120,11 @@ def main() -> None:
     os.dup2(2, 1)
     threading.Thread(target=_end_with_the_engine, name="end", daemon=True).start()
     jobs: MessageReader[ToWorker] = MessageReader(os.fdopen(0, "rb", buffering=0, closefd=False), ToWorker)
+    with suppress(PipeClosedError):
+        _serve(jobs, answers)
+
+
+def _serve(jobs: MessageReader[ToWorker], answers: MessageWriter) -> None:
     setup = cast("WorkerSetup", jobs.receive())
     keep_freed_memory()
     sys.path += [folder for folder in setup.search_path if folder not in sys.path]
@@ -130,9 +135,8 @@ def main() -> None:
         message = StepError(step="", type=type(error).__name__, message=str(error))
         answers.send(Warmed(error=message))
         return
-    with suppress(PipeClosedError):
-        while True:
-            answers.send(worker.run(cast("AnalysisJob", jobs.receive())))
+    while True:
+        answers.send(worker.run(cast("AnalysisJob", jobs.receive())))
 
 
 def _end_with_the_engine() -> None:

@@ -12,7 +12,7 @@ import msgspec
 
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import ParfocalError
-from parfocal.ipc.message_pipe import MessageReader, MessageWriter, PipeClosedError
+from parfocal.ipc.message_pipe import MessageReader, MessageWriter, PipeClosedError, packed
 from parfocal.processes.session import start_module
 from parfocal.runs.pipeline.messages import AnalysisJob, Found, FromWorker, ToWorker, Warmed, WorkerSetup
 from parfocal.runs.pipeline.worker_memory import WorkerMemory
@@ -57,6 +57,7 @@ class WorkerProcess:
         self._why = ""
         self._is_over = False
         self._jobs = 0
+        self._unsent: bytes | None = None  # of the job that was begun
         self.number, self.starts = number, 0
 
     @property
@@ -88,16 +89,26 @@ class WorkerProcess:
             self._path.unlink(missing_ok=True)  # both have it mapped; a file that is left behind is nobody's
 
     def begin(self, job: AnalysisJob, limit_s: float) -> None:
-        """Have it analyse the images of a job; waits for nothing."""
+        """Have it analyse the images of a job; waits for nothing.
+
+        A job that its pipe may not take at once, as it may stand still, is sent by `finish`.
+        """
         self._jobs += 1
         self._job = msgspec.structs.replace(job, number=self._jobs)
-        self._send(self._job, limit_s)
+        message = packed(self._job)
+        is_sent_now = len(message) <= self._writer.room
+        self._unsent = None if is_sent_now else message
+        self._due_in(limit_s)
+        if is_sent_now:
+            self._send(message)
 
     def finish(self) -> Found:
         """Return what it has found of the job that was begun; raises as `start`.
 
         An answer to an earlier job that comes twice is none to this one: its mask is of another image.
         """
+        if self._unsent is not None:
+            self._send(self._unsent)
         answer = self._answer_to(self._job)
         assert isinstance(answer, Found)
         return answer
@@ -144,15 +155,18 @@ class WorkerProcess:
         assert self._process.stdout is not None
         self._writer = MessageWriter(self._process.stdin)
         self._reader: MessageReader[FromWorker] = MessageReader(self._process.stdout, FromWorker)
-        self._send(self._setup, limit_s)
+        self._due_in(limit_s)
+        self._send(packed(self._setup))
         answer = self._answer_to(self._setup)
         assert isinstance(answer, Warmed)
         return answer
 
-    def _send(self, message: ToWorker, limit_s: float) -> None:
+    def _due_in(self, limit_s: float) -> None:
         self._due_s = SYSTEM_CLOCK.monotonic_s() + limit_s
+
+    def _send(self, message: bytes) -> None:
         with suppress(PipeClosedError):  # told by the answer that does not come
-            self._writer.send(message)
+            self._writer.write(message)
 
     def _answer_to(self, message: ToWorker) -> FromWorker:
         try:
