@@ -45,6 +45,23 @@ def test_a_plan_is_shown_with_its_first_and_last_events(file, capsys, monkeypatc
     assert "late         position 0 will be" in text, "two exposures of 3 s in 5 s"
 
 
+def test_frames_of_stimuli_are_told_beside_the_images(tmp_path, capsys):
+    save_plan(
+        Sequence(
+            time_plan={"interval": 1, "loops": 6},
+            channels=["nucleus", "cytoplasm"],
+            stim_channels=[{"config": "stimulation", "exposure": 10}],
+            stim_frames="every 1 from 2",
+        ),
+        tmp_path / "plan.yaml",
+    )
+    assert run(["plan", str(tmp_path / "plan.yaml")]) == 0
+    assert "16, 12 images, 4 stimuli; t 6" in capsys.readouterr().out
+    assert run(["plan", str(tmp_path / "plan.yaml"), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["frames"], told["stimuli"]) == (16, 4)
+
+
 def test_everything_is_one_object_and_nothing_is_started(file, tmp_path, capsys):
     text = builtin_rigs()["microscope"].read_text(encoding="utf-8")
     (tmp_path / "unseen.toml").write_text(text.replace('name = "microscope"', 'name = "unseen"'))

@@ -118,7 +118,7 @@ def _summarise(report: PlanReport, facts: KnownRig, shown: Console) -> None:
     axes = "  ".join(f"{axis} {size}" for axis, size in report.shape.items())
     predicted = f", with exposures and known moves {clock_text(report.predicted_s)}"
     lines = {
-        "events": f"{report.events_total}, {report.frames} images; {axes}",
+        "events": f"{report.events_total}, {_frames_of(report)}; {axes}",
         "channels": _listed(report.channels) or "the light as it is",
         "positions": _listed(report.positions) or "none",
         "largest move": f"{report.largest_move_um:.4g} um",
@@ -128,7 +128,7 @@ def _summarise(report: PlanReport, facts: KnownRig, shown: Console) -> None:
         axes = ", ".join(report.relative_to_stages)
         lines["relative"] = f"{axes} are told from where the stages stand when the run begins"
     if report.disk_bytes is not None:
-        lines["disk"] = f"{report.disk_bytes / 1e6:.4g} MB for {report.frames} images, before compression"
+        lines["disk"] = f"{report.disk_bytes / 1e6:.4g} MB for {report.frames} frames, before compression"
     elif facts.rig:
         lines["disk"] = f"not known while the camera of {facts.rig!r} does not run"
     if report.conditions:
@@ -138,6 +138,11 @@ def _summarise(report: PlanReport, facts: KnownRig, shown: Console) -> None:
         lines["late"] = report.late
     for name, text in lines.items():
         shown.print(Text.assemble((f"{name:13}", "bold"), (text, "bold red" if name == "late" else "")))
+
+
+def _frames_of(report: PlanReport) -> str:
+    images = f"{report.frames - report.stimuli} images"
+    return f"{images}, {report.stimuli} stimuli" if report.stimuli else images
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -61,8 +61,9 @@ class PlanReport(msgspec.Struct, frozen=True, kw_only=True):
         How long t, p, c and z are.
     channels, positions : tuple of str
         Along c and p.
-    events_total, frames : int
-        All events, waits and questions included; the images they ask for, as far as their number is known.
+    events_total, frames, stimuli : int
+        All events, waits and questions included; the frames they ask for, as far as their number is known;
+        and how many of these are of stimuli.
     largest_move_um : float
         Between two events.
     duration_s : float
@@ -84,6 +85,7 @@ class PlanReport(msgspec.Struct, frozen=True, kw_only=True):
     positions: tuple[str, ...]
     events_total: int
     frames: int
+    stimuli: int
     largest_move_um: float
     duration_s: float
     predicted_s: float
@@ -164,6 +166,7 @@ def report_of(plan: Plan, facts: KnownRig) -> PlanReport:
         positions=tuple(place.name or f"p{number}" for number, place in enumerate(plan.positions)),
         events_total=found.events,
         frames=found.frames,
+        stimuli=found.stimuli,
         largest_move_um=found.largest_move_um,
         duration_s=plan.duration_s,
         predicted_s=forecast.duration_s,

@@ -26,8 +26,8 @@ class PlanSurvey(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    events, frames : int
-        How many events there are, and how many frames are asked for.
+    events, frames, stimuli : int
+        How many events there are, how many frames are asked for, and how many of these are of stimuli.
     endless : bool
         Whether the camera runs until it ends by itself: nobody knows how many frames come.
     lights : dict
@@ -56,6 +56,7 @@ class PlanSurvey(msgspec.Struct, frozen=True, kw_only=True):
 
     events: int = 0
     frames: int = 0
+    stimuli: int = 0
     endless: bool = False
     lights: dict[tuple[str, float | None, float | None], Event] = {}
     metadata: tuple[Event, ...] = ()
@@ -104,6 +105,7 @@ def survey(events: Iterable[Event], found: Mapping[str, float]) -> PlanSurvey:
     return PlanSurvey(
         events=count,
         frames=tracks.frames,
+        stimuli=tracks.stimuli,
         endless=tracks.endless,
         lights=tracks.lights,
         metadata=tuple(tracks.metadata.values()),
@@ -126,7 +128,7 @@ class _Tracks:
     def __init__(self, at: dict[str, float]) -> None:
         self._at = at
         self._place: tuple[float | None, ...] = (None, None, None)
-        self.frames = 0
+        self.frames = self.stimuli = 0
         self.endless = self.acquires = False
         self.acquires_s = 0.0
         self.calls: list[Event] = []
@@ -141,6 +143,7 @@ class _Tracks:
     def expose(self, event: Event) -> None:
         """Take in an exposure."""
         self.frames += 1
+        self.stimuli += event.kind == "stimulus"
         self._visit(event)
         index = event.index
         if event.z_um is not None and not any(index.get(axis) for axis in "tpc"):
