@@ -40,14 +40,14 @@ def frames(camera):
 
 def test_an_xy_stage_steps_with_the_frames_and_is_stopped_with_them(camera, stage):
     assert camera.core.most_places("XY") == 16
-    camera.expect(ExpectedSequence(events=(5, 6, 7, 8), xy_stage="XY", places_um=PLACES), "call")
+    camera.frames.expect(ExpectedSequence(events=(5, 6, 7, 8), xy_stage="XY", places_um=PLACES), "call")
     camera.start(4)
     assert [header.event for header in frames(camera)] == [5, 6, 7, 8]
     assert stage.told == [PLACES, "start", "stop"]
 
 
 def test_one_frame_is_a_sequence_too(camera, stage):
-    camera.expect(ExpectedSequence(events=(7,), xy_stage="XY", places_um=PLACES[:1]), "call")
+    camera.frames.expect(ExpectedSequence(events=(7,), xy_stage="XY", places_um=PLACES[:1]), "call")
     camera.start(1)
     assert [header.event for header in frames(camera)] == [7]
     assert stage.told == [PLACES[:1], "start", "stop"]
@@ -55,40 +55,40 @@ def test_one_frame_is_a_sequence_too(camera, stage):
 
 def test_a_sequence_that_is_cut_keeps_what_it_has_taken_and_the_next_goes_on_with_the_numbers(camera, stage):
     events = tuple(range(200))
-    camera.expect(ExpectedSequence(events=events), "call")
+    camera.frames.expect(ExpectedSequence(events=events), "call")
     camera.start(len(events))
     out = np.zeros(camera.spec.shape, camera.spec.dtype)
     while camera.read_into(out, 10.0) is None:
         pass
-    camera.cut("another call")
-    assert not camera.was_cut
-    camera.cut("call")
+    camera.frames.cut("another call")
+    assert not camera.frames.was_cut
+    camera.frames.cut("call")
     taken = 1 + len(frames(camera))
-    assert camera.was_cut
-    assert camera.is_whole
+    assert camera.frames.was_cut
+    assert camera.frames.is_whole
     assert 1 <= taken < len(events)
     camera.start(2)
     assert [header.frame for header in frames(camera)] == [taken, taken + 1]
 
 
 def test_one_that_is_cut_before_it_begins_takes_one_frame_or_a_few(camera, stage):
-    camera.expect(ExpectedSequence(events=tuple(range(200)), xy_stage="XY"), "call")
-    camera.cut("call")
+    camera.frames.expect(ExpectedSequence(events=tuple(range(200)), xy_stage="XY"), "call")
+    camera.frames.cut("call")
     camera.start(200)
     assert 1 <= len(frames(camera)) < 200
-    assert camera.was_cut
+    assert camera.frames.was_cut
 
 
 def test_one_that_is_cut_at_once_does_not_wait_for_the_exposure_under_way(camera, stage):
     camera.set_exposure_ms(400.0)
-    camera.expect(ExpectedSequence(events=tuple(range(4))), "call")
+    camera.frames.expect(ExpectedSequence(events=tuple(range(4))), "call")
     camera.start(4)
     out = np.zeros(camera.spec.shape, camera.spec.dtype)
     while camera.read_into(out, 10.0) is None:
         pass
-    camera.cut("call", at_once=True)
+    camera.frames.cut("call", at_once=True)
     assert not camera.is_running()
-    assert camera.was_cut
+    assert camera.frames.was_cut
     camera.set_exposure_ms(5.0)
     camera.start(1)
     assert [header.frame for header in frames(camera)] == [1]

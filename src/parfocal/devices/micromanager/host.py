@@ -58,9 +58,10 @@ class CoreHost(CoreCommands):
         with self.core() as core:
             label = core.stage(expected.stage, 1) if expected.heights_um else ""
             xy_label = core.stage(expected.xy_stage, 2) if expected.places_um else ""
-        call, wanted_ms = current_call(), next(iter(expected.exposures_ms), self.device.exposure_ms())
+        call, frames = current_call(), self.device.frames
+        wanted_ms = next(iter(expected.exposures_ms), self.device.exposure_ms())
         expected = msgspec.structs.replace(expected, stage=label, xy_stage=xy_label)
-        self.device.expect(expected, call.id)
+        frames.expect(expected, call.id)
         request = SnapRequest(count=len(expected.events), exposure_ms=wanted_ms)
         snap = self._snaps.ask(request, self.context.clock.monotonic_ns())
         self.context.wake()
@@ -68,19 +69,19 @@ class CoreHost(CoreCommands):
             snap.wait(call)
         except BaseException as error:
             self._snaps.give_up(snap, self._snap_camera)
-            self.device.forget(call.id)
+            frames.forget(call.id)
             self.context.wake()
-            is_over = self.device.took_for(call.id) and (self.device.is_whole or self.device.was_cut)
+            is_over = frames.took_for(call.id) and (frames.is_whole or frames.was_cut)
             if not isinstance(error, DeviceError) or not is_over:
                 raise
         came = {header.event: header for header in snap.headers}
         headers = [came.get(event) for event in expected.events]
-        return _without_last_missing(headers) if self.device.was_cut else headers
+        return _without_last_missing(headers) if frames.was_cut else headers
 
     @command(lane=URGENT, effect="stops")
     def cut_sequence(self, call: str, at_once: bool = False) -> None:
         """Have the call of `take_sequence` with that id end after the exposure under way, or without it."""
-        self.device.cut(call, at_once=at_once)
+        self.device.frames.cut(call, at_once=at_once)
 
     @command(lane=LOOP, effect="changes")
     def load_configuration(self, configuration: str) -> dict[str, str]:
