@@ -255,12 +255,12 @@ def test_a_paused_script_that_is_to_finish_goes_on_with_what_it_has_started(rig,
 def test_a_script_that_is_finished_has_its_runs_finish_what_they_have_in_hand(rig, write) -> None:
     file = write(
         """
-        from parfocal.runs import call, combine, wait
+        from parfocal.runs import call, combine
 
         def main(lab):
-            far = [call("magnet", "move_to", {"position_nm": at}) for at in (8e6, 0.0)]
-            lab.run(combine(*far, wait(1000)), name="in hand")
-            for number in range(1, 1000):
+            far = [call("magnet", "move_to", {"position_nm": at}) for at in (8e6, 0.0) * 100]
+            lab.run(combine(*far), name="in hand")
+            for number in range(1, 100_000):
                 lab.step(f"turn {number}")
                 lab.sleep(0.02)
         """
@@ -277,8 +277,8 @@ def test_a_script_finishes_after_its_step(rig, write) -> None:
     file = write(
         """
         def main(lab):
-            for number in range(1, 1000):
-                lab.step(f"turn {number}", number, 1000)
+            for number in range(1, 100_000):
+                lab.step(f"turn {number}", number, 100_000)
                 lab.sleep(0.02)
         """
     )
@@ -287,7 +287,7 @@ def test_a_script_finishes_after_its_step(rig, write) -> None:
     handle.finish("enough")
     status = handle.wait(PATIENCE_S)
     assert (status.outcome, status.reason) == ("finished early", "enough")
-    assert 1 < status.events_acquired < 1000
+    assert 1 < status.events_acquired < 100_000
 
 
 @pytest.mark.slow
