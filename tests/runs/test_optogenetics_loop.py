@@ -15,6 +15,7 @@ from parfocal.core.errors import RunFailedError
 from parfocal.core.event_kinds import EVENT_KINDS
 from parfocal.rig.offline.reprocess import reprocess
 from parfocal.rig.opening import open_rig
+from parfocal.rig.recovering import recover
 from parfocal.runs import Pipeline, Sequence, Step
 from parfocal.runs.analysis_rows import OUTCOMES
 
@@ -51,6 +52,11 @@ def workers(rig):
     """Return the processes of the pipeline's workers."""
     engine = psutil.Process(rig.status().services["runs"].pid)
     return [one.pid for one in engine.children() if "parfocal.runs.pipeline.worker" in one.cmdline()]
+
+
+def has_stimulus_in_hand(handle):
+    status = handle.status()  # of a plan with an image before each stimulus
+    return status.events_consumed - status.events_acquired == 1 and status.events_consumed % 2 == 0
 
 
 def is_gone(pid):
@@ -139,8 +145,9 @@ def test_a_worker_that_ends_in_a_run_costs_no_time_point(rig, how):
     assert worker not in workers(rig)
     assert any(error.type == "WorkerEndedError" for error in status.errors.last)
     assert status.stimulations.asked == 20
-    tracks = parfocal.open_run(status.folder).tracks()
-    assert sorted(set(tracks["t"].tolist())) == list(range(20))
+    record = parfocal.open_run(status.folder)
+    assert any("WorkerEndedError" in line for line in record.manifest.errors), "the record tells it, too"
+    assert sorted(set(record.tracks()["t"].tolist())) == list(range(20))
     assert not workers(rig), "they end with the run"
 
 
@@ -154,6 +161,28 @@ def test_workers_end_with_the_engine(rig):
     until(lambda: is_gone(worker), "the end of the worker")
     with pytest.raises(RunFailedError, match="died at event"):
         handle.wait(PATIENCE_S)
+
+
+@pytest.mark.timeout(600)
+def test_what_is_left_of_a_run_may_begin_with_a_stimulus_whose_image_is_done(rig):
+    handle = rig.run(plan(4, 3.0), pipeline=PIPELINE, name="cut")
+    until(lambda: handle.status().stimulations.fired >= 1, "a stimulus")
+    (worker,) = workers(rig)
+    os.kill(worker, signal.SIGSTOP)  # the mask of the next one does not come
+    until(lambda: has_stimulus_in_hand(handle), "a stimulus in hand")
+    handle.cancel("enough")
+    os.kill(worker, signal.SIGCONT)
+    cut = handle.wait(PATIENCE_S)
+    assert cut.events_acquired % 2, "the image of the last time point is done"
+
+    with recover(cut.folder) as found:
+        assert (found.report.refused, found.report.unsure) == ("", ())
+        status = found.complete().wait(PATIENCE_S)
+    assert (status.outcome, status.events_total) == ("complete", 8), status.reason
+    stimuli = parfocal.open_run(cut.folder).stimulations()
+    without = [OUTCOMES[one] for one in stimuli["outcome"] if OUTCOMES[one] != "fired"]
+    assert without in ([], ["no mask"]), "the one whose image nobody had analysed"
+    assert len(set(stimuli["number"].tolist())) == len(stimuli) == 4
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ from parfocal.runs.forecast.prediction import Prediction
 from parfocal.runs.forecasting import foreseen
 from parfocal.runs.instruments.rig_instruments import RigInstruments
 from parfocal.runs.machine.counts import EventCounts
+from parfocal.runs.pipeline.image_group import field_of
 from parfocal.runs.pipeline.plan_check import PlanForPipeline, check_plan
 from parfocal.runs.plans.calls import calls_of, needs_camera
 from parfocal.runs.plans.conditional import conditions_in
@@ -120,7 +121,8 @@ class RequestExaminer:
             self._watches.check(settings, (*conditions, *conditions_in(plan)))
             for_pipeline = PlanForPipeline()
             if request.pipeline is not None:
-                for_pipeline = check_plan(schedule.events(done.consumed), request.pipeline)
+                first = _first_of_time_point(schedule, done.consumed)
+                for_pipeline = check_plan(schedule.events(first), request.pipeline)
                 if for_pipeline.has_stimuli and request.pipeline.pipeline.stimulate is not None:
                     settings.service("modulator", "masks")
                     age = check_calibration(facts, self._context.clock.utc_ns())
@@ -215,6 +217,21 @@ def _schedule(plan: Plan, before: EarlierRun | None) -> tuple[Schedule, EventCou
     if before.completes:
         return before.schedule, before.counts
     return before.schedule.with_future(before.counts.consumed, plan), before.counts
+
+
+def _first_of_time_point(schedule: Schedule, number: int) -> int:
+    """Return the first event of the time point and position that a run goes on with.
+
+    What is left may begin with a stimulus: its images are done, and belong to it all the same.
+    """
+    following = next(schedule.events(number), None)
+    if following is None or not following.is_exposure:
+        return number
+    while number and schedule.event(number - 1).is_exposure:
+        if field_of(schedule.event(number - 1)) != field_of(following):
+            break
+        number -= 1
+    return number
 
 
 def _with_parts(settings: RunSettings, parts: dict[str, Any]) -> RunSettings:
