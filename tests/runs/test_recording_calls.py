@@ -6,7 +6,7 @@ import threading
 from types import SimpleNamespace
 
 from parfocal.core.clock import SYSTEM_CLOCK
-from parfocal.runs.instruments.recording_calls import RecordingCalls
+from parfocal.runs.instruments.recording_calls import TOLD_BY_RECORDER, RecordingCalls
 from parfocal.runs.machine.counts import EventCounts
 
 LONG_S = 60.0
@@ -44,3 +44,20 @@ def test_what_the_recorder_tells_of_the_next_run_is_not_of_this_one() -> None:
     record = RecordingCalls(client, "camera", SYSTEM_CLOCK)
     record.folder = "/runs/a"
     assert [record.storage().stored, record.storage().stored] == [7, 7]
+
+
+def test_what_went_wrong_in_a_run_is_in_its_record_but_for_what_that_has_already() -> None:
+    asked = {}
+
+    def call(command, **options):
+        asked.update(options)
+        return {"outcome": "complete", "reason": "", "stored": {"camera": 3}}
+
+    record = RecordingCalls(SimpleNamespace(call=call, service="recorder"), "camera", SYSTEM_CLOCK)
+    counts = EventCounts().failed("pipeline", "WorkerEndedError", "the worker was killed", -1)
+    counts = counts.failed(*TOLD_BY_RECORDER, "camera: no room", 3).failed(
+        "xy", "MoveError", "it is stuck", 4
+    )
+    record.finish("complete", "", counts, {})
+    lines = ("pipeline: WorkerEndedError: the worker was killed", "event 4: xy: MoveError: it is stuck")
+    assert asked["errors"] == lines

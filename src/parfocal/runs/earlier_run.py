@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 import msgspec
 
 from parfocal.core.errors import BadInputError
+from parfocal.core.run_status import RunErrors
 from parfocal.processes.loading import load_object
 from parfocal.runs.journal_file import read_journal, this_boot
 from parfocal.runs.recovery.journalled_run import JournalledRun, journalled
@@ -40,7 +41,7 @@ class EarlierRun:
         Its own, and that of its record.
     schedule, counts : Schedule, EventCounts
         Its events, and what became of them; `counts.asked` those whose frames are missing, of one that was
-        killed.
+        killed. What went wrong in it stays with its own phase of the record.
     analysis : LiveAnalysis or None
         What it remembers of its positions.
     killed : KilledRun or None
@@ -64,7 +65,7 @@ class EarlierRun:
             name=engine.name,
             folder=engine.status().folder,
             schedule=engine.schedule,
-            counts=msgspec.structs.replace(engine.counts, asked=0),
+            counts=msgspec.structs.replace(engine.counts, asked=0, errors=RunErrors()),
             analysis=engine.analysis,
         )
 

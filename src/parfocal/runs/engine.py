@@ -13,6 +13,7 @@ from parfocal.runs.conditions.noting import decided_between, note_breaches, note
 from parfocal.runs.event_log import settled
 from parfocal.runs.forecast.run_prediction import KnownTimes, RunPrediction
 from parfocal.runs.instruments.instruments import Instruments, RunStart, RunStorage
+from parfocal.runs.instruments.recording_calls import TOLD_BY_RECORDER
 from parfocal.runs.machine import inputs, tasks
 from parfocal.runs.machine.advance import advance
 from parfocal.runs.machine.counts import EventCounts
@@ -370,7 +371,7 @@ class RunEngine:
             for error in storage.errors[len(told) :]:
                 self._log.error("run %s: not all of it is stored: %s", self.name, error)
                 now_ns = self._clock.monotonic_ns()
-                self._advance(inputs.Noted(now_ns, "recorder", "StorageError", error))
+                self._advance(inputs.Noted(now_ns, *TOLD_BY_RECORDER, error))
 
     def _is_analysing(self) -> bool:
         return self.analysis is not None and self.analysis.is_analysing

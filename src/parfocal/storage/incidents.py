@@ -123,6 +123,8 @@ def report(incidents: Iterable[Incident], started: Moment) -> list[str]:
     >>> report([died, msgspec.structs.replace(died, state="ready", restarts=1)], start)
     ['camera ended after 3.2 s (killed by SIGKILL) and was started again']
     >>> report([died], start)
+    ['camera ended after 3.2 s (killed by SIGKILL) and was not back when the run ended']
+    >>> report([died, msgspec.structs.replace(died, state="degraded")], start)
     ['camera ended after 3.2 s (killed by SIGKILL) and did not come back']
     """
     by_service: dict[str, list[Incident]] = {}
@@ -133,6 +135,7 @@ def report(incidents: Iterable[Incident], started: Moment) -> list[str]:
 
 
 def _sentence(found: list[Incident], is_lost: bool, started: Moment) -> str:
+    """Return what befell a service. One that crashed may be on its way back: only a degraded one is not."""
     first = found[0]
     after_s = (first.at.monotonic_ns - started.monotonic_ns) * 1e-9
     how = next((i.error for i in found if i.error), "") or (
@@ -140,7 +143,10 @@ def _sentence(found: list[Incident], is_lost: bool, started: Moment) -> str:
     )
     back = sum(incident.state == "ready" for incident in found)
     times = "" if back == 1 else f" {back} times"
-    end = "did not come back" if is_lost else f"was started again{times}" if back else "ended in order"
-    if end == "ended in order":
+    if not is_lost and not back:
         return f"{first.service} was ended after {after_s:.1f} s"
+    end = f"was started again{times}"
+    if is_lost:
+        is_given_up = found[-1].state == "degraded"
+        end = "did not come back" if is_given_up else "was not back when the run ended"
     return f"{first.service} ended after {after_s:.1f} s{f' ({how})' if how else ''} and {end}"

@@ -223,6 +223,7 @@ class Recorder(Service):
         losses: dict[str, int] = {},  # noqa: B006
         missing: int | None = None,
         asked: dict[str, int] = {},  # noqa: B006
+        errors: tuple[str, ...] = (),
     ) -> RunReport:
         """End the run: store what was produced up to now, and close its record with the true outcome.
 
@@ -231,12 +232,18 @@ class Recorder(Service):
         many frames that were asked for were never produced; without it a run whose source was started again
         is not complete. `asked` says it of streams that are stored by events: for how many events of this
         phase a frame was asked for. Then the frames that are there are compared with it, and what the camera
-        counts beside them does not matter.
+        counts beside them does not matter. `errors` are lines for the record: what went wrong elsewhere.
         """
         if self._recording is None:
             raise BadInputError("no run was started")
         ended = Ended(
-            ending=outcome, reason=reason, devices=devices, losses=losses, missing=missing, asked=asked
+            ending=outcome,
+            reason=reason,
+            devices=devices,
+            losses=losses,
+            missing=missing,
+            asked=asked,
+            errors=errors,
         )
         return self._finish(ended)
 

@@ -31,6 +31,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     losses: dict[str, int] = {}
     missing: int | None = None
     asked: dict[str, int] = {}
+    errors: tuple[str, ...] = ()
 
     @property
     def is_compared(self) -> bool:
@@ -154,6 +155,7 @@ def final_manifest(
         artifacts=manifest.artifacts | after.artifacts,
         missing=manifest.missing | {f"{what} at the end": why for what, why in after.missing.items()},
         losses=losses,
+        errors=(*manifest.errors, *ended.errors),
     )
 
 

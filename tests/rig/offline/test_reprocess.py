@@ -266,6 +266,8 @@ def test_what_cannot_be_done_is_refused_and_nothing_is_left(record: Path, tmp_pa
         reprocess(record, {"segment": STEPS + "bright", "channel": "blue"}, tmp_path / "new")
     with pytest.raises(BadInputError, match="workers must be 1 or more, not 0"):
         reprocess(record, PIPELINE, tmp_path / "new", workers=0)
+    with pytest.raises(BadInputError, match="give one of the two"):
+        reprocess(record, PIPELINE, tmp_path / "new", workers=2, dask="tcp://127.0.0.1:8786")
     with pytest.raises(BadInputError, match="not the folder of a run"):
         reprocess(tmp_path, PIPELINE, tmp_path / "new")
     assert not (tmp_path / "new").exists()

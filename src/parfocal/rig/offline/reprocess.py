@@ -129,6 +129,10 @@ def reprocess(
         raise AlreadyExistsError(f"{out} exists; a record is never overwritten, choose another name")
     if workers is not None and workers < 1:
         raise BadInputError(f"workers must be 1 or more, not {workers}")
+    if workers is not None and dask:
+        raise BadInputError(
+            f"workers = {workers} are processes here, in place of which {dask} works: give one of the two"
+        )
     request = pipeline_request(pipeline)
     if workers is not None:
         request = msgspec.structs.replace(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from parfocal.core.clock import Clock
     from parfocal.core.event_layout import EventLayout
-    from parfocal.core.run_status import RunCommand
+    from parfocal.core.run_status import RunCommand, RunErrors
     from parfocal.ipc import Client
     from parfocal.runs.machine.counts import EventCounts
     from parfocal.runs.machine.tasks import Ending
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _BEGIN_S = 30.0
 _ANSWER_S = 2.0
 _BACK_S = 30.0
+TOLD_BY_RECORDER = ("recorder", "StorageError")
+"""Source and type of errors that the recorder has told: its record has them already."""
 
 _T = TypeVar("_T")
 
@@ -166,6 +168,8 @@ class RecordingCalls:
         unwritten = {} if self._analysis is None else self._analysis.losses
         lost = losses | unwritten | counts.unframed
         options: dict[str, Any] = {"outcome": ending, "reason": reason, "losses": lost}
+        if errors := error_lines(counts.errors):
+            options["errors"] = errors
         if counts.asked or self._recovers:
             options["asked"] = {self._camera: counts.asked}
         elif ending == "complete":
@@ -205,3 +209,23 @@ def told(counts: EventCounts) -> tuple[str, ...]:
     ('1 lost', '4 skipped')
     """
     return tuple(f"{count} {why}" for why, count in counts.dropped.items())
+
+
+def error_lines(errors: RunErrors) -> tuple[str, ...]:
+    """Return what went wrong in a run, a line for each error, but for those that the recorder has told.
+
+    Examples
+    --------
+    >>> from parfocal.core.run_status import RunError, RunErrors
+    >>> late = RunError(source="pipeline", type="StepError", message="no cells", event=7)
+    >>> error_lines(RunErrors(count=12, last=(late,)))
+    ('event 7: pipeline: StepError: no cells', '12 errors in all: the last ones are here')
+    """
+    lines = [
+        f"{f'event {one.event}: ' if one.event >= 0 else ''}{one.source}: {one.type}: {one.message}"
+        for one in errors.last
+        if (one.source, one.type) != TOLD_BY_RECORDER
+    ]
+    if errors.count > len(errors.last):
+        lines.append(f"{errors.count} errors in all: the last ones are here")
+    return tuple(lines)
