@@ -81,6 +81,16 @@ def test_a_run_goes_on_after_the_death_of_its_engine_in_the_rig_that_lives(lab, 
     assert len(record.manifest.phases) == 1
 
 
+def check_counted(status):
+    """A run whose engine died tells what became of its events."""
+    dropped = sum(status.events_dropped.values())
+    assert status.events_total == EVENTS
+    assert 0 < status.events_acquired < EVENTS
+    assert status.events_consumed == status.events_acquired + dropped
+    assert dropped == status.stimulations.unsure <= 1
+    assert status.frames_received + status.stimulations.fired == status.frames_stored > 0
+
+
 def test_another_plan_goes_on_with_a_run_whose_engine_has_died(lab):
     handle = lab.run(PLAN, name="first")
     is_under_way(handle)
@@ -88,6 +98,7 @@ def test_another_plan_goes_on_with_a_run_whose_engine_has_died(lab):
     with pytest.raises(RunFailedError, match="died at event"):
         handle.wait(PATIENCE_S)
     until(lambda: all_ready(lab), "the restart")
+    check_counted(handle.status())
     one = Sequence(stage_positions=PLACES, channels=["nucleus"])
     status = lab.run(one, continues="first").wait(PATIENCE_S)
     numbers = parfocal.open_run(status.folder).events()["number"]

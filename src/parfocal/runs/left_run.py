@@ -6,9 +6,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from parfocal.core.clock import poll_until
-from parfocal.core.errors import CommandError
+from parfocal.core.errors import CommandError, ParfocalError
 from parfocal.core.run_status import RunError, RunErrors, RunStatus
+from parfocal.runs.earlier_run import killed_run
 from parfocal.runs.instruments.calling import answers
 from parfocal.runs.scripts.script_record import close_left_record
 
@@ -36,7 +39,7 @@ def close_left_run(left: UnfinishedRun, context: ServiceContext, settings: RunSe
         folder, stored = _close_record(context, settings, reason)
     context.log.error("run %s: %s", left.run, reason)
     died = RunError(source=context.service, type="died", message=reason, event=left.event)
-    return RunStatus(
+    status = RunStatus(
         run=left.run,
         state="ended",
         outcome="failed",
@@ -47,6 +50,27 @@ def close_left_run(left: UnfinishedRun, context: ServiceContext, settings: RunSe
         created_at=left.created_at,
         finished_at=context.clock.utc_ns() * 1e-9,
         folder=left.folder or folder,
+    )
+    return _counted(status, settings, context) if status.folder and not left.script else status
+
+
+def _counted(status: RunStatus, settings: RunSettings, context: ServiceContext) -> RunStatus:
+    """Return the status of a run with what became of its events, by its journal and what is stored."""
+    try:
+        found = killed_run(status.folder, settings).recovery
+    except (ParfocalError, OSError) as error:
+        context.log.error("run %s: what became of its events is not known: %s", status.run, error)
+        return status
+    counts = found.counts
+    return replace(
+        status,
+        events_total=found.total,
+        events_consumed=found.total - found.left,
+        events_acquired=counts.acquired,
+        events_dropped=counts.dropped,
+        frames_received=counts.frames,
+        stimulations=counts.stimulations,
+        autofocuses=counts.autofocuses,
     )
 
 
