@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from parfocal.core.clock import SYSTEM_CLOCK, poll_until
-from parfocal.core.errors import CommandError
+from parfocal.core.errors import BadInputError, CommandError
 from parfocal.core.frames import FrameHeader
 from parfocal.runs.engine import RunEngine
 from parfocal.runs.instruments.instruments import ExposedFrame, InstrumentRestartedError, RunStart
@@ -549,9 +549,34 @@ def test_all_channels_of_a_time_point_are_given_to_the_features():
 
 def test_picked_particles_reach_the_steps():
     loop = Loop(series(2), pipeline())
-    loop.analysis.pick(0, [4, 7])
+    loop.run.pick([4, 7], 0)
     loop.start().end()
     assert [job.picked.tolist() for job in loop.workers.jobs] == [[4, 7], [4, 7]]
+
+
+def test_who_picked_which_cells_is_in_the_record():
+    loop = Loop(series(2), pipeline())
+    loop.run.pick([4, 7], 0)
+    (noted,) = loop.start().end().commands
+    assert (noted.command, noted.event, noted.details) == ("pick", -1, {"p": 0, "particles": [4, 7]})
+    assert loop.run.pick([3], 0).commands == (noted,), "after the end nothing is changed"
+
+
+@pytest.mark.parametrize(
+    ("particles", "p", "told"),
+    [
+        ([3, -1], 0, "the number of a particle is 0 or more, not -1"),
+        ([2**63], 0, f"the number of a particle is 0 or more, not {2**63}"),
+        ([3], 1, "run 'loop' has no position p=1: there are 1, from 0"),
+        ([3], -1, "run 'loop' has no position p=-1"),
+    ],
+)
+def test_cells_that_cannot_be_picked_are_refused(particles, p, told):
+    loop = Loop(series(1), pipeline())
+    with pytest.raises(BadInputError) as caught:
+        loop.run.pick(particles, p)
+    assert told in str(caught.value)
+    assert loop.start().end().commands == ()
 
 
 def test_a_stack_is_analysed_in_its_middle_plane():

@@ -177,6 +177,14 @@ def test_events_are_read_a_page_at_a_time(fake, handle):
     assert events[5:5] == []
 
 
+@pytest.mark.parametrize(
+    ("particles", "p"), [([1.5], 0), (["a"], 0), ("3", 0), ([float("nan")], 0), ([3], 0.5)]
+)
+def test_cells_are_picked_by_whole_numbers(particles, p, watch):
+    with pytest.raises(BadInputError, match="particles and p are whole numbers, not"):
+        RunHandle("run1", watch).pick(particles, p)
+
+
 def test_a_handle_survives_a_restart_of_the_engine_and_tells_what_became_of_the_run(folder, watch):
     fake = FakeRuns()
     handle = RunHandle("run1", watch)

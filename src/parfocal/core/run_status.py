@@ -59,10 +59,10 @@ class RunCommand(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     command : str
-        "pause", "resume", "cancel", "finish", "confirm", "extend" or "replace_future"; or what somebody
-        forced or stopped of an instrument that the run uses, such as "camera.stop"; or "interlock" where one
-        is breached or holds again, "condition" where one of the plan was decided; or what the run itself
-        called by its plan, such as "tracker.build_tables", noted when that has ended.
+        "pause", "resume", "cancel", "finish", "confirm", "pick", "extend" or "replace_future"; or what
+        somebody forced or stopped of an instrument that the run uses, such as "camera.stop"; or "interlock"
+        where one is breached or holds again, "condition" where one of the plan was decided; or what the run
+        itself called by its plan, such as "tracker.build_tables", noted when that has ended.
     at : float
         When, seconds since 1970 UTC.
     event : int
@@ -71,8 +71,8 @@ class RunCommand(msgspec.Struct, frozen=True, kw_only=True):
         Which program; "" for the rig itself.
     details : dict
         With what: the "reason" of a pause or an end, "policy" and "gap_s" of a resume, "question", "answer"
-        and "text" of a confirm, how many "events" the plan has since it was changed; of a call by the plan
-        its "arguments", "began_at", "took_s", "outcome", "result" and "error".
+        and "text" of a confirm, "p" and "particles" of a pick, how many "events" the plan has since it was
+        changed; of a call by the plan its "arguments", "began_at", "took_s", "outcome", "result" and "error".
     """
 
     command: str

@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from parfocal.runs.plans.schedule import Schedule
     from parfocal.runs.recovery.recovery import Recovery
 
+_HIGHEST_PARTICLE = 2**63 - 1
+
 
 class RunRemainder(NamedTuple):
     """What is still to come of a run.
@@ -306,6 +308,28 @@ class RunEngine:
             self._check_may_change()
             self._follow(self._schedule.extended(plan), plan, "extend", first=-1)
             return self._status()
+
+    def pick(self, particles: list[int], p: int) -> RunStatus:
+        """Have these particles of position `p` be picked for the steps of its pipeline, and note that.
+
+        Raises
+        ------
+        BadInputError
+            If it has no pipeline or no such position, or a number is none of a particle.
+        """
+        if self.analysis is None:
+            raise BadInputError(f"run {self.name!r} has no pipeline: there are no cells to be picked")
+        wrong = [number for number in particles if not 0 <= number <= _HIGHEST_PARTICLE]
+        if wrong:
+            raise BadInputError(f"the number of a particle is 0 or more, not {wrong[0]}")
+        with self._lock:
+            positions = max(1, self._schedule.shape["p"])
+            if not 0 <= p < positions:
+                raise BadInputError(f"run {self.name!r} has no position p={p}: there are {positions}, from 0")
+            if not self.has_ended:
+                self._commands.note(self._machine, "pick", {"p": p, "particles": particles})
+        self.analysis.pick(p, particles)
+        return self.status()
 
     def replace_future(self, plan: Plan) -> RunStatus:
         """Put a plan in place of all that was not begun; `BadInputError` if the run is at its end."""

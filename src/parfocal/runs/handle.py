@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Generator, Iterable
+from operator import index
 from typing import Any, Literal
 
 from parfocal.core.errors import BadInputError, CommandError, DeadlineError, RunFailedError
@@ -163,9 +164,14 @@ class RunHandle:
     def pick(self, particles: Iterable[int], p: int = 0) -> RunStatus:
         """Have these cells of position `p`, by their numbers, be ``picked`` for the steps of its pipeline.
 
-        They are from the next image of that position on, until others are picked.
+        They are from the next image of that position on, until others are picked. It is noted among the
+        commands of the run.
         """
-        return self._ask("pick_cells", [int(number) for number in particles], p)
+        given = list(particles)
+        try:
+            return self._ask("pick_cells", [index(number) for number in given], index(p))
+        except TypeError as error:
+            raise BadInputError(f"particles and p are whole numbers, not {given!r} and {p!r}") from error
 
     def extend(self, plan: AnyPlan) -> RunStatus:
         """Append a plan: its times and its t indices follow those of what is there."""

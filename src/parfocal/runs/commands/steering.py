@@ -86,11 +86,7 @@ class SteerCommands:
     @command(lane="start", effect="changes")
     def pick_cells(self, run: str, particles: list[int], p: int = 0) -> RunStatus:
         """Have these particles of position `p` be ``picked`` for the steps of a run's pipeline."""
-        engine = self.runs.engine(run)
-        if engine.analysis is None:
-            raise BadInputError(f"run {run!r} has no pipeline: there are no cells to be picked")
-        engine.analysis.pick(p, particles)
-        return engine.status()
+        return self.runs.engine(run).pick(particles, p)
 
     @command(lane="start", effect="changes")
     def extend(self, run: str, plan: dict[str, Any]) -> RunStatus:
