@@ -105,7 +105,7 @@ PLAIN = {
     "processes": """
         Abandon Announcer AskToStop BackOff BackOffOver Begin Change Changes Charge End Ending
         Exited Failed Failure HandShake HealthLines Hung KillAfter Leaving Life MakeSafe Open
-        OrderlyEnd Plugin Ready ReportHandler Reporter Reports Restart Spawn Stamps Start Stop
+        OrderlyEnd Plugin Ready ReportHandler Reporter Reports Restart Spawn Stamps Start StartLimit Stop
         Verbose
     """,
     "rig": """

@@ -139,7 +139,7 @@ def test_a_process_that_cannot_be_started_is_a_failed_start(make_rig, spec, monk
 def test_a_service_that_is_never_ready_is_given_up(make_rig, spec) -> None:
     slow = ServiceSpec(name="slow", factory="parfocal.testing.services:NeverReady", start_timeout_s=1.0)
     rig, _ = make_rig(slow)
-    with pytest.raises(StartError, match="not ready after 1 s"):
+    with pytest.raises(StartError, match=r"not ready after \S+ s \(its start_timeout_s is 1\)"):
         rig.start()
 
 
@@ -294,3 +294,13 @@ def test_a_service_that_is_removed_while_it_is_ended_or_restarted_is_told_as_suc
         rig.end("a")
         with pytest.raises(ProcessError, match="'b' is not ready again: exited it was removed meanwhile"):
             rig.restart("b")
+
+
+def test_what_a_long_log_tells_of_a_failed_start_begins_with_a_whole_line(make_rig) -> None:
+    wordy = ServiceSpec(name="wordy", factory="parfocal.testing.services:DiesWordily")
+    rig, _ = make_rig(wordy)
+    with pytest.raises(StartError) as caught:
+        rig.start()
+    lines = caught.value.remote_traceback.splitlines()
+    assert len(lines) > 10
+    assert lines[0] == "a line of its log"

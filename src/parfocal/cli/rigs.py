@@ -18,6 +18,7 @@ from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.processes import directory
 from parfocal.processes.kept_settings import read_kept
 from parfocal.rig.config import read_changes
+from parfocal.rig.job import FIRST_START
 from parfocal.rig.opening import attach, load_source, open_rig
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def rigs(*, json: bool = False) -> None:
 
 def _starting(source: str) -> Status:
     """Tell whoever watches a terminal why nothing happens yet."""
-    return console(quiet=True).status(f"starting {source} (the very first start compiles for half a minute)")
+    return console(quiet=True).status(f"starting {source} ({FIRST_START})")
 
 
 def _stay_in_foreground() -> None:

@@ -20,9 +20,9 @@ from parfocal.processes.system import fair_share
 BEAT_EVERY_S = 0.2
 _STAMP = struct.Struct("=q")
 _ALL = struct.Struct("=qqq")
-_FIRST_LOOK = 0.75
+FIRST_LOOK = 0.75
 """Share of the allowed silence after which the processor time of a silent process is noted."""
-_WORKING_SHARE = 0.2
+WORKING_SHARE = 0.2
 """A silent process that uses more than this of the processor it can have is at work, and its threads wait."""
 _NEVER_NS = 2**63 - 1
 
@@ -139,7 +139,7 @@ class HeartbeatMonitor:
         stamps = self._stamps()
         look = look_at(stamps.beat, self._counted_from_ns, self._silent_after_ns)
         if self._noted is not None and self._noted[0] == stamps.beat:
-            look = self._noted[1] + int(self._silent_after_ns * (1 - _FIRST_LOOK))
+            look = self._noted[1] + int(self._silent_after_ns * (1 - FIRST_LOOK))
         return min(look, step_over_at(stamps, self._counted_from_ns) if loop_too else _NEVER_NS)
 
     def verdict(self, now_ns: int, processor_s: Callable[[], float], loop_too: bool = True) -> str:
@@ -168,7 +168,7 @@ class HeartbeatMonitor:
         if before is None or before[0] != beat_ns:
             return True
         can_have_s = self._fair_share() * (now_ns - before[1]) / 1e9
-        return processor_s - before[2] > _WORKING_SHARE * can_have_s
+        return processor_s - before[2] > WORKING_SHARE * can_have_s
 
     def _stamps(self) -> Stamps:
         return Stamps(*_ALL.unpack_from(self._map, 0))
@@ -182,7 +182,7 @@ def look_at(beat_ns: int, counted_from_ns: int, silent_after_ns: int) -> int:
     >>> look_at(beat_ns=50, counted_from_ns=10, silent_after_ns=100)
     125
     """
-    return max(beat_ns, counted_from_ns) + int(silent_after_ns * _FIRST_LOOK)
+    return max(beat_ns, counted_from_ns) + int(silent_after_ns * FIRST_LOOK)
 
 
 def step_over_at(stamps: Stamps, counted_from_ns: int) -> int:

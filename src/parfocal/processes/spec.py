@@ -49,7 +49,8 @@ class ServiceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     step_limit_s : float, optional
         One step of its loop may take so long; by default what its class declares.
     start_timeout_s : float
-        How long it may take to become ready, once those it depends on are.
+        How long it may take to become ready, once those it depends on are; longer if it is still at work
+        then, on a machine that has other work (`StartLimit`).
     stop_timeout_s : float
         How long it may take to end in order; what the rig's end leaves it may be less.
     safe_when_lost : tuple of str

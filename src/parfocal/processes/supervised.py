@@ -23,6 +23,7 @@ from parfocal.processes.logs import LONGEST_LOG, limit_log
 from parfocal.processes.process import ChildProcess, search_path
 from parfocal.processes.sidecar import Sidecar
 from parfocal.processes.spec import ServiceSpec
+from parfocal.processes.start_limit import StartLimit
 
 Deadline = Literal["ready", "back-off", "dump", "terminate", "kill"]
 Post = Callable[[Callable[[], None]], None]
@@ -90,6 +91,7 @@ class SupervisedService:
         self._clock = clock
         self._process: ChildProcess | None = None
         self._monitor: HeartbeatMonitor | None = None
+        self._start_limit: StartLimit | None = None
         self._spawned_ns = 0
         self._due: dict[Deadline, int] = {}
 
@@ -153,7 +155,8 @@ class SupervisedService:
     def open(self) -> None:
         """Let the process open: what it depends on is ready."""
         self.opened = True
-        self._set("ready", self.spec.start_timeout_s)
+        self._start_limit = StartLimit(self.spec.start_timeout_s, self._clock.monotonic_ns())
+        self._due["ready"] = self._start_limit.due_ns
         self.send(child_pipe.Open())
 
     def send(self, order: Order) -> None:
@@ -197,9 +200,11 @@ class SupervisedService:
             del self._due[name]
             if name == "back-off":
                 yield lifecycle.BackOffOver()
-            elif name == "ready":
-                yield lifecycle.Hung(f"not ready after {self.spec.start_timeout_s:g} s")
-            elif self._process is not None:
+            elif self._process is None:
+                continue
+            elif name == "ready" and self._start_limit is not None:
+                yield from self._judge_start(self._process, self._start_limit, now)
+            else:
                 self._send(name, self._process)
         if now >= self._judged_ns() and self._monitor is not None and self._process is not None:
             yield from self._judge(self._process, self._monitor, now)
@@ -218,6 +223,13 @@ class SupervisedService:
         if left and error.original is None:
             error.add_note(f"in service {self.spec.name!r}:\n{left}")
         return error
+
+    def _judge_start(self, process: ChildProcess, limit: StartLimit, now_ns: int) -> Iterator[Event]:
+        """Decide about a process that is not ready yet."""
+        if verdict := limit.verdict(now_ns, process.processor_s()):
+            yield lifecycle.Hung(verdict)
+        else:
+            self._due["ready"] = limit.due_ns
 
     def _judge(self, process: ChildProcess, monitor: HeartbeatMonitor, now_ns: int) -> Iterator[Event]:
         """Decide about a process that has given no sign of life."""
@@ -325,7 +337,8 @@ class SupervisedService:
         """Return the end of its own log: what a crash printed, where the threads of a hung process stood."""
         try:
             with (self._folders.runtime / f"{self.spec.name}.log").open("rb") as log:
-                log.seek(max(0, log.seek(0, os.SEEK_END) - _END_OF_LOG))
-                return log.read().decode(errors="replace")
+                begin = log.seek(max(0, log.seek(0, os.SEEK_END) - _END_OF_LOG))
+                end = log.read().decode(errors="replace")
         except OSError:
             return ""
+        return end if begin == 0 else end.partition("\n")[2]  # it begins with a whole line

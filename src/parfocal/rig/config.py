@@ -73,8 +73,8 @@ class ServiceConfig(BaseModel):
     safe_when_lost : list of str
         Services that steer this one: when one of them ends, crashes or hangs, its outputs are made safe.
     start_timeout_s : float
-        It has to be ready within this time, once those it depends on are. Long enough for a first start
-        on a new machine, which compiles the numerics.
+        It has to be ready within this time, once those it depends on are; one that is still at work then has
+        longer on a machine that has other work. Long enough for a first start, which compiles the numerics.
     stop_timeout_s : float
         It has to end in order within this time, or is terminated and then killed.
     """

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
     from parfocal.ipc import Call
 
+FIRST_START = "the very first start compiles for half a minute"
+"""What whoever waits for a laboratory is told, as nothing else shows why that takes so long."""
+
 
 class JobProgress(msgspec.Struct, frozen=True, kw_only=True):
     """How far a job is: what it does, which part of it is done, a few words, the record if there is one.

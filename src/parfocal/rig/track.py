@@ -12,7 +12,7 @@ import msgspec
 from parfocal.core.frames import FrameSpec, Sensor
 from parfocal.formats import MovieFacts, file_of
 from parfocal.rig.config import RigConfig, load_config, with_changes
-from parfocal.rig.job import JobProgress
+from parfocal.rig.job import FIRST_START, JobProgress
 from parfocal.rig.opening import load_source, open_rig
 from parfocal.rig.results import summarise
 from parfocal.rig.ring_size import MOST_SLOTS, free_shared_bytes, slots_for
@@ -60,7 +60,7 @@ def run_track(plan: TrackPlan, report: Callable[[JobProgress], None]) -> Summary
     spec = FrameSpec(shape=facts.shape, dtype=facts.dtype, pixel_size_um=facts.pixel_size_um)
     config = track_config(plan, slots_for(spec, plan.workers, free_shared_bytes()), facts.sensor)
     doubt = open_run(plan.movie).doubt if is_run(plan.movie) else ""
-    notes = (*notes_on(facts), *filter(None, (doubt,)))
+    notes = (*notes_on(facts), *filter(None, (doubt,)), FIRST_START)
     report(JobProgress(phase="starting", fraction=0.0, text=plan.movie.name, notes=notes))
     with open_rig(config) as rig:
         beads = choose_beads(rig, plan, report)

@@ -11,7 +11,7 @@ from parfocal.core.errors import BadInputError
 from parfocal.core.frames import FrameSpec
 from parfocal.formats import file_of, open_movie
 from parfocal.processes import directory
-from parfocal.rig.job import JobProgress
+from parfocal.rig.job import FIRST_START, JobProgress
 from parfocal.rig.named_rigs import named_rigs
 from parfocal.rig.opening import attach_or_open, open_rig
 from parfocal.rig.recorded_view import show_recorded
@@ -175,7 +175,8 @@ def watched_rig(
     config: RigConfig, what: str, report: Callable[[JobProgress], None], *, view: bool
 ) -> Iterator[tuple[Rig, Viewer | None]]:
     """Run the rig of a job for the block; with `view` a live viewer beside it, for the job to use."""
-    report(JobProgress(phase="starting", fraction=0.0, text=f"{len(config.services)} services"))
+    text = f"{len(config.services)} services"
+    report(JobProgress(phase="starting", fraction=0.0, text=text, notes=(FIRST_START,)))
     with ExitStack() as stack:
         viewer = stack.enter_context(live_window(config.name, what)) if view else None
         yield stack.enter_context(open_rig(config)), viewer

@@ -163,6 +163,16 @@ class Crashes(Counter):
         os.kill(os.getpid(), signal.SIGSEGV)
 
 
+class DiesWordily(Counter):
+    """Prints more than anybody reads, and dies while it opens."""
+
+    def open(self, context: ServiceContext) -> None:
+        """Print and die."""
+        del context
+        os.write(2, 1000 * b"a line of its log\n")
+        os._exit(3)
+
+
 class NeverReady(Counter):
     """Takes for ever to open."""
 

@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 from parfocal.app.desktop.look import set_look
 from parfocal.app.desktop.starting import RigStart, known_rigs
 from parfocal.app.desktop.style import GAP, MARGIN
+from parfocal.rig.job import FIRST_START
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 _WIDTH_PX = 780
 _COLUMNS = 2
 _MARKS = {"ready": "●", "starting": "◐", "waiting": "○"}
-_FIRST = "The very first start compiles for half a minute."
 
 
 class RigCard(QFrame):
@@ -94,7 +94,7 @@ class RigCard(QFrame):
             self._show_step(step)
         told = "" if start is None or going else start.error
         if going and start is not None and not start.steps:
-            told = _FIRST
+            told = f"{FIRST_START[0].upper()}{FIRST_START[1:]}."
         self.told.setText(told)
         self.told.setVisible(bool(told))
 
