@@ -7,6 +7,7 @@ import textwrap
 from pathlib import Path
 
 import numpy as np
+import pyarrow
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -192,6 +193,47 @@ def test_other_byte_order_and_text(tmp_path: Path) -> None:
     with RowSink.create(tmp_path / "t", RowSpec.of(dtype)) as store:
         store.append(table)
     assert read_rows(store.folder).to_pylist() == [{"a": 1.5, "name": "ab"}, {"a": 2.5, "name": "c"}]
+
+
+KINDS = [*"bhilBHIL?efd", "U5", "S5", "M8[ns]", "m8[us]"]
+
+
+@pytest.mark.parametrize("count", [0, 1, 13])
+def test_columns_of_all_kinds_are_as_arrow_has_them(tmp_path: Path, count: int) -> None:
+    columns = [(f"{kind}{order}", np.dtype(kind).newbyteorder(order)) for kind in KINDS for order in "<>"]
+    table = np.zeros(count, columns)
+    for name, dtype in columns:
+        table[name] = np.arange(count).astype(dtype)
+    with RowSink.create(tmp_path / "t", RowSpec.of(table.dtype)) as store:
+        store.append(table)
+    stored = read_rows(store.folder)
+    for name, dtype in columns:
+        expected = pyarrow.array(table[name].astype(dtype.newbyteorder("=")))
+        assert stored[name].type == expected.type
+        assert stored[name].to_pylist() == expected.to_pylist()
+
+
+def test_text_of_any_language_comes_back(tmp_path: Path) -> None:
+    texts = ["", "μm", "细胞", "a\0b"]
+    with RowSink.create(tmp_path / "t", RowSpec(columns=(("why", "<U5"),))) as store:
+        store.append(np.array([(text,) for text in texts], [("why", "<U5")]))
+    assert read_rows(store.folder)["why"].to_pylist() == texts
+
+
+def test_who_writes_rows_does_not_import_pandas(tmp_path: Path) -> None:
+    code = f"""
+        import sys
+        import numpy as np
+        from pathlib import Path
+        from parfocal.core.frames import RowSpec
+        from parfocal.storage.tables import RowSink
+        rows = np.array([(1, "a", True)], [("n", "i8"), ("why", "U3"), ("on", "?")])
+        with RowSink.create(Path({str(tmp_path)!r}) / "t", RowSpec.of(rows.dtype)) as store:
+            store.append(rows)
+        print("pandas" in sys.modules, end="")
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True, capture_output=True)
+    assert done.stdout == b"False"
 
 
 def test_never_overwrites(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -166,11 +166,28 @@ def arrow_batch(rows: NDArray[np.void], schema: pa.Schema) -> pa.RecordBatch:
     """Return structured `rows` (n,) as a batch with the columns of `schema`; a copy."""
     import pyarrow
 
-    columns = []
-    for name in schema.names:
-        column = rows[name]
-        columns.append(pyarrow.array(column.astype(column.dtype.newbyteorder("="))))
+    columns = [_arrow_array(rows[field.name], field.type) for field in schema]
     return pyarrow.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _arrow_array(column: NDArray[Any], of: pa.DataType) -> pa.Array[Any]:
+    """Return a column (n,) as Arrow lays it out; a copy.
+
+    ``pyarrow.array`` imports pandas first, wherever that is installed: half a second, and 50 MB.
+    """
+    import pyarrow
+
+    plain = column.astype(column.dtype.newbyteorder("="), order="C")
+    if plain.dtype.kind in "SU":
+        texts = [one.encode() if isinstance(one, str) else one for one in plain.tolist()]
+        ends = np.cumsum([0, *map(len, texts)], dtype=np.int32)
+        content: list[Any] = [ends, b"".join(texts)]
+    elif plain.dtype.kind == "b":
+        content = [np.packbits(plain, bitorder="little")]
+    else:
+        content = [plain.view(np.uint8)]
+    buffers = [None, *map(pyarrow.py_buffer, content)]  # none of them tells of missing values
+    return pyarrow.Array.from_buffers(of, len(plain), buffers)
 
 
 def closed_parts(folder: Path) -> list[Path]:
