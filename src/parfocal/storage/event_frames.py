@@ -101,6 +101,7 @@ class EventFrameSink:
         self._growing = threading.Lock()
         self._syncing = SyncThread(f"sync of {folder.name}")
         self._images = self._all_images()
+        self._lengths: dict[EventImage, int] = {}  # that their documents do not tell yet
 
     @classmethod
     def create(
@@ -213,6 +214,7 @@ class EventFrameSink:
             there = image_paths(self.events)
             if image_paths(grown.newest)[: len(there)] != there:
                 raise BadInputError("positions of a run lie in wells of a plate, all of them or none")
+            self._grow_images()
             times = [image.times for image in self._images]
             self._history = grown
             self._images = self._all_images()
@@ -226,6 +228,7 @@ class EventFrameSink:
     def append(self, items: FrameBatch, sequence: int, *, more: bool = False) -> None:
         """Write each frame at its event's index; when it returns they are in the file.
 
+        With `more`, how long their images are is told by the documents later, for all that follow at once.
         Parameters and errors as in `parfocal.core.protocols.Sink`.
 
         Raises
@@ -233,7 +236,6 @@ class EventFrameSink:
         BadInputError
             If the event of a frame lies beyond the plan.
         """
-        del more  # each frame is a file of its own
         check_frames(items.data, self._frame, self.folder.name)
         check_present(self.folder)
         known = max(0, self._numbering.next_sequence - sequence)
@@ -244,13 +246,17 @@ class EventFrameSink:
             self._syncing.check()
             located = self._locate(fresh.data, rows)
             self._write(located)
+            if not more:
+                self._grow_images()
             self._left_out += len(rows) - len(located)
             self.stored += len(located)
             for row in rows:  # last: who counts meanwhile takes none for lost
                 self._numbering.place(int(row[SEQUENCE]), int(row[FRAME]))
 
     def tend(self) -> None:
-        """Nothing is due without new frames."""
+        """Have the documents tell how long the images have become."""
+        with self._growing, storage_errors(self.folder):
+            self._grow_images()
 
     def close(self) -> None:
         """Return when everything is on stable storage. Idempotent.
@@ -259,6 +265,7 @@ class EventFrameSink:
         the plan does not tell it.
         """
         with self._growing, storage_errors(self.folder):
+            self._grow_images()
             times = max(image.times for image in self._images)
             for image in self._images:
                 image.describe(times, image.measured_interval_s())
@@ -293,10 +300,12 @@ class EventFrameSink:
         writes = [image.begin(frame) for image, frame in located]
         for (image, frame), write in zip(located, writes, strict=True):
             image.finish(frame, write)
-        lengths: dict[EventImage, int] = {}
         for image, frame in located:
-            lengths[image] = max(lengths.get(image, 0), frame.place[0] + 1 if frame.place else 0)
-        for image, times in lengths.items():
+            self._lengths[image] = max(self._lengths.get(image, 0), frame.place[0] + 1 if frame.place else 0)
+
+    def _grow_images(self) -> None:
+        while self._lengths:
+            image, times = self._lengths.popitem()
             image.grow(times)
 
     def _all_images(self) -> list[EventImage]:

@@ -6,7 +6,6 @@ worker has loaded; it ends with its worker, also if that is killed. Labels and m
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import threading
@@ -71,8 +70,6 @@ class _StepProcess:
                         link, reference = now.link, now.reference
                         self._process.labels.tofile(left)
                         self._process.mask.tofile(left)
-                left.flush()
-                os.fsync(left.fileno())
             return AnalysedJobs(found=tuple(found), file=name)
 
     def end(self) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import ParfocalError
 from parfocal.core.files import way_to
-from parfocal.core.frames import FrameHeader, RowSpec
+from parfocal.core.frames import RowSpec
 from parfocal.processes.versions import loaded_versions
 from parfocal.rig.offline.source import SourceRecord
 from parfocal.runs.analysis_log import LABEL, LABELS, MASKS, TRACKS, along_t_and_p, made_frame_spec
@@ -29,6 +29,8 @@ from parfocal.storage.sinks import SinkOptions, create_sink
 from parfocal.streams import HEADER_DTYPE, FrameBatch
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from parfocal.core.event_layout import EventLayout
@@ -108,24 +110,25 @@ class NewRecord:
             )
         self._record.change(streams=records)
 
-    def write(self, frame: AnalysedFrame) -> None:
-        """Write labels, mask and rows of a time point, as far as the steps got.
+    def write(self, frames: Sequence[AnalysedFrame]) -> None:
+        """Write labels, masks and rows of time points of a position, as far as the steps got.
 
         Raises
         ------
         StorageError
             If the disk does not take it.
         """
-        made = {LABELS: (frame.labels, np.int32), MASKS: (frame.mask, np.uint8)}
-        number = self._layout.number_of({axis: frame.event.index.get(axis, 0) for axis in self._layout.axes})
-        for name, (pixels, dtype) in made.items():
-            if name in self._sinks:
-                self._expected[name] += 1
-                if pixels is not None:
-                    self._write_image(name, pixels.astype(dtype, copy=False), frame.exposure.header, number)
-        if TRACKS in self._sinks:
+        for frame in frames:
+            for name, pixels in ((LABELS, frame.labels), (MASKS, frame.mask)):
+                if name in self._sinks:
+                    self._expected[name] += 1
+                    if pixels is not None:
+                        self._write_image(name, pixels, frame)
+        for name in self._sinks.keys() & {LABELS, MASKS}:
+            self._sinks[name].tend()
+        if frames and TRACKS in self._sinks:
             shape, size_um = self._source.frame.shape, self._source.frame.pixel_size_um
-            rows = track_rows(self._track, frame, shape, size_um)
+            rows = np.concatenate([track_rows(self._track, frame, shape, size_um) for frame in frames])
             self._sinks[TRACKS].append(rows, self._stored[TRACKS])
             self._stored[TRACKS] += len(rows)
             self._expected[TRACKS] += len(rows)
@@ -171,10 +174,13 @@ class NewRecord:
         )
         return self.manifest
 
-    def _write_image(self, name: str, pixels: NDArray[Any], source: FrameHeader, number: int) -> None:
-        at = self._stored[name]
+    def _write_image(self, name: str, pixels: NDArray[Any], frame: AnalysedFrame) -> None:
+        """Write one image of several: its document tells of it when all are there."""
+        at, source = self._stored[name], frame.exposure.header
+        number = self._layout.number_of({axis: frame.event.index.get(axis, 0) for axis in self._layout.axes})
         header = (at, source.time_ns, source.utc_ns, source.exposure_ns, number)
-        self._sinks[name].append(FrameBatch(pixels[None], np.array([header], HEADER_DTYPE)), at)
+        batch = FrameBatch(pixels[None], np.array([header], HEADER_DTYPE))
+        self._sinks[name].append(batch, at, more=True)
         self._stored[name] += 1
 
     def _labels_layout(self) -> EventLayout:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from functools import partial
 
@@ -12,7 +12,7 @@ from parfocal.rig.offline.local_workers import JobOutcome, OfflineWorkers
 from parfocal.runs.pipeline.time_point import PositionMemory, TimePoint
 from parfocal.runs.pipeline.workers import JobFailedError
 
-Keep = Callable[[TimePoint, JobOutcome], None]
+Keep = Callable[[Sequence[tuple[TimePoint, JobOutcome]]], None]
 _LOOK_S = 0.1
 
 
@@ -29,8 +29,9 @@ class PositionJobs:
     workers : OfflineWorkers
         Who does it; they have begun.
     keep : callable
-        Called with each time point that is done, and its result, or the error of a job that its worker did
-        not survive; in a thread of the workers, never two at once. If it raises, nothing more is begun.
+        Called with the time points of a task that is done, each with its result, or the error of a job that
+        its worker did not survive; in a thread of the workers, never two at once. If it raises, nothing more
+        is begun.
     time_points : int
         How many the plan has, for steps that ask.
     folder : str
@@ -106,9 +107,7 @@ class PositionJobs:
         except BaseException as error:  # noqa: BLE001 (the border of a worker's thread: raised by `run`)
             self._fail(error)
             return
-        for point, outcome in zip(points, outcomes, strict=True):
-            self._take(self._memories[p], point, outcome)
-        self._send_next(p)
+        self._take(p, list(zip(points, outcomes, strict=True)))
 
     def _take_apart(self, p: int, points: list[TimePoint]) -> None:
         """Have the time points of a task that was lost done each by itself, and those after them."""
@@ -117,18 +116,20 @@ class PositionJobs:
             self._at_once[p] = 1
         self._send_next(p)
 
-    def _take(self, position: PositionMemory, point: TimePoint, outcome: JobOutcome) -> None:
+    def _take(self, p: int, done: list[tuple[TimePoint, JobOutcome]]) -> None:
         with self._changed:
             if self._stopped:
                 return
-            if not isinstance(outcome, JobFailedError) and not outcome.found.gone:
-                found = outcome.found
-                position.remember(found.link, found.reference, found.columns)
+            for _, outcome in done:
+                if not isinstance(outcome, JobFailedError) and not outcome.found.gone:
+                    found = outcome.found
+                    self._memories[p].remember(found.link, found.reference, found.columns)
+            self._send_next(p)  # a worker goes on with it while this is written
             try:
-                self._keep(point, outcome)
+                self._keep(done)
             except BaseException as error:  # noqa: BLE001 (the border of a worker's thread: raised by `run`)
                 self._fail(error)
-            self._done += 1
+            self._done += len(done)
             self._changed.notify_all()
 
     def _fail(self, error: BaseException) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,7 +34,7 @@ from parfocal.storage.recorder_settings import LEAST_FREE_MB, MB
 from parfocal.storage.reprocessed_run import REPROCESS, sha256_of
 
 if TYPE_CHECKING:
-    from parfocal.rig.offline.local_workers import OfflineWorkers
+    from parfocal.rig.offline.local_workers import JobOutcome, OfflineWorkers
     from parfocal.runs.pipeline.request import AnyPipeline
     from parfocal.runs.pipeline.time_point import TimePoint
     from parfocal.storage import Manifest
@@ -251,33 +251,20 @@ class _Reprocessing:
         took_s = SYSTEM_CLOCK.monotonic_s() - began_s
         return self._summary(record.close(ending, reason, self._versions), took_s)  # type: ignore[arg-type]
 
-    def _keep(self, point: TimePoint, result: JobResult | JobFailedError) -> None:
-        """Write what was found in a time point. In a thread of the workers, one at a time."""
-        where = f"t={point.t}, p={point.p} (event {point.event.number}, frame {point.exposure.header.frame})"
-        if isinstance(result, JobFailedError):
-            self._failed += 1
-            self._record.note_failed(f"{where}: {result}")
-            return
-        found = result.found
-        if found.gone:
-            self._failed += 1
-            self._record.note_failed(f"{where}: an image of it can't be read")
-            return
-        self._record.write(
-            AnalysedFrame(
-                event=point.event,
-                exposure=point.exposure,
-                labels=result.labels if found.has_labels else None,
-                mask=result.mask if found.has_mask else None,
-                columns=dict(found.columns),
-            )
-        )
-        if found.error is not None:
-            self._failed += 1
-            raised = f"{found.error.type}: {found.error.message}"
-            self._record.note_failed(f"{where}: step {found.error.step!r} raised {raised}")
-        else:
-            self._analysed += 1
+    def _keep(self, outcomes: Sequence[tuple[TimePoint, JobOutcome]]) -> None:
+        """Write what was found in time points of a position. In a thread of the workers, one at a time."""
+        frames = []
+        for point, outcome in outcomes:
+            if problem := _problem(outcome):
+                self._failed += 1
+                event, frame = point.event.number, point.exposure.header.frame
+                where = f"t={point.t}, p={point.p} (event {event}, frame {frame})"
+                self._record.note_failed(f"{where}: {problem}")
+            else:
+                self._analysed += 1
+            if not isinstance(outcome, JobFailedError) and not outcome.found.gone:
+                frames.append(_analysed(point, outcome))
+        self._record.write(frames)
 
     def _restarted(self, told: str) -> None:
         self._restarts += 1
@@ -317,6 +304,27 @@ def _setup(source: SourceRecord, request: PipelineRequest, found: PlanForPipelin
         trial=found.trial(FrameHeader(frame=0)),
         shared="",
         stored_frames=STORED_IMAGE,
+    )
+
+
+def _problem(outcome: JobOutcome) -> str:
+    """Return why a time point was not analysed to its end, in words; "" if it was."""
+    if isinstance(outcome, JobFailedError):
+        return str(outcome)
+    if outcome.found.gone:
+        return "an image of it can't be read"
+    error = outcome.found.error
+    return "" if error is None else f"step {error.step!r} raised {error.type}: {error.message}"
+
+
+def _analysed(point: TimePoint, result: JobResult) -> AnalysedFrame:
+    found = result.found
+    return AnalysedFrame(
+        event=point.event,
+        exposure=point.exposure,
+        labels=result.labels if found.has_labels else None,
+        mask=result.mask if found.has_mask else None,
+        columns=dict(found.columns),
     )
 
 
