@@ -84,6 +84,13 @@ def test_regions_are_changed_saved_and_loaded(bench, tmp_path):
         tracker.call("save_tables", str(tmp_path / "tables.npz"))
 
 
+def test_no_region_at_all_is_refused(bench):
+    tracker = bench.client("tracker")
+    for name, nothing in (("add_rois", []), ("move_rois", {})):
+        with pytest.raises(CommandError, match="is empty; name some"):
+            tracker.call(name, nothing, timeout_s=30)
+
+
 def test_a_picture_of_the_frame_with_its_regions(bench, tmp_path):
     find_all(bench)
     bench.client("tracker").call("overlay", str(tmp_path / "overlay.png"), timeout_s=30)

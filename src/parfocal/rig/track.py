@@ -109,7 +109,8 @@ def choose_beads(rig: Rig, plan: TrackPlan, report: Callable[[JobProgress], None
     report(JobProgress(phase="finding beads", fraction=0.0))
     tracker = rig["tracker"]
     if plan.rois is None:
-        tracker.add_rois(find_in(plan), timeout_s=30.0)
+        if found := find_in(plan):
+            tracker.add_rois(found, timeout_s=30.0)
     else:
         tracker.load_rois(path=str(plan.rois.absolute()), timeout_s=30.0)
     if plan.zlut is not None:

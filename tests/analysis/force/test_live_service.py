@@ -183,6 +183,8 @@ def test_the_surface_is_where_the_lowest_heights_are(force):
 def test_what_can_not_be_is_refused(force):
     with pytest.raises(CommandError, match="beads is empty"):
         ask(force, "live_on", [])
+    with pytest.raises(CommandError, match="beads is empty"):
+        ask(force, "find_anchors", [])
     with pytest.raises(CommandError, match="switch them on"):
         ask(force, "extension", 0)
     with pytest.raises(CommandError, match="anchors are finite"):

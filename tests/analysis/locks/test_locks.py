@@ -244,6 +244,8 @@ def test_settings_change_while_it_is_on_and_are_checked(tweezers):
     ):
         with pytest.raises((BadInputError, ConfigError), match=why):
             tweezers.z.set(**wrong)
+    with pytest.raises(ConfigError, match="beads"):
+        tweezers.xy.set(beads=[])
     with pytest.raises(ConfigError, match="keeps its settings focus"):
         tweezers.z.set_settings({"focus": "magnet"})
     assert tweezers.z.get_settings()["max_nm"] == 20.0

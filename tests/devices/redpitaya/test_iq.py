@@ -127,6 +127,8 @@ def test_a_bad_frequency_or_time_stops_a_sweep_before_its_first_point(device, li
     before = device.monitor.transactions
     with pytest.raises(BadInputError, match="frequency_hz"):
         board.iqs[0].sweep([1e3, 1e9])
+    with pytest.raises(BadInputError, match="frequencies_hz is empty"):
+        board.iqs[0].sweep([])
     with pytest.raises(BadInputError, match=r"averaging_s = 100\.0 s is outside of 8e-09 to 34\.3"):
         board.iqs[0].measure(averaging_s=100.0)
     with pytest.raises(BadInputError, match="settling_s = nan s"):

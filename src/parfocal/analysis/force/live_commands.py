@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -77,6 +78,7 @@ class LiveForces:
 
     def __init__(self, settings: Callable[[], ForceConfig], table: Callable[[], MagnetTable | None]) -> None:
         self._settings, self._table = settings, table
+        self._lock = threading.Lock()  # of these two: the loop makes rows of what commands have asked for
         self._memory = LiveMemory()
         self._newest: dict[int, Any] = {}
         self._curves = 0
@@ -120,18 +122,13 @@ class LiveForces:
     @command(lane="live", effect="reads")
     def live_on(self, beads: Chosen = "all") -> LiveStatus:
         """Make forces of the motion of beads from now on, every `interval_s`: rows of a stream, `live`."""
-        chosen = None if beads == "all" else _checked(dict.fromkeys(beads))
-        if chosen == ():
-            raise BadInputError('beads is empty: name some, or "all"')
-        self._remember(on=True, beads=chosen)
-        self._newest = {}
+        self._remember(forget=True, on=True, beads=_chosen(beads))
         return self.live_status()
 
     @command(lane="live", effect="reads")
     def live_off(self) -> LiveStatus:
         """Make none any more; force-extension curves end there, too, and their points are kept."""
-        self._remember(on=False)
-        self._newest = {}
+        self._remember(forget=True, on=False)
         return self.live_status()
 
     @command(lane="read", effect="reads")
@@ -161,16 +158,17 @@ class LiveForces:
             self._remember(on=True, beads=(bead,))
         elif memory.beads is not None and bead not in memory.beads:
             self._remember(beads=(*memory.beads, bead))
-        self._wait(lambda: bead in self._told())
-        return self._shown([bead])[0]
+        told = self._wait(lambda told: bead in told)
+        return live_force(told[bead], self._context.clock.monotonic_ns())
 
     @command(lane="live", effect="reads")
     def live_all(self) -> tuple[LiveForce, ...]:
         """Return the newest forces on all beads that were switched on, all of one update; waits as `live`."""
         if not self._memory.on:
             self._remember(on=True, beads=None)
-        self._wait(lambda: bool(self._told()))
-        return self._shown(sorted(self._told()))
+        told = self._wait(bool)
+        now_ns = self._context.clock.monotonic_ns()
+        return tuple(live_force(told[bead], now_ns) for bead in sorted(told))
 
     @command(lane="live", effect="reads")
     def extension(self, bead: int) -> ForceExtension:
@@ -209,8 +207,8 @@ class LiveForces:
         That is where a bead touches it: with the magnet so far away that beads do, now and then. Returns all
         anchors.
         """
-        found = self._ask(lowest=True).surfaces
-        chosen = found if beads == "all" else {bead: found[bead] for bead in beads if bead in found}
+        wanted, found = _chosen(beads), self._ask(lowest=True).surfaces
+        chosen = {bead: found[bead] for bead in (found if wanted is None else wanted) if bead in found}
         if not chosen:
             raise DeviceError(
                 "there are not enough heights of these beads within the window: have they z tables?"
@@ -244,14 +242,16 @@ class LiveForces:
             found = self._ask(rows=True)
         except ParfocalError as error:
             found = LiveFound(problem=str(error))
-        if memory is not self._memory or self._context.stopping.is_set():
-            return
+        with self._lock:
+            if memory is not self._memory or self._context.stopping.is_set():
+                return
+            if not found.problem:
+                self._newest = {int(row["bead"]): row for row in found.rows}
         if found.problem and found.problem != self._problem:
             self._context.log.warning("no live forces: %s", found.problem)
         self._problem = found.problem
         if found.problem:
             return
-        self._newest = {int(row["bead"]): row for row in found.rows}
         self._updates, self._took_s = self._updates + 1, found.took_s
         for writer, rows in ((self._live, found.rows), (self._points, found.points)):
             try:
@@ -294,28 +294,33 @@ class LiveForces:
                 raise DeviceError(f"the camera does not tell its exposure: {error}") from error
         return self._exposure_s
 
-    def _wait(self, is_there: Callable[[], bool]) -> None:
-        """Wait for forces; raises `DeviceError` when two updates, and five seconds, brought none."""
+    def _wait(self, is_enough: Callable[[dict[int, Any]], bool]) -> dict[int, Any]:
+        """Return the newest rows once they are enough.
+
+        Raises `DeviceError` when two updates, and five seconds, brought none.
+        """
         call, enough, clock = current_call(), self._updates + 2, self._context.clock
         patient_until_ns = clock.monotonic_ns() + _PATIENCE_NS
-        while not is_there():
+        while not is_enough(told := self._told()):
             if self._problem:
                 raise DeviceError(f"no live forces: {self._problem}")
             if self._updates >= enough and clock.monotonic_ns() >= patient_until_ns:
                 raise DeviceError("the tracker gives no rows of such a bead: see tracker.list_rois()")
             call.wait(_LOOK_S)
+        return told
 
     def _told(self) -> dict[int, Any]:
         """Return the newest rows of beads that are still asked for."""
-        wanted, newest = self._memory.beads, self._newest
+        with self._lock:
+            wanted, newest = self._memory.beads, self._newest
         return {bead: row for bead, row in newest.items() if wanted is None or bead in wanted}
 
-    def _shown(self, beads: list[int]) -> tuple[LiveForce, ...]:
-        newest, now_ns = self._told(), self._context.clock.monotonic_ns()
-        return tuple(live_force(newest[bead], now_ns) for bead in beads if bead in newest)
-
-    def _remember(self, **changes: Any) -> None:
-        self._memory = msgspec.structs.replace(self._memory, owner=os.getppid(), **changes)
+    def _remember(self, *, forget: bool = False, **changes: Any) -> None:
+        """Change what outlives a restart; with `forget` the newest rows are of what was asked for before."""
+        with self._lock:
+            self._memory = msgspec.structs.replace(self._memory, owner=os.getppid(), **changes)
+            if forget:
+                self._newest = {}
         replace_file(self._path, msgspec.json.encode(self._memory))
         self._problem, self._due_ns = "", 0
         self._context.wake()
@@ -342,6 +347,14 @@ def _checked(beads: Iterable[int]) -> tuple[int, ...]:
     if wrong := [bead for bead in numbers if not 0 <= bead <= MOST_BEAD]:
         raise BadInputError(f"beads have numbers from 0 on, not {wrong}: see tracker.list_rois()")
     return numbers
+
+
+def _chosen(beads: Chosen) -> tuple[int, ...] | None:
+    """Return which beads are meant, each once, None for all; refuses none."""
+    chosen = None if beads == "all" else _checked(dict.fromkeys(beads))
+    if chosen == ():
+        raise BadInputError('beads is empty: name some, or "all"')
+    return chosen
 
 
 def _remembered(path: Path, owner: int) -> LiveMemory:

@@ -50,7 +50,7 @@ class XYLockConfig(LockConfig):
         Name of the stream of corrections (`parfocal.analysis.locks.corrections.XY_DTYPE`).
     """
 
-    beads: Literal["all"] | tuple[Bead, ...] = "all"
+    beads: Literal["all"] | Annotated[tuple[Bead, ...], Field(min_length=1)] = "all"
     max_px: Annotated[float, Field(ge=1, le=1000)] = 10.0
     corrections: str = "xy_corrections"
 

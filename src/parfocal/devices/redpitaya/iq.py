@@ -288,9 +288,11 @@ class Iq:
         Raises
         ------
         BadInputError
-            If a frequency is out of range: before the first point.
+            If there is no frequency, or one is out of range: before the first point.
         """
         wanted = list(frequencies_hz)
+        if not wanted:
+            raise BadInputError("frequencies_hz is empty; name some, such as [1e3, 1e4]")
         for frequency_hz in wanted:
             FREQUENCY.encode(frequency_hz)
         return (

@@ -29,7 +29,7 @@ class RegionCommands:
     def add_rois(self, middles: list[tuple[float, float]]) -> list[int]:
         """Add beads at x, y; returns their numbers."""
         if not middles:
-            return []
+            raise BadInputError("middles is empty; name some, such as [(100.0, 80.0)]")
         return list(self.regions.change(lambda rois: rois.added(middles)).beads[-len(middles) :])
 
     @command(lane="rois", effect="changes")
@@ -45,6 +45,8 @@ class RegionCommands:
         before any is moved; so is everything while z tables are being made. Without `wait` it returns at
         once: the version of the regions in a row tells when the workers go by them.
         """
+        if not places:
+            raise BadInputError("places is empty; name some, such as {0: (100.0, 80.0)}")
         return self.regions.change(lambda rois: rois.moved(places), waits=wait)
 
     @command(lane="rois", effect="changes")
