@@ -6,7 +6,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -258,6 +258,25 @@ def test_a_slow_disk_holds_up_whoever_writes_or_loses_what_is_counted(lab: Lab, 
     there = [(int(pixel) - 1, int(event)) for pixel, event in zip(pixels, events, strict=True) if event >= 0]
     assert len(there) == stored
     assert all(shown == event for shown, event in there)
+
+
+@pytest.mark.slow  # it waits for what a slow disk holds up
+def test_new_files_that_do_not_begin_in_time_are_told(lab: Lab) -> None:
+    lab.start(frames=None)
+    run = lab.call("start")
+    lab.tell(0, 10)
+    wait_for(lambda: lab.stored()["tracks"] == 10)
+    lab.call("inject_fault", "slow disk", {"seconds": 20.0, "stream": "tracks"})
+    lab.tell(10, 10)
+    with suppress(CommandFailedError):  # it may come before the rows do, and find nobody held up
+        lab.call("new_file")
+    with pytest.raises(CommandFailedError, match="rows of tracks still go to the file before, after 5 s"):
+        lab.call("new_file")
+    lab.call("inject_fault", "free")
+    wait_for(lambda: lab.stored()["tracks"] == 20)
+    lab.call("finish")
+    assert rows_in(run) == list(range(20))
+    assert len(list(Path(run, "tracks").glob("*.parquet"))) > 1
 
 
 def test_what_people_say_is_kept_with_its_time(lab: Lab) -> None:

@@ -270,18 +270,23 @@ class Recorder(Service):
         A file ends where a frame does, and with it all rows of that frame: none is lost, torn or doubled,
         and readers see one recording. Frames lie in files of so many each anyway. Settings of the recorder
         do the same by themselves, after `rows_per_part` rows or `seconds_per_part`. The record tells when
-        it was asked for.
+        it was asked for. Raises `StorageError` if the disk holds it up: the new files come later then.
         """
         recording = self._current()
         if recording is None:
             raise BadInputError("no run is recorded just now; files begin with a run")
         recording.begin_parts()
-        poll_until(lambda: not recording.begins_parts, _PARTS_S, clock=self._context.clock)
+        have_begun = poll_until(lambda: not recording.begins_parts, _PARTS_S, clock=self._context.clock)
         parts, caller = recording.parts(), current_call().caller
         noted = RunCommand(
             command="recorder.new_file", at=self._context.clock.utc_ns() * 1e-9, by=caller, details=parts
         )
         recording.record.update(lambda manifest: with_commands(manifest, (noted,)))
+        if not have_begun and (late := recording.begins_parts):
+            raise StorageError(
+                f"rows of {', '.join(late)} still go to the file before, after {_PARTS_S:g} s: "
+                "the disk is slow. The new one begins when it has taken them, and nothing is lost"
+            )
         return parts
 
     @command(lane="status", effect="reads")

@@ -213,9 +213,9 @@ class Recording:
             recorder.begin_part()
 
     @property
-    def begins_parts(self) -> bool:
-        """Whether rows of a stream still go to the file before."""
-        return any(recorder.begins_part for recorder in self._recorders.values())
+    def begins_parts(self) -> tuple[str, ...]:
+        """The streams whose rows still go to the file before."""
+        return tuple(name for name, recorder in self._recorders.items() if recorder.begins_part)
 
     def parts(self) -> dict[str, int]:
         """Return the number of the file that the rows of each stream go to, from 0."""
