@@ -75,9 +75,9 @@ def floor(loops: int) -> Timing:
     """Time the calls that lie between an image and its stimulus, between processes that only pass them on.
 
     The camera answers and is asked again. Twice, to close a light and to open another, the run asks the
-    channels, which ask a lamp, which asks its hardware. Before that all have slept, as they do in a run.
+    channels, which ask a lamp. Before that all have slept, as they do in a run.
     """
-    with tempfile.TemporaryDirectory() as folder, bare(folder) as camera, bare(folder, 3) as channels:
+    with tempfile.TemporaryDirectory() as folder, bare(folder) as camera, bare(folder, 2) as channels:
 
         def in_turn() -> None:
             camera()

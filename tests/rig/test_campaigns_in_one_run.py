@@ -13,7 +13,7 @@ import pytest
 import parfocal
 from parfocal.core.clock import SYSTEM_CLOCK, poll_until
 from parfocal.core.errors import BadInputError, RunFailedError
-from parfocal.devices.simulated.microscope.world import shared_sample
+from parfocal.devices.simulated.microscope.sample import shared_sample
 from parfocal.processes import directory
 from parfocal.rig.campaign import steps_in
 from parfocal.rig.campaign_companion import check_rigs

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from parfocal.core.errors import BadInputError
 from parfocal.core.run_status import RunStatus
 from parfocal.core.status import ReaderLedger, StreamStatus
-from parfocal.devices.simulated.microscope.world import LightChange
+from parfocal.devices.simulated.microscope.sample import LightChange
 from parfocal.rig import config, run_roles
 from parfocal.rig.chaos import promises
 from parfocal.rig.chaos.chaos import run_chaos

@@ -12,7 +12,7 @@ import pytest
 import parfocal
 from parfocal.core.clock import SYSTEM_CLOCK, poll_until
 from parfocal.core.errors import RunFailedError
-from parfocal.devices.simulated.microscope.world import shared_sample
+from parfocal.devices.simulated.microscope.sample import shared_sample
 from parfocal.processes import directory
 from parfocal.rig.opening import open_rig
 from parfocal.runs import Sequence

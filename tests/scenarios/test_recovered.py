@@ -14,7 +14,7 @@ import parfocal
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import BadInputError
 from parfocal.core.event_kinds import EVENT_KINDS
-from parfocal.devices.simulated.microscope.world import shared_sample
+from parfocal.devices.simulated.microscope.sample import shared_sample
 from parfocal.processes import directory
 from parfocal.rig.recovering import recover, status_of_killed
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from parfocal.core.run_status import RunStatus
     from parfocal.core.status import StreamStatus
-    from parfocal.devices.simulated.microscope.world import LightChange
+    from parfocal.devices.simulated.microscope.sample import LightChange
 
 Promise = Literal[
     "nothing is lost silently",
@@ -162,7 +162,7 @@ def long_lights(changes: Iterable[LightChange], now_ns: int, most_s: float) -> I
 
     Examples
     --------
-    >>> from parfocal.devices.simulated.microscope.world import LightChange
+    >>> from parfocal.devices.simulated.microscope.sample import LightChange
     >>> changes = [LightChange(0, "blue", 0.5), LightChange(2 * 10**9, "blue", 0.0)]
     >>> list(long_lights(changes, 9 * 10**9, 1.0))
     ['light blue was on for 2.0 s: at most 1.0 s']

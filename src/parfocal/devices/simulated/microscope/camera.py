@@ -13,9 +13,9 @@ from parfocal.devices.simulated.exposing import ExposingCamera
 from parfocal.devices.simulated.microscope.filters import THING as FILTER
 from parfocal.devices.simulated.microscope.filters import filter_at
 from parfocal.devices.simulated.microscope.picture import ExposureView, MicroscopeImages, new_cells
+from parfocal.devices.simulated.microscope.sample import WorldLight, shared_sample
 from parfocal.devices.simulated.microscope.settings import MicroscopeCameraSettings
 from parfocal.devices.simulated.microscope.truth import CELL_TRUTH_DTYPE, CellTruth
-from parfocal.devices.simulated.microscope.world import WorldLight, shared_sample
 from parfocal.devices.simulated.world import World
 
 if TYPE_CHECKING:

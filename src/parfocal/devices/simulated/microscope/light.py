@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from parfocal.core.errors import BadInputError, DeviceError, ServiceUnavailableError
+from parfocal.core.errors import BadInputError, DeviceError
 from parfocal.devices.faults import Faults
 from parfocal.devices.limits import POWERS
-from parfocal.devices.simulated.microscope.world import WorldLight, shared_sample
+from parfocal.devices.simulated.microscope.sample import SharedSample
 
 if TYPE_CHECKING:
     from parfocal.devices.context import DeviceContext
     from parfocal.devices.simulated.microscope.lights import SampleLight
-    from parfocal.devices.simulated.microscope.shared_state import SharedState
-
-_ANSWER_S = 5.0
 
 
 class ShutteredLightSettings(BaseModel):
@@ -44,17 +40,16 @@ class ShutteredLightSettings(BaseModel):
 class ShutteredLight:
     """A light with a shutter (a `parfocal.core.protocols.LightSource` that `HasShutter`).
 
-    Power and shutter belong to the world's process: when this one is killed, they stay as they are. They are
-    read from the memory in which it keeps them, and what is as it shall be is not set again. Opening the
-    device makes them safe, as closing and `make_safe` do.
+    Power and shutter stand in the memory of the simulated sample: when this process is killed, they stay as
+    they are. What is as it shall be is not set again. Opening the device makes them safe, as closing and
+    `make_safe` do.
     """
 
     Settings = ShutteredLightSettings
 
     def __init__(self, settings: ShutteredLightSettings, context: DeviceContext) -> None:
         self._settings, self._context = settings, context
-        self._world: Any = None
-        self._sample: SharedState[WorldLight]
+        self._sample: SharedSample | None = None
         self._faults = Faults({"error": {"message": "injected fault"}, "stuck shutter": {}, "free": {}})
         self._stuck = False
 
@@ -62,24 +57,22 @@ class ShutteredLight:
         """Find the world, and make it dark."""
         if self._context.folder is None:
             raise DeviceError("the simulated light needs a rig with a folder and a world")
-        self._world = self._context.connect(self._settings.world)
-        self._sample = shared_sample(self._context.folder, self._settings.world)
+        self._sample = SharedSample(self._context.folder, self._settings.world)
         self.make_safe()
         self._wait_for(self._move_shutter(False))
 
     def close(self) -> None:
         """Make it dark, and let go of the world."""
         self.make_safe()
-        self._world = None
+        self._sample = None
 
     def make_safe(self) -> None:
         """Switch off, and close the shutter."""
-        if self._world is None:
+        if self._sample is None:
             return
-        with suppress(ServiceUnavailableError):  # a world that has ended has no light any more
-            self._world.set_power(self._settings.light, 0.0, timeout_s=_ANSWER_S)
-            if not self._stuck:
-                self._move_shutter(False)
+        self._set_power(0.0)
+        if not self._stuck:
+            self._move_shutter(False)
 
     def state(self) -> dict[str, Any]:
         """Return which light it is."""
@@ -103,7 +96,7 @@ class ShutteredLight:
             raise BadInputError(f"the power must lie from 0 to 1, not {fraction}")
         self._disturb()
         if fraction != self.power():
-            self._opened().set_power(self._settings.light, fraction, timeout_s=_ANSWER_S)
+            self._set_power(fraction)
 
     def shutter_is_open(self) -> bool:
         """Whether light passes."""
@@ -123,9 +116,14 @@ class ShutteredLight:
         """Make a fault happen: "error" once, or "stuck shutter" (it moves no more) until "free"."""
         self._faults.inject(kind, details)
 
+    def _set_power(self, power: float) -> None:
+        self._opened().set_power(self._settings.light, power, self._context.clock.monotonic_ns())
+
     def _move_shutter(self, opened: bool) -> int:
-        name, move_s = self._settings.light, self._settings.shutter_s
-        return int(self._opened().set_shutter(name, opened, move_s, timeout_s=_ANSWER_S))
+        """Begin to move the shutter; return when it will be there."""
+        now_ns = self._context.clock.monotonic_ns()
+        arrives_ns = now_ns + round(self._settings.shutter_s * 1e9)
+        return self._opened().set_shutter(self._settings.light, opened, now_ns, arrives_ns)
 
     def _wait_for(self, arrives_ns: int) -> None:
         clock = self._context.clock
@@ -133,11 +131,7 @@ class ShutteredLight:
             clock.wait(_NEVER, rest_ns * 1e-9)
 
     def _lamp(self) -> SampleLight:
-        self._opened()
-        sample, name = self._sample.read(), self._settings.light
-        if sample is None or name not in sample.lights:
-            raise DeviceError(f"the world {self._settings.world!r} has no light {name!r}")
-        return sample.lights[name]
+        return self._opened().light(self._settings.light)
 
     def _disturb(self) -> None:
         """Let the faults that wait happen now."""
@@ -148,10 +142,10 @@ class ShutteredLight:
         if self._faults.take("free") is not None:
             self._stuck = False
 
-    def _opened(self) -> Any:
-        if self._world is None:
+    def _opened(self) -> SharedSample:
+        if self._sample is None:
             raise DeviceError("the simulated light is closed; open it first")
-        return self._world
+        return self._sample
 
 
 _NEVER = threading.Event()

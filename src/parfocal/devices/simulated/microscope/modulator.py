@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from parfocal.core.errors import BadInputError, DeviceError, ServiceUnavailableError
+from parfocal.core.errors import BadInputError, DeviceError
 from parfocal.core.modulation import pack_mask
 from parfocal.devices.faults import Faults
-from parfocal.devices.simulated.microscope.patterns import shared_patterns
+from parfocal.devices.simulated.microscope.sample import SharedSample
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from parfocal.devices.context import DeviceContext
-    from parfocal.devices.simulated.microscope.patterns import ShownPatterns
-    from parfocal.devices.simulated.microscope.shared_state import SharedState
-
-_ANSWER_S = 5.0
 
 
 class DmdSettings(BaseModel):
@@ -47,17 +42,15 @@ class DmdSettings(BaseModel):
 class SimulatedModulator:
     """A field of mirrors (a `parfocal.core.protocols.LightModulator`).
 
-    What they show belongs to the world's process: when this one is killed, they go on showing it. It is read
-    from the memory in which the world keeps it. Where their light falls on the sample is the camera's
-    business: this device does not know it.
+    What they show stands in the memory of the simulated sample: when this process is killed, they go on
+    showing it. Where their light falls on the sample is the camera's business: this device does not know it.
     """
 
     Settings = DmdSettings
 
     def __init__(self, settings: DmdSettings, context: DeviceContext) -> None:
         self._settings, self._context = settings, context
-        self._world: Any = None
-        self._patterns: SharedState[ShownPatterns]
+        self._sample: SharedSample | None = None
         self._shape = (0, 0)
         self._faults = Faults(
             {"error": {"message": "injected fault"}, "dead": {}, "free": {}, "late": {"seconds": 1.0}}
@@ -77,22 +70,19 @@ class SimulatedModulator:
         """Find the world, and blank the mirrors."""
         if self._context.folder is None:
             raise DeviceError("the simulated DMD needs a rig with a folder and a world")
-        world = self._context.connect(self._settings.world)
-        height, width = world.modulator_shape(self._settings.modulator, timeout_s=_ANSWER_S)
-        self._world, self._shape = world, (height, width)
-        self._patterns = shared_patterns(self._context.folder, self._settings.world)
+        sample = SharedSample(self._context.folder, self._settings.world)
+        self._shape = sample.pattern(self._settings.modulator).shape
+        self._sample = sample
         self.make_safe()
 
     def close(self) -> None:
         """Blank the mirrors, and let go of the world."""
         self.make_safe()
-        self._world = None
+        self._sample = None
 
     def make_safe(self) -> None:
         """Blank the mirrors; those that are dead stay as they are."""
-        if self._world is None or self._dead:
-            return
-        with suppress(ServiceUnavailableError):  # a world that has ended has no light any more
+        if self._sample is not None and not self._dead:
             self._set(np.zeros(self._shape, np.uint8))
 
     def state(self) -> dict[str, Any]:
@@ -110,11 +100,7 @@ class SimulatedModulator:
 
     def shown(self) -> NDArray[np.uint8]:
         """Return where the mirrors stand."""
-        self._opened()
-        patterns = self._patterns.read()
-        if patterns is None:
-            raise DeviceError(f"the world {self._settings.world!r} tells of no modulator")
-        return patterns[self._settings.modulator][-1].image()
+        return self._opened().pattern(self._settings.modulator).image()
 
     def inject_fault(self, kind: str, **details: Any) -> None:
         """Make a fault happen at the next `show`.
@@ -124,7 +110,8 @@ class SimulatedModulator:
         self._faults.inject(kind, details)
 
     def _set(self, pattern: NDArray[np.uint8]) -> None:
-        self._opened().set_pattern(self._settings.modulator, pack_mask(pattern), timeout_s=_ANSWER_S)
+        now_ns = self._context.clock.monotonic_ns()
+        self._opened().set_pattern(self._settings.modulator, pack_mask(pattern), now_ns)
 
     def _disturb(self) -> None:
         """Let the faults that wait happen now."""
@@ -137,10 +124,10 @@ class SimulatedModulator:
         if (fault := self._faults.take("late")) is not None:
             self._context.clock.wait(_NEVER, float(fault["seconds"]))
 
-    def _opened(self) -> Any:
-        if self._world is None:
+    def _opened(self) -> SharedSample:
+        if self._sample is None:
             raise DeviceError("the simulated DMD is closed; open it first")
-        return self._world
+        return self._sample
 
 
 _NEVER = threading.Event()

@@ -1,26 +1,30 @@
-"""A few plain values that one process writes and others read, whole, in memory that outlives them."""
+"""A few plain values that processes share, whole, in memory that outlives whoever changes them."""
 
 from __future__ import annotations
 
+import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 import numpy as np
 
-from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.core.clock import poll_until
 from parfocal.core.errors import DeviceError
 from parfocal.processes.mapped import mapped_file
+from parfocal.processes.system import try_lock
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 T = TypeVar("T")
 _BYTES = 1 << 16
 """Room for a state of which nobody says that it is larger."""
-_HEAD = 16
-_ATTEMPTS, _AT_ONCE, _PAUSE_S = 5_000, 100, 2e-4
-"""Who finds it in the middle of a change looks again at once, and then now and then, for a second in all: who
-writes may have to wait for a processor."""
+_HEAD = 24
+_PATIENCE_S, _PAUSE_S = 5.0, 5e-5
+"""Who changes it holds the lock for some microseconds, unless its process is stopped just then: then until
+that is killed, which takes less than a second in a rig."""
 
 
 class SharedState(Generic[T]):
@@ -34,38 +38,66 @@ class SharedState(Generic[T]):
         What it holds: anything that msgspec can write.
     size : int
         Bytes that there is room for, the same for all who share it.
+
+    Notes
+    -----
+    Version n lies in the half n modulo 2, and counts once it is whole there: who dies while writing leaves
+    the state that there was, and who reads waits for nobody.
     """
 
     def __init__(self, path: Path, kind: type[T], size: int = _BYTES) -> None:
         self._path, self._size = path, size
-        self._memory = mapped_file(path, size)
-        self._words = np.frombuffer(self._memory, "<i8", count=2)
+        self._memory = mapped_file(path, _HEAD + 2 * size)
+        self._words = np.frombuffer(self._memory, "<i8", count=3)  # the version, and the sizes of both halves
         self._decoder = msgspec.msgpack.Decoder(kind)
-        self._sequence = -1
-        self._state: T | None = None
+        self._known: tuple[int, T | None] = 0, None
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Change it alone, among all processes and threads; a process that ends lets go.
+
+        Where the file has gone with its rig, nobody else can find it any more.
+
+        Raises
+        ------
+        DeviceError
+            If somebody else has held it for 5 s.
+        """
+        try:
+            lock = os.open(self._path, os.O_RDWR)
+        except FileNotFoundError:
+            yield
+            return
+        try:
+            if not try_lock(lock) and not poll_until(lambda: try_lock(lock), _PATIENCE_S, every_s=_PAUSE_S):
+                raise DeviceError(f"{self._path.name}: a process that changes it has stopped")
+            yield
+        finally:
+            os.close(lock)
 
     def write(self, state: T) -> None:
-        """Replace what it holds. One process writes, one thread at a time."""
+        """Replace what it holds. Under the lock, unless nobody else writes."""
         data = msgspec.msgpack.encode(state)
-        if len(data) > self._size - _HEAD:
+        if len(data) > self._size:
             raise DeviceError(f"{self._path.name}: {len(data)} bytes are more than it can hold")
-        even = int(self._words[0]) // 2 * 2
-        self._words[0] = even + 1
-        self._words[1] = len(data)
-        self._memory[_HEAD : _HEAD + len(data)] = data
-        self._words[0] = even + 2
+        version = int(self._words[0]) + 1
+        begin = self._begin(version)
+        self._memory[begin : begin + len(data)] = data
+        self._words[1 + version % 2] = len(data)
+        self._words[0] = version
 
     def read(self) -> T | None:
-        """Return what it holds; None if nobody has written yet."""
-        for attempt in range(_ATTEMPTS):
-            if attempt > _AT_ONCE:
-                SYSTEM_CLOCK.sleep(_PAUSE_S)
-            before = int(self._words[0])
-            if before == self._sequence:
-                return self._state
-            data = bytes(self._memory[_HEAD : _HEAD + int(self._words[1])])
-            if before % 2 == 0 and int(self._words[0]) == before:
-                self._state = self._decoder.decode(data) if before else None
-                self._sequence = before
-                return self._state
-        raise DeviceError(f"{self._path.name}: whoever writes it has stopped in the middle")
+        """Return what it holds; None if nobody has written yet. Any thread."""
+        while True:
+            version, (known, state) = int(self._words[0]), self._known
+            if version == known:
+                return state
+            begin, size = self._begin(version), int(self._words[1 + version % 2])
+            data = bytes(self._memory[begin : begin + size])
+            if int(self._words[0]) == version:
+                state = self._decoder.decode(data)
+                self._known = version, state
+                return state
+
+    def _begin(self, version: int) -> int:
+        return _HEAD + version % 2 * self._size
