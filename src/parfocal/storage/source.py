@@ -90,6 +90,7 @@ class Source:
         self._folder = folder
         before = stream.produced, stream.next_number
         self._reader: LosslessReader = stream.lossless(policy, name=reader, follow=True)
+        self._found: Stream | None = stream
         self._noticing = threading.Lock()
         self._place = place or RingPlace(created_ns=stream.created_ns)
         self._seen = self._reader.position
@@ -167,6 +168,7 @@ class Source:
     def close(self) -> None:
         """Leave the stream. Idempotent."""
         self._reader.close()
+        self._found = None
 
     def _lent(self, items: Any) -> LentBatch:
         sequence = self.position
@@ -191,7 +193,12 @@ class Source:
             return self._place, reader
 
     def _newest(self) -> Stream | None:
-        try:
-            return open_stream(self._folder, self.name)
-        except StreamNotFoundError:
-            return None
+        """Return the ring that has the name now; None if there is none."""
+        newest = self._found
+        if newest is None or newest.ended():
+            try:
+                newest = open_stream(self._folder, self.name)
+            except StreamNotFoundError:
+                newest = None
+            self._found = newest
+        return newest
