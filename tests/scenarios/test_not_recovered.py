@@ -123,6 +123,17 @@ def test_a_record_of_another_version_that_can_be_read_is_recovered_and_tells_the
         assert any(line.startswith("parfocal was 0.0.9, and is ") for line in found.differences)
 
 
+def test_columns_that_a_table_of_an_earlier_version_lacks_are_told_before_anything_is_done(run, tmp_path):
+    def earlier(manifest):
+        columns = manifest["streams"]["run_events"]["spec"]["columns"]
+        columns[:] = [column for column in columns if column[0] != "sequenced"]
+
+    with recover(changed(run, tmp_path / "earlier", earlier)) as found:
+        assert found.report.refused == ""
+        told = "table run_events has no column sequenced: what belongs there is left out of it"
+        assert found.differences == (told,)
+
+
 def test_a_rig_that_lacks_an_instrument_by_now_is_refused_and_told(run, tmp_path):
     config = load_config(run / directory.RIG_FILE)
     services = {name: one for name, one in config.services.items() if name != "xy"}

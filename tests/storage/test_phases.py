@@ -223,6 +223,33 @@ def test_a_run_that_cannot_go_on_stays_as_it_is(laboratory: Laboratory, streams:
     assert not [path for path in run.iterdir() if path.name.startswith("phase")]
 
 
+def test_a_table_keeps_its_columns_when_a_later_version_recovers_its_run(
+    laboratory: Laboratory, streams: Path
+) -> None:
+    first = laboratory.begin()
+    laboratory.show(0)
+    end(first)
+    run, camera = first.folder.path, laboratory.camera
+    laboratory.rows.close()
+    later = np.dtype([("mask_read", "i1"), ("n", "<i8")])
+    other = np.dtype([("n", "<f4")])
+    with (
+        StreamWriter(streams, "log", RowSpec.of(other)),
+        pytest.raises(BadInputError, match="something else"),
+    ):
+        laboratory.go_on(run, recovers=True)
+    with StreamWriter(streams, "log", RowSpec.of(later)) as log:
+        with pytest.raises(BadInputError, match="something else"):
+            laboratory.go_on(run)  # with another plan: that is another table
+        second = laboratory.go_on(run, recovers=True)
+        camera.write(np.ones(SPEC.shape, SPEC.dtype), FrameHeader(frame=1, event=1, time_ns=1))
+        log.write_rows(np.array([(1, 1)], later))
+        manifest = end(second)
+    assert (manifest.outcome, manifest.streams["log"].stored) == ("complete", 2)
+    assert manifest.streams["log"].spec == RowSpec.of(ROW)
+    assert read_array(run / "log").tolist() == [(0,), (1,)]
+
+
 def test_what_was_asked_is_compared_with_what_is_there(laboratory: Laboratory) -> None:
     recording = laboratory.begin()
     laboratory.show(0, -1, 1, 1)

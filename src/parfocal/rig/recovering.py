@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 from parfocal.core.errors import BadInputError
+from parfocal.core.frames import RowSpec
 from parfocal.processes import directory
 from parfocal.processes.versions import loaded_versions
 from parfocal.rig.config import HIDDEN, load_config
 from parfocal.rig.opening import attach, open_rig
+from parfocal.runs.analysis_log import DOSES, STIMULATIONS
+from parfocal.runs.analysis_rows import DOSE, STIMULATION
 from parfocal.runs.earlier_run import KilledRun, killed_run
+from parfocal.runs.event_log import DTYPE, STREAM
 from parfocal.runs.recovery.differences import changed_values
 from parfocal.runs.recovery.report import report_of
 from parfocal.runs.scripts.script_record import FILE as SCRIPT
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
     from parfocal.storage.manifest import Manifest
 
 _CLOSED = ("complete", "incomplete")
+_LAYOUTS = {STREAM: DTYPE, STIMULATIONS: STIMULATION, DOSES: DOSE}
+"""The tables that a run writes, as this version does."""
 _ASKED = ("kept", "set", "live")
 """Sources of settings that were another thing than in the file of the rig."""
 
@@ -227,6 +233,11 @@ def _differences(rig: Rig, manifest: Manifest) -> Iterator[str]:
     services = [name for name in rig.services if name in manifest.settings]
     settings = {name: msgspec.to_builtins(rig[name].get_settings()) for name in services}
     yield from changed_values(manifest.settings, settings)
+    for name, dtype in _LAYOUTS.items():
+        record = manifest.streams.get(name)
+        columns = dict(record.spec.columns) if record is not None and isinstance(record.spec, RowSpec) else {}
+        if columns and (more := [column for column in dtype.names or () if column not in columns]):
+            yield f"table {name} has no column {', '.join(more)}: what belongs there is left out of it"
     told: set[str] = set()
     for name in services:
         before, now = manifest.service_versions.get(name, {}), rig[name].versions()

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from parfocal.core.errors import BadInputError, ParfocalError, StorageError
-from parfocal.core.frames import FrameSpec
+from parfocal.core.frames import FrameSpec, RowSpec
 from parfocal.core.status import RECORDING
 from parfocal.storage.event_frames import EventFrameSink
 from parfocal.storage.manifest import StreamRecord
 from parfocal.storage.sinks import SinkOptions, create_sink, kind_of, resume_sink
 from parfocal.storage.source import FIND_S, RingPlace, Source
 from parfocal.storage.stream_recorder import StreamRecorder
+from parfocal.storage.tables import may_go_on
 from parfocal.streams import Stream, open_stream
 
 if TYPE_CHECKING:
@@ -121,17 +122,19 @@ class Opener:
     ) -> tuple[StreamRecorder, StreamRecord]:
         """Go on with a stream of a run that had ended: what comes from now on follows what is there.
 
-        In a run that `recovers`, whoever ends it counts anew what is lost of frames of events.
+        In a run that `recovers`, whoever ends it counts anew what is lost of frames of events, and a table
+        keeps its columns, also where a later version of the program tells others.
 
         Raises
         ------
         StreamError, BadInputError, StorageError
             If it can't be done; nothing is held then.
         """
-        _check_same(wanted, stream, record)
+        _check_same(wanted, stream, record, recovers=recovers)
         source = Source(self.site.streams, stream, wanted.policy, self._reader)
         options = msgspec.structs.replace(
             options_for(wanted, stream),
+            spec=record.spec,
             first_sequence=record.first_sequence,
             first_number=record.first_number,
             batch=source.batch,
@@ -201,7 +204,7 @@ def options_for(wanted: StreamRequest, stream: Stream) -> SinkOptions:
     return SinkOptions(spec=stream.spec, codec=wanted.codec, limits=wanted.limits, events=wanted.events)
 
 
-def _check_same(wanted: StreamRequest, stream: Stream, record: StreamRecord) -> None:
+def _check_same(wanted: StreamRequest, stream: Stream, record: StreamRecord, *, recovers: bool) -> None:
     """Refuse to go on with a stream that holds something else by now, or is to be stored in another way."""
     kind = kind_of(options_for(wanted, stream))
     if kind != record.kind:
@@ -209,7 +212,12 @@ def _check_same(wanted: StreamRequest, stream: Stream, record: StreamRecord) -> 
             f"stream {stream.name!r} of the run is stored as {record.kind}, and cannot go on as {kind}: "
             "start another run"
         )
-    if stream.spec != record.spec:
+    specs = stream.spec, record.spec
+    if recovers and isinstance(specs[0], RowSpec) and isinstance(specs[1], RowSpec):
+        is_same = may_go_on(specs[0].numpy_dtype, specs[1].numpy_dtype)
+    else:
+        is_same = specs[0] == specs[1]
+    if not is_same:
         raise BadInputError(
             f"stream {stream.name!r} holds something else than the run does: {stream.spec} instead of "
             f"{record.spec}; set it as it was, or start another run"

@@ -10,9 +10,10 @@ Rows with a column `frame` stay together: those of a frame lie in one part, whic
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+import numpy as np
 
 from parfocal.core.clock import SYSTEM_CLOCK, Clock
 from parfocal.core.errors import BadInputError, FolderVanishedError
@@ -33,7 +34,6 @@ from parfocal.storage.parts import (
 from parfocal.storage.sync import SyncThread
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from parfocal.core.frames import RowSpec
@@ -61,6 +61,41 @@ class PartLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             raise BadInputError(f"a part of {self.rows} rows or {self.seconds} s would hold nothing")
 
 
+def may_go_on(rows: np.dtype[Any], table: np.dtype[Any]) -> bool:
+    """Whether rows may be appended to a table: columns of one name are of one type, and there are some.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> table = np.dtype([("number", "<i8"), ("power", "<f8")])
+    >>> may_go_on(np.dtype([("number", "<i8"), ("mask_read", "i1")]), table)
+    True
+    >>> may_go_on(np.dtype([("number", "<i4")]), table)
+    False
+    """
+    shared = set(rows.names or ()) & set(table.names or ())
+    return bool(shared) and all(rows[name] == table[name] for name in shared)
+
+
+def fitted(rows: NDArray[np.void], table: np.dtype[Any]) -> NDArray[np.void]:
+    """Return rows with the columns of a table; what they do not have is NaN, -1, 0 if unsigned, or "".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rows = np.array([(7, 1)], [("number", "<i8"), ("mask_read", "i1")])
+    >>> fitted(rows, np.dtype([("number", "<i8"), ("power", "<f8")])).tolist()
+    [(7, nan)]
+    """
+    found = np.zeros(len(rows), table)
+    for name in table.names or ():
+        if name in (rows.dtype.names or ()):
+            found[name] = rows[name]
+        elif (kind := table[name].kind) in "if":
+            found[name] = np.nan if kind == "f" else -1
+    return found
+
+
 class RowSink:
     """Appends rows to a table, a folder of Parquet parts; a `parfocal.core.protocols.Sink`.
 
@@ -85,6 +120,7 @@ class RowSink:
         self.next_sequence = first_sequence
         self._first_sequence = first_sequence
         self._dtype = spec.numpy_dtype
+        self._takes_others = False
         self._schema = arrow_schema(spec)
         self._limits = limits
         self._clock = clock
@@ -147,8 +183,12 @@ class RowSink:
         batch: int = BATCH,
         clock: Clock = SYSTEM_CLOCK,
     ) -> RowSink:
-        """Go on with a table whose writer ended without closing it: its journal becomes a part."""
+        """Go on with a table whose writer ended without closing it: its journal becomes a part.
+
+        What is appended may have other columns by now, as of a later version: the table keeps its own.
+        """
         sink = cls(folder, spec, first_sequence, limits, batch, clock)
+        sink._takes_others = True
         with storage_errors(folder):
             for journal in list(folder.glob("part-*.arrows")):
                 if journal.with_suffix(".parquet").exists():
@@ -178,6 +218,8 @@ class RowSink:
         """
         del more  # each append is in the journal at once
         rows = items
+        if self._takes_others and rows.dtype != self._dtype and may_go_on(rows.dtype, self._dtype):
+            rows = fitted(rows, self._dtype)
         if rows.dtype != self._dtype:
             raise BadInputError(
                 f"rows with columns {rows.dtype} do not fit into {self.folder.name}: {self._dtype}"
