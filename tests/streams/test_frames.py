@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from parfocal.core.errors import BadInputError, StreamClosedError, StreamError, StreamTimeoutError
+from parfocal.core.files import draft_of
 from parfocal.core.frames import FrameHeader, FrameSpec, RowSpec
 from parfocal.processes import identity
 from parfocal.streams import (
@@ -288,6 +289,14 @@ def test_a_half_made_ring_goes_unless_its_maker_lives(folder: Path) -> None:
     reclaim(folder)
     assert list(folder.iterdir()) == [half_made]
     half_made.unlink()
+
+
+def test_a_draft_of_another_file_in_the_folder_of_streams_stays(folder: Path) -> None:
+    draft = draft_of(folder / "tracker.regions")
+    draft.touch()
+    reclaim(folder)
+    assert list(folder.iterdir()) == [draft]
+    draft.unlink()
 
 
 def mapped_kb(path: Path) -> int:

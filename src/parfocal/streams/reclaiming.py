@@ -27,7 +27,7 @@ def reclaim(folder: Path) -> tuple[str, ...]:
         with contextlib.suppress(StreamError, PermissionError):
             if _remove_if_stale(path):
                 removed.append(name)
-    for path in Path(folder).glob("*.new"):
+    for path in Path(folder).glob("[!.]*.new"):  # a hidden one is a draft of another kind of file
         if not is_alive(maker_of(path)):
             path.unlink(missing_ok=True)
     for path in Path(folder).glob("*.bell"):
