@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import signal
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
+from parfocal.core.errors import ParfocalError
 from parfocal.viewers.qt.collecting import collect_in_this_thread
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from PySide6.QtWidgets import QWidget
 
 SIGNALS_MS = 200
 """How often Python gets its turn while nothing happens, so that Ctrl-C arrives."""
@@ -30,3 +37,9 @@ def run_until_closed(application: QApplication) -> None:
     turn.timeout.connect(lambda: application.quit() if came else None)
     turn.start(SIGNALS_MS)
     application.exec()
+
+
+def write_picture(window: QWidget, path: Path) -> None:
+    """Write what a window shows to a file; `ParfocalError` if that does not take it."""
+    if not window.grab().save(str(path)):
+        raise ParfocalError(f"the picture can't be written to {path}: may you write there, is the disk full?")

@@ -48,12 +48,6 @@ def browse(
 
     if viewer not in viewer_kinds():
         raise BadInputError(f"no kind of viewer is called {viewer!r}; {nearest(viewer, viewer_kinds())}")
-    if not seconds >= 0:
-        raise BadInputError(f"seconds must not be negative, not {seconds}")
-    if screenshot is not None and not screenshot.absolute().parent.is_dir():
-        raise BadInputError(
-            f"there is no folder {screenshot.absolute().parent} for --screenshot {screenshot}"
-        )
     open_browser(folder, theme=theme, kind=viewer, screenshot=screenshot, seconds=seconds)
     if screenshot is not None:
         console().print(f"{folder} in {screenshot}")

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from parfocal.app.display import check_screen
-from parfocal.core.errors import BadInputError
+from parfocal.app.display import check_window
 from parfocal.rig.opening import config_of
 
 
@@ -42,11 +41,9 @@ def app(
 
     parfocal app optogenetics --theme red --screenshot desktop.png
     """
-    if not seconds >= 0:
-        raise BadInputError(f"seconds must not be negative, not {seconds}")
     if rig:
         config_of(rig)  # refused here if nothing is called so, or its file is wrong
-    check_screen(for_screenshot=screenshot is not None)
+    check_window(screenshot, seconds)
     from parfocal.app.desktop.main import show_desktop
 
     show_desktop(rig, theme=theme, screenshot=screenshot, seconds=seconds)

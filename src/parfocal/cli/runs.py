@@ -9,6 +9,7 @@ from msgspec import to_builtins
 from rich.table import Column, Table
 from rich.text import Text
 
+from parfocal.app.display import check_window
 from parfocal.cli.output import console, print_json
 from parfocal.cli.run_watch import run_to_watch, watch_run
 from parfocal.core.errors import BadInputError
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from parfocal.storage.catalogue import RunSummary
 
 DEFAULT_FOLDER = Path("runs")
-MOST_SECONDS = 86_400
 
 
 def runs(
@@ -113,12 +113,9 @@ def runs(
 def _show_window(
     rig: str | None, run: str | None, theme: str, screenshot: Path | None, seconds: float
 ) -> None:
-    if not 0 <= seconds <= MOST_SECONDS:
-        raise BadInputError(f"seconds must be 0 to {MOST_SECONDS}, not {seconds}")
-    try:
-        from parfocal.app.run_window.window import show_runs
-    except ImportError as error:
-        raise BadInputError(f"a window needs pip install 'parfocal[desktop]' ({error})") from error
+    check_window(screenshot, seconds)
+    from parfocal.app.run_window.window import show_runs
+
     chosen = None if run is None else find_run(run if rig is None else f"{rig}/{run}")
     show_runs(rig=rig or "", run=chosen, theme=theme, screenshot=screenshot, seconds=seconds)
     if screenshot is not None:

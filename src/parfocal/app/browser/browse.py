@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from parfocal.app.browser.catalogue import Catalogue
-from parfocal.app.display import check_screen, favour_window
+from parfocal.app.display import check_window, favour_window
 from parfocal.core.errors import BadInputError
 
 
@@ -33,19 +33,19 @@ def browse(
     Raises
     ------
     BadInputError
-        If there is no such folder, or the file of the screenshot cannot be written.
+        If there is no such folder, or no picture can be written there, or then.
     ViewerError
         If there is no display, or Qt is not installed.
     """
     if not folder.is_dir():
         raise BadInputError(f"there is no folder {folder}: name a folder of images, runs or plates")
-    check_screen(for_screenshot=screenshot is not None)
+    check_window(screenshot, seconds)
     catalogue = Catalogue(str(folder.absolute()))
     catalogue.start()  # while Qt is imported
     from PySide6.QtCore import QTimer
 
     from parfocal.app.browser.window import BrowserWindow
-    from parfocal.app.window_program import run_until_closed, window_application
+    from parfocal.app.window_program import run_until_closed, window_application, write_picture
     from parfocal.viewers.qt.palette import apply_theme
     from parfocal.viewers.qt.theme import theme_of
 
@@ -59,7 +59,7 @@ def browse(
         QTimer.singleShot(round(seconds * 1000), application.quit)
     try:
         run_until_closed(application)
-        if screenshot is not None and not window.grab().save(str(screenshot)):
-            raise BadInputError(f"the screenshot cannot be written to {screenshot}")
+        if screenshot is not None:
+            write_picture(window, screenshot)
     finally:
         window.close_all()

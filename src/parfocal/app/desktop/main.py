@@ -10,8 +10,7 @@ from PySide6.QtCore import QLocale, QTimer
 from parfocal.app.desktop.kept_window import KeptFile
 from parfocal.app.desktop.window import SIZE, DesktopWindow
 from parfocal.app.display import favour_window
-from parfocal.app.window_program import SIGNALS_MS, run_until_closed, window_application
-from parfocal.core.errors import BadInputError
+from parfocal.app.window_program import SIGNALS_MS, run_until_closed, window_application, write_picture
 from parfocal.viewers.qt.theme import theme_of
 
 if TYPE_CHECKING:
@@ -35,8 +34,6 @@ def show_desktop(
     """
     if theme:
         theme_of(theme)
-    if screenshot is not None and not screenshot.absolute().parent.is_dir():
-        raise BadInputError(f"there is no folder {str(screenshot.parent)!r} for the picture")
     QLocale.setDefault(QLocale.c())  # numbers have a point in every country
     application = window_application()
     window = DesktopWindow(KeptFile())
@@ -74,7 +71,4 @@ def _picture(
     timer.timeout.connect(look)
     timer.start(SIGNALS_MS)
     run_until_closed(application)
-    if not window.grab().save(str(path)):
-        raise BadInputError(
-            f"the picture can't be written to {str(path)!r}: its name must end in .png or .jpg"
-        )
+    write_picture(window, path)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QTimer  # before qtpy, which takes what is there
@@ -11,18 +9,14 @@ from PySide6.QtCore import QTimer  # before qtpy, which takes what is there
 from parfocal.app.run_window.chosen_run import RunName
 from parfocal.app.run_window.run_source import RunSource
 from parfocal.app.run_window.run_widget import RunWidget
-from parfocal.app.window_program import run_until_closed, window_application
-from parfocal.core.errors import BadInputError, ParfocalError
+from parfocal.app.window_program import run_until_closed, window_application, write_picture
 from parfocal.viewers.qt.palette import apply_theme
 from parfocal.viewers.qt.theme import theme_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from PySide6.QtWidgets import QApplication
-
 SIZE = (1000, 760)
-_SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
 
 
 def show_runs(
@@ -45,9 +39,7 @@ def show_runs(
         Write what the window shows after `seconds` to this file, and end.
     """
     colours = theme_of(theme)
-    if screenshot is not None and not screenshot.parent.is_dir():
-        raise BadInputError(f"there is no folder {str(screenshot.parent)!r} for the picture")
-    application = _application(offscreen=screenshot is not None)
+    application = window_application()
     apply_theme(application, colours)
     source = RunSource(rig, None if run is None else RunName(*run))
     widget = RunWidget(source, colours)
@@ -60,23 +52,7 @@ def show_runs(
         else:
             QTimer.singleShot(round(1000 * seconds), application.quit)
             application.exec()
-            _save(widget, screenshot)
+            write_picture(widget, screenshot)
     finally:
         widget.close()
         source.join()
-
-
-def _application(*, offscreen: bool) -> QApplication:
-    """Return this program's application; without a display a picture is drawn into memory."""
-    if sys.platform == "linux" and not any(os.environ.get(name) for name in _SCREENS):
-        if not offscreen:
-            raise BadInputError("there is no display for a window (DISPLAY is not set); `--watch` needs none")
-        os.environ["QT_QPA_PLATFORM"] = "offscreen"
-    return window_application()
-
-
-def _save(widget: RunWidget, path: Path) -> None:
-    if not widget.grab().save(str(path)):
-        raise ParfocalError(
-            f"the picture can't be written to {str(path)!r}: its name must end in .png or .jpg"
-        )
