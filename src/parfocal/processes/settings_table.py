@@ -9,7 +9,6 @@ from parfocal.core.errors import ConfigError, ServiceNotFoundError, nearest
 from parfocal.processes.commands import load_service
 from parfocal.processes.kept_settings import read_kept
 from parfocal.processes.setting_changes import SettingChanges, checked_changes
-from parfocal.processes.setting_layers import leaves
 from parfocal.processes.setting_status import SettingStatus, setting_statuses
 from parfocal.processes.settings import plain
 from parfocal.processes.spec import ServiceSpec
@@ -85,8 +84,3 @@ def statuses_of(spec: ServiceSpec, kept: Mapping[str, Any]) -> tuple[SettingStat
     kind = load_service(spec.factory)
     now = validate(kind.Config, spec.settings)
     return setting_statuses(kind.Config, plain(now), spec.layers, kind(now).fixed_settings(), kept)
-
-
-def file_layer(factory: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of a service by path, as those that its rig's file gives."""
-    return leaves(load_service(factory).Config, settings)

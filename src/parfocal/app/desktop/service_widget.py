@@ -131,9 +131,6 @@ class ServiceWidget(QWidget):
         self._told.soon()  # at what it did
         return self.session.ask(self.service, command, **arguments).then(lambda _: self._told.soon())
 
-    def _ask_rig(self, command: str) -> None:
-        self.line.follow(self.session.ask("rig", command, service=self.service))
-
     def _set_value(self, key: str, value: Any) -> Request:
         control = next(control for control in self.form.controls if control.key == key)
         return self._ask(control.command, {control.parameter: value})
