@@ -91,7 +91,7 @@ class EndCommand:
 
 
 class StopCommand:
-    """What is left of the command by which every service ended, before a camera's `stop` got its name."""
+    """Tells whoever would end a service by `stop`, a word of cameras, how that is done."""
 
     def __init__(self, service: str) -> None:
         self._service = service

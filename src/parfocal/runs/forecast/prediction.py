@@ -10,9 +10,7 @@ from typing import NamedTuple, Self
 from parfocal.runs.forecast.device_times import DeviceTimes
 from parfocal.runs.machine.choosing import SHADED_FROM_NS
 from parfocal.runs.machine.timing import Timing
-from parfocal.runs.plans.event import Event
-
-_Light = tuple[str, float | None, float | None]
+from parfocal.runs.plans.event import Event, EventLight
 
 
 class PredictedEvent(NamedTuple):
@@ -83,7 +81,7 @@ class Prediction:
         self.times = times
         self._at = dict(at)
         self._channel = ""
-        self._light: _Light | None = None
+        self._light: EventLight | None = None
         self._lit = False
         self._timing = Timing(begin_s=begin_s)
         self._now_ns = 0
@@ -104,7 +102,7 @@ class Prediction:
         """Return what the next event will have stages and light path do."""
         ways = {name: target - self._at.get(name, target) for name, target in event.targets_um.items()}
         known = {name: way for name, way in ways.items() if way and name in self.times.axes}
-        switches = bool(event.channel) and _light_of(event) != self._light
+        switches = bool(event.channel) and event.light != self._light
         return Placing(known, (self._channel, event.channel) if switches else None)
 
     def of(self, event: Event) -> PredictedEvent:
@@ -177,7 +175,7 @@ class Prediction:
         """
         targets = event.targets_um
         moves = any(self._at.get(name) != target for name, target in targets.items())
-        switches = bool(event.channel) and _light_of(event) != self._light
+        switches = bool(event.channel) and event.light != self._light
         if not moves and not switches:
             return 0.0
         placing_s = self.times.shade_s if moves and self._lit and self._light is not None else 0.0
@@ -186,7 +184,7 @@ class Prediction:
         self._at.update(targets)
         if switches:
             switch_s = self.times.switch(self._channel, event.channel)
-            self._light, self._channel = _light_of(event), event.channel
+            self._light, self._channel = event.light, event.channel
         return placing_s + max(move_s, switch_s)
 
     def _light_s(self, event: Event) -> float:
@@ -200,7 +198,3 @@ class Prediction:
         planned_s = event.min_start_time
         late_s = 0.0 if planned_s is None else max(0.0, starts_s - planned_s)
         return PredictedEvent(starts_s, (ready_ns - origin_ns) * 1e-9, late_s)
-
-
-def _light_of(event: Event) -> _Light:
-    return event.channel, event.exposure_ms, event.power

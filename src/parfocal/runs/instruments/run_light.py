@@ -20,11 +20,9 @@ if TYPE_CHECKING:
     from parfocal.core.clock import Clock
     from parfocal.ipc import Call, OutputLease
     from parfocal.runs.instruments.calling import InstrumentCalls
-    from parfocal.runs.plans.event import Event
+    from parfocal.runs.plans.event import Event, EventLight
 
 _LIMITS = dict[str, tuple[float, float]]
-_Wanted = tuple[str, float | None, float | None]
-"""A channel, its exposure in ms, and its power; None for those that it has by itself."""
 _LEASE_S = 1.0
 _LIGHT = "light"
 _CALLS_OF_SHUTTER = 3
@@ -90,8 +88,8 @@ class RunLight:
         self._presets: dict[str, ChannelPreset] = {}
         self._found: dict[str, float] = {}
         self._leases: dict[tuple[str, str], OutputLease] = {}
-        self._set: _Wanted | None = None
-        self._begun: tuple[_Wanted, Call] | None = None  # a channel that is being set already
+        self._set: EventLight | None = None
+        self._begun: tuple[EventLight, Call] | None = None  # a channel that is being set already
         self._lit = False
         self._offs = PendingCalls()  # asked for by `dark`
         self.power: float | None = None
@@ -197,7 +195,7 @@ class RunLight:
 
     def is_set(self, event: Event) -> bool:
         """Whether the light path is as an event wants it, lit or not."""
-        return not event.channel or self._set == _wanted(event)
+        return not event.channel or self._set == event.light
 
     def begin(self, event: Event) -> None:
         """Have the channel of an event set, in the dark; `setting` waits for it.
@@ -205,13 +203,13 @@ class RunLight:
         Whoever sets another one instead, or switches off, need not care.
         """
         if not self.is_set(event):
-            self._begun = _wanted(event), self._begin_setting(event)
+            self._begun = event.light, self._begin_setting(event)
 
     def _begin_setting(self, event: Event) -> Call:
         self._set, self._lit = None, False
         self._offs.wait()
         return self._calls.begin(
-            self._channels, "set_channel", *_wanted(event), False, limit_s=_SETTLE_S, returns=ChannelState
+            self._channels, "set_channel", *event.light, False, limit_s=_SETTLE_S, returns=ChannelState
         )
 
     @contextmanager
@@ -225,7 +223,7 @@ class RunLight:
         if self.is_set(event):
             yield timed
             return
-        is_begun = begun is not None and begun[0] == _wanted(event)
+        is_begun = begun is not None and begun[0] == event.light
         call = begun[1] if begun is not None and is_begun else self._begin_setting(event)
         timed.follow(call)
         try:
@@ -235,7 +233,7 @@ class RunLight:
             raise
         state: ChannelState = self._calls.result(call)
         timed.ended()
-        self._set, self.power = _wanted(event), state.power
+        self._set, self.power = event.light, state.power
 
     def light_up(self) -> None:
         """Let the light through; failing, all is switched off, and no channel is set."""
@@ -284,7 +282,7 @@ class RunLight:
             self.dark()
             raise
         if event.channel:
-            self._set = _wanted(event)
+            self._set = event.light
 
     def begin_reading(self) -> Call | None:
         """Ask what the channel that is set stands at, read back: a `ChannelState`; None if none is."""
@@ -349,7 +347,3 @@ class RunLight:
             self._channels, command, *args, limit_s=limit_s, returns=ChannelState
         )
         return state
-
-
-def _wanted(event: Event) -> _Wanted:
-    return event.channel, event.exposure_ms, event.power

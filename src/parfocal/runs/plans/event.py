@@ -15,6 +15,10 @@ EXPOSURES = ("image", "reference", "stimulus")
 """Kinds that have an index, a place and a channel, and make a frame."""
 
 
+EventLight = tuple[str, float | None, float | None]
+"""A channel, an exposure in ms, and a power; None for those that the channel has by itself."""
+
+
 class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One exposure, wait or question of a plan.
 
@@ -94,6 +98,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     check: ConditionCheck | None = None
     watches: tuple[Watch, ...] = ()
     metadata: dict[str, Any] = {}
+
+    @property
+    def light(self) -> EventLight:
+        """The light that it asks for."""
+        return self.channel, self.exposure_ms, self.power
 
     @property
     def is_exposure(self) -> bool:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from parfocal.core.event_layout import EventLayout, PositionLayout
 from parfocal.runs.plans.condition_check import ConditionCheck
-from parfocal.runs.plans.event import Event
+from parfocal.runs.plans.event import Event, EventLight
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -58,7 +58,7 @@ class PlanSurvey(msgspec.Struct, frozen=True, kw_only=True):
     frames: int = 0
     stimuli: int = 0
     endless: bool = False
-    lights: dict[tuple[str, float | None, float | None], Event] = {}
+    lights: dict[EventLight, Event] = {}
     metadata: tuple[Event, ...] = ()
     reach: dict[str, tuple[Event, Event]] = {}
     largest_move_um: float = 0.0
@@ -134,7 +134,7 @@ class _Tracks:
         self.calls: list[Event] = []
         self.checks: list[ConditionCheck] = []
         self.farthest_um = 0.0
-        self.lights: dict[tuple[str, float | None, float | None], Event] = {}
+        self.lights: dict[EventLight, Event] = {}
         self.metadata: dict[int, Event] = {}  # by the identity of a mapping that the event keeps alive
         self.reach: dict[str, tuple[float, Event, float, Event]] = {}
         self.planes: dict[int, float] = {}
@@ -157,7 +157,7 @@ class _Tracks:
                 self._reach("z", z_um, replace(event, z_um=z_um))
 
     def _visit(self, event: Event) -> None:
-        light = event.channel, event.exposure_ms, event.power
+        light = event.light
         if light not in self.lights:
             self.lights[light] = event
         if event.metadata and id(event.metadata) not in self.metadata:
