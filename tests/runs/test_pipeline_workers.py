@@ -13,7 +13,9 @@ import threading
 import numpy as np
 import psutil
 import pytest
+from scipy import ndimage
 
+from parfocal.analysis.cells.segment import otsu
 from parfocal.core.clock import SYSTEM_CLOCK, poll_until
 from parfocal.core.errors import BadInputError
 from parfocal.core.frames import FrameHeader, FrameSpec
@@ -25,6 +27,7 @@ from parfocal.runs.pipeline.messages import AnalysisJob, FrameOfChannel, WorkerS
 from parfocal.runs.pipeline.pipeline import Pipeline
 from parfocal.runs.pipeline.request import PipelineRequest
 from parfocal.runs.pipeline.step import Step
+from parfocal.runs.pipeline.trial import trial_image
 from parfocal.runs.pipeline.worker_process import WorkerEndedError, WorkerProcess
 from parfocal.runs.pipeline.workers import JobFailedError, ProcessWorkers
 from parfocal.runs.plans.event import Event
@@ -53,6 +56,19 @@ def bright(image, t):
 
 def lit(labels):
     return labels > 0
+
+class FailsAtItsSecond:
+    """A linker."""
+    times = 0
+    def link(self, columns):
+        self.times += 1
+        if self.times == 2:
+            raise ValueError("there were cells before")
+        return columns["label"]
+    def state(self):
+        return {"times": self.times}
+    def resume(self, state):
+        self.times = state["times"]
 
 def stored(folder, stream, header):
     from parfocal.testing.analysis import moving_square
@@ -339,6 +355,17 @@ def test_a_step_that_fails_on_the_artificial_image_is_told_before_anything_is_ex
         BadInputError, match="step 'choose', tried on an artificial image: KeyError: 'particle'"
     ):
         loop.begin()
+
+
+def test_the_artificial_image_is_that_of_two_time_points(bench):
+    with pytest.raises(BadInputError, match="'track', tried on an artificial image: ValueError: there were"):
+        bench(track="loop_steps:FailsAtItsSecond").begin()
+
+
+def test_two_cells_of_the_artificial_image_touch():
+    labels = otsu(trial_image(FrameSpec(shape=(80, 120), dtype="uint16")))
+    _, count = ndimage.label(labels > 0)
+    assert (count, labels.max()) == (6, 12)
 
 
 def test_another_source_than_was_checked_is_not_run(bench):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -233,3 +235,23 @@ def test_a_line_moves_across_the_whole_field():
 def test_wrong_values_are_named(call, named):
     with pytest.raises(BadInputError, match=named):
         call()
+
+
+def test_what_close_cells_need_is_loaded_with_the_first_image():
+    """Loaded with the first close cells, in the middle of a run, it would cost a stimulus its mask."""
+    code = """
+import sys
+import numpy as np
+from parfocal.analysis.cells.linking import NearestLinker
+
+linker = NearestLinker(search_px=20)
+linker.link({"y_px": np.array([1.0]), "x_px": np.array([1.0])})
+loaded = set(sys.modules)
+for shift in (0.0, 2.0):
+    linker.link({"y_px": np.zeros(9), "x_px": 9 * np.arange(9.0) + shift})
+print(sorted(set(sys.modules) - loaded), "trackpy" in loaded)
+"""
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=True
+    )
+    assert told.stdout.strip() == "[] True"

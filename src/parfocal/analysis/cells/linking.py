@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -72,6 +73,7 @@ class NearestLinker:
             From 0 on.
         """
         places = centres_px(columns)
+        _get_ready()
         known = _nearest(self._places, places, self._search_px)
         is_new = known < 0
         numbers = np.where(is_new, 0, self._numbers[known] if self._numbers.size else 0)
@@ -108,6 +110,16 @@ def remembered(state: LinkerState, *names: str) -> list[Any]:
     if set(state) != set(names):
         raise BadInputError(f"this linker goes on with {', '.join(names)}, not with {', '.join(state)}")
     return [state[name] for name in names]
+
+
+@functools.cache
+def _get_ready() -> None:
+    """Have trackpy loaded and compiled with the first image of a process, not with the first close cells.
+
+    That takes a second or two, which would cost a stimulus in the middle of a run its mask.
+    """
+    row = np.stack([np.zeros(8), np.arange(8.0)], axis=1)
+    _best_together(row, row + 0.1, search_px=2.0)
 
 
 _ONE_AT_A_TIME = threading.Lock()

@@ -11,13 +11,15 @@ if TYPE_CHECKING:
 
     from parfocal.core.frames import FrameSpec
 
-_CELL_PX, _APART_PX = 6.0, 40
+_CELL_PX, _TOUCHING_PX, _APART_PX = 6.0, 11.0, 40
 _BACKGROUND, _CELL = 0.02, 0.4
 """In parts of what a pixel can hold, or of 1 for one that is no integer."""
 
 
 def trial_image(spec: FrameSpec) -> NDArray[Any]:
-    """Return bright round cells on a grid over an uneven background, in the shape and dtype of a camera.
+    """Return pairs of bright round cells on a grid, in the shape and dtype of a camera.
+
+    The two of a pair touch, and the background is uneven, as in an image that a microscope takes.
 
     Examples
     --------
@@ -29,7 +31,8 @@ def trial_image(spec: FrameSpec) -> NDArray[Any]:
     dtype = np.dtype(spec.dtype)
     full = float(np.iinfo(dtype).max) if dtype.kind in "iu" else 1.0
     y, x = np.indices(spec.shape[-2:], sparse=True)
-    from_centre = np.hypot(y % _APART_PX - _APART_PX / 2, x % _APART_PX - _APART_PX / 2)
+    from_middle_x = np.abs(x % _APART_PX - _APART_PX / 2)
+    from_centre = np.hypot(y % _APART_PX - _APART_PX / 2, from_middle_x - _TOUCHING_PX / 2)
     cells = 1 / (1 + np.exp(from_centre - _CELL_PX))
     background = 1 + 0.1 * np.sin(y * 1.7) * np.cos(x * 2.3)
     image: NDArray[Any] = (full * (_BACKGROUND * background + _CELL * cells)).astype(dtype)

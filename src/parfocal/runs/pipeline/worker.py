@@ -90,7 +90,7 @@ class PipelineWorker:
         self._frames = FrameSource(setup)
 
     def warm(self) -> Warmed:
-        """Run everything on an artificial image, twice; tell how long it took the second time."""
+        """Run everything on an artificial image, as two time points; tell how long the second one took."""
         job, image = self._setup.trial, trial_image(self._setup.spec)
         images = {one.channel: image for one in job.images}
         references = {one.channel: image for one in job.references}
@@ -99,6 +99,7 @@ class PipelineWorker:
             began_s = SYSTEM_CLOCK.monotonic_s()
             found = self._runner.run(job, images, references, self._results.labels, self._results.mask)
             took_s = SYSTEM_CLOCK.monotonic_s() - began_s
+            job = msgspec.structs.replace(job, link=found.link, reference=found.reference)
         return Warmed(columns=tuple(found.columns), took_s=took_s, error=found.error)
 
     def run(self, job: AnalysisJob) -> Found:
