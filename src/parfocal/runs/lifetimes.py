@@ -34,6 +34,7 @@ class RunLifetimes:
 
     def __init__(self, context: ServiceContext, runs: RunTable, last: LastRuns) -> None:
         self._context, self._runs, self._last = context, runs, last
+        self._refused = ""  # why the disk did not take last which runs go on
 
     def begin(self, run: KnownRun, change: str) -> RunStatus:
         """Start what was made, and tell of it; a run whose parent is held is held, too.
@@ -44,7 +45,7 @@ class RunLifetimes:
         assert control is not None
         self.tell(change, run.status())
         try:
-            self.keep()
+            self._last.keep(self._going_on)
             if run.engine is not None and run.instruments is not None and run.instruments.records:
                 self._last.at(run.engine.counts.consumed)
         except OSError as error:
@@ -78,8 +79,17 @@ class RunLifetimes:
                 _end_one(run.control, reason, failed=failed)
 
     def keep(self) -> None:
-        """Keep on the disk which runs go on."""
-        self._last.keep(self._going_on)
+        """Keep on the disk which runs go on; what it does not take now is tried again by the next step.
+
+        No run ends for that. If this process died before, the next one would not know all that this one knew.
+        """
+        try:
+            self._last.keep(self._going_on)
+            self._refused = ""
+        except OSError as error:
+            if str(error) != self._refused:
+                self._refused = str(error)
+                self._context.log.error("the disk does not take which runs go on: %s", error)
 
     def tell(self, change: str, status: RunStatus) -> None:
         """Tell whoever watches runs of a change of one."""
