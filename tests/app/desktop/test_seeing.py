@@ -112,6 +112,25 @@ def test_traces_are_drawn_and_a_stopped_tracker_is_told(panel, board, rig, until
     assert len(profile.plot.data_of("measured")[0]) == len(profile.shown) > 10
 
 
+def test_windows_show_the_profile_that_one_of_them_has_chosen(panel, board, rig, open_window, until):
+    first, second = rig["tracker"].add_rois([(48.0, 40.0), (140.0, 80.0)])
+    assert until(lambda: board.selected == first)
+    profile = panel("profile")
+    assert until(lambda: profile.shown is not None and profile.shown["bead"][0] == first)
+    another = open_window()
+    another.show_rig("seen")
+    assert until(lambda: another.area is not None)
+    there = another.session.shared(BeadBoard)
+    assert until(lambda: (there.refresh(), there.centers)[1])
+    there.selected = second
+    assert until(lambda: another.area.open("profile").panel is not None)
+    assert until(lambda: profile.shown["bead"][0] == second)
+    assert until(lambda: f"bead {second}, chosen in another window" in profile.told.text())
+    another.close()
+    assert until(lambda: profile.shown["bead"][0] == first)
+    assert until(lambda: "another window" not in profile.told.text())
+
+
 def test_beads_are_listed_chosen_removed_and_locked(panel, board, rig, until):
     beads = panel("beads")
     first, second = rig["tracker"].add_rois([(48.0, 40.0), (140.0, 80.0)])

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 from parfocal.app.desktop.bead_board import BeadBoard
 from parfocal.app.desktop.curve_plot import CurvePlot, CurveStyle
 from parfocal.app.desktop.panel import Panel
+from parfocal.app.desktop.service_poll import ServicePoll
 from parfocal.app.desktop.style import GAP
 
 if TYPE_CHECKING:
@@ -26,7 +27,10 @@ _EVERY = 5
 
 
 class ProfilePanel(Panel):
-    """Has the tracker tell the profile of the bead that is selected, while a person looks."""
+    """Has the tracker tell the profile of the bead that is selected, while a person looks.
+
+    A tracker tells that of one bead: where several windows look, all show what the last of them has chosen.
+    """
 
     title: ClassVar = "Profile"
     icon: ClassVar = "fa6s.bullseye"
@@ -39,6 +43,8 @@ class ProfilePanel(Panel):
         self.told.setObjectName("faint")
         self.told.setWordWrap(True)
         self.shown: NDArray[Any] | None = None
+        self._state = ServicePoll(session, self.board.tracker, "state", every_s=1.0)
+        self._looked_at: Any = None
         self._watched: int | None = None
         self._rows: RowFollower | None = None
         self._widget = QWidget()
@@ -60,13 +66,17 @@ class ProfilePanel(Panel):
         stream = (self.session.settings(self.board.tracker) or {}).get("profiles")
         if self._rows is None and stream:
             self._rows = self.session.rows(stream)
+        self._state.refresh()
+        if self._state.value is not self._looked_at:
+            self._looked_at = self._state.value
+            if self._told_bead is None:  # another window has closed: it told the tracker to make none
+                self._watched = None
         if selected is not None and selected != self._watched:
             self._watched = selected
             self.session.ask(self.board.tracker, "watch_profile", bead=selected, every=_EVERY)
+            self._state.soon()
         if self._rows is not None and (rows := self._rows.take()) is not None:
-            newest = rows[(rows["frame"] == rows["frame"][-1]) & (rows["bead"] == rows["bead"][-1])]
-            if newest["bead"][-1] == selected:
-                self._draw(newest)
+            self._draw(rows[(rows["frame"] == rows["frame"][-1]) & (rows["bead"] == rows["bead"][-1])])
         self.told.setText(self.board.regions.silence or self._told(stream))
 
     def set_theme(self, theme: Theme) -> None:
@@ -74,11 +84,17 @@ class ProfilePanel(Panel):
         self.plot.set_theme(theme)
 
     def close(self) -> None:
-        """Have no profile made any more, and leave the stream."""
-        if self._watched is not None:
+        """Have no profile made any more, unless it is of a bead that another window has chosen; leave."""
+        if self._watched is not None and self._told_bead in (None, self._watched):
             self.session.ask(self.board.tracker, "unwatch_profile")
         if self._rows is not None:
             self._rows.close()
+
+    @property
+    def _told_bead(self) -> int | None:
+        """Whose profile the tracker makes, as it told last; None if it makes none, or has not told yet."""
+        watched = (self._state.value or {}).get("profile")
+        return None if watched is None else int(watched["bead"])
 
     def _draw(self, rows: NDArray[Any]) -> None:
         self.shown = rows
@@ -93,6 +109,8 @@ class ProfilePanel(Panel):
             )
         row = self.shown[0]
         told = f"bead {row['bead']}"
+        if row["bead"] == self._told_bead and self._watched not in (None, row["bead"]):
+            told += ", chosen in another window: choose a bead here to see that"
         if np.isfinite(row["z_nm"]):
             told += f", z {row['z_nm']:.0f} nm"
         if np.isfinite(row["chi2"]):
