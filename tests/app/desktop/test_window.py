@@ -117,6 +117,11 @@ def test_the_search_finds_and_runs_anything(desktop, until):
     assert search("light colours")
     desktop.search._choose(0)
     assert desktop.theme_name == "light"
+    assert search("stop")[0].startswith("Stop")
+    assert not any("Refused" in entry for entry in search("stop")[:3])
+    assert search("words to look for") == ["Log  /  words to look for"]
+    desktop.search._choose(0)
+    assert desktop.focusWidget() is desktop.area.docks["log"].panel.words
     assert search("log panel")
     desktop.search._choose(0)
     assert until(lambda: desktop.area.docks["log"].is_seen)

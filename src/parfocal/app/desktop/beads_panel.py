@@ -32,6 +32,7 @@ class BeadsPanel(Panel):
 
     title: ClassVar = "Beads"
     icon: ClassVar = "fa6s.circle-dot"
+    controls: ClassVar = ("Find beads", "Reference", "Remove", "Remove all …")
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)

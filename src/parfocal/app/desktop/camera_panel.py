@@ -43,6 +43,7 @@ class CameraPanel(Panel):
 
     title: ClassVar = "Camera"
     icon: ClassVar = "fa6s.camera"
+    controls: ClassVar = ("Snap", "Live")
 
     def __init__(self, session: Session, subject: str) -> None:
         super().__init__(session, subject)

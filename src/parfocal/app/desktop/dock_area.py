@@ -8,7 +8,18 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QSize, Qt, QTimer
-from PySide6.QtWidgets import QDockWidget, QLabel, QMainWindow, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QDockWidget,
+    QLabel,
+    QLineEdit,
+    QMainWindow,
+    QScrollArea,
+    QSizePolicy,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from parfocal.app.desktop.instruments_panel import InstrumentsPanel
 from parfocal.app.desktop.panel_offers import DockOffer, PanelOffers, subjects_of
@@ -55,6 +66,8 @@ class PanelDock(QDockWidget):
     ) -> None:
         super().__init__(title)
         self.setObjectName(name)
+        grows = QSizePolicy.Policy.Preferred if area == "right" else QSizePolicy.Policy.Expanding
+        self.setSizePolicy(grows, QSizePolicy.Policy.Expanding)  # a larger window gives images the room
         self.kind, self.area = kind, area
         self.panel: Panel | None = None
         self.is_seen = False
@@ -70,6 +83,17 @@ class PanelDock(QDockWidget):
         if self.is_seen and self.panel is not None:
             self._guarded(self.panel.refresh)
 
+    def focus_on(self, text: str) -> None:
+        """Bring what has this text on the panel before a person: a button, or the field of a label."""
+        if self.panel is None or (control := control_of(self.panel.widget(), text)) is None:
+            return
+        parent = control.parentWidget()
+        while parent is not None and parent is not self:
+            if isinstance(parent, QScrollArea):
+                parent.ensureWidgetVisible(control)
+            parent = parent.parentWidget()
+        control.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
     def set_theme(self, theme: Theme) -> None:
         """Give the panel other colours."""
         if self.panel is not None:
@@ -83,6 +107,12 @@ class PanelDock(QDockWidget):
         elif not shown and self.titleBarWidget() is None:
             self.setTitleBarWidget(QWidget())
 
+    def make_panel(self) -> None:
+        """Make the panel, if that is not done; before a person sees it where something is to be done with it."""
+        if self._make is not None:
+            make, self._make = self._make, None
+            self._guarded(lambda: self._fill(make()))
+
     def close_panel(self) -> None:
         """Have the panel let go of what it has opened."""
         panel, self.panel, self._make = self.panel, None, None
@@ -91,9 +121,8 @@ class PanelDock(QDockWidget):
 
     def _seen(self, seen: bool) -> None:
         self.is_seen = seen
-        if seen and self._make is not None:
-            make, self._make = self._make, None
-            self._guarded(lambda: self._fill(make()))
+        if seen:
+            self.make_panel()
 
     def _fill(self, panel: Panel) -> None:
         self.panel = panel
@@ -257,10 +286,11 @@ class DockArea(QMainWindow):
         return bytes(self.saveState().data())
 
     def open(self, name: str) -> PanelDock:
-        """Show a dock, before those that share its place."""
+        """Show a dock, with its panel, before those that share its place."""
         dock = self.docks[name]
         dock.show()
         dock.raise_()
+        dock.make_panel()
         return dock
 
     def show_control(self, service: str, name: str) -> None:
@@ -302,6 +332,17 @@ class DockArea(QMainWindow):
         for dock in self:
             dock.close_panel()
         self.session.close()
+
+
+def control_of(widget: QWidget, text: str) -> QWidget | None:
+    """Return the button, or the field of the label, that has a text within a widget; None without one."""
+    for button in widget.findChildren(QAbstractButton):
+        if button.text().rstrip(" …") == text:
+            return button
+    for label in widget.findChildren(QLabel):
+        if label.text() == text and label.buddy() is not None:
+            return label.buddy()
+    return next((line for line in widget.findChildren(QLineEdit) if line.placeholderText() == text), None)
 
 
 def is_kept(name: str, kept: bytes) -> bool:

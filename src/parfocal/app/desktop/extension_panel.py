@@ -52,6 +52,7 @@ class ExtensionPanel(Panel):
     title: ClassVar = "Extension"
     icon: ClassVar = "fa6s.arrows-left-right"
     area: ClassVar = "bottom"
+    controls: ClassVar = ("Live forces", "Surface here", "Begin anew")
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)

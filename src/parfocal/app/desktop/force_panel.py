@@ -48,6 +48,7 @@ class ForcePanel(Panel):
     title: ClassVar = "Force"
     icon: ClassVar = "fa6s.magnet"
     area: ClassVar = "bottom"
+    controls: ClassVar = ("Live forces",)
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)

@@ -34,6 +34,7 @@ class LivePanel(Panel):
     title: ClassVar = "Live"
     icon: ClassVar = "fa6s.video"
     area: ClassVar = "left"
+    controls: ClassVar = ("Snap", "Live", "Edit beads", "Mark", "Freeze", "Auto", "Fit", "Save")
 
     def __init__(self, session: Session, subject: str) -> None:
         super().__init__(session, subject)

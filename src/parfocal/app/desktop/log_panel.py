@@ -29,6 +29,7 @@ class LogPanel(Panel):
     title: ClassVar = "Log"
     icon: ClassVar = "fa6s.list"
     area: ClassVar = "bottom"
+    controls: ClassVar = ("words to look for",)
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)

@@ -33,12 +33,15 @@ class Panel:
         steers, "bottom" for what is told.
     opens : bool
         Whether it is open in such a layout.
+    controls : tuple of str
+        What people may look for on it: texts of its buttons and labels, which the search finds.
     """
 
     title: ClassVar[str]
     icon: ClassVar[str]
     area: ClassVar[Area] = "right"
     opens: ClassVar[bool] = True
+    controls: ClassVar[tuple[str, ...]] = ()
     _widget: QWidget
 
     def __init__(self, session: Session, subject: str = "") -> None:

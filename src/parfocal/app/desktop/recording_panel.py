@@ -48,6 +48,7 @@ class RecordingPanel(Panel):
 
     title: ClassVar = "Recording"
     icon: ClassVar = "fa6s.circle-dot"
+    controls: ClassVar = ("mode", "seconds", "name", "folder", "sample", "notes", "Acquire", "Acquire and save")
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
@@ -177,6 +178,7 @@ class RecordingPanel(Panel):
         for number, (word, widget) in enumerate(rows.items()):
             title = QLabel(word)
             title.setObjectName("faint")
+            title.setBuddy(self.folder if widget is place else widget)
             grid.addWidget(title, number, 0)
             grid.addWidget(widget, number, 1)
         buttons = QHBoxLayout()

@@ -20,6 +20,7 @@ class RunsPanel(Panel):
 
     title: ClassVar = "Runs"
     icon: ClassVar = "fa6s.person-running"
+    controls: ClassVar = ("follow new runs", "Pause", "Stop …")
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)

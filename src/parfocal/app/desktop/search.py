@@ -1,11 +1,11 @@
-"""What the search field finds: commands, values and settings of all services, panels, menu entries. Pure."""
+"""What the search field finds: commands and settings of all services, panels, their controls, menus. Pure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from parfocal.app.desktop.fields import label_of, unit_text
-from parfocal.app.desktop.service_form import command_label
+from parfocal.app.desktop.service_form import command_label, is_rare
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,18 +21,21 @@ class SearchEntry(NamedTuple):
     Attributes
     ----------
     kind : str
-        "command", "setting", "panel" or "menu".
+        "command", "setting", "panel", "control" or "menu".
     service, name : str
-        Whose, and what it is called there.
+        Whose, and what it is called there; of a control, the title and the name of its dock.
     label, text : str
         What is shown of it: its name in words, and what it does.
+    is_rare : bool
+        Whether it stands below all that are not.
     """
 
-    kind: Literal["command", "setting", "panel", "menu"]
+    kind: Literal["command", "setting", "panel", "control", "menu"]
     service: str
     name: str
     label: str
     text: str = ""
+    is_rare: bool = False
 
     def __str__(self) -> str:
         where = f"{self.service}  /  " if self.service else ""
@@ -44,7 +47,7 @@ def service_entries(
 ) -> list[SearchEntry]:
     """Return what can be found of a service."""
     found = [
-        SearchEntry("command", service, info.name, command_label(info.name), info.summary)
+        SearchEntry("command", service, info.name, command_label(info.name), info.summary, is_rare(info))
         for info in commands
     ]
     return found + [
@@ -55,10 +58,17 @@ def service_entries(
     ]
 
 
+def panel_entries(dock: str, title: str, controls: Iterable[str]) -> list[SearchEntry]:
+    """Return what can be found of a panel: itself, and what is on it."""
+    found = [SearchEntry("control", title, dock, control.rstrip(" …")) for control in controls]
+    return [SearchEntry("panel", "", dock, title, "panel"), *found]
+
+
 def found_entries(entries: Iterable[SearchEntry], words: str, most: int = MOST) -> list[SearchEntry]:
     """Return the entries that have all of these words somewhere, the best first.
 
-    Best is what is called so, then what begins so, then what has the words in its name.
+    Best is what is called so, then what begins so, then what has the words in its name. What few people ever
+    ask for comes last.
 
     Examples
     --------
@@ -76,7 +86,7 @@ def found_entries(entries: Iterable[SearchEntry], words: str, most: int = MOST) 
     if not wanted:
         return []
     ranked = [
-        (_rank(entry, wanted), number, entry)
+        ((entry.is_rare, _rank(entry, wanted)), number, entry)
         for number, entry in enumerate(entries)
         if all(word in _all_text(entry) for word in wanted)
     ]

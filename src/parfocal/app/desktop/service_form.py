@@ -130,8 +130,13 @@ def readings(state: Mapping[str, Any], form: ServiceForm) -> dict[str, Any]:
     return {key: value for key, value in state.items() if key not in shown}
 
 
+def is_rare(info: CommandInfo) -> bool:
+    """Whether a command is for programs more than for people: every service has it, or scripts may not."""
+    return info.name in COMMON or not info.script
+
+
 def _group(info: CommandInfo) -> str:
-    if info.name in COMMON or not info.script or not is_simple(info):
+    if is_rare(info) or not is_simple(info):
         return "others"
     if info.effect == "stops":
         return "halts" if not any(parameter.required for parameter in info.parameters) else "actions"

@@ -39,6 +39,7 @@ class StatusPanel(Panel):
     title: ClassVar = "Status"
     icon: ClassVar = "fa6s.heart-pulse"
     area: ClassVar = "bottom"
+    controls: ClassVar = ("verbose log of all",)
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)

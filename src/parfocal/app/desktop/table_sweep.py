@@ -44,6 +44,25 @@ def newest_sweep(runs: Mapping[str, RunStatus], tracker: str) -> TableSweep | No
     return None
 
 
+def held_text(runs: Mapping[str, RunStatus], services: Collection[str]) -> str:
+    """Return which run uses what a sweep needs, in words; "" if none does.
+
+    Examples
+    --------
+    >>> from parfocal.core.run_status import RunStatus
+    >>> run = RunStatus(run="pull", state="running", claims=("focus", "magnet"))
+    >>> held_text({"pull": run}, ("focus", "tracker"))
+    'Run pull uses focus: tables can be made when it has ended.'
+    >>> held_text({"pull": run}, ("tracker",))
+    ''
+    """
+    for run in runs.values():
+        used = [service for service in services if service in run.claims]
+        if used and not run.ended:
+            return f"Run {run.run} uses {' and '.join(used)}: tables can be made when it has ended."
+    return ""
+
+
 class SweepStart(NamedTuple):
     """From where a sweep begins: the stage and its axis, where it stands (nm), and the camera's rate."""
 

@@ -17,7 +17,7 @@ from parfocal.app.desktop.service_poll import ServicePoll
 from parfocal.app.desktop.stage_card import OF_A_STAGE
 from parfocal.app.desktop.style import GAP
 from parfocal.app.desktop.sweep_review import SweepReview
-from parfocal.app.desktop.table_sweep import SweepStart, in_use_text, newest_sweep, sweep_told
+from parfocal.app.desktop.table_sweep import SweepStart, held_text, in_use_text, newest_sweep, sweep_told
 from parfocal.rig.sweep import sweep_plan
 from parfocal.runs.plans.plan_data import plan_to_data
 from parfocal.runs.settings import SERVICE
@@ -47,6 +47,7 @@ class TablesPanel(Panel):
 
     title: ClassVar = "Z tables"
     icon: ClassVar = "fa6s.layer-group"
+    controls: ClassVar = (*(words for words, _, _ in _FIELDS.values()), "Make tables", "Use these tables")
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
@@ -118,6 +119,9 @@ class TablesPanel(Panel):
         self.review.set_theme(theme)
 
     def _sweep_told(self) -> tuple[str, bool]:
+        focus = self.focus.currentText()
+        if held := held_text(self.session.snapshot().runs, (focus, self.board.tracker)):
+            return held, False
         plan, settle_s = self.plan(), self.fields["settle_s"].value
         axes, position, rate = (poll.value for poll in self._asked())
         if plan is None or settle_s is None:
@@ -128,9 +132,7 @@ class TablesPanel(Panel):
         beads = len(self.board.centers)
         if not beads:
             return "There are no beads yet: find them in the panel Beads.", False
-        return sweep_told(
-            plan, SweepStart(self.focus.currentText(), axes[0], position, rate), settle_s, beads
-        )
+        return sweep_told(plan, SweepStart(focus, axes[0], position, rate), settle_s, beads)
 
     def _asked(self) -> tuple[ServicePoll, ServicePoll, ServicePoll]:
         """Return what is asked of the chosen stage and of the camera, again and again."""
@@ -176,6 +178,7 @@ class TablesPanel(Panel):
             title = QLabel(words)
             title.setObjectName("faint")
             title.setToolTip(tip)
+            title.setBuddy(self.fields[name])
             self.fields[name].setToolTip(tip)
             self.fields[name].show_value(first)
             grid.addWidget(title, 2 * row, column)

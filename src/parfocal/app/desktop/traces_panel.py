@@ -33,6 +33,7 @@ class TracesPanel(Panel):
     title: ClassVar = "Traces"
     icon: ClassVar = "fa6s.chart-line"
     area: ClassVar = "bottom"
+    controls: ClassVar = ("less reference",)
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)

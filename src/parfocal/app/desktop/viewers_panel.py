@@ -43,6 +43,7 @@ class ViewersPanel(Panel):
     title: ClassVar = "Viewers"
     icon: ClassVar = "fa6s.eye"
     area: ClassVar = "bottom"
+    controls: ClassVar = ("Show", "Browse", "Close", "End")
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)

@@ -25,11 +25,11 @@ from parfocal.app.desktop.dock_area import DockArea
 from parfocal.app.desktop.panel_loading import panel_icon
 from parfocal.app.desktop.panels import packaged_panels, panel_classes
 from parfocal.app.desktop.programs import open_program
-from parfocal.app.desktop.search import SearchEntry, service_entries
+from parfocal.app.desktop.search import SearchEntry, panel_entries, service_entries
 from parfocal.app.desktop.search_field import SearchField
 from parfocal.app.desktop.session import Session
 from parfocal.app.desktop.start_page import StartPage
-from parfocal.app.desktop.stop_bar import StopBar, can_stop
+from parfocal.app.desktop.stop_bar import STOP_KEY, StopBar, can_stop
 from parfocal.app.desktop.style import MARGIN, style_sheet
 from parfocal.app.run_window.question_bar import QuestionBar
 from parfocal.processes import directory
@@ -167,6 +167,8 @@ class DesktopWindow(QMainWindow):
             self._actions[entry.name].trigger()
         elif self.area is not None and entry.kind == "panel":
             self.area.open(entry.name)
+        elif self.area is not None and entry.kind == "control":
+            self.area.open(entry.name).focus_on(entry.label)
         elif self.area is not None:
             self.area.show_control(entry.service, entry.name)
 
@@ -174,9 +176,8 @@ class DesktopWindow(QMainWindow):
         """Return all that can be found now; services that were not asked yet are asked for the next time."""
         found = [SearchEntry("menu", "", name, name.rstrip(" …")) for name in self._actions]
         if self.area is not None:
-            found += [
-                SearchEntry("panel", "", dock.objectName(), dock.windowTitle(), "panel") for dock in self.area
-            ]
+            for dock in self.area:
+                found += panel_entries(dock.objectName(), dock.windowTitle(), dock.kind.controls)
             session = self.area.session
             for service in session.snapshot().rig.services:
                 commands, settings = session.commands(service) or (), session.settings(service) or {}
@@ -303,6 +304,7 @@ class DesktopWindow(QMainWindow):
         laboratory = self.menuBar().addMenu("&Laboratory")
         self._add(laboratory, "Start page", "Ctrl+L", self.show_start_page)
         laboratory.addSeparator()
+        self._add(laboratory, "Stop …", "", self.stop_bar.ask).setText(f"Stop …\t{STOP_KEY}")
         self._add(laboratory, "End the laboratory …", "", self.ask_to_end)
         laboratory.addSeparator()
         self._add(laboratory, "Close this window; everything runs on", "Ctrl+Q", self.close)

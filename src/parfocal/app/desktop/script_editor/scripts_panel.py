@@ -59,6 +59,7 @@ class ScriptsPanel(Panel):
     title: ClassVar = "Scripts"
     icon: ClassVar = "fa6s.code"
     area: ClassVar = "left"
+    controls: ClassVar = ("New", "Open …", "Save …", "Examples", "Check", "Run")
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
