@@ -127,6 +127,27 @@ def test_the_search_finds_and_runs_anything(desktop, until):
     assert until(lambda: desktop.area.docks["log"].is_seen)
 
 
+def test_all_settings_are_saved_taken_and_refused(desktop, rig, until, tmp_path):
+    file, bar = tmp_path / "all.yaml", desktop.settings
+    bar.save("paneled", str(file))
+    assert until(lambda: bar.told.isVisible() and file.is_file())
+    rig.change_settings({"focus": {"telemetry_s": 0.25}})
+    bar.take("paneled", str(file))
+    assert until(lambda: "1 were others before" in bar.told._text.text())
+    assert rig["focus"].get_settings()["telemetry_s"] == 1.0
+    file.write_text(file.read_text().replace("width_px: 64", "width_px: 96"))
+    bar.take("paneled", str(file))
+    assert until(lambda: "Nothing is taken" in bar.told._text.text())
+    bar.told.buttons["Restart services with them"].click()
+    assert until(lambda: "1 were others before" in bar.told._text.text())
+    assert rig["camera"].get_settings()["options"]["width_px"] == 96
+    bar.take("paneled", str(tmp_path / "none.yaml"))
+    assert until(lambda: "none.yaml" in bar.told._text.text())
+    assert list(bar.told.buttons) == ["Close"]
+    bar.told.buttons["Close"].click()
+    assert not bar.told.isVisible()
+
+
 def test_status_and_log_tell_of_every_service(desktop, rig, until):
     desktop.area.open("status")
     assert until(lambda: desktop.area.docks["status"].panel is not None)

@@ -108,7 +108,7 @@ class PanelDock(QDockWidget):
             self.setTitleBarWidget(QWidget())
 
     def make_panel(self) -> None:
-        """Make the panel, if that is not done; before a person sees it where something is to be done with it."""
+        """Make the panel, if that is not done: before it is seen where something is to be done with it."""
         if self._make is not None:
             make, self._make = self._make, None
             self._guarded(lambda: self._fill(make()))

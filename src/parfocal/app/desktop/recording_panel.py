@@ -48,7 +48,16 @@ class RecordingPanel(Panel):
 
     title: ClassVar = "Recording"
     icon: ClassVar = "fa6s.circle-dot"
-    controls: ClassVar = ("mode", "seconds", "name", "folder", "sample", "notes", "Acquire", "Acquire and save")
+    controls: ClassVar = (
+        "mode",
+        "seconds",
+        "name",
+        "folder",
+        "sample",
+        "notes",
+        "Acquire",
+        "Acquire and save",
+    )
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)

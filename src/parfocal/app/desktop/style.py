@@ -21,7 +21,7 @@ def style_sheet(theme: Theme) -> str:
     return f"""
     QMainWindow::separator {{ background: {theme.window}; width: 5px; height: 5px; }}
     QMainWindow::separator:hover {{ background: {line}; }}
-    QToolBar {{ border: none; border-bottom: 1px solid {line}; spacing: {GAP}px; padding: 5px 8px; }}
+    QToolBar {{ border: none; border-bottom: 1px solid {line}; spacing: {GAP}px; padding: 0; }}
     QMenuBar {{ border: none; padding: 1px 4px; }}
     QStatusBar {{ border-top: 1px solid {line}; color: {theme.faint}; }}
     QStatusBar::item {{ border: none; }}

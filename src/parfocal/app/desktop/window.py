@@ -28,9 +28,10 @@ from parfocal.app.desktop.programs import open_program
 from parfocal.app.desktop.search import SearchEntry, panel_entries, service_entries
 from parfocal.app.desktop.search_field import SearchField
 from parfocal.app.desktop.session import Session
+from parfocal.app.desktop.settings_bar import SettingsBar
 from parfocal.app.desktop.start_page import StartPage
 from parfocal.app.desktop.stop_bar import STOP_KEY, StopBar, can_stop
-from parfocal.app.desktop.style import MARGIN, style_sheet
+from parfocal.app.desktop.style import GAP, MARGIN, style_sheet
 from parfocal.app.run_window.question_bar import QuestionBar
 from parfocal.processes import directory
 from parfocal.rig.all_snapshots import AllSnapshots
@@ -51,6 +52,7 @@ TURN_MS = 50
 """How often it shows what is new, and tells panels of answers."""
 _SAVES_EVERY_MS = 2000
 _LONGEST = 64
+_BAR_PX = 44
 
 
 class DesktopWindow(QMainWindow):
@@ -83,6 +85,7 @@ class DesktopWindow(QMainWindow):
             theme_of(self.theme_name),
             {"End the laboratory": lambda _: self._end(), "Let it run": lambda _: self.ending.ask("")},
         )
+        self.settings = SettingsBar(theme_of(self.theme_name))
         self.pages = QStackedWidget()
         self.pages.addWidget(self.start_page)
         self._lay_out()
@@ -151,6 +154,7 @@ class DesktopWindow(QMainWindow):
         if self._wanted and self._runs(self._wanted):
             rig, self._wanted = self._wanted, ""
             self._open(rig)
+        self.settings.deliver()
         area = self.area
         if area is not None:
             area.refresh()
@@ -193,7 +197,7 @@ class DesktopWindow(QMainWindow):
         apply_theme(application, theme)
         if (sheet := style_sheet(theme)) != self.styleSheet():
             self.setStyleSheet(sheet)
-        for part in (self.stop_bar, self.ending, self.start_page):
+        for part in (self.stop_bar, self.ending, self.settings, self.start_page):
             part.set_theme(theme)
         if self.area is not None:
             self.area.set_theme(theme)
@@ -229,6 +233,7 @@ class DesktopWindow(QMainWindow):
         self.keep()
         self.leave_rig()
         self.start_page.close_all()
+        self.settings.close_all()
         self.snapshots.close()
 
     def _runs(self, rig: str) -> bool:
@@ -279,8 +284,8 @@ class DesktopWindow(QMainWindow):
         self.run.setObjectName("plain")
         self.run.setToolTip("The run that goes on: show it")
         self.run.clicked.connect(lambda: self.area is not None and self.area.open("runs"))
-        gap = QWidget()
-        gap.setFixedWidth(MARGIN)
+        bar.setFixedHeight(_BAR_PX)  # whatever stands in it, and without the margins that some styles add
+        bar.addWidget(_gap(GAP))
         bar.addWidget(self.name)
         bar.addWidget(self.state)
         back = QPushButton("Start page")
@@ -289,7 +294,7 @@ class DesktopWindow(QMainWindow):
         self._back_action.setVisible(False)
         self._run_action = bar.addWidget(self.run)
         self._run_action.setVisible(False)
-        for widget in (spring, self.search, gap, self.stop_bar.button):
+        for widget in (spring, self.search, _gap(MARGIN), self.stop_bar.button, _gap(0)):
             bar.addWidget(widget)
         centre = QWidget()
         column = QVBoxLayout(centre)
@@ -297,6 +302,7 @@ class DesktopWindow(QMainWindow):
         column.setSpacing(0)
         column.addWidget(self.stop_bar)
         column.addWidget(self.ending)
+        column.addWidget(self.settings)
         column.addWidget(self.pages, 1)
         self.setCentralWidget(centre)
 
@@ -305,6 +311,13 @@ class DesktopWindow(QMainWindow):
         self._add(laboratory, "Start page", "Ctrl+L", self.show_start_page)
         laboratory.addSeparator()
         self._add(laboratory, "Stop …", "", self.stop_bar.ask).setText(f"Stop …\t{STOP_KEY}")
+        settings = self.settings
+        for text, act in (
+            ("Save all settings …", settings.choose_to_save),
+            ("Take settings of a file …", settings.choose_to_take),
+        ):
+            self._add(laboratory, text, "", partial(self._with_rig, act))
+        laboratory.addSeparator()
         self._add(laboratory, "End the laboratory …", "", self.ask_to_end)
         laboratory.addSeparator()
         self._add(laboratory, "Close this window; everything runs on", "Ctrl+Q", self.close)
@@ -349,6 +362,11 @@ class DesktopWindow(QMainWindow):
             arguments = ("view", source, "--name", f"{name}-viewer", "--theme", self.theme_name)
             self.viewers_menu.addAction(name).triggered.connect(partial(self._open_program, arguments))
 
+    def _with_rig(self, act: Callable[[str], None]) -> None:
+        """Do something with the rig that is shown, if one is."""
+        if self.session is not None:
+            act(self.session.rig)
+
     def _open_program(self, arguments: tuple[str, ...], _checked: bool = False) -> None:
         open_program(*arguments)
 
@@ -363,3 +381,9 @@ class DesktopWindow(QMainWindow):
     def _reset_layout(self) -> None:
         if self.area is not None:
             self.area.lay_out()
+
+
+def _gap(width_px: int) -> QWidget:
+    gap = QWidget()
+    gap.setFixedWidth(width_px)
+    return gap

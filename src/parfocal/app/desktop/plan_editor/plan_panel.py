@@ -52,7 +52,20 @@ class PlanPanel(Panel):
     title: ClassVar = "Plan"
     icon: ClassVar = "fa6s.list-check"
     area: ClassVar = "left"
-    controls: ClassVar = ("New", "Open …", "Save …", "Time", "Positions", "Z stack", "Autofocus", "Order", "References and metadata", "Interlocks", "Prepare", "Start")
+    controls: ClassVar = (
+        "New",
+        "Open …",
+        "Save …",
+        "Time",
+        "Positions",
+        "Z stack",
+        "Autofocus",
+        "Order",
+        "References and metadata",
+        "Interlocks",
+        "Prepare",
+        "Start",
+    )
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
