@@ -80,6 +80,8 @@ def make_tables(panel, until, window):
         tables.fields[name].show_value(value)
     assert until(tables.make.isEnabled)
     tables.make.click()
+    assert until(lambda: "tables can be made when it has ended" in tables.told.text())
+    assert not tables.make.isEnabled()
     assert until(lambda: tables.review.sweep is not None and tables.review.use.isEnabled())
     assert until(lambda: all(run.ended for run in window.session.snapshot().runs.values()))
     tables.review.use.click()

@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from parfocal.viewers.qt.theme import Theme
 
 _SERVICES = {
-    "service": 84,
-    "state": 76,
-    "CPU": 46,
-    "memory": 66,
-    "restarts": 60,
-    "verbose": 62,
+    "service": 80,
+    "state": 92,
+    "CPU": 44,
+    "memory": 64,
+    "restarts": 58,
+    "verbose": 58,
     "last error": 0,
 }
-_STREAMS = {"stream": 84, "rate": 86, "readers": 0, "lost": 38, "ring": 38}
+_STREAMS = {"stream": 96, "rate": 82, "readers": 0, "lost": 52, "ring": 42}
 _SHOWS_EVERY = 5
 """Turns of the window."""
 
@@ -94,7 +94,7 @@ class StatusPanel(Panel):
         tables.addWidget(self.services)
         tables.addWidget(self.streams)
         tables.setChildrenCollapsible(False)
-        tables.setSizes([490, 330])
+        tables.setSizes([450, 370])
         foot = QHBoxLayout()
         foot.addWidget(self.workers)
         foot.addStretch(1)

@@ -24,6 +24,8 @@ _NO_LOSS = ("skipped", "sampled")
 _NEARLY_FULL = 0.5
 _LONG_BUSY_S = 1.0
 _BUSY_PERCENT = 50.0
+_LARGE = 100.0
+"""A rate from which on nobody reads tenths."""
 VERBOSE_COLUMN = 5
 """Of the table of services: a click there switches verbose logging."""
 
@@ -128,7 +130,7 @@ def rate_text(rate: float) -> str:
 
     Examples
     --------
-    >>> rate_text(99.83), rate_text(2.04), rate_text(5012.3), rate_text(0.0)
-    ('99.8', '2.0', '5012', '0')
+    >>> rate_text(99.83), rate_text(2.04), rate_text(512.3), rate_text(0.0)
+    ('99.8', '2.0', '512', '0')
     """
-    return f"{rate:.0f}" if rate >= 1000 or rate == 0 else f"{rate:.1f}"
+    return f"{rate:.0f}" if rate >= _LARGE or rate == 0 else f"{rate:.1f}"

@@ -10,7 +10,7 @@ from parfocal.app.desktop.cell_table import TableCell
 from parfocal.core.errors import BadInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from parfocal.analysis.beads.sweep_plan import SweepPlan
     from parfocal.core.protocols import Axis
@@ -20,6 +20,8 @@ COLUMNS = {"bead": 48, "used": 50, "usable heights (nm)": 0, "chi2": 52, "sigma 
 NUMBERS = (3, 4)
 _FAR_FROM_1 = 1.5
 """A table whose chi2 is further from 1 than by this factor is not to be trusted."""
+_SETTINGS_OF_A_FOCUS = ("focus", "z")
+"""Of a lock of the height, and of the service that carries out runs: which stage moves the focus."""
 _FRAMES_LATE = 3
 """So many frames pass in each plane until one counts that was exposed after the arrival."""
 
@@ -42,6 +44,18 @@ def newest_sweep(runs: Mapping[str, RunStatus], tracker: str) -> TableSweep | No
             if noted.command == f"{tracker}.sweep_tables" and "result" in details:
                 return TableSweep(str(details.get("arguments", {}).get("sweep", "")), details["result"])
     return None
+
+
+def focus_first(stages: Collection[str], settings: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return stages, those first that services have as the `focus` which they move, or runs as their `z`.
+
+    Examples
+    --------
+    >>> focus_first(["magnet", "objective"], [{"frames": "camera"}, {"focus": "objective"}])
+    ['objective', 'magnet']
+    """
+    named = {each.get(setting) for each in settings for setting in _SETTINGS_OF_A_FOCUS}
+    return sorted(stages, key=lambda stage: stage not in named)
 
 
 def held_text(runs: Mapping[str, RunStatus], services: Collection[str]) -> str:

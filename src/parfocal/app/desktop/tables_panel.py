@@ -17,7 +17,14 @@ from parfocal.app.desktop.service_poll import ServicePoll
 from parfocal.app.desktop.stage_card import OF_A_STAGE
 from parfocal.app.desktop.style import GAP
 from parfocal.app.desktop.sweep_review import SweepReview
-from parfocal.app.desktop.table_sweep import SweepStart, held_text, in_use_text, newest_sweep, sweep_told
+from parfocal.app.desktop.table_sweep import (
+    SweepStart,
+    focus_first,
+    held_text,
+    in_use_text,
+    newest_sweep,
+    sweep_told,
+)
 from parfocal.rig.sweep import sweep_plan
 from parfocal.runs.plans.plan_data import plan_to_data
 from parfocal.runs.settings import SERVICE
@@ -120,6 +127,8 @@ class TablesPanel(Panel):
 
     def _sweep_told(self) -> tuple[str, bool]:
         focus = self.focus.currentText()
+        if not focus:
+            return "No stage has told of itself yet.", False
         if held := held_text(self.session.snapshot().runs, (focus, self.board.tracker)):
             return held, False
         plan, settle_s = self.plan(), self.fields["settle_s"].value
@@ -148,13 +157,14 @@ class TablesPanel(Panel):
         return self.polls[key]
 
     def _list_stages(self) -> None:
-        """Offer the stages that have told of themselves; the one called focus first."""
+        """Offer the stages that have told of themselves; the one first that moves the focus of others."""
+        services = self.session.snapshot().rig.services
         stages = [
             service
-            for service in self.session.snapshot().rig.services
+            for service in services
             if {info.name for info in self.session.commands(service) or ()} >= OF_A_STAGE | {"position"}
         ]
-        stages.sort(key=lambda service: "focus" not in service)
+        stages = focus_first(stages, [self.session.settings(service) or {} for service in services])
         if [self.focus.itemText(number) for number in range(self.focus.count())] != stages:
             chosen = self.focus.currentText()
             self.focus.clear()
