@@ -97,7 +97,7 @@ class ReplayCamera:
         try:
             self._movie = open_movie(Path(self._settings.path), self._settings)
         except MovieError as error:
-            raise DeviceError(f"cannot replay {error}") from error
+            raise DeviceError(f"cannot replay a movie: {error}; its setting options.path names it") from error
         self._unreadable = Unreadable()
         rate = self._settings.rate
         self._own_times = isinstance(rate, str)

@@ -127,6 +127,18 @@ def test_the_search_finds_and_runs_anything(desktop, until):
     assert until(lambda: desktop.area.docks["log"].is_seen)
 
 
+def test_a_wider_window_gives_its_room_to_what_is_looked_at(desktop, until):
+    live, motors = desktop.area.docks["live camera"], desktop.area.docks["motors"]
+    assert until(lambda: live.is_seen and motors.is_seen and 0 < motors.width() < 500)
+    before = live.width(), motors.width()
+    assert until(lambda: desktop.area._right_px == before[1])
+    desktop.resize(desktop.width() + 300, desktop.height())
+    assert until(lambda: live.width() == before[0] + 300)
+    assert motors.width() == before[1]
+    desktop.resize(desktop.width() - 300, desktop.height())
+    assert until(lambda: (live.width(), motors.width()) == before)
+
+
 def test_all_settings_are_saved_taken_and_refused(desktop, rig, until, tmp_path):
     file, bar = tmp_path / "all.yaml", desktop.settings
     bar.save("paneled", str(file))

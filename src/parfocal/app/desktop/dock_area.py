@@ -15,7 +15,6 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QMainWindow,
     QScrollArea,
-    QSizePolicy,
     QTabWidget,
     QVBoxLayout,
     QWidget,
@@ -27,6 +26,8 @@ from parfocal.rig.snapshots import GONE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from PySide6.QtGui import QResizeEvent
 
     from parfocal.app.desktop.panel import Area, Panel
     from parfocal.app.desktop.session import Session
@@ -66,8 +67,6 @@ class PanelDock(QDockWidget):
     ) -> None:
         super().__init__(title)
         self.setObjectName(name)
-        grows = QSizePolicy.Policy.Preferred if area == "right" else QSizePolicy.Policy.Expanding
-        self.setSizePolicy(grows, QSizePolicy.Policy.Expanding)  # a larger window gives images the room
         self.kind, self.area = kind, area
         self.panel: Panel | None = None
         self.is_seen = False
@@ -187,6 +186,7 @@ class DockArea(QMainWindow):
         self.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
         self.docks: dict[str, PanelDock] = {}
         self.is_laid_out = False
+        self._right_px = 0
         self._offers = PanelOffers(kinds, packaged, session.snapshot().rig.panels)
         self._offered: dict[str, DockOffer] = {}
         self._due: deque[PanelDock] = deque()
@@ -281,6 +281,19 @@ class DockArea(QMainWindow):
             down = [first["left"], first["bottom"]]
             self.resizeDocks(down, [self.height() - _BOTTOM_PX, _BOTTOM_PX], Qt.Orientation.Vertical)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Give a wider window's room to what is looked at: what steers stays as wide as it was."""
+        super().resizeEvent(event)
+        left, right = self._seen_in("left"), self._seen_in("right")
+        if self._right_px and left is not None and right is not None:
+            sizes = [max(1, left.width() + right.width() - self._right_px), self._right_px]
+            self.resizeDocks([left, right], sizes, Qt.Orientation.Horizontal)
+
+    def _seen_in(self, area: Area) -> PanelDock | None:
+        """Return the first dock that is seen at a side of the window, wherever it stood at first."""
+        there = (dock for dock in self if dock.is_seen and not dock.isFloating())
+        return next((dock for dock in there if self.dockWidgetArea(dock) == _AREAS[area]), None)
+
     def layout_bytes(self) -> bytes:
         """Return where the docks are, to be kept."""
         return bytes(self.saveState().data())
@@ -306,6 +319,8 @@ class DockArea(QMainWindow):
         if self.is_laid_out and snapshot.rig.state != GONE:
             self._offer(snapshot)
         if not self._due:
+            right = self._seen_in("right")
+            self._right_px = right.width() if right is not None and self.is_laid_out else 0
             self._due.extend(dock for dock in self if dock.is_seen)
             self._steps.start()
             self._refresh_next()

@@ -103,18 +103,21 @@ def lock_facts(settings: Mapping[str, Any], status: Any) -> str:
     --------
     >>> lock_facts({"beads": [3, 4], "target_nm": "latch", "max_nm": 500.0, "interval_s": 1.0}, None)
     'by beads 3, 4; at most 500 nm every 1 s'
+    >>> lock_facts({"beads": [3], "target_nm": "latch", "max_nm": 50.0, "interval_s": 1.0}, None)
+    'by bead 3; at most 50 nm every 1 s'
     >>> lock_facts({"beads": "all", "max_px": 10.0, "interval_s": 0.5}, None)
     'by all beads; at most 10 px every 0.5 s'
     """
     if not settings:
         return ""
     beads = settings.get("beads") or ()
-    by = "all beads" if beads == "all" else f"beads {', '.join(map(str, beads))}" if beads else "no beads yet"
+    named = f"bead{'s' * (len(beads) > 1)} {', '.join(map(str, beads))}"
+    by = "all beads" if beads == "all" else named if beads else "no beads yet"
     unit = "px" if "max_px" in settings else "nm"
     most = settings.get(f"max_{unit}", 0)
     parts = [f"by {by}", f"at most {most:g} {unit} every {settings.get('interval_s', 0):g} s"]
     if status is not None and status.on:
         parts.append(f"{status.corrections} corrections")
     if status is not None and status.error_nm is not None:
-        parts.append(f"off by {status.error_nm:.1f} nm")
+        parts.append(f"off by {round(status.error_nm, 1) + 0.0:.1f} nm")
     return "; ".join(parts)

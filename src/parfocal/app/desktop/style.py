@@ -28,7 +28,7 @@ def style_sheet(theme: Theme) -> str:
     QDockWidget {{ color: {theme.text}; font-weight: bold; }}
     QDockWidget::title {{ background: {theme.window}; padding: 5px 8px; border-bottom: 1px solid {line}; }}
     QDockWidget > QWidget {{ font-weight: normal; }}
-    QTabBar {{ qproperty-drawBase: 0; border: none; }}
+    QTabBar {{ qproperty-drawBase: 0; qproperty-elideMode: ElideNone; border: none; }}
     QTabBar::tab {{
         background: transparent; color: {theme.faint}; padding: 5px 7px; border: none;
         border-bottom: 2px solid transparent;

@@ -52,7 +52,7 @@ TURN_MS = 50
 """How often it shows what is new, and tells panels of answers."""
 _SAVES_EVERY_MS = 2000
 _LONGEST = 64
-_BAR_PX = 44
+_BAR_PX = 40
 
 
 class DesktopWindow(QMainWindow):

@@ -173,7 +173,7 @@ def _forecast(forecast: RunForecast, events: int) -> list[Fact]:
     facts = [
         Fact("events", str(events)),
         Fact("takes", clock_text(forecast.duration_s)),
-        Fact("largest move", f"{forecast.largest_move_um:.6g} um"),
+        Fact("largest move", f"{forecast.largest_move_um:.6g} µm"),
     ]
     if forecast.disk_bytes:
         free = forecast.disk_free_bytes

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Any
 
 import pyqtgraph as pg
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
@@ -19,6 +20,32 @@ if TYPE_CHECKING:
 
 _AXIS_PX = 44
 """What the axis of time takes below the last plot."""
+
+
+_VALUES_PX = 78
+"""What the axis of the values takes: a number of seven digits has room there."""
+_MOST_PLAIN = 1e7
+
+
+class ValueAxis(pg.AxisItem):
+    """An axis that writes numbers in digits as long as there is room: pyqtgraph writes 12000 as 1.2e+04."""
+
+    def tickStrings(self, values: Any, scale: float, spacing: float) -> list[str]:
+        """Return what is written at each of the `values`."""
+        return [value_text(value * scale, spacing * scale) for value in values]
+
+
+def value_text(value: float, spacing: float) -> str:
+    """Return a value on an axis whose marks are so far apart.
+
+    Examples
+    --------
+    >>> value_text(1020000.0, 20000.0), value_text(-0.5, 0.5), value_text(2.5e7, 1e6), value_text(0.0, 5.0)
+    ('1020000', '-0.5', '2.5e+07', '0')
+    """
+    if abs(value) >= _MOST_PLAIN:
+        return f"{value:.3g}"
+    return f"{value:.{max(0, math.ceil(-math.log10(spacing)))}f}"
 
 
 class PlotPane(QWidget):
@@ -69,7 +96,7 @@ class PlotPane(QWidget):
     def _plot(self, plot: Plot) -> pg.PlotWidget:
         """Return the widget of a plot, made if it is new."""
         if plot.title not in self._plots:
-            widget = pg.PlotWidget(background=self._theme.canvas)
+            widget = pg.PlotWidget(background=self._theme.canvas, axisItems={"left": ValueAxis("left")})
             widget.setLabel("left", f"{plot.title} ({plot.unit})" if plot.unit else plot.title)
             widget.setMenuEnabled(False)
             widget.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
@@ -82,7 +109,7 @@ class PlotPane(QWidget):
             for name in ("left", "bottom"):
                 item.getAxis(name).setPen(self._theme.faint)
                 item.getAxis(name).setTextPen(self._theme.text)
-            item.getAxis("left").setWidth(64)
+            item.getAxis("left").setWidth(_VALUES_PX)
             item.getAxis("left").enableAutoSIPrefix(False)
             self._plots[plot.title] = widget
             self._ranges[plot.title] = PlotRange(item)

@@ -48,7 +48,7 @@ class ProblemList(QLabel):
 
     def _draw(self) -> None:
         lines = [
-            f'<a href="{line}" style="color: {self._theme.accent}">line {line}</a>: {escape(text)}'
+            f'<a href="{line}" style="color: {self._theme.accent}">line {line}</a>: {_in_lines(text)}'
             for line, text in list(self._problems.items())[:_MOST]
         ]
         more = len(self._problems) - _MOST
@@ -56,3 +56,8 @@ class ProblemList(QLabel):
         self.setText("<br>".join(lines))
         self.setStyleSheet(f"color: {self._theme.alarm}")
         self.setVisible(bool(lines))
+
+
+def _in_lines(text: str) -> str:
+    """Return a text for a label: what is wrong in one line of a script may be more than one thing."""
+    return "<br>".join(escape(each) for each in text.splitlines())
