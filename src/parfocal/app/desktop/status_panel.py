@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 _SERVICES = {
     "service": 80,
-    "state": 92,
+    "state": 88,
     "CPU": 44,
     "memory": 64,
     "restarts": 58,
-    "verbose": 58,
+    "verbose": 62,
     "last error": 0,
 }
 _STREAMS = {"stream": 96, "rate": 82, "readers": 0, "lost": 52, "ring": 42}
@@ -94,7 +94,7 @@ class StatusPanel(Panel):
         tables.addWidget(self.services)
         tables.addWidget(self.streams)
         tables.setChildrenCollapsible(False)
-        tables.setSizes([450, 370])
+        tables.setSizes([476, 344])
         foot = QHBoxLayout()
         foot.addWidget(self.workers)
         foot.addStretch(1)

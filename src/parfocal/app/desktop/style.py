@@ -43,6 +43,7 @@ def style_sheet(theme: Theme) -> str:
     QPushButton:pressed, QToolButton#plain:pressed {{ background: {theme.base}; }}
     QPushButton:checked {{ background: {theme.accent}; color: {theme.base}; border-color: {theme.accent}; }}
     QPushButton:disabled {{ color: {theme.faint}; background: {theme.window}; }}
+    QPushButton#small {{ padding: 4px 2px; }}
     QPushButton#stop {{ color: {theme.alarm}; border: 1px solid {theme.alarm}; font-weight: bold; }}
     QPushButton#stop:disabled {{ color: {theme.faint}; border-color: {line}; font-weight: normal; }}
     QPushButton#primary {{ background: {theme.accent}; color: {theme.base}; border-color: {theme.accent}; }}

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from parfocal.viewers.qt.theme import Theme
 
 _ROW_PX, _MOST_ROWS = 26, 6
-_BUTTON_PX = 30
+_BUTTON_PX = 26
 
 
 class RowTable(QWidget):
@@ -134,6 +134,7 @@ class RowTable(QWidget):
 
     def _button(self, text: str, tip: str) -> QPushButton:
         button = QPushButton(text)
+        button.setObjectName("small")
         button.setFixedWidth(_BUTTON_PX)
         button.setToolTip(tip)
         self.buttons.addWidget(button)
