@@ -396,10 +396,10 @@ def nearest(name: str, known: Iterable[str]) -> str:
     --------
     >>> nearest("cammera", ["camera", "tracker"])
     "did you mean 'camera'?"
-    >>> nearest("laser", ["camera", "tracker"])
+    >>> nearest("laser", ["camera", "tracker", "camera"])
     'known: camera, tracker'
     """
-    words = sorted(known)
+    words = sorted(set(known))
     close = get_close_matches(name, words, n=1)
     if close:
         return f"did you mean {close[0]!r}?"

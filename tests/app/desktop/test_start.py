@@ -116,6 +116,14 @@ def test_a_rig_that_nobody_knows_is_refused_before_any_window():
         assert "no-such-rig" in refused.stderr.read()
 
 
+def test_a_picture_that_could_not_be_written_is_refused_before_a_rig_is_started(rig_file, tmp_path):
+    for wrong in ("desktop.xyz", "nowhere/desktop.png"):
+        with app(rig_file(focus=FOCUS), "--screenshot", str(tmp_path / wrong)) as refused:
+            assert refused.wait(LONG_S) != 0
+            assert "desktop.xyz" in (said := refused.stderr.read()) or "nowhere" in said
+        assert not directory.rigs()
+
+
 def test_a_signal_ends_the_window_and_not_the_rig(rig_file):
     with app(rig_file(focus=FOCUS)) as shown:
         assert poll_until(lambda: "small" in [record.rig for record in directory.rigs()], LONG_S)

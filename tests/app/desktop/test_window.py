@@ -117,6 +117,9 @@ def test_the_search_finds_and_runs_anything(desktop, until):
     assert search("light colours")
     desktop.search._choose(0)
     assert desktop.theme_name == "light"
+    assert [name for name, act in desktop._actions.items() if act.isChecked()] == ["Light colours"]
+    desktop.set_theme("red")
+    assert [name for name, act in desktop._actions.items() if act.isChecked()] == ["Red colours"]
     assert search("stop")[0].startswith("Stop")
     assert not any("Refused" in entry for entry in search("stop")[:3])
     assert search("words to look for") == ["Log  /  words to look for"]

@@ -191,6 +191,7 @@ class DesktopWindow(QMainWindow):
     def set_theme(self, name: str) -> None:
         """Take the colours of a theme."""
         self.theme_name = name
+        self._actions[f"{name.capitalize()} colours"].setChecked(True)
         theme = theme_of(name)
         application = QApplication.instance()
         assert isinstance(application, QApplication)
@@ -301,7 +302,10 @@ class DesktopWindow(QMainWindow):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.stop_bar)
-        column.addWidget(self.ending)
+        ending = QVBoxLayout()
+        ending.setContentsMargins(GAP, 0, GAP, 0)
+        ending.addWidget(self.ending)
+        column.addLayout(ending)
         column.addWidget(self.settings)
         column.addWidget(self.pages, 1)
         self.setCentralWidget(centre)
