@@ -92,6 +92,9 @@ def _show_labels(layer: Any, labels: Labels) -> None:
     if labels.colour:  # of a cycle of one: napari compiles for 5 s before it uses a colour by number
         layer.colormap = CyclicLabelColormap(colors=[(0, 0, 0, 0), _rgba(labels.colour)])
     layer.data = labels.image.copy()  # a person may paint in it
+    if labels.first != 1:  # napari tells an area by its pixels; beside that stands what it is called
+        areas = np.arange(1, labels.image.max(initial=0) + 1)
+        layer.features = {"index": areas, "number": areas - 1 + labels.first}
 
 
 def _show_points(layer: Any, points: Points) -> None:
