@@ -14,6 +14,7 @@ from legible import FEWEST_COLOURS, colours_of, faults_of
 
 import parfocal
 from parfocal.app.desktop.bead_board import BeadBoard
+from parfocal.app.desktop.dock_area import control_of
 from parfocal.app.desktop.panels import PANELS
 from parfocal.core.clock import poll_until
 from parfocal.rig.named_rigs import builtin_rigs
@@ -152,6 +153,8 @@ def test_each_dock_is_whole_and_legible(name, theme, tweezers, until, folder):
     dock = tweezers.area.open(name)
     assert until(lambda: dock.is_seen and dock.panel is not None)
     assert until(lambda: READY.get(name, bool)(dock.panel))
+    found = {text: control_of(dock.panel.widget(), text.rstrip(" …")) for text in dock.kind.controls}
+    assert None not in found.values(), "what the search offers is there"
     assert not picture_faults(dock, until, folder / f"dock-{name.replace(' ', '-')}-{theme}.png")
 
 
