@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from parfocal.core.errors import BadInputError, ConfigError
+from parfocal.core.errors import BadInputError
 from parfocal.ipc import RECEIVER, URGENT, CommandInfo, CommandTable, ServerStatistics, command
-from parfocal.processes.loading import load_object
-from parfocal.processes.service import LOOP, Service
+from parfocal.processes.loading import load_service
+from parfocal.processes.service import LOOP
 from parfocal.processes.settings import plain
 from parfocal.processes.validation import validate
 from parfocal.processes.versions import loaded_versions
@@ -113,20 +113,6 @@ def command_sources(host: Host, *, standalone: bool) -> list[object]:
     elif not any(hasattr(source, "stop") for source in sources):
         sources.append(StopCommand(host.name))
     return sources
-
-
-def load_service(factory: str) -> type[Service]:
-    """Return the class that ``package.module:Class`` names.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such module or class, or it is no `Service`.
-    """
-    kind = load_object(factory, f"service class {factory!r}")
-    if not (isinstance(kind, type) and issubclass(kind, Service)):
-        raise ConfigError(f"{factory!r} is no subclass of parfocal.processes.Service")
-    return kind
 
 
 def service_commands(factory: str, settings: Mapping[str, Any] | None = None) -> tuple[CommandInfo, ...]:

@@ -13,8 +13,9 @@ from typing import Any
 from parfocal.core.clock import SYSTEM_CLOCK, Clock
 from parfocal.ipc import RELEASED, CommandTable, Server, ServerStatistics
 from parfocal.processes.child_pipe import Begin, Ending, Failure, HandShake, NewSettings, Reports
-from parfocal.processes.commands import command_sources, load_service
+from parfocal.processes.commands import command_sources
 from parfocal.processes.heartbeat import Heartbeat
+from parfocal.processes.loading import load_service
 from parfocal.processes.logs import HealthLines, set_verbose
 from parfocal.processes.loop import MainLoop
 from parfocal.processes.resources import owned

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from parfocal.core.errors import BadInputError, ConfigError, nearest
+from parfocal.processes.service import Service
 
 SERVICES = "parfocal.services"
 """The group of entry points that name kinds of services: classes."""
@@ -168,3 +169,17 @@ def load_object(address: str, what: str) -> Any:
     if not hasattr(module, name):
         raise ConfigError(f"{what} cannot be imported: {module_name} has no {name!r}")
     return getattr(module, name)
+
+
+def load_service(factory: str) -> type[Service]:
+    """Return the class that ``package.module:Class`` names.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such module or class, or it is no `Service`.
+    """
+    kind = load_object(factory, f"service class {factory!r}")
+    if not (isinstance(kind, type) and issubclass(kind, Service)):
+        raise ConfigError(f"{factory!r} is no subclass of parfocal.processes.Service")
+    return kind

@@ -12,7 +12,7 @@ import msgspec
 from parfocal.core.errors import ClaimedError, CommandError, ConfigError, ProcessError
 from parfocal.core.status import ProcessState
 from parfocal.processes import lifecycle
-from parfocal.processes.commands import load_service
+from parfocal.processes.loading import load_service
 from parfocal.processes.setting_changes import checked_changes
 from parfocal.processes.settings import changed, kept_for_restart
 from parfocal.processes.validation import validate

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from parfocal.core.errors import ConfigError
-from parfocal.processes.commands import load_service
+from parfocal.processes.loading import load_service
 from parfocal.processes.setting_layers import applies_at, fitting, leaves, whole_settings, with_values
 from parfocal.processes.settings import changed, kept_for_restart, plain, same
 from parfocal.processes.validation import validate

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from parfocal.core.errors import ConfigError, ServiceNotFoundError, nearest
-from parfocal.processes.commands import load_service
 from parfocal.processes.kept_settings import read_kept
+from parfocal.processes.loading import load_service
 from parfocal.processes.setting_changes import SettingChanges, checked_changes
 from parfocal.processes.setting_status import SettingStatus, setting_statuses
 from parfocal.processes.settings import plain

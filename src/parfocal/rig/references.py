@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from parfocal.core.errors import ConfigError, nearest
 from parfocal.processes import Service
-from parfocal.processes.commands import load_service
+from parfocal.processes.loading import load_service
 from parfocal.processes.validation import validate
 from parfocal.rig.assemble import service_specs
 from parfocal.rig.listing import command_listing

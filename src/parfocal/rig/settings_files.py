@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from parfocal.processes.commands import load_service
+from parfocal.processes.loading import load_service
 from parfocal.processes.settings import export_toml, import_toml, plain
 
 if TYPE_CHECKING:
