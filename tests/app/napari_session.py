@@ -43,7 +43,7 @@ def main(folder: Path, pictures: Path) -> None:
     assert "No rig is running" in runs.idle.text()
     with parfocal.open_rig("microscope") as rig:
         plan = Sequence(
-            time_plan={"interval": 0.3, "loops": 200}, channels=["nucleus"], stage_positions=PLACES
+            time_plan={"interval": 0.3, "loops": 1000}, channels=["nucleus"], stage_positions=PLACES
         )
         handle = rig.run(plan, name="first", folder=folder)
         until("the dock shows the run", lambda: runs.name.text() == "microscope/first")
@@ -57,7 +57,7 @@ def main(folder: Path, pictures: Path) -> None:
         before = layer.metadata["frame"]
         until("the layer follows", lambda: layer.metadata["frame"] > before + 3)
         assert (list(layer.contrast_limits), layer.gamma) == ([3, 4000], 0.7)
-        until("events are done", lambda: runs.facts.texts().get("event", "0/").split("/")[0] >= "2")
+        until("events are done", lambda: int(runs.facts.texts().get("event", "0/").split("/")[0]) >= 2)
         viewer.screenshot(str(pictures / "napari-plugin.png"), canvas_only=False, flash=False)
         runs.steering.pause.click()
         until("the run is paused", lambda: runs.chip.text() == "PAUSED")
