@@ -26,6 +26,7 @@ RIGS = {
     "many_positions": "microscope",
     "power_series": "microscope",
     "best_focus": "microscope",
+    "look_ahead": "microscope",
     "two_microscopes": "microscope",
     "ask_a_person": "microscope",
     "resume_safe": "microscope",

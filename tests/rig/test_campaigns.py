@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 import parfocal
@@ -130,6 +131,20 @@ def test_an_optimiser_finds_the_height_that_the_sample_is_known_to_be_at(rig, tm
     assert manifest.plan_notes == {"campaign": "best", "step": best.step, "values": best.values}
     children = [status for name, status in rig.runs.statuses().items() if name.startswith("best-")]
     assert [status.parent for status in children] == ["best"] * 8
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("shared_roots")
+def test_an_optimiser_that_asks_ahead_replaces_what_has_not_begun(rig):
+    script = rig.script(ROOT / "examples" / "scripts" / "look_ahead.py", name="ahead")
+    assert script.wait(timeout_s=PATIENCE_S).outcome == "complete"
+    (run,) = [status for status in rig.runs.statuses().values() if status.parent == "ahead"]
+    assert run.outcome == "complete", run.reason
+    record = parfocal.open_run(run.folder)
+    events, commands = record.events(), record.manifest.commands
+    assert [command.command for command in commands].count("replace_future") == 7
+    assert 8 <= len(events) <= 9, "what was replaced was never imaged"
+    assert np.abs(events["z_um"] - FOCUS_UM).min() < 3.0
 
 
 @pytest.mark.slow

@@ -62,6 +62,8 @@ def recover(
         opened = recovering.recover(folder, detach=detach and not check)
     with opened as found, counted_signals() as came:
         _show(found, shown)
+        if check and found.report.refused:  # else it is the error
+            shown.print(Text(found.report.refused))
         if check or found.is_complete:
             if json:
                 print_json({"outcome": found.outcome, **msgspec.to_builtins(found.report)})
@@ -100,5 +102,3 @@ def _show(found: RigRecovery, shown: Console) -> None:
         shown.print(Text(f"and {more} more; --json lists them"))
     for line in report.differences:
         shown.print(Text(f"differs: {line}"))
-    if report.refused:
-        shown.print(Text(f"it can't be completed: {report.refused}"))

@@ -35,7 +35,10 @@ class CampaignHandle(RunHandle):
 
     @property
     def current(self) -> RunHandle | None:
-        """The run that is its step in hand; None between two of them."""
+        """The run of this rig that is its step in hand; None between two of them.
+
+        What it has in hand on another rig is a run of that one: `parfocal.attach` of it tells.
+        """
         return next((handle for handle in self._children() if not handle.status().ended), None)
 
     def _children(self) -> list[RunHandle]:

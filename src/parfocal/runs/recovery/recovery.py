@@ -125,7 +125,10 @@ def recovery_of(run: JournalledRun, frames: NDArray[np.void], logged: Iterable[i
         if at is None and event.number not in run.unsettled:
             continue
         if event.kind == "acquire":
-            broken_off = f"event {event.number} had the camera run by itself: nobody can go on with that"
+            broken_off = (
+                f"event {event.number} had the camera run by itself, which can't go on where it was. What it "
+                "brought is in the record: acquire anew"
+            )
             continue
         known[event.number] = adopted[event.number] = _found(event, None if at is None else frames[at])
     rows = np.frombuffer(b"".join(one.row for one in known.values()), DTYPE)
