@@ -13,33 +13,56 @@ _LOOKS_EVERY_S = 2.0
 
 
 class DiskMeter:
-    """Looks at the free bytes of a folder every two seconds. Close it.
+    """Looks at the free bytes of a folder every two seconds, and at once when it is another one. Close it.
 
     Attributes
     ----------
     folder : str
         Which one; "" for none. One that is not there yet is looked at where it will be made.
     free_bytes : int or None
-        At the last look; None before it, or if nobody can tell.
+        At the last look at this folder; None before it, or if nobody can tell.
     """
 
     def __init__(self) -> None:
-        self.folder = ""
-        self.free_bytes: int | None = None
-        self._closed = threading.Event()
+        self._folder = ""
+        self._found: tuple[str, int | None] = ("", None)
+        self._closed = False
+        self._wake = threading.Event()
         self._thread = threading.Thread(target=self._look, name="free disk", daemon=True)
         self._thread.start()
         self._reminder = Reminder(self, "the meter of the disk")
 
+    @property
+    def folder(self) -> str:
+        """Which folder is looked at."""
+        return self._folder
+
+    @folder.setter
+    def folder(self, folder: str) -> None:
+        if folder != self._folder:
+            self._folder = folder
+            self._wake.set()
+
+    @property
+    def free_bytes(self) -> int | None:
+        """The free bytes of the folder, as they were found last."""
+        folder, found = self._found
+        return found if folder == self._folder else None
+
     def close(self) -> None:
         """Look no more. Idempotent; never waits."""
         self._reminder.cancel()
-        self._closed.set()
+        self._closed = True
+        self._wake.set()
 
     def _look(self) -> None:
-        while not self._closed.is_set():
-            self.free_bytes = free_bytes(self.folder) if self.folder else None
-            SYSTEM_CLOCK.wait(self._closed, _LOOKS_EVERY_S)
+        while True:
+            self._wake.clear()
+            if self._closed:
+                return
+            folder = self._folder
+            self._found = folder, free_bytes(folder) if folder else None
+            SYSTEM_CLOCK.wait(self._wake, _LOOKS_EVERY_S)
 
 
 def free_bytes(folder: str) -> int | None:
