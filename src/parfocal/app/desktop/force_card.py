@@ -63,7 +63,7 @@ class ForceCard(QFrame):
         for part in (self.force, self.table, self.line, self.run):
             part.refresh()
         reading = self.force.value
-        told = self.force.silence or self.force.error.partition("\n")[0]
+        told = self.force.silence.removeprefix(f"{self.service}: ") or self.force.error.partition("\n")[0]
         self.now.setText(
             told or ("…" if reading is None else reading.warning or f"{reading.force_pn:.3g} pN")
         )
