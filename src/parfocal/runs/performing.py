@@ -86,7 +86,6 @@ class Performer:
         self._answer: MaskAnswer | None = None
         self._mask: FrameMask | None = None
         self._fired: FiredStimulus | None = None
-        self._following: Event | None = None
         self._warming = False
         self.folder = ""
         self.exposure: ExposedFrame | None = None
@@ -108,9 +107,8 @@ class Performer:
 
         What can be done for the event `following` an exposure is begun as soon as that is over.
         """
-        self._following = following
         try:
-            return self._perform(task)
+            return self._perform(task, following)
         except AbortedError:
             return inputs.Stopped(self._now)
         except FrameLostError:
@@ -150,10 +148,10 @@ class Performer:
     def _now(self) -> int:
         return self._clock.monotonic_ns()
 
-    def _perform(self, task: tasks.Task) -> inputs.Report:
+    def _perform(self, task: tasks.Task, following: Event | None) -> inputs.Report:
         match task:
             case tasks.Expose(event=event, mask=mask):
-                return self._expose(event, mask)
+                return self._expose(event, mask, following)
             case tasks.Focus(event=event):
                 return self._focus(event)
             case tasks.Place(event=event):
@@ -218,7 +216,7 @@ class Performer:
         self.folder = self._instruments.open(start)
         return inputs.Prepared(self._now)
 
-    def _expose(self, event: Event, which: tasks.Mask) -> inputs.Report:
+    def _expose(self, event: Event, which: tasks.Mask, following: Event | None) -> inputs.Report:
         if which == "none":
             self.exposure = exposure = self._instruments.expose(event)
         else:
@@ -227,7 +225,6 @@ class Performer:
             assert self._mask is not None
             self._fired = self._instruments.stimulate(event, self._mask.stimulus)
             self.exposure = exposure = self._fired.exposed
-        following = self._following
         if following is not None:
             self._instruments.go_on_to(following)
         if self._analysis is not None:

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from parfocal.runs.pipeline.workers import JobFailedError, JobResult
+from parfocal.runs.pipeline.workers import JobFailedError, JobResult, Workers
 
 if TYPE_CHECKING:
     from parfocal.runs.pipeline.messages import AnalysisJob, Warmed
@@ -16,20 +16,8 @@ if TYPE_CHECKING:
 JobOutcome = JobResult | JobFailedError
 
 
-class OfflineWorkers(Protocol):
-    """Who does it.
-
-    Attributes
-    ----------
-    on_restart : callable
-        Called with what has happened when a worker is to be started again.
-    """
-
-    on_restart: Callable[[str], None]
-
-    def begin(self) -> Warmed:
-        """Get ready for the first task; return how one is. Raises what keeps them from that."""
-        ...
+class OfflineWorkers(Workers, Protocol):
+    """Who does it."""
 
     def at_once(self, time_points: int) -> int:
         """Return how many time points of a position a task should have, of so many; they have begun."""
@@ -41,10 +29,6 @@ class OfflineWorkers(Protocol):
         `done` is called in a thread of theirs, with an outcome for each; a `JobFailedError` instead tells
         that the task was lost as a whole.
         """
-        ...
-
-    def close(self) -> None:
-        """End them all; what was not begun is cancelled. Idempotent."""
         ...
 
 

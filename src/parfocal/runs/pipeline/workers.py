@@ -40,8 +40,8 @@ class JobResult(NamedTuple):
 _Job = tuple[AnalysisJob, Future[JobResult]]
 
 
-class PipelineWorkers(Protocol):
-    """Who analyses images for a run.
+class Workers(Protocol):
+    """Who analyses images, of a run or of a record.
 
     Attributes
     ----------
@@ -55,16 +55,20 @@ class PipelineWorkers(Protocol):
         """Get ready for the first job; return how one is. Raises what keeps them from that."""
         ...
 
+    def close(self) -> None:
+        """End them all; what was not begun is cancelled. Idempotent."""
+        ...
+
+
+class PipelineWorkers(Workers, Protocol):
+    """Who analyses images for a run."""
+
     def submit(self, job: AnalysisJob, done: Callable[[Future[JobResult]], None]) -> Future[JobResult]:
         """Have a job done by the next one that is free; `done` is called in its thread, never in this one."""
         ...
 
     def abort(self) -> None:
         """End `begin`. Any thread."""
-        ...
-
-    def close(self) -> None:
-        """End them all; what was not begun is cancelled. Idempotent."""
         ...
 
 
