@@ -26,7 +26,7 @@ def write_experiment(folder: Path) -> dict[str, Path]:
     """
     name = rig_name(folder.absolute().name)
     if not name:
-        raise BadInputError(f"{folder} names no experiment: write a name of letters and digits")
+        raise BadInputError(f"{folder} names no experiment: write a name that begins with a letter of a to z")
     if not folder.absolute().parent.is_dir():
         raise BadInputError(f"there is no folder {folder.absolute().parent} for {folder}")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

@@ -23,7 +23,9 @@ def write_template(file: Path) -> str:
     """
     name = rig_name(file.stem)
     if not name or file.suffix != ".toml":
-        raise BadInputError(f"{file} names no rig: write a name of letters and digits, such as my-lab.toml")
+        raise BadInputError(
+            f"{file} names no rig: write a name that begins with a letter of a to z, such as my-lab.toml"
+        )
     if not file.absolute().parent.is_dir():
         raise BadInputError(f"there is no folder {file.absolute().parent} for {file}")
     text = template().replace('name = "lab"', f'name = "{name}"', 1)

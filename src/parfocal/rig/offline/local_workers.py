@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from parfocal.runs.pipeline.workers import JobFailedError, JobResult, Workers
+from parfocal.runs.pipeline.workers import ImageWorkers, JobFailedError, JobResult
 
 if TYPE_CHECKING:
     from parfocal.runs.pipeline.messages import AnalysisJob, Warmed
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 JobOutcome = JobResult | JobFailedError
 
 
-class OfflineWorkers(Workers, Protocol):
+class OfflineWorkers(ImageWorkers, Protocol):
     """Who does it."""
 
     def at_once(self, time_points: int) -> int:

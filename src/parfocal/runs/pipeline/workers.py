@@ -40,7 +40,7 @@ class JobResult(NamedTuple):
 _Job = tuple[AnalysisJob, Future[JobResult]]
 
 
-class Workers(Protocol):
+class ImageWorkers(Protocol):
     """Who analyses images, of a run or of a record.
 
     Attributes
@@ -60,7 +60,7 @@ class Workers(Protocol):
         ...
 
 
-class PipelineWorkers(Workers, Protocol):
+class PipelineWorkers(ImageWorkers, Protocol):
     """Who analyses images for a run."""
 
     def submit(self, job: AnalysisJob, done: Callable[[Future[JobResult]], None]) -> Future[JobResult]:
