@@ -389,6 +389,19 @@ def message_of(error: BaseException) -> str:
     return str(error if original is None else original)
 
 
+def reason_of(error: Exception) -> str:
+    """Return why a file cannot be used, for words that name the file: of a system's error the reason alone.
+
+    Examples
+    --------
+    >>> reason_of(FileNotFoundError(2, "No such file or directory", "plan.yaml"))
+    'No such file or directory'
+    >>> reason_of(ValueError("it holds no positions"))
+    'it holds no positions'
+    """
+    return getattr(error, "strerror", None) or str(error)
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return a hint that names the known word nearest to `name`, or all of them.
 

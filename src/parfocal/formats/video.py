@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from parfocal.core.errors import MovieError
+from parfocal.core.errors import MovieError, reason_of
 from parfocal.formats.contents import Contents, SourcedValue
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class VideoReader:
         try:
             self._container = av.open(str(path))
         except self._errors as error:
-            why = getattr(error, "strerror", None) or error
+            why = reason_of(error)
             raise MovieError(f"{path}: it is no video that can be decoded ({why}); {_HINT}") from error
         try:
             self._list(path)

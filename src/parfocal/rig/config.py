@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
-from parfocal.core.errors import ConfigError, nearest
+from parfocal.core.errors import ConfigError, nearest, reason_of
 from parfocal.core.text_values import ALL, Kind, kinds_of, named_values
 from parfocal.processes.loading import SERVICES, load_object, plugins
 from parfocal.processes.setting_layers import with_values
@@ -342,6 +342,6 @@ def _read(source: str | Path | Mapping[str, Any] | RigConfig) -> tuple[str, Mapp
     try:
         return f"{path.name}: ", tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        raise ConfigError(f"rig file {path} cannot be read: {error.strerror or error}") from error
+        raise ConfigError(f"rig file {path} cannot be read: {reason_of(error)}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"rig file {path} is not TOML: {error}") from error

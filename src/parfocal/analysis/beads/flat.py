@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from parfocal.core.errors import BadInputError
+from parfocal.core.errors import BadInputError, reason_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,7 +34,7 @@ def read_flat(path: str | Path, shape: tuple[int, ...]) -> NDArray[np.float32]:
     try:
         changed_ns = file.stat().st_mtime_ns
     except OSError as error:
-        raise BadInputError(f"flat: {path} cannot be read: {error}") from error
+        raise BadInputError(f"flat: {path} cannot be read: {reason_of(error)}") from error
     flat = _read(file, changed_ns)
     if flat.shape != shape:
         raise BadInputError(f"flat: {path} is {flat.shape}, the frames are {shape}")

@@ -13,6 +13,7 @@ from parfocal.app.browser.messages import Listed
 from parfocal.app.browser.names import components_of
 from parfocal.app.browser.recognise import RUN_FILE, kind_of_file, kind_of_folder
 from parfocal.app.browser.rows import ImageRow
+from parfocal.core.errors import reason_of
 from parfocal.formats import ZARR_FILES
 from parfocal.formats.ndtiff import INDEX
 
@@ -39,7 +40,7 @@ class FolderListing:
             with os.scandir(folder) as entries:
                 files, folders = _sorted_out(entries)
         except OSError as error:
-            yield Listed(folder, problem=error.strerror or str(error))
+            yield Listed(folder, problem=reason_of(error))
             return
         kind = kind_of_folder(files, folders)
         if kind:

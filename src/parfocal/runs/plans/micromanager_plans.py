@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from parfocal.core.errors import BadInputError
+from parfocal.core.errors import BadInputError, reason_of
 from parfocal.runs.plans.fields import check_known, listed, number
 from parfocal.runs.plans.micromanager_positions import positions_of
 from parfocal.runs.plans.sequence import Sequence
@@ -98,7 +98,7 @@ def _read(file: str | Path) -> Mapping[str, Any]:
     try:
         data = json.loads(Path(file).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise BadInputError(f"{file} cannot be read: {error}") from error
+        raise BadInputError(f"{file} cannot be read: {reason_of(error)}") from error
     if not isinstance(data, Mapping):
         raise BadInputError(f"{file} holds no settings of Micro-Manager: expected a mapping, got {data!r}")
     return data

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
-from parfocal.core.errors import BadInputError
+from parfocal.core.errors import BadInputError, reason_of
 from parfocal.core.run_status import StimMode
 from parfocal.runs.conditions.interlocks import Interlock, interlocks_from_data, interlocks_to_data
 from parfocal.runs.plans.micromanager_plans import is_micromanager_data, plan_from_micromanager
@@ -96,7 +96,7 @@ def _data_of(file: Path) -> Any:
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise BadInputError(f"{file} cannot be read: {error}") from error
+        raise BadInputError(f"{file} cannot be read: {reason_of(error)}") from error
     try:  # JSON is YAML, except for tabs
         if suffix == ".toml":
             return tomllib.loads(text)

@@ -6,7 +6,7 @@ import csv
 import json
 from typing import TYPE_CHECKING, Any
 
-from parfocal.core.errors import BadInputError
+from parfocal.core.errors import BadInputError, reason_of
 from parfocal.runs.plans.micromanager_positions import positions_of
 from parfocal.runs.plans.plan_data import plan_to_data
 from parfocal.runs.plans.plan_files import read_plan_file
@@ -38,7 +38,7 @@ def read_positions(path: Path) -> list[dict[str, Any]]:
             try:
                 return positions_of(json.loads(path.read_text(encoding="utf-8")), str(path))
             except (OSError, ValueError) as error:
-                raise BadInputError(f"{path} cannot be read: {error}") from error
+                raise BadInputError(f"{path} cannot be read: {reason_of(error)}") from error
         case _:
             found = plan_to_data(read_plan_file(path).plan).get("stage_positions", [])
             if not found:
@@ -57,7 +57,7 @@ def _of_table(path: Path) -> list[dict[str, Any]]:
                 )
             return [_position(row, f"{path}:{table.line_num}") for row in table]
     except (OSError, UnicodeDecodeError) as error:
-        raise BadInputError(f"{path} cannot be read: {error}") from error
+        raise BadInputError(f"{path} cannot be read: {reason_of(error)}") from error
 
 
 def _position(row: dict[str, Any], where: str) -> dict[str, Any]:
