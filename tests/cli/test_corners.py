@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -72,6 +74,27 @@ def test_a_full_disk_for_the_output_is_one_line(tmp_path: Path, line: str) -> No
     done = sh(line, tmp_path)
     assert done.returncode == 1
     assert done.stderr == "parfocal: the output could not be written: No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.EROFS, "Read-only file system", "lab.toml"), "lab.toml: Read-only file system"),
+        (OSError(errno.ENOSPC, "No space left on device", "lab.toml"), "lab.toml: No space left on device"),
+        (PermissionError(errno.EACCES, "Permission denied", "lab.toml"), "lab.toml: Permission denied"),
+        (PermissionError("it belongs to another user"), "it belongs to another user"),
+    ],
+)
+def test_a_file_that_the_system_refuses_is_one_line(monkeypatch, capsys, error: OSError, words: str) -> None:
+    monkeypatch.setattr("parfocal.cli.kinds.write_template", Mock(side_effect=error))
+    assert run(["new", "rig", "lab.toml"]) == 1
+    assert capsys.readouterr().err == f"parfocal: {words}\n"
+
+
+def test_any_other_error_of_the_system_is_told_with_its_place(monkeypatch) -> None:
+    monkeypatch.setattr("parfocal.cli.kinds.write_template", Mock(side_effect=ConnectionResetError()))
+    with pytest.raises(ConnectionResetError):
+        run(["new", "rig", "lab.toml"])
 
 
 def test_closed_outputs_are_no_trouble(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ from parfocal.cli import (
     run as run_plan,
 )
 from parfocal.cli.exits import Exit, exit_of
-from parfocal.cli.output import lost_output, make_output_usable
+from parfocal.cli.output import lost_output, make_output_usable, refusal
 from parfocal.cli.whole_numbers import converted
 from parfocal.core.errors import ParfocalError
 
@@ -127,13 +127,15 @@ def run(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()
     except CycloptsError:
         return Exit.USAGE
-    except (ParfocalError, PermissionError, KeyboardInterrupt) as error:
+    except (ParfocalError, KeyboardInterrupt) as error:
         print_error(error)
         return exit_of(error)
     except OSError as error:
-        if not lost_output(error):
+        lost = lost_output(error)
+        words = f"the output could not be written: {error.strerror}" if lost else refusal(error)
+        if not words:
             raise
-        print_error(OSError(f"the output could not be written: {error.strerror}"))
+        print_error(OSError(words))
         return Exit.FAILED
     return int(result or 0)
 

@@ -12,8 +12,11 @@ import msgspec
 import numpy as np
 from rich.console import Console
 
+from parfocal.core.errors import reason_of
+
 _FILE_WIDTH = 240
 """Columns where nobody's window ends: in a file or a pipe."""
+_REFUSED = (errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENAMETOOLONG, errno.ELOOP)
 
 
 def console(*, quiet: bool = False) -> Console:
@@ -43,6 +46,23 @@ def lost_output(error: OSError) -> bool:
     if lost:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return lost
+
+
+def refusal(error: OSError) -> str:
+    """Return the line about a file that the system refuses; "" if it is no matter of disks or rights.
+
+    Examples
+    --------
+    >>> refusal(OSError(errno.EROFS, "Read-only file system", "lab.toml"))
+    'lab.toml: Read-only file system'
+    >>> refusal(PermissionError("folder /tmp/parfocal-7 belongs to another user"))
+    'folder /tmp/parfocal-7 belongs to another user'
+    >>> refusal(ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"))
+    ''
+    """
+    if error.filename is not None and (isinstance(error, PermissionError) or error.errno in _REFUSED):
+        return f"{error.filename}: {reason_of(error)}"
+    return str(error) if isinstance(error, PermissionError) else ""
 
 
 def print_json(value: Any, longest: int | None = None) -> None:
