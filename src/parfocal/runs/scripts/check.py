@@ -142,7 +142,8 @@ def _misuse(call: ScriptCall, signature: inspect.Signature) -> str:
     try:
         bind(*call.given.positional, **call.given.named)
     except TypeError as error:
-        return f"lab.{call.command}: {error}"
+        words = str(error).replace("keyword-only ", "")  # as Python 3.12 says it
+        return f"lab.{call.command}: {words}"
     return ""
 
 
