@@ -9,15 +9,25 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 from unittest.mock import Mock
 
 import pytest
 
 import parfocal
+from parfocal.cli import main
 from parfocal.cli.app import run
+from parfocal.cli.exits import Exit
 from parfocal.processes import directory
 
 LAB = 'name = "lab"\n[services.lamp]\nkind = "parfocal.testing.services:Counter"\n'
+
+
+class Interrupted(ModuleType):
+    """A module at whose import somebody presses Ctrl-C."""
+
+    def __getattr__(self, name: str) -> None:
+        raise KeyboardInterrupt
 
 
 def sh(line: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -95,6 +105,12 @@ def test_any_other_error_of_the_system_is_told_with_its_place(monkeypatch) -> No
     monkeypatch.setattr("parfocal.cli.kinds.write_template", Mock(side_effect=ConnectionResetError()))
     with pytest.raises(ConnectionResetError):
         run(["new", "rig", "lab.toml"])
+
+
+def test_ctrl_c_while_it_is_imported_is_one_line(monkeypatch, capsys) -> None:
+    monkeypatch.setitem(sys.modules, "parfocal.cli.app", Interrupted("parfocal.cli.app"))
+    assert main() == Exit.INTERRUPTED
+    assert capsys.readouterr().err == "parfocal: interrupted; nothing had begun\n"
 
 
 def test_closed_outputs_are_no_trouble(tmp_path: Path) -> None:
