@@ -57,6 +57,19 @@ def test_a_supervisor_that_was_away_counts_afresh(tmp_path: Path) -> None:
     assert verdict_when_due(monitor)[0] == 61 * SECOND
 
 
+def test_a_process_that_opens_counts_as_hung_when_it_is_stopped_at_two_looks_in_a_row(tmp_path: Path) -> None:
+    monitor = HeartbeatMonitor(tmp_path / "a.beat", 1.0, 0)
+    looks = []
+
+    def look(is_stopped: bool, late_s: float = 0.0) -> str:
+        looks.append(monitor.due_ns(loop_too=False) + int(late_s * SECOND))
+        return monitor.verdict_of_start(looks[-1], idle, lambda: is_stopped)
+
+    assert [look(False), look(True), look(False), look(True, late_s=5.0)] == [""] * 4
+    assert look(True) == "hung: somebody stopped its process while it started"
+    assert looks[-1] - looks[-2] == SECOND // 4
+
+
 def test_a_step_is_busy_until_its_limit_and_hung_after_it(tmp_path: Path) -> None:
     clock, monitor, heartbeat = beating(tmp_path / "a.beat", step_limit_s=1.5)
     heartbeat.begin_step()

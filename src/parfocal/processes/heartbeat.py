@@ -162,6 +162,23 @@ class HeartbeatMonitor:
             return ""
         return f"hung: no heartbeat for {silent_ns / 1e9:.1f} s"
 
+    def verdict_of_start(
+        self, now_ns: int, processor_s: Callable[[], float], is_stopped: Callable[[], bool]
+    ) -> str:
+        """Return why it counts as hung before it is ready: stopped at two looks in a row; "" if it doesn't.
+
+        An import, or a driver that opens, may keep even its heartbeat waiting. One look tells too little: it
+        may be a moment in which somebody holds it.
+        """
+        if not is_stopped():
+            self.reset_silence(now_ns)
+            return ""
+        is_due = now_ns >= self.due_ns(loop_too=False)
+        if not is_due or self._works(self._stamps().beat, now_ns, processor_s()):
+            return ""
+        self.reset_silence(now_ns)  # it is told once, and has its time to end
+        return "hung: somebody stopped its process while it started"
+
     def _works(self, beat_ns: int, now_ns: int, processor_s: float) -> bool:
         """Whether it used the processor since it was looked at before in this silence, if it was."""
         before, self._noted = self._noted, (beat_ns, now_ns, processor_s)

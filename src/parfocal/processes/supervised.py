@@ -237,10 +237,9 @@ class SupervisedService:
             case "ready":
                 if verdict := monitor.verdict(now_ns, process.processor_s):
                     yield lifecycle.Hung(verdict)
-            case "starting":  # an import, or a driver that opens, may keep even the heartbeat waiting
-                monitor.reset_silence(now_ns)
-                if process.is_stopped():
-                    yield lifecycle.Hung("hung: somebody stopped its process while it started")
+            case "starting":
+                if verdict := monitor.verdict_of_start(now_ns, process.processor_s, process.is_stopped):
+                    yield lifecycle.Hung(verdict)
             case _:  # while it ends its loop may stand still, but it must go on beating
                 if monitor.verdict(now_ns, process.processor_s, loop_too=False):
                     process.kill()
