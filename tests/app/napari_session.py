@@ -41,7 +41,9 @@ def main(folder: Path, pictures: Path) -> None:
     runs_dock, runs = viewer.window.add_plugin_dock_widget("parfocal", "Runs")
     streams_dock, streams = viewer.window.add_plugin_dock_widget("parfocal", "Live streams")
     assert "No rig is running" in runs.idle.text()
-    with parfocal.open_rig("microscope") as rig:
+    # napari collects garbage for a second or two when a layer goes, and no thread runs meanwhile: a rig
+    # that is this program's own takes that for its end
+    with parfocal.open_rig("microscope", detach=True) as rig:
         plan = Sequence(
             time_plan={"interval": 0.3, "loops": 1000}, channels=["nucleus"], stage_positions=PLACES
         )
@@ -67,6 +69,7 @@ def main(folder: Path, pictures: Path) -> None:
         status = handle.wait(LONG_S)
         viewer.theme = "light"
         until("the run is over", lambda: runs.chip.text() == "CANCELLED")
+        rig.stop()
     (recorded,) = viewer.open(status.folder, plugin="parfocal")
     frames = parfocal.open_run(status.folder).frames()
     index = dict.fromkeys(frames.indices, 0)
