@@ -147,6 +147,24 @@ def test_a_rig_that_lacks_an_instrument_by_now_is_refused_and_told(run, tmp_path
     assert parfocal.open_run(run).outcome == "cancelled", "nothing of it was changed"
 
 
+def test_a_step_that_has_changed_since_is_told_and_the_run_goes_on_with_it(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    steps = tmp_path / "changing_steps.py"
+    steps.write_text("def bright(image):\n    return (image > 300).astype('int32')\n")
+    run = cut_short(tmp_path / "runs", name="cells", pipeline=Pipeline(segment="changing_steps:bright"))
+    steps.write_text("def bright(image):\n    return (image > 200).astype('int32')\n")
+    del sys.modules["changing_steps"]
+    with recover(run) as found:
+        told = "step segment (changing_steps:bright) has another source than when the run began"
+        assert found.differences == (told,)
+        handle = found.complete()
+        until(lambda: handle.status().question or handle.status().ended, "the question")
+        if handle.status().question:
+            handle.confirm()
+        status = handle.wait(PATIENCE_S)
+    assert (status.outcome, status.events_acquired) == ("complete", 13), status.reason
+
+
 def test_a_worker_that_is_killed_while_a_run_is_recovered_costs_nothing(tmp_path):
     run = cut_short(tmp_path, name="cells", pipeline=PIPELINE)
     with recover(run) as found:

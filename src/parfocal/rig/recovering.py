@@ -19,6 +19,7 @@ from parfocal.runs.analysis_log import DOSES, STIMULATIONS
 from parfocal.runs.analysis_rows import DOSE, STIMULATION
 from parfocal.runs.earlier_run import KilledRun, killed_run
 from parfocal.runs.event_log import DTYPE, STREAM
+from parfocal.runs.pipeline.request import PipelineRequest, pipeline_request
 from parfocal.runs.recovery.differences import changed_values
 from parfocal.runs.recovery.report import report_of
 from parfocal.runs.scripts.script_record import FILE as SCRIPT
@@ -60,9 +61,16 @@ class RigRecovery:
     """
 
     def __init__(
-        self, rig: Rig | None, report: RecoveryReport, outcome: str, *, is_for_this: bool = False
+        self,
+        rig: Rig | None,
+        report: RecoveryReport,
+        outcome: str,
+        *,
+        is_for_this: bool = False,
+        pipeline: PipelineRequest | None = None,
     ) -> None:
         self.rig, self.report, self.outcome = rig, report, outcome
+        self._pipeline = pipeline
         self._ends_unused = is_for_this
 
     @property
@@ -88,7 +96,7 @@ class RigRecovery:
         if self.report.refused:
             raise BadInputError(self.report.refused)
         self.rig.keep_light()
-        handle = self.rig.runs.recover(self.report.folder, self.differences)
+        handle = self.rig.runs.recover(self.report.folder, self.differences, self._pipeline)
         self._ends_unused = False
         return handle
 
@@ -144,21 +152,41 @@ def recover(folder: Path | str, *, detach: bool = False) -> RigRecovery:
     killed = status_of_killed(folder, manifest)
     if not killed.recovery.left and manifest.seen.startswith(_CLOSED):
         return RigRecovery(None, report_of(str(folder), killed), manifest.seen)
-    for entry in killed.journalled.request.search_path:
+    asked = killed.journalled.request
+    for entry in (*asked.search_path, *(() if asked.pipeline is None else asked.pipeline.search_path)):
         if entry not in sys.path:
             sys.path.append(entry)
+    pipeline, other_steps = _as_it_is_now(asked.pipeline)
     is_for_this = not _is_up(manifest.rig)
     rig = _rig_of(folder, manifest, detach=detach)
     try:
         report = rig.runs.recovery(folder)
         found = tuple(_differences(rig, manifest))
-        report = msgspec.structs.replace(report, differences=(*report.differences, *found))
+        report = msgspec.structs.replace(report, differences=(*report.differences, *other_steps, *found))
     except BaseException:
         if is_for_this:
             rig.stop()
         rig.__exit__(None, None, None)
         raise
-    return RigRecovery(rig, report, manifest.seen, is_for_this=is_for_this)
+    return RigRecovery(rig, report, manifest.seen, is_for_this=is_for_this, pipeline=pipeline)
+
+
+def _as_it_is_now(asked: PipelineRequest | None) -> tuple[PipelineRequest | None, list[str]]:
+    """Return the pipeline of a run with the sources that its steps have now, and which steps are others.
+
+    None if none of them is. Raises `BadInputError` or `ConfigError` for a step that there is no longer.
+    """
+    if asked is None:
+        return None, []
+    steps = dict(asked.pipeline.steps())
+    unchecked = {name: msgspec.structs.replace(step, source="") for name, step in steps.items()}
+    now = pipeline_request(msgspec.structs.replace(asked.pipeline, **unchecked), asked.mode)
+    told = [
+        f"step {name} ({step.call}) has another source than when the run began"
+        for name, step in now.pipeline.steps()
+        if step.source != steps[name].source
+    ]
+    return (msgspec.structs.replace(now, search_path=asked.search_path) if told else None), told
 
 
 def _check_no_script(folder: Path) -> None:

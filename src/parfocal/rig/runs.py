@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from parfocal.ipc import Client, OutputLease
     from parfocal.rig.connections import RigConnection
     from parfocal.runs.callback import CallbackThread
-    from parfocal.runs.pipeline.request import AnyPipeline
+    from parfocal.runs.pipeline.request import AnyPipeline, PipelineRequest
     from parfocal.runs.plans.any_plan import AnyPlan
     from parfocal.runs.plans.plan import Plan
     from parfocal.runs.scripts.script_source import ScriptSource
@@ -170,7 +170,12 @@ class Runs(Mapping[str, RunHandle]):
         )
         return report
 
-    def recover(self, folder: str | Path, differences: Iterable[str] = ()) -> RunHandle:
+    def recover(
+        self,
+        folder: str | Path,
+        differences: Iterable[str] = (),
+        pipeline: PipelineRequest | None = None,
+    ) -> RunHandle:
         """Complete a run whose process was killed, in its own record; return its handle.
 
         What is done stays, and stimuli and calls that may have happened are not done again.
@@ -181,13 +186,16 @@ class Runs(Mapping[str, RunHandle]):
             Of its record.
         differences : iterable of str
             What of the rig was another thing then, for the record.
+        pipeline : PipelineRequest, optional
+            In place of that of the run, whose steps have other sources by now.
 
         Raises
         ------
         BadInputError
             If it can't be completed in this rig; says why.
         """
-        return self._begin("recover", _place(folder), tuple(differences))
+        other = {} if pipeline is None else {"pipeline": pipeline}
+        return self._begin("recover", _place(folder), tuple(differences), **other)
 
     def start_script(
         self,

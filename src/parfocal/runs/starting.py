@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from parfocal.processes import ServiceContext
     from parfocal.runs.event_log import LogWriter
+    from parfocal.runs.pipeline.request import PipelineRequest
 
 
 _LOOKED_AT = 10_000
@@ -100,8 +101,12 @@ class RunStarter:
         self._runs.add(request.name, run)
         return run
 
-    def recovered(self, folder: str, differences: Sequence[str] = ()) -> KnownRun:
+    def recovered(
+        self, folder: str, differences: Sequence[str] = (), pipeline: PipelineRequest | None = None
+    ) -> KnownRun:
         """Return a run that completes one which was killed; its record tells the `differences` of the rig.
+
+        A `pipeline` takes the place of its own, of which steps have other sources by now.
 
         Raises
         ------
@@ -112,6 +117,7 @@ class RunStarter:
         earlier = EarlierRun.found(folder, self._settings(), completes=True)
         name = self._runs.name_for(earlier.name, folder)
         request = _request_of(earlier, name)
+        request = replace(request, pipeline=pipeline or request.pipeline)
         run = self._made(request, earlier, differences=differences)
         self._runs.add(name, run)
         return run

@@ -146,13 +146,15 @@ class StartCommands(SteerCommands):
         return self.starter.recovery(folder)
 
     @command(lane="start", effect="changes", on_client_loss="finish")
-    def recover(self, folder: str, differences: tuple[str, ...] = ()) -> RunStatus:
+    def recover(
+        self, folder: str, differences: tuple[str, ...] = (), pipeline: PipelineRequest | None = None
+    ) -> RunStatus:
         """Complete a run whose process was killed, in the record in `folder`; returns its status.
 
         What is done stays, stimuli and calls that may have happened are not done again. The record keeps the
-        `differences` of the rig that were seen.
+        `differences` of the rig that were seen. A `pipeline` takes the place of that of the run.
         """
-        return self.lifetimes.begin(self.starter.recovered(folder, differences), "continued")
+        return self.lifetimes.begin(self.starter.recovered(folder, differences, pipeline), "continued")
 
     @command(lane="start", effect="changes", script=False, on_client_loss="finish")
     def start_script(
