@@ -54,7 +54,16 @@ def write_image(folder: Path, version: str, *, labels: str = "nuclei") -> zarr.G
         LABELS, group, name=labels, axes=[units[0], *units[2:]], scaler=None, fmt=FORMATS[version],
         coordinate_transformations=[[{"type": "scale", "scale": [30.0, 0.5, 0.5]}]],
     )  # fmt: skip
+    tell_axes(group, version, units)
     return group
+
+
+def tell_axes(group: zarr.Group, version: str, axes: list[dict[str, str]]) -> None:
+    """Have the image tell its axes with their units, which ome-zarr-py leaves out from 0.21 on."""
+    told = group.attrs.asdict()
+    image = told if version == "0.4" else told["ome"]
+    image["multiscales"][0]["axes"] = axes
+    group.attrs.put(told)
 
 
 WINDOW = {"start": 0, "end": 9000, "min": 0, "max": 65535}
