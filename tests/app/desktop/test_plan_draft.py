@@ -148,7 +148,7 @@ def test_a_number_that_can_not_be_is_kept_as_written_and_refused(text):
 
 
 def test_more_time_points_than_can_be_counted_are_refused():
-    for phase in ({"interval": 1, "loops": 10**18}, {"interval": 1e-6, "duration": 1e15}):
+    for phase in ({"interval": 1, "loops": 10**18}, {"interval": 1e-6, "duration": 1e9}):
         faults = checked_draft(PlanDraft(parts=({"time_plan": [phase]},))).faults
         assert "time_plan[0] has 1000000000 loops at most" in faults[0].message
 
