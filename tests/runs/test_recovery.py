@@ -299,6 +299,24 @@ def test_a_stimulus_whose_frame_is_there_was_fired(lab):
     assert recovery.unlogged[-1][["number", "frame"]].item() == (stimulus, 77)
 
 
+def test_stimuli_whose_rows_went_with_the_processes_are_told_of_as_they_ended(lab):
+    first, second = numbers_of("stimulus")[:2]
+    killed = killed_in(lab, second, 1)
+    run = journalled(read_journal(killed.folder).entries, str(killed.boot))
+    stored = [(*place, one.frame, one.time_ns, one.exposure_ns) for place, one in killed.frames.items()]
+
+    def unlogged(stimuli):
+        recovery = recovery_of(run, np.array(stored, FRAMES), stimuli=stimuli)
+        return {one.event.number: one.outcome for one in recovery.unlogged_stimuli}
+
+    place = tuple(Schedule(PLAN).event(first).index[axis] for axis in "tpcz")
+    ended = "acquired" if place in killed.frames else "lost"
+    assert unlogged([]) == {first: ended, second: "unsure"}
+    assert unlogged([first]) == {second: "unsure"}
+    assert unlogged([first, second]) == {}
+    assert unlogged(None) == {}, "there is no table of them"
+
+
 def test_what_was_announced_and_not_begun_is_done_unless_the_computer_was_started_again(lab):
     run = killed_when(lab, lambda _, entries: isinstance(entries[-1], Announced))
     assert run.recovery().unsure == ()

@@ -16,6 +16,7 @@ import pytest
 import parfocal
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import BadInputError, CommandError, RunFailedError
+from parfocal.core.event_kinds import EVENT_KINDS
 from parfocal.rig.opening import open_rig
 from parfocal.rig.recovering import recover
 from parfocal.runs import Pipeline, Sequence, Step, combine, confirm
@@ -171,6 +172,29 @@ def test_cells_keep_their_numbers_when_a_run_with_a_pipeline_goes_on(lab):
     assert len(before & after) > 0.8 * len(before), "the linker would number its cells anew"
     cells_of = [tracks["label"][tracks["t"] == t].tolist() for t in range(8)]
     assert all(labels and len(set(labels)) == len(labels) for labels in cells_of), "each cell once"
+
+
+def test_stimuli_whose_rows_went_with_engine_and_recorder_are_told_of_all_the_same(lab):
+    cells = "parfocal.analysis.cells."
+    pipeline = Pipeline(segment=cells + "segment:otsu", stimulate=cells + "masks:cells", late="hold")
+    lab["modulator"].calibrate(timeout_s=PATIENCE_S)
+    handle = lab.run(PLAN, name="lit", pipeline=pipeline)
+    is_under_way(handle)
+    killed(lab, "runs", "recorder")
+    with pytest.raises(RunFailedError, match="died at event"):
+        handle.wait(PATIENCE_S)
+    until(lambda: all_ready(lab), "the restart")
+    folder = Path(handle.status().folder)
+    until(lambda: parfocal.open_run(folder).outcome == "failed", "the end of the record")
+    newest = sorted(parfocal.open_run(folder).streams("rows")["stimulations"].iterdir())[-1:]
+    for part in newest:
+        part.unlink()  # as if the recorder had died before it came to them
+    status = answered(lab.runs.recover(folder))
+    record = parfocal.open_run(folder)
+    events, stimuli = record.events(), record.stimulations()
+    is_stimulus = events["kind"] == EVENT_KINDS.index("stimulus")
+    assert sorted(stimuli["number"].tolist()) == sorted(events["number"][is_stimulus].tolist())
+    assert len(stimuli) == STIMULI == status.stimulations.fired + status.stimulations.unsure
 
 
 def disk_is_quick_again(rig):

@@ -37,9 +37,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from parfocal.core.event_layout import EventLayout
     from parfocal.runs.event_log import SettledEvent
     from parfocal.runs.pipeline.messages import RememberedPosition
@@ -104,14 +101,14 @@ class RunJournal:
         """Note what a pipeline remembers of position `p`. Any thread; waits for nothing."""
         self._note(Remembered(p, tuple(bytes(part) for part in encode(position))))
 
-    def adopt(self, recovery: Recovery, log: Callable[[NDArray[np.void]], None]) -> None:
+    def adopt(self, recovery: Recovery, log: Callable[[Recovery], None]) -> None:
         """Note what a recovery has found out, before the run begins.
 
-        `log` is called once, when the record is there, with the rows that the log of events does not have.
+        `log` is called with it once, when the record is there: it writes down what the record does not have.
         """
         for one in recovery.adopted:
             self._note(one)
-        self._opened = lambda: log(recovery.unlogged)
+        self._opened = lambda: log(recovery)
 
     def replanned(self, first: int, plan: dict[str, Any], layout: EventLayout | None) -> None:
         """Note that a plan was appended (`first` is -1), or stands in place of all from event `first` on."""

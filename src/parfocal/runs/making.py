@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from parfocal.core.frames import FrameHeader, FrameSpec
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from parfocal.processes import ServiceContext
     from parfocal.runs.event_log import LogWriter, SettledEvent
     from parfocal.runs.examining import ExaminedRequest
+    from parfocal.runs.recovery.recovery import Recovery
 
 
 class RunMaker:
@@ -103,10 +105,11 @@ class RunMaker:
             watch.close()
             instruments.discard()
             raise
-        journal = self._journal(start, found, request, killed) if instruments.records else None
         analysis = sink = None
+        if request.pipeline is not None and instruments.records:
+            sink = AnalysisLog(context.streams)
+        journal = self._journal(start, found, request, killed, sink) if instruments.records else None
         if request.pipeline is not None:
-            sink = AnalysisLog(context.streams) if instruments.records else None
             keep = {} if journal is None else {"keep": journal.remembered}
             analysis = self._analysis(
                 request, found, sink, before, time_points=lambda: engine.schedule.shape["t"], **keep
@@ -145,7 +148,12 @@ class RunMaker:
         return KnownRun(engine, instruments)
 
     def _journal(
-        self, start: RunStart, found: ExaminedRequest, request: StartRequest, killed: KilledRun | None
+        self,
+        start: RunStart,
+        found: ExaminedRequest,
+        request: StartRequest,
+        killed: KilledRun | None,
+        sink: AnalysisLog | None,
     ) -> RunJournal:
         """Return what keeps on the disk what the run has begun and done."""
         began = Began(
@@ -168,7 +176,7 @@ class RunMaker:
         journal = RunJournal(began, self._context.log)
         if killed is not None:
             assert self._log is not None
-            journal.adopt(killed.recovery, self._log.append)
+            journal.adopt(killed.recovery, partial(_log_recovery, self._log, sink))
         return journal
 
     def _keep_called(self, run: str, command: str, details: dict[str, Any]) -> None:
@@ -240,6 +248,14 @@ def _start_of(request: StartRequest, found: ExaminedRequest, before: EarlierRun 
         rows=(STREAM,),
         mode=request.mode,
     )
+
+
+def _log_recovery(log: LogWriter, sink: AnalysisLog | None, recovery: Recovery) -> None:
+    """Write down what the record of a run that was killed does not have of its events."""
+    log.append(recovery.unlogged)
+    if sink is not None:
+        for stimulus in recovery.unlogged_stimuli:
+            sink.note(stimulus)
 
 
 def _notes(log: LogWriter | None, sink: AnalysisLog | None) -> Callable[[SettledEvent], None]:

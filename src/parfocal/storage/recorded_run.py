@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 EVENT_LOG = "run_events"
 """The stream in which whoever carries out a plan tells what became of each event."""
+STIMULATIONS = "stimulations"
+"""The stream in which a run with a pipeline tells what became of each stimulus."""
 MADE_OF_IMAGES = ("labels", "masks")
 """Streams of frames that no camera made: to be named by whoever wants them."""
 _KINDS = {"frames": ("frames", "events"), "rows": ("rows",)}
@@ -212,7 +214,7 @@ class RecordedRun:
 
         Which mask of which image, what was asked for, what was read back, and when. Raises as `tracks`.
         """
-        return self._named("stimulations")
+        return self._named(STIMULATIONS)
 
     def doses(self) -> NDArray[Any]:
         """Return how much light each cell got by each stimulus, a structured array (n,).

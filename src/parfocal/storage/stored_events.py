@@ -13,7 +13,7 @@ from parfocal.storage.event_headers import EventHeaders
 from parfocal.storage.manifest import read_manifest
 from parfocal.storage.ome_zarr import HEADER_COLUMNS, HEADERS
 from parfocal.storage.reading import iter_rows
-from parfocal.storage.recorded_run import EVENT_LOG
+from parfocal.storage.recorded_run import EVENT_LOG, STIMULATIONS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,7 +23,9 @@ FRAMES = np.dtype([(name, "<i8") for name in ("t", "p", "c", "z", *_TOLD)])
 """Of the first array that `stored_events` returns: the index of a frame, its number and its times."""
 
 
-def stored_events(folder: Path | str, stream: str) -> tuple[NDArray[np.void], NDArray[np.int64]]:
+def stored_events(
+    folder: Path | str, stream: str
+) -> tuple[NDArray[np.void], NDArray[np.int64], NDArray[np.int64] | None]:
     """Return what a run holds of its events.
 
     Parameters
@@ -39,6 +41,8 @@ def stored_events(folder: Path | str, stream: str) -> tuple[NDArray[np.void], ND
         For each frame that was stored by its event "t", "p", "c", "z", "frame", "time_ns" and "exposure_ns".
     ndarray of int64, shape (m,)
         The numbers of the events that have a row in the log.
+    ndarray of int64, shape (k,), or None
+        Those of the stimuli that have a row in the table of stimuli; None if the run has no such table.
 
     Raises
     ------
@@ -47,15 +51,19 @@ def stored_events(folder: Path | str, stream: str) -> tuple[NDArray[np.void], ND
     """
     folder = Path(folder)
     streams = read_manifest(folder).streams
-    camera, log = streams.get(stream), streams.get(EVENT_LOG)
+    camera = streams.get(stream)
     frames = np.empty(0, FRAMES)
     if camera is not None and camera.events is not None:
         frames = _frames_in(folder / camera.path)
-    numbers = np.empty(0, np.int64)
-    if log is not None and (folder / log.path).is_dir():
-        rows = [part["number"] for part in iter_rows(folder / log.path, ["number"])]
-        numbers = np.concatenate([numbers, *rows])
-    return frames, numbers
+    logs = {name: folder / streams[name].path for name in (EVENT_LOG, STIMULATIONS) if name in streams}
+    numbers = {name: _numbers_in(path) for name, path in logs.items()}
+    return frames, numbers.get(EVENT_LOG, np.empty(0, np.int64)), numbers.get(STIMULATIONS)
+
+
+def _numbers_in(rows: Path) -> NDArray[np.int64]:
+    """Return the events of the rows that lie there; none if nothing was stored yet."""
+    parts = iter_rows(rows, ["number"]) if rows.is_dir() else ()
+    return np.concatenate([np.empty(0, np.int64), *(part["number"] for part in parts)])
 
 
 def _frames_in(images: Path) -> NDArray[np.void]:

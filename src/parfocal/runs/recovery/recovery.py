@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +58,8 @@ class Recovery:
         What this recovery has found out, for the journal.
     unlogged : structured ndarray, shape (n,)
         Rows that are not in the log of events yet.
+    unlogged_stimuli : tuple of SettledEvent
+        Stimuli that are not in the table of stimuli yet: what was read back of them went with the processes.
     focus : FocusOffsets
         As it was found last.
     decided : dict of int to Decision
@@ -75,6 +77,7 @@ class Recovery:
     counts: EventCounts = field(default_factory=EventCounts)
     adopted: tuple[Settled, ...] = ()
     unlogged: NDArray[np.void] = field(default_factory=lambda: np.empty(0, DTYPE))
+    unlogged_stimuli: tuple[SettledEvent, ...] = ()
     focus: FocusOffsets = field(default_factory=FocusOffsets)
     decided: dict[int, Decision] = field(default_factory=dict)
     broken_off: str = ""
@@ -103,7 +106,12 @@ class Recovery:
         return {"first": self.first, **{name: list(which[:_LISTED]) for name, which in listed.items()}}
 
 
-def recovery_of(run: JournalledRun, frames: NDArray[np.void], logged: Iterable[int] = ()) -> Recovery:
+def recovery_of(
+    run: JournalledRun,
+    frames: NDArray[np.void],
+    logged: Iterable[int] = (),
+    stimuli: Iterable[int] | None = None,
+) -> Recovery:
     """Return how a run stands.
 
     Parameters
@@ -114,6 +122,8 @@ def recovery_of(run: JournalledRun, frames: NDArray[np.void], logged: Iterable[i
         What is stored: "t", "p", "c", "z", "frame", "time_ns" and "exposure_ns" of each frame of an event.
     logged : iterable of int
         The numbers of the events that are in the log.
+    stimuli : iterable of int, optional
+        Those of the stimuli that are in the table of stimuli; None if there is no such table.
     """
     stored = dict(zip(_codes(frames).tolist(), range(len(frames)), strict=True))
     known, adopted, repeated = _judged(run, frames, stored)
@@ -145,6 +155,9 @@ def recovery_of(run: JournalledRun, frames: NDArray[np.void], logged: Iterable[i
         counts=replace(_counted(rows, list(known.values()), stored), consumed=first),
         adopted=tuple(adopted.values()),
         unlogged=rows[is_new],
+        unlogged_stimuli=()
+        if stimuli is None
+        else _without_a_row(rows, frozenset(stimuli), known, run.schedule),
         focus=_focus(rows, run.schedule),
         decided={
             number: Decision(one.met, one.text) for number, one in run.decided.items() if one.then != "fail"
@@ -177,6 +190,24 @@ def _judged(
             repeated.append(number)
             del known[number]
     return known, adopted, repeated
+
+
+def _without_a_row(
+    rows: NDArray[np.void], told: Collection[int], known: Mapping[int, Settled], schedule: Schedule
+) -> tuple[SettledEvent, ...]:
+    """Return the stimuli among `rows` that are not `told` of, as they ended."""
+    untold = (row for row in rows[rows["kind"] == _STIMULUS] if row["number"] not in told)
+    return tuple(
+        SettledEvent(
+            schedule.event(int(row["number"])),
+            OUTCOMES[row["outcome"]],
+            None,
+            float(row["started_s"]),
+            float(row["predicted_s"]),
+            mask_is_older=known[int(row["number"])].mask_is_older,
+        )
+        for row in untold
+    )
 
 
 def _follow_decisions(run: JournalledRun, known: dict[int, Settled]) -> dict[int, Settled]:
