@@ -131,7 +131,8 @@ def test_the_search_finds_and_runs_anything(desktop, until):
 
 
 def test_a_wider_window_gives_its_room_to_what_is_looked_at(desktop, until):
-    live, motors = desktop.area.docks["live camera"], desktop.area.docks["motors"]
+    assert until(lambda: "live camera" in desktop.area.docks)  # it comes with the camera's stream
+    live, motors = (desktop.area.open(name) for name in ("live camera", "motors"))
     assert until(lambda: live.is_seen and motors.is_seen and 0 < motors.width() < 500)
     before = live.width(), motors.width()
     assert until(lambda: desktop.area._right_px == before[1])
