@@ -43,7 +43,7 @@ def watch(application, first_rows, is_done, report):
     def look():
         if "first_s" not in found and first_rows():
             found["first_s"] = time.time() - began
-        if is_done():
+        if "first_s" in found and is_done():
             found["all_s"] = time.time() - began
             application.quit()
     looks = QTimer()
