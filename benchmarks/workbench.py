@@ -86,7 +86,7 @@ def xy_lock(size: Size) -> list[Row]:
             passes.append(end - begin)
             moves_alone.append(end - decided)
             assert len(moves) == len(rois.rois)
-            tracker.move_rois({}, timeout_s=WAIT_S)  # until the workers go by them
+            tracker.move_rois(moves, timeout_s=WAIT_S)  # to the same places: until the workers go by them
         pass_ms, move_ms = best_round_ms(passes), best_round_ms(moves_alone)
         name = f"XY-lock pass, {len(rois.rois)} beads, p50"
         return [
