@@ -132,11 +132,14 @@ class Lab:
             self.frames.setdefault(place, header)
         del self.in_flight[:most]
 
-    def recovery(self) -> Recovery:
-        """Return how the run stands, as its journal and the frames on the disk tell it."""
+    def recovery(self, stimuli=None) -> Recovery:
+        """Return how the run stands, as its journal and the frames on the disk tell it.
+
+        `stimuli` are those that have a row in their table; None if there is none.
+        """
         stored = [(*place, one.frame, one.time_ns, one.exposure_ns) for place, one in self.frames.items()]
         run = journalled(read_journal(self.folder).entries, str(self.boot))
-        return recovery_of(run, np.array(stored, FRAMES))
+        return recovery_of(run, np.array(stored, FRAMES), stimuli=stimuli)
 
     def carry_out(self, recovery: Recovery | None) -> Machine:
         """Do what the thread of a run does, until its end or `KilledError`."""
@@ -302,12 +305,9 @@ def test_a_stimulus_whose_frame_is_there_was_fired(lab):
 def test_stimuli_whose_rows_went_with_the_processes_are_told_of_as_they_ended(lab):
     first, second = numbers_of("stimulus")[:2]
     killed = killed_in(lab, second, 1)
-    run = journalled(read_journal(killed.folder).entries, str(killed.boot))
-    stored = [(*place, one.frame, one.time_ns, one.exposure_ns) for place, one in killed.frames.items()]
 
     def unlogged(stimuli):
-        recovery = recovery_of(run, np.array(stored, FRAMES), stimuli=stimuli)
-        return {one.event.number: one.outcome for one in recovery.unlogged_stimuli}
+        return {one.event.number: one.outcome for one in killed.recovery(stimuli).unlogged_stimuli}
 
     place = tuple(Schedule(PLAN).event(first).index[axis] for axis in "tpcz")
     ended = "acquired" if place in killed.frames else "lost"

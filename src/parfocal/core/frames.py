@@ -188,6 +188,22 @@ class Frame:
     header: FrameHeader
 
 
+def blank_rows(dtype: np.dtype[Any], count: int) -> NDArray[np.void]:
+    """Return rows (count,) of which nothing is known: NaN, -1, 0 if unsigned, or "".
+
+    Examples
+    --------
+    >>> blank_rows(np.dtype([("number", "<i8"), ("power", "<f8"), ("lit", "u1")]), 1).tolist()
+    [(-1, nan, 0)]
+    """
+    rows = np.zeros(count, dtype)
+    for name in dtype.names or ():
+        kind = dtype[name].kind
+        if kind in "if":
+            rows[name] = np.nan if kind == "f" else -1
+    return rows
+
+
 def _check_dtype(name: str) -> None:
     try:
         dtype = np.dtype(name)

@@ -13,6 +13,7 @@ import numpy as np
 import tensorstore
 
 from parfocal.core.errors import MovieError
+from parfocal.core.files import way_to
 from parfocal.core.frames import Sensor
 from parfocal.formats.contents import Contents, SourcedValue
 from parfocal.formats.pixels import native
@@ -73,9 +74,7 @@ class ZarrReader:
             unread = (f"{others}, --position chooses ({found})",)
             images = [images[int(position)]]
         self._images = images
-        contents = _contents(
-            path, images, [Path(os.path.relpath(folder, path)).as_posix() for folder in folders], unread
-        )
+        contents = _contents(path, images, [way_to(folder, path) for folder in folders], unread)
         self.contents = replace(contents, chosen_of=number if unread else 0)
 
     def read_into(self, plane: int, out: NDArray[Any]) -> None:

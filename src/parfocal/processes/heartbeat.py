@@ -22,7 +22,7 @@ _STAMP = struct.Struct("=q")
 _ALL = struct.Struct("=qqq")
 FIRST_LOOK = 0.75
 """Share of the allowed silence after which the processor time of a silent process is noted."""
-WORKING_SHARE = 0.2
+_WORKING_SHARE = 0.2
 """A silent process that uses more than this of the processor it can have is at work, and its threads wait."""
 _NEVER_NS = 2**63 - 1
 
@@ -185,10 +185,21 @@ class HeartbeatMonitor:
         if before is None or before[0] != beat_ns:
             return True
         can_have_s = self._fair_share() * (now_ns - before[1]) / 1e9
-        return processor_s - before[2] > WORKING_SHARE * can_have_s
+        return is_at_work(processor_s - before[2], can_have_s)
 
     def _stamps(self) -> Stamps:
         return Stamps(*_ALL.unpack_from(self._map, 0))
+
+
+def is_at_work(used_s: float, could_have_s: float) -> bool:
+    """Whether a process that has used so much of the processor works, and does not wait for something.
+
+    Examples
+    --------
+    >>> is_at_work(0.3, could_have_s=1.0), is_at_work(0.1, could_have_s=1.0)
+    (True, False)
+    """
+    return used_s > _WORKING_SHARE * could_have_s
 
 
 def look_at(beat_ns: int, counted_from_ns: int, silent_after_ns: int) -> int:

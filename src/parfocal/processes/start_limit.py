@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from parfocal.processes.heartbeat import FIRST_LOOK, WORKING_SHARE
+from parfocal.processes.heartbeat import FIRST_LOOK, is_at_work
 from parfocal.processes.system import fair_share
 
 
@@ -55,7 +55,7 @@ class StartLimit:
             How much processor time the process has used.
         """
         could_have_s = self._fair_share() * (now_ns - self._looked_ns) / 1e9
-        works = processor_s - self._used_s > WORKING_SHARE * could_have_s
+        works = is_at_work(processor_s - self._used_s, could_have_s)
         self._could_have_s += could_have_s
         self._looked_ns, self._used_s = now_ns, processor_s
         lasts_s = (now_ns - self._begun_ns) / 1e9

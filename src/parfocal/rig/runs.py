@@ -194,8 +194,7 @@ class Runs(Mapping[str, RunHandle]):
         BadInputError
             If it can't be completed in this rig; says why.
         """
-        other = {} if pipeline is None else {"pipeline": pipeline}
-        return self._begin("recover", _place(folder), tuple(differences), **other)
+        return self._begin("recover", _place(folder), tuple(differences), pipeline)
 
     def start_script(
         self,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from parfocal.core.frames import blank_rows
 from parfocal.runs.machine.counts import LEFT_OUT, NO_MASK
 
 if TYPE_CHECKING:
@@ -173,11 +174,7 @@ def _of_light(done: SettledEvent) -> dict[str, float | None]:
 
 def _blank(dtype: np.dtype[Any], count: int, event: Event) -> NDArray[np.void]:
     """Return rows of an event that hold nothing else yet."""
-    rows = np.zeros(count, dtype)
-    for name in dtype.names or ():
-        kind = dtype[name].kind
-        if kind in "if":
-            rows[name] = np.nan if kind == "f" else -1
+    rows = blank_rows(dtype, count)
     phase = event.metadata.get("phase_id", -1)
     is_id = isinstance(phase, int) and phase in _PHASE_IDS
     rows["number"], rows["phase_id"] = event.number, phase if is_id else -1

@@ -18,6 +18,7 @@ import numpy as np
 from parfocal.core.clock import SYSTEM_CLOCK, Clock
 from parfocal.core.errors import BadInputError, FolderVanishedError
 from parfocal.core.files import sync_file
+from parfocal.core.frames import blank_rows
 from parfocal.core.status import UNKNOWN_NUMBER, StoredCount
 from parfocal.storage.disk import storage_errors
 from parfocal.storage.image import refuse_existing
@@ -87,12 +88,9 @@ def fitted(rows: NDArray[np.void], table: np.dtype[Any]) -> NDArray[np.void]:
     >>> fitted(rows, np.dtype([("number", "<i8"), ("power", "<f8")])).tolist()
     [(7, nan)]
     """
-    found = np.zeros(len(rows), table)
-    for name in table.names or ():
-        if name in (rows.dtype.names or ()):
-            found[name] = rows[name]
-        elif (kind := table[name].kind) in "if":
-            found[name] = np.nan if kind == "f" else -1
+    found = blank_rows(table, len(rows))
+    for name in set(table.names or ()) & set(rows.dtype.names or ()):
+        found[name] = rows[name]
     return found
 
 
