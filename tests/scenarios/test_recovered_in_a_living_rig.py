@@ -39,10 +39,10 @@ from .recovered_runs import (
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
-@pytest.fixture(scope="module")
-def lab(shared_roots, tmp_path_factory):
-    """A rig that lives while its services are killed."""
-    changes = {"recorder.folder": str(tmp_path_factory.mktemp("runs"))}
+@pytest.fixture
+def lab(tmp_path):
+    """A rig that lives while its services are killed: each test's own, for it gives up what dies too often."""
+    changes = {"recorder.folder": str(tmp_path / "runs")}
     with open_rig("optogenetics", changes=changes) as rig:
         yield rig
 
