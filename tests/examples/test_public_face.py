@@ -77,6 +77,12 @@ def test_the_readmes_links_lead_somewhere():
     assert [link for link in links if not (ROOT / link).exists()] == []
 
 
+def test_each_page_is_named_in_the_readme():
+    pages = {f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")}
+    assert pages
+    assert pages - set(re.findall(r"\]\(([^)#]+)", README)) == set()
+
+
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_example_runs(example, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(example.parent))
