@@ -41,7 +41,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 @pytest.fixture
 def lab(tmp_path):
-    """A rig that lives while its services are killed: each test's own, for it gives up what dies too often."""
+    """A rig that lives while its services are killed; each test's own: what dies too often is given up."""
     changes = {"recorder.folder": str(tmp_path / "runs")}
     with open_rig("optogenetics", changes=changes) as rig:
         yield rig
