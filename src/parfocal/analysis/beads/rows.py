@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from parfocal.tracking.rows import ROW_DTYPE
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -20,16 +22,7 @@ TRACK_DTYPE = np.dtype(
         ("written_ns", "<i8"),
         ("bead", "<i4"),
         ("roi_version", "<i4"),
-        ("x_px", "<f8"),
-        ("y_px", "<f8"),
-        ("z_nm", "<f8"),
-        ("sigma_x_px", "<f4"),
-        ("sigma_y_px", "<f4"),
-        ("sigma_z_nm", "<f4"),
-        ("chi2", "<f4"),
-        ("amplitude", "<f4"),
-        ("offset", "<f4"),
-        ("flags", "<u4"),
+        *ROW_DTYPE.descr,
     ]
 )
 """A bead in a frame: the camera's frame number, end of the exposure, when the row was written (monotonic ns),
