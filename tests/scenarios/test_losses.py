@@ -47,7 +47,7 @@ def test_frames_that_the_camera_lost_are_missing_and_no_restart_is_invented(rig)
     frames = 3 * FRAMES  # seven are left for the fault, also where it comes late
     done = run_tracked(rig, frames, report=fault)
     assert done.ledger[:3] == (frames, frames - 7, {"camera": 7})
-    assert (done.status.outcome, done.status.reason) == ("incomplete: lost 7", "7 lost (camera)")
+    assert (done.status.outcome, done.status.reason) == ("incomplete: lost 7", "camera: 7")
     assert (done.manifest.outcome, done.manifest.losses) == ("incomplete: lost 7", {"camera": 7})
 
 

@@ -11,6 +11,7 @@ Ending = Literal["complete", "finished early", "cancelled", "failed"]
 """How whoever ends a run says that it ended."""
 
 RECORDING = "recording"
+INCOMPLETE = "incomplete"
 UNKNOWN = "unknown: not closed"
 
 
@@ -65,19 +66,25 @@ def decide_outcome(
     counts = tuple(counts)
     lost = lost_before + sum(count.lost for count in counts)
     if interrupted or any(count.uncounted or count.unsynced for count in counts):
-        return f"incomplete: lost at least {lost}"
+        return f"{INCOMPLETE}: lost at least {lost}"
     if lost or any(count.error for count in counts):
-        return f"incomplete: lost {lost}"
+        return f"{INCOMPLETE}: lost {lost}"
     return ending
 
 
 def explain_outcome(
-    given: str, incidents: Iterable[str], counts: Mapping[str, StoredCount], losses: Mapping[str, int]
+    outcome: str,
+    given: str,
+    incidents: Iterable[str],
+    counts: Mapping[str, StoredCount],
+    losses: Mapping[str, int],
 ) -> str:
     """Return why a run ended as it did, in one line.
 
     Parameters
     ----------
+    outcome : str
+        How it ended. Where that says how many are lost, this says by what alone.
     given : str
         The reason of whoever ended it.
     incidents : iterable of str
@@ -90,9 +97,11 @@ def explain_outcome(
     Examples
     --------
     >>> torn = StoredCount(expected=9, stored=7)
-    >>> explain_outcome("Ctrl-C", ["camera ended"], {"camera": torn}, {"late": 3})
+    >>> explain_outcome("cancelled", "Ctrl-C", ["camera ended"], {"camera": torn}, {"late": 3})
     'Ctrl-C; camera ended; 2 of 9 of camera are missing; 3 lost (late)'
-    >>> explain_outcome("", [], {"camera": StoredCount(expected=9, stored=9)}, {})
+    >>> explain_outcome("incomplete: lost 4", "", [], {}, {"camera": 1, "late": 3})
+    'camera: 1; late: 3'
+    >>> explain_outcome("complete", "", [], {"camera": StoredCount(expected=9, stored=9)}, {})
     ''
     """
     stated = [given, *incidents]
@@ -107,7 +116,8 @@ def explain_outcome(
             stated.append(f"the producer of {name} began to count anew")
         elif count.uncounted or count.unsynced:
             stated.append(f"more of {name} may be missing than can be counted")
-    stated += [f"{number} lost ({reason})" for reason, number in losses.items()]
+    told = "{reason}: {number}" if outcome.startswith(INCOMPLETE) else "{number} lost ({reason})"
+    stated += [told.format(reason=reason, number=number) for reason, number in losses.items()]
     return "; ".join(dict.fromkeys(text for text in stated if text))
 
 

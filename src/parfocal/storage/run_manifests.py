@@ -141,7 +141,7 @@ def final_manifest(
         *report(manifest.incidents, manifest.began),
         *_unreported_restarts(manifest),
     ]
-    reason = explain_outcome(ended.reason, happened, counts, losses)
+    reason = explain_outcome(outcome, ended.reason, happened, counts, losses)
     return msgspec.structs.replace(
         manifest,
         outcome=outcome,

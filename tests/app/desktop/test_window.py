@@ -259,6 +259,45 @@ def test_a_dock_new_to_a_kept_layout_stands_among_tabs_and_no_layout_makes_the_w
     assert second.size() == size
 
 
+def test_a_live_view_that_comes_with_a_late_camera_stands_in_front(open_window, config, until):
+    services = dict(config["services"])
+    camera = services.pop("camera")
+    with parfocal.open_rig({**config, "services": services}) as rig:
+        window = open_window()
+        window.show_rig("paneled")
+        assert until(lambda: window.area is not None and window.area.is_laid_out)
+        docks = window.area.docks
+        assert until(lambda: docks["plan"].is_seen)
+        rig.add("camera", camera)
+        assert until(lambda: "live camera" in window.area.docks)
+        assert next(iter(window.area.docks)) == "live camera"
+        assert until(lambda: window.area.docks["live camera"].is_seen)
+        window.area.open("scripts")
+        window.area.lay_out()
+        assert until(lambda: window.area.docks["live camera"].is_seen)
+
+
+def test_a_panel_that_comes_late_does_not_cover_one_that_a_person_writes_into(open_window, config, until):
+    services = dict(config["services"])
+    camera = services.pop("camera")
+    with parfocal.open_rig({**config, "services": services}) as rig:
+        window = open_window()
+        window.show_rig("paneled")
+        assert until(lambda: window.area is not None and window.area.docks["plan"].is_seen)
+        plan = window.area.docks["plan"]
+        assert until(lambda: plan.panel is not None)
+        from PySide6.QtCore import Qt
+
+        plan.panel.widget().setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        plan.panel.widget().setFocus()
+        assert plan.isAncestorOf(window.focusWidget())
+        rig.add("camera", camera)
+        assert until(
+            lambda: plan in window.area.tabifiedDockWidgets(window.area.docks.get("live camera", plan))
+        )
+        assert window.area._covers_writing(window.area.docks["live camera"])
+
+
 def test_a_panel_that_fails_is_told_in_its_place(desktop, until):
     from PySide6.QtWidgets import QLabel
 

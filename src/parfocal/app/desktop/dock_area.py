@@ -224,12 +224,24 @@ class DockArea(QMainWindow):
         offers = self._offers.look(snapshot)
         for name in self._offered.keys() - offers.keys():
             self.remove(name)
-        for name, offer in offers.items():
-            if name not in self.docks:
-                dock = self.add(name, offer.kind, offer.subject, offer.area)
-                if offer.is_new and self.is_laid_out:
-                    dock.raise_()
+        new = {name: offer for name, offer in offers.items() if name not in self.docks}
+        for name, offer in new.items():
+            self.add(name, offer.kind, offer.subject, offer.area)
+        self.docks = {name: self.docks[name] for name in (*offers, *self.docks)}
         self._offered = offers
+        for name, offer in new.items() if self.is_laid_out else ():
+            dock = self.docks[name]
+            if offer.is_new or (dock is self._first_in(dock.area) and not self._covers_writing(dock)):
+                dock.raise_()
+
+    def _first_in(self, area: Area) -> PanelDock | None:
+        """Return the dock that is in front in a layout that nobody has changed."""
+        return next((dock for dock in self if dock.area == area and dock.kind.opens), None)
+
+    def _covers_writing(self, dock: PanelDock) -> bool:
+        """Whether a person is at work in a dock that shares its place."""
+        used = self.window().focusWidget()
+        return used is not None and any(other.isAncestorOf(used) for other in self.tabifiedDockWidgets(dock))
 
     def _put_beside(self, dock: PanelDock) -> None:
         """Put a new dock beside those of its area, which are laid out."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 OF_A_LOCK = frozenset({"on", "off", "once", "status", "set"})
 """Commands by which a lock is known."""
+_MOST_NAMED = 6
+"""Of so many beads a lock says which ones they are."""
 _TONES = {"holding": "good", "waiting": "flagged", "paused": "flagged", "off": "faint"}
 
 
@@ -55,11 +58,10 @@ class LockCard(QFrame):
             self.state.setText(f"<span style='color:{theme.alarm}'>●</span> {silence or '…'}")
         else:
             colour = getattr(theme, _TONES.get(status.state, "text"))
-            why = f": {status.reason}" if status.reason else ""
-            self.state.setText(f"<span style='color:{colour}'>●</span> {status.state}{why}")
+            self.state.setText(f"<span style='color:{colour}'>●</span> {escape(lock_state(status))}")
             if not self.line.is_pending:
                 self.switch.setChecked(status.on)
-        self.facts.setText(lock_facts(settings, status))
+        self.facts.setText(lock_facts(settings))
         self.by.setVisible("target_nm" in settings)
         self.by.setEnabled(bool(self.board.references))
 
@@ -96,28 +98,43 @@ class LockCard(QFrame):
         grid.setColumnStretch(0, 1)
 
 
-def lock_facts(settings: Mapping[str, Any], status: Any) -> str:
-    """Return by what a lock goes, how far it may go at once, and how far off it is, in a line.
+def lock_state(status: Any) -> str:
+    """Return how a lock is, why, how far off, and how often it has corrected, in a line.
 
     Examples
     --------
-    >>> lock_facts({"beads": [3, 4], "target_nm": "latch", "max_nm": 500.0, "interval_s": 1.0}, None)
+    >>> from types import SimpleNamespace
+    >>> lock_state(SimpleNamespace(state="holding", reason="", on=True, corrections=12, error_nm=-0.04))
+    'holding; off by 0.0 nm; 12 corrections'
+    >>> lock_state(SimpleNamespace(state="off", reason="", on=False, corrections=12, error_nm=None))
+    'off'
+    """
+    parts = [f"{status.state}: {status.reason}" if status.reason else status.state]
+    if status.error_nm is not None:
+        parts.append(f"off by {round(status.error_nm, 1) + 0.0:.1f} nm")
+    if status.on:
+        parts.append(f"{status.corrections} correction{'s' * (status.corrections != 1)}")
+    return "; ".join(parts)
+
+
+def lock_facts(settings: Mapping[str, Any]) -> str:
+    """Return by what a lock goes, and how far it may go at once, in a line.
+
+    Examples
+    --------
+    >>> lock_facts({"beads": [3, 4], "target_nm": "latch", "max_nm": 500.0, "interval_s": 1.0})
     'by beads 3, 4; at most 500 nm every 1 s'
-    >>> lock_facts({"beads": [3], "target_nm": "latch", "max_nm": 50.0, "interval_s": 1.0}, None)
+    >>> lock_facts({"beads": [3], "target_nm": "latch", "max_nm": 50.0, "interval_s": 1.0})
     'by bead 3; at most 50 nm every 1 s'
-    >>> lock_facts({"beads": "all", "max_px": 10.0, "interval_s": 0.5}, None)
-    'by all beads; at most 10 px every 0.5 s'
+    >>> lock_facts({"beads": range(9), "max_px": 10.0, "interval_s": 0.5})
+    'by 9 beads; at most 10 px every 0.5 s'
     """
     if not settings:
         return ""
     beads = settings.get("beads") or ()
     named = f"bead{'s' * (len(beads) > 1)} {', '.join(map(str, beads))}"
+    named = named if len(beads) <= _MOST_NAMED else f"{len(beads)} beads"
     by = "all beads" if beads == "all" else named if beads else "no beads yet"
     unit = "px" if "max_px" in settings else "nm"
     most = settings.get(f"max_{unit}", 0)
-    parts = [f"by {by}", f"at most {most:g} {unit} every {settings.get('interval_s', 0):g} s"]
-    if status is not None and status.on:
-        parts.append(f"{status.corrections} corrections")
-    if status is not None and status.error_nm is not None:
-        parts.append(f"off by {round(status.error_nm, 1) + 0.0:.1f} nm")
-    return "; ".join(parts)
+    return f"by {by}; at most {most:g} {unit} every {settings.get('interval_s', 0):g} s"

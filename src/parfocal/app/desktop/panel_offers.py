@@ -95,6 +95,9 @@ class PanelOffers:
         for name, kind in self._kinds.items() if seen != before else ():
             for subject in subjects_of(kind, snapshot):
                 self._offers.setdefault(f"{name} {subject}".strip(), DockOffer(kind, subject))
+        if seen != before:  # in the order of the table, whichever came first
+            order = list(self._kinds.values())
+            self._offers = dict(sorted(self._offers.items(), key=lambda each: order.index(each[1].kind)))
 
     def _added(self, panels: tuple[AddedPanel, ...]) -> dict[str, DockOffer]:
         return {

@@ -160,14 +160,15 @@ class NewRecord:
             for name, record in self.manifest.streams.items()
         }
         losses = {FAILED: self._failed} if self._failed else {}
+        outcome = decide_outcome(ending, (), lost_before=self._failed)
         self._record.close(
             lambda manifest: msgspec.structs.replace(
                 manifest,
                 streams=streams,
                 losses=losses,
                 ended=Moment.now(SYSTEM_CLOCK),
-                outcome=decide_outcome(ending, (), lost_before=self._failed),
-                reason=explain_outcome(reason, (), {}, losses),
+                outcome=outcome,
+                reason=explain_outcome(outcome, reason, (), {}, losses),
                 versions=loaded_versions(),
                 service_versions=versions,
             )

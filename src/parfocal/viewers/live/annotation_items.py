@@ -11,6 +11,7 @@ from PySide6.QtGui import QColor, QPainter, QPen, QPicture, QPolygonF
 
 from parfocal.viewers.annotations import Labels, Points, Shapes, Tracks
 from parfocal.viewers.drawing import label_picture, point_colours, rgb, track_lines
+from parfocal.viewers.live.label_item import LabelItem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +29,7 @@ class AnnotationItems:
 
     def __init__(self, box: pg.ViewBox) -> None:
         self._box = box
-        self._labels: dict[str, tuple[Labels, tuple[int, ...], pg.ImageItem]] = {}
+        self._labels: dict[str, tuple[Labels, tuple[int, ...], LabelItem]] = {}
         self._lines = LineMarks()
         self._lines.setZValue(_LINES_Z)
         box.addItem(self._lines)
@@ -49,11 +50,11 @@ class AnnotationItems:
         for one in labels:
             drawn, chosen, item = self._labels.get(one.name) or (None, (), self._new_item())
             if drawn is not one or chosen != picked:
-                item.setImage(label_picture(one, picked), levels=(0, 255))
+                item.show_picture(label_picture(one, picked))
             self._labels[one.name] = one, picked, item
 
-    def _new_item(self) -> pg.ImageItem:
-        item = pg.ImageItem(axisOrder="row-major")
+    def _new_item(self) -> LabelItem:
+        item = LabelItem()
         item.setZValue(_LABELS_Z)
         self._box.addItem(item)
         return item

@@ -175,6 +175,7 @@ class ImagePane(QWidget):
         self._box = ImageBox(self._drag_region)
         self._canvas.setCentralItem(self._box)
         self._item = pg.ImageItem(axisOrder="row-major")
+        self._item.setPos(-0.5, -0.5)  # the centre of pixel (0, 0) is the origin
         self._box.addItem(self._item)
         self._annotations = AnnotationItems(self._box)
         self._marks = RegionMarks(self._theme)
