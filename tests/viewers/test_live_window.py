@@ -78,6 +78,14 @@ def test_what_is_painted_is_the_image(window):
     assert (np.abs(pixels.astype(int) - 128).max(axis=2) <= 2).sum() > 60 * 80
 
 
+def test_there_are_no_levels_to_drag_before_the_first_image(window):
+    window.paint([Pane("camera")], ())
+    levels = window._panes["camera"]._levels
+    assert not levels._region.isVisible()
+    window.paint([pane(np.full((60, 80), 100, np.uint8))], ())
+    assert levels._region.isVisible()
+
+
 def test_choices_are_told_once_and_kept(window):
     window.paint([pane()], ())
     shown = window._panes["camera"]

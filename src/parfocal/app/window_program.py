@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import signal
+import sys
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QTimer, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 
 from parfocal.core.errors import ParfocalError
@@ -24,8 +25,16 @@ def window_application() -> QApplication:
     """Return this program's application, made if there is none yet. For the main thread."""
     application = QApplication.instance() or QApplication([])
     assert isinstance(application, QApplication)
+    if application.platformName() == "offscreen":
+        qInstallMessageHandler(_pass_on)
     collect_in_this_thread(application)
     return application
+
+
+def _pass_on(_kind: object, _context: object, text: str) -> None:
+    """Pass on what Qt warns of, but for what a window in memory can't do, which nobody can help."""
+    if not text.startswith("This plugin does not support"):
+        sys.stderr.write(f"{text}\n")
 
 
 def run_until_closed(application: QApplication) -> None:

@@ -1,6 +1,7 @@
 """Pictures of each dock and of the whole window over the simulated laboratories, and what must hold of them.
 
 ``PARFOCAL_PICTURES=FOLDER pytest -m slow tests/app/desktop/test_pictures.py`` keeps them, to be looked at.
+The README has three of them, of 1280 x 800: tweezers in dark and in red, optogenetics in light.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from parfocal.app.desktop.dock_area import control_of
 from parfocal.app.desktop.panels import PANELS
 from parfocal.core.clock import poll_until
 from parfocal.rig.named_rigs import builtin_rigs
+from parfocal.rig.optogenetics_plan import REPORTER, every_second_cell
+from parfocal.runs import Sequence
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.usefixtures("shared_roots")]
 
@@ -26,6 +29,13 @@ RATE_HZ = 25.0
 SIZES = ((1280, 800), (1920, 1080))
 THEMES = ("dark", "light", "red")
 DOCKS = [f"{name} camera" if name in ("live", "camera") else name for name in PANELS]
+LOOP = Sequence(
+    time_plan={"interval": 1.0, "loops": 10_000},
+    channels=[REPORTER, "nucleus"],
+    stim_channels=["stimulation"],
+    stim_frames=range(2, 10_000),
+    stim_exposure=10.0,
+)
 READY = {
     "live camera": lambda panel: panel.pane.shown is not None and panel.pane.shown.image is not None,
     "traces": lambda panel: not panel.told.text(),
@@ -129,13 +139,18 @@ def tweezers(lab, shown, until):
 
 @pytest.fixture(scope="module")
 def optogenetics(shared_roots, shown, tmp_path_factory):
-    """The window over optogenetics, whose camera has taken a frame."""
-    runs = str(tmp_path_factory.mktemp("optogenetics"))
-    with parfocal.open_rig(patient("optogenetics"), changes={"recorder.folder": runs}) as rig:
-        with rig["channels"].lease("light"):
-            rig["channels"].set_channel("nucleus", timeout_s=LONG_S)
-            rig["camera"].snap(timeout_s=LONG_S)
+    """The window over optogenetics during a run: cells are found, and every second one is lit."""
+    folder = tmp_path_factory.mktemp("optogenetics")
+    changes = {
+        "recorder.folder": str(folder / "runs"),
+        "modulator.calibration_file": str(folder / "calibration.json"),
+    }
+    with parfocal.open_rig(patient("optogenetics"), changes=changes) as rig:
+        rig["modulator"].calibrate(timeout_s=LONG_S)
+        run = rig.run(LOOP, name="loop", pipeline=every_second_cell())
         yield shown("optogenetics")
+        run.cancel("the pictures are made")
+        assert run.wait(LONG_S).outcome == "cancelled"
 
 
 def picture_faults(widget, until, path):
@@ -202,5 +217,8 @@ def test_the_whole_window_is_whole_and_legible(theme, size, rig, until, folder, 
     for dock in window.area:
         is_ready = READY.get(dock.objectName(), bool)
         assert until(lambda dock=dock, is_ready=is_ready: not dock.is_seen or is_ready(dock.panel))
+    if rig == "optogenetics":
+        live = window.area.docks["live camera"].panel
+        assert until(lambda: len(live.pane.shown.annotations) == 2), "cells and lit mask"
     assert not picture_faults(window, until, folder / f"{rig}-{theme}-{size[0]}x{size[1]}.png")
     assert (window.width(), window.height()) == size

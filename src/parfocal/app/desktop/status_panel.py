@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 _SERVICES = {
     "service": 80,
-    "state": 88,
+    "state": 82,
     "CPU": 44,
-    "memory": 64,
+    "memory": 62,
     "restarts": 58,
     "verbose": 62,
     "last error": 0,
 }
-_STREAMS = {"stream": 96, "rate": 82, "readers": 0, "lost": 52, "ring": 42}
+_STREAMS = {"stream": 92, "rate": 82, "readers": 0, "lost": 38, "ring": 42}
 _SHOWS_EVERY = 5
 """Turns of the window."""
 
@@ -94,7 +94,7 @@ class StatusPanel(Panel):
         tables.addWidget(self.services)
         tables.addWidget(self.streams)
         tables.setChildrenCollapsible(False)
-        tables.setSizes([476, 344])
+        tables.setSizes([490, 330])
         foot = QHBoxLayout()
         foot.addWidget(self.workers)
         foot.addStretch(1)

@@ -19,8 +19,8 @@ _TONES: dict[str, CellTone] = {
     "stopping": "accent",
     "exited": "faint",
 }
-_NO_LOSS = ("skipped", "sampled")
-"""What a reader leaves out on purpose."""
+_NO_LOSS = ("sampled",)
+"""What a lossless reader leaves out on purpose."""
 _NEARLY_FULL = 0.5
 _LONG_BUSY_S = 1.0
 _BUSY_PERCENT = 50.0
@@ -108,7 +108,19 @@ def readers_text(readers: Sequence[ReaderLedger]) -> str:
 
 
 def losses_of(reader: ReaderLedger) -> int:
-    """Return what a reader lost against its will."""
+    """Return what a reader lost against its will: nothing if it wanted but the newest.
+
+    Examples
+    --------
+    >>> from parfocal.core.status import ReaderLedger
+    >>> ledger = {"name": "r", "pid": 1, "offered": 9, "delivered": 4, "in_flight": 0}
+    >>> losses_of(ReaderLedger(policy="latest", dropped={"skipped": 4, "left": 1}, **ledger))
+    0
+    >>> losses_of(ReaderLedger(policy="drop", dropped={"overrun": 3, "sampled": 2}, **ledger))
+    3
+    """
+    if reader.policy == "latest":
+        return 0
     return sum(count for reason, count in reader.dropped.items() if reason not in _NO_LOSS)
 
 

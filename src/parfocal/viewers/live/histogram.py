@@ -49,6 +49,7 @@ class LevelsBar(QWidget):
         self._region.sigRegionChanged.connect(self._dragged)
         self._range = PlotRange(self._plot.getPlotItem())
         self._plot.addItem(self._region)
+        self._plot.getPlotItem().hide()  # there are no levels before the first image
         self._setting = False
         self._shown_last = QElapsedTimer()
         layout = QVBoxLayout(self)
@@ -67,6 +68,7 @@ class LevelsBar(QWidget):
         if not len(sample):
             return
         counts, edges = brightness_counts(sample, _BINS)
+        self._plot.getPlotItem().show()
         self._curve.setData(np.log1p(counts), (edges[1:] + edges[:-1]) / 2)
         self._setting = True
         self._region.setRegion((low, high))
