@@ -47,3 +47,11 @@ def test_a_picture_that_the_disk_does_not_take_is_an_error(application, tmp_path
     (tmp_path / "taken.png").mkdir()
     with pytest.raises(ParfocalError, match=r"can't be written to .*taken\.png"):
         write_picture(window, tmp_path / "taken.png")
+
+
+@pytest.mark.parametrize("demo", ["optogenetics", "tweezers"])
+def test_a_demo_says_how_it_goes_without_a_window_before_it_begins(demo, monkeypatch, tmp_path, capsys):
+    found = refused(["demo", demo, "--view", "--out", str(tmp_path)], monkeypatch, tmp_path, capsys)
+    said = "parfocal: there is no display for a window (DISPLAY is not set); leave out --view"
+    assert (found[0], " ".join(found[1].split())) == (1, said)
+    assert capsys.readouterr().out == ""

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
+from parfocal.cli import run_watch
+from parfocal.cli.run import run
+from parfocal.cli.run_line import RunLine
 from parfocal.cli.run_view import run_view
-from parfocal.cli.run_watch import RunScreen
+from parfocal.cli.run_watch import RunScreen, WatchedRun
 from parfocal.cli.runs import runs
 from parfocal.core.errors import BadInputError, CommandError
 from parfocal.core.run_status import QueueDepth, RunError, RunErrors, RunForecast, RunStatus, Stimulations
@@ -178,3 +183,52 @@ def test_the_plan_is_fetched_again_when_it_has_grown() -> None:
     assert len(fetched) == 1
     screen.paint(running(events_total=total + 1), 80)
     assert len(fetched) == 2
+
+
+def watched(monkeypatch: pytest.MonkeyPatch, handle: Handle, keys: str, *, is_terminal: bool) -> str:
+    """Return what is written while a run is watched, a key at each look."""
+
+    @contextmanager
+    def pressed() -> Iterator[Any]:
+        left = iter(keys)
+        yield lambda timeout_s: next(left)
+
+    monkeypatch.setattr(run_watch, "pressed_keys", pressed)
+    file = io.StringIO()
+    shown = Console(file=file, width=80, force_terminal=is_terminal, no_color=True)
+    line = RunLine("rig/run1", shown)
+    outline = outline_of(Schedule(SHORT), 80)
+    with WatchedRun(handle, lambda: outline, shown, line) as display:  # type: ignore[arg-type]
+        for count, _ in enumerate(keys):
+            display.show(running(events_consumed=count))
+            display.rest()
+        display.show(running(state="ended", outcome="complete", events_consumed=11, events_acquired=11))
+    return file.getvalue()
+
+
+def test_a_run_is_watched_and_steered_by_the_command_that_started_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    handle = Handle()
+    text = watched(monkeypatch, handle, "pfss", is_terminal=True)
+    assert handle.asked == ["pause", "finish", "cancel"]
+    assert all(word in text for word in ("RUNNING", "COMPLETE", "event", "leave the run alone"))
+
+
+def test_the_screen_of_a_run_that_is_left_makes_place_for_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    handle = Handle()
+    text = watched(monkeypatch, handle, "q", is_terminal=True)
+    assert handle.asked == []
+    assert "11 of 11 events" in text
+    assert "COMPLETE" not in text
+
+
+def test_without_a_terminal_a_watched_run_is_painted_once_at_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = watched(monkeypatch, Handle(), "", is_terminal=False)
+    assert "COMPLETE" in text
+    assert "RUNNING" not in text
+
+
+def test_a_run_that_is_left_at_once_is_not_watched(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="give one of them"):
+        run("microscope", tmp_path / "plan.yaml", watch=True, detach=True)

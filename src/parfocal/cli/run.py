@@ -5,35 +5,30 @@ from __future__ import annotations
 import signal
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.text import Text
 
 from parfocal.cli.exits import Exit, exit_of_outcome
 from parfocal.cli.output import console, print_json
 from parfocal.cli.own_modules import find_own_modules
+from parfocal.cli.run_line import RunLine
+from parfocal.cli.run_watch import WatchedRun, outline_of
 from parfocal.cli.signals import counted_signals, ending_signals, interrupt
-from parfocal.core.clock import SYSTEM_CLOCK
-from parfocal.core.errors import CommandError
+from parfocal.core.errors import BadInputError, CommandError
 from parfocal.core.run_status import StimMode
 from parfocal.rig.opening import attach_or_open, is_up
 from parfocal.runs.pipeline.requested_run import requested_run
-from parfocal.runs.status_text import forecast_text, line_in_rig, progress_text
+from parfocal.runs.status_text import forecast_text, line_in_rig
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
-
-    from rich.console import Console
 
     from parfocal.core.run_status import RunStatus
     from parfocal.rig.rig import Rig
     from parfocal.runs.handle import RunHandle
     from parfocal.runs.pipeline.requested_run import RequestedRun
-
-_LOOK_S = 0.1
 
 
 def run(
@@ -46,6 +41,7 @@ def run(
     pipeline: str = "",
     stim_mode: StimMode | None = None,
     force: bool = False,
+    watch: bool = False,
     detach: bool = False,
     json: bool = False,
 ) -> int:
@@ -75,6 +71,9 @@ def run(
         as the file says, else of its time point.
     force
         Use instruments although another run, or another program, holds them; the record says so.
+    watch
+        Show all of it meanwhile: its plan as a strip, its positions as a map, times, queues, errors. Keys
+        pause, resume, finish, stop and confirm it; q leaves that for the line.
     detach
         Return when the run has begun. It goes on, and so does its rig, in the background.
     json
@@ -88,8 +87,13 @@ def run(
 
     parfocal run my-lab.toml plan.yaml --detach
 
-    parfocal run optogenetics plan.yaml --pipeline steps:pipeline
+    parfocal run optogenetics plan.yaml --pipeline steps:pipeline --watch
     """
+    if watch and detach:
+        raise BadInputError(
+            "--watch shows a run until it has ended, --detach returns before; give one of them, and see a "
+            "run that goes on with `parfocal runs --watch`"
+        )
     find_own_modules(plan)
     asked = requested_run(plan, pipeline or None, stim_mode)  # a wrong one is refused before all else
 
@@ -103,7 +107,7 @@ def run(
             **_beside_plan(asked),
         )
 
-    return carry_out(rig, start, detach=detach, json=json)
+    return carry_out(rig, start, watch=watch, detach=detach, json=json)
 
 
 def carry_out(
@@ -111,6 +115,7 @@ def carry_out(
     start: Callable[[Rig], RunHandle],
     *,
     settle: Callable[[RunHandle, RunStatus], None] = lambda *_: None,
+    watch: bool = False,
     detach: bool = False,
     json: bool = False,
 ) -> int:
@@ -128,7 +133,10 @@ def carry_out(
     signals: AbstractContextManager[list[str]] = nullcontext([]) if detach else counted_signals()
     with opened as running, signals as came:  # one that comes while the run is started cancels it, too
         handle = _begun(running, start, ends_it=ends_it)
-        status = handle.status() if detach else follow(handle, running.name, came, json=json)
+        if detach:
+            status = handle.status()
+        else:
+            status = follow(handle, display_of(handle, running, watch=watch, json=json), came)
         if not detach:
             settle(handle, status)
         print_status(status, running.name, json=json)
@@ -218,7 +226,14 @@ def _beside_plan(asked: RequestedRun) -> dict[str, Any]:
     return {**told, "interlocks": asked.interlocks} if asked.interlocks else told
 
 
-def follow(handle: RunHandle, rig: str, came: list[str], *, json: bool) -> RunStatus:
+def display_of(handle: RunHandle, rig: Rig, *, watch: bool = False, json: bool) -> RunLine | WatchedRun:
+    """Return what shows a run while it is waited for: a line, or with `watch` all that is known of it."""
+    shown = console(quiet=json)
+    line = RunLine(f"{rig.name}/{handle.name}", shown)
+    return WatchedRun(handle, outline_of(rig, handle.name), shown, line) if watch else line
+
+
+def follow(handle: RunHandle, display: RunLine | WatchedRun, came: list[str]) -> RunStatus:
     """Show the run until it has ended, and return its final status; the first signal in `came` cancels it.
 
     Raises
@@ -227,57 +242,18 @@ def follow(handle: RunHandle, rig: str, came: list[str], *, json: bool) -> RunSt
         At the second signal: the run goes on ending.
     """
     cancelled = False
-    with _RunLine(f"{rig}/{handle.name}", console(quiet=json)) as line:
+    with display:
         while not (status := handle.status()).ended:
-            line.show(status)
+            display.show(status)
             if came and not cancelled:
                 with suppress(CommandError):  # its engine is being started again: the next look asks anew
                     handle.cancel("Ctrl-C" if came[0] == "SIGINT" else came[0])
                     cancelled = True
             if len(came) > 1:
                 raise KeyboardInterrupt(f"run {handle.name!r} is still being ended: see `parfocal runs`")
-            SYSTEM_CLOCK.sleep(_LOOK_S)
-        line.show(status)
+            display.rest()
+        display.show(status)
     return status
-
-
-class _RunLine:
-    """A line that follows a run, and its questions above it."""
-
-    def __init__(self, run: str, shown: Console) -> None:
-        self._run = run
-        self._asked = ""
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description:10}"),
-            BarColumn(),
-            TextColumn("{task.fields[text]}", markup=False),
-            console=shown,
-        )
-        self._task = self._progress.add_task("pending", total=None, text="")
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._progress.stop()
-
-    def show(self, status: RunStatus) -> None:
-        """Show how it is now."""
-        self._progress.update(
-            self._task,
-            description=status.state,
-            completed=status.events_acquired,
-            total=status.events_total or None,
-            text=progress_text(status),
-        )
-        if status.question and status.question != self._asked:
-            question = f"{status.question}  (answer with `parfocal confirm {self._run}`)"
-            self._progress.console.print(Text(question))
-        self._asked = status.question
 
 
 def print_status(status: RunStatus, rig: str, *, json: bool) -> None:

@@ -1,9 +1,9 @@
-"""``parfocal runs --watch``: a run in the terminal, steered by keys; leaving it changes nothing."""
+"""``parfocal runs --watch``, ``run --watch``: a run in the terminal, steered by keys; q leaves it alone."""
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, Self
 
 from rich.live import Live
 from rich.text import Text
@@ -18,10 +18,13 @@ from parfocal.runs.plans.outline import Outline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import TracebackType
 
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
 
+    from parfocal.cli.run_line import RunLine
     from parfocal.core.run_status import RunStatus
+    from parfocal.rig.rig import Rig
     from parfocal.runs.handle import RunHandle
 
 REFRESH_S = 0.25
@@ -52,7 +55,7 @@ def watch_run(run: str) -> None:
     rig, name = find_run(run)
     with attach(rig) as running, suppress(KeyboardInterrupt):
         handle = running.runs[name]
-        view = RunScreen(handle, lambda: running["runs"].outline(name, _CELLS))
+        view = RunScreen(handle, outline_of(running, name))
         if not console().is_terminal:
             console().print(view.paint(handle.status(), console().width))
             return
@@ -62,6 +65,61 @@ def watch_run(run: str) -> None:
                 live.update(view.paint(status, console().width), refresh=True)
                 if status.ended or not view.press(key(REFRESH_S)):
                     return
+
+
+def outline_of(rig: Rig, run: str) -> Callable[[], Outline]:
+    """Return how the plan of a run is asked for, as `RunScreen` wants it."""
+    return lambda: rig["runs"].outline(run, _CELLS)
+
+
+class WatchedRun:
+    """A run on the screen while a command waits for its end. Where no terminal is, it is painted once, then.
+
+    Parameters
+    ----------
+    handle, fetch
+        As of a `RunScreen`.
+    shown : Console
+        Where it is painted.
+    line : RunLine
+        Follows the run once q has left the screen.
+    """
+
+    def __init__(
+        self, handle: RunHandle, fetch: Callable[[], Outline], shown: Console, line: RunLine
+    ) -> None:
+        self._screen = RunScreen(handle, fetch)
+        self._shown = shown
+        self._line = line
+        self._live = Live(console=shown, auto_refresh=False)
+        self._opened = ExitStack()
+        self._is_left = False
+
+    def __enter__(self) -> Self:
+        self._key = self._opened.enter_context(pressed_keys())
+        self._opened.enter_context(self._live)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._opened.close()
+
+    def show(self, status: RunStatus) -> None:
+        """Show how it is now."""
+        if self._is_left:
+            self._line.show(status)
+        else:
+            self._live.update(self._screen.paint(status, self._shown.width), refresh=True)
+
+    def rest(self) -> None:
+        """Wait until it is worth another look, or until a key is pressed, and do what that asks for."""
+        if self._is_left:
+            self._line.rest()
+        elif not self._screen.press(self._key(REFRESH_S)):
+            self._opened.close()
+            self._opened.enter_context(self._line)
+            self._is_left = True
 
 
 class RunScreen:

@@ -19,6 +19,7 @@ from parfocal.runs.settings import SERVICE as RUNS
 from parfocal.storage.foreign.run import has_labels
 from parfocal.storage.recorded_run import is_run, open_run
 from parfocal.viewers import Viewer, open_viewer
+from parfocal.viewers.client import check_display
 
 if TYPE_CHECKING:
     from parfocal.rig.config import RigConfig
@@ -163,6 +164,7 @@ def _show_movie(path: Path, file: Path, viewer: Viewer) -> str:
 @contextmanager
 def live_window(rig: str, what: str) -> Iterator[Viewer]:
     """Open a live viewer that lasts as long as the block; it starts while the rig does."""
+    check_display("live", "leave out --view")
     viewer = open_viewer(rig, "live", title=f"parfocal: {what}")
     try:
         yield viewer
@@ -176,9 +178,9 @@ def watched_rig(
 ) -> Iterator[tuple[Rig, Viewer | None]]:
     """Run the rig of a job for the block; with `view` a live viewer beside it, for the job to use."""
     text = f"{len(config.services)} services"
-    report(JobProgress(phase="starting", fraction=0.0, text=text, notes=(FIRST_START,)))
     with ExitStack() as stack:
         viewer = stack.enter_context(live_window(config.name, what)) if view else None
+        report(JobProgress(phase="starting", fraction=0.0, text=text, notes=(FIRST_START,)))
         yield stack.enter_context(open_rig(config)), viewer
 
 

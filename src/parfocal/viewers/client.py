@@ -150,8 +150,8 @@ def close_viewer(name: str, *, force: bool = False) -> None:
     end_service(record, force=force)
 
 
-def check_display(kind: str = "live") -> None:
-    """Refuse to start a window of a kind where none can be.
+def check_display(kind: str = "live", remedy: str = "choose the kind 'headless'") -> None:
+    """Refuse to start a window of a kind where none can be; `remedy` says what to do without a display.
 
     Raises
     ------
@@ -164,7 +164,7 @@ def check_display(kind: str = "live") -> None:
             raise ViewerError(f"a {kind} viewer needs {package}: pip install 'parfocal[{extra}]'")
     screens = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
     if sys.platform == "linux" and not any(os.environ.get(name) for name in screens):
-        raise ViewerError("there is no display for a window (DISPLAY is not set); use kind='headless'")
+        raise ViewerError(f"there is no display for a window (DISPLAY is not set); {remedy}")
     if kind == "napari" and os.environ.get("QT_QPA_PLATFORM") == "offscreen":
         raise ViewerError("napari draws with OpenGL, and QT_QPA_PLATFORM=offscreen has none; use Xvfb")
 
