@@ -12,8 +12,8 @@ import pytest
 from rich.console import Console
 
 from parfocal.cli import run_watch
+from parfocal.cli.progress_line import ProgressLine
 from parfocal.cli.run import run
-from parfocal.cli.run_line import RunLine
 from parfocal.cli.run_view import run_view
 from parfocal.cli.run_watch import RunScreen, WatchedRun
 from parfocal.cli.runs import runs
@@ -196,7 +196,7 @@ def watched(monkeypatch: pytest.MonkeyPatch, handle: Handle, keys: str, *, is_te
     monkeypatch.setattr(run_watch, "pressed_keys", pressed)
     file = io.StringIO()
     shown = Console(file=file, width=80, force_terminal=is_terminal, no_color=True)
-    line = RunLine("rig/run1", shown)
+    line = ProgressLine("rig/run1", shown)
     outline = outline_of(Schedule(SHORT), 80)
     with WatchedRun(handle, lambda: outline, shown, line) as display:  # type: ignore[arg-type]
         for count, _ in enumerate(keys):

@@ -72,12 +72,12 @@ def until(condition, what):
 
 def test_every_stimulus_of_a_run_has_the_mask_of_its_image_and_particles_go_on(rig, tmp_path):
     places = [(0, 0), (300, 0)]
-    status = rig.run(plan(3, stage_positions=places), pipeline=PIPELINE, name="loop").wait(PATIENCE_S)
+    status = rig.run(plan(3, stage_positions=places), pipeline=PIPELINE, name="a/loop [ä]").wait(PATIENCE_S)
     assert (status.outcome, status.errors.count) == ("complete", 0)
     counts = status.stimulations
     assert (counts.asked, counts.fired, counts.fallback, counts.unsure) == (6, 6, 0, 0)
     assert status.forecast.analysis_s > 0
-    rig.run(plan(1, stage_positions=places), pipeline=PIPELINE, continues="loop").wait(PATIENCE_S)
+    rig.run(plan(1, stage_positions=places), pipeline=PIPELINE, continues="a/loop [ä]").wait(PATIENCE_S)
 
     record = parfocal.open_run(status.folder)
     fired = record.stimulations()

@@ -14,6 +14,7 @@ from parfocal.runs.pipeline.messages import AnalysisJob
 from parfocal.runs.pipeline.pipeline import Pipeline, pipeline_from_data, pipeline_to_data
 from parfocal.runs.pipeline.plan_check import check_plan
 from parfocal.runs.pipeline.request import PipelineRequest, pipeline_request
+from parfocal.runs.pipeline.requested_run import requested_run
 from parfocal.runs.pipeline.running import PipelineRunner
 from parfocal.runs.pipeline.step import Step, resolve
 from parfocal.runs.plans.sequence import Sequence
@@ -204,6 +205,23 @@ def test_a_choice_of_which_nobody_can_tell_is_none(monkeypatch):
         "which cells are chosen is bool, not float64",
     )
     assert not found.has_mask
+
+
+@pytest.mark.parametrize("level", [1, 128])
+def test_a_mask_with_levels_is_an_error_of_its_step(level, monkeypatch):
+    """A modulator has none; so the artificial image tells it before the first exposure."""
+    runner = PipelineRunner(Pipeline(segment=STEPS + "bright", stimulate=STEPS + "cells"))
+    grey = runner._steps["stimulate"]._replace(run=lambda **_: np.full((4, 4), level, np.uint8))
+    monkeypatch.setitem(runner._steps, "stimulate", grey)
+    found = run(runner, np.full((4, 4), 500))
+    assert found.error.step == "stimulate"
+    assert f"16 pixels between dark (0) and full light (255), such as {level}" in found.error.message
+    assert (found.has_mask, found.packed) == (False, None)
+
+
+def test_a_mode_without_a_pipeline_is_refused():
+    with pytest.raises(BadInputError, match=r"stim_mode 'previous' .* there is no pipeline"):
+        requested_run(plan(), stim_mode="previous")
 
 
 def run(runner, image):

@@ -13,8 +13,8 @@ from rich.text import Text
 from parfocal.cli.exits import Exit, exit_of_outcome
 from parfocal.cli.output import console, print_json
 from parfocal.cli.own_modules import find_own_modules
+from parfocal.cli.progress_line import ProgressLine
 from parfocal.cli.run import follow, print_status
-from parfocal.cli.run_line import RunLine
 from parfocal.cli.signals import counted_signals, ending_signals, interrupt
 from parfocal.rig import recovering
 
@@ -72,7 +72,7 @@ def recover(
         if not yes and not _is_wanted(found, shown):
             return Exit.USAGE
         handle, rig = found.complete(), found.rig.name if found.rig is not None else ""
-        line = RunLine(f"{rig}/{handle.name}", shown)
+        line = ProgressLine(f"{rig}/{handle.name}", shown)
         status = handle.status() if detach else follow(handle, line, came)
         print_status(status, rig, json=json)
     return Exit.OK if detach else exit_of_outcome(status.outcome)

@@ -13,7 +13,7 @@ from rich.text import Text
 from parfocal.cli.exits import Exit, exit_of_outcome
 from parfocal.cli.output import console, print_json
 from parfocal.cli.own_modules import find_own_modules
-from parfocal.cli.run_line import RunLine
+from parfocal.cli.progress_line import ProgressLine
 from parfocal.cli.run_watch import WatchedRun, outline_of
 from parfocal.cli.signals import counted_signals, ending_signals, interrupt
 from parfocal.core.errors import BadInputError, CommandError
@@ -226,14 +226,14 @@ def _beside_plan(asked: RequestedRun) -> dict[str, Any]:
     return {**told, "interlocks": asked.interlocks} if asked.interlocks else told
 
 
-def display_of(handle: RunHandle, rig: Rig, *, watch: bool = False, json: bool) -> RunLine | WatchedRun:
+def display_of(handle: RunHandle, rig: Rig, *, watch: bool = False, json: bool) -> ProgressLine | WatchedRun:
     """Return what shows a run while it is waited for: a line, or with `watch` all that is known of it."""
     shown = console(quiet=json)
-    line = RunLine(f"{rig.name}/{handle.name}", shown)
+    line = ProgressLine(f"{rig.name}/{handle.name}", shown)
     return WatchedRun(handle, outline_of(rig, handle.name), shown, line) if watch else line
 
 
-def follow(handle: RunHandle, display: RunLine | WatchedRun, came: list[str]) -> RunStatus:
+def follow(handle: RunHandle, display: ProgressLine | WatchedRun, came: list[str]) -> RunStatus:
     """Show the run until it has ended, and return its final status; the first signal in `came` cancels it.
 
     Raises

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
-    from parfocal.cli.run_line import RunLine
+    from parfocal.cli.progress_line import ProgressLine
     from parfocal.core.run_status import RunStatus
     from parfocal.rig.rig import Rig
     from parfocal.runs.handle import RunHandle
@@ -81,12 +81,12 @@ class WatchedRun:
         As of a `RunScreen`.
     shown : Console
         Where it is painted.
-    line : RunLine
+    line : ProgressLine
         Follows the run once q has left the screen.
     """
 
     def __init__(
-        self, handle: RunHandle, fetch: Callable[[], Outline], shown: Console, line: RunLine
+        self, handle: RunHandle, fetch: Callable[[], Outline], shown: Console, line: ProgressLine
     ) -> None:
         self._screen = RunScreen(handle, fetch)
         self._shown = shown

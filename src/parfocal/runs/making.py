@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from functools import partial
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from parfocal.core.frames import FrameHeader, FrameSpec
@@ -198,6 +199,7 @@ class RunMaker:
         context, camera, pipeline = self._context, found.settings.camera, request.pipeline.pipeline
         frame = open_stream(context.streams, camera).spec
         assert isinstance(frame, FrameSpec)
+        file_name = blake2b(request.name.encode(), digest_size=8).hexdigest()  # a name may be any text
         setup = WorkerSetup(
             pipeline=pipeline,
             search_path=[*sys.path, *request.pipeline.search_path],
@@ -205,7 +207,7 @@ class RunMaker:
             camera=camera,
             spec=frame,
             trial=found.for_pipeline.trial(FrameHeader(frame=0)),
-            shared=str(context.streams / f"{context.service}.{request.name}.worker"),
+            shared=str(context.streams / f"{context.service}.{file_name}.worker"),
             stored_frames=found.settings.stored_frames if sink is not None else "",
         )
         analysis = LiveAnalysis(

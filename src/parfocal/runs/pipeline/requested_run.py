@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from parfocal.core.errors import BadInputError
 from parfocal.runs.conditions.interlocks import AnyInterlocks, Interlock, interlocks_from_data
 from parfocal.runs.pipeline.request import PipelineRequest, pipeline_request
 from parfocal.runs.plans.any_plan import as_plan
@@ -47,7 +48,8 @@ def requested_run(
     Raises
     ------
     BadInputError, ConfigError
-        If the plan, the pipeline or one of its steps is not what it has to be; names it.
+        If the plan, the pipeline or one of its steps is not what it has to be, or if there is a mode and no
+        pipeline; names it.
 
     Examples
     --------
@@ -56,6 +58,11 @@ def requested_run(
     """
     file = read_plan_file(plan) if isinstance(plan, str | Path) else PlanWithPipeline(as_plan(plan))
     wanted = file.pipeline if pipeline is None else pipeline
+    if stim_mode is not None and wanted is None:
+        raise BadInputError(
+            f"stim_mode {stim_mode!r} says of which image a pipeline makes a mask, and there is no pipeline: "
+            "give one, or leave stim_mode out"
+        )
     mode = stim_mode or file.stim_mode or "current"
     asked = file.interlocks if interlocks is None else interlocks_from_data(interlocks)
     return RequestedRun(file.plan, None if wanted is None else pipeline_request(wanted, mode), asked)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -226,9 +226,8 @@ class _Work:
             self._mask[:] = mask
             if mask.dtype == np.bool_:
                 self._mask *= np.uint8(255)
+            self._packed = PackedMask.of(self._mask)
             self._has_mask = True
-            with suppress(BadInputError):  # told when it is to be shown
-                self._packed = PackedMask.of(self._mask)
             self._columns["lit"] = self._pixels.mean(self._mask) / 255.0
 
     def _call(self, name: str, **other: Any) -> Any:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _LOOK_S = 0.1
 
 
-class RunLine:
+class ProgressLine:
     """A line that follows a run, and its questions above it."""
 
     def __init__(self, run: str, shown: Console) -> None:
