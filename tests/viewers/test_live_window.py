@@ -159,6 +159,27 @@ def test_a_hundred_curves_cost_what_their_points_cost(window):
     assert len(window._plot_pane._curves) == 3
 
 
+def axis_texts(window, title):
+    plot = window._plot_pane._plots[title].getPlotItem()
+    return plot.getAxis("left").labelText, plot.getAxis("bottom").labelText
+
+
+def test_a_plot_tells_the_unit_that_it_has_now(window):
+    curves = (Curve("bead 0", np.linspace(-1, 0, 10), np.zeros(10)),)
+    window.paint([pane()], [Plot("x", "px", curves), Plot("z", "nm", curves)])
+    assert axis_texts(window, "x")[0] == "x (px)"
+    window.paint([pane()], [Plot("x", "nm", curves), Plot("z", "nm", curves)])
+    assert axis_texts(window, "x")[0] == "x (nm)"
+
+
+def test_the_last_plot_tells_the_time_also_when_the_one_below_it_has_gone(window):
+    curves = (Curve("bead 0", np.linspace(-1, 0, 10), np.zeros(10)),)
+    window.paint([pane()], [Plot("x", "nm", curves), Plot("z", "nm", curves)])
+    assert [axis_texts(window, title)[1] for title in "xz"] == ["", "seconds before now"]
+    window.paint([pane()], [Plot("x", "nm", curves)])
+    assert axis_texts(window, "x")[1] == "seconds before now"
+
+
 def stacked(t=2, annotations=(), **fields):
     stack = Stack()
     for at in range(3):

@@ -63,15 +63,14 @@ class PlotPane(QWidget):
     def show_plots(self, plots: Sequence[Plot], seconds: float | None = None) -> None:
         """Draw these over so many seconds before now, or as far as they reach; what is gone goes."""
         for title in set(self._plots) - {plot.title for plot in plots}:
-            self._plots.pop(title).deleteLater()
-            del self._ranges[title]
-            self._curves = {key: curve for key, curve in self._curves.items() if key[0] != title}
+            self._remove(title)
         wanted = {(plot.title, curve.name) for plot in plots for curve in plot.curves}
         for key in set(self._curves) - wanted:
             self._plots[key[0]].removeItem(self._curves.pop(key))
         colours = self._theme.curves
         for plot in plots:
-            widget = self._plot(plot)
+            widget = self._plot(plot.title)
+            self._name(widget, plot)
             for number, curve in enumerate(plot.curves):
                 key = (plot.title, curve.name)
                 if key not in self._curves:
@@ -93,11 +92,16 @@ class PlotPane(QWidget):
         for number in range(count):
             self._layout.setStretch(number, each + (_AXIS_PX if number == count - 1 else 0))
 
-    def _plot(self, plot: Plot) -> pg.PlotWidget:
+    def _name(self, widget: pg.PlotWidget, plot: Plot) -> None:
+        """Have the axis tell what is drawn, in its unit as it is now: it may be known only later."""
+        text = f"{plot.title} ({plot.unit})" if plot.unit else plot.title
+        if widget.getPlotItem().getAxis("left").labelText != text:
+            widget.setLabel("left", text)
+
+    def _plot(self, title: str) -> pg.PlotWidget:
         """Return the widget of a plot, made if it is new."""
-        if plot.title not in self._plots:
+        if title not in self._plots:
             widget = pg.PlotWidget(background=self._theme.canvas, axisItems={"left": ValueAxis("left")})
-            widget.setLabel("left", f"{plot.title} ({plot.unit})" if plot.unit else plot.title)
             widget.setMenuEnabled(False)
             widget.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
             widget.showGrid(x=True, y=True, alpha=0.15)
@@ -111,12 +115,26 @@ class PlotPane(QWidget):
                 item.getAxis(name).setTextPen(self._theme.text)
             item.getAxis("left").setWidth(_VALUES_PX)
             item.getAxis("left").enableAutoSIPrefix(False)
-            self._plots[plot.title] = widget
-            self._ranges[plot.title] = PlotRange(item)
+            self._plots[title] = widget
+            self._ranges[title] = PlotRange(item)
             self._layout.addWidget(widget)
-            for name, other in self._plots.items():
-                last = name == list(self._plots)[-1]
-                other.setLabel("bottom", "seconds before now" if last else None)
-                other.getPlotItem().getAxis("bottom").setStyle(showValues=last)
-            self._share_height()
-        return self._plots[plot.title]
+            self._share_time_axis()
+        return self._plots[title]
+
+    def _remove(self, title: str) -> None:
+        """Take a plot away."""
+        widget = self._plots.pop(title)
+        self._layout.removeWidget(widget)
+        widget.hide()
+        widget.deleteLater()
+        del self._ranges[title]
+        self._curves = {key: curve for key, curve in self._curves.items() if key[0] != title}
+        self._share_time_axis()
+
+    def _share_time_axis(self) -> None:
+        """Have the last plot, alone, tell the time."""
+        for title, widget in self._plots.items():
+            is_last = title == list(self._plots)[-1]
+            widget.setLabel("bottom", "seconds before now" if is_last else None)
+            widget.getPlotItem().getAxis("bottom").setStyle(showValues=is_last)
+        self._share_height()
