@@ -23,7 +23,7 @@ SIGNALS_MS = 200
 
 def window_application() -> QApplication:
     """Return this program's application, made if there is none yet. For the main thread."""
-    application = QApplication.instance() or QApplication([])
+    application = QApplication.instance() or QApplication(["parfocal"])
     assert isinstance(application, QApplication)
     if application.platformName() == "offscreen":
         qInstallMessageHandler(_pass_on)

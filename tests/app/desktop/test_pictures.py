@@ -40,7 +40,7 @@ READY = {
     "live camera": lambda panel: panel.pane.shown is not None and panel.pane.shown.image is not None,
     "traces": lambda panel: not panel.told.text(),
     "beads": lambda panel: panel.table.texts(),
-    "tables": lambda panel: panel.review.view.shown is not None,
+    "tables": lambda panel: panel.review.view.shown is not None and panel.review.isVisible(),
     "force": lambda panel: panel.spectrum.data_of("fit")[0].size,
     "extension": lambda panel: panel.plot.data_of("measured")[0].size,
     "motors": lambda panel: (

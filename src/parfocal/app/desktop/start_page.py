@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from parfocal.viewers.qt.theme import Theme
 
 _WIDTH_PX = 780
-_COLUMNS = 2
+_COLUMNS, _INDENT_PX = 2, 36
 _MARKS = {"ready": "●", "starting": "◐", "waiting": "○"}
 
 
@@ -119,7 +119,7 @@ class RigCard(QFrame):
         row.addLayout(words, 1)
         row.addWidget(self.button)
         row.addWidget(self.cancel)
-        self._grid.setContentsMargins(36, 0, 0, 0)
+        self._grid.setContentsMargins(_INDENT_PX, 0, 0, 0)
         self._grid.setVerticalSpacing(3)
         column = QVBoxLayout(self)
         column.setContentsMargins(14, 12, 14, 12)
@@ -127,6 +127,7 @@ class RigCard(QFrame):
         column.addLayout(row)
         column.addWidget(self.steps)
         column.addWidget(self.told)
+        self.told.setContentsMargins(_INDENT_PX, 0, 0, 0)
 
 
 class StartPage(QScrollArea):
