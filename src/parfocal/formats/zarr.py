@@ -208,6 +208,8 @@ def _in_well(well: Path) -> list[str]:
 
 def open_image(folder: Path) -> ZarrImage:
     """Open an image at its full resolution; raises `MovieError` if there is none."""
+    if not folder.is_dir():
+        raise MovieError(f"{folder}: it is not there")
     attributes = attributes_of(folder)
     multiscales = attributes.get("multiscales")
     if not multiscales:

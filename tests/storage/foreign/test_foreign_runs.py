@@ -86,15 +86,21 @@ def write_table(folder: Path, backend: str, told: dict[str, Any], version: int) 
 
 
 def write_anndata(group: zarr.Group, told: dict[str, Any]) -> None:
-    """Write what AnnData writes: floats in X, whole numbers and categories in obs, by zarr-python."""
+    """Write what AnnData writes: floats in X, whole numbers and categories in obs, by zarr-python.
+
+    The labels are its index, as text: ngio says beside it that they are numbers.
+    """
     floats = [name for name, values in told.items() if isinstance(values[0], float)]
     group.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
+    group.attrs.update({"index_key": "label", "index_type": "int"})
     group.create_array("X", data=np.array([told[name] for name in floats], np.float32).T)
     var = group.create_group("var", attributes={"_index": "_index", "column-order": []})
     var.create_array("_index", shape=(len(floats),), dtype=str)[:] = np.array(floats)
-    others = [name for name in told if name not in floats]
-    obs = group.create_group("obs", attributes={"_index": "index", "column-order": others})
-    obs.create_array("index", shape=(4,), dtype=str)[:] = np.array(["0", "1", "2", "3"])
+    others = [name for name in told if name not in floats and name != "label"]
+    obs = group.create_group("obs", attributes={"_index": "label", "column-order": others})
+    obs.create_array("label", shape=(len(told["label"]),), dtype=str)[:] = np.array(
+        [*map(str, told["label"])]
+    )
     for name in others:
         if isinstance(told[name][0], str):
             known = sorted(set(told[name]))
@@ -137,22 +143,65 @@ def test_tables_of_ngio_and_fractal_are_rows(backend: str, version: str, tmp_pat
     assert tracks[["t", "label", "particle"]].tolist() == [(0, 1, 5), (0, 2, 6), (1, 1, 5), (1, 2, 6)]
     assert tracks["y_px"].tolist() == TRACKS["y"]
     assert tracks["name"].tolist() == TRACKS["name"]
+    assert all(tracks[name].dtype.kind in "iu" for name in ("t", "p", "label", "particle"))
     assert "neither Parquet, CSV nor AnnData" in run.manifest.missing["table odd"]
 
 
+def plate_wells(folder: Path, count: int) -> list[Path]:
+    """Begin a plate with a row of wells, by ome-zarr-py; return where the field of each one goes."""
+    names = [f"B/{column}" for column in range(1, count + 1)]
+    plate = zarr.open_group(folder, mode="w", zarr_format=3)
+    columns = [str(column) for column in range(1, count + 1)]
+    ome_zarr.writer.write_plate_metadata(plate, ["B"], columns, names, fmt=FORMATS["0.5"])
+    for name in names:
+        ome_zarr.writer.write_well_metadata(plate.require_group(name), ["0"], fmt=FORMATS["0.5"])
+    return [folder / name / "0" for name in names]
+
+
+def write_plain(folder: Path, image: np.ndarray, axes: str) -> None:
+    """Write an image without labels by ome-zarr-py."""
+    group = zarr.open_group(folder, mode="w", zarr_format=3)
+    ome_zarr.writer.write_image(image, group, axes=axes, scaler=None, fmt=FORMATS["0.5"])
+
+
 def test_a_plate_has_its_fields_as_positions_and_those_of_another_shape_are_named(tmp_path: Path) -> None:
-    plate = zarr.open_group(tmp_path / "plate.zarr", mode="w", zarr_format=3)
-    ome_zarr.writer.write_plate_metadata(plate, ["B"], ["3", "4"], ["B/3", "B/4"], fmt=FORMATS["0.5"])
-    for well in ("B/3", "B/4"):
-        group = plate.require_group(well)
-        ome_zarr.writer.write_well_metadata(group, ["0"], fmt=FORMATS["0.5"])
-    write_image(tmp_path / "plate.zarr" / "B" / "3" / "0", "0.5")
-    odd = zarr.open_group(tmp_path / "plate.zarr" / "B" / "4" / "0", mode="w", zarr_format=3)
-    ome_zarr.writer.write_image(IMAGES[0, 0], odd, axes="yx", scaler=None, fmt=FORMATS["0.5"])
+    first, odd = plate_wells(tmp_path / "plate.zarr", 2)
+    write_image(first, "0.5")
+    write_plain(odd, IMAGES[0, 0], "yx")
     run = parfocal.open_run(tmp_path / "plate.zarr")
     assert run.manifest.streams["images"].stored == 6
-    (told,) = (why for path, why in run.manifest.missing.items() if path.endswith("/B/4/0"))
+    (told,) = (why for path, why in run.manifest.missing.items() if path.endswith("/B/2/0"))
     assert "others tc of (32, 40)" in told
+
+
+def test_labels_and_tables_have_the_positions_of_their_images(tmp_path: Path) -> None:
+    """One image has another shape, the next one no labels: they were those of the positions before."""
+    first, odd, unlabelled, last = plate_wells(tmp_path / "plate.zarr", 4)
+    write_plain(odd, IMAGES[0, 0], "yx")
+    write_plain(unlabelled, IMAGES + 1, "tcyx")
+    for well in (first, last):
+        write_image(well, "0.5")
+        write_table(well / "tables" / "nuclei", "parquet", TRACKS, 3)
+    run = parfocal.open_run(tmp_path / "plate.zarr")
+    assert run.frames().indices["p"] == run.frames("labels").indices["p"] == (0, 1, 2)
+    assert np.array_equal(run.frames(p=1).array()[:, 1], IMAGES[:, 1] + 1)
+    labels = run.frames("labels")
+    assert np.array_equal(labels.array(), np.stack([LABELS, 0 * LABELS, LABELS], axis=1))
+    assert labels.missing == [{"t": t, "p": 1} for t in range(3)]
+    assert run.manifest.streams["labels"].stored == len(labels) == 6
+    assert len(run.image_folders("labels")) == 3
+    assert sorted(set(run.tracks()["p"].tolist())) == [0, 2]
+    (told,) = (why for path, why in run.manifest.missing.items() if path.endswith("/B/3/0/labels/nuclei"))
+    assert told.endswith("it is not there")
+
+
+def test_labels_of_the_first_image_may_be_those_that_are_missing(tmp_path: Path) -> None:
+    unlabelled, labelled = plate_wells(tmp_path / "plate.zarr", 2)
+    write_plain(unlabelled, IMAGES, "tcyx")
+    write_image(labelled, "0.5")
+    run = parfocal.open_run(tmp_path / "plate.zarr")
+    assert np.array_equal(run.frames("labels", p=1).array(), LABELS)
+    assert not run.frames("labels", p=0).array().any()
 
 
 def test_the_layout_of_faro_is_known_positions_along_p_labels_and_tracks_of_each(tmp_path: Path) -> None:

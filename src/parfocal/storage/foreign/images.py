@@ -11,7 +11,7 @@ import numpy as np
 from parfocal.core.errors import BadInputError, MovieError
 from parfocal.core.event_layout import EventLayout, PositionLayout
 from parfocal.core.frames import FrameSpec
-from parfocal.formats.zarr import ImagePlace, ZarrImage, image_folders, label_names, open_image
+from parfocal.formats.zarr import LABELS, ImagePlace, ZarrImage, image_folders, label_names, open_image
 from parfocal.storage.recorded_frames import RecordedImage
 from parfocal.streams import HEADER_DTYPE
 
@@ -54,20 +54,49 @@ class ForeignImage(RecordedImage):
         return pixels
 
 
+class AbsentImage(RecordedImage):
+    """A position in which nothing is labelled: none of its frames is there.
+
+    Parameters
+    ----------
+    like : RecordedImage
+        Labels of another position, whose axes and type these would have.
+    """
+
+    def __init__(self, like: RecordedImage) -> None:
+        self.axes, self.pixels, self._frame_shape = like.axes, like.pixels, like.frame_shape
+        self.headers = np.zeros((0,) * len(like.axes), HEADER_DTYPE)
+
+    @property
+    def frame_shape(self) -> tuple[int, ...]:
+        """The shape that a frame would have, (y, x)."""
+        return self._frame_shape
+
+
 class ForeignStream(NamedTuple):
     """Images of one kind, as if they were a stream of a run.
 
     `places` are the folders of the images, one for each position.
     """
 
-    images: list[ForeignImage]
+    images: list[RecordedImage]
     layout: EventLayout
     spec: FrameSpec
     places: tuple[Path, ...]
 
 
+class _Opened(NamedTuple):
+    """The image in a folder, and its positions: several where it has an axis p."""
+
+    place: ImagePlace
+    image: ZarrImage
+    positions: Sequence[RecordedImage]
+
+
 def foreign_streams(root: Path) -> tuple[dict[str, ForeignStream], dict[str, str]]:
     """Return the images of an OME-Zarr, and its labels by their names; and why others are left out.
+
+    Labels have the positions of the images, those in which nothing is labelled as well.
 
     Raises
     ------
@@ -79,39 +108,67 @@ def foreign_streams(root: Path) -> tuple[dict[str, ForeignStream], dict[str, str
     except MovieError as error:
         raise BadInputError(f"{error}") from error
     missing: dict[str, str] = {}
-    streams = {"images": _stream(found, missing, "")}
-    for name in dict.fromkeys(name for place in found for name in label_names(place.path)):
-        of = [ImagePlace(place.path / "labels" / name, place.well, place.site) for place in found]
-        try:
-            streams[name] = _stream(of, missing, name)
-        except BadInputError as error:
-            missing[f"labels {name}"] = str(error)
+    images = [one for one in _opened(found, missing) if one is not None]
+    if not images:
+        raise BadInputError("; ".join(missing.values()) or "it holds no image")
+    streams = {"images": _stream(images, "")}
+    for name in dict.fromkeys(name for one in images for name in label_names(one.place.path)):
+        if labels := _labels(images, name, missing):
+            streams[name] = _stream(labels, name)
     return streams, missing
 
 
-def _stream(found: Sequence[ImagePlace], missing: dict[str, str], label: str) -> ForeignStream:
-    """Return images of one shape and type; of what is left out it is noted why."""
-    images: list[ForeignImage] = []
-    places: list[ImagePlace] = []
-    first: ZarrImage | None = None
-    for place in found:
+def _labels(images: list[_Opened], name: str, missing: dict[str, str]) -> list[_Opened]:
+    """Return the labels of each image; [] if none of them can be read."""
+    places = [one.place._replace(path=one.place.path / LABELS / name) for one in images]
+    found = _opened(places, missing)
+    first = next((one for one in found if one is not None), None)
+    if first is None:
+        return []
+    labels = []
+    for image, place, own in zip(images, places, found, strict=True):
+        count = len(image.positions)
+        if own is not None and len(own.positions) == count:
+            labels.append(own)
+            continue
+        if own is not None:
+            missing[str(place.path)] = f"it has {len(own.positions)} positions, its image {count}"
+        labels.append(_Opened(place, first.image, [AbsentImage(first.positions[0])] * count))
+    return labels
+
+
+def _opened(places: Sequence[ImagePlace], missing: dict[str, str]) -> list[_Opened | None]:
+    """Return the images that look as the first of them; None for others, of which it is noted why."""
+    opened: list[_Opened | None] = []
+    first: _Opened | None = None
+    for place in places:
         try:
-            image = open_image(place.path)
-            several = int(image.store.shape[image.axes.index("p")]) if "p" in image.axes else 1
-            parts = [ForeignImage(image, position) for position in range(several)]
-            if images and (parts[0].frame_shape, parts[0].axes) != (images[0].frame_shape, images[0].axes):
-                raise BadInputError(
-                    f"it is {parts[0].axes} of {parts[0].frame_shape}, others {images[0].axes} of "
-                    f"{images[0].frame_shape}"
-                )
+            one = _open(place, first)
         except (MovieError, BadInputError, ValueError) as error:
             missing[str(place.path)] = str(error)
-            continue
-        first = first or image
-        images += parts
-        places += [place] if several == 1 else [place._replace(site=str(n)) for n in range(several)]
-    if first is None:
-        raise BadInputError("; ".join(missing.values()) or "it holds no image")
+            opened.append(None)
+        else:
+            first = first or one
+            opened.append(one)
+    return opened
+
+
+def _open(place: ImagePlace, first: _Opened | None) -> _Opened:
+    image = open_image(place.path)
+    several = int(image.store.shape[image.axes.index("p")]) if "p" in image.axes else 1
+    positions = [ForeignImage(image, position) for position in range(several)]
+    own, others = positions[0], (positions if first is None else first.positions)[0]
+    if (own.frame_shape, own.axes) != (others.frame_shape, others.axes):
+        raise BadInputError(
+            f"it is {own.axes} of {own.frame_shape}, others {others.axes} of {others.frame_shape}"
+        )
+    return _Opened(place, image, positions)
+
+
+def _stream(opened: list[_Opened], label: str) -> ForeignStream:
+    images = [position for one in opened for position in one.positions]
+    places = [place for one in opened for place in _places(one)]
+    first = opened[0].image
     spec = FrameSpec(
         shape=images[0].frame_shape,
         dtype=np.dtype(first.store.dtype.numpy_dtype).name,
@@ -122,8 +179,13 @@ def _stream(found: Sequence[ImagePlace], missing: dict[str, str], label: str) ->
     )
 
 
+def _places(opened: _Opened) -> list[ImagePlace]:
+    count = len(opened.positions)
+    return [opened.place] if count == 1 else [opened.place._replace(site=str(n)) for n in range(count)]
+
+
 def _layout(
-    images: list[ForeignImage], places: list[ImagePlace], first: ZarrImage, label: str
+    images: list[RecordedImage], places: list[ImagePlace], first: ZarrImage, label: str
 ) -> EventLayout:
     inner = images[0].axes
     axes = "".join(axis for axis in "tpcz" if axis in inner or axis == "p")

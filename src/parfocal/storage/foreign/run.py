@@ -14,7 +14,7 @@ from parfocal.formats import ZARR_FILES
 from parfocal.formats.zarr import attributes_of, image_folders, label_names
 from parfocal.processes.identity import this_process
 from parfocal.storage.foreign.images import ForeignStream, foreign_streams
-from parfocal.storage.foreign.tables import Columns, as_rows, as_tracks, tables_beside, tables_in
+from parfocal.storage.foreign.tables import Columns, as_rows, as_tracks, row_count, tables_beside, tables_in
 from parfocal.storage.manifest import Manifest, StreamRecord, Writer
 from parfocal.storage.moment import Moment
 from parfocal.storage.recorded_frames import Choice, RecordedFrames
@@ -121,11 +121,12 @@ class ForeignRun(RecordedRun):
         if labels and _LABELS not in labels:
             streams = {_LABELS if name == labels[0] else name: one for name, one in streams.items()}
         tables: dict[str, Columns] = {}
-        for number, place in enumerate(image_folders(self.zarr)):
-            found, why = tables_in(place.path / _TABLES)
+        places = streams[IMAGES].places
+        for place in dict.fromkeys(places):
+            found, why = tables_in(place / _TABLES)
             missing |= why
             for name, columns in found.items():
-                _add(tables, name, {"p": np.full(len(next(iter(columns.values()), ())), number), **columns})
+                _add(tables, name, {"p": np.full(row_count(columns), places.index(place)), **columns})
         beside = self.folder / _TRACKS
         if beside.is_dir() and self.zarr != self.folder:
             try:

@@ -62,7 +62,7 @@ def tables_beside(folder: Path) -> Columns:
         columns = file_columns(path)
         number = _NUMBER.match(path.name)
         if number is not None and not set(_CALLED["p"]) & set(columns):
-            columns["p"] = np.full(_length(columns), int(number[1]))
+            columns["p"] = np.full(row_count(columns), int(number[1]))
         parts.append(columns)
     if not parts:
         return {}
@@ -96,7 +96,7 @@ def as_tracks(columns: Mapping[str, NDArray[Any]]) -> Columns | None:
     named = {ours: next((name for name in names if name in columns), "") for ours, names in _CALLED.items()}
     if not (named["t"] and named["y_px"] and named["x_px"] and (named["particle"] or named["label"])):
         return None
-    length = _length(columns)
+    length = row_count(columns)
     found: Columns = {}
     for ours, name in named.items():
         kind = np.float64 if ours.endswith("_px") else np.int64
@@ -108,10 +108,15 @@ def as_tracks(columns: Mapping[str, NDArray[Any]]) -> Columns | None:
 
 def as_rows(columns: Mapping[str, NDArray[Any]]) -> NDArray[np.void]:
     """Return columns as a structured array (n,)."""
-    rows = np.empty(_length(columns), [(name, values.dtype) for name, values in columns.items()])
+    rows = np.empty(row_count(columns), [(name, values.dtype) for name, values in columns.items()])
     for name, values in columns.items():
         rows[name] = values
     return rows
+
+
+def row_count(columns: Mapping[str, Any]) -> int:
+    """Return how many rows a table has."""
+    return len(next(iter(columns.values()), ()))
 
 
 def _table(path: Path) -> Columns:
@@ -135,9 +140,10 @@ def _anndata(path: Path) -> Columns:
         ) from error
     group: Any = zarr.open_group(path, mode="r")
     columns: Columns = {}
+    numbered = str(group.attrs["index_key"]) if group.attrs.get("index_type") == "int" else ""
     for name, values in _obs(group["obs"]):
         if (plain := _plain(values)) is not None:
-            columns[name] = plain
+            columns[name] = plain.astype(np.int64) if name == numbered else plain
     names = np.asarray(group["var"][str(group["var"].attrs["_index"])][:]).tolist()
     values = group["X"]
     if not hasattr(values, "shape"):
@@ -169,7 +175,3 @@ def _plain(values: NDArray[Any]) -> NDArray[Any] | None:
     except TypeError:
         return None
     return None
-
-
-def _length(columns: Mapping[str, Any]) -> int:
-    return len(next(iter(columns.values()), ()))
