@@ -65,6 +65,31 @@ def test_it_returns_when_it_has_settled(rig, channels):
     assert channels.call("channel").power == 0.2
 
 
+def test_whoever_is_alone_has_no_more_changed_than_differs(rig, channels):
+    channels.call("set_channel", "red", lit=False)
+    rig.client("camera").call("set_exposure_ms", 3.0)
+    rig.client("laser").call("set_power", 0.7)  # which somebody who is alone knows not to be
+    switched = channels.call("set_channel", "red", power=0.3, lit=False, alone=True)
+    assert switched == ChannelState(name="red", light="lamp", power=0.3)
+    assert rig.client("camera").call("exposure_ms") == 3.0, "it is for whoever exposes"
+    assert powers(rig) == [0.0, 0.7], "it was left dark"
+    assert channels.call("open_shutter") == ChannelState(name="red", light="lamp", power=0.3, lit=True)
+    assert channels.call("set_channel", "dark", alone=True) == ChannelState(name="dark")
+    assert powers(rig) == [0.0, 0.7], "what it lit itself is dark"
+    assert channels.call("set_channel", "blue").exposure_ms == 5.0
+    assert powers(rig) == [0.0, 0.2]
+
+
+def test_lights_that_were_switched_off_are_asked_by_whoever_is_alone(rig, channels):
+    channels.call("set_channel", "red", lit=False)
+    rig.client("laser").call("set_power", 0.7)
+    channels.call("off")
+    channels.call("set_channel", "red", lit=False, alone=True)
+    assert powers(rig) == [0.0, 0.0]
+    with pytest.raises(BadInputError, match="exposure_ms"):
+        channels.call("set_channel", "red", exposure_ms=1e9, alone=True)
+
+
 def test_what_never_settles_fails_in_the_dark(rig):
     slow = {"presets": {"blue": {**PRESETS["blue"], "settle_s": 1.0}}}
     channels = rig.add("channels", ChannelsHost, {"options": slow, "settle_timeout_s": 0.5})

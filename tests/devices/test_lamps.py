@@ -83,3 +83,39 @@ def test_a_lamp_tells_its_power_and_whether_it_reaches_the_sample(state, found) 
     lamp = lamp_of(LightService(has_shutter=state.shutter_open is not None))
     lamp.begin_dark(0.5)
     assert lamp.found(state) == found
+
+
+OFF = LightState(power=0.5, shutter_open=False)
+
+
+def test_a_lamp_that_was_read_back_as_dark_stays_dark_until_something_is_asked_of_it() -> None:
+    lamp = lamp_of(LightService(has_shutter=True))
+    assert not lamp.stays_dark(0.5), "nothing is known"
+    lamp.begin_dark(0.5)
+    assert not lamp.stays_dark(0.5), "it is on its way"
+    lamp.note(OFF)
+    assert lamp.stays_dark(0.5)
+    assert lamp.stays_dark()
+    assert not lamp.stays_dark(0.2), "it would have another power when it is lit"
+    lamp.begin_lit()
+    assert not lamp.stays_dark()
+    lamp.note(LightState(power=0.5, shutter_open=True))
+    assert not lamp.stays_dark()
+
+
+def test_a_lamp_that_is_switched_off_while_it_is_set_is_not_known_to_be_as_it_was_read_back() -> None:
+    lamp = lamp_of(LightService(has_shutter=True))
+    lamp.begin_dark(0.5)
+    lamp.off()
+    lamp.note(OFF)
+    assert not lamp.stays_dark(0.5)
+
+
+def test_a_dark_lamp_without_a_shutter_gets_the_power_that_it_is_to_have_when_it_is_lit() -> None:
+    service = LightService(has_shutter=False)
+    lamp = lamp_of(service)
+    lamp.begin_dark(0.5)
+    lamp.note(LightState(power=0.0))
+    assert lamp.stays_dark(0.2)
+    lamp.begin_lit()
+    assert service.log[-1] == ("set_light", {"power": 0.2})

@@ -149,6 +149,19 @@ def test_a_mask_is_made_ready_without_being_shown(calls):
     assert calls.sent == (MASK.mask, (4, 6), MASK.hash)
 
 
+def test_the_mask_that_was_shown_or_made_ready_last_is_not_sent_to_be_made_ready_once_more(calls):
+    dmd, other = modulator(calls), PackedMask.of(255 - PIXELS)
+    dmd.prepare(MASK)
+    dmd.prepare(MASK)
+    assert calls.log == ["dmd.prepare_mask"]
+    with dmd.showing(other, calls.lighting()):
+        pass
+    dmd.prepare(other)
+    assert calls.log.count("dmd.prepare_mask") == 1
+    dmd.prepare(MASK)
+    assert calls.log.count("dmd.prepare_mask") == 2
+
+
 def test_levels_that_a_modulator_does_not_have_are_refused():
     grey = PIXELS.copy()
     grey[0, 0] = 17

@@ -10,7 +10,9 @@ import pytest
 
 from parfocal.core.channels import ChannelPreset, ChannelState
 from parfocal.core.errors import DeviceError
+from parfocal.runs.instruments.instruments import InstrumentRestartedError
 from parfocal.runs.instruments.run_light import RunLight
+from parfocal.runs.instruments.shared_instruments import SharedInstruments
 from parfocal.runs.plans.event import Event
 from parfocal.testing.clock import JumpClock
 
@@ -20,6 +22,8 @@ class Calls:
 
     def __init__(self) -> None:
         self.log: list[str] = []
+        self.asked: list[tuple[Any, ...]] = []
+        self.power = 0.5
 
     def ask(self, service: str, command: str, *_: Any, **__: Any) -> Any:
         self.log.append(f"{service}.{command}")
@@ -27,8 +31,9 @@ class Calls:
             return {"nucleus": ChannelPreset(light="excitation", power=0.5)}
         return ChannelState(name="nucleus", power=0.5)
 
-    def begin(self, service: str, command: str, *_: Any, **__: Any) -> Any:
+    def begin(self, service: str, command: str, *values: Any, **__: Any) -> Any:
         self.log.append(f"{service}.{command}")
+        self.asked.append((command, *values))
         log = self.log
 
         class Begun:
@@ -50,7 +55,7 @@ class Calls:
 
     def result(self, call: Any) -> ChannelState:
         call.end()
-        return ChannelState(name="nucleus", power=0.5)
+        return ChannelState(name="nucleus", light="excitation", power=self.power)
 
     def results(self, calls: list[Any]) -> list[ChannelState]:
         return [self.result(call) for call in calls]
@@ -74,8 +79,10 @@ class Calls:
 EVENT = Event(number=0, kind="image", channel="nucleus")
 
 
-def light_of(calls: Calls) -> RunLight:
-    light = RunLight(calls, JumpClock(), "channels", ("excitation",))  # type: ignore[arg-type]
+def light_of(
+    calls: Calls, lights: tuple[str, ...] = ("excitation",), use: SharedInstruments | None = None
+) -> RunLight:
+    light = RunLight(calls, JumpClock(), "channels", lights, use=use)  # type: ignore[arg-type]
     light.learn()
     return light
 
@@ -215,3 +222,43 @@ def test_a_light_that_could_not_be_lit_is_off_and_its_channel_is_set_anew() -> N
         pass
     assert calls.log[-4:-2] == ["channels.off", "excitation.off"], "the shutter may be open"
     assert calls.log[-2:] == ["channels.set_channel", "channels.set_channel has ended"]
+
+
+def set_twice(light: RunLight, calls: Calls) -> tuple[bool, bool]:
+    """Set a channel and another; return whether each was set as by somebody who is alone."""
+    for event in (EVENT, msgspec.structs.replace(EVENT, power=0.1)):
+        with light.setting(event):
+            pass
+    (*_, first), (*_, second) = calls.asked[-2:]
+    return first, second
+
+
+def test_from_the_second_channel_on_no_more_is_set_than_differs() -> None:
+    calls, use = Calls(), SharedInstruments()
+    light = light_of(calls, use=use)
+    light.open(leased=False)
+    assert set_twice(light, calls) == (False, True)
+    use.untouched = False  # somebody else has used an instrument
+    assert set_twice(light, calls) == (False, True)
+    light.open(leased=False)
+    assert set_twice(light, calls) == (False, True)
+
+
+@pytest.mark.parametrize("why", ["a light is not the run's", "services are used without a claim"])
+def test_all_is_set_each_time_where_others_may_change_it(why: str) -> None:
+    calls, use = Calls(), SharedInstruments()
+    use.forced = why == "services are used without a claim"
+    light = light_of(calls, ("excitation",) if use.forced else (), use)
+    light.open(leased=False)
+    assert set_twice(light, calls) == (False, False)
+
+
+def test_a_light_that_has_lost_its_power_since_it_was_set_is_not_exposed_with() -> None:
+    calls = Calls()
+    light = light_of(calls)
+    with light.setting(EVENT):
+        pass
+    calls.power = 0.0
+    with pytest.raises(InstrumentRestartedError, match=r"'excitation' .* a power of 0 instead of 0\.5"):
+        light.light_up()
+    assert not light.is_set(EVENT)

@@ -436,6 +436,21 @@ class Channels(Device, Protocol):
 
 
 @runtime_checkable
+class SwitchesChannels(Protocol):
+    """Channels that can change no more than differs, for somebody who uses lights and camera alone."""
+
+    def switch_channel(
+        self, name: str, exposure_ms: float | None = None, power: float | None = None
+    ) -> ChannelState | None:
+        """Begin to set a preset as `Channels.set_channel` does, but ask neither the camera nor what is dark.
+
+        A light that was left dark by the channels, with the power that it is to have, is not asked again. The
+        exposure is set by whoever exposes; what is read back from then on is without it.
+        """
+        ...
+
+
+@runtime_checkable
 class HasVersions(Protocol):
     """A device that knows the versions of what it drives: a firmware, a vendor's library, a serial number."""
 

@@ -15,7 +15,7 @@ from parfocal.devices.registry import make_device
 from parfocal.ipc import all_results
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from parfocal.core.channels import LightState
     from parfocal.devices.context import DeviceContext
@@ -132,7 +132,7 @@ class ChannelPresets:
         self._lamps: dict[str, Lamp] = {}
         self._camera: Any = None
         self._found: FoundState | None = None
-        self._opened = False
+        self._opened = self._leaves_camera = False
 
     @property
     def presets(self) -> Mapping[str, ChannelPreset]:
@@ -185,23 +185,18 @@ class ChannelPresets:
         self, name: str, exposure_ms: float | None = None, power: float | None = None
     ) -> ChannelState | None:
         """Begin to set a channel, in the dark; return what was read back if it has settled by then."""
-        self._check_open()
-        preset = self._checked(name, exposure_ms, power)
-        found = self._found or self._read_found()
-        exposure = exposure_ms or preset.exposure_ms or found.exposure_ms
-        if exposure is not None:
-            check_values(found.limits, {"exposure_ms": exposure})
-        self._found = found
-        powers = {preset.light: _first(power, preset.power)}
-        darkened = [lamp.begin_dark(powers.get(lamp.name)) for lamp in self._lamps.values()]
-        answers = all_results(*darkened, *self._begin_exposure(exposure))
-        if self._path is not None and preset.filter:
-            self._path.select(preset.filter)
-        self._name, self._arrived_ns = name, None
-        if not self.is_settled():
-            return None
-        states = dict(zip(self._lamps, answers, strict=False))
-        return self._state(states.get(preset.light), None if exposure is None else answers[-1])
+        exposure = self._checked_exposure(name, exposure_ms, power)
+        self._leaves_camera = False
+        return self._begin(name, power, tuple(self._lamps.values()), exposure)
+
+    def switch_channel(
+        self, name: str, exposure_ms: float | None = None, power: float | None = None
+    ) -> ChannelState | None:
+        """Begin to set a channel as `set_channel` does, but ask neither the camera nor what it left dark."""
+        self._checked_exposure(name, exposure_ms, power)
+        self._leaves_camera, power_of = True, self._power_of(name, power)
+        lamps = tuple(lamp for lamp in self._lamps.values() if not lamp.stays_dark(power_of(lamp.name)))
+        return self._begin(name, power, lamps)
 
     def is_settled(self) -> bool:
         """Whether the filter has arrived, and the channel's own time has passed since."""
@@ -221,18 +216,23 @@ class ChannelPresets:
         lamp = self._lamp()
         if lamp is None:
             return self.channel()
-        return self._read(lamp.begin_lit() if lit else lamp.begin_dark())
+        setting = lamp.begin_lit() if lit else lamp.begin_dark()
+        state, *exposure_ms = all_results(setting, *self._begin_reading_camera())
+        return self._state(lamp.note(state), *exposure_ms)
 
     def channel(self) -> ChannelState:
-        """Return what everything stands at."""
+        """Return what everything stands at; not the exposure after `switch_channel`."""
         self._check_open()
-        lamp = self._lamp()
-        return self._read(*([] if lamp is None else [lamp.begin_reading()]))
+        lamp, reading = self._lamp(), self._begin_reading_camera()
+        if lamp is None:
+            return self._state(None, *all_results(*reading))
+        return self._state(*all_results(lamp.begin_reading(), *reading))
 
     def restore(self, lit: bool = False) -> None:
         """Put back what was found; nothing, if no channel was set since."""
         self._check_open()
         found, self._found, self._name = self._found, None, ""
+        self._leaves_camera = False
         if found is None:
             return
         lights = found.lights.items()
@@ -241,6 +241,39 @@ class ChannelPresets:
         if self._path is not None and found.filter:
             self._path.select(found.filter)
         all_results(*(self._lamps[name].begin_lit() for name, light in lights if lit and light.lit))
+
+    def _begin(
+        self, name: str, power: float | None, lamps: tuple[Lamp, ...], exposure_ms: float | None = None
+    ) -> ChannelState | None:
+        """Begin to set a channel, with some lamps to be made dark, and an exposure for the camera or none."""
+        preset, power_of = self._presets[name], self._power_of(name, power)
+        darkened = [dark.begin_dark(power_of(dark.name)) for dark in lamps]
+        answers = all_results(*darkened, *self._begin_exposure(exposure_ms))
+        for dark, state in zip(lamps, answers, strict=False):
+            dark.note(state)
+        if self._path is not None and preset.filter:
+            self._path.select(preset.filter)
+        self._name, self._arrived_ns = name, None
+        if not self.is_settled():
+            return None
+        lamp = self._lamp()
+        return self._state(None if lamp is None else lamp.state, *answers[len(lamps) :])
+
+    def _power_of(self, name: str, power: float | None) -> Callable[[str], float | None]:
+        """Return what tells the power that a light is to have in a channel; None for other lights."""
+        preset = self._presets[name]
+        return {preset.light: _first(power, preset.power)}.get
+
+    def _checked_exposure(self, name: str, exposure_ms: float | None, power: float | None) -> float | None:
+        """Return the exposure of a channel, None for no camera, or say what is wrong; note what was found."""
+        self._check_open()
+        preset = self._checked(name, exposure_ms, power)
+        found = self._found or self._read_found()
+        exposure = exposure_ms or preset.exposure_ms or found.exposure_ms
+        if exposure is not None:
+            check_values(found.limits, {"exposure_ms": exposure})
+        self._found = found
+        return exposure
 
     def _checked(self, name: str, exposure_ms: float | None, power: float | None) -> ChannelPreset:
         """Return a preset that takes these values, or say what is wrong with them."""
@@ -273,13 +306,12 @@ class ChannelPresets:
             limits=limits,
         )
 
-    def _read(self, *reading: Call) -> ChannelState:
-        """Read everything back: the lamp of the channel, if it has one, is being read by a call."""
-        exposing = [] if self._camera is None else [self._submit_to_camera("exposure_ms")]
-        answers = all_results(*reading, *exposing)
-        return self._state(answers[0] if reading else None, answers[-1] if exposing else None)
+    def _begin_reading_camera(self) -> list[Call]:
+        """Ask the camera for its exposure, unless there is none, or it is somebody else's business."""
+        asks = self._camera is not None and not self._leaves_camera
+        return [self._submit_to_camera("exposure_ms")] if asks else []
 
-    def _state(self, light: LightState | None, exposure_ms: float | None) -> ChannelState:
+    def _state(self, light: LightState | None, exposure_ms: float | None = None) -> ChannelState:
         """Return what everything stands at, of what its lamp and the camera have answered."""
         lamp = self._lamp()
         found = None if lamp is None or light is None else lamp.found(light)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
 from parfocal.core.channels import ChannelPreset, ChannelState
 from parfocal.core.errors import BadInputError, DeviceError, DeviceTimeoutError
-from parfocal.core.protocols import Channels, HasSwitchTimes
+from parfocal.core.protocols import Channels, HasSwitchTimes, SwitchesChannels
 from parfocal.devices.device_host import DeviceConfig, DeviceHost
+from parfocal.devices.lamps import POWER_WITHIN
 from parfocal.ipc import RECEIVER, URGENT, command, current_call
 
-_POWER_WITHIN = 0.01
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class ChannelsConfig(DeviceConfig):
@@ -47,18 +49,27 @@ class ChannelsHost(DeviceHost):
 
     @command(lane="channel", effect="changes")
     def set_channel(
-        self, name: str, exposure_ms: float | None = None, power: float | None = None, lit: bool = True
+        self,
+        name: str,
+        exposure_ms: float | None = None,
+        power: float | None = None,
+        lit: bool = True,
+        alone: bool = False,
     ) -> ChannelState:
         """Set a channel, wait until it has settled, let its light through; returns what is read back.
 
         An exposure or a power that is given replaces the preset's own; one that the channel does not take is
         refused before anything changes. Without `lit` its light stays behind the shutter. Cancelled, or
         failed, it is dark.
+
+        Whoever uses the lights and the camera `alone`, as a run does that claims them, and sets the exposure
+        with each frame, has no more changed than differs: lights that were left dark are not asked again, and
+        the camera is not.
         """
         offs = self._offs
         try:
             with self.lock:
-                settled = self.device.set_channel(name, exposure_ms, power)
+                settled = self._way_to_set(alone)(name, exposure_ms, power)
             if settled is None:
                 self._settle(name)
             with self.lock:
@@ -144,6 +155,10 @@ class ChannelsHost(DeviceHost):
         """Return the channels, and the name of the one that is set."""
         return self.device.state()
 
+    def _way_to_set(self, alone: bool) -> Callable[[str, float | None, float | None], ChannelState | None]:
+        device = self.device
+        return device.switch_channel if alone and isinstance(device, SwitchesChannels) else device.set_channel
+
     def _set_lit(self, lit: bool) -> ChannelState:
         """Open or close the shutter; failing, also where only the reading back does, all lights go off."""
         offs = self._offs
@@ -186,7 +201,7 @@ class ChannelsHost(DeviceHost):
         wrong = []
         if preset.filter and state.filter != preset.filter:
             wrong.append(f"filter {state.filter!r} instead of {preset.filter!r}")
-        if wanted is not None and (state.power is None or abs(state.power - wanted) > _POWER_WITHIN):
+        if wanted is not None and (state.power is None or abs(state.power - wanted) > POWER_WITHIN):
             wrong.append(f"a power of {state.power} instead of {wanted}")
         if preset.light and lit and wanted != 0 and not state.lit:
             wrong.append(f"light {preset.light!r} dark")

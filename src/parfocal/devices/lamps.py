@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 ANSWER_S = 10.0
 """How long a service may take to do something quick."""
+POWER_WITHIN = 0.01
+"""By how much a power that is read back may differ from what was asked for."""
 
 
 class FoundLight(NamedTuple):
@@ -42,17 +44,41 @@ class Lamp:
         self._has_shutter: bool = self._service.has_shutter(timeout_s=ANSWER_S)
         self._wanted = 0.0
         self._offs = PendingCalls()
+        self._offs_asked = self._offs_before = 0  # the latter: when it was set last
+        self._state: LightState | None = None
 
     def begin_dark(self, power: float | None = None) -> Call:
         """Keep its light from the sample, and set the power that it has when it is lit; None leaves that.
 
         The call's result, a `LightState`, is there when it is dark.
         """
-        if power is not None:
-            self._wanted = power
+        self._will_have(power)
         if self._has_shutter:
             return self._set(power=power, shutter_open=False)
         return self._set(power=0.0)
+
+    def stays_dark(self, power: float | None = None) -> bool:
+        """Return whether `begin_dark` would change nothing, by what was read back when this set it last.
+
+        If so, it will have that power when it is lit. What others do with the light is not known here.
+        """
+        state = self._state
+        if state is None or state.reaches_sample or self._offs_asked != self._offs_before:
+            return False
+        if self._has_shutter and power is not None and abs(state.power - power) > POWER_WITHIN:
+            return False
+        self._will_have(power)
+        return True
+
+    def note(self, state: LightState) -> LightState:
+        """Keep what was read back when what was begun last had ended; return that."""
+        self._state = state
+        return state
+
+    @property
+    def state(self) -> LightState | None:
+        """What was read back when this set it last; None if that is not known."""
+        return self._state
 
     def begin_lit(self) -> Call:
         """Let its light reach the sample; the call's result, a `LightState`, is there when it does."""
@@ -72,9 +98,15 @@ class Lamp:
 
         What is set afterwards waits until it is done.
         """
+        self._offs_asked += 1
         self._offs.add(self._submit("off"))
 
+    def _will_have(self, power: float | None) -> None:
+        if power is not None:
+            self._wanted = power
+
     def _set(self, **what: Any) -> Call:
+        self._state, self._offs_before = None, self._offs_asked
         self._offs.wait(ANSWER_S)
         return self._submit("set_light", **what)
 

@@ -146,7 +146,8 @@ class EventExposure:
         )
 
     def _snap(self, event: Event, number: int) -> FrameHeader:
-        header = self._camera.snap(event, number, self._light.exposure_ms(event))
+        exposure_ms = self._exposure_ms(event) if event.channel else event.exposure_ms
+        header = self._camera.snap(event, number, exposure_ms or None)
         if lost := self._light.renew():
             raise InstrumentRestartedError(f"{lost} ended during the exposure: it was dark", source=lost)
         return header

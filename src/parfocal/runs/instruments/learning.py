@@ -83,7 +83,7 @@ def declared_times(parts: InstrumentParts, camera_kept_as: str, *, with_calls: b
         of_camera = parts.calls.declared_times(camera)
     calls_s = parts.calls.round_trips_s(_reads(parts)) if with_calls else {}
     camera_s = calls_s.get(camera, 0.0)
-    light = parts.light.times(calls_s, camera_s)
+    light = parts.light.times(calls_s)
     return DeviceTimes(
         axes=parts.stages.times(calls_s),
         switch_s=dict(light.switch_s),

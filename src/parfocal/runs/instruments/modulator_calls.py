@@ -32,6 +32,7 @@ class ModulatorCalls:
 
     def __init__(self, calls: InstrumentCalls, modulator: str, use: SharedInstruments) -> None:
         self._calls, self._modulator, self._use = calls, modulator, use
+        self._prepared: int | None = None  # the hash of the mask that it has made ready last
 
     def learn(self) -> ModulatorCalibration | None:
         """Ask where the camera's pixels lie on it; None if nobody knows, or without a modulator."""
@@ -55,8 +56,13 @@ class ModulatorCalls:
             self._calls.result(blanking)
 
     def prepare(self, mask: PackedMask) -> None:
-        """Have the modulator make ready what it takes to show a mask. Any thread; waits for nothing."""
-        self._calls.tell(self._modulator, "prepare_mask", *_arguments(mask))
+        """Have the modulator make ready what it takes to show a mask. Any thread; waits for nothing.
+
+        It keeps that of the last one: the same mask once more needs no message.
+        """
+        if mask.hash != self._prepared:
+            self._prepared = mask.hash
+            self._calls.tell(self._modulator, "prepare_mask", *_arguments(mask))
 
     @contextmanager
     def showing(
@@ -86,6 +92,8 @@ class ModulatorCalls:
             return
         command = ("show_all",) if mask is None else ("show_mask", *_arguments(mask))
         self.wait_blank()
+        if mask is not None:
+            self._prepared = mask.hash
         try:
             with lighting:
                 shown = self._ask(*command)

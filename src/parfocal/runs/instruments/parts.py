@@ -63,7 +63,7 @@ def instrument_parts(
             settings.sequenced_channels,
         ),
         stages=Stages(calls, settings.xy, settings.z),
-        light=RunLight(calls, clock, settings.channels, settings.lights, settings.modulator),
+        light=RunLight(calls, clock, settings.channels, settings.lights, settings.modulator, use),
         modulator=ModulatorCalls(calls, settings.modulator, use),
         services=ServiceCalls(calls, clock, log),
     )

@@ -167,6 +167,7 @@ class RigInstruments:
         stopped = f"the camera was stopped from outside by {what.caller}" if stops_camera else ""
         if stops_camera:
             self._camera.others_stopped_it()
+        self.use.untouched = False
         self._interfered(f"{service}.{what.command}", what.caller, stopped)
 
     def open(self, start: RunStart) -> str:
@@ -183,7 +184,9 @@ class RigInstruments:
 
     def _hold(self, service: str, start: RunStart) -> None:
         """Claim a service, unless that is forced, for this run and those that share its instruments."""
-        if not start.by_force:
+        if start.by_force:
+            self.use.forced = True
+        else:
             self._calls.claim(service, start.run, partial(self._heard, service))
         self.use.held.add(service)
         self._held.append(service)

@@ -12,6 +12,8 @@ import msgspec
 from parfocal.core.channels import ChannelPreset, ChannelState
 from parfocal.core.errors import CommandError
 from parfocal.ipc import PendingCalls
+from parfocal.runs.instruments.instruments import InstrumentRestartedError
+from parfocal.runs.instruments.shared_instruments import SharedInstruments
 from parfocal.runs.instruments.timed_call import TimedCall
 
 if TYPE_CHECKING:
@@ -66,6 +68,8 @@ class RunLight:
         The services of lights.
     modulator : str
         The service of the modulator before one of them; "" for none. It is blank where the light is off.
+    use : SharedInstruments, optional
+        What is known to all runs that share the lights.
 
     Attributes
     ----------
@@ -82,8 +86,10 @@ class RunLight:
         channels: str,
         lights: tuple[str, ...],
         modulator: str = "",
+        use: SharedInstruments | None = None,
     ) -> None:
         self._calls, self._clock = calls, clock
+        self._use = use or SharedInstruments()
         self._channels, self._lights, self._modulator = channels, lights, modulator
         self._presets: dict[str, ChannelPreset] = {}
         self._found: dict[str, float] = {}
@@ -113,32 +119,28 @@ class RunLight:
         """The lights of the channels."""
         return frozenset(preset.light for preset in self._presets.values()) - {""}
 
-    def times(self, calls_s: Mapping[str, float], camera_s: float) -> LightTimes:
+    def times(self, calls_s: Mapping[str, float]) -> LightTimes:
         """Return how long changes of the light take, as declared, and with what calls take.
 
-        Whoever sets a channel asks camera and lamps at once, and then reads them back, at once as well.
+        Whoever sets a channel asks all lamps at once.
 
         Parameters
         ----------
         calls_s : mapping of str to float
             How long a call to each service takes; one that is not named, none.
-        camera_s : float
-            How long one to the camera takes.
         """
         if not self._channels:
             return LightTimes()
         lamps = self.lamps
         lamp_s = max((calls_s.get(lamp, 0.0) for lamp in lamps), default=0.0)
         shutter_s = max((self._calls.declared_times(lamp).get("shutter", 0.0) for lamp in lamps), default=0.0)
-        set_s = calls_s.get(self._channels, 0.0) + max(camera_s, _CALLS_OF_SHUTTER * lamp_s)
-        set_s += max(camera_s, lamp_s)  # to read it back
+        set_s = calls_s.get(self._channels, 0.0) + _CALLS_OF_SHUTTER * lamp_s
         declared = self._calls.ask(self._channels, "switch_times", returns=dict[str, dict[str, float]])
         switch_s = {
             before: {after: seconds + set_s for after, seconds in row.items()}
             for before, row in declared.items()
         }
-        lit_s = shutter_s + calls_s.get(self._channels, 0.0) + max(camera_s, _CALLS_OF_SHUTTER * lamp_s)
-        return LightTimes(switch_s, lit_s, self._kept_as(declared))
+        return LightTimes(switch_s, shutter_s + set_s, self._kept_as(declared))
 
     def _kept_as(self, declared: dict[str, dict[str, float]]) -> str:
         """Return under which name measured times of the light are kept: they are of these channels."""
@@ -153,6 +155,7 @@ class RunLight:
 
     def open(self, *, leased: bool) -> None:
         """Lease every light, unless somebody else does, and note the power of what no channel switches."""
+        self._use.untouched = False
         outputs = [(light, "") for light in self._lights]
         outputs += [(self._channels, _LIGHT)] if self._channels else []
         outputs += [(self._modulator, "")] if self._modulator else []
@@ -208,9 +211,15 @@ class RunLight:
     def _begin_setting(self, event: Event) -> Call:
         self._set, self._lit = None, False
         self._offs.wait()
+        alone, self._use.untouched = self._is_alone, True
         return self._calls.begin(
-            self._channels, "set_channel", *event.light, False, limit_s=_SETTLE_S, returns=ChannelState
+            self._channels, "set_channel", *event.light, False, alone, limit_s=_SETTLE_S, returns=ChannelState
         )
+
+    @property
+    def _is_alone(self) -> bool:
+        """Whether nobody else has used the lights since a channel was set: no more is set than differs."""
+        return self._use.untouched and not self._use.forced and self.lamps.issubset(self._lights)
 
     @contextmanager
     def setting(self, event: Event) -> Iterator[TimedCall]:
@@ -260,6 +269,8 @@ class RunLight:
                 lit.append(self._calls.begin(self._channels, "open_shutter", returns=ChannelState))
             yield
             states = self._calls.results(lit)
+            if has_channel:
+                self._check_has_power(states[-1])
         except BaseException:
             for call in lit:  # what has not begun would light it up after it is switched off
                 self._calls.give_up(call)
@@ -269,6 +280,13 @@ class RunLight:
             self.power = states[-1].power
         self._lit = True
         self.lit_within_s = (self._clock.monotonic_ns() - began_ns) * 1e-9
+
+    def _check_has_power(self, state: ChannelState) -> None:
+        """Raise if the light of the channel has lost its power since that was set."""
+        if self.power and state.power == 0:
+            raise InstrumentRestartedError(
+                f"light {state.light!r} stands at a power of 0 instead of {self.power}", source=state.light
+            )
 
     @contextmanager
     def stepping_to(self, event: Event) -> Iterator[None]:

@@ -24,6 +24,10 @@ class SharedInstruments:
         The services that one of them holds.
     blanking : Call or None
         By which the light modulator is made blank after the last stimulus, until somebody has waited for it.
+    forced : bool
+        Whether one of them uses services without a claim: others may change them, and nobody hears of it.
+    untouched : bool
+        Whether nobody else has changed anything since one of them has set a channel.
     """
 
     def __init__(self) -> None:
@@ -32,3 +36,4 @@ class SharedInstruments:
         self.claiming = threading.Lock()
         self.held: set[str] = set()
         self.blanking: Call | None = None
+        self.forced = self.untouched = False
