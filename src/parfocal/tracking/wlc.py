@@ -202,10 +202,12 @@ def _checked(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     force, extension = np.asarray(force_pn, dtype=float), np.asarray(extension_nm, dtype=float)
     sigma = np.ones_like(extension) if sigma_nm is None else np.asarray(sigma_nm, dtype=float)
-    if force.ndim != 1 or force.shape != extension.shape or force.shape != sigma.shape or force.size < fewest:
+    if force.ndim != 1 or force.shape != extension.shape or force.shape != sigma.shape:
+        shapes = f"{force.shape}, {extension.shape} and {sigma.shape}"
+        raise BadInputError(f"forces, extensions and sigmas must be as many numbers in a row, not {shapes}")
+    if force.size < fewest:
         raise BadInputError(
-            f"a chain needs at least {fewest} forces and as many extensions (and sigmas), "
-            f"not {force.shape} and {extension.shape}"
+            f"a chain needs at least {fewest} points of force and extension, not {force.size}"
         )
     for name, values in (("force_pn", force), ("sigma_nm", sigma)):
         wrong = values[~(np.isfinite(values) & (values > 0))]
