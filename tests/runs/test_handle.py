@@ -178,7 +178,7 @@ def test_events_are_read_a_page_at_a_time(fake, handle):
 
 
 @pytest.mark.parametrize(
-    ("particles", "p"), [([1.5], 0), (["a"], 0), ("3", 0), ([float("nan")], 0), ([3], 0.5)]
+    ("particles", "p"), [([1.5], 0), (["a"], 0), ("3", 0), (3, 0), ([float("nan")], 0), ([3], 0.5)]
 )
 def test_cells_are_picked_by_whole_numbers(particles, p, watch):
     with pytest.raises(BadInputError, match="particles and p are whole numbers, not"):

@@ -18,8 +18,9 @@ from parfocal.runs.pipeline.requested_run import requested_run
 from parfocal.runs.pipeline.running import PipelineRunner
 from parfocal.runs.pipeline.step import Step, resolve
 from parfocal.runs.plans.sequence import Sequence
+from parfocal.testing.steps import bright
 
-STEPS = "parfocal.testing.steps:"
+STEPS, CELLS = "parfocal.testing.steps:", "parfocal.analysis.cells."
 MASKED = Pipeline(segment=STEPS + "bright", stimulate=STEPS + "everything")
 NO_LABELS = "labels must be whole numbers of the shape (4, 4), not float64 of the shape (2, 2)"
 STIMULI = {"stim_channels": [{"config": "blue", "exposure": 5}], "stim_frames": "all"}
@@ -92,12 +93,58 @@ def test_a_wrong_field_is_named_with_its_value(fields, told):
             Step(call=STEPS + "ByLabel", settings={"frist": 2}),
             "no setting 'frist'; did you mean 'first'?",
         ),
+        (
+            "segment",
+            Step(call=STEPS + "bright", settings={"above": "much"}),
+            "setting 'above' must be a number, not 'much'",
+        ),
+        (
+            "segment",
+            Step(call=STEPS + "bright", settings={"above": float("nan")}),
+            "setting 'above' must be a number, not nan",
+        ),
+        (
+            "segment",
+            Step(call=CELLS + "segment:otsu", settings={"min_area_px": 2.5}),
+            "setting 'min_area_px' must be a whole number, not 2.5",
+        ),
+        (
+            "segment",
+            Step(call=CELLS + "segment:otsu", settings={"smooth_px": None}),
+            "setting 'smooth_px' must be a number, not None",
+        ),
     ],
 )
 def test_a_step_that_does_not_fit_is_refused_with_the_nearest_name(stage, step, told):
     with pytest.raises(BadInputError) as caught:
         resolve(stage, step)
     assert told in str(caught.value)
+
+
+def test_a_setting_that_may_be_missing_may_be_none():
+    resolve("stimulate", Step(call=CELLS + "masks:part_of_cells", settings={"angle": None}))
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (
+            bright,
+            "segment: a step is given by its address, which other processes import: "
+            + repr(STEPS + "bright"),
+        ),
+        (lambda image: image, "write the function into a module file and name it 'module:function'"),
+    ],
+)
+def test_a_function_itself_is_refused_with_its_address(given, told):
+    with pytest.raises(BadInputError) as caught:
+        Pipeline(segment=given)
+    assert told in str(caught.value)
+
+
+def test_a_step_that_its_module_lacks_is_told_with_the_nearest_name():
+    with pytest.raises(ConfigError, match="has no 'otsuu'; did you mean 'otsu'"):
+        pipeline_request({"segment": CELLS + "segment:otsuu"})
 
 
 def test_a_module_that_is_not_there_is_told():

@@ -8,6 +8,7 @@ import re
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from parfocal.core.errors import BadInputError, ConfigError, nearest
@@ -157,9 +158,9 @@ def load_object(address: str, what: str) -> Any:
     --------
     >>> load_object("math:pi", "constant 'math:pi'")
     3.141592653589793
-    >>> load_object("math:pie", "constant 'math:pie'")
+    >>> load_object("math:pie", "pie")
     Traceback (most recent call last):
-    parfocal.core.errors.ConfigError: constant 'math:pie' cannot be imported: math has no 'pie'
+    parfocal.core.errors.ConfigError: pie cannot be imported: math has no 'pie'; did you mean 'pi'?
     """
     module_name, _, name = address.partition(":")
     try:
@@ -167,8 +168,14 @@ def load_object(address: str, what: str) -> Any:
     except (Exception, SystemExit) as error:  # border to code of others, whatever it raises
         raise ConfigError(f"{what} cannot be imported: {type(error).__name__}: {error}") from error
     if not hasattr(module, name):
-        raise ConfigError(f"{what} cannot be imported: {module_name} has no {name!r}")
+        raise ConfigError(f"{what} cannot be imported: {module_name} has no {name!r}{_hint(name, module)}")
     return getattr(module, name)
+
+
+def _hint(name: str, module: ModuleType) -> str:
+    """Return the nearest of a module's names, as the end of a sentence; "" if none is near."""
+    told = nearest(name, (known for known in vars(module) if not known.startswith("_")))
+    return f"; {told}" if told.startswith("did you mean") else ""
 
 
 def load_service(factory: str) -> type[Service]:

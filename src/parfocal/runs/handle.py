@@ -167,11 +167,11 @@ class RunHandle:
         They are from the next image of that position on, until others are picked. It is noted among the
         commands of the run.
         """
-        given = list(particles)
         try:
+            given = list(particles)
             return self._ask("pick_cells", [index(number) for number in given], index(p))
         except TypeError as error:
-            raise BadInputError(f"particles and p are whole numbers, not {given!r} and {p!r}") from error
+            raise BadInputError(f"particles and p are whole numbers, not {particles!r} and {p!r}") from error
 
     def extend(self, plan: AnyPlan) -> RunStatus:
         """Append a plan: its times and its t indices follow those of what is there."""

@@ -230,6 +230,14 @@ def test_a_line_moves_across_the_whole_field():
         (lambda: masks.centre_circle((4, 4), -1), "diameter"),
         (lambda: masks.moving_line((4, 4), 5, 5, width_px=2), "0 to 4, not 5"),
         (lambda: masks.top_edge(np.ones((2, 2), int), width_px=0), "width_px"),
+        (lambda: masks.line((4, 4), width_px=np.inf), "width_px must be above 0, not inf"),
+        (lambda: masks.line((4, 4), width_px=2, angle=np.nan), "angle must be a finite number, not nan"),
+        (lambda: masks.line((4, 4), width_px=2, at=np.inf), "at must be a finite number, not inf"),
+        (lambda: masks.part_of_cells(np.ones((2, 2), int), angle=np.inf), "angle must be a finite number"),
+        (lambda: measure(np.ones((2, 2), int), {}, ring_px=np.nan), "ring_px must be 0 or more, not nan"),
+        (lambda: measure(np.ones((2, 2), int), {}, ring_px=2, gap_px=-1), "gap_px must be 0 or more, not -1"),
+        (lambda: NearestLinker(np.inf), "search_px must be above 0, not inf"),
+        (lambda: NearestLinker(5, memory=np.nan), "memory must be 0 or more, not nan"),
     ],
 )
 def test_wrong_values_are_named(call, named):

@@ -113,6 +113,11 @@ def test_small_ones_go_and_the_others_keep_their_order():
         (lambda: otsu(np.zeros((40, 40)), smooth_px=-1), "smooth_px"),
         (lambda: local_threshold(np.zeros((40, 40)), size_px=30), "size_px"),
         (lambda: split_touching(np.zeros((4, 4), bool), depth_px=0), "depth_px"),
+        (lambda: split_touching(np.zeros((4, 4), bool), min_area_px=-1), "min_area_px must be 0 or more"),
+        (lambda: otsu(np.zeros((40, 40)), smooth_px=np.inf), "smooth_px must be 0 or more, not inf"),
+        (lambda: otsu(np.zeros((40, 40)), min_contrast=np.nan), "min_contrast must be 0 or more, not nan"),
+        (lambda: local_threshold(np.zeros((40, 40)), contrast=np.nan), "contrast must be 0 or more, not nan"),
+        (lambda: local_threshold(np.zeros((40, 40)), size_px=np.nan), "size_px must be odd"),
         (lambda: split_touching(np.zeros((4, 4))), "float64"),
     ],
 )

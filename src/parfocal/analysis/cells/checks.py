@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from parfocal.core.errors import BadInputError
@@ -11,9 +12,23 @@ if TYPE_CHECKING:
 
 
 def positive(value: float, name: str) -> float:
-    """Return a number that is above 0; `BadInputError` names any other."""
-    if not value > 0:
+    """Return a finite number that is above 0; `BadInputError` names any other."""
+    if not 0 < value < math.inf:
         raise BadInputError(f"{name} must be above 0, not {value}")
+    return value
+
+
+def at_least(least: float, value: float, name: str) -> float:
+    """Return a finite number that is not below `least`; `BadInputError` names any other."""
+    if not least <= value < math.inf:
+        raise BadInputError(f"{name} must be {least:g} or more, not {value}")
+    return value
+
+
+def finite(value: float, name: str) -> float:
+    """Return a number that is finite; `BadInputError` names any other."""
+    if not math.isfinite(value):
+        raise BadInputError(f"{name} must be a finite number, not {value}")
     return value
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from parfocal.analysis.cells.checks import at_least
 from parfocal.core.errors import BadInputError, nearest
 
 if TYPE_CHECKING:
@@ -34,8 +35,7 @@ def brightest(columns: Mapping[str, NDArray[Any]], column: str, count: int) -> N
     >>> brightest({"mean_erk": np.array([5.0, 9.0, 7.0, np.nan])}, "mean_erk", 2)
     array([False,  True,  True, False])
     """
-    if count < 0:
-        raise BadInputError(f"count must be 0 or more cells, not {count}")
+    at_least(0, count, "count")
     values = np.asarray(_column(columns, column), dtype=np.float64)
     order = np.argsort(-values, kind="stable")  # NaN comes last
     chosen = np.zeros(values.size, dtype=bool)
@@ -51,8 +51,7 @@ def every(columns: Mapping[str, NDArray[Any]], k: int, first: int = 0) -> NDArra
     >>> every({"particle": np.array([4, 7, 10, 3])}, 2)
     array([ True, False,  True, False])
     """
-    if k < 1:
-        raise BadInputError(f"k must be 1 or more, not {k}")
+    at_least(1, k, "k")
     return np.asarray((_column(columns, "particle") - first) % k == 0)
 
 

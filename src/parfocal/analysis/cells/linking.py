@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from scipy.spatial import cKDTree
 
-from parfocal.analysis.cells.checks import positive
+from parfocal.analysis.cells.checks import at_least, positive
 from parfocal.analysis.cells.libraries import library
 from parfocal.analysis.cells.measure import centres_px
 from parfocal.core.errors import BadInputError
@@ -51,8 +51,7 @@ class NearestLinker:
     """
 
     def __init__(self, search_px: float = 20.0, memory: int = 1) -> None:
-        if memory < 0:
-            raise BadInputError(f"memory must be 0 or more time points, not {memory}")
+        at_least(0, memory, "memory")
         self._search_px, self._memory = positive(search_px, "search_px"), memory
         self._places: NDArray[np.float64] = np.empty((0, 2))  # of the cells that are known
         self._numbers: NDArray[np.int64] = np.empty(0, dtype=np.int64)

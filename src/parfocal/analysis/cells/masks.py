@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from parfocal.analysis.cells.checks import positive
+from parfocal.analysis.cells.checks import at_least, finite, positive
 from parfocal.core.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -73,7 +73,8 @@ def line(
            [0, 0, 1, 0, 0]])
     """
     y, x = _from_centre(shape)
-    turned = np.radians(angle)
+    turned = np.radians(finite(angle, "angle"))
+    finite(at, "at")
     across = x * np.cos(turned) + y * np.sin(turned)
     length = abs(shape[1] * np.cos(turned)) + abs(shape[0] * np.sin(turned))
     return np.asarray(np.abs(across - (at - 0.5) * length) <= positive(width_px, "width_px") / 2)
@@ -146,7 +147,7 @@ def part_of_cells(
     y, x = np.nonzero(_only(labels, chosen))
     cells_of, sizes = _numbered(labels[y, x])
     up, right = -y.astype(np.float64), x.astype(np.float64)
-    towards = _long_axes(cells_of, sizes, up, right) if angle is None else np.radians(angle)
+    towards = _long_axes(cells_of, sizes, up, right) if angle is None else np.radians(finite(angle, "angle"))
     along = up * np.sin(towards) + right * np.cos(towards)
     order = np.lexsort((-along, cells_of))  # cell by cell, each from the end that is lit
     place = np.arange(order.size) - np.repeat(np.cumsum(sizes) - sizes, sizes)
@@ -168,8 +169,7 @@ def top_edge(
            [1, 0],
            [0, 0]])
     """
-    if width_px < 1:
-        raise BadInputError(f"width_px must be 1 or more, not {width_px}")
+    at_least(1, width_px, "width_px")
     kept = _only(labels, chosen)
     shifted = np.zeros_like(kept)
     if width_px < kept.shape[0]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from scipy import ndimage
 
+from parfocal.analysis.cells.checks import at_least
 from parfocal.core.errors import BadInputError
 from parfocal.tracking.labelled import places
 
@@ -60,7 +61,7 @@ def measure(
     Raises
     ------
     BadInputError
-        If an image has another shape than the labels.
+        If an image has another shape than the labels, or a width is negative or not finite.
 
     References
     ----------
@@ -75,6 +76,8 @@ def measure(
     >>> measure(labels, {"erk": image}, ring_px=2)["ratio_erk"]
     array([3.])
     """
+    at_least(0, ring_px, "ring_px")
+    at_least(0, gap_px, "gap_px")
     columns = places(labels)
     rings = _rings(labels, ring_px, gap_px) if ring_px > 0 else None
     for channel, image in images.items():

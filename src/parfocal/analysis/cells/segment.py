@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from parfocal.analysis.cells.checks import one_image
+from parfocal.analysis.cells.checks import at_least, one_image
 from parfocal.analysis.cells.libraries import library
 from parfocal.analysis.cells.splitting import split_touching
 from parfocal.core.errors import BadInputError
@@ -59,6 +59,7 @@ def otsu(
     """
     from parfocal.analysis.cells.otsu_threshold import otsu_threshold  # it loads a compiler
 
+    at_least(0, min_contrast, "min_contrast")
     smooth = _smoothed(image, smooth_px)
     threshold = otsu_threshold(smooth)
     if not _is_median_below(smooth, threshold - min_contrast):
@@ -108,8 +109,10 @@ def local_threshold(
     BadInputError
         If `size_px` is even or below 3.
     """
-    if size_px < 3 or size_px % 2 == 0:
+    if size_px < 3 or size_px % 2 != 1:
         raise BadInputError(f"size_px must be odd and at least 3, not {size_px}")
+    at_least(0, contrast, "contrast")
+    at_least(0, min_contrast, "min_contrast")
     from parfocal.analysis.cells.otsu_threshold import otsu_threshold  # it loads a compiler
 
     smooth = _smoothed(image, smooth_px)
@@ -121,8 +124,7 @@ def local_threshold(
 
 def _smoothed(image: NDArray[Any], smooth_px: float) -> NDArray[np.float32]:
     one_image(image)
-    if not smooth_px >= 0:
-        raise BadInputError(f"smooth_px must be 0 or above, not {smooth_px}")
+    at_least(0, smooth_px, "smooth_px")
     from parfocal.tracking.smoothing import gaussian  # it loads a compiler
 
     return gaussian(image.astype(np.float32), smooth_px)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from parfocal.analysis.cells.checks import positive
+from parfocal.analysis.cells.checks import at_least, positive
 from parfocal.analysis.cells.libraries import library
 from parfocal.core.errors import BadInputError
 
@@ -57,6 +57,8 @@ def split_touching(
             f"{foreground.dtype} of shape {foreground.shape}"
         )
     positive(depth_px, "depth_px")
+    at_least(0, smooth_px, "smooth_px")
+    at_least(0, min_area_px, "min_area_px")
     from parfocal.tracking.components import pieces  # they load a compiler
     from parfocal.tracking.distance import distance_to_background
     from parfocal.tracking.smoothing import gaussian

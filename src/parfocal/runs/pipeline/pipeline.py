@@ -86,7 +86,7 @@ class Pipeline(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         for name in STEPS:
             value = getattr(self, name)
             if value is not None or name == "segment":
-                step = Step(call=value) if isinstance(value, str) else made(Step, value, name)
+                step = Step(call=value) if isinstance(value, str) else made(Step, _data(name, value), name)
                 msgspec.structs.force_setattr(self, name, step)
         for name, most in (("workers", MOST_WORKERS), ("queue", MOST_QUEUE)):
             value = number(getattr(self, name), name, least=1, most=most)
@@ -143,6 +143,17 @@ def pipeline_from_data(data: Any) -> Pipeline:
     steps = {name: data[name] for name in STEPS if name in data} if isinstance(data, dict) else {}
     as_steps = {name: {"call": step} if isinstance(step, str) else step for name, step in steps.items()}
     return made(Pipeline, {**data, **as_steps} if isinstance(data, dict) else data, "pipeline")
+
+
+def _data(name: str, given: Any) -> Any:
+    """Return what a step is made of; a function or class itself is refused with its address."""
+    if isinstance(given, Step) or not callable(given):
+        return given
+    module, function = getattr(given, "__module__", ""), getattr(given, "__qualname__", "")
+    step = Step(call=f"{module}:{function}")  # refuses what no other process can import
+    raise BadInputError(
+        f"{name}: a step is given by its address, which other processes import: {step.call!r}, not {given!r}"
+    )
 
 
 def _check_among(value: Any, known: tuple[str, ...], name: str) -> None:

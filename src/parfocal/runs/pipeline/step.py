@@ -12,6 +12,7 @@ import msgspec
 
 from parfocal.core.errors import BadInputError, nearest
 from parfocal.processes.loading import STEPS, load_object, plugins
+from parfocal.runs.pipeline.setting_check import check_setting
 
 _FIELD = ("shape", "t", "p", "time_points", "position", "well", "metadata")
 _IMAGES = ("image", "images", *_FIELD)
@@ -170,6 +171,7 @@ def _split(
     for name in given:
         if name not in takes:
             raise BadInputError(f"{where}: it takes no setting {name!r}; {nearest(name, takes)}")
+        check_setting(where, takes[name], given[name])
     for name, parameter in takes.items():
         if name not in given and parameter.default is inspect.Parameter.empty:
             raise BadInputError(
