@@ -169,9 +169,7 @@ def lit_pixels(packed: bytes, shape: tuple[int, int]) -> int:
     >>> lit_pixels(pack_mask(np.eye(3)), (3, 3)), lit_pixels(bytes([255, 255]), (3, 3))
     (3, 9)
     """
-    _check_packed(packed, shape)
-    beyond = 8 * len(packed) - shape[0] * shape[1]
-    return (int.from_bytes(packed, "big") >> beyond).bit_count()
+    return int(np.count_nonzero(unpack_mask(packed, shape)))
 
 
 def unpack_mask(packed: bytes, shape: tuple[int, int]) -> NDArray[np.uint8]:
@@ -187,11 +185,7 @@ def unpack_mask(packed: bytes, shape: tuple[int, int]) -> NDArray[np.uint8]:
     >>> unpack_mask(pack_mask(np.eye(2)), (2, 2)).tolist()
     [[1, 0], [0, 1]]
     """
-    _check_packed(packed, shape)
-    return np.unpackbits(np.frombuffer(packed, np.uint8), count=shape[0] * shape[1]).reshape(shape)
-
-
-def _check_packed(packed: bytes, shape: tuple[int, int]) -> None:
     height, width = shape
     if min(shape) < 1 or len(packed) != -(-height * width // 8):
         raise BadInputError(f"a mask of shape {shape} does not have {len(packed)} bytes")
+    return np.unpackbits(np.frombuffer(packed, np.uint8), count=shape[0] * shape[1]).reshape(shape)

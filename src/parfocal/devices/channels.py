@@ -15,6 +15,7 @@ from parfocal.ipc import RECEIVER, URGENT, command, current_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import ExitStack
 
 
 class ChannelsConfig(DeviceConfig):
@@ -46,6 +47,11 @@ class ChannelsHost(DeviceHost):
     device: Channels
     outputs = ("light",)
     _offs = 0
+
+    def surround(self, stack: ExitStack) -> None:
+        """Note whether the channels can change no more than differs."""
+        del stack
+        self._switching = self.device if isinstance(self.device, SwitchesChannels) else None
 
     @command(lane="channel", effect="changes")
     def set_channel(
@@ -156,8 +162,8 @@ class ChannelsHost(DeviceHost):
         return self.device.state()
 
     def _way_to_set(self, alone: bool) -> Callable[[str, float | None, float | None], ChannelState | None]:
-        device = self.device
-        return device.switch_channel if alone and isinstance(device, SwitchesChannels) else device.set_channel
+        switching = self._switching
+        return switching.switch_channel if alone and switching is not None else self.device.set_channel
 
     def _set_lit(self, lit: bool) -> ChannelState:
         """Open or close the shutter; failing, also where only the reading back does, all lights go off."""

@@ -45,6 +45,7 @@ class ModulatorHost(CalibrationCommands):
     def surround(self, stack: ExitStack) -> None:
         """Begin blank, with the calibration that was kept."""
         del stack
+        self._tells_mask = self.device if isinstance(self.device, TellsMask) else None
         self._sent, self._shown = np.zeros(self.device.shape, np.uint8), self._nothing()
         self.load_calibration()
 
@@ -174,6 +175,6 @@ class ModulatorHost(CalibrationCommands):
 
     def _told(self, hash: int, lit_px: int) -> ShownMask:
         """Return what is shown from now on."""
-        reads_back = not isinstance(self.device, TellsMask) or self.device.reads_back
+        reads_back = self._tells_mask is None or self._tells_mask.reads_back
         now_ns = self.context.clock.monotonic_ns()
         return ShownMask(hash=hash, lit_px=lit_px, shown_ns=now_ns, read_back=reads_back)
