@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QStringListModel, Signal
+from PySide6.QtCore import QRect, QStringListModel, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QCompleter, QLineEdit, QWidget
 
@@ -56,7 +56,9 @@ class SearchField(QLineEdit):
         self._model.setStringList([str(entry) for entry in self.found])
         if self.found:
             self._list.setWidget(self)
-            self._list.complete()
+            self._list.complete(
+                QRect(self.width() - _LIST_PX, 0, _LIST_PX, self.height())
+            )  # not over the edge
         else:
             self._popup.hide()
 
