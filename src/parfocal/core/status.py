@@ -113,6 +113,8 @@ class StreamStatus(msgspec.Struct, frozen=True, kw_only=True):
         The writing process; 0 if none is attached.
     readers : tuple of ReaderLedger
         Attached readers, and those that have left.
+    axes : str
+        Of each frame, such as "yx"; "" for rows.
     """
 
     name: str
@@ -122,6 +124,12 @@ class StreamStatus(msgspec.Struct, frozen=True, kw_only=True):
     slots: int
     writer_pid: int
     readers: tuple[ReaderLedger, ...] = ()
+    axes: str = ""
+
+    @property
+    def holds_images(self) -> bool:
+        """Whether its frames are images: those of a camera are, traces of an oscilloscope are not."""
+        return self.axes.endswith("yx")
 
 
 class ProcessStatus(msgspec.Struct, frozen=True, kw_only=True):

@@ -87,6 +87,7 @@ class Stream:
             slots=self._segment.layout.slots,
             writer_pid=writer.pid if living else 0,
             readers=readers,
+            axes=self.spec.axes if isinstance(self.spec, FrameSpec) else "",
         )
 
     def find_frame(self, header: FrameHeader) -> Frame | None:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from parfocal.app.desktop.request import Request
     from parfocal.ipc import CommandInfo
 
-_FIELDS_IN_A_ROW, _BUTTONS_PX = 3, 104
+_MOST_IN_A_ROW, _BUTTONS_PX = 3, 104
+_WIDTH_PX = 396
+"""Of a form, at most: that of the right side of the window, less its margins."""
 
 
 class CommandForm(QWidget):
@@ -75,16 +77,20 @@ class CommandForm(QWidget):
         self.line.refresh()
 
     def _lay_out(self) -> None:
-        """Put three fields in a row, and the button at their right."""
+        """Put up to three fields in a row, as many as there is room for, and the button at their right."""
         grid = QGridLayout()
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(GAP)
         grid.setVerticalSpacing(5)
-        for number, editor in enumerate(self.editors.values()):
-            grid.addWidget(_labelled(editor), *divmod(number, _FIELDS_IN_A_ROW))
-        for column in range(_FIELDS_IN_A_ROW):
-            grid.setColumnStretch(column, 1)
         self.button.setMinimumWidth(_BUTTONS_PX)
+        fields = [_labelled(editor) for editor in self.editors.values()]
+        widest = max([field.minimumSizeHint().width() for field in fields], default=0) + GAP
+        room = _WIDTH_PX - max(_BUTTONS_PX, self.button.sizeHint().width())
+        in_a_row = min(_MOST_IN_A_ROW, max(1, room // max(1, widest)))
+        for number, field in enumerate(fields):
+            grid.addWidget(field, *divmod(number, in_a_row))
+        for column in range(in_a_row):
+            grid.setColumnStretch(column, 1)
         row = QHBoxLayout()
         row.setSpacing(GAP)
         if self.editors:

@@ -57,11 +57,9 @@ class LivePanel(Panel):
 
     @classmethod
     def subjects(cls, snapshot: RigSnapshot) -> tuple[str, ...]:
-        """Return the cameras: services that write frames by their own name."""
+        """Return the cameras: services that write images by their own name."""
         streams = snapshot.rig.streams
-        return tuple(
-            name for name in snapshot.rig.services if name in streams and streams[name].kind == "frames"
-        )
+        return tuple(name for name in snapshot.rig.services if name in streams and streams[name].holds_images)
 
     def refresh(self) -> None:
         """Ask whether it exposes, and show what became of what was asked."""
